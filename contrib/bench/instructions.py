@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""User-space instructions per request of Turnpike, counted by callgrind: a figure that repeats, on
+a busy machine too. Each case runs twice, with few and with many requests over one keep-alive
+connection; the difference divided by the difference in requests leaves start-up out. Compared with
+instructions.baseline; called by instructions.sh."""
+
+import argparse
+import os
+import shutil
+import socket
+import sys
+import tempfile
+
+import bench
+from processes import Failure, Processes, free_port
+
+FEW, MANY = 2000, 12000
+ALLOWED = 0.10
+SKIPPED = 77  # what automake takes for "not run"
+BASELINE = os.path.join(bench.HERE, "instructions.baseline")
+BODY = b"Hello, World!"
+HEADERS = "".join(f"X-Custom-Header-{number:02}: {'v' * 46}\r\n" for number in range(1, 30))
+CASES = {
+    "forward": b"GET /13 HTTP/1.1\r\nHost: bench.test\r\n\r\n",
+    "respond": b"GET /respond HTTP/1.1\r\nHost: bench.test\r\n\r\n",
+    "big-head": f"GET /13 HTTP/1.1\r\nHost: bench.test\r\n{HEADERS}\r\n".encode(),
+}
+RENEW = "To renew the baseline after a change that is worth its cost: instructions.sh --renew"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="instructions.sh", description=__doc__, epilog=RENEW)
+    parser.add_argument("--turnpike", help="binary; default: src/turnpike of this checkout")
+    parser.add_argument("--renew", action="store_true", help="write the baseline")
+    parser.add_argument("--keep", metavar="FOLDER",
+                        help="leave callgrind's files there (for callgrind_annotate)")
+    return parser.parse_args()
+
+
+def write_config(folder, port, origin_port):
+    path = os.path.join(folder, "turnpike.yaml")
+    with open(path, "w") as file:
+        file.write(f"""
+workers: 1
+access_log: {folder}/access.log
+listeners:
+  - address: 127.0.0.1:{port}
+services:
+  origins: {{origins: ["127.0.0.1:{origin_port}"]}}
+routes:
+  - name: respond
+    match: {{path: /respond}}
+    respond: {{status: 200, body: "{BODY.decode()}"}}
+  - name: forward
+    service: origins
+""")
+    return path
+
+
+def make_requests(port, request, count):
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        for _ in range(count):
+            connection.sendall(request)
+            answer = b""
+            while not answer.endswith(BODY):
+                piece = connection.recv(4096)
+                if not piece:
+                    raise Failure("the gateway closed the connection")
+                answer += piece
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise Failure(f"unexpected answer: {answer[:60]!r}")
+
+
+def collected(path):
+    with open(path) as file:
+        for line in file:
+            if line.startswith(("summary:", "totals:")):
+                return int(line.split()[1])
+    raise Failure(f"callgrind wrote no sum into {path}")
+
+
+def count_run(processes, folder, turnpike, origin_port, name, requests):
+    """All instructions of one life of the gateway that answers so many requests."""
+    port = free_port()
+    out = os.path.join(folder, f"{name}-{requests}.callgrind")
+    gateway = processes.start(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
+                               turnpike, "-c", write_config(folder, port, origin_port)])
+    try:
+        processes.wait_until_answering(gateway, port, "/respond", seconds=60)
+        make_requests(port, CASES[name], requests)
+    finally:
+        processes.end(gateway, patience=30)
+    return collected(out)
+
+
+def count_all(turnpike_named, folder):
+    counts = {}
+    with Processes(folder) as processes:
+        turnpike = bench.turnpike_copy(turnpike_named, folder)
+        refuse_sanitizers(turnpike)
+        origin_port = free_port()
+        origin = processes.start([bench.compile_helper(folder, "origin"), str(origin_port)])
+        processes.wait_until_answering(origin, origin_port, "/13")
+        for name in CASES:
+            few, many = (count_run(processes, folder, turnpike, origin_port, name, requests)
+                         for requests in (FEW, MANY))
+            counts[name] = (many - few) / (MANY - FEW)
+    return counts
+
+
+def skip(why):
+    print(f"instructions.sh: not run: {why}")
+    sys.exit(SKIPPED)
+
+
+def refuse_sanitizers(turnpike):
+    with open(turnpike, "rb") as file:
+        if b"__asan_init" in file.read():
+            skip("valgrind cannot run a build with sanitizers")
+
+
+def read_baseline():
+    if not os.path.exists(BASELINE):
+        raise Failure(f"no {BASELINE}. {RENEW}")
+    with open(BASELINE) as file:
+        lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
+    return {name: float(count) for name, count in lines}
+
+
+def write_baseline(counts):
+    with open(BASELINE, "w") as file:
+        file.write("# User-space instructions per request (callgrind, Debian 12's gcc, -O2).\n"
+                   "# Written by instructions.sh --renew; say in the commit why it changed.\n")
+        for name, count in counts.items():
+            file.write(f"{name} {count:.0f}\n")
+    print(f"wrote {BASELINE}")
+
+
+def compare(counts, baseline):
+    worse = []
+    for name, count in counts.items():
+        before = baseline.get(name)
+        if before is None:
+            raise Failure(f"{name} is not in the baseline. {RENEW}")
+        change = count / before - 1
+        print(f"{name:10} {count:9.0f} instructions/request, baseline {before:.0f} ({change:+.1%})")
+        if change > ALLOWED:
+            worse.append(name)
+    if worse:
+        print(f"FAILED: more than {ALLOWED:.0%} above the baseline: {', '.join(worse)}. {RENEW}")
+    elif all(count < (1 - ALLOWED) * baseline[name] for name, count in counts.items()):
+        print(f"More than {ALLOWED:.0%} below the baseline. {RENEW}")
+    return 1 if worse else 0
+
+
+def main():
+    options = arguments()
+    if shutil.which("valgrind") is None:
+        skip("valgrind is not installed")
+    baseline = None if options.renew else read_baseline()
+    with tempfile.TemporaryDirectory(prefix="turnpike-instructions-") as folder:
+        counts = count_all(options.turnpike, folder)
+        if options.keep:
+            os.makedirs(options.keep, exist_ok=True)
+            for name in os.listdir(folder):
+                if name.endswith(".callgrind"):
+                    shutil.copy(os.path.join(folder, name), options.keep)
+    if options.renew:
+        for name, count in counts.items():
+            print(f"{name:10} {count:9.0f} instructions/request")
+        write_baseline(counts)
+        return 0
+    return compare(counts, baseline)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        sys.exit(f"instructions.sh: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("instructions.sh: interrupted; everything it started has ended")

@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Everything that must hold before a change lands, on a bare Debian 12: installs what is
+# missing, looks at the sources, builds with warnings as errors, runs all tests, then builds
+# with clang under AddressSanitizer and UBSan and runs them again. Works on a copy in a folder
+# of its own, so the checkout stays as it was. A step that fails prints what it said; the last
+# line is the total, and the exit status is 1 when anything failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+contrib/install-needs.sh test || exit 1
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-check.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+jobs=$(nproc)
+scenario_seconds=400 # of one pass; a hanging scenario must not hang the check
+
+passed=0
+failed=0
+skipped=0
+
+# count PASSED FAILED SKIPPED: adds to the totals.
+count() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    skipped=$((skipped + $3))
+}
+
+# report NAME FAILED OUTPUT: one line a step, and what it said when it failed.
+report() {
+    if [ "$2" = 0 ]; then
+        printf 'ok      %s\n' "$1"
+    else
+        printf 'FAILED  %s\n' "$1"
+        sed 's/^/        /' "$3"
+    fi
+}
+
+# step NAME COMMAND...: one command that passes or fails as a whole.
+step() {
+    local name=$1 wrong=0
+    shift
+    "$@" >"$work/output" 2>&1 || wrong=1
+    count $((1 - wrong)) $wrong 0
+    report "$name" $wrong "$work/output"
+    return $wrong
+}
+
+finish() {
+    local line="$passed passed, $failed failed"
+    if [ "$skipped" != 0 ]; then
+        line="$line, $skipped skipped"
+    fi
+    echo
+    echo "$line"
+    [ "$failed" = 0 ]
+    exit
+}
+
+configure_and_build() ( # BUILD CONFIGURE_ARGUMENT...
+    mkdir -p "$1" && cd "$1" || return
+    shift
+    "$work/source/configure" --quiet --enable-werror "$@" && make -j"$jobs" all &&
+        make -j"$jobs" check TESTS= # only builds them
+)
+
+# Prints "PASSED FAILED" as cmocka's summaries in a log say; a program may run several groups.
+cmocka_totals() { # LOG
+    awk '
+        /^\[  PASSED  \] [0-9]+ test/ { good += $4 }
+        /^\[  FAILED  \] [0-9]+ test/ { bad += $4 }
+        END { print good + 0, bad + 0 }' "$1"
+}
+
+# Counts the tests of each program. One without cmocka's summary (the replay of a corpus, or a
+# crash before the summary) counts as one test.
+count_units() { # BUILD
+    local result log good bad
+    while read -r result; do
+        log=${result%.trs}.log
+        read -r good bad < <(cmocka_totals "$log")
+        case $(sed -n 's/^:test-result: //p' "$result") in
+        PASS) count $((good > 0 ? good : 1)) 0 0 ;;
+        SKIP) count 0 0 1 ;;
+        *) count "$good" $((bad > 0 ? bad : 1)) 0 ;;
+        esac
+    done < <(find "$1/tests" -name '*.trs')
+}
+
+units() { # PASS BUILD
+    local wrong=0 before=$failed
+    make -C "$2" -k -j"$jobs" check >"$work/output" 2>&1 || wrong=1
+    count_units "$2"
+    if [ $wrong != 0 ] && [ "$failed" = "$before" ]; then
+        count 0 1 0 # did not come as far as a test
+    elif [ $wrong != 0 ]; then
+        cp "$2/test-suite.log" "$work/output" # the logs of what failed, and of nothing else
+    fi
+    report "$1: unit tests and corpora" $wrong "$work/output"
+}
+
+# The number behind "# NAME" in the summary that ends node's TAP.
+tap_number() { # NAME
+    sed -n "s/^# $1 \([0-9]*\)$/\1/p" "$work/tap" | tail -1
+}
+
+scenarios() { # PASS BUILD
+    local wrong=0 files good bad cancelled left_out
+    mapfile -t files < <(cd "$work/source" && find tests -name '*.test.mjs' | LC_ALL=C sort)
+    if [ ${#files[@]} = 0 ]; then
+        count 0 0 1
+        echo "skipped $1: scenarios: there are none"
+        return
+    fi
+    rm -f "$work/tap"
+    (cd "$work/source" && TURNPIKE="$2/src/turnpike" timeout -k 10 "$scenario_seconds" \
+        node --test --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=tap --test-reporter-destination="$work/tap" "${files[@]}") \
+        >"$work/output" 2>&1 || wrong=1
+    good=$(tap_number pass)
+    bad=$(tap_number fail)
+    cancelled=$(tap_number cancelled)
+    left_out=$(tap_number skipped)
+    bad=$((${bad:-0} + ${cancelled:-0}))
+    if [ $wrong != 0 ] && [ $bad = 0 ]; then
+        bad=1 # cut off before the summary
+        echo "scenarios were cut off (they may take $scenario_seconds s)" >>"$work/output"
+    fi
+    count "${good:-0}" $bad "${left_out:-0}"
+    report "$1: scenarios" $((bad > 0)) "$work/output"
+}
+
+one_pass() { # NAME CONFIGURE_ARGUMENT...
+    local name=$1 build="$work/$1"
+    shift
+    step "$name: build" configure_and_build "$build" "$@" || return
+    step "$name: layers by symbol" "$work/source/contrib/check-layers.sh" "$build"
+    step "$name: options" "$work/source/contrib/check-options.sh" "$build/contrib/make_config_doc"
+    units "$name" "$build"
+    scenarios "$name" "$build"
+}
+
+step "copy of the sources" contrib/copy-tree.sh "$work/source" || finish
+step "layers by include" "$work/source/contrib/check-layers.sh"
+step "headers compile alone" "$work/source/contrib/check-headers.sh"
+if command -v clang-format-14 >/dev/null; then
+    step "format" "$work/source/contrib/format.sh" --check
+fi
+
+one_pass plain
+
+# clang as the second compiler: its warnings differ, and they are errors here too.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+symbolizer=$(command -v llvm-symbolizer-14) && export ASAN_SYMBOLIZER_PATH=$symbolizer
+one_pass sanitized --enable-sanitizers CC=clang
+
+finish

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# install-needs.sh build|test: installs the Debian packages that are missing. "build" is what
+# compiling takes, "test" adds what contrib/check.sh runs. Calls apt only when something is
+# missing, and then needs root or sudo. Called by contrib/quickstart.sh and contrib/check.sh.
+set -euo pipefail
+
+build_needs="gcc libc6-dev make autoconf automake pkg-config
+    libevent-dev libyaml-dev libssl-dev libc-ares-dev"
+# clang with its runtime and llvm (names in sanitizer reports): the second build and the
+# fuzzers. nginx-light and nodejs: origins, and the program that plays the scenarios.
+# procps: ps and pgrep.
+test_needs="libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format-14
+    nginx-light nodejs curl openssl procps"
+
+case ${1:-} in
+build) wanted=$build_needs ;;
+test) wanted="$build_needs $test_needs" ;;
+*) echo "usage: install-needs.sh build|test" >&2; exit 2 ;;
+esac
+
+is_installed() {
+    # The status of a removed package is known too, hence the look at what it is.
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=
+for package in $wanted; do
+    is_installed "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "These Debian packages are missing, and there is no apt-get:$missing" >&2
+    exit 1
+fi
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    as_root=sudo
+    if ! command -v sudo >/dev/null; then
+        echo "Installing these packages takes root or sudo:$missing" >&2
+        exit 1
+    fi
+fi
+echo "Installing:$missing"
+
+# nginx is wanted as a program that the tests start, never as a service: its package would
+# start one on port 80 of this machine. Debian asks policy-rc.d before it starts any service;
+# 101 means "no". One that is there already belongs to somebody and is left alone.
+policy=/usr/sbin/policy-rc.d
+allow_services() { :; }
+if [ ! -e "$policy" ]; then
+    allow_services() { $as_root rm -f "$policy"; }
+    trap allow_services EXIT
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+fi
+
+apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300"
+# shellcheck disable=SC2086  # words are meant
+$apt update
+# shellcheck disable=SC2086
+$apt install -y --no-install-recommends $missing
+
+# Nor at the next start of the machine.
+case $missing in
+*nginx*) $as_root update-rc.d nginx disable >/dev/null || true ;;
+esac

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A borrowed run of bytes: pointer and length, never NUL-terminated, never owned.
+ * Used at every level; whoever hands one out says how long it stays valid. */
+#ifndef BASE_BYTES_H
+#define BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+struct bytes {
+    const char *at;
+    size_t length;
+};
+
+#define BYTES(literal) ((struct bytes){(literal), sizeof(literal) - 1})
+
+static inline struct bytes bytes_of(const char *text)
+{
+    return (struct bytes){text, text != NULL ? strlen(text) : 0};
+}
+
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
+}
+
+/* ASCII letters compare without case; used for host names, header names and tokens. */
+static inline bool bytes_equal_fold(struct bytes a, struct bytes b)
+{
+    return a.length == b.length && (a.length == 0 || strncasecmp(a.at, b.at, a.length) == 0);
+}
+
+static inline bool bytes_start_with(struct bytes whole, struct bytes prefix)
+{
+    return whole.length >= prefix.length &&
+           (prefix.length == 0 || memcmp(whole.at, prefix.at, prefix.length) == 0);
+}
+
+static inline struct bytes bytes_skip(struct bytes whole, size_t count)
+{
+    return (struct bytes){whole.at + count, whole.length - count};
+}
+
+static inline struct bytes bytes_first(struct bytes whole, size_t count)
+{
+    return (struct bytes){whole.at, count};
+}
+
+/* Removes spaces and tabs (RFC 9110 section 5.6.3, OWS) at both ends. */
+static inline struct bytes bytes_trim(struct bytes text)
+{
+    while (text.length > 0 && (text.at[0] == ' ' || text.at[0] == '\t')) {
+        text.at++;
+        text.length--;
+    }
+    while (text.length > 0 &&
+           (text.at[text.length - 1] == ' ' || text.at[text.length - 1] == '\t')) {
+        text.length--;
+    }
+    return text;
+}
+
+#endif

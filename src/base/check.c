@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where a broken invariant ends: say the place, then abort. */
+#include "base/check.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+void check_failed(const char *file, int line, const char *what)
+{
+    log_error("%s:%d: this must be true and is not: %s", file, line, what);
+    abort();
+}

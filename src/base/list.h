@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A doubly linked ring with its links inside the members. The head is a link too.
+ * A link that is in no list points to itself, so removing twice is harmless. */
+#ifndef BASE_LIST_H
+#define BASE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct link {
+    struct link *next;
+    struct link *previous;
+};
+
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+static inline void list_init(struct link *link)
+{
+    link->next = link;
+    link->previous = link;
+}
+
+static inline bool list_is_empty(const struct link *head)
+{
+    return head->next == head;
+}
+
+static inline void list_add_first(struct link *head, struct link *link)
+{
+    link->next = head->next;
+    link->previous = head;
+    head->next->previous = link;
+    head->next = link;
+}
+
+static inline void list_add_last(struct link *head, struct link *link)
+{
+    list_add_first(head->previous, link);
+}
+
+static inline void list_remove(struct link *link)
+{
+    link->next->previous = link->previous;
+    link->previous->next = link->next;
+    list_init(link);
+}
+
+static inline struct link *list_first(struct link *head)
+{
+    return head->next == head ? NULL : head->next;
+}
+
+static inline struct link *list_last(struct link *head)
+{
+    return head->previous == head ? NULL : head->previous;
+}
+
+#endif

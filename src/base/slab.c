@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Slabs of a power-of-two size, aligned to it, so that an object finds its slab by masking.
+ * A slab's list of free objects is an array of indexes in its own first bytes, never inside
+ * the free objects: those pages stay untouched and can be dropped. */
+#include "base/slab.h"
+
+#include "base/check.h"
+#include "base/list.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define SLAB_SMALL (64u * 1024)
+#define SLAB_LARGE (1024u * 1024)
+#define SMALL_OBJECT 2048
+#define ALIGNMENT 16
+
+struct slab {
+    struct link link; /* in pool->open while an object is free, in pool->full otherwise */
+    struct slab_pool *pool;
+    uint32_t used;
+    uint32_t fresh; /* objects never taken yet start at this index */
+    uint32_t free_count;
+    uint16_t free_index[];
+};
+
+struct slab_pool {
+    struct link open;
+    struct link full;
+    size_t object_size;
+    size_t slab_size;
+    size_t first_offset;
+    uint32_t objects_per_slab;
+    uint32_t slab_count;
+    uint32_t empty_count;
+    size_t used;
+    size_t used_peak; /* since the last trim */
+};
+
+static void lay_out(struct slab_pool *pool)
+{
+    size_t count = (pool->slab_size - sizeof(struct slab)) / (pool->object_size + sizeof(uint16_t));
+    size_t head;
+
+    for (;;) {
+        head = sizeof(struct slab) + count * sizeof(uint16_t);
+        head = (head + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        if (head + count * pool->object_size <= pool->slab_size) {
+            break;
+        }
+        count--;
+    }
+    pool->first_offset = head;
+    pool->objects_per_slab = (uint32_t)count;
+}
+
+struct slab_pool *slab_pool_new(size_t object_size)
+{
+    struct slab_pool *pool = calloc(1, sizeof(*pool));
+
+    if (pool == NULL) {
+        return NULL;
+    }
+    pool->object_size = (object_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    pool->slab_size = object_size > SMALL_OBJECT ? SLAB_LARGE : SLAB_SMALL;
+    list_init(&pool->open);
+    list_init(&pool->full);
+    lay_out(pool);
+    CHECK(pool->objects_per_slab >= 2);
+    return pool;
+}
+
+/* mmap aligns to pages only: ask for twice as much and return what sticks out. */
+static void *map_aligned(size_t size)
+{
+    char *area = mmap(NULL, size * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uintptr_t start;
+    size_t before;
+
+    if (area == MAP_FAILED) {
+        return NULL;
+    }
+    start = ((uintptr_t)area + size - 1) / size * size;
+    before = start - (uintptr_t)area;
+    if (before > 0) {
+        munmap(area, before);
+    }
+    munmap((char *)start + size, size - before);
+    return (void *)start;
+}
+
+static struct slab *slab_new(struct slab_pool *pool)
+{
+    struct slab *slab = map_aligned(pool->slab_size);
+
+    if (slab == NULL) {
+        return NULL;
+    }
+    slab->pool = pool;
+    list_add_first(&pool->open, &slab->link);
+    pool->slab_count++;
+    pool->empty_count++;
+    return slab;
+}
+
+static void slab_free(struct slab *slab)
+{
+    struct slab_pool *pool = slab->pool;
+
+    list_remove(&slab->link);
+    pool->slab_count--;
+    pool->empty_count--;
+    munmap(slab, pool->slab_size);
+}
+
+void slab_pool_free(struct slab_pool **pool)
+{
+    struct link *link;
+
+    if (*pool == NULL) {
+        return;
+    }
+    CHECK((*pool)->used == 0);
+    while ((link = list_first(&(*pool)->open)) != NULL) {
+        slab_free(CONTAINER_OF(link, struct slab, link));
+    }
+    free(*pool);
+    *pool = NULL;
+}
+
+void *slab_take(struct slab_pool *pool)
+{
+    struct link *link = list_first(&pool->open);
+    struct slab *slab = link != NULL ? CONTAINER_OF(link, struct slab, link) : slab_new(pool);
+    uint32_t index;
+
+    if (slab == NULL) {
+        return NULL;
+    }
+    index = slab->free_count > 0 ? slab->free_index[--slab->free_count] : slab->fresh++;
+    if (slab->used++ == 0) {
+        pool->empty_count--;
+    }
+    if (slab->used == pool->objects_per_slab) {
+        list_remove(&slab->link);
+        list_add_first(&pool->full, &slab->link);
+    }
+    if (++pool->used > pool->used_peak) {
+        pool->used_peak = pool->used;
+    }
+    return (char *)slab + pool->first_offset + (size_t)index * pool->object_size;
+}
+
+void slab_give(struct slab_pool *pool, void *object)
+{
+    struct slab *slab = (struct slab *)((uintptr_t)object & ~(uintptr_t)(pool->slab_size - 1));
+    size_t offset = (size_t)((char *)object - (char *)slab) - pool->first_offset;
+
+    CHECK(slab->pool == pool);
+    if (slab->used == pool->objects_per_slab) {
+        list_remove(&slab->link);
+        list_add_first(&pool->open, &slab->link);
+    }
+    slab->free_index[slab->free_count++] = (uint16_t)(offset / pool->object_size);
+    pool->used--;
+    if (--slab->used == 0) {
+        pool->empty_count++;
+        /* Emptied slabs go to the back, so that the others fill up first. */
+        list_remove(&slab->link);
+        list_add_last(&pool->open, &slab->link);
+        slab->free_count = 0;
+        slab->fresh = 0;
+    }
+}
+
+void slab_pool_trim(struct slab_pool *pool)
+{
+    uint32_t per_slab = pool->objects_per_slab;
+    size_t wanted = (pool->used_peak + per_slab - 1) / per_slab + 1;
+    struct link *link = pool->open.previous;
+
+    while (pool->slab_count > wanted && pool->empty_count > 0 && link != &pool->open) {
+        struct slab *slab = CONTAINER_OF(link, struct slab, link);
+
+        link = link->previous;
+        if (slab->used == 0) {
+            slab_free(slab);
+        }
+    }
+    pool->used_peak = pool->used;
+}
+
+size_t slab_pool_used(const struct slab_pool *pool)
+{
+    return pool->used;
+}
+
+size_t slab_pool_reserved(const struct slab_pool *pool)
+{
+    return pool->slab_count * pool->slab_size;
+}

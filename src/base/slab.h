@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Objects of one size for one worker: taken and given back in a few instructions, the one
+ * given back last is taken first (it is still in the cache), and whole slabs go back to the
+ * kernel when all their objects are free, so that a burst leaves no memory behind. */
+#ifndef BASE_SLAB_H
+#define BASE_SLAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct slab_pool;
+
+/* NULL: out of memory. Objects are aligned to 16 bytes and hold what their last user left. */
+struct slab_pool *slab_pool_new(size_t object_size);
+/* All objects must have been given back. */
+void slab_pool_free(struct slab_pool **pool);
+
+void *slab_take(struct slab_pool *pool); /* NULL: out of memory */
+void slab_give(struct slab_pool *pool, void *object);
+
+/* Gives empty slabs back to the kernel, all but as many as the last interval needed at its
+ * busiest. To be called every few seconds. */
+void slab_pool_trim(struct slab_pool *pool);
+
+size_t slab_pool_used(const struct slab_pool *pool);     /* objects out */
+size_t slab_pool_reserved(const struct slab_pool *pool); /* bytes had from the kernel */
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Numbers and JSON strings for the text cursor. On the way of every access-log line,
+ * hence the short cuts: digits in pairs, plain JSON bytes eight at a time. */
+#include "base/text.h"
+
+#define NUMBER_DIGITS_MAX 20 /* of UINT64_MAX */
+
+static const char digit_pairs[] = "00010203040506070809"
+                                  "10111213141516171819"
+                                  "20212223242526272829"
+                                  "30313233343536373839"
+                                  "40414243444546474849"
+                                  "50515253545556575859"
+                                  "60616263646566676869"
+                                  "70717273747576777879"
+                                  "80818283848586878889"
+                                  "90919293949596979899";
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void text_add_number(struct text *text, uint64_t number)
+{
+    char digits[NUMBER_DIGITS_MAX];
+    char *first = digits + sizeof(digits);
+
+    while (number >= 100) {
+        first -= 2;
+        memcpy(first, digit_pairs + number % 100 * 2, 2);
+        number /= 100;
+    }
+    if (number >= 10) {
+        first -= 2;
+        memcpy(first, digit_pairs + number * 2, 2);
+    } else {
+        *--first = (char)('0' + number);
+    }
+    text_add(text, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+void text_add_hex(struct text *text, uint64_t number)
+{
+    char digits[16];
+    char *first = digits + sizeof(digits);
+
+    do {
+        *--first = hex_digits[number & 15];
+        number >>= 4;
+    } while (number > 0);
+    text_add(text, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+#define EACH_BYTE(value) (0x0101010101010101u * (value))
+
+/* High bit set in each byte of `word` that is zero; exact for words whose high bits are clear. */
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+}
+
+static bool all_plain(uint64_t word)
+{
+    uint64_t high = word & EACH_BYTE(0x80);
+    uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
+
+    return (high | control | zero_bytes(word ^ EACH_BYTE('"')) |
+            zero_bytes(word ^ EACH_BYTE('\\'))) == 0;
+}
+
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* How many bytes at the start stand for themselves in a JSON string. */
+static size_t plain_length(struct bytes bytes)
+{
+    size_t length = 0;
+
+    while (bytes.length - length >= sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, bytes.at + length, sizeof(word));
+        if (!all_plain(word)) {
+            break;
+        }
+        length += sizeof(word);
+    }
+    while (length < bytes.length && is_plain((unsigned char)bytes.at[length])) {
+        length++;
+    }
+    return length;
+}
+
+/* Length of the multi-byte character at the start, 0 when it is not well-formed
+ * (RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF). */
+static size_t utf8_length(struct bytes bytes)
+{
+    const unsigned char *at = (const unsigned char *)bytes.at;
+    unsigned char lowest = 0x80;
+    unsigned char highest = 0xbf;
+    size_t length;
+
+    if (at[0] >= 0xc2 && at[0] <= 0xdf) {
+        length = 2;
+    } else if (at[0] >= 0xe0 && at[0] <= 0xef) {
+        length = 3;
+        lowest = at[0] == 0xe0 ? 0xa0 : 0x80;
+        highest = at[0] == 0xed ? 0x9f : 0xbf;
+    } else if (at[0] >= 0xf0 && at[0] <= 0xf4) {
+        length = 4;
+        lowest = at[0] == 0xf0 ? 0x90 : 0x80;
+        highest = at[0] == 0xf4 ? 0x8f : 0xbf;
+    } else {
+        return 0;
+    }
+    if (bytes.length < length || at[1] < lowest || at[1] > highest) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+/* Writes the byte's escape to `out`, which has 6 bytes; returns the length. */
+static size_t escape_byte(unsigned char byte, char *out)
+{
+    if (byte == '"' || byte == '\\') {
+        out[0] = '\\';
+        out[1] = (char)byte;
+        return 2;
+    }
+    memcpy(out, "\\u00", 4);
+    out[4] = hex_digits[byte >> 4];
+    out[5] = hex_digits[byte & 15];
+    return 6;
+}
+
+void text_add_json_cut(struct text *text, struct bytes bytes, size_t most)
+{
+    for (;;) {
+        size_t plain = plain_length(bytes);
+        char escape[6];
+        const char *piece = escape;
+        size_t used;
+        size_t length;
+
+        if (plain >= most || plain == bytes.length) {
+            text_add_bytes(text, bytes_first(bytes, plain < most ? plain : most));
+            return;
+        }
+        text_add_bytes(text, bytes_first(bytes, plain));
+        bytes = bytes_skip(bytes, plain);
+        most -= plain;
+
+        used = utf8_length(bytes);
+        if (used > 0) {
+            piece = bytes.at;
+            length = used;
+        } else {
+            used = 1;
+            length = escape_byte((unsigned char)bytes.at[0], escape);
+        }
+        if (length > most) {
+            return;
+        }
+        text_add(text, piece, length);
+        bytes = bytes_skip(bytes, used);
+        most -= length;
+    }
+}
+
+void text_add_json(struct text *text, struct bytes bytes)
+{
+    text_add_json_cut(text, bytes, SIZE_MAX);
+}

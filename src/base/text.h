@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A cursor that appends text to memory of a fixed size. Running out of room is not
+ * an error at each step: it sets `overflowed`, which the caller tests once at the end. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/bytes.h"
+
+struct text {
+    char *start;
+    char *at;    /* where the next byte goes */
+    char *limit; /* one past the last usable byte */
+    bool overflowed;
+};
+
+static inline struct text text_over(void *memory, size_t size)
+{
+    return (struct text){memory, memory, (char *)memory + size, false};
+}
+
+static inline size_t text_length(const struct text *text)
+{
+    return (size_t)(text->at - text->start);
+}
+
+static inline void text_add(struct text *text, const void *from, size_t length)
+{
+    if (__builtin_expect((size_t)(text->limit - text->at) < length, 0)) {
+        text->overflowed = true;
+        return;
+    }
+    memcpy(text->at, from, length);
+    text->at += length;
+}
+
+#define text_add_literal(text, literal) text_add((text), (literal), sizeof(literal) - 1)
+
+static inline void text_add_bytes(struct text *text, struct bytes bytes)
+{
+    if (bytes.length > 0) {
+        text_add(text, bytes.at, bytes.length);
+    }
+}
+
+static inline void text_add_char(struct text *text, char byte)
+{
+    if (__builtin_expect(text->at == text->limit, 0)) {
+        text->overflowed = true;
+        return;
+    }
+    *text->at++ = byte;
+}
+
+void text_add_number(struct text *text, uint64_t number);
+void text_add_hex(struct text *text, uint64_t number);
+
+/* As the inside of a JSON string: quotes, backslashes and bytes below 0x20 escaped,
+ * bytes that are not valid UTF-8 shown as \u00XX. */
+void text_add_json(struct text *text, struct bytes bytes);
+/* The same, cut between two characters so that it adds at most `most` bytes. */
+void text_add_json_cut(struct text *text, struct bytes bytes, size_t most);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The client side of one worker: its listeners, and all connections of clients.
+ * Made and ended by process/worker. */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include "exchange/exchange.h"
+
+struct client_desk;
+
+/* Asked for each accepted connection before anything is read: true when it was given to
+ * another worker (the descriptor is gone then). */
+typedef bool client_place(void *owner, int fd, const struct address *from, uint32_t listener);
+
+/* NULL: out of memory. `place` may be NULL. */
+struct client_desk *client_desk_new(struct exchange_desk *exchanges, client_place *place,
+                                    void *owner);
+/* All connections must be gone. */
+void client_desk_free(struct client_desk **desk);
+
+/* Accepts on `fd`, which stays the caller's. false: out of memory. */
+bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_settings *settings,
+                        uint32_t index);
+/* A connection that another worker accepted (`is_new`), or carried so far. */
+void client_desk_take_over(struct client_desk *desk, int fd, const struct address *from,
+                           uint32_t listener, bool is_new);
+
+/* Open connections; any thread may ask. */
+uint32_t client_desk_count(const struct client_desk *desk);
+/* Exchanges begun, ever; any thread may ask. */
+uint64_t client_desk_begun(const struct client_desk *desk);
+/* Lets go of one connection that waits between two requests: its descriptor, or -1 when there
+ * is none. `from` and `listener` are what client_desk_take_over wants. */
+int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32_t *listener);
+
+/* Gives memory of past bursts back; every few seconds. */
+void client_desk_trim(struct client_desk *desk);
+
+/* Stops accepting; requests still under way are answered with Connection: close; idle
+ * connections are closed after a grace. */
+void client_desk_drain(struct client_desk *desk, uint32_t grace_ms);
+/* Cuts what is left. */
+void client_desk_close_all(struct client_desk *desk);
+
+#endif

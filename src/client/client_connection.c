@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A client's connection from accept to close: its state, its clock, its one end.
+ *
+ *   accepted -> (PROXY header) -> idle <-> serves (client_h1.c) -> (lingers) -> closed */
+#include "client/client_private.h"
+
+#include "base/check.h"
+#include "http/proxy_protocol.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LINGER_MS 2000
+#define LINGER_BYTES (1024 * 1024)
+
+static void on_ready(int fd, short what, void *owner);
+
+struct client_desk *client_desk_of(const struct client_connection *connection)
+{
+    return connection->listener->desk;
+}
+
+static const struct settings *settings_of(const struct client_connection *connection)
+{
+    return exchange_desk_settings(client_desk_of(connection)->exchanges);
+}
+
+/* --- state and clock --------------------------------------------------------------------- */
+
+static bool may_follow(enum client_state from, enum client_state to)
+{
+    switch (to) {
+    case CLIENT_AWAITS_PROXY_HEADER:
+        return false;
+    case CLIENT_IDLE:
+        return from == CLIENT_AWAITS_PROXY_HEADER || from == CLIENT_SERVES;
+    case CLIENT_SERVES:
+        return from == CLIENT_IDLE;
+    case CLIENT_LINGERS:
+        return from == CLIENT_SERVES;
+    case CLIENT_CLOSED:
+        return from != CLIENT_CLOSED;
+    }
+    return false;
+}
+
+void client_set_state(struct client_connection *connection, enum client_state state)
+{
+    struct client_desk *desk = client_desk_of(connection);
+
+    CHECK(may_follow((enum client_state)connection->state, state));
+    connection->state = (uint8_t)state;
+    list_remove(&connection->link);
+    list_add_last(state == CLIENT_IDLE     ? &desk->idle
+                  : state == CLIENT_CLOSED ? &desk->graves
+                                           : &desk->busy,
+                  &connection->link);
+}
+
+void client_set_timer(struct client_connection *connection, uint32_t milliseconds)
+{
+    timer_set(client_desk_of(connection)->timers, &connection->timer, milliseconds);
+}
+
+void client_clear_timer(struct client_connection *connection)
+{
+    timer_clear(client_desk_of(connection)->timers, &connection->timer);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct client_connection *connection = CONTAINER_OF(timer, struct client_connection, timer);
+
+    if (connection->state == CLIENT_SERVES) {
+        client_h1_late(connection->h1);
+    } else {
+        client_close(connection, OUTCOME_CUT_BY_TIMEOUT);
+    }
+}
+
+/* --- ending ------------------------------------------------------------------------------ */
+
+static void resume_listeners(struct client_desk *desk)
+{
+    desk->paused = false;
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        if (listener->listener != NULL) {
+            listener_resume(listener->listener);
+        }
+    }
+}
+
+static void count_connections(struct client_desk *desk, uint32_t change)
+{
+    /* One writer: a plain load and store, readable from other threads. */
+    atomic_store_explicit(
+        &desk->count, atomic_load_explicit(&desk->count, memory_order_relaxed) + change,
+        memory_order_relaxed);
+}
+
+void client_close(struct client_connection *connection, enum outcome_end end)
+{
+    struct client_desk *desk = client_desk_of(connection);
+
+    if (connection->state == CLIENT_CLOSED) {
+        return;
+    }
+    if (connection->h1 != NULL) {
+        client_h1_abandon(connection->h1, end);
+        client_h1_release(connection->h1);
+    }
+    client_clear_timer(connection);
+    transport_close(&connection->transport);
+    client_set_state(connection, CLIENT_CLOSED);
+    count_connections(desk, (uint32_t)-1);
+    metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
+    if (desk->paused) {
+        resume_listeners(desk);
+    }
+}
+
+void client_linger(struct client_connection *connection)
+{
+    client_h1_release(connection->h1);
+    client_set_state(connection, CLIENT_LINGERS);
+    transport_finish(&connection->transport);
+    transport_want(&connection->transport, LOOP_READABLE);
+    client_set_timer(connection, LINGER_MS);
+}
+
+/* RFC 9112 section 9.6: closing with bytes unread resets the connection, and the reset may
+ * overtake our last answer. Bounded in bytes and time. */
+static void linger_on(struct client_connection *connection)
+{
+    char waste[16384];
+
+    for (int i = 0; i < 4; i++) {
+        ssize_t count = transport_read(&connection->transport, waste, sizeof(waste));
+
+        if (count < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (count <= 0 || (connection->lingered += (uint32_t)count) > LINGER_BYTES) {
+            client_close(connection, OUTCOME_ANSWERED);
+            return;
+        }
+    }
+}
+
+/* --- between requests -------------------------------------------------------------------- */
+
+void client_become_idle(struct client_connection *connection)
+{
+    client_h1_release(connection->h1);
+    client_set_state(connection, CLIENT_IDLE);
+    transport_want(&connection->transport, LOOP_READABLE);
+    client_set_timer(connection, settings_of(connection)->timeouts.keepalive_idle);
+}
+
+static void begin_serving(struct client_connection *connection)
+{
+    if (connection->h1 == NULL && client_h1_new(connection) == NULL) {
+        client_close(connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    client_set_state(connection, CLIENT_SERVES);
+}
+
+/* --- the PROXY header -------------------------------------------------------------------- */
+
+/* true: the header is whole, the connection is idle now (and may have bytes of a request). */
+static bool parse_proxy_header(struct client_connection *connection)
+{
+    struct buffer *in = connection->h1->in;
+    struct address source;
+    struct address destination;
+    bool has_source;
+    size_t consumed;
+
+    switch (proxy_protocol_parse(buffer_content(in), &consumed, &has_source, &source,
+                                 &destination)) {
+    case PROXY_PROTOCOL_INCOMPLETE:
+        return false;
+    case PROXY_PROTOCOL_REJECTED:
+        client_close(connection, OUTCOME_CLIENT_GONE);
+        return false;
+    case PROXY_PROTOCOL_COMPLETE:
+        break;
+    }
+    in->start += (uint32_t)consumed;
+    if (has_source) {
+        connection->ip = ip_of_address(&source);
+        connection->port = address_port(&source);
+        connection->h1->facts.ip = connection->ip;
+        connection->h1->facts.port = connection->port;
+    }
+    client_set_state(connection, CLIENT_IDLE);
+    return true;
+}
+
+static void read_proxy_header(struct client_connection *connection)
+{
+    struct buffer_pool *buffers = client_desk_of(connection)->bench->buffers;
+    struct client_h1 *h1 = connection->h1 != NULL ? connection->h1 : client_h1_new(connection);
+    ssize_t count;
+
+    if (h1 == NULL || (h1->in == NULL &&
+                       (h1->in = buffer_borrow(buffers, BUFFER_SMALL)) == NULL)) {
+        client_close(connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    count = transport_read(&connection->transport, buffer_tail(h1->in), buffer_room(h1->in));
+    if (count < 0 && errno == EAGAIN) {
+        return;
+    }
+    if (count <= 0) {
+        client_close(connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    h1->in->end += (uint32_t)count;
+    if (!parse_proxy_header(connection)) {
+        return;
+    }
+    if (buffer_length(h1->in) == 0) {
+        client_h1_release(h1);
+        client_set_timer(connection, settings_of(connection)->timeouts.keepalive_idle);
+        return;
+    }
+    begin_serving(connection);
+    client_h1_process(h1);
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+static void on_ready(int fd, short what, void *owner)
+{
+    struct client_connection *connection = owner;
+
+    (void)fd;
+    loop_tell_time(client_desk_of(connection)->bench->loop);
+    switch ((enum client_state)connection->state) {
+    case CLIENT_AWAITS_PROXY_HEADER:
+        read_proxy_header(connection);
+        break;
+    case CLIENT_IDLE:
+        begin_serving(connection);
+        if (connection->state == CLIENT_SERVES) {
+            client_h1_ready(connection->h1, what);
+        }
+        break;
+    case CLIENT_SERVES:
+        client_h1_ready(connection->h1, what);
+        break;
+    case CLIENT_LINGERS:
+        linger_on(connection);
+        break;
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
+/* --- the desk ---------------------------------------------------------------------------- */
+
+static bool is_full(struct client_desk *desk)
+{
+    uint32_t most = exchange_desk_settings(desk->exchanges)->limits.connections;
+
+    return most != 0 && client_desk_count(desk) >= most;
+}
+
+static void hold_listeners_when_full(struct client_desk *desk)
+{
+    if (!is_full(desk) || desk->paused) {
+        return;
+    }
+    desk->paused = true;
+    metrics_note(desk->metrics, METRICS_ACCEPT_PAUSED);
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        if (listener->listener != NULL) {
+            listener_pause(listener->listener);
+        }
+    }
+}
+
+static void add_connection(struct client_listener *listener, int fd, const struct address *from,
+                           bool expects_proxy_header)
+{
+    struct client_desk *desk = listener->desk;
+    struct client_connection *connection = slab_take(desk->connections);
+
+    if (connection == NULL) {
+        close(fd);
+        return;
+    }
+    memset(connection, 0, sizeof(*connection));
+    list_init(&connection->link);
+    connection->listener = listener;
+    connection->ip = ip_of_address(from);
+    connection->port = ip_is_none(&connection->ip) ? 0 : address_port(from);
+    connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER : CLIENT_IDLE;
+    if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd, LOOP_READABLE,
+                             on_ready, connection)) {
+        slab_give(desk->connections, connection);
+        return;
+    }
+    list_add_last(expects_proxy_header ? &desk->busy : &desk->idle, &connection->link);
+    count_connections(desk, 1);
+    metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
+    client_set_timer(connection, expects_proxy_header
+                                     ? settings_of(connection)->timeouts.head
+                                     : settings_of(connection)->timeouts.keepalive_idle);
+    hold_listeners_when_full(desk);
+}
+
+static void on_accepted(void *owner, int fd, const struct address *from)
+{
+    struct client_listener *listener = owner;
+    struct client_desk *desk = listener->desk;
+
+    if (desk->place != NULL && desk->place(desk->owner, fd, from, listener->index)) {
+        metrics_note(desk->metrics, METRICS_CLIENT_HANDED_OVER);
+        return;
+    }
+    add_connection(listener, fd, from, listener->proxy_protocol);
+}
+
+static struct client_listener *find_listener(struct client_desk *desk, uint32_t index)
+{
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        if (listener->index == index) {
+            return listener;
+        }
+    }
+    return NULL;
+}
+
+void client_desk_take_over(struct client_desk *desk, int fd, const struct address *from,
+                           uint32_t index, bool is_new)
+{
+    struct client_listener *listener = find_listener(desk, index);
+
+    if (listener == NULL) {
+        close(fd);
+        return;
+    }
+    add_connection(listener, fd, from, is_new && listener->proxy_protocol);
+}
+
+int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32_t *index)
+{
+    struct link *link = list_last(&desk->idle);
+    struct client_connection *connection;
+    int fd;
+
+    if (link == NULL) {
+        return -1;
+    }
+    connection = CONTAINER_OF(link, struct client_connection, link);
+    ip_to_address(&connection->ip, connection->port, from);
+    *index = connection->listener->index;
+    fd = transport_give_up(&connection->transport);
+    client_close(connection, OUTCOME_ANSWERED);
+    return fd;
+}
+
+static void bury_dead(void *owner)
+{
+    struct client_desk *desk = owner;
+    struct link *link;
+
+    while ((link = list_first(&desk->stream_graves)) != NULL) {
+        list_remove(link);
+        slab_give(desk->streams, CONTAINER_OF(link, struct client_h1, link));
+    }
+    while ((link = list_first(&desk->graves)) != NULL) {
+        list_remove(link);
+        slab_give(desk->connections, CONTAINER_OF(link, struct client_connection, link));
+    }
+}
+
+struct client_desk *client_desk_new(struct exchange_desk *exchanges, client_place *place,
+                                    void *owner)
+{
+    struct client_desk *desk = calloc(1, sizeof(*desk));
+
+    if (desk == NULL) {
+        return NULL;
+    }
+    desk->exchanges = exchanges;
+    desk->bench = exchange_desk_bench(exchanges);
+    desk->metrics = exchange_desk_metrics(exchanges);
+    desk->place = place;
+    desk->owner = owner;
+    list_init(&desk->listeners);
+    list_init(&desk->idle);
+    list_init(&desk->busy);
+    list_init(&desk->graves);
+    list_init(&desk->stream_graves);
+    desk->connections = slab_pool_new(sizeof(struct client_connection));
+    desk->streams = slab_pool_new(sizeof(struct client_h1));
+    desk->timers = timer_group_new(desk->bench->loop, on_timer);
+    if (desk->connections == NULL || desk->streams == NULL || desk->timers == NULL) {
+        client_desk_free(&desk);
+        return NULL;
+    }
+    loop_at_turn_end(desk->bench->loop, bury_dead, desk);
+    return desk;
+}
+
+void client_desk_free(struct client_desk **desk)
+{
+    struct link *link;
+
+    if (*desk == NULL) {
+        return;
+    }
+    alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
+    while ((link = list_first(&(*desk)->listeners)) != NULL) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        list_remove(link);
+        listener_free(&listener->listener);
+        free(listener);
+    }
+    bury_dead(*desk);
+    slab_pool_free(&(*desk)->connections);
+    slab_pool_free(&(*desk)->streams);
+    free(*desk);
+    *desk = NULL;
+}
+
+bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_settings *settings,
+                        uint32_t index)
+{
+    struct client_listener *listener = calloc(1, sizeof(*listener));
+
+    if (listener == NULL) {
+        return false;
+    }
+    list_init(&listener->link);
+    listener->desk = desk;
+    listener->name = settings->name;
+    listener->index = index;
+    listener->proxy_protocol = settings->proxy_protocol;
+    listener->listener = listener_new(desk->bench->loop, fd, on_accepted, listener);
+    if (listener->listener == NULL) {
+        free(listener);
+        return false;
+    }
+    list_add_last(&desk->listeners, &listener->link);
+    return true;
+}
+
+uint32_t client_desk_count(const struct client_desk *desk)
+{
+    return atomic_load_explicit(&desk->count, memory_order_relaxed);
+}
+
+uint64_t client_desk_begun(const struct client_desk *desk)
+{
+    return atomic_load_explicit(&desk->begun, memory_order_relaxed);
+}
+
+void client_desk_trim(struct client_desk *desk)
+{
+    slab_pool_trim(desk->connections);
+    slab_pool_trim(desk->streams);
+}
+
+static void close_each(struct link *list, enum outcome_end end)
+{
+    struct link *link;
+
+    while ((link = list_first(list)) != NULL) {
+        client_close(CONTAINER_OF(link, struct client_connection, link), end);
+    }
+}
+
+static void close_idle(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    close_each(&desk->idle, OUTCOME_ANSWERED);
+}
+
+void client_desk_drain(struct client_desk *desk, uint32_t grace_ms)
+{
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        listener_free(&CONTAINER_OF(link, struct client_listener, link)->listener);
+    }
+    exchange_desk_drain(desk->exchanges);
+    alarm_set(desk->bench->loop, &desk->idle_grace, grace_ms, close_idle, desk);
+}
+
+void client_desk_close_all(struct client_desk *desk)
+{
+    close_each(&desk->idle, OUTCOME_CUT_BY_STOP);
+    close_each(&desk->busy, OUTCOME_CUT_BY_STOP);
+}

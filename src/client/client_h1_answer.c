@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* HTTP/1 to a client: what an exchange may ask of its stream (exchange/client_stream.h).
+ * Small pieces are collected and leave in one system call. */
+#include "client/client_private.h"
+
+#include "base/check.h"
+#include "http/h1_writer.h"
+
+#define COALESCE_BYTES 2048
+#define CHUNK_BYTES 16384
+#define ABSORB_BYTES 24576 /* an answer up to this leaves the origin at once */
+
+static struct buffer_pool *buffers_of(const struct client_h1 *h1)
+{
+    return client_desk_of(h1->connection)->bench->buffers;
+}
+
+static const struct settings *settings_of(const struct client_h1 *h1)
+{
+    return exchange_desk_settings(client_desk_of(h1->connection)->exchanges);
+}
+
+void client_h1_want(struct client_h1 *h1)
+{
+    bool has_room = h1->in == NULL || h1->state != CLIENT_H1_AWAITS_END ||
+                    buffer_room(h1->in) >= 256;
+    short wanted = !h1->read_closed && !h1->body_paused && has_room ? LOOP_READABLE : 0;
+
+    if (h1->out.blocked) {
+        wanted |= LOOP_WRITABLE;
+    }
+    transport_want(&h1->connection->transport, wanted);
+}
+
+/* --- after the answer ---------------------------------------------------------------------- */
+
+/* Bytes that the client sent and nobody will read: closing now would reset the connection. */
+static bool has_unread_bytes(const struct client_h1 *h1)
+{
+    return h1->state == CLIENT_H1_READS_BODY || h1->undelivered.length > 0 ||
+           (h1->in != NULL && buffer_length(h1->in) > 0);
+}
+
+/* A small body that nobody wanted, but which is here already. */
+static void skip_body_at_hand(struct client_h1 *h1)
+{
+    if (h1->state == CLIENT_H1_READS_BODY && h1->framing == HTTP_LENGTH_KNOWN &&
+        h1->body_left <= buffer_length(h1->in)) {
+        h1->in->start += (uint32_t)h1->body_left;
+        h1->body_left = 0;
+        h1->undelivered = (struct bytes){0};
+        h1->state = CLIENT_H1_AWAITS_END;
+    }
+}
+
+static void begin_next_request(struct client_h1 *h1)
+{
+    h1->state = CLIENT_H1_READS_HEAD;
+    h1->head_is_in_input = false;
+    h1->body_paused = false;
+    buffer_return(buffers_of(h1), &h1->head);
+    if (h1->in == NULL || buffer_length(h1->in) == 0) {
+        if (h1->read_closed) {
+            client_close(h1->connection, OUTCOME_ANSWERED);
+        } else {
+            client_become_idle(h1->connection);
+        }
+        return;
+    }
+    client_h1_want(h1);
+    client_h1_process(h1);
+}
+
+static void on_over(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->exchange = NULL;
+    client_clear_timer(h1->connection);
+    if (h1->state != CLIENT_H1_TUNNELS && !h1->closes) {
+        skip_body_at_hand(h1);
+    }
+    if (h1->closes || h1->state == CLIENT_H1_READS_BODY || h1->state == CLIENT_H1_TUNNELS ||
+        h1->out.broken) {
+        if (has_unread_bytes(h1) && !h1->read_closed && !h1->out.broken) {
+            client_linger(h1->connection);
+        } else {
+            client_close(h1->connection, OUTCOME_ANSWERED);
+        }
+        return;
+    }
+    begin_next_request(h1);
+}
+
+static void on_abort(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->exchange = NULL;
+    /* A reset, so that a close-delimited or half-sent answer cannot pass for a whole one. */
+    transport_reset(&h1->connection->transport);
+    client_close(h1->connection, OUTCOME_ORIGIN_BROKE);
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+static void note_written(struct client_h1 *h1)
+{
+    if (h1->exchange != NULL) {
+        exchange_count_out(h1->exchange, h1->out.written - h1->counted_out);
+    }
+    h1->counted_out = h1->out.written;
+    if (h1->out.blocked) {
+        client_set_timer(h1->connection, h1->state == CLIENT_H1_TUNNELS
+                                             ? settings_of(h1)->timeouts.tunnel_idle
+                                             : exchange_timeouts(h1->exchange)->answer_idle);
+    }
+    client_h1_want(h1);
+}
+
+static void write_out(struct client_h1 *h1)
+{
+    outbox_flush(&h1->out, buffers_of(h1), &h1->connection->transport);
+    note_written(h1);
+}
+
+/* The transport can take more. */
+void client_h1_flush(struct client_h1 *h1)
+{
+    struct exchange *exchange = h1->exchange;
+
+    if (exchange == NULL) {
+        return;
+    }
+    write_out(h1);
+    if (h1->out.blocked) {
+        return;
+    }
+    client_clear_timer(h1->connection);
+    if (h1->answer_ended) {
+        exchange_answer_written(exchange);
+    } else {
+        exchange_client_writable(exchange);
+    }
+}
+
+static size_t size_of_head(const struct answer_head *head)
+{
+    size_t size = 192 + head->reason.length;
+
+    for (uint32_t i = 0; i < head->fields->count; i++) {
+        size += head->fields->rows[i].name.length + head->fields->rows[i].value.length + 4;
+    }
+    return size;
+}
+
+static void write_framing(struct client_h1 *h1, struct text *text, const struct answer_head *head)
+{
+    h1->answer_chunked = false;
+    if (head->framing == HTTP_LENGTH_KNOWN || head->tells_length) {
+        text_add_literal(text, "Content-Length: ");
+        text_add_number(text, head->body_length);
+        text_add_literal(text, "\r\n");
+    } else if (head->framing == HTTP_CHUNKED || head->framing == HTTP_UNTIL_CLOSE) {
+        /* What the origin ended by closing gets a visible end here: its loss shows. */
+        if (h1->version == HTTP_1_0) {
+            h1->closes = true;
+        } else {
+            h1->answer_chunked = true;
+            text_add_literal(text, "Transfer-Encoding: chunked\r\n");
+        }
+    }
+}
+
+static void write_connection(struct client_h1 *h1, struct text *text,
+                             const struct answer_head *head)
+{
+    if (head->upgrades) {
+        text_add_literal(text, "Connection: Upgrade\r\n");
+    } else if (h1->closes) {
+        text_add_literal(text, "Connection: close\r\n");
+    } else if (h1->version == HTTP_1_0) {
+        text_add_literal(text, "Connection: keep-alive\r\n");
+    }
+}
+
+static bool write_head(struct client_h1 *h1, const struct answer_head *head)
+{
+    size_t size = size_of_head(head);
+    size_t room = 0;
+    char *at = NULL;
+    struct text text;
+
+    if (size <= BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
+        at = outbox_room(&h1->out, buffers_of(h1), size, &room);
+    }
+    if (at == NULL) {
+        return false;
+    }
+    text = text_over(at, room);
+    h1_write_status_line(&text, head->status, head->reason);
+    for (uint32_t i = 0; i < head->fields->count; i++) {
+        h1_write_field(&text, head->fields->rows[i].name, head->fields->rows[i].value);
+    }
+    if (head->status >= 200) {
+        write_framing(h1, &text, head);
+    }
+    if (head->status >= 200 || head->upgrades) {
+        write_connection(h1, &text, head);
+    }
+    h1_write_end(&text);
+    CHECK(!text.overflowed);
+    outbox_filled(&h1->out, text_length(&text));
+    return true;
+}
+
+static void on_send_interim(void *stream, const struct answer_head *head)
+{
+    struct client_h1 *h1 = stream;
+
+    if (h1->version == HTTP_1_0 || !write_head(h1, head)) {
+        return; /* an interim answer may be left out (RFC 9110 section 15.2) */
+    }
+    write_out(h1);
+}
+
+static bool must_close(const struct client_h1 *h1, const struct answer_head *head)
+{
+    uint32_t most = settings_of(h1)->limits.requests;
+    bool body_is_coming = h1->state == CLIENT_H1_READS_BODY &&
+                          !(h1->framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
+                            h1->body_left <= buffer_length(h1->in));
+
+    return head->closes || h1->closes || body_is_coming || h1->read_closed ||
+           (most != 0 && h1->connection->served >= most);
+}
+
+static void on_send_head(void *stream, const struct answer_head *head)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->closes = must_close(h1, head);
+    h1->absorbs = head->framing == HTTP_LENGTH_KNOWN && head->body_length > ABSORB_BYTES
+                      ? 0
+                      : ABSORB_BYTES;
+    if (!write_head(h1, head)) {
+        h1->out.broken = true; /* out of memory, or a head that no client would take */
+    }
+}
+
+static size_t absorb(struct client_h1 *h1, struct bytes bytes)
+{
+    size_t held = h1->out.queue.length;
+    size_t room = h1->absorbs > held ? h1->absorbs - held : 0;
+
+    if (bytes.length > room) {
+        bytes.length = room;
+    }
+    return bytes.length > 0 && outbox_add(&h1->out, buffers_of(h1), bytes) ? bytes.length : 0;
+}
+
+static size_t send_plain(struct client_h1 *h1, struct bytes bytes)
+{
+    const struct iovec piece = {(void *)bytes.at, bytes.length};
+    size_t taken;
+
+    if (h1->out.blocked) {
+        return absorb(h1, bytes);
+    }
+    if (bytes.length <= COALESCE_BYTES && h1->state != CLIENT_H1_TUNNELS &&
+        outbox_add(&h1->out, buffers_of(h1), bytes)) {
+        return bytes.length;
+    }
+    taken = outbox_send(&h1->out, buffers_of(h1), &h1->connection->transport, &piece, 1);
+    if (taken < bytes.length) {
+        taken += absorb(h1, bytes_skip(bytes, taken));
+    }
+    note_written(h1);
+    return taken;
+}
+
+/* A chunk once begun must go out whole: what the transport does not take is copied. */
+static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
+{
+    char line[H1_CHUNK_HEAD_MAX];
+    struct text head = text_over(line, sizeof(line));
+    struct bytes data = bytes_first(bytes, bytes.length < CHUNK_BYTES ? bytes.length : CHUNK_BYTES);
+    struct iovec pieces[3];
+    size_t total = 0;
+    size_t taken = 0;
+
+    if (h1->out.blocked && h1->out.queue.length + data.length > ABSORB_BYTES) {
+        return 0;
+    }
+    h1_write_chunk_head(&head, data.length);
+    pieces[0] = (struct iovec){line, text_length(&head)};
+    pieces[1] = (struct iovec){(void *)data.at, data.length};
+    pieces[2] = (struct iovec){"\r\n", 2};
+    if (!h1->out.blocked && data.length > COALESCE_BYTES) {
+        taken = outbox_send(&h1->out, buffers_of(h1), &h1->connection->transport, pieces, 3);
+    }
+    for (int i = 0; i < 3; i++) {
+        size_t skip = taken > total ? taken - total : 0;
+
+        total += pieces[i].iov_len;
+        if (skip < pieces[i].iov_len &&
+            !outbox_add(&h1->out, buffers_of(h1),
+                        (struct bytes){(char *)pieces[i].iov_base + skip,
+                                       pieces[i].iov_len - skip})) {
+            h1->out.broken = true;
+        }
+    }
+    note_written(h1);
+    return data.length;
+}
+
+static size_t on_send_body(void *stream, struct bytes bytes)
+{
+    struct client_h1 *h1 = stream;
+    size_t taken = 0;
+
+    while (h1->answer_chunked && taken < bytes.length) {
+        size_t count = send_chunk(h1, bytes_skip(bytes, taken));
+
+        taken += count;
+        if (count == 0) {
+            return taken;
+        }
+    }
+    return h1->answer_chunked ? taken : send_plain(h1, bytes);
+}
+
+static void on_flush(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    if (!outbox_is_empty(&h1->out)) {
+        write_out(h1);
+    }
+}
+
+static void add_last_chunk(struct client_h1 *h1, const struct http_headers *trailers)
+{
+    char memory[BUFFER_SMALL_BYTES];
+    struct text text = text_over(memory, sizeof(memory));
+
+    text_add_literal(&text, "0\r\n");
+    for (uint32_t i = 0; trailers != NULL && i < trailers->count; i++) {
+        h1_write_field(&text, http_header_name(&trailers->rows[i]),
+                       http_header_value(&trailers->rows[i]));
+    }
+    h1_write_end(&text);
+    if (text.overflowed) { /* trailers may be dropped (RFC 9110 section 6.5.1) */
+        text = text_over(memory, sizeof(memory));
+        text_add_literal(&text, "0\r\n\r\n");
+    }
+    if (!outbox_add(&h1->out, buffers_of(h1), (struct bytes){memory, text_length(&text)})) {
+        h1->out.broken = true;
+    }
+}
+
+static bool on_end(void *stream, const struct http_headers *trailers)
+{
+    struct client_h1 *h1 = stream;
+
+    if (h1->answer_chunked) {
+        add_last_chunk(h1, trailers);
+    }
+    h1->answer_ended = true;
+    write_out(h1);
+    return !h1->out.blocked;
+}
+
+static void on_want_body(void *stream, bool wanted)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->body_paused = !wanted;
+    if (wanted && h1->state == CLIENT_H1_READS_BODY) {
+        client_set_timer(h1->connection, settings_of(h1)->timeouts.body_idle);
+    }
+    client_h1_process(h1);
+    if (h1->connection->h1 == h1) {
+        client_h1_want(h1);
+    }
+}
+
+static void on_begin_tunnel(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->state = CLIENT_H1_TUNNELS;
+    h1->absorbs = 0;
+    h1->answer_chunked = false;
+    write_out(h1);
+    client_h1_process(h1); /* bytes may have come along with the request */
+}
+
+const struct client_stream_ops client_h1_ops = {
+    .send_interim = on_send_interim,
+    .send_head = on_send_head,
+    .send_body = on_send_body,
+    .flush = on_flush,
+    .end = on_end,
+    .abort = on_abort,
+    .want_body = on_want_body,
+    .begin_tunnel = on_begin_tunnel,
+    .over = on_over,
+};

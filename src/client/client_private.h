@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of client/ share. A connection without a request holds only the first struct;
+ * everything else exists while bytes of a request or an answer are there. */
+#ifndef CLIENT_CLIENT_PRIVATE_H
+#define CLIENT_CLIENT_PRIVATE_H
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "client/client.h"
+#include "http/h1_chunked.h"
+#include "io/listener.h"
+#include "io/outbox.h"
+
+#include <stdatomic.h>
+
+struct client_listener {
+    struct link link;
+    struct client_desk *desk;
+    struct listener *listener;
+    const char *name;
+    uint32_t index;
+    bool proxy_protocol;
+};
+
+struct client_desk {
+    struct exchange_desk *exchanges;
+    struct workbench *bench;
+    struct metrics *metrics;
+    client_place *place;
+    void *owner;
+    struct slab_pool *connections;
+    struct slab_pool *streams;
+    struct timer_group *timers;
+    struct link listeners;
+    struct link idle; /* connections between two requests, longest idle first */
+    struct link busy;
+    struct link graves;        /* connections closed in this turn */
+    struct link stream_graves; /* streams given up in this turn */
+    struct alarm idle_grace;   /* while draining */
+    _Atomic uint32_t count;
+    _Atomic uint64_t begun;
+    bool paused; /* limits.connections is reached */
+};
+
+/* clang-format off */
+#define CLIENT_STATES(ROW) \
+    ROW(AWAITS_PROXY_HEADER, "its PROXY header has not come in full") \
+    ROW(IDLE,                "no byte of a request is there") \
+    ROW(SERVES,              "a request is being read or answered") \
+    ROW(LINGERS,             "said its last; reads on so that the client can read that") \
+    ROW(CLOSED,              "is closed")
+/* clang-format on */
+
+enum client_state {
+#define ROW(name, sentence) CLIENT_##name,
+    CLIENT_STATES(ROW)
+#undef ROW
+};
+
+struct client_h1;
+
+struct client_connection {
+    struct transport transport;
+    struct link link;
+    struct timer timer;
+    struct client_listener *listener;
+    struct client_h1 *h1; /* while it serves, or its PROXY header is incomplete */
+    struct ip ip;
+    uint32_t served; /* requests begun */
+    uint32_t lingered; /* bytes read while lingering */
+    uint16_t port;
+    uint8_t state; /* enum client_state */
+};
+
+/* clang-format off */
+#define CLIENT_H1_STATES(ROW) \
+    ROW(READS_HEAD, "reads a request's head") \
+    ROW(READS_BODY, "reads a request's body") \
+    ROW(AWAITS_END, "has read the whole request; its answer is not through") \
+    ROW(TUNNELS,    "passes bytes of an upgraded protocol")
+/* clang-format on */
+
+enum client_h1_state {
+#define ROW(name, sentence) CLIENT_H1_##name,
+    CLIENT_H1_STATES(ROW)
+#undef ROW
+};
+
+struct client_h1 {
+    struct link link; /* in desk->stream_graves */
+    struct client_connection *connection;
+    struct exchange *exchange;
+    struct client_facts facts;
+    struct buffer *in;
+    struct buffer *head; /* holds the request's head while that is not `in` any more */
+    struct outbox out;
+    uint64_t counted_out; /* of out.written, told to an exchange */
+    uint64_t body_left;
+    uint64_t head_began_us;
+    struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
+    struct h1_chunked chunked;
+    uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
+    enum client_h1_state state;
+    enum http_framing framing; /* of the request */
+    enum http_version version;
+    bool head_is_in_input; /* the head of the exchange under way lies in `in`: do not move it */
+    bool body_paused;
+    bool answer_chunked;
+    bool answer_ended;
+    bool closes;      /* after this answer */
+    bool read_closed; /* the client has half-closed */
+    bool processing;  /* inside client_h1_process */
+};
+
+/* client_connection.c */
+void client_set_state(struct client_connection *connection, enum client_state state);
+/* The one end of a connection. `end` reaches the log if a request was under way. */
+void client_close(struct client_connection *connection, enum outcome_end end);
+/* Says goodbye first: half-close, then read on for a bounded while. */
+void client_linger(struct client_connection *connection);
+/* The request is answered, the connection stays. */
+void client_become_idle(struct client_connection *connection);
+void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
+void client_clear_timer(struct client_connection *connection);
+struct client_desk *client_desk_of(const struct client_connection *connection);
+
+/* client_h1.c */
+/* NULL: out of memory. */
+struct client_h1 *client_h1_new(struct client_connection *connection);
+/* Gives up buffers and state; the exchange, if any, must be over. */
+void client_h1_release(struct client_h1 *h1);
+void client_h1_ready(struct client_h1 *h1, short what);
+void client_h1_process(struct client_h1 *h1);
+/* Its clock has run out. */
+void client_h1_late(struct client_h1 *h1);
+/* Ends the exchange under way without an answer. */
+void client_h1_abandon(struct client_h1 *h1, enum outcome_end end);
+
+/* client_h1_answer.c */
+extern const struct client_stream_ops client_h1_ops;
+void client_h1_flush(struct client_h1 *h1);
+void client_h1_want(struct client_h1 *h1);
+
+#endif

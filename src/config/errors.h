@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Collects everything that is wrong with one configuration file. The readers in config/ add
+ * in any order; config_errors_finish sorts by place and copies the source lines, so that
+ * the file's text may go before the errors are printed. Reading them: config/load.h. */
+#ifndef CONFIG_ERRORS_H
+#define CONFIG_ERRORS_H
+
+#include "base/bytes.h"
+#include "config/load.h"
+
+/* Both count from 1, columns in characters; {0, 0} stands for the file as a whole. */
+struct mark {
+    uint32_t line;
+    uint32_t column;
+};
+
+/* NULL: no memory. */
+struct config_errors *config_errors_new(const char *file);
+void config_errors_add(struct config_errors *errors, struct mark mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void config_errors_finish(struct config_errors *errors, struct bytes source);
+/* True when further ones are only counted: no need to look for a good hint. */
+bool config_errors_are_many(const struct config_errors *errors);
+
+#define SHOWN_MAX 60
+
+/* A piece of the file as a message may show it: shortened, nothing unprintable. */
+struct shown {
+    char text[SHOWN_MAX + 4];
+};
+
+struct shown config_show(struct bytes text);
+
+#endif

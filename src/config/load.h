@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a file's path to a snapshot, or to a list of everything that is wrong with it.
+ * Called by main (start, -t) and process/reload, never on a worker's loop. */
+#ifndef CONFIG_LOAD_H
+#define CONFIG_LOAD_H
+
+#include "config/snapshot.h"
+
+#include <stdio.h>
+
+struct config_errors; /* in order of line and column */
+
+/* NULL when anything is wrong; *errors then holds all of it (free with config_errors_free),
+ * or is NULL too when there was no memory to even say so. NULL in *errors after success. */
+struct snapshot *config_load(const char *path, struct config_errors **errors);
+/* The same from memory; `name` stands for the file in messages. */
+struct snapshot *config_load_bytes(const char *name, struct bytes source,
+                                   struct config_errors **errors);
+size_t config_errors_count(const struct config_errors *errors);
+/* Each as "file:line:column: what is wrong", then the source line and a caret below.
+ * NULL is taken for "no memory". */
+void config_errors_print(const struct config_errors *errors, FILE *out);
+void config_errors_free(struct config_errors **errors);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a route does with a request: exactly one of service, split, respond and redirect. */
+#include "config/reading.h"
+#include "config/suggest.h"
+#include "config/units.h"
+
+static void tell_unknown_service(struct reading *reading, const struct node *node)
+{
+    const struct settings *settings = reading->settings;
+    struct suggestion suggestion;
+    char hint[HINT_MAX];
+    uint32_t i;
+
+    config_suggest_begin(&suggestion, node->text);
+    for (i = 0; i < settings->service_count && !config_errors_are_many(reading->errors); i++) {
+        if (settings->services[i].name != NULL) {
+            config_suggest_offer(&suggestion, bytes_of(settings->services[i].name));
+        }
+    }
+    READING_ERROR(reading, node, "there is no service '%s'%s", config_show(node->text).text,
+                  config_suggest_hint(&suggestion, hint));
+}
+
+static const struct service_settings *find_service(struct reading *reading, const struct node *node)
+{
+    const struct service_settings *service = config_names_find(&reading->services, node->text);
+
+    if (service == NULL) {
+        tell_unknown_service(reading, node);
+    }
+    return service;
+}
+
+static void read_service(struct reading *reading, const struct node *node,
+                         struct route_settings *route)
+{
+    struct bytes text;
+
+    if (!config_read_text(reading, node, "service", "the name of a service", &text)) {
+        return;
+    }
+    route->arms = config_take_array(reading, 1, sizeof(*route->arms));
+    if (route->arms != NULL) {
+        route->arm_count = 1;
+        route->arms[0] = (struct arm_settings){find_service(reading, node), SPLIT_WHOLE};
+    }
+}
+
+static bool read_weight(struct reading *reading, const struct node *node, uint64_t *weight)
+{
+    struct shown shown = config_show(node->text);
+    struct bytes text;
+
+    if (!config_read_text(reading, node, "split", "a percent such as 95%", &text)) {
+        return false;
+    }
+    switch (config_read_percent(text, weight)) {
+    case UNIT_READ:
+        break;
+    case UNIT_BARE:
+        READING_ERROR(reading, node, "a weight needs a unit: write %s%%, not %s", shown.text,
+                      shown.text);
+        return false;
+    case UNIT_TOO_FINE:
+        READING_ERROR(reading, node, "weights go in steps of 0.01%%; '%s' is finer", shown.text);
+        return false;
+    default:
+        READING_ERROR(reading, node, "a weight is a percent such as 95%% or 0.01%%, not '%s'",
+                      shown.text);
+        return false;
+    }
+    if (*weight > SPLIT_WHOLE) {
+        READING_ERROR(reading, node, "a weight is at most 100%%, not '%s'", shown.text);
+        return false;
+    }
+    return true;
+}
+
+static void check_sum(struct reading *reading, const struct node *node, uint64_t sum)
+{
+    if (sum != SPLIT_WHOLE) {
+        READING_ERROR(reading, node->key,
+                      "the weights of a split must add up to 100%%, not %u.%02u%%",
+                      (unsigned)(sum / 100), (unsigned)(sum % 100));
+    }
+}
+
+static void read_split(struct reading *reading, const struct node *node,
+                       struct route_settings *route)
+{
+    const struct node *member;
+    bool all_read = true;
+    uint64_t sum = 0;
+
+    if (node->kind == NODE_BROKEN) {
+        return;
+    }
+    if (node->kind != NODE_MAP || node->count == 0) {
+        READING_ERROR(reading, node,
+                      "'split' expects a mapping of services to percents, such as {a: 95%%, "
+                      "b: 5%%}, not %s",
+                      config_node_kind(node));
+        return;
+    }
+    route->arms = config_take_array(reading, node->count, sizeof(*route->arms));
+    if (route->arms == NULL) {
+        return;
+    }
+    for (member = node->first; member != NULL; member = member->next) {
+        struct arm_settings *arm = &route->arms[route->arm_count++];
+        uint64_t weight = 0;
+
+        arm->service = find_service(reading, member->key);
+        all_read = read_weight(reading, member, &weight) && all_read;
+        arm->weight = (uint32_t)weight;
+        sum += weight;
+    }
+    if (all_read) {
+        check_sum(reading, node, sum);
+    }
+}
+
+static void read_respond(struct reading *reading, const struct node *node,
+                         struct route_settings *route)
+{
+    struct respond_settings *respond = &route->respond;
+    const struct node *body = config_node_child(node, "body");
+    const struct node *type = config_node_child(node, "content_type");
+
+    config_fill_defaults(PLACE_ROUTE, "respond", respond);
+    if (!config_read_group(reading, node, PLACE_ROUTE, "respond", respond)) {
+        return;
+    }
+    if (respond->body.length > 0 &&
+        (respond->status == 204 || respond->status == 205 || respond->status == 304)) {
+        READING_ERROR(reading, body, "an answer with status %u has no body", respond->status);
+    }
+    if (type != NULL && type->kind == NODE_TEXT && !config_is_field_value(type->text)) {
+        READING_ERROR(reading, type, "'respond.content_type' must not hold control characters");
+    }
+    config_read_respond_headers(reading, config_node_child(node, "headers"), route);
+}
+
+/* Every '{' must open one of the known placeholders. */
+static bool check_placeholders(struct reading *reading, const struct node *node, struct bytes to)
+{
+    static const struct bytes known[] = {BYTES("{host}"), BYTES("{path}"), BYTES("{query}")};
+    size_t i = 0;
+    size_t k;
+
+    while (i < to.length) {
+        struct bytes rest = bytes_skip(to, i);
+        size_t length = rest.at[0] == '{' || rest.at[0] == '}' ? 0 : 1;
+
+        for (k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+            if (bytes_start_with(rest, known[k])) {
+                length = known[k].length;
+            }
+        }
+        if (length == 0) {
+            READING_ERROR(reading, node,
+                          "'redirect.to' knows {host}, {path} and {query} only, at '%s'",
+                          config_show(rest).text);
+            return false;
+        }
+        i += length;
+    }
+    return true;
+}
+
+/* "//host" is another site to a browser, and {path} starts with '/' already: a request for
+ * "//elsewhere" must not turn a redirect of ours into a way there. */
+static bool leads_elsewhere(struct bytes to)
+{
+    return bytes_start_with(to, BYTES("//")) || bytes_start_with(to, BYTES("/{path}")) ||
+           bytes_start_with(to, BYTES("/{query}")) || bytes_start_with(to, BYTES("/{host}"));
+}
+
+static void check_redirect_target(struct reading *reading, const struct node *node)
+{
+    struct bytes to = node->text;
+
+    if (!config_is_visible(to)) {
+        READING_ERROR(reading, node,
+                      "'redirect.to' must be visible ASCII without spaces; escape the rest");
+    } else if (!bytes_start_with(to, BYTES("/")) && !bytes_start_with(to, BYTES("http://")) &&
+               !bytes_start_with(to, BYTES("https://"))) {
+        READING_ERROR(reading, node,
+                      "'redirect.to' expects a URI with http:// or https://, or a path that "
+                      "starts with '/', not '%s'",
+                      config_show(to).text);
+    } else if (leads_elsewhere(to)) {
+        READING_ERROR(reading, node,
+                      "'redirect.to' would let a request lead to any site; start with "
+                      "http://, https:// or a path of your own");
+    } else {
+        check_placeholders(reading, node, to);
+    }
+}
+
+static void read_redirect(struct reading *reading, const struct node *node,
+                          struct route_settings *route)
+{
+    const struct node *to = config_node_child(node, "to");
+
+    config_fill_defaults(PLACE_ROUTE, "redirect", &route->redirect);
+    if (!config_read_group(reading, node, PLACE_ROUTE, "redirect", &route->redirect)) {
+        return;
+    }
+    if (to == NULL) {
+        config_tell_missing(reading, node, "to", "a URI or a path");
+    } else if (route->redirect.to.length > 0) {
+        check_redirect_target(reading, to);
+    }
+}
+
+struct action {
+    const char *option;
+    enum route_action kind;
+    void (*read)(struct reading *reading, const struct node *node, struct route_settings *route);
+};
+
+static const struct action actions[] = {
+    {"service", ROUTE_FORWARD, read_service},
+    {"split", ROUTE_FORWARD, read_split},
+    {"respond", ROUTE_RESPOND, read_respond},
+    {"redirect", ROUTE_REDIRECT, read_redirect},
+};
+
+static void refuse_without_effect(struct reading *reading, const struct node *node,
+                                  const char *option)
+{
+    const struct node *found = config_node_child(node, option);
+
+    if (found != NULL) {
+        READING_ERROR(reading, found->key, "'%s' has no effect on a route that does not forward",
+                      option);
+    }
+}
+
+void config_read_action(struct reading *reading, const struct node *node,
+                        struct route_settings *route)
+{
+    const struct node *first = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        const struct node *found = config_node_child(node, actions[i].option);
+
+        if (found == NULL) {
+            continue;
+        }
+        if (first != NULL) {
+            READING_ERROR(reading, found->key,
+                          "a route has one of service, split, respond and redirect; this one has "
+                          "'%s' on line %u already",
+                          first->key->text.at, first->key->mark.line);
+        } else {
+            first = found;
+            route->action = actions[i].kind;
+        }
+        actions[i].read(reading, found, route);
+    }
+    if (first == NULL) {
+        READING_ERROR(reading, node,
+                      "this route does nothing; it needs one of service, split, respond and "
+                      "redirect");
+    } else if (route->action != ROUTE_FORWARD) {
+        refuse_without_effect(reading, node, "rewrite");
+        refuse_without_effect(reading, node, "request_headers");
+    }
+}

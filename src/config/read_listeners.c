@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The `listeners` list: literal addresses, each once. */
+#include "config/reading.h"
+
+#define EXPECTED "\"127.0.0.1:8080\", \"[::]:8080\" or \"unix:/path\""
+
+static bool is_unix(const struct address *address)
+{
+    return address->any.sa_family == AF_UNIX;
+}
+
+static bool parse_listen_address(struct reading *reading, const struct node *node,
+                                 struct address *address)
+{
+    struct bytes text;
+
+    if (!config_read_text(reading, node, "address", EXPECTED, &text)) {
+        return false;
+    }
+    if (!address_parse(text, address)) {
+        READING_ERROR(reading, node, "'address' expects %s, not '%s'%s", EXPECTED,
+                      config_show(text).text,
+                      bytes_start_with(text, BYTES("unix:")) ? " (a path of up to 107 bytes)" : "");
+        return false;
+    }
+    if (!is_unix(address) && address_port(address) == 0) {
+        READING_ERROR(reading, node, "a listener needs a port from 1 to 65535");
+        return false;
+    }
+    return true;
+}
+
+/* Under its standard form, so that other spellings of one address meet. */
+static void register_address(struct reading *reading, const struct node *node,
+                             const struct listener_settings *listener)
+{
+    char text[ADDRESS_TEXT_MAX];
+    size_t length = address_format(&listener->address, text);
+    const char *key = arena_copy(reading->scratch, (struct bytes){text, length});
+    const struct node *first;
+
+    if (key == NULL) {
+        return;
+    }
+    first = config_names_add(&reading->listeners, (struct bytes){key, length}, node);
+    if (first != NULL) {
+        READING_ERROR(reading, node, "the listener '%s' stands on line %u already", key,
+                      first->mark.line);
+    }
+}
+
+static void read_address(struct reading *reading, const struct node *listener_node,
+                         struct listener_settings *listener)
+{
+    const struct node *node = config_node_child(listener_node, "address");
+    const struct node *mode = config_node_child(listener_node, "mode");
+
+    if (node == NULL) {
+        config_tell_missing(reading, listener_node, "address", EXPECTED);
+    }
+    if (node == NULL || !parse_listen_address(reading, node, &listener->address)) {
+        reading->listeners_unsure = true;
+        return;
+    }
+    listener->name = config_keep(reading, node->text).at;
+    register_address(reading, node, listener);
+    if (mode != NULL && !is_unix(&listener->address)) {
+        READING_ERROR(reading, mode, "'mode' is for Unix sockets only, and this listener is none");
+    }
+}
+
+void config_read_listeners(struct reading *reading, const struct node *node)
+{
+    struct settings *settings = reading->settings;
+    const struct node *member;
+
+    if (node == NULL || node->kind == NODE_BROKEN) {
+        reading->listeners_unsure = true;
+        return;
+    }
+    if (node->kind != NODE_LIST || node->count == 0) {
+        READING_ERROR(reading, node,
+                      "'listeners' expects a list with at least one address, "
+                      "such as - address: 127.0.0.1:8080");
+        reading->listeners_unsure = true;
+        return;
+    }
+    settings->listeners = config_take_array(reading, node->count, sizeof(*settings->listeners));
+    if (settings->listeners == NULL) {
+        return;
+    }
+    for (member = node->first; member != NULL; member = member->next) {
+        struct listener_settings *listener = &settings->listeners[settings->listener_count++];
+
+        config_fill_defaults(PLACE_LISTENER, "", listener);
+        if (config_read_group(reading, member, PLACE_LISTENER, "", listener)) {
+            read_address(reading, member, listener);
+        } else {
+            reading->listeners_unsure = true;
+        }
+    }
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The top of the file: global options first, since routes take their defaults from them
+ * wherever in the file they stand, then listeners, services and routes, in this order,
+ * since each names what came before. */
+#include "config/reading.h"
+
+#include <pwd.h>
+#include <sched.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 256
+
+static uint32_t usable_cpus(void)
+{
+    cpu_set_t set;
+    long count = 0;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        count = CPU_COUNT(&set);
+    } else {
+        count = sysconf(_SC_NPROCESSORS_ONLN); /* more CPUs than a cpu_set_t holds */
+    }
+    return count < 1 ? 1 : count > WORKERS_MAX ? WORKERS_MAX : (uint32_t)count;
+}
+
+static void check_user(struct reading *reading, const struct node *node)
+{
+    struct settings *settings = reading->settings;
+
+    if (node != NULL && settings->user != NULL && getpwnam(settings->user) == NULL) {
+        READING_ERROR(reading, node, "there is no user '%s' on this machine",
+                      config_show(bytes_of(settings->user)).text);
+    }
+}
+
+static void check_via(struct reading *reading, const struct node *node)
+{
+    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
+        !config_is_token(node->text)) {
+        READING_ERROR(reading, node,
+                      "'via' expects a name of letters, digits and -._ without spaces, not '%s'",
+                      config_show(node->text).text);
+    }
+}
+
+static void read_access_log(struct reading *reading, const struct node *node)
+{
+    struct access_log_settings *log = &reading->settings->access_log;
+    struct bytes text = BYTES("stderr");
+
+    if (node != NULL && !config_read_text(reading, node, "access_log",
+                                          "off, stderr, syslog or an absolute path", &text)) {
+        return;
+    }
+    if (bytes_equal(text, BYTES("stderr"))) {
+        log->target = ACCESS_LOG_STDERR;
+    } else if (bytes_equal(text, BYTES("off"))) {
+        log->target = ACCESS_LOG_OFF;
+    } else if (bytes_equal(text, BYTES("syslog"))) {
+        log->target = ACCESS_LOG_SYSLOG;
+    } else if (text.length > 1 && text.at[0] == '/' && memchr(text.at, 0, text.length) == NULL) {
+        log->target = ACCESS_LOG_FILE;
+        log->path = config_keep(reading, text).at;
+    } else {
+        READING_ERROR(reading, node,
+                      "'access_log' expects off, stderr, syslog or an absolute path, not '%s'",
+                      config_show(text).text);
+    }
+}
+
+static void read_network(struct reading *reading, const struct node *node, struct network *network)
+{
+    static const char expected[] = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
+    struct bytes text;
+
+    if (config_read_text(reading, node, "trusted_proxies", expected, &text) &&
+        !network_parse(text, network)) {
+        READING_ERROR(reading, node, "'trusted_proxies' expects %s, not '%s'", expected,
+                      config_show(text).text);
+    }
+}
+
+static void read_trusted_proxies(struct reading *reading, const struct node *node)
+{
+    struct settings *settings = reading->settings;
+    const struct node *member;
+    uint32_t count;
+
+    if (node == NULL || (node->kind == NODE_LIST && node->count == 0)) {
+        return;
+    }
+    member = config_read_members(reading, node, "trusted_proxies", &count);
+    if (member == NULL) {
+        return;
+    }
+    settings->trusted_proxies = config_take_array(reading, count, sizeof(struct network));
+    if (settings->trusted_proxies == NULL) {
+        return;
+    }
+    for (; settings->trusted_proxy_count < count; settings->trusted_proxy_count++) {
+        read_network(reading, member, &settings->trusted_proxies[settings->trusted_proxy_count]);
+        member = member->next;
+    }
+}
+
+static void read_limits(struct reading *reading, const struct node *node)
+{
+    struct limits_settings *limits = &reading->settings->limits;
+    const struct node *target = config_node_child(node, "target_bytes");
+
+    config_fill_defaults(PLACE_GLOBAL, "limits", limits);
+    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "limits", limits)) {
+        return;
+    }
+    if (limits->target_bytes <= limits->head_bytes) {
+        return;
+    }
+    if (target != NULL) {
+        READING_ERROR(reading, target,
+                      "'limits.target_bytes' is more than limits.head_bytes (%u bytes), of which "
+                      "it is a part",
+                      limits->head_bytes);
+    } else {
+        limits->target_bytes = limits->head_bytes; /* our default: follows a smaller head */
+    }
+}
+
+static void read_global_options(struct reading *reading, const struct node *root)
+{
+    struct settings *settings = reading->settings;
+    const struct node *timeouts = config_node_child(root, "timeouts");
+
+    config_fill_defaults(PLACE_GLOBAL, "timeouts", &settings->timeouts);
+    if (timeouts != NULL) {
+        config_read_group(reading, timeouts, PLACE_GLOBAL, "timeouts", &settings->timeouts);
+    }
+    read_limits(reading, config_node_child(root, "limits"));
+    read_access_log(reading, config_node_child(root, "access_log"));
+    read_trusted_proxies(reading, config_node_child(root, "trusted_proxies"));
+    check_user(reading, config_node_child(root, "user"));
+    check_via(reading, config_node_child(root, "via"));
+    if (settings->workers == 0) {
+        settings->workers = usable_cpus();
+    }
+}
+
+static void require(struct reading *reading, const struct node *root, const char *option,
+                    const char *expected)
+{
+    if (config_node_child(root, option) == NULL) {
+        config_tell_missing(reading, root, option, expected);
+    }
+}
+
+void config_read_settings(struct reading *reading, const struct node *root)
+{
+    config_fill_defaults(PLACE_GLOBAL, "", reading->settings);
+    if (!config_read_group(reading, root, PLACE_GLOBAL, "", reading->settings)) {
+        return;
+    }
+    require(reading, root, "listeners", "a list with at least one address");
+    require(reading, root, "routes", "a list with at least one route");
+    read_global_options(reading, root);
+    config_read_listeners(reading, config_node_child(root, "listeners"));
+    config_read_services(reading, config_node_child(root, "services"));
+    config_read_routes(reading, config_node_child(root, "routes"));
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of options itself, and walking it. After a change: contrib/check-options.sh --update */
+#include "config/schema.h"
+
+#include "config/settings.h"
+
+#define FIELD(type, member) \
+    .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+
+#define HEADER_EDITS(name, both_ways) \
+    {.path = name, \
+     .places = PLACE_ROUTE, \
+     .type = OPTION_GROUP, \
+     .sample_off = true, \
+     .help = "Changes to the header lines of " both_ways "; remove first, then set, then add."}, \
+        {.path = name ".remove", \
+         .places = PLACE_ROUTE, \
+         .type = OPTION_TEXTS, \
+         .sample = "[X-Internal]", \
+         .help = "Header names to take out."}, \
+        {.path = name ".set", \
+         .places = PLACE_ROUTE, \
+         .type = OPTION_HEADERS, \
+         .sample = "{X-Gateway: turnpike}", \
+         .help = "Header lines that take the place of all with the same name."}, \
+    { \
+        .path = name ".add", .places = PLACE_ROUTE, .type = OPTION_HEADER_ROWS, \
+        .sample = "{X-Note: seen}", \
+        .help = "Header lines to add to those that are there; a list allows one name twice." \
+    }
+
+/* clang-format off */
+static const struct option options[] = {
+    /* --- global --- */
+    {.path = "workers", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "auto",
+     .zero_word = "auto", .least = "1", .greatest = "256", FIELD(settings, workers),
+     .help = "Worker threads; auto: one for each CPU that the process may use."},
+    {.path = "user", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "www-data",
+     .sample_off = true, FIELD(settings, user),
+     .help = "Unprivileged user to become once all listeners are open; absent: stay as started."},
+    {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
+     FIELD(settings, core_dumps),
+     .help = "Let the process write core dumps; they would hold traffic."},
+    {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
+     .least = "1", .greatest = "64", FIELD(settings, via),
+     .help = "The gateway's name in Via and Proxy-Status."},
+    {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
+     .words = "off|stderr|syslog",
+     .help = "Where the JSON line of each exchange goes; a path is opened again on SIGUSR1."},
+    {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
+     .help = "Networks whose X-Forwarded-* and Forwarded lines are believed and kept."},
+
+    {.path = "timeouts", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
+     .sample = "{first_byte: 5s}",
+     .help = "How long to wait for what; a route may have its own."},
+    {.path = "timeouts.head", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "10s",
+     .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
+     .help = "From the first byte of a request head to its last."},
+    {.path = "timeouts.body_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "30s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, body_idle),
+     .help = "Between two reads of a request body."},
+    {.path = "timeouts.connect", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "3s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, connect),
+     .help = "To connect to one address of an origin."},
+    {.path = "timeouts.first_byte", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, first_byte),
+     .help = "From the end of a request to the first byte of its answer."},
+    {.path = "timeouts.answer_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, answer_idle),
+     .help = "Between two reads of an answer, and between two writes of it."},
+    {.path = "timeouts.keepalive_idle", .places = PLACE_GLOBAL, .type = OPTION_TIME,
+     .initial = "75s", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, keepalive_idle),
+     .help = "A client connection between two requests."},
+    {.path = "timeouts.tunnel_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "10m", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, tunnel_idle),
+     .help = "No byte either way in an upgraded connection (WebSocket)."},
+    {.path = "timeouts.drain", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "30s",
+     .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, drain),
+     .help = "From SIGTERM until what is still in flight is cut."},
+
+    {.path = "limits", .places = PLACE_GLOBAL, .type = OPTION_GROUP,
+     .help = "How much one message or client may ask for."},
+    {.path = "limits.head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "32KiB",
+     .least = "1KiB", .greatest = "32KiB", FIELD(limits_settings, head_bytes),
+     .help = "A request head, its request line included; more is answered 431."},
+    {.path = "limits.target_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "8KiB",
+     .least = "64B", .greatest = "32KiB", FIELD(limits_settings, target_bytes),
+     .help = "A request target; more is answered 414."},
+    {.path = "limits.headers", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "100",
+     .least = "8", .greatest = "128", FIELD(limits_settings, headers),
+     .help = "Header lines of one message; more are answered 431."},
+    {.path = "limits.answer_head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
+     .initial = "32KiB", .least = "1KiB", .greatest = "32KiB",
+     FIELD(limits_settings, answer_head_bytes),
+     .help = "The head of an origin's answer; more becomes 502."},
+    {.path = "limits.body_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "none",
+     .zero_word = "none", .least = "1B", .greatest = "1048576GiB",
+     FIELD(limits_settings, body_bytes),
+     .help = "A request body; more is answered 413."},
+    {.path = "limits.gather_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
+     .initial = "16KiB", .least = "0B", .greatest = "1MiB", FIELD(limits_settings, gather_bytes),
+     .help = "A request body up to this size is read whole before an origin is chosen."},
+    {.path = "limits.requests", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "0", .greatest = "4294967295",
+     FIELD(limits_settings, requests),
+     .help = "Requests of one client connection, which then is closed."},
+    {.path = "limits.connections", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "0", .greatest = "10000000",
+     FIELD(limits_settings, connections),
+     .help = "Client connections of the whole process; none: as many as descriptors allow."},
+
+    {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
+     .inside = PLACE_LISTENER, .help = "Where clients connect."},
+    {.path = "services", .places = PLACE_GLOBAL, .type = OPTION_NAMED, .inside = PLACE_SERVICE,
+     .sample = "example", .help = "Named sets of origins that routes forward to."},
+    {.path = "routes", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
+     .inside = PLACE_ROUTE,
+     .help = "Which requests go where. The most specific match wins; of equals, the first."},
+
+    /* --- listener --- */
+    {.path = "address", .places = PLACE_LISTENER, .type = OPTION_ADDRESS, .required = true,
+     .sample = "127.0.0.1:8080",
+     .help = "\"0.0.0.0:8080\", \"[::]:8080\" or \"unix:/run/turnpike.sock\"."},
+    {.path = "proxy_protocol", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
+     FIELD(listener_settings, proxy_protocol),
+     .help = "Every connection starts with a PROXY protocol header, version 1 or 2."},
+    {.path = "mode", .places = PLACE_LISTENER, .type = OPTION_MODE, .initial = "0660",
+     .least = "0000", .greatest = "0777", .sample_off = true,
+     FIELD(listener_settings, socket_mode), .help = "Permissions of a Unix socket's file."},
+
+    /* --- service --- */
+    {.path = "origins", .places = PLACE_SERVICE, .type = OPTION_ORIGINS, .required = true,
+     .help = "Addresses that answer for the service; a plain text is short for its address."},
+    {.path = "origins.address", .places = PLACE_SERVICE, .type = OPTION_ADDRESS, .required = true,
+     .sample = "127.0.0.1:9000",
+     .help = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:8080\" or \"unix:/run/api.sock\"."},
+    {.path = "origins.weight", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1",
+     .least = "1", .greatest = "1000", FIELD(origin_settings, weight),
+     .help = "Its share of the requests, against those of the other origins."},
+    {.path = "balance", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "round_robin",
+     .words = "round_robin|least_requests|two_choices", FIELD(service_settings, balance),
+     .help = "How the next origin is chosen."},
+    {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     .help = "Connections that each worker keeps to each origin."},
+    {.path = "pool.idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "64",
+     .least = "0", .greatest = "100000", FIELD(pool_settings, idle),
+     .help = "Connections kept open without a request."},
+    {.path = "pool.connections", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "0", .greatest = "100000", FIELD(pool_settings, connections),
+     .help = "Connections at once; further exchanges wait in line."},
+    {.path = "pool.requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "0", .greatest = "4294967295", FIELD(pool_settings, requests),
+     .help = "Requests of one connection, which then is closed."},
+    {.path = "pool.age", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "1h",
+     .zero_word = "none", .least = "100ms", .greatest = "30d", FIELD(pool_settings, age),
+     .help = "A connection older than this takes no further request."},
+    {.path = "pool.idle_time", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "30s",
+     .least = "10ms", .greatest = "1d", FIELD(pool_settings, idle_time),
+     .help = "A connection without a request for this long is closed."},
+    {.path = "pool.waiting", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
+     .least = "0", .greatest = "1000000", FIELD(pool_settings, waiting),
+     .help = "Exchanges in line for a connection; further ones are answered 503."},
+    {.path = "pool.wait_time", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "5s",
+     .least = "10ms", .greatest = "1h", FIELD(pool_settings, wait_time),
+     .help = "How long an exchange stays in that line before it is answered 503."},
+
+    /* --- route --- */
+    {.path = "name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
+     .help = "For logs and metrics; absent: route-1, route-2, ... by position."},
+    {.path = "match", .places = PLACE_ROUTE, .type = OPTION_GROUP,
+     .help = "Which requests; all that is given must hold. Absent: every request."},
+    {.path = "match.host", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "[example.com, \"*.example.com\"]",
+     .help = "\"example.com\", \"*.example.com\" (any name below it) or \"*\"."},
+    {.path = "match.path", .places = PLACE_ROUTE, .type = OPTION_PATH, .sample = "/ping",
+     .sample_off = true, .help = "The whole path, in normal form."},
+    {.path = "match.path_prefix", .places = PLACE_ROUTE, .type = OPTION_PATH, .sample = "/v1/",
+     .help = "What the path starts with, in normal form; the longest wins."},
+    {.path = "match.method", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "[GET, HEAD, POST]", .help = "One method or a list."},
+    {.path = "match.headers", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
+     .sample = "{X-Tenant: blue, X-Trace: true}", .sample_off = true,
+     .help = "Header names and the value each must have; true: any value."},
+    {.path = "match.query", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
+     .sample = "{version: \"2\", debug: true}", .sample_off = true,
+     .help = "Query parameters and the value each must have, as sent; true: any value."},
+    {.path = "match.listener", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "127.0.0.1:8080", .sample_off = true,
+     .help = "Addresses of the listeners that the route is limited to."},
+
+    {.path = "service", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
+     .help = "Forward to this service. A route has this, or split, respond or redirect."},
+    {.path = "split", .places = PLACE_ROUTE, .type = OPTION_SPLIT,
+     .sample = "{example: 95%, other: 5%}", .sample_off = true,
+     .help = "Forward to several services by weight: 100% in all, in steps of 0.01%."},
+    {.path = "respond", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Answer without an origin."},
+    {.path = "respond.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "200",
+     .least = "200", .greatest = "599", FIELD(respond_settings, status), .help = "Status code."},
+    {.path = "respond.body", .places = PLACE_ROUTE, .type = OPTION_TEXT, .initial = "",
+     .least = "0", .greatest = "65536", FIELD(respond_settings, body),
+     .help = "Content of the answer."},
+    {.path = "respond.content_type", .places = PLACE_ROUTE, .type = OPTION_TEXT,
+     .initial = "text/plain; charset=utf-8", .least = "1", .greatest = "256",
+     FIELD(respond_settings, content_type), .help = "Its Content-Type."},
+    {.path = "respond.headers", .places = PLACE_ROUTE, .type = OPTION_HEADERS,
+     .sample = "{Cache-Control: no-store}", .help = "Further header lines of the answer."},
+    {.path = "redirect", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Send the client elsewhere."},
+    {.path = "redirect.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "308",
+     .words = "301|302|303|307|308", FIELD(redirect_settings, status), .help = "Status code."},
+    {.path = "redirect.to", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
+     .least = "1", .greatest = "4096", .sample = "https://{host}{path}",
+     FIELD(redirect_settings, to),
+     .help = "A URI with http:// or https://, or a path; {host}, {path} and {query} stand for "
+             "those of the request."},
+
+    {.path = "rewrite", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "What the origin sees as the path."},
+    {.path = "rewrite.path_prefix", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
+     .least = "1", .greatest = "4096", .sample = "/new/",
+     .help = "Takes the place of match.path_prefix; both end in '/' or neither does."},
+    HEADER_EDITS("request_headers", "the request that the origin gets"),
+    HEADER_EDITS("response_headers", "the answer that the client gets"),
+    {.path = "body_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .zero_word = "none",
+     .least = "1B", .greatest = "1048576GiB", .sample = "10MiB", .sample_off = true,
+     FIELD(route_settings, body_bytes),
+     .help = "A request body, in place of limits.body_bytes."},
+};
+/* clang-format on */
+
+static const char *const type_names[OPTION_TYPE_COUNT] = {
+    [OPTION_COUNT] = "number",
+    [OPTION_TIME] = "time",
+    [OPTION_SIZE] = "size",
+    [OPTION_FLAG] = "true or false",
+    [OPTION_CHOICE] = "word",
+    [OPTION_MODE] = "octal permissions",
+    [OPTION_TEXT] = "text",
+    [OPTION_TEXTS] = "text or list of texts",
+    [OPTION_PATH] = "path",
+    [OPTION_ADDRESS] = "address",
+    [OPTION_NETWORKS] = "list of networks",
+    [OPTION_LOG] = "word or absolute path",
+    [OPTION_SPLIT] = "mapping of service to percent",
+    [OPTION_CONDITIONS] = "mapping of name to value or true",
+    [OPTION_HEADERS] = "mapping of name to value",
+    [OPTION_HEADER_ROWS] = "mapping of name to value, or list of them",
+    [OPTION_GROUP] = "group",
+    [OPTION_ORIGINS] = "list of addresses or groups",
+    [OPTION_ITEMS] = "list of groups",
+    [OPTION_NAMED] = "mapping of name to group",
+};
+
+const struct option *config_option_at(size_t index)
+{
+    return index < sizeof(options) / sizeof(options[0]) ? &options[index] : NULL;
+}
+
+bool config_option_is_child(const struct option *option, enum option_place place,
+                            const char *prefix, struct bytes *name)
+{
+    struct bytes path = bytes_of(option->path);
+    struct bytes above = bytes_of(prefix);
+
+    if ((option->places & place) == 0) {
+        return false;
+    }
+    if (above.length > 0) {
+        if (!bytes_start_with(path, above) || path.at[above.length] != '.') {
+            return false;
+        }
+        path = bytes_skip(path, above.length + 1);
+    }
+    *name = path;
+    return memchr(path.at, '.', path.length) == NULL;
+}
+
+const struct option *config_option_find(enum option_place place, const char *path)
+{
+    const struct option *option;
+    size_t i;
+
+    for (i = 0; (option = config_option_at(i)) != NULL; i++) {
+        if ((option->places & place) != 0 && strcmp(option->path, path) == 0) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+const char *config_option_type_name(enum option_type type)
+{
+    return type_names[type];
+}
+
+const char *config_place_name(enum option_place place)
+{
+    switch (place) {
+    case PLACE_LISTENER:
+        return "in a listener";
+    case PLACE_SERVICE:
+        return "in a service";
+    case PLACE_ROUTE:
+        return "in a route";
+    default:
+        return "at the top of the file";
+    }
+}
+
+bool config_next_word(struct bytes *words, struct bytes *word)
+{
+    const char *end;
+
+    if (words->length == 0) {
+        return false;
+    }
+    end = memchr(words->at, '|', words->length);
+    word->at = words->at;
+    word->length = end != NULL ? (size_t)(end - words->at) : words->length;
+    *words = bytes_skip(*words, word->length + (end != NULL ? 1 : 0));
+    return true;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a configuration file says, as plain constant data: every unit resolved, every default
+ * filled in, every name a pointer or an index. Filled by config/ only; read by all levels.
+ * All memory belongs to the snapshot's arena; nothing here changes after loading. */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "http/message.h"
+
+/* Milliseconds; 0 means "no limit" where the option's help says so. */
+typedef uint32_t milliseconds;
+
+#define SPLIT_WHOLE 10000 /* weights are counted in 0.01 % */
+
+struct timeouts_settings {
+    milliseconds head;           /* from the first byte of a request head to its last */
+    milliseconds body_idle;      /* between two reads of a request body */
+    milliseconds connect;        /* to an origin, one address */
+    milliseconds first_byte;     /* request sent in full, to the first byte of its answer */
+    milliseconds answer_idle;    /* between two reads of an answer, and between two writes of it */
+    milliseconds keepalive_idle; /* client connection between two requests */
+    milliseconds tunnel_idle;    /* no byte either way in an upgraded connection */
+    milliseconds drain;          /* from SIGTERM until what is left is cut */
+};
+
+struct limits_settings {
+    uint32_t head_bytes;      /* request head */
+    uint32_t target_bytes;    /* request target */
+    uint32_t headers;         /* header lines of a message */
+    uint32_t answer_head_bytes;
+    uint64_t body_bytes;      /* request body; 0: no limit */
+    uint32_t gather_bytes;    /* a body up to this is read whole before an origin is chosen */
+    uint32_t requests;        /* of one client connection; 0: no limit */
+    uint32_t connections;     /* client connections of the process; 0: as many as descriptors allow */
+};
+
+enum access_log_target { ACCESS_LOG_OFF, ACCESS_LOG_STDERR, ACCESS_LOG_FILE, ACCESS_LOG_SYSLOG };
+
+struct access_log_settings {
+    enum access_log_target target;
+    const char *path; /* ACCESS_LOG_FILE */
+};
+
+struct listener_settings {
+    const char *name;  /* for logs: the address as written */
+    struct address address;
+    bool proxy_protocol;
+    mode_t socket_mode; /* Unix sockets */
+};
+
+struct origin_settings {
+    const char *name;       /* as written: "10.0.0.1:80", "api.internal:8080", "unix:/run/x" */
+    struct address address; /* length 0 when host is to be resolved */
+    const char *host;       /* NULL for literal addresses */
+    uint16_t port;
+    uint32_t weight; /* 1 to 1000 */
+};
+
+struct pool_settings {            /* each worker, each origin */
+    uint32_t idle;                /* connections kept open without a request */
+    uint32_t connections;         /* at once; 0: no limit */
+    uint32_t requests;            /* of one connection; 0: no limit */
+    milliseconds age;             /* of one connection; 0: no limit */
+    milliseconds idle_time;
+    uint32_t waiting;             /* exchanges in line for a connection */
+    milliseconds wait_time;       /* in that line */
+};
+
+enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS, BALANCE_TWO_CHOICES };
+
+struct service_settings {
+    const char *name;
+    uint32_t index; /* in settings.services */
+    enum balance balance;
+    struct origin_settings *origins;
+    uint32_t origin_count;
+    struct pool_settings pool;
+};
+
+struct header_edit {
+    struct bytes name;
+    struct bytes value; /* empty for remove */
+    uint16_t id;        /* enum http_header_id */
+};
+
+/* Applied in this order: remove, set, add. */
+struct header_edits {
+    struct header_edit *remove;
+    struct header_edit *set;
+    struct header_edit *add;
+    uint32_t remove_count;
+    uint32_t set_count;
+    uint32_t add_count;
+};
+
+struct pair_match { /* a header or a query parameter */
+    struct bytes name;
+    struct bytes value;
+    bool present_only; /* any value */
+};
+
+enum host_match { HOST_ANY, HOST_EXACT, HOST_SUFFIX };
+enum path_match { PATH_ANY, PATH_EXACT, PATH_PREFIX };
+
+struct host_pattern {
+    enum host_match kind;
+    struct bytes text; /* lower case; for "*.example.com" it is ".example.com" */
+};
+
+struct arm_settings {
+    const struct service_settings *service;
+    uint32_t weight; /* of SPLIT_WHOLE; the arms of a route add up to SPLIT_WHOLE */
+};
+
+enum route_action { ROUTE_FORWARD, ROUTE_RESPOND, ROUTE_REDIRECT };
+
+struct respond_settings {
+    uint16_t status;
+    struct bytes body;
+    struct bytes content_type; /* default text/plain; charset=utf-8 */
+};
+
+struct redirect_settings {
+    uint16_t status;   /* 301, 302, 303, 307, 308 */
+    struct bytes to;   /* an absolute URI or a path; "{path}" and "{query}" and "{host}" stand
+                          for those of the request */
+};
+
+struct route_settings {
+    const char *name;
+    uint32_t index; /* in settings.routes, file order */
+    struct host_pattern *hosts;
+    uint32_t host_count; /* 0: any host */
+    enum path_match path_kind;
+    struct bytes path; /* normal form */
+    struct bytes *methods;
+    uint32_t method_count; /* 0: any method */
+    struct pair_match *headers;
+    uint32_t header_count;
+    struct pair_match *query;
+    uint32_t query_count;
+    const char **listeners; /* names (addresses) this route is limited to */
+    uint32_t listener_count; /* 0: all */
+
+    enum route_action action;
+    struct arm_settings *arms; /* ROUTE_FORWARD; one arm for `service:` */
+    uint32_t arm_count;
+    struct respond_settings respond;
+    struct redirect_settings redirect;
+
+    struct header_edits request_headers;
+    struct header_edits response_headers;
+    bool rewrites_prefix;       /* PATH_PREFIX only */
+    struct bytes prefix_rewrite; /* takes the place of the matched prefix */
+    struct timeouts_settings timeouts; /* global ones where the route does not say */
+    uint64_t body_bytes;               /* limits.body_bytes where the route does not say */
+};
+
+struct settings {
+    uint32_t workers; /* resolved: never 0 */
+    const char *user; /* NULL: stay who we are */
+    bool core_dumps;
+    const char *via;  /* name in Via and Proxy-Status, default "turnpike" */
+    struct timeouts_settings timeouts;
+    struct limits_settings limits;
+    struct access_log_settings access_log;
+    struct network *trusted_proxies;
+    uint32_t trusted_proxy_count;
+    struct listener_settings *listeners;
+    uint32_t listener_count;
+    struct service_settings *services;
+    uint32_t service_count;
+    struct route_settings *routes;
+    uint32_t route_count;
+};
+
+#endif

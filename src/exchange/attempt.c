@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One try on one origin: choose it, get a connection, send the request; on failure decide
+ * whether there is another try (retry.c) or an error answer (reply.c). What comes back goes to
+ * relay.c. */
+#include "exchange/exchange_private.h"
+#include "exchange/forward.h"
+#include "exchange/retry.h"
+
+/* How long an origin may leave Expect: 100-continue unanswered before we let the client go on:
+ * many servers do not know it. */
+#define PATIENCE_MS 1000
+
+static void on_connected(void *owner);
+static void on_writable(void *owner);
+static void on_failed(void *owner, enum origin_failure failure);
+
+static const struct origin_request_events events = {
+    .connected = on_connected,
+    .interim = relay_interim,
+    .head = relay_head,
+    .body = relay_body,
+    .drained = relay_drained,
+    .ended = relay_ended,
+    .writable = on_writable,
+    .failed = on_failed,
+};
+
+static void choose_service(struct exchange *exchange)
+{
+    const struct arm_settings *arm =
+        generation_next_arm(exchange->generation, exchange->routing.route);
+
+    exchange->routing.service = arm->service;
+    exchange->outcome.service = arm->service->name;
+    exchange->outcome.service_index = (int32_t)arm->service->index;
+}
+
+static void prepare(struct exchange *exchange)
+{
+    struct origin_request *request = &exchange->attempt.request;
+
+    memset(request, 0, sizeof(*request));
+    request->events = &events;
+    request->owner = exchange;
+    request->pool = &exchange->routing.service->pool;
+    request->timeouts = &exchange->routing.route->timeouts;
+    request->limits = &generation_settings(exchange->generation)->limits;
+    request->method = exchange->request.method;
+    request->replayable = http_method_is_idempotent(exchange->request.method) &&
+                          exchange->request_body.whole;
+    exchange->attempt.head_sent = false;
+    exchange->attempt.ended = false;
+    exchange->request_body.send_from = exchange->request_body.body.first;
+    exchange->request_body.sent_of_buffer = 0;
+}
+
+static void try_origin(struct exchange *exchange, const struct origin *avoid)
+{
+    struct service *service =
+        generation_service(exchange->generation, exchange->routing.service);
+    struct origin *origin = service_pick(service, &exchange->desk->bench->random, avoid);
+
+    prepare(exchange);
+    exchange->attempt.origin = origin;
+    exchange->attempt.count++;
+    exchange->outcome.attempts = (uint8_t)exchange->attempt.count;
+    exchange->outcome.origin = origin_name(origin);
+    origin_request_start(&exchange->attempt.request, origin);
+}
+
+void attempt_begin(struct exchange *exchange)
+{
+    exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
+    choose_service(exchange);
+    try_origin(exchange, NULL);
+}
+
+/* --- sending ----------------------------------------------------------------------------- */
+
+static bool send_head(struct exchange *exchange)
+{
+    struct forward_page page;
+    struct request_head head;
+
+    if (!forward_request(exchange, &page, &head)) {
+        origin_request_cancel(&exchange->attempt.request);
+        reply_error(exchange, 431, "http_request_error",
+                    "the request head does not fit after the route's edits");
+        return false;
+    }
+    exchange->attempt.head_sent = true;
+    origin_request_send_head(&exchange->attempt.request, &head);
+    return exchange->attempt.request.connection != NULL;
+}
+
+static void on_connected(void *owner)
+{
+    struct exchange *exchange = owner;
+
+    exchange->outcome.connected_us = exchange_elapsed_us(exchange);
+    exchange->outcome.origin_reused = exchange->attempt.request.reused;
+    if (!send_head(exchange)) {
+        return;
+    }
+    if (!exchange->request_body.whole) {
+        exchange->request_body.kept = false;
+        if (exchange->request.expects_continue) {
+            timer_set(exchange->desk->patience, &exchange->attempt.patience, PATIENCE_MS);
+        }
+    }
+    attempt_send_body(exchange);
+}
+
+/* All of it stays for another try; only the place moves on. */
+static bool send_kept(struct exchange *exchange)
+{
+    while (exchange->request_body.send_from != NULL) {
+        struct buffer *buffer = exchange->request_body.send_from;
+        struct bytes rest =
+            bytes_skip(buffer_content(buffer), exchange->request_body.sent_of_buffer);
+        size_t taken = origin_request_send_body(&exchange->attempt.request, rest);
+
+        exchange->request_body.sent_of_buffer += (uint32_t)taken;
+        if (taken < rest.length) {
+            return false;
+        }
+        exchange->request_body.send_from = buffer->next;
+        exchange->request_body.sent_of_buffer = 0;
+    }
+    return true;
+}
+
+static bool send_and_drop(struct exchange *exchange)
+{
+    struct buffer_queue *queue = &exchange->request_body.body;
+
+    while (queue->length > 0) {
+        struct bytes first = buffer_content(queue->first);
+        size_t taken = origin_request_send_body(&exchange->attempt.request, first);
+
+        buffer_queue_drop(exchange->desk->bench->buffers, queue, taken);
+        if (taken < first.length) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void attempt_send_body(struct exchange *exchange)
+{
+    struct origin_request *request = &exchange->attempt.request;
+    bool all_sent;
+
+    if (request->connection == NULL || !exchange->attempt.head_sent || exchange->attempt.ended) {
+        return;
+    }
+    all_sent = exchange->request_body.kept ? send_kept(exchange) : send_and_drop(exchange);
+    if (all_sent && exchange->request_body.whole) {
+        exchange->attempt.ended = true;
+        origin_request_send_end(request, exchange->request_body.trailers);
+    } else {
+        origin_request_flush(request);
+    }
+    if (request->connection != NULL && exchange->attempt.ended &&
+        origin_request_is_written(request)) {
+        exchange->outcome.sent_us = exchange_elapsed_us(exchange);
+    }
+    if (exchange->request_body.paused && exchange->request_body.body.length == 0 &&
+        exchange->state != EXCHANGE_OVER) {
+        exchange->request_body.paused = false;
+        exchange->client.ops->want_body(exchange->client.stream, true);
+    }
+}
+
+static void on_writable(void *owner)
+{
+    struct exchange *exchange = owner;
+
+    if (exchange->state == EXCHANGE_TUNNELS) {
+        if (exchange->request_body.paused) {
+            exchange->request_body.paused = false;
+            exchange->client.ops->want_body(exchange->client.stream, true);
+        }
+        return;
+    }
+    if (exchange->attempt.ended && exchange->outcome.sent_us == 0) {
+        exchange->outcome.sent_us = exchange_elapsed_us(exchange);
+    }
+    attempt_send_body(exchange);
+}
+
+/* --- failing ----------------------------------------------------------------------------- */
+
+static bool may_try_again(const struct exchange *exchange, enum origin_failure failure)
+{
+    const struct retry_facts facts = {
+        .method = exchange->request.method,
+        .failure = failure,
+        .bytes_written = exchange->attempt.request.bytes_written,
+        .attempts = exchange->attempt.count,
+        .answer_begun = exchange->answer.begun,
+        .body_kept = exchange->request_body.kept,
+    };
+
+    return retry_is_allowed(&facts);
+}
+
+static void on_failed(void *owner, enum origin_failure failure)
+{
+    struct exchange *exchange = owner;
+
+    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+    if (exchange->state == EXCHANGE_TUNNELS) {
+        exchange_finish(exchange, failure == ORIGIN_FAILURE_TUNNEL_IDLE ? OUTCOME_CUT_BY_TIMEOUT
+                                                                        : OUTCOME_TUNNEL_CLOSED);
+        return;
+    }
+    if (exchange->answer.begun) {
+        exchange->outcome.error = origin_failure_error(failure);
+        exchange->outcome.detail = origin_failure_sentence(failure);
+        exchange_break_off(exchange, failure == ORIGIN_FAILURE_ANSWER_TIMEOUT
+                                         ? OUTCOME_CUT_BY_TIMEOUT
+                                         : OUTCOME_ORIGIN_BROKE);
+        return;
+    }
+    if (may_try_again(exchange, failure)) {
+        metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
+        try_origin(exchange, exchange->attempt.origin);
+        return;
+    }
+    reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
+                origin_failure_sentence(failure));
+}

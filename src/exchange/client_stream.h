@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seam between an exchange and the client it belongs to: what an exchange may ask
+ * downstream. Declared here, implemented by client/client_h1 (later client_h2), so that an
+ * exchange never knows which protocol version carries it. */
+#ifndef EXCHANGE_CLIENT_STREAM_H
+#define EXCHANGE_CLIENT_STREAM_H
+
+#include "config/settings.h"
+#include "http/fields.h"
+
+struct client_stream_ops {
+    /* 1xx. Dropped where the client's version has none. */
+    void (*send_interim)(void *stream, const struct answer_head *head);
+    /* Collected, not yet written. */
+    void (*send_head)(void *stream, const struct answer_head *head);
+    /* Returns how many bytes were taken; exchange_client_writable follows when it was fewer
+     * than offered. */
+    size_t (*send_body)(void *stream, struct bytes bytes);
+    void (*flush)(void *stream);
+    /* The answer is whole. True when all of it has been written; otherwise
+     * exchange_answer_written follows. */
+    bool (*end)(void *stream, const struct http_headers *trailers);
+    /* The answer breaks off: the client must be able to tell (RFC 9112 section 8). The stream
+     * does not call its exchange again. */
+    void (*abort)(void *stream);
+    /* Reading of the request body pauses or goes on. */
+    void (*want_body)(void *stream, bool wanted);
+    /* From here on both directions carry raw bytes. */
+    void (*begin_tunnel)(void *stream);
+    /* The exchange is over; it must not be used any more. Called last, never from abort. */
+    void (*over)(void *stream);
+};
+
+/* What does not change while a client connection lives. */
+struct client_facts {
+    const char *listener;    /* name; lives as long as the connection */
+    uint32_t listener_index; /* in the settings */
+    struct ip ip;            /* of the connection, or of its PROXY header */
+    uint16_t port;
+    const char *scheme;      /* "http", "https" */
+};
+
+#endif

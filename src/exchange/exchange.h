@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An exchange: one request and its answer. A client stream begins it with a parsed head, feeds
+ * it the body, and is asked for the answer through its client_stream_ops.
+ *
+ * Calls come in this order: exchange_new, (parse into exchange_request), exchange_begin or
+ * exchange_refuse or exchange_discard; after begin any of the exchange_client_* and body calls
+ * until ops->over or ops->abort was called, or exchange_client_gone. Any of them may call back
+ * into the stream before it returns. Memory goes at the end of the loop's turn. */
+#ifndef EXCHANGE_EXCHANGE_H
+#define EXCHANGE_EXCHANGE_H
+
+#include "exchange/client_stream.h"
+#include "exchange/generation.h"
+#include "io/workbench.h"
+#include "observe/access_log.h"
+#include "observe/metrics.h"
+
+struct exchange;
+struct exchange_desk; /* where a worker's exchanges are run */
+
+/* Borrows all but the generation, whose reference it takes over. `log` may be NULL. */
+struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics *metrics,
+                                        struct access_log_ring *log,
+                                        struct generation *generation);
+/* All exchanges must be over. */
+void exchange_desk_free(struct exchange_desk **desk);
+/* New exchanges begin with this one from now on. Takes the reference over. */
+void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generation);
+const struct settings *exchange_desk_settings(const struct exchange_desk *desk);
+struct workbench *exchange_desk_bench(const struct exchange_desk *desk);
+struct metrics *exchange_desk_metrics(const struct exchange_desk *desk);
+/* From now on answers end their connections: the process is stopping. */
+void exchange_desk_drain(struct exchange_desk *desk);
+bool exchange_desk_is_draining(const struct exchange_desk *desk);
+size_t exchange_desk_count(const struct exchange_desk *desk);
+/* Gives memory of past bursts back; every few seconds. */
+void exchange_desk_trim(struct exchange_desk *desk);
+
+/* NULL: out of memory. `facts` lives as long as the exchange. */
+struct exchange *exchange_new(struct exchange_desk *desk, const struct client_stream_ops *ops,
+                              void *stream, const struct client_facts *facts);
+/* To be filled by the codec before exchange_begin. */
+struct http_request *exchange_request(struct exchange *exchange);
+/* A head was not whole yet: as if it had never been. Only before exchange_begin. */
+void exchange_discard(struct exchange *exchange);
+
+/* `head_bytes` were read for the head, the first of them `head_us` microseconds ago. */
+void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us);
+/* The request cannot be understood or came too slowly: answers with `status` and closes. */
+void exchange_refuse(struct exchange *exchange, uint16_t status, const char *what,
+                     size_t bytes_read, uint32_t head_us);
+
+/* Returns how many bytes of the request's body (or of a tunnel) were taken; want_body(true)
+ * follows when it was fewer than offered. */
+size_t exchange_body(struct exchange *exchange, struct bytes bytes);
+/* The request is whole; `trailers` may be NULL. In a tunnel: the client will send no more. */
+void exchange_body_end(struct exchange *exchange, const struct http_headers *trailers);
+void exchange_client_writable(struct exchange *exchange);
+void exchange_answer_written(struct exchange *exchange);
+/* The body broke off, broke the rules (400) or came too slowly (408). */
+void exchange_body_failed(struct exchange *exchange, uint16_t status, const char *what);
+/* The connection is gone. `end` says why for the log. No call back follows. */
+void exchange_client_gone(struct exchange *exchange, enum outcome_end end);
+/* Bytes of the answer that the transport took, for the log. */
+void exchange_count_out(struct exchange *exchange, uint64_t bytes);
+
+const struct timeouts_settings *exchange_timeouts(const struct exchange *exchange);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the steps of an exchange share. Nobody outside exchange/ includes this. */
+#ifndef EXCHANGE_EXCHANGE_PRIVATE_H
+#define EXCHANGE_EXCHANGE_PRIVATE_H
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "base/uuid.h"
+#include "exchange/exchange.h"
+#include "origin/origin_request.h"
+
+struct exchange_desk {
+    struct workbench *bench;
+    struct metrics *metrics;
+    struct access_log_ring *log;
+    struct generation *generation;
+    struct slab_pool *exchanges;
+    struct link graves; /* exchanges that ended in this turn */
+    size_t count;
+    struct timer_group *patience; /* waits for an origin's 100 (Continue) */
+    bool draining;
+};
+
+/* clang-format off */
+#define EXCHANGE_STATES(ROW) \
+    ROW(NEW,      "has no request yet") \
+    ROW(GATHERS,  "its request body is read before an origin is chosen") \
+    ROW(ATTEMPTS, "an origin was asked and has not answered") \
+    ROW(RELAYS,   "an origin's answer is passed on") \
+    ROW(TUNNELS,  "carries another protocol") \
+    ROW(LEAVES,   "its answer is whole, the last bytes are on their way") \
+    ROW(OVER,     "is over")
+/* clang-format on */
+
+enum exchange_state {
+#define ROW(name, sentence) EXCHANGE_##name,
+    EXCHANGE_STATES(ROW)
+#undef ROW
+};
+
+struct exchange {
+    struct link link; /* in desk->graves once over */
+    struct exchange_desk *desk;
+    struct generation *generation;
+    enum exchange_state state;
+
+    struct {
+        const struct client_stream_ops *ops;
+        void *stream;
+        const struct client_facts *facts;
+        struct ip ip; /* the true client behind trusted proxies */
+        bool trusted; /* the connection comes from one of them */
+    } client;
+
+    struct {
+        struct buffer_queue body;  /* read and not yet sent; all of it while `kept` */
+        struct buffer *send_from;  /* while kept: where sending goes on, NULL: at the end */
+        uint32_t sent_of_buffer;   /* bytes of that buffer sent already */
+        uint64_t received;         /* body bytes so far */
+        bool whole;
+        bool kept;    /* can be sent again from its start */
+        bool ignored; /* the answer does not need the rest of it */
+        bool paused;  /* the client was told to wait with the body */
+        struct http_headers *trailers; /* malloc'd copy; rare */
+    } request_body;
+
+    struct {
+        const struct route_settings *route;
+        const struct service_settings *service;
+        struct bytes path; /* of the target that is forwarded, before the query */
+    } routing;
+
+    struct {
+        struct origin_request request;
+        struct origin *origin;
+        uint32_t count;
+        bool head_sent;
+        bool ended; /* send_end was called */
+        struct timer patience;
+    } attempt;
+
+    struct {
+        bool begun;  /* a final head went to the client */
+        bool blocked; /* the client took fewer bytes than offered */
+        struct bytes own_rest; /* of an answer of our own, still to be sent */
+    } answer;
+
+    uint64_t start_us;
+    struct outcome outcome;
+    char request_id[UUID_TEXT_LENGTH];
+    struct http_request request;
+};
+
+/* exchange.c */
+void exchange_set_state(struct exchange *exchange, enum exchange_state state);
+/* The last step: the outcome goes to log and metrics, everything is given back. */
+void exchange_finish(struct exchange *exchange, enum outcome_end end);
+/* The answer breaks off half way. */
+void exchange_break_off(struct exchange *exchange, enum outcome_end end);
+uint32_t exchange_elapsed_us(const struct exchange *exchange);
+/* All of the answer was handed to the client stream. */
+void exchange_answer_is_whole(struct exchange *exchange, const struct http_headers *trailers,
+                              enum outcome_end end);
+
+/* admit.c: who the client is, whether its request may pass. */
+void admit_identify_client(struct exchange *exchange);
+/* false: an answer was given instead. */
+bool admit_method(struct exchange *exchange);
+bool admit_size(struct exchange *exchange); /* once the route is known */
+
+/* attempt.c */
+void attempt_begin(struct exchange *exchange);
+/* More of the request is there: send it, if the attempt can take it. */
+void attempt_send_body(struct exchange *exchange);
+
+/* relay.c: events of the attempt once an answer comes. */
+void relay_interim(void *owner, const struct http_response *response);
+void relay_head(void *owner, const struct http_response *response);
+size_t relay_body(void *owner, struct bytes bytes);
+void relay_drained(void *owner);
+void relay_ended(void *owner, const struct http_headers *trailers);
+
+/* reply.c: answers of the gateway's own. */
+void reply_error(struct exchange *exchange, uint16_t status, const char *error,
+                 const char *detail);
+/* The client can take more of an answer that was begun here. */
+void reply_go_on(struct exchange *exchange);
+void reply_continue(struct exchange *exchange);
+void reply_respond(struct exchange *exchange, const struct route_settings *route);
+void reply_redirect(struct exchange *exchange, const struct route_settings *route);
+void reply_options(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Decides field by field; writes nothing itself. */
+#include "exchange/forward.h"
+
+#include "http/date.h"
+#include "http/uri.h"
+
+#include <time.h>
+
+#define BIT(id) (1ull << HTTP_HEADER_##id)
+
+/* Belong to one connection, or are said anew by whoever writes the head. */
+#define ALWAYS_DROPPED \
+    (BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) | BIT(TE) | BIT(TRANSFER_ENCODING) | \
+     BIT(UPGRADE) | BIT(CONTENT_LENGTH) | BIT(PROXY_AUTHENTICATE) | BIT(PROXY_AUTHORIZATION) | \
+     BIT(HTTP2_SETTINGS))
+
+#define REQUEST_DROPPED \
+    (ALWAYS_DROPPED | BIT(HOST) | BIT(EXPECT) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_PROTO) | \
+     BIT(X_FORWARDED_HOST) | BIT(FORWARDED) | BIT(X_REQUEST_ID) | BIT(CLIENT_CERT) | \
+     BIT(CLIENT_CERT_CHAIN))
+
+static const struct settings *settings_of(const struct exchange *exchange)
+{
+    return generation_settings(exchange->generation);
+}
+
+/* --- which fields pass ------------------------------------------------------------------- */
+
+/* RFC 9110 section 7.6.1: whatever Connection names stays here. */
+static bool is_named_by_connection(const struct http_headers *headers, struct bytes name)
+{
+    for (uint32_t i = 0; i < headers->count; i++) {
+        struct bytes list;
+        struct bytes token;
+
+        if (headers->rows[i].id != HTTP_HEADER_CONNECTION) {
+            continue;
+        }
+        list = http_header_value(&headers->rows[i]);
+        while (http_list_next(&list, &token)) {
+            if (bytes_equal_fold(token, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Most messages say only keep-alive, close or upgrade: no need to ask for each field then. */
+static bool connection_names_fields(const struct http_headers *headers)
+{
+    const struct http_header *row;
+    struct bytes list;
+    struct bytes token;
+
+    if (!http_has(headers, HTTP_HEADER_CONNECTION)) {
+        return false;
+    }
+    for (row = headers->rows; row < headers->rows + headers->count; row++) {
+        if (row->id != HTTP_HEADER_CONNECTION) {
+            continue;
+        }
+        list = http_header_value(row);
+        while (http_list_next(&list, &token)) {
+            if (!bytes_equal_fold(token, BYTES("keep-alive")) &&
+                !bytes_equal_fold(token, BYTES("close")) &&
+                !bytes_equal_fold(token, BYTES("upgrade"))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_in(const struct header_edit *edits, uint32_t count, struct bytes name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (bytes_equal_fold(edits[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Removing and setting both take the old field away. */
+static bool is_edited_away(const struct header_edits *edits, struct bytes name)
+{
+    return is_in(edits->remove, edits->remove_count, name) ||
+           is_in(edits->set, edits->set_count, name);
+}
+
+static bool add_passing(const struct http_headers *headers, uint64_t dropped,
+                        const struct header_edits *edits, struct http_fields *fields)
+{
+    bool named = connection_names_fields(headers);
+    bool edited = edits != NULL && edits->remove_count + edits->set_count > 0;
+
+    for (uint32_t i = 0; i < headers->count; i++) {
+        const struct http_header *row = &headers->rows[i];
+        struct bytes name = http_header_name(row);
+
+        if ((row->id != HTTP_HEADER_OTHER && (dropped >> row->id & 1) != 0) ||
+            (named && is_named_by_connection(headers, name)) ||
+            (edited && is_edited_away(edits, name))) {
+            continue;
+        }
+        if (!http_fields_add(fields, name, http_header_value(row))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_edits(const struct header_edits *edits, struct http_fields *fields)
+{
+    bool fits = true;
+
+    for (uint32_t i = 0; fits && i < edits->set_count; i++) {
+        if (edits->set[i].id != HTTP_HEADER_HOST) {
+            fits = http_fields_add(fields, edits->set[i].name, edits->set[i].value);
+        }
+    }
+    for (uint32_t i = 0; fits && i < edits->add_count; i++) {
+        fits = http_fields_add(fields, edits->add[i].name, edits->add[i].value);
+    }
+    return fits;
+}
+
+/* --- what is added ----------------------------------------------------------------------- */
+
+/* The bytes written to `text` since `from`. */
+static struct bytes written_since(const struct text *text, const char *from)
+{
+    return (struct bytes){from, (size_t)(text->at - from)};
+}
+
+static void add_ip(struct text *text, const struct ip *ip)
+{
+    char memory[ADDRESS_TEXT_MAX];
+
+    text_add(text, memory, ip_format(ip, memory));
+}
+
+/* All inbound values of a list field, if their sender is trusted, each followed by ", ". */
+static void add_inbound_list(const struct exchange *exchange, enum http_header_id id,
+                             struct text *text)
+{
+    const struct http_headers *headers = &exchange->request.headers;
+
+    if (!exchange->client.trusted || !http_has(headers, id)) {
+        return;
+    }
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (headers->rows[i].id == id && headers->rows[i].value_length > 0) {
+            text_add_bytes(text, http_header_value(&headers->rows[i]));
+            text_add_literal(text, ", ");
+        }
+    }
+}
+
+static struct bytes forwarded_for(const struct exchange *exchange, struct text *text)
+{
+    const char *from = text->at;
+
+    add_inbound_list(exchange, HTTP_HEADER_X_FORWARDED_FOR, text);
+    if (ip_is_none(&exchange->client.facts->ip)) {
+        text_add_literal(text, "unknown");
+    } else {
+        add_ip(text, &exchange->client.facts->ip);
+    }
+    return written_since(text, from);
+}
+
+/* RFC 7239 section 6: IPv6 in brackets and quotes. */
+static struct bytes forwarded(const struct exchange *exchange, struct text *text)
+{
+    const struct ip *ip = &exchange->client.facts->ip;
+    const char *from = text->at;
+
+    add_inbound_list(exchange, HTTP_HEADER_FORWARDED, text);
+    text_add_literal(text, "for=");
+    if (ip_is_none(ip)) {
+        text_add_literal(text, "unknown");
+    } else if (ip_is_v4(ip)) {
+        add_ip(text, ip);
+    } else {
+        text_add_literal(text, "\"[");
+        add_ip(text, ip);
+        text_add_literal(text, "]\"");
+    }
+    if (exchange->request.authority.length > 0) {
+        text_add_literal(text, ";host=\"");
+        text_add_bytes(text, exchange->request.authority);
+        text_add_char(text, '"');
+    }
+    text_add_literal(text, ";proto=");
+    text_add_bytes(text, bytes_of(exchange->client.facts->scheme));
+    return written_since(text, from);
+}
+
+/* A single value: that of a trusted proxy, else our own. */
+static struct bytes trusted_or(const struct exchange *exchange, enum http_header_id id,
+                               struct bytes own)
+{
+    const struct http_header *row = NULL;
+
+    if (exchange->client.trusted) {
+        row = http_find(&exchange->request.headers, id);
+    }
+    return row != NULL && row->value_length > 0 ? http_header_value(row) : own;
+}
+
+static struct bytes via(const struct exchange *exchange, enum http_version version,
+                        struct text *text)
+{
+    const char *from = text->at;
+
+    text_add(text, version == HTTP_1_0 ? "1.0 " : version == HTTP_1_1 ? "1.1 " : "2.0 ", 4);
+    text_add_bytes(text, bytes_of(settings_of(exchange)->via));
+    return written_since(text, from);
+}
+
+static bool add_own_request_fields(const struct exchange *exchange, struct forward_page *page)
+{
+    struct http_fields *fields = &page->fields;
+    struct text *text = &page->text;
+    struct bytes host = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST,
+                                   exchange->request.authority);
+
+    return http_fields_add(fields, BYTES("X-Forwarded-For"), forwarded_for(exchange, text)) &&
+           http_fields_add(fields, BYTES("X-Forwarded-Proto"),
+                           trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO,
+                                      bytes_of(exchange->client.facts->scheme))) &&
+           (host.length == 0 || http_fields_add(fields, BYTES("X-Forwarded-Host"), host)) &&
+           http_fields_add(fields, BYTES("Forwarded"), forwarded(exchange, text)) &&
+           http_fields_add(fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
+           http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version, text));
+}
+
+/* --- the request ------------------------------------------------------------------------- */
+
+/* The matched prefix gives way to another. Where escapes hid the prefix in the path as it came,
+ * the normal form is what goes on. */
+static struct bytes rewritten_target(const struct exchange *exchange, struct text *text)
+{
+    const struct http_request *request = &exchange->request;
+    const struct route_settings *route = exchange->routing.route;
+    struct bytes path = request->path;
+    const char *from;
+
+    if (!bytes_start_with(path, route->path)) {
+        char *normal = text->at;
+
+        if ((size_t)(text->limit - text->at) < path.length) {
+            text->overflowed = true;
+            return request->target;
+        }
+        uri_normalise_path(path, normal, &path);
+        text->at += request->path.length;
+    }
+    from = text->at;
+    text_add_bytes(text, route->prefix_rewrite);
+    text_add_bytes(text, bytes_skip(path, route->path.length));
+    if (text->at == from || *from != '/') {
+        text->overflowed = true; /* the loader makes sure that it begins with a slash */
+        return request->target;
+    }
+    if (request->has_query) {
+        text_add_char(text, '?');
+        text_add_bytes(text, request->query);
+    }
+    return written_since(text, from);
+}
+
+static struct bytes authority_for(const struct exchange *exchange)
+{
+    const struct header_edits *edits = &exchange->routing.route->request_headers;
+
+    for (uint32_t i = 0; i < edits->set_count; i++) {
+        if (edits->set[i].id == HTTP_HEADER_HOST) {
+            return edits->set[i].value;
+        }
+    }
+    return exchange->request.authority;
+}
+
+bool forward_request(const struct exchange *exchange, struct forward_page *page,
+                     struct request_head *head)
+{
+    const struct http_request *request = &exchange->request;
+    const struct route_settings *route = exchange->routing.route;
+    uint64_t dropped = REQUEST_DROPPED;
+
+    page->fields.count = 0;
+    page->text = text_over(page->scratch, sizeof(page->scratch));
+    head->method = request->method_text;
+    head->target = route->rewrites_prefix ? rewritten_target(exchange, &page->text)
+                                          : request->target;
+    head->authority = authority_for(exchange);
+    head->framing = request->framing;
+    head->body_length = request->body_length;
+    head->upgrades = request->wants_upgrade;
+    head->fields = &page->fields;
+    if (exchange->request_body.whole && request->framing == HTTP_CHUNKED &&
+        exchange->request_body.trailers == NULL) {
+        head->framing = HTTP_LENGTH_KNOWN; /* gathered: its length is known by now */
+        head->body_length = exchange->request_body.received;
+    }
+    if (head->framing != HTTP_CHUNKED) {
+        dropped |= BIT(TRAILER);
+    }
+    if (request->wants_upgrade) {
+        dropped &= ~BIT(UPGRADE);
+    }
+    if (request->expects_continue && !exchange->request_body.whole) {
+        dropped &= ~BIT(EXPECT); /* RFC 9110 section 10.1.1: it goes on to the origin */
+    }
+    return add_passing(&request->headers, dropped, &route->request_headers, &page->fields) &&
+           add_own_request_fields(exchange, page) &&
+           add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
+}
+
+/* --- the answer -------------------------------------------------------------------------- */
+
+static struct bytes date_now(struct text *text)
+{
+    const char *from = text->at;
+    char date[30];
+
+    http_date_format(time(NULL), date);
+    text_add(text, date, 29);
+    return written_since(text, from);
+}
+
+bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page)
+{
+    const struct route_settings *route = exchange->routing.route;
+
+    return http_fields_add(&page->fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
+           (route == NULL || add_edits(&route->response_headers, &page->fields));
+}
+
+static enum http_framing answer_framing(const struct exchange *exchange,
+                                        const struct http_response *response)
+{
+    if (response->framing == HTTP_NO_BODY && !http_status_forbids_body(response->status) &&
+        exchange->request.method != HTTP_HEAD) {
+        return HTTP_LENGTH_KNOWN;
+    }
+    return response->framing;
+}
+
+/* HEAD and 304 may say how long the body would be (RFC 9110 section 8.6). */
+static void tell_length_of_absent_body(const struct http_response *response,
+                                       struct answer_head *head)
+{
+    const struct http_header *row;
+
+    if (head->framing != HTTP_NO_BODY || response->status == 204 || response->status < 200) {
+        return;
+    }
+    row = http_find(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
+    if (row != NULL) {
+        head->tells_length = true;
+        head->body_length = 0;
+        for (uint32_t i = 0; i < row->value_length; i++) {
+            head->body_length = head->body_length * 10 + (uint64_t)(row->value[i] - '0');
+        }
+    }
+}
+
+bool forward_answer(const struct exchange *exchange, const struct http_response *response,
+                    struct forward_page *page, struct answer_head *head)
+{
+    const struct header_edits *edits =
+        exchange->routing.route != NULL ? &exchange->routing.route->response_headers : NULL;
+    uint64_t dropped = ALWAYS_DROPPED | BIT(X_REQUEST_ID);
+
+    page->fields.count = 0;
+    page->text = text_over(page->scratch, sizeof(page->scratch));
+    memset(head, 0, sizeof(*head));
+    head->status = response->status;
+    head->reason = response->reason;
+    head->fields = &page->fields;
+    head->upgrades = response->status == 101;
+    head->framing = answer_framing(exchange, response);
+    head->body_length = response->body_length;
+    tell_length_of_absent_body(response, head);
+    if (head->upgrades) {
+        dropped &= ~BIT(UPGRADE);
+    }
+    if (head->framing != HTTP_CHUNKED) {
+        dropped |= BIT(TRAILER);
+    }
+    if (!add_passing(&response->headers, dropped, edits, &page->fields)) {
+        return false;
+    }
+    if (response->status >= 200 && !http_has(&response->headers, HTTP_HEADER_DATE) &&
+        !http_fields_add(&page->fields, BYTES("Date"), date_now(&page->text))) {
+        return false; /* RFC 9110 section 6.6.1: a recipient with a clock adds it */
+    }
+    return http_fields_add(&page->fields, BYTES("Via"),
+                           via(exchange, response->version, &page->text)) &&
+           forward_common_answer_fields(exchange, page) && !page->text.overflowed;
+}

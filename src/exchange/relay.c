@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Passes an origin's answer on to the client as it comes, under back-pressure. */
+#include "exchange/exchange_private.h"
+#include "exchange/forward.h"
+
+void relay_interim(void *owner, const struct http_response *response)
+{
+    struct exchange *exchange = owner;
+    struct forward_page page;
+    struct answer_head head;
+
+    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+    if (response->status == 100 && !exchange->request.expects_continue) {
+        return; /* nobody asked (RFC 9110 section 15.2) */
+    }
+    if (forward_answer(exchange, response, &page, &head)) {
+        if (response->status == 100) {
+            page.fields.count = 0;
+            exchange->request.expects_continue = false; /* said once is enough */
+        }
+        exchange->client.ops->send_interim(exchange->client.stream, &head);
+    }
+}
+
+static bool must_close(const struct exchange *exchange)
+{
+    return !exchange->request.keep_alive || exchange->desk->draining;
+}
+
+void relay_head(void *owner, const struct http_response *response)
+{
+    struct exchange *exchange = owner;
+    struct forward_page page;
+    struct answer_head head;
+
+    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+    exchange->outcome.first_byte_us = exchange_elapsed_us(exchange);
+    if (!forward_answer(exchange, response, &page, &head)) {
+        origin_request_cancel(&exchange->attempt.request);
+        reply_error(exchange, 502, "http_response_header_section_size",
+                    "the answer's head has too many fields");
+        return;
+    }
+    head.closes = must_close(exchange);
+    exchange->outcome.status = response->status;
+    exchange->answer.begun = true;
+    if (response->status == 101) {
+        exchange_set_state(exchange, EXCHANGE_TUNNELS);
+        exchange->client.ops->send_head(exchange->client.stream, &head);
+        exchange->client.ops->begin_tunnel(exchange->client.stream);
+        return;
+    }
+    exchange_set_state(exchange, EXCHANGE_RELAYS);
+    exchange->client.ops->send_head(exchange->client.stream, &head);
+}
+
+size_t relay_body(void *owner, struct bytes bytes)
+{
+    struct exchange *exchange = owner;
+    size_t taken = exchange->client.ops->send_body(exchange->client.stream, bytes);
+
+    exchange->answer.blocked = taken < bytes.length;
+    return taken;
+}
+
+void relay_drained(void *owner)
+{
+    struct exchange *exchange = owner;
+
+    if (exchange->state == EXCHANGE_RELAYS || exchange->state == EXCHANGE_TUNNELS) {
+        exchange->client.ops->flush(exchange->client.stream);
+    }
+}
+
+void relay_ended(void *owner, const struct http_headers *trailers)
+{
+    struct exchange *exchange = owner;
+
+    exchange_answer_is_whole(exchange, trailers,
+                             exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED
+                                                                 : OUTCOME_ANSWERED);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Answers of the gateway's own: respond:, redirect:, and errors, which say what happened in
+ * Proxy-Status (RFC 9209) and in a problem+json body (RFC 9457). */
+#include "exchange/exchange_private.h"
+#include "exchange/forward.h"
+
+/* After these the rest of the connection cannot be understood, or is not worth reading. */
+static bool must_close(const struct exchange *exchange, uint16_t status)
+{
+    switch (status) {
+    case 400:
+    case 408:
+    case 413:
+    case 414:
+    case 417:
+    case 431:
+    case 501:
+    case 505:
+        return true;
+    default:
+        return !exchange->request.keep_alive || exchange->desk->draining;
+    }
+}
+
+/* The body goes unless the request was HEAD or the status forbids it. */
+static void send_answer(struct exchange *exchange, struct answer_head *head, struct bytes body)
+{
+    const struct client_stream_ops *ops = exchange->client.ops;
+    void *stream = exchange->client.stream;
+
+    exchange->outcome.status = head->status;
+    exchange->answer.begun = true;
+    head->reason = http_reason_of(head->status);
+    head->closes = must_close(exchange, head->status);
+    head->body_length = body.length;
+    head->framing = HTTP_LENGTH_KNOWN;
+    if (http_status_forbids_body(head->status)) {
+        head->framing = HTTP_NO_BODY;
+        body.length = 0;
+    } else if (exchange->request.method == HTTP_HEAD) {
+        head->framing = HTTP_NO_BODY;
+        head->tells_length = true;
+        body.length = 0;
+    }
+    ops->send_head(stream, head);
+    exchange->answer.own_rest = body;
+    reply_go_on(exchange);
+}
+
+void reply_go_on(struct exchange *exchange)
+{
+    struct bytes *rest = &exchange->answer.own_rest;
+
+    while (rest->length > 0) {
+        size_t taken = exchange->client.ops->send_body(exchange->client.stream, *rest);
+
+        *rest = bytes_skip(*rest, taken);
+        if (taken == 0) {
+            return; /* a slow reader of a long respond: body, which the snapshot holds */
+        }
+    }
+    exchange_answer_is_whole(exchange, NULL, OUTCOME_ANSWERED_HERE);
+}
+
+static void begin_page(struct forward_page *page, struct answer_head *head, uint16_t status)
+{
+    page->fields.count = 0;
+    page->text = text_over(page->scratch, sizeof(page->scratch));
+    memset(head, 0, sizeof(*head));
+    head->status = status;
+    head->fields = &page->fields;
+}
+
+static struct bytes since(const struct text *text, const char *from)
+{
+    return (struct bytes){from, (size_t)(text->at - from)};
+}
+
+static struct bytes write_proxy_status(const struct exchange *exchange, struct text *text,
+                                       const char *error, const char *detail)
+{
+    const char *from = text->at;
+
+    text_add_bytes(text, bytes_of(generation_settings(exchange->generation)->via));
+    text_add_literal(text, "; error=");
+    text_add_bytes(text, bytes_of(error));
+    text_add_literal(text, "; details=\"");
+    text_add_bytes(text, bytes_of(detail)); /* static sentences: no quotes in them */
+    text_add_char(text, '"');
+    return since(text, from);
+}
+
+static struct bytes write_problem(const struct exchange *exchange, struct text *text,
+                                  uint16_t status, const char *error, const char *detail)
+{
+    const char *from = text->at;
+
+    text_add_literal(text, "{\"type\":\"about:blank\",\"title\":\"");
+    text_add_json(text, http_reason_of(status));
+    text_add_literal(text, "\",\"status\":");
+    text_add_number(text, status);
+    text_add_literal(text, ",\"detail\":\"");
+    text_add_json(text, bytes_of(detail));
+    text_add_literal(text, "\",\"error\":\"");
+    text_add_json(text, bytes_of(error));
+    text_add_literal(text, "\",\"request_id\":\"");
+    text_add_json(text, exchange->outcome.request_id);
+    text_add_literal(text, "\"}\n");
+    return since(text, from);
+}
+
+void reply_error(struct exchange *exchange, uint16_t status, const char *error,
+                 const char *detail)
+{
+    struct forward_page page;
+    struct answer_head head;
+    struct bytes body;
+
+    origin_request_cancel(&exchange->attempt.request);
+    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+    exchange->outcome.error = error;
+    exchange->outcome.detail = detail;
+    begin_page(&page, &head, status);
+    http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/problem+json"));
+    http_fields_add(&page.fields, BYTES("Proxy-Status"),
+                    write_proxy_status(exchange, &page.text, error, detail));
+    if (status == 405) {
+        http_fields_add(&page.fields, BYTES("Allow"),
+                        BYTES("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+    }
+    forward_common_answer_fields(exchange, &page);
+    body = write_problem(exchange, &page.text, status, error, detail);
+    send_answer(exchange, &head, body);
+}
+
+void reply_continue(struct exchange *exchange)
+{
+    struct http_fields none = {.count = 0};
+    const struct answer_head head = {
+        .status = 100, .reason = BYTES("Continue"), .framing = HTTP_NO_BODY, .fields = &none};
+
+    exchange->request.expects_continue = false;
+    exchange->client.ops->send_interim(exchange->client.stream, &head);
+}
+
+void reply_respond(struct exchange *exchange, const struct route_settings *route)
+{
+    struct forward_page page;
+    struct answer_head head;
+
+    begin_page(&page, &head, route->respond.status);
+    if (route->respond.body.length > 0) {
+        http_fields_add(&page.fields, BYTES("Content-Type"), route->respond.content_type);
+    }
+    forward_common_answer_fields(exchange, &page);
+    send_answer(exchange, &head, route->respond.body);
+}
+
+/* "{host}", "{path}" and "{query}" stand for those of the request. */
+static struct bytes expand(const struct exchange *exchange, struct bytes pattern,
+                           struct text *text)
+{
+    const struct http_request *request = &exchange->request;
+    const struct {
+        struct bytes name;
+        struct bytes value;
+    } known[] = {
+        {BYTES("{host}"), request->host},
+        {BYTES("{path}"), request->path},
+        {BYTES("{query}"), request->query},
+    };
+    const char *from = text->at;
+
+    while (pattern.length > 0) {
+        size_t used = 1;
+        struct bytes piece = bytes_first(pattern, 1);
+
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            if (bytes_start_with(pattern, known[i].name)) {
+                used = known[i].name.length;
+                piece = known[i].value;
+            }
+        }
+        text_add_bytes(text, piece);
+        pattern = bytes_skip(pattern, used);
+    }
+    return since(text, from);
+}
+
+void reply_redirect(struct exchange *exchange, const struct route_settings *route)
+{
+    struct forward_page page;
+    struct answer_head head;
+
+    begin_page(&page, &head, route->redirect.status);
+    http_fields_add(&page.fields, BYTES("Location"),
+                    expand(exchange, route->redirect.to, &page.text));
+    forward_common_answer_fields(exchange, &page);
+    send_answer(exchange, &head, (struct bytes){0});
+}
+
+void reply_options(struct exchange *exchange)
+{
+    struct forward_page page;
+    struct answer_head head;
+
+    begin_page(&page, &head, 204);
+    http_fields_add(&page.fields, BYTES("Allow"),
+                    BYTES("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+    forward_common_answer_fields(exchange, &page);
+    send_answer(exchange, &head, (struct bytes){0});
+}

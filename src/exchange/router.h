@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which route a request takes. Built once from a snapshot's settings, away from the loops;
+ * immutable and shared by all workers. Finding costs the same for ten routes and ten thousand.
+ *
+ * Order: an exact host before the longest suffix before any host; within that an exact path
+ * before the longest prefix before any path; within that the route with more conditions
+ * (method, headers, query, listener), then the one that stands first in the file. */
+#ifndef EXCHANGE_ROUTER_H
+#define EXCHANGE_ROUTER_H
+
+#include "config/settings.h"
+
+struct router;
+
+struct router *router_new(const struct settings *settings); /* NULL: out of memory */
+void router_free(struct router **router);
+
+/* `path` is in normal form. NULL when no route matches. */
+const struct route_settings *router_find(const struct router *router,
+                                         const struct http_request *request, struct bytes path,
+                                         const char *listener);
+
+#endif

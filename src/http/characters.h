@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which byte may stand where in an HTTP/1 message or a URI, as one table, and the two scans
+ * that carry the cost of parsing. Used inside http/ only. Scans never read at or past `end`. */
+#ifndef HTTP_CHARACTERS_H
+#define HTTP_CHARACTERS_H
+
+#include "base/bytes.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum http_character_class {
+    HTTP_CHAR_TOKEN = 1,      /* RFC 9110 section 5.6.2, tchar */
+    HTTP_CHAR_UNRESERVED = 2, /* RFC 3986 section 2.3 */
+    HTTP_CHAR_HOST = 4,       /* RFC 3986 section 3.2.2, reg-name without "%" and "," */
+    HTTP_CHAR_HEX = 8,
+    HTTP_CHAR_DIGIT = 16,
+};
+
+extern const uint8_t http_character_classes[256];
+
+static inline bool http_char_is(char byte, enum http_character_class class)
+{
+    return (http_character_classes[(uint8_t)byte] & class) != 0;
+}
+
+/* At least one byte, all of one class. */
+static inline bool http_all_are(struct bytes text, enum http_character_class class)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        if (!http_char_is(text.at[i], class)) {
+            return false;
+        }
+    }
+    return text.length > 0;
+}
+
+/* Of a digit for which HTTP_CHAR_HEX holds. */
+static inline unsigned http_hex_value(char digit)
+{
+    return (unsigned)(digit & 15) + (digit >= 'A' ? 9 : 0);
+}
+
+/* The first byte that cannot stand in a field value: controls other than HTAB, and DEL. */
+static inline const char *http_scan_value(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i last_control = _mm_set1_epi8(0x1f);
+    const __m128i tab = _mm_set1_epi8('\t');
+    const __m128i delete = _mm_set1_epi8(0x7f);
+
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+        __m128i wrong = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
+                                     _mm_cmpeq_epi8(bytes, delete));
+        int mask = _mm_movemask_epi8(wrong);
+
+        if (mask != 0) {
+            return at + __builtin_ctz((unsigned)mask);
+        }
+        at += 16;
+    }
+#endif
+    while (at < end && ((uint8_t)*at >= 0x20 || *at == '\t') && *at != 0x7f) {
+        at++;
+    }
+    return at;
+}
+
+/* The first byte that cannot stand in a request target: anything but visible ASCII, and "#". */
+static inline const char *http_scan_target(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i first_visible = _mm_set1_epi8(0x21);
+    const __m128i hash = _mm_set1_epi8('#');
+    const __m128i delete = _mm_set1_epi8(0x7f);
+
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        /* Compared as signed, so that 0x80 and above count as below. */
+        __m128i wrong =
+            _mm_or_si128(_mm_cmplt_epi8(bytes, first_visible),
+                         _mm_or_si128(_mm_cmpeq_epi8(bytes, hash), _mm_cmpeq_epi8(bytes, delete)));
+        int mask = _mm_movemask_epi8(wrong);
+
+        if (mask != 0) {
+            return at + __builtin_ctz((unsigned)mask);
+        }
+        at += 16;
+    }
+#endif
+    while (at < end && (uint8_t)*at > 0x20 && (uint8_t)*at < 0x7f && *at != '#') {
+        at++;
+    }
+    return at;
+}
+
+#endif

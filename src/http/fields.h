@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A message head as it is to be sent: decided by exchange/forward, written by client_h1 and
+ * origin_h1 (and later their HTTP/2 sisters), which add only what their framing needs. */
+#ifndef HTTP_FIELDS_H
+#define HTTP_FIELDS_H
+
+#include "base/bytes.h"
+#include "http/message.h"
+
+#define HTTP_FIELDS_MAX (HTTP_HEADERS_MAX + 64)
+
+struct http_field {
+    struct bytes name;
+    struct bytes value;
+};
+
+struct http_fields {
+    uint32_t count;
+    struct http_field rows[HTTP_FIELDS_MAX];
+};
+
+struct request_head {
+    struct bytes method;
+    struct bytes target;
+    struct bytes authority; /* becomes Host */
+    enum http_framing framing;
+    uint64_t body_length;
+    bool upgrades;          /* Upgrade is among the fields and Connection must name it */
+    const struct http_fields *fields; /* without framing, connection and Host fields */
+};
+
+struct answer_head {
+    uint16_t status;
+    struct bytes reason;
+    enum http_framing framing;
+    uint64_t body_length;   /* HTTP_LENGTH_KNOWN; also told for HEAD and 304 */
+    bool tells_length;      /* of the body that a GET would have had: HEAD and 304 only */
+    bool upgrades;
+    bool closes;            /* no further request on this connection */
+    const struct http_fields *fields;
+};
+
+/* false: no room left. */
+static inline bool http_fields_add(struct http_fields *fields, struct bytes name,
+                                   struct bytes value)
+{
+    if (fields->count == HTTP_FIELDS_MAX) {
+        return false;
+    }
+    fields->rows[fields->count++] = (struct http_field){name, value};
+    return true;
+}
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The normal form of paths, query lookup, and authorities. */
+#include "http/uri.h"
+
+#include "base/address.h"
+#include "http/characters.h"
+
+/* --- paths -------------------------------------------------------------------------------- */
+
+/* A first look that most paths pass: no escape, no empty segment, none that begins with ".". */
+static bool looks_normal(struct bytes path)
+{
+    char before = '\0';
+
+    for (size_t i = 0; i < path.length; i++) {
+        char byte = path.at[i];
+
+        if (byte == '%' || (before == '/' && (byte == '/' || byte == '.'))) {
+            return false;
+        }
+        before = byte;
+    }
+    return true;
+}
+
+/* Writes what the escape at the start of `rest` stands for: one byte when it is an unreserved
+ * character, else the escape in upper case. Returns how many were written, 0 for a bad one. */
+static size_t write_escape(struct bytes rest, char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    unsigned high, low;
+
+    if (rest.length < 3 || !http_char_is(rest.at[1], HTTP_CHAR_HEX) ||
+        !http_char_is(rest.at[2], HTTP_CHAR_HEX)) {
+        return 0;
+    }
+    high = http_hex_value(rest.at[1]);
+    low = http_hex_value(rest.at[2]);
+    if (high + low == 0) {
+        return 0; /* no file name or key holds NUL, but a C string behind us may end at it */
+    }
+    if (http_char_is((char)(high << 4 | low), HTTP_CHAR_UNRESERVED)) {
+        out[0] = (char)(high << 4 | low);
+        return 1;
+    }
+    out[0] = '%';
+    out[1] = digits[high];
+    out[2] = digits[low];
+    return 3;
+}
+
+/* Copies the next segment, without "/", to `out`. false: a bad escape. */
+static bool take_segment(struct bytes *path, char *out, size_t *length)
+{
+    *length = 0;
+    while (path->length > 0 && path->at[0] != '/') {
+        size_t written = 1;
+        size_t read = 1;
+
+        if (path->at[0] == '%') {
+            written = write_escape(*path, out + *length);
+            read = 3;
+            if (written == 0) {
+                return false;
+            }
+        } else {
+            out[*length] = path->at[0];
+        }
+        *length += written;
+        *path = bytes_skip(*path, read);
+    }
+    return true;
+}
+
+/* Drops the last segment; `length` stands behind a "/". 0: there is none. */
+static size_t step_up(const char *out, size_t length)
+{
+    if (length <= 1) {
+        return 0;
+    }
+    length--;
+    while (out[length - 1] != '/') {
+        length--;
+    }
+    return length;
+}
+
+/* Appends the path to `out` a segment at a time. At the start of each round `out` ends in "/".
+ * The result is never longer than the path was. */
+static bool rewrite(struct bytes path, char *out, size_t *length)
+{
+    *length = 0;
+    while (path.length > 0) {
+        size_t segment;
+
+        if (*length == 0 || out[*length - 1] != '/') {
+            out[(*length)++] = '/';
+        }
+        path = bytes_skip(path, 1); /* "/" */
+        if (!take_segment(&path, out + *length, &segment)) {
+            return false;
+        }
+        if (segment == 1 && out[*length] == '.') {
+            continue;
+        }
+        if (segment == 2 && out[*length] == '.' && out[*length + 1] == '.') {
+            *length = step_up(out, *length);
+            if (*length == 0) {
+                return false;
+            }
+            continue;
+        }
+        *length += segment;
+    }
+    return true;
+}
+
+bool uri_normalise_path(struct bytes path, char *scratch, struct bytes *normal)
+{
+    size_t length;
+
+    *normal = path;
+    if (looks_normal(path)) {
+        return true;
+    }
+    if (path.at[0] != '/' || !rewrite(path, scratch, &length)) {
+        return false;
+    }
+    if (length != path.length || memcmp(scratch, path.at, length) != 0) {
+        *normal = (struct bytes){scratch, length};
+    }
+    return true;
+}
+
+/* --- query -------------------------------------------------------------------------------- */
+
+bool uri_query_value(struct bytes query, struct bytes name, struct bytes *value)
+{
+    while (query.length > 0) {
+        const char *end = memchr(query.at, '&', query.length);
+        size_t length = end != NULL ? (size_t)(end - query.at) : query.length;
+        struct bytes pair = bytes_first(query, length);
+
+        if (bytes_start_with(pair, name)) {
+            struct bytes rest = bytes_skip(pair, name.length);
+
+            if (rest.length == 0 && name.length > 0) {
+                *value = rest;
+                return true;
+            }
+            if (rest.length > 0 && rest.at[0] == '=') {
+                *value = bytes_skip(rest, 1);
+                return true;
+            }
+        }
+        query = bytes_skip(query, length + (end != NULL ? 1 : 0));
+    }
+    return false;
+}
+
+/* --- authorities -------------------------------------------------------------------------- */
+
+static bool is_port(struct bytes port)
+{
+    unsigned number = 0;
+
+    if (port.length == 0) {
+        return true; /* RFC 3986 section 3.2.3: "host:" is allowed */
+    }
+    if (port.length > 5 || !http_all_are(port, HTTP_CHAR_DIGIT)) {
+        return false;
+    }
+    for (size_t i = 0; i < port.length; i++) {
+        number = number * 10 + (unsigned)(port.at[i] - '0');
+    }
+    return number <= UINT16_MAX;
+}
+
+static bool is_escape(struct bytes text)
+{
+    return text.length >= 3 && text.at[0] == '%' && http_char_is(text.at[1], HTTP_CHAR_HEX) &&
+           http_char_is(text.at[2], HTTP_CHAR_HEX);
+}
+
+/* How long the registered name or IPv4 address at the start is. */
+static size_t name_length(struct bytes text)
+{
+    size_t length = 0;
+
+    for (;;) {
+        while (length < text.length && http_char_is(text.at[length], HTTP_CHAR_HOST)) {
+            length++;
+        }
+        if (!is_escape(bytes_skip(text, length))) {
+            return length;
+        }
+        length += 3;
+    }
+}
+
+/* The same for "[v6]"; 0 when it is none. Zones and IPvFuture are not taken. */
+static size_t literal_length(struct bytes text)
+{
+    const char *end = memchr(text.at, ']', text.length);
+    struct bytes inside;
+    struct ip ip;
+
+    if (end == NULL) {
+        return 0;
+    }
+    inside = (struct bytes){text.at + 1, (size_t)(end - text.at) - 1};
+    if (memchr(inside.at, ':', inside.length) == NULL || !ip_parse(inside, &ip)) {
+        return 0;
+    }
+    return inside.length + 2;
+}
+
+bool uri_split_authority(struct bytes authority, struct bytes *host, struct bytes *port)
+{
+    size_t length;
+
+    if (authority.length == 0) {
+        return false;
+    }
+    length = authority.at[0] == '[' ? literal_length(authority) : name_length(authority);
+    *host = bytes_first(authority, length);
+    *port = bytes_skip(authority, length);
+    if (length == 0 || bytes_equal(*host, BYTES("."))) {
+        return false;
+    }
+    if (port->length == 0) {
+        return true;
+    }
+    if (port->at[0] != ':') {
+        return false;
+    }
+    *port = bytes_skip(*port, 1);
+    return is_port(*port);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The accept loop: at most a batch a turn, so that a burst of new clients does not keep the
+ * established ones waiting. */
+#include "io/listener.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BATCH 32
+#define BACKLOG 65535 /* the kernel cuts it to net.core.somaxconn */
+#define PAUSE_MS 100
+
+struct listener {
+    struct loop *loop;
+    struct watch watch;
+    struct alarm pause;
+    int fd;
+    bool held;      /* by listener_pause */
+    bool exhausted; /* said so already */
+    listener_accepted *accepted;
+    void *owner;
+};
+
+static bool set_options(int fd, sa_family_t family)
+{
+    const int yes = 1;
+
+    if (family == AF_UNIX) {
+        return true;
+    }
+    if (family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
+    }
+    /* Accepted sockets inherit it: one system call less for each connection. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0;
+}
+
+/* A socket file left by a process that is gone would make bind fail. One that answers is kept. */
+static void remove_stale_socket(const struct address *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0) {
+        if (connect(fd, &address->any, address->length) < 0 && errno == ECONNREFUSED) {
+            unlink(address->local.sun_path);
+        }
+        close(fd);
+    }
+}
+
+int listener_open(const struct address *address, mode_t mode)
+{
+    sa_family_t family = address->any.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int failure;
+
+    if (fd < 0) {
+        return -1;
+    }
+    if (family == AF_UNIX) {
+        remove_stale_socket(address);
+    }
+    if (set_options(fd, family) && bind(fd, &address->any, address->length) == 0 &&
+        (family != AF_UNIX || chmod(address->local.sun_path, mode) == 0) &&
+        listen(fd, BACKLOG) == 0) {
+        return fd;
+    }
+    failure = errno;
+    close(fd);
+    errno = failure;
+    return -1;
+}
+
+bool listener_bound_address(int fd, struct address *address)
+{
+    address->length = sizeof(address->local);
+    return getsockname(fd, &address->any, &address->length) == 0;
+}
+
+static void on_pause_over(void *owner)
+{
+    struct listener *listener = owner;
+
+    if (!listener->held) {
+        watch_change(&listener->watch, LOOP_READABLE);
+    }
+}
+
+static void pause_for_descriptors(struct listener *listener)
+{
+    if (!listener->exhausted) {
+        listener->exhausted = true;
+        log_warning("no file descriptor left for a new connection: accepting pauses until some "
+                    "are closed (raise the limit, LimitNOFILE= or ulimit -n, or set "
+                    "limits.connections below it)");
+    }
+    watch_change(&listener->watch, 0);
+    alarm_set(listener->loop, &listener->pause, PAUSE_MS, on_pause_over, listener);
+}
+
+static void on_readable(int fd, short what, void *owner)
+{
+    struct listener *listener = owner;
+
+    (void)what;
+    for (int i = 0; i < BATCH && !listener->held; i++) {
+        struct address from;
+        int accepted;
+
+        from.length = sizeof(from.local);
+        accepted = accept4(fd, &from.any, &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted >= 0) {
+            listener->exhausted = false;
+            listener->accepted(listener->owner, accepted, &from);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            pause_for_descriptors(listener);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return; /* EAGAIN, or an error of that connection alone */
+        }
+    }
+}
+
+struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, void *owner)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+
+    if (listener == NULL) {
+        return NULL;
+    }
+    listener->loop = loop;
+    listener->fd = fd;
+    listener->accepted = accepted;
+    listener->owner = owner;
+    if (!watch_start(&listener->watch, loop, fd, LOOP_READABLE, on_readable, listener)) {
+        free(listener);
+        return NULL;
+    }
+    return listener;
+}
+
+void listener_free(struct listener **listener)
+{
+    if (*listener == NULL) {
+        return;
+    }
+    alarm_clear((*listener)->loop, &(*listener)->pause);
+    watch_stop(&(*listener)->watch);
+    free(*listener);
+    *listener = NULL;
+}
+
+void listener_pause(struct listener *listener)
+{
+    listener->held = true;
+    watch_change(&listener->watch, 0);
+}
+
+void listener_resume(struct listener *listener)
+{
+    listener->held = false;
+    if (!alarm_is_set(&listener->pause)) {
+        watch_change(&listener->watch, LOOP_READABLE);
+    }
+}

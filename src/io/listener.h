@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Accepts connections for one worker on one address. With no descriptor left it stops
+ * watching for a while instead of spinning, and says so once. */
+#ifndef IO_LISTENER_H
+#define IO_LISTENER_H
+
+#include "base/address.h"
+#include "io/loop.h"
+
+/* Binds and listens. TCP sockets share their port with those of the other workers
+ * (SO_REUSEPORT); a Unix socket's file is made anew with `mode`. -1 with errno. */
+int listener_open(const struct address *address, mode_t mode);
+/* What the kernel bound: the port, where the configuration said 0. */
+bool listener_bound_address(int fd, struct address *address);
+
+struct listener;
+/* `fd` is non-blocking and now the callee's. */
+typedef void listener_accepted(void *owner, int fd, const struct address *from);
+
+/* Does not own `fd`. NULL: out of memory. */
+struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, void *owner);
+/* Stops accepting; closes nothing. */
+void listener_free(struct listener **listener);
+/* Accepts nothing more until listener_resume; connections wait in the kernel. */
+void listener_pause(struct listener *listener);
+void listener_resume(struct listener *listener);
+
+#endif

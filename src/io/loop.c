@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The only file that knows libevent: a lock-free base, one event a descriptor, level-triggered.
+ * Turns are run one by one (EVLOOP_ONCE), so that graves can be emptied between them. */
+#include "io/loop.h"
+
+#include "base/check.h"
+#include "base/list.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURN_END_MAX 4
+#define GROUPS_MAX 12
+
+_Static_assert(sizeof(struct event) <= sizeof(struct watch), "struct watch is too small");
+_Static_assert(LOOP_READABLE == EV_READ && LOOP_WRITABLE == EV_WRITE, "bits must match");
+
+struct letter {
+    struct letter *next;
+    loop_posted *call;
+    void *owner;
+};
+
+struct loop {
+    struct event_base *base;
+    struct event tick;
+    uint64_t now_us;
+    bool stopping;
+    int turn_end_count;
+    loop_turn_end *turn_ends[TURN_END_MAX];
+    void *turn_end_owners[TURN_END_MAX];
+    int group_count;
+    struct timer_group *groups[GROUPS_MAX];
+    struct timer_group *alarms;
+    struct watch mail_watch;
+    struct { /* under the lock: other threads write here */
+        pthread_mutex_t lock;
+        struct letter *first;
+        struct letter **last;
+        int bell; /* eventfd */
+    } mail;
+};
+
+static struct event *event_in(struct watch *watch)
+{
+    return (struct event *)(void *)watch->event;
+}
+
+uint64_t loop_tell_time(struct loop *loop)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    loop->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return loop->now_us;
+}
+
+uint64_t loop_now(const struct loop *loop)
+{
+    return loop->now_us;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *owner)
+{
+    struct loop *loop = owner;
+    uint64_t now = loop_tell_time(loop);
+
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < loop->group_count; i++) {
+        timer_group_advance(loop->groups[i], now);
+    }
+}
+
+static void on_mail(int fd, short what, void *owner)
+{
+    struct loop *loop = owner;
+    struct letter *letter;
+    uint64_t count;
+
+    (void)what;
+    if (read(fd, &count, sizeof(count)) < 0) {
+        return;
+    }
+    pthread_mutex_lock(&loop->mail.lock);
+    letter = loop->mail.first;
+    loop->mail.first = NULL;
+    loop->mail.last = &loop->mail.first;
+    pthread_mutex_unlock(&loop->mail.lock);
+    loop_tell_time(loop);
+    while (letter != NULL) {
+        struct letter *next = letter->next;
+
+        letter->call(letter->owner);
+        free(letter);
+        letter = next;
+    }
+}
+
+static bool open_mailbox(struct loop *loop)
+{
+    pthread_mutex_init(&loop->mail.lock, NULL);
+    loop->mail.last = &loop->mail.first;
+    loop->mail.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return loop->mail.bell >= 0 && watch_start(&loop->mail_watch, loop, loop->mail.bell,
+                                               LOOP_READABLE, on_mail, loop);
+}
+
+static void on_alarm(struct timer *timer)
+{
+    struct alarm *alarm = CONTAINER_OF(timer, struct alarm, timer);
+
+    alarm->rings(alarm->owner);
+}
+
+static struct event_base *base_new(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base;
+
+    if (config == NULL) {
+        return NULL;
+    }
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+    base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+struct loop *loop_new(void)
+{
+    const struct timeval tick = {0, TIMER_TICK_US};
+    struct loop *loop = calloc(1, sizeof(*loop));
+
+    if (loop == NULL) {
+        return NULL;
+    }
+    loop->mail.bell = -1;
+    loop->base = base_new();
+    if (loop->base == NULL || !open_mailbox(loop)) {
+        loop_free(&loop);
+        return NULL;
+    }
+    loop_tell_time(loop);
+    loop->alarms = timer_group_new(loop, on_alarm);
+    if (loop->alarms == NULL) {
+        loop_free(&loop);
+        return NULL;
+    }
+    event_assign(&loop->tick, loop->base, -1, EV_PERSIST, on_tick, loop);
+    event_add(&loop->tick, &tick);
+    return loop;
+}
+
+void loop_free(struct loop **loop)
+{
+    struct letter *letter;
+
+    if (*loop == NULL) {
+        return;
+    }
+    for (int i = 0; i < (*loop)->group_count; i++) {
+        timer_group_free(&(*loop)->groups[i]);
+    }
+    watch_stop(&(*loop)->mail_watch);
+    if ((*loop)->mail.bell >= 0) {
+        close((*loop)->mail.bell);
+    }
+    letter = (*loop)->mail.first;
+    while (letter != NULL) {
+        struct letter *next = letter->next;
+
+        free(letter);
+        letter = next;
+    }
+    if ((*loop)->base != NULL) {
+        if (event_initialized(&(*loop)->tick)) {
+            event_del(&(*loop)->tick);
+        }
+        event_base_free((*loop)->base);
+    }
+    free(*loop);
+    *loop = NULL;
+}
+
+void loop_run(struct loop *loop)
+{
+    while (!loop->stopping) {
+        if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
+            break;
+        }
+        for (int i = 0; i < loop->turn_end_count; i++) {
+            loop->turn_ends[i](loop->turn_end_owners[i]);
+        }
+    }
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->stopping = true;
+}
+
+void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner)
+{
+    CHECK(loop->turn_end_count < TURN_END_MAX);
+    loop->turn_ends[loop->turn_end_count] = call;
+    loop->turn_end_owners[loop->turn_end_count++] = owner;
+}
+
+bool loop_post(struct loop *loop, loop_posted *call, void *owner)
+{
+    const uint64_t one = 1;
+    struct letter *letter = calloc(1, sizeof(*letter));
+
+    if (letter == NULL) {
+        return false;
+    }
+    letter->call = call;
+    letter->owner = owner;
+    pthread_mutex_lock(&loop->mail.lock);
+    *loop->mail.last = letter;
+    loop->mail.last = &letter->next;
+    pthread_mutex_unlock(&loop->mail.lock);
+    /* EAGAIN would mean a bell that already rings. */
+    return write(loop->mail.bell, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
+}
+
+bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted, watch_ready *ready,
+                 void *owner)
+{
+    struct event *event = event_in(watch);
+
+    if (event_assign(event, loop->base, fd, (short)(wanted | EV_PERSIST), ready, owner) < 0) {
+        return false;
+    }
+    return wanted == 0 || event_add(event, NULL) == 0;
+}
+
+void watch_change(struct watch *watch, short wanted)
+{
+    struct event *event = event_in(watch);
+    short now;
+
+    CHECK(event_initialized(event));
+    now = event_pending(event, EV_READ | EV_WRITE, NULL) ? event_get_events(event) & (EV_READ | EV_WRITE)
+                                                          : 0;
+    if (now == wanted) {
+        return;
+    }
+    if (now != 0) {
+        event_del(event);
+    }
+    event_assign(event, event_get_base(event), event_get_fd(event), (short)(wanted | EV_PERSIST),
+                 event_get_callback(event), event_get_callback_arg(event));
+    if (wanted != 0) {
+        /* Cannot fail for want of memory: libevent keeps its entry for a descriptor. */
+        event_add(event, NULL);
+    }
+}
+
+bool watch_is_on(const struct watch *watch)
+{
+    return event_initialized((const struct event *)(const void *)watch->event);
+}
+
+void watch_stop(struct watch *watch)
+{
+    struct event *event = event_in(watch);
+
+    if (event_initialized(event)) {
+        event_del(event);
+        memset(watch, 0, sizeof(*watch));
+    }
+}
+
+struct timer_group *timer_group_new(struct loop *loop, timer_due *due)
+{
+    struct timer_group *group = timer_group_make(due, loop->now_us);
+
+    CHECK(loop->group_count < GROUPS_MAX);
+    if (group != NULL) {
+        loop->groups[loop->group_count++] = group;
+    }
+    return group;
+}
+
+void alarm_set(struct loop *loop, struct alarm *alarm, uint32_t milliseconds, alarm_rings *rings,
+               void *owner)
+{
+    alarm->rings = rings;
+    alarm->owner = owner;
+    timer_set(loop->alarms, &alarm->timer, milliseconds);
+}
+
+void alarm_clear(struct loop *loop, struct alarm *alarm)
+{
+    timer_clear(loop->alarms, &alarm->timer);
+}
+
+bool alarm_is_set(const struct alarm *alarm)
+{
+    return timer_is_set(&alarm->timer);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One worker's event loop, its timers and its mailbox. libevent shows in loop.c only.
+ * Everything here belongs to one thread, except loop_post. */
+#ifndef IO_LOOP_H
+#define IO_LOOP_H
+
+#include "io/timer.h"
+
+struct loop;
+
+struct loop *loop_new(void); /* NULL with errno */
+void loop_free(struct loop **loop);
+/* Runs until loop_stop. */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/* Microseconds of the monotonic clock as last read; loop_tell_time reads it. Whoever is called
+ * back by a watch and cares about time reads it once, at the start of the callback. */
+uint64_t loop_now(const struct loop *loop);
+uint64_t loop_tell_time(struct loop *loop);
+
+/* Called after each turn's callbacks, in order of registration: graves are emptied here. */
+typedef void loop_turn_end(void *owner);
+void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner);
+
+/* Hands `call(owner)` to the loop's thread; safe from any thread. false: out of memory. */
+typedef void loop_posted(void *owner);
+bool loop_post(struct loop *loop, loop_posted *call, void *owner);
+
+/* --- file descriptors ---------------------------------------------------------------- */
+
+enum { LOOP_READABLE = 2, LOOP_WRITABLE = 4 };
+
+/* Embedded by its owner; opaque so that libevent's type stays in loop.c. Level-triggered:
+ * whoever is told READABLE reads, or asks for less. */
+struct watch {
+    _Alignas(8) unsigned char event[128];
+};
+
+typedef void watch_ready(int fd, short what, void *owner);
+
+/* `wanted` may be 0: nothing is reported until watch_change. false with errno. */
+bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted,
+                 watch_ready *ready, void *owner);
+/* Costs at most two epoll_ctl calls when `wanted` differs from before, nothing otherwise. */
+void watch_change(struct watch *watch, short wanted);
+bool watch_is_on(const struct watch *watch);
+/* Must come before close(fd). Stopping twice is harmless; a zeroed watch counts as stopped. */
+void watch_stop(struct watch *watch);
+
+/* --- timers -------------------------------------------------------------------------- */
+
+/* All timers of one kind share a callback (see io/timer.h). Freed with the loop. */
+struct timer_group *timer_group_new(struct loop *loop, timer_due *due);
+
+/* A timer with a callback of its own, for what exists only a few times a worker. */
+typedef void alarm_rings(void *owner);
+struct alarm {
+    struct timer timer;
+    alarm_rings *rings;
+    void *owner;
+};
+void alarm_set(struct loop *loop, struct alarm *alarm, uint32_t milliseconds, alarm_rings *rings,
+               void *owner);
+void alarm_clear(struct loop *loop, struct alarm *alarm);
+bool alarm_is_set(const struct alarm *alarm);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Queue first, then what is offered, in one writev; the rest stays. */
+#include "io/outbox.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+
+#define VECTORS 11
+#define MORE_MAX 3
+
+char *outbox_room(struct outbox *outbox, struct buffer_pool *pool, size_t least, size_t *room)
+{
+    struct buffer *last = outbox->queue.last;
+
+    if (last == NULL || buffer_room(last) < least) {
+        struct buffer *fresh = buffer_borrow(
+            pool, least <= BUFFER_SMALL_BYTES - sizeof(*fresh) ? BUFFER_SMALL : BUFFER_LARGE);
+
+        if (fresh == NULL) {
+            return NULL;
+        }
+        last = fresh;
+        buffer_queue_take(&outbox->queue, &fresh);
+    }
+    *room = buffer_room(last);
+    return buffer_tail(last);
+}
+
+void outbox_filled(struct outbox *outbox, size_t count)
+{
+    outbox->queue.last->end += (uint32_t)count;
+    outbox->queue.length += count;
+}
+
+bool outbox_add(struct outbox *outbox, struct buffer_pool *pool, struct bytes bytes)
+{
+    return outbox->broken || buffer_queue_add(pool, &outbox->queue, bytes);
+}
+
+static size_t total_of(const struct iovec *pieces, int count)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < count; i++) {
+        total += pieces[i].iov_len;
+    }
+    return total;
+}
+
+size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
+                   const struct iovec *more, int count)
+{
+    struct iovec vectors[VECTORS];
+    size_t queued = outbox->queue.length;
+    size_t offered = total_of(more, count);
+    int used;
+    ssize_t written;
+
+    CHECK(count <= MORE_MAX);
+    if (outbox->broken) {
+        return offered;
+    }
+    if (queued + offered == 0) {
+        return 0;
+    }
+    used = buffer_queue_vectors(&outbox->queue, vectors, VECTORS - MORE_MAX);
+    if (total_of(vectors, used) == queued) {
+        for (int i = 0; i < count; i++) {
+            vectors[used++] = more[i];
+        }
+    }
+    written = transport_write(transport, vectors, used);
+    if (written < 0) {
+        if (errno == EAGAIN) {
+            outbox->blocked = true;
+            return 0;
+        }
+        outbox->broken = true;
+        outbox_clear(outbox, pool);
+        return offered;
+    }
+    outbox->written += (uint64_t)written;
+    outbox->blocked = (size_t)written < queued + offered;
+    if ((size_t)written < queued) {
+        buffer_queue_drop(pool, &outbox->queue, (size_t)written);
+        return 0;
+    }
+    buffer_queue_drop(pool, &outbox->queue, queued);
+    return (size_t)written - queued;
+}
+
+void outbox_flush(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport)
+{
+    outbox_send(outbox, pool, transport, NULL, 0);
+    if (outbox->queue.length == 0) {
+        outbox->blocked = false;
+    }
+}
+
+void outbox_clear(struct outbox *outbox, struct buffer_pool *pool)
+{
+    buffer_queue_clear(pool, &outbox->queue);
+    outbox->blocked = false;
+}

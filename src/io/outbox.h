@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bytes on their way out of one transport: what could not be written yet waits in a queue of
+ * borrowed buffers. Used by both protocol sides (client_h1, origin_h1); small pieces are added
+ * first and leave in one system call. */
+#ifndef IO_OUTBOX_H
+#define IO_OUTBOX_H
+
+#include "base/buffer.h"
+#include "io/transport.h"
+
+struct outbox {
+    struct buffer_queue queue;
+    bool blocked; /* the transport took less than offered: wait for WRITABLE */
+    bool broken;  /* writing failed; everything further is dropped. The read side tells why. */
+    uint64_t written; /* bytes the transport took, ever */
+};
+
+/* Room for at least `least` bytes (at most BUFFER_LARGE_BYTES less its head) at the end of the
+ * queue; NULL: no memory. Fill it and call outbox_filled. */
+char *outbox_room(struct outbox *outbox, struct buffer_pool *pool, size_t least, size_t *room);
+void outbox_filled(struct outbox *outbox, size_t count);
+
+/* A copy; false: no memory. */
+bool outbox_add(struct outbox *outbox, struct buffer_pool *pool, struct bytes bytes);
+/* Writes what is queued and then `more` (at most 3 pieces). Returns how many bytes of `more`
+ * were taken; sets `blocked` when not everything went. */
+size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
+                   const struct iovec *more, int count);
+void outbox_flush(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
+void outbox_clear(struct outbox *outbox, struct buffer_pool *pool);
+
+static inline bool outbox_is_empty(const struct outbox *outbox)
+{
+    return outbox->queue.length == 0;
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Three wheels, each turning 64 or 256 times slower than the one before:
+ *   near 256 slots of 10 ms (2.56 s), middle 64 slots of 2.56 s (164 s), far 64 slots of 164 s.
+ * A timer further away than that waits in the last far slot and is looked at again there. */
+#include "io/timer.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+#define NEAR_BITS 8
+#define UPPER_BITS 6
+#define NEAR_SLOTS (1u << NEAR_BITS)
+#define UPPER_SLOTS (1u << UPPER_BITS)
+#define MIDDLE_SPAN (1u << (NEAR_BITS + UPPER_BITS))
+#define FAR_SPAN (1u << (NEAR_BITS + 2 * UPPER_BITS))
+
+struct timer_group {
+    timer_due *due;
+    uint32_t now; /* tick */
+    size_t count;
+    struct timer *near_slots[NEAR_SLOTS];
+    struct timer *middle_slots[UPPER_SLOTS];
+    struct timer *far_slots[UPPER_SLOTS];
+};
+
+static uint32_t tick_of(uint64_t now_us)
+{
+    return (uint32_t)(now_us / TIMER_TICK_US);
+}
+
+struct timer_group *timer_group_make(timer_due *due, uint64_t now_us)
+{
+    struct timer_group *group = calloc(1, sizeof(*group));
+
+    if (group != NULL) {
+        group->due = due;
+        group->now = tick_of(now_us);
+    }
+    return group;
+}
+
+void timer_group_free(struct timer_group **group)
+{
+    free(*group);
+    *group = NULL;
+}
+
+size_t timer_group_count(const struct timer_group *group)
+{
+    return group->count;
+}
+
+static struct timer **slot_for(struct timer_group *group, uint32_t tick)
+{
+    uint32_t ahead = tick - group->now;
+
+    if (ahead < NEAR_SLOTS) {
+        return &group->near_slots[tick & (NEAR_SLOTS - 1)];
+    }
+    if (ahead < MIDDLE_SPAN) {
+        return &group->middle_slots[(tick >> NEAR_BITS) & (UPPER_SLOTS - 1)];
+    }
+    if (ahead >= FAR_SPAN) {
+        tick = group->now + FAR_SPAN - 1;
+    }
+    return &group->far_slots[(tick >> (NEAR_BITS + UPPER_BITS)) & (UPPER_SLOTS - 1)];
+}
+
+static void insert(struct timer_group *group, struct timer *timer)
+{
+    struct timer **slot = slot_for(group, timer->due);
+
+    timer->slot_tick = timer->due;
+    timer->next = *slot;
+    if (timer->next != NULL) {
+        timer->next->link = &timer->next;
+    }
+    timer->link = slot;
+    *slot = timer;
+}
+
+static void take_out(struct timer *timer)
+{
+    *timer->link = timer->next;
+    if (timer->next != NULL) {
+        timer->next->link = timer->link;
+    }
+    timer->link = NULL;
+    timer->next = NULL;
+}
+
+bool timer_is_set(const struct timer *timer)
+{
+    return timer->link != NULL;
+}
+
+void timer_set(struct timer_group *group, struct timer *timer, uint32_t milliseconds)
+{
+    /* One tick more than asked for: the current one has partly gone by. */
+    uint32_t ticks = milliseconds / (TIMER_TICK_US / 1000) + 2;
+
+    timer->due = group->now + ticks;
+    if (timer->link != NULL) {
+        if ((int32_t)(timer->due - timer->slot_tick) >= 0) {
+            return; /* later than the wheel will look: it will look again then */
+        }
+        take_out(timer);
+    } else {
+        group->count++;
+    }
+    insert(group, timer);
+}
+
+void timer_clear(struct timer_group *group, struct timer *timer)
+{
+    if (timer->link != NULL) {
+        take_out(timer);
+        group->count--;
+    }
+}
+
+/* Moves a slot of a slower wheel down to where its timers belong now. */
+static void cascade(struct timer_group *group, struct timer **slot)
+{
+    struct timer *timer = *slot;
+
+    *slot = NULL;
+    while (timer != NULL) {
+        struct timer *next = timer->next;
+
+        if ((int32_t)(timer->due - group->now) < 0) {
+            timer->due = group->now;
+        }
+        insert(group, timer);
+        timer = next;
+    }
+}
+
+static void look_at(struct timer_group *group, struct timer **slot)
+{
+    struct timer *due_now = *slot;
+
+    *slot = NULL;
+    if (due_now != NULL) {
+        due_now->link = &due_now;
+    }
+    /* The list hangs on `due_now`, so callbacks may clear any timer in it. */
+    while (due_now != NULL) {
+        struct timer *timer = due_now;
+
+        take_out(timer);
+        if ((int32_t)(timer->due - group->now) > 0) {
+            insert(group, timer);
+            continue;
+        }
+        group->count--;
+        group->due(timer);
+    }
+}
+
+void timer_group_advance(struct timer_group *group, uint64_t now_us)
+{
+    uint32_t now = tick_of(now_us);
+
+    while ((int32_t)(now - group->now) > 0) {
+        if (group->count == 0) {
+            group->now = now;
+            return;
+        }
+        group->now++;
+        if ((group->now & (NEAR_SLOTS - 1)) == 0) {
+            if ((group->now & (MIDDLE_SPAN - 1)) == 0) {
+                cascade(group, &group->far_slots[(group->now >> (NEAR_BITS + UPPER_BITS)) &
+                                                 (UPPER_SLOTS - 1)]);
+            }
+            cascade(group, &group->middle_slots[(group->now >> NEAR_BITS) & (UPPER_SLOTS - 1)]);
+        }
+        look_at(group, &group->near_slots[group->now & (NEAR_SLOTS - 1)]);
+    }
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What all transports share: interest, closing, giving away. */
+#include "io/transport.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void transport_want(struct transport *transport, short wanted)
+{
+    if (transport->wanted != wanted && transport->fd >= 0) {
+        transport->wanted = wanted;
+        watch_change(&transport->watch, wanted);
+    }
+}
+
+void transport_finish(struct transport *transport)
+{
+    if (transport->fd >= 0) {
+        transport->ops->finish(transport);
+    }
+}
+
+void transport_close(struct transport *transport)
+{
+    if (transport->fd >= 0) {
+        watch_stop(&transport->watch);
+        transport->ops->close(transport);
+        transport->fd = -1;
+    }
+}
+
+void transport_reset(struct transport *transport)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (transport->fd >= 0) {
+        setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        transport_close(transport);
+    }
+}
+
+int transport_give_up(struct transport *transport)
+{
+    int fd = transport->fd;
+
+    watch_stop(&transport->watch);
+    transport->fd = -1;
+    return fd;
+}
+
+bool transport_is_stale(struct transport *transport)
+{
+    char byte;
+
+    return recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ordered bytes both ways without waiting, whatever carries them. Embedded in client and
+ * origin connections. Readiness-shaped: the owner is called when the descriptor is ready for
+ * what it wanted, reads or writes, and says what it wants next.
+ * Write first and ask for WRITABLE only after a short write: no system call is spent on
+ * interest that is never needed. */
+#ifndef IO_TRANSPORT_H
+#define IO_TRANSPORT_H
+
+#include "io/loop.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct transport;
+
+struct transport_ops {
+    const char *scheme; /* "http" or "https" */
+    /* > 0 bytes, 0 at the end, -1 with errno (EAGAIN: nothing now). */
+    ssize_t (*read)(struct transport *transport, void *into, size_t room);
+    /* Bytes taken, maybe fewer than offered; -1 with errno (EAGAIN: none now). */
+    ssize_t (*write)(struct transport *transport, const struct iovec *from, int count);
+    /* Says to the other side that nothing more will come. */
+    void (*finish)(struct transport *transport);
+    /* Frees what the transport holds, the descriptor last. */
+    void (*close)(struct transport *transport);
+};
+
+struct transport {
+    const struct transport_ops *ops;
+    int fd; /* -1: closed */
+    short wanted;
+    struct watch watch;
+};
+
+/* Takes over `fd`, which must be non-blocking. `ready` gets `owner` back as its last argument.
+ * false with errno; the descriptor is closed then. */
+bool transport_start_tcp(struct transport *transport, struct loop *loop, int fd, short wanted,
+                         watch_ready *ready, void *owner);
+
+static inline ssize_t transport_read(struct transport *transport, void *into, size_t room)
+{
+    return transport->ops->read(transport, into, room);
+}
+
+static inline ssize_t transport_write(struct transport *transport, const struct iovec *from,
+                                      int count)
+{
+    return transport->ops->write(transport, from, count);
+}
+
+static inline bool transport_is_open(const struct transport *transport)
+{
+    return transport->fd >= 0;
+}
+
+void transport_want(struct transport *transport, short wanted);
+void transport_finish(struct transport *transport);
+/* Harmless when closed already. */
+void transport_close(struct transport *transport);
+/* Closes so that the other side sees a reset: for a broken exchange that must not look whole. */
+void transport_reset(struct transport *transport);
+/* Stops watching and gives the descriptor away: to another worker. */
+int transport_give_up(struct transport *transport);
+/* True when the other side has closed or sent something unasked: not to be used again. */
+bool transport_is_stale(struct transport *transport);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The transport that is a plain stream socket, TCP or Unix. */
+#include "io/transport.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static ssize_t tcp_read(struct transport *transport, void *into, size_t room)
+{
+    ssize_t count;
+
+    do {
+        count = recv(transport->fd, into, room, 0);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+static ssize_t tcp_write(struct transport *transport, const struct iovec *from, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)from, .msg_iovlen = (size_t)count};
+    ssize_t written;
+
+    do {
+        written = count == 1
+                      ? send(transport->fd, from->iov_base, from->iov_len, MSG_NOSIGNAL)
+                      : sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+    } while (written < 0 && errno == EINTR);
+    return written;
+}
+
+static void tcp_finish(struct transport *transport)
+{
+    shutdown(transport->fd, SHUT_WR);
+}
+
+static void tcp_close(struct transport *transport)
+{
+    close(transport->fd);
+}
+
+static const struct transport_ops tcp_ops = {
+    .scheme = "http",
+    .read = tcp_read,
+    .write = tcp_write,
+    .finish = tcp_finish,
+    .close = tcp_close,
+};
+
+bool transport_start_tcp(struct transport *transport, struct loop *loop, int fd, short wanted,
+                         watch_ready *ready, void *owner)
+{
+    transport->ops = &tcp_ops;
+    transport->fd = fd;
+    transport->wanted = wanted;
+    memset(&transport->watch, 0, sizeof(transport->watch));
+    if (!watch_start(&transport->watch, loop, fd, wanted, ready, owner)) {
+        watch_stop(&transport->watch);
+        close(fd);
+        transport->fd = -1;
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The access log's writer thread and what workers and process/ may ask of it.
+ *
+ *   worker 1 ─ ring ─┐
+ *   worker 2 ─ ring ─┼─ writer thread ─ file, stderr or syslog
+ *   worker n ─ ring ─┘   about every 50 ms, or when the bell rings
+ *
+ * Where the target cannot take more, only the writer waits; rings fill, lines are dropped and
+ * counted, and a line {"dropped":N} says so as soon as the target takes lines again. Nothing
+ * is taken out of a ring before the target has it. */
+#include "observe/access_log.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "observe/access_line.h"
+#include "observe/access_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COLLECT_EVERY_MS 50
+#define RETRY_AFTER_MS 1000 /* a target that failed */
+#define STOP_WITHIN_S 2
+
+struct access_log {
+    enum access_log_target target;
+    struct access_log_ring *rings;
+    uint32_t ring_count;
+    pthread_t thread;
+
+    struct {
+        _Atomic uint32_t bell; /* a futex: changes when the writer should look at once */
+        _Atomic bool stop;
+        _Atomic bool reopen;
+        _Atomic uint64_t lost; /* lines given up half written, when the file was reopened */
+    } shared;
+
+    struct {
+        char *path;
+        int file;
+        uint32_t ring;    /* where writing goes on */
+        bool inside_line; /* the last byte written was not a newline */
+        bool failing;     /* an error has been reported and nothing was written since */
+        uint64_t dropped_told;
+        char notice[64];
+        size_t notice_length;
+        size_t notice_written;
+    } writer_only;
+};
+
+/* --- the bell ---------------------------------------------------------------------------- */
+
+static void ring_bell(_Atomic uint32_t *bell)
+{
+    atomic_fetch_add_explicit(bell, 1, memory_order_release);
+    syscall(SYS_futex, bell, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* Returns at once when the bell has rung since it was `seen`. */
+static void wait_for_bell(_Atomic uint32_t *bell, uint32_t seen, unsigned timeout_ms)
+{
+    struct timespec most = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
+
+    syscall(SYS_futex, bell, FUTEX_WAIT_PRIVATE, seen, &most, NULL, 0);
+}
+
+/* --- the target -------------------------------------------------------------------------- */
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+/* A stderr shared with others may have been made non-blocking by one of them. */
+static ssize_t write_blocking(int file, struct bytes piece)
+{
+    struct pollfd writable = {.fd = file, .events = POLLOUT};
+    ssize_t written;
+
+    for (;;) {
+        written = write(file, piece.at, piece.length);
+        if (written >= 0 || (errno != EINTR && errno != EAGAIN)) {
+            return written;
+        }
+        if (errno == EAGAIN) {
+            poll(&writable, 1, -1);
+        }
+    }
+}
+
+static ssize_t write_some(struct access_log *log, struct bytes piece)
+{
+    if (log->target != ACCESS_LOG_SYSLOG) {
+        return write_blocking(log->writer_only.file, piece);
+    }
+    syslog(LOG_INFO, "%.*s", (int)piece.length - 1, piece.at); /* without the newline */
+    return (ssize_t)piece.length;
+}
+
+/* Returns the bytes written, 0 when the target failed; says so once until it works again. */
+static size_t write_piece(struct access_log *log, struct bytes piece)
+{
+    ssize_t written = write_some(log, piece);
+
+    if (written <= 0) {
+        if (!log->writer_only.failing) {
+            log_error("access log: cannot write: %s", strerror(errno));
+        }
+        log->writer_only.failing = true;
+        return 0;
+    }
+    if (log->writer_only.failing) {
+        log_info("access log: writing again");
+        log->writer_only.failing = false;
+    }
+    return (size_t)written;
+}
+
+/* --- collecting -------------------------------------------------------------------------- */
+
+/* Takes what is there now and no more, so that a busy worker does not keep the writer from
+ * the other rings. false when the target failed. */
+static bool write_ring(struct access_log *log, struct access_log_ring *ring)
+{
+    size_t left = access_ring_length(ring);
+
+    while (left > 0) {
+        struct bytes piece =
+            log->target == ACCESS_LOG_SYSLOG ? access_ring_line(ring) : access_ring_piece(ring);
+        size_t written;
+
+        if (piece.length > left) {
+            piece.length = left;
+        }
+        written = write_piece(log, piece);
+        if (written == 0) {
+            return false;
+        }
+        log->writer_only.inside_line = piece.at[written - 1] != '\n';
+        access_ring_consume(ring, written);
+        left -= written;
+    }
+    return true;
+}
+
+/* Begins with the ring at which the target failed last, since a line of it may be half done. */
+static bool write_rings(struct access_log *log)
+{
+    for (uint32_t i = 0; i < log->ring_count; i++) {
+        if (!write_ring(log, &log->rings[log->writer_only.ring])) {
+            return false;
+        }
+        log->writer_only.ring = (log->writer_only.ring + 1) % log->ring_count;
+    }
+    return true;
+}
+
+static void prepare_notice(struct access_log *log)
+{
+    uint64_t dropped = access_log_dropped(log);
+    struct text notice = text_over(log->writer_only.notice, sizeof(log->writer_only.notice));
+
+    if (dropped == log->writer_only.dropped_told) {
+        return;
+    }
+    text_add_literal(&notice, "{\"dropped\":");
+    text_add_number(&notice, dropped - log->writer_only.dropped_told);
+    text_add_literal(&notice, "}\n");
+    log->writer_only.dropped_told = dropped;
+    log->writer_only.notice_length = text_length(&notice);
+    log->writer_only.notice_written = 0;
+}
+
+static bool write_notice(struct access_log *log)
+{
+    while (log->writer_only.notice_written < log->writer_only.notice_length) {
+        struct bytes rest = {log->writer_only.notice + log->writer_only.notice_written,
+                             log->writer_only.notice_length - log->writer_only.notice_written};
+        size_t written = write_piece(log, rest);
+
+        if (written == 0) {
+            return false;
+        }
+        log->writer_only.notice_written += written;
+    }
+    return true;
+}
+
+static bool write_all(struct access_log *log)
+{
+    if (!write_notice(log) || !write_rings(log)) {
+        return false;
+    }
+    prepare_notice(log);
+    return write_notice(log);
+}
+
+/* --- reopening --------------------------------------------------------------------------- */
+
+/* The beginning of these lines stayed in the old file. */
+static void forget_half_written(struct access_log *log)
+{
+    struct access_log_ring *ring = &log->rings[log->writer_only.ring];
+
+    if (log->writer_only.inside_line) {
+        access_ring_consume(ring, access_ring_line(ring).length);
+        log->writer_only.inside_line = false;
+        atomic_fetch_add_explicit(&log->shared.lost, 1, memory_order_relaxed);
+    }
+    if (log->writer_only.notice_written < log->writer_only.notice_length) {
+        log->writer_only.notice_written = 0;
+    }
+}
+
+static void reopen_file(struct access_log *log)
+{
+    int file;
+
+    if (log->target != ACCESS_LOG_FILE) {
+        return;
+    }
+    file = open_file(log->writer_only.path);
+    if (file < 0) {
+        log_error("access log: cannot reopen %s, going on with the old file: %s",
+                  log->writer_only.path, strerror(errno));
+        return;
+    }
+    close(log->writer_only.file);
+    log->writer_only.file = file;
+    forget_half_written(log);
+}
+
+/* --- the thread -------------------------------------------------------------------------- */
+
+static void *run_writer(void *owner)
+{
+    struct access_log *log = owner;
+    bool stop = false;
+
+    while (!stop) {
+        uint32_t seen = atomic_load_explicit(&log->shared.bell, memory_order_acquire);
+        bool written;
+
+        /* Read before collecting: what was logged before the stop is collected once more. */
+        stop = atomic_load_explicit(&log->shared.stop, memory_order_acquire);
+        if (atomic_exchange_explicit(&log->shared.reopen, false, memory_order_acq_rel)) {
+            reopen_file(log);
+        }
+        written = write_all(log);
+        if (!stop) {
+            wait_for_bell(&log->shared.bell, seen, written ? COLLECT_EVERY_MS : RETRY_AFTER_MS);
+        }
+    }
+    return NULL;
+}
+
+/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
+static bool start_thread(struct access_log *log)
+{
+    sigset_t all;
+    sigset_t before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&log->thread, NULL, run_writer, log);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
+    pthread_setname_np(log->thread, "access-log");
+    return true;
+}
+
+/* --- starting ---------------------------------------------------------------------------- */
+
+static bool open_target(struct access_log *log, const struct access_log_settings *settings)
+{
+    switch (settings->target) {
+    case ACCESS_LOG_FILE:
+        log->writer_only.path = strdup(settings->path);
+        if (log->writer_only.path == NULL) {
+            return false;
+        }
+        log->writer_only.file = open_file(settings->path);
+        return log->writer_only.file >= 0;
+    case ACCESS_LOG_SYSLOG:
+        openlog("turnpike", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+        return true;
+    case ACCESS_LOG_STDERR:
+        log->writer_only.file = STDERR_FILENO;
+        return true;
+    default:
+        return true;
+    }
+}
+
+static bool make_rings(struct access_log *log, uint32_t count)
+{
+    log->rings = aligned_alloc(_Alignof(struct access_log_ring), count * sizeof(*log->rings));
+    if (log->rings == NULL) {
+        return false;
+    }
+    while (log->ring_count < count) {
+        if (!access_ring_init(&log->rings[log->ring_count], &log->shared.bell)) {
+            return false;
+        }
+        log->ring_count++;
+    }
+    return true;
+}
+
+static void free_log(struct access_log *log)
+{
+    for (uint32_t i = 0; i < log->ring_count; i++) {
+        access_ring_release(&log->rings[i]);
+    }
+    free(log->rings);
+    if (log->target == ACCESS_LOG_FILE && log->writer_only.file >= 0) {
+        close(log->writer_only.file);
+    }
+    if (log->target == ACCESS_LOG_SYSLOG) {
+        closelog();
+    }
+    free(log->writer_only.path);
+    free(log);
+}
+
+struct access_log *access_log_start(const struct access_log_settings *settings, uint32_t rings)
+{
+    struct access_log *log = calloc(1, sizeof(*log));
+
+    if (log == NULL) {
+        return NULL;
+    }
+    log->target = settings->target;
+    log->writer_only.file = -1;
+    if (settings->target == ACCESS_LOG_OFF) {
+        return log;
+    }
+    CHECK(rings > 0);
+    if (!open_target(log, settings) || !make_rings(log, rings) || !start_thread(log)) {
+        int error = errno;
+
+        free_log(log);
+        errno = error;
+        return NULL;
+    }
+    return log;
+}
+
+/* --- what others ask --------------------------------------------------------------------- */
+
+struct access_log_ring *access_log_ring(struct access_log *log, uint32_t index)
+{
+    if (log->target == ACCESS_LOG_OFF) {
+        return NULL;
+    }
+    CHECK(index < log->ring_count);
+    return &log->rings[index];
+}
+
+void access_log_write(struct access_log_ring *ring, const struct outcome *outcome)
+{
+    struct text line;
+
+    if (ring == NULL || !access_ring_begin(ring, &line)) {
+        return;
+    }
+    access_line_format(&line, outcome, &ring->worker_only.second);
+    if (access_ring_commit(ring, &line)) {
+        ring_bell(ring->bell);
+    }
+}
+
+void access_log_reopen(struct access_log *log)
+{
+    atomic_store_explicit(&log->shared.reopen, true, memory_order_release);
+    ring_bell(&log->shared.bell);
+}
+
+uint64_t access_log_dropped(const struct access_log *log)
+{
+    uint64_t dropped = atomic_load_explicit(&log->shared.lost, memory_order_relaxed);
+
+    for (uint32_t i = 0; i < log->ring_count; i++) {
+        dropped += atomic_load_explicit(&log->rings[i].dropped, memory_order_relaxed);
+    }
+    return dropped;
+}
+
+/* false when the writer is stuck in the kernel, since its target takes nothing (a full pipe
+ * that nobody reads). It is then left behind with all it uses: the process is about to end. */
+static bool end_thread(struct access_log *log)
+{
+    struct timespec until;
+
+    atomic_store_explicit(&log->shared.stop, true, memory_order_release);
+    ring_bell(&log->shared.bell);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_WITHIN_S;
+    if (pthread_timedjoin_np(log->thread, NULL, &until) != 0) {
+        pthread_detach(log->thread);
+        return false;
+    }
+    return true;
+}
+
+void access_log_stop(struct access_log **log)
+{
+    if (*log == NULL) {
+        return;
+    }
+    if ((*log)->target == ACCESS_LOG_OFF || end_thread(*log)) {
+        free_log(*log);
+    }
+    *log = NULL;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker's counters. Each name has one block of counters that lives as long as the metrics;
+ * a reload only changes which index leads to which block. Blocks are appended to a list that
+ * other threads walk, and never taken off it.
+ *
+ * An exchange that began before a reload ends with the indexes of the old settings. Each entry
+ * therefore remembers the very pointer of the name it was adopted with: where the outcome's
+ * name is another one, the block is looked up by name. */
+#include "observe/metrics.h"
+
+#include "base/check.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define HASH_SLOTS 256
+#define SHORTEST_POWER 6 /* 64 us */
+#define LONGEST_POWER 26 /* 67 s */
+#define BUCKETS_PER_POWER 4
+
+_Static_assert((LONGEST_POWER - SHORTEST_POWER) * BUCKETS_PER_POWER + 2 == METRICS_DURATION_BUCKETS,
+               "one bucket below and one above");
+
+/* Written by one thread alone: a load and a store, without a locked instruction. */
+typedef _Atomic uint64_t counter;
+
+struct block {
+    struct block *_Atomic next; /* in the order of adoption; read by any thread */
+    struct block *next_in_slot; /* worker's thread */
+    uint64_t hash;
+    counter exchanges;
+    counter errors;
+    counter bytes_in;
+    counter bytes_out;
+    char *name;
+};
+
+struct route_block {
+    struct block block; /* first: a route's block is cast to and fro */
+    counter duration_sum_us;
+    counter by_status[METRICS_STATUS_CLASSES];
+    counter by_end[OUTCOME_END_COUNT];
+    counter durations[METRICS_DURATION_BUCKETS];
+};
+
+struct entry {
+    const char *name; /* the settings' own pointer, compared and never followed */
+    struct block *block;
+};
+
+struct index {
+    struct entry *entries;
+    size_t count;
+};
+
+/* All blocks of one kind. */
+struct family {
+    struct block *_Atomic first;
+    struct block *last;
+    struct block *slots[HASH_SLOTS];
+    struct index index;
+};
+
+struct metrics {
+    counter events[METRICS_EVENT_COUNT];
+    struct route_block *unrouted;
+    struct family families[METRICS_KIND_COUNT];
+};
+
+static void add(counter *to, uint64_t count)
+{
+    uint64_t before = atomic_load_explicit(to, memory_order_relaxed);
+
+    atomic_store_explicit(to, before + count, memory_order_relaxed);
+}
+
+static uint64_t read_counter(const counter *from)
+{
+    return atomic_load_explicit(from, memory_order_relaxed);
+}
+
+/* --- durations --------------------------------------------------------------------------- */
+
+/* The bucket's number is the exponent and the two bits behind the leading one. */
+static unsigned bucket_of(uint32_t microseconds)
+{
+    unsigned power;
+    unsigned quarter;
+
+    if (microseconds < 1u << SHORTEST_POWER) {
+        return 0;
+    }
+    if (microseconds >= 1u << LONGEST_POWER) {
+        return METRICS_DURATION_BUCKETS - 1;
+    }
+    power = 31 - (unsigned)__builtin_clz(microseconds);
+    quarter = (microseconds >> (power - 2)) & 3;
+    return 1 + (power - SHORTEST_POWER) * BUCKETS_PER_POWER + quarter;
+}
+
+uint64_t metrics_duration_limit(unsigned bucket)
+{
+    unsigned power = SHORTEST_POWER + (bucket - 1) / BUCKETS_PER_POWER;
+    unsigned quarter = (bucket - 1) % BUCKETS_PER_POWER;
+
+    CHECK(bucket < METRICS_DURATION_BUCKETS);
+    if (bucket == 0) {
+        return 1u << SHORTEST_POWER;
+    }
+    if (bucket == METRICS_DURATION_BUCKETS - 1) {
+        return UINT64_MAX;
+    }
+    return (uint64_t)(BUCKETS_PER_POWER + quarter + 1) << (power - 2);
+}
+
+/* --- blocks ------------------------------------------------------------------------------ */
+
+/* FNV-1a; only names of the configuration come here. */
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
+    }
+    return hash;
+}
+
+static struct block *block_new(enum metrics_kind kind, const char *name)
+{
+    size_t size = kind == METRICS_ROUTES ? sizeof(struct route_block) : sizeof(struct block);
+    struct block *block = calloc(1, size);
+
+    if (block == NULL) {
+        return NULL;
+    }
+    block->name = strdup(name);
+    if (block->name == NULL) {
+        free(block);
+        return NULL;
+    }
+    block->hash = hash_of(name);
+    return block;
+}
+
+static void free_blocks(struct block *block)
+{
+    while (block != NULL) {
+        struct block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
+
+        free(block->name);
+        free(block);
+        block = next;
+    }
+}
+
+static struct block *find_block(const struct family *family, const char *name)
+{
+    uint64_t hash = hash_of(name);
+
+    for (struct block *block = family->slots[hash % HASH_SLOTS]; block != NULL;
+         block = block->next_in_slot) {
+        if (block->hash == hash && strcmp(block->name, name) == 0) {
+            return block;
+        }
+    }
+    return NULL;
+}
+
+/* From here on other threads see the block, hence release. */
+static void add_block(struct family *family, struct block *block)
+{
+    struct block **slot = &family->slots[block->hash % HASH_SLOTS];
+
+    block->next_in_slot = *slot;
+    *slot = block;
+    if (family->last == NULL) {
+        atomic_store_explicit(&family->first, block, memory_order_release);
+    } else {
+        atomic_store_explicit(&family->last->next, block, memory_order_release);
+    }
+    family->last = block;
+}
+
+/* --- adopting ---------------------------------------------------------------------------- */
+
+/* What one kind gets from new settings, made in full before anything changes. */
+struct adoption {
+    struct index index;
+    struct block *fresh; /* linked by next_in_slot */
+};
+
+static const char *name_in(const struct settings *settings, enum metrics_kind kind, size_t index)
+{
+    switch (kind) {
+    case METRICS_ROUTES:
+        return settings->routes[index].name;
+    case METRICS_LISTENERS:
+        return settings->listeners[index].name;
+    default:
+        return settings->services[index].name;
+    }
+}
+
+static size_t count_in(const struct settings *settings, enum metrics_kind kind)
+{
+    switch (kind) {
+    case METRICS_ROUTES:
+        return settings->route_count;
+    case METRICS_LISTENERS:
+        return settings->listener_count;
+    default:
+        return settings->service_count;
+    }
+}
+
+static void abandon(struct adoption *adoption)
+{
+    while (adoption->fresh != NULL) {
+        struct block *block = adoption->fresh;
+
+        adoption->fresh = block->next_in_slot;
+        free(block->name);
+        free(block);
+    }
+    free(adoption->index.entries);
+}
+
+static bool prepare(const struct family *family, enum metrics_kind kind,
+                    const struct settings *settings, struct adoption *adoption)
+{
+    size_t count = count_in(settings, kind);
+
+    adoption->fresh = NULL;
+    adoption->index.count = count;
+    adoption->index.entries = calloc(count > 0 ? count : 1, sizeof(struct entry));
+    if (adoption->index.entries == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *name = name_in(settings, kind, i);
+        struct block *block = find_block(family, name);
+
+        if (block == NULL) {
+            block = block_new(kind, name);
+            if (block == NULL) {
+                return false;
+            }
+            block->next_in_slot = adoption->fresh;
+            adoption->fresh = block;
+        }
+        adoption->index.entries[i] = (struct entry){name, block};
+    }
+    return true;
+}
+
+static void commit(struct family *family, struct adoption *adoption)
+{
+    while (adoption->fresh != NULL) {
+        struct block *block = adoption->fresh;
+
+        adoption->fresh = block->next_in_slot;
+        add_block(family, block);
+    }
+    free(family->index.entries);
+    family->index = adoption->index;
+}
+
+bool metrics_adopt(struct metrics *metrics, const struct settings *settings)
+{
+    struct adoption adoptions[METRICS_KIND_COUNT] = {0};
+    bool prepared = true;
+
+    for (int kind = 0; kind < METRICS_KIND_COUNT && prepared; kind++) {
+        prepared =
+            prepare(&metrics->families[kind], (enum metrics_kind)kind, settings, &adoptions[kind]);
+    }
+    for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
+        if (prepared) {
+            commit(&metrics->families[kind], &adoptions[kind]);
+        } else {
+            abandon(&adoptions[kind]);
+        }
+    }
+    return prepared;
+}
+
+/* --- counting ---------------------------------------------------------------------------- */
+
+/* NULL when there is no such block: nothing is counted then. */
+static struct block *block_for(const struct family *family, int64_t index, const char *name)
+{
+    if (index >= 0 && (size_t)index < family->index.count) {
+        const struct entry *entry = &family->index.entries[index];
+
+        if (name == NULL || name == entry->name || strcmp(name, entry->block->name) == 0) {
+            return entry->block;
+        }
+    }
+    return index >= 0 && name != NULL ? find_block(family, name) : NULL;
+}
+
+static void count_totals(struct block *block, const struct outcome *outcome)
+{
+    if (block == NULL) {
+        return;
+    }
+    add(&block->exchanges, 1);
+    if (outcome->error != NULL) {
+        add(&block->errors, 1);
+    }
+    add(&block->bytes_in, outcome->bytes_in);
+    add(&block->bytes_out, outcome->bytes_out);
+}
+
+static void count_details(struct route_block *route, const struct outcome *outcome)
+{
+    unsigned status_class = outcome->status / 100u;
+
+    add(&route->by_status[status_class < METRICS_STATUS_CLASSES ? status_class : 0], 1);
+    add(&route->by_end[outcome->end], 1);
+    add(&route->duration_sum_us, outcome->total_us);
+    add(&route->durations[bucket_of(outcome->total_us)], 1);
+}
+
+void metrics_count(struct metrics *metrics, const struct outcome *outcome)
+{
+    struct family *families = metrics->families;
+    struct block *route =
+        block_for(&families[METRICS_ROUTES], outcome->route_index, outcome->route);
+
+    if (route == NULL) {
+        route = &metrics->unrouted->block;
+    }
+    count_totals(route, outcome);
+    count_details((struct route_block *)route, outcome);
+    count_totals(
+        block_for(&families[METRICS_LISTENERS], outcome->listener_index, outcome->listener),
+        outcome);
+    count_totals(block_for(&families[METRICS_SERVICES], outcome->service_index, outcome->service),
+                 outcome);
+}
+
+void metrics_note(struct metrics *metrics, enum metrics_event event)
+{
+    add(&metrics->events[event], 1);
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event)
+{
+    return read_counter(&metrics->events[event]);
+}
+
+static const struct block *first_block(const struct family *family)
+{
+    return atomic_load_explicit(&family->first, memory_order_acquire);
+}
+
+static const struct block *next_block(const struct block *block)
+{
+    return atomic_load_explicit(&block->next, memory_order_acquire);
+}
+
+uint64_t metrics_exchanges(const struct metrics *metrics)
+{
+    uint64_t sum = 0;
+
+    for (const struct block *block = first_block(&metrics->families[METRICS_ROUTES]); block != NULL;
+         block = next_block(block)) {
+        sum += read_counter(&block->exchanges);
+    }
+    return sum;
+}
+
+static void read_counters(const counter *from, uint64_t *to, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] = read_counter(&from[i]);
+    }
+}
+
+static void read_details(const struct route_block *route, struct metrics_reading *reading)
+{
+    reading->duration_sum_us = read_counter(&route->duration_sum_us);
+    read_counters(route->by_status, reading->by_status, METRICS_STATUS_CLASSES);
+    read_counters(route->by_end, reading->by_end, OUTCOME_END_COUNT);
+    read_counters(route->durations, reading->durations, METRICS_DURATION_BUCKETS);
+}
+
+void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
+                  void *owner)
+{
+    for (const struct block *block = first_block(&metrics->families[kind]); block != NULL;
+         block = next_block(block)) {
+        struct metrics_reading reading = {
+            .name = block->name,
+            .exchanges = read_counter(&block->exchanges),
+            .errors = read_counter(&block->errors),
+            .bytes_in = read_counter(&block->bytes_in),
+            .bytes_out = read_counter(&block->bytes_out),
+        };
+
+        if (kind == METRICS_ROUTES) {
+            read_details((const struct route_block *)block, &reading);
+        }
+        seen(owner, &reading);
+    }
+}
+
+/* --- beginning and end ------------------------------------------------------------------- */
+
+/* The unrouted come first among the routes, with an empty name that no route can have. */
+struct metrics *metrics_new(void)
+{
+    struct metrics *metrics = calloc(1, sizeof(*metrics));
+    struct block *unrouted;
+
+    if (metrics == NULL) {
+        return NULL;
+    }
+    unrouted = block_new(METRICS_ROUTES, "");
+    if (unrouted == NULL) {
+        free(metrics);
+        return NULL;
+    }
+    metrics->unrouted = (struct route_block *)unrouted;
+    add_block(&metrics->families[METRICS_ROUTES], unrouted);
+    return metrics;
+}
+
+void metrics_free(struct metrics **metrics)
+{
+    if (*metrics == NULL) {
+        return;
+    }
+    for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
+        struct family *family = &(*metrics)->families[kind];
+
+        free_blocks(atomic_load_explicit(&family->first, memory_order_relaxed));
+        free(family->index.entries);
+    }
+    free(*metrics);
+    *metrics = NULL;
+}

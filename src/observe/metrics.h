@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Counters of one worker, by listener, route and service, with duration histograms.
+ * Written by the worker's thread alone, read by any thread (relaxed atomics that compile to
+ * plain loads and stores), so reading never stops a worker. Keyed by name so that they
+ * survive a reload. */
+#ifndef OBSERVE_METRICS_H
+#define OBSERVE_METRICS_H
+
+#include "config/settings.h"
+#include "observe/outcome.h"
+
+struct metrics; /* of one worker */
+
+struct metrics *metrics_new(void); /* NULL: out of memory */
+void metrics_free(struct metrics **metrics);
+/* Maps the indexes of these settings to counters, old names keeping theirs. Worker's thread,
+ * between two events. false: out of memory, nothing changed. */
+bool metrics_adopt(struct metrics *metrics, const struct settings *settings);
+/* Once an exchange; a handful of stores. */
+void metrics_count(struct metrics *metrics, const struct outcome *outcome);
+
+enum metrics_event { /* things that are not exchanges */
+                     METRICS_CLIENT_ACCEPTED,
+                     METRICS_CLIENT_CLOSED,
+                     METRICS_CLIENT_HANDED_OVER,
+                     METRICS_ACCEPT_PAUSED,
+                     METRICS_ORIGIN_DIALED,
+                     METRICS_ORIGIN_REUSED,
+                     METRICS_ORIGIN_FAILED,
+                     METRICS_ATTEMPT_RETRIED,
+                     METRICS_EVENT_COUNT,
+};
+void metrics_note(struct metrics *metrics, enum metrics_event event);
+uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event);
+/* The sum over routes, and over exchanges that no route took; any thread. */
+uint64_t metrics_exchanges(const struct metrics *metrics);
+
+/* --- reading, from any thread ------------------------------------------------------------ */
+
+#define METRICS_STATUS_CLASSES 6 /* [0]: no answer was sent; [1] to [5]: 1xx to 5xx */
+/* Durations: four buckets to each power of two from 64 us to 67 s, one below and one above. */
+#define METRICS_DURATION_BUCKETS 82
+
+enum metrics_kind { METRICS_ROUTES, METRICS_LISTENERS, METRICS_SERVICES, METRICS_KIND_COUNT };
+
+/* A copy of one named set of counters; the arrays are those of METRICS_ROUTES only. */
+struct metrics_reading {
+    const char *name; /* "" among the routes: exchanges that no route took */
+    uint64_t exchanges;
+    uint64_t errors; /* exchanges with an error type */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t duration_sum_us;
+    uint64_t by_status[METRICS_STATUS_CLASSES];
+    uint64_t by_end[OUTCOME_END_COUNT];
+    uint64_t durations[METRICS_DURATION_BUCKETS];
+};
+
+/* Calls once for each name ever adopted. The name stays valid as long as the metrics. */
+typedef void metrics_seen(void *owner, const struct metrics_reading *reading);
+void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
+                  void *owner);
+/* Durations in this bucket are below this many microseconds; UINT64_MAX for the last one. */
+uint64_t metrics_duration_limit(unsigned bucket);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The facts about one finished exchange, gathered in one struct and filled by exchange/ alone.
+ * The access log and the metrics read it; neither asks anyone else. */
+#ifndef OBSERVE_OUTCOME_H
+#define OBSERVE_OUTCOME_H
+
+#include "base/address.h"
+#include "base/bytes.h"
+
+/* How an exchange ended. */
+enum outcome_end {
+    OUTCOME_ANSWERED,       /* the whole answer went to the client */
+    OUTCOME_ANSWERED_HERE,  /* respond:, redirect: or an error answer of the gateway's own */
+    OUTCOME_CLIENT_GONE,    /* the client left before it had the answer */
+    OUTCOME_ORIGIN_BROKE,   /* the answer broke off half way */
+    OUTCOME_TUNNEL_CLOSED,  /* an upgraded connection ended */
+    OUTCOME_CUT_BY_TIMEOUT, /* a budget ran out after the answer had begun */
+    OUTCOME_CUT_BY_STOP,    /* the drain deadline */
+};
+#define OUTCOME_END_COUNT 7
+
+struct outcome {
+    enum outcome_end end;
+    uint16_t status;      /* 0: none was sent */
+    const char *protocol; /* "1.0", "1.1", "2" */
+    struct bytes method;
+    struct bytes scheme; /* "http", "https" */
+    struct bytes host;
+    struct bytes path; /* without query */
+    struct bytes request_id;
+    const struct ip *client; /* the true one behind trusted proxies */
+    uint16_t client_port;
+    const char *listener; /* names of the configuration; NULL when not reached */
+    const char *route;
+    const char *service;
+    const char *origin;
+    bool origin_reused; /* a pooled connection */
+    uint8_t attempts;
+    uint32_t worker;    /* index of the one that ran it */
+    const char *error;  /* RFC 9209 error type; NULL: none */
+    const char *detail; /* a static sentence; NULL: none */
+
+    /* Microseconds since the epoch (start) and from `start` to each phase's end; 0: not reached. */
+    uint64_t start_realtime_us;
+    uint32_t head_us;       /* request head read (counted from its first byte) */
+    uint32_t connected_us;  /* an origin connection was had */
+    uint32_t sent_us;       /* request written in full */
+    uint32_t first_byte_us; /* first byte of the answer read */
+    uint32_t total_us;      /* end */
+
+    uint64_t bytes_in;  /* of the request, head and body, as read from the client */
+    uint64_t bytes_out; /* of the answer, head and body, as written to the client */
+    uint32_t listener_index;
+    int32_t route_index;   /* -1: none */
+    int32_t service_index; /* -1: none */
+};
+
+const char *outcome_end_name(enum outcome_end end);
+
+#endif

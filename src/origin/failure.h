@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Why an attempt got no whole answer, as one table: the status for the client, the error type
+ * of RFC 9209 section 2.3, and a sentence. Read by exchange/ for answers and by the logs. */
+#ifndef ORIGIN_FAILURE_H
+#define ORIGIN_FAILURE_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define ORIGIN_FAILURE_TABLE(ROW) \
+    ROW(NAME_TIMEOUT,      504, "dns_timeout",              "the origin's name was not resolved in time") \
+    ROW(NAME_UNKNOWN,      502, "dns_error",                "the origin's name cannot be resolved") \
+    ROW(REFUSED,           502, "connection_refused",       "the origin refused the connection") \
+    ROW(UNREACHABLE,       502, "destination_ip_unroutable","the origin cannot be reached") \
+    ROW(CONNECT_TIMEOUT,   504, "connection_timeout",       "the origin did not accept the connection in time") \
+    ROW(NO_DESCRIPTOR,     503, "proxy_internal_error",     "no file descriptor or memory was left for a connection to the origin") \
+    ROW(LINE_FULL,         503, "connection_limit_reached", "the origin is at its connection limit and too many requests wait in line") \
+    ROW(LINE_TIMEOUT,      503, "connection_limit_reached", "the origin was at its connection limit for too long") \
+    ROW(CLOSED,            502, "connection_terminated",    "the origin closed the connection before it answered") \
+    ROW(FIRST_BYTE_TIMEOUT,504, "http_response_timeout",    "the origin did not begin to answer in time") \
+    ROW(ANSWER_TIMEOUT,    504, "connection_read_timeout",  "the origin stopped in the middle of its answer") \
+    ROW(SEND_TIMEOUT,      504, "connection_write_timeout", "the origin did not take the request in time") \
+    ROW(MALFORMED,         502, "http_protocol_error",      "the origin's answer is not well-formed HTTP") \
+    ROW(HEAD_TOO_LARGE,    502, "http_response_header_section_size", "the head of the origin's answer is too large") \
+    ROW(REQUEST_TOO_LARGE, 502, "proxy_internal_error",     "the request head does not fit after header edits") \
+    ROW(INCOMPLETE,        502, "http_response_incomplete", "the origin closed the connection in the middle of its answer") \
+    ROW(UPGRADE_UNASKED,   502, "http_upgrade_failed",      "the origin switched protocols without being asked") \
+    ROW(TUNNEL_IDLE,       504, "connection_read_timeout",  "no byte passed the tunnel for too long")
+/* clang-format on */
+
+enum origin_failure {
+#define ROW(name, status, error, sentence) ORIGIN_FAILURE_##name,
+    ORIGIN_FAILURE_TABLE(ROW)
+#undef ROW
+        ORIGIN_FAILURE_COUNT,
+};
+
+uint16_t origin_failure_status(enum origin_failure failure);
+const char *origin_failure_error(enum origin_failure failure);
+const char *origin_failure_sentence(enum origin_failure failure);
+
+#endif

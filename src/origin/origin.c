@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The directory of a worker's origins and where each of them is. */
+#include "origin/origin_private.h"
+
+#include "base/check.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+static void bury_dead(void *owner)
+{
+    struct origin_directory *directory = owner;
+    struct link *link;
+
+    while ((link = list_first(&directory->graves)) != NULL) {
+        list_remove(link);
+        slab_give(directory->connections, CONTAINER_OF(link, struct origin_connection, link));
+    }
+}
+
+static void on_connection_timer(struct timer *timer);
+
+struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
+                                              struct metrics *metrics)
+{
+    struct origin_directory *directory = calloc(1, sizeof(*directory));
+
+    if (directory == NULL) {
+        return NULL;
+    }
+    directory->bench = bench;
+    directory->resolver = resolver;
+    directory->metrics = metrics;
+    for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
+        list_init(&directory->origins[i]);
+    }
+    list_init(&directory->graves);
+    directory->connections = slab_pool_new(sizeof(struct origin_connection));
+    directory->connection_timers = timer_group_new(bench->loop, on_connection_timer);
+    directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
+    if (directory->connections == NULL || directory->connection_timers == NULL ||
+        directory->wait_timers == NULL) {
+        slab_pool_free(&directory->connections);
+        free(directory);
+        return NULL;
+    }
+    loop_at_turn_end(bench->loop, bury_dead, directory);
+    return directory;
+}
+
+void origin_directory_free(struct origin_directory **directory)
+{
+    if (*directory == NULL) {
+        return;
+    }
+    CHECK((*directory)->origin_count == 0);
+    bury_dead(*directory);
+    slab_pool_free(&(*directory)->connections);
+    free(*directory);
+    *directory = NULL;
+}
+
+void origin_directory_trim(struct origin_directory *directory)
+{
+    slab_pool_trim(directory->connections);
+}
+
+static bool set_addresses(struct origin *origin, const struct address *addresses, size_t count)
+{
+    struct address *copy = calloc(count > 0 ? count : 1, sizeof(*copy));
+
+    if (copy == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = addresses[i];
+        if (origin->watched != NULL) {
+            address_set_port(&copy[i], origin->port);
+        }
+    }
+    free(origin->addresses);
+    origin->addresses = copy;
+    origin->address_count = (uint32_t)count;
+    origin->next_address = 0;
+    return true;
+}
+
+static void on_resolved(void *owner, const struct address *addresses, size_t count)
+{
+    struct origin *origin = owner;
+
+    if (count == 0) {
+        log_warning("origin %s: its name cannot be resolved; requests to it get 502 until it can",
+                    origin->name);
+        origin->resolved = true;
+        while (!list_is_empty(&origin->line)) {
+            pool_dial_failed(origin, ORIGIN_FAILURE_NAME_UNKNOWN);
+        }
+        return;
+    }
+    if (set_addresses(origin, addresses, count)) {
+        origin->resolved = true;
+        pool_serve_line(origin);
+    }
+}
+
+static struct link *bucket_of(struct origin_directory *directory, const char *name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    }
+    return &directory->origins[hash % ORIGIN_BUCKETS];
+}
+
+static struct origin *find(struct origin_directory *directory, const char *name)
+{
+    struct link *bucket = bucket_of(directory, name);
+
+    for (struct link *link = bucket->next; link != bucket; link = link->next) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, link);
+
+        if (strcmp(origin->name, name) == 0) {
+            return origin;
+        }
+    }
+    return NULL;
+}
+
+static void origin_free(struct origin *origin)
+{
+    if (!list_is_empty(&origin->link)) {
+        list_remove(&origin->link);
+        origin->directory->origin_count--;
+    }
+    resolver_unwatch(&origin->watched);
+    free(origin->addresses);
+    free(origin->name);
+    free(origin);
+}
+
+static bool locate(struct origin *origin, const struct origin_settings *settings)
+{
+    if (settings->host == NULL) {
+        origin->resolved = true;
+        return set_addresses(origin, &settings->address, 1);
+    }
+    origin->watched =
+        resolver_watch(origin->directory->resolver, settings->host, on_resolved, origin);
+    return origin->watched != NULL && set_addresses(origin, NULL, 0);
+}
+
+static struct origin *origin_new(struct origin_directory *directory,
+                                 const struct origin_settings *settings)
+{
+    struct origin *origin = calloc(1, sizeof(*origin));
+
+    if (origin == NULL) {
+        return NULL;
+    }
+    list_init(&origin->link);
+    list_init(&origin->idle);
+    list_init(&origin->dials);
+    list_init(&origin->line);
+    origin->directory = directory;
+    origin->port = settings->port;
+    origin->name = strdup(settings->name);
+    if (origin->name == NULL || !locate(origin, settings)) {
+        origin_free(origin);
+        return NULL;
+    }
+    list_add_last(bucket_of(directory, origin->name), &origin->link);
+    directory->origin_count++;
+    return origin;
+}
+
+struct origin *origin_get(struct origin_directory *directory,
+                          const struct origin_settings *settings)
+{
+    struct origin *origin = find(directory, settings->name);
+
+    if (origin == NULL) {
+        origin = origin_new(directory, settings);
+    }
+    if (origin != NULL) {
+        origin->references++;
+    }
+    return origin;
+}
+
+static void close_all(struct link *connections)
+{
+    struct link *link;
+
+    while ((link = list_first(connections)) != NULL) {
+        origin_connection_close(CONTAINER_OF(link, struct origin_connection, link));
+    }
+}
+
+void origin_put(struct origin **held)
+{
+    struct origin *origin = *held;
+
+    *held = NULL;
+    if (origin == NULL || --origin->references > 0) {
+        return;
+    }
+    CHECK(origin->busy == 0 && list_is_empty(&origin->line));
+    close_all(&origin->idle);
+    close_all(&origin->dials);
+    origin_free(origin);
+}
+
+const char *origin_name(const struct origin *origin)
+{
+    return origin->name;
+}
+
+uint32_t origin_load(const struct origin *origin)
+{
+    return origin->busy + origin->waiting;
+}
+
+bool origin_is_unknown(const struct origin *origin)
+{
+    return origin->resolved && origin->address_count == 0;
+}
+
+/* One timer a connection; what it means follows from the state. */
+static void on_connection_timer(struct timer *timer)
+{
+    struct origin_connection *connection = CONTAINER_OF(timer, struct origin_connection, timer);
+
+    switch (connection->state) {
+    case ORIGIN_CONNECTION_CONNECTING:
+        origin_connection_fail(connection, ORIGIN_FAILURE_CONNECT_TIMEOUT);
+        break;
+    case ORIGIN_CONNECTION_IDLE:
+        origin_connection_close(connection);
+        break;
+    case ORIGIN_CONNECTION_AWAITS_HEAD:
+        origin_connection_fail(connection, outbox_is_empty(&connection->out)
+                                               ? ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT
+                                               : ORIGIN_FAILURE_SEND_TIMEOUT);
+        break;
+    case ORIGIN_CONNECTION_READS_BODY:
+        origin_connection_fail(connection, ORIGIN_FAILURE_ANSWER_TIMEOUT);
+        break;
+    case ORIGIN_CONNECTION_TUNNELS:
+        origin_connection_fail(connection, ORIGIN_FAILURE_TUNNEL_IDLE);
+        break;
+    case ORIGIN_CONNECTION_CLOSED:
+        CHECK(connection->state != ORIGIN_CONNECTION_CLOSED);
+    }
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One origin (an address that serves requests) as one worker sees it: where it is, its pool of
+ * connections, the line in front of it. Kept by identity in a directory outside any snapshot,
+ * so that a reload does not cost it its connections. */
+#ifndef ORIGIN_ORIGIN_H
+#define ORIGIN_ORIGIN_H
+
+#include "config/settings.h"
+#include "io/resolver.h"
+#include "io/workbench.h"
+#include "observe/metrics.h"
+
+struct origin;
+struct origin_directory; /* one a worker */
+
+/* Borrows everything it is given. NULL: out of memory. */
+struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
+                                              struct metrics *metrics);
+/* All origins must have been given back. */
+void origin_directory_free(struct origin_directory **directory);
+
+/* Gives memory of past bursts back; every few seconds. */
+void origin_directory_trim(struct origin_directory *directory);
+
+/* The origin of that name, made if it is new; counted. NULL: out of memory. */
+struct origin *origin_get(struct origin_directory *directory,
+                          const struct origin_settings *settings);
+/* The last one closes its connections; no request may be under way on it then. */
+void origin_put(struct origin **origin);
+
+/* Valid as long as the origin is held. */
+const char *origin_name(const struct origin *origin);
+/* Requests under way and in line: what balancing by load looks at. */
+uint32_t origin_load(const struct origin *origin);
+/* A name that has never been resolved, and whose last try failed. */
+bool origin_is_unknown(const struct origin *origin);
+
+#endif

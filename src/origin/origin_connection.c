@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The life of one connection to an origin: opened, bound to a request, idle, closed.
+ * Every change of state and every end goes through the functions here. */
+#include "origin/origin_private.h"
+
+#include "base/check.h"
+#include "io/dial.h"
+
+#include <errno.h>
+
+static struct origin_directory *directory_of(struct origin_connection *connection)
+{
+    return connection->origin->directory;
+}
+
+static bool may_follow(enum origin_connection_state from, enum origin_connection_state to)
+{
+    switch (to) {
+    case ORIGIN_CONNECTION_CONNECTING:
+        return false;
+    case ORIGIN_CONNECTION_IDLE:
+        return from == ORIGIN_CONNECTION_CONNECTING || from == ORIGIN_CONNECTION_AWAITS_HEAD ||
+               from == ORIGIN_CONNECTION_READS_BODY;
+    case ORIGIN_CONNECTION_AWAITS_HEAD:
+        return from == ORIGIN_CONNECTION_IDLE;
+    case ORIGIN_CONNECTION_READS_BODY:
+    case ORIGIN_CONNECTION_TUNNELS:
+        return from == ORIGIN_CONNECTION_AWAITS_HEAD;
+    case ORIGIN_CONNECTION_CLOSED:
+        return from != ORIGIN_CONNECTION_CLOSED;
+    }
+    return false;
+}
+
+void origin_connection_set_state(struct origin_connection *connection,
+                                 enum origin_connection_state state)
+{
+    CHECK(may_follow(connection->state, state));
+    connection->state = state;
+}
+
+void origin_connection_want(struct origin_connection *connection)
+{
+    short wanted = 0;
+
+    if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
+        wanted = LOOP_WRITABLE;
+    } else if (!connection->answer_paused) {
+        wanted = LOOP_READABLE;
+    }
+    if (connection->out.blocked) {
+        wanted |= LOOP_WRITABLE;
+    }
+    transport_want(&connection->transport, wanted);
+}
+
+static enum origin_failure failure_of(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+    case ENOENT: /* a Unix socket that is not there */
+        return ORIGIN_FAILURE_REFUSED;
+    case ETIMEDOUT:
+        return ORIGIN_FAILURE_CONNECT_TIMEOUT;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        return ORIGIN_FAILURE_NO_DESCRIPTOR;
+    default:
+        return ORIGIN_FAILURE_UNREACHABLE;
+    }
+}
+
+static void on_ready(int fd, short what, void *owner);
+
+static int dial_next(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+    const struct address *address =
+        &origin->addresses[origin->next_address++ % origin->address_count];
+
+    connection->tries++;
+    return dial(address);
+}
+
+/* One after the other until one is on its way. */
+static bool dial_any(struct origin_connection *connection, int *error)
+{
+    struct origin *origin = connection->origin;
+
+    while (connection->tries < origin->address_count) {
+        int fd = dial_next(connection);
+
+        if (fd >= 0 && transport_start_tcp(&connection->transport, origin->directory->bench->loop,
+                                           fd, LOOP_WRITABLE, on_ready, connection)) {
+            return true;
+        }
+        *error = errno;
+    }
+    return false;
+}
+
+bool origin_connection_open(struct origin *origin, const struct timeouts_settings *timeouts,
+                            enum origin_failure *failure)
+{
+    struct origin_directory *directory = origin->directory;
+    struct origin_connection *connection = slab_take(directory->connections);
+    int error = ENOMEM;
+
+    if (connection == NULL) {
+        *failure = ORIGIN_FAILURE_NO_DESCRIPTOR;
+        return false;
+    }
+    memset(connection, 0, sizeof(*connection));
+    connection->transport.fd = -1;
+    connection->origin = origin;
+    connection->state = ORIGIN_CONNECTION_CONNECTING;
+    connection->reusable = true;
+    if (!dial_any(connection, &error)) {
+        slab_give(directory->connections, connection);
+        *failure = failure_of(error);
+        return false;
+    }
+    list_add_last(&origin->dials, &connection->link);
+    origin->dialing++;
+    origin->connections++;
+    connection->opened_us = loop_now(directory->bench->loop);
+    timer_set(directory->connection_timers, &connection->timer, timeouts->connect);
+    metrics_note(directory->metrics, METRICS_ORIGIN_DIALED);
+    return true;
+}
+
+static void leave_lists(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    list_remove(&connection->link);
+    if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
+        origin->dialing--;
+    } else if (connection->request != NULL) {
+        origin->busy--;
+    } else if (connection->state == ORIGIN_CONNECTION_IDLE) {
+        origin->idle_count--;
+    }
+}
+
+void origin_connection_close(struct origin_connection *connection)
+{
+    struct origin_directory *directory = directory_of(connection);
+
+    if (connection->state == ORIGIN_CONNECTION_CLOSED) {
+        return;
+    }
+    leave_lists(connection);
+    if (connection->request != NULL) {
+        connection->request->connection = NULL;
+        connection->request = NULL;
+    }
+    connection->origin->connections--;
+    timer_clear(directory->connection_timers, &connection->timer);
+    buffer_return(directory->bench->buffers, &connection->in);
+    outbox_clear(&connection->out, directory->bench->buffers);
+    transport_close(&connection->transport);
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_CLOSED);
+    list_add_last(&directory->graves, &connection->link);
+}
+
+void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure)
+{
+    struct origin *origin = connection->origin;
+    struct origin_request *request = connection->request;
+    bool connecting = connection->state == ORIGIN_CONNECTION_CONNECTING;
+
+    metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
+    origin_connection_close(connection);
+    if (connecting) {
+        pool_dial_failed(origin, failure);
+        pool_serve_line(origin);
+    } else if (request != NULL) {
+        request->events->failed(request->owner, failure);
+        pool_serve_line(origin);
+    }
+}
+
+void origin_connection_bind(struct origin_connection *connection, struct origin_request *request)
+{
+    struct origin *origin = connection->origin;
+
+    CHECK(connection->state == ORIGIN_CONNECTION_IDLE && connection->request == NULL);
+    list_remove(&connection->link);
+    origin->idle_count--;
+    origin->busy++;
+    connection->request = request;
+    request->connection = connection;
+    request->reused = connection->carried > 0;
+    connection->carried++;
+    connection->written_before = connection->out.written;
+    if (request->reused) {
+        metrics_note(origin->directory->metrics, METRICS_ORIGIN_REUSED);
+    }
+    timer_clear(origin->directory->connection_timers, &connection->timer);
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_AWAITS_HEAD);
+    origin_h1_begin(connection);
+    request->events->connected(request->owner);
+}
+
+void origin_connection_unbind(struct origin_connection *connection)
+{
+    connection->request->connection = NULL;
+    connection->request = NULL;
+    connection->origin->busy--;
+}
+
+static void on_connected(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+    int error = dial_error(connection->transport.fd);
+
+    if (error != 0) {
+        transport_close(&connection->transport);
+        if (dial_any(connection, &error)) {
+            return; /* the next address; the clock runs on */
+        }
+        origin_connection_fail(connection, failure_of(error));
+        return;
+    }
+    list_remove(&connection->link);
+    origin->dialing--;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
+    origin->idle_count++;
+    list_add_first(&origin->idle, &connection->link);
+    origin_connection_want(connection);
+    pool_offer(connection);
+}
+
+static void on_ready(int fd, short what, void *owner)
+{
+    struct origin_connection *connection = owner;
+
+    (void)fd;
+    loop_tell_time(directory_of(connection)->bench->loop);
+    if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
+        on_connected(connection);
+        return;
+    }
+    if ((what & LOOP_READABLE) != 0) {
+        if (connection->state == ORIGIN_CONNECTION_IDLE) {
+            /* The origin closes it, or speaks unasked: no use any more. */
+            origin_connection_close(connection);
+            return;
+        }
+        origin_h1_receive(connection);
+    }
+    if ((what & LOOP_WRITABLE) != 0 && connection->state != ORIGIN_CONNECTION_CLOSED &&
+        connection->state != ORIGIN_CONNECTION_IDLE) {
+        origin_h1_flush(connection);
+        if (connection->request != NULL && !connection->out.blocked) {
+            connection->request->events->writable(connection->request->owner);
+        }
+    }
+}

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* HTTP/1.1 towards an origin: writes the request of an exchange, turns the bytes that come
+ * back into events. Strict: whatever is not well-formed ends the connection, and an answer
+ * that is not followed by silence makes it unfit for another request. */
+#include "origin/origin_private.h"
+
+#include "base/check.h"
+#include "http/h1_writer.h"
+
+#include <errno.h>
+
+#define READS_A_TURN 4
+#define COALESCE_BYTES 2048
+#define CHUNK_BYTES 16384
+
+static struct origin_directory *directory_of(const struct origin_connection *connection)
+{
+    return connection->origin->directory;
+}
+
+static struct buffer_pool *buffers_of(const struct origin_connection *connection)
+{
+    return directory_of(connection)->bench->buffers;
+}
+
+static void set_clock(struct origin_connection *connection, uint32_t milliseconds)
+{
+    timer_set(directory_of(connection)->connection_timers, &connection->timer, milliseconds);
+}
+
+static void stop_clock(struct origin_connection *connection)
+{
+    timer_clear(directory_of(connection)->connection_timers, &connection->timer);
+}
+
+void origin_h1_begin(struct origin_connection *connection)
+{
+    connection->request_framing = HTTP_NO_BODY;
+    connection->answer_framing = HTTP_NO_BODY;
+    connection->body_left = 0;
+    connection->undelivered = (struct bytes){0};
+    connection->request_whole = false;
+    connection->request_upgrades = false;
+    connection->answer_paused = false;
+}
+
+/* --- the request ----------------------------------------------------------------------- */
+
+static size_t size_of_head(const struct request_head *head)
+{
+    /* The fixed parts: line ends, version, Host, framing and connection fields. */
+    size_t size = 192 + head->method.length + head->target.length + head->authority.length;
+
+    for (uint32_t i = 0; i < head->fields->count; i++) {
+        size += head->fields->rows[i].name.length + head->fields->rows[i].value.length + 4;
+    }
+    return size;
+}
+
+static void write_head(struct text *text, const struct request_head *head)
+{
+    h1_write_request_line(text, head->method, head->target);
+    h1_write_field(text, BYTES("Host"), head->authority);
+    for (uint32_t i = 0; i < head->fields->count; i++) {
+        h1_write_field(text, head->fields->rows[i].name, head->fields->rows[i].value);
+    }
+    if (head->framing == HTTP_LENGTH_KNOWN) {
+        text_add_literal(text, "Content-Length: ");
+        text_add_number(text, head->body_length);
+        text_add_literal(text, "\r\n");
+    } else if (head->framing == HTTP_CHUNKED) {
+        text_add_literal(text, "Transfer-Encoding: chunked\r\n");
+    }
+    if (head->upgrades) {
+        text_add_literal(text, "Connection: Upgrade\r\n");
+    }
+    h1_write_end(text);
+}
+
+void origin_request_send_head(struct origin_request *request, const struct request_head *head)
+{
+    struct origin_connection *connection = request->connection;
+    size_t size = size_of_head(head);
+    size_t room = 0;
+    char *at = NULL;
+    struct text text;
+
+    if (size <= BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
+        at = outbox_room(&connection->out, buffers_of(connection), size, &room);
+    }
+    if (at == NULL) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_REQUEST_TOO_LARGE);
+        return;
+    }
+    text = text_over(at, room);
+    write_head(&text, head);
+    CHECK(!text.overflowed);
+    outbox_filled(&connection->out, text_length(&text));
+    connection->request_framing = head->framing;
+    connection->request_upgrades = head->upgrades;
+}
+
+static void note_written(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+
+    if (request != NULL) {
+        request->bytes_written = connection->out.written - connection->written_before;
+    }
+}
+
+/* Which clock runs while the answer has not begun. */
+static void mind_the_request(struct origin_connection *connection)
+{
+    const struct timeouts_settings *timeouts = connection->request->timeouts;
+
+    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD) {
+        return;
+    }
+    if (connection->out.blocked) {
+        set_clock(connection, timeouts->answer_idle);
+    } else if (connection->request_whole) {
+        set_clock(connection, timeouts->first_byte);
+    } else {
+        stop_clock(connection); /* the client's clock runs now */
+    }
+}
+
+void origin_h1_flush(struct origin_connection *connection)
+{
+    outbox_flush(&connection->out, buffers_of(connection), &connection->transport);
+    note_written(connection);
+    origin_connection_want(connection);
+    if (connection->request != NULL) {
+        mind_the_request(connection);
+    }
+}
+
+void origin_request_flush(struct origin_request *request)
+{
+    if (request->connection != NULL) {
+        origin_h1_flush(request->connection);
+    }
+}
+
+static size_t send_plain(struct origin_connection *connection, struct bytes bytes)
+{
+    const struct iovec piece = {(void *)bytes.at, bytes.length};
+    size_t room = 0;
+
+    if (connection->state != ORIGIN_CONNECTION_TUNNELS && bytes.length <= COALESCE_BYTES &&
+        !outbox_is_empty(&connection->out)) {
+        char *at = outbox_room(&connection->out, buffers_of(connection), bytes.length, &room);
+
+        if (at != NULL) {
+            memcpy(at, bytes.at, bytes.length);
+            outbox_filled(&connection->out, bytes.length);
+            return bytes.length;
+        }
+    }
+    return outbox_send(&connection->out, buffers_of(connection), &connection->transport, &piece,
+                       1);
+}
+
+/* A chunk once begun must go out whole: what the socket does not take is copied. */
+static size_t send_chunk(struct origin_connection *connection, struct bytes bytes)
+{
+    char line[H1_CHUNK_HEAD_MAX];
+    struct text head = text_over(line, sizeof(line));
+    struct bytes data = bytes_first(bytes, bytes.length < CHUNK_BYTES ? bytes.length : CHUNK_BYTES);
+    struct bytes pieces[3];
+
+    h1_write_chunk_head(&head, data.length);
+    pieces[0] = (struct bytes){line, text_length(&head)};
+    pieces[1] = data;
+    pieces[2] = BYTES("\r\n");
+    for (int i = 0; i < 3; i++) {
+        if (!outbox_add(&connection->out, buffers_of(connection), pieces[i])) {
+            origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+            return 0;
+        }
+    }
+    return data.length;
+}
+
+size_t origin_request_send_body(struct origin_request *request, struct bytes bytes)
+{
+    struct origin_connection *connection = request->connection;
+    size_t taken;
+
+    if (connection == NULL || connection->out.blocked || bytes.length == 0) {
+        return 0;
+    }
+    if (connection->request_framing == HTTP_CHUNKED &&
+        connection->state != ORIGIN_CONNECTION_TUNNELS) {
+        taken = send_chunk(connection, bytes);
+    } else {
+        taken = send_plain(connection, bytes);
+    }
+    note_written(connection);
+    if (connection->request != NULL && connection->out.blocked) {
+        origin_connection_want(connection);
+        mind_the_request(connection);
+    }
+    if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
+        set_clock(connection, request->timeouts->tunnel_idle);
+    }
+    return taken;
+}
+
+static bool add_trailers(struct origin_connection *connection, const struct http_headers *trailers)
+{
+    char memory[BUFFER_SMALL_BYTES];
+    struct text text = text_over(memory, sizeof(memory));
+
+    text_add_literal(&text, "0\r\n");
+    for (uint32_t i = 0; trailers != NULL && i < trailers->count; i++) {
+        h1_write_field(&text, http_header_name(&trailers->rows[i]),
+                       http_header_value(&trailers->rows[i]));
+    }
+    h1_write_end(&text);
+    if (text.overflowed) { /* trailers may be dropped (RFC 9110 section 6.5.1) */
+        return outbox_add(&connection->out, buffers_of(connection), BYTES("0\r\n\r\n"));
+    }
+    return outbox_add(&connection->out, buffers_of(connection),
+                      (struct bytes){memory, text_length(&text)});
+}
+
+void origin_request_send_end(struct origin_request *request, const struct http_headers *trailers)
+{
+    struct origin_connection *connection = request->connection;
+
+    if (connection == NULL) {
+        return;
+    }
+    if (connection->request_framing == HTTP_CHUNKED && !add_trailers(connection, trailers)) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+        return;
+    }
+    connection->request_whole = true;
+    origin_h1_flush(connection);
+}
+
+bool origin_request_is_written(const struct origin_request *request)
+{
+    const struct origin_connection *connection = request->connection;
+
+    return connection == NULL ||
+           (connection->request_whole && outbox_is_empty(&connection->out));
+}
+
+/* --- the answer ------------------------------------------------------------------------ */
+
+static void finish_answer(struct origin_connection *connection,
+                          const struct http_headers *trailers)
+{
+    struct origin_request *request = connection->request;
+
+    if (!connection->request_whole || !outbox_is_empty(&connection->out) ||
+        connection->out.broken || buffer_length(connection->in) > 0) {
+        connection->reusable = false;
+    }
+    stop_clock(connection);
+    origin_connection_unbind(connection);
+    if (trailers == NULL) {
+        /* First the pool: the next request of this client may then use the same connection. */
+        pool_keep(connection, request->pool);
+        request->events->ended(request->owner, NULL);
+        return;
+    }
+    request->events->ended(request->owner, trailers);
+    pool_keep(connection, request->pool);
+}
+
+/* false: the exchange took less than there is, or the connection is gone. */
+static bool hand_over(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+    size_t taken = request->events->body(request->owner, connection->undelivered);
+
+    if (connection->request != request) {
+        return false;
+    }
+    connection->undelivered = bytes_skip(connection->undelivered, taken);
+    if (connection->undelivered.length == 0) {
+        return true;
+    }
+    connection->answer_paused = true;
+    stop_clock(connection);
+    origin_connection_want(connection);
+    return false;
+}
+
+static struct bytes take_input(struct origin_connection *connection, size_t most)
+{
+    struct bytes content = buffer_content(connection->in);
+
+    if (content.length > most) {
+        content.length = most;
+    }
+    connection->in->start += (uint32_t)content.length;
+    return content;
+}
+
+static bool step_length_known(struct origin_connection *connection)
+{
+    if (connection->body_left == 0) {
+        finish_answer(connection, NULL);
+        return false;
+    }
+    if (buffer_length(connection->in) == 0) {
+        return false;
+    }
+    connection->undelivered = take_input(connection, connection->body_left);
+    connection->body_left -= connection->undelivered.length;
+    return true;
+}
+
+static bool step_trailers(struct origin_connection *connection)
+{
+    struct h1_limits limits = {.head_bytes = connection->request->limits->answer_head_bytes,
+                               .headers = connection->request->limits->headers};
+    struct http_headers trailers;
+    struct h1_problem problem;
+    size_t consumed = 0;
+
+    switch (h1_parse_trailers(buffer_content(connection->in), &limits, &trailers, &consumed,
+                              &problem)) {
+    case H1_INCOMPLETE:
+        break;
+    case H1_REJECTED:
+        origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
+        break;
+    case H1_COMPLETE:
+        connection->in->start += (uint32_t)consumed;
+        finish_answer(connection, trailers.count > 0 ? &trailers : NULL);
+        break;
+    }
+    return false;
+}
+
+static bool step_chunked(struct origin_connection *connection)
+{
+    struct bytes input = buffer_content(connection->in);
+    struct h1_problem problem;
+    enum h1_chunked_step step =
+        h1_chunked_next(&connection->chunked, &input, &connection->undelivered, &problem);
+
+    connection->in->start = connection->in->end - (uint32_t)input.length;
+    switch (step) {
+    case H1_CHUNKED_DATA:
+        return true;
+    case H1_CHUNKED_MORE:
+        connection->undelivered = (struct bytes){0};
+        return false;
+    case H1_CHUNKED_TRAILERS:
+        connection->undelivered = (struct bytes){0};
+        return step_trailers(connection);
+    case H1_CHUNKED_REJECTED:
+        break;
+    }
+    origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
+    return false;
+}
+
+static bool step_raw(struct origin_connection *connection)
+{
+    if (buffer_length(connection->in) == 0) {
+        return false;
+    }
+    connection->undelivered = take_input(connection, SIZE_MAX);
+    return true;
+}
+
+static bool step_body(struct origin_connection *connection)
+{
+    if (connection->undelivered.length > 0) {
+        return hand_over(connection);
+    }
+    switch (connection->answer_framing) {
+    case HTTP_NO_BODY:
+        finish_answer(connection, NULL);
+        return false;
+    case HTTP_LENGTH_KNOWN:
+        return step_length_known(connection);
+    case HTTP_CHUNKED:
+        return step_chunked(connection);
+    case HTTP_UNTIL_CLOSE:
+        return step_raw(connection);
+    }
+    return false;
+}
+
+static bool begin_tunnel(struct origin_connection *connection,
+                         const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+
+    if (!connection->request_upgrades) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_UPGRADE_UNASKED);
+        return false;
+    }
+    connection->reusable = false;
+    connection->answer_framing = HTTP_UNTIL_CLOSE;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_TUNNELS);
+    set_clock(connection, request->timeouts->tunnel_idle);
+    request->events->head(request->owner, response);
+    return connection->request == request;
+}
+
+static bool begin_answer(struct origin_connection *connection,
+                         const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+
+    if (response->status == 101) {
+        return begin_tunnel(connection, response);
+    }
+    if (response->status < 200) {
+        request->events->interim(request->owner, response);
+        return connection->request == request;
+    }
+    if (!response->keep_alive || !connection->request_whole) {
+        connection->reusable = false;
+    }
+    connection->answer_framing = response->framing;
+    connection->body_left = response->body_length;
+    h1_chunked_init(&connection->chunked);
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
+    set_clock(connection, request->timeouts->answer_idle);
+    request->events->head(request->owner, response);
+    return connection->request == request;
+}
+
+static bool step_head(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+    struct http_response *response = &directory_of(connection)->response;
+    struct h1_limits limits = {.head_bytes = request->limits->answer_head_bytes,
+                               .headers = HTTP_HEADERS_MAX};
+    struct h1_problem problem;
+    size_t consumed = 0;
+
+    if (buffer_length(connection->in) == 0) {
+        return false;
+    }
+    switch (h1_parse_response(buffer_content(connection->in), &limits, request->method, response,
+                              &consumed, &problem)) {
+    case H1_INCOMPLETE:
+        return false;
+    case H1_REJECTED:
+        origin_connection_fail(connection, problem.status == 431 ? ORIGIN_FAILURE_HEAD_TOO_LARGE
+                                                                 : ORIGIN_FAILURE_MALFORMED);
+        return false;
+    case H1_COMPLETE:
+        break;
+    }
+    connection->in->start += (uint32_t)consumed;
+    return begin_answer(connection, response);
+}
+
+static bool step(struct origin_connection *connection)
+{
+    switch (connection->state) {
+    case ORIGIN_CONNECTION_AWAITS_HEAD:
+        return step_head(connection);
+    case ORIGIN_CONNECTION_READS_BODY:
+    case ORIGIN_CONNECTION_TUNNELS:
+        return step_body(connection);
+    case ORIGIN_CONNECTION_CONNECTING:
+    case ORIGIN_CONNECTION_IDLE:
+    case ORIGIN_CONNECTION_CLOSED:
+        break;
+    }
+    return false;
+}
+
+void origin_h1_deliver(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+
+    if (connection->delivering || connection->in == NULL) {
+        return;
+    }
+    connection->delivering = true;
+    while (!connection->answer_paused && step(connection)) {
+    }
+    connection->delivering = false;
+    if (connection->request == request && request != NULL) {
+        request->events->drained(request->owner);
+    }
+    if (connection->in != NULL && buffer_length(connection->in) == 0 &&
+        connection->undelivered.length == 0) {
+        buffer_return(buffers_of(connection), &connection->in);
+    }
+}
+
+static void on_end_of_stream(struct origin_connection *connection, bool clean)
+{
+    struct origin_request *request = connection->request;
+
+    if (clean && (connection->state == ORIGIN_CONNECTION_TUNNELS ||
+                  (connection->state == ORIGIN_CONNECTION_READS_BODY &&
+                   connection->answer_framing == HTTP_UNTIL_CLOSE))) {
+        origin_connection_close(connection);
+        request->events->ended(request->owner, NULL);
+        return;
+    }
+    origin_connection_fail(connection, connection->state == ORIGIN_CONNECTION_AWAITS_HEAD
+                                           ? ORIGIN_FAILURE_CLOSED
+                                           : ORIGIN_FAILURE_INCOMPLETE);
+}
+
+static bool make_room(struct origin_connection *connection)
+{
+    bool large = connection->state != ORIGIN_CONNECTION_AWAITS_HEAD &&
+                 connection->answer_framing != HTTP_NO_BODY;
+    struct buffer *in = connection->in;
+
+    if (in == NULL) {
+        connection->in = buffer_borrow(buffers_of(connection), large ? BUFFER_LARGE : BUFFER_SMALL);
+        return connection->in != NULL;
+    }
+    if (in->start > 0) {
+        buffer_compact(in);
+    }
+    if (buffer_room(in) > 0) {
+        return true;
+    }
+    return in->size == BUFFER_SMALL && buffer_grow(buffers_of(connection), &connection->in);
+}
+
+/* Whether another read in this turn is likely to bring something. */
+static bool receive_once(struct origin_connection *connection)
+{
+    size_t room;
+    ssize_t count;
+
+    if (!make_room(connection)) {
+        origin_connection_fail(connection, connection->in == NULL ? ORIGIN_FAILURE_NO_DESCRIPTOR
+                                                                  : ORIGIN_FAILURE_HEAD_TOO_LARGE);
+        return false;
+    }
+    room = buffer_room(connection->in);
+    count = transport_read(&connection->transport, buffer_tail(connection->in), room);
+    if (count <= 0) {
+        if (count < 0 && errno == EAGAIN) {
+            if (buffer_length(connection->in) == 0) {
+                buffer_return(buffers_of(connection), &connection->in);
+            }
+            return false;
+        }
+        on_end_of_stream(connection, count == 0);
+        return false;
+    }
+    connection->in->end += (uint32_t)count;
+    if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
+        set_clock(connection, connection->request->timeouts->answer_idle);
+    } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
+        set_clock(connection, connection->request->timeouts->tunnel_idle);
+    }
+    origin_h1_deliver(connection);
+    return (size_t)count == room && connection->request != NULL && !connection->answer_paused;
+}
+
+void origin_h1_receive(struct origin_connection *connection)
+{
+    for (int i = 0; i < READS_A_TURN && receive_once(connection); i++) {
+    }
+}
+
+void origin_request_resume(struct origin_request *request)
+{
+    struct origin_connection *connection = request->connection;
+
+    if (connection == NULL || !connection->answer_paused) {
+        return;
+    }
+    connection->answer_paused = false;
+    set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
+                              ? request->timeouts->tunnel_idle
+                              : request->timeouts->answer_idle);
+    origin_h1_deliver(connection);
+    if (connection->request == request) {
+        origin_connection_want(connection);
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of origin/ share about origins and their connections; nobody else's. */
+#ifndef ORIGIN_ORIGIN_PRIVATE_H
+#define ORIGIN_ORIGIN_PRIVATE_H
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "http/h1_chunked.h"
+#include "io/outbox.h"
+#include "origin/origin.h"
+#include "origin/origin_request.h"
+
+#define ORIGIN_BUCKETS 1024 /* a reload looks every origin up: no walk through all of them */
+
+struct origin_directory {
+    struct workbench *bench;
+    struct resolver *resolver;
+    struct metrics *metrics;
+    struct slab_pool *connections;
+    struct link origins[ORIGIN_BUCKETS]; /* by a hash of the name */
+    uint32_t origin_count;
+    struct link graves; /* connections closed in this turn */
+    struct timer_group *connection_timers;
+    struct timer_group *wait_timers;
+    struct http_response response; /* of the head being delivered */
+};
+
+struct origin {
+    struct link link; /* in its bucket of directory->origins */
+    struct origin_directory *directory;
+    char *name;
+    uint32_t references;
+    uint16_t port;
+    struct resolver_name *watched; /* NULL: a literal address */
+    bool resolved;                 /* an answer was had, maybe an empty one */
+    struct address *addresses;
+    uint32_t address_count;
+    uint32_t next_address;
+    uint32_t connections; /* open or being opened */
+    uint32_t dialing;
+    uint32_t idle_count;
+    uint32_t busy;
+    uint32_t waiting;
+    struct link idle;  /* most recently used first */
+    struct link dials; /* being opened */
+    struct link line;  /* of origin_request.in_line */
+};
+
+/* clang-format off */
+#define ORIGIN_CONNECTION_STATES(ROW) \
+    ROW(CONNECTING,   "is being opened") \
+    ROW(IDLE,         "waits in the pool") \
+    ROW(AWAITS_HEAD,  "has a request, waits for the answer's head") \
+    ROW(READS_BODY,   "reads the answer's body") \
+    ROW(TUNNELS,      "carries an upgraded protocol") \
+    ROW(CLOSED,       "is closed")
+/* clang-format on */
+
+enum origin_connection_state {
+#define ROW(name, sentence) ORIGIN_CONNECTION_##name,
+    ORIGIN_CONNECTION_STATES(ROW)
+#undef ROW
+};
+
+struct origin_connection {
+    struct transport transport;
+    struct link link; /* in origin->dials, origin->idle or directory->graves */
+    struct timer timer;
+    struct origin *origin;
+    struct origin_request *request; /* NULL: none */
+    struct buffer *in;
+    struct outbox out;
+    uint64_t body_left;
+    uint64_t opened_us;
+    uint64_t last_used_us;
+    uint64_t written_before; /* out.written when the present request began */
+    struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
+    struct h1_chunked chunked;
+    uint32_t carried;      /* requests begun on it */
+    uint32_t tries;        /* addresses tried while connecting */
+    enum origin_connection_state state;
+    enum http_framing request_framing;
+    enum http_framing answer_framing;
+    bool request_whole;    /* send_end was called */
+    bool request_upgrades;
+    bool answer_paused;    /* the exchange took fewer bytes than offered */
+    bool reusable;         /* so far nothing forbids another request */
+    bool delivering;       /* inside origin_h1_deliver */
+};
+
+/* origin_connection.c */
+/* Opens one more connection; false when that failed at once (*failure says why). */
+bool origin_connection_open(struct origin *origin, const struct timeouts_settings *timeouts,
+                            enum origin_failure *failure);
+void origin_connection_close(struct origin_connection *connection);
+void origin_connection_set_state(struct origin_connection *connection,
+                                 enum origin_connection_state state);
+/* Ends the connection and tells its request, if it has one. */
+void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure);
+void origin_connection_bind(struct origin_connection *connection, struct origin_request *request);
+/* Parts connection and request, which is neither told nor failed by this. */
+void origin_connection_unbind(struct origin_connection *connection);
+void origin_connection_want(struct origin_connection *connection);
+
+/* pool.c */
+/* A connection stands and has no request: give it to the first in line or keep it. */
+void pool_offer(struct origin_connection *connection);
+/* A connection could not be opened: the first in line hears of it. */
+void pool_dial_failed(struct origin *origin, enum origin_failure failure);
+/* Opens connections for those in line, as far as the limit allows. */
+void pool_serve_line(struct origin *origin);
+void pool_wait_over(struct timer *timer);
+/* The answer is over and the request unbound: keep the connection, hand it on, or close it. */
+void pool_keep(struct origin_connection *connection, const struct pool_settings *pool);
+
+/* origin_h1.c */
+void origin_h1_begin(struct origin_connection *connection);
+/* Reads what is there and tells the request. */
+void origin_h1_receive(struct origin_connection *connection);
+/* Tells the request what is in the buffer already. */
+void origin_h1_deliver(struct origin_connection *connection);
+/* Writes what waits; starts the clock for the answer when the request is out. */
+void origin_h1_flush(struct origin_connection *connection);
+
+#endif

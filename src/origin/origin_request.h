@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seam between an exchange and whatever carries its request to an origin. The exchange
+ * embeds a struct origin_request in its attempt, asks for a connection, sends, and is told
+ * what comes back. HTTP/1 stands behind it (origin_h1.c); HTTP/2 will too.
+ *
+ * Order of events: connected, then any number of interim, then head, body*, drained*, ended;
+ * failed may take the place of any of them and is the last. After ended or failed the request
+ * holds no connection any more. Events may come from inside the calls below. */
+#ifndef ORIGIN_ORIGIN_REQUEST_H
+#define ORIGIN_ORIGIN_REQUEST_H
+
+#include "base/list.h"
+#include "config/settings.h"
+#include "http/fields.h"
+#include "io/timer.h"
+#include "origin/failure.h"
+
+struct origin;
+struct origin_connection;
+
+struct origin_request_events {
+    void (*connected)(void *owner);
+    /* 1xx other than 101. The response is valid during the call only, here and below. */
+    void (*interim)(void *owner, const struct http_response *response);
+    void (*head)(void *owner, const struct http_response *response);
+    /* Returns how many bytes were taken. Fewer than offered pauses reading until
+     * origin_request_resume. In a tunnel these are raw bytes. */
+    size_t (*body)(void *owner, struct bytes bytes);
+    /* Nothing more to deliver just now: send on what you hold. */
+    void (*drained)(void *owner);
+    /* `trailers` is NULL when there were none. */
+    void (*ended)(void *owner, const struct http_headers *trailers);
+    /* The request side can take bytes again, or has been written in full. */
+    void (*writable)(void *owner);
+    void (*failed)(void *owner, enum origin_failure failure);
+};
+
+struct origin_request {
+    const struct origin_request_events *events;
+    void *owner;
+    struct origin *origin;
+    struct origin_connection *connection; /* NULL: in line, or over */
+    const struct pool_settings *pool;
+    const struct timeouts_settings *timeouts;
+    const struct limits_settings *limits;
+    enum http_method method;
+    bool replayable;          /* a failure can be tried again for free: no look before reuse */
+    bool reused;              /* the connection carried requests before this one */
+    bool waits;               /* in line */
+    uint64_t bytes_written;   /* taken by the socket */
+    struct link in_line;
+    struct timer wait_timer;
+};
+
+/* Fill events, owner, pool, timeouts, limits, method and replayable first. `connected` or `failed`
+ * follows, maybe before this returns. */
+void origin_request_start(struct origin_request *request, struct origin *origin);
+void origin_request_send_head(struct origin_request *request, const struct request_head *head);
+/* Returns how many bytes were taken; `writable` follows when it was fewer than offered. */
+size_t origin_request_send_body(struct origin_request *request, struct bytes bytes);
+/* The request is whole. `trailers` may be NULL. */
+void origin_request_send_end(struct origin_request *request, const struct http_headers *trailers);
+/* Writes what was only collected so far. */
+void origin_request_flush(struct origin_request *request);
+/* After `body` took fewer bytes than offered. */
+void origin_request_resume(struct origin_request *request);
+/* True when all bytes given have been taken by the socket. */
+bool origin_request_is_written(const struct origin_request *request);
+/* Gives up: the connection is closed unless nothing was sent on it. No event follows.
+ * Harmless when over. */
+void origin_request_cancel(struct origin_request *request);
+
+#endif

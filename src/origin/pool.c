@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which connection a request gets: the one used last, a new one, or a place in line.
+ * Whoever is first in line gets whichever connection is free first, so a request that waits
+ * for its dial is served earlier when another connection comes back. */
+#include "origin/origin_private.h"
+
+/* A connection that was used a moment ago and now carries something that may be sent again is
+ * not looked at first: the look costs a system call, a wrong guess only a free second try. */
+#define TRUSTED_IDLE_US 100000
+
+static struct origin_directory *directory_of(struct origin *origin)
+{
+    return origin->directory;
+}
+
+static bool is_worn(const struct origin_connection *connection, const struct pool_settings *pool,
+                    uint64_t now_us)
+{
+    if (pool->requests != 0 && connection->carried >= pool->requests) {
+        return true;
+    }
+    return pool->age != 0 && now_us - connection->opened_us > (uint64_t)pool->age * 1000;
+}
+
+static bool needs_look(const struct origin_connection *connection,
+                       const struct origin_request *request, uint64_t now_us)
+{
+    return connection->carried > 0 &&
+           (!request->replayable || now_us - connection->last_used_us > TRUSTED_IDLE_US);
+}
+
+static struct origin_connection *take_idle(struct origin *origin,
+                                           const struct origin_request *request)
+{
+    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
+    struct link *link;
+
+    while ((link = list_first(&origin->idle)) != NULL) {
+        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+
+        if (!is_worn(connection, request->pool, now_us) &&
+            !(needs_look(connection, request, now_us) &&
+              transport_is_stale(&connection->transport))) {
+            return connection;
+        }
+        origin_connection_close(connection);
+    }
+    return NULL;
+}
+
+static bool may_open(const struct origin *origin, const struct pool_settings *pool)
+{
+    return origin->address_count > 0 &&
+           (pool->connections == 0 || origin->connections < pool->connections);
+}
+
+static void leave_line(struct origin_request *request)
+{
+    if (request->waits) {
+        request->waits = false;
+        list_remove(&request->in_line);
+        request->origin->waiting--;
+        timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
+    }
+}
+
+static void fail_waiting(struct origin_request *request, enum origin_failure failure)
+{
+    leave_line(request);
+    request->events->failed(request->owner, failure);
+}
+
+static void enter_line(struct origin_request *request)
+{
+    struct origin *origin = request->origin;
+
+    request->waits = true;
+    origin->waiting++;
+    list_add_last(&origin->line, &request->in_line);
+    timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
+}
+
+void pool_wait_over(struct timer *timer)
+{
+    struct origin_request *request = CONTAINER_OF(timer, struct origin_request, wait_timer);
+
+    fail_waiting(request, request->origin->address_count == 0 ? ORIGIN_FAILURE_NAME_TIMEOUT
+                                                              : ORIGIN_FAILURE_LINE_TIMEOUT);
+}
+
+static struct origin_request *first_in_line(struct origin *origin)
+{
+    struct link *link = list_first(&origin->line);
+
+    return link != NULL ? CONTAINER_OF(link, struct origin_request, in_line) : NULL;
+}
+
+void pool_dial_failed(struct origin *origin, enum origin_failure failure)
+{
+    struct origin_request *request = first_in_line(origin);
+
+    if (request != NULL) {
+        fail_waiting(request, failure);
+    }
+}
+
+void pool_serve_line(struct origin *origin)
+{
+    struct origin_request *request;
+
+    while ((request = first_in_line(origin)) != NULL) {
+        struct origin_connection *connection = take_idle(origin, request);
+        enum origin_failure failure;
+
+        if (connection != NULL) {
+            leave_line(request);
+            origin_connection_bind(connection, request);
+        } else if (origin->dialing >= origin->waiting || !may_open(origin, request->pool)) {
+            return;
+        } else if (!origin_connection_open(origin, request->timeouts, &failure)) {
+            fail_waiting(request, failure);
+        }
+    }
+}
+
+static void keep_idle(struct origin_connection *connection, const struct pool_settings *pool)
+{
+    struct origin *origin = connection->origin;
+
+    if (pool == NULL) {
+        return; /* opened for somebody who left: stays until its connect timer ends it */
+    }
+    timer_set(directory_of(origin)->connection_timers, &connection->timer, pool->idle_time);
+    if (origin->idle_count > pool->idle) {
+        /* The one that was not needed for the longest time. */
+        origin_connection_close(
+            CONTAINER_OF(list_last(&origin->idle), struct origin_connection, link));
+    }
+}
+
+void pool_offer(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    pool_serve_line(origin);
+    if (connection->state == ORIGIN_CONNECTION_IDLE) {
+        keep_idle(connection, NULL);
+    }
+}
+
+void origin_request_start(struct origin_request *request, struct origin *origin)
+{
+    struct origin_connection *connection;
+
+    request->origin = origin;
+    request->connection = NULL;
+    request->waits = false;
+    request->bytes_written = 0;
+    list_init(&request->in_line);
+    connection = list_is_empty(&origin->line) ? take_idle(origin, request) : NULL;
+    if (connection != NULL) {
+        origin_connection_bind(connection, request);
+        return;
+    }
+    if (origin_is_unknown(origin)) {
+        request->events->failed(request->owner, ORIGIN_FAILURE_NAME_UNKNOWN);
+        return;
+    }
+    if (!may_open(origin, request->pool) && origin->waiting >= request->pool->waiting) {
+        request->events->failed(request->owner, ORIGIN_FAILURE_LINE_FULL);
+        return;
+    }
+    enter_line(request);
+    pool_serve_line(origin);
+}
+
+void pool_keep(struct origin_connection *connection, const struct pool_settings *pool)
+{
+    struct origin *origin = connection->origin;
+    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
+
+    if (!connection->reusable || is_worn(connection, pool, now_us)) {
+        origin_connection_close(connection);
+        pool_serve_line(origin);
+        return;
+    }
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
+    origin->idle_count++;
+    list_add_first(&origin->idle, &connection->link);
+    connection->last_used_us = now_us;
+    timer_clear(directory_of(origin)->connection_timers, &connection->timer);
+    origin_connection_want(connection);
+    pool_serve_line(origin);
+    if (connection->state == ORIGIN_CONNECTION_IDLE) {
+        keep_idle(connection, pool);
+    }
+}
+
+void origin_request_cancel(struct origin_request *request)
+{
+    struct origin_connection *connection = request->connection;
+
+    leave_line(request);
+    if (connection == NULL) {
+        return;
+    }
+    if (request->bytes_written == 0 && outbox_is_empty(&connection->out) &&
+        connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
+        origin_connection_unbind(connection);
+        pool_keep(connection, request->pool);
+    } else {
+        struct origin *origin = connection->origin;
+
+        origin_connection_close(connection);
+        pool_serve_line(origin);
+    }
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts a worker together from the bottom up, runs its loop, takes it apart again.
+ * Also keeps connections evenly spread: a new one goes to the least loaded worker when this one
+ * has clearly more, and long-lived ones move between two of their requests. */
+#include "process/worker.h"
+
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TRIM_MS 2000
+#define REBALANCE_MS 250
+#define REBALANCE_MOST 256
+#define DRAIN_LOOK_MS 20
+#define IDLE_GRACE_MS 300
+
+struct worker {
+    uint32_t index;
+    uint32_t count;
+    struct worker **all;
+    pthread_t thread;
+    bool started;
+    bool cut; /* the drain deadline found something left */
+    struct workbench bench;
+    struct resolver *resolver;
+    struct metrics *metrics;
+    struct origin_directory *origins;
+    struct exchange_desk *exchanges;
+    struct client_desk *clients;
+    struct alarm trim;
+    struct alarm rebalance;
+    struct alarm drain_look;
+    struct alarm drain_deadline;
+    _Atomic uint32_t coming; /* connections in the mail to this worker */
+    _Atomic uint32_t drain_ms;
+};
+
+/* --- spreading connections --------------------------------------------------------------- */
+
+struct transfer {
+    struct worker *to;
+    int fd;
+    uint32_t listener;
+    bool is_new;
+    struct address from;
+};
+
+static uint32_t load_of(const struct worker *worker)
+{
+    return client_desk_count(worker->clients) +
+           atomic_load_explicit(&worker->coming, memory_order_relaxed);
+}
+
+static struct worker *least_loaded(struct worker *worker)
+{
+    struct worker *least = worker;
+
+    for (uint32_t i = 0; i < worker->count; i++) {
+        if (load_of(worker->all[i]) < load_of(least)) {
+            least = worker->all[i];
+        }
+    }
+    return least;
+}
+
+static void on_transfer(void *owner)
+{
+    struct transfer *transfer = owner;
+    struct worker *worker = transfer->to;
+
+    client_desk_take_over(worker->clients, transfer->fd, &transfer->from, transfer->listener,
+                          transfer->is_new);
+    atomic_fetch_sub_explicit(&worker->coming, 1, memory_order_relaxed);
+    free(transfer);
+}
+
+static bool transfer_to(struct worker *to, int fd, const struct address *from, uint32_t listener,
+                        bool is_new)
+{
+    struct transfer *transfer = malloc(sizeof(*transfer));
+
+    if (transfer == NULL) {
+        return false;
+    }
+    *transfer = (struct transfer){to, fd, listener, is_new, *from};
+    atomic_fetch_add_explicit(&to->coming, 1, memory_order_relaxed);
+    if (!loop_post(to->bench.loop, on_transfer, transfer)) {
+        atomic_fetch_sub_explicit(&to->coming, 1, memory_order_relaxed);
+        free(transfer);
+        return false;
+    }
+    return true;
+}
+
+static bool is_clearly_more(uint32_t mine, uint32_t least)
+{
+    return mine > least + least / 4;
+}
+
+static bool place(void *owner, int fd, const struct address *from, uint32_t listener)
+{
+    struct worker *worker = owner;
+    struct worker *least = least_loaded(worker);
+
+    return least != worker && is_clearly_more(load_of(worker), load_of(least)) &&
+           transfer_to(least, fd, from, listener, true);
+}
+
+static void on_rebalance(void *owner)
+{
+    struct worker *worker = owner;
+
+    for (int i = 0; i < REBALANCE_MOST; i++) {
+        struct worker *least = least_loaded(worker);
+        struct address from;
+        uint32_t listener;
+        int fd;
+
+        if (least == worker || !is_clearly_more(load_of(worker), load_of(least) + 1)) {
+            break;
+        }
+        fd = client_desk_give_idle(worker->clients, &from, &listener);
+        if (fd < 0) {
+            break;
+        }
+        if (!transfer_to(least, fd, &from, listener, false)) {
+            close(fd);
+        }
+    }
+    alarm_set(worker->bench.loop, &worker->rebalance, REBALANCE_MS, on_rebalance, worker);
+}
+
+/* --- upkeep ------------------------------------------------------------------------------ */
+
+static void on_trim(void *owner)
+{
+    struct worker *worker = owner;
+
+    buffer_pool_trim(worker->bench.buffers);
+    client_desk_trim(worker->clients);
+    exchange_desk_trim(worker->exchanges);
+    origin_directory_trim(worker->origins);
+    alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
+}
+
+/* --- stopping ---------------------------------------------------------------------------- */
+
+static void on_drain_look(void *owner)
+{
+    struct worker *worker = owner;
+
+    if (load_of(worker) == 0) {
+        loop_stop(worker->bench.loop);
+        return;
+    }
+    alarm_set(worker->bench.loop, &worker->drain_look, DRAIN_LOOK_MS, on_drain_look, worker);
+}
+
+static void on_drain_deadline(void *owner)
+{
+    struct worker *worker = owner;
+
+    worker->cut = client_desk_count(worker->clients) > 0;
+    client_desk_close_all(worker->clients);
+}
+
+static void on_drain(void *owner)
+{
+    struct worker *worker = owner;
+    uint32_t deadline_ms = atomic_load(&worker->drain_ms);
+    uint32_t grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
+
+    alarm_clear(worker->bench.loop, &worker->rebalance);
+    client_desk_drain(worker->clients, grace_ms);
+    alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline, worker);
+    if (deadline_ms == 0) {
+        on_drain_deadline(worker);
+    }
+    on_drain_look(worker);
+}
+
+void worker_drain(struct worker *worker, uint32_t deadline_ms)
+{
+    atomic_store(&worker->drain_ms, deadline_ms);
+    loop_post(worker->bench.loop, on_drain, worker);
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static bool build(struct worker *worker, const struct worker_plan *plan)
+{
+    struct generation *generation;
+
+    worker->bench.worker = plan->index;
+    random_init(&worker->bench.random);
+    worker->bench.loop = loop_new();
+    worker->bench.buffers = buffer_pool_new();
+    worker->metrics = metrics_new();
+    if (worker->bench.loop == NULL || worker->bench.buffers == NULL || worker->metrics == NULL ||
+        !metrics_adopt(worker->metrics, plan_settings(plan->plan))) {
+        return false;
+    }
+    worker->resolver = resolver_new(worker->bench.loop);
+    if (worker->resolver == NULL) {
+        return false;
+    }
+    worker->origins = origin_directory_new(&worker->bench, worker->resolver, worker->metrics);
+    if (worker->origins == NULL) {
+        return false;
+    }
+    generation = generation_new(plan->plan, worker->origins);
+    if (generation == NULL) {
+        return false;
+    }
+    worker->exchanges =
+        exchange_desk_new(&worker->bench, worker->metrics, plan->log, generation);
+    if (worker->exchanges == NULL) {
+        return false;
+    }
+    worker->clients =
+        client_desk_new(worker->exchanges, plan->count > 1 ? place : NULL, worker);
+    return worker->clients != NULL;
+}
+
+static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
+{
+    const struct settings *settings = plan_settings(plan->plan);
+
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        if (!client_desk_listen(worker->clients, plan->listeners[i], &settings->listeners[i], i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct worker *worker_new(const struct worker_plan *plan)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    if (worker == NULL) {
+        return NULL;
+    }
+    worker->index = plan->index;
+    worker->all = plan->all;
+    worker->count = plan->count;
+    if (!build(worker, plan) || !listen_on_all(worker, plan)) {
+        log_error("worker %u: out of memory or descriptors while starting", plan->index);
+        worker_free(&worker);
+        return NULL;
+    }
+    alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
+    if (worker->count > 1) {
+        alarm_set(worker->bench.loop, &worker->rebalance, REBALANCE_MS, on_rebalance, worker);
+    }
+    return worker;
+}
+
+static void *run(void *owner)
+{
+    struct worker *worker = owner;
+
+    loop_run(worker->bench.loop);
+    return NULL;
+}
+
+bool worker_start(struct worker *worker)
+{
+    char name[16];
+
+    if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
+        return false;
+    }
+    snprintf(name, sizeof(name), "worker-%u", worker->index);
+    pthread_setname_np(worker->thread, name);
+    worker->started = true;
+    return true;
+}
+
+bool worker_join(struct worker *worker)
+{
+    if (worker->started) {
+        pthread_join(worker->thread, NULL);
+        worker->started = false;
+    }
+    return !worker->cut;
+}
+
+void worker_free(struct worker **held)
+{
+    struct worker *worker = *held;
+
+    *held = NULL;
+    if (worker == NULL) {
+        return;
+    }
+    if (worker->clients != NULL) {
+        client_desk_close_all(worker->clients);
+    }
+    client_desk_free(&worker->clients);
+    exchange_desk_free(&worker->exchanges);
+    origin_directory_free(&worker->origins);
+    resolver_free(&worker->resolver);
+    metrics_free(&worker->metrics);
+    loop_free(&worker->bench.loop);
+    buffer_pool_free(&worker->bench.buffers);
+    free(worker);
+}

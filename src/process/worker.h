@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker: one thread with one loop, and everything that runs on it. Workers share nothing on
+ * a request's way; they talk by mail (loop_post). Made, told and ended by process/process. */
+#ifndef PROCESS_WORKER_H
+#define PROCESS_WORKER_H
+
+#include "client/client.h"
+
+struct worker;
+
+struct worker_plan {
+    uint32_t index;
+    struct plan *plan;           /* borrowed during worker_new */
+    struct access_log_ring *log; /* may be NULL */
+    const int *listeners;        /* descriptors in order of settings.listeners; borrowed */
+    struct worker **all;         /* where new connections may be placed; filled before start */
+    uint32_t count;
+};
+
+/* NULL after log_error. */
+struct worker *worker_new(const struct worker_plan *plan);
+bool worker_start(struct worker *worker);
+/* Any thread: answer what is under way, then stop; cut what is left after `deadline_ms`. */
+void worker_drain(struct worker *worker, uint32_t deadline_ms);
+/* Waits for the thread; true when nothing had to be cut. */
+bool worker_join(struct worker *worker);
+void worker_free(struct worker **worker);
+
+#endif

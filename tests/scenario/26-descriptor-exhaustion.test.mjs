@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Out of file descriptors: accepting pauses, once said, without a busy loop; it recovers.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { defer } from './lib/cleanup.mjs';
+import { through } from './lib/configs.mjs';
+import { isInstrumented, startGateway } from './lib/gateway.mjs';
+import { connectLoose, connect, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { pause, until } from './lib/wait.mjs';
+
+const GET = head('GET /ping HTTP/1.1', 'Host: a');
+const PONG = 'routes: [{name: ping, match: {path: /ping}, respond: {status: 200, body: pong}}]';
+const FEW = { wrap: ['prlimit', '--nofile=64:64'] };
+
+test('out of descriptors', async (t) => {
+    const gateway = await startGateway(t, PONG, FEW);
+    const clients = [];
+    defer(t, () => clients.forEach((each) => each.destroy()));
+    const first = await connectLoose(gateway);
+    clients.push(first);
+    assert.equal((await first.ask(GET)).text, 'pong');
+    for (let i = 0; i < 120; i++) {
+        const client = await connectLoose(gateway);
+        client.send(GET);
+        clients.push(client);
+    }
+    await until('the last descriptor to be used', () => gateway.descriptors() >= 55);
+
+    await t.test('who is connected is served on', async () => {
+        assert.equal((await first.ask(GET)).text, 'pong');
+    });
+
+    await t.test('it says so', async () => {
+        await gateway.said(/descriptor|too many open files/i);
+    });
+
+    await t.test('it does not spin', { skip: isInstrumented && 'under a sanitizer' }, async () => {
+        const before = gateway.processorTime();
+        await pause(1000);
+        const used = gateway.processorTime() - before;
+        assert.ok(used <= 100, `${used} ms of processor time in a second of doing nothing`);
+    });
+
+    await t.test('it has said so once', () => {
+        const lines = gateway.stderr.split('\n').filter((line) => /descriptor|too many open files/i.test(line));
+        assert.equal(lines.length, 1, lines.join('\n'));
+    });
+
+    await t.test('it recovers: who waited is served', async () => {
+        const waiting = clients.filter((each) => each.everReceived === 0);
+        assert.ok(waiting.length > 10, `${waiting.length} are waiting`);
+        for (const client of clients) {
+            if (client.everReceived > 0) {
+                client.destroy();
+            }
+        }
+        await until('new ones to be served', () => waiting.filter((each) => each.everReceived > 0).length >= 40);
+        for (const client of clients) {
+            client.destroy();
+        }
+        const last = await connect(t, gateway);
+        assert.equal((await last.ask(GET)).text, 'pong');
+    });
+});
+
+test('no descriptor for an origin connection is an answer, not a crash', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+    });
+    const gateway = await startGateway(t, through(origin), FEW);
+    const clients = [];
+    defer(t, () => clients.forEach((each) => each.destroy()));
+    for (let i = 0; i < 80; i++) {
+        const client = await connectLoose(gateway);
+        client.send(head(`GET /${i} HTTP/1.1`, 'Host: a'));
+        clients.push(client);
+    }
+    await until('some to be turned away', () => clients.some((each) => each.everReceived > 0));
+    for (const client of clients.filter((each) => each.everReceived > 0)) {
+        const answer = await client.answer();
+        assert.equal(answer.status, 503);
+    }
+});
+
+test('limits.connections bounds the clients of the process', async (t) => {
+    const gateway = await startGateway(t, `limits: {connections: 10}\n${PONG}`);
+    const clients = [];
+    defer(t, () => clients.forEach((each) => each.destroy()));
+    for (let i = 0; i < 30; i++) {
+        const client = await connectLoose(gateway);
+        client.send(GET);
+        clients.push(client);
+    }
+    await until('ten to be served', () => clients.filter((each) => each.everReceived > 0).length >= 10);
+    await pause(100);
+    const served = clients.filter((each) => each.everReceived > 0 && !each.ended);
+    assert.ok(served.length <= 10, `${served.length} are served`);
+    served.forEach((each) => each.destroy());
+    const next = await connect(t, gateway);
+    const answered = await Promise.race([next.ask(GET).catch(() => null), until('another to be served', () => clients.some((each) => !served.includes(each) && each.everReceived > 0))]);
+    assert.ok(answered);
+});

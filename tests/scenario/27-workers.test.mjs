@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Workers share the work: 16 long connections on 2 workers, neither carries more than 60%.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import test from 'node:test';
+import { defer } from './lib/cleanup.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { connectLoose, head } from './lib/raw-client.mjs';
+
+const PONG = 'workers: 2\nroutes: [{name: ping, match: {path_prefix: /ping}, respond: {status: 200, body: pong}}]';
+const CLIENTS = 16;
+const REQUESTS = 40;
+
+async function openMany(t, gateway, count) {
+    const clients = [];
+    defer(t, () => clients.forEach((each) => each.destroy()));
+    for (let i = 0; i < count; i++) {
+        clients.push(await connectLoose(gateway));
+    }
+    return clients;
+}
+
+// Each client asks in turn; all go on at the same time.
+async function askMany(clients, target, times = REQUESTS) {
+    await Promise.all(clients.map(async (client) => {
+        for (let i = 0; i < times; i++) {
+            assert.equal((await client.ask(head(`GET ${target} HTTP/1.1`, 'Host: a'))).text, 'pong');
+        }
+    }));
+}
+
+async function sharesOf(gateway, target, count) {
+    const entries = await gateway.logged((all) => all.filter((each) => each['url.path'] === target).length >= count);
+    const shares = [0, 0];
+    for (const entry of entries.filter((each) => each['url.path'] === target)) {
+        assert.ok(Number.isInteger(entry['turnpike.worker']), 'the log must name the worker');
+        shares[entry['turnpike.worker']]++;
+    }
+    return shares;
+}
+
+function assertEven(shares) {
+    const most = Math.max(...shares) / (shares[0] + shares[1]);
+    assert.ok(most <= 0.6, `one worker carried ${(100 * most).toFixed(0)}%: ${shares}`);
+}
+
+test('16 long connections on 2 workers', async (t) => {
+    const gateway = await startGateway(t, PONG);
+    for (let round = 1; round <= 5; round++) {
+        await t.test(`round ${round}: neither carries more than 60%`, async (t) => {
+            const clients = await openMany(t, gateway, CLIENTS);
+            await askMany(clients, `/ping/${round}`);
+            assertEven(await sharesOf(gateway, `/ping/${round}`, CLIENTS * REQUESTS));
+        });
+    }
+});
+
+test('16 connections that come at the same moment', async (t) => {
+    const gateway = await startGateway(t, PONG);
+    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectLoose(gateway)));
+    defer(t, () => clients.forEach((each) => each.destroy()));
+    await askMany(clients, '/ping/together');
+    assertEven(await sharesOf(gateway, '/ping/together', CLIENTS * REQUESTS));
+});
+
+test('when all that stay are on one worker, idle ones move', async (t) => {
+    const gateway = await startGateway(t, PONG);
+    const clients = await openMany(t, gateway, 3 * CLIENTS);
+    const workers = [];
+    for (const [i, client] of clients.entries()) {
+        await client.ask(head(`GET /ping/who/${i} HTTP/1.1`, 'Host: a'));
+    }
+    const entries = await gateway.logged(clients.length);
+    for (const entry of entries) {
+        workers[Number(entry['url.path'].split('/').pop())] = entry['turnpike.worker'];
+    }
+    const stay = clients.filter((_, i) => workers[i] === 0).slice(0, CLIENTS);
+    assert.equal(stay.length, CLIENTS);
+    clients.filter((each) => !stay.includes(each)).forEach((each) => each.destroy());
+    await askMany(stay, '/ping/settle', 20);
+    await askMany(stay, '/ping/after');
+    assertEven(await sharesOf(gateway, '/ping/after', CLIENTS * REQUESTS));
+});
+
+test('workers are threads of one process, one for each CPU unless set', async (t) => {
+    const gateway = await startGateway(t, `workers: auto\nroutes: [{name: all, respond: {status: 200, body: ok}}]`);
+    const allowed = fs.readFileSync('/proc/self/status', 'utf8').match(/^Cpus_allowed_list:\s+(.*)$/m)[1];
+    const count = allowed.split(',').reduce((sum, range) => {
+        const [from, to = from] = range.split('-').map(Number);
+        return sum + to - from + 1;
+    }, 0);
+    assert.equal(gateway.workers, count);
+});

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Origins by name. Only names that need no network: localhost, and one that cannot exist.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { request } from './lib/client.mjs';
+import { through } from './lib/configs.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { assertOwnError } from './lib/proxy-status.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+
+test('an origin by the name localhost', async (t) => {
+    const origin = await httpOrigin(t, { name: 'by name' });
+    const gateway = await startGateway(t, through(`localhost:${origin.port}`));
+    for (let i = 0; i < 3; i++) {
+        assert.equal((await request(gateway)).body, 'by name');
+    }
+    assert.equal(origin.connections, 1);
+    const [entry] = await gateway.logged(1);
+    assert.equal(entry['turnpike.origin'], `localhost:${origin.port}`);
+});
+
+test('a name that cannot be resolved does not stop the start, and is 502, 503 or 504', async (t) => {
+    const origin = await httpOrigin(t, { name: 'other' });
+    const gateway = await startGateway(t, `
+services:
+  lost: {origins: ["no-such-name.invalid:80"]}
+  app: {origins: ["${origin.address}"]}
+routes:
+  - {name: lost, match: {path: /lost}, service: lost}
+  - {name: all, service: app}
+`);
+    assert.equal((await request(gateway)).body, 'other');
+    const client = await connect(t, gateway);
+    const answer = await client.ask(head('GET /lost HTTP/1.1', 'Host: a'), { deadline: 20_000 });
+    assert.ok([502, 503, 504].includes(answer.status), `${answer.status}`);
+    assertOwnError(answer, answer.status, ['dns_error', 'dns_timeout', 'destination_unavailable']);
+    assert.equal((await request(gateway)).body, 'other');
+});
+
+test('beside an origin that cannot be resolved another one serves', async (t) => {
+    const origin = await httpOrigin(t, { name: 'here' });
+    const gateway = await startGateway(t, through([origin, 'no-such-name.invalid:80']));
+    const statuses = [];
+    for (let i = 0; i < 6; i++) {
+        statuses.push((await request(gateway)).status);
+    }
+    assert.ok(statuses.filter((each) => each === 200).length >= 3, `${statuses}`);
+});

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A bad file starts nothing: exit code 1, every error in one run, each with its place.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import test from 'node:test';
+import { temporaryFolder } from './lib/folder.mjs';
+import { runGateway } from './lib/gateway.mjs';
+
+const GOOD = `listeners:
+  - address: 127.0.0.1:0
+services:
+  app: {origins: ["127.0.0.1:9000"]}
+routes:
+  - name: all
+    service: app
+`;
+
+// Runs it both ways (-t and a start) and checks that both refuse.
+async function refused(t, yaml) {
+    const checked = await runGateway(t, yaml, { args: (file) => ['-t', '-c', file] });
+    const started = await runGateway(t, yaml);
+    assert.equal(checked.code, 1, `-t: ${checked.stderr}${checked.stdout}`);
+    assert.equal(started.code, 1, started.stderr);
+    assert.doesNotMatch(started.stderr, /listening on/);
+    return { text: checked.stderr + checked.stdout, file: checked.file };
+}
+
+test('a good file is good', async (t) => {
+    const result = await runGateway(t, GOOD, { args: (file) => ['-t', '-c', file] });
+    assert.equal(result.code, 0, result.stderr);
+});
+
+test('an error has file, line, column, the source line and a caret', async (t) => {
+    const { text, file } = await refused(t, GOOD.replace('    service: app', '    servise: app'));
+    const lines = text.split('\n');
+    const at = lines.findIndex((line) => line.includes('servise') && line.includes(':7:5:'));
+    assert.ok(at >= 0, text);
+    assert.ok(lines[at].startsWith(`${file}:7:5: `) || lines[at].startsWith(`${path.basename(file)}:7:5: `), lines[at]);
+    const source = lines.findIndex((line, i) => i > at && line.endsWith('    servise: app'));
+    assert.ok(source > at, text);
+    const shift = lines[source].indexOf('servise');
+    assert.equal(lines[source + 1].indexOf('^'), shift, text);
+});
+
+test('the nearest known name is offered', async (t) => {
+    const { text } = await refused(t, GOOD.replace('    service: app', '    servise: app'));
+    assert.match(text, /"?service"?/);
+    const service = await refused(t, GOOD.replace('service: app', 'service: ap'));
+    assert.match(service.text, /ap.*app/s);
+});
+
+test('all errors in one run, in order', async (t) => {
+    const { text } = await refused(t, `workers: many
+listeners:
+  - address: 127.0.0.1:99999
+    colour: red
+services:
+  app: {origins: ["127.0.0.1:9000"], balance: fair}
+routes:
+  - name: all
+    service: nowhere
+timeouts: {head: 5 parsecs}
+`);
+    const lines = [...text.matchAll(/turnpike\.yaml:([0-9]+):([0-9]+): /g)].map((match) => Number(match[1]));
+    assert.deepEqual([...new Set(lines)], [1, 3, 4, 6, 9, 10]);
+});
+
+for (const [name, yaml, pattern] of [
+    ['a duplicate key', `${GOOD}workers: 1\nworkers: 2\n`, /:9:1: .*workers/],
+    ['an unknown key at the top', `${GOOD}wrkers: 1\n`, /:8:1: .*wrkers/],
+    ['an alias', 'listeners: &l\n  - address: 127.0.0.1:0\nroutes: *l\n', /alias|anchor/i],
+    ['nesting without end', `listeners: ${'['.repeat(200)}${']'.repeat(200)}\n`, /deep|nest/i],
+    ['broken YAML', 'listeners: [\n', /:[0-9]+:[0-9]+: /],
+    ['a tab for indentation', 'listeners:\n\t- address: 127.0.0.1:0\n', /:2:1: /],
+    ['an empty file', '', /listeners/],
+    ['no listeners', GOOD.replace(/listeners:\n.*\n/, ''), /listeners/],
+    ['no routes', GOOD.replace(/routes:[\s\S]*/, ''), /routes/],
+    ['a number that is none', `${GOOD}workers: 1x\n`, /:8:10: /],
+    ['a number out of range', `${GOOD}workers: 100000\n`, /:8:10: .*256/],
+    ['a time without a unit', `${GOOD}timeouts: {head: 5}\n`, /:8:18: /],
+    ['a size with a wrong unit', `${GOOD}limits: {head_bytes: 5 apples}\n`, /:8:22: /],
+    ['a split that is not 100%', GOOD.replace('service: app', 'split: {app: 95%}'), /100/],
+    ['a split to an unknown service', GOOD.replace('service: app', 'split: {app: 95%, other: 5%}'), /other/],
+    ['two actions in a route', GOOD.replace('    service: app', '    service: app\n    respond: {status: 200}'), /respond|service/],
+    ['no action in a route', GOOD.replace('    service: app\n', ''), /service|respond/],
+    ['two routes of one name', `${GOOD}  - name: all\n    service: app\n`, /all/],
+    ['a service without origins', GOOD.replace('origins: ["127.0.0.1:9000"]', 'origins: []'), /origin/],
+    ['an address without a port', GOOD.replace('127.0.0.1:0', '127.0.0.1'), /port/],
+    ['a bad header name', GOOD.replace('    service: app', '    service: app\n    request_headers: {set: {"X A": 1}}'), /X A/],
+    ['a header value with a line break', GOOD.replace('    service: app', '    service: app\n    request_headers: {set: {X-A: "a\\r\\nb"}}'), /:8:/],
+    ['an edit of a framing field', GOOD.replace('    service: app', '    service: app\n    request_headers: {set: {Content-Length: 5}}'), /Content-Length/i],
+    ['a bad network', `${GOOD}trusted_proxies: [10.0.0.0/33]\n`, /:8:/],
+    ['a path that is not in normal form', GOOD.replace('    service: app', '    match: {path: /a/../b}\n    service: app'), /:7:/],
+    ['bytes that are no UTF-8', Buffer.from(`${GOOD}via: "\xff"\n`, 'latin1'), /:8:|UTF-8/i],
+]) {
+    test(`${name} is refused`, async (t) => {
+        const { text } = await refused(t, yaml);
+        assert.match(text, pattern);
+    });
+}
+
+test('a file that is not there', async (t) => {
+    const missing = path.join(temporaryFolder(t), 'missing.yaml');
+    const result = await runGateway(t, '', { args: () => ['-c', missing] });
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, /missing\.yaml/);
+});
+
+test('an unknown argument explains how it is used', async (t) => {
+    const result = await runGateway(t, '', { args: () => ['--nonsense'] });
+    assert.ok(result.code !== 0);
+    assert.match(result.stderr + result.stdout, /-c/);
+});

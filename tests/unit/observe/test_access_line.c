@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* observe/access_line: the whole line, what is left out, and the longest line there can be. */
+#include "observe/access_line.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static const struct ip client = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3}};
+
+static struct outcome payment(void)
+{
+    return (struct outcome){
+        .end = OUTCOME_ANSWERED,
+        .status = 201,
+        .protocol = "1.1",
+        .method = BYTES("POST"),
+        .scheme = BYTES("https"),
+        .host = BYTES("pay.example.com"),
+        .path = BYTES("/v1/payments"),
+        .request_id = BYTES("0193a5f2-c4d7-7123-8123-123456789012"),
+        .client = &client,
+        .client_port = 50123,
+        .listener = "0.0.0.0:8443",
+        .route = "payments",
+        .service = "payments-v1",
+        .origin = "10.0.0.11:9000",
+        .origin_reused = true,
+        .attempts = 1,
+        .start_realtime_us = 1732187696000042,
+        .head_us = 120,
+        .connected_us = 130,
+        .sent_us = 150,
+        .first_byte_us = 2100,
+        .total_us = 2155,
+        .bytes_in = 512,
+        .bytes_out = 301,
+    };
+}
+
+static const char *formatted(const struct outcome *outcome)
+{
+    static char memory[ACCESS_LINE_MAX + 1];
+    struct access_second second = {0};
+    struct text line = text_over(memory, ACCESS_LINE_MAX);
+
+    access_line_format(&line, outcome, &second);
+    assert_false(line.overflowed);
+    *line.at = '\0';
+    return memory;
+}
+
+static void a_full_line_has_every_field_in_order(void **state)
+{
+    struct outcome outcome = payment();
+
+    (void)state;
+    outcome.error = "connection_terminated";
+    outcome.detail = "the origin closed early";
+    assert_string_equal(
+        formatted(&outcome),
+        "{\"timestamp\":\"2024-11-21T11:14:56.000042Z\",\"http.request.method\":\"POST\","
+        "\"url.scheme\":\"https\",\"url.path\":\"/v1/payments\","
+        "\"server.address\":\"pay.example.com\",\"http.response.status_code\":201,"
+        "\"network.protocol.version\":\"1.1\",\"client.address\":\"10.1.2.3\","
+        "\"client.port\":50123,"
+        "\"turnpike.request_id\":\"0193a5f2-c4d7-7123-8123-123456789012\","
+        "\"turnpike.listener\":\"0.0.0.0:8443\",\"turnpike.route\":\"payments\","
+        "\"turnpike.service\":\"payments-v1\",\"turnpike.origin\":\"10.0.0.11:9000\","
+        "\"turnpike.origin_reused\":true,\"turnpike.attempts\":1,"
+        "\"turnpike.outcome\":\"answered\",\"error.type\":\"connection_terminated\","
+        "\"turnpike.detail\":\"the origin closed early\",\"turnpike.head_us\":120,"
+        "\"turnpike.connected_us\":130,\"turnpike.sent_us\":150,"
+        "\"turnpike.first_byte_us\":2100,\"turnpike.total_us\":2155,"
+        "\"http.request.size\":512,\"http.response.size\":301}\n");
+}
+
+static void what_was_not_reached_is_left_out(void **state)
+{
+    struct ip none = {{0}};
+    struct outcome outcome = {.end = OUTCOME_CLIENT_GONE, .client = &none, .total_us = 7};
+
+    (void)state;
+    assert_string_equal(formatted(&outcome),
+                        "{\"timestamp\":\"1970-01-01T00:00:00.000000Z\",\"turnpike.attempts\":0,"
+                        "\"turnpike.outcome\":\"client-gone\",\"turnpike.total_us\":7,"
+                        "\"http.request.size\":0,\"http.response.size\":0}\n");
+}
+
+static void cards_do_not_reach_the_line(void **state)
+{
+    struct outcome outcome = payment();
+    const char *line;
+
+    (void)state;
+    outcome.path = BYTES("/cards/4111111111111111");
+    outcome.request_id = BYTES("5555555555554444");
+    outcome.host = BYTES("378282246310005.example.com");
+    line = formatted(&outcome);
+    assert_non_null(strstr(line, "\"/cards/411111*1111\""));
+    assert_non_null(strstr(line, "\"555555*4444\""));
+    assert_non_null(strstr(line, "\"378282*0005.example.com\""));
+}
+
+static void the_second_is_written_anew_when_it_changes(void **state)
+{
+    char memory[ACCESS_LINE_MAX];
+    struct access_second second = {0};
+    struct outcome outcome = payment();
+    static const char *const expected[] = {
+        "{\"timestamp\":\"2024-11-21T11:14:56.000042Z\"",
+        "{\"timestamp\":\"2024-11-21T11:14:56.999999Z\"",
+        "{\"timestamp\":\"2024-11-21T11:14:57.000000Z\"",
+    };
+    static const uint64_t times[] = {1732187696000042, 1732187696999999, 1732187697000000};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct text line = text_over(memory, sizeof(memory));
+
+        outcome.start_realtime_us = times[i];
+        access_line_format(&line, &outcome, &second);
+        assert_memory_equal(memory, expected[i], strlen(expected[i]));
+    }
+}
+
+/* Quotes are counted where no backslash stands before them; braces cannot occur in fields. */
+static void assert_well_formed(const char *line)
+{
+    size_t quotes = 0;
+
+    for (const char *at = line; *at != '\0'; at++) {
+        assert_true((unsigned char)*at >= 0x20 || (*at == '\n' && at[1] == '\0'));
+        if (*at == '\\') {
+            at++;
+            assert_non_null(strchr("\"\\u", *at));
+        } else if (*at == '"') {
+            quotes++;
+        }
+    }
+    assert_int_equal(quotes % 2, 0);
+    assert_string_equal(line + strlen(line) - 2, "}\n");
+}
+
+/* Every text far too long, and of the bytes that take most room or that a cut could split. */
+static void the_longest_line_fits_and_is_well_formed(void **state)
+{
+    static const char *const fillings[] = {
+        "x", "\n", "\"", "\\", "\xff", "\xe2\x82\xac", "4111111111111111/"};
+    struct ip v6 = {{0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                     0xff, 0xff, 0xff}};
+
+    (void)state;
+    for (size_t f = 0; f < sizeof(fillings) / sizeof(fillings[0]); f++) {
+        static char field[5000];
+        struct bytes all = {field, sizeof(field) - 1};
+        size_t length = strlen(fillings[f]);
+        struct outcome outcome = payment();
+        const char *line;
+
+        for (size_t i = 0; i < all.length; i++) {
+            field[i] = fillings[f][i % length];
+        }
+        outcome.protocol = outcome.listener = outcome.route = outcome.service = field;
+        outcome.origin = outcome.error = outcome.detail = field;
+        outcome.method = outcome.scheme = outcome.host = outcome.path = outcome.request_id = all;
+        outcome.client = &v6;
+        outcome.status = outcome.client_port = UINT16_MAX;
+        outcome.attempts = UINT8_MAX;
+        outcome.head_us = outcome.connected_us = outcome.sent_us = UINT32_MAX;
+        outcome.first_byte_us = outcome.total_us = UINT32_MAX;
+        outcome.bytes_in = outcome.bytes_out = UINT64_MAX;
+        outcome.start_realtime_us = UINT64_MAX / 2;
+        line = formatted(&outcome);
+        assert_well_formed(line);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_line_has_every_field_in_order),
+        cmocka_unit_test(what_was_not_reached_is_left_out),
+        cmocka_unit_test(cards_do_not_reach_the_line),
+        cmocka_unit_test(the_second_is_written_anew_when_it_changes),
+        cmocka_unit_test(the_longest_line_fits_and_is_well_formed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* observe/access_ring: order, wrapping, being full, starting over, and two threads at it
+ * (this test is also run under ThreadSanitizer). */
+#include "observe/access_ring.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fixture {
+    struct access_log_ring *ring;
+    _Atomic uint32_t bell;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    fixture->ring = aligned_alloc(_Alignof(struct access_log_ring), sizeof(*fixture->ring));
+    *state = fixture;
+    return access_ring_init(fixture->ring, &fixture->bell) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    access_ring_release(fixture->ring);
+    free(fixture->ring);
+    free(fixture);
+    return 0;
+}
+
+static bool put(struct access_log_ring *ring, uint64_t number, size_t filling, bool *wake)
+{
+    static const char fill[ACCESS_LINE_MAX] = {0};
+    struct text line;
+
+    if (!access_ring_begin(ring, &line)) {
+        return false;
+    }
+    text_add_number(&line, number);
+    text_add_char(&line, ' ');
+    text_add(&line, fill, filling);
+    text_add_char(&line, '\n');
+    *wake = access_ring_commit(ring, &line);
+    return true;
+}
+
+static uint64_t take_line(struct access_log_ring *ring)
+{
+    struct bytes line = access_ring_line(ring);
+    uint64_t number;
+
+    assert_true(line.length > 2);
+    assert_int_equal(line.at[line.length - 1], '\n');
+    number = strtoull(line.at, NULL, 10);
+    access_ring_consume(ring, line.length);
+    return number;
+}
+
+static void lines_come_out_as_they_went_in(void **state)
+{
+    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    bool wake;
+
+    assert_int_equal(access_ring_length(ring), 0);
+    assert_int_equal(access_ring_piece(ring).length, 0);
+    assert_true(put(ring, 1, 0, &wake));
+    assert_true(put(ring, 2, 0, &wake));
+    assert_false(wake);
+    assert_int_equal(access_ring_length(ring), 6);
+    assert_memory_equal(access_ring_piece(ring).at, "1 \n2 \n", 6);
+    assert_int_equal(take_line(ring), 1);
+    assert_int_equal(take_line(ring), 2);
+    assert_int_equal(access_ring_length(ring), 0);
+}
+
+static void a_full_ring_drops_counts_and_recovers(void **state)
+{
+    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    uint64_t sent = 0;
+    unsigned wakes = 0;
+    bool wake = false;
+
+    while (put(ring, sent, 1000, &wake)) {
+        sent++;
+        wakes += wake;
+    }
+    assert_int_equal(wakes, 1); /* at half full, and not again before the writer came */
+    assert_in_range(sent, 4000, 4200);
+    assert_false(put(ring, 0, 1000, &wake));
+    assert_int_equal(ring->dropped, 2);
+    for (uint64_t i = 0; i < 10; i++) {
+        assert_int_equal(take_line(ring), i);
+    }
+    assert_true(put(ring, sent, 1000, &wake));
+    assert_true(wake); /* still more than half full, and the writer has moved */
+    for (uint64_t i = 10; i <= sent; i++) {
+        assert_int_equal(take_line(ring), i);
+    }
+    assert_int_equal(access_ring_length(ring), 0);
+    assert_int_equal(ring->dropped, 2);
+}
+
+/* Kept half full, so that it never starts over and the end of its memory is crossed often. */
+static void lines_across_the_end_stay_whole(void **state)
+{
+    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    uint64_t taken = 0;
+    bool wake;
+
+    for (uint64_t i = 0; i < 30000; i++) {
+        assert_true(put(ring, i, 1000 + i % 2000, &wake));
+        if (i >= 500) {
+            assert_int_equal(take_line(ring), taken++);
+        }
+    }
+    while (access_ring_length(ring) > 0) {
+        assert_int_equal(take_line(ring), taken++);
+    }
+    assert_int_equal(taken, 30000);
+}
+
+/* The same by pieces, which end at the end of the memory wherever a line may stand. */
+static void pieces_across_the_end_join_up(void **state)
+{
+    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    uint64_t newlines = 0;
+    bool wake;
+
+    for (uint64_t i = 0; i < 30000; i++) {
+        assert_true(put(ring, i, 997, &wake));
+        if (access_ring_length(ring) > ACCESS_RING_BYTES / 2) {
+            struct bytes piece = access_ring_piece(ring);
+
+            for (size_t at = 0; at < piece.length; at++) {
+                newlines += piece.at[at] == '\n';
+            }
+            access_ring_consume(ring, piece.length);
+        }
+    }
+    while (access_ring_length(ring) > 0) {
+        struct bytes piece = access_ring_piece(ring);
+
+        for (size_t at = 0; at < piece.length; at++) {
+            newlines += piece.at[at] == '\n';
+        }
+        access_ring_consume(ring, piece.length);
+    }
+    assert_int_equal(newlines, 30000);
+}
+
+static void a_quiet_ring_stays_in_its_first_pages(void **state)
+{
+    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    size_t furthest = 0;
+    bool wake;
+
+    for (uint64_t i = 0; i < 20000; i++) {
+        struct bytes line;
+
+        assert_true(put(ring, i, 700, &wake));
+        line = access_ring_line(ring);
+        if ((size_t)(line.at - ring->bytes) > furthest) {
+            furthest = (size_t)(line.at - ring->bytes);
+        }
+        assert_int_equal(take_line(ring), i);
+        assert_false(wake);
+    }
+    assert_in_range(furthest, ACCESS_RING_WARM_BYTES / 2, ACCESS_RING_WARM_BYTES + ACCESS_LINE_MAX);
+}
+
+#define THREADED_LINES 60000
+
+static void *produce(void *owner)
+{
+    struct fixture *fixture = owner;
+    bool wake;
+
+    for (uint64_t i = 0; i < THREADED_LINES;) {
+        if (put(fixture->ring, i, i % 900, &wake)) {
+            i++;
+        } else {
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+static void two_threads_agree(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t producer;
+
+    assert_int_equal(pthread_create(&producer, NULL, produce, fixture), 0);
+    for (uint64_t expected = 0; expected < THREADED_LINES;) {
+        if (access_ring_length(fixture->ring) > 0) {
+            assert_int_equal(take_line(fixture->ring), expected++);
+        } else {
+            sched_yield();
+        }
+    }
+    pthread_join(producer, NULL);
+    assert_int_equal(access_ring_length(fixture->ring), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_come_out_as_they_went_in, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_ring_drops_counts_and_recovers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_across_the_end_stay_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pieces_across_the_end_join_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_quiet_ring_stays_in_its_first_pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_threads_agree, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* observe/metrics: what is counted where, across reloads, and read while it is written
+ * (this test is also run under ThreadSanitizer). */
+#include "observe/metrics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct listener_settings listeners[] = {{.name = "0.0.0.0:80"}};
+static struct service_settings services[] = {{.name = "v1"}, {.name = "v2"}};
+static struct route_settings routes_before[] = {{.name = "pay"}, {.name = "ping"}};
+static struct route_settings routes_after[] = {{.name = "new"}, {.name = "ping"}, {.name = "pay"}};
+
+static const struct settings before = {.listeners = listeners,
+                                       .listener_count = 1,
+                                       .services = services,
+                                       .service_count = 2,
+                                       .routes = routes_before,
+                                       .route_count = 2};
+static const struct settings after = {.listeners = listeners,
+                                      .listener_count = 1,
+                                      .services = services,
+                                      .service_count = 2,
+                                      .routes = routes_after,
+                                      .route_count = 3};
+
+static int set_up(void **state)
+{
+    struct metrics *metrics = metrics_new();
+
+    *state = metrics;
+    return metrics != NULL && metrics_adopt(metrics, &before) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct metrics *metrics = *state;
+
+    metrics_free(&metrics);
+    return metrics == NULL ? 0 : -1;
+}
+
+struct wanted {
+    const char *name;
+    struct metrics_reading found;
+    unsigned times;
+};
+
+static void keep_wanted(void *owner, const struct metrics_reading *reading)
+{
+    struct wanted *wanted = owner;
+
+    if (strcmp(reading->name, wanted->name) == 0) {
+        wanted->found = *reading;
+        wanted->times++;
+    }
+}
+
+static struct metrics_reading reading_of(const struct metrics *metrics, enum metrics_kind kind,
+                                         const char *name)
+{
+    struct wanted wanted = {.name = name};
+
+    metrics_read(metrics, kind, keep_wanted, &wanted);
+    assert_int_equal(wanted.times, 1);
+    return wanted.found;
+}
+
+static struct outcome outcome_on(const struct settings *settings, int32_t route, int32_t service)
+{
+    return (struct outcome){.end = OUTCOME_ANSWERED,
+                            .status = 200,
+                            .listener = listeners[0].name,
+                            .route = route >= 0 ? settings->routes[route].name : NULL,
+                            .service = service >= 0 ? services[service].name : NULL,
+                            .route_index = route,
+                            .service_index = service,
+                            .total_us = 100,
+                            .bytes_in = 10,
+                            .bytes_out = 1000};
+}
+
+static void an_exchange_counts_for_route_listener_and_service(void **state)
+{
+    struct metrics *metrics = *state;
+    struct outcome outcome = outcome_on(&before, 0, 1);
+    struct metrics_reading pay;
+
+    metrics_count(metrics, &outcome);
+    outcome.status = 503;
+    outcome.end = OUTCOME_ANSWERED_HERE;
+    outcome.error = "connection_refused";
+    outcome.total_us = 5000;
+    metrics_count(metrics, &outcome);
+
+    pay = reading_of(metrics, METRICS_ROUTES, "pay");
+    assert_int_equal(pay.exchanges, 2);
+    assert_int_equal(pay.errors, 1);
+    assert_int_equal(pay.bytes_in, 20);
+    assert_int_equal(pay.bytes_out, 2000);
+    assert_int_equal(pay.duration_sum_us, 5100);
+    assert_int_equal(pay.by_status[2], 1);
+    assert_int_equal(pay.by_status[5], 1);
+    assert_int_equal(pay.by_end[OUTCOME_ANSWERED], 1);
+    assert_int_equal(pay.by_end[OUTCOME_ANSWERED_HERE], 1);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "ping").exchanges, 0);
+    assert_int_equal(reading_of(metrics, METRICS_LISTENERS, "0.0.0.0:80").exchanges, 2);
+    assert_int_equal(reading_of(metrics, METRICS_SERVICES, "v1").exchanges, 0);
+    assert_int_equal(reading_of(metrics, METRICS_SERVICES, "v2").exchanges, 2);
+    assert_int_equal(reading_of(metrics, METRICS_SERVICES, "v2").errors, 1);
+    assert_int_equal(metrics_exchanges(metrics), 2);
+}
+
+static void an_exchange_without_a_route_is_counted_too(void **state)
+{
+    struct metrics *metrics = *state;
+    struct outcome outcome = outcome_on(&before, -1, -1);
+
+    outcome.status = 0;
+    metrics_count(metrics, &outcome);
+    outcome.status = 999;
+    metrics_count(metrics, &outcome);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "").exchanges, 2);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "").by_status[0], 2);
+    assert_int_equal(metrics_exchanges(metrics), 2);
+}
+
+static void names_keep_their_counts_over_a_reload(void **state)
+{
+    struct metrics *metrics = *state;
+    struct outcome outcome = outcome_on(&before, 0, 0);
+
+    metrics_count(metrics, &outcome);
+    assert_true(metrics_adopt(metrics, &after));
+    outcome = outcome_on(&after, 2, 0);
+    metrics_count(metrics, &outcome);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "pay").exchanges, 2);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "new").exchanges, 0);
+    assert_int_equal(reading_of(metrics, METRICS_SERVICES, "v1").exchanges, 2);
+    assert_true(metrics_adopt(metrics, &before));
+    outcome = outcome_on(&before, 0, 0);
+    metrics_count(metrics, &outcome);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "pay").exchanges, 3);
+}
+
+/* Index 0 was "pay" when the exchange began and is "new" when it ends. */
+static void an_exchange_from_before_a_reload_counts_for_its_own_route(void **state)
+{
+    struct metrics *metrics = *state;
+    struct outcome outcome = outcome_on(&before, 0, 0);
+
+    assert_true(metrics_adopt(metrics, &after));
+    metrics_count(metrics, &outcome);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "pay").exchanges, 1);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "new").exchanges, 0);
+}
+
+static void many_names_are_found_again(void **state)
+{
+    struct metrics *metrics = *state;
+    struct route_settings *routes = calloc(3000, sizeof(*routes));
+    struct settings many = {.routes = routes, .route_count = 3000};
+
+    for (uint32_t i = 0; i < many.route_count; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "route-%u", i);
+        routes[i].name = strdup(name);
+    }
+    for (int round = 0; round < 2; round++) {
+        assert_true(metrics_adopt(metrics, &many));
+        for (int32_t i = 0; i < 3000; i++) {
+            struct outcome outcome = outcome_on(&many, i, -1);
+
+            metrics_count(metrics, &outcome);
+        }
+    }
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "route-0").exchanges, 2);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "route-2999").exchanges, 2);
+    assert_int_equal(metrics_exchanges(metrics), 6000);
+    for (uint32_t i = 0; i < many.route_count; i++) {
+        free((char *)routes[i].name);
+    }
+    free(routes);
+}
+
+static unsigned bucket_counted(uint32_t microseconds)
+{
+    struct metrics *metrics = metrics_new();
+    struct outcome outcome = outcome_on(&before, -1, -1);
+    struct metrics_reading reading;
+    unsigned bucket = 0;
+
+    outcome.total_us = microseconds;
+    metrics_count(metrics, &outcome);
+    reading = reading_of(metrics, METRICS_ROUTES, "");
+    while (reading.durations[bucket] == 0) {
+        bucket++;
+    }
+    metrics_free(&metrics);
+    return bucket;
+}
+
+static void durations_fall_below_their_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(metrics_duration_limit(0), 64);
+    assert_int_equal(metrics_duration_limit(1), 80);
+    assert_int_equal(metrics_duration_limit(4), 128);
+    assert_int_equal(metrics_duration_limit(METRICS_DURATION_BUCKETS - 2), 1u << 26);
+    assert_int_equal(bucket_counted(0), 0);
+    assert_int_equal(bucket_counted(UINT32_MAX), METRICS_DURATION_BUCKETS - 1);
+    for (unsigned bucket = 0; bucket < METRICS_DURATION_BUCKETS - 1; bucket++) {
+        uint32_t limit = (uint32_t)metrics_duration_limit(bucket);
+
+        assert_true(limit < metrics_duration_limit(bucket + 1));
+        assert_int_equal(bucket_counted(limit - 1), bucket);
+        assert_int_equal(bucket_counted(limit), bucket + 1);
+    }
+}
+
+static void events_are_counted(void **state)
+{
+    struct metrics *metrics = *state;
+
+    metrics_note(metrics, METRICS_ORIGIN_DIALED);
+    metrics_note(metrics, METRICS_ORIGIN_DIALED);
+    assert_int_equal(metrics_noted(metrics, METRICS_ORIGIN_DIALED), 2);
+    assert_int_equal(metrics_noted(metrics, METRICS_ORIGIN_REUSED), 0);
+}
+
+#define THREADED 50000
+
+static void *count_and_adopt(void *owner)
+{
+    struct metrics *metrics = owner;
+
+    for (int i = 0; i < THREADED; i++) {
+        struct outcome outcome = outcome_on(&before, i % 2, i % 2);
+
+        if (i == THREADED / 2) {
+            metrics_adopt(metrics, &after);
+        }
+        metrics_count(metrics, &outcome);
+    }
+    return NULL;
+}
+
+static void others_may_read_at_any_time(void **state)
+{
+    struct metrics *metrics = *state;
+    pthread_t writer;
+    uint64_t last = 0;
+
+    assert_int_equal(pthread_create(&writer, NULL, count_and_adopt, metrics), 0);
+    while (last < THREADED) {
+        uint64_t now = metrics_exchanges(metrics);
+        struct metrics_reading pay = reading_of(metrics, METRICS_ROUTES, "pay");
+
+        assert_true(now >= last);
+        assert_true(pay.exchanges <= THREADED / 2);
+        last = now;
+    }
+    pthread_join(writer, NULL);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "pay").exchanges, THREADED / 2);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "ping").exchanges, THREADED / 2);
+}
+
+#define WITH_METRICS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_METRICS(an_exchange_counts_for_route_listener_and_service),
+        WITH_METRICS(an_exchange_without_a_route_is_counted_too),
+        WITH_METRICS(names_keep_their_counts_over_a_reload),
+        WITH_METRICS(an_exchange_from_before_a_reload_counts_for_its_own_route),
+        WITH_METRICS(many_names_are_found_again),
+        cmocka_unit_test(durations_fall_below_their_limit),
+        WITH_METRICS(events_are_counted),
+        WITH_METRICS(others_may_read_at_any_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
