@@ -128,6 +128,10 @@ scenarios() { # PASS BUILD
         bad=1 # cut off before the summary
         echo "scenarios were cut off (they may take $scenario_seconds s)" >>"$work/output"
     fi
+    # node tells each failure where it happened and all of them again at the end: once is enough.
+    if grep -q 'failing tests:' "$work/output"; then
+        sed -i '1,/failing tests:/d' "$work/output"
+    fi
     count "${good:-0}" $bad "${left_out:-0}"
     report "$1: scenarios" $((bad > 0)) "$work/output"
 }

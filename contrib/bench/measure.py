@@ -68,17 +68,24 @@ def hold_idle(processes, hold, scenario, port, path, cores, pids):
     return holder, dict(zip(line[::2], map(int, line[1::2])))
 
 
+def cpu_us_in_a_second(pids, seconds):
+    before = cpu_ns(pids)
+    time.sleep(seconds)
+    return (cpu_ns(pids) - before) / 1000 / seconds
+
+
 def measure_idle(processes, tools, contender, scenario, gateway, port):
-    """Memory of an idle connection, and the CPU time that all of them cost in a second."""
+    """Memory of an idle connection, and the CPU time that all of them cost in a second, beside what
+    the gateway uses without any."""
     pids = family_of(gateway.pid)
+    alone = cpu_us_in_a_second(pids, tools.seconds)
     holder, figures = hold_idle(processes, tools.hold, scenario, port,
                                 contender.path(scenario, scenario.path), tools.load_cores, pids)
-    before = cpu_ns(pids)
-    time.sleep(tools.seconds)
-    used = cpu_ns(pids) - before
+    held = cpu_us_in_a_second(pids, tools.seconds)
     rss, pss = memory(pids)
     processes.end(holder)
-    return {"rss": rss, "pss": pss, "errors": 0, "idle_cpu_us": used / 1000 / tools.seconds,
+    return {"rss": rss, "pss": pss, "errors": 0, "alone_cpu_us": alone, "idle_cpu_us": held,
+            "idle_cpu_more_us": held - alone,
             "bytes_each": figures["bytes_each"],
             "bytes_each_further": figures["bytes_each_further"]}
 

@@ -8,17 +8,22 @@
 
 struct client_desk;
 
-/* Asked for each accepted connection before anything is read: true when it was given to
- * another worker (the descriptor is gone then). */
-typedef bool client_place(void *owner, int fd, const struct address *from, uint32_t listener);
+/* What a desk asks whoever knows all workers. */
+struct client_placing {
+    /* For each accepted connection before anything is read: true when it was given to another
+     * worker (the descriptor is gone then). */
+    bool (*place)(void *owner, int fd, const struct address *from, uint32_t listener);
+    /* Connections of the whole process. */
+    uint32_t (*count_all)(void *owner);
+};
 
-/* NULL: out of memory. `place` may be NULL. */
-struct client_desk *client_desk_new(struct exchange_desk *exchanges, client_place *place,
-                                    void *owner);
+/* NULL: out of memory. */
+struct client_desk *client_desk_new(struct exchange_desk *exchanges,
+                                    const struct client_placing *placing, void *owner);
 /* All connections must be gone. */
 void client_desk_free(struct client_desk **desk);
 
-/* Accepts on `fd`, which stays the caller's. false: out of memory. */
+/* Accepts on `fd`, which it takes over. false: out of memory, `fd` is closed. */
 bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_settings *settings,
                         uint32_t index);
 /* A connection that another worker accepted (`is_new`), or carried so far. */

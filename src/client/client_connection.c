@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINGER_MS 2000
-#define LINGER_BYTES (1024 * 1024)
+#define LINGER_MS 3000
+#define LINGER_BYTES (16u * 1024 * 1024)
+#define FULL_LOOK_MS 50
 
 static void on_ready(int fd, short what, void *owner);
 
@@ -81,18 +82,6 @@ static void on_timer(struct timer *timer)
 
 /* --- ending ------------------------------------------------------------------------------ */
 
-static void resume_listeners(struct client_desk *desk)
-{
-    desk->paused = false;
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
-        if (listener->listener != NULL) {
-            listener_resume(listener->listener);
-        }
-    }
-}
-
 static void count_connections(struct client_desk *desk, uint32_t change)
 {
     /* One writer: a plain load and store, readable from other threads. */
@@ -117,9 +106,6 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     client_set_state(connection, CLIENT_CLOSED);
     count_connections(desk, (uint32_t)-1);
     metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
-    if (desk->paused) {
-        resume_listeners(desk);
-    }
 }
 
 void client_linger(struct client_connection *connection)
@@ -268,7 +254,30 @@ static bool is_full(struct client_desk *desk)
 {
     uint32_t most = exchange_desk_settings(desk->exchanges)->limits.connections;
 
-    return most != 0 && client_desk_count(desk) >= most;
+    return most != 0 && desk->placing->count_all(desk->owner) >= most;
+}
+
+static void resume_listeners(struct client_desk *desk)
+{
+    desk->paused = false;
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        if (listener->listener != NULL) {
+            listener_resume(listener->listener);
+        }
+    }
+}
+
+static void look_for_space(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    if (!is_full(desk)) {
+        resume_listeners(desk);
+    } else {
+        alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
+    }
 }
 
 static void hold_listeners_when_full(struct client_desk *desk)
@@ -277,6 +286,7 @@ static void hold_listeners_when_full(struct client_desk *desk)
         return;
     }
     desk->paused = true;
+    alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
     metrics_note(desk->metrics, METRICS_ACCEPT_PAUSED);
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
@@ -322,7 +332,7 @@ static void on_accepted(void *owner, int fd, const struct address *from)
     struct client_listener *listener = owner;
     struct client_desk *desk = listener->desk;
 
-    if (desk->place != NULL && desk->place(desk->owner, fd, from, listener->index)) {
+    if (!desk->stopping && desk->placing->place(desk->owner, fd, from, listener->index)) {
         metrics_note(desk->metrics, METRICS_CLIENT_HANDED_OVER);
         return;
     }
@@ -385,8 +395,8 @@ static void bury_dead(void *owner)
     }
 }
 
-struct client_desk *client_desk_new(struct exchange_desk *exchanges, client_place *place,
-                                    void *owner)
+struct client_desk *client_desk_new(struct exchange_desk *exchanges,
+                                    const struct client_placing *placing, void *owner)
 {
     struct client_desk *desk = calloc(1, sizeof(*desk));
 
@@ -396,7 +406,7 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges, client_plac
     desk->exchanges = exchanges;
     desk->bench = exchange_desk_bench(exchanges);
     desk->metrics = exchange_desk_metrics(exchanges);
-    desk->place = place;
+    desk->placing = placing;
     desk->owner = owner;
     list_init(&desk->listeners);
     list_init(&desk->idle);
@@ -422,6 +432,7 @@ void client_desk_free(struct client_desk **desk)
         return;
     }
     alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
+    alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
     while ((link = list_first(&(*desk)->listeners)) != NULL) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
@@ -442,6 +453,7 @@ bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_
     struct client_listener *listener = calloc(1, sizeof(*listener));
 
     if (listener == NULL) {
+        close(fd);
         return false;
     }
     list_init(&listener->link);
@@ -451,6 +463,7 @@ bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_
     listener->proxy_protocol = settings->proxy_protocol;
     listener->listener = listener_new(desk->bench->loop, fd, on_accepted, listener);
     if (listener->listener == NULL) {
+        close(fd);
         free(listener);
         return false;
     }
@@ -492,6 +505,8 @@ static void close_idle(void *owner)
 
 void client_desk_drain(struct client_desk *desk, uint32_t grace_ms)
 {
+    desk->stopping = true;
+    alarm_clear(desk->bench->loop, &desk->full_look);
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
         listener_free(&CONTAINER_OF(link, struct client_listener, link)->listener);
     }

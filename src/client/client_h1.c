@@ -9,6 +9,9 @@
 
 #define READS_A_TURN 4
 #define ROOM_WORTH_READING 256
+/* Almost always a client that gave up and only rarely one that half-closed: what may be repeated
+ * is not kept going for it much longer. */
+#define HALF_CLOSED_MS 5000
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
@@ -122,6 +125,9 @@ static void on_end_of_stream(struct client_h1 *h1, bool clean)
         /* Half-closed: it has said all and still listens (RFC 9112 section 9.6). */
         h1->read_closed = true;
         client_h1_want(h1);
+        if (!h1->out.blocked) {
+            client_set_timer(h1->connection, HALF_CLOSED_MS);
+        }
         return;
     }
     if (clean && h1->state == CLIENT_H1_TUNNELS) {
@@ -462,7 +468,11 @@ void client_h1_late(struct client_h1 *h1)
         exchange_body_failed(h1->exchange, 408, "the request body did not come in time");
         break;
     case CLIENT_H1_AWAITS_END:
+        if (h1->read_closed && http_method_is_safe(exchange_request(h1->exchange)->method)) {
+            client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        }
+        break; /* else the origin's clock runs */
     case CLIENT_H1_TUNNELS:
-        break; /* the origin's clock runs then */
+        break;
     }
 }

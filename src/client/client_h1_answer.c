@@ -77,6 +77,9 @@ static void on_over(void *stream)
 
     h1->exchange = NULL;
     client_clear_timer(h1->connection);
+    if (exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges)) {
+        h1->closes = true;
+    }
     if (h1->state != CLIENT_H1_TUNNELS && !h1->closes) {
         skip_body_at_hand(h1);
     }
@@ -110,7 +113,7 @@ static void note_written(struct client_h1 *h1)
         exchange_count_out(h1->exchange, h1->out.written - h1->counted_out);
     }
     h1->counted_out = h1->out.written;
-    if (h1->out.blocked) {
+    if (h1->out.blocked && h1->exchange != NULL) {
         client_set_timer(h1->connection, h1->state == CLIENT_H1_TUNNELS
                                              ? settings_of(h1)->timeouts.tunnel_idle
                                              : exchange_timeouts(h1->exchange)->answer_idle);
@@ -120,7 +123,9 @@ static void note_written(struct client_h1 *h1)
 
 static void write_out(struct client_h1 *h1)
 {
-    outbox_flush(&h1->out, buffers_of(h1), &h1->connection->transport);
+    if (!h1->out.blocked) {
+        outbox_flush(&h1->out, buffers_of(h1), &h1->connection->transport);
+    }
     note_written(h1);
 }
 
@@ -132,7 +137,8 @@ void client_h1_flush(struct client_h1 *h1)
     if (exchange == NULL) {
         return;
     }
-    write_out(h1);
+    outbox_ready(&h1->out, buffers_of(h1), &h1->connection->transport);
+    note_written(h1);
     if (h1->out.blocked) {
         return;
     }
@@ -231,7 +237,9 @@ static bool must_close(const struct client_h1 *h1, const struct answer_head *hea
                           !(h1->framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
                             h1->body_left <= buffer_length(h1->in));
 
-    return head->closes || h1->closes || body_is_coming || h1->read_closed ||
+    bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
+
+    return head->closes || h1->closes || body_is_coming || was_last ||
            (most != 0 && h1->connection->served >= most);
 }
 
@@ -279,15 +287,13 @@ static size_t send_plain(struct client_h1 *h1, struct bytes bytes)
     return taken;
 }
 
-/* A chunk once begun must go out whole: what the transport does not take is copied. */
+/* A chunk once begun must go out whole. */
 static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
 {
     char line[H1_CHUNK_HEAD_MAX];
     struct text head = text_over(line, sizeof(line));
     struct bytes data = bytes_first(bytes, bytes.length < CHUNK_BYTES ? bytes.length : CHUNK_BYTES);
     struct iovec pieces[3];
-    size_t total = 0;
-    size_t taken = 0;
 
     if (h1->out.blocked && h1->out.queue.length + data.length > ABSORB_BYTES) {
         return 0;
@@ -296,20 +302,15 @@ static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
     pieces[0] = (struct iovec){line, text_length(&head)};
     pieces[1] = (struct iovec){(void *)data.at, data.length};
     pieces[2] = (struct iovec){"\r\n", 2};
-    if (!h1->out.blocked && data.length > COALESCE_BYTES) {
-        taken = outbox_send(&h1->out, buffers_of(h1), &h1->connection->transport, pieces, 3);
-    }
-    for (int i = 0; i < 3; i++) {
-        size_t skip = taken > total ? taken - total : 0;
+    if (data.length <= COALESCE_BYTES && !h1->out.blocked) {
+        for (int i = 0; i < 3; i++) { /* written with whatever follows */
+            const struct bytes piece = {pieces[i].iov_base, pieces[i].iov_len};
 
-        total += pieces[i].iov_len;
-        if (skip < pieces[i].iov_len &&
-            !outbox_add(&h1->out, buffers_of(h1),
-                        (struct bytes){(char *)pieces[i].iov_base + skip,
-                                       pieces[i].iov_len - skip})) {
-            h1->out.broken = true;
+            h1->out.broken |= !outbox_add(&h1->out, buffers_of(h1), piece);
         }
+        return data.length;
     }
+    outbox_send_whole(&h1->out, buffers_of(h1), &h1->connection->transport, pieces, 3);
     note_written(h1);
     return data.length;
 }

@@ -26,7 +26,7 @@ struct client_desk {
     struct exchange_desk *exchanges;
     struct workbench *bench;
     struct metrics *metrics;
-    client_place *place;
+    const struct client_placing *placing;
     void *owner;
     struct slab_pool *connections;
     struct slab_pool *streams;
@@ -39,7 +39,9 @@ struct client_desk {
     struct alarm idle_grace;   /* while draining */
     _Atomic uint32_t count;
     _Atomic uint64_t begun;
-    bool paused; /* limits.connections is reached */
+    struct alarm full_look;    /* while paused */
+    bool paused;               /* limits.connections is reached */
+    bool stopping;             /* accepted connections stay on this worker */
 };
 
 /* clang-format off */

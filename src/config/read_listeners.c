@@ -2,7 +2,7 @@
 /* The `listeners` list: literal addresses, each once. */
 #include "config/reading.h"
 
-#define EXPECTED "\"127.0.0.1:8080\", \"[::]:8080\" or \"unix:/path\""
+#define EXPECTED "an address with its port, \"127.0.0.1:8080\" or \"[::]:8080\", or \"unix:/path\""
 
 static bool is_unix(const struct address *address)
 {
@@ -23,10 +23,6 @@ static bool parse_listen_address(struct reading *reading, const struct node *nod
                       bytes_start_with(text, BYTES("unix:")) ? " (a path of up to 107 bytes)" : "");
         return false;
     }
-    if (!is_unix(address) && address_port(address) == 0) {
-        READING_ERROR(reading, node, "a listener needs a port from 1 to 65535");
-        return false;
-    }
     return true;
 }
 
@@ -43,7 +39,8 @@ static void register_address(struct reading *reading, const struct node *node,
         return;
     }
     first = config_names_add(&reading->listeners, (struct bytes){key, length}, node);
-    if (first != NULL) {
+    /* Port 0 is a free one each time. */
+    if (first != NULL && (is_unix(&listener->address) || address_port(&listener->address) != 0)) {
         READING_ERROR(reading, node, "the listener '%s' stands on line %u already", key,
                       first->mark.line);
     }

@@ -33,9 +33,9 @@ static void stop(struct yaml_reader *reader)
 }
 
 /* `address: [::]:80` is what most often goes wrong here. */
-static const char *syntax_remedy(const char *context)
+static const char *syntax_remedy(const char *activity)
 {
-    return strstr(context, "parsing a flow") != NULL
+    return strstr(activity, "parsing a flow") != NULL
                ? "; text that starts with '[' or '{' needs quotes"
                : "";
 }

@@ -87,8 +87,7 @@ bool admit_method(struct exchange *exchange)
         reply_error(exchange, 405, "http_request_denied", "TRACE is not offered here");
         return false;
     }
-    if (request->method == HTTP_OPTIONS &&
-        (bytes_equal(request->target, BYTES("*")) || has_no_hops_left(request))) {
+    if (request->method == HTTP_OPTIONS && has_no_hops_left(request)) {
         reply_options(exchange);
         return false;
     }

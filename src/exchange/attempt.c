@@ -200,6 +200,8 @@ static bool may_try_again(const struct exchange *exchange, enum origin_failure f
         .attempts = exchange->attempt.count,
         .answer_begun = exchange->answer.begun,
         .body_kept = exchange->request_body.kept,
+        .connection_reused = exchange->attempt.request.reused,
+        .other_origin = exchange->routing.service->origin_count > 1,
     };
 
     return retry_is_allowed(&facts);

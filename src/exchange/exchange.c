@@ -208,7 +208,7 @@ static void open_books(struct exchange *exchange, size_t bytes_read, uint32_t he
     exchange->generation = generation_ref(desk->generation);
     exchange->start_us = loop_now(desk->bench->loop) - head_us;
     outcome->start_realtime_us = realtime_us() - head_us;
-    outcome->head_us = head_us;
+    outcome->head_us = head_us > 0 ? head_us : 1; /* 0 would say that it was not reached */
     outcome->bytes_in = bytes_read;
     outcome->scheme = bytes_of(exchange->client.facts->scheme);
     outcome->listener = exchange->client.facts->listener;
@@ -260,14 +260,22 @@ static bool find_route(struct exchange *exchange)
     struct bytes normal;
     const struct route_settings *route;
 
-    if (request->path.length > sizeof(scratch) ||
-        !uri_normalise_path(request->path, scratch, &normal)) {
+    if (request->path.length == 0) {
+        normal = BYTES("/"); /* an absolute URI without a path (RFC 9110 section 4.2.3) */
+    } else if (bytes_equal(request->target, BYTES("*"))) {
+        normal = request->target;
+    } else if (request->path.length > sizeof(scratch) ||
+               !uri_normalise_path(request->path, scratch, &normal)) {
         reply_error(exchange, 400, "http_request_error",
                     "the path has a bad escape or climbs above its root");
         return false;
     }
     route = router_find(generation_router(exchange->generation), request, normal,
                         exchange->client.facts->listener);
+    if (route == NULL && request->target.at == normal.at && request->method == HTTP_OPTIONS) {
+        reply_options(exchange); /* "*" asks about whoever hears it */
+        return false;
+    }
     if (route == NULL) {
         reply_error(exchange, 404, "destination_not_found", "no route matches this request");
         return false;

@@ -246,7 +246,7 @@ static struct bytes rewritten_target(const struct exchange *exchange, struct tex
 {
     const struct http_request *request = &exchange->request;
     const struct route_settings *route = exchange->routing.route;
-    struct bytes path = request->path;
+    struct bytes path = request->path.length > 0 ? request->path : BYTES("/");
     const char *from;
 
     if (!bytes_start_with(path, route->path)) {
@@ -273,6 +273,45 @@ static struct bytes rewritten_target(const struct exchange *exchange, struct tex
     return written_since(text, from);
 }
 
+/* An absolute URI may have a query and no path (RFC 9112 section 3.2.2). */
+static struct bytes target_for(const struct exchange *exchange, struct text *text)
+{
+    const struct http_request *request = &exchange->request;
+    const char *from = text->at;
+
+    if (exchange->routing.route->rewrites_prefix) {
+        return rewritten_target(exchange, text);
+    }
+    if (request->path.length > 0 || bytes_equal(request->target, BYTES("*"))) {
+        return request->target;
+    }
+    text_add_char(text, '/');
+    text_add_bytes(text, request->target);
+    return written_since(text, from);
+}
+
+/* RFC 9110 section 7.6.2: one hop less, for OPTIONS. */
+static bool add_max_forwards(const struct exchange *exchange, struct forward_page *page)
+{
+    const struct http_request *request = &exchange->request;
+    const struct http_header *row = http_find(&request->headers, HTTP_HEADER_MAX_FORWARDS);
+    const char *from = page->text.at;
+    uint64_t hops = 0;
+
+    if (request->method != HTTP_OPTIONS || row == NULL) {
+        return true;
+    }
+    for (uint32_t i = 0; i < row->value_length && i < 18; i++) {
+        if (row->value[i] < '0' || row->value[i] > '9') {
+            return true; /* not a number: nothing to count down */
+        }
+        hops = hops * 10 + (uint64_t)(row->value[i] - '0');
+    }
+    text_add_number(&page->text, hops > 0 ? hops - 1 : 0);
+    return http_fields_add(&page->fields, BYTES("Max-Forwards"),
+                           written_since(&page->text, from));
+}
+
 static struct bytes authority_for(const struct exchange *exchange)
 {
     const struct header_edits *edits = &exchange->routing.route->request_headers;
@@ -295,8 +334,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     page->fields.count = 0;
     page->text = text_over(page->scratch, sizeof(page->scratch));
     head->method = request->method_text;
-    head->target = route->rewrites_prefix ? rewritten_target(exchange, &page->text)
-                                          : request->target;
+    head->target = target_for(exchange, &page->text);
     head->authority = authority_for(exchange);
     head->framing = request->framing;
     head->body_length = request->body_length;
@@ -316,8 +354,11 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     if (request->expects_continue && !exchange->request_body.whole) {
         dropped &= ~BIT(EXPECT); /* RFC 9110 section 10.1.1: it goes on to the origin */
     }
+    if (request->method == HTTP_OPTIONS) {
+        dropped |= BIT(MAX_FORWARDS);
+    }
     return add_passing(&request->headers, dropped, &route->request_headers, &page->fields) &&
-           add_own_request_fields(exchange, page) &&
+           add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
            add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
 }
 
@@ -331,6 +372,11 @@ static struct bytes date_now(struct text *text)
     http_date_format(time(NULL), date);
     text_add(text, date, 29);
     return written_since(text, from);
+}
+
+bool forward_add_date(struct forward_page *page)
+{
+    return http_fields_add(&page->fields, BYTES("Date"), date_now(&page->text));
 }
 
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page)
@@ -397,7 +443,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
         return false;
     }
     if (response->status >= 200 && !http_has(&response->headers, HTTP_HEADER_DATE) &&
-        !http_fields_add(&page->fields, BYTES("Date"), date_now(&page->text))) {
+        !forward_add_date(page)) {
         return false; /* RFC 9110 section 6.6.1: a recipient with a clock adds it */
     }
     return http_fields_add(&page->fields, BYTES("Via"),

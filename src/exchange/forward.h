@@ -21,7 +21,9 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
                      struct request_head *head);
 bool forward_answer(const struct exchange *exchange, const struct http_response *response,
                     struct forward_page *page, struct answer_head *head);
-/* The fields that answers of the gateway's own carry too: request id, date, route's edits. */
+/* RFC 9110 section 6.6.1. */
+bool forward_add_date(struct forward_page *page);
+/* The fields that answers of the gateway's own carry too: request id, route's edits. */
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page);
 
 #endif

@@ -69,6 +69,7 @@ static void begin_page(struct forward_page *page, struct answer_head *head, uint
     memset(head, 0, sizeof(*head));
     head->status = status;
     head->fields = &page->fields;
+    forward_add_date(page);
 }
 
 static struct bytes since(const struct text *text, const char *from)

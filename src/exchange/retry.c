@@ -27,5 +27,8 @@ bool retry_is_allowed(const struct retry_facts *facts)
     if (!is_worth_it(facts->failure)) {
         return false;
     }
+    if (!facts->other_origin && !facts->connection_reused) {
+        return false; /* the same question to the same origin gets the same answer */
+    }
     return facts->bytes_written == 0 || http_method_is_idempotent(facts->method);
 }

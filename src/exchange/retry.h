@@ -15,6 +15,8 @@ struct retry_facts {
     uint32_t attempts;      /* made so far */
     bool answer_begun;      /* something of an answer went to the client */
     bool body_kept;         /* the request can be sent again from its start */
+    bool connection_reused; /* the origin may just have closed it for being idle */
+    bool other_origin;      /* the service has another one to try */
 };
 
 bool retry_is_allowed(const struct retry_facts *facts);

@@ -116,10 +116,14 @@ static uint32_t conditions_of(const struct route_settings *route)
 static void add_candidate(struct router *router, const struct route_settings *route,
                           const struct host_pattern *host)
 {
+    /* Every path begins with a slash. */
+    bool any_path = route->path_kind == PATH_ANY ||
+                    (route->path_kind == PATH_PREFIX && route->path.length == 1);
+
     router->candidates[router->candidate_count++] = (struct candidate){
         .host_set = host_set_of(router, host),
-        .kind = route->path_kind,
-        .path = route->path_kind == PATH_ANY ? (struct bytes){0} : route->path,
+        .kind = any_path ? PATH_ANY : route->path_kind,
+        .path = any_path ? (struct bytes){0} : route->path,
         .conditions = conditions_of(route),
         .route = route,
     };

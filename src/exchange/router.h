@@ -3,7 +3,7 @@
  * immutable and shared by all workers. Finding costs the same for ten routes and ten thousand.
  *
  * Order: an exact host before the longest suffix before any host; within that an exact path
- * before the longest prefix before any path; within that the route with more conditions
+ * before the longest prefix before any path (which the prefix "/" is too); within that the route with more conditions
  * (method, headers, query, listener), then the one that stands first in the file. */
 #ifndef EXCHANGE_ROUTER_H
 #define EXCHANGE_ROUTER_H

@@ -135,8 +135,16 @@ static bool read_framing(const struct http_headers *headers, enum http_version v
 
 bool http_frame_request(struct http_request *request, struct h1_problem *problem)
 {
-    return read_framing(&request->headers, request->version, &request->framing,
-                        &request->body_length, problem);
+    if (!read_framing(&request->headers, request->version, &request->framing, &request->body_length,
+                      problem)) {
+        return false;
+    }
+    /* Others take what follows CONNECT for the tunnel, whatever the headers say. */
+    if (request->method == HTTP_CONNECT &&
+        (request->framing == HTTP_CHUNKED || request->body_length > 0)) {
+        return h1_refuse(problem, 400, "CONNECT with a body", "RFC 9110 section 9.3.6");
+    }
+    return true;
 }
 
 bool http_frame_response(struct http_response *response, enum http_method method,

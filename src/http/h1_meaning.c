@@ -36,12 +36,10 @@ static size_t scheme_length(struct bytes target)
     return 0;
 }
 
-static bool set_authority(struct http_request *request, struct bytes authority)
+static bool set_authority(struct http_request *request, struct bytes authority, struct bytes *port)
 {
-    struct bytes port;
-
     request->authority = authority;
-    if (!uri_split_authority(authority, &request->host, &port)) {
+    if (!uri_split_authority(authority, &request->host, port)) {
         return false;
     }
     if (request->host.at[request->host.length - 1] == '.') {
@@ -55,33 +53,28 @@ static bool take_absolute_form(struct http_request *request, size_t scheme,
                                struct h1_problem *problem)
 {
     struct bytes rest = bytes_skip(request->target, scheme);
+    struct bytes port;
     size_t length = 0;
 
     while (length < rest.length && rest.at[length] != '/' && rest.at[length] != '?') {
         length++;
     }
-    if (!set_authority(request, bytes_first(rest, length))) {
+    if (!set_authority(request, bytes_first(rest, length), &port)) {
         return h1_refuse(problem, 400, "the target's authority is malformed",
                          "RFC 9112 section 3.2.2");
     }
     request->target = bytes_skip(rest, length);
     if (request->target.length == 0) {
         request->target = request->method == HTTP_OPTIONS ? BYTES("*") : BYTES("/");
-    } else if (request->target.at[0] == '?') {
-        /* "http://host?query" would need a "/" put in between. The target is borrowed from the
-         * input and no client is known to send this form, so it is refused. */
-        return h1_refuse(problem, 400, "an absolute-form target with a query but no path",
-                         "RFC 9112 section 3.2.2");
     }
-    return true;
+    return true; /* "http://host?query" leaves "?query": whoever forwards puts a "/" before */
 }
 
 static bool take_authority_form(struct http_request *request, struct h1_problem *problem)
 {
-    struct bytes port = {NULL, 0};
+    struct bytes port;
 
-    if (!set_authority(request, request->target) ||
-        !uri_split_authority(request->target, &request->host, &port) || port.length == 0) {
+    if (!set_authority(request, request->target, &port) || port.length == 0) {
         return h1_refuse(problem, 400, "the target of CONNECT is not host:port",
                          "RFC 9112 section 3.2.3");
     }
@@ -131,6 +124,7 @@ static bool understand_host(struct http_request *request, struct h1_problem *pro
     const struct http_header *header = http_find(&request->headers, HTTP_HEADER_HOST);
     struct bytes from_target = request->authority;
     struct bytes host_of_target = request->host;
+    struct bytes port;
 
     if (header == NULL) {
         return request->version == HTTP_1_0 ||
@@ -139,7 +133,7 @@ static bool understand_host(struct http_request *request, struct h1_problem *pro
     if (occurs_twice(&request->headers, HTTP_HEADER_HOST)) {
         return h1_refuse(problem, 400, "Host occurs more than once", "RFC 9112 section 3.2");
     }
-    if (header->value_length > 0 && !set_authority(request, http_header_value(header))) {
+    if (header->value_length > 0 && !set_authority(request, http_header_value(header), &port)) {
         return h1_refuse(problem, 400, "Host is malformed", "RFC 9112 section 3.2");
     }
     if (from_target.length > 0) {

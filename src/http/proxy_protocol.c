@@ -44,6 +44,7 @@ static bool parse_endpoint(struct bytes ip, struct bytes port, int family, struc
 static bool parse_v1_line(struct bytes line, bool *has_source, struct address *source,
                           struct address *destination)
 {
+    const char *end = line.at + line.length;
     struct bytes family = take_word(&line);
     struct bytes words[4];
     int number = bytes_equal(family, BYTES("TCP6")) ? AF_INET6 : AF_INET;
@@ -59,7 +60,8 @@ static bool parse_v1_line(struct bytes line, bool *has_source, struct address *s
         words[i] = take_word(&line);
     }
     *has_source = true;
-    return line.length == 0 && parse_endpoint(words[0], words[2], number, source) &&
+    return words[3].at + words[3].length == end &&
+           parse_endpoint(words[0], words[2], number, source) &&
            parse_endpoint(words[1], words[3], number, destination);
 }
 

@@ -105,26 +105,34 @@ static void pause_for_descriptors(struct listener *listener)
     alarm_set(listener->loop, &listener->pause, PAUSE_MS, on_pause_over, listener);
 }
 
+/* false: none waits, or none can be taken now. */
+static bool accept_one(struct listener *listener)
+{
+    struct address from;
+    int accepted;
+
+    from.length = sizeof(from.local);
+    accepted = accept4(listener->fd, &from.any, &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) {
+        listener->exhausted = false;
+        listener->accepted(listener->owner, accepted, &from);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        pause_for_descriptors(listener);
+        return false;
+    }
+    /* EAGAIN: none. The others are errors of one connection, gone with it. */
+    return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
+}
+
 static void on_readable(int fd, short what, void *owner)
 {
     struct listener *listener = owner;
 
+    (void)fd;
     (void)what;
-    for (int i = 0; i < BATCH && !listener->held; i++) {
-        struct address from;
-        int accepted;
-
-        from.length = sizeof(from.local);
-        accepted = accept4(fd, &from.any, &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted >= 0) {
-            listener->exhausted = false;
-            listener->accepted(listener->owner, accepted, &from);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_for_descriptors(listener);
-            return;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
-            return; /* EAGAIN, or an error of that connection alone */
-        }
+    for (int i = 0; i < BATCH && !listener->held && accept_one(listener); i++) {
     }
 }
 
@@ -151,8 +159,11 @@ void listener_free(struct listener **listener)
     if (*listener == NULL) {
         return;
     }
+    while (accept_one(*listener)) {
+    }
     alarm_clear((*listener)->loop, &(*listener)->pause);
     watch_stop(&(*listener)->watch);
+    close((*listener)->fd);
     free(*listener);
     *listener = NULL;
 }

@@ -17,9 +17,9 @@ struct listener;
 /* `fd` is non-blocking and now the callee's. */
 typedef void listener_accepted(void *owner, int fd, const struct address *from);
 
-/* Does not own `fd`. NULL: out of memory. */
+/* Takes `fd` over when it succeeds. NULL: out of memory. */
 struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, void *owner);
-/* Stops accepting; closes nothing. */
+/* Accepts what already waits in the kernel (closing would reset those), then closes. */
 void listener_free(struct listener **listener);
 /* Accepts nothing more until listener_resume; connections wait in the kernel. */
 void listener_pause(struct listener *listener);

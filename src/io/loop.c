@@ -30,6 +30,7 @@ struct letter {
 struct loop {
     struct event_base *base;
     struct event tick;
+    struct timer_wake wake; /* when the tick is due */
     uint64_t now_us;
     bool stopping;
     int turn_end_count;
@@ -76,6 +77,28 @@ static void on_tick(evutil_socket_t fd, short what, void *owner)
     for (int i = 0; i < loop->group_count; i++) {
         timer_group_advance(loop->groups[i], now);
     }
+    loop->wake.too_late = true; /* it is set anew at the end of the turn */
+}
+
+/* Sleeps as long as no timer can be due: a loop with nothing to do does not wake up. */
+static void set_tick(struct loop *loop)
+{
+    uint64_t now = loop_tell_time(loop);
+    uint32_t ticks = TIMER_REST_TICKS;
+    uint64_t wait_us;
+    struct timeval wait;
+
+    for (int i = 0; i < loop->group_count; i++) {
+        uint32_t next = timer_group_next(loop->groups[i]);
+
+        ticks = next < ticks ? next : ticks;
+    }
+    wait_us = (uint64_t)ticks * TIMER_TICK_US - now % TIMER_TICK_US;
+    wait.tv_sec = (time_t)(wait_us / 1000000);
+    wait.tv_usec = (suseconds_t)(wait_us % 1000000);
+    loop->wake.tick = timer_tick_of(now) + ticks;
+    loop->wake.too_late = false;
+    event_add(&loop->tick, &wait);
 }
 
 static void on_mail(int fd, short what, void *owner)
@@ -135,7 +158,6 @@ static struct event_base *base_new(void)
 
 struct loop *loop_new(void)
 {
-    const struct timeval tick = {0, TIMER_TICK_US};
     struct loop *loop = calloc(1, sizeof(*loop));
 
     if (loop == NULL) {
@@ -153,8 +175,8 @@ struct loop *loop_new(void)
         loop_free(&loop);
         return NULL;
     }
-    event_assign(&loop->tick, loop->base, -1, EV_PERSIST, on_tick, loop);
-    event_add(&loop->tick, &tick);
+    event_assign(&loop->tick, loop->base, -1, 0, on_tick, loop);
+    set_tick(loop);
     return loop;
 }
 
@@ -191,12 +213,17 @@ void loop_free(struct loop **loop)
 
 void loop_run(struct loop *loop)
 {
+    loop->wake.too_late = true; /* timers may have been set before the first turn */
+    set_tick(loop);
     while (!loop->stopping) {
         if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
             break;
         }
         for (int i = 0; i < loop->turn_end_count; i++) {
             loop->turn_ends[i](loop->turn_end_owners[i]);
+        }
+        if (loop->wake.too_late) {
+            set_tick(loop);
         }
     }
 }
@@ -281,7 +308,7 @@ void watch_stop(struct watch *watch)
 
 struct timer_group *timer_group_new(struct loop *loop, timer_due *due)
 {
-    struct timer_group *group = timer_group_make(due, loop->now_us);
+    struct timer_group *group = timer_group_make(due, &loop->now_us, &loop->wake);
 
     CHECK(loop->group_count < GROUPS_MAX);
     if (group != NULL) {

@@ -26,7 +26,12 @@ bool outbox_add(struct outbox *outbox, struct buffer_pool *pool, struct bytes by
  * were taken; sets `blocked` when not everything went. */
 size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
                    const struct iovec *more, int count);
+/* The same, but what the transport does not take is copied: for what may not stop half way. */
+void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool,
+                       struct transport *transport, const struct iovec *more, int count);
 void outbox_flush(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
+/* The transport is ready for WRITABLE: flushes, and is no longer blocked if all went. */
+void outbox_ready(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
 void outbox_clear(struct outbox *outbox, struct buffer_pool *pool);
 
 static inline bool outbox_is_empty(const struct outbox *outbox)

@@ -17,25 +17,31 @@
 
 struct timer_group {
     timer_due *due;
-    uint32_t now; /* tick */
+    const uint64_t *clock;
+    struct timer_wake *wake;
+    uint32_t now; /* tick up to which the wheel has turned; the clock may be ahead */
     size_t count;
+    uint64_t near_used[NEAR_SLOTS / 64]; /* a bit a slot that may hold timers */
     struct timer *near_slots[NEAR_SLOTS];
     struct timer *middle_slots[UPPER_SLOTS];
     struct timer *far_slots[UPPER_SLOTS];
 };
 
-static uint32_t tick_of(uint64_t now_us)
+uint32_t timer_tick_of(uint64_t now_us)
 {
     return (uint32_t)(now_us / TIMER_TICK_US);
 }
 
-struct timer_group *timer_group_make(timer_due *due, uint64_t now_us)
+struct timer_group *timer_group_make(timer_due *due, const uint64_t *clock,
+                                     struct timer_wake *wake)
 {
     struct timer_group *group = calloc(1, sizeof(*group));
 
     if (group != NULL) {
         group->due = due;
-        group->now = tick_of(now_us);
+        group->clock = clock;
+        group->wake = wake;
+        group->now = timer_tick_of(*clock);
     }
     return group;
 }
@@ -56,6 +62,9 @@ static struct timer **slot_for(struct timer_group *group, uint32_t tick)
     uint32_t ahead = tick - group->now;
 
     if (ahead < NEAR_SLOTS) {
+        uint32_t index = tick & (NEAR_SLOTS - 1);
+
+        group->near_used[index / 64] |= 1ull << (index % 64);
         return &group->near_slots[tick & (NEAR_SLOTS - 1)];
     }
     if (ahead < MIDDLE_SPAN) {
@@ -72,6 +81,9 @@ static void insert(struct timer_group *group, struct timer *timer)
     struct timer **slot = slot_for(group, timer->due);
 
     timer->slot_tick = timer->due;
+    if ((int32_t)(timer->due - group->wake->tick) < 0) {
+        group->wake->too_late = true;
+    }
     timer->next = *slot;
     if (timer->next != NULL) {
         timer->next->link = &timer->next;
@@ -100,7 +112,10 @@ void timer_set(struct timer_group *group, struct timer *timer, uint32_t millisec
     /* One tick more than asked for: the current one has partly gone by. */
     uint32_t ticks = milliseconds / (TIMER_TICK_US / 1000) + 2;
 
-    timer->due = group->now + ticks;
+    if (group->count == 0) {
+        group->now = timer_tick_of(*group->clock); /* an empty wheel need not be turned */
+    }
+    timer->due = timer_tick_of(*group->clock) + ticks;
     if (timer->link != NULL) {
         if ((int32_t)(timer->due - timer->slot_tick) >= 0) {
             return; /* later than the wheel will look: it will look again then */
@@ -159,9 +174,17 @@ static void look_at(struct timer_group *group, struct timer **slot)
     }
 }
 
+static void look_at_slot(struct timer_group *group, uint32_t index)
+{
+    if ((group->near_used[index / 64] >> (index % 64) & 1) != 0) {
+        group->near_used[index / 64] &= ~(1ull << (index % 64));
+        look_at(group, &group->near_slots[index]);
+    }
+}
+
 void timer_group_advance(struct timer_group *group, uint64_t now_us)
 {
-    uint32_t now = tick_of(now_us);
+    uint32_t now = timer_tick_of(now_us);
 
     while ((int32_t)(now - group->now) > 0) {
         if (group->count == 0) {
@@ -176,6 +199,34 @@ void timer_group_advance(struct timer_group *group, uint64_t now_us)
             }
             cascade(group, &group->middle_slots[(group->now >> NEAR_BITS) & (UPPER_SLOTS - 1)]);
         }
-        look_at(group, &group->near_slots[group->now & (NEAR_SLOTS - 1)]);
+        look_at_slot(group, group->now & (NEAR_SLOTS - 1));
     }
+}
+
+/* The tick of the next slot that may hold a timer, or at which a slower wheel turns. */
+static uint32_t next_tick(const struct timer_group *group)
+{
+    uint32_t boundary = (group->now | (NEAR_SLOTS - 1)) + 1;
+
+    for (uint32_t tick = group->now + 1; tick != boundary;) {
+        uint32_t index = tick & (NEAR_SLOTS - 1);
+        uint64_t used = group->near_used[index / 64] >> (index % 64);
+
+        if (used != 0) {
+            return tick + (uint32_t)__builtin_ctzll(used);
+        }
+        tick += 64 - index % 64;
+    }
+    return boundary;
+}
+
+uint32_t timer_group_next(const struct timer_group *group)
+{
+    int32_t ahead;
+
+    if (group->count == 0) {
+        return TIMER_REST_TICKS;
+    }
+    ahead = (int32_t)(next_tick(group) - timer_tick_of(*group->clock));
+    return ahead > 0 ? (uint32_t)ahead : 1;
 }

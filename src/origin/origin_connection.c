@@ -254,7 +254,7 @@ static void on_ready(int fd, short what, void *owner)
     }
     if ((what & LOOP_WRITABLE) != 0 && connection->state != ORIGIN_CONNECTION_CLOSED &&
         connection->state != ORIGIN_CONNECTION_IDLE) {
-        origin_h1_flush(connection);
+        origin_h1_ready(connection);
         if (connection->request != NULL && !connection->out.blocked) {
             connection->request->events->writable(connection->request->owner);
         }

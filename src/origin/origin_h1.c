@@ -128,12 +128,20 @@ static void mind_the_request(struct origin_connection *connection)
 
 void origin_h1_flush(struct origin_connection *connection)
 {
-    outbox_flush(&connection->out, buffers_of(connection), &connection->transport);
+    if (!connection->out.blocked) {
+        outbox_flush(&connection->out, buffers_of(connection), &connection->transport);
+    }
     note_written(connection);
     origin_connection_want(connection);
     if (connection->request != NULL) {
         mind_the_request(connection);
     }
+}
+
+void origin_h1_ready(struct origin_connection *connection)
+{
+    outbox_ready(&connection->out, buffers_of(connection), &connection->transport);
+    origin_h1_flush(connection);
 }
 
 void origin_request_flush(struct origin_request *request)
@@ -162,25 +170,30 @@ static size_t send_plain(struct origin_connection *connection, struct bytes byte
                        1);
 }
 
-/* A chunk once begun must go out whole: what the socket does not take is copied. */
+/* A chunk once begun must go out whole. */
 static size_t send_chunk(struct origin_connection *connection, struct bytes bytes)
 {
     char line[H1_CHUNK_HEAD_MAX];
     struct text head = text_over(line, sizeof(line));
     struct bytes data = bytes_first(bytes, bytes.length < CHUNK_BYTES ? bytes.length : CHUNK_BYTES);
-    struct bytes pieces[3];
+    struct iovec pieces[3];
 
     h1_write_chunk_head(&head, data.length);
-    pieces[0] = (struct bytes){line, text_length(&head)};
-    pieces[1] = data;
-    pieces[2] = BYTES("\r\n");
-    for (int i = 0; i < 3; i++) {
-        if (!outbox_add(&connection->out, buffers_of(connection), pieces[i])) {
-            origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
-            return 0;
-        }
-    }
+    pieces[0] = (struct iovec){line, text_length(&head)};
+    pieces[1] = (struct iovec){(void *)data.at, data.length};
+    pieces[2] = (struct iovec){"\r\n", 2};
+    outbox_send_whole(&connection->out, buffers_of(connection), &connection->transport, pieces, 3);
     return data.length;
+}
+
+static size_t send_chunks(struct origin_connection *connection, struct bytes bytes)
+{
+    size_t taken = 0;
+
+    while (taken < bytes.length && !connection->out.blocked) {
+        taken += send_chunk(connection, bytes_skip(bytes, taken));
+    }
+    return taken;
 }
 
 size_t origin_request_send_body(struct origin_request *request, struct bytes bytes)
@@ -193,7 +206,7 @@ size_t origin_request_send_body(struct origin_request *request, struct bytes byt
     }
     if (connection->request_framing == HTTP_CHUNKED &&
         connection->state != ORIGIN_CONNECTION_TUNNELS) {
-        taken = send_chunk(connection, bytes);
+        taken = send_chunks(connection, bytes);
     } else {
         taken = send_plain(connection, bytes);
     }
@@ -502,11 +515,16 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
     if (clean && (connection->state == ORIGIN_CONNECTION_TUNNELS ||
                   (connection->state == ORIGIN_CONNECTION_READS_BODY &&
                    connection->answer_framing == HTTP_UNTIL_CLOSE))) {
+        struct origin *origin = connection->origin;
+
         origin_connection_close(connection);
         request->events->ended(request->owner, NULL);
+        pool_serve_line(origin);
         return;
     }
-    origin_connection_fail(connection, connection->state == ORIGIN_CONNECTION_AWAITS_HEAD
+    /* Half a head is an answer that broke: the origin has seen the request. */
+    origin_connection_fail(connection, connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
+                                               buffer_length(connection->in) == 0
                                            ? ORIGIN_FAILURE_CLOSED
                                            : ORIGIN_FAILURE_INCOMPLETE);
 }

@@ -121,5 +121,7 @@ void origin_h1_receive(struct origin_connection *connection);
 void origin_h1_deliver(struct origin_connection *connection);
 /* Writes what waits; starts the clock for the answer when the request is out. */
 void origin_h1_flush(struct origin_connection *connection);
+/* The transport can take more. */
+void origin_h1_ready(struct origin_connection *connection);
 
 #endif

@@ -89,7 +89,7 @@ static uint32_t least_loaded(struct service *service)
 static uint32_t better_of_two(struct service *service, struct random *random)
 {
     uint32_t a = (uint32_t)random_below(random, service->count);
-    uint32_t b = (uint32_t)random_below(random, service->count);
+    uint32_t b = (a + 1 + (uint32_t)random_below(random, service->count - 1)) % service->count;
 
     return is_less_loaded(service, b, a) ? b : a;
 }

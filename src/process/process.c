@@ -202,8 +202,9 @@ int process_run(struct snapshot *snapshot)
     block_signals(&set);
     if (start(&process)) {
         log_info("ready: %u workers", process.settings->workers);
-        status = serve_signals(&process, &set) ? 0 : 2;
-        log_info("stopped%s", status == 0 ? "" : ": the drain deadline cut connections");
+        status = 0;
+        log_info(serve_signals(&process, &set) ? "stopped"
+                                               : "stopped: the drain deadline cut connections");
     } else {
         drain(&process, 0);
         for (uint32_t i = 0; i < process.started; i++) {

@@ -5,8 +5,8 @@
 
 #include "config/snapshot.h"
 
-/* Runs until SIGTERM or SIGINT; takes the snapshot over. Returns the exit status: 0 when
- * nothing was cut, 1 when the start failed, 2 when the drain deadline cut something. */
+/* Runs until SIGTERM or SIGINT; takes the snapshot over. Returns the exit status: 1 when
+ * the start failed, else 0. */
 int process_run(struct snapshot *snapshot);
 
 #endif

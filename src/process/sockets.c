@@ -11,7 +11,8 @@
 
 struct sockets {
     const struct settings *settings;
-    int *fds; /* [worker][listener]; a Unix socket's stands only with worker 0 as its own */
+    uint32_t opened; /* listeners that stand */
+    int *fds; /* [worker][listener] */
 };
 
 static int *slot(const struct sockets *sockets, uint32_t worker, uint32_t listener)
@@ -34,7 +35,7 @@ static bool open_one(struct sockets *sockets, uint32_t index)
         int fd;
 
         if (is_local(listener) && worker > 0) {
-            *slot(sockets, worker, index) = *slot(sockets, 0, index);
+            *slot(sockets, worker, index) = dup(*slot(sockets, 0, index));
             continue;
         }
         fd = listener_open(&address, listener->socket_mode);
@@ -73,11 +74,12 @@ struct sockets *sockets_open(const struct settings *settings)
             sockets_close(&sockets);
             return NULL;
         }
+        sockets->opened++;
     }
     return sockets;
 }
 
-const int *sockets_of_worker(const struct sockets *sockets, uint32_t worker)
+int *sockets_of_worker(struct sockets *sockets, uint32_t worker)
 {
     return slot(sockets, worker, 0);
 }
@@ -92,14 +94,13 @@ void sockets_close(struct sockets **held)
     }
     for (uint32_t index = 0; index < sockets->settings->listener_count; index++) {
         const struct listener_settings *listener = &sockets->settings->listeners[index];
-        uint32_t owners = is_local(listener) ? 1 : sockets->settings->workers;
 
-        for (uint32_t worker = 0; worker < owners; worker++) {
+        for (uint32_t worker = 0; worker < sockets->settings->workers; worker++) {
             if (*slot(sockets, worker, index) >= 0) {
                 close(*slot(sockets, worker, index));
             }
         }
-        if (is_local(listener) && *slot(sockets, 0, index) >= 0) {
+        if (is_local(listener) && sockets->opened > index) {
             unlink(listener->address.local.sun_path);
         }
     }

@@ -10,8 +10,9 @@ struct sockets;
 
 /* NULL after log_error. */
 struct sockets *sockets_open(const struct settings *settings);
-/* In order of settings.listeners; valid until sockets_close. */
-const int *sockets_of_worker(const struct sockets *sockets, uint32_t worker);
+/* In order of settings.listeners, valid until sockets_close; whoever takes one sets it to -1. */
+int *sockets_of_worker(struct sockets *sockets, uint32_t worker);
+/* Closes what nobody took, removes the files of Unix sockets. */
 void sockets_close(struct sockets **sockets);
 
 #endif

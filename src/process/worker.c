@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define TRIM_MS 2000
-#define REBALANCE_MS 250
+#define REBALANCE_US 20000
 #define REBALANCE_MOST 256
 #define DRAIN_LOOK_MS 20
 #define IDLE_GRACE_MS 300
@@ -24,6 +24,8 @@ struct worker {
     struct worker **all;
     pthread_t thread;
     bool started;
+    bool draining;
+    uint64_t rebalanced_us;
     bool cut; /* the drain deadline found something left */
     struct workbench bench;
     struct resolver *resolver;
@@ -32,7 +34,6 @@ struct worker {
     struct exchange_desk *exchanges;
     struct client_desk *clients;
     struct alarm trim;
-    struct alarm rebalance;
     struct alarm drain_look;
     struct alarm drain_deadline;
     _Atomic uint32_t coming; /* connections in the mail to this worker */
@@ -101,6 +102,17 @@ static bool is_clearly_more(uint32_t mine, uint32_t least)
     return mine > least + least / 4;
 }
 
+static uint32_t count_all(void *owner)
+{
+    struct worker *worker = owner;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < worker->count; i++) {
+        count += load_of(worker->all[i]);
+    }
+    return count;
+}
+
 static bool place(void *owner, int fd, const struct address *from, uint32_t listener)
 {
     struct worker *worker = owner;
@@ -110,10 +122,18 @@ static bool place(void *owner, int fd, const struct address *from, uint32_t list
            transfer_to(least, fd, from, listener, true);
 }
 
-static void on_rebalance(void *owner)
+static const struct client_placing placing = {.place = place, .count_all = count_all};
+
+/* At the end of a turn, so that a worker with nothing to do does not wake up for it. */
+static void rebalance(void *owner)
 {
     struct worker *worker = owner;
+    uint64_t now_us = loop_now(worker->bench.loop);
 
+    if (worker->draining || now_us - worker->rebalanced_us < REBALANCE_US) {
+        return;
+    }
+    worker->rebalanced_us = now_us;
     for (int i = 0; i < REBALANCE_MOST; i++) {
         struct worker *least = least_loaded(worker);
         struct address from;
@@ -131,7 +151,6 @@ static void on_rebalance(void *owner)
             close(fd);
         }
     }
-    alarm_set(worker->bench.loop, &worker->rebalance, REBALANCE_MS, on_rebalance, worker);
 }
 
 /* --- upkeep ------------------------------------------------------------------------------ */
@@ -174,7 +193,7 @@ static void on_drain(void *owner)
     uint32_t deadline_ms = atomic_load(&worker->drain_ms);
     uint32_t grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
 
-    alarm_clear(worker->bench.loop, &worker->rebalance);
+    worker->draining = true;
     client_desk_drain(worker->clients, grace_ms);
     alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline, worker);
     if (deadline_ms == 0) {
@@ -222,7 +241,7 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
         return false;
     }
     worker->clients =
-        client_desk_new(worker->exchanges, plan->count > 1 ? place : NULL, worker);
+        client_desk_new(worker->exchanges, &placing, worker);
     return worker->clients != NULL;
 }
 
@@ -231,7 +250,10 @@ static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
     const struct settings *settings = plan_settings(plan->plan);
 
     for (uint32_t i = 0; i < settings->listener_count; i++) {
-        if (!client_desk_listen(worker->clients, plan->listeners[i], &settings->listeners[i], i)) {
+        int fd = plan->listeners[i];
+
+        plan->listeners[i] = -1;
+        if (!client_desk_listen(worker->clients, fd, &settings->listeners[i], i)) {
             return false;
         }
     }
@@ -255,7 +277,7 @@ struct worker *worker_new(const struct worker_plan *plan)
     }
     alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
     if (worker->count > 1) {
-        alarm_set(worker->bench.loop, &worker->rebalance, REBALANCE_MS, on_rebalance, worker);
+        loop_at_turn_end(worker->bench.loop, rebalance, worker);
     }
     return worker;
 }

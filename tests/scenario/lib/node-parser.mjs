@@ -20,7 +20,7 @@ export function createNodeParser() {
     });
     server.on('clientError', (error, socket) => {
         socket.problem ??= error.code ?? error.message;
-        socket.destroy();
+        setImmediate(() => socket.destroy()); // requests that were whole before still end
     });
     return (bytes) => feed(server, bytes);
 }

@@ -7,6 +7,8 @@
     "listeners: [{address: 127.0.0.1:80}]\n" \
     "routes: [{respond: {status: 200}}]\n"
 
+#define LISTENERS_LINES "listeners:\n- address: 127.0.0.1:80\nroutes:\n"
+
 static void sound_files(void **state)
 {
     static const char *const files[] = {
@@ -16,8 +18,7 @@ static void sound_files(void **state)
         "# comment\n\n" SOUND,
         "{listeners: [{address: \"127.0.0.1:80\"}], routes: [{respond: {body: 'x'}}]}",
         "listeners:\r\n  - address: 127.0.0.1:80\r\nroutes:\r\n  - respond: {}\r\n",
-        "listeners:\n- address: 127.0.0.1:80\nroutes:\n- respond:\n    body: |\n      two\n"
-        "      lines\n",
+        LISTENERS_LINES "- respond:\n    body: |\n      two\n      lines\n",
     };
     size_t i;
 
