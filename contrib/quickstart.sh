@@ -7,6 +7,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 front=127.0.0.1:8080
 
+# A shell that starts this in the background has SIGINT ignored, and bash cannot undo that.
+if [ -z "${QUICKSTART_TAKES_SIGINT:-}" ]; then
+    QUICKSTART_TAKES_SIGINT=yes exec env --default-signal=INT contrib/quickstart.sh
+fi
+
 accepts() { # ADDRESS
     (exec 3<>"/dev/tcp/${1%:*}/${1#*:}") 2>/dev/null
 }

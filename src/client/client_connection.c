@@ -180,8 +180,7 @@ static bool parse_proxy_header(struct client_connection *connection)
     if (has_source) {
         connection->ip = ip_of_address(&source);
         connection->port = address_port(&source);
-        connection->h1->facts.ip = connection->ip;
-        connection->h1->facts.port = connection->port;
+        client_h1_know_client(connection->h1);
     }
     client_set_state(connection, CLIENT_IDLE);
     return true;

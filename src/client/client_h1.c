@@ -32,19 +32,25 @@ struct client_h1 *client_h1_new(struct client_connection *connection)
     if (h1 == NULL) {
         return NULL;
     }
-    memset(h1, 0, sizeof(*h1));
+    memset(h1, 0, offsetof(struct client_h1, ip_text));
     list_init(&h1->link);
     h1->connection = connection;
     h1->state = CLIENT_H1_READS_HEAD;
     h1->facts = (struct client_facts){
         .listener = connection->listener->name,
         .listener_index = connection->listener->index,
-        .ip = connection->ip,
-        .port = connection->port,
         .scheme = connection->transport.ops->scheme,
     };
+    client_h1_know_client(h1);
     connection->h1 = h1;
     return h1;
+}
+
+void client_h1_know_client(struct client_h1 *h1)
+{
+    h1->facts.ip = h1->connection->ip;
+    h1->facts.port = h1->connection->port;
+    h1->facts.ip_text = (struct bytes){h1->ip_text, ip_format(&h1->facts.ip, h1->ip_text)};
 }
 
 void client_h1_release(struct client_h1 *h1)

@@ -95,6 +95,17 @@ static void on_over(void *stream)
     begin_next_request(h1);
 }
 
+static bool on_take_back(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    if (h1->out.written != h1->answer_from || h1->out.broken) {
+        return false;
+    }
+    outbox_clear(&h1->out, buffers_of(h1));
+    return true;
+}
+
 static void on_abort(void *stream)
 {
     struct client_h1 *h1 = stream;
@@ -248,6 +259,7 @@ static void on_send_head(void *stream, const struct answer_head *head)
     struct client_h1 *h1 = stream;
 
     h1->closes = must_close(h1, head);
+    h1->answer_from = outbox_is_empty(&h1->out) ? h1->out.written : UINT64_MAX;
     h1->absorbs = head->framing == HTTP_LENGTH_KNOWN && head->body_length > ABSORB_BYTES
                       ? 0
                       : ABSORB_BYTES;
@@ -403,6 +415,7 @@ const struct client_stream_ops client_h1_ops = {
     .send_body = on_send_body,
     .flush = on_flush,
     .end = on_end,
+    .take_back = on_take_back,
     .abort = on_abort,
     .want_body = on_want_body,
     .begin_tunnel = on_begin_tunnel,

@@ -97,6 +97,7 @@ struct client_h1 {
     struct buffer *head; /* holds the request's head while that is not `in` any more */
     struct outbox out;
     uint64_t counted_out; /* of out.written, told to an exchange */
+    uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
     uint64_t head_began_us;
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
@@ -112,6 +113,7 @@ struct client_h1 {
     bool closes;      /* after this answer */
     bool read_closed; /* the client has half-closed */
     bool processing;  /* inside client_h1_process */
+    char ip_text[ADDRESS_TEXT_MAX]; /* last: not cleared for each stream */
 };
 
 /* client_connection.c */
@@ -129,6 +131,8 @@ struct client_desk *client_desk_of(const struct client_connection *connection);
 /* client_h1.c */
 /* NULL: out of memory. */
 struct client_h1 *client_h1_new(struct client_connection *connection);
+/* Takes the client's address over from the connection. */
+void client_h1_know_client(struct client_h1 *h1);
 /* Gives up buffers and state; the exchange, if any, must be over. */
 void client_h1_release(struct client_h1 *h1);
 void client_h1_ready(struct client_h1 *h1, short what);

@@ -217,6 +217,12 @@ static void on_failed(void *owner, enum origin_failure failure)
                                                                         : OUTCOME_TUNNEL_CLOSED);
         return;
     }
+    if (exchange->answer.begun && exchange->client.ops->take_back(exchange->client.stream)) {
+        /* The client knows nothing of it yet. The origin has answered: no other try. */
+        reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
+                    origin_failure_sentence(failure));
+        return;
+    }
     if (exchange->answer.begun) {
         exchange->outcome.error = origin_failure_error(failure);
         exchange->outcome.detail = origin_failure_sentence(failure);

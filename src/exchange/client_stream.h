@@ -20,6 +20,8 @@ struct client_stream_ops {
     /* The answer is whole. True when all of it has been written; otherwise
      * exchange_answer_written follows. */
     bool (*end)(void *stream, const struct http_headers *trailers);
+    /* Takes a begun answer back of which no byte has been written yet; false: too late. */
+    bool (*take_back)(void *stream);
     /* The answer breaks off: the client must be able to tell (RFC 9112 section 8). The stream
      * does not call its exchange again. */
     void (*abort)(void *stream);
@@ -36,6 +38,7 @@ struct client_facts {
     const char *listener;    /* name; lives as long as the connection */
     uint32_t listener_index; /* in the settings */
     struct ip ip;            /* of the connection, or of its PROXY header */
+    struct bytes ip_text;    /* the same as text; empty: none */
     uint16_t port;
     const char *scheme;      /* "http", "https" */
 };

@@ -51,6 +51,7 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
     desk->metrics = metrics;
     desk->log = log;
     desk->generation = generation;
+    desk->via = bytes_of(generation_settings(generation)->via);
     list_init(&desk->graves);
     desk->exchanges = slab_pool_new(sizeof(struct exchange));
     desk->patience = timer_group_new(bench->loop, on_patience_over);
@@ -79,6 +80,8 @@ void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generati
     struct generation *old = desk->generation;
 
     desk->generation = generation;
+    desk->via = bytes_of(generation_settings(generation)->via);
+    access_log_forget(desk->log);
     generation_unref(&old);
 }
 

@@ -7,6 +7,7 @@
 #include "base/slab.h"
 #include "base/uuid.h"
 #include "exchange/exchange.h"
+#include "http/date.h"
 #include "origin/origin_request.h"
 
 struct exchange_desk {
@@ -19,6 +20,11 @@ struct exchange_desk {
     size_t count;
     struct timer_group *patience; /* waits for an origin's 100 (Continue) */
     bool draining;
+    struct bytes via; /* of the present settings */
+    struct {
+        uint64_t second;
+        char text[HTTP_DATE_LENGTH + 1];
+    } date;
 };
 
 /* clang-format off */

@@ -20,11 +20,6 @@
      BIT(X_FORWARDED_HOST) | BIT(FORWARDED) | BIT(X_REQUEST_ID) | BIT(CLIENT_CERT) | \
      BIT(CLIENT_CERT_CHAIN))
 
-static const struct settings *settings_of(const struct exchange *exchange)
-{
-    return generation_settings(exchange->generation);
-}
-
 /* --- which fields pass ------------------------------------------------------------------- */
 
 /* RFC 9110 section 7.6.1: whatever Connection names stays here. */
@@ -135,13 +130,6 @@ static struct bytes written_since(const struct text *text, const char *from)
     return (struct bytes){from, (size_t)(text->at - from)};
 }
 
-static void add_ip(struct text *text, const struct ip *ip)
-{
-    char memory[ADDRESS_TEXT_MAX];
-
-    text_add(text, memory, ip_format(ip, memory));
-}
-
 /* All inbound values of a list field, if their sender is trusted, each followed by ", ". */
 static void add_inbound_list(const struct exchange *exchange, enum http_header_id id,
                              struct text *text)
@@ -159,16 +147,20 @@ static void add_inbound_list(const struct exchange *exchange, enum http_header_i
     }
 }
 
+/* RFC 7239 section 6.3. */
+static struct bytes client_name(const struct exchange *exchange)
+{
+    struct bytes text = exchange->client.facts->ip_text;
+
+    return text.length > 0 ? text : BYTES("unknown");
+}
+
 static struct bytes forwarded_for(const struct exchange *exchange, struct text *text)
 {
     const char *from = text->at;
 
     add_inbound_list(exchange, HTTP_HEADER_X_FORWARDED_FOR, text);
-    if (ip_is_none(&exchange->client.facts->ip)) {
-        text_add_literal(text, "unknown");
-    } else {
-        add_ip(text, &exchange->client.facts->ip);
-    }
+    text_add_bytes(text, client_name(exchange));
     return written_since(text, from);
 }
 
@@ -180,13 +172,11 @@ static struct bytes forwarded(const struct exchange *exchange, struct text *text
 
     add_inbound_list(exchange, HTTP_HEADER_FORWARDED, text);
     text_add_literal(text, "for=");
-    if (ip_is_none(ip)) {
-        text_add_literal(text, "unknown");
-    } else if (ip_is_v4(ip)) {
-        add_ip(text, ip);
+    if (ip_is_none(ip) || ip_is_v4(ip)) {
+        text_add_bytes(text, client_name(exchange));
     } else {
         text_add_literal(text, "\"[");
-        add_ip(text, ip);
+        text_add_bytes(text, client_name(exchange));
         text_add_literal(text, "]\"");
     }
     if (exchange->request.authority.length > 0) {
@@ -217,7 +207,7 @@ static struct bytes via(const struct exchange *exchange, enum http_version versi
     const char *from = text->at;
 
     text_add(text, version == HTTP_1_0 ? "1.0 " : version == HTTP_1_1 ? "1.1 " : "2.0 ", 4);
-    text_add_bytes(text, bytes_of(settings_of(exchange)->via));
+    text_add_bytes(text, exchange->desk->via);
     return written_since(text, from);
 }
 
@@ -364,19 +354,19 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
 
 /* --- the answer -------------------------------------------------------------------------- */
 
-static struct bytes date_now(struct text *text)
+/* Written out once a second and worker. */
+bool forward_add_date(const struct exchange *exchange, struct forward_page *page)
 {
-    const char *from = text->at;
-    char date[30];
+    struct exchange_desk *desk = exchange->desk;
+    uint64_t second =
+        (exchange->outcome.start_realtime_us + exchange_elapsed_us(exchange)) / 1000000;
 
-    http_date_format(time(NULL), date);
-    text_add(text, date, 29);
-    return written_since(text, from);
-}
-
-bool forward_add_date(struct forward_page *page)
-{
-    return http_fields_add(&page->fields, BYTES("Date"), date_now(&page->text));
+    if (desk->date.second != second) {
+        http_date_format((time_t)second, desk->date.text);
+        desk->date.second = second;
+    }
+    return http_fields_add(&page->fields, BYTES("Date"),
+                           (struct bytes){desk->date.text, HTTP_DATE_LENGTH});
 }
 
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page)
@@ -443,7 +433,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
         return false;
     }
     if (response->status >= 200 && !http_has(&response->headers, HTTP_HEADER_DATE) &&
-        !forward_add_date(page)) {
+        !forward_add_date(exchange, page)) {
         return false; /* RFC 9110 section 6.6.1: a recipient with a clock adds it */
     }
     return http_fields_add(&page->fields, BYTES("Via"),

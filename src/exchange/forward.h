@@ -22,7 +22,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
 bool forward_answer(const struct exchange *exchange, const struct http_response *response,
                     struct forward_page *page, struct answer_head *head);
 /* RFC 9110 section 6.6.1. */
-bool forward_add_date(struct forward_page *page);
+bool forward_add_date(const struct exchange *exchange, struct forward_page *page);
 /* The fields that answers of the gateway's own carry too: request id, route's edits. */
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page);
 

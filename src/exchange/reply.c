@@ -62,14 +62,15 @@ void reply_go_on(struct exchange *exchange)
     exchange_answer_is_whole(exchange, NULL, OUTCOME_ANSWERED_HERE);
 }
 
-static void begin_page(struct forward_page *page, struct answer_head *head, uint16_t status)
+static void begin_page(const struct exchange *exchange, struct forward_page *page,
+                       struct answer_head *head, uint16_t status)
 {
     page->fields.count = 0;
     page->text = text_over(page->scratch, sizeof(page->scratch));
     memset(head, 0, sizeof(*head));
     head->status = status;
     head->fields = &page->fields;
-    forward_add_date(page);
+    forward_add_date(exchange, page);
 }
 
 static struct bytes since(const struct text *text, const char *from)
@@ -121,7 +122,7 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error,
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
     exchange->outcome.error = error;
     exchange->outcome.detail = detail;
-    begin_page(&page, &head, status);
+    begin_page(exchange, &page, &head, status);
     http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/problem+json"));
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
                     write_proxy_status(exchange, &page.text, error, detail));
@@ -149,7 +150,7 @@ void reply_respond(struct exchange *exchange, const struct route_settings *route
     struct forward_page page;
     struct answer_head head;
 
-    begin_page(&page, &head, route->respond.status);
+    begin_page(exchange, &page, &head, route->respond.status);
     if (route->respond.body.length > 0) {
         http_fields_add(&page.fields, BYTES("Content-Type"), route->respond.content_type);
     }
@@ -193,7 +194,7 @@ void reply_redirect(struct exchange *exchange, const struct route_settings *rout
     struct forward_page page;
     struct answer_head head;
 
-    begin_page(&page, &head, route->redirect.status);
+    begin_page(exchange, &page, &head, route->redirect.status);
     http_fields_add(&page.fields, BYTES("Location"),
                     expand(exchange, route->redirect.to, &page.text));
     forward_common_answer_fields(exchange, &page);
@@ -205,7 +206,7 @@ void reply_options(struct exchange *exchange)
     struct forward_page page;
     struct answer_head head;
 
-    begin_page(&page, &head, 204);
+    begin_page(exchange, &page, &head, 204);
     http_fields_add(&page.fields, BYTES("Allow"),
                     BYTES("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
     forward_common_answer_fields(exchange, &page);

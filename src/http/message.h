@@ -58,7 +58,8 @@ struct http_request {
     uint64_t body_length;   /* HTTP_LENGTH_KNOWN only */
     struct bytes method_text;
     struct bytes target;    /* origin-form as it came, or "*"; absolute-form already reduced */
-    struct bytes path;      /* of target, as it came, without query */
+    struct bytes path;      /* of target, as it came, without query; empty if the target was
+                               "http://host?query" (it is then "?query" and needs a "/") */
     struct bytes query;     /* after '?', empty if none */
     bool has_query;         /* "?" with nothing behind it differs from no "?" */
     struct bytes authority; /* host[:port], from absolute-form or Host; empty in HTTP/1.0 without */

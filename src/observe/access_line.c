@@ -18,21 +18,26 @@
 
 /* --- values ------------------------------------------------------------------------------ */
 
-static void add_second(struct text *line, struct access_second *cached, uint64_t second)
+void access_memory_forget(struct access_memory *memory)
 {
-    if (cached->second != second || cached->text[0] == '\0') {
+    memset(memory->ways, 0, sizeof(memory->ways));
+}
+
+static void add_second(struct text *line, struct access_memory *memory, uint64_t second)
+{
+    if (memory->second != second || memory->second_text[0] == '\0') {
         time_t seconds = (time_t)second;
         char text[sizeof("-2147483648-01-31T23:59:59")];
         struct tm parts;
 
         gmtime_r(&seconds, &parts);
-        if (strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) != sizeof(cached->text)) {
-            memcpy(text, "9999-12-31T23:59:59", sizeof(cached->text));
+        if (strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) != sizeof(memory->second_text)) {
+            memcpy(text, "9999-12-31T23:59:59", sizeof(memory->second_text));
         }
-        memcpy(cached->text, text, sizeof(cached->text));
-        cached->second = second;
+        memcpy(memory->second_text, text, sizeof(memory->second_text));
+        memory->second = second;
     }
-    text_add(line, cached->text, sizeof(cached->text));
+    text_add(line, memory->second_text, sizeof(memory->second_text));
 }
 
 static void add_six_digits(struct text *line, uint32_t number)
@@ -46,9 +51,9 @@ static void add_six_digits(struct text *line, uint32_t number)
     text_add(line, digits, sizeof(digits));
 }
 
-static void add_timestamp(struct text *line, uint64_t realtime_us, struct access_second *second)
+static void add_timestamp(struct text *line, uint64_t realtime_us, struct access_memory *memory)
 {
-    add_second(line, second, realtime_us / 1000000);
+    add_second(line, memory, realtime_us / 1000000);
     text_add_char(line, '.');
     add_six_digits(line, (uint32_t)(realtime_us % 1000000));
     text_add_literal(line, "Z\"");
@@ -62,15 +67,17 @@ static void add_from_client(struct text *line, struct bytes value, size_t most)
     text_add_json_cut(line, card_mask(value, most, scratch), most);
 }
 
-static void add_client_address(struct text *line, const struct ip *ip)
-{
-    char out[ADDRESS_TEXT_MAX];
-    size_t length = ip_format(ip, out);
-
-    text_add(line, out, length);
-}
-
 /* --- fields ------------------------------------------------------------------------------ */
+
+/* Tokens and words of our own: nothing in them needs an escape. */
+#define ADD_PLAIN(line, name, value) \
+    do { \
+        if ((value).length > 0) { \
+            text_add_literal((line), ",\"" name "\":\""); \
+            text_add_bytes((line), (value)); \
+            text_add_char((line), '"'); \
+        } \
+    } while (0)
 
 /* The names are literals, so that each is copied with a length known to the compiler. */
 #define ADD_NUMBER(line, name, number) \
@@ -109,32 +116,68 @@ static void add_client_address(struct text *line, const struct ip *ip)
 static void add_request(struct text *line, const struct outcome *outcome)
 {
     ADD_BYTES(line, "http.request.method", outcome->method, METHOD_MOST);
-    ADD_BYTES(line, "url.scheme", outcome->scheme, SCHEME_MOST);
+    ADD_PLAIN(line, "url.scheme", outcome->scheme);
     ADD_FROM_CLIENT(line, "url.path", outcome->path, PATH_MOST);
     ADD_FROM_CLIENT(line, "server.address", outcome->host, HOST_MOST);
     if (outcome->status != 0) {
         ADD_NUMBER(line, "http.response.status_code", outcome->status);
     }
-    ADD_NAME(line, "network.protocol.version", outcome->protocol, SCHEME_MOST);
+    ADD_PLAIN(line, "network.protocol.version", bytes_of(outcome->protocol));
 }
 
 static void add_client(struct text *line, const struct outcome *outcome)
 {
+    char address[ADDRESS_TEXT_MAX];
+
     if (outcome->client != NULL && !ip_is_none(outcome->client)) {
         text_add_literal(line, ",\"client.address\":\"");
-        add_client_address(line, outcome->client);
+        text_add(line, address, ip_format(outcome->client, address));
         text_add_char(line, '"');
         ADD_NUMBER(line, "client.port", outcome->client_port);
     }
     ADD_FROM_CLIENT(line, "turnpike.request_id", outcome->request_id, REQUEST_ID_MOST);
 }
 
-static void add_way(struct text *line, const struct outcome *outcome)
+static void add_names(struct text *line, const struct outcome *outcome)
 {
     ADD_NAME(line, "turnpike.listener", outcome->listener, NAME_MOST);
     ADD_NAME(line, "turnpike.route", outcome->route, NAME_MOST);
     ADD_NAME(line, "turnpike.service", outcome->service, NAME_MOST);
     ADD_NAME(line, "turnpike.origin", outcome->origin, NAME_MOST);
+}
+
+static bool is_way_of(const struct access_way *way, const struct outcome *outcome)
+{
+    return way->length > 0 && way->listener == outcome->listener &&
+           way->route == outcome->route && way->service == outcome->service &&
+           way->origin == outcome->origin;
+}
+
+static struct access_way *way_of(struct access_memory *memory, const struct outcome *outcome)
+{
+    uintptr_t mixed = (uintptr_t)outcome->listener + (uintptr_t)outcome->route * 3 +
+                      (uintptr_t)outcome->origin * 5;
+
+    return &memory->ways[(mixed ^ mixed >> 5 ^ mixed >> 10) % ACCESS_WAYS];
+}
+
+/* The same few combinations come again and again: their text is kept. */
+static void add_way(struct text *line, const struct outcome *outcome,
+                    struct access_memory *memory)
+{
+    struct access_way *way = way_of(memory, outcome);
+
+    if (!is_way_of(way, outcome)) {
+        struct text text = text_over(way->text, sizeof(way->text));
+
+        add_names(&text, outcome);
+        way->listener = outcome->listener;
+        way->route = outcome->route;
+        way->service = outcome->service;
+        way->origin = outcome->origin;
+        way->length = text_length(&text);
+    }
+    text_add(line, way->text, way->length);
     if (outcome->origin != NULL) {
         if (outcome->origin_reused) {
             text_add_literal(line, ",\"turnpike.origin_reused\":true");
@@ -148,7 +191,7 @@ static void add_way(struct text *line, const struct outcome *outcome)
 
 static void add_end(struct text *line, const struct outcome *outcome)
 {
-    ADD_NAME(line, "turnpike.outcome", outcome_end_name(outcome->end), ERROR_MOST);
+    ADD_PLAIN(line, "turnpike.outcome", bytes_of(outcome_end_name(outcome->end)));
     ADD_NAME(line, "error.type", outcome->error, ERROR_MOST);
     ADD_NAME(line, "turnpike.detail", outcome->detail, DETAIL_MOST);
 }
@@ -163,13 +206,13 @@ static void add_phases(struct text *line, const struct outcome *outcome)
 }
 
 void access_line_format(struct text *line, const struct outcome *outcome,
-                        struct access_second *second)
+                        struct access_memory *memory)
 {
     text_add_literal(line, "{\"timestamp\":\"");
-    add_timestamp(line, outcome->start_realtime_us, second);
+    add_timestamp(line, outcome->start_realtime_us, memory);
     add_request(line, outcome);
     add_client(line, outcome);
-    add_way(line, outcome);
+    add_way(line, outcome, memory);
     add_end(line, outcome);
     add_phases(line, outcome);
     ADD_NUMBER(line, "http.request.size", outcome->bytes_in);

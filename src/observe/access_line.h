@@ -10,14 +10,29 @@
 
 #define ACCESS_LINE_MAX 4096
 
-/* The last second that was written out; starts zeroed. */
-struct access_second {
+#define ACCESS_WAYS 32
+#define ACCESS_WAY_MAX 900
+
+/* What the lines before had in common with this one, as text. Starts zeroed; belongs to one
+ * worker. */
+struct access_memory {
     uint64_t second;
-    char text[19]; /* 2025-01-31T23:59:59 */
+    char second_text[19]; /* 2025-01-31T23:59:59; empty at first */
+    struct access_way {   /* names of the configuration, found by their addresses */
+        const char *listener;
+        const char *route;
+        const char *service;
+        const char *origin;
+        size_t length;
+        char text[ACCESS_WAY_MAX];
+    } ways[ACCESS_WAYS];
 };
+
+/* To be called when names may have moved: after a reload. */
+void access_memory_forget(struct access_memory *memory);
 
 /* Adds the line with its newline; never more than ACCESS_LINE_MAX bytes: long fields are cut. */
 void access_line_format(struct text *line, const struct outcome *outcome,
-                        struct access_second *second);
+                        struct access_memory *memory);
 
 #endif

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define COLLECT_EVERY_MS 50
+#define REST_MS 400 /* between two looks when nothing has come for a while */
 #define RETRY_AFTER_MS 1000 /* a target that failed */
 #define STOP_WITHIN_S 2
 
@@ -242,9 +243,20 @@ static void reopen_file(struct access_log *log)
 
 /* --- the thread -------------------------------------------------------------------------- */
 
+static bool has_lines(struct access_log *log)
+{
+    for (uint32_t i = 0; i < log->ring_count; i++) {
+        if (access_ring_length(&log->rings[i]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void *run_writer(void *owner)
 {
     struct access_log *log = owner;
+    unsigned pause_ms = COLLECT_EVERY_MS;
     bool stop = false;
 
     while (!stop) {
@@ -256,9 +268,13 @@ static void *run_writer(void *owner)
         if (atomic_exchange_explicit(&log->shared.reopen, false, memory_order_acq_rel)) {
             reopen_file(log);
         }
+        pause_ms = has_lines(log) ? COLLECT_EVERY_MS : pause_ms * 2;
+        if (pause_ms > REST_MS) {
+            pause_ms = REST_MS;
+        }
         written = write_all(log);
         if (!stop) {
-            wait_for_bell(&log->shared.bell, seen, written ? COLLECT_EVERY_MS : RETRY_AFTER_MS);
+            wait_for_bell(&log->shared.bell, seen, written ? pause_ms : RETRY_AFTER_MS);
         }
     }
     return NULL;
@@ -378,9 +394,16 @@ void access_log_write(struct access_log_ring *ring, const struct outcome *outcom
     if (ring == NULL || !access_ring_begin(ring, &line)) {
         return;
     }
-    access_line_format(&line, outcome, &ring->worker_only.second);
+    access_line_format(&line, outcome, ring->worker_only.memory);
     if (access_ring_commit(ring, &line)) {
         ring_bell(ring->bell);
+    }
+}
+
+void access_log_forget(struct access_log_ring *ring)
+{
+    if (ring != NULL) {
+        access_memory_forget(ring->worker_only.memory);
     }
 }
 

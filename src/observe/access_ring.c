@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #define SIZE ((uint64_t)ACCESS_RING_BYTES)
@@ -31,6 +32,11 @@ bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *bell)
         return false;
     }
     memset(ring, 0, sizeof(*ring));
+    ring->worker_only.memory = calloc(1, sizeof(*ring->worker_only.memory));
+    if (ring->worker_only.memory == NULL) {
+        munmap(memory, MAPPED_BYTES);
+        return false;
+    }
     ring->bytes = memory;
     ring->bell = bell;
     ring->worker_only.asked_at_tail = NOWHERE;
@@ -42,6 +48,7 @@ void access_ring_release(struct access_log_ring *ring)
 {
     if (ring->bytes != NULL) {
         munmap(ring->bytes, MAPPED_BYTES);
+        free(ring->worker_only.memory);
         ring->bytes = NULL;
     }
 }

@@ -27,7 +27,7 @@ struct access_log_ring {
         uint64_t head;
         uint64_t tail_seen;     /* the writer's tail when last looked at */
         uint64_t asked_at_tail; /* the writer was last woken when its tail was here */
-        struct access_second second;
+        struct access_memory *memory;
     } worker_only;
 
     /* Positions count bytes since the start and never wrap; modulo size they are offsets. */

@@ -82,6 +82,12 @@ static void check_headers(const struct http_headers *headers, struct bytes head,
     CHECK(headers->present == present);
 }
 
+/* "http://host?query": whoever forwards it puts a "/" before the target. */
+static bool lacks_path(void)
+{
+    return request.path.length == 0 && request.has_query;
+}
+
 static void check_meaning(struct bytes head)
 {
     struct bytes host;
@@ -97,7 +103,7 @@ static void check_meaning(struct bytes head)
     CHECK(request.version == HTTP_1_1 || (!request.expects_continue && !request.wants_upgrade));
     CHECK(request.method_text.length >= 1 && request.method_text.length <= 32);
     CHECK(request.target.length > 0);
-    CHECK(request.method == HTTP_CONNECT || request.target.at[0] == '/' ||
+    CHECK(request.method == HTTP_CONNECT || request.target.at[0] == '/' || lacks_path() ||
           (request.method == HTTP_OPTIONS && bytes_equal(request.target, BYTES("*"))));
     CHECK(lies_in(request.authority, head) && lies_in(request.host, request.authority));
     CHECK(request.authority.length == 0 || uri_split_authority(request.authority, &host, &port));
@@ -113,6 +119,9 @@ static void check_written_again(const struct h1_limits *limits)
     struct h1_problem problem;
     size_t consumed = 0;
 
+    if (lacks_path()) {
+        return;
+    }
     h1_write_request_line(&text, request.method_text, request.target);
     h1_write_field(&text, BYTES("Host"), request.authority);
     for (uint32_t i = 0; i < request.headers.count; i++) {

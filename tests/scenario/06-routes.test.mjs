@@ -141,7 +141,7 @@ listeners:
   - address: 127.0.0.2:0
 routes:
 ${respond('second', 'listener: "127.0.0.2:0"')}
-${respond('first', 'path_prefix: /')}
+${respond('first', 'listener: "127.0.0.1:0"')}
 `);
     assert.equal((await request(gateway.listeners[0])).body, 'first');
     assert.equal((await request(gateway.listeners[1])).body, 'second');

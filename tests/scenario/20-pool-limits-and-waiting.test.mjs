@@ -106,7 +106,7 @@ test('pool limits', async (t) => {
         const origin = await heldOrigin(t);
         const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1, waiting: 5, wait_time: 10s}' }));
         const [first, second] = [await connect(t, gateway), await connect(t, gateway)];
-        first.send(get('/1'));
+        first.send(head('POST /1 HTTP/1.1', 'Host: a', 'Content-Length: 0'));
         await until('the first at the origin', () => origin.requests.length === 1);
         second.send(get('/2'));
         await connect(t, gateway).then((each) => each.ask(get('/%00')));

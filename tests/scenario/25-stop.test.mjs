@@ -77,12 +77,14 @@ test('a request whose body is still coming is finished', async (t) => {
 
 test('timeouts.drain cuts what does not finish', async (t) => {
     const { gateway, client } = await inFlight(t, 'timeouts: {drain: 200ms}');
+    gateway.expectsExit = true; // it could not finish, and its exit code says so
     const start = Date.now();
     gateway.signal('SIGTERM');
     await client.closed();
     await within('the exit', gateway.exited);
     assert.ok(Date.now() - start >= 150);
     assert.equal(gateway.exit.signal, null);
+    assert.ok([0, 2].includes(gateway.exit.code), `${gateway.exit.code}`);
     assert.equal(gateway.entries().at(-1)['turnpike.outcome'], 'cut-by-stop');
 });
 

@@ -3,6 +3,7 @@
 // about how many requests there are, or where one ends, the gateway must have refused.
 // TURNPIKE_CASES and TURNPIKE_SEED choose other cases.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
 import { temporaryFolder } from './lib/folder.mjs';
@@ -66,10 +67,33 @@ function isSame(one, other) {
     return one.method === other.method && one.target === other.target && one.body === other.body;
 }
 
+// Where Node refuses what the RFCs allow, the two cannot be compared further. It knows a list of
+// methods only (RFC 9110 section 9.1: any token), and wants no tab behind a transfer coding or a
+// length (RFC 9110 section 5.6.3: OWS may be one), nor space beside the semicolon of a chunk
+// extension (RFC 9112 section 7.1.1: BWS).
+function isNarrower(problem, request, bytes) {
+    switch (problem) {
+    case 'HPE_INVALID_METHOD':
+        return !http.METHODS.includes(request.method);
+    case 'HPE_INVALID_TRANSFER_ENCODING':
+        return /\ntransfer-encoding: *chunked[ \t]*\t[ \t]*\r\n/i.test(bytes);
+    case 'HPE_INVALID_CONTENT_LENGTH':
+        return /\ncontent-length: *[0-9]+[ \t]*\t[ \t]*\r\n/i.test(bytes);
+    case 'HPE_STRICT':
+    case 'HPE_INVALID_CHUNK_SIZE':
+        return /\n[0-9a-f]+(?:[ \t]+;[ \t]*|;[ \t]+)[a-z]/i.test(bytes);
+    default:
+        return false;
+    }
+}
+
 // What is wrong, in words; null when nothing is.
-function disagreement(ours, theirs) {
+function disagreement(ours, theirs, bytes) {
     for (const [i, request] of ours.requests.entries()) {
         if (!theirs.requests[i]) {
+            if (isNarrower(theirs.problem, request, bytes)) {
+                return null;
+            }
             return `request ${i} was accepted, Node saw no such request`;
         }
         if (!isSame(request, theirs.requests[i])) {
@@ -99,7 +123,7 @@ test(`${CASES} generated requests, seed ${SEED}`, async (t) => {
             const number = next++;
             const theirs = await askNode(cases[number]);
             const ours = await feedGateway(lane, cases[number]);
-            const problem = disagreement(ours, theirs);
+            const problem = disagreement(ours, theirs, cases[number]);
             if (problem) {
                 wrong.push({ number, problem, bytes: cases[number], ours, theirs });
             } else if (!ours.refused) {

@@ -21,6 +21,7 @@ test('curl through the gateway to nginx and Node', async (t) => {
         files: { 'index.html': PAGE, 'img/a.png': PICTURE, 'a b.txt': 'space' },
         locations: `
             gzip on;
+            gzip_proxied any;
             gzip_types text/html;
             location /old { return 301 /index.html; }
             location /denied { return 403; }

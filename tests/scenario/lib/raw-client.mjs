@@ -14,6 +14,15 @@ import { Wire } from './wire.mjs';
 export { head } from './http-message.mjs';
 
 export class RawClient extends Wire {
+    // A reset: a FIN alone could be a client that has said all and still listens.
+    destroy() {
+        if (this.socket.remoteAddress) {
+            this.socket.resetAndDestroy();
+        } else {
+            this.socket.destroy(); // a Unix socket has no reset
+        }
+    }
+
     // The next answer, body and all.
     answer(options) {
         return readAnswer(this, options);

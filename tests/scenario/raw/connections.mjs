@@ -81,7 +81,7 @@ const attempts = [
     { name: 'a field value that holds a request behind NUL', send: get('/first', `X: a\0\r\n\r\n${SMUGGLED}`), refuse: 400 },
     { name: 'a target that holds a request', send: `GET /first\r\nHost: a\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`, refuse: [400, 505] },
     { name: 'an absolute-form whose host is another', send: 'GET http://inner.example/first HTTP/1.1\r\nHost: a\r\n\r\n', sees: [{ line: 'GET /first HTTP/1.1', fields: { host: 'inner.example' } }] },
-    { name: 'escaped line breaks in the target', send: get('/first%0d%0aHost:%20b%0d%0a%0d%0aGET%20/smuggle%20HTTP/1.1'), sees: [{ line: 'GET /first%0d%0aHost:%20b%0d%0a%0d%0aGET%20/smuggle%20HTTP/1.1' }], refuse: 400 },
+    { name: 'escaped line breaks in the target', send: get('/first%0d%0aHost:%20b%0d%0a%0d%0aGET%20/b'), sees: [{ line: 'GET /first%0d%0aHost:%20b%0d%0a%0d%0aGET%20/b HTTP/1.1' }], refuse: 400 },
     { name: 'escaped line breaks in the query', send: get('/first?%0d%0aHost:%20b'), sees: [{ line: 'GET /first?%0d%0aHost:%20b HTTP/1.1' }], refuse: 400 },
 ].map((each) => ({ rfc: SMUGGLING, ...each, name: `smuggling: ${each.name}` }));
 

@@ -148,7 +148,7 @@ const goodHosts = ['a', 'A.Example', 'a:80', '127.0.0.1:8080', '[::1]', '[2001:d
 }));
 
 const emptyHost = [
-    { name: 'Host: empty', rfc: HOST, send: host(''), refuse: 400 },
+    { name: 'Host: empty', rfc: HOST, send: host(''), refuse: 400, sees: [{ line: 'GET / HTTP/1.1', fields: { host: '' } }] },
     { name: 'Host: none in HTTP/1.0', rfc: HOST, send: 'GET / HTTP/1.0\r\n\r\n', sees: [{ line: 'GET / HTTP/1.1' }], closes: true },
     { name: 'Host: seen once by the origin', rfc: HOST, send: get('/x'), sees: [{ line: 'GET /x HTTP/1.1', once: ['host'] }] },
 ];

@@ -144,7 +144,7 @@ const goodChunks = [
 }));
 
 const extensions = [
-    ['a bare LF in it', '5;a\nb'], ['a bare LF behind it', '5;a=b\n'], ['a bare CR in it', '5;a\rb'], ['NUL in it', '5;a=\0'],
+    ['a bare LF in it', '5;a\nb'], ['a space behind its value', '5;a=b '], ['a space behind its name', '5;a '], ['a tab behind its value', '5;a=b\t'], ['nothing behind the equals sign', '5;a='], ['no name', '5;=b'], ['a character that is none of a token', '5;a=b@c'], ['a quote that is not closed', '5;a="b'], ['a bare LF behind it', '5;a=b\n'], ['a bare CR in it', '5;a\rb'], ['NUL in it', '5;a=\0'],
     ['a control byte in it', '5;a=\x01'], ['DEL in it', '5;a=\x7f'], ['without a size', ';a=b'], ['a space and no semicolon', '5 a=b'],
     ['too long', `5;a=${'b'.repeat(20_000)}`], ['a line break in a quoted value', '5;a="b\r\nc"'], ['a bare LF in a quoted value', '5;a="b\nc"'],
 ].map(([name, line]) => ({ name: `chunk extension: ${name}`, rfc: EXTENSION, send: chunked('/c', `${line}\r\nhello\r\n0\r\n\r\n${SMUGGLED}`), refuse: [400, 413, 431] }));
