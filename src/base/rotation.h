@@ -15,7 +15,7 @@ struct rotation_member {
 struct rotation {
     struct rotation_member *members; /* borrowed */
     uint32_t count;
-    uint32_t next;    /* while all weights are equal */
+    uint32_t next; /* while all weights are equal */
     uint32_t total;
     _Bool equal;
 };

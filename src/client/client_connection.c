@@ -85,9 +85,9 @@ static void on_timer(struct timer *timer)
 static void count_connections(struct client_desk *desk, uint32_t change)
 {
     /* One writer: a plain load and store, readable from other threads. */
-    atomic_store_explicit(
-        &desk->count, atomic_load_explicit(&desk->count, memory_order_relaxed) + change,
-        memory_order_relaxed);
+    atomic_store_explicit(&desk->count,
+                          atomic_load_explicit(&desk->count, memory_order_relaxed) + change,
+                          memory_order_relaxed);
 }
 
 void client_close(struct client_connection *connection, enum outcome_end end)
@@ -166,8 +166,8 @@ static bool parse_proxy_header(struct client_connection *connection)
     bool has_source;
     size_t consumed;
 
-    switch (proxy_protocol_parse(buffer_content(in), &consumed, &has_source, &source,
-                                 &destination)) {
+    switch (
+        proxy_protocol_parse(buffer_content(in), &consumed, &has_source, &source, &destination)) {
     case PROXY_PROTOCOL_INCOMPLETE:
         return false;
     case PROXY_PROTOCOL_REJECTED:
@@ -192,8 +192,7 @@ static void read_proxy_header(struct client_connection *connection)
     struct client_h1 *h1 = connection->h1 != NULL ? connection->h1 : client_h1_new(connection);
     ssize_t count;
 
-    if (h1 == NULL || (h1->in == NULL &&
-                       (h1->in = buffer_borrow(buffers, BUFFER_SMALL)) == NULL)) {
+    if (h1 == NULL || (h1->in == NULL && (h1->in = buffer_borrow(buffers, BUFFER_SMALL)) == NULL)) {
         client_close(connection, OUTCOME_CLIENT_GONE);
         return;
     }
@@ -312,8 +311,8 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     connection->ip = ip_of_address(from);
     connection->port = ip_is_none(&connection->ip) ? 0 : address_port(from);
     connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER : CLIENT_IDLE;
-    if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd, LOOP_READABLE,
-                             on_ready, connection)) {
+    if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd, LOOP_READABLE, on_ready,
+                             connection)) {
         slab_give(desk->connections, connection);
         return;
     }

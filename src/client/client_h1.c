@@ -287,8 +287,8 @@ static bool step_head(struct client_h1 *h1)
         client_close(h1->connection, OUTCOME_CLIENT_GONE);
         return false;
     }
-    switch (h1_parse_request(buffer_content(h1->in), &limits, exchange_request(exchange),
-                             &consumed, &problem)) {
+    switch (h1_parse_request(buffer_content(h1->in), &limits, exchange_request(exchange), &consumed,
+                             &problem)) {
     case H1_INCOMPLETE:
         exchange_discard(exchange);
         await_rest_of_head(h1);

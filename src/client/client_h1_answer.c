@@ -22,8 +22,8 @@ static const struct settings *settings_of(const struct client_h1 *h1)
 
 void client_h1_want(struct client_h1 *h1)
 {
-    bool has_room = h1->in == NULL || h1->state != CLIENT_H1_AWAITS_END ||
-                    buffer_room(h1->in) >= 256;
+    bool has_room =
+        h1->in == NULL || h1->state != CLIENT_H1_AWAITS_END || buffer_room(h1->in) >= 256;
     short wanted = !h1->read_closed && !h1->body_paused && has_room ? LOOP_READABLE : 0;
 
     if (h1->out.blocked) {
@@ -244,9 +244,9 @@ static void on_send_interim(void *stream, const struct answer_head *head)
 static bool must_close(const struct client_h1 *h1, const struct answer_head *head)
 {
     uint32_t most = settings_of(h1)->limits.requests;
-    bool body_is_coming = h1->state == CLIENT_H1_READS_BODY &&
-                          !(h1->framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
-                            h1->body_left <= buffer_length(h1->in));
+    bool body_is_coming =
+        h1->state == CLIENT_H1_READS_BODY && !(h1->framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
+                                               h1->body_left <= buffer_length(h1->in));
 
     bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
 
@@ -260,9 +260,8 @@ static void on_send_head(void *stream, const struct answer_head *head)
 
     h1->closes = must_close(h1, head);
     h1->answer_from = outbox_is_empty(&h1->out) ? h1->out.written : UINT64_MAX;
-    h1->absorbs = head->framing == HTTP_LENGTH_KNOWN && head->body_length > ABSORB_BYTES
-                      ? 0
-                      : ABSORB_BYTES;
+    h1->absorbs =
+        head->framing == HTTP_LENGTH_KNOWN && head->body_length > ABSORB_BYTES ? 0 : ABSORB_BYTES;
     if (!write_head(h1, head)) {
         h1->out.broken = true; /* out of memory, or a head that no client would take */
     }

@@ -39,9 +39,9 @@ struct client_desk {
     struct alarm idle_grace;   /* while draining */
     _Atomic uint32_t count;
     _Atomic uint64_t begun;
-    struct alarm full_look;    /* while paused */
-    bool paused;               /* limits.connections is reached */
-    bool stopping;             /* accepted connections stay on this worker */
+    struct alarm full_look; /* while paused */
+    bool paused;            /* limits.connections is reached */
+    bool stopping;          /* accepted connections stay on this worker */
 };
 
 /* clang-format off */
@@ -68,7 +68,7 @@ struct client_connection {
     struct client_listener *listener;
     struct client_h1 *h1; /* while it serves, or its PROXY header is incomplete */
     struct ip ip;
-    uint32_t served; /* requests begun */
+    uint32_t served;   /* requests begun */
     uint32_t lingered; /* bytes read while lingering */
     uint16_t port;
     uint8_t state; /* enum client_state */
@@ -110,9 +110,9 @@ struct client_h1 {
     bool body_paused;
     bool answer_chunked;
     bool answer_ended;
-    bool closes;      /* after this answer */
-    bool read_closed; /* the client has half-closed */
-    bool processing;  /* inside client_h1_process */
+    bool closes;                    /* after this answer */
+    bool read_closed;               /* the client has half-closed */
+    bool processing;                /* inside client_h1_process */
     char ip_text[ADDRESS_TEXT_MAX]; /* last: not cleared for each stream */
 };
 

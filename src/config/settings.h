@@ -26,14 +26,14 @@ struct timeouts_settings {
 };
 
 struct limits_settings {
-    uint32_t head_bytes;      /* request head */
-    uint32_t target_bytes;    /* request target */
-    uint32_t headers;         /* header lines of a message */
+    uint32_t head_bytes;   /* request head */
+    uint32_t target_bytes; /* request target */
+    uint32_t headers;      /* header lines of a message */
     uint32_t answer_head_bytes;
-    uint64_t body_bytes;      /* request body; 0: no limit */
-    uint32_t gather_bytes;    /* a body up to this is read whole before an origin is chosen */
-    uint32_t requests;        /* of one client connection; 0: no limit */
-    uint32_t connections;     /* client connections of the process; 0: as many as descriptors allow */
+    uint64_t body_bytes;   /* request body; 0: no limit */
+    uint32_t gather_bytes; /* a body up to this is read whole before an origin is chosen */
+    uint32_t requests;     /* of one client connection; 0: no limit */
+    uint32_t connections;  /* client connections of the process; 0: as many as descriptors allow */
 };
 
 enum access_log_target { ACCESS_LOG_OFF, ACCESS_LOG_STDERR, ACCESS_LOG_FILE, ACCESS_LOG_SYSLOG };
@@ -44,7 +44,7 @@ struct access_log_settings {
 };
 
 struct listener_settings {
-    const char *name;  /* for logs: the address as written */
+    const char *name; /* for logs: the address as written */
     struct address address;
     bool proxy_protocol;
     mode_t socket_mode; /* Unix sockets */
@@ -58,14 +58,14 @@ struct origin_settings {
     uint32_t weight; /* 1 to 1000 */
 };
 
-struct pool_settings {            /* each worker, each origin */
-    uint32_t idle;                /* connections kept open without a request */
-    uint32_t connections;         /* at once; 0: no limit */
-    uint32_t requests;            /* of one connection; 0: no limit */
-    milliseconds age;             /* of one connection; 0: no limit */
+struct pool_settings {    /* each worker, each origin */
+    uint32_t idle;        /* connections kept open without a request */
+    uint32_t connections; /* at once; 0: no limit */
+    uint32_t requests;    /* of one connection; 0: no limit */
+    milliseconds age;     /* of one connection; 0: no limit */
     milliseconds idle_time;
-    uint32_t waiting;             /* exchanges in line for a connection */
-    milliseconds wait_time;       /* in that line */
+    uint32_t waiting;       /* exchanges in line for a connection */
+    milliseconds wait_time; /* in that line */
 };
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS, BALANCE_TWO_CHOICES };
@@ -123,8 +123,8 @@ struct respond_settings {
 };
 
 struct redirect_settings {
-    uint16_t status;   /* 301, 302, 303, 307, 308 */
-    struct bytes to;   /* an absolute URI or a path; "{path}" and "{query}" and "{host}" stand
+    uint16_t status; /* 301, 302, 303, 307, 308 */
+    struct bytes to; /* an absolute URI or a path; "{path}" and "{query}" and "{host}" stand
                           for those of the request */
 };
 
@@ -141,7 +141,7 @@ struct route_settings {
     uint32_t header_count;
     struct pair_match *query;
     uint32_t query_count;
-    const char **listeners; /* names (addresses) this route is limited to */
+    const char **listeners;  /* names (addresses) this route is limited to */
     uint32_t listener_count; /* 0: all */
 
     enum route_action action;
@@ -152,8 +152,8 @@ struct route_settings {
 
     struct header_edits request_headers;
     struct header_edits response_headers;
-    bool rewrites_prefix;       /* PATH_PREFIX only */
-    struct bytes prefix_rewrite; /* takes the place of the matched prefix */
+    bool rewrites_prefix;              /* PATH_PREFIX only */
+    struct bytes prefix_rewrite;       /* takes the place of the matched prefix */
     struct timeouts_settings timeouts; /* global ones where the route does not say */
     uint64_t body_bytes;               /* limits.body_bytes where the route does not say */
 };
@@ -162,7 +162,7 @@ struct settings {
     uint32_t workers; /* resolved: never 0 */
     const char *user; /* NULL: stay who we are */
     bool core_dumps;
-    const char *via;  /* name in Via and Proxy-Status, default "turnpike" */
+    const char *via; /* name in Via and Proxy-Status, default "turnpike" */
     struct timeouts_settings timeouts;
     struct limits_settings limits;
     struct access_log_settings access_log;

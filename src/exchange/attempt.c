@@ -46,8 +46,8 @@ static void prepare(struct exchange *exchange)
     request->timeouts = &exchange->routing.route->timeouts;
     request->limits = &generation_settings(exchange->generation)->limits;
     request->method = exchange->request.method;
-    request->replayable = http_method_is_idempotent(exchange->request.method) &&
-                          exchange->request_body.whole;
+    request->replayable =
+        http_method_is_idempotent(exchange->request.method) && exchange->request_body.whole;
     exchange->attempt.head_sent = false;
     exchange->attempt.ended = false;
     exchange->request_body.send_from = exchange->request_body.body.first;
@@ -56,8 +56,7 @@ static void prepare(struct exchange *exchange)
 
 static void try_origin(struct exchange *exchange, const struct origin *avoid)
 {
-    struct service *service =
-        generation_service(exchange->generation, exchange->routing.service);
+    struct service *service = generation_service(exchange->generation, exchange->routing.service);
     struct origin *origin = service_pick(service, &exchange->desk->bench->random, avoid);
 
     prepare(exchange);

@@ -40,7 +40,7 @@ struct client_facts {
     struct ip ip;            /* of the connection, or of its PROXY header */
     struct bytes ip_text;    /* the same as text; empty: none */
     uint16_t port;
-    const char *scheme;      /* "http", "https" */
+    const char *scheme; /* "http", "https" */
 };
 
 #endif

@@ -39,8 +39,7 @@ static void bury_dead(void *owner)
 /* --- the desk ---------------------------------------------------------------------------- */
 
 struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics *metrics,
-                                        struct access_log_ring *log,
-                                        struct generation *generation)
+                                        struct access_log_ring *log, struct generation *generation)
 {
     struct exchange_desk *desk = calloc(1, sizeof(*desk));
 
@@ -245,7 +244,7 @@ static void note_request(struct exchange *exchange)
     outcome->method = request->method_text;
     outcome->host = request->host;
     outcome->path = request->path;
-    outcome->protocol = request->version == HTTP_1_0 ? "1.0"
+    outcome->protocol = request->version == HTTP_1_0   ? "1.0"
                         : request->version == HTTP_1_1 ? "1.1"
                                                        : "2";
     give_id(exchange, http_find(&request->headers, HTTP_HEADER_X_REQUEST_ID));

@@ -20,8 +20,7 @@ struct exchange_desk; /* where a worker's exchanges are run */
 
 /* Borrows all but the generation, whose reference it takes over. `log` may be NULL. */
 struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics *metrics,
-                                        struct access_log_ring *log,
-                                        struct generation *generation);
+                                        struct access_log_ring *log, struct generation *generation);
 /* All exchanges must be over. */
 void exchange_desk_free(struct exchange_desk **desk);
 /* New exchanges begin with this one from now on. Takes the reference over. */

@@ -59,14 +59,14 @@ struct exchange {
     } client;
 
     struct {
-        struct buffer_queue body;  /* read and not yet sent; all of it while `kept` */
-        struct buffer *send_from;  /* while kept: where sending goes on, NULL: at the end */
-        uint32_t sent_of_buffer;   /* bytes of that buffer sent already */
-        uint64_t received;         /* body bytes so far */
+        struct buffer_queue body; /* read and not yet sent; all of it while `kept` */
+        struct buffer *send_from; /* while kept: where sending goes on, NULL: at the end */
+        uint32_t sent_of_buffer;  /* bytes of that buffer sent already */
+        uint64_t received;        /* body bytes so far */
         bool whole;
-        bool kept;    /* can be sent again from its start */
-        bool ignored; /* the answer does not need the rest of it */
-        bool paused;  /* the client was told to wait with the body */
+        bool kept;                     /* can be sent again from its start */
+        bool ignored;                  /* the answer does not need the rest of it */
+        bool paused;                   /* the client was told to wait with the body */
         struct http_headers *trailers; /* malloc'd copy; rare */
     } request_body;
 
@@ -86,8 +86,8 @@ struct exchange {
     } attempt;
 
     struct {
-        bool begun;  /* a final head went to the client */
-        bool blocked; /* the client took fewer bytes than offered */
+        bool begun;            /* a final head went to the client */
+        bool blocked;          /* the client took fewer bytes than offered */
         struct bytes own_rest; /* of an answer of our own, still to be sent */
     } answer;
 
@@ -127,8 +127,7 @@ void relay_drained(void *owner);
 void relay_ended(void *owner, const struct http_headers *trailers);
 
 /* reply.c: answers of the gateway's own. */
-void reply_error(struct exchange *exchange, uint16_t status, const char *error,
-                 const char *detail);
+void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail);
 /* The client can take more of an answer that was begun here. */
 void reply_go_on(struct exchange *exchange);
 void reply_continue(struct exchange *exchange);

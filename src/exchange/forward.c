@@ -11,9 +11,9 @@
 
 /* Belong to one connection, or are said anew by whoever writes the head. */
 #define ALWAYS_DROPPED \
-    (BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) | BIT(TE) | BIT(TRANSFER_ENCODING) | \
-     BIT(UPGRADE) | BIT(CONTENT_LENGTH) | BIT(PROXY_AUTHENTICATE) | BIT(PROXY_AUTHORIZATION) | \
-     BIT(HTTP2_SETTINGS))
+    (BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) | BIT(TE) | \
+     BIT(TRANSFER_ENCODING) | BIT(UPGRADE) | BIT(CONTENT_LENGTH) | BIT(PROXY_AUTHENTICATE) | \
+     BIT(PROXY_AUTHORIZATION) | BIT(HTTP2_SETTINGS))
 
 #define REQUEST_DROPPED \
     (ALWAYS_DROPPED | BIT(HOST) | BIT(EXPECT) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_PROTO) | \
@@ -215,8 +215,8 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
 {
     struct http_fields *fields = &page->fields;
     struct text *text = &page->text;
-    struct bytes host = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST,
-                                   exchange->request.authority);
+    struct bytes host =
+        trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, exchange->request.authority);
 
     return http_fields_add(fields, BYTES("X-Forwarded-For"), forwarded_for(exchange, text)) &&
            http_fields_add(fields, BYTES("X-Forwarded-Proto"),
@@ -298,8 +298,7 @@ static bool add_max_forwards(const struct exchange *exchange, struct forward_pag
         hops = hops * 10 + (uint64_t)(row->value[i] - '0');
     }
     text_add_number(&page->text, hops > 0 ? hops - 1 : 0);
-    return http_fields_add(&page->fields, BYTES("Max-Forwards"),
-                           written_since(&page->text, from));
+    return http_fields_add(&page->fields, BYTES("Max-Forwards"), written_since(&page->text, from));
 }
 
 static struct bytes authority_for(const struct exchange *exchange)

@@ -17,8 +17,8 @@ struct plan {
 struct generation {
     uint32_t references;
     struct plan *plan;
-    struct service **services;   /* by service index */
-    struct rotation *splits;     /* by route index */
+    struct service **services;    /* by service index */
+    struct rotation *splits;      /* by route index */
     struct rotation_member *arms; /* of all splits, one after the other */
 };
 

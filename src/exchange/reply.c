@@ -111,8 +111,7 @@ static struct bytes write_problem(const struct exchange *exchange, struct text *
     return since(text, from);
 }
 
-void reply_error(struct exchange *exchange, uint16_t status, const char *error,
-                 const char *detail)
+void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail)
 {
     struct forward_page page;
     struct answer_head head;
@@ -159,8 +158,7 @@ void reply_respond(struct exchange *exchange, const struct route_settings *route
 }
 
 /* "{host}", "{path}" and "{query}" stand for those of the request. */
-static struct bytes expand(const struct exchange *exchange, struct bytes pattern,
-                           struct text *text)
+static struct bytes expand(const struct exchange *exchange, struct bytes pattern, struct text *text)
 {
     const struct http_request *request = &exchange->request;
     const struct {

@@ -170,11 +170,9 @@ static void fill_cells(struct router *router)
     while (first < router->candidate_count) {
         const struct candidate *head = &router->candidates[first];
         uint32_t end = first + 1;
-        uint64_t at =
-            finish_hash(hash_more(HASH_START, head->path), head->host_set, head->kind);
+        uint64_t at = finish_hash(hash_more(HASH_START, head->path), head->host_set, head->kind);
 
-        while (end < router->candidate_count &&
-               compare_keys(head, &router->candidates[end]) == 0) {
+        while (end < router->candidate_count && compare_keys(head, &router->candidates[end]) == 0) {
             end++;
         }
         while (router->cells[at & router->cell_mask].count != 0) {
@@ -226,8 +224,7 @@ static bool collect_prefix_lengths(struct router *router)
         struct host_set *set = &router->host_sets[i];
 
         if (set->prefix_length_count > 1) {
-            qsort(set->prefix_lengths, set->prefix_length_count, sizeof(uint32_t),
-                  compare_lengths);
+            qsort(set->prefix_lengths, set->prefix_length_count, sizeof(uint32_t), compare_lengths);
         }
     }
     return true;
@@ -420,9 +417,8 @@ static const struct route_settings *find_prefixes(const struct search *search, u
         at = lengths[i];
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct route_settings *route =
-            find_in_cell(search, host_set, PATH_PREFIX, bytes_first(search->path, lengths[i]),
-                         hashes[i]);
+        const struct route_settings *route = find_in_cell(
+            search, host_set, PATH_PREFIX, bytes_first(search->path, lengths[i]), hashes[i]);
 
         if (route != NULL) {
             return route;

@@ -25,7 +25,7 @@ struct request_head {
     struct bytes authority; /* becomes Host */
     enum http_framing framing;
     uint64_t body_length;
-    bool upgrades;          /* Upgrade is among the fields and Connection must name it */
+    bool upgrades;                    /* Upgrade is among the fields and Connection must name it */
     const struct http_fields *fields; /* without framing, connection and Host fields */
 };
 
@@ -33,10 +33,10 @@ struct answer_head {
     uint16_t status;
     struct bytes reason;
     enum http_framing framing;
-    uint64_t body_length;   /* HTTP_LENGTH_KNOWN; also told for HEAD and 304 */
-    bool tells_length;      /* of the body that a GET would have had: HEAD and 304 only */
+    uint64_t body_length; /* HTTP_LENGTH_KNOWN; also told for HEAD and 304 */
+    bool tells_length;    /* of the body that a GET would have had: HEAD and 304 only */
     bool upgrades;
-    bool closes;            /* no further request on this connection */
+    bool closes; /* no further request on this connection */
     const struct http_fields *fields;
 };
 

@@ -13,8 +13,14 @@
 
 enum state {
     READS_SIZE,
-    READS_SPACE,     /* behind the size; an extension must follow (RFC 9112 section 7.1.1, BWS) */
-    READS_EXTENSION, /* behind ";" */
+    READS_SPACE, /* behind the size; an extension must follow (RFC 9112 section 7.1.1, BWS) */
+    AWAITS_NAME, /* behind ";" */
+    READS_NAME,
+    AWAITS_VALUE, /* behind "=" */
+    READS_VALUE,
+    READS_QUOTED,
+    READS_ESCAPED, /* behind a backslash in quotes */
+    AWAITS_END_OF_EXTENSION,
     AWAITS_LF_OF_SIZE,
     READS_DATA,
     AWAITS_CR_OF_DATA,
@@ -79,7 +85,7 @@ static bool end_size(struct h1_chunked *chunked, char byte, struct h1_problem *p
         return true;
     }
     if (byte == ';' || byte == ' ' || byte == '\t') {
-        chunked->state = byte == ';' ? READS_EXTENSION : READS_SPACE;
+        chunked->state = byte == ';' ? AWAITS_NAME : READS_SPACE;
         return count_extension_byte(chunked, problem);
     }
     return refuse_line_end(problem, byte);
@@ -90,21 +96,65 @@ static bool read_space(struct h1_chunked *chunked, char byte, struct h1_problem 
     if (byte != ';' && byte != ' ' && byte != '\t') {
         return refuse_line_end(problem, byte);
     }
-    chunked->state = byte == ';' ? READS_EXTENSION : READS_SPACE;
+    chunked->state = byte == ';' ? AWAITS_NAME : READS_SPACE;
     return count_extension_byte(chunked, problem);
 }
 
-/* Extensions mean nothing to us and are not passed on; only their bounds matter. */
-static bool read_extension(struct h1_chunked *chunked, char byte, struct h1_problem *problem)
+/* What may follow a name or a value; -1: nothing that is allowed. */
+static int state_after_word(char byte, bool may_have_value)
 {
     if (byte == '\r') {
-        chunked->state = AWAITS_LF_OF_SIZE;
-        return true;
+        return AWAITS_LF_OF_SIZE;
     }
-    if (((uint8_t)byte < 0x20 && byte != '\t') || byte == 0x7f) {
+    if (byte == ';') {
+        return AWAITS_NAME;
+    }
+    return may_have_value && byte == '=' ? AWAITS_VALUE : -1;
+}
+
+static bool may_be_quoted(char byte)
+{
+    return byte == '\t' || ((uint8_t)byte >= 0x20 && byte != 0x7f);
+}
+
+/* RFC 9112 section 7.1.1, without space inside; -1: not allowed here. */
+static int state_after(enum state state, char byte)
+{
+    bool token = http_char_is(byte, HTTP_CHAR_TOKEN);
+
+    switch (state) {
+    case AWAITS_NAME:
+        return token ? READS_NAME : byte == ' ' || byte == '\t' ? AWAITS_NAME : -1;
+    case READS_NAME:
+        return token ? READS_NAME : state_after_word(byte, true);
+    case AWAITS_VALUE:
+        return token ? READS_VALUE : byte == '"' ? READS_QUOTED : -1;
+    case READS_VALUE:
+        return token ? READS_VALUE : state_after_word(byte, false);
+    case READS_QUOTED:
+        return byte == '"'    ? AWAITS_END_OF_EXTENSION
+               : byte == '\\' ? READS_ESCAPED
+                              : (may_be_quoted(byte) ? READS_QUOTED : -1);
+    case READS_ESCAPED:
+        return may_be_quoted(byte) ? READS_QUOTED : -1;
+    case AWAITS_END_OF_EXTENSION:
+        return state_after_word(byte, false);
+    default:
+        return -1;
+    }
+}
+
+/* Extensions mean nothing to us and are not passed on; but one that another parser would read
+ * differently could hide where the line ends. */
+static bool read_extension(struct h1_chunked *chunked, char byte, struct h1_problem *problem)
+{
+    int next = state_after((enum state)chunked->state, byte);
+
+    if (next < 0) {
         return refuse_line_end(problem, byte);
     }
-    return count_extension_byte(chunked, problem);
+    chunked->state = (uint8_t)next;
+    return next == AWAITS_LF_OF_SIZE || count_extension_byte(chunked, problem);
 }
 
 static bool expect(struct h1_chunked *chunked, char byte, char expected, enum state next,
@@ -124,7 +174,13 @@ static bool take_byte(struct h1_chunked *chunked, char byte, struct h1_problem *
                                                  : end_size(chunked, byte, problem);
     case READS_SPACE:
         return read_space(chunked, byte, problem);
-    case READS_EXTENSION:
+    case AWAITS_NAME:
+    case READS_NAME:
+    case AWAITS_VALUE:
+    case READS_VALUE:
+    case READS_QUOTED:
+    case READS_ESCAPED:
+    case AWAITS_END_OF_EXTENSION:
         return read_extension(chunked, byte, problem);
     case AWAITS_LF_OF_SIZE:
         return expect(chunked, byte, '\n', READS_SIZE, problem) && end_size_line(chunked);

@@ -52,10 +52,10 @@ struct http_request {
     enum http_method method;
     enum http_version version;
     enum http_framing framing;
-    bool keep_alive;        /* the client lets the connection stay (RFC 9112 section 9.3) */
-    bool expects_continue;  /* Expect: 100-continue */
-    bool wants_upgrade;     /* Upgrade is present and named by Connection */
-    uint64_t body_length;   /* HTTP_LENGTH_KNOWN only */
+    bool keep_alive;       /* the client lets the connection stay (RFC 9112 section 9.3) */
+    bool expects_continue; /* Expect: 100-continue */
+    bool wants_upgrade;    /* Upgrade is present and named by Connection */
+    uint64_t body_length;  /* HTTP_LENGTH_KNOWN only */
     struct bytes method_text;
     struct bytes target;    /* origin-form as it came, or "*"; absolute-form already reduced */
     struct bytes path;      /* of target, as it came, without query; empty if the target was

@@ -6,7 +6,11 @@
 
 #include "base/address.h"
 
-enum proxy_protocol_verdict { PROXY_PROTOCOL_COMPLETE, PROXY_PROTOCOL_INCOMPLETE, PROXY_PROTOCOL_REJECTED };
+enum proxy_protocol_verdict {
+    PROXY_PROTOCOL_COMPLETE,
+    PROXY_PROTOCOL_INCOMPLETE,
+    PROXY_PROTOCOL_REJECTED
+};
 
 /* On COMPLETE *consumed counts the header and *has_source tells whether it names a client
  * (LOCAL and UNKNOWN do not; v2 AF_UNIX does not). At most 536 bytes are ever needed

@@ -131,8 +131,8 @@ static bool open_mailbox(struct loop *loop)
     pthread_mutex_init(&loop->mail.lock, NULL);
     loop->mail.last = &loop->mail.first;
     loop->mail.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return loop->mail.bell >= 0 && watch_start(&loop->mail_watch, loop, loop->mail.bell,
-                                               LOOP_READABLE, on_mail, loop);
+    return loop->mail.bell >= 0 &&
+           watch_start(&loop->mail_watch, loop, loop->mail.bell, LOOP_READABLE, on_mail, loop);
 }
 
 static void on_alarm(struct timer *timer)
@@ -226,6 +226,7 @@ void loop_run(struct loop *loop)
             set_tick(loop);
         }
     }
+    loop->stopping = false;
 }
 
 void loop_stop(struct loop *loop)
@@ -275,8 +276,9 @@ void watch_change(struct watch *watch, short wanted)
     short now;
 
     CHECK(event_initialized(event));
-    now = event_pending(event, EV_READ | EV_WRITE, NULL) ? event_get_events(event) & (EV_READ | EV_WRITE)
-                                                          : 0;
+    now = event_pending(event, EV_READ | EV_WRITE, NULL)
+              ? event_get_events(event) & (EV_READ | EV_WRITE)
+              : 0;
     if (now == wanted) {
         return;
     }

@@ -10,7 +10,7 @@ struct loop;
 
 struct loop *loop_new(void); /* NULL with errno */
 void loop_free(struct loop **loop);
-/* Runs until loop_stop. */
+/* Runs until loop_stop; may be run again after that. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
@@ -40,8 +40,8 @@ struct watch {
 typedef void watch_ready(int fd, short what, void *owner);
 
 /* `wanted` may be 0: nothing is reported until watch_change. false with errno. */
-bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted,
-                 watch_ready *ready, void *owner);
+bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted, watch_ready *ready,
+                 void *owner);
 /* Costs at most two epoll_ctl calls when `wanted` differs from before, nothing otherwise. */
 void watch_change(struct watch *watch, short wanted);
 bool watch_is_on(const struct watch *watch);

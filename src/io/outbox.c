@@ -103,18 +103,18 @@ void outbox_ready(struct outbox *outbox, struct buffer_pool *pool, struct transp
     outbox_flush(outbox, pool, transport);
 }
 
-void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool,
-                       struct transport *transport, const struct iovec *more, int count)
+void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
+                       const struct iovec *more, int count)
 {
-    size_t taken =
-        outbox->blocked ? 0 : outbox_send(outbox, pool, transport, more, count);
+    size_t taken = outbox->blocked ? 0 : outbox_send(outbox, pool, transport, more, count);
 
     for (int i = 0; i < count; i++) {
         size_t skip = taken < more[i].iov_len ? taken : more[i].iov_len;
 
         taken -= skip;
-        if (!outbox_add(outbox, pool, (struct bytes){(const char *)more[i].iov_base + skip,
-                                                     more[i].iov_len - skip})) {
+        if (!outbox_add(
+                outbox, pool,
+                (struct bytes){(const char *)more[i].iov_base + skip, more[i].iov_len - skip})) {
             outbox->broken = true; /* half of it may be gone already: nothing can follow */
             outbox_clear(outbox, pool);
         }

@@ -10,8 +10,8 @@
 
 struct outbox {
     struct buffer_queue queue;
-    bool blocked; /* the transport took less than offered: wait for WRITABLE */
-    bool broken;  /* writing failed; everything further is dropped. The read side tells why. */
+    bool blocked;     /* the transport took less than offered: wait for WRITABLE */
+    bool broken;      /* writing failed; everything further is dropped. The read side tells why. */
     uint64_t written; /* bytes the transport took, ever */
 };
 
@@ -27,8 +27,8 @@ bool outbox_add(struct outbox *outbox, struct buffer_pool *pool, struct bytes by
 size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
                    const struct iovec *more, int count);
 /* The same, but what the transport does not take is copied: for what may not stop half way. */
-void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool,
-                       struct transport *transport, const struct iovec *more, int count);
+void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
+                       const struct iovec *more, int count);
 void outbox_flush(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
 /* The transport is ready for WRITABLE: flushes, and is no longer blocked if all went. */
 void outbox_ready(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);

@@ -32,8 +32,7 @@ uint32_t timer_tick_of(uint64_t now_us)
     return (uint32_t)(now_us / TIMER_TICK_US);
 }
 
-struct timer_group *timer_group_make(timer_due *due, const uint64_t *clock,
-                                     struct timer_wake *wake)
+struct timer_group *timer_group_make(timer_due *due, const uint64_t *clock, struct timer_wake *wake)
 {
     struct timer_group *group = calloc(1, sizeof(*group));
 

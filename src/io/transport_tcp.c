@@ -22,9 +22,8 @@ static ssize_t tcp_write(struct transport *transport, const struct iovec *from, 
     ssize_t written;
 
     do {
-        written = count == 1
-                      ? send(transport->fd, from->iov_base, from->iov_len, MSG_NOSIGNAL)
-                      : sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+        written = count == 1 ? send(transport->fd, from->iov_base, from->iov_len, MSG_NOSIGNAL)
+                             : sendmsg(transport->fd, &message, MSG_NOSIGNAL);
     } while (written < 0 && errno == EINTR);
     return written;
 }

@@ -14,7 +14,7 @@
 #define REQUEST_ID_MOST 128
 #define NAME_MOST 192 /* of a route, service, origin or listener */
 #define ERROR_MOST 64
-#define DETAIL_MOST 256
+#define DETAIL_MOST 192
 
 /* --- values ------------------------------------------------------------------------------ */
 
@@ -31,7 +31,8 @@ static void add_second(struct text *line, struct access_memory *memory, uint64_t
         struct tm parts;
 
         gmtime_r(&seconds, &parts);
-        if (strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) != sizeof(memory->second_text)) {
+        if (strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts) !=
+            sizeof(memory->second_text)) {
             memcpy(text, "9999-12-31T23:59:59", sizeof(memory->second_text));
         }
         memcpy(memory->second_text, text, sizeof(memory->second_text));
@@ -148,9 +149,8 @@ static void add_names(struct text *line, const struct outcome *outcome)
 
 static bool is_way_of(const struct access_way *way, const struct outcome *outcome)
 {
-    return way->length > 0 && way->listener == outcome->listener &&
-           way->route == outcome->route && way->service == outcome->service &&
-           way->origin == outcome->origin;
+    return way->length > 0 && way->listener == outcome->listener && way->route == outcome->route &&
+           way->service == outcome->service && way->origin == outcome->origin;
 }
 
 static struct access_way *way_of(struct access_memory *memory, const struct outcome *outcome)
@@ -162,8 +162,7 @@ static struct access_way *way_of(struct access_memory *memory, const struct outc
 }
 
 /* The same few combinations come again and again: their text is kept. */
-static void add_way(struct text *line, const struct outcome *outcome,
-                    struct access_memory *memory)
+static void add_way(struct text *line, const struct outcome *outcome, struct access_memory *memory)
 {
     struct access_way *way = way_of(memory, outcome);
 

@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #define COLLECT_EVERY_MS 50
-#define REST_MS 400 /* between two looks when nothing has come for a while */
+#define REST_MS 400         /* between two looks when nothing has come for a while */
 #define RETRY_AFTER_MS 1000 /* a target that failed */
 #define STOP_WITHIN_S 2
 

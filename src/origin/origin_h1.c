@@ -166,8 +166,7 @@ static size_t send_plain(struct origin_connection *connection, struct bytes byte
             return bytes.length;
         }
     }
-    return outbox_send(&connection->out, buffers_of(connection), &connection->transport, &piece,
-                       1);
+    return outbox_send(&connection->out, buffers_of(connection), &connection->transport, &piece, 1);
 }
 
 /* A chunk once begun must go out whole. */
@@ -258,14 +257,12 @@ bool origin_request_is_written(const struct origin_request *request)
 {
     const struct origin_connection *connection = request->connection;
 
-    return connection == NULL ||
-           (connection->request_whole && outbox_is_empty(&connection->out));
+    return connection == NULL || (connection->request_whole && outbox_is_empty(&connection->out));
 }
 
 /* --- the answer ------------------------------------------------------------------------ */
 
-static void finish_answer(struct origin_connection *connection,
-                          const struct http_headers *trailers)
+static void finish_answer(struct origin_connection *connection, const struct http_headers *trailers)
 {
     struct origin_request *request = connection->request;
 
@@ -404,8 +401,7 @@ static bool step_body(struct origin_connection *connection)
     return false;
 }
 
-static bool begin_tunnel(struct origin_connection *connection,
-                         const struct http_response *response)
+static bool begin_tunnel(struct origin_connection *connection, const struct http_response *response)
 {
     struct origin_request *request = connection->request;
 
@@ -421,8 +417,7 @@ static bool begin_tunnel(struct origin_connection *connection,
     return connection->request == request;
 }
 
-static bool begin_answer(struct origin_connection *connection,
-                         const struct http_response *response)
+static bool begin_answer(struct origin_connection *connection, const struct http_response *response)
 {
     struct origin_request *request = connection->request;
 

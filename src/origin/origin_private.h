@@ -73,19 +73,19 @@ struct origin_connection {
     uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;
-    uint64_t written_before; /* out.written when the present request began */
+    uint64_t written_before;  /* out.written when the present request began */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
-    uint32_t carried;      /* requests begun on it */
-    uint32_t tries;        /* addresses tried while connecting */
+    uint32_t carried; /* requests begun on it */
+    uint32_t tries;   /* addresses tried while connecting */
     enum origin_connection_state state;
     enum http_framing request_framing;
     enum http_framing answer_framing;
-    bool request_whole;    /* send_end was called */
+    bool request_whole; /* send_end was called */
     bool request_upgrades;
-    bool answer_paused;    /* the exchange took fewer bytes than offered */
-    bool reusable;         /* so far nothing forbids another request */
-    bool delivering;       /* inside origin_h1_deliver */
+    bool answer_paused; /* the exchange took fewer bytes than offered */
+    bool reusable;      /* so far nothing forbids another request */
+    bool delivering;    /* inside origin_h1_deliver */
 };
 
 /* origin_connection.c */

@@ -44,10 +44,10 @@ struct origin_request {
     const struct timeouts_settings *timeouts;
     const struct limits_settings *limits;
     enum http_method method;
-    bool replayable;          /* a failure can be tried again for free: no look before reuse */
-    bool reused;              /* the connection carried requests before this one */
-    bool waits;               /* in line */
-    uint64_t bytes_written;   /* taken by the socket */
+    bool replayable;        /* a failure can be tried again for free: no look before reuse */
+    bool reused;            /* the connection carried requests before this one */
+    bool waits;             /* in line */
+    uint64_t bytes_written; /* taken by the socket */
     struct link in_line;
     struct timer wait_timer;
 };

@@ -123,8 +123,8 @@ static bool start_log(struct process *process)
     }
     process->log = access_log_start(settings, process->settings->workers);
     if (process->log == NULL) {
-        log_error("cannot open the access log %s: %s",
-                  settings->path != NULL ? settings->path : "", strerror(errno));
+        log_error("cannot open the access log %s: %s", settings->path != NULL ? settings->path : "",
+                  strerror(errno));
     }
     return process->log != NULL;
 }

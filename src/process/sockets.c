@@ -12,7 +12,7 @@
 struct sockets {
     const struct settings *settings;
     uint32_t opened; /* listeners that stand */
-    int *fds; /* [worker][listener] */
+    int *fds;        /* [worker][listener] */
 };
 
 static int *slot(const struct sockets *sockets, uint32_t worker, uint32_t listener)

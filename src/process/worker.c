@@ -235,13 +235,11 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
     if (generation == NULL) {
         return false;
     }
-    worker->exchanges =
-        exchange_desk_new(&worker->bench, worker->metrics, plan->log, generation);
+    worker->exchanges = exchange_desk_new(&worker->bench, worker->metrics, plan->log, generation);
     if (worker->exchanges == NULL) {
         return false;
     }
-    worker->clients =
-        client_desk_new(worker->exchanges, &placing, worker);
+    worker->clients = client_desk_new(worker->exchanges, &placing, worker);
     return worker->clients != NULL;
 }
 

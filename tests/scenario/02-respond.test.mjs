@@ -11,7 +11,7 @@ const ROUTES = `
 routes:
   - {name: health, match: {path: /ping}, respond: {status: 200, body: "pong"}}
   - {name: empty, match: {path: /empty}, respond: {status: 204}}
-  - {name: json, match: {path: /json}, respond: {status: 418, body: '{"a":1}', content_type: application/json}}
+  - {name: json, match: {path: /json}, respond: {status: 418, body: '{"a":1}', content_type: application/json, headers: {Cache-Control: no-store}}}
   - {name: moved, match: {path_prefix: /old/}, redirect: {status: 308, to: "https://{host}/new{path}?{query}"}}
   - {name: fixed, match: {path: /fixed}, redirect: {status: 302, to: /elsewhere}}
 `;
@@ -58,6 +58,7 @@ test('respond', async (t) => {
         assert.equal(answer.status, 418);
         assert.equal(answer.headers['content-type'], 'application/json');
         assert.equal(answer.body, '{"a":1}');
+        assert.equal(answer.headers['cache-control'], 'no-store');
     });
 
     await t.test('reads and drops a request body', async () => {

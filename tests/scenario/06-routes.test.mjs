@@ -107,6 +107,7 @@ test('methods, headers and query', async (t) => {
 ${respond('writes', 'path: /m, method: [POST, PUT]')}
 ${respond('reads', 'path: /m, method: GET')}
 ${respond('beta', 'path: /h, headers: {X-Channel: beta}')}
+${respond('traced', 'path: /h, headers: {X-Trace: true}')}
 ${respond('stable', 'path: /h')}
 ${respond('debug', 'path: /q, query: {debug: "1"}')}
 ${respond('quiet', 'path: /q')}
@@ -120,6 +121,7 @@ ${respond('quiet', 'path: /q')}
         ['/h', {}, 'stable'],
         ['/h', { fields: ['x-channel: beta'] }, 'beta'],
         ['/h', { fields: ['X-Channel: gamma'] }, 'stable'],
+        ['/h', { fields: ['X-Trace: anything'] }, 'traced'],
         ['/q', {}, 'quiet'],
         ['/q?debug=1', {}, 'debug'],
         ['/q?a=b&debug=1', {}, 'debug'],

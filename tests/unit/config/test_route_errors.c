@@ -242,7 +242,7 @@ static void rewrites_and_times(void **state)
 
 #define NEVER(place, line) \
     place ": this route can never win: the one on line " line " has the same match and comes " \
-                                                              "first"
+          "first"
 
 static void same_matches(void **state)
 {

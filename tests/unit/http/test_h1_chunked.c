@@ -131,6 +131,20 @@ static void rfc9112_7_1_sizes_are_plain_hex(void **state)
     expect_refusal(BYTES("5\0\r\nhello"));
 }
 
+static void rfc9112_7_1_1_extensions_follow_their_grammar(void **state)
+{
+    (void)state;
+    refuse("5;\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=b \r\nhello\r\n0\r\n\r\n");
+    refuse("5;a \r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=\r\nhello\r\n0\r\n\r\n");
+    refuse("5;=b\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=b@c\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=\"b\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=\"b\"c\r\nhello\r\n0\r\n\r\n");
+    expect_body("5;a=\"b;\\\"c\";d\r\nhello\r\n0\r\n\r\n", "hello", "\r\n");
+}
+
 static void rfc9112_7_1_sizes_are_bounded(void **state)
 {
     struct bytes input = BYTES("4000000000000000\r\nx");
@@ -168,7 +182,15 @@ static void rfc9112_7_1_1_extensions_are_dropped(void **state)
     (void)state;
     expect_body("5;a\r\nhello\r\n0;b=c;d=\"e f\"\r\n\r\n", "hello", "\r\n");
     expect_body("5 ;a\r\nhello\r\n0\t ;\ta\r\n\r\n", "hello", "\r\n");
-    expect_body("5;\r\nhello\r\n0\r\n\r\n", "hello", "\r\n");
+    expect_body("5;a=\"\\\"\\\\;\"\r\nhello\r\n0\r\n\r\n", "hello", "\r\n");
+    refuse("5;\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=\r\nhello\r\n0\r\n\r\n");
+    refuse("5;=b\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=b=c\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=\"b\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=\"b\"c\r\nhello\r\n0\r\n\r\n");
+    refuse("5;a=\"\\\r\n\"\r\nhello\r\n0\r\n\r\n");
+    refuse("5;\xc3\xa9\r\nhello\r\n0\r\n\r\n");
     refuse("5 a\r\nhello\r\n0\r\n\r\n");
     refuse("5;a\x01\r\nhello\r\n0\r\n\r\n");
     refuse("5;a\x7f\r\nhello\r\n0\r\n\r\n");
@@ -217,6 +239,7 @@ int main(void)
         cmocka_unit_test(an_unfinished_body_asks_for_more),
         cmocka_unit_test(at_the_trailers_it_stays_there),
         cmocka_unit_test(rfc9112_7_1_sizes_are_plain_hex),
+        cmocka_unit_test(rfc9112_7_1_1_extensions_follow_their_grammar),
         cmocka_unit_test(rfc9112_7_1_sizes_are_bounded),
         cmocka_unit_test(rfc9112_2_2_lines_end_in_crlf_only),
         cmocka_unit_test(rfc9112_7_1_1_extensions_are_dropped),

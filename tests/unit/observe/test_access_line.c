@@ -68,7 +68,7 @@ static void a_full_line_has_every_field_in_order(void **state)
         "\"turnpike.request_id\":\"0193a5f2-c4d7-7123-8123-123456789012\","
         "\"turnpike.listener\":\"0.0.0.0:8443\",\"turnpike.route\":\"payments\","
         "\"turnpike.service\":\"payments-v1\",\"turnpike.origin\":\"10.0.0.11:9000\","
-        "\"turnpike.origin_reused\":true,\"turnpike.attempts\":1,"
+        "\"turnpike.origin_reused\":true,\"turnpike.attempts\":1,\"turnpike.worker\":0,"
         "\"turnpike.outcome\":\"answered\",\"error.type\":\"connection_terminated\","
         "\"turnpike.detail\":\"the origin closed early\",\"turnpike.head_us\":120,"
         "\"turnpike.connected_us\":130,\"turnpike.sent_us\":150,"
@@ -84,6 +84,7 @@ static void what_was_not_reached_is_left_out(void **state)
     (void)state;
     assert_string_equal(formatted(&outcome),
                         "{\"timestamp\":\"1970-01-01T00:00:00.000000Z\",\"turnpike.attempts\":0,"
+                        "\"turnpike.worker\":0,"
                         "\"turnpike.outcome\":\"client-gone\",\"turnpike.total_us\":7,"
                         "\"http.request.size\":0,\"http.response.size\":0}\n");
 }
@@ -162,9 +163,9 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
         for (size_t i = 0; i < all.length; i++) {
             field[i] = fillings[f][i % length];
         }
-        outcome.protocol = outcome.listener = outcome.route = outcome.service = field;
+        outcome.listener = outcome.route = outcome.service = field;
         outcome.origin = outcome.error = outcome.detail = field;
-        outcome.method = outcome.scheme = outcome.host = outcome.path = outcome.request_id = all;
+        outcome.method = outcome.host = outcome.path = outcome.request_id = all;
         outcome.client = &v6;
         outcome.status = outcome.client_port = UINT16_MAX;
         outcome.attempts = UINT8_MAX;
