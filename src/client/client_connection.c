@@ -142,6 +142,7 @@ void client_become_idle(struct client_connection *connection)
 {
     client_h1_release(connection->h1);
     client_set_state(connection, CLIENT_IDLE);
+    connection->unwatched = false;
     transport_want(&connection->transport, LOOP_READABLE);
     client_set_timer(connection, settings_of(connection)->timeouts.keepalive_idle);
 }
@@ -295,9 +296,13 @@ static void hold_listeners_when_full(struct client_desk *desk)
     }
 }
 
+/* The first request has often come by the time a connection is accepted. It is read at once
+ * then, and a short connection is over before the loop ever had to watch it. */
 static void add_connection(struct client_listener *listener, int fd, const struct address *from,
-                           bool expects_proxy_header)
+                           bool is_new)
 {
+    bool expects_proxy_header = is_new && listener->proxy_protocol;
+    bool reads_at_once = is_new && !expects_proxy_header;
     struct client_desk *desk = listener->desk;
     struct client_connection *connection = slab_take(desk->connections);
 
@@ -311,11 +316,12 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     connection->ip = ip_of_address(from);
     connection->port = ip_is_none(&connection->ip) ? 0 : address_port(from);
     connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER : CLIENT_IDLE;
-    if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd, LOOP_READABLE, on_ready,
-                             connection)) {
+    if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd,
+                             reads_at_once ? 0 : LOOP_READABLE, on_ready, connection)) {
         slab_give(desk->connections, connection);
         return;
     }
+    connection->unwatched = reads_at_once;
     list_add_last(expects_proxy_header ? &desk->busy : &desk->idle, &connection->link);
     count_connections(desk, 1);
     metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
@@ -323,6 +329,9 @@ static void add_connection(struct client_listener *listener, int fd, const struc
                                      ? settings_of(connection)->timeouts.head
                                      : settings_of(connection)->timeouts.keepalive_idle);
     hold_listeners_when_full(desk);
+    if (reads_at_once) {
+        on_ready(fd, LOOP_READABLE, connection);
+    }
 }
 
 static void on_accepted(void *owner, int fd, const struct address *from)
@@ -334,7 +343,7 @@ static void on_accepted(void *owner, int fd, const struct address *from)
         metrics_note(desk->metrics, METRICS_CLIENT_HANDED_OVER);
         return;
     }
-    add_connection(listener, fd, from, listener->proxy_protocol);
+    add_connection(listener, fd, from, true);
 }
 
 static struct client_listener *find_listener(struct client_desk *desk, uint32_t index)
@@ -358,7 +367,7 @@ void client_desk_take_over(struct client_desk *desk, int fd, const struct addres
         close(fd);
         return;
     }
-    add_connection(listener, fd, from, is_new && listener->proxy_protocol);
+    add_connection(listener, fd, from, is_new);
 }
 
 int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32_t *index)

@@ -12,6 +12,7 @@
 /* Almost always a client that gave up and only rarely one that half-closed: what may be repeated
  * is not kept going for it much longer. */
 #define HALF_CLOSED_MS 5000
+#define UNWATCHED_MS 50 /* an answer that takes longer: see whether its client still waits */
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
@@ -179,6 +180,8 @@ static void receive(struct client_h1 *h1)
         h1->state == CLIENT_H1_READS_HEAD && h1->exchange == NULL &&
         (h1->in == NULL || buffer_length(h1->in) == 0)) {
         client_become_idle(h1->connection); /* nothing was there after all */
+    } else if (h1->connection->h1 == h1 && h1->connection->unwatched) {
+        client_h1_want(h1);
     }
 }
 
@@ -244,6 +247,17 @@ static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t sta
                     head_age_us(h1));
 }
 
+/* The request is whole: the clock that counts now is the origin's. */
+static void await_end(struct client_h1 *h1)
+{
+    h1->state = CLIENT_H1_AWAITS_END;
+    if (h1->connection->unwatched) {
+        client_set_timer(h1->connection, UNWATCHED_MS);
+    } else {
+        client_clear_timer(h1->connection);
+    }
+}
+
 static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size_t head_bytes)
 {
     const struct http_request *request = exchange_request(exchange);
@@ -260,13 +274,10 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     count_begun(h1);
     if (request->framing == HTTP_NO_BODY ||
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0)) {
-        h1->state = CLIENT_H1_AWAITS_END;
-        client_clear_timer(h1->connection);
+        await_end(h1);
     } else {
         h1->state = CLIENT_H1_READS_BODY;
-        client_set_timer(h1->connection, request->framing == HTTP_NO_BODY
-                                             ? 0
-                                             : settings_of(h1)->timeouts.body_idle);
+        client_set_timer(h1->connection, settings_of(h1)->timeouts.body_idle);
     }
     exchange_begin(exchange, head_bytes, age);
 }
@@ -307,8 +318,7 @@ static bool step_head(struct client_h1 *h1)
 
 static void body_is_whole(struct client_h1 *h1, const struct http_headers *trailers)
 {
-    h1->state = CLIENT_H1_AWAITS_END;
-    client_clear_timer(h1->connection);
+    await_end(h1);
     exchange_body_end(h1->exchange, trailers);
 }
 
@@ -474,7 +484,10 @@ void client_h1_late(struct client_h1 *h1)
         exchange_body_failed(h1->exchange, 408, "the request body did not come in time");
         break;
     case CLIENT_H1_AWAITS_END:
-        if (h1->read_closed && http_method_is_safe(exchange_request(h1->exchange)->method)) {
+        if (h1->connection->unwatched) {
+            h1->connection->unwatched = false;
+            client_h1_want(h1);
+        } else if (h1->read_closed && http_method_is_safe(exchange_request(h1->exchange)->method)) {
             client_close(h1->connection, OUTCOME_CLIENT_GONE);
         }
         break; /* else the origin's clock runs */

@@ -22,14 +22,18 @@ static const struct settings *settings_of(const struct client_h1 *h1)
 
 void client_h1_want(struct client_h1 *h1)
 {
+    struct client_connection *connection = h1->connection;
     bool has_room =
         h1->in == NULL || h1->state != CLIENT_H1_AWAITS_END || buffer_room(h1->in) >= 256;
     short wanted = !h1->read_closed && !h1->body_paused && has_room ? LOOP_READABLE : 0;
 
     if (h1->out.blocked) {
         wanted |= LOOP_WRITABLE;
+    } else if (connection->unwatched && h1->state == CLIENT_H1_AWAITS_END) {
+        return; /* until its clock says that this takes longer (client_h1_late) */
     }
-    transport_want(&h1->connection->transport, wanted);
+    connection->unwatched = false;
+    transport_want(&connection->transport, wanted);
 }
 
 /* --- after the answer ---------------------------------------------------------------------- */

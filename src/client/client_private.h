@@ -72,6 +72,7 @@ struct client_connection {
     uint32_t lingered; /* bytes read while lingering */
     uint16_t port;
     uint8_t state; /* enum client_state */
+    bool unwatched; /* the loop does not watch it: its first request is just being answered */
 };
 
 /* clang-format off */

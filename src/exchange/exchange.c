@@ -44,6 +44,7 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
     struct exchange_desk *desk = calloc(1, sizeof(*desk));
 
     if (desk == NULL) {
+        generation_unref(&generation);
         return NULL;
     }
     desk->bench = bench;

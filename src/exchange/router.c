@@ -482,7 +482,7 @@ static const struct route_settings *find_by_host(const struct search *search)
         lower[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte;
     }
     host.at = lower;
-    route = find_host(search, host);
+    route = host.at[0] != '.' ? find_host(search, host) : NULL; /* no name; it would be a suffix */
     for (size_t i = 1; route == NULL && i < host.length; i++) {
         if (host.at[i] == '.') {
             route = find_host(search, bytes_skip(host, i));

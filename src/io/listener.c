@@ -20,6 +20,7 @@ struct listener {
     struct watch watch;
     struct alarm pause;
     int fd;
+    int batch;      /* how many to try for in a turn: 1 unless more wait behind one another */
     bool held;      /* by listener_pause */
     bool exhausted; /* said so already */
     listener_accepted *accepted;
@@ -132,7 +133,15 @@ static void on_readable(int fd, short what, void *owner)
 
     (void)fd;
     (void)what;
-    for (int i = 0; i < BATCH && !listener->held && accept_one(listener); i++) {
+    for (int i = 0; i < listener->batch; i++) {
+        if (listener->held || !accept_one(listener)) {
+            listener->batch = 1;
+            return;
+        }
+    }
+    /* Trying for one more than there is costs a system call: only a full batch grows. */
+    if (listener->batch < BATCH) {
+        listener->batch *= 2;
     }
 }
 
@@ -144,6 +153,7 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
         return NULL;
     }
     listener->loop = loop;
+    listener->batch = 1;
     listener->fd = fd;
     listener->accepted = accepted;
     listener->owner = owner;

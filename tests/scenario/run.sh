@@ -6,13 +6,17 @@
 #   TURNPIKE_JOBS      files at a time (default 2)
 #   TURNPIKE_WRAP      a command to run the binary under
 #   TURNPIKE_PATIENCE  factor on every deadline (10 under valgrind)
+#   TURNPIKE_SECONDS   most that one file may take (default 180, times the patience)
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 node=${NODE:-node}
 jobs=${TURNPIKE_JOBS:-2}
+seconds=$((${TURNPIKE_SECONDS:-180} * ${TURNPIKE_PATIENCE:-1}))
 logs=$(mktemp -d) || exit 1
-trap 'rm -rf "$logs"' EXIT
-trap 'exit 130' INT TERM
+runner=
+trap '[ -n "$runner" ] && kill "$runner" 2>/dev/null; rm -rf "$logs"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 files=
 for file in "$here"/[0-9]*.test.mjs; do
@@ -28,11 +32,19 @@ done
 # One file: its test output goes to a log, its exit code beside it.
 start=$(date +%s)
 # shellcheck disable=SC2086
-printf '%s\n' $files | xargs -P "$jobs" -I '{}' sh -c '
+printf '%s\n' $files >"$logs/files"
+xargs -P "$jobs" -I '{}' sh -c '
     begin=$(date +%s%N)
-    "$1" --test-reporter=tap "$2/{}" >"$3/{}.log" 2>&1
+    trap "kill \$child 2>/dev/null; exit 143" TERM
+    timeout "$4" "$1" --test-reporter=tap "$2/{}" >"$3/{}.log" 2>&1 &
+    child=$!
+    wait $child
     echo $? >"$3/{}.code"
-    echo $((($(date +%s%N) - begin) / 1000000)) >"$3/{}.time"' sh "$node" "$here" "$logs"
+    echo $((($(date +%s%N) - begin) / 1000000)) >"$3/{}.time"' sh "$node" "$here" "$logs" "$seconds" \
+    <"$logs/files" &
+runner=$!
+wait $runner
+runner=
 
 total=0
 failed=0
@@ -42,9 +54,12 @@ for file in $files; do
     # A test that holds others is not counted itself.
     of() { sed -n "s/^# $1 \([0-9]*\)$/\1/p" "$log" | tail -n 1; }
     here_total=$(of tests)
-    here_failed=$(($(of fail) + $(of cancelled)))
+    failures=$(of fail)
+    cancelled=$(of cancelled)
+    here_failed=$((${failures:-0} + ${cancelled:-0}))
     total=$((total + ${here_total:-0}))
-    skipped=$((skipped + $(of skipped)))
+    left_out=$(of skipped)
+    skipped=$((skipped + ${left_out:-0}))
     code=$(cat "$logs/$file.code")
     time=$(cat "$logs/$file.time")
     if [ "$code" -eq 0 ]; then

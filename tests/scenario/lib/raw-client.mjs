@@ -16,11 +16,7 @@ export { head } from './http-message.mjs';
 export class RawClient extends Wire {
     // A reset: a FIN alone could be a client that has said all and still listens.
     destroy() {
-        if (this.socket.remoteAddress) {
-            this.socket.resetAndDestroy();
-        } else {
-            this.socket.destroy(); // a Unix socket has no reset
-        }
+        this.reset();
     }
 
     // The next answer, body and all.

@@ -87,8 +87,14 @@ export class Wire {
         return this;
     }
 
+    // RST where the socket knows it: a Unix socket does not, and Node (18, 20) never closes a
+    // socket whose end() is still under way when it is reset, and then does not exit either.
     reset() {
-        this.socket.resetAndDestroy();
+        if (this.socket.remoteAddress && !this.socket.writableEnded) {
+            this.socket.resetAndDestroy();
+        } else {
+            this.socket.destroy();
+        }
     }
 
     destroy() {
