@@ -142,7 +142,7 @@ static const struct option options[] = {
      .help = "How the next origin is chosen."},
     {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "Connections that each worker keeps to each origin."},
-    {.path = "pool.idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "64",
+    {.path = "pool.idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
      .least = "0", .greatest = "100000", FIELD(pool_settings, idle),
      .help = "Connections kept open without a request."},
     {.path = "pool.connections", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",

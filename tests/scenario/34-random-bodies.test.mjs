@@ -22,8 +22,13 @@ function turn() {
 
 function drained(stream) {
     return new Promise((resolve) => {
-        stream.once('drain', resolve);
-        stream.once('close', resolve);
+        const done = () => {
+            stream.off('drain', done);
+            stream.off('close', done);
+            resolve();
+        };
+        stream.on('drain', done);
+        stream.on('close', done);
     });
 }
 
