@@ -10,6 +10,16 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#ifndef __has_feature /* gcc tells by a macro of its own */
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#else /* objects that are free cannot be told from others then */
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
 #define SLAB_SMALL (64u * 1024)
 #define SLAB_LARGE (1024u * 1024)
 #define SMALL_OBJECT 2048
@@ -110,6 +120,7 @@ static void slab_free(struct slab *slab)
     list_remove(&slab->link);
     pool->slab_count--;
     pool->empty_count--;
+    ASAN_UNPOISON_MEMORY_REGION(slab, pool->slab_size);
     munmap(slab, pool->slab_size);
 }
 
@@ -133,6 +144,7 @@ void *slab_take(struct slab_pool *pool)
     struct link *link = list_first(&pool->open);
     struct slab *slab = link != NULL ? CONTAINER_OF(link, struct slab, link) : slab_new(pool);
     uint32_t index;
+    char *object;
 
     if (slab == NULL) {
         return NULL;
@@ -148,7 +160,9 @@ void *slab_take(struct slab_pool *pool)
     if (++pool->used > pool->used_peak) {
         pool->used_peak = pool->used;
     }
-    return (char *)slab + pool->first_offset + (size_t)index * pool->object_size;
+    object = (char *)slab + pool->first_offset + (size_t)index * pool->object_size;
+    ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
+    return object;
 }
 
 void slab_give(struct slab_pool *pool, void *object)
@@ -161,6 +175,7 @@ void slab_give(struct slab_pool *pool, void *object)
         list_remove(&slab->link);
         list_add_first(&pool->open, &slab->link);
     }
+    ASAN_POISON_MEMORY_REGION(object, pool->object_size);
     slab->free_index[slab->free_count++] = (uint16_t)(offset / pool->object_size);
     pool->used--;
     if (--slab->used == 0) {

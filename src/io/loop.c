@@ -270,27 +270,37 @@ bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted, w
     return wanted == 0 || event_add(event, NULL) == 0;
 }
 
-void watch_change(struct watch *watch, short wanted)
+static void set_interest(struct event *event, short wanted)
 {
-    struct event *event = event_in(watch);
-    short now;
-
-    CHECK(event_initialized(event));
-    now = event_pending(event, EV_READ | EV_WRITE, NULL)
-              ? event_get_events(event) & (EV_READ | EV_WRITE)
-              : 0;
-    if (now == wanted) {
-        return;
-    }
-    if (now != 0) {
-        event_del(event);
-    }
     event_assign(event, event_get_base(event), event_get_fd(event), (short)(wanted | EV_PERSIST),
                  event_get_callback(event), event_get_callback_arg(event));
-    if (wanted != 0) {
-        /* Cannot fail for want of memory: libevent keeps its entry for a descriptor. */
-        event_add(event, NULL);
+}
+
+bool watch_change(struct watch *watch, short wanted)
+{
+    struct event *event = event_in(watch);
+    bool pending;
+
+    CHECK(event_initialized(event));
+    pending = event_pending(event, EV_READ | EV_WRITE, NULL) != 0;
+    if ((pending ? event_get_events(event) & (EV_READ | EV_WRITE) : 0) == wanted) {
+        return true;
     }
+    if (pending) {
+        event_del(event);
+    }
+    set_interest(event, wanted);
+    /* Needs memory only if the descriptor's number was never watched before. */
+    if (wanted == 0 || event_add(event, NULL) == 0) {
+        return true;
+    }
+    set_interest(event, 0);
+    return false;
+}
+
+void watch_call(struct watch *watch)
+{
+    event_active(event_in(watch), LOOP_READABLE | LOOP_WRITABLE, 0);
 }
 
 bool watch_is_on(const struct watch *watch)

@@ -43,7 +43,9 @@ typedef void watch_ready(int fd, short what, void *owner);
 bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted, watch_ready *ready,
                  void *owner);
 /* Costs at most two epoll_ctl calls when `wanted` differs from before, nothing otherwise. */
-void watch_change(struct watch *watch, short wanted);
+bool watch_change(struct watch *watch, short wanted); /* false: out of memory, nothing is told */
+/* Tells READABLE and WRITABLE once, as soon as the loop is back, whatever was wanted. */
+void watch_call(struct watch *watch);
 bool watch_is_on(const struct watch *watch);
 /* Must come before close(fd). Stopping twice is harmless; a zeroed watch counts as stopped. */
 void watch_stop(struct watch *watch);

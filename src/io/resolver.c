@@ -321,12 +321,37 @@ static void answered(struct resolver_name *name, struct address *addresses, size
     tell(name);
 }
 
+static bool is_localhost(const struct resolver_name *name)
+{
+    const char *host = name->host_without_dot != NULL ? name->host_without_dot : name->host;
+
+    return strcasecmp(host, "localhost") == 0;
+}
+
+/* RFC 6761 section 6.3: it means the loopback addresses, also where no /etc/hosts says so. */
+static void answered_with_loopback(struct resolver_name *name)
+{
+    struct address *addresses = calloc(2, sizeof(*addresses));
+
+    if (addresses == NULL) {
+        failed(name, "out of memory");
+        return;
+    }
+    address_parse(BYTES("127.0.0.1:0"), &addresses[0]);
+    address_parse(BYTES("[::1]:0"), &addresses[1]);
+    answered(name, addresses, 2, LOCAL_TTL_MS);
+}
+
 static void take_answer(struct resolver_name *name, int status, const struct ares_addrinfo *answer)
 {
     uint32_t ttl_ms;
     struct address *addresses;
     size_t count;
 
+    if (status != ARES_SUCCESS && is_localhost(name)) {
+        answered_with_loopback(name);
+        return;
+    }
     if (status != ARES_SUCCESS) {
         failed(name, ares_strerror(status));
         return;

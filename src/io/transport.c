@@ -10,7 +10,12 @@ void transport_want(struct transport *transport, short wanted)
 {
     if (transport->wanted != wanted && transport->fd >= 0) {
         transport->wanted = wanted;
-        watch_change(&transport->watch, wanted);
+        if (!watch_change(&transport->watch, wanted)) {
+            /* Out of memory: the owner finds this connection closed instead of waiting for ever. */
+            transport->wanted = -1;
+            shutdown(transport->fd, SHUT_RDWR);
+            watch_call(&transport->watch);
+        }
     }
 }
 
