@@ -50,8 +50,6 @@ static void prepare(struct exchange *exchange)
         http_method_is_idempotent(exchange->request.method) && exchange->request_body.whole;
     exchange->attempt.head_sent = false;
     exchange->attempt.ended = false;
-    exchange->request_body.send_from = exchange->request_body.body.first;
-    exchange->request_body.sent_of_buffer = 0;
 }
 
 static void try_origin(struct exchange *exchange, const struct origin *avoid)
@@ -101,6 +99,9 @@ static void on_connected(void *owner)
     if (!send_head(exchange)) {
         return;
     }
+    /* Only now: the body may have come while the connection was being opened. */
+    exchange->request_body.send_from = exchange->request_body.body.first;
+    exchange->request_body.sent_of_buffer = 0;
     if (!exchange->request_body.whole) {
         exchange->request_body.kept = false;
         if (exchange->request.expects_continue) {

@@ -13,6 +13,11 @@ import { patient, until } from './lib/wait.mjs';
 
 const SHORT = 200;
 const limit = (name) => `timeouts: {${name}: ${SHORT}ms}`;
+// Where a timeout must not strike, it is long against a hiccup of this process, and DRIPS longer.
+const GENEROUS = 600;
+const generous = (name) => `timeouts: {${name}: ${GENEROUS}ms}`;
+const DRIP = 50;
+const DRIPS = 16;
 const GET = head('GET / HTTP/1.1', 'Host: a');
 
 // Not earlier than the timeout (less a tick), and not very much later.
@@ -82,11 +87,11 @@ test('timeouts', { concurrency: 8 }, async (t) => {
 
     scenario('body_idle: a slow body that goes on is fine', async (t) => {
         const origin = await rawOrigin(t);
-        const gateway = await startGateway(t, through(origin, { more: limit('body_idle') }));
+        const gateway = await startGateway(t, through(origin, { more: generous('body_idle') }));
         const client = await connect(t, gateway);
-        client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 10'));
-        let left = 10;
-        const drip = setInterval(() => left-- > 0 && client.send('x'), 50);
+        client.send(head('POST / HTTP/1.1', 'Host: a', `Content-Length: ${DRIPS}`));
+        let left = DRIPS;
+        const drip = setInterval(() => left-- > 0 && client.send('x'), DRIP);
         defer(t, () => clearInterval(drip));
         assert.equal((await client.answer()).status, 200);
     });
@@ -165,14 +170,14 @@ test('timeouts', { concurrency: 8 }, async (t) => {
     scenario('answer_idle: a slow answer that goes on is fine', async (t) => {
         const origin = await rawOrigin(t, async (wire) => {
             await wire.request();
-            wire.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n');
-            let left = 10;
-            const drip = setInterval(() => left-- > 0 && wire.send('x'), 50);
+            wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${DRIPS}\r\n\r\n`);
+            let left = DRIPS;
+            const drip = setInterval(() => left-- > 0 && wire.send('x'), DRIP);
             defer(t, () => clearInterval(drip));
         });
-        const gateway = await startGateway(t, through(origin, { more: limit('answer_idle') }));
+        const gateway = await startGateway(t, through(origin, { more: generous('answer_idle') }));
         const client = await connect(t, gateway);
-        assert.equal((await client.ask(GET)).text, 'xxxxxxxxxx');
+        assert.equal((await client.ask(GET)).text, 'x'.repeat(DRIPS));
     });
 
     scenario('answer_idle: a client that stops reading is let go', async (t) => {
@@ -206,23 +211,23 @@ test('timeouts', { concurrency: 8 }, async (t) => {
         const origin = await rawOrigin(t, async (wire) => {
             await wire.request();
             wire.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bytes\r\n\r\n');
-            const drip = setInterval(() => wire.ended || wire.send('.'), 50);
+            const drip = setInterval(() => wire.ended || wire.send('.'), DRIP);
             defer(t, () => clearInterval(drip));
         });
-        const gateway = await startGateway(t, through(origin, { more: limit('tunnel_idle') }));
+        const gateway = await startGateway(t, through(origin, { more: generous('tunnel_idle') }));
         const client = await connect(t, gateway);
         client.send(head('GET / HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: bytes'));
         assert.equal((await client.answer()).status, 101);
-        await client.take(10);
+        await client.take(DRIPS);
     });
 
     scenario('first_byte does not run while the body is on its way', async (t) => {
         const origin = await rawOrigin(t);
-        const gateway = await startGateway(t, through(origin, { more: limit('first_byte') }));
+        const gateway = await startGateway(t, through(origin, { more: generous('first_byte') }));
         const client = await connect(t, gateway);
-        client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000'));
-        let left = 10;
-        const drip = setInterval(() => left-- > 0 && client.send(Buffer.alloc(10_000)), 50);
+        client.send(head('POST / HTTP/1.1', 'Host: a', `Content-Length: ${DRIPS * 10_000}`));
+        let left = DRIPS;
+        const drip = setInterval(() => left-- > 0 && client.send(Buffer.alloc(10_000)), DRIP);
         defer(t, () => clearInterval(drip));
         assert.equal((await client.answer()).status, 200);
     });
