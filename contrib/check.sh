@@ -86,7 +86,7 @@ count_units() { # BUILD
         SKIP) count 0 0 1 ;;
         *) count "$good" $((bad > 0 ? bad : 1)) 0 ;;
         esac
-    done < <(find "$1/tests" -name '*.trs')
+    done < <(find "$1" -name '*.trs')
 }
 
 units() { # PASS BUILD

@@ -135,6 +135,9 @@ bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, stru
     struct buffer_queue more = {0};
     size_t planned = room;
 
+    if (bytes.length == 0) {
+        return true; /* maybe with no address either */
+    }
     while (planned < bytes.length) {
         size_t left = bytes.length - planned;
         struct buffer *buffer = buffer_borrow(
