@@ -57,9 +57,14 @@ fi
 # to stop once: a second signal would make it drop what is in flight.
 setsid build/src/turnpike -c etc/quickstart.yaml &
 gateway=$!
-trap 'kill -TERM "$gateway" 2>/dev/null || true' INT TERM HUP
+stopping=no
+trap 'stopping=yes; kill -TERM "$gateway" 2>/dev/null || true' INT TERM HUP
 
 if ! wait_until_ready; then
+    if [ $stopping = yes ]; then
+        wait_for_end
+        exit
+    fi
     wait "$gateway" || true
     echo "The gateway did not start; what it said stands above." >&2
     exit 1

@@ -339,6 +339,10 @@ static void on_accepted(void *owner, int fd, const struct address *from)
     struct client_listener *listener = owner;
     struct client_desk *desk = listener->desk;
 
+    if (desk->ending) {
+        close(fd);
+        return;
+    }
     if (!desk->stopping && desk->placing->place(desk->owner, fd, from, listener->index)) {
         metrics_note(desk->metrics, METRICS_CLIENT_HANDED_OVER);
         return;
@@ -438,6 +442,7 @@ void client_desk_free(struct client_desk **desk)
     if (*desk == NULL) {
         return;
     }
+    (*desk)->ending = true;
     alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
     alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
     while ((link = list_first(&(*desk)->listeners)) != NULL) {

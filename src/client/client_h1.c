@@ -61,6 +61,7 @@ void client_h1_release(struct client_h1 *h1)
     buffer_return(buffers_of(h1), &h1->in);
     buffer_return(buffers_of(h1), &h1->head);
     outbox_clear(&h1->out, buffers_of(h1));
+    later_cancel(&h1->flush);
     /* A callback up the stack may still look at it. */
     list_add_last(&client_desk_of(h1->connection)->stream_graves, &h1->link);
 }
@@ -123,7 +124,11 @@ static bool make_room(struct client_h1 *h1)
     if (buffer_room(h1->in) >= ROOM_WORTH_READING) {
         return true;
     }
-    return h1->in->size == BUFFER_SMALL && buffer_grow(buffers_of(h1), &h1->in);
+    if (h1->in->size == BUFFER_SMALL) {
+        return buffer_grow(buffers_of(h1), &h1->in);
+    }
+    /* The rest of a head or of trailers may be short too, and nothing else would ask for it. */
+    return h1->state != CLIENT_H1_AWAITS_END && buffer_room(h1->in) > 0;
 }
 
 static void on_end_of_stream(struct client_h1 *h1, bool clean)
@@ -369,9 +374,12 @@ static bool step_length_known(struct client_h1 *h1)
     return true;
 }
 
+/* Where the body ends is not known any more: nothing further is read of it. */
 static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
 {
     h1->closes = true;
+    h1->body_paused = true;
+    client_h1_want(h1);
     exchange_body_failed(h1->exchange, 400, problem->what);
 }
 
@@ -466,7 +474,7 @@ void client_h1_late(struct client_h1 *h1)
     struct client_desk *desk = client_desk_of(h1->connection);
     struct exchange *exchange;
 
-    if (h1->out.blocked || h1->answer_ended) {
+    if (h1->out.blocked) {
         client_close(h1->connection, OUTCOME_CUT_BY_TIMEOUT);
         return;
     }

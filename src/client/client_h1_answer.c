@@ -62,6 +62,7 @@ static void begin_next_request(struct client_h1 *h1)
     h1->state = CLIENT_H1_READS_HEAD;
     h1->head_is_in_input = false;
     h1->body_paused = false;
+    h1->answer_ended = false;
     buffer_return(buffers_of(h1), &h1->head);
     if (h1->in == NULL || buffer_length(h1->in) == 0) {
         if (h1->read_closed) {
@@ -144,6 +145,21 @@ static void write_out(struct client_h1 *h1)
     note_written(h1);
 }
 
+static void flush_now(void *owner)
+{
+    struct client_h1 *h1 = owner;
+
+    write_out(h1);
+    if (h1->answer_ended && !h1->out.blocked && h1->exchange != NULL) {
+        exchange_answer_written(h1->exchange);
+    }
+}
+
+static void flush_later(struct client_h1 *h1)
+{
+    loop_later(client_desk_of(h1->connection)->bench->loop, &h1->flush, flush_now, h1);
+}
+
 /* The transport can take more. */
 void client_h1_flush(struct client_h1 *h1)
 {
@@ -157,7 +173,11 @@ void client_h1_flush(struct client_h1 *h1)
     if (h1->out.blocked) {
         return;
     }
-    client_clear_timer(h1->connection);
+    if (h1->state == CLIENT_H1_READS_BODY && !h1->body_paused) {
+        client_set_timer(h1->connection, settings_of(h1)->timeouts.body_idle);
+    } else {
+        client_clear_timer(h1->connection);
+    }
     if (h1->answer_ended) {
         exchange_answer_written(exchange);
     } else {
@@ -239,7 +259,10 @@ static void on_send_interim(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
-    if (h1->version == HTTP_1_0 || !write_head(h1, head)) {
+    /* For a client that does not read they would pile up; 100 comes only once. */
+    bool has_room = !h1->out.blocked || head->status == 100;
+
+    if (h1->version == HTTP_1_0 || !has_room || !write_head(h1, head)) {
         return; /* an interim answer may be left out (RFC 9110 section 15.2) */
     }
     write_out(h1);
@@ -258,7 +281,7 @@ static bool must_close(const struct client_h1 *h1, const struct answer_head *hea
            (most != 0 && h1->connection->served >= most);
 }
 
-static void on_send_head(void *stream, const struct answer_head *head)
+static bool on_send_head(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
@@ -266,9 +289,7 @@ static void on_send_head(void *stream, const struct answer_head *head)
     h1->answer_from = outbox_is_empty(&h1->out) ? h1->out.written : UINT64_MAX;
     h1->absorbs =
         head->framing == HTTP_LENGTH_KNOWN && head->body_length > ABSORB_BYTES ? 0 : ABSORB_BYTES;
-    if (!write_head(h1, head)) {
-        h1->out.broken = true; /* out of memory, or a head that no client would take */
-    }
+    return write_head(h1, head);
 }
 
 static size_t absorb(struct client_h1 *h1, struct bytes bytes)
@@ -351,7 +372,7 @@ static void on_flush(void *stream)
     struct client_h1 *h1 = stream;
 
     if (!outbox_is_empty(&h1->out)) {
-        write_out(h1);
+        flush_later(h1);
     }
 }
 
@@ -383,8 +404,14 @@ static bool on_end(void *stream, const struct http_headers *trailers)
         add_last_chunk(h1, trailers);
     }
     h1->answer_ended = true;
-    write_out(h1);
-    return !h1->out.blocked;
+    if (outbox_is_empty(&h1->out)) {
+        note_written(h1);
+        return true;
+    }
+    if (!h1->out.blocked) {
+        flush_later(h1);
+    }
+    return false;
 }
 
 static void on_want_body(void *stream, bool wanted)

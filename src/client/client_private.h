@@ -42,6 +42,7 @@ struct client_desk {
     struct alarm full_look; /* while paused */
     bool paused;            /* limits.connections is reached */
     bool stopping;          /* accepted connections stay on this worker */
+    bool ending;            /* whoever still comes is turned away */
 };
 
 /* clang-format off */
@@ -71,7 +72,7 @@ struct client_connection {
     uint32_t served;   /* requests begun */
     uint32_t lingered; /* bytes read while lingering */
     uint16_t port;
-    uint8_t state; /* enum client_state */
+    uint8_t state;  /* enum client_state */
     bool unwatched; /* the loop does not watch it: its first request is just being answered */
 };
 
@@ -97,6 +98,7 @@ struct client_h1 {
     struct buffer *in;
     struct buffer *head; /* holds the request's head while that is not `in` any more */
     struct outbox out;
+    struct later flush;
     uint64_t counted_out; /* of out.written, told to an exchange */
     uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;

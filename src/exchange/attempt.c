@@ -79,14 +79,14 @@ static bool send_head(struct exchange *exchange)
     struct forward_page page;
     struct request_head head;
 
-    if (!forward_request(exchange, &page, &head)) {
+    if (!forward_request(exchange, &page, &head) ||
+        !origin_request_send_head(&exchange->attempt.request, &head)) {
         origin_request_cancel(&exchange->attempt.request);
         reply_error(exchange, 431, "http_request_error",
-                    "the request head does not fit after the route's edits");
+                    "the request head is too large with what is added to it");
         return false;
     }
     exchange->attempt.head_sent = true;
-    origin_request_send_head(&exchange->attempt.request, &head);
     return exchange->attempt.request.connection != NULL;
 }
 
@@ -160,10 +160,6 @@ void attempt_send_body(struct exchange *exchange)
         origin_request_send_end(request, exchange->request_body.trailers);
     } else {
         origin_request_flush(request);
-    }
-    if (request->connection != NULL && exchange->attempt.ended &&
-        origin_request_is_written(request)) {
-        exchange->outcome.sent_us = exchange_elapsed_us(exchange);
     }
     if (exchange->request_body.paused && exchange->request_body.body.length == 0 &&
         exchange->state != EXCHANGE_OVER) {

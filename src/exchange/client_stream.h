@@ -11,8 +11,8 @@
 struct client_stream_ops {
     /* 1xx. Dropped where the client's version has none. */
     void (*send_interim)(void *stream, const struct answer_head *head);
-    /* Collected, not yet written. */
-    void (*send_head)(void *stream, const struct answer_head *head);
+    /* Collected, not yet written. false: too large, or out of memory; nothing was collected. */
+    bool (*send_head)(void *stream, const struct answer_head *head);
     /* Returns how many bytes were taken; exchange_client_writable follows when it was fewer
      * than offered. */
     size_t (*send_body)(void *stream, struct bytes bytes);

@@ -20,8 +20,10 @@ static void on_patience_over(struct timer *timer)
     reply_continue(CONTAINER_OF(timer, struct exchange, attempt.patience));
 }
 
+/* At the end of the turn: callers up the stack still look at the origin and its settings. */
 static void exchange_release(struct exchange *exchange)
 {
+    generation_unref(&exchange->generation);
     slab_give(exchange->desk->exchanges, exchange);
 }
 
@@ -518,7 +520,6 @@ static void close_books(struct exchange *exchange, enum outcome_end end)
     }
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
     free(exchange->request_body.trailers);
-    generation_unref(&exchange->generation);
     desk->count--;
     list_add_last(&desk->graves, &exchange->link);
 }

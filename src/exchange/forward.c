@@ -96,7 +96,8 @@ static bool add_passing(const struct http_headers *headers, uint64_t dropped,
         struct bytes name = http_header_name(row);
 
         if ((row->id != HTTP_HEADER_OTHER && (dropped >> row->id & 1) != 0) ||
-            (named && is_named_by_connection(headers, name)) ||
+            /* Upgrade is named too, and passes where `dropped` lets it. */
+            (named && row->id != HTTP_HEADER_UPGRADE && is_named_by_connection(headers, name)) ||
             (edited && is_edited_away(edits, name))) {
             continue;
         }

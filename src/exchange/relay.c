@@ -27,6 +27,13 @@ static bool must_close(const struct exchange *exchange)
     return !exchange->request.keep_alive || exchange->desk->draining;
 }
 
+static void refuse_head(struct exchange *exchange)
+{
+    origin_request_cancel(&exchange->attempt.request);
+    reply_error(exchange, 502, "http_response_header_section_size",
+                "the answer's head is too large with what is added to it");
+}
+
 void relay_head(void *owner, const struct http_response *response)
 {
     struct exchange *exchange = owner;
@@ -36,22 +43,22 @@ void relay_head(void *owner, const struct http_response *response)
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
     exchange->outcome.first_byte_us = exchange_elapsed_us(exchange);
     if (!forward_answer(exchange, response, &page, &head)) {
-        origin_request_cancel(&exchange->attempt.request);
-        reply_error(exchange, 502, "http_response_header_section_size",
-                    "the answer's head has too many fields");
+        refuse_head(exchange);
         return;
     }
     head.closes = must_close(exchange);
+    if (!exchange->client.ops->send_head(exchange->client.stream, &head)) {
+        refuse_head(exchange);
+        return;
+    }
     exchange->outcome.status = response->status;
     exchange->answer.begun = true;
     if (response->status == 101) {
         exchange_set_state(exchange, EXCHANGE_TUNNELS);
-        exchange->client.ops->send_head(exchange->client.stream, &head);
         exchange->client.ops->begin_tunnel(exchange->client.stream);
         return;
     }
     exchange_set_state(exchange, EXCHANGE_RELAYS);
-    exchange->client.ops->send_head(exchange->client.stream, &head);
 }
 
 size_t relay_body(void *owner, struct bytes bytes)

@@ -42,7 +42,12 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
         head->tells_length = true;
         body.length = 0;
     }
-    ops->send_head(stream, head);
+    /* Whatever the client still says: this is the answer, and there is only one. */
+    exchange->request_body.ignored = true;
+    if (!ops->send_head(stream, head)) {
+        exchange_break_off(exchange, OUTCOME_ORIGIN_BROKE);
+        return;
+    }
     exchange->answer.own_rest = body;
     reply_go_on(exchange);
 }

@@ -33,6 +33,7 @@ struct loop {
     struct timer_wake wake; /* when the tick is due */
     uint64_t now_us;
     bool stopping;
+    struct link put_off; /* of struct later */
     int turn_end_count;
     loop_turn_end *turn_ends[TURN_END_MAX];
     void *turn_end_owners[TURN_END_MAX];
@@ -45,6 +46,7 @@ struct loop {
         struct letter *first;
         struct letter **last;
         int bell; /* eventfd */
+        bool closed;
     } mail;
 };
 
@@ -164,6 +166,7 @@ struct loop *loop_new(void)
         return NULL;
     }
     loop->mail.bell = -1;
+    list_init(&loop->put_off);
     loop->base = base_new();
     if (loop->base == NULL || !open_mailbox(loop)) {
         loop_free(&loop);
@@ -211,6 +214,37 @@ void loop_free(struct loop **loop)
     *loop = NULL;
 }
 
+void loop_later(struct loop *loop, struct later *later, later_call *call, void *owner)
+{
+    if (later->call == NULL) {
+        later->call = call;
+        later->owner = owner;
+        list_add_last(&loop->put_off, &later->link);
+    }
+}
+
+void later_cancel(struct later *later)
+{
+    if (later->call != NULL) {
+        later->call = NULL;
+        list_remove(&later->link);
+    }
+}
+
+/* What is put off meanwhile is done too. */
+static void do_what_was_put_off(struct loop *loop)
+{
+    struct link *link;
+
+    while ((link = list_first(&loop->put_off)) != NULL) {
+        struct later *later = CONTAINER_OF(link, struct later, link);
+        later_call *call = later->call;
+
+        later_cancel(later);
+        call(later->owner);
+    }
+}
+
 void loop_run(struct loop *loop)
 {
     loop->wake.too_late = true; /* timers may have been set before the first turn */
@@ -219,6 +253,7 @@ void loop_run(struct loop *loop)
         if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
             break;
         }
+        do_what_was_put_off(loop);
         for (int i = 0; i < loop->turn_end_count; i++) {
             loop->turn_ends[i](loop->turn_end_owners[i]);
         }
@@ -241,10 +276,21 @@ void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner)
     loop->turn_end_owners[loop->turn_end_count++] = owner;
 }
 
+bool loop_close_mail(struct loop *loop)
+{
+    bool closed;
+
+    pthread_mutex_lock(&loop->mail.lock);
+    closed = loop->mail.closed = loop->mail.first == NULL;
+    pthread_mutex_unlock(&loop->mail.lock);
+    return closed;
+}
+
 bool loop_post(struct loop *loop, loop_posted *call, void *owner)
 {
     const uint64_t one = 1;
     struct letter *letter = calloc(1, sizeof(*letter));
+    bool closed;
 
     if (letter == NULL) {
         return false;
@@ -252,9 +298,16 @@ bool loop_post(struct loop *loop, loop_posted *call, void *owner)
     letter->call = call;
     letter->owner = owner;
     pthread_mutex_lock(&loop->mail.lock);
-    *loop->mail.last = letter;
-    loop->mail.last = &letter->next;
+    closed = loop->mail.closed;
+    if (!closed) {
+        *loop->mail.last = letter;
+        loop->mail.last = &letter->next;
+    }
     pthread_mutex_unlock(&loop->mail.lock);
+    if (closed) {
+        free(letter);
+        return false;
+    }
     /* EAGAIN would mean a bell that already rings. */
     return write(loop->mail.bell, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
 }

@@ -4,6 +4,7 @@
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
+#include "base/list.h"
 #include "io/timer.h"
 
 struct loop;
@@ -19,13 +20,30 @@ void loop_stop(struct loop *loop);
 uint64_t loop_now(const struct loop *loop);
 uint64_t loop_tell_time(struct loop *loop);
 
+/* Puts `call(owner)` off to the end of the turn, once all events are dealt with: answers and
+ * requests of one turn are written one after the other then, and whoever reads them is woken
+ * once instead of for each. Embedded by its owner; zeroed at first. */
+typedef void later_call(void *owner);
+struct later {
+    struct link link;
+    later_call *call;
+    void *owner;
+};
+/* Once is enough: further calls before the turn ends change nothing. */
+void loop_later(struct loop *loop, struct later *later, later_call *call, void *owner);
+void later_cancel(struct later *later);
+
 /* Called after each turn's callbacks, in order of registration: graves are emptied here. */
 typedef void loop_turn_end(void *owner);
 void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner);
 
-/* Hands `call(owner)` to the loop's thread; safe from any thread. false: out of memory. */
+/* Hands `call(owner)` to the loop's thread; safe from any thread. false: out of memory, or the
+ * mailbox is closed; nobody will call. */
 typedef void loop_posted(void *owner);
 bool loop_post(struct loop *loop, loop_posted *call, void *owner);
+/* No mail is taken from now on, so that none is left when the loop stops. false: some has come
+ * and not been read; the mailbox stays open. */
+bool loop_close_mail(struct loop *loop);
 
 /* --- file descriptors ---------------------------------------------------------------- */
 

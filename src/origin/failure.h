@@ -22,7 +22,6 @@
     ROW(SEND_TIMEOUT,      504, "connection_write_timeout", "the origin did not take the request in time") \
     ROW(MALFORMED,         502, "http_protocol_error",      "the origin's answer is not well-formed HTTP") \
     ROW(HEAD_TOO_LARGE,    502, "http_response_header_section_size", "the head of the origin's answer is too large") \
-    ROW(REQUEST_TOO_LARGE, 502, "proxy_internal_error",     "the request head does not fit after header edits") \
     ROW(INCOMPLETE,        502, "http_response_incomplete", "the origin closed the connection in the middle of its answer") \
     ROW(UPGRADE_UNASKED,   502, "http_upgrade_failed",      "the origin switched protocols without being asked") \
     ROW(TUNNEL_IDLE,       504, "connection_read_timeout",  "no byte passed the tunnel for too long")

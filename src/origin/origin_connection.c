@@ -161,6 +161,7 @@ void origin_connection_close(struct origin_connection *connection)
     timer_clear(directory->connection_timers, &connection->timer);
     buffer_return(directory->bench->buffers, &connection->in);
     outbox_clear(&connection->out, directory->bench->buffers);
+    later_cancel(&connection->flush);
     transport_close(&connection->transport);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_CLOSED);
     list_add_last(&directory->graves, &connection->link);

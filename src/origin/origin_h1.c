@@ -77,20 +77,21 @@ static void write_head(struct text *text, const struct request_head *head)
     h1_write_end(text);
 }
 
-void origin_request_send_head(struct origin_request *request, const struct request_head *head)
+bool origin_request_send_head(struct origin_request *request, const struct request_head *head)
 {
     struct origin_connection *connection = request->connection;
     size_t size = size_of_head(head);
     size_t room = 0;
-    char *at = NULL;
+    char *at;
     struct text text;
 
-    if (size <= BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
-        at = outbox_room(&connection->out, buffers_of(connection), size, &room);
+    if (size > BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
+        return false;
     }
+    at = outbox_room(&connection->out, buffers_of(connection), size, &room);
     if (at == NULL) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_REQUEST_TOO_LARGE);
-        return;
+        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+        return true;
     }
     text = text_over(at, room);
     write_head(&text, head);
@@ -98,6 +99,7 @@ void origin_request_send_head(struct origin_request *request, const struct reque
     outbox_filled(&connection->out, text_length(&text));
     connection->request_framing = head->framing;
     connection->request_upgrades = head->upgrades;
+    return true;
 }
 
 static void note_written(struct origin_connection *connection)
@@ -144,10 +146,25 @@ void origin_h1_ready(struct origin_connection *connection)
     origin_h1_flush(connection);
 }
 
+static void flush_now(void *owner)
+{
+    struct origin_connection *connection = owner;
+    struct origin_request *request = connection->request;
+
+    origin_h1_flush(connection);
+    if (request != NULL && connection->request_whole && !connection->out.blocked) {
+        request->events->writable(request->owner);
+    }
+}
+
+/* Until the turn ends an origin may still say that it closes: nothing is lost on it then. */
 void origin_request_flush(struct origin_request *request)
 {
-    if (request->connection != NULL) {
-        origin_h1_flush(request->connection);
+    struct origin_connection *connection = request->connection;
+
+    if (connection != NULL && !connection->out.blocked) {
+        loop_later(directory_of(connection)->bench->loop, &connection->flush, flush_now,
+                   connection);
     }
 }
 
@@ -250,14 +267,7 @@ void origin_request_send_end(struct origin_request *request, const struct http_h
         return;
     }
     connection->request_whole = true;
-    origin_h1_flush(connection);
-}
-
-bool origin_request_is_written(const struct origin_request *request)
-{
-    const struct origin_connection *connection = request->connection;
-
-    return connection == NULL || (connection->request_whole && outbox_is_empty(&connection->out));
+    origin_request_flush(request);
 }
 
 /* --- the answer ------------------------------------------------------------------------ */
@@ -267,7 +277,8 @@ static void finish_answer(struct origin_connection *connection, const struct htt
     struct origin_request *request = connection->request;
 
     if (!connection->request_whole || !outbox_is_empty(&connection->out) ||
-        connection->out.broken || buffer_length(connection->in) > 0) {
+        connection->out.broken || buffer_length(connection->in) > 0 ||
+        (connection->read_to_brim && transport_is_stale(&connection->transport))) {
         connection->reusable = false;
     }
     stop_clock(connection);
@@ -567,6 +578,7 @@ static bool receive_once(struct origin_connection *connection)
         return false;
     }
     connection->in->end += (uint32_t)count;
+    connection->read_to_brim = (size_t)count == room;
     if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
         set_clock(connection, connection->request->timeouts->answer_idle);
     } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {

@@ -44,6 +44,7 @@ struct origin {
     struct link idle;  /* most recently used first */
     struct link dials; /* being opened */
     struct link line;  /* of origin_request.in_line */
+    bool serving;      /* inside pool_serve_line */
 };
 
 /* clang-format off */
@@ -70,6 +71,7 @@ struct origin_connection {
     struct origin_request *request; /* NULL: none */
     struct buffer *in;
     struct outbox out;
+    struct later flush;
     uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;
@@ -86,6 +88,7 @@ struct origin_connection {
     bool answer_paused; /* the exchange took fewer bytes than offered */
     bool reusable;      /* so far nothing forbids another request */
     bool delivering;    /* inside origin_h1_deliver */
+    bool read_to_brim;  /* the last read filled the buffer: more may wait in the socket */
 };
 
 /* origin_connection.c */

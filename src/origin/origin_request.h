@@ -55,17 +55,16 @@ struct origin_request {
 /* Fill events, owner, pool, timeouts, limits, method and replayable first. `connected` or `failed`
  * follows, maybe before this returns. */
 void origin_request_start(struct origin_request *request, struct origin *origin);
-void origin_request_send_head(struct origin_request *request, const struct request_head *head);
+/* false: the head is too large; nothing was sent, and the connection is still held. */
+bool origin_request_send_head(struct origin_request *request, const struct request_head *head);
 /* Returns how many bytes were taken; `writable` follows when it was fewer than offered. */
 size_t origin_request_send_body(struct origin_request *request, struct bytes bytes);
 /* The request is whole. `trailers` may be NULL. */
 void origin_request_send_end(struct origin_request *request, const struct http_headers *trailers);
-/* Writes what was only collected so far. */
+/* Writes what was only collected so far, at the end of the loop's turn. */
 void origin_request_flush(struct origin_request *request);
 /* After `body` took fewer bytes than offered. */
 void origin_request_resume(struct origin_request *request);
-/* True when all bytes given have been taken by the socket. */
-bool origin_request_is_written(const struct origin_request *request);
 /* Gives up: the connection is closed unless nothing was sent on it. No event follows.
  * Harmless when over. */
 void origin_request_cancel(struct origin_request *request);

@@ -104,7 +104,7 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure)
     }
 }
 
-void pool_serve_line(struct origin *origin)
+static void serve_line(struct origin *origin)
 {
     struct origin_request *request;
 
@@ -120,6 +120,17 @@ void pool_serve_line(struct origin *origin)
         } else if (!origin_connection_open(origin, request->timeouts, &failure)) {
             fail_waiting(request, failure);
         }
+    }
+}
+
+/* Whoever is served may give its connection back at once. Serving goes on in a circle then and
+ * not ever deeper: a line is longer than a stack. */
+void pool_serve_line(struct origin *origin)
+{
+    if (!origin->serving) {
+        origin->serving = true;
+        serve_line(origin);
+        origin->serving = false;
     }
 }
 
@@ -204,8 +215,10 @@ void origin_request_cancel(struct origin_request *request)
     if (connection == NULL) {
         return;
     }
-    if (request->bytes_written == 0 && outbox_is_empty(&connection->out) &&
+    if (connection->out.written == connection->written_before && !connection->out.broken &&
         connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
+        outbox_clear(&connection->out, directory_of(connection->origin)->bench->buffers);
+        later_cancel(&connection->flush);
         origin_connection_unbind(connection);
         pool_keep(connection, request->pool);
     } else {

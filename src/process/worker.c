@@ -148,7 +148,8 @@ static void rebalance(void *owner)
             break;
         }
         if (!transfer_to(least, fd, &from, listener, false)) {
-            close(fd);
+            client_desk_take_over(worker->clients, fd, &from, listener, false);
+            break;
         }
     }
 }
@@ -172,7 +173,8 @@ static void on_drain_look(void *owner)
 {
     struct worker *worker = owner;
 
-    if (load_of(worker) == 0) {
+    /* Another worker may not know yet that this one stops, and send it a connection. */
+    if (load_of(worker) == 0 && loop_close_mail(worker->bench.loop)) {
         loop_stop(worker->bench.loop);
         return;
     }

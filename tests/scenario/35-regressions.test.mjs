@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Faults that once were there, each as the shortest dialogue that showed it.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
+import { defer } from './lib/cleanup.mjs';
 import { through } from './lib/configs.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { isInstrumented, startGateway } from './lib/gateway.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
-import { connect, head } from './lib/raw-client.mjs';
+import { connect, head, RawClient } from './lib/raw-client.mjs';
 import { answerAll, rawOrigin } from './lib/raw-origin.mjs';
-import { pause, until } from './lib/wait.mjs';
+import { pause, until, within } from './lib/wait.mjs';
 
 const NO_DEADLINE = 3_600_000;
 const UPGRADES = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bytes\r\n\r\n';
@@ -102,64 +105,67 @@ test('a client that reads late and then sends no more of its body gets its 408',
     assertOwnError(answer, 408);
 });
 
+// A connection of which nothing is read before resume(), not even what Node reads ahead.
+async function connectUnread(t, gateway) {
+    const socket = net.connect({ allowHalfOpen: true, ...gateway.connectOptions }).pause();
+    const client = new RawClient(socket);
+    defer(t, () => client.destroy());
+    await within('a connection', once(socket, 'connect'));
+    return client;
+}
+
+// A client that reads nothing, behind just so many pages that nothing more can be written to it.
+// How many a Unix socket holds is tried out on another one.
+async function behindFullSocket(t, gateway) {
+    const measure = await connectUnread(t, gateway);
+    measure.send(head('GET /page HTTP/1.1', 'Host: a').repeat(30));
+    await pause(300);
+    const pages = gateway.entries().length;
+    const client = await connectUnread(t, gateway);
+
+    client.send(head('GET /page HTTP/1.1', 'Host: a').repeat(pages));
+    await gateway.logged(2 * pages);
+    return { client, pages };
+}
+
+const PAGE = 'p'.repeat(60_000);
+
 test('a broken chunk behind an answer that is whole already does not keep the loop busy', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
-        await wire.requestHead();
-        wire.send(`HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n${'a'.repeat(20_000)}`);
+        await wire.requestHead(NO_DEADLINE);
+        wire.ok('a'.repeat(24_000));
     });
     const folder = temporaryFolder(t);
     const gateway = await startGateway(t, `
 listeners: [{address: "unix:${path.join(folder, 'front')}"}]
 services: {app: {origins: ["${origin.address}"]}}
 routes:
-  - {name: page, match: {path: /page}, respond: {body: "${'p'.repeat(60_000)}"}}
+  - {name: page, match: {path: /page}, respond: {body: ${'p'.repeat(24_000)}}}
   - {name: all, service: app}
 timeouts: {answer_idle: 20s}
 `);
-    // As many pages as the socket takes without being read.
-    const measure = await connect(t, gateway);
-    measure.socket.pause();
-    measure.send(head('GET /page HTTP/1.1', 'Host: a').repeat(30));
-    await pause(500);
-    const fitting = gateway.entries().length;
-
-    const client = await connect(t, gateway);
-    client.socket.pause();
-    client.send(head('GET /page HTTP/1.1', 'Host: a').repeat(fitting));
-    await gateway.logged(2 * fitting);
+    const { client } = await behindFullSocket(t, gateway);
     client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}8000\r\n${'b'.repeat(0x8000)}\r\n`);
-    await until('the origin to see it', () => origin.heads.length > 0);
     await pause(200);
     client.send(`nonsense${'n'.repeat(100_000)}`);
     await pause(100);
-    assert.ok((await processorTimeDuring(gateway, 500)) < 200, 'the loop turns without reading');
+    assert.ok((await processorTimeDuring(gateway, 300)) < 150, 'the loop turns without reading');
 });
 
 test('an answer of the gateway itself that is slowly read is not begun twice', async (t) => {
     const folder = temporaryFolder(t);
     const gateway = await startGateway(t, `
 listeners: [{address: "unix:${path.join(folder, 'front')}"}]
-routes:
-  - {name: page, respond: {body: "${'p'.repeat(60_000)}"}}
+routes: [{name: page, respond: {body: ${PAGE}}}]
 `);
-    const measure = await connect(t, gateway);
-    measure.socket.pause();
-    measure.send(head('GET /page HTTP/1.1', 'Host: a').repeat(30));
-    await pause(500);
-    const fitting = gateway.entries().length;
-
-    const client = await connect(t, gateway);
-    client.socket.pause();
-    client.send(head('GET /page HTTP/1.1', 'Host: a').repeat(fitting));
-    await gateway.logged(2 * fitting);
+    const { client, pages } = await behindFullSocket(t, gateway);
     client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}5000\r\n${'b'.repeat(0x5000)}\r\n`);
     await pause(200);
     client.send('1\r\nb\r\n0\r\n\r\n');
     await pause(200);
     client.socket.resume();
-    for (let i = 0; i <= fitting; i++) {
-        const answer = await client.answer();
-        assert.equal(answer.text, 'p'.repeat(60_000));
+    for (let i = 0; i <= pages; i++) {
+        assert.equal((await client.answer()).text, PAGE);
     }
     await client.expectClose();
 });
@@ -232,5 +238,33 @@ test('a request head that no longer fits with what is added costs no origin conn
     const other = await connect(t, gateway);
     assertOwnError(await other.ask(headOfSize(32_700, 'GET / HTTP/1.1', 'Host: a')), 431);
     assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a'))).status, 200);
+    assert.equal(origin.wires.length, 1);
+});
+
+test('a line of requests whose heads do not fit is answered without growing the stack', async (t) => {
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        await released;
+        wire.ok('first');
+        await answerAll(wire);
+    });
+    const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1}' }));
+    const first = await connect(t, gateway);
+    first.send(head('GET / HTTP/1.1', 'Host: a'));
+    await until('the origin to be busy', () => origin.heads.length === 1);
+    const large = headOfSize(32_700, 'GET / HTTP/1.1', 'Host: a');
+    const others = await Promise.all(Array.from({ length: 400 }, () => connect(t, gateway)));
+    others.forEach((client) => client.send(large));
+    const last = await connect(t, gateway);
+    last.send(head('GET / HTTP/1.1', 'Host: a'));
+    await pause(isInstrumented ? 1000 : 300);
+    release();
+    assert.equal((await first.answer()).text, 'first');
+    for (const client of others) {
+        assertOwnError(await client.answer(), 431);
+    }
+    assert.equal((await last.answer()).text, 'ok');
     assert.equal(origin.wires.length, 1);
 });

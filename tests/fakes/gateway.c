@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts together what process/worker does, without a thread. */
+#include "gateway.h"
+
+#include "base/check.h"
+#include "config/load.h"
+#include "io/listener.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool place(void *owner, int fd, const struct address *from, uint32_t listener)
+{
+    (void)owner;
+    (void)fd;
+    (void)from;
+    (void)listener;
+    return false;
+}
+
+static uint32_t count_all(void *owner)
+{
+    return client_desk_count(((struct gateway *)owner)->clients);
+}
+
+static const struct client_placing placing = {.place = place, .count_all = count_all};
+
+struct plan *gateway_plan(const char *format, ...)
+{
+    struct config_errors *errors;
+    struct snapshot *snapshot;
+    struct plan *plan;
+    char *yaml;
+    va_list arguments;
+
+    va_start(arguments, format);
+    CHECK(vasprintf(&yaml, format, arguments) > 0);
+    va_end(arguments);
+    snapshot = config_load_bytes("test.yaml", bytes_of(yaml), &errors);
+    if (snapshot == NULL) {
+        config_errors_print(errors, stderr);
+    }
+    free(yaml);
+    CHECK(snapshot != NULL);
+    plan = plan_new(snapshot);
+    CHECK(plan != NULL);
+    return plan;
+}
+
+static void listen_somewhere(struct gateway *gateway)
+{
+    const struct settings *settings = exchange_desk_settings(gateway->exchanges);
+    struct address address;
+    int fd;
+
+    CHECK(address_parse(BYTES("127.0.0.1:0"), &address));
+    fd = listener_open(&address, 0);
+    CHECK(fd >= 0 && client_desk_listen(gateway->clients, fd, &settings->listeners[0], 0));
+}
+
+void gateway_init(struct gateway *gateway, struct plan *plan)
+{
+    struct generation *generation;
+
+    memset(gateway, 0, sizeof(*gateway));
+    stage_init(&gateway->stage);
+    gateway->metrics = metrics_new();
+    CHECK(gateway->metrics != NULL && metrics_adopt(gateway->metrics, plan_settings(plan)));
+    gateway->resolver = resolver_new(gateway->stage.bench.loop);
+    CHECK(gateway->resolver != NULL);
+    gateway->origins =
+        origin_directory_new(&gateway->stage.bench, gateway->resolver, gateway->metrics);
+    CHECK(gateway->origins != NULL);
+    generation = generation_new(plan, gateway->origins);
+    CHECK(generation != NULL);
+    gateway->exchanges =
+        exchange_desk_new(&gateway->stage.bench, gateway->metrics, NULL, generation);
+    CHECK(gateway->exchanges != NULL);
+    gateway->clients = client_desk_new(gateway->exchanges, &placing, gateway);
+    CHECK(gateway->clients != NULL);
+    listen_somewhere(gateway);
+    gateway->first_plan = plan;
+}
+
+void gateway_adopt(struct gateway *gateway, struct plan *plan)
+{
+    struct generation *generation = generation_new(plan, gateway->origins);
+
+    CHECK(generation != NULL && metrics_adopt(gateway->metrics, plan_settings(plan)));
+    exchange_desk_adopt(gateway->exchanges, generation);
+    plan_unref(&plan);
+}
+
+void gateway_release(struct gateway *gateway)
+{
+    client_desk_close_all(gateway->clients);
+    CHECK(client_desk_count(gateway->clients) == 0);
+    CHECK(exchange_desk_count(gateway->exchanges) == 0);
+    client_desk_free(&gateway->clients);
+    exchange_desk_free(&gateway->exchanges);
+    origin_directory_free(&gateway->origins);
+    resolver_free(&gateway->resolver);
+    metrics_free(&gateway->metrics);
+    plan_unref(&gateway->first_plan);
+    stage_release(&gateway->stage);
+}
+
+void gateway_connect(struct gateway *gateway, struct far_end *client)
+{
+    struct address from;
+    int ends[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    CHECK(address_parse(BYTES("192.0.2.7:4711"), &from));
+    client_desk_take_over(gateway->clients, ends[0], &from, 0, true);
+    far_end_init(client, &gateway->stage, ends[1]);
+}

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* client/: a connection from its first byte to its last, on a route that answers by itself and
+ * one that forwards. The client is the other end of a pair of sockets. */
+#include "../../fakes/fake_origin.h"
+#include "../../fakes/gateway.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RULES \
+    "timeouts: {head: 2s, body_idle: 3s, keepalive_idle: 20s, first_byte: 30s}\n" \
+    "limits: {requests: 50, body_bytes: 1000B, gather_bytes: 500B}\n" \
+    "routes:\n" \
+    "  - {name: ping, match: {path: /ping}, respond: {body: pong}}\n" \
+    "  - {name: empty, match: {path: /empty}, respond: {status: 204}}\n" \
+    "  - {name: old, match: {path: /old}, redirect: {status: 301, to: \"/new?{query}\"}}\n"
+
+struct fixture {
+    struct gateway gateway;
+    struct fake_origin origin;
+    struct far_end client;
+};
+
+static int begin(void **state, const char *listener)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    gateway_init(&fixture->gateway,
+                 gateway_plan("listeners: [{address: \"127.0.0.1:8080\"%s}]\n" RULES, listener));
+    gateway_connect(&fixture->gateway, &fixture->client);
+    *state = fixture;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    return begin(state, "");
+}
+
+static int set_up_proxied(void **state)
+{
+    return begin(state, ", proxy_protocol: true");
+}
+
+/* With an origin behind "/"; its port is known only once there is a loop. */
+static int begin_forwarding(void **state, const char *listener)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    gateway_init(&fixture->gateway,
+                 gateway_plan("listeners: [{address: \"127.0.0.1:8080\"%s}]\n" RULES, listener));
+    fake_origin_start(&fixture->origin, &fixture->gateway.stage);
+    gateway_adopt(&fixture->gateway, gateway_plan("listeners: [{address: \"127.0.0.1:8080\"}]\n"
+                                                  "services: {one: {origins: [\"%s\"]}}\n" RULES
+                                                  "  - {name: rest, service: one}\n",
+                                                  fixture->origin.name));
+    gateway_connect(&fixture->gateway, &fixture->client);
+    *state = fixture;
+    return 0;
+}
+
+static int set_up_forwarding(void **state)
+{
+    return begin_forwarding(state, "");
+}
+
+static int set_up_proxied_forwarding(void **state)
+{
+    return begin_forwarding(state, ", proxy_protocol: true");
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_release(&fixture->client);
+    if (fixture->origin.listener != NULL) {
+        fake_origin_stop(&fixture->origin);
+    }
+    gateway_release(&fixture->gateway);
+    free(fixture);
+    return 0;
+}
+
+#define PING "GET /ping HTTP/1.1\r\nHost: h\r\n\r\n"
+
+static void a_request_is_answered_and_the_connection_stays(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 3; i++) {
+        far_end_forget(&fixture->client);
+        far_end_say(&fixture->client, PING);
+        far_end_await(&fixture->client, "\r\n\r\npong");
+        assert_memory_equal(fixture->client.in, "HTTP/1.1 200 OK\r\n", 17);
+        assert_int_equal(far_end_count(&fixture->client, "Content-Length: 4\r\n"), 1);
+        assert_int_equal(far_end_count(&fixture->client, "Connection: close"), 0);
+    }
+    stage_settle(&fixture->gateway.stage);
+    assert_false(fixture->client.ended);
+    assert_int_equal(client_desk_begun(fixture->gateway.clients), 3);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 1);
+}
+
+static void an_idle_connection_holds_no_buffer(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, PING);
+    far_end_await(&fixture->client, "pong");
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(buffer_pool_lent(fixture->gateway.stage.bench.buffers), 0);
+}
+
+static void a_request_may_come_byte_by_byte(void **state)
+{
+    struct fixture *fixture = *state;
+    char one[2] = {0};
+
+    for (const char *at = PING; *at != '\0'; at++) {
+        one[0] = *at;
+        far_end_say(&fixture->client, one);
+        stage_settle(&fixture->gateway.stage);
+    }
+    far_end_await(&fixture->client, "pong");
+}
+
+/* RFC 9112 section 9.3.2: answers in the order of the requests. */
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *second;
+
+    far_end_say(&fixture->client, PING "GET /empty HTTP/1.1\r\nHost: h\r\n\r\n"
+                                       "GET /old?x=1 HTTP/1.1\r\nHost: h\r\n\r\n" PING);
+    far_end_await(&fixture->client, "/new?x=1");
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(far_end_count(&fixture->client, "HTTP/1.1 "), 4);
+    second = strstr(fixture->client.in, "204 No Content");
+    assert_non_null(second);
+    assert_true(strstr(fixture->client.in, "pong") < second);
+    assert_true(second < strstr(fixture->client.in, "301 Moved"));
+    assert_non_null(strstr(strstr(fixture->client.in, "301 Moved"), "pong"));
+}
+
+static void pipelined_requests_wait_for_an_origin(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->origin.answer = NULL;
+    far_end_say(&fixture->client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n" PING);
+    fake_origin_await(&fixture->origin, 1);
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(fixture->client.length, 0);
+    far_end_say(&fixture->origin.ends[0], "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst");
+    far_end_await(&fixture->client, "pong");
+    assert_true(strstr(fixture->client.in, "first") < strstr(fixture->client.in, "pong"));
+}
+
+static void many_requests_may_be_pipelined(void **state)
+{
+    struct fixture *fixture = *state;
+    static char many[40 * sizeof(PING)];
+
+    many[0] = '\0';
+    for (int i = 0; i < 40; i++) {
+        strcat(many, PING);
+    }
+    far_end_say(&fixture->client, many);
+    stage_settle(&fixture->gateway.stage);
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(far_end_count(&fixture->client, "pong"), 40);
+}
+
+static void a_head_that_comes_too_slowly_is_408(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "GET /ping HTTP/1.1\r\nHo");
+    stage_settle(&fixture->gateway.stage);
+    stage_pass(&fixture->gateway.stage, 1500);
+    far_end_say(&fixture->client, "st: h\r\n"); /* a drop now and then is not enough */
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(fixture->client.length, 0);
+    stage_pass(&fixture->gateway.stage, 600);
+    far_end_await(&fixture->client, "408 Request Timeout\r\n");
+    assert_int_equal(far_end_count(&fixture->client, "Connection: close\r\n"), 1);
+    assert_int_equal(far_end_count(&fixture->client, "error=http_request_timeout"), 1);
+    far_end_await_end(&fixture->client);
+}
+
+static void a_body_that_stops_is_408(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client,
+                "POST /ping HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n123");
+    stage_settle(&fixture->gateway.stage);
+    stage_pass(&fixture->gateway.stage, 2000);
+    assert_int_equal(fixture->client.length, 0);
+    stage_pass(&fixture->gateway.stage, 1200);
+    far_end_await(&fixture->client, "408 Request Timeout\r\n");
+    far_end_await_end(&fixture->client);
+}
+
+static void an_idle_connection_is_closed_without_a_word(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, PING);
+    far_end_await(&fixture->client, "pong");
+    far_end_forget(&fixture->client);
+    stage_pass(&fixture->gateway.stage, 19000);
+    assert_false(fixture->client.ended);
+    stage_pass(&fixture->gateway.stage, 2000);
+    far_end_await_end(&fixture->client);
+    assert_int_equal(fixture->client.length, 0);
+}
+
+static void a_silent_connection_is_closed_too(void **state)
+{
+    struct fixture *fixture = *state;
+
+    stage_pass(&fixture->gateway.stage, 21000);
+    far_end_await_end(&fixture->client);
+    assert_int_equal(fixture->client.length, 0);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+}
+
+static void asked_to_close_it_closes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "GET /ping HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    far_end_await_end(&fixture->client);
+    assert_int_equal(far_end_count(&fixture->client, "Connection: close\r\n"), 1);
+    assert_int_equal(far_end_count(&fixture->client, "pong"), 1);
+}
+
+/* RFC 9112 section 9.3: 1.0 closes unless it asks for more. */
+static void http_1_0_closes_unless_asked_to_stay(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "GET /ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    far_end_await(&fixture->client, "pong");
+    assert_int_equal(far_end_count(&fixture->client, "Connection: keep-alive\r\n"), 1);
+    far_end_forget(&fixture->client);
+    far_end_say(&fixture->client, "GET /ping HTTP/1.0\r\n\r\n");
+    far_end_await_end(&fixture->client);
+    assert_int_equal(far_end_count(&fixture->client, "pong"), 1);
+}
+
+static void the_last_of_its_requests_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 50; i++) {
+        assert_false(fixture->client.ended);
+        far_end_forget(&fixture->client);
+        far_end_say(&fixture->client, PING);
+        far_end_await(&fixture->client, "pong");
+        assert_int_equal(far_end_count(&fixture->client, "Connection: close\r\n"), i == 49);
+    }
+    far_end_await_end(&fixture->client);
+}
+
+/* RFC 9112 section 9.6: closing with unread bytes would reset the connection and could destroy
+ * the answer on its way. */
+static void it_lingers_over_what_nobody_reads(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client,
+                "POST /ping HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\nbegun");
+    far_end_await(&fixture->client, "413 Content Too Large\r\n");
+    far_end_await_end(&fixture->client); /* its writing side */
+    assert_false(fixture->client.reset);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 1); /* it reads on */
+    far_end_say(&fixture->client, "more that nobody wants");
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 1);
+    far_end_close(&fixture->client);
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+}
+
+static void it_does_not_linger_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "nonsense\r\n\r\nand more");
+    far_end_await(&fixture->client, "400 Bad Request\r\n");
+    for (int i = 0; i < 10 && client_desk_count(fixture->gateway.clients) > 0; i++) {
+        far_end_say(&fixture->client, "drip");
+        stage_pass(&fixture->gateway.stage, 1000);
+    }
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+}
+
+static void what_is_malformed_is_refused_and_nothing_behind_it_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "GET /ping HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n"
+                                  "Transfer-Encoding: chunked\r\n\r\n" PING);
+    far_end_await(&fixture->client, "400 Bad Request\r\n");
+    far_end_await_end(&fixture->client);
+    assert_int_equal(far_end_count(&fixture->client, "HTTP/1.1 "), 1);
+}
+
+static void a_body_with_a_broken_chunk_is_400(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "POST /ping HTTP/1.1\r\nHost: h\r\n"
+                                  "Transfer-Encoding: chunked\r\n\r\n3\r\nabcX" PING);
+    far_end_await(&fixture->client, "400 Bad Request\r\n");
+    far_end_await_end(&fixture->client);
+    assert_int_equal(far_end_count(&fixture->client, "HTTP/1.1 "), 1);
+}
+
+static void a_half_closed_client_still_hears_its_answer(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    transport_finish(&fixture->client.transport);
+    far_end_await(&fixture->client, "\r\n\r\nok");
+    far_end_await_end(&fixture->client);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+}
+
+static void a_client_that_leaves_takes_its_exchange_along(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->origin.answer = NULL;
+    far_end_say(&fixture->client, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\nx");
+    fake_origin_await(&fixture->origin, 1);
+    far_end_close(&fixture->client);
+    far_end_await_end(&fixture->origin.ends[0]);
+    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+}
+
+/* RFC 9112 section 8: half an answer must not look whole. */
+static void an_answer_that_breaks_off_is_not_ended(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->origin.answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    fixture->origin.closes = true;
+    far_end_say(&fixture->client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    far_end_await_end(&fixture->client);
+    assert_int_equal(far_end_count(&fixture->client, "0\r\n\r\n"), 0);
+}
+
+static void the_proxy_header_comes_first(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "PROXY TCP4 198.51.100.9 10.0.0.1 5555 80\r\n" PING);
+    far_end_await(&fixture->client, "pong");
+    far_end_forget(&fixture->client);
+    far_end_say(&fixture->client, PING); /* and only once */
+    far_end_await(&fixture->client, "pong");
+}
+
+static void the_proxy_header_tells_origins_who_asks(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "PROXY TCP4 198.51.100.9 10.0.0.1 5555 80\r\n"
+                                  "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    far_end_await(&fixture->client, "\r\n\r\nok");
+    assert_non_null(strstr(fixture->origin.ends[0].in, "X-Forwarded-For: 198.51.100.9\r\n"));
+    assert_non_null(strstr(fixture->origin.ends[0].in, "for=198.51.100.9;"));
+}
+
+static void the_proxy_header_may_come_in_pieces(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "PROXY TCP4 198.51");
+    stage_settle(&fixture->gateway.stage);
+    far_end_say(&fixture->client, ".100.9 10.0.0.1 5555 80\r\n");
+    stage_settle(&fixture->gateway.stage);
+    far_end_say(&fixture->client, PING);
+    far_end_await(&fixture->client, "pong");
+}
+
+static void without_a_proxy_header_there_is_no_answer(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, PING);
+    far_end_await_end(&fixture->client);
+    assert_int_equal(fixture->client.length, 0);
+}
+
+/* RFC 9110 section 10.1.1: a client need not wait for the 100, and may have said all before there
+ * is a connection to the origin. */
+static void a_body_sent_without_waiting_for_100_arrives(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n"
+                                  "Expect: 100-continue\r\n\r\nbody");
+    far_end_await(&fixture->client, "\r\n\r\nok");
+    far_end_await(&fixture->origin.ends[0], "\r\n\r\nbody");
+}
+
+static void bodies_of_every_kind_arrive(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->origin.answer = NULL;
+    far_end_say(&fixture->client, "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                                  "\r\n3\r\none\r\n");
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(fixture->origin.count, 0); /* gathered first */
+    far_end_say(&fixture->client, "4;x=y\r\n two\r\n0\r\n\r\n");
+    fake_origin_await(&fixture->origin, 1);
+    far_end_await(&fixture->origin.ends[0], "\r\n\r\none two");
+    assert_non_null(strstr(fixture->origin.ends[0].in, "Content-Length: 7\r\n"));
+    far_end_say(&fixture->origin.ends[0], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    far_end_await(&fixture->client, "HTTP/1.1 200 OK\r\n");
+    far_end_forget(&fixture->origin.ends[0]);
+    fixture->origin.looked_at[0] = 0;
+    far_end_say(&fixture->client, "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                                  "\r\n3\r\none\r\n0\r\nX-End: yes\r\n\r\n");
+    far_end_await(&fixture->origin.ends[0], "3\r\none\r\n0\r\nX-End: yes\r\n\r\n");
+}
+
+static void an_idle_connection_can_be_given_away(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address from;
+    uint32_t listener = 99;
+    char text[ADDRESS_TEXT_MAX];
+    int fd;
+
+    far_end_say(&fixture->client, PING);
+    far_end_await(&fixture->client, "pong");
+    fd = client_desk_give_idle(fixture->gateway.clients, &from, &listener);
+    assert_true(fd >= 0);
+    assert_int_equal(listener, 0);
+    text[address_format(&from, text)] = '\0';
+    assert_string_equal(text, "192.0.2.7:4711");
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+    assert_int_equal(client_desk_give_idle(fixture->gateway.clients, &from, &listener), -1);
+    client_desk_take_over(fixture->gateway.clients, fd, &from, 0, false);
+    far_end_forget(&fixture->client);
+    far_end_say(&fixture->client, PING);
+    far_end_await(&fixture->client, "pong");
+}
+
+static void draining_says_close_and_closes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct far_end idle;
+
+    gateway_connect(&fixture->gateway, &idle);
+    fixture->origin.answer = NULL;
+    far_end_say(&fixture->client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    fake_origin_await(&fixture->origin, 1);
+    client_desk_drain(fixture->gateway.clients, 300);
+    stage_pass(&fixture->gateway.stage, 500);
+    far_end_await_end(&idle);
+    assert_false(fixture->client.ended);
+    far_end_say(&fixture->origin.ends[0], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    far_end_await_end(&fixture->client);
+    assert_int_equal(far_end_count(&fixture->client, "Connection: close\r\n"), 1);
+    assert_int_equal(far_end_count(&fixture->client, "\r\n\r\nok"), 1);
+    far_end_release(&idle);
+}
+
+#define TEST(name, begin) cmocka_unit_test_setup_teardown(name, begin, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_request_is_answered_and_the_connection_stays, set_up),
+        TEST(an_idle_connection_holds_no_buffer, set_up),
+        TEST(a_request_may_come_byte_by_byte, set_up),
+        TEST(pipelined_requests_are_answered_in_order, set_up),
+        TEST(pipelined_requests_wait_for_an_origin, set_up_forwarding),
+        TEST(many_requests_may_be_pipelined, set_up),
+        TEST(a_head_that_comes_too_slowly_is_408, set_up),
+        TEST(a_body_that_stops_is_408, set_up),
+        TEST(an_idle_connection_is_closed_without_a_word, set_up),
+        TEST(a_silent_connection_is_closed_too, set_up),
+        TEST(asked_to_close_it_closes, set_up),
+        TEST(http_1_0_closes_unless_asked_to_stay, set_up),
+        TEST(the_last_of_its_requests_is_told, set_up),
+        TEST(it_lingers_over_what_nobody_reads, set_up),
+        TEST(it_does_not_linger_for_ever, set_up),
+        TEST(what_is_malformed_is_refused_and_nothing_behind_it_is_read, set_up),
+        TEST(a_body_with_a_broken_chunk_is_400, set_up),
+        TEST(a_half_closed_client_still_hears_its_answer, set_up_forwarding),
+        TEST(a_client_that_leaves_takes_its_exchange_along, set_up_forwarding),
+        TEST(an_answer_that_breaks_off_is_not_ended, set_up_forwarding),
+        TEST(the_proxy_header_comes_first, set_up_proxied),
+        TEST(the_proxy_header_tells_origins_who_asks, set_up_proxied_forwarding),
+        TEST(the_proxy_header_may_come_in_pieces, set_up_proxied),
+        TEST(without_a_proxy_header_there_is_no_answer, set_up_proxied),
+        TEST(a_body_sent_without_waiting_for_100_arrives, set_up_forwarding),
+        TEST(bodies_of_every_kind_arrive, set_up_forwarding),
+        TEST(an_idle_connection_can_be_given_away, set_up),
+        TEST(draining_says_close_and_closes, set_up_forwarding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

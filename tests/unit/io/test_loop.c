@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* io/loop: descriptors that are ready, mail from other threads, alarms, and what happens at the
+ * end of each turn. */
+#include "io/loop.h"
+
+#include "../../fakes/stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct seen {
+    struct stage *stage;
+    struct watch watch;
+    struct alarm alarms[3];
+    int ends[2];
+    short what;
+    unsigned calls;
+    unsigned turn_ends;
+    unsigned letters;
+    unsigned order[8];
+    pthread_t reader;
+    bool on_loops_thread;
+};
+
+static int set_up(void **state)
+{
+    struct seen *seen = calloc(1, sizeof(*seen));
+
+    seen->stage = calloc(1, sizeof(*seen->stage));
+    stage_init(seen->stage);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, seen->ends), 0);
+    *state = seen;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct seen *seen = *state;
+
+    watch_stop(&seen->watch);
+    close(seen->ends[0]);
+    close(seen->ends[1]);
+    stage_release(seen->stage);
+    free(seen->stage);
+    free(seen);
+    return 0;
+}
+
+static void on_ready(int fd, short what, void *owner)
+{
+    struct seen *seen = owner;
+    char in[16];
+
+    assert_int_equal(fd, seen->ends[0]);
+    seen->what |= what;
+    seen->calls++;
+    if ((what & LOOP_READABLE) != 0) {
+        seen->letters += read(fd, in, sizeof(in)) > 0;
+    }
+}
+
+static bool was_called(void *owner)
+{
+    return ((struct seen *)owner)->calls > 0;
+}
+
+static void readable_is_told_until_it_is_read(void **state)
+{
+    struct seen *seen = *state;
+
+    assert_true(watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0], LOOP_READABLE,
+                            on_ready, seen));
+    assert_true(watch_is_on(&seen->watch));
+    stage_settle(seen->stage);
+    assert_int_equal(seen->calls, 0);
+    /* 40 bytes, of which each call reads 16: level-triggered, so three calls come. */
+    assert_int_equal(write(seen->ends[1], "0123456789012345678901234567890123456789", 40), 40);
+    stage_settle(seen->stage);
+    assert_int_equal(seen->calls, 3);
+    assert_int_equal(seen->what, LOOP_READABLE);
+}
+
+static void interest_changes_what_is_told(void **state)
+{
+    struct seen *seen = *state;
+
+    assert_true(
+        watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0], 0, on_ready, seen));
+    assert_int_equal(write(seen->ends[1], "x", 1), 1);
+    stage_settle(seen->stage);
+    assert_int_equal(seen->calls, 0);
+    watch_change(&seen->watch, LOOP_WRITABLE);
+    stage_run_until(seen->stage, was_called, seen);
+    assert_int_equal(seen->what, LOOP_WRITABLE);
+    watch_change(&seen->watch, LOOP_READABLE | LOOP_WRITABLE);
+    stage_settle(seen->stage);
+    assert_int_equal(seen->what, LOOP_READABLE | LOOP_WRITABLE);
+    watch_change(&seen->watch, 0);
+    watch_change(&seen->watch, 0);
+    seen->calls = 0;
+    assert_int_equal(write(seen->ends[1], "x", 1), 1);
+    stage_settle(seen->stage);
+    assert_int_equal(seen->calls, 0);
+}
+
+static void stopping_twice_is_harmless(void **state)
+{
+    struct seen *seen = *state;
+    struct watch never = {0};
+
+    watch_stop(&never);
+    assert_false(watch_is_on(&never));
+    assert_true(watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0], LOOP_READABLE,
+                            on_ready, seen));
+    watch_stop(&seen->watch);
+    watch_stop(&seen->watch);
+    assert_false(watch_is_on(&seen->watch));
+    assert_int_equal(write(seen->ends[1], "x", 1), 1);
+    stage_settle(seen->stage);
+    assert_int_equal(seen->calls, 0);
+}
+
+static void stop_within(int fd, short what, void *owner)
+{
+    struct seen *seen = owner;
+
+    (void)fd;
+    (void)what;
+    seen->calls++;
+    watch_stop(&seen->watch);
+}
+
+static void a_watch_may_be_stopped_inside_its_callback(void **state)
+{
+    struct seen *seen = *state;
+
+    assert_true(watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0],
+                            LOOP_READABLE | LOOP_WRITABLE, stop_within, seen));
+    assert_int_equal(write(seen->ends[1], "x", 1), 1);
+    stage_settle(seen->stage);
+    assert_int_equal(seen->calls, 1);
+}
+
+static void count_first(void *owner)
+{
+    struct seen *seen = owner;
+
+    assert_int_equal(seen->turn_ends % 2, 0);
+    seen->turn_ends++;
+}
+
+static void count_second(void *owner)
+{
+    struct seen *seen = owner;
+
+    assert_int_equal(seen->turn_ends % 2, 1);
+    seen->turn_ends++;
+}
+
+static void turns_end_in_order_of_registration(void **state)
+{
+    struct seen *seen = *state;
+
+    loop_at_turn_end(seen->stage->bench.loop, count_first, seen);
+    loop_at_turn_end(seen->stage->bench.loop, count_second, seen);
+    stage_settle(seen->stage);
+    assert_true(seen->turn_ends >= 2);
+    assert_int_equal(seen->turn_ends % 2, 0);
+}
+
+static void on_letter(void *owner)
+{
+    struct seen *seen = owner;
+
+    seen->letters++;
+    seen->on_loops_thread = pthread_equal(pthread_self(), seen->reader) != 0;
+}
+
+static void *post_many(void *owner)
+{
+    struct seen *seen = owner;
+
+    for (int i = 0; i < 1000; i++) {
+        assert_true(loop_post(seen->stage->bench.loop, on_letter, seen));
+    }
+    return NULL;
+}
+
+static bool all_letters_came(void *owner)
+{
+    return ((struct seen *)owner)->letters == 4000;
+}
+
+static void mail_from_any_thread_is_read_on_the_loops(void **state)
+{
+    struct seen *seen = *state;
+    pthread_t writers[4];
+
+    seen->reader = pthread_self();
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&writers[i], NULL, post_many, seen), 0);
+    }
+    stage_run_until(seen->stage, all_letters_came, seen);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(writers[i], NULL);
+    }
+    assert_true(seen->on_loops_thread);
+    stage_settle(seen->stage);
+    assert_int_equal(seen->letters, 4000);
+}
+
+static void unread_mail_goes_with_the_loop(void **state)
+{
+    struct seen *seen = *state;
+
+    assert_true(loop_post(seen->stage->bench.loop, on_letter, seen));
+    assert_true(loop_post(seen->stage->bench.loop, on_letter, seen));
+    /* tear_down frees the loop; a leak would show there */
+}
+
+static void rings_first(void *owner)
+{
+    struct seen *seen = owner;
+
+    seen->order[seen->calls++] = 1;
+}
+
+static void rings_second(void *owner)
+{
+    struct seen *seen = owner;
+
+    seen->order[seen->calls++] = 2;
+    alarm_set(seen->stage->bench.loop, &seen->alarms[0], 50, rings_first, seen);
+}
+
+static void alarms_ring_when_due(void **state)
+{
+    struct seen *seen = *state;
+    struct loop *loop = seen->stage->bench.loop;
+
+    alarm_set(loop, &seen->alarms[0], 5000, rings_first, seen);
+    alarm_set(loop, &seen->alarms[1], 9000, rings_second, seen);
+    alarm_set(loop, &seen->alarms[2], 7000, rings_first, seen);
+    alarm_clear(loop, &seen->alarms[2]);
+    assert_true(alarm_is_set(&seen->alarms[0]));
+    assert_false(alarm_is_set(&seen->alarms[2]));
+    stage_pass(seen->stage, 4900);
+    assert_int_equal(seen->calls, 0);
+    stage_pass(seen->stage, 200);
+    assert_int_equal(seen->calls, 1);
+    assert_int_equal(seen->order[0], 1);
+    stage_pass(seen->stage, 4000);
+    assert_int_equal(seen->calls, 2);
+    assert_int_equal(seen->order[1], 2);
+    stage_pass(seen->stage, 100); /* set again from inside a ring */
+    assert_int_equal(seen->calls, 3);
+    stage_pass(seen->stage, 100000);
+    assert_int_equal(seen->calls, 3);
+}
+
+/* The loop sleeps until the deadline it knows; an earlier one that is set meanwhile must wake it.
+ * Really waits, for 10 ms. */
+static void an_alarm_set_while_running_is_heard_in_time(void **state)
+{
+    struct seen *seen = *state;
+    uint64_t before = loop_tell_time(seen->stage->bench.loop);
+
+    alarm_set(seen->stage->bench.loop, &seen->alarms[1], 3600000, rings_first, seen);
+    stage_settle(seen->stage);
+    alarm_set(seen->stage->bench.loop, &seen->alarms[0], 10, rings_first, seen);
+    stage_run_until(seen->stage, was_called, seen);
+    assert_true(loop_now(seen->stage->bench.loop) - before >= 10000);
+    alarm_clear(seen->stage->bench.loop, &seen->alarms[1]);
+}
+
+static void time_only_moves_forward(void **state)
+{
+    struct seen *seen = *state;
+    uint64_t first = loop_tell_time(seen->stage->bench.loop);
+
+    assert_int_equal(loop_now(seen->stage->bench.loop), first);
+    assert_true(loop_tell_time(seen->stage->bench.loop) >= first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(readable_is_told_until_it_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(interest_changes_what_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stopping_twice_is_harmless, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_watch_may_be_stopped_inside_its_callback, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(turns_end_in_order_of_registration, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(mail_from_any_thread_is_read_on_the_loops, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(unread_mail_goes_with_the_loop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(alarms_ring_when_due, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_alarm_set_while_running_is_heard_in_time, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(time_only_moves_forward, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

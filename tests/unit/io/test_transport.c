@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* io/transport (and transport_tcp): reading, writing, half-closing, resetting, giving away. */
+#include "io/transport.h"
+
+#include "../../fakes/stage.h"
+#include "io/dial.h"
+#include "io/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct fixture {
+    struct stage stage;
+    struct transport transport;
+    int far;
+    unsigned calls;
+};
+
+static void on_ready(int fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    ((struct fixture *)owner)->calls++;
+}
+
+/* A real TCP connection over loopback: resets do not exist on Unix sockets. */
+static void connect_pair(int ends[2])
+{
+    struct address address;
+    int listening;
+
+    assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
+    listening = listener_open(&address, 0);
+    assert_true(listening >= 0);
+    assert_true(listener_bound_address(listening, &address));
+    ends[0] = dial(&address);
+    assert_true(ends[0] >= 0);
+    fcntl(listening, F_SETFL, 0); /* waits for the connection */
+    ends[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+    assert_true(ends[1] >= 0);
+    close(listening);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    int ends[2];
+
+    stage_init(&fixture->stage);
+    connect_pair(ends);
+    fixture->far = ends[1];
+    assert_true(transport_start_tcp(&fixture->transport, fixture->stage.bench.loop, ends[0], 0,
+                                    on_ready, fixture));
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    transport_close(&fixture->transport);
+    transport_close(&fixture->transport);
+    if (fixture->far >= 0) {
+        close(fixture->far);
+    }
+    stage_release(&fixture->stage);
+    free(fixture);
+    return 0;
+}
+
+static bool is_heard(void *owner)
+{
+    return ((struct fixture *)owner)->calls > 0;
+}
+
+static void await_bytes(struct fixture *fixture)
+{
+    fixture->calls = 0;
+    transport_want(&fixture->transport, LOOP_READABLE);
+    stage_run_until(&fixture->stage, is_heard, fixture);
+    transport_want(&fixture->transport, 0);
+}
+
+static void bytes_pass_both_ways(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct iovec pieces[2] = {{"one ", 4}, {"two", 3}};
+    char in[16];
+
+    assert_string_equal(fixture->transport.ops->scheme, "http");
+    assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(transport_write(&fixture->transport, pieces, 2), 7);
+    assert_int_equal(transport_write(&fixture->transport, pieces, 1), 4);
+    fcntl(fixture->far, F_SETFL, 0);
+    assert_int_equal(recv(fixture->far, in, 11, MSG_WAITALL), 11);
+    assert_memory_equal(in, "one twoone ", 11);
+    assert_int_equal(send(fixture->far, "back", 4, 0), 4);
+    await_bytes(fixture);
+    assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 4);
+    assert_memory_equal(in, "back", 4);
+}
+
+static void interest_is_told_to_the_loop(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(send(fixture->far, "x", 1, 0), 1);
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->calls, 0);
+    await_bytes(fixture);
+    fixture->calls = 0;
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->calls, 0);
+}
+
+static void finishing_ends_one_direction_only(void **state)
+{
+    struct fixture *fixture = *state;
+    char in[4];
+
+    transport_finish(&fixture->transport);
+    fcntl(fixture->far, F_SETFL, 0);
+    assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
+    assert_int_equal(send(fixture->far, "ok", 2, 0), 2);
+    await_bytes(fixture);
+    assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 2);
+    assert_true(transport_is_open(&fixture->transport));
+}
+
+static void closing_twice_is_harmless(void **state)
+{
+    struct fixture *fixture = *state;
+    char in[4];
+
+    transport_close(&fixture->transport);
+    assert_false(transport_is_open(&fixture->transport));
+    transport_close(&fixture->transport);
+    transport_finish(&fixture->transport);
+    transport_reset(&fixture->transport);
+    transport_want(&fixture->transport, LOOP_READABLE);
+    fcntl(fixture->far, F_SETFL, 0);
+    assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
+}
+
+static void a_reset_does_not_look_like_an_end(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct iovec piece = {"half", 4};
+    char in[8];
+
+    assert_int_equal(transport_write(&fixture->transport, &piece, 1), 4);
+    transport_reset(&fixture->transport);
+    assert_false(transport_is_open(&fixture->transport));
+    fcntl(fixture->far, F_SETFL, 0);
+    if (read(fixture->far, in, sizeof(in)) == 4) { /* what came before may still be read */
+        assert_int_equal(read(fixture->far, in, sizeof(in)), -1);
+    }
+    assert_int_equal(errno, ECONNRESET);
+}
+
+static void writing_to_who_is_gone_raises_no_signal(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct iovec pieces[2] = {{"x", 1}, {"y", 1}};
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(fixture->far, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(fixture->far);
+    fixture->far = -1;
+    await_bytes(fixture);
+    transport_write(&fixture->transport, pieces, 2); /* may hear ECONNRESET first */
+    assert_int_equal(transport_write(&fixture->transport, pieces, 2), -1);
+    assert_int_equal(transport_write(&fixture->transport, pieces, 1), -1);
+    assert_int_equal(errno, EPIPE);
+}
+
+static void giving_up_leaves_the_connection_open(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd;
+    char in[4];
+
+    transport_want(&fixture->transport, LOOP_READABLE);
+    fd = transport_give_up(&fixture->transport);
+    assert_false(transport_is_open(&fixture->transport));
+    assert_int_equal(send(fixture->far, "on", 2, 0), 2);
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->calls, 0);
+    fcntl(fd, F_SETFL, 0);
+    assert_int_equal(read(fd, in, sizeof(in)), 2);
+    close(fd);
+}
+
+static void staleness_is_seen(void **state)
+{
+    struct fixture *fixture = *state;
+    char in[4];
+
+    assert_false(transport_is_stale(&fixture->transport));
+    assert_int_equal(send(fixture->far, "??", 2, 0), 2);
+    await_bytes(fixture);
+    assert_true(transport_is_stale(&fixture->transport)); /* spoke unasked */
+    assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 2);
+    assert_false(transport_is_stale(&fixture->transport));
+    close(fixture->far);
+    fixture->far = -1;
+    await_bytes(fixture);
+    assert_true(transport_is_stale(&fixture->transport)); /* closed */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(bytes_pass_both_ways, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(interest_is_told_to_the_loop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(finishing_ends_one_direction_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(closing_twice_is_harmless, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_does_not_look_like_an_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(writing_to_who_is_gone_raises_no_signal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(giving_up_leaves_the_connection_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(staleness_is_seen, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* origin/failure: each row can be told to a client: a status that fits (RFC 9110 section 15.6),
+ * an error type that RFC 9209 section 2.3 registers, a sentence that fits a quoted string. */
+#include "origin/failure.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+static const char *const registered[] = {
+    "dns_timeout",
+    "dns_error",
+    "destination_not_found",
+    "destination_unavailable",
+    "destination_ip_prohibited",
+    "destination_ip_unroutable",
+    "connection_refused",
+    "connection_terminated",
+    "connection_timeout",
+    "connection_read_timeout",
+    "connection_write_timeout",
+    "connection_limit_reached",
+    "tls_protocol_error",
+    "tls_certificate_error",
+    "tls_alert_received",
+    "http_request_error",
+    "http_request_denied",
+    "http_response_incomplete",
+    "http_response_header_section_size",
+    "http_response_header_size",
+    "http_response_body_size",
+    "http_response_trailer_section_size",
+    "http_response_trailer_size",
+    "http_response_transfer_coding",
+    "http_response_content_coding",
+    "http_response_timeout",
+    "http_upgrade_failed",
+    "http_protocol_error",
+    "proxy_internal_response",
+    "proxy_internal_error",
+    "proxy_configuration_error",
+    "proxy_loop_detected",
+};
+
+static bool is_registered(const char *error)
+{
+    for (size_t i = 0; i < sizeof(registered) / sizeof(registered[0]); i++) {
+        if (strcmp(registered[i], error) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void each_row_can_be_told(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ORIGIN_FAILURE_COUNT; i++) {
+        enum origin_failure failure = (enum origin_failure)i;
+        uint16_t status = origin_failure_status(failure);
+        const char *sentence = origin_failure_sentence(failure);
+
+        assert_true(status == 502 || status == 503 || status == 504);
+        assert_true(is_registered(origin_failure_error(failure)));
+        assert_true(strlen(sentence) > 10);
+        for (const char *at = sentence; *at != '\0'; at++) {
+            assert_true(*at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\');
+        }
+    }
+}
+
+/* RFC 9110 section 15.6.5: 504 is for an answer that did not come in time, and for nothing else. */
+static void timeouts_are_504_unless_they_are_ours(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ORIGIN_FAILURE_COUNT; i++) {
+        enum origin_failure failure = (enum origin_failure)i;
+        bool is_timeout = strstr(origin_failure_error(failure), "timeout") != NULL;
+
+        assert_int_equal(origin_failure_status(failure) == 504, is_timeout);
+    }
+}
+
+/* RFC 9110 section 15.6.4: overload is 503. */
+static void limits_are_503(void **state)
+{
+    (void)state;
+    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LINE_FULL), 503);
+    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LINE_TIMEOUT), 503);
+    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_NO_DESCRIPTOR), 503);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_row_can_be_told),
+        cmocka_unit_test(timeouts_are_504_unless_they_are_ours),
+        cmocka_unit_test(limits_are_503),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

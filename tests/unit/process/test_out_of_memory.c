@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Out of memory fails the one connection: a whole worker, with origins behind it and clients in
+ * front of it, while allocations fail in its thread. The worst that may happen to a client is
+ * that its connection is closed; nobody is left waiting, nothing is leaked, and once memory is
+ * back all is well again.
+ *
+ * This program has a malloc of its own, which fails on demand, and a base/slab that makes each
+ * object an allocation, so that every single one of them can be the one that fails (and so that
+ * AddressSanitizer sees objects used after they were given back). */
+#include "base/check.h"
+#include "base/log.h"
+#include "base/slab.h"
+#include "config/load.h"
+#include "io/listener.h"
+#include "process/sockets.h"
+#include "process/worker.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- memory that can run out --------------------------------------------------------------- */
+
+/* The allocator behind ours: that of the C library, or of AddressSanitizer. */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *at, size_t size);
+extern void *__interceptor_malloc(size_t size) __attribute__((weak));
+extern void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
+extern void *__interceptor_realloc(void *at, size_t size) __attribute__((weak));
+
+static struct {
+    atomic_bool on;
+    atomic_uint every; /* each one of so many fails; 0: only the one below */
+    atomic_uint only;
+    atomic_uint count; /* since it was turned on */
+    atomic_uint failed;
+} shortage;
+
+/* Threads of the test itself always have memory; so has a thread that only just starts. The
+ * worker's is known by its use of slabs. */
+static _Thread_local bool may_starve;
+
+/* AddressSanitizer calls malloc before it is ready to check anything. */
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined")))
+
+UNCHECKED static bool runs_out(void)
+{
+    unsigned every;
+    unsigned count;
+    bool fails;
+
+    if (!atomic_load(&shortage.on) || !may_starve) {
+        return false;
+    }
+    every = atomic_load(&shortage.every);
+    count = atomic_fetch_add(&shortage.count, 1);
+    fails = every != 0 ? count % every == every - 1 : count == atomic_load(&shortage.only);
+    atomic_fetch_add(&shortage.failed, fails);
+    if (fails) {
+        errno = ENOMEM;
+    }
+    return fails;
+}
+
+UNCHECKED void *malloc(size_t size)
+{
+    if (runs_out()) {
+        return NULL;
+    }
+    return __interceptor_malloc != NULL ? __interceptor_malloc(size) : __libc_malloc(size);
+}
+
+UNCHECKED void *calloc(size_t count, size_t size)
+{
+    if (runs_out()) {
+        return NULL;
+    }
+    return __interceptor_calloc != NULL ? __interceptor_calloc(count, size)
+                                        : __libc_calloc(count, size);
+}
+
+UNCHECKED void *realloc(void *at, size_t size)
+{
+    if (runs_out()) {
+        return NULL;
+    }
+    return __interceptor_realloc != NULL ? __interceptor_realloc(at, size)
+                                         : __libc_realloc(at, size);
+}
+
+static void start_shortage(unsigned every, unsigned only)
+{
+    atomic_store(&shortage.every, every);
+    atomic_store(&shortage.only, only);
+    atomic_store(&shortage.count, 0);
+    atomic_store(&shortage.failed, 0);
+    atomic_store(&shortage.on, true);
+}
+
+static void end_shortage(void)
+{
+    atomic_store(&shortage.on, false);
+}
+
+/* --- base/slab with an allocation for each object ------------------------------------------ */
+
+struct slab_pool {
+    size_t object_size;
+    size_t used;
+};
+
+struct slab_pool *slab_pool_new(size_t object_size)
+{
+    struct slab_pool *pool = calloc(1, sizeof(*pool));
+
+    if (pool != NULL) {
+        pool->object_size = object_size;
+    }
+    return pool;
+}
+
+void slab_pool_free(struct slab_pool **pool)
+{
+    if (*pool != NULL) {
+        CHECK((*pool)->used == 0);
+        free(*pool);
+        *pool = NULL;
+    }
+}
+
+void *slab_take(struct slab_pool *pool)
+{
+    void *object;
+
+    may_starve = true;
+    object = malloc(pool->object_size);
+    if (object != NULL) {
+        memset(object, 0xa5, pool->object_size); /* what its last user left */
+        pool->used++;
+    }
+    return object;
+}
+
+void slab_give(struct slab_pool *pool, void *object)
+{
+    CHECK(pool->used > 0);
+    pool->used--;
+    free(object);
+}
+
+void slab_pool_trim(struct slab_pool *pool)
+{
+    (void)pool;
+}
+
+size_t slab_pool_used(const struct slab_pool *pool)
+{
+    return pool->used;
+}
+
+size_t slab_pool_reserved(const struct slab_pool *pool)
+{
+    return pool->used * pool->object_size;
+}
+
+/* --- an origin in threads of its own ------------------------------------------------------- */
+
+#define LARGE_BYTES 160000
+#define CHUNK_BYTES 10000
+
+struct world {
+    int origin;
+    pthread_t acceptor;
+    struct plan *plan;
+    struct sockets *sockets;
+    struct worker *workers[1];
+    struct address front;
+    char *large; /* the body of a large request */
+    char *large_answer;
+    atomic_uint visits; /* threads that serve a connection */
+};
+
+static bool send_all(int fd, const char *at, size_t length)
+{
+    while (length > 0) {
+        ssize_t count = send(fd, at, length, MSG_NOSIGNAL);
+
+        if (count <= 0) {
+            return false;
+        }
+        at += count;
+        length -= (size_t)count;
+    }
+    return true;
+}
+
+static bool send_text(int fd, const char *text)
+{
+    return send_all(fd, text, strlen(text));
+}
+
+/* Reads one request, body and all; false at the end. `in` ends with a NUL. */
+static bool read_request(int fd, char *in, size_t room)
+{
+    size_t length = 0;
+    size_t wanted = SIZE_MAX;
+
+    while (length < wanted) {
+        ssize_t count = recv(fd, in + length, room - 1 - length, 0);
+        char *end;
+        char *field;
+
+        if (count <= 0) {
+            return false;
+        }
+        length += (size_t)count;
+        in[length] = '\0';
+        end = strstr(in, "\r\n\r\n");
+        if (end == NULL) {
+            continue;
+        }
+        field = strstr(in, "Content-Length: ");
+        if (strstr(in, "Transfer-Encoding: chunked") != NULL) {
+            wanted = strstr(end, "\r\n0\r\n") != NULL && strcmp(in + length - 4, "\r\n\r\n") == 0
+                         ? length
+                         : SIZE_MAX;
+        } else {
+            wanted = (size_t)(end + 4 - in) +
+                     (field != NULL && field < end ? strtoul(field + 16, NULL, 10) : 0);
+        }
+    }
+    return true;
+}
+
+static bool answer_request(const struct world *world, int fd, const char *in)
+{
+    const char *path = strchr(in, ' ');
+
+    if (path != NULL && strncmp(path, " /large", 7) == 0) {
+        return send_text(fd, world->large_answer);
+    }
+    return send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine");
+}
+
+struct visit {
+    struct world *world;
+    int fd;
+};
+
+static void *serve_connection(void *owner)
+{
+    struct visit *visit = owner;
+    char *in;
+
+    in = malloc(2 * LARGE_BYTES);
+    while (in != NULL && read_request(visit->fd, in, 2 * LARGE_BYTES) &&
+           answer_request(visit->world, visit->fd, in)) {
+    }
+    free(in);
+    close(visit->fd);
+    atomic_fetch_sub(&visit->world->visits, 1);
+    free(visit);
+    return NULL;
+}
+
+static void *accept_connections(void *owner)
+{
+    struct world *world = owner;
+    int fd;
+
+    while ((fd = accept(world->origin, NULL, NULL)) >= 0) {
+        struct visit *visit = malloc(sizeof(*visit));
+        pthread_attr_t attributes;
+        pthread_t thread;
+
+        *visit = (struct visit){world, fd};
+        atomic_fetch_add(&world->visits, 1);
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        CHECK(pthread_create(&thread, &attributes, serve_connection, visit) == 0);
+        pthread_attr_destroy(&attributes);
+    }
+    return NULL;
+}
+
+/* --- the worker ---------------------------------------------------------------------------- */
+
+static const char rules[] = "workers: 1\n"
+                            "listeners: [{address: \"127.0.0.1:0\"}]\n"
+                            "timeouts: {drain: 1s}\n"
+                            "services: {one: {origins: [\"%s\"]}}\n"
+                            "routes:\n"
+                            "  - {name: ping, match: {path: /ping}, respond: {body: pong}}\n"
+                            "  - {name: rest, service: one}\n";
+
+static void start_origin(struct world *world, char *name)
+{
+    struct address address;
+
+    CHECK(address_parse(BYTES("127.0.0.1:0"), &address));
+    world->origin = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(world->origin, &address.any, address.length) == 0 &&
+          listen(world->origin, 1024) == 0 && listener_bound_address(world->origin, &address));
+    name[address_format(&address, name)] = '\0';
+    CHECK(pthread_create(&world->acceptor, NULL, accept_connections, world) == 0);
+}
+
+static struct plan *make_plan(const char *origin)
+{
+    struct config_errors *errors;
+    struct snapshot *snapshot;
+    char yaml[2048];
+
+    snprintf(yaml, sizeof(yaml), rules, origin);
+    snapshot = config_load_bytes("test.yaml", bytes_of(yaml), &errors);
+    if (snapshot == NULL) {
+        config_errors_print(errors, stderr);
+    }
+    CHECK(snapshot != NULL);
+    return plan_new(snapshot);
+}
+
+/* NULL when memory ran out. */
+static struct worker *make_worker(struct world *world)
+{
+    struct worker_plan plan = {
+        .plan = world->plan,
+        .listeners = sockets_of_worker(world->sockets, 0),
+        .all = world->workers,
+        .count = 1,
+    };
+
+    return worker_new(&plan);
+}
+
+static void open_sockets(struct world *world)
+{
+    world->sockets = sockets_open(plan_settings(world->plan));
+    CHECK(world->sockets != NULL);
+    CHECK(listener_bound_address(sockets_of_worker(world->sockets, 0)[0], &world->front));
+}
+
+static int set_up(void **state)
+{
+    struct world *world;
+    char origin[ADDRESS_TEXT_MAX];
+    char *at;
+
+    alarm(100);
+    log_set_level(LOG_LEVEL_ERROR + 1);
+    world = calloc(1, sizeof(*world));
+    world->large_answer = malloc(2 * LARGE_BYTES);
+    at = stpcpy(world->large_answer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < LARGE_BYTES; i += CHUNK_BYTES) {
+        at += sprintf(at, "%x\r\n", CHUNK_BYTES);
+        memset(at, 'A', CHUNK_BYTES);
+        at = stpcpy(at + CHUNK_BYTES, "\r\n");
+    }
+    strcpy(at, "0\r\nX-Trailer: yes\r\n\r\n");
+    start_origin(world, origin);
+    world->plan = make_plan(origin);
+    world->large = malloc(LARGE_BYTES + 1);
+    memset(world->large, 'L', LARGE_BYTES);
+    world->large[LARGE_BYTES] = '\0';
+    open_sockets(world);
+    *state = world;
+    return 0;
+}
+
+static void start_worker(struct world *world)
+{
+    world->workers[0] = make_worker(world);
+    CHECK(world->workers[0] != NULL && worker_start(world->workers[0]));
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+
+    if (world->workers[0] != NULL) {
+        worker_drain(world->workers[0], 1000);
+        worker_join(world->workers[0]);
+        worker_free(&world->workers[0]);
+    }
+    sockets_close(&world->sockets);
+    shutdown(world->origin, SHUT_RDWR);
+    pthread_join(world->acceptor, NULL);
+    close(world->origin);
+    while (atomic_load(&world->visits) > 0) {
+        sched_yield();
+    }
+    plan_unref(&world->plan);
+    free(world->large);
+    free(world->large_answer);
+    free(world);
+    return 0;
+}
+
+/* --- a client ------------------------------------------------------------------------------ */
+
+enum verdict { WHOLE, REFUSED, CLOSED };
+
+static int connect_client(const struct world *world)
+{
+    const struct timeval patience = {.tv_sec = 10};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    CHECK(connect(fd, &world->front.any, world->front.length) == 0);
+    return fd;
+}
+
+/* Reads until the other side closes; false if it leaves us waiting. */
+static bool read_to_end(int fd, char *in, size_t room, size_t *length)
+{
+    ssize_t count;
+
+    *length = 0;
+    while ((count = recv(fd, in + *length, room - 1 - *length, 0)) > 0) {
+        *length += (size_t)count;
+    }
+    in[*length] = '\0';
+    return count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+static enum verdict judge(const char *in, size_t length)
+{
+    const char *body = strstr(in, "\r\n\r\n");
+
+    if (length == 0 || body == NULL) {
+        return CLOSED;
+    }
+    assert_memory_equal(in, "HTTP/1.1 ", 9);
+    if (strncmp(in + 9, "200", 3) != 0) {
+        assert_true(in[9] == '5'); /* 503, or 502 and 504 where an origin seems at fault */
+        return REFUSED;
+    }
+    body += 4;
+    if (strstr(in, "Transfer-Encoding: chunked") != NULL) {
+        size_t letters = 0;
+
+        if (strstr(body, "\r\n0\r\n") == NULL) {
+            return CLOSED; /* and it shows */
+        }
+        for (const char *at = body; *at != '\0'; at++) {
+            letters += *at == 'A'; /* sizes of chunks are in lower case */
+        }
+        assert_int_equal(letters, LARGE_BYTES);
+        return WHOLE;
+    }
+    if (strcmp(body, "pong") != 0 && strcmp(body, "fine") != 0) {
+        assert_true(strlen(body) < 4); /* cut, and its Content-Length says so */
+        return CLOSED;
+    }
+    return WHOLE;
+}
+
+static enum verdict ask(const struct world *world, const char *head, const char *body)
+{
+    static char in[2 * LARGE_BYTES + 65536];
+    size_t length;
+    int fd = connect_client(world);
+
+    if (send_text(fd, head) && body != NULL) {
+        send_text(fd, body);
+    }
+    /* Whoever is left waiting here for ten seconds found the defect. */
+    assert_true(read_to_end(fd, in, sizeof(in), &length));
+    close(fd);
+    return judge(in, length);
+}
+
+#define CLOSING "Host: h\r\nConnection: close\r\n"
+
+#define WAYS 6
+
+/* Every way that a request takes through the gateway. */
+static unsigned ask_each_way(const struct world *world)
+{
+    char head[256];
+    unsigned whole = 0;
+
+    whole += ask(world, "GET /ping HTTP/1.1\r\n" CLOSING "\r\n", NULL) == WHOLE;
+    whole += ask(world, "GET /forward HTTP/1.1\r\n" CLOSING "\r\n", NULL) == WHOLE;
+    whole += ask(world, "POST /small HTTP/1.1\r\n" CLOSING "Content-Length: 5\r\n\r\n", "hello") ==
+             WHOLE;
+    whole += ask(world,
+                 "POST /chunked HTTP/1.1\r\n" CLOSING "Trailer: X-End\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\n",
+                 "5\r\nhello\r\n0\r\nX-End: yes\r\n\r\n") == WHOLE;
+    snprintf(head, sizeof(head), "POST /up HTTP/1.1\r\n" CLOSING "Content-Length: %d\r\n\r\n",
+             LARGE_BYTES);
+    whole += ask(world, head, world->large) == WHOLE;
+    whole += ask(world, "GET /large HTTP/1.1\r\n" CLOSING "\r\n", NULL) == WHOLE;
+    return whole;
+}
+
+/* --- the tests ----------------------------------------------------------------------------- */
+
+static void with_memory_all_is_well(void **state)
+{
+    struct world *world = *state;
+
+    start_worker(world);
+    assert_int_equal(ask_each_way(world), WAYS);
+}
+
+/* Which of them fails decides what breaks: each in turn, once. */
+static void any_single_allocation_may_fail(void **state)
+{
+    struct world *world = *state;
+    unsigned failed = 0;
+
+    start_worker(world);
+    for (unsigned only = 0; only < 80; only++) {
+        start_shortage(0, only);
+        ask_each_way(world);
+        failed += atomic_load(&shortage.failed);
+        end_shortage();
+        /* Never more than the one connection. */
+        assert_int_equal(ask(world, "GET /forward HTTP/1.1\r\n" CLOSING "\r\n", NULL), WHOLE);
+    }
+    assert_true(failed > 20);
+    assert_int_equal(ask_each_way(world), WAYS);
+}
+
+static void every_nth_allocation_may_fail(void **state)
+{
+    struct world *world = *state;
+
+    start_worker(world);
+    for (unsigned every = 1; every < 25; every++) {
+        start_shortage(every, 0);
+        ask_each_way(world);
+        end_shortage();
+    }
+    assert_int_equal(ask_each_way(world), WAYS);
+}
+
+/* Clients that stay connected while memory is out, and nobody asks anything: no busy loop. */
+static void without_memory_it_rests(void **state)
+{
+    struct world *world = *state;
+    struct timespec before;
+    struct timespec after;
+    int fds[4];
+
+    start_worker(world);
+    for (int i = 0; i < 4; i++) {
+        fds[i] = connect_client(world);
+    }
+    ask_each_way(world);
+    start_shortage(1, 0);
+    ask_each_way(world);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    poll(NULL, 0, 100);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    assert_true((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec <
+                50000000);
+    end_shortage();
+    for (int i = 0; i < 4; i++) {
+        close(fds[i]);
+    }
+}
+
+/* A start without memory says so and gives everything back. */
+static void a_start_may_fail_at_any_allocation(void **state)
+{
+    struct world *world = *state;
+    struct worker *worker = NULL;
+    unsigned failures = 0;
+
+    for (unsigned only = 0; worker == NULL; only++) {
+        assert_true(only < 1000);
+        if (sockets_of_worker(world->sockets, 0)[0] < 0) {
+            sockets_close(&world->sockets);
+            open_sockets(world);
+        }
+        may_starve = true;
+        start_shortage(0, only);
+        worker = make_worker(world);
+        end_shortage();
+        may_starve = false;
+        failures += worker == NULL;
+        if (worker != NULL && atomic_load(&shortage.failed) > 0) {
+            worker_free(&worker); /* could do without; the next may not */
+        }
+    }
+    assert_true(failures > 10);
+    worker_free(&worker);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(with_memory_all_is_well),        TEST(a_start_may_fail_at_any_allocation),
+        TEST(any_single_allocation_may_fail), TEST(every_nth_allocation_may_fail),
+        TEST(without_memory_it_rests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
