@@ -46,7 +46,7 @@ static bool may_follow(enum client_state from, enum client_state to)
     return false;
 }
 
-void client_set_state(struct client_connection *connection, enum client_state state)
+static void set_state(struct client_connection *connection, enum client_state state)
 {
     struct client_desk *desk = client_desk_of(connection);
 
@@ -103,7 +103,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     }
     client_clear_timer(connection);
     transport_close(&connection->transport);
-    client_set_state(connection, CLIENT_CLOSED);
+    set_state(connection, CLIENT_CLOSED);
     count_connections(desk, (uint32_t)-1);
     metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
 }
@@ -111,7 +111,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
 void client_linger(struct client_connection *connection)
 {
     client_h1_release(connection->h1);
-    client_set_state(connection, CLIENT_LINGERS);
+    set_state(connection, CLIENT_LINGERS);
     transport_finish(&connection->transport);
     transport_want(&connection->transport, LOOP_READABLE);
     client_set_timer(connection, LINGER_MS);
@@ -141,7 +141,7 @@ static void linger_on(struct client_connection *connection)
 void client_become_idle(struct client_connection *connection)
 {
     client_h1_release(connection->h1);
-    client_set_state(connection, CLIENT_IDLE);
+    set_state(connection, CLIENT_IDLE);
     connection->unwatched = false;
     transport_want(&connection->transport, LOOP_READABLE);
     client_set_timer(connection, settings_of(connection)->timeouts.keepalive_idle);
@@ -153,7 +153,7 @@ static void begin_serving(struct client_connection *connection)
         client_close(connection, OUTCOME_CLIENT_GONE);
         return;
     }
-    client_set_state(connection, CLIENT_SERVES);
+    set_state(connection, CLIENT_SERVES);
 }
 
 /* --- the PROXY header -------------------------------------------------------------------- */
@@ -183,7 +183,7 @@ static bool parse_proxy_header(struct client_connection *connection)
         connection->port = address_port(&source);
         client_h1_know_client(connection->h1);
     }
-    client_set_state(connection, CLIENT_IDLE);
+    set_state(connection, CLIENT_IDLE);
     return true;
 }
 

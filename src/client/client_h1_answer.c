@@ -199,9 +199,7 @@ static void write_framing(struct client_h1 *h1, struct text *text, const struct 
 {
     h1->answer_chunked = false;
     if (head->framing == HTTP_LENGTH_KNOWN || head->tells_length) {
-        text_add_literal(text, "Content-Length: ");
-        text_add_number(text, head->body_length);
-        text_add_literal(text, "\r\n");
+        h1_write_content_length(text, head->body_length);
     } else if (head->framing == HTTP_CHUNKED || head->framing == HTTP_UNTIL_CLOSE) {
         /* What the origin ended by closing gets a visible end here: its loss shows. */
         if (h1->version == HTTP_1_0) {
@@ -389,7 +387,7 @@ static void add_last_chunk(struct client_h1 *h1, const struct http_headers *trai
     h1_write_end(&text);
     if (text.overflowed) { /* trailers may be dropped (RFC 9110 section 6.5.1) */
         text = text_over(memory, sizeof(memory));
-        text_add_literal(&text, "0\r\n\r\n");
+        text_add_literal(&text, H1_LAST_CHUNK);
     }
     if (!outbox_add(&h1->out, buffers_of(h1), (struct bytes){memory, text_length(&text)})) {
         h1->out.broken = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of client/ share. A connection without a request holds only the first struct;
- * everything else exists while bytes of a request or an answer are there. */
+/* What the files of client/ share. A connection without a request is a struct client_connection
+ * and nothing else; its struct client_h1 exists while bytes of a request or an answer are there. */
 #ifndef CLIENT_CLIENT_PRIVATE_H
 #define CLIENT_CLIENT_PRIVATE_H
 
@@ -120,7 +120,6 @@ struct client_h1 {
 };
 
 /* client_connection.c */
-void client_set_state(struct client_connection *connection, enum client_state state);
 /* The one end of a connection. `end` reaches the log if a request was under way. */
 void client_close(struct client_connection *connection, enum outcome_end end);
 /* Says goodbye first: half-close, then read on for a bounded while. */

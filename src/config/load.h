@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a file's path to a snapshot, or to a list of everything that is wrong with it.
- * Called by main (start, -t) and process/reload, never on a worker's loop. */
+ * Called by main (start, -t), never on a worker's loop. */
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One immutable configuration, counted by its users: each worker's generation holds one
- * reference. Freed when the last one goes, from whichever thread that is. */
+/* One immutable configuration, counted by its users: the plan that is built from it
+ * (exchange/generation.h) holds one reference. Freed when the last one goes, from whichever
+ * thread that is. */
 #ifndef CONFIG_SNAPSHOT_H
 #define CONFIG_SNAPSHOT_H
 

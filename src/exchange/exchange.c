@@ -6,7 +6,8 @@
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
  *
- * Called by client/client_h1. Every exchange that began ends in exchange_finish, once. */
+ * Called by client/client_h1. Every exchange that began ends once, in close_books: finished,
+ * broken off, or left by its client. */
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"

@@ -29,7 +29,7 @@ struct exchange_desk {
 
 /* clang-format off */
 #define EXCHANGE_STATES(ROW) \
-    ROW(NEW,      "has no request yet") \
+    ROW(NEW,      "its request is being read, admitted, routed") \
     ROW(GATHERS,  "its request body is read before an origin is chosen") \
     ROW(ATTEMPTS, "an origin was asked and has not answered") \
     ROW(RELAYS,   "an origin's answer is passed on") \
@@ -73,7 +73,6 @@ struct exchange {
     struct {
         const struct route_settings *route;
         const struct service_settings *service;
-        struct bytes path; /* of the target that is forwarded, before the query */
     } routing;
 
     struct {

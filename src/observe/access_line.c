@@ -8,7 +8,6 @@
 #include <time.h>
 
 #define METHOD_MOST 64
-#define SCHEME_MOST 16
 #define PATH_MOST 1024
 #define HOST_MOST 256
 #define REQUEST_ID_MOST 128

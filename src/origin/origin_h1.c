@@ -65,9 +65,7 @@ static void write_head(struct text *text, const struct request_head *head)
         h1_write_field(text, head->fields->rows[i].name, head->fields->rows[i].value);
     }
     if (head->framing == HTTP_LENGTH_KNOWN) {
-        text_add_literal(text, "Content-Length: ");
-        text_add_number(text, head->body_length);
-        text_add_literal(text, "\r\n");
+        h1_write_content_length(text, head->body_length);
     } else if (head->framing == HTTP_CHUNKED) {
         text_add_literal(text, "Transfer-Encoding: chunked\r\n");
     }
@@ -128,7 +126,8 @@ static void mind_the_request(struct origin_connection *connection)
     }
 }
 
-void origin_h1_flush(struct origin_connection *connection)
+/* Writes what waits; starts the clock for the answer when the request is out. */
+static void flush(struct origin_connection *connection)
 {
     if (!connection->out.blocked) {
         outbox_flush(&connection->out, buffers_of(connection), &connection->transport);
@@ -143,7 +142,7 @@ void origin_h1_flush(struct origin_connection *connection)
 void origin_h1_ready(struct origin_connection *connection)
 {
     outbox_ready(&connection->out, buffers_of(connection), &connection->transport);
-    origin_h1_flush(connection);
+    flush(connection);
 }
 
 static void flush_now(void *owner)
@@ -151,7 +150,7 @@ static void flush_now(void *owner)
     struct origin_connection *connection = owner;
     struct origin_request *request = connection->request;
 
-    origin_h1_flush(connection);
+    flush(connection);
     if (request != NULL && connection->request_whole && !connection->out.blocked) {
         request->events->writable(request->owner);
     }
@@ -249,7 +248,7 @@ static bool add_trailers(struct origin_connection *connection, const struct http
     }
     h1_write_end(&text);
     if (text.overflowed) { /* trailers may be dropped (RFC 9110 section 6.5.1) */
-        return outbox_add(&connection->out, buffers_of(connection), BYTES("0\r\n\r\n"));
+        return outbox_add(&connection->out, buffers_of(connection), BYTES(H1_LAST_CHUNK));
     }
     return outbox_add(&connection->out, buffers_of(connection),
                       (struct bytes){memory, text_length(&text)});
@@ -494,7 +493,8 @@ static bool step(struct origin_connection *connection)
     return false;
 }
 
-void origin_h1_deliver(struct origin_connection *connection)
+/* Tells the request what is in the buffer already. */
+static void deliver(struct origin_connection *connection)
 {
     struct origin_request *request = connection->request;
 
@@ -584,7 +584,7 @@ static bool receive_once(struct origin_connection *connection)
     } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
         set_clock(connection, connection->request->timeouts->tunnel_idle);
     }
-    origin_h1_deliver(connection);
+    deliver(connection);
     return (size_t)count == room && connection->request != NULL && !connection->answer_paused;
 }
 
@@ -605,7 +605,7 @@ void origin_request_resume(struct origin_request *request)
     set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
                               ? request->timeouts->tunnel_idle
                               : request->timeouts->answer_idle);
-    origin_h1_deliver(connection);
+    deliver(connection);
     if (connection->request == request) {
         origin_connection_want(connection);
     }

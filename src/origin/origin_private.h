@@ -87,7 +87,7 @@ struct origin_connection {
     bool request_upgrades;
     bool answer_paused; /* the exchange took fewer bytes than offered */
     bool reusable;      /* so far nothing forbids another request */
-    bool delivering;    /* inside origin_h1_deliver */
+    bool delivering;    /* inside deliver, origin_h1.c */
     bool read_to_brim;  /* the last read filled the buffer: more may wait in the socket */
 };
 
@@ -120,10 +120,6 @@ void pool_keep(struct origin_connection *connection, const struct pool_settings 
 void origin_h1_begin(struct origin_connection *connection);
 /* Reads what is there and tells the request. */
 void origin_h1_receive(struct origin_connection *connection);
-/* Tells the request what is in the buffer already. */
-void origin_h1_deliver(struct origin_connection *connection);
-/* Writes what waits; starts the clock for the answer when the request is out. */
-void origin_h1_flush(struct origin_connection *connection);
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);
 

@@ -138,9 +138,6 @@ static void keep_idle(struct origin_connection *connection, const struct pool_se
 {
     struct origin *origin = connection->origin;
 
-    if (pool == NULL) {
-        return; /* opened for somebody who left: stays until its connect timer ends it */
-    }
     timer_set(directory_of(origin)->connection_timers, &connection->timer, pool->idle_time);
     if (origin->idle_count > pool->idle) {
         /* The one that was not needed for the longest time. */
@@ -151,12 +148,8 @@ static void keep_idle(struct origin_connection *connection, const struct pool_se
 
 void pool_offer(struct origin_connection *connection)
 {
-    struct origin *origin = connection->origin;
-
-    pool_serve_line(origin);
-    if (connection->state == ORIGIN_CONNECTION_IDLE) {
-        keep_idle(connection, NULL);
-    }
+    /* If the one it was opened for has left, it stays idle until its connect timer ends it. */
+    pool_serve_line(connection->origin);
 }
 
 void origin_request_start(struct origin_request *request, struct origin *origin)

@@ -223,6 +223,24 @@ static void unread_mail_goes_with_the_loop(void **state)
     /* tear_down frees the loop; a leak would show there */
 }
 
+static bool a_letter_came(void *owner)
+{
+    return ((struct seen *)owner)->letters > 0;
+}
+
+static void a_mailbox_closes_only_when_it_is_empty(void **state)
+{
+    struct seen *seen = *state;
+    struct loop *loop = seen->stage->bench.loop;
+
+    seen->reader = pthread_self();
+    assert_true(loop_post(loop, on_letter, seen));
+    assert_false(loop_close_mail(loop));
+    stage_run_until(seen->stage, a_letter_came, seen);
+    assert_true(loop_close_mail(loop));
+    assert_false(loop_post(loop, on_letter, seen));
+}
+
 static void rings_first(void *owner)
 {
     struct seen *seen = owner;
@@ -299,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(mail_from_any_thread_is_read_on_the_loops, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(unread_mail_goes_with_the_loop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_mailbox_closes_only_when_it_is_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(alarms_ring_when_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_alarm_set_while_running_is_heard_in_time, set_up,
                                         tear_down),
