@@ -41,8 +41,8 @@ followers_of() { # PREFIX SOURCE
             gsub(/return|from|;/, "", said); gsub(prefix, "", said); gsub(/ +/, " ", said)
             if (said ~ /!=/) { gsub(/ ?!= ?/, "", said); gsub(/ ?&& ?/, ", ", said)
                                said = "any but " said }
-            gsub(/ ?== ?/, "", said); gsub(/ ?\|\| ?/, ", ", said); sub(/^ +/, "", said)
-            if (said ~ /^ ?false/) said = "nothing: it is the first"
+            gsub(/ ?== ?/, "", said); gsub(/ ?\|\| ?/, ", ", said); sub(/^ +/, "", said); sub(/ ?\/\*.*/, "", said)
+            if (said ~ /^ ?false/) said = "none: the first one"
             for (i = 1; i <= count; i++) print names[i] "|" said
             count = 0; said = ""
         }' "$2"

@@ -14,6 +14,7 @@
 #define LINGER_MS 3000
 #define LINGER_BYTES (16u * 1024 * 1024)
 #define FULL_LOOK_MS 50
+#define STOPPING_IDLE_MS 300
 
 static void on_ready(int fd, short what, void *owner);
 
@@ -138,13 +139,20 @@ static void linger_on(struct client_connection *connection)
 
 /* --- between requests -------------------------------------------------------------------- */
 
+/* While the process stops, whoever comes late gets no more than the grace that others had. */
+static uint32_t idle_time(const struct client_connection *connection)
+{
+    return client_desk_of(connection)->stopping ? STOPPING_IDLE_MS
+                                                : settings_of(connection)->timeouts.keepalive_idle;
+}
+
 void client_become_idle(struct client_connection *connection)
 {
     client_h1_release(connection->h1);
     set_state(connection, CLIENT_IDLE);
     connection->unwatched = false;
     transport_want(&connection->transport, LOOP_READABLE);
-    client_set_timer(connection, settings_of(connection)->timeouts.keepalive_idle);
+    client_set_timer(connection, idle_time(connection));
 }
 
 static void begin_serving(struct client_connection *connection)
@@ -211,7 +219,7 @@ static void read_proxy_header(struct client_connection *connection)
     }
     if (buffer_length(h1->in) == 0) {
         client_h1_release(h1);
-        client_set_timer(connection, settings_of(connection)->timeouts.keepalive_idle);
+        client_set_timer(connection, idle_time(connection));
         return;
     }
     begin_serving(connection);
@@ -325,9 +333,8 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     list_add_last(expects_proxy_header ? &desk->busy : &desk->idle, &connection->link);
     count_connections(desk, 1);
     metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
-    client_set_timer(connection, expects_proxy_header
-                                     ? settings_of(connection)->timeouts.head
-                                     : settings_of(connection)->timeouts.keepalive_idle);
+    client_set_timer(connection, expects_proxy_header ? settings_of(connection)->timeouts.head
+                                                      : idle_time(connection));
     hold_listeners_when_full(desk);
     if (reads_at_once) {
         on_ready(fd, LOOP_READABLE, connection);

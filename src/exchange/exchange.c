@@ -133,7 +133,7 @@ static bool may_follow(enum exchange_state from, enum exchange_state to)
     case EXCHANGE_GATHERS:
         return from == EXCHANGE_NEW;
     case EXCHANGE_ATTEMPTS:
-        return from == EXCHANGE_NEW || from == EXCHANGE_GATHERS || from == EXCHANGE_ATTEMPTS;
+        return from == EXCHANGE_NEW || from == EXCHANGE_GATHERS; /* another try changes nothing */
     case EXCHANGE_RELAYS:
     case EXCHANGE_TUNNELS:
         return from == EXCHANGE_ATTEMPTS;
@@ -361,7 +361,7 @@ static void refuse_too_large(struct exchange *exchange)
 {
     origin_request_cancel(&exchange->attempt.request);
     if (exchange->answer.begun) {
-        exchange_break_off(exchange, OUTCOME_CUT_BY_TIMEOUT);
+        exchange_break_off(exchange, OUTCOME_REQUEST_BROKE);
         return;
     }
     reply_error(exchange, 413, "http_request_error", "the request body is too large");
@@ -461,7 +461,8 @@ void exchange_body_failed(struct exchange *exchange, uint16_t status, const char
     }
     origin_request_cancel(&exchange->attempt.request);
     if (exchange->answer.begun) {
-        exchange_break_off(exchange, OUTCOME_CUT_BY_TIMEOUT);
+        exchange_break_off(exchange,
+                           status == 408 ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
         return;
     }
     reply_error(exchange, status, status == 408 ? "http_request_timeout" : "http_request_error",

@@ -4,6 +4,7 @@
 #include "io/loop.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/list.h"
 
 #include <errno.h>
@@ -308,8 +309,11 @@ bool loop_post(struct loop *loop, loop_posted *call, void *owner)
         free(letter);
         return false;
     }
-    /* EAGAIN would mean a bell that already rings. */
-    return write(loop->mail.bell, &one, sizeof(one)) == sizeof(one) || errno == EAGAIN;
+    /* The letter is the loop's now, whatever becomes of the bell: EAGAIN means that it rings. */
+    if (write(loop->mail.bell, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+        log_error("cannot wake a worker: %s", strerror(errno));
+    }
+    return true;
 }
 
 bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted, watch_ready *ready,

@@ -9,15 +9,16 @@
 
 /* How an exchange ended. */
 enum outcome_end {
-    OUTCOME_ANSWERED,       /* the whole answer went to the client */
-    OUTCOME_ANSWERED_HERE,  /* respond:, redirect: or an error answer of the gateway's own */
-    OUTCOME_CLIENT_GONE,    /* the client left before it had the answer */
-    OUTCOME_ORIGIN_BROKE,   /* the answer broke off half way */
-    OUTCOME_TUNNEL_CLOSED,  /* an upgraded connection ended */
+    OUTCOME_ANSWERED,      /* the whole answer went to the client */
+    OUTCOME_ANSWERED_HERE, /* respond:, redirect: or an error answer of the gateway's own */
+    OUTCOME_CLIENT_GONE,   /* the client left before it had the answer */
+    OUTCOME_ORIGIN_BROKE,  /* the answer broke off half way */
+    OUTCOME_TUNNEL_CLOSED, /* an upgraded connection ended */
+    OUTCOME_REQUEST_BROKE, /* the request broke off or broke the rules after the answer had begun */
     OUTCOME_CUT_BY_TIMEOUT, /* a budget ran out after the answer had begun */
     OUTCOME_CUT_BY_STOP,    /* the drain deadline */
 };
-#define OUTCOME_END_COUNT 7
+#define OUTCOME_END_COUNT 8
 
 struct outcome {
     enum outcome_end end;
