@@ -32,13 +32,10 @@ static bool open_one(struct sockets *sockets, uint32_t index)
     char text[ADDRESS_TEXT_MAX];
 
     for (uint32_t worker = 0; worker < sockets->settings->workers; worker++) {
-        int fd;
+        /* One socket file, whichever worker accepts from it. */
+        int fd = is_local(listener) && worker > 0 ? dup(*slot(sockets, 0, index))
+                                                  : listener_open(&address, listener->socket_mode);
 
-        if (is_local(listener) && worker > 0) {
-            *slot(sockets, worker, index) = dup(*slot(sockets, 0, index));
-            continue;
-        }
-        fd = listener_open(&address, listener->socket_mode);
         if (fd < 0) {
             log_error("cannot listen on %s: %s", listener->name, strerror(errno));
             return false;
