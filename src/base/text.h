@@ -23,6 +23,12 @@ static inline size_t text_length(const struct text *text)
     return (size_t)(text->at - text->start);
 }
 
+/* What was added since the cursor stood at `from`. */
+static inline struct bytes text_since(const struct text *text, const char *from)
+{
+    return (struct bytes){from, (size_t)(text->at - from)};
+}
+
 static inline void text_add(struct text *text, const void *from, size_t length)
 {
     if (__builtin_expect((size_t)(text->limit - text->at) < length, 0)) {

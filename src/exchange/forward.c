@@ -125,12 +125,6 @@ static bool add_edits(const struct header_edits *edits, struct http_fields *fiel
 
 /* --- what is added ----------------------------------------------------------------------- */
 
-/* The bytes written to `text` since `from`. */
-static struct bytes written_since(const struct text *text, const char *from)
-{
-    return (struct bytes){from, (size_t)(text->at - from)};
-}
-
 /* All inbound values of a list field, if their sender is trusted, each followed by ", ". */
 static void add_inbound_list(const struct exchange *exchange, enum http_header_id id,
                              struct text *text)
@@ -162,7 +156,7 @@ static struct bytes forwarded_for(const struct exchange *exchange, struct text *
 
     add_inbound_list(exchange, HTTP_HEADER_X_FORWARDED_FOR, text);
     text_add_bytes(text, client_name(exchange));
-    return written_since(text, from);
+    return text_since(text, from);
 }
 
 /* RFC 7239 section 6: IPv6 in brackets and quotes. */
@@ -187,7 +181,7 @@ static struct bytes forwarded(const struct exchange *exchange, struct text *text
     }
     text_add_literal(text, ";proto=");
     text_add_bytes(text, bytes_of(exchange->client.facts->scheme));
-    return written_since(text, from);
+    return text_since(text, from);
 }
 
 /* A single value: that of a trusted proxy, else our own. */
@@ -209,7 +203,7 @@ static struct bytes via(const struct exchange *exchange, enum http_version versi
 
     text_add(text, version == HTTP_1_0 ? "1.0 " : version == HTTP_1_1 ? "1.1 " : "2.0 ", 4);
     text_add_bytes(text, exchange->desk->via);
-    return written_since(text, from);
+    return text_since(text, from);
 }
 
 static bool add_own_request_fields(const struct exchange *exchange, struct forward_page *page)
@@ -261,7 +255,7 @@ static struct bytes rewritten_target(const struct exchange *exchange, struct tex
         text_add_char(text, '?');
         text_add_bytes(text, request->query);
     }
-    return written_since(text, from);
+    return text_since(text, from);
 }
 
 /* An absolute URI may have a query and no path (RFC 9112 section 3.2.2). */
@@ -278,7 +272,7 @@ static struct bytes target_for(const struct exchange *exchange, struct text *tex
     }
     text_add_char(text, '/');
     text_add_bytes(text, request->target);
-    return written_since(text, from);
+    return text_since(text, from);
 }
 
 /* RFC 9110 section 7.6.2: one hop less, for OPTIONS. */
@@ -299,7 +293,7 @@ static bool add_max_forwards(const struct exchange *exchange, struct forward_pag
         hops = hops * 10 + (uint64_t)(row->value[i] - '0');
     }
     text_add_number(&page->text, hops > 0 ? hops - 1 : 0);
-    return http_fields_add(&page->fields, BYTES("Max-Forwards"), written_since(&page->text, from));
+    return http_fields_add(&page->fields, BYTES("Max-Forwards"), text_since(&page->text, from));
 }
 
 static struct bytes authority_for(const struct exchange *exchange)
@@ -391,19 +385,9 @@ static enum http_framing answer_framing(const struct exchange *exchange,
 static void tell_length_of_absent_body(const struct http_response *response,
                                        struct answer_head *head)
 {
-    const struct http_header *row;
-
-    if (head->framing != HTTP_NO_BODY || response->status == 204 || response->status < 200) {
-        return;
-    }
-    row = http_find(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
-    if (row != NULL) {
-        head->tells_length = true;
-        head->body_length = 0;
-        for (uint32_t i = 0; i < row->value_length; i++) {
-            head->body_length = head->body_length * 10 + (uint64_t)(row->value[i] - '0');
-        }
-    }
+    head->tells_length = head->framing == HTTP_NO_BODY && response->status != 204 &&
+                         response->status >= 200 &&
+                         http_has(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
 }
 
 bool forward_answer(const struct exchange *exchange, const struct http_response *response,

@@ -4,6 +4,8 @@
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
 
+#define ALLOWED_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
+
 /* After these the rest of the connection cannot be understood, or is not worth reading. */
 static bool must_close(const struct exchange *exchange, uint16_t status)
 {
@@ -78,11 +80,6 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
     forward_add_date(exchange, page);
 }
 
-static struct bytes since(const struct text *text, const char *from)
-{
-    return (struct bytes){from, (size_t)(text->at - from)};
-}
-
 static struct bytes write_proxy_status(const struct exchange *exchange, struct text *text,
                                        const char *error, const char *detail)
 {
@@ -94,7 +91,7 @@ static struct bytes write_proxy_status(const struct exchange *exchange, struct t
     text_add_literal(text, "; details=\"");
     text_add_bytes(text, bytes_of(detail)); /* static sentences: no quotes in them */
     text_add_char(text, '"');
-    return since(text, from);
+    return text_since(text, from);
 }
 
 static struct bytes write_problem(const struct exchange *exchange, struct text *text,
@@ -113,7 +110,7 @@ static struct bytes write_problem(const struct exchange *exchange, struct text *
     text_add_literal(text, "\",\"request_id\":\"");
     text_add_json(text, exchange->outcome.request_id);
     text_add_literal(text, "\"}\n");
-    return since(text, from);
+    return text_since(text, from);
 }
 
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail)
@@ -131,8 +128,7 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
                     write_proxy_status(exchange, &page.text, error, detail));
     if (status == 405) {
-        http_fields_add(&page.fields, BYTES("Allow"),
-                        BYTES("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+        http_fields_add(&page.fields, BYTES("Allow"), BYTES(ALLOWED_METHODS));
     }
     forward_common_answer_fields(exchange, &page);
     body = write_problem(exchange, &page.text, status, error, detail);
@@ -189,7 +185,7 @@ static struct bytes expand(const struct exchange *exchange, struct bytes pattern
         text_add_bytes(text, piece);
         pattern = bytes_skip(pattern, used);
     }
-    return since(text, from);
+    return text_since(text, from);
 }
 
 void reply_redirect(struct exchange *exchange, const struct route_settings *route)
@@ -210,8 +206,7 @@ void reply_options(struct exchange *exchange)
     struct answer_head head;
 
     begin_page(exchange, &page, &head, 204);
-    http_fields_add(&page.fields, BYTES("Allow"),
-                    BYTES("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"));
+    http_fields_add(&page.fields, BYTES("Allow"), BYTES(ALLOWED_METHODS));
     forward_common_answer_fields(exchange, &page);
     send_answer(exchange, &head, (struct bytes){0});
 }
