@@ -2,6 +2,7 @@
 // One JSON line an exchange: what is in it, what never is, and where it goes.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
@@ -208,4 +209,21 @@ test('what was logged before the stop is in the file after it', async (t) => {
     }
     await gateway.stop();
     assert.equal(gateway.entries().length, 200);
+});
+
+// glibc's syslog() speaks to /dev/log, in datagrams or, where that is a stream, in text that ends
+// with a zero byte. Only where that socket is free to be had: never in the way of a real one.
+const SYSLOG = '/dev/log';
+const noSyslog = (fs.existsSync(SYSLOG) && 'this machine has a syslog of its own')
+    || (process.getuid() !== 0 && 'listening at /dev/log takes root');
+
+test('syslog', { skip: noSyslog }, async (t) => {
+    let heard = '';
+    const syslog = net.createServer((from) => from.on('data', (bytes) => (heard += bytes)));
+    await new Promise((resolve, reject) => syslog.once('error', reject).listen(SYSLOG, resolve));
+    t.after(() => new Promise((resolve) => syslog.close(resolve)));
+    const gateway = await startGateway(t, 'access_log: syslog\nroutes: [{name: all, respond: {status: 200, body: ok}}]');
+    await request(gateway, { path: '/seen' });
+    await until('syslog to hear of it', () => /turnpike.*\{.*"url\.path":"\/seen".*\}\0/.test(heard));
+    await gateway.stop();
 });

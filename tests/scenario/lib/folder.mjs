@@ -7,6 +7,6 @@ import { defer } from './cleanup.mjs';
 
 export function temporaryFolder(t, prefix = 'turnpike-') {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), prefix));
-    defer(t, () => fs.rmSync(folder, { recursive: true, force: true }));
+    defer(t, () => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
     return folder;
 }
