@@ -28,6 +28,9 @@ struct node {
 const struct node *config_node_child(const struct node *node, const char *key);
 /* "text", "a list", "a mapping", "nothing", for messages. */
 const char *config_node_kind(const struct node *node);
+/* A fingerprint of what stands there: spelling counts, the order of a mapping's keys, quotes and
+ * comments do not. Equal nodes have equal ones, and unequal ones nearly never; NULL is 0. */
+uint64_t config_node_print(const struct node *node);
 /* `key:` with nothing behind it, or a plain ~ or null. */
 bool config_node_is_empty(const struct node *node);
 

@@ -89,6 +89,7 @@ void config_read_listeners(struct reading *reading, const struct node *node)
     for (member = node->first; member != NULL; member = member->next) {
         struct listener_settings *listener = &settings->listeners[settings->listener_count++];
 
+        listener->print = config_node_print(member);
         config_fill_defaults(PLACE_LISTENER, "", listener);
         if (config_read_group(reading, member, PLACE_LISTENER, "", listener)) {
             read_address(reading, member, listener);

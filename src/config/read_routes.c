@@ -157,6 +157,7 @@ void config_read_routes(struct reading *reading, const struct node *node)
         size_t errors = config_errors_count(reading->errors);
 
         route->index = settings->route_count++;
+        route->print = config_node_print(member);
         read_route(reading, member, route);
         if (config_errors_count(reading->errors) == errors) {
             config_check_conflict(reading, member, route);

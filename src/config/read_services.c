@@ -180,6 +180,7 @@ void config_read_services(struct reading *reading, const struct node *node)
         struct service_settings *service = &settings->services[settings->service_count];
 
         service->index = settings->service_count++;
+        service->print = config_node_print(member);
         service->name = config_keep(reading, member->key->text).at;
         if (!config_is_name(member->key->text)) {
             READING_ERROR(reading, member->key,

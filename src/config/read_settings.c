@@ -43,6 +43,56 @@ static void check_via(struct reading *reading, const struct node *node)
     }
 }
 
+static void check_state_directory(struct reading *reading, const struct node *node)
+{
+    if (node != NULL && node->kind == NODE_TEXT && !bytes_start_with(node->text, BYTES("/"))) {
+        READING_ERROR(reading, node, "'state_directory' expects an absolute path, not '%s'",
+                      config_show(node->text).text);
+    }
+}
+
+/* What a reload compares; listeners, services and routes have theirs each. */
+static bool is_compared_by_name(struct bytes key)
+{
+    return bytes_equal(key, BYTES("listeners")) || bytes_equal(key, BYTES("services")) ||
+           bytes_equal(key, BYTES("routes"));
+}
+
+static void add_option_print(struct reading *reading, const char *prefix, const struct node *node)
+{
+    struct option_print *option = &reading->settings->options[reading->settings->option_count++];
+
+    option->path = arena_format(reading->arena, "%s%s%.*s", prefix, prefix[0] != '\0' ? "." : "",
+                                (int)node->key->text.length, node->key->text.at);
+    option->print = config_node_print(node);
+}
+
+static void print_options(struct reading *reading, const struct node *root)
+{
+    struct settings *settings = reading->settings;
+    size_t count = root->count;
+
+    for (const struct node *member = root->first; member != NULL; member = member->next) {
+        count += member->kind == NODE_MAP ? member->count : 0;
+    }
+    settings->options = config_take_array(reading, count, sizeof(*settings->options));
+    if (settings->options == NULL) {
+        return;
+    }
+    for (const struct node *member = root->first; member != NULL; member = member->next) {
+        if (is_compared_by_name(member->key->text)) {
+            continue;
+        }
+        if (member->kind != NODE_MAP) {
+            add_option_print(reading, "", member);
+            continue;
+        }
+        for (const struct node *part = member->first; part != NULL; part = part->next) {
+            add_option_print(reading, config_keep(reading, member->key->text).at, part);
+        }
+    }
+}
+
 static void read_access_log(struct reading *reading, const struct node *node)
 {
     struct access_log_settings *log = &reading->settings->access_log;
@@ -139,6 +189,8 @@ static void read_global_options(struct reading *reading, const struct node *root
     read_trusted_proxies(reading, config_node_child(root, "trusted_proxies"));
     check_user(reading, config_node_child(root, "user"));
     check_via(reading, config_node_child(root, "via"));
+    check_state_directory(reading, config_node_child(root, "state_directory"));
+    print_options(reading, root);
     if (settings->workers == 0) {
         settings->workers = usable_cpus();
     }

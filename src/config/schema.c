@@ -41,6 +41,11 @@ static const struct option options[] = {
     {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
      FIELD(settings, core_dumps),
      .help = "Let the process write core dumps; they would hold traffic."},
+    {.path = "state_directory", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
+     .sample = "/var/lib/turnpike", .sample_off = true, FIELD(settings, state_directory),
+     .help = "Where the last good configuration and the audit log are kept, an absolute path that "
+             "`user` may write to; absent: $STATE_DIRECTORY, or /var/lib/turnpike if it is "
+             "there."},
     {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
      .least = "1", .greatest = "64", FIELD(settings, via),
      .help = "The gateway's name in Via and Proxy-Status."},

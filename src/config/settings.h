@@ -44,6 +44,7 @@ struct access_log_settings {
 };
 
 struct listener_settings {
+    uint64_t print;   /* of what the file says of it (config/node.h): did a reload change it? */
     const char *name; /* for logs: the address as written */
     struct address address;
     bool proxy_protocol;
@@ -72,6 +73,7 @@ enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS, BALANCE_TWO_CHOICES 
 
 struct service_settings {
     const char *name;
+    uint64_t print;
     uint32_t index; /* in settings.services */
     enum balance balance;
     struct origin_settings *origins;
@@ -130,6 +132,7 @@ struct redirect_settings {
 
 struct route_settings {
     const char *name;
+    uint64_t print;
     uint32_t index; /* in settings.routes, file order */
     struct host_pattern *hosts;
     uint32_t host_count; /* 0: any host */
@@ -158,10 +161,18 @@ struct route_settings {
     uint64_t body_bytes;               /* limits.body_bytes where the route does not say */
 };
 
+struct option_print { /* one global option as the file has it */
+    const char *path; /* "via", "timeouts.head" */
+    uint64_t print;
+};
+
 struct settings {
     uint32_t workers; /* resolved: never 0 */
     const char *user; /* NULL: stay who we are */
     bool core_dumps;
+    const char *state_directory;  /* NULL: the default one, if it is there */
+    struct option_print *options; /* that stand in the file */
+    uint32_t option_count;
     const char *via; /* name in Via and Proxy-Status, default "turnpike" */
     struct timeouts_settings timeouts;
     struct limits_settings limits;
