@@ -21,7 +21,7 @@ static void bury_dead(void *owner)
 static void on_connection_timer(struct timer *timer);
 
 struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
-                                              struct metrics *metrics)
+                                              struct metrics *metrics, struct origin_book *book)
 {
     struct origin_directory *directory = calloc(1, sizeof(*directory));
 
@@ -31,6 +31,7 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
     directory->bench = bench;
     directory->resolver = resolver;
     directory->metrics = metrics;
+    directory->book = book;
     for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
         list_init(&directory->origins[i]);
     }
@@ -135,6 +136,10 @@ static void origin_free(struct origin *origin)
         origin->directory->origin_count--;
     }
     resolver_unwatch(&origin->watched);
+    if (origin->entry != NULL) {
+        origin_entry_leave(origin->entry, origin->directory->bench->worker);
+        origin_entry_put(&origin->entry);
+    }
     free(origin->addresses);
     free(origin->name);
     free(origin);
@@ -149,6 +154,16 @@ static bool locate(struct origin *origin, const struct origin_settings *settings
     origin->watched =
         resolver_watch(origin->directory->resolver, settings->host, on_resolved, origin);
     return origin->watched != NULL && set_addresses(origin, NULL, 0);
+}
+
+static bool enter_book(struct origin *origin)
+{
+    origin->entry = origin_entry_get(origin->directory->book, origin->name);
+    if (origin->entry == NULL) {
+        return false;
+    }
+    origin_entry_join(origin->entry, origin->directory->bench->worker, &origin->tally);
+    return true;
 }
 
 static struct origin *origin_new(struct origin_directory *directory,
@@ -166,7 +181,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     origin->directory = directory;
     origin->port = settings->port;
     origin->name = strdup(settings->name);
-    if (origin->name == NULL || !locate(origin, settings)) {
+    if (origin->name == NULL || !enter_book(origin) || !locate(origin, settings)) {
         origin_free(origin);
         return NULL;
     }
@@ -206,7 +221,7 @@ void origin_put(struct origin **held)
     if (origin == NULL || --origin->references > 0) {
         return;
     }
-    CHECK(origin->busy == 0 && list_is_empty(&origin->line));
+    CHECK(TALLY_READ(origin->tally.busy) == 0 && list_is_empty(&origin->line));
     close_all(&origin->idle);
     close_all(&origin->dials);
     origin_free(origin);
@@ -219,7 +234,7 @@ const char *origin_name(const struct origin *origin)
 
 uint32_t origin_load(const struct origin *origin)
 {
-    return origin->busy + origin->waiting;
+    return TALLY_READ(origin->tally.busy) + TALLY_READ(origin->tally.waiting);
 }
 
 bool origin_is_unknown(const struct origin *origin)

@@ -9,13 +9,14 @@
 #include "io/resolver.h"
 #include "io/workbench.h"
 #include "observe/metrics.h"
+#include "origin/origin_book.h"
 
 struct origin;
 struct origin_directory; /* one a worker */
 
 /* Borrows everything it is given. NULL: out of memory. */
 struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
-                                              struct metrics *metrics);
+                                              struct metrics *metrics, struct origin_book *book);
 /* All origins must have been given back. */
 void origin_directory_free(struct origin_directory **directory);
 

@@ -124,7 +124,7 @@ bool origin_connection_open(struct origin *origin, const struct timeouts_setting
     }
     list_add_last(&origin->dials, &connection->link);
     origin->dialing++;
-    origin->connections++;
+    TALLY_ADD(origin->tally.connections, 1);
     connection->opened_us = loop_now(directory->bench->loop);
     timer_set(directory->connection_timers, &connection->timer, timeouts->connect);
     metrics_note(directory->metrics, METRICS_ORIGIN_DIALED);
@@ -139,7 +139,7 @@ static void leave_lists(struct origin_connection *connection)
     if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
         origin->dialing--;
     } else if (connection->request != NULL) {
-        origin->busy--;
+        TALLY_ADD(origin->tally.busy, -1u);
     } else if (connection->state == ORIGIN_CONNECTION_IDLE) {
         origin->idle_count--;
     }
@@ -157,7 +157,7 @@ void origin_connection_close(struct origin_connection *connection)
         connection->request->connection = NULL;
         connection->request = NULL;
     }
-    connection->origin->connections--;
+    TALLY_ADD(connection->origin->tally.connections, -1u);
     timer_clear(directory->connection_timers, &connection->timer);
     buffer_return(directory->bench->buffers, &connection->in);
     outbox_clear(&connection->out, directory->bench->buffers);
@@ -191,7 +191,8 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     CHECK(connection->state == ORIGIN_CONNECTION_IDLE && connection->request == NULL);
     list_remove(&connection->link);
     origin->idle_count--;
-    origin->busy++;
+    TALLY_ADD(origin->tally.busy, 1);
+    TALLY_ADD(origin->tally.requests, 1);
     connection->request = request;
     request->connection = connection;
     request->reused = connection->carried > 0;
@@ -210,7 +211,7 @@ void origin_connection_unbind(struct origin_connection *connection)
 {
     connection->request->connection = NULL;
     connection->request = NULL;
-    connection->origin->busy--;
+    TALLY_ADD(connection->origin->tally.busy, -1u);
 }
 
 static void on_connected(struct origin_connection *connection)

@@ -8,6 +8,7 @@
 #include "http/h1_chunked.h"
 #include "io/outbox.h"
 #include "origin/origin.h"
+#include "origin/origin_entry.h"
 #include "origin/origin_request.h"
 
 #define ORIGIN_BUCKETS 1024 /* a reload looks every origin up: no walk through all of them */
@@ -16,6 +17,7 @@ struct origin_directory {
     struct workbench *bench;
     struct resolver *resolver;
     struct metrics *metrics;
+    struct origin_book *book;
     struct slab_pool *connections;
     struct link origins[ORIGIN_BUCKETS]; /* by a hash of the name */
     uint32_t origin_count;
@@ -36,11 +38,10 @@ struct origin {
     struct address *addresses;
     uint32_t address_count;
     uint32_t next_address;
-    uint32_t connections; /* open or being opened */
+    struct origin_entry *entry; /* what all workers know of it */
+    struct origin_tally tally;  /* this worker's numbers */
     uint32_t dialing;
     uint32_t idle_count;
-    uint32_t busy;
-    uint32_t waiting;
     struct link idle;  /* most recently used first */
     struct link dials; /* being opened */
     struct link line;  /* of origin_request.in_line */

@@ -51,7 +51,7 @@ static struct origin_connection *take_idle(struct origin *origin,
 static bool may_open(const struct origin *origin, const struct pool_settings *pool)
 {
     return origin->address_count > 0 &&
-           (pool->connections == 0 || origin->connections < pool->connections);
+           (pool->connections == 0 || TALLY_READ(origin->tally.connections) < pool->connections);
 }
 
 static void leave_line(struct origin_request *request)
@@ -59,7 +59,7 @@ static void leave_line(struct origin_request *request)
     if (request->waits) {
         request->waits = false;
         list_remove(&request->in_line);
-        request->origin->waiting--;
+        TALLY_ADD(request->origin->tally.waiting, -1u);
         timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
     }
 }
@@ -75,7 +75,7 @@ static void enter_line(struct origin_request *request)
     struct origin *origin = request->origin;
 
     request->waits = true;
-    origin->waiting++;
+    TALLY_ADD(origin->tally.waiting, 1);
     list_add_last(&origin->line, &request->in_line);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
 }
@@ -115,7 +115,8 @@ static void serve_line(struct origin *origin)
         if (connection != NULL) {
             leave_line(request);
             origin_connection_bind(connection, request);
-        } else if (origin->dialing >= origin->waiting || !may_open(origin, request->pool)) {
+        } else if (origin->dialing >= TALLY_READ(origin->tally.waiting) ||
+                   !may_open(origin, request->pool)) {
             return;
         } else if (!origin_connection_open(origin, request->timeouts, &failure)) {
             fail_waiting(request, failure);
@@ -170,7 +171,8 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         request->events->failed(request->owner, ORIGIN_FAILURE_NAME_UNKNOWN);
         return;
     }
-    if (!may_open(origin, request->pool) && origin->waiting >= request->pool->waiting) {
+    if (!may_open(origin, request->pool) &&
+        TALLY_READ(origin->tally.waiting) >= request->pool->waiting) {
         request->events->failed(request->owner, ORIGIN_FAILURE_LINE_FULL);
         return;
     }

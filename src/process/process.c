@@ -4,6 +4,7 @@
 #include "process/process.h"
 
 #include "base/log.h"
+#include "origin/origin_book.h"
 #include "process/descriptors.h"
 #include "process/privilege.h"
 #include "process/sockets.h"
@@ -20,6 +21,7 @@ struct process {
     const struct settings *settings;
     struct sockets *sockets;
     struct access_log *log;
+    struct origin_book *origin_book;
     struct worker **workers;
     uint32_t started;
 };
@@ -139,6 +141,7 @@ static bool make_workers(struct process *process)
             .index = i,
             .plan = process->plan,
             .log = process->log != NULL ? access_log_ring(process->log, i) : NULL,
+            .origin_book = process->origin_book,
             .listeners = sockets_of_worker(process->sockets, i),
             .all = process->workers,
             .count = count,
@@ -154,7 +157,8 @@ static bool make_workers(struct process *process)
 
 static bool start_workers(struct process *process)
 {
-    if (!make_workers(process)) {
+    process->origin_book = origin_book_new(process->settings->workers);
+    if (process->origin_book == NULL || !make_workers(process)) {
         return false;
     }
     for (uint32_t i = 0; i < process->settings->workers; i++) {
@@ -183,6 +187,7 @@ static void take_apart(struct process *process)
         worker_free(&process->workers[i]);
     }
     free(process->workers);
+    origin_book_free(&process->origin_book);
     access_log_stop(&process->log);
     sockets_close(&process->sockets);
     plan_unref(&process->plan);

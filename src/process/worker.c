@@ -229,7 +229,8 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
     if (worker->resolver == NULL) {
         return false;
     }
-    worker->origins = origin_directory_new(&worker->bench, worker->resolver, worker->metrics);
+    worker->origins =
+        origin_directory_new(&worker->bench, worker->resolver, worker->metrics, plan->origin_book);
     if (worker->origins == NULL) {
         return false;
     }

@@ -69,8 +69,9 @@ void gateway_init(struct gateway *gateway, struct plan *plan)
     CHECK(gateway->metrics != NULL && metrics_adopt(gateway->metrics, plan_settings(plan)));
     gateway->resolver = resolver_new(gateway->stage.bench.loop);
     CHECK(gateway->resolver != NULL);
-    gateway->origins =
-        origin_directory_new(&gateway->stage.bench, gateway->resolver, gateway->metrics);
+    gateway->book = origin_book_new(1);
+    gateway->origins = origin_directory_new(&gateway->stage.bench, gateway->resolver,
+                                            gateway->metrics, gateway->book);
     CHECK(gateway->origins != NULL);
     generation = generation_new(plan, gateway->origins);
     CHECK(generation != NULL);
@@ -100,6 +101,7 @@ void gateway_release(struct gateway *gateway)
     client_desk_free(&gateway->clients);
     exchange_desk_free(&gateway->exchanges);
     origin_directory_free(&gateway->origins);
+    origin_book_free(&gateway->book);
     resolver_free(&gateway->resolver);
     metrics_free(&gateway->metrics);
     plan_unref(&gateway->first_plan);

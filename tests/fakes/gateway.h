@@ -11,6 +11,7 @@ struct gateway {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
+    struct origin_book *book;
     struct origin_directory *origins;
     struct exchange_desk *exchanges;
     struct plan *first_plan;     /* listeners borrow their names from it */

@@ -33,6 +33,7 @@ struct fixture {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
+    struct origin_book *book;
     struct origin_directory *directory;
     struct fake_origin far;
     struct origin *origin;
@@ -198,8 +199,9 @@ static int set_up(void **state)
     stage_init(&fixture->stage);
     fixture->metrics = metrics_new();
     fixture->resolver = resolver_new(fixture->stage.bench.loop);
-    fixture->directory =
-        origin_directory_new(&fixture->stage.bench, fixture->resolver, fixture->metrics);
+    fixture->book = origin_book_new(1);
+    fixture->directory = origin_directory_new(&fixture->stage.bench, fixture->resolver,
+                                              fixture->metrics, fixture->book);
     fake_origin_start(&fixture->far, &fixture->stage);
     fixture->pool = (struct pool_settings){
         .idle = 64, .age = 3600000, .idle_time = 30000, .waiting = 1024, .wait_time = 5000};
@@ -225,6 +227,7 @@ static int tear_down(void **state)
     origin_put(&fixture->origin);
     assert_null(fixture->origin);
     origin_directory_free(&fixture->directory);
+    origin_book_free(&fixture->book);
     fake_origin_stop(&fixture->far);
     resolver_free(&fixture->resolver);
     metrics_free(&fixture->metrics);

@@ -17,6 +17,7 @@ struct fixture {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
+    struct origin_book *book;
     struct origin_directory *directory;
     struct origin_settings origins[ORIGINS];
     struct service_settings settings;
@@ -37,8 +38,9 @@ static int set_up(void **state)
     stage_init(&fixture->stage);
     fixture->metrics = metrics_new();
     fixture->resolver = resolver_new(fixture->stage.bench.loop);
-    fixture->directory =
-        origin_directory_new(&fixture->stage.bench, fixture->resolver, fixture->metrics);
+    fixture->book = origin_book_new(1);
+    fixture->directory = origin_directory_new(&fixture->stage.bench, fixture->resolver,
+                                              fixture->metrics, fixture->book);
     for (int i = 0; i < ORIGINS; i++) {
         fixture->origins[i] = (struct origin_settings){.name = names[i], .weight = 1};
         assert_true(address_parse(bytes_of(names[i]), &fixture->origins[i].address));
@@ -75,6 +77,7 @@ static int tear_down(void **state)
         origin_put(&fixture->origin[i]);
     }
     origin_directory_free(&fixture->directory);
+    origin_book_free(&fixture->book);
     resolver_free(&fixture->resolver);
     metrics_free(&fixture->metrics);
     stage_release(&fixture->stage);

@@ -181,6 +181,7 @@ struct world {
     int origin;
     pthread_t acceptor;
     struct plan *plan;
+    struct origin_book *book;
     struct sockets *sockets;
     struct worker *workers[1];
     struct address front;
@@ -336,6 +337,7 @@ static struct worker *make_worker(struct world *world)
         .plan = world->plan,
         .listeners = sockets_of_worker(world->sockets, 0),
         .all = world->workers,
+        .origin_book = world->book,
         .count = 1,
     };
 
@@ -368,6 +370,8 @@ static int set_up(void **state)
     strcpy(at, "0\r\nX-Trailer: yes\r\n\r\n");
     start_origin(world, origin);
     world->plan = make_plan(origin);
+    world->book = origin_book_new(1);
+    CHECK(world->book != NULL);
     world->large = malloc(LARGE_BYTES + 1);
     memset(world->large, 'L', LARGE_BYTES);
     world->large[LARGE_BYTES] = '\0';
@@ -391,6 +395,7 @@ static int tear_down(void **state)
         worker_join(world->workers[0]);
         worker_free(&world->workers[0]);
     }
+    origin_book_free(&world->book);
     sockets_close(&world->sockets);
     shutdown(world->origin, SHUT_RDWR);
     pthread_join(world->acceptor, NULL);

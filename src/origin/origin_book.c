@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who is in the book, and reading it. What changes an entry is in origin_health.c and prober.c. */
+#include "origin/origin_entry.h"
+
+#include "base/check.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BUCKETS 1024
+
+struct origin_book {
+    /* Read by every worker for every request, seldom written: alone in its cache line. */
+    _Alignas(ORIGIN_CACHE_LINE) _Atomic uint64_t serial;
+    _Alignas(ORIGIN_CACHE_LINE) pthread_mutex_t lock;
+    uint32_t workers;
+    struct link origins[BUCKETS];
+};
+
+struct origin_book *origin_book_new(uint32_t workers)
+{
+    struct origin_book *book = aligned_alloc(ORIGIN_CACHE_LINE, sizeof(*book));
+
+    if (book == NULL) {
+        return NULL;
+    }
+    memset(book, 0, sizeof(*book));
+    pthread_mutex_init(&book->lock, NULL);
+    book->workers = workers;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        list_init(&book->origins[i]);
+    }
+    return book;
+}
+
+void origin_book_free(struct origin_book **book)
+{
+    if (*book == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        CHECK(list_is_empty(&(*book)->origins[i]));
+    }
+    pthread_mutex_destroy(&(*book)->lock);
+    free(*book);
+    *book = NULL;
+}
+
+uint64_t origin_book_serial(const struct origin_book *book)
+{
+    return atomic_load_explicit(&book->serial, memory_order_acquire);
+}
+
+void origin_book_changed(struct origin_book *book)
+{
+    atomic_fetch_add_explicit(&book->serial, 1, memory_order_acq_rel);
+}
+
+/* --- entries ----------------------------------------------------------------------------- */
+
+static struct link *bucket_of(struct origin_book *book, const char *name)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    }
+    return &book->origins[hash % BUCKETS];
+}
+
+static struct origin_entry *find(struct origin_book *book, const char *name)
+{
+    struct link *bucket = bucket_of(book, name);
+
+    for (struct link *link = bucket->next; link != bucket; link = link->next) {
+        struct origin_entry *entry = CONTAINER_OF(link, struct origin_entry, link);
+
+        if (strcmp(entry->name, name) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static void entry_free(struct origin_entry *entry)
+{
+    free(entry->tallies);
+    free(entry->name);
+    free(entry);
+}
+
+static struct origin_entry *entry_new(struct origin_book *book, const char *name)
+{
+    struct origin_entry *entry = aligned_alloc(ORIGIN_CACHE_LINE, sizeof(*entry));
+
+    if (entry == NULL) {
+        return NULL;
+    }
+    memset(entry, 0, sizeof(*entry));
+    entry->book = book;
+    entry->name = strdup(name);
+    entry->tallies = calloc(book->workers, sizeof(struct origin_tally *));
+    if (entry->name == NULL || entry->tallies == NULL) {
+        entry_free(entry);
+        return NULL;
+    }
+    list_add_last(bucket_of(book, name), &entry->link);
+    return entry;
+}
+
+struct origin_entry *origin_entry_get(struct origin_book *book, const char *name)
+{
+    struct origin_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find(book, name);
+    if (entry == NULL) {
+        entry = entry_new(book, name);
+    }
+    if (entry != NULL) {
+        entry->references++;
+    }
+    pthread_mutex_unlock(&book->lock);
+    return entry;
+}
+
+void origin_entry_put(struct origin_entry **held)
+{
+    struct origin_entry *entry = *held;
+    struct origin_book *book;
+
+    *held = NULL;
+    if (entry == NULL) {
+        return;
+    }
+    book = entry->book;
+    pthread_mutex_lock(&book->lock);
+    if (--entry->references == 0) {
+        list_remove(&entry->link);
+        entry_free(entry);
+    }
+    pthread_mutex_unlock(&book->lock);
+}
+
+void origin_entry_join(struct origin_entry *entry, uint32_t worker, struct origin_tally *tally)
+{
+    pthread_mutex_lock(&entry->book->lock);
+    CHECK(worker < entry->book->workers && entry->tallies[worker] == NULL);
+    entry->tallies[worker] = tally;
+    pthread_mutex_unlock(&entry->book->lock);
+}
+
+void origin_entry_leave(struct origin_entry *entry, uint32_t worker)
+{
+    struct origin_tally *tally = entry->tallies[worker];
+
+    pthread_mutex_lock(&entry->book->lock);
+    entry->past_requests += TALLY_READ(tally->requests);
+    entry->past_failures += TALLY_READ(tally->failures);
+    entry->tallies[worker] = NULL;
+    pthread_mutex_unlock(&entry->book->lock);
+}
+
+/* --- the operator ------------------------------------------------------------------------ */
+
+bool origin_book_drain(struct origin_book *book, const char *name, bool drained)
+{
+    struct origin_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find(book, name);
+    if (entry != NULL) {
+        atomic_store_explicit(&entry->drained, drained, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&book->lock);
+    origin_book_changed(book);
+    return entry != NULL;
+}
+
+enum origin_verdict origin_entry_verdict(const struct origin_entry *entry)
+{
+    if (atomic_load_explicit(&entry->probes_down, memory_order_relaxed) > 0) {
+        return ORIGIN_VERDICT_DOWN;
+    }
+    return atomic_load_explicit(&entry->probes_up, memory_order_relaxed) > 0
+               ? ORIGIN_VERDICT_UP
+               : ORIGIN_VERDICT_UNKNOWN;
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void sum_up(const struct origin_entry *entry, struct origin_reading *reading)
+{
+    for (uint32_t i = 0; i < entry->book->workers; i++) {
+        const struct origin_tally *tally = entry->tallies[i];
+
+        if (tally != NULL) {
+            reading->connections += TALLY_READ(tally->connections);
+            reading->in_flight += TALLY_READ(tally->busy);
+            reading->waiting += TALLY_READ(tally->waiting);
+            reading->requests += TALLY_READ(tally->requests);
+            reading->failures += TALLY_READ(tally->failures);
+        }
+    }
+}
+
+static void read_entry(const struct origin_entry *entry, uint64_t now, origin_seen *seen,
+                       void *owner)
+{
+    uint64_t until = TALLY_READ(entry->ejected_until_us);
+    struct origin_reading reading = {
+        .name = entry->name,
+        .verdict = origin_entry_verdict(entry),
+        .phase = origin_entry_phase(entry),
+        .drained = TALLY_READ(entry->drained),
+        .ejections = TALLY_READ(entry->ejections),
+        .failures_in_row = TALLY_READ(entry->failures_in_row),
+        .requests = entry->past_requests,
+        .failures = entry->past_failures,
+        .ejected = TALLY_READ(entry->ejected),
+        .probes = TALLY_READ(entry->probes),
+        .probes_failed = TALLY_READ(entry->probes_failed),
+    };
+
+    if (reading.phase == ORIGIN_EJECTED && until > now) {
+        reading.ejected_for_ms = (uint32_t)((until - now) / 1000);
+    }
+    sum_up(entry, &reading);
+    seen(owner, &reading);
+}
+
+void origin_book_read(struct origin_book *book, origin_seen *seen, void *owner)
+{
+    uint64_t now = now_us();
+
+    pthread_mutex_lock(&book->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct link *bucket = &book->origins[i];
+
+        for (struct link *link = bucket->next; link != bucket; link = link->next) {
+            read_entry(CONTAINER_OF(link, struct origin_entry, link), now, seen, owner);
+        }
+    }
+    pthread_mutex_unlock(&book->lock);
+}
+
+const char *origin_verdict_name(enum origin_verdict verdict)
+{
+    static const char *const names[] = {"unknown", "up", "down"};
+
+    return names[verdict];
+}
+
+const char *origin_phase_name(enum origin_phase phase)
+{
+    static const char *const names[] = {"serves", "ejected", "on trial"};
+
+    return names[phase];
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The entries of the origin book as origin/ itself sees them; nobody else's. Their fields are
+ * written by many threads but seldom: on failures, verdicts and the operator's word. What every
+ * request counts is in each worker's own tally, which the book only knows the place of. */
+#ifndef ORIGIN_ORIGIN_ENTRY_H
+#define ORIGIN_ORIGIN_ENTRY_H
+
+#include "base/list.h"
+#include "origin/origin_book.h"
+
+#include <stdatomic.h>
+
+#define ORIGIN_CACHE_LINE 64
+
+/* One worker's numbers of one origin: written by that worker alone, without locked instructions,
+ * read by whoever wants the sum. */
+struct origin_tally {
+    _Atomic uint32_t connections; /* open or being opened */
+    _Atomic uint32_t busy;
+    _Atomic uint32_t waiting;
+    _Atomic uint64_t requests;
+    _Atomic uint64_t failures;
+};
+
+#define TALLY_READ(field) atomic_load_explicit(&(field), memory_order_relaxed)
+#define TALLY_ADD(field, count) \
+    atomic_store_explicit(&(field), TALLY_READ(field) + (count), memory_order_relaxed)
+
+struct origin_entry {
+    struct link link; /* in its bucket of the book */
+    struct origin_book *book;
+    char *name;
+    uint32_t references;           /* under the book's lock, as are the tallies */
+    struct origin_tally **tallies; /* by worker; NULL where it has none */
+    uint64_t past_requests;        /* of tallies that are gone */
+    uint64_t past_failures;
+
+    /* Looked at for each answer: something was noted against it and is not forgotten yet. */
+    _Alignas(ORIGIN_CACHE_LINE) _Atomic bool troubled;
+    _Atomic bool drained;
+    _Atomic uint8_t phase; /* enum origin_phase; changed by compare-and-swap only */
+    _Atomic uint32_t
+        probes_up; /* probes of the one opinion and of the other: services that share */
+    _Atomic uint32_t probes_down; /* an origin each probe it in their own way; one down is down */
+    _Atomic uint32_t failures_in_row;
+    _Atomic uint32_t window_answers; /* in the window that the first failure opened */
+    _Atomic uint32_t window_failures;
+    _Atomic uint64_t window_until_us; /* 0: none is open */
+    _Atomic uint32_t ejections;       /* in a row */
+    _Atomic uint64_t ejected_until_us;
+    _Atomic uint64_t returned_us;    /* when it last came back; 0: it was never away */
+    _Atomic bool trial_taken;        /* a request is out to try it */
+    _Atomic uint64_t trial_until_us; /* a trial that is lost is forgotten then */
+    _Atomic uint32_t trials_passed;
+    _Atomic uint64_t ejected; /* times, ever */
+    _Atomic uint64_t probes;
+    _Atomic uint64_t probes_failed;
+};
+
+/* The entry of that name, made if it is new; counted. NULL: out of memory. */
+struct origin_entry *origin_entry_get(struct origin_book *book, const char *name);
+void origin_entry_put(struct origin_entry **entry);
+/* Makes a worker's numbers part of the sum, and takes them out again. */
+void origin_entry_join(struct origin_entry *entry, uint32_t worker, struct origin_tally *tally);
+void origin_entry_leave(struct origin_entry *entry, uint32_t worker);
+
+/* Grows with each change that may matter to who is chosen: services look again then. */
+uint64_t origin_book_serial(const struct origin_book *book);
+void origin_book_changed(struct origin_book *book);
+
+static inline enum origin_phase origin_entry_phase(const struct origin_entry *entry)
+{
+    return (enum origin_phase)atomic_load_explicit(&entry->phase, memory_order_acquire);
+}
+
+enum origin_verdict origin_entry_verdict(const struct origin_entry *entry);
+
+#endif
