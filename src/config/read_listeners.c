@@ -66,6 +66,30 @@ static void read_address(struct reading *reading, const struct node *listener_no
     }
 }
 
+/* What it does not say itself is as everywhere. */
+static void read_budgets(struct reading *reading, const struct node *node,
+                         struct listener_settings *listener)
+{
+    const struct settings *settings = reading->settings;
+    const struct {
+        const char *group;
+        void *record;
+    } groups[] = {{"timeouts", &listener->timeouts},
+                  {"limits", &listener->limits},
+                  {"rates", &listener->rates}};
+
+    listener->timeouts = settings->timeouts;
+    listener->limits = settings->limits;
+    listener->rates = settings->rates;
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        const struct node *own = config_node_child(node, groups[i].group);
+
+        if (own != NULL) {
+            config_read_group(reading, own, PLACE_LISTENER, groups[i].group, groups[i].record);
+        }
+    }
+}
+
 void config_read_listeners(struct reading *reading, const struct node *node)
 {
     struct settings *settings = reading->settings;
@@ -93,6 +117,7 @@ void config_read_listeners(struct reading *reading, const struct node *node)
         config_fill_defaults(PLACE_LISTENER, "", listener);
         if (config_read_group(reading, member, PLACE_LISTENER, "", listener)) {
             read_address(reading, member, listener);
+            read_budgets(reading, member, listener);
         } else {
             reading->listeners_unsure = true;
         }

@@ -106,6 +106,16 @@ static void read_timeouts(struct reading *reading, const struct node *node,
     }
 }
 
+/* What a route leaves open is the listener's to say, and that is known with a request only. */
+static void read_rates(struct reading *reading, const struct node *node,
+                       struct route_settings *route)
+{
+    route->rates = (struct rates_settings){RATE_UNSAID, RATE_UNSAID, RATE_UNSAID, RATE_UNSAID};
+    if (node != NULL) {
+        config_read_group(reading, node, PLACE_ROUTE, "rates", &route->rates);
+    }
+}
+
 static void read_route(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
@@ -119,6 +129,7 @@ static void read_route(struct reading *reading, const struct node *node,
     config_read_header_edits(reading, node, route);
     read_rewrite(reading, config_node_child(node, "rewrite"), route);
     read_timeouts(reading, config_node_child(node, "timeouts"), route);
+    read_rates(reading, config_node_child(node, "rates"), route);
 }
 
 static void name_the_nameless(struct reading *reading, const struct node *list)

@@ -153,6 +153,23 @@ static void read_trusted_proxies(struct reading *reading, const struct node *nod
     }
 }
 
+/* A gathered body is held. */
+static void check_held(struct reading *reading, const struct node *held,
+                       struct limits_settings *limits)
+{
+    if (limits->held_bytes / 2 >= limits->gather_bytes) {
+        return;
+    }
+    if (held != NULL) {
+        READING_ERROR(reading, held,
+                      "'limits.held_bytes' must be twice limits.gather_bytes (%u bytes), which is "
+                      "held too, or more",
+                      limits->gather_bytes);
+    } else {
+        limits->held_bytes = 2 * limits->gather_bytes; /* our default: follows */
+    }
+}
+
 static void read_limits(struct reading *reading, const struct node *node)
 {
     struct limits_settings *limits = &reading->settings->limits;
@@ -162,6 +179,7 @@ static void read_limits(struct reading *reading, const struct node *node)
     if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "limits", limits)) {
         return;
     }
+    check_held(reading, config_node_child(node, "held_bytes"), limits);
     if (limits->target_bytes <= limits->head_bytes) {
         return;
     }
@@ -179,10 +197,15 @@ static void read_global_options(struct reading *reading, const struct node *root
 {
     struct settings *settings = reading->settings;
     const struct node *timeouts = config_node_child(root, "timeouts");
+    const struct node *rates = config_node_child(root, "rates");
 
     config_fill_defaults(PLACE_GLOBAL, "timeouts", &settings->timeouts);
     if (timeouts != NULL) {
         config_read_group(reading, timeouts, PLACE_GLOBAL, "timeouts", &settings->timeouts);
+    }
+    config_fill_defaults(PLACE_GLOBAL, "rates", &settings->rates);
+    if (rates != NULL) {
+        config_read_group(reading, rates, PLACE_GLOBAL, "rates", &settings->rates);
     }
     read_limits(reading, config_node_child(root, "limits"));
     read_access_log(reading, config_node_child(root, "access_log"));

@@ -15,15 +15,28 @@ typedef uint32_t milliseconds;
 #define SPLIT_WHOLE 10000 /* weights are counted in 0.01 % */
 
 struct timeouts_settings {
+    milliseconds handshake;      /* of TLS, from the connection's first byte to the last */
     milliseconds head;           /* from the first byte of a request head to its last */
+    milliseconds head_longest;   /* the same for a head that keeps to rates.head */
     milliseconds body_idle;      /* between two reads of a request body */
     milliseconds connect;        /* to an origin, one address */
     milliseconds first_byte;     /* request sent in full, to the first byte of its answer */
     milliseconds answer_idle;    /* between two reads of an answer, and between two writes of it */
     milliseconds keepalive_idle; /* client connection between two requests */
+    milliseconds lifetime;       /* of a client connection; 0: no limit */
     milliseconds tunnel_idle;    /* no byte either way in an upgraded connection */
     milliseconds drain;          /* from SIGTERM until what is left is cut */
 };
+
+/* What a client is held to while it has the word, in bytes a second; 0: nothing. */
+struct rates_settings {
+    uint32_t head;
+    uint32_t body;
+    uint32_t answer;
+    milliseconds grace; /* how long it may fall short of them */
+};
+
+#define RATE_UNSAID UINT32_MAX /* in a route: what the listener says holds */
 
 struct limits_settings {
     uint32_t head_bytes;   /* request head */
@@ -33,6 +46,7 @@ struct limits_settings {
     uint64_t body_bytes;   /* request body; 0: no limit */
     uint32_t gather_bytes; /* a body up to this is read whole before an origin is chosen */
     uint32_t requests;     /* of one client connection; 0: no limit */
+    uint32_t held_bytes;   /* in buffers for one client connection, both directions */
     uint32_t connections;  /* client connections of the process; 0: as many as descriptors allow */
 };
 
@@ -49,6 +63,10 @@ struct listener_settings {
     struct address address;
     bool proxy_protocol;
     mode_t socket_mode; /* Unix sockets */
+    /* Global ones where the listener does not say. */
+    struct timeouts_settings timeouts;
+    struct limits_settings limits;
+    struct rates_settings rates;
 };
 
 struct origin_settings {
@@ -158,6 +176,7 @@ struct route_settings {
     bool rewrites_prefix;              /* PATH_PREFIX only */
     struct bytes prefix_rewrite;       /* takes the place of the matched prefix */
     struct timeouts_settings timeouts; /* global ones where the route does not say */
+    struct rates_settings rates;       /* RATE_UNSAID where the route does not say */
     uint64_t body_bytes;               /* limits.body_bytes where the route does not say */
 };
 
@@ -176,6 +195,7 @@ struct settings {
     const char *via; /* name in Via and Proxy-Status, default "turnpike" */
     struct timeouts_settings timeouts;
     struct limits_settings limits;
+    struct rates_settings rates;
     struct access_log_settings access_log;
     struct network *trusted_proxies;
     uint32_t trusted_proxy_count;

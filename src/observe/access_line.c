@@ -190,6 +190,9 @@ static void add_way(struct text *line, const struct outcome *outcome, struct acc
 static void add_end(struct text *line, const struct outcome *outcome)
 {
     ADD_PLAIN(line, "turnpike.outcome", bytes_of(outcome_end_name(outcome->end)));
+    if (outcome->cut != CUT_NONE) {
+        ADD_PLAIN(line, "turnpike.cut", bytes_of(cut_cause_name(outcome->cut)));
+    }
     ADD_NAME(line, "error.type", outcome->error, ERROR_MOST);
     ADD_NAME(line, "turnpike.detail", outcome->detail, DETAIL_MOST);
 }

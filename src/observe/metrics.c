@@ -63,6 +63,7 @@ struct family {
 
 struct metrics {
     counter events[METRICS_EVENT_COUNT];
+    counter cuts[CUT_CAUSE_COUNT];
     struct route_block *unrouted;
     struct family families[METRICS_KIND_COUNT];
 };
@@ -346,11 +347,21 @@ void metrics_note(struct metrics *metrics, enum metrics_event event)
     add(&metrics->events[event], 1);
 }
 
+void metrics_note_cut(struct metrics *metrics, enum cut_cause cause)
+{
+    add(&metrics->cuts[cause], 1);
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event)
 {
     return read_counter(&metrics->events[event]);
+}
+
+uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause)
+{
+    return read_counter(&metrics->cuts[cause]);
 }
 
 static const struct block *first_block(const struct family *family)

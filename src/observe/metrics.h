@@ -32,6 +32,9 @@ enum metrics_event { /* things that are not exchanges */
 };
 void metrics_note(struct metrics *metrics, enum metrics_event event);
 uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event);
+/* A connection was cut; also for connections without an exchange. */
+void metrics_note_cut(struct metrics *metrics, enum cut_cause cause);
+uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause);
 /* The sum over routes, and over exchanges that no route took; any thread. */
 uint64_t metrics_exchanges(const struct metrics *metrics);
 

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "observe/cut_cause.h"
 
 /* How an exchange ended. */
 enum outcome_end {
@@ -38,6 +39,7 @@ struct outcome {
     bool origin_reused; /* a pooled connection */
     uint8_t attempts;
     uint32_t worker;    /* index of the one that ran it */
+    enum cut_cause cut; /* CUT_NONE: nobody cut it */
     const char *error;  /* RFC 9209 error type; NULL: none */
     const char *detail; /* a static sentence; NULL: none */
 

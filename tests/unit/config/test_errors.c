@@ -54,6 +54,10 @@ static void bad_values(void **state)
         {SOUND "timeouts: {head: 2h}\n", "3:18: 'timeouts.head' must be from 10ms to 1h, not 2h"},
         {SOUND "timeouts: {head: 99999999999999999999s}\n",
          "3:18: 'timeouts.head' must be from 10ms to 1h, not 99999999999999999999s"},
+        {SOUND "limits: {held_bytes: 20KiB}\n",
+         "3:22: 'limits.held_bytes' must be twice limits.gather_bytes (16384 bytes), which is "
+         "held too, or more"},
+        {SOUND "rates: {body: 1}\n", "3:15: 'rates.body' needs a unit: write 1B or 1KiB, not 1"},
         {SOUND "timeouts: 5s\n", "3:11: 'timeouts' expects a mapping of options, not text"},
         {SOUND "timeouts:\n", "3:10: 'timeouts' expects a mapping of options, not nothing"},
         {SOUND "limits: {head_bytes: 4096}\n",

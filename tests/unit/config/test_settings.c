@@ -29,7 +29,14 @@ static void defaults(void **state)
     assert_null(settings->user);
     assert_false(settings->core_dumps);
     assert_string_equal(settings->via, "turnpike");
+    assert_int_equal(settings->timeouts.handshake, 10000);
     assert_int_equal(settings->timeouts.head, 10000);
+    assert_int_equal(settings->timeouts.head_longest, 20000);
+    assert_int_equal(settings->timeouts.lifetime, 3600000);
+    assert_int_equal(settings->rates.head, 500);
+    assert_int_equal(settings->rates.body, 1024);
+    assert_int_equal(settings->rates.answer, 1024);
+    assert_int_equal(settings->rates.grace, 10000);
     assert_int_equal(settings->timeouts.body_idle, 30000);
     assert_int_equal(settings->timeouts.connect, 3000);
     assert_int_equal(settings->timeouts.first_byte, 60000);
@@ -43,7 +50,8 @@ static void defaults(void **state)
     assert_int_equal(settings->limits.answer_head_bytes, 32768);
     assert_int_equal(settings->limits.body_bytes, 0);
     assert_int_equal(settings->limits.gather_bytes, 16384);
-    assert_int_equal(settings->limits.requests, 0);
+    assert_int_equal(settings->limits.requests, 100000);
+    assert_int_equal(settings->limits.held_bytes, 65536);
     assert_int_equal(settings->limits.connections, 0);
     assert_int_equal(settings->access_log.target, ACCESS_LOG_STDERR);
     assert_int_equal(settings->trusted_proxy_count, 0);
@@ -149,6 +157,52 @@ static void global_options(void **state)
     assert_int_equal(settings->limits.gather_bytes, 0);
     assert_int_equal(settings->limits.requests, 1000);
     assert_int_equal(settings->limits.connections, 9);
+    snapshot_unref(&snapshot);
+}
+
+/* Each is the listener's if it says so, else everyone's; a route's rates stay open unless said. */
+static void budgets_of_listeners_and_routes(void **state)
+{
+    struct snapshot *snapshot =
+        load_sound("listeners:\n"
+                   "- {address: 127.0.0.1:80, timeouts: {head: 1s, lifetime: none},\n"
+                   "   limits: {held_bytes: 32KiB}, rates: {body: none, grace: 2s}}\n"
+                   "- address: 127.0.0.1:81\n"
+                   "routes:\n"
+                   "- {match: {path: /a}, respond: {}, rates: {answer: 5KiB}}\n"
+                   "- {match: {path: /b}, respond: {}}\n"
+                   "timeouts: {handshake: 3s}\n"
+                   "limits: {requests: 7}\n"
+                   "rates: {body: 2KiB}\n");
+    const struct settings *settings = snapshot_settings(snapshot);
+    const struct listener_settings *own = &settings->listeners[0];
+    const struct listener_settings *other = &settings->listeners[1];
+
+    (void)state;
+    assert_int_equal(own->timeouts.head, 1000);
+    assert_int_equal(own->timeouts.lifetime, 0);
+    assert_int_equal(own->timeouts.handshake, 3000);
+    assert_int_equal(own->limits.held_bytes, 32768);
+    assert_int_equal(own->limits.requests, 7);
+    assert_int_equal(own->rates.body, 0);
+    assert_int_equal(own->rates.grace, 2000);
+    assert_int_equal(other->timeouts.head, 10000);
+    assert_int_equal(other->limits.held_bytes, 65536);
+    assert_int_equal(other->rates.body, 2048);
+    assert_int_equal(settings->routes[0].rates.answer, 5120);
+    assert_int_equal(settings->routes[0].rates.body, RATE_UNSAID);
+    assert_int_equal(settings->routes[1].rates.grace, RATE_UNSAID);
+    snapshot_unref(&snapshot);
+}
+
+/* A gathered body is held. */
+static void held_bytes_follow_gather_bytes(void **state)
+{
+    struct snapshot *snapshot = load_sound(MINIMAL "limits: {gather_bytes: 1MiB}\n");
+
+    (void)state;
+    assert_int_equal(snapshot_settings(snapshot)->limits.held_bytes, 2097152);
+    assert_int_equal(snapshot_settings(snapshot)->listeners[0].limits.held_bytes, 2097152);
     snapshot_unref(&snapshot);
 }
 
@@ -401,6 +455,8 @@ int main(void)
         cmocka_unit_test(a_first_file),
         cmocka_unit_test(from_a_file),
         cmocka_unit_test(global_options),
+        cmocka_unit_test(budgets_of_listeners_and_routes),
+        cmocka_unit_test(held_bytes_follow_gather_bytes),
         cmocka_unit_test(access_log_words),
         cmocka_unit_test(services_and_listeners),
         cmocka_unit_test(pool_defaults),

@@ -57,6 +57,7 @@ static void a_full_line_has_every_field_in_order(void **state)
 
     (void)state;
     outcome.error = "connection_terminated";
+    outcome.cut = CUT_BODY_RATE;
     outcome.detail = "the origin closed early";
     assert_string_equal(
         formatted(&outcome),
@@ -69,7 +70,8 @@ static void a_full_line_has_every_field_in_order(void **state)
         "\"turnpike.listener\":\"0.0.0.0:8443\",\"turnpike.route\":\"payments\","
         "\"turnpike.service\":\"payments-v1\",\"turnpike.origin\":\"10.0.0.11:9000\","
         "\"turnpike.origin_reused\":true,\"turnpike.attempts\":1,\"turnpike.worker\":0,"
-        "\"turnpike.outcome\":\"answered\",\"error.type\":\"connection_terminated\","
+        "\"turnpike.outcome\":\"answered\",\"turnpike.cut\":\"body-rate\","
+        "\"error.type\":\"connection_terminated\","
         "\"turnpike.detail\":\"the origin closed early\",\"turnpike.head_us\":120,"
         "\"turnpike.connected_us\":130,\"turnpike.sent_us\":150,"
         "\"turnpike.first_byte_us\":2100,\"turnpike.total_us\":2155,"

@@ -231,6 +231,9 @@ static void events_are_counted(void **state)
     metrics_note(metrics, METRICS_ORIGIN_DIALED);
     assert_int_equal(metrics_noted(metrics, METRICS_ORIGIN_DIALED), 2);
     assert_int_equal(metrics_noted(metrics, METRICS_ORIGIN_REUSED), 0);
+    metrics_note_cut(metrics, CUT_HEAD);
+    assert_int_equal(metrics_cuts(metrics, CUT_HEAD), 1);
+    assert_int_equal(metrics_cuts(metrics, CUT_BODY_RATE), 0);
 }
 
 #define THREADED 50000

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The words of the causes. */
+#include "observe/cut_cause.h"
+
+#include "base/check.h"
+
+const char *cut_cause_name(enum cut_cause cause)
+{
+    static const char *const names[] = {
+#define ROW(name, word, sentence) word,
+        CUT_CAUSES(ROW)
+#undef ROW
+    };
+
+    CHECK(cause < CUT_CAUSE_COUNT);
+    return names[cause];
+}
+
+const char *cut_cause_sentence(enum cut_cause cause)
+{
+    static const char *const sentences[] = {
+#define ROW(name, word, sentence) sentence,
+        CUT_CAUSES(ROW)
+#undef ROW
+    };
+
+    CHECK(cause < CUT_CAUSE_COUNT);
+    return sentences[cause];
+}

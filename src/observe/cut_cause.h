@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Why a client's connection was cut short, one row a cause: what is counted under which name
+ * (metrics), what the access log says (turnpike.cut), and what a person is told. Whoever cuts
+ * names the cause (metrics_note_cut) and, where an exchange was under way, notes it in its
+ * outcome. New causes go to the end: their order is that of the counters. */
+#ifndef OBSERVE_CUT_CAUSE_H
+#define OBSERVE_CUT_CAUSE_H
+
+/* clang-format off */
+#define CUT_CAUSES(ROW) \
+    ROW(NONE,          "none",          "was not cut") \
+    ROW(HANDSHAKE,     "handshake",     "its handshake or PROXY header was not over in time") \
+    ROW(HEAD,          "head",          "a request head did not come in time") \
+    ROW(BODY_IDLE,     "body-idle",     "a request body stopped coming") \
+    ROW(BODY_RATE,     "body-rate",     "a request body came too slowly") \
+    ROW(ANSWER_IDLE,   "answer-idle",   "its client stopped taking the answer") \
+    ROW(ANSWER_RATE,   "answer-rate",   "its client took the answer too slowly") \
+    ROW(KEEPALIVE,     "keepalive",     "no further request came") \
+    ROW(REQUESTS,      "requests",      "had all the requests that one connection may have") \
+    ROW(LIFETIME,      "lifetime",      "was as old as a connection may get") \
+    ROW(HALF_CLOSED,   "half-closed",   "its client sent all it had, and the answer took too long") \
+    ROW(LINGER,        "linger",        "its client still sent when the last answer was long out") \
+    ROW(RESERVE,       "reserve",       "its client was slow, and others needed its origin connection") \
+    ROW(STOP,          "stop",          "was left when the process stopped")
+/* clang-format on */
+
+enum cut_cause {
+#define ROW(name, word, sentence) CUT_##name,
+    CUT_CAUSES(ROW)
+#undef ROW
+        CUT_CAUSE_COUNT
+};
+
+const char *cut_cause_name(enum cut_cause cause);
+const char *cut_cause_sentence(enum cut_cause cause);
+
+#endif
