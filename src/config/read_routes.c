@@ -116,6 +116,15 @@ static void read_rates(struct reading *reading, const struct node *node,
     }
 }
 
+static void read_retry(struct reading *reading, const struct node *node,
+                       struct route_settings *route)
+{
+    route->retry = reading->settings->retry;
+    if (node != NULL) {
+        config_read_group(reading, node, PLACE_ROUTE, "retry", &route->retry);
+    }
+}
+
 static void read_route(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
@@ -130,6 +139,7 @@ static void read_route(struct reading *reading, const struct node *node,
     read_rewrite(reading, config_node_child(node, "rewrite"), route);
     read_timeouts(reading, config_node_child(node, "timeouts"), route);
     read_rates(reading, config_node_child(node, "rates"), route);
+    read_retry(reading, config_node_child(node, "retry"), route);
 }
 
 static void name_the_nameless(struct reading *reading, const struct node *list)

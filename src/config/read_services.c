@@ -141,14 +141,17 @@ static void read_service(struct reading *reading, const struct node *node,
 {
     const struct node *origins;
     const struct node *pool;
+    const struct node *budget;
 
     config_fill_defaults(PLACE_SERVICE, "", service);
     config_fill_defaults(PLACE_SERVICE, "pool", &service->pool);
+    config_fill_defaults(PLACE_SERVICE, "retry_budget", &service->retry_budget);
     if (!config_read_group(reading, node, PLACE_SERVICE, "", service)) {
         return;
     }
     origins = config_node_child(node, "origins");
     pool = config_node_child(node, "pool");
+    budget = config_node_child(node, "retry_budget");
     if (origins != NULL) {
         read_origins(reading, origins, service);
     } else {
@@ -156,6 +159,9 @@ static void read_service(struct reading *reading, const struct node *node,
     }
     if (pool != NULL) {
         config_read_group(reading, pool, PLACE_SERVICE, "pool", &service->pool);
+    }
+    if (budget != NULL) {
+        config_read_group(reading, budget, PLACE_SERVICE, "retry_budget", &service->retry_budget);
     }
 }
 

@@ -198,6 +198,7 @@ static void read_global_options(struct reading *reading, const struct node *root
     struct settings *settings = reading->settings;
     const struct node *timeouts = config_node_child(root, "timeouts");
     const struct node *rates = config_node_child(root, "rates");
+    const struct node *retry = config_node_child(root, "retry");
 
     config_fill_defaults(PLACE_GLOBAL, "timeouts", &settings->timeouts);
     if (timeouts != NULL) {
@@ -206,6 +207,10 @@ static void read_global_options(struct reading *reading, const struct node *root
     config_fill_defaults(PLACE_GLOBAL, "rates", &settings->rates);
     if (rates != NULL) {
         config_read_group(reading, rates, PLACE_GLOBAL, "rates", &settings->rates);
+    }
+    config_fill_defaults(PLACE_GLOBAL, "retry", &settings->retry);
+    if (retry != NULL) {
+        config_read_group(reading, retry, PLACE_GLOBAL, "retry", &settings->retry);
     }
     read_limits(reading, config_node_child(root, "limits"));
     read_access_log(reading, config_node_child(root, "access_log"));

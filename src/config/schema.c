@@ -158,6 +158,23 @@ static const struct option options[] = {
      FIELD(limits_settings, connections),
      .help = "Client connections of the whole process; none: as many as descriptors allow."},
 
+    {.path = "retry", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
+     .sample_off = true,
+     .help = "Which attempts that got no answer are made once more; doc/RETRIES.md has the table."},
+    {.path = "retry.idempotent", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_FLAG,
+     .initial = "true", FIELD(retry_settings, idempotent),
+     .help = "Methods that are safe or idempotent (GET, PUT, DELETE, ...): once more."},
+    {.path = "retry.others", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_CHOICE,
+     .initial = "not_sent", .words = "never|not_sent|unread|with_key",
+     FIELD(retry_settings, others),
+     .help = "All other methods (POST, PATCH): once more only if no byte was sent; also if the "
+             "kernel proves that none was read; with_key: also in doubt, if the request carries "
+             "Idempotency-Key and the service keeps to it."},
+    {.path = "retry.backoff", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "25ms", .zero_word = "none", .least = "1ms", .greatest = "10s",
+     FIELD(retry_settings, backoff),
+     .help = "Another origin is asked after a random time up to this."},
+
     {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
      .inside = PLACE_LISTENER, .help = "Where clients connect."},
     {.path = "services", .places = PLACE_GLOBAL, .type = OPTION_NAMED, .inside = PLACE_SERVICE,
@@ -216,6 +233,15 @@ static const struct option options[] = {
     {.path = "pool.wait_time", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "5s",
      .least = "10ms", .greatest = "1h", FIELD(pool_settings, wait_time),
      .help = "How long an exchange stays in that line before it is answered 503."},
+
+    {.path = "retry_budget", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     .help = "How many retries the service gets at most, counted over the last 8 seconds."},
+    {.path = "retry_budget.percent", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "20", .least = "0", .greatest = "100", FIELD(retry_budget_settings, percent),
+     .help = "Retries of a hundred requests."},
+    {.path = "retry_budget.least", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "3", .least = "0", .greatest = "100000", FIELD(retry_budget_settings, least),
+     .help = "Retries a second that are allowed beside these."},
 
     /* --- route --- */
     {.path = "name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
@@ -279,6 +305,10 @@ static const struct option options[] = {
      .least = "1B", .greatest = "1048576GiB", .sample = "10MiB", .sample_off = true,
      FIELD(route_settings, body_bytes),
      .help = "A request body, in place of limits.body_bytes."},
+    {.path = "reuse", .places = PLACE_ROUTE, .type = OPTION_CHOICE,
+     .initial = "proven", .words = "proven|any|fresh", FIELD(route_settings, reuse), .sample_off = true,
+     .help = "Pooled connections for requests that could not be sent again (POST): those that "
+             "were idle for less than what their origin is known to keep, all, or none."},
 };
 /* clang-format on */
 

@@ -38,6 +38,29 @@ struct rates_settings {
 
 #define RATE_UNSAID UINT32_MAX /* in a route: what the listener says holds */
 
+/* When a request whose method is not idempotent may be sent once more. Each holds what those
+ * before it do. */
+enum retry_others {
+    RETRY_OTHERS_NEVER,
+    RETRY_OTHERS_NOT_SENT,
+    RETRY_OTHERS_UNREAD,
+    RETRY_OTHERS_WITH_KEY, /* also in doubt, if it carries an idempotency key */
+};
+
+struct retry_settings {
+    bool idempotent; /* idempotent methods, while there is no answer */
+    enum retry_others others;
+    milliseconds backoff; /* another origin is tried after a random time up to this */
+};
+
+struct retry_budget_settings { /* of a service, over all routes */
+    uint32_t percent;          /* of its requests */
+    uint32_t least;            /* a second, over all workers */
+};
+
+/* Pooled connections for requests that cannot be sent again. */
+enum reuse { REUSE_PROVEN, REUSE_ANY, REUSE_FRESH };
+
 struct limits_settings {
     uint32_t head_bytes;   /* request head */
     uint32_t target_bytes; /* request target */
@@ -97,6 +120,7 @@ struct service_settings {
     struct origin_settings *origins;
     uint32_t origin_count;
     struct pool_settings pool;
+    struct retry_budget_settings retry_budget;
 };
 
 struct header_edit {
@@ -178,6 +202,8 @@ struct route_settings {
     struct timeouts_settings timeouts; /* global ones where the route does not say */
     struct rates_settings rates;       /* RATE_UNSAID where the route does not say */
     uint64_t body_bytes;               /* limits.body_bytes where the route does not say */
+    struct retry_settings retry;       /* and so on */
+    enum reuse reuse;
 };
 
 struct option_print { /* one global option as the file has it */
@@ -196,6 +222,7 @@ struct settings {
     struct timeouts_settings timeouts;
     struct limits_settings limits;
     struct rates_settings rates;
+    struct retry_settings retry;
     struct access_log_settings access_log;
     struct network *trusted_proxies;
     uint32_t trusted_proxy_count;

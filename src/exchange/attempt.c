@@ -187,20 +187,22 @@ static void on_writable(void *owner)
 
 /* --- failing ----------------------------------------------------------------------------- */
 
-static bool may_try_again(const struct exchange *exchange, enum origin_failure failure)
+static enum retry_verdict judge(const struct exchange *exchange, enum origin_failure failure)
 {
     const struct retry_facts facts = {
         .method = exchange->request.method,
         .failure = failure,
-        .bytes_written = exchange->attempt.request.bytes_written,
+        .delivery = exchange->attempt.request.delivery,
+        .policy = &exchange->routing.route->retry,
         .attempts = exchange->attempt.count,
         .answer_begun = exchange->answer.begun,
         .body_kept = exchange->request_body.kept,
         .connection_reused = exchange->attempt.request.reused,
         .other_origin = exchange->routing.service->origin_count > 1,
+        .within_budget = true,
     };
 
-    return retry_is_allowed(&facts);
+    return retry_judge(&facts);
 }
 
 static void on_failed(void *owner, enum origin_failure failure)
@@ -227,7 +229,7 @@ static void on_failed(void *owner, enum origin_failure failure)
                                          : OUTCOME_ORIGIN_BROKE);
         return;
     }
-    if (may_try_again(exchange, failure)) {
+    if (judge(exchange, failure) == RETRY_YES) {
         metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
         try_origin(exchange, exchange->attempt.origin);
         return;

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The decision, from the strongest reason against to the weakest for. */
+/* The decision, from the strongest reason against to the weakest. */
 #include "exchange/retry.h"
 
 #define ATTEMPTS_MAX 2
 
-/* Waiting longer would only add load where there is too much already. */
+static const char *const words[] = {
+#define ROW(name, word, sentence) word,
+    RETRY_TABLE(ROW)
+#undef ROW
+};
+
+const char *retry_word(enum retry_verdict verdict)
+{
+    return words[verdict];
+}
+
 static bool is_worth_it(enum origin_failure failure)
 {
     switch (failure) {
@@ -19,16 +29,56 @@ static bool is_worth_it(enum origin_failure failure)
     }
 }
 
-bool retry_is_allowed(const struct retry_facts *facts)
+bool retry_is_of_stale_connection(const struct retry_facts *facts)
 {
-    if (facts->answer_begun || !facts->body_kept || facts->attempts >= ATTEMPTS_MAX) {
+    return facts->connection_reused && facts->failure == ORIGIN_FAILURE_CLOSED &&
+           facts->delivery <= ORIGIN_DELIVERY_UNREAD;
+}
+
+/* What the route allows for a method that is not idempotent. */
+static bool may_be_repeated(const struct retry_facts *facts)
+{
+    switch (facts->policy->others) {
+    case RETRY_OTHERS_NEVER:
         return false;
+    case RETRY_OTHERS_NOT_SENT:
+        return facts->delivery == ORIGIN_DELIVERY_NOT_SENT;
+    case RETRY_OTHERS_UNREAD:
+        return facts->delivery <= ORIGIN_DELIVERY_UNREAD;
+    case RETRY_OTHERS_WITH_KEY:
+        return facts->delivery <= ORIGIN_DELIVERY_UNREAD || facts->has_key;
+    }
+    return false;
+}
+
+static bool policy_allows(const struct retry_facts *facts)
+{
+    return http_method_is_idempotent(facts->method) ? facts->policy->idempotent
+                                                    : may_be_repeated(facts);
+}
+
+enum retry_verdict retry_judge(const struct retry_facts *facts)
+{
+    if (facts->answer_begun) {
+        return RETRY_ANSWER_BEGUN;
+    }
+    if (facts->delivery == ORIGIN_DELIVERY_ANSWERED) {
+        return RETRY_ANSWERED;
+    }
+    if (facts->attempts >= ATTEMPTS_MAX) {
+        return RETRY_LAST;
     }
     if (!is_worth_it(facts->failure)) {
-        return false;
+        return RETRY_POINTLESS;
+    }
+    if (!facts->body_kept) {
+        return RETRY_BODY_GONE;
+    }
+    if (!policy_allows(facts)) {
+        return RETRY_POLICY;
     }
     if (!facts->other_origin && !facts->connection_reused) {
-        return false; /* the same question to the same origin gets the same answer */
+        return RETRY_NO_OTHER;
     }
-    return facts->bytes_written == 0 || http_method_is_idempotent(facts->method);
+    return facts->within_budget || retry_is_of_stale_connection(facts) ? RETRY_YES : RETRY_BUDGET;
 }

@@ -1,24 +1,55 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whether an attempt that got no answer may be made once more: a pure function of what is known.
+/* Whether an attempt that failed is made once more: a pure function of what is known. Its table
+ * stands in doc/RETRIES.md, which the unit test reads row by row.
  * RFC 9110 section 9.2.2: a proxy must not repeat what is not idempotent, unless it knows that
- * the origin cannot have seen it. */
+ * the origin cannot have seen it; and it must not repeat a repetition that failed. */
 #ifndef EXCHANGE_RETRY_H
 #define EXCHANGE_RETRY_H
 
+#include "config/settings.h"
 #include "http/message.h"
 #include "origin/failure.h"
+#include "origin/delivery.h"
 
 struct retry_facts {
     enum http_method method;
+    enum origin_delivery delivery;
     enum origin_failure failure;
-    uint64_t bytes_written; /* of this attempt, taken by the socket */
-    uint32_t attempts;      /* made so far */
-    bool answer_begun;      /* something of an answer went to the client */
-    bool body_kept;         /* the request can be sent again from its start */
-    bool connection_reused; /* the origin may just have closed it for being idle */
-    bool other_origin;      /* the service has another one to try */
+    const struct retry_settings *policy; /* of the route */
+    uint32_t attempts;                   /* made so far */
+    bool answer_begun;                   /* something of an answer went to the client */
+    bool body_kept;                      /* the request can be sent again from its start */
+    bool has_key;                        /* it carries an idempotency key */
+    bool connection_reused;              /* the origin may just have closed it for being idle */
+    bool other_origin;                   /* the service has another one to try */
+    bool within_budget;                  /* of the service */
 };
 
-bool retry_is_allowed(const struct retry_facts *facts);
+/* clang-format off */
+#define RETRY_TABLE(ROW) \
+    ROW(YES,          "yes",           "it is made once more") \
+    ROW(ANSWER_BEGUN, "answer-begun",  "something of an answer went to the client") \
+    ROW(ANSWERED,     "answered",      "the origin had begun to answer") \
+    ROW(LAST,         "last",          "this was the second attempt") \
+    ROW(BODY_GONE,    "body-gone",     "the request cannot be sent from its start again") \
+    ROW(POINTLESS,    "pointless",     "waiting longer would only add load") \
+    ROW(NO_OTHER,     "no-other",      "the same question to the same origin gets the same answer") \
+    ROW(POLICY,       "policy",        "the route does not allow it for this method and delivery") \
+    ROW(BUDGET,       "budget",        "the service's budget of retries is used up")
+/* clang-format on */
+
+enum retry_verdict {
+#define ROW(name, word, sentence) RETRY_##name,
+    RETRY_TABLE(ROW)
+#undef ROW
+        RETRY_VERDICT_COUNT,
+};
+
+enum retry_verdict retry_judge(const struct retry_facts *facts);
+const char *retry_word(enum retry_verdict verdict);
+
+/* A connection that the origin closed for being idle, not a sick origin: such a retry goes to a
+ * fresh connection at once, and costs the budget nothing. */
+bool retry_is_of_stale_connection(const struct retry_facts *facts);
 
 #endif

@@ -40,6 +40,7 @@ static void tcp_close(struct transport *transport)
 
 static const struct transport_ops tcp_ops = {
     .scheme = "http",
+    .plain = true,
     .read = tcp_read,
     .write = tcp_write,
     .finish = tcp_finish,

@@ -174,6 +174,9 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
     bool connecting = connection->state == ORIGIN_CONNECTION_CONNECTING;
 
     metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
+    if (request != NULL) {
+        origin_connection_judge(connection, request);
+    }
     origin_connection_close(connection);
     if (connecting) {
         pool_dial_failed(origin, failure);

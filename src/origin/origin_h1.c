@@ -42,6 +42,7 @@ void origin_h1_begin(struct origin_connection *connection)
     connection->request_whole = false;
     connection->request_upgrades = false;
     connection->answer_paused = false;
+    connection->heard = false;
 }
 
 /* --- the request ----------------------------------------------------------------------- */
@@ -528,6 +529,7 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
         pool_serve_line(origin);
         return;
     }
+    connection->ended_cleanly = clean;
     /* Half a head is an answer that broke: the origin has seen the request. */
     origin_connection_fail(connection, connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
                                                buffer_length(connection->in) == 0
@@ -578,6 +580,7 @@ static bool receive_once(struct origin_connection *connection)
         return false;
     }
     connection->in->end += (uint32_t)count;
+    connection->heard = true;
     connection->read_to_brim = (size_t)count == room;
     if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
         set_clock(connection, connection->request->timeouts->answer_idle);

@@ -89,6 +89,8 @@ struct origin_connection {
     bool answer_paused; /* the exchange took fewer bytes than offered */
     bool reusable;      /* so far nothing forbids another request */
     bool delivering;    /* inside deliver, origin_h1.c */
+    bool heard;         /* bytes came back for the present request */
+    bool ended_cleanly; /* the origin ended its side, other than by a reset */
     bool read_to_brim;  /* the last read filled the buffer: more may wait in the socket */
 };
 
@@ -105,6 +107,12 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
 /* Parts connection and request, which is neither told nor failed by this. */
 void origin_connection_unbind(struct origin_connection *connection);
 void origin_connection_want(struct origin_connection *connection);
+
+/* delivery.c */
+/* No byte of the present request can have left. */
+bool origin_connection_is_untouched(const struct origin_connection *connection);
+/* Writes into the request what became of its bytes; while the connection is still open. */
+void origin_connection_judge(struct origin_connection *connection, struct origin_request *request);
 
 /* pool.c */
 /* A connection stands and has no request: give it to the first in line or keep it. */

@@ -13,6 +13,7 @@
 #include "config/settings.h"
 #include "http/fields.h"
 #include "io/timer.h"
+#include "origin/delivery.h"
 #include "origin/failure.h"
 
 struct origin;
@@ -44,10 +45,12 @@ struct origin_request {
     const struct timeouts_settings *timeouts;
     const struct limits_settings *limits;
     enum http_method method;
-    bool replayable;        /* a failure can be tried again for free: no look before reuse */
-    bool reused;            /* the connection carried requests before this one */
-    bool waits;             /* in line */
-    uint64_t bytes_written; /* taken by the socket */
+    bool replayable;               /* a failure can be tried again for free: no look before reuse */
+    bool reused;                   /* the connection carried requests before this one */
+    bool waits;                    /* in line */
+    uint64_t bytes_written;        /* taken by the socket */
+    uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */
+    enum origin_delivery delivery; /* known after `failed` and after a cancel */
     struct link in_line;
     struct timer wait_timer;
 };

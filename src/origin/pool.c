@@ -161,6 +161,8 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
     request->connection = NULL;
     request->waits = false;
     request->bytes_written = 0;
+    request->bytes_acked = 0;
+    request->delivery = ORIGIN_DELIVERY_NOT_SENT;
     list_init(&request->in_line);
     connection = list_is_empty(&origin->line) ? take_idle(origin, request) : NULL;
     if (connection != NULL) {
@@ -210,7 +212,8 @@ void origin_request_cancel(struct origin_request *request)
     if (connection == NULL) {
         return;
     }
-    if (connection->out.written == connection->written_before && !connection->out.broken &&
+    origin_connection_judge(connection, request);
+    if (origin_connection_is_untouched(connection) && !connection->out.broken &&
         connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
         outbox_clear(&connection->out, directory_of(connection->origin)->bench->buffers);
         later_cancel(&connection->flush);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The judgement. `unread` is claimed only where the kernel proves it, on plain TCP:
+ *
+ * - The origin's FIN came, and it acknowledges none of the request. A FIN acknowledges all that
+ *   the origin's kernel had taken when it was sent, so the request came after the origin had
+ *   closed.
+ * - The request was then met with a reset. A connection that an origin's program has closed
+ *   answers so, and nothing that arrives on it can be read any more. An origin that only ended
+ *   its own side would take the bytes, and might read them.
+ *
+ * A reset without a FIN proves nothing, even with no byte acknowledged: the acknowledgement of
+ * what the program has already read and carried out may wait up to 40 ms (RFC 9293 section
+ * 3.8.6.3), and a program that dies in between resets the connection first. */
+#include "origin/delivery.h"
+
+#include "io/tcp_ending.h"
+#include "origin/origin_private.h"
+
+static const struct {
+    const char *word;
+    const char *sentence;
+} rows[] = {
+#define ROW(name, word, sentence) {word, sentence},
+    ORIGIN_DELIVERY_TABLE(ROW)
+#undef ROW
+};
+
+const char *origin_delivery_word(enum origin_delivery delivery)
+{
+    return rows[delivery].word;
+}
+
+const char *origin_delivery_sentence(enum origin_delivery delivery)
+{
+    return rows[delivery].sentence;
+}
+
+/* Under TLS a write that took nothing may have put a part of a record on the wire. */
+bool origin_connection_is_untouched(const struct origin_connection *connection)
+{
+    return connection->out.written == connection->written_before &&
+           (connection->transport.ops->plain ||
+            (!connection->out.blocked && !connection->out.broken));
+}
+
+static uint64_t acked_of_request(const struct origin_connection *connection,
+                                 const struct tcp_ending *ending)
+{
+    uint64_t written = connection->out.written - connection->written_before;
+    uint64_t acked =
+        ending->acked > connection->written_before ? ending->acked - connection->written_before : 0;
+
+    return acked < written ? acked : written;
+}
+
+void origin_connection_judge(struct origin_connection *connection, struct origin_request *request)
+{
+    struct tcp_ending ending;
+    bool told = false;
+
+    request->bytes_written = connection->out.written - connection->written_before;
+    if (connection->heard) {
+        request->delivery = ORIGIN_DELIVERY_ANSWERED;
+        request->bytes_acked = request->bytes_written;
+        return;
+    }
+    if (origin_connection_is_untouched(connection)) {
+        request->delivery = ORIGIN_DELIVERY_NOT_SENT;
+        return;
+    }
+    request->delivery = ORIGIN_DELIVERY_MAYBE;
+    told = connection->transport.ops->plain && transport_is_open(&connection->transport) &&
+           tcp_ending_read(connection->transport.fd, &ending);
+    if (told) {
+        request->bytes_acked = acked_of_request(connection, &ending);
+        if (connection->ended_cleanly && ending.reset && request->bytes_acked == 0) {
+            request->delivery = ORIGIN_DELIVERY_UNREAD;
+        }
+    }
+}
