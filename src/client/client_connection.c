@@ -515,22 +515,29 @@ static void close_each(struct link *list, enum outcome_end end)
     }
 }
 
-static void close_idle(void *owner)
+static void stop_listening(struct client_desk *desk)
+{
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        listener_free(&CONTAINER_OF(link, struct client_listener, link)->listener);
+    }
+}
+
+static void on_grace_over(void *owner)
 {
     struct client_desk *desk = owner;
 
+    stop_listening(desk);
     close_each(&desk->idle, OUTCOME_ANSWERED);
 }
 
+/* The kernel may hold connections back whose clients have said nothing yet (TCP_DEFER_ACCEPT).
+ * A socket that closes takes them along, so it stays open as long as idle ones do. */
 void client_desk_drain(struct client_desk *desk, uint32_t grace_ms)
 {
     desk->stopping = true;
     alarm_clear(desk->bench->loop, &desk->full_look);
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
-        listener_free(&CONTAINER_OF(link, struct client_listener, link)->listener);
-    }
     exchange_desk_drain(desk->exchanges);
-    alarm_set(desk->bench->loop, &desk->idle_grace, grace_ms, close_idle, desk);
+    alarm_set(desk->bench->loop, &desk->idle_grace, grace_ms, on_grace_over, desk);
 }
 
 void client_desk_close_all(struct client_desk *desk)

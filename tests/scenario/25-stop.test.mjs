@@ -10,6 +10,14 @@ import { until, within } from './lib/wait.mjs';
 
 const GET = head('GET / HTTP/1.1', 'Host: a');
 
+// A connection that has said nothing reaches the gateway after a second only.
+async function silentClient(t, gateway) {
+    const before = gateway.descriptors();
+    const client = await connect(t, gateway);
+    await until('the connection to be accepted', () => gateway.descriptors() > before);
+    return client;
+}
+
 async function inFlight(t, more = '') {
     const origin = await rawOrigin(t, async (wire) => {
         await wire.request();
@@ -24,7 +32,7 @@ async function inFlight(t, more = '') {
 for (const signal of ['SIGTERM', 'SIGINT']) {
     test(`${signal} lets a request finish, with Connection: close`, async (t) => {
         const { origin, gateway, client } = await inFlight(t);
-        const idle = await connect(t, gateway);
+        const idle = await silentClient(t, gateway);
         gateway.signal(signal);
         await idle.expectClose();
         await until('the listener to be closed', () => connectLoose(gateway).then((each) => each.destroy()).then(() => false, () => true));
@@ -48,7 +56,7 @@ test('an answer on its way is finished, byte for byte', async (t) => {
     const client = await connect(t, gateway);
     client.send(head('GET / HTTP/1.1', 'Host: a'));
     await until('the origin to have it', () => origin.requests.length === 1);
-    const idle = await connect(t, gateway);
+    const idle = await silentClient(t, gateway);
     gateway.signal('SIGTERM');
     await idle.closed();
     origin.wires[0].send('56789');
@@ -90,7 +98,7 @@ test('timeouts.drain cuts what does not finish', async (t) => {
 
 test('a second signal ends at once', async (t) => {
     const { gateway, client } = await inFlight(t);
-    const idle = await connect(t, gateway);
+    const idle = await silentClient(t, gateway);
     gateway.signal('SIGTERM');
     await idle.closed();
     assert.equal(gateway.exit, null);
@@ -114,6 +122,23 @@ test('with all kinds of idle connections it stops at once', async (t) => {
     const start = Date.now();
     await gateway.stop();
     assert.ok(Date.now() - start < 2000);
+});
+
+// Listening goes on for a grace of 300 ms, which a busy machine may sleep through: three tries.
+test('a client that connected before the stop and speaks just after it is answered', async (t) => {
+    const statuses = [];
+    for (let i = 0; i < 3 && !statuses.includes(400); i++) {
+        const { gateway } = await inFlight(t);
+        gateway.expectsExit = true; // what is in flight never ends
+        const client = await connect(t, gateway);
+        gateway.signal('SIGTERM');
+        await gateway.said(/stopping/);
+        client.send(head('GET /%00 HTTP/1.1', 'Host: a'));
+        statuses.push(await client.answer().then((answer) => answer.status, (error) => error.message));
+        gateway.signal('SIGTERM');
+        await within('the exit', gateway.exited);
+    }
+    assert.equal(statuses.at(-1), 400, statuses.join());
 });
 
 test('under load no request is lost that was begun', async (t) => {
