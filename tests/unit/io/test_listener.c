@@ -86,7 +86,7 @@ static bool all_came(void *owner)
     return fixture->count >= fixture->wanted;
 }
 
-static uint16_t dial_one(struct fixture *fixture)
+static uint16_t dial_silently(struct fixture *fixture)
 {
     int fd = dial(&fixture->address);
     struct address own;
@@ -95,6 +95,14 @@ static uint16_t dial_one(struct fixture *fixture)
     assert_true(listener_bound_address(fd, &own));
     fixture->dialed[fixture->dialed_count++] = fd;
     return address_port(&own);
+}
+
+static uint16_t dial_one(struct fixture *fixture)
+{
+    uint16_t port = dial_silently(fixture);
+
+    assert_int_equal(write(fixture->dialed[fixture->dialed_count - 1], "x", 1), 1);
+    return port;
 }
 
 static void each_connection_is_handed_over_with_its_address(void **state)
@@ -111,6 +119,18 @@ static void each_connection_is_handed_over_with_its_address(void **state)
     for (int i = 0; i < 70; i++) {
         assert_int_equal(fixture->port[i], ports[i]);
     }
+}
+
+static void who_says_nothing_is_left_to_the_kernel_at_first(void **state)
+{
+    struct fixture *fixture = *state;
+
+    dial_silently(fixture);
+    fixture->wanted = 1;
+    dial_one(fixture);
+    stage_run_until(&fixture->stage, all_came, fixture);
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->count, 1);
 }
 
 static void accepted_sockets_write_without_delay(void **state)
@@ -277,6 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_connection_is_handed_over_with_its_address, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_says_nothing_is_left_to_the_kernel_at_first, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(accepted_sockets_write_without_delay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paused_it_leaves_them_in_the_kernel, set_up, tear_down),
