@@ -16,15 +16,60 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define DISMANTLE_MS 10
+#define DISMANTLE_A_TICK 64
+
 static void on_patience_over(struct timer *timer)
 {
     reply_continue(CONTAINER_OF(timer, struct exchange, attempt.patience));
 }
 
+/* --- letting go of generations ------------------------------------------------------------ */
+
+/* A piece a tick: with a thousand services all at once would be a pause for everybody else. */
+static void dismantle(void *owner)
+{
+    struct exchange_desk *desk = owner;
+    struct link *link = list_first(&desk->leaving);
+
+    if (link == NULL) {
+        return;
+    }
+    list_remove(link);
+    if (!generation_dismantle(generation_of_link(link), DISMANTLE_A_TICK)) {
+        list_add_last(&desk->leaving, link);
+    }
+    alarm_set(desk->bench->loop, &desk->dismantle, DISMANTLE_MS, dismantle, desk);
+}
+
+static void let_go(struct exchange_desk *desk, struct generation *generation)
+{
+    if (!generation_drop(generation)) {
+        return;
+    }
+    list_add_last(&desk->leaving, generation_link(generation));
+    if (!alarm_is_set(&desk->dismantle)) {
+        alarm_set(desk->bench->loop, &desk->dismantle, DISMANTLE_MS, dismantle, desk);
+    }
+}
+
+static void dismantle_all(struct exchange_desk *desk)
+{
+    struct link *link;
+
+    alarm_clear(desk->bench->loop, &desk->dismantle);
+    while ((link = list_first(&desk->leaving)) != NULL) {
+        list_remove(link);
+        generation_dismantle(generation_of_link(link), UINT32_MAX);
+    }
+}
+
 /* At the end of the turn: callers up the stack still look at the origin and its settings. */
 static void exchange_release(struct exchange *exchange)
 {
-    generation_unref(&exchange->generation);
+    if (exchange->generation != NULL) {
+        let_go(exchange->desk, exchange->generation);
+    }
     slab_give(exchange->desk->exchanges, exchange);
 }
 
@@ -56,6 +101,7 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
     desk->generation = generation;
     desk->via = bytes_of(generation_settings(generation)->via);
     list_init(&desk->graves);
+    list_init(&desk->leaving);
     desk->exchanges = slab_pool_new(sizeof(struct exchange));
     desk->patience = timer_group_new(bench->loop, on_patience_over);
     if (desk->exchanges == NULL || desk->patience == NULL) {
@@ -72,6 +118,7 @@ void exchange_desk_free(struct exchange_desk **desk)
         return;
     }
     bury_dead(*desk);
+    dismantle_all(*desk);
     generation_unref(&(*desk)->generation);
     slab_pool_free(&(*desk)->exchanges);
     free(*desk);
@@ -85,7 +132,13 @@ void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generati
     desk->generation = generation;
     desk->via = bytes_of(generation_settings(generation)->via);
     access_log_forget(desk->log);
-    generation_unref(&old);
+    generation_settle(generation);
+    let_go(desk, old);
+}
+
+struct generation *exchange_desk_generation(const struct exchange_desk *desk)
+{
+    return desk->generation;
 }
 
 const struct settings *exchange_desk_settings(const struct exchange_desk *desk)

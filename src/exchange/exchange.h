@@ -25,6 +25,8 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
 void exchange_desk_free(struct exchange_desk **desk);
 /* New exchanges begin with this one from now on. Takes the reference over. */
 void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generation);
+/* Borrowed: the one that runs. */
+struct generation *exchange_desk_generation(const struct exchange_desk *desk);
 const struct settings *exchange_desk_settings(const struct exchange_desk *desk);
 struct workbench *exchange_desk_bench(const struct exchange_desk *desk);
 struct metrics *exchange_desk_metrics(const struct exchange_desk *desk);

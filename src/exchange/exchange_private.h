@@ -16,7 +16,9 @@ struct exchange_desk {
     struct access_log_ring *log;
     struct generation *generation;
     struct slab_pool *exchanges;
-    struct link graves; /* exchanges that ended in this turn */
+    struct link graves;  /* exchanges that ended in this turn */
+    struct link leaving; /* generations that nobody uses any more, being taken apart */
+    struct alarm dismantle;
     size_t count;
     struct timer_group *patience; /* waits for an origin's 100 (Continue) */
     bool draining;

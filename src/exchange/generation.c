@@ -14,12 +14,33 @@ struct plan {
     struct router *router;
 };
 
+/* A service and a split outlive the generation they were made for where a reload keeps them. All
+ * generations that share one are of one worker: no atomics. */
+struct shared_service {
+    uint32_t references;
+    struct service *service;
+    struct plan *plan; /* whose settings the service points to */
+};
+
+struct split {
+    uint32_t references;
+    struct rotation rotation;
+    struct rotation_member arms[];
+};
+
 struct generation {
     uint32_t references;
     struct plan *plan;
-    struct service **services;    /* by service index */
-    struct rotation *splits;      /* by route index */
-    struct rotation_member *arms; /* of all splits, one after the other */
+    struct shared_service **services; /* by service index */
+    struct split **splits;            /* by route index; NULL: one arm, or none */
+    uint32_t services_made;
+    uint32_t splits_made;
+    struct link link; /* of those being taken apart */
+
+    /* While it grows; borrowed. */
+    struct origin_directory *directory;
+    struct generation *former;
+    const struct settings_changes *changes;
 };
 
 struct plan *plan_new(struct snapshot *snapshot)
@@ -58,6 +79,11 @@ void plan_unref(struct plan **held)
     }
 }
 
+bool plan_is_unused(const struct plan *plan)
+{
+    return atomic_load_explicit(&plan->references, memory_order_acquire) == 1;
+}
+
 const struct settings *plan_settings(const struct plan *plan)
 {
     return snapshot_settings(plan->snapshot);
@@ -68,83 +94,182 @@ const struct router *plan_router(const struct plan *plan)
     return plan->router;
 }
 
-static void generation_free(struct generation *generation)
-{
-    uint32_t count = generation_settings(generation)->service_count;
+/* --- services ---------------------------------------------------------------------------- */
 
-    for (uint32_t i = 0; generation->services != NULL && i < count; i++) {
-        service_free(&generation->services[i]);
+static struct shared_service *shared_service_new(struct plan *plan,
+                                                 struct origin_directory *directory,
+                                                 const struct service_settings *settings)
+{
+    struct shared_service *shared = calloc(1, sizeof(*shared));
+
+    if (shared == NULL) {
+        return NULL;
     }
-    free(generation->services);
-    free(generation->splits);
-    free(generation->arms);
-    plan_unref(&generation->plan);
-    free(generation);
+    shared->service = service_new(directory, settings);
+    if (shared->service == NULL) {
+        free(shared);
+        return NULL;
+    }
+    shared->references = 1;
+    shared->plan = plan_ref(plan);
+    return shared;
 }
 
-static bool make_services(struct generation *generation, struct origin_directory *directory)
+static void shared_service_unref(struct shared_service *shared)
 {
-    const struct settings *settings = generation_settings(generation);
-
-    generation->services = calloc(settings->service_count + 1, sizeof(struct service *));
-    for (uint32_t i = 0; generation->services != NULL && i < settings->service_count; i++) {
-        generation->services[i] = service_new(directory, &settings->services[i]);
-        if (generation->services[i] == NULL) {
-            return false;
-        }
+    if (--shared->references == 0) {
+        service_free(&shared->service);
+        plan_unref(&shared->plan);
+        free(shared);
     }
-    return generation->services != NULL;
 }
 
-static uint32_t count_arms(const struct settings *settings)
+/* The settings it was made with may go with their plan, long before the service does. */
+static void shared_service_move(struct shared_service *shared, struct plan *plan,
+                                const struct service_settings *settings)
 {
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < settings->route_count; i++) {
-        count += settings->routes[i].arm_count;
+    if (shared->plan != plan) {
+        service_adopt(shared->service, settings);
+        plan_unref(&shared->plan);
+        shared->plan = plan_ref(plan);
     }
-    return count;
 }
 
-static bool make_splits(struct generation *generation)
+static bool is_kept(const struct generation *generation, enum change_kind kind, uint32_t index)
 {
-    const struct settings *settings = generation_settings(generation);
-    struct rotation_member *arm;
-
-    generation->splits = calloc(settings->route_count + 1, sizeof(*generation->splits));
-    generation->arms = calloc(count_arms(settings) + 1, sizeof(*generation->arms));
-    if (generation->splits == NULL || generation->arms == NULL) {
-        return false;
-    }
-    arm = generation->arms;
-    for (uint32_t i = 0; i < settings->route_count; i++) {
-        const struct route_settings *route = &settings->routes[i];
-
-        if (route->arm_count == 0) {
-            continue;
-        }
-        for (uint32_t j = 0; j < route->arm_count; j++) {
-            arm[j].weight = route->arms[j].weight;
-        }
-        rotation_init(&generation->splits[i], arm, route->arm_count, 0);
-        arm += route->arm_count;
-    }
-    return true;
+    return generation->former != NULL && generation->changes != NULL &&
+           settings_changes_is_kept(generation->changes, kind, index);
 }
 
-struct generation *generation_new(struct plan *plan, struct origin_directory *directory)
+static bool make_service(struct generation *generation, uint32_t index)
 {
+    struct shared_service *shared;
+
+    if (is_kept(generation, CHANGE_OF_SERVICES, index)) {
+        shared = generation->former->services[settings_changes_former(
+            generation->changes, CHANGE_OF_SERVICES, index)];
+        shared->references++;
+    } else {
+        shared = shared_service_new(generation->plan, generation->directory,
+                                    &generation_settings(generation)->services[index]);
+    }
+    generation->services[index] = shared;
+    return shared != NULL;
+}
+
+/* --- splits ------------------------------------------------------------------------------ */
+
+static struct split *split_new(const struct route_settings *route)
+{
+    struct split *split = calloc(1, sizeof(*split) + route->arm_count * sizeof(split->arms[0]));
+
+    if (split == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        split->arms[i].weight = route->arms[i].weight;
+    }
+    split->references = 1;
+    rotation_init(&split->rotation, split->arms, route->arm_count, 0);
+    return split;
+}
+
+static void split_unref(struct split *split)
+{
+    if (split != NULL && --split->references == 0) {
+        free(split);
+    }
+}
+
+static bool make_split(struct generation *generation, uint32_t index)
+{
+    const struct route_settings *route = &generation_settings(generation)->routes[index];
+
+    if (route->arm_count < 2) {
+        return true;
+    }
+    if (is_kept(generation, CHANGE_OF_ROUTES, index)) {
+        struct split *split = generation->former->splits[settings_changes_former(
+            generation->changes, CHANGE_OF_ROUTES, index)];
+
+        split->references++;
+        generation->splits[index] = split;
+    } else {
+        generation->splits[index] = split_new(route);
+    }
+    return generation->splits[index] != NULL;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+struct generation *generation_begin(struct plan *plan, struct origin_directory *directory,
+                                    struct generation *former,
+                                    const struct settings_changes *changes)
+{
+    const struct settings *settings = plan_settings(plan);
     struct generation *generation = calloc(1, sizeof(*generation));
 
     if (generation == NULL) {
         return NULL;
     }
     generation->references = 1;
+    list_init(&generation->link);
     generation->plan = plan_ref(plan);
-    if (!make_services(generation, directory) || !make_splits(generation)) {
-        generation_free(generation);
+    generation->directory = directory;
+    generation->former = former;
+    generation->changes = changes;
+    generation->services = calloc(settings->service_count + 1, sizeof(*generation->services));
+    generation->splits = calloc(settings->route_count + 1, sizeof(*generation->splits));
+    if (generation->services == NULL || generation->splits == NULL) {
+        generation_unref(&generation);
+    }
+    return generation;
+}
+
+enum generation_progress generation_grow(struct generation *generation, unsigned most)
+{
+    const struct settings *settings = generation_settings(generation);
+
+    for (; most > 0; most--) {
+        if (generation->services_made < settings->service_count) {
+            if (!make_service(generation, generation->services_made++)) {
+                return GENERATION_FAILED;
+            }
+        } else if (generation->splits_made < settings->route_count) {
+            if (!make_split(generation, generation->splits_made++)) {
+                return GENERATION_FAILED;
+            }
+        } else {
+            return GENERATION_IS_WHOLE;
+        }
+    }
+    return GENERATION_GROWS;
+}
+
+void generation_settle(struct generation *generation)
+{
+    const struct settings *settings = generation_settings(generation);
+
+    CHECK(generation->splits_made == settings->route_count);
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        shared_service_move(generation->services[i], generation->plan, &settings->services[i]);
+    }
+    generation->former = NULL;
+    generation->changes = NULL;
+}
+
+struct generation *generation_new(struct plan *plan, struct origin_directory *directory)
+{
+    struct generation *generation = generation_begin(plan, directory, NULL, NULL);
+
+    if (generation == NULL) {
         return NULL;
     }
+    if (generation_grow(generation, UINT32_MAX) != GENERATION_IS_WHOLE) {
+        generation_unref(&generation);
+        return NULL;
+    }
+    generation_settle(generation);
     return generation;
 }
 
@@ -154,16 +279,51 @@ struct generation *generation_ref(struct generation *generation)
     return generation;
 }
 
+bool generation_drop(struct generation *generation)
+{
+    CHECK(generation->references > 0);
+    return --generation->references == 0;
+}
+
+bool generation_dismantle(struct generation *generation, unsigned most)
+{
+    for (; most > 0; most--) {
+        if (generation->services != NULL && generation->services_made > 0) {
+            struct shared_service *shared = generation->services[--generation->services_made];
+
+            if (shared != NULL) {
+                shared_service_unref(shared);
+            }
+        } else if (generation->splits != NULL && generation->splits_made > 0) {
+            split_unref(generation->splits[--generation->splits_made]);
+        } else {
+            free(generation->services);
+            free(generation->splits);
+            plan_unref(&generation->plan);
+            free(generation);
+            return true;
+        }
+    }
+    return false;
+}
+
+struct link *generation_link(struct generation *generation)
+{
+    return &generation->link;
+}
+
+struct generation *generation_of_link(struct link *link)
+{
+    return CONTAINER_OF(link, struct generation, link);
+}
+
 void generation_unref(struct generation **held)
 {
     struct generation *generation = *held;
 
     *held = NULL;
-    if (generation != NULL) {
-        CHECK(generation->references > 0);
-        if (--generation->references == 0) {
-            generation_free(generation);
-        }
+    if (generation != NULL && generation_drop(generation)) {
+        generation_dismantle(generation, UINT32_MAX);
     }
 }
 
@@ -180,11 +340,13 @@ const struct router *generation_router(const struct generation *generation)
 struct service *generation_service(struct generation *generation,
                                    const struct service_settings *settings)
 {
-    return generation->services[settings->index];
+    return generation->services[settings->index]->service;
 }
 
 const struct arm_settings *generation_next_arm(struct generation *generation,
                                                const struct route_settings *route)
 {
-    return &route->arms[rotation_next(&generation->splits[route->index])];
+    struct split *split = generation->splits[route->index];
+
+    return &route->arms[split != NULL ? rotation_next(&split->rotation) : 0];
 }

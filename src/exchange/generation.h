@@ -6,6 +6,8 @@
 #ifndef EXCHANGE_GENERATION_H
 #define EXCHANGE_GENERATION_H
 
+#include "base/list.h"
+#include "config/settings_changes.h"
 #include "config/snapshot.h"
 #include "exchange/router.h"
 #include "origin/service.h"
@@ -17,6 +19,9 @@ struct plan;
 struct plan *plan_new(struct snapshot *snapshot);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan **plan); /* from any thread */
+/* Nobody but the caller holds it: whoever keeps a last reference to a plan that ran lets it go
+ * then, away from the loops, since freeing ten thousand routes takes a while. */
+bool plan_is_unused(const struct plan *plan);
 const struct settings *plan_settings(const struct plan *plan);
 const struct router *plan_router(const struct plan *plan);
 
@@ -24,8 +29,28 @@ struct generation;
 
 /* Holds its own reference to the plan. NULL: out of memory. */
 struct generation *generation_new(struct plan *plan, struct origin_directory *directory);
+
+/* The same a piece at a time, so that a worker with a thousand services to take up answers in
+ * between. What `changes` says is kept is shared with `former`, balancer and split states with
+ * it. Both are borrowed until it is whole; may be NULL. */
+struct generation *generation_begin(struct plan *plan, struct origin_directory *directory,
+                                    struct generation *former,
+                                    const struct settings_changes *changes);
+enum generation_progress { GENERATION_GROWS, GENERATION_IS_WHOLE, GENERATION_FAILED };
+/* Makes at most `most` services and splits; out of memory, generation_unref is all that is left. */
+enum generation_progress generation_grow(struct generation *generation, unsigned most);
+/* Now it is the one that runs: what it shares goes by its settings from here on. */
+void generation_settle(struct generation *generation);
+
 struct generation *generation_ref(struct generation *generation);
 void generation_unref(struct generation **generation);
+/* In two steps for those who must not pause: true when that was the last reference; then
+ * generation_dismantle is to be called until it says that nothing is left. */
+bool generation_drop(struct generation *generation);
+bool generation_dismantle(struct generation *generation, unsigned most);
+/* While it is being taken apart, for whoever keeps a list of those. */
+struct link *generation_link(struct generation *generation);
+struct generation *generation_of_link(struct link *link);
 const struct settings *generation_settings(const struct generation *generation);
 const struct router *generation_router(const struct generation *generation);
 struct service *generation_service(struct generation *generation,

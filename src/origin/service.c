@@ -42,6 +42,11 @@ struct service *service_new(struct origin_directory *directory,
     return service;
 }
 
+void service_adopt(struct service *service, const struct service_settings *settings)
+{
+    service->settings = settings;
+}
+
 void service_free(struct service **service)
 {
     if (*service == NULL) {

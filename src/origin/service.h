@@ -10,6 +10,9 @@ struct service;
 /* NULL: out of memory. Settings must outlive it. */
 struct service *service_new(struct origin_directory *directory,
                             const struct service_settings *settings);
+/* A reload kept it: from now on it goes by these settings, which say the same of it (the global
+ * options they lean on may differ). The former ones may go. */
+void service_adopt(struct service *service, const struct service_settings *settings);
 void service_free(struct service **service);
 const struct service_settings *service_settings(const struct service *service);
 

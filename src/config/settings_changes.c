@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Two rosters of names a kind, matched through a hash table; telling what came of it. */
+#include "config/settings_changes.h"
+
+#include "base/address.h"
+
+#include <stdlib.h>
+
+#define NAMES_TOLD 5
+
+struct item {
+    const char *name;     /* what is told */
+    const char *identity; /* what is matched */
+    uint64_t print;
+    uint32_t partner; /* in the other roster; CHANGES_NONE */
+    uint32_t next;    /* in the same slot of the hash table */
+};
+
+struct roster {
+    struct item *items;
+    uint32_t count;
+    uint32_t *slots; /* a power of two of them */
+    uint32_t mask;
+};
+
+struct pair {
+    struct roster before;
+    struct roster now;
+    uint32_t counts[CHANGE_VERB_COUNT];
+};
+
+struct settings_changes {
+    struct pair pairs[CHANGE_KIND_COUNT];
+    char *addresses; /* identities of listeners, of both sides */
+};
+
+static const struct {
+    const char *one;
+    const char *many;
+} kind_names[CHANGE_KIND_COUNT] = {
+    [CHANGE_OF_LISTENERS] = {"listener", "listeners"}, [CHANGE_OF_SERVICES] = {"service", "services"},
+    [CHANGE_OF_ORIGINS] = {"origin", "origins"},       [CHANGE_OF_ROUTES] = {"route", "routes"},
+    [CHANGE_OF_OPTIONS] = {"option", "options"},
+};
+
+static const char *const verb_names[] = {"added", "changed", "removed", "kept"};
+static const char verb_marks[] = {'+', '~', '-', ' '};
+
+/* --- rosters ----------------------------------------------------------------------------- */
+
+static uint32_t hash_of(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    }
+    return (uint32_t)(hash ^ (hash >> 32));
+}
+
+static bool roster_init(struct roster *roster, uint32_t most)
+{
+    uint32_t size = 16;
+
+    while (size < most) {
+        size *= 2;
+    }
+    roster->mask = size - 1;
+    roster->items = malloc((most + 1) * sizeof(*roster->items));
+    roster->slots = malloc(size * sizeof(*roster->slots));
+    if (roster->items == NULL || roster->slots == NULL) {
+        return false;
+    }
+    memset(roster->slots, 0xff, size * sizeof(*roster->slots)); /* CHANGES_NONE */
+    return true;
+}
+
+static void roster_release(struct roster *roster)
+{
+    free(roster->items);
+    free(roster->slots);
+}
+
+static uint32_t roster_find(const struct roster *roster, const char *identity, bool only_single)
+{
+    uint32_t found = CHANGES_NONE;
+
+    for (uint32_t i = roster->slots[hash_of(identity) & roster->mask]; i != CHANGES_NONE;
+         i = roster->items[i].next) {
+        const struct item *item = &roster->items[i];
+
+        /* The chain begins with the last one added: the first in order wins. */
+        if ((!only_single || item->partner == CHANGES_NONE) &&
+            strcmp(item->identity, identity) == 0) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void roster_add(struct roster *roster, const char *name, const char *identity,
+                       uint64_t print)
+{
+    uint32_t *slot = &roster->slots[hash_of(identity) & roster->mask];
+
+    roster->items[roster->count] = (struct item){name, identity, print, CHANGES_NONE, *slot};
+    *slot = roster->count++;
+}
+
+static bool fill_routes(struct roster *roster, const struct settings *settings)
+{
+    if (!roster_init(roster, settings->route_count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+
+        roster_add(roster, route->name, route->name, route->print);
+    }
+    return true;
+}
+
+static bool fill_services(struct roster *roster, const struct settings *settings)
+{
+    if (!roster_init(roster, settings->service_count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        const struct service_settings *service = &settings->services[i];
+
+        roster_add(roster, service->name, service->name, service->print);
+    }
+    return true;
+}
+
+/* Once each, whichever services name it. */
+static bool fill_origins(struct roster *roster, const struct settings *settings)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        most += settings->services[i].origin_count;
+    }
+    if (!roster_init(roster, most)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        const struct service_settings *service = &settings->services[i];
+
+        for (uint32_t j = 0; j < service->origin_count; j++) {
+            const char *name = service->origins[j].name;
+
+            if (roster_find(roster, name, false) == CHANGES_NONE) {
+                roster_add(roster, name, name, 0);
+            }
+        }
+    }
+    return true;
+}
+
+static bool fill_options(struct roster *roster, const struct settings *settings)
+{
+    if (!roster_init(roster, settings->option_count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < settings->option_count; i++) {
+        const struct option_print *option = &settings->options[i];
+
+        roster_add(roster, option->path, option->path, option->print);
+    }
+    return true;
+}
+
+static bool fill_listeners(struct roster *roster, const struct settings *settings, char *addresses)
+{
+    if (!roster_init(roster, settings->listener_count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        const struct listener_settings *listener = &settings->listeners[i];
+        char *identity = addresses + (size_t)i * ADDRESS_TEXT_MAX;
+
+        identity[address_format(&listener->address, identity)] = '\0';
+        roster_add(roster, listener->name, identity, listener->print);
+    }
+    return true;
+}
+
+/* --- matching ---------------------------------------------------------------------------- */
+
+static void match(struct pair *pair)
+{
+    for (uint32_t i = 0; i < pair->now.count; i++) {
+        struct item *item = &pair->now.items[i];
+        uint32_t former = roster_find(&pair->before, item->identity, true);
+
+        if (former == CHANGES_NONE) {
+            pair->counts[CHANGE_ADDED]++;
+            continue;
+        }
+        item->partner = former;
+        pair->before.items[former].partner = i;
+        pair->counts[pair->before.items[former].print == item->print ? CHANGE_KEPT
+                                                                     : CHANGE_CHANGED]++;
+    }
+    pair->counts[CHANGE_REMOVED] =
+        pair->before.count - pair->counts[CHANGE_KEPT] - pair->counts[CHANGE_CHANGED];
+}
+
+static bool fill(struct settings_changes *changes, const struct settings *before,
+                 const struct settings *now)
+{
+    struct pair *pairs = changes->pairs;
+    char *second = changes->addresses + (size_t)before->listener_count * ADDRESS_TEXT_MAX;
+
+    return fill_listeners(&pairs[CHANGE_OF_LISTENERS].before, before, changes->addresses) &&
+           fill_listeners(&pairs[CHANGE_OF_LISTENERS].now, now, second) &&
+           fill_services(&pairs[CHANGE_OF_SERVICES].before, before) &&
+           fill_services(&pairs[CHANGE_OF_SERVICES].now, now) &&
+           fill_origins(&pairs[CHANGE_OF_ORIGINS].before, before) &&
+           fill_origins(&pairs[CHANGE_OF_ORIGINS].now, now) &&
+           fill_routes(&pairs[CHANGE_OF_ROUTES].before, before) &&
+           fill_routes(&pairs[CHANGE_OF_ROUTES].now, now) &&
+           fill_options(&pairs[CHANGE_OF_OPTIONS].before, before) &&
+           fill_options(&pairs[CHANGE_OF_OPTIONS].now, now);
+}
+
+struct settings_changes *settings_changes_new(const struct settings *before,
+                                              const struct settings *now)
+{
+    struct settings_changes *changes = calloc(1, sizeof(*changes));
+    size_t listeners = (size_t)before->listener_count + now->listener_count;
+
+    if (changes == NULL) {
+        return NULL;
+    }
+    changes->addresses = malloc((listeners + 1) * ADDRESS_TEXT_MAX);
+    if (changes->addresses == NULL || !fill(changes, before, now)) {
+        settings_changes_free(&changes);
+        return NULL;
+    }
+    for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
+        match(&changes->pairs[kind]);
+    }
+    return changes;
+}
+
+void settings_changes_free(struct settings_changes **changes)
+{
+    if (*changes == NULL) {
+        return;
+    }
+    for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
+        roster_release(&(*changes)->pairs[kind].before);
+        roster_release(&(*changes)->pairs[kind].now);
+    }
+    free((*changes)->addresses);
+    free(*changes);
+    *changes = NULL;
+}
+
+/* --- asking ------------------------------------------------------------------------------ */
+
+uint32_t settings_changes_former(const struct settings_changes *changes, enum change_kind kind,
+                                 uint32_t index)
+{
+    return changes->pairs[kind].now.items[index].partner;
+}
+
+static enum change_verb verb_of(const struct pair *pair, const struct item *item)
+{
+    if (item->partner == CHANGES_NONE) {
+        return CHANGE_ADDED;
+    }
+    return pair->before.items[item->partner].print == item->print ? CHANGE_KEPT : CHANGE_CHANGED;
+}
+
+bool settings_changes_is_kept(const struct settings_changes *changes, enum change_kind kind,
+                              uint32_t index)
+{
+    const struct pair *pair = &changes->pairs[kind];
+
+    return verb_of(pair, &pair->now.items[index]) == CHANGE_KEPT;
+}
+
+bool settings_changes_is_removed(const struct settings_changes *changes, enum change_kind kind,
+                                 uint32_t former)
+{
+    return changes->pairs[kind].before.items[former].partner == CHANGES_NONE;
+}
+
+uint32_t settings_changes_count(const struct settings_changes *changes, enum change_kind kind,
+                                enum change_verb verb)
+{
+    return changes->pairs[kind].counts[verb];
+}
+
+bool settings_changes_option(const struct settings_changes *changes, const char *path)
+{
+    const struct pair *pair = &changes->pairs[CHANGE_OF_OPTIONS];
+    uint32_t now = roster_find(&pair->now, path, false);
+    uint32_t before = roster_find(&pair->before, path, false);
+
+    if (now == CHANGES_NONE || before == CHANGES_NONE) {
+        return now != before;
+    }
+    return pair->now.items[now].print != pair->before.items[before].print;
+}
+
+/* --- telling ----------------------------------------------------------------------------- */
+
+typedef void tell_item(void *owner, const struct item *item);
+
+/* Whoever was removed stands in the former roster, all others in the new one. */
+static void each_item(const struct pair *pair, enum change_verb verb, tell_item *tell, void *owner)
+{
+    const struct roster *roster = verb == CHANGE_REMOVED ? &pair->before : &pair->now;
+
+    for (uint32_t i = 0; i < roster->count; i++) {
+        const struct item *item = &roster->items[i];
+
+        if (verb == CHANGE_REMOVED ? item->partner == CHANGES_NONE : verb_of(pair, item) == verb) {
+            tell(owner, item);
+        }
+    }
+}
+
+struct line {
+    char *room;
+    size_t size;
+    size_t length;
+    uint32_t told; /* names of the present list */
+};
+
+static void add_text(struct line *line, const char *text)
+{
+    size_t length = strlen(text);
+    size_t left = line->size - 1 - line->length;
+
+    length = length < left ? length : left;
+    memcpy(line->room + line->length, text, length);
+    line->length += length;
+    line->room[line->length] = '\0';
+}
+
+static void add_name(void *owner, const struct item *item)
+{
+    struct line *line = owner;
+
+    if (line->told < NAMES_TOLD) {
+        add_text(line, line->told > 0 ? ", " : " (");
+        add_text(line, item->name);
+    } else if (line->told == NAMES_TOLD) {
+        add_text(line, ", ...");
+    }
+    line->told++;
+}
+
+static void tell_kind(struct line *line, const struct pair *pair, enum change_kind kind)
+{
+    const char *before = line->length > 0 ? "; " : "";
+    char number[48];
+
+    for (int verb = 0; verb < CHANGE_VERB_COUNT; verb++) {
+        /* Options that stay are not worth a word, nor what there is none of. */
+        if (pair->counts[verb] == 0 || (kind == CHANGE_OF_OPTIONS && verb == CHANGE_KEPT)) {
+            continue;
+        }
+        add_text(line, before);
+        if (before[0] != ',') {
+            add_text(line, kind_names[kind].many);
+            add_text(line, ": ");
+        }
+        snprintf(number, sizeof(number), "%u %s", pair->counts[verb], verb_names[verb]);
+        add_text(line, number);
+        if (verb != CHANGE_KEPT) {
+            line->told = 0;
+            each_item(pair, (enum change_verb)verb, add_name, line);
+            add_text(line, ")");
+        }
+        before = ", ";
+    }
+}
+
+size_t settings_changes_tell(const struct settings_changes *changes, char *room, size_t size)
+{
+    struct line line = {room, size, 0, 0};
+
+    room[0] = '\0';
+    for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
+        tell_kind(&line, &changes->pairs[kind], (enum change_kind)kind);
+    }
+    return line.length;
+}
+
+struct printing {
+    FILE *out;
+    const char *kind;
+    char mark;
+};
+
+static void print_item(void *owner, const struct item *item)
+{
+    const struct printing *printing = owner;
+
+    fprintf(printing->out, "%c %s %s\n", printing->mark, printing->kind, item->name);
+}
+
+void settings_changes_print(const struct settings_changes *changes, FILE *out)
+{
+    for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
+        for (int verb = 0; verb < CHANGE_KEPT; verb++) {
+            struct printing printing = {out, kind_names[kind].one, verb_marks[verb]};
+
+            each_item(&changes->pairs[kind], (enum change_verb)verb, print_item, &printing);
+        }
+    }
+}
