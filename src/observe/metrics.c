@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define HASH_SLOTS 256
+#define HASH_SLOTS 4096
 #define SHORTEST_POWER 6 /* 64 us */
 #define LONGEST_POWER 26 /* 67 s */
 #define BUCKETS_PER_POWER 4
@@ -185,10 +185,13 @@ static void add_block(struct family *family, struct block *block)
 
 /* --- adopting ---------------------------------------------------------------------------- */
 
-/* What one kind gets from new settings, made in full before anything changes. */
-struct adoption {
-    struct index index;
-    struct block *fresh; /* linked by next_in_slot */
+/* The indexes of new settings, made beside the old ones and put in their place at the end. Blocks
+ * of new names join their family at once: until something is counted they are rows of zeros. */
+struct metrics_adoption {
+    struct metrics *metrics;
+    const struct settings *settings;
+    struct index indexes[METRICS_KIND_COUNT];
+    size_t made[METRICS_KIND_COUNT];
 };
 
 static const char *name_in(const struct settings *settings, enum metrics_kind kind, size_t index)
@@ -215,75 +218,99 @@ static size_t count_in(const struct settings *settings, enum metrics_kind kind)
     }
 }
 
-static void abandon(struct adoption *adoption)
+struct metrics_adoption *metrics_adoption_new(struct metrics *metrics,
+                                              const struct settings *settings)
 {
-    while (adoption->fresh != NULL) {
-        struct block *block = adoption->fresh;
+    struct metrics_adoption *adoption = calloc(1, sizeof(*adoption));
 
-        adoption->fresh = block->next_in_slot;
-        free(block->name);
-        free(block);
+    if (adoption == NULL) {
+        return NULL;
     }
-    free(adoption->index.entries);
+    adoption->metrics = metrics;
+    adoption->settings = settings;
+    for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
+        struct index *index = &adoption->indexes[kind];
+
+        index->count = count_in(settings, (enum metrics_kind)kind);
+        index->entries = calloc(index->count > 0 ? index->count : 1, sizeof(struct entry));
+        if (index->entries == NULL) {
+            metrics_adoption_abandon(&adoption);
+            return NULL;
+        }
+    }
+    return adoption;
 }
 
-static bool prepare(const struct family *family, enum metrics_kind kind,
-                    const struct settings *settings, struct adoption *adoption)
+static bool adopt_name(struct metrics_adoption *adoption, enum metrics_kind kind, size_t index)
 {
-    size_t count = count_in(settings, kind);
+    struct family *family = &adoption->metrics->families[kind];
+    const char *name = name_in(adoption->settings, kind, index);
+    struct block *block = find_block(family, name);
 
-    adoption->fresh = NULL;
-    adoption->index.count = count;
-    adoption->index.entries = calloc(count > 0 ? count : 1, sizeof(struct entry));
-    if (adoption->index.entries == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const char *name = name_in(settings, kind, i);
-        struct block *block = find_block(family, name);
-
+    if (block == NULL) {
+        block = block_new(kind, name);
         if (block == NULL) {
-            block = block_new(kind, name);
-            if (block == NULL) {
-                return false;
-            }
-            block->next_in_slot = adoption->fresh;
-            adoption->fresh = block;
+            return false;
         }
-        adoption->index.entries[i] = (struct entry){name, block};
+        add_block(family, block);
     }
+    adoption->indexes[kind].entries[index] = (struct entry){name, block};
     return true;
 }
 
-static void commit(struct family *family, struct adoption *adoption)
+enum metrics_progress metrics_adoption_grow(struct metrics_adoption *adoption, unsigned most)
 {
-    while (adoption->fresh != NULL) {
-        struct block *block = adoption->fresh;
+    for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
+        size_t *made = &adoption->made[kind];
 
-        adoption->fresh = block->next_in_slot;
-        add_block(family, block);
+        for (; *made < adoption->indexes[kind].count; most--, (*made)++) {
+            if (most == 0) {
+                return METRICS_GROW;
+            }
+            if (!adopt_name(adoption, (enum metrics_kind)kind, *made)) {
+                return METRICS_FAILED;
+            }
+        }
     }
-    free(family->index.entries);
-    family->index = adoption->index;
+    return METRICS_ARE_WHOLE;
+}
+
+void metrics_adoption_commit(struct metrics_adoption **held)
+{
+    struct metrics_adoption *adoption = *held;
+
+    for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
+        struct family *family = &adoption->metrics->families[kind];
+        struct index former = family->index;
+
+        CHECK(adoption->made[kind] == adoption->indexes[kind].count);
+        family->index = adoption->indexes[kind];
+        adoption->indexes[kind] = former;
+    }
+    metrics_adoption_abandon(held);
+}
+
+void metrics_adoption_abandon(struct metrics_adoption **held)
+{
+    struct metrics_adoption *adoption = *held;
+
+    *held = NULL;
+    for (int kind = 0; adoption != NULL && kind < METRICS_KIND_COUNT; kind++) {
+        free(adoption->indexes[kind].entries);
+    }
+    free(adoption);
 }
 
 bool metrics_adopt(struct metrics *metrics, const struct settings *settings)
 {
-    struct adoption adoptions[METRICS_KIND_COUNT] = {0};
-    bool prepared = true;
+    struct metrics_adoption *adoption = metrics_adoption_new(metrics, settings);
 
-    for (int kind = 0; kind < METRICS_KIND_COUNT && prepared; kind++) {
-        prepared =
-            prepare(&metrics->families[kind], (enum metrics_kind)kind, settings, &adoptions[kind]);
+    if (adoption == NULL || metrics_adoption_grow(adoption, UINT32_MAX) != METRICS_ARE_WHOLE) {
+        metrics_adoption_abandon(&adoption);
+        return false;
     }
-    for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
-        if (prepared) {
-            commit(&metrics->families[kind], &adoptions[kind]);
-        } else {
-            abandon(&adoptions[kind]);
-        }
-    }
-    return prepared;
+    metrics_adoption_commit(&adoption);
+    return true;
 }
 
 /* --- counting ---------------------------------------------------------------------------- */

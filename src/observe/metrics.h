@@ -16,6 +16,19 @@ void metrics_free(struct metrics **metrics);
 /* Maps the indexes of these settings to counters, old names keeping theirs. Worker's thread,
  * between two events. false: out of memory, nothing changed. */
 bool metrics_adopt(struct metrics *metrics, const struct settings *settings);
+
+/* The same a piece at a time, so that a worker with ten thousand routes to take up answers in
+ * between. Settings are borrowed. NULL: out of memory. */
+struct metrics_adoption;
+struct metrics_adoption *metrics_adoption_new(struct metrics *metrics,
+                                              const struct settings *settings);
+enum metrics_progress { METRICS_GROW, METRICS_ARE_WHOLE, METRICS_FAILED };
+/* At most `most` names; counting goes on by the former settings. */
+enum metrics_progress metrics_adoption_grow(struct metrics_adoption *adoption, unsigned most);
+/* Once whole: from here on the new settings' indexes hold. */
+void metrics_adoption_commit(struct metrics_adoption **adoption);
+void metrics_adoption_abandon(struct metrics_adoption **adoption);
+
 /* Once an exchange; a handful of stores. */
 void metrics_count(struct metrics *metrics, const struct outcome *outcome);
 

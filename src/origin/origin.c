@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#define LEAVE_TICK_MS 10
+#define LEAVE_A_TICK 32
+
 static void bury_dead(void *owner)
 {
     struct origin_directory *directory = owner;
@@ -19,6 +22,7 @@ static void bury_dead(void *owner)
 }
 
 static void on_connection_timer(struct timer *timer);
+static void let_leave(struct origin_directory *directory, uint32_t most);
 
 struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
                                               struct metrics *metrics, struct origin_book *book)
@@ -36,6 +40,7 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
         list_init(&directory->origins[i]);
     }
     list_init(&directory->graves);
+    list_init(&directory->leaving);
     directory->connections = slab_pool_new(sizeof(struct origin_connection));
     directory->connection_timers = timer_group_new(bench->loop, on_connection_timer);
     directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
@@ -54,6 +59,8 @@ void origin_directory_free(struct origin_directory **directory)
     if (*directory == NULL) {
         return;
     }
+    alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
+    let_leave(*directory, UINT32_MAX);
     CHECK((*directory)->origin_count == 0);
     bury_dead(*directory);
     slab_pool_free(&(*directory)->connections);
@@ -175,6 +182,7 @@ static struct origin *origin_new(struct origin_directory *directory,
         return NULL;
     }
     list_init(&origin->link);
+    list_init(&origin->leaving);
     list_init(&origin->idle);
     list_init(&origin->dials);
     list_init(&origin->line);
@@ -200,16 +208,49 @@ struct origin *origin_get(struct origin_directory *directory,
     }
     if (origin != NULL) {
         origin->references++;
+        list_remove(&origin->leaving); /* it comes back before it is gone */
     }
     return origin;
 }
 
-static void close_all(struct link *connections)
+/* --- leaving ----------------------------------------------------------------------------- */
+
+/* true: none is left. */
+static bool close_some(struct link *connections, uint32_t *most)
 {
     struct link *link;
 
-    while ((link = list_first(connections)) != NULL) {
+    while ((link = list_first(connections)) != NULL && *most > 0) {
         origin_connection_close(CONTAINER_OF(link, struct origin_connection, link));
+        (*most)--;
+    }
+    return link == NULL;
+}
+
+/* A few closed connections a tick: a thousand in one go would be a pause for everybody else. */
+static void let_leave(struct origin_directory *directory, uint32_t most)
+{
+    struct link *link;
+
+    while (most > 0 && (link = list_first(&directory->leaving)) != NULL) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, leaving);
+
+        most--;
+        if (close_some(&origin->idle, &most) && close_some(&origin->dials, &most)) {
+            list_remove(&origin->leaving);
+            origin_free(origin);
+        }
+    }
+}
+
+static void on_leave_tick(void *owner)
+{
+    struct origin_directory *directory = owner;
+
+    let_leave(directory, LEAVE_A_TICK);
+    if (!list_is_empty(&directory->leaving)) {
+        alarm_set(directory->bench->loop, &directory->leave_tick, LEAVE_TICK_MS, on_leave_tick,
+                  directory);
     }
 }
 
@@ -222,9 +263,15 @@ void origin_put(struct origin **held)
         return;
     }
     CHECK(TALLY_READ(origin->tally.busy) == 0 && list_is_empty(&origin->line));
-    close_all(&origin->idle);
-    close_all(&origin->dials);
-    origin_free(origin);
+    if (list_is_empty(&origin->idle) && list_is_empty(&origin->dials)) {
+        origin_free(origin);
+        return;
+    }
+    list_add_last(&origin->directory->leaving, &origin->leaving);
+    if (!alarm_is_set(&origin->directory->leave_tick)) {
+        alarm_set(origin->directory->bench->loop, &origin->directory->leave_tick, LEAVE_TICK_MS,
+                  on_leave_tick, origin->directory);
+    }
 }
 
 const char *origin_name(const struct origin *origin)

@@ -26,7 +26,8 @@ void origin_directory_trim(struct origin_directory *directory);
 /* The origin of that name, made if it is new; counted. NULL: out of memory. */
 struct origin *origin_get(struct origin_directory *directory,
                           const struct origin_settings *settings);
-/* The last one closes its connections; no request may be under way on it then. */
+/* The last one lets it go: its connections are closed in the next turns, unless it is asked for
+ * again. No request may be under way on it then. */
 void origin_put(struct origin **origin);
 
 /* Valid as long as the origin is held. */

@@ -21,14 +21,17 @@ struct origin_directory {
     struct slab_pool *connections;
     struct link origins[ORIGIN_BUCKETS]; /* by a hash of the name */
     uint32_t origin_count;
-    struct link graves; /* connections closed in this turn */
+    struct link graves;  /* connections closed in this turn */
+    struct link leaving; /* origins that nobody names any more, while their connections close */
+    struct alarm leave_tick;
     struct timer_group *connection_timers;
     struct timer_group *wait_timers;
     struct http_response response; /* of the head being delivered */
 };
 
 struct origin {
-    struct link link; /* in its bucket of directory->origins */
+    struct link link;    /* in its bucket of directory->origins */
+    struct link leaving; /* in directory->leaving, with no reference */
     struct origin_directory *directory;
     char *name;
     uint32_t references;
