@@ -38,8 +38,10 @@ static const struct {
     const char *one;
     const char *many;
 } kind_names[CHANGE_KIND_COUNT] = {
-    [CHANGE_OF_LISTENERS] = {"listener", "listeners"}, [CHANGE_OF_SERVICES] = {"service", "services"},
-    [CHANGE_OF_ORIGINS] = {"origin", "origins"},       [CHANGE_OF_ROUTES] = {"route", "routes"},
+    [CHANGE_OF_LISTENERS] = {"listener", "listeners"},
+    [CHANGE_OF_SERVICES] = {"service", "services"},
+    [CHANGE_OF_ORIGINS] = {"origin", "origins"},
+    [CHANGE_OF_ROUTES] = {"route", "routes"},
     [CHANGE_OF_OPTIONS] = {"option", "options"},
 };
 

@@ -146,8 +146,9 @@ static bool make_service(struct generation *generation, uint32_t index)
     struct shared_service *shared;
 
     if (is_kept(generation, CHANGE_OF_SERVICES, index)) {
-        shared = generation->former->services[settings_changes_former(
-            generation->changes, CHANGE_OF_SERVICES, index)];
+        shared =
+            generation->former
+                ->services[settings_changes_former(generation->changes, CHANGE_OF_SERVICES, index)];
         shared->references++;
     } else {
         shared = shared_service_new(generation->plan, generation->directory,
@@ -189,8 +190,9 @@ static bool make_split(struct generation *generation, uint32_t index)
         return true;
     }
     if (is_kept(generation, CHANGE_OF_ROUTES, index)) {
-        struct split *split = generation->former->splits[settings_changes_former(
-            generation->changes, CHANGE_OF_ROUTES, index)];
+        struct split *split =
+            generation->former
+                ->splits[settings_changes_former(generation->changes, CHANGE_OF_ROUTES, index)];
 
         split->references++;
         generation->splits[index] = split;
