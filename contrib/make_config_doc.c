@@ -334,6 +334,11 @@ static void json_type(const struct option *option, enum option_place place, int 
     case OPTION_SIZE:
         json_pattern(option, "B|kB|KiB|MB|MiB|GB|GiB");
         break;
+    case OPTION_PERCENT:
+        printf("\"type\": \"string\", \"pattern\": \"^([0-9]+(\\\\.[0-9]{1,2})?%%%s%s)$\"",
+               option->zero_word != NULL ? "|" : "",
+               option->zero_word != NULL ? option->zero_word : "");
+        break;
     case OPTION_FLAG:
         printf("\"type\": \"boolean\"");
         break;

@@ -163,6 +163,7 @@ static void read_service(struct reading *reading, const struct node *node,
     if (budget != NULL) {
         config_read_group(reading, budget, PLACE_SERVICE, "retry_budget", &service->retry_budget);
     }
+    config_read_health(reading, config_node_child(node, "health"), &service->health);
 }
 
 void config_read_services(struct reading *reading, const struct node *node)

@@ -45,6 +45,8 @@ static enum unit_verdict read_number(const struct option *option, struct bytes t
         return config_read_time(text, number);
     case OPTION_SIZE:
         return config_read_size(text, number);
+    case OPTION_PERCENT:
+        return config_read_percent(text, number);
     case OPTION_FLAG:
         return read_choice(text, "false|true", number);
     case OPTION_CHOICE:
@@ -165,6 +167,9 @@ static const char *expected_of(const struct option *option, char out[EXPECTED_RO
     case OPTION_SIZE:
         what = "a size such as 512B, 64KiB, 1MiB or 10MB";
         break;
+    case OPTION_PERCENT:
+        what = "a share such as 20% or 0.5%";
+        break;
     case OPTION_FLAG:
         what = "true or false";
         break;
@@ -208,6 +213,9 @@ static void tell_bare(struct reading *reading, const struct option *option, cons
     if (option->type == OPTION_TIME) {
         READING_ERROR(reading, node, "'%s' needs a unit: write %ss or %sms, not %s", option->path,
                       number, number, number);
+    } else if (option->type == OPTION_PERCENT) {
+        READING_ERROR(reading, node, "'%s' needs a unit: write %s%%, not %s", option->path, number,
+                      number);
     } else {
         READING_ERROR(reading, node, "'%s' needs a unit: write %sB or %sKiB, not %s", option->path,
                       number, number, number);

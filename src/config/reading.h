@@ -65,6 +65,9 @@ struct bytes config_keep(struct reading *reading, struct bytes text);
 void config_read_settings(struct reading *reading, const struct node *root);
 void config_read_listeners(struct reading *reading, const struct node *node);
 void config_read_services(struct reading *reading, const struct node *node);
+/* The `health` of a service, with its defaults. */
+void config_read_health(struct reading *reading, const struct node *node,
+                        struct health_settings *health);
 void config_read_routes(struct reading *reading, const struct node *node);
 void config_read_match(struct reading *reading, const struct node *node,
                        struct route_settings *route);

@@ -18,6 +18,7 @@ enum option_type {
     OPTION_COUNT,
     OPTION_TIME,
     OPTION_SIZE,
+    OPTION_PERCENT, /* kept in 0.01 % */
     OPTION_FLAG,
     OPTION_CHOICE, /* one of `words`; kept as its index */
     OPTION_MODE,   /* file permissions, octal */

@@ -98,6 +98,7 @@ struct origin_settings {
     const char *host;       /* NULL for literal addresses */
     uint16_t port;
     uint32_t weight; /* 1 to 1000 */
+    bool backup;     /* gets requests only while no other can */
 };
 
 struct pool_settings {    /* each worker, each origin */
@@ -108,6 +109,56 @@ struct pool_settings {    /* each worker, each origin */
     milliseconds idle_time;
     uint32_t waiting;       /* exchanges in line for a connection */
     milliseconds wait_time; /* in that line */
+};
+
+#define STATUS_SET_FIRST 100
+#define STATUS_SET_END 600
+
+struct status_set { /* of 100 to 599, a bit each */
+    uint64_t words[(STATUS_SET_END - STATUS_SET_FIRST + 63) / 64];
+};
+
+static inline bool status_set_has(const struct status_set *set, uint32_t status)
+{
+    uint32_t bit = status - STATUS_SET_FIRST;
+
+    return status >= STATUS_SET_FIRST && status < STATUS_SET_END &&
+           (set->words[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+enum probe_type { PROBE_HTTP, PROBE_TCP };
+
+struct probe_settings {
+    bool on; /* the service has a `probe:` */
+    enum probe_type type;
+    struct bytes path;
+    struct bytes host; /* empty: the origin's own name */
+    milliseconds interval;
+    uint32_t jitter; /* of the interval, in 0.01 % */
+    milliseconds timeout;
+    uint32_t healthy;   /* good ones in a row until a down origin is up */
+    uint32_t unhealthy; /* bad ones in a row until an up origin is down */
+    struct status_set status;
+    struct bytes body; /* must stand in the answer's body; empty: anything */
+};
+
+enum when_all_down { ALL_DOWN_TRY, ALL_DOWN_FAIL };
+
+struct health_settings {
+    uint32_t failures;     /* in a row that eject; 0: never */
+    uint32_t failed_share; /* of a window's answers that ejects, in 0.01 %; 0: never */
+    uint32_t failed_least; /* answers in a window that may eject */
+    milliseconds window;
+    struct status_set failed_status; /* answers that count as failures */
+    uint32_t slow_factor;            /* that often slower than the others ejects; 0: never */
+    milliseconds slow_least;
+    milliseconds ejection;      /* the first time */
+    milliseconds ejection_most; /* however often */
+    uint32_t ejected_share;     /* of a service's origins at once, in 0.01 %, rounded up */
+    uint32_t trials;            /* requests that must go well before an ejected origin is back */
+    milliseconds slow_start;
+    enum when_all_down when_all_down;
+    struct probe_settings probe;
 };
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS, BALANCE_TWO_CHOICES };
@@ -121,6 +172,7 @@ struct service_settings {
     uint32_t origin_count;
     struct pool_settings pool;
     struct retry_budget_settings retry_budget;
+    struct health_settings health;
 };
 
 struct header_edit {
