@@ -20,7 +20,7 @@ observe   2
 origin    3
 exchange  4
 client    5
-admin     6
+control   6
 process   7
 '
 

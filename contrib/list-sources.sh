@@ -9,7 +9,7 @@ export LC_ALL=C
 shopt -s nullglob
 cd "$(dirname "$0")/.."
 
-layers="base config http io observe origin exchange client admin process"
+layers="base config http io observe origin exchange client control process"
 
 # assign VARIABLE WORD...: one make assignment, one word a line.
 assign() {

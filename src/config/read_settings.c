@@ -214,6 +214,7 @@ static void read_global_options(struct reading *reading, const struct node *root
     }
     read_limits(reading, config_node_child(root, "limits"));
     read_access_log(reading, config_node_child(root, "access_log"));
+    config_read_admin(reading, config_node_child(root, "admin"));
     read_trusted_proxies(reading, config_node_child(root, "trusted_proxies"));
     check_user(reading, config_node_child(root, "user"));
     check_via(reading, config_node_child(root, "via"));

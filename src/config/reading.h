@@ -63,6 +63,7 @@ struct bytes config_keep(struct reading *reading, struct bytes text);
 /* --- one file each; all take nodes that may be NULL --- */
 
 void config_read_settings(struct reading *reading, const struct node *root);
+void config_read_admin(struct reading *reading, const struct node *node);
 void config_read_listeners(struct reading *reading, const struct node *node);
 void config_read_services(struct reading *reading, const struct node *node);
 /* The `health` of a service, with its defaults. */

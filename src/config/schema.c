@@ -52,6 +52,18 @@ static const struct option options[] = {
     {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
      .words = "off|stderr|syslog",
      .help = "Where the JSON line of each exchange goes; a path is opened again on SIGUSR1."},
+    {.path = "admin", .places = PLACE_GLOBAL, .type = OPTION_GROUP,
+     .help = "The control interface: what turnpikectl talks to, and metrics for Prometheus."},
+    {.path = "admin.socket", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "auto",
+     .words = "auto|off",
+     .help = "The Unix socket of turnpikectl; auto: /run/turnpike/admin.sock, where its folder "
+             "exists. Whoever may write to it may change how traffic goes."},
+    {.path = "admin.mode", .places = PLACE_GLOBAL, .type = OPTION_MODE, .initial = "0600",
+     .least = "0000", .greatest = "0777", .sample_off = true, FIELD(admin_settings, mode),
+     .help = "Permissions of that socket's file."},
+    {.path = "admin.metrics", .places = PLACE_GLOBAL, .type = OPTION_ADDRESS,
+     .sample = "127.0.0.1:9464", .sample_off = true,
+     .help = "An address that answers GET /metrics and GET /health, and nothing else."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
      .help = "Networks whose X-Forwarded-* and Forwarded lines are believed and kept."},
 

@@ -210,7 +210,12 @@ struct arm_settings {
     uint32_t weight; /* of SPLIT_WHOLE; the arms of a route add up to SPLIT_WHOLE */
 };
 
-enum route_action { ROUTE_FORWARD, ROUTE_RESPOND, ROUTE_REDIRECT };
+enum route_action {
+    ROUTE_FORWARD,
+    ROUTE_RESPOND,
+    ROUTE_REDIRECT,
+    ROUTE_ASK, /* no file can say it: whoever made the desk answers (exchange/ask.h) */
+};
 
 struct respond_settings {
     uint16_t status;
@@ -263,6 +268,16 @@ struct option_print { /* one global option as the file has it */
     uint64_t print;
 };
 
+struct admin_settings {
+    bool socket_auto;    /* at ADMIN_SOCKET, where its folder exists */
+    const char *socket;  /* NULL: none, or socket_auto */
+    mode_t mode;         /* of the socket's file */
+    const char *metrics; /* NULL: none; the address as written */
+    struct address metrics_address;
+};
+
+#define ADMIN_SOCKET "/run/turnpike/admin.sock"
+
 struct settings {
     uint32_t workers; /* resolved: never 0 */
     const char *user; /* NULL: stay who we are */
@@ -276,6 +291,7 @@ struct settings {
     struct rates_settings rates;
     struct retry_settings retry;
     struct access_log_settings access_log;
+    struct admin_settings admin;
     struct network *trusted_proxies;
     uint32_t trusted_proxy_count;
     struct listener_settings *listeners;

@@ -190,6 +190,8 @@ static bool may_follow(enum exchange_state from, enum exchange_state to)
     case EXCHANGE_RELAYS:
     case EXCHANGE_TUNNELS:
         return from == EXCHANGE_ATTEMPTS;
+    case EXCHANGE_ASKS:
+        return from == EXCHANGE_NEW || from == EXCHANGE_GATHERS;
     case EXCHANGE_LEAVES:
         return from != EXCHANGE_LEAVES && from != EXCHANGE_OVER;
     case EXCHANGE_OVER:
@@ -371,6 +373,9 @@ static void serve(struct exchange *exchange)
         break;
     case ROUTE_FORWARD:
         attempt_begin(exchange);
+        break;
+    case ROUTE_ASK:
+        ask_answerer(exchange);
         break;
     }
 }
@@ -572,6 +577,9 @@ static void close_books(struct exchange *exchange, enum outcome_end end)
     metrics_count(desk->metrics, &exchange->outcome);
     if (desk->log != NULL) {
         access_log_write(desk->log, &exchange->outcome);
+    }
+    if (exchange->asked != NULL) {
+        desk->answerer->over(exchange->asked);
     }
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
     free(exchange->request_body.trailers);

@@ -6,7 +6,7 @@
 #include "base/list.h"
 #include "base/slab.h"
 #include "base/uuid.h"
-#include "exchange/exchange.h"
+#include "exchange/ask.h"
 #include "http/date.h"
 #include "origin/origin_request.h"
 
@@ -22,6 +22,8 @@ struct exchange_desk {
     size_t count;
     struct timer_group *patience; /* waits for an origin's 100 (Continue) */
     bool draining;
+    const struct exchange_answerer *answerer; /* of ROUTE_ASK */
+    void *answerer_owner;
     struct bytes via; /* of the present settings */
     struct {
         uint64_t second;
@@ -36,6 +38,7 @@ struct exchange_desk {
     ROW(ATTEMPTS, "an origin was asked and has not answered") \
     ROW(RELAYS,   "an origin's answer is passed on") \
     ROW(TUNNELS,  "carries another protocol") \
+    ROW(ASKS,     "whoever made its desk was asked and has not answered") \
     ROW(LEAVES,   "its answer is whole, the last bytes are on their way") \
     ROW(OVER,     "is over")
 /* clang-format on */
@@ -92,6 +95,7 @@ struct exchange {
         struct bytes own_rest; /* of an answer of our own, still to be sent */
     } answer;
 
+    void *asked; /* of the desk's answerer; NULL: nothing */
     uint64_t start_us;
     struct outcome outcome;
     char request_id[UUID_TEXT_LENGTH];
@@ -135,5 +139,9 @@ void reply_continue(struct exchange *exchange);
 void reply_respond(struct exchange *exchange, const struct route_settings *route);
 void reply_redirect(struct exchange *exchange, const struct route_settings *route);
 void reply_options(struct exchange *exchange);
+void reply_asked(struct exchange *exchange, const struct exchange_reply *reply);
+
+/* ask.c: the desk's answerer gets the request, once it is whole. */
+void ask_answerer(struct exchange *exchange);
 
 #endif

@@ -200,6 +200,20 @@ void reply_redirect(struct exchange *exchange, const struct route_settings *rout
     send_answer(exchange, &head, (struct bytes){0});
 }
 
+void reply_asked(struct exchange *exchange, const struct exchange_reply *reply)
+{
+    struct forward_page page;
+    struct answer_head head;
+
+    begin_page(exchange, &page, &head, reply->status);
+    http_fields_add(&page.fields, BYTES("Content-Type"), reply->content_type);
+    http_fields_add(&page.fields, BYTES("Cache-Control"), BYTES("no-store"));
+    if (reply->allow.length > 0) {
+        http_fields_add(&page.fields, BYTES("Allow"), reply->allow);
+    }
+    send_answer(exchange, &head, reply->body);
+}
+
 void reply_options(struct exchange *exchange)
 {
     struct forward_page page;

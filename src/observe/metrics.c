@@ -28,19 +28,14 @@ struct block {
     struct block *_Atomic next; /* in the order of adoption; read by any thread */
     struct block *next_in_slot; /* worker's thread */
     uint64_t hash;
-    counter exchanges;
     counter errors;
     counter bytes_in;
     counter bytes_out;
-    char *name;
-};
-
-struct route_block {
-    struct block block; /* first: a route's block is cast to and fro */
     counter duration_sum_us;
-    counter by_status[METRICS_STATUS_CLASSES];
+    counter by_status[METRICS_STATUS_CLASSES]; /* all exchanges: each has one */
     counter by_end[OUTCOME_END_COUNT];
     counter durations[METRICS_DURATION_BUCKETS];
+    char *name;
 };
 
 struct entry {
@@ -64,7 +59,7 @@ struct family {
 struct metrics {
     counter events[METRICS_EVENT_COUNT];
     counter cuts[CUT_CAUSE_COUNT];
-    struct route_block *unrouted;
+    struct block *unrouted;
     struct family families[METRICS_KIND_COUNT];
 };
 
@@ -127,10 +122,9 @@ static uint64_t hash_of(const char *name)
     return hash;
 }
 
-static struct block *block_new(enum metrics_kind kind, const char *name)
+static struct block *block_new(const char *name)
 {
-    size_t size = kind == METRICS_ROUTES ? sizeof(struct route_block) : sizeof(struct block);
-    struct block *block = calloc(1, size);
+    struct block *block = calloc(1, sizeof(*block));
 
     if (block == NULL) {
         return NULL;
@@ -248,7 +242,7 @@ static bool adopt_name(struct metrics_adoption *adoption, enum metrics_kind kind
     struct block *block = find_block(family, name);
 
     if (block == NULL) {
-        block = block_new(kind, name);
+        block = block_new(name);
         if (block == NULL) {
             return false;
         }
@@ -328,27 +322,27 @@ static struct block *block_for(const struct family *family, int64_t index, const
     return index >= 0 && name != NULL ? find_block(family, name) : NULL;
 }
 
-static void count_totals(struct block *block, const struct outcome *outcome)
+/* What all blocks of an exchange have in common, found out once. */
+struct facts {
+    unsigned status_class;
+    unsigned bucket;
+};
+
+static void count_in_block(struct block *block, const struct outcome *outcome,
+                           const struct facts *facts)
 {
     if (block == NULL) {
         return;
     }
-    add(&block->exchanges, 1);
     if (outcome->error != NULL) {
         add(&block->errors, 1);
     }
     add(&block->bytes_in, outcome->bytes_in);
     add(&block->bytes_out, outcome->bytes_out);
-}
-
-static void count_details(struct route_block *route, const struct outcome *outcome)
-{
-    unsigned status_class = outcome->status / 100u;
-
-    add(&route->by_status[status_class < METRICS_STATUS_CLASSES ? status_class : 0], 1);
-    add(&route->by_end[outcome->end], 1);
-    add(&route->duration_sum_us, outcome->total_us);
-    add(&route->durations[bucket_of(outcome->total_us)], 1);
+    add(&block->by_status[facts->status_class], 1);
+    add(&block->by_end[outcome->end], 1);
+    add(&block->duration_sum_us, outcome->total_us);
+    add(&block->durations[facts->bucket], 1);
 }
 
 void metrics_count(struct metrics *metrics, const struct outcome *outcome)
@@ -356,17 +350,18 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
     struct family *families = metrics->families;
     struct block *route =
         block_for(&families[METRICS_ROUTES], outcome->route_index, outcome->route);
+    unsigned status_class = outcome->status / 100u;
+    const struct facts facts = {
+        .status_class = status_class < METRICS_STATUS_CLASSES ? status_class : 0,
+        .bucket = bucket_of(outcome->total_us),
+    };
 
-    if (route == NULL) {
-        route = &metrics->unrouted->block;
-    }
-    count_totals(route, outcome);
-    count_details((struct route_block *)route, outcome);
-    count_totals(
+    count_in_block(route != NULL ? route : metrics->unrouted, outcome, &facts);
+    count_in_block(
         block_for(&families[METRICS_LISTENERS], outcome->listener_index, outcome->listener),
-        outcome);
-    count_totals(block_for(&families[METRICS_SERVICES], outcome->service_index, outcome->service),
-                 outcome);
+        outcome, &facts);
+    count_in_block(block_for(&families[METRICS_SERVICES], outcome->service_index, outcome->service),
+                   outcome, &facts);
 }
 
 void metrics_note(struct metrics *metrics, enum metrics_event event)
@@ -401,13 +396,23 @@ static const struct block *next_block(const struct block *block)
     return atomic_load_explicit(&block->next, memory_order_acquire);
 }
 
+static uint64_t count_of(const struct block *block)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < METRICS_STATUS_CLASSES; i++) {
+        sum += read_counter(&block->by_status[i]);
+    }
+    return sum;
+}
+
 uint64_t metrics_exchanges(const struct metrics *metrics)
 {
     uint64_t sum = 0;
 
     for (const struct block *block = first_block(&metrics->families[METRICS_ROUTES]); block != NULL;
          block = next_block(block)) {
-        sum += read_counter(&block->exchanges);
+        sum += count_of(block);
     }
     return sum;
 }
@@ -419,12 +424,17 @@ static void read_counters(const counter *from, uint64_t *to, size_t count)
     }
 }
 
-static void read_details(const struct route_block *route, struct metrics_reading *reading)
+static void read_block(const struct block *block, struct metrics_reading *reading)
 {
-    reading->duration_sum_us = read_counter(&route->duration_sum_us);
-    read_counters(route->by_status, reading->by_status, METRICS_STATUS_CLASSES);
-    read_counters(route->by_end, reading->by_end, OUTCOME_END_COUNT);
-    read_counters(route->durations, reading->durations, METRICS_DURATION_BUCKETS);
+    reading->name = block->name;
+    reading->exchanges = count_of(block);
+    reading->errors = read_counter(&block->errors);
+    reading->bytes_in = read_counter(&block->bytes_in);
+    reading->bytes_out = read_counter(&block->bytes_out);
+    reading->duration_sum_us = read_counter(&block->duration_sum_us);
+    read_counters(block->by_status, reading->by_status, METRICS_STATUS_CLASSES);
+    read_counters(block->by_end, reading->by_end, OUTCOME_END_COUNT);
+    read_counters(block->durations, reading->durations, METRICS_DURATION_BUCKETS);
 }
 
 void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
@@ -432,17 +442,9 @@ void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics
 {
     for (const struct block *block = first_block(&metrics->families[kind]); block != NULL;
          block = next_block(block)) {
-        struct metrics_reading reading = {
-            .name = block->name,
-            .exchanges = read_counter(&block->exchanges),
-            .errors = read_counter(&block->errors),
-            .bytes_in = read_counter(&block->bytes_in),
-            .bytes_out = read_counter(&block->bytes_out),
-        };
+        struct metrics_reading reading;
 
-        if (kind == METRICS_ROUTES) {
-            read_details((const struct route_block *)block, &reading);
-        }
+        read_block(block, &reading);
         seen(owner, &reading);
     }
 }
@@ -458,12 +460,12 @@ struct metrics *metrics_new(void)
     if (metrics == NULL) {
         return NULL;
     }
-    unrouted = block_new(METRICS_ROUTES, "");
+    unrouted = block_new("");
     if (unrouted == NULL) {
         free(metrics);
         return NULL;
     }
-    metrics->unrouted = (struct route_block *)unrouted;
+    metrics->unrouted = unrouted;
     add_block(&metrics->families[METRICS_ROUTES], unrouted);
     return metrics;
 }

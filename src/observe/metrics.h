@@ -32,16 +32,25 @@ void metrics_adoption_abandon(struct metrics_adoption **adoption);
 /* Once an exchange; a handful of stores. */
 void metrics_count(struct metrics *metrics, const struct outcome *outcome);
 
-enum metrics_event { /* things that are not exchanges */
-                     METRICS_CLIENT_ACCEPTED,
-                     METRICS_CLIENT_CLOSED,
-                     METRICS_CLIENT_HANDED_OVER,
-                     METRICS_ACCEPT_PAUSED,
-                     METRICS_ORIGIN_DIALED,
-                     METRICS_ORIGIN_REUSED,
-                     METRICS_ORIGIN_FAILED,
-                     METRICS_ATTEMPT_RETRIED,
-                     METRICS_EVENT_COUNT,
+/* Things that are not exchanges: name, how /metrics calls it (with turnpike_ before and _total
+ * behind), and a sentence. */
+/* clang-format off */
+#define METRICS_EVENTS(ROW) \
+    ROW(CLIENT_ACCEPTED,    "client_connections_accepted",    "Client connections that were accepted.") \
+    ROW(CLIENT_CLOSED,      "client_connections_closed",      "Client connections that ended.") \
+    ROW(CLIENT_HANDED_OVER, "client_connections_handed_over", "Client connections given to another worker as they came.") \
+    ROW(ACCEPT_PAUSED,      "accept_pauses",                  "Times that accepting paused at limits.connections.") \
+    ROW(ORIGIN_DIALED,      "origin_connections_dialed",      "Connections to origins that were opened.") \
+    ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \
+    ROW(ORIGIN_FAILED,      "origin_failures",                "Attempts that got no whole answer.") \
+    ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Attempts made once more after a failure.")
+/* clang-format on */
+
+enum metrics_event {
+#define ROW(name, metric, sentence) METRICS_##name,
+    METRICS_EVENTS(ROW)
+#undef ROW
+        METRICS_EVENT_COUNT,
 };
 void metrics_note(struct metrics *metrics, enum metrics_event event);
 uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event);
@@ -59,7 +68,7 @@ uint64_t metrics_exchanges(const struct metrics *metrics);
 
 enum metrics_kind { METRICS_ROUTES, METRICS_LISTENERS, METRICS_SERVICES, METRICS_KIND_COUNT };
 
-/* A copy of one named set of counters; the arrays are those of METRICS_ROUTES only. */
+/* A copy of one named set of counters. */
 struct metrics_reading {
     const char *name; /* "" among the routes: exchanges that no route took */
     uint64_t exchanges;

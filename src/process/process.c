@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "origin/origin_book.h"
+#include "process/admin.h"
 #include "process/descriptors.h"
 #include "process/privilege.h"
 #include "process/sockets.h"
@@ -24,6 +25,7 @@ struct process {
     struct origin_book *origin_book;
     struct worker **workers;
     uint32_t started;
+    struct admin *admin;
 };
 
 /* --- signals ----------------------------------------------------------------------------- */
@@ -74,6 +76,7 @@ static bool finish(struct process *process, const sigset_t *set)
     struct ending ending = {process, true, false};
     pthread_t joiner;
 
+    admin_tell_stopping(process->admin);
     drain(process, process->settings->timeouts.drain);
     if (pthread_create(&joiner, NULL, join_workers, &ending) != 0) {
         join_workers(&ending);
@@ -171,18 +174,32 @@ static bool start_workers(struct process *process)
     return true;
 }
 
+static bool start_admin(struct process *process)
+{
+    const struct admin_view view = {
+        .plan = process->plan,
+        .workers = process->workers,
+        .worker_count = process->settings->workers,
+        .log = process->log,
+    };
+
+    return admin_start(process->admin, &view);
+}
+
 static bool start(struct process *process)
 {
     descriptors_raise_limit();
     process->sockets = sockets_open(process->settings);
     /* Before the log's thread starts, and so that opening its file again works later as now. */
-    return process->sockets != NULL &&
+    process->admin = admin_open(&process->settings->admin);
+    return process->sockets != NULL && process->admin != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
-           start_log(process) && start_workers(process);
+           start_log(process) && start_workers(process) && start_admin(process);
 }
 
 static void take_apart(struct process *process)
 {
+    admin_close(&process->admin); /* it reads what the workers have */
     for (uint32_t i = 0; process->workers != NULL && i < process->settings->workers; i++) {
         worker_free(&process->workers[i]);
     }

@@ -210,6 +210,23 @@ void worker_drain(struct worker *worker, uint32_t deadline_ms)
     loop_post(worker->bench.loop, on_drain, worker);
 }
 
+/* --- readings ---------------------------------------------------------------------------- */
+
+const struct metrics *worker_metrics(const struct worker *worker)
+{
+    return worker->metrics;
+}
+
+uint32_t worker_connections(const struct worker *worker)
+{
+    return client_desk_count(worker->clients);
+}
+
+uint64_t worker_begun(const struct worker *worker)
+{
+    return client_desk_begun(worker->clients);
+}
+
 /* --- life -------------------------------------------------------------------------------- */
 
 static bool build(struct worker *worker, const struct worker_plan *plan)

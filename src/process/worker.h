@@ -23,6 +23,10 @@ struct worker *worker_new(const struct worker_plan *plan);
 bool worker_start(struct worker *worker);
 /* Any thread: answer what is under way, then stop; cut what is left after `deadline_ms`. */
 void worker_drain(struct worker *worker, uint32_t deadline_ms);
+/* Any thread. */
+const struct metrics *worker_metrics(const struct worker *worker);
+uint32_t worker_connections(const struct worker *worker);
+uint64_t worker_begun(const struct worker *worker); /* exchanges, ever */
 /* Waits for the thread; true when nothing had to be cut. */
 bool worker_join(struct worker *worker);
 void worker_free(struct worker **worker);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Punctuation and indentation; the escaping is in base/text.c. */
+#include "base/json.h"
+
+struct json json_on(struct page *page)
+{
+    return (struct json){.page = page};
+}
+
+static void break_line(struct json *json)
+{
+    if (json->rows != 0 && json->depth >= json->rows) {
+        return;
+    }
+    page_add_char(json->page, '\n');
+    for (uint32_t i = 0; i < json->depth; i++) {
+        page_add_text(json->page, "  ");
+    }
+}
+
+static void begin_member(struct json *json, const char *name)
+{
+    bool in_row = json->rows != 0 && json->depth >= json->rows;
+
+    if (json->begun) {
+        page_add_text(json->page, in_row ? ", " : ",");
+    }
+    if (json->depth > 0) {
+        break_line(json);
+    }
+    json->begun = true;
+    if (name != NULL) {
+        page_add_char(json->page, '"');
+        page_add_json(json->page, bytes_of(name));
+        page_add_text(json->page, "\": ");
+    }
+}
+
+static void begin(struct json *json, const char *name, char bracket)
+{
+    begin_member(json, name);
+    page_add_char(json->page, bracket);
+    json->depth++;
+    json->begun = false;
+}
+
+static void end(struct json *json, char bracket)
+{
+    bool had_members = json->begun;
+    bool was_row = json->depth == json->rows;
+
+    json->depth--;
+    if (had_members && !was_row) {
+        break_line(json);
+    }
+    if (was_row) {
+        json->rows = 0;
+    }
+    page_add_char(json->page, bracket);
+    json->begun = true;
+    if (json->depth == 0) {
+        page_add_char(json->page, '\n');
+    }
+}
+
+void json_begin_object(struct json *json, const char *name)
+{
+    begin(json, name, '{');
+}
+
+void json_begin_row(struct json *json, const char *name)
+{
+    begin(json, name, '{');
+    if (json->rows == 0) {
+        json->rows = json->depth;
+    }
+}
+
+void json_end_object(struct json *json)
+{
+    end(json, '}');
+}
+
+void json_begin_list(struct json *json, const char *name)
+{
+    begin(json, name, '[');
+}
+
+void json_end_list(struct json *json)
+{
+    end(json, ']');
+}
+
+void json_bytes(struct json *json, const char *name, struct bytes value)
+{
+    begin_member(json, name);
+    page_add_char(json->page, '"');
+    page_add_json(json->page, value);
+    page_add_char(json->page, '"');
+}
+
+void json_text(struct json *json, const char *name, const char *value)
+{
+    if (value != NULL) {
+        json_bytes(json, name, bytes_of(value));
+    } else {
+        begin_member(json, name);
+        page_add_text(json->page, "null");
+    }
+}
+
+void json_number(struct json *json, const char *name, uint64_t value)
+{
+    begin_member(json, name);
+    page_add_number(json->page, value);
+}
+
+void json_flag(struct json *json, const char *name, bool value)
+{
+    begin_member(json, name);
+    page_add_text(json->page, value ? "true" : "false");
+}
+
+void json_hundredths(struct json *json, const char *name, uint64_t value)
+{
+    begin_member(json, name);
+    page_format(json->page, "%llu.%02llu", (unsigned long long)(value / 100),
+                (unsigned long long)(value % 100));
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A gateway within the gateway: settings of its own with one route, which asks question.c, and
+ * everything a worker has that this needs. Its exchanges reach neither the access log nor the
+ * counters of the traffic. */
+#include "control/control.h"
+
+#include "base/log.h"
+#include "client/client.h"
+#include "config/load.h"
+#include "control/endpoints.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BODY_BYTES_MAX (64u << 20)
+#define TRIM_MS 5000
+#define STOP_LOOK_MS 20
+#define STOP_LOOKS 10
+
+/* Read by the ordinary reader, so that every default is there; the rest is set below. */
+static const char own_file[] = "workers: 1\n"
+                               "access_log: \"off\"\n"
+                               "admin: {socket: \"off\"}\n"
+                               "listeners: [{address: 127.0.0.1:0}]\n"
+                               "routes: [{name: control, respond: {status: 204}}]\n";
+
+struct control {
+    pthread_t thread;
+    bool started;
+    struct control_sources sources;
+    struct question_desk questions;
+    struct workbench bench;
+    struct metrics *metrics;   /* of its own, read by nobody */
+    struct snapshot *defaults; /* what `settings` below was copied from */
+    struct exchange_desk *exchanges;
+    struct client_desk *clients;
+    struct alarm trim;
+    struct alarm stop;
+    int stop_looks;
+};
+
+/* --- settings ---------------------------------------------------------------------------- */
+
+static void adjust(struct settings *settings, struct route_settings *route)
+{
+    route->action = ROUTE_ASK;
+    route->body_bytes = BODY_BYTES_MAX;
+    settings->limits.gather_bytes = BODY_BYTES_MAX; /* a question is answered once it is whole */
+    settings->limits.body_bytes = BODY_BYTES_MAX;
+    settings->routes = route;
+}
+
+/* A snapshot that no file could describe; its texts are those of `defaults`. */
+static struct snapshot *make_snapshot(struct control *control)
+{
+    struct config_errors *errors = NULL;
+    struct arena *arena = arena_new();
+    struct settings *settings = arena != NULL ? arena_take(arena, sizeof(*settings)) : NULL;
+    struct route_settings *route = arena != NULL ? arena_take(arena, sizeof(*route)) : NULL;
+    struct snapshot *snapshot;
+
+    control->defaults = config_load_bytes("control", bytes_of(own_file), &errors);
+    config_errors_free(&errors);
+    if (control->defaults == NULL || settings == NULL || route == NULL) {
+        arena_free(&arena);
+        return NULL;
+    }
+    *settings = *snapshot_settings(control->defaults);
+    *route = settings->routes[0];
+    adjust(settings, route);
+    snapshot = snapshot_new(arena, settings);
+    if (snapshot == NULL) {
+        arena_free(&arena);
+    }
+    return snapshot;
+}
+
+/* --- putting together -------------------------------------------------------------------- */
+
+static void on_trim(void *owner)
+{
+    struct control *control = owner;
+
+    buffer_pool_trim(control->bench.buffers);
+    client_desk_trim(control->clients);
+    exchange_desk_trim(control->exchanges);
+}
+
+/* Nothing is placed elsewhere; but with nobody asking this thread need not wake up either. */
+static bool keep_here(void *owner, int fd, const struct address *from, uint32_t listener)
+{
+    struct control *control = owner;
+
+    (void)fd;
+    (void)from;
+    (void)listener;
+    alarm_set(control->bench.loop, &control->trim, TRIM_MS, on_trim, control);
+    return false;
+}
+
+static uint32_t count_own(void *owner)
+{
+    const struct control *control = owner;
+
+    return client_desk_count(control->clients);
+}
+
+static const struct client_placing placing = {.place = keep_here, .count_all = count_own};
+
+static bool build_exchanges(struct control *control)
+{
+    struct snapshot *snapshot = make_snapshot(control);
+    struct plan *plan = snapshot != NULL ? plan_new(snapshot) : NULL;
+    struct generation *generation = plan != NULL ? generation_new(plan, NULL) : NULL;
+
+    if (plan != NULL) {
+        plan_unref(&plan);
+    }
+    if (generation == NULL || !metrics_adopt(control->metrics, generation_settings(generation))) {
+        generation_unref(&generation);
+        return false;
+    }
+    control->exchanges = exchange_desk_new(&control->bench, control->metrics, NULL, generation);
+    if (control->exchanges == NULL) {
+        return false;
+    }
+    control->questions = (struct question_desk){&control->sources, control->bench.loop};
+    exchange_desk_answer_with(control->exchanges, &question_answerer, &control->questions);
+    return true;
+}
+
+static bool build(struct control *control)
+{
+    random_init(&control->bench.random);
+    control->bench.loop = loop_new();
+    control->bench.buffers = buffer_pool_new();
+    control->metrics = metrics_new();
+    if (control->bench.loop == NULL || control->bench.buffers == NULL || control->metrics == NULL ||
+        !build_exchanges(control)) {
+        return false;
+    }
+    control->clients = client_desk_new(control->exchanges, &placing, control);
+    return control->clients != NULL;
+}
+
+static bool listen_at(struct control *control, int *fd, enum control_listener index)
+{
+    static const char *const names[] = {
+        [CONTROL_SOCKET] = "control", [CONTROL_METRICS] = "metrics"};
+    const struct listener_settings settings = {.name = names[index]};
+    int taken = *fd;
+
+    *fd = -1;
+    return taken < 0 || client_desk_listen(control->clients, taken, &settings, index);
+}
+
+static void *run(void *owner)
+{
+    struct control *control = owner;
+
+    loop_run(control->bench.loop);
+    return NULL;
+}
+
+static bool start_thread(struct control *control)
+{
+    if (pthread_create(&control->thread, NULL, run, control) != 0) {
+        return false;
+    }
+    pthread_setname_np(control->thread, "control");
+    control->started = true;
+    return true;
+}
+
+static void take_apart(struct control *control)
+{
+    if (control->clients != NULL) {
+        client_desk_close_all(control->clients);
+    }
+    client_desk_free(&control->clients);
+    exchange_desk_free(&control->exchanges);
+    metrics_free(&control->metrics);
+    loop_free(&control->bench.loop);
+    buffer_pool_free(&control->bench.buffers);
+    snapshot_unref(&control->defaults);
+    free(control);
+}
+
+struct control *control_start(const struct control_places *places,
+                              const struct control_sources *sources)
+{
+    struct control *control = calloc(1, sizeof(*control));
+    struct control_places left = *places;
+
+    if (control != NULL) {
+        control->sources = *sources;
+        if (build(control) && listen_at(control, &left.socket, CONTROL_SOCKET) &&
+            listen_at(control, &left.metrics, CONTROL_METRICS) && start_thread(control)) {
+            return control;
+        }
+        take_apart(control);
+    }
+    if (left.socket >= 0) {
+        close(left.socket);
+    }
+    if (left.metrics >= 0) {
+        close(left.metrics);
+    }
+    log_error("cannot start the control interface: out of memory or threads");
+    return NULL;
+}
+
+/* --- stopping ---------------------------------------------------------------------------- */
+
+static void on_stop_look(void *owner)
+{
+    struct control *control = owner;
+
+    if (client_desk_count(control->clients) == 0 || control->stop_looks++ == STOP_LOOKS) {
+        loop_stop(control->bench.loop);
+        return;
+    }
+    alarm_set(control->bench.loop, &control->stop, STOP_LOOK_MS, on_stop_look, control);
+}
+
+static void on_stop(void *owner)
+{
+    struct control *control = owner;
+
+    client_desk_drain(control->clients, 0);
+    on_stop_look(control);
+}
+
+void control_stop(struct control **held)
+{
+    struct control *control = *held;
+
+    *held = NULL;
+    if (control == NULL) {
+        return;
+    }
+    while (!loop_post(control->bench.loop, on_stop, control)) {
+        usleep(10000); /* no memory for a letter; it gets better as the workers have gone */
+    }
+    pthread_join(control->thread, NULL);
+    take_apart(control);
+}

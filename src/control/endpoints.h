@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What may be asked. One table of paths; one function each, in the file of its subject. */
+#ifndef CONTROL_ENDPOINTS_H
+#define CONTROL_ENDPOINTS_H
+
+#include "control/question.h"
+
+/* Which listener it came by: their indexes. */
+enum control_listener { CONTROL_SOCKET, CONTROL_METRICS };
+
+struct endpoint {
+    const char *method;
+    const char *path;                          /* one "*" stands for a name */
+    void (*answer)(struct question *question); /* now, or later */
+    bool for_metrics;                          /* may be asked at admin.metrics too */
+    const char *help;
+};
+
+/* NULL behind the last one. */
+const struct endpoint *control_endpoint_at(size_t index);
+/* Finds the one that is meant and fills the question's name; NULL: none. `other_method`: the path
+ * is there, and takes this method. */
+const struct endpoint *control_endpoint_find(struct question *question, struct bytes method,
+                                             struct bytes path, const char **other_method);
+
+void metrics_page_answer(struct question *question);
+void status_answer(struct question *question);
+void health_answer(struct question *question);
+void routes_answer(struct question *question);
+void services_answer(struct question *question);
+
+#endif

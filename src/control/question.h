@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A question of an operator and its answer. It lives until its exchange is gone and nobody who
+ * was asked on its behalf (a worker, the process) may still reply: whoever waits for a reply
+ * holds it. All on the control thread. */
+#ifndef CONTROL_QUESTION_H
+#define CONTROL_QUESTION_H
+
+#include "base/json.h"
+#include "control/sources.h"
+#include "exchange/ask.h"
+
+struct question;
+struct endpoint;
+
+/* Room for a decoded name or value of the query. */
+#define QUESTION_TEXT_MAX 256
+
+struct question {
+    const struct control_sources *sources;
+    struct loop *loop;         /* of the control thread: where replies are posted */
+    struct exchange *exchange; /* NULL: gone */
+    const struct endpoint *endpoint;
+    struct later answer_later;
+    uint32_t held; /* by whoever will still come back */
+    uint32_t listener;
+    bool answered;
+    struct bytes query;
+    char name[QUESTION_TEXT_MAX]; /* what stands for "*" in the endpoint's path */
+    char *body;
+    size_t body_length;
+    struct page page; /* the answer, as far as it is written */
+};
+
+extern const struct exchange_answerer question_answerer; /* owner: struct question_desk */
+
+struct question_desk {
+    const struct control_sources *sources;
+    struct loop *loop;
+};
+
+/* Keeps it while somebody will call back; question_let_go then. */
+void question_hold(struct question *question);
+void question_let_go(struct question *question);
+
+/* Answers with what is on the page; once. Harmless when the client is gone. */
+void question_answer(struct question *question, uint16_t status, struct bytes content_type);
+void question_answer_json(struct question *question);
+/* A problem (RFC 9457): what is wrong, and what to do about it. */
+void question_refuse(struct question *question, uint16_t status, const char *detail,
+                     const char *remedy);
+
+/* Takes percent escapes off; false: a bad one, a zero byte, or too long. */
+bool question_decode(struct bytes text, char out[static QUESTION_TEXT_MAX]);
+
+/* A value of the query, decoded; false: not there, or too long. */
+bool question_value(const struct question *question, const char *name,
+                    char value[static QUESTION_TEXT_MAX]);
+/* The same as a number; `otherwise` where it is not there. false, after a refusal, when it is
+ * none up to `most`. */
+bool question_number(struct question *question, const char *name, uint64_t otherwise, uint64_t most,
+                     uint64_t *value);
+
+#endif

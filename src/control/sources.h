@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What control/ reads and does, lent by process/: calls that are safe from the control thread
+ * and never wait for a worker. A call that is NULL is not there (in tests), and its endpoint
+ * says so. */
+#ifndef CONTROL_SOURCES_H
+#define CONTROL_SOURCES_H
+
+#include "exchange/generation.h"
+#include "observe/metrics.h"
+
+struct control_facts { /* of the process */
+    uint32_t workers;
+    uint64_t started_realtime_s;
+    bool stopping;
+    const char *config_file; /* NULL: not known */
+};
+
+/* Counters of one worker that are none of exchanges. */
+struct control_load {
+    uint32_t connections; /* of clients, open now */
+    uint64_t begun;       /* exchanges, ever */
+};
+
+struct control_sources {
+    void *owner;
+    void (*facts)(void *owner, struct control_facts *facts);
+    /* The plan that new exchanges begin with; a reference. */
+    struct plan *(*plan)(void *owner);
+    const struct metrics *(*metrics)(void *owner, uint32_t worker);
+    void (*load)(void *owner, uint32_t worker, struct control_load *load);
+    uint64_t (*dropped_lines)(void *owner); /* of the access log */
+};
+
+#endif

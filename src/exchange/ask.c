@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hands a whole request to the desk's answerer and takes the answer from it. */
+#include "exchange/ask.h"
+
+#include "exchange/exchange_private.h"
+
+void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange_answerer *answerer,
+                               void *owner)
+{
+    desk->answerer = answerer;
+    desk->answerer_owner = owner;
+}
+
+void ask_answerer(struct exchange *exchange)
+{
+    const struct exchange_desk *desk = exchange->desk;
+    const struct exchange_question question = {
+        .request = &exchange->request,
+        .listener_index = exchange->client.facts->listener_index,
+        .body_length = exchange->request_body.body.length,
+    };
+
+    if (!exchange->request_body.whole) {
+        /* The client waits for 100 (Continue), or wanted an upgrade: the body comes first. */
+        exchange_set_state(exchange, EXCHANGE_GATHERS);
+        if (exchange->request.expects_continue) {
+            reply_continue(exchange);
+        }
+        return;
+    }
+    exchange_set_state(exchange, EXCHANGE_ASKS);
+    exchange->asked = desk->answerer->ask(desk->answerer_owner, exchange, &question);
+    if (exchange->asked == NULL) {
+        reply_error(exchange, 503, "proxy_internal_error", "out of memory");
+    }
+}
+
+void exchange_copy_body(const struct exchange *exchange, char *into)
+{
+    for (const struct buffer *buffer = exchange->request_body.body.first; buffer != NULL;
+         buffer = buffer->next) {
+        memcpy(into, buffer->bytes + buffer->start, buffer_length(buffer));
+        into += buffer_length(buffer);
+    }
+}
+
+void exchange_answer(struct exchange *exchange, const struct exchange_reply *reply)
+{
+    reply_asked(exchange, reply);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An internal origin: requests on a route whose action is ROUTE_ASK are answered by whoever made
+ * the desk, now or later. Used by control/, whose desk carries nothing else; no configuration
+ * can name such a route. */
+#ifndef EXCHANGE_ASK_H
+#define EXCHANGE_ASK_H
+
+#include "exchange/exchange.h"
+
+#include <sys/types.h>
+
+struct exchange_question {
+    const struct http_request *request; /* with its head; valid until `over` */
+    uint32_t listener_index;
+    size_t body_length;
+};
+
+struct exchange_answerer {
+    /* The request is whole, its body included. Returns what `over` will get; NULL: out of memory.
+     * Must not answer before it returns. */
+    void *(*ask)(void *owner, struct exchange *exchange, const struct exchange_question *question);
+    /* The exchange is gone, answered or not: neither it nor the request must be touched again. */
+    void (*over)(void *asked);
+};
+
+/* Both outlive the desk. */
+void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange_answerer *answerer,
+                               void *owner);
+
+/* Copies the request's body, question.body_length bytes, to `into`. */
+void exchange_copy_body(const struct exchange *exchange, char *into);
+
+struct exchange_reply {
+    uint16_t status;
+    struct bytes content_type;
+    struct bytes allow; /* of a 405; else empty */
+    struct bytes body;  /* stays where it is until `over` */
+};
+
+/* Once. */
+void exchange_answer(struct exchange *exchange, const struct exchange_reply *reply);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening the sockets, and the calls behind the table of sources. */
+#include "process/admin.h"
+
+#include "base/log.h"
+#include "control/control.h"
+#include "io/listener.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+struct admin {
+    const char *socket_path; /* NULL: none */
+    struct control_places places;
+    struct admin_view view;
+    uint64_t started_realtime_s;
+    atomic_bool stopping;
+    struct control *control;
+};
+
+/* --- sockets ----------------------------------------------------------------------------- */
+
+static bool listen_on(const char *what, const char *name, const struct address *wanted, mode_t mode,
+                      int *fd)
+{
+    struct address address = *wanted;
+    char text[ADDRESS_TEXT_MAX];
+
+    *fd = listener_open(&address, mode);
+    if (*fd < 0) {
+        return false;
+    }
+    if (address.any.sa_family != AF_UNIX) {
+        listener_bound_address(*fd, &address);
+    }
+    text[address_format(&address, text)] = '\0';
+    log_info("%s at %s (%s)", what, text, name);
+    return true;
+}
+
+static bool auto_folder_exists(void)
+{
+    char folder[] = ADMIN_SOCKET;
+
+    *strrchr(folder, '/') = '\0';
+    return access(folder, F_OK) == 0;
+}
+
+/* Where nobody asked for a socket, a start does not fail for it. */
+static bool open_socket(struct admin *admin, const struct admin_settings *settings)
+{
+    const char *path = settings->socket;
+    struct address address;
+
+    if (path == NULL && settings->socket_auto && auto_folder_exists()) {
+        path = ADMIN_SOCKET;
+    }
+    if (path == NULL) {
+        return true;
+    }
+    if (address_parse(bytes_of(path), &address) &&
+        listen_on("control interface", path, &address, settings->mode, &admin->places.socket)) {
+        admin->socket_path = path;
+        return true;
+    }
+    if (settings->socket_auto) {
+        log_warning("no control interface: cannot listen on %s: %s", path, strerror(errno));
+        return true;
+    }
+    log_error("cannot listen on %s (admin.socket): %s", path, strerror(errno));
+    return false;
+}
+
+static bool open_metrics(struct admin *admin, const struct admin_settings *settings)
+{
+    if (settings->metrics == NULL ||
+        listen_on("metrics", settings->metrics, &settings->metrics_address, settings->mode,
+                  &admin->places.metrics)) {
+        return true;
+    }
+    log_error("cannot listen on %s (admin.metrics): %s", settings->metrics, strerror(errno));
+    return false;
+}
+
+struct admin *admin_open(const struct admin_settings *settings)
+{
+    struct admin *admin = calloc(1, sizeof(*admin));
+
+    if (admin == NULL) {
+        log_error("out of memory");
+        return NULL;
+    }
+    admin->places = (struct control_places){-1, -1};
+    admin->started_realtime_s = (uint64_t)time(NULL);
+    if (!open_socket(admin, settings) || !open_metrics(admin, settings)) {
+        admin_close(&admin);
+    }
+    return admin;
+}
+
+/* --- sources ----------------------------------------------------------------------------- */
+
+static void tell_facts(void *owner, struct control_facts *facts)
+{
+    const struct admin *admin = owner;
+
+    *facts = (struct control_facts){
+        .workers = admin->view.worker_count,
+        .started_realtime_s = admin->started_realtime_s,
+        .stopping = atomic_load(&admin->stopping),
+    };
+}
+
+static struct plan *give_plan(void *owner)
+{
+    const struct admin *admin = owner;
+
+    return plan_ref(admin->view.plan);
+}
+
+static const struct metrics *find_metrics(void *owner, uint32_t worker)
+{
+    const struct admin *admin = owner;
+
+    return worker_metrics(admin->view.workers[worker]);
+}
+
+static void tell_load(void *owner, uint32_t worker, struct control_load *load)
+{
+    const struct admin *admin = owner;
+
+    load->connections = worker_connections(admin->view.workers[worker]);
+    load->begun = worker_begun(admin->view.workers[worker]);
+}
+
+static uint64_t count_dropped_lines(void *owner)
+{
+    const struct admin *admin = owner;
+
+    return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+bool admin_start(struct admin *admin, const struct admin_view *view)
+{
+    const struct control_sources sources = {
+        .owner = admin,
+        .facts = tell_facts,
+        .plan = give_plan,
+        .metrics = find_metrics,
+        .load = tell_load,
+        .dropped_lines = count_dropped_lines,
+    };
+    const struct control_places places = admin->places;
+
+    admin->view = *view;
+    if (places.socket < 0 && places.metrics < 0) {
+        return true;
+    }
+    admin->places = (struct control_places){-1, -1};
+    admin->control = control_start(&places, &sources);
+    return admin->control != NULL;
+}
+
+void admin_tell_stopping(struct admin *admin)
+{
+    atomic_store(&admin->stopping, true);
+}
+
+void admin_close(struct admin **held)
+{
+    struct admin *admin = *held;
+
+    *held = NULL;
+    if (admin == NULL) {
+        return;
+    }
+    control_stop(&admin->control);
+    if (admin->places.socket >= 0) {
+        close(admin->places.socket);
+    }
+    if (admin->places.metrics >= 0) {
+        close(admin->places.metrics);
+    }
+    if (admin->socket_path != NULL) {
+        unlink(admin->socket_path);
+    }
+    free(admin);
+}

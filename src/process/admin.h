@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control interface's places, and what of the process it may read and do: fills the table
+ * that control/ declares (control/sources.h). Used by process/process. */
+#ifndef PROCESS_ADMIN_H
+#define PROCESS_ADMIN_H
+
+#include "config/settings.h"
+#include "observe/access_log.h"
+#include "process/worker.h"
+
+struct admin;
+
+/* Borrowed until admin_close. */
+struct admin_view {
+    struct plan *plan;
+    struct worker **workers;
+    uint32_t worker_count;
+    struct access_log *log; /* may be NULL */
+};
+
+/* Opens the sockets, before privileges go. NULL after log_error. */
+struct admin *admin_open(const struct admin_settings *settings);
+/* Starts its thread, if there is anything to listen on. false after log_error. */
+bool admin_start(struct admin *admin, const struct admin_view *view);
+void admin_tell_stopping(struct admin *admin);
+/* The workers have ended, and still stand. NULL is harmless. */
+void admin_close(struct admin **admin);
+
+#endif

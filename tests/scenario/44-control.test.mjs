@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The control interface: who may ask, what is told, and that it stays out of the traffic's books.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import test from 'node:test';
+import { request, tally } from './lib/client.mjs';
+import { through } from './lib/configs.mjs';
+import { adminIn, ask, askJson, askRefused, metricsOf, parseMetrics, valueOf } from './lib/control.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { until } from './lib/wait.mjs';
+
+const SIMPLE = `
+routes:
+  - {name: hello, respond: {body: hello}}
+`;
+
+test('status tells about the process in the words of the configuration', async (t) => {
+    const gateway = await startGateway(t, (folder) => `workers: 2\n${SIMPLE}${adminIn(folder)}`);
+    await tally(gateway, 5);
+    const status = await askJson(gateway, '/v1/status');
+    assert.equal(status.pid, gateway.pid);
+    assert.equal(status.state, 'running');
+    assert.equal(status.workers.length, 2);
+    assert.equal(status.exchanges_begun, 5);
+    assert.deepEqual(status.listeners.map(({ address, exchanges, errors }) => ({ address, exchanges, errors })),
+        [{ address: '127.0.0.1:0', exchanges: 5, errors: 0 }]);
+});
+
+test('the socket is for its owner alone, and goes with the process', async (t) => {
+    const gateway = await startGateway(t, (folder) => `${SIMPLE}${adminIn(folder)}`);
+    const file = `${gateway.folder}/admin.sock`;
+    assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+    await gateway.stop();
+    assert.equal(fs.existsSync(file), false);
+});
+
+test('questions show in no log and no counter of the traffic, nor among the listeners', async (t) => {
+    const gateway = await startGateway(t, (folder) => `${SIMPLE}${adminIn(folder)}`);
+    for (let i = 0; i < 3; i++) {
+        await ask(gateway, '/v1/status');
+        await askRefused(gateway, '/nothing', 404);
+    }
+    await request(gateway, {});
+    assert.equal(gateway.listeners.length, 1);
+    assert.deepEqual((await gateway.logged(1)).map((entry) => entry['turnpike.route']), ['hello']);
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_exchanges_begun_total'), 1);
+    assert.equal(valueOf(metrics, 'turnpike_client_connections_accepted_total'), 1);
+});
+
+test('metrics are well-formed and add up over the workers', async (t) => {
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, (folder) => `workers: 2\n${through(origin)}${adminIn(folder)}`);
+    await tally(gateway, 40, { connections: 4 });
+    await until('all exchanges to be counted', async () =>
+        valueOf(await metricsOf(gateway), 'turnpike_route_exchange_duration_seconds_count', { route: 'all' }) === 40);
+    const metrics = await metricsOf(gateway);
+    for (const [kind, name] of [['listener', '127.0.0.1:0'], ['route', 'all'], ['service', 'app']]) {
+        assert.equal(valueOf(metrics, `turnpike_${kind}_exchanges_total`, { [kind]: name, status: '2xx' }), 40);
+        assert.equal(valueOf(metrics, `turnpike_${kind}_exchange_ends_total`, { [kind]: name, end: 'answered' }), 40);
+        assert.equal(valueOf(metrics, `turnpike_${kind}_exchange_duration_seconds_count`, { [kind]: name }), 40);
+        assert.ok(valueOf(metrics, `turnpike_${kind}_exchange_duration_seconds_sum`, { [kind]: name }) > 0);
+    }
+    assert.ok(valueOf(metrics, 'turnpike_service_sent_bytes_total', { service: 'app' }) > 40 * 6);
+});
+
+test('an address for metrics answers them and the health, and nothing else', async (t) => {
+    const gateway = await startGateway(t, (folder) => `${SIMPLE}${adminIn(folder, 'metrics: "127.0.0.1:0"')}`);
+    const [, port] = /info metrics at 127\.0\.0\.1:([0-9]+) /.exec(gateway.stderr);
+    const there = { connectOptions: { host: '127.0.0.1', port: Number(port) } };
+    parseMetrics((await request(there, { path: '/metrics' })).body);
+    assert.equal((await request(there, { path: '/health' })).body, 'ok\n');
+    assert.equal((await request(there, { path: '/v1/status' })).status, 404);
+});
+
+test('a wrong method and a wrong path are refused with a remedy', async (t) => {
+    const gateway = await startGateway(t, (folder) => `${SIMPLE}${adminIn(folder)}`);
+    assert.match((await askRefused(gateway, '/v1/status', 405, { method: 'POST' })).remedy, /GET/);
+    assert.match((await askRefused(gateway, '/v1/nothing', 404)).remedy, /\/v1/);
+    const head = await ask(gateway, '/v1/status', { method: 'HEAD' });
+    assert.equal(head.status, 200);
+    assert.equal(head.body, '');
+});
