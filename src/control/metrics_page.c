@@ -68,6 +68,26 @@ static void add_events(struct page *page, const struct control_sources *sources)
     }
 }
 
+static void add_cuts(struct page *page, const struct control_sources *sources)
+{
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    add_family(page, "turnpike_client_cuts_total", "counter",
+               "Client connections that were cut short, by cause.");
+    for (int cause = CUT_NONE + 1; cause < CUT_CAUSE_COUNT; cause++) {
+        uint64_t sum = 0;
+
+        for (uint32_t worker = 0; worker < facts.workers; worker++) {
+            sum += metrics_cuts(sources->metrics(sources->owner, worker), (enum cut_cause)cause);
+        }
+        page_add_text(page, "turnpike_client_cuts_total{");
+        add_label(page, "cause", cut_cause_name((enum cut_cause)cause));
+        page_add_char(page, '}');
+        end_sample(page, sum);
+    }
+}
+
 static void add_process(struct page *page, const struct control_sources *sources)
 {
     struct control_facts facts;
@@ -270,6 +290,7 @@ void metrics_page_answer(struct question *question)
 
     add_process(page, question->sources);
     add_events(page, question->sources);
+    add_cuts(page, question->sources);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         add_kind(page, question->sources, &kinds[i]);
     }
