@@ -118,6 +118,8 @@ void config_read_listeners(struct reading *reading, const struct node *node)
         if (config_read_group(reading, member, PLACE_LISTENER, "", listener)) {
             read_address(reading, member, listener);
             read_budgets(reading, member, listener);
+            config_read_listener_client_limits(reading, config_node_child(member, "client_limits"),
+                                               listener);
         } else {
             reading->listeners_unsure = true;
         }

@@ -140,6 +140,7 @@ static void read_route(struct reading *reading, const struct node *node,
     read_timeouts(reading, config_node_child(node, "timeouts"), route);
     read_rates(reading, config_node_child(node, "rates"), route);
     read_retry(reading, config_node_child(node, "retry"), route);
+    config_read_route_client_limits(reading, config_node_child(node, "client_limits"), route);
 }
 
 static void name_the_nameless(struct reading *reading, const struct node *list)

@@ -118,41 +118,6 @@ static void read_access_log(struct reading *reading, const struct node *node)
     }
 }
 
-static void read_network(struct reading *reading, const struct node *node, struct network *network)
-{
-    static const char expected[] = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
-    struct bytes text;
-
-    if (config_read_text(reading, node, "trusted_proxies", expected, &text) &&
-        !network_parse(text, network)) {
-        READING_ERROR(reading, node, "'trusted_proxies' expects %s, not '%s'", expected,
-                      config_show(text).text);
-    }
-}
-
-static void read_trusted_proxies(struct reading *reading, const struct node *node)
-{
-    struct settings *settings = reading->settings;
-    const struct node *member;
-    uint32_t count;
-
-    if (node == NULL || (node->kind == NODE_LIST && node->count == 0)) {
-        return;
-    }
-    member = config_read_members(reading, node, "trusted_proxies", &count);
-    if (member == NULL) {
-        return;
-    }
-    settings->trusted_proxies = config_take_array(reading, count, sizeof(struct network));
-    if (settings->trusted_proxies == NULL) {
-        return;
-    }
-    for (; settings->trusted_proxy_count < count; settings->trusted_proxy_count++) {
-        read_network(reading, member, &settings->trusted_proxies[settings->trusted_proxy_count]);
-        member = member->next;
-    }
-}
-
 /* A gathered body is held. */
 static void check_held(struct reading *reading, const struct node *held,
                        struct limits_settings *limits)
@@ -215,7 +180,9 @@ static void read_global_options(struct reading *reading, const struct node *root
     read_limits(reading, config_node_child(root, "limits"));
     read_access_log(reading, config_node_child(root, "access_log"));
     config_read_admin(reading, config_node_child(root, "admin"));
-    read_trusted_proxies(reading, config_node_child(root, "trusted_proxies"));
+    config_read_networks(reading, config_node_child(root, "trusted_proxies"), "trusted_proxies",
+                         &settings->trusted_proxies, &settings->trusted_proxy_count);
+    config_read_client_limits(reading, config_node_child(root, "client_limits"));
     check_user(reading, config_node_child(root, "user"));
     check_via(reading, config_node_child(root, "via"));
     check_state_directory(reading, config_node_child(root, "state_directory"));
@@ -245,4 +212,5 @@ void config_read_settings(struct reading *reading, const struct node *root)
     config_read_listeners(reading, config_node_child(root, "listeners"));
     config_read_services(reading, config_node_child(root, "services"));
     config_read_routes(reading, config_node_child(root, "routes"));
+    config_finish_client_limits(reading->settings);
 }

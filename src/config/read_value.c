@@ -342,3 +342,35 @@ struct bytes config_keep(struct reading *reading, struct bytes text)
 
     return (struct bytes){copy != NULL ? copy : "", copy != NULL ? text.length : 0};
 }
+
+static void read_network(struct reading *reading, const struct node *node, const char *path,
+                         struct network *network)
+{
+    static const char expected[] = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
+    struct bytes text;
+
+    if (config_read_text(reading, node, path, expected, &text) && !network_parse(text, network)) {
+        READING_ERROR(reading, node, "'%s' expects %s, not '%s'", path, expected,
+                      config_show(text).text);
+    }
+}
+
+void config_read_networks(struct reading *reading, const struct node *node, const char *path,
+                          struct network **networks, uint32_t *count)
+{
+    const struct node *member;
+    uint32_t members;
+
+    if (node == NULL || (node->kind == NODE_LIST && node->count == 0)) {
+        return;
+    }
+    member = config_read_members(reading, node, path, &members);
+    if (member == NULL) {
+        return;
+    }
+    *networks = config_take_array(reading, members, sizeof(**networks));
+    for (; *networks != NULL && *count < members; (*count)++) {
+        read_network(reading, member, path, &(*networks)[*count]);
+        member = member->next;
+    }
+}

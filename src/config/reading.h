@@ -57,6 +57,9 @@ const struct node *config_read_members(struct reading *reading, const struct nod
                                        const char *path, uint32_t *count);
 /* Memory for an array; NULL for none of them, or without memory. */
 void *config_take_array(struct reading *reading, size_t count, size_t size);
+/* A list of networks, or none of them. */
+void config_read_networks(struct reading *reading, const struct node *node, const char *path,
+                          struct network **networks, uint32_t *count);
 /* A copy that lives as long as the settings; empty without memory. */
 struct bytes config_keep(struct reading *reading, struct bytes text);
 
@@ -83,6 +86,17 @@ void config_read_respond_headers(struct reading *reading, const struct node *nod
  * nothing to. */
 void config_check_conflict(struct reading *reading, const struct node *node,
                            struct route_settings *route);
+
+/* --- read_client_limits.c --- */
+
+void config_read_client_limits(struct reading *reading, const struct node *node);
+/* Their own where they say something, else as everywhere. */
+void config_read_listener_client_limits(struct reading *reading, const struct node *node,
+                                        struct listener_settings *listener);
+void config_read_route_client_limits(struct reading *reading, const struct node *node,
+                                     struct route_settings *route);
+/* Once all names are known. */
+void config_finish_client_limits(struct settings *settings);
 
 /* --- text_rules.c: what may stand in a text --- */
 

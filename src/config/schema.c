@@ -169,6 +169,17 @@ static const struct option options[] = {
      .zero_word = "none", .least = "0", .greatest = "10000000",
      FIELD(limits_settings, connections),
      .help = "Client connections of the whole process; none: as many as descriptors allow."},
+    {.path = "limits.memory", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "auto",
+     .zero_word = "auto", .least = "16MiB", .greatest = "1048576GiB",
+     FIELD(limits_settings, memory),
+     .help = "Memory of the whole process; auto: three quarters of what the cgroup, or else the "
+             "machine, has. Close to it idle connections go early, large bodies are not read on, "
+             "new connections are refused, and those go that cost most for what they achieve."},
+    {.path = "limits.descriptors", .places = PLACE_GLOBAL, .type = OPTION_COUNT,
+     .initial = "auto", .zero_word = "auto", .least = "64", .greatest = "100000000",
+     FIELD(limits_settings, descriptors),
+     .help = "File descriptors of the whole process, guarded in the same way; auto: as many as "
+             "the kernel allows (LimitNOFILE=, ulimit -n)."},
 
     {.path = "retry", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample_off = true,
@@ -186,6 +197,33 @@ static const struct option options[] = {
      .initial = "25ms", .zero_word = "none", .least = "1ms", .greatest = "10s",
      FIELD(retry_settings, backoff),
      .help = "Another origin is asked after a random time up to this."},
+
+    {.path = "client_limits", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
+     .type = OPTION_GROUP, .sample = "{request_rate: 50}",
+     .help = "What one client address (IPv4 /32, IPv6 /64) may have, counted over all workers. "
+             "All off by default: a load balancer, or a company behind one address, is one "
+             "client. A listener may have its own, and a route its own request rate."},
+    {.path = "client_limits.connections", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_COUNT, .initial = "none", .zero_word = "none", .least = "1",
+     .greatest = "10000000", FIELD(client_limits_settings, connections),
+     .help = "Connections at once; more are refused. Not for trusted_proxies."},
+    {.path = "client_limits.connection_rate", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_COUNT, .initial = "none", .zero_word = "none", .least = "1",
+     .greatest = "1000000", FIELD(client_limits_settings, connection_rate),
+     .help = "New connections a second; more are refused. Not for trusted_proxies."},
+    {.path = "client_limits.request_rate",
+     .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_COUNT,
+     .initial = "none", .zero_word = "none", .least = "1", .greatest = "1000000",
+     FIELD(client_limits_settings, request_rate),
+     .help = "Requests a second; more are answered 429. The client is the one that "
+             "trusted_proxies name."},
+    {.path = "client_limits.request_burst",
+     .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_COUNT,
+     .initial = "auto", .zero_word = "auto", .least = "1", .greatest = "10000000",
+     FIELD(client_limits_settings, request_burst),
+     .help = "Requests that may come at once after a pause; auto: those of two seconds."},
+    {.path = "client_limits.exempt", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS,
+     .initial = "[]", .help = "Networks that have no such limits."},
 
     {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
      .inside = PLACE_LISTENER, .help = "Where clients connect."},

@@ -71,6 +71,17 @@ struct limits_settings {
     uint32_t requests;     /* of one client connection; 0: no limit */
     uint32_t held_bytes;   /* in buffers for one client connection, both directions */
     uint32_t connections;  /* client connections of the process; 0: as many as descriptors allow */
+    uint64_t memory;       /* of the process, in bytes; 0: a share of what the machine gives it */
+    uint32_t descriptors;  /* of the process; 0: as many as the kernel gives it */
+};
+
+/* What one client address (IPv4 /32, IPv6 /64) may have, counted over the whole process. */
+struct client_limits_settings {
+    uint32_t connections;     /* at once; 0: no limit */
+    uint32_t connection_rate; /* new ones a second; 0: no limit */
+    uint32_t request_rate;    /* requests a second; 0: no limit */
+    uint32_t request_burst;   /* at once after a pause; never 0 with a request_rate */
+    uint32_t scope; /* whose count it is: 0 for the global one, else a listener's or route's */
 };
 
 enum access_log_target { ACCESS_LOG_OFF, ACCESS_LOG_STDERR, ACCESS_LOG_FILE, ACCESS_LOG_SYSLOG };
@@ -90,6 +101,7 @@ struct listener_settings {
     struct timeouts_settings timeouts;
     struct limits_settings limits;
     struct rates_settings rates;
+    struct client_limits_settings client_limits;
 };
 
 struct origin_settings {
@@ -259,7 +271,8 @@ struct route_settings {
     struct timeouts_settings timeouts; /* global ones where the route does not say */
     struct rates_settings rates;       /* RATE_UNSAID where the route does not say */
     uint64_t body_bytes;               /* limits.body_bytes where the route does not say */
-    struct retry_settings retry;       /* and so on */
+    struct client_limits_settings client_limits; /* scope 0: as the listener has it */
+    struct retry_settings retry;                 /* and so on */
     enum reuse reuse;
 };
 
@@ -294,6 +307,10 @@ struct settings {
     struct admin_settings admin;
     struct network *trusted_proxies;
     uint32_t trusted_proxy_count;
+    struct client_limits_settings client_limits;
+    struct network *exempt_clients; /* from client_limits */
+    uint32_t exempt_client_count;
+    bool limits_requests; /* a request_rate is set somewhere */
     struct listener_settings *listeners;
     uint32_t listener_count;
     struct service_settings *services;

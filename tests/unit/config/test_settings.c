@@ -160,6 +160,54 @@ static void global_options(void **state)
     snapshot_unref(&snapshot);
 }
 
+/* Whoever has a rate of its own also counts on its own. */
+static void limits_of_a_client_address(void **state)
+{
+    struct snapshot *snapshot =
+        load_sound("listeners:\n"
+                   "- {address: 127.0.0.1:80, client_limits: {request_rate: 7}}\n"
+                   "- {address: 127.0.0.1:81, client_limits: {connections: none}}\n"
+                   "routes:\n"
+                   "- {match: {path: /a}, respond: {}, client_limits: {request_rate: 5}}\n"
+                   "- {match: {path: /b}, respond: {}}\n"
+                   "client_limits: {connections: 100, connection_rate: 20, request_rate: 50,\n"
+                   "  request_burst: 60, exempt: [10.0.0.0/8, \"::1\"]}\n"
+                   "limits: {memory: 64MiB, descriptors: 1000}\n");
+    const struct settings *settings = snapshot_settings(snapshot);
+    const struct client_limits_settings *first = &settings->listeners[0].client_limits;
+    const struct client_limits_settings *second = &settings->listeners[1].client_limits;
+    const struct client_limits_settings *route = &settings->routes[0].client_limits;
+
+    (void)state;
+    assert_int_equal(settings->limits.memory, 64 << 20);
+    assert_int_equal(settings->limits.descriptors, 1000);
+    assert_int_equal(settings->exempt_client_count, 2);
+    assert_true(settings->limits_requests);
+    assert_int_equal(settings->client_limits.scope, 0);
+    assert_int_equal(first->connections, 100);
+    assert_int_equal(first->connection_rate, 20);
+    assert_int_equal(first->request_rate, 7);
+    assert_int_equal(first->request_burst, 14); /* not the one made for another rate */
+    assert_int_not_equal(first->scope, 0);
+    assert_int_equal(second->connections, 0);
+    assert_int_equal(second->request_rate, 50);
+    assert_int_equal(second->request_burst, 60);
+    assert_int_equal(second->scope, 0);
+    assert_int_equal(route->request_rate, 5);
+    assert_int_equal(route->request_burst, 10);
+    assert_int_not_equal(route->scope, 0);
+    assert_int_not_equal(route->scope, first->scope);
+    assert_int_equal(settings->routes[1].client_limits.scope, 0);
+    snapshot_unref(&snapshot);
+
+    snapshot = load_sound(MINIMAL);
+    settings = snapshot_settings(snapshot);
+    assert_false(settings->limits_requests);
+    assert_int_equal(settings->listeners[0].client_limits.connections, 0);
+    assert_int_equal(settings->limits.memory, 0);
+    snapshot_unref(&snapshot);
+}
+
 /* Each is the listener's if it says so, else everyone's; a route's rates stay open unless said. */
 static void budgets_of_listeners_and_routes(void **state)
 {
@@ -456,6 +504,7 @@ int main(void)
         cmocka_unit_test(from_a_file),
         cmocka_unit_test(global_options),
         cmocka_unit_test(budgets_of_listeners_and_routes),
+        cmocka_unit_test(limits_of_a_client_address),
         cmocka_unit_test(held_bytes_follow_gather_bytes),
         cmocka_unit_test(access_log_words),
         cmocka_unit_test(services_and_listeners),
