@@ -35,7 +35,13 @@ static void choose_service(struct exchange *exchange)
     exchange->outcome.service_index = (int32_t)arm->service->index;
 }
 
-static void prepare(struct exchange *exchange)
+static bool is_replayable(const struct exchange *exchange)
+{
+    return exchange->request_body.whole && exchange->routing.route->retry.idempotent &&
+           http_method_is_idempotent(exchange->request.method);
+}
+
+static void prepare(struct exchange *exchange, const struct origin *origin)
 {
     struct origin_request *request = &exchange->attempt.request;
 
@@ -46,8 +52,15 @@ static void prepare(struct exchange *exchange)
     request->timeouts = &exchange->routing.route->timeouts;
     request->limits = &generation_settings(exchange->generation)->limits;
     request->method = exchange->request.method;
-    request->replayable =
-        http_method_is_idempotent(exchange->request.method) && exchange->request_body.whole;
+    if (exchange->attempt.count > 0) {
+        /* The last try: it must not meet a connection that is just being closed. */
+        request->reuse = origin == exchange->attempt.origin ? REUSE_FRESH : REUSE_PROVEN;
+    } else if (is_replayable(exchange)) {
+        request->replayable = true;
+        request->reuse = REUSE_ANY;
+    } else {
+        request->reuse = exchange->routing.route->reuse;
+    }
     exchange->attempt.head_sent = false;
     exchange->attempt.ended = false;
 }
@@ -57,7 +70,7 @@ static void try_origin(struct exchange *exchange, const struct origin *avoid)
     struct service *service = generation_service(exchange->generation, exchange->routing.service);
     struct origin *origin = service_pick(service, &exchange->desk->bench->random, avoid);
 
-    prepare(exchange);
+    prepare(exchange, origin);
     exchange->attempt.origin = origin;
     exchange->attempt.count++;
     exchange->outcome.attempts = (uint8_t)exchange->attempt.count;

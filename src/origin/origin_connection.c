@@ -167,6 +167,16 @@ void origin_connection_close(struct origin_connection *connection)
     list_add_last(&directory->graves, &connection->link);
 }
 
+static void note_closed_idle(struct origin_connection *connection)
+{
+    uint64_t now_us = loop_now(directory_of(connection)->bench->loop);
+
+    if (connection->carried > 0) {
+        keeping_note_closed(&connection->origin->keeping, now_us,
+                            now_us - connection->last_used_us);
+    }
+}
+
 void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure)
 {
     struct origin *origin = connection->origin;
@@ -176,6 +186,9 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
     metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
     if (request != NULL) {
         origin_connection_judge(connection, request);
+        if (failure == ORIGIN_FAILURE_CLOSED && request->reused) {
+            note_closed_idle(connection);
+        }
     }
     origin_connection_close(connection);
     if (connecting) {
@@ -252,6 +265,7 @@ static void on_ready(int fd, short what, void *owner)
     if ((what & LOOP_READABLE) != 0) {
         if (connection->state == ORIGIN_CONNECTION_IDLE) {
             /* The origin closes it, or speaks unasked: no use any more. */
+            note_closed_idle(connection);
             origin_connection_close(connection);
             return;
         }

@@ -428,6 +428,26 @@ static bool begin_tunnel(struct origin_connection *connection, const struct http
     return connection->request == request;
 }
 
+/* Not a standard, but what Apache and Node say (RFC 2068 section 19.7.1.1): how long they keep an
+ * idle connection, and how many more requests they take on it. */
+static void read_keep_alive(struct origin_connection *connection,
+                            const struct http_response *response)
+{
+    const struct http_header *row = http_find(&response->headers, HTTP_HEADER_KEEP_ALIVE);
+    uint32_t more = UINT32_MAX;
+
+    if (row == NULL) {
+        return;
+    }
+    keeping_read_field(http_header_value(row), &connection->kept_ms, &more);
+    if (more == 0) {
+        connection->reusable = false;
+    } else if (more != UINT32_MAX && (connection->carries_most == 0 ||
+                                      connection->carried + more < connection->carries_most)) {
+        connection->carries_most = connection->carried + more;
+    }
+}
+
 static bool begin_answer(struct origin_connection *connection, const struct http_response *response)
 {
     struct origin_request *request = connection->request;
@@ -442,6 +462,7 @@ static bool begin_answer(struct origin_connection *connection, const struct http
     if (!response->keep_alive || !connection->request_whole) {
         connection->reusable = false;
     }
+    read_keep_alive(connection, response);
     connection->answer_framing = response->framing;
     connection->body_left = response->body_length;
     h1_chunked_init(&connection->chunked);

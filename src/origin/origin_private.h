@@ -7,6 +7,7 @@
 #include "base/slab.h"
 #include "http/h1_chunked.h"
 #include "io/outbox.h"
+#include "origin/keeping.h"
 #include "origin/origin.h"
 #include "origin/origin_entry.h"
 #include "origin/origin_request.h"
@@ -48,7 +49,8 @@ struct origin {
     struct link idle;  /* most recently used first */
     struct link dials; /* being opened */
     struct link line;  /* of origin_request.in_line */
-    bool serving;      /* inside pool_serve_line */
+    struct keeping keeping;
+    bool serving; /* inside pool_serve_line */
 };
 
 /* clang-format off */
@@ -82,8 +84,10 @@ struct origin_connection {
     uint64_t written_before;  /* out.written when the present request began */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
-    uint32_t carried; /* requests begun on it */
-    uint32_t tries;   /* addresses tried while connecting */
+    uint32_t carried;      /* requests begun on it */
+    uint32_t carries_most; /* as the origin told; 0: it did not */
+    uint32_t kept_ms;      /* idle, as the origin told; 0: it did not */
+    uint32_t tries;        /* addresses tried while connecting */
     enum origin_connection_state state;
     enum http_framing request_framing;
     enum http_framing answer_framing;

@@ -46,6 +46,7 @@ struct origin_request {
     const struct limits_settings *limits;
     enum http_method method;
     bool replayable;               /* a failure can be tried again for free: no look before reuse */
+    enum reuse reuse;              /* which pooled connections will do */
     bool reused;                   /* the connection carried requests before this one */
     bool waits;                    /* in line */
     uint64_t bytes_written;        /* taken by the socket */
@@ -55,7 +56,7 @@ struct origin_request {
     struct timer wait_timer;
 };
 
-/* Fill events, owner, pool, timeouts, limits, method and replayable first. `connected` or `failed`
+/* Fill events, owner, pool, timeouts, limits, method, replayable and reuse first. `connected` or `failed`
  * follows, maybe before this returns. */
 void origin_request_start(struct origin_request *request, struct origin *origin);
 /* false: the head is too large; nothing was sent, and the connection is still held. */

@@ -19,6 +19,9 @@ static bool is_worn(const struct origin_connection *connection, const struct poo
     if (pool->requests != 0 && connection->carried >= pool->requests) {
         return true;
     }
+    if (connection->carries_most != 0 && connection->carried >= connection->carries_most) {
+        return true;
+    }
     return pool->age != 0 && now_us - connection->opened_us > (uint64_t)pool->age * 1000;
 }
 
@@ -29,6 +32,22 @@ static bool needs_look(const struct origin_connection *connection,
            (!request->replayable || now_us - connection->last_used_us > TRUSTED_IDLE_US);
 }
 
+static bool is_proven(const struct origin_connection *connection, uint64_t now_us)
+{
+    uint64_t age_us = now_us - connection->last_used_us;
+
+    return age_us <= keeping_trusted_us(&connection->origin->keeping, now_us) &&
+           (connection->kept_ms == 0 || age_us < connection->kept_ms * UINT64_C(500));
+}
+
+static bool will_do(const struct origin_connection *connection,
+                    const struct origin_request *request, uint64_t now_us)
+{
+    return request->reuse == REUSE_ANY || connection->carried == 0 ||
+           (request->reuse == REUSE_PROVEN && is_proven(connection, now_us));
+}
+
+/* The one used last, or none: the others have been idle for longer. */
 static struct origin_connection *take_idle(struct origin *origin,
                                            const struct origin_request *request)
 {
@@ -38,6 +57,9 @@ static struct origin_connection *take_idle(struct origin *origin,
     while ((link = list_first(&origin->idle)) != NULL) {
         struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
 
+        if (!will_do(connection, request, now_us)) {
+            return NULL; /* it stays for others */
+        }
         if (!is_worn(connection, request->pool, now_us) &&
             !(needs_look(connection, request, now_us) &&
               transport_is_stale(&connection->transport))) {
@@ -104,6 +126,17 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure)
     }
 }
 
+/* At the limit, with idle connections that will not do: one of them goes. */
+static bool make_way(struct origin *origin)
+{
+    struct link *link = origin->address_count > 0 ? list_last(&origin->idle) : NULL;
+
+    if (link != NULL) {
+        origin_connection_close(CONTAINER_OF(link, struct origin_connection, link));
+    }
+    return link != NULL;
+}
+
 static void serve_line(struct origin *origin)
 {
     struct origin_request *request;
@@ -115,9 +148,12 @@ static void serve_line(struct origin *origin)
         if (connection != NULL) {
             leave_line(request);
             origin_connection_bind(connection, request);
-        } else if (origin->dialing >= TALLY_READ(origin->tally.waiting) ||
-                   !may_open(origin, request->pool)) {
+        } else if (origin->dialing >= TALLY_READ(origin->tally.waiting)) {
             return;
+        } else if (!may_open(origin, request->pool)) {
+            if (!make_way(origin)) {
+                return;
+            }
         } else if (!origin_connection_open(origin, request->timeouts, &failure)) {
             fail_waiting(request, failure);
         }
@@ -139,7 +175,11 @@ static void keep_idle(struct origin_connection *connection, const struct pool_se
 {
     struct origin *origin = connection->origin;
 
-    timer_set(directory_of(origin)->connection_timers, &connection->timer, pool->idle_time);
+    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
+
+    timer_set(directory_of(origin)->connection_timers, &connection->timer,
+              keeping_idle_ms(&origin->keeping, now_us, pool->idle_time, connection->kept_ms));
+    keeping_note_idle(&origin->keeping, now_us);
     if (origin->idle_count > pool->idle) {
         /* The one that was not needed for the longest time. */
         origin_connection_close(
@@ -173,7 +213,7 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         request->events->failed(request->owner, ORIGIN_FAILURE_NAME_UNKNOWN);
         return;
     }
-    if (!may_open(origin, request->pool) &&
+    if (!may_open(origin, request->pool) && list_is_empty(&origin->idle) &&
         TALLY_READ(origin->tally.waiting) >= request->pool->waiting) {
         request->events->failed(request->owner, ORIGIN_FAILURE_LINE_FULL);
         return;

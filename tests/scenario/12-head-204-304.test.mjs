@@ -70,7 +70,7 @@ test('answers without a body', async (t) => {
     });
 
     await t.test('205 has a body of no bytes', async () => {
-        const answer = await ask('POST', 'HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n');
+        const answer = await ask('PUT', 'HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n');
         assert.equal(answer.status, 205);
         await inStep();
     });

@@ -152,6 +152,7 @@ static struct asker *ask(struct fixture *fixture, int index)
     asker->request.limits = &fixture->limits;
     asker->request.method = HTTP_GET;
     asker->request.replayable = true;
+    asker->request.reuse = REUSE_ANY;
     origin_request_start(&asker->request, fixture->origin);
     return asker;
 }
