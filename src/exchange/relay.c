@@ -10,8 +10,9 @@ void relay_interim(void *owner, const struct http_response *response)
     struct answer_head head;
 
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
-    if (response->status == 100 && !exchange->request.expects_continue) {
-        return; /* nobody asked (RFC 9110 section 15.2) */
+    if (response->status == 100 && !exchange->request.expects_continue &&
+        http_has(&exchange->request.headers, HTTP_HEADER_EXPECT)) {
+        return; /* it was said already, and maybe by us */
     }
     if (forward_answer(exchange, response, &page, &head)) {
         if (response->status == 100) {
