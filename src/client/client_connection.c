@@ -23,9 +23,9 @@ struct client_desk *client_desk_of(const struct client_connection *connection)
     return connection->listener->desk;
 }
 
-static const struct settings *settings_of(const struct client_connection *connection)
+static uint32_t seconds_now(const struct client_connection *connection)
 {
-    return exchange_desk_settings(client_desk_of(connection)->exchanges);
+    return (uint32_t)(loop_now(client_desk_of(connection)->bench->loop) / 1000000);
 }
 
 /* --- state and clock --------------------------------------------------------------------- */
@@ -70,6 +70,18 @@ void client_clear_timer(struct client_connection *connection)
     timer_clear(client_desk_of(connection)->timers, &connection->timer);
 }
 
+static enum cut_cause cause_of_timeout(enum client_state state)
+{
+    switch (state) {
+    case CLIENT_AWAITS_PROXY_HEADER:
+        return CUT_HANDSHAKE;
+    case CLIENT_LINGERS:
+        return CUT_LINGER;
+    default:
+        return CUT_KEEPALIVE;
+    }
+}
+
 static void on_timer(struct timer *timer)
 {
     struct client_connection *connection = CONTAINER_OF(timer, struct client_connection, timer);
@@ -77,7 +89,7 @@ static void on_timer(struct timer *timer)
     if (connection->state == CLIENT_SERVES) {
         client_h1_late(connection->h1);
     } else {
-        client_close(connection, OUTCOME_CUT_BY_TIMEOUT);
+        client_cut(connection, cause_of_timeout((enum client_state)connection->state));
     }
 }
 
@@ -109,6 +121,27 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
 }
 
+/* A reset where an answer is under way: what the kernel still holds of it is given up, and it
+ * cannot pass for whole. */
+void client_cut(struct client_connection *connection, enum cut_cause cause)
+{
+    struct client_h1 *h1 = connection->h1;
+
+    if (connection->state == CLIENT_CLOSED) {
+        return;
+    }
+    metrics_note_cut(client_desk_of(connection)->metrics, cause);
+    if (h1 != NULL && h1->exchange != NULL) {
+        exchange_note_cut(h1->exchange, cause);
+        if (h1->out.blocked) {
+            transport_reset(&connection->transport);
+        }
+    }
+    client_close(connection, cause == CUT_STOP          ? OUTCOME_CUT_BY_STOP
+                             : cause == CUT_HALF_CLOSED ? OUTCOME_CLIENT_GONE
+                                                        : OUTCOME_CUT_BY_TIMEOUT);
+}
+
 void client_linger(struct client_connection *connection)
 {
     client_h1_release(connection->h1);
@@ -130,8 +163,13 @@ static void linger_on(struct client_connection *connection)
         if (count < 0 && errno == EAGAIN) {
             return;
         }
-        if (count <= 0 || (connection->lingered += (uint32_t)count) > LINGER_BYTES) {
+        if (count <= 0) {
             client_close(connection, OUTCOME_ANSWERED);
+            return;
+        }
+        connection->lingered += (uint32_t)count;
+        if (connection->lingered > LINGER_BYTES) {
+            client_cut(connection, CUT_LINGER);
             return;
         }
     }
@@ -142,8 +180,34 @@ static void linger_on(struct client_connection *connection)
 /* While the process stops, whoever comes late gets no more than the grace that others had. */
 static uint32_t idle_time(const struct client_connection *connection)
 {
-    return client_desk_of(connection)->stopping ? STOPPING_IDLE_MS
-                                                : settings_of(connection)->timeouts.keepalive_idle;
+    return client_desk_of(connection)->stopping
+               ? STOPPING_IDLE_MS
+               : connection->listener->budgets.timeouts.keepalive_idle;
+}
+
+/* Up to an eighth of `most`, another one for each connection. */
+static uint32_t spread(const struct client_connection *connection, uint32_t most)
+{
+    uint32_t mixed = (connection->born_s * 31u + connection->port) * 2654435761u;
+
+    return (uint32_t)((uint64_t)mixed * (most / 8) >> 32);
+}
+
+enum cut_cause client_worn_by(const struct client_connection *connection)
+{
+    const struct client_budgets *budgets = &connection->listener->budgets;
+    uint32_t requests = budgets->limits.requests;
+    uint32_t lifetime_s = (budgets->timeouts.lifetime + 999) / 1000;
+
+    if (requests != 0 && connection->served >= requests - requests / 8 &&
+        connection->served >= requests - (requests >= 100 ? spread(connection, requests) : 0)) {
+        return CUT_REQUESTS;
+    }
+    if (lifetime_s != 0 && seconds_now(connection) - connection->born_s >=
+                               lifetime_s - spread(connection, lifetime_s)) {
+        return CUT_LIFETIME;
+    }
+    return CUT_NONE;
 }
 
 void client_become_idle(struct client_connection *connection)
@@ -330,10 +394,11 @@ static void add_connection(struct client_listener *listener, int fd, const struc
         return;
     }
     connection->unwatched = reads_at_once;
+    connection->born_s = seconds_now(connection);
     list_add_last(expects_proxy_header ? &desk->busy : &desk->idle, &connection->link);
     count_connections(desk, 1);
     metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
-    client_set_timer(connection, expects_proxy_header ? settings_of(connection)->timeouts.head
+    client_set_timer(connection, expects_proxy_header ? listener->budgets.timeouts.handshake
                                                       : idle_time(connection));
     hold_listeners_when_full(desk);
     if (reads_at_once) {
@@ -480,6 +545,8 @@ bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_
     listener->name = settings->name;
     listener->index = index;
     listener->proxy_protocol = settings->proxy_protocol;
+    listener->budgets = (struct client_budgets){
+        .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->rates};
     listener->listener = listener_new(desk->bench->loop, fd, on_accepted, listener);
     if (listener->listener == NULL) {
         close(fd);
@@ -515,6 +582,15 @@ static void close_each(struct link *list, enum outcome_end end)
     }
 }
 
+static void cut_each(struct link *list)
+{
+    struct link *link;
+
+    while ((link = list_first(list)) != NULL) {
+        client_cut(CONTAINER_OF(link, struct client_connection, link), CUT_STOP);
+    }
+}
+
 static void stop_listening(struct client_desk *desk)
 {
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
@@ -542,6 +618,6 @@ void client_desk_drain(struct client_desk *desk, uint32_t grace_ms)
 
 void client_desk_close_all(struct client_desk *desk)
 {
-    close_each(&desk->idle, OUTCOME_CUT_BY_STOP);
-    close_each(&desk->busy, OUTCOME_CUT_BY_STOP);
+    cut_each(&desk->idle);
+    cut_each(&desk->busy);
 }

@@ -9,10 +9,6 @@
 
 #define READS_A_TURN 4
 #define ROOM_WORTH_READING 256
-/* Almost always a client that gave up and only rarely one that half-closed: what may be repeated
- * is not kept going for it much longer. */
-#define HALF_CLOSED_MS 5000
-#define UNWATCHED_MS 50 /* an answer that takes longer: see whether its client still waits */
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
@@ -137,9 +133,7 @@ static void on_end_of_stream(struct client_h1 *h1, bool clean)
         /* Half-closed: it has said all and still listens (RFC 9112 section 9.6). */
         h1->read_closed = true;
         client_h1_want(h1);
-        if (!h1->out.blocked) {
-            client_set_timer(h1->connection, HALF_CLOSED_MS);
-        }
+        client_h1_was_half_closed(h1);
         return;
     }
     if (clean && h1->state == CLIENT_H1_TUNNELS) {
@@ -173,6 +167,8 @@ static bool receive_once(struct client_h1 *h1)
         return false;
     }
     h1->in->end += (uint32_t)count;
+    h1->received += (uint64_t)count;
+    pace_moved(&h1->body_pace, loop_now(client_desk_of(h1->connection)->bench->loop));
     client_h1_process(h1);
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
 }
@@ -226,17 +222,11 @@ static void count_begun(struct client_h1 *h1)
     h1->counted_out = h1->out.written;
     h1->answer_ended = false;
     h1->closes = false;
+    pace_end(&h1->body_pace);
+    pace_end(&h1->answer_pace);
     atomic_store_explicit(&desk->begun,
                           atomic_load_explicit(&desk->begun, memory_order_relaxed) + 1,
                           memory_order_relaxed);
-}
-
-static void await_rest_of_head(struct client_h1 *h1)
-{
-    if (h1->head_began_us == 0) {
-        h1->head_began_us = loop_now(client_desk_of(h1->connection)->bench->loop);
-        client_set_timer(h1->connection, settings_of(h1)->timeouts.head);
-    }
 }
 
 static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t status,
@@ -252,15 +242,25 @@ static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t sta
                     head_age_us(h1));
 }
 
-/* The request is whole: the clock that counts now is the origin's. */
+void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *what,
+                           enum cut_cause cause)
+{
+    struct client_desk *desk = client_desk_of(h1->connection);
+    struct exchange *exchange = exchange_new(desk->exchanges, &client_h1_ops, h1, &h1->facts);
+
+    if (exchange == NULL) {
+        client_cut(h1->connection, cause);
+        return;
+    }
+    metrics_note_cut(desk->metrics, cause);
+    exchange_note_cut(exchange, cause);
+    refuse(h1, exchange, status, what);
+}
+
 static void await_end(struct client_h1 *h1)
 {
     h1->state = CLIENT_H1_AWAITS_END;
-    if (h1->connection->unwatched) {
-        client_set_timer(h1->connection, UNWATCHED_MS);
-    } else {
-        client_clear_timer(h1->connection);
-    }
+    client_h1_awaits_origin(h1);
 }
 
 static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size_t head_bytes)
@@ -282,9 +282,12 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
         await_end(h1);
     } else {
         h1->state = CLIENT_H1_READS_BODY;
-        client_set_timer(h1->connection, settings_of(h1)->timeouts.body_idle);
     }
     exchange_begin(exchange, head_bytes, age);
+    /* Only now: the route has a say. */
+    if (h1->exchange == exchange && h1->state == CLIENT_H1_READS_BODY) {
+        client_h1_awaits_body(h1);
+    }
 }
 
 static bool step_head(struct client_h1 *h1)
@@ -307,7 +310,7 @@ static bool step_head(struct client_h1 *h1)
                              &problem)) {
     case H1_INCOMPLETE:
         exchange_discard(exchange);
-        await_rest_of_head(h1);
+        client_h1_awaits_head(h1);
         return false;
     case H1_REJECTED:
         refuse(h1, exchange, problem.status, problem.what);
@@ -339,12 +342,9 @@ static bool hand_over(struct client_h1 *h1)
     h1->undelivered = bytes_skip(h1->undelivered, taken);
     if (h1->undelivered.length > 0) {
         h1->body_paused = true;
-        client_clear_timer(h1->connection); /* now we are the slow ones */
+        client_h1_holds_body(h1); /* now we are the slow ones */
         client_h1_want(h1);
         return false;
-    }
-    if (h1->state == CLIENT_H1_READS_BODY) {
-        client_set_timer(h1->connection, settings_of(h1)->timeouts.body_idle);
     }
     return true;
 }
@@ -467,39 +467,10 @@ void client_h1_process(struct client_h1 *h1)
     h1->processing = false;
 }
 
-/* --- the clock ----------------------------------------------------------------------------- */
-
-void client_h1_late(struct client_h1 *h1)
+void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause)
 {
-    struct client_desk *desk = client_desk_of(h1->connection);
-    struct exchange *exchange;
-
-    if (h1->out.blocked) {
-        client_close(h1->connection, OUTCOME_CUT_BY_TIMEOUT);
-        return;
-    }
-    switch (h1->state) {
-    case CLIENT_H1_READS_HEAD:
-        exchange = exchange_new(desk->exchanges, &client_h1_ops, h1, &h1->facts);
-        if (exchange == NULL) {
-            client_close(h1->connection, OUTCOME_CUT_BY_TIMEOUT);
-            return;
-        }
-        refuse(h1, exchange, 408, "the request head did not come in time");
-        break;
-    case CLIENT_H1_READS_BODY:
-        h1->closes = true;
-        exchange_body_failed(h1->exchange, 408, "the request body did not come in time");
-        break;
-    case CLIENT_H1_AWAITS_END:
-        if (h1->connection->unwatched) {
-            h1->connection->unwatched = false;
-            client_h1_want(h1);
-        } else if (h1->read_closed && http_method_is_safe(exchange_request(h1->exchange)->method)) {
-            client_close(h1->connection, OUTCOME_CLIENT_GONE);
-        }
-        break; /* else the origin's clock runs */
-    case CLIENT_H1_TUNNELS:
-        break;
-    }
+    h1->closes = true;
+    metrics_note_cut(client_desk_of(h1->connection)->metrics, cause);
+    exchange_note_cut(h1->exchange, cause);
+    exchange_body_failed(h1->exchange, 408, what);
 }

@@ -15,11 +15,6 @@ static struct buffer_pool *buffers_of(const struct client_h1 *h1)
     return client_desk_of(h1->connection)->bench->buffers;
 }
 
-static const struct settings *settings_of(const struct client_h1 *h1)
-{
-    return exchange_desk_settings(client_desk_of(h1->connection)->exchanges);
-}
-
 void client_h1_want(struct client_h1 *h1)
 {
     struct client_connection *connection = h1->connection;
@@ -125,14 +120,14 @@ static void on_abort(void *stream)
 
 static void note_written(struct client_h1 *h1)
 {
-    if (h1->exchange != NULL) {
-        exchange_count_out(h1->exchange, h1->out.written - h1->counted_out);
-    }
+    uint64_t wrote = h1->out.written - h1->counted_out;
+
     h1->counted_out = h1->out.written;
-    if (h1->out.blocked && h1->exchange != NULL) {
-        client_set_timer(h1->connection, h1->state == CLIENT_H1_TUNNELS
-                                             ? settings_of(h1)->timeouts.tunnel_idle
-                                             : exchange_timeouts(h1->exchange)->answer_idle);
+    if (h1->exchange != NULL) {
+        exchange_count_out(h1->exchange, wrote);
+        if (h1->out.blocked) {
+            client_h1_awaits_client(h1, wrote > 0);
+        }
     }
     client_h1_want(h1);
 }
@@ -173,11 +168,7 @@ void client_h1_flush(struct client_h1 *h1)
     if (h1->out.blocked) {
         return;
     }
-    if (h1->state == CLIENT_H1_READS_BODY && !h1->body_paused) {
-        client_set_timer(h1->connection, settings_of(h1)->timeouts.body_idle);
-    } else {
-        client_clear_timer(h1->connection);
-    }
+    client_h1_client_took(h1);
     if (h1->answer_ended) {
         exchange_answer_written(exchange);
     } else {
@@ -264,26 +255,37 @@ static void on_send_interim(void *stream, const struct answer_head *head)
         return; /* an interim answer may be left out (RFC 9110 section 15.2) */
     }
     write_out(h1);
+    if (head->status == 100 && h1->state == CLIENT_H1_READS_BODY) {
+        client_h1_awaits_body(h1); /* it was waiting for this */
+    }
 }
 
 static bool must_close(const struct client_h1 *h1, const struct answer_head *head)
 {
-    uint32_t most = settings_of(h1)->limits.requests;
     bool body_is_coming =
         h1->state == CLIENT_H1_READS_BODY && !(h1->framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
                                                h1->body_left <= buffer_length(h1->in));
 
     bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
 
-    return head->closes || h1->closes || body_is_coming || was_last ||
-           (most != 0 && h1->connection->served >= most);
+    return head->closes || h1->closes || body_is_coming || was_last;
+}
+
+static bool is_worn(const struct client_h1 *h1)
+{
+    enum cut_cause cause = client_worn_by(h1->connection);
+
+    if (cause != CUT_NONE) {
+        metrics_note_cut(client_desk_of(h1->connection)->metrics, cause);
+    }
+    return cause != CUT_NONE;
 }
 
 static bool on_send_head(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
-    h1->closes = must_close(h1, head);
+    h1->closes = must_close(h1, head) || is_worn(h1);
     h1->answer_from = outbox_is_empty(&h1->out) ? h1->out.written : UINT64_MAX;
     h1->absorbs =
         head->framing == HTTP_LENGTH_KNOWN && head->body_length > ABSORB_BYTES ? 0 : ABSORB_BYTES;
@@ -418,7 +420,7 @@ static void on_want_body(void *stream, bool wanted)
 
     h1->body_paused = !wanted;
     if (wanted && h1->state == CLIENT_H1_READS_BODY) {
-        client_set_timer(h1->connection, settings_of(h1)->timeouts.body_idle);
+        client_h1_takes_body(h1);
     }
     client_h1_process(h1);
     if (h1->connection->h1 == h1) {

@@ -7,11 +7,19 @@
 #include "base/list.h"
 #include "base/slab.h"
 #include "client/client.h"
+#include "client/pace.h"
 #include "http/h1_chunked.h"
 #include "io/listener.h"
 #include "io/outbox.h"
 
 #include <stdatomic.h>
+
+/* What its listener grants a connection. */
+struct client_budgets {
+    struct timeouts_settings timeouts;
+    struct limits_settings limits;
+    struct rates_settings rates;
+};
 
 struct client_listener {
     struct link link;
@@ -20,6 +28,7 @@ struct client_listener {
     const char *name;
     uint32_t index;
     bool proxy_protocol;
+    struct client_budgets budgets;
 };
 
 struct client_desk {
@@ -71,6 +80,7 @@ struct client_connection {
     struct ip ip;
     uint32_t served;   /* requests begun */
     uint32_t lingered; /* bytes read while lingering */
+    uint32_t born_s;   /* by the loop's clock */
     uint16_t port;
     uint8_t state;  /* enum client_state */
     bool unwatched; /* the loop does not watch it: its first request is just being answered */
@@ -103,6 +113,9 @@ struct client_h1 {
     uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
     uint64_t head_began_us;
+    uint64_t received; /* bytes, ever */
+    struct pace body_pace;
+    struct pace answer_pace;
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
     uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
@@ -122,8 +135,12 @@ struct client_h1 {
 /* client_connection.c */
 /* The one end of a connection. `end` reaches the log if a request was under way. */
 void client_close(struct client_connection *connection, enum outcome_end end);
+/* Ends it because a budget is spent: counted, noted, and where an answer breaks off, reset. */
+void client_cut(struct client_connection *connection, enum cut_cause cause);
 /* Says goodbye first: half-close, then read on for a bounded while. */
 void client_linger(struct client_connection *connection);
+/* CUT_REQUESTS or CUT_LIFETIME: the present answer is to be its last. */
+enum cut_cause client_worn_by(const struct client_connection *connection);
 /* The request is answered, the connection stays. */
 void client_become_idle(struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
@@ -139,10 +156,27 @@ void client_h1_know_client(struct client_h1 *h1);
 void client_h1_release(struct client_h1 *h1);
 void client_h1_ready(struct client_h1 *h1, short what);
 void client_h1_process(struct client_h1 *h1);
-/* Its clock has run out. */
-void client_h1_late(struct client_h1 *h1);
 /* Ends the exchange under way without an answer. */
 void client_h1_abandon(struct client_h1 *h1, enum outcome_end end);
+
+/* The head under way is answered with `status` and not read any further. */
+void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *what,
+                           enum cut_cause cause);
+/* The body under way is answered with 408, if that is still possible. */
+void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause);
+
+/* client_h1_clock.c: for whom is waited from now on */
+void client_h1_awaits_head(struct client_h1 *h1);   /* its first bytes are there */
+void client_h1_awaits_body(struct client_h1 *h1);   /* from its start */
+void client_h1_holds_body(struct client_h1 *h1);    /* we do not read it now */
+void client_h1_takes_body(struct client_h1 *h1);    /* we do again */
+void client_h1_awaits_origin(struct client_h1 *h1); /* the request is whole */
+void client_h1_was_half_closed(struct client_h1 *h1);
+/* The transport is full; `wrote`: it has just taken something. */
+void client_h1_awaits_client(struct client_h1 *h1, bool wrote);
+void client_h1_client_took(struct client_h1 *h1); /* it is not full any more */
+/* The timer has run out. */
+void client_h1_late(struct client_h1 *h1);
 
 /* client_h1_answer.c */
 extern const struct client_stream_ops client_h1_ops;

@@ -71,7 +71,7 @@ static const struct option options[] = {
      .sample = "{first_byte: 5s}",
      .help = "How long to wait for what; a route may have its own."},
     {.path = "timeouts.handshake", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
-     .initial = "10s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
+     .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
      .help = "From a connection's accept to the end of its TLS handshake or PROXY header."},
     {.path = "timeouts.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "10s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),

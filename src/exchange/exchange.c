@@ -219,6 +219,16 @@ const struct timeouts_settings *exchange_timeouts(const struct exchange *exchang
                                            : &generation_settings(exchange->generation)->timeouts;
 }
 
+const struct rates_settings *exchange_rates(const struct exchange *exchange)
+{
+    return exchange->routing.route != NULL ? &exchange->routing.route->rates : NULL;
+}
+
+void exchange_note_cut(struct exchange *exchange, enum cut_cause cause)
+{
+    exchange->outcome.cut = cause;
+}
+
 /* --- beginning --------------------------------------------------------------------------- */
 
 /* Everything but the message, which the codec fills, starts as zero. */

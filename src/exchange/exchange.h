@@ -65,6 +65,11 @@ void exchange_client_gone(struct exchange *exchange, enum outcome_end end);
 /* Bytes of the answer that the transport took, for the log. */
 void exchange_count_out(struct exchange *exchange, uint64_t bytes);
 
+/* The client is about to be cut: for the log. */
+void exchange_note_cut(struct exchange *exchange, enum cut_cause cause);
+
+/* Those of its route; NULL: it has none. */
+const struct rates_settings *exchange_rates(const struct exchange *exchange);
 const struct timeouts_settings *exchange_timeouts(const struct exchange *exchange);
 
 #endif

@@ -3,6 +3,7 @@
 #include "io/transport.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,6 +44,13 @@ void transport_reset(struct transport *transport)
         setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
         transport_close(transport);
     }
+}
+
+size_t transport_unacknowledged(const struct transport *transport)
+{
+    int count = 0;
+
+    return ioctl(transport->fd, TIOCOUTQ, &count) == 0 && count > 0 ? (size_t)count : 0;
 }
 
 int transport_give_up(struct transport *transport)

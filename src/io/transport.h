@@ -61,6 +61,8 @@ void transport_finish(struct transport *transport);
 void transport_close(struct transport *transport);
 /* Closes so that the other side sees a reset: for a broken exchange that must not look whole. */
 void transport_reset(struct transport *transport);
+/* Bytes that the transport took and the other side has not acknowledged; 0 where that is unknown. */
+size_t transport_unacknowledged(const struct transport *transport);
 /* Stops watching and gives the descriptor away: to another worker. */
 int transport_give_up(struct transport *transport);
 /* True when the other side has closed or sent something unasked: not to be used again. */

@@ -2,7 +2,7 @@
 /* Why a client's connection was cut short, one row a cause: what is counted under which name
  * (metrics), what the access log says (turnpike.cut), and what a person is told. Whoever cuts
  * names the cause (metrics_note_cut) and, where an exchange was under way, notes it in its
- * outcome. New causes go to the end: their order is that of the counters. */
+ * outcome. The order is that of the counters and of nothing else. */
 #ifndef OBSERVE_CUT_CAUSE_H
 #define OBSERVE_CUT_CAUSE_H
 
@@ -20,7 +20,8 @@
     ROW(LIFETIME,      "lifetime",      "was as old as a connection may get") \
     ROW(HALF_CLOSED,   "half-closed",   "its client sent all it had, and the answer took too long") \
     ROW(LINGER,        "linger",        "its client still sent when the last answer was long out") \
-    ROW(RESERVE,       "reserve",       "its client was slow, and others needed its origin connection") \
+    ROW(RESERVE,       "reserve",       "its client was slow, and others needed the connection to its origin") \
+    ROW(TUNNEL_IDLE,   "tunnel-idle",   "its client stopped taking bytes of another protocol") \
     ROW(STOP,          "stop",          "was left when the process stopped")
 /* clang-format on */
 

@@ -24,7 +24,7 @@ const GET = head('GET / HTTP/1.1', 'Host: a');
 test('PROXY protocol', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, `
-timeouts: {head: 300ms, keepalive_idle: 300ms}
+timeouts: {handshake: 300ms, head: 300ms, keepalive_idle: 300ms}
 listeners:
   - {address: "127.0.0.1:0", proxy_protocol: true}
   - {address: "127.0.0.2:0"}
@@ -93,7 +93,7 @@ routes: [{name: all, service: app}]
         });
     }
 
-    await t.test('half a header: closed when the time for heads is over', async () => {
+    await t.test('half a header: closed when the time for handshakes is over', async () => {
         const client = await connect(t, gateway);
         client.send('PROXY TCP4 203.0');
         await client.closed();

@@ -29,7 +29,7 @@ static void defaults(void **state)
     assert_null(settings->user);
     assert_false(settings->core_dumps);
     assert_string_equal(settings->via, "turnpike");
-    assert_int_equal(settings->timeouts.handshake, 10000);
+    assert_int_equal(settings->timeouts.handshake, 15000);
     assert_int_equal(settings->timeouts.head, 10000);
     assert_int_equal(settings->timeouts.head_longest, 20000);
     assert_int_equal(settings->timeouts.lifetime, 3600000);

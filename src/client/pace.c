@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The reckoning. With the rate R, a client that moves r bytes a second is found too slow after
+ * grace / (1 - r/R): one that drips at once after the grace, one at two thirds of the rate after
+ * three times the grace, and one that keeps to the rate never. */
+#include "client/pace.h"
+
+#include "base/check.h"
+
+static uint64_t most_left_us(const struct pace_rule *rule)
+{
+    return (uint64_t)rule->grace_ms * 2000;
+}
+
+void pace_begin(struct pace *pace, const struct pace_rule *rule, uint64_t now_us, uint64_t bytes)
+{
+    CHECK(now_us != 0);
+    pace->settled_us = now_us;
+    pace->moved_us = now_us;
+    pace->held_us = 0;
+    pace->bytes = bytes;
+    pace->left_us = (uint64_t)rule->grace_ms * 1000;
+}
+
+void pace_hold(struct pace *pace, uint64_t now_us)
+{
+    if (pace_runs(pace)) {
+        pace->held_us = now_us;
+    }
+}
+
+void pace_go_on(struct pace *pace, uint64_t now_us)
+{
+    if (pace->settled_us != 0 && pace->held_us != 0) {
+        pace->settled_us += now_us - pace->held_us;
+        pace->moved_us += now_us - pace->held_us;
+        pace->held_us = 0;
+    }
+}
+
+static void settle(struct pace *pace, const struct pace_rule *rule, uint64_t now_us, uint64_t bytes)
+{
+    uint64_t spent_us = now_us - pace->settled_us;
+
+    if (bytes > pace->bytes) {
+        if (rule->rate != 0) {
+            pace->left_us += (bytes - pace->bytes) * 1000000 / rule->rate;
+        }
+        if (pace->moved_us <= pace->settled_us) {
+            pace->moved_us = now_us; /* nobody saw when */
+        }
+        pace->bytes = bytes;
+    }
+    pace->left_us = pace->left_us > spent_us ? pace->left_us - spent_us : 0;
+    if (pace->left_us > most_left_us(rule)) {
+        pace->left_us = most_left_us(rule);
+    }
+    pace->settled_us = now_us;
+}
+
+enum pace_verdict pace_look(struct pace *pace, const struct pace_rule *rule, uint64_t now_us,
+                            uint64_t bytes)
+{
+    CHECK(pace_runs(pace));
+    settle(pace, rule, now_us, bytes);
+    if (now_us - pace->moved_us >= (uint64_t)rule->idle_ms * 1000) {
+        return PACE_STOPPED;
+    }
+    return rule->rate != 0 && pace->left_us == 0 ? PACE_TOO_SLOW : PACE_FINE;
+}
+
+uint32_t pace_next_look(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us)
+{
+    uint64_t idle_us = (uint64_t)rule->idle_ms * 1000;
+    uint64_t silent_us = now_us - pace->moved_us;
+    uint64_t wait_us = idle_us > silent_us ? idle_us - silent_us : 0;
+    uint64_t spent_us = now_us - pace->settled_us;
+    uint64_t left_us = pace->left_us > spent_us ? pace->left_us - spent_us : 0;
+
+    if (rule->rate != 0 && left_us < wait_us) {
+        wait_us = left_us;
+    }
+    return (uint32_t)((wait_us + 999) / 1000);
+}
