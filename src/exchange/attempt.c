@@ -41,7 +41,7 @@ static bool is_replayable(const struct exchange *exchange)
            http_method_is_idempotent(exchange->request.method);
 }
 
-static void prepare(struct exchange *exchange, const struct origin *origin)
+static void prepare(struct exchange *exchange)
 {
     struct origin_request *request = &exchange->attempt.request;
 
@@ -52,25 +52,38 @@ static void prepare(struct exchange *exchange, const struct origin *origin)
     request->timeouts = &exchange->routing.route->timeouts;
     request->limits = &generation_settings(exchange->generation)->limits;
     request->method = exchange->request.method;
+    request->replayable = exchange->attempt.count == 0 && is_replayable(exchange);
+    exchange->attempt.head_sent = false;
+    exchange->attempt.ended = false;
+}
+
+static void choose_reuse(struct exchange *exchange, const struct origin *origin)
+{
+    struct origin_request *request = &exchange->attempt.request;
+
     if (exchange->attempt.count > 0) {
         /* The last try: it must not meet a connection that is just being closed. */
         request->reuse = origin == exchange->attempt.origin ? REUSE_FRESH : REUSE_PROVEN;
-    } else if (is_replayable(exchange)) {
-        request->replayable = true;
+    } else if (request->replayable) {
         request->reuse = REUSE_ANY;
     } else {
         request->reuse = exchange->routing.route->reuse;
     }
-    exchange->attempt.head_sent = false;
-    exchange->attempt.ended = false;
 }
 
 static void try_origin(struct exchange *exchange, const struct origin *avoid)
 {
     struct service *service = generation_service(exchange->generation, exchange->routing.service);
-    struct origin *origin = service_pick(service, &exchange->desk->bench->random, avoid);
+    struct origin *origin;
 
-    prepare(exchange, origin);
+    prepare(exchange);
+    origin =
+        service_pick(service, &exchange->desk->bench->random, avoid, &exchange->attempt.request);
+    if (origin == NULL) {
+        on_failed(exchange, ORIGIN_FAILURE_NONE_FIT);
+        return;
+    }
+    choose_reuse(exchange, origin);
     exchange->attempt.origin = origin;
     exchange->attempt.count++;
     exchange->outcome.attempts = (uint8_t)exchange->attempt.count;

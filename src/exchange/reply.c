@@ -130,6 +130,9 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     if (status == 405) {
         http_fields_add(&page.fields, BYTES("Allow"), BYTES(ALLOWED_METHODS));
     }
+    if (status == 503) {
+        http_fields_add(&page.fields, BYTES("Retry-After"), BYTES("1"));
+    }
     forward_common_answer_fields(exchange, &page);
     body = write_problem(exchange, &page.text, status, error, detail);
     send_answer(exchange, &head, body);

@@ -43,7 +43,9 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome);
     ROW(ORIGIN_DIALED,      "origin_connections_dialed",      "Connections to origins that were opened.") \
     ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \
     ROW(ORIGIN_FAILED,      "origin_failures",                "Attempts that got no whole answer.") \
-    ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Attempts made once more after a failure.")
+    ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Attempts made once more after a failure.") \
+    ROW(ORIGIN_EJECTED,     "origin_ejections",               "Times that an origin was ejected.") \
+    ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.")
 /* clang-format on */
 
 enum metrics_event {

@@ -10,6 +10,7 @@
 #define ORIGIN_FAILURE_TABLE(ROW) \
     ROW(NAME_TIMEOUT,      504, "dns_timeout",              "the origin's name was not resolved in time") \
     ROW(NAME_UNKNOWN,      502, "dns_error",                "the origin's name cannot be resolved") \
+    ROW(NONE_FIT,          503, "destination_unavailable",  "no origin of the service is fit for requests at present") \
     ROW(REFUSED,           502, "connection_refused",       "the origin refused the connection") \
     ROW(UNREACHABLE,       502, "destination_ip_unroutable","the origin cannot be reached") \
     ROW(CONNECT_TIMEOUT,   504, "connection_timeout",       "the origin did not accept the connection in time") \

@@ -101,6 +101,7 @@ static void on_resolved(void *owner, const struct address *addresses, size_t cou
         log_warning("origin %s: its name cannot be resolved; requests to it get 502 until it can",
                     origin->name);
         origin->resolved = true;
+        origin_book_changed(origin->directory->book);
         while (!list_is_empty(&origin->line)) {
             pool_dial_failed(origin, ORIGIN_FAILURE_NAME_UNKNOWN);
         }
@@ -108,6 +109,7 @@ static void on_resolved(void *owner, const struct address *addresses, size_t cou
     }
     if (set_addresses(origin, addresses, count)) {
         origin->resolved = true;
+        origin_book_changed(origin->directory->book);
         pool_serve_line(origin);
     }
 }

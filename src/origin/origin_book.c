@@ -13,7 +13,8 @@
 struct origin_book {
     /* Read by every worker for every request, seldom written: alone in its cache line. */
     _Alignas(ORIGIN_CACHE_LINE) _Atomic uint64_t serial;
-    _Alignas(ORIGIN_CACHE_LINE) pthread_mutex_t lock;
+    _Alignas(ORIGIN_CACHE_LINE) _Atomic bool changing;
+    pthread_mutex_t lock;
     uint32_t workers;
     struct link origins[BUCKETS];
 };
@@ -55,6 +56,36 @@ uint64_t origin_book_serial(const struct origin_book *book)
 void origin_book_changed(struct origin_book *book)
 {
     atomic_fetch_add_explicit(&book->serial, 1, memory_order_acq_rel);
+}
+
+bool origin_book_begin_change(struct origin_book *book)
+{
+    return !atomic_exchange_explicit(&book->changing, true, memory_order_acquire);
+}
+
+void origin_book_end_change(struct origin_book *book)
+{
+    atomic_store_explicit(&book->changing, false, memory_order_release);
+    origin_book_changed(book);
+}
+
+static bool may_follow(enum origin_phase from, enum origin_phase to)
+{
+    switch (to) {
+    case ORIGIN_EJECTED:
+        return from != ORIGIN_EJECTED;
+    case ORIGIN_ON_TRIAL:
+        return from == ORIGIN_EJECTED;
+    case ORIGIN_SERVES:
+        return from == ORIGIN_ON_TRIAL;
+    }
+    return false;
+}
+
+void origin_entry_set_phase(struct origin_entry *entry, enum origin_phase phase)
+{
+    CHECK(may_follow(origin_entry_phase(entry), phase));
+    atomic_store_explicit(&entry->phase, (uint8_t)phase, memory_order_release);
 }
 
 /* --- entries ----------------------------------------------------------------------------- */

@@ -195,6 +195,7 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
         pool_dial_failed(origin, failure);
         pool_serve_line(origin);
     } else if (request != NULL) {
+        origin_health_failed(request, failure);
         request->events->failed(request->owner, failure);
         pool_serve_line(origin);
     }
@@ -209,6 +210,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     origin->idle_count--;
     TALLY_ADD(origin->tally.busy, 1);
     TALLY_ADD(origin->tally.requests, 1);
+    origin_health_asked(origin, request);
     connection->request = request;
     request->connection = connection;
     request->reused = connection->carried > 0;

@@ -38,7 +38,7 @@ struct origin_entry {
     /* Looked at for each answer: something was noted against it and is not forgotten yet. */
     _Alignas(ORIGIN_CACHE_LINE) _Atomic bool troubled;
     _Atomic bool drained;
-    _Atomic uint8_t phase; /* enum origin_phase; changed by compare-and-swap only */
+    _Atomic uint8_t phase; /* enum origin_phase; changed by origin_entry_set_phase only */
     _Atomic uint32_t
         probes_up; /* probes of the one opinion and of the other: services that share */
     _Atomic uint32_t probes_down; /* an origin each probe it in their own way; one down is down */
@@ -50,9 +50,10 @@ struct origin_entry {
     _Atomic uint64_t ejected_until_us;
     _Atomic uint64_t returned_us;    /* when it last came back; 0: it was never away */
     _Atomic bool trial_taken;        /* a request is out to try it */
-    _Atomic uint64_t trial_until_us; /* a trial that is lost is forgotten then */
+    _Atomic uint64_t trial_since_us; /* when it may be tried */
     _Atomic uint32_t trials_passed;
-    _Atomic uint64_t ejected; /* times, ever */
+    _Atomic bool trial_was_slow; /* the last one; once is forgiven */
+    _Atomic uint64_t ejected;    /* times, ever */
     _Atomic uint64_t probes;
     _Atomic uint64_t probes_failed;
 };
@@ -67,11 +68,18 @@ void origin_entry_leave(struct origin_entry *entry, uint32_t worker);
 /* Grows with each change that may matter to who is chosen: services look again then. */
 uint64_t origin_book_serial(const struct origin_book *book);
 void origin_book_changed(struct origin_book *book);
+/* Who changes a phase holds this: for some stores, never longer. false: another thread is at it;
+ * what was seen will be seen again. */
+bool origin_book_begin_change(struct origin_book *book);
+void origin_book_end_change(struct origin_book *book);
 
 static inline enum origin_phase origin_entry_phase(const struct origin_entry *entry)
 {
     return (enum origin_phase)atomic_load_explicit(&entry->phase, memory_order_acquire);
 }
+
+/* Within a change. */
+void origin_entry_set_phase(struct origin_entry *entry, enum origin_phase phase);
 
 enum origin_verdict origin_entry_verdict(const struct origin_entry *entry);
 

@@ -267,6 +267,7 @@ void origin_request_send_end(struct origin_request *request, const struct http_h
         return;
     }
     connection->request_whole = true;
+    connection->asked_us = loop_now(directory_of(connection)->bench->loop);
     origin_request_flush(request);
 }
 
@@ -452,6 +453,9 @@ static bool begin_answer(struct origin_connection *connection, const struct http
 {
     struct origin_request *request = connection->request;
 
+    if (response->status == 101 || response->status >= 200) {
+        origin_health_answered(connection, response->status);
+    }
     if (response->status == 101) {
         return begin_tunnel(connection, response);
     }

@@ -51,6 +51,16 @@ struct origin {
     struct link line;  /* of origin_request.in_line */
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
+
+    /* What this worker saw of its answers: origin_health.c. */
+    int32_t pace;           /* moving mean of ORIGIN_PACE of the times to the first byte */
+    uint32_t paces;         /* how many that were, up to a limit */
+    uint32_t unanswered;    /* requests given to it since its last answer */
+    uint64_t silent_us;     /* when the first of these was */
+    uint64_t answered_us;   /* its last answer */
+    uint64_t returned_us;   /* as in its entry: older answers say nothing any more */
+    struct alarm guard;     /* looks whether it has fallen silent */
+    struct service *guards; /* for whom */
 };
 
 /* clang-format off */
@@ -81,6 +91,7 @@ struct origin_connection {
     uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;
+    uint64_t asked_us;        /* when the request was whole */
     uint64_t written_before;  /* out.written when the present request began */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
@@ -131,6 +142,14 @@ void pool_serve_line(struct origin *origin);
 void pool_wait_over(struct timer *timer);
 /* The answer is over and the request unbound: keep the connection, hand it on, or close it. */
 void pool_keep(struct origin_connection *connection, const struct pool_settings *pool);
+
+/* origin_health.c: an attempt went to the origin, has an answer's head, has failed, was given up. */
+void origin_health_asked(struct origin *origin, struct origin_request *request);
+void origin_health_answered(struct origin_connection *connection, uint16_t status);
+void origin_health_failed(struct origin_request *request, enum origin_failure failure);
+void origin_health_given_up(struct origin_request *request);
+/* The service goes. */
+void origin_unguard(struct origin *origin, const struct service *service);
 
 /* origin_h1.c */
 void origin_h1_begin(struct origin_connection *connection);

@@ -18,6 +18,7 @@
 
 struct origin;
 struct origin_connection;
+struct service;
 
 struct origin_request_events {
     void (*connected)(void *owner);
@@ -44,11 +45,13 @@ struct origin_request {
     const struct pool_settings *pool;
     const struct timeouts_settings *timeouts;
     const struct limits_settings *limits;
+    struct service *service; /* filled by service_pick; NULL: the result speaks for no one */
     enum http_method method;
     bool replayable;               /* a failure can be tried again for free: no look before reuse */
     enum reuse reuse;              /* which pooled connections will do */
     bool reused;                   /* the connection carried requests before this one */
     bool waits;                    /* in line */
+    bool on_trial;                 /* filled by service_pick: it tries an ejected origin */
     uint64_t bytes_written;        /* taken by the socket */
     uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */
     enum origin_delivery delivery; /* known after `failed` and after a cancel */

@@ -89,6 +89,7 @@ static void leave_line(struct origin_request *request)
 static void fail_waiting(struct origin_request *request, enum origin_failure failure)
 {
     leave_line(request);
+    origin_health_failed(request, failure);
     request->events->failed(request->owner, failure);
 }
 
@@ -210,11 +211,13 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         return;
     }
     if (origin_is_unknown(origin)) {
+        origin_health_failed(request, ORIGIN_FAILURE_NAME_UNKNOWN);
         request->events->failed(request->owner, ORIGIN_FAILURE_NAME_UNKNOWN);
         return;
     }
     if (!may_open(origin, request->pool) && list_is_empty(&origin->idle) &&
         TALLY_READ(origin->tally.waiting) >= request->pool->waiting) {
+        origin_health_failed(request, ORIGIN_FAILURE_LINE_FULL);
         request->events->failed(request->owner, ORIGIN_FAILURE_LINE_FULL);
         return;
     }
@@ -248,6 +251,7 @@ void origin_request_cancel(struct origin_request *request)
 {
     struct origin_connection *connection = request->connection;
 
+    origin_health_given_up(request);
     leave_line(request);
     if (connection == NULL) {
         return;

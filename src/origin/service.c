@@ -1,44 +1,61 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Balancing: rotation, least requests, or the better of two drawn at random. */
-#include "origin/service.h"
-
-#include "base/rotation.h"
+/* Balancing: rotation, least requests, or the better of two drawn at random, among those origins
+ * that service_look (origin_health.c) found fit. */
+#include "origin/service_private.h"
 
 #include <stdlib.h>
 
-struct service {
-    const struct service_settings *settings;
-    uint32_t count;
-    struct rotation rotation;
-    struct rotation_member *turns;
-    struct origin **origins;
-};
+#define REVIEW_PICKS 16
+
+static bool view_init(struct service_view *view, uint32_t count)
+{
+    view->origins = calloc(count, sizeof(struct origin *));
+    view->turns = calloc(count, sizeof(*view->turns));
+    return view->origins != NULL && view->turns != NULL;
+}
+
+static void view_release(struct service_view *view)
+{
+    free(view->origins);
+    free(view->turns);
+}
+
+static bool take_origins(struct service *service)
+{
+    const struct service_settings *settings = service->settings;
+
+    for (uint32_t i = 0; i < settings->origin_count; i++) {
+        service->origins[i] = origin_get(service->directory, &settings->origins[i]);
+        if (service->origins[i] == NULL) {
+            return false;
+        }
+        service->count++;
+    }
+    return true;
+}
 
 struct service *service_new(struct origin_directory *directory,
                             const struct service_settings *settings)
 {
     struct service *service = calloc(1, sizeof(*service));
+    uint32_t count = settings->origin_count;
 
     if (service == NULL) {
         return NULL;
     }
     service->settings = settings;
-    service->turns = calloc(settings->origin_count, sizeof(*service->turns));
-    service->origins = calloc(settings->origin_count, sizeof(*service->origins));
-    if (service->turns == NULL || service->origins == NULL) {
+    service->directory = directory;
+    service->picks_to_review = REVIEW_PICKS;
+    service->origins = calloc(count, sizeof(struct origin *));
+    service->trials = calloc(count, sizeof(struct origin *));
+    service->fit = calloc(count, sizeof(*service->fit));
+    if (!view_init(&service->view, count) || !view_init(&service->other_view, count) ||
+        service->origins == NULL || service->trials == NULL || service->fit == NULL ||
+        !take_origins(service)) {
         service_free(&service);
         return NULL;
     }
-    for (uint32_t i = 0; i < settings->origin_count; i++) {
-        service->turns[i].weight = settings->origins[i].weight;
-        service->origins[i] = origin_get(directory, &settings->origins[i]);
-        if (service->origins[i] == NULL) {
-            service_free(&service);
-            return NULL;
-        }
-        service->count++;
-    }
-    rotation_init(&service->rotation, service->turns, service->count, 0);
+    service_look(service, loop_now(directory->bench->loop));
     return service;
 }
 
@@ -47,18 +64,24 @@ void service_adopt(struct service *service, const struct service_settings *setti
     service->settings = settings;
 }
 
-void service_free(struct service **service)
+void service_free(struct service **held)
 {
-    if (*service == NULL) {
+    struct service *service = *held;
+
+    *held = NULL;
+    if (service == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < (*service)->count; i++) {
-        origin_put(&(*service)->origins[i]);
+    for (uint32_t i = 0; i < service->count; i++) {
+        origin_unguard(service->origins[i], service);
+        origin_put(&service->origins[i]);
     }
-    free((*service)->origins);
-    free((*service)->turns);
-    free(*service);
-    *service = NULL;
+    view_release(&service->view);
+    view_release(&service->other_view);
+    free(service->origins);
+    free(service->trials);
+    free(service->fit);
+    free(service);
 }
 
 const struct service_settings *service_settings(const struct service *service)
@@ -67,36 +90,37 @@ const struct service_settings *service_settings(const struct service *service)
 }
 
 /* a/wa < b/wb without division; the request to come counts too. */
-static bool is_less_loaded(const struct service *service, uint32_t a, uint32_t b)
+static bool is_less_loaded(const struct service_view *view, uint32_t a, uint32_t b)
 {
-    uint64_t load_a = origin_load(service->origins[a]) + 1;
-    uint64_t load_b = origin_load(service->origins[b]) + 1;
+    uint64_t load_a = origin_load(view->origins[a]) + 1;
+    uint64_t load_b = origin_load(view->origins[b]) + 1;
 
-    return load_a * service->turns[b].weight < load_b * service->turns[a].weight;
+    return load_a * view->turns[b].weight < load_b * view->turns[a].weight;
 }
 
 /* Starts at the rotation's turn, so that equally loaded origins take turns. */
 static uint32_t least_loaded(struct service *service)
 {
+    const struct service_view *view = &service->view;
     uint32_t best = rotation_next(&service->rotation);
     uint32_t first = best;
 
-    for (uint32_t i = 1; i < service->count; i++) {
-        uint32_t other = (first + i) % service->count;
+    for (uint32_t i = 1; i < view->count; i++) {
+        uint32_t other = (first + i) % view->count;
 
-        if (is_less_loaded(service, other, best)) {
+        if (is_less_loaded(view, other, best)) {
             best = other;
         }
     }
     return best;
 }
 
-static uint32_t better_of_two(struct service *service, struct random *random)
+static uint32_t better_of_two(const struct service_view *view, struct random *random)
 {
-    uint32_t a = (uint32_t)random_below(random, service->count);
-    uint32_t b = (a + 1 + (uint32_t)random_below(random, service->count - 1)) % service->count;
+    uint32_t a = (uint32_t)random_below(random, view->count);
+    uint32_t b = (a + 1 + (uint32_t)random_below(random, view->count - 1)) % view->count;
 
-    return is_less_loaded(service, b, a) ? b : a;
+    return is_less_loaded(view, b, a) ? b : a;
 }
 
 static uint32_t pick(struct service *service, struct random *random)
@@ -105,24 +129,53 @@ static uint32_t pick(struct service *service, struct random *random)
     case BALANCE_LEAST_REQUESTS:
         return least_loaded(service);
     case BALANCE_TWO_CHOICES:
-        return better_of_two(service, random);
+        return better_of_two(&service->view, random);
     case BALANCE_ROUND_ROBIN:
         break;
     }
     return rotation_next(&service->rotation);
 }
 
-struct origin *service_pick(struct service *service, struct random *random,
-                            const struct origin *avoid)
+/* One of those that are fit, with `avoid` as the last resort. */
+static struct origin *pick_fit(struct service *service, struct random *random,
+                               const struct origin *avoid)
 {
-    uint32_t chosen = service->count == 1 ? 0 : pick(service, random);
+    const struct service_view *view = &service->view;
+    uint32_t chosen;
 
-    for (uint32_t i = 0; i < service->count; i++) {
-        struct origin *origin = service->origins[(chosen + i) % service->count];
+    if (view->count == 1) {
+        return view->origins[0];
+    }
+    if (view->count == 0) {
+        return NULL;
+    }
+    chosen = pick(service, random);
+    if (view->origins[chosen] == avoid) {
+        chosen = chosen + 1 < view->count ? chosen + 1 : 0;
+    }
+    return view->origins[chosen];
+}
 
-        if (origin != avoid && !origin_is_unknown(origin)) {
-            return origin;
+struct origin *service_pick(struct service *service, struct random *random,
+                            const struct origin *avoid, struct origin_request *request)
+{
+    struct origin *tried = NULL;
+
+    /* All of this is two comparisons and a count while nothing is wrong. */
+    if (service->serial != origin_book_serial(service->directory->book) || !service->settled) {
+        uint64_t now_us = loop_now(service->directory->bench->loop);
+
+        service_look(service, now_us);
+        if (service->trial_count > 0 && request != NULL && avoid == NULL) {
+            tried = service_take_trial(service, request, now_us);
         }
     }
-    return service->origins[chosen];
+    if (--service->picks_to_review == 0) {
+        service->picks_to_review = REVIEW_PICKS + 4 * service->count;
+        service_review(service, loop_now(service->directory->bench->loop));
+    }
+    if (request != NULL) {
+        request->service = service;
+    }
+    return tried != NULL ? tried : pick_fit(service, random, avoid);
 }

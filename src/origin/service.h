@@ -4,6 +4,7 @@
 #define ORIGIN_SERVICE_H
 
 #include "origin/origin.h"
+#include "origin/origin_request.h"
 
 struct service;
 
@@ -16,9 +17,12 @@ void service_adopt(struct service *service, const struct service_settings *setti
 void service_free(struct service **service);
 const struct service_settings *service_settings(const struct service *service);
 
-/* The origin for the next request, by the service's balance. `avoid` (may be NULL) is chosen
- * only when there is no other; so are origins whose names cannot be resolved. */
+/* The origin for the next request, by the service's balance, among those that are fit: neither
+ * drained, ejected nor found down, backup ones only if no other is. `avoid` (may be NULL) is chosen
+ * only when there is no other. NULL: none may be tried (health.when_all_down, or all are drained).
+ * The request, to be started on it next with `method` and `replayable` filled in, may be chosen to
+ * try an origin that was ejected; its result is noted by origin/ itself. NULL: not to be. */
 struct origin *service_pick(struct service *service, struct random *random,
-                            const struct origin *avoid);
+                            const struct origin *avoid, struct origin_request *request);
 
 #endif

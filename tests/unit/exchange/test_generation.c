@@ -123,12 +123,13 @@ static void origins_survive_a_change_of_generation(void **state)
     struct random *random = &gateway->stage.bench.random;
     const struct origin *kept;
 
-    kept = service_pick(generation_service(old, &plan_settings(plan)->services[1]), random, NULL);
+    kept = service_pick(generation_service(old, &plan_settings(plan)->services[1]), random, NULL,
+                        NULL);
     generation_unref(&old);
     plan_unref(&plan);
-    assert_ptr_equal(
-        service_pick(generation_service(young, &plan_settings(next)->services[1]), random, NULL),
-        kept);
+    assert_ptr_equal(service_pick(generation_service(young, &plan_settings(next)->services[1]),
+                                  random, NULL, NULL),
+                     kept);
     assert_string_equal(origin_name(kept), "127.0.0.1:2");
     generation_unref(&young);
     plan_unref(&next);

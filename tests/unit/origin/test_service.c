@@ -98,7 +98,8 @@ static int index_of(const struct fixture *fixture, const struct origin *origin)
 
 static int pick(struct fixture *fixture, const struct origin *avoid)
 {
-    return index_of(fixture, service_pick(fixture->service, &fixture->stage.bench.random, avoid));
+    return index_of(fixture,
+                    service_pick(fixture->service, &fixture->stage.bench.random, avoid, NULL));
 }
 
 static void ignore_failure(void *owner, enum origin_failure failure)
