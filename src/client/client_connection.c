@@ -119,6 +119,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     set_state(connection, CLIENT_CLOSED);
     count_connections(desk, (uint32_t)-1);
     metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
+    exchange_desk_dismiss(desk->exchanges, &connection->place);
 }
 
 /* A reset where an answer is under way: what the kernel still holds of it is given up, and it
@@ -255,6 +256,13 @@ static bool parse_proxy_header(struct client_connection *connection)
         connection->port = address_port(&source);
         client_h1_know_client(connection->h1);
     }
+    if (!exchange_desk_admits(client_desk_of(connection)->exchanges, &connection->ip,
+                              connection->listener->index, true, &connection->place)) {
+        client_turn_away(client_desk_of(connection), connection->transport.fd, true,
+                         METRICS_CLIENT_OVER_LIMIT);
+        client_close(connection, OUTCOME_CLIENT_GONE);
+        return false;
+    }
     set_state(connection, CLIENT_IDLE);
     return true;
 }
@@ -376,20 +384,29 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     bool expects_proxy_header = is_new && listener->proxy_protocol;
     bool reads_at_once = is_new && !expects_proxy_header;
     struct client_desk *desk = listener->desk;
-    struct client_connection *connection = slab_take(desk->connections);
+    struct ip ip = ip_of_address(from);
+    client_place place = 0;
+    struct client_connection *connection;
 
+    if (!expects_proxy_header && !client_may_come(listener, fd, &ip, is_new, &place)) {
+        return;
+    }
+    connection = slab_take(desk->connections);
     if (connection == NULL) {
+        exchange_desk_dismiss(desk->exchanges, &place);
         close(fd);
         return;
     }
     memset(connection, 0, sizeof(*connection));
     list_init(&connection->link);
     connection->listener = listener;
-    connection->ip = ip_of_address(from);
+    connection->ip = ip;
+    connection->place = place;
     connection->port = ip_is_none(&connection->ip) ? 0 : address_port(from);
     connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER : CLIENT_IDLE;
     if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd,
                              reads_at_once ? 0 : LOOP_READABLE, on_ready, connection)) {
+        exchange_desk_dismiss(desk->exchanges, &place);
         slab_give(desk->connections, connection);
         return;
     }

@@ -78,9 +78,10 @@ struct client_connection {
     struct client_listener *listener;
     struct client_h1 *h1; /* while it serves, or its PROXY header is incomplete */
     struct ip ip;
-    uint32_t served;   /* requests begun */
-    uint32_t lingered; /* bytes read while lingering */
-    uint32_t born_s;   /* by the loop's clock */
+    uint32_t served;    /* requests begun */
+    uint32_t lingered;  /* bytes read while lingering */
+    uint32_t born_s;    /* by the loop's clock */
+    client_place place; /* where it is counted for its address */
     uint16_t port;
     uint8_t state;  /* enum client_state */
     bool unwatched; /* the loop does not watch it: its first request is just being answered */
@@ -146,6 +147,13 @@ void client_become_idle(struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
 void client_clear_timer(struct client_connection *connection);
 struct client_desk *client_desk_of(const struct client_connection *connection);
+
+/* client_admit.c */
+/* false: it may not, was told so if that is cheap, and is closed. */
+bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
+                     client_place *place);
+/* Counts and says why a connection is about to be closed. */
+void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metrics_event why);
 
 /* client_h1.c */
 /* NULL: out of memory. */

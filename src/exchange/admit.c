@@ -94,6 +94,67 @@ bool admit_method(struct exchange *exchange)
     return true;
 }
 
+/* The route's own limits, else those of the listener. */
+static const struct client_limits_settings *limits_for(const struct exchange *exchange,
+                                                       const struct settings *settings)
+{
+    const struct route_settings *route = exchange->routing.route;
+    uint32_t listener = exchange->client.facts->listener_index;
+
+    if (route->client_limits.scope != 0) {
+        return &route->client_limits;
+    }
+    return listener < settings->listener_count ? &settings->listeners[listener].client_limits
+                                               : &settings->client_limits;
+}
+
+static bool is_exempt(const struct settings *settings, const struct ip *ip)
+{
+    for (uint32_t i = 0; i < settings->exempt_client_count; i++) {
+        if (network_contains(&settings->exempt_clients[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool admit_rate(struct exchange *exchange)
+{
+    const struct settings *settings = generation_settings(exchange->generation);
+    const struct client_limits_settings *limits;
+    uint64_t wait_ms;
+
+    if (!settings->limits_requests || exchange->desk->clients == NULL) {
+        return true;
+    }
+    limits = limits_for(exchange, settings);
+    if (limits->request_rate == 0 || is_exempt(settings, &exchange->client.ip) ||
+        client_book_request(exchange->desk->clients, &exchange->client.ip, limits,
+                            loop_now(exchange->desk->bench->loop), &wait_ms)) {
+        return true;
+    }
+    metrics_note(exchange->desk->metrics, METRICS_REQUEST_OVER_LIMIT);
+    reply_over_limit(exchange, limits, wait_ms);
+    return false;
+}
+
+/* Those of a trusted proxy's connections are many clients' together. */
+bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, uint32_t listener,
+                          bool is_new, client_place *place)
+{
+    const struct settings *settings = generation_settings(desk->generation);
+    const struct client_limits_settings *limits = listener < settings->listener_count
+                                                      ? &settings->listeners[listener].client_limits
+                                                      : &settings->client_limits;
+
+    *place = 0;
+    if ((limits->connections == 0 && limits->connection_rate == 0) || desk->clients == NULL ||
+        is_trusted(settings, ip) || is_exempt(settings, ip)) {
+        return true;
+    }
+    return client_book_enter(desk->clients, ip, limits, loop_now(desk->bench->loop), is_new, place);
+}
+
 bool admit_size(struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;

@@ -156,6 +156,18 @@ struct metrics *exchange_desk_metrics(const struct exchange_desk *desk)
     return desk->metrics;
 }
 
+void exchange_desk_know_clients(struct exchange_desk *desk, struct client_book *book)
+{
+    desk->clients = book;
+}
+
+void exchange_desk_dismiss(struct exchange_desk *desk, client_place *place)
+{
+    if (*place != 0) {
+        client_book_leave(desk->clients, place);
+    }
+}
+
 void exchange_desk_drain(struct exchange_desk *desk)
 {
     desk->draining = true;
@@ -395,7 +407,8 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     open_books(exchange, head_bytes, head_us);
     note_request(exchange);
     admit_identify_client(exchange);
-    if (admit_method(exchange) && find_route(exchange) && admit_size(exchange)) {
+    if (admit_method(exchange) && find_route(exchange) && admit_rate(exchange) &&
+        admit_size(exchange)) {
         if (should_gather(exchange)) {
             exchange_set_state(exchange, EXCHANGE_GATHERS);
         } else {

@@ -14,6 +14,7 @@ struct exchange_desk {
     struct workbench *bench;
     struct metrics *metrics;
     struct access_log_ring *log;
+    struct client_book *clients; /* NULL: nobody has limits */
     struct generation *generation;
     struct slab_pool *exchanges;
     struct link graves;  /* exchanges that ended in this turn */
@@ -117,7 +118,8 @@ void exchange_answer_is_whole(struct exchange *exchange, const struct http_heade
 void admit_identify_client(struct exchange *exchange);
 /* false: an answer was given instead. */
 bool admit_method(struct exchange *exchange);
-bool admit_size(struct exchange *exchange); /* once the route is known */
+bool admit_rate(struct exchange *exchange); /* once the route is known */
+bool admit_size(struct exchange *exchange);
 
 /* attempt.c */
 void attempt_begin(struct exchange *exchange);
@@ -133,6 +135,9 @@ void relay_ended(void *owner, const struct http_headers *trailers);
 
 /* reply.c: answers of the gateway's own. */
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail);
+/* Too many requests of this address; the next one may come in `wait_ms`. */
+void reply_over_limit(struct exchange *exchange, const struct client_limits_settings *limits,
+                      uint64_t wait_ms);
 /* The client can take more of an answer that was begun here. */
 void reply_go_on(struct exchange *exchange);
 void reply_continue(struct exchange *exchange);

@@ -138,6 +138,71 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     send_answer(exchange, &head, body);
 }
 
+/* draft-ietf-httpapi-ratelimit-headers-11. The window is how long an empty bucket takes to fill. */
+static void add_rate_limit(struct forward_page *page, const struct client_limits_settings *limits,
+                           uint64_t wait_s)
+{
+    uint32_t window = (limits->request_burst + limits->request_rate - 1) / limits->request_rate;
+    const char *from = page->text.at;
+
+    text_add_literal(&page->text, "\"requests\";q=");
+    text_add_number(&page->text, limits->request_burst);
+    text_add_literal(&page->text, ";w=");
+    text_add_number(&page->text, window);
+    http_fields_add(&page->fields, BYTES("RateLimit-Policy"), text_since(&page->text, from));
+    from = page->text.at;
+    text_add_literal(&page->text, "\"requests\";r=0;t=");
+    text_add_number(&page->text, wait_s);
+    http_fields_add(&page->fields, BYTES("RateLimit"), text_since(&page->text, from));
+}
+
+/* Not before the quota is there again, and not for all who were refused at the same time. */
+static void add_retry_after(const struct exchange *exchange, struct forward_page *page,
+                            uint64_t wait_s)
+{
+    const char *from = page->text.at;
+
+    text_add_number(&page->text,
+                    wait_s + random_below(&exchange->desk->bench->random, 2 + wait_s / 2));
+    http_fields_add(&page->fields, BYTES("Retry-After"), text_since(&page->text, from));
+}
+
+static struct bytes write_quota_problem(const struct exchange *exchange, struct text *text)
+{
+    const char *from = text->at;
+
+    text_add_literal(
+        text, "{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\","
+              "\"title\":\"Request cannot be satisfied as assigned quota has been exceeded\","
+              "\"status\":429,\"violated-policies\":[\"requests\"],\"request_id\":\"");
+    text_add_json(text, exchange->outcome.request_id);
+    text_add_literal(text, "\"}\n");
+    return text_since(text, from);
+}
+
+void reply_over_limit(struct exchange *exchange, const struct client_limits_settings *limits,
+                      uint64_t wait_ms)
+{
+    static const char error[] = "http_request_denied";
+    static const char detail[] = "this client address sends more requests than it may";
+    uint64_t wait_s = (wait_ms + 999) / 1000;
+    struct forward_page page;
+    struct answer_head head;
+    struct bytes body;
+
+    exchange->outcome.error = error;
+    exchange->outcome.detail = detail;
+    begin_page(exchange, &page, &head, 429);
+    http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/problem+json"));
+    http_fields_add(&page.fields, BYTES("Proxy-Status"),
+                    write_proxy_status(exchange, &page.text, error, detail));
+    add_rate_limit(&page, limits, wait_s);
+    add_retry_after(exchange, &page, wait_s);
+    forward_common_answer_fields(exchange, &page);
+    body = write_quota_problem(exchange, &page.text);
+    send_answer(exchange, &head, body);
+}
+
 void reply_continue(struct exchange *exchange)
 {
     struct http_fields none = {.count = 0};

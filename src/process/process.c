@@ -17,12 +17,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* With room for as many: 2 million entries of 32 bytes, of which only those in use take memory. */
+#define CLIENT_ADDRESSES 1000000
+
 struct process {
     struct plan *plan;
     const struct settings *settings;
     struct sockets *sockets;
     struct access_log *log;
     struct origin_book *origin_book;
+    struct client_book *client_book;
     struct worker **workers;
     uint32_t started;
     struct admin *admin;
@@ -145,6 +149,7 @@ static bool make_workers(struct process *process)
             .plan = process->plan,
             .log = process->log != NULL ? access_log_ring(process->log, i) : NULL,
             .origin_book = process->origin_book,
+            .client_book = process->client_book,
             .listeners = sockets_of_worker(process->sockets, i),
             .all = process->workers,
             .count = count,
@@ -161,7 +166,8 @@ static bool make_workers(struct process *process)
 static bool start_workers(struct process *process)
 {
     process->origin_book = origin_book_new(process->settings->workers);
-    if (process->origin_book == NULL || !make_workers(process)) {
+    process->client_book = client_book_new(CLIENT_ADDRESSES);
+    if (process->origin_book == NULL || process->client_book == NULL || !make_workers(process)) {
         return false;
     }
     for (uint32_t i = 0; i < process->settings->workers; i++) {
@@ -205,6 +211,7 @@ static void take_apart(struct process *process)
     }
     free(process->workers);
     origin_book_free(&process->origin_book);
+    client_book_free(&process->client_book);
     access_log_stop(&process->log);
     sockets_close(&process->sockets);
     plan_unref(&process->plan);

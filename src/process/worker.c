@@ -259,6 +259,7 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
     if (worker->exchanges == NULL) {
         return false;
     }
+    exchange_desk_know_clients(worker->exchanges, plan->client_book);
     worker->clients = client_desk_new(worker->exchanges, &placing, worker);
     return worker->clients != NULL;
 }

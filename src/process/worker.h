@@ -13,6 +13,7 @@ struct worker_plan {
     struct plan *plan;           /* borrowed during worker_new */
     struct access_log_ring *log; /* may be NULL */
     struct origin_book *origin_book;
+    struct client_book *client_book;
     int *listeners;      /* descriptors in order of settings.listeners; each taken becomes -1 */
     struct worker **all; /* where new connections may be placed; filled before start */
     uint32_t count;
