@@ -113,6 +113,8 @@ test(`downloads of ${SIZE / MIB} MiB`, async (t) => {
     }
 });
 
+const BODY_IDLE = 1000;
+
 test('an origin that does not read stops the client from sending', async (t) => {
     const size = 128 * MIB;
     const check = new PatternCheck();
@@ -129,12 +131,13 @@ test('an origin that does not read stops the client from sending', async (t) => 
         });
         wire.socket.pause();
     });
-    const gateway = await startGateway(t, through(origin));
+    const gateway = await startGateway(t, through(origin, { more: `timeouts: {body_idle: ${BODY_IDLE}ms}` }));
     const client = await connect(t, gateway);
     client.send(head('PUT / HTTP/1.1', 'Host: a', `Content-Length: ${size}`));
     const progress = {};
     writePattern(client.socket, size, progress);
     const stuckAt = await settled(() => progress.sent);
+    await pause(BODY_IDLE + 500); // it is the origin that keeps the client waiting
     assert.ok(stuckAt < size / 2, `the client could send ${stuckAt} bytes that nobody read`);
     assertMemory(gateway);
     origin.wires[0].socket.resume();

@@ -85,6 +85,14 @@ test('timeouts', { concurrency: 8 }, async (t) => {
         await (await origin.wire(0)).closed();
     });
 
+    scenario('body_idle: a body that never begins is 408', async (t) => {
+        const gateway = await startGateway(t, through(await rawOrigin(t), { more: limit('body_idle') }));
+        const client = await connect(t, gateway);
+        client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 10'));
+        assertOwnError(await takesAbout(SHORT, () => client.answer()), 408);
+        await client.expectClose();
+    });
+
     scenario('body_idle: a slow body that goes on is fine', async (t) => {
         const origin = await rawOrigin(t);
         const gateway = await startGateway(t, through(origin, { more: generous('body_idle') }));
