@@ -182,7 +182,7 @@ static bool needs_quotes(const struct option *option, const char *value)
 
 static void sample_group(enum option_place place, const char *prefix, struct sample at);
 
-static void sample_members(const struct option *option, struct sample at)
+static void sample_members(const struct option *option, enum option_place place, struct sample at)
 {
     at.indent += 2;
     at.apart = false;
@@ -191,6 +191,11 @@ static void sample_members(const struct option *option, struct sample at)
         at.indent += 2;
         at.dash = true;
         sample_group(PLACE_SERVICE, option->path, at);
+        break;
+    case OPTION_ROWS:
+        at.indent += 2;
+        at.dash = true;
+        sample_group(place, option->path, at);
         break;
     case OPTION_ITEMS:
         at.indent += 2;
@@ -212,7 +217,7 @@ static void sample_option(const struct option *option, enum option_place place, 
 {
     bool off = at->off || option->sample_off || is_guest(option, place);
     bool has_members = option->type == OPTION_ORIGINS || option->type == OPTION_ITEMS ||
-                       option->type == OPTION_NAMED;
+                       option->type == OPTION_NAMED || option->type == OPTION_ROWS;
     bool is_group = option->type == OPTION_GROUP && !is_guest(option, place);
     const char *value = sample_value(option);
 
@@ -229,7 +234,7 @@ static void sample_option(const struct option *option, enum option_place place, 
         sample_group(place, option->path, inner);
     } else if (has_members) {
         printf("\n");
-        sample_members(option, *at);
+        sample_members(option, place, *at);
     } else if (needs_quotes(option, value)) {
         printf(" \"%s\"\n", value);
     } else {
@@ -389,6 +394,10 @@ static void json_type(const struct option *option, enum option_place place, int 
                "[{\"type\": \"string\"}, ");
         json_object(place, option->path, indent);
         printf("]}");
+        break;
+    case OPTION_ROWS:
+        printf("\"type\": \"array\", \"minItems\": 1, \"items\": ");
+        json_object(place, option->path, indent);
         break;
     case OPTION_ITEMS:
         printf("\"type\": \"array\", \"minItems\": 1, \"items\": ");

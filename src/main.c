@@ -74,8 +74,10 @@ int main(int count, char **arguments)
         return 1;
     }
     if (only_test) {
+        if (!process_check(snapshot)) {
+            return 1;
+        }
         printf("%s is good\n", path);
-        snapshot_unref(&snapshot);
         return 0;
     }
     return process_run(snapshot);

@@ -15,6 +15,7 @@
 #define LINGER_BYTES (16u * 1024 * 1024)
 #define FULL_LOOK_MS 50
 #define STOPPING_IDLE_MS 300
+#define MOVABLE_LOOK 16
 
 static void on_ready(int fd, short what, void *owner);
 
@@ -35,8 +36,11 @@ static bool may_follow(enum client_state from, enum client_state to)
     switch (to) {
     case CLIENT_AWAITS_PROXY_HEADER:
         return false;
+    case CLIENT_AWAITS_HANDSHAKE:
+        return from == CLIENT_AWAITS_PROXY_HEADER;
     case CLIENT_IDLE:
-        return from == CLIENT_AWAITS_PROXY_HEADER || from == CLIENT_SERVES;
+        return from == CLIENT_AWAITS_PROXY_HEADER || from == CLIENT_AWAITS_HANDSHAKE ||
+               from == CLIENT_SERVES;
     case CLIENT_SERVES:
         return from == CLIENT_IDLE;
     case CLIENT_LINGERS:
@@ -88,6 +92,8 @@ static void on_timer(struct timer *timer)
 
     if (connection->state == CLIENT_SERVES) {
         client_h1_late(connection->h1);
+    } else if (connection->state == CLIENT_AWAITS_HANDSHAKE) {
+        client_handshake_late(connection);
     } else {
         client_cut(connection, cause_of_timeout((enum client_state)connection->state));
     }
@@ -114,6 +120,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
         client_h1_abandon(connection->h1, end);
         client_h1_release(connection->h1);
     }
+    client_handshake_leave(connection);
     client_clear_timer(connection);
     transport_close(&connection->transport);
     set_state(connection, CLIENT_CLOSED);
@@ -229,6 +236,28 @@ static void begin_serving(struct client_connection *connection)
     set_state(connection, CLIENT_SERVES);
 }
 
+void client_handshaken(struct client_connection *connection, bool has_more)
+{
+    set_state(connection, CLIENT_IDLE);
+    client_set_timer(connection, idle_time(connection));
+    transport_want(&connection->transport, LOOP_READABLE);
+    if (has_more) {
+        begin_serving(connection);
+        if (connection->state == CLIENT_SERVES) {
+            client_h1_ready(connection->h1, LOOP_READABLE);
+        }
+    }
+}
+
+void client_refuse_plain(struct client_connection *connection)
+{
+    set_state(connection, CLIENT_IDLE);
+    begin_serving(connection);
+    if (connection->state == CLIENT_SERVES) {
+        client_h1_refuse(connection->h1, 400, "this port speaks TLS, and the request came without");
+    }
+}
+
 /* --- the PROXY header -------------------------------------------------------------------- */
 
 /* true: the header is whole, the connection is idle now (and may have bytes of a request). */
@@ -263,7 +292,8 @@ static bool parse_proxy_header(struct client_connection *connection)
         client_close(connection, OUTCOME_CLIENT_GONE);
         return false;
     }
-    set_state(connection, CLIENT_IDLE);
+    set_state(connection,
+              client_speaks_tls(connection->listener) ? CLIENT_AWAITS_HANDSHAKE : CLIENT_IDLE);
     return true;
 }
 
@@ -289,6 +319,10 @@ static void read_proxy_header(struct client_connection *connection)
     if (!parse_proxy_header(connection)) {
         return;
     }
+    if (connection->state == CLIENT_AWAITS_HANDSHAKE) {
+        client_handshake_ready(connection);
+        return;
+    }
     if (buffer_length(h1->in) == 0) {
         client_h1_release(h1);
         client_set_timer(connection, idle_time(connection));
@@ -309,6 +343,9 @@ static void on_ready(int fd, short what, void *owner)
     switch ((enum client_state)connection->state) {
     case CLIENT_AWAITS_PROXY_HEADER:
         read_proxy_header(connection);
+        break;
+    case CLIENT_AWAITS_HANDSHAKE:
+        client_handshake_ready(connection);
         break;
     case CLIENT_IDLE:
         begin_serving(connection);
@@ -382,6 +419,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
                            bool is_new)
 {
     bool expects_proxy_header = is_new && listener->proxy_protocol;
+    bool expects_tls = is_new && client_speaks_tls(listener);
     bool reads_at_once = is_new && !expects_proxy_header;
     struct client_desk *desk = listener->desk;
     struct ip ip = ip_of_address(from);
@@ -403,7 +441,9 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     connection->ip = ip;
     connection->place = place;
     connection->port = ip_is_none(&connection->ip) ? 0 : address_port(from);
-    connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER : CLIENT_IDLE;
+    connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER
+                        : expects_tls        ? CLIENT_AWAITS_HANDSHAKE
+                                             : CLIENT_IDLE;
     if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd,
                              reads_at_once ? 0 : LOOP_READABLE, on_ready, connection)) {
         exchange_desk_dismiss(desk->exchanges, &place);
@@ -412,11 +452,12 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     }
     connection->unwatched = reads_at_once;
     connection->born_s = seconds_now(connection);
-    list_add_last(expects_proxy_header ? &desk->busy : &desk->idle, &connection->link);
+    list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
     count_connections(desk, 1);
     metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
-    client_set_timer(connection, expects_proxy_header ? listener->budgets.timeouts.handshake
-                                                      : idle_time(connection));
+    client_set_timer(connection, connection->state != CLIENT_IDLE
+                                     ? listener->budgets.timeouts.handshake
+                                     : idle_time(connection));
     hold_listeners_when_full(desk);
     if (reads_at_once) {
         on_ready(fd, LOOP_READABLE, connection);
@@ -463,16 +504,29 @@ void client_desk_take_over(struct client_desk *desk, int fd, const struct addres
     add_connection(listener, fd, from, is_new);
 }
 
+/* Used last, and without TLS, whose state belongs to this worker. NULL: none of the last few. */
+static struct client_connection *find_movable(struct client_desk *desk)
+{
+    struct link *link = desk->idle.previous;
+
+    for (int i = 0; i < MOVABLE_LOOK && link != &desk->idle; i++, link = link->previous) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+
+        if (connection->transport.ops->plain) {
+            return connection;
+        }
+    }
+    return NULL;
+}
+
 int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32_t *index)
 {
-    struct link *link = list_last(&desk->idle);
-    struct client_connection *connection;
+    struct client_connection *connection = find_movable(desk);
     int fd;
 
-    if (link == NULL) {
+    if (connection == NULL) {
         return -1;
     }
-    connection = CONTAINER_OF(link, struct client_connection, link);
     ip_to_address(&connection->ip, connection->port, from);
     *index = connection->listener->index;
     fd = transport_give_up(&connection->transport);
@@ -485,6 +539,9 @@ static void bury_dead(void *owner)
     struct client_desk *desk = owner;
     struct link *link;
 
+    if (desk->handshakes.begun > 0 || !list_is_empty(&desk->handshakes.line)) {
+        client_handshakes_go_on(desk);
+    }
     while ((link = list_first(&desk->stream_graves)) != NULL) {
         list_remove(link);
         slab_give(desk->streams, CONTAINER_OF(link, struct client_h1, link));
@@ -513,6 +570,7 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
     list_init(&desk->busy);
     list_init(&desk->graves);
     list_init(&desk->stream_graves);
+    list_init(&desk->handshakes.line);
     desk->connections = slab_pool_new(sizeof(struct client_connection));
     desk->streams = slab_pool_new(sizeof(struct client_h1));
     desk->timers = timer_group_new(desk->bench->loop, on_timer);
@@ -637,4 +695,5 @@ void client_desk_close_all(struct client_desk *desk)
 {
     cut_each(&desk->idle);
     cut_each(&desk->busy);
+    cut_each(&desk->handshakes.line);
 }

@@ -4,6 +4,7 @@
 #include "client/client_private.h"
 
 #include "base/check.h"
+#include "io/tls.h"
 
 #include <errno.h>
 
@@ -37,6 +38,7 @@ struct client_h1 *client_h1_new(struct client_connection *connection)
         .listener = connection->listener->name,
         .listener_index = connection->listener->index,
         .scheme = connection->transport.ops->scheme,
+        .tls = connection->transport.ops->plain ? NULL : tls_facts_of(&connection->transport),
     };
     client_h1_know_client(h1);
     connection->h1 = h1;
@@ -257,6 +259,26 @@ void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *wh
     refuse(h1, exchange, status, what);
 }
 
+void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what)
+{
+    struct exchange *exchange;
+
+    if (make_room(h1) && buffer_room(h1->in) > 0) {
+        ssize_t count =
+            transport_read(&h1->connection->transport, buffer_tail(h1->in), buffer_room(h1->in));
+
+        h1->in->end += count > 0 ? (uint32_t)count : 0;
+    }
+    exchange =
+        exchange_new(client_desk_of(h1->connection)->exchanges, &client_h1_ops, h1, &h1->facts);
+    if (exchange == NULL) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    refuse(h1, exchange, status, what);
+}
+
+/* The request is whole: the clock that counts now is the origin's. */
 static void await_end(struct client_h1 *h1)
 {
     h1->state = CLIENT_H1_AWAITS_END;

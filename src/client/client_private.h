@@ -31,6 +31,13 @@ struct client_listener {
     struct client_budgets budgets;
 };
 
+/* TLS handshakes of one worker (client_handshake.c). */
+struct client_handshakes {
+    struct link line; /* connections that wait for their turn */
+    uint32_t at_once; /* under way */
+    uint32_t begun;   /* in this turn of the loop */
+};
+
 struct client_desk {
     struct exchange_desk *exchanges;
     struct workbench *bench;
@@ -49,14 +56,16 @@ struct client_desk {
     _Atomic uint32_t count;
     _Atomic uint64_t begun;
     struct alarm full_look; /* while paused */
-    bool paused;            /* limits.connections is reached */
-    bool stopping;          /* accepted connections stay on this worker */
-    bool ending;            /* whoever still comes is turned away */
+    struct client_handshakes handshakes;
+    bool paused;   /* limits.connections is reached */
+    bool stopping; /* accepted connections stay on this worker */
+    bool ending;   /* whoever still comes is turned away */
 };
 
 /* clang-format off */
 #define CLIENT_STATES(ROW) \
     ROW(AWAITS_PROXY_HEADER, "its PROXY header has not come in full") \
+    ROW(AWAITS_HANDSHAKE,    "its TLS handshake is not over") \
     ROW(IDLE,                "no byte of a request is there") \
     ROW(SERVES,              "a request is being read or answered") \
     ROW(LINGERS,             "said its last; reads on so that the client can read that") \
@@ -83,8 +92,10 @@ struct client_connection {
     uint32_t born_s;    /* by the loop's clock */
     client_place place; /* where it is counted for its address */
     uint16_t port;
-    uint8_t state;  /* enum client_state */
-    bool unwatched; /* the loop does not watch it: its first request is just being answered */
+    uint8_t state;    /* enum client_state */
+    bool has_place;   /* its handshake is under way */
+    bool hello_waits; /* see tls_hello_look */
+    bool unwatched;   /* the loop does not watch it: its first request is just being answered */
 };
 
 /* clang-format off */
@@ -154,6 +165,19 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
                      client_place *place);
 /* Counts and says why a connection is about to be closed. */
 void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metrics_event why);
+/* TLS stands; `has_more`: bytes of a request may have come along. */
+void client_handshaken(struct client_connection *connection, bool has_more);
+/* A request in plain HTTP on a TLS port. */
+void client_refuse_plain(struct client_connection *connection);
+
+/* client_handshake.c */
+bool client_speaks_tls(const struct client_listener *listener);
+void client_handshake_ready(struct client_connection *connection);
+void client_handshake_late(struct client_connection *connection);
+/* Gives its place up; harmless when it has none. */
+void client_handshake_leave(struct client_connection *connection);
+/* At the end of a turn. */
+void client_handshakes_go_on(struct client_desk *desk);
 
 /* client_h1.c */
 /* NULL: out of memory. */
@@ -164,6 +188,8 @@ void client_h1_know_client(struct client_h1 *h1);
 void client_h1_release(struct client_h1 *h1);
 void client_h1_ready(struct client_h1 *h1, short what);
 void client_h1_process(struct client_h1 *h1);
+/* Reads what is there, answers with that status, closes. */
+void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what);
 /* Ends the exchange under way without an answer. */
 void client_h1_abandon(struct client_h1 *h1, enum outcome_end end);
 

@@ -120,6 +120,7 @@ void config_read_listeners(struct reading *reading, const struct node *node)
             read_budgets(reading, member, listener);
             config_read_listener_client_limits(reading, config_node_child(member, "client_limits"),
                                                listener);
+            config_read_listener_tls(reading, config_node_child(member, "tls"), &listener->tls);
         } else {
             reading->listeners_unsure = true;
         }

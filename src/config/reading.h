@@ -68,6 +68,8 @@ struct bytes config_keep(struct reading *reading, struct bytes text);
 void config_read_settings(struct reading *reading, const struct node *root);
 void config_read_admin(struct reading *reading, const struct node *node);
 void config_read_listeners(struct reading *reading, const struct node *node);
+void config_read_listener_tls(struct reading *reading, const struct node *node,
+                              struct tls_listener_settings *tls);
 void config_read_services(struct reading *reading, const struct node *node);
 /* The `health` of a service, with its defaults. */
 void config_read_health(struct reading *reading, const struct node *node,

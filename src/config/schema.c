@@ -180,6 +180,9 @@ static const struct option options[] = {
      FIELD(limits_settings, descriptors),
      .help = "File descriptors of the whole process, guarded in the same way; auto: as many as "
              "the kernel allows (LimitNOFILE=, ulimit -n)."},
+    {.path = "limits.handshakes", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "1000",
+     .least = "1", .greatest = "1000000", FIELD(limits_settings, handshakes),
+     .help = "TLS handshakes with clients at once, each worker; further clients wait in line."},
 
     {.path = "retry", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample_off = true,
@@ -247,6 +250,41 @@ static const struct option options[] = {
     {.path = "timeouts", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample = "{head: 5s}",
      .sample_off = true,
      .help = "How long to wait for its clients, where not as long as everywhere."},
+    {.path = "tls", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Speak TLS (1.2 and 1.3); absent: plain HTTP."},
+    {.path = "tls.certificates", .places = PLACE_LISTENER, .type = OPTION_ROWS, .required = true,
+     .help = "Each is shown to the names that stand in it, ECDSA before RSA; the first one is the "
+             "default."},
+    {.path = "tls.certificates.cert", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.crt",
+     FIELD(tls_certificate_settings, cert),
+     .help = "PEM file with the certificate, then those between it and its CA."},
+    {.path = "tls.certificates.key", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.key",
+     FIELD(tls_certificate_settings, key),
+     .help = "PEM file with its private key, readable by its owner only."},
+    {.path = "tls.unknown_names", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
+     .initial = "default", .words = "default|refuse",
+     FIELD(tls_listener_settings, unknown_names),
+     .help = "A client that asks for a name (SNI) in no certificate, or for none, gets the default "
+             "one, or a refusal."},
+    {.path = "tls.min_version", .places = PLACE_LISTENER, .type = OPTION_CHOICE, .initial = "1.2",
+     .words = "1.2|1.3", FIELD(tls_listener_settings, min_version),
+     .help = "Oldest version of TLS that is spoken."},
+    {.path = "tls.ciphers", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .initial = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305",
+     .least = "1", .greatest = "4096", FIELD(tls_listener_settings, ciphers),
+     .help = "Cipher suites of TLS 1.2 in OpenSSL's words, best first."},
+    {.path = "tls.cipher_suites", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .initial = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+     .least = "1", .greatest = "4096", FIELD(tls_listener_settings, cipher_suites),
+     .help = "Cipher suites of TLS 1.3, best first."},
+    {.path = "tls.groups", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .initial = "X25519:P-256", .least = "1", .greatest = "1024",
+     FIELD(tls_listener_settings, groups),
+     .help = "Groups of the key exchange, best first."},
 
     /* --- service --- */
     {.path = "origins", .places = PLACE_SERVICE, .type = OPTION_ORIGINS, .required = true,
@@ -465,6 +503,7 @@ static const char *const type_names[OPTION_TYPE_COUNT] = {
     [OPTION_HEADER_ROWS] = "mapping of name to value, or list of them",
     [OPTION_GROUP] = "group",
     [OPTION_ORIGINS] = "list of addresses or groups",
+    [OPTION_ROWS] = "list of groups",
     [OPTION_ITEMS] = "list of groups",
     [OPTION_NAMED] = "mapping of name to group",
 };

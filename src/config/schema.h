@@ -34,6 +34,7 @@ enum option_type {
     OPTION_HEADER_ROWS, /* the same, or a list of such mappings */
     OPTION_GROUP,       /* mapping of the options below it */
     OPTION_ORIGINS,     /* list of addresses, or of groups */
+    OPTION_ROWS,        /* list of groups of the options below it */
     OPTION_ITEMS,       /* list of groups; theirs is the place in `inside` */
     OPTION_NAMED,       /* mapping of free names to such groups */
     OPTION_TYPE_COUNT,

@@ -72,6 +72,7 @@ struct limits_settings {
     uint32_t held_bytes;   /* in buffers for one client connection, both directions */
     uint32_t connections;  /* client connections of the process; 0: as many as descriptors allow */
     uint64_t memory;       /* of the process, in bytes; 0: a share of what the machine gives it */
+    uint32_t handshakes;   /* of TLS at once, each worker */
     uint32_t descriptors;  /* of the process; 0: as many as the kernel gives it */
 };
 
@@ -91,12 +92,49 @@ struct access_log_settings {
     const char *path; /* ACCESS_LOG_FILE */
 };
 
+enum tls_version { TLS_1_2, TLS_1_3 };
+enum tls_unknown_names { TLS_UNKNOWN_NAMES_DEFAULT, TLS_UNKNOWN_NAMES_REFUSE };
+enum tls_client_auth { TLS_CLIENT_AUTH_OFF, TLS_CLIENT_AUTH_OPTIONAL, TLS_CLIENT_AUTH_REQUIRED };
+
+struct tls_certificate_settings { /* paths; io/tls_store reads the files */
+    const char *cert;
+    const char *key;
+};
+
+struct tls_client_auth_settings {
+    enum tls_client_auth mode;
+    const char *ca;
+};
+
+struct tls_host_settings { /* what one name of a listener has of its own */
+    const char *name;      /* lower case */
+    struct tls_client_auth_settings client_auth;
+};
+
+struct tls_listener_settings {
+    struct tls_certificate_settings *certificates; /* the first one is the default */
+    uint32_t certificate_count;                    /* 0: the listener speaks plain */
+    enum tls_unknown_names unknown_names;
+    enum tls_version min_version;
+    const char *ciphers;
+    const char *cipher_suites;
+    const char *groups;
+    struct tls_client_auth_settings client_auth;
+    struct tls_host_settings *hosts;
+    uint32_t host_count;
+    const char **ticket_keys;
+    uint32_t ticket_key_count;
+    milliseconds ticket_rotate; /* 0: no tickets */
+    bool watch;
+};
+
 struct listener_settings {
     uint64_t print;   /* of what the file says of it (config/node.h): did a reload change it? */
     const char *name; /* for logs: the address as written */
     struct address address;
     bool proxy_protocol;
     mode_t socket_mode; /* Unix sockets */
+    struct tls_listener_settings tls;
     /* Global ones where the listener does not say. */
     struct timeouts_settings timeouts;
     struct limits_settings limits;

@@ -7,6 +7,7 @@
 
 #include "config/settings.h"
 #include "http/fields.h"
+#include "io/tls.h"
 
 struct client_stream_ops {
     /* 1xx. Dropped where the client's version has none. */
@@ -40,7 +41,8 @@ struct client_facts {
     struct ip ip;            /* of the connection, or of its PROXY header */
     struct bytes ip_text;    /* the same as text; empty: none */
     uint16_t port;
-    const char *scheme; /* "http", "https" */
+    const char *scheme;          /* "http", "https" */
+    const struct tls_facts *tls; /* NULL: plain */
 };
 
 #endif

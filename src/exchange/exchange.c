@@ -146,6 +146,11 @@ const struct settings *exchange_desk_settings(const struct exchange_desk *desk)
     return generation_settings(desk->generation);
 }
 
+const struct tls_store *exchange_desk_tls(const struct exchange_desk *desk)
+{
+    return generation_tls(desk->generation);
+}
+
 struct workbench *exchange_desk_bench(const struct exchange_desk *desk)
 {
     return desk->bench;

@@ -29,6 +29,7 @@ void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generati
 /* Borrowed: the one that runs. */
 struct generation *exchange_desk_generation(const struct exchange_desk *desk);
 const struct settings *exchange_desk_settings(const struct exchange_desk *desk);
+const struct tls_store *exchange_desk_tls(const struct exchange_desk *desk);
 struct workbench *exchange_desk_bench(const struct exchange_desk *desk);
 struct metrics *exchange_desk_metrics(const struct exchange_desk *desk);
 /* Borrows it. Without one nobody has limits. */

@@ -3,6 +3,7 @@
 #include "exchange/generation.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/rotation.h"
 
 #include <stdatomic.h>
@@ -12,6 +13,7 @@ struct plan {
     _Atomic uint32_t references;
     struct snapshot *snapshot;
     struct router *router;
+    struct tls_store *tls;
 };
 
 /* A service and a split outlive the generation they were made for where a reload keeps them. All
@@ -43,13 +45,24 @@ struct generation {
     const struct settings_changes *changes;
 };
 
+static void tell_problem(void *owner, const char *problem)
+{
+    (void)owner;
+    log_error("%s", problem);
+}
+
 struct plan *plan_new(struct snapshot *snapshot)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
     struct router *router = router_new(snapshot_settings(snapshot));
+    struct tls_store *tls = tls_store_new(snapshot_settings(snapshot), tell_problem, NULL);
 
-    if (plan == NULL || router == NULL) {
+    if (plan == NULL || router == NULL || tls == NULL) {
+        if (tls != NULL) {
+            log_error("out of memory");
+        }
         router_free(&router);
+        tls_store_free(&tls);
         free(plan);
         snapshot_unref(&snapshot);
         return NULL;
@@ -57,6 +70,7 @@ struct plan *plan_new(struct snapshot *snapshot)
     plan->references = 1;
     plan->snapshot = snapshot;
     plan->router = router;
+    plan->tls = tls;
     return plan;
 }
 
@@ -74,6 +88,7 @@ void plan_unref(struct plan **held)
     if (plan != NULL &&
         atomic_fetch_sub_explicit(&plan->references, 1, memory_order_acq_rel) == 1) {
         router_free(&plan->router);
+        tls_store_free(&plan->tls);
         snapshot_unref(&plan->snapshot);
         free(plan);
     }
@@ -92,6 +107,11 @@ const struct settings *plan_settings(const struct plan *plan)
 const struct router *plan_router(const struct plan *plan)
 {
     return plan->router;
+}
+
+const struct tls_store *plan_tls(const struct plan *plan)
+{
+    return plan->tls;
 }
 
 /* --- services ---------------------------------------------------------------------------- */
@@ -332,6 +352,11 @@ void generation_unref(struct generation **held)
 const struct settings *generation_settings(const struct generation *generation)
 {
     return plan_settings(generation->plan);
+}
+
+const struct tls_store *generation_tls(const struct generation *generation)
+{
+    return plan_tls(generation->plan);
 }
 
 const struct router *generation_router(const struct generation *generation)

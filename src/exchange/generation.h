@@ -10,12 +10,13 @@
 #include "config/settings_changes.h"
 #include "config/snapshot.h"
 #include "exchange/router.h"
+#include "io/tls.h"
 #include "origin/service.h"
 
 struct plan;
 
-/* Takes over the caller's reference to the snapshot. NULL: out of memory (and the reference is
- * given back). Made away from the loops. */
+/* Takes over the caller's reference to the snapshot. NULL after log_error: out of memory, or a
+ * file of TLS that is not good (and the reference is given back). Made away from the loops. */
 struct plan *plan_new(struct snapshot *snapshot);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan **plan); /* from any thread */
@@ -24,6 +25,7 @@ void plan_unref(struct plan **plan); /* from any thread */
 bool plan_is_unused(const struct plan *plan);
 const struct settings *plan_settings(const struct plan *plan);
 const struct router *plan_router(const struct plan *plan);
+const struct tls_store *plan_tls(const struct plan *plan);
 
 struct generation;
 
@@ -52,6 +54,7 @@ bool generation_dismantle(struct generation *generation, unsigned most);
 struct link *generation_link(struct generation *generation);
 struct generation *generation_of_link(struct link *link);
 const struct settings *generation_settings(const struct generation *generation);
+const struct tls_store *generation_tls(const struct generation *generation);
 const struct router *generation_router(const struct generation *generation);
 struct service *generation_service(struct generation *generation,
                                    const struct service_settings *settings);

@@ -2,7 +2,6 @@
 /* What all transports share: interest, closing, giving away. */
 #include "io/transport.h"
 
-#include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +17,9 @@ void transport_want(struct transport *transport, short wanted)
             watch_call(&transport->watch);
         }
     }
+    if (transport->holds && (wanted & LOOP_READABLE) != 0 && transport->fd >= 0) {
+        watch_call(&transport->watch);
+    }
 }
 
 void transport_finish(struct transport *transport)
@@ -27,13 +29,18 @@ void transport_finish(struct transport *transport)
     }
 }
 
-void transport_close(struct transport *transport)
+static void end(struct transport *transport, bool clean)
 {
     if (transport->fd >= 0) {
         watch_stop(&transport->watch);
-        transport->ops->close(transport);
+        transport->ops->close(transport, clean);
         transport->fd = -1;
     }
+}
+
+void transport_close(struct transport *transport)
+{
+    end(transport, true);
 }
 
 void transport_reset(struct transport *transport)
@@ -42,7 +49,7 @@ void transport_reset(struct transport *transport)
 
     if (transport->fd >= 0) {
         setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-        transport_close(transport);
+        end(transport, false);
     }
 }
 
@@ -64,7 +71,5 @@ int transport_give_up(struct transport *transport)
 
 bool transport_is_stale(struct transport *transport)
 {
-    char byte;
-
-    return recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+    return transport->ops->is_stale(transport);
 }

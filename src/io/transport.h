@@ -23,14 +23,18 @@ struct transport_ops {
     ssize_t (*write)(struct transport *transport, const struct iovec *from, int count);
     /* Says to the other side that nothing more will come. */
     void (*finish)(struct transport *transport);
-    /* Frees what the transport holds, the descriptor last. */
-    void (*close)(struct transport *transport);
+    /* Frees what the transport holds, and the descriptor. Not clean: the other side must be able
+     * to tell that something is missing. */
+    void (*close)(struct transport *transport, bool clean);
+    /* See transport_is_stale. */
+    bool (*is_stale)(struct transport *transport);
 };
 
 struct transport {
     const struct transport_ops *ops;
     int fd; /* -1: closed */
     short wanted;
+    bool holds; /* bytes that the loop cannot see: whoever wants to read is called */
     struct watch watch;
 };
 

@@ -33,9 +33,17 @@ static void tcp_finish(struct transport *transport)
     shutdown(transport->fd, SHUT_WR);
 }
 
-static void tcp_close(struct transport *transport)
+static void tcp_close(struct transport *transport, bool clean)
 {
+    (void)clean;
     close(transport->fd);
+}
+
+static bool tcp_is_stale(struct transport *transport)
+{
+    char byte;
+
+    return recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 static const struct transport_ops tcp_ops = {
@@ -45,6 +53,7 @@ static const struct transport_ops tcp_ops = {
     .write = tcp_write,
     .finish = tcp_finish,
     .close = tcp_close,
+    .is_stale = tcp_is_stale,
 };
 
 bool transport_start_tcp(struct transport *transport, struct loop *loop, int fd, short wanted,
@@ -53,6 +62,7 @@ bool transport_start_tcp(struct transport *transport, struct loop *loop, int fd,
     transport->ops = &tcp_ops;
     transport->fd = fd;
     transport->wanted = wanted;
+    transport->holds = false;
     memset(&transport->watch, 0, sizeof(transport->watch));
     if (!watch_start(&transport->watch, loop, fd, wanted, ready, owner)) {
         watch_stop(&transport->watch);

@@ -39,6 +39,9 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome);
     ROW(CLIENT_ACCEPTED,    "client_connections_accepted",    "Client connections that were accepted.") \
     ROW(CLIENT_CLOSED,      "client_connections_closed",      "Client connections that ended.") \
     ROW(CLIENT_HANDED_OVER, "client_connections_handed_over", "Client connections given to another worker as they came.") \
+    ROW(TLS_HANDSHAKE,      "tls_handshakes",                 "TLS handshakes with clients, in full or resumed.") \
+    ROW(TLS_RESUMED,        "tls_handshakes_resumed",         "Those that resumed a session.") \
+    ROW(TLS_FAILED,         "tls_handshakes_failed",          "TLS handshakes with clients that came to nothing.") \
     ROW(ACCEPT_PAUSED,      "accept_pauses",                  "Times that accepting paused at limits.connections.") \
     ROW(ORIGIN_DIALED,      "origin_connections_dialed",      "Connections to origins that were opened.") \
     ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \

@@ -217,6 +217,15 @@ static void take_apart(struct process *process)
     plan_unref(&process->plan);
 }
 
+bool process_check(struct snapshot *snapshot)
+{
+    struct plan *plan = plan_new(snapshot);
+    bool good = plan != NULL;
+
+    plan_unref(&plan);
+    return good;
+}
+
 int process_run(struct snapshot *snapshot)
 {
     struct process process = {.plan = plan_new(snapshot)};
@@ -224,7 +233,6 @@ int process_run(struct snapshot *snapshot)
     int status = 1;
 
     if (process.plan == NULL) {
-        log_error("out of memory");
         return 1;
     }
     process.settings = plan_settings(process.plan);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A client's TLS handshake. Before anything is spent on it, its first record must be there in
+ * full and the client must still be. Handshakes then take their turn: few at once begin in a turn
+ * of the loop, so that those who are served already do not wait for much cryptography, and
+ * limits.handshakes are under way at most. The others stand in line, first come, first served.
+ *
+ * Called by client_connection.c while a connection is AWAITS_HANDSHAKE. */
+#include "client/client_private.h"
+
+#include "io/tls.h"
+
+/* A full one costs about a quarter of a millisecond. */
+#define HELLOS_A_TURN 8
+
+static struct client_handshakes *handshakes_of(struct client_connection *connection)
+{
+    return &client_desk_of(connection)->handshakes;
+}
+
+bool client_speaks_tls(const struct client_listener *listener)
+{
+    const struct settings *settings = exchange_desk_settings(listener->desk->exchanges);
+
+    return settings->listeners[listener->index].tls.certificate_count > 0;
+}
+
+static struct tls_acceptor *acceptor_of(const struct client_connection *connection)
+{
+    const struct client_desk *desk = client_desk_of(connection);
+
+    return tls_store_acceptor(exchange_desk_tls(desk->exchanges), desk->bench->worker,
+                              connection->listener->index);
+}
+
+static void fail(struct client_connection *connection, enum tls_cause cause)
+{
+    metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_FAILED);
+    (void)cause;
+    client_close(connection, OUTCOME_CLIENT_GONE);
+}
+
+void client_handshake_late(struct client_connection *connection)
+{
+    metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_FAILED);
+    client_cut(connection, CUT_HANDSHAKE);
+}
+
+/* --- places and the line ----------------------------------------------------------------- */
+
+static bool has_free_place(const struct client_desk *desk)
+{
+    return desk->handshakes.at_once < exchange_desk_settings(desk->exchanges)->limits.handshakes;
+}
+
+static void take_place(struct client_connection *connection)
+{
+    struct client_handshakes *handshakes = handshakes_of(connection);
+
+    connection->has_place = true;
+    handshakes->at_once++;
+    handshakes->begun++;
+}
+
+static void enter_line(struct client_connection *connection)
+{
+    list_remove(&connection->link);
+    list_add_last(&handshakes_of(connection)->line, &connection->link);
+    transport_want(&connection->transport, 0);
+}
+
+void client_handshake_leave(struct client_connection *connection)
+{
+    if (connection->has_place) {
+        connection->has_place = false;
+        handshakes_of(connection)->at_once--;
+    }
+}
+
+/* At the end of a turn: those whose turn it is next are called in the next one. */
+void client_handshakes_go_on(struct client_desk *desk)
+{
+    struct client_handshakes *handshakes = &desk->handshakes;
+    struct link *link;
+
+    handshakes->begun = 0;
+    while (handshakes->begun < HELLOS_A_TURN && has_free_place(desk) &&
+           (link = list_first(&handshakes->line)) != NULL) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+
+        list_remove(link);
+        list_add_last(&desk->busy, link);
+        take_place(connection);
+        watch_call(&connection->transport.watch);
+    }
+}
+
+/* --- the handshake itself ---------------------------------------------------------------- */
+
+static void step(struct client_connection *connection)
+{
+    enum tls_cause cause = TLS_CAUSE_INTERNAL;
+    short wanted = LOOP_READABLE;
+
+    switch (tls_step(&connection->transport, &wanted, &cause)) {
+    case TLS_WAITS:
+        transport_want(&connection->transport, wanted);
+        break;
+    case TLS_FAILED:
+        fail(connection, cause);
+        break;
+    case TLS_DONE:
+        client_handshake_leave(connection);
+        metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
+        if (tls_facts_of(&connection->transport)->resumed) {
+            metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_RESUMED);
+        }
+        client_handshaken(connection, tls_has_more(&connection->transport));
+        break;
+    }
+}
+
+static struct bytes read_early(const struct client_connection *connection)
+{
+    const struct client_h1 *h1 = connection->h1;
+
+    return h1 != NULL && h1->in != NULL ? buffer_content(h1->in) : (struct bytes){0};
+}
+
+static void begin(struct client_connection *connection)
+{
+    struct tls_acceptor *acceptor = acceptor_of(connection);
+
+    if (tls_hello_is_gone(connection->transport.fd)) {
+        fail(connection, TLS_CAUSE_CLIENT_LEFT);
+        return;
+    }
+    if (acceptor == NULL || !tls_accept(&connection->transport, acceptor, read_early(connection))) {
+        fail(connection, TLS_CAUSE_INTERNAL);
+        return;
+    }
+    if (connection->h1 != NULL) {
+        client_h1_release(connection->h1);
+    }
+    step(connection);
+}
+
+static void take_turn(struct client_connection *connection)
+{
+    struct client_desk *desk = client_desk_of(connection);
+
+    if (list_is_empty(&desk->handshakes.line) && desk->handshakes.begun < HELLOS_A_TURN &&
+        has_free_place(desk)) {
+        take_place(connection);
+        begin(connection);
+    } else {
+        enter_line(connection);
+    }
+}
+
+static void look_at_hello(struct client_connection *connection)
+{
+    switch (tls_hello_look(connection->transport.fd, read_early(connection),
+                           &connection->hello_waits)) {
+    case TLS_HELLO_NONE:
+    case TLS_HELLO_PART:
+        transport_want(&connection->transport, LOOP_READABLE);
+        break;
+    case TLS_HELLO_WHOLE:
+        take_turn(connection);
+        break;
+    case TLS_HELLO_PLAIN:
+        client_refuse_plain(connection);
+        break;
+    case TLS_HELLO_GARBAGE:
+        fail(connection, TLS_CAUSE_NOT_TLS);
+        break;
+    case TLS_HELLO_GONE:
+        fail(connection, TLS_CAUSE_CLIENT_LEFT);
+        break;
+    }
+}
+
+void client_handshake_ready(struct client_connection *connection)
+{
+    connection->unwatched = false;
+    if (!connection->transport.ops->plain) {
+        step(connection);
+    } else if (connection->has_place) {
+        begin(connection);
+    } else {
+        look_at_hello(connection);
+    }
+}

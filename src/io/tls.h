@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* TLS, as the rest of the gateway sees it. No type of the library behind it shows here.
+ *
+ * A store holds everything that one snapshot says about TLS: certificates, keys, CAs, ticket
+ * keys. It is built away from the loops, counted with its plan, and never changes. Each worker
+ * asks it for its acceptor of a listener; a connection keeps what it began with, so that
+ * another store may take over at any time.
+ *
+ * A connection begins as a plain transport. tls_accept puts TLS behind it, tls_step is called
+ * until the handshake is over; from then on it is read and written like any other. */
+#ifndef IO_TLS_H
+#define IO_TLS_H
+
+#include "config/settings.h"
+#include "io/transport.h"
+
+/* --- causes ------------------------------------------------------------------------------ */
+
+/* Why a handshake or a connection ended otherwise than it should: a name for metrics and a
+ * sentence for people. */
+/* clang-format off */
+#define TLS_CAUSES(ROW) \
+    ROW(CLIENT_LEFT,      "client_left",      "the client left before the handshake was over") \
+    ROW(TIMEOUT,          "timeout",          "the handshake took too long") \
+    ROW(PLAIN_HTTP,       "plain_http",       "plain HTTP came on a TLS port") \
+    ROW(NOT_TLS,          "not_tls",          "what came is not TLS") \
+    ROW(VERSION,          "version",          "no version of TLS in common") \
+    ROW(CIPHER,           "cipher",           "no cipher suite, group or signature algorithm in common") \
+    ROW(PROTOCOL_NAME,    "protocol_name",    "no application protocol (ALPN) in common") \
+    ROW(UNKNOWN_NAME,     "unknown_name",     "no certificate has the name that was asked for") \
+    ROW(NO_CERTIFICATE,   "no_certificate",   "the other side sent no certificate") \
+    ROW(BAD_CERTIFICATE,  "bad_certificate",  "the other side's certificate is not good") \
+    ROW(ALERT,            "alert",            "the other side ended it with an alert") \
+    ROW(ALERT_FLOOD,      "alert_flood",      "too many alerts, empty records or key updates") \
+    ROW(RECORD,           "record",           "a record was too large or its bytes were changed") \
+    ROW(TRUNCATED,        "truncated",        "the other side closed without saying so in TLS") \
+    ROW(PROTOCOL,         "protocol",         "the other side broke the rules of TLS") \
+    ROW(INTERNAL,         "internal",         "memory or the library failed")
+/* clang-format on */
+
+enum tls_cause {
+#define ROW(name, word, sentence) TLS_CAUSE_##name,
+    TLS_CAUSES(ROW)
+#undef ROW
+        TLS_CAUSE_COUNT,
+};
+
+const char *tls_cause_word(enum tls_cause cause);
+const char *tls_cause_sentence(enum tls_cause cause);
+
+/* --- what a snapshot says ---------------------------------------------------------------- */
+
+struct tls_store;
+struct tls_acceptor;
+
+/* Told what is wrong with a file, in a sentence that names it. */
+typedef void tls_tell(void *owner, const char *problem);
+
+/* Reads all files. NULL, and at least one problem told, when anything is wrong. */
+struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell, void *owner);
+void tls_store_free(struct tls_store **store);
+/* Of one worker and listener; NULL: the listener speaks plain. Lives as long as the store. */
+struct tls_acceptor *tls_store_acceptor(const struct tls_store *store, uint32_t worker,
+                                        uint32_t listener);
+
+/* --- a connection ------------------------------------------------------------------------ */
+
+/* What was agreed; of a connection whose handshake is over. */
+struct tls_facts {
+    const char *version; /* "TLSv1.3" */
+    const char *cipher;
+    const char *group; /* "X25519"; NULL: none */
+    const char *name;  /* asked for by SNI; NULL: none */
+    bool resumed;
+};
+
+/* Puts TLS behind an open plain transport. `early` was read from it already. false: no memory;
+ * the transport is as it was. */
+bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, struct bytes early);
+
+enum tls_step { TLS_DONE, TLS_WAITS, TLS_FAILED };
+
+/* Goes on with the handshake as far as the other side's bytes allow. *wanted: what to wait for;
+ * *cause: why it failed (what there is to say to the other side has been said then). */
+enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_cause *cause);
+/* NULL for a plain transport. */
+const struct tls_facts *tls_facts_of(struct transport *transport);
+/* Bytes were read from the socket that the owner has not asked for yet. */
+bool tls_has_more(const struct transport *transport);
+
+/* --- before it --------------------------------------------------------------------------- */
+
+enum tls_hello {
+    TLS_HELLO_NONE,    /* nothing came yet */
+    TLS_HELLO_PART,    /* the rest of its first record is still to come */
+    TLS_HELLO_WHOLE,   /* a handshake record is there */
+    TLS_HELLO_PLAIN,   /* a request in plain HTTP */
+    TLS_HELLO_GARBAGE, /* something else */
+    TLS_HELLO_GONE,    /* closed */
+};
+
+/* Looks at what waits in the socket, behind what was read already, without taking it. *waits,
+ * false at first, is kept for the next look: the kernel then tells of bytes only once the rest
+ * of a part is there. */
+enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits);
+/* The other side has closed, though bytes of it may still wait. */
+bool tls_hello_is_gone(int fd);
+
+#endif

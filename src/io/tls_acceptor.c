@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How one worker meets the TLS clients of one listener: versions, ciphers, and which
+ * certificates a client gets, by the name that it asks for and by what it can verify.
+ *
+ * Every name (of a certificate, or of a host with rules of its own) leads to a terms: a set of
+ * certificates and a rule about client certificates, made into one library object. Sessions are
+ * resumed only under the terms, and for the very name, that they began with. */
+#include "io/tls_private.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <ctype.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define NAME_MOST 253
+#define CERTIFICATES_MOST 4 /* of one name: one a type of key */
+
+/* What a name is met with. */
+struct terms {
+    SSL_CTX *context;
+    uint32_t certificates[CERTIFICATES_MOST]; /* indexes, in the order of the configuration */
+    uint32_t count;
+};
+
+struct name_row {
+    const char *name; /* "example.com"; "*.example.com" */
+    uint32_t terms;
+};
+
+struct tls_acceptor {
+    _Atomic uint32_t references;
+    struct tls_bench *bench;
+    const struct listener_settings *settings; /* while it is built only */
+    struct tls_certificate *certificates;
+    uint32_t certificate_count;
+    struct terms *terms; /* [0]: of the default certificate */
+    uint32_t terms_count;
+    struct name_row *names; /* in order */
+    uint32_t name_count;
+    bool refuses_unknown;
+};
+
+/* --- names ------------------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct name_row *)a)->name, ((const struct name_row *)b)->name);
+}
+
+static const struct name_row *find_exactly(const struct tls_acceptor *acceptor, const char *name)
+{
+    const struct name_row key = {.name = name};
+
+    if (acceptor->name_count == 0) {
+        return NULL;
+    }
+    return bsearch(&key, acceptor->names, acceptor->name_count, sizeof(key), compare_names);
+}
+
+/* A wildcard stands for one label (RFC 6125 section 6.4.3). */
+static const struct name_row *find_name(const struct tls_acceptor *acceptor, const char *name)
+{
+    const struct name_row *row = find_exactly(acceptor, name);
+    const char *dot = strchr(name, '.');
+    char wildcard[NAME_MOST + 2];
+
+    if (row != NULL || dot == NULL || dot == name || strlen(dot) > NAME_MOST) {
+        return row;
+    }
+    wildcard[0] = '*';
+    memcpy(wildcard + 1, dot, strlen(dot) + 1);
+    return find_exactly(acceptor, wildcard);
+}
+
+/* The host_name of a server_name extension (RFC 6066 section 3), in lower case. false: none, or
+ * one that is malformed. */
+static bool asked_name(SSL *ssl, char name[NAME_MOST + 1])
+{
+    const unsigned char *bytes;
+    size_t length;
+    size_t name_length;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &bytes, &length) != 1 ||
+        length < 5 || ((size_t)bytes[0] << 8 | bytes[1]) != length - 2 ||
+        bytes[2] != TLSEXT_NAMETYPE_host_name) {
+        return false;
+    }
+    name_length = (size_t)bytes[3] << 8 | bytes[4];
+    if (name_length == 0 || name_length > length - 5 || name_length > NAME_MOST) {
+        return false;
+    }
+    for (size_t i = 0; i < name_length; i++) {
+        if (bytes[5 + i] == '\0') {
+            return false;
+        }
+        name[i] = (char)tolower(bytes[5 + i]);
+    }
+    name[name_length] = '\0';
+    return true;
+}
+
+/* --- a client's hello -------------------------------------------------------------------- */
+
+/* What a session is bound to, besides what the terms bind it to: the name. A long one by its
+ * end and a sum, which need not withstand anybody: all of them are under the same terms. */
+static bool bind_session(SSL *ssl, uint32_t terms, const char *name)
+{
+    unsigned char bound[SSL_MAX_SID_CTX_LENGTH] = {(unsigned char)(terms >> 8),
+                                                   (unsigned char)terms};
+    size_t length = strlen(name);
+    uint32_t sum = 2166136261u;
+
+    for (size_t i = 0; i < length; i++) {
+        sum = (sum ^ (unsigned char)name[i]) * 16777619u;
+    }
+    memcpy(bound + 2, &sum, sizeof(sum));
+    if (length > sizeof(bound) - 6) {
+        name += length - (sizeof(bound) - 6);
+        length = sizeof(bound) - 6;
+    }
+    memcpy(bound + 6, name, length);
+    return SSL_set_session_id_context(ssl, bound, sizeof(bound)) == 1;
+}
+
+static int on_hello(SSL *ssl, int *alert, void *owner)
+{
+    struct tls_acceptor *acceptor = owner;
+    char name[NAME_MOST + 1] = "";
+    const struct name_row *row = asked_name(ssl, name) ? find_name(acceptor, name) : NULL;
+    uint32_t terms = row != NULL ? row->terms : 0;
+    SSL_CTX *context = acceptor->terms[terms].context;
+
+    if (row == NULL && acceptor->refuses_unknown) {
+        *alert = SSL_AD_UNRECOGNIZED_NAME;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    if (terms != 0) {
+        if (SSL_set_SSL_CTX(ssl, context) == NULL) {
+            *alert = SSL_AD_INTERNAL_ERROR;
+            return SSL_CLIENT_HELLO_ERROR;
+        }
+        SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
+    }
+    if (!bind_session(ssl, terms, name)) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* RFC 7301 section 3.2: what a client offers must contain what we speak. */
+static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length,
+                        const unsigned char *offered, unsigned offered_length, void *owner)
+{
+    static const unsigned char spoken[] = "\x08http/1.1";
+
+    (void)ssl, (void)owner;
+    return SSL_select_next_proto((unsigned char **)chosen, chosen_length, spoken,
+                                 sizeof(spoken) - 1, offered,
+                                 offered_length) == OPENSSL_NPN_NEGOTIATED
+               ? SSL_TLSEXT_ERR_OK
+               : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* --- terms ------------------------------------------------------------------------------- */
+
+static bool set_text(int (*set)(SSL_CTX *, const char *), SSL_CTX *context, const char *option,
+                     const char *value, const struct listener_settings *settings, tls_tell *tell,
+                     void *owner)
+{
+    if (set(context, value) == 1) {
+        return true;
+    }
+    tls_say(tell, owner, "listener %s: tls.%s: '%s' holds nothing that can be used: %s",
+            settings->name, option, value, tls_reason());
+    return false;
+}
+
+static int set_groups(SSL_CTX *context, const char *groups)
+{
+    return SSL_CTX_set1_groups_list(context, groups);
+}
+
+static bool set_rules(SSL_CTX *context, const struct listener_settings *settings, tls_tell *tell,
+                      void *owner)
+{
+    const struct tls_listener_settings *tls = &settings->tls;
+
+    SSL_CTX_set_min_proto_version(context,
+                                  tls->min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_clear_options(context, SSL_OP_LEGACY_SERVER_CONNECT);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_max_early_data(context, 0);
+    return set_text(SSL_CTX_set_cipher_list, context, "ciphers", tls->ciphers, settings, tell,
+                    owner) &&
+           set_text(SSL_CTX_set_ciphersuites, context, "cipher_suites", tls->cipher_suites,
+                    settings, tell, owner) &&
+           set_text(set_groups, context, "groups", tls->groups, settings, tell, owner);
+}
+
+static bool use_certificate(SSL_CTX *context, const struct tls_certificate *certificate,
+                            const char *path, tls_tell *tell, void *owner)
+{
+    if (SSL_CTX_use_cert_and_key(context, certificate->leaf, certificate->key, certificate->chain,
+                                 1) != 1) {
+        tls_say(tell, owner, "%s cannot be used: %s", path, tls_reason());
+        return false;
+    }
+    return true;
+}
+
+static bool make_context(struct tls_acceptor *acceptor, struct terms *terms, tls_tell *tell,
+                         void *owner)
+{
+    const struct listener_settings *settings = acceptor->settings;
+    SSL_CTX *context = SSL_CTX_new_ex(acceptor->bench->library, NULL, TLS_server_method());
+
+    if (context == NULL) {
+        tls_say(tell, owner, "listener %s: %s", settings->name, tls_reason());
+        return false;
+    }
+    terms->context = context;
+    if (!set_rules(context, settings, tell, owner)) {
+        return false;
+    }
+    /* The last one for a type of key would win: the first in the configuration shall. */
+    for (uint32_t i = terms->count; i-- > 0;) {
+        uint32_t index = terms->certificates[i];
+
+        if (!use_certificate(context, &acceptor->certificates[index],
+                             settings->tls.certificates[index].cert, tell, owner)) {
+            return false;
+        }
+    }
+    SSL_CTX_set_client_hello_cb(context, on_hello, acceptor);
+    SSL_CTX_set_alpn_select_cb(context, on_protocols, acceptor);
+    return true;
+}
+
+static bool is_same(const struct terms *a, const struct terms *b)
+{
+    return a->count == b->count &&
+           memcmp(a->certificates, b->certificates, a->count * sizeof(a->certificates[0])) == 0;
+}
+
+/* The index of such terms, made if they are new; -1 after telling. */
+static int64_t terms_like(struct tls_acceptor *acceptor, const struct terms *wanted, tls_tell *tell,
+                          void *owner)
+{
+    struct terms *terms;
+
+    for (uint32_t i = 0; i < acceptor->terms_count; i++) {
+        if (is_same(&acceptor->terms[i], wanted)) {
+            return i;
+        }
+    }
+    terms = &acceptor->terms[acceptor->terms_count++];
+    *terms = *wanted;
+    return make_context(acceptor, terms, tell, owner) ? (int64_t)acceptor->terms_count - 1 : -1;
+}
+
+static bool has_name(const struct tls_certificate *certificate, const char *name)
+{
+    for (uint32_t i = 0; i < certificate->name_count; i++) {
+        if (strcmp(certificate->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_certificate(const struct tls_acceptor *acceptor, struct terms *terms,
+                            uint32_t index)
+{
+    int type = EVP_PKEY_get_base_id(acceptor->certificates[index].key);
+
+    for (uint32_t i = 0; i < terms->count; i++) {
+        if (EVP_PKEY_get_base_id(acceptor->certificates[terms->certificates[i]].key) == type) {
+            return false; /* the first of a type holds */
+        }
+    }
+    if (terms->count < CERTIFICATES_MOST) {
+        terms->certificates[terms->count++] = index;
+    }
+    return true;
+}
+
+/* All certificates with this name. Where a wildcard one lends the type of key that the exact
+ * one lacks, it is taken too. */
+static void gather_for(const struct tls_acceptor *acceptor, const char *name, struct terms *terms)
+{
+    const char *dot = strchr(name, '.');
+    char wildcard[NAME_MOST + 2] = "*";
+
+    for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
+        if (has_name(&acceptor->certificates[i], name)) {
+            add_certificate(acceptor, terms, i);
+        }
+    }
+    if (dot == NULL || name[0] == '*' || strlen(dot) > NAME_MOST) {
+        return;
+    }
+    memcpy(wildcard + 1, dot, strlen(dot) + 1);
+    for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
+        if (has_name(&acceptor->certificates[i], wildcard)) {
+            add_certificate(acceptor, terms, i);
+        }
+    }
+}
+
+/* The first certificate, with those of other types that stand for one of its names. */
+static void gather_default(const struct tls_acceptor *acceptor, struct terms *terms)
+{
+    const struct tls_certificate *first = &acceptor->certificates[0];
+
+    add_certificate(acceptor, terms, 0);
+    for (uint32_t i = 1; i < acceptor->certificate_count; i++) {
+        for (uint32_t n = 0; n < first->name_count; n++) {
+            if (has_name(&acceptor->certificates[i], first->names[n])) {
+                add_certificate(acceptor, terms, i);
+            }
+        }
+    }
+}
+
+static bool add_name(struct tls_acceptor *acceptor, const char *name, tls_tell *tell, void *owner)
+{
+    struct terms wanted = {0};
+    int64_t terms;
+
+    gather_for(acceptor, name, &wanted);
+    terms = terms_like(acceptor, &wanted, tell, owner);
+    if (terms < 0) {
+        return false;
+    }
+    acceptor->names[acceptor->name_count++] = (struct name_row){name, (uint32_t)terms};
+    return true;
+}
+
+static void drop_doubles(struct tls_acceptor *acceptor)
+{
+    uint32_t kept = 0;
+
+    qsort(acceptor->names, acceptor->name_count, sizeof(*acceptor->names), compare_names);
+    for (uint32_t i = 0; i < acceptor->name_count; i++) {
+        if (kept == 0 || strcmp(acceptor->names[kept - 1].name, acceptor->names[i].name) != 0) {
+            acceptor->names[kept++] = acceptor->names[i];
+        }
+    }
+    acceptor->name_count = kept;
+}
+
+static uint32_t count_names(const struct tls_acceptor *acceptor)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
+        count += acceptor->certificates[i].name_count;
+    }
+    return count;
+}
+
+static bool make_names(struct tls_acceptor *acceptor, tls_tell *tell, void *owner)
+{
+    uint32_t count = count_names(acceptor);
+    struct terms wanted = {0};
+
+    acceptor->names = calloc(count + 1, sizeof(*acceptor->names));
+    acceptor->terms = calloc(count + 1, sizeof(*acceptor->terms));
+    if (acceptor->names == NULL || acceptor->terms == NULL) {
+        tls_say(tell, owner, "out of memory");
+        return false;
+    }
+    gather_default(acceptor, &wanted);
+    if (terms_like(acceptor, &wanted, tell, owner) < 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
+        for (uint32_t n = 0; n < acceptor->certificates[i].name_count; n++) {
+            if (!add_name(acceptor, acceptor->certificates[i].names[n], tell, owner)) {
+                return false;
+            }
+        }
+    }
+    drop_doubles(acceptor);
+    return true;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static bool load_certificates(struct tls_acceptor *acceptor, tls_tell *tell, void *owner)
+{
+    const struct tls_listener_settings *tls = &acceptor->settings->tls;
+    bool loaded = true;
+
+    acceptor->certificates = calloc(tls->certificate_count, sizeof(*acceptor->certificates));
+    if (acceptor->certificates == NULL) {
+        tls_say(tell, owner, "out of memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < tls->certificate_count; i++) {
+        loaded &= tls_certificate_load(&acceptor->certificates[i], acceptor->bench,
+                                       &tls->certificates[i], tell, owner);
+        acceptor->certificate_count++;
+    }
+    return loaded;
+}
+
+struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
+                                      const struct listener_settings *settings, tls_tell *tell,
+                                      void *owner)
+{
+    struct tls_acceptor *acceptor = calloc(1, sizeof(*acceptor));
+
+    if (acceptor == NULL) {
+        tls_say(tell, owner, "out of memory");
+        return NULL;
+    }
+    atomic_init(&acceptor->references, 1);
+    acceptor->bench = bench;
+    acceptor->settings = settings;
+    acceptor->refuses_unknown = settings->tls.unknown_names == TLS_UNKNOWN_NAMES_REFUSE;
+    if (!load_certificates(acceptor, tell, owner) || !make_names(acceptor, tell, owner)) {
+        tls_acceptor_unref(&acceptor);
+        return NULL;
+    }
+    acceptor->settings = NULL;
+    return acceptor;
+}
+
+struct tls_acceptor *tls_acceptor_ref(struct tls_acceptor *acceptor)
+{
+    atomic_fetch_add_explicit(&acceptor->references, 1, memory_order_relaxed);
+    return acceptor;
+}
+
+void tls_acceptor_unref(struct tls_acceptor **held)
+{
+    struct tls_acceptor *acceptor = *held;
+
+    *held = NULL;
+    if (acceptor == NULL ||
+        atomic_fetch_sub_explicit(&acceptor->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    for (uint32_t i = 0; i < acceptor->terms_count; i++) {
+        SSL_CTX_free(acceptor->terms[i].context);
+    }
+    for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
+        tls_certificate_release(&acceptor->certificates[i]);
+    }
+    free(acceptor->certificates);
+    free(acceptor->terms);
+    free(acceptor->names);
+    free(acceptor);
+}
+
+struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor)
+{
+    return acceptor->bench;
+}
+
+struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor)
+{
+    SSL *ssl = SSL_new(acceptor->terms[0].context);
+
+    if (ssl != NULL) {
+        SSL_set_accept_state(ssl);
+    }
+    return ssl;
+}

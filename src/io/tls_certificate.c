@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A certificate and its key: read from their files, checked, and the names in it taken out.
+ * Called while a store is built, away from the loops. */
+#include "io/tls_private.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PEM_BYTES_MAX (1024 * 1024)
+#define NAMES_MAX 1000
+#define PROBLEM_ROOM 512
+
+void tls_say(tls_tell *tell, void *owner, const char *format, ...)
+{
+    char text[PROBLEM_ROOM];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    tell(owner, text);
+}
+
+const char *tls_reason(void)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+    ERR_clear_error();
+    return reason != NULL ? reason : "no reason given";
+}
+
+/* --- files ------------------------------------------------------------------------------- */
+
+static BIO *open_file(const char *path, struct stat *facts, tls_tell *tell, void *owner)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+    if (file == NULL || fstat(fd, facts) < 0) {
+        tls_say(tell, owner, "%s cannot be read: %s", path, strerror(errno));
+    } else if (!S_ISREG(facts->st_mode) || facts->st_size > PEM_BYTES_MAX) {
+        tls_say(tell, owner, "%s is no file of at most 1 MiB", path);
+    } else {
+        BIO *bio = BIO_new_fp(file, BIO_CLOSE);
+
+        if (bio != NULL) {
+            return bio;
+        }
+        tls_say(tell, owner, "%s cannot be read: out of memory", path);
+    }
+    if (file != NULL) {
+        fclose(file);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return NULL;
+}
+
+/* --- the certificate --------------------------------------------------------------------- */
+
+static X509 *next_certificate(BIO *bio, struct tls_bench *bench)
+{
+    X509 *certificate = X509_new_ex(bench->library, NULL);
+
+    if (certificate != NULL && PEM_read_bio_X509(bio, &certificate, NULL, NULL) == NULL) {
+        X509_free(certificate);
+        return NULL;
+    }
+    return certificate;
+}
+
+static bool read_chain(struct tls_certificate *certificate, struct tls_bench *bench, BIO *bio)
+{
+    X509 *next;
+
+    certificate->leaf = next_certificate(bio, bench);
+    certificate->chain = sk_X509_new_null();
+    if (certificate->leaf == NULL || certificate->chain == NULL) {
+        return false;
+    }
+    while ((next = next_certificate(bio, bench)) != NULL) {
+        if (sk_X509_push(certificate->chain, next) <= 0) {
+            X509_free(next);
+            return false;
+        }
+    }
+    /* The end of the file, and nothing else, ends the chain. */
+    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
+static bool is_in_date(const struct tls_certificate *certificate, const char *path, tls_tell *tell,
+                       void *owner)
+{
+    if (X509_cmp_current_time(X509_get0_notBefore(certificate->leaf)) > 0) {
+        tls_say(tell, owner, "%s: the certificate is not valid yet", path);
+        return false;
+    }
+    if (X509_cmp_current_time(X509_get0_notAfter(certificate->leaf)) < 0) {
+        tls_say(tell, owner, "%s: the certificate has expired", path);
+        return false;
+    }
+    return true;
+}
+
+static bool load_leaf(struct tls_certificate *certificate, struct tls_bench *bench,
+                      const char *path, tls_tell *tell, void *owner)
+{
+    struct stat facts;
+    BIO *bio = open_file(path, &facts, tell, owner);
+    bool read;
+
+    if (bio == NULL) {
+        return false;
+    }
+    read = read_chain(certificate, bench, bio);
+    BIO_free(bio);
+    if (!read) {
+        tls_say(tell, owner, "%s holds no good PEM certificate: %s", path, tls_reason());
+        return false;
+    }
+    ERR_clear_error();
+    return is_in_date(certificate, path, tell, owner);
+}
+
+/* --- the key ----------------------------------------------------------------------------- */
+
+static bool is_private(const char *path, const struct stat *facts, tls_tell *tell, void *owner)
+{
+    if ((facts->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        tls_say(tell, owner, "%s: others than its owner may read the key; chmod 600 it", path);
+        return false;
+    }
+    return true;
+}
+
+/* There is nobody who could be asked. */
+static int no_passphrase(char *room, int size, int writes, void *owner)
+{
+    (void)room, (void)size, (void)writes, (void)owner;
+    return -1;
+}
+
+static bool load_key(struct tls_certificate *certificate, struct tls_bench *bench,
+                     const struct tls_certificate_settings *settings, tls_tell *tell, void *owner)
+{
+    const char *path = settings->key;
+    struct stat facts;
+    BIO *bio = open_file(path, &facts, tell, owner);
+
+    if (bio == NULL) {
+        return false;
+    }
+    if (is_private(path, &facts, tell, owner)) {
+        certificate->key =
+            PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, NULL, bench->library, NULL);
+        if (certificate->key == NULL) {
+            tls_say(tell, owner, "%s holds no PEM key without a passphrase: %s", path,
+                    tls_reason());
+        }
+    }
+    BIO_free(bio);
+    if (certificate->key == NULL) {
+        return false;
+    }
+    if (X509_check_private_key(certificate->leaf, certificate->key) != 1) {
+        ERR_clear_error();
+        tls_say(tell, owner, "%s is not the key of the certificate in %s", path, settings->cert);
+        return false;
+    }
+    return true;
+}
+
+/* --- the names --------------------------------------------------------------------------- */
+
+static bool add_name(struct tls_certificate *certificate, const ASN1_STRING *text)
+{
+    const char *from = (const char *)ASN1_STRING_get0_data(text);
+    size_t length = (size_t)ASN1_STRING_length(text);
+    char *name;
+
+    if (length == 0 || length > 253 || memchr(from, 0, length) != NULL ||
+        certificate->name_count == NAMES_MAX) {
+        return true; /* no name that could be asked for */
+    }
+    name = strndup(from, length);
+    if (name == NULL) {
+        return false;
+    }
+    for (char *at = name; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    certificate->names[certificate->name_count++] = name;
+    return true;
+}
+
+static bool add_alternative_names(struct tls_certificate *certificate, const GENERAL_NAMES *names)
+{
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+        if (name->type == GEN_DNS && !add_name(certificate, name->d.dNSName)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The common name counts only where there is no subjectAltName (RFC 6125 section 6.4.4). */
+static bool take_names(struct tls_certificate *certificate)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate->leaf, NID_subject_alt_name, NULL, NULL);
+    X509_NAME *subject = X509_get_subject_name(certificate->leaf);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    bool taken = true;
+
+    certificate->names = calloc(NAMES_MAX, sizeof(char *));
+    if (certificate->names == NULL) {
+        taken = false;
+    } else if (names != NULL) {
+        taken = add_alternative_names(certificate, names);
+    } else if (at >= 0) {
+        taken = add_name(certificate, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    }
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
+    return taken;
+}
+
+bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench *bench,
+                          const struct tls_certificate_settings *settings, tls_tell *tell,
+                          void *owner)
+{
+    memset(certificate, 0, sizeof(*certificate));
+    if (!load_leaf(certificate, bench, settings->cert, tell, owner) ||
+        !load_key(certificate, bench, settings, tell, owner)) {
+        tls_certificate_release(certificate);
+        return false;
+    }
+    if (!take_names(certificate)) {
+        tls_say(tell, owner, "out of memory");
+        tls_certificate_release(certificate);
+        return false;
+    }
+    return true;
+}
+
+void tls_certificate_release(struct tls_certificate *certificate)
+{
+    X509_free(certificate->leaf);
+    sk_X509_pop_free(certificate->chain, X509_free);
+    EVP_PKEY_free(certificate->key);
+    for (uint32_t i = 0; i < certificate->name_count; i++) {
+        free(certificate->names[i]);
+    }
+    free(certificate->names);
+    memset(certificate, 0, sizeof(*certificate));
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files behind io/tls.h share. The library's types are named by their tags only. */
+#ifndef IO_TLS_PRIVATE_H
+#define IO_TLS_PRIVATE_H
+
+#include "io/tls.h"
+
+struct bio_method_st;
+struct evp_pkey_st;
+struct ossl_lib_ctx_st;
+struct ssl_ctx_st;
+struct ssl_st;
+struct stack_st_X509;
+struct x509_st;
+
+#define TLS_RECORD_MOST 16384
+#define TLS_STAGE_BYTES (5 * 1024 * 16)
+
+/* --- tls_library.c ----------------------------------------------------------------------- */
+
+/* What one worker needs of the library: a context of its own, so that workers share no lock
+ * and no counter in it (doc/decisions/010-tls.md), and room to work in. */
+struct tls_bench {
+    struct ossl_lib_ctx_st *library;
+    struct bio_method_st *socket; /* how the library reaches a transport's socket */
+    size_t staged;
+    char stage[TLS_STAGE_BYTES];  /* records on their way out: one system call for several */
+    char gather[TLS_RECORD_MOST]; /* pieces that go into one record */
+};
+
+/* Made at the first call and kept while the process lives. NULL: out of memory. Not to be called
+ * from two threads at once. */
+struct tls_bench *tls_bench_of(uint32_t worker);
+
+/* --- transport_tls.c --------------------------------------------------------------------- */
+
+/* NULL: out of memory. */
+struct bio_method_st *tls_socket_method(void);
+
+/* --- tls_certificate.c ------------------------------------------------------------------- */
+
+/* A certificate with its chain and key, and the names that stand in it. */
+struct tls_certificate {
+    struct x509_st *leaf;
+    struct stack_st_X509 *chain;
+    struct evp_pkey_st *key;
+    char **names; /* lower case; "*.example.com" for wildcards */
+    uint32_t name_count;
+};
+
+/* Reads and checks; false after telling what is wrong. */
+bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench *bench,
+                          const struct tls_certificate_settings *settings, tls_tell *tell,
+                          void *owner);
+void tls_certificate_release(struct tls_certificate *certificate);
+/* Formats and tells. */
+void tls_say(tls_tell *tell, void *owner, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The library's reason for its last failure; clears it. */
+const char *tls_reason(void);
+
+/* --- tls_acceptor.c ---------------------------------------------------------------------- */
+
+struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
+                                      const struct listener_settings *settings, tls_tell *tell,
+                                      void *owner);
+struct tls_acceptor *tls_acceptor_ref(struct tls_acceptor *acceptor);
+void tls_acceptor_unref(struct tls_acceptor **acceptor);
+struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor);
+/* A new connection of it; NULL: out of memory. */
+struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor);
+
+/* --- tls_cause.c ------------------------------------------------------------------------- */
+
+/* Reads the library's reason for its last failure, and clears it. */
+enum tls_cause tls_cause_of_failure(bool end_of_stream);
+
+#endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The transport that is TLS over a stream socket. The library reads and writes through a BIO
+ * of ours: what it writes in one call is staged in the worker's bench and leaves in one system
+ * call. Writing never blocks within the library, so it never has to be asked again with the
+ * same bytes; what the socket does not take is kept here, and as long as there is some, the
+ * last byte that the owner offered counts as not taken: so the owner waits for WRITABLE and
+ * calls again.
+ *
+ * The library may have read more than its caller asked for. The loop cannot see that, so the
+ * owner is called by hand (watch_call) as long as it wants to read. */
+#include "io/tls_private.h"
+
+#include "base/check.h"
+
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/ssl.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define WRITE_MOST (4 * TLS_RECORD_MOST) /* of one call */
+#define UNSENT_MOST (256 * 1024)         /* more is a client that asks and does not read */
+
+struct tls {
+    struct transport_ops ops; /* first: a transport's ops lead here */
+    SSL *ssl;
+    struct tls_bench *bench;
+    struct tls_acceptor *acceptor;
+    int fd;
+    int broken;   /* errno of the socket; 0: it works */
+    uint8_t owed; /* bytes that were encrypted and not yet called taken: 0 or 1 */
+    bool handshaken;
+    bool failed;        /* the library's state is of no more use */
+    bool end_of_stream; /* of the socket */
+    char *early;        /* read before TLS began; not yet read by the library */
+    size_t early_length;
+    size_t early_used;
+    char *unsent;
+    size_t unsent_length;
+    struct tls_facts facts;
+};
+
+static const struct transport_ops tls_ops;
+
+static struct tls *tls_of(const struct transport *transport)
+{
+    return (struct tls *)(void *)transport->ops;
+}
+
+static bool is_tls(const struct transport *transport)
+{
+    return transport->ops->read == tls_ops.read;
+}
+
+/* --- the socket, as the library sees it --------------------------------------------------- */
+
+static int read_early(struct tls *tls, char *into, int room)
+{
+    size_t count = tls->early_length - tls->early_used;
+
+    if (count > (size_t)room) {
+        count = (size_t)room;
+    }
+    memcpy(into, tls->early + tls->early_used, count);
+    tls->early_used += count;
+    if (tls->early_used == tls->early_length) {
+        free(tls->early);
+        tls->early = NULL;
+    }
+    return (int)count;
+}
+
+static int socket_read(BIO *bio, char *into, int room)
+{
+    struct tls *tls = BIO_get_data(bio);
+    ssize_t count;
+
+    BIO_clear_retry_flags(bio);
+    if (tls->early != NULL) {
+        return read_early(tls, into, room);
+    }
+    do {
+        count = recv(tls->fd, into, (size_t)room, 0);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno == EAGAIN) {
+        BIO_set_retry_read(bio);
+    } else if (count <= 0) {
+        tls->end_of_stream = true;
+        tls->broken = count < 0 ? errno : tls->broken;
+    }
+    return (int)count;
+}
+
+/* What does not go out now waits its turn. */
+static void keep_unsent(struct tls *tls, const char *bytes, size_t length)
+{
+    char *grown;
+
+    if (length == 0) {
+        return;
+    }
+    grown = tls->unsent_length + length <= UNSENT_MOST
+                ? realloc(tls->unsent, tls->unsent_length + length)
+                : NULL;
+    if (grown == NULL) {
+        tls->broken = ENOBUFS;
+        return;
+    }
+    memcpy(grown + tls->unsent_length, bytes, length);
+    tls->unsent = grown;
+    tls->unsent_length += length;
+}
+
+static size_t send_now(struct tls *tls, const char *bytes, size_t length)
+{
+    ssize_t count;
+
+    if (length == 0 || tls->broken != 0) {
+        return 0;
+    }
+    do {
+        count = send(tls->fd, bytes, length, MSG_NOSIGNAL);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno != EAGAIN) {
+        tls->broken = errno;
+    }
+    return count > 0 ? (size_t)count : 0;
+}
+
+static void send_unsent(struct tls *tls)
+{
+    size_t sent = send_now(tls, tls->unsent, tls->unsent_length);
+
+    tls->unsent_length -= sent;
+    if (tls->unsent_length == 0) {
+        free(tls->unsent);
+        tls->unsent = NULL;
+    } else if (sent > 0) {
+        memmove(tls->unsent, tls->unsent + sent, tls->unsent_length);
+    }
+}
+
+/* True when everything is on its way. */
+static bool send_staged(struct tls *tls)
+{
+    struct tls_bench *bench = tls->bench;
+    size_t staged = bench->staged;
+    size_t sent = 0;
+
+    bench->staged = 0;
+    if (tls->unsent_length > 0) {
+        send_unsent(tls);
+    }
+    if (tls->unsent_length == 0) {
+        sent = send_now(tls, bench->stage, staged);
+    }
+    if (tls->broken == 0) {
+        keep_unsent(tls, bench->stage + sent, staged - sent);
+    }
+    return tls->unsent_length == 0 && tls->broken == 0;
+}
+
+static int socket_write(BIO *bio, const char *bytes, int length)
+{
+    struct tls *tls = BIO_get_data(bio);
+    struct tls_bench *bench = tls->bench;
+
+    BIO_clear_retry_flags(bio);
+    if ((size_t)length > sizeof(bench->stage) - bench->staged) {
+        send_staged(tls);
+    }
+    if (tls->broken != 0 || (size_t)length > sizeof(bench->stage)) {
+        return -1;
+    }
+    memcpy(bench->stage + bench->staged, bytes, (size_t)length);
+    bench->staged += (size_t)length;
+    return length;
+}
+
+static long socket_control(BIO *bio, int command, long number, void *pointer)
+{
+    struct tls *tls = BIO_get_data(bio);
+
+    (void)number, (void)pointer;
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_EOF:
+        return tls->end_of_stream;
+    default:
+        return 0;
+    }
+}
+
+struct bio_method_st *tls_socket_method(void)
+{
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket");
+
+    if (method != NULL) {
+        BIO_meth_set_read(method, socket_read);
+        BIO_meth_set_write(method, socket_write);
+        BIO_meth_set_ctrl(method, socket_control);
+    }
+    return method;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static void call_again(struct transport *transport)
+{
+    transport->holds = true;
+    if ((transport->wanted & LOOP_READABLE) != 0) {
+        watch_call(&transport->watch);
+    }
+}
+
+/* Nothing could be read: 0 at an end that was said, -1 with errno for all else. */
+static ssize_t why_nothing(struct tls *tls)
+{
+    if (SSL_want_read(tls->ssl) && !tls->end_of_stream) {
+        errno = EAGAIN;
+        return -1;
+    }
+    if ((SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+        return 0;
+    }
+    ERR_clear_error();
+    tls->failed = true;
+    errno = tls->broken != 0 ? tls->broken : EPROTO;
+    return -1;
+}
+
+static ssize_t tls_read(struct transport *transport, void *into, size_t room)
+{
+    struct tls *tls = tls_of(transport);
+    size_t total = 0;
+    bool more = true;
+
+    transport->holds = false;
+    if (tls->failed) {
+        errno = EPROTO;
+        return -1;
+    }
+    while (more && total < room) {
+        size_t count = 0;
+
+        more = SSL_read_ex(tls->ssl, (char *)into + total, room - total, &count) == 1;
+        if (!more && total == 0) {
+            ssize_t nothing = why_nothing(tls);
+
+            send_staged(tls); /* an alert, or the answer to a key update */
+            return nothing;
+        }
+        total += count;
+        more = more && SSL_has_pending(tls->ssl);
+    }
+    if (tls->bench->staged > 0) {
+        send_staged(tls);
+    }
+    if (more) {
+        call_again(transport);
+    }
+    return (ssize_t)total;
+}
+
+bool tls_has_more(const struct transport *transport)
+{
+    return is_tls(transport) && SSL_has_pending(tls_of(transport)->ssl);
+}
+
+static bool tls_is_stale(struct transport *transport)
+{
+    struct tls *tls = tls_of(transport);
+    char byte;
+    size_t count = 0;
+
+    if (tls->failed || SSL_peek_ex(tls->ssl, &byte, 1, &count) == 1) {
+        return true;
+    }
+    return why_nothing(tls) == 0 || errno != EAGAIN;
+}
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+/* What goes into the next record: from one piece where that fills it or is the last one, else
+ * from several, copied together. `skip` bytes of all were dealt with. */
+static struct bytes next_record(struct tls_bench *bench, const struct iovec *from, int count,
+                                size_t skip)
+{
+    size_t gathered = 0;
+    int i = 0;
+
+    for (; i < count && skip >= from[i].iov_len; i++) {
+        skip -= from[i].iov_len;
+    }
+    if (i == count) {
+        return (struct bytes){0};
+    }
+    if (i == count - 1 || from[i].iov_len - skip >= TLS_RECORD_MOST) {
+        size_t length = from[i].iov_len - skip;
+
+        return (struct bytes){(const char *)from[i].iov_base + skip,
+                              length < TLS_RECORD_MOST ? length : TLS_RECORD_MOST};
+    }
+    for (; i < count && gathered < TLS_RECORD_MOST; i++) {
+        size_t length = from[i].iov_len - skip;
+
+        if (length > TLS_RECORD_MOST - gathered) {
+            length = TLS_RECORD_MOST - gathered;
+        }
+        memcpy(bench->gather + gathered, (const char *)from[i].iov_base + skip, length);
+        gathered += length;
+        skip = 0;
+    }
+    return (struct bytes){bench->gather, gathered};
+}
+
+/* false: the library failed. */
+static bool encrypt(struct tls *tls, const struct iovec *from, int count, size_t *taken)
+{
+    while (*taken < WRITE_MOST) {
+        struct bytes record = next_record(tls->bench, from, count, *taken);
+        size_t written = 0;
+
+        if (record.length == 0) {
+            return true;
+        }
+        if (SSL_write_ex(tls->ssl, record.at, record.length, &written) != 1) {
+            ERR_clear_error();
+            tls->failed = true;
+            tls->bench->staged = 0;
+            return false;
+        }
+        *taken += written;
+    }
+    return true;
+}
+
+static ssize_t tls_write(struct transport *transport, const struct iovec *from, int count)
+{
+    struct tls *tls = tls_of(transport);
+    size_t taken = tls->owed;
+
+    if (tls->unsent_length > 0 && !send_staged(tls)) {
+        errno = tls->broken != 0 ? tls->broken : EAGAIN;
+        return -1;
+    }
+    tls->owed = 0;
+    if (tls->failed || tls->broken != 0 || !encrypt(tls, from, count, &taken)) {
+        errno = tls->broken != 0 ? tls->broken : EPIPE;
+        return -1;
+    }
+    if (!send_staged(tls)) {
+        if (tls->broken != 0 || taken <= 1) {
+            tls->owed = (uint8_t)taken;
+            errno = tls->broken != 0 ? tls->broken : EAGAIN;
+            return -1;
+        }
+        tls->owed = 1;
+        taken--;
+    }
+    return (ssize_t)taken;
+}
+
+/* --- ending ------------------------------------------------------------------------------- */
+
+/* Says close_notify, once (RFC 8446 section 6.1). */
+static void say_goodbye(struct tls *tls)
+{
+    if (tls->handshaken && !tls->failed && tls->broken == 0 && tls->unsent_length == 0 &&
+        (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0) {
+        SSL_shutdown(tls->ssl);
+        ERR_clear_error();
+        send_staged(tls);
+    }
+}
+
+static void tls_finish(struct transport *transport)
+{
+    say_goodbye(tls_of(transport));
+    shutdown(transport->fd, SHUT_WR);
+}
+
+static void tls_free(struct tls *tls)
+{
+    SSL_free(tls->ssl);
+    tls_acceptor_unref(&tls->acceptor);
+    free(tls->early);
+    free(tls->unsent);
+    free(tls);
+}
+
+static void tls_close(struct transport *transport, bool clean)
+{
+    struct tls *tls = tls_of(transport);
+
+    if (clean) {
+        say_goodbye(tls);
+    }
+    close(transport->fd);
+    tls_free(tls);
+}
+
+static const struct transport_ops tls_ops = {
+    .scheme = "https",
+    .read = tls_read,
+    .write = tls_write,
+    .finish = tls_finish,
+    .close = tls_close,
+    .is_stale = tls_is_stale,
+};
+
+/* --- beginning ---------------------------------------------------------------------------- */
+
+static bool keep_early(struct tls *tls, struct bytes early)
+{
+    if (early.length == 0) {
+        return true;
+    }
+    tls->early = malloc(early.length);
+    if (tls->early == NULL) {
+        return false;
+    }
+    memcpy(tls->early, early.at, early.length);
+    tls->early_length = early.length;
+    return true;
+}
+
+static bool tie_to_socket(struct tls *tls)
+{
+    BIO *bio = BIO_new(tls->bench->socket);
+
+    if (bio == NULL) {
+        return false;
+    }
+    BIO_set_data(bio, tls);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(tls->ssl, bio, bio);
+    return true;
+}
+
+bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, struct bytes early)
+{
+    struct tls *tls = calloc(1, sizeof(*tls));
+
+    CHECK(!is_tls(transport) && transport->fd >= 0);
+    if (tls == NULL) {
+        return false;
+    }
+    tls->ops = tls_ops;
+    tls->fd = transport->fd;
+    tls->acceptor = tls_acceptor_ref(acceptor);
+    tls->bench = tls_acceptor_bench(acceptor);
+    tls->ssl = tls_acceptor_connection(acceptor);
+    if (tls->ssl == NULL || !tie_to_socket(tls) || !keep_early(tls, early)) {
+        ERR_clear_error();
+        tls_free(tls);
+        return false;
+    }
+    transport->ops = &tls->ops;
+    return true;
+}
+
+static const char *group_of(SSL *ssl)
+{
+    int group = (int)SSL_get_negotiated_group(ssl);
+
+    if (group == NID_X9_62_prime256v1) {
+        return "P-256";
+    }
+    return group != NID_undef && (group & TLSEXT_nid_unknown) == 0 ? OBJ_nid2sn(group) : NULL;
+}
+
+static void note_facts(struct tls *tls)
+{
+    tls->facts = (struct tls_facts){
+        .version = SSL_get_version(tls->ssl),
+        .cipher = SSL_get_cipher_name(tls->ssl),
+        .group = group_of(tls->ssl),
+        .name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name),
+        .resumed = SSL_session_reused(tls->ssl) == 1,
+    };
+}
+
+enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_cause *cause)
+{
+    struct tls *tls = tls_of(transport);
+    int done;
+
+    CHECK(is_tls(transport));
+    done = SSL_do_handshake(tls->ssl);
+    send_staged(tls);
+    *wanted = tls->unsent_length > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE;
+    if (done == 1 && tls->broken == 0) {
+        tls->handshaken = true;
+        note_facts(tls);
+        return TLS_DONE;
+    }
+    if (tls->broken == 0 && !tls->end_of_stream && SSL_want_read(tls->ssl)) {
+        return TLS_WAITS;
+    }
+    *cause = tls->end_of_stream || tls->broken != 0 ? TLS_CAUSE_CLIENT_LEFT
+                                                    : tls_cause_of_failure(false);
+    ERR_clear_error();
+    tls->failed = true;
+    return TLS_FAILED;
+}
+
+const struct tls_facts *tls_facts_of(struct transport *transport)
+{
+    return is_tls(transport) ? &tls_of(transport)->facts : NULL;
+}
