@@ -66,7 +66,8 @@ static void children_have_a_group(void **state)
             above[dot - option->path] = '\0';
             group = config_option_find((enum option_place)place, above);
             assert_non_null(group);
-            assert_true(group->type == OPTION_GROUP || group->type == OPTION_ORIGINS);
+            assert_true(group->type == OPTION_GROUP || group->type == OPTION_ORIGINS ||
+                        group->type == OPTION_ROWS);
         }
     }
 }
