@@ -6,6 +6,8 @@ import test from 'node:test';
 import { defer } from './lib/cleanup.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connectLoose, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { until } from './lib/wait.mjs';
 
 const PONG = 'workers: 2\nroutes: [{name: ping, match: {path_prefix: /ping}, respond: {status: 200, body: pong}}]';
 const CLIENTS = 16;
@@ -80,6 +82,32 @@ test('when all that stay are on one worker, idle ones move', async (t) => {
     await askMany(stay, '/ping/settle', 20);
     await askMany(stay, '/ping/after');
     assertEven(await sharesOf(gateway, '/ping/after', CLIENTS * REQUESTS));
+});
+
+test('new connections go to the worker that has clearly fewer', async (t) => {
+    const origin = await rawOrigin(t, (wire) => wire.requestHead());
+    const gateway = await startGateway(t, `${PONG.replace('[', '[{name: hold, match: {path: /hold}, service: app}, ')}
+services: {app: {origins: ["${origin.address}"]}}`);
+    const clients = await openMany(t, gateway, 60);
+    const workers = [];
+    for (const [i, client] of clients.entries()) {
+        await client.ask(head(`GET /ping/who/${i} HTTP/1.1`, 'Host: a'));
+    }
+    for (const entry of await gateway.logged(clients.length)) {
+        workers[Number(entry['url.path'].split('/').pop())] = entry['turnpike.worker'];
+    }
+    // Busy ones cannot be moved, so that worker 0 keeps what it has.
+    const stay = clients.filter((_, i) => workers[i] === 0);
+    stay.forEach((each) => each.send(head('GET /hold HTTP/1.1', 'Host: a')));
+    await until('all of them to be under way', () => origin.heads.length === stay.length);
+    clients.filter((each) => !stay.includes(each)).forEach((each) => each.destroy());
+    for (let i = 0; i < 12; i++) {
+        const [fresh] = await openMany(t, gateway, 1);
+        await fresh.ask(head('GET /ping/fresh HTTP/1.1', 'Host: a'));
+        fresh.destroy();
+    }
+    assert.deepEqual(await sharesOf(gateway, '/ping/fresh', 12), [0, 12]);
+    stay.forEach((each) => each.destroy());
 });
 
 test('workers are threads of one process, one for each CPU unless set', async (t) => {

@@ -8,6 +8,7 @@ import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
+import { until } from './lib/wait.mjs';
 
 test('an origin by the name localhost', async (t) => {
     const origin = await httpOrigin(t, { name: 'by name' });
@@ -46,4 +47,17 @@ test('beside an origin that cannot be resolved another one serves', async (t) =>
         statuses.push((await request(gateway)).status);
     }
     assert.ok(statuses.filter((each) => each === 200).length >= 3, `${statuses}`);
+    // Once it is known that there is no such name, nothing is tried on it.
+    await until('the name to be given up', async () => {
+        await request(gateway);
+        await request(gateway);
+        const entries = await gateway.logged(2);
+        return entries.slice(-2).every((each) => each['turnpike.attempts'] === 1 && each['http.response.status_code'] === 200);
+    });
+    const before = gateway.entries().length;
+    for (let i = 0; i < 10; i++) {
+        assert.equal((await request(gateway)).status, 200);
+    }
+    const after = (await gateway.logged(before + 10)).slice(before);
+    assert.deepEqual(after.map((each) => each['turnpike.attempts']), after.map(() => 1));
 });
