@@ -276,6 +276,7 @@ void generation_settle(struct generation *generation)
     for (uint32_t i = 0; i < settings->service_count; i++) {
         shared_service_move(generation->services[i], generation->plan, &settings->services[i]);
     }
+    origin_directory_follow(generation->directory, settings);
     generation->former = NULL;
     generation->changes = NULL;
 }

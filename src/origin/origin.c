@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "origin/prober.h"
 
 #include <stdlib.h>
 
@@ -44,8 +45,12 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
     directory->connections = slab_pool_new(sizeof(struct origin_connection));
     directory->connection_timers = timer_group_new(bench->loop, on_connection_timer);
     directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
-    if (directory->connections == NULL || directory->connection_timers == NULL ||
-        directory->wait_timers == NULL) {
+    if (bench->worker == 0) {
+        directory->prober = prober_new(directory);
+    }
+    if (directory->connections == NULL || (bench->worker == 0 && directory->prober == NULL) ||
+        directory->connection_timers == NULL || directory->wait_timers == NULL) {
+        prober_free(&directory->prober);
         slab_pool_free(&directory->connections);
         free(directory);
         return NULL;
@@ -59,6 +64,7 @@ void origin_directory_free(struct origin_directory **directory)
     if (*directory == NULL) {
         return;
     }
+    prober_free(&(*directory)->prober);
     alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
     let_leave(*directory, UINT32_MAX);
     CHECK((*directory)->origin_count == 0);
@@ -66,6 +72,13 @@ void origin_directory_free(struct origin_directory **directory)
     slab_pool_free(&(*directory)->connections);
     free(*directory);
     *directory = NULL;
+}
+
+void origin_directory_follow(struct origin_directory *directory, const struct settings *settings)
+{
+    if (directory->prober != NULL) {
+        prober_follow(directory->prober, settings);
+    }
 }
 
 void origin_directory_trim(struct origin_directory *directory)
@@ -188,6 +201,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->idle);
     list_init(&origin->dials);
     list_init(&origin->line);
+    list_init(&origin->probes);
     origin->directory = directory;
     origin->port = settings->port;
     origin->name = strdup(settings->name);

@@ -20,6 +20,9 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
 /* All origins must have been given back. */
 void origin_directory_free(struct origin_directory **directory);
 
+/* The generation made of these settings runs from now on: its services are probed. */
+void origin_directory_follow(struct origin_directory *directory, const struct settings *settings);
+
 /* Gives memory of past bursts back; every few seconds. */
 void origin_directory_trim(struct origin_directory *directory);
 

@@ -19,6 +19,7 @@ struct origin_directory {
     struct resolver *resolver;
     struct metrics *metrics;
     struct origin_book *book;
+    struct prober *prober; /* on worker 0; else NULL */
     struct slab_pool *connections;
     struct link origins[ORIGIN_BUCKETS]; /* by a hash of the name */
     uint32_t origin_count;
@@ -46,9 +47,10 @@ struct origin {
     struct origin_tally tally;  /* this worker's numbers */
     uint32_t dialing;
     uint32_t idle_count;
-    struct link idle;  /* most recently used first */
-    struct link dials; /* being opened */
-    struct link line;  /* of origin_request.in_line */
+    struct link idle;   /* most recently used first */
+    struct link dials;  /* being opened */
+    struct link line;   /* of origin_request.in_line */
+    struct link probes; /* of it: prober.c */
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 
