@@ -9,7 +9,7 @@ export LC_ALL=C
 shopt -s nullglob
 cd "$(dirname "$0")/.."
 
-layers="base config http io observe origin exchange client control process"
+layers="base config http io observe origin exchange client control remote process"
 
 # assign VARIABLE WORD...: one make assignment, one word a line.
 assign() {
@@ -45,6 +45,10 @@ installed_and_helper_programs() {
     if [ -f src/main.c ]; then
         printf 'src_turnpike_LDADD = $(program_libraries)\n'
         program sbin_PROGRAMS src/turnpike src/main.c
+    fi
+    if [ -f src/turnpikectl.c ]; then
+        printf 'src_turnpikectl_LDADD = $(remote_libraries)\n'
+        program sbin_PROGRAMS src/turnpikectl src/turnpikectl.c
     fi
     if [ -f contrib/make_config_doc.c ]; then
         printf 'contrib_make_config_doc_LDADD = $(program_libraries)\n'

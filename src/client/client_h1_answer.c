@@ -439,6 +439,14 @@ static void on_begin_tunnel(void *stream)
     client_h1_process(h1); /* bytes may have come along with the request */
 }
 
+static bool on_tell_who(void *stream, struct who *who)
+{
+    struct client_h1 *h1 = stream;
+
+    who->kind = WHO_ADMIN;
+    return transport_tell_peer(&h1->connection->transport, &who->pid, &who->uid);
+}
+
 const struct client_stream_ops client_h1_ops = {
     .send_interim = on_send_interim,
     .send_head = on_send_head,
@@ -449,5 +457,6 @@ const struct client_stream_ops client_h1_ops = {
     .abort = on_abort,
     .want_body = on_want_body,
     .begin_tunnel = on_begin_tunnel,
+    .tell_who = on_tell_who,
     .over = on_over,
 };

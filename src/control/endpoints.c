@@ -10,6 +10,12 @@ static const struct endpoint endpoints[] = {
     {"GET",  "/v1/status",   status_answer,       false, "the process, its listeners, what differs from the file"},
     {"GET",  "/v1/services", services_answer,     false, "services, their origins and counters"},
     {"GET",  "/v1/routes",   routes_answer,       false, "routes, where they lead, and counters"},
+    {"POST", "/v1/reload",   reload_answer,       false, "takes the file up; ?confirm=SECONDS: goes back unless confirmed"},
+    {"POST", "/v1/confirm",  confirm_answer,      false, "the last reload may stay"},
+    {"POST", "/v1/cancel",   cancel_answer,       false, "goes back to what was before an unconfirmed reload"},
+    {"POST", "/v1/diff",     diff_answer,         false, "what the file in the body would change"},
+    {"POST", "/v1/origins/*/drain",   drain_answer,   false, "the origin gets no new requests"},
+    {"POST", "/v1/origins/*/undrain", undrain_answer, false, "the origin gets its share again"},
     {"GET",  "/metrics",     metrics_page_answer, true,  "counters for Prometheus"},
     {"GET",  "/health",      health_answer,       true,  "200 while it takes connections, 503 once it stops"},
 };

@@ -28,5 +28,11 @@ void status_answer(struct question *question);
 void health_answer(struct question *question);
 void routes_answer(struct question *question);
 void services_answer(struct question *question);
+void reload_answer(struct question *question);
+void confirm_answer(struct question *question);
+void cancel_answer(struct question *question);
+void diff_answer(struct question *question);
+void drain_answer(struct question *question);
+void undrain_answer(struct question *question);
 
 #endif

@@ -90,6 +90,7 @@ static void *on_ask(void *owner, struct exchange *exchange, const struct exchang
     question->loop = desk->loop;
     question->exchange = exchange;
     question->listener = asked->listener_index;
+    question->who = asked->who;
     loop_later(desk->loop, &question->answer_later, find_answer, question);
     return question;
 }

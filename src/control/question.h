@@ -23,6 +23,7 @@ struct question {
     struct later answer_later;
     uint32_t held; /* by whoever will still come back */
     uint32_t listener;
+    struct who who;
     bool answered;
     struct bytes query;
     char name[QUESTION_TEXT_MAX]; /* what stands for "*" in the endpoint's path */

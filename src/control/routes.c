@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GET /v1/routes and GET /v1/services: the configuration as it runs, with what was counted, in
  * the configuration's own words. */
+#include "config/schema.h"
 #include "control/endpoints.h"
 #include "control/merged.h"
+#include "control/origin_readings.h"
 
 #include <stdio.h>
 
@@ -109,16 +111,72 @@ void routes_answer(struct question *question)
 
 /* --- services ---------------------------------------------------------------------------- */
 
-static void add_origins(struct json *json, const struct service_settings *service)
+/* One word for what an operator wants to know first. */
+static const char *state_of(const struct origin_reading *reading)
 {
+    if (reading == NULL) {
+        return "unknown";
+    }
+    if (reading->drained) {
+        return "drained";
+    }
+    if (reading->verdict == ORIGIN_VERDICT_DOWN) {
+        return "down";
+    }
+    return origin_phase_name(reading->phase);
+}
+
+static void add_origin(struct json *json, const struct service_settings *service,
+                       const struct origin_settings *origin, const struct origin_reading *reading)
+{
+    static const struct origin_reading nothing;
+    const struct origin_reading *known = reading != NULL ? reading : &nothing;
+
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "address", origin->name);
+    json_number(json, "weight", origin->weight);
+    json_text(json, "state", state_of(reading));
+    json_number(json, "connections", known->connections);
+    json_number(json, "in_flight", known->in_flight);
+    json_number(json, "waiting", known->waiting);
+    json_number(json, "requests", known->requests);
+    json_number(json, "failures", known->failures);
+    json_number(json, "ejected", known->ejected);
+    json_text(json, "probes", origin_verdict_name(known->verdict));
+    json_end_object(json);
+}
+
+static void add_origins(struct json *json, const struct control_sources *sources,
+                        const struct settings *settings)
+{
+    struct origin_readings readings;
+    bool known = origin_readings_take(sources, &readings);
+
     json_begin_list(json, "origins");
-    for (uint32_t i = 0; i < service->origin_count; i++) {
-        json_begin_row(json, NULL);
-        json_text(json, "address", service->origins[i].name);
-        json_number(json, "weight", service->origins[i].weight);
-        json_end_object(json);
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        const struct service_settings *service = &settings->services[i];
+
+        for (uint32_t j = 0; j < service->origin_count; j++) {
+            const struct origin_settings *origin = &service->origins[j];
+
+            add_origin(json, service, origin,
+                       known ? origin_readings_find(&readings, origin->name) : NULL);
+        }
     }
     json_end_list(json);
+    origin_readings_release(&readings);
+}
+
+/* As the file would say it: the words of the option table, in the order of the enum. */
+static struct bytes balance_word(enum balance balance)
+{
+    struct bytes words = bytes_of(config_option_find(PLACE_SERVICE, "balance")->words);
+    struct bytes word = {0};
+
+    for (int i = 0; i <= (int)balance && config_next_word(&words, &word); i++) {
+    }
+    return word;
 }
 
 void services_answer(struct question *question)
@@ -135,13 +193,15 @@ void services_answer(struct question *question)
     for (uint32_t i = 0; i < settings->service_count; i++) {
         const struct service_settings *service = &settings->services[i];
 
-        json_begin_object(&json, NULL);
+        json_begin_row(&json, NULL);
         json_text(&json, "name", service->name);
+        json_bytes(&json, "balance", balance_word(service->balance));
+        json_number(&json, "origins", service->origin_count);
         add_counts(&json, counted ? merged_find(&merged, service->name) : NULL);
-        add_origins(&json, service);
         json_end_object(&json);
     }
     json_end_list(&json);
+    add_origins(&json, sources, settings);
     json_end_object(&json);
     merged_release(&merged);
     plan_unref(&plan);

@@ -5,8 +5,10 @@
 #ifndef CONTROL_SOURCES_H
 #define CONTROL_SOURCES_H
 
+#include "config/reload_order.h"
 #include "exchange/generation.h"
 #include "observe/metrics.h"
+#include "origin/origin_book.h"
 
 struct control_facts { /* of the process */
     uint32_t workers;
@@ -21,6 +23,15 @@ struct control_load {
     uint64_t begun;       /* exchanges, ever */
 };
 
+/* Something that an operator changed while it runs, for the log and the audit. */
+struct control_change {
+    struct who who;
+    const char *action;  /* "weight", "drain" ... */
+    const char *subject; /* the route or origin */
+    const char *before;  /* NULL: does not apply */
+    const char *after;
+};
+
 struct control_sources {
     void *owner;
     void (*facts)(void *owner, struct control_facts *facts);
@@ -28,6 +39,11 @@ struct control_sources {
     struct plan *(*plan)(void *owner);
     const struct metrics *(*metrics)(void *owner, uint32_t worker);
     void (*load)(void *owner, uint32_t worker, struct control_load *load);
+    void (*note_change)(void *owner, const struct control_change *change);
+    /* See process/reload.h; `done` comes on another thread. false: not now. */
+    bool (*give_order)(void *owner, const struct reload_order *order);
+    void (*reload_status)(void *owner, struct reload_status *status);
+    struct origin_book *origins;
     uint64_t (*dropped_lines)(void *owner); /* of the access log */
 };
 

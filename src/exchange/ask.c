@@ -14,7 +14,7 @@ void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange
 void ask_answerer(struct exchange *exchange)
 {
     const struct exchange_desk *desk = exchange->desk;
-    const struct exchange_question question = {
+    struct exchange_question question = {
         .request = &exchange->request,
         .listener_index = exchange->client.facts->listener_index,
         .body_length = exchange->request_body.body.length,
@@ -29,6 +29,9 @@ void ask_answerer(struct exchange *exchange)
         return;
     }
     exchange_set_state(exchange, EXCHANGE_ASKS);
+    if (!exchange->client.ops->tell_who(exchange->client.stream, &question.who)) {
+        question.who = (struct who){.kind = WHO_GATEWAY};
+    }
     exchange->asked = desk->answerer->ask(desk->answerer_owner, exchange, &question);
     if (exchange->asked == NULL) {
         reply_error(exchange, 503, "proxy_internal_error", "out of memory");

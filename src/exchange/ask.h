@@ -13,6 +13,7 @@ struct exchange_question {
     const struct http_request *request; /* with its head; valid until `over` */
     uint32_t listener_index;
     size_t body_length;
+    struct who who; /* WHO_GATEWAY: not known */
 };
 
 struct exchange_answerer {

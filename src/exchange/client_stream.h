@@ -5,6 +5,7 @@
 #ifndef EXCHANGE_CLIENT_STREAM_H
 #define EXCHANGE_CLIENT_STREAM_H
 
+#include "config/reload_order.h"
 #include "config/settings.h"
 #include "http/fields.h"
 #include "io/tls.h"
@@ -30,6 +31,8 @@ struct client_stream_ops {
     void (*want_body)(void *stream, bool wanted);
     /* From here on both directions carry raw bytes. */
     void (*begin_tunnel)(void *stream);
+    /* Who is at the other end of a Unix socket; false: it is none. */
+    bool (*tell_who)(void *stream, struct who *who);
     /* The exchange is over; it must not be used any more. Called last, never from abort. */
     void (*over)(void *stream);
 };

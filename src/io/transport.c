@@ -73,3 +73,16 @@ bool transport_is_stale(struct transport *transport)
 {
     return transport->ops->is_stale(transport);
 }
+
+bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid)
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+
+    if (getsockopt(transport->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.pid == 0) {
+        return false;
+    }
+    *pid = peer.pid;
+    *uid = peer.uid;
+    return true;
+}

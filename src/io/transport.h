@@ -69,6 +69,8 @@ void transport_reset(struct transport *transport);
 size_t transport_unacknowledged(const struct transport *transport);
 /* Stops watching and gives the descriptor away: to another worker. */
 int transport_give_up(struct transport *transport);
+/* The process at the other end of a Unix socket; false: it is none. */
+bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid);
 /* True when the other side has closed or sent something unasked: not to be used again. */
 bool transport_is_stale(struct transport *transport);
 

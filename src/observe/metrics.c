@@ -38,6 +38,12 @@ struct block {
     char *name;
 };
 
+/* Not by an index of the settings: whoever holds an origin holds its block. */
+struct metrics_origin {
+    struct block block; /* first: it is cast to and fro */
+    counter failures[METRICS_FAILURES_MAX];
+};
+
 struct entry {
     const char *name; /* the settings' own pointer, compared and never followed */
     struct block *block;
@@ -122,9 +128,10 @@ static uint64_t hash_of(const char *name)
     return hash;
 }
 
-static struct block *block_new(const char *name)
+static struct block *block_new(enum metrics_kind kind, const char *name)
 {
-    struct block *block = calloc(1, sizeof(*block));
+    size_t size = kind == METRICS_ORIGINS ? sizeof(struct metrics_origin) : sizeof(struct block);
+    struct block *block = calloc(1, size);
 
     if (block == NULL) {
         return NULL;
@@ -207,8 +214,10 @@ static size_t count_in(const struct settings *settings, enum metrics_kind kind)
         return settings->route_count;
     case METRICS_LISTENERS:
         return settings->listener_count;
-    default:
+    case METRICS_SERVICES:
         return settings->service_count;
+    default:
+        return 0; /* origins come by themselves */
     }
 }
 
@@ -242,7 +251,7 @@ static bool adopt_name(struct metrics_adoption *adoption, enum metrics_kind kind
     struct block *block = find_block(family, name);
 
     if (block == NULL) {
-        block = block_new(name);
+        block = block_new(kind, name);
         if (block == NULL) {
             return false;
         }
@@ -374,6 +383,40 @@ void metrics_note_cut(struct metrics *metrics, enum cut_cause cause)
     add(&metrics->cuts[cause], 1);
 }
 
+struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name)
+{
+    struct family *family = &metrics->families[METRICS_ORIGINS];
+    struct block *block = find_block(family, name);
+
+    if (block == NULL) {
+        block = block_new(METRICS_ORIGINS, name);
+        if (block != NULL) {
+            add_block(family, block);
+        }
+    }
+    return (struct metrics_origin *)block;
+}
+
+void metrics_origin_begins(struct metrics_origin *origin, uint16_t status)
+{
+    unsigned status_class = status / 100u;
+
+    add(&origin->block.by_status[status_class < METRICS_STATUS_CLASSES ? status_class : 0], 1);
+}
+
+void metrics_origin_ends(struct metrics_origin *origin, uint64_t microseconds)
+{
+    add(&origin->block.duration_sum_us, microseconds);
+    add(&origin->block
+             .durations[bucket_of(microseconds > UINT32_MAX ? UINT32_MAX : (uint32_t)microseconds)],
+        1);
+}
+
+void metrics_origin_fails(struct metrics_origin *origin, unsigned failure)
+{
+    add(&origin->failures[failure < METRICS_FAILURES_MAX ? failure : 0], 1);
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event)
@@ -424,8 +467,11 @@ static void read_counters(const counter *from, uint64_t *to, size_t count)
     }
 }
 
-static void read_block(const struct block *block, struct metrics_reading *reading)
+static void read_block(const struct block *block, enum metrics_kind kind,
+                       struct metrics_reading *reading)
 {
+    const struct metrics_origin *origin = (const struct metrics_origin *)block;
+
     reading->name = block->name;
     reading->exchanges = count_of(block);
     reading->errors = read_counter(&block->errors);
@@ -435,6 +481,10 @@ static void read_block(const struct block *block, struct metrics_reading *readin
     read_counters(block->by_status, reading->by_status, METRICS_STATUS_CLASSES);
     read_counters(block->by_end, reading->by_end, OUTCOME_END_COUNT);
     read_counters(block->durations, reading->durations, METRICS_DURATION_BUCKETS);
+    memset(reading->by_failure, 0, sizeof(reading->by_failure));
+    if (kind == METRICS_ORIGINS) {
+        read_counters(origin->failures, reading->by_failure, METRICS_FAILURES_MAX);
+    }
 }
 
 void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
@@ -444,7 +494,7 @@ void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics
          block = next_block(block)) {
         struct metrics_reading reading;
 
-        read_block(block, &reading);
+        read_block(block, kind, &reading);
         seen(owner, &reading);
     }
 }
@@ -460,7 +510,7 @@ struct metrics *metrics_new(void)
     if (metrics == NULL) {
         return NULL;
     }
-    unrouted = block_new("");
+    unrouted = block_new(METRICS_ROUTES, "");
     if (unrouted == NULL) {
         free(metrics);
         return NULL;

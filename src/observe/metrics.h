@@ -71,13 +71,29 @@ uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause);
 /* The sum over routes, and over exchanges that no route took; any thread. */
 uint64_t metrics_exchanges(const struct metrics *metrics);
 
+/* Counters of one origin, found once and kept; they live as long as the metrics. What failures
+ * there are is known further up (origin/failure.h): here they are numbers. NULL: no memory. */
+#define METRICS_FAILURES_MAX 32
+struct metrics_origin;
+struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name);
+void metrics_origin_begins(struct metrics_origin *origin, uint16_t status);
+/* From the connection that was had to the last byte of the answer. */
+void metrics_origin_ends(struct metrics_origin *origin, uint64_t microseconds);
+void metrics_origin_fails(struct metrics_origin *origin, unsigned failure);
+
 /* --- reading, from any thread ------------------------------------------------------------ */
 
 #define METRICS_STATUS_CLASSES 6 /* [0]: no answer was sent; [1] to [5]: 1xx to 5xx */
 /* Durations: four buckets to each power of two from 64 us to 67 s, one below and one above. */
 #define METRICS_DURATION_BUCKETS 82
 
-enum metrics_kind { METRICS_ROUTES, METRICS_LISTENERS, METRICS_SERVICES, METRICS_KIND_COUNT };
+enum metrics_kind {
+    METRICS_ROUTES,
+    METRICS_LISTENERS,
+    METRICS_SERVICES,
+    METRICS_ORIGINS, /* of them only by_status, durations and their sum, and by_failure */
+    METRICS_KIND_COUNT
+};
 
 /* A copy of one named set of counters. */
 struct metrics_reading {
@@ -90,6 +106,7 @@ struct metrics_reading {
     uint64_t by_status[METRICS_STATUS_CLASSES];
     uint64_t by_end[OUTCOME_END_COUNT];
     uint64_t durations[METRICS_DURATION_BUCKETS];
+    uint64_t by_failure[METRICS_FAILURES_MAX]; /* METRICS_ORIGINS */
 };
 
 /* Calls once for each name ever adopted. The name stays valid as long as the metrics. */

@@ -205,13 +205,25 @@ static struct origin *origin_new(struct origin_directory *directory,
     origin->directory = directory;
     origin->port = settings->port;
     origin->name = strdup(settings->name);
-    if (origin->name == NULL || !enter_book(origin) || !locate(origin, settings)) {
+    if (origin->name != NULL) {
+        origin->counters = metrics_origin(directory->metrics, origin->name);
+    }
+    if (origin->counters == NULL || !enter_book(origin) || !locate(origin, settings)) {
         origin_free(origin);
         return NULL;
     }
     list_add_last(bucket_of(directory, origin->name), &origin->link);
     directory->origin_count++;
     return origin;
+}
+
+_Static_assert(ORIGIN_FAILURE_COUNT <= METRICS_FAILURES_MAX, "each failure has a counter");
+
+void origin_fail_request(struct origin_request *request, enum origin_failure failure)
+{
+    metrics_origin_fails(request->origin->counters, failure);
+    origin_health_failed(request, failure);
+    request->events->failed(request->owner, failure);
 }
 
 struct origin *origin_get(struct origin_directory *directory,

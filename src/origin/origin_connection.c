@@ -195,8 +195,7 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
         pool_dial_failed(origin, failure);
         pool_serve_line(origin);
     } else if (request != NULL) {
-        origin_health_failed(request, failure);
-        request->events->failed(request->owner, failure);
+        origin_fail_request(request, failure);
         pool_serve_line(origin);
     }
 }
@@ -213,6 +212,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     origin_health_asked(origin, request);
     connection->request = request;
     request->connection = connection;
+    request->bound_us = loop_now(origin->directory->bench->loop);
     request->reused = connection->carried > 0;
     connection->carried++;
     connection->written_before = connection->out.written;

@@ -283,6 +283,8 @@ static void finish_answer(struct origin_connection *connection, const struct htt
         connection->reusable = false;
     }
     stop_clock(connection);
+    metrics_origin_ends(connection->origin->counters,
+                        loop_now(directory_of(connection)->bench->loop) - request->bound_us);
     origin_connection_unbind(connection);
     if (trailers == NULL) {
         /* First the pool: the next request of this client may then use the same connection. */
@@ -466,6 +468,7 @@ static bool begin_answer(struct origin_connection *connection, const struct http
     if (!response->keep_alive || !connection->request_whole) {
         connection->reusable = false;
     }
+    metrics_origin_begins(connection->origin->counters, response->status);
     read_keep_alive(connection, response);
     connection->answer_framing = response->framing;
     connection->body_left = response->body_length;

@@ -45,6 +45,7 @@ struct origin {
     uint32_t next_address;
     struct origin_entry *entry; /* what all workers know of it */
     struct origin_tally tally;  /* this worker's numbers */
+    struct metrics_origin *counters;
     uint32_t dialing;
     uint32_t idle_count;
     struct link idle;   /* most recently used first */
@@ -113,6 +114,10 @@ struct origin_connection {
     bool ended_cleanly; /* the origin ended its side, other than by a reset */
     bool read_to_brim;  /* the last read filled the buffer: more may wait in the socket */
 };
+
+/* origin.c */
+/* Counts the failure, holds it against the origin, tells it: the way of every one. */
+void origin_fail_request(struct origin_request *request, enum origin_failure failure);
 
 /* origin_connection.c */
 /* Opens one more connection; false when that failed at once (*failure says why). */

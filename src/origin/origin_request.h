@@ -53,6 +53,7 @@ struct origin_request {
     bool waits;                    /* in line */
     bool on_trial;                 /* filled by service_pick: it tries an ejected origin */
     uint64_t bytes_written;        /* taken by the socket */
+    uint64_t bound_us;             /* when it had its connection */
     uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */
     enum origin_delivery delivery; /* known after `failed` and after a cancel */
     struct link in_line;

@@ -89,8 +89,7 @@ static void leave_line(struct origin_request *request)
 static void fail_waiting(struct origin_request *request, enum origin_failure failure)
 {
     leave_line(request);
-    origin_health_failed(request, failure);
-    request->events->failed(request->owner, failure);
+    origin_fail_request(request, failure);
 }
 
 static void enter_line(struct origin_request *request)
@@ -211,14 +210,12 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         return;
     }
     if (origin_is_unknown(origin)) {
-        origin_health_failed(request, ORIGIN_FAILURE_NAME_UNKNOWN);
-        request->events->failed(request->owner, ORIGIN_FAILURE_NAME_UNKNOWN);
+        origin_fail_request(request, ORIGIN_FAILURE_NAME_UNKNOWN);
         return;
     }
     if (!may_open(origin, request->pool) && list_is_empty(&origin->idle) &&
         TALLY_READ(origin->tally.waiting) >= request->pool->waiting) {
-        origin_health_failed(request, ORIGIN_FAILURE_LINE_FULL);
-        request->events->failed(request->owner, ORIGIN_FAILURE_LINE_FULL);
+        origin_fail_request(request, ORIGIN_FAILURE_LINE_FULL);
         return;
     }
     enter_line(request);

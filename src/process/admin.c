@@ -143,6 +143,16 @@ static uint64_t count_dropped_lines(void *owner)
     return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
 }
 
+/* The running configuration is another than the file's from here on: it must be found again. */
+static void note_change(void *owner, const struct control_change *change)
+{
+    (void)owner;
+    log_info("%s %s: %s%s%s (by uid %u, pid %d; not in the file)", change->action, change->subject,
+             change->before != NULL ? change->before : "", change->before != NULL ? " -> " : "",
+             change->after != NULL ? change->after : "done", (unsigned)change->who.uid,
+             (int)change->who.pid);
+}
+
 /* --- life -------------------------------------------------------------------------------- */
 
 bool admin_start(struct admin *admin, const struct admin_view *view)
@@ -153,6 +163,8 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .plan = give_plan,
         .metrics = find_metrics,
         .load = tell_load,
+        .note_change = note_change,
+        .origins = view->origins,
         .dropped_lines = count_dropped_lines,
     };
     const struct control_places places = admin->places;

@@ -16,6 +16,7 @@ struct admin_view {
     struct worker **workers;
     uint32_t worker_count;
     struct access_log *log; /* may be NULL */
+    struct origin_book *origins;
 };
 
 /* Opens the sockets, before privileges go. NULL after log_error. */

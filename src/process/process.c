@@ -187,6 +187,7 @@ static bool start_admin(struct process *process)
         .workers = process->workers,
         .worker_count = process->settings->workers,
         .log = process->log,
+        .origins = process->origin_book,
     };
 
     return admin_start(process->admin, &view);

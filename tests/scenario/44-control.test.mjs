@@ -8,6 +8,7 @@ import { through } from './lib/configs.mjs';
 import { adminIn, ask, askJson, askRefused, metricsOf, parseMetrics, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { connect } from './lib/raw-client.mjs';
 import { until } from './lib/wait.mjs';
 
 const SIMPLE = `
@@ -62,7 +63,31 @@ test('metrics are well-formed and add up over the workers', async (t) => {
         assert.equal(valueOf(metrics, `turnpike_${kind}_exchange_duration_seconds_count`, { [kind]: name }), 40);
         assert.ok(valueOf(metrics, `turnpike_${kind}_exchange_duration_seconds_sum`, { [kind]: name }) > 0);
     }
+    assert.equal(valueOf(metrics, 'turnpike_origin_answers_total', { origin: origin.address, status: '2xx' }), 40);
+    assert.equal(valueOf(metrics, 'turnpike_origin_answer_duration_seconds_count', { origin: origin.address }), 40);
+    assert.equal(valueOf(metrics, 'turnpike_origin_requests_total', { origin: origin.address }), 40);
     assert.ok(valueOf(metrics, 'turnpike_service_sent_bytes_total', { service: 'app' }) > 40 * 6);
+});
+
+test('failures of an origin are counted by what went wrong, cuts by their cause', async (t) => {
+    const gateway = await startGateway(t, (folder) => `${through('127.0.0.1:1')}timeouts: {head: 200ms}\n${adminIn(folder)}`);
+    assert.equal((await request(gateway, {})).status, 502);
+    const slow = await connect(t, gateway);
+    slow.send('GET / HT');
+    await until('the slow client to be cut and counted', async () =>
+        valueOf(await metricsOf(gateway), 'turnpike_client_cuts_total', { cause: 'head' }) === 1);
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_origin_attempts_failed_total', { origin: '127.0.0.1:1', failure: 'refused' }), 1);
+    assert.equal(valueOf(metrics, 'turnpike_route_errors_total', { route: 'all' }), 1);
+});
+
+test('names that would break the format are escaped', async (t) => {
+    const gateway = await startGateway(t, (folder) => `
+listeners: [{address: 'unix:${folder}/a"b\\c.sock'}]
+${SIMPLE}${adminIn(folder)}`);
+    await request(gateway, { socketPath: gateway.connectOptions.path });
+    assert.equal(valueOf(await metricsOf(gateway), 'turnpike_listener_exchange_duration_seconds_count',
+        { listener: `unix:${gateway.folder}/a"b\\c.sock` }), 1);
 });
 
 test('an address for metrics answers them and the health, and nothing else', async (t) => {

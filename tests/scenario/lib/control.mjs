@@ -2,27 +2,31 @@
 // Asks the control interface (admin.socket), and reads Prometheus text as strictly as the
 // format's description allows.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
 import { request } from './client.mjs';
+import { BINARY } from './gateway.mjs';
+import { within } from './wait.mjs';
 
 // A line of configuration; the folder is the gateway's own.
 export function adminIn(folder, more = '') {
     return `admin: {socket: "${folder}/admin.sock"${more && `, ${more}`}}`;
 }
 
-export function ask(gateway, path, options = {}) {
-    return request(gateway, { socketPath: `${gateway.folder}/admin.sock`, path, ...options });
+export function ask(gateway, target, options = {}) {
+    return request(gateway, { socketPath: `${gateway.folder}/admin.sock`, path: target, ...options });
 }
 
-export async function askJson(gateway, path, options = {}) {
-    const answer = await ask(gateway, path, options);
+export async function askJson(gateway, target, options = {}) {
+    const answer = await ask(gateway, target, options);
     assert.equal(answer.status, 200, answer.body);
     assert.equal(answer.headers['content-type'], 'application/json');
     return JSON.parse(answer.body);
 }
 
 // A refusal says what is wrong and what to do.
-export async function askRefused(gateway, path, status, options = {}) {
-    const answer = await ask(gateway, path, options);
+export async function askRefused(gateway, target, status, options = {}) {
+    const answer = await ask(gateway, target, options);
     assert.equal(answer.status, status, answer.body);
     assert.equal(answer.headers['content-type'], 'application/problem+json');
     const problem = JSON.parse(answer.body);
@@ -163,4 +167,32 @@ export async function metricsOf(gateway) {
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
     return parseMetrics(answer.body);
+}
+
+const CTL = path.join(path.dirname(BINARY), 'turnpikectl');
+
+// Runs turnpikectl against this gateway; a sanitizer's report shows as exit status and on stderr.
+export function ctl(gateway, ...words) {
+    const run = new Promise((resolve) => {
+        execFile(CTL, ['-s', `${gateway.folder}/admin.sock`, ...words], { cwd: gateway.folder }, (error, stdout, stderr) => {
+            resolve({ code: error ? error.code : 0, stdout, stderr });
+        });
+    });
+    return within(`turnpikectl ${words.join(' ')}`, run);
+}
+
+// The lines it prints; it must succeed.
+export async function ctlLines(gateway, ...words) {
+    const result = await ctl(gateway, ...words);
+    assert.equal(result.code, 0, result.stderr);
+    assert.equal(result.stderr, '');
+    return result.stdout.split('\n').slice(0, -1);
+}
+
+// It must fail, and say why.
+export async function ctlRefused(gateway, pattern, ...words) {
+    const result = await ctl(gateway, ...words);
+    assert.equal(result.code, 1, `${result.stdout}${result.stderr}`);
+    assert.match(result.stderr, pattern);
+    assert.equal(result.stdout, '');
 }

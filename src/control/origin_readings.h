@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A copy of the whole book of origins, sorted by name, for those who show it. */
+#ifndef CONTROL_ORIGIN_READINGS_H
+#define CONTROL_ORIGIN_READINGS_H
+
+#include "control/sources.h"
+
+struct origin_readings {
+    struct origin_reading *rows;
+    size_t count;
+};
+
+/* false: out of memory. */
+bool origin_readings_take(const struct control_sources *sources, struct origin_readings *readings);
+void origin_readings_release(struct origin_readings *readings);
+/* NULL: no worker knows it (yet, or any more). */
+const struct origin_reading *origin_readings_find(const struct origin_readings *readings,
+                                                  const char *name);
+
+#endif

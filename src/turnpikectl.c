@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* turnpikectl: asks a running gateway over its control socket. Each command is a row that says
+ * which question its words make; what comes back is printed as it is (--json) or as tables. */
+#include "config/settings.h"
+#include "config/units.h"
+#include "remote/remote_ask.h"
+#include "remote/remote_print.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct words { /* what stands behind the command */
+    int count;
+    char **at;
+};
+
+struct asking {
+    const char *socket;
+    bool json;
+    const char *top;     /* --top N */
+    const char *confirm; /* --confirm 60s */
+    struct page head;    /* -H lines, for explain */
+    struct page target;
+    struct page body;
+    const char *method;
+};
+
+/* false: the words are not what the command takes; the usage is shown then. */
+typedef bool make_question(struct asking *asking, const struct words *words);
+
+static make_question ask_plain, ask_connections, ask_reload, ask_diff, ask_weight, ask_origin,
+    ask_ramp, ask_explain;
+
+struct command {
+    const char *name;
+    const char *words; /* as the usage shows them */
+    const char *method;
+    const char *path;
+    make_question *make;
+    bool raw; /* no JSON: printed as it comes */
+    const char *help;
+};
+
+/* clang-format off */
+static const struct command commands[] = {
+    {"status",      "",                  "GET",  "/v1/status",      ask_plain,       false, "the process, its listeners, what differs from the file"},
+    {"services",    "",                  "GET",  "/v1/services",    ask_plain,       false, "services and their origins"},
+    {"routes",      "",                  "GET",  "/v1/routes",      ask_plain,       false, "routes and where they lead"},
+    {"connections", "[--top N]",         "GET",  "/v1/connections", ask_connections, false, "the client connections that cost most for what they achieve"},
+    {"reload",      "[--confirm 60s]",   "POST", "/v1/reload",      ask_reload,      false, "take the file up; with --confirm go back unless confirmed in time"},
+    {"confirm",     "",                  "POST", "/v1/confirm",     ask_plain,       false, "the last reload may stay"},
+    {"cancel",      "",                  "POST", "/v1/cancel",      ask_plain,       false, "go back to what was before an unconfirmed reload"},
+    {"diff",        "FILE",              "POST", "/v1/diff",        ask_diff,        false, "what this file would change"},
+    {"weight",      "ROUTE SERVICE=N...", "POST", "/v1/routes/",    ask_weight,      false, "set the weights of a split, in percent: weight shop new=5 old=95"},
+    {"drain",       "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
+    {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
+    {"explain",     "'METHOD URL' [-H 'NAME: VALUE']...", "POST", "/v1/explain", ask_explain, true, "which route wins and why, what would be done"},
+    {"ramp",        "status|pause|resume|abort [ROUTE]",  "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
+    {"certs",       "",                  "GET",  "/v1/certs",       ask_plain,       false, "certificates: subject, names, issuer, expiry, file"},
+    {"tls",         "",                  "GET",  "/v1/tls",         ask_plain,       false, "what was negotiated: versions, ciphers, groups"},
+    {"export",      "",                  "GET",  "/v1/config",      ask_plain,       true,  "changes made while it runs, as YAML for the file"},
+    {"metrics",     "",                  "GET",  "/metrics",        ask_plain,       true,  "counters in Prometheus's format"},
+};
+/* clang-format on */
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: turnpikectl [-s SOCKET] [--json] COMMAND\n"
+          "  -s, --socket PATH   the gateway's admin.socket (default: $TURNPIKE_SOCKET, or\n"
+          "                      " ADMIN_SOCKET ")\n"
+          "  -j, --json          print answers as JSON\n"
+          "  -V, --version       print the version\n"
+          "  -h, --help          print this\n"
+          "commands:\n",
+          out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(out, "  %s%s%s\n        %s\n", commands[i].name, *commands[i].words ? " " : "",
+                commands[i].words, commands[i].help);
+    }
+}
+
+/* --- questions --------------------------------------------------------------------------- */
+
+static bool ask_plain(struct asking *asking, const struct words *words)
+{
+    (void)asking;
+    return words->count == 0;
+}
+
+static bool ask_connections(struct asking *asking, const struct words *words)
+{
+    if (asking->top != NULL) {
+        page_add_text(&asking->target, "?top=");
+        remote_escape(&asking->target, asking->top);
+    }
+    return words->count == 0;
+}
+
+static bool ask_reload(struct asking *asking, const struct words *words)
+{
+    uint64_t milliseconds;
+
+    if (words->count != 0) {
+        return false;
+    }
+    if (asking->confirm == NULL) {
+        return true;
+    }
+    if (config_read_time(bytes_of(asking->confirm), &milliseconds) != UNIT_READ ||
+        milliseconds < 1000) {
+        fprintf(stderr, "turnpikectl: --confirm expects a time such as 60s or 5m, not '%s'\n",
+                asking->confirm);
+        return false;
+    }
+    page_format(&asking->target, "?confirm=%llu", (unsigned long long)(milliseconds / 1000));
+    return true;
+}
+
+static bool read_file(const char *path, struct page *into)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    char room[65536];
+    size_t count;
+    bool whole;
+
+    if (file == NULL) {
+        fprintf(stderr, "turnpikectl: cannot read %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    while ((count = fread(room, 1, sizeof(room), file)) > 0) {
+        page_add(into, (struct bytes){room, count});
+    }
+    whole = !ferror(file) && !into->failed;
+    if (!whole) {
+        fprintf(stderr, "turnpikectl: cannot read %s\n", path);
+    }
+    if (file != stdin) {
+        fclose(file);
+    }
+    return whole;
+}
+
+static bool ask_diff(struct asking *asking, const struct words *words)
+{
+    if (words->count != 1) {
+        return false;
+    }
+    page_add_text(&asking->target, "?name=");
+    remote_escape(&asking->target, words->at[0]);
+    if (!read_file(words->at[0], &asking->body)) {
+        exit(1);
+    }
+    return true;
+}
+
+static bool ask_weight(struct asking *asking, const struct words *words)
+{
+    if (words->count < 2) {
+        return false;
+    }
+    remote_escape(&asking->target, words->at[0]);
+    page_add_text(&asking->target, "/weights");
+    for (int i = 1; i < words->count; i++) {
+        const char *equals = strchr(words->at[i], '=');
+        struct page service = {0};
+
+        if (equals == NULL || equals == words->at[i]) {
+            return false;
+        }
+        page_add(&service, (struct bytes){words->at[i], (size_t)(equals - words->at[i])});
+        page_add_char(&service, '\0');
+        page_add_char(&asking->target, i == 1 ? '?' : '&');
+        remote_escape(&asking->target, service.at);
+        page_add_char(&asking->target, '=');
+        remote_escape(&asking->target, equals + 1);
+        page_release(&service);
+    }
+    return true;
+}
+
+static bool ask_origin(struct asking *asking, const struct words *words)
+{
+    if (words->count != 1) {
+        return false;
+    }
+    remote_escape(&asking->target, words->at[0]);
+    return true;
+}
+
+static bool ask_ramp(struct asking *asking, const struct words *words)
+{
+    static const char *const verbs[] = {"pause", "resume", "abort"};
+
+    if (words->count == 0 || (words->count == 1 && strcmp(words->at[0], "status") == 0)) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (words->count == 2 && strcmp(words->at[0], verbs[i]) == 0) {
+            asking->method = "POST";
+            page_add_char(&asking->target, '/');
+            remote_escape(&asking->target, words->at[1]);
+            page_format(&asking->target, "/%s", verbs[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The request itself is the body, as a client would send it. */
+static bool ask_explain(struct asking *asking, const struct words *words)
+{
+    if (words->count != 1) {
+        return false;
+    }
+    page_format(&asking->body, "%s\n", words->at[0]);
+    page_add(&asking->body, page_bytes(&asking->head));
+    if (asking->json) {
+        page_add_text(&asking->target, "?json=1");
+    }
+    return true;
+}
+
+/* --- asking ------------------------------------------------------------------------------ */
+
+static bool succeeded(const struct remote_answer *answer)
+{
+    return answer->status >= 200 && answer->status < 300;
+}
+
+static void print_answer(const struct command *command, const struct asking *asking,
+                         const struct remote_answer *answer)
+{
+    struct bytes body = page_bytes(&answer->body);
+    FILE *out = succeeded(answer) ? stdout : stderr;
+
+    if (!asking->json && !succeeded(answer)) {
+        fputs("turnpikectl: ", stderr);
+        if (remote_print_problem(body, stderr)) {
+            return;
+        }
+    } else if (!asking->json && !command->raw && remote_print(body, stdout)) {
+        return;
+    }
+    fwrite(body.at, 1, body.length, out);
+}
+
+static int run(const struct command *command, struct asking *asking)
+{
+    struct remote_question question = {.socket = asking->socket, .method = asking->method};
+    struct remote_answer answer = {0};
+    struct page why = {0};
+    bool answered;
+
+    page_add_char(&asking->target, '\0');
+    question.target = asking->target.at;
+    question.body = page_bytes(&asking->body);
+    answered = remote_ask(&question, &answer, &why);
+    if (answered) {
+        print_answer(command, asking, &answer);
+        answered = succeeded(&answer);
+    } else {
+        fprintf(stderr, "turnpikectl: %.*s\n", (int)why.length, why.at != NULL ? why.at : "");
+    }
+    page_release(&answer.body);
+    page_release(&why);
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "turnpikectl: cannot write: %s\n", strerror(errno));
+        return 1;
+    }
+    return answered ? 0 : 1;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int run_words(struct asking *asking, int count, char **words)
+{
+    const struct words rest = {count - 1, words + 1};
+    const struct command *command = count > 0 ? find_command(words[0]) : NULL;
+
+    if (command == NULL) {
+        if (count > 0) {
+            fprintf(stderr, "turnpikectl: there is no command '%s'\n", words[0]);
+        }
+        print_usage(stderr);
+        return 2;
+    }
+    asking->method = command->method;
+    page_add_text(&asking->target, command->path);
+    if (!command->make(asking, &rest)) {
+        fprintf(stderr, "usage: turnpikectl %s %s\n", command->name, command->words);
+        return 2;
+    }
+    if (command->make == ask_origin) {
+        page_format(&asking->target, "/%s", command->name);
+    }
+    return run(command, asking);
+}
+
+enum { OPTION_TOP = 256, OPTION_CONFIRM };
+
+static const struct option options[] = {
+    {"socket", required_argument, NULL, 's'},
+    {"json", no_argument, NULL, 'j'},
+    {"top", required_argument, NULL, OPTION_TOP},
+    {"confirm", required_argument, NULL, OPTION_CONFIRM},
+    {"header", required_argument, NULL, 'H'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+int main(int count, char **arguments)
+{
+    struct asking asking = {.socket = getenv("TURNPIKE_SOCKET")};
+    int option;
+    int status;
+
+    if (asking.socket == NULL) {
+        asking.socket = ADMIN_SOCKET;
+    }
+    while ((option = getopt_long(count, arguments, "s:jH:Vh", options, NULL)) != -1) {
+        switch (option) {
+        case 's':
+            asking.socket = optarg;
+            break;
+        case 'j':
+            asking.json = true;
+            break;
+        case OPTION_TOP:
+            asking.top = optarg;
+            break;
+        case OPTION_CONFIRM:
+            asking.confirm = optarg;
+            break;
+        case 'H':
+            page_format(&asking.head, "%s\n", optarg);
+            break;
+        case 'V':
+            puts("turnpikectl " PACKAGE_VERSION);
+            return 0;
+        case 'h':
+            print_usage(stdout);
+            return 0;
+        default:
+            print_usage(stderr);
+            return 2;
+        }
+    }
+    status = run_words(&asking, count - optind, arguments + optind);
+    page_release(&asking.head);
+    page_release(&asking.target);
+    page_release(&asking.body);
+    return status;
+}
