@@ -148,9 +148,10 @@ static bool listen_at(struct control *control, int *fd, enum control_listener in
 {
     static const char *const names[] = {
         [CONTROL_SOCKET] = "control", [CONTROL_METRICS] = "metrics"};
-    const struct listener_settings settings = {.name = names[index]};
+    struct listener_settings settings = snapshot_settings(control->defaults)->listeners[0];
     int taken = *fd;
 
+    settings.name = names[index];
     *fd = -1;
     return taken < 0 || client_desk_listen(control->clients, taken, &settings, index);
 }
