@@ -100,7 +100,9 @@ services: {app: {origins: ["${origin.address}"]}}`);
     const stay = clients.filter((_, i) => workers[i] === 0);
     stay.forEach((each) => each.send(head('GET /hold HTTP/1.1', 'Host: a')));
     await until('all of them to be under way', () => origin.heads.length === stay.length);
+    const descriptors = gateway.descriptors();
     clients.filter((each) => !stay.includes(each)).forEach((each) => each.destroy());
+    await until('the others to be gone', () => gateway.descriptors() === descriptors - (clients.length - stay.length));
     for (let i = 0; i < 12; i++) {
         const [fresh] = await openMany(t, gateway, 1);
         await fresh.ask(head('GET /ping/fresh HTTP/1.1', 'Host: a'));
