@@ -52,7 +52,7 @@ static void prepare(struct exchange *exchange)
     request->timeouts = &exchange->routing.route->timeouts;
     request->limits = &generation_settings(exchange->generation)->limits;
     request->method = exchange->request.method;
-    request->replayable = exchange->attempt.count == 0 && is_replayable(exchange);
+    request->replayable = exchange->outcome.attempts == 0 && is_replayable(exchange);
     exchange->attempt.head_sent = false;
     exchange->attempt.ended = false;
 }
@@ -61,7 +61,7 @@ static void choose_reuse(struct exchange *exchange, const struct origin *origin)
 {
     struct origin_request *request = &exchange->attempt.request;
 
-    if (exchange->attempt.count > 0) {
+    if (exchange->outcome.attempts > 0) {
         /* The last try: it must not meet a connection that is just being closed. */
         request->reuse = origin == exchange->attempt.origin ? REUSE_FRESH : REUSE_PROVEN;
     } else if (request->replayable) {
@@ -85,9 +85,7 @@ static void try_origin(struct exchange *exchange, const struct origin *avoid)
     }
     choose_reuse(exchange, origin);
     exchange->attempt.origin = origin;
-    exchange->attempt.count++;
-    exchange->outcome.attempts = (uint8_t)exchange->attempt.count;
-    exchange->outcome.origin = origin_name(origin);
+    attempt_record_begin(exchange, origin);
     origin_request_start(&exchange->attempt.request, origin);
 }
 
@@ -120,8 +118,8 @@ static void on_connected(void *owner)
 {
     struct exchange *exchange = owner;
 
-    exchange->outcome.connected_us = exchange_elapsed_us(exchange);
-    exchange->outcome.origin_reused = exchange->attempt.request.reused;
+    exchange->attempt.record->connected_us = exchange_elapsed_us(exchange);
+    exchange->attempt.record->reused = exchange->attempt.request.reused;
     if (!send_head(exchange)) {
         return;
     }
@@ -205,8 +203,8 @@ static void on_writable(void *owner)
         }
         return;
     }
-    if (exchange->attempt.ended && exchange->outcome.sent_us == 0) {
-        exchange->outcome.sent_us = exchange_elapsed_us(exchange);
+    if (exchange->attempt.ended && exchange->attempt.record->sent_us == 0) {
+        exchange->attempt.record->sent_us = exchange_elapsed_us(exchange);
     }
     attempt_send_body(exchange);
 }
@@ -220,7 +218,7 @@ static enum retry_verdict judge(const struct exchange *exchange, enum origin_fai
         .failure = failure,
         .delivery = exchange->attempt.request.delivery,
         .policy = &exchange->routing.route->retry,
-        .attempts = exchange->attempt.count,
+        .attempts = exchange->outcome.attempts,
         .answer_begun = exchange->answer.begun,
         .body_kept = exchange->request_body.kept,
         .connection_reused = exchange->attempt.request.reused,
@@ -236,6 +234,7 @@ static void on_failed(void *owner, enum origin_failure failure)
     struct exchange *exchange = owner;
 
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+    attempt_record_end(exchange, origin_failure_error(failure));
     if (exchange->state == EXCHANGE_TUNNELS) {
         exchange_finish(exchange, failure == ORIGIN_FAILURE_TUNNEL_IDLE ? OUTCOME_CUT_BY_TIMEOUT
                                                                         : OUTCOME_TUNNEL_CLOSED);

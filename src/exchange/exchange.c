@@ -599,6 +599,7 @@ static void close_books(struct exchange *exchange, enum outcome_end end)
 
     exchange_set_state(exchange, EXCHANGE_OVER);
     origin_request_cancel(&exchange->attempt.request);
+    attempt_record_end(exchange, NULL);
     timer_clear(desk->patience, &exchange->attempt.patience);
     exchange->outcome.end = end;
     exchange->outcome.total_us = exchange_elapsed_us(exchange);

@@ -84,9 +84,10 @@ struct exchange {
     struct {
         struct origin_request request;
         struct origin *origin;
-        uint32_t count;
+        struct outcome_attempt *record; /* NULL: there was no attempt */
         bool head_sent;
-        bool ended; /* send_end was called */
+        bool ended;                    /* send_end was called */
+        enum origin_delivery delivery; /* the least certain of all attempts so far */
         struct timer patience;
     } attempt;
 
@@ -120,6 +121,11 @@ void admit_identify_client(struct exchange *exchange);
 bool admit_method(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
 bool admit_size(struct exchange *exchange);
+
+/* attempt_record.c: what the access log is told of each attempt. */
+void attempt_record_begin(struct exchange *exchange, struct origin *origin);
+/* The attempt is over, if there is one; `error` may be NULL. Only the first call counts. */
+void attempt_record_end(struct exchange *exchange, const char *error);
 
 /* attempt.c */
 void attempt_begin(struct exchange *exchange);

@@ -42,7 +42,8 @@ void relay_head(void *owner, const struct http_response *response)
     struct answer_head head;
 
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
-    exchange->outcome.first_byte_us = exchange_elapsed_us(exchange);
+    exchange->attempt.record->first_byte_us = exchange_elapsed_us(exchange);
+    exchange->attempt.record->status = response->status;
     if (!forward_answer(exchange, response, &page, &head)) {
         refuse_head(exchange);
         return;

@@ -90,7 +90,8 @@ static struct bytes write_proxy_status(const struct exchange *exchange, struct t
     text_add_bytes(text, bytes_of(error));
     text_add_literal(text, "; details=\"");
     text_add_bytes(text, bytes_of(detail)); /* static sentences: no quotes in them */
-    text_add_char(text, '"');
+    text_add_literal(text, "\"; delivery=");
+    text_add_bytes(text, bytes_of(origin_delivery_word(exchange->attempt.delivery)));
     return text_since(text, from);
 }
 
@@ -107,6 +108,8 @@ static struct bytes write_problem(const struct exchange *exchange, struct text *
     text_add_json(text, bytes_of(detail));
     text_add_literal(text, "\",\"error\":\"");
     text_add_json(text, bytes_of(error));
+    text_add_literal(text, "\",\"delivery\":\"");
+    text_add_json(text, bytes_of(origin_delivery_word(exchange->attempt.delivery)));
     text_add_literal(text, "\",\"request_id\":\"");
     text_add_json(text, exchange->outcome.request_id);
     text_add_literal(text, "\"}\n");
@@ -120,6 +123,7 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     struct bytes body;
 
     origin_request_cancel(&exchange->attempt.request);
+    attempt_record_end(exchange, error);
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
     exchange->outcome.error = error;
     exchange->outcome.detail = detail;

@@ -146,6 +146,13 @@ static void add_names(struct text *line, const struct outcome *outcome)
     ADD_NAME(line, "turnpike.origin", outcome->origin, NAME_MOST);
 }
 
+static void begin_attempt(struct text *line, const char *origin)
+{
+    text_add_literal(line, "{\"origin\":\"");
+    text_add_json_cut(line, bytes_of(origin), NAME_MOST);
+    text_add_char(line, '"');
+}
+
 static bool is_way_of(const struct access_way *way, const struct outcome *outcome)
 {
     return way->length > 0 && way->listener == outcome->listener && way->route == outcome->route &&
@@ -173,18 +180,62 @@ static void add_way(struct text *line, const struct outcome *outcome, struct acc
         way->route = outcome->route;
         way->service = outcome->service;
         way->origin = outcome->origin;
+        way->names_length = text_length(&text);
+        if (outcome->origin != NULL) {
+            text_add_literal(&text, ",\"turnpike.attempts\":[");
+            begin_attempt(&text, outcome->origin);
+        }
         way->length = text_length(&text);
     }
-    text_add(line, way->text, way->length);
-    if (outcome->origin != NULL) {
-        if (outcome->origin_reused) {
-            text_add_literal(line, ",\"turnpike.origin_reused\":true");
-        } else {
-            text_add_literal(line, ",\"turnpike.origin_reused\":false");
-        }
+    text_add(line, way->text, outcome->attempts == 1 ? way->length : way->names_length);
+}
+
+static void end_attempt(struct text *line, const struct outcome_attempt *attempt, uint16_t status)
+{
+    if (attempt->reused) {
+        text_add_literal(line, ",\"reused\":true,\"connected_us\":");
+        text_add_number(line, attempt->connected_us);
+    } else {
+        text_add_literal(line, ",\"reused\":false");
+        ADD_REACHED(line, "connected_us", attempt->connected_us);
     }
-    ADD_NUMBER(line, "turnpike.attempts", outcome->attempts);
-    ADD_NUMBER(line, "turnpike.worker", outcome->worker);
+    ADD_REACHED(line, "sent_us", attempt->sent_us);
+    ADD_REACHED(line, "first_byte_us", attempt->first_byte_us);
+    if (attempt->status != status) { /* else it stands in the line already */
+        ADD_NUMBER(line, "status", attempt->status);
+    }
+    ADD_NUMBER(line, "bytes_sent", attempt->bytes_sent);
+    if (attempt->first_byte_us != 0 && attempt->error == NULL) {
+        text_add_literal(line, ",\"delivery\":\"answered\"}");
+        return;
+    }
+    ADD_NUMBER(line, "bytes_acked", attempt->bytes_acked);
+    ADD_PLAIN(line, "delivery", bytes_of(attempt->delivery));
+    ADD_PLAIN(line, "error", bytes_of(attempt->error));
+    text_add_char(line, '}');
+}
+
+/* The one attempt's record was begun with the way. */
+static void add_attempts(struct text *line, const struct outcome *outcome)
+{
+    const struct outcome_attempt *last;
+
+    if (outcome->attempts == 0) {
+        text_add_literal(line, ",\"turnpike.attempts\":[]");
+        return;
+    }
+    last = &outcome->tries[outcome->attempts - 1];
+    if (outcome->attempts > 1) {
+        text_add_literal(line, ",\"turnpike.attempts\":[");
+        for (const struct outcome_attempt *attempt = outcome->tries; attempt < last; attempt++) {
+            begin_attempt(line, attempt->origin);
+            end_attempt(line, attempt, 0);
+            text_add_char(line, ',');
+        }
+        begin_attempt(line, last->origin);
+    }
+    end_attempt(line, last, last->status != 0 ? outcome->status : 0);
+    text_add_char(line, ']');
 }
 
 static void add_end(struct text *line, const struct outcome *outcome)
@@ -200,9 +251,6 @@ static void add_end(struct text *line, const struct outcome *outcome)
 static void add_phases(struct text *line, const struct outcome *outcome)
 {
     ADD_REACHED(line, "turnpike.head_us", outcome->head_us);
-    ADD_REACHED(line, "turnpike.connected_us", outcome->connected_us);
-    ADD_REACHED(line, "turnpike.sent_us", outcome->sent_us);
-    ADD_REACHED(line, "turnpike.first_byte_us", outcome->first_byte_us);
     ADD_NUMBER(line, "turnpike.total_us", outcome->total_us);
 }
 
@@ -214,6 +262,8 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     add_request(line, outcome);
     add_client(line, outcome);
     add_way(line, outcome, memory);
+    add_attempts(line, outcome);
+    ADD_NUMBER(line, "turnpike.worker", outcome->worker);
     add_end(line, outcome);
     add_phases(line, outcome);
     ADD_NUMBER(line, "http.request.size", outcome->bytes_in);

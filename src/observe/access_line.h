@@ -8,10 +8,10 @@
 #include "base/text.h"
 #include "observe/outcome.h"
 
-#define ACCESS_LINE_MAX 4096
+#define ACCESS_LINE_MAX 5120
 
 #define ACCESS_WAYS 32
-#define ACCESS_WAY_MAX 900
+#define ACCESS_WAY_MAX 1200
 
 /* What the lines before had in common with this one, as text. Starts zeroed; belongs to one
  * worker. */
@@ -23,7 +23,8 @@ struct access_memory {
         const char *route;
         const char *service;
         const char *origin;
-        size_t length;
+        size_t names_length;
+        size_t length; /* with the beginning of the one attempt's record */
         char text[ACCESS_WAY_MAX];
     } ways[ACCESS_WAYS];
 };

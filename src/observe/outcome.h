@@ -21,6 +21,22 @@ enum outcome_end {
 };
 #define OUTCOME_END_COUNT 8
 
+#define OUTCOME_ATTEMPTS_MAX 2
+
+/* One try at one origin. Phases as below: 0 was not reached. */
+struct outcome_attempt {
+    const char *origin;
+    const char *error;      /* RFC 9209 error type of its failure; NULL: none */
+    const char *delivery;   /* what is known of whether the origin saw it: "maybe" */
+    uint64_t bytes_sent;    /* taken by the socket */
+    uint64_t bytes_acked;   /* of these, by the origin's kernel; told only without an answer */
+    uint32_t connected_us;  /* a connection was had */
+    uint32_t sent_us;       /* request written in full */
+    uint32_t first_byte_us; /* first byte of the answer read */
+    uint16_t status;        /* of the origin's answer; 0: none came */
+    bool reused;            /* a pooled connection */
+};
+
 struct outcome {
     enum outcome_end end;
     uint16_t status;      /* 0: none was sent */
@@ -36,7 +52,7 @@ struct outcome {
     const char *route;
     const char *service;
     const char *origin;
-    bool origin_reused; /* a pooled connection */
+    struct outcome_attempt tries[OUTCOME_ATTEMPTS_MAX];
     uint8_t attempts;
     uint32_t worker;    /* index of the one that ran it */
     enum cut_cause cut; /* CUT_NONE: nobody cut it */
@@ -45,11 +61,8 @@ struct outcome {
 
     /* Microseconds since the epoch (start) and from `start` to each phase's end; 0: not reached. */
     uint64_t start_realtime_us;
-    uint32_t head_us;       /* request head read (counted from its first byte) */
-    uint32_t connected_us;  /* an origin connection was had */
-    uint32_t sent_us;       /* request written in full */
-    uint32_t first_byte_us; /* first byte of the answer read */
-    uint32_t total_us;      /* end */
+    uint32_t head_us;  /* request head read (counted from its first byte) */
+    uint32_t total_us; /* end */
 
     uint64_t bytes_in;  /* of the request, head and body, as read from the client */
     uint64_t bytes_out; /* of the answer, head and body, as written to the client */

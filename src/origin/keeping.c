@@ -8,10 +8,6 @@
 
 #define SECOND_US UINT64_C(1000000)
 
-/* Shorter than what any origin is set to, longer than two busy programs need to hear of each
- * other. */
-#define SHORT_US UINT64_C(100000)
-
 #define TRUSTED_MOST_US SECOND_US
 #define WINDOW_US (3 * SECOND_US)
 #define DOUBT_FIRST_MS 3000
@@ -19,14 +15,6 @@
 #define FORGIVEN_US (3600 * SECOND_US) /* after so long without a doubt the next is a first one */
 
 #define TOLD_MARGIN_MS 500
-
-/* Before the first connection has been idle for as long as this nothing is known. */
-void keeping_note_idle(struct keeping *keeping, uint64_t now_us)
-{
-    if (keeping->doubted_until_us == 0) {
-        keeping->doubted_until_us = now_us + SHORT_US;
-    }
-}
 
 static void enter(struct keeping *keeping, uint64_t now_us, uint64_t age_us)
 {
@@ -56,7 +44,7 @@ static void doubt(struct keeping *keeping, uint64_t now_us)
 void keeping_note_closed(struct keeping *keeping, uint64_t now_us, uint64_t age_us)
 {
     enter(keeping, now_us, age_us);
-    if (age_us < SHORT_US) {
+    if (age_us < KEEPING_SHORT_US) {
         doubt(keeping, now_us);
     }
 }
@@ -86,8 +74,8 @@ static uint32_t shorter(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
-                         uint32_t told_ms)
+uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
+                            uint32_t told_ms)
 {
     uint64_t least_us = least_lately(keeping, now_us);
 

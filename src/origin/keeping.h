@@ -16,8 +16,18 @@ struct keeping {
     uint32_t doubt_ms;         /* how long the next doubt lasts */
 };
 
-/* A connection has become idle. */
-void keeping_note_idle(struct keeping *keeping, uint64_t now_us);
+/* Shorter than what any origin is set to, longer than two busy programs need to hear of each
+ * other. */
+#define KEEPING_SHORT_US UINT64_C(100000)
+
+/* A connection has become idle. Before the first one has been so for a while nothing is known. */
+static inline void keeping_note_idle(struct keeping *keeping, uint64_t now_us)
+{
+    if (keeping->doubted_until_us == 0) {
+        keeping->doubted_until_us = now_us + KEEPING_SHORT_US;
+    }
+}
+
 /* The origin closed a connection that had been idle for so long. */
 void keeping_note_closed(struct keeping *keeping, uint64_t now_us, uint64_t age_us);
 
@@ -25,8 +35,17 @@ void keeping_note_closed(struct keeping *keeping, uint64_t now_us, uint64_t age_
 uint64_t keeping_trusted_us(const struct keeping *keeping, uint64_t now_us);
 /* When to close a connection before the origin does; `most_ms` by the settings, `told_ms` by the
  * origin (0: nothing). */
-uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
-                         uint32_t told_ms);
+uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
+                            uint32_t told_ms);
+
+static inline uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us,
+                                       uint32_t most_ms, uint32_t told_ms)
+{
+    if (told_ms == 0 && keeping->least_us == 0) {
+        return most_ms; /* the usual case, without a call */
+    }
+    return keeping_shorten_ms(keeping, now_us, most_ms, told_ms);
+}
 
 /* A Keep-Alive field: "timeout=5, max=100". What it does not say is left as it is. */
 void keeping_read_field(struct bytes value, uint32_t *kept_ms, uint32_t *requests_more);

@@ -171,11 +171,10 @@ void pool_serve_line(struct origin *origin)
     }
 }
 
-static void keep_idle(struct origin_connection *connection, const struct pool_settings *pool)
+static void keep_idle(struct origin_connection *connection, const struct pool_settings *pool,
+                      uint64_t now_us)
 {
     struct origin *origin = connection->origin;
-
-    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
 
     timer_set(directory_of(origin)->connection_timers, &connection->timer,
               keeping_idle_ms(&origin->keeping, now_us, pool->idle_time, connection->kept_ms));
@@ -240,7 +239,7 @@ void pool_keep(struct origin_connection *connection, const struct pool_settings 
     origin_connection_want(connection);
     pool_serve_line(origin);
     if (connection->state == ORIGIN_CONNECTION_IDLE) {
-        keep_idle(connection, pool);
+        keep_idle(connection, pool, now_us);
     }
 }
 

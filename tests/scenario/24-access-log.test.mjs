@@ -46,9 +46,12 @@ routes:
         assert.equal(first['turnpike.service'], 'app');
         assert.equal(first['turnpike.origin'], origin.address);
         assert.equal(first['turnpike.outcome'], 'answered');
-        assert.equal(first['turnpike.attempts'], 1);
-        assert.equal(first['turnpike.origin_reused'], false);
-        assert.equal(third['turnpike.origin_reused'], true);
+        assert.equal(first['turnpike.attempts'].length, 1);
+        assert.equal(first['turnpike.attempts'][0].origin, origin.address);
+        assert.equal(first['turnpike.attempts'][0].delivery, 'answered');
+        assert.equal(first['turnpike.attempts'][0].reused, false);
+        assert.equal(third['turnpike.attempts'][0].reused, true);
+        assert.deepEqual(second['turnpike.attempts'], []);
         assert.equal(second['turnpike.route'], 'ping');
         assert.equal(second['turnpike.outcome'], 'answered-here');
         assert.equal(second['turnpike.origin'], undefined);
@@ -56,7 +59,8 @@ routes:
 
     await t.test('has the time, and phases in microseconds in their order', () => {
         assert.ok(Math.abs(Date.parse(first.timestamp) - before) < 5000, first.timestamp);
-        const phases = ['connected', 'sent', 'first_byte', 'total'].map((name) => first[`turnpike.${name}_us`]);
+        const attempt = first['turnpike.attempts'][0];
+        const phases = [attempt.connected_us, attempt.sent_us, attempt.first_byte_us, first['turnpike.total_us']];
         assert.ok(phases.every((each) => Number.isInteger(each)), JSON.stringify(first));
         for (let i = 1; i < phases.length; i++) {
             assert.ok(phases[i] >= phases[i - 1], JSON.stringify(phases));

@@ -15,6 +15,9 @@ export function assertOwnError(answer, status, error) {
     const proxyStatus = answer.get('proxy-status');
     const shape = /^turnpike; *error=([a-z_]+)(?:; *details="((?:[^"\\]|\\.)*)")?/.exec(proxyStatus);
     assert.ok(shape, `Proxy-Status: ${proxyStatus}`);
+    const delivery = /; *delivery=(not-sent|unread|maybe|answered)$/.exec(proxyStatus);
+    assert.ok(delivery, `Proxy-Status: ${proxyStatus}`);
+    assert.equal(problem.delivery, delivery[1]);
     if (error) {
         const allowed = [error].flat();
         assert.ok(allowed.includes(shape[1]), `Proxy-Status: ${proxyStatus}, wanted error=${allowed.join(' or ')}`);

@@ -25,13 +25,17 @@ static struct outcome payment(void)
         .route = "payments",
         .service = "payments-v1",
         .origin = "10.0.0.11:9000",
-        .origin_reused = true,
         .attempts = 1,
+        .tries = {{.origin = "10.0.0.11:9000",
+                   .reused = true,
+                   .connected_us = 130,
+                   .sent_us = 150,
+                   .first_byte_us = 2100,
+                   .status = 201,
+                   .bytes_sent = 640,
+                   .delivery = "answered"}},
         .start_realtime_us = 1732187696000042,
         .head_us = 120,
-        .connected_us = 130,
-        .sent_us = 150,
-        .first_byte_us = 2100,
         .total_us = 2155,
         .bytes_in = 512,
         .bytes_out = 301,
@@ -69,13 +73,48 @@ static void a_full_line_has_every_field_in_order(void **state)
         "\"turnpike.request_id\":\"0193a5f2-c4d7-7123-8123-123456789012\","
         "\"turnpike.listener\":\"0.0.0.0:8443\",\"turnpike.route\":\"payments\","
         "\"turnpike.service\":\"payments-v1\",\"turnpike.origin\":\"10.0.0.11:9000\","
-        "\"turnpike.origin_reused\":true,\"turnpike.attempts\":1,\"turnpike.worker\":0,"
+        "\"turnpike.attempts\":[{\"origin\":\"10.0.0.11:9000\",\"reused\":true,"
+        "\"connected_us\":130,\"sent_us\":150,\"first_byte_us\":2100,\"bytes_sent\":640,"
+        "\"delivery\":\"answered\"}],\"turnpike.worker\":0,"
         "\"turnpike.outcome\":\"answered\",\"turnpike.cut\":\"body-rate\","
         "\"error.type\":\"connection_terminated\","
         "\"turnpike.detail\":\"the origin closed early\",\"turnpike.head_us\":120,"
-        "\"turnpike.connected_us\":130,\"turnpike.sent_us\":150,"
-        "\"turnpike.first_byte_us\":2100,\"turnpike.total_us\":2155,"
+        "\"turnpike.total_us\":2155,"
         "\"http.request.size\":512,\"http.response.size\":301}\n");
+}
+
+static void each_attempt_has_its_record(void **state)
+{
+    struct outcome outcome = payment();
+
+    (void)state;
+    outcome.attempts = 2;
+    outcome.tries[1] = (struct outcome_attempt){.origin = "10.0.0.12:9000",
+                                                .connected_us = 900,
+                                                .sent_us = 950,
+                                                .bytes_sent = 640,
+                                                .bytes_acked = 600,
+                                                .delivery = "maybe",
+                                                .error = "connection_terminated"};
+    outcome.tries[0] = (struct outcome_attempt){
+        .origin = "10.0.0.11:9000", .delivery = "not-sent", .error = "connection_refused"};
+    assert_non_null(strstr(formatted(&outcome),
+                           "\"turnpike.attempts\":[{\"origin\":\"10.0.0.11:9000\",\"reused\":false,"
+                           "\"bytes_sent\":0,\"bytes_acked\":0,\"delivery\":\"not-sent\","
+                           "\"error\":\"connection_refused\"},"
+                           "{\"origin\":\"10.0.0.12:9000\",\"reused\":false,\"connected_us\":900,"
+                           "\"sent_us\":950,\"bytes_sent\":640,\"bytes_acked\":600,"
+                           "\"delivery\":\"maybe\",\"error\":\"connection_terminated\"}],"));
+}
+
+static void an_answer_that_the_client_did_not_get_is_told(void **state)
+{
+    struct outcome outcome = payment();
+
+    (void)state;
+    outcome.status = 0;
+    outcome.end = OUTCOME_CLIENT_GONE;
+    assert_non_null(strstr(formatted(&outcome), "\"first_byte_us\":2100,\"status\":201,"));
 }
 
 static void what_was_not_reached_is_left_out(void **state)
@@ -85,7 +124,7 @@ static void what_was_not_reached_is_left_out(void **state)
 
     (void)state;
     assert_string_equal(formatted(&outcome),
-                        "{\"timestamp\":\"1970-01-01T00:00:00.000000Z\",\"turnpike.attempts\":0,"
+                        "{\"timestamp\":\"1970-01-01T00:00:00.000000Z\",\"turnpike.attempts\":[],"
                         "\"turnpike.worker\":0,"
                         "\"turnpike.outcome\":\"client-gone\",\"turnpike.total_us\":7,"
                         "\"http.request.size\":0,\"http.response.size\":0}\n");
@@ -170,9 +209,20 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
         outcome.method = outcome.host = outcome.path = outcome.request_id = all;
         outcome.client = &v6;
         outcome.status = outcome.client_port = UINT16_MAX;
-        outcome.attempts = UINT8_MAX;
-        outcome.head_us = outcome.connected_us = outcome.sent_us = UINT32_MAX;
-        outcome.first_byte_us = outcome.total_us = UINT32_MAX;
+        outcome.attempts = OUTCOME_ATTEMPTS_MAX;
+        for (int i = 0; i < OUTCOME_ATTEMPTS_MAX; i++) {
+            outcome.tries[i] = (struct outcome_attempt){
+                .origin = field,
+                .error = "http_response_header_section_size",
+                .delivery = "answered",
+                .bytes_sent = UINT64_MAX,
+                .bytes_acked = UINT64_MAX,
+                .connected_us = UINT32_MAX,
+                .sent_us = UINT32_MAX,
+                .status = 599,
+            };
+        }
+        outcome.head_us = outcome.total_us = UINT32_MAX;
         outcome.bytes_in = outcome.bytes_out = UINT64_MAX;
         outcome.start_realtime_us = UINT64_MAX / 2;
         line = formatted(&outcome);
@@ -184,6 +234,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_line_has_every_field_in_order),
+        cmocka_unit_test(each_attempt_has_its_record),
+        cmocka_unit_test(an_answer_that_the_client_did_not_get_is_told),
         cmocka_unit_test(what_was_not_reached_is_left_out),
         cmocka_unit_test(cards_do_not_reach_the_line),
         cmocka_unit_test(the_second_is_written_anew_when_it_changes),
