@@ -11,6 +11,10 @@ struct buffer_pool {
     struct slab_pool *slabs[2];
 };
 
+/* What waits in a queue often waits for long: several small buffers then, rather than one large
+ * one that is half empty. */
+#define LARGE_WORTH_BYTES 24576
+
 static const size_t sizes[2] = {BUFFER_SMALL_BYTES, BUFFER_LARGE_BYTES};
 
 struct buffer_pool *buffer_pool_new(void)
@@ -140,8 +144,8 @@ bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, stru
     }
     while (planned < bytes.length) {
         size_t left = bytes.length - planned;
-        struct buffer *buffer = buffer_borrow(
-            pool, left > BUFFER_SMALL_BYTES - sizeof(*buffer) ? BUFFER_LARGE : BUFFER_SMALL);
+        struct buffer *buffer =
+            buffer_borrow(pool, left > LARGE_WORTH_BYTES ? BUFFER_LARGE : BUFFER_SMALL);
 
         if (buffer == NULL) {
             buffer_queue_clear(pool, &more);
@@ -159,6 +163,16 @@ bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, stru
         bytes = bytes_skip(bytes, append_to_last(queue, bytes));
     }
     return true;
+}
+
+size_t buffer_queue_held(const struct buffer_queue *queue)
+{
+    size_t held = 0;
+
+    for (const struct buffer *buffer = queue->first; buffer != NULL; buffer = buffer->next) {
+        held += sizes[buffer->size];
+    }
+    return held;
 }
 
 int buffer_queue_vectors(const struct buffer_queue *queue, struct iovec *vectors, int most)

@@ -35,6 +35,12 @@ size_t buffer_pool_lent(const struct buffer_pool *pool); /* bytes out */
 struct buffer *buffer_borrow(struct buffer_pool *pool, enum buffer_size size); /* NULL: no memory */
 void buffer_return(struct buffer_pool *pool, struct buffer **buffer);
 
+/* Its memory; 0 for none. */
+static inline size_t buffer_held(const struct buffer *buffer)
+{
+    return buffer == NULL ? 0 : sizeof(*buffer) + buffer->capacity;
+}
+
 static inline struct bytes buffer_content(const struct buffer *buffer)
 {
     return (struct bytes){buffer->bytes + buffer->start, buffer->end - buffer->start};
@@ -70,6 +76,8 @@ struct buffer_queue {
 bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, struct bytes bytes);
 /* Takes over a buffer that already has content; *buffer becomes NULL. */
 void buffer_queue_take(struct buffer_queue *queue, struct buffer **buffer);
+/* Memory of its buffers, full or not. */
+size_t buffer_queue_held(const struct buffer_queue *queue);
 /* Fills at most `most` entries; returns how many. */
 int buffer_queue_vectors(const struct buffer_queue *queue, struct iovec *vectors, int most);
 /* Removes `count` bytes at the front, returning emptied buffers. */

@@ -24,9 +24,15 @@ struct client_desk *client_desk_of(const struct client_connection *connection)
     return connection->listener->desk;
 }
 
-static uint32_t seconds_now(const struct client_connection *connection)
+/* In 1/16 s or so: 32 bits of it last for years. */
+static uint32_t ticks_of(uint64_t us)
 {
-    return (uint32_t)(loop_now(client_desk_of(connection)->bench->loop) / 1000000);
+    return (uint32_t)(us >> 16);
+}
+
+static uint32_t ticks_now(const struct client_connection *connection)
+{
+    return ticks_of(loop_now(client_desk_of(connection)->bench->loop));
 }
 
 /* --- state and clock --------------------------------------------------------------------- */
@@ -97,6 +103,19 @@ static void on_timer(struct timer *timer)
     } else {
         client_cut(connection, cause_of_timeout((enum client_state)connection->state));
     }
+}
+
+size_t client_held(const struct client_connection *connection)
+{
+    const struct client_h1 *h1 = connection->h1;
+    size_t held = sizeof(*connection);
+
+    if (h1 != NULL) {
+        held += sizeof(*h1) + buffer_held(h1->in) + buffer_held(h1->head) +
+                buffer_queue_held(&h1->out.queue);
+        held += h1->exchange != NULL ? exchange_held(h1->exchange) : 0;
+    }
+    return held;
 }
 
 /* --- ending ------------------------------------------------------------------------------ */
@@ -196,7 +215,7 @@ static uint32_t idle_time(const struct client_connection *connection)
 /* Up to an eighth of `most`, another one for each connection. */
 static uint32_t spread(const struct client_connection *connection, uint32_t most)
 {
-    uint32_t mixed = (connection->born_s * 31u + connection->port) * 2654435761u;
+    uint32_t mixed = (connection->born * 31u + connection->port) * 2654435761u;
 
     return (uint32_t)((uint64_t)mixed * (most / 8) >> 32);
 }
@@ -205,14 +224,14 @@ enum cut_cause client_worn_by(const struct client_connection *connection)
 {
     const struct client_budgets *budgets = &connection->listener->budgets;
     uint32_t requests = budgets->limits.requests;
-    uint32_t lifetime_s = (budgets->timeouts.lifetime + 999) / 1000;
+    uint32_t lifetime = ticks_of(budgets->timeouts.lifetime * UINT64_C(1000));
 
     if (requests != 0 && connection->served >= requests - requests / 8 &&
         connection->served >= requests - (requests >= 100 ? spread(connection, requests) : 0)) {
         return CUT_REQUESTS;
     }
-    if (lifetime_s != 0 && seconds_now(connection) - connection->born_s >=
-                               lifetime_s - spread(connection, lifetime_s)) {
+    if (lifetime != 0 &&
+        ticks_now(connection) - connection->born >= lifetime - spread(connection, lifetime)) {
         return CUT_LIFETIME;
     }
     return CUT_NONE;
@@ -451,7 +470,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
         return;
     }
     connection->unwatched = reads_at_once;
-    connection->born_s = seconds_now(connection);
+    connection->born = ticks_now(connection);
     list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
     count_connections(desk, 1);
     metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
@@ -622,6 +641,7 @@ bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_
     listener->proxy_protocol = settings->proxy_protocol;
     listener->budgets = (struct client_budgets){
         .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->rates};
+    listener_bound_unsent(fd, settings->limits.held_bytes);
     listener->listener = listener_new(desk->bench->loop, fd, on_accepted, listener);
     if (listener->listener == NULL) {
         close(fd);

@@ -175,6 +175,15 @@ static bool receive_once(struct client_h1 *h1)
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
 }
 
+/* Whoever is waited for holds no buffer meanwhile: it may be long. */
+static void give_back_empty(struct client_h1 *h1)
+{
+    if (h1->in != NULL && !h1->head_is_in_input && h1->undelivered.length == 0 &&
+        buffer_length(h1->in) == 0) {
+        buffer_return(buffers_of(h1), &h1->in);
+    }
+}
+
 static void receive(struct client_h1 *h1)
 {
     for (int i = 0; i < READS_A_TURN && receive_once(h1); i++) {
@@ -183,8 +192,11 @@ static void receive(struct client_h1 *h1)
         h1->state == CLIENT_H1_READS_HEAD && h1->exchange == NULL &&
         (h1->in == NULL || buffer_length(h1->in) == 0)) {
         client_become_idle(h1->connection); /* nothing was there after all */
-    } else if (h1->connection->h1 == h1 && h1->connection->unwatched) {
-        client_h1_want(h1);
+    } else if (h1->connection->h1 == h1) {
+        give_back_empty(h1);
+        if (h1->connection->unwatched) {
+            client_h1_want(h1);
+        }
     }
 }
 

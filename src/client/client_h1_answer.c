@@ -8,7 +8,8 @@
 
 #define COALESCE_BYTES 2048
 #define CHUNK_BYTES 16384
-#define ABSORB_BYTES 24576 /* an answer up to this leaves the origin at once */
+#define ABSORB_BYTES 32768 /* an answer up to this leaves the origin at once */
+#define CHUNK_WORTH_BYTES 2048
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
@@ -287,15 +288,32 @@ static bool on_send_head(void *stream, const struct answer_head *head)
 
     h1->closes = must_close(h1, head) || is_worn(h1);
     h1->answer_from = outbox_is_empty(&h1->out) ? h1->out.written : UINT64_MAX;
-    h1->absorbs =
-        head->framing == HTTP_LENGTH_KNOWN && head->body_length > ABSORB_BYTES ? 0 : ABSORB_BYTES;
+    h1->answer_is_small =
+        head->framing != HTTP_LENGTH_KNOWN ? false : head->body_length <= ABSORB_BYTES;
+    h1->absorbs = head->framing == HTTP_LENGTH_KNOWN && !h1->answer_is_small ? 0 : ABSORB_BYTES;
     return write_head(h1, head);
+}
+
+/* What may wait here. An answer that is known to be small always may: that lets go of the buffer
+ * of its origin's connection. One that may be large only as far as the budget goes. */
+static size_t absorb_room(const struct client_h1 *h1)
+{
+    size_t queued = h1->out.queue.length;
+    size_t room = h1->absorbs > queued ? h1->absorbs - queued : 0;
+
+    if (room > 0 && !h1->answer_is_small) {
+        size_t held = client_held(h1->connection);
+        size_t most = h1->connection->listener->budgets.limits.held_bytes;
+        size_t left = most > held + BUFFER_SMALL_BYTES ? most - held - BUFFER_SMALL_BYTES : 0;
+
+        room = left < room ? left : room;
+    }
+    return room;
 }
 
 static size_t absorb(struct client_h1 *h1, struct bytes bytes)
 {
-    size_t held = h1->out.queue.length;
-    size_t room = h1->absorbs > held ? h1->absorbs - held : 0;
+    size_t room = absorb_room(h1);
 
     if (bytes.length > room) {
         bytes.length = room;
@@ -331,8 +349,13 @@ static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
     struct bytes data = bytes_first(bytes, bytes.length < CHUNK_BYTES ? bytes.length : CHUNK_BYTES);
     struct iovec pieces[3];
 
-    if (h1->out.blocked && h1->out.queue.length + data.length > ABSORB_BYTES) {
-        return 0;
+    if (h1->out.blocked) {
+        size_t room = absorb_room(h1);
+
+        if (room < data.length && room < CHUNK_WORTH_BYTES) {
+            return 0;
+        }
+        data = bytes_first(data, room < data.length ? room : data.length);
     }
     h1_write_chunk_head(&head, data.length);
     pieces[0] = (struct iovec){line, text_length(&head)};

@@ -89,7 +89,7 @@ struct client_connection {
     struct ip ip;
     uint32_t served;    /* requests begun */
     uint32_t lingered;  /* bytes read while lingering */
-    uint32_t born_s;    /* by the loop's clock */
+    uint32_t born;      /* by the loop's clock, client_connection.c */
     client_place place; /* where it is counted for its address */
     uint16_t port;
     uint8_t state;    /* enum client_state */
@@ -137,6 +137,7 @@ struct client_h1 {
     bool head_is_in_input; /* the head of the exchange under way lies in `in`: do not move it */
     bool body_paused;
     bool answer_chunked;
+    bool answer_is_small; /* and known to be */
     bool answer_ended;
     bool closes;                    /* after this answer */
     bool read_closed;               /* the client has half-closed */
@@ -155,6 +156,8 @@ void client_linger(struct client_connection *connection);
 enum cut_cause client_worn_by(const struct client_connection *connection);
 /* The request is answered, the connection stays. */
 void client_become_idle(struct client_connection *connection);
+/* Memory held for it now, both directions, its own and its exchange's included. */
+size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
 void client_clear_timer(struct client_connection *connection);
 struct client_desk *client_desk_of(const struct client_connection *connection);

@@ -586,6 +586,12 @@ void exchange_answer_written(struct exchange *exchange)
     }
 }
 
+size_t exchange_held(const struct exchange *exchange)
+{
+    return sizeof(*exchange) + buffer_queue_held(&exchange->request_body.body) +
+           origin_request_held(&exchange->attempt.request);
+}
+
 void exchange_count_out(struct exchange *exchange, uint64_t bytes)
 {
     exchange->outcome.bytes_out += bytes;

@@ -71,6 +71,8 @@ void exchange_answer_written(struct exchange *exchange);
 void exchange_body_failed(struct exchange *exchange, uint16_t status, const char *what);
 /* The connection is gone. `end` says why for the log. No call back follows. */
 void exchange_client_gone(struct exchange *exchange, enum outcome_end end);
+/* Memory held for it now, its own included. */
+size_t exchange_held(const struct exchange *exchange);
 /* Bytes of the answer that the transport took, for the log. */
 void exchange_count_out(struct exchange *exchange, uint64_t bytes);
 

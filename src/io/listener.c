@@ -84,6 +84,12 @@ int listener_open(const struct address *address, mode_t mode)
     return -1;
 }
 
+/* Linux hands the option on from a listening socket to what it accepts. A Unix socket has none. */
+void listener_bound_unsent(int fd, uint32_t bytes)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
+
 bool listener_bound_address(int fd, struct address *address)
 {
     address->length = sizeof(address->local);

@@ -12,6 +12,7 @@
 #define READS_A_TURN 4
 #define COALESCE_BYTES 2048
 #define CHUNK_BYTES 16384
+#define SLOW_CLIENT_US 100000 /* a pause this long: more than a small buffer only takes memory */
 
 static struct origin_directory *directory_of(const struct origin_connection *connection)
 {
@@ -42,7 +43,17 @@ void origin_h1_begin(struct origin_connection *connection)
     connection->request_whole = false;
     connection->request_upgrades = false;
     connection->answer_paused = false;
+    connection->reads_little = false;
     connection->heard = false;
+}
+
+size_t origin_request_held(const struct origin_request *request)
+{
+    const struct origin_connection *connection = request->connection;
+
+    return connection == NULL ? 0
+                              : sizeof(*connection) + buffer_held(connection->in) +
+                                    buffer_queue_held(&connection->out.queue);
 }
 
 /* --- the request ----------------------------------------------------------------------- */
@@ -310,6 +321,7 @@ static bool hand_over(struct origin_connection *connection)
         return true;
     }
     connection->answer_paused = true;
+    connection->paused_us = loop_now(directory_of(connection)->bench->loop);
     stop_clock(connection);
     origin_connection_want(connection);
     return false;
@@ -568,7 +580,7 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
 static bool make_room(struct origin_connection *connection)
 {
     bool large = connection->state != ORIGIN_CONNECTION_AWAITS_HEAD &&
-                 connection->answer_framing != HTTP_NO_BODY;
+                 connection->answer_framing != HTTP_NO_BODY && !connection->reads_little;
     struct buffer *in = connection->in;
 
     if (in == NULL) {
@@ -633,6 +645,8 @@ void origin_request_resume(struct origin_request *request)
         return;
     }
     connection->answer_paused = false;
+    connection->reads_little =
+        loop_now(directory_of(connection)->bench->loop) - connection->paused_us > SLOW_CLIENT_US;
     set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
                               ? request->timeouts->tunnel_idle
                               : request->timeouts->answer_idle);

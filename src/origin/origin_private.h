@@ -95,6 +95,7 @@ struct origin_connection {
     uint64_t opened_us;
     uint64_t last_used_us;
     uint64_t asked_us;        /* when the request was whole */
+    uint64_t paused_us;       /* since when, while answer_paused */
     uint64_t written_before;  /* out.written when the present request began */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
@@ -108,6 +109,7 @@ struct origin_connection {
     bool request_whole; /* send_end was called */
     bool request_upgrades;
     bool answer_paused; /* the exchange took fewer bytes than offered */
+    bool reads_little;  /* its client is slow: small buffers will do */
     bool reusable;      /* so far nothing forbids another request */
     bool delivering;    /* inside deliver, origin_h1.c */
     bool heard;         /* bytes came back for the present request */

@@ -73,6 +73,8 @@ void origin_request_send_end(struct origin_request *request, const struct http_h
 void origin_request_flush(struct origin_request *request);
 /* After `body` took fewer bytes than offered. */
 void origin_request_resume(struct origin_request *request);
+/* Memory that its connection holds in buffers. */
+size_t origin_request_held(const struct origin_request *request);
 /* Gives up: the connection is closed unless nothing was sent on it. No event follows.
  * Harmless when over. */
 void origin_request_cancel(struct origin_request *request);

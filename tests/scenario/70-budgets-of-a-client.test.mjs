@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What one client connection may use of time, rate and number: for each budget a client that
+// oversteps it, which is cut with its cause in the log, and one that nearly does, which is not.
+// Graces are short here; what keeps to a rate does so by a wide margin, so that a hiccup of this
+// process cuts nobody.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { defer } from './lib/cleanup.mjs';
+import { through } from './lib/configs.mjs';
+import { adminIn, metricsOf, valueOf } from './lib/control.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { patient, pause, until } from './lib/wait.mjs';
+
+const GET = head('GET / HTTP/1.1', 'Host: a');
+const GRACE = 200;
+const RESPOND = 'routes: [{name: here, respond: {body: hello}}]\n';
+
+// One piece every 20 ms until the connection ends or there is none left.
+function drip(t, client, pieces) {
+    let next = 0;
+    const timer = setInterval(() => {
+        if (client.ended || (Array.isArray(pieces) && next >= pieces.length)) {
+            clearInterval(timer);
+            return;
+        }
+        client.send(Array.isArray(pieces) ? pieces[next++] : pieces);
+    }, 20);
+    defer(t, () => clearInterval(timer));
+}
+
+async function expectCut(gateway, cause) {
+    const entries = await gateway.logged((all) => all.some((entry) => entry['turnpike.cut'] !== undefined));
+    assert.deepEqual(entries.map((entry) => entry['turnpike.cut']).filter(Boolean), [cause]);
+}
+
+async function expectNoCut(gateway, count = 1) {
+    for (const entry of await gateway.logged(count)) {
+        assert.equal(entry['turnpike.cut'], undefined);
+    }
+}
+
+// An origin that takes every body to its end and answers with its length.
+const takesBodies = (t) => rawOrigin(t, async (wire) => {
+    for (;;) {
+        const { body } = await wire.request(patient(60_000));
+        wire.ok(`${body.length}`);
+    }
+});
+
+// An origin that answers each request with `size` bytes.
+const gives = (t, size) => rawOrigin(t, async (wire) => {
+    for (;;) {
+        await wire.request(patient(60_000));
+        wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+        wire.send(Buffer.alloc(size, 'x'));
+    }
+});
+
+test('budgets of a client', { concurrency: 6 }, async (t) => {
+    const cases = [];
+    const scenario = (name, act) => cases.push(t.test(name, act));
+
+    // --- heads ---
+
+    scenario('a head that drips is cut', async (t) => {
+        const gateway = await startGateway(t, `timeouts: {head: ${GRACE}ms}\n${RESPOND}`);
+        const client = await connect(t, gateway);
+        client.send('GET / HTTP/1.1\r\nX: ');
+        drip(t, client, 'x');
+        assert.equal((await client.answer()).status, 408);
+        await client.closed();
+        await expectCut(gateway, 'head');
+    });
+
+    scenario('a head that keeps to the rate has more than the base', async (t) => {
+        const gateway = await startGateway(t, `timeouts: {head: ${GRACE}ms, head_longest: 1m}\nrates: {head: 100B}\n${RESPOND}`);
+        const client = await connect(t, gateway);
+        const lines = Array.from({ length: 40 }, (_, i) => `X-${i}: ${'y'.repeat(200)}\r\n`);
+        client.send('GET / HTTP/1.1\r\nHost: a\r\n');
+        drip(t, client, [...lines, '\r\n']);
+        assert.equal((await client.answer()).status, 200);
+        const [entry] = await gateway.logged(1);
+        assert.ok(entry['turnpike.head_us'] > GRACE * 1000, 'the head took longer than the base');
+        assert.equal(entry['turnpike.cut'], undefined);
+    });
+
+    scenario('but not more than the ceiling', async (t) => {
+        const gateway = await startGateway(t, `timeouts: {head: 50ms, head_longest: ${GRACE}ms}\nrates: {head: 1B}\n${RESPOND}`);
+        const client = await connect(t, gateway);
+        client.send('GET / HTTP/1.1\r\nX: ');
+        drip(t, client, 'xxxxxxxxxx');
+        assert.equal((await client.answer()).status, 408);
+        await expectCut(gateway, 'head');
+    });
+
+    // --- bodies ---
+
+    const bodies = {
+        'with a length': { fields: ['Content-Length: 1000000'], piece: 'x' },
+        'that is gathered': { fields: ['Content-Length: 5000'], piece: 'x' },
+        'in chunks': { fields: ['Transfer-Encoding: chunked'], piece: '1\r\nx\r\n' },
+    };
+    for (const [kind, { fields, piece }] of Object.entries(bodies)) {
+        scenario(`a body ${kind} that drips is cut`, async (t) => {
+            const origin = await takesBodies(t);
+            const gateway = await startGateway(t, through(origin, { more: `rates: {body: 10KiB, grace: ${GRACE}ms}` }));
+            const client = await connect(t, gateway);
+            client.send(head('POST / HTTP/1.1', 'Host: a', ...fields));
+            drip(t, client, piece);
+            assert.equal((await client.answer()).status, 408);
+            await client.closed();
+            await expectCut(gateway, 'body-rate');
+            assert.equal(origin.requests.length, 0);
+            assert.equal(origin.heads.length, kind === 'with a length' ? 1 : 0, 'an origin hears only of what is too large to gather');
+        });
+    }
+
+    scenario('a body that keeps to the rate is not, for many times the grace', async (t) => {
+        const gateway = await startGateway(t, through(await takesBodies(t), { more: 'rates: {body: 1KiB, grace: 1s}' }));
+        const client = await connect(t, gateway);
+        const pieces = Array.from({ length: 200 }, () => 'x'.repeat(300));
+        client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 60000'));
+        drip(t, client, pieces);
+        assert.equal((await client.answer()).body.toString(), '60000');
+        await expectNoCut(gateway);
+    });
+
+    scenario('an upload that its origin does not take is not its client\'s fault', async (t) => {
+        const size = 16_000_000;
+        let take;
+        const taken = new Promise((resolve) => (take = resolve));
+        const origin = await rawOrigin(t, async (wire) => {
+            const request = await wire.requestHead();
+            wire.socket.pause();
+            await taken;
+            wire.socket.resume();
+            await wire.requestBody(request, patient(60_000));
+            wire.ok('thanks');
+        });
+        const gateway = await startGateway(t, through(origin, { more: `rates: {body: 1MiB, grace: ${GRACE}ms}` }));
+        const client = await connect(t, gateway);
+        client.send(head('POST / HTTP/1.1', 'Host: a', `Content-Length: ${size}`));
+        client.send(Buffer.alloc(size));
+        await until('the origin to hear of it', () => origin.heads.length === 1);
+        let last = -1;
+        await until('all buffers to be full', async () => {
+            const before = last;
+            last = client.socket.bytesWritten - client.socket.writableLength;
+            await pause(100);
+            return last === before;
+        });
+        await pause(5 * GRACE);
+        client.expectSilence();
+        take();
+        assert.equal((await client.answer()).body.toString(), 'thanks');
+        await expectNoCut(gateway);
+    });
+
+    scenario('a route may ask for less than its listener, or more', async (t) => {
+        const origin = await takesBodies(t);
+        const gateway = await startGateway(t, `
+listeners: [{address: "127.0.0.1:0", rates: {body: 1MiB, grace: ${GRACE}ms}}]
+services: {app: {origins: ["${origin.address}"]}}
+routes:
+  - {name: slow, match: {path: /slow}, service: app, rates: {body: none}}
+  - {name: fast, match: {path: /fast}, service: app}
+`);
+        const patientClient = await connect(t, gateway);
+        const cut = await connect(t, gateway);
+        for (const [client, path] of [[patientClient, '/slow'], [cut, '/fast']]) {
+            client.send(head(`POST ${path} HTTP/1.1`, 'Host: a', 'Content-Length: 1000'));
+        }
+        drip(t, cut, 'x');
+        drip(t, patientClient, Array.from({ length: 50 }, () => 'x'.repeat(20)));
+        assert.equal((await cut.answer()).status, 408);
+        assert.equal((await patientClient.answer()).body.toString(), '1000');
+        const byRoute = Object.fromEntries((await gateway.logged(2)).map((entry) => [entry['turnpike.route'], entry['turnpike.cut']]));
+        assert.deepEqual(byRoute, { slow: undefined, fast: 'body-rate' });
+    });
+
+    // --- answers ---
+
+    const SIZE = 2_000_000;
+
+    scenario('a reader that stops is cut', async (t) => {
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `rates: {answer: 10KiB, grace: ${GRACE}ms}` }));
+        const client = await connect(t, gateway);
+        client.send(GET);
+        client.socket.pause();
+        await expectCut(gateway, 'answer-rate');
+        client.socket.resume();
+        await client.closed();
+        assert.ok(client.everReceived < SIZE);
+    });
+
+    scenario('a reader that drips is cut', async (t) => {
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `rates: {answer: 1MiB, grace: ${GRACE}ms}` }));
+        const client = await connect(t, gateway, { highWaterMark: 16 });
+        client.send(GET);
+        client.socket.pause();
+        const timer = setInterval(() => client.socket.read(1), 50);
+        defer(t, () => clearInterval(timer));
+        await expectCut(gateway, 'answer-rate');
+    });
+
+    scenario('answer_idle still ends one that takes nothing at all, where no rate is asked for', async (t) => {
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `timeouts: {answer_idle: ${GRACE}ms}\nrates: {answer: none}` }));
+        const client = await connect(t, gateway);
+        client.send(GET);
+        client.socket.pause();
+        await expectCut(gateway, 'answer-idle');
+    });
+
+    scenario('a reader that keeps to the rate is not cut', async (t) => {
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `rates: {answer: 100KiB, grace: 1s}` }));
+        const client = await connect(t, gateway);
+        client.send(GET);
+        // Reads some 500 kB/s, for several graces.
+        client.socket.pause();
+        const timer = setInterval(() => client.socket.resume().once('data', () => client.socket.pause()), 100);
+        defer(t, () => clearInterval(timer));
+        assert.equal((await client.answer({ deadline: patient(60_000) })).body.length, SIZE);
+        await expectNoCut(gateway);
+    });
+
+    scenario('an answer that its origin does not give is not its client\'s fault', async (t) => {
+        const half = 1_500_000;
+        const origin = await rawOrigin(t, async (wire) => {
+            await wire.request();
+            wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${2 * half}\r\n\r\n`);
+            wire.send(Buffer.alloc(half, 'x'));
+            await pause(5 * GRACE);
+            wire.send(Buffer.alloc(half, 'x'));
+        });
+        const gateway = await startGateway(t, through(origin, { more: `rates: {answer: 1MiB, grace: ${GRACE}ms}` }));
+        const client = await connect(t, gateway);
+        client.send(GET);
+        assert.equal((await client.answer()).body.length, 2 * half);
+        await expectNoCut(gateway);
+    });
+
+    // --- number and age ---
+
+    scenario('a connection past its lifetime closes with an answer, one within it does not', async (t) => {
+        const gateway = await startGateway(t, `timeouts: {lifetime: 2s}\n${RESPOND}`);
+        const client = await connect(t, gateway);
+        assert.equal((await client.ask(GET)).get('Connection'), undefined);
+        let last;
+        await until('an answer to be the last', async () => {
+            last = await client.ask(GET);
+            return last.get('Connection') === 'close';
+        });
+        assert.equal(last.body.toString(), 'hello');
+        await client.expectClose();
+    });
+
+    scenario('the number of requests is spread over an eighth', async (t) => {
+        const gateway = await startGateway(t, `limits: {requests: 400}\n${RESPOND}`);
+        const counts = [];
+        for (let i = 0; i < 6; i++) {
+            const client = await connect(t, gateway);
+            let count = 0;
+            for (let answer; answer?.get('Connection') !== 'close'; count++) {
+                answer = await client.ask(GET);
+            }
+            await client.expectClose();
+            counts.push(count);
+        }
+        assert.ok(counts.every((count) => count >= 350 && count <= 400), `${counts}`);
+        assert.ok(new Set(counts).size > 1, `not all alike: ${counts}`);
+    });
+
+    scenario('two listeners, two budgets', async (t) => {
+        const gateway = await startGateway(t, `
+listeners:
+  - {address: "127.0.0.1:0", limits: {requests: 1}, timeouts: {keepalive_idle: 1m}}
+  - {address: "127.0.0.1:0", timeouts: {keepalive_idle: ${GRACE}ms}}
+${RESPOND}`);
+        const [one, other] = await Promise.all(gateway.listeners.map((listener) => connect(t, listener)));
+        assert.equal((await one.ask(GET)).get('Connection'), 'close');
+        assert.equal((await other.ask(GET)).get('Connection'), undefined);
+        await other.expectClose();
+    });
+
+    scenario('every cut is counted by its cause', async (t) => {
+        const gateway = await startGateway(t, (folder) => `timeouts: {head: ${GRACE}ms, keepalive_idle: 1500ms}\nlimits: {requests: 2}\n${RESPOND}${adminIn(folder)}`);
+        const late = await connect(t, gateway);
+        late.send('GET');
+        const idle = await connect(t, gateway);
+        await idle.ask(GET);
+        const many = await connect(t, gateway);
+        await many.ask(GET);
+        await many.ask(GET);
+        await Promise.all([late, idle, many].map((client) => client.closed()));
+        const metrics = await metricsOf(gateway);
+        const cuts = (cause) => valueOf(metrics, 'turnpike_client_cuts_total', { cause });
+        assert.deepEqual(['head', 'keepalive', 'requests', 'body-rate'].map(cuts), [1, 1, 1, 0]);
+    });
+
+    await Promise.all(cases);
+});
