@@ -20,9 +20,10 @@ struct words { /* what stands behind the command */
 struct asking {
     const char *socket;
     bool json;
-    const char *top;     /* --top N */
-    const char *confirm; /* --confirm 60s */
-    struct page head;    /* -H lines, for explain */
+    const char *top;      /* --top N */
+    const char *confirm;  /* --confirm 60s */
+    const char *listener; /* --listener ADDRESS, for explain */
+    struct page head;     /* -H lines, for explain */
     struct page target;
     struct page body;
     const char *method;
@@ -57,7 +58,7 @@ static const struct command commands[] = {
     {"weight",      "ROUTE SERVICE=N...", "POST", "/v1/routes/",    ask_weight,      false, "set the weights of a split, in percent: weight shop new=5 old=95"},
     {"drain",       "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
     {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
-    {"explain",     "'METHOD URL' [-H 'NAME: VALUE']...", "POST", "/v1/explain", ask_explain, true, "which route wins and why, what would be done"},
+    {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
     {"ramp",        "status|pause|resume|abort [ROUTE]",  "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
     {"certs",       "",                  "GET",  "/v1/certs",       ask_plain,       false, "certificates: subject, names, issuer, expiry, file"},
     {"tls",         "",                  "GET",  "/v1/tls",         ask_plain,       false, "what was negotiated: versions, ciphers, groups"},
@@ -219,8 +220,9 @@ static bool ask_explain(struct asking *asking, const struct words *words)
     }
     page_format(&asking->body, "%s\n", words->at[0]);
     page_add(&asking->body, page_bytes(&asking->head));
-    if (asking->json) {
-        page_add_text(&asking->target, "?json=1");
+    if (asking->listener != NULL) {
+        page_add_text(&asking->target, "?listener=");
+        remote_escape(&asking->target, asking->listener);
     }
     return true;
 }
@@ -309,13 +311,14 @@ static int run_words(struct asking *asking, int count, char **words)
     return run(command, asking);
 }
 
-enum { OPTION_TOP = 256, OPTION_CONFIRM };
+enum { OPTION_TOP = 256, OPTION_CONFIRM, OPTION_LISTENER };
 
 static const struct option options[] = {
     {"socket", required_argument, NULL, 's'},
     {"json", no_argument, NULL, 'j'},
     {"top", required_argument, NULL, OPTION_TOP},
     {"confirm", required_argument, NULL, OPTION_CONFIRM},
+    {"listener", required_argument, NULL, OPTION_LISTENER},
     {"header", required_argument, NULL, 'H'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -344,6 +347,9 @@ int main(int count, char **arguments)
             break;
         case OPTION_CONFIRM:
             asking.confirm = optarg;
+            break;
+        case OPTION_LISTENER:
+            asking.listener = optarg;
             break;
         case 'H':
             page_format(&asking.head, "%s\n", optarg);

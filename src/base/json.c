@@ -121,9 +121,17 @@ void json_flag(struct json *json, const char *name, bool value)
     page_add_text(json->page, value ? "true" : "false");
 }
 
-void json_hundredths(struct json *json, const char *name, uint64_t value)
+void json_percent(struct json *json, const char *name, uint64_t value)
 {
+    const unsigned long long whole = value / 100;
+    const unsigned rest = (unsigned)(value % 100);
+
     begin_member(json, name);
-    page_format(json->page, "%llu.%02llu", (unsigned long long)(value / 100),
-                (unsigned long long)(value % 100));
+    if (rest == 0) {
+        page_format(json->page, "\"%llu%%\"", whole);
+    } else if (rest % 10 == 0) {
+        page_format(json->page, "\"%llu.%u%%\"", whole, rest / 10);
+    } else {
+        page_format(json->page, "\"%llu.%02u%%\"", whole, rest);
+    }
 }

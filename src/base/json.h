@@ -26,7 +26,7 @@ void json_text(struct json *json, const char *name, const char *value); /* NULL 
 void json_bytes(struct json *json, const char *name, struct bytes value);
 void json_number(struct json *json, const char *name, uint64_t value);
 void json_flag(struct json *json, const char *name, bool value);
-/* A number with decimals that is counted in hundredths: 1234 is 12.34. */
-void json_hundredths(struct json *json, const char *name, uint64_t value);
+/* Counted in 0.01 %, as the configuration would say it: 9500 is "95%", 5 is "0.05%". */
+void json_percent(struct json *json, const char *name, uint64_t value);
 
 #endif

@@ -33,6 +33,10 @@ struct control {
     struct workbench bench;
     struct metrics *metrics;   /* of its own, read by nobody */
     struct snapshot *defaults; /* what `settings` below was copied from */
+    /* An empty directory of origins, since everything above one counts on it. */
+    struct origin_book *book;
+    struct resolver *resolver;
+    struct origin_directory *origins;
     struct exchange_desk *exchanges;
     struct client_desk *clients;
     struct alarm trim;
@@ -108,11 +112,23 @@ static uint32_t count_own(void *owner)
 
 static const struct client_placing placing = {.place = keep_here, .count_all = count_own};
 
+static bool build_origins(struct control *control)
+{
+    control->book = origin_book_new(1);
+    control->resolver = resolver_new(control->bench.loop);
+    if (control->book == NULL || control->resolver == NULL) {
+        return false;
+    }
+    control->origins =
+        origin_directory_new(&control->bench, control->resolver, control->metrics, control->book);
+    return control->origins != NULL;
+}
+
 static bool build_exchanges(struct control *control)
 {
     struct snapshot *snapshot = make_snapshot(control);
     struct plan *plan = snapshot != NULL ? plan_new(snapshot) : NULL;
-    struct generation *generation = plan != NULL ? generation_new(plan, NULL) : NULL;
+    struct generation *generation = plan != NULL ? generation_new(plan, control->origins) : NULL;
 
     if (plan != NULL) {
         plan_unref(&plan);
@@ -137,7 +153,7 @@ static bool build(struct control *control)
     control->bench.buffers = buffer_pool_new();
     control->metrics = metrics_new();
     if (control->bench.loop == NULL || control->bench.buffers == NULL || control->metrics == NULL ||
-        !build_exchanges(control)) {
+        !build_origins(control) || !build_exchanges(control)) {
         return false;
     }
     control->clients = client_desk_new(control->exchanges, &placing, control);
@@ -181,6 +197,9 @@ static void take_apart(struct control *control)
     }
     client_desk_free(&control->clients);
     exchange_desk_free(&control->exchanges);
+    origin_directory_free(&control->origins);
+    resolver_free(&control->resolver);
+    origin_book_free(&control->book);
     metrics_free(&control->metrics);
     loop_free(&control->bench.loop);
     buffer_pool_free(&control->bench.buffers);

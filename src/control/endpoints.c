@@ -14,6 +14,7 @@ static const struct endpoint endpoints[] = {
     {"POST", "/v1/confirm",  confirm_answer,      false, "the last reload may stay"},
     {"POST", "/v1/cancel",   cancel_answer,       false, "goes back to what was before an unconfirmed reload"},
     {"POST", "/v1/diff",     diff_answer,         false, "what the file in the body would change"},
+    {"POST", "/v1/explain",  explain_answer,      false, "what becomes of the request in the body: METHOD URL, then header lines"},
     {"POST", "/v1/origins/*/drain",   drain_answer,   false, "the origin gets no new requests"},
     {"POST", "/v1/origins/*/undrain", undrain_answer, false, "the origin gets its share again"},
     {"GET",  "/metrics",     metrics_page_answer, true,  "counters for Prometheus"},

@@ -31,6 +31,7 @@ void services_answer(struct question *question);
 void reload_answer(struct question *question);
 void confirm_answer(struct question *question);
 void cancel_answer(struct question *question);
+void explain_answer(struct question *question);
 void diff_answer(struct question *question);
 void drain_answer(struct question *question);
 void undrain_answer(struct question *question);

@@ -84,3 +84,17 @@ const struct origin_reading *origin_readings_find(const struct origin_readings *
                                          sizeof(*readings->rows), compare_names)
                                : NULL;
 }
+
+const char *origin_readings_state(const struct origin_reading *reading)
+{
+    if (reading == NULL) {
+        return "unknown";
+    }
+    if (reading->drained) {
+        return "drained";
+    }
+    if (reading->verdict == ORIGIN_VERDICT_DOWN) {
+        return "down";
+    }
+    return origin_phase_name(reading->phase);
+}

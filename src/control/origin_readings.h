@@ -16,5 +16,7 @@ void origin_readings_release(struct origin_readings *readings);
 /* NULL: no worker knows it (yet, or any more). */
 const struct origin_reading *origin_readings_find(const struct origin_readings *readings,
                                                   const char *name);
+/* One word for what an operator wants to know first: "serves", "drained", "down"... */
+const char *origin_readings_state(const struct origin_reading *reading);
 
 #endif

@@ -66,7 +66,7 @@ static void add_action(struct json *json, const struct route_settings *route)
         }
         json_begin_object(json, "split");
         for (uint32_t i = 0; i < route->arm_count; i++) {
-            json_hundredths(json, route->arms[i].service->name, route->arms[i].weight);
+            json_percent(json, route->arms[i].service->name, route->arms[i].weight);
         }
         json_end_object(json);
         break;
@@ -111,21 +111,6 @@ void routes_answer(struct question *question)
 
 /* --- services ---------------------------------------------------------------------------- */
 
-/* One word for what an operator wants to know first. */
-static const char *state_of(const struct origin_reading *reading)
-{
-    if (reading == NULL) {
-        return "unknown";
-    }
-    if (reading->drained) {
-        return "drained";
-    }
-    if (reading->verdict == ORIGIN_VERDICT_DOWN) {
-        return "down";
-    }
-    return origin_phase_name(reading->phase);
-}
-
 static void add_origin(struct json *json, const struct service_settings *service,
                        const struct origin_settings *origin, const struct origin_reading *reading)
 {
@@ -136,7 +121,7 @@ static void add_origin(struct json *json, const struct service_settings *service
     json_text(json, "service", service->name);
     json_text(json, "address", origin->name);
     json_number(json, "weight", origin->weight);
-    json_text(json, "state", state_of(reading));
+    json_text(json, "state", origin_readings_state(reading));
     json_number(json, "connections", known->connections);
     json_number(json, "in_flight", known->in_flight);
     json_number(json, "waiting", known->waiting);

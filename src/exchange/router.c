@@ -107,7 +107,7 @@ static uint32_t host_set_of(struct router *router, const struct host_pattern *pa
     return cell->host_set;
 }
 
-static uint32_t conditions_of(const struct route_settings *route)
+uint32_t router_conditions(const struct route_settings *route)
 {
     return (route->method_count > 0) + (route->listener_count > 0) + route->header_count +
            route->query_count;
@@ -124,7 +124,7 @@ static void add_candidate(struct router *router, const struct route_settings *ro
         .host_set = host_set_of(router, host),
         .kind = any_path ? PATH_ANY : route->path_kind,
         .path = any_path ? (struct bytes){0} : route->path,
-        .conditions = conditions_of(route),
+        .conditions = router_conditions(route),
         .route = route,
     };
 }
@@ -349,23 +349,32 @@ static bool query_fits(const struct pair_match *wanted, struct bytes query)
            (wanted->present_only || bytes_equal(value, wanted->value));
 }
 
-static bool conditions_fit(const struct route_settings *route, const struct http_request *request,
-                           const char *listener)
+struct router_unmet router_first_unmet(const struct route_settings *route,
+                                       const struct http_request *request, const char *listener)
 {
-    if (!method_fits(route, request->method_text) || !listener_fits(route, listener)) {
-        return false;
+    if (!method_fits(route, request->method_text)) {
+        return (struct router_unmet){ROUTER_UNMET_METHOD, NULL};
+    }
+    if (!listener_fits(route, listener)) {
+        return (struct router_unmet){ROUTER_UNMET_LISTENER, NULL};
     }
     for (uint32_t i = 0; i < route->header_count; i++) {
         if (!header_fits(&route->headers[i], &request->headers)) {
-            return false;
+            return (struct router_unmet){ROUTER_UNMET_HEADER, &route->headers[i]};
         }
     }
     for (uint32_t i = 0; i < route->query_count; i++) {
         if (!query_fits(&route->query[i], request->query)) {
-            return false;
+            return (struct router_unmet){ROUTER_UNMET_QUERY, &route->query[i]};
         }
     }
-    return true;
+    return (struct router_unmet){ROUTER_UNMET_NONE, NULL};
+}
+
+static bool conditions_fit(const struct route_settings *route, const struct http_request *request,
+                           const char *listener)
+{
+    return router_first_unmet(route, request, listener).kind == ROUTER_UNMET_NONE;
 }
 
 struct search {

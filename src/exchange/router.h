@@ -20,4 +20,23 @@ const struct route_settings *router_find(const struct router *router,
                                          const struct http_request *request, struct bytes path,
                                          const char *listener);
 
+/* --- for those who explain a choice ------------------------------------------------------- */
+
+/* How many conditions a route has besides host and path: of several that fit, more win. */
+uint32_t router_conditions(const struct route_settings *route);
+
+/* The first of them that a request does not meet. */
+struct router_unmet {
+    enum {
+        ROUTER_UNMET_NONE,
+        ROUTER_UNMET_METHOD,
+        ROUTER_UNMET_LISTENER,
+        ROUTER_UNMET_HEADER,
+        ROUTER_UNMET_QUERY,
+    } kind;
+    const struct pair_match *pair; /* of HEADER and QUERY */
+};
+struct router_unmet router_first_unmet(const struct route_settings *route,
+                                       const struct http_request *request, const char *listener);
+
 #endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Takes the question apart with the gateway's own parser, so that what it would refuse is refused
+ * here, then follows the way of an exchange. */
+#include "exchange/explain.h"
+
+#include "exchange/retry.h"
+#include "http/h1_parser.h"
+#include "http/uri.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- the question ------------------------------------------------------------------------ */
+
+struct question {
+    struct page head; /* what the parser reads; the request points into it */
+    const char *scheme;
+    struct http_request request;
+};
+
+static struct bytes take_line(struct bytes *text)
+{
+    const char *end = memchr(text->at, '\n', text->length);
+    struct bytes line = bytes_first(*text, end != NULL ? (size_t)(end - text->at) : text->length);
+
+    *text = bytes_skip(*text, line.length + (end != NULL));
+    if (line.length > 0 && line.at[line.length - 1] == '\r') {
+        line.length--;
+    }
+    return bytes_trim(line);
+}
+
+static struct bytes take_word(struct bytes *line)
+{
+    const char *end = memchr(line->at, ' ', line->length);
+    struct bytes word = bytes_first(*line, end != NULL ? (size_t)(end - line->at) : line->length);
+
+    *line = bytes_trim(bytes_skip(*line, word.length));
+    return word;
+}
+
+/* "https://host/path" into its scheme, host and target; a path alone has no host. */
+static void take_url_apart(struct bytes url, struct question *question, struct bytes *authority,
+                           struct bytes *target)
+{
+    static const struct {
+        struct bytes prefix;
+        const char *scheme;
+    } schemes[] = {{{"https://", 8}, "https"}, {{"http://", 7}, "http"}};
+    const char *slash;
+
+    question->scheme = "http";
+    *authority = (struct bytes){"", 0};
+    *target = url;
+    for (size_t i = 0; i < 2; i++) {
+        if (!bytes_start_with(url, schemes[i].prefix)) {
+            continue;
+        }
+        question->scheme = schemes[i].scheme;
+        *authority = bytes_skip(url, schemes[i].prefix.length);
+        slash = memchr(authority->at, '/', authority->length);
+        *target =
+            slash != NULL ? bytes_skip(*authority, (size_t)(slash - authority->at)) : BYTES("/");
+        authority->length = slash != NULL ? (size_t)(slash - authority->at) : authority->length;
+    }
+}
+
+static bool is_host_line(struct bytes line)
+{
+    return line.length >= 5 && bytes_equal_fold(bytes_first(line, 5), BYTES("host:"));
+}
+
+static void write_head(struct bytes text, struct question *question)
+{
+    struct bytes line = take_line(&text);
+    struct bytes method = take_word(&line);
+    struct bytes url = take_word(&line);
+    struct bytes authority;
+    struct bytes target;
+    bool has_host = false;
+
+    take_url_apart(url, question, &authority, &target);
+    page_add(&question->head, method);
+    page_add_text(&question->head, " ");
+    page_add(&question->head, target);
+    page_add_text(&question->head, " HTTP/1.1\r\n");
+    while (text.length > 0) {
+        line = take_line(&text);
+        if (line.length == 0) {
+            continue;
+        }
+        has_host = has_host || is_host_line(line);
+        page_add(&question->head, line);
+        page_add_text(&question->head, "\r\n");
+    }
+    if (!has_host) {
+        page_add_text(&question->head, "Host: ");
+        page_add(&question->head, authority);
+        page_add_text(&question->head, "\r\n");
+    }
+    page_add_text(&question->head, "\r\n");
+}
+
+static bool read_question(const struct settings *settings, struct bytes text,
+                          struct question *question, const char **why)
+{
+    const struct h1_limits limits = {settings->limits.head_bytes, settings->limits.target_bytes,
+                                     settings->limits.headers};
+    struct h1_problem problem = {.what = "the request is not whole"};
+    size_t consumed;
+
+    if (memchr(text.at, ' ', text.length) == NULL) {
+        *why = "say METHOD URL, as in GET https://example.com/";
+        return false;
+    }
+    write_head(text, question);
+    if (question->head.failed) {
+        *why = "out of memory";
+        return false;
+    }
+    if (h1_parse_request(page_bytes(&question->head), &limits, &question->request, &consumed,
+                         &problem) != H1_COMPLETE) {
+        *why = problem.what;
+        return false;
+    }
+    return true;
+}
+
+/* --- the answer -------------------------------------------------------------------------- */
+
+static bool speaks(const struct listener_settings *listener, const char *scheme)
+{
+    return (listener->tls.certificate_count > 0) == (strcmp(scheme, "https") == 0);
+}
+
+static const char *choose_listener(const struct settings *settings, const char *wanted,
+                                   const char *scheme)
+{
+    if (wanted != NULL) {
+        return wanted;
+    }
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        if (speaks(&settings->listeners[i], scheme)) {
+            return settings->listeners[i].name;
+        }
+    }
+    return settings->listeners[0].name;
+}
+
+static void add_time(struct json *json, const char *name, milliseconds time)
+{
+    char text[32];
+
+    if (time == 0) {
+        snprintf(text, sizeof(text), "none");
+    } else if (time % 1000 == 0) {
+        snprintf(text, sizeof(text), "%us", time / 1000);
+    } else {
+        snprintf(text, sizeof(text), "%ums", time);
+    }
+    json_text(json, name, text);
+}
+
+static void add_timeouts(struct json *json, const struct timeouts_settings *timeouts)
+{
+    json_begin_row(json, "timeouts");
+    add_time(json, "body_idle", timeouts->body_idle);
+    add_time(json, "connect", timeouts->connect);
+    add_time(json, "first_byte", timeouts->first_byte);
+    add_time(json, "answer_idle", timeouts->answer_idle);
+    json_end_object(json);
+}
+
+static uint32_t most_origins(const struct route_settings *route)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        most = route->arms[i].service->origin_count > most ? route->arms[i].service->origin_count
+                                                           : most;
+    }
+    return most;
+}
+
+/* The verdicts of retry.c for each state of delivery, when the connection breaks before an
+ * answer. */
+static void add_retry(struct json *json, const struct route_settings *route,
+                      const struct http_request *request)
+{
+    json_begin_row(json, "retried_when");
+    for (int delivery = 0; delivery < ORIGIN_DELIVERY_ANSWERED; delivery++) {
+        const struct retry_facts facts = {
+            .method = request->method,
+            .delivery = (enum origin_delivery)delivery,
+            .failure = delivery == ORIGIN_DELIVERY_NOT_SENT ? ORIGIN_FAILURE_REFUSED
+                                                            : ORIGIN_FAILURE_CLOSED,
+            .policy = &route->retry,
+            .attempts = 1,
+            .body_kept = true,
+            .other_origin = most_origins(route) > 1,
+            .within_budget = true,
+        };
+
+        json_text(json, origin_delivery_word(facts.delivery), retry_word(retry_judge(&facts)));
+    }
+    json_end_object(json);
+}
+
+static void add_arms(const struct explain_world *world, const struct route_settings *route,
+                     struct json *json)
+{
+    uint32_t *weights = calloc(route->arm_count, sizeof(*weights));
+    bool differs =
+        weights != NULL && world->weights != NULL && world->weights(world->owner, route, weights);
+
+    json_begin_row(json, "split");
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        json_percent(json, route->arms[i].service->name,
+                     differs ? weights[i] : route->arms[i].weight);
+    }
+    json_end_object(json);
+    free(weights);
+}
+
+static void add_origins(const struct explain_world *world, const struct service_settings *service,
+                        bool backup, struct json *json)
+{
+    for (uint32_t i = 0; i < service->origin_count; i++) {
+        const struct origin_settings *origin = &service->origins[i];
+
+        if (origin->backup != backup) {
+            continue;
+        }
+        json_begin_row(json, NULL);
+        json_text(json, "service", service->name);
+        json_text(json, "origin", origin->name);
+        json_number(json, "weight", origin->weight);
+        json_flag(json, "backup", origin->backup);
+        if (world->origin_state != NULL) {
+            json_text(json, "state", world->origin_state(world->owner, origin->name));
+        }
+        json_end_object(json);
+    }
+}
+
+static void add_forward(const struct explain_world *world, const struct route_settings *route,
+                        const struct http_request *request, struct json *json)
+{
+    if (route->arm_count == 1) {
+        json_text(json, "service", route->arms[0].service->name);
+    } else {
+        add_arms(world, route, json);
+    }
+    add_timeouts(json, &route->timeouts);
+    add_retry(json, route, request);
+}
+
+static void add_action(const struct explain_world *world, const struct route_settings *route,
+                       const struct http_request *request, struct json *json)
+{
+    switch (route->action) {
+    case ROUTE_FORWARD:
+        add_forward(world, route, request, json);
+        break;
+    case ROUTE_RESPOND:
+        json_number(json, "respond", route->respond.status);
+        break;
+    case ROUTE_REDIRECT:
+        json_bytes(json, "redirect", route->redirect.to);
+        break;
+    case ROUTE_ASK:
+        break;
+    }
+}
+
+static void add_all_origins(const struct explain_world *world, const struct route_settings *route,
+                            struct json *json)
+{
+    json_begin_list(json, "origins");
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        add_origins(world, route->arms[i].service, false, json);
+        add_origins(world, route->arms[i].service, true, json);
+    }
+    json_end_list(json);
+}
+
+static void write_answer(const struct explain_world *world, const struct question *question,
+                         const char *listener, struct bytes path, struct page *page)
+{
+    const struct http_request *request = &question->request;
+    const struct route_settings *route = router_find(world->router, request, path, listener);
+    struct json json = json_on(page);
+
+    json_begin_object(&json, NULL);
+    json_bytes(&json, "method", request->method_text);
+    json_bytes(&json, "host", request->host);
+    json_bytes(&json, "path", path);
+    json_text(&json, "listener", listener);
+    json_text(&json, "route", route != NULL ? route->name : "none: answered with 404");
+    if (route != NULL) {
+        add_action(world, route, request, &json);
+    }
+    explain_routes(world, request, path, listener, route, &json);
+    if (route != NULL && route->action == ROUTE_FORWARD) {
+        add_all_origins(world, route, &json);
+    }
+    json_end_object(&json);
+}
+
+static bool answer(const struct explain_world *world, const struct explain_asked *asked,
+                   const struct question *question, struct page *page, const char **why)
+{
+    struct bytes path = question->request.path;
+    char *scratch = malloc(path.length + 1);
+    struct bytes normal = BYTES("/");
+    bool good = scratch != NULL && (path.length == 0 || uri_normalise_path(path, scratch, &normal));
+
+    if (good) {
+        write_answer(world, question,
+                     choose_listener(world->settings, asked->listener, question->scheme), normal,
+                     page);
+    } else {
+        *why = "the path has a bad escape or climbs above its root";
+    }
+    free(scratch);
+    return good;
+}
+
+bool explain(const struct explain_world *world, const struct explain_asked *asked,
+             struct page *page, const char **why)
+{
+    struct question *question = calloc(1, sizeof(*question));
+    bool good = false;
+
+    if (question == NULL) {
+        *why = "out of memory";
+        return false;
+    }
+    if (read_question(world->settings, asked->text, question, why)) {
+        good = answer(world, asked, question, page, why);
+    }
+    page_release(&question->head);
+    free(question);
+    return good;
+}

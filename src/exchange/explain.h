@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What would become of a request, and why: which route wins and why each other loses, the arm,
+ * the timeouts, whether it would be tried again, the origins in the order in which they are
+ * asked. Asks nobody and changes nothing. Used by `turnpike --explain` (on a file) and by control/
+ * (on what runs). */
+#ifndef EXCHANGE_EXPLAIN_H
+#define EXCHANGE_EXPLAIN_H
+
+#include "base/json.h"
+#include "exchange/router.h"
+
+/* What is known beside the settings. */
+struct explain_world {
+    const struct settings *settings;
+    const struct router *router;
+    void *owner;
+    /* NULL, or what an origin does now: "serves", "drained". */
+    const char *(*origin_state)(void *owner, const char *origin);
+    /* NULL, or the weights of a split now; false: those of the file. */
+    bool (*weights)(void *owner, const struct route_settings *route, uint32_t *weights);
+};
+
+struct explain_asked {
+    struct bytes text;    /* "GET https://host/path" and header lines, each on a line */
+    const char *listener; /* NULL: the first one that fits the scheme */
+    struct ip client;     /* none: not known */
+};
+
+/* Writes one JSON object. false: the text is no request, and *why says so (static). */
+bool explain(const struct explain_world *world, const struct explain_asked *asked,
+             struct page *page, const char **why);
+
+/* explain_routes.c: for each route of the file a row "route, verdict, because". `winner` may be
+ * NULL. */
+void explain_routes(const struct explain_world *world, const struct http_request *request,
+                    struct bytes path, const char *listener, const struct route_settings *winner,
+                    struct json *json);
+
+#endif

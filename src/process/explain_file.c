@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The same answer as turnpikectl's, less what only a running gateway knows. */
+#include "process/explain_file.h"
+
+#include "exchange/explain.h"
+#include "exchange/generation.h"
+#include "remote/remote_print.h"
+
+#include <stdio.h>
+
+static bool print(const struct plan *plan, const struct explain_asked *asked)
+{
+    const struct explain_world world = {.settings = plan_settings(plan),
+                                        .router = plan_router(plan)};
+    const char *why = "out of memory";
+    struct page page = {0};
+    bool good = explain(&world, asked, &page, &why) && !page.failed &&
+                remote_print(page_bytes(&page), stdout);
+
+    if (!good) {
+        fprintf(stderr, "turnpike: %s\n", why);
+    }
+    page_release(&page);
+    return good;
+}
+
+bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *listener)
+{
+    const struct explain_asked question = {.text = asked, .listener = listener};
+    struct plan *plan = plan_new(snapshot);
+    bool good;
+
+    if (plan == NULL) {
+        fprintf(stderr, "turnpike: out of memory\n");
+        return false;
+    }
+    good = print(plan, &question);
+    plan_unref(&plan);
+    return good;
+}
