@@ -2,57 +2,196 @@
 /* The command line: reads it, loads the configuration, hands over to process/. */
 #include "base/log.h"
 #include "config/load.h"
+#include "config/settings_changes.h"
 #include "process/process.h"
+#include "process/state_directory.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char usage[] =
-    "usage: turnpike -c FILE [-t]\n"
+    "usage: turnpike -c FILE [-t | --diff NEW | --last-good]\n"
     "  -c, --config FILE   the configuration (YAML)\n"
     "  -t, --test          only check the configuration: exit 0 when it is good, 1 when not\n"
+    "      --diff NEW      say what a reload from FILE to NEW would change\n"
+    "      --last-good     when FILE is bad, start with the last one that was not\n"
+    "      --state-directory DIR\n"
+    "                      where --last-good finds it (default: $STATE_DIRECTORY, then\n"
+    "                      " STATE_DIRECTORY_DEFAULT ")\n"
     "  -V, --version       print the version\n"
     "  -h, --help          print this\n"
     "signals: TERM and INT finish what is under way, a second one ends at once;\n"
+    "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
     "         USR1 opens the access log again\n";
+
+enum { OPTION_DIFF = 256, OPTION_LAST_GOOD, OPTION_STATE_DIRECTORY };
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
     {"test", no_argument, NULL, 't'},
+    {"diff", required_argument, NULL, OPTION_DIFF},
+    {"last-good", no_argument, NULL, OPTION_LAST_GOOD},
+    {"state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
-static struct snapshot *load(const char *path)
+struct command {
+    const char *path;
+    const char *diff; /* NULL: not asked for */
+    const char *state_directory;
+    bool only_test;
+    bool may_use_last_good;
+};
+
+/* --- loading ----------------------------------------------------------------------------- */
+
+struct loaded {
+    struct snapshot *snapshot; /* NULL: it is bad, and was told */
+    char *room;
+    struct bytes source;
+};
+
+static struct loaded load(const char *path)
 {
     struct config_errors *errors = NULL;
-    struct snapshot *snapshot = config_load(path, &errors);
+    struct loaded loaded = {0};
 
-    if (snapshot == NULL) {
+    loaded.room = config_read_file(path, &loaded.source, &errors);
+    if (loaded.room != NULL) {
+        loaded.snapshot = config_load_bytes(path, loaded.source, &errors);
+    }
+    if (loaded.snapshot == NULL) {
         size_t count = config_errors_count(errors);
 
         config_errors_print(errors, stderr);
         fprintf(stderr, "%zu error%s in %s\n", count, count == 1 ? "" : "s", path);
         config_errors_free(&errors);
+        free(loaded.room);
+        loaded.room = NULL;
     }
-    return snapshot;
+    return loaded;
+}
+
+static void unload(struct loaded *loaded)
+{
+    snapshot_unref(&loaded->snapshot);
+    free(loaded->room);
+    loaded->room = NULL;
+}
+
+static struct loaded load_last_good(const struct command *command)
+{
+    char *directory = state_directory_choose(command->state_directory);
+    char *path = directory != NULL ? state_directory_path(directory, LAST_GOOD_FILE) : NULL;
+    struct loaded loaded = {0};
+
+    if (path != NULL) {
+        log_warning("%s is bad: starting with the last good configuration, %s", command->path,
+                    path);
+        loaded = load(path);
+    }
+    free(path);
+    free(directory);
+    return loaded;
+}
+
+/* --- what is asked for ------------------------------------------------------------------- */
+
+static int run(const struct command *command)
+{
+    struct loaded loaded = load(command->path);
+    bool is_last_good = loaded.snapshot == NULL && command->may_use_last_good;
+    struct process_start start;
+    int status;
+
+    if (is_last_good) {
+        loaded = load_last_good(command);
+    }
+    if (loaded.snapshot == NULL) {
+        return 1;
+    }
+    start = (struct process_start){command->path, loaded.snapshot, loaded.source, is_last_good};
+    loaded.snapshot = NULL; /* theirs now */
+    status = process_run(&start);
+    unload(&loaded);
+    return status;
+}
+
+static int test(const struct command *command)
+{
+    struct loaded loaded = load(command->path);
+
+    struct snapshot *snapshot = loaded.snapshot;
+    bool good;
+
+    loaded.snapshot = NULL; /* theirs now */
+    good = snapshot != NULL && process_check(snapshot);
+    unload(&loaded);
+    if (good) {
+        printf("%s is good\n", command->path);
+    }
+    return good ? 0 : 1;
+}
+
+static void print_diff(const struct settings *before, const struct settings *now)
+{
+    struct settings_changes *changes = settings_changes_new(before, now);
+    char line[4096];
+
+    if (changes != NULL) {
+        settings_changes_print(changes, stdout);
+        settings_changes_tell(changes, line, sizeof(line));
+        puts(line);
+    }
+    settings_changes_free(&changes);
+}
+
+static int diff(const struct command *command)
+{
+    struct loaded before = load(command->path);
+    struct loaded now = load(command->diff);
+    bool good = before.snapshot != NULL && now.snapshot != NULL;
+
+    if (good) {
+        print_diff(snapshot_settings(before.snapshot), snapshot_settings(now.snapshot));
+    }
+    unload(&before);
+    unload(&now);
+    return good ? 0 : 1;
+}
+
+/* --- the command line -------------------------------------------------------------------- */
+
+static int refuse(void)
+{
+    fputs(usage, stderr);
+    return 1;
 }
 
 int main(int count, char **arguments)
 {
-    const char *path = NULL;
-    bool only_test = false;
-    struct snapshot *snapshot;
+    struct command command = {0};
     int option;
 
     while ((option = getopt_long(count, arguments, "c:tVh", options, NULL)) != -1) {
         switch (option) {
         case 'c':
-            path = optarg;
+            command.path = optarg;
             break;
         case 't':
-            only_test = true;
+            command.only_test = true;
+            break;
+        case OPTION_DIFF:
+            command.diff = optarg;
+            break;
+        case OPTION_LAST_GOOD:
+            command.may_use_last_good = true;
+            break;
+        case OPTION_STATE_DIRECTORY:
+            command.state_directory = optarg;
             break;
         case 'V':
             puts("turnpike " PACKAGE_VERSION);
@@ -61,24 +200,14 @@ int main(int count, char **arguments)
             fputs(usage, stdout);
             return 0;
         default:
-            fputs(usage, stderr);
-            return 1;
+            return refuse();
         }
     }
-    if (path == NULL || optind != count) {
-        fputs(usage, stderr);
-        return 1;
+    if (command.path == NULL || optind != count) {
+        return refuse();
     }
-    snapshot = load(path);
-    if (snapshot == NULL) {
-        return 1;
+    if (command.diff != NULL) {
+        return diff(&command);
     }
-    if (only_test) {
-        if (!process_check(snapshot)) {
-            return 1;
-        }
-        printf("%s is good\n", path);
-        return 0;
-    }
-    return process_run(snapshot);
+    return command.only_test ? test(&command) : run(&command);
 }

@@ -143,6 +143,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     client_clear_timer(connection);
     transport_close(&connection->transport);
     set_state(connection, CLIENT_CLOSED);
+    connection->listener->connections--;
     count_connections(desk, (uint32_t)-1);
     metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
     exchange_desk_dismiss(desk->exchanges, &connection->place);
@@ -207,9 +208,13 @@ static void linger_on(struct client_connection *connection)
 /* While the process stops, whoever comes late gets no more than the grace that others had. */
 static uint32_t idle_time(const struct client_connection *connection)
 {
-    return client_desk_of(connection)->stopping
-               ? STOPPING_IDLE_MS
-               : connection->listener->budgets.timeouts.keepalive_idle;
+    if (client_desk_of(connection)->stopping) {
+        return STOPPING_IDLE_MS;
+    }
+    if (connection->listener->leaves) {
+        return client_leaving_idle_ms(connection);
+    }
+    return connection->listener->budgets.timeouts.keepalive_idle;
 }
 
 /* Up to an eighth of `most`, another one for each connection. */
@@ -398,7 +403,7 @@ static void resume_listeners(struct client_desk *desk)
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
-        if (listener->listener != NULL) {
+        if (listener->listener != NULL && !listener->is_fresh) {
             listener_resume(listener->listener);
         }
     }
@@ -472,6 +477,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     connection->unwatched = reads_at_once;
     connection->born = ticks_now(connection);
     list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
+    listener->connections++;
     count_connections(desk, 1);
     metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
     client_set_timer(connection, connection->state != CLIENT_IDLE
@@ -483,7 +489,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     }
 }
 
-static void on_accepted(void *owner, int fd, const struct address *from)
+void client_on_accepted(void *owner, int fd, const struct address *from)
 {
     struct client_listener *listener = owner;
     struct client_desk *desk = listener->desk;
@@ -492,29 +498,18 @@ static void on_accepted(void *owner, int fd, const struct address *from)
         close(fd);
         return;
     }
-    if (!desk->stopping && desk->placing->place(desk->owner, fd, from, listener->index)) {
+    if (!desk->stopping && !listener->leaves &&
+        desk->placing->place(desk->owner, fd, from, listener->key)) {
         metrics_note(desk->metrics, METRICS_CLIENT_HANDED_OVER);
         return;
     }
     add_connection(listener, fd, from, true);
 }
 
-static struct client_listener *find_listener(struct client_desk *desk, uint32_t index)
-{
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
-        if (listener->index == index) {
-            return listener;
-        }
-    }
-    return NULL;
-}
-
 void client_desk_take_over(struct client_desk *desk, int fd, const struct address *from,
-                           uint32_t index, bool is_new)
+                           uint32_t key, bool is_new)
 {
-    struct client_listener *listener = find_listener(desk, index);
+    struct client_listener *listener = client_listener_find(desk, key);
 
     if (listener == NULL) {
         close(fd);
@@ -538,7 +533,7 @@ static struct client_connection *find_movable(struct client_desk *desk)
     return NULL;
 }
 
-int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32_t *index)
+int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32_t *key)
 {
     struct client_connection *connection = find_movable(desk);
     int fd;
@@ -546,8 +541,11 @@ int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32
     if (connection == NULL) {
         return -1;
     }
+    if (connection->listener->leaves) {
+        return -1; /* its time to go is drawn already */
+    }
     ip_to_address(&connection->ip, connection->port, from);
-    *index = connection->listener->index;
+    *key = connection->listener->key;
     fd = transport_give_up(&connection->transport);
     client_close(connection, OUTCOME_ANSWERED);
     return fd;
@@ -603,53 +601,18 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
 
 void client_desk_free(struct client_desk **desk)
 {
-    struct link *link;
-
     if (*desk == NULL) {
         return;
     }
     (*desk)->ending = true;
     alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
     alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
-    while ((link = list_first(&(*desk)->listeners)) != NULL) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
-        list_remove(link);
-        listener_free(&listener->listener);
-        free(listener);
-    }
+    client_listeners_release(*desk);
     bury_dead(*desk);
     slab_pool_free(&(*desk)->connections);
     slab_pool_free(&(*desk)->streams);
     free(*desk);
     *desk = NULL;
-}
-
-bool client_desk_listen(struct client_desk *desk, int fd, const struct listener_settings *settings,
-                        uint32_t index)
-{
-    struct client_listener *listener = calloc(1, sizeof(*listener));
-
-    if (listener == NULL) {
-        close(fd);
-        return false;
-    }
-    list_init(&listener->link);
-    listener->desk = desk;
-    listener->name = settings->name;
-    listener->index = index;
-    listener->proxy_protocol = settings->proxy_protocol;
-    listener->budgets = (struct client_budgets){
-        .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->rates};
-    listener_bound_unsent(fd, settings->limits.held_bytes);
-    listener->listener = listener_new(desk->bench->loop, fd, on_accepted, listener);
-    if (listener->listener == NULL) {
-        close(fd);
-        free(listener);
-        return false;
-    }
-    list_add_last(&desk->listeners, &listener->link);
-    return true;
 }
 
 uint32_t client_desk_count(const struct client_desk *desk)
@@ -664,6 +627,7 @@ uint64_t client_desk_begun(const struct client_desk *desk)
 
 void client_desk_trim(struct client_desk *desk)
 {
+    client_listeners_forget(desk);
     slab_pool_trim(desk->connections);
     slab_pool_trim(desk->streams);
 }

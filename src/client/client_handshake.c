@@ -19,17 +19,17 @@ static struct client_handshakes *handshakes_of(struct client_connection *connect
 
 bool client_speaks_tls(const struct client_listener *listener)
 {
-    const struct settings *settings = exchange_desk_settings(listener->desk->exchanges);
-
-    return settings->listeners[listener->index].tls.certificate_count > 0;
+    return listener->speaks_tls;
 }
 
 static struct tls_acceptor *acceptor_of(const struct client_connection *connection)
 {
-    const struct client_desk *desk = client_desk_of(connection);
+    const struct client_listener *listener = connection->listener;
+    const struct client_desk *desk = listener->desk;
+    const struct tls_store *store =
+        listener->leaves ? generation_tls(listener->last) : exchange_desk_tls(desk->exchanges);
 
-    return tls_store_acceptor(exchange_desk_tls(desk->exchanges), desk->bench->worker,
-                              connection->listener->index);
+    return tls_store_acceptor(store, desk->bench->worker, listener->index);
 }
 
 static void fail(struct client_connection *connection, enum tls_cause cause)

@@ -24,11 +24,25 @@ struct client_budgets {
 struct client_listener {
     struct link link;
     struct client_desk *desk;
-    struct listener *listener;
-    const char *name;
-    uint32_t index;
+    struct listener *listener; /* NULL: accepts no more */
+    uint32_t key;
+    const char *name; /* the settings' that run, so that counters need not look it up */
+    uint32_t index;   /* in those */
+    uint32_t connections;
     bool proxy_protocol;
+    bool speaks_tls;
     struct client_budgets budgets;
+    bool is_fresh;           /* new with settings that do not run yet */
+    bool leaves;             /* no settings name it any more */
+    char *own_name;          /* for the time when no settings name it */
+    struct generation *last; /* once it leaves: the last one that knew it, for handshakes */
+    uint64_t left_us;
+    uint64_t leave_by_us; /* until then its idle connections are closed, spread */
+    struct {              /* of settings that do not run yet */
+        const struct listener_settings *settings;
+        uint32_t index;
+        char *own_name;
+    } next;
 };
 
 /* TLS handshakes of one worker (client_handshake.c). */
@@ -57,9 +71,12 @@ struct client_desk {
     _Atomic uint64_t begun;
     struct alarm full_look; /* while paused */
     struct client_handshakes handshakes;
-    bool paused;   /* limits.connections is reached */
-    bool stopping; /* accepted connections stay on this worker */
-    bool ending;   /* whoever still comes is turned away */
+    struct alarm sweep;        /* after a listener has left */
+    uint32_t sweep_left;       /* idle connections to look at */
+    struct generation *former; /* between client_desk_prepare and what follows */
+    bool paused;               /* limits.connections is reached */
+    bool stopping;             /* accepted connections stay on this worker */
+    bool ending;               /* whoever still comes is turned away */
 };
 
 /* clang-format off */
@@ -181,6 +198,15 @@ void client_handshake_late(struct client_connection *connection);
 void client_handshake_leave(struct client_connection *connection);
 /* At the end of a turn. */
 void client_handshakes_go_on(struct client_desk *desk);
+void client_on_accepted(void *owner, int fd, const struct address *from);
+
+/* client_listeners.c */
+struct client_listener *client_listener_find(struct client_desk *desk, uint32_t key);
+void client_listeners_release(struct client_desk *desk);
+/* Those that have left, and whose last connection is gone. */
+void client_listeners_forget(struct client_desk *desk);
+/* How long a connection of a listener that leaves may be idle: drawn at random. */
+uint32_t client_leaving_idle_ms(const struct client_connection *connection);
 
 /* client_h1.c */
 /* NULL: out of memory. */

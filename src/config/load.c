@@ -127,24 +127,40 @@ static size_t room_for(int file)
     return SOURCE_BYTES_MAX + 1;
 }
 
-struct snapshot *config_load(const char *path, struct config_errors **errors)
+char *config_read_file(const char *path, struct bytes *source, struct config_errors **errors)
 {
-    struct snapshot *snapshot = NULL;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     size_t size = file >= 0 ? room_for(file) : 0;
     char *room = file >= 0 ? malloc(size) : NULL;
     ssize_t length = room != NULL ? read_all(file, room, size) : -1;
+    const char *why = NULL;
 
     if (length < 0) {
-        tell_unreadable(path, strerror(errno), errors);
+        why = strerror(errno);
     } else if ((size_t)length == size && size <= SOURCE_BYTES_MAX) {
-        tell_unreadable(path, "it grew meanwhile", errors); /* half of it might be valid */
-    } else {
-        snapshot = config_load_bytes(path, (struct bytes){room, (size_t)length}, errors);
+        why = "it grew meanwhile"; /* half of it might be valid */
     }
-    free(room);
+    if (why != NULL) {
+        tell_unreadable(path, why, errors);
+        free(room);
+        room = NULL;
+    }
     if (file >= 0) {
         close(file);
     }
+    *source = (struct bytes){room, room != NULL ? (size_t)length : 0};
+    return room;
+}
+
+struct snapshot *config_load(const char *path, struct config_errors **errors)
+{
+    struct bytes source;
+    char *room = config_read_file(path, &source, errors);
+    struct snapshot *snapshot = NULL;
+
+    if (room != NULL) {
+        snapshot = config_load_bytes(path, source, errors);
+    }
+    free(room);
     return snapshot;
 }

@@ -32,6 +32,11 @@ const struct settings *snapshot_settings(const struct snapshot *snapshot)
     return snapshot->settings;
 }
 
+void snapshot_hold_workers(struct snapshot *snapshot, uint32_t workers)
+{
+    ((struct settings *)snapshot->settings)->workers = workers; /* in the snapshot's own arena */
+}
+
 struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
     atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);

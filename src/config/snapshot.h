@@ -13,6 +13,9 @@ struct snapshot;
 /* Takes over the arena and what lives in it, the settings among them; holds one reference. */
 struct snapshot *snapshot_new(struct arena *arena, const struct settings *settings);
 const struct settings *snapshot_settings(const struct snapshot *snapshot);
+/* The number of workers cannot change while they run: what depends on it goes by this one. Only
+ * before others see the snapshot. */
+void snapshot_hold_workers(struct snapshot *snapshot, uint32_t workers);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot **snapshot);
 

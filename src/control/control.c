@@ -165,11 +165,11 @@ static bool listen_at(struct control *control, int *fd, enum control_listener in
     static const char *const names[] = {
         [CONTROL_SOCKET] = "control", [CONTROL_METRICS] = "metrics"};
     struct listener_settings settings = snapshot_settings(control->defaults)->listeners[0];
-    int taken = *fd;
+    const struct client_socket at = {*fd, index};
 
     settings.name = names[index];
     *fd = -1;
-    return taken < 0 || client_desk_listen(control->clients, taken, &settings, index);
+    return at.fd < 0 || client_desk_listen(control->clients, &at, &settings, index);
 }
 
 static void *run(void *owner)

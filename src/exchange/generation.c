@@ -45,7 +45,7 @@ struct generation {
     const struct settings_changes *changes;
 };
 
-static void tell_problem(void *owner, const char *problem)
+static void log_problem(void *owner, const char *problem)
 {
     (void)owner;
     log_error("%s", problem);
@@ -53,13 +53,18 @@ static void tell_problem(void *owner, const char *problem)
 
 struct plan *plan_new(struct snapshot *snapshot)
 {
+    return plan_new_telling(snapshot, log_problem, NULL);
+}
+
+struct plan *plan_new_telling(struct snapshot *snapshot, plan_problem *tell, void *owner)
+{
     struct plan *plan = calloc(1, sizeof(*plan));
     struct router *router = router_new(snapshot_settings(snapshot));
-    struct tls_store *tls = tls_store_new(snapshot_settings(snapshot), tell_problem, NULL);
+    struct tls_store *tls = tls_store_new(snapshot_settings(snapshot), tell, owner);
 
     if (plan == NULL || router == NULL || tls == NULL) {
         if (tls != NULL) {
-            log_error("out of memory");
+            tell(owner, "out of memory");
         }
         router_free(&router);
         tls_store_free(&tls);

@@ -18,6 +18,9 @@ struct plan;
 /* Takes over the caller's reference to the snapshot. NULL after log_error: out of memory, or a
  * file of TLS that is not good (and the reference is given back). Made away from the loops. */
 struct plan *plan_new(struct snapshot *snapshot);
+/* The same for whoever wants to hear each problem. */
+typedef void plan_problem(void *owner, const char *problem);
+struct plan *plan_new_telling(struct snapshot *snapshot, plan_problem *tell, void *owner);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan **plan); /* from any thread */
 /* Nobody but the caller holds it: whoever keeps a last reference to a plan that ran lets it go

@@ -175,12 +175,25 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
     return listener;
 }
 
+int listener_descriptor(const struct listener *listener)
+{
+    return listener->fd;
+}
+
 void listener_free(struct listener **listener)
 {
     if (*listener == NULL) {
         return;
     }
     while (accept_one(*listener)) {
+    }
+    listener_discard(listener);
+}
+
+void listener_discard(struct listener **listener)
+{
+    if (*listener == NULL) {
+        return;
     }
     alarm_clear((*listener)->loop, &(*listener)->pause);
     watch_stop(&(*listener)->watch);

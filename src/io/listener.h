@@ -23,8 +23,11 @@ typedef void listener_accepted(void *owner, int fd, const struct address *from);
 
 /* Takes `fd` over when it succeeds. NULL: out of memory. */
 struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, void *owner);
+int listener_descriptor(const struct listener *listener);
 /* Accepts what already waits in the kernel (closing would reset those), then closes. */
 void listener_free(struct listener **listener);
+/* Closes without that: nobody was told of it yet. */
+void listener_discard(struct listener **listener);
 /* Accepts nothing more until listener_resume; connections wait in the kernel. */
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);

@@ -118,7 +118,7 @@ static struct plan *give_plan(void *owner)
 {
     const struct admin *admin = owner;
 
-    return plan_ref(admin->view.plan);
+    return reload_plan(admin->view.reload);
 }
 
 static const struct metrics *find_metrics(void *owner, uint32_t worker)

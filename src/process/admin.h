@@ -6,13 +6,14 @@
 
 #include "config/settings.h"
 #include "observe/access_log.h"
+#include "process/reload.h"
 #include "process/worker.h"
 
 struct admin;
 
 /* Borrowed until admin_close. */
 struct admin_view {
-    struct plan *plan;
+    struct reload *reload;
     struct worker **workers;
     uint32_t worker_count;
     struct access_log *log; /* may be NULL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Start: descriptors, sockets, privileges, log, workers. Then this thread waits for signals.
- * Stop: the other way round. */
+/* Start: descriptors, sockets, privileges, log, workers. Then this thread runs a loop of its own:
+ * signals, and the orders of others (process/reload). Stop: the other way round. */
 #include "process/process.h"
 
 #include "base/log.h"
@@ -8,21 +8,29 @@
 #include "process/admin.h"
 #include "process/descriptors.h"
 #include "process/privilege.h"
+#include "process/reload.h"
+#include "process/signals.h"
 #include "process/sockets.h"
+#include "process/state_directory.h"
 #include "process/worker.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 /* With room for as many: 2 million entries of 32 bytes, of which only those in use take memory. */
 #define CLIENT_ADDRESSES 1000000
+#define MAIL_LOOK_MS 10
 
 struct process {
-    struct plan *plan;
+    struct loop *loop;
+    struct signals *signals;
+    struct plan *plan; /* the first one: reloads have others, but some of it holds to the end */
     const struct settings *settings;
+    char *state_directory; /* NULL: none */
+    struct audit *audit;
+    struct reload *reload;
     struct sockets *sockets;
     struct access_log *log;
     struct origin_book *origin_book;
@@ -30,22 +38,15 @@ struct process {
     struct worker **workers;
     uint32_t started;
     struct admin *admin;
+
+    bool stopping;
+    bool clean; /* the drain deadline cut nothing */
+    pthread_t joiner;
+    bool has_joiner;
+    struct alarm mail_look;
 };
 
 /* --- signals ----------------------------------------------------------------------------- */
-
-static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-
-/* Blocked in every thread, taken with sigwait in this one. */
-static void block_signals(sigset_t *set)
-{
-    sigemptyset(set);
-    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
-        sigaddset(set, handled[i]);
-    }
-    pthread_sigmask(SIG_BLOCK, set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 static void drain(struct process *process, uint32_t deadline_ms)
 {
@@ -54,70 +55,94 @@ static void drain(struct process *process, uint32_t deadline_ms)
     }
 }
 
-/* While the workers finish, a second signal must still be heard. */
-struct ending {
-    struct process *process;
-    bool clean;
-    atomic_bool over;
-};
+/* Another thread may just be giving an order: the loop ends with nothing unread. */
+static void on_joined(void *owner)
+{
+    struct process *process = owner;
 
+    if (loop_close_mail(process->loop)) {
+        loop_stop(process->loop);
+    } else {
+        alarm_set(process->loop, &process->mail_look, MAIL_LOOK_MS, on_joined, process);
+    }
+}
+
+/* Beside the main thread, which must still hear a second signal. */
 static void *join_workers(void *owner)
 {
-    struct ending *ending = owner;
+    struct process *process = owner;
 
-    for (uint32_t i = 0; i < ending->process->started; i++) {
-        if (!worker_join(ending->process->workers[i])) {
-            ending->clean = false;
+    for (uint32_t i = 0; i < process->started; i++) {
+        if (!worker_join(process->workers[i])) {
+            process->clean = false;
         }
     }
-    atomic_store(&ending->over, true);
+    loop_post(process->loop, on_joined, process);
     return NULL;
 }
 
-static bool finish(struct process *process, const sigset_t *set)
+static uint32_t drain_time(const struct process *process)
 {
-    const struct timespec look = {0, 20000000};
-    struct ending ending = {process, true, false};
-    pthread_t joiner;
+    struct plan *plan = reload_plan(process->reload);
+    uint32_t drain_ms = plan_settings(plan)->timeouts.drain;
 
-    admin_tell_stopping(process->admin);
-    drain(process, process->settings->timeouts.drain);
-    if (pthread_create(&joiner, NULL, join_workers, &ending) != 0) {
-        join_workers(&ending);
-        return ending.clean;
-    }
-    while (!atomic_load(&ending.over)) {
-        int signal_number = sigtimedwait(set, NULL, &look);
-
-        if (signal_number == SIGTERM || signal_number == SIGINT) {
-            log_info("second signal: ending at once");
-            drain(process, 0);
-        }
-    }
-    pthread_join(joiner, NULL);
-    return ending.clean;
+    plan_unref(&plan);
+    return drain_ms;
 }
 
-static bool serve_signals(struct process *process, const sigset_t *set)
+static void begin_stopping(struct process *process)
 {
-    int signal_number;
+    uint32_t drain_ms = drain_time(process);
 
-    for (;;) {
-        sigwait(set, &signal_number);
-        switch (signal_number) {
-        case SIGUSR1:
-            if (process->log != NULL) {
-                access_log_reopen(process->log);
-            }
-            break;
-        case SIGHUP:
-            log_warning("SIGHUP: reload is not built yet; the configuration stays as it is");
-            break;
-        default:
-            log_info("stopping: answering what is under way for at most %u s",
-                     process->settings->timeouts.drain / 1000);
-            return finish(process, set);
+    log_info("stopping: answering what is under way for at most %u s", drain_ms / 1000);
+    process->stopping = true;
+    process->clean = true;
+    admin_tell_stopping(process->admin);
+    reload_stop(process->reload);
+    drain(process, drain_ms);
+    process->has_joiner = pthread_create(&process->joiner, NULL, join_workers, process) == 0;
+    if (!process->has_joiner) {
+        join_workers(process);
+    }
+}
+
+static void on_stop_signal(struct process *process)
+{
+    if (process->stopping) {
+        log_info("second signal: ending at once");
+        drain(process, 0);
+    } else {
+        begin_stopping(process);
+    }
+}
+
+static void order_reload(struct process *process, const struct who *sender)
+{
+    const struct reload_order order = {.kind = RELOAD_FROM_FILE, .who = *sender};
+
+    if (!reload_give_order(process->reload, &order)) {
+        log_error("SIGHUP: out of memory; the configuration stays as it is");
+    }
+}
+
+static void on_signal(void *owner, int number, const struct who *sender)
+{
+    struct process *process = owner;
+
+    switch (number) {
+    case SIGUSR1:
+        if (process->log != NULL) {
+            access_log_reopen(process->log);
         }
+        break;
+    case SIGHUP:
+        order_reload(process, sender);
+        break;
+    case SIGUSR2:
+        log_warning("SIGUSR2: handing over to a new binary is not built yet");
+        break;
+    default:
+        on_stop_signal(process);
     }
 }
 
@@ -150,7 +175,7 @@ static bool make_workers(struct process *process)
             .log = process->log != NULL ? access_log_ring(process->log, i) : NULL,
             .origin_book = process->origin_book,
             .client_book = process->client_book,
-            .listeners = sockets_of_worker(process->sockets, i),
+            .sockets = sockets_of_worker(process->sockets, i),
             .all = process->workers,
             .count = count,
         };
@@ -183,7 +208,7 @@ static bool start_workers(struct process *process)
 static bool start_admin(struct process *process)
 {
     const struct admin_view view = {
-        .plan = process->plan,
+        .reload = process->reload,
         .workers = process->workers,
         .worker_count = process->settings->workers,
         .log = process->log,
@@ -193,7 +218,35 @@ static bool start_admin(struct process *process)
     return admin_start(process->admin, &view);
 }
 
-static bool start(struct process *process)
+static bool start_reloads(struct process *process, const struct process_start *given)
+{
+    const struct reload_parts parts = {
+        .loop = process->loop,
+        .path = given->path,
+        .plan = process->plan,
+        .source = given->source,
+        .sockets = &process->sockets,
+        .workers = process->workers,
+        .worker_count = process->settings->workers,
+        .audit = process->audit,
+        .state_directory = process->state_directory,
+        .is_last_good = given->is_last_good,
+    };
+
+    process->reload = reload_new(&parts);
+    process->signals =
+        process->reload != NULL ? signals_watch(process->loop, on_signal, process) : NULL;
+    return process->signals != NULL;
+}
+
+static bool open_books(struct process *process)
+{
+    process->state_directory = state_directory_open(process->settings->state_directory);
+    process->audit = audit_open(process->state_directory);
+    return process->audit != NULL;
+}
+
+static bool start(struct process *process, const struct process_start *given)
 {
     descriptors_raise_limit();
     process->sockets = sockets_open(process->settings);
@@ -201,7 +254,8 @@ static bool start(struct process *process)
     process->admin = admin_open(&process->settings->admin);
     return process->sockets != NULL && process->admin != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
-           start_log(process) && start_workers(process) && start_admin(process);
+           open_books(process) && start_log(process) && start_workers(process) &&
+           start_reloads(process, given) && start_admin(process);
 }
 
 static void take_apart(struct process *process)
@@ -211,11 +265,16 @@ static void take_apart(struct process *process)
         worker_free(&process->workers[i]);
     }
     free(process->workers);
+    signals_free(&process->signals);
+    reload_free(&process->reload);
     origin_book_free(&process->origin_book);
     client_book_free(&process->client_book);
     access_log_stop(&process->log);
     sockets_close(&process->sockets);
+    audit_close(&process->audit);
+    free(process->state_directory);
     plan_unref(&process->plan);
+    loop_free(&process->loop);
 }
 
 bool process_check(struct snapshot *snapshot)
@@ -227,27 +286,42 @@ bool process_check(struct snapshot *snapshot)
     return good;
 }
 
-int process_run(struct snapshot *snapshot)
+static void serve(struct process *process)
 {
-    struct process process = {.plan = plan_new(snapshot)};
-    sigset_t set;
+    log_info("ready: %u workers", process->settings->workers);
+    loop_run(process->loop);
+    if (process->has_joiner) {
+        pthread_join(process->joiner, NULL);
+    }
+    log_info(process->clean ? "stopped" : "stopped: the drain deadline cut connections");
+}
+
+static void give_up(struct process *process)
+{
+    drain(process, 0);
+    for (uint32_t i = 0; i < process->started; i++) {
+        worker_join(process->workers[i]);
+    }
+}
+
+int process_run(const struct process_start *given)
+{
+    struct process process = {.plan = plan_new(given->snapshot)};
     int status = 1;
 
-    if (process.plan == NULL) {
+    signals_block();
+    process.loop = loop_new();
+    if (process.plan == NULL || process.loop == NULL) {
+        plan_unref(&process.plan);
+        loop_free(&process.loop);
         return 1;
     }
     process.settings = plan_settings(process.plan);
-    block_signals(&set);
-    if (start(&process)) {
-        log_info("ready: %u workers", process.settings->workers);
+    if (start(&process, given)) {
         status = 0;
-        log_info(serve_signals(&process, &set) ? "stopped"
-                                               : "stopped: the drain deadline cut connections");
+        serve(&process);
     } else {
-        drain(&process, 0);
-        for (uint32_t i = 0; i < process.started; i++) {
-            worker_join(process.workers[i]);
-        }
+        give_up(&process);
     }
     take_apart(&process);
     return status;

@@ -1,20 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Taking up a new configuration while everything runs. Lives on the main thread: reads and
  * checks the file there, has every worker build its part beside the old one, and only when all
- * of them have it do they swap, each between two of its events. A bad file, a port that is
- * taken or a worker without memory changes nothing.
+ * of them have it do they swap, each between two of its events (process/take_up). A bad file, a
+ * port that is taken or a worker without memory changes nothing.
  *
  * Orders may be given by any thread; one is carried out after the other. */
 #ifndef PROCESS_RELOAD_H
 #define PROCESS_RELOAD_H
 
 #include "config/reload_order.h"
+#include "process/audit.h"
+#include "process/sockets.h"
+#include "process/worker.h"
 
 struct reload; /* one a process */
+
+struct reload_parts {    /* borrowed */
+    struct loop *loop;   /* main's */
+    const char *path;    /* of the configuration */
+    struct plan *plan;   /* the first one, which stays: what cannot change is in it */
+    struct bytes source; /* of that one; only during reload_new */
+    struct sockets **sockets;
+    struct worker **workers;
+    uint32_t worker_count;
+    struct audit *audit;
+    const char *state_directory; /* NULL: none */
+    bool is_last_good;           /* started with the last good file, for the other was bad */
+};
+
+/* NULL: out of memory. */
+struct reload *reload_new(const struct reload_parts *parts);
+/* The workers have ended. Orders that are left are answered so. */
+void reload_free(struct reload **reload);
+/* From now on orders are refused, what is under way is given up: the process stops. Main thread. */
+void reload_stop(struct reload *reload);
 
 /* Any thread. false: out of memory, or the process is ending; `done` is not called then. */
 bool reload_give_order(struct reload *reload, const struct reload_order *order);
 /* Any thread, at any time. */
 void reload_look(struct reload *reload, struct reload_status *status);
+/* The plan that runs, counted: plan_unref. Any thread but workers (it takes a lock). */
+struct plan *reload_plan(struct reload *reload);
 
 #endif

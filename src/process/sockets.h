@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The listening sockets: one for each worker and TCP address (SO_REUSEPORT), one for all workers
- * on a Unix address. Opened before privileges are dropped. */
+ * on a Unix address. Opened before privileges are dropped. New settings carry on those whose
+ * address they name too, with whoever waits in them. Main thread only. */
 #ifndef PROCESS_SOCKETS_H
 #define PROCESS_SOCKETS_H
 
-#include "config/settings.h"
+#include "client/client.h"
+#include "config/settings_changes.h"
 
 struct sockets;
 
 /* NULL after log_error. */
 struct sockets *sockets_open(const struct settings *settings);
-/* In order of settings.listeners, valid until sockets_close; whoever takes one sets it to -1. */
-int *sockets_of_worker(struct sockets *sockets, uint32_t worker);
+/* In order of settings.listeners, valid until sockets_close; whoever takes one sets its fd to
+ * -1. Of one that is carried on there is only the key. */
+struct client_socket *sockets_of_worker(struct sockets *sockets, uint32_t worker);
 /* Closes what nobody took, removes the files of Unix sockets. */
 void sockets_close(struct sockets **sockets);
+
+/* For new settings: those of listeners that stay are carried on, others are opened. `why` (512
+ * bytes) says what stands in the way when it is NULL. Until sockets_settle the former ones hold. */
+struct sockets *sockets_carry(const struct sockets *former, const struct settings *settings,
+                              const struct settings_changes *changes, char *why);
+/* The new ones run: says where new ones listen; the former ones are closed, as far as they are
+ * not carried on. */
+void sockets_settle(struct sockets *sockets, struct sockets **former);
 
 #endif

@@ -5,6 +5,7 @@
 #include "process/worker.h"
 
 #include "base/log.h"
+#include "process/adoption.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 #define REBALANCE_MOST 256
 #define DRAIN_LOOK_MS 20
 #define IDLE_GRACE_MS 300
+#define PREPARE_US 200 /* of a turn, for a new plan */
 
 struct worker {
     uint32_t index;
@@ -36,7 +38,10 @@ struct worker {
     struct alarm trim;
     struct alarm drain_look;
     struct alarm drain_deadline;
-    _Atomic uint32_t coming; /* connections in the mail to this worker */
+    struct worker_order *order; /* a new plan is being prepared */
+    struct adoption *adoption;
+    _Atomic uint64_t generation; /* of the plan that runs */
+    _Atomic uint32_t coming;     /* connections in the mail to this worker */
     _Atomic uint32_t drain_ms;
 };
 
@@ -45,7 +50,7 @@ struct worker {
 struct transfer {
     struct worker *to;
     int fd;
-    uint32_t listener;
+    uint32_t listener; /* its key */
     bool is_new;
     struct address from;
 };
@@ -97,6 +102,13 @@ static bool transfer_to(struct worker *to, int fd, const struct address *from, u
     return true;
 }
 
+/* A worker that has other settings may not know the listener, or know other routes for it. */
+static bool is_of_one_mind(const struct worker *worker, const struct worker *other)
+{
+    return atomic_load_explicit(&worker->generation, memory_order_relaxed) ==
+           atomic_load_explicit(&other->generation, memory_order_relaxed);
+}
+
 static bool is_clearly_more(uint32_t mine, uint32_t least)
 {
     return mine > least + least / 4;
@@ -119,7 +131,7 @@ static bool place(void *owner, int fd, const struct address *from, uint32_t list
     struct worker *least = least_loaded(worker);
 
     return least != worker && is_clearly_more(load_of(worker), load_of(least)) &&
-           transfer_to(least, fd, from, listener, true);
+           is_of_one_mind(worker, least) && transfer_to(least, fd, from, listener, true);
 }
 
 static const struct client_placing placing = {.place = place, .count_all = count_all};
@@ -140,7 +152,8 @@ static void rebalance(void *owner)
         uint32_t listener;
         int fd;
 
-        if (least == worker || !is_clearly_more(load_of(worker), load_of(least) + 1)) {
+        if (least == worker || !is_clearly_more(load_of(worker), load_of(least) + 1) ||
+            !is_of_one_mind(worker, least)) {
             break;
         }
         fd = client_desk_give_idle(worker->clients, &from, &listener);
@@ -165,6 +178,99 @@ static void on_trim(void *owner)
     exchange_desk_trim(worker->exchanges);
     origin_directory_trim(worker->origins);
     alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
+}
+
+/* --- a new plan -------------------------------------------------------------------------- */
+
+static void drop_adoption(struct worker *worker)
+{
+    adoption_abandon(&worker->adoption);
+    worker->order = NULL;
+}
+
+static void answer(struct worker *worker, bool ready)
+{
+    struct worker_order *order = worker->order;
+
+    if (!ready) {
+        drop_adoption(worker);
+    }
+    order->answer(order->owner, ready);
+}
+
+/* A piece a turn: whoever has sent something meanwhile comes first. */
+static void go_on_preparing(void *owner)
+{
+    struct worker *worker = owner;
+    uint64_t until_us = loop_tell_time(worker->bench.loop) + PREPARE_US;
+    enum adoption_progress progress;
+
+    if (worker->adoption == NULL) {
+        return; /* dropped meanwhile */
+    }
+    do {
+        progress = adoption_grow(worker->adoption);
+    } while (progress == ADOPTION_GROWS && loop_tell_time(worker->bench.loop) < until_us);
+    if (progress != ADOPTION_GROWS) {
+        answer(worker, progress == ADOPTION_IS_READY);
+    } else if (!loop_post(worker->bench.loop, go_on_preparing, worker)) {
+        answer(worker, false);
+    }
+}
+
+static void on_prepare(void *owner)
+{
+    struct worker_order *order = owner;
+    struct worker *worker = order->worker;
+    const struct adoption_parts parts = {worker->metrics, worker->origins, worker->exchanges,
+                                         worker->clients};
+
+    worker->order = order;
+    if (!worker->draining) {
+        worker->adoption = adoption_new(&parts, order->plan, order->changes, order->sockets);
+    }
+    if (worker->adoption != NULL) {
+        go_on_preparing(worker);
+    } else {
+        answer(worker, false);
+    }
+}
+
+static void on_commit(void *owner)
+{
+    struct worker_order *order = owner;
+    struct worker *worker = order->worker;
+
+    if (worker->adoption != NULL) { /* NULL: it stops */
+        loop_tell_time(worker->bench.loop);
+        adoption_commit(&worker->adoption);
+        atomic_store_explicit(&worker->generation, order->generation, memory_order_relaxed);
+    }
+    worker->order = NULL;
+    order->answer(order->owner, true);
+}
+
+static void on_abandon(void *owner)
+{
+    struct worker_order *order = owner;
+
+    drop_adoption(order->worker);
+    order->answer(order->owner, true);
+}
+
+bool worker_prepare(struct worker_order *order)
+{
+    return loop_post(order->worker->bench.loop, on_prepare, order);
+}
+
+bool worker_commit(struct worker_order *order)
+{
+    return loop_post(order->worker->bench.loop, on_commit, order);
+}
+
+bool worker_abandon(struct worker_order *order)
+{
+    return loop_post(order->worker->bench.loop, on_abandon, order);
 }
 
 /* --- stopping ---------------------------------------------------------------------------- */
@@ -196,6 +302,9 @@ static void on_drain(void *owner)
     uint32_t grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
 
     worker->draining = true;
+    if (worker->adoption != NULL) {
+        drop_adoption(worker); /* the process stops: nobody waits for an answer */
+    }
     client_desk_drain(worker->clients, grace_ms);
     alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline, worker);
     if (deadline_ms == 0) {
@@ -269,10 +378,10 @@ static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
     const struct settings *settings = plan_settings(plan->plan);
 
     for (uint32_t i = 0; i < settings->listener_count; i++) {
-        int fd = plan->listeners[i];
+        const struct client_socket at = plan->sockets[i];
 
-        plan->listeners[i] = -1;
-        if (!client_desk_listen(worker->clients, fd, &settings->listeners[i], i)) {
+        plan->sockets[i].fd = -1;
+        if (!client_desk_listen(worker->clients, &at, &settings->listeners[i], i)) {
             return false;
         }
     }
@@ -339,6 +448,7 @@ void worker_free(struct worker **held)
     if (worker == NULL) {
         return;
     }
+    adoption_abandon(&worker->adoption);
     if (worker->clients != NULL) {
         client_desk_close_all(worker->clients);
     }

@@ -14,8 +14,8 @@ struct worker_plan {
     struct access_log_ring *log; /* may be NULL */
     struct origin_book *origin_book;
     struct client_book *client_book;
-    int *listeners;      /* descriptors in order of settings.listeners; each taken becomes -1 */
-    struct worker **all; /* where new connections may be placed; filled before start */
+    struct client_socket *sockets; /* in order of settings.listeners; each fd taken becomes -1 */
+    struct worker **all;           /* where new connections may be placed; filled before start */
     uint32_t count;
 };
 
@@ -28,6 +28,24 @@ void worker_drain(struct worker *worker, uint32_t deadline_ms);
 const struct metrics *worker_metrics(const struct worker *worker);
 uint32_t worker_connections(const struct worker *worker);
 uint64_t worker_begun(const struct worker *worker); /* exchanges, ever */
+
+/* A new plan for a running worker, in two steps (process/take_up). Lives until the last answer,
+ * with everything it points to. */
+struct worker_order {
+    struct worker *worker;
+    struct plan *plan;
+    const struct settings_changes *changes; /* from what runs to the plan */
+    struct client_socket *sockets;          /* of this worker, for the plan's listeners */
+    uint64_t generation;
+    void (*answer)(void *owner, bool ready); /* called on the worker's thread, for each step */
+    void *owner;
+};
+/* Any thread. false: out of memory, or the worker has ended; no answer comes. Preparing builds
+ * everything beside what runs; then it is either put in its place or dropped. */
+bool worker_prepare(struct worker_order *order);
+bool worker_commit(struct worker_order *order);
+bool worker_abandon(struct worker_order *order);
+
 /* Waits for the thread; true when nothing had to be cut. */
 bool worker_join(struct worker *worker);
 void worker_free(struct worker **worker);

@@ -56,7 +56,8 @@ static void listen_somewhere(struct gateway *gateway)
 
     CHECK(address_parse(BYTES("127.0.0.1:0"), &address));
     fd = listener_open(&address, 0);
-    CHECK(fd >= 0 && client_desk_listen(gateway->clients, fd, &settings->listeners[0], 0));
+    CHECK(fd >= 0 && client_desk_listen(gateway->clients, &(struct client_socket){fd, 0},
+                                        &settings->listeners[0], 0));
 }
 
 void gateway_init(struct gateway *gateway, struct plan *plan)

@@ -22,6 +22,7 @@ const WRAP = (process.env.TURNPIKE_WRAP ?? '').split(' ').filter((word) => word 
 export const isInstrumented = WRAP.length > 0 || (fs.existsSync(BINARY) && fs.readFileSync(BINARY).includes('__asan_init'));
 
 const LISTENING = /^\S+ info listening on (\S+) \((.+)\)$/gm;
+const RELOADED = /^\S+ (?:info (?:reload|roll back): generation [0-9]+: .*|error (?:reload|roll back) failed;.*)$/gm;
 const READY = /^\S+ info ready: ([0-9]+) workers?$/m;
 
 // Adds what nearly every scenario wants and few want to say.
@@ -104,6 +105,28 @@ class Gateway {
         this.child.kill(name);
     }
 
+    // Another configuration into the file, in one step, as a careful operator would.
+    rewrite(yaml) {
+        const text = typeof yaml === 'function' ? yaml(this.folder) : yaml;
+        fs.writeFileSync(`${this.file}.new`, this.asWritten ? text : complete(text, this.folder));
+        fs.renameSync(`${this.file}.new`, this.file);
+    }
+
+    // What each reload so far came to, a line each.
+    reloads() {
+        return [...this.stderr.matchAll(RELOADED)].map(([line]) => line);
+    }
+
+    // SIGHUP, with another configuration before it if there is one; the line that tells the result.
+    async reload(yaml) {
+        const before = this.reloads().length;
+        if (yaml !== undefined) {
+            this.rewrite(yaml);
+        }
+        this.signal('SIGHUP');
+        return until(() => `a reload to end; stderr:\n${this.stderr}`, () => this.reloads()[before]);
+    }
+
     // Entries of the access log so far; an unfinished last line waits.
     entries(file = this.accessLogFile) {
         const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
@@ -173,6 +196,8 @@ export async function startGateway(t, yaml, options = {}) {
     const file = path.join(folder, 'turnpike.yaml');
     fs.writeFileSync(file, options.asWritten ? text : complete(text, folder));
     const gateway = new Gateway(launch(folder, file, options), folder);
+    gateway.file = file;
+    gateway.asWritten = options.asWritten;
     defer(t, () => gateway.stop());
     await gateway.becomeReady();
     return gateway;

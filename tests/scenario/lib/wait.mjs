@@ -24,7 +24,7 @@ export async function until(what, ask, deadline = DEADLINE_MS) {
             return answer;
         }
         if (Date.now() >= end) {
-            throw new Error(`not within ${deadline} ms: ${what}`);
+            throw new Error(`not within ${deadline} ms: ${typeof what === 'function' ? what() : what}`);
         }
         await pause(RETRY_MS);
     }

@@ -335,7 +335,7 @@ static struct worker *make_worker(struct world *world)
 {
     struct worker_plan plan = {
         .plan = world->plan,
-        .listeners = sockets_of_worker(world->sockets, 0),
+        .sockets = sockets_of_worker(world->sockets, 0),
         .all = world->workers,
         .origin_book = world->book,
         .count = 1,
@@ -348,7 +348,7 @@ static void open_sockets(struct world *world)
 {
     world->sockets = sockets_open(plan_settings(world->plan));
     CHECK(world->sockets != NULL);
-    CHECK(listener_bound_address(sockets_of_worker(world->sockets, 0)[0], &world->front));
+    CHECK(listener_bound_address(sockets_of_worker(world->sockets, 0)[0].fd, &world->front));
 }
 
 static int set_up(void **state)
@@ -587,7 +587,7 @@ static void a_start_may_fail_at_any_allocation(void **state)
 
     for (unsigned only = 0; worker == NULL; only++) {
         assert_true(only < 1000);
-        if (sockets_of_worker(world->sockets, 0)[0] < 0) {
+        if (sockets_of_worker(world->sockets, 0)[0].fd < 0) {
             sockets_close(&world->sockets);
             open_sockets(world);
         }

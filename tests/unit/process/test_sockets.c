@@ -48,8 +48,8 @@ static void each_worker_has_its_own_on_the_same_port(void **state)
     (void)state;
     assert_non_null(sockets);
     for (uint32_t worker = 0; worker < 3; worker++) {
-        memcpy(fds[worker], sockets_of_worker(sockets, worker), sizeof(fds[worker]));
         for (int i = 0; i < 2; i++) {
+            fds[worker][i] = sockets_of_worker(sockets, worker)[i].fd;
             assert_true(is_open(fds[worker][i]));
             assert_int_not_equal(port_of(fds[worker][i]), 0);
             assert_int_equal(port_of(fds[worker][i]), port_of(fds[0][i]));
@@ -66,10 +66,10 @@ static void what_was_taken_stays_open(void **state)
     struct listener_settings listener = listener_at("127.0.0.1:0");
     const struct settings settings = {.workers = 2, .listeners = &listener, .listener_count = 1};
     struct sockets *sockets = sockets_open(&settings);
-    int taken = sockets_of_worker(sockets, 1)[0];
+    int taken = sockets_of_worker(sockets, 1)[0].fd;
 
     (void)state;
-    sockets_of_worker(sockets, 1)[0] = -1;
+    sockets_of_worker(sockets, 1)[0].fd = -1;
     sockets_close(&sockets);
     assert_true(is_open(taken));
     close(taken);
@@ -97,7 +97,7 @@ static void workers_share_a_unix_socket(void **state)
     assert_int_equal(facts.st_mode & 0777, 0600);
     fd = dial(&listener.address);
     assert_true(fd >= 0);
-    accepted = accept(sockets_of_worker(sockets, 1)[0], NULL, NULL);
+    accepted = accept(sockets_of_worker(sockets, 1)[0].fd, NULL, NULL);
     assert_true(accepted >= 0);
     close(accepted);
     close(fd);

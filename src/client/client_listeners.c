@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The listeners of a desk: how they begin, what new settings make of them, and how one leaves
+ * that no settings name any more. Called by process/ on the worker's thread.
+ *
+ * A listener is known by its key, which is the same on all workers and stays when settings come
+ * that put it at another index. Its name and index follow the settings that run. */
+#include "client/client_private.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LEAVE_GRACE_MS 300 /* an idle client's request may be on its way */
+#define SWEEP_MS 10
+#define SWEEP_A_TICK 512
+#define FORGET_MS 5000 /* a connection in the mail from another worker may still name it */
+
+static void on_sweep(void *owner);
+
+static struct loop *loop_of(const struct client_desk *desk)
+{
+    return desk->bench->loop;
+}
+
+struct client_listener *client_listener_find(struct client_desk *desk, uint32_t key)
+{
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        if (listener->key == key) {
+            return listener;
+        }
+    }
+    return NULL;
+}
+
+/* --- beginning --------------------------------------------------------------------------- */
+
+/* Everything that a listener takes from its settings. They outlive it, or others come before. */
+static void take_settings(struct client_listener *listener,
+                          const struct listener_settings *settings, uint32_t index)
+{
+    listener->name = settings->name;
+    listener->index = index;
+    listener->proxy_protocol = settings->proxy_protocol;
+    listener->speaks_tls = settings->tls.certificate_count > 0;
+    listener->budgets = (struct client_budgets){
+        .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->rates};
+    listener_bound_unsent(listener_descriptor(listener->listener), settings->limits.held_bytes);
+}
+
+static struct client_listener *listener_make(struct client_desk *desk,
+                                             const struct client_socket *at, const char *name)
+{
+    struct client_listener *listener = calloc(1, sizeof(*listener));
+
+    if (listener == NULL) {
+        close(at->fd);
+        return NULL;
+    }
+    list_init(&listener->link);
+    listener->desk = desk;
+    listener->key = at->key;
+    listener->own_name = strdup(name);
+    if (listener->own_name != NULL) {
+        listener->listener = listener_new(loop_of(desk), at->fd, client_on_accepted, listener);
+    }
+    if (listener->listener == NULL) {
+        close(at->fd);
+        free(listener->own_name);
+        free(listener);
+        return NULL;
+    }
+    list_add_last(&desk->listeners, &listener->link);
+    return listener;
+}
+
+bool client_desk_listen(struct client_desk *desk, const struct client_socket *at,
+                        const struct listener_settings *settings, uint32_t index)
+{
+    struct client_listener *listener = listener_make(desk, at, settings->name);
+
+    if (listener == NULL) {
+        return false;
+    }
+    take_settings(listener, settings, index);
+    return true;
+}
+
+static void listener_end(struct client_listener *listener)
+{
+    list_remove(&listener->link);
+    listener_free(&listener->listener);
+    generation_unref(&listener->last);
+    free(listener->own_name);
+    free(listener->next.own_name);
+    free(listener);
+}
+
+void client_listeners_release(struct client_desk *desk)
+{
+    struct link *link;
+
+    alarm_clear(loop_of(desk), &desk->sweep);
+    while ((link = list_first(&desk->listeners)) != NULL) {
+        listener_end(CONTAINER_OF(link, struct client_listener, link));
+    }
+}
+
+/* --- new settings ------------------------------------------------------------------------ */
+
+static bool prepare_one(struct client_desk *desk, const struct client_socket *at,
+                        const struct listener_settings *settings, uint32_t index)
+{
+    struct client_listener *listener = client_listener_find(desk, at->key);
+
+    if (listener == NULL) {
+        listener = listener_make(desk, at, settings->name);
+        if (listener == NULL) {
+            return false;
+        }
+        listener->is_fresh = true;
+        listener_pause(listener->listener);
+    }
+    listener->next.settings = settings;
+    listener->next.index = index;
+    listener->next.own_name = strdup(settings->name);
+    return listener->next.own_name != NULL;
+}
+
+bool client_desk_prepare(struct client_desk *desk, const struct settings *settings,
+                         struct client_socket *sockets)
+{
+    bool good = true;
+
+    desk->former = generation_ref(exchange_desk_generation(desk->exchanges));
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        if (good) {
+            good = prepare_one(desk, &sockets[i], &settings->listeners[i], i);
+            sockets[i].fd = -1;
+        }
+    }
+    return good;
+}
+
+static void forget_next(struct client_listener *listener)
+{
+    free(listener->next.own_name);
+    memset(&listener->next, 0, sizeof(listener->next));
+}
+
+void client_desk_abandon(struct client_desk *desk)
+{
+    struct link *next;
+
+    generation_unref(&desk->former);
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        next = link->next;
+        forget_next(listener);
+        if (listener->is_fresh) {
+            listener_discard(&listener->listener);
+            listener_end(listener);
+        }
+    }
+}
+
+static void begin_leaving(struct client_listener *listener)
+{
+    struct client_desk *desk = listener->desk;
+    uint64_t now_us = loop_now(loop_of(desk));
+    uint32_t drain_ms = exchange_desk_settings(desk->exchanges)->timeouts.drain;
+
+    listener->name = listener->own_name;
+    listener->last = generation_ref(desk->former);
+    listener->leaves = true;
+    listener->left_us = now_us;
+    listener->leave_by_us = now_us + (uint64_t)drain_ms * 1000;
+    listener_free(&listener->listener); /* takes those in who wait in the kernel */
+    desk->sweep_left = client_desk_count(desk);
+    alarm_set(loop_of(desk), &desk->sweep, LEAVE_GRACE_MS, on_sweep, desk);
+}
+
+static void take_next(struct client_listener *listener)
+{
+    take_settings(listener, listener->next.settings, listener->next.index);
+    free(listener->own_name);
+    listener->own_name = listener->next.own_name;
+    listener->next.own_name = NULL;
+    forget_next(listener);
+    if (listener->is_fresh) {
+        listener->is_fresh = false;
+        if (!listener->desk->paused) {
+            listener_resume(listener->listener);
+        }
+    }
+}
+
+void client_desk_commit(struct client_desk *desk)
+{
+    struct link *next;
+
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        next = link->next;
+        if (listener->next.settings != NULL) {
+            take_next(listener);
+        } else if (!listener->leaves) {
+            begin_leaving(listener);
+        }
+    }
+    generation_unref(&desk->former);
+}
+
+/* --- leaving ----------------------------------------------------------------------------- */
+
+uint32_t client_leaving_idle_ms(const struct client_connection *connection)
+{
+    const struct client_listener *listener = connection->listener;
+    struct client_desk *desk = listener->desk;
+    uint64_t now_us = loop_now(loop_of(desk));
+    uint64_t left_ms = listener->leave_by_us > now_us ? (listener->leave_by_us - now_us) / 1000 : 0;
+
+    /* Spread, so that they do not all come back in one moment. */
+    return LEAVE_GRACE_MS + (uint32_t)random_below(&desk->bench->random, left_ms + 1);
+}
+
+/* Idle connections of listeners that leave get their time to go: so many a tick, going once round
+ * the list. Busy ones get theirs when they become idle, or close after their answer. */
+static void on_sweep(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    for (uint32_t i = 0; i < SWEEP_A_TICK && desk->sweep_left > 0; i++, desk->sweep_left--) {
+        struct link *link = list_first(&desk->idle);
+        struct client_connection *connection;
+
+        if (link == NULL) {
+            desk->sweep_left = 0;
+            return;
+        }
+        connection = CONTAINER_OF(link, struct client_connection, link);
+        list_remove(link);
+        list_add_last(&desk->idle, link);
+        if (connection->listener->leaves) {
+            client_set_timer(connection, client_leaving_idle_ms(connection));
+        }
+    }
+    if (desk->sweep_left > 0) {
+        alarm_set(loop_of(desk), &desk->sweep, SWEEP_MS, on_sweep, desk);
+    }
+}
+
+void client_listeners_forget(struct client_desk *desk)
+{
+    uint64_t now_us = loop_now(loop_of(desk));
+    struct link *next;
+
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        next = link->next;
+        if (listener->leaves && listener->connections == 0 &&
+            now_us - listener->left_us > FORGET_MS * 1000u) {
+            listener_end(listener);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Choosing it, and writing files into it. */
+#include "process/state_directory.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+char *state_directory_choose(const char *configured)
+{
+    const char *given = getenv("STATE_DIRECTORY"); /* systemd's StateDirectory= */
+
+    if (configured != NULL) {
+        return strdup(configured);
+    }
+    if (given != NULL && given[0] == '/') {
+        return strndup(given, strcspn(given, ":"));
+    }
+    return strdup(STATE_DIRECTORY_DEFAULT);
+}
+
+char *state_directory_open(const char *configured)
+{
+    char *directory = state_directory_choose(configured);
+
+    if (directory == NULL) {
+        return NULL;
+    }
+    if (access(directory, W_OK | X_OK) == 0) {
+        return directory;
+    }
+    if (configured != NULL) {
+        log_warning("state_directory %s: %s; neither the last good configuration nor an audit log "
+                    "is kept",
+                    directory, strerror(errno));
+    } else {
+        log_info("no state directory (%s: %s); neither the last good configuration nor an audit "
+                 "log is kept",
+                 directory, strerror(errno));
+    }
+    free(directory);
+    return NULL;
+}
+
+char *state_directory_path(const char *directory, const char *name)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+static bool write_all(int file, struct bytes content)
+{
+    while (content.length > 0) {
+        ssize_t count = write(file, content.at, content.length);
+
+        if (count < 0 && errno != EINTR) {
+            return false;
+        }
+        content = bytes_skip(content, count > 0 ? (size_t)count : 0);
+    }
+    return true;
+}
+
+static bool write_file(const char *path, struct bytes content)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool good;
+
+    if (file < 0) {
+        return false;
+    }
+    good = write_all(file, content) && fsync(file) == 0;
+    return close(file) == 0 && good;
+}
+
+bool state_directory_write(const char *directory, const char *name, struct bytes content)
+{
+    char *path = state_directory_path(directory, name);
+    char *beside = NULL;
+    bool good = path != NULL && asprintf(&beside, "%s.new", path) >= 0 &&
+                write_file(beside, content) && rename(beside, path) == 0;
+
+    if (!good) {
+        log_warning("cannot write %s/%s: %s", directory, name, strerror(errno));
+    }
+    free(path);
+    free(beside);
+    return good;
+}

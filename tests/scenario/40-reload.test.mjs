@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// SIGHUP: another configuration is taken up, and whoever is connected does not notice.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { through } from './lib/configs.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { until } from './lib/wait.mjs';
+
+const GET = head('GET / HTTP/1.1', 'Host: a');
+
+function saying(text, more = '') {
+    return `routes: [{name: all, respond: {status: 200, body: "${text}"}}]\n${more}`;
+}
+
+test('the next request on the same connection sees the new configuration', async (t) => {
+    const gateway = await startGateway(t, saying('one'));
+    const client = await connect(t, gateway);
+    assert.equal((await client.ask(GET)).text, 'one');
+    assert.match(await gateway.reload(saying('two')), /generation 2: .*routes: 1 changed \(all\)/);
+    assert.equal((await client.ask(GET)).text, 'two');
+});
+
+test('a request under way ends as it began', async (t) => {
+    const slow = await rawOrigin(t, async (wire) => {
+        await wire.request();
+    });
+    const gateway = await startGateway(t, through(slow));
+    const client = await connect(t, gateway);
+    client.send(GET);
+    await until('the origin to have it', () => slow.requests.length === 1);
+    await gateway.reload(saying('new'));
+    const other = await connect(t, gateway);
+    assert.equal((await other.ask(GET)).text, 'new');
+    slow.wires[0].ok('from the removed origin');
+    assert.equal((await client.answer()).text, 'from the removed origin');
+    assert.equal((await client.ask(GET)).text, 'new');
+});
+
+test('a bad file changes nothing, and all its errors are told', async (t) => {
+    const gateway = await startGateway(t, saying('good'));
+    const client = await connect(t, gateway);
+    const line = await gateway.reload(saying('bad', 'unheard: 1\nof: 2\n'));
+    assert.match(line, /reload failed; the configuration stays as it is/);
+    await gateway.said(/unknown option 'unheard'/);
+    await gateway.said(/unknown option 'of'/);
+    assert.equal((await client.ask(GET)).text, 'good');
+    assert.match(await gateway.reload(saying('better')), /generation 2/);
+    assert.equal((await client.ask(GET)).text, 'better');
+});
+
+test('a file that is gone changes nothing', async (t) => {
+    const gateway = await startGateway(t, saying('still here'));
+    fs.unlinkSync(gateway.file);
+    assert.match(await gateway.reload(), /reload failed/);
+    const client = await connect(t, gateway);
+    assert.equal((await client.ask(GET)).text, 'still here');
+});
+
+test('idle connections to origins that stay are used again', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, through(origin));
+    const client = await connect(t, gateway);
+    for (let i = 0; i < 5; i++) {
+        assert.equal((await client.ask(GET)).status, 200);
+        await gateway.reload(through(origin, { service: i % 2 ? 'pool: {idle: 9}' : '' }));
+    }
+    assert.equal(origin.wires.length, 1);
+    assert.equal(origin.requests.length, 5);
+});
+
+test('connections to an origin that is gone are closed', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, through(origin));
+    const client = await connect(t, gateway);
+    assert.equal((await client.ask(GET)).status, 200);
+    await gateway.reload(saying('without it'));
+    await origin.wires[0].expectClose();
+});
+
+test('what cannot change is told and stays', async (t) => {
+    const gateway = await startGateway(t, saying('one'));
+    assert.match(await gateway.reload(saying('two', 'workers: 3\ncore_dumps: true\n')), /generation 2/);
+    await gateway.said(/'workers' is another in the file than at the start/);
+    await gateway.said(/'core_dumps' is another in the file/);
+    assert.equal(fs.readdirSync(`/proc/${gateway.pid}/task`).length, 3, 'main, one worker, the log');
+});
+
+test('the last good file is kept, with a log of who did what', async (t) => {
+    const gateway = await startGateway(t, (folder) => saying('one', `state_directory: ${folder}\n`));
+    const kept = path.join(gateway.folder, 'last-good.yaml');
+    const first = fs.readFileSync(gateway.file, 'utf8');
+    assert.equal(fs.readFileSync(kept, 'utf8'), first);
+    await gateway.reload((folder) => saying('two', `state_directory: ${folder}\n`));
+    const second = fs.readFileSync(gateway.file, 'utf8');
+    assert.equal(fs.readFileSync(kept, 'utf8'), second);
+    await gateway.reload('nonsense: true');
+    assert.equal(fs.readFileSync(kept, 'utf8'), second);
+    const entries = fs.readFileSync(path.join(gateway.folder, 'audit.log'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    assert.deepEqual(entries.map((each) => [each.action, each.result, each.by]), [
+        ['start', 'ok', 'gateway'], ['reload', 'ok', 'signal'], ['reload', 'failed', 'signal']]);
+    assert.equal(entries[1].pid, process.pid);
+    assert.equal(entries[1].uid, process.getuid());
+    assert.equal(entries[1].before, entries[0].after);
+    assert.match(entries[1].change, /routes: 1 changed/);
+    assert.match(entries[2].why, /nonsense/);
+    assert.match(entries[2].after, /^[0-9a-f]{64}$/);
+});
