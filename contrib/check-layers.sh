@@ -42,7 +42,7 @@ event2/   src/io/loop.c
 event.h   src/io/loop.c
 ares      src/io/resolver.c
 yaml.h    src/config/yaml_reader.c
-openssl/  src/io/transport_tls.c src/io/tls_*.c
+openssl/  src/io/transport_tls.c src/io/tls_*.c src/process/fingerprint.c
 '
 
 # For awk: level[FOLDER], and allowed[FOLDER " " FILE] of the exceptions.
