@@ -201,16 +201,23 @@ test('Upgrade passes on where Connection names another field too', async (t) => 
     await client.expect('echo');
 });
 
+// With what the route adds, a head near its limit is more than the largest buffer takes.
+const ADDED = `{add: {X-Much: "${'m'.repeat(26_000)}"}}`;
+const adding = (origin, field, service) => `
+services: {app: {origins: ["${origin.address}"]${service ? `, ${service}` : ''}}}
+routes: [{name: large, match: {headers: {x-large: "yes"}}, service: app, ${field}: ${ADDED}}, {name: all, service: app}]
+`;
+
 test('an answer head that no longer fits with what is added becomes 502, not silence', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         await wire.request();
         wire.send(headOfSize(32_740, 'HTTP/1.1 200 OK', 'Content-Length: 2') + 'ok');
     });
-    const gateway = await startGateway(t, through(origin));
+    const gateway = await startGateway(t, adding(origin, 'response_headers'));
     const client = await connect(t, gateway);
-    assertOwnError(await client.ask(head('GET / HTTP/1.1', 'Host: a')), 502);
+    assertOwnError(await client.ask(head('GET / HTTP/1.1', 'Host: a', 'X-Large: yes')), 502);
     // The connection stays good.
-    assertOwnError(await client.ask(head('GET / HTTP/1.1', 'Host: a')), 502);
+    assertOwnError(await client.ask(head('GET / HTTP/1.1', 'Host: a', 'X-Large: yes')), 502);
 });
 
 test('bytes behind an answer that filled the buffer to its end are never the next answer', async (t) => {
@@ -232,11 +239,11 @@ test('bytes behind an answer that filled the buffer to its end are never the nex
 
 test('a request head that no longer fits with what is added costs no origin connection', async (t) => {
     const origin = await rawOrigin(t, answerAll);
-    const gateway = await startGateway(t, through(origin));
+    const gateway = await startGateway(t, adding(origin, 'request_headers'));
     const client = await connect(t, gateway);
     assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a'))).status, 200);
     const other = await connect(t, gateway);
-    assertOwnError(await other.ask(headOfSize(32_700, 'GET / HTTP/1.1', 'Host: a')), 431);
+    assertOwnError(await other.ask(headOfSize(32_700, 'GET / HTTP/1.1', 'Host: a', 'X-Large: yes')), 431);
     assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a'))).status, 200);
     assert.equal(origin.wires.length, 1);
 });
@@ -250,11 +257,11 @@ test('a line of requests whose heads do not fit is answered without growing the 
         wire.ok('first');
         await answerAll(wire);
     });
-    const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1}' }));
+    const gateway = await startGateway(t, adding(origin, 'request_headers', 'pool: {connections: 1}'));
     const first = await connect(t, gateway);
     first.send(head('GET / HTTP/1.1', 'Host: a'));
     await until('the origin to be busy', () => origin.heads.length === 1);
-    const large = headOfSize(32_700, 'GET / HTTP/1.1', 'Host: a');
+    const large = headOfSize(32_700, 'GET / HTTP/1.1', 'Host: a', 'X-Large: yes');
     const others = await Promise.all(Array.from({ length: 400 }, () => connect(t, gateway)));
     others.forEach((client) => client.send(large));
     const last = await connect(t, gateway);
