@@ -309,6 +309,10 @@ static const struct option options[] = {
     {.path = "pool.connections", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "100000", FIELD(pool_settings, connections),
      .help = "Connections at once; further exchanges wait in line."},
+    {.path = "pool.reserve", .places = PLACE_SERVICE, .type = OPTION_PERCENT, .initial = "25%",
+     .least = "0%", .greatest = "100%", FIELD(pool_settings, reserve),
+     .help = "Share of pool.connections that is not for slow clients: at the limit, with others in "
+             "line, the slowest of those beyond it are cut."},
     {.path = "pool.requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "4294967295", FIELD(pool_settings, requests),
      .help = "Requests of one connection, which then is closed."},

@@ -157,6 +157,7 @@ struct pool_settings {    /* each worker, each origin */
     uint32_t requests;    /* of one connection; 0: no limit */
     milliseconds age;     /* of one connection; 0: no limit */
     milliseconds idle_time;
+    uint32_t reserve;       /* of connections, in 0.01 %: not for slow clients */
     uint32_t waiting;       /* exchanges in line for a connection */
     milliseconds wait_time; /* in that line */
 };

@@ -13,6 +13,7 @@
 static void on_connected(void *owner);
 static void on_writable(void *owner);
 static void on_failed(void *owner, enum origin_failure failure);
+static void on_give_way(void *owner);
 
 static const struct origin_request_events events = {
     .connected = on_connected,
@@ -23,6 +24,7 @@ static const struct origin_request_events events = {
     .ended = relay_ended,
     .writable = on_writable,
     .failed = on_failed,
+    .give_way = on_give_way,
 };
 
 static void choose_service(struct exchange *exchange)
@@ -261,4 +263,23 @@ static void on_failed(void *owner, enum origin_failure failure)
     }
     reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
                 origin_failure_sentence(failure));
+}
+
+static void on_give_way(void *owner)
+{
+    static const char why[] = "the client was slow, and others waited for the connection";
+    struct exchange *exchange = owner;
+
+    metrics_note_cut(exchange->desk->metrics, CUT_RESERVE);
+    exchange_note_cut(exchange, CUT_RESERVE);
+    if (exchange->state == EXCHANGE_TUNNELS) {
+        exchange_finish(exchange, OUTCOME_CUT_BY_TIMEOUT);
+    } else if (exchange->answer.begun) {
+        exchange->outcome.detail = why;
+        exchange_break_off(exchange, OUTCOME_CUT_BY_TIMEOUT);
+    } else {
+        timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+        origin_request_cancel(&exchange->attempt.request);
+        reply_error(exchange, 408, "http_request_timeout", why);
+    }
 }

@@ -157,6 +157,7 @@ static void origin_free(struct origin *origin)
         list_remove(&origin->link);
         origin->directory->origin_count--;
     }
+    alarm_clear(origin->directory->bench->loop, &origin->reserve);
     resolver_unwatch(&origin->watched);
     if (origin->entry != NULL) {
         origin_entry_leave(origin->entry, origin->directory->bench->worker);
@@ -199,6 +200,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->link);
     list_init(&origin->leaving);
     list_init(&origin->idle);
+    list_init(&origin->busy);
     list_init(&origin->dials);
     list_init(&origin->line);
     list_init(&origin->probes);

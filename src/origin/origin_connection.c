@@ -219,6 +219,8 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     if (request->reused) {
         metrics_note(origin->directory->metrics, METRICS_ORIGIN_REUSED);
     }
+    list_add_last(&origin->busy, &connection->link);
+    reserve_begin(connection);
     timer_clear(origin->directory->connection_timers, &connection->timer);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_AWAITS_HEAD);
     origin_h1_begin(connection);
@@ -227,6 +229,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
 
 void origin_connection_unbind(struct origin_connection *connection)
 {
+    list_remove(&connection->link);
     connection->request->connection = NULL;
     connection->request = NULL;
     TALLY_ADD(connection->origin->tally.busy, -1u);

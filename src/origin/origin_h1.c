@@ -108,6 +108,9 @@ bool origin_request_send_head(struct origin_request *request, const struct reque
     CHECK(!text.overflowed);
     outbox_filled(&connection->out, text_length(&text));
     connection->request_framing = head->framing;
+    if (head->framing != HTTP_NO_BODY) {
+        reserve_client_waited_for(connection);
+    }
     connection->request_upgrades = head->upgrades;
     return true;
 }
@@ -155,6 +158,9 @@ void origin_h1_ready(struct origin_connection *connection)
 {
     outbox_ready(&connection->out, buffers_of(connection), &connection->transport);
     flush(connection);
+    if (connection->request != NULL && !connection->out.blocked && !connection->request_whole) {
+        reserve_client_waited_for(connection);
+    }
 }
 
 static void flush_now(void *owner)
@@ -239,6 +245,7 @@ size_t origin_request_send_body(struct origin_request *request, struct bytes byt
     }
     note_written(connection);
     if (connection->request != NULL && connection->out.blocked) {
+        reserve_client_came(connection);
         origin_connection_want(connection);
         mind_the_request(connection);
     }
@@ -278,6 +285,7 @@ void origin_request_send_end(struct origin_request *request, const struct http_h
         return;
     }
     connection->request_whole = true;
+    reserve_client_came(connection);
     connection->asked_us = loop_now(directory_of(connection)->bench->loop);
     origin_request_flush(request);
 }
@@ -316,11 +324,13 @@ static bool hand_over(struct origin_connection *connection)
     if (connection->request != request) {
         return false;
     }
+    connection->passed += taken;
     connection->undelivered = bytes_skip(connection->undelivered, taken);
     if (connection->undelivered.length == 0) {
         return true;
     }
     connection->answer_paused = true;
+    reserve_client_waited_for(connection);
     connection->paused_us = loop_now(directory_of(connection)->bench->loop);
     stop_clock(connection);
     origin_connection_want(connection);
@@ -645,6 +655,7 @@ void origin_request_resume(struct origin_request *request)
         return;
     }
     connection->answer_paused = false;
+    reserve_client_came(connection);
     connection->reads_little =
         loop_now(directory_of(connection)->bench->loop) - connection->paused_us > SLOW_CLIENT_US;
     set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS

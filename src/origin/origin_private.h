@@ -48,10 +48,12 @@ struct origin {
     struct metrics_origin *counters;
     uint32_t dialing;
     uint32_t idle_count;
-    struct link idle;   /* most recently used first */
-    struct link dials;  /* being opened */
-    struct link line;   /* of origin_request.in_line */
-    struct link probes; /* of it: prober.c */
+    struct link idle;     /* most recently used first */
+    struct link busy;     /* with a request, longest first */
+    struct alarm reserve; /* while some wait in line: reserve.c */
+    struct link dials;    /* being opened */
+    struct link line;     /* of origin_request.in_line */
+    struct link probes;   /* of it: prober.c */
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 
@@ -96,6 +98,9 @@ struct origin_connection {
     uint64_t last_used_us;
     uint64_t asked_us;        /* when the request was whole */
     uint64_t paused_us;       /* since when, while answer_paused */
+    uint64_t client_from_us;  /* since when it waits for its client; 0: it does not */
+    uint64_t client_us;       /* how long it did before, in the present request */
+    uint64_t passed;          /* bytes of the answer handed over */
     uint64_t written_before;  /* out.written when the present request began */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
@@ -159,6 +164,15 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
 void origin_health_given_up(struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
+
+/* reserve.c */
+/* A request begins on it. */
+void reserve_begin(struct origin_connection *connection);
+/* From here on it waits for its client, or does not any more; saying so twice is harmless. */
+void reserve_client_waited_for(struct origin_connection *connection);
+void reserve_client_came(struct origin_connection *connection);
+/* Somebody waits in line for one of the origin's connections, which has a limit. */
+void reserve_watch(struct origin *origin);
 
 /* origin_h1.c */
 void origin_h1_begin(struct origin_connection *connection);

@@ -35,6 +35,9 @@ struct origin_request_events {
     /* The request side can take bytes again, or has been written in full. */
     void (*writable)(void *owner);
     void (*failed)(void *owner, enum origin_failure failure);
+    /* Others need the connection, and this one's client is slow: the request must be cancelled
+     * before this returns. */
+    void (*give_way)(void *owner);
 };
 
 struct origin_request {

@@ -100,6 +100,9 @@ static void enter_line(struct origin_request *request)
     TALLY_ADD(origin->tally.waiting, 1);
     list_add_last(&origin->line, &request->in_line);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
+    if (request->pool->connections != 0 && !may_open(origin, request->pool)) {
+        reserve_watch(origin);
+    }
 }
 
 void pool_wait_over(struct timer *timer)
