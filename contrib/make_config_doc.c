@@ -295,6 +295,7 @@ static void json_words(const char *choices, bool are_numbers)
 
 #define JSON_VALUE "{\"type\": [\"string\", \"number\", \"boolean\"]}"
 #define JSON_VALUES "\"type\": \"object\", \"additionalProperties\": " JSON_VALUE
+#define JSON_PERCENT "^[0-9]+(\\\\.[0-9]{1,2})?%%$"
 
 static void json_number(const struct option *option)
 {
@@ -324,6 +325,38 @@ static void json_object(enum option_place place, const char *prefix, int indent)
     printf("{\n%*s", indent + 2, "");
     json_group(place, prefix, indent + 2);
     printf("\n%*s}", indent, "");
+}
+
+/* One place in a request: "client_address", or a mapping such as {cookie: uid}. */
+static void json_source(const struct option *option)
+{
+    struct bytes words = bytes_of(option->words);
+    struct bytes word;
+    bool first = true;
+
+    printf("{\"oneOf\": [");
+    while (config_next_word(&words, &word)) {
+        printf("%s", first ? "" : ", ");
+        first = false;
+        if (bytes_equal(word, BYTES("client_address"))) {
+            printf("{\"const\": \"client_address\"}");
+        } else {
+            printf("{\"type\": \"object\", \"required\": [\"%.*s\"], "
+                   "\"additionalProperties\": false, \"properties\": {\"%.*s\": {\"type\": "
+                   "\"string\", \"minLength\": 1}}}",
+                   (int)word.length, word.at, (int)word.length, word.at);
+        }
+    }
+    printf("]}");
+}
+
+static void json_sources(const struct option *option)
+{
+    printf("\"oneOf\": [");
+    json_source(option);
+    printf(", {\"type\": \"array\", \"minItems\": 1, \"items\": ");
+    json_source(option);
+    printf("}]");
 }
 
 /* What the value must be, as members of an object that is open already. */
@@ -374,7 +407,16 @@ static void json_type(const struct option *option, enum option_place place, int 
         break;
     case OPTION_SPLIT:
         printf("\"type\": \"object\", \"minProperties\": 1, \"additionalProperties\": "
-               "{\"type\": \"string\", \"pattern\": \"^[0-9]+(\\\\.[0-9]{1,2})?%%$\"}");
+               "{\"type\": \"string\", \"pattern\": \"" JSON_PERCENT "\"}");
+        break;
+    case OPTION_SOURCES:
+        json_sources(option);
+        break;
+    case OPTION_STEPS:
+        printf("\"type\": \"array\", \"minItems\": 1, \"items\": {\"oneOf\": "
+               "[{\"type\": \"string\", \"pattern\": \"" JSON_PERCENT "\"}, ");
+        json_object(place, option->path, indent);
+        printf("]}");
         break;
     case OPTION_CONDITIONS:
         printf("\"minProperties\": 1, " JSON_VALUES);

@@ -2,7 +2,6 @@
 /* What a route does with a request: exactly one of service, split, respond and redirect. */
 #include "config/reading.h"
 #include "config/suggest.h"
-#include "config/units.h"
 
 static void tell_unknown_service(struct reading *reading, const struct node *node)
 {
@@ -21,7 +20,7 @@ static void tell_unknown_service(struct reading *reading, const struct node *nod
                   config_suggest_hint(&suggestion, hint));
 }
 
-static const struct service_settings *find_service(struct reading *reading, const struct node *node)
+const struct service_settings *config_find_service(struct reading *reading, const struct node *node)
 {
     const struct service_settings *service = config_names_find(&reading->services, node->text);
 
@@ -42,81 +41,7 @@ static void read_service(struct reading *reading, const struct node *node,
     route->arms = config_take_array(reading, 1, sizeof(*route->arms));
     if (route->arms != NULL) {
         route->arm_count = 1;
-        route->arms[0] = (struct arm_settings){find_service(reading, node), SPLIT_WHOLE};
-    }
-}
-
-static bool read_weight(struct reading *reading, const struct node *node, uint64_t *weight)
-{
-    struct shown shown = config_show(node->text);
-    struct bytes text;
-
-    if (!config_read_text(reading, node, "split", "a percent such as 95%", &text)) {
-        return false;
-    }
-    switch (config_read_percent(text, weight)) {
-    case UNIT_READ:
-        break;
-    case UNIT_BARE:
-        READING_ERROR(reading, node, "a weight needs a unit: write %s%%, not %s", shown.text,
-                      shown.text);
-        return false;
-    case UNIT_TOO_FINE:
-        READING_ERROR(reading, node, "weights go in steps of 0.01%%; '%s' is finer", shown.text);
-        return false;
-    default:
-        READING_ERROR(reading, node, "a weight is a percent such as 95%% or 0.01%%, not '%s'",
-                      shown.text);
-        return false;
-    }
-    if (*weight > SPLIT_WHOLE) {
-        READING_ERROR(reading, node, "a weight is at most 100%%, not '%s'", shown.text);
-        return false;
-    }
-    return true;
-}
-
-static void check_sum(struct reading *reading, const struct node *node, uint64_t sum)
-{
-    if (sum != SPLIT_WHOLE) {
-        READING_ERROR(reading, node->key,
-                      "the weights of a split must add up to 100%%, not %u.%02u%%",
-                      (unsigned)(sum / 100), (unsigned)(sum % 100));
-    }
-}
-
-static void read_split(struct reading *reading, const struct node *node,
-                       struct route_settings *route)
-{
-    const struct node *member;
-    bool all_read = true;
-    uint64_t sum = 0;
-
-    if (node->kind == NODE_BROKEN) {
-        return;
-    }
-    if (node->kind != NODE_MAP || node->count == 0) {
-        READING_ERROR(reading, node,
-                      "'split' expects a mapping of services to percents, such as {a: 95%%, "
-                      "b: 5%%}, not %s",
-                      config_node_kind(node));
-        return;
-    }
-    route->arms = config_take_array(reading, node->count, sizeof(*route->arms));
-    if (route->arms == NULL) {
-        return;
-    }
-    for (member = node->first; member != NULL; member = member->next) {
-        struct arm_settings *arm = &route->arms[route->arm_count++];
-        uint64_t weight = 0;
-
-        arm->service = find_service(reading, member->key);
-        all_read = read_weight(reading, member, &weight) && all_read;
-        arm->weight = (uint32_t)weight;
-        sum += weight;
-    }
-    if (all_read) {
-        check_sum(reading, node, sum);
+        route->arms[0] = (struct arm_settings){config_find_service(reading, node), SPLIT_WHOLE};
     }
 }
 
@@ -222,7 +147,7 @@ struct action {
 
 static const struct action actions[] = {
     {"service", ROUTE_FORWARD, read_service},
-    {"split", ROUTE_FORWARD, read_split},
+    {"split", ROUTE_FORWARD, config_read_split},
     {"respond", ROUTE_RESPOND, read_respond},
     {"redirect", ROUTE_REDIRECT, read_redirect},
 };
@@ -269,4 +194,5 @@ void config_read_action(struct reading *reading, const struct node *node,
         refuse_without_effect(reading, node, "rewrite");
         refuse_without_effect(reading, node, "request_headers");
     }
+    config_read_split_options(reading, node, route);
 }

@@ -79,6 +79,14 @@ void config_read_match(struct reading *reading, const struct node *node,
                        struct route_settings *route);
 void config_read_action(struct reading *reading, const struct node *node,
                         struct route_settings *route);
+/* The service of this name; NULL, with an error, when there is none. */
+const struct service_settings *config_find_service(struct reading *reading,
+                                                   const struct node *node);
+void config_read_split(struct reading *reading, const struct node *node,
+                       struct route_settings *route);
+/* What stands beside `split` in a route: sticky, salt, override, pin and ramp. */
+void config_read_split_options(struct reading *reading, const struct node *node,
+                               struct route_settings *route);
 void config_read_header_edits(struct reading *reading, const struct node *node,
                               struct route_settings *route);
 /* respond.headers, which become set edits of the answer. */

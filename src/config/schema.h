@@ -29,6 +29,8 @@ enum option_type {
     OPTION_NETWORKS,    /* list of CIDR networks */
     OPTION_LOG,         /* one of `words`, or an absolute path */
     OPTION_SPLIT,       /* service name: percent */
+    OPTION_SOURCES,     /* list of places in a request, such as {cookie: uid} */
+    OPTION_STEPS,       /* list of percents, or of groups */
     OPTION_CONDITIONS,  /* name: value, or true for any value */
     OPTION_HEADERS,     /* header name: value */
     OPTION_HEADER_ROWS, /* the same, or a list of such mappings */

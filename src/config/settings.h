@@ -13,6 +13,7 @@
 typedef uint32_t milliseconds;
 
 #define SPLIT_WHOLE 10000 /* weights are counted in 0.01 % */
+#define SPLIT_ARMS_MAX 64
 
 struct timeouts_settings {
     milliseconds handshake;      /* of TLS, from the connection's first byte to the last */
@@ -261,6 +262,46 @@ struct arm_settings {
     uint32_t weight; /* of SPLIT_WHOLE; the arms of a route add up to SPLIT_WHOLE */
 };
 
+/* A place in a request that a value is taken from. */
+enum source_kind { SOURCE_COOKIE, SOURCE_HEADER, SOURCE_QUERY, SOURCE_CLIENT_ADDRESS };
+#define SOURCE_KIND_COUNT 4
+
+struct request_source {
+    enum source_kind kind;
+    struct bytes name; /* SOURCE_CLIENT_ADDRESS has none */
+    uint16_t id;       /* SOURCE_HEADER: enum http_header_id */
+};
+
+struct ramp_step {
+    uint32_t weight;   /* of the new arm, of SPLIT_WHOLE */
+    milliseconds hold; /* how long it stays so */
+};
+
+/* How a split of two arms moves over time, and what makes it go back. */
+struct ramp_settings {
+    uint32_t to;             /* the new arm: index in the route's arms */
+    struct ramp_step *steps; /* growing */
+    uint32_t step_count;     /* 0: no ramp */
+    milliseconds hold;       /* of steps that do not say */
+    uint32_t error_rate;     /* of SPLIT_WHOLE: the new arm's may be so much above the old one's */
+    uint32_t p99;            /* of SPLIT_WHOLE: in the same way, as a part of the old one's */
+    milliseconds window;
+    uint32_t samples; /* fewer of them say nothing */
+};
+
+/* How a split chooses, besides by its weights. */
+struct split_settings {
+    struct request_source *sticky; /* in the order they are tried */
+    uint32_t sticky_count;         /* 0: in turn */
+    struct request_source *override;
+    uint32_t override_count;
+    struct bytes salt;
+    struct request_source *pin_headers; /* that carry an idempotency key */
+    uint32_t pin_header_count;
+    milliseconds pin_lifetime; /* 0: keys pin nothing */
+    struct ramp_settings ramp;
+};
+
 enum route_action {
     ROUTE_FORWARD,
     ROUTE_RESPOND,
@@ -300,6 +341,7 @@ struct route_settings {
     enum route_action action;
     struct arm_settings *arms; /* ROUTE_FORWARD; one arm for `service:` */
     uint32_t arm_count;
+    struct split_settings split; /* with two arms or more */
     struct respond_settings respond;
     struct redirect_settings redirect;
 
