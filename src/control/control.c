@@ -127,7 +127,7 @@ static bool build_origins(struct control *control)
 static bool build_exchanges(struct control *control)
 {
     struct snapshot *snapshot = make_snapshot(control);
-    struct plan *plan = snapshot != NULL ? plan_new(snapshot) : NULL;
+    struct plan *plan = snapshot != NULL ? plan_new(snapshot, NULL) : NULL;
     struct generation *generation = plan != NULL ? generation_new(plan, control->origins) : NULL;
 
     if (plan != NULL) {

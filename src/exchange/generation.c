@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/rotation.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,6 +13,8 @@ struct plan {
     struct snapshot *snapshot;
     struct router *router;
     struct tls_store *tls;
+    struct split_book *book;
+    struct live_split **splits; /* by route index; NULL: fewer than two arms */
 };
 
 /* A service and a split outlive the generation they were made for where a reload keeps them. All
@@ -24,17 +25,11 @@ struct shared_service {
     struct plan *plan; /* whose settings the service points to */
 };
 
-struct split {
-    uint32_t references;
-    struct rotation rotation;
-    struct rotation_member arms[];
-};
-
 struct generation {
     uint32_t references;
     struct plan *plan;
     struct shared_service **services; /* by service index */
-    struct split **splits;            /* by route index; NULL: one arm, or none */
+    struct split_turn **splits;       /* by route index; NULL: one arm, or none */
     uint32_t services_made;
     uint32_t splits_made;
     struct link link; /* of those being taken apart */
@@ -51,32 +46,74 @@ static void log_problem(void *owner, const char *problem)
     log_error("%s", problem);
 }
 
-struct plan *plan_new(struct snapshot *snapshot)
+static void plan_free(struct plan *plan)
 {
-    return plan_new_telling(snapshot, log_problem, NULL);
+    uint32_t count = plan_settings(plan)->route_count;
+
+    for (uint32_t i = 0; plan->splits != NULL && i < count; i++) {
+        live_split_unref(&plan->splits[i]);
+    }
+    free(plan->splits);
+    router_free(&plan->router);
+    tls_store_free(&plan->tls);
+    snapshot_unref(&plan->snapshot);
+    free(plan);
 }
 
-struct plan *plan_new_telling(struct snapshot *snapshot, plan_problem *tell, void *owner)
+static bool find_splits(struct plan *plan)
+{
+    const struct settings *settings = plan_settings(plan);
+
+    plan->splits = calloc(settings->route_count + 1, sizeof(*plan->splits));
+    for (uint32_t i = 0; plan->splits != NULL && i < settings->route_count; i++) {
+        if (settings->routes[i].arm_count < 2) {
+            continue;
+        }
+        plan->splits[i] = plan->book != NULL
+                              ? split_book_find(plan->book, &settings->routes[i])
+                              : live_split_new(&settings->routes[i], settings->workers);
+        if (plan->splits[i] == NULL) {
+            return false;
+        }
+    }
+    return plan->splits != NULL;
+}
+
+struct plan *plan_new(struct snapshot *snapshot, struct split_book *book)
+{
+    return plan_new_telling(snapshot, book, log_problem, NULL);
+}
+
+struct plan *plan_new_telling(struct snapshot *snapshot, struct split_book *book,
+                              plan_problem *tell, void *owner)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
-    struct router *router = router_new(snapshot_settings(snapshot));
-    struct tls_store *tls = tls_store_new(snapshot_settings(snapshot), tell, owner);
 
-    if (plan == NULL || router == NULL || tls == NULL) {
-        if (tls != NULL) {
-            tell(owner, "out of memory");
-        }
-        router_free(&router);
-        tls_store_free(&tls);
-        free(plan);
+    if (plan == NULL) {
+        tell(owner, "out of memory");
         snapshot_unref(&snapshot);
         return NULL;
     }
     plan->references = 1;
     plan->snapshot = snapshot;
-    plan->router = router;
-    plan->tls = tls;
+    plan->book = book;
+    plan->router = router_new(plan_settings(plan));
+    if (plan->router == NULL || !find_splits(plan)) {
+        tell(owner, "out of memory");
+        plan_free(plan);
+        return NULL;
+    }
+    plan->tls = tls_store_new(plan_settings(plan), tell, owner);
+    if (plan->tls == NULL) {
+        plan_free(plan);
+        return NULL;
+    }
     return plan;
+}
+
+bool plan_adopt_splits(struct plan *plan)
+{
+    return plan->book == NULL || split_book_adopt(plan->book, plan_settings(plan), plan->splits);
 }
 
 struct plan *plan_ref(struct plan *plan)
@@ -92,10 +129,7 @@ void plan_unref(struct plan **held)
     *held = NULL;
     if (plan != NULL &&
         atomic_fetch_sub_explicit(&plan->references, 1, memory_order_acq_rel) == 1) {
-        router_free(&plan->router);
-        tls_store_free(&plan->tls);
-        snapshot_unref(&plan->snapshot);
-        free(plan);
+        plan_free(plan);
     }
 }
 
@@ -185,45 +219,31 @@ static bool make_service(struct generation *generation, uint32_t index)
 
 /* --- splits ------------------------------------------------------------------------------ */
 
-static struct split *split_new(const struct route_settings *route)
+/* One that is kept may still have been dealt anew: by a ramp's, say, that came and went. */
+static struct split_turn *former_split(const struct generation *generation, uint32_t index)
 {
-    struct split *split = calloc(1, sizeof(*split) + route->arm_count * sizeof(split->arms[0]));
+    struct split_turn *turn;
 
-    if (split == NULL) {
+    if (!is_kept(generation, CHANGE_OF_ROUTES, index)) {
         return NULL;
     }
-    for (uint32_t i = 0; i < route->arm_count; i++) {
-        split->arms[i].weight = route->arms[i].weight;
-    }
-    split->references = 1;
-    rotation_init(&split->rotation, split->arms, route->arm_count, 0);
-    return split;
-}
-
-static void split_unref(struct split *split)
-{
-    if (split != NULL && --split->references == 0) {
-        free(split);
-    }
+    turn = generation->former
+               ->splits[settings_changes_former(generation->changes, CHANGE_OF_ROUTES, index)];
+    return split_turn_is_of(turn, generation->plan->splits[index]) ? turn : NULL;
 }
 
 static bool make_split(struct generation *generation, uint32_t index)
 {
     const struct route_settings *route = &generation_settings(generation)->routes[index];
+    struct split_turn *former;
 
     if (route->arm_count < 2) {
         return true;
     }
-    if (is_kept(generation, CHANGE_OF_ROUTES, index)) {
-        struct split *split =
-            generation->former
-                ->splits[settings_changes_former(generation->changes, CHANGE_OF_ROUTES, index)];
-
-        split->references++;
-        generation->splits[index] = split;
-    } else {
-        generation->splits[index] = split_new(route);
-    }
+    former = former_split(generation, index);
+    generation->splits[index] =
+        former != NULL ? split_turn_ref(former)
+                       : split_turn_new(generation->plan->splits[index], route->split.salt);
     return generation->splits[index] != NULL;
 }
 
@@ -323,7 +343,7 @@ bool generation_dismantle(struct generation *generation, unsigned most)
                 shared_service_unref(shared);
             }
         } else if (generation->splits != NULL && generation->splits_made > 0) {
-            split_unref(generation->splits[--generation->splits_made]);
+            split_turn_unref(&generation->splits[--generation->splits_made]);
         } else {
             free(generation->services);
             free(generation->splits);
@@ -376,10 +396,8 @@ struct service *generation_service(struct generation *generation,
     return generation->services[settings->index]->service;
 }
 
-const struct arm_settings *generation_next_arm(struct generation *generation,
-                                               const struct route_settings *route)
+struct split_turn *generation_split(struct generation *generation,
+                                    const struct route_settings *route)
 {
-    struct split *split = generation->splits[route->index];
-
-    return &route->arms[split != NULL ? rotation_next(&split->rotation) : 0];
+    return generation->splits[route->index];
 }

@@ -10,17 +10,21 @@
 #include "config/settings_changes.h"
 #include "config/snapshot.h"
 #include "exchange/router.h"
+#include "exchange/split_book.h"
+#include "exchange/split_turn.h"
 #include "io/tls.h"
 #include "origin/service.h"
 
 struct plan;
 
 /* Takes over the caller's reference to the snapshot. NULL after log_error: out of memory, or a
- * file of TLS that is not good (and the reference is given back). Made away from the loops. */
-struct plan *plan_new(struct snapshot *snapshot);
+ * file of TLS that is not good (and the reference is given back). Made away from the loops; the
+ * book must outlive it. Without a book (NULL) weights stay as in the file. */
+struct plan *plan_new(struct snapshot *snapshot, struct split_book *book);
 /* The same for whoever wants to hear each problem. */
 typedef void plan_problem(void *owner, const char *problem);
-struct plan *plan_new_telling(struct snapshot *snapshot, plan_problem *tell, void *owner);
+struct plan *plan_new_telling(struct snapshot *snapshot, struct split_book *book,
+                              plan_problem *tell, void *owner);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan **plan); /* from any thread */
 /* Nobody but the caller holds it: whoever keeps a last reference to a plan that ran lets it go
@@ -29,6 +33,9 @@ bool plan_is_unused(const struct plan *plan);
 const struct settings *plan_settings(const struct plan *plan);
 const struct router *plan_router(const struct plan *plan);
 const struct tls_store *plan_tls(const struct plan *plan);
+/* What its splits are is what they are from now on: once, before workers take the plan up, and
+ * again with a plan that is gone back to. false: out of memory, nothing changed. */
+bool plan_adopt_splits(struct plan *plan);
 
 struct generation;
 
@@ -61,8 +68,8 @@ const struct tls_store *generation_tls(const struct generation *generation);
 const struct router *generation_router(const struct generation *generation);
 struct service *generation_service(struct generation *generation,
                                    const struct service_settings *settings);
-/* The arm whose turn it is; the route forwards. */
-const struct arm_settings *generation_next_arm(struct generation *generation,
-                                               const struct route_settings *route);
+/* Whose turn it is at this route; NULL for one that has not two arms or more. */
+struct split_turn *generation_split(struct generation *generation,
+                                    const struct route_settings *route);
 
 #endif

@@ -238,6 +238,14 @@ static void add_attempts(struct text *line, const struct outcome *outcome)
     text_add_char(line, ']');
 }
 
+static void add_arm(struct text *line, const struct outcome *outcome)
+{
+    ADD_PLAIN(line, "turnpike.arm_by", bytes_of(outcome->arm_by));
+    if (outcome->has_bucket) {
+        ADD_NUMBER(line, "turnpike.bucket", outcome->bucket);
+    }
+}
+
 static void add_end(struct text *line, const struct outcome *outcome)
 {
     ADD_PLAIN(line, "turnpike.outcome", bytes_of(outcome_end_name(outcome->end)));
@@ -264,6 +272,9 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     add_way(line, outcome, memory);
     add_attempts(line, outcome);
     ADD_NUMBER(line, "turnpike.worker", outcome->worker);
+    if (outcome->arm_by != NULL) {
+        add_arm(line, outcome);
+    }
     add_end(line, outcome);
     add_phases(line, outcome);
     ADD_NUMBER(line, "http.request.size", outcome->bytes_in);

@@ -100,6 +100,11 @@ static unsigned bucket_of(uint32_t microseconds)
     return 1 + (power - SHORTEST_POWER) * BUCKETS_PER_POWER + quarter;
 }
 
+unsigned metrics_duration_bucket(uint64_t microseconds)
+{
+    return bucket_of(microseconds < UINT32_MAX ? (uint32_t)microseconds : UINT32_MAX);
+}
+
 uint64_t metrics_duration_limit(unsigned bucket)
 {
     unsigned power = SHORTEST_POWER + (bucket - 1) / BUCKETS_PER_POWER;

@@ -113,6 +113,7 @@ struct metrics_reading {
 typedef void metrics_seen(void *owner, const struct metrics_reading *reading);
 void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
                   void *owner);
+unsigned metrics_duration_bucket(uint64_t microseconds);
 /* Durations in this bucket are below this many microseconds; UINT64_MAX for the last one. */
 uint64_t metrics_duration_limit(unsigned bucket);
 

@@ -51,6 +51,9 @@ struct outcome {
     const char *listener; /* names of the configuration; NULL when not reached */
     const char *route;
     const char *service;
+    const char *arm_by; /* what chose among a split's arms; NULL: there was but one */
+    bool has_bucket;
+    uint16_t bucket; /* the user's, in 0.01 %: weights above it put them into the new arm */
     const char *origin;
     struct outcome_attempt tries[OUTCOME_ATTEMPTS_MAX];
     uint8_t attempts;

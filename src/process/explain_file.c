@@ -27,7 +27,7 @@ static bool print(const struct plan *plan, const struct explain_asked *asked)
 bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *listener)
 {
     const struct explain_asked question = {.text = asked, .listener = listener};
-    struct plan *plan = plan_new(snapshot);
+    struct plan *plan = plan_new(snapshot, NULL);
     bool good;
 
     if (plan == NULL) {

@@ -26,6 +26,7 @@
 struct process {
     struct loop *loop;
     struct signals *signals;
+    struct split_book *splits;
     struct plan *plan; /* the first one: reloads have others, but some of it holds to the end */
     const struct settings *settings;
     char *state_directory; /* NULL: none */
@@ -224,6 +225,7 @@ static bool start_reloads(struct process *process, const struct process_start *g
         .loop = process->loop,
         .path = given->path,
         .plan = process->plan,
+        .splits = process->splits,
         .source = given->source,
         .sockets = &process->sockets,
         .workers = process->workers,
@@ -274,12 +276,13 @@ static void take_apart(struct process *process)
     audit_close(&process->audit);
     free(process->state_directory);
     plan_unref(&process->plan);
+    split_book_free(&process->splits);
     loop_free(&process->loop);
 }
 
 bool process_check(struct snapshot *snapshot)
 {
-    struct plan *plan = plan_new(snapshot);
+    struct plan *plan = plan_new(snapshot, NULL);
     bool good = plan != NULL;
 
     plan_unref(&plan);
@@ -306,13 +309,16 @@ static void give_up(struct process *process)
 
 int process_run(const struct process_start *given)
 {
-    struct process process = {.plan = plan_new(given->snapshot)};
+    struct process process = {.splits =
+                                  split_book_new(snapshot_settings(given->snapshot)->workers)};
     int status = 1;
 
     signals_block();
     process.loop = loop_new();
-    if (process.plan == NULL || process.loop == NULL) {
+    process.plan = process.splits != NULL ? plan_new(given->snapshot, process.splits) : NULL;
+    if (process.plan == NULL || process.loop == NULL || !plan_adopt_splits(process.plan)) {
         plan_unref(&process.plan);
+        split_book_free(&process.splits);
         loop_free(&process.loop);
         return 1;
     }

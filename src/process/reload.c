@@ -399,7 +399,7 @@ static bool make_plan(struct reload *reload, struct snapshot *snapshot)
 {
     struct page problems = {0};
 
-    reload->next.plan = plan_new_telling(snapshot, note_problem, &problems);
+    reload->next.plan = plan_new_telling(snapshot, reload->parts.splits, note_problem, &problems);
     if (reload->next.plan == NULL) {
         struct fingerprint print = reload->next.print;
 

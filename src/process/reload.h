@@ -15,10 +15,11 @@
 
 struct reload; /* one a process */
 
-struct reload_parts {    /* borrowed */
-    struct loop *loop;   /* main's */
-    const char *path;    /* of the configuration */
-    struct plan *plan;   /* the first one, which stays: what cannot change is in it */
+struct reload_parts {  /* borrowed */
+    struct loop *loop; /* main's */
+    const char *path;  /* of the configuration */
+    struct plan *plan; /* the first one, which stays: what cannot change is in it */
+    struct split_book *splits;
     struct bytes source; /* of that one; only during reload_new */
     struct sockets **sockets;
     struct worker **workers;

@@ -86,6 +86,8 @@ static void on_answer(void *owner)
     if (take_up->second_round) {
         end(take_up);
     } else {
+        /* Before any worker has them: a ramp that went back must not show the file's weights. */
+        take_up->good = take_up->good && plan_adopt_splits(take_up->plan.plan);
         begin_second_round(take_up);
     }
 }

@@ -43,7 +43,7 @@ struct plan *gateway_plan(const char *format, ...)
     }
     free(yaml);
     CHECK(snapshot != NULL);
-    plan = plan_new(snapshot);
+    plan = plan_new(snapshot, NULL);
     CHECK(plan != NULL);
     return plan;
 }

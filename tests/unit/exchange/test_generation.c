@@ -98,12 +98,12 @@ static void a_split_is_exact(void **state)
     const struct settings *settings = plan_settings(plan);
     unsigned turns[2] = {0};
 
-    for (int i = 0; i < SPLIT_WHOLE; i++) {
-        const struct arm_settings *arm = generation_next_arm(generation, &settings->routes[1]);
+    struct split_turn *turn = generation_split(generation, &settings->routes[1]);
 
-        assert_string_equal(generation_next_arm(generation, &settings->routes[0])->service->name,
-                            "two");
-        turns[strcmp(arm->service->name, "two") == 0]++;
+    assert_null(generation_split(generation, &settings->routes[0]));
+    for (int i = 0; i < SPLIT_WHOLE; i++) {
+        assert_int_equal(split_turn_weights(turn)[0], SPLIT_WHOLE * 3 / 4);
+        turns[split_turn_next(turn)]++;
     }
     assert_int_equal(turns[0], SPLIT_WHOLE * 3 / 4);
     assert_int_equal(turns[1], SPLIT_WHOLE / 4);

@@ -327,7 +327,7 @@ static struct plan *make_plan(const char *origin)
         config_errors_print(errors, stderr);
     }
     CHECK(snapshot != NULL);
-    return plan_new(snapshot);
+    return plan_new(snapshot, NULL);
 }
 
 /* NULL when memory ran out. */

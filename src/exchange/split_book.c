@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The entries, sorted by route name, under one lock. */
+#include "exchange/split_book_private.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "exchange/ramp.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct split_book {
+    pthread_mutex_t lock;
+    uint32_t workers;
+    struct split_entry *entries; /* by route, no two alike */
+    uint32_t count;
+    uint64_t ramp_changes;
+};
+
+/* --- names ------------------------------------------------------------------------------- */
+
+const char *split_cause_name(enum split_cause cause)
+{
+    static const char *const names[] = {"file", "operator", "ramp"};
+
+    return names[cause];
+}
+
+const char *ramp_phase_name(enum ramp_phase phase)
+{
+    static const char *const names[] = {
+        [RAMP_NONE] = "none",         [RAMP_MOVES] = "moves",     [RAMP_PAUSED] = "paused",
+        [RAMP_BREACHED] = "breached", [RAMP_ABORTED] = "aborted", [RAMP_DONE] = "done",
+    };
+
+    return names[phase];
+}
+
+const char *split_verdict_sentence(enum split_verdict verdict)
+{
+    static const char *const sentences[] = {
+        [SPLIT_DONE] = "done",
+        [SPLIT_NO_ROUTE] = "no route of this name has a split",
+        [SPLIT_NO_ARM] = "the route's split has no such service",
+        [SPLIT_TWICE] = "a service is named twice",
+        [SPLIT_BAD_SUM] = "the weights must add up to 100%; at most one service may be left out, "
+                          "which gets the rest",
+        [SPLIT_RAMP_MOVES] = "the route's ramp moves its weights; pause it first",
+        [SPLIT_NO_RAMP] = "the route has no ramp",
+        [SPLIT_NOT_NOW] = "the ramp is not in a state for this",
+        [SPLIT_NO_MEMORY] = "out of memory",
+    };
+
+    return sentences[verdict];
+}
+
+/* --- entries ----------------------------------------------------------------------------- */
+
+struct split_book *split_book_new(uint32_t workers)
+{
+    struct split_book *book = calloc(1, sizeof(*book));
+
+    if (book != NULL) {
+        book->workers = workers;
+        pthread_mutex_init(&book->lock, NULL);
+    }
+    return book;
+}
+
+static void release_entry(struct split_entry *entry)
+{
+    free(entry->route);
+    live_split_unref(&entry->live);
+    ramp_free(&entry->ramp);
+}
+
+void split_book_free(struct split_book **held)
+{
+    struct split_book *book = *held;
+
+    *held = NULL;
+    if (book == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < book->count; i++) {
+        release_entry(&book->entries[i]);
+    }
+    free(book->entries);
+    pthread_mutex_destroy(&book->lock);
+    free(book);
+}
+
+static int compare_names(struct bytes a, struct bytes b)
+{
+    size_t least = a.length < b.length ? a.length : b.length;
+    int order = least > 0 ? memcmp(a.at, b.at, least) : 0;
+
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+static struct split_entry *find(const struct split_book *book, struct bytes route)
+{
+    uint32_t from = 0;
+    uint32_t to = book->count;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        int order = compare_names(route, bytes_of(book->entries[middle].route));
+
+        if (order == 0) {
+            return &book->entries[middle];
+        }
+        if (order < 0) {
+            to = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+static struct split_entry *find_live(const struct split_book *book, struct bytes route)
+{
+    struct split_entry *entry = find(book, route);
+
+    return entry != NULL && entry->live != NULL ? entry : NULL;
+}
+
+/* --- orders ------------------------------------------------------------------------------ */
+
+static uint32_t arm_of(const struct live_split *live, struct bytes service)
+{
+    uint32_t arm = 0;
+
+    while (arm < live->arm_count && !bytes_equal(service, bytes_of(live->services[arm]))) {
+        arm++;
+    }
+    return arm;
+}
+
+/* `out` has all arms; one that is not named gets what is left. */
+static enum split_verdict complete(const struct live_split *live,
+                                   const struct split_weight *weights, uint32_t count,
+                                   uint32_t *out)
+{
+    uint64_t sum = 0;
+    uint32_t unnamed = 0;
+
+    for (uint32_t i = 0; i < live->arm_count; i++) {
+        out[i] = UINT32_MAX;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t arm = arm_of(live, weights[i].service);
+
+        if (arm == live->arm_count) {
+            return SPLIT_NO_ARM;
+        }
+        if (out[arm] != UINT32_MAX) {
+            return SPLIT_TWICE;
+        }
+        if (weights[i].weight > SPLIT_WHOLE) {
+            return SPLIT_BAD_SUM;
+        }
+        out[arm] = weights[i].weight;
+        sum += weights[i].weight;
+    }
+    for (uint32_t i = 0; i < live->arm_count && sum <= SPLIT_WHOLE; i++) {
+        if (out[i] == UINT32_MAX && unnamed++ == 0) {
+            out[i] = (uint32_t)(SPLIT_WHOLE - sum);
+        }
+    }
+    if (sum > SPLIT_WHOLE || unnamed > 1 || (unnamed == 0 && sum != SPLIT_WHOLE)) {
+        return SPLIT_BAD_SUM;
+    }
+    return SPLIT_DONE;
+}
+
+static bool is_as_in_file(const struct live_split *live, const uint32_t *weights)
+{
+    return memcmp(weights, live->file_weights, live->arm_count * sizeof(*weights)) == 0;
+}
+
+static enum split_verdict set_weights(struct split_entry *entry, const struct split_weight *weights,
+                                      uint32_t count)
+{
+    uint32_t all[SPLIT_ARMS_MAX];
+    enum split_verdict verdict;
+
+    if (entry == NULL) {
+        return SPLIT_NO_ROUTE;
+    }
+    if (entry->ramp != NULL && entry->ramp->phase == RAMP_MOVES) {
+        return SPLIT_RAMP_MOVES;
+    }
+    verdict = complete(entry->live, weights, count, all);
+    if (verdict == SPLIT_DONE) {
+        live_split_set(entry->live, all);
+        entry->cause = is_as_in_file(entry->live, all) ? SPLIT_AS_IN_FILE : SPLIT_BY_OPERATOR;
+    }
+    return verdict;
+}
+
+enum split_verdict split_book_set(struct split_book *book, struct bytes route,
+                                  const struct split_weight *weights, uint32_t count)
+{
+    enum split_verdict verdict;
+
+    pthread_mutex_lock(&book->lock);
+    verdict = set_weights(find_live(book, route), weights, count);
+    pthread_mutex_unlock(&book->lock);
+    return verdict;
+}
+
+static enum split_verdict reset(struct split_entry *entry)
+{
+    if (entry == NULL) {
+        return SPLIT_NO_ROUTE;
+    }
+    if (entry->ramp != NULL && entry->ramp->phase == RAMP_MOVES) {
+        return SPLIT_RAMP_MOVES;
+    }
+    live_split_set(entry->live, entry->live->file_weights);
+    entry->cause = SPLIT_AS_IN_FILE;
+    return SPLIT_DONE;
+}
+
+enum split_verdict split_book_reset(struct split_book *book, struct bytes route)
+{
+    enum split_verdict verdict;
+
+    pthread_mutex_lock(&book->lock);
+    verdict = reset(find_live(book, route));
+    pthread_mutex_unlock(&book->lock);
+    return verdict;
+}
+
+enum split_verdict split_book_order_ramp(struct split_book *book, struct bytes route,
+                                         enum ramp_order order)
+{
+    struct split_entry *entry;
+    enum split_verdict verdict;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find_live(book, route);
+    verdict = entry == NULL         ? SPLIT_NO_ROUTE
+              : entry->ramp == NULL ? SPLIT_NO_RAMP
+                                    : ramp_order(entry, order);
+    if (verdict == SPLIT_DONE) {
+        book->ramp_changes++;
+    }
+    pthread_mutex_unlock(&book->lock);
+    return verdict;
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static void show(const struct split_entry *entry, split_seen *seen, void *owner)
+{
+    const struct live_split *live = entry->live;
+    struct split_arm_reading arms[SPLIT_ARMS_MAX];
+    uint32_t weights[SPLIT_ARMS_MAX];
+    uint32_t version;
+    struct split_reading reading = {
+        .route = entry->route,
+        .arms = arms,
+        .arm_count = live->arm_count,
+        .cause = entry->cause,
+    };
+
+    CHECK(live_split_get(live, weights, &version)); /* nobody writes: the lock is held */
+    reading.differs = !is_as_in_file(live, weights);
+    for (uint32_t i = 0; i < live->arm_count; i++) {
+        arms[i] = (struct split_arm_reading){live->services[i], live->file_weights[i], weights[i]};
+    }
+    ramp_look(entry, &reading.ramp);
+    seen(owner, &reading);
+}
+
+void split_book_read(struct split_book *book, split_seen *seen, void *owner)
+{
+    pthread_mutex_lock(&book->lock);
+    for (uint32_t i = 0; i < book->count; i++) {
+        if (book->entries[i].live != NULL) {
+            show(&book->entries[i], seen, owner);
+        }
+    }
+    pthread_mutex_unlock(&book->lock);
+}
+
+/* --- taking up a configuration ------------------------------------------------------------ */
+
+struct live_split *split_book_find(struct split_book *book, const struct route_settings *route)
+{
+    struct split_entry *entry;
+    struct live_split *live = NULL;
+
+    CHECK(route->arm_count > 1);
+    pthread_mutex_lock(&book->lock);
+    entry = find_live(book, bytes_of(route->name));
+    if (entry != NULL && live_split_is_of(entry->live, route)) {
+        live = live_split_ref(entry->live);
+    }
+    pthread_mutex_unlock(&book->lock);
+    return live != NULL ? live : live_split_new(route, book->workers);
+}
+
+/* The entries of a new configuration, being put together beside the old ones. */
+struct adoption {
+    struct split_book *book;
+    struct split_entry *entries;
+    uint32_t count;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct split_entry *first = a;
+    const struct split_entry *second = b;
+
+    return strcmp(first->route, second->route);
+}
+
+static bool adopt_route(struct adoption *adoption, const struct route_settings *route,
+                        struct live_split *live)
+{
+    static const struct split_entry nothing = {.cause = SPLIT_AS_IN_FILE};
+    const struct split_entry *old = find(adoption->book, bytes_of(route->name));
+    struct split_entry *entry = &adoption->entries[adoption->count++];
+
+    entry->route = strdup(route->name);
+    entry->live = live_split_ref(live);
+    return entry->route != NULL && ramp_prepare(old != NULL ? old : &nothing, route, &entry->ramp);
+}
+
+static bool same_file_split(const struct live_split *a, const struct live_split *b)
+{
+    if (a->arm_count != b->arm_count || !is_as_in_file(a, b->file_weights)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->arm_count; i++) {
+        if (strcmp(a->services[i], b->services[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What holds for an entry that had weights of its own before. */
+static void carry_over(struct split_entry *entry, const struct split_entry *old)
+{
+    uint32_t weights[SPLIT_ARMS_MAX];
+    uint32_t version;
+
+    entry->cause = SPLIT_AS_IN_FILE;
+    if (old != NULL && old->live != NULL && old->cause == SPLIT_BY_OPERATOR) {
+        if (same_file_split(old->live, entry->live)) {
+            CHECK(live_split_get(old->live, weights, &version));
+            live_split_set(entry->live, weights);
+            entry->cause = SPLIT_BY_OPERATOR;
+            return;
+        }
+        log_warning("route %s: its split changed in the file; weights set at run time end",
+                    entry->route);
+    }
+    if (entry->ramp != NULL) {
+        ramp_carry_over(entry, old);
+    } else if (old != NULL && old->cause == SPLIT_BY_RAMP) {
+        live_split_set(entry->live, entry->live->file_weights);
+        log_warning("route %s: its ramp is gone from the file, whose weights hold again",
+                    entry->route);
+    }
+}
+
+/* A ramp is remembered while its route is away: a breach must not be forgotten by a reload back
+ * and forth. */
+static void keep_ramps_of_absent(struct adoption *adoption)
+{
+    struct split_book *book = adoption->book;
+    uint32_t adopted = adoption->count;
+
+    for (uint32_t i = 0; i < book->count; i++) {
+        struct split_entry *old = &book->entries[i];
+
+        if (old->ramp != NULL &&
+            bsearch(old, adoption->entries, adopted, sizeof(*old), compare_entries) == NULL) {
+            struct split_entry *kept = &adoption->entries[adoption->count++];
+
+            kept->route = old->route;
+            kept->ramp = old->ramp;
+            old->route = NULL;
+            old->ramp = NULL;
+        }
+    }
+}
+
+static void take_effect(struct adoption *adoption)
+{
+    struct split_book *book = adoption->book;
+
+    qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), compare_entries);
+    for (uint32_t i = 0; i < adoption->count; i++) {
+        struct split_entry *entry = &adoption->entries[i];
+
+        carry_over(entry, find(book, bytes_of(entry->route)));
+    }
+    keep_ramps_of_absent(adoption);
+    for (uint32_t i = 0; i < book->count; i++) {
+        release_entry(&book->entries[i]);
+    }
+    free(book->entries);
+    qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), compare_entries);
+    book->entries = adoption->entries;
+    book->count = adoption->count;
+    book->ramp_changes++;
+}
+
+static void give_up(struct adoption *adoption)
+{
+    for (uint32_t i = 0; i < adoption->count; i++) {
+        release_entry(&adoption->entries[i]);
+    }
+    free(adoption->entries);
+}
+
+static bool adopt(struct split_book *book, const struct settings *settings,
+                  struct live_split *const *splits)
+{
+    struct adoption adoption = {.book = book};
+
+    adoption.entries = calloc(settings->route_count + book->count + 1, sizeof(struct split_entry));
+    if (adoption.entries == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        if (splits[i] != NULL && !adopt_route(&adoption, &settings->routes[i], splits[i])) {
+            give_up(&adoption);
+            return false;
+        }
+    }
+    take_effect(&adoption);
+    return true;
+}
+
+bool split_book_adopt(struct split_book *book, const struct settings *settings,
+                      struct live_split *const *splits)
+{
+    bool done;
+
+    pthread_mutex_lock(&book->lock);
+    done = adopt(book, settings, splits);
+    pthread_mutex_unlock(&book->lock);
+    return done;
+}
+
+/* --- the ramps' clock --------------------------------------------------------------------- */
+
+bool split_book_tick(struct split_book *book, uint64_t now_ms, uint32_t *cursor,
+                     struct ramp_event *event)
+{
+    bool moved = false;
+
+    pthread_mutex_lock(&book->lock);
+    while (!moved && *cursor < book->count) {
+        struct split_entry *entry = &book->entries[(*cursor)++];
+
+        moved = entry->live != NULL && entry->ramp != NULL && ramp_tick(entry, now_ms, event);
+    }
+    book->ramp_changes += moved;
+    pthread_mutex_unlock(&book->lock);
+    return moved;
+}
+
+bool split_book_has_ramps(struct split_book *book)
+{
+    bool any = false;
+
+    pthread_mutex_lock(&book->lock);
+    for (uint32_t i = 0; i < book->count && !any; i++) {
+        any = book->entries[i].live != NULL && book->entries[i].ramp != NULL;
+    }
+    pthread_mutex_unlock(&book->lock);
+    return any;
+}
+
+uint64_t split_book_ramp_changes(struct split_book *book)
+{
+    uint64_t changes;
+
+    pthread_mutex_lock(&book->lock);
+    changes = book->ramp_changes;
+    pthread_mutex_unlock(&book->lock);
+    return changes;
+}
+
+/* --- keeping the ramps over a restart ------------------------------------------------------ */
+
+/* route, phase, step, since, prints of services and steps, reason: one line each, by tabs. */
+char *split_book_save_ramps(struct split_book *book)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    pthread_mutex_lock(&book->lock);
+    for (uint32_t i = 0; i < book->count; i++) {
+        const struct ramp *ramp = book->entries[i].ramp;
+
+        if (ramp != NULL) {
+            fprintf(out, "%s\t%s\t%u\t%llu\t%016llx\t%016llx\t%s\n", book->entries[i].route,
+                    ramp_phase_name(ramp->phase), ramp->step, (unsigned long long)ramp->since_ms,
+                    (unsigned long long)ramp->services_print, (unsigned long long)ramp->steps_print,
+                    ramp->reason);
+        }
+    }
+    pthread_mutex_unlock(&book->lock);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool read_phase(const char *word, enum ramp_phase *phase)
+{
+    for (int i = RAMP_MOVES; i <= RAMP_DONE; i++) {
+        if (strcmp(word, ramp_phase_name((enum ramp_phase)i)) == 0) {
+            *phase = (enum ramp_phase)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+#define RAMP_LINE_FIELDS 7
+
+static bool read_ramp(char *line, char **route, struct ramp *ramp)
+{
+    char *fields[RAMP_LINE_FIELDS];
+
+    for (int i = 0; i < RAMP_LINE_FIELDS; i++) {
+        fields[i] = strsep(&line, "\t");
+        if (fields[i] == NULL) {
+            return false;
+        }
+    }
+    *route = fields[0];
+    ramp->step = (uint32_t)strtoul(fields[2], NULL, 10);
+    ramp->since_ms = strtoull(fields[3], NULL, 10);
+    ramp->services_print = strtoull(fields[4], NULL, 16);
+    ramp->steps_print = strtoull(fields[5], NULL, 16);
+    snprintf(ramp->reason, sizeof(ramp->reason), "%s", fields[6]);
+    return fields[0][0] != '\0' && read_phase(fields[1], &ramp->phase);
+}
+
+/* Into an entry without a route, as if its route were away. */
+static bool restore_line(struct split_book *book, char *line)
+{
+    struct ramp ramp = {.phase = RAMP_NONE};
+    struct split_entry *entry = &book->entries[book->count];
+    char *route;
+
+    if (!read_ramp(line, &route, &ramp)) {
+        log_warning("a line of the ramps' file is not understood and left out");
+        return true;
+    }
+    entry->route = strdup(route);
+    entry->ramp = malloc(sizeof(*entry->ramp));
+    if (entry->route == NULL || entry->ramp == NULL) {
+        release_entry(entry);
+        memset(entry, 0, sizeof(*entry));
+        return false;
+    }
+    *entry->ramp = ramp;
+    book->count++;
+    return true;
+}
+
+bool split_book_restore_ramps(struct split_book *book, char *text)
+{
+    size_t lines = 1;
+    char *line;
+
+    CHECK(book->count == 0);
+    for (const char *at = text; *at != '\0'; at++) {
+        lines += *at == '\n';
+    }
+    book->entries = calloc(lines, sizeof(*book->entries));
+    if (book->entries == NULL) {
+        return false;
+    }
+    while ((line = strsep(&text, "\n")) != NULL) {
+        if (line[0] != '\0' && !restore_line(book, line)) {
+            return false;
+        }
+    }
+    qsort(book->entries, book->count, sizeof(*book->entries), compare_entries);
+    return true;
+}

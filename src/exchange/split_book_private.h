@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the book (split_book.c) and its ramps (ramp.c) share. Nobody else includes this. */
+#ifndef EXCHANGE_SPLIT_BOOK_PRIVATE_H
+#define EXCHANGE_SPLIT_BOOK_PRIVATE_H
+
+#include "exchange/live_split.h"
+#include "exchange/ramp_guard.h"
+#include "exchange/split_book.h"
+
+struct ramp {
+    enum ramp_phase phase;
+    struct ramp_settings settings; /* with steps of its own */
+    uint64_t services_print;       /* of both arms' names: which move it is about */
+    uint64_t steps_print;          /* and by which steps */
+    uint32_t step;
+    uint64_t since_ms; /* since 1970: of the step or phase; 0: it begins with the next tick */
+    char reason[GUARD_REASON_MAX];
+
+    /* The guard's view; nothing of it outlives a restart. */
+    struct group_counts seen[ARM_GROUP_COUNT]; /* of all workers, at the last tick */
+    struct guard_window before;                /* the last whole window of this step */
+    struct guard_window now;
+    uint64_t window_ms; /* when `now` began */
+    uint32_t windows;   /* whole ones in this step */
+};
+
+struct split_entry {
+    char *route;
+    struct live_split *live; /* NULL: no route of this name now; kept for its ramp's sake */
+    enum split_cause cause;
+    struct ramp *ramp; /* NULL: none */
+};
+
+/* --- ramp.c; all under the book's lock --- */
+
+/* The route's ramp, with what the entry's own remembers where it is about the same move. NULL in
+ * *ramp: the route has none. false: no memory. */
+bool ramp_prepare(const struct split_entry *entry, const struct route_settings *route,
+                  struct ramp **ramp);
+void ramp_free(struct ramp **ramp);
+/* Makes the weights those of step or phase. */
+void ramp_apply(struct split_entry *entry);
+/* The same for an entry of a new configuration; `old`, its like in the one before, may be NULL. */
+void ramp_carry_over(struct split_entry *entry, const struct split_entry *old);
+enum split_verdict ramp_order(struct split_entry *entry, enum ramp_order order);
+void ramp_look(const struct split_entry *entry, struct ramp_reading *reading);
+
+struct ramp_event;
+/* True when it moved, and *event says how. */
+bool ramp_tick(struct split_entry *entry, uint64_t now_ms, struct ramp_event *event);
+
+#endif
