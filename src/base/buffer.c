@@ -43,6 +43,12 @@ void buffer_pool_free(struct buffer_pool **pool)
     *pool = NULL;
 }
 
+void buffer_pool_account(struct buffer_pool *pool, struct slab_account *account)
+{
+    slab_pool_account(pool->slabs[BUFFER_SMALL], account);
+    slab_pool_account(pool->slabs[BUFFER_LARGE], account);
+}
+
 void buffer_pool_trim(struct buffer_pool *pool)
 {
     slab_pool_trim(pool->slabs[BUFFER_SMALL]);
@@ -212,4 +218,14 @@ void buffer_queue_drop(struct buffer_pool *pool, struct buffer_queue *queue, siz
 void buffer_queue_clear(struct buffer_pool *pool, struct buffer_queue *queue)
 {
     buffer_queue_drop(pool, queue, queue->length);
+}
+
+size_t buffer_queue_held(const struct buffer_queue *queue)
+{
+    size_t held = 0;
+
+    for (const struct buffer *buffer = queue->first; buffer != NULL; buffer = buffer->next) {
+        held += sizes[buffer->size];
+    }
+    return held;
 }

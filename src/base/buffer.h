@@ -31,6 +31,8 @@ struct buffer_pool; /* one a worker */
 
 struct buffer_pool *buffer_pool_new(void);
 void buffer_pool_free(struct buffer_pool **pool);
+struct slab_account;
+void buffer_pool_account(struct buffer_pool *pool, struct slab_account *account); /* base/slab.h */
 void buffer_pool_trim(struct buffer_pool *pool);
 size_t buffer_pool_lent(const struct buffer_pool *pool); /* bytes out */
 
@@ -85,5 +87,6 @@ int buffer_queue_vectors(const struct buffer_queue *queue, struct iovec *vectors
 /* Removes `count` bytes at the front, returning emptied buffers. */
 void buffer_queue_drop(struct buffer_pool *pool, struct buffer_queue *queue, size_t count);
 void buffer_queue_clear(struct buffer_pool *pool, struct buffer_queue *queue);
+size_t buffer_queue_held(const struct buffer_queue *queue); /* bytes borrowed for it */
 
 #endif

@@ -45,6 +45,7 @@ struct slab_pool {
     uint32_t empty_count;
     size_t used;
     size_t used_peak; /* since the last trim */
+    struct slab_account *account;
 };
 
 static void lay_out(struct slab_pool *pool)
@@ -99,11 +100,48 @@ static void *map_aligned(size_t size)
     return (void *)start;
 }
 
+void slab_pool_account(struct slab_pool *pool, struct slab_account *account)
+{
+    CHECK(pool->slab_count == 0);
+    pool->account = account;
+}
+
+/* false: beyond the ceiling. */
+static bool enter_account(struct slab_pool *pool)
+{
+    struct slab_account *account = pool->account;
+    uint64_t ceiling;
+    uint64_t before;
+
+    if (account == NULL) {
+        return true;
+    }
+    ceiling = atomic_load_explicit(&account->ceiling, memory_order_relaxed);
+    before = atomic_fetch_add_explicit(&account->reserved, pool->slab_size, memory_order_relaxed);
+    if (ceiling == 0 || before + pool->slab_size <= ceiling) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(&account->reserved, pool->slab_size, memory_order_relaxed);
+    return false;
+}
+
+static void leave_account(struct slab_pool *pool)
+{
+    if (pool->account != NULL) {
+        atomic_fetch_sub_explicit(&pool->account->reserved, pool->slab_size, memory_order_relaxed);
+    }
+}
+
 static struct slab *slab_new(struct slab_pool *pool)
 {
-    struct slab *slab = map_aligned(pool->slab_size);
+    struct slab *slab;
 
+    if (!enter_account(pool)) {
+        return NULL;
+    }
+    slab = map_aligned(pool->slab_size);
     if (slab == NULL) {
+        leave_account(pool);
         return NULL;
     }
     slab->pool = pool;
@@ -120,6 +158,7 @@ static void slab_free(struct slab *slab)
     list_remove(&slab->link);
     pool->slab_count--;
     pool->empty_count--;
+    leave_account(pool);
     ASAN_UNPOISON_MEMORY_REGION(slab, pool->slab_size);
     munmap(slab, pool->slab_size);
 }

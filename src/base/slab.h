@@ -5,13 +5,24 @@
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What all pools together have had from the kernel, and may have; shared by all threads, touched
+ * only when a slab comes or goes. Zeroed at first. */
+struct slab_account {
+    _Atomic uint64_t reserved;
+    _Atomic uint64_t ceiling; /* 0: none */
+};
 
 struct slab_pool;
 
 /* NULL: out of memory. Objects are aligned to 16 bytes and hold what their last user left. */
 struct slab_pool *slab_pool_new(size_t object_size);
+/* From now on its slabs count there, and none comes beyond the ceiling. Before the first object
+ * is taken; NULL: nowhere. */
+void slab_pool_account(struct slab_pool *pool, struct slab_account *account);
 /* All objects must have been given back. */
 void slab_pool_free(struct slab_pool **pool);
 

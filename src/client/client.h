@@ -58,6 +58,11 @@ int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32
 /* Gives memory of past bursts back; every few seconds. */
 void client_desk_trim(struct client_desk *desk);
 
+/* Bytes in use for connections and streams, without their buffers. */
+size_t client_desk_memory(const struct client_desk *desk);
+/* Does what the present pressure asks, a slice at a time; while there is some, every 100 ms. */
+void client_desk_relieve(struct client_desk *desk);
+
 /* Stops accepting; requests still under way are answered with Connection: close; idle
  * connections are closed after a grace. */
 void client_desk_drain(struct client_desk *desk, uint32_t grace_ms);

@@ -30,14 +30,21 @@ void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metr
 }
 
 bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
-                     client_place *place)
+                     bool knows_client, client_place *place)
 {
     struct client_desk *desk = listener->desk;
 
-    if (exchange_desk_admits(desk->exchanges, ip, listener->index, is_new, place)) {
+    if (is_new && pressure_now(desk->bench->pressure) >= PRESSURE_REFUSES) {
+        pressure_did(desk->bench->pressure, PRESSURE_REFUSED, 1);
+        client_turn_away(desk, fd, !client_speaks_tls(listener), METRICS_PRESSURE_REFUSED);
+        close(fd);
+        return false;
+    }
+    if (!knows_client ||
+        exchange_desk_admits(desk->exchanges, ip, listener->index, is_new, place)) {
         return true;
     }
-    client_turn_away(desk, fd, true, METRICS_CLIENT_OVER_LIMIT);
+    client_turn_away(desk, fd, !client_speaks_tls(listener), METRICS_CLIENT_OVER_LIMIT);
     close(fd);
     return false;
 }

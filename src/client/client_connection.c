@@ -57,12 +57,20 @@ static bool may_follow(enum client_state from, enum client_state to)
     return false;
 }
 
+uint32_t client_clock_ms(const struct client_desk *desk)
+{
+    return (uint32_t)(loop_now(desk->bench->loop) / 1000);
+}
+
 static void set_state(struct client_connection *connection, enum client_state state)
 {
     struct client_desk *desk = client_desk_of(connection);
 
     CHECK(may_follow((enum client_state)connection->state, state));
     connection->state = (uint8_t)state;
+    if (state == CLIENT_IDLE) {
+        connection->since_ms = client_clock_ms(desk);
+    }
     list_remove(&connection->link);
     list_add_last(state == CLIENT_IDLE     ? &desk->idle
                   : state == CLIENT_CLOSED ? &desk->graves
@@ -174,6 +182,7 @@ void client_linger(struct client_connection *connection)
 {
     client_h1_release(connection->h1);
     set_state(connection, CLIENT_LINGERS);
+    connection->lingered = 0;
     transport_finish(&connection->transport);
     transport_want(&connection->transport, LOOP_READABLE);
     client_set_timer(connection, LINGER_MS);
@@ -311,8 +320,8 @@ static bool parse_proxy_header(struct client_connection *connection)
     }
     if (!exchange_desk_admits(client_desk_of(connection)->exchanges, &connection->ip,
                               connection->listener->index, true, &connection->place)) {
-        client_turn_away(client_desk_of(connection), connection->transport.fd, true,
-                         METRICS_CLIENT_OVER_LIMIT);
+        client_turn_away(client_desk_of(connection), connection->transport.fd,
+                         !client_speaks_tls(connection->listener), METRICS_CLIENT_OVER_LIMIT);
         client_close(connection, OUTCOME_CLIENT_GONE);
         return false;
     }
@@ -450,7 +459,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     client_place place = 0;
     struct client_connection *connection;
 
-    if (!expects_proxy_header && !client_may_come(listener, fd, &ip, is_new, &place)) {
+    if (!client_may_come(listener, fd, &ip, is_new, !expects_proxy_header, &place)) {
         return;
     }
     connection = slab_take(desk->connections);
@@ -475,6 +484,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
         return;
     }
     connection->unwatched = reads_at_once;
+    connection->since_ms = client_clock_ms(desk);
     connection->born = ticks_now(connection);
     list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
     listener->connections++;
@@ -588,6 +598,7 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
     list_init(&desk->graves);
     list_init(&desk->stream_graves);
     list_init(&desk->handshakes.line);
+    list_init(&desk->held_back);
     desk->connections = slab_pool_new(sizeof(struct client_connection));
     desk->streams = slab_pool_new(sizeof(struct client_h1));
     desk->timers = timer_group_new(desk->bench->loop, on_timer);
@@ -595,6 +606,8 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
         client_desk_free(&desk);
         return NULL;
     }
+    slab_pool_account(desk->connections, pressure_slabs(desk->bench->pressure));
+    slab_pool_account(desk->streams, pressure_slabs(desk->bench->pressure));
     loop_at_turn_end(desk->bench->loop, bury_dead, desk);
     return desk;
 }
@@ -609,6 +622,7 @@ void client_desk_free(struct client_desk **desk)
     alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
     client_listeners_release(*desk);
     bury_dead(*desk);
+    client_list_drop(*desk);
     slab_pool_free(&(*desk)->connections);
     slab_pool_free(&(*desk)->streams);
     free(*desk);
@@ -623,6 +637,12 @@ uint32_t client_desk_count(const struct client_desk *desk)
 uint64_t client_desk_begun(const struct client_desk *desk)
 {
     return atomic_load_explicit(&desk->begun, memory_order_relaxed);
+}
+
+size_t client_desk_memory(const struct client_desk *desk)
+{
+    return slab_pool_used(desk->connections) * sizeof(struct client_connection) +
+           slab_pool_used(desk->streams) * sizeof(struct client_h1);
 }
 
 void client_desk_trim(struct client_desk *desk)

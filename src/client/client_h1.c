@@ -33,6 +33,7 @@ struct client_h1 *client_h1_new(struct client_connection *connection)
     memset(h1, 0, offsetof(struct client_h1, ip_text));
     list_init(&h1->link);
     h1->connection = connection;
+    h1->began_us = loop_now(client_desk_of(connection)->bench->loop);
     h1->state = CLIENT_H1_READS_HEAD;
     h1->facts = (struct client_facts){
         .listener = connection->listener->name,
@@ -60,6 +61,7 @@ void client_h1_release(struct client_h1 *h1)
     buffer_return(buffers_of(h1), &h1->head);
     outbox_clear(&h1->out, buffers_of(h1));
     later_cancel(&h1->flush);
+    list_remove(&h1->link);
     /* A callback up the stack may still look at it. */
     list_add_last(&client_desk_of(h1->connection)->stream_graves, &h1->link);
 }
@@ -94,7 +96,7 @@ static bool leave_head_behind(struct client_h1 *h1)
     return true;
 }
 
-static bool expects_much(const struct client_h1 *h1)
+bool client_h1_expects_much(const struct client_h1 *h1)
 {
     return h1->state == CLIENT_H1_TUNNELS ||
            (h1->state == CLIENT_H1_READS_BODY &&
@@ -104,7 +106,7 @@ static bool expects_much(const struct client_h1 *h1)
 /* false: no room (or no memory) to read into. */
 static bool make_room(struct client_h1 *h1)
 {
-    bool much = expects_much(h1);
+    bool much = client_h1_expects_much(h1);
 
     if (h1->in == NULL) {
         h1->in = buffer_borrow(buffers_of(h1), much ? BUFFER_LARGE : BUFFER_SMALL);
@@ -207,7 +209,7 @@ void client_h1_ready(struct client_h1 *h1, short what)
     if ((what & LOOP_WRITABLE) != 0) {
         client_h1_flush(h1);
     }
-    if ((what & LOOP_READABLE) != 0 && connection->h1 == h1) {
+    if ((what & LOOP_READABLE) != 0 && connection->h1 == h1 && !client_h1_is_held_back(h1)) {
         receive(h1);
     }
 }

@@ -21,7 +21,8 @@ void client_h1_want(struct client_h1 *h1)
     struct client_connection *connection = h1->connection;
     bool has_room =
         h1->in == NULL || h1->state != CLIENT_H1_AWAITS_END || buffer_room(h1->in) >= 256;
-    short wanted = !h1->read_closed && !h1->body_paused && has_room ? LOOP_READABLE : 0;
+    short wanted =
+        !h1->read_closed && !h1->body_paused && !h1->held_back && has_room ? LOOP_READABLE : 0;
 
     if (h1->out.blocked) {
         wanted |= LOOP_WRITABLE;
@@ -443,7 +444,7 @@ static void on_want_body(void *stream, bool wanted)
     struct client_h1 *h1 = stream;
 
     h1->body_paused = !wanted;
-    if (wanted && h1->state == CLIENT_H1_READS_BODY) {
+    if (wanted && h1->state == CLIENT_H1_READS_BODY && !h1->held_back) {
         client_h1_takes_body(h1);
     }
     client_h1_process(h1);

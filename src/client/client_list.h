@@ -29,8 +29,8 @@ struct client_row {
 typedef void client_listed(void *owner, const struct client_row *rows, size_t count);
 
 /* Lists at most `most` connections (at most 1000 are given), then calls back once: before it
- * returns, or some turns later. false: out of memory, or the last one is not over yet; nobody
- * will be called. On the desk's thread. */
+ * returns, or some turns later; with no rows if the desk goes before that. false: out of memory,
+ * or the last one is not over yet; nobody will be called. On the desk's thread. */
 bool client_list_start(struct client_desk *desk, size_t most, client_listed *listed, void *owner);
 
 #endif

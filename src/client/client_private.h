@@ -69,7 +69,10 @@ struct client_desk {
     struct alarm idle_grace;   /* while draining */
     _Atomic uint32_t count;
     _Atomic uint64_t begun;
-    struct alarm full_look; /* while paused */
+    struct link held_back;        /* streams whose bodies are not read on */
+    struct client_survey *survey; /* of the costliest connections, while one is made */
+    uint8_t survey_mark;          /* of the last one */
+    struct alarm full_look;       /* while paused */
     struct client_handshakes handshakes;
     struct alarm sweep;        /* after a listener has left */
     uint32_t sweep_left;       /* idle connections to look at */
@@ -104,11 +107,15 @@ struct client_connection {
     struct client_listener *listener;
     struct client_h1 *h1; /* while it serves, or its PROXY header is incomplete */
     struct ip ip;
-    uint32_t served;    /* requests begun */
-    uint32_t lingered;  /* bytes read while lingering */
+    uint32_t served; /* requests begun */
+    union {
+        uint32_t since_ms; /* while idle: since when, by the loop's clock */
+        uint32_t lingered; /* bytes read while lingering */
+    };
     uint32_t born;      /* by the loop's clock, client_connection.c */
     client_place place; /* where it is counted for its address */
     uint16_t port;
+    uint8_t seen;     /* mark of the last survey that saw it */
     uint8_t state;    /* enum client_state */
     bool has_place;   /* its handshake is under way */
     bool hello_waits; /* see tls_hello_look */
@@ -130,7 +137,7 @@ enum client_h1_state {
 };
 
 struct client_h1 {
-    struct link link; /* in desk->stream_graves */
+    struct link link; /* in desk->held_back; once given up, in desk->stream_graves */
     struct client_connection *connection;
     struct exchange *exchange;
     struct client_facts facts;
@@ -142,17 +149,21 @@ struct client_h1 {
     uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
     uint64_t head_began_us;
+    uint64_t began_us; /* when the stream was made */
     uint64_t received; /* bytes, ever */
     struct pace body_pace;
     struct pace answer_pace;
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
+    uint32_t held_ms; /* since when it is held back */
     uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
     enum client_h1_state state;
     enum http_framing framing; /* of the request */
     enum http_version version;
     bool head_is_in_input; /* the head of the exchange under way lies in `in`: do not move it */
     bool body_paused;
+    bool held_back;  /* its body is not read on: memory is short */
+    bool reads_once; /* has waited long enough for it */
     bool answer_chunked;
     bool answer_is_small; /* and known to be */
     bool answer_ended;
@@ -178,11 +189,13 @@ size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
 void client_clear_timer(struct client_connection *connection);
 struct client_desk *client_desk_of(const struct client_connection *connection);
+uint32_t client_clock_ms(const struct client_desk *desk);
 
 /* client_admit.c */
-/* false: it may not, was told so if that is cheap, and is closed. */
+/* false: it may not, was told so if that is cheap, and is closed. Who it is may have to be seen
+ * first, in its PROXY header; then it is not counted yet. */
 bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
-                     client_place *place);
+                     bool knows_client, client_place *place);
 /* Counts and says why a connection is about to be closed. */
 void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metrics_event why);
 /* TLS stands; `has_more`: bytes of a request may have come along. */
@@ -208,7 +221,26 @@ void client_listeners_forget(struct client_desk *desk);
 /* How long a connection of a listener that leaves may be idle: drawn at random. */
 uint32_t client_leaving_idle_ms(const struct client_connection *connection);
 
+/* client_list.c */
+/* A survey under way ends with no rows. */
+void client_list_drop(struct client_desk *desk);
+/* What a connection costs, and whether it is its client that we wait for. */
+struct client_cost {
+    uint64_t held; /* bytes */
+    uint64_t moved;
+    uint64_t ms; /* since it holds them */
+    uint64_t cost;
+    bool waits_for_client;
+};
+struct client_cost client_cost_of(const struct client_connection *connection, uint64_t now_us);
+
+/* client_pressure.c */
+/* true: its body is not read on for now; client_desk_relieve lets it go on. */
+bool client_h1_is_held_back(struct client_h1 *h1);
+
 /* client_h1.c */
+/* More of the body is to come than a small buffer takes. */
+bool client_h1_expects_much(const struct client_h1 *h1);
 /* NULL: out of memory. */
 struct client_h1 *client_h1_new(struct client_connection *connection);
 /* Takes the client's address over from the connection. */

@@ -108,6 +108,7 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
         exchange_desk_free(&desk);
         return NULL;
     }
+    slab_pool_account(desk->exchanges, pressure_slabs(bench->pressure));
     loop_at_turn_end(bench->loop, bury_dead, desk);
     return desk;
 }
@@ -191,6 +192,21 @@ size_t exchange_desk_count(const struct exchange_desk *desk)
 void exchange_desk_trim(struct exchange_desk *desk)
 {
     slab_pool_trim(desk->exchanges);
+}
+
+size_t exchange_desk_memory(const struct exchange_desk *desk)
+{
+    return slab_pool_used(desk->exchanges) * sizeof(struct exchange);
+}
+
+size_t exchange_held(const struct exchange *exchange)
+{
+    return sizeof(*exchange) + buffer_queue_held(&exchange->request_body.body);
+}
+
+const char *exchange_route(const struct exchange *exchange)
+{
+    return exchange->routing.route != NULL ? exchange->routing.route->name : NULL;
 }
 
 /* --- state ------------------------------------------------------------------------------- */

@@ -45,6 +45,7 @@ bool exchange_desk_is_draining(const struct exchange_desk *desk);
 size_t exchange_desk_count(const struct exchange_desk *desk);
 /* Gives memory of past bursts back; every few seconds. */
 void exchange_desk_trim(struct exchange_desk *desk);
+size_t exchange_desk_memory(const struct exchange_desk *desk); /* bytes in use, without buffers */
 
 /* NULL: out of memory. `facts` lives as long as the exchange. */
 struct exchange *exchange_new(struct exchange_desk *desk, const struct client_stream_ops *ops,
@@ -76,6 +77,9 @@ size_t exchange_held(const struct exchange *exchange);
 /* Bytes of the answer that the transport took, for the log. */
 void exchange_count_out(struct exchange *exchange, uint64_t bytes);
 
+/* Bytes held for it: itself, and what waits of the request's body. */
+size_t exchange_held(const struct exchange *exchange);
+const char *exchange_route(const struct exchange *exchange); /* its name; NULL: none yet */
 /* The client is about to be cut: for the log. */
 void exchange_note_cut(struct exchange *exchange, enum cut_cause cause);
 

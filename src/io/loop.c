@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TURN_END_MAX 4
+#define TURN_END_MAX 8
 #define GROUPS_MAX 12
 
 _Static_assert(sizeof(struct event) <= sizeof(struct watch), "struct watch is too small");

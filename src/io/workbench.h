@@ -7,10 +7,12 @@
 #include "base/buffer.h"
 #include "base/random.h"
 #include "io/loop.h"
+#include "io/pressure.h"
 
 struct workbench {
     struct loop *loop;
     struct buffer_pool *buffers;
+    struct pressure *pressure; /* of the process; NULL: none is kept */
     struct random random;
     uint32_t worker; /* index, from 0 */
 };

@@ -51,10 +51,8 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome);
     ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \
     ROW(CLIENT_OVER_LIMIT,  "client_connections_over_limit",  "Connections refused by client_limits.") \
     ROW(REQUEST_OVER_LIMIT, "requests_over_limit",            "Requests answered 429 by client_limits.") \
-    ROW(PRESSURE_CLOSED,    "pressure_idle_closed",           "Idle connections closed early, for want of memory or descriptors.") \
     ROW(PRESSURE_HELD,      "pressure_bodies_held_back",      "Times that a large body was not read on, for want of memory.") \
-    ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for want of memory or descriptors.") \
-    ROW(PRESSURE_CUT,       "pressure_connections_cut",       "Costly connections closed, for want of memory or descriptors.")
+    ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for want of memory or descriptors.")
 /* clang-format on */
 
 enum metrics_event {

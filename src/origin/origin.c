@@ -55,6 +55,7 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
         free(directory);
         return NULL;
     }
+    slab_pool_account(directory->connections, pressure_slabs(bench->pressure));
     loop_at_turn_end(bench->loop, bury_dead, directory);
     return directory;
 }
@@ -79,6 +80,16 @@ void origin_directory_follow(struct origin_directory *directory, const struct se
     if (directory->prober != NULL) {
         prober_follow(directory->prober, settings);
     }
+}
+
+uint32_t origin_directory_connections(const struct origin_directory *directory)
+{
+    return (uint32_t)slab_pool_used(directory->connections);
+}
+
+size_t origin_directory_memory(const struct origin_directory *directory)
+{
+    return slab_pool_used(directory->connections) * sizeof(struct origin_connection);
 }
 
 void origin_directory_trim(struct origin_directory *directory)

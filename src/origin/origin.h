@@ -25,6 +25,8 @@ void origin_directory_follow(struct origin_directory *directory, const struct se
 
 /* Gives memory of past bursts back; every few seconds. */
 void origin_directory_trim(struct origin_directory *directory);
+uint32_t origin_directory_connections(const struct origin_directory *directory); /* open ones */
+size_t origin_directory_memory(const struct origin_directory *directory); /* of these, in bytes */
 
 /* The origin of that name, made if it is new; counted. NULL: out of memory. */
 struct origin *origin_get(struct origin_directory *directory,

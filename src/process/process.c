@@ -7,6 +7,7 @@
 #include "origin/origin_book.h"
 #include "process/admin.h"
 #include "process/descriptors.h"
+#include "process/pressure_watch.h"
 #include "process/privilege.h"
 #include "process/reload.h"
 #include "process/signals.h"
@@ -36,6 +37,8 @@ struct process {
     struct access_log *log;
     struct origin_book *origin_book;
     struct client_book *client_book;
+    struct pressure *pressure;
+    uint64_t descriptors; /* that the kernel allows */
     struct worker **workers;
     uint32_t started;
     struct admin *admin;
@@ -177,6 +180,7 @@ static bool make_workers(struct process *process)
             .origin_book = process->origin_book,
             .client_book = process->client_book,
             .sockets = sockets_of_worker(process->sockets, i),
+            .pressure = process->pressure,
             .all = process->workers,
             .count = count,
         };
@@ -193,9 +197,12 @@ static bool start_workers(struct process *process)
 {
     process->origin_book = origin_book_new(process->settings->workers);
     process->client_book = client_book_new(CLIENT_ADDRESSES);
-    if (process->origin_book == NULL || process->client_book == NULL || !make_workers(process)) {
+    process->pressure = pressure_watch_plan(process->settings, process->descriptors);
+    if (process->origin_book == NULL || process->client_book == NULL || process->pressure == NULL ||
+        !make_workers(process)) {
         return false;
     }
+    pressure_watch_count_others(process->pressure);
     for (uint32_t i = 0; i < process->settings->workers; i++) {
         if (!worker_start(process->workers[i])) {
             log_error("cannot start worker %u", i);
@@ -250,7 +257,7 @@ static bool open_books(struct process *process)
 
 static bool start(struct process *process, const struct process_start *given)
 {
-    descriptors_raise_limit();
+    process->descriptors = descriptors_raise_limit();
     process->sockets = sockets_open(process->settings);
     /* Before the log's thread starts, and so that opening its file again works later as now. */
     process->admin = admin_open(&process->settings->admin);
@@ -271,6 +278,7 @@ static void take_apart(struct process *process)
     reload_free(&process->reload);
     origin_book_free(&process->origin_book);
     client_book_free(&process->client_book);
+    pressure_free(&process->pressure);
     access_log_stop(&process->log);
     sockets_close(&process->sockets);
     audit_close(&process->audit);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "process/adoption.h"
+#include "process/pressure_watch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ struct worker {
     struct origin_directory *origins;
     struct exchange_desk *exchanges;
     struct client_desk *clients;
+    struct pressure_watch pressure;
     struct alarm trim;
     struct alarm drain_look;
     struct alarm drain_deadline;
@@ -273,6 +275,40 @@ bool worker_abandon(struct worker_order *order)
     return loop_post(order->worker->bench.loop, on_abandon, order);
 }
 
+/* --- what is asked of it ------------------------------------------------------------------- */
+
+struct list_order {
+    struct worker *worker;
+    size_t most;
+    client_listed *listed;
+    void *owner;
+};
+
+static void on_list_order(void *owner)
+{
+    struct list_order *order = owner;
+
+    if (!client_list_start(order->worker->clients, order->most, order->listed, order->owner)) {
+        order->listed(order->owner, NULL, 0);
+    }
+    free(order);
+}
+
+bool worker_list_connections(struct worker *worker, size_t most, client_listed *listed, void *owner)
+{
+    struct list_order *order = malloc(sizeof(*order));
+
+    if (order == NULL) {
+        return false;
+    }
+    *order = (struct list_order){worker, most, listed, owner};
+    if (!loop_post(worker->bench.loop, on_list_order, order)) {
+        free(order);
+        return false;
+    }
+    return true;
+}
+
 /* --- stopping ---------------------------------------------------------------------------- */
 
 static void on_drain_look(void *owner)
@@ -347,10 +383,12 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
     worker->bench.loop = loop_new();
     worker->bench.buffers = buffer_pool_new();
     worker->metrics = metrics_new();
+    worker->bench.pressure = plan->pressure;
     if (worker->bench.loop == NULL || worker->bench.buffers == NULL || worker->metrics == NULL ||
         !metrics_adopt(worker->metrics, plan_settings(plan->plan))) {
         return false;
     }
+    buffer_pool_account(worker->bench.buffers, pressure_slabs(plan->pressure));
     worker->resolver = resolver_new(worker->bench.loop);
     if (worker->resolver == NULL) {
         return false;
@@ -404,6 +442,8 @@ struct worker *worker_new(const struct worker_plan *plan)
         return NULL;
     }
     alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
+    pressure_watch_start(&worker->pressure, &worker->bench, worker->clients, worker->exchanges,
+                         worker->origins);
     if (worker->count > 1) {
         loop_at_turn_end(worker->bench.loop, rebalance, worker);
     }
@@ -449,6 +489,7 @@ void worker_free(struct worker **held)
         return;
     }
     adoption_abandon(&worker->adoption);
+    pressure_watch_stop(&worker->pressure);
     if (worker->clients != NULL) {
         client_desk_close_all(worker->clients);
     }

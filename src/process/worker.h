@@ -4,7 +4,7 @@
 #ifndef PROCESS_WORKER_H
 #define PROCESS_WORKER_H
 
-#include "client/client.h"
+#include "client/client_list.h"
 
 struct worker;
 
@@ -14,6 +14,7 @@ struct worker_plan {
     struct access_log_ring *log; /* may be NULL */
     struct origin_book *origin_book;
     struct client_book *client_book;
+    struct pressure *pressure; /* NULL: nobody watches memory and descriptors */
     struct client_socket *sockets; /* in order of settings.listeners; each fd taken becomes -1 */
     struct worker **all;           /* where new connections may be placed; filled before start */
     uint32_t count;
@@ -46,6 +47,10 @@ bool worker_prepare(struct worker_order *order);
 bool worker_commit(struct worker_order *order);
 bool worker_abandon(struct worker_order *order);
 
+/* Any thread: the worker's costliest connections (client/client_list.h). `listed` is called once,
+ * on the worker's thread; with no rows when it cannot be done now. false: nobody will be called. */
+bool worker_list_connections(struct worker *worker, size_t most, client_listed *listed,
+                             void *owner);
 /* Waits for the thread; true when nothing had to be cut. */
 bool worker_join(struct worker *worker);
 void worker_free(struct worker **worker);

@@ -128,6 +128,12 @@ struct slab_pool *slab_pool_new(size_t object_size)
     return pool;
 }
 
+void slab_pool_account(struct slab_pool *pool, struct slab_account *account)
+{
+    (void)pool;
+    (void)account;
+}
+
 void slab_pool_free(struct slab_pool **pool)
 {
     if (*pool != NULL) {

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How much memory the machine gives this process, and how much it has of it. */
+#ifndef PROCESS_MEMORY_H
+#define PROCESS_MEMORY_H
+
+#include <stdint.h>
+
+/* The least of what the cgroup (version 1 or 2, with all above it) and the machine have. */
+uint64_t memory_given(void);
+/* What is resident now; 0: cannot be told. */
+uint64_t memory_resident(void);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* At the end of a turn, where a second look costs two loads and compares. */
+#include "process/pressure_watch.h"
+
+#include "process/memory.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+
+#define LOOK_US 100000
+#define LOOK_MS (LOOK_US / 1000)
+#define GROWTH_SHARE 64 /* of the budget, after which a look is due at once */
+
+static uint64_t memory_of(const struct pressure_watch *watch)
+{
+    return buffer_pool_lent(watch->bench->buffers) + client_desk_memory(watch->clients) +
+           exchange_desk_memory(watch->exchanges) + origin_directory_memory(watch->origins);
+}
+
+static uint64_t descriptors_of(const struct pressure_watch *watch)
+{
+    return client_desk_count(watch->clients) + origin_directory_connections(watch->origins);
+}
+
+static void on_again(void *owner);
+
+static void look(struct pressure_watch *watch)
+{
+    struct pressure *pressure = watch->bench->pressure;
+    uint64_t now_us = loop_now(watch->bench->loop);
+
+    watch->looked_us = now_us;
+    watch->looked_reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed);
+    if (watch->bench->worker == 0) {
+        pressure_note_resident(pressure, memory_resident());
+    }
+    pressure_report(pressure, watch->bench->worker, memory_of(watch), descriptors_of(watch),
+                    now_us);
+    client_desk_relieve(watch->clients);
+    if (pressure_now(pressure) != PRESSURE_NONE) {
+        alarm_set(watch->bench->loop, &watch->again, LOOK_MS, on_again, watch);
+    }
+}
+
+static void on_again(void *owner)
+{
+    look(owner);
+}
+
+static bool has_grown(const struct pressure_watch *watch)
+{
+    const struct pressure *pressure = watch->bench->pressure;
+    uint64_t reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed);
+    uint64_t budget =
+        atomic_load_explicit(&pressure->budget[PRESSURE_MEMORY], memory_order_relaxed);
+
+    return reserved > watch->looked_reserved + budget / GROWTH_SHARE;
+}
+
+static void at_turn_end(void *owner)
+{
+    struct pressure_watch *watch = owner;
+
+    if (loop_now(watch->bench->loop) - watch->looked_us >= LOOK_US || has_grown(watch)) {
+        look(watch);
+    }
+}
+
+void pressure_watch_start(struct pressure_watch *watch, struct workbench *bench,
+                          struct client_desk *clients, struct exchange_desk *exchanges,
+                          struct origin_directory *origins)
+{
+    *watch = (struct pressure_watch){
+        .bench = bench, .clients = clients, .exchanges = exchanges, .origins = origins};
+    if (bench->pressure != NULL) {
+        loop_at_turn_end(bench->loop, at_turn_end, watch);
+    }
+}
+
+void pressure_watch_stop(struct pressure_watch *watch)
+{
+    if (watch->bench != NULL) {
+        alarm_clear(watch->bench->loop, &watch->again);
+    }
+}
+
+/* --- for the process ----------------------------------------------------------------------- */
+
+struct pressure *pressure_watch_plan(const struct settings *settings, uint64_t descriptors)
+{
+    uint64_t memory = settings->limits.memory;
+
+    if (memory == 0) {
+        memory = memory_given() / 4 * 3;
+    }
+    if (settings->limits.descriptors != 0) {
+        descriptors = settings->limits.descriptors;
+    }
+    return pressure_new(settings->workers, memory, descriptors);
+}
+
+void pressure_watch_count_others(struct pressure *pressure)
+{
+    DIR *open_ones = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    while (open_ones != NULL && readdir(open_ones) != NULL) {
+        count++;
+    }
+    if (open_ones != NULL) {
+        closedir(open_ones);
+        pressure_note_descriptors(pressure, count > 3 ? count - 3 : 0); /* ".", "..", and itself */
+    }
+}
