@@ -14,7 +14,7 @@ struct worker_plan {
     struct access_log_ring *log; /* may be NULL */
     struct origin_book *origin_book;
     struct client_book *client_book;
-    struct pressure *pressure; /* NULL: nobody watches memory and descriptors */
+    struct pressure *pressure;     /* NULL: nobody watches memory and descriptors */
     struct client_socket *sockets; /* in order of settings.listeners; each fd taken becomes -1 */
     struct worker **all;           /* where new connections may be placed; filled before start */
     uint32_t count;
