@@ -219,13 +219,3 @@ void buffer_queue_clear(struct buffer_pool *pool, struct buffer_queue *queue)
 {
     buffer_queue_drop(pool, queue, queue->length);
 }
-
-size_t buffer_queue_held(const struct buffer_queue *queue)
-{
-    size_t held = 0;
-
-    for (const struct buffer *buffer = queue->first; buffer != NULL; buffer = buffer->next) {
-        held += sizes[buffer->size];
-    }
-    return held;
-}

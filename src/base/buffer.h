@@ -87,6 +87,5 @@ int buffer_queue_vectors(const struct buffer_queue *queue, struct iovec *vectors
 /* Removes `count` bytes at the front, returning emptied buffers. */
 void buffer_queue_drop(struct buffer_pool *pool, struct buffer_queue *queue, size_t count);
 void buffer_queue_clear(struct buffer_pool *pool, struct buffer_queue *queue);
-size_t buffer_queue_held(const struct buffer_queue *queue); /* bytes borrowed for it */
 
 #endif

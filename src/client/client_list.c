@@ -13,11 +13,6 @@
 
 /* --- cost ---------------------------------------------------------------------------------- */
 
-static size_t buffer_held(const struct buffer *buffer)
-{
-    return buffer != NULL ? sizeof(*buffer) + buffer->capacity : 0;
-}
-
 static bool waits_for_client(const struct client_h1 *h1)
 {
     return h1->out.blocked || h1->state == CLIENT_H1_READS_HEAD ||
@@ -40,12 +35,9 @@ static uint64_t moved_by(const struct client_h1 *h1)
 struct client_cost client_cost_of(const struct client_connection *connection, uint64_t now_us)
 {
     const struct client_h1 *h1 = connection->h1;
-    struct client_cost cost = {.held = sizeof(*connection)};
+    struct client_cost cost = {.held = client_held(connection)};
 
     if (h1 != NULL) {
-        cost.held += sizeof(*h1) + buffer_held(h1->in) + buffer_held(h1->head) +
-                     buffer_queue_held(&h1->out.queue);
-        cost.held += h1->exchange != NULL ? exchange_held(h1->exchange) : 0;
         cost.moved = moved_by(h1);
         cost.ms = (now_us - h1->began_us) / 1000;
         cost.waits_for_client = waits_for_client(h1);

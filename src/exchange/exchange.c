@@ -199,11 +199,6 @@ size_t exchange_desk_memory(const struct exchange_desk *desk)
     return slab_pool_used(desk->exchanges) * sizeof(struct exchange);
 }
 
-size_t exchange_held(const struct exchange *exchange)
-{
-    return sizeof(*exchange) + buffer_queue_held(&exchange->request_body.body);
-}
-
 const char *exchange_route(const struct exchange *exchange)
 {
     return exchange->routing.route != NULL ? exchange->routing.route->name : NULL;
