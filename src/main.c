@@ -2,7 +2,9 @@
 /* The command line: reads it, loads the configuration, hands over to process/. */
 #include "base/log.h"
 #include "config/load.h"
+#include "base/page.h"
 #include "config/settings_changes.h"
+#include "process/explain_file.h"
 #include "process/process.h"
 #include "process/state_directory.h"
 
@@ -11,10 +13,12 @@
 #include <stdlib.h>
 
 static const char usage[] =
-    "usage: turnpike -c FILE [-t | --diff NEW | --last-good]\n"
+    "usage: turnpike -c FILE [-t | --diff NEW | --explain 'METHOD URL' | --last-good]\n"
     "  -c, --config FILE   the configuration (YAML)\n"
     "  -t, --test          only check the configuration: exit 0 when it is good, 1 when not\n"
     "      --diff NEW      say what a reload from FILE to NEW would change\n"
+    "      --explain 'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS]\n"
+    "                      say which route such a request takes, why, and what is done then\n"
     "      --last-good     when FILE is bad, start with the last one that was not\n"
     "      --state-directory DIR\n"
     "                      where --last-good finds it (default: $STATE_DIRECTORY, then\n"
@@ -25,12 +29,21 @@ static const char usage[] =
     "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
     "         USR1 opens the access log again\n";
 
-enum { OPTION_DIFF = 256, OPTION_LAST_GOOD, OPTION_STATE_DIRECTORY };
+enum {
+    OPTION_DIFF = 256,
+    OPTION_LAST_GOOD,
+    OPTION_STATE_DIRECTORY,
+    OPTION_EXPLAIN,
+    OPTION_LISTENER
+};
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
     {"test", no_argument, NULL, 't'},
     {"diff", required_argument, NULL, OPTION_DIFF},
+    {"explain", required_argument, NULL, OPTION_EXPLAIN},
+    {"header", required_argument, NULL, 'H'},
+    {"listener", required_argument, NULL, OPTION_LISTENER},
     {"last-good", no_argument, NULL, OPTION_LAST_GOOD},
     {"state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY},
     {"version", no_argument, NULL, 'V'},
@@ -42,6 +55,9 @@ struct command {
     const char *path;
     const char *diff; /* NULL: not asked for */
     const char *state_directory;
+    const char *explain;  /* "METHOD URL"; NULL: not asked for */
+    const char *listener; /* that it would come by; NULL: any */
+    struct page headers;  /* -H, a line each */
     bool only_test;
     bool may_use_last_good;
 };
@@ -149,6 +165,23 @@ static void print_diff(const struct settings *before, const struct settings *now
     settings_changes_free(&changes);
 }
 
+static int explain_request(struct command *command)
+{
+    struct loaded loaded = load(command->path);
+    struct snapshot *snapshot = loaded.snapshot;
+    struct page asked = {0};
+    bool good;
+
+    page_format(&asked, "%s\n", command->explain);
+    page_add(&asked, page_bytes(&command->headers));
+    loaded.snapshot = NULL; /* theirs now */
+    good = snapshot != NULL && explain_file(snapshot, page_bytes(&asked), command->listener);
+    unload(&loaded);
+    page_release(&asked);
+    page_release(&command->headers);
+    return good ? 0 : 1;
+}
+
 static int diff(const struct command *command)
 {
     struct loaded before = load(command->path);
@@ -176,7 +209,7 @@ int main(int count, char **arguments)
     struct command command = {0};
     int option;
 
-    while ((option = getopt_long(count, arguments, "c:tVh", options, NULL)) != -1) {
+    while ((option = getopt_long(count, arguments, "c:tH:Vh", options, NULL)) != -1) {
         switch (option) {
         case 'c':
             command.path = optarg;
@@ -186,6 +219,15 @@ int main(int count, char **arguments)
             break;
         case OPTION_DIFF:
             command.diff = optarg;
+            break;
+        case OPTION_EXPLAIN:
+            command.explain = optarg;
+            break;
+        case 'H':
+            page_format(&command.headers, "%s\n", optarg);
+            break;
+        case OPTION_LISTENER:
+            command.listener = optarg;
             break;
         case OPTION_LAST_GOOD:
             command.may_use_last_good = true;
@@ -205,6 +247,9 @@ int main(int count, char **arguments)
     }
     if (command.path == NULL || optind != count) {
         return refuse();
+    }
+    if (command.explain != NULL) {
+        return explain_request(&command);
     }
     if (command.diff != NULL) {
         return diff(&command);

@@ -17,6 +17,7 @@
 struct errand {
     struct question *question;
     struct loop *loop;
+    enum reload_kind kind;
     bool ok;
     uint64_t generation;
     struct page text;
@@ -32,7 +33,9 @@ static void answer_errand(struct question *question, const struct errand *errand
     }
     if (!errand->ok) {
         question_refuse(question, 409, errand->text.at,
-                        "what ran before runs on; correct the file and reload again");
+                        errand->kind == RELOAD_FROM_FILE
+                            ? "what ran before runs on; correct the file and reload again"
+                            : "turnpikectl status says what runs");
         return;
     }
     json_begin_object(&json, NULL);
@@ -79,6 +82,7 @@ static void give_order(struct question *question, enum reload_kind kind, uint32_
 
     if (errand != NULL) {
         errand->question = question;
+        errand->kind = kind;
         errand->loop = question->loop;
         if (sources->give_order != NULL && sources->give_order(sources->owner, &order)) {
             question_hold(question); /* the errand comes back to this thread, so not before */

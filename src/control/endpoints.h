@@ -32,6 +32,7 @@ void reload_answer(struct question *question);
 void confirm_answer(struct question *question);
 void cancel_answer(struct question *question);
 void explain_answer(struct question *question);
+void connections_answer(struct question *question);
 void diff_answer(struct question *question);
 void drain_answer(struct question *question);
 void undrain_answer(struct question *question);

@@ -5,6 +5,7 @@
 #ifndef CONTROL_SOURCES_H
 #define CONTROL_SOURCES_H
 
+#include "client/client_list.h"
 #include "config/reload_order.h"
 #include "exchange/generation.h"
 #include "observe/metrics.h"
@@ -44,6 +45,9 @@ struct control_sources {
     bool (*give_order)(void *owner, const struct reload_order *order);
     void (*reload_status)(void *owner, struct reload_status *status);
     struct origin_book *origins;
+    /* Has the worker call `listed` on its own thread, once. false: it cannot be asked now. */
+    bool (*list_connections)(void *owner, uint32_t worker, size_t most, client_listed *listed,
+                             void *listed_owner);
     uint64_t (*dropped_lines)(void *owner); /* of the access log */
 };
 

@@ -17,6 +17,26 @@ static void add_time(struct json *json, const char *name, uint64_t realtime_s)
     json_text(json, name, text);
 }
 
+/* How what runs relates to the file. */
+static void add_reloads(struct json *json, const struct control_sources *sources)
+{
+    struct reload_status status;
+
+    if (sources->reload_status == NULL) {
+        return;
+    }
+    sources->reload_status(sources->owner, &status);
+    json_number(json, "generation", status.generation);
+    add_time(json, "loaded", status.loaded_at);
+    json_text(json, "fingerprint", status.fingerprint);
+    if (status.unconfirmed) {
+        add_time(json, "goes_back_unless_confirmed_by", status.confirm_until);
+    }
+    if (status.last_failed) {
+        json_text(json, "file_is_bad", status.last_error);
+    }
+}
+
 static void add_load(struct json *json, const struct control_sources *sources, uint32_t workers)
 {
     uint64_t connections = 0;
@@ -80,6 +100,7 @@ void status_answer(struct question *question)
     json_text(&json, "state", facts.stopping ? "stopping" : "running");
     add_time(&json, "started", facts.started_realtime_s);
     json_text(&json, "config", facts.config_file);
+    add_reloads(&json, sources);
     json_number(&json, "routes", settings->route_count);
     json_number(&json, "services", settings->service_count);
     add_load(&json, sources, facts.workers);

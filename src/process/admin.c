@@ -111,6 +111,7 @@ static void tell_facts(void *owner, struct control_facts *facts)
         .workers = admin->view.worker_count,
         .started_realtime_s = admin->started_realtime_s,
         .stopping = atomic_load(&admin->stopping),
+        .config_file = admin->view.config_file,
     };
 }
 
@@ -143,14 +144,35 @@ static uint64_t count_dropped_lines(void *owner)
     return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
 }
 
-/* The running configuration is another than the file's from here on: it must be found again. */
+/* What runs is something else than the file from here on: it must be found again. */
 static void note_change(void *owner, const struct control_change *change)
 {
-    (void)owner;
-    log_info("%s %s: %s%s%s (by uid %u, pid %d; not in the file)", change->action, change->subject,
-             change->before != NULL ? change->before : "", change->before != NULL ? " -> " : "",
-             change->after != NULL ? change->after : "done", (unsigned)change->who.uid,
-             (int)change->who.pid);
+    const struct admin *admin = owner;
+    const struct audit_entry entry = {.who = change->who,
+                                      .action = change->action,
+                                      .subject = change->subject,
+                                      .before = change->before,
+                                      .after = change->after,
+                                      .ok = true};
+
+    log_info("%s %s%s%s, at run time, by uid %u", change->action, change->subject,
+             change->after != NULL ? ": " : "", change->after != NULL ? change->after : "",
+             (unsigned)change->who.uid);
+    audit_write(admin->view.audit, &entry);
+}
+
+static bool give_order(void *owner, const struct reload_order *order)
+{
+    const struct admin *admin = owner;
+
+    return reload_give_order(admin->view.reload, order);
+}
+
+static void tell_reload_status(void *owner, struct reload_status *status)
+{
+    const struct admin *admin = owner;
+
+    reload_look(admin->view.reload, status);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -164,6 +186,8 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .metrics = find_metrics,
         .load = tell_load,
         .note_change = note_change,
+        .give_order = give_order,
+        .reload_status = tell_reload_status,
         .origins = view->origins,
         .dropped_lines = count_dropped_lines,
     };

@@ -14,6 +14,8 @@ struct admin;
 /* Borrowed until admin_close. */
 struct admin_view {
     struct reload *reload;
+    struct audit *audit;
+    const char *config_file;
     struct worker **workers;
     uint32_t worker_count;
     struct access_log *log; /* may be NULL */

@@ -213,10 +213,12 @@ static bool start_workers(struct process *process)
     return true;
 }
 
-static bool start_admin(struct process *process)
+static bool start_admin(struct process *process, const struct process_start *given)
 {
     const struct admin_view view = {
         .reload = process->reload,
+        .audit = process->audit,
+        .config_file = given->path,
         .workers = process->workers,
         .worker_count = process->settings->workers,
         .log = process->log,
@@ -264,11 +266,12 @@ static bool start(struct process *process, const struct process_start *given)
     return process->sockets != NULL && process->admin != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
            open_books(process) && start_log(process) && start_workers(process) &&
-           start_reloads(process, given) && start_admin(process);
+           start_reloads(process, given) && start_admin(process, given);
 }
 
 static void take_apart(struct process *process)
 {
+    reload_answer_rest(process->reload);
     admin_close(&process->admin); /* it reads what the workers have */
     for (uint32_t i = 0; process->workers != NULL && i < process->settings->workers; i++) {
         worker_free(&process->workers[i]);

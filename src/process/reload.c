@@ -636,12 +636,16 @@ void reload_stop(struct reload *reload)
     alarm_clear(reload->parts.loop, &reload->shelf_look);
 }
 
-static void answer_rest(struct reload *reload)
+void reload_answer_rest(struct reload *reload)
 {
     struct link *link;
 
+    if (reload == NULL) {
+        return;
+    }
     if (reload->order != NULL) {
         answer(reload, reload->order, false, "the process stopped before it was done");
+        reload->order = NULL;
     }
     while ((link = list_first(&reload->orders)) != NULL) {
         list_remove(link);
@@ -659,7 +663,7 @@ void reload_free(struct reload **held)
     if (reload == NULL) {
         return;
     }
-    answer_rest(reload);
+    reload_answer_rest(reload);
     take_up_forget(&reload->take_up);
     drop_next(reload);
     while ((link = list_first(&reload->shelf)) != NULL) {

@@ -31,8 +31,10 @@ struct reload_parts {  /* borrowed */
 
 /* NULL: out of memory. */
 struct reload *reload_new(const struct reload_parts *parts);
-/* The workers have ended. Orders that are left are answered so. */
 void reload_free(struct reload **reload);
+/* The workers have ended, and the loop: orders that are left are answered so. Comes before those
+ * go who gave them. NULL is harmless. */
+void reload_answer_rest(struct reload *reload);
 /* From now on orders are refused, what is under way is given up: the process stops. Main thread. */
 void reload_stop(struct reload *reload);
 

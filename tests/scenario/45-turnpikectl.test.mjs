@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
-import { tally } from './lib/client.mjs';
+import { request, tally } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
-import { adminIn, askJson, ctl, ctlLines, ctlRefused } from './lib/control.mjs';
+import { adminIn, askJson, ctl, ctlLines, ctlRefused, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { until } from './lib/wait.mjs';
 
 const SIMPLE = `
 routes:
@@ -78,7 +79,43 @@ test('a drained origin is said to be, in services and in the log', async (t) => 
     assert.equal(await stateNow(), 'serves');
     await ctlLines(gateway, 'drain', origin.address);
     assert.equal(await stateNow(), 'drained');
-    assert.match(gateway.stderr, new RegExp(`drain ${origin.address}: .*uid ${process.getuid()}`));
+    assert.match(gateway.stderr, new RegExp(`drain ${origin.address}, .*uid ${process.getuid()}`));
     await ctlLines(gateway, 'undrain', origin.address);
     assert.equal(await stateNow(), 'serves');
+});
+
+test('reload takes the file up; a bad one changes nothing and says why', async (t) => {
+    const gateway = await simple(t);
+    const file = `${gateway.folder}/turnpike.yaml`;
+    const first = fs.readFileSync(file, 'utf8');
+    fs.writeFileSync(file, first.replace('body: rest', 'body: other'));
+    const lines = await ctlLines(gateway, 'reload');
+    assert.ok(lines.some((line) => /routes: 1 changed \(rest\)/.test(line)), lines.join('\n'));
+    assert.equal((await request(gateway, {})).body, 'other');
+    fs.writeFileSync(file, `${first}\nnonsense: 1\n`);
+    await ctlRefused(gateway, /unknown option 'nonsense'/, 'reload');
+    assert.equal((await request(gateway, {})).body, 'other');
+    const status = await askJson(gateway, '/v1/status');
+    assert.equal(status.generation, 2);
+    assert.match(status.file_is_bad, /unknown option 'nonsense'/);
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_config_stale'), 1);
+    assert.equal(valueOf(metrics, 'turnpike_config_generation'), 2);
+});
+
+test('a reload that nobody confirms goes back by itself, one that is confirmed stays', async (t) => {
+    const gateway = await simple(t);
+    const file = `${gateway.folder}/turnpike.yaml`;
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('body: rest', 'body: other'));
+    await ctlLines(gateway, 'reload', '--confirm', '1s');
+    assert.equal((await request(gateway, {})).body, 'other');
+    await until('the way back', async () => (await request(gateway, {})).body === 'rest');
+    await ctlLines(gateway, 'reload', '--confirm', '10m');
+    assert.ok((await askJson(gateway, '/v1/status')).goes_back_unless_confirmed_by);
+    await ctlLines(gateway, 'confirm');
+    assert.equal((await askJson(gateway, '/v1/status')).goes_back_unless_confirmed_by, undefined);
+    assert.equal((await request(gateway, {})).body, 'other');
+    await ctlRefused(gateway, /no reload waits/, 'cancel');
+    const bad = await ctl(gateway, 'reload', '--confirm', 'soon');
+    assert.equal(bad.code, 2);
 });
