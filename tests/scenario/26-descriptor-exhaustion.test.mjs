@@ -66,17 +66,20 @@ test('out of descriptors', async (t) => {
     });
 });
 
+// With an even number left each client has its origin connection; with an odd one the last has none.
 test('no descriptor for an origin connection is an answer, not a crash', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         await wire.request();
     });
-    const gateway = await startGateway(t, through(origin), FEW);
     const clients = [];
-    defer(t, () => clients.forEach((each) => each.destroy()));
-    for (let i = 0; i < 80; i++) {
-        const client = await connectLoose(gateway);
-        client.send(head(`GET /${i} HTTP/1.1`, 'Host: a'));
-        clients.push(client);
+    for (const most of [64, 65]) {
+        const gateway = await startGateway(t, `${UNGUARDED}\n${through(origin)}`, { wrap: ['prlimit', `--nofile=${most}:${most}`] });
+        defer(t, () => clients.forEach((each) => each.destroy()));
+        for (let i = 0; i < 80; i++) {
+            const client = await connectLoose(gateway);
+            client.send(head(`GET /${i} HTTP/1.1`, 'Host: a'));
+            clients.push(client);
+        }
     }
     await until('some to be turned away', () => clients.some((each) => each.everReceived > 0));
     for (const client of clients.filter((each) => each.everReceived > 0)) {
