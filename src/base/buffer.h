@@ -13,10 +13,10 @@ enum buffer_size { BUFFER_SMALL, BUFFER_LARGE };
 
 /* One cache line more than a power of two each: buffers that follow one another then differ in
  * their cache sets, so the heads of many connections do not push each other out. A large one is
- * what one system call moves; with a small one beside it a client who does not read makes us hold
- * less than 64 KiB. */
+ * what one system call moves; with a small one and the objects of an exchange beside it, a client who
+ * does not read makes us hold less than 64 KiB. */
 #define BUFFER_SMALL_BYTES (4096 + 64)
-#define BUFFER_LARGE_BYTES (56 * 1024 + 64)
+#define BUFFER_LARGE_BYTES (52 * 1024 + 64)
 
 struct buffer {
     struct buffer *next;

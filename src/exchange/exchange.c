@@ -385,8 +385,9 @@ static bool find_route(struct exchange *exchange)
     return true;
 }
 
-/* A small body is read whole first, so that a slow sender holds no origin connection. One whose
- * sender waits for 100 (Continue) is not: the origin decides whether it wants it. */
+/* A small body is read whole first, and of a larger one as much, so that a slow sender holds no
+ * origin connection. One whose sender waits for 100 (Continue) is not: the origin decides whether
+ * it wants it. */
 static bool should_gather(const struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
@@ -395,7 +396,7 @@ static bool should_gather(const struct exchange *exchange)
     if (exchange->request_body.whole || request->wants_upgrade || request->expects_continue) {
         return false;
     }
-    return request->framing == HTTP_CHUNKED || request->body_length <= most;
+    return request->framing == HTTP_CHUNKED || most > 0;
 }
 
 static void serve(struct exchange *exchange)

@@ -95,7 +95,7 @@ test('a client that reads late and then sends no more of its body gets its 408',
     const client = await connect(t, gateway);
     client.keepsLog = false;
     client.socket.pause();
-    client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000')}some`);
+    client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000')}${'some'.repeat(5000)}`);
     await until('the origin to have said it all', () => flooded);
     client.socket.resume();
     let answer;

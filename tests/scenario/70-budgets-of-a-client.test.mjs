@@ -113,9 +113,21 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
             await client.closed();
             await expectCut(gateway, 'body-rate');
             assert.equal(origin.requests.length, 0);
-            assert.equal(origin.heads.length, kind === 'with a length' ? 1 : 0, 'an origin hears only of what is too large to gather');
+            assert.equal(origin.heads.length, 0, 'the first of a body is gathered');
         });
     }
+
+    scenario('a body that drips once it is under way is cut, and its origin connection with it', async (t) => {
+        const origin = await takesBodies(t);
+        const gateway = await startGateway(t, through(origin, { more: `rates: {body: 10KiB, grace: ${GRACE}ms}` }));
+        const client = await connect(t, gateway);
+        client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1000000') + 'x'.repeat(20_000));
+        drip(t, client, 'x');
+        assert.equal((await client.answer()).status, 408);
+        await expectCut(gateway, 'body-rate');
+        assert.equal(origin.heads.length, 1);
+        await origin.wires[0].closed();
+    });
 
     scenario('a body that keeps to the rate is not, for many times the grace', async (t) => {
         const gateway = await startGateway(t, through(await takesBodies(t), { more: 'rates: {body: 1KiB, grace: 1s}' }));

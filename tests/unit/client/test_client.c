@@ -85,6 +85,10 @@ static int tear_down(void **state)
     return 0;
 }
 
+#define HUNDRED \
+    "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901" \
+    "23456789"
+#define SIX_HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED /* more than is gathered */
 #define PING "GET /ping HTTP/1.1\r\nHost: h\r\n\r\n"
 
 static void a_request_is_answered_and_the_connection_stays(void **state)
@@ -339,7 +343,8 @@ static void a_client_that_leaves_takes_its_exchange_along(void **state)
     struct fixture *fixture = *state;
 
     fixture->origin.answer = NULL;
-    far_end_say(&fixture->client, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\nx");
+    far_end_say(&fixture->client,
+                "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n" SIX_HUNDRED);
     fake_origin_await(&fixture->origin, 1);
     far_end_close(&fixture->client);
     far_end_await_end(&fixture->origin.ends[0]);
