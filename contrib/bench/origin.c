@@ -2,7 +2,7 @@
 /* A fast static origin for the benchmarks, so that the origin is not what is measured. One thread,
  * one epoll, answers made before the first request. Started by bench.py and instructions.py.
  *
- * The last segment of the path names the answer: /13, /1k, /64k, /1m (any prefix before it), and
+ * The last segment of the path names the answer: /13, /1k, /64k, /1m, /8m (any prefix before it), and
  * /13-close, which says "Connection: close" and keeps its connection all the same (it lets the
  * floor relay, which parses nothing, serve clients that reconnect after each answer). A request
  * with a body (Content-Length) is answered after its last byte. "Connection: close" is honoured.
@@ -40,6 +40,7 @@ static struct answer answers[] = {
     {.name = "1k", .body_bytes = 1024},
     {.name = "64k", .body_bytes = 65536},
     {.name = "1m", .body_bytes = 1048576},
+    {.name = "8m", .body_bytes = 8388608},
     {.name = "13-close", .body_bytes = 13, .says_close = true},
 };
 
