@@ -22,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DRIP_MS 2000      /* between two bytes of one client */
-#define ROUND_MS 20       /* clients are served in turn, a slice each round */
-#define READ_BYTES 64     /* of a reader's trickle */
+#define DRIP_MS 2000       /* between two bytes of one client */
+#define ROUND_MS 20        /* clients are served in turn, a slice each round */
+#define READ_BYTES 64      /* of a reader's trickle */
 #define RECEIVE_BYTES 4096 /* a reader's socket buffer */
 #define OPEN_A_ROUND 100
 
