@@ -136,6 +136,19 @@ static void read_origins(struct reading *reading, const struct node *node,
     }
 }
 
+static void read_limits(struct reading *reading, const struct node *node,
+                        struct service_settings *service)
+{
+    struct service_limits_settings *limits = &service->limits;
+
+    config_fill_defaults(PLACE_SERVICE, "limits", limits);
+    if (node != NULL) {
+        config_read_group(reading, node, PLACE_SERVICE, "limits", limits);
+    }
+    service->pool.limited =
+        limits->requests != 0 || limits->origin_requests != 0 || limits->connections != 0;
+}
+
 static void read_service(struct reading *reading, const struct node *node,
                          struct service_settings *service)
 {
@@ -163,6 +176,7 @@ static void read_service(struct reading *reading, const struct node *node,
     if (budget != NULL) {
         config_read_group(reading, budget, PLACE_SERVICE, "retry_budget", &service->retry_budget);
     }
+    read_limits(reading, config_node_child(node, "limits"), service);
     config_read_health(reading, config_node_child(node, "health"), &service->health);
 }
 

@@ -152,8 +152,8 @@ struct origin_settings {
     bool backup;     /* gets requests only while no other can */
 };
 
-struct pool_settings {    /* each worker, each origin */
-    uint32_t idle;        /* connections kept open without a request */
+struct pool_settings { /* each origin; connections and waiting over all workers, the rest of each */
+    uint32_t idle;     /* connections kept open without a request */
     uint32_t connections; /* at once; 0: no limit */
     uint32_t requests;    /* of one connection; 0: no limit */
     milliseconds age;     /* of one connection; 0: no limit */
@@ -161,6 +161,14 @@ struct pool_settings {    /* each worker, each origin */
     uint32_t reserve;       /* of connections, in 0.01 %: not for slow clients */
     uint32_t waiting;       /* exchanges in line for a connection */
     milliseconds wait_time; /* in that line */
+    bool limited;           /* the service has limits that its requests are counted for */
+};
+
+struct service_limits_settings { /* over all workers; 0: no limit */
+    uint32_t requests;           /* under way */
+    uint32_t origin_requests;    /* of each origin */
+    uint32_t connections;
+    uint32_t waiting;
 };
 
 #define STATUS_SET_FIRST 100
@@ -225,6 +233,7 @@ struct service_settings {
     struct pool_settings pool;
     struct retry_budget_settings retry_budget;
     struct health_settings health;
+    struct service_limits_settings limits;
 };
 
 struct header_edit {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "origin/limits.h"
 #include "origin/prober.h"
 
 #include <stdlib.h>
@@ -56,6 +57,7 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
         return NULL;
     }
     slab_pool_account(directory->connections, pressure_slabs(bench->pressure));
+    limits_open_desk(directory);
     loop_at_turn_end(bench->loop, bury_dead, directory);
     return directory;
 }
@@ -66,6 +68,7 @@ void origin_directory_free(struct origin_directory **directory)
         return;
     }
     prober_free(&(*directory)->prober);
+    limits_close_desk(*directory);
     alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
     let_leave(*directory, UINT32_MAX);
     CHECK((*directory)->origin_count == 0);
@@ -148,7 +151,7 @@ static struct link *bucket_of(struct origin_directory *directory, const char *na
     return &directory->origins[hash % ORIGIN_BUCKETS];
 }
 
-static struct origin *find(struct origin_directory *directory, const char *name)
+struct origin *origin_find(struct origin_directory *directory, const char *name)
 {
     struct link *bucket = bucket_of(directory, name);
 
@@ -170,6 +173,7 @@ static void origin_free(struct origin *origin)
     }
     alarm_clear(origin->directory->bench->loop, &origin->reserve);
     resolver_unwatch(&origin->watched);
+    list_remove(&origin->blocked);
     if (origin->entry != NULL) {
         origin_entry_leave(origin->entry, origin->directory->bench->worker);
         origin_entry_put(&origin->entry);
@@ -215,6 +219,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->dials);
     list_init(&origin->line);
     list_init(&origin->probes);
+    list_init(&origin->blocked);
     origin->directory = directory;
     origin->port = settings->port;
     origin->name = strdup(settings->name);
@@ -236,13 +241,14 @@ void origin_fail_request(struct origin_request *request, enum origin_failure fai
 {
     metrics_origin_fails(request->origin->counters, failure);
     origin_health_failed(request, failure);
+    limits_give_request(request);
     request->events->failed(request->owner, failure);
 }
 
 struct origin *origin_get(struct origin_directory *directory,
                           const struct origin_settings *settings)
 {
-    struct origin *origin = find(directory, settings->name);
+    struct origin *origin = origin_find(directory, settings->name);
 
     if (origin == NULL) {
         origin = origin_new(directory, settings);

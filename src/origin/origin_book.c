@@ -10,13 +10,23 @@
 
 #define BUCKETS 1024
 
+/* A worker, as the others see it. */
+struct desk {
+    struct origin_directory *_Atomic directory;
+    struct loop *loop;
+    loop_posted *wakes;
+    _Atomic bool woken; /* a letter is on its way */
+};
+
 struct origin_book {
     /* Read by every worker for every request, seldom written: alone in its cache line. */
     _Alignas(ORIGIN_CACHE_LINE) _Atomic uint64_t serial;
     _Alignas(ORIGIN_CACHE_LINE) _Atomic bool changing;
     pthread_mutex_t lock;
     uint32_t workers;
+    struct desk *desks;
     struct link origins[BUCKETS];
+    struct link services[BUCKETS];
 };
 
 struct origin_book *origin_book_new(uint32_t workers)
@@ -27,10 +37,16 @@ struct origin_book *origin_book_new(uint32_t workers)
         return NULL;
     }
     memset(book, 0, sizeof(*book));
+    book->desks = calloc(workers, sizeof(*book->desks));
+    if (book->desks == NULL) {
+        free(book);
+        return NULL;
+    }
     pthread_mutex_init(&book->lock, NULL);
     book->workers = workers;
     for (size_t i = 0; i < BUCKETS; i++) {
         list_init(&book->origins[i]);
+        list_init(&book->services[i]);
     }
     return book;
 }
@@ -41,9 +57,10 @@ void origin_book_free(struct origin_book **book)
         return;
     }
     for (size_t i = 0; i < BUCKETS; i++) {
-        CHECK(list_is_empty(&(*book)->origins[i]));
+        CHECK(list_is_empty(&(*book)->origins[i]) && list_is_empty(&(*book)->services[i]));
     }
     pthread_mutex_destroy(&(*book)->lock);
+    free((*book)->desks);
     free(*book);
     *book = NULL;
 }
@@ -90,19 +107,19 @@ void origin_entry_set_phase(struct origin_entry *entry, enum origin_phase phase)
 
 /* --- entries ----------------------------------------------------------------------------- */
 
-static struct link *bucket_of(struct origin_book *book, const char *name)
+static uint32_t bucket_of(const char *name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
 
     for (; *name != '\0'; name++) {
         hash = (hash ^ (unsigned char)*name) * 16777619u;
     }
-    return &book->origins[hash % BUCKETS];
+    return hash % BUCKETS;
 }
 
 static struct origin_entry *find(struct origin_book *book, const char *name)
 {
-    struct link *bucket = bucket_of(book, name);
+    struct link *bucket = &book->origins[bucket_of(name)];
 
     for (struct link *link = bucket->next; link != bucket; link = link->next) {
         struct origin_entry *entry = CONTAINER_OF(link, struct origin_entry, link);
@@ -136,7 +153,7 @@ static struct origin_entry *entry_new(struct origin_book *book, const char *name
         entry_free(entry);
         return NULL;
     }
-    list_add_last(bucket_of(book, name), &entry->link);
+    list_add_last(&book->origins[bucket_of(name)], &entry->link);
     return entry;
 }
 
@@ -153,6 +170,14 @@ struct origin_entry *origin_entry_get(struct origin_book *book, const char *name
         entry->references++;
     }
     pthread_mutex_unlock(&book->lock);
+    return entry;
+}
+
+struct origin_entry *origin_entry_hold(struct origin_entry *entry)
+{
+    pthread_mutex_lock(&entry->book->lock);
+    entry->references++;
+    pthread_mutex_unlock(&entry->book->lock);
     return entry;
 }
 
@@ -191,6 +216,130 @@ void origin_entry_leave(struct origin_entry *entry, uint32_t worker)
     entry->past_failures += TALLY_READ(tally->failures);
     entry->tallies[worker] = NULL;
     pthread_mutex_unlock(&entry->book->lock);
+}
+
+/* --- services ---------------------------------------------------------------------------- */
+
+static struct service_entry *find_service(struct origin_book *book, const char *name)
+{
+    struct link *bucket = &book->services[bucket_of(name)];
+
+    for (struct link *link = bucket->next; link != bucket; link = link->next) {
+        struct service_entry *entry = CONTAINER_OF(link, struct service_entry, link);
+
+        if (strcmp(entry->name, name) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static struct service_entry *service_entry_new(struct origin_book *book, const char *name)
+{
+    struct service_entry *entry = aligned_alloc(ORIGIN_CACHE_LINE, sizeof(*entry));
+
+    if (entry == NULL) {
+        return NULL;
+    }
+    memset(entry, 0, sizeof(*entry));
+    entry->book = book;
+    entry->name = strdup(name);
+    if (entry->name == NULL) {
+        free(entry);
+        return NULL;
+    }
+    list_add_last(&book->services[bucket_of(name)], &entry->link);
+    return entry;
+}
+
+struct service_entry *service_entry_get(struct origin_book *book, const char *name)
+{
+    struct service_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = find_service(book, name);
+    if (entry == NULL) {
+        entry = service_entry_new(book, name);
+    }
+    if (entry != NULL) {
+        entry->references++;
+    }
+    pthread_mutex_unlock(&book->lock);
+    return entry;
+}
+
+struct service_entry *service_entry_hold(struct service_entry *entry)
+{
+    pthread_mutex_lock(&entry->book->lock);
+    entry->references++;
+    pthread_mutex_unlock(&entry->book->lock);
+    return entry;
+}
+
+void service_entry_put(struct service_entry **held)
+{
+    struct service_entry *entry = *held;
+    struct origin_book *book;
+
+    *held = NULL;
+    if (entry == NULL) {
+        return;
+    }
+    book = entry->book;
+    pthread_mutex_lock(&book->lock);
+    if (--entry->references == 0) {
+        list_remove(&entry->link);
+        free(entry->name);
+        free(entry);
+    }
+    pthread_mutex_unlock(&book->lock);
+}
+
+/* --- desks ------------------------------------------------------------------------------- */
+
+uint32_t origin_book_workers(const struct origin_book *book)
+{
+    return book->workers;
+}
+
+void origin_book_open_desk(struct origin_book *book, uint32_t worker,
+                           struct origin_directory *directory, struct loop *loop,
+                           loop_posted *wakes)
+{
+    struct desk *desk = &book->desks[worker];
+
+    CHECK(worker < book->workers);
+    desk->loop = loop;
+    desk->wakes = wakes;
+    atomic_store_explicit(&desk->directory, directory, memory_order_release);
+}
+
+void origin_book_close_desk(struct origin_book *book, uint32_t worker)
+{
+    atomic_store_explicit(&book->desks[worker].directory, NULL, memory_order_release);
+}
+
+struct origin_directory *origin_book_desk(const struct origin_book *book, uint32_t worker)
+{
+    return atomic_load_explicit(&book->desks[worker].directory, memory_order_acquire);
+}
+
+static void on_woken(void *owner)
+{
+    struct desk *desk = owner;
+
+    atomic_store(&desk->woken, false); /* before looking: what comes now is another letter */
+    desk->wakes(atomic_load(&desk->directory));
+}
+
+void origin_book_wake(struct origin_book *book, uint32_t worker)
+{
+    struct desk *desk = &book->desks[worker];
+
+    if (origin_book_desk(book, worker) != NULL && !atomic_exchange(&desk->woken, true) &&
+        !loop_post(desk->loop, on_woken, desk)) {
+        atomic_store(&desk->woken, false);
+    }
 }
 
 /* --- the operator ------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "io/dial.h"
+#include "origin/limits.h"
 
 #include <errno.h>
 
@@ -101,7 +102,7 @@ static bool dial_any(struct origin_connection *connection, int *error)
     return false;
 }
 
-bool origin_connection_open(struct origin *origin, const struct timeouts_settings *timeouts,
+bool origin_connection_open(struct origin *origin, struct origin_request *request,
                             enum origin_failure *failure)
 {
     struct origin_directory *directory = origin->directory;
@@ -126,7 +127,8 @@ bool origin_connection_open(struct origin *origin, const struct timeouts_setting
     origin->dialing++;
     TALLY_ADD(origin->tally.connections, 1);
     connection->opened_us = loop_now(directory->bench->loop);
-    timer_set(directory->connection_timers, &connection->timer, timeouts->connect);
+    timer_set(directory->connection_timers, &connection->timer, request->timeouts->connect);
+    limits_bind_connection(connection, request);
     metrics_note(directory->metrics, METRICS_ORIGIN_DIALED);
     return true;
 }
@@ -155,6 +157,7 @@ void origin_connection_close(struct origin_connection *connection)
     leave_lists(connection);
     if (connection->request != NULL) {
         connection->request->connection = NULL;
+        limits_give_request(connection->request);
         connection->request = NULL;
     }
     TALLY_ADD(connection->origin->tally.connections, -1u);
@@ -163,6 +166,7 @@ void origin_connection_close(struct origin_connection *connection)
     outbox_clear(&connection->out, directory->bench->buffers);
     later_cancel(&connection->flush);
     transport_close(&connection->transport);
+    limits_give_connection(connection);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_CLOSED);
     list_add_last(&directory->graves, &connection->link);
 }
@@ -231,6 +235,7 @@ void origin_connection_unbind(struct origin_connection *connection)
 {
     list_remove(&connection->link);
     connection->request->connection = NULL;
+    limits_give_request(connection->request);
     connection->request = NULL;
     TALLY_ADD(connection->origin->tally.busy, -1u);
 }

@@ -6,7 +6,9 @@
 #define ORIGIN_ORIGIN_ENTRY_H
 
 #include "base/list.h"
+#include "io/loop.h"
 #include "origin/origin_book.h"
+#include "origin/quota.h"
 
 #include <stdatomic.h>
 
@@ -56,14 +58,46 @@ struct origin_entry {
     _Atomic uint64_t ejected;    /* times, ever */
     _Atomic uint64_t probes;
     _Atomic uint64_t probes_failed;
+
+    _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* always counted */
+    struct quota requests;                                /* of services with such a limit */
+    _Atomic uint32_t waiting;
+};
+
+/* What all workers have of one service; by its name. */
+struct service_entry {
+    struct link link; /* in its bucket of the book */
+    struct origin_book *book;
+    char *name;
+    uint32_t references;                                  /* under the book's lock */
+    _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* these two where it has such a limit */
+    struct quota requests;
+    _Atomic uint32_t waiting;
 };
 
 /* The entry of that name, made if it is new; counted. NULL: out of memory. */
 struct origin_entry *origin_entry_get(struct origin_book *book, const char *name);
+struct origin_entry *origin_entry_hold(struct origin_entry *entry);
 void origin_entry_put(struct origin_entry **entry);
+struct service_entry *service_entry_get(struct origin_book *book, const char *name);
+struct service_entry *service_entry_hold(struct service_entry *entry);
+void service_entry_put(struct service_entry **entry);
 /* Makes a worker's numbers part of the sum, and takes them out again. */
 void origin_entry_join(struct origin_entry *entry, uint32_t worker, struct origin_tally *tally);
 void origin_entry_leave(struct origin_entry *entry, uint32_t worker);
+
+/* Where each worker can be reached by the others: limits.c. */
+struct origin_directory;
+uint32_t origin_book_workers(const struct origin_book *book);
+void origin_book_open_desk(struct origin_book *book, uint32_t worker,
+                           struct origin_directory *directory, struct loop *loop,
+                           loop_posted *wakes);
+void origin_book_close_desk(struct origin_book *book, uint32_t worker);
+/* NULL: closed. */
+struct origin_directory *origin_book_desk(const struct origin_book *book, uint32_t worker);
+/* Calls what the desk was opened with, on that worker's loop; once for any number of wakes before
+ * it gets there. */
+void origin_book_wake(struct origin_book *book, uint32_t worker);
 
 /* Grows with each change that may matter to who is chosen: services look again then. */
 uint64_t origin_book_serial(const struct origin_book *book);

@@ -26,6 +26,10 @@ struct origin_directory {
     struct link graves;  /* connections closed in this turn */
     struct link leaving; /* origins that nobody names any more, while their connections close */
     struct alarm leave_tick;
+    struct link blocked; /* origins whose lines wait for what a worker gives back */
+    struct link limited; /* services with a limit of connections */
+    struct alarm look_again;
+    struct later serve_blocked;
     struct timer_group *connection_timers;
     struct timer_group *wait_timers;
     struct http_response response; /* of the head being delivered */
@@ -54,6 +58,8 @@ struct origin {
     struct link dials;    /* being opened */
     struct link line;     /* of origin_request.in_line */
     struct link probes;   /* of it: prober.c */
+    struct link blocked;  /* in directory->blocked */
+    uint64_t asked_us;    /* when others were last asked for idle connections to it */
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 
@@ -96,12 +102,13 @@ struct origin_connection {
     uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;
-    uint64_t asked_us;        /* when the request was whole */
-    uint64_t paused_us;       /* since when, while answer_paused */
-    uint64_t client_from_us;  /* since when it waits for its client; 0: it does not */
-    uint64_t client_us;       /* how long it did before, in the present request */
-    uint64_t passed;          /* bytes of the answer handed over */
-    uint64_t written_before;  /* out.written when the present request began */
+    uint64_t asked_us;                   /* when the request was whole */
+    uint64_t paused_us;                  /* since when, while answer_paused */
+    uint64_t client_from_us;             /* since when it waits for its client; 0: it does not */
+    uint64_t client_us;                  /* how long it did before, in the present request */
+    uint64_t passed;                     /* bytes of the answer handed over */
+    uint64_t written_before;             /* out.written when the present request began */
+    struct service_entry *service_entry; /* held; NULL: it counts for no service */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
     uint32_t carried;      /* requests begun on it */
@@ -127,8 +134,9 @@ struct origin_connection {
 void origin_fail_request(struct origin_request *request, enum origin_failure failure);
 
 /* origin_connection.c */
-/* Opens one more connection; false when that failed at once (*failure says why). */
-bool origin_connection_open(struct origin *origin, const struct timeouts_settings *timeouts,
+/* Opens one more connection, with the right to it that the request holds; false when that failed
+ * at once (*failure says why). */
+bool origin_connection_open(struct origin *origin, struct origin_request *request,
                             enum origin_failure *failure);
 void origin_connection_close(struct origin_connection *connection);
 void origin_connection_set_state(struct origin_connection *connection,
@@ -139,6 +147,9 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
 /* Parts connection and request, which is neither told nor failed by this. */
 void origin_connection_unbind(struct origin_connection *connection);
 void origin_connection_want(struct origin_connection *connection);
+
+/* origin.c */
+struct origin *origin_find(struct origin_directory *directory, const char *name);
 
 /* delivery.c */
 /* No byte of the present request can have left. */

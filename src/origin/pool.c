@@ -2,7 +2,7 @@
 /* Which connection a request gets: the one used last, a new one, or a place in line.
  * Whoever is first in line gets whichever connection is free first, so a request that waits
  * for its dial is served earlier when another connection comes back. */
-#include "origin/origin_private.h"
+#include "origin/limits.h"
 
 /* A connection that was used a moment ago and now carries something that may be sent again is
  * not looked at first: the look costs a system call, a wrong guess only a free second try. */
@@ -70,18 +70,13 @@ static struct origin_connection *take_idle(struct origin *origin,
     return NULL;
 }
 
-static bool may_open(const struct origin *origin, const struct pool_settings *pool)
-{
-    return origin->address_count > 0 &&
-           (pool->connections == 0 || TALLY_READ(origin->tally.connections) < pool->connections);
-}
-
 static void leave_line(struct origin_request *request)
 {
     if (request->waits) {
         request->waits = false;
         list_remove(&request->in_line);
         TALLY_ADD(request->origin->tally.waiting, -1u);
+        limits_note_left(request);
         timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
     }
 }
@@ -98,9 +93,10 @@ static void enter_line(struct origin_request *request)
 
     request->waits = true;
     TALLY_ADD(origin->tally.waiting, 1);
+    limits_note_waiting(request);
     list_add_last(&origin->line, &request->in_line);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
-    if (request->pool->connections != 0 && !may_open(origin, request->pool)) {
+    if (!quota_has_room(&origin->entry->connections, request->pool->connections)) {
         reserve_watch(origin);
     }
 }
@@ -132,7 +128,7 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure)
 /* At the limit, with idle connections that will not do: one of them goes. */
 static bool make_way(struct origin *origin)
 {
-    struct link *link = origin->address_count > 0 ? list_last(&origin->idle) : NULL;
+    struct link *link = list_last(&origin->idle);
 
     if (link != NULL) {
         origin_connection_close(CONTAINER_OF(link, struct origin_connection, link));
@@ -140,25 +136,40 @@ static bool make_way(struct origin *origin)
     return link != NULL;
 }
 
+/* false: one is on its way, or the line has to wait. */
+static bool open_for(struct origin *origin, struct origin_request *request)
+{
+    enum origin_failure failure;
+
+    if (!limits_take_connection(origin, request)) {
+        if (!make_way(origin)) {
+            limits_pass_request_on(request);
+            return false;
+        }
+        return true;
+    }
+    if (!origin_connection_open(origin, request, &failure)) {
+        limits_untake_connection(origin, request);
+        fail_waiting(request, failure);
+    }
+    return true;
+}
+
 static void serve_line(struct origin *origin)
 {
     struct origin_request *request;
 
-    while ((request = first_in_line(origin)) != NULL) {
+    while (origin->address_count > 0 && (request = first_in_line(origin)) != NULL &&
+           limits_take_request(request)) {
         struct origin_connection *connection = take_idle(origin, request);
-        enum origin_failure failure;
 
         if (connection != NULL) {
             leave_line(request);
             origin_connection_bind(connection, request);
         } else if (origin->dialing >= TALLY_READ(origin->tally.waiting)) {
             return;
-        } else if (!may_open(origin, request->pool)) {
-            if (!make_way(origin)) {
-                return;
-            }
-        } else if (!origin_connection_open(origin, request->timeouts, &failure)) {
-            fail_waiting(request, failure);
+        } else if (!open_for(origin, request)) {
+            return;
         }
     }
 }
@@ -206,7 +217,9 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
     request->bytes_acked = 0;
     request->delivery = ORIGIN_DELIVERY_NOT_SENT;
     list_init(&request->in_line);
-    connection = list_is_empty(&origin->line) ? take_idle(origin, request) : NULL;
+    connection = list_is_empty(&origin->line) && limits_take_request(request)
+                     ? take_idle(origin, request)
+                     : NULL;
     if (connection != NULL) {
         origin_connection_bind(connection, request);
         return;
@@ -215,8 +228,7 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         origin_fail_request(request, ORIGIN_FAILURE_NAME_UNKNOWN);
         return;
     }
-    if (!may_open(origin, request->pool) && list_is_empty(&origin->idle) &&
-        TALLY_READ(origin->tally.waiting) >= request->pool->waiting) {
+    if (limits_line_is_full(request, origin)) {
         origin_fail_request(request, ORIGIN_FAILURE_LINE_FULL);
         return;
     }
@@ -240,6 +252,9 @@ void pool_keep(struct origin_connection *connection, const struct pool_settings 
     connection->last_used_us = now_us;
     timer_clear(directory_of(origin)->connection_timers, &connection->timer);
     origin_connection_want(connection);
+    if (limits_claim_idle(connection, pool)) {
+        origin_connection_close(connection);
+    }
     pool_serve_line(origin);
     if (connection->state == ORIGIN_CONNECTION_IDLE) {
         keep_idle(connection, pool, now_us);
@@ -253,6 +268,7 @@ void origin_request_cancel(struct origin_request *request)
     origin_health_given_up(request);
     leave_line(request);
     if (connection == NULL) {
+        limits_give_request(request);
         return;
     }
     origin_connection_judge(connection, request);

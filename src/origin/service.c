@@ -46,14 +46,19 @@ struct service *service_new(struct origin_directory *directory,
     service->settings = settings;
     service->directory = directory;
     service->picks_to_review = REVIEW_PICKS;
+    list_init(&service->limited);
+    service->entry = service_entry_get(directory->book, settings->name);
     service->origins = calloc(count, sizeof(struct origin *));
     service->trials = calloc(count, sizeof(struct origin *));
     service->fit = calloc(count, sizeof(*service->fit));
     if (!view_init(&service->view, count) || !view_init(&service->other_view, count) ||
-        service->origins == NULL || service->trials == NULL || service->fit == NULL ||
-        !take_origins(service)) {
+        service->origins == NULL || service->trials == NULL || service->entry == NULL ||
+        service->fit == NULL || !take_origins(service)) {
         service_free(&service);
         return NULL;
+    }
+    if (settings->limits.connections != 0) {
+        list_add_last(&directory->limited, &service->limited);
     }
     service_look(service, loop_now(directory->bench->loop));
     return service;
@@ -76,6 +81,8 @@ void service_free(struct service **held)
         origin_unguard(service->origins[i], service);
         origin_put(&service->origins[i]);
     }
+    list_remove(&service->limited);
+    service_entry_put(&service->entry);
     view_release(&service->view);
     view_release(&service->other_view);
     free(service->origins);

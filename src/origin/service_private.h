@@ -19,6 +19,9 @@ struct service_view {
 struct service {
     const struct service_settings *settings;
     struct origin_directory *directory;
+    struct service_entry *entry;
+    struct link limited;     /* in directory->limited */
+    uint64_t asked_us;       /* when other workers were last asked for idle connections */
     struct origin **origins; /* all, in the order of the settings */
     uint32_t count;
     bool *fit; /* of these, while looking */

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between a worker's lines and the quotas in the book: taking and giving back, waking whoever is
+ * next, asking other workers for connections that lie idle with them. */
+#include "origin/limits.h"
+
+#include "origin/service_private.h"
+
+#include <stdlib.h>
+
+/* Nothing should need it: a letter that could not be sent, or something kept for a worker that
+ * did not come for it. */
+#define LOOK_AGAIN_MS 100
+
+#define ASK_PAUSE_US 10000 /* between two rounds of letters about one origin or service */
+
+enum { SLOT_OF_ORIGIN = 1, SLOT_OF_SERVICE = 2 };
+
+static struct origin_directory *directory_of(const struct origin *origin)
+{
+    return origin->directory;
+}
+
+static uint32_t worker_of(const struct origin *origin)
+{
+    return origin->directory->bench->worker;
+}
+
+static uint64_t now_of(const struct origin *origin)
+{
+    return loop_now(origin->directory->bench->loop);
+}
+
+static const struct service_limits_settings *limits_of(const struct origin_request *request)
+{
+    return &request->service->settings->limits;
+}
+
+/* --- lines that cannot move -------------------------------------------------------------- */
+
+static void on_look_again(void *owner);
+
+static void serve_blocked(void *owner)
+{
+    struct origin_directory *directory = owner;
+    struct link blocked;
+    struct link *link;
+
+    list_init(&blocked);
+    while ((link = list_first(&directory->blocked)) != NULL) {
+        list_remove(link);
+        list_add_last(&blocked, link);
+    }
+    while ((link = list_first(&blocked)) != NULL) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, blocked);
+
+        list_remove(link);
+        pool_serve_line(origin);
+    }
+}
+
+static void on_look_again(void *owner)
+{
+    serve_blocked(owner);
+}
+
+static void block(struct origin *origin)
+{
+    struct origin_directory *directory = directory_of(origin);
+
+    if (list_is_empty(&origin->blocked)) {
+        list_add_last(&directory->blocked, &origin->blocked);
+    }
+    if (!alarm_is_set(&directory->look_again)) {
+        alarm_set(directory->bench->loop, &directory->look_again, LOOK_AGAIN_MS, on_look_again,
+                  directory);
+    }
+}
+
+/* Somebody may go on, here or elsewhere. */
+static void wake(struct origin_directory *directory, uint32_t worker)
+{
+    if (worker == directory->bench->worker) {
+        loop_later(directory->bench->loop, &directory->serve_blocked, serve_blocked, directory);
+    } else if (worker != QUOTA_NOBODY) {
+        origin_book_wake(directory->book, worker);
+    }
+}
+
+static bool take(struct origin *origin, struct quota *quota, uint32_t limit)
+{
+    uint32_t worker = worker_of(origin);
+    uint64_t now_us = now_of(origin);
+
+    if (quota_take(quota, limit, worker, now_us)) {
+        return true;
+    }
+    quota_mark_hungry(quota, worker);
+    if (quota_take(quota, limit, worker, now_us)) {
+        return true;
+    }
+    block(origin);
+    return false;
+}
+
+static void give(struct origin *origin, struct quota *quota)
+{
+    wake(directory_of(origin), quota_give(quota, worker_of(origin), now_of(origin)));
+}
+
+static void give_on(struct origin *origin, struct quota *quota)
+{
+    wake(directory_of(origin), quota_give_on(quota, worker_of(origin), now_of(origin)));
+}
+
+/* --- requests ---------------------------------------------------------------------------- */
+
+bool limits_take_request(struct origin_request *request)
+{
+    struct origin *origin = request->origin;
+    const struct service_limits_settings *limits;
+
+    if (request->service == NULL || !request->pool->limited || request->slots != 0) {
+        return true;
+    }
+    limits = limits_of(request);
+    if (limits->origin_requests != 0) {
+        if (!take(origin, &origin->entry->requests, limits->origin_requests)) {
+            return false;
+        }
+        request->slots |= SLOT_OF_ORIGIN;
+    }
+    if (limits->requests != 0) {
+        if (!take(origin, &request->service->entry->requests, limits->requests)) {
+            limits_pass_request_on(request);
+            return false;
+        }
+        request->slots |= SLOT_OF_SERVICE;
+    }
+    return true;
+}
+
+static void give_all(struct origin_request *request,
+                     void (*give_one)(struct origin *origin, struct quota *quota))
+{
+    struct origin *origin = request->origin;
+    unsigned slots = request->slots;
+
+    request->slots = 0;
+    if ((slots & SLOT_OF_ORIGIN) != 0) {
+        give_one(origin, &origin->entry->requests);
+    }
+    if ((slots & SLOT_OF_SERVICE) != 0) {
+        give_one(origin, &request->service->entry->requests);
+    }
+}
+
+void limits_give_request(struct origin_request *request)
+{
+    if (request->slots != 0) {
+        give_all(request, give);
+    }
+}
+
+void limits_pass_request_on(struct origin_request *request)
+{
+    if (request->slots != 0) {
+        give_all(request, give_on);
+    }
+}
+
+/* --- connections that lie idle elsewhere ------------------------------------------------- */
+
+/* The one that was not needed for the longest time. */
+static bool close_idle_of(struct origin *origin, const struct service_entry *service)
+{
+    for (struct link *link = origin->idle.previous; link != &origin->idle; link = link->previous) {
+        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+
+        if (service == NULL || connection->service_entry == service) {
+            origin_connection_close(connection);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool close_idle_of_service(struct origin_directory *directory,
+                                  const struct service_entry *entry)
+{
+    for (struct link *link = directory->limited.next; link != &directory->limited;
+         link = link->next) {
+        struct service *service = CONTAINER_OF(link, struct service, limited);
+
+        for (uint32_t i = 0; service->entry == entry && i < service->count; i++) {
+            if (close_idle_of(service->origins[i], entry)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* "Close one that you do not need": of an origin, or of a service. Holds the entry. */
+struct letter {
+    struct origin_directory *to;
+    struct origin_entry *origin;
+    struct service_entry *service;
+};
+
+static void on_letter(void *owner)
+{
+    struct letter *letter = owner;
+
+    if (letter->service != NULL) {
+        close_idle_of_service(letter->to, letter->service);
+    } else {
+        struct origin *origin = origin_find(letter->to, letter->origin->name);
+
+        if (origin != NULL && list_is_empty(&origin->line)) {
+            close_idle_of(origin, NULL);
+        }
+    }
+    origin_entry_put(&letter->origin);
+    service_entry_put(&letter->service);
+    free(letter);
+}
+
+static void send_letter(struct origin_book *book, uint32_t worker, struct origin_entry *origin,
+                        struct service_entry *service)
+{
+    struct letter *letter = calloc(1, sizeof(*letter));
+
+    if (letter == NULL) {
+        return; /* looked at again later */
+    }
+    letter->to = origin_book_desk(book, worker);
+    letter->origin = origin != NULL ? origin_entry_hold(origin) : NULL;
+    letter->service = service != NULL ? service_entry_hold(service) : NULL;
+    if (letter->to == NULL || !loop_post(letter->to->bench->loop, on_letter, letter)) {
+        origin_entry_put(&letter->origin);
+        service_entry_put(&letter->service);
+        free(letter);
+    }
+}
+
+static void ask_others(struct origin *origin, struct origin_entry *entry,
+                       struct service_entry *service, uint64_t *asked_us)
+{
+    struct origin_book *book = directory_of(origin)->book;
+
+    if (now_of(origin) - *asked_us < ASK_PAUSE_US) {
+        return;
+    }
+    *asked_us = now_of(origin);
+    for (uint32_t i = 0; i < origin_book_workers(book); i++) {
+        if (i != worker_of(origin)) {
+            send_letter(book, i, entry, service);
+        }
+    }
+}
+
+/* --- connections ------------------------------------------------------------------------- */
+
+static bool take_of_service(struct origin *origin, struct origin_request *request)
+{
+    struct service *service = request->service;
+    struct service_entry *entry;
+    uint32_t limit;
+
+    if (service == NULL || service->settings->limits.connections == 0) {
+        return true;
+    }
+    entry = service->entry;
+    limit = service->settings->limits.connections;
+    if (!quota_has_room(&entry->connections, limit)) {
+        close_idle_of_service(directory_of(origin), entry);
+    }
+    if (!take(origin, &entry->connections, limit)) {
+        ask_others(origin, NULL, entry, &service->asked_us);
+        return false;
+    }
+    request->service_slot = true;
+    return true;
+}
+
+bool limits_take_connection(struct origin *origin, struct origin_request *request)
+{
+    if (!take(origin, &origin->entry->connections, request->pool->connections)) {
+        ask_others(origin, origin->entry, NULL, &origin->asked_us);
+        return false;
+    }
+    if (!take_of_service(origin, request)) {
+        give_on(origin, &origin->entry->connections);
+        return false;
+    }
+    return true;
+}
+
+void limits_untake_connection(struct origin *origin, struct origin_request *request)
+{
+    give(origin, &origin->entry->connections);
+    if (request->service_slot) {
+        request->service_slot = false;
+        give(origin, &request->service->entry->connections);
+    }
+}
+
+void limits_bind_connection(struct origin_connection *connection, struct origin_request *request)
+{
+    if (request->service_slot) {
+        request->service_slot = false;
+        connection->service_entry = service_entry_hold(request->service->entry);
+    }
+}
+
+void limits_give_connection(struct origin_connection *connection)
+{
+    give(connection->origin, &connection->origin->entry->connections);
+    if (connection->service_entry != NULL) {
+        give(connection->origin, &connection->service_entry->connections);
+        service_entry_put(&connection->service_entry);
+    }
+}
+
+bool limits_claim_idle(const struct origin_connection *connection, const struct pool_settings *pool)
+{
+    const struct origin *origin = connection->origin;
+    bool needed = !list_is_empty(&origin->line);
+
+    if (pool->connections != 0 &&
+        quota_is_due_elsewhere(&origin->entry->connections, worker_of(origin), now_of(origin),
+                               needed)) {
+        return true;
+    }
+    return connection->service_entry != NULL &&
+           quota_is_due_elsewhere(&connection->service_entry->connections, worker_of(origin),
+                                  now_of(origin), needed);
+}
+
+/* --- lines ------------------------------------------------------------------------------- */
+
+static bool may_go(const struct origin_request *request, const struct origin *origin)
+{
+    const struct service *service = request->service;
+
+    if (origin->address_count == 0 ||
+        !quota_has_room(&origin->entry->connections, request->pool->connections)) {
+        return false;
+    }
+    return service == NULL || !request->pool->limited ||
+           (quota_has_room(&origin->entry->requests, service->settings->limits.origin_requests) &&
+            quota_has_room(&service->entry->requests, service->settings->limits.requests) &&
+            quota_has_room(&service->entry->connections, service->settings->limits.connections));
+}
+
+bool limits_line_is_full(const struct origin_request *request, const struct origin *origin)
+{
+    const struct service *service = request->service;
+
+    if (may_go(request, origin)) {
+        return false;
+    }
+    if (atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
+        request->pool->waiting) {
+        return true;
+    }
+    return service != NULL && service->settings->limits.waiting != 0 &&
+           atomic_load_explicit(&service->entry->waiting, memory_order_relaxed) >=
+               service->settings->limits.waiting;
+}
+
+void limits_note_waiting(struct origin_request *request)
+{
+    atomic_fetch_add_explicit(&request->origin->entry->waiting, 1, memory_order_relaxed);
+    if (request->service != NULL) {
+        atomic_fetch_add_explicit(&request->service->entry->waiting, 1, memory_order_relaxed);
+    }
+}
+
+void limits_note_left(struct origin_request *request)
+{
+    atomic_fetch_sub_explicit(&request->origin->entry->waiting, 1, memory_order_relaxed);
+    if (request->service != NULL) {
+        atomic_fetch_sub_explicit(&request->service->entry->waiting, 1, memory_order_relaxed);
+    }
+}
+
+/* --- the worker's desk ------------------------------------------------------------------- */
+
+void limits_open_desk(struct origin_directory *directory)
+{
+    list_init(&directory->blocked);
+    list_init(&directory->limited);
+    origin_book_open_desk(directory->book, directory->bench->worker, directory,
+                          directory->bench->loop, serve_blocked);
+}
+
+void limits_close_desk(struct origin_directory *directory)
+{
+    origin_book_close_desk(directory->book, directory->bench->worker);
+    alarm_clear(directory->bench->loop, &directory->look_again);
+    later_cancel(&directory->serve_blocked);
+}

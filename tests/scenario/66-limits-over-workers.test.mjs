@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Limits of origins and services hold over all workers, and nobody is forgotten in a line.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { keepAliveAgent, request } from './lib/client.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { pause, until } from './lib/wait.mjs';
+
+const WORKERS = 'workers: 4';
+
+// Counts how many requests it has at once, and takes its time for each.
+async function counting(t, name, { takes = 3, common } = {}) {
+    const count = common ?? { now: 0, most: 0 };
+    const origin = await httpOrigin(t, {
+        name,
+        handler: async (asked, answer) => {
+            count.most = Math.max(count.most, ++count.now);
+            await pause(takes);
+            count.now--;
+            answer.end(name);
+        },
+    });
+    origin.server.on('connection', () => (origin.mostOpen = Math.max(origin.mostOpen ?? 0, origin.open.size)));
+    origin.count = count;
+    return origin;
+}
+
+async function start(t, origins, service) {
+    const list = origins.map((origin) => `"${origin.address}"`).join(', ');
+    return startGateway(t, `
+${WORKERS}
+services: {app: {origins: [${list}], ${service}}}
+routes: [{name: all, service: app}]
+`);
+}
+
+// Lanes of one connection each, which are spread over the workers.
+async function lanes(gateway, count, asks) {
+    return Promise.all(
+        Array.from({ length: count }, async () => {
+            const agent = keepAliveAgent();
+            const statuses = [];
+            try {
+                while (asks(statuses)) {
+                    statuses.push((await request(gateway, { agent })).status);
+                }
+            } finally {
+                agent.destroy();
+            }
+            return statuses;
+        }),
+    );
+}
+
+const times = (count) => (statuses) => statuses.length < count;
+
+function assertAllWell(results) {
+    for (const statuses of results) {
+        assert.ok(statuses.every((status) => status === 200), JSON.stringify(statuses));
+    }
+}
+
+test('limits.origin_requests: so many at one origin, whatever the number of workers', async (t) => {
+    const origin = await counting(t, 'a');
+    const gateway = await start(t, [origin], 'limits: {origin_requests: 3}');
+    assertAllWell(await lanes(gateway, 24, times(10)));
+    assert.equal(origin.count.most, 3);
+});
+
+test('limits.requests: so many at all origins together', async (t) => {
+    const common = { now: 0, most: 0 };
+    const origins = [await counting(t, 'a', { common }), await counting(t, 'b', { common })];
+    const gateway = await start(t, origins, 'limits: {requests: 5}');
+    assertAllWell(await lanes(gateway, 24, times(10)));
+    assert.equal(common.most, 5);
+});
+
+test('pool.connections: so many to one origin, whatever the number of workers', async (t) => {
+    const origin = await counting(t, 'a');
+    const gateway = await start(t, [origin], 'pool: {connections: 2}');
+    assertAllWell(await lanes(gateway, 24, times(10)));
+    // One that the gateway has closed may be open at the origin for a moment longer.
+    assert.ok(origin.mostOpen >= 2 && origin.mostOpen <= 4, `${origin.mostOpen}`);
+});
+
+test('limits.connections: so many to all origins together', async (t) => {
+    const origins = [await counting(t, 'a'), await counting(t, 'b')];
+    let most = 0;
+    for (const origin of origins) {
+        origin.server.on('connection', () => (most = Math.max(most, origins[0].open.size + origins[1].open.size)));
+    }
+    const gateway = await start(t, origins, 'limits: {connections: 3}');
+    assertAllWell(await lanes(gateway, 24, times(10)));
+    assert.ok(most >= 3 && most <= 6, `${most}`);
+});
+
+test('an idle connection that lies with one worker is no reason to wait for another', async (t) => {
+    const origin = await counting(t, 'a', { takes: 0 });
+    const gateway = await start(t, [origin], 'pool: {connections: 1, wait_time: 60s}');
+    // Each new client connection goes to the worker with the fewest.
+    const agents = Array.from({ length: 8 }, () => keepAliveAgent());
+    t.after(() => agents.forEach((agent) => agent.destroy()));
+    for (const agent of [...agents, ...agents]) {
+        assert.equal((await request(gateway, { agent })).status, 200);
+    }
+    const workers = new Set((await gateway.logged(16)).map((entry) => entry['turnpike.worker']));
+    assert.ok(workers.size > 1, 'more than one worker had requests');
+});
+
+test('nobody starves while others are served without end', async (t) => {
+    const origin = await counting(t, 'a', { takes: 1 });
+    const gateway = await start(t, [origin], 'limits: {origin_requests: 1}, pool: {wait_time: 60s}');
+    let total = 0;
+    const results = await lanes(gateway, 12, () => total++ < 600);
+    assertAllWell(results);
+    assert.equal(origin.count.most, 1);
+    const least = Math.min(...results.map((statuses) => statuses.length));
+    assert.ok(least >= 5, results.map((statuses) => statuses.length).join(' '));
+});
+
+test('limits.waiting: the line of a service has an end', async (t) => {
+    let go = false;
+    const origin = await httpOrigin(t, {
+        handler: (_, answer) => until('its turn', () => go).then(() => answer.end('a')),
+    });
+    const gateway = await start(t, [origin], 'limits: {requests: 2, waiting: 3}');
+    const asked = Array.from({ length: 12 }, () => request(gateway));
+    const refused = [];
+    for (const each of asked) {
+        each.then((answer) => answer.status === 503 && refused.push(answer));
+    }
+    await until('the others to be refused', () => refused.length === 7);
+    assert.match(refused[0].headers['proxy-status'], /error=connection_limit_reached/);
+    go = true;
+    const statuses = (await Promise.all(asked)).map((answer) => answer.status);
+    assert.equal(statuses.filter((status) => status === 200).length, 5);
+});
+
+test('a client that leaves gives back what it had', async (t) => {
+    let hold = true;
+    const origin = await httpOrigin(t, {
+        handler: (_, answer) => {
+            if (!hold) {
+                answer.end('a');
+            }
+        },
+    });
+    const gateway = await start(t, [origin], 'limits: {requests: 2}');
+    const agents = Array.from({ length: 5 }, () => keepAliveAgent());
+    for (const agent of agents) {
+        request(gateway, { agent }).catch(() => {});
+    }
+    await until('two to be there', () => origin.requests.length === 2);
+    hold = false;
+    for (const agent of agents) {
+        Object.values(agent.sockets).flat().forEach((socket) => socket.resetAndDestroy());
+    }
+    for (let i = 0; i < 10; i++) {
+        assert.equal((await request(gateway)).status, 200);
+    }
+});
