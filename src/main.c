@@ -27,6 +27,7 @@ static const char usage[] =
     "  -h, --help          print this\n"
     "signals: TERM and INT finish what is under way, a second one ends at once;\n"
     "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
+    "         USR2 hands over to the binary that lies in the same place by then;\n"
     "         USR1 opens the access log again\n";
 
 enum {
@@ -52,6 +53,7 @@ static const struct option options[] = {
 };
 
 struct command {
+    char **arguments;
     const char *path;
     const char *diff; /* NULL: not asked for */
     const char *state_directory;
@@ -129,7 +131,13 @@ static int run(const struct command *command)
     if (loaded.snapshot == NULL) {
         return 1;
     }
-    start = (struct process_start){command->path, loaded.snapshot, loaded.source, is_last_good};
+    start = (struct process_start){
+        .path = command->path,
+        .snapshot = loaded.snapshot,
+        .source = loaded.source,
+        .arguments = command->arguments,
+        .is_last_good = is_last_good,
+    };
     loaded.snapshot = NULL; /* theirs now */
     status = process_run(&start);
     unload(&loaded);
@@ -206,7 +214,7 @@ static int refuse(void)
 
 int main(int count, char **arguments)
 {
-    struct command command = {0};
+    struct command command = {.arguments = arguments};
     int option;
 
     while ((option = getopt_long(count, arguments, "c:tH:Vh", options, NULL)) != -1) {

@@ -29,7 +29,8 @@ struct client_socket {
     uint32_t key; /* the listener's, on all workers and through all reloads */
 };
 
-/* Accepts on `at->fd`, which it takes over. false: out of memory, it is closed. */
+/* Accepts on `at->fd`, which it takes over. false: out of memory, it is closed. Of a key that is
+ * there already it is one more socket. */
 bool client_desk_listen(struct client_desk *desk, const struct client_socket *at,
                         const struct listener_settings *settings, uint32_t index);
 /* A connection that another worker accepted (`is_new`), or carried so far. */
@@ -66,6 +67,9 @@ void client_desk_relieve(struct client_desk *desk);
 /* Stops accepting; requests still under way are answered with Connection: close; idle
  * connections are closed after a grace. */
 void client_desk_drain(struct client_desk *desk, uint32_t grace_ms);
+/* Lets all listeners leave, as if no settings named them: the same sockets are served by another
+ * process now. */
+void client_desk_leave(struct client_desk *desk);
 /* Cuts what is left. */
 void client_desk_close_all(struct client_desk *desk);
 

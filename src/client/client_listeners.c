@@ -74,11 +74,24 @@ static struct client_listener *listener_make(struct client_desk *desk,
     return listener;
 }
 
+static bool join(struct client_listener *listener, int fd)
+{
+    if (!listener_join(listener->listener, fd)) {
+        close(fd);
+        return false;
+    }
+    return true;
+}
+
 bool client_desk_listen(struct client_desk *desk, const struct client_socket *at,
                         const struct listener_settings *settings, uint32_t index)
 {
-    struct client_listener *listener = listener_make(desk, at, settings->name);
+    struct client_listener *listener = client_listener_find(desk, at->key);
 
+    if (listener != NULL) {
+        return join(listener, at->fd);
+    }
+    listener = listener_make(desk, at, settings->name);
     if (listener == NULL) {
         return false;
     }
@@ -213,6 +226,13 @@ void client_desk_commit(struct client_desk *desk)
     generation_unref(&desk->former);
 }
 
+void client_desk_leave(struct client_desk *desk)
+{
+    client_desk_abandon(desk);
+    desk->former = generation_ref(exchange_desk_generation(desk->exchanges));
+    client_desk_commit(desk);
+}
+
 /* --- leaving ----------------------------------------------------------------------------- */
 
 uint32_t client_leaving_idle_ms(const struct client_connection *connection)
@@ -221,9 +241,10 @@ uint32_t client_leaving_idle_ms(const struct client_connection *connection)
     struct client_desk *desk = listener->desk;
     uint64_t now_us = loop_now(loop_of(desk));
     uint64_t left_ms = listener->leave_by_us > now_us ? (listener->leave_by_us - now_us) / 1000 : 0;
+    uint64_t spread_ms = left_ms > LEAVE_GRACE_MS ? left_ms - LEAVE_GRACE_MS : 0;
 
     /* Spread, so that they do not all come back in one moment. */
-    return LEAVE_GRACE_MS + (uint32_t)random_below(&desk->bench->random, left_ms + 1);
+    return LEAVE_GRACE_MS + (uint32_t)random_below(&desk->bench->random, spread_ms + 1);
 }
 
 /* Idle connections of listeners that leave get their time to go: so many a tick, going once round

@@ -43,10 +43,12 @@ static void check_via(struct reading *reading, const struct node *node)
     }
 }
 
-static void check_state_directory(struct reading *reading, const struct node *node)
+static void check_absolute(struct reading *reading, const struct node *root, const char *option)
 {
+    const struct node *node = config_node_child(root, option);
+
     if (node != NULL && node->kind == NODE_TEXT && !bytes_start_with(node->text, BYTES("/"))) {
-        READING_ERROR(reading, node, "'state_directory' expects an absolute path, not '%s'",
+        READING_ERROR(reading, node, "'%s' expects an absolute path, not '%s'", option,
                       config_show(node->text).text);
     }
 }
@@ -185,7 +187,8 @@ static void read_global_options(struct reading *reading, const struct node *root
     config_read_client_limits(reading, config_node_child(root, "client_limits"));
     check_user(reading, config_node_child(root, "user"));
     check_via(reading, config_node_child(root, "via"));
-    check_state_directory(reading, config_node_child(root, "state_directory"));
+    check_absolute(reading, root, "pid_file");
+    check_absolute(reading, root, "state_directory");
     print_options(reading, root);
     if (settings->workers == 0) {
         settings->workers = usable_cpus();

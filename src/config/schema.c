@@ -41,6 +41,10 @@ static const struct option options[] = {
     {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
      FIELD(settings, core_dumps),
      .help = "Let the process write core dumps; they would hold traffic."},
+    {.path = "pid_file", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
+     .sample = "/run/turnpike/turnpike.pid", .sample_off = true, FIELD(settings, pid_file),
+     .help = "A file that holds the number of the process that serves, an absolute path in a "
+             "folder that `user` may write to; a binary upgrade replaces it."},
     {.path = "state_directory", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .sample = "/var/lib/turnpike", .sample_off = true, FIELD(settings, state_directory),
      .help = "Where the last good configuration and the audit log are kept, an absolute path that "

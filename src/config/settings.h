@@ -385,6 +385,7 @@ struct settings {
     uint32_t workers; /* resolved: never 0 */
     const char *user; /* NULL: stay who we are */
     bool core_dumps;
+    const char *pid_file;         /* NULL: none */
     const char *state_directory;  /* NULL: the default one, if it is there */
     struct option_print *options; /* that stand in the file */
     uint32_t option_count;

@@ -25,6 +25,7 @@ struct listener {
     bool exhausted; /* said so already */
     listener_accepted *accepted;
     void *owner;
+    struct listener *next; /* of the same address; nearly never */
 };
 
 static bool set_options(int fd, sa_family_t family)
@@ -175,6 +176,18 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
     return listener;
 }
 
+bool listener_join(struct listener *listener, int fd)
+{
+    struct listener *more = listener_new(listener->loop, fd, listener->accepted, listener->owner);
+
+    if (more == NULL) {
+        return false;
+    }
+    more->next = listener->next;
+    listener->next = more;
+    return true;
+}
+
 int listener_descriptor(const struct listener *listener)
 {
     return listener->fd;
@@ -185,33 +198,43 @@ void listener_free(struct listener **listener)
     if (*listener == NULL) {
         return;
     }
-    while (accept_one(*listener)) {
+    for (struct listener *each = *listener; each != NULL; each = each->next) {
+        while (accept_one(each)) {
+        }
     }
     listener_discard(listener);
 }
 
 void listener_discard(struct listener **listener)
 {
-    if (*listener == NULL) {
-        return;
-    }
-    alarm_clear((*listener)->loop, &(*listener)->pause);
-    watch_stop(&(*listener)->watch);
-    close((*listener)->fd);
-    free(*listener);
+    struct listener *each = *listener;
+
     *listener = NULL;
+    while (each != NULL) {
+        struct listener *next = each->next;
+
+        alarm_clear(each->loop, &each->pause);
+        watch_stop(&each->watch);
+        close(each->fd);
+        free(each);
+        each = next;
+    }
 }
 
 void listener_pause(struct listener *listener)
 {
-    listener->held = true;
-    watch_change(&listener->watch, 0);
+    for (; listener != NULL; listener = listener->next) {
+        listener->held = true;
+        watch_change(&listener->watch, 0);
+    }
 }
 
 void listener_resume(struct listener *listener)
 {
-    listener->held = false;
-    if (!alarm_is_set(&listener->pause)) {
-        watch_change(&listener->watch, LOOP_READABLE);
+    for (; listener != NULL; listener = listener->next) {
+        listener->held = false;
+        if (!alarm_is_set(&listener->pause)) {
+            watch_change(&listener->watch, LOOP_READABLE);
+        }
     }
 }

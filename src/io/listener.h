@@ -23,6 +23,9 @@ typedef void listener_accepted(void *owner, int fd, const struct address *from);
 
 /* Takes `fd` over when it succeeds. NULL: out of memory. */
 struct listener *listener_new(struct loop *loop, int fd, listener_accepted *accepted, void *owner);
+/* One more socket of the same address, which it takes over when it succeeds: from here on they are
+ * one. After an upgrade to fewer workers, each has some of the former ones'. */
+bool listener_join(struct listener *listener, int fd);
 int listener_descriptor(const struct listener *listener);
 /* Accepts what already waits in the kernel (closing would reset those), then closes. */
 void listener_free(struct listener **listener);

@@ -19,20 +19,25 @@ struct admin {
     uint64_t started_realtime_s;
     atomic_bool stopping;
     struct control *control;
+    struct heritage *heritage; /* while opening */
+    struct page to_hand_over;  /* heritage lines */
 };
 
 /* --- sockets ----------------------------------------------------------------------------- */
 
-static bool listen_on(const char *what, const char *name, const struct address *wanted, mode_t mode,
-                      int *fd)
+static bool listen_on(struct admin *admin, const char *what, const char *name,
+                      const struct address *wanted, mode_t mode, int *fd)
 {
     struct address address = *wanted;
     char text[ADDRESS_TEXT_MAX];
 
-    *fd = listener_open(&address, mode);
+    if (heritage_take(admin->heritage, "control", wanted, fd, 1) == 0) {
+        *fd = listener_open(&address, mode);
+    }
     if (*fd < 0) {
         return false;
     }
+    heritage_add(&admin->to_hand_over, "control", wanted, fd, 1);
     if (address.any.sa_family != AF_UNIX) {
         listener_bound_address(*fd, &address);
     }
@@ -62,7 +67,8 @@ static bool open_socket(struct admin *admin, const struct admin_settings *settin
         return true;
     }
     if (address_parse(bytes_of(path), &address) &&
-        listen_on("control interface", path, &address, settings->mode, &admin->places.socket)) {
+        listen_on(admin, "control interface", path, &address, settings->mode,
+                  &admin->places.socket)) {
         admin->socket_path = path;
         return true;
     }
@@ -77,7 +83,7 @@ static bool open_socket(struct admin *admin, const struct admin_settings *settin
 static bool open_metrics(struct admin *admin, const struct admin_settings *settings)
 {
     if (settings->metrics == NULL ||
-        listen_on("metrics", settings->metrics, &settings->metrics_address, settings->mode,
+        listen_on(admin, "metrics", settings->metrics, &settings->metrics_address, settings->mode,
                   &admin->places.metrics)) {
         return true;
     }
@@ -85,7 +91,7 @@ static bool open_metrics(struct admin *admin, const struct admin_settings *setti
     return false;
 }
 
-struct admin *admin_open(const struct admin_settings *settings)
+struct admin *admin_open(const struct admin_settings *settings, struct heritage *heritage)
 {
     struct admin *admin = calloc(1, sizeof(*admin));
 
@@ -94,11 +100,25 @@ struct admin *admin_open(const struct admin_settings *settings)
         return NULL;
     }
     admin->places = (struct control_places){-1, -1};
+    admin->heritage = heritage;
     admin->started_realtime_s = (uint64_t)time(NULL);
     if (!open_socket(admin, settings) || !open_metrics(admin, settings)) {
         admin_close(&admin);
+        return NULL;
     }
+    admin->heritage = NULL;
     return admin;
+}
+
+void admin_hand_over(const struct admin *admin, struct page *lines)
+{
+    page_add(lines, page_bytes(&admin->to_hand_over));
+}
+
+void admin_leave(struct admin *admin)
+{
+    admin->socket_path = NULL; /* its file is the other's now */
+    control_stop(&admin->control);
 }
 
 /* --- sources ----------------------------------------------------------------------------- */
@@ -225,5 +245,6 @@ void admin_close(struct admin **held)
     if (admin->socket_path != NULL) {
         unlink(admin->socket_path);
     }
+    page_release(&admin->to_hand_over);
     free(admin);
 }

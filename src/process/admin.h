@@ -6,6 +6,7 @@
 
 #include "config/settings.h"
 #include "observe/access_log.h"
+#include "process/heritage.h"
 #include "process/reload.h"
 #include "process/worker.h"
 
@@ -22,8 +23,13 @@ struct admin_view {
     struct origin_book *origins;
 };
 
-/* Opens the sockets, before privileges go. NULL after log_error. */
-struct admin *admin_open(const struct admin_settings *settings);
+/* Opens the sockets, before privileges go, or takes over those of the process before this one
+ * (`heritage`, may be NULL). NULL after log_error. */
+struct admin *admin_open(const struct admin_settings *settings, struct heritage *heritage);
+/* For the process after this one. */
+void admin_hand_over(const struct admin *admin, struct page *lines);
+/* It serves on them now: this one stops to. */
+void admin_leave(struct admin *admin);
 /* Starts its thread, if there is anything to listen on. false after log_error. */
 bool admin_start(struct admin *admin, const struct admin_view *view);
 void admin_tell_stopping(struct admin *admin);

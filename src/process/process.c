@@ -6,13 +6,16 @@
 #include "base/log.h"
 #include "origin/origin_book.h"
 #include "process/admin.h"
+#include "process/announce.h"
 #include "process/descriptors.h"
+#include "process/heritage.h"
 #include "process/pressure_watch.h"
 #include "process/privilege.h"
 #include "process/reload.h"
 #include "process/signals.h"
 #include "process/sockets.h"
 #include "process/state_directory.h"
+#include "process/upgrade.h"
 #include "process/worker.h"
 
 #include <errno.h>
@@ -42,6 +45,9 @@ struct process {
     struct worker **workers;
     uint32_t started;
     struct admin *admin;
+    struct heritage *heritage; /* while starting */
+    struct upgrade *upgrade;
+    struct who upgrade_by;
 
     bool stopping;
     bool clean; /* the drain deadline cut nothing */
@@ -50,7 +56,7 @@ struct process {
     struct alarm mail_look;
 };
 
-/* --- signals ----------------------------------------------------------------------------- */
+/* --- stopping ---------------------------------------------------------------------------- */
 
 static void drain(struct process *process, uint32_t deadline_ms)
 {
@@ -94,20 +100,28 @@ static uint32_t drain_time(const struct process *process)
     return drain_ms;
 }
 
+/* Once the workers have been told to. */
+static void await_workers(struct process *process)
+{
+    process->stopping = true;
+    process->clean = true;
+    admin_tell_stopping(process->admin);
+    reload_stop(process->reload);
+    process->has_joiner = pthread_create(&process->joiner, NULL, join_workers, process) == 0;
+    if (!process->has_joiner) {
+        join_workers(process);
+    }
+}
+
 static void begin_stopping(struct process *process)
 {
     uint32_t drain_ms = drain_time(process);
 
     log_info("stopping: answering what is under way for at most %u s", drain_ms / 1000);
-    process->stopping = true;
-    process->clean = true;
-    admin_tell_stopping(process->admin);
-    reload_stop(process->reload);
+    announce("STOPPING=1");
+    upgrade_abandon(process->upgrade);
     drain(process, drain_ms);
-    process->has_joiner = pthread_create(&process->joiner, NULL, join_workers, process) == 0;
-    if (!process->has_joiner) {
-        join_workers(process);
-    }
+    await_workers(process);
 }
 
 static void on_stop_signal(struct process *process)
@@ -119,6 +133,62 @@ static void on_stop_signal(struct process *process)
         begin_stopping(process);
     }
 }
+
+/* --- handing over to a new binary -------------------------------------------------------- */
+
+static void note_upgrade(struct process *process, bool ok, const char *why)
+{
+    const struct audit_entry entry = {
+        .who = process->upgrade_by,
+        .action = "upgrade",
+        .ok = ok,
+        .why = why,
+    };
+
+    audit_write(process->audit, &entry);
+}
+
+static void begin_upgrade(struct process *process, const struct who *sender)
+{
+    struct page lines = {0};
+    bool begun;
+
+    if (process->stopping || upgrade_is_under_way(process->upgrade)) {
+        log_warning("SIGUSR2: %s", process->stopping ? "this process is leaving already"
+                                                     : "an upgrade is under way");
+        return;
+    }
+    sockets_hand_over(process->sockets, &lines);
+    admin_hand_over(process->admin, &lines);
+    begun = upgrade_begin(process->upgrade, &lines);
+    page_release(&lines);
+    process->upgrade_by = *sender;
+    if (!begun) {
+        note_upgrade(process, false, "it could not be started");
+    }
+}
+
+static void on_upgrade_over(void *owner, pid_t successor)
+{
+    struct process *process = owner;
+    uint32_t drain_ms = drain_time(process);
+
+    note_upgrade(process, successor != 0, successor != 0 ? NULL : "the new process did not start");
+    if (successor == 0) {
+        return;
+    }
+    log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
+             drain_ms / 1000);
+    announce_successor(successor);
+    sockets_disown(process->sockets);
+    admin_leave(process->admin);
+    for (uint32_t i = 0; i < process->started; i++) {
+        worker_leave(process->workers[i], drain_ms);
+    }
+    await_workers(process);
+}
+
+/* --- signals ------------------------------------------------------------------------------ */
 
 static void order_reload(struct process *process, const struct who *sender)
 {
@@ -143,7 +213,7 @@ static void on_signal(void *owner, int number, const struct who *sender)
         order_reload(process, sender);
         break;
     case SIGUSR2:
-        log_warning("SIGUSR2: handing over to a new binary is not built yet");
+        begin_upgrade(process, sender);
         break;
     default:
         on_stop_signal(process);
@@ -170,6 +240,8 @@ static bool start_log(struct process *process)
 static bool make_workers(struct process *process)
 {
     uint32_t count = process->settings->workers;
+    uint32_t extra_count;
+    struct extra_socket *extras = sockets_extras(process->sockets, &extra_count);
 
     process->workers = calloc(count, sizeof(*process->workers));
     for (uint32_t i = 0; process->workers != NULL && i < count; i++) {
@@ -180,6 +252,8 @@ static bool make_workers(struct process *process)
             .origin_book = process->origin_book,
             .client_book = process->client_book,
             .sockets = sockets_of_worker(process->sockets, i),
+            .extras = extras,
+            .extra_count = extra_count,
             .pressure = process->pressure,
             .all = process->workers,
             .count = count,
@@ -260,9 +334,9 @@ static bool open_books(struct process *process)
 static bool start(struct process *process, const struct process_start *given)
 {
     process->descriptors = descriptors_raise_limit();
-    process->sockets = sockets_open(process->settings);
+    process->sockets = sockets_inherit(process->settings, process->heritage);
     /* Before the log's thread starts, and so that opening its file again works later as now. */
-    process->admin = admin_open(&process->settings->admin);
+    process->admin = admin_open(&process->settings->admin, process->heritage);
     return process->sockets != NULL && process->admin != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
            open_books(process) && start_log(process) && start_workers(process) &&
@@ -272,12 +346,17 @@ static bool start(struct process *process, const struct process_start *given)
 static void take_apart(struct process *process)
 {
     reload_answer_rest(process->reload);
+    if (process->settings->pid_file != NULL) {
+        pid_file_remove(process->settings->pid_file);
+    }
+    heritage_free(&process->heritage);
     admin_close(&process->admin); /* it reads what the workers have */
     for (uint32_t i = 0; process->workers != NULL && i < process->settings->workers; i++) {
         worker_free(&process->workers[i]);
     }
     free(process->workers);
     signals_free(&process->signals);
+    upgrade_free(&process->upgrade);
     reload_free(&process->reload);
     origin_book_free(&process->origin_book);
     client_book_free(&process->client_book);
@@ -303,6 +382,11 @@ bool process_check(struct snapshot *snapshot)
 static void serve(struct process *process)
 {
     log_info("ready: %u workers", process->settings->workers);
+    if (process->settings->pid_file != NULL) {
+        pid_file_write(process->settings->pid_file);
+    }
+    announce("READY=1");
+    heritage_tell_ready();
     loop_run(process->loop);
     if (process->has_joiner) {
         pthread_join(process->joiner, NULL);
@@ -334,7 +418,10 @@ int process_run(const struct process_start *given)
         return 1;
     }
     process.settings = plan_settings(process.plan);
-    if (start(&process, given)) {
+    process.upgrade = upgrade_new(process.loop, given->arguments, on_upgrade_over, &process);
+    process.heritage = heritage_read();
+    if (process.upgrade != NULL && start(&process, given)) {
+        heritage_free(&process.heritage);
         status = 0;
         serve(&process);
     } else {

@@ -13,6 +13,7 @@ struct process_start {
     const char *path;          /* of the configuration, read again on SIGHUP */
     struct snapshot *snapshot; /* taken over */
     struct bytes source;       /* the file that the snapshot was made from; borrowed */
+    char **arguments;          /* of the command line, for an upgrade of the binary */
     bool is_last_good;         /* that was not `path`, which is bad, but the last good one */
 };
 

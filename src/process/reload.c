@@ -235,8 +235,8 @@ static void fail(struct reload *reload, const char *why, const char *print)
 
 /* Options that hold from start to end, and why a reload may not touch them: threads, identities
  * and files that were opened with privileges long gone. */
-static const char *const fixed_options[] = {"workers",    "user",  "core_dumps",
-                                            "access_log", "admin", "state_directory"};
+static const char *const fixed_options[] = {"workers", "user",     "core_dumps",     "access_log",
+                                            "admin",   "pid_file", "state_directory"};
 
 static bool is_below(const char *path, const char *option)
 {

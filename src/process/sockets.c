@@ -6,6 +6,7 @@
 #include "io/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 /* What one listener has. */
 struct place {
     char *name;
+    struct address configured;
     struct address bound; /* where it is, once opened: port 0 is some other by then */
     mode_t mode;
     uint32_t key;
@@ -31,7 +33,13 @@ struct sockets {
     uint32_t next_key;
     struct place *places;
     struct client_socket *slots; /* [worker][listener] */
+    int *numbers;                /* the same: which descriptor it is, whoever has it */
+    struct extra_socket *extras;
+    int *extra_numbers;
+    uint32_t extra_count;
 };
+
+#define INHERITED_MOST 256 /* workers of the process before this one */
 
 static struct client_socket *slot(const struct sockets *sockets, uint32_t worker, uint32_t listener)
 {
@@ -41,6 +49,17 @@ static struct client_socket *slot(const struct sockets *sockets, uint32_t worker
 static bool is_local(const struct place *place)
 {
     return place->bound.any.sa_family == AF_UNIX;
+}
+
+static int *number_of(const struct sockets *sockets, uint32_t worker, uint32_t listener)
+{
+    return &sockets->numbers[(size_t)worker * sockets->count + listener];
+}
+
+static void set_fd(struct sockets *sockets, uint32_t worker, uint32_t listener, int fd)
+{
+    slot(sockets, worker, listener)->fd = fd;
+    *number_of(sockets, worker, listener) = fd;
 }
 
 /* --- opening ----------------------------------------------------------------------------- */
@@ -68,7 +87,7 @@ static bool open_one(struct sockets *sockets, uint32_t index, char *why)
                      remedy_for(errno));
             return false;
         }
-        slot(sockets, worker, index)->fd = fd;
+        set_fd(sockets, worker, index, fd);
         place->opened = true;
         place->owns_file = is_local(place);
         /* Port 0 is whatever the first worker got. */
@@ -92,6 +111,7 @@ static void tell_place(const struct place *place)
 static bool place_init(struct place *place, const struct listener_settings *settings)
 {
     place->name = strdup(settings->name);
+    place->configured = settings->address;
     place->bound = settings->address;
     place->mode = settings->socket_mode;
     place->former = CHANGES_NONE;
@@ -109,13 +129,15 @@ static struct sockets *sockets_new(const struct settings *settings, uint32_t wor
     sockets->workers = workers;
     sockets->places = calloc(settings->listener_count, sizeof(*sockets->places));
     sockets->slots = calloc(count, sizeof(*sockets->slots));
-    if (sockets->places == NULL || sockets->slots == NULL) {
+    sockets->numbers = calloc(count, sizeof(*sockets->numbers));
+    if (sockets->places == NULL || sockets->slots == NULL || sockets->numbers == NULL) {
         sockets_close(&sockets);
         return NULL;
     }
     sockets->count = settings->listener_count;
     for (size_t i = 0; i < count; i++) {
         sockets->slots[i].fd = -1;
+        sockets->numbers[i] = -1;
     }
     for (uint32_t i = 0; i < sockets->count; i++) {
         if (!place_init(&sockets->places[i], &settings->listeners[i])) {
@@ -134,7 +156,108 @@ static void set_key(struct sockets *sockets, uint32_t index, uint32_t key)
     }
 }
 
+/* --- inheriting -------------------------------------------------------------------------- */
+
+static bool add_extra(struct sockets *sockets, uint32_t worker, uint32_t listener, int fd)
+{
+    size_t count = sockets->extra_count + 1;
+    struct extra_socket *extras = realloc(sockets->extras, count * sizeof(*extras));
+    int *numbers = realloc(sockets->extra_numbers, count * sizeof(*numbers));
+
+    sockets->extras = extras != NULL ? extras : sockets->extras;
+    sockets->extra_numbers = numbers != NULL ? numbers : sockets->extra_numbers;
+    if (extras == NULL || numbers == NULL) {
+        return false;
+    }
+    extras[sockets->extra_count] =
+        (struct extra_socket){worker, listener, {fd, sockets->places[listener].key}};
+    numbers[sockets->extra_count++] = fd;
+    return true;
+}
+
+/* Each of the sockets must be served, for clients wait in any of them; and each worker must have
+ * one, though it be shared. */
+static bool share_out(struct sockets *sockets, uint32_t index, const int *fds, uint32_t count)
+{
+    bool good = true;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (i < sockets->workers) {
+            set_fd(sockets, i, index, fds[i]);
+        } else if (!add_extra(sockets, i % sockets->workers, index, fds[i])) {
+            close(fds[i]);
+            good = false;
+        }
+    }
+    for (uint32_t worker = count; worker < sockets->workers; worker++) {
+        int fd = fcntl(fds[worker % count], F_DUPFD_CLOEXEC, 0);
+
+        set_fd(sockets, worker, index, fd);
+        good = good && fd >= 0;
+    }
+    return good;
+}
+
+/* false: there is nothing to inherit, or not enough memory for it. */
+static bool inherit_one(struct sockets *sockets, uint32_t index, struct heritage *heritage,
+                        bool *good)
+{
+    struct place *place = &sockets->places[index];
+    int fds[INHERITED_MOST];
+    uint32_t count = heritage_take(heritage, "client", &place->configured, fds, INHERITED_MOST);
+
+    if (count == 0) {
+        return false;
+    }
+    place->opened = true;
+    place->owns_file = is_local(place);
+    *good = share_out(sockets, index, fds, count) &&
+            (is_local(place) || listener_bound_address(fds[0], &place->bound));
+    return true;
+}
+
+struct extra_socket *sockets_extras(struct sockets *sockets, uint32_t *count)
+{
+    *count = sockets->extra_count;
+    return sockets->extras;
+}
+
+void sockets_hand_over(const struct sockets *sockets, struct page *lines)
+{
+    int fds[INHERITED_MOST];
+
+    for (uint32_t index = 0; index < sockets->count; index++) {
+        const struct place *place = &sockets->places[index];
+        uint32_t workers = is_local(place) ? 1 : sockets->workers; /* theirs are one socket */
+        uint32_t count = 0;
+
+        for (uint32_t worker = 0; worker < workers && count < INHERITED_MOST; worker++) {
+            fds[count++] = *number_of(sockets, worker, index);
+        }
+        for (uint32_t i = 0; i < sockets->extra_count && count < INHERITED_MOST; i++) {
+            if (sockets->extras[i].listener == index) {
+                fds[count++] = sockets->extra_numbers[i];
+            }
+        }
+        heritage_add(lines, "client", &place->configured, fds, count);
+    }
+}
+
+void sockets_disown(struct sockets *sockets)
+{
+    for (uint32_t index = 0; index < sockets->count; index++) {
+        sockets->places[index].owns_file = false;
+    }
+}
+
+/* --- all of them ------------------------------------------------------------------------- */
+
 struct sockets *sockets_open(const struct settings *settings)
+{
+    return sockets_inherit(settings, NULL);
+}
+
+struct sockets *sockets_inherit(const struct settings *settings, struct heritage *heritage)
 {
     struct sockets *sockets = sockets_new(settings, settings->workers);
     char why[WHY_BYTES];
@@ -144,8 +267,14 @@ struct sockets *sockets_open(const struct settings *settings)
         return NULL;
     }
     for (uint32_t i = 0; i < sockets->count; i++) {
+        bool good = true;
+
         set_key(sockets, i, sockets->next_key++);
-        if (!open_one(sockets, i, why)) {
+        snprintf(why, sizeof(why), "cannot take over the sockets of %s", sockets->places[i].name);
+        if (!inherit_one(sockets, i, heritage, &good)) {
+            good = open_one(sockets, i, why);
+        }
+        if (!good) {
             log_error("%s", why);
             sockets_close(&sockets);
             return NULL;
@@ -163,7 +292,22 @@ struct client_socket *sockets_of_worker(struct sockets *sockets, uint32_t worker
 
 /* --- carrying on ------------------------------------------------------------------------- */
 
-static void carry_one(struct sockets *sockets, uint32_t index, const struct sockets *former,
+static bool carry_extras(struct sockets *sockets, uint32_t index, const struct sockets *former,
+                         uint32_t from)
+{
+    for (uint32_t i = 0; i < former->extra_count; i++) {
+        if (former->extras[i].listener != from) {
+            continue;
+        }
+        if (!add_extra(sockets, former->extras[i].worker, index, former->extra_numbers[i])) {
+            return false;
+        }
+        sockets->extras[sockets->extra_count - 1].at.fd = -1; /* it is taken */
+    }
+    return true;
+}
+
+static bool carry_one(struct sockets *sockets, uint32_t index, const struct sockets *former,
                       uint32_t from)
 {
     struct place *place = &sockets->places[index];
@@ -172,6 +316,10 @@ static void carry_one(struct sockets *sockets, uint32_t index, const struct sock
     place->bound = former->places[from].bound;
     place->opened = true;
     set_key(sockets, index, former->places[from].key);
+    for (uint32_t worker = 0; worker < sockets->workers; worker++) {
+        *number_of(sockets, worker, index) = *number_of(former, worker, from);
+    }
+    return carry_extras(sockets, index, former, from);
 }
 
 struct sockets *sockets_carry(const struct sockets *former, const struct settings *settings,
@@ -188,7 +336,11 @@ struct sockets *sockets_carry(const struct sockets *former, const struct setting
         uint32_t from = settings_changes_former(changes, CHANGE_OF_LISTENERS, i);
 
         if (from != CHANGES_NONE) {
-            carry_one(sockets, i, former, from);
+            if (!carry_one(sockets, i, former, from)) {
+                snprintf(why, WHY_BYTES, "out of memory");
+                sockets_close(&sockets);
+                return NULL;
+            }
             continue;
         }
         set_key(sockets, i, sockets->next_key++);
@@ -247,6 +399,14 @@ void sockets_close(struct sockets **held)
         }
         free(place->name);
     }
+    for (uint32_t i = 0; i < sockets->extra_count; i++) {
+        if (sockets->extras[i].at.fd >= 0) {
+            close(sockets->extras[i].at.fd);
+        }
+    }
+    free(sockets->extras);
+    free(sockets->extra_numbers);
+    free(sockets->numbers);
     free(sockets->places);
     free(sockets->slots);
     free(sockets);

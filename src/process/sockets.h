@@ -7,14 +7,29 @@
 
 #include "client/client.h"
 #include "config/settings_changes.h"
+#include "process/heritage.h"
 
 struct sockets;
 
 /* NULL after log_error. */
 struct sockets *sockets_open(const struct settings *settings);
+/* The same with what the process before this one left, as far as addresses fit. */
+struct sockets *sockets_inherit(const struct settings *settings, struct heritage *heritage);
 /* In order of settings.listeners, valid until sockets_close; whoever takes one sets its fd to
  * -1. Of one that is carried on there is only the key. */
 struct client_socket *sockets_of_worker(struct sockets *sockets, uint32_t worker);
+/* Sockets that came from more workers than there are now: some have more than one. */
+struct extra_socket {
+    uint32_t worker;
+    uint32_t listener; /* index */
+    struct client_socket at;
+};
+struct extra_socket *sockets_extras(struct sockets *sockets, uint32_t *count);
+
+/* What another process needs to serve on the same ones. */
+void sockets_hand_over(const struct sockets *sockets, struct page *lines);
+/* It does: the files of Unix sockets are its own now. */
+void sockets_disown(struct sockets *sockets);
 /* Closes what nobody took, removes the files of Unix sockets. */
 void sockets_close(struct sockets **sockets);
 

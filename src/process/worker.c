@@ -331,22 +331,42 @@ static void on_drain_deadline(void *owner)
     client_desk_close_all(worker->clients);
 }
 
+static void begin_draining(struct worker *worker, uint32_t deadline_ms)
+{
+    worker->draining = true;
+    if (worker->adoption != NULL) {
+        drop_adoption(worker); /* the process stops: nobody waits for an answer */
+    }
+    alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline, worker);
+}
+
+static void on_leave(void *owner)
+{
+    struct worker *worker = owner;
+
+    begin_draining(worker, atomic_load(&worker->drain_ms));
+    client_desk_leave(worker->clients);
+    on_drain_look(worker);
+}
+
 static void on_drain(void *owner)
 {
     struct worker *worker = owner;
     uint32_t deadline_ms = atomic_load(&worker->drain_ms);
     uint32_t grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
 
-    worker->draining = true;
-    if (worker->adoption != NULL) {
-        drop_adoption(worker); /* the process stops: nobody waits for an answer */
-    }
+    begin_draining(worker, deadline_ms);
     client_desk_drain(worker->clients, grace_ms);
-    alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline, worker);
     if (deadline_ms == 0) {
         on_drain_deadline(worker);
     }
     on_drain_look(worker);
+}
+
+void worker_leave(struct worker *worker, uint32_t deadline_ms)
+{
+    atomic_store(&worker->drain_ms, deadline_ms);
+    loop_post(worker->bench.loop, on_leave, worker);
 }
 
 void worker_drain(struct worker *worker, uint32_t deadline_ms)
@@ -426,6 +446,26 @@ static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
     return true;
 }
 
+static bool listen_on_extras(struct worker *worker, const struct worker_plan *plan)
+{
+    const struct settings *settings = plan_settings(plan->plan);
+
+    for (uint32_t i = 0; i < plan->extra_count; i++) {
+        struct extra_socket *extra = &plan->extras[i];
+        const struct client_socket at = extra->at;
+
+        if (extra->worker != plan->index) {
+            continue;
+        }
+        extra->at.fd = -1;
+        if (!client_desk_listen(worker->clients, &at, &settings->listeners[extra->listener],
+                                extra->listener)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct worker *worker_new(const struct worker_plan *plan)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
@@ -436,7 +476,7 @@ struct worker *worker_new(const struct worker_plan *plan)
     worker->index = plan->index;
     worker->all = plan->all;
     worker->count = plan->count;
-    if (!build(worker, plan) || !listen_on_all(worker, plan)) {
+    if (!build(worker, plan) || !listen_on_all(worker, plan) || !listen_on_extras(worker, plan)) {
         log_error("worker %u: out of memory or descriptors while starting", plan->index);
         worker_free(&worker);
         return NULL;

@@ -5,6 +5,8 @@
 #define PROCESS_WORKER_H
 
 #include "client/client_list.h"
+#include "client/client.h"
+#include "process/sockets.h"
 
 struct worker;
 
@@ -16,7 +18,9 @@ struct worker_plan {
     struct client_book *client_book;
     struct pressure *pressure;     /* NULL: nobody watches memory and descriptors */
     struct client_socket *sockets; /* in order of settings.listeners; each fd taken becomes -1 */
-    struct worker **all;           /* where new connections may be placed; filled before start */
+    struct extra_socket *extras;   /* of all workers; those of this one are taken likewise */
+    uint32_t extra_count;
+    struct worker **all; /* where new connections may be placed; filled before start */
     uint32_t count;
 };
 
@@ -25,6 +29,9 @@ struct worker *worker_new(const struct worker_plan *plan);
 bool worker_start(struct worker *worker);
 /* Any thread: answer what is under way, then stop; cut what is left after `deadline_ms`. */
 void worker_drain(struct worker *worker, uint32_t deadline_ms);
+/* The same, gently: another process serves the same sockets now, so idle connections have until
+ * the deadline too. */
+void worker_leave(struct worker *worker, uint32_t deadline_ms);
 /* Any thread. */
 const struct metrics *worker_metrics(const struct worker *worker);
 uint32_t worker_connections(const struct worker *worker);

@@ -102,7 +102,16 @@ class Gateway {
     }
 
     signal(name) {
-        this.child.kill(name);
+        process.kill(this.pid, name);
+    }
+
+    // SIGUSR2: another process takes over, and this object stands for that one then.
+    async upgrade() {
+        const before = this.stderr.length;
+        this.signal('SIGUSR2');
+        const [, pid] = await until(() => `an upgrade; stderr:\n${this.stderr}`,
+            () => /upgrade: process ([0-9]+) serves now/.exec(this.stderr.slice(before)), patient(15000));
+        this.pid = Number(pid);
     }
 
     // Another configuration into the file, in one step, as a careful operator would.
@@ -165,11 +174,12 @@ class Gateway {
     // SIGTERM; must end with 0 before the deadline.
     async stop(deadline = patient(10000)) {
         if (!this.exit) {
-            this.signal('SIGTERM');
+            this.signal('SIGTERM'); // of an upgraded one the exit is that of the last to go
         }
         try {
             await within('the gateway to stop after SIGTERM', this.exited, deadline);
         } catch (error) {
+            this.signal('SIGKILL');
             this.child.kill('SIGKILL');
             await this.exited;
             throw new Error(`${error.message}; stderr:\n${this.stderr}`);
@@ -180,8 +190,8 @@ class Gateway {
     }
 }
 
-function launch(folder, file, { wrap = [], args = ['-c', file], env = {} }) {
-    const [command, ...rest] = [...wrap, ...WRAP, BINARY, ...args];
+function launch(folder, file, { wrap = [], args = ['-c', file], env = {}, binary = BINARY }) {
+    const [command, ...rest] = [...wrap, ...WRAP, typeof binary === 'function' ? binary(folder) : binary, ...args];
     return spawn(command, rest, {
         cwd: folder,
         env: { ...process.env, ...env },

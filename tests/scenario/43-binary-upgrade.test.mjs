@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// SIGUSR2: a new binary serves on the same sockets, the old process finishes what it has.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { through } from './lib/configs.mjs';
+import { BINARY, startGateway } from './lib/gateway.mjs';
+import { connect, connectLoose, head } from './lib/raw-client.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { until } from './lib/wait.mjs';
+import { echoWebSockets, openWebSocket } from './lib/websocket.mjs';
+
+const GET = head('GET / HTTP/1.1', 'Host: a');
+
+function saying(text, more = '') {
+    return `routes: [{name: all, respond: {status: 200, body: "${text}"}}]\n${more}`;
+}
+
+// The binary on a path of its own, so that another one can be put there.
+function ownBinary(folder) {
+    const place = path.join(folder, 'turnpike-binary');
+    fs.copyFileSync(BINARY, place);
+    return place;
+}
+
+function isThere(pid) {
+    return fs.existsSync(`/proc/${pid}/fd/0`);
+}
+
+test('the new process serves on the same port, with the file as it is now', async (t) => {
+    const gateway = await startGateway(t, saying('old'));
+    const kept = await connect(t, gateway);
+    assert.equal((await kept.ask(GET)).text, 'old');
+    gateway.rewrite(saying('new'));
+    const before = gateway.pid;
+    await gateway.upgrade();
+    const last = await kept.ask(GET);
+    assert.equal(last.text, 'old', 'its connection is with the old one');
+    assert.equal(last.get('connection')?.toLowerCase(), 'close');
+    await kept.expectClose();
+    await until('the old process to end', () => !isThere(before));
+    const client = await connect(t, gateway);
+    assert.equal((await client.ask(GET)).text, 'new');
+});
+
+test('under load nothing is refused and nothing lost', async (t) => {
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, through(`127.0.0.1:${origin.port}`, { more: 'workers: 2' }));
+    const counts = { kept: 0, short: 0, moved: 0 };
+    let over = false;
+    const body = 'x'.repeat(100);
+    const post = `${head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100')}${body}`;
+    const busy = async () => {
+        let client = await connectLoose(gateway);
+        while (!over) {
+            const answer = await client.ask(post);
+            assert.equal(answer.status, 200);
+            counts.kept++;
+            if (answer.get('connection')?.toLowerCase() === 'close') {
+                counts.moved++;
+                await client.expectClose();
+                client = await connectLoose(gateway);
+            }
+        }
+        client.destroy();
+    };
+    const brief = async () => {
+        while (!over) {
+            const client = await connectLoose(gateway);
+            assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a', 'Connection: close'))).status, 200);
+            client.destroy();
+            counts.short++;
+        }
+    };
+    const lanes = Promise.all([...Array.from({ length: 8 }, busy), ...Array.from({ length: 3 }, brief)]);
+    lanes.catch(() => {});
+    for (let i = 0; i < 3; i++) {
+        const before = { ...counts };
+        const old = gateway.pid;
+        await gateway.upgrade();
+        await Promise.race([lanes, until('the old process to end', () => !isThere(old))]);
+        await Promise.race([lanes, until('traffic', () => counts.kept > before.kept + 20 && counts.short > before.short + 5)]);
+    }
+    over = true;
+    await lanes;
+    assert.ok(counts.moved >= 24, `${counts.moved} connections moved`);
+});
+
+for (const [before, after] of [[1, 3], [3, 1], [2, 5]]) {
+    test(`from ${before} workers to ${after}`, async (t) => {
+        const gateway = await startGateway(t, saying('ok', `workers: ${before}\n`));
+        gateway.rewrite(saying('ok', `workers: ${after}\n`));
+        for (let round = 0; round < 2; round++) {
+            const old = gateway.pid;
+            await gateway.upgrade();
+            await until('the old process to end', () => !isThere(old));
+            // Enough of them to reach each socket of the port.
+            for (let i = 0; i < 30; i++) {
+                const client = await connectLoose(gateway);
+                assert.equal((await client.ask(GET)).text, 'ok');
+                client.destroy();
+            }
+            assert.match(await gateway.reload(saying('ok', `workers: ${after}\n`)), /listeners: 1 kept/);
+        }
+    });
+}
+
+test('a binary that does not start changes nothing', async (t) => {
+    const gateway = await startGateway(t, saying('here'), { binary: ownBinary });
+    const place = path.join(gateway.folder, 'turnpike-binary');
+    fs.unlinkSync(place);
+    fs.writeFileSync(place, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+    gateway.signal('SIGUSR2');
+    await gateway.said(/ended with status 3 before it was ready; this process goes on/);
+    const client = await connect(t, gateway);
+    assert.equal((await client.ask(GET)).text, 'here');
+    fs.unlinkSync(place);
+    gateway.signal('SIGUSR2');
+    await gateway.said(/cannot start .*turnpike-binary: /);
+    assert.equal((await client.ask(GET)).text, 'here');
+    fs.copyFileSync(BINARY, place);
+    gateway.rewrite('nonsense: 1\n');
+    gateway.signal('SIGUSR2');
+    await gateway.said(/ended with status 1 before it was ready/);
+    assert.equal((await client.ask(GET)).text, 'here');
+    gateway.rewrite(saying('there'));
+    await gateway.upgrade();
+    const other = await connect(t, gateway);
+    assert.equal((await other.ask(GET)).text, 'there');
+});
+
+test('a Unix socket keeps its file', async (t) => {
+    const gateway = await startGateway(t, (folder) => saying('ok', `workers: 2\nlisteners: [{address: "unix:${folder}/socket"}]\n`));
+    const file = path.join(gateway.folder, 'socket');
+    const node = fs.statSync(file).ino;
+    const old = gateway.pid;
+    await gateway.upgrade();
+    await until('the old process to end', () => !isThere(old));
+    assert.equal(fs.statSync(file).ino, node);
+    for (let i = 0; i < 5; i++) {
+        const client = await connectLoose({ path: file });
+        assert.equal((await client.ask(GET)).text, 'ok');
+        client.destroy();
+    }
+    await gateway.stop();
+    assert.ok(!fs.existsSync(file));
+});
+
+test('downloads and WebSockets are finished by the old process', async (t) => {
+    const slow = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1234');
+    });
+    const chat = await httpOrigin(t);
+    echoWebSockets(chat.server);
+    const gateway = await startGateway(t, `
+services: {chat: {origins: ["127.0.0.1:${chat.port}"]}, slow: {origins: ["${slow.address}"]}}
+routes: [{name: slow, match: {path: /slow}, service: slow}, {name: chat, service: chat}]
+`);
+    const socket = await openWebSocket(t, gateway);
+    const download = await connect(t, gateway);
+    download.send(head('GET /slow HTTP/1.1', 'Host: a'));
+    await until('the download to begin', () => slow.wires.length === 1);
+    const old = gateway.pid;
+    await gateway.upgrade();
+    assert.equal(await socket.echo('on and on'), 'on and on');
+    slow.wires[0].send('5678');
+    assert.equal((await download.answer()).text, '12345678');
+    assert.ok(isThere(old));
+    download.destroy(); // idle now, it would have got up to timeouts.drain
+    await socket.close();
+    await until('the old process to end', () => !isThere(old));
+});
+
+test('pid_file names the process that serves', async (t) => {
+    const gateway = await startGateway(t, (folder) => saying('ok', `pid_file: ${folder}/pid\n`));
+    const file = path.join(gateway.folder, 'pid');
+    const read = () => Number(fs.readFileSync(file, 'utf8'));
+    await until('the file', () => fs.existsSync(file));
+    assert.equal(read(), gateway.pid);
+    const old = gateway.pid;
+    await gateway.upgrade();
+    await until('the old process to end', () => !isThere(old));
+    assert.notEqual(gateway.pid, old);
+    assert.equal(read(), gateway.pid);
+    await gateway.stop();
+    assert.ok(!fs.existsSync(file));
+});
