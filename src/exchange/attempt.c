@@ -2,7 +2,6 @@
 /* One try on one origin: choose it, get a connection, send the request; on failure decide
  * whether there is another try (retry.c) or an error answer (reply.c). What comes back goes to
  * relay.c. */
-#include "exchange/arm_choice.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
 #include "exchange/retry.h"
@@ -28,30 +27,10 @@ static const struct origin_request_events events = {
     .give_way = on_give_way,
 };
 
-/* A request with an idempotency key goes where the key went first; the others need not be asked
- * for one, and most splits have one arm. */
-static const struct arm_settings *choose_arm(struct exchange *exchange)
-{
-    const struct route_settings *route = exchange->routing.route;
-    struct split_turn *turn = generation_split(exchange->generation, route);
-    const uint32_t *weights = split_turn_weights(turn);
-    struct arm_choice choice;
-
-    arm_choose(route, &exchange->request, &exchange->client.ip, split_turn_seeds(turn), weights,
-               &choice);
-    if (choice.reason == ARM_BY_TURN) {
-        choice.arm = split_turn_next(turn);
-    }
-    exchange->outcome.arm_by = arm_reason_name(choice.reason);
-    exchange->outcome.has_bucket = choice.has_bucket;
-    exchange->outcome.bucket = (uint16_t)choice.bucket;
-    return &route->arms[choice.arm];
-}
-
 static void choose_service(struct exchange *exchange)
 {
     const struct route_settings *route = exchange->routing.route;
-    const struct arm_settings *arm = route->arm_count == 1 ? route->arms : choose_arm(exchange);
+    const struct arm_settings *arm = route->arm_count == 1 ? route->arms : choice_make(exchange);
 
     exchange->routing.service = arm->service;
     exchange->outcome.service = arm->service->name;

@@ -622,6 +622,9 @@ static void close_books(struct exchange *exchange, enum outcome_end end)
     exchange->outcome.end = end;
     exchange->outcome.total_us = exchange_elapsed_us(exchange);
     metrics_count(desk->metrics, &exchange->outcome);
+    if (exchange->routing.tally != NULL) {
+        choice_count(exchange);
+    }
     if (desk->log != NULL) {
         access_log_write(desk->log, &exchange->outcome);
     }

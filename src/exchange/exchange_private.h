@@ -79,6 +79,8 @@ struct exchange {
     struct {
         const struct route_settings *route;
         const struct service_settings *service;
+        struct arm_tally *tally; /* of a ramp that wants to know how it ends; NULL: none */
+        uint32_t chosen_us;
     } routing;
 
     struct {
@@ -131,6 +133,11 @@ void attempt_record_end(struct exchange *exchange, const char *error);
 void attempt_begin(struct exchange *exchange);
 /* More of the request is there: send it, if the attempt can take it. */
 void attempt_send_body(struct exchange *exchange);
+
+/* choice.c: which arm of a split. */
+const struct arm_settings *choice_make(struct exchange *exchange);
+/* How it went, for a ramp that asked; routing.tally is set. */
+void choice_count(const struct exchange *exchange);
 
 /* relay.c: events of the attempt once an answer comes. */
 void relay_interim(void *owner, const struct http_response *response);

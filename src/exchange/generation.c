@@ -396,6 +396,11 @@ struct service *generation_service(struct generation *generation,
     return generation->services[settings->index]->service;
 }
 
+struct pin_table *generation_pins(const struct generation *generation)
+{
+    return generation->plan->book != NULL ? split_book_pins(generation->plan->book) : NULL;
+}
+
 struct split_turn *generation_split(struct generation *generation,
                                     const struct route_settings *route)
 {

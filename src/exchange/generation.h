@@ -68,6 +68,8 @@ const struct tls_store *generation_tls(const struct generation *generation);
 const struct router *generation_router(const struct generation *generation);
 struct service *generation_service(struct generation *generation,
                                    const struct service_settings *settings);
+/* NULL for a plan without a book. */
+struct pin_table *generation_pins(const struct generation *generation);
 /* Whose turn it is at this route; NULL for one that has not two arms or more. */
 struct split_turn *generation_split(struct generation *generation,
                                     const struct route_settings *route);

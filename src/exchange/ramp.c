@@ -61,14 +61,18 @@ static void begin_anew(struct ramp *ramp)
     ramp->reason[0] = '\0';
 }
 
+bool ramp_was_stopped(const struct ramp *ramp)
+{
+    return ramp->phase != RAMP_MOVES && ramp->phase != RAMP_DONE;
+}
+
 /* The same steps: it goes on where it was. Others: it begins anew, unless something or somebody
  * stopped it; that takes a person to undo, not an edit of the steps. */
 static void remember(struct ramp *ramp, const struct ramp *old)
 {
-    bool was_stopped = old->phase != RAMP_MOVES && old->phase != RAMP_DONE;
     bool same_steps = old->steps_print == ramp->steps_print;
 
-    if (old->services_print != ramp->services_print || (!same_steps && !was_stopped)) {
+    if (old->services_print != ramp->services_print || (!same_steps && !ramp_was_stopped(old))) {
         begin_anew(ramp);
         return;
     }
@@ -81,6 +85,7 @@ static void remember(struct ramp *ramp, const struct ramp *old)
 bool ramp_prepare(const struct split_entry *entry, const struct route_settings *route,
                   struct ramp **ramp)
 {
+    const struct ramp *old = entry->ramp != NULL ? entry->ramp : entry->memory;
     struct ramp *made;
 
     *ramp = NULL;
@@ -94,8 +99,8 @@ bool ramp_prepare(const struct split_entry *entry, const struct route_settings *
     }
     made->services_print = print_services(route);
     made->steps_print = print_steps(&made->settings);
-    if (entry->ramp != NULL) {
-        remember(made, entry->ramp);
+    if (old != NULL) {
+        remember(made, old);
     } else {
         begin_anew(made);
     }
@@ -163,11 +168,20 @@ static void begin_guarding(struct split_entry *entry, uint64_t now_ms)
     ramp->windows = 0;
 }
 
+/* Its first step is taken by the clock. */
+static bool has_begun(const struct ramp *ramp)
+{
+    return ramp->phase != RAMP_MOVES || ramp->step > 0 || ramp->since_ms > 0;
+}
+
 void ramp_apply(struct split_entry *entry)
 {
     uint32_t to = entry->ramp->settings.to;
     uint32_t weights[2];
 
+    if (!has_begun(entry->ramp)) {
+        return;
+    }
     weights[to] = weight_of(entry->ramp);
     weights[1 - to] = SPLIT_WHOLE - weights[to];
     live_split_set(entry->live, weights);
@@ -260,6 +274,8 @@ static void fill_event(const struct split_entry *entry, struct ramp_event *event
 {
     snprintf(event->route, sizeof(event->route), "%s", entry->route);
     snprintf(event->what, sizeof(event->what), "%s", what);
+    event->step = entry->ramp->step + 1;
+    event->step_count = entry->ramp->settings.step_count;
     snprintf(event->why, sizeof(event->why), "%s", entry->ramp->reason);
     describe(entry->live, event->after, sizeof(event->after));
 }

@@ -6,7 +6,7 @@
  *   seed  = SipHash-2-4(salt, name of the arm's service)
  *   place = SipHash-2-4(salt, what names the user)
  *   draw  = SipHash-2-4({seed, salt.second}, place): eight bytes, least significant first
- *   cost  = -log2((draw + 1) / 2^64), rounded up to whole 2^-32
+ *   cost  = -log2((draw + 1) / 2^64) in whole 2^-32, bit by bit as split_cost has it
  *
  * The arm with the least cost / weight wins; of equals, the smaller seed. This is weighted
  * rendezvous hashing. A user leaves arm a for arm b only if b's weight grew in relation to a's:

@@ -4,18 +4,23 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "exchange/pin_table.h"
 #include "exchange/ramp.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#define PINS 1048576 /* 8 MiB once all of it is in use */
+
 struct split_book {
+    struct pin_table *pins; /* not under the lock */
     pthread_mutex_t lock;
     uint32_t workers;
     struct split_entry *entries; /* by route, no two alike */
     uint32_t count;
     uint64_t ramp_changes;
+    bool forgoes_ramps;
 };
 
 /* --- names ------------------------------------------------------------------------------- */
@@ -61,11 +66,22 @@ struct split_book *split_book_new(uint32_t workers)
 {
     struct split_book *book = calloc(1, sizeof(*book));
 
-    if (book != NULL) {
-        book->workers = workers;
-        pthread_mutex_init(&book->lock, NULL);
+    if (book == NULL) {
+        return NULL;
     }
+    book->workers = workers;
+    book->pins = pin_table_new(PINS);
+    if (book->pins == NULL) {
+        free(book);
+        return NULL;
+    }
+    pthread_mutex_init(&book->lock, NULL);
     return book;
+}
+
+struct pin_table *split_book_pins(struct split_book *book)
+{
+    return book->pins;
 }
 
 static void release_entry(struct split_entry *entry)
@@ -73,6 +89,7 @@ static void release_entry(struct split_entry *entry)
     free(entry->route);
     live_split_unref(&entry->live);
     ramp_free(&entry->ramp);
+    ramp_free(&entry->memory);
 }
 
 void split_book_free(struct split_book **held)
@@ -87,6 +104,7 @@ void split_book_free(struct split_book **held)
         release_entry(&book->entries[i]);
     }
     free(book->entries);
+    pin_table_free(&book->pins);
     pthread_mutex_destroy(&book->lock);
     free(book);
 }
@@ -329,6 +347,12 @@ static bool adopt_route(struct adoption *adoption, const struct route_settings *
 
     entry->route = strdup(route->name);
     entry->live = live_split_ref(live);
+    if (adoption->book->forgoes_ramps && route->split.ramp.step_count > 0) {
+        log_error("route %s: its ramp does not move without a state_directory, which would keep a "
+                  "breach in mind",
+                  route->name);
+        return entry->route != NULL;
+    }
     return entry->route != NULL && ramp_prepare(old != NULL ? old : &nothing, route, &entry->ramp);
 }
 
@@ -371,24 +395,38 @@ static void carry_over(struct split_entry *entry, const struct split_entry *old)
     }
 }
 
-/* A ramp is remembered while its route is away: a breach must not be forgotten by a reload back
- * and forth. */
-static void keep_ramps_of_absent(struct adoption *adoption)
+static struct ramp *take_memory(struct split_entry *old)
+{
+    struct ramp **held = old->ramp != NULL ? &old->ramp : &old->memory;
+    struct ramp *taken = *held;
+
+    if (taken != NULL && !ramp_was_stopped(taken)) {
+        return NULL;
+    }
+    *held = NULL;
+    return taken;
+}
+
+/* A ramp that was stopped is remembered while it, or all of its route, is not in the file: a
+ * breach must not be forgotten by a reload there and back. */
+static void keep_memories(struct adoption *adoption)
 {
     struct split_book *book = adoption->book;
     uint32_t adopted = adoption->count;
 
     for (uint32_t i = 0; i < book->count; i++) {
         struct split_entry *old = &book->entries[i];
+        struct split_entry *entry =
+            bsearch(old, adoption->entries, adopted, sizeof(*old), compare_entries);
+        struct ramp *memory = entry == NULL || entry->ramp == NULL ? take_memory(old) : NULL;
 
-        if (old->ramp != NULL &&
-            bsearch(old, adoption->entries, adopted, sizeof(*old), compare_entries) == NULL) {
-            struct split_entry *kept = &adoption->entries[adoption->count++];
-
-            kept->route = old->route;
-            kept->ramp = old->ramp;
+        if (memory != NULL && entry == NULL) {
+            entry = &adoption->entries[adoption->count++];
+            entry->route = old->route;
             old->route = NULL;
-            old->ramp = NULL;
+        }
+        if (memory != NULL) {
+            entry->memory = memory;
         }
     }
 }
@@ -403,7 +441,7 @@ static void take_effect(struct adoption *adoption)
 
         carry_over(entry, find(book, bytes_of(entry->route)));
     }
-    keep_ramps_of_absent(adoption);
+    keep_memories(adoption);
     for (uint32_t i = 0; i < book->count; i++) {
         release_entry(&book->entries[i]);
     }
@@ -411,7 +449,9 @@ static void take_effect(struct adoption *adoption)
     qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), compare_entries);
     book->entries = adoption->entries;
     book->count = adoption->count;
-    book->ramp_changes++;
+    for (uint32_t i = 0; i < book->count; i++) {
+        book->ramp_changes += book->entries[i].ramp != NULL || book->entries[i].memory != NULL;
+    }
 }
 
 static void give_up(struct adoption *adoption)
@@ -482,6 +522,13 @@ bool split_book_has_ramps(struct split_book *book)
     return any;
 }
 
+void split_book_forgo_ramps(struct split_book *book)
+{
+    pthread_mutex_lock(&book->lock);
+    book->forgoes_ramps = true;
+    pthread_mutex_unlock(&book->lock);
+}
+
 uint64_t split_book_ramp_changes(struct split_book *book)
 {
     uint64_t changes;
@@ -506,10 +553,11 @@ char *split_book_save_ramps(struct split_book *book)
     }
     pthread_mutex_lock(&book->lock);
     for (uint32_t i = 0; i < book->count; i++) {
-        const struct ramp *ramp = book->entries[i].ramp;
+        const struct split_entry *entry = &book->entries[i];
+        const struct ramp *ramp = entry->ramp != NULL ? entry->ramp : entry->memory;
 
         if (ramp != NULL) {
-            fprintf(out, "%s\t%s\t%u\t%llu\t%016llx\t%016llx\t%s\n", book->entries[i].route,
+            fprintf(out, "%s\t%s\t%u\t%llu\t%016llx\t%016llx\t%s\n", entry->route,
                     ramp_phase_name(ramp->phase), ramp->step, (unsigned long long)ramp->since_ms,
                     (unsigned long long)ramp->services_print, (unsigned long long)ramp->steps_print,
                     ramp->reason);
@@ -567,13 +615,13 @@ static bool restore_line(struct split_book *book, char *line)
         return true;
     }
     entry->route = strdup(route);
-    entry->ramp = malloc(sizeof(*entry->ramp));
-    if (entry->route == NULL || entry->ramp == NULL) {
+    entry->memory = malloc(sizeof(*entry->memory));
+    if (entry->route == NULL || entry->memory == NULL) {
         release_entry(entry);
         memset(entry, 0, sizeof(*entry));
         return false;
     }
-    *entry->ramp = ramp;
+    *entry->memory = ramp;
     book->count++;
     return true;
 }

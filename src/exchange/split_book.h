@@ -15,10 +15,14 @@
 
 struct split_book;
 struct live_split;
+struct pin_table;
 
 struct split_book *split_book_new(uint32_t workers); /* NULL: out of memory */
 /* All plans must be gone. */
 void split_book_free(struct split_book **book);
+
+/* Which arms saw which idempotency keys; lives as long as the book. */
+struct pin_table *split_book_pins(struct split_book *book);
 
 /* Why a split's weights are what they are. */
 enum split_cause { SPLIT_AS_IN_FILE, SPLIT_BY_OPERATOR, SPLIT_BY_RAMP };

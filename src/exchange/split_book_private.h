@@ -26,9 +26,10 @@ struct ramp {
 
 struct split_entry {
     char *route;
-    struct live_split *live; /* NULL: no route of this name now; kept for its ramp's sake */
+    struct live_split *live; /* NULL: no route of this name now; kept for its memory's sake */
     enum split_cause cause;
-    struct ramp *ramp; /* NULL: none */
+    struct ramp *ramp;   /* NULL: none */
+    struct ramp *memory; /* of a ramp that is not in the file now, or not yet */
 };
 
 /* --- ramp.c; all under the book's lock --- */
@@ -38,6 +39,8 @@ struct split_entry {
 bool ramp_prepare(const struct split_entry *entry, const struct route_settings *route,
                   struct ramp **ramp);
 void ramp_free(struct ramp **ramp);
+/* Something or somebody stopped it: to be remembered even while the file has no ramp. */
+bool ramp_was_stopped(const struct ramp *ramp);
 /* Makes the weights those of step or phase. */
 void ramp_apply(struct split_entry *entry);
 /* The same for an entry of a new configuration; `old`, its like in the one before, may be NULL. */

@@ -11,6 +11,7 @@
 #include "process/heritage.h"
 #include "process/pressure_watch.h"
 #include "process/privilege.h"
+#include "process/ramp_clock.h"
 #include "process/reload.h"
 #include "process/signals.h"
 #include "process/sockets.h"
@@ -31,6 +32,7 @@ struct process {
     struct loop *loop;
     struct signals *signals;
     struct split_book *splits;
+    struct ramp_clock *ramps;
     struct plan *plan; /* the first one: reloads have others, but some of it holds to the end */
     const struct settings *settings;
     char *state_directory; /* NULL: none */
@@ -324,11 +326,25 @@ static bool start_reloads(struct process *process, const struct process_start *g
     return process->signals != NULL;
 }
 
+/* What the ramps remember holds before the file's weights do. */
+static bool start_ramps(struct process *process)
+{
+    const struct ramp_clock_parts parts = {
+        .loop = process->loop,
+        .book = process->splits,
+        .audit = process->audit,
+        .state_directory = process->state_directory,
+    };
+
+    process->ramps = ramp_clock_new(&parts);
+    return process->ramps != NULL && plan_adopt_splits(process->plan);
+}
+
 static bool open_books(struct process *process)
 {
     process->state_directory = state_directory_open(process->settings->state_directory);
     process->audit = audit_open(process->state_directory);
-    return process->audit != NULL;
+    return process->audit != NULL && start_ramps(process);
 }
 
 static bool start(struct process *process, const struct process_start *given)
@@ -363,6 +379,7 @@ static void take_apart(struct process *process)
     pressure_free(&process->pressure);
     access_log_stop(&process->log);
     sockets_close(&process->sockets);
+    ramp_clock_free(&process->ramps);
     audit_close(&process->audit);
     free(process->state_directory);
     plan_unref(&process->plan);
@@ -411,7 +428,7 @@ int process_run(const struct process_start *given)
     signals_block();
     process.loop = loop_new();
     process.plan = process.splits != NULL ? plan_new(given->snapshot, process.splits) : NULL;
-    if (process.plan == NULL || process.loop == NULL || !plan_adopt_splits(process.plan)) {
+    if (process.plan == NULL || process.loop == NULL) {
         plan_unref(&process.plan);
         split_book_free(&process.splits);
         loop_free(&process.loop);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The arm of a split for one exchange, once all that knows of it was asked: the request, the pins,
+ * whose turn it is. And at the exchange's end, what its ramp is told. */
+#include "exchange/arm_choice.h"
+#include "exchange/exchange_private.h"
+#include "exchange/pin_table.h"
+
+/* Also where a user or an override leads elsewhere now: to be done twice would be worse. */
+static void hold_key(struct exchange *exchange, const struct split_seeds *seeds,
+                     struct arm_choice *choice)
+{
+    struct pin_table *pins = generation_pins(exchange->generation);
+    uint32_t arm;
+
+    if (pins == NULL) {
+        return;
+    }
+    arm = pin_table_hold(pins, seeds, choice->key, choice->arm,
+                         exchange->outcome.start_realtime_us / 1000000,
+                         exchange->routing.route->split.pin_lifetime / 1000);
+    if (arm != choice->arm) {
+        choice->arm = arm;
+        choice->reason = ARM_BY_PIN;
+    }
+}
+
+/* What was sent by hand, or again, says nothing about how an arm serves its users. */
+static bool is_fair_sample(const struct arm_choice *choice)
+{
+    return choice->reason != ARM_BY_OVERRIDE && choice->reason != ARM_BY_PIN;
+}
+
+static void note(struct exchange *exchange, struct split_turn *turn,
+                 const struct arm_choice *choice)
+{
+    exchange->outcome.arm_by = arm_reason_name(choice->reason);
+    exchange->outcome.has_bucket = choice->has_bucket;
+    exchange->outcome.bucket = (uint16_t)choice->bucket;
+    if (split_turn_counts(turn) && is_fair_sample(choice)) {
+        exchange->routing.tally =
+            split_turn_tally(turn, exchange->desk->bench->worker, choice->arm,
+                             choice->has_bucket ? choice->bucket : SPLIT_NO_BUCKET);
+        exchange->routing.chosen_us = exchange_elapsed_us(exchange);
+    }
+}
+
+const struct arm_settings *choice_make(struct exchange *exchange)
+{
+    const struct route_settings *route = exchange->routing.route;
+    struct split_turn *turn = generation_split(exchange->generation, route);
+    const uint32_t *weights = split_turn_weights(turn);
+    struct arm_choice choice;
+
+    arm_choose(route, &exchange->request, &exchange->client.ip, split_turn_seeds(turn), weights,
+               &choice);
+    if (choice.reason == ARM_BY_TURN) {
+        choice.arm = split_turn_next(turn);
+    }
+    if (choice.key.length > 0) {
+        hold_key(exchange, split_turn_seeds(turn), &choice);
+    }
+    note(exchange, turn, &choice);
+    return &route->arms[choice.arm];
+}
+
+/* An end that the arm has no part in: the client's fault, or ours. One whose client left says how
+ * long it had waited: an arm that hangs is seen by that alone. */
+static bool says_nothing(const struct outcome *outcome)
+{
+    switch (outcome->end) {
+    case OUTCOME_REQUEST_BROKE:
+    case OUTCOME_CUT_BY_STOP:
+        return true;
+    case OUTCOME_ANSWERED_HERE:
+        return outcome->status < 500;
+    default:
+        return false;
+    }
+}
+
+static bool has_failed(const struct outcome *outcome)
+{
+    return outcome->status >= 500 || outcome->end == OUTCOME_ORIGIN_BROKE ||
+           (outcome->end == OUTCOME_CUT_BY_TIMEOUT && outcome->cut == CUT_NONE);
+}
+
+/* The last attempt's first byte; without one, the end. */
+static uint32_t answered_us(const struct outcome *outcome)
+{
+    uint32_t first_byte_us =
+        outcome->attempts > 0 ? outcome->tries[outcome->attempts - 1].first_byte_us : 0;
+
+    return first_byte_us != 0 ? first_byte_us : outcome->total_us;
+}
+
+void choice_count(const struct exchange *exchange)
+{
+    const struct outcome *outcome = &exchange->outcome;
+    uint32_t until = answered_us(outcome);
+    uint32_t from = exchange->routing.chosen_us;
+
+    if (!says_nothing(outcome)) {
+        arm_tally_count(exchange->routing.tally, has_failed(outcome),
+                        until > from ? until - from : 0);
+    }
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* exchange/pin_table: who was first keeps its arm, for as long as it was promised. */
+#include "exchange/pin_table.h"
+
+#include "config/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NOW 1764000000u
+#define DAY 86400u
+
+struct fixture {
+    struct pin_table *table;
+    uint64_t arms[3];
+    struct split_seeds seeds;
+};
+
+static int set_up(void **state)
+{
+    static const char *const names[3] = {"old", "new", "third"};
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    fixture->table = pin_table_new(1024);
+    fixture->seeds = (struct split_seeds){split_salt(BYTES("")), fixture->arms, 3};
+    for (int i = 0; i < 3; i++) {
+        fixture->arms[i] = split_arm_seed(&fixture->seeds.salt, names[i]);
+    }
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    pin_table_free(&fixture->table);
+    free(fixture);
+    return 0;
+}
+
+static uint32_t hold(struct fixture *fixture, const char *key, uint32_t arm, uint64_t now_s)
+{
+    return pin_table_hold(fixture->table, &fixture->seeds, bytes_of(key), arm, now_s, DAY);
+}
+
+static void the_first_arm_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pin_counts counts;
+
+    assert_false(pin_table_is_used(fixture->table));
+    assert_int_equal(hold(fixture, "a", 1, NOW), 1);
+    assert_int_equal(hold(fixture, "b", 0, NOW), 0);
+    assert_int_equal(hold(fixture, "a", 0, NOW + 5), 1);
+    assert_int_equal(hold(fixture, "b", 2, NOW + 5), 0);
+    assert_int_equal(hold(fixture, "b", 0, NOW + 5), 0);
+    pin_table_look(fixture->table, &counts);
+    assert_int_equal(counts.held, 2);
+    assert_int_equal(counts.found, 3);
+    assert_int_equal(counts.moved, 2);
+    assert_int_equal(counts.pushed_out, 0);
+    assert_true(pin_table_is_used(fixture->table));
+}
+
+static void until_its_time_is_over(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(hold(fixture, "a", 1, NOW), 1);
+    assert_int_equal(hold(fixture, "a", 0, NOW + DAY), 1);
+    assert_int_equal(hold(fixture, "a", 0, NOW + DAY + 8), 0); /* to the nearest steps of 4 s */
+    assert_int_equal(hold(fixture, "a", 1, NOW + DAY + 8), 0);
+}
+
+static void whatever_the_arms_are_called_in_the_file(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t turned[3] = {fixture->arms[2], fixture->arms[0], fixture->arms[1]};
+    struct split_seeds seeds = {fixture->seeds.salt, turned, 3};
+
+    assert_int_equal(hold(fixture, "a", 0, NOW), 0);
+    assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 0, NOW, DAY), 1);
+    /* An arm that is gone holds nobody. */
+    seeds.arms = &turned[2];
+    seeds.count = 1;
+    assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 0, NOW, DAY), 0);
+}
+
+static void other_salts_have_other_keys(void **state)
+{
+    struct fixture *fixture = *state;
+    struct split_seeds other = fixture->seeds;
+
+    other.salt = split_salt(BYTES("spring"));
+    assert_int_equal(hold(fixture, "a", 1, NOW), 1);
+    assert_int_equal(pin_table_hold(fixture->table, &other, BYTES("a"), 0, NOW, DAY), 0);
+}
+
+/* More keys than places: those with the least time left go, and are counted. */
+static void a_full_table_pushes_out_the_oldest(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pin_counts counts;
+    unsigned kept = 0;
+    char key[32];
+
+    for (unsigned i = 0; i < 4096; i++) {
+        snprintf(key, sizeof(key), "key-%u", i);
+        hold(fixture, key, 1, NOW + i * 4);
+    }
+    pin_table_look(fixture->table, &counts);
+    assert_int_equal(counts.held, 4096);
+    assert_int_equal(counts.pushed_out, 4096 - 1024);
+    for (unsigned i = 4096 - 512; i < 4096; i++) {
+        snprintf(key, sizeof(key), "key-%u", i);
+        kept += hold(fixture, key, 0, NOW + 4096 * 4) == 1;
+    }
+    assert_true(kept > 450); /* 8 of 4 on average: few lines had more than eight new ones */
+}
+
+static void over_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pin_table *next = pin_table_new(1024);
+    struct pin_table *larger = pin_table_new(2048);
+
+    assert_int_equal(hold(fixture, "a", 1, NOW), 1);
+    assert_true(pin_table_load(next, pin_table_bytes(fixture->table)));
+    assert_false(pin_table_load(larger, pin_table_bytes(fixture->table)));
+    assert_true(pin_table_is_used(next));
+    pin_table_free(&fixture->table);
+    fixture->table = next;
+    assert_int_equal(hold(fixture, "a", 0, NOW + 60), 1);
+    assert_false(pin_table_is_used(larger));
+    pin_table_free(&larger);
+}
+
+#define THREADS 4
+#define ROUNDS 20000
+
+struct racer {
+    pthread_t thread;
+    struct fixture *fixture;
+    uint32_t arm;
+    uint8_t got[ROUNDS];
+};
+
+static void *race(void *owner)
+{
+    struct racer *racer = owner;
+    char key[32];
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        snprintf(key, sizeof(key), "%u", i);
+        racer->got[i] = (uint8_t)hold(racer->fixture, key, racer->arm, NOW);
+    }
+    return NULL;
+}
+
+/* All of them come with each key at about the same time, each with an arm of its own in mind. */
+static void threads_agree(void **state)
+{
+    static struct racer racers[THREADS];
+    struct fixture *fixture = *state;
+
+    pin_table_free(&fixture->table);
+    fixture->table = pin_table_new(ROUNDS * 8);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        racers[i].fixture = fixture;
+        racers[i].arm = i % 3;
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
+    }
+    for (uint32_t i = 0; i < THREADS; i++) {
+        pthread_join(racers[i].thread, NULL);
+    }
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        for (uint32_t j = 1; j < THREADS; j++) {
+            assert_int_equal(racers[j].got[i], racers[0].got[i]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_first_arm_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(until_its_time_is_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whatever_the_arms_are_called_in_the_file, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(other_salts_have_other_keys, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_table_pushes_out_the_oldest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(over_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(threads_agree, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("pin_table", tests, NULL, NULL);
+}
