@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A request that must not be done twice stays with the arm that saw its key first.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { request } from './lib/client.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+
+async function arms(t) {
+    return Promise.all(['old', 'new'].map((name) => httpOrigin(t, { name })));
+}
+
+function splitting(origins, weights, more = '') {
+    return `
+workers: 2
+services: {old: {origins: ["${origins[0].address}"]}, new: {origins: ["${origins[1].address}"]}}
+routes:
+  - {name: pay, split: {old: ${weights[0]}%, new: ${weights[1]}%}${more}}
+`;
+}
+
+async function pay(gateway, key, { name = 'Idempotency-Key', method = 'POST', headers = {} } = {}) {
+    const answer = await request(gateway, { method, headers: { [name]: key, ...headers }, body: 'amount=1' });
+    return answer.body;
+}
+
+test('after a change of weights, and after the way back', async (t) => {
+    const origins = await arms(t);
+    const gateway = await startGateway(t, splitting(origins, [100, 0]));
+    for (let i = 0; i < 20; i++) {
+        assert.equal(await pay(gateway, `first-${i}`), 'old');
+    }
+    await gateway.reload(splitting(origins, [0, 100]));
+    for (let i = 0; i < 20; i++) {
+        assert.equal(await pay(gateway, `first-${i}`), 'old');
+        assert.equal(await pay(gateway, `second-${i}`), 'new');
+    }
+    await gateway.reload(splitting(origins, [100, 0]));
+    for (let i = 0; i < 20; i++) {
+        assert.equal(await pay(gateway, `second-${i}`), 'new');
+    }
+    const by = (await gateway.logged(80)).map((entry) => entry['turnpike.arm_by']);
+    assert.equal(by.filter((reason) => reason === 'pin').length, 40);
+});
+
+test('also where user and tester would go elsewhere by now', async (t) => {
+    const origins = await arms(t);
+    const gateway = await startGateway(t, splitting(origins, [100, 0], ', sticky: {cookie: uid}, override: {header: X-Arm}'));
+    assert.equal(await pay(gateway, 'k', { headers: { Cookie: 'uid=1' } }), 'old');
+    assert.equal(await pay(gateway, 'k', { headers: { Cookie: 'uid=2', 'X-Arm': 'new' } }), 'old');
+    assert.equal(await pay(gateway, 'l', { headers: { 'X-Arm': 'new' } }), 'new');
+    assert.equal(await pay(gateway, 'l'), 'new');
+});
+
+test('quotes are not part of a key, and other headers may carry it', async (t) => {
+    const origins = await arms(t);
+    const more = ', pin: {headers: [Idempotency-Key, PayPal-Request-Id]}';
+    const gateway = await startGateway(t, splitting(origins, [100, 0], more));
+    assert.equal(await pay(gateway, '"quoted"'), 'old');
+    assert.equal(await pay(gateway, 'order-1', { name: 'PayPal-Request-Id' }), 'old');
+    await gateway.reload(splitting(origins, [0, 100], more));
+    assert.equal(await pay(gateway, 'quoted'), 'old');
+    assert.equal(await pay(gateway, 'order-1', { name: 'PayPal-Request-Id' }), 'old');
+    assert.equal(await pay(gateway, 'order-2', { name: 'PayPal-Request-Id' }), 'new');
+});
+
+test('not for safe methods, nor where the route says so', async (t) => {
+    const origins = await arms(t);
+    const gateway = await startGateway(t, splitting(origins, [100, 0]));
+    assert.equal(await pay(gateway, 'k', { method: 'GET' }), 'old');
+    await gateway.reload(splitting(origins, [0, 100]));
+    assert.equal(await pay(gateway, 'k'), 'new');
+    await gateway.reload(splitting(origins, [100, 0], ', pin: {lifetime: none}'));
+    assert.equal(await pay(gateway, 'k'), 'old');
+});
+
+test('a key that comes twice at once comes to one arm', async (t) => {
+    const origins = await arms(t);
+    const gateway = await startGateway(t, splitting(origins, [50, 50]));
+    const seen = new Set();
+    for (let i = 0; i < 20; i++) {
+        const both = await Promise.all([pay(gateway, `twin-${i}`), pay(gateway, `twin-${i}`)]);
+        assert.equal(both[0], both[1]);
+        seen.add(both[0]);
+    }
+    assert.deepEqual([...seen].sort(), ['new', 'old']);
+});
+
+test('over a restart, with a state directory', async (t) => {
+    const origins = await arms(t);
+    const state = temporaryFolder(t);
+    const config = (weights) => `state_directory: ${state}\n${splitting(origins, weights)}`;
+    const first = await startGateway(t, config([100, 0]));
+    assert.equal(await pay(first, 'k'), 'old');
+    await first.stop();
+    const second = await startGateway(t, config([0, 100]));
+    assert.equal(await pay(second, 'k'), 'old');
+    assert.equal(await pay(second, 'l'), 'new');
+});

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A split that moves by itself, and back when the new arm does worse.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { request, tally } from './lib/client.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { patient, until } from './lib/wait.mjs';
+
+// The new arm answers with the status that `manner` holds at the moment.
+async function arms(t, manner = { status: 200 }) {
+    const old = await httpOrigin(t, { name: 'old' });
+    const young = await httpOrigin(t, {
+        name: 'new',
+        handler: async (asked, response, record) => {
+            await record.body();
+            response.writeHead(manner.status);
+            response.end('new');
+        },
+    });
+    return { old, young };
+}
+
+function ramping(state, origins, ramp, split = 'old: 100%, new: 0%') {
+    return `
+workers: 2
+${state ? `state_directory: ${state}` : ''}
+services: {old: {origins: ["${origins.old.address}"]}, new: {origins: ["${origins.young.address}"]}}
+routes:
+  - {name: pay, split: {${split}}${ramp ? `, ramp: {${ramp}}` : ''}}
+`;
+}
+
+const RAMP = 'steps: [20%, 50%, 100%], hold: 1s, window: 1s, samples: 10';
+
+// Requests without pause until stderr says it.
+async function busyUntil(gateway, pattern) {
+    let over = false;
+    const lanes = Array.from({ length: 4 }, async () => {
+        while (!over) {
+            await request(gateway);
+        }
+    });
+    try {
+        return await gateway.said(pattern, patient(30000));
+    } finally {
+        over = true;
+        await Promise.all(lanes);
+    }
+}
+
+function audit(state) {
+    const lines = fs.readFileSync(path.join(state, 'audit.log'), 'utf8').trim().split('\n');
+    return lines.map((line) => JSON.parse(line)).filter((entry) => entry.action === 'ramp');
+}
+
+test('step by step to the end', async (t) => {
+    const state = temporaryFolder(t);
+    const gateway = await startGateway(t, ramping(state, await arms(t), RAMP));
+    await busyUntil(gateway, /route pay: ramp, done 3 of 3 \(old: 0\.00%, new: 100\.00%\)/);
+    assert.deepEqual(await tally(gateway, 20), { new: 20 });
+    assert.deepEqual(audit(state).map((entry) => entry.change), ['step 1 of 3', 'step 2 of 3', 'done 3 of 3']);
+});
+
+test('an arm that fails loses its traffic, over reloads and a restart', async (t) => {
+    const state = temporaryFolder(t);
+    const manner = { status: 200 };
+    const origins = await arms(t, manner);
+    const gateway = await startGateway(t, ramping(state, origins, RAMP));
+    await busyUntil(gateway, /route pay: ramp, step 2 of 3/);
+    manner.status = 500;
+    await busyUntil(gateway, /route pay: the ramp went back: .* requests failed, in the control group 0\.00%/);
+    assert.deepEqual(await tally(gateway, 20), { old: 20 });
+    const last = audit(state).pop();
+    assert.match(last.change, /^breach/);
+    assert.match(last.why, /requests failed/);
+
+    manner.status = 200;
+    assert.match(await gateway.reload(ramping(state, origins, RAMP, 'old: 50%, new: 50%')), /generation 2/);
+    assert.deepEqual(await tally(gateway, 20), { old: 20 });
+    assert.match(await gateway.reload(ramping(state, origins, 'steps: [1%, 100%]')), /generation 3/);
+    assert.deepEqual(await tally(gateway, 20), { old: 20 });
+    await until('the breach to be kept', () => /^pay\tbreached\t/m.test(fs.readFileSync(path.join(state, 'ramps'), 'utf8')));
+    await gateway.stop();
+
+    const next = await startGateway(t, ramping(state, origins, RAMP));
+    assert.deepEqual(await tally(next, 20), { old: 20 });
+});
+
+test('without a state directory it does not begin', async (t) => {
+    const folder = temporaryFolder(t);
+    const gateway = await startGateway(t, ramping('', await arms(t), RAMP), { env: { STATE_DIRECTORY: path.join(folder, 'absent') } });
+    await gateway.said(/error route pay: its ramp does not move without a state_directory/);
+    assert.deepEqual(await tally(gateway, 20), { old: 20 });
+});
