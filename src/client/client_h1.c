@@ -40,6 +40,7 @@ struct client_h1 *client_h1_new(struct client_connection *connection)
         .listener_index = connection->listener->index,
         .scheme = connection->transport.ops->scheme,
         .tls = connection->transport.ops->plain ? NULL : tls_facts_of(&connection->transport),
+        .rules = connection->listener->has_rules ? &connection->listener->rules : NULL,
     };
     client_h1_know_client(h1);
     connection->h1 = h1;

@@ -42,6 +42,8 @@ static void take_settings(struct client_listener *listener,
     listener->name = settings->name;
     listener->index = index;
     listener->proxy_protocol = settings->proxy_protocol;
+    listener->rules = (struct listener_rules){settings->redirect_to_https, settings->hsts};
+    listener->has_rules = settings->redirect_to_https || settings->hsts.length > 0;
     listener->speaks_tls = settings->tls.certificate_count > 0;
     listener->budgets = (struct client_budgets){
         .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->rates};

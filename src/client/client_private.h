@@ -31,6 +31,8 @@ struct client_listener {
     uint32_t connections;
     bool proxy_protocol;
     bool speaks_tls;
+    bool has_rules;
+    struct listener_rules rules;
     struct client_budgets budgets;
     bool is_fresh;           /* new with settings that do not run yet */
     bool leaves;             /* no settings name it any more */

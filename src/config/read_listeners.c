@@ -90,6 +90,27 @@ static void read_budgets(struct reading *reading, const struct node *node,
     }
 }
 
+static void check_https(struct reading *reading, const struct node *node,
+                        const struct listener_settings *listener)
+{
+    const struct node *hsts = config_node_child(node, "hsts");
+    bool speaks_tls = config_node_child(node, "tls") != NULL;
+
+    if (hsts != NULL && !speaks_tls) {
+        READING_ERROR(reading, hsts,
+                      "'hsts' is for listeners that speak TLS (RFC 6797 section 7.2)");
+    } else if (hsts != NULL && (!bytes_start_with(listener->hsts, BYTES("max-age=")) ||
+                                !config_is_field_value(listener->hsts))) {
+        READING_ERROR(reading, hsts,
+                      "'hsts' expects max-age=SECONDS, and maybe "
+                      "; includeSubDomains and ; preload behind it");
+    }
+    if (listener->redirect_to_https && speaks_tls) {
+        READING_ERROR(reading, config_node_child(node, "redirect_to_https"),
+                      "'redirect_to_https' is for listeners that do not speak TLS themselves");
+    }
+}
+
 void config_read_listeners(struct reading *reading, const struct node *node)
 {
     struct settings *settings = reading->settings;
@@ -120,6 +141,7 @@ void config_read_listeners(struct reading *reading, const struct node *node)
             read_budgets(reading, member, listener);
             config_read_listener_client_limits(reading, config_node_child(member, "client_limits"),
                                                listener);
+            check_https(reading, member, listener);
             config_read_listener_tls(reading, config_node_child(member, "tls"), &listener->tls);
         } else {
             reading->listeners_unsure = true;

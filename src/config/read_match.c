@@ -327,6 +327,33 @@ static void read_listener_names(struct reading *reading, const struct node *node
     }
 }
 
+static void read_certificate(struct reading *reading, const struct node *node,
+                             struct route_settings *route)
+{
+    const struct node *names = config_node_child(node, "name");
+    const struct node *member;
+    uint32_t count;
+
+    if (node == NULL ||
+        !config_read_group(reading, node, PLACE_ROUTE, "match.client_certificate", route)) {
+        return;
+    }
+    route->needs_certificate = true;
+    if (names == NULL || (member = config_read_members(
+                              reading, names, "match.client_certificate.name", &count)) == NULL) {
+        return;
+    }
+    route->certificate_names = config_take_array(reading, count, sizeof(*route->certificate_names));
+    for (; route->certificate_names != NULL && route->certificate_name_count < count;
+         member = member->next) {
+        struct bytes *name = &route->certificate_names[route->certificate_name_count++];
+
+        if (config_read_text(reading, member, "match.client_certificate.name", "a name", name)) {
+            *name = config_keep(reading, *name);
+        }
+    }
+}
+
 void config_read_match(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
@@ -341,4 +368,5 @@ void config_read_match(struct reading *reading, const struct node *node,
     read_conditions(reading, config_node_child(node, "query"), "match.query", &route->query,
                     &route->query_count);
     read_listener_names(reading, config_node_child(node, "listener"), route);
+    read_certificate(reading, config_node_child(node, "client_certificate"), route);
 }

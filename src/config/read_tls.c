@@ -54,6 +54,91 @@ static void read_certificates(struct reading *reading, const struct node *node,
     }
 }
 
+/* A mode that asks for certificates needs to know whose are good. */
+static void check_ca(struct reading *reading, const struct node *node, const char *option,
+                     const struct tls_client_auth_settings *auth)
+{
+    require_absolute(reading, config_node_child(node, "ca"), option);
+    if (auth->mode != TLS_CLIENT_AUTH_OFF && auth->ca == NULL) {
+        config_tell_missing(reading, node, "ca", "the path of a PEM file");
+    }
+}
+
+static void read_client_auth(struct reading *reading, const struct node *node,
+                             struct tls_client_auth_settings *auth)
+{
+    config_fill_defaults(PLACE_LISTENER, "tls.client_auth", auth);
+    if (node != NULL && config_read_group(reading, node, PLACE_LISTENER, "tls.client_auth", auth)) {
+        check_ca(reading, node, "tls.client_auth.ca", auth);
+    }
+}
+
+static void read_host(struct reading *reading, const struct node *node,
+                      const struct tls_client_auth_settings *above, struct tls_host_settings *host)
+{
+    const struct node *name = config_node_child(node, "name");
+    struct bytes text;
+
+    config_fill_defaults(PLACE_LISTENER, "tls.hosts", host);
+    host->client_auth.ca = above->ca;
+    if (!config_read_group(reading, node, PLACE_LISTENER, "tls.hosts", host)) {
+        return;
+    }
+    check_ca(reading, node, "tls.hosts.ca", &host->client_auth);
+    if (name == NULL) {
+        config_tell_missing(reading, node, "name", "a host name");
+        return;
+    }
+    text = bytes_of(host->name);
+    config_to_lower(text);
+    if (text.length > 0 &&
+        !config_is_host_name(bytes_start_with(text, BYTES("*.")) ? bytes_skip(text, 2) : text)) {
+        READING_ERROR(reading, name, "'tls.hosts.name' expects a host name, not '%s'",
+                      config_show(text).text);
+    }
+}
+
+static void read_hosts(struct reading *reading, const struct node *node,
+                       struct tls_listener_settings *tls)
+{
+    const struct node *member;
+
+    if (node == NULL || node->kind == NODE_BROKEN) {
+        return;
+    }
+    if (node->kind != NODE_LIST) {
+        READING_ERROR(reading, node,
+                      "'tls.hosts' expects a list such as [{name: pay.example.com}]");
+        return;
+    }
+    tls->hosts = config_take_array(reading, node->count, sizeof(*tls->hosts));
+    for (member = node->first; tls->hosts != NULL && member != NULL; member = member->next) {
+        read_host(reading, member, &tls->client_auth, &tls->hosts[tls->host_count++]);
+    }
+}
+
+static void read_ticket_keys(struct reading *reading, const struct node *node,
+                             struct tls_listener_settings *tls)
+{
+    const struct node *member;
+    uint32_t count;
+
+    if (node == NULL ||
+        (member = config_read_members(reading, node, "tls.ticket_keys", &count)) == NULL) {
+        return;
+    }
+    tls->ticket_keys = config_take_array(reading, count, sizeof(*tls->ticket_keys));
+    for (; tls->ticket_keys != NULL && member != NULL && tls->ticket_key_count < count;
+         member = member->next) {
+        struct bytes path;
+
+        if (config_read_text(reading, member, "tls.ticket_keys", "the path of a file", &path)) {
+            require_absolute(reading, member, "tls.ticket_keys");
+            tls->ticket_keys[tls->ticket_key_count++] = config_keep(reading, path).at;
+        }
+    }
+}
+
 void config_read_listener_tls(struct reading *reading, const struct node *node,
                               struct tls_listener_settings *tls)
 {
@@ -69,4 +154,7 @@ void config_read_listener_tls(struct reading *reading, const struct node *node,
         return;
     }
     read_certificates(reading, certificates, tls);
+    read_client_auth(reading, config_node_child(node, "client_auth"), &tls->client_auth);
+    read_hosts(reading, config_node_child(node, "hosts"), tls);
+    read_ticket_keys(reading, config_node_child(node, "ticket_keys"), tls);
 }

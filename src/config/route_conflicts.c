@@ -80,6 +80,12 @@ static void put_rest(FILE *out, const struct route_settings *route)
     }
     put_pairs(out, '\2', route->headers, route->header_count);
     put_pairs(out, '\3', route->query, route->query_count);
+    if (route->needs_certificate) {
+        put(out, '\10', route->certificate_subject);
+    }
+    for (i = 0; i < route->certificate_name_count; i++) {
+        put(out, '\11', route->certificate_names[i]);
+    }
     for (i = 0; i < route->listener_count; i++) {
         put(out, '\4', bytes_of(route->listeners[i]));
     }

@@ -123,9 +123,10 @@ struct tls_listener_settings {
     struct tls_client_auth_settings client_auth;
     struct tls_host_settings *hosts;
     uint32_t host_count;
-    const char **ticket_keys;
+    bool resume;              /* sessions, by tickets */
+    const char **ticket_keys; /* paths; the first one encrypts. None: a secret of the process's */
     uint32_t ticket_key_count;
-    milliseconds ticket_rotate; /* 0: no tickets */
+    milliseconds ticket_rotate; /* 0: the secrets are used as they are */
     bool watch;
 };
 
@@ -136,6 +137,8 @@ struct listener_settings {
     bool proxy_protocol;
     mode_t socket_mode; /* Unix sockets */
     struct tls_listener_settings tls;
+    bool redirect_to_https;
+    struct bytes hsts; /* of Strict-Transport-Security; empty: none */
     /* Global ones where the listener does not say. */
     struct timeouts_settings timeouts;
     struct limits_settings limits;
@@ -344,8 +347,12 @@ struct route_settings {
     uint32_t header_count;
     struct pair_match *query;
     uint32_t query_count;
-    const char **listeners;  /* names (addresses) this route is limited to */
-    uint32_t listener_count; /* 0: all */
+    bool needs_certificate;           /* of the client; the other three narrow it */
+    struct bytes certificate_subject; /* empty: any */
+    struct bytes *certificate_names;  /* one of them */
+    uint32_t certificate_name_count;  /* 0: any */
+    const char **listeners;           /* names (addresses) this route is limited to */
+    uint32_t listener_count;          /* 0: all */
 
     enum route_action action;
     struct arm_settings *arms; /* ROUTE_FORWARD; one arm for `service:` */

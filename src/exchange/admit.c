@@ -66,6 +66,24 @@ void admit_identify_client(struct exchange *exchange)
     }
 }
 
+/* What the connection forbids, whatever the route. */
+bool admit_listener(struct exchange *exchange)
+{
+    const struct client_facts *facts = exchange->client.facts;
+
+    if (facts->tls != NULL && !tls_may_ask(facts->tls, exchange->request.host)) {
+        /* Else the rule about certificates of one name could be passed by asking for another. */
+        reply_error(exchange, 421, "http_request_denied",
+                    "this connection was made for another host, with other rules");
+        return false;
+    }
+    if (facts->rules != NULL && facts->rules->redirect_to_https) {
+        reply_redirect_to_https(exchange);
+        return false;
+    }
+    return true;
+}
+
 /* RFC 9110 section 7.6.2: TRACE and OPTIONS with no hops left are answered here. */
 static bool has_no_hops_left(const struct http_request *request)
 {

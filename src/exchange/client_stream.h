@@ -37,6 +37,12 @@ struct client_stream_ops {
     void (*over)(void *stream);
 };
 
+/* What a listener wants of every exchange, and few listeners do. */
+struct listener_rules {
+    bool redirect_to_https;
+    struct bytes hsts; /* empty: none */
+};
+
 /* What does not change while a client connection lives. */
 struct client_facts {
     const char *listener;    /* name; lives as long as the connection */
@@ -44,8 +50,9 @@ struct client_facts {
     struct ip ip;            /* of the connection, or of its PROXY header */
     struct bytes ip_text;    /* the same as text; empty: none */
     uint16_t port;
-    const char *scheme;          /* "http", "https" */
-    const struct tls_facts *tls; /* NULL: plain */
+    const char *scheme;                 /* "http", "https" */
+    const struct tls_facts *tls;        /* NULL: plain */
+    const struct listener_rules *rules; /* NULL: none */
 };
 
 #endif

@@ -344,6 +344,11 @@ static void note_request(struct exchange *exchange)
     outcome->protocol = request->version == HTTP_1_0   ? "1.0"
                         : request->version == HTTP_1_1 ? "1.1"
                                                        : "2";
+    if (exchange->client.facts->tls != NULL) {
+        outcome->tls_version = exchange->client.facts->tls->version;
+        outcome->tls_cipher = exchange->client.facts->tls->cipher;
+        outcome->tls_resumed = exchange->client.facts->tls->resumed;
+    }
     give_id(exchange, http_find(&request->headers, HTTP_HEADER_X_REQUEST_ID));
     exchange->request_body.kept = true;
     exchange->request_body.whole =
@@ -370,7 +375,7 @@ static bool find_route(struct exchange *exchange)
         return false;
     }
     route = router_find(generation_router(exchange->generation), request, normal,
-                        exchange->client.facts->listener);
+                        exchange->client.facts->listener, exchange->client.facts->tls);
     if (route == NULL && request->target.at == normal.at && request->method == HTTP_OPTIONS) {
         reply_options(exchange); /* "*" asks about whoever hears it */
         return false;
@@ -424,8 +429,8 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     open_books(exchange, head_bytes, head_us);
     note_request(exchange);
     admit_identify_client(exchange);
-    if (admit_method(exchange) && find_route(exchange) && admit_rate(exchange) &&
-        admit_size(exchange)) {
+    if (admit_listener(exchange) && admit_method(exchange) && find_route(exchange) &&
+        admit_rate(exchange) && admit_size(exchange)) {
         if (should_gather(exchange)) {
             exchange_set_state(exchange, EXCHANGE_GATHERS);
         } else {

@@ -120,6 +120,7 @@ void exchange_answer_is_whole(struct exchange *exchange, const struct http_heade
 /* admit.c: who the client is, whether its request may pass. */
 void admit_identify_client(struct exchange *exchange);
 /* false: an answer was given instead. */
+bool admit_listener(struct exchange *exchange);
 bool admit_method(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
 bool admit_size(struct exchange *exchange);
@@ -156,6 +157,7 @@ void reply_go_on(struct exchange *exchange);
 void reply_continue(struct exchange *exchange);
 void reply_respond(struct exchange *exchange, const struct route_settings *route);
 void reply_redirect(struct exchange *exchange, const struct route_settings *route);
+void reply_redirect_to_https(struct exchange *exchange);
 void reply_options(struct exchange *exchange);
 void reply_asked(struct exchange *exchange, const struct exchange_reply *reply);
 

@@ -288,7 +288,7 @@ static void write_answer(const struct explain_world *world, const struct questio
                          const char *listener, struct bytes path, struct page *page)
 {
     const struct http_request *request = &question->request;
-    const struct route_settings *route = router_find(world->router, request, path, listener);
+    const struct route_settings *route = router_find(world->router, request, path, listener, NULL);
     struct json json = json_on(page);
 
     json_begin_object(&json, NULL);

@@ -102,6 +102,9 @@ static struct reason no_condition(const struct router_unmet *unmet,
                  unmet->kind == ROUTER_UNMET_HEADER ? "header" : "query parameter",
                  SHOW(pair->name), pair->present_only ? "there" : "", SHOW(pair->value));
         break;
+    case ROUTER_UNMET_CERTIFICATE:
+        snprintf(reason.text, sizeof(reason.text), "it wants a certificate of the client");
+        break;
     case ROUTER_UNMET_NONE:
         break;
     }
@@ -139,7 +142,7 @@ static struct look look_at(const struct route_settings *route, const struct http
                            struct bytes path, const char *listener,
                            const struct route_settings *winner)
 {
-    struct router_unmet unmet = router_first_unmet(route, request, listener);
+    struct router_unmet unmet = router_first_unmet(route, request, listener, NULL);
     struct look look = {.verdict = OUTRANKED};
 
     if (route == winner) {

@@ -206,6 +206,15 @@ static struct bytes via(const struct exchange *exchange, enum http_version versi
     return text_since(text, from);
 }
 
+/* RFC 9440 section 2.2. */
+static bool add_client_certificate(const struct exchange *exchange, struct http_fields *fields)
+{
+    const struct tls_facts *tls = exchange->client.facts->tls;
+
+    return tls == NULL || tls->client == NULL ||
+           http_fields_add(fields, BYTES("Client-Cert"), tls->client->header);
+}
+
 static bool add_own_request_fields(const struct exchange *exchange, struct forward_page *page)
 {
     struct http_fields *fields = &page->fields;
@@ -218,6 +227,7 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
                            trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO,
                                       bytes_of(exchange->client.facts->scheme))) &&
            (host.length == 0 || http_fields_add(fields, BYTES("X-Forwarded-Host"), host)) &&
+           add_client_certificate(exchange, fields) &&
            http_fields_add(fields, BYTES("Forwarded"), forwarded(exchange, text)) &&
            http_fields_add(fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
            http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version, text));
@@ -363,11 +373,26 @@ bool forward_add_date(const struct exchange *exchange, struct forward_page *page
                            (struct bytes){desk->date.text, HTTP_DATE_LENGTH});
 }
 
+#define HSTS BYTES("Strict-Transport-Security")
+
+/* RFC 6797 section 7.1: one field in each answer over TLS, ours and no other. */
+static bool add_hsts(const struct exchange *exchange, struct forward_page *page)
+{
+    const struct listener_rules *rules = exchange->client.facts->rules;
+
+    if (rules == NULL || rules->hsts.length == 0) {
+        return true;
+    }
+    http_fields_drop(&page->fields, HSTS);
+    return http_fields_add(&page->fields, HSTS, rules->hsts);
+}
+
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page)
 {
     const struct route_settings *route = exchange->routing.route;
 
     return http_fields_add(&page->fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
+           add_hsts(exchange, page) &&
            (route == NULL || add_edits(&route->response_headers, &page->fields));
 }
 

@@ -272,6 +272,25 @@ void reply_redirect(struct exchange *exchange, const struct route_settings *rout
     send_answer(exchange, &head, (struct bytes){0});
 }
 
+void reply_redirect_to_https(struct exchange *exchange)
+{
+    struct forward_page page;
+    struct answer_head head;
+
+    if (exchange->request.host.length == 0) {
+        reply_error(exchange, 400, "http_request_error", "the request names no host");
+        return;
+    }
+    begin_page(exchange, &page, &head, 308);
+    http_fields_add(&page.fields, BYTES("Location"),
+                    expand(exchange,
+                           exchange->request.has_query ? BYTES("https://{host}{path}?{query}")
+                                                       : BYTES("https://{host}{path}"),
+                           &page.text));
+    forward_common_answer_fields(exchange, &page);
+    send_answer(exchange, &head, (struct bytes){0});
+}
+
 void reply_asked(struct exchange *exchange, const struct exchange_reply *reply)
 {
     struct forward_page page;

@@ -110,7 +110,8 @@ static uint32_t host_set_of(struct router *router, const struct host_pattern *pa
 uint32_t router_conditions(const struct route_settings *route)
 {
     return (route->method_count > 0) + (route->listener_count > 0) + route->header_count +
-           route->query_count;
+           route->query_count + route->needs_certificate + (route->certificate_subject.length > 0) +
+           (route->certificate_name_count > 0);
 }
 
 static void add_candidate(struct router *router, const struct route_settings *route,
@@ -349,9 +350,38 @@ static bool query_fits(const struct pair_match *wanted, struct bytes query)
            (wanted->present_only || bytes_equal(value, wanted->value));
 }
 
-struct router_unmet router_first_unmet(const struct route_settings *route,
-                                       const struct http_request *request, const char *listener)
+static bool name_fits(const struct route_settings *route, struct bytes name)
 {
+    for (uint32_t i = 0; i < route->certificate_name_count; i++) {
+        if (bytes_equal(route->certificate_names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool certificate_fits(const struct route_settings *route, const struct tls_facts *tls)
+{
+    bool fits = route->certificate_name_count == 0;
+
+    if (tls == NULL || tls->client == NULL ||
+        (route->certificate_subject.length > 0 &&
+         !bytes_equal(route->certificate_subject, tls->client->subject))) {
+        return false;
+    }
+    for (uint32_t i = 0; !fits && i < tls->client->name_count; i++) {
+        fits = name_fits(route, tls->client->names[i]);
+    }
+    return fits;
+}
+
+struct router_unmet router_first_unmet(const struct route_settings *route,
+                                       const struct http_request *request, const char *listener,
+                                       const struct tls_facts *tls)
+{
+    if (route->needs_certificate && !certificate_fits(route, tls)) {
+        return (struct router_unmet){ROUTER_UNMET_CERTIFICATE, NULL};
+    }
     if (!method_fits(route, request->method_text)) {
         return (struct router_unmet){ROUTER_UNMET_METHOD, NULL};
     }
@@ -372,15 +402,16 @@ struct router_unmet router_first_unmet(const struct route_settings *route,
 }
 
 static bool conditions_fit(const struct route_settings *route, const struct http_request *request,
-                           const char *listener)
+                           const char *listener, const struct tls_facts *tls)
 {
-    return router_first_unmet(route, request, listener).kind == ROUTER_UNMET_NONE;
+    return router_first_unmet(route, request, listener, tls).kind == ROUTER_UNMET_NONE;
 }
 
 struct search {
     const struct router *router;
     const struct http_request *request;
     const char *listener;
+    const struct tls_facts *tls;
     struct bytes path;
 };
 
@@ -404,7 +435,7 @@ static const struct route_settings *find_in_cell(const struct search *search, ui
             const struct candidate *candidate = &router->candidates[cell->first + i];
 
             if (candidate->conditions == 0 ||
-                conditions_fit(candidate->route, search->request, search->listener)) {
+                conditions_fit(candidate->route, search->request, search->listener, search->tls)) {
                 return candidate->route;
             }
         }
@@ -502,9 +533,9 @@ static const struct route_settings *find_by_host(const struct search *search)
 
 const struct route_settings *router_find(const struct router *router,
                                          const struct http_request *request, struct bytes path,
-                                         const char *listener)
+                                         const char *listener, const struct tls_facts *tls)
 {
-    const struct search search = {router, request, listener, path};
+    const struct search search = {router, request, listener, tls, path};
     const struct route_settings *route = NULL;
 
     if (!router->only_any_host) {

@@ -4,21 +4,22 @@
  *
  * Order: an exact host before the longest suffix before any host; within that an exact path
  * before the longest prefix before any path (which the prefix "/" is too); within that the route with more conditions
- * (method, headers, query, listener), then the one that stands first in the file. */
+ * (method, headers, query, listener, client certificate), then the one that stands first in the file. */
 #ifndef EXCHANGE_ROUTER_H
 #define EXCHANGE_ROUTER_H
 
 #include "config/settings.h"
+#include "io/tls.h"
 
 struct router;
 
 struct router *router_new(const struct settings *settings); /* NULL: out of memory */
 void router_free(struct router **router);
 
-/* `path` is in normal form. NULL when no route matches. */
+/* `path` is in normal form; `tls` NULL for plain connections. NULL when no route matches. */
 const struct route_settings *router_find(const struct router *router,
                                          const struct http_request *request, struct bytes path,
-                                         const char *listener);
+                                         const char *listener, const struct tls_facts *tls);
 
 /* --- for those who explain a choice ------------------------------------------------------- */
 
@@ -33,10 +34,12 @@ struct router_unmet {
         ROUTER_UNMET_LISTENER,
         ROUTER_UNMET_HEADER,
         ROUTER_UNMET_QUERY,
+        ROUTER_UNMET_CERTIFICATE,
     } kind;
     const struct pair_match *pair; /* of HEADER and QUERY */
 };
 struct router_unmet router_first_unmet(const struct route_settings *route,
-                                       const struct http_request *request, const char *listener);
+                                       const struct http_request *request, const char *listener,
+                                       const struct tls_facts *tls);
 
 #endif

@@ -51,4 +51,17 @@ static inline bool http_fields_add(struct http_fields *fields, struct bytes name
     return true;
 }
 
+/* Takes out all with that name. */
+static inline void http_fields_drop(struct http_fields *fields, struct bytes name)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < fields->count; i++) {
+        if (!bytes_equal_fold(fields->rows[i].name, name)) {
+            fields->rows[kept++] = fields->rows[i];
+        }
+    }
+    fields->count = kept;
+}
+
 #endif

@@ -52,6 +52,7 @@ const char *tls_cause_sentence(enum tls_cause cause);
 
 struct tls_store;
 struct tls_acceptor;
+struct tls_client;
 
 /* Told what is wrong with a file, in a sentence that names it. */
 typedef void tls_tell(void *owner, const char *problem);
@@ -65,6 +66,14 @@ struct tls_acceptor *tls_store_acceptor(const struct tls_store *store, uint32_t 
 
 /* --- a connection ------------------------------------------------------------------------ */
 
+/* What a client's certificate says. */
+struct tls_client {
+    struct bytes subject; /* RFC 4514 */
+    struct bytes header;  /* RFC 9440: ":base64:" */
+    struct bytes *names;  /* of its subjectAltName: DNS names, mail addresses, URIs */
+    uint32_t name_count;
+};
+
 /* What was agreed; of a connection whose handshake is over. */
 struct tls_facts {
     const char *version; /* "TLSv1.3" */
@@ -72,7 +81,14 @@ struct tls_facts {
     const char *group; /* "X25519"; NULL: none */
     const char *name;  /* asked for by SNI; NULL: none */
     bool resumed;
+    const struct tls_client *client;     /* NULL: it showed no certificate */
+    const struct tls_acceptor *acceptor; /* for tls_may_ask */
 };
+
+/* Whether a request for `host` may come over this connection. Not, where that name has other
+ * rules about client certificates than the one that the connection was made for: RFC 9110
+ * section 15.5.20. */
+bool tls_may_ask(const struct tls_facts *facts, struct bytes host);
 
 /* Puts TLS behind an open plain transport. `early` was read from it already. false: no memory;
  * the transport is as it was. */

@@ -20,6 +20,8 @@
 /* What a name is met with. */
 struct terms {
     SSL_CTX *context;
+    const struct tls_client_auth_settings *auth; /* while it is built only */
+    uint64_t rule; /* a fingerprint of what is asked of clients: mode, and the CAs */
     uint32_t certificates[CERTIFICATES_MOST]; /* indexes, in the order of the configuration */
     uint32_t count;
 };
@@ -39,7 +41,11 @@ struct tls_acceptor {
     uint32_t terms_count;
     struct name_row *names; /* in order */
     uint32_t name_count;
+    char **host_names; /* copies of those that have rules */
+    uint32_t host_name_count;
+    struct tls_tickets *tickets; /* NULL: sessions are not resumed */
     bool refuses_unknown;
+    bool has_host_rules;
 };
 
 /* --- names ------------------------------------------------------------------------------- */
@@ -103,24 +109,25 @@ static bool asked_name(SSL *ssl, char name[NAME_MOST + 1])
 
 /* --- a client's hello -------------------------------------------------------------------- */
 
-/* What a session is bound to, besides what the terms bind it to: the name. A long one by its
- * end and a sum, which need not withstand anybody: all of them are under the same terms. */
-static bool bind_session(SSL *ssl, uint32_t terms, const char *name)
+/* What a session is bound to: what is asked of clients, and the name. A long name counts by its
+ * end and a sum, which need not withstand anybody: the rule, which must, is bound apart. */
+static bool bind_session(SSL *ssl, const struct terms *terms, const char *name)
 {
-    unsigned char bound[SSL_MAX_SID_CTX_LENGTH] = {(unsigned char)(terms >> 8),
-                                                   (unsigned char)terms};
+    unsigned char bound[SSL_MAX_SID_CTX_LENGTH] = {0};
+    const size_t head = sizeof(terms->rule) + sizeof(uint32_t);
     size_t length = strlen(name);
     uint32_t sum = 2166136261u;
 
     for (size_t i = 0; i < length; i++) {
         sum = (sum ^ (unsigned char)name[i]) * 16777619u;
     }
-    memcpy(bound + 2, &sum, sizeof(sum));
-    if (length > sizeof(bound) - 6) {
-        name += length - (sizeof(bound) - 6);
-        length = sizeof(bound) - 6;
+    memcpy(bound, &terms->rule, sizeof(terms->rule));
+    memcpy(bound + sizeof(terms->rule), &sum, sizeof(sum));
+    if (length > sizeof(bound) - head) {
+        name += length - (sizeof(bound) - head);
+        length = sizeof(bound) - head;
     }
-    memcpy(bound + 6, name, length);
+    memcpy(bound + head, name, length);
     return SSL_set_session_id_context(ssl, bound, sizeof(bound)) == 1;
 }
 
@@ -143,7 +150,7 @@ static int on_hello(SSL *ssl, int *alert, void *owner)
         }
         SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
     }
-    if (!bind_session(ssl, terms, name)) {
+    if (!bind_session(ssl, &acceptor->terms[terms], name)) {
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -162,6 +169,15 @@ static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *c
                                  offered_length) == OPENSSL_NPN_NEGOTIATED
                ? SSL_TLSEXT_ERR_OK
                : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* The library finds it by its SSL: a session of another name's context has the same owner. */
+static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                     EVP_MAC_CTX *mac, int encrypts)
+{
+    struct tls_acceptor *acceptor = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    return tls_tickets_use(acceptor->tickets, name, iv, cipher, mac, encrypts != 0);
 }
 
 /* --- terms ------------------------------------------------------------------------------- */
@@ -206,6 +222,44 @@ static bool set_rules(SSL_CTX *context, const struct listener_settings *settings
            set_text(set_groups, context, "groups", tls->groups, settings, tell, owner);
 }
 
+static bool ask_for_certificates(SSL_CTX *context, struct terms *terms, const char *listener,
+                                 tls_tell *tell, void *owner)
+{
+    const struct tls_client_auth_settings *auth = terms->auth;
+    STACK_OF(X509_NAME) * names;
+
+    if (auth->mode == TLS_CLIENT_AUTH_OFF) {
+        return true;
+    }
+    names = SSL_load_client_CA_file(auth->ca);
+    if (names == NULL || SSL_CTX_load_verify_file(context, auth->ca) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        tls_say(tell, owner, "listener %s: %s holds no CAs that can be read: %s", listener,
+                auth->ca, tls_reason());
+        return false;
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(
+        context,
+        SSL_VERIFY_PEER |
+            (auth->mode == TLS_CLIENT_AUTH_REQUIRED ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        NULL);
+    terms->rule = tls_print_of_file(auth->ca) * 4 + (uint64_t)auth->mode;
+    return true;
+}
+
+static void use_tickets(SSL_CTX *context, struct tls_acceptor *acceptor)
+{
+    SSL_CTX_set_app_data(context, acceptor);
+    if (acceptor->tickets == NULL) {
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(context, 0);
+        return;
+    }
+    SSL_CTX_set_timeout(context, tls_tickets_lifetime(acceptor->tickets));
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
+}
+
 static bool use_certificate(SSL_CTX *context, const struct tls_certificate *certificate,
                             const char *path, tls_tell *tell, void *owner)
 {
@@ -240,6 +294,10 @@ static bool make_context(struct tls_acceptor *acceptor, struct terms *terms, tls
             return false;
         }
     }
+    if (!ask_for_certificates(context, terms, settings->name, tell, owner)) {
+        return false;
+    }
+    use_tickets(context, acceptor);
     SSL_CTX_set_client_hello_cb(context, on_hello, acceptor);
     SSL_CTX_set_alpn_select_cb(context, on_protocols, acceptor);
     return true;
@@ -247,7 +305,9 @@ static bool make_context(struct tls_acceptor *acceptor, struct terms *terms, tls
 
 static bool is_same(const struct terms *a, const struct terms *b)
 {
-    return a->count == b->count &&
+    return a->count == b->count && a->auth->mode == b->auth->mode &&
+           (a->auth->ca == b->auth->ca || (a->auth->ca != NULL && b->auth->ca != NULL &&
+                                           strcmp(a->auth->ca, b->auth->ca) == 0)) &&
            memcmp(a->certificates, b->certificates, a->count * sizeof(a->certificates[0])) == 0;
 }
 
@@ -331,12 +391,43 @@ static void gather_default(const struct tls_acceptor *acceptor, struct terms *te
     }
 }
 
+static const struct tls_client_auth_settings *rule_of_host(const struct tls_acceptor *acceptor,
+                                                           const char *name)
+{
+    const struct tls_listener_settings *tls = &acceptor->settings->tls;
+
+    for (uint32_t i = 0; i < tls->host_count; i++) {
+        if (strcmp(tls->hosts[i].name, name) == 0) {
+            return &tls->hosts[i].client_auth;
+        }
+    }
+    return NULL;
+}
+
+/* Of the name itself, else of the wildcard that it falls under, else the listener's. */
+static const struct tls_client_auth_settings *rule_for(const struct tls_acceptor *acceptor,
+                                                       const char *name)
+{
+    const struct tls_client_auth_settings *rule = rule_of_host(acceptor, name);
+    const char *dot = strchr(name, '.');
+    char wildcard[NAME_MOST + 2] = "*";
+
+    if (rule == NULL && dot != NULL && name[0] != '*' && strlen(dot) <= NAME_MOST) {
+        memcpy(wildcard + 1, dot, strlen(dot) + 1);
+        rule = rule_of_host(acceptor, wildcard);
+    }
+    return rule != NULL ? rule : &acceptor->settings->tls.client_auth;
+}
+
 static bool add_name(struct tls_acceptor *acceptor, const char *name, tls_tell *tell, void *owner)
 {
-    struct terms wanted = {0};
+    struct terms wanted = {.auth = rule_for(acceptor, name)};
     int64_t terms;
 
     gather_for(acceptor, name, &wanted);
+    if (wanted.count == 0) {
+        gather_default(acceptor, &wanted); /* a host with a rule, and in no certificate */
+    }
     terms = terms_like(acceptor, &wanted, tell, owner);
     if (terms < 0) {
         return false;
@@ -370,12 +461,14 @@ static uint32_t count_names(const struct tls_acceptor *acceptor)
 
 static bool make_names(struct tls_acceptor *acceptor, tls_tell *tell, void *owner)
 {
-    uint32_t count = count_names(acceptor);
-    struct terms wanted = {0};
+    const struct tls_listener_settings *tls = &acceptor->settings->tls;
+    uint32_t count = count_names(acceptor) + tls->host_count;
+    struct terms wanted = {.auth = &tls->client_auth};
 
     acceptor->names = calloc(count + 1, sizeof(*acceptor->names));
     acceptor->terms = calloc(count + 1, sizeof(*acceptor->terms));
-    if (acceptor->names == NULL || acceptor->terms == NULL) {
+    acceptor->host_names = calloc(tls->host_count + 1, sizeof(*acceptor->host_names));
+    if (acceptor->names == NULL || acceptor->terms == NULL || acceptor->host_names == NULL) {
         tls_say(tell, owner, "out of memory");
         return false;
     }
@@ -388,6 +481,17 @@ static bool make_names(struct tls_acceptor *acceptor, tls_tell *tell, void *owne
             if (!add_name(acceptor, acceptor->certificates[i].names[n], tell, owner)) {
                 return false;
             }
+        }
+    }
+    for (uint32_t i = 0; i < tls->host_count; i++) {
+        acceptor->host_names[i] = strdup(tls->hosts[i].name);
+        if (acceptor->host_names[i] == NULL) {
+            tls_say(tell, owner, "out of memory");
+            return false;
+        }
+        acceptor->host_name_count++;
+        if (!add_name(acceptor, acceptor->host_names[i], tell, owner)) {
+            return false;
         }
     }
     drop_doubles(acceptor);
@@ -428,7 +532,12 @@ struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
     acceptor->bench = bench;
     acceptor->settings = settings;
     acceptor->refuses_unknown = settings->tls.unknown_names == TLS_UNKNOWN_NAMES_REFUSE;
-    if (!load_certificates(acceptor, tell, owner) || !make_names(acceptor, tell, owner)) {
+    acceptor->has_host_rules = settings->tls.host_count > 0;
+    if (settings->tls.resume) {
+        acceptor->tickets = tls_tickets_new(bench, &settings->tls, tell, owner);
+    }
+    if (!load_certificates(acceptor, tell, owner) ||
+        (settings->tls.resume && acceptor->tickets == NULL) || !make_names(acceptor, tell, owner)) {
         tls_acceptor_unref(&acceptor);
         return NULL;
     }
@@ -457,6 +566,11 @@ void tls_acceptor_unref(struct tls_acceptor **held)
     for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
         tls_certificate_release(&acceptor->certificates[i]);
     }
+    for (uint32_t i = 0; i < acceptor->host_name_count; i++) {
+        free(acceptor->host_names[i]);
+    }
+    free(acceptor->host_names);
+    tls_tickets_free(&acceptor->tickets);
     free(acceptor->certificates);
     free(acceptor->terms);
     free(acceptor->names);
@@ -466,6 +580,30 @@ void tls_acceptor_unref(struct tls_acceptor **held)
 struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor)
 {
     return acceptor->bench;
+}
+
+static uint64_t rule_at(const struct tls_acceptor *acceptor, const char *name)
+{
+    const struct name_row *row = name != NULL ? find_name(acceptor, name) : NULL;
+
+    return acceptor->terms[row != NULL ? row->terms : 0].rule;
+}
+
+bool tls_may_ask(const struct tls_facts *facts, struct bytes host)
+{
+    char name[NAME_MOST + 1];
+
+    if (!facts->acceptor->has_host_rules) {
+        return true;
+    }
+    if (host.length > NAME_MOST) {
+        return false;
+    }
+    for (size_t i = 0; i < host.length; i++) {
+        name[i] = (char)tolower((unsigned char)host.at[i]);
+    }
+    name[host.length] = '\0';
+    return rule_at(facts->acceptor, facts->name) == rule_at(facts->acceptor, name);
 }
 
 struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor)

@@ -66,6 +66,29 @@ static BIO *open_file(const char *path, struct stat *facts, tls_tell *tell, void
     return NULL;
 }
 
+uint64_t tls_print_of_file(const char *path)
+{
+    BIO *file = BIO_new_file(path, "r");
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    unsigned char room[4096];
+    unsigned char sum[EVP_MAX_MD_SIZE] = {0};
+    uint64_t print = 0;
+    int count = -1;
+
+    if (file != NULL && digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1) {
+        while ((count = BIO_read(file, room, sizeof(room))) > 0) {
+            EVP_DigestUpdate(digest, room, (size_t)count);
+        }
+        if (EVP_DigestFinal_ex(digest, sum, NULL) == 1) {
+            memcpy(&print, sum, sizeof(print));
+        }
+    }
+    EVP_MD_CTX_free(digest);
+    BIO_free(file);
+    ERR_clear_error();
+    return print;
+}
+
 /* --- the certificate --------------------------------------------------------------------- */
 
 static X509 *next_certificate(BIO *bio, struct tls_bench *bench)

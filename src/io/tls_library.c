@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The library's contexts, one a worker. They outlive every store, since making one costs
- * milliseconds and a reload should not; so this is the one place in io/ with a global. */
+ * milliseconds and a reload should not; and so does the
+ * secret behind tickets. The one place in io/ with globals, touched while stores are built. */
 #include "io/tls_private.h"
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 #define WORKERS_MAX 256
 
 static struct tls_bench *benches[WORKERS_MAX];
+static unsigned char secret[TLS_PROCESS_SECRET_BYTES];
+static bool has_secret;
 
 static struct tls_bench *bench_new(void)
 {
@@ -28,6 +32,14 @@ static struct tls_bench *bench_new(void)
         return NULL;
     }
     return bench;
+}
+
+const unsigned char *tls_process_secret(void)
+{
+    if (!has_secret) {
+        has_secret = RAND_priv_bytes(secret, sizeof(secret)) == 1;
+    }
+    return has_secret ? secret : NULL;
 }
 
 struct tls_bench *tls_bench_of(uint32_t worker)

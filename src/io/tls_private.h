@@ -31,6 +31,9 @@ struct tls_bench {
 /* Made at the first call and kept while the process lives. NULL: out of memory. Not to be called
  * from two threads at once. */
 struct tls_bench *tls_bench_of(uint32_t worker);
+/* Random bytes that live as long as the process; NULL: the library has none. */
+#define TLS_PROCESS_SECRET_BYTES 48
+const unsigned char *tls_process_secret(void);
 
 /* --- transport_tls.c --------------------------------------------------------------------- */
 
@@ -56,8 +59,32 @@ void tls_certificate_release(struct tls_certificate *certificate);
 /* Formats and tells. */
 void tls_say(tls_tell *tell, void *owner, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* A fingerprint of what is in a file; 0: it cannot be read. */
+uint64_t tls_print_of_file(const char *path);
 /* The library's reason for its last failure; clears it. */
 const char *tls_reason(void);
+
+/* --- tls_tickets.c ----------------------------------------------------------------------- */
+
+struct tls_tickets;
+struct evp_cipher_ctx_st;
+struct evp_mac_ctx_st;
+
+/* NULL after telling what is wrong. */
+struct tls_tickets *tls_tickets_new(struct tls_bench *bench,
+                                    const struct tls_listener_settings *tls, tls_tell *tell,
+                                    void *owner);
+void tls_tickets_free(struct tls_tickets **tickets);
+/* As the library's callback for tickets wants it. */
+int tls_tickets_use(struct tls_tickets *tickets, unsigned char *name, unsigned char *iv,
+                    struct evp_cipher_ctx_st *cipher, struct evp_mac_ctx_st *mac, bool encrypts);
+uint32_t tls_tickets_lifetime(const struct tls_tickets *tickets); /* seconds */
+
+/* --- tls_client_certificate.c ------------------------------------------------------------ */
+
+/* NULL: out of memory, or a certificate that is absurdly large. */
+struct tls_client *tls_client_new(struct x509_st *certificate);
+void tls_client_free(struct tls_client **client);
 
 /* --- tls_acceptor.c ---------------------------------------------------------------------- */
 

@@ -41,6 +41,7 @@ struct tls {
     char *unsent;
     size_t unsent_length;
     struct tls_facts facts;
+    struct tls_client *client;
 };
 
 static const struct transport_ops tls_ops;
@@ -388,6 +389,7 @@ static void tls_free(struct tls *tls)
 {
     SSL_free(tls->ssl);
     tls_acceptor_unref(&tls->acceptor);
+    tls_client_free(&tls->client);
     free(tls->early);
     free(tls->unsent);
     free(tls);
@@ -482,7 +484,40 @@ static void note_facts(struct tls *tls)
         .group = group_of(tls->ssl),
         .name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name),
         .resumed = SSL_session_reused(tls->ssl) == 1,
+        .client = tls->client,
+        .acceptor = tls->acceptor,
     };
+}
+
+/* The library has verified what came. A session that is resumed brings the certificate of its
+ * first handshake along, which may have expired meanwhile. false: not as it must be. */
+static bool take_client_certificate(struct tls *tls, enum tls_cause *cause)
+{
+    X509 *certificate = SSL_get0_peer_certificate(tls->ssl);
+
+    if (certificate == NULL) {
+        *cause = TLS_CAUSE_NO_CERTIFICATE;
+        return (SSL_get_verify_mode(tls->ssl) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) == 0;
+    }
+    *cause = TLS_CAUSE_BAD_CERTIFICATE;
+    if (SSL_session_reused(tls->ssl) == 1 &&
+        X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
+        return false;
+    }
+    *cause = TLS_CAUSE_INTERNAL;
+    tls->client = tls_client_new(certificate);
+    return tls->client != NULL;
+}
+
+static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
+{
+    if (!take_client_certificate(tls, cause)) {
+        tls->failed = true;
+        return TLS_FAILED;
+    }
+    tls->handshaken = true;
+    note_facts(tls);
+    return TLS_DONE;
 }
 
 enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_cause *cause)
@@ -495,9 +530,7 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
     send_staged(tls);
     *wanted = tls->unsent_length > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE;
     if (done == 1 && tls->broken == 0) {
-        tls->handshaken = true;
-        note_facts(tls);
-        return TLS_DONE;
+        return finish_handshake(tls, cause);
     }
     if (tls->broken == 0 && !tls->end_of_stream && SSL_want_read(tls->ssl)) {
         return TLS_WAITS;

@@ -135,6 +135,12 @@ static void add_client(struct text *line, const struct outcome *outcome)
         text_add_char(line, '"');
         ADD_NUMBER(line, "client.port", outcome->client_port);
     }
+    if (outcome->tls_version != NULL) {
+        ADD_PLAIN(line, "tls.protocol.version", bytes_of(outcome->tls_version));
+        ADD_PLAIN(line, "tls.cipher", bytes_of(outcome->tls_cipher));
+        text_add_bytes(line, outcome->tls_resumed ? BYTES(",\"tls.resumed\":true")
+                                                  : BYTES(",\"tls.resumed\":false"));
+    }
     ADD_FROM_CLIENT(line, "turnpike.request_id", outcome->request_id, REQUEST_ID_MOST);
 }
 

@@ -46,6 +46,9 @@ struct outcome {
     struct bytes host;
     struct bytes path; /* without query */
     struct bytes request_id;
+    const char *tls_version; /* "TLSv1.3"; NULL: plain */
+    const char *tls_cipher;
+    bool tls_resumed;
     const struct ip *client; /* the true one behind trusted proxies */
     uint16_t client_port;
     const char *listener; /* names of the configuration; NULL when not reached */

@@ -41,7 +41,7 @@ export async function authority(t, name = 'Test CA') {
     await openssl(['req', '-x509', ...KEYS.ec, '-nodes', '-keyout', key, '-out', cert, '-days', '30', '-subj', `/CN=${name}`]);
     fs.writeFileSync(path.join(folder, 'ca.cnf'),
         `[ca]\ndefault_ca = it\n[it]\nnew_certs_dir = ${folder}\ndatabase = ${folder}/index\nserial = ${folder}/serial\n` +
-        'default_md = sha256\npolicy = any\ncopy_extensions = copy\nunique_subject = no\nemail_in_dn = no\n[any]\ncommonName = supplied\norganizationName = optional\n');
+        'default_md = sha256\npolicy = any\ncopy_extensions = copy\nunique_subject = no\nemail_in_dn = no\n[any]\norganizationName = optional\ncommonName = supplied\n');
     fs.writeFileSync(path.join(folder, 'index'), '');
     fs.writeFileSync(path.join(folder, 'serial'), '1000\n');
     return { folder, cert, key, pem: fs.readFileSync(cert, 'utf8'), issue: (options) => issue(folder, cert, key, options) };

@@ -50,7 +50,7 @@ static void a_plan_holds_settings_and_router(void **state)
     assert_null(plan);
     assert_int_equal(plan_settings(other)->route_count, 3);
     assert_string_equal(
-        router_find(plan_router(other), &request, BYTES("/split"), "127.0.0.1:8080")->name,
+        router_find(plan_router(other), &request, BYTES("/split"), "127.0.0.1:8080", NULL)->name,
         "split");
     plan_unref(&other);
     plan_unref(&other);

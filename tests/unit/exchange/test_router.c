@@ -157,7 +157,7 @@ static void ask_header(struct question *question, const char *name, const char *
 static int find(const struct table *table, const struct question *question)
 {
     const struct route_settings *route =
-        router_find(table->router, &question->request, question->path, question->listener);
+        router_find(table->router, &question->request, question->path, question->listener, NULL);
 
     return route != NULL ? (int)route->index : -1;
 }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Certificates of clients: asked for by listener or by host, passed on as RFC 9440 says, matched
+// by routes; and no way around them.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import test from 'node:test';
+import tls from 'node:tls';
+import { startGateway, runGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { within } from './lib/wait.mjs';
+import { request } from './lib/client.mjs';
+import { authority, certificateList, secureRequest } from './lib/tls.mjs';
+
+function shows(certificate) {
+    return { cert: fs.readFileSync(certificate.cert), key: fs.readFileSync(certificate.key) };
+}
+
+function derOf(certificate) {
+    return fs.readFileSync(certificate.cert, 'utf8').replace(/-----[A-Z ]+-----|\s/g, '');
+}
+
+async function stage(t, clientAuth, { hosts = '', routes = 'routes: [{name: all, service: app}]' } = {}) {
+    const ca = await authority(t);
+    const clients = await authority(t, 'Clients CA');
+    const own = await ca.issue({ names: ['a.example', 'pay.example', 'open.example'] });
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, `
+listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}, client_auth: ${clientAuth(clients)}${hosts && `, hosts: ${hosts(clients)}`}}}]
+services: {app: {origins: ["${origin.address}"]}, other: {origins: ["${origin.address}"]}}
+${routes}
+`);
+    return { ca, clients, origin, gateway, ask: (options) => secureRequest(gateway, { ca: ca.cert, ...options }) };
+}
+
+test('required: only clients with a good certificate come in', async (t) => {
+    const { clients, origin, ask, gateway } = await stage(t, (of) => `{mode: required, ca: ${of.cert}}`);
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+    const expired = await clients.issue({ names: ['merchant.example'], client: true, to: '20210101000000Z' });
+    const stranger = await (await authority(t, 'Clients CA')).issue({ names: ['merchant.example'], client: true });
+
+    for (const version of ['TLSv1.2', 'TLSv1.3']) {
+        const versions = { minVersion: version, maxVersion: version };
+        assert.equal((await ask({ ...shows(good), ...versions })).status, 200);
+        assert.equal(origin.requests.at(-1).headers['client-cert'], `:${derOf(good)}:`);
+        await assert.rejects(ask(versions), /certificate required|handshake failure|ECONNRESET|socket hang up/);
+        await assert.rejects(ask({ ...shows(expired), ...versions }), /expired|ECONNRESET|socket hang up/);
+        await assert.rejects(ask({ ...shows(stranger), ...versions }), /unknown ca|decrypt error|ECONNRESET|socket hang up/);
+    }
+    assert.equal(origin.requests.length, 2);
+    assert.equal((await gateway.logged(2)).length, 2);
+});
+
+test('optional: without one a client comes in too, with a bad one it does not', async (t) => {
+    const { clients, origin, ask } = await stage(t, (of) => `{mode: optional, ca: ${of.cert}}`);
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+    const stranger = await (await authority(t)).issue({ names: ['merchant.example'], client: true });
+
+    assert.equal((await ask({ headers: { 'Client-Cert': ':Zm9yZ2Vk:', 'Client-Cert-Chain': ':Zm9yZ2Vk:' } })).status, 200);
+    assert.equal(origin.requests.at(-1).headers['client-cert'], undefined);
+    assert.equal(origin.requests.at(-1).headers['client-cert-chain'], undefined);
+    assert.equal((await ask({ ...shows(good), headers: { 'Client-Cert': ':Zm9yZ2Vk:' } })).status, 200);
+    assert.deepEqual(origin.requests.at(-1).all('Client-Cert'), [`:${derOf(good)}:`]);
+    await assert.rejects(ask(shows(stranger)));
+});
+
+test('off: nobody is asked', async (t) => {
+    const { clients, origin, ask } = await stage(t, () => '{mode: off}');
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+    assert.equal((await ask(shows(good))).status, 200);
+    assert.equal(origin.requests.at(-1).headers['client-cert'], undefined);
+});
+
+test('a host may have a rule of its own, and no request slips past it', async (t) => {
+    const { clients, origin, ask } = await stage(t, () => '{mode: off}', { hosts: (of) => `[{name: pay.example, ca: ${of.cert}}]` });
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+
+    assert.equal((await ask({ name: 'a.example' })).status, 200);
+    await assert.rejects(ask({ name: 'pay.example' }), /certificate required|ECONNRESET|socket hang up/);
+    assert.equal((await ask({ name: 'pay.example', ...shows(good) })).status, 200);
+    assert.equal(origin.requests.at(-1).headers['client-cert'], `:${derOf(good)}:`);
+    const before = origin.requests.length;
+    for (const host of ['pay.example', 'PAY.example', 'pay.example:443', 'pay.example.']) {
+        const answer = await ask({ name: 'a.example', headers: { Host: host } });
+        assert.equal(answer.status, 421, host);
+    }
+    assert.equal(origin.requests.length, before);
+    assert.equal((await ask({ name: 'a.example', headers: { Host: 'open.example' } })).status, 200);
+});
+
+test('a session is not resumed past a rule', async (t) => {
+    const ca = await authority(t);
+    const clients = await authority(t);
+    const own = await ca.issue({ names: ['a.example', 'pay.example'] });
+    const { default: crypto } = await import('node:crypto');
+    const key = `${ca.folder}/tickets`;
+    fs.writeFileSync(key, crypto.randomBytes(48), { mode: 0o600 });
+    const listener = (auth) => `{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}, ticket_keys: [${key}], client_auth: ${auth}}}`;
+    const gateway = await startGateway(t, `
+listeners: [${listener('{mode: off}')}, ${listener(`{mode: required, ca: ${clients.cert}}`)}]
+routes: [{name: r, respond: {body: in}}]
+`);
+    const visit = async (port, options = {}) => {
+        const socket = tls.connect({ host: '127.0.0.1', port, servername: 'a.example', rejectUnauthorized: false, ...options });
+        let ticket;
+        let resumed;
+        socket.on('session', (fresh) => (ticket = fresh));
+        socket.on('secureConnect', () => (resumed = socket.isSessionReused()));
+        const ended = new Promise((resolve) => {
+            let text = '';
+            socket.on('data', (bytes) => (text += bytes.toString('latin1')));
+            socket.on('close', () => resolve(text));
+            socket.on('error', () => {});
+        });
+        socket.write('GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n');
+        const text = await within('the end', ended);
+        return { text, ticket, resumed };
+    };
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+    for (const version of ['TLSv1.2', 'TLSv1.3']) {
+        const versions = { minVersion: version, maxVersion: version };
+        const free = await visit(gateway.listeners[0].port, versions);
+        assert.match(free.text, /in$/);
+        const past = await visit(gateway.listeners[1].port, { ...versions, session: free.ticket });
+        assert.equal(past.text, '', `${version}: a ticket without a certificate must not do`);
+        const known = await visit(gateway.listeners[1].port, { ...versions, ...shows(good) });
+        assert.match(known.text, /in$/);
+        const again = await visit(gateway.listeners[1].port, { ...versions, session: known.ticket });
+        assert.match(again.text, /in$/);
+        assert.equal(again.resumed, true);
+    }
+});
+
+test('routes match on what a certificate says', async (t) => {
+    const { clients, ask } = await stage(t, (of) => `{mode: optional, ca: ${of.cert}}`, {
+        routes: `
+routes:
+  - {name: gold, match: {client_certificate: {subject: "CN=gold,O=Example"}}, respond: {body: gold}}
+  - {name: named, match: {client_certificate: {name: [merchant.example, other.example]}}, respond: {body: named}}
+  - {name: known, match: {client_certificate: {}}, respond: {body: known}}
+  - {name: rest, respond: {body: rest}}
+`,
+    });
+    const body = async (certificate) => (await ask(certificate ? shows(certificate) : {})).body;
+    assert.equal(await body(null), 'rest');
+    assert.equal(await body(await clients.issue({ names: [], subject: '/O=Example/CN=gold', client: true })), 'gold');
+    assert.equal(await body(await clients.issue({ names: ['x.example', 'merchant.example'], client: true })), 'named');
+    assert.equal(await body(await clients.issue({ names: ['nobody.example'], client: true })), 'known');
+});
+
+test('over a plain listener a forged Client-Cert does not pass, and no such route matches', async (t) => {
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, `
+services: {app: {origins: ["${origin.address}"]}}
+routes:
+  - {name: known, match: {client_certificate: {}}, respond: {body: known}}
+  - {name: rest, service: app}
+`);
+    assert.equal((await request(gateway, { headers: { 'Client-Cert': ':Zm9yZ2Vk:' } })).status, 200);
+    assert.equal(origin.requests[0].headers['client-cert'], undefined);
+});
+
+test('what cannot be is told', async (t) => {
+    const ca = await authority(t);
+    const own = await ca.issue();
+    for (const [auth, said] of [['{mode: required}', /'ca' is missing/], [`{mode: required, ca: ${own.key}}`, /holds no CAs/], ['{mode: required, ca: relative.pem}', /absolute path/]]) {
+        const { code, stderr } = await runGateway(t, `access_log: off\nlisteners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}, client_auth: ${auth}}}]\nroutes: [{name: r, respond: {body: x}}]\n`);
+        assert.equal(code, 1);
+        assert.match(stderr, said);
+    }
+});
