@@ -52,12 +52,12 @@ test('beside an origin that cannot be resolved another one serves', async (t) =>
         await request(gateway);
         await request(gateway);
         const entries = await gateway.logged(2);
-        return entries.slice(-2).every((each) => each['turnpike.attempts'] === 1 && each['http.response.status_code'] === 200);
+        return entries.slice(-2).every((each) => each['turnpike.attempts'].length === 1 && each['http.response.status_code'] === 200);
     });
     const before = gateway.entries().length;
     for (let i = 0; i < 10; i++) {
         assert.equal((await request(gateway)).status, 200);
     }
     const after = (await gateway.logged(before + 10)).slice(before);
-    assert.deepEqual(after.map((each) => each['turnpike.attempts']), after.map(() => 1));
+    assert.deepEqual(after.map((each) => each['turnpike.attempts'].length), after.map(() => 1));
 });
