@@ -17,7 +17,7 @@ static const char usage[] =
     "  -c, --config FILE   the configuration (YAML)\n"
     "  -t, --test          only check the configuration: exit 0 when it is good, 1 when not\n"
     "      --diff NEW      say what a reload from FILE to NEW would change\n"
-    "      --explain 'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS]\n"
+    "      --explain 'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]\n"
     "                      say which route such a request takes, why, and what is done then\n"
     "      --last-good     when FILE is bad, start with the last one that was not\n"
     "      --state-directory DIR\n"
@@ -35,7 +35,8 @@ enum {
     OPTION_LAST_GOOD,
     OPTION_STATE_DIRECTORY,
     OPTION_EXPLAIN,
-    OPTION_LISTENER
+    OPTION_LISTENER,
+    OPTION_CLIENT
 };
 
 static const struct option options[] = {
@@ -43,6 +44,7 @@ static const struct option options[] = {
     {"test", no_argument, NULL, 't'},
     {"diff", required_argument, NULL, OPTION_DIFF},
     {"explain", required_argument, NULL, OPTION_EXPLAIN},
+    {"client", required_argument, NULL, OPTION_CLIENT},
     {"header", required_argument, NULL, 'H'},
     {"listener", required_argument, NULL, OPTION_LISTENER},
     {"last-good", no_argument, NULL, OPTION_LAST_GOOD},
@@ -59,6 +61,7 @@ struct command {
     const char *state_directory;
     const char *explain;  /* "METHOD URL"; NULL: not asked for */
     const char *listener; /* that it would come by; NULL: any */
+    const char *client;   /* who would ask, an address; NULL: not known */
     struct page headers;  /* -H, a line each */
     bool only_test;
     bool may_use_last_good;
@@ -183,7 +186,8 @@ static int explain_request(struct command *command)
     page_format(&asked, "%s\n", command->explain);
     page_add(&asked, page_bytes(&command->headers));
     loaded.snapshot = NULL; /* theirs now */
-    good = snapshot != NULL && explain_file(snapshot, page_bytes(&asked), command->listener);
+    good = snapshot != NULL &&
+           explain_file(snapshot, page_bytes(&asked), command->listener, command->client);
     unload(&loaded);
     page_release(&asked);
     page_release(&command->headers);
@@ -233,6 +237,9 @@ int main(int count, char **arguments)
             break;
         case 'H':
             page_format(&command.headers, "%s\n", optarg);
+            break;
+        case OPTION_CLIENT:
+            command.client = optarg;
             break;
         case OPTION_LISTENER:
             command.listener = optarg;

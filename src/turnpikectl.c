@@ -23,6 +23,7 @@ struct asking {
     const char *top;      /* --top N */
     const char *confirm;  /* --confirm 60s */
     const char *listener; /* --listener ADDRESS, for explain */
+    const char *client;   /* --client IP, for explain */
     struct page head;     /* -H lines, for explain */
     struct page target;
     struct page body;
@@ -55,10 +56,10 @@ static const struct command commands[] = {
     {"confirm",     "",                  "POST", "/v1/confirm",     ask_plain,       false, "the last reload may stay"},
     {"cancel",      "",                  "POST", "/v1/cancel",      ask_plain,       false, "go back to what was before an unconfirmed reload"},
     {"diff",        "FILE",              "POST", "/v1/diff",        ask_diff,        false, "what this file would change"},
-    {"weight",      "ROUTE SERVICE=N...", "POST", "/v1/routes/",    ask_weight,      false, "set the weights of a split, in percent: weight shop new=5 old=95"},
+    {"weight",      "ROUTE SERVICE=N...|reset", "POST", "/v1/routes/",    ask_weight,      false, "set the weights of a split, in percent: weight shop new=5 old=95; reset: as in the file"},
     {"drain",       "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
     {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
-    {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
+    {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
     {"ramp",        "status|pause|resume|abort [ROUTE]",  "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
     {"certs",       "",                  "GET",  "/v1/certs",       ask_plain,       false, "certificates: subject, names, issuer, expiry, file"},
     {"tls",         "",                  "GET",  "/v1/tls",         ask_plain,       false, "what was negotiated: versions, ciphers, groups"},
@@ -165,6 +166,10 @@ static bool ask_weight(struct asking *asking, const struct words *words)
         return false;
     }
     remote_escape(&asking->target, words->at[0]);
+    if (words->count == 2 && strcmp(words->at[1], "reset") == 0) {
+        page_add_text(&asking->target, "/reset");
+        return true;
+    }
     page_add_text(&asking->target, "/weights");
     for (int i = 1; i < words->count; i++) {
         const char *equals = strchr(words->at[i], '=');
@@ -212,6 +217,14 @@ static bool ask_ramp(struct asking *asking, const struct words *words)
     return false;
 }
 
+static void add_value(struct asking *asking, char before, const char *name, const char *value)
+{
+    if (value != NULL) {
+        page_format(&asking->target, "%c%s=", before, name);
+        remote_escape(&asking->target, value);
+    }
+}
+
 /* The request itself is the body, as a client would send it. */
 static bool ask_explain(struct asking *asking, const struct words *words)
 {
@@ -220,10 +233,8 @@ static bool ask_explain(struct asking *asking, const struct words *words)
     }
     page_format(&asking->body, "%s\n", words->at[0]);
     page_add(&asking->body, page_bytes(&asking->head));
-    if (asking->listener != NULL) {
-        page_add_text(&asking->target, "?listener=");
-        remote_escape(&asking->target, asking->listener);
-    }
+    add_value(asking, '?', "listener", asking->listener);
+    add_value(asking, asking->listener != NULL ? '&' : '?', "client", asking->client);
     return true;
 }
 
@@ -311,7 +322,7 @@ static int run_words(struct asking *asking, int count, char **words)
     return run(command, asking);
 }
 
-enum { OPTION_TOP = 256, OPTION_CONFIRM, OPTION_LISTENER };
+enum { OPTION_TOP = 256, OPTION_CONFIRM, OPTION_LISTENER, OPTION_CLIENT };
 
 static const struct option options[] = {
     {"socket", required_argument, NULL, 's'},
@@ -319,6 +330,7 @@ static const struct option options[] = {
     {"top", required_argument, NULL, OPTION_TOP},
     {"confirm", required_argument, NULL, OPTION_CONFIRM},
     {"listener", required_argument, NULL, OPTION_LISTENER},
+    {"client", required_argument, NULL, OPTION_CLIENT},
     {"header", required_argument, NULL, 'H'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -350,6 +362,9 @@ int main(int count, char **arguments)
             break;
         case OPTION_LISTENER:
             asking.listener = optarg;
+            break;
+        case OPTION_CLIENT:
+            asking.client = optarg;
             break;
         case 'H':
             page_format(&asking.head, "%s\n", optarg);

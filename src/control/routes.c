@@ -5,6 +5,7 @@
 #include "control/endpoints.h"
 #include "control/merged.h"
 #include "control/origin_readings.h"
+#include "control/split_readings.h"
 
 #include <stdio.h>
 
@@ -56,7 +57,24 @@ static void add_match(struct json *json, const struct route_settings *route)
     json_end_object(json);
 }
 
-static void add_action(struct json *json, const struct route_settings *route)
+static void add_split(struct json *json, const struct route_settings *route,
+                      const struct split_reading *split)
+{
+    bool is_known = split != NULL && split->arm_count == route->arm_count;
+
+    json_begin_object(json, "split");
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        json_percent(json, is_known ? split->arms[i].service : route->arms[i].service->name,
+                     is_known ? split->arms[i].weight : route->arms[i].weight);
+    }
+    json_end_object(json);
+    if (is_known && split->differs) {
+        json_text(json, "differs_from_file", split_cause_name(split->cause));
+    }
+}
+
+static void add_action(struct json *json, const struct route_settings *route,
+                       const struct split_reading *split)
 {
     switch (route->action) {
     case ROUTE_FORWARD:
@@ -64,11 +82,7 @@ static void add_action(struct json *json, const struct route_settings *route)
             json_text(json, "service", route->arms[0].service->name);
             break;
         }
-        json_begin_object(json, "split");
-        for (uint32_t i = 0; i < route->arm_count; i++) {
-            json_percent(json, route->arms[i].service->name, route->arms[i].weight);
-        }
-        json_end_object(json);
+        add_split(json, route, split);
         break;
     case ROUTE_RESPOND:
         json_number(json, "respond", route->respond.status);
@@ -88,7 +102,9 @@ void routes_answer(struct question *question)
     const struct settings *settings = plan_settings(plan);
     struct json json = json_on(&question->page);
     struct merged merged;
+    struct split_readings splits;
     bool counted = merged_read(sources, METRICS_ROUTES, &merged);
+    bool known = split_readings_take(sources, &splits);
 
     json_begin_object(&json, NULL);
     json_begin_list(&json, "routes");
@@ -98,12 +114,13 @@ void routes_answer(struct question *question)
         json_begin_row(&json, NULL);
         json_text(&json, "name", route->name);
         add_match(&json, route);
-        add_action(&json, route);
+        add_action(&json, route, known ? split_readings_find(&splits, route->name) : NULL);
         add_counts(&json, counted ? merged_find(&merged, route->name) : NULL);
         json_end_object(&json);
     }
     json_end_list(&json);
     json_end_object(&json);
+    split_readings_release(&splits);
     merged_release(&merged);
     plan_unref(&plan);
     question_answer_json(question);

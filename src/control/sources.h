@@ -8,6 +8,7 @@
 #include "client/client_list.h"
 #include "config/reload_order.h"
 #include "exchange/generation.h"
+#include "exchange/split_book.h"
 #include "observe/metrics.h"
 #include "origin/origin_book.h"
 
@@ -45,6 +46,7 @@ struct control_sources {
     bool (*give_order)(void *owner, const struct reload_order *order);
     void (*reload_status)(void *owner, struct reload_status *status);
     struct origin_book *origins;
+    struct split_book *splits;
     /* Has the worker call `listed` on its own thread, once. false: it cannot be asked now. */
     bool (*list_connections)(void *owner, uint32_t worker, size_t most, client_listed *listed,
                              void *listed_owner);

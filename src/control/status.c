@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GET /v1/status and GET /health: the process as a whole. */
+#include "control/differences.h"
 #include "control/endpoints.h"
 #include "control/merged.h"
 
@@ -103,6 +104,7 @@ void status_answer(struct question *question)
     add_reloads(&json, sources);
     json_number(&json, "routes", settings->route_count);
     json_number(&json, "services", settings->service_count);
+    differences_add(&json, sources);
     add_load(&json, sources, facts.workers);
     add_listeners(&json, sources, settings);
     json_end_object(&json);

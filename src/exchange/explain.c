@@ -3,6 +3,7 @@
  * here, then follows the way of an exchange. */
 #include "exchange/explain.h"
 
+#include "exchange/arm_choice.h"
 #include "exchange/retry.h"
 #include "http/h1_parser.h"
 #include "http/uri.h"
@@ -206,19 +207,35 @@ static void add_retry(struct json *json, const struct route_settings *route,
     json_end_object(json);
 }
 
+/* Of the user, if there is one: where it was found, and where in the split it stands. */
+static void add_choice(const struct route_settings *route, const struct arm_choice *choice,
+                       struct json *json)
+{
+    json_text(json, "arm",
+              choice->reason == ARM_BY_TURN ? "whose turn it is"
+                                            : route->arms[choice->arm].service->name);
+    json_text(json, "arm_by", arm_reason_name(choice->reason));
+    if (choice->has_bucket) {
+        json_percent(json, "bucket", choice->bucket);
+    }
+}
+
 static void add_arms(const struct explain_world *world, const struct route_settings *route,
-                     struct json *json)
+                     const struct http_request *request, const struct ip *client, struct json *json)
 {
     uint32_t *weights = calloc(route->arm_count, sizeof(*weights));
-    bool differs =
+    bool known =
         weights != NULL && world->weights != NULL && world->weights(world->owner, route, weights);
+    struct arm_choice choice;
 
     json_begin_row(json, "split");
     for (uint32_t i = 0; i < route->arm_count; i++) {
         json_percent(json, route->arms[i].service->name,
-                     differs ? weights[i] : route->arms[i].weight);
+                     known ? weights[i] : route->arms[i].weight);
     }
     json_end_object(json);
+    arm_explain(route, request, client, known ? weights : NULL, &choice);
+    add_choice(route, &choice, json);
     free(weights);
 }
 
@@ -244,23 +261,25 @@ static void add_origins(const struct explain_world *world, const struct service_
 }
 
 static void add_forward(const struct explain_world *world, const struct route_settings *route,
-                        const struct http_request *request, struct json *json)
+                        const struct http_request *request, const struct ip *client,
+                        struct json *json)
 {
     if (route->arm_count == 1) {
         json_text(json, "service", route->arms[0].service->name);
     } else {
-        add_arms(world, route, json);
+        add_arms(world, route, request, client, json);
     }
     add_timeouts(json, &route->timeouts);
     add_retry(json, route, request);
 }
 
 static void add_action(const struct explain_world *world, const struct route_settings *route,
-                       const struct http_request *request, struct json *json)
+                       const struct http_request *request, const struct ip *client,
+                       struct json *json)
 {
     switch (route->action) {
     case ROUTE_FORWARD:
-        add_forward(world, route, request, json);
+        add_forward(world, route, request, client, json);
         break;
     case ROUTE_RESPOND:
         json_number(json, "respond", route->respond.status);
@@ -285,7 +304,8 @@ static void add_all_origins(const struct explain_world *world, const struct rout
 }
 
 static void write_answer(const struct explain_world *world, const struct question *question,
-                         const char *listener, struct bytes path, struct page *page)
+                         const struct ip *client, const char *listener, struct bytes path,
+                         struct page *page)
 {
     const struct http_request *request = &question->request;
     const struct route_settings *route = router_find(world->router, request, path, listener, NULL);
@@ -298,7 +318,7 @@ static void write_answer(const struct explain_world *world, const struct questio
     json_text(&json, "listener", listener);
     json_text(&json, "route", route != NULL ? route->name : "none: answered with 404");
     if (route != NULL) {
-        add_action(world, route, request, &json);
+        add_action(world, route, request, client, &json);
     }
     explain_routes(world, request, path, listener, route, &json);
     if (route != NULL && route->action == ROUTE_FORWARD) {
@@ -316,7 +336,7 @@ static bool answer(const struct explain_world *world, const struct explain_asked
     bool good = scratch != NULL && (path.length == 0 || uri_normalise_path(path, scratch, &normal));
 
     if (good) {
-        write_answer(world, question,
+        write_answer(world, question, &asked->client,
                      choose_listener(world->settings, asked->listener, question->scheme), normal,
                      page);
     } else {

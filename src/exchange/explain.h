@@ -16,7 +16,7 @@ struct explain_world {
     void *owner;
     /* NULL, or what an origin does now: "serves", "drained". */
     const char *(*origin_state)(void *owner, const char *origin);
-    /* NULL, or the weights of a split now; false: those of the file. */
+    /* NULL, or the weights of a split now, one for each arm; false: those of the file hold. */
     bool (*weights)(void *owner, const struct route_settings *route, uint32_t *weights);
 };
 

@@ -181,6 +181,14 @@ static void note_change(void *owner, const struct control_change *change)
     audit_write(admin->view.audit, &entry);
 }
 
+static bool list_connections(void *owner, uint32_t worker, size_t most, client_listed *listed,
+                             void *listed_owner)
+{
+    const struct admin *admin = owner;
+
+    return worker_list_connections(admin->view.workers[worker], most, listed, listed_owner);
+}
+
 static bool give_order(void *owner, const struct reload_order *order)
 {
     const struct admin *admin = owner;
@@ -208,7 +216,9 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .note_change = note_change,
         .give_order = give_order,
         .reload_status = tell_reload_status,
+        .list_connections = list_connections,
         .origins = view->origins,
+        .splits = view->splits,
         .dropped_lines = count_dropped_lines,
     };
     const struct control_places places = admin->places;

@@ -21,6 +21,7 @@ struct admin_view {
     uint32_t worker_count;
     struct access_log *log; /* may be NULL */
     struct origin_book *origins;
+    struct split_book *splits;
 };
 
 /* Opens the sockets, before privileges go, or takes over those of the process before this one

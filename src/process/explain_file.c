@@ -24,14 +24,20 @@ static bool print(const struct plan *plan, const struct explain_asked *asked)
     return good;
 }
 
-bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *listener)
+bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *listener,
+                  const char *client)
 {
-    const struct explain_asked question = {.text = asked, .listener = listener};
+    struct explain_asked question = {.text = asked, .listener = listener};
     struct plan *plan = plan_new(snapshot, NULL);
     bool good;
 
     if (plan == NULL) {
         fprintf(stderr, "turnpike: out of memory\n");
+        return false;
+    }
+    if (client != NULL && !ip_parse(bytes_of(client), &question.client)) {
+        fprintf(stderr, "turnpike: '%s' is no IP address\n", client);
+        plan_unref(&plan);
         return false;
     }
     good = print(plan, &question);

@@ -5,8 +5,9 @@
 
 #include "config/snapshot.h"
 
-/* `asked` is "METHOD URL" and header lines, each with its end; `listener` may be NULL. Takes the
+/* `asked` is "METHOD URL" and header lines, each with its end; `listener` and `client`, an address, may be NULL. Takes the
  * snapshot over, prints to stdout; false after saying on stderr why not. */
-bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *listener);
+bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *listener,
+                  const char *client);
 
 #endif

@@ -299,6 +299,7 @@ static bool start_admin(struct process *process, const struct process_start *giv
         .worker_count = process->settings->workers,
         .log = process->log,
         .origins = process->origin_book,
+        .splits = process->splits,
     };
 
     return admin_start(process->admin, &view);

@@ -230,7 +230,7 @@ static void print_list(const struct node *root, const struct node *list, FILE *o
 {
     struct page page = {0};
 
-    if (root->count > 1) {
+    if (root->count > 1 || list->count == 0) {
         fputs(list == root->first ? "" : "\n", out);
         print_name(list->key->text, out);
         fputs(list->count == 0 ? ": none\n" : ":\n", out);

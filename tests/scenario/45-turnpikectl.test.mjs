@@ -8,6 +8,7 @@ import { through } from './lib/configs.mjs';
 import { adminIn, askJson, ctl, ctlLines, ctlRefused, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { connect } from './lib/raw-client.mjs';
 import { until } from './lib/wait.mjs';
 
 const SIMPLE = `
@@ -118,4 +119,82 @@ test('a reload that nobody confirms goes back by itself, one that is confirmed s
     await ctlRefused(gateway, /no reload waits/, 'cancel');
     const bad = await ctl(gateway, 'reload', '--confirm', 'soon');
     assert.equal(bad.code, 2);
+});
+
+async function split(t, more = '') {
+    const [old, fresh] = await Promise.all(['old', 'new'].map((name) => httpOrigin(t, { name })));
+    return startGateway(t, (folder) => `workers: 2
+services:
+  old: {origins: ["${old.address}"]}
+  new: {origins: ["${fresh.address}"]}
+routes:
+  - {name: shop, split: {old: 100%, new: 0%}${more}}
+  - {name: other, match: {path: /other}, respond: {}}
+${adminIn(folder)}`);
+}
+
+test('weights take hold at once on every worker, say that they differ, and survive a reload', async (t) => {
+    const gateway = await split(t);
+    assert.deepEqual(await tally(gateway, 20, { connections: 4 }), { old: 20 });
+    await ctlLines(gateway, 'weight', 'shop', 'new=100');
+    assert.deepEqual(await tally(gateway, 20, { connections: 4 }), { new: 20 });
+    assert.deepEqual((await askJson(gateway, '/v1/status')).differs_from_file, ['route shop: old: 0%, new: 100% (operator)']);
+    assert.equal((await askJson(gateway, '/v1/routes')).routes[0].differs_from_file, 'operator');
+    assert.match(gateway.stderr, /weight shop: old: 0%, new: 100%, at run time, by uid/);
+    const file = `${gateway.folder}/turnpike.yaml`;
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('path: /other', 'path: /another'));
+    await ctlLines(gateway, 'reload');
+    assert.deepEqual(await tally(gateway, 20, { connections: 4 }), { new: 20 });
+    await ctlLines(gateway, 'weight', 'shop', 'reset');
+    assert.deepEqual(await tally(gateway, 20, { connections: 4 }), { old: 20 });
+    assert.equal((await askJson(gateway, '/v1/status')).differs_from_file, undefined);
+});
+
+test('what was set at run time can be written out, and then is what the file says', async (t) => {
+    const gateway = await split(t);
+    assert.deepEqual(await ctlLines(gateway, 'export'), ['# Nothing differs from the file.']);
+    await ctlLines(gateway, 'weight', 'shop', 'old=99.75', 'new=0.25%');
+    const [written] = (await ctlLines(gateway, 'export')).join('\n').match(/split: \{.*\}/);
+    assert.equal(written, 'split: {"old": 99.75%, "new": 0.25%}');
+    const file = `${gateway.folder}/turnpike.yaml`;
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('split: {old: 100%, new: 0%}', written));
+    await ctlLines(gateway, 'reload');
+    assert.deepEqual(await ctlLines(gateway, 'export'), ['# Nothing differs from the file.']);
+    assert.equal((await askJson(gateway, '/v1/routes')).routes[0].split.new, '0.25%');
+});
+
+test('weights that cannot be are refused, and change nothing', async (t) => {
+    const gateway = await split(t);
+    await ctlRefused(gateway, /no route of this name/, 'weight', 'other', 'new=1');
+    await ctlRefused(gateway, /no such service/, 'weight', 'shop', 'newer=1');
+    await ctlRefused(gateway, /add up to 100%/, 'weight', 'shop', 'old=50', 'new=51');
+    await ctlRefused(gateway, /SERVICE=PERCENT/, 'weight', 'shop', 'new=0.001');
+    await ctlRefused(gateway, /SERVICE=PERCENT/, 'weight', 'shop', 'new=101');
+    await ctlRefused(gateway, /no ramp/, 'ramp', 'pause', 'shop');
+    assert.deepEqual(await ctlLines(gateway, 'ramp', 'status'), ['ramps: none']);
+    assert.deepEqual(await tally(gateway, 10), { old: 10 });
+});
+
+test('explain knows the arm of a user by the weights of now', async (t) => {
+    const gateway = await split(t, ', sticky: [{cookie: uid}]');
+    const arm = async () => (await ctlLines(gateway, 'explain', 'GET http://a/', '-H', 'Cookie: uid=7'))
+        .find((line) => /^arm  /.test(line)).trim().split(/ +/)[1];
+    const ofUser = async () => (await request(gateway, { headers: { Cookie: 'uid=7' } })).body;
+    for (const weight of ['0', '100', '50', '3']) {
+        await ctlLines(gateway, 'weight', 'shop', `new=${weight}`);
+        assert.equal(await arm(), await ofUser(), `at ${weight}%`);
+    }
+});
+
+test('the costliest connections of all workers are listed', async (t) => {
+    const gateway = await startGateway(t, (folder) => `workers: 2\n${SIMPLE}${adminIn(folder)}`);
+    const slow = await Promise.all(Array.from({ length: 6 }, () => connect(t, gateway)));
+    slow.forEach((client) => client.send('GET /h HTTP/1.1\r\nHost: a\r\nX-Slow: '));
+    await until('all six to be listed', async () => (await askJson(gateway, '/v1/connections')).connections.length === 6);
+    const { connections } = await askJson(gateway, '/v1/connections?top=2');
+    assert.equal(connections.length, 2);
+    assert.ok(connections[0].cost >= connections[1].cost);
+    assert.match(connections[0].client, /^127\.0\.0\.1:[0-9]+$/);
+    assert.ok((await ctlLines(gateway, 'connections', '--top', '3')).length === 4);
+    await ctlRefused(gateway, /'top' expects a number/, 'connections', '--top', 'all');
 });

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Weights and ramps by an operator's hand: POST /v1/routes/NAME/weights and .../reset, GET
+ * /v1/ramps, POST /v1/ramps/NAME/pause, resume and abort. */
+#include "config/units.h"
+#include "control/endpoints.h"
+#include "control/split_readings.h"
+
+#include <stdlib.h>
+
+#define ARMS_MOST 64
+
+/* --- verdicts ---------------------------------------------------------------------------- */
+
+static const struct refusal {
+    uint16_t status;
+    const char *remedy;
+} refusals[] = {
+    [SPLIT_NO_ROUTE] = {404, "turnpikectl routes lists routes and their splits"},
+    [SPLIT_NO_ARM] = {400, "turnpikectl routes says which services the split has"},
+    [SPLIT_TWICE] = {400, "name each service once"},
+    [SPLIT_BAD_SUM] = {400, "give all weights, or all but one, which gets the rest"},
+    [SPLIT_RAMP_MOVES] = {409, "turnpikectl ramp pause ROUTE first"},
+    [SPLIT_NO_RAMP] = {404, "turnpikectl ramp status lists ramps"},
+    [SPLIT_NOT_NOW] = {409, "turnpikectl ramp status says where it is"},
+    [SPLIT_NO_MEMORY] = {503, "try again"},
+};
+
+static void refuse(struct question *question, enum split_verdict verdict)
+{
+    question_refuse(question, refusals[verdict].status, split_verdict_sentence(verdict),
+                    refusals[verdict].remedy);
+}
+
+/* --- what held before and holds after ---------------------------------------------------- */
+
+/* Text of one split as it is now, with its end; empty without memory. */
+static struct page told_now(const struct control_sources *sources, const char *route)
+{
+    struct split_readings readings;
+    struct page page = {0};
+
+    if (split_readings_take(sources, &readings)) {
+        const struct split_reading *reading = split_readings_find(&readings, route);
+
+        if (reading != NULL) {
+            split_reading_tell(reading, &page);
+        }
+        split_readings_release(&readings);
+    }
+    page_add_char(&page, '\0');
+    return page;
+}
+
+/* Answers, and leaves the change where it is found again. `before` is released. */
+static void answer_change(struct question *question, const char *action, struct page *before)
+{
+    const struct control_sources *sources = question->sources;
+    struct page after = told_now(sources, question->name);
+    struct control_change change = {.who = question->who,
+                                    .action = action,
+                                    .subject = question->name,
+                                    .before = before->at,
+                                    .after = after.at};
+    struct json json = json_on(&question->page);
+
+    sources->note_change(sources->owner, &change);
+    json_begin_object(&json, NULL);
+    json_text(&json, "route", question->name);
+    json_text(&json, "before", before->at);
+    json_text(&json, "split", after.at);
+    json_end_object(&json);
+    page_release(before);
+    page_release(&after);
+    question_answer_json(question);
+}
+
+/* --- weights ----------------------------------------------------------------------------- */
+
+struct weights {
+    struct split_weight rows[ARMS_MOST];
+    char names[ARMS_MOST][QUESTION_TEXT_MAX];
+    uint32_t count;
+};
+
+/* "5", "5%" and "0.25%" are percents. */
+static bool read_percent(const char *text, uint32_t *weight)
+{
+    char with_sign[QUESTION_TEXT_MAX + 1];
+    size_t length = strlen(text);
+    uint64_t hundredths;
+
+    memcpy(with_sign, text, length + 1);
+    if (length > 0 && text[length - 1] != '%') {
+        memcpy(with_sign + length, "%", 2);
+    }
+    if (config_read_percent(bytes_of(with_sign), &hundredths) != UNIT_READ ||
+        hundredths > SPLIT_WHOLE) {
+        return false;
+    }
+    *weight = (uint32_t)hundredths;
+    return true;
+}
+
+static bool read_pair(struct bytes pair, struct weights *weights)
+{
+    const char *equals = memchr(pair.at, '=', pair.length);
+    struct split_weight *row = &weights->rows[weights->count];
+    char *name = weights->names[weights->count];
+    char value[QUESTION_TEXT_MAX];
+    size_t at = equals != NULL ? (size_t)(equals - pair.at) : 0;
+
+    if (at == 0 || weights->count == ARMS_MOST || !question_decode(bytes_first(pair, at), name) ||
+        !question_decode(bytes_skip(pair, at + 1), value) || !read_percent(value, &row->weight)) {
+        return false;
+    }
+    row->service = bytes_of(name);
+    weights->count++;
+    return true;
+}
+
+static bool read_weights(struct bytes query, struct weights *weights)
+{
+    weights->count = 0;
+    while (query.length > 0) {
+        const char *end = memchr(query.at, '&', query.length);
+        size_t length = end != NULL ? (size_t)(end - query.at) : query.length;
+
+        if (!read_pair(bytes_first(query, length), weights)) {
+            return false;
+        }
+        query = bytes_skip(query, length + (end != NULL));
+    }
+    return weights->count > 0;
+}
+
+void weights_answer(struct question *question)
+{
+    struct split_book *book = question->sources->splits;
+    struct page before;
+    struct weights *weights = malloc(sizeof(*weights));
+    enum split_verdict verdict;
+
+    if (weights == NULL || !read_weights(question->query, weights)) {
+        free(weights);
+        question_refuse(question, 400, "a weight is SERVICE=PERCENT, in steps of 0.01%",
+                        "as in turnpikectl weight shop new=5 old=95");
+        return;
+    }
+    before = told_now(question->sources, question->name);
+    verdict = split_book_set(book, bytes_of(question->name), weights->rows, weights->count);
+    free(weights);
+    if (verdict == SPLIT_DONE) {
+        answer_change(question, "weight", &before);
+    } else {
+        page_release(&before);
+        refuse(question, verdict);
+    }
+}
+
+void reset_answer(struct question *question)
+{
+    struct page before = told_now(question->sources, question->name);
+    enum split_verdict verdict =
+        split_book_reset(question->sources->splits, bytes_of(question->name));
+
+    if (verdict == SPLIT_DONE) {
+        answer_change(question, "reset weight", &before);
+    } else {
+        page_release(&before);
+        refuse(question, verdict);
+    }
+}
+
+/* --- ramps ------------------------------------------------------------------------------- */
+
+static void add_group(struct json *json, const char *name, const struct ramp_group_reading *group)
+{
+    json_begin_row(json, name);
+    json_number(json, "requests", group->requests);
+    json_number(json, "failures", group->failures);
+    json_number(json, "p99_us", group->p99_us);
+    json_end_object(json);
+}
+
+static void add_ramp(struct json *json, const struct split_reading *split)
+{
+    const struct ramp_reading *ramp = &split->ramp;
+
+    json_begin_row(json, NULL);
+    json_text(json, "route", split->route);
+    json_text(json, "to", ramp->to);
+    json_text(json, "state", ramp_phase_name(ramp->phase));
+    json_percent(json, "weight", ramp->weight);
+    json_number(json, "step", ramp->step + 1);
+    json_number(json, "of", ramp->step_count);
+    if (ramp->next > 0) {
+        json_percent(json, "next", ramp->next);
+    } else {
+        json_text(json, "next", NULL);
+    }
+    json_number(json, "hold_s", ramp->hold_ms / 1000);
+    add_group(json, "new_arm", &ramp->new_arm);
+    add_group(json, "control_group", &ramp->control);
+    json_text(json, "reason", ramp->reason[0] != '\0' ? ramp->reason : NULL);
+    json_end_object(json);
+}
+
+void ramps_answer(struct question *question)
+{
+    struct split_readings readings;
+    struct json json = json_on(&question->page);
+
+    if (!split_readings_take(question->sources, &readings)) {
+        refuse(question, SPLIT_NO_MEMORY);
+        return;
+    }
+    json_begin_object(&json, NULL);
+    json_begin_list(&json, "ramps");
+    for (size_t i = 0; i < readings.count; i++) {
+        if (readings.rows[i].reading.ramp.phase != RAMP_NONE) {
+            add_ramp(&json, &readings.rows[i].reading);
+        }
+    }
+    json_end_list(&json);
+    json_end_object(&json);
+    split_readings_release(&readings);
+    question_answer_json(question);
+}
+
+static void order_ramp(struct question *question, enum ramp_order order, const char *action)
+{
+    struct page before = told_now(question->sources, question->name);
+    enum split_verdict verdict =
+        split_book_order_ramp(question->sources->splits, bytes_of(question->name), order);
+
+    if (verdict == SPLIT_DONE) {
+        answer_change(question, action, &before);
+    } else {
+        page_release(&before);
+        refuse(question, verdict);
+    }
+}
+
+void ramp_pause_answer(struct question *question)
+{
+    order_ramp(question, RAMP_PAUSE, "pause ramp");
+}
+
+void ramp_resume_answer(struct question *question)
+{
+    order_ramp(question, RAMP_RESUME, "resume ramp");
+}
+
+void ramp_abort_answer(struct question *question)
+{
+    order_ramp(question, RAMP_ABORT, "abort ramp");
+}
