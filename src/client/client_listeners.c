@@ -105,7 +105,9 @@ static void listener_end(struct client_listener *listener)
 {
     list_remove(&listener->link);
     listener_free(&listener->listener);
-    generation_unref(&listener->last);
+    if (listener->last != NULL) {
+        exchange_desk_let_go(listener->desk->exchanges, listener->last);
+    }
     free(listener->own_name);
     free(listener->next.own_name);
     free(listener);
@@ -157,6 +159,14 @@ bool client_desk_prepare(struct client_desk *desk, const struct settings *settin
     return good;
 }
 
+static void forget_former(struct client_desk *desk)
+{
+    if (desk->former != NULL) {
+        exchange_desk_let_go(desk->exchanges, desk->former);
+        desk->former = NULL;
+    }
+}
+
 static void forget_next(struct client_listener *listener)
 {
     free(listener->next.own_name);
@@ -167,7 +177,7 @@ void client_desk_abandon(struct client_desk *desk)
 {
     struct link *next;
 
-    generation_unref(&desk->former);
+    forget_former(desk);
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
@@ -225,7 +235,7 @@ void client_desk_commit(struct client_desk *desk)
             begin_leaving(listener);
         }
     }
-    generation_unref(&desk->former);
+    forget_former(desk);
 }
 
 void client_desk_leave(struct client_desk *desk)

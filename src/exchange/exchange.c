@@ -17,7 +17,7 @@
 #include <time.h>
 
 #define DISMANTLE_MS 10
-#define DISMANTLE_A_TICK 64
+#define DISMANTLE_A_TICK 128
 
 static void on_patience_over(struct timer *timer)
 {
@@ -42,7 +42,7 @@ static void dismantle(void *owner)
     alarm_set(desk->bench->loop, &desk->dismantle, DISMANTLE_MS, dismantle, desk);
 }
 
-static void let_go(struct exchange_desk *desk, struct generation *generation)
+void exchange_desk_let_go(struct exchange_desk *desk, struct generation *generation)
 {
     if (!generation_drop(generation)) {
         return;
@@ -68,7 +68,7 @@ static void dismantle_all(struct exchange_desk *desk)
 static void exchange_release(struct exchange *exchange)
 {
     if (exchange->generation != NULL) {
-        let_go(exchange->desk, exchange->generation);
+        exchange_desk_let_go(exchange->desk, exchange->generation);
     }
     slab_give(exchange->desk->exchanges, exchange);
 }
@@ -134,7 +134,7 @@ void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generati
     desk->via = bytes_of(generation_settings(generation)->via);
     access_log_forget(desk->log);
     generation_settle(generation);
-    let_go(desk, old);
+    exchange_desk_let_go(desk, old);
 }
 
 struct generation *exchange_desk_generation(const struct exchange_desk *desk)

@@ -26,6 +26,8 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
 void exchange_desk_free(struct exchange_desk **desk);
 /* New exchanges begin with this one from now on. Takes the reference over. */
 void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generation);
+/* Gives a reference up. The last one takes the generation apart, a piece a tick. */
+void exchange_desk_let_go(struct exchange_desk *desk, struct generation *generation);
 /* Borrowed: the one that runs. */
 struct generation *exchange_desk_generation(const struct exchange_desk *desk);
 const struct settings *exchange_desk_settings(const struct exchange_desk *desk);

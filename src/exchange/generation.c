@@ -343,6 +343,9 @@ bool generation_dismantle(struct generation *generation, unsigned most)
                 shared_service_unref(shared);
             }
         } else if (generation->splits != NULL && generation->splits_made > 0) {
+            if (generation->splits[generation->splits_made - 1] == NULL) {
+                most++; /* one arm: nothing to do, and nothing spent */
+            }
             split_turn_unref(&generation->splits[--generation->splits_made]);
         } else {
             free(generation->services);

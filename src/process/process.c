@@ -20,6 +20,7 @@
 #include "process/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 /* With room for as many: 2 million entries of 32 bytes, of which only those in use take memory. */
 #define CLIENT_ADDRESSES 1000000
 #define MAIL_LOOK_MS 10
+#define LARGE_MEMORY (64 * 1024)
 
 struct process {
     struct loop *loop;
@@ -420,12 +422,21 @@ static void give_up(struct process *process)
     }
 }
 
+/* What a reload takes in large pieces goes back to the kernel when it goes: left to itself, glibc
+ * would keep ever larger ones, and a process that has reloaded a large file would stay twice its
+ * size. */
+static void return_large_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_MEMORY);
+}
+
 int process_run(const struct process_start *given)
 {
     struct process process = {.splits =
                                   split_book_new(snapshot_settings(given->snapshot)->workers)};
     int status = 1;
 
+    return_large_memory();
     signals_block();
     process.loop = loop_new();
     process.plan = process.splits != NULL ? plan_new(given->snapshot, process.splits) : NULL;

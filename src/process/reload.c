@@ -314,7 +314,7 @@ static void swap_editions(struct reload *reload, struct edition *former)
     pthread_mutex_unlock(&reload->lock);
 }
 
-static void on_taken_up(void *owner, bool good)
+static void on_taken_up(void *owner, bool good, uint32_t longest_us)
 {
     struct reload *reload = owner;
     struct edition former;
@@ -330,6 +330,8 @@ static void on_taken_up(void *owner, bool good)
     reload->sockets = NULL;
     swap_editions(reload, &former);
     settings_changes_free(&reload->changes);
+    log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
+             longest_us % 1000 / 10);
     tell_fixed(reload);
     note_result(reload, true, "");
     part_with_former(reload, &former);

@@ -55,9 +55,15 @@ static void end(struct take_up *take_up)
     take_up_done *done = take_up->done;
     void *owner = take_up->owner;
     bool good = take_up->good;
+    uint32_t longest_us = 0;
 
+    for (uint32_t i = 0; i < take_up->plan.worker_count; i++) {
+        uint32_t own_us = take_up->parts[i].order.longest_us;
+
+        longest_us = own_us > longest_us ? own_us : longest_us;
+    }
     free(take_up);
-    done(owner, good);
+    done(owner, good, longest_us);
 }
 
 static void begin_second_round(struct take_up *take_up)

@@ -19,8 +19,9 @@ struct take_up_plan { /* all borrowed until `done` */
     uint64_t generation;
 };
 
-/* `good`: it runs on all workers; otherwise what ran before still does. */
-typedef void take_up_done(void *owner, bool good);
+/* `good`: it runs on all workers; otherwise what ran before still does. `longest_us`: CPU time
+ * of the longest piece that one of them did for it. */
+typedef void take_up_done(void *owner, bool good, uint32_t longest_us);
 
 /* NULL: out of memory; `done` is not called then. */
 struct take_up *take_up_begin(const struct take_up_plan *plan, take_up_done *done, void *owner);

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TRIM_MS 2000
@@ -200,11 +201,29 @@ static void answer(struct worker *worker, bool ready)
     order->answer(order->owner, ready);
 }
 
+/* Of this thread: what others do meanwhile on its processor is no pause that we make. */
+static uint64_t cpu_us(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
+static void note_piece(struct worker_order *order, uint64_t began_us)
+{
+    uint32_t took_us = (uint32_t)(cpu_us() - began_us);
+
+    if (took_us > order->longest_us) {
+        order->longest_us = took_us;
+    }
+}
+
 /* A piece a turn: whoever has sent something meanwhile comes first. */
 static void go_on_preparing(void *owner)
 {
     struct worker *worker = owner;
-    uint64_t until_us = loop_tell_time(worker->bench.loop) + PREPARE_US;
+    uint64_t began_us = cpu_us();
     enum adoption_progress progress;
 
     if (worker->adoption == NULL) {
@@ -212,7 +231,8 @@ static void go_on_preparing(void *owner)
     }
     do {
         progress = adoption_grow(worker->adoption);
-    } while (progress == ADOPTION_GROWS && loop_tell_time(worker->bench.loop) < until_us);
+    } while (progress == ADOPTION_GROWS && cpu_us() < began_us + PREPARE_US);
+    note_piece(worker->order, began_us);
     if (progress != ADOPTION_GROWS) {
         answer(worker, progress == ADOPTION_IS_READY);
     } else if (!loop_post(worker->bench.loop, go_on_preparing, worker)) {
@@ -227,10 +247,13 @@ static void on_prepare(void *owner)
     const struct adoption_parts parts = {worker->metrics, worker->origins, worker->exchanges,
                                          worker->clients};
 
+    uint64_t began_us = cpu_us();
+
     worker->order = order;
     if (!worker->draining) {
         worker->adoption = adoption_new(&parts, order->plan, order->changes, order->sockets);
     }
+    note_piece(order, began_us);
     if (worker->adoption != NULL) {
         go_on_preparing(worker);
     } else {
@@ -244,8 +267,11 @@ static void on_commit(void *owner)
     struct worker *worker = order->worker;
 
     if (worker->adoption != NULL) { /* NULL: it stops */
+        uint64_t began_us = cpu_us();
+
         loop_tell_time(worker->bench.loop);
         adoption_commit(&worker->adoption);
+        note_piece(order, began_us);
         atomic_store_explicit(&worker->generation, order->generation, memory_order_relaxed);
     }
     worker->order = NULL;

@@ -45,6 +45,7 @@ struct worker_order {
     const struct settings_changes *changes; /* from what runs to the plan */
     struct client_socket *sockets;          /* of this worker, for the plan's listeners */
     uint64_t generation;
+    uint32_t longest_us; /* the worker writes down the CPU time of its longest piece of it */
     void (*answer)(void *owner, bool ready); /* called on the worker's thread, for each step */
     void *owner;
 };
