@@ -19,6 +19,7 @@
 #define PACE_STEP 4              /* a new one counts for 1/16 */
 #define PACES_ENOUGH 16          /* before they say anything */
 #define SILENT_REQUESTS 10       /* given to an origin without any answer */
+#define SUSPECTED_MS 120         /* between the two times that an origin is found silent */
 #define RAMP_LEAST 10            /* percent of its weight that one who is back begins with */
 #define RAMP_LOOK_US 100000      /* its share grows in steps */
 #define PATIENT_TRIAL_US 2000000 /* so long a trial is left to requests that are free to repeat */
@@ -451,6 +452,23 @@ static bool is_silent(const struct service *service, const struct origin *origin
            now_us - origin->silent_us > slow_limit_us(service, fastest);
 }
 
+static void stand_guard(struct origin *origin, struct service *service, uint32_t milliseconds);
+
+/* The second time that it is found so, a moment after the first: where all of them have stalled,
+ * one is the first to come back, and its answers say nothing yet about the others. */
+static bool stays_silent(struct service *service, struct origin *origin,
+                         const struct origin *fastest, uint64_t now_us)
+{
+    if (!is_silent(service, origin, fastest, now_us)) {
+        return false;
+    }
+    if (origin->suspected_us < origin->silent_us) {
+        origin->suspected_us = now_us;
+        stand_guard(origin, service, SUSPECTED_MS);
+    }
+    return now_us - origin->suspected_us >= (uint64_t)SUSPECTED_MS * 1000;
+}
+
 static void on_guard(void *owner)
 {
     struct origin *origin = owner;
@@ -469,13 +487,18 @@ void origin_unguard(struct origin *origin, const struct service *service)
 }
 
 /* Where all clients wait for that one origin, nobody picks, and so nobody would review. */
-static void stand_guard(struct origin *origin, struct service *service)
+static void stand_guard(struct origin *origin, struct service *service, uint32_t milliseconds)
 {
-    if (service != NULL && service->count > 1 && health_of(service)->slow_factor > 0 &&
-        origin->guards == NULL) {
+    if (origin->guards == NULL) {
         origin->guards = service;
-        alarm_set(origin->directory->bench->loop, &origin->guard,
-                  health_of(service)->slow_least + 20, on_guard, origin);
+        alarm_set(origin->directory->bench->loop, &origin->guard, milliseconds, on_guard, origin);
+    }
+}
+
+static void guard_against_silence(struct origin *origin, struct service *service)
+{
+    if (service != NULL && service->count > 1 && health_of(service)->slow_factor > 0) {
+        stand_guard(origin, service, health_of(service)->slow_least + 20);
     }
 }
 
@@ -485,7 +508,7 @@ void origin_health_asked(struct origin *origin, struct origin_request *request)
         origin->silent_us = now_of(origin);
     }
     if (origin->unanswered == SILENT_REQUESTS) {
-        stand_guard(origin, request->service);
+        guard_against_silence(origin, request->service);
     }
 }
 
@@ -503,7 +526,7 @@ static void review_origin(struct service *service, struct origin *origin, uint64
         snprintf(why, sizeof(why), "it takes %.2f s to answer, another %.2f s",
                  (double)us_of_pace(origin->pace) / 1e6, (double)us_of_pace(fastest->pace) / 1e6);
         eject(service, origin, why);
-    } else if (is_silent(service, origin, fastest, now_us)) {
+    } else if (stays_silent(service, origin, fastest, now_us)) {
         snprintf(why, sizeof(why), "%u requests since its last answer, %.2f s ago",
                  origin->unanswered, (double)(now_us - origin->silent_us) / 1e6);
         eject(service, origin, why);

@@ -69,6 +69,7 @@ struct origin {
     uint32_t unanswered;    /* requests given to it since its last answer */
     uint64_t silent_us;     /* when the first of these was */
     uint64_t answered_us;   /* its last answer */
+    uint64_t suspected_us;  /* when it was first found silent */
     uint64_t returned_us;   /* as in its entry: older answers say nothing any more */
     struct alarm guard;     /* looks whether it has fallen silent */
     struct service *guards; /* for whom */
