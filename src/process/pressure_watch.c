@@ -2,6 +2,7 @@
 /* At the end of a turn, where a second look costs two loads and compares. */
 #include "process/pressure_watch.h"
 
+#include "process/descriptors.h"
 #include "process/memory.h"
 
 #include <dirent.h>
@@ -86,17 +87,26 @@ void pressure_watch_stop(struct pressure_watch *watch)
 
 /* --- for the process ----------------------------------------------------------------------- */
 
-struct pressure *pressure_watch_plan(const struct settings *settings, uint64_t descriptors)
+static uint64_t memory_budget(const struct settings *settings)
 {
-    uint64_t memory = settings->limits.memory;
+    return settings->limits.memory != 0 ? settings->limits.memory : memory_given() / 4 * 3;
+}
 
-    if (memory == 0) {
-        memory = memory_given() / 4 * 3;
-    }
-    if (settings->limits.descriptors != 0) {
-        descriptors = settings->limits.descriptors;
-    }
-    return pressure_new(settings->workers, memory, descriptors);
+static uint64_t descriptor_budget(const struct settings *settings)
+{
+    return settings->limits.descriptors != 0 ? settings->limits.descriptors
+                                             : descriptors_raise_limit();
+}
+
+struct pressure *pressure_watch_plan(const struct settings *settings)
+{
+    return pressure_new(settings->workers, memory_budget(settings), descriptor_budget(settings));
+}
+
+void pressure_watch_follow(struct pressure *pressure, const struct settings *settings)
+{
+    pressure_set_budget(pressure, PRESSURE_MEMORY, memory_budget(settings));
+    pressure_set_budget(pressure, PRESSURE_DESCRIPTORS, descriptor_budget(settings));
 }
 
 void pressure_watch_count_others(struct pressure *pressure)

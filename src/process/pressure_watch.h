@@ -23,8 +23,10 @@ void pressure_watch_start(struct pressure_watch *watch, struct workbench *bench,
                           struct origin_directory *origins);
 void pressure_watch_stop(struct pressure_watch *watch);
 
-/* For the process: its budgets as the settings have them. */
-struct pressure *pressure_watch_plan(const struct settings *settings, uint64_t descriptors);
+/* For the process: its budgets as the settings have them, and after a reload as they have them
+ * now. */
+struct pressure *pressure_watch_plan(const struct settings *settings);
+void pressure_watch_follow(struct pressure *pressure, const struct settings *settings);
 /* Once all is open: descriptors that are no connection. */
 void pressure_watch_count_others(struct pressure *pressure);
 

@@ -45,7 +45,6 @@ struct process {
     struct origin_book *origin_book;
     struct client_book *client_book;
     struct pressure *pressure;
-    uint64_t descriptors; /* that the kernel allows */
     struct worker **workers;
     uint32_t started;
     struct admin *admin;
@@ -275,7 +274,7 @@ static bool start_workers(struct process *process)
 {
     process->origin_book = origin_book_new(process->settings->workers);
     process->client_book = client_book_new(CLIENT_ADDRESSES);
-    process->pressure = pressure_watch_plan(process->settings, process->descriptors);
+    process->pressure = pressure_watch_plan(process->settings);
     if (process->origin_book == NULL || process->client_book == NULL || process->pressure == NULL ||
         !make_workers(process)) {
         return false;
@@ -314,6 +313,7 @@ static bool start_reloads(struct process *process, const struct process_start *g
         .path = given->path,
         .plan = process->plan,
         .splits = process->splits,
+        .pressure = process->pressure,
         .source = given->source,
         .sockets = &process->sockets,
         .workers = process->workers,
@@ -352,7 +352,7 @@ static bool open_books(struct process *process)
 
 static bool start(struct process *process, const struct process_start *given)
 {
-    process->descriptors = descriptors_raise_limit();
+    descriptors_raise_limit();
     process->sockets = sockets_inherit(process->settings, process->heritage);
     /* Before the log's thread starts, and so that opening its file again works later as now. */
     process->admin = admin_open(&process->settings->admin, process->heritage);

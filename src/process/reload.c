@@ -12,6 +12,7 @@
 #include "base/page.h"
 #include "config/load.h"
 #include "process/fingerprint.h"
+#include "process/pressure_watch.h"
 #include "process/state_directory.h"
 #include "process/take_up.h"
 
@@ -329,6 +330,7 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     *reload->parts.sockets = reload->sockets;
     reload->sockets = NULL;
     swap_editions(reload, &former);
+    pressure_watch_follow(reload->parts.pressure, running_settings(reload));
     settings_changes_free(&reload->changes);
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
              longest_us % 1000 / 10);

@@ -20,6 +20,7 @@ struct reload_parts {  /* borrowed */
     const char *path;  /* of the configuration */
     struct plan *plan; /* the first one, which stays: what cannot change is in it */
     struct split_book *splits;
+    struct pressure *pressure;
     struct bytes source; /* of that one; only during reload_new */
     struct sockets **sockets;
     struct worker **workers;

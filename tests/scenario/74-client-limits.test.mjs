@@ -170,3 +170,15 @@ ${PONG}`);
     assert.ok((await statuses(gateway, 9, first)).includes(429));
     assert.deepEqual(await statuses(gateway, 2, second), [200, 200]);
 });
+
+test('a reload changes the limits and keeps the counts', async (t) => {
+    const config = (connections) => `client_limits: {connections: ${connections}}\n${PONG}`;
+    const gateway = await startGateway(t, config(2));
+    const first = await connect(t, gateway);
+    assert.equal((await first.ask(GET)).status, 200);
+    await gateway.reload(config(1));
+    assert.equal((await (await connect(t, gateway)).ask(GET)).status, 429);
+    await gateway.reload(config(3));
+    assert.equal((await (await connect(t, gateway)).ask(GET)).status, 200);
+    assert.equal((await first.ask(GET)).status, 200);
+});

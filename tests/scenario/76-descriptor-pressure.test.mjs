@@ -51,3 +51,13 @@ test('who cannot be closed makes new ones be refused', async (t) => {
     await gateway.said(/no longer short of file descriptors/, patient(20000));
     assert.equal((await request(gateway)).status, 200);
 });
+
+test('a reload changes the budget', async (t) => {
+    const config = (budget) => `limits: {descriptors: ${budget}}\n${PONG}`;
+    const gateway = await startGateway(t, config(10000));
+    const idle = await many(t, gateway, 200, GET);
+    await until('all to be served', () => idle.every((each) => each.everReceived > 0));
+    assert.ok(idle.every((each) => !each.ended));
+    await gateway.reload(config(200));
+    await until('some to be closed', () => idle.some((each) => each.ended), patient(15000));
+});
