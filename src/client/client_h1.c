@@ -178,11 +178,14 @@ static bool receive_once(struct client_h1 *h1)
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
 }
 
-/* Whoever is waited for holds no buffer meanwhile: it may be long. */
+/* Whoever is waited for holds no buffer meanwhile: it may be long. The trailers of a chunked request
+ * that is whole still lie in it, for as long as its exchange has not sent them. */
 static void give_back_empty(struct client_h1 *h1)
 {
-    if (h1->in != NULL && !h1->head_is_in_input && h1->undelivered.length == 0 &&
-        buffer_length(h1->in) == 0) {
+    bool may_hold_trailers = h1->state == CLIENT_H1_AWAITS_END && h1->framing == HTTP_CHUNKED;
+
+    if (h1->in != NULL && !may_hold_trailers && !h1->head_is_in_input &&
+        h1->undelivered.length == 0 && buffer_length(h1->in) == 0) {
         buffer_return(buffers_of(h1), &h1->in);
     }
 }
