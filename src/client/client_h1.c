@@ -213,7 +213,8 @@ void client_h1_ready(struct client_h1 *h1, short what)
     if ((what & LOOP_WRITABLE) != 0) {
         client_h1_flush(h1);
     }
-    if ((what & LOOP_READABLE) != 0 && connection->h1 == h1 && !client_h1_is_held_back(h1)) {
+    if ((what & LOOP_READABLE) != 0 && connection->h1 == h1 &&
+        (h1->state != CLIENT_H1_READS_BODY || !client_h1_is_held_back(h1))) {
         receive(h1);
     }
 }

@@ -10,6 +10,7 @@
 
 #define LOOK_US 100000
 #define LOOK_MS (LOOK_US / 1000)
+#define RESIDENT_US 300000
 #define GROWTH_SHARE 64 /* of the budget, after which a look is due at once */
 
 static uint64_t memory_of(const struct pressure_watch *watch)
@@ -23,6 +24,12 @@ static uint64_t descriptors_of(const struct pressure_watch *watch)
     return client_desk_count(watch->clients) + origin_directory_connections(watch->origins);
 }
 
+static uint64_t growth_worth_a_look(const struct pressure *pressure)
+{
+    return atomic_load_explicit(&pressure->budget[PRESSURE_MEMORY], memory_order_relaxed) /
+           GROWTH_SHARE;
+}
+
 static void on_again(void *owner);
 
 static void look(struct pressure_watch *watch)
@@ -30,9 +37,11 @@ static void look(struct pressure_watch *watch)
     struct pressure *pressure = watch->bench->pressure;
     uint64_t now_us = loop_now(watch->bench->loop);
 
-    watch->looked_us = now_us;
-    watch->looked_reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed);
-    if (watch->bench->worker == 0) {
+    watch->look_us = now_us + LOOK_US;
+    watch->look_reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed) +
+                           growth_worth_a_look(pressure);
+    if (watch->bench->worker == 0 && now_us >= watch->resident_us) {
+        watch->resident_us = now_us + RESIDENT_US;
         pressure_note_resident(pressure, memory_resident());
     }
     pressure_report(pressure, watch->bench->worker, memory_of(watch), descriptors_of(watch),
@@ -48,21 +57,13 @@ static void on_again(void *owner)
     look(owner);
 }
 
-static bool has_grown(const struct pressure_watch *watch)
-{
-    const struct pressure *pressure = watch->bench->pressure;
-    uint64_t reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed);
-    uint64_t budget =
-        atomic_load_explicit(&pressure->budget[PRESSURE_MEMORY], memory_order_relaxed);
-
-    return reserved > watch->looked_reserved + budget / GROWTH_SHARE;
-}
-
 static void at_turn_end(void *owner)
 {
     struct pressure_watch *watch = owner;
+    const struct slab_account *slabs = &watch->bench->pressure->slabs;
 
-    if (loop_now(watch->bench->loop) - watch->looked_us >= LOOK_US || has_grown(watch)) {
+    if (loop_now(watch->bench->loop) >= watch->look_us ||
+        atomic_load_explicit(&slabs->reserved, memory_order_relaxed) > watch->look_reserved) {
         look(watch);
     }
 }

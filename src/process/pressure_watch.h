@@ -12,8 +12,9 @@ struct pressure_watch {
     struct client_desk *clients;
     struct exchange_desk *exchanges;
     struct origin_directory *origins;
-    uint64_t looked_us;
-    uint64_t looked_reserved;
+    uint64_t look_us;       /* when a look is due */
+    uint64_t look_reserved; /* from how many bytes of slabs on it is due at once */
+    uint64_t resident_us;
     struct alarm again; /* while there is pressure */
 };
 
