@@ -9,7 +9,8 @@
 #define SLICE 2048
 #define SLICE_PAUSE_MS 1
 #define MOST 1000
-#define FREE_BYTES 256 /* moved by everybody: a request line, say */
+#define HANDSHAKE_BYTES 32768 /* about what OpenSSL takes; it does not tell */
+#define FREE_BYTES 256        /* moved by everybody: a request line, say */
 
 /* --- cost ---------------------------------------------------------------------------------- */
 
@@ -41,8 +42,10 @@ struct client_cost client_cost_of(const struct client_connection *connection, ui
         cost.moved = moved_by(h1);
         cost.ms = (now_us - h1->began_us) / 1000;
         cost.waits_for_client = waits_for_client(h1);
-    } else if (connection->state == CLIENT_IDLE) {
+    } else if (connection->state != CLIENT_LINGERS) {
         cost.ms = (uint32_t)((uint32_t)(now_us / 1000) - connection->since_ms);
+        cost.waits_for_client = connection->state != CLIENT_IDLE;
+        cost.held += connection->has_place ? HANDSHAKE_BYTES : 0;
     }
     cost.cost = cost.held * cost.ms / (cost.moved + FREE_BYTES);
     return cost;

@@ -111,7 +111,7 @@ struct client_connection {
     struct ip ip;
     uint32_t served; /* requests begun */
     union {
-        uint32_t since_ms; /* while idle: since when, by the loop's clock */
+        uint32_t since_ms; /* accepted, or idle, since when by the loop's clock */
         uint32_t lingered; /* bytes read while lingering */
     };
     uint32_t born;      /* by the loop's clock, client_connection.c */
