@@ -12,6 +12,7 @@
 #include "base/slab.h"
 #include "config/load.h"
 #include "io/listener.h"
+#include "process/memory.h"
 #include "process/sockets.h"
 #include "process/worker.h"
 
@@ -188,6 +189,8 @@ struct world {
     pthread_t acceptor;
     struct plan *plan;
     struct origin_book *book;
+    struct client_book *clients;
+    struct pressure *pressure;
     struct sockets *sockets;
     struct worker *workers[1];
     struct address front;
@@ -304,6 +307,8 @@ static void *accept_connections(void *owner)
 static const char rules[] = "workers: 1\n"
                             "listeners: [{address: \"127.0.0.1:0\"}]\n"
                             "timeouts: {drain: 1s}\n"
+                            "client_limits: {connections: 1000000, connection_rate: 1000000,\n"
+                            "  request_rate: 1000000}\n"
                             "services: {one: {origins: [\"%s\"]}}\n"
                             "routes:\n"
                             "  - {name: ping, match: {path: /ping}, respond: {body: pong}}\n"
@@ -344,6 +349,8 @@ static struct worker *make_worker(struct world *world)
         .sockets = sockets_of_worker(world->sockets, 0),
         .all = world->workers,
         .origin_book = world->book,
+        .client_book = world->clients,
+        .pressure = world->pressure,
         .count = 1,
     };
 
@@ -377,7 +384,9 @@ static int set_up(void **state)
     start_origin(world, origin);
     world->plan = make_plan(origin);
     world->book = origin_book_new(1);
-    CHECK(world->book != NULL);
+    world->clients = client_book_new(100);
+    world->pressure = pressure_new(1, UINT64_MAX, UINT64_MAX);
+    CHECK(world->book != NULL && world->clients != NULL && world->pressure != NULL);
     world->large = malloc(LARGE_BYTES + 1);
     memset(world->large, 'L', LARGE_BYTES);
     world->large[LARGE_BYTES] = '\0';
@@ -402,6 +411,8 @@ static int tear_down(void **state)
         worker_free(&world->workers[0]);
     }
     origin_book_free(&world->book);
+    client_book_free(&world->clients);
+    pressure_free(&world->pressure);
     sockets_close(&world->sockets);
     shutdown(world->origin, SHUT_RDWR);
     pthread_join(world->acceptor, NULL);
@@ -611,13 +622,77 @@ static void a_start_may_fail_at_any_allocation(void **state)
     worker_free(&worker);
 }
 
+static void be_well_again(struct world *world)
+{
+    /* A step down takes a second. */
+    while (ask(world, "GET /ping HTTP/1.1\r\n" CLOSING "\r\n", NULL) != WHOLE) {
+        usleep(50000);
+    }
+    assert_int_equal(ask_each_way(world), WAYS);
+}
+
+/* Every step of the ladder, with its budget all used up and allocations failing on top of it. */
+static void out_of_budget_too(void **state)
+{
+    struct world *world = *state;
+
+    start_worker(world);
+    for (int kind = 0; kind < PRESSURE_KINDS; kind++) {
+        for (int permille = 800; permille <= 1000; permille += 50) {
+            uint64_t used = kind == PRESSURE_MEMORY ? memory_resident() : 1000;
+
+            pressure_note_descriptors(world->pressure, kind == PRESSURE_MEMORY ? 0 : used);
+            pressure_set_budget(world->pressure, (enum pressure_kind)kind,
+                                used * 1000 / (uint64_t)permille);
+            start_shortage(permille % 100 == 0 ? 0 : 7, UINT32_MAX);
+            ask_each_way(world);
+            ask_each_way(world);
+            end_shortage();
+        }
+        pressure_set_budget(world->pressure, (enum pressure_kind)kind, UINT64_MAX);
+        be_well_again(world);
+    }
+}
+
+static void on_listed(void *owner, const struct client_row *rows, size_t count)
+{
+    (void)rows;
+    (void)count;
+    atomic_fetch_add((atomic_uint *)owner, 1);
+}
+
+/* A list that cannot be made is an empty one, and whoever asked hears of it. */
+static void lists_are_always_answered(void **state)
+{
+    struct world *world = *state;
+    atomic_uint answers = 0;
+
+    start_worker(world);
+    for (unsigned every = 1; every < 5; every++) {
+        start_shortage(every, 0);
+        for (unsigned i = 1; i <= 20; i++) {
+            unsigned before = atomic_load(&answers);
+
+            assert_true(worker_list_connections(world->workers[0], 10, on_listed, &answers));
+            while (atomic_load(&answers) == before) {
+                sched_yield();
+            }
+        }
+        end_shortage();
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(with_memory_all_is_well),        TEST(a_start_may_fail_at_any_allocation),
-        TEST(any_single_allocation_may_fail), TEST(every_nth_allocation_may_fail),
+        TEST(with_memory_all_is_well),
+        TEST(a_start_may_fail_at_any_allocation),
+        TEST(any_single_allocation_may_fail),
+        TEST(every_nth_allocation_may_fail),
+        TEST(out_of_budget_too),
+        TEST(lists_are_always_answered),
         TEST(without_memory_it_rests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
