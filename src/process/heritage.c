@@ -164,7 +164,9 @@ void heritage_free(struct heritage **heritage)
     }
     while (next_line(&(*heritage)->lines, &line)) {
         while (line.kind.at[0] != '-' && next_fd(&line.fds, &fd)) {
-            close(fd);
+            if (is_listening(fd)) { /* whatever else somebody wrote there is not ours */
+                close(fd);
+            }
         }
     }
     free((*heritage)->room);

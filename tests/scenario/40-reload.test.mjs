@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // SIGHUP: another configuration is taken up, and whoever is connected does not notice.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
-import { startGateway } from './lib/gateway.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
+import { BINARY, startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
@@ -108,4 +110,52 @@ test('the last good file is kept, with a log of who did what', async (t) => {
     assert.match(entries[1].change, /routes: 1 changed/);
     assert.match(entries[2].why, /nonsense/);
     assert.match(entries[2].after, /^[0-9a-f]{64}$/);
+});
+
+// Runs the binary with these arguments to its end.
+function runTurnpike(args, env = {}) {
+    return spawnSync(BINARY, args, { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 20000 });
+}
+
+test('--diff says beforehand what a reload would change', async (t) => {
+    const gateway = await startGateway(t, saying('one'));
+    const next = path.join(gateway.folder, 'next.yaml');
+    gateway.rewrite(saying('two', 'via: else\n'));
+    fs.copyFileSync(gateway.file, next);
+    gateway.rewrite(saying('one'));
+    const { status, stdout } = runTurnpike(['--diff', next, '-c', gateway.file]);
+    assert.equal(status, 0);
+    const lines = stdout.trim().split('\n');
+    assert.deepEqual(lines.slice(0, -1), ['~ route all', '+ option via']);
+    fs.renameSync(next, gateway.file);
+    assert.ok((await gateway.reload()).endsWith(lines.at(-1)), 'the reload says the same');
+    fs.writeFileSync(next, 'no: thing\n');
+    assert.equal(runTurnpike(['--diff', next, '-c', gateway.file]).status, 1);
+});
+
+test('--last-good starts with the last good file when the given one is bad', async (t) => {
+    const gateway = await startGateway(t, (folder) => saying('good', `state_directory: ${folder}\n`));
+    await gateway.stop();
+    fs.writeFileSync(gateway.file, 'all: wrong\n');
+    assert.equal(runTurnpike(['-c', gateway.file]).status, 1);
+    const args = (file) => ['-c', file, '--last-good', '--state-directory', gateway.folder];
+    const again = await startGateway(t, 'all: wrong\n', { asWritten: true, args: args(gateway.file) });
+    await again.said(/is bad: starting with the last good configuration/);
+    assert.equal((await (await connect(t, again)).ask(GET)).text, 'good');
+    // The file given is the one that SIGHUP reads.
+    again.file = gateway.file;
+    assert.match(await again.reload(), /reload failed/);
+    fs.writeFileSync(gateway.file, fs.readFileSync(path.join(gateway.folder, 'last-good.yaml'), 'utf8').replace('good', 'better'));
+    assert.match(await again.reload(), /generation 2/);
+    assert.equal((await (await connect(t, again)).ask(GET)).text, 'better');
+});
+
+test('a bad last good file does not start either', (t) => {
+    const folder = temporaryFolder(t);
+    fs.writeFileSync(path.join(folder, 'bad.yaml'), 'all: wrong\n');
+    fs.writeFileSync(path.join(folder, 'last-good.yaml'), 'also: wrong\n');
+    const { status, stderr } = runTurnpike(['-c', path.join(folder, 'bad.yaml'), '--last-good'], { STATE_DIRECTORY: folder });
+    assert.equal(status, 1);
+    assert.match(stderr, /unknown option 'all'/);
+    assert.match(stderr, /unknown option 'also'/);
 });
