@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
+import { adminIn, ctl } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { BINARY, startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
@@ -158,4 +159,41 @@ test('a bad last good file does not start either', (t) => {
     assert.equal(status, 1);
     assert.match(stderr, /unknown option 'all'/);
     assert.match(stderr, /unknown option 'also'/);
+});
+
+test('an unconfirmed reload goes back, with listeners and all', async (t) => {
+    const admin = (folder, more = '') => `${adminIn(folder)}\nstate_directory: ${folder}\n${more}`;
+    const gateway = await startGateway(t, (folder) => saying('before', admin(folder)));
+    const client = await connect(t, gateway);
+    const before = fs.readFileSync(gateway.file, 'utf8');
+    gateway.rewrite((folder) => saying('after', admin(folder, 'listeners: [{address: "127.0.0.1:0"}, {address: "127.0.0.2:0"}]')));
+    const asked = ctl(gateway, 'reload', '--confirm', '1s');
+    assert.equal((await asked).code, 0);
+    assert.equal((await client.ask(GET)).text, 'after');
+    assert.equal(fs.readFileSync(path.join(gateway.folder, 'last-good.yaml'), 'utf8'), before, 'not good yet');
+    assert.match(await gateway.reload(), /reload failed/, 'one at a time');
+    await gateway.said(/not confirmed in time: going back/);
+    await gateway.said(/roll back: generation 3: listeners: 1 removed \(127\.0\.0\.2:0\), 1 kept/);
+    assert.equal((await client.ask(GET)).text, 'before');
+    const entries = fs.readFileSync(path.join(gateway.folder, 'audit.log'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    assert.deepEqual(entries.map((each) => [each.action, each.result, each.by]), [
+        ['start', 'ok', 'gateway'], ['reload', 'ok', 'admin'], ['reload', 'failed', 'signal'], ['roll back', 'ok', 'gateway']]);
+    assert.equal(entries[1].uid, process.getuid());
+    assert.equal(entries[3].after, entries[0].after);
+});
+
+test('a confirmed reload stays, a cancelled one goes at once', async (t) => {
+    const gateway = await startGateway(t, (folder) => saying('one', `${adminIn(folder)}\nstate_directory: ${folder}\n`));
+    const client = await connect(t, gateway);
+    gateway.rewrite((folder) => saying('two', `${adminIn(folder)}\nstate_directory: ${folder}\n`));
+    assert.equal((await ctl(gateway, 'reload', '--confirm', '60s')).code, 0);
+    assert.equal((await ctl(gateway, 'confirm')).code, 0);
+    assert.equal(fs.readFileSync(path.join(gateway.folder, 'last-good.yaml'), 'utf8'), fs.readFileSync(gateway.file, 'utf8'));
+    assert.equal((await client.ask(GET)).text, 'two');
+    assert.notEqual((await ctl(gateway, 'cancel')).code, 0, 'nothing waits any more');
+    gateway.rewrite((folder) => saying('three', `${adminIn(folder)}\nstate_directory: ${folder}\n`));
+    assert.equal((await ctl(gateway, 'reload', '--confirm', '60s')).code, 0);
+    assert.equal((await client.ask(GET)).text, 'three');
+    assert.equal((await ctl(gateway, 'cancel')).code, 0);
+    assert.equal((await client.ask(GET)).text, 'two');
 });

@@ -66,8 +66,7 @@ static void sees_all_kept(const struct settings_changes *changes)
     }
     assert_false(settings_changes_option(changes, "workers"));
     assert_false(settings_changes_option(changes, "user"));
-    expect_line(changes,
-                "listeners: 3 kept; services: 2 kept; origins: 2 kept; routes: 3 kept");
+    expect_line(changes, "listeners: 3 kept; services: 2 kept; origins: 2 kept; routes: 3 kept");
 }
 
 static void the_same_file_changes_nothing(void **state)
@@ -190,10 +189,8 @@ static void each_change_has_a_mark(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_file_changes_nothing),
-        cmocka_unit_test(spelling_does_not_count),
-        cmocka_unit_test(what_changed_is_found_by_name),
-        cmocka_unit_test(long_lists_are_cut),
+        cmocka_unit_test(the_same_file_changes_nothing), cmocka_unit_test(spelling_does_not_count),
+        cmocka_unit_test(what_changed_is_found_by_name), cmocka_unit_test(long_lists_are_cut),
         cmocka_unit_test(each_change_has_a_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
