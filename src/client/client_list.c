@@ -47,7 +47,8 @@ struct client_cost client_cost_of(const struct client_connection *connection, ui
         cost.waits_for_client = connection->state != CLIENT_IDLE;
         cost.held += connection->has_place ? HANDSHAKE_BYTES : 0;
     }
-    cost.cost = cost.held * cost.ms / (cost.moved + FREE_BYTES);
+    /* What every connection has is free: one that merely is old costs nothing. */
+    cost.cost = (cost.held - sizeof(*connection)) * cost.ms / (cost.moved + FREE_BYTES);
     return cost;
 }
 
