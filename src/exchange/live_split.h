@@ -6,7 +6,7 @@
 #ifndef EXCHANGE_LIVE_SPLIT_H
 #define EXCHANGE_LIVE_SPLIT_H
 
-#include "config/settings.h"
+#include "exchange/split_book.h"
 #include "observe/metrics.h"
 
 #include <stdatomic.h>
@@ -31,6 +31,7 @@ struct live_split {
     char **services;           /* names of the arms */
     uint32_t *file_weights;    /* what the file says */
     _Atomic uint32_t *weights; /* what holds */
+    enum split_cause cause;    /* of these; under the book's lock */
     struct arm_tally *tallies; /* ARM_GROUP_COUNT a worker; NULL: no ramp */
 };
 

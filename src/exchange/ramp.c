@@ -137,7 +137,7 @@ static bool compares(const struct split_entry *entry)
     const struct ramp *ramp = entry->ramp;
 
     return (ramp->phase == RAMP_MOVES || ramp->phase == RAMP_PAUSED) &&
-           entry->cause == SPLIT_BY_RAMP && weight_of(ramp) < SPLIT_WHOLE;
+           entry->live->cause == SPLIT_BY_RAMP && weight_of(ramp) < SPLIT_WHOLE;
 }
 
 static void read_tallies(const struct live_split *live, struct group_counts out[ARM_GROUP_COUNT])
@@ -185,7 +185,7 @@ void ramp_apply(struct split_entry *entry)
     weights[to] = weight_of(entry->ramp);
     weights[1 - to] = SPLIT_WHOLE - weights[to];
     live_split_set(entry->live, weights);
-    entry->cause = SPLIT_BY_RAMP;
+    entry->live->cause = SPLIT_BY_RAMP;
     begin_guarding(entry, 0);
     atomic_store_explicit(&entry->live->counts, compares(entry), memory_order_relaxed);
 }
@@ -202,7 +202,6 @@ void ramp_carry_over(struct split_entry *entry, const struct split_entry *old)
         ramp_apply(entry);
         return;
     }
-    entry->cause = old->cause;
     memcpy(ramp->seen, before->seen, sizeof(ramp->seen));
     ramp->before = before->before;
     ramp->now = before->now;

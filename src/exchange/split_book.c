@@ -214,7 +214,7 @@ static enum split_verdict set_weights(struct split_entry *entry, const struct sp
     verdict = complete(entry->live, weights, count, all);
     if (verdict == SPLIT_DONE) {
         live_split_set(entry->live, all);
-        entry->cause = is_as_in_file(entry->live, all) ? SPLIT_AS_IN_FILE : SPLIT_BY_OPERATOR;
+        entry->live->cause = is_as_in_file(entry->live, all) ? SPLIT_AS_IN_FILE : SPLIT_BY_OPERATOR;
     }
     return verdict;
 }
@@ -239,7 +239,7 @@ static enum split_verdict reset(struct split_entry *entry)
         return SPLIT_RAMP_MOVES;
     }
     live_split_set(entry->live, entry->live->file_weights);
-    entry->cause = SPLIT_AS_IN_FILE;
+    entry->live->cause = SPLIT_AS_IN_FILE;
     return SPLIT_DONE;
 }
 
@@ -283,7 +283,7 @@ static void show(const struct split_entry *entry, split_seen *seen, void *owner)
         .route = entry->route,
         .arms = arms,
         .arm_count = live->arm_count,
-        .cause = entry->cause,
+        .cause = entry->live->cause,
     };
 
     CHECK(live_split_get(live, weights, &version)); /* nobody writes: the lock is held */
@@ -341,7 +341,7 @@ static int compare_entries(const void *a, const void *b)
 static bool adopt_route(struct adoption *adoption, const struct route_settings *route,
                         struct live_split *live)
 {
-    static const struct split_entry nothing = {.cause = SPLIT_AS_IN_FILE};
+    static const struct split_entry nothing;
     const struct split_entry *old = find(adoption->book, bytes_of(route->name));
     struct split_entry *entry = &adoption->entries[adoption->count++];
 
@@ -369,27 +369,42 @@ static bool same_file_split(const struct live_split *a, const struct live_split 
     return true;
 }
 
-/* What holds for an entry that had weights of its own before. */
-static void carry_over(struct split_entry *entry, const struct split_entry *old)
+static bool had(const struct split_entry *old, enum split_cause cause)
+{
+    return old != NULL && old->live != NULL && old->live->cause == cause;
+}
+
+/* What an operator set goes on to hold. A split that is gone back to still has its own. */
+static void carry_operators_weights(struct split_entry *entry, const struct split_entry *old)
 {
     uint32_t weights[SPLIT_ARMS_MAX];
     uint32_t version;
 
-    entry->cause = SPLIT_AS_IN_FILE;
-    if (old != NULL && old->live != NULL && old->cause == SPLIT_BY_OPERATOR) {
-        if (same_file_split(old->live, entry->live)) {
-            CHECK(live_split_get(old->live, weights, &version));
-            live_split_set(entry->live, weights);
-            entry->cause = SPLIT_BY_OPERATOR;
-            return;
-        }
+    if (old->live == entry->live) {
+        return;
+    }
+    if (!same_file_split(old->live, entry->live)) {
         log_warning("route %s: its split changed in the file; weights set at run time end",
                     entry->route);
+        return;
     }
-    if (entry->ramp != NULL) {
+    CHECK(live_split_get(old->live, weights, &version));
+    live_split_set(entry->live, weights);
+    entry->live->cause = SPLIT_BY_OPERATOR;
+}
+
+static void carry_over(struct split_entry *entry, const struct split_entry *old)
+{
+    if (had(old, SPLIT_BY_OPERATOR)) {
+        carry_operators_weights(entry, old);
+    }
+    if (entry->ramp != NULL && entry->live->cause != SPLIT_BY_OPERATOR) {
         ramp_carry_over(entry, old);
-    } else if (old != NULL && old->cause == SPLIT_BY_RAMP) {
+    } else if (entry->ramp == NULL && entry->live->cause == SPLIT_BY_RAMP) {
         live_split_set(entry->live, entry->live->file_weights);
+        entry->live->cause = SPLIT_AS_IN_FILE;
+    }
+    if (entry->ramp == NULL && had(old, SPLIT_BY_RAMP)) {
         log_warning("route %s: its ramp is gone from the file, whose weights hold again",
                     entry->route);
     }

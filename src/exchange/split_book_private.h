@@ -27,9 +27,8 @@ struct ramp {
 struct split_entry {
     char *route;
     struct live_split *live; /* NULL: no route of this name now; kept for its memory's sake */
-    enum split_cause cause;
-    struct ramp *ramp;   /* NULL: none */
-    struct ramp *memory; /* of a ramp that is not in the file now, or not yet */
+    struct ramp *ramp;       /* NULL: none */
+    struct ramp *memory;     /* of a ramp that is not in the file now, or not yet */
 };
 
 /* --- ramp.c; all under the book's lock --- */
