@@ -75,10 +75,10 @@ static void choose_by_place(enum arm_reason reason, const struct request_source 
     choice->reason = reason;
     choice->source = source;
     choice->user = user;
-    choice->arm = split_arm(seeds, weights, place);
     choice->has_bucket = true;
-    choice->bucket =
-        split_bucket(seeds, weights, has_ramp ? route->split.ramp.to : route->arm_count - 1, place);
+    choice->arm =
+        split_arm_and_bucket(seeds, weights, has_ramp ? route->split.ramp.to : route->arm_count - 1,
+                             place, &choice->bucket);
 }
 
 void arm_choose(const struct route_settings *route, const struct http_request *request,

@@ -51,11 +51,13 @@ uint64_t split_cost(uint64_t draw)
     return ((uint64_t)64 << FRACTION_BITS) - (whole << FRACTION_BITS | fraction);
 }
 
-static uint64_t cost_of(const struct split_seeds *seeds, uint32_t arm, uint64_t place)
+static void find_costs(const struct split_seeds *seeds, uint64_t place, uint64_t *costs)
 {
-    const struct siphash_key key = {seeds->arms[arm], seeds->salt.second};
+    for (uint32_t i = 0; i < seeds->count; i++) {
+        const struct siphash_key key = {seeds->arms[i], seeds->salt.second};
 
-    return split_cost(siphash_number(&key, place));
+        costs[i] = split_cost(siphash_number(&key, place));
+    }
 }
 
 /* Products below 2^53. */
@@ -68,46 +70,31 @@ static bool beats(uint64_t cost, uint64_t weight, uint64_t seed, uint64_t other_
     return mine < others || (mine == others && seed < other_seed);
 }
 
-/* The winner among all but `without`, and its cost; `seeds->count` when none has a weight. */
-static uint32_t best_of(const struct split_seeds *seeds, const uint32_t *weights, uint32_t without,
-                        uint64_t place, uint64_t *cost)
+/* The winner among all but `without`; `seeds->count` when none has a weight. */
+static uint32_t best_of(const struct split_seeds *seeds, const uint32_t *weights,
+                        const uint64_t *costs, uint32_t without)
 {
     uint32_t best = seeds->count;
 
     for (uint32_t i = 0; i < seeds->count; i++) {
-        uint64_t own;
-
         if (i == without || weights[i] == 0) {
             continue;
         }
-        own = cost_of(seeds, i, place);
-        if (best == seeds->count ||
-            beats(own, weights[i], seeds->arms[i], *cost, weights[best], seeds->arms[best])) {
+        if (best == seeds->count || beats(costs[i], weights[i], seeds->arms[i], costs[best],
+                                          weights[best], seeds->arms[best])) {
             best = i;
-            *cost = own;
         }
     }
     return best;
 }
 
-uint32_t split_arm(const struct split_seeds *seeds, const uint32_t *weights, uint64_t place)
-{
-    uint64_t cost;
-    uint32_t best = best_of(seeds, weights, seeds->count, place, &cost);
-
-    CHECK(best < seeds->count);
-    return best;
-}
-
 /* `arm` wins with weight w against the best of the others, as they share the rest, when
  *     cost / w < other_cost / (other_weight * (whole - w) / sum of the others' weights). */
-uint32_t split_bucket(const struct split_seeds *seeds, const uint32_t *weights, uint32_t arm,
-                      uint64_t place)
+static uint32_t bucket_of(const struct split_seeds *seeds, const uint32_t *weights,
+                          const uint64_t *costs, uint32_t arm)
 {
-    uint64_t own = cost_of(seeds, arm, place);
-    uint64_t cost = 0;
+    uint32_t best = best_of(seeds, weights, costs, arm);
     uint64_t others = 0;
-    uint32_t best = best_of(seeds, weights, arm, place, &cost);
     uint64_t against;
     uint64_t bucket;
 
@@ -117,10 +104,39 @@ uint32_t split_bucket(const struct split_seeds *seeds, const uint32_t *weights, 
     for (uint32_t i = 0; i < seeds->count; i++) {
         others += i == arm ? 0 : weights[i];
     }
-    against = cost * others / weights[best];
-    if (own + against == 0) {
+    against = costs[best] * others / weights[best];
+    if (costs[arm] + against == 0) {
         return 0;
     }
-    bucket = (uint64_t)((unsigned __int128)own * SPLIT_WHOLE / (own + against));
+    bucket = (uint64_t)((unsigned __int128)costs[arm] * SPLIT_WHOLE / (costs[arm] + against));
     return bucket < SPLIT_WHOLE ? (uint32_t)bucket : SPLIT_WHOLE - 1;
+}
+
+uint32_t split_arm_and_bucket(const struct split_seeds *seeds, const uint32_t *weights,
+                              uint32_t arm, uint64_t place, uint32_t *bucket)
+{
+    uint64_t costs[SPLIT_ARMS_MAX];
+    uint32_t best;
+
+    find_costs(seeds, place, costs);
+    best = best_of(seeds, weights, costs, seeds->count);
+    CHECK(best < seeds->count);
+    *bucket = bucket_of(seeds, weights, costs, arm);
+    return best;
+}
+
+uint32_t split_arm(const struct split_seeds *seeds, const uint32_t *weights, uint64_t place)
+{
+    uint32_t bucket;
+
+    return split_arm_and_bucket(seeds, weights, 0, place, &bucket);
+}
+
+uint32_t split_bucket(const struct split_seeds *seeds, const uint32_t *weights, uint32_t arm,
+                      uint64_t place)
+{
+    uint64_t costs[SPLIT_ARMS_MAX];
+
+    find_costs(seeds, place, costs);
+    return bucket_of(seeds, weights, costs, arm);
 }

@@ -38,6 +38,9 @@ uint32_t split_arm(const struct split_seeds *seeds, const uint32_t *weights, uin
  * belongs to `arm`: 0 to 9999, spread evenly over the places. With two arms it never changes. */
 uint32_t split_bucket(const struct split_seeds *seeds, const uint32_t *weights, uint32_t arm,
                       uint64_t place);
+/* Both at once, which costs little more than one of them: the arm, and the bucket of `arm`. */
+uint32_t split_arm_and_bucket(const struct split_seeds *seeds, const uint32_t *weights,
+                              uint32_t arm, uint64_t place, uint32_t *bucket);
 /* For tests and whoever checks another implementation. */
 uint64_t split_cost(uint64_t draw);
 

@@ -163,6 +163,7 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     }
     sockets_hand_over(process->sockets, &lines);
     admin_hand_over(process->admin, &lines);
+    ramp_clock_save(process->ramps);
     begun = upgrade_begin(process->upgrade, &lines);
     page_release(&lines);
     process->upgrade_by = *sender;
@@ -183,6 +184,7 @@ static void on_upgrade_over(void *owner, pid_t successor)
     log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
              drain_ms / 1000);
     announce_successor(successor);
+    ramp_clock_retire(process->ramps);
     sockets_disown(process->sockets);
     admin_leave(process->admin);
     for (uint32_t i = 0; i < process->started; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files: `ramps`, written after each change; `pins`, written at the end and read once. */
+/* Files: `ramps`, written after each change; `pins`, written at the end and before a new binary
+ * takes over, read once. */
 #include "process/ramp_clock.h"
 
 #include "base/log.h"
@@ -190,6 +191,20 @@ struct ramp_clock *ramp_clock_new(const struct ramp_clock_parts *parts)
     return clock;
 }
 
+void ramp_clock_save(struct ramp_clock *clock)
+{
+    if (clock->parts.state_directory != NULL) {
+        keep_ramps(clock);
+        keep_pins(clock);
+    }
+}
+
+void ramp_clock_retire(struct ramp_clock *clock)
+{
+    alarm_clear(clock->parts.loop, &clock->tick);
+    clock->parts.state_directory = NULL;
+}
+
 void ramp_clock_free(struct ramp_clock **held)
 {
     struct ramp_clock *clock = *held;
@@ -198,10 +213,7 @@ void ramp_clock_free(struct ramp_clock **held)
     if (clock == NULL) {
         return;
     }
-    if (clock->parts.state_directory != NULL) {
-        alarm_clear(clock->parts.loop, &clock->tick);
-        keep_ramps(clock);
-        keep_pins(clock);
-    }
+    ramp_clock_save(clock);
+    alarm_clear(clock->parts.loop, &clock->tick);
     free(clock);
 }

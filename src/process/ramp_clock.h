@@ -20,7 +20,11 @@ struct ramp_clock_parts { /* borrowed */
 
 /* Reads what the last process left. NULL: out of memory. */
 struct ramp_clock *ramp_clock_new(const struct ramp_clock_parts *parts);
-/* Keeps where the ramps and pins are. */
+/* Writes what a successor is to read; pins that come later are not in it. */
+void ramp_clock_save(struct ramp_clock *clock);
+/* The files are a successor's from now on: moves nothing and writes nothing any more. */
+void ramp_clock_retire(struct ramp_clock *clock);
+/* Saves, unless it was retired. */
 void ramp_clock_free(struct ramp_clock **clock);
 
 #endif
