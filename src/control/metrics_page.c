@@ -3,6 +3,7 @@
 #include "control/endpoints.h"
 #include "control/merged.h"
 #include "control/metrics_origins.h"
+#include "control/metrics_splits.h"
 #include "control/metrics_text.h"
 
 #include <stdio.h>
@@ -235,5 +236,6 @@ void metrics_page_answer(struct question *question)
         add_kind(page, question->sources, &kinds[i]);
     }
     metrics_origins_add(page, question->sources);
+    metrics_splits_add(page, question->sources);
     question_answer(question, 200, CONTENT_TYPE);
 }

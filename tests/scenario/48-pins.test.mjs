@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
+import { adminIn, ctlLines, metricsOf, valueOf } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
@@ -42,6 +43,23 @@ test('after a change of weights, and after the way back', async (t) => {
     }
     const by = (await gateway.logged(80)).map((entry) => entry['turnpike.arm_by']);
     assert.equal(by.filter((reason) => reason === 'pin').length, 40);
+});
+
+test('after weights were set at run time; /metrics counts', async (t) => {
+    const origins = await arms(t);
+    const gateway = await startGateway(t, (folder) => `${adminIn(folder)}\n${splitting(origins, [100, 0])}`);
+    assert.equal(await pay(gateway, 'k'), 'old');
+    await ctlLines(gateway, 'weight', 'pay', 'new=100');
+    assert.equal(await pay(gateway, 'k'), 'old');
+    assert.equal(await pay(gateway, 'l'), 'new');
+    await ctlLines(gateway, 'weight', 'pay', 'new=0');
+    assert.equal(await pay(gateway, 'l'), 'new');
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_pins_made_total'), 2);
+    assert.equal(valueOf(metrics, 'turnpike_pins_found_total'), 2);
+    assert.equal(valueOf(metrics, 'turnpike_pins_moved_total'), 2);
+    assert.equal(valueOf(metrics, 'turnpike_pins_pushed_out_total'), 0);
+    assert.equal(valueOf(metrics, 'turnpike_split_weight_hundredths', { route: 'pay', service: 'old' }), 10000);
 });
 
 test('also where user and tester would go elsewhere by now', async (t) => {

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { request, tally } from './lib/client.mjs';
+import { adminIn, askJson, ctlLines, ctlRefused, metricsOf, valueOf } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
@@ -87,6 +88,30 @@ test('an arm that fails loses its traffic, over reloads and a restart', async (t
     await gateway.stop();
 
     const next = await startGateway(t, ramping(state, origins, RAMP));
+    assert.deepEqual(await tally(next, 20), { old: 20 });
+});
+
+test('an operator pauses, resumes and aborts', async (t) => {
+    const state = temporaryFolder(t);
+    const origins = await arms(t);
+    const gateway = await startGateway(t, (folder) => `${adminIn(folder)}\n${ramping(state, origins, 'steps: [20%, 50%], hold: 1h')}`);
+    const ramp = async () => (await askJson(gateway, '/v1/ramps')).ramps[0];
+    await gateway.said(/route pay: ramp, step 1 of 2/);
+    assert.equal((await ramp()).state, 'moves');
+    assert.deepEqual(await tally(gateway, 20), { old: 16, new: 4 });
+    await ctlRefused(gateway, /pause it first/, 'weight', 'pay', 'new=50');
+    await ctlLines(gateway, 'ramp', 'pause', 'pay');
+    assert.equal((await ramp()).state, 'paused');
+    await ctlLines(gateway, 'weight', 'pay', 'new=50');
+    assert.deepEqual(await tally(gateway, 20), { old: 10, new: 10 });
+    await ctlLines(gateway, 'ramp', 'resume', 'pay');
+    await until('the step to hold again', async () => (await ramp()).weight === '20%');
+    await ctlLines(gateway, 'ramp', 'abort', 'pay');
+    assert.deepEqual(await tally(gateway, 20), { old: 20 });
+    await ctlRefused(gateway, /not in a state for this/, 'ramp', 'abort', 'pay');
+    assert.equal(valueOf(await metricsOf(gateway), 'turnpike_ramp_phase', { route: 'pay', phase: 'aborted' }), 1);
+    await gateway.stop();
+    const next = await startGateway(t, ramping(state, origins, 'steps: [20%, 50%], hold: 1h'));
     assert.deepEqual(await tally(next, 20), { old: 20 });
 });
 
