@@ -116,3 +116,15 @@ test('over a restart, with a state directory', async (t) => {
     assert.equal(await pay(second, 'k'), 'old');
     assert.equal(await pay(second, 'l'), 'new');
 });
+
+test('with a new binary', async (t) => {
+    const origins = await arms(t);
+    const state = temporaryFolder(t);
+    const config = (weights) => `state_directory: ${state}\n${splitting(origins, weights)}`;
+    const gateway = await startGateway(t, config([100, 0]));
+    assert.equal(await pay(gateway, 'k'), 'old');
+    gateway.rewrite(config([0, 100]));
+    await gateway.upgrade();
+    assert.equal(await pay(gateway, 'k'), 'old');
+    assert.equal(await pay(gateway, 'l'), 'new');
+});
