@@ -93,7 +93,9 @@ void arm_choose(const struct route_settings *route, const struct http_request *r
     choice->reason = ARM_BY_TURN;
     choice->arm = 0;
     choice->source = NULL;
+    choice->user = (struct bytes){NULL, 0};
     choice->has_bucket = false;
+    choice->bucket = 0;
     if (split->override_count > 0 && choose_by_override(route, request, choice)) {
         return;
     }

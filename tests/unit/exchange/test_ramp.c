@@ -187,6 +187,22 @@ static void it_goes_from_step_to_step(void **state)
     assert_int_equal(run(fixture, 1000, 5), 0);
 }
 
+static void it_may_lead_to_any_of_the_two(void **state)
+{
+    struct fixture *fixture = *state;
+
+    take_up(fixture, "new: 0%, old: 100%", "ramp: {to: new, steps: [1%, 5%], window: 1s, hold: 1s}");
+    assert_true(tick(fixture));
+    assert_string_equal(fixture->event.after, "new: 1.00%, old: 99.00%");
+    run(fixture, 1000, 100);
+    assert_string_equal(fixture->event.after, "new: 5.00%, old: 95.00%");
+    run(fixture, 1000, 100);
+    assert_string_equal(fixture->event.what, "done"); /* it need not be all */
+    assert_string_equal(fixture->event.after, "new: 5.00%, old: 95.00%");
+    serve(fixture, ARM_GROUP_NEW, 1000, 1000, 1000);
+    assert_false(tick(fixture));
+}
+
 static void it_waits_for_enough_samples(void **state)
 {
     struct fixture *fixture = *state;
@@ -525,6 +541,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(it_goes_from_step_to_step),
+        TEST(it_may_lead_to_any_of_the_two),
         TEST(it_waits_for_enough_samples),
         TEST(a_breach_goes_back_and_stays),
         TEST(slowness_is_a_breach_too),
