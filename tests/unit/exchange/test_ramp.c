@@ -191,7 +191,8 @@ static void it_may_lead_to_any_of_the_two(void **state)
 {
     struct fixture *fixture = *state;
 
-    take_up(fixture, "new: 0%, old: 100%", "ramp: {to: new, steps: [1%, 5%], window: 1s, hold: 1s}");
+    take_up(fixture, "new: 0%, old: 100%",
+            "ramp: {to: new, steps: [1%, 5%], window: 1s, hold: 1s}");
     assert_true(tick(fixture));
     assert_string_equal(fixture->event.after, "new: 1.00%, old: 99.00%");
     run(fixture, 1000, 100);
