@@ -326,13 +326,22 @@ static void start_origin(struct world *world, char *name)
     CHECK(pthread_create(&world->acceptor, NULL, accept_connections, world) == 0);
 }
 
-static struct plan *make_plan(const char *origin)
+static const char other_rules[] =
+    "workers: 1\n"
+    "listeners: [{address: \"127.0.0.1:0\"}, {address: \"127.0.0.2:0\"}]\n"
+    "services: {two: {origins: [\"%s\", \"127.0.0.1:1\"]}, one: {origins: [\"%s\"]}}\n"
+    "routes:\n"
+    "  - {name: ping, match: {path: /ping}, respond: {body: pong}}\n"
+    "  - {name: other, match: {path: /other}, service: two}\n"
+    "  - {name: rest, service: one}\n";
+
+static struct plan *make_plan(const char *text, const char *origin)
 {
     struct config_errors *errors;
     struct snapshot *snapshot;
     char yaml[2048];
 
-    snprintf(yaml, sizeof(yaml), rules, origin);
+    snprintf(yaml, sizeof(yaml), text, origin, origin);
     snapshot = config_load_bytes("test.yaml", bytes_of(yaml), &errors);
     if (snapshot == NULL) {
         config_errors_print(errors, stderr);
@@ -382,7 +391,7 @@ static int set_up(void **state)
     }
     strcpy(at, "0\r\nX-Trailer: yes\r\n\r\n");
     start_origin(world, origin);
-    world->plan = make_plan(origin);
+    world->plan = make_plan(rules, origin);
     world->book = origin_book_new(1);
     world->clients = client_book_new(100);
     world->pressure = pressure_new(1, UINT64_MAX, UINT64_MAX);
@@ -682,6 +691,94 @@ static void lists_are_always_answered(void **state)
     }
 }
 
+/* --- a new plan ------------------------------------------------------------------------------ */
+
+struct waiting {
+    atomic_uint answers;
+    atomic_bool ready;
+};
+
+static void on_answer(void *owner, bool ready)
+{
+    struct waiting *waiting = owner;
+
+    atomic_store(&waiting->ready, ready);
+    atomic_fetch_add(&waiting->answers, 1);
+}
+
+static bool await_answer(struct waiting *waiting, unsigned number)
+{
+    while (atomic_load(&waiting->answers) < number) {
+        poll(NULL, 0, 1);
+    }
+    return atomic_load(&waiting->ready);
+}
+
+static struct client_socket open_another(uint32_t key)
+{
+    struct address address;
+
+    CHECK(address_parse(BYTES("127.0.0.2:0"), &address));
+    return (struct client_socket){listener_open(&address, 0), key};
+}
+
+/* One try; true when the worker has taken the plan up. */
+static bool offer_plan(struct world *world, struct plan *plan,
+                       const struct settings_changes *changes, unsigned only)
+{
+    struct client_socket sockets[2] = {{-1, 0}, open_another(only + 1)};
+    struct waiting waiting = {0};
+    struct worker_order order = {
+        .worker = world->workers[0],
+        .plan = plan,
+        .changes = changes,
+        .sockets = sockets,
+        .generation = 2,
+        .answer = on_answer,
+        .owner = &waiting,
+    };
+    bool ready;
+
+    start_shortage(0, only);
+    assert_true(worker_prepare(&order));
+    ready = await_answer(&waiting, 1);
+    end_shortage();
+    assert_true(ready || atomic_load(&shortage.failed) > 0);
+    assert_true(ready ? worker_commit(&order) : worker_abandon(&order));
+    await_answer(&waiting, 2);
+    if (sockets[1].fd >= 0) {
+        close(sockets[1].fd);
+    }
+    return ready;
+}
+
+/* The worker goes on with what it has, as if nobody had asked. */
+static void a_new_plan_may_fail_at_any_allocation(void **state)
+{
+    struct world *world = *state;
+    char origin[ADDRESS_TEXT_MAX];
+    struct address address;
+    struct plan *plan;
+    struct settings_changes *changes;
+    unsigned failures = 0;
+
+    start_worker(world);
+    assert_int_equal(ask_each_way(world), WAYS);
+    assert_true(listener_bound_address(world->origin, &address));
+    origin[address_format(&address, origin)] = '\0';
+    plan = make_plan(other_rules, origin);
+    changes = settings_changes_new(plan_settings(world->plan), plan_settings(plan));
+    while (!offer_plan(world, plan, changes, failures)) {
+        failures++;
+        assert_true(failures < 200);
+        assert_int_equal(ask(world, "GET /forward HTTP/1.1\r\n" CLOSING "\r\n", NULL), WHOLE);
+    }
+    assert_true(failures > 10);
+    assert_int_equal(ask_each_way(world), WAYS);
+    settings_changes_free(&changes);
+    plan_unref(&plan);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -694,6 +791,7 @@ int main(void)
         TEST(out_of_budget_too),
         TEST(lists_are_always_answered),
         TEST(without_memory_it_rests),
+        TEST(a_new_plan_may_fail_at_any_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
