@@ -25,8 +25,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* With room for as many: 2 million entries of 32 bytes, of which only those in use take memory. */
-#define CLIENT_ADDRESSES 1000000
+/* Of clients, counted at once where client_limits are set: 32 MiB, touched only as they come. */
+#define CLIENT_ADDRESSES 300000
 #define MAIL_LOOK_MS 10
 #define LARGE_MEMORY (64 * 1024)
 
