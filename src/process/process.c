@@ -151,14 +151,27 @@ static void note_upgrade(struct process *process, bool ok, const char *why)
     audit_write(process->audit, &entry);
 }
 
+/* NULL: nothing. */
+static const char *stands_against_upgrade(const struct process *process)
+{
+    if (process->stopping) {
+        return "this process is leaving already";
+    }
+    if (upgrade_is_under_way(process->upgrade)) {
+        return "an upgrade is under way";
+    }
+    /* The new process would take the file for good that is only on trial here. */
+    return reload_is_settled(process->reload) ? NULL : "a reload is not over or not confirmed";
+}
+
 static void begin_upgrade(struct process *process, const struct who *sender)
 {
+    const char *against = stands_against_upgrade(process);
     struct page lines = {0};
     bool begun;
 
-    if (process->stopping || upgrade_is_under_way(process->upgrade)) {
-        log_warning("SIGUSR2: %s", process->stopping ? "this process is leaving already"
-                                                     : "an upgrade is under way");
+    if (against != NULL) {
+        log_warning("SIGUSR2 is ignored: %s", against);
         return;
     }
     sockets_hand_over(process->sockets, &lines);

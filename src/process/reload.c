@@ -565,6 +565,11 @@ static void on_unconfirmed(void *owner)
     }
 }
 
+bool reload_is_settled(const struct reload *reload)
+{
+    return reload->order == NULL && reload->former.plan == NULL;
+}
+
 /* --- looking ----------------------------------------------------------------------------- */
 
 void reload_look(struct reload *reload, struct reload_status *status)

@@ -39,6 +39,8 @@ void reload_answer_rest(struct reload *reload);
 /* From now on orders are refused, what is under way is given up: the process stops. Main thread. */
 void reload_stop(struct reload *reload);
 
+/* Nothing is being taken up, and nothing waits for its confirmation. Main thread. */
+bool reload_is_settled(const struct reload *reload);
 /* Any thread. false: out of memory, or the process is ending; `done` is not called then. */
 bool reload_give_order(struct reload *reload, const struct reload_order *order);
 /* Any thread, at any time. */

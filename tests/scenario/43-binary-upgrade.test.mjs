@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
+import { adminIn, ctl } from './lib/control.mjs';
 import { BINARY, startGateway } from './lib/gateway.mjs';
 import { connect, connectLoose, head } from './lib/raw-client.mjs';
 import { httpOrigin } from './lib/origin.mjs';
@@ -129,6 +130,21 @@ test('a binary that does not start changes nothing', async (t) => {
     await gateway.upgrade();
     const other = await connect(t, gateway);
     assert.equal((await other.ask(GET)).text, 'there');
+});
+
+test('not while a reload waits for its confirmation', async (t) => {
+    const gateway = await startGateway(t, (folder) => saying('one', adminIn(folder)));
+    gateway.rewrite((folder) => saying('two', adminIn(folder)));
+    assert.equal((await ctl(gateway, 'reload', '--confirm', '60s')).code, 0);
+    gateway.signal('SIGUSR2');
+    await gateway.said(/SIGUSR2 is ignored: a reload is not over or not confirmed/);
+    assert.equal((await ctl(gateway, 'confirm')).code, 0);
+    await gateway.upgrade();
+    await until('the admin socket to be the new one\'s', async () => {
+        const { code, stdout } = await ctl(gateway, 'status');
+        return code === 0 && new RegExp(`^pid +${gateway.pid}$`, 'm').test(stdout);
+    });
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'two');
 });
 
 test('a Unix socket keeps its file', async (t) => {
