@@ -340,7 +340,7 @@ class Load:
         del self.clients[client.socket.fileno()]
         self.poll.unregister(client.socket)
 
-    def run(self, seconds, every_turn):
+    def run(self, seconds):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for fd, _ in self.poll.poll(0.02):
@@ -349,7 +349,6 @@ class Load:
             for client in self.everybody:
                 if client.socket is None:
                     client.connect()
-            every_turn()
 
     def take(self):
         counts, times = self.counts, sorted(self.times)
@@ -405,27 +404,33 @@ class Streams(threading.Thread):
 
 
 class Reloader:
+    """Reloads in a process of its own: the clients' clocks must not feel it write files."""
+
     def __init__(self, contender, process, options):
         self.contender, self.process, self.options = contender, process, options
         self.done = 0
-        self.interval = options.seconds / options.reloads
-        self.next = None
 
-    def turn(self):
-        now = time.monotonic()
-        if self.next is None:
-            self.next = now
-        if now >= self.next and self.done < self.options.reloads:
-            self.next += self.interval
-            self.done += 1
-            if self.options.kind == "upgrade":  # takes a while, and the clients go on meanwhile
-                threading.Thread(target=self.reload, daemon=True).start()
-            else:
-                self.reload()
+    def begin_turn(self):
+        count = self.options.reloads * (1 + self.turns_begun()) // self.options.turns - self.done
+        child = os.fork()
+        if child == 0:
+            try:
+                self.reload_for(count)
+            finally:
+                os._exit(0)
+        self.done += count
+        return child
 
-    def reload(self):
-        self.contender.rewrite(self.done, self.options.kind)
-        self.contender.reload(self.process, self.options.kind)
+    def turns_begun(self):
+        return round(self.done * self.options.turns / self.options.reloads)
+
+    def reload_for(self, count):
+        began = time.monotonic()
+        for number in range(count):
+            due = began + number * self.options.seconds / self.options.reloads
+            time.sleep(max(0.0, due - time.monotonic()))
+            self.contender.rewrite(self.done + number + 1, self.options.kind)
+            self.contender.reload(self.process, self.options.kind)
 
 
 def resident(contender, process):
@@ -437,19 +442,22 @@ def trial(processes, contender, options):
     process = processes.start(contender.command())
     processes.wait_until_answering(process, contender.port, "/13")
     load = Load(contender.port, options)
-    load.run(2, lambda: None)
+    load.run(2)
     load.take()
     before = resident(contender, process)
     streams = Streams(contender.port, options)
     reloader = Reloader(contender, process, options)
     still, moving = [], []
     for _ in range(options.turns):
-        load.run(options.seconds / options.turns, lambda: None)
+        load.run(options.seconds / options.turns)
         still.append(load.take())
-        load.run(options.seconds / options.turns, reloader.turn)
+        child = reloader.begin_turn()
+        load.run(options.seconds / options.turns)
+        os.waitpid(child, 0)
+        load.run(1)  # what the last one still brings about
         moving.append(load.take())
     streams.stopping = True
-    load.run(3, lambda: None)  # what was kept for a while has gone
+    load.run(3)  # what was kept for a while has gone
     rest, _ = load.take()
     tell(contender.name, options, still, moving, rest, streams.cut, reloader.done,
          before, resident(contender, process))
