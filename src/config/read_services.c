@@ -178,6 +178,8 @@ static void read_service(struct reading *reading, const struct node *node,
     }
     read_limits(reading, config_node_child(node, "limits"), service);
     config_read_health(reading, config_node_child(node, "health"), &service->health);
+    config_read_service_tls(reading, config_node_child(node, "tls"), &service->tls);
+    config_finish_service_tls(reading, node, service);
 }
 
 void config_read_services(struct reading *reading, const struct node *node)

@@ -71,6 +71,11 @@ void config_read_listeners(struct reading *reading, const struct node *node);
 void config_read_listener_tls(struct reading *reading, const struct node *node,
                               struct tls_listener_settings *tls);
 void config_read_services(struct reading *reading, const struct node *node);
+void config_read_service_tls(struct reading *reading, const struct node *node,
+                             struct tls_service_settings *tls);
+/* Once origins and `tls` are read: what the certificate of each has to be for. */
+void config_finish_service_tls(struct reading *reading, const struct node *node,
+                               struct service_settings *service);
 /* The `health` of a service, with its defaults. */
 void config_read_health(struct reading *reading, const struct node *node,
                         struct health_settings *health);

@@ -408,6 +408,30 @@ static const struct option options[] = {
      .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, waiting),
      .help = "Requests in line for any of its origins; further ones are answered 503."},
+    {.path = "tls", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample = "{ca: /etc/turnpike/tls/internal-ca.crt}",
+     .sample_off = true,
+     .help = "Speak TLS with its origins, {} with all as it is by default; absent: plain HTTP."},
+    {.path = "tls.ca", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", FIELD(tls_service_settings, ca),
+     .help = "PEM file with the certificates that may have signed those of the origins; default: "
+             "what the system trusts."},
+    {.path = "tls.server_name", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "1",
+     .greatest = "253", FIELD(tls_service_settings, server_name),
+     .help = "The name that is asked for (SNI) and that the certificate must have, whatever Host "
+             "says; default: that of the origin."},
+    {.path = "tls.cert", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", FIELD(tls_service_settings, cert),
+     .help = "PEM file with our own certificate, for origins that want one."},
+    {.path = "tls.key", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", FIELD(tls_service_settings, key),
+     .help = "PEM file with its private key, readable by its owner only."},
+    {.path = "tls.min_version", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "1.2",
+     .words = "1.2|1.3", FIELD(tls_service_settings, min_version),
+     .help = "Oldest version of TLS that is spoken."},
+    {.path = "tls.insecure_skip_verify", .places = PLACE_SERVICE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(tls_service_settings, insecure_skip_verify),
+     .help = "Talk to whoever answers: the certificate is not looked at. Said in the log at each "
+             "start and reload."},
 
     {.path = "health", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "When an origin gets no requests: its answers speak against it (it is ejected), "

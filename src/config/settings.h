@@ -151,8 +151,10 @@ struct origin_settings {
     struct address address; /* length 0 when host is to be resolved */
     const char *host;       /* NULL for literal addresses */
     uint16_t port;
-    uint32_t weight; /* 1 to 1000 */
-    bool backup;     /* gets requests only while no other can */
+    uint32_t weight;          /* 1 to 1000 */
+    bool backup;              /* gets requests only while no other can */
+    const char *tls_name;     /* what its certificate must be for; NULL: plain */
+    const char *tls_identity; /* all that TLS to it goes by, as text; NULL: plain */
 };
 
 struct pool_settings { /* each origin; connections and waiting over all workers, the rest of each */
@@ -226,6 +228,16 @@ struct health_settings {
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS, BALANCE_TWO_CHOICES };
 
+struct tls_service_settings {
+    bool on;
+    const char *ca;          /* NULL: those of the system */
+    const char *server_name; /* NULL: the origin's own */
+    const char *cert;        /* ours; NULL: none */
+    const char *key;
+    enum tls_version min_version;
+    bool insecure_skip_verify;
+};
+
 struct service_settings {
     const char *name;
     uint64_t print;
@@ -237,6 +249,7 @@ struct service_settings {
     struct retry_budget_settings retry_budget;
     struct health_settings health;
     struct service_limits_settings limits;
+    struct tls_service_settings tls;
 };
 
 struct header_edit {

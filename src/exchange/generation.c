@@ -164,7 +164,7 @@ static struct shared_service *shared_service_new(struct plan *plan,
     if (shared == NULL) {
         return NULL;
     }
-    shared->service = service_new(directory, settings);
+    shared->service = service_new(directory, settings, plan_tls(plan));
     if (shared->service == NULL) {
         free(shared);
         return NULL;
@@ -188,7 +188,7 @@ static void shared_service_move(struct shared_service *shared, struct plan *plan
                                 const struct service_settings *settings)
 {
     if (shared->plan != plan) {
-        service_adopt(shared->service, settings);
+        service_adopt(shared->service, settings, plan_tls(plan));
         plan_unref(&shared->plan);
         shared->plan = plan_ref(plan);
     }

@@ -21,6 +21,9 @@ static bool is_worth_it(enum origin_failure failure)
     case ORIGIN_FAILURE_REFUSED:
     case ORIGIN_FAILURE_UNREACHABLE:
     case ORIGIN_FAILURE_CONNECT_TIMEOUT:
+    case ORIGIN_FAILURE_TLS_CERTIFICATE:
+    case ORIGIN_FAILURE_TLS_ALERT:
+    case ORIGIN_FAILURE_TLS_PROTOCOL:
     case ORIGIN_FAILURE_NAME_UNKNOWN:
     case ORIGIN_FAILURE_CLOSED:
         return true;

@@ -64,6 +64,22 @@ void tls_store_free(struct tls_store **store);
 struct tls_acceptor *tls_store_acceptor(const struct tls_store *store, uint32_t worker,
                                         uint32_t listener);
 
+/* --- towards origins --------------------------------------------------------------------- */
+
+struct tls_dialer;
+
+/* Of one worker and service; NULL: its origins speak plain. Lives as long as the store, or longer
+ * for whoever counts it. */
+struct tls_dialer *tls_store_dialer(const struct tls_store *store, uint32_t worker,
+                                    uint32_t service);
+struct tls_dialer *tls_dialer_ref(struct tls_dialer *dialer);
+void tls_dialer_unref(struct tls_dialer **dialer);
+
+/* The last session with one origin, to be resumed with the next connection: a full handshake
+ * less. Kept by whoever keeps the origin, and longer than its connections. NULL: none yet. */
+struct tls_session;
+void tls_session_forget(struct tls_session **session);
+
 /* --- a connection ------------------------------------------------------------------------ */
 
 /* What a client's certificate says. */
@@ -94,11 +110,18 @@ bool tls_may_ask(const struct tls_facts *facts, struct bytes host);
  * the transport is as it was. */
 bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, struct bytes early);
 
+/* The same towards an origin, whose certificate must be for `name` (a host or an IP address; the
+ * host is asked for by SNI). What can be resumed later is put into *session. */
+bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char *name,
+              struct tls_session **session);
+
 enum tls_step { TLS_DONE, TLS_WAITS, TLS_FAILED };
 
 /* Goes on with the handshake as far as the other side's bytes allow. *wanted: what to wait for;
  * *cause: why it failed (what there is to say to the other side has been said then). */
 enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_cause *cause);
+/* Why the other side's certificate was not accepted; NULL: it was, or there was none. */
+const char *tls_certificate_problem(const struct transport *transport);
 /* NULL for a plain transport. */
 const struct tls_facts *tls_facts_of(struct transport *transport);
 /* Bytes were read from the socket that the owner has not asked for yet. */

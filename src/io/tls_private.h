@@ -97,6 +97,15 @@ struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor);
 /* A new connection of it; NULL: out of memory. */
 struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor);
 
+/* --- tls_dialer.c ------------------------------------------------------------------------ */
+
+struct tls_dialer *tls_dialer_new(struct tls_bench *bench, const struct service_settings *settings,
+                                  tls_tell *tell, void *owner);
+struct tls_bench *tls_dialer_bench(const struct tls_dialer *dialer);
+/* A new connection to the owner of that name; NULL: out of memory. */
+struct ssl_st *tls_dialer_connection(struct tls_dialer *dialer, const char *name,
+                                     struct tls_session **session);
+
 /* --- tls_cause.c ------------------------------------------------------------------------- */
 
 /* Reads the library's reason for its last failure, and clears it. */

@@ -2,12 +2,16 @@
 /* All that one snapshot says about TLS: an acceptor for each worker and listener. */
 #include "io/tls_private.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 
 struct tls_store {
     uint32_t workers;
     uint32_t listeners;
+    uint32_t services;
     struct tls_acceptor **acceptors; /* [worker][listener] */
+    struct tls_dialer **dialers;     /* [worker][service] */
 };
 
 static void tell_nobody(void *owner, const char *problem)
@@ -40,6 +44,35 @@ static bool make_acceptors(struct tls_store *store, const struct settings *setti
     return made;
 }
 
+static bool make_dialers(struct tls_store *store, const struct settings *settings, uint32_t worker,
+                         tls_tell *tell, void *owner)
+{
+    bool made = true;
+
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        struct tls_bench *bench;
+
+        if (!settings->services[i].tls.on) {
+            continue;
+        }
+        bench = tls_bench_of(worker);
+        if (bench == NULL) {
+            tls_say(tell, owner, "out of memory");
+            return false;
+        }
+        if (worker == 0 && settings->services[i].tls.insecure_skip_verify) {
+            log_warning(
+                "service %s: tls.insecure_skip_verify: its origins can be anybody; traffic to "
+                "them can be read and changed on its way",
+                settings->services[i].name);
+        }
+        store->dialers[worker * store->services + i] =
+            tls_dialer_new(bench, &settings->services[i], worker == 0 ? tell : tell_nobody, owner);
+        made &= store->dialers[worker * store->services + i] != NULL;
+    }
+    return made;
+}
+
 struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell, void *owner)
 {
     struct tls_store *store = calloc(1, sizeof(*store));
@@ -51,13 +84,16 @@ struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell,
     store->workers = settings->workers;
     store->listeners = settings->listener_count;
     store->acceptors = calloc((size_t)store->workers * store->listeners + 1, sizeof(void *));
-    if (store->acceptors == NULL) {
+    store->services = settings->service_count;
+    store->dialers = calloc((size_t)store->workers * store->services + 1, sizeof(void *));
+    if (store->acceptors == NULL || store->dialers == NULL) {
         tls_say(tell, owner, "out of memory");
         tls_store_free(&store);
         return NULL;
     }
     for (uint32_t worker = 0; worker < store->workers; worker++) {
-        if (!make_acceptors(store, settings, worker, tell, owner)) {
+        if (!make_acceptors(store, settings, worker, tell, owner) ||
+            !make_dialers(store, settings, worker, tell, owner)) {
             if (worker > 0) {
                 tls_say(tell, owner, "the TLS files changed while they were read");
             }
@@ -79,7 +115,11 @@ void tls_store_free(struct tls_store **held)
     for (uint32_t i = 0; store->acceptors != NULL && i < store->workers * store->listeners; i++) {
         tls_acceptor_unref(&store->acceptors[i]);
     }
+    for (uint32_t i = 0; store->dialers != NULL && i < store->workers * store->services; i++) {
+        tls_dialer_unref(&store->dialers[i]);
+    }
     free(store->acceptors);
+    free(store->dialers);
     free(store);
 }
 
@@ -88,5 +128,13 @@ struct tls_acceptor *tls_store_acceptor(const struct tls_store *store, uint32_t 
 {
     return worker < store->workers && listener < store->listeners
                ? store->acceptors[worker * store->listeners + listener]
+               : NULL;
+}
+
+struct tls_dialer *tls_store_dialer(const struct tls_store *store, uint32_t worker,
+                                    uint32_t service)
+{
+    return worker < store->workers && service < store->services
+               ? store->dialers[worker * store->services + service]
                : NULL;
 }

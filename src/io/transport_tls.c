@@ -28,7 +28,8 @@ struct tls {
     struct transport_ops ops; /* first: a transport's ops lead here */
     SSL *ssl;
     struct tls_bench *bench;
-    struct tls_acceptor *acceptor;
+    struct tls_acceptor *acceptor; /* of a client's; else NULL */
+    struct tls_dialer *dialer;     /* of an origin's; else NULL */
     int fd;
     int broken;   /* errno of the socket; 0: it works */
     uint8_t owed; /* bytes that were encrypted and not yet called taken: 0 or 1 */
@@ -221,7 +222,8 @@ static void call_again(struct transport *transport)
 /* Nothing could be read: 0 at an end that was said, -1 with errno for all else. */
 static ssize_t why_nothing(struct tls *tls)
 {
-    if (SSL_want_read(tls->ssl) && !tls->end_of_stream) {
+    /* What the library last waited for may outlast a failure: the failure counts. */
+    if (SSL_want_read(tls->ssl) && !tls->end_of_stream && ERR_peek_error() == 0) {
         errno = EAGAIN;
         return -1;
     }
@@ -387,9 +389,14 @@ static void tls_finish(struct transport *transport)
 
 static void tls_free(struct tls *tls)
 {
+    if (tls->ssl != NULL) {
+        /* Else the library calls a session bad whose connection ended without a word. */
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(tls->ssl);
     tls_acceptor_unref(&tls->acceptor);
     tls_client_free(&tls->client);
+    tls_dialer_unref(&tls->dialer);
     free(tls->early);
     free(tls->unsent);
     free(tls);
@@ -444,16 +451,25 @@ static bool tie_to_socket(struct tls *tls)
     return true;
 }
 
-bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, struct bytes early)
+static struct tls *begin(const struct transport *transport)
 {
     struct tls *tls = calloc(1, sizeof(*tls));
 
     CHECK(!is_tls(transport) && transport->fd >= 0);
+    if (tls != NULL) {
+        tls->ops = tls_ops;
+        tls->fd = transport->fd;
+    }
+    return tls;
+}
+
+bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, struct bytes early)
+{
+    struct tls *tls = begin(transport);
+
     if (tls == NULL) {
         return false;
     }
-    tls->ops = tls_ops;
-    tls->fd = transport->fd;
     tls->acceptor = tls_acceptor_ref(acceptor);
     tls->bench = tls_acceptor_bench(acceptor);
     tls->ssl = tls_acceptor_connection(acceptor);
@@ -464,6 +480,36 @@ bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, stru
     }
     transport->ops = &tls->ops;
     return true;
+}
+
+bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char *name,
+              struct tls_session **session)
+{
+    struct tls *tls = begin(transport);
+
+    if (tls == NULL) {
+        return false;
+    }
+    tls->dialer = tls_dialer_ref(dialer);
+    tls->bench = tls_dialer_bench(dialer);
+    tls->ssl = tls_dialer_connection(dialer, name, session);
+    if (tls->ssl == NULL || !tie_to_socket(tls)) {
+        ERR_clear_error();
+        tls_free(tls);
+        return false;
+    }
+    transport->ops = &tls->ops;
+    return true;
+}
+
+const char *tls_certificate_problem(const struct transport *transport)
+{
+    const SSL *ssl = is_tls(transport) ? tls_of(transport)->ssl : NULL;
+    long result = ssl != NULL && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE
+                      ? SSL_get_verify_result(ssl)
+                      : X509_V_OK;
+
+    return result != X509_V_OK ? X509_verify_cert_error_string(result) : NULL;
 }
 
 static const char *group_of(SSL *ssl)
@@ -526,13 +572,15 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
     int done;
 
     CHECK(is_tls(transport));
+    ERR_clear_error();
     done = SSL_do_handshake(tls->ssl);
     send_staged(tls);
     *wanted = tls->unsent_length > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE;
     if (done == 1 && tls->broken == 0) {
         return finish_handshake(tls, cause);
     }
-    if (tls->broken == 0 && !tls->end_of_stream && SSL_want_read(tls->ssl)) {
+    if (tls->broken == 0 && !tls->end_of_stream && SSL_want_read(tls->ssl) &&
+        ERR_peek_error() == 0) {
         return TLS_WAITS;
     }
     *cause = tls->end_of_stream || tls->broken != 0 ? TLS_CAUSE_CLIENT_LEFT

@@ -14,6 +14,9 @@
     ROW(REFUSED,           502, "connection_refused",       "the origin refused the connection") \
     ROW(UNREACHABLE,       502, "destination_ip_unroutable","the origin cannot be reached") \
     ROW(CONNECT_TIMEOUT,   504, "connection_timeout",       "the origin did not accept the connection in time") \
+    ROW(TLS_CERTIFICATE,   502, "tls_certificate_error",    "the origin's certificate is not good") \
+    ROW(TLS_ALERT,         502, "tls_alert_received",       "the origin ended the TLS handshake with an alert") \
+    ROW(TLS_PROTOCOL,      502, "tls_protocol_error",       "no TLS connection to the origin came about") \
     ROW(NO_DESCRIPTOR,     503, "proxy_internal_error",     "no file descriptor or memory was left for a connection to the origin") \
     ROW(LINE_FULL,         503, "connection_limit_reached", "the origin is at its connection limit and too many requests wait in line") \
     ROW(LINE_TIMEOUT,      503, "connection_limit_reached", "the origin was at its connection limit for too long") \

@@ -165,6 +165,29 @@ struct origin *origin_find(struct origin_directory *directory, const char *name)
     return NULL;
 }
 
+static bool is_same_tls(const struct origin *origin, const struct origin_settings *settings)
+{
+    if (origin->tls_identity == NULL || settings->tls_identity == NULL) {
+        return origin->tls_identity == NULL && settings->tls_identity == NULL;
+    }
+    return strcmp(origin->tls_identity, settings->tls_identity) == 0;
+}
+
+static struct origin *find(struct origin_directory *directory,
+                           const struct origin_settings *settings)
+{
+    struct link *bucket = bucket_of(directory, settings->name);
+
+    for (struct link *link = bucket->next; link != bucket; link = link->next) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, link);
+
+        if (strcmp(origin->name, settings->name) == 0 && is_same_tls(origin, settings)) {
+            return origin;
+        }
+    }
+    return NULL;
+}
+
 static void origin_free(struct origin *origin)
 {
     if (!list_is_empty(&origin->link)) {
@@ -178,6 +201,10 @@ static void origin_free(struct origin *origin)
         origin_entry_leave(origin->entry, origin->directory->bench->worker);
         origin_entry_put(&origin->entry);
     }
+    tls_session_forget(&origin->resumable);
+    tls_dialer_unref(&origin->dialer);
+    free(origin->tls_identity);
+    free(origin->tls_name);
     free(origin->addresses);
     free(origin->name);
     free(origin);
@@ -204,6 +231,16 @@ static bool enter_book(struct origin *origin)
     return true;
 }
 
+static bool keep_tls(struct origin *origin, const struct origin_settings *settings)
+{
+    if (settings->tls_identity == NULL) {
+        return true;
+    }
+    origin->tls_identity = strdup(settings->tls_identity);
+    origin->tls_name = strdup(settings->tls_name);
+    return origin->tls_identity != NULL && origin->tls_name != NULL;
+}
+
 static struct origin *origin_new(struct origin_directory *directory,
                                  const struct origin_settings *settings)
 {
@@ -226,7 +263,8 @@ static struct origin *origin_new(struct origin_directory *directory,
     if (origin->name != NULL) {
         origin->counters = metrics_origin(directory->metrics, origin->name);
     }
-    if (origin->counters == NULL || !enter_book(origin) || !locate(origin, settings)) {
+    if (origin->counters == NULL || !keep_tls(origin, settings) || !enter_book(origin) ||
+        !locate(origin, settings)) {
         origin_free(origin);
         return NULL;
     }
@@ -248,7 +286,7 @@ void origin_fail_request(struct origin_request *request, enum origin_failure fai
 struct origin *origin_get(struct origin_directory *directory,
                           const struct origin_settings *settings)
 {
-    struct origin *origin = origin_find(directory, settings->name);
+    struct origin *origin = find(directory, settings);
 
     if (origin == NULL) {
         origin = origin_new(directory, settings);
@@ -258,6 +296,16 @@ struct origin *origin_get(struct origin_directory *directory,
         list_remove(&origin->leaving); /* it comes back before it is gone */
     }
     return origin;
+}
+
+void origin_dial_with(struct origin *origin, struct tls_dialer *dialer)
+{
+    if (origin->dialer == dialer || origin->tls_identity == NULL) {
+        return;
+    }
+    tls_session_forget(&origin->resumable);
+    tls_dialer_unref(&origin->dialer);
+    origin->dialer = dialer != NULL ? tls_dialer_ref(dialer) : NULL;
 }
 
 /* --- leaving ----------------------------------------------------------------------------- */
@@ -343,6 +391,7 @@ static void on_connection_timer(struct timer *timer)
 
     switch (connection->state) {
     case ORIGIN_CONNECTION_CONNECTING:
+    case ORIGIN_CONNECTION_HANDSHAKES:
         origin_connection_fail(connection, ORIGIN_FAILURE_CONNECT_TIMEOUT);
         break;
     case ORIGIN_CONNECTION_IDLE:

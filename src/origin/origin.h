@@ -7,6 +7,7 @@
 
 #include "config/settings.h"
 #include "io/resolver.h"
+#include "io/tls.h"
 #include "io/workbench.h"
 #include "observe/metrics.h"
 #include "origin/origin_book.h"
@@ -28,9 +29,12 @@ void origin_directory_trim(struct origin_directory *directory);
 uint32_t origin_directory_connections(const struct origin_directory *directory); /* open ones */
 size_t origin_directory_memory(const struct origin_directory *directory); /* of these, in bytes */
 
-/* The origin of that name, made if it is new; counted. NULL: out of memory. */
+/* The origin of that name (and, with TLS, of that identity), made if it is new; counted. NULL: out of memory. */
 struct origin *origin_get(struct origin_directory *directory,
                           const struct origin_settings *settings);
+/* How connections that are opened from now on agree on TLS; NULL for an origin that speaks plain.
+ * Counts it for itself. */
+void origin_dial_with(struct origin *origin, struct tls_dialer *dialer);
 /* The last one lets it go: its connections are closed in the next turns, unless it is asked for
  * again. No request may be under way on it then. */
 void origin_put(struct origin **origin);

@@ -4,10 +4,13 @@
 #include "origin/origin_private.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "io/dial.h"
 #include "origin/limits.h"
 
 #include <errno.h>
+
+#define TLS_TELL_US 10000000
 
 static struct origin_directory *directory_of(struct origin_connection *connection)
 {
@@ -19,9 +22,11 @@ static bool may_follow(enum origin_connection_state from, enum origin_connection
     switch (to) {
     case ORIGIN_CONNECTION_CONNECTING:
         return false;
+    case ORIGIN_CONNECTION_HANDSHAKES:
+        return from == ORIGIN_CONNECTION_CONNECTING;
     case ORIGIN_CONNECTION_IDLE:
-        return from == ORIGIN_CONNECTION_CONNECTING || from == ORIGIN_CONNECTION_AWAITS_HEAD ||
-               from == ORIGIN_CONNECTION_READS_BODY;
+        return from == ORIGIN_CONNECTION_CONNECTING || from == ORIGIN_CONNECTION_HANDSHAKES ||
+               from == ORIGIN_CONNECTION_AWAITS_HEAD || from == ORIGIN_CONNECTION_READS_BODY;
     case ORIGIN_CONNECTION_AWAITS_HEAD:
         return from == ORIGIN_CONNECTION_IDLE;
     case ORIGIN_CONNECTION_READS_BODY:
@@ -133,12 +138,18 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     return true;
 }
 
+static bool is_opening(const struct origin_connection *connection)
+{
+    return connection->state == ORIGIN_CONNECTION_CONNECTING ||
+           connection->state == ORIGIN_CONNECTION_HANDSHAKES;
+}
+
 static void leave_lists(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
 
     list_remove(&connection->link);
-    if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
+    if (is_opening(connection)) {
         origin->dialing--;
     } else if (connection->request != NULL) {
         TALLY_ADD(origin->tally.busy, -1u);
@@ -185,7 +196,7 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
 {
     struct origin *origin = connection->origin;
     struct origin_request *request = connection->request;
-    bool connecting = connection->state == ORIGIN_CONNECTION_CONNECTING;
+    bool connecting = is_opening(connection);
 
     metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
     if (request != NULL) {
@@ -240,6 +251,88 @@ void origin_connection_unbind(struct origin_connection *connection)
     TALLY_ADD(connection->origin->tally.busy, -1u);
 }
 
+static void stand(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    list_remove(&connection->link);
+    origin->dialing--;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
+    origin->idle_count++;
+    list_add_first(&origin->idle, &connection->link);
+    origin_connection_want(connection);
+    pool_offer(connection);
+}
+
+/* --- TLS --------------------------------------------------------------------------------- */
+
+static enum origin_failure failure_of_handshake(const struct origin_connection *connection,
+                                                enum tls_cause cause)
+{
+    if (tls_certificate_problem(&connection->transport) != NULL) {
+        return ORIGIN_FAILURE_TLS_CERTIFICATE;
+    }
+    switch (cause) {
+    case TLS_CAUSE_ALERT:
+        return ORIGIN_FAILURE_TLS_ALERT;
+    case TLS_CAUSE_INTERNAL:
+        return ORIGIN_FAILURE_NO_DESCRIPTOR;
+    default:
+        return ORIGIN_FAILURE_TLS_PROTOCOL;
+    }
+}
+
+/* What is wrong with a certificate shows nowhere else. */
+static void tell_failed_handshake(const struct origin_connection *connection, enum tls_cause cause)
+{
+    struct origin *origin = connection->origin;
+    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    const char *problem = tls_certificate_problem(&connection->transport);
+
+    if (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US) {
+        return;
+    }
+    origin->tls_told_us = now_us;
+    log_warning("origin %s: no TLS connection as %s: %s", origin->name, origin->tls_name,
+                problem != NULL                  ? problem
+                : cause == TLS_CAUSE_CLIENT_LEFT ? "it closed the connection in the handshake"
+                                                 : tls_cause_sentence(cause));
+}
+
+static void step_handshake(struct origin_connection *connection)
+{
+    enum tls_cause cause;
+    short wanted;
+
+    switch (tls_step(&connection->transport, &wanted, &cause)) {
+    case TLS_DONE:
+        stand(connection);
+        break;
+    case TLS_WAITS:
+        transport_want(&connection->transport, wanted);
+        break;
+    case TLS_FAILED:
+        tell_failed_handshake(connection, cause);
+        origin_connection_fail(connection, failure_of_handshake(connection, cause));
+        break;
+    }
+}
+
+static void begin_handshake(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    if (origin->dialer == NULL ||
+        !tls_dial(&connection->transport, origin->dialer, origin->tls_name, &origin->resumable)) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+        return;
+    }
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_HANDSHAKES);
+    step_handshake(connection);
+}
+
+/* --- the socket -------------------------------------------------------------------------- */
+
 static void on_connected(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
@@ -253,13 +346,11 @@ static void on_connected(struct origin_connection *connection)
         origin_connection_fail(connection, failure_of(error));
         return;
     }
-    list_remove(&connection->link);
-    origin->dialing--;
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
-    origin->idle_count++;
-    list_add_first(&origin->idle, &connection->link);
-    origin_connection_want(connection);
-    pool_offer(connection);
+    if (origin->tls_name != NULL) {
+        begin_handshake(connection);
+    } else {
+        stand(connection);
+    }
 }
 
 static void on_ready(int fd, short what, void *owner)
@@ -272,8 +363,16 @@ static void on_ready(int fd, short what, void *owner)
         on_connected(connection);
         return;
     }
+    if (connection->state == ORIGIN_CONNECTION_HANDSHAKES) {
+        step_handshake(connection);
+        return;
+    }
     if ((what & LOOP_READABLE) != 0) {
         if (connection->state == ORIGIN_CONNECTION_IDLE) {
+            if (connection->origin->tls_name != NULL &&
+                !transport_is_stale(&connection->transport)) {
+                return; /* a session to resume later, say */
+            }
             /* The origin closes it, or speaks unasked: no use any more. */
             note_closed_idle(connection);
             origin_connection_close(connection);

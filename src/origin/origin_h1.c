@@ -537,6 +537,7 @@ static bool step(struct origin_connection *connection)
     case ORIGIN_CONNECTION_TUNNELS:
         return step_body(connection);
     case ORIGIN_CONNECTION_CONNECTING:
+    case ORIGIN_CONNECTION_HANDSHAKES:
     case ORIGIN_CONNECTION_IDLE:
     case ORIGIN_CONNECTION_CLOSED:
         break;

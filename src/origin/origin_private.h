@@ -42,6 +42,11 @@ struct origin {
     char *name;
     uint32_t references;
     uint16_t port;
+    char *tls_name;            /* what its certificate must be for; NULL: it speaks plain */
+    char *tls_identity;        /* NULL: the same */
+    struct tls_dialer *dialer; /* NULL: the same, or not told yet */
+    struct tls_session *resumable;
+    uint64_t tls_told_us;          /* when a failure of TLS was last told */
     struct resolver_name *watched; /* NULL: a literal address */
     bool resolved;                 /* an answer was had, maybe an empty one */
     struct address *addresses;
@@ -78,6 +83,7 @@ struct origin {
 /* clang-format off */
 #define ORIGIN_CONNECTION_STATES(ROW) \
     ROW(CONNECTING,   "is being opened") \
+    ROW(HANDSHAKES,   "agrees on TLS") \
     ROW(IDLE,         "waits in the pool") \
     ROW(AWAITS_HEAD,  "has a request, waits for the answer's head") \
     ROW(READS_BODY,   "reads the answer's body") \

@@ -26,6 +26,7 @@
 #define PROBE_STATES(ROW) \
     ROW(WAITS,    "until its next time") \
     ROW(CONNECTS, "opens a connection") \
+    ROW(HANDSHAKES, "agrees on TLS") \
     ROW(ASKS,     "writes its request") \
     ROW(READS,    "reads the answer")
 /* clang-format on */
@@ -312,13 +313,58 @@ static void ask(struct probe *probe)
     write_request(probe);
 }
 
+static void go_on(struct probe *probe);
+
+static void step_handshake(struct probe *probe)
+{
+    const char *problem;
+    enum tls_cause cause;
+    short wanted;
+
+    switch (tls_step(&probe->transport, &wanted, &cause)) {
+    case TLS_DONE:
+        go_on(probe);
+        break;
+    case TLS_WAITS:
+        transport_want(&probe->transport, wanted);
+        break;
+    case TLS_FAILED:
+        problem = tls_certificate_problem(&probe->transport);
+        finish(probe, false, problem != NULL ? problem : tls_cause_sentence(cause));
+        break;
+    }
+}
+
+static void begin_handshake(struct probe *probe)
+{
+    struct origin *origin = probe->origin;
+
+    if (origin->dialer == NULL ||
+        !tls_dial(&probe->transport, origin->dialer, origin->tls_name, &origin->resumable)) {
+        let_go(probe); /* says nothing about the origin */
+        wait_again(probe);
+        return;
+    }
+    probe->state = PROBE_HANDSHAKES;
+    step_handshake(probe);
+}
+
 static void on_connected(struct probe *probe)
 {
     int error = dial_error(probe->transport.fd);
 
     if (error != 0) {
         fail_with(probe, "connecting to it", error);
-    } else if (probe->settings.type == PROBE_TCP) {
+    } else if (probe->origin->tls_name != NULL) {
+        begin_handshake(probe);
+    } else {
+        go_on(probe);
+    }
+}
+
+static void go_on(struct probe *probe)
+{
+    if (probe->settings.type == PROBE_TCP) {
         finish(probe, true, NULL);
     } else {
         ask(probe);
@@ -335,6 +381,9 @@ static void on_ready(int fd, short what, void *owner)
     switch (probe->state) {
     case PROBE_CONNECTS:
         on_connected(probe);
+        break;
+    case PROBE_HANDSHAKES:
+        step_handshake(probe);
         break;
     case PROBE_ASKS:
         write_request(probe);

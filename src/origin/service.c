@@ -34,8 +34,21 @@ static bool take_origins(struct service *service)
     return true;
 }
 
+static void dial_with(struct service *service, const struct tls_store *tls)
+{
+    struct tls_dialer *dialer;
+
+    if (tls == NULL || !service->settings->tls.on) {
+        return;
+    }
+    dialer = tls_store_dialer(tls, service->directory->bench->worker, service->settings->index);
+    for (uint32_t i = 0; i < service->count; i++) {
+        origin_dial_with(service->origins[i], dialer);
+    }
+}
+
 struct service *service_new(struct origin_directory *directory,
-                            const struct service_settings *settings)
+                            const struct service_settings *settings, const struct tls_store *tls)
 {
     struct service *service = calloc(1, sizeof(*service));
     uint32_t count = settings->origin_count;
@@ -60,13 +73,16 @@ struct service *service_new(struct origin_directory *directory,
     if (settings->limits.connections != 0) {
         list_add_last(&directory->limited, &service->limited);
     }
+    dial_with(service, tls);
     service_look(service, loop_now(directory->bench->loop));
     return service;
 }
 
-void service_adopt(struct service *service, const struct service_settings *settings)
+void service_adopt(struct service *service, const struct service_settings *settings,
+                   const struct tls_store *tls)
 {
     service->settings = settings;
+    dial_with(service, tls);
 }
 
 void service_free(struct service **held)

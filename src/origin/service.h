@@ -8,12 +8,13 @@
 
 struct service;
 
-/* NULL: out of memory. Settings must outlive it. */
+/* NULL: out of memory. Settings must outlive it; the store may be NULL where nothing speaks TLS. */
 struct service *service_new(struct origin_directory *directory,
-                            const struct service_settings *settings);
+                            const struct service_settings *settings, const struct tls_store *tls);
 /* A reload kept it: from now on it goes by these settings, which say the same of it (the global
  * options they lean on may differ). The former ones may go. */
-void service_adopt(struct service *service, const struct service_settings *settings);
+void service_adopt(struct service *service, const struct service_settings *settings,
+                   const struct tls_store *tls);
 void service_free(struct service **service);
 const struct service_settings *service_settings(const struct service *service);
 

@@ -30,8 +30,9 @@ function answers(port) {
     });
 }
 
-// `files` maps names to contents under the document root; `locations` goes into the server block.
-export async function nginxOrigin(t, { files = {}, locations = '' } = {}) {
+// `files` maps names to contents under the document root; `locations` goes into the server block;
+// `tls` is a certificate ({cert, key}) to speak TLS with.
+export async function nginxOrigin(t, { files = {}, locations = '', tls } = {}) {
     const folder = temporaryFolder(t, 'nginx-');
     const root = path.join(folder, 'root');
     for (const [name, content] of Object.entries(files)) {
@@ -40,7 +41,7 @@ export async function nginxOrigin(t, { files = {}, locations = '' } = {}) {
         fs.writeFileSync(file, content);
     }
     for (let attempt = 0; attempt < 5; attempt++) {
-        const origin = await tryStart(folder, root, locations, await freePort());
+        const origin = await tryStart(folder, root, locations, await freePort(), tls);
         if (origin) {
             defer(t, () => origin.close());
             return origin;
@@ -49,7 +50,8 @@ export async function nginxOrigin(t, { files = {}, locations = '' } = {}) {
     throw new Error(`nginx does not start: ${fs.readFileSync(path.join(folder, 'error.log'), 'utf8')}`);
 }
 
-async function tryStart(folder, root, locations, port) {
+async function tryStart(folder, root, locations, port, tls) {
+    const secured = tls ? `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};` : '';
     const user = process.getuid() === 0 ? 'user root;' : '';
     const file = path.join(folder, 'nginx.conf');
     fs.writeFileSync(file, `
@@ -70,7 +72,8 @@ http {
     scgi_temp_path ${folder}/scgi;
     client_max_body_size 0;
     server {
-        listen 127.0.0.1:${port};
+        listen 127.0.0.1:${port}${tls ? ' ssl' : ''};
+        ${secured}
         root ${root};
         ${locations}
     }

@@ -56,7 +56,7 @@ static int set_up(void **state)
 static void begin(struct fixture *fixture, enum balance balance)
 {
     fixture->settings.balance = balance;
-    fixture->service = service_new(fixture->directory, &fixture->settings);
+    fixture->service = service_new(fixture->directory, &fixture->settings, NULL);
     assert_non_null(fixture->service);
     assert_ptr_equal(service_settings(fixture->service), &fixture->settings);
     for (uint32_t i = 0; i < fixture->settings.origin_count; i++) {

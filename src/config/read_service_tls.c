@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The `tls` group of a service: what is asked of its origins. The files that it names are read by
+ * io/tls_store. */
+#include "config/reading.h"
+
+static void require_absolute(struct reading *reading, const struct node *group, const char *option)
+{
+    const struct node *node = config_node_child(group, option);
+
+    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
+        node->text.at[0] != '/') {
+        READING_ERROR(reading, node, "'tls.%s' expects an absolute path, not '%s'", option,
+                      config_show(node->text).text);
+    }
+}
+
+static void require_both(struct reading *reading, const struct node *group)
+{
+    bool cert = config_node_child(group, "cert") != NULL;
+    bool key = config_node_child(group, "key") != NULL;
+
+    if (cert && !key) {
+        config_tell_missing(reading, group, "key", "the path of the certificate's private key");
+    } else if (key && !cert) {
+        config_tell_missing(reading, group, "cert", "the path of the key's certificate");
+    }
+}
+
+void config_read_service_tls(struct reading *reading, const struct node *node,
+                             struct tls_service_settings *tls)
+{
+    static const char *const paths[] = {"ca", "cert", "key"};
+
+    config_fill_defaults(PLACE_SERVICE, "tls", tls);
+    if (node == NULL || !config_read_group(reading, node, PLACE_SERVICE, "tls", tls)) {
+        return;
+    }
+    tls->on = true;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        require_absolute(reading, node, paths[i]);
+    }
+    require_both(reading, node);
+}
+
+static const char *text_of(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+/* NULL after telling: an origin that has no name that a certificate could have. */
+static const char *name_of(struct reading *reading, const struct node *node,
+                           const struct service_settings *service,
+                           const struct origin_settings *origin)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct ip ip;
+
+    if (service->tls.server_name != NULL) {
+        return service->tls.server_name;
+    }
+    if (origin->host != NULL) {
+        return origin->host;
+    }
+    if (origin->address.any.sa_family == AF_UNIX) {
+        READING_ERROR(reading, node,
+                      "the origin '%s' has no name that its certificate could have; add "
+                      "tls.server_name to the service",
+                      origin->name);
+        return NULL;
+    }
+    ip = ip_of_address(&origin->address);
+    return arena_copy(reading->arena, (struct bytes){text, ip_format(&ip, text)});
+}
+
+void config_finish_service_tls(struct reading *reading, const struct node *node,
+                               struct service_settings *service)
+{
+    const struct tls_service_settings *tls = &service->tls;
+
+    for (uint32_t i = 0; tls->on && i < service->origin_count; i++) {
+        struct origin_settings *origin = &service->origins[i];
+
+        if (origin->name == NULL) {
+            continue; /* said already */
+        }
+        origin->tls_name = name_of(reading, node, service, origin);
+        if (origin->tls_name != NULL) {
+            origin->tls_identity =
+                arena_format(reading->arena, "%s\n%s\n%s\n%s\n%d%d", origin->tls_name,
+                             text_of(tls->ca), text_of(tls->cert), text_of(tls->key),
+                             (int)tls->min_version, tls->insecure_skip_verify);
+        }
+    }
+}
