@@ -557,7 +557,7 @@ static bool take_client_certificate(struct tls *tls, enum tls_cause *cause)
 
 static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
 {
-    if (!take_client_certificate(tls, cause)) {
+    if (tls->acceptor != NULL && !take_client_certificate(tls, cause)) {
         tls->failed = true;
         return TLS_FAILED;
     }

@@ -169,7 +169,8 @@ static bool may_be_mended(enum origin_failure failure)
 {
     return failure == ORIGIN_FAILURE_REFUSED || failure == ORIGIN_FAILURE_UNREACHABLE ||
            failure == ORIGIN_FAILURE_CONNECT_TIMEOUT || failure == ORIGIN_FAILURE_NAME_UNKNOWN ||
-           failure == ORIGIN_FAILURE_CLOSED;
+           failure == ORIGIN_FAILURE_CLOSED || failure == ORIGIN_FAILURE_TLS_CERTIFICATE ||
+           failure == ORIGIN_FAILURE_TLS_ALERT || failure == ORIGIN_FAILURE_TLS_PROTOCOL;
 }
 
 static const struct retry_settings generous = {.idempotent = true, .others = RETRY_OTHERS_WITH_KEY};
