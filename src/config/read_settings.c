@@ -160,6 +160,23 @@ static void read_limits(struct reading *reading, const struct node *node)
     }
 }
 
+static void read_deadline(struct reading *reading, const struct node *node)
+{
+    struct deadline_settings *deadline = &reading->settings->deadline;
+    const struct node *header = config_node_child(node, "header");
+
+    config_fill_defaults(PLACE_GLOBAL, "deadline", deadline);
+    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "deadline", deadline) ||
+        header == NULL || header->kind != NODE_TEXT) {
+        return;
+    }
+    if (header->text.length > 0 && !config_is_token(header->text)) {
+        READING_ERROR(reading, header,
+                      "'deadline.header' expects the name of a header line, not '%s'",
+                      config_show(header->text).text);
+    }
+}
+
 static void read_global_options(struct reading *reading, const struct node *root)
 {
     struct settings *settings = reading->settings;
@@ -175,6 +192,7 @@ static void read_global_options(struct reading *reading, const struct node *root
     if (rates != NULL) {
         config_read_group(reading, rates, PLACE_GLOBAL, "rates", &settings->rates);
     }
+    read_deadline(reading, config_node_child(root, "deadline"));
     config_fill_defaults(PLACE_GLOBAL, "retry", &settings->retry);
     if (retry != NULL) {
         config_read_group(reading, retry, PLACE_GLOBAL, "retry", &settings->retry);

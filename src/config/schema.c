@@ -109,6 +109,11 @@ static const struct option options[] = {
     {.path = "timeouts.tunnel_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "10m", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, tunnel_idle),
      .help = "No byte either way in an upgraded connection (WebSocket)."},
+    {.path = "timeouts.total", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "1d",
+     FIELD(timeouts_settings, total),
+     .help = "From the first byte of a request to the last of its answer; a trusted client may "
+             "ask for less (deadline.header)."},
     {.path = "timeouts.drain", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "30s",
      .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, drain),
      .help = "From SIGTERM until what is still in flight is cut."},
@@ -187,6 +192,17 @@ static const struct option options[] = {
     {.path = "limits.handshakes", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "1000",
      .least = "1", .greatest = "1000000", FIELD(limits_settings, handshakes),
      .help = "TLS handshakes with clients at once, each worker; further clients wait in line."},
+
+    {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     .help = "What is left of timeouts.total, between trusted clients, gateway and origins."},
+    {.path = "deadline.header", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
+     .initial = "X-Request-Timeout-Ms", .least = "1", .greatest = "64",
+     FIELD(deadline_settings, header),
+     .help = "Header line with the milliseconds that are left: read from trusted_proxies, passed "
+             "on to origins where there is a limit."},
+    {.path = "deadline.least", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "5ms",
+     .zero_word = "none", .least = "1ms", .greatest = "1h", FIELD(deadline_settings, least),
+     .help = "With less than this left nothing is sent to an origin; answered 504."},
 
     {.path = "retry", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample_off = true,

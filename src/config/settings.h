@@ -26,6 +26,7 @@ struct timeouts_settings {
     milliseconds keepalive_idle; /* client connection between two requests */
     milliseconds lifetime;       /* of a client connection; 0: no limit */
     milliseconds tunnel_idle;    /* no byte either way in an upgraded connection */
+    milliseconds total;          /* of a whole exchange; 0: no limit */
     milliseconds drain;          /* from SIGTERM until what is left is cut */
 };
 
@@ -52,6 +53,11 @@ struct retry_settings {
     bool idempotent; /* idempotent methods, while there is no answer */
     enum retry_others others;
     milliseconds backoff; /* another origin is tried after a random time up to this */
+};
+
+struct deadline_settings {
+    const char *header; /* in which milliseconds are asked for and passed on */
+    milliseconds least; /* with less than this left nothing is sent to an origin */
 };
 
 struct retry_budget_settings { /* of a service, over all routes */
@@ -414,6 +420,7 @@ struct settings {
     struct limits_settings limits;
     struct rates_settings rates;
     struct retry_settings retry;
+    struct deadline_settings deadline;
     struct access_log_settings access_log;
     struct admin_settings admin;
     struct network *trusted_proxies;

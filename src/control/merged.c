@@ -49,6 +49,9 @@ static void add_reading(struct metrics_reading *to, const struct metrics_reading
 {
     to->exchanges += from->exchanges;
     to->errors += from->errors;
+    to->retries += from->retries;
+    to->retries_denied += from->retries_denied;
+    to->retries_left += from->retries_left;
     to->bytes_in += from->bytes_in;
     to->bytes_out += from->bytes_out;
     to->duration_sum_us += from->duration_sum_us;

@@ -208,6 +208,29 @@ static void add_durations(struct page *page, const struct kind_row *kind,
     }
 }
 
+static void add_column(struct page *page, const struct merged *merged, const char *name,
+                       const char *type, const char *help, size_t offset)
+{
+    metrics_text_family(page, name, type, help);
+    for (size_t i = 0; i < merged->count; i++) {
+        metrics_text_begin(page, name, "service", merged->rows[i].name);
+        metrics_text_end(page, counter_in(&merged->rows[i], offset));
+    }
+}
+
+static void add_retries(struct page *page, const struct merged *merged)
+{
+    add_column(page, merged, "turnpike_service_retries_total", "counter",
+               "Attempts made once more after a failure.",
+               offsetof(struct metrics_reading, retries));
+    add_column(page, merged, "turnpike_service_retries_denied_total", "counter",
+               "Failures not tried again because retry_budget was used up.",
+               offsetof(struct metrics_reading, retries_denied));
+    add_column(page, merged, "turnpike_service_retries_left", "gauge",
+               "Retries that retry_budget has left, as of the last request.",
+               offsetof(struct metrics_reading, retries_left));
+}
+
 static void add_kind(struct page *page, const struct control_sources *sources,
                      const struct kind_row *kind)
 {
@@ -219,6 +242,9 @@ static void add_kind(struct page *page, const struct control_sources *sources,
     }
     add_statuses(page, kind, &merged);
     add_counters(page, kind, &merged);
+    if (kind->kind == METRICS_SERVICES) {
+        add_retries(page, &merged);
+    }
     add_ends(page, kind, &merged);
     add_durations(page, kind, &merged);
     merged_release(&merged);

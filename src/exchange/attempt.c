@@ -2,8 +2,10 @@
 /* One try on one origin: choose it, get a connection, send the request; on failure decide
  * whether there is another try (retry.c) or an error answer (reply.c). What comes back goes to
  * relay.c. */
+#include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/request_source.h"
 #include "exchange/retry.h"
 
 /* How long an origin may leave Expect: 100-continue unanswered before we let the client go on:
@@ -78,6 +80,9 @@ static void try_origin(struct exchange *exchange, const struct origin *avoid)
     struct service *service = generation_service(exchange->generation, exchange->routing.service);
     struct origin *origin;
 
+    if (!deadline_leaves_time(exchange)) {
+        return;
+    }
     prepare(exchange);
     origin =
         service_pick(service, &exchange->desk->bench->random, avoid, &exchange->attempt.request);
@@ -91,10 +96,33 @@ static void try_origin(struct exchange *exchange, const struct origin *avoid)
     origin_request_start(&exchange->attempt.request, origin);
 }
 
+static struct retry_budget *budget_of(const struct exchange *exchange)
+{
+    return service_retry_budget(
+        generation_service(exchange->generation, exchange->routing.service));
+}
+
+static uint32_t retries_left(const struct exchange *exchange)
+{
+    return retry_budget_left(budget_of(exchange), &exchange->routing.service->retry_budget,
+                             generation_settings(exchange->generation)->workers,
+                             loop_now(exchange->desk->bench->loop));
+}
+
+static void tell_retries(const struct exchange *exchange, uint32_t made, uint32_t denied)
+{
+    const struct metrics_retries retries = {made, denied, retries_left(exchange)};
+
+    metrics_tell_retries(exchange->desk->metrics, &exchange->outcome, &retries);
+}
+
 void attempt_begin(struct exchange *exchange)
 {
     exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
     choose_service(exchange);
+    if (retry_budget_note_request(budget_of(exchange), loop_now(exchange->desk->bench->loop))) {
+        tell_retries(exchange, 0, 0); /* once a second */
+    }
     try_origin(exchange, NULL);
 }
 
@@ -122,7 +150,7 @@ static void on_connected(void *owner)
 
     exchange->attempt.record->connected_us = exchange_elapsed_us(exchange);
     exchange->attempt.record->reused = exchange->attempt.request.reused;
-    if (!send_head(exchange)) {
+    if (!deadline_leaves_time(exchange) || !send_head(exchange)) {
         return;
     }
     /* Only now: the body may have come while the connection was being opened. */
@@ -213,9 +241,20 @@ static void on_writable(void *owner)
 
 /* --- failing ----------------------------------------------------------------------------- */
 
-static enum retry_verdict judge(const struct exchange *exchange, enum origin_failure failure)
+/* In the lines that the route's split names for it, or in the one that most APIs use. */
+static bool has_idempotency_key(const struct exchange *exchange)
 {
-    const struct retry_facts facts = {
+    const struct split_settings *split = &exchange->routing.route->split;
+    struct bytes key;
+
+    return http_has(&exchange->request.headers, HTTP_HEADER_IDEMPOTENCY_KEY) ||
+           request_source_first(split->pin_headers, split->pin_header_count, &exchange->request,
+                                NULL, NULL, &key) != NULL;
+}
+
+static struct retry_facts facts_of(const struct exchange *exchange, enum origin_failure failure)
+{
+    return (struct retry_facts){
         .method = exchange->request.method,
         .failure = failure,
         .delivery = exchange->attempt.request.delivery,
@@ -223,12 +262,63 @@ static enum retry_verdict judge(const struct exchange *exchange, enum origin_fai
         .attempts = exchange->outcome.attempts,
         .answer_begun = exchange->answer.begun,
         .body_kept = exchange->request_body.kept,
+        .has_key = has_idempotency_key(exchange),
         .connection_reused = exchange->attempt.request.reused,
         .other_origin = exchange->routing.service->origin_count > 1,
-        .within_budget = true,
+        .within_budget = retries_left(exchange) > 0,
     };
+}
 
-    return retry_judge(&facts);
+void attempt_backoff_over(struct timer *timer)
+{
+    struct exchange *exchange = CONTAINER_OF(timer, struct exchange, attempt.backoff);
+
+    try_origin(exchange, exchange->attempt.origin);
+}
+
+/* A stale connection says nothing against its origin: at once, and for free. Else after a moment,
+ * at random, so that the clients of an origin that dies do not all ask the next one at once. */
+static void try_again(struct exchange *exchange, const struct retry_facts *facts)
+{
+    uint32_t wait_ms = (uint32_t)random_below(&exchange->desk->bench->random,
+                                              (uint64_t)facts->policy->backoff + 1);
+
+    metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
+    if (retry_is_of_stale_connection(facts)) {
+        tell_retries(exchange, 1, 0);
+        try_origin(exchange, exchange->attempt.origin);
+        return;
+    }
+    retry_budget_take(budget_of(exchange), loop_now(exchange->desk->bench->loop));
+    tell_retries(exchange, 1, 0);
+    if (wait_ms == 0) {
+        try_origin(exchange, exchange->attempt.origin);
+    } else {
+        timer_set(exchange->desk->backoffs, &exchange->attempt.backoff, wait_ms);
+    }
+}
+
+static void fail_for_good(struct exchange *exchange, enum origin_failure failure)
+{
+    reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
+                origin_failure_sentence(failure));
+}
+
+/* There is no answer yet. */
+static void consider_retry(struct exchange *exchange, enum origin_failure failure)
+{
+    const struct retry_facts facts = facts_of(exchange, failure);
+    enum retry_verdict verdict = retry_judge(&facts);
+
+    if (verdict == RETRY_YES) {
+        try_again(exchange, &facts);
+        return;
+    }
+    if (verdict == RETRY_BUDGET) {
+        metrics_note(exchange->desk->metrics, METRICS_RETRY_DENIED);
+        tell_retries(exchange, 0, 1);
+    }
+    fail_for_good(exchange, failure);
 }
 
 static void on_failed(void *owner, enum origin_failure failure)
@@ -244,8 +334,7 @@ static void on_failed(void *owner, enum origin_failure failure)
     }
     if (exchange->answer.begun && exchange->client.ops->take_back(exchange->client.stream)) {
         /* The client knows nothing of it yet. The origin has answered: no other try. */
-        reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
-                    origin_failure_sentence(failure));
+        fail_for_good(exchange, failure);
         return;
     }
     if (exchange->answer.begun) {
@@ -256,13 +345,7 @@ static void on_failed(void *owner, enum origin_failure failure)
                                          : OUTCOME_ORIGIN_BROKE);
         return;
     }
-    if (judge(exchange, failure) == RETRY_YES) {
-        metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
-        try_origin(exchange, exchange->attempt.origin);
-        return;
-    }
-    reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
-                origin_failure_sentence(failure));
+    consider_retry(exchange, failure);
 }
 
 static void on_give_way(void *owner)

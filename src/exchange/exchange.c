@@ -11,6 +11,7 @@
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"
+#include "exchange/deadline.h"
 #include "http/uri.h"
 
 #include <stdlib.h>
@@ -101,10 +102,14 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
     desk->generation = generation;
     desk->via = bytes_of(generation_settings(generation)->via);
     list_init(&desk->graves);
+    list_init(&desk->orphans);
     list_init(&desk->leaving);
     desk->exchanges = slab_pool_new(sizeof(struct exchange));
     desk->patience = timer_group_new(bench->loop, on_patience_over);
-    if (desk->exchanges == NULL || desk->patience == NULL) {
+    desk->backoffs = timer_group_new(bench->loop, attempt_backoff_over);
+    desk->deadlines = timer_group_new(bench->loop, deadline_is_over);
+    if (desk->exchanges == NULL || desk->patience == NULL || desk->backoffs == NULL ||
+        desk->deadlines == NULL) {
         exchange_desk_free(&desk);
         return NULL;
     }
@@ -431,6 +436,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     admit_identify_client(exchange);
     if (admit_listener(exchange) && admit_method(exchange) && find_route(exchange) &&
         admit_rate(exchange) && admit_size(exchange)) {
+        deadline_begin(exchange);
         if (should_gather(exchange)) {
             exchange_set_state(exchange, EXCHANGE_GATHERS);
         } else {
@@ -624,6 +630,8 @@ static void close_books(struct exchange *exchange, enum outcome_end end)
     origin_request_cancel(&exchange->attempt.request);
     attempt_record_end(exchange, NULL);
     timer_clear(desk->patience, &exchange->attempt.patience);
+    timer_clear(desk->backoffs, &exchange->attempt.backoff);
+    timer_clear(desk->deadlines, &exchange->deadline);
     exchange->outcome.end = end;
     exchange->outcome.total_us = exchange_elapsed_us(exchange);
     metrics_count(desk->metrics, &exchange->outcome);
@@ -639,6 +647,11 @@ static void close_books(struct exchange *exchange, enum outcome_end end)
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
     free(exchange->request_body.trailers);
     desk->count--;
+    if (exchange->orphan) {
+        free(exchange->orphan_texts);
+        list_remove(&exchange->link);
+        desk->orphan_count--;
+    }
     list_add_last(&desk->graves, &exchange->link);
 }
 
@@ -658,6 +671,9 @@ void exchange_client_gone(struct exchange *exchange, enum outcome_end end)
 {
     if (exchange->state == EXCHANGE_TUNNELS && end == OUTCOME_CLIENT_GONE) {
         end = OUTCOME_TUNNEL_CLOSED;
+    }
+    if (orphan_begin(exchange, end)) {
+        return;
     }
     close_books(exchange, end);
 }

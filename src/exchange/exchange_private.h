@@ -22,6 +22,10 @@ struct exchange_desk {
     struct alarm dismantle;
     size_t count;
     struct timer_group *patience; /* waits for an origin's 100 (Continue) */
+    struct timer_group *backoffs; /* wait before another origin is tried */
+    struct timer_group *deadlines;
+    struct link orphans; /* exchanges whose clients have left */
+    uint32_t orphan_count;
     bool draining;
     const struct exchange_answerer *answerer; /* of ROUTE_ASK */
     void *answerer_owner;
@@ -51,7 +55,7 @@ enum exchange_state {
 };
 
 struct exchange {
-    struct link link; /* in desk->graves once over */
+    struct link link; /* in desk->orphans, or in desk->graves once over */
     struct exchange_desk *desk;
     struct generation *generation;
     enum exchange_state state;
@@ -91,6 +95,7 @@ struct exchange {
         bool ended;                    /* send_end was called */
         enum origin_delivery delivery; /* the least certain of all attempts so far */
         struct timer patience;
+        struct timer backoff;
     } attempt;
 
     struct {
@@ -98,6 +103,11 @@ struct exchange {
         bool blocked;          /* the client took fewer bytes than offered */
         struct bytes own_rest; /* of an answer of our own, still to be sent */
     } answer;
+
+    struct timer deadline;
+    uint64_t deadline_us; /* 0: none */
+    bool orphan;          /* its client has left, and it goes on (orphan.c) */
+    char *orphan_texts;
 
     void *asked; /* of the desk's answerer; NULL: nothing */
     uint64_t start_us;
@@ -130,7 +140,14 @@ void attempt_record_begin(struct exchange *exchange, struct origin *origin);
 /* The attempt is over, if there is one; `error` may be NULL. Only the first call counts. */
 void attempt_record_end(struct exchange *exchange, const char *error);
 
+/* orphan.c: exchanges that go on without their clients. */
+/* True when this one does. */
+bool orphan_begin(struct exchange *exchange, enum outcome_end end);
+void orphan_end(struct exchange *exchange, const char *error);
+
 /* attempt.c */
+/* The wait before another try is over. */
+void attempt_backoff_over(struct timer *timer);
 void attempt_begin(struct exchange *exchange);
 /* More of the request is there: send it, if the attempt can take it. */
 void attempt_send_body(struct exchange *exchange);

@@ -2,6 +2,8 @@
 /* Decides field by field; writes nothing itself. */
 #include "exchange/forward.h"
 
+#include "exchange/deadline.h"
+
 #include "http/date.h"
 #include "http/uri.h"
 
@@ -353,6 +355,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     }
     return add_passing(&request->headers, dropped, &route->request_headers, &page->fields) &&
            add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
+           deadline_pass_on(exchange, &page->fields, &page->text) &&
            add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
 }
 

@@ -125,6 +125,7 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     origin_request_cancel(&exchange->attempt.request);
     attempt_record_end(exchange, error);
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+    timer_clear(exchange->desk->backoffs, &exchange->attempt.backoff);
     exchange->outcome.error = error;
     exchange->outcome.detail = detail;
     begin_page(exchange, &page, &head, status);

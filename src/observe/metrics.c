@@ -29,6 +29,9 @@ struct block {
     struct block *next_in_slot; /* worker's thread */
     uint64_t hash;
     counter errors;
+    counter retries; /* of services */
+    counter retries_denied;
+    counter retries_left; /* as of the last telling */
     counter bytes_in;
     counter bytes_out;
     counter duration_sum_us;
@@ -378,6 +381,19 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
                    outcome, &facts);
 }
 
+void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome,
+                          const struct metrics_retries *retries)
+{
+    struct block *block =
+        block_for(&metrics->families[METRICS_SERVICES], outcome->service_index, outcome->service);
+
+    if (block != NULL) {
+        add(&block->retries, retries->made);
+        add(&block->retries_denied, retries->denied);
+        atomic_store_explicit(&block->retries_left, retries->left, memory_order_relaxed);
+    }
+}
+
 void metrics_note(struct metrics *metrics, enum metrics_event event)
 {
     add(&metrics->events[event], 1);
@@ -480,6 +496,9 @@ static void read_block(const struct block *block, enum metrics_kind kind,
     reading->name = block->name;
     reading->exchanges = count_of(block);
     reading->errors = read_counter(&block->errors);
+    reading->retries = read_counter(&block->retries);
+    reading->retries_denied = read_counter(&block->retries_denied);
+    reading->retries_left = read_counter(&block->retries_left);
     reading->bytes_in = read_counter(&block->bytes_in);
     reading->bytes_out = read_counter(&block->bytes_out);
     reading->duration_sum_us = read_counter(&block->duration_sum_us);

@@ -32,6 +32,15 @@ void metrics_adoption_abandon(struct metrics_adoption **adoption);
 /* Once an exchange; a handful of stores. */
 void metrics_count(struct metrics *metrics, const struct outcome *outcome);
 
+/* A service's retries: what has come about since the last telling, and what its budget has left. */
+struct metrics_retries {
+    uint32_t made;
+    uint32_t denied;
+    uint32_t left;
+};
+void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome,
+                          const struct metrics_retries *retries);
+
 /* Things that are not exchanges: name, how /metrics calls it (with turnpike_ before and _total
  * behind), and a sentence. */
 /* clang-format off */
@@ -47,6 +56,8 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome);
     ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \
     ROW(ORIGIN_FAILED,      "origin_failures",                "Attempts that got no whole answer.") \
     ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Attempts made once more after a failure.") \
+    ROW(RETRY_DENIED,       "retries_denied",                 "Failures not tried again because a retry budget was used up.") \
+    ROW(CLIENT_OUTLIVED,    "exchanges_outliving_clients",    "Requests that were let finish after their clients had left.") \
     ROW(ORIGIN_EJECTED,     "origin_ejections",               "Times that an origin was ejected.") \
     ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \
     ROW(CLIENT_OVER_LIMIT,  "client_connections_over_limit",  "Connections refused by client_limits.") \
@@ -97,7 +108,10 @@ enum metrics_kind {
 struct metrics_reading {
     const char *name; /* "" among the routes: exchanges that no route took */
     uint64_t exchanges;
-    uint64_t errors; /* exchanges with an error type */
+    uint64_t errors;  /* exchanges with an error type */
+    uint64_t retries; /* of services, and so on */
+    uint64_t retries_denied;
+    uint64_t retries_left;
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t duration_sum_us;

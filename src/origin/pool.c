@@ -36,7 +36,7 @@ static bool is_proven(const struct origin_connection *connection, uint64_t now_u
 {
     uint64_t age_us = now_us - connection->last_used_us;
 
-    return age_us <= keeping_trusted_us(&connection->origin->keeping, now_us) &&
+    return age_us < keeping_trusted_us(&connection->origin->keeping, now_us) &&
            (connection->kept_ms == 0 || age_us < connection->kept_ms * UINT64_C(500));
 }
 

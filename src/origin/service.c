@@ -107,6 +107,11 @@ void service_free(struct service **held)
     free(service);
 }
 
+struct retry_budget *service_retry_budget(struct service *service)
+{
+    return &service->retries;
+}
+
 const struct service_settings *service_settings(const struct service *service)
 {
     return service->settings;

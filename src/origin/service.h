@@ -5,6 +5,7 @@
 
 #include "origin/origin.h"
 #include "origin/origin_request.h"
+#include "origin/retry_budget.h"
 
 struct service;
 
@@ -17,6 +18,7 @@ void service_adopt(struct service *service, const struct service_settings *setti
                    const struct tls_store *tls);
 void service_free(struct service **service);
 const struct service_settings *service_settings(const struct service *service);
+struct retry_budget *service_retry_budget(struct service *service);
 
 /* The origin for the next request, by the service's balance, among those that are fit: neither
  * drained, ejected nor found down, backup ones only if no other is. `avoid` (may be NULL) is chosen

@@ -37,6 +37,7 @@ struct service {
     struct rotation rotation; /* over view.turns */
     struct origin **trials;   /* those that may be tried */
     uint32_t trial_count;
+    struct retry_budget retries;
 };
 
 /* --- origin_health.c --- */

@@ -342,7 +342,8 @@ static void on_drain_look(void *owner)
     struct worker *worker = owner;
 
     /* Another worker may not know yet that this one stops, and send it a connection. */
-    if (load_of(worker) == 0 && loop_close_mail(worker->bench.loop)) {
+    if (load_of(worker) == 0 && exchange_desk_count(worker->exchanges) == 0 &&
+        loop_close_mail(worker->bench.loop)) {
         loop_stop(worker->bench.loop);
         return;
     }
@@ -355,6 +356,7 @@ static void on_drain_deadline(void *owner)
 
     worker->cut = client_desk_count(worker->clients) > 0;
     client_desk_close_all(worker->clients);
+    exchange_desk_cut_orphans(worker->exchanges);
 }
 
 static void begin_draining(struct worker *worker, uint32_t deadline_ms)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The time for the whole of an exchange. */
+#ifndef EXCHANGE_DEADLINE_H
+#define EXCHANGE_DEADLINE_H
+
+#include "base/text.h"
+#include "exchange/exchange_private.h"
+
+/* Once the route is known. */
+void deadline_begin(struct exchange *exchange);
+/* false: an answer was given instead. */
+bool deadline_leaves_time(struct exchange *exchange);
+/* Tells the origin what is left. false: it does not fit. */
+bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
+                      struct text *text);
+void deadline_is_over(struct timer *timer);
+
+#endif

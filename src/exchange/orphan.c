@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An exchange whose client has left, after a request that changes something was sent in full: it
+ * cannot be called back, so its answer is awaited and the log tells how it went. Everything that
+ * belonged to the client's connection is copied or let go of; the answer's body is dropped. */
+#include "exchange/exchange_private.h"
+
+#include <stdlib.h>
+
+/* Further ones are cancelled as they were: clients that come only to leave must not hold
+ * connections to origins without bound. */
+#define ORPHANS_MOST 1024
+
+/* A client may leave in the middle of a large answer, and an answer may have no end. */
+#define BODY_MOST (1024 * 1024)
+
+/* --- nobody's stream ----------------------------------------------------------------------- */
+
+static void over(void *stream)
+{
+    (void)stream;
+}
+
+static const struct client_stream_ops nobody = {.abort = over, .over = over};
+
+/* --- what still comes ---------------------------------------------------------------------- */
+
+static void on_nothing(void *owner)
+{
+    (void)owner;
+}
+
+static void on_interim(void *owner, const struct http_response *response)
+{
+    (void)owner;
+    (void)response;
+}
+
+static void on_head(void *owner, const struct http_response *response)
+{
+    struct exchange *exchange = owner;
+
+    exchange->attempt.record->first_byte_us = exchange_elapsed_us(exchange);
+    exchange->attempt.record->status = response->status;
+    if (response->status == 101) {
+        orphan_end(exchange, NULL);
+    }
+}
+
+static size_t on_body(void *owner, struct bytes bytes)
+{
+    struct exchange *exchange = owner;
+
+    exchange->request_body.received += bytes.length; /* no longer needed for the request's */
+    if (exchange->request_body.received > BODY_MOST) {
+        orphan_end(exchange, NULL);
+    }
+    return bytes.length;
+}
+
+static void on_ended(void *owner, const struct http_headers *trailers)
+{
+    (void)trailers;
+    orphan_end(owner, NULL);
+}
+
+static void on_failed(void *owner, enum origin_failure failure)
+{
+    struct exchange *exchange = owner;
+
+    exchange->outcome.detail = origin_failure_sentence(failure);
+    orphan_end(exchange, origin_failure_error(failure));
+}
+
+static const struct origin_request_events events = {
+    .connected = on_nothing,
+    .interim = on_interim,
+    .head = on_head,
+    .body = on_body,
+    .drained = on_nothing,
+    .ended = on_ended,
+    .writable = on_nothing,
+    .failed = on_failed,
+    .give_way = on_nothing,
+};
+
+/* --- beginning and end --------------------------------------------------------------------- */
+
+static void keep_bytes(struct bytes *bytes, char **at)
+{
+    memcpy(*at, bytes->at, bytes->length);
+    bytes->at = *at;
+    *at += bytes->length;
+}
+
+/* What the log tells stands in the client's buffers so far. false: out of memory. */
+static bool keep_texts(struct exchange *exchange)
+{
+    struct outcome *outcome = &exchange->outcome;
+    size_t size = outcome->method.length + outcome->host.length + outcome->path.length +
+                  outcome->request_id.length;
+    char *at = malloc(size + 1);
+
+    exchange->orphan_texts = at;
+    if (at == NULL) {
+        return false;
+    }
+    keep_bytes(&outcome->method, &at);
+    keep_bytes(&outcome->host, &at);
+    keep_bytes(&outcome->path, &at);
+    keep_bytes(&outcome->request_id, &at);
+    return true;
+}
+
+static bool was_sent_for_good(const struct exchange *exchange)
+{
+    return exchange->state == EXCHANGE_ATTEMPTS && exchange->attempt.request.connection != NULL &&
+           exchange->attempt.record->sent_us != 0 && !http_method_is_safe(exchange->request.method);
+}
+
+bool orphan_begin(struct exchange *exchange, enum outcome_end end)
+{
+    struct exchange_desk *desk = exchange->desk;
+
+    if (end == OUTCOME_CUT_BY_STOP || !was_sent_for_good(exchange) ||
+        desk->orphan_count >= ORPHANS_MOST || !keep_texts(exchange)) {
+        return false;
+    }
+    timer_clear(desk->patience, &exchange->attempt.patience);
+    buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
+    exchange->request_body.kept = false;
+    exchange->request_body.received = 0;
+    exchange->orphan = true;
+    exchange->outcome.end = end;
+    exchange->client.ops = &nobody;
+    exchange->client.stream = NULL;
+    exchange->client.facts = NULL;
+    exchange->attempt.request.events = &events;
+    desk->orphan_count++;
+    metrics_note(desk->metrics, METRICS_CLIENT_OUTLIVED);
+    list_add_last(&desk->orphans, &exchange->link);
+    return true;
+}
+
+void orphan_end(struct exchange *exchange, const char *error)
+{
+    exchange->outcome.error = error;
+    exchange_finish(exchange, exchange->outcome.end);
+}
+
+void exchange_desk_cut_orphans(struct exchange_desk *desk)
+{
+    struct link *link;
+
+    while ((link = list_first(&desk->orphans)) != NULL) {
+        struct exchange *exchange = CONTAINER_OF(link, struct exchange, link);
+
+        exchange->outcome.end = OUTCOME_CUT_BY_STOP;
+        orphan_end(exchange, NULL);
+    }
+}
