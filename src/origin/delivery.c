@@ -53,6 +53,24 @@ static uint64_t acked_of_request(const struct origin_connection *connection,
     return acked < written ? acked : written;
 }
 
+#define VERDICT_LEAST_MS 20
+#define VERDICT_MOST_MS 200
+
+uint32_t origin_connection_verdict_ms(const struct origin_connection *connection)
+{
+    struct tcp_ending ending;
+    uint32_t wait_ms;
+
+    if (!connection->transport.ops->plain || origin_connection_is_untouched(connection) ||
+        connection->out.broken || !tcp_ending_read(connection->transport.fd, &ending) ||
+        ending.reset || acked_of_request(connection, &ending) > 0) {
+        return 0;
+    }
+    /* The request's way there and the reset's way back, with room for a busy kernel. */
+    wait_ms = ending.round_trip_us / 1000 * 2 + VERDICT_LEAST_MS;
+    return wait_ms < VERDICT_MOST_MS ? wait_ms : VERDICT_MOST_MS;
+}
+
 void origin_connection_judge(struct origin_connection *connection, struct origin_request *request)
 {
     struct tcp_ending ending;

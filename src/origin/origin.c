@@ -398,6 +398,10 @@ static void on_connection_timer(struct timer *timer)
         origin_connection_close(connection);
         break;
     case ORIGIN_CONNECTION_AWAITS_HEAD:
+        if (connection->awaits_verdict) {
+            origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
+            break;
+        }
         origin_connection_fail(connection, outbox_is_empty(&connection->out)
                                                ? ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT
                                                : ORIGIN_FAILURE_SEND_TIMEOUT);

@@ -57,6 +57,9 @@ void origin_connection_want(struct origin_connection *connection)
     if (connection->out.blocked) {
         wanted |= LOOP_WRITABLE;
     }
+    if (connection->awaits_verdict) {
+        wanted = 0; /* its end would be told again and again */
+    }
     transport_want(&connection->transport, wanted);
 }
 

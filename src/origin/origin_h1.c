@@ -129,7 +129,7 @@ static void mind_the_request(struct origin_connection *connection)
 {
     const struct timeouts_settings *timeouts = connection->request->timeouts;
 
-    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD) {
+    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD || connection->awaits_verdict) {
         return;
     }
     if (connection->out.blocked) {
@@ -566,6 +566,24 @@ static void deliver(struct origin_connection *connection)
     }
 }
 
+/* The origin has closed without an answer. What we sent may be on its way: whoever has closed
+ * answers it with a reset, and that is worth a moment, since the client may then try again. */
+static bool await_verdict(struct origin_connection *connection)
+{
+    uint32_t wait_ms = 0;
+
+    if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD && !connection->heard &&
+        !connection->awaits_verdict) {
+        wait_ms = origin_connection_verdict_ms(connection);
+    }
+    if (wait_ms > 0) {
+        connection->awaits_verdict = true;
+        origin_connection_want(connection);
+        set_clock(connection, wait_ms);
+    }
+    return wait_ms > 0;
+}
+
 static void on_end_of_stream(struct origin_connection *connection, bool clean)
 {
     struct origin_request *request = connection->request;
@@ -581,6 +599,9 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
         return;
     }
     connection->ended_cleanly = clean;
+    if (clean && await_verdict(connection)) {
+        return;
+    }
     /* Half a head is an answer that broke: the origin has seen the request. */
     origin_connection_fail(connection, connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
                                                buffer_length(connection->in) == 0

@@ -127,13 +127,14 @@ struct origin_connection {
     enum http_framing answer_framing;
     bool request_whole; /* send_end was called */
     bool request_upgrades;
-    bool answer_paused; /* the exchange took fewer bytes than offered */
-    bool reads_little;  /* its client is slow: small buffers will do */
-    bool reusable;      /* so far nothing forbids another request */
-    bool delivering;    /* inside deliver, origin_h1.c */
-    bool heard;         /* bytes came back for the present request */
-    bool ended_cleanly; /* the origin ended its side, other than by a reset */
-    bool read_to_brim;  /* the last read filled the buffer: more may wait in the socket */
+    bool answer_paused;  /* the exchange took fewer bytes than offered */
+    bool reads_little;   /* its client is slow: small buffers will do */
+    bool reusable;       /* so far nothing forbids another request */
+    bool delivering;     /* inside deliver, origin_h1.c */
+    bool heard;          /* bytes came back for the present request */
+    bool ended_cleanly;  /* the origin ended its side, other than by a reset */
+    bool awaits_verdict; /* and is kept open for a moment, to hear what became of the request */
+    bool read_to_brim;   /* the last read filled the buffer: more may wait in the socket */
 };
 
 /* origin.c */
@@ -161,6 +162,9 @@ struct origin *origin_find(struct origin_directory *directory, const char *name)
 /* delivery.c */
 /* No byte of the present request can have left. */
 bool origin_connection_is_untouched(const struct origin_connection *connection);
+/* After the origin's FIN: it acknowledges none of the request, which may be on its way still, so
+ * that a reset would prove it unread. Returns how long to wait for that; 0: not at all. */
+uint32_t origin_connection_verdict_ms(const struct origin_connection *connection);
 /* Writes into the request what became of its bytes; while the connection is still open. */
 void origin_connection_judge(struct origin_connection *connection, struct origin_request *request);
 

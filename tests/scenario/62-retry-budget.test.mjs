@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Retries are held to a share of the requests, wait a moment, and are counted; connections that
+// are known to be closed soon carry no request that cannot be sent again.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { request } from './lib/client.mjs';
+import { through } from './lib/configs.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+import { answerAll, rawOrigin } from './lib/raw-origin.mjs';
+import { pause, until } from './lib/wait.mjs';
+
+const GET = head('GET / HTTP/1.1', 'Host: a');
+const POST = head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 2') + 'ok';
+// One worker, so that the order of the origins is one; no ejection, which would end the failures.
+const ONE = 'workers: 1';
+const SERVICE = 'retry_budget: {percent: 20, least: 0}, health: {failures: off, failed_share: off}';
+
+async function resettingOrigin(t) {
+    return rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.reset();
+    });
+}
+
+test('retries stay below the share; the others fail at once', async (t) => {
+    const origins = [await resettingOrigin(t), await resettingOrigin(t)];
+    const gateway = await startGateway(t, through(origins, { service: SERVICE, more: ONE, route: 'retry: {backoff: 1ms}' }));
+    for (let i = 0; i < 100; i++) {
+        assert.equal((await request(gateway)).status, 502);
+    }
+    const attempts = origins[0].requests.length + origins[1].requests.length;
+    assert.ok(attempts > 110 && attempts <= 120, `${attempts} attempts of 100 requests`);
+    const entries = await gateway.logged(100);
+    assert.equal(entries.filter((each) => each['turnpike.attempts'].length === 2).length, attempts - 100);
+});
+
+test('what follows from a stale connection costs the budget nothing', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.ok();
+        wire.destroy();
+    });
+    const gateway = await startGateway(t, through(origin, { service: 'retry_budget: {percent: 0, least: 0}', more: ONE }));
+    const client = await connect(t, gateway);
+    for (let i = 0; i < 30; i++) {
+        assert.equal((await client.ask(GET)).status, 200);
+    }
+});
+
+test('reuse: fresh, any, and proven by default', async (t) => {
+    for (const [route, most, least] of [['reuse: fresh', 10, 10], ['reuse: any', 1, 1], ['', 9, 2]]) {
+        const origin = await rawOrigin(t, answerAll);
+        const gateway = await startGateway(t, through(origin, { route, more: ONE }));
+        const client = await connect(t, gateway);
+        for (let i = 0; i < 10; i++) {
+            assert.equal((await client.ask(POST)).status, 200);
+            if (i === 3) {
+                await pause(150); // an origin has proven itself once it has kept one for 100 ms
+            }
+        }
+        assert.ok(origin.wires.length <= most && origin.wires.length >= least, `${route}: ${origin.wires.length} connections`);
+    }
+});
+
+test('an origin that closes soon is not trusted with a POST', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            await wire.request(3_600_000);
+            wire.ok();
+            setTimeout(() => wire.destroy(), 20);
+        }
+    });
+    const gateway = await startGateway(t, through(origin, { more: ONE }));
+    const client = await connect(t, gateway);
+    await client.ask(GET);
+    await origin.wires[0].closed();
+    await pause(150);
+    for (let i = 0; i < 5; i++) {
+        assert.equal((await client.ask(POST)).status, 200);
+    }
+    const entries = await gateway.logged(6);
+    assert.ok(entries.every((each) => each['turnpike.attempts'][0].reused === false));
+});
+
+test('Keep-Alive: timeout= and max= are heeded', async (t) => {
+    const origin = await rawOrigin(t, async (wire, number) => {
+        for (;;) {
+            await wire.request(3_600_000);
+            wire.ok('ok', number === 0 ? 'Keep-Alive: timeout=60, max=2' : 'Keep-Alive: timeout=1');
+        }
+    });
+    const gateway = await startGateway(t, through(origin, { more: ONE }));
+    const client = await connect(t, gateway);
+    for (let i = 0; i < 4; i++) {
+        assert.equal((await client.ask(GET)).status, 200);
+    }
+    assert.deepEqual(origin.requests.map((each) => each.connection), [0, 0, 0, 1]);
+    const before = Date.now();
+    await origin.wires[1].closed();
+    assert.ok(Date.now() - before < 1000, 'closed before the origin would');
+});
