@@ -49,7 +49,9 @@ static void prepare(struct exchange *exchange)
 {
     struct origin_request *request = &exchange->attempt.request;
 
-    memset(request, 0, sizeof(*request));
+    if (exchange->outcome.attempts > 0) {
+        memset(request, 0, sizeof(*request)); /* the first one is zeroed with its exchange */
+    }
     request->events = &events;
     request->owner = exchange;
     request->pool = &exchange->routing.service->pool;

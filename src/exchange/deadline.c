@@ -64,9 +64,9 @@ void deadline_begin(struct exchange *exchange)
     }
 }
 
-bool deadline_leaves_time(struct exchange *exchange)
+bool deadline_still_leaves_time(struct exchange *exchange)
 {
-    if (exchange->deadline_us == 0 || milliseconds_left(exchange) >= settings_of(exchange)->least) {
+    if (milliseconds_left(exchange) >= settings_of(exchange)->least) {
         return true;
     }
     reply_error(exchange, 504, "http_response_timeout", SHORT_OF_TIME);
@@ -80,9 +80,6 @@ bool deadline_pass_on(const struct exchange *exchange, struct http_fields *field
     const char *from = text->at;
     uint32_t kept = 0;
 
-    if (exchange->deadline_us == 0) {
-        return true;
-    }
     for (uint32_t i = 0; i < fields->count; i++) { /* ours takes the place of the client's */
         if (!bytes_equal_fold(fields->rows[i].name, name)) {
             fields->rows[kept++] = fields->rows[i];

@@ -8,11 +8,17 @@
 
 /* Once the route is known. */
 void deadline_begin(struct exchange *exchange);
-/* false: an answer was given instead. */
-bool deadline_leaves_time(struct exchange *exchange);
-/* Tells the origin what is left. false: it does not fit. */
+/* Where there is one. false: an answer was given instead. */
+bool deadline_still_leaves_time(struct exchange *exchange);
+/* Where there is one: tells the origin what is left. false: it does not fit. */
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
                       struct text *text);
 void deadline_is_over(struct timer *timer);
+
+/* false: an answer was given instead. */
+static inline bool deadline_leaves_time(struct exchange *exchange)
+{
+    return exchange->deadline_us == 0 || deadline_still_leaves_time(exchange);
+}
 
 #endif

@@ -631,7 +631,9 @@ static void close_books(struct exchange *exchange, enum outcome_end end)
     attempt_record_end(exchange, NULL);
     timer_clear(desk->patience, &exchange->attempt.patience);
     timer_clear(desk->backoffs, &exchange->attempt.backoff);
-    timer_clear(desk->deadlines, &exchange->deadline);
+    if (exchange->deadline_us != 0) {
+        timer_clear(desk->deadlines, &exchange->deadline);
+    }
     exchange->outcome.end = end;
     exchange->outcome.total_us = exchange_elapsed_us(exchange);
     metrics_count(desk->metrics, &exchange->outcome);

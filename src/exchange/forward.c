@@ -355,7 +355,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     }
     return add_passing(&request->headers, dropped, &route->request_headers, &page->fields) &&
            add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
-           deadline_pass_on(exchange, &page->fields, &page->text) &&
+           (exchange->deadline_us == 0 || deadline_pass_on(exchange, &page->fields, &page->text)) &&
            add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
 }
 
