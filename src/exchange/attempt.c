@@ -365,6 +365,6 @@ static void on_give_way(void *owner)
     } else {
         timer_clear(exchange->desk->patience, &exchange->attempt.patience);
         origin_request_cancel(&exchange->attempt.request);
-        reply_error(exchange, 408, "http_request_timeout", why);
+        reply_error(exchange, 408, "http_request_error", why);
     }
 }

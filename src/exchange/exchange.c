@@ -453,8 +453,7 @@ void exchange_refuse(struct exchange *exchange, uint16_t status, const char *wha
     exchange->request.version = HTTP_1_1;
     exchange->outcome.protocol = "1.1";
     give_id(exchange, NULL);
-    reply_error(exchange, status, status == 408 ? "http_request_timeout" : "http_request_error",
-                what);
+    reply_error(exchange, status, "http_request_error", what);
 }
 
 /* --- the request's body ------------------------------------------------------------------ */
@@ -574,8 +573,7 @@ void exchange_body_failed(struct exchange *exchange, uint16_t status, const char
                            status == 408 ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
         return;
     }
-    reply_error(exchange, status, status == 408 ? "http_request_timeout" : "http_request_error",
-                what);
+    reply_error(exchange, status, "http_request_error", what);
 }
 
 /* --- the answer's way out ---------------------------------------------------------------- */

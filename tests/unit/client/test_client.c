@@ -192,7 +192,7 @@ static void a_head_that_comes_too_slowly_is_408(void **state)
     stage_pass(&fixture->gateway.stage, 600);
     far_end_await(&fixture->client, "408 Request Timeout\r\n");
     assert_int_equal(far_end_count(&fixture->client, "Connection: close\r\n"), 1);
-    assert_int_equal(far_end_count(&fixture->client, "error=http_request_timeout"), 1);
+    assert_int_equal(far_end_count(&fixture->client, "error=http_request_error"), 1);
     far_end_await_end(&fixture->client);
 }
 

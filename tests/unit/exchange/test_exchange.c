@@ -385,7 +385,7 @@ static void a_body_that_breaks_the_rules_is_refused(void **state)
     stream = begin(fixture, POST("/ping", 10));
     exchange_body_failed(stream->exchange, 408, "too slow");
     assert_int_equal(stream->status, 408);
-    assert_true(has(stream, "error=http_request_timeout"));
+    assert_true(has(stream, "error=http_request_error"));
 }
 
 /* --- the way out --------------------------------------------------------------------------- */
