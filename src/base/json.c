@@ -2,6 +2,8 @@
 /* Punctuation and indentation; the escaping is in base/text.c. */
 #include "base/json.h"
 
+#include <time.h>
+
 struct json json_on(struct page *page)
 {
     return (struct json){.page = page};
@@ -134,4 +136,15 @@ void json_percent(struct json *json, const char *name, uint64_t value)
     } else {
         page_format(json->page, "\"%llu.%02u%%\"", whole, rest);
     }
+}
+
+void json_time(struct json *json, const char *name, uint64_t realtime_s)
+{
+    time_t seconds = (time_t)realtime_s;
+    struct tm parts;
+    char text[64];
+
+    gmtime_r(&seconds, &parts);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    json_text(json, name, text);
 }

@@ -28,5 +28,7 @@ void json_number(struct json *json, const char *name, uint64_t value);
 void json_flag(struct json *json, const char *name, bool value);
 /* Counted in 0.01 %, as the configuration would say it: 9500 is "95%", 5 is "0.05%". */
 void json_percent(struct json *json, const char *name, uint64_t value);
+/* Seconds since 1970, as "2025-01-31T23:59:59Z". */
+void json_time(struct json *json, const char *name, uint64_t realtime_s);
 
 #endif

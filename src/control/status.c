@@ -4,19 +4,7 @@
 #include "control/endpoints.h"
 #include "control/merged.h"
 
-#include <time.h>
 #include <unistd.h>
-
-static void add_time(struct json *json, const char *name, uint64_t realtime_s)
-{
-    time_t seconds = (time_t)realtime_s;
-    struct tm parts;
-    char text[64];
-
-    gmtime_r(&seconds, &parts);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    json_text(json, name, text);
-}
 
 /* How what runs relates to the file. */
 static void add_reloads(struct json *json, const struct control_sources *sources)
@@ -28,10 +16,10 @@ static void add_reloads(struct json *json, const struct control_sources *sources
     }
     sources->reload_status(sources->owner, &status);
     json_number(json, "generation", status.generation);
-    add_time(json, "loaded", status.loaded_at);
+    json_time(json, "loaded", status.loaded_at);
     json_text(json, "fingerprint", status.fingerprint);
     if (status.unconfirmed) {
-        add_time(json, "goes_back_unless_confirmed_by", status.confirm_until);
+        json_time(json, "goes_back_unless_confirmed_by", status.confirm_until);
     }
     if (status.last_failed) {
         json_text(json, "file_is_bad", status.last_error);
@@ -99,7 +87,7 @@ void status_answer(struct question *question)
     json_text(&json, "version", PACKAGE_VERSION);
     json_number(&json, "pid", (uint64_t)getpid());
     json_text(&json, "state", facts.stopping ? "stopping" : "running");
-    add_time(&json, "started", facts.started_realtime_s);
+    json_time(&json, "started", facts.started_realtime_s);
     json_text(&json, "config", facts.config_file);
     add_reloads(&json, sources);
     json_number(&json, "routes", settings->route_count);

@@ -107,3 +107,27 @@ test('a wrong method and a wrong path are refused with a remedy', async (t) => {
     assert.equal(head.status, 200);
     assert.equal(head.body, '');
 });
+
+test('clients that leave before their answer hold nothing up', async (t) => {
+    const gateway = await startGateway(t, (folder) => `workers: 2\n${SIMPLE}${adminIn(folder)}`);
+    const questions = ['POST /v1/reload', 'GET /v1/connections', 'GET /metrics', 'POST /v1/explain'];
+    for (let i = 0; i < 40; i++) {
+        const client = await connect(t, { connectOptions: { path: `${gateway.folder}/admin.sock` } });
+        client.send(`${questions[i % 4]} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`);
+        client.socket.destroy();
+    }
+    await until('the last reload', async () => (await askJson(gateway, '/v1/status')).generation > 1);
+    assert.equal((await request(gateway, {})).body, 'hello');
+});
+
+test('while it stops, health says so and questions are still answered', async (t) => {
+    const origin = await httpOrigin(t, { handler: () => {} });
+    const gateway = await startGateway(t, (folder) => `${through(origin)}timeouts: {drain: 5s}\n${adminIn(folder)}`);
+    const client = await connect(t, gateway);
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await until('the request to be under way', async () => (await askJson(gateway, '/v1/status')).exchanges_begun === 1);
+    gateway.signal('SIGTERM');
+    await until('health to say so', async () => (await ask(gateway, '/health')).status === 503);
+    assert.equal((await askJson(gateway, '/v1/status')).state, 'stopping');
+    client.socket.destroy();
+});
