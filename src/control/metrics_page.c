@@ -179,13 +179,19 @@ static void add_statuses(struct page *page, const struct kind_row *kind,
     }
 }
 
+/* Ten thousand routes that nobody asks for would be 300,000 lines of 0. */
+static bool was_asked_for(const struct metrics_reading *reading)
+{
+    return reading->exchanges > 0;
+}
+
 static void add_ends(struct page *page, const struct kind_row *kind, const struct merged *merged)
 {
     const struct name name = name_of(kind, "exchange_ends_total");
 
     metrics_text_family(page, name.text, "counter", "Exchanges that are over, by how they ended.");
     for (size_t i = 0; i < merged->count; i++) {
-        for (int end = 0; end < OUTCOME_END_COUNT; end++) {
+        for (int end = 0; end < OUTCOME_END_COUNT && was_asked_for(&merged->rows[i]); end++) {
             metrics_text_begin(page, name.text, kind->label, merged->rows[i].name);
             metrics_text_label(page, "end", outcome_end_name((enum outcome_end)end));
             metrics_text_end(page, merged->rows[i].by_end[end]);
@@ -193,7 +199,6 @@ static void add_ends(struct page *page, const struct kind_row *kind, const struc
     }
 }
 
-/* Only of what was asked for at least once: ten thousand routes would be 200,000 lines of 0. */
 static void add_durations(struct page *page, const struct kind_row *kind,
                           const struct merged *merged)
 {
@@ -202,7 +207,7 @@ static void add_durations(struct page *page, const struct kind_row *kind,
     metrics_text_family(page, name.text, "histogram",
                         "From the first byte of a request to the last of its answer.");
     for (size_t i = 0; i < merged->count; i++) {
-        if (merged->rows[i].exchanges > 0) {
+        if (was_asked_for(&merged->rows[i])) {
             metrics_text_histogram(page, name.text, kind->label, &merged->rows[i]);
         }
     }
