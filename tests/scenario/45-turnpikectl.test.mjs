@@ -81,7 +81,11 @@ test('a drained origin is said to be, in services and in the log', async (t) => 
     await ctlLines(gateway, 'drain', origin.address);
     assert.equal(await stateNow(), 'drained');
     assert.match(gateway.stderr, new RegExp(`drain ${origin.address}, .*uid ${process.getuid()}`));
+    assert.deepEqual((await askJson(gateway, '/v1/status')).differs_from_file, [`origin ${origin.address}: drained (operator)`]);
+    await ctlLines(gateway, 'reload');
+    assert.equal(await stateNow(), 'drained');
     await ctlLines(gateway, 'undrain', origin.address);
+    assert.equal((await askJson(gateway, '/v1/status')).differs_from_file, undefined);
     assert.equal(await stateNow(), 'serves');
 });
 

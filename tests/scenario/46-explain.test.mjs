@@ -55,6 +55,18 @@ test('a file is asked which route wins, and why the others lose', async (t) => {
     ]);
 });
 
+test('a user has an arm and a bucket, a request without one the next turn', async (t) => {
+    const yaml = RULES.replace('service: old,', 'split: {old: 60%, new: 40%}, sticky: [{cookie: uid}, client_address],');
+    const url = 'GET http://pay.example.com/v1/';
+    assert.equal((await explainFile(t, yaml, url)).facts['arm by'], 'turn');
+    for (const words of [['-H', 'Cookie: uid=7'], ['--client', '192.0.2.7']]) {
+        const { facts } = await explainFile(t, yaml, url, ...words);
+        assert.equal(facts['arm by'], 'user');
+        assert.equal(facts.arm, parseFloat(facts.bucket) < 40 ? 'new' : 'old');
+        assert.deepEqual((await explainFile(t, yaml, url, ...words)).facts, facts, 'the same each time');
+    }
+});
+
 test('header lines are part of the question, and a question that is none is refused', async (t) => {
     const yaml = 'routes:\n  - {name: blue, match: {headers: {X-Tenant: blue}}, respond: {}}\n';
     assert.equal((await explainFile(t, yaml, 'GET /', '-H', 'Host: a', '-H', 'X-Tenant: blue')).facts.route, 'blue');
