@@ -2,6 +2,7 @@
 /* A client's connection from accept to close: its state, its clock, its one end.
  *
  *   accepted -> (PROXY header) -> idle <-> serves (client_h1.c) -> (lingers) -> closed */
+#include "client/client_list.h"
 #include "client/client_private.h"
 
 #include "base/check.h"

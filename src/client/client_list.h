@@ -32,5 +32,7 @@ typedef void client_listed(void *owner, const struct client_row *rows, size_t co
  * returns, or some turns later; with no rows if the desk goes before that. false: out of memory,
  * or the last one is not over yet; nobody will be called. On the desk's thread. */
 bool client_list_start(struct client_desk *desk, size_t most, client_listed *listed, void *owner);
+/* A list that is under way ends with no rows, now: the desk's thread is about to end. */
+void client_list_drop(struct client_desk *desk);
 
 #endif

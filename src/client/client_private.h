@@ -223,9 +223,7 @@ void client_listeners_forget(struct client_desk *desk);
 /* How long a connection of a listener that leaves may be idle: drawn at random. */
 uint32_t client_leaving_idle_ms(const struct client_connection *connection);
 
-/* client_list.c */
-/* A survey under way ends with no rows. */
-void client_list_drop(struct client_desk *desk);
+/* client_list.c (and client/client_list.h) */
 /* What a connection costs, and whether it is its client that we wait for. */
 struct client_cost {
     uint64_t held; /* bytes */

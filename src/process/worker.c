@@ -523,6 +523,7 @@ static void *run(void *owner)
     struct worker *worker = owner;
 
     loop_run(worker->bench.loop);
+    client_list_drop(worker->clients); /* whoever asked for it goes before the desk does */
     return NULL;
 }
 
