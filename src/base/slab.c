@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifndef __has_feature /* gcc tells by a macro of its own */
 #define __has_feature(feature) 0
@@ -24,12 +25,15 @@
 #define SLAB_LARGE (1024u * 1024)
 #define SMALL_OBJECT 2048
 #define ALIGNMENT 16
+#define WORTH_FORGETTING (128u * 1024)
+#define BURST 4 /* so many times what was needed since the last trim was needed once */
 
 struct slab {
     struct link link; /* in pool->open while an object is free, in pool->full otherwise */
     struct slab_pool *pool;
     uint32_t used;
-    uint32_t fresh; /* objects never taken yet start at this index */
+    uint32_t fresh;   /* objects never taken yet start at this index */
+    uint32_t touched; /* most of them that ever were taken at once, and so have pages */
     uint32_t free_count;
     uint16_t free_index[];
 };
@@ -222,9 +226,22 @@ void slab_give(struct slab_pool *pool, void *object)
         /* Emptied slabs go to the back, so that the others fill up first. */
         list_remove(&slab->link);
         list_add_last(&pool->open, &slab->link);
+        if (slab->fresh > slab->touched) {
+            slab->touched = slab->fresh;
+        }
         slab->free_count = 0;
         slab->fresh = 0;
     }
+}
+
+/* A spare slab stays, but not the pages that only a burst has touched: it starts anew. */
+static void forget_pages(struct slab *slab)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)slab + slab->pool->first_offset + page - 1) / page * page;
+
+    slab->touched = 0;
+    madvise((void *)from, (uintptr_t)slab + slab->pool->slab_size - from, MADV_DONTNEED);
 }
 
 void slab_pool_trim(struct slab_pool *pool)
@@ -239,6 +256,14 @@ void slab_pool_trim(struct slab_pool *pool)
         link = link->previous;
         if (slab->used == 0) {
             slab_free(slab);
+        }
+    }
+    for (link = pool->open.next; link != &pool->open; link = link->next) {
+        struct slab *slab = CONTAINER_OF(link, struct slab, link);
+
+        if (slab->used == 0 && slab->touched > BURST * pool->used_peak &&
+            slab->touched * pool->object_size > WORTH_FORGETTING) {
+            forget_pages(slab);
         }
     }
     pool->used_peak = pool->used;

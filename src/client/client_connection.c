@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define LINGER_MS 3000
+#define LINGER_MOST_MS 10000
 #define LINGER_BYTES (16u * 1024 * 1024)
 #define FULL_LOOK_MS 50
 #define STOPPING_IDLE_MS 300
@@ -179,6 +180,14 @@ void client_cut(struct client_connection *connection, enum cut_cause cause)
                                                         : OUTCOME_CUT_BY_TIMEOUT);
 }
 
+/* What is on its way to us when we say our last goes on coming for a round trip. */
+static uint32_t linger_time(const struct client_connection *connection)
+{
+    uint32_t time_ms = LINGER_MS + transport_round_trip_ms(&connection->transport);
+
+    return time_ms < LINGER_MOST_MS ? time_ms : LINGER_MOST_MS;
+}
+
 void client_linger(struct client_connection *connection)
 {
     client_h1_release(connection->h1);
@@ -186,7 +195,7 @@ void client_linger(struct client_connection *connection)
     connection->lingered = 0;
     transport_finish(&connection->transport);
     transport_want(&connection->transport, LOOP_READABLE);
-    client_set_timer(connection, LINGER_MS);
+    client_set_timer(connection, linger_time(connection));
 }
 
 /* RFC 9112 section 9.6: closing with bytes unread resets the connection, and the reset may

@@ -2,6 +2,8 @@
 /* What all transports share: interest, closing, giving away. */
 #include "io/transport.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -58,6 +60,17 @@ size_t transport_unacknowledged(const struct transport *transport)
     int count = 0;
 
     return ioctl(transport->fd, TIOCOUTQ, &count) == 0 && count > 0 ? (size_t)count : 0;
+}
+
+uint32_t transport_round_trip_ms(const struct transport *transport)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof(info);
+
+    memset(&info, 0, sizeof(info));
+    return getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0
+               ? info.tcpi_rtt / 1000
+               : 0;
 }
 
 int transport_give_up(struct transport *transport)

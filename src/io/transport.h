@@ -67,6 +67,8 @@ void transport_close(struct transport *transport);
 void transport_reset(struct transport *transport);
 /* Bytes that the transport took and the other side has not acknowledged; 0 where that is unknown. */
 size_t transport_unacknowledged(const struct transport *transport);
+/* As the kernel has seen it so far; 0 where it has not. */
+uint32_t transport_round_trip_ms(const struct transport *transport);
 /* Stops watching and gives the descriptor away: to another worker. */
 int transport_give_up(struct transport *transport);
 /* The process at the other end of a Unix socket; false: it is none. */

@@ -110,6 +110,43 @@ static void a_burst_leaves_no_memory_behind(void **state)
     slab_pool_free(&pool);
 }
 
+static size_t resident_pages(void *address)
+{
+    unsigned char present[16];
+    size_t pages = 0;
+
+    assert_int_equal(
+        mincore((void *)((uintptr_t)address & ~(uintptr_t)0xfffff), 16 * 4096, present), 0);
+    for (int i = 0; i < 16; i++) {
+        pages += present[i] & 1;
+    }
+    return pages;
+}
+
+static void a_spare_slab_keeps_no_pages_of_a_burst(void **state)
+{
+    struct slab_pool *pool = slab_pool_new(8192);
+    void *objects[20];
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        objects[i] = slab_take(pool);
+        memset(objects[i], 0x5a, 8192);
+    }
+    for (int i = 0; i < 20; i++) {
+        slab_give(pool, objects[i]);
+    }
+    assert_int_equal(resident_pages(objects[0]), 16);
+    slab_pool_trim(pool);
+    slab_pool_trim(pool);
+    assert_true(resident_pages(objects[0]) < 3); /* its head */
+    assert_true(slab_pool_reserved(pool) > 0);
+    objects[0] = slab_take(pool);
+    memset(objects[0], 0x5a, 8192);
+    slab_give(pool, objects[0]);
+    slab_pool_free(&pool);
+}
+
 static void trimming_spares_what_is_in_use(void **state)
 {
     struct slab_pool *pool = slab_pool_new(1000);
@@ -216,6 +253,7 @@ int main(void)
         cmocka_unit_test(it_counts_what_is_out),
         cmocka_unit_test(a_burst_leaves_no_memory_behind),
         cmocka_unit_test(trimming_spares_what_is_in_use),
+        cmocka_unit_test(a_spare_slab_keeps_no_pages_of_a_burst),
         cmocka_unit_test(no_object_is_lent_twice),
         cmocka_unit_test(without_memory_there_is_no_object),
         cmocka_unit_test(freeing_nothing_is_harmless),
