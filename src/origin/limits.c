@@ -114,12 +114,12 @@ static void give_on(struct origin *origin, struct quota *quota)
 
 /* --- requests ---------------------------------------------------------------------------- */
 
-bool limits_take_request(struct origin_request *request)
+bool limits_take_slots(struct origin_request *request)
 {
     struct origin *origin = request->origin;
     const struct service_limits_settings *limits;
 
-    if (request->service == NULL || !request->pool->limited || request->slots != 0) {
+    if (request->service == NULL || request->slots != 0) {
         return true;
     }
     limits = limits_of(request);
@@ -154,11 +154,9 @@ static void give_all(struct origin_request *request,
     }
 }
 
-void limits_give_request(struct origin_request *request)
+void limits_give_slots(struct origin_request *request)
 {
-    if (request->slots != 0) {
-        give_all(request, give);
-    }
+    give_all(request, give);
 }
 
 void limits_pass_request_on(struct origin_request *request)
@@ -322,7 +320,8 @@ void limits_give_connection(struct origin_connection *connection)
     }
 }
 
-bool limits_claim_idle(const struct origin_connection *connection, const struct pool_settings *pool)
+bool limits_claim_counted(const struct origin_connection *connection,
+                          const struct pool_settings *pool)
 {
     const struct origin *origin = connection->origin;
     bool needed = !list_is_empty(&origin->line);

@@ -8,11 +8,25 @@
 
 #include "origin/origin_private.h"
 
+/* What the two below come to where there are limits. */
+bool limits_take_slots(struct origin_request *request);
+void limits_give_slots(struct origin_request *request);
+
 /* A request's right to be under way; taken once, whatever is asked again. false: its origin's line
  * is looked at again when there may be one. */
-bool limits_take_request(struct origin_request *request);
+static inline bool limits_take_request(struct origin_request *request)
+{
+    return !request->pool->limited || limits_take_slots(request);
+}
+
 /* It is over, or is not to begin; harmless where nothing was taken. */
-void limits_give_request(struct origin_request *request);
+static inline void limits_give_request(struct origin_request *request)
+{
+    if (request->slots != 0) {
+        limits_give_slots(request);
+    }
+}
+
 /* The same, since something else is missing: others may have more use for it. */
 void limits_pass_request_on(struct origin_request *request);
 
@@ -24,8 +38,14 @@ void limits_untake_connection(struct origin *origin, struct origin_request *requ
 void limits_bind_connection(struct origin_connection *connection, struct origin_request *request);
 void limits_give_connection(struct origin_connection *connection);
 /* An idle connection must go: another worker is due for it. */
-bool limits_claim_idle(const struct origin_connection *connection,
-                       const struct pool_settings *pool);
+bool limits_claim_counted(const struct origin_connection *connection,
+                          const struct pool_settings *pool);
+static inline bool limits_claim_idle(const struct origin_connection *connection,
+                                     const struct pool_settings *pool)
+{
+    return (pool->connections != 0 || connection->service_entry != NULL) &&
+           limits_claim_counted(connection, pool);
+}
 
 /* No more requests may wait for this origin, or in this service. */
 bool limits_line_is_full(const struct origin_request *request, const struct origin *origin);

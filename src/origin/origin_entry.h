@@ -51,6 +51,7 @@ struct origin_entry {
     _Atomic uint32_t ejections;       /* in a row */
     _Atomic uint64_t ejected_until_us;
     _Atomic uint64_t returned_us;    /* when it last came back; 0: it was never away */
+    _Atomic bool knocking;           /* some worker looks whether it accepts connections */
     _Atomic bool trial_taken;        /* a request is out to try it */
     _Atomic uint64_t trial_since_us; /* when it may be tried */
     _Atomic uint32_t trials_passed;

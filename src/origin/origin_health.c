@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What answers say of an origin, and who gets requests because of it.
  *
- *   serves --failures, slowness, silence--> ejected --its time is over--> on trial
+ *   serves --failures, slowness, silence--> ejected --it accepts a connection again--> on trial
  *   on trial --enough requests went well--> serves, with a share that grows
  *   on trial --a failure, or slow twice--> ejected, for twice as long
  *
@@ -147,20 +147,27 @@ static uint64_t span_us(const struct health_settings *health, uint32_t ejections
     return span < most ? span : most;
 }
 
-/* Within a change. Returns for how long. */
+/* Within a change, as the next. Returns for how long. */
+static uint64_t stay_away(struct origin *origin, const struct health_settings *health)
+{
+    struct origin_entry *entry = origin->entry;
+    uint64_t span = span_us(health, COUNT(entry->ejections), &origin->directory->bench->random);
+
+    WRITE(entry->ejected_until_us, now_of(origin) + span);
+    return span;
+}
+
 static uint64_t send_away(struct origin *origin, const struct health_settings *health)
 {
     struct origin_entry *entry = origin->entry;
-    uint64_t now_us = now_of(origin);
     uint64_t returned_us = READ(entry->returned_us);
     uint64_t span;
 
     if (origin_entry_phase(entry) == ORIGIN_SERVES &&
-        now_us - returned_us > (uint64_t)health->ejection_most * 1000) {
+        now_of(origin) - returned_us > (uint64_t)health->ejection_most * 1000) {
         WRITE(entry->ejections, 0);
     }
-    span = span_us(health, COUNT(entry->ejections), &origin->directory->bench->random);
-    WRITE(entry->ejected_until_us, now_us + span);
+    span = stay_away(origin, health);
     WRITE(entry->trials_passed, 0);
     WRITE(entry->trial_was_slow, false);
     WRITE(entry->troubled, true);
@@ -201,6 +208,37 @@ static void begin_trials(struct origin_entry *entry, uint64_t now_us)
         origin_entry_set_phase(entry, ORIGIN_ON_TRIAL);
     }
     origin_book_end_change(entry->book);
+}
+
+/* Not even the first of them is risked on an origin that accepts no connection. */
+static void knock(struct service *service, struct origin *origin)
+{
+    struct origin_entry *entry = origin->entry;
+
+    if (origin->address_count > 0 &&
+        !atomic_exchange_explicit(&entry->knocking, true, memory_order_acq_rel)) {
+        origin_knock(origin, service);
+    }
+}
+
+void origin_health_knocked(struct origin *origin, struct service *service, const char *why)
+{
+    struct origin_entry *entry = origin->entry;
+    uint64_t span = 0;
+
+    if (why == NULL) {
+        begin_trials(entry, now_of(origin));
+    } else if (origin_book_begin_change(entry->book)) {
+        if (origin_entry_phase(entry) == ORIGIN_EJECTED) {
+            span = stay_away(origin, health_of(service));
+        }
+        origin_book_end_change(entry->book);
+    }
+    atomic_store_explicit(&entry->knocking, false, memory_order_release);
+    if (span > 0) {
+        log_warning("origin %s: stays ejected, for %.1f s more: %s", origin->name,
+                    (double)span / 1e6, why);
+    }
 }
 
 /* What may not be repeated is not risked, unless nothing else comes along. */
@@ -483,6 +521,9 @@ static void on_guard(void *owner)
 
 void origin_unguard(struct origin *origin, const struct service *service)
 {
+    if (origin->knock.service == service) {
+        origin_knock_cancel(origin);
+    }
     if (origin->guards == service) {
         origin->guards = NULL;
         alarm_clear(origin->directory->bench->loop, &origin->guard);
@@ -591,17 +632,21 @@ static bool look_at(struct service *service, struct origin *origin, uint64_t now
     struct origin_entry *entry = origin->entry;
 
     if (origin_entry_phase(entry) == ORIGIN_EJECTED && now_us >= READ(entry->ejected_until_us)) {
-        begin_trials(entry, now_us);
+        knock(service, origin);
     }
     if (READ(entry->drained) || READ(entry->probes_down) > 0) {
         return false;
     }
     switch (origin_entry_phase(entry)) {
     case ORIGIN_EJECTED:
-        look_sooner(service, READ(entry->ejected_until_us));
+        /* While a knock is on its way, somebody looks at its result now and then. */
+        look_sooner(service, now_us < READ(entry->ejected_until_us) ? READ(entry->ejected_until_us)
+                                                                    : now_us + RAMP_LOOK_US);
         return false;
     case ORIGIN_ON_TRIAL:
-        service->trials[service->trial_count++] = origin;
+        if (!origin_is_unknown(origin)) {
+            service->trials[service->trial_count++] = origin;
+        }
         look_sooner(service, UINT64_MAX);
         return false;
     case ORIGIN_SERVES:

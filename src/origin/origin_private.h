@@ -8,6 +8,7 @@
 #include "http/h1_chunked.h"
 #include "io/outbox.h"
 #include "origin/keeping.h"
+#include "origin/knock.h"
 #include "origin/origin.h"
 #include "origin/origin_entry.h"
 #include "origin/origin_request.h"
@@ -78,6 +79,7 @@ struct origin {
     uint64_t returned_us;   /* as in its entry: older answers say nothing any more */
     struct alarm guard;     /* looks whether it has fallen silent */
     struct service *guards; /* for whom */
+    struct knock knock;
 };
 
 /* clang-format off */
@@ -184,6 +186,8 @@ void origin_health_asked(struct origin *origin, struct origin_request *request);
 void origin_health_answered(struct origin_connection *connection, uint16_t status);
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 void origin_health_given_up(struct origin_request *request);
+/* `why` it did not accept a connection; NULL: it did. */
+void origin_health_knocked(struct origin *origin, struct service *service, const char *why);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
 

@@ -85,13 +85,28 @@ test('what was ejected is tried, and comes back', async (t) => {
     assert.deepEqual(seen, { a: 10, dead: 10 });
 });
 
-test('a failed trial ejects for longer', async (t) => {
+test('an origin that accepts no connection is not even tried', async (t) => {
     const dead = await deadOrigin(t, 'dead');
     const gateway = await start(t, [await httpOrigin(t, { name: 'a' }), dead], QUICK);
     await tally(gateway, 20);
+    await gateway.said(/: ejected for/);
+    const before = (await gateway.logged(20)).length;
+    await until('it to be knocked at twice', async () => {
+        await request(gateway);
+        return gateway.stderr.match(/stays ejected, for [0-9.]+ s more: Connection refused/g)?.length === 2;
+    });
+    const after = (await gateway.logged(before + 2)).slice(before);
+    assert.ok(after.every((entry) => entry['turnpike.attempts'].length === 1), 'no request has noticed');
+});
+
+test('a failed trial ejects for longer', async (t) => {
+    const ill = await moody(t, 'ill');
+    ill.mood = answers503;
+    const gateway = await start(t, [await httpOrigin(t, { name: 'a' }), ill], QUICK);
+    await tally(gateway, 20);
     const first = Number((await gateway.said(/: ejected for ([0-9.]+) s/))[1]);
     const again = await until('the trial', async () => {
-        assert.equal((await request(gateway)).body, 'a');
+        await request(gateway);
         return /failed its trial, ejected for ([0-9.]+) s/.exec(gateway.stderr);
     });
     assert.ok(first >= 0.3 && first <= 0.4, `${first}`);

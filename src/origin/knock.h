@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A look at the door of an ejected origin whose time is over: a connection, and nothing on it. Only
+ * if that is accepted is a request risked. Part of a struct origin; origin_health.c begins it on
+ * whichever worker notices first, one at a time for the whole process. */
+#ifndef ORIGIN_KNOCK_H
+#define ORIGIN_KNOCK_H
+
+#include "io/transport.h"
+
+struct origin;
+struct service;
+
+struct knock {
+    struct transport transport;
+    struct alarm alarm;
+    struct service *service; /* whose settings it goes by; NULL: none is on its way */
+};
+
+/* Ends in origin_health_knocked, maybe from inside. */
+void origin_knock(struct origin *origin, struct service *service);
+/* Without a result. Harmless where none is on its way. */
+void origin_knock_cancel(struct origin *origin);
+
+#endif
