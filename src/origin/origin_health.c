@@ -494,6 +494,7 @@ static bool is_silent(const struct service *service, const struct origin *origin
 }
 
 static void stand_guard(struct origin *origin, struct service *service, uint32_t milliseconds);
+static void guard_against_silence(struct origin *origin, struct service *service);
 
 /* The second time that it is found so, a moment after the first: where all of them have stalled,
  * one is the first to come back, and its answers say nothing yet about the others. */
@@ -517,6 +518,10 @@ static void on_guard(void *owner)
 
     origin->guards = NULL;
     service_review(service, now_of(origin));
+    if (origin->unanswered >= SILENT_REQUESTS &&
+        origin_entry_phase(origin->entry) == ORIGIN_SERVES) {
+        guard_against_silence(origin, service); /* not for long enough yet */
+    }
 }
 
 void origin_unguard(struct origin *origin, const struct service *service)
