@@ -11,6 +11,10 @@
 
 /* A full one costs about a quarter of a millisecond. */
 #define HELLOS_A_TURN 8
+/* While others wait for a place, whoever has kept one for so long without coming to an end gives
+ * it up: stalled clients must not keep the rest out until timeouts.handshake. */
+#define STALLED_MS 1000
+#define LOOK_MS 100
 
 static struct client_handshakes *handshakes_of(struct client_connection *connection)
 {
@@ -34,14 +38,19 @@ static struct tls_acceptor *acceptor_of(const struct client_connection *connecti
 
 static void fail(struct client_connection *connection, enum tls_cause cause)
 {
-    metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_FAILED);
-    (void)cause;
+    struct client_desk *desk = client_desk_of(connection);
+
+    metrics_note(desk->metrics, METRICS_TLS_FAILED);
+    tls_count_failure(desk->bench->worker, cause);
     client_close(connection, OUTCOME_CLIENT_GONE);
 }
 
 void client_handshake_late(struct client_connection *connection)
 {
-    metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_FAILED);
+    struct client_desk *desk = client_desk_of(connection);
+
+    metrics_note(desk->metrics, METRICS_TLS_FAILED);
+    tls_count_failure(desk->bench->worker, TLS_CAUSE_TIMEOUT);
     client_cut(connection, CUT_HANDSHAKE);
 }
 
@@ -57,6 +66,9 @@ static void take_place(struct client_connection *connection)
     struct client_handshakes *handshakes = handshakes_of(connection);
 
     connection->has_place = true;
+    connection->since_ms = client_clock_ms(client_desk_of(connection));
+    list_remove(&connection->link);
+    list_add_last(&handshakes->under_way, &connection->link);
     handshakes->at_once++;
     handshakes->begun++;
 }
@@ -76,6 +88,29 @@ void client_handshake_leave(struct client_connection *connection)
     }
 }
 
+static void give_stalled_up(struct client_desk *desk)
+{
+    struct link *link;
+
+    while (!has_free_place(desk) && (link = list_first(&desk->handshakes.under_way)) != NULL) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+
+        if (client_clock_ms(desk) - connection->since_ms < STALLED_MS) {
+            break;
+        }
+        client_handshake_late(connection);
+    }
+}
+
+static void on_look(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    loop_tell_time(desk->bench->loop);
+    give_stalled_up(desk);
+    client_handshakes_go_on(desk);
+}
+
 /* At the end of a turn: those whose turn it is next are called in the next one. */
 void client_handshakes_go_on(struct client_desk *desk)
 {
@@ -87,10 +122,11 @@ void client_handshakes_go_on(struct client_desk *desk)
            (link = list_first(&handshakes->line)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
-        list_remove(link);
-        list_add_last(&desk->busy, link);
         take_place(connection);
         watch_call(&connection->transport.watch);
+    }
+    if (!list_is_empty(&handshakes->line) && !alarm_is_set(&handshakes->look)) {
+        alarm_set(desk->bench->loop, &handshakes->look, LOOK_MS, on_look, desk);
     }
 }
 
@@ -169,6 +205,7 @@ static void look_at_hello(struct client_connection *connection)
         take_turn(connection);
         break;
     case TLS_HELLO_PLAIN:
+        tls_count_failure(client_desk_of(connection)->bench->worker, TLS_CAUSE_PLAIN_HTTP);
         client_refuse_plain(connection);
         break;
     case TLS_HELLO_GARBAGE:

@@ -49,9 +49,11 @@ struct client_listener {
 
 /* TLS handshakes of one worker (client_handshake.c). */
 struct client_handshakes {
-    struct link line; /* connections that wait for their turn */
-    uint32_t at_once; /* under way */
-    uint32_t begun;   /* in this turn of the loop */
+    struct link line;      /* connections that wait for their turn */
+    struct link under_way; /* longest first */
+    struct alarm look;     /* while somebody waits */
+    uint32_t at_once;      /* under way */
+    uint32_t begun;        /* in this turn of the loop */
 };
 
 struct client_desk {
@@ -111,7 +113,7 @@ struct client_connection {
     struct ip ip;
     uint32_t served; /* requests begun */
     union {
-        uint32_t since_ms; /* accepted, or idle, since when by the loop's clock */
+        uint32_t since_ms; /* accepted, idle or in its handshake: since when by the loop's clock */
         uint32_t lingered; /* bytes read while lingering */
     };
     uint32_t born;      /* by the loop's clock, client_connection.c */

@@ -11,6 +11,8 @@ static const struct endpoint endpoints[] = {
     {"GET",  "/v1/services", services_answer,     false, "services, their origins and counters"},
     {"GET",  "/v1/routes",   routes_answer,       false, "routes, where they lead, and counters"},
     {"GET",  "/v1/connections", connections_answer, false, "the costliest client connections; ?top=N"},
+    {"GET",  "/v1/certs",    certs_answer,        false, "certificates: subject, names, issuer, expiry, key type, files, listener"},
+    {"GET",  "/v1/tls",      tls_answer,          false, "TLS as configured, as agreed on with clients, and as it failed"},
     {"POST", "/v1/reload",   reload_answer,       false, "takes the file up; ?confirm=SECONDS: goes back unless confirmed"},
     {"POST", "/v1/confirm",  confirm_answer,      false, "the last reload may stay"},
     {"POST", "/v1/cancel",   cancel_answer,       false, "goes back to what was before an unconfirmed reload"},

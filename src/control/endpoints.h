@@ -28,6 +28,8 @@ void status_answer(struct question *question);
 void health_answer(struct question *question);
 void routes_answer(struct question *question);
 void services_answer(struct question *question);
+void certs_answer(struct question *question);
+void tls_answer(struct question *question);
 void reload_answer(struct question *question);
 void confirm_answer(struct question *question);
 void cancel_answer(struct question *question);

@@ -5,6 +5,7 @@
 #include "control/metrics_origins.h"
 #include "control/metrics_splits.h"
 #include "control/metrics_text.h"
+#include "control/tls_pages.h"
 
 #include <stdio.h>
 
@@ -261,6 +262,7 @@ void metrics_page_answer(struct question *question)
 
     add_process(page, question->sources);
     add_reloads(page, question->sources);
+    tls_pages_add_metrics(page, question->sources);
     add_events(page, question->sources);
     add_cuts(page, question->sources);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -64,6 +64,26 @@ void tls_store_free(struct tls_store **store);
 struct tls_acceptor *tls_store_acceptor(const struct tls_store *store, uint32_t worker,
                                         uint32_t listener);
 
+/* What is known of a certificate. */
+struct tls_certificate_facts {
+    const char *listener;
+    const char *cert; /* files */
+    const char *key;
+    const char *subject;
+    const char *issuer;
+    const char *key_type; /* "ECDSA P-256", "RSA 2048" */
+    const char *const *names;
+    uint32_t name_count;
+    int64_t not_before_s; /* since 1970 */
+    int64_t not_after_s;
+};
+
+/* false: that listener has no more of them. Valid as long as the store. */
+bool tls_store_certificate(const struct tls_store *store, uint32_t listener, uint32_t index,
+                           struct tls_certificate_facts *facts);
+/* Tells of certificates that expire within three weeks. */
+void tls_store_warn(const struct tls_store *store, tls_tell *tell, void *owner);
+
 /* --- towards origins --------------------------------------------------------------------- */
 
 struct tls_dialer;
@@ -126,6 +146,25 @@ const char *tls_certificate_problem(const struct transport *transport);
 const struct tls_facts *tls_facts_of(struct transport *transport);
 /* Bytes were read from the socket that the owner has not asked for yet. */
 bool tls_has_more(const struct transport *transport);
+
+/* --- counts ------------------------------------------------------------------------------ */
+
+/* The worker's own thread. */
+void tls_count_failure(uint32_t worker, enum tls_cause cause);
+
+/* All others may be called by any thread. */
+uint64_t tls_failures(uint32_t worker, enum tls_cause cause);
+
+struct tls_agreed {
+    const char *version;
+    const char *cipher;
+    const char *group; /* NULL: none */
+    uint64_t full;     /* handshakes */
+    uint64_t resumed;
+};
+
+/* What that worker agreed on with clients, row by row; false: no more. */
+bool tls_agreed_at(uint32_t worker, uint32_t index, struct tls_agreed *agreed);
 
 /* --- before it --------------------------------------------------------------------------- */
 

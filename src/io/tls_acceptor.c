@@ -577,6 +577,12 @@ void tls_acceptor_unref(struct tls_acceptor **held)
     free(acceptor);
 }
 
+const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor *acceptor,
+                                                       uint32_t index)
+{
+    return index < acceptor->certificate_count ? &acceptor->certificates[index] : NULL;
+}
+
 struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor)
 {
     return acceptor->bench;

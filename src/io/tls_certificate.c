@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PEM_BYTES_MAX (1024 * 1024)
@@ -259,6 +260,59 @@ static bool take_names(struct tls_certificate *certificate)
     return taken;
 }
 
+/* --- for people -------------------------------------------------------------------------- */
+
+static char *name_text(X509_NAME *name)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    char *copy = NULL;
+    long length;
+
+    if (out != NULL && X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) >= 0 &&
+        (length = BIO_get_mem_data(out, &text)) >= 0) {
+        copy = strndup(text != NULL ? text : "", (size_t)length);
+    }
+    BIO_free(out);
+    return copy;
+}
+
+static char *key_type_text(EVP_PKEY *key)
+{
+    char group[64] = "";
+    char text[128];
+    int bits = EVP_PKEY_get_bits(key);
+
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
+        snprintf(text, sizeof(text), "RSA %d", bits);
+    } else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+               EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1) {
+        snprintf(text, sizeof(text), "ECDSA %s",
+                 strcmp(group, "prime256v1") == 0 ? "P-256" : group);
+    } else {
+        snprintf(text, sizeof(text), "%s", OBJ_nid2sn(EVP_PKEY_get_base_id(key)));
+    }
+    return strdup(text);
+}
+
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+    struct tm parts;
+
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+static bool describe(struct tls_certificate *certificate)
+{
+    certificate->subject = name_text(X509_get_subject_name(certificate->leaf));
+    certificate->issuer = name_text(X509_get_issuer_name(certificate->leaf));
+    certificate->key_type = key_type_text(certificate->key);
+    certificate->not_before_s = seconds_of(X509_get0_notBefore(certificate->leaf));
+    certificate->not_after_s = seconds_of(X509_get0_notAfter(certificate->leaf));
+    return certificate->subject != NULL && certificate->issuer != NULL &&
+           certificate->key_type != NULL;
+}
+
 bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench *bench,
                           const struct tls_certificate_settings *settings, tls_tell *tell,
                           void *owner)
@@ -269,7 +323,7 @@ bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench 
         tls_certificate_release(certificate);
         return false;
     }
-    if (!take_names(certificate)) {
+    if (!take_names(certificate) || !describe(certificate)) {
         tls_say(tell, owner, "out of memory");
         tls_certificate_release(certificate);
         return false;
@@ -286,5 +340,8 @@ void tls_certificate_release(struct tls_certificate *certificate)
         free(certificate->names[i]);
     }
     free(certificate->names);
+    free(certificate->subject);
+    free(certificate->issuer);
+    free(certificate->key_type);
     memset(certificate, 0, sizeof(*certificate));
 }

@@ -11,18 +11,17 @@
 
 #define WORKERS_MAX 256
 
-static struct tls_bench *benches[WORKERS_MAX];
+static struct tls_bench *_Atomic benches[WORKERS_MAX];
 static unsigned char secret[TLS_PROCESS_SECRET_BYTES];
 static bool has_secret;
 
 static struct tls_bench *bench_new(void)
 {
-    struct tls_bench *bench = malloc(sizeof(*bench));
+    struct tls_bench *bench = calloc(1, sizeof(*bench));
 
     if (bench == NULL) {
         return NULL;
     }
-    bench->staged = 0;
     bench->library = OSSL_LIB_CTX_new();
     bench->socket = tls_socket_method();
     if (bench->library == NULL || bench->socket == NULL) {
@@ -51,4 +50,19 @@ struct tls_bench *tls_bench_of(uint32_t worker)
         benches[worker] = bench_new();
     }
     return benches[worker];
+}
+
+struct tls_bench *tls_bench_if_any(uint32_t worker)
+{
+    return worker < WORKERS_MAX ? benches[worker] : NULL;
+}
+
+uint32_t tls_bench_count(void)
+{
+    uint32_t count = WORKERS_MAX;
+
+    while (count > 0 && benches[count - 1] == NULL) {
+        count--;
+    }
+    return count;
 }

@@ -5,6 +5,8 @@
 
 #include "io/tls.h"
 
+#include <stdatomic.h>
+
 struct bio_method_st;
 struct evp_pkey_st;
 struct ossl_lib_ctx_st;
@@ -16,6 +18,28 @@ struct x509_st;
 #define TLS_RECORD_MOST 16384
 #define TLS_STAGE_BYTES (5 * 1024 * 16)
 
+/* --- tls_tally.c ------------------------------------------------------------------------- */
+
+#define TLS_TALLY_ROWS 128
+
+struct tls_tally_row {
+    const char *version;
+    const char *cipher;
+    const char *group;
+    _Atomic uint64_t full;
+    _Atomic uint64_t resumed;
+};
+
+struct tls_tally {
+    _Atomic uint64_t failures[TLS_CAUSE_COUNT];
+    _Atomic uint32_t row_count;
+    struct tls_tally_row rows[TLS_TALLY_ROWS];
+};
+
+struct tls_bench;
+void tls_tally_failure(struct tls_bench *bench, enum tls_cause cause);
+void tls_tally_handshake(struct tls_bench *bench, const struct tls_facts *facts);
+
 /* --- tls_library.c ----------------------------------------------------------------------- */
 
 /* What one worker needs of the library: a context of its own, so that workers share no lock
@@ -23,6 +47,7 @@ struct x509_st;
 struct tls_bench {
     struct ossl_lib_ctx_st *library;
     struct bio_method_st *socket; /* how the library reaches a transport's socket */
+    struct tls_tally tally;
     size_t staged;
     char stage[TLS_STAGE_BYTES];  /* records on their way out: one system call for several */
     char gather[TLS_RECORD_MOST]; /* pieces that go into one record */
@@ -31,6 +56,10 @@ struct tls_bench {
 /* Made at the first call and kept while the process lives. NULL: out of memory. Not to be called
  * from two threads at once. */
 struct tls_bench *tls_bench_of(uint32_t worker);
+/* Of that worker if it has one; any thread. */
+struct tls_bench *tls_bench_if_any(uint32_t worker);
+/* One more than the last worker that has one. */
+uint32_t tls_bench_count(void);
 /* Random bytes that live as long as the process; NULL: the library has none. */
 #define TLS_PROCESS_SECRET_BYTES 48
 const unsigned char *tls_process_secret(void);
@@ -49,6 +78,12 @@ struct tls_certificate {
     struct evp_pkey_st *key;
     char **names; /* lower case; "*.example.com" for wildcards */
     uint32_t name_count;
+    /* For people; never NULL once loaded. */
+    char *subject;
+    char *issuer;
+    char *key_type;
+    int64_t not_before_s; /* since 1970 */
+    int64_t not_after_s;
 };
 
 /* Reads and checks; false after telling what is wrong. */
@@ -93,6 +128,8 @@ struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
                                       void *owner);
 struct tls_acceptor *tls_acceptor_ref(struct tls_acceptor *acceptor);
 void tls_acceptor_unref(struct tls_acceptor **acceptor);
+const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor *acceptor,
+                                                       uint32_t index); /* NULL: no more */
 struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor);
 /* A new connection of it; NULL: out of memory. */
 struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor);

@@ -5,8 +5,13 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <time.h>
+
+#define DAY_S 86400
+#define WARN_S (21 * DAY_S)
 
 struct tls_store {
+    const struct settings *settings;
     uint32_t workers;
     uint32_t listeners;
     uint32_t services;
@@ -81,7 +86,9 @@ struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell,
         tls_say(tell, owner, "out of memory");
         return NULL;
     }
-    store->workers = settings->workers;
+    /* Fewer workers in a file that is reloaded do not end those that run. */
+    store->settings = settings;
+    store->workers = settings->workers > tls_bench_count() ? settings->workers : tls_bench_count();
     store->listeners = settings->listener_count;
     store->acceptors = calloc((size_t)store->workers * store->listeners + 1, sizeof(void *));
     store->services = settings->service_count;
@@ -137,4 +144,59 @@ struct tls_dialer *tls_store_dialer(const struct tls_store *store, uint32_t work
     return worker < store->workers && service < store->services
                ? store->dialers[worker * store->services + service]
                : NULL;
+}
+
+static int64_t seconds_left(const struct tls_certificate *certificate)
+{
+    return certificate->not_after_s - (int64_t)time(NULL);
+}
+
+bool tls_store_certificate(const struct tls_store *store, uint32_t listener, uint32_t index,
+                           struct tls_certificate_facts *facts)
+{
+    const struct listener_settings *settings;
+    const struct tls_certificate *certificate;
+
+    if (listener >= store->listeners || store->acceptors[listener] == NULL) {
+        return false;
+    }
+    settings = &store->settings->listeners[listener];
+    certificate = tls_acceptor_certificate(store->acceptors[listener], index);
+    if (certificate == NULL) {
+        return false;
+    }
+    *facts = (struct tls_certificate_facts){
+        .listener = settings->name,
+        .cert = settings->tls.certificates[index].cert,
+        .key = settings->tls.certificates[index].key,
+        .subject = certificate->subject,
+        .issuer = certificate->issuer,
+        .key_type = certificate->key_type,
+        .names = (const char *const *)certificate->names,
+        .name_count = certificate->name_count,
+        .not_before_s = certificate->not_before_s,
+        .not_after_s = certificate->not_after_s,
+    };
+    return true;
+}
+
+void tls_store_warn(const struct tls_store *store, tls_tell *tell, void *owner)
+{
+    for (uint32_t i = 0; i < store->listeners; i++) {
+        const struct tls_certificate *certificate;
+
+        for (uint32_t n = 0; store->acceptors[i] != NULL &&
+                             (certificate = tls_acceptor_certificate(store->acceptors[i], n));
+             n++) {
+            int64_t left_s = seconds_left(certificate);
+            const struct listener_settings *listener = &store->settings->listeners[i];
+
+            if (left_s < WARN_S) {
+                tls_say(tell, owner, "%s: the certificate of %s on %s %s %lld days",
+                        listener->tls.certificates[n].cert, certificate->subject, listener->name,
+                        left_s < 0 ? "has expired since" : "expires in",
+                        (long long)((left_s < 0 ? -left_s : left_s) / DAY_S));
+            }
+        }
+    }
 }

@@ -230,6 +230,10 @@ static ssize_t why_nothing(struct tls *tls)
     if ((SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
         return 0;
     }
+    if (tls->acceptor != NULL) {
+        tls_tally_failure(tls->bench, tls->broken != 0 ? TLS_CAUSE_CLIENT_LEFT
+                                                       : tls_cause_of_failure(tls->end_of_stream));
+    }
     ERR_clear_error();
     tls->failed = true;
     errno = tls->broken != 0 ? tls->broken : EPROTO;
@@ -561,8 +565,12 @@ static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
         tls->failed = true;
         return TLS_FAILED;
     }
+    ERR_clear_error(); /* from here on there is one only where something fails */
     tls->handshaken = true;
     note_facts(tls);
+    if (tls->acceptor != NULL) {
+        tls_tally_handshake(tls->bench, &tls->facts);
+    }
     return TLS_DONE;
 }
 

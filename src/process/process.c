@@ -16,6 +16,7 @@
 #include "process/signals.h"
 #include "process/sockets.h"
 #include "process/state_directory.h"
+#include "process/tls_watch.h"
 #include "process/upgrade.h"
 #include "process/worker.h"
 
@@ -40,6 +41,7 @@ struct process {
     char *state_directory; /* NULL: none */
     struct audit *audit;
     struct reload *reload;
+    struct tls_watch *tls_watch;
     struct sockets *sockets;
     struct access_log *log;
     struct origin_book *origin_book;
@@ -341,7 +343,9 @@ static bool start_reloads(struct process *process, const struct process_start *g
     process->reload = reload_new(&parts);
     process->signals =
         process->reload != NULL ? signals_watch(process->loop, on_signal, process) : NULL;
-    return process->signals != NULL;
+    process->tls_watch =
+        process->signals != NULL ? tls_watch_start(process->loop, process->reload) : NULL;
+    return process->tls_watch != NULL;
 }
 
 /* What the ramps remember holds before the file's weights do. */
@@ -391,6 +395,7 @@ static void take_apart(struct process *process)
     free(process->workers);
     signals_free(&process->signals);
     upgrade_free(&process->upgrade);
+    tls_watch_stop(&process->tls_watch);
     reload_free(&process->reload);
     origin_book_free(&process->origin_book);
     client_book_free(&process->client_book);

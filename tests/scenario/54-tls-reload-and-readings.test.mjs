@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Files of TLS are taken up by a reload, or by themselves where that is asked for, and no
+// connection notices; and what is used, agreed on and refused can be read.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import https from 'node:https';
+import path from 'node:path';
+import test from 'node:test';
+import { request } from './lib/client.mjs';
+import { adminIn, askJson, metricsOf, valueOf } from './lib/control.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { connect } from './lib/raw-client.mjs';
+import { patient, until } from './lib/wait.mjs';
+import { authority, certificateList, openssl, secureConnect, secureRequest } from './lib/tls.mjs';
+
+// A pair of files that can be replaced by another certificate, each by a rename.
+function place(t, certificate) {
+    const folder = temporaryFolder(t);
+    const pair = { cert: path.join(folder, 'a.crt'), key: path.join(folder, 'a.key') };
+    const put = (other) => {
+        for (const part of ['key', 'cert']) {
+            fs.copyFileSync(other[part], `${pair[part]}.new`);
+            fs.chmodSync(`${pair[part]}.new`, 0o600);
+            fs.renameSync(`${pair[part]}.new`, pair[part]);
+        }
+    };
+    put(certificate);
+    return { ...pair, put };
+}
+
+function config(certificates, { tls = '', more = '', workers = 1 } = {}) {
+    return `workers: ${workers}\nlisteners: [{address: "127.0.0.1:0", tls: {certificates: ${certificates}${tls}}}]\nroutes: [{name: hello, respond: {body: hello}}]\n${more}`;
+}
+
+async function reloads(gateway, act) {
+    const count = () => [...gateway.stderr.matchAll(/"action": "reload", "result": "(\w+)"/g)].map(([, result]) => result);
+    const before = count().length;
+    await act();
+    await until('a reload', () => count().length > before, patient(20000));
+    return count().at(-1);
+}
+
+test('SIGHUP takes new files up, without closing a connection', async (t) => {
+    const ca = await authority(t);
+    const old = await ca.issue({ names: ['a.example', 'old.example'] });
+    const fresh = await ca.issue({ names: ['a.example', 'new.example'] });
+    const own = place(t, old);
+    const gateway = await startGateway(t, config(certificateList(own)));
+    const shown = async () => (await secureRequest(gateway, { ca: ca.cert })).peer.subjectaltname;
+    const kept = await secureConnect(t, gateway, { ca: ca.cert });
+    const ask = async () => {
+        kept.send('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+        return (await kept.answer()).status;
+    };
+
+    assert.match(await shown(), /old\.example/);
+    assert.equal(await ask(), 200);
+    own.put(fresh);
+    assert.equal(await reloads(gateway, () => gateway.signal('SIGHUP')), 'ok');
+    assert.match(await shown(), /new\.example/);
+    assert.equal(await ask(), 200, 'on the connection that was there before');
+
+    fs.copyFileSync(old.key, own.key);
+    assert.notEqual(await reloads(gateway, () => gateway.signal('SIGHUP')), 'ok');
+    assert.match(gateway.stderr, /a\.key is not the key of the certificate in .*a\.crt/);
+    assert.match(await shown(), /new\.example/, 'what was good stays');
+    assert.equal(await ask(), 200);
+});
+
+test('files are watched where that is asked for', async (t) => {
+    const ca = await authority(t);
+    const own = place(t, await ca.issue({ names: ['a.example', 'old.example'] }));
+    const fresh = await ca.issue({ names: ['a.example', 'new.example'] });
+    const gateway = await startGateway(t, config(certificateList(own), { tls: ', watch: true' }));
+    assert.equal(await reloads(gateway, () => own.put(fresh)), 'ok');
+    assert.match((await secureRequest(gateway, { ca: ca.cert })).peer.subjectaltname, /new\.example/);
+});
+
+test('swaps under load: no request fails', async (t) => {
+    const ca = await authority(t);
+    const certificates = [await ca.issue(), await ca.issue()];
+    const own = place(t, certificates[0]);
+    const gateway = await startGateway(t, config(certificateList(own), { workers: 2 }));
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 4 });
+    let over = false;
+    let asked = 0;
+    const lanes = [undefined, undefined, agent, agent, agent].map(async (each) => {
+        while (!over) {
+            assert.equal((await secureRequest(gateway, { ca: ca.cert, agent: each })).status, 200);
+            asked++;
+        }
+    });
+    const swaps = async () => {
+        for (let i = 1; i <= 10; i++) {
+            own.put(certificates[i % 2]);
+            const before = asked;
+            assert.equal(await reloads(gateway, () => gateway.signal('SIGHUP')), 'ok');
+            await until('more requests', () => asked > before + 5);
+        }
+    };
+    t.after(() => agent.destroy());
+    try {
+        await Promise.race([swaps(), Promise.all(lanes)]);
+    } finally {
+        over = true;
+    }
+    await Promise.all(lanes);
+});
+
+test('what is configured and what was agreed on can be read', async (t) => {
+    const ca = await authority(t, 'Readers CA');
+    const days = (count) => `${new Date(Date.now() + count * 86400000).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
+    const ec = await ca.issue({ names: ['a.example', '*.w.example'] });
+    const rsa = await ca.issue({ type: 'rsa', names: ['b.example'], to: days(20) });
+    const gateway = await startGateway(t, (folder) => config(certificateList(ec, rsa), { more: adminIn(folder) }));
+
+    await gateway.said(/warning \S+: the certificate of CN=b\.example on 127\.0\.0\.1:0 expires in (19|20) days/);
+    assert.doesNotMatch(gateway.stderr, /certificate of CN=a\.example/);
+
+    const { certificates } = await askJson(gateway, '/v1/certs');
+    assert.deepEqual(certificates.map(({ subject, names, issuer, key_type, cert, key, used_by }) => ({ subject, names, issuer, key_type, cert, key, used_by })), [
+        { subject: 'CN=a.example', names: ['a.example', '*.w.example'], issuer: 'CN=Readers CA', key_type: 'ECDSA P-256', cert: ec.cert, key: ec.key, used_by: '127.0.0.1:0' },
+        { subject: 'CN=b.example', names: ['b.example'], issuer: 'CN=Readers CA', key_type: 'RSA 2048', cert: rsa.cert, key: rsa.key, used_by: '127.0.0.1:0' },
+    ]);
+    assert.ok([19, 20].includes(certificates[1].days_left));
+
+    await secureRequest(gateway, { ca: ca.cert, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' });
+    await secureRequest(gateway, { ca: ca.cert });
+    await request(gateway, {});
+    const client = await connect(t, gateway);
+    client.send(Buffer.from([22, 3, 1, 0xff, 0xff]));
+    await until('the end', () => client.ended);
+    await openssl(['s_client', '-connect', `127.0.0.1:${gateway.port}`, '-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'], { fails: true });
+    const tls = await askJson(gateway, '/v1/tls');
+    const of = (version) => tls.agreed.filter((row) => row.version === version);
+    assert.equal(of('TLSv1.2')[0].cipher, 'ECDHE-ECDSA-AES128-GCM-SHA256');
+    assert.equal(of('TLSv1.2')[0].handshakes, 1);
+    assert.equal(of('TLSv1.3')[0].group, 'X25519');
+    assert.equal(tls.failures.plain_http, 1);
+    assert.equal(tls.failures.not_tls, 1);
+    assert.equal(tls.failures.version, 1);
+    assert.equal(tls.listeners[0].min_version, '1.2');
+
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_tls_failures_total', { cause: 'plain_http' }), 1);
+    assert.equal(valueOf(metrics, 'turnpike_tls_certificate_not_after_seconds', { cert: rsa.cert, listener: '127.0.0.1:0', subject: 'CN=b.example' }), Date.parse(certificates[1].not_after) / 1000);
+    assert.equal(valueOf(metrics, 'turnpike_tls_handshakes_total'), 2);
+});

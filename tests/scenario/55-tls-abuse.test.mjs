@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Clients that break TLS, stall in it or leave: each comes to a clean end with a counted cause,
+// and those who behave do not notice.
+import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
+import test from 'node:test';
+import tls from 'node:tls';
+import { adminIn, askJson } from './lib/control.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { connect } from './lib/raw-client.mjs';
+import { until, within } from './lib/wait.mjs';
+import { authority, certificateList, secureRequest } from './lib/tls.mjs';
+
+async function stage(t, more = '') {
+    const ca = await authority(t);
+    const own = await ca.issue();
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, (folder) => `
+listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}]
+services: {app: {origins: ["${origin.address}"]}}
+routes: [{name: all, service: app}]
+${adminIn(folder)}
+${more}
+`);
+    const failures = async () => (await askJson(gateway, '/v1/tls')).failures;
+    return {
+        ca, gateway, origin, failures,
+        counted: (cause, count = 1) => until(`${cause} to be counted`, async () => (await failures())[cause] >= count),
+        works: async () => assert.equal((await secureRequest(gateway, { ca: ca.cert })).status, 200),
+    };
+}
+
+// The bytes of a client's first flight.
+function hello(options = {}) {
+    return new Promise((resolve) => {
+        const sink = new Duplex({ read() {}, write: (bytes, _, done) => (resolve(bytes), done()) });
+        tls.connect({ socket: sink, servername: 'a.example', ...options }).on('error', () => {});
+    });
+}
+
+// A TLS client whose records pass through the test's hands: raw.send puts bytes between them.
+async function between(t, gateway, ca) {
+    const raw = await connect(t, gateway);
+    const wire = new Duplex({ read() {}, write: (bytes, _, done) => (raw.send(bytes), done()) });
+    raw.socket.on('data', (bytes) => wire.push(bytes));
+    const client = tls.connect({ socket: wire, servername: 'a.example', rejectUnauthorized: false });
+    client.on('error', () => {});
+    await within('a handshake', new Promise((resolve) => client.once('secureConnect', resolve)));
+    return { raw, client };
+}
+
+test('alerts and empty records without end', async (t) => {
+    const { gateway, counted, works } = await stage(t);
+    for (const record of [[21, 3, 3, 0, 2, 1, 90], [23, 3, 3, 0, 0]]) {
+        const client = await connect(t, gateway);
+        client.send(await hello({ maxVersion: 'TLSv1.2' }));
+        client.send(Buffer.concat(Array.from({ length: 200 }, () => Buffer.from(record))));
+        await until('the end', () => client.ended);
+    }
+    await counted('alert_flood');
+    await works();
+});
+
+test('records that are too large, or that somebody changed', async (t) => {
+    const { gateway, ca, counted, works } = await stage(t);
+    const records = [
+        Buffer.concat([Buffer.from([23, 3, 3, 0x7f, 0xff]), Buffer.alloc(0x7fff)]),
+        Buffer.concat([Buffer.from([23, 3, 3, 0, 100]), Buffer.alloc(100, 1)]),
+    ];
+    for (const [i, record] of records.entries()) {
+        const { raw } = await between(t, gateway, ca);
+        raw.send(record);
+        await until('the end', () => raw.ended);
+        await counted('record', i + 1);
+    }
+    await works();
+});
+
+test('a connection that is cut is not taken for one that was closed', async (t) => {
+    const { gateway, ca, counted, origin, works } = await stage(t);
+    const { raw, client } = await between(t, gateway, ca);
+    client.write('POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\nabc');
+    await new Promise((resolve) => setImmediate(resolve));
+    raw.socket.end(); // a FIN, and no close_notify before it
+    await counted('truncated');
+    assert.equal(origin.requests.length, 0, 'half a request is none');
+    await works();
+});
+
+test('clients that leave before the handshake cost no handshake', async (t) => {
+    const { gateway, counted, failures, works } = await stage(t);
+    for (let i = 0; i < 5; i++) {
+        const client = await connect(t, gateway);
+        client.send(await hello());
+        client.socket.end();
+        await until('the end', () => client.ended);
+    }
+    await counted('client_left', 5);
+    assert.equal((await askJson(gateway, '/v1/tls')).agreed.length, 0);
+    await works();
+    assert.equal((await failures()).internal, 0);
+});
+
+test('stalled handshakes give their places up while others wait', async (t) => {
+    const { gateway, counted, works } = await stage(t, 'limits: {handshakes: 3}');
+    for (let i = 0; i < 6; i++) {
+        const client = await connect(t, gateway);
+        client.send(await hello());
+    }
+    await works(); // in line behind them
+    await counted('timeout', 3);
+});
