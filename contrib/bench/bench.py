@@ -132,7 +132,7 @@ def one_measurement(processes, tools, contender, scenario, folder):
     gateway = processes.start(command, tools.gateway_cores if scenario.pinned else None)
     try:
         path = contender.path(scenario, request_path(scenario)).replace("%d", "0")
-        processes.wait_until_answering(gateway, port, path)
+        processes.wait_until_answering(gateway, port, path, tls=scenario.tls)
         kind = measure.measure_load if scenario.load else measure.measure_idle
         return kind(processes, tools, contender, scenario, gateway, port)
     finally:
@@ -158,6 +158,8 @@ def run_rounds(processes, tools, options, chosen, wanted, folder):
         order = chosen[number % len(chosen):] + chosen[:number % len(chosen)]
         for scenario in wanted:
             for contender in order:
+                if scenario.tls and not contender.speaks_tls:
+                    continue
                 try:
                     figures = one_measurement(processes, tools, contender, scenario, folder)
                     progress(number, scenario, contender, figures)

@@ -6,6 +6,7 @@ command that runs it in the foreground; bench.py starts and ends it."""
 import os
 import resource
 import shutil
+import subprocess
 
 from scenarios import origin_addresses
 
@@ -24,11 +25,33 @@ def origins_of(scenario, port):
     return [f"{address}:{port}" for address in origin_addresses(scenario.origins)]
 
 
+def certificate(folder):
+    """A certificate and its key, ECDSA P-256, in one file each and in one together."""
+    cert, key = os.path.join(folder, "bench.crt"), os.path.join(folder, "bench.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days",
+                    "30", "-subj", "/CN=bench.test", "-addext", "subjectAltName=DNS:bench.test"],
+                   check=True, stderr=subprocess.DEVNULL)
+    os.chmod(key, 0o600)
+    with open(cert) as one, open(key) as other:
+        both = write(os.path.join(folder, "bench.pem"), one.read() + other.read())
+    os.chmod(both, 0o600)
+    return cert, key, both
+
+
+# The same for all: what Turnpike has by default, and the versions that it speaks.
+CIPHERS = ("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+           "ECDHE-ECDSA-CHACHA20-POLY1305")
+SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+GROUPS = "X25519:P-256"
+
+
 class Floor:
     """No configuration; its mode follows the scenario. Where it must know when an answer ends, the
     13-byte answers are one read, so that it still parses nothing."""
 
     name = "floor"
+    speaks_tls = False
 
     def __init__(self, binary):
         self.binary = binary
@@ -51,6 +74,8 @@ class Floor:
 
 
 class Gateway:
+    speaks_tls = True
+
     def __init__(self, binary):
         self.binary = binary
 
@@ -81,6 +106,16 @@ class Nginx(Gateway):
         kept = max(128, 2 * scenario.origins, scenario.connections)
         listed = "\n".join(f"        server {origin};"
                            for origin in origins_of(scenario, origin_port))
+        tls = ""
+        if scenario.tls:
+            cert, key, _ = certificate(folder)
+            tls = f"""
+        ssl_certificate {cert};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_ciphers {CIPHERS};
+        ssl_ecdh_curve {GROUPS.replace("P-256", "prime256v1")};
+        ssl_buffer_size 16k;"""
         path = write(os.path.join(folder, "nginx.conf"), f"""
 daemon off;
 user {nginx_user()};
@@ -121,7 +156,7 @@ http {{
         keepalive_timeout 600s;
     }}
     server {{
-        listen 127.0.0.1:{port} reuseport backlog=4096;
+        listen 127.0.0.1:{port} {"ssl" if scenario.tls else ""} reuseport backlog=4096;{tls}
         {chr(10).join(locations)}
     }}
 }}
@@ -152,6 +187,11 @@ class Haproxy(Gateway):
         listed = "\n".join(f"    server origin{number} {origin}"
                            for number, origin in enumerate(origins_of(scenario, origin_port)))
         shards = "shards by-thread" if scenario.workers > 1 else ""
+        secured = ""
+        if scenario.tls:
+            _, _, both = certificate(folder)
+            secured = (f"ssl crt {both} alpn http/1.1 ssl-min-ver TLSv1.2 ciphers {CIPHERS} "
+                       f"ciphersuites {SUITES} curves {GROUPS}")
         path = write(os.path.join(folder, "haproxy.cfg"), f"""
 global
     nbthread {scenario.workers}
@@ -167,7 +207,7 @@ defaults
     timeout server 600s
     timeout http-keep-alive 600s
 frontend clients
-    bind 127.0.0.1:{port} backlog 4096 {shards}
+    bind 127.0.0.1:{port} backlog 4096 {shards} {secured}
 {chosen}
 backend origins
     balance roundrobin
@@ -191,12 +231,16 @@ class Turnpike(Gateway):
                 routes.append(f'    respond: {{status: 200, body: "{BODY}"}}\n')
             else:
                 routes.append("    service: origins\n")
+        tls = ""
+        if scenario.tls:
+            cert, key, _ = certificate(folder)
+            tls = f"\n    tls: {{certificates: [{{cert: {cert}, key: {key}}}]}}"
         path = write(os.path.join(folder, "turnpike.yaml"), f"""
 workers: {scenario.workers}
 access_log: {folder}/access.log
 timeouts: {{keepalive_idle: 600s}}
 listeners:
-  - address: 127.0.0.1:{port}
+  - address: 127.0.0.1:{port}{tls}
 services:
   origins: {{origins: [{origins}]}}
 routes:

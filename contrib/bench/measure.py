@@ -36,7 +36,7 @@ def memory(pids):
 def wrk_command(wrk, contender, scenario, port, seconds):
     path = contender.path(scenario, request_path(scenario))
     return [wrk, "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "--timeout", "10s",
-            "-s", os.path.join(HERE, "load.lua"), f"http://127.0.0.1:{port}/", "--",
+            "-s", os.path.join(HERE, "load.lua"), f"http{'s' if scenario.tls else ''}://127.0.0.1:{port}/", "--",
             path, str(scenario.routes), str(scenario.upload),
             "close" if contender.says_close(scenario) else "keep", str(scenario.headers)]
 

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -53,6 +54,17 @@ def start_time_of(pid):
             return file.read().rsplit(")", 1)[1].split()[19]
     except OSError:
         return None
+
+
+def connect(port, tls):
+    """A connection to a port of this machine, whatever certificate it shows."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=2)
+    if not tls:
+        return connection
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    return trusting.wrap_socket(connection, server_hostname="bench.test")
 
 
 class Processes:
@@ -108,7 +120,7 @@ class Processes:
                 os.kill(pid, signal.SIGKILL)
         self.running.remove(process)
 
-    def wait_until_answering(self, process, port, path, seconds=20):
+    def wait_until_answering(self, process, port, path, seconds=20, tls=False):
         """Until a request to the port is answered with 200."""
         deadline = time.monotonic() + seconds
         request = f"GET {path} HTTP/1.1\r\nHost: bench.test\r\nConnection: close\r\n\r\n".encode()
@@ -116,7 +128,7 @@ class Processes:
             if process.poll() is not None:
                 break
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+                with connect(port, tls) as connection:
                     connection.sendall(request)
                     if connection.recv(4096).startswith(b"HTTP/1.1 200"):
                         return

@@ -22,6 +22,7 @@ class Scenario:
     responds: bool = False     # answers by itself
     files: bool = False        # nginx is the origin unless told otherwise
     load: bool = True          # False: only idle connections
+    tls: bool = False          # between client and gateway: ECDSA P-256, TLS 1.3
 
 
 SCENARIOS = [
@@ -43,6 +44,15 @@ SCENARIOS = [
     Scenario("workers-1", "1 worker, nothing pinned", pinned=False),
     Scenario("workers-2", "2 workers, nothing pinned", workers=2, pinned=False),
     Scenario("big-head", "request head of 2 kB with 30 headers", headers=29),
+    Scenario("tls-keepalive", "TLS, 64 connections, 13-byte answer", tls=True),
+    Scenario("tls-full", "TLS, a full handshake each request, 64 at once", responds=True,
+             short=True, tls=True),
+    Scenario("tls-1m", "TLS, 1 MB answers, 16 connections", path="/1m", files=True, connections=16,
+             tls=True),
+    Scenario("tls-workers-1", "TLS, full handshakes, 1 worker, nothing pinned", responds=True,
+             short=True, pinned=False, tls=True),
+    Scenario("tls-workers-2", "TLS, full handshakes, 2 workers, nothing pinned", responds=True,
+             short=True, workers=2, pinned=False, tls=True),
     Scenario("respond", "the gateway answers by itself", responds=True),
     Scenario("respond-short", "the same, a new client connection each", responds=True, short=True),
 ]
