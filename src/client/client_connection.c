@@ -608,7 +608,6 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
     list_init(&desk->graves);
     list_init(&desk->stream_graves);
     list_init(&desk->handshakes.line);
-    list_init(&desk->handshakes.under_way);
     list_init(&desk->held_back);
     desk->connections = slab_pool_new(sizeof(struct client_connection));
     desk->streams = slab_pool_new(sizeof(struct client_h1));
@@ -630,7 +629,6 @@ void client_desk_free(struct client_desk **desk)
     }
     (*desk)->ending = true;
     alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
-    alarm_clear((*desk)->bench->loop, &(*desk)->handshakes.look);
     alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
     client_listeners_release(*desk);
     bury_dead(*desk);
@@ -712,5 +710,4 @@ void client_desk_close_all(struct client_desk *desk)
     cut_each(&desk->idle);
     cut_each(&desk->busy);
     cut_each(&desk->handshakes.line);
-    cut_each(&desk->handshakes.under_way);
 }

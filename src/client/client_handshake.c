@@ -14,7 +14,6 @@
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
-#define LOOK_MS 100
 
 static struct client_handshakes *handshakes_of(struct client_connection *connection)
 {
@@ -45,10 +44,30 @@ static void fail(struct client_connection *connection, enum tls_cause cause)
     client_close(connection, OUTCOME_CLIENT_GONE);
 }
 
+static uint32_t stall_time(const struct client_connection *connection)
+{
+    uint32_t most = connection->listener->budgets.timeouts.handshake;
+
+    return most < STALLED_MS ? most : STALLED_MS;
+}
+
+static bool may_go_on(const struct client_connection *connection)
+{
+    const struct client_desk *desk = client_desk_of(connection);
+
+    return connection->has_place && list_is_empty(&desk->handshakes.line) &&
+           client_clock_ms(desk) - connection->since_ms <
+               connection->listener->budgets.timeouts.handshake;
+}
+
 void client_handshake_late(struct client_connection *connection)
 {
     struct client_desk *desk = client_desk_of(connection);
 
+    if (may_go_on(connection)) {
+        client_set_timer(connection, stall_time(connection));
+        return;
+    }
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, TLS_CAUSE_TIMEOUT);
     client_cut(connection, CUT_HANDSHAKE);
@@ -66,9 +85,9 @@ static void take_place(struct client_connection *connection)
     struct client_handshakes *handshakes = handshakes_of(connection);
 
     connection->has_place = true;
-    connection->since_ms = client_clock_ms(client_desk_of(connection));
     list_remove(&connection->link);
-    list_add_last(&handshakes->under_way, &connection->link);
+    list_add_last(&client_desk_of(connection)->busy, &connection->link);
+    client_set_timer(connection, stall_time(connection));
     handshakes->at_once++;
     handshakes->begun++;
 }
@@ -88,29 +107,6 @@ void client_handshake_leave(struct client_connection *connection)
     }
 }
 
-static void give_stalled_up(struct client_desk *desk)
-{
-    struct link *link;
-
-    while (!has_free_place(desk) && (link = list_first(&desk->handshakes.under_way)) != NULL) {
-        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
-
-        if (client_clock_ms(desk) - connection->since_ms < STALLED_MS) {
-            break;
-        }
-        client_handshake_late(connection);
-    }
-}
-
-static void on_look(void *owner)
-{
-    struct client_desk *desk = owner;
-
-    loop_tell_time(desk->bench->loop);
-    give_stalled_up(desk);
-    client_handshakes_go_on(desk);
-}
-
 /* At the end of a turn: those whose turn it is next are called in the next one. */
 void client_handshakes_go_on(struct client_desk *desk)
 {
@@ -124,9 +120,6 @@ void client_handshakes_go_on(struct client_desk *desk)
 
         take_place(connection);
         watch_call(&connection->transport.watch);
-    }
-    if (!list_is_empty(&handshakes->line) && !alarm_is_set(&handshakes->look)) {
-        alarm_set(desk->bench->loop, &handshakes->look, LOOK_MS, on_look, desk);
     }
 }
 

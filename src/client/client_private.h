@@ -49,11 +49,9 @@ struct client_listener {
 
 /* TLS handshakes of one worker (client_handshake.c). */
 struct client_handshakes {
-    struct link line;      /* connections that wait for their turn */
-    struct link under_way; /* longest first */
-    struct alarm look;     /* while somebody waits */
-    uint32_t at_once;      /* under way */
-    uint32_t begun;        /* in this turn of the loop */
+    struct link line; /* connections that wait for their turn */
+    uint32_t at_once; /* under way */
+    uint32_t begun;   /* in this turn of the loop */
 };
 
 struct client_desk {

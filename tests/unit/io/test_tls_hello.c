@@ -31,8 +31,8 @@ static struct ends connected(void)
     listening = listener_open(&address, 0);
     assert_true(listening >= 0 && listener_bound_address(listening, &address));
     fcntl(listening, F_SETFL, 0); /* waits for the connection, which has said nothing yet */
-    assert_int_equal(
-        setsockopt(listening, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){0}, sizeof(int)), 0);
+    assert_int_equal(setsockopt(listening, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){0}, sizeof(int)),
+                     0);
     ends.far = dial(&address);
     assert_true(ends.far >= 0);
     ends.near = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
