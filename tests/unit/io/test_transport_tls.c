@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* io/transport_tls against the library's own client: no byte lost, doubled or out of order
+ * however little the socket takes, no byte left lying unseen, and ends that say what they are. */
+#include "io/tls.h"
+
+#include "../../fakes/stage.h"
+#include "io/dial.h"
+#include "io/listener.h"
+
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct fixture {
+    struct stage stage;
+    char folder[32];
+    char cert[64];
+    char key[64];
+    struct tls_certificate_settings certificate;
+    struct listener_settings listener;
+    struct settings settings;
+    struct tls_store *store;
+    struct transport transport;
+    SSL_CTX *context;
+    SSL *client;
+    int far;
+    unsigned calls;
+};
+
+static void on_ready(int fd, short what, void *owner)
+{
+    (void)fd;
+    (void)what;
+    ((struct fixture *)owner)->calls++;
+}
+
+static bool was_called(void *owner)
+{
+    return ((struct fixture *)owner)->calls > 0;
+}
+
+/* --- a certificate and a connection ------------------------------------------------------ */
+
+static void make_files(struct fixture *fixture)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    FILE *file;
+
+    strcpy(fixture->folder, "/tmp/turnpike-tls-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    snprintf(fixture->cert, sizeof(fixture->cert), "%s/a.crt", fixture->folder);
+    snprintf(fixture->key, sizeof(fixture->key), "%s/a.key", fixture->folder);
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"a.example", -1, -1, 0);
+    X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    file = fopen(fixture->cert, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_X509(file, certificate), 1);
+    fclose(file);
+    file = fopen(fixture->key, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(file);
+    assert_int_equal(chmod(fixture->key, 0600), 0);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+static void say_problem(void *owner, const char *problem)
+{
+    (void)owner;
+    print_error("%s\n", problem);
+}
+
+static void make_store(struct fixture *fixture)
+{
+    fixture->certificate = (struct tls_certificate_settings){fixture->cert, fixture->key};
+    fixture->listener = (struct listener_settings){
+        .name = "test",
+        .tls = {.certificates = &fixture->certificate,
+                .certificate_count = 1,
+                .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256",
+                .cipher_suites = "TLS_AES_128_GCM_SHA256",
+                .groups = "X25519",
+                .resume = true,
+                .ticket_rotate = 3600000},
+    };
+    fixture->settings =
+        (struct settings){.workers = 1, .listeners = &fixture->listener, .listener_count = 1};
+    fixture->store = tls_store_new(&fixture->settings, say_problem, NULL);
+    assert_non_null(fixture->store);
+}
+
+static void connect_pair(int ends[2])
+{
+    struct address address;
+    int listening;
+
+    assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
+    listening = listener_open(&address, 0);
+    assert_true(listening >= 0 && listener_bound_address(listening, &address));
+    fcntl(listening, F_SETFL, 0);
+    assert_int_equal(setsockopt(listening, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){0}, sizeof(int)),
+                     0);
+    ends[0] = dial(&address);
+    ends[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+    assert_true(ends[0] >= 0 && ends[1] >= 0);
+    close(listening);
+}
+
+static void shake_hands(struct fixture *fixture)
+{
+    enum tls_step step = TLS_WAITS;
+    enum tls_cause cause;
+    short wanted;
+    int done = 0;
+
+    for (int i = 0; i < 10000 && (step != TLS_DONE || done != 1); i++) {
+        if (done != 1) {
+            done = SSL_connect(fixture->client);
+        }
+        if (step == TLS_WAITS) {
+            step = tls_step(&fixture->transport, &wanted, &cause);
+        }
+    }
+    assert_int_equal(done, 1);
+    assert_int_equal(step, TLS_DONE);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    int ends[2];
+
+    stage_init(&fixture->stage);
+    make_files(fixture);
+    make_store(fixture);
+    connect_pair(ends);
+    fixture->far = ends[1];
+    assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &(int){5000}, sizeof(int)), 0);
+    assert_true(transport_start_tcp(&fixture->transport, fixture->stage.bench.loop, ends[0], 0,
+                                    on_ready, fixture));
+    assert_true(tls_accept(&fixture->transport, tls_store_acceptor(fixture->store, 0, 0),
+                           (struct bytes){0}));
+    fixture->context = SSL_CTX_new(TLS_client_method());
+    fixture->client = SSL_new(fixture->context);
+    assert_int_equal(SSL_set_fd(fixture->client, fixture->far), 1);
+    shake_hands(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    transport_close(&fixture->transport);
+    SSL_free(fixture->client);
+    SSL_CTX_free(fixture->context);
+    close(fixture->far);
+    tls_store_free(&fixture->store);
+    stage_release(&fixture->stage);
+    unlink(fixture->cert);
+    unlink(fixture->key);
+    rmdir(fixture->folder);
+    free(fixture);
+    return 0;
+}
+
+/* --- tests ------------------------------------------------------------------------------- */
+
+static void what_was_agreed_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct tls_facts *facts = tls_facts_of(&fixture->transport);
+
+    assert_string_equal(facts->version, "TLSv1.3");
+    assert_string_equal(facts->cipher, "TLS_AES_128_GCM_SHA256");
+    assert_string_equal(facts->group, "X25519");
+    assert_null(facts->name);
+    assert_null(facts->client);
+    assert_false(facts->resumed);
+    assert_string_equal(fixture->transport.ops->scheme, "https");
+}
+
+static char pattern(size_t at)
+{
+    return (char)((at * 2654435761u) >> 13);
+}
+
+/* Takes up to `most` bytes at the far end; each must be the one whose turn it is. */
+static void take(struct fixture *fixture, size_t *received, size_t most)
+{
+    char room[3000];
+    size_t count = 0;
+
+    while (most > 0 && SSL_read_ex(fixture->client, room, most < sizeof(room) ? most : sizeof(room),
+                                   &count) == 1) {
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(room[i], pattern(*received + i));
+        }
+        *received += count;
+        most -= count;
+    }
+}
+
+/* The sizes of the pieces change all the time; whoever reads is slow. */
+static void every_byte_arrives_once_and_in_order(void **state)
+{
+    enum { ALL = 3000000 };
+    struct fixture *fixture = *state;
+    char *bytes = malloc(ALL);
+    size_t sent = 0;
+    size_t received = 0;
+    unsigned refused = 0;
+
+    for (size_t i = 0; i < ALL; i++) {
+        bytes[i] = pattern(i);
+    }
+    for (size_t turn = 0; received < ALL; turn++) {
+        static const size_t sizes[] = {1, 70000, 13, 2000, 16384, 1, 1, 40000, 5, 16385};
+        struct iovec pieces[3];
+        size_t offered = 0;
+        ssize_t taken;
+
+        for (size_t i = 0; i < 3; i++) {
+            size_t length = sizes[(turn + i) % 10];
+
+            length = sent + offered + length > ALL ? ALL - sent - offered : length;
+            pieces[i] = (struct iovec){bytes + sent + offered, length};
+            offered += length;
+        }
+        taken = offered > 0 ? transport_write(&fixture->transport, pieces, 3) : 0;
+        if (taken < 0) {
+            assert_int_equal(errno, EAGAIN);
+            refused++;
+        } else {
+            assert_true((size_t)taken <= offered);
+            sent += (size_t)taken;
+        }
+        take(fixture, &received, sizes[turn * 7 % 10]);
+    }
+    assert_int_equal(received, ALL);
+    assert_true(refused > 0); /* else this was no test */
+    free(bytes);
+}
+
+/* Several records come in one read of the socket; nothing tells the loop about the rest. */
+static void bytes_that_the_library_holds_are_told(void **state)
+{
+    struct fixture *fixture = *state;
+    char bytes[5000];
+    char room[1000];
+    size_t received = 0;
+
+    memset(bytes, 'x', sizeof(bytes));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(SSL_write(fixture->client, bytes, sizeof(bytes)), sizeof(bytes));
+    }
+    transport_want(&fixture->transport, LOOP_READABLE);
+    while (received < 3 * sizeof(bytes)) {
+        ssize_t count;
+
+        fixture->calls = 0;
+        stage_run_until(&fixture->stage, was_called, fixture);
+        count = transport_read(&fixture->transport, room, sizeof(room));
+        if (count > 0) {
+            received += (size_t)count;
+        } else {
+            assert_int_equal(errno, EAGAIN);
+        }
+    }
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_false(transport_is_stale(&fixture->transport));
+}
+
+/* Who pauses is left alone, and called once it wants to read again. */
+static void nobody_is_called_who_does_not_want_to_read(void **state)
+{
+    struct fixture *fixture = *state;
+    char room[100];
+
+    assert_int_equal(SSL_write(fixture->client, "0123456789", 10), 10);
+    transport_want(&fixture->transport, LOOP_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, room, 4), 4);
+    transport_want(&fixture->transport, 0);
+    fixture->calls = 0;
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->calls, 0);
+    transport_want(&fixture->transport, LOOP_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 6);
+}
+
+/* The far end's next read; waits for what is on its way. */
+static int next_read(struct fixture *fixture)
+{
+    char byte;
+    int count;
+
+    fcntl(fixture->far, F_SETFL, 0);
+    count = SSL_read(fixture->client, &byte, 1);
+    return count > 0 ? SSL_ERROR_NONE : SSL_get_error(fixture->client, count);
+}
+
+static void a_close_is_said(void **state)
+{
+    struct fixture *fixture = *state;
+
+    transport_close(&fixture->transport);
+    assert_int_equal(next_read(fixture), SSL_ERROR_ZERO_RETURN);
+}
+
+static void a_reset_is_no_close(void **state)
+{
+    struct fixture *fixture = *state;
+
+    transport_reset(&fixture->transport);
+    assert_int_not_equal(next_read(fixture), SSL_ERROR_ZERO_RETURN);
+}
+
+static void after_finishing_the_other_side_may_still_speak(void **state)
+{
+    struct fixture *fixture = *state;
+    char room[10];
+
+    transport_finish(&fixture->transport);
+    assert_int_equal(next_read(fixture), SSL_ERROR_ZERO_RETURN);
+    assert_int_equal(SSL_write(fixture->client, "last", 4), 4);
+    transport_want(&fixture->transport, LOOP_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 4);
+}
+
+static void an_end_that_was_not_said_is_an_error(void **state)
+{
+    struct fixture *fixture = *state;
+    char byte;
+
+    shutdown(fixture->far, SHUT_WR);
+    transport_want(&fixture->transport, LOOP_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, &byte, 1), -1);
+    assert_int_not_equal(errno, EAGAIN);
+    assert_true(transport_is_stale(&fixture->transport));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_agreed_is_known, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_byte_arrives_once_and_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bytes_that_the_library_holds_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_is_called_who_does_not_want_to_read, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_close_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_is_no_close, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(after_finishing_the_other_side_may_still_speak, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_end_that_was_not_said_is_an_error, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
