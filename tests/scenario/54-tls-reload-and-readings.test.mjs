@@ -14,6 +14,8 @@ import { connect } from './lib/raw-client.mjs';
 import { patient, until } from './lib/wait.mjs';
 import { authority, certificateList, openssl, secureConnect, secureRequest } from './lib/tls.mjs';
 
+const SWAPS = Number(process.env.TURNPIKE_SWAPS ?? 10); // 100 for a longer look
+
 // A pair of files that can be replaced by another certificate, each by a rename.
 function place(t, certificate) {
     const folder = temporaryFolder(t);
@@ -92,7 +94,7 @@ test('swaps under load: no request fails', async (t) => {
         }
     });
     const swaps = async () => {
-        for (let i = 1; i <= 10; i++) {
+        for (let i = 1; i <= SWAPS; i++) {
             own.put(certificates[i % 2]);
             const before = asked;
             assert.equal(await reloads(gateway, () => gateway.signal('SIGHUP')), 'ok');
