@@ -4,7 +4,7 @@
  * more than what pool.reserve leaves of this worker's; of those beyond it, the ones that moved the
  * least in their time give theirs up. As long as nobody waits, nobody is disturbed.
  *
- * Slow is who has held its connection for a second, has made it wait for more than half of that
+ * Slow is who is waited for now, has held its connection for a second, has made it wait for more than half of that
  * time, and moves less than SLOW_RATE. Who is slow because the origin is, is not meant. */
 #include "origin/origin_private.h"
 
@@ -41,14 +41,12 @@ void reserve_begin(struct origin_connection *connection)
 static uint64_t slowness_of(const struct origin_connection *connection, uint64_t now_us)
 {
     uint64_t held_us = now_us - connection->request->bound_us;
-    uint64_t client_us = connection->client_us;
+    uint64_t client_us = connection->client_us + now_us - connection->client_from_us;
     uint64_t moved = connection->passed + connection->out.written - connection->written_before;
     uint64_t rate;
 
-    if (connection->client_from_us != 0) {
-        client_us += now_us - connection->client_from_us;
-    }
-    if (held_us < SLOW_AFTER_US || client_us < held_us / 2) {
+    /* Once the request is whole it is the origin's turn, and maybe nobody is there any more. */
+    if (connection->client_from_us == 0 || held_us < SLOW_AFTER_US || client_us < held_us / 2) {
         return UINT64_MAX;
     }
     rate = moved * 1000000 / held_us;

@@ -94,6 +94,30 @@ test('slow uploads too, with 408', async (t) => {
     assert.deepEqual(cuts(await gateway.logged(2)), ['reserve']);
 });
 
+test('but not one whose request is whole by now', async (t) => {
+    let asked = 0;
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            await wire.request(patient(60_000));
+            asked++;
+            await pause(asked === 1 ? 800 : 0);
+            wire.ok('ok');
+        }
+    });
+    const gateway = await startGateway(t, limited(origin, 1).replace('25%', '100%'));
+    const slow = await connect(t, gateway);
+    slow.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 20001') + 'x'.repeat(20_000));
+    await until('the origin to hear of it', () => origin.wires.length === 1 && origin.wires[0].everReceived > 0);
+    await pause(1500);
+    slow.send('x');
+    await until('the request to be whole', () => asked === 1);
+    const fast = await connect(t, gateway);
+    fast.send(GET('/'));
+    assert.equal((await slow.answer()).text, 'ok');
+    assert.equal((await fast.answer()).text, 'ok');
+    assert.deepEqual(cuts(await gateway.logged(2)), []);
+});
+
 test('an origin that is slow itself makes nobody give way', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         for (;;) {
