@@ -49,8 +49,8 @@ const char *split_verdict_sentence(enum split_verdict verdict)
         [SPLIT_NO_ROUTE] = "no route of this name has a split",
         [SPLIT_NO_ARM] = "the route's split has no such service",
         [SPLIT_TWICE] = "a service is named twice",
-        [SPLIT_BAD_SUM] = "the weights must add up to 100%; at most one service may be left out, "
-                          "which gets the rest",
+        [SPLIT_BAD_SUM] = ("the weights must add up to 100%; at most one service may be left out, "
+                           "which gets the rest"),
         [SPLIT_RAMP_MOVES] = "the route's ramp moves its weights; pause it first",
         [SPLIT_NO_RAMP] = "the route has no ramp",
         [SPLIT_NOT_NOW] = "the ramp is not in a state for this",
