@@ -149,6 +149,7 @@ one_pass() { # NAME CONFIGURE_ARGUMENT...
 step "copy of the sources" contrib/copy-tree.sh "$work/source" || finish
 step "layers by include" "$work/source/contrib/check-layers.sh"
 step "headers compile alone" "$work/source/contrib/check-headers.sh"
+step "documents" "$work/source/contrib/check-docs.sh"
 step "states" "$work/source/contrib/make-states.sh" --check
 if command -v clang-format-14 >/dev/null; then
     step "format" "$work/source/contrib/format.sh" --check

@@ -25,7 +25,7 @@ build() {
     if [ ! -f build/Makefile ]; then
         (cd build && ../configure --quiet)
     fi
-    make -C build -j"$(nproc)" --no-print-directory src/turnpike
+    make -C build -j"$(nproc)" --no-print-directory src/turnpike src/turnpikectl
 }
 
 # Returns once the gateway accepts; 1 when it ended instead.
@@ -74,7 +74,8 @@ cat <<END
 Turnpike runs on http://$front/ (etc/quickstart.yaml). In another terminal, try:
 
     curl -i http://$front/
+    build/src/turnpikectl -s /tmp/turnpike-quickstart.sock weight front demo-v2=50
 
-Nine answers of ten come from demo-v1, one from demo-v2. Ctrl-C stops it.
+Nine answers of ten come from demo-v1, one from demo-v2, until you set another weight. Ctrl-C stops it.
 END
 wait_for_end
