@@ -8,7 +8,8 @@
 /* Almost always a client that gave up and only rarely one that half-closed: what may be repeated
  * is not kept going for it much longer. */
 #define HALF_CLOSED_MS 5000
-#define UNWATCHED_MS 50 /* an answer that takes longer: see whether its client still waits */
+#define GONE_LOOK_MS 1000 /* how often a client that is not read from is looked at */
+#define UNWATCHED_MS 50   /* an answer that takes longer: see whether its client still waits */
 
 static uint64_t now_of(const struct client_h1 *h1)
 {
@@ -52,12 +53,22 @@ static uint32_t sooner(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* For whichever of the two is waited for; for neither, none. */
+/* The exchange takes no more of what the client sends: it is not read from, nor watched by the
+ * loop, which costs nothing as long as this is short. */
+static bool is_paused(const struct client_h1 *h1)
+{
+    return h1->body_paused && h1->undelivered.length > 0;
+}
+
+/* Out of the two, whichever is waited for; and for whoever may leave unseen. */
 static void arm(struct client_h1 *h1)
 {
     uint64_t now_us = now_of(h1);
-    uint32_t wait_ms = UINT32_MAX;
+    uint32_t wait_ms = is_paused(h1) ? GONE_LOOK_MS : UINT32_MAX;
 
+    if (h1->state == CLIENT_H1_TUNNELS && h1->out.blocked) {
+        return; /* tunnel_idle runs; and the loop watches */
+    }
     if (pace_runs(&h1->body_pace)) {
         const struct pace_rule rule = rule_for(h1, true);
 
@@ -180,6 +191,35 @@ void client_h1_client_took(struct client_h1 *h1)
     arm(h1);
 }
 
+/* --- leaving unseen --------------------------------------------------------------------------- */
+
+/* Nothing is lost on a client that has sent all and half-closed; one that ends in the middle of its
+ * body is gone, as it would be if all it sent were read. */
+static bool may_be_whole(const struct client_h1 *h1)
+{
+    const struct transport *transport = &h1->connection->transport;
+    uint64_t wanted = h1->framing == HTTP_CHUNKED ? 1 : h1->body_left;
+
+    return h1->state != CLIENT_H1_READS_BODY || !transport->ops->plain ||
+           buffer_length(h1->in) + transport_unread(transport) >= wanted;
+}
+
+static bool has_left(const struct client_h1 *h1)
+{
+    if (!is_paused(h1)) {
+        return false;
+    }
+    switch (transport_look(&h1->connection->transport)) {
+    case TRANSPORT_THERE:
+        break;
+    case TRANSPORT_FINISHED:
+        return !may_be_whole(h1);
+    case TRANSPORT_GONE:
+        return true;
+    }
+    return false;
+}
+
 /* --- too late -------------------------------------------------------------------------------- */
 
 static void late_head(struct client_h1 *h1)
@@ -231,13 +271,17 @@ static bool answer_keeps_pace(struct client_h1 *h1)
 
 static void late_client(struct client_h1 *h1)
 {
+    if (has_left(h1)) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
     if (pace_runs(&h1->answer_pace) && !answer_keeps_pace(h1)) {
         return;
     }
     if (pace_runs(&h1->body_pace) && !body_keeps_pace(h1)) {
         return;
     }
-    if (pace_runs(&h1->answer_pace) || pace_runs(&h1->body_pace)) {
+    if (pace_runs(&h1->answer_pace) || pace_runs(&h1->body_pace) || is_paused(h1)) {
         arm(h1);
     } else if (h1->connection->unwatched) {
         h1->connection->unwatched = false;
@@ -245,6 +289,17 @@ static void late_client(struct client_h1 *h1)
     } else if (h1->read_closed && http_method_is_safe(exchange_request(h1->exchange)->method)) {
         client_cut(h1->connection, CUT_HALF_CLOSED);
     } /* else the origin's clock runs */
+}
+
+static void late_tunnel(struct client_h1 *h1)
+{
+    if (h1->out.blocked) {
+        client_cut(h1->connection, CUT_TUNNEL_IDLE);
+    } else if (has_left(h1)) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+    } else {
+        arm(h1);
+    }
 }
 
 void client_h1_late(struct client_h1 *h1)
@@ -258,9 +313,7 @@ void client_h1_late(struct client_h1 *h1)
         late_client(h1);
         break;
     case CLIENT_H1_TUNNELS:
-        if (h1->out.blocked) {
-            client_cut(h1->connection, CUT_TUNNEL_IDLE);
-        }
+        late_tunnel(h1);
         break;
     }
 }

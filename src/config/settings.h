@@ -21,6 +21,7 @@ struct timeouts_settings {
     milliseconds head_longest;   /* the same for a head that keeps to rates.head */
     milliseconds body_idle;      /* between two reads of a request body */
     milliseconds connect;        /* to an origin, one address */
+    milliseconds send_idle;      /* between two writes of a request */
     milliseconds first_byte;     /* request sent in full, to the first byte of its answer */
     milliseconds answer_idle;    /* between two reads of an answer, and between two writes of it */
     milliseconds keepalive_idle; /* client connection between two requests */

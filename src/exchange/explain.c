@@ -167,6 +167,7 @@ static void add_timeouts(struct json *json, const struct timeouts_settings *time
     json_begin_row(json, "timeouts");
     add_time(json, "body_idle", timeouts->body_idle);
     add_time(json, "connect", timeouts->connect);
+    add_time(json, "send_idle", timeouts->send_idle);
     add_time(json, "first_byte", timeouts->first_byte);
     add_time(json, "answer_idle", timeouts->answer_idle);
     json_end_object(json);

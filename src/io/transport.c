@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -71,6 +72,23 @@ uint32_t transport_round_trip_ms(const struct transport *transport)
     return getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0
                ? info.tcpi_rtt / 1000
                : 0;
+}
+
+enum transport_sight transport_look(const struct transport *transport)
+{
+    struct pollfd look = {.fd = transport->fd, .events = POLLRDHUP};
+
+    if (poll(&look, 1, 0) <= 0) {
+        return TRANSPORT_THERE;
+    }
+    return (look.revents & (POLLERR | POLLHUP)) != 0 ? TRANSPORT_GONE : TRANSPORT_FINISHED;
+}
+
+size_t transport_unread(const struct transport *transport)
+{
+    int count = 0;
+
+    return ioctl(transport->fd, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
 }
 
 int transport_give_up(struct transport *transport)

@@ -71,6 +71,13 @@ size_t transport_unacknowledged(const struct transport *transport);
 uint32_t transport_round_trip_ms(const struct transport *transport);
 /* Stops watching and gives the descriptor away: to another worker. */
 int transport_give_up(struct transport *transport);
+/* What can be told of the other side without a read: it still sends, will send no more (what it
+ * sent before may wait unread), or can neither send nor hear. For connections that are not read
+ * from: the loop tells nothing of them. */
+enum transport_sight { TRANSPORT_THERE, TRANSPORT_FINISHED, TRANSPORT_GONE };
+enum transport_sight transport_look(const struct transport *transport);
+/* Bytes that have come and wait to be read, as they are on the wire. */
+size_t transport_unread(const struct transport *transport);
 /* The process at the other end of a Unix socket; false: it is none. */
 bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid);
 /* True when the other side has closed or sent something unasked: not to be used again. */

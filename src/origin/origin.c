@@ -402,11 +402,14 @@ static void on_connection_timer(struct timer *timer)
             origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
             break;
         }
-        origin_connection_fail(connection, outbox_is_empty(&connection->out)
-                                               ? ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT
-                                               : ORIGIN_FAILURE_SEND_TIMEOUT);
+        origin_connection_fail(connection, connection->out.blocked
+                                               ? ORIGIN_FAILURE_SEND_TIMEOUT
+                                               : ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT);
         break;
     case ORIGIN_CONNECTION_READS_BODY:
+        if (origin_h1_still_sends(connection)) {
+            break;
+        }
         origin_connection_fail(connection, ORIGIN_FAILURE_ANSWER_TIMEOUT);
         break;
     case ORIGIN_CONNECTION_TUNNELS:

@@ -133,7 +133,7 @@ static void mind_the_request(struct origin_connection *connection)
         return;
     }
     if (connection->out.blocked) {
-        set_clock(connection, timeouts->answer_idle);
+        set_clock(connection, timeouts->send_idle);
     } else if (connection->request_whole) {
         set_clock(connection, timeouts->first_byte);
     } else {
@@ -288,6 +288,21 @@ void origin_request_send_end(struct origin_request *request, const struct http_h
     reserve_client_came(connection);
     connection->asked_us = loop_now(directory_of(connection)->bench->loop);
     origin_request_flush(request);
+}
+
+/* An answer may begin before its request is whole, and then wait for that. While the origin takes
+ * more of it, or the client is slow to bring more and has the clock, the origin has not stopped. */
+bool origin_h1_still_sends(struct origin_connection *connection)
+{
+    bool sends = connection->out.blocked || !connection->request_whole;
+    bool moved = connection->out.written != connection->written_looked;
+
+    connection->written_looked = connection->out.written;
+    if (!sends || (connection->out.blocked && !moved)) {
+        return false;
+    }
+    set_clock(connection, connection->request->timeouts->answer_idle);
+    return true;
 }
 
 /* --- the answer ------------------------------------------------------------------------ */

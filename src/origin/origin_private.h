@@ -117,6 +117,7 @@ struct origin_connection {
     uint64_t client_us;                  /* how long it did before, in the present request */
     uint64_t passed;                     /* bytes of the answer handed over */
     uint64_t written_before;             /* out.written when the present request began */
+    uint64_t written_looked;             /* and when origin_h1_still_sends last looked */
     struct service_entry *service_entry; /* held; NULL: it counts for no service */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
@@ -206,5 +207,7 @@ void origin_h1_begin(struct origin_connection *connection);
 void origin_h1_receive(struct origin_connection *connection);
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);
+/* The answer has stopped, but not the request: the clock was set anew. */
+bool origin_h1_still_sends(struct origin_connection *connection);
 
 #endif

@@ -39,6 +39,7 @@ static void defaults(void **state)
     assert_int_equal(settings->rates.grace, 10000);
     assert_int_equal(settings->timeouts.body_idle, 30000);
     assert_int_equal(settings->timeouts.connect, 3000);
+    assert_int_equal(settings->timeouts.send_idle, 60000);
     assert_int_equal(settings->timeouts.first_byte, 60000);
     assert_int_equal(settings->timeouts.answer_idle, 60000);
     assert_int_equal(settings->timeouts.keepalive_idle, 75000);
@@ -127,12 +128,13 @@ static void a_first_file(void **state)
 static void global_options(void **state)
 {
     struct snapshot *snapshot = load_sound(
-        MINIMAL "workers: 3\nuser: root\ncore_dumps: true\nvia: edge-1\n"
-                "access_log: /var/log/t.json\ntrusted_proxies: [10.0.0.0/8, \"::1\"]\n"
-                "timeouts: {head: 250ms, body_idle: 1s, connect: 2s, first_byte: 3s,\n"
-                "  answer_idle: 4s, keepalive_idle: 5s, tunnel_idle: 6m, drain: 7h}\n"
-                "limits: {head_bytes: 4KiB, answer_head_bytes: 2kB, headers: 128,\n"
-                "  body_bytes: 5GiB, gather_bytes: 0B, requests: 1000, connections: 9}\n");
+        MINIMAL
+        "workers: 3\nuser: root\ncore_dumps: true\nvia: edge-1\n"
+        "access_log: /var/log/t.json\ntrusted_proxies: [10.0.0.0/8, \"::1\"]\n"
+        "timeouts: {head: 250ms, body_idle: 1s, connect: 2s, send_idle: 8s, first_byte: 3s,\n"
+        "  answer_idle: 4s, keepalive_idle: 5s, tunnel_idle: 6m, drain: 7h}\n"
+        "limits: {head_bytes: 4KiB, answer_head_bytes: 2kB, headers: 128,\n"
+        "  body_bytes: 5GiB, gather_bytes: 0B, requests: 1000, connections: 9}\n");
     const struct settings *settings = snapshot_settings(snapshot);
     struct ip ip;
 
@@ -147,6 +149,7 @@ static void global_options(void **state)
     assert_true(ip_parse(BYTES("10.200.0.1"), &ip));
     assert_true(network_contains(&settings->trusted_proxies[0], &ip));
     assert_int_equal(settings->timeouts.head, 250);
+    assert_int_equal(settings->timeouts.send_idle, 8000);
     assert_int_equal(settings->timeouts.tunnel_idle, 360000);
     assert_int_equal(settings->timeouts.drain, 7 * 3600000);
     assert_int_equal(settings->limits.head_bytes, 4096);

@@ -105,8 +105,9 @@ static void what_a_forward_would_do_is_told(void **state)
     (void)state;
     assert_explained("POST http://pay.example.com/v1/charge/7", NULL,
                      EXPECT("\"split\": {\"old\": \"95.5%\", \"new\": \"4.5%\"}",
-                            "\"connect\": \"3s\"", "\"first_byte\": \"60s\"",
-                            "\"not-sent\": \"yes\"", "\"maybe\": \"policy\"",
+                            "\"connect\": \"3s\"", "\"send_idle\": \"60s\"",
+                            "\"first_byte\": \"60s\"", "\"not-sent\": \"yes\"",
+                            "\"maybe\": \"policy\"",
                             "\"service\": \"new\", \"origin\": \"127.0.0.1:3\", \"weight\": 7"));
     assert_explained("GET http://pay.example.com/v1/", NULL,
                      EXPECT("\"service\": \"old\"", "\"maybe\": \"yes\""));

@@ -215,6 +215,31 @@ static void staleness_is_seen(void **state)
     assert_true(transport_is_stale(&fixture->transport)); /* closed */
 }
 
+/* The loop tells nothing: nothing is wanted. What came before stays to be read. */
+static void who_finishes_or_leaves_is_seen_without_a_read(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_THERE);
+    assert_int_equal(send(fixture->far, "abc", 3, 0), 3);
+    await_bytes(fixture);
+    fixture->calls = 0;
+    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_THERE);
+    shutdown(fixture->far, SHUT_WR);
+    while (transport_look(&fixture->transport) == TRANSPORT_THERE) {
+    }
+    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_FINISHED);
+    assert_int_equal(transport_unread(&fixture->transport), 3);
+    setsockopt(fixture->far, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(fixture->far);
+    fixture->far = -1;
+    while (transport_look(&fixture->transport) == TRANSPORT_FINISHED) {
+    }
+    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_GONE);
+    assert_int_equal(fixture->calls, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +251,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(writing_to_who_is_gone_raises_no_signal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(giving_up_leaves_the_connection_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(staleness_is_seen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_finishes_or_leaves_is_seen_without_a_read, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

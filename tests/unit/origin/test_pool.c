@@ -206,8 +206,11 @@ static int set_up(void **state)
     fake_origin_start(&fixture->far, &fixture->stage);
     fixture->pool = (struct pool_settings){
         .idle = 64, .age = 3600000, .idle_time = 30000, .waiting = 1024, .wait_time = 5000};
-    fixture->timeouts = (struct timeouts_settings){
-        .connect = 3000, .first_byte = 60000, .answer_idle = 60000, .tunnel_idle = 60000};
+    fixture->timeouts = (struct timeouts_settings){.connect = 3000,
+                                                   .send_idle = 60000,
+                                                   .first_byte = 60000,
+                                                   .answer_idle = 60000,
+                                                   .tunnel_idle = 60000};
     fixture->limits = (struct limits_settings){
         .head_bytes = 32768, .target_bytes = 8192, .headers = 100, .answer_head_bytes = 32768};
     fixture->origin = get(fixture, &fixture->far.address, fixture->far.name);
