@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Is there still what the documents name? First, in doc/ARCHITECTURE.md, everything in `backticks`:
 # a file must lie in src/ or where it says, every other word must stand in the code (not only in a
-# comment), and where a file comes right after a name, as in `name` (`file.c`) or `name` in `file.c`,
-# in that file. Then, everywhere: files that links lead to, and paths under contrib/, doc/ and etc/.
+# comment), and in a file that stands right beside it: `name` (`file.c`), `name` in `file.c`,
+# **`file.c`** `name`. Then, everywhere: files that links lead to, and paths under contrib/, doc/ and etc/.
 # Prints one line for each that is gone and exits 1 when there is any. Called by contrib/check.sh.
 set -euo pipefail
 export LC_ALL=C
@@ -50,9 +50,13 @@ words_that_are_gone() {
 # Lines may break between the two.
 names_in_other_files() {
     local name file paths
-    tr '\n' ' ' <"$walk" | tr -s ' ' |
-        grep -oE '`[a-z0-9_]+`( in |, in | \()`[a-z0-9_/]+\.[ch]`' | tr -d '`,(' |
-        sed -E 's/ (in )?/ /' | sort -u >"$fresh/pairs"
+    tr '\n' ' ' <"$walk" | tr -s ' ' >"$fresh/walk"
+    {
+        grep -oE '`[a-z0-9_]+`( in |, in | \()`[a-z0-9_/]+\.[ch]`' "$fresh/walk" |
+            tr -d '`,(' | sed -E 's/ (in )?/ /'
+        grep -oE '\*\*`[a-z0-9_/]+\.[ch]`\*\*:? `[a-z0-9_]+`' "$fresh/walk" |
+            tr -d '`*:' | awk '{ print $2, $1 }'
+    } | sort -u >"$fresh/pairs"
     while read -r name file; do
         mapfile -t paths < <(files_named "$file")
         [ ${#paths[@]} -gt 0 ] || continue # told above

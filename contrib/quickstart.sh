@@ -76,6 +76,7 @@ Turnpike runs on http://$front/ (etc/quickstart.yaml). In another terminal, try:
     curl -i http://$front/
     build/src/turnpikectl -s /tmp/turnpike-quickstart.sock weight front demo-v2=50
 
-Nine answers of ten come from demo-v1, one from demo-v2, until you set another weight. Ctrl-C stops it.
+Nine answers of ten come from demo-v1, one from demo-v2, until you set another weight.
+Ctrl-C stops it.
 END
 wait_for_end

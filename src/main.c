@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 static const char usage[] =
+    "turnpike: ends client connections, forwards their HTTP requests to services\n"
     "usage: turnpike -c FILE [-t | --diff NEW | --explain 'METHOD URL' | --last-good]\n"
     "  -c, --config FILE   the configuration (YAML)\n"
     "  -t, --test          only check the configuration: exit 0 when it is good, 1 when not\n"
@@ -28,7 +29,9 @@ static const char usage[] =
     "signals: TERM and INT finish what is under way, a second one ends at once;\n"
     "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
     "         USR2 hands over to the binary that lies in the same place by then;\n"
-    "         USR1 opens the access log again\n";
+    "         USR1 opens the access log again\n"
+    "exit status: 0; 1 when something is wrong, which is said on stderr\n"
+    "a running gateway is asked and changed by turnpikectl\n";
 
 enum {
     OPTION_DIFF = 256,

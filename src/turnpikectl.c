@@ -72,7 +72,8 @@ static const struct command commands[] = {
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: turnpikectl [-s SOCKET] [--json] COMMAND\n"
+    fputs("turnpikectl: asks a running gateway, and changes how it runs\n"
+          "usage: turnpikectl [-s SOCKET] [--json] COMMAND\n"
           "  -s, --socket PATH   the gateway's admin.socket (default: $TURNPIKE_SOCKET, or\n"
           "                      " ADMIN_SOCKET ")\n"
           "  -j, --json          print answers as JSON\n"
@@ -84,6 +85,9 @@ static void print_usage(FILE *out)
         fprintf(out, "  %s%s%s\n        %s\n", commands[i].name, *commands[i].words ? " " : "",
                 commands[i].words, commands[i].help);
     }
+    fputs("exit status: 0; 1 when the gateway refused or is not there; 2 for words that are no\n"
+          "             command\n",
+          out);
 }
 
 /* --- questions --------------------------------------------------------------------------- */
