@@ -54,7 +54,7 @@ def arguments():
                         choices=[s.name for s in SCENARIOS], help="default: all")
     parser.add_argument("--contender", nargs="+", metavar="NAME", action="extend",
                         choices=["floor", "nginx", "haproxy", "turnpike"], help="default: all")
-    parser.add_argument("--turnpike", help="binary; default: src/turnpike of this checkout")
+    parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--nginx", default="nginx", help="binary")
     parser.add_argument("--haproxy", default="haproxy", help="binary")
     parser.add_argument("--wrk", default="wrk", help="binary")

@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--rate", type=float, default=300, help="requests a second; default 300")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--balance", default="round_robin")
-    parser.add_argument("--turnpike", help="binary; default: src/turnpike of this checkout")
+    parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--origin", type=int, help=argparse.SUPPRESS)  # this program as an origin
     return parser.parse_args()
 

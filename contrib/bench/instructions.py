@@ -31,7 +31,7 @@ RENEW = "To renew the baseline after a change that is worth its cost: instructio
 def arguments():
     parser = argparse.ArgumentParser(prog="instructions.sh", description=__doc__, epilog=RENEW)
     parser.add_argument("--turnpike", default=os.environ.get("TURNPIKE"),
-                        help="binary; default: $TURNPIKE, or src/turnpike of this checkout")
+                        help="binary; default: $TURNPIKE, or build/src/turnpike of this checkout")
     parser.add_argument("--renew", action="store_true", help="write the baseline")
     parser.add_argument("--keep", metavar="FOLDER",
                         help="leave callgrind's files there (for callgrind_annotate)")

@@ -30,7 +30,7 @@ ECHO_SECONDS = 0.1
 
 def arguments():
     parser = argparse.ArgumentParser(prog="reload.sh", description=__doc__)
-    parser.add_argument("--turnpike", help="binary; default: src/turnpike of this checkout")
+    parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--nginx", default="nginx", help="binary")
     parser.add_argument("--haproxy", default="haproxy", help="binary")
     parser.add_argument("--only", default="turnpike,nginx,haproxy", help="whom, in this order")

@@ -54,7 +54,7 @@ def arguments():
     parser.add_argument("--case", nargs="+", choices=[case.name for case in CASES])
     parser.add_argument("--contender", nargs="+", choices=["nginx", "haproxy", "turnpike"],
                         default=["nginx", "haproxy", "turnpike"])
-    parser.add_argument("--turnpike", help="binary; default: src/turnpike of this checkout")
+    parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--nginx", default="nginx")
     parser.add_argument("--haproxy", default="haproxy")
     parser.add_argument("--wrk", default="wrk")

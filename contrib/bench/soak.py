@@ -29,7 +29,7 @@ LOADS = [
 def arguments():
     parser = argparse.ArgumentParser(prog="soak.sh", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--turnpike", help="binary; default: src/turnpike of this checkout")
+    parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--wrk", default="wrk", help="binary")
     parser.add_argument("--gateway-cores", default="0", help="default 0")
     parser.add_argument("--load-cores", default="1", help="of origin and load; default 1")

@@ -13,10 +13,10 @@ import random
 import re
 import sys
 import tempfile
-import types
 import urllib.request
 
 import contenders
+import scenarios
 from processes import Failure, Processes, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -150,8 +150,8 @@ def judge(counts, executed):
 
 
 def run(processes, gateway, folder, options, origin_port):
-    scenario = types.SimpleNamespace(workers=options.workers, responds=False, routes=1, origins=1,
-                                     connections=options.connections, short=False, idle=False)
+    scenario = scenarios.Scenario("stale", "POSTs to an origin that closes at random",
+                                  workers=options.workers, connections=options.connections)
     port = free_port()
     folder = os.path.join(folder, gateway.name)
     os.mkdir(folder)
@@ -183,7 +183,7 @@ def arguments():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--turnpike", default=os.environ.get("TURNPIKE"),
-                        help="binary; default: $TURNPIKE, or src/turnpike of this checkout")
+                        help="binary; default: $TURNPIKE, or build/src/turnpike of this checkout")
     parser.add_argument("--only", choices=sorted(GATEWAYS), action="append")
     parser.add_argument("--origin", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -191,7 +191,7 @@ def arguments():
 
 def binary_of(name, options):
     if name == "turnpike":
-        return contenders.found(options.turnpike or os.path.join(ROOT, "src", "turnpike"))
+        return contenders.found(options.turnpike or os.path.join(ROOT, "build", "src", "turnpike"))
     return contenders.found(name)
 
 
