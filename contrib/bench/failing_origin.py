@@ -5,6 +5,7 @@ not the ones before were answered, and its time counts from then."""
 
 import argparse
 import asyncio
+import collections
 import os
 import random
 import subprocess
@@ -120,22 +121,29 @@ class Stream:
         self.rate = rate
         self.idle = []
         self.results = []  # due, seconds until answered, well
+        self.failures = collections.Counter()  # by what came instead
 
     async def ask(self, due):
         reader, writer = None, None
         well = False
         try:
-            if self.idle:
+            while self.idle and reader is None:
                 reader, writer = self.idle.pop()
-            else:
+                if reader.at_eof():  # idle for so long that the gateway has closed it
+                    writer.close()
+                    reader = None
+            if reader is None:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             writer.write(b"GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n")
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(length)
             well = head.startswith(b"HTTP/1.1 200")
+            if not well:
+                self.failures[head.split(b"\r\n")[0].decode()] += 1
             self.idle.append((reader, writer))
-        except (asyncio.IncompleteReadError, OSError):
+        except (asyncio.IncompleteReadError, OSError) as problem:
+            self.failures[type(problem).__name__] += 1
             if writer is not None:
                 writer.close()
         self.results.append((due, time.monotonic() - due, well))
@@ -145,6 +153,7 @@ class Stream:
         what is under way. Returns when the first request was due."""
         began = time.monotonic()
         self.results = []
+        self.failures.clear()
         due, tasks, events = began, set(), sorted(at, key=lambda event: event[0])
         while due < began + seconds:
             while events and due >= began + events[0][0]:
@@ -185,13 +194,15 @@ async def dead_and_slow(stream, gateway, origins, options):
     found = len(told(gateway, ": ejected for"))
     print(f"being found out: {len(stream.results)} requests, {lost} failed or late, "
           f"{found} origins ejected")
+    met = origins[2].tell("count")
     await stream.run(options.seconds)
+    met = origins[2].tell("count") - met
     good = sum(well and taken <= limit for _, taken, well in stream.results)
     failed = sum(not well for _, _, well in stream.results)
     share = good / len(stream.results)
     print(f"one dead, one slow: {len(stream.results)} requests, {share * 100:.3f}% within "
           f"{limit * 1000:.1f} ms ({ALLOWED} times the healthy p99), {failed} failed, "
-          f"p99 {p99(stream.results) * 1000:.1f} ms")
+          f"p99 {p99(stream.results) * 1000:.1f} ms; {met} met the slow origin")
     for origin in origins:
         origin.tell("well")
     await stream.run(options.seconds / 2)  # until all are back
@@ -217,7 +228,7 @@ async def stall(stream, origins, all_of_them, name):
     failed = sum(not well for _, _, well in stream.results)
     print(f"{name}: {usual:.0f} answers a second before, {meanwhile:.0f} meanwhile, {again:.0f} "
           f"from {BACK_WITHIN:.0f} s after; {failed} of {len(stream.results)} failed, "
-          f"{ratio:.3f} attempts a request")
+          f"{ratio:.3f} attempts a request {dict(stream.failures) or ''}")
     return again >= usual * BACK and ratio <= ATTEMPTS
 
 

@@ -485,12 +485,30 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
 
 /* --- silence ----------------------------------------------------------------------------- */
 
+/* Another one answers: it has done so lately, or all that it was given. */
+static bool another_answers(const struct service *service, const struct origin *origin,
+                            uint64_t lately_us)
+{
+    for (uint32_t i = 0; i < service->count; i++) {
+        const struct origin *other = service->origins[i];
+
+        if (other != origin && origin_entry_phase(other->entry) == ORIGIN_SERVES &&
+            other->answered_us > origin->silent_us &&
+            (other->unanswered == 0 || other->answered_us > lately_us)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* An origin that stalls fails nothing until some timeout: requests just stay with it. */
 static bool is_silent(const struct service *service, const struct origin *origin,
                       const struct origin *fastest, uint64_t now_us)
 {
-    return origin->unanswered >= SILENT_REQUESTS && fastest->answered_us > origin->silent_us &&
-           now_us - origin->silent_us > slow_limit_us(service, fastest);
+    uint64_t limit_us = slow_limit_us(service, fastest);
+
+    return origin->unanswered >= SILENT_REQUESTS && now_us - origin->silent_us > limit_us &&
+           another_answers(service, origin, now_us - limit_us / 2);
 }
 
 static void stand_guard(struct origin *origin, struct service *service, uint32_t milliseconds);
@@ -502,6 +520,7 @@ static bool stays_silent(struct service *service, struct origin *origin,
                          const struct origin *fastest, uint64_t now_us)
 {
     if (!is_silent(service, origin, fastest, now_us)) {
+        origin->suspected_us = 0;
         return false;
     }
     if (origin->suspected_us < origin->silent_us) {
