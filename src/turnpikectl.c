@@ -60,7 +60,7 @@ static const struct command commands[] = {
     {"drain",       "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
     {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
     {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
-    {"ramp",        "status|pause|resume|abort [ROUTE]",  "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
+    {"ramp",        "status | pause|resume|abort ROUTE", "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
     {"certs",       "",                  "GET",  "/v1/certs",       ask_plain,       false, "certificates: subject, names, issuer, expiry, file"},
     {"tls",         "",                  "GET",  "/v1/tls",         ask_plain,       false, "what was negotiated: versions, ciphers, groups"},
     {"export",      "",                  "GET",  "/v1/config",      ask_plain,       true,  "changes made while it runs, as YAML for the file"},
