@@ -3,17 +3,6 @@
  * io/tls_store. */
 #include "config/reading.h"
 
-static void require_absolute(struct reading *reading, const struct node *group, const char *option)
-{
-    const struct node *node = config_node_child(group, option);
-
-    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
-        node->text.at[0] != '/') {
-        READING_ERROR(reading, node, "'tls.%s' expects an absolute path, not '%s'", option,
-                      config_show(node->text).text);
-    }
-}
-
 static void require_both(struct reading *reading, const struct node *group)
 {
     bool cert = config_node_child(group, "cert") != NULL;
@@ -29,16 +18,14 @@ static void require_both(struct reading *reading, const struct node *group)
 void config_read_service_tls(struct reading *reading, const struct node *node,
                              struct tls_service_settings *tls)
 {
-    static const char *const paths[] = {"ca", "cert", "key"};
-
     config_fill_defaults(PLACE_SERVICE, "tls", tls);
     if (node == NULL || !config_read_group(reading, node, PLACE_SERVICE, "tls", tls)) {
         return;
     }
     tls->on = true;
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        require_absolute(reading, node, paths[i]);
-    }
+    config_require_absolute(reading, config_node_child(node, "ca"), "tls.ca");
+    config_require_absolute(reading, config_node_child(node, "cert"), "tls.cert");
+    config_require_absolute(reading, config_node_child(node, "key"), "tls.key");
     require_both(reading, node);
 }
 

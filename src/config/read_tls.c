@@ -3,15 +3,6 @@
  * that it names are read by io/tls_store. */
 #include "config/reading.h"
 
-static void require_absolute(struct reading *reading, const struct node *node, const char *option)
-{
-    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
-        node->text.at[0] != '/') {
-        READING_ERROR(reading, node, "'%s' expects an absolute path, not '%s'", option,
-                      config_show(node->text).text);
-    }
-}
-
 static void read_certificate(struct reading *reading, const struct node *node,
                              struct tls_certificate_settings *certificate)
 {
@@ -21,8 +12,8 @@ static void read_certificate(struct reading *reading, const struct node *node,
     if (!config_read_group(reading, node, PLACE_LISTENER, "tls.certificates", certificate)) {
         return;
     }
-    require_absolute(reading, cert, "tls.certificates.cert");
-    require_absolute(reading, key, "tls.certificates.key");
+    config_require_absolute(reading, cert, "tls.certificates.cert");
+    config_require_absolute(reading, key, "tls.certificates.key");
     if (cert == NULL) {
         config_tell_missing(reading, node, "cert", "the path of a PEM file");
     }
@@ -58,7 +49,7 @@ static void read_certificates(struct reading *reading, const struct node *node,
 static void check_ca(struct reading *reading, const struct node *node, const char *option,
                      const struct tls_client_auth_settings *auth)
 {
-    require_absolute(reading, config_node_child(node, "ca"), option);
+    config_require_absolute(reading, config_node_child(node, "ca"), option);
     if (auth->mode != TLS_CLIENT_AUTH_OFF && auth->ca == NULL) {
         config_tell_missing(reading, node, "ca", "the path of a PEM file");
     }
@@ -133,7 +124,7 @@ static void read_ticket_keys(struct reading *reading, const struct node *node,
         struct bytes path;
 
         if (config_read_text(reading, member, "tls.ticket_keys", "the path of a file", &path)) {
-            require_absolute(reading, member, "tls.ticket_keys");
+            config_require_absolute(reading, member, "tls.ticket_keys");
             tls->ticket_keys[tls->ticket_key_count++] = config_keep(reading, path).at;
         }
     }

@@ -355,6 +355,15 @@ static void read_network(struct reading *reading, const struct node *node, const
     }
 }
 
+void config_require_absolute(struct reading *reading, const struct node *node, const char *path)
+{
+    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
+        node->text.at[0] != '/') {
+        READING_ERROR(reading, node, "'%s' expects an absolute path, not '%s'", path,
+                      config_show(node->text).text);
+    }
+}
+
 void config_read_networks(struct reading *reading, const struct node *node, const char *path,
                           struct network **networks, uint32_t *count)
 {

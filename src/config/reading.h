@@ -57,6 +57,8 @@ const struct node *config_read_members(struct reading *reading, const struct nod
                                        const char *path, uint32_t *count);
 /* Memory for an array; NULL for none of them, or without memory. */
 void *config_take_array(struct reading *reading, size_t count, size_t size);
+/* Tells of a path that does not begin with a slash; an empty one is the bounds' affair. */
+void config_require_absolute(struct reading *reading, const struct node *node, const char *path);
 /* A list of networks, or none of them. */
 void config_read_networks(struct reading *reading, const struct node *node, const char *path,
                           struct network **networks, uint32_t *count);
