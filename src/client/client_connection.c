@@ -261,13 +261,31 @@ enum cut_cause client_worn_by(const struct client_connection *connection)
     return CUT_NONE;
 }
 
-void client_become_idle(struct client_connection *connection)
+static void be_idle(struct client_connection *connection, uint32_t time_ms)
 {
     client_h1_release(connection->h1);
     set_state(connection, CLIENT_IDLE);
     connection->unwatched = false;
     transport_want(&connection->transport, LOOP_READABLE);
-    client_set_timer(connection, idle_time(connection));
+    client_set_timer(connection, time_ms);
+}
+
+void client_become_idle(struct client_connection *connection)
+{
+    be_idle(connection, idle_time(connection));
+}
+
+/* Records of TLS that carry nothing must not renew it. (Of a listener that leaves, what is left
+ * was reckoned from now on.) */
+void client_stay_idle(struct client_connection *connection)
+{
+    uint32_t since_ms = connection->since_ms;
+    uint32_t spent_ms = client_clock_ms(client_desk_of(connection)) - since_ms;
+    uint32_t time_ms = idle_time(connection);
+
+    spent_ms = connection->listener->leaves ? 0 : spent_ms;
+    be_idle(connection, spent_ms < time_ms ? time_ms - spent_ms : 0);
+    connection->since_ms = since_ms;
 }
 
 static void begin_serving(struct client_connection *connection)

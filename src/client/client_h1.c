@@ -190,6 +190,18 @@ static void give_back_empty(struct client_h1 *h1)
     }
 }
 
+/* Nothing was there after all, or no more than a part of a TLS record: a head that drips, too. */
+static void receive_nothing(struct client_h1 *h1)
+{
+    if (tls_has_more(&h1->connection->transport)) {
+        client_h1_awaits_head(h1);
+        give_back_empty(h1);
+        client_h1_want(h1);
+    } else {
+        client_stay_idle(h1->connection);
+    }
+}
+
 static void receive(struct client_h1 *h1)
 {
     for (int i = 0; i < READS_A_TURN && receive_once(h1); i++) {
@@ -197,7 +209,7 @@ static void receive(struct client_h1 *h1)
     if (h1->connection->h1 == h1 && h1->connection->state == CLIENT_SERVES &&
         h1->state == CLIENT_H1_READS_HEAD && h1->exchange == NULL &&
         (h1->in == NULL || buffer_length(h1->in) == 0)) {
-        client_become_idle(h1->connection); /* nothing was there after all */
+        receive_nothing(h1);
     } else if (h1->connection->h1 == h1) {
         give_back_empty(h1);
         if (h1->connection->unwatched) {

@@ -14,6 +14,9 @@
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
+/* Where the kernel cannot be told to wait for the rest of a hello: Unix sockets, and TCP when it
+ * is short of memory. */
+#define LOOK_AGAIN_MS 100
 
 static struct client_handshakes *handshakes_of(struct client_connection *connection)
 {
@@ -51,19 +54,34 @@ static uint32_t stall_time(const struct client_connection *connection)
     return most < STALLED_MS ? most : STALLED_MS;
 }
 
+/* Until timeouts.handshake is over; 0: it is. */
+static uint32_t rest_of_time(const struct client_connection *connection)
+{
+    uint32_t most = connection->listener->budgets.timeouts.handshake;
+    uint32_t spent = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
+
+    return spent < most ? most - spent : 0;
+}
+
 static bool may_go_on(const struct client_connection *connection)
 {
     const struct client_desk *desk = client_desk_of(connection);
 
     return connection->has_place && list_is_empty(&desk->handshakes.line) &&
-           client_clock_ms(desk) - connection->since_ms <
-               connection->listener->budgets.timeouts.handshake;
+           rest_of_time(connection) > 0;
 }
+
+static void look_at_hello(struct client_connection *connection);
 
 void client_handshake_late(struct client_connection *connection)
 {
     struct client_desk *desk = client_desk_of(connection);
 
+    if (connection->looks_again && rest_of_time(connection) > 0) {
+        client_set_timer(connection, rest_of_time(connection));
+        look_at_hello(connection);
+        return;
+    }
     if (may_go_on(connection)) {
         client_set_timer(connection, stall_time(connection));
         return;
@@ -186,13 +204,26 @@ static void take_turn(struct client_connection *connection)
     }
 }
 
+static void look_again_later(struct client_connection *connection)
+{
+    uint32_t rest_ms = rest_of_time(connection);
+
+    connection->looks_again = true;
+    transport_want(&connection->transport, 0);
+    client_set_timer(connection, rest_ms < LOOK_AGAIN_MS ? rest_ms : LOOK_AGAIN_MS);
+}
+
 static void look_at_hello(struct client_connection *connection)
 {
+    connection->looks_again = false;
     switch (tls_hello_look(connection->transport.fd, read_early(connection),
                            &connection->hello_waits)) {
     case TLS_HELLO_NONE:
     case TLS_HELLO_PART:
         transport_want(&connection->transport, LOOP_READABLE);
+        break;
+    case TLS_HELLO_UNCALLED:
+        look_again_later(connection);
         break;
     case TLS_HELLO_WHOLE:
         take_turn(connection);

@@ -121,6 +121,7 @@ struct client_connection {
     uint8_t state;    /* enum client_state */
     bool has_place;   /* its handshake is under way */
     bool hello_waits; /* see tls_hello_look */
+    bool looks_again; /* at a hello, by the clock and not when the loop calls */
     bool unwatched;   /* the loop does not watch it: its first request is just being answered */
 };
 
@@ -186,6 +187,8 @@ void client_linger(struct client_connection *connection);
 enum cut_cause client_worn_by(const struct client_connection *connection);
 /* The request is answered, the connection stays. */
 void client_become_idle(struct client_connection *connection);
+/* No byte of a request was there after all: it is idle for as long as it was. */
+void client_stay_idle(struct client_connection *connection);
 /* Memory held for it now, both directions, its own and its exchange's included. */
 size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);

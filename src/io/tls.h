@@ -169,12 +169,13 @@ bool tls_agreed_at(uint32_t worker, uint32_t index, struct tls_agreed *agreed);
 /* --- before it --------------------------------------------------------------------------- */
 
 enum tls_hello {
-    TLS_HELLO_NONE,    /* nothing came yet */
-    TLS_HELLO_PART,    /* the rest of its first record is still to come */
-    TLS_HELLO_WHOLE,   /* a handshake record is there */
-    TLS_HELLO_PLAIN,   /* a request in plain HTTP */
-    TLS_HELLO_GARBAGE, /* something else */
-    TLS_HELLO_GONE,    /* closed */
+    TLS_HELLO_NONE,     /* nothing came yet */
+    TLS_HELLO_PART,     /* the rest of its first record is still to come */
+    TLS_HELLO_UNCALLED, /* the same, but the kernel would call for nothing: look again later */
+    TLS_HELLO_WHOLE,    /* a handshake record is there */
+    TLS_HELLO_PLAIN,    /* a request in plain HTTP */
+    TLS_HELLO_GARBAGE,  /* something else */
+    TLS_HELLO_GONE,     /* closed, or said its last before that */
 };
 
 /* Looks at what waits in the socket, behind what was read already, without taking it. *waits,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #define HEAD_BYTES 5 /* type, version, length (RFC 8446 section 5.1) */
@@ -39,12 +40,24 @@ static enum tls_hello judge(const unsigned char *bytes, size_t there, size_t *ne
 }
 
 /* Until so many bytes are there, the kernel does not call the socket readable: nobody spins on
- * a part that stays in the socket. */
-static void wait_for(int fd, size_t bytes)
+ * a part that stays in the socket. false: it was told so before, and called all the same. */
+static bool wait_for(int fd, size_t bytes)
 {
     const int count = (int)bytes;
+    int before = 0;
+    socklen_t length = sizeof(before);
 
-    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &count, sizeof(count));
+    getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before, &length);
+    return before != count && setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &count, sizeof(count)) == 0;
+}
+
+/* Behind bytes that wait, recv does not show the end; and whoever has said its last completes
+ * no part. */
+static bool has_ended(int fd)
+{
+    struct pollfd look = {fd, POLLRDHUP, 0};
+
+    return poll(&look, 1, 0) == 1;
 }
 
 enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits)
@@ -67,9 +80,13 @@ enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits)
     }
     hello = judge(bytes, there, &needed);
     if (hello == TLS_HELLO_PART) {
-        wait_for(fd, needed - early.length);
         *waits = true;
-    } else if (*waits) {
+        if (has_ended(fd)) {
+            return TLS_HELLO_GONE;
+        }
+        return wait_for(fd, needed - early.length) ? TLS_HELLO_PART : TLS_HELLO_UNCALLED;
+    }
+    if (*waits) {
         wait_for(fd, 1);
         *waits = false;
     }

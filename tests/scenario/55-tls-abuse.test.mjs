@@ -2,14 +2,16 @@
 // Clients that break TLS, stall in it or leave: each comes to a clean end with a counted cause,
 // and those who behave do not notice.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import test from 'node:test';
 import tls from 'node:tls';
+import { defer } from './lib/cleanup.mjs';
 import { adminIn, askJson } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
-import { until, within } from './lib/wait.mjs';
+import { pause, until, within } from './lib/wait.mjs';
 import { authority, certificateList, secureRequest } from './lib/tls.mjs';
 
 async function stage(t, more = '') {
@@ -100,6 +102,72 @@ test('clients that leave before the handshake cost no handshake', async (t) => {
     assert.equal((await askJson(gateway, '/v1/tls')).agreed.length, 0);
     await works();
     assert.equal((await failures()).internal, 0);
+});
+
+test('half a hello spins nobody, whether its client waits or has gone', async (t) => {
+    const ca = await authority(t);
+    const own = await ca.issue();
+    const gateway = await startGateway(t, (folder) => `
+listeners:
+  - {address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}
+  - {address: "unix:${folder}/tls.sock", tls: {certificates: ${certificateList(own)}}}
+routes: [{name: all, respond: {body: hello}}]
+${adminIn(folder)}
+`);
+    const whole = await hello();
+    for (const listener of gateway.listeners) {
+        for (const end of ['never', 'half', 'all']) {
+            const client = await connect(t, listener);
+            client.send(whole.subarray(0, end === 'half' ? 3 : 100));
+            if (end !== 'never') {
+                client.socket[end === 'half' ? 'end' : 'destroy']();
+            }
+        }
+    }
+    await until('those who left to be counted', async () => (await askJson(gateway, '/v1/tls')).failures.client_left === 4);
+    const before = gateway.processorTime();
+    await pause(1000);
+    const used = gateway.processorTime() - before;
+    assert.ok(used <= 200, `${used} ms of processor time in a second of doing nothing`);
+    for (const listener of gateway.listeners) {
+        const late = await connect(t, listener);
+        late.send(whole.subarray(0, 100));
+        await pause(50);
+        late.send(whole.subarray(100));
+        await until('an answer to a hello in two pieces', () => late.everReceived > 0);
+    }
+});
+
+test('a head that drips inside of a record is cut like any other', async (t) => {
+    const { gateway } = await stage(t, 'timeouts: {head: 300ms}');
+    const { raw, client } = await between(t, gateway);
+    const written = [];
+    raw.send = (bytes) => written.push(bytes);
+    client.write(`GET / HTTP/1.1\r\nHost: a.example\r\nX: ${'x'.repeat(1000)}`);
+    await until('a record', () => written.length > 0);
+    const record = Buffer.concat(written);
+    for (let i = 0; i < record.length - 1 && !raw.ended; i++) {
+        raw.socket.write(record.subarray(i, i + 1));
+        await pause(20);
+    }
+    assert.ok(raw.ended);
+    const [entry] = await gateway.logged(1);
+    assert.equal(entry['turnpike.cut'], 'head');
+});
+
+test('records that carry nothing do not keep a connection', async (t) => {
+    const { gateway } = await stage(t, 'timeouts: {keepalive_idle: 1s}');
+    const { host, port } = gateway.connectOptions;
+    const client = spawn('openssl', ['s_client', '-connect', `${host}:${port}`, '-tls1_3']);
+    let ended = false;
+    client.once('exit', () => (ended = true));
+    client.stdin.on('error', () => {});
+    const timer = setInterval(() => client.stdin.write('k\n'), 200); // a key update
+    defer(t, () => {
+        clearInterval(timer);
+        client.kill('SIGKILL');
+    });
+    await until('the end', () => ended);
 });
 
 test('stalled handshakes give their places up while others wait', async (t) => {

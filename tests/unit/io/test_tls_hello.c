@@ -119,6 +119,41 @@ static void a_part_wakes_nobody_until_it_is_whole(void **state)
     close(ends.near);
 }
 
+/* Else the loop would be called for the end again and again. */
+static void a_part_and_its_end_are_no_part(void **state)
+{
+    struct ends ends = connected();
+    bool waits = false;
+
+    (void)state;
+    say(ends, "\x16\x03\x01\x00\x04", 5);
+    assert_true(wakes(ends, 5000));
+    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_PART);
+    assert_false(wakes(ends, 0));
+    shutdown(ends.far, SHUT_WR);
+    assert_true(wakes(ends, 5000));
+    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_GONE);
+    close(ends.far);
+    close(ends.near);
+}
+
+/* Whose kernel side knows no low mark. */
+static void a_unix_socket_is_looked_at_again(void **state)
+{
+    bool waits = false;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    say((struct ends){pair[0], pair[1]}, "\x16\x03\x01\x00\x04", 5);
+    assert_int_equal(tls_hello_look(pair[0], (struct bytes){0}, &waits), TLS_HELLO_PART);
+    assert_int_equal(tls_hello_look(pair[0], (struct bytes){0}, &waits), TLS_HELLO_UNCALLED);
+    say((struct ends){pair[0], pair[1]}, "abcd", 4);
+    assert_int_equal(tls_hello_look(pair[0], (struct bytes){0}, &waits), TLS_HELLO_WHOLE);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void who_has_gone_is_seen(void **state)
 {
     struct ends ends = connected();
@@ -147,6 +182,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_bytes),
         cmocka_unit_test(a_part_wakes_nobody_until_it_is_whole),
+        cmocka_unit_test(a_part_and_its_end_are_no_part),
+        cmocka_unit_test(a_unix_socket_is_looked_at_again),
         cmocka_unit_test(who_has_gone_is_seen),
     };
 
