@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/random.h"
 
+#include <endian.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #define LEAST_SETS 1024u
 #define SPINS 100
 #define NS_A_SECOND 1000000000u
-#define V4_TAG ((uint64_t)1 << 32) /* 0:1::/32 is nobody's, nor is 0:2::/32 */
+#define V4_TAG ((uint64_t)1 << 32) /* as a number: 0:1::/32 is nobody's, nor is 0:2::/32 */
 #define ZERO_V6 ((uint64_t)2 << 32)
 
 struct entry {
@@ -87,6 +88,7 @@ static uint64_t address_of(const struct ip *ip)
         return V4_TAG | v4;
     }
     memcpy(&first, ip->byte, sizeof(first));
+    first = be64toh(first);
     return first != 0 ? first : ZERO_V6;
 }
 
