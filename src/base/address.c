@@ -113,29 +113,47 @@ bool address_parse(struct bytes text, struct address *address)
 
 /* --- address to text --------------------------------------------------------------------- */
 
+/* "0" to "255". */
+#define TEN(tens) \
+    tens "0", tens "1", tens "2", tens "3", tens "4", tens "5", tens "6", tens "7", tens "8", \
+        tens "9"
+#define HUNDRED(hundreds) \
+    TEN(hundreds "0"), TEN(hundreds "1"), TEN(hundreds "2"), TEN(hundreds "3"), TEN(hundreds "4"), \
+        TEN(hundreds "5"), TEN(hundreds "6"), TEN(hundreds "7"), TEN(hundreds "8"), \
+        TEN(hundreds "9")
+
+static const char octet_texts[][4] = {
+    TEN(""),  TEN("1"), TEN("2"),     TEN("3"),  TEN("4"),  TEN("5"),  TEN("6"),  TEN("7"),
+    TEN("8"), TEN("9"), HUNDRED("1"), TEN("20"), TEN("21"), TEN("22"), TEN("23"), TEN("24"),
+    "250",    "251",    "252",        "253",     "254",     "255",
+};
+
+_Static_assert(sizeof(octet_texts) == 256 * 4, "one for each octet");
+
+/* Four bytes whatever its length, of which the next octet covers those that are too many. */
 static char *put_octet(char *out, unsigned octet)
 {
-    if (octet >= 100) {
-        *out++ = (char)('0' + octet / 100);
-        *out++ = (char)('0' + octet / 10 % 10);
-    } else if (octet >= 10) {
-        *out++ = (char)('0' + octet / 10);
+    memcpy(out, octet_texts[octet], 4);
+    return out + 1 + (octet >= 10) + (octet >= 100);
+}
+
+/* Once an exchange, hence without a test for room at each digit. Writes INET_ADDRSTRLEN at most,
+ * of which the last is the fourth byte of the last octet; returns the end. */
+static char *put_v4(char *out, const uint8_t octets[4])
+{
+    out = put_octet(out, octets[0]);
+    for (int i = 1; i < 4; i++) {
+        *out++ = '.';
+        out = put_octet(out, octets[i]);
     }
-    *out++ = (char)('0' + octet % 10);
     return out;
 }
 
-/* Once an exchange, hence without a test for room at each digit. */
 static void add_v4(struct text *text, const uint8_t octets[4])
 {
     char out[INET_ADDRSTRLEN];
-    char *at = put_octet(out, octets[0]);
 
-    for (int i = 1; i < 4; i++) {
-        *at++ = '.';
-        at = put_octet(at, octets[i]);
-    }
-    text_add(text, out, (size_t)(at - out));
+    text_add(text, out, (size_t)(put_v4(out, octets) - out));
 }
 
 static void add_v6(struct text *text, const void *bytes)
@@ -284,8 +302,9 @@ size_t ip_format(const struct ip *ip, char *out)
     struct text text = text_over(out, ADDRESS_TEXT_MAX - 1);
 
     if (ip_is_v4(ip)) {
-        add_v4(&text, ip->byte + sizeof(v4_prefix));
-    } else if (!ip_is_none(ip)) {
+        return (size_t)(put_v4(out, ip->byte + sizeof(v4_prefix)) - out);
+    }
+    if (!ip_is_none(ip)) {
         add_v6(&text, ip->byte);
     }
     *text.at = '\0';

@@ -3,34 +3,32 @@
  * hence the short cuts: digits in pairs, plain JSON bytes eight at a time. */
 #include "base/text.h"
 
-#define NUMBER_DIGITS_MAX 20 /* of UINT64_MAX */
-
-static const char digit_pairs[] = "00010203040506070809"
-                                  "10111213141516171819"
-                                  "20212223242526272829"
-                                  "30313233343536373839"
-                                  "40414243444546474849"
-                                  "50515253545556575859"
-                                  "60616263646566676869"
-                                  "70717273747576777879"
-                                  "80818283848586878889"
-                                  "90919293949596979899";
+const char text_digit_pairs[] = "00010203040506070809"
+                                "10111213141516171819"
+                                "20212223242526272829"
+                                "30313233343536373839"
+                                "40414243444546474849"
+                                "50515253545556575859"
+                                "60616263646566676869"
+                                "70717273747576777879"
+                                "80818283848586878889"
+                                "90919293949596979899";
 
 static const char hex_digits[] = "0123456789abcdef";
 
 void text_add_number(struct text *text, uint64_t number)
 {
-    char digits[NUMBER_DIGITS_MAX];
+    char digits[TEXT_NUMBER_MAX];
     char *first = digits + sizeof(digits);
 
     while (number >= 100) {
         first -= 2;
-        memcpy(first, digit_pairs + number % 100 * 2, 2);
+        memcpy(first, text_digit_pairs + number % 100 * 2, 2);
         number /= 100;
     }
     if (number >= 10) {
         first -= 2;
-        memcpy(first, digit_pairs + number * 2, 2);
+        memcpy(first, text_digit_pairs + number * 2, 2);
     } else {
         *--first = (char)('0' + number);
     }
@@ -49,28 +47,6 @@ void text_add_hex(struct text *text, uint64_t number)
     text_add(text, first, (size_t)(digits + sizeof(digits) - first));
 }
 
-#define EACH_BYTE(value) (0x0101010101010101u * (value))
-
-/* High bit set in each byte of `word` that is zero; exact for words whose high bits are clear. */
-static uint64_t zero_bytes(uint64_t word)
-{
-    return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
-}
-
-static bool all_plain(uint64_t word)
-{
-    uint64_t high = word & EACH_BYTE(0x80);
-    uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
-
-    return (high | control | zero_bytes(word ^ EACH_BYTE('"')) |
-            zero_bytes(word ^ EACH_BYTE('\\'))) == 0;
-}
-
-static bool is_plain(unsigned char byte)
-{
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
 /* How many bytes at the start stand for themselves in a JSON string. */
 static size_t plain_length(struct bytes bytes)
 {
@@ -80,12 +56,12 @@ static size_t plain_length(struct bytes bytes)
         uint64_t word;
 
         memcpy(&word, bytes.at + length, sizeof(word));
-        if (!all_plain(word)) {
+        if (!text_word_is_plain(word)) {
             break;
         }
         length += sizeof(word);
     }
-    while (length < bytes.length && is_plain((unsigned char)bytes.at[length])) {
+    while (length < bytes.length && text_byte_is_plain((unsigned char)bytes.at[length])) {
         length++;
     }
     return length;

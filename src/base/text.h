@@ -57,8 +57,28 @@ static inline void text_add_char(struct text *text, char byte)
     *text->at++ = byte;
 }
 
+#define TEXT_NUMBER_MAX 20            /* digits of UINT64_MAX */
+extern const char text_digit_pairs[]; /* "00" to "99" */
 void text_add_number(struct text *text, uint64_t number);
 void text_add_hex(struct text *text, uint64_t number);
+
+#define TEXT_EACH_BYTE(value) (0x0101010101010101u * (value))
+
+/* Eight bytes that stand for themselves in a JSON string: none above 0x7f, and no control
+ * character, quote or backslash, from which a subtraction borrows. */
+static inline bool text_word_is_plain(uint64_t word)
+{
+    uint64_t control = word - TEXT_EACH_BYTE(0x20);
+    uint64_t quote = (word ^ TEXT_EACH_BYTE('"')) - TEXT_EACH_BYTE(0x01);
+    uint64_t backslash = (word ^ TEXT_EACH_BYTE('\\')) - TEXT_EACH_BYTE(0x01);
+
+    return ((word | control | quote | backslash) & TEXT_EACH_BYTE(0x80)) == 0;
+}
+
+static inline bool text_byte_is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
 
 /* As the inside of a JSON string: quotes, backslashes and bytes below 0x20 escaped,
  * bytes that are not valid UTF-8 shown as \u00XX. */

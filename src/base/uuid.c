@@ -2,26 +2,35 @@
 /* The 128 bits of a UUIDv7 as text: 48 of time, 4 version, 12 random, 2 variant, 62 random. */
 #include "base/uuid.h"
 
-#define EACH_BYTE(value) (0x0101010101010101u * (value))
+#include <endian.h>
+
 #define VARIANT ((uint64_t)2 << 62)
 
-/* Eight hex digits of `word` at once: nibbles are spread to bytes, and those above 9 are
- * moved from after '9' to 'a'. */
-static void put_hex(char out[8], uint32_t word)
-{
-    uint64_t nibbles = word;
-    uint64_t letters;
+/* Sixteen bytes at a time; both compilers make SSE2 or NEON of it, or plain code. */
+typedef int8_t vector __attribute__((vector_size(16)));
 
-    nibbles = (nibbles | nibbles << 16) & 0x0000ffff0000ffffu;
-    nibbles = (nibbles | nibbles << 8) & 0x00ff00ff00ff00ffu;
-    nibbles = (nibbles | nibbles << 4) & 0x0f0f0f0f0f0f0f0fu;
-    letters = ((nibbles + EACH_BYTE(6)) >> 4) & EACH_BYTE(1);
-    nibbles = nibbles + EACH_BYTE('0') + letters * ('a' - '9' - 1);
-    nibbles = __builtin_bswap64(nibbles); /* the highest nibble comes first */
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    nibbles = __builtin_bswap64(nibbles);
-#endif
-    memcpy(out, &nibbles, sizeof(nibbles));
+/* 0 to 15, each as its digit. */
+static inline vector hex_digits(vector nibbles)
+{
+    return nibbles + '0' + ((nibbles > 9) & ('a' - '9' - 1));
+}
+
+static void put_hex(char out[32], uint64_t high, uint64_t low)
+{
+    uint64_t words[2] = {htobe64(high), htobe64(low)};
+    vector bytes;
+    vector first; /* digit of each byte */
+    vector second;
+    vector halves[2];
+
+    memcpy(&bytes, words, sizeof(bytes));
+    first = hex_digits((bytes >> 4) & 15);
+    second = hex_digits(bytes & 15);
+    halves[0] = __builtin_shufflevector(first, second, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
+                                        22, 7, 23);
+    halves[1] = __builtin_shufflevector(first, second, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+                                        14, 30, 15, 31);
+    memcpy(out, halves, sizeof(halves));
 }
 
 void uuid_v7(char *out, uint64_t milliseconds, struct random *random)
@@ -31,11 +40,7 @@ void uuid_v7(char *out, uint64_t milliseconds, struct random *random)
     uint64_t low = VARIANT | random_next(random) >> 2;
     char digits[32];
 
-    put_hex(digits, (uint32_t)(high >> 32));
-    put_hex(digits + 8, (uint32_t)high);
-    put_hex(digits + 16, (uint32_t)(low >> 32));
-    put_hex(digits + 24, (uint32_t)low);
-
+    put_hex(digits, high, low);
     memcpy(out, digits, 8);
     out[8] = '-';
     memcpy(out + 9, digits + 8, 4);

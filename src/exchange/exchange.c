@@ -15,7 +15,6 @@
 #include "http/uri.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define DISMANTLE_MS 10
 #define DISMANTLE_A_TICK 128
@@ -294,14 +293,6 @@ void exchange_discard(struct exchange *exchange)
     exchange_release(exchange);
 }
 
-static uint64_t realtime_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Counts from here on: the exchange has a generation and will be finished. */
 static void open_books(struct exchange *exchange, size_t bytes_read, uint32_t head_us)
 {
@@ -311,7 +302,7 @@ static void open_books(struct exchange *exchange, size_t bytes_read, uint32_t he
     desk->count++;
     exchange->generation = generation_ref(desk->generation);
     exchange->start_us = loop_now(desk->bench->loop) - head_us;
-    outcome->start_realtime_us = realtime_us() - head_us;
+    outcome->start_realtime_us = loop_realtime(desk->bench->loop) - head_us;
     outcome->head_us = head_us > 0 ? head_us : 1; /* 0 would say that it was not reached */
     outcome->bytes_in = bytes_read;
     outcome->scheme = bytes_of(exchange->client.facts->scheme);
@@ -336,6 +327,7 @@ static void give_id(struct exchange *exchange, const struct http_header *inbound
     uuid_v7(exchange->request_id, outcome->start_realtime_us / 1000,
             &exchange->desk->bench->random);
     outcome->request_id = (struct bytes){exchange->request_id, UUID_TEXT_LENGTH};
+    outcome->request_id_is_ours = true;
 }
 
 static void note_request(struct exchange *exchange)

@@ -18,6 +18,8 @@
 
 #define TURN_END_MAX 8
 #define GROUPS_MAX 12
+#define ASK_REALTIME_US 1000000
+#define AT_ONCE_US 50
 
 _Static_assert(sizeof(struct event) <= sizeof(struct watch), "struct watch is too small");
 _Static_assert(LOOP_READABLE == EV_READ && LOOP_WRITABLE == EV_WRITE, "bits must match");
@@ -33,6 +35,8 @@ struct loop {
     struct event tick;
     struct timer_wake wake; /* when the tick is due */
     uint64_t now_us;
+    uint64_t realtime_ahead_us; /* of the monotonic clock */
+    uint64_t ask_realtime_us;   /* when by how much is found out again */
     bool stopping;
     struct link put_off; /* of struct later */
     int turn_end_count;
@@ -56,13 +60,38 @@ static struct event *event_in(struct watch *watch)
     return (struct event *)(void *)watch->event;
 }
 
-uint64_t loop_tell_time(struct loop *loop)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    loop->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Whoever lost the processor between the two readings asks again the next time. */
+static void compare_clocks(struct loop *loop)
+{
+    uint64_t realtime = read_clock(CLOCK_REALTIME);
+    bool at_once = read_clock(CLOCK_MONOTONIC) - loop->now_us <= AT_ONCE_US;
+
+    if (at_once || loop->ask_realtime_us == 0) {
+        loop->realtime_ahead_us = realtime - loop->now_us;
+        loop->ask_realtime_us = loop->now_us + (at_once ? ASK_REALTIME_US : 1);
+    }
+}
+
+uint64_t loop_tell_time(struct loop *loop)
+{
+    loop->now_us = read_clock(CLOCK_MONOTONIC);
+    if (loop->now_us >= loop->ask_realtime_us) {
+        compare_clocks(loop);
+    }
     return loop->now_us;
+}
+
+uint64_t loop_realtime(const struct loop *loop)
+{
+    return loop->now_us + loop->realtime_ahead_us;
 }
 
 uint64_t loop_now(const struct loop *loop)

@@ -19,6 +19,9 @@ void loop_stop(struct loop *loop);
  * back by a watch and cares about time reads it once, at the start of the callback. */
 uint64_t loop_now(const struct loop *loop);
 uint64_t loop_tell_time(struct loop *loop);
+/* The same moment in microseconds since the epoch: for what is written down, not for reckoning.
+ * A clock that is set anew is noticed within a second. */
+uint64_t loop_realtime(const struct loop *loop);
 
 /* Puts `call(owner)` off to the end of the turn, once all events are dealt with: answers and
  * requests of one turn are written one after the other then, and whoever reads them is woken

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The fields of an access-log line in their order. Every text has a limit, in bytes as written
- * (escapes included), and together with the names they stay below ACCESS_LINE_MAX. */
+ * (escapes included), and together with the names they stay below ACCESS_LINE_MAX: nobody asks
+ * for room on the way (access_pen.h), the unit test writes the longest line there can be. */
 #include "observe/access_line.h"
 
+#include "base/check.h"
+#include "base/uuid.h"
+#include "observe/access_pen.h"
 #include "observe/card_mask.h"
 
 #include <time.h>
@@ -14,6 +18,7 @@
 #define NAME_MOST 192 /* of a route, service, origin or listener */
 #define ERROR_MOST 64
 #define DETAIL_MOST 192
+#define WORD_MOST 40 /* of a table of ours or the TLS library's, no text from outside */
 
 /* --- values ------------------------------------------------------------------------------ */
 
@@ -22,7 +27,7 @@ void access_memory_forget(struct access_memory *memory)
     memset(memory->ways, 0, sizeof(memory->ways));
 }
 
-static void add_second(struct text *line, struct access_memory *memory, uint64_t second)
+static const char *text_of_second(struct access_memory *memory, uint64_t second)
 {
     if (memory->second != second || memory->second_text[0] == '\0') {
         time_t seconds = (time_t)second;
@@ -37,126 +42,142 @@ static void add_second(struct text *line, struct access_memory *memory, uint64_t
         memcpy(memory->second_text, text, sizeof(memory->second_text));
         memory->second = second;
     }
-    text_add(line, memory->second_text, sizeof(memory->second_text));
+    return memory->second_text;
 }
 
-static void add_six_digits(struct text *line, uint32_t number)
+static char *put_timestamp(char *at, uint64_t realtime_us, struct access_memory *memory)
 {
-    char digits[6];
+    uint64_t second = realtime_us / 1000000;
 
-    for (int i = 5; i >= 0; i--) {
-        digits[i] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    text_add(line, digits, sizeof(digits));
+    at = PEN_LITERAL(at, "{\"timestamp\":\"");
+    memcpy(at, text_of_second(memory, second), sizeof(memory->second_text));
+    at = PEN_LITERAL(at + sizeof(memory->second_text), ".");
+    at = pen_six_digits(at, (uint32_t)(realtime_us - second * 1000000));
+    return PEN_LITERAL(at, "Z\"");
 }
 
-static void add_timestamp(struct text *line, uint64_t realtime_us, struct access_memory *memory)
-{
-    add_second(line, memory, realtime_us / 1000000);
-    text_add_char(line, '.');
-    add_six_digits(line, (uint32_t)(realtime_us % 1000000));
-    text_add_literal(line, "Z\"");
-}
-
-/* What a client chose may hold a card number; what the configuration says does not. */
-static void add_from_client(struct text *line, struct bytes value, size_t most)
+static char *put_long_from_client(char *at, struct bytes value, size_t most)
 {
     char scratch[PATH_MOST];
 
-    text_add_json_cut(line, card_mask(value, most, scratch), most);
+    return pen_json(at, card_mask(value, most, scratch), most);
+}
+
+/* What a client chose may hold a card number; what the configuration says does not. */
+static inline char *put_from_client(char *at, struct bytes value, size_t most)
+{
+    return value.length < CARD_LENGTH_LEAST ? pen_json(at, value, most)
+                                            : put_long_from_client(at, value, most);
 }
 
 /* --- fields ------------------------------------------------------------------------------ */
 
-/* Tokens and words of our own: nothing in them needs an escape. */
-#define ADD_PLAIN(line, name, value) \
-    do { \
-        if ((value).length > 0) { \
-            text_add_literal((line), ",\"" name "\":\""); \
-            text_add_bytes((line), (value)); \
-            text_add_char((line), '"'); \
-        } \
-    } while (0)
-
 /* The names are literals, so that each is copied with a length known to the compiler. */
-#define ADD_NUMBER(line, name, number) \
+#define PUT_WORD(at, name, word) \
     do { \
-        text_add_literal((line), ",\"" name "\":"); \
-        text_add_number((line), (number)); \
+        (at) = PEN_LITERAL((at), ",\"" name "\":\""); \
+        (at) = pen_word((at), (word), WORD_MOST); \
+        *(at)++ = '"'; \
     } while (0)
 
-#define ADD_REACHED(line, name, microseconds) \
+#define PUT_NUMBER(at, name, number) \
+    do { \
+        (at) = PEN_LITERAL((at), ",\"" name "\":"); \
+        (at) = pen_number((at), (number)); \
+    } while (0)
+
+#define PUT_REACHED(at, name, microseconds) \
     do { \
         if ((microseconds) != 0) { \
-            ADD_NUMBER((line), name, (microseconds)); \
+            PUT_NUMBER((at), name, (microseconds)); \
         } \
     } while (0)
 
-#define ADD_BYTES(line, name, value, most) \
+#define PUT_NAME(at, name, value, most) \
+    do { \
+        if ((value) != NULL && *(value) != '\0') { \
+            (at) = PEN_LITERAL((at), ",\"" name "\":\""); \
+            (at) = pen_json((at), bytes_of(value), (most)); \
+            *(at)++ = '"'; \
+        } \
+    } while (0)
+
+#define PUT_FROM_CLIENT(at, name, value, most) \
     do { \
         if ((value).length > 0) { \
-            text_add_literal((line), ",\"" name "\":\""); \
-            text_add_json_cut((line), (value), (most)); \
-            text_add_char((line), '"'); \
+            (at) = PEN_LITERAL((at), ",\"" name "\":\""); \
+            (at) = put_from_client((at), (value), (most)); \
+            *(at)++ = '"'; \
         } \
     } while (0)
 
-#define ADD_FROM_CLIENT(line, name, value, most) \
-    do { \
-        if ((value).length > 0) { \
-            text_add_literal((line), ",\"" name "\":\""); \
-            add_from_client((line), (value), (most)); \
-            text_add_char((line), '"'); \
-        } \
-    } while (0)
-
-#define ADD_NAME(line, name, value, most) ADD_BYTES(line, name, bytes_of(value), most)
-
-static void add_request(struct text *line, const struct outcome *outcome)
+static char *put_request(char *at, const struct outcome *outcome)
 {
-    ADD_BYTES(line, "http.request.method", outcome->method, METHOD_MOST);
-    ADD_PLAIN(line, "url.scheme", outcome->scheme);
-    ADD_FROM_CLIENT(line, "url.path", outcome->path, PATH_MOST);
-    ADD_FROM_CLIENT(line, "server.address", outcome->host, HOST_MOST);
-    if (outcome->status != 0) {
-        ADD_NUMBER(line, "http.response.status_code", outcome->status);
+    if (outcome->method.length > 0) {
+        at = PEN_LITERAL(at, ",\"http.request.method\":\"");
+        at = pen_json(at, outcome->method, METHOD_MOST);
+        *at++ = '"';
     }
-    ADD_PLAIN(line, "network.protocol.version", bytes_of(outcome->protocol));
+    if (outcome->scheme.length > 0) {
+        at = PEN_LITERAL(at, ",\"url.scheme\":\"");
+        at = pen_json(at, outcome->scheme, WORD_MOST);
+        *at++ = '"';
+    }
+    PUT_FROM_CLIENT(at, "url.path", outcome->path, PATH_MOST);
+    PUT_FROM_CLIENT(at, "server.address", outcome->host, HOST_MOST);
+    if (outcome->status != 0) {
+        PUT_NUMBER(at, "http.response.status_code", outcome->status);
+    }
+    if (outcome->protocol != NULL) {
+        PUT_WORD(at, "network.protocol.version", outcome->protocol);
+    }
+    return at;
 }
 
-static void add_client(struct text *line, const struct outcome *outcome)
+static char *put_client(char *at, const struct outcome *outcome)
 {
-    char address[ADDRESS_TEXT_MAX];
-
     if (outcome->client != NULL && !ip_is_none(outcome->client)) {
-        text_add_literal(line, ",\"client.address\":\"");
-        text_add(line, address, ip_format(outcome->client, address));
-        text_add_char(line, '"');
-        ADD_NUMBER(line, "client.port", outcome->client_port);
+        at = PEN_LITERAL(at, ",\"client.address\":\"");
+        at += ip_format(outcome->client, at);
+        at = PEN_LITERAL(at, "\",\"client.port\":");
+        at = pen_number(at, outcome->client_port);
     }
     if (outcome->tls_version != NULL) {
-        ADD_PLAIN(line, "tls.protocol.version", bytes_of(outcome->tls_version));
-        ADD_PLAIN(line, "tls.cipher", bytes_of(outcome->tls_cipher));
-        text_add_bytes(line, outcome->tls_resumed ? BYTES(",\"tls.resumed\":true")
-                                                  : BYTES(",\"tls.resumed\":false"));
+        PUT_WORD(at, "tls.protocol.version", outcome->tls_version);
+        if (outcome->tls_cipher != NULL) {
+            PUT_WORD(at, "tls.cipher", outcome->tls_cipher);
+        }
+        at = outcome->tls_resumed ? PEN_LITERAL(at, ",\"tls.resumed\":true")
+                                  : PEN_LITERAL(at, ",\"tls.resumed\":false");
     }
-    ADD_FROM_CLIENT(line, "turnpike.request_id", outcome->request_id, REQUEST_ID_MOST);
+    return at;
 }
 
-static void add_names(struct text *line, const struct outcome *outcome)
+static char *put_request_id(char *at, const struct outcome *outcome)
 {
-    ADD_NAME(line, "turnpike.listener", outcome->listener, NAME_MOST);
-    ADD_NAME(line, "turnpike.route", outcome->route, NAME_MOST);
-    ADD_NAME(line, "turnpike.service", outcome->service, NAME_MOST);
-    ADD_NAME(line, "turnpike.origin", outcome->origin, NAME_MOST);
+    if (!outcome->request_id_is_ours) {
+        PUT_FROM_CLIENT(at, "turnpike.request_id", outcome->request_id, REQUEST_ID_MOST);
+        return at;
+    }
+    at = PEN_LITERAL(at, ",\"turnpike.request_id\":\"");
+    memcpy(at, outcome->request_id.at, UUID_TEXT_LENGTH);
+    return PEN_LITERAL(at + UUID_TEXT_LENGTH, "\"");
 }
 
-static void begin_attempt(struct text *line, const char *origin)
+static char *put_names(char *at, const struct outcome *outcome)
 {
-    text_add_literal(line, "{\"origin\":\"");
-    text_add_json_cut(line, bytes_of(origin), NAME_MOST);
-    text_add_char(line, '"');
+    PUT_NAME(at, "turnpike.listener", outcome->listener, NAME_MOST);
+    PUT_NAME(at, "turnpike.route", outcome->route, NAME_MOST);
+    PUT_NAME(at, "turnpike.service", outcome->service, NAME_MOST);
+    PUT_NAME(at, "turnpike.origin", outcome->origin, NAME_MOST);
+    return at;
+}
+
+static char *begin_attempt(char *at, const char *origin)
+{
+    at = PEN_LITERAL(at, "{\"origin\":\"");
+    at = pen_json(at, bytes_of(origin), NAME_MOST);
+    return PEN_LITERAL(at, "\"");
 }
 
 static bool is_way_of(const struct access_way *way, const struct outcome *outcome)
@@ -173,117 +194,136 @@ static struct access_way *way_of(struct access_memory *memory, const struct outc
     return &memory->ways[(mixed ^ mixed >> 5 ^ mixed >> 10) % ACCESS_WAYS];
 }
 
-/* The same few combinations come again and again: their text is kept. */
-static void add_way(struct text *line, const struct outcome *outcome, struct access_memory *memory)
+static void learn_way(struct access_way *way, const struct outcome *outcome)
 {
-    struct access_way *way = way_of(memory, outcome);
+    char *at = put_names(way->text, outcome);
 
-    if (!is_way_of(way, outcome)) {
-        struct text text = text_over(way->text, sizeof(way->text));
-
-        add_names(&text, outcome);
-        way->listener = outcome->listener;
-        way->route = outcome->route;
-        way->service = outcome->service;
-        way->origin = outcome->origin;
-        way->names_length = text_length(&text);
-        if (outcome->origin != NULL) {
-            text_add_literal(&text, ",\"turnpike.attempts\":[");
-            begin_attempt(&text, outcome->origin);
-        }
-        way->length = text_length(&text);
+    way->listener = outcome->listener;
+    way->route = outcome->route;
+    way->service = outcome->service;
+    way->origin = outcome->origin;
+    way->names_length = (size_t)(at - way->text);
+    if (outcome->origin != NULL) {
+        at = PEN_LITERAL(at, ",\"turnpike.attempts\":[");
+        at = begin_attempt(at, outcome->origin);
     }
-    text_add(line, way->text, outcome->attempts == 1 ? way->length : way->names_length);
+    way->length = (size_t)(at - way->text);
+    CHECK(way->length <= sizeof(way->text));
 }
 
-static void end_attempt(struct text *line, const struct outcome_attempt *attempt, uint16_t status)
+/* The same few combinations come again and again: their text is kept. */
+static char *put_way(char *at, const struct outcome *outcome, struct access_memory *memory)
+{
+    struct access_way *way = way_of(memory, outcome);
+    size_t length;
+
+    if (!is_way_of(way, outcome)) {
+        learn_way(way, outcome);
+    }
+    length = outcome->attempts == 1 ? way->length : way->names_length;
+    memcpy(at, way->text, length);
+    return at + length;
+}
+
+static char *end_attempt(char *at, const struct outcome_attempt *attempt, uint16_t status)
 {
     if (attempt->reused) {
-        text_add_literal(line, ",\"reused\":true,\"connected_us\":");
-        text_add_number(line, attempt->connected_us);
+        at = PEN_LITERAL(at, ",\"reused\":true,\"connected_us\":");
+        at = pen_number(at, attempt->connected_us);
     } else {
-        text_add_literal(line, ",\"reused\":false");
-        ADD_REACHED(line, "connected_us", attempt->connected_us);
+        at = PEN_LITERAL(at, ",\"reused\":false");
+        PUT_REACHED(at, "connected_us", attempt->connected_us);
     }
-    ADD_REACHED(line, "sent_us", attempt->sent_us);
-    ADD_REACHED(line, "first_byte_us", attempt->first_byte_us);
+    PUT_REACHED(at, "sent_us", attempt->sent_us);
+    PUT_REACHED(at, "first_byte_us", attempt->first_byte_us);
     if (attempt->status != status) { /* else it stands in the line already */
-        ADD_NUMBER(line, "status", attempt->status);
+        PUT_NUMBER(at, "status", attempt->status);
     }
-    ADD_NUMBER(line, "bytes_sent", attempt->bytes_sent);
+    PUT_NUMBER(at, "bytes_sent", attempt->bytes_sent);
     if (attempt->first_byte_us != 0 && attempt->error == NULL) {
-        text_add_literal(line, ",\"delivery\":\"answered\"}");
-        return;
+        return PEN_LITERAL(at, ",\"delivery\":\"answered\"}");
     }
-    ADD_NUMBER(line, "bytes_acked", attempt->bytes_acked);
-    ADD_PLAIN(line, "delivery", bytes_of(attempt->delivery));
-    ADD_PLAIN(line, "error", bytes_of(attempt->error));
-    text_add_char(line, '}');
+    PUT_NUMBER(at, "bytes_acked", attempt->bytes_acked);
+    if (attempt->delivery != NULL) {
+        PUT_WORD(at, "delivery", attempt->delivery);
+    }
+    if (attempt->error != NULL) {
+        PUT_WORD(at, "error", attempt->error);
+    }
+    return PEN_LITERAL(at, "}");
 }
 
 /* The one attempt's record was begun with the way. */
-static void add_attempts(struct text *line, const struct outcome *outcome)
+static char *put_attempts(char *at, const struct outcome *outcome)
 {
     const struct outcome_attempt *last;
 
     if (outcome->attempts == 0) {
-        text_add_literal(line, ",\"turnpike.attempts\":[]");
-        return;
+        return PEN_LITERAL(at, ",\"turnpike.attempts\":[]");
     }
     last = &outcome->tries[outcome->attempts - 1];
     if (outcome->attempts > 1) {
-        text_add_literal(line, ",\"turnpike.attempts\":[");
+        at = PEN_LITERAL(at, ",\"turnpike.attempts\":[");
         for (const struct outcome_attempt *attempt = outcome->tries; attempt < last; attempt++) {
-            begin_attempt(line, attempt->origin);
-            end_attempt(line, attempt, 0);
-            text_add_char(line, ',');
+            at = begin_attempt(at, attempt->origin);
+            at = end_attempt(at, attempt, 0);
+            *at++ = ',';
         }
-        begin_attempt(line, last->origin);
+        at = begin_attempt(at, last->origin);
     }
-    end_attempt(line, last, last->status != 0 ? outcome->status : 0);
-    text_add_char(line, ']');
+    at = end_attempt(at, last, last->status != 0 ? outcome->status : 0);
+    return PEN_LITERAL(at, "]");
 }
 
-static void add_arm(struct text *line, const struct outcome *outcome)
+static char *put_arm(char *at, const struct outcome *outcome)
 {
-    ADD_PLAIN(line, "turnpike.arm_by", bytes_of(outcome->arm_by));
+    PUT_WORD(at, "turnpike.arm_by", outcome->arm_by);
     if (outcome->has_bucket) {
-        ADD_NUMBER(line, "turnpike.bucket", outcome->bucket);
+        PUT_NUMBER(at, "turnpike.bucket", outcome->bucket);
     }
+    return at;
 }
 
-static void add_end(struct text *line, const struct outcome *outcome)
+static char *put_end(char *at, const struct outcome *outcome)
 {
-    ADD_PLAIN(line, "turnpike.outcome", bytes_of(outcome_end_name(outcome->end)));
+    at = PEN_LITERAL(at, ",\"turnpike.outcome\":\"");
+    at = pen_json(at, outcome_end_word(outcome->end), WORD_MOST);
+    *at++ = '"';
     if (outcome->cut != CUT_NONE) {
-        ADD_PLAIN(line, "turnpike.cut", bytes_of(cut_cause_name(outcome->cut)));
+        PUT_WORD(at, "turnpike.cut", cut_cause_name(outcome->cut));
     }
-    ADD_NAME(line, "error.type", outcome->error, ERROR_MOST);
-    ADD_NAME(line, "turnpike.detail", outcome->detail, DETAIL_MOST);
+    PUT_NAME(at, "error.type", outcome->error, ERROR_MOST);
+    PUT_NAME(at, "turnpike.detail", outcome->detail, DETAIL_MOST);
+    return at;
 }
 
-static void add_phases(struct text *line, const struct outcome *outcome)
+static char *put_totals(char *at, const struct outcome *outcome)
 {
-    ADD_REACHED(line, "turnpike.head_us", outcome->head_us);
-    ADD_NUMBER(line, "turnpike.total_us", outcome->total_us);
+    PUT_REACHED(at, "turnpike.head_us", outcome->head_us);
+    PUT_NUMBER(at, "turnpike.total_us", outcome->total_us);
+    PUT_NUMBER(at, "http.request.size", outcome->bytes_in);
+    PUT_NUMBER(at, "http.response.size", outcome->bytes_out);
+    return PEN_LITERAL(at, "}\n");
 }
 
 void access_line_format(struct text *line, const struct outcome *outcome,
                         struct access_memory *memory)
 {
-    text_add_literal(line, "{\"timestamp\":\"");
-    add_timestamp(line, outcome->start_realtime_us, memory);
-    add_request(line, outcome);
-    add_client(line, outcome);
-    add_way(line, outcome, memory);
-    add_attempts(line, outcome);
-    ADD_NUMBER(line, "turnpike.worker", outcome->worker);
+    char *at = line->at;
+
+    CHECK(line->limit - at >= ACCESS_LINE_MAX);
+    at = put_timestamp(at, outcome->start_realtime_us, memory);
+    at = put_request(at, outcome);
+    at = put_client(at, outcome);
+    at = put_request_id(at, outcome);
+    at = put_way(at, outcome, memory);
+    at = put_attempts(at, outcome);
+    PUT_NUMBER(at, "turnpike.worker", outcome->worker);
     if (outcome->arm_by != NULL) {
-        add_arm(line, outcome);
+        at = put_arm(at, outcome);
     }
-    add_end(line, outcome);
-    add_phases(line, outcome);
-    ADD_NUMBER(line, "http.request.size", outcome->bytes_in);
-    ADD_NUMBER(line, "http.response.size", outcome->bytes_out);
-    text_add_literal(line, "}\n");
+    at = put_end(at, outcome);
+    at = put_totals(at, outcome);
+    CHECK(at <= line->limit);
+    line->at = at;
 }

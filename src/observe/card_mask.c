@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-#define CARD_DIGITS_LEAST 13
+#define CARD_DIGITS_LEAST CARD_LENGTH_LEAST
 #define CARD_DIGITS_MOST 19
 #define SHOWN_FIRST 6
 #define SHOWN_LAST 4

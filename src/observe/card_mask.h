@@ -7,6 +7,8 @@
 
 #include "base/bytes.h"
 
+#define CARD_LENGTH_LEAST 13 /* in a shorter text there is nothing to mask */
+
 /* `text` masked and then cut to `most` bytes: `text` itself where there is nothing to mask,
  * else made in `scratch`, which has `most` bytes. Percent-encoded digits count as digits. */
 struct bytes card_mask(struct bytes text, size_t most, char *scratch);

@@ -4,18 +4,31 @@
 
 #include "base/check.h"
 
-static const char *const end_names[] = {
-    [OUTCOME_ANSWERED] = "answered",           [OUTCOME_ANSWERED_HERE] = "answered-here",
-    [OUTCOME_CLIENT_GONE] = "client-gone",     [OUTCOME_ORIGIN_BROKE] = "origin-broke",
-    [OUTCOME_TUNNEL_CLOSED] = "tunnel-closed", [OUTCOME_CUT_BY_TIMEOUT] = "cut-by-timeout",
-    [OUTCOME_CUT_BY_STOP] = "cut-by-stop",     [OUTCOME_REQUEST_BROKE] = "request-broke",
+#define NAME(literal) \
+    { \
+        (literal), sizeof(literal) - 1 \
+    }
+static const struct bytes end_names[] = {
+    [OUTCOME_ANSWERED] = NAME("answered"),
+    [OUTCOME_ANSWERED_HERE] = NAME("answered-here"),
+    [OUTCOME_CLIENT_GONE] = NAME("client-gone"),
+    [OUTCOME_ORIGIN_BROKE] = NAME("origin-broke"),
+    [OUTCOME_TUNNEL_CLOSED] = NAME("tunnel-closed"),
+    [OUTCOME_CUT_BY_TIMEOUT] = NAME("cut-by-timeout"),
+    [OUTCOME_CUT_BY_STOP] = NAME("cut-by-stop"),
+    [OUTCOME_REQUEST_BROKE] = NAME("request-broke"),
 };
 
 _Static_assert(sizeof(end_names) / sizeof(end_names[0]) == OUTCOME_END_COUNT,
                "every end has a name");
 
-const char *outcome_end_name(enum outcome_end end)
+struct bytes outcome_end_word(enum outcome_end end)
 {
     CHECK(end < OUTCOME_END_COUNT);
     return end_names[end];
+}
+
+const char *outcome_end_name(enum outcome_end end)
+{
+    return outcome_end_word(end).at;
 }

@@ -46,6 +46,7 @@ struct outcome {
     struct bytes host;
     struct bytes path; /* without query */
     struct bytes request_id;
+    bool request_id_is_ours; /* a UUID made here, not a text that came with the request */
     const char *tls_version; /* "TLSv1.3"; NULL: plain */
     const char *tls_cipher;
     bool tls_resumed;
@@ -78,5 +79,6 @@ struct outcome {
 };
 
 const char *outcome_end_name(enum outcome_end end);
+struct bytes outcome_end_word(enum outcome_end end); /* the same, its length with it */
 
 #endif

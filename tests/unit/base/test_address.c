@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 static void literal_addresses_are_read_and_written(void **state)
 {
@@ -137,6 +138,15 @@ static void ips_are_read_and_written(void **state)
         assert_int_equal(ip_is_v4(&ip), strchr(forms[i], ':') == NULL);
         assert_int_equal(ip_format(&ip, out), strlen(forms[i]));
         assert_string_equal(out, forms[i]);
+    }
+    for (int octet = 0; octet < 256; octet++) {
+        char expected[ADDRESS_TEXT_MAX];
+        struct ip each = {
+            {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, (uint8_t)octet, 2, (uint8_t)octet}};
+
+        snprintf(expected, sizeof(expected), "1.%d.2.%d", octet, octet);
+        assert_int_equal(ip_format(&each, out), strlen(expected));
+        assert_string_equal(out, expected);
     }
     assert_false(ip_parse(BYTES(""), &ip));
     assert_false(ip_parse(BYTES("10.0.0.1:80"), &ip));

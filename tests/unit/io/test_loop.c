@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 struct seen {
@@ -305,6 +306,16 @@ static void time_only_moves_forward(void **state)
     assert_true(loop_tell_time(seen->stage->bench.loop) >= first);
 }
 
+static void the_time_of_day_goes_with_it(void **state)
+{
+    struct seen *seen = *state;
+    struct loop *loop = seen->stage->bench.loop;
+    uint64_t before = (uint64_t)time(NULL);
+
+    loop_tell_time(loop);
+    assert_in_range(loop_realtime(loop) / 1000000, before - 1, (uint64_t)time(NULL) + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_alarm_set_while_running_is_heard_in_time, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(time_only_moves_forward, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_time_of_day_goes_with_it, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 static const struct ip client = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3}};
 
@@ -145,6 +146,17 @@ static void cards_do_not_reach_the_line(void **state)
     assert_non_null(strstr(line, "\"378282*0005.example.com\""));
 }
 
+static void an_id_of_ours_is_taken_as_it_is(void **state)
+{
+    struct outcome outcome = payment();
+    char expected[ACCESS_LINE_MAX];
+
+    (void)state;
+    snprintf(expected, sizeof(expected), "%s", formatted(&outcome));
+    outcome.request_id_is_ours = true;
+    assert_string_equal(formatted(&outcome), expected);
+}
+
 static void the_second_is_written_anew_when_it_changes(void **state)
 {
     char memory[ACCESS_LINE_MAX];
@@ -219,9 +231,19 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
                 .bytes_acked = UINT64_MAX,
                 .connected_us = UINT32_MAX,
                 .sent_us = UINT32_MAX,
+                .first_byte_us = UINT32_MAX,
                 .status = 599,
             };
         }
+        outcome.protocol = "1.1";
+        outcome.tls_version = "TLSv1.3";
+        outcome.tls_cipher = "a-cipher-with-a-name-that-is-longer-than-any-there-is";
+        outcome.arm_by = "idempotency-key-of-the-request";
+        outcome.has_bucket = true;
+        outcome.bucket = UINT16_MAX;
+        outcome.worker = UINT32_MAX;
+        outcome.end = OUTCOME_TUNNEL_CLOSED;
+        outcome.cut = CUT_BODY_RATE;
         outcome.head_us = outcome.total_us = UINT32_MAX;
         outcome.bytes_in = outcome.bytes_out = UINT64_MAX;
         outcome.start_realtime_us = UINT64_MAX / 2;
@@ -238,6 +260,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_the_client_did_not_get_is_told),
         cmocka_unit_test(what_was_not_reached_is_left_out),
         cmocka_unit_test(cards_do_not_reach_the_line),
+        cmocka_unit_test(an_id_of_ours_is_taken_as_it_is),
         cmocka_unit_test(the_second_is_written_anew_when_it_changes),
         cmocka_unit_test(the_longest_line_fits_and_is_well_formed),
     };
