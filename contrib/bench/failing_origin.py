@@ -6,6 +6,7 @@ not the ones before were answered, and its time counts from then."""
 import argparse
 import asyncio
 import collections
+import gc
 import os
 import random
 import subprocess
@@ -22,6 +23,17 @@ ALLOWED = 1.2
 ATTEMPTS = 1.2  # at origins, for each request
 BACK_WITHIN = 5.0  # seconds after a stall
 BACK = 0.9  # of the rate before it
+MISSES_TOLD = 20
+
+
+def be_steady():
+    """What measures must not be late itself: no collection of garbage in between, and before what
+    else runs on this machine, where we may ask for that."""
+    gc.disable()
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    except PermissionError:
+        pass
 
 
 def arguments():
@@ -30,6 +42,8 @@ def arguments():
     parser.add_argument("--rate", type=float, default=300, help="requests a second; default 300")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--balance", default="round_robin")
+    parser.add_argument("--only", choices=["slow", "stall"], help="one dead and one slow; or the "
+                        "stalls; default: both")
     parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--origin", type=int, help=argparse.SUPPRESS)  # this program as an origin
     return parser.parse_args()
@@ -64,7 +78,8 @@ class Origin:
                 if not head.startswith(b"GET"):
                     break
                 await self.answer()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nOrigin: %d\r\n\r\nok" %
+                             self.port)
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
@@ -115,17 +130,21 @@ class OriginProcess:
 # --- the stream of requests -----------------------------------------------------------------
 
 
+# When it was due, how late it was sent and answered (seconds), whether well, and by whom.
+Result = collections.namedtuple("Result", "due, sent, taken, well, origin")
+
+
 class Stream:
     def __init__(self, port, rate):
         self.port = port
         self.rate = rate
         self.idle = []
-        self.results = []  # due, seconds until answered, well
+        self.results = []  # of struct Result
         self.failures = collections.Counter()  # by what came instead
 
     async def ask(self, due):
         reader, writer = None, None
-        well = False
+        well, origin, sent = False, "nobody", due
         try:
             while self.idle and reader is None:
                 reader, writer = self.idle.pop()
@@ -134,19 +153,22 @@ class Stream:
                     reader = None
             if reader is None:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            sent = time.monotonic()
             writer.write(b"GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n")
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(length)
             well = head.startswith(b"HTTP/1.1 200")
-            if not well:
+            if well:
+                origin = head.split(b"Origin: ")[1].split(b"\r\n")[0].decode()
+            else:
                 self.failures[head.split(b"\r\n")[0].decode()] += 1
             self.idle.append((reader, writer))
         except (asyncio.IncompleteReadError, OSError) as problem:
             self.failures[type(problem).__name__] += 1
             if writer is not None:
                 writer.close()
-        self.results.append((due, time.monotonic() - due, well))
+        self.results.append(Result(due, sent - due, time.monotonic() - due, well, origin))
 
     async def run(self, seconds, at=()):
         """Asks for so many seconds; calls each of `at` (second, function) in its time. Waits for
@@ -169,7 +191,7 @@ class Stream:
 
 
 def p99(results):
-    times = sorted(taken for _, taken, _ in results)
+    times = sorted(result.taken for result in results)
     return times[int(len(times) * 0.99)]
 
 
@@ -186,32 +208,47 @@ async def dead_and_slow(stream, gateway, origins, options):
     await stream.run(options.seconds)
     healthy = p99(stream.results)
     limit = healthy * ALLOWED
-    print(f"all well:        {len(stream.results)} requests, p99 {healthy * 1000:.1f} ms")
+    misses = missed(stream.results, limit)
+    print(f"all well:        {len(stream.results)} requests, p99 {healthy * 1000:.1f} ms; "
+          f"{len(misses)} longer than {limit * 1000:.1f} ms, which is {ALLOWED} times that")
     origins[1].tell("dead")
     origins[2].tell("slow")
     await stream.run(6)
-    lost = sum(not well or taken > limit for _, taken, well in stream.results)
+    lost = len(missed(stream.results, limit))
     found = len(told(gateway, ": ejected for"))
     print(f"being found out: {len(stream.results)} requests, {lost} failed or late, "
           f"{found} origins ejected")
     met = origins[2].tell("count")
-    await stream.run(options.seconds)
+    began = await stream.run(options.seconds)
     met = origins[2].tell("count") - met
-    good = sum(well and taken <= limit for _, taken, well in stream.results)
-    failed = sum(not well for _, _, well in stream.results)
-    share = good / len(stream.results)
+    misses = missed(stream.results, limit)
+    failed = sum(not result.well for result in stream.results)
+    share = 1 - len(misses) / len(stream.results)
     print(f"one dead, one slow: {len(stream.results)} requests, {share * 100:.3f}% within "
-          f"{limit * 1000:.1f} ms ({ALLOWED} times the healthy p99), {failed} failed, "
-          f"p99 {p99(stream.results) * 1000:.1f} ms; {met} met the slow origin")
-    for origin in origins:
-        origin.tell("well")
-    await stream.run(options.seconds / 2)  # until all are back
+          f"{limit * 1000:.1f} ms, {failed} failed, p99 {p99(stream.results) * 1000:.1f} ms; "
+          f"{met} met the slow origin")
+    tell_misses(misses, began, origins[2])
     return found >= 2 and share >= ENOUGH
 
 
+def missed(results, limit):
+    return [result for result in results if not result.well or result.taken > limit]
+
+
+def tell_misses(misses, began, slow):
+    """Which ones: it is the gateway's doing that some meet the slow origin, but the machine's where
+    many are late at once, or late before they are sent."""
+    for miss in misses[:MISSES_TOLD]:
+        whom = "the slow origin" if miss.origin == str(slow.port) else miss.origin
+        print(f"    late: due at {miss.due - began:.3f} s, sent {miss.sent * 1000:.1f} ms later, "
+              f"over after {miss.taken * 1000:.1f} ms, answered by {whom}")
+    if len(misses) > MISSES_TOLD:
+        print(f"    and {len(misses) - MISSES_TOLD} more")
+
+
 def rate_in(results, began, first, last):
-    return sum(well and first <= due + taken - began < last
-               for due, taken, well in results) / (last - first)
+    return sum(result.well and first <= result.due + result.taken - began < last
+               for result in results) / (last - first)
 
 
 async def stall(stream, origins, all_of_them, name):
@@ -225,7 +262,7 @@ async def stall(stream, origins, all_of_them, name):
     meanwhile = rate_in(stream.results, began, 5, 15)
     again = rate_in(stream.results, began, 15 + BACK_WITHIN, 35)
     ratio = attempts / len(stream.results)
-    failed = sum(not well for _, _, well in stream.results)
+    failed = sum(not result.well for result in stream.results)
     print(f"{name}: {usual:.0f} answers a second before, {meanwhile:.0f} meanwhile, {again:.0f} "
           f"from {BACK_WITHIN:.0f} s after; {failed} of {len(stream.results)} failed, "
           f"{ratio:.3f} attempts a request {dict(stream.failures) or ''}")
@@ -251,11 +288,20 @@ async def measure(processes, options, folder):
     gateway = processes.start([bench.turnpike_copy(options.turnpike, folder), "-c",
                                configuration(folder, port, origins, options)])
     processes.wait_until_answering(gateway, port, "/")
+    be_steady()  # only now, for who is started inherits it
     stream = Stream(port, options.rate)
-    results = [await dead_and_slow(stream, gateway, origins, options)]
-    results.append(await stall(stream, origins, False, "one stalls 10 s"))
-    await stream.run(15)
-    results.append(await stall(stream, origins, True, "all stall 10 s"))
+    results = []
+    if options.only != "stall":
+        results.append(await dead_and_slow(stream, gateway, origins, options))
+    if options.only is None:
+        for origin in origins:
+            origin.tell("well")
+        await stream.run(options.seconds / 2)  # until all are back
+    if options.only != "slow":
+        await stream.run(3)
+        results.append(await stall(stream, origins, False, "one stalls 10 s"))
+        await stream.run(15)
+        results.append(await stall(stream, origins, True, "all stall 10 s"))
     for line in told(gateway, " origin "):
         print(f"    {line}")
     return all(results)
@@ -264,6 +310,7 @@ async def measure(processes, options, folder):
 def main():
     options = arguments()
     if options.origin is not None:
+        be_steady()
         asyncio.run(Origin(options.origin).run())
         return 0
     with tempfile.TemporaryDirectory(prefix="turnpike-bench-") as folder:

@@ -278,15 +278,16 @@ void attempt_backoff_over(struct timer *timer)
     try_origin(exchange, exchange->attempt.origin);
 }
 
-/* A stale connection says nothing against its origin: at once, and for free. Else after a moment,
- * at random, so that the clients of an origin that dies do not all ask the next one at once. */
+/* A stale connection says nothing against its origin, and a trial was our wish: at once, and for
+ * free. Else after a moment, at random, so that the clients of an origin that dies do not all ask
+ * the next one at once. */
 static void try_again(struct exchange *exchange, const struct retry_facts *facts)
 {
     uint32_t wait_ms = (uint32_t)random_below(&exchange->desk->bench->random,
                                               (uint64_t)facts->policy->backoff + 1);
 
     metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
-    if (retry_is_of_stale_connection(facts)) {
+    if (retry_is_free(facts)) {
         tell_retries(exchange, 1, 0);
         try_origin(exchange, exchange->attempt.origin);
         return;

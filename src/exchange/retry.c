@@ -26,16 +26,22 @@ static bool is_worth_it(enum origin_failure failure)
     case ORIGIN_FAILURE_TLS_PROTOCOL:
     case ORIGIN_FAILURE_NAME_UNKNOWN:
     case ORIGIN_FAILURE_CLOSED:
+    case ORIGIN_FAILURE_TRIAL_TIMEOUT:
         return true;
     default:
         return false;
     }
 }
 
-bool retry_is_of_stale_connection(const struct retry_facts *facts)
+static bool is_of_stale_connection(const struct retry_facts *facts)
 {
     return facts->connection_reused && facts->failure == ORIGIN_FAILURE_CLOSED &&
            facts->delivery <= ORIGIN_DELIVERY_UNREAD;
+}
+
+bool retry_is_free(const struct retry_facts *facts)
+{
+    return is_of_stale_connection(facts) || facts->failure == ORIGIN_FAILURE_TRIAL_TIMEOUT;
 }
 
 /* What the route allows for a method that is not idempotent. */
@@ -83,5 +89,5 @@ enum retry_verdict retry_judge(const struct retry_facts *facts)
     if (!facts->other_origin && !facts->connection_reused) {
         return RETRY_NO_OTHER;
     }
-    return facts->within_budget || retry_is_of_stale_connection(facts) ? RETRY_YES : RETRY_BUDGET;
+    return facts->within_budget || retry_is_free(facts) ? RETRY_YES : RETRY_BUDGET;
 }

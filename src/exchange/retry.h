@@ -49,7 +49,8 @@ enum retry_verdict retry_judge(const struct retry_facts *facts);
 const char *retry_word(enum retry_verdict verdict);
 
 /* A connection that the origin closed for being idle, not a sick origin: such a retry goes to a
- * fresh connection at once, and costs the budget nothing. */
-bool retry_is_of_stale_connection(const struct retry_facts *facts);
+ * fresh connection at once, and costs the budget nothing. Nor does that of a request which had to
+ * try an ejected origin. */
+bool retry_is_free(const struct retry_facts *facts);
 
 #endif

@@ -22,6 +22,7 @@
     ROW(LINE_TIMEOUT,      503, "connection_limit_reached", "the origin was at its connection limit for too long") \
     ROW(CLOSED,            502, "connection_terminated",    "the origin closed the connection before it answered") \
     ROW(FIRST_BYTE_TIMEOUT,504, "http_response_timeout",    "the origin did not begin to answer in time") \
+    ROW(TRIAL_TIMEOUT,     504, "http_response_timeout",    "the origin was on trial and did not begin to answer as soon as another would have") \
     ROW(ANSWER_TIMEOUT,    504, "connection_read_timeout",  "the origin stopped in the middle of its answer") \
     ROW(SEND_TIMEOUT,      504, "connection_write_timeout", "the origin did not take the request in time") \
     ROW(MALFORMED,         502, "http_protocol_error",      "the origin's answer is not well-formed HTTP") \

@@ -402,8 +402,12 @@ static void on_connection_timer(struct timer *timer)
             origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
             break;
         }
-        origin_connection_fail(connection, connection->out.blocked
-                                               ? ORIGIN_FAILURE_SEND_TIMEOUT
+        if (origin_h1_is_not_to_hurry(connection)) {
+            break;
+        }
+        origin_connection_fail(connection, connection->out.blocked ? ORIGIN_FAILURE_SEND_TIMEOUT
+                                           : connection->request->hurried
+                                               ? ORIGIN_FAILURE_TRIAL_TIMEOUT
                                                : ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT);
         break;
     case ORIGIN_CONNECTION_READS_BODY:

@@ -135,7 +135,9 @@ static void mind_the_request(struct origin_connection *connection)
     if (connection->out.blocked) {
         set_clock(connection, timeouts->send_idle);
     } else if (connection->request_whole) {
-        set_clock(connection, timeouts->first_byte);
+        set_clock(connection, connection->request->on_trial
+                                  ? origin_health_patience_ms(connection->request)
+                                  : timeouts->first_byte);
     } else {
         stop_clock(connection); /* the client's clock runs now */
     }
@@ -288,6 +290,19 @@ void origin_request_send_end(struct origin_request *request, const struct http_h
     reserve_client_came(connection);
     connection->asked_us = loop_now(directory_of(connection)->bench->loop);
     origin_request_flush(request);
+}
+
+/* Half a head, or a word in between: its answer is on its way, and cannot be had elsewhere. */
+bool origin_h1_is_not_to_hurry(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+
+    if (!request->hurried || !connection->heard) {
+        return false;
+    }
+    request->hurried = false;
+    set_clock(connection, request->timeouts->first_byte);
+    return true;
 }
 
 /* An answer may begin before its request is whole, and then wait for that. While the origin takes

@@ -3,7 +3,8 @@
  *
  *   serves --failures, slowness, silence--> ejected --it accepts a connection again--> on trial
  *   on trial --enough requests went well--> serves, with a share that grows
- *   on trial --a failure, or slow twice--> ejected, for twice as long
+ *   on trial --a failure, or slow--> ejected, for twice as long; slow once is forgiven, where it
+ *                                    was not ejected for that
  *
  * The phase and all that belongs to it stand in the origin book, so one worker's finding holds
  * for all. An answer that is well costs a comparison with what is shared (`troubled`) and a few
@@ -157,7 +158,10 @@ static uint64_t stay_away(struct origin *origin, const struct health_settings *h
     return span;
 }
 
-static uint64_t send_away(struct origin *origin, const struct health_settings *health)
+enum pardon { SLOW_ONCE_IS_FORGIVEN, SLOW_IS_ENOUGH };
+
+static uint64_t send_away(struct origin *origin, const struct health_settings *health,
+                          enum pardon pardon)
 {
     struct origin_entry *entry = origin->entry;
     uint64_t returned_us = READ(entry->returned_us);
@@ -169,7 +173,7 @@ static uint64_t send_away(struct origin *origin, const struct health_settings *h
     }
     span = stay_away(origin, health);
     WRITE(entry->trials_passed, 0);
-    WRITE(entry->trial_was_slow, false);
+    WRITE(entry->trial_was_slow, pardon == SLOW_IS_ENOUGH);
     WRITE(entry->troubled, true);
     forget_failures(entry);
     BUMP(entry->ejected);
@@ -177,7 +181,8 @@ static uint64_t send_away(struct origin *origin, const struct health_settings *h
     return span;
 }
 
-static void eject(struct service *service, struct origin *origin, const char *why)
+static void eject(struct service *service, struct origin *origin, enum pardon pardon,
+                  const char *why)
 {
     struct origin_book *book = origin->directory->book;
     uint64_t span = 0;
@@ -186,7 +191,7 @@ static void eject(struct service *service, struct origin *origin, const char *wh
         return;
     }
     if (origin_entry_phase(origin->entry) == ORIGIN_SERVES && may_eject(service, origin)) {
-        span = send_away(origin, health_of(service));
+        span = send_away(origin, health_of(service), pardon);
     }
     origin_book_end_change(book);
     if (span > 0) {
@@ -264,14 +269,14 @@ static void end_trial(struct origin_request *request)
     atomic_store_explicit(&request->origin->entry->trial_taken, false, memory_order_release);
 }
 
-static void trial_failed(struct origin_request *request, const char *why)
+static void trial_failed(struct origin_request *request, enum pardon pardon, const char *why)
 {
     struct origin *origin = request->origin;
     uint64_t span = 0;
 
     if (origin_book_begin_change(origin->directory->book)) {
         if (origin_entry_phase(origin->entry) == ORIGIN_ON_TRIAL) {
-            span = send_away(origin, health_of(request->service));
+            span = send_away(origin, health_of(request->service), pardon);
         }
         origin_book_end_change(origin->directory->book);
     }
@@ -308,8 +313,9 @@ static void trial_passed(struct origin_request *request)
     }
 }
 
-/* Slow once is forgiven: it may have hung with the origin and come back with it. */
-static void trial_was_slow(struct origin_request *request, uint64_t waited_us)
+/* Slow once is forgiven: it may have hung with the origin and come back with it. Not so where slow
+ * is what the origin was: each further trial is one more client that waits. */
+static void trial_was_slow(struct origin_request *request, const char *did, uint64_t waited_us)
 {
     char why[64];
 
@@ -318,8 +324,8 @@ static void trial_was_slow(struct origin_request *request, uint64_t waited_us)
         end_trial(request);
         return;
     }
-    snprintf(why, sizeof(why), "it took %.2f s to answer", (double)waited_us / 1e6);
-    trial_failed(request, why);
+    snprintf(why, sizeof(why), "%s %.2f s", did, (double)waited_us / 1e6);
+    trial_failed(request, SLOW_IS_ENOUGH, why);
 }
 
 static void judge_trial(struct origin_request *request, uint64_t waited_us)
@@ -329,10 +335,34 @@ static void judge_trial(struct origin_request *request, uint64_t waited_us)
 
     if (health_of(service)->slow_factor > 0 && fastest != NULL &&
         waited_us > slow_limit_us(service, fastest)) {
-        trial_was_slow(request, waited_us);
+        trial_was_slow(request, "to answer took it", waited_us);
     } else {
         trial_passed(request);
     }
+}
+
+/* A client should not have to wait because we want to know: what is safe to repeat goes to another
+ * one after that time, if there is one that answers. */
+uint32_t origin_health_patience_ms(struct origin_request *request)
+{
+    uint32_t first_byte = request->timeouts->first_byte;
+    const struct origin *fastest;
+    uint64_t limit_ms;
+
+    if (!request->on_trial || !request->replayable || !http_method_is_safe(request->method) ||
+        health_of(request->service)->slow_factor == 0) {
+        return first_byte;
+    }
+    fastest = fastest_but(request->service, request->origin);
+    if (fastest == NULL || READ(fastest->entry->failures_in_row) > 0) {
+        return first_byte;
+    }
+    limit_ms = slow_limit_us(request->service, fastest) / 1000 + 1;
+    if (limit_ms >= first_byte) {
+        return first_byte;
+    }
+    request->hurried = true;
+    return (uint32_t)limit_ms;
 }
 
 /* --- failures and answers ---------------------------------------------------------------- */
@@ -368,12 +398,12 @@ static void note_failure(struct service *service, struct origin *origin, const c
     failures = READ(entry->window_failures);
     if (health->failures > 0 && in_row >= health->failures) {
         snprintf(why, sizeof(why), "%u attempts in a row failed, the last since %s", in_row, what);
-        eject(service, origin, why);
+        eject(service, origin, SLOW_ONCE_IS_FORGIVEN, why);
     } else if (health->failed_share > 0 && answers >= health->failed_least &&
                (uint64_t)failures * WHOLE >= (uint64_t)answers * health->failed_share) {
         snprintf(why, sizeof(why), "%u of %u attempts failed, the last since %s", failures, answers,
                  what);
-        eject(service, origin, why);
+        eject(service, origin, SLOW_ONCE_IS_FORGIVEN, why);
     }
 }
 
@@ -393,7 +423,7 @@ static void blame(struct origin_request *request, const char *what)
 {
     TALLY_ADD(request->origin->tally.failures, 1);
     if (request->on_trial) {
-        trial_failed(request, what);
+        trial_failed(request, SLOW_ONCE_IS_FORGIVEN, what);
     } else {
         note_failure(request->service, request->origin, what);
     }
@@ -428,7 +458,10 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
     if (request->service == NULL) {
         return;
     }
-    if (speaks_against(request, failure)) {
+    if (failure == ORIGIN_FAILURE_TRIAL_TIMEOUT) {
+        trial_was_slow(request, "without an answer for",
+                       now_of(request->origin) - request->bound_us);
+    } else if (speaks_against(request, failure)) {
         blame(request, origin_failure_sentence(failure));
     } else {
         origin_health_given_up(request);
@@ -447,7 +480,7 @@ void origin_health_given_up(struct origin_request *request)
     if (connection != NULL && connection->request_whole &&
         now_of(request->origin) - connection->asked_us >
             (uint64_t)health_of(request->service)->slow_least * 1000) {
-        trial_failed(request, "a client gave up waiting for it");
+        trial_failed(request, SLOW_IS_ENOUGH, "a client gave up waiting for it");
         return;
     }
     end_trial(request);
@@ -593,11 +626,11 @@ static void review_origin(struct service *service, struct origin *origin, uint64
     if (origin->paces >= PACES_ENOUGH && us_of_pace(origin->pace) > limit_us) {
         snprintf(why, sizeof(why), "it takes %.2f s to answer, another %.2f s",
                  (double)us_of_pace(origin->pace) / 1e6, (double)us_of_pace(fastest->pace) / 1e6);
-        eject(service, origin, why);
+        eject(service, origin, SLOW_IS_ENOUGH, why);
     } else if (stays_silent(service, origin, fastest, now_us)) {
         snprintf(why, sizeof(why), "%u requests since its last answer, %.2f s ago",
                  origin->unanswered, (double)(now_us - origin->silent_us) / 1e6);
-        eject(service, origin, why);
+        eject(service, origin, SLOW_ONCE_IS_FORGIVEN, why);
     }
 }
 

@@ -187,6 +187,8 @@ void origin_health_asked(struct origin *origin, struct origin_request *request);
 void origin_health_answered(struct origin_connection *connection, uint16_t status);
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 void origin_health_given_up(struct origin_request *request);
+/* How long this one, which is on trial, waits for its answer's first byte. */
+uint32_t origin_health_patience_ms(struct origin_request *request);
 /* `why` it did not accept a connection; NULL: it did. */
 void origin_health_knocked(struct origin *origin, struct service *service, const char *why);
 /* The service goes. */
@@ -209,5 +211,8 @@ void origin_h1_receive(struct origin_connection *connection);
 void origin_h1_ready(struct origin_connection *connection);
 /* The answer has stopped, but not the request: the clock was set anew. */
 bool origin_h1_still_sends(struct origin_connection *connection);
+/* Its clock, set to hurry a trial, has run out, but its answer has begun to come: the usual clock
+ * runs then. false: it has not. */
+bool origin_h1_is_not_to_hurry(struct origin_connection *connection);
 
 #endif

@@ -55,6 +55,7 @@ struct origin_request {
     bool reused;                   /* the connection carried requests before this one */
     bool waits;                    /* in line */
     bool on_trial;                 /* filled by service_pick: it tries an ejected origin */
+    bool hurried;                  /* and goes to another one if that is slow to answer */
     uint64_t bytes_written;        /* taken by the socket */
     uint64_t bound_us;             /* when it had its connection */
     uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */

@@ -187,6 +187,72 @@ test('a slow origin is ejected beside faster ones', async (t) => {
     assert.equal(slow.requests.length, before);
 });
 
+async function ejectedForSlowness(t, health) {
+    const ill = await moody(t, 'ill');
+    const well = await moody(t, 'well');
+    const gateway = await start(t, [well, ill], `${QUICK}, slow: {factor: 3, least: 100ms}${health ?? ''}`);
+    ill.mood = (_, answer) => setTimeout(() => answer.end('ill'), 400);
+    await until('it to be found out', async () => {
+        await tally(gateway, 40, { connections: 8 });
+        return /: ejected for .*: it takes 0\.[0-9]+ s to answer, another/.test(gateway.stderr);
+    });
+    return { ill, well, gateway, met: ill.requests.length };
+}
+
+test('what was ejected for being slow fails its trial by being slow once', async (t) => {
+    const { ill, gateway, met } = await ejectedForSlowness(t);
+    await until('the trial', async () => {
+        assert.equal((await request(gateway)).status, 200);
+        return /failed its trial, ejected for/.test(gateway.stderr);
+    });
+    assert.equal(ill.requests.length - met, 1);
+});
+
+test('a trial that goes on for too long is given up, and its client served elsewhere', async (t) => {
+    const { ill, gateway, met } = await ejectedForSlowness(t);
+    ill.mood = () => {}; // it never answers
+    await until('the trial', async () => {
+        assert.equal((await request(gateway)).body, 'well');
+        return ill.requests.length > met;
+    });
+    await gateway.said(/failed its trial, ejected for [0-9.]+ s: without an answer for 0\.[0-9]+ s/);
+    const tried = await until('the line of the trial', async () =>
+        (await gateway.logged(1)).find((entry) => entry['turnpike.attempts'].length === 2));
+    assert.deepEqual(
+        tried['turnpike.attempts'].map(({ origin, delivery, error }) => [origin, delivery, error]),
+        [[ill.address, 'maybe', 'http_response_timeout'], [tried['turnpike.attempts'][1].origin, 'answered', undefined]],
+    );
+});
+
+test('a POST on trial is left where it is, however slow', async (t) => {
+    const { ill, well, gateway, met } = await ejectedForSlowness(t);
+    let posts = 0;
+    await until('a POST to be tried, for want of anything else', async () => {
+        posts++;
+        const answer = await request(gateway, { method: 'POST', body: `pay ${posts}` });
+        assert.equal(answer.status, 200);
+        return ill.requests.length > met;
+    });
+    const counts = [ill, well].map(({ requests }) => requests.filter(({ method }) => method === 'POST').length);
+    assert.deepEqual(counts, [1, posts - 1]);
+});
+
+test('a trial whose answer has begun is waited for', async (t) => {
+    const { ill, gateway, met } = await ejectedForSlowness(t);
+    ill.mood = (_, answer) => {
+        answer.writeEarlyHints({ link: '</style.css>; rel=preload' });
+        setTimeout(() => answer.end('ill'), 400);
+    };
+    const bodies = [];
+    await until('the trial', async () => {
+        const answer = await request(gateway);
+        assert.equal(answer.status, 200);
+        bodies.push(answer.body);
+        return ill.requests.length > met;
+    });
+    assert.equal(bodies.at(-1), 'ill');
+});
+
 test('an origin that falls silent is ejected, and is back soon after it wakes up', async (t) => {
     const stalls = await moody(t, 'stalls');
     const gateway = await start(t, [await moody(t, 'a'), stalls], `${QUICK}, slow: {factor: 3, least: 100ms}`);

@@ -170,7 +170,8 @@ static bool may_be_mended(enum origin_failure failure)
     return failure == ORIGIN_FAILURE_REFUSED || failure == ORIGIN_FAILURE_UNREACHABLE ||
            failure == ORIGIN_FAILURE_CONNECT_TIMEOUT || failure == ORIGIN_FAILURE_NAME_UNKNOWN ||
            failure == ORIGIN_FAILURE_CLOSED || failure == ORIGIN_FAILURE_TLS_CERTIFICATE ||
-           failure == ORIGIN_FAILURE_TLS_ALERT || failure == ORIGIN_FAILURE_TLS_PROTOCOL;
+           failure == ORIGIN_FAILURE_TLS_ALERT || failure == ORIGIN_FAILURE_TLS_PROTOCOL ||
+           failure == ORIGIN_FAILURE_TRIAL_TIMEOUT;
 }
 
 static const struct retry_settings generous = {.idempotent = true, .others = RETRY_OTHERS_WITH_KEY};
@@ -201,6 +202,21 @@ static void only_what_another_try_may_mend(void **state)
         assert_int_equal(retry_judge(&facts),
                          may_be_mended(facts.failure) ? RETRY_YES : RETRY_POINTLESS);
     }
+}
+
+static void a_trial_given_up_costs_no_budget(void **state)
+{
+    struct retry_facts facts = hopeful(HTTP_GET);
+
+    (void)state;
+    facts.failure = ORIGIN_FAILURE_TRIAL_TIMEOUT;
+    facts.delivery = ORIGIN_DELIVERY_MAYBE;
+    facts.within_budget = false;
+    assert_true(retry_is_free(&facts));
+    assert_int_equal(retry_judge(&facts), RETRY_YES);
+    facts.method = HTTP_POST;
+    facts.has_key = false;
+    assert_int_equal(retry_judge(&facts), RETRY_POLICY);
 }
 
 static void never_a_retry_of_a_retry(void **state)
@@ -236,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_of_the_document_holds),
         cmocka_unit_test(only_what_another_try_may_mend),
+        cmocka_unit_test(a_trial_given_up_costs_no_budget),
         cmocka_unit_test(never_a_retry_of_a_retry),
         cmocka_unit_test(never_after_a_byte_of_an_answer),
     };
