@@ -26,6 +26,7 @@
 #define SMALL_OBJECT 2048
 #define ALIGNMENT 16
 #define WORTH_FORGETTING (128u * 1024)
+#define SPARES 32
 #define BURST 4 /* so many times what was needed since the last trim was needed once */
 
 struct slab {
@@ -50,6 +51,8 @@ struct slab_pool {
     size_t used;
     size_t used_peak; /* since the last trim */
     struct slab_account *account;
+    uint32_t spare_count;
+    void *spares[SPARES]; /* given back, and not yet to their slabs: most are taken again soon */
 };
 
 static void lay_out(struct slab_pool *pool)
@@ -167,27 +170,17 @@ static void slab_free(struct slab *slab)
     munmap(slab, pool->slab_size);
 }
 
-void slab_pool_free(struct slab_pool **pool)
+static struct slab *slab_of(const struct slab_pool *pool, const void *object)
 {
-    struct link *link;
-
-    if (*pool == NULL) {
-        return;
-    }
-    CHECK((*pool)->used == 0);
-    while ((link = list_first(&(*pool)->open)) != NULL) {
-        slab_free(CONTAINER_OF(link, struct slab, link));
-    }
-    free(*pool);
-    *pool = NULL;
+    return (struct slab *)((uintptr_t)object & ~(uintptr_t)(pool->slab_size - 1));
 }
 
-void *slab_take(struct slab_pool *pool)
+/* Kept apart: it would cost the short way registers to save. */
+static __attribute__((noinline)) void *take_from_slab(struct slab_pool *pool)
 {
     struct link *link = list_first(&pool->open);
     struct slab *slab = link != NULL ? CONTAINER_OF(link, struct slab, link) : slab_new(pool);
     uint32_t index;
-    char *object;
 
     if (slab == NULL) {
         return NULL;
@@ -200,27 +193,19 @@ void *slab_take(struct slab_pool *pool)
         list_remove(&slab->link);
         list_add_first(&pool->full, &slab->link);
     }
-    if (++pool->used > pool->used_peak) {
-        pool->used_peak = pool->used;
-    }
-    object = (char *)slab + pool->first_offset + (size_t)index * pool->object_size;
-    ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
-    return object;
+    return (char *)slab + pool->first_offset + (size_t)index * pool->object_size;
 }
 
-void slab_give(struct slab_pool *pool, void *object)
+static void give_to_slab(struct slab_pool *pool, void *object)
 {
-    struct slab *slab = (struct slab *)((uintptr_t)object & ~(uintptr_t)(pool->slab_size - 1));
+    struct slab *slab = slab_of(pool, object);
     size_t offset = (size_t)((char *)object - (char *)slab) - pool->first_offset;
 
-    CHECK(slab->pool == pool);
     if (slab->used == pool->objects_per_slab) {
         list_remove(&slab->link);
         list_add_first(&pool->open, &slab->link);
     }
-    ASAN_POISON_MEMORY_REGION(object, pool->object_size);
     slab->free_index[slab->free_count++] = (uint16_t)(offset / pool->object_size);
-    pool->used--;
     if (--slab->used == 0) {
         pool->empty_count++;
         /* Emptied slabs go to the back, so that the others fill up first. */
@@ -231,6 +216,55 @@ void slab_give(struct slab_pool *pool, void *object)
         }
         slab->free_count = 0;
         slab->fresh = 0;
+    }
+}
+
+static void give_spares_to_slabs(struct slab_pool *pool)
+{
+    while (pool->spare_count > 0) {
+        give_to_slab(pool, pool->spares[--pool->spare_count]);
+    }
+}
+
+void slab_pool_free(struct slab_pool **pool)
+{
+    struct link *link;
+
+    if (*pool == NULL) {
+        return;
+    }
+    CHECK((*pool)->used == 0);
+    give_spares_to_slabs(*pool);
+    while ((link = list_first(&(*pool)->open)) != NULL) {
+        slab_free(CONTAINER_OF(link, struct slab, link));
+    }
+    free(*pool);
+    *pool = NULL;
+}
+
+void *slab_take(struct slab_pool *pool)
+{
+    void *object = pool->spare_count > 0 ? pool->spares[--pool->spare_count] : take_from_slab(pool);
+
+    if (object == NULL) {
+        return NULL;
+    }
+    if (++pool->used > pool->used_peak) {
+        pool->used_peak = pool->used;
+    }
+    ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
+    return object;
+}
+
+void slab_give(struct slab_pool *pool, void *object)
+{
+    CHECK(slab_of(pool, object)->pool == pool);
+    ASAN_POISON_MEMORY_REGION(object, pool->object_size);
+    pool->used--;
+    if (pool->spare_count < SPARES) {
+        pool->spares[pool->spare_count++] = object;
+    } else {
+        give_to_slab(pool, object);
     }
 }
 
@@ -248,8 +282,10 @@ void slab_pool_trim(struct slab_pool *pool)
 {
     uint32_t per_slab = pool->objects_per_slab;
     size_t wanted = (pool->used_peak + per_slab - 1) / per_slab + 1;
-    struct link *link = pool->open.previous;
+    struct link *link;
 
+    give_spares_to_slabs(pool);
+    link = pool->open.previous;
     while (pool->slab_count > wanted && pool->empty_count > 0 && link != &pool->open) {
         struct slab *slab = CONTAINER_OF(link, struct slab, link);
 

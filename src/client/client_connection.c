@@ -85,9 +85,9 @@ void client_set_timer(struct client_connection *connection, uint32_t millisecond
     timer_set(client_desk_of(connection)->timers, &connection->timer, milliseconds);
 }
 
-void client_clear_timer(struct client_connection *connection)
+void client_rest_timer(struct client_connection *connection)
 {
-    timer_clear(client_desk_of(connection)->timers, &connection->timer);
+    timer_rest(client_desk_of(connection)->timers, &connection->timer);
 }
 
 static enum cut_cause cause_of_timeout(enum client_state state)
@@ -150,7 +150,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
         client_h1_release(connection->h1);
     }
     client_handshake_leave(connection);
-    client_clear_timer(connection);
+    timer_clear(desk->timers, &connection->timer);
     transport_close(&connection->transport);
     set_state(connection, CLIENT_CLOSED);
     connection->listener->connections--;

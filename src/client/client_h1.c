@@ -273,7 +273,7 @@ static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t sta
     h1->version = HTTP_1_1;
     h1->framing = HTTP_NO_BODY;
     h1->state = CLIENT_H1_AWAITS_END;
-    client_clear_timer(h1->connection);
+    client_rest_timer(h1->connection);
     exchange_refuse(exchange, status, what, h1->in != NULL ? buffer_length(h1->in) : 0,
                     head_age_us(h1));
 }

@@ -78,7 +78,7 @@ static void on_over(void *stream)
     struct client_h1 *h1 = stream;
 
     h1->exchange = NULL;
-    client_clear_timer(h1->connection);
+    client_rest_timer(h1->connection);
     if (exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges)) {
         h1->closes = true;
     }
@@ -231,9 +231,7 @@ static bool write_head(struct client_h1 *h1, const struct answer_head *head)
     }
     text = text_over(at, room);
     h1_write_status_line(&text, head->status, head->reason);
-    for (uint32_t i = 0; i < head->fields->count; i++) {
-        h1_write_field(&text, head->fields->rows[i].name, head->fields->rows[i].value);
-    }
+    h1_write_fields(&text, head->fields);
     if (head->status >= 200) {
         write_framing(h1, &text, head);
     }

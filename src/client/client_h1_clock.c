@@ -82,7 +82,7 @@ static void arm(struct client_h1 *h1)
     if (wait_ms != UINT32_MAX) {
         client_set_timer(h1->connection, wait_ms);
     } else {
-        client_clear_timer(h1->connection);
+        client_rest_timer(h1->connection);
     }
 }
 
@@ -142,7 +142,7 @@ void client_h1_awaits_origin(struct client_h1 *h1)
     if (h1->connection->unwatched) {
         client_set_timer(h1->connection, UNWATCHED_MS);
     } else if (!h1->out.blocked) {
-        client_clear_timer(h1->connection);
+        client_rest_timer(h1->connection);
     }
 }
 

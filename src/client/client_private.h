@@ -192,7 +192,7 @@ void client_stay_idle(struct client_connection *connection);
 /* Memory held for it now, both directions, its own and its exchange's included. */
 size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
-void client_clear_timer(struct client_connection *connection);
+void client_rest_timer(struct client_connection *connection);
 struct client_desk *client_desk_of(const struct client_connection *connection);
 uint32_t client_clock_ms(const struct client_desk *desk);
 

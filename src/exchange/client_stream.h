@@ -50,7 +50,7 @@ struct client_facts {
     struct ip ip;            /* of the connection, or of its PROXY header */
     struct bytes ip_text;    /* the same as text; empty: none */
     uint16_t port;
-    const char *scheme;                 /* "http", "https" */
+    struct bytes scheme;                /* "http", "https" */
     const struct tls_facts *tls;        /* NULL: plain */
     const struct listener_rules *rules; /* NULL: none */
 };

@@ -11,6 +11,7 @@
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"
+#include "base/text.h"
 #include "exchange/deadline.h"
 #include "http/uri.h"
 
@@ -86,6 +87,22 @@ static void bury_dead(void *owner)
 
 /* --- the desk ---------------------------------------------------------------------------- */
 
+/* RFC 9110 section 7.6.3. */
+static void note_via(struct exchange_desk *desk)
+{
+    static const char versions[VIA_VERSIONS][5] = {
+        [HTTP_1_0] = "1.0 ", [HTTP_1_1] = "1.1 ", [HTTP_2] = "2.0 "};
+
+    for (int i = 0; i < VIA_VERSIONS; i++) {
+        struct text text = text_over(desk->via.text[i], VIA_TEXT_MAX);
+
+        text_add_bytes(&text, bytes_of(versions[i]));
+        text_add_bytes(&text, bytes_of(generation_settings(desk->generation)->via));
+        CHECK(!text.overflowed);
+        desk->via.value[i] = text_since(&text, desk->via.text[i]);
+    }
+}
+
 struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics *metrics,
                                         struct access_log_ring *log, struct generation *generation)
 {
@@ -99,7 +116,7 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
     desk->metrics = metrics;
     desk->log = log;
     desk->generation = generation;
-    desk->via = bytes_of(generation_settings(generation)->via);
+    note_via(desk);
     list_init(&desk->graves);
     list_init(&desk->orphans);
     list_init(&desk->leaving);
@@ -135,7 +152,7 @@ void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generati
     struct generation *old = desk->generation;
 
     desk->generation = generation;
-    desk->via = bytes_of(generation_settings(generation)->via);
+    note_via(desk);
     access_log_forget(desk->log);
     generation_settle(generation);
     exchange_desk_let_go(desk, old);
@@ -305,7 +322,7 @@ static void open_books(struct exchange *exchange, size_t bytes_read, uint32_t he
     outcome->start_realtime_us = loop_realtime(desk->bench->loop) - head_us;
     outcome->head_us = head_us > 0 ? head_us : 1; /* 0 would say that it was not reached */
     outcome->bytes_in = bytes_read;
-    outcome->scheme = bytes_of(exchange->client.facts->scheme);
+    outcome->scheme = exchange->client.facts->scheme;
     outcome->listener = exchange->client.facts->listener;
     outcome->listener_index = exchange->client.facts->listener_index;
     outcome->client_port = exchange->client.facts->port;

@@ -10,6 +10,9 @@
 #include "http/date.h"
 #include "origin/origin_request.h"
 
+#define VIA_VERSIONS (HTTP_2 + 1)
+#define VIA_TEXT_MAX 80 /* "1.1 " and the name, which the schema bounds */
+
 struct exchange_desk {
     struct workbench *bench;
     struct metrics *metrics;
@@ -29,7 +32,10 @@ struct exchange_desk {
     bool draining;
     const struct exchange_answerer *answerer; /* of ROUTE_ASK */
     void *answerer_owner;
-    struct bytes via; /* of the present settings */
+    struct {
+        char text[VIA_VERSIONS][VIA_TEXT_MAX];
+        struct bytes value[VIA_VERSIONS]; /* by enum http_version */
+    } via;                                /* of the present settings */
     struct {
         uint64_t second;
         char text[HTTP_DATE_LENGTH + 1];

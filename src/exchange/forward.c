@@ -157,6 +157,9 @@ static struct bytes forwarded_for(const struct exchange *exchange, struct text *
     const char *from = text->at;
 
     add_inbound_list(exchange, HTTP_HEADER_X_FORWARDED_FOR, text);
+    if (text->at == from) {
+        return client_name(exchange);
+    }
     text_add_bytes(text, client_name(exchange));
     return text_since(text, from);
 }
@@ -182,7 +185,7 @@ static struct bytes forwarded(const struct exchange *exchange, struct text *text
         text_add_char(text, '"');
     }
     text_add_literal(text, ";proto=");
-    text_add_bytes(text, bytes_of(exchange->client.facts->scheme));
+    text_add_bytes(text, exchange->client.facts->scheme);
     return text_since(text, from);
 }
 
@@ -198,14 +201,9 @@ static struct bytes trusted_or(const struct exchange *exchange, enum http_header
     return row != NULL && row->value_length > 0 ? http_header_value(row) : own;
 }
 
-static struct bytes via(const struct exchange *exchange, enum http_version version,
-                        struct text *text)
+static struct bytes via(const struct exchange *exchange, enum http_version version)
 {
-    const char *from = text->at;
-
-    text_add(text, version == HTTP_1_0 ? "1.0 " : version == HTTP_1_1 ? "1.1 " : "2.0 ", 4);
-    text_add_bytes(text, exchange->desk->via);
-    return text_since(text, from);
+    return exchange->desk->via.value[version];
 }
 
 /* RFC 9440 section 2.2. */
@@ -227,12 +225,12 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
     return http_fields_add(fields, BYTES("X-Forwarded-For"), forwarded_for(exchange, text)) &&
            http_fields_add(fields, BYTES("X-Forwarded-Proto"),
                            trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO,
-                                      bytes_of(exchange->client.facts->scheme))) &&
+                                      exchange->client.facts->scheme)) &&
            (host.length == 0 || http_fields_add(fields, BYTES("X-Forwarded-Host"), host)) &&
            add_client_certificate(exchange, fields) &&
            http_fields_add(fields, BYTES("Forwarded"), forwarded(exchange, text)) &&
            http_fields_add(fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
-           http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version, text));
+           http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version));
 }
 
 /* --- the request ------------------------------------------------------------------------- */
@@ -448,7 +446,6 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
         !forward_add_date(exchange, page)) {
         return false; /* RFC 9110 section 6.6.1: a recipient with a clock adds it */
     }
-    return http_fields_add(&page->fields, BYTES("Via"),
-                           via(exchange, response->version, &page->text)) &&
+    return http_fields_add(&page->fields, BYTES("Via"), via(exchange, response->version)) &&
            forward_common_answer_fields(exchange, page) && !page->text.overflowed;
 }

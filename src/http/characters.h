@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which byte may stand where in an HTTP/1 message or a URI, as one table, and the two scans
- * that carry the cost of parsing. Used inside http/ only. Scans never read at or past `end`. */
+/* Which byte may stand where in an HTTP/1 message or a URI, as one table, and the scans that carry
+ * the cost of parsing, sixteen bytes at a time. Used inside http/ only. Scans never read at or past `end`. */
 #ifndef HTTP_CHARACTERS_H
 #define HTTP_CHARACTERS_H
 
@@ -40,6 +40,36 @@ static inline bool http_all_are(struct bytes text, enum http_character_class cla
 static inline unsigned http_hex_value(char digit)
 {
     return (unsigned)(digit & 15) + (digit >= 'A' ? 9 : 0);
+}
+
+/* Behind letters, digits, "-" and "." as long as sixteen bytes are there: most names are nothing
+ * else, and all of these are token characters. What follows is for the table to judge. */
+static inline const char *http_skip_plain(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i case_bit = _mm_set1_epi8(0x20);
+
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i lower = _mm_or_si128(bytes, case_bit);
+        /* Moved up so that the range ends at 127, one signed comparison finds it. */
+        __m128i letter =
+            _mm_cmpgt_epi8(_mm_add_epi8(lower, _mm_set1_epi8(127 - 'z')), _mm_set1_epi8(127 - 26));
+        __m128i digit = _mm_cmpgt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(127 - '9')),
+                                       _mm_set1_epi8(127 - 13)); /* from "-": with "/" */
+        __m128i plain = _mm_or_si128(
+            letter, _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('/')), digit));
+        unsigned others = (unsigned)_mm_movemask_epi8(plain) ^ 0xffff;
+
+        if (others != 0) {
+            return at + __builtin_ctz(others);
+        }
+        at += 16;
+    }
+#else
+    (void)end;
+#endif
+    return at;
 }
 
 /* The first byte that cannot stand in a field value: controls other than HTAB, and DEL. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Field lines (RFC 9112 section 5), one pass: a name by table, a value sixteen bytes at a
+/* Field lines (RFC 9112 section 5), one pass: names and values sixteen bytes at a
  * time, its id and its place on the way. Called by h1_parser.c for heads and trailers. */
 #include "http/h1_fields.h"
 
@@ -67,7 +67,7 @@ static enum h1_verdict reject_name(const struct h1_cursor *cursor, size_t length
 
 static enum h1_verdict read_name(struct h1_cursor *cursor, struct http_header *header)
 {
-    const char *at = cursor->at;
+    const char *at = http_skip_plain(cursor->at, cursor->end);
     size_t length;
 
     while (at < cursor->end && http_char_is(*at, HTTP_CHAR_TOKEN)) {

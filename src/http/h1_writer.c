@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The parts of HTTP/1.1 messages that hold numbers. */
+/* The parts of HTTP/1.1 messages that hold numbers, and fields by the run. */
 #include "http/h1_writer.h"
 
 void h1_write_status_line(struct text *text, unsigned status, struct bytes reason)
@@ -26,4 +26,85 @@ void h1_write_chunk_head(struct text *text, uint64_t size)
 {
     text_add_hex(text, size);
     text_add_literal(text, H1_CRLF);
+}
+
+/* Most texts in a head are short, and a call would take longer than the copy: two pieces that
+ * overlap cover all lengths from one to two of their size. Returns where the copy ends. */
+static inline char *copy(char *to, struct bytes from)
+{
+    const char *at = from.at;
+    size_t length = from.length;
+
+    if (length > 32) {
+        memcpy(to, at, length);
+    } else if (length >= 16) {
+        memcpy(to, at, 16);
+        memcpy(to + length - 16, at + length - 16, 16);
+    } else if (length >= 8) {
+        memcpy(to, at, 8);
+        memcpy(to + length - 8, at + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(to, at, 4);
+        memcpy(to + length - 4, at + length - 4, 4);
+    } else {
+        for (size_t i = 0; i < length; i++) {
+            to[i] = at[i];
+        }
+    }
+    return to + length;
+}
+
+/* One test for room, two copies. */
+void h1_write_field(struct text *text, struct bytes name, struct bytes value)
+{
+    size_t room = (size_t)(text->limit - text->at);
+    char *at = text->at;
+
+    if (__builtin_expect(room < name.length + value.length + 4, 0)) {
+        text->overflowed = true;
+        return;
+    }
+    at = copy(at, name);
+    memcpy(at, ": ", 2);
+    at = copy(at + 2, value);
+    memcpy(at, H1_CRLF, 2);
+    text->at = at + 2;
+}
+
+static const char *end_of(struct bytes text)
+{
+    return text.at + text.length;
+}
+
+/* "name: value", one piece. */
+static bool is_one_piece(const struct http_field *row)
+{
+    return row->value.at == end_of(row->name) + 2 && memcmp(end_of(row->name), ": ", 2) == 0;
+}
+
+static bool stands_behind(const struct http_field *row, const struct http_field *before)
+{
+    return row->name.at == end_of(before->value) + 2 &&
+           memcmp(end_of(before->value), H1_CRLF, 2) == 0;
+}
+
+void h1_write_fields(struct text *text, const struct http_fields *fields)
+{
+    const struct http_field *row = fields->rows;
+    const struct http_field *end = row + fields->count;
+
+    while (row < end) {
+        const struct http_field *first = row;
+        const struct http_field *last = row++;
+
+        if (!is_one_piece(first)) {
+            h1_write_field(text, first->name, first->value);
+            continue;
+        }
+        while (row < end && stands_behind(row, last) && is_one_piece(row)) {
+            last = row++;
+        }
+        text_add(text, first->name.at, (size_t)(end_of(last->value) - first->name.at));
+        text_add_literal(text, H1_CRLF);
+    }
 }

@@ -6,7 +6,7 @@
 #define HTTP_H1_WRITER_H
 
 #include "base/text.h"
-#include "http/message.h"
+#include "http/fields.h"
 
 #define H1_CRLF "\r\n"
 #define H1_LAST_CHUNK "0\r\n\r\n" /* with an empty trailer section */
@@ -28,27 +28,11 @@ static inline void h1_write_request_line(struct text *text, struct bytes method,
     text_add_literal(text, " HTTP/1.1\r\n");
 }
 
-/* Once for each header of each message: one test for room, two copies. */
-static inline void h1_write_field(struct text *text, struct bytes name, struct bytes value)
-{
-    size_t room = (size_t)(text->limit - text->at);
-    char *at = text->at;
-
-    if (__builtin_expect(room < name.length + value.length + 4, 0)) {
-        text->overflowed = true;
-        return;
-    }
-    memcpy(at, name.at, name.length);
-    at += name.length;
-    memcpy(at, ": ", 2);
-    at += 2;
-    if (value.length > 0) {
-        memcpy(at, value.at, value.length);
-        at += value.length;
-    }
-    memcpy(at, H1_CRLF, 2);
-    text->at = at + 2;
-}
+/* Whole, or not at all when there is no room. */
+void h1_write_field(struct text *text, struct bytes name, struct bytes value);
+/* All rows. Those that stand one behind the other in the buffer they were read from, as they would
+ * be written, go in one piece. */
+void h1_write_fields(struct text *text, const struct http_fields *fields);
 
 /* The empty line behind the last field. */
 static inline void h1_write_end(struct text *text)

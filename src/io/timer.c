@@ -14,6 +14,8 @@
 #define UPPER_SLOTS (1u << UPPER_BITS)
 #define MIDDLE_SPAN (1u << (NEAR_BITS + UPPER_BITS))
 #define FAR_SPAN (1u << (NEAR_BITS + 2 * UPPER_BITS))
+#define FAR_OFF_TICKS \
+    (1u << 30) /* beyond what can be set, and not beyond what a difference tells */
 
 struct timer_group {
     timer_due *due;
@@ -132,6 +134,11 @@ void timer_clear(struct timer_group *group, struct timer *timer)
         take_out(timer);
         group->count--;
     }
+}
+
+void timer_rest(struct timer_group *group, struct timer *timer)
+{
+    timer->due = group->now + FAR_OFF_TICKS;
 }
 
 /* Moves a slot of a slower wheel down to where its timers belong now. */

@@ -43,6 +43,10 @@ uint32_t timer_tick_of(uint64_t us);
 /* Due at least `milliseconds` from the group's time, at most 20 ms later. */
 void timer_set(struct timer_group *group, struct timer *timer, uint32_t milliseconds);
 void timer_clear(struct timer_group *group, struct timer *timer);
+/* It will not be due, but stays in the wheel, as if set for some months ahead: setting it again
+ * costs a store then. For a timer that is set and cleared with each request. Must be cleared before
+ * its memory goes; not set: harmless. */
+void timer_rest(struct timer_group *group, struct timer *timer);
 bool timer_is_set(const struct timer *timer);
 
 #endif

@@ -15,8 +15,8 @@
 struct transport;
 
 struct transport_ops {
-    const char *scheme; /* "http" or "https" */
-    bool plain;         /* what is written goes to the socket as it is */
+    struct bytes scheme; /* "http" or "https" */
+    bool plain;          /* what is written goes to the socket as it is */
     /* > 0 bytes, 0 at the end, -1 with errno (EAGAIN: nothing now). */
     ssize_t (*read)(struct transport *transport, void *into, size_t room);
     /* Bytes taken, maybe fewer than offered; -1 with errno (EAGAIN: none now). */

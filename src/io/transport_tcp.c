@@ -4,14 +4,27 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* recv and send of the C library are points at which a thread may be cancelled, which takes two
+ * atomic operations around each call. Nobody cancels our threads. */
+static ssize_t receive(int fd, void *into, size_t room)
+{
+    return syscall(SYS_recvfrom, fd, into, room, 0, NULL, NULL);
+}
+
+static ssize_t send_one(int fd, const struct iovec *piece)
+{
+    return syscall(SYS_sendto, fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0);
+}
 
 static ssize_t tcp_read(struct transport *transport, void *into, size_t room)
 {
     ssize_t count;
 
     do {
-        count = recv(transport->fd, into, room, 0);
+        count = receive(transport->fd, into, room);
     } while (count < 0 && errno == EINTR);
     return count;
 }
@@ -22,7 +35,7 @@ static ssize_t tcp_write(struct transport *transport, const struct iovec *from, 
     ssize_t written;
 
     do {
-        written = count == 1 ? send(transport->fd, from->iov_base, from->iov_len, MSG_NOSIGNAL)
+        written = count == 1 ? send_one(transport->fd, from)
                              : sendmsg(transport->fd, &message, MSG_NOSIGNAL);
     } while (written < 0 && errno == EINTR);
     return written;
@@ -47,7 +60,7 @@ static bool tcp_is_stale(struct transport *transport)
 }
 
 static const struct transport_ops tcp_ops = {
-    .scheme = "http",
+    .scheme = {"http", 4},
     .plain = true,
     .read = tcp_read,
     .write = tcp_write,

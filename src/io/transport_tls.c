@@ -418,7 +418,7 @@ static void tls_close(struct transport *transport, bool clean)
 }
 
 static const struct transport_ops tls_ops = {
-    .scheme = "https",
+    .scheme = {"https", 5},
     .read = tls_read,
     .write = tls_write,
     .finish = tls_finish,

@@ -239,7 +239,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     }
     list_add_last(&origin->busy, &connection->link);
     reserve_begin(connection);
-    timer_clear(origin->directory->connection_timers, &connection->timer);
+    timer_rest(origin->directory->connection_timers, &connection->timer);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_AWAITS_HEAD);
     origin_h1_begin(connection);
     request->events->connected(request->owner);

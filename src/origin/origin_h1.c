@@ -31,7 +31,7 @@ static void set_clock(struct origin_connection *connection, uint32_t millisecond
 
 static void stop_clock(struct origin_connection *connection)
 {
-    timer_clear(directory_of(connection)->connection_timers, &connection->timer);
+    timer_rest(directory_of(connection)->connection_timers, &connection->timer);
 }
 
 void origin_h1_begin(struct origin_connection *connection)
@@ -73,9 +73,7 @@ static void write_head(struct text *text, const struct request_head *head)
 {
     h1_write_request_line(text, head->method, head->target);
     h1_write_field(text, BYTES("Host"), head->authority);
-    for (uint32_t i = 0; i < head->fields->count; i++) {
-        h1_write_field(text, head->fields->rows[i].name, head->fields->rows[i].value);
-    }
+    h1_write_fields(text, head->fields);
     if (head->framing == HTTP_LENGTH_KNOWN) {
         h1_write_content_length(text, head->body_length);
     } else if (head->framing == HTTP_CHUNKED) {

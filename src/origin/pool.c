@@ -250,7 +250,7 @@ void pool_keep(struct origin_connection *connection, const struct pool_settings 
     origin->idle_count++;
     list_add_first(&origin->idle, &connection->link);
     connection->last_used_us = now_us;
-    timer_clear(directory_of(origin)->connection_timers, &connection->timer);
+    timer_rest(directory_of(origin)->connection_timers, &connection->timer);
     origin_connection_want(connection);
     if (limits_claim_idle(connection, pool)) {
         origin_connection_close(connection);

@@ -157,7 +157,7 @@ static int set_up(void **state)
 
     gateway_init(&fixture->gateway, gateway_plan("%s", rules));
     fixture->facts =
-        (struct client_facts){.listener = "127.0.0.1:8080", .scheme = "http", .port = 4711};
+        (struct client_facts){.listener = "127.0.0.1:8080", .scheme = BYTES("http"), .port = 4711};
     assert_true(ip_parse(BYTES("192.0.2.7"), &fixture->facts.ip));
     fixture->facts.ip_text = BYTES("192.0.2.7");
     *state = fixture;

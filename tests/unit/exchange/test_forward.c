@@ -66,7 +66,7 @@ static int tear_down(void **state)
 
 static void come_from(struct fixture *fixture, const char *ip)
 {
-    fixture->facts.scheme = "http";
+    fixture->facts.scheme = BYTES("http");
     fixture->facts.listener = "127.0.0.1:8080";
     memset(&fixture->facts.ip, 0, sizeof(fixture->facts.ip));
     if (ip != NULL) {

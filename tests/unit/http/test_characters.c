@@ -53,6 +53,23 @@ static bool may_stand_in_target(int byte)
     return byte > 0x20 && byte < 0x7f && byte != '#';
 }
 
+static bool is_plain(int byte)
+{
+    return is_ascii_alnum(byte) || is_among(byte, "-.");
+}
+
+/* It may stop early, at a place where fewer than sixteen bytes are left. */
+static void check_skip(const char *text, size_t length, size_t at, bool plain)
+{
+    const char *stopped = http_skip_plain(text, text + length);
+
+    assert_true(stopped == text + at || (size_t)(stopped - text) % 16 == 0);
+    assert_true(plain || stopped <= text + at);
+#ifdef __SSE2__
+    assert_true(stopped == text + at || text + length - stopped < 16);
+#endif
+}
+
 /* Each byte at each place of runs long enough for two vectors and a rest. */
 static void scans_stop_at_the_first_wrong_byte(void **state)
 {
@@ -64,6 +81,7 @@ static void scans_stop_at_the_first_wrong_byte(void **state)
         for (size_t at = 0; at < length; at++) {
             for (int byte = 0; byte < 256; byte++) {
                 text[at] = (char)byte;
+                check_skip(text, length, at, is_plain(byte));
                 assert_ptr_equal(http_scan_value(text, text + length),
                                  text + (may_stand_in_value(byte) ? length : at));
                 assert_ptr_equal(http_scan_target(text, text + length),

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 #define assert_text(text, expected) \
     do { \
@@ -70,6 +71,64 @@ static void a_field_goes_in_whole_or_not_at_all(void **state)
     }
 }
 
+static void add_line(struct http_fields *fields, const char *line, size_t name, size_t gap,
+                     size_t value)
+{
+    http_fields_add(fields, (struct bytes){line, name}, (struct bytes){line + name + gap, value});
+}
+
+/* What stands together goes as it stands; a field that was read from elsewhere, or stood there in
+ * another form, is written anew. */
+static void fields_go_by_the_run(void **state)
+{
+    const char read[] = "A: 1\r\nBcd: 2 3\r\nE:\t4\r\nF: \r\nG:5\r\nH: 6\r\nI: 7\r\n";
+    char memory[128];
+    struct text text = text_over(memory, sizeof(memory));
+    struct http_fields fields = {.count = 0};
+
+    (void)state;
+    add_line(&fields, strstr(read, "A:"), 1, 2, 1);
+    add_line(&fields, strstr(read, "Bcd:"), 3, 2, 3);
+    add_line(&fields, strstr(read, "E:"), 1, 2, 1);
+    add_line(&fields, strstr(read, "F:"), 1, 2, 0);
+    add_line(&fields, strstr(read, "G:"), 1, 1, 1);
+    add_line(&fields, strstr(read, "I:"), 1, 2, 1); /* H stays behind */
+    http_fields_add(&fields, BYTES("Via"), BYTES("1.1 x"));
+    http_fields_add(&fields, BYTES("None"), (struct bytes){NULL, 0});
+    h1_write_fields(&text, &fields);
+    assert_false(text.overflowed);
+    assert_text(&text, "A: 1\r\nBcd: 2 3\r\nE: 4\r\nF: \r\nG: 5\r\nI: 7\r\n"
+                       "Via: 1.1 x\r\nNone: \r\n");
+    for (size_t room = 0; room < 16; room++) {
+        text = text_over(memory, room);
+        fields.count = 2;
+        h1_write_fields(&text, &fields);
+        assert_true(text.overflowed);
+    }
+}
+
+/* Every length, so that every way of copying is taken. */
+static void fields_of_all_lengths(void **state)
+{
+    char read[80];
+    char memory[256];
+    char expected[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(read); i++) {
+        read[i] = (char)('!' + i);
+    }
+    for (size_t length = 0; length <= sizeof(read); length++) {
+        struct text text = text_over(memory, sizeof(memory));
+        struct bytes piece = {read, length};
+
+        h1_write_field(&text, piece, piece);
+        snprintf(expected, sizeof(expected), "%.*s: %.*s\r\n", (int)length, read, (int)length,
+                 read);
+        assert_text(&text, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +136,8 @@ int main(void)
         cmocka_unit_test(rfc9112_4_status_lines),
         cmocka_unit_test(rfc9112_7_1_chunks),
         cmocka_unit_test(a_field_goes_in_whole_or_not_at_all),
+        cmocka_unit_test(fields_go_by_the_run),
+        cmocka_unit_test(fields_of_all_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define assert_bytes(actual, expected) \
@@ -99,6 +100,29 @@ static void runs_of_slashes_become_one(void **state)
     expect_normal("//", "/");
     expect_normal("//a///b//", "/a/b/");
     expect_normal("/a//../b", "/b");
+}
+
+/* What is odd is found wherever it stands, also where one look ends and the next begins. */
+static void long_paths_are_seen_through(void **state)
+{
+    static const struct {
+        const char *odd;
+        const char *normal;
+    } kinds[] = {{"//", "/"}, {"/./", "/"}, {"%41", "A"}, {"/.x", "/.x"}, {"%2F", "%2F"}};
+    char path[64];
+    char expected[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        for (int before = 1; before < 40; before++) {
+            snprintf(path, sizeof(path), "/%.*s%s%s", before,
+                     "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", kinds[i].odd, "xyz");
+            snprintf(expected, sizeof(expected), "/%.*s%s%s", before,
+                     "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", kinds[i].normal,
+                     "xyz");
+            expect_normal(path, expected);
+        }
+    }
 }
 
 static void what_no_route_may_match_is_refused(void **state)
@@ -202,6 +226,7 @@ int main(void)
         cmocka_unit_test(rfc3986_6_2_2_1_other_escapes_are_upper_case),
         cmocka_unit_test(rfc3986_5_2_4_dot_segments_are_removed),
         cmocka_unit_test(runs_of_slashes_become_one),
+        cmocka_unit_test(long_paths_are_seen_through),
         cmocka_unit_test(what_no_route_may_match_is_refused),
         cmocka_unit_test(the_first_query_value_is_found),
         cmocka_unit_test(rfc3986_3_2_authorities_are_split),

@@ -196,6 +196,35 @@ static void moved_earlier_it_rings_then(void **state)
     }
 }
 
+/* Whatever the wheel looks at meanwhile; and set again it is as any other. */
+static void at_rest_it_does_not_ring(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+        struct probe probe = {0};
+
+        begin(1000000);
+        timer_rest(wheel.group, &probe.timer);
+        assert_false(timer_is_set(&probe.timer));
+        set(&probe, spans[i]);
+        pass(5000);
+        timer_rest(wheel.group, &probe.timer);
+        pass((uint64_t)spans[i] * 2000 + 100000);
+        assert_int_equal(probe.rung, 0);
+        assert_int_equal(timer_group_count(wheel.group), 1);
+        timer_rest(wheel.group, &probe.timer);
+        set(&probe, spans[i]);
+        while (probe.rung == 0) {
+            sleep_as_told();
+        }
+        assert_in_time(&probe);
+        set(&probe, spans[i]);
+        timer_rest(wheel.group, &probe.timer);
+        timer_clear(wheel.group, &probe.timer);
+        finish();
+    }
+}
+
 /* Moved later and then earlier again: the wheel still looks at the earliest. */
 static void moved_to_and_fro_it_keeps_the_last_word(void **state)
 {
@@ -404,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_jump_of_the_clock_rings_all_that_is_due),
         cmocka_unit_test(moved_later_it_rings_only_then),
         cmocka_unit_test(moved_earlier_it_rings_then),
+        cmocka_unit_test(at_rest_it_does_not_ring),
         cmocka_unit_test(moved_to_and_fro_it_keeps_the_last_word),
         cmocka_unit_test(cleared_it_never_rings),
         cmocka_unit_test(cleared_inside_a_callback_it_does_not_ring),
