@@ -47,7 +47,8 @@ static const struct option options[] = {
              "folder that `user` may write to; a binary upgrade replaces it."},
     {.path = "state_directory", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .sample = "/var/lib/turnpike", .sample_off = true, FIELD(settings, state_directory),
-     .help = "Where the last good configuration and the audit log are kept, an absolute path that "
+     .help = "Where the last good configuration, the audit log and what was decided at run time are "
+             "kept, an absolute path that "
              "`user` may write to; absent: $STATE_DIRECTORY, or /var/lib/turnpike if it is "
              "there."},
     {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",

@@ -24,6 +24,9 @@ void pin_table_free(struct pin_table **table);
  * `now_s` is in seconds since 1970. */
 uint32_t pin_table_hold(struct pin_table *table, const struct split_seeds *seeds, struct bytes key,
                         uint32_t arm, uint64_t now_s, uint32_t lifetime_s);
+/* The arm that has this key, else `seeds->count`. Changes and counts nothing. */
+uint32_t pin_table_find(const struct pin_table *table, const struct split_seeds *seeds,
+                        struct bytes key, uint64_t now_s);
 
 struct pin_counts {
     uint64_t held;       /* pins that were made, ever */
@@ -33,11 +36,34 @@ struct pin_counts {
 };
 void pin_table_look(const struct pin_table *table, struct pin_counts *counts);
 
-/* For a restart: the table as bytes, and back. Neither is for while the other threads write.
- * pin_table_load is false for bytes of another make or size, and takes none of them. */
-struct bytes pin_table_bytes(const struct pin_table *table);
+/* --- over a crash or a restart: the table as a file, written a piece at a time ------------- */
+
+#define PIN_PIECE_BYTES 4096
+
+struct pin_piece {
+    size_t at; /* where in the file */
+    size_t length;
+    _Alignas(8) char bytes[PIN_PIECE_BYTES];
+};
+
+/* Of the whole file, which begins as zeros. */
+size_t pin_table_size(const struct pin_table *table);
+/* The next piece, from *cursor on (0 at first), that changed since it was last taken; false: none.
+ * One thread at a time, beside those that hold keys. */
+bool pin_table_take_changed(struct pin_table *table, uint32_t *cursor, struct pin_piece *piece);
+/* It could not be written: to be taken again. */
+void pin_table_give_back(struct pin_table *table, const struct pin_piece *piece);
+/* There is no file: whatever lies in the table is to be taken. */
+void pin_table_mark_all(struct pin_table *table);
+/* Before there are other threads. False for bytes of another size, and takes none of them. */
 bool pin_table_load(struct pin_table *table, struct bytes bytes);
-/* Something lies there, or did. */
-bool pin_table_is_used(const struct pin_table *table);
+
+/* --- over a binary upgrade: both processes have the same memory ---------------------------- */
+
+/* The descriptor of that memory; the table's own. */
+int pin_table_memory(const struct pin_table *table);
+/* Takes the descriptor over; before there are other threads. False for memory of another make,
+ * which changes nothing. */
+bool pin_table_adopt(struct pin_table *table, int memory);
 
 #endif

@@ -13,16 +13,6 @@
 
 #define PINS 1048576 /* 8 MiB once all of it is in use */
 
-struct split_book {
-    struct pin_table *pins; /* not under the lock */
-    pthread_mutex_t lock;
-    uint32_t workers;
-    struct split_entry *entries; /* by route, no two alike */
-    uint32_t count;
-    uint64_t ramp_changes;
-    bool forgoes_ramps;
-};
-
 /* --- names ------------------------------------------------------------------------------- */
 
 const char *split_cause_name(enum split_cause cause)
@@ -84,9 +74,10 @@ struct pin_table *split_book_pins(struct split_book *book)
     return book->pins;
 }
 
-static void release_entry(struct split_entry *entry)
+void split_entry_release(struct split_entry *entry)
 {
     free(entry->route);
+    split_kept_free(&entry->kept);
     live_split_unref(&entry->live);
     ramp_free(&entry->ramp);
     ramp_free(&entry->memory);
@@ -101,7 +92,7 @@ void split_book_free(struct split_book **held)
         return;
     }
     for (uint32_t i = 0; i < book->count; i++) {
-        release_entry(&book->entries[i]);
+        split_entry_release(&book->entries[i]);
     }
     free(book->entries);
     pin_table_free(&book->pins);
@@ -226,6 +217,7 @@ enum split_verdict split_book_set(struct split_book *book, struct bytes route,
 
     pthread_mutex_lock(&book->lock);
     verdict = set_weights(find_live(book, route), weights, count);
+    book->weight_changes += verdict == SPLIT_DONE;
     pthread_mutex_unlock(&book->lock);
     return verdict;
 }
@@ -249,6 +241,7 @@ enum split_verdict split_book_reset(struct split_book *book, struct bytes route)
 
     pthread_mutex_lock(&book->lock);
     verdict = reset(find_live(book, route));
+    book->weight_changes += verdict == SPLIT_DONE;
     pthread_mutex_unlock(&book->lock);
     return verdict;
 }
@@ -266,6 +259,7 @@ enum split_verdict split_book_order_ramp(struct split_book *book, struct bytes r
                                     : ramp_order(entry, order);
     if (verdict == SPLIT_DONE) {
         book->ramp_changes++;
+        book->weight_changes++; /* a ramp that goes on takes an operator's weights back */
     }
     pthread_mutex_unlock(&book->lock);
     return verdict;
@@ -330,14 +324,6 @@ struct adoption {
     uint32_t count;
 };
 
-static int compare_entries(const void *a, const void *b)
-{
-    const struct split_entry *first = a;
-    const struct split_entry *second = b;
-
-    return strcmp(first->route, second->route);
-}
-
 static bool adopt_route(struct adoption *adoption, const struct route_settings *route,
                         struct live_split *live)
 {
@@ -369,6 +355,19 @@ static bool same_file_split(const struct live_split *a, const struct live_split 
     return true;
 }
 
+/* Of the process before: set while its file said the same of this split. */
+static void take_kept_weights(struct split_entry *entry, const struct split_kept *kept)
+{
+    if (split_kept_fits(kept, entry->live)) {
+        live_split_set(entry->live, kept->weights);
+        entry->live->cause = SPLIT_BY_OPERATOR;
+    } else {
+        log_warning("route %s: its split changed in the file; weights that were set before this "
+                    "start end",
+                    entry->route);
+    }
+}
+
 static bool had(const struct split_entry *old, enum split_cause cause)
 {
     return old != NULL && old->live != NULL && old->live->cause == cause;
@@ -397,6 +396,8 @@ static void carry_over(struct split_entry *entry, const struct split_entry *old)
 {
     if (had(old, SPLIT_BY_OPERATOR)) {
         carry_operators_weights(entry, old);
+    } else if (old != NULL && old->kept != NULL) {
+        take_kept_weights(entry, old->kept);
     }
     if (entry->ramp != NULL && entry->live->cause != SPLIT_BY_OPERATOR) {
         ramp_carry_over(entry, old);
@@ -432,7 +433,7 @@ static void keep_memories(struct adoption *adoption)
     for (uint32_t i = 0; i < book->count; i++) {
         struct split_entry *old = &book->entries[i];
         struct split_entry *entry =
-            bsearch(old, adoption->entries, adopted, sizeof(*old), compare_entries);
+            bsearch(old, adoption->entries, adopted, sizeof(*old), split_entry_compare);
         struct ramp *memory = entry == NULL || entry->ramp == NULL ? take_memory(old) : NULL;
 
         if (memory != NULL && entry == NULL) {
@@ -450,7 +451,7 @@ static void take_effect(struct adoption *adoption)
 {
     struct split_book *book = adoption->book;
 
-    qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), compare_entries);
+    qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), split_entry_compare);
     for (uint32_t i = 0; i < adoption->count; i++) {
         struct split_entry *entry = &adoption->entries[i];
 
@@ -458,12 +459,13 @@ static void take_effect(struct adoption *adoption)
     }
     keep_memories(adoption);
     for (uint32_t i = 0; i < book->count; i++) {
-        release_entry(&book->entries[i]);
+        split_entry_release(&book->entries[i]);
     }
     free(book->entries);
-    qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), compare_entries);
+    qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), split_entry_compare);
     book->entries = adoption->entries;
     book->count = adoption->count;
+    book->weight_changes++;
     for (uint32_t i = 0; i < book->count; i++) {
         book->ramp_changes += book->entries[i].ramp != NULL || book->entries[i].memory != NULL;
     }
@@ -472,7 +474,7 @@ static void take_effect(struct adoption *adoption)
 static void give_up(struct adoption *adoption)
 {
     for (uint32_t i = 0; i < adoption->count; i++) {
-        release_entry(&adoption->entries[i]);
+        split_entry_release(&adoption->entries[i]);
     }
     free(adoption->entries);
 }
@@ -552,113 +554,4 @@ uint64_t split_book_ramp_changes(struct split_book *book)
     changes = book->ramp_changes;
     pthread_mutex_unlock(&book->lock);
     return changes;
-}
-
-/* --- keeping the ramps over a restart ------------------------------------------------------ */
-
-/* route, phase, step, since, prints of services and steps, reason: one line each, by tabs. */
-char *split_book_save_ramps(struct split_book *book)
-{
-    char *text = NULL;
-    size_t length;
-    FILE *out = open_memstream(&text, &length);
-
-    if (out == NULL) {
-        return NULL;
-    }
-    pthread_mutex_lock(&book->lock);
-    for (uint32_t i = 0; i < book->count; i++) {
-        const struct split_entry *entry = &book->entries[i];
-        const struct ramp *ramp = entry->ramp != NULL ? entry->ramp : entry->memory;
-
-        if (ramp != NULL) {
-            fprintf(out, "%s\t%s\t%u\t%llu\t%016llx\t%016llx\t%s\n", entry->route,
-                    ramp_phase_name(ramp->phase), ramp->step, (unsigned long long)ramp->since_ms,
-                    (unsigned long long)ramp->services_print, (unsigned long long)ramp->steps_print,
-                    ramp->reason);
-        }
-    }
-    pthread_mutex_unlock(&book->lock);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
-static bool read_phase(const char *word, enum ramp_phase *phase)
-{
-    for (int i = RAMP_MOVES; i <= RAMP_DONE; i++) {
-        if (strcmp(word, ramp_phase_name((enum ramp_phase)i)) == 0) {
-            *phase = (enum ramp_phase)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-#define RAMP_LINE_FIELDS 7
-
-static bool read_ramp(char *line, char **route, struct ramp *ramp)
-{
-    char *fields[RAMP_LINE_FIELDS];
-
-    for (int i = 0; i < RAMP_LINE_FIELDS; i++) {
-        fields[i] = strsep(&line, "\t");
-        if (fields[i] == NULL) {
-            return false;
-        }
-    }
-    *route = fields[0];
-    ramp->step = (uint32_t)strtoul(fields[2], NULL, 10);
-    ramp->since_ms = strtoull(fields[3], NULL, 10);
-    ramp->services_print = strtoull(fields[4], NULL, 16);
-    ramp->steps_print = strtoull(fields[5], NULL, 16);
-    snprintf(ramp->reason, sizeof(ramp->reason), "%s", fields[6]);
-    return fields[0][0] != '\0' && read_phase(fields[1], &ramp->phase);
-}
-
-/* Into an entry without a route, as if its route were away. */
-static bool restore_line(struct split_book *book, char *line)
-{
-    struct ramp ramp = {.phase = RAMP_NONE};
-    struct split_entry *entry = &book->entries[book->count];
-    char *route;
-
-    if (!read_ramp(line, &route, &ramp)) {
-        log_warning("a line of the ramps' file is not understood and left out");
-        return true;
-    }
-    entry->route = strdup(route);
-    entry->memory = malloc(sizeof(*entry->memory));
-    if (entry->route == NULL || entry->memory == NULL) {
-        release_entry(entry);
-        memset(entry, 0, sizeof(*entry));
-        return false;
-    }
-    *entry->memory = ramp;
-    book->count++;
-    return true;
-}
-
-bool split_book_restore_ramps(struct split_book *book, char *text)
-{
-    size_t lines = 1;
-    char *line;
-
-    CHECK(book->count == 0);
-    for (const char *at = text; *at != '\0'; at++) {
-        lines += *at == '\n';
-    }
-    book->entries = calloc(lines, sizeof(*book->entries));
-    if (book->entries == NULL) {
-        return false;
-    }
-    while ((line = strsep(&text, "\n")) != NULL) {
-        if (line[0] != '\0' && !restore_line(book, line)) {
-            return false;
-        }
-    }
-    qsort(book->entries, book->count, sizeof(*book->entries), compare_entries);
-    return true;
 }

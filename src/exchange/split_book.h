@@ -11,6 +11,7 @@
 #ifndef EXCHANGE_SPLIT_BOOK_H
 #define EXCHANGE_SPLIT_BOOK_H
 
+#include "base/page.h"
 #include "config/settings.h"
 
 struct split_book;
@@ -112,6 +113,18 @@ struct split_reading {
  * `seen` copies or formats, and calls nothing here. */
 typedef void split_seen(void *owner, const struct split_reading *reading);
 void split_book_read(struct split_book *book, split_seen *seen, void *owner);
+
+/* --- over a restart ------------------------------------------------------------------------ */
+
+#define SPLIT_KEPT_WORD "weights" /* what such a line begins with */
+
+/* Grows whenever what an operator set may be something else than before. */
+uint64_t split_book_weight_changes(struct split_book *book);
+/* What operators set, a line a route; with what the file said, for in another file it ends. */
+void split_book_save_weights(struct split_book *book, struct page *page);
+/* Such lines among others. Before the first configuration is adopted; what is not understood is
+ * told and left out. false: no memory. */
+bool split_book_restore_weights(struct split_book *book, char *text);
 
 /* --- taking up a configuration ------------------------------------------------------------ */
 

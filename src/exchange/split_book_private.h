@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the book (split_book.c) and its ramps (ramp.c) share. Nobody else includes this. */
+/* What the book (split_book.c), its ramps (ramp.c) and what is kept of it over a restart
+ * (split_book_kept.c) share. Nobody else includes this. */
 #ifndef EXCHANGE_SPLIT_BOOK_PRIVATE_H
 #define EXCHANGE_SPLIT_BOOK_PRIVATE_H
 
 #include "exchange/live_split.h"
 #include "exchange/ramp_guard.h"
 #include "exchange/split_book.h"
+
+#include <pthread.h>
 
 struct ramp {
     enum ramp_phase phase;
@@ -24,12 +27,39 @@ struct ramp {
     uint32_t windows;   /* whole ones in this step */
 };
 
+/* What an operator had set in the process before, and what its file said. */
+struct split_kept {
+    uint32_t count;
+    char **services;
+    uint32_t *file_weights;
+    uint32_t *weights;
+};
+
 struct split_entry {
     char *route;
     struct live_split *live; /* NULL: no route of this name now; kept for its memory's sake */
     struct ramp *ramp;       /* NULL: none */
     struct ramp *memory;     /* of a ramp that is not in the file now, or not yet */
+    struct split_kept *kept; /* until the first configuration is taken up */
 };
+void split_entry_release(struct split_entry *entry);
+
+struct split_book {
+    struct pin_table *pins; /* not under the lock */
+    pthread_mutex_t lock;
+    uint32_t workers;
+    struct split_entry *entries; /* by route, no two alike */
+    uint32_t count;
+    uint64_t ramp_changes;
+    uint64_t weight_changes;
+    bool forgoes_ramps;
+};
+
+/* --- split_book_kept.c --- */
+
+int split_entry_compare(const void *a, const void *b); /* by route, for qsort and bsearch */
+void split_kept_free(struct split_kept **kept);
+bool split_kept_fits(const struct split_kept *kept, const struct live_split *live);
 
 /* --- ramp.c; all under the book's lock --- */
 

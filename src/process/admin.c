@@ -179,6 +179,7 @@ static void note_change(void *owner, const struct control_change *change)
              change->after != NULL ? ": " : "", change->after != NULL ? change->after : "",
              (unsigned)change->who.uid);
     audit_write(admin->view.audit, &entry);
+    keeper_keep(admin->view.keeper);
 }
 
 static bool list_connections(void *owner, uint32_t worker, size_t most, client_listed *listed,

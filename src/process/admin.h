@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "observe/access_log.h"
 #include "process/heritage.h"
+#include "process/keeper.h"
 #include "process/reload.h"
 #include "process/worker.h"
 
@@ -22,6 +23,7 @@ struct admin_view {
     struct access_log *log; /* may be NULL */
     struct origin_book *origins;
     struct split_book *splits;
+    struct keeper *keeper;
 };
 
 /* Opens the sockets, before privileges go, or takes over those of the process before this one

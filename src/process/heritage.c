@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define MEMORY "memory" /* in place of an address */
 
 struct heritage {
     char *room;         /* the variable's value; taken lines are blanked */
@@ -34,6 +37,11 @@ void heritage_add(struct page *lines, const char *kind, const struct address *ad
     page_add_char(lines, ' ');
     page_add(lines, (struct bytes){text, length});
     page_add_char(lines, '\n');
+}
+
+void heritage_add_memory(struct page *lines, const char *kind, int fd)
+{
+    page_format(lines, "%s %d " MEMORY "\n", kind, fd);
 }
 
 /* --- reading lines ----------------------------------------------------------------------- */
@@ -154,6 +162,29 @@ uint32_t heritage_take(struct heritage *heritage, const char *kind, const struct
     return 0;
 }
 
+static bool is_memory(int fd)
+{
+    struct stat facts;
+
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_GET_SEALS) >= 0 &&
+           fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+int heritage_take_memory(struct heritage *heritage, const char *kind)
+{
+    struct bytes rest = heritage != NULL ? heritage->lines : (struct bytes){0};
+    struct line line;
+    int fd;
+
+    while (next_line(&rest, &line)) {
+        if (bytes_equal(line.kind, bytes_of(kind)) && bytes_equal(line.address, BYTES(MEMORY))) {
+            ((char *)line.kind.at)[0] = '-'; /* inside heritage->room */
+            return next_fd(&line.fds, &fd) && is_memory(fd) ? fd : -1;
+        }
+    }
+    return -1;
+}
+
 void heritage_free(struct heritage **heritage)
 {
     struct line line;
@@ -164,7 +195,8 @@ void heritage_free(struct heritage **heritage)
     }
     while (next_line(&(*heritage)->lines, &line)) {
         while (line.kind.at[0] != '-' && next_fd(&line.fds, &fd)) {
-            if (is_listening(fd)) { /* whatever else somebody wrote there is not ours */
+            if (is_listening(fd) ||
+                is_memory(fd)) { /* whatever else somebody wrote there is not ours */
                 close(fd);
             }
         }

@@ -17,6 +17,8 @@
 /* One line: all sockets of one listener. `kind` tells apart who listens: "client", "control". */
 void heritage_add(struct page *lines, const char *kind, const struct address *address,
                   const int *fds, uint32_t count);
+/* Memory that has a descriptor, one of its kind. */
+void heritage_add_memory(struct page *lines, const char *kind, int fd);
 /* Calls `each` for every descriptor in such lines. */
 void heritage_each(struct bytes lines, void (*each)(void *owner, int fd), void *owner);
 
@@ -31,6 +33,8 @@ struct heritage *heritage_read(void);
  * none. */
 uint32_t heritage_take(struct heritage *heritage, const char *kind, const struct address *address,
                        int *fds, uint32_t most);
+/* The descriptor of such memory, which is the caller's now; -1: none. NULL has none. */
+int heritage_take_memory(struct heritage *heritage, const char *kind);
 /* Closes what nobody took. */
 void heritage_free(struct heritage **heritage);
 

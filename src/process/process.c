@@ -9,6 +9,7 @@
 #include "process/announce.h"
 #include "process/descriptors.h"
 #include "process/heritage.h"
+#include "process/keeper.h"
 #include "process/pressure_watch.h"
 #include "process/privilege.h"
 #include "process/ramp_clock.h"
@@ -35,6 +36,7 @@ struct process {
     struct loop *loop;
     struct signals *signals;
     struct split_book *splits;
+    struct keeper *keeper;
     struct ramp_clock *ramps;
     struct plan *plan; /* the first one: reloads have others, but some of it holds to the end */
     const struct settings *settings;
@@ -178,7 +180,8 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     }
     sockets_hand_over(process->sockets, &lines);
     admin_hand_over(process->admin, &lines);
-    ramp_clock_save(process->ramps);
+    keeper_keep_all(process->keeper);
+    keeper_hand_over(process->keeper, &lines);
     begun = upgrade_begin(process->upgrade, &lines);
     page_release(&lines);
     process->upgrade_by = *sender;
@@ -199,7 +202,8 @@ static void on_upgrade_over(void *owner, pid_t successor)
     log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
              drain_ms / 1000);
     announce_successor(successor);
-    ramp_clock_retire(process->ramps);
+    ramp_clock_stop(process->ramps);
+    keeper_retire(process->keeper);
     sockets_disown(process->sockets);
     admin_leave(process->admin);
     for (uint32_t i = 0; i < process->started; i++) {
@@ -296,6 +300,7 @@ static bool start_workers(struct process *process)
         !make_workers(process)) {
         return false;
     }
+    keeper_take_origins(process->keeper, process->origin_book);
     pressure_watch_count_others(process->pressure);
     for (uint32_t i = 0; i < process->settings->workers; i++) {
         if (!worker_start(process->workers[i])) {
@@ -318,6 +323,7 @@ static bool start_admin(struct process *process, const struct process_start *giv
         .log = process->log,
         .origins = process->origin_book,
         .splits = process->splits,
+        .keeper = process->keeper,
     };
 
     return admin_start(process->admin, &view);
@@ -348,18 +354,28 @@ static bool start_reloads(struct process *process, const struct process_start *g
     return process->tls_watch != NULL;
 }
 
-/* What the ramps remember holds before the file's weights do. */
+/* What ramps and operators decided before holds before the file's weights do. */
 static bool start_ramps(struct process *process)
 {
-    const struct ramp_clock_parts parts = {
-        .loop = process->loop,
-        .book = process->splits,
+    const struct keeper_parts kept = {
+        .splits = process->splits,
         .audit = process->audit,
         .state_directory = process->state_directory,
     };
+    struct ramp_clock_parts parts = {
+        .loop = process->loop,
+        .book = process->splits,
+        .audit = process->audit,
+    };
 
+    process->keeper = keeper_new(&kept, process->heritage);
+    if (process->keeper == NULL || !plan_adopt_splits(process->plan)) {
+        return false;
+    }
+    keeper_tell_weights(process->keeper);
+    parts.keeper = process->keeper;
     process->ramps = ramp_clock_new(&parts);
-    return process->ramps != NULL && plan_adopt_splits(process->plan);
+    return process->ramps != NULL;
 }
 
 static bool open_books(struct process *process)
@@ -389,6 +405,8 @@ static void take_apart(struct process *process)
     }
     heritage_free(&process->heritage);
     admin_close(&process->admin); /* it reads what the workers have */
+    ramp_clock_free(&process->ramps);
+    keeper_free(&process->keeper); /* with the last worker the drains go */
     for (uint32_t i = 0; process->workers != NULL && i < process->settings->workers; i++) {
         worker_free(&process->workers[i]);
     }
@@ -402,7 +420,6 @@ static void take_apart(struct process *process)
     pressure_free(&process->pressure);
     access_log_stop(&process->log);
     sockets_close(&process->sockets);
-    ramp_clock_free(&process->ramps);
     audit_close(&process->audit);
     free(process->state_directory);
     plan_unref(&process->plan);
@@ -422,6 +439,7 @@ bool process_check(struct snapshot *snapshot)
 static void serve(struct process *process)
 {
     log_info("ready: %u workers", process->settings->workers);
+    keeper_begin(process->keeper);
     if (process->settings->pid_file != NULL) {
         pid_file_write(process->settings->pid_file);
     }

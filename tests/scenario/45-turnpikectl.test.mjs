@@ -6,6 +6,7 @@ import test from 'node:test';
 import { request, tally } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
 import { adminIn, askJson, ctl, ctlLines, ctlRefused, metricsOf, valueOf } from './lib/control.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
@@ -165,6 +166,58 @@ test('what was set at run time can be written out, and then is what the file say
     await ctlLines(gateway, 'reload');
     assert.deepEqual(await ctlLines(gateway, 'export'), ['# Nothing differs from the file.']);
     assert.equal((await askJson(gateway, '/v1/routes')).routes[0].split.new, '0.25%');
+});
+
+for (const [how, again] of [
+    ['a crash', async (t, gateway, config) => (await gateway.crash(), startGateway(t, config))],
+    ['a restart', async (t, gateway, config) => (await gateway.stop(), startGateway(t, config))],
+    ['a binary upgrade', async (t, gateway) => (await gateway.upgrade(), gateway)],
+]) {
+    test(`weights and drains outlive ${how}, and say so`, async (t) => {
+        const state = temporaryFolder(t);
+        const origins = await Promise.all(['a', 'b', 'new'].map((name) => httpOrigin(t, { name })));
+        const config = (folder) => `
+state_directory: ${state}
+services:
+  old: {origins: ["${origins[0].address}", "${origins[1].address}"]}
+  new: {origins: ["${origins[2].address}"]}
+routes: [{name: shop, split: {old: 50%, new: 50%}}]
+${adminIn(folder)}`;
+        let gateway = await startGateway(t, config);
+        await ctlLines(gateway, 'weight', 'shop', 'new=0');
+        await ctlLines(gateway, 'drain', origins[0].address);
+        gateway = await again(t, gateway, config);
+        assert.deepEqual(await tally(gateway, 20), { b: 20 });
+        assert.deepEqual((await askJson(gateway, '/v1/status')).differs_from_file,
+            ['route shop: old: 100%, new: 0% (operator)', `origin ${origins[0].address}: drained (operator)`]);
+        assert.match(gateway.stderr, /weight shop: old: 100%, new: 0%, as it was set before this start/);
+        const audit = fs.readFileSync(`${state}/audit.log`, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+        const [weight, drain] = audit.filter(({ why }) => why === 'set before this start');
+        assert.deepEqual([weight.action, weight.subject, weight.after, weight.by], ['weight', 'shop', 'old: 100%, new: 0%', 'gateway']);
+        assert.deepEqual([drain.action, drain.subject], ['drain', origins[0].address]);
+        await ctlLines(gateway, 'undrain', origins[0].address);
+        await ctlLines(gateway, 'weight', 'shop', 'reset');
+        gateway = await again(t, gateway, config);
+        assert.equal((await askJson(gateway, '/v1/status')).differs_from_file, undefined);
+    });
+}
+
+test('weights end at a start whose file has another split', async (t) => {
+    const state = temporaryFolder(t);
+    const config = (old) => (folder) => `
+state_directory: ${state}
+services: {old: {origins: ["127.0.0.1:1"]}, new: {origins: ["127.0.0.1:2"]}}
+routes: [{name: shop, split: {old: ${old}%, new: ${100 - old}%}}]
+${adminIn(folder)}`;
+    const first = await startGateway(t, config(50));
+    await ctlLines(first, 'weight', 'shop', 'new=0');
+    await first.stop();
+    const second = await startGateway(t, config(60));
+    assert.match(second.stderr, /route shop: its split changed in the file; weights that were set before this start end/);
+    assert.deepEqual((await askJson(second, '/v1/routes')).routes[0].split, { old: '60%', new: '40%' });
+    await second.stop();
+    const third = await startGateway(t, config(50));
+    assert.deepEqual((await askJson(third, '/v1/routes')).routes[0].split, { old: '50%', new: '50%' });
 });
 
 test('weights that cannot be are refused, and change nothing', async (t) => {

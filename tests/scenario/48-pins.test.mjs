@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A request that must not be done twice stays with the arm that saw its key first.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { adminIn, ctlLines, metricsOf, valueOf } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+import { until } from './lib/wait.mjs';
 
 async function arms(t) {
     return Promise.all(['old', 'new'].map((name) => httpOrigin(t, { name })));
@@ -115,6 +119,58 @@ test('over a restart, with a state directory', async (t) => {
     const second = await startGateway(t, config([0, 100]));
     assert.equal(await pay(second, 'k'), 'old');
     assert.equal(await pay(second, 'l'), 'new');
+});
+
+test('over a crash, but for the last second', async (t) => {
+    const origins = await arms(t);
+    const state = temporaryFolder(t);
+    const pins = path.join(state, 'pins');
+    const config = (weights) => `state_directory: ${state}\n${splitting(origins, weights)}`;
+    const kept = () => fs.existsSync(pins) ? fs.readFileSync(pins).filter((byte) => byte !== 0).length : 0;
+    const first = await startGateway(t, config([100, 0]));
+    assert.equal(await pay(first, 'k'), 'old');
+    await until('the pin to be kept', () => kept() > 0);
+    const size = kept();
+    assert.equal(await pay(first, 'm'), 'old');
+    await until('the other one to be kept', () => kept() > size);
+    await first.crash();
+    const second = await startGateway(t, config([0, 100]));
+    assert.equal(await pay(second, 'k'), 'old');
+    assert.equal(await pay(second, 'm'), 'old');
+    assert.equal(await pay(second, 'l'), 'new');
+});
+
+test('a file that is gone or of another size is made anew', async (t) => {
+    const origins = await arms(t);
+    const state = temporaryFolder(t);
+    const pins = path.join(state, 'pins');
+    fs.writeFileSync(pins, 'of another make');
+    const config = (weights) => `state_directory: ${state}\n${splitting(origins, weights)}`;
+    const first = await startGateway(t, config([100, 0]));
+    await first.said(/file of idempotency keys is of another version/);
+    assert.equal(await pay(first, 'k'), 'old');
+    await until('the pin to be kept', () => fs.statSync(pins).size > 1000000);
+    fs.rmSync(pins);
+    assert.equal(await pay(first, 'm'), 'old');
+    await until('all pins to be kept again', () => fs.existsSync(pins) && fs.statSync(pins).size > 1000000);
+    await first.crash();
+    const second = await startGateway(t, config([0, 100]));
+    assert.equal(await pay(second, 'k'), 'old');
+    assert.equal(await pay(second, 'm'), 'old');
+});
+
+// The old process still serves whom it has: what either of them sees first, the other keeps to.
+test('both processes of an upgrade have the same keys', async (t) => {
+    const origins = await arms(t);
+    const gateway = await startGateway(t, splitting(origins, [100, 0]));
+    const client = await connect(t, gateway);
+    client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Idempotency-Key: late', 'Content-Length: 2')}x`);
+    gateway.rewrite(splitting(origins, [0, 100]));
+    await gateway.upgrade();
+    client.send('x'); // only now its arm is chosen, by the process that leaves
+    assert.equal((await client.answer()).body.toString(), 'old');
+    assert.equal(await pay(gateway, 'late'), 'old');
+    assert.equal(await pay(gateway, 'other'), 'new');
 });
 
 test('with a new binary', async (t) => {

@@ -171,6 +171,13 @@ class Gateway {
         return fs.readdirSync(`/proc/${this.pid}/fd`).length;
     }
 
+    // SIGKILL, as from the kernel when memory is short: nothing can be put in order any more.
+    async crash() {
+        this.expectsExit = true;
+        this.signal('SIGKILL');
+        await within('the gateway to be gone', this.exited);
+    }
+
     // SIGTERM; must end with 0 before the deadline.
     async stop(deadline = patient(10000)) {
         if (!this.exit) {

@@ -217,6 +217,80 @@ static void going_back_finds_what_was(void **state)
 
 /* --- workers ------------------------------------------------------------------------------- */
 
+/* The same book in the next process, with what the one before wrote. */
+static void restart(struct fixture *fixture, const char *routes)
+{
+    struct page text = {0};
+
+    split_book_save_weights(fixture->book, &text);
+    page_add_char(&text, '\0');
+    let_go(fixture);
+    split_book_free(&fixture->book);
+    fixture->book = split_book_new(1);
+    assert_true(split_book_restore_weights(fixture->book, text.at));
+    page_release(&text);
+    take_up(fixture, routes);
+}
+
+static void what_an_operator_set_outlives_the_process(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t changes = split_book_weight_changes(fixture->book);
+
+    set(fixture, "pay", "new", 2501);
+    assert_true(split_book_weight_changes(fixture->book) > changes);
+    restart(fixture, SHOP "," PAY);
+    expect(fixture, "pay[ old 7499/9000 new 2501/1000] operator differs; "
+                    "shop[ old 5000/5000 new 3000/3000 third 2000/2000] file; ");
+    split_book_reset(fixture->book, BYTES("pay"));
+    restart(fixture, SHOP "," PAY);
+    expect(fixture, "pay[ old 9000/9000 new 1000/1000] file; "
+                    "shop[ old 5000/5000 new 3000/3000 third 2000/2000] file; ");
+}
+
+static void but_not_another_split_in_the_file(void **state)
+{
+    struct fixture *fixture = *state;
+
+    set(fixture, "pay", "new", 2501);
+    restart(fixture, "{name: pay, match: {path: /pay}, split: {old: 80%, new: 20%}}");
+    expect(fixture, "pay[ old 8000/8000 new 2000/2000] file; ");
+    take_up(fixture, PAY); /* nor when the old one comes back */
+    expect(fixture, "pay[ old 9000/9000 new 1000/1000] file; ");
+    set(fixture, "pay", "new", 2501);
+    restart(fixture, "{name: pay, match: {path: /pay}, split: {new: 10%, old: 90%}}");
+    expect(fixture, "pay[ new 1000/1000 old 9000/9000] file; ");
+}
+
+static void lines_that_make_no_sense_are_left_out(void **state)
+{
+    static const char *const lines[] = {
+        "weights\tpay",
+        "weights\t\told\t9000\t5000\tnew\t1000\t5000",
+        "weights\tpay\told\t9000\t5000",
+        "weights\tpay\told\t9000\t5000\tnew\t1000",
+        "weights\tpay\told\t9000\t5000\tnew\t1000\t4000",
+        "weights\tpay\told\t9000\t5000\tnew\t1000\t5000x",
+        "weights\tpay\told\t9000\t10001\tnew\t1000\t4294962296",
+        "drained\t127.0.0.1:80",
+        "",
+    };
+    struct fixture *fixture = *state;
+
+    log_set_level(LOG_LEVEL_ERROR);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char *text = strdup(lines[i]);
+
+        let_go(fixture);
+        split_book_free(&fixture->book);
+        fixture->book = split_book_new(1);
+        assert_true(split_book_restore_weights(fixture->book, text));
+        free(text);
+        take_up(fixture, PAY);
+        expect(fixture, "pay[ old 9000/9000 new 1000/1000] file; ");
+    }
+}
+
 static void a_turn_sees_new_weights_at_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -306,6 +380,9 @@ int main(void)
         TEST(a_reload_keeps_what_the_file_did_not_change),
         TEST(a_split_that_changed_in_the_file_begins_with_it),
         TEST(going_back_finds_what_was),
+        TEST(what_an_operator_set_outlives_the_process),
+        TEST(but_not_another_split_in_the_file),
+        TEST(lines_that_make_no_sense_are_left_out),
         TEST(a_turn_sees_new_weights_at_once),
         TEST(the_control_group_is_as_large),
         TEST(weights_are_of_one_moment),

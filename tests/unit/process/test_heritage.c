@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static struct address address_of(const char *text)
@@ -134,6 +135,33 @@ static void only_listening_sockets_count(void **state)
     heritage_free(&heritage);
 }
 
+static void memory_is_handed_over_too(void **state)
+{
+    int memory = memfd_create("test", MFD_CLOEXEC);
+    int forgotten = memfd_create("test", MFD_CLOEXEC);
+    int plain = open("/dev/null", O_RDONLY);
+    struct page lines = {0};
+    struct heritage *heritage;
+
+    (void)state;
+    heritage_add_memory(&lines, "pins", memory);
+    heritage_add_memory(&lines, "other", plain);
+    heritage_add_memory(&lines, "more", forgotten);
+    hand_over(&lines);
+    heritage = heritage_read();
+    assert_int_equal(heritage_take_memory(heritage, "absent"), -1);
+    assert_int_equal(heritage_take_memory(heritage, "pins"), memory);
+    assert_int_equal(heritage_take_memory(heritage, "pins"), -1);
+    assert_int_equal(heritage_take_memory(heritage, "other"), -1);
+    heritage_free(&heritage);
+    assert_int_equal(heritage_take_memory(heritage, "pins"), -1);
+    assert_true(is_open(memory));
+    assert_true(is_open(plain)); /* not ours */
+    assert_false(is_open(forgotten));
+    close(memory);
+    close(plain);
+}
+
 static void without_any_there_is_none(void **state)
 {
     struct address address = address_of("127.0.0.1:0");
@@ -171,6 +199,7 @@ int main(void)
         cmocka_unit_test(listeners_of_one_address_come_in_order),
         cmocka_unit_test(what_nobody_takes_is_closed),
         cmocka_unit_test(only_listening_sockets_count),
+        cmocka_unit_test(memory_is_handed_over_too),
         cmocka_unit_test(without_any_there_is_none),
         cmocka_unit_test(readiness_is_told_once),
     };

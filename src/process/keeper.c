@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Files: `ramps` and `changes` (an operator's weights and drains), lines of text that are replaced
+ * as a whole; `pins`, the table of keys, changed in place a piece at a time. */
+#include "process/keeper.h"
+
+#include "base/log.h"
+#include "control/split_readings.h"
+#include "exchange/pin_table.h"
+#include "exchange/ramp.h"
+#include "process/state_directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RAMPS_FILE "ramps"
+#define CHANGES_FILE "changes"
+#define PINS_FILE "pins"
+#define PINS_KIND "pins" /* among the heritage */
+#define DRAINED_WORD "drained"
+
+struct keeper {
+    struct keeper_parts parts;
+    pthread_mutex_t lock; /* of all below, and of who writes */
+    struct origin_book *origins;
+    bool began;
+    bool retired;
+    uint64_t kept_ramps;  /* changes as of the file */
+    char *kept_changes;   /* what stands in the file; NULL: not known */
+    char *drained_before; /* lines of the last process; NULL: no more */
+    bool pins_failed;     /* told once */
+};
+
+static bool has_directory(const struct keeper *keeper)
+{
+    return keeper->parts.state_directory != NULL;
+}
+
+static struct pin_table *pins_of(const struct keeper *keeper)
+{
+    return split_book_pins(keeper->parts.splits);
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static bool read_all(int file, char *to, size_t length)
+{
+    while (length > 0) {
+        ssize_t got = read(file, to, length);
+
+        if (got <= 0) {
+            return false;
+        }
+        to += got;
+        length -= (size_t)got;
+    }
+    return true;
+}
+
+/* With a NUL behind it; NULL: not there, or not readable, which is told. */
+static char *read_file(const char *path, size_t *length)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat facts;
+    char *content = NULL;
+
+    if (file < 0) {
+        if (errno != ENOENT) {
+            log_error("cannot read %s: %s", path, strerror(errno));
+        }
+        return NULL;
+    }
+    if (fstat(file, &facts) == 0 && S_ISREG(facts.st_mode)) {
+        content = malloc((size_t)facts.st_size + 1);
+        *length = (size_t)facts.st_size;
+    }
+    if (content != NULL && !read_all(file, content, *length)) {
+        log_error("cannot read %s", path);
+        free(content);
+        content = NULL;
+    }
+    if (content != NULL) {
+        content[*length] = '\0';
+    }
+    close(file);
+    return content;
+}
+
+static char *read_state(const struct keeper *keeper, const char *name, size_t *length)
+{
+    char *path = state_directory_path(keeper->parts.state_directory, name);
+    char *content = path != NULL ? read_file(path, length) : NULL;
+
+    free(path);
+    return content;
+}
+
+static bool restore_changes(struct keeper *keeper)
+{
+    size_t length;
+    char *changes = read_state(keeper, CHANGES_FILE, &length);
+    bool good = true;
+
+    if (changes != NULL) {
+        keeper->drained_before = strdup(changes);
+        good = keeper->drained_before != NULL &&
+               split_book_restore_weights(keeper->parts.splits, changes);
+    }
+    free(changes);
+    return good;
+}
+
+static bool restore_ramps(struct keeper *keeper)
+{
+    size_t length;
+    char *ramps = read_state(keeper, RAMPS_FILE, &length);
+    bool good = ramps == NULL || split_book_restore_ramps(keeper->parts.splits, ramps);
+
+    free(ramps);
+    return good;
+}
+
+static void restore_pins(struct keeper *keeper)
+{
+    size_t length;
+    char *pins = read_state(keeper, PINS_FILE, &length);
+
+    if (pins != NULL && !pin_table_load(pins_of(keeper), (struct bytes){pins, length})) {
+        log_warning("the file of idempotency keys is of another version and left out");
+    }
+    free(pins);
+}
+
+static bool restore(struct keeper *keeper, struct heritage *heritage)
+{
+    int memory = heritage_take_memory(heritage, PINS_KIND);
+    bool has_pins = memory >= 0 && pin_table_adopt(pins_of(keeper), memory);
+
+    if (!has_directory(keeper)) {
+        return true;
+    }
+    if (!has_pins) {
+        restore_pins(keeper);
+    }
+    return restore_ramps(keeper) && restore_changes(keeper);
+}
+
+/* --- what held before --------------------------------------------------------------------- */
+
+static void note(struct keeper *keeper, const char *action, const char *subject, const char *after)
+{
+    const struct audit_entry entry = {
+        .who = {.kind = WHO_GATEWAY},
+        .action = action,
+        .subject = subject,
+        .after = after,
+        .ok = true,
+        .why = "set before this start",
+    };
+
+    audit_write(keeper->parts.audit, &entry);
+    log_info("%s %s%s%s, as it was set before this start", action, subject,
+             after != NULL ? ": " : "", after != NULL ? after : "");
+}
+
+static void on_split(void *owner, const struct split_reading *reading)
+{
+    struct page text = {0};
+
+    if (reading->cause != SPLIT_BY_OPERATOR) {
+        return;
+    }
+    split_reading_tell(reading, &text);
+    page_add_char(&text, '\0');
+    note(owner, "weight", reading->route, text.failed ? "" : text.at);
+    page_release(&text);
+}
+
+void keeper_tell_weights(struct keeper *keeper)
+{
+    split_book_read(keeper->parts.splits, on_split, keeper);
+}
+
+static void drain_again(struct keeper *keeper, const char *name)
+{
+    if (origin_book_drain(keeper->origins, name, true)) {
+        note(keeper, "drain", name, NULL);
+    } else {
+        log_info("origin %s was drained before this start and is in no service now", name);
+    }
+}
+
+void keeper_take_origins(struct keeper *keeper, struct origin_book *origins)
+{
+    char *rest = keeper->drained_before;
+    char *line;
+
+    keeper->origins = origins;
+    while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+        if (strncmp(line, DRAINED_WORD "\t", sizeof(DRAINED_WORD)) == 0) {
+            drain_again(keeper, line + sizeof(DRAINED_WORD));
+        }
+    }
+    free(keeper->drained_before);
+    keeper->drained_before = NULL;
+}
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+static bool write_state(struct keeper *keeper, const char *name, struct bytes content)
+{
+    return state_directory_write(keeper->parts.state_directory, name, content);
+}
+
+static void keep_ramps(struct keeper *keeper)
+{
+    uint64_t changes = split_book_ramp_changes(keeper->parts.splits);
+    char *text;
+
+    if (changes == keeper->kept_ramps) {
+        return;
+    }
+    text = split_book_save_ramps(keeper->parts.splits);
+    if (text != NULL && write_state(keeper, RAMPS_FILE, bytes_of(text))) {
+        keeper->kept_ramps = changes;
+    } /* else it was told, and is tried again with the next tick */
+    free(text);
+}
+
+/* A line a name: whatever has a line's end in it cannot be kept. */
+static void on_origin(void *owner, const struct origin_reading *reading)
+{
+    if (reading->drained && strchr(reading->name, '\n') == NULL) {
+        page_format(owner, DRAINED_WORD "\t%s\n", reading->name);
+    }
+}
+
+/* Both are few, and the text says best whether anything has changed. */
+static void keep_changes(struct keeper *keeper)
+{
+    struct page text = {0};
+
+    if (keeper->origins == NULL) {
+        return;
+    }
+    split_book_save_weights(keeper->parts.splits, &text);
+    origin_book_read(keeper->origins, on_origin, &text);
+    page_add_char(&text, '\0');
+    if (!text.failed &&
+        (keeper->kept_changes == NULL || strcmp(text.at, keeper->kept_changes) != 0) &&
+        write_state(keeper, CHANGES_FILE, bytes_of(text.at))) {
+        free(keeper->kept_changes);
+        keeper->kept_changes = strdup(text.at);
+    }
+    page_release(&text);
+}
+
+/* The file as long as it must be; one that is not there, or not so, is made anew. -1: told. */
+static int open_pins(struct keeper *keeper, const char *path)
+{
+    size_t size = pin_table_size(pins_of(keeper));
+    int file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat facts;
+
+    if (file >= 0 && fstat(file, &facts) == 0 && (size_t)facts.st_size == size) {
+        return file;
+    }
+    if (file >= 0) {
+        close(file);
+    }
+    file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file >= 0 && ftruncate(file, (off_t)size) < 0) {
+        close(file);
+        file = -1;
+    }
+    if (file >= 0) {
+        pin_table_mark_all(pins_of(keeper));
+    }
+    return file;
+}
+
+static bool write_piece(int file, const struct pin_piece *piece)
+{
+    ssize_t count;
+
+    do {
+        count = pwrite(file, piece->bytes, piece->length, (off_t)piece->at);
+    } while (count < 0 && errno == EINTR);
+    return count == (ssize_t)piece->length;
+}
+
+static bool write_pieces(struct keeper *keeper, const char *path, struct pin_piece *piece,
+                         bool lasting)
+{
+    int file = open_pins(keeper, path);
+    uint32_t cursor = 0;
+    bool good = file >= 0;
+
+    if (!good) {
+        return false;
+    }
+    pin_table_give_back(pins_of(keeper), piece); /* the first one, which said that there is one */
+    while (good && pin_table_take_changed(pins_of(keeper), &cursor, piece)) {
+        good = write_piece(file, piece);
+        if (!good) {
+            pin_table_give_back(pins_of(keeper), piece);
+        }
+    }
+    good = good && (!lasting || fsync(file) == 0);
+    close(file);
+    return good;
+}
+
+/* Without `lasting` the kernel writes it to the disk within half a minute: what a crash of the
+ * process leaves is whole, and the thread does not wait for the disk each second. */
+static void keep_pins(struct keeper *keeper, bool lasting)
+{
+    struct pin_piece piece;
+    uint32_t cursor = 0;
+    char *path;
+
+    if (!pin_table_take_changed(pins_of(keeper), &cursor, &piece)) {
+        return;
+    }
+    path = state_directory_path(keeper->parts.state_directory, PINS_FILE);
+    if (path != NULL && write_pieces(keeper, path, &piece, lasting)) {
+        keeper->pins_failed = false;
+    } else {
+        pin_table_give_back(pins_of(keeper), &piece);
+        if (!keeper->pins_failed) {
+            log_warning("cannot write %s/" PINS_FILE ": %s; the arms of idempotency keys would not "
+                        "outlive a crash; free the disk, or let `user` write there",
+                        keeper->parts.state_directory, strerror(errno));
+        }
+        keeper->pins_failed = true;
+    }
+    free(path);
+}
+
+static bool may_write(const struct keeper *keeper)
+{
+    return has_directory(keeper) && keeper->began && !keeper->retired;
+}
+
+static void keep(struct keeper *keeper, bool with_pins, bool lasting)
+{
+    pthread_mutex_lock(&keeper->lock);
+    if (may_write(keeper)) {
+        keep_ramps(keeper);
+        keep_changes(keeper);
+        if (with_pins) {
+            keep_pins(keeper, lasting);
+        }
+    }
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_keep(struct keeper *keeper)
+{
+    keep(keeper, false, false);
+}
+
+void keeper_keep_all(struct keeper *keeper)
+{
+    keep(keeper, true, false);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+struct keeper *keeper_new(const struct keeper_parts *parts, struct heritage *heritage)
+{
+    struct keeper *keeper = calloc(1, sizeof(*keeper));
+
+    if (keeper == NULL) {
+        return NULL;
+    }
+    keeper->parts = *parts;
+    pthread_mutex_init(&keeper->lock, NULL);
+    if (!has_directory(keeper)) {
+        split_book_forgo_ramps(parts->splits);
+    }
+    if (!restore(keeper, heritage)) {
+        keeper_free(&keeper);
+    }
+    return keeper;
+}
+
+void keeper_begin(struct keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->began = true;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_hand_over(const struct keeper *keeper, struct page *lines)
+{
+    heritage_add_memory(lines, PINS_KIND, pin_table_memory(pins_of(keeper)));
+}
+
+void keeper_retire(struct keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->retired = true;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_free(struct keeper **held)
+{
+    struct keeper *keeper = *held;
+
+    *held = NULL;
+    if (keeper == NULL) {
+        return;
+    }
+    keep(keeper, true, true);
+    pthread_mutex_destroy(&keeper->lock);
+    free(keeper->kept_changes);
+    free(keeper->drained_before);
+    free(keeper);
+}
