@@ -171,13 +171,16 @@ static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *c
                : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* The library finds it by its SSL: a session of another name's context has the same owner. */
+/* The library finds it by its SSL: a session of another name's context has the same owner.
+ * Clients use a ticket of TLS 1.3 once only (RFC 8446 appendix C.4), so that a good one (1) is to
+ * be made anew (2) every time. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                      EVP_MAC_CTX *mac, int encrypts)
 {
     struct tls_acceptor *acceptor = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    int used = tls_tickets_use(acceptor->tickets, name, iv, cipher, mac, encrypts != 0);
 
-    return tls_tickets_use(acceptor->tickets, name, iv, cipher, mac, encrypts != 0);
+    return used == 1 && !encrypts && SSL_version(ssl) == TLS1_3_VERSION ? 2 : used;
 }
 
 /* --- terms ------------------------------------------------------------------------------- */
@@ -256,7 +259,7 @@ static void use_tickets(SSL_CTX *context, struct tls_acceptor *acceptor)
         SSL_CTX_set_num_tickets(context, 0);
         return;
     }
-    SSL_CTX_set_timeout(context, tls_tickets_lifetime(acceptor->tickets));
+    tls_tickets_bound_age(acceptor->tickets, context);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
 }
 

@@ -145,6 +145,56 @@ int tls_tickets_use(struct tls_tickets *tickets, unsigned char *name, unsigned c
                     : open_ticket(tickets, name, iv, cipher, mac);
 }
 
+/* --- age --------------------------------------------------------------------------------- */
+
+/* When the full handshake was that a session began with. Each handshake of TLS 1.3 that resumes it
+ * gives a new ticket, whose own time begins anew: without this a session would never end (RFC 8446
+ * section 4.6.1 asks for a bound), nor would what a client's certificate proved once. */
+static int note_beginning(SSL *ssl, void *owner)
+{
+    SSL_SESSION *session = SSL_get_session(ssl);
+    int64_t now_s = (int64_t)time(NULL);
+    void *noted;
+    size_t length;
+
+    (void)owner;
+    if (SSL_SESSION_get0_ticket_appdata(session, &noted, &length) == 1 && length != 0) {
+        return 1; /* it was resumed, and keeps what it brought */
+    }
+    return SSL_SESSION_set1_ticket_appdata(session, &now_s, sizeof(now_s));
+}
+
+static bool is_young(SSL_SESSION *session, uint32_t lifetime_s)
+{
+    void *noted;
+    size_t length;
+    int64_t began_s;
+
+    if (SSL_SESSION_get0_ticket_appdata(session, &noted, &length) != 1 ||
+        length != sizeof(began_s)) {
+        return false;
+    }
+    memcpy(&began_s, noted, sizeof(began_s));
+    return (int64_t)time(NULL) - began_s < (int64_t)lifetime_s;
+}
+
+static SSL_TICKET_RETURN judge_age(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                   size_t name_length, SSL_TICKET_STATUS status, void *owner)
+{
+    (void)ssl, (void)name, (void)name_length;
+    if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
+        !is_young(session, tls_tickets_lifetime(owner))) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+void tls_tickets_bound_age(struct tls_tickets *tickets, struct ssl_ctx_st *context)
+{
+    SSL_CTX_set_timeout(context, tls_tickets_lifetime(tickets));
+    SSL_CTX_set_session_ticket_cb(context, note_beginning, judge_age, tickets);
+}
+
 /* --- life -------------------------------------------------------------------------------- */
 
 static bool read_secret(struct secret *secret, const char *path, tls_tell *tell, void *owner)

@@ -63,6 +63,38 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
         assert.match(entries[0]['tls.cipher'], /AES/);
     });
 
+    // Clients use a ticket of TLS 1.3 once (RFC 8446 appendix C.4).
+    test(`${version}: who resumes can resume again with what it is given`, async (t) => {
+        const ca = await authority(t);
+        const own = await ca.issue();
+        const gateway = await startGateway(t, config(certificateList(own)));
+        let { ticket } = await visit(gateway, { version });
+        for (let i = 0; i < 4; i++) {
+            const again = await visit(gateway, { version, session: ticket });
+            assert.equal(again.resumed, true, `visit ${i}`);
+            if (version === 'TLSv1.3') {
+                assert.equal(again.tickets, 1, `tickets of visit ${i}`);
+                assert.notDeepEqual(again.ticket, ticket);
+                ticket = again.ticket;
+            }
+        }
+    });
+
+    test(`${version}: a session ages from its full handshake, however often it is resumed`, async (t) => {
+        const ca = await authority(t);
+        const own = await ca.issue();
+        const gateway = await startGateway(t, config(certificateList(own), ', ticket_rotate: 2s'));
+        let { ticket } = await visit(gateway, { version });
+        let resumed = 0;
+        await until('a full handshake', async () => {
+            const next = await visit(gateway, { version, session: ticket });
+            ticket = next.ticket ?? ticket;
+            resumed += next.resumed ? 1 : 0;
+            return !next.resumed;
+        });
+        assert.ok(resumed > 0);
+    });
+
     test(`${version}: gateways with the same keys take each other's tickets, and only they`, async (t) => {
         const ca = await authority(t);
         const own = await ca.issue();
