@@ -28,6 +28,8 @@ class Tools:
     """What a measurement needs besides the contender."""
     wrk: str
     hold: str
+    handshakes: str
+    tls_floor: str
     seconds: int
     gateway_cores: str
     load_cores: str
@@ -36,10 +38,10 @@ class Tools:
     nginx_origin: int = 0
 
 
-def compile_helper(folder, name):
+def compile_helper(folder, name, libraries=()):
     binary = os.path.join(folder, name)
     subprocess.run(["cc", "-O2", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-pthread",
-                    os.path.join(HERE, f"{name}.c"), "-o", binary], check=True)
+                    os.path.join(HERE, f"{name}.c"), "-o", binary, *libraries], check=True)
     return binary
 
 
@@ -152,6 +154,14 @@ def progress(number, scenario, contender, figures):
           file=sys.stderr, flush=True)
 
 
+def measure_floor_of_tls(processes, tools, scenario, results):
+    """Beside the contenders of a round, not one of them."""
+    figures = measure.measure_tls_floor(processes, tools, scenario)
+    print(f"         {scenario.name:14} the primitives alone {figures['cpu_us']:.2f} µs, "
+          f"the library in memory {figures['library_us']:.2f} µs", file=sys.stderr, flush=True)
+    results[scenario.name].setdefault("primitives", []).append(figures)
+
+
 def run_rounds(processes, tools, options, chosen, wanted, folder):
     results = {s.name: {c.name: [] for c in chosen} for s in wanted}
     for number in range(options.rounds):
@@ -168,6 +178,8 @@ def run_rounds(processes, tools, options, chosen, wanted, folder):
                           file=sys.stderr, flush=True)
                     figures = None
                 results[scenario.name][contender.name].append(figures)
+            if scenario.handshakes == "full" and scenario.pinned:
+                measure_floor_of_tls(processes, tools, scenario, results)
     return results
 
 
@@ -195,8 +207,13 @@ def main():
     options = arguments()
     wanted = [s for s in SCENARIOS if not options.scenario or s.name in options.scenario]
     with tempfile.TemporaryDirectory(prefix="turnpike-bench-") as folder:
+        tls = any(scenario.handshakes for scenario in wanted)
+        libraries = ("-lssl", "-lcrypto")
         tools = Tools(wrk=contenders.found(options.wrk) or options.wrk,
-                      hold=compile_helper(folder, "hold"), seconds=options.seconds,
+                      hold=compile_helper(folder, "hold"),
+                      handshakes=compile_helper(folder, "handshakes", libraries) if tls else "",
+                      tls_floor=compile_helper(folder, "tls_floor", libraries) if tls else "",
+                      seconds=options.seconds,
                       gateway_cores=options.gateway_cores, load_cores=options.load_cores,
                       origin_kind=options.origin)
         chosen = chosen_contenders(options, folder)

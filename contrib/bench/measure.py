@@ -41,8 +41,19 @@ def wrk_command(wrk, contender, scenario, port, seconds):
             "close" if contender.says_close(scenario) else "keep", str(scenario.headers)]
 
 
+def handshakes_command(handshakes, contender, scenario, port, seconds):
+    return [handshakes, str(port), contender.path(scenario, scenario.path), scenario.handshakes,
+            str(scenario.connections), str(seconds)]
+
+
+def load_command(tools, contender, scenario, port, seconds):
+    if scenario.handshakes:
+        return handshakes_command(tools.handshakes, contender, scenario, port, seconds)
+    return wrk_command(tools.wrk, contender, scenario, port, seconds)
+
+
 def run_load(processes, command, cores, seconds):
-    """Runs wrk to its end; its figures as numbers."""
+    """Runs wrk, or what prints figures as it does, to its end; its figures as numbers."""
     process = processes.start(command, cores, stdout=subprocess.PIPE)
     try:
         output = process.communicate(timeout=seconds + 30)[0].decode()
@@ -53,7 +64,7 @@ def run_load(processes, command, cores, seconds):
             return {key: int(value) for key, value in
                     (pair.split("=") for pair in line.split()[1:])}
     with open(process.said, errors="replace") as log:
-        raise Failure(f"wrk gave no figures: {output.strip()} {log.read().strip()}")
+        raise Failure(f"{command[0]} gave no figures: {output.strip()} {log.read().strip()}")
 
 
 def hold_idle(processes, hold, scenario, port, path, cores, pids):
@@ -98,9 +109,9 @@ def measure_load(processes, tools, contender, scenario, gateway, port):
     if scenario.idle:
         holder, _ = hold_idle(processes, tools.hold, scenario, port,
                               contender.path(scenario, scenario.path), cores, [])
-    run_load(processes, wrk_command(tools.wrk, contender, scenario, port, 1), cores, 1)
+    run_load(processes, load_command(tools, contender, scenario, port, 1), cores, 1)
     pids = family_of(gateway.pid)
-    command = wrk_command(tools.wrk, contender, scenario, port, tools.seconds)
+    command = load_command(tools, contender, scenario, port, tools.seconds)
     before = cpu_ns(pids)
     load = run_load(processes, command, cores, tools.seconds)
     used = cpu_ns(pids) - before
@@ -118,3 +129,21 @@ def measure_load(processes, tools, contender, scenario, gateway, port):
             "rss": rss, "pss": pss,
             "errors": sum(count for key, count in load.items()
                           if key.endswith("_errors") or key == "timeouts")}
+
+
+def measure_tls_floor(processes, tools, scenario):
+    """What a full handshake costs without a gateway: the primitives alone ("cpu_us"), and all that
+    the library does for it in memory. Both cores are busy, as in a measurement."""
+    ballast = processes.start([tools.tls_floor, "60"], tools.load_cores)
+    process = processes.start([tools.tls_floor, str(tools.seconds)], tools.gateway_cores,
+                              stdout=subprocess.PIPE)
+    try:
+        words = process.communicate(timeout=tools.seconds + 30)[0].decode().split()
+    finally:
+        processes.end(process)
+        processes.end(ballast)
+    figures = {name: int(value) / 1000 for name, value in zip(words[::2], words[1::2])}
+    if "library_ns" not in figures:
+        raise Failure("tls_floor gave no figures")
+    return {"cpu_us": figures["sign_ns"] + figures["keygen_ns"] + figures["derive_ns"],
+            "library_us": figures["library_ns"]}

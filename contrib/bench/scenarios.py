@@ -23,6 +23,7 @@ class Scenario:
     files: bool = False        # nginx is the origin unless told otherwise
     load: bool = True          # False: only idle connections
     tls: bool = False          # between client and gateway: ECDSA P-256, TLS 1.3
+    handshakes: str = ""       # "full" or "resumed", one a request: the load is handshakes.c
 
 
 SCENARIOS = [
@@ -46,13 +47,15 @@ SCENARIOS = [
     Scenario("big-head", "request head of 2 kB with 30 headers", headers=29),
     Scenario("tls-keepalive", "TLS, 64 connections, 13-byte answer", tls=True),
     Scenario("tls-full", "TLS, a full handshake each request, 64 at once", responds=True,
-             short=True, tls=True),
+             short=True, tls=True, handshakes="full"),
+    Scenario("tls-resumed", "TLS, a resumed handshake each request, 64 at once", responds=True,
+             short=True, tls=True, handshakes="resumed"),
     Scenario("tls-1m", "TLS, 1 MB answers, 16 connections", path="/1m", files=True, connections=16,
              tls=True),
     Scenario("tls-workers-1", "TLS, full handshakes, 1 worker, nothing pinned", responds=True,
-             short=True, pinned=False, tls=True),
+             short=True, pinned=False, tls=True, handshakes="full"),
     Scenario("tls-workers-2", "TLS, full handshakes, 2 workers, nothing pinned", responds=True,
-             short=True, workers=2, pinned=False, tls=True),
+             short=True, workers=2, pinned=False, tls=True, handshakes="full"),
     Scenario("respond", "the gateway answers by itself", responds=True),
     Scenario("respond-short", "the same, a new client connection each", responds=True, short=True),
 ]
