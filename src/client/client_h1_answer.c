@@ -427,6 +427,7 @@ static bool on_end(void *stream, const struct http_headers *trailers)
         add_last_chunk(h1, trailers);
     }
     h1->answer_ended = true;
+    h1->out.ends = h1->closes && h1->state != CLIENT_H1_TUNNELS;
     if (outbox_is_empty(&h1->out)) {
         note_written(h1);
         return true;

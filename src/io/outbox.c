@@ -70,6 +70,7 @@ size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct trans
             vectors[used++] = more[i];
         }
     }
+    transport->ends = outbox->ends && total_of(vectors, used) == queued + offered;
     written = transport_write(transport, vectors, used);
     if (written < 0) {
         if (errno == EAGAIN) {

@@ -35,6 +35,7 @@ struct transport {
     int fd; /* -1: closed */
     short wanted;
     bool holds; /* bytes that the loop cannot see: whoever wants to read is called */
+    bool ends;  /* set by the owner: what it offers to the next write is the last */
     struct watch watch;
 };
 

@@ -76,6 +76,7 @@ bool transport_start_tcp(struct transport *transport, struct loop *loop, int fd,
     transport->fd = fd;
     transport->wanted = wanted;
     transport->holds = false;
+    transport->ends = false;
     memset(&transport->watch, 0, sizeof(transport->watch));
     if (!watch_start(&transport->watch, loop, fd, wanted, ready, owner)) {
         watch_stop(&transport->watch);

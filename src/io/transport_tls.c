@@ -4,7 +4,8 @@
  * call. Writing never blocks within the library, so it never has to be asked again with the
  * same bytes; what the socket does not take is kept here, and as long as there is some, the
  * last byte that the owner offered counts as not taken: so the owner waits for WRITABLE and
- * calls again.
+ * calls again. A ticket that is not urgent waits for the answer, and a goodbye goes along with
+ * the last of it.
  *
  * The library may have read more than its caller asked for. The loop cannot see that, so the
  * owner is called by hand (watch_call) as long as it wants to read. */
@@ -41,6 +42,7 @@ struct tls {
     size_t early_used;
     char *unsent;
     size_t unsent_length;
+    bool unsent_waits; /* it could go out, but will with what the owner writes next */
     struct tls_facts facts;
     struct tls_client *client;
 };
@@ -84,6 +86,11 @@ static int socket_read(BIO *bio, char *into, int room)
     if (tls->early != NULL) {
         return read_early(tls, into, room);
     }
+    /* What would be read answers what is staged: it cannot be there yet. */
+    if (!tls->handshaken && tls->bench->staged > 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
     do {
         count = recv(tls->fd, into, (size_t)room, 0);
     } while (count < 0 && errno == EINTR);
@@ -116,15 +123,20 @@ static void keep_unsent(struct tls *tls, const char *bytes, size_t length)
     tls->unsent_length += length;
 }
 
-static size_t send_now(struct tls *tls, const char *bytes, size_t length)
+/* What waits, and what is staged. */
+static size_t send_both(struct tls *tls, size_t staged)
 {
+    struct iovec both[] = {{tls->unsent, tls->unsent_length}, {tls->bench->stage, staged}};
+    const int first = tls->unsent_length == 0;
+    const struct msghdr message = {.msg_iov = both + first,
+                                   .msg_iovlen = (size_t)(2 - first - (staged == 0))};
     ssize_t count;
 
-    if (length == 0 || tls->broken != 0) {
+    if (message.msg_iovlen == 0 || tls->broken != 0) {
         return 0;
     }
     do {
-        count = send(tls->fd, bytes, length, MSG_NOSIGNAL);
+        count = sendmsg(tls->fd, &message, MSG_NOSIGNAL);
     } while (count < 0 && errno == EINTR);
     if (count < 0 && errno != EAGAIN) {
         tls->broken = errno;
@@ -132,10 +144,8 @@ static size_t send_now(struct tls *tls, const char *bytes, size_t length)
     return count > 0 ? (size_t)count : 0;
 }
 
-static void send_unsent(struct tls *tls)
+static void drop_unsent(struct tls *tls, size_t sent)
 {
-    size_t sent = send_now(tls, tls->unsent, tls->unsent_length);
-
     tls->unsent_length -= sent;
     if (tls->unsent_length == 0) {
         free(tls->unsent);
@@ -150,15 +160,13 @@ static bool send_staged(struct tls *tls)
 {
     struct tls_bench *bench = tls->bench;
     size_t staged = bench->staged;
-    size_t sent = 0;
+    size_t sent = send_both(tls, staged);
+    size_t of_unsent = sent < tls->unsent_length ? sent : tls->unsent_length;
 
     bench->staged = 0;
-    if (tls->unsent_length > 0) {
-        send_unsent(tls);
-    }
-    if (tls->unsent_length == 0) {
-        sent = send_now(tls, bench->stage, staged);
-    }
+    tls->unsent_waits = false;
+    drop_unsent(tls, of_unsent);
+    sent -= of_unsent;
     if (tls->broken == 0) {
         keep_unsent(tls, bench->stage + sent, staged - sent);
     }
@@ -346,12 +354,31 @@ static bool encrypt(struct tls *tls, const struct iovec *from, int count, size_t
     return true;
 }
 
+static size_t length_of(const struct iovec *pieces, int count)
+{
+    size_t length = 0;
+
+    for (int i = 0; i < count; i++) {
+        length += pieces[i].iov_len;
+    }
+    return length;
+}
+
+/* Stages close_notify, once (RFC 8446 section 6.1). */
+static void stage_goodbye(struct tls *tls)
+{
+    if (tls->handshaken && !tls->failed && (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0) {
+        SSL_shutdown(tls->ssl);
+        ERR_clear_error();
+    }
+}
+
 static ssize_t tls_write(struct transport *transport, const struct iovec *from, int count)
 {
     struct tls *tls = tls_of(transport);
     size_t taken = tls->owed;
 
-    if (tls->unsent_length > 0 && !send_staged(tls)) {
+    if (tls->unsent_length > 0 && !tls->unsent_waits && !send_staged(tls)) {
         errno = tls->broken != 0 ? tls->broken : EAGAIN;
         return -1;
     }
@@ -359,6 +386,9 @@ static ssize_t tls_write(struct transport *transport, const struct iovec *from, 
     if (tls->failed || tls->broken != 0 || !encrypt(tls, from, count, &taken)) {
         errno = tls->broken != 0 ? tls->broken : EPIPE;
         return -1;
+    }
+    if (transport->ends && taken == length_of(from, count)) {
+        stage_goodbye(tls);
     }
     if (!send_staged(tls)) {
         if (tls->broken != 0 || taken <= 1) {
@@ -374,13 +404,10 @@ static ssize_t tls_write(struct transport *transport, const struct iovec *from, 
 
 /* --- ending ------------------------------------------------------------------------------- */
 
-/* Says close_notify, once (RFC 8446 section 6.1). */
 static void say_goodbye(struct tls *tls)
 {
-    if (tls->handshaken && !tls->failed && tls->broken == 0 && tls->unsent_length == 0 &&
-        (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0) {
-        SSL_shutdown(tls->ssl);
-        ERR_clear_error();
+    if (tls->broken == 0 && (tls->unsent_length == 0 || tls->unsent_waits)) {
+        stage_goodbye(tls);
         send_staged(tls);
     }
 }
@@ -574,6 +601,20 @@ static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
     return TLS_DONE;
 }
 
+/* The ticket of TLS 1.3. Where the client has asked already, it goes out with the answer. */
+static bool keeps_ticket(struct tls *tls)
+{
+    size_t staged = tls->bench->staged;
+
+    if (staged == 0 || tls->unsent_length > 0 || !SSL_has_pending(tls->ssl)) {
+        return false;
+    }
+    tls->bench->staged = 0;
+    keep_unsent(tls, tls->bench->stage, staged);
+    tls->unsent_waits = true;
+    return true;
+}
+
 enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_cause *cause)
 {
     struct tls *tls = tls_of(transport);
@@ -582,11 +623,16 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
     CHECK(is_tls(transport));
     ERR_clear_error();
     done = SSL_do_handshake(tls->ssl);
+    if (done == 1 && tls->broken == 0) {
+        enum tls_step end = finish_handshake(tls, cause);
+
+        if (end != TLS_DONE || !keeps_ticket(tls)) {
+            send_staged(tls);
+        }
+        return end;
+    }
     send_staged(tls);
     *wanted = tls->unsent_length > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE;
-    if (done == 1 && tls->broken == 0) {
-        return finish_handshake(tls, cause);
-    }
     if (tls->broken == 0 && !tls->end_of_stream && SSL_want_read(tls->ssl) &&
         ERR_peek_error() == 0) {
         return TLS_WAITS;

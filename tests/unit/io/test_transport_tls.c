@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -147,7 +148,7 @@ static void shake_hands(struct fixture *fixture)
     assert_int_equal(step, TLS_DONE);
 }
 
-static int set_up(void **state)
+static int set_up_before_hands_are_shaken(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     int ends[2];
@@ -165,8 +166,14 @@ static int set_up(void **state)
     fixture->context = SSL_CTX_new(TLS_client_method());
     fixture->client = SSL_new(fixture->context);
     assert_int_equal(SSL_set_fd(fixture->client, fixture->far), 1);
-    shake_hands(fixture);
     *state = fixture;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    set_up_before_hands_are_shaken(state);
+    shake_hands(*state);
     return 0;
 }
 
@@ -333,6 +340,84 @@ static void a_close_is_said(void **state)
     assert_int_equal(next_read(fixture), SSL_ERROR_ZERO_RETURN);
 }
 
+/* What is the last is said with a close in the same write, and once. */
+static void a_close_goes_along_with_the_last_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct iovec last = {"last", 4};
+    char room[8];
+
+    fixture->transport.ends = true;
+    assert_int_equal(transport_write(&fixture->transport, &last, 1), 4);
+    fcntl(fixture->far, F_SETFL, 0);
+    assert_int_equal(SSL_read(fixture->client, room, sizeof(room)), 4);
+    assert_int_equal(next_read(fixture), SSL_ERROR_ZERO_RETURN);
+    transport_close(&fixture->transport);
+    assert_int_equal(recv(fixture->far, room, 1, 0), 0);
+}
+
+static unsigned bytes_that_came(const struct fixture *fixture)
+{
+    int count = 0;
+
+    assert_int_equal(ioctl(fixture->far, FIONREAD, &count), 0);
+    return (unsigned)count;
+}
+
+/* Steps until the client has said all that it can; then it asks at once. */
+static enum tls_step shake_hands_and_ask(struct fixture *fixture)
+{
+    enum tls_step step = TLS_WAITS;
+    enum tls_cause cause;
+    short wanted;
+    bool asked = false;
+
+    for (int i = 0; i < 10000 && step == TLS_WAITS; i++) {
+        if (!asked && SSL_connect(fixture->client) == 1) {
+            assert_int_equal(SSL_write(fixture->client, "ask", 3), 3);
+            asked = true;
+        }
+        step = tls_step(&fixture->transport, &wanted, &cause);
+    }
+    return step;
+}
+
+static void a_ticket_goes_along_with_an_answer_that_is_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct iovec answer = {"answer", 6};
+    char room[8];
+
+    assert_int_equal(shake_hands_and_ask(fixture), TLS_DONE);
+    assert_int_equal(bytes_that_came(fixture), 0);
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 3);
+    assert_int_equal(transport_write(&fixture->transport, &answer, 1), 6);
+    fcntl(fixture->far, F_SETFL, 0);
+    assert_int_equal(SSL_read(fixture->client, room, sizeof(room)), 6);
+    assert_true(SSL_SESSION_is_resumable(SSL_get0_session(fixture->client)));
+}
+
+static void a_ticket_comes_though_nothing_is_answered(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(shake_hands_and_ask(fixture), TLS_DONE);
+    transport_close(&fixture->transport);
+    assert_int_equal(next_read(fixture), SSL_ERROR_ZERO_RETURN);
+    assert_true(SSL_SESSION_is_resumable(SSL_get0_session(fixture->client)));
+}
+
+static void a_ticket_does_not_wait_for_a_question(void **state)
+{
+    struct fixture *fixture = *state;
+    char byte;
+
+    fcntl(fixture->far, F_SETFL, O_NONBLOCK);
+    assert_true(bytes_that_came(fixture) > 0);
+    assert_int_equal(SSL_read(fixture->client, &byte, 1), -1);
+    assert_true(SSL_SESSION_is_resumable(SSL_get0_session(fixture->client)));
+}
+
 static void a_reset_is_no_close(void **state)
 {
     struct fixture *fixture = *state;
@@ -376,6 +461,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_is_called_who_does_not_want_to_read, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_close_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_close_goes_along_with_the_last_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ticket_goes_along_with_an_answer_that_is_asked_for,
+                                        set_up_before_hands_are_shaken, tear_down),
+        cmocka_unit_test_setup_teardown(a_ticket_comes_though_nothing_is_answered,
+                                        set_up_before_hands_are_shaken, tear_down),
+        cmocka_unit_test_setup_teardown(a_ticket_does_not_wait_for_a_question, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reset_is_no_close, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_finishing_the_other_side_may_still_speak, set_up,
                                         tear_down),
