@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char usage[] =
     "turnpike: ends client connections, forwards their HTTP requests to services\n"
@@ -22,8 +23,8 @@ static const char usage[] =
     "                      say which route such a request takes, why, and what is done then\n"
     "      --last-good     when FILE is bad, start with the last one that was not\n"
     "      --state-directory DIR\n"
-    "                      where --last-good finds it (default: $STATE_DIRECTORY, then\n"
-    "                      " STATE_DIRECTORY_DEFAULT ")\n"
+    "                      where --last-good finds it (default: what FILE says if that can be\n"
+    "                      read, $STATE_DIRECTORY, then " STATE_DIRECTORY_DEFAULT ")\n"
     "  -V, --version       print the version\n"
     "  -h, --help          print this\n"
     "signals: TERM and INT finish what is under way, a second one ends at once;\n"
@@ -106,9 +107,24 @@ static void unload(struct loaded *loaded)
     loaded->room = NULL;
 }
 
+/* The file is bad, but where it keeps its state may still be read. */
+static char *directory_in_file(const char *path)
+{
+    struct config_errors *errors = NULL;
+    struct bytes source;
+    char *room = config_read_file(path, &source, &errors);
+    char *directory = room != NULL ? state_directory_in_text(source) : NULL;
+
+    config_errors_free(&errors);
+    free(room);
+    return directory;
+}
+
 static struct loaded load_last_good(const struct command *command)
 {
-    char *directory = state_directory_choose(command->state_directory);
+    char *configured = command->state_directory != NULL ? strdup(command->state_directory)
+                                                        : directory_in_file(command->path);
+    char *directory = state_directory_choose(configured);
     char *path = directory != NULL ? state_directory_path(directory, LAST_GOOD_FILE) : NULL;
     struct loaded loaded = {0};
 
@@ -117,8 +133,12 @@ static struct loaded load_last_good(const struct command *command)
                     path);
         loaded = load(path);
     }
+    if (path != NULL && loaded.snapshot == NULL) {
+        fprintf(stderr, "--state-directory DIR says where else the last good one is\n");
+    }
     free(path);
     free(directory);
+    free(configured);
     return loaded;
 }
 

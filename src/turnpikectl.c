@@ -68,6 +68,7 @@ static const struct command commands[] = {
 };
 /* clang-format on */
 
+#define HINT "turnpikectl --help lists commands and options\n"
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *out)
@@ -307,10 +308,11 @@ static int run_words(struct asking *asking, int count, char **words)
     const struct words rest = {count - 1, words + 1};
     const struct command *command = count > 0 ? find_command(words[0]) : NULL;
 
+    if (command == NULL && count > 0) {
+        fprintf(stderr, "turnpikectl: there is no command '%s'\n" HINT, words[0]);
+        return 2;
+    }
     if (command == NULL) {
-        if (count > 0) {
-            fprintf(stderr, "turnpikectl: there is no command '%s'\n", words[0]);
-        }
         print_usage(stderr);
         return 2;
     }
@@ -380,7 +382,7 @@ int main(int count, char **arguments)
             print_usage(stdout);
             return 0;
         default:
-            print_usage(stderr);
+            fputs(HINT, stderr); /* below what getopt said */
             return 2;
         }
     }

@@ -27,6 +27,7 @@ struct reload_result {
     bool ok;
     uint64_t generation; /* that runs now */
     const char *text;    /* one or several lines for a person; valid during the call */
+    const char *remedy;  /* what to do about a failure; static */
 };
 
 /* Called once, on the main thread: copy the text and post it to where it is wanted. */
@@ -47,6 +48,7 @@ struct reload_status {
     uint64_t failed;        /* files that were not */
     uint64_t loaded_at;     /* seconds since 1970: when what runs now was taken up */
     bool last_failed;       /* the last file was bad: what runs is not what the file says */
+    bool went_back;         /* nor after a reload that was not confirmed, or cancelled */
     bool unconfirmed;       /* a reload waits for its confirmation */
     uint64_t confirm_until; /* seconds since 1970, then it goes back */
     char fingerprint[65];   /* SHA-256 of the file that runs, hexadecimal */

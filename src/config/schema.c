@@ -763,3 +763,13 @@ bool config_next_word(struct bytes *words, struct bytes *word)
     *words = bytes_skip(*words, word->length + (end != NULL ? 1 : 0));
     return true;
 }
+
+struct bytes config_choice_word(enum option_place place, const char *path, unsigned choice)
+{
+    struct bytes words = bytes_of(config_option_find(place, path)->words);
+    struct bytes word = {0};
+
+    for (unsigned i = 0; i <= choice && config_next_word(&words, &word); i++) {
+    }
+    return word;
+}

@@ -72,5 +72,7 @@ const char *config_option_type_name(enum option_type type);
 const char *config_place_name(enum option_place place);
 /* Takes the next word off a list such as "a|b|c"; false at its end. */
 bool config_next_word(struct bytes *words, struct bytes *word);
+/* As the file would say it: the word of an OPTION_CHOICE whose index its enum has. */
+struct bytes config_choice_word(enum option_place place, const char *path, unsigned choice);
 
 #endif

@@ -188,6 +188,11 @@ static bool fill_listeners(struct roster *roster, const struct settings *setting
     return true;
 }
 
+/* --- what only a start takes up ------------------------------------------------------------ */
+
+const char *const settings_fixed_options[] = {
+    "workers", "user", "core_dumps", "access_log", "admin", "pid_file", "state_directory", NULL};
+
 /* --- matching ---------------------------------------------------------------------------- */
 
 static void match(struct pair *pair)
@@ -399,20 +404,36 @@ struct printing {
     FILE *out;
     const char *kind;
     char mark;
+    bool of_options;
 };
+
+static bool is_fixed(const char *path)
+{
+    for (size_t i = 0; settings_fixed_options[i] != NULL; i++) {
+        size_t length = strlen(settings_fixed_options[i]);
+
+        if (strncmp(path, settings_fixed_options[i], length) == 0 &&
+            (path[length] == '\0' || path[length] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void print_item(void *owner, const struct item *item)
 {
     const struct printing *printing = owner;
 
-    fprintf(printing->out, "%c %s %s\n", printing->mark, printing->kind, item->name);
+    fprintf(printing->out, "%c %s %s%s\n", printing->mark, printing->kind, item->name,
+            printing->of_options && is_fixed(item->name) ? " (only from the next start on)" : "");
 }
 
 void settings_changes_print(const struct settings_changes *changes, FILE *out)
 {
     for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
         for (int verb = 0; verb < CHANGE_KEPT; verb++) {
-            struct printing printing = {out, kind_names[kind].one, verb_marks[verb]};
+            struct printing printing = {out, kind_names[kind].one, verb_marks[verb],
+                                        kind == CHANGE_OF_OPTIONS};
 
             each_item(&changes->pairs[kind], (enum change_verb)verb, print_item, &printing);
         }

@@ -25,6 +25,10 @@ enum change_verb { CHANGE_ADDED, CHANGE_CHANGED, CHANGE_REMOVED, CHANGE_KEPT, CH
 
 #define CHANGES_NONE UINT32_MAX
 
+/* Options that hold from start to end, and why a reload may not touch them: threads, identities
+ * and files that were opened with privileges long gone. NULL is the last. */
+extern const char *const settings_fixed_options[];
+
 /* Borrows both settings. NULL: out of memory. */
 struct settings_changes *settings_changes_new(const struct settings *before,
                                               const struct settings *now);
@@ -48,7 +52,8 @@ bool settings_changes_option(const struct settings_changes *changes, const char 
 /* One line without its end: "routes: 1 added (beta), 40 kept; services: 3 kept". Returns its
  * length; cut where the room ends. */
 size_t settings_changes_tell(const struct settings_changes *changes, char *room, size_t size);
-/* Each with its name: "+ route beta", "~ service shop", "- origin 10.0.0.1:80". */
+/* Each with its name: "+ route beta", "~ service shop", "- origin 10.0.0.1:80". Options that a
+ * reload leaves as they were are marked. */
 void settings_changes_print(const struct settings_changes *changes, FILE *out);
 
 #endif

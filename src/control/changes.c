@@ -17,9 +17,9 @@
 struct errand {
     struct question *question;
     struct loop *loop;
-    enum reload_kind kind;
     bool ok;
     uint64_t generation;
+    const char *remedy; /* static */
     struct page text;
 };
 
@@ -32,10 +32,7 @@ static void answer_errand(struct question *question, const struct errand *errand
         return;
     }
     if (!errand->ok) {
-        question_refuse(question, 409, errand->text.at,
-                        errand->kind == RELOAD_FROM_FILE
-                            ? "what ran before runs on; correct the file and reload again"
-                            : "turnpikectl status says what runs");
+        question_refuse(question, 409, errand->text.at, errand->remedy);
         return;
     }
     json_begin_object(&json, NULL);
@@ -63,6 +60,7 @@ static void on_done(void *owner, const struct reload_result *result)
 
     errand->ok = result->ok;
     errand->generation = result->generation;
+    errand->remedy = result->remedy;
     page_add_text(&errand->text, result->text);
     page_add_char(&errand->text, '\0');
     while (!loop_post(errand->loop, on_errand_back, errand)) {
@@ -82,7 +80,6 @@ static void give_order(struct question *question, enum reload_kind kind, uint32_
 
     if (errand != NULL) {
         errand->question = question;
-        errand->kind = kind;
         errand->loop = question->loop;
         if (sources->give_order != NULL && sources->give_order(sources->owner, &order)) {
             question_hold(question); /* the errand comes back to this thread, so not before */
@@ -208,6 +205,17 @@ void diff_answer(struct question *question)
 
 /* --- draining ---------------------------------------------------------------------------- */
 
+static void refuse_origin(struct question *question)
+{
+    struct page detail = {0};
+
+    page_format(&detail, "no service has an origin '%s'", question->name);
+    page_add_char(&detail, '\0');
+    question_refuse(question, 404, detail.failed ? "no service has such an origin" : detail.at,
+                    "turnpikectl services lists them, as the file calls them");
+    page_release(&detail);
+}
+
 static void drain(struct question *question, bool drained)
 {
     const struct control_sources *sources = question->sources;
@@ -216,8 +224,7 @@ static void drain(struct question *question, bool drained)
     struct json json = json_on(&question->page);
 
     if (!origin_book_drain(sources->origins, question->name, drained)) {
-        question_refuse(question, 404, "no service has such an origin",
-                        "turnpikectl services lists them, as the file calls them");
+        refuse_origin(question);
         return;
     }
     sources->note_change(sources->owner, &change);

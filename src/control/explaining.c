@@ -6,6 +6,7 @@
 #include "exchange/explain.h"
 
 struct known {
+    struct split_book *book;
     struct origin_readings origins;
     struct split_readings splits;
 };
@@ -50,13 +51,14 @@ static void answer_with(struct question *question, const struct explain_asked *a
                                         .router = plan_router(plan),
                                         .owner = known,
                                         .origin_state = state_now,
-                                        .weights = weights_now};
-    const char *why = NULL;
+                                        .weights = weights_now,
+                                        .pins = split_book_pins(known->book)};
+    struct explain_refusal refusal;
 
-    if (explain(&world, asked, &question->page, &why)) {
+    if (explain(&world, asked, &question->page, &refusal)) {
         question_answer_json(question);
     } else {
-        question_refuse(question, 400, why, "the body is METHOD URL and header lines");
+        question_refuse(question, 400, refusal.why, refusal.remedy);
     }
 }
 
@@ -65,7 +67,7 @@ void explain_answer(struct question *question)
     const struct control_sources *sources = question->sources;
     struct explain_asked asked = {.text = {question->body, question->body_length}};
     char listener[QUESTION_TEXT_MAX];
-    struct known known;
+    struct known known = {.book = sources->splits};
     struct plan *plan;
 
     if (!read_client(question, &asked.client)) {

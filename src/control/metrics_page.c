@@ -96,8 +96,10 @@ static void add_reloads(struct page *page, const struct control_sources *sources
     metrics_text_plain(page, "turnpike_config_loaded_seconds", "gauge",
                        "When the configuration that runs was taken up, since 1970.",
                        status.loaded_at);
-    metrics_text_plain(page, "turnpike_config_stale", "gauge",
-                       "1 while the file's last state could not be taken up.", status.last_failed);
+    metrics_text_plain(
+        page, "turnpike_config_stale", "gauge",
+        "1 while the file's last state could not be taken up, or was gone back from.",
+        status.last_failed || status.went_back);
     metrics_text_plain(page, "turnpike_config_unconfirmed", "gauge",
                        "1 while a reload waits for its confirmation.", status.unconfirmed);
     metrics_text_plain(page, "turnpike_reloads_total", "counter", "Reloads that were taken up.",

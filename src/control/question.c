@@ -55,6 +55,7 @@ static void find_answer(void *owner)
     if (question->endpoint != NULL) {
         question->endpoint->answer(question);
     } else if (other_method != NULL) {
+        question->allow = other_method;
         question_refuse(question, 405, "this path takes another method",
                         strcmp(other_method, "POST") == 0 ? "use POST" : "use GET");
     } else {
@@ -101,8 +102,10 @@ const struct exchange_answerer question_answerer = {.ask = on_ask, .over = on_ov
 
 void question_answer(struct question *question, uint16_t status, struct bytes content_type)
 {
-    const struct exchange_reply reply = {
-        .status = status, .content_type = content_type, .body = page_bytes(&question->page)};
+    const struct exchange_reply reply = {.status = status,
+                                         .content_type = content_type,
+                                         .allow = bytes_of(question->allow),
+                                         .body = page_bytes(&question->page)};
 
     CHECK(!question->answered);
     question->answered = true;

@@ -25,6 +25,7 @@ struct question {
     uint32_t listener;
     struct who who;
     bool answered;
+    const char *allow; /* of a 405: the method that the path takes */
     struct bytes query;
     char name[QUESTION_TEXT_MAX]; /* what stands for "*" in the endpoint's path */
     char *body;

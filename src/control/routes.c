@@ -170,17 +170,6 @@ static void add_origins(struct json *json, const struct control_sources *sources
     origin_readings_release(&readings);
 }
 
-/* As the file would say it: the words of the option table, in the order of the enum. */
-static struct bytes balance_word(enum balance balance)
-{
-    struct bytes words = bytes_of(config_option_find(PLACE_SERVICE, "balance")->words);
-    struct bytes word = {0};
-
-    for (int i = 0; i <= (int)balance && config_next_word(&words, &word); i++) {
-    }
-    return word;
-}
-
 void services_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
@@ -197,7 +186,8 @@ void services_answer(struct question *question)
 
         json_begin_row(&json, NULL);
         json_text(&json, "name", service->name);
-        json_bytes(&json, "balance", balance_word(service->balance));
+        json_bytes(&json, "balance",
+                   config_choice_word(PLACE_SERVICE, "balance", service->balance));
         json_number(&json, "origins", service->origin_count);
         add_counts(&json, counted ? merged_find(&merged, service->name) : NULL);
         json_end_object(&json);

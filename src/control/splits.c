@@ -25,10 +25,79 @@ static const struct refusal {
     [SPLIT_NO_MEMORY] = {503, "try again"},
 };
 
-static void refuse(struct question *question, enum split_verdict verdict)
+struct weights {
+    struct split_weight rows[ARMS_MOST];
+    char names[ARMS_MOST][QUESTION_TEXT_MAX];
+    uint32_t count;
+};
+
+static bool has_arm(const struct split_reading *split, struct bytes service)
 {
-    question_refuse(question, refusals[verdict].status, split_verdict_sentence(verdict),
+    for (uint32_t i = 0; i < split->arm_count; i++) {
+        if (bytes_equal(service, bytes_of(split->arms[i].service))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which service it is that the split has not, and which it has. */
+static void tell_strangers(const struct split_reading *split, const struct weights *weights,
+                           struct page *detail)
+{
+    for (uint32_t i = 0; i < weights->count; i++) {
+        if (!has_arm(split, weights->rows[i].service)) {
+            page_format(detail, "the split of route '%s' has no service '%s', only ", split->route,
+                        weights->names[i]);
+            break;
+        }
+    }
+    for (uint32_t i = 0; i < split->arm_count; i++) {
+        page_format(detail, "%s%s", i > 0 ? ", " : "", split->arms[i].service);
+    }
+}
+
+/* With the names in it; nothing where the sentence alone says as much. */
+static void tell_verdict(const struct question *question, enum split_verdict verdict,
+                         const struct weights *weights, struct page *detail)
+{
+    struct split_readings readings;
+    const struct split_reading *split;
+
+    if (!split_readings_take(question->sources, &readings)) {
+        return;
+    }
+    split = split_readings_find(&readings, question->name);
+    if (verdict == SPLIT_NO_ROUTE) {
+        page_format(detail, "there is no route '%s' with a split", question->name);
+    } else if (verdict == SPLIT_NO_RAMP) {
+        page_format(detail, "route '%s' has no ramp", question->name);
+    } else if (split != NULL && verdict == SPLIT_NO_ARM && weights != NULL) {
+        tell_strangers(split, weights, detail);
+    } else if (split != NULL && verdict == SPLIT_RAMP_MOVES) {
+        page_format(detail, "the ramp of route '%s' moves its weights", question->name);
+    } else if (split != NULL && verdict == SPLIT_NOT_NOW) {
+        page_format(detail, "the ramp of route '%s' is in the state '%s', which this does not fit",
+                    question->name, ramp_phase_name(split->ramp.phase));
+    }
+    split_readings_release(&readings);
+}
+
+/* `weights` may be NULL. */
+static void refuse(struct question *question, enum split_verdict verdict,
+                   const struct weights *weights)
+{
+    struct page detail = {0};
+
+    tell_verdict(question, verdict, weights, &detail);
+    if (detail.length == 0) {
+        page_add_text(&detail, split_verdict_sentence(verdict));
+    }
+    page_add_char(&detail, '\0');
+    question_refuse(question, refusals[verdict].status,
+                    detail.failed ? split_verdict_sentence(verdict) : detail.at,
                     refusals[verdict].remedy);
+    page_release(&detail);
 }
 
 /* --- what held before and holds after ---------------------------------------------------- */
@@ -75,12 +144,6 @@ static void answer_change(struct question *question, const char *action, struct 
 }
 
 /* --- weights ----------------------------------------------------------------------------- */
-
-struct weights {
-    struct split_weight rows[ARMS_MOST];
-    char names[ARMS_MOST][QUESTION_TEXT_MAX];
-    uint32_t count;
-};
 
 /* "5", "5%" and "0.25%" are percents. */
 static bool read_percent(const char *text, uint32_t *weight)
@@ -133,6 +196,31 @@ static bool read_weights(struct bytes query, struct weights *weights)
     return weights->count > 0;
 }
 
+/* The one after those that could be read; NULL: out of memory. */
+static void refuse_pair(struct question *question, const struct weights *weights)
+{
+    struct bytes rest = question->query;
+    struct page detail = {0};
+    char text[QUESTION_TEXT_MAX] = "";
+
+    for (uint32_t i = 0; weights != NULL && i < weights->count; i++) {
+        const char *end = memchr(rest.at, '&', rest.length);
+
+        rest = bytes_skip(rest, end != NULL ? (size_t)(end - rest.at) + 1 : rest.length);
+    }
+    if (memchr(rest.at, '&', rest.length) != NULL) {
+        rest.length = (size_t)((const char *)memchr(rest.at, '&', rest.length) - rest.at);
+    }
+    page_format(&detail,
+                "'%s' is no weight, which is SERVICE=PERCENT, from 0 to 100 in steps of "
+                "0.01%%",
+                question_decode(rest, text) ? text : "");
+    page_add_char(&detail, '\0');
+    question_refuse(question, 400, detail.failed ? "a weight is SERVICE=PERCENT" : detail.at,
+                    "as in turnpikectl weight shop new=5 old=95");
+    page_release(&detail);
+}
+
 void weights_answer(struct question *question)
 {
     struct split_book *book = question->sources->splits;
@@ -141,20 +229,19 @@ void weights_answer(struct question *question)
     enum split_verdict verdict;
 
     if (weights == NULL || !read_weights(question->query, weights)) {
+        refuse_pair(question, weights);
         free(weights);
-        question_refuse(question, 400, "a weight is SERVICE=PERCENT, in steps of 0.01%",
-                        "as in turnpikectl weight shop new=5 old=95");
         return;
     }
     before = told_now(question->sources, question->name);
     verdict = split_book_set(book, bytes_of(question->name), weights->rows, weights->count);
-    free(weights);
     if (verdict == SPLIT_DONE) {
         answer_change(question, "weight", &before);
     } else {
         page_release(&before);
-        refuse(question, verdict);
+        refuse(question, verdict, weights);
     }
+    free(weights);
 }
 
 void reset_answer(struct question *question)
@@ -167,7 +254,7 @@ void reset_answer(struct question *question)
         answer_change(question, "reset weight", &before);
     } else {
         page_release(&before);
-        refuse(question, verdict);
+        refuse(question, verdict, NULL);
     }
 }
 
@@ -182,6 +269,17 @@ static void add_group(struct json *json, const char *name, const struct ramp_gro
     json_end_object(json);
 }
 
+/* Of the new arm, as it is: an operator may have set another than the ramp's. */
+static uint32_t weight_of_new_arm(const struct split_reading *split)
+{
+    for (uint32_t i = 0; i < split->arm_count; i++) {
+        if (strcmp(split->arms[i].service, split->ramp.to) == 0) {
+            return split->arms[i].weight;
+        }
+    }
+    return split->ramp.weight;
+}
+
 static void add_ramp(struct json *json, const struct split_reading *split)
 {
     const struct ramp_reading *ramp = &split->ramp;
@@ -190,7 +288,8 @@ static void add_ramp(struct json *json, const struct split_reading *split)
     json_text(json, "route", split->route);
     json_text(json, "to", ramp->to);
     json_text(json, "state", ramp_phase_name(ramp->phase));
-    json_percent(json, "weight", ramp->weight);
+    json_percent(json, "weight", weight_of_new_arm(split));
+    json_text(json, "weight_by", split_cause_name(split->cause));
     json_number(json, "step", ramp->step + 1);
     json_number(json, "of", ramp->step_count);
     if (ramp->next > 0) {
@@ -211,7 +310,7 @@ void ramps_answer(struct question *question)
     struct json json = json_on(&question->page);
 
     if (!split_readings_take(question->sources, &readings)) {
-        refuse(question, SPLIT_NO_MEMORY);
+        refuse(question, SPLIT_NO_MEMORY, NULL);
         return;
     }
     json_begin_object(&json, NULL);
@@ -237,7 +336,7 @@ static void order_ramp(struct question *question, enum ramp_order order, const c
         answer_change(question, action, &before);
     } else {
         page_release(&before);
-        refuse(question, verdict);
+        refuse(question, verdict, NULL);
     }
 }
 

@@ -24,6 +24,10 @@ static void add_reloads(struct json *json, const struct control_sources *sources
     if (status.last_failed) {
         json_text(json, "file_is_bad", status.last_error);
     }
+    if (status.went_back) {
+        json_text(json, "file_does_not_run",
+                  "it was taken up and gone back from; turnpikectl reload takes it up again");
+    }
 }
 
 static void add_load(struct json *json, const struct control_sources *sources, uint32_t workers)

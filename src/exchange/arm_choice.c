@@ -3,8 +3,11 @@
  * (split_turn.c) and the process (pin_table.c). */
 #include "exchange/arm_choice.h"
 
+#include "exchange/pin_table.h"
 #include "exchange/request_source.h"
 #include "exchange/split_turn.h"
+
+#include <time.h>
 
 const char *arm_reason_name(enum arm_reason reason)
 {
@@ -108,8 +111,21 @@ void arm_choose(const struct route_settings *route, const struct http_request *r
     }
 }
 
+static void look_for_pin(const struct split_seeds *seeds, const struct pin_table *pins,
+                         struct arm_choice *choice)
+{
+    uint32_t arm = pin_table_find(pins, seeds, choice->key, (uint64_t)time(NULL));
+
+    /* As in choice.c: where it would go there anyway, the pin decides nothing. */
+    if (arm < seeds->count && (arm != choice->arm || choice->reason == ARM_BY_TURN)) {
+        choice->arm = arm;
+        choice->reason = ARM_BY_PIN;
+    }
+}
+
 void arm_explain(const struct route_settings *route, const struct http_request *request,
-                 const struct ip *client, const uint32_t *weights, struct arm_choice *choice)
+                 const struct ip *client, const uint32_t *weights, const struct pin_table *pins,
+                 struct arm_choice *choice)
 {
     uint64_t arm_seeds[SPLIT_ARMS_MAX];
     uint32_t file_weights[SPLIT_ARMS_MAX];
@@ -124,4 +140,7 @@ void arm_explain(const struct route_settings *route, const struct http_request *
     }
     seeds = split_seeds_of(route, arm_seeds);
     arm_choose(route, request, client, &seeds, weights != NULL ? weights : file_weights, choice);
+    if (pins != NULL && choice->key.length > 0) {
+        look_for_pin(&seeds, pins, choice);
+    }
 }

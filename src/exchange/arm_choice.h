@@ -34,8 +34,11 @@ struct arm_choice {
 void arm_choose(const struct route_settings *route, const struct http_request *request,
                 const struct ip *client, const struct split_seeds *seeds, const uint32_t *weights,
                 struct arm_choice *choice);
-/* For explain: makes the seeds, and uses the file's weights where `weights` is NULL. */
+/* For explain: makes the seeds, and uses the file's weights where `weights` is NULL. Looks at the
+ * pins, too, where there are any (may be NULL), and makes none. */
+struct pin_table;
 void arm_explain(const struct route_settings *route, const struct http_request *request,
-                 const struct ip *client, const uint32_t *weights, struct arm_choice *choice);
+                 const struct ip *client, const uint32_t *weights, const struct pin_table *pins,
+                 struct arm_choice *choice);
 
 #endif

@@ -3,6 +3,7 @@
  * here, then follows the way of an exchange. */
 #include "exchange/explain.h"
 
+#include "config/schema.h"
 #include "exchange/arm_choice.h"
 #include "exchange/retry.h"
 #include "http/h1_parser.h"
@@ -102,27 +103,56 @@ static void write_head(struct bytes text, struct question *question)
     page_add_text(&question->head, "\r\n");
 }
 
+static bool refuse(struct explain_refusal *refusal, const char *why, const char *remedy)
+{
+    *refusal = (struct explain_refusal){why, remedy};
+    return false;
+}
+
+/* What the parser would say about this is of no use to whoever typed it. */
+static bool is_well_put(struct bytes text, struct explain_refusal *refusal)
+{
+    struct bytes line = take_line(&text);
+    struct bytes method = take_word(&line);
+    struct bytes url = take_word(&line);
+
+    if (method.length == 0 || url.length == 0 || line.length > 0) {
+        return refuse(refusal, "the question is METHOD URL, two words",
+                      "as in 'GET https://example.com/path'");
+    }
+    if (url.at[0] != '/' && !bytes_start_with(url, BYTES("http://")) &&
+        !bytes_start_with(url, BYTES("https://")) && !bytes_equal(url, BYTES("*"))) {
+        return refuse(refusal, "the URL begins with none of http://, https:// and /",
+                      "as in 'GET https://example.com/path'");
+    }
+    while (text.length > 0) {
+        line = take_line(&text);
+        if (line.length > 0 && memchr(line.at, ':', line.length) == NULL) {
+            return refuse(refusal, "a header line is NAME: VALUE, with a colon",
+                          "as in -H 'Cookie: uid=7'");
+        }
+    }
+    return true;
+}
+
 static bool read_question(const struct settings *settings, struct bytes text,
-                          struct question *question, const char **why)
+                          struct question *question, struct explain_refusal *refusal)
 {
     const struct h1_limits limits = {settings->limits.head_bytes, settings->limits.target_bytes,
                                      settings->limits.headers};
     struct h1_problem problem = {.what = "the request is not whole"};
     size_t consumed;
 
-    if (memchr(text.at, ' ', text.length) == NULL) {
-        *why = "say METHOD URL, as in GET https://example.com/";
+    if (!is_well_put(text, refusal)) {
         return false;
     }
     write_head(text, question);
     if (question->head.failed) {
-        *why = "out of memory";
-        return false;
+        return refuse(refusal, "out of memory", "try again");
     }
     if (h1_parse_request(page_bytes(&question->head), &limits, &question->request, &consumed,
                          &problem) != H1_COMPLETE) {
-        *why = problem.what;
-        return false;
+        return refuse(refusal, problem.what, "a client that sends this is answered with an error");
     }
     return true;
 }
@@ -134,18 +164,18 @@ static bool speaks(const struct listener_settings *listener, const char *scheme)
     return (listener->tls.certificate_count > 0) == (strcmp(scheme, "https") == 0);
 }
 
-static const char *choose_listener(const struct settings *settings, const char *wanted,
-                                   const char *scheme)
+/* The one that was asked for, NULL if it is not there; else the first that fits the scheme. */
+static const struct listener_settings *choose_listener(const struct settings *settings,
+                                                       const char *wanted, const char *scheme)
 {
-    if (wanted != NULL) {
-        return wanted;
-    }
     for (uint32_t i = 0; i < settings->listener_count; i++) {
-        if (speaks(&settings->listeners[i], scheme)) {
-            return settings->listeners[i].name;
+        const struct listener_settings *listener = &settings->listeners[i];
+
+        if (wanted != NULL ? strcmp(listener->name, wanted) == 0 : speaks(listener, scheme)) {
+            return listener;
         }
     }
-    return settings->listeners[0].name;
+    return wanted == NULL ? &settings->listeners[0] : NULL;
 }
 
 static void add_time(struct json *json, const char *name, milliseconds time)
@@ -170,16 +200,27 @@ static void add_timeouts(struct json *json, const struct timeouts_settings *time
     add_time(json, "send_idle", timeouts->send_idle);
     add_time(json, "first_byte", timeouts->first_byte);
     add_time(json, "answer_idle", timeouts->answer_idle);
+    add_time(json, "total", timeouts->total);
     json_end_object(json);
 }
 
-static uint32_t most_origins(const struct route_settings *route)
+/* Where the request goes: `known` is false while that depends on whose turn it is, or on what the
+ * question did not say. */
+struct destination {
+    bool known;
+    uint32_t arm;
+};
+
+static uint32_t most_origins(const struct route_settings *route, struct destination to)
 {
     uint32_t most = 0;
 
     for (uint32_t i = 0; i < route->arm_count; i++) {
-        most = route->arms[i].service->origin_count > most ? route->arms[i].service->origin_count
-                                                           : most;
+        uint32_t count = route->arms[i].service->origin_count;
+
+        if ((!to.known || i == to.arm) && count > most) {
+            most = count;
+        }
     }
     return most;
 }
@@ -187,7 +228,7 @@ static uint32_t most_origins(const struct route_settings *route)
 /* The verdicts of retry.c for each state of delivery, when the connection breaks before an
  * answer. */
 static void add_retry(struct json *json, const struct route_settings *route,
-                      const struct http_request *request)
+                      const struct http_request *request, struct destination to)
 {
     json_begin_row(json, "retried_when");
     for (int delivery = 0; delivery < ORIGIN_DELIVERY_ANSWERED; delivery++) {
@@ -199,35 +240,80 @@ static void add_retry(struct json *json, const struct route_settings *route,
             .policy = &route->retry,
             .attempts = 1,
             .body_kept = true,
-            .other_origin = most_origins(route) > 1,
+            .other_origin = most_origins(route, to) > 1,
             .within_budget = true,
         };
+        enum retry_verdict verdict = retry_judge(&facts);
+        char text[64];
 
-        json_text(json, origin_delivery_word(facts.delivery), retry_word(retry_judge(&facts)));
+        snprintf(text, sizeof(text), "%s%s",
+                 verdict == RETRY_YES ? "" : "no: ", retry_word(verdict));
+        json_text(json, origin_delivery_word(facts.delivery), text);
     }
     json_end_object(json);
 }
 
-/* Of the user, if there is one: where it was found, and where in the split it stands. */
-static void add_choice(const struct route_settings *route, const struct arm_choice *choice,
-                       struct json *json)
+static void add_source(const struct request_source *source, struct json *json)
 {
+    static const char *const kinds[] = {
+        [SOURCE_COOKIE] = "cookie ",
+        [SOURCE_HEADER] = "header ",
+        [SOURCE_QUERY] = "query ",
+        [SOURCE_CLIENT_ADDRESS] = "client_address",
+    };
+    struct page text = {0};
+
+    page_add_text(&text, kinds[source->kind]);
+    page_add(&text, source->name);
+    json_bytes(json, "found_in", page_bytes(&text));
+    page_release(&text);
+}
+
+static bool wants_client(const struct split_settings *split)
+{
+    for (uint32_t i = 0; i < split->sticky_count; i++) {
+        if (split->sticky[i].kind == SOURCE_CLIENT_ADDRESS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the user, if there is one: where it was found, and where in the split it stands. Each real
+ * client has an address: without one the question is not answered by a turn or a key. */
+static struct destination add_choice(const struct route_settings *route,
+                                     const struct arm_choice *choice, const struct ip *client,
+                                     struct json *json)
+{
+    if ((choice->reason == ARM_BY_TURN || choice->reason == ARM_BY_KEY) && ip_is_none(client) &&
+        wants_client(&route->split)) {
+        json_text(json, "arm", "depends on the client's address: say --client IP");
+        json_text(json, "arm_by", arm_reason_name(ARM_BY_USER));
+        return (struct destination){false, 0};
+    }
     json_text(json, "arm",
               choice->reason == ARM_BY_TURN ? "whose turn it is"
                                             : route->arms[choice->arm].service->name);
     json_text(json, "arm_by", arm_reason_name(choice->reason));
+    if (choice->source != NULL && choice->reason != ARM_BY_PIN) {
+        add_source(choice->source, json);
+    }
     if (choice->has_bucket) {
         json_percent(json, "bucket", choice->bucket);
     }
+    return (struct destination){choice->reason != ARM_BY_TURN, choice->arm};
 }
 
-static void add_arms(const struct explain_world *world, const struct route_settings *route,
-                     const struct http_request *request, const struct ip *client, struct json *json)
+static struct destination add_arms(const struct explain_world *world,
+                                   const struct route_settings *route,
+                                   const struct http_request *request, const struct ip *client,
+                                   struct json *json)
 {
     uint32_t *weights = calloc(route->arm_count, sizeof(*weights));
     bool known =
         weights != NULL && world->weights != NULL && world->weights(world->owner, route, weights);
     struct arm_choice choice;
+    struct destination to;
 
     json_begin_row(json, "split");
     for (uint32_t i = 0; i < route->arm_count; i++) {
@@ -235,9 +321,10 @@ static void add_arms(const struct explain_world *world, const struct route_setti
                      known ? weights[i] : route->arms[i].weight);
     }
     json_end_object(json);
-    arm_explain(route, request, client, known ? weights : NULL, &choice);
-    add_choice(route, &choice, json);
+    arm_explain(route, request, client, known ? weights : NULL, world->pins, &choice);
+    to = add_choice(route, &choice, client, json);
     free(weights);
+    return to;
 }
 
 static void add_origins(const struct explain_world *world, const struct service_settings *service,
@@ -261,27 +348,36 @@ static void add_origins(const struct explain_world *world, const struct service_
     }
 }
 
-static void add_forward(const struct explain_world *world, const struct route_settings *route,
-                        const struct http_request *request, const struct ip *client,
-                        struct json *json)
+static struct destination add_forward(const struct explain_world *world,
+                                      const struct route_settings *route,
+                                      const struct http_request *request, const struct ip *client,
+                                      struct json *json)
 {
+    struct destination to = {true, 0};
+
     if (route->arm_count == 1) {
         json_text(json, "service", route->arms[0].service->name);
     } else {
-        add_arms(world, route, request, client, json);
+        to = add_arms(world, route, request, client, json);
+    }
+    if (to.known) {
+        json_bytes(
+            json, "balance",
+            config_choice_word(PLACE_SERVICE, "balance", route->arms[to.arm].service->balance));
     }
     add_timeouts(json, &route->timeouts);
-    add_retry(json, route, request);
+    add_retry(json, route, request, to);
+    return to;
 }
 
-static void add_action(const struct explain_world *world, const struct route_settings *route,
-                       const struct http_request *request, const struct ip *client,
-                       struct json *json)
+static struct destination add_action(const struct explain_world *world,
+                                     const struct route_settings *route,
+                                     const struct http_request *request, const struct ip *client,
+                                     struct json *json)
 {
     switch (route->action) {
     case ROUTE_FORWARD:
-        add_forward(world, route, request, client, json);
-        break;
+        return add_forward(world, route, request, client, json);
     case ROUTE_RESPOND:
         json_number(json, "respond", route->respond.status);
         break;
@@ -291,74 +387,92 @@ static void add_action(const struct explain_world *world, const struct route_set
     case ROUTE_ASK:
         break;
     }
+    return (struct destination){false, 0};
 }
 
+/* In the order in which they are asked: those of the arm, or of all that may get it; backups are
+ * for when no other can. */
 static void add_all_origins(const struct explain_world *world, const struct route_settings *route,
-                            struct json *json)
+                            struct destination to, struct json *json)
 {
     json_begin_list(json, "origins");
     for (uint32_t i = 0; i < route->arm_count; i++) {
-        add_origins(world, route->arms[i].service, false, json);
-        add_origins(world, route->arms[i].service, true, json);
+        if (!to.known || i == to.arm) {
+            add_origins(world, route->arms[i].service, false, json);
+            add_origins(world, route->arms[i].service, true, json);
+        }
     }
     json_end_list(json);
 }
 
 static void write_answer(const struct explain_world *world, const struct question *question,
-                         const struct ip *client, const char *listener, struct bytes path,
-                         struct page *page)
+                         const struct ip *client, const struct listener_settings *listener,
+                         struct bytes path, struct page *page)
 {
     const struct http_request *request = &question->request;
-    const struct route_settings *route = router_find(world->router, request, path, listener, NULL);
+    const char *name = listener->name;
+    const struct route_settings *route = router_find(world->router, request, path, name, NULL);
+    struct destination to = {false, 0};
     struct json json = json_on(page);
 
     json_begin_object(&json, NULL);
     json_bytes(&json, "method", request->method_text);
     json_bytes(&json, "host", request->host);
     json_bytes(&json, "path", path);
-    json_text(&json, "listener", listener);
+    json_text(&json, "listener", name);
+    if (listener->redirect_to_https) {
+        json_text(&json, "redirect", "to https:// by the listener, before any route is looked for");
+        json_end_object(&json);
+        return;
+    }
     json_text(&json, "route", route != NULL ? route->name : "none: answered with 404");
     if (route != NULL) {
-        add_action(world, route, request, client, &json);
+        to = add_action(world, route, request, client, &json);
     }
-    explain_routes(world, request, path, listener, route, &json);
+    explain_routes(world, request, path, name, route, &json);
     if (route != NULL && route->action == ROUTE_FORWARD) {
-        add_all_origins(world, route, &json);
+        add_all_origins(world, route, to, &json);
     }
     json_end_object(&json);
 }
 
 static bool answer(const struct explain_world *world, const struct explain_asked *asked,
-                   const struct question *question, struct page *page, const char **why)
+                   const struct question *question, struct page *page,
+                   struct explain_refusal *refusal)
 {
+    const struct listener_settings *listener =
+        choose_listener(world->settings, asked->listener, question->scheme);
     struct bytes path = question->request.path;
     char *scratch = malloc(path.length + 1);
     struct bytes normal = BYTES("/");
-    bool good = scratch != NULL && (path.length == 0 || uri_normalise_path(path, scratch, &normal));
+    bool good = false;
 
-    if (good) {
-        write_answer(world, question, &asked->client,
-                     choose_listener(world->settings, asked->listener, question->scheme), normal,
-                     page);
+    if (listener == NULL) {
+        refuse(refusal, "there is no listener of this address",
+               "write it as in the file; turnpikectl status lists those that run");
+    } else if (scratch != NULL &&
+               (path.length == 0 || uri_normalise_path(path, scratch, &normal))) {
+        write_answer(world, question, &asked->client, listener, normal, page);
+        good = true;
     } else {
-        *why = "the path has a bad escape or climbs above its root";
+        refuse(refusal, "the path has a bad escape or climbs above its root",
+               "a client that sends this is answered with an error");
     }
     free(scratch);
     return good;
 }
 
 bool explain(const struct explain_world *world, const struct explain_asked *asked,
-             struct page *page, const char **why)
+             struct page *page, struct explain_refusal *refusal)
 {
     struct question *question = calloc(1, sizeof(*question));
     bool good = false;
 
     if (question == NULL) {
-        *why = "out of memory";
-        return false;
+        return refuse(refusal, "out of memory", "try again");
     }
-    if (read_question(world->settings, asked->text, question, why)) {
-        good = answer(world, asked, question, page, why);
+    if (read_question(world->settings, asked->text, question, refusal)) {
+        good = answer(world, asked, question, page, refusal);
     }
     page_release(&question->head);
     free(question);

@@ -18,6 +18,7 @@ struct explain_world {
     const char *(*origin_state)(void *owner, const char *origin);
     /* NULL, or the weights of a split now, one for each arm; false: those of the file hold. */
     bool (*weights)(void *owner, const struct route_settings *route, uint32_t *weights);
+    const struct pin_table *pins; /* NULL: no request was seen yet */
 };
 
 struct explain_asked {
@@ -26,9 +27,15 @@ struct explain_asked {
     struct ip client;     /* none: not known */
 };
 
-/* Writes one JSON object. false: the text is no request, and *why says so (static). */
+/* Why a question is none, and what to do: static texts. */
+struct explain_refusal {
+    const char *why;
+    const char *remedy;
+};
+
+/* Writes one JSON object. false, with *refusal: that is no request, or no listener. */
 bool explain(const struct explain_world *world, const struct explain_asked *asked,
-             struct page *page, const char **why);
+             struct page *page, struct explain_refusal *refusal);
 
 /* explain_routes.c: for each route of the file a row "route, verdict, because". `winner` may be
  * NULL. */

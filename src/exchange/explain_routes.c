@@ -64,9 +64,9 @@ static struct reason no_host(const struct route_settings *route, struct bytes ho
     struct reason reason;
     const struct host_pattern *first = &route->hosts[0];
 
-    snprintf(reason.text, sizeof(reason.text), "host is %.*s, not %s%.*s%s", SHOW(host),
-             first->kind == HOST_SUFFIX ? "*" : "", SHOW(first->text),
-             route->host_count > 1 ? " or another of its hosts" : "");
+    snprintf(reason.text, sizeof(reason.text), "host is %s%.*s, not %s%.*s%s",
+             host.length > 0 ? "" : "not given", SHOW(host), first->kind == HOST_SUFFIX ? "*" : "",
+             SHOW(first->text), route->host_count > 1 ? " or another of its hosts" : "");
     return reason;
 }
 

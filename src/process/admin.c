@@ -54,6 +54,20 @@ static bool auto_folder_exists(void)
     return access(folder, F_OK) == 0;
 }
 
+static const char *remedy_for(int failure)
+{
+    switch (failure) {
+    case EADDRINUSE:
+        return "; another process serves there: stop it, or give this one another place";
+    case ENOENT:
+        return "; make its folder first";
+    case EACCES:
+        return "; the process may not write to its folder";
+    default:
+        return "";
+    }
+}
+
 /* Where nobody asked for a socket, a start does not fail for it. */
 static bool open_socket(struct admin *admin, const struct admin_settings *settings)
 {
@@ -73,10 +87,11 @@ static bool open_socket(struct admin *admin, const struct admin_settings *settin
         return true;
     }
     if (settings->socket_auto) {
-        log_warning("no control interface: cannot listen on %s: %s", path, strerror(errno));
+        log_warning("no control interface: cannot listen on %s: %s%s", path, strerror(errno),
+                    remedy_for(errno));
         return true;
     }
-    log_error("cannot listen on %s (admin.socket): %s", path, strerror(errno));
+    log_error("cannot listen on %s (admin.socket): %s%s", path, strerror(errno), remedy_for(errno));
     return false;
 }
 
@@ -87,7 +102,8 @@ static bool open_metrics(struct admin *admin, const struct admin_settings *setti
                   &admin->places.metrics)) {
         return true;
     }
-    log_error("cannot listen on %s (admin.metrics): %s", settings->metrics, strerror(errno));
+    log_error("cannot listen on %s (admin.metrics): %s%s", settings->metrics, strerror(errno),
+              remedy_for(errno));
     return false;
 }
 

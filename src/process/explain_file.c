@@ -12,13 +12,13 @@ static bool print(const struct plan *plan, const struct explain_asked *asked)
 {
     const struct explain_world world = {.settings = plan_settings(plan),
                                         .router = plan_router(plan)};
-    const char *why = "out of memory";
+    struct explain_refusal refusal = {"out of memory", "try again"};
     struct page page = {0};
-    bool good = explain(&world, asked, &page, &why) && !page.failed &&
+    bool good = explain(&world, asked, &page, &refusal) && !page.failed &&
                 remote_print(page_bytes(&page), stdout);
 
     if (!good) {
-        fprintf(stderr, "turnpike: %s\n", why);
+        fprintf(stderr, "turnpike: %s\n%s\n", refusal.why, refusal.remedy);
     }
     page_release(&page);
     return good;
@@ -36,7 +36,7 @@ bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *lis
         return false;
     }
     if (client != NULL && !ip_parse(bytes_of(client), &question.client)) {
-        fprintf(stderr, "turnpike: '%s' is no IP address\n", client);
+        fprintf(stderr, "turnpike: '%s' is no IP address\nas in --client 192.0.2.7\n", client);
         plan_unref(&plan);
         return false;
     }

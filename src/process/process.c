@@ -388,10 +388,15 @@ static bool open_books(struct process *process)
 static bool start(struct process *process, const struct process_start *given)
 {
     descriptors_raise_limit();
-    process->sockets = sockets_inherit(process->settings, process->heritage);
-    /* Before the log's thread starts, and so that opening its file again works later as now. */
+    /* Before the clients' sockets: a second process that is started by mistake ends here, and does
+     * not take connections away from the first one on its way. */
     process->admin = admin_open(&process->settings->admin, process->heritage);
-    return process->sockets != NULL && process->admin != NULL &&
+    if (process->admin == NULL) {
+        return false;
+    }
+    process->sockets = sockets_inherit(process->settings, process->heritage);
+    /* All before the log's thread starts. */
+    return process->sockets != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
            open_books(process) && start_log(process) && start_workers(process) &&
            start_reloads(process, given) && start_admin(process, given);

@@ -25,6 +25,7 @@
 #define TELL_BYTES 1600 /* fits a line of the process log */
 #define SHELF_LOOK_MS 1000
 #define BACK_AGAIN_MS 2000
+#define NO_MORE "ask the process that serves now"
 
 /* A plan that ran. Freeing ten thousand routes takes a while: it is done here and not by the
  * worker that happens to use it last. */
@@ -148,9 +149,10 @@ static void drop_next(struct reload *reload)
     edition_release(&reload->next);
 }
 
-static void answer(struct reload *reload, struct order *order, bool ok, const char *text)
+static void answer(struct reload *reload, struct order *order, bool ok, const char *text,
+                   const char *remedy)
 {
-    const struct reload_result result = {ok, reload->status.generation, text};
+    const struct reload_result result = {ok, reload->status.generation, text, remedy};
 
     if (order->given.done != NULL) {
         order->given.done(order->given.owner, &result);
@@ -179,9 +181,9 @@ static void log_result(const struct reload *reload, bool ok, const char *text)
     }
 }
 
-/* `before` and `after`: fingerprints, or NULL. */
-static void conclude(struct reload *reload, bool ok, const char *text, const char *before,
-                     const char *after)
+/* `remedy` of a failure, `before` and `after`: fingerprints; all may be NULL. */
+static void conclude(struct reload *reload, bool ok, const char *text, const char *remedy,
+                     const char *before, const char *after)
 {
     struct order *order = reload->order;
     const struct audit_entry entry = {
@@ -198,7 +200,7 @@ static void conclude(struct reload *reload, bool ok, const char *text, const cha
     audit_write(reload->parts.audit, &entry);
     log_result(reload, ok, text);
     reload->order = NULL;
-    answer(reload, order, ok, text);
+    answer(reload, order, ok, text, remedy);
     begin_next(reload);
 }
 
@@ -229,15 +231,11 @@ static void fail(struct reload *reload, const char *why, const char *print)
         try_again_later(reload);
     }
     drop_next(reload);
-    conclude(reload, false, why, reload->running.print.text, print);
+    conclude(reload, false, why, "what ran before runs on; correct the file and reload again",
+             reload->running.print.text, print);
 }
 
 /* --- what cannot change ------------------------------------------------------------------ */
-
-/* Options that hold from start to end, and why a reload may not touch them: threads, identities
- * and files that were opened with privileges long gone. */
-static const char *const fixed_options[] = {"workers", "user",     "core_dumps",     "access_log",
-                                            "admin",   "pid_file", "state_directory"};
 
 static bool is_below(const char *path, const char *option)
 {
@@ -258,17 +256,24 @@ static uint64_t print_below(const struct settings *settings, const char *option)
     return print;
 }
 
-static void tell_fixed(const struct reload *reload)
+/* To the log, and to whoever asked: what the file says of these does not hold now. */
+static void tell_fixed(struct reload *reload)
 {
     const struct settings *first = plan_settings(reload->parts.plan);
+    const char *before = "; only from the next start on: ";
 
-    for (size_t i = 0; i < sizeof(fixed_options) / sizeof(fixed_options[0]); i++) {
-        if (print_below(running_settings(reload), fixed_options[i]) !=
-            print_below(first, fixed_options[i])) {
-            log_warning("'%s' is another in the file than at the start; it cannot change while the "
-                        "process runs and stays as it was",
-                        fixed_options[i]);
+    for (size_t i = 0; settings_fixed_options[i] != NULL; i++) {
+        const char *option = settings_fixed_options[i];
+        size_t length = strlen(reload->told);
+
+        if (print_below(running_settings(reload), option) == print_below(first, option)) {
+            continue;
         }
+        log_warning("'%s' is another in the file than at the start; it cannot change while the "
+                    "process runs and stays as it was",
+                    option);
+        snprintf(reload->told + length, sizeof(reload->told) - length, "%s%s", before, option);
+        before = ", ";
     }
 }
 
@@ -315,6 +320,14 @@ static void swap_editions(struct reload *reload, struct edition *former)
     pthread_mutex_unlock(&reload->lock);
 }
 
+/* What runs is not what the file says, though nothing is wrong with it. */
+static void note_way_back(struct reload *reload, bool went_back)
+{
+    pthread_mutex_lock(&reload->lock);
+    reload->status.went_back = went_back;
+    pthread_mutex_unlock(&reload->lock);
+}
+
 static void on_taken_up(void *owner, bool good, uint32_t longest_us)
 {
     struct reload *reload = owner;
@@ -337,7 +350,8 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     tell_fixed(reload);
     note_result(reload, true, "");
     part_with_former(reload, &former);
-    conclude(reload, true, reload->told, before.text, reload->running.print.text);
+    note_way_back(reload, reload->order->given.kind == RELOAD_CANCEL);
+    conclude(reload, true, reload->told, NULL, before.text, reload->running.print.text);
 }
 
 /* With `next` in place: everything else follows from what it changes. */
@@ -443,16 +457,17 @@ static void load_file(struct reload *reload)
 }
 
 /* Nothing is wrong with the file; it is the wrong moment. */
-static void refuse(struct reload *reload, const char *why)
+static void refuse(struct reload *reload, const char *why, const char *remedy)
 {
-    conclude(reload, false, why, NULL, NULL);
+    conclude(reload, false, why, remedy, NULL, NULL);
 }
 
 static void reload_from_file(struct reload *reload)
 {
     reload->action = "reload";
     if (reload->former.plan != NULL) {
-        refuse(reload, "the last reload waits for its confirmation: confirm it or go back first");
+        refuse(reload, "the last reload waits for its confirmation",
+               "turnpikectl confirm lets it stay, turnpikectl cancel goes back; then reload again");
     } else {
         load_file(reload);
     }
@@ -463,7 +478,7 @@ static bool is_unconfirmed(struct reload *reload)
     if (reload->former.plan != NULL) {
         return true;
     }
-    refuse(reload, "no reload waits for its confirmation");
+    refuse(reload, "no reload waits for its confirmation", "turnpikectl status says what runs");
     return false;
 }
 
@@ -479,7 +494,7 @@ static void confirm(struct reload *reload)
     reload->former.plan = NULL;
     edition_release(&reload->former);
     keep_last_good(reload);
-    conclude(reload, true, "confirmed", NULL, reload->running.print.text);
+    conclude(reload, true, "confirmed", NULL, NULL, reload->running.print.text);
 }
 
 static void go_back(struct reload *reload)
@@ -530,7 +545,7 @@ static void on_order(void *owner)
     struct reload *reload = order->reload;
 
     if (reload->stopping) {
-        answer(reload, order, false, "the process is stopping");
+        answer(reload, order, false, "the process is stopping", NO_MORE);
         return;
     }
     list_add_last(&reload->orders, &order->link);
@@ -632,6 +647,10 @@ struct reload *reload_new(const struct reload_parts *parts)
     reload->status.generation = 1;
     reload->status.loaded_at = (uint64_t)time(NULL);
     reload->status.last_failed = parts->is_last_good;
+    if (parts->is_last_good) {
+        snprintf(reload->status.last_error, sizeof(reload->status.last_error),
+                 "the last good one was started with; turnpike -t -c FILE tells what is wrong");
+    }
     snprintf(reload->status.fingerprint, sizeof(reload->status.fingerprint), "%s",
              reload->running.print.text);
     note_start(reload);
@@ -653,13 +672,13 @@ void reload_answer_rest(struct reload *reload)
         return;
     }
     if (reload->order != NULL) {
-        answer(reload, reload->order, false, "the process stopped before it was done");
+        answer(reload, reload->order, false, "the process stopped before it was done", NO_MORE);
         reload->order = NULL;
     }
     while ((link = list_first(&reload->orders)) != NULL) {
         list_remove(link);
         answer(reload, CONTAINER_OF(link, struct order, link), false,
-               "the process stopped before it was begun");
+               "the process stopped before it was begun", NO_MORE);
     }
 }
 

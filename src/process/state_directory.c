@@ -23,6 +23,37 @@ char *state_directory_choose(const char *configured)
     return strdup(STATE_DIRECTORY_DEFAULT);
 }
 
+static struct bytes value_of(struct bytes line)
+{
+    const char *comment = memmem(line.at, line.length, " #", 2);
+    struct bytes value =
+        bytes_trim(bytes_first(line, comment != NULL ? (size_t)(comment - line.at) : line.length));
+
+    if (value.length >= 2 && (value.at[0] == '"' || value.at[0] == '\'') &&
+        value.at[value.length - 1] == value.at[0]) {
+        value = (struct bytes){value.at + 1, value.length - 2};
+    }
+    return value;
+}
+
+char *state_directory_in_text(struct bytes text)
+{
+    static const struct bytes name = {"state_directory:", 16};
+
+    while (text.length > 0) {
+        const char *end = memchr(text.at, '\n', text.length);
+        struct bytes line = bytes_first(text, end != NULL ? (size_t)(end - text.at) : text.length);
+        struct bytes value;
+
+        if (bytes_start_with(line, name)) {
+            value = value_of(bytes_skip(line, name.length));
+            return value.length > 0 && value.at[0] == '/' ? strndup(value.at, value.length) : NULL;
+        }
+        text = bytes_skip(text, line.length + (end != NULL));
+    }
+    return NULL;
+}
+
 char *state_directory_open(const char *configured)
 {
     char *directory = state_directory_choose(configured);

@@ -9,6 +9,8 @@
 
 #define STATE_DIRECTORY_DEFAULT "/var/lib/turnpike"
 
+/* What a file says that is bad elsewhere, as far as one line tells; NULL: nothing. malloc'd. */
+char *state_directory_in_text(struct bytes text);
 /* What the configuration says (may be NULL), else $STATE_DIRECTORY, else the default one. */
 char *state_directory_choose(const char *configured); /* malloc'd; NULL: out of memory */
 /* The same, or NULL, with a line in the log, when it is not there or may not be written to. */

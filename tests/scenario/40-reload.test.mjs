@@ -151,6 +151,15 @@ test('--last-good starts with the last good file when the given one is bad', asy
     assert.equal((await (await connect(t, again)).ask(GET)).text, 'better');
 });
 
+test('a bad file that still names its state directory is read that far', async (t) => {
+    const gateway = await startGateway(t, (folder) => saying('good', `state_directory: ${folder}\n`));
+    await gateway.stop();
+    const bad = `state_directory: "${gateway.folder}" # here\nroutes: [\n`;
+    fs.writeFileSync(gateway.file, bad);
+    const again = await startGateway(t, bad, { asWritten: true, args: ['-c', gateway.file, '--last-good'] });
+    assert.equal((await (await connect(t, again)).ask(GET)).text, 'good');
+});
+
 test('a bad last good file does not start either', (t) => {
     const folder = temporaryFolder(t);
     fs.writeFileSync(path.join(folder, 'bad.yaml'), 'all: wrong\n');
@@ -159,6 +168,7 @@ test('a bad last good file does not start either', (t) => {
     assert.equal(status, 1);
     assert.match(stderr, /unknown option 'all'/);
     assert.match(stderr, /unknown option 'also'/);
+    assert.match(stderr, /--state-directory DIR says where else/);
 });
 
 test('an unconfirmed reload goes back, with listeners and all', async (t) => {

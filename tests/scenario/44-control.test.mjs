@@ -6,7 +6,7 @@ import test from 'node:test';
 import { request, tally } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
 import { adminIn, ask, askJson, askRefused, metricsOf, parseMetrics, valueOf } from './lib/control.mjs';
-import { startGateway } from './lib/gateway.mjs';
+import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
 import { until } from './lib/wait.mjs';
@@ -102,10 +102,21 @@ test('an address for metrics answers them and the health, and nothing else', asy
 test('a wrong method and a wrong path are refused with a remedy', async (t) => {
     const gateway = await startGateway(t, (folder) => `${SIMPLE}${adminIn(folder)}`);
     assert.match((await askRefused(gateway, '/v1/status', 405, { method: 'POST' })).remedy, /GET/);
+    assert.equal((await ask(gateway, '/v1/status', { method: 'POST' })).headers.allow, 'GET'); // RFC 9110 section 15.5.6
     assert.match((await askRefused(gateway, '/v1/nothing', 404)).remedy, /\/v1/);
     const head = await ask(gateway, '/v1/status', { method: 'HEAD' });
     assert.equal(head.status, 200);
     assert.equal(head.body, '');
+});
+
+// A listener of the same port, opened even for a moment, would take clients away from the first.
+test('a second process is told who is in its way, and opens no listener', async (t) => {
+    const gateway = await startGateway(t, (folder) => `${SIMPLE}${adminIn(folder)}`);
+    const second = await runGateway(t, `listeners: [{address: "127.0.0.1:${gateway.port}"}]\n${SIMPLE}${adminIn(gateway.folder)}\n`);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /cannot listen on .*admin\.sock \(admin\.socket\): Address already in use; another process serves there/);
+    assert.doesNotMatch(second.stderr, /listening on 127/);
+    assert.equal((await ask(gateway, '/v1/status')).status, 200);
 });
 
 test('clients that leave before their answer hold nothing up', async (t) => {

@@ -52,10 +52,11 @@ test('metrics come as they are', async (t) => {
 
 test('what cannot be done has a reason and an exit status', async (t) => {
     const gateway = await simple(t);
-    await ctlRefused(gateway, /no service has such an origin\n.*turnpikectl services/, 'drain', '10.0.0.1:80');
+    await ctlRefused(gateway, /no service has an origin '10.0.0.1:80'\n.*turnpikectl services/, 'drain', '10.0.0.1:80');
     const unknown = await ctl(gateway, 'frobnicate');
     assert.equal(unknown.code, 2);
-    assert.match(unknown.stderr, /no command 'frobnicate'[^]*usage:/);
+    assert.equal(unknown.stderr, "turnpikectl: there is no command 'frobnicate'\nturnpikectl --help lists commands and options\n");
+    assert.match((await ctl(gateway, '--frobnicate')).stderr, /frobnicate'\nturnpikectl --help lists/);
     const usage = await ctl(gateway, 'drain');
     assert.equal(usage.code, 2);
     assert.match(usage.stderr, /usage: turnpikectl drain ORIGIN/);
@@ -90,6 +91,16 @@ test('a drained origin is said to be, in services and in the log', async (t) => 
     assert.equal(await stateNow(), 'serves');
 });
 
+test('what only a start takes up is said, before and after', async (t) => {
+    const gateway = await simple(t);
+    const file = `${gateway.folder}/turnpike.yaml`;
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('workers: 1', 'workers: 2\ncore_dumps: true\nvia: other'));
+    const diff = await ctlLines(gateway, 'diff', file);
+    assert.deepEqual(diff.filter((line) => /^[-+~] option/.test(line)), ['+ option core_dumps (only from the next start on)',
+        '+ option via', '~ option workers (only from the next start on)']);
+    assert.match((await ctlLines(gateway, 'reload')).join('\n'), /1 changed \(workers\); only from the next start on: workers, core_dumps$/);
+});
+
 test('reload takes the file up; a bad one changes nothing and says why', async (t) => {
     const gateway = await simple(t);
     const file = `${gateway.folder}/turnpike.yaml`;
@@ -115,11 +126,17 @@ test('a reload that nobody confirms goes back by itself, one that is confirmed s
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('body: rest', 'body: other'));
     await ctlLines(gateway, 'reload', '--confirm', '1s');
     assert.equal((await request(gateway, {})).body, 'other');
+    await ctlRefused(gateway, /waits for its confirmation\nturnpikectl confirm lets it stay, turnpikectl cancel/, 'reload');
     await until('the way back', async () => (await request(gateway, {})).body === 'rest');
+    const stale = async () => valueOf(await metricsOf(gateway), 'turnpike_config_stale');
+    await until('it to be said', async () => (await askJson(gateway, '/v1/status')).file_does_not_run !== undefined);
+    assert.equal(await stale(), 1);
     await ctlLines(gateway, 'reload', '--confirm', '10m');
     assert.ok((await askJson(gateway, '/v1/status')).goes_back_unless_confirmed_by);
     await ctlLines(gateway, 'confirm');
     assert.equal((await askJson(gateway, '/v1/status')).goes_back_unless_confirmed_by, undefined);
+    assert.equal((await askJson(gateway, '/v1/status')).file_does_not_run, undefined);
+    assert.equal(await stale(), 0);
     assert.equal((await request(gateway, {})).body, 'other');
     await ctlRefused(gateway, /no reload waits/, 'cancel');
     const bad = await ctl(gateway, 'reload', '--confirm', 'soon');
@@ -222,12 +239,12 @@ ${adminIn(folder)}`;
 
 test('weights that cannot be are refused, and change nothing', async (t) => {
     const gateway = await split(t);
-    await ctlRefused(gateway, /no route of this name/, 'weight', 'other', 'new=1');
-    await ctlRefused(gateway, /no such service/, 'weight', 'shop', 'newer=1');
+    await ctlRefused(gateway, /no route 'other' with a split\nturnpikectl routes/, 'weight', 'other', 'new=1');
+    await ctlRefused(gateway, /the split of route 'shop' has no service 'newer', only old, new\n/, 'weight', 'shop', 'newer=1');
     await ctlRefused(gateway, /add up to 100%/, 'weight', 'shop', 'old=50', 'new=51');
-    await ctlRefused(gateway, /SERVICE=PERCENT/, 'weight', 'shop', 'new=0.001');
-    await ctlRefused(gateway, /SERVICE=PERCENT/, 'weight', 'shop', 'new=101');
-    await ctlRefused(gateway, /no ramp/, 'ramp', 'pause', 'shop');
+    await ctlRefused(gateway, /'new=0.001' is no weight, which is SERVICE=PERCENT/, 'weight', 'shop', 'old=1', 'new=0.001');
+    await ctlRefused(gateway, /'new=101' is no weight, which is SERVICE=PERCENT/, 'weight', 'shop', 'new=101', 'old=1');
+    await ctlRefused(gateway, /route 'shop' has no ramp/, 'ramp', 'pause', 'shop');
     assert.deepEqual(await ctlLines(gateway, 'ramp', 'status'), ['ramps: none']);
     assert.deepEqual(await tally(gateway, 10), { old: 10 });
 });

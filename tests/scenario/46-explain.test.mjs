@@ -58,13 +58,61 @@ test('a file is asked which route wins, and why the others lose', async (t) => {
 test('a user has an arm and a bucket, a request without one the next turn', async (t) => {
     const yaml = RULES.replace('service: old,', 'split: {old: 60%, new: 40%}, sticky: [{cookie: uid}, client_address],');
     const url = 'GET http://pay.example.com/v1/';
-    assert.equal((await explainFile(t, yaml, url)).facts['arm by'], 'turn');
+    const anybody = (await explainFile(t, yaml, url)).facts;
+    assert.match(anybody.arm, /depends on the client's address: say --client IP/);
+    const inTurn = yaml.replace(', client_address', '');
+    assert.equal((await explainFile(t, inTurn, url)).facts['arm by'], 'turn');
     for (const words of [['-H', 'Cookie: uid=7'], ['--client', '192.0.2.7']]) {
         const { facts } = await explainFile(t, yaml, url, ...words);
         assert.equal(facts['arm by'], 'user');
+        assert.equal(facts['found in'], words[0] === '-H' ? 'cookie uid' : 'client_address');
         assert.equal(facts.arm, parseFloat(facts.bucket) < 40 ? 'new' : 'old');
         assert.deepEqual((await explainFile(t, yaml, url, ...words)).facts, facts, 'the same each time');
     }
+});
+
+test('origins are those of the arm, with its balance; of all arms while it is not known', async (t) => {
+    const yaml = RULES.replace('service: old,', 'split: {old: 60%, new: 40%}, override: {header: X-Arm},')
+        .replace('new: {', 'new: {balance: least_requests, ');
+    const url = 'POST http://pay.example.com/v1/';
+    const { facts, tables } = await explainFile(t, yaml, url, '-H', 'X-Arm: new');
+    assert.equal(facts.arm, 'new');
+    assert.equal(facts['found in'], 'header x-arm');
+    assert.equal(facts.balance, 'least_requests');
+    assert.match(facts.timeouts, / total=none$/);
+    assert.equal(facts['retried when'], 'not-sent=yes unread=no: policy maybe=no: policy');
+    assert.deepEqual(tables.origins.slice(1).map(([service]) => service), ['new', 'new']);
+    const turn = await explainFile(t, yaml, url);
+    assert.equal(turn.facts.balance, undefined);
+    assert.deepEqual(turn.tables.origins.slice(1).map(([service]) => service), ['old', 'new', 'new']);
+});
+
+test('a listener that redirects to https asks no route; one that is not there is an error', async (t) => {
+    const yaml = 'routes: [{name: all, respond: {}}]\n';
+    const file = (more) => `listeners: [{address: "127.0.0.1:1234"${more}}]\n${yaml}`;
+    const run = (text, ...words) => runGateway(t, text, { args: (name) => ['-c', name, '--explain', 'GET http://a/', ...words] });
+    assert.match((await run(file(', redirect_to_https: true'))).stdout, /^redirect +to https:\/\/ by the listener/m);
+    const refused = await run(file(''), '--listener', '127.0.0.1:4321');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /no listener of this address\n.*as in the file/);
+});
+
+test('the arm that an idempotency key is pinned to is told, and no pin is made', async (t) => {
+    const origins = [await httpOrigin(t, { name: 'old' }), await httpOrigin(t, { name: 'new' })];
+    const gateway = await startGateway(t, (folder) => `
+services: {old: {origins: ["${origins[0].address}"]}, new: {origins: ["${origins[1].address}"]}}
+routes:
+  - {name: pay, split: {old: 100%, new: 0%}}
+${adminIn(folder)}`);
+    const key = (name) => ({ method: 'POST', headers: { 'Idempotency-Key': name }, body: 'x' });
+    const explained = async (name) => printed((await ctlLines(gateway, 'explain', 'POST http://a/', '-H', `Idempotency-Key: ${name}`)).join('\n')).facts;
+    assert.equal((await request(gateway, key('k'))).body, 'old');
+    assert.equal((await explained('l')).arm, 'old');
+    await ctlLines(gateway, 'weight', 'pay', 'new=100');
+    assert.deepEqual([(await explained('k')).arm, (await explained('k'))['arm by']], ['old', 'pin']);
+    assert.deepEqual([(await explained('l')).arm, (await explained('l'))['arm by']], ['new', 'key']);
+    assert.equal((await request(gateway, key('k'))).body, 'old');
+    assert.equal((await request(gateway, key('l'))).body, 'new');
 });
 
 test('header lines are part of the question, and a question that is none is refused', async (t) => {

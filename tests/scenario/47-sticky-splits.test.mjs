@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Users who stay with their arm, whoever asks where and when; overrides.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { request, tally } from './lib/client.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
@@ -142,3 +144,30 @@ for (const [route, complaint] of [
         assert.match(stderr, complaint);
     });
 }
+
+// Nothing but the definition is common to both.
+const python = spawnSync('python3', ['--version']).status === 0;
+test('a second implementation sends users the same way', { skip: !python && 'no python3' }, async (t) => {
+    const arms = { old: 70, blue: 19.99, green: 10, v4: 0, v5: 0.01 };
+    const origins = await Promise.all(Object.keys(arms).map((name) => httpOrigin(t, { name })));
+    const users = Array.from({ length: 60 }, (_, i) => 'u'.repeat(i % 20 + 1) + i * i);
+    for (const [count, salt] of [[2, ''], [3, 'spring'], [5, '']]) {
+        const names = Object.keys(arms).slice(0, count);
+        const weights = names.map((name) => arms[name]);
+        weights[0] = Math.round((100 - weights.slice(1).reduce((sum, weight) => sum + weight, 0)) * 100) / 100;
+        const gateway = await startGateway(t, `
+services: {${names.map((name, i) => `${name}: {origins: ["${origins[i].address}"]}`).join(', ')}}
+routes: [{name: all, split: {${names.map((name, i) => `${name}: ${weights[i]}%`).join(', ')}}, sticky: {header: X-User}, salt: "${salt || 'x'}"}]`);
+        const script = fileURLToPath(new URL('../../contrib/arm_of_user.py', import.meta.url));
+        const words = ['--salt', salt || 'x', ...names.map((name, i) => `${name}=${weights[i]}`)];
+        const { stdout } = spawnSync(script, words, { input: users.join('\n'), encoding: 'utf8' });
+        const lines = stdout.trim().split('\n').map((line) => line.split(' '));
+        assert.equal(lines.length, users.length);
+        for (const [user, arm] of lines) {
+            assert.equal((await request(gateway, { headers: { 'X-User': user } })).body, arm, user);
+        }
+        const buckets = (await gateway.logged(users.length)).map((entry) => (entry['turnpike.bucket'] / 100).toFixed(2) + '%');
+        assert.deepEqual(buckets, lines.map(([, , bucket]) => bucket));
+        await gateway.stop();
+    }
+});

@@ -67,7 +67,7 @@ static void add(struct fixture *fixture, const char *name, const char *value)
 static const struct arm_choice *choose(struct fixture *fixture)
 {
     arm_explain(&snapshot_settings(fixture->snapshot)->routes[0], &fixture->request,
-                &fixture->client, NULL, &fixture->choice);
+                &fixture->client, NULL, NULL, &fixture->choice);
     return &fixture->choice;
 }
 
@@ -192,7 +192,7 @@ static void weights_of_now_count(void **state)
     use(fixture, "split: {old: 100%, new: 0%}, sticky: client_address");
     assert_int_equal(choose(fixture)->arm, 0);
     arm_explain(&snapshot_settings(fixture->snapshot)->routes[0], &fixture->request,
-                &fixture->client, weights, &fixture->choice);
+                &fixture->client, weights, NULL, &fixture->choice);
     assert_int_equal(fixture->choice.arm, 1);
 }
 

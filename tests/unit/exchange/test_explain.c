@@ -35,11 +35,11 @@ static char *explained(struct plan *plan, const char *text, const char *listener
                                         .router = plan_router(plan)};
     const struct explain_asked asked = {.text = bytes_of(text), .listener = listener};
     struct page page = {0};
-    const char *why = NULL;
+    struct explain_refusal refusal = {NULL, NULL};
 
-    if (!explain(&world, &asked, &page, &why)) {
+    if (!explain(&world, &asked, &page, &refusal)) {
         page_release(&page);
-        page_format(&page, "refused: %s", why);
+        page_format(&page, "refused: %s; %s", refusal.why, refusal.remedy);
     }
     page_add_char(&page, '\0');
     assert_false(page.failed);
@@ -116,7 +116,13 @@ static void what_a_forward_would_do_is_told(void **state)
 static void what_the_gateway_would_refuse_is_refused(void **state)
 {
     (void)state;
-    assert_explained("GET", NULL, EXPECT("refused: say METHOD URL"));
+    assert_explained("GET", NULL, EXPECT("refused: the question is METHOD URL, two words"));
+    assert_explained("GET http://x/ more", NULL, EXPECT("refused: the question is METHOD URL"));
+    assert_explained("GET ftp://x/", NULL, EXPECT("refused: the URL begins with none of http://"));
+    assert_explained("GET http://x/\nCookie uid=7\n", NULL,
+                     EXPECT("refused: a header line is NAME: VALUE", "-H 'Cookie: uid=7'"));
+    assert_explained("GET http://x/", "127.0.0.1:9999",
+                     EXPECT("refused: there is no listener of this address"));
     assert_explained("GET http://x/../..", NULL, EXPECT("refused: the path has a bad escape"));
     assert_explained("G(T http://x/", NULL, EXPECT("refused: "));
     assert_explained("GET http://x/\nbad header\n", NULL, EXPECT("refused: "));
