@@ -88,6 +88,52 @@ void differences_add(struct json *json, const struct control_sources *sources)
     release(&differences);
 }
 
+/* --- ramps that wait for a person --------------------------------------------------------- */
+
+static bool waits_for_a_person(const struct ramp_reading *ramp)
+{
+    return ramp->phase == RAMP_BREACHED || ramp->phase == RAMP_PAUSED ||
+           ramp->phase == RAMP_ABORTED;
+}
+
+static void add_ramp_line(struct json *json, const struct split_reading *split)
+{
+    const struct ramp_reading *ramp = &split->ramp;
+    struct page line = {0};
+
+    page_format(&line, "route %s: %s at step %u of %u", split->route, ramp_phase_name(ramp->phase),
+                ramp->step + 1, ramp->step_count);
+    if (ramp->reason[0] != '\0') {
+        page_format(&line, ": %s", ramp->reason);
+    }
+    json_bytes(json, NULL, page_bytes(&line));
+    page_release(&line);
+}
+
+void stopped_ramps_add(struct json *json, const struct control_sources *sources)
+{
+    struct split_readings readings;
+    bool any = false;
+
+    split_readings_take(sources, &readings);
+    for (size_t i = 0; i < readings.count; i++) {
+        const struct split_reading *split = &readings.rows[i].reading;
+
+        if (!waits_for_a_person(&split->ramp)) {
+            continue;
+        }
+        if (!any) {
+            json_begin_list(json, "stopped_ramps");
+            any = true;
+        }
+        add_ramp_line(json, split);
+    }
+    if (any) {
+        json_end_list(json);
+    }
+    split_readings_release(&readings);
+}
+
 /* --- for the file ------------------------------------------------------------------------ */
 
 /* In quotes that YAML and JSON share. */

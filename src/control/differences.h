@@ -8,5 +8,7 @@
 
 /* A list "differs_from_file" with a line for each, if there is any. */
 void differences_add(struct json *json, const struct control_sources *sources);
+/* A list "stopped_ramps" of those that a person must let go on, if there is any. */
+void stopped_ramps_add(struct json *json, const struct control_sources *sources);
 
 #endif

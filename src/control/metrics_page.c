@@ -51,6 +51,24 @@ static void add_cuts(struct page *page, const struct control_sources *sources)
     }
 }
 
+/* Only causes that were: a cut between two exchanges has no duration. */
+static void add_cut_durations(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_client_cut_exchange_duration_seconds";
+    struct merged merged;
+
+    if (!merged_read(sources, METRICS_CUTS, &merged)) {
+        page->failed = true;
+        return;
+    }
+    metrics_text_family(page, name, "histogram",
+                        "From the first byte of a request to where its client was cut, by cause.");
+    for (size_t i = 0; i < merged.count; i++) {
+        metrics_text_histogram(page, name, "cause", &merged.rows[i]);
+    }
+    merged_release(&merged);
+}
+
 static void add_process(struct page *page, const struct control_sources *sources)
 {
     struct control_facts facts;
@@ -267,6 +285,7 @@ void metrics_page_answer(struct question *question)
     tls_pages_add_metrics(page, question->sources);
     add_events(page, question->sources);
     add_cuts(page, question->sources);
+    add_cut_durations(page, question->sources);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         add_kind(page, question->sources, &kinds[i]);
     }

@@ -97,6 +97,7 @@ void status_answer(struct question *question)
     json_number(&json, "routes", settings->route_count);
     json_number(&json, "services", settings->service_count);
     differences_add(&json, sources);
+    stopped_ramps_add(&json, sources);
     add_load(&json, sources, facts.workers);
     add_listeners(&json, sources, settings);
     json_end_object(&json);

@@ -52,7 +52,8 @@ static bool set_options(int fd, sa_family_t family)
 /* A socket file left by a process that is gone would make bind fail. One that answers is kept. */
 static void remove_stale_socket(const struct address *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* One whose line is full is no reason to wait: EAGAIN, it stands. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd >= 0) {
         if (connect(fd, &address->any, address->length) < 0 && errno == ECONNREFUSED) {

@@ -225,7 +225,7 @@ static size_t count_in(const struct settings *settings, enum metrics_kind kind)
     case METRICS_SERVICES:
         return settings->service_count;
     default:
-        return 0; /* origins come by themselves */
+        return 0; /* origins and causes come by themselves */
     }
 }
 
@@ -362,6 +362,21 @@ static void count_in_block(struct block *block, const struct outcome *outcome,
     add(&block->durations[facts->bucket], 1);
 }
 
+/* A block that no settings name, made when it is first asked for; NULL: no memory. */
+static struct block *make_block(struct metrics *metrics, enum metrics_kind kind, const char *name)
+{
+    struct family *family = &metrics->families[kind];
+    struct block *block = find_block(family, name);
+
+    if (block == NULL) {
+        block = block_new(kind, name);
+        if (block != NULL) {
+            add_block(family, block);
+        }
+    }
+    return block;
+}
+
 void metrics_count(struct metrics *metrics, const struct outcome *outcome)
 {
     struct family *families = metrics->families;
@@ -379,6 +394,10 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
         outcome, &facts);
     count_in_block(block_for(&families[METRICS_SERVICES], outcome->service_index, outcome->service),
                    outcome, &facts);
+    if (outcome->cut != CUT_NONE) {
+        count_in_block(make_block(metrics, METRICS_CUTS, cut_cause_name(outcome->cut)), outcome,
+                       &facts);
+    }
 }
 
 void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome,
@@ -406,16 +425,7 @@ void metrics_note_cut(struct metrics *metrics, enum cut_cause cause)
 
 struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name)
 {
-    struct family *family = &metrics->families[METRICS_ORIGINS];
-    struct block *block = find_block(family, name);
-
-    if (block == NULL) {
-        block = block_new(METRICS_ORIGINS, name);
-        if (block != NULL) {
-            add_block(family, block);
-        }
-    }
-    return (struct metrics_origin *)block;
+    return (struct metrics_origin *)make_block(metrics, METRICS_ORIGINS, name);
 }
 
 void metrics_origin_begins(struct metrics_origin *origin, uint16_t status)

@@ -101,6 +101,7 @@ enum metrics_kind {
     METRICS_LISTENERS,
     METRICS_SERVICES,
     METRICS_ORIGINS, /* of them only by_status, durations and their sum, and by_failure */
+    METRICS_CUTS,    /* exchanges that were cut, by the name of the cause */
     METRICS_KIND_COUNT
 };
 

@@ -70,12 +70,18 @@ test('metrics are well-formed and add up over the workers', async (t) => {
 });
 
 test('failures of an origin are counted by what went wrong, cuts by their cause', async (t) => {
-    const gateway = await startGateway(t, (folder) => `${through('127.0.0.1:1')}timeouts: {head: 200ms}\n${adminIn(folder)}`);
+    const gateway = await startGateway(t, (folder) => `${through('127.0.0.1:1')}timeouts: {head: 200ms, body_idle: 200ms}\n${adminIn(folder)}`);
     assert.equal((await request(gateway, {})).status, 502);
     const slow = await connect(t, gateway);
     slow.send('GET / HT');
     await until('the slow client to be cut and counted', async () =>
         valueOf(await metricsOf(gateway), 'turnpike_client_cuts_total', { cause: 'head' }) === 1);
+    const stalled = await connect(t, gateway);
+    stalled.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx');
+    await stalled.closed();
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_client_cut_exchange_duration_seconds_count', { cause: 'body-idle' }), 1);
+    assert.ok(valueOf(metrics, 'turnpike_client_cut_exchange_duration_seconds_sum', { cause: 'body-idle' }) >= 0.1);
     const metrics = await metricsOf(gateway);
     assert.equal(valueOf(metrics, 'turnpike_origin_attempts_failed_total', { origin: '127.0.0.1:1', failure: 'refused' }), 1);
     assert.equal(valueOf(metrics, 'turnpike_route_errors_total', { route: 'all' }), 1);

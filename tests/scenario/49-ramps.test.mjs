@@ -105,8 +105,10 @@ test('an operator pauses, resumes and aborts', async (t) => {
     await ctlLines(gateway, 'weight', 'pay', 'new=50');
     assert.deepEqual(await tally(gateway, 20), { old: 10, new: 10 });
     assert.deepEqual([(await ramp()).weight, (await ramp()).weight_by], ['50%', 'operator']);
+    assert.deepEqual((await askJson(gateway, '/v1/status')).stopped_ramps, ['route pay: paused at step 1 of 2']);
     await ctlLines(gateway, 'ramp', 'resume', 'pay');
     await until('the step to hold again', async () => (await ramp()).weight === '20%');
+    assert.equal((await askJson(gateway, '/v1/status')).stopped_ramps, undefined);
     await ctlLines(gateway, 'ramp', 'abort', 'pay');
     assert.deepEqual(await tally(gateway, 20), { old: 20 });
     await ctlRefused(gateway, /the ramp of route 'pay' is in the state 'aborted'/, 'ramp', 'abort', 'pay');

@@ -107,7 +107,7 @@ static void what_a_forward_would_do_is_told(void **state)
                      EXPECT("\"split\": {\"old\": \"95.5%\", \"new\": \"4.5%\"}",
                             "\"connect\": \"3s\"", "\"send_idle\": \"60s\"",
                             "\"first_byte\": \"60s\"", "\"not-sent\": \"yes\"",
-                            "\"maybe\": \"policy\"",
+                            "\"maybe\": \"no: policy\"",
                             "\"service\": \"new\", \"origin\": \"127.0.0.1:3\", \"weight\": 7"));
     assert_explained("GET http://pay.example.com/v1/", NULL,
                      EXPECT("\"service\": \"old\"", "\"maybe\": \"yes\""));

@@ -236,6 +236,30 @@ static void events_are_counted(void **state)
     assert_int_equal(metrics_cuts(metrics, CUT_BODY_RATE), 0);
 }
 
+static void on_cut_seen(void *owner, const struct metrics_reading *reading)
+{
+    assert_string_equal(reading->name, "body-rate");
+    assert_int_equal(reading->duration_sum_us, 3000000);
+    *(uint64_t *)owner = reading->exchanges;
+}
+
+static void exchanges_that_were_cut_are_counted_by_cause(void **state)
+{
+    struct metrics *metrics = *state;
+    struct outcome outcome = {.status = 408, .total_us = 1000000};
+    uint64_t seen = 0;
+
+    metrics_count(metrics, &outcome);
+    metrics_read(metrics, METRICS_CUTS, on_cut_seen, &seen);
+    assert_int_equal(seen, 0);
+    outcome.cut = CUT_BODY_RATE;
+    metrics_count(metrics, &outcome);
+    outcome.total_us = 2000000;
+    metrics_count(metrics, &outcome);
+    metrics_read(metrics, METRICS_CUTS, on_cut_seen, &seen);
+    assert_int_equal(seen, 2);
+}
+
 #define THREADED 50000
 
 static void *count_and_adopt(void *owner)
@@ -285,6 +309,7 @@ int main(void)
         WITH_METRICS(many_names_are_found_again),
         cmocka_unit_test(durations_fall_below_their_limit),
         WITH_METRICS(events_are_counted),
+        WITH_METRICS(exchanges_that_were_cut_are_counted_by_cause),
         WITH_METRICS(others_may_read_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
