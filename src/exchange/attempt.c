@@ -150,7 +150,7 @@ static void on_connected(void *owner)
 {
     struct exchange *exchange = owner;
 
-    exchange->attempt.record->connected_us = exchange_elapsed_us(exchange);
+    exchange->attempt.record->connected_us = attempt_reached_us(exchange);
     exchange->attempt.record->reused = exchange->attempt.request.reused;
     if (!deadline_leaves_time(exchange) || !send_head(exchange)) {
         return;
@@ -236,7 +236,7 @@ static void on_writable(void *owner)
         return;
     }
     if (exchange->attempt.ended && exchange->attempt.record->sent_us == 0) {
-        exchange->attempt.record->sent_us = exchange_elapsed_us(exchange);
+        exchange->attempt.record->sent_us = attempt_reached_us(exchange);
     }
     attempt_send_body(exchange);
 }

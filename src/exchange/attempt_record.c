@@ -13,6 +13,13 @@ void attempt_record_begin(struct exchange *exchange, struct origin *origin)
     exchange->attempt.record->origin = exchange->outcome.origin = origin_name(origin);
 }
 
+uint32_t attempt_reached_us(const struct exchange *exchange)
+{
+    uint32_t elapsed_us = exchange_elapsed_us(exchange);
+
+    return elapsed_us > 0 ? elapsed_us : 1;
+}
+
 /* `ended` leaves the request as it was: that there was an answer shows in its first byte. */
 static enum origin_delivery delivery_of(const struct origin_request *request,
                                         const struct outcome_attempt *record)

@@ -143,6 +143,9 @@ bool admit_size(struct exchange *exchange);
 
 /* attempt_record.c: what the access log is told of each attempt. */
 void attempt_record_begin(struct exchange *exchange, struct origin *origin);
+/* The time for a phase that is reached now: never 0, which would say that it was not. Within one
+ * turn the clock may stand still. */
+uint32_t attempt_reached_us(const struct exchange *exchange);
 /* The attempt is over, if there is one; `error` may be NULL. Only the first call counts. */
 void attempt_record_end(struct exchange *exchange, const char *error);
 

@@ -39,7 +39,7 @@ static void on_head(void *owner, const struct http_response *response)
 {
     struct exchange *exchange = owner;
 
-    exchange->attempt.record->first_byte_us = exchange_elapsed_us(exchange);
+    exchange->attempt.record->first_byte_us = attempt_reached_us(exchange);
     exchange->attempt.record->status = response->status;
     if (response->status == 101) {
         orphan_end(exchange, NULL);

@@ -42,7 +42,7 @@ void relay_head(void *owner, const struct http_response *response)
     struct answer_head head;
 
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
-    exchange->attempt.record->first_byte_us = exchange_elapsed_us(exchange);
+    exchange->attempt.record->first_byte_us = attempt_reached_us(exchange);
     exchange->attempt.record->status = response->status;
     if (!forward_answer(exchange, response, &page, &head)) {
         refuse_head(exchange);

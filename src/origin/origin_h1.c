@@ -680,6 +680,13 @@ static bool receive_once(struct origin_connection *connection)
         return false;
     }
     connection->in->end += (uint32_t)count;
+    if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
+        origin_connection_is_untouched(connection)) {
+        /* It was said before we wrote anything: that it is about to close, mostly. Taken for the
+         * answer, it would also part all further answers from their requests. */
+        origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
+        return false;
+    }
     connection->heard = true;
     connection->read_to_brim = (size_t)count == room;
     if (connection->state == ORIGIN_CONNECTION_READS_BODY) {

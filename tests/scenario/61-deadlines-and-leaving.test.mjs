@@ -118,6 +118,28 @@ test('a POST that was sent is let finish when its client leaves, and the log tel
     assert.equal(attempt.delivery, 'answered');
 });
 
+test('a POST on a pooled connection is let finish, too', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.ok('first');
+        await wire.request(3_600_000);
+    });
+    const gateway = await startGateway(t, through(origin, { route: 'reuse: any' }));
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'first');
+    const client = await connect(t, gateway);
+    client.send(POST);
+    await until('the request to be there', () => origin.requests.length === 2);
+    assert.equal(origin.wires.length, 1, 'on the same connection');
+    await leave(gateway, client);
+    const [wire] = origin.wires;
+    assert.equal(wire.ended, null, 'the origin is not left');
+    wire.send('HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\npaid');
+    const entries = await gateway.logged(2);
+    assert.equal(entries[1]['turnpike.attempts'][0].reused, true);
+    assert.equal(entries[1]['turnpike.attempts'][0].status, 201);
+    assert.ok(entries[1]['turnpike.attempts'][0].sent_us > 0, 'when it was sent is told');
+});
+
 test('its failure is told too', async (t) => {
     const origin = await slowOrigin(t);
     const gateway = await startGateway(t, through(origin));

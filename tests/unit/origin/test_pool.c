@@ -572,6 +572,23 @@ static void an_origin_that_speaks_unasked_is_not_believed(void **state)
     assert_int_equal(fixture->far.count, 2);
 }
 
+/* What it said before anything was written to it cannot be the answer, even where the loop hears of
+ * it only after the connection was given to a request. */
+static void what_was_said_before_the_request_is_no_answer_to_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asker *asker;
+
+    ask_and_await(fixture, 0);
+    far_end_say(&fixture->far.ends[0], "HTTP/1.1 408 Too Late\r\nContent-Length: 0\r\n\r\n");
+    asker = ask(fixture, 1);
+    assert_true(asker->request.reused);
+    await_failure(asker, ORIGIN_FAILURE_CLOSED);
+    assert_int_equal(asker->heads, 0);
+    assert_int_equal(asker->request.delivery, ORIGIN_DELIVERY_NOT_SENT);
+    assert_int_equal(fixture->far.requests, 1);
+}
+
 /* --- failures ----------------------------------------------------------------------------- */
 
 static void a_refused_connection_is_told(void **state)
@@ -804,6 +821,7 @@ int main(void)
         TEST(a_connection_that_the_origin_closed_is_dropped),
         TEST(it_looks_before_it_sends_what_may_not_be_repeated),
         TEST(an_origin_that_speaks_unasked_is_not_believed),
+        TEST(what_was_said_before_the_request_is_no_answer_to_it),
         TEST(a_refused_connection_is_told),
         TEST(each_failed_dial_is_told_to_one_request),
         TEST(an_address_without_a_way_is_unreachable),
