@@ -15,13 +15,15 @@ import { startGateway } from './lib/gateway.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
+import { authority } from './lib/tls.mjs';
 import { until, within } from './lib/wait.mjs';
 
 const MORTAL = path.join(path.dirname(fileURLToPath(import.meta.url)), 'lib', 'mortal_origin.py');
 
-async function mortalOrigin(t, point) {
+async function mortalOrigin(t, point, certificate) {
     const executed = path.join(temporaryFolder(t), 'executed');
-    const child = spawn('python3', [MORTAL, point, executed], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const secret = certificate ? [certificate.cert, certificate.key] : [];
+    const child = spawn('python3', [MORTAL, point, executed, ...secret], { stdio: ['ignore', 'pipe', 'inherit'] });
     const said = [];
     readline.createInterface({ input: child.stdout }).on('line', (line) => said.push(line));
     defer(t, () => child.kill('SIGKILL'));
@@ -41,13 +43,13 @@ async function mortalOrigin(t, point) {
 }
 
 // The other origin of the service: answers, and counts what it carries out.
-async function soundOrigin(t) {
+async function soundOrigin(t, certificate) {
     const origin = await rawOrigin(t, async (wire) => {
         for (;;) {
             await wire.request(3_600_000);
             wire.ok('sound');
         }
-    });
+    }, { certificate });
     return origin;
 }
 
@@ -55,9 +57,9 @@ const POST = head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 20') + 'x'.repe
 const GET = head('GET / HTTP/1.1', 'Host: a');
 
 // Asks once, with the first origin dying at `point`; the second one is sound.
-async function die(t, point, request, options = {}) {
-    const mortal = await mortalOrigin(t, point);
-    const sound = await soundOrigin(t);
+async function die(t, point, request, { certificate, ...options } = {}) {
+    const mortal = await mortalOrigin(t, point, certificate);
+    const sound = await soundOrigin(t, certificate);
     const gateway = await startGateway(t, through([mortal, sound], options));
     const client = await connect(t, gateway);
     client.send(request);
@@ -78,6 +80,55 @@ const POSTS = [
     { point: 'after-body', delivery: 'maybe', executed: 1 },
     { point: 'answer-head', delivery: 'answered', executed: 1, error: 'http_response_incomplete' },
 ];
+
+// The same again with a body that streams in chunks, and over TLS, where one more thing can break.
+const CHUNKED = head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked') +
+    `a\r\n${'x'.repeat(10)}\r\n`.repeat(2) + '0\r\n\r\n';
+const STREAMS = { more: 'limits: {gather_bytes: 0B}' };
+
+async function overTls(t) {
+    const ca = await authority(t);
+    return { certificate: await ca.issue({ names: ['IP:127.0.0.1'] }), service: `tls: {ca: ${ca.cert}}` };
+}
+
+async function diesUnrepeated(t, { point, delivery, executed, error }, request, options) {
+    const { mortal, sound, gateway, client } = await die(t, point, request, options);
+    const problem = assertOwnError(await client.answer(), 502, error ?? 'connection_terminated');
+    assert.equal(problem.delivery, delivery);
+    assert.equal(mortal.executions, executed);
+    assert.equal(sound.requests.length, 0);
+    const [attempt, ...more] = (await lastEntry(gateway))['turnpike.attempts'];
+    assert.deepEqual([attempt.delivery, attempt.origin, more], [delivery, mortal.address, []]);
+}
+
+for (const row of POSTS) {
+    test(`POST in chunks, origin killed at ${row.point}: ${row.delivery}`, async (t) => {
+        await diesUnrepeated(t, row, CHUNKED, STREAMS);
+    });
+    if (row.point !== 'accept') {
+        test(`POST over TLS, origin killed at ${row.point}: ${row.delivery}`, async (t) => {
+            await diesUnrepeated(t, row, POST, await overTls(t));
+        });
+        test(`POST over TLS in chunks, origin killed at ${row.point}: ${row.delivery}`, async (t) => {
+            await diesUnrepeated(t, row, CHUNKED, { ...STREAMS, ...await overTls(t) });
+        });
+    }
+}
+
+for (const point of ['accept', 'handshake']) {
+    for (const [what, request, options] of [['POST', POST, {}], ['POST in chunks', CHUNKED, STREAMS]]) {
+        test(`${what} over TLS, origin killed at ${point}: not-sent, and goes to the other origin`, async (t) => {
+            const { mortal, sound, gateway, client } = await die(t, point, request, { ...options, ...await overTls(t) });
+            assert.equal((await client.answer()).text, 'sound');
+            assert.equal(sound.requests.length, 1);
+            assert.equal(sound.requests[0].body.toString(), 'x'.repeat(20));
+            assert.deepEqual(
+                (await lastEntry(gateway))['turnpike.attempts'].map(({ origin, delivery }) => [origin, delivery]),
+                [[mortal.address, 'not-sent'], [sound.address, 'answered']],
+            );
+        });
+    }
+}
 
 for (const { point, delivery, executed, error } of POSTS) {
     test(`POST, origin killed at ${point}: not sent again, and the client is told ${delivery}`, async (t) => {

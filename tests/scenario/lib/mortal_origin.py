@@ -3,16 +3,19 @@
 Says "port N" once it listens and "at POINT" once it stands still. Adds a line to the file EXECUTED
 for every request that it has read in full: that is where a payment would have been made.
 
-    mortal_origin.py POINT EXECUTED
+    mortal_origin.py POINT EXECUTED [CERTIFICATE KEY]
+
+With the last two it speaks TLS.
 """
 import fcntl
 import socket
+import ssl
 import struct
 import sys
 import termios
 import time
 
-point, executed = sys.argv[1:]
+point, executed, *tls = sys.argv[1:]
 
 
 def say(text):
@@ -54,6 +57,18 @@ def read_until(connection, so_far, enough):
     return so_far
 
 
+def read_chunks(connection, stops_in_it):
+    """The body, or its first chunk."""
+    size = 1
+    while size > 0:
+        line = read_until(connection, b"", lambda bytes: bytes.endswith(b"\r\n"))
+        size = int(line, 16)
+        read_until(connection, b"", lambda bytes: len(bytes) == size + 2)
+        if stops_in_it:
+            return
+
+
+
 listener = socket.create_server(("127.0.0.1", 0))
 port = listener.getsockname()[1]
 say(f"port {port}")
@@ -61,6 +76,14 @@ if point == "accept":
     until_positive(unread_bytes, port)
     stand_still()
 connection, _ = listener.accept()
+if point == "handshake":
+    until_positive(waiting_bytes, connection)
+    connection.recv(5)
+    stand_still()
+if tls:
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.load_cert_chain(*tls)
+    connection = ours.wrap_socket(connection, server_side=True)
 if point == "read":
     until_positive(waiting_bytes, connection)
     stand_still()
@@ -68,14 +91,19 @@ request = read_until(connection, b"", lambda bytes: len(bytes) == 10)
 if point == "head":
     stand_still()
 request = read_until(connection, request, lambda bytes: bytes.endswith(b"\r\n\r\n"))
-length = 0
-for line in request.decode().split("\r\n"):
-    if line.lower().startswith("content-length:"):
-        length = int(line.split(":")[1])
-body = read_until(connection, b"", lambda bytes: len(bytes) == length // 2)
-if point == "body":
-    stand_still()
-read_until(connection, body, lambda bytes: len(bytes) == length)
+if b"chunked" in request.lower():
+    read_chunks(connection, point == "body")
+    if point == "body":
+        stand_still()
+else:
+    length = 0
+    for line in request.decode().split("\r\n"):
+        if line.lower().startswith("content-length:"):
+            length = int(line.split(":")[1])
+    body = read_until(connection, b"", lambda bytes: len(bytes) == length // 2)
+    if point == "body":
+        stand_still()
+    read_until(connection, body, lambda bytes: len(bytes) == length)
 with open(executed, "a") as file:
     file.write("mortal\n")
 if point == "after-body":

@@ -8,7 +8,9 @@
 //     });
 //
 // When the script ends the connection stays as it is (a stall) until the test is over.
+import fs from 'node:fs';
 import net from 'node:net';
+import tls from 'node:tls';
 import { defer } from './cleanup.mjs';
 import { readRequest, readRequestBody, readRequestHead } from './http-message.mjs';
 import { until, within } from './wait.mjs';
@@ -57,10 +59,13 @@ export async function answerAll(wire) {
     }
 }
 
-// `where` is given to listen(): { path } for a Unix socket, { host } for another address.
+// `where` is given to listen(): { path } for a Unix socket, { host } for another address. With
+// { certificate } (of lib/tls.mjs) it speaks TLS.
 export async function rawOrigin(t, script = answerAll, where = {}) {
     const origin = { heads: [], requests: [], wires: [], failures: [] };
-    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    const { certificate } = where;
+    const secret = certificate && { cert: fs.readFileSync(certificate.cert), key: fs.readFileSync(certificate.key) };
+    const server = (certificate ? tls : net).createServer({ allowHalfOpen: true, ...secret }, (socket) => {
         const wire = new OriginWire(socket, origin);
         wire.number = origin.wires.length;
         origin.wires.push(wire);
