@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Slow clients beside busy ones: what the busy ones lose, what the slow ones hold, and what is given
 back. Called by slow.sh. Contenders run one after the other within each case, each in a fresh
-process: busy ones alone, then beside the slow ones, then the slow ones leave."""
+process: busy ones alone, then beside the slow ones, then the slow ones leave, in so many rounds;
+figures are medians over the rounds, ratios those of a round's pair. Slow clients share the cores of
+the load: what they take of these is printed, and what the gateway takes of its own."""
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +29,18 @@ class Case:
     heads: int = 0
     bodies: int = 0
     readers: int = 0
+    silent: int = 0   # the rest stall in their TLS handshakes: no word,
+    halves: int = 0   # half a ClientHello,
+    hellos: int = 0   # nothing after the answer to a whole one
+
+    def kinds(self):
+        return [self.heads, self.bodies, self.readers, self.silent, self.halves, self.hellos]
+
+    def count(self):
+        return sum(self.kinds())
+
+    def stalls(self):
+        return self.silent + self.halves + self.hellos > 0
 
 
 CASES = [
@@ -33,6 +48,8 @@ CASES = [
     Case("heads-15000", heads=15000),
     Case("bodies-15000", bodies=15000),
     Case("readers-8000", readers=8000),
+    Case("tls-3000", silent=1000, halves=1000, hellos=1000),
+    Case("tls-15000", silent=5000, halves=5000, hellos=5000),
 ]
 
 
@@ -48,9 +65,36 @@ class SpoolingNginx(contenders.Nginx):
         return command
 
 
+def add_tls_listener(contender, folder, port):
+    """TLS beside the plain port, with the same certificate for all."""
+    cert, key, both = contenders.certificate(folder)
+    name, before, more = {
+        "nginx": ("nginx.conf", "    server {\n        listen", f"""    server {{
+        listen 127.0.0.1:{port} ssl reuseport backlog=4096;
+        ssl_certificate {cert};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        listen"""),
+        "haproxy": ("haproxy.cfg", "frontend clients\n", f"""frontend clients
+    bind 127.0.0.1:{port} backlog 4096 ssl crt {both} alpn http/1.1
+"""),
+        "turnpike": ("turnpike.yaml", "listeners:\n", f"""listeners:
+  - address: 127.0.0.1:{port}
+    tls: {{certificates: [{{cert: {cert}, key: {key}}}]}}
+"""),
+    }[contender.name]
+    path = os.path.join(folder, name)
+    with open(path) as file:
+        text = file.read()
+    if before not in text:
+        raise Failure(f"no place for a TLS listener in {path}")
+    contenders.write(path, text.replace(before, more, 1))
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="slow.sh", description=__doc__)
     parser.add_argument("--seconds", type=int, default=8, help="of each measurement (default 8)")
+    parser.add_argument("--rounds", type=int, default=1, help="of each case and contender")
     parser.add_argument("--case", nargs="+", choices=[case.name for case in CASES])
     parser.add_argument("--contender", nargs="+", choices=["nginx", "haproxy", "turnpike"],
                         default=["nginx", "haproxy", "turnpike"])
@@ -64,6 +108,7 @@ def arguments():
     parser.add_argument("--load-cores", default="1")
     parser.add_argument("--settle", type=int, default=2,
                         help="seconds between the last slow one's coming and the measurement")
+    parser.add_argument("--pause", type=int, default=2, help="seconds between two rounds")
     parser.add_argument("--give-back", type=int, default=12,
                         help="seconds until memory is looked at once they have gone")
     return parser.parse_args()
@@ -94,8 +139,7 @@ def errors(load):
 
 
 def bring_slow_ones(processes, options, tools, case, port):
-    slow = processes.start([tools["slow_clients"], str(port), "/13", str(case.heads),
-                            str(case.bodies), str(case.readers), "0"],
+    slow = processes.start([tools["slow_clients"], str(port), "/13", *map(str, case.kinds())],
                            options.slow_cores or options.load_cores,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     line = slow.stdout.readline().decode()
@@ -113,50 +157,84 @@ def send_away(processes, slow):
     return dict(zip(line[::2], map(int, line[1::2])))
 
 
+def window(processes, options, contender, port, pids, slow=None):
+    """The busy ones for a while, and what gateway and slow clients use of a core meanwhile."""
+    everybody = [pids] + ([[slow.pid]] if slow else [])
+    began = time.monotonic()
+    before = [measure.cpu_ns(each) for each in everybody]
+    load = busy(processes, options, contender, port, options.seconds)
+    spent = (time.monotonic() - began) * 1e9
+    used = [(measure.cpu_ns(each) - was) / spent for each, was in zip(everybody, before)]
+    return load, used[0], used[-1] if slow else 0
+
+
+def one_round(processes, options, tools, case, contender, port, slow_port, pids):
+    alone, gateway_alone, _ = window(processes, options, contender, port, pids)
+    start, _ = measure.memory(pids)
+    kernel_start = kernel_socket_memory()
+    slow = bring_slow_ones(processes, options, tools, case, slow_port)
+    time.sleep(options.settle)  # what socket buffers take of large answers is one burst
+    settled, _ = measure.memory(pids)
+    kernel = kernel_socket_memory() - kernel_start
+    beside, gateway_beside, slow_share = window(processes, options, contender, port, pids, slow)
+    during, _ = measure.memory(pids)
+    told = send_away(processes, slow)
+    return {"alone": rate(alone), "beside": rate(beside), "ratio": rate(beside) / rate(alone),
+            "p99_alone": alone["p99_us"], "p99_beside": beside["p99_us"],
+            "p99_ratio": beside["p99_us"] / alone["p99_us"], "errors": errors(beside),
+            "gateway_alone": gateway_alone, "gateway_beside": gateway_beside,
+            "slow_share": slow_share, "start": start, "during": max(settled, during),
+            "kernel": kernel, **told}
+
+
 def one_case(processes, options, tools, case, contender, origin_port, folder):
     place = tempfile.mkdtemp(prefix=f"{contender.name}-", dir=folder)
     port = free_port()
+    slow_port = free_port() if case.stalls() else port
     # Files and connections enough for all of them.
-    scenario = replace(BUSY, idle=case.heads + case.bodies + case.readers)
-    gateway = processes.start(contender.command(scenario, place, port, origin_port),
-                              options.gateway_cores)
+    scenario = replace(BUSY, idle=case.count())
+    command = contender.command(scenario, place, port, origin_port)
+    if case.stalls():
+        add_tls_listener(contender, place, slow_port)
+    gateway = processes.start(command, options.gateway_cores)
     try:
         processes.wait_until_answering(gateway, port, "/13")
+        if case.stalls():
+            processes.wait_until_answering(gateway, slow_port, "/13", tls=True)
         busy(processes, options, contender, port, 1)
         pids = measure.family_of(gateway.pid)
-        alone = busy(processes, options, contender, port, options.seconds)
-        start, _ = measure.memory(pids)
-        kernel_start = kernel_socket_memory()
-        slow = bring_slow_ones(processes, options, tools, case, port)
-        time.sleep(options.settle)  # what socket buffers take of large answers is one burst
-        settled, _ = measure.memory(pids)
-        kernel = kernel_socket_memory() - kernel_start
-        beside = busy(processes, options, contender, port, options.seconds)
-        during, _ = measure.memory(pids)
-        told = send_away(processes, slow)
+        rounds = []
+        for _ in range(options.rounds):
+            rounds.append(one_round(processes, options, tools, case, contender, port, slow_port,
+                                    pids))
+            if len(rounds) < options.rounds:
+                time.sleep(options.pause)
         time.sleep(options.give_back)
         after, _ = measure.memory(pids)
-        return {"alone": rate(alone), "beside": rate(beside), "p99_alone": alone["p99_us"],
-                "p99_beside": beside["p99_us"], "errors": errors(beside), "start": start,
-                "during": max(settled, during), "kernel": kernel, "after": after, **told}
+        figures = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
+        return {**figures, "start": rounds[0]["start"], "after": after,
+                "longest_ms": max(each["longest_ms"] for each in rounds)}
     finally:
         processes.end(gateway)
 
 
 def row(case, contender, figures):
-    count = case.heads + case.bodies + case.readers
+    count = case.count()
     return (f"| {case.name} | {contender.name} | {figures['alone']:,.0f} | {figures['beside']:,.0f} "
-            f"| {figures['beside'] / figures['alone']:.2f} | {figures['p99_alone']} "
-            f"| {figures['p99_beside']} | {figures['p99_beside'] / figures['p99_alone']:.2f} "
-            f"| {figures['errors']} | {(figures['during'] - figures['start']) / count / 1024:.1f} "
+            f"| {figures['ratio']:.3f} | {figures['p99_alone']:.0f} "
+            f"| {figures['p99_beside']:.0f} | {figures['p99_ratio']:.2f} "
+            f"| {figures['errors']:.0f} | {figures['gateway_alone'] * 100:.0f} "
+            f"| {figures['gateway_beside'] * 100:.0f} | {figures['slow_share'] * 100:.0f} "
+            f"| {(figures['during'] - figures['start']) / count / 1024:.1f} "
             f"| {figures['kernel'] / count / 1024:.1f} | {figures['start'] / 1048576:.1f} "
-            f"| {figures['after'] / 1048576:.1f} | {figures['cut']} "
+            f"| {figures['after'] / 1048576:.1f} | {figures['cut']:.0f} "
             f"| {figures['longest_ms'] / 1000:.1f} |")
 
 
 HEADING = """| case | | requests/s alone | beside | ratio | p99 alone (us) | beside | ratio | errors \
-| KiB each | kernel KiB each | MiB at start | MiB after | cut | longest (s) |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+| gateway's core % alone | beside | slow clients' % | KiB each | kernel KiB each | MiB at start \
+| MiB after | cut | longest (s) |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def main():

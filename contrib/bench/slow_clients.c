@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Slow clients, thousands of them on one thread: each drips a head, drips a body, reads a large
- * answer at a trickle, or begins a TLS handshake and says no more. Whoever is cut comes back at
- * once, so that there are always as many. Started by slow.py.
+ * answer at a trickle, or stalls in its TLS handshake: says nothing, half a ClientHello, or a whole
+ * one and nothing more after the answer to it. Whoever is cut comes back at once, so that there are
+ * always as many. Started by slow.py.
  *
- *     slow_clients PORT PATH HEADS BODIES READERS HELLOS [once]
+ *     slow_clients PORT PATH HEADS BODIES READERS SILENT HALVES HELLOS [once]
  *
  * Prints "open N" once all are there, and when its standard input ends, what became of them:
  * "cut N longest_ms M" (how long the longest that was cut had been there) or "cut 0 longest_ms 0".
- * With "once" nobody comes back. */
+ * With "once" nobody comes back. Each hundred of them have a source address of their own
+ * (127.2.0.1 and so on): connect would search long for a free port otherwise.
+ *
+ *     slow_clients sink PORT SECONDS
+ *
+ * accepts whoever comes, reads nothing and closes after so long (0: never): what slow clients take
+ * of the cores that they share with the load shows beside it. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,8 +35,9 @@
 #define READ_BYTES 64      /* of a reader's trickle */
 #define RECEIVE_BYTES 4096 /* a reader's socket buffer */
 #define OPEN_A_ROUND 100
+#define FROM_ONE_ADDRESS 100
 
-enum kind { HEAD, BODY, READER, HELLO, KINDS };
+enum kind { HEAD, BODY, READER, SILENT, HALF, HELLO, KINDS };
 
 struct client {
     int fd; /* -1: none */
@@ -58,8 +67,15 @@ static void die(const char *what)
     exit(1);
 }
 
-/* Five bytes of a TLS record's head and the first of a ClientHello. */
-static const char hello[] = "\x16\x03\x01\x02\x00\x01";
+/* A ClientHello of TLS 1.3 with one suite, one group and a key share that is as good as any. */
+static const char hello[119] = "\x16\3\1\0\x72\1\0\0\x6e\3\3" /* a record with a ClientHello */
+                               "anybody's random bytes, 32 of it"
+                               "\0"                   /* no session */
+                               "\0\2\x13\1\1\0\0\x43" /* the suite, no compression, extensions: */
+                               "\0\x2b\0\3\2\3\4"     /* supported_versions */
+                               "\0\x0a\0\4\0\2\0\x1d" /* supported_groups */
+                               "\0\x0d\0\6\0\4\4\3\x8\4" /* signature_algorithms */
+                               "\0\x33\0\x26\0\x24\0\x1d\0\x20\t" /* key_share */;
 
 static int first_words(const struct client *client, char *text, size_t room)
 {
@@ -72,9 +88,14 @@ static int first_words(const struct client *client, char *text, size_t room)
                         path);
     case READER:
         return snprintf(text, room, "GET /8m HTTP/1.1\r\nHost: bench.test\r\n\r\n");
+    case HALF:
+        memcpy(text, hello, sizeof(hello) / 2);
+        return sizeof(hello) / 2;
+    case HELLO:
+        memcpy(text, hello, sizeof(hello));
+        return sizeof(hello);
     default:
-        memcpy(text, hello, sizeof(hello) - 1);
-        return sizeof(hello) - 1;
+        return 0;
     }
 }
 
@@ -82,10 +103,12 @@ static int first_words(const struct client *client, char *text, size_t room)
 static bool open_client(struct client *client)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in from = {.sin_family = AF_INET};
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = client};
     char text[512];
     int length = first_words(client, text, sizeof(text));
 
+    from.sin_addr.s_addr = htonl(0x7f020001 + (uint32_t)(client - clients) / FROM_ONE_ADDRESS);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0) {
@@ -95,9 +118,11 @@ static bool open_client(struct client *client)
         int bytes = RECEIVE_BYTES;
         setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
     }
+    setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
     client->since_ms = now_ms();
-    if (connect(client->fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-        send(client->fd, text, (size_t)length, MSG_NOSIGNAL) != length ||
+    if (bind(client->fd, (struct sockaddr *)&from, sizeof(from)) < 0 ||
+        connect(client->fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+        (length > 0 && send(client->fd, text, (size_t)length, MSG_NOSIGNAL) != length) ||
         epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event) < 0) {
         close(client->fd);
         client->fd = -1;
@@ -133,7 +158,7 @@ static void drip(struct client *client)
     if (client->kind == READER) {
         ssize_t count = recv(client->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         gone = count == 0 || (count < 0 && errno != EAGAIN);
-    } else if (client->kind != HELLO) {
+    } else if (client->kind == HEAD || client->kind == BODY) {
         gone = send(client->fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN;
     }
     if (gone) {
@@ -174,6 +199,42 @@ static void open_all(void)
     }
 }
 
+/* --- the sink ------------------------------------------------------------------------------ */
+
+#define SINK_ROOM 65536
+
+/* In the order in which they came, so that the first is due first. */
+_Noreturn static void run_sink(int sink_port, uint64_t hold_ms)
+{
+    static struct client held[SINK_ROOM];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sink_port)};
+    struct epoll_event event = {.events = EPOLLIN};
+    unsigned first = 0;
+    unsigned end = 0;
+    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (bind(listening, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(listening, 4096) < 0 ||
+        epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event) < 0) {
+        die("slow_clients: sink");
+    }
+    for (;;) {
+        uint64_t now;
+        int fd;
+
+        epoll_wait(epoll, &event, 1, ROUND_MS);
+        now = now_ms();
+        while (end - first < SINK_ROOM && (fd = accept4(listening, NULL, NULL, 0)) >= 0) {
+            held[end++ % SINK_ROOM] = (struct client){.fd = fd, .since_ms = now};
+        }
+        while (hold_ms > 0 && first != end && now - held[first % SINK_ROOM].since_ms >= hold_ms) {
+            close(held[first++ % SINK_ROOM].fd);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
@@ -182,8 +243,16 @@ int main(int argc, char **argv)
     int next = 0;
     uint64_t turn_ms;
 
-    if (argc < 7) {
-        fprintf(stderr, "slow_clients PORT PATH HEADS BODIES READERS HELLOS [once]\n");
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (argc == 4 && strcmp(argv[1], "sink") == 0) {
+        run_sink(atoi(argv[2]), (uint64_t)atoi(argv[3]) * 1000);
+    }
+    if (argc < 9) {
+        fprintf(stderr,
+                "slow_clients PORT PATH HEADS BODIES READERS SILENT HALVES HELLOS [once]\n");
         return 2;
     }
     port = atoi(argv[1]);
@@ -192,11 +261,7 @@ int main(int argc, char **argv)
         counts[kind] = atoi(argv[3 + kind]);
         client_count += counts[kind];
     }
-    once = argc > 7;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    once = argc > 9;
     clients = calloc((size_t)client_count, sizeof(*clients));
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (clients == NULL || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event) < 0) {

@@ -626,6 +626,7 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
     list_init(&desk->graves);
     list_init(&desk->stream_graves);
     list_init(&desk->handshakes.line);
+    list_init(&desk->handshakes.debtors);
     list_init(&desk->held_back);
     desk->connections = slab_pool_new(sizeof(struct client_connection));
     desk->streams = slab_pool_new(sizeof(struct client_h1));
@@ -648,6 +649,7 @@ void client_desk_free(struct client_desk **desk)
     (*desk)->ending = true;
     alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
     alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
+    alarm_clear((*desk)->bench->loop, &(*desk)->handshakes.debtors_turn);
     client_listeners_release(*desk);
     bury_dead(*desk);
     client_list_drop(*desk);
@@ -728,4 +730,5 @@ void client_desk_close_all(struct client_desk *desk)
     cut_each(&desk->idle);
     cut_each(&desk->busy);
     cut_each(&desk->handshakes.line);
+    cut_each(&desk->handshakes.debtors);
 }

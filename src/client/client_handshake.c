@@ -3,6 +3,9 @@
  * full and the client must still be. Handshakes then take their turn: few at once begin in a turn
  * of the loop, so that those who are served already do not wait for much cryptography, and
  * limits.handshakes are under way at most. The others stand in line, first come, first served.
+ * Clients whose addresses stall often (client_stalls.c) have a line of their own and a share of
+ * the time: who is cut and comes back at once would else take most of it from those who are
+ * served, for nothing.
  *
  * Called by client_connection.c while a connection is AWAITS_HANDSHAKE. */
 #include "client/client_private.h"
@@ -14,6 +17,11 @@
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
+/* Of the worker's time, for the line of those who stall often: one part in so many, and this much
+ * at a stroke. */
+#define DEBTORS_SHARE 32
+#define DEBTORS_TURN_MS 10
+#define DEBTORS_STROKE_US 2000
 /* Where the kernel cannot be told to wait for the rest of a hello: Unix sockets, and TCP when it
  * is short of memory. */
 #define LOOK_AGAIN_MS 100
@@ -38,12 +46,21 @@ static struct tls_acceptor *acceptor_of(const struct client_connection *connecti
     return tls_store_acceptor(store, desk->bench->worker, listener->index);
 }
 
+/* Before its place is given up: who never had one cost nothing. */
+static void note_waste(struct client_connection *connection, enum tls_cause cause)
+{
+    if (connection->has_place && cause != TLS_CAUSE_INTERNAL) {
+        client_stalls_note(client_desk_of(connection), &connection->ip, false);
+    }
+}
+
 static void fail(struct client_connection *connection, enum tls_cause cause)
 {
     struct client_desk *desk = client_desk_of(connection);
 
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, cause);
+    note_waste(connection, cause);
     client_close(connection, OUTCOME_CLIENT_GONE);
 }
 
@@ -63,12 +80,22 @@ static uint32_t rest_of_time(const struct client_connection *connection)
     return spent < most ? most - spent : 0;
 }
 
+static bool has_free_place(const struct client_desk *desk)
+{
+    return desk->handshakes.at_once < exchange_desk_settings(desk->exchanges)->limits.handshakes;
+}
+
+static bool somebody_wants_its_place(const struct client_desk *desk)
+{
+    return !list_is_empty(&desk->handshakes.line) ||
+           (!list_is_empty(&desk->handshakes.debtors) && !has_free_place(desk));
+}
+
 static bool may_go_on(const struct client_connection *connection)
 {
     const struct client_desk *desk = client_desk_of(connection);
 
-    return connection->has_place && list_is_empty(&desk->handshakes.line) &&
-           rest_of_time(connection) > 0;
+    return connection->has_place && !somebody_wants_its_place(desk) && rest_of_time(connection) > 0;
 }
 
 static void look_at_hello(struct client_connection *connection);
@@ -88,15 +115,11 @@ void client_handshake_late(struct client_connection *connection)
     }
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, TLS_CAUSE_TIMEOUT);
+    note_waste(connection, TLS_CAUSE_TIMEOUT);
     client_cut(connection, CUT_HANDSHAKE);
 }
 
 /* --- places and the line ----------------------------------------------------------------- */
-
-static bool has_free_place(const struct client_desk *desk)
-{
-    return desk->handshakes.at_once < exchange_desk_settings(desk->exchanges)->limits.handshakes;
-}
 
 static void take_place(struct client_connection *connection)
 {
@@ -115,6 +138,28 @@ static void enter_line(struct client_connection *connection)
     list_remove(&connection->link);
     list_add_last(&handshakes_of(connection)->line, &connection->link);
     transport_want(&connection->transport, 0);
+}
+
+static void give_debtors_their_turn(void *owner);
+
+static void await_debtors_turn(struct client_desk *desk)
+{
+    alarm_set(desk->bench->loop, &desk->handshakes.debtors_turn, DEBTORS_TURN_MS,
+              give_debtors_their_turn, desk);
+}
+
+static void enter_debtors_line(struct client_connection *connection)
+{
+    struct client_desk *desk = client_desk_of(connection);
+
+    list_remove(&connection->link);
+    list_add_last(&desk->handshakes.debtors, &connection->link);
+    transport_want(&connection->transport, 0);
+    metrics_note(desk->metrics, METRICS_TLS_LAST_IN_LINE);
+    if (!alarm_is_set(&desk->handshakes.debtors_turn)) {
+        desk->handshakes.debtors_us = loop_now(desk->bench->loop);
+        await_debtors_turn(desk);
+    }
 }
 
 void client_handshake_leave(struct client_connection *connection)
@@ -136,6 +181,10 @@ void client_handshakes_go_on(struct client_desk *desk)
            (link = list_first(&handshakes->line)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
+        if (client_stalls_often(desk, &connection->ip)) {
+            enter_debtors_line(connection);
+            continue;
+        }
         take_place(connection);
         watch_call(&connection->transport.watch);
     }
@@ -157,6 +206,7 @@ static void step(struct client_connection *connection)
         break;
     case TLS_DONE:
         client_handshake_leave(connection);
+        client_stalls_note(client_desk_of(connection), &connection->ip, true);
         metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
         if (tls_facts_of(&connection->transport)->resumed) {
             metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_RESUMED);
@@ -191,10 +241,41 @@ static void begin(struct client_connection *connection)
     step(connection);
 }
 
+/* What they use is measured: a signature may take a fifth of a millisecond, or two. */
+static void give_debtors_their_turn(void *owner)
+{
+    struct client_desk *desk = owner;
+    struct client_handshakes *handshakes = &desk->handshakes;
+    uint64_t now_us = loop_tell_time(desk->bench->loop);
+    uint64_t credit_us = handshakes->credit_us + (now_us - handshakes->debtors_us) / DEBTORS_SHARE;
+    struct link *link;
+
+    credit_us = credit_us < DEBTORS_STROKE_US ? credit_us : DEBTORS_STROKE_US;
+    handshakes->debtors_us = now_us;
+    while (credit_us > 0 && has_free_place(desk) &&
+           (link = list_first(&handshakes->debtors)) != NULL) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+        uint64_t before_us = now_us;
+
+        take_place(connection);
+        begin(connection);
+        now_us = loop_tell_time(desk->bench->loop);
+        credit_us -= now_us - before_us < credit_us ? now_us - before_us : credit_us;
+    }
+    handshakes->credit_us = (uint32_t)credit_us;
+    if (!list_is_empty(&handshakes->debtors)) {
+        await_debtors_turn(desk);
+    }
+}
+
 static void take_turn(struct client_connection *connection)
 {
     struct client_desk *desk = client_desk_of(connection);
 
+    if (client_stalls_often(desk, &connection->ip)) {
+        enter_debtors_line(connection);
+        return;
+    }
     if (list_is_empty(&desk->handshakes.line) && desk->handshakes.begun < HELLOS_A_TURN &&
         has_free_place(desk)) {
         take_place(connection);

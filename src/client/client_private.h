@@ -5,6 +5,7 @@
 #define CLIENT_CLIENT_PRIVATE_H
 
 #include "base/list.h"
+#include "base/siphash.h"
 #include "base/slab.h"
 #include "client/client.h"
 #include "client/pace.h"
@@ -49,9 +50,21 @@ struct client_listener {
 
 /* TLS handshakes of one worker (client_handshake.c). */
 struct client_handshakes {
-    struct link line; /* connections that wait for their turn */
-    uint32_t at_once; /* under way */
-    uint32_t begun;   /* in this turn of the loop */
+    struct link line;    /* connections that wait for their turn */
+    struct link debtors; /* those whose addresses stall often: they wait for theirs */
+    struct alarm debtors_turn;
+    uint64_t debtors_us; /* when they had it last */
+    uint32_t credit_us;  /* what they may use now */
+    uint32_t at_once;    /* under way */
+    uint32_t begun;      /* in this turn of the loop */
+};
+
+#define CLIENT_STALLS_SLOTS 4096
+
+/* client_stalls.c */
+struct client_stalls {
+    struct siphash_key key;                /* zero: not drawn yet */
+    uint32_t paid_ms[CLIENT_STALLS_SLOTS]; /* by the loop's clock */
 };
 
 struct client_desk {
@@ -76,6 +89,7 @@ struct client_desk {
     uint8_t survey_mark;          /* of the last one */
     struct alarm full_look;       /* while paused */
     struct client_handshakes handshakes;
+    struct client_stalls stalls;
     struct alarm sweep;        /* after a listener has left */
     uint32_t sweep_left;       /* idle connections to look at */
     struct generation *former; /* between client_desk_prepare and what follows */
@@ -216,6 +230,12 @@ void client_handshake_late(struct client_connection *connection);
 void client_handshake_leave(struct client_connection *connection);
 /* At the end of a turn. */
 void client_handshakes_go_on(struct client_desk *desk);
+
+/* client_stalls.c */
+/* A handshake of that address came to stand, or to nothing by its doing. */
+void client_stalls_note(struct client_desk *desk, const struct ip *ip, bool stood);
+/* More of them came to nothing than stood, of late. */
+bool client_stalls_often(struct client_desk *desk, const struct ip *ip);
 void client_on_accepted(void *owner, int fd, const struct address *from);
 
 /* client_listeners.c */

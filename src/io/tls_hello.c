@@ -40,15 +40,20 @@ static enum tls_hello judge(const unsigned char *bytes, size_t there, size_t *ne
 }
 
 /* Until so many bytes are there, the kernel does not call the socket readable: nobody spins on
- * a part that stays in the socket. false: it was told so before, and called all the same. */
-static bool wait_for(int fd, size_t bytes)
+ * a part that stays in the socket. */
+static void wait_for(int fd, size_t bytes)
 {
     const int count = (int)bytes;
-    int before = 0;
-    socklen_t length = sizeof(before);
 
-    getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &before, &length);
-    return before != count && setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &count, sizeof(count)) == 0;
+    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &count, sizeof(count));
+}
+
+static int mark_of(int fd)
+{
+    int count = 0;
+    socklen_t length = sizeof(count);
+
+    return getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &count, &length) == 0 ? count : 0;
 }
 
 /* Behind bytes that wait, recv does not show the end; and whoever has said its last completes
@@ -80,11 +85,15 @@ enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits)
     }
     hello = judge(bytes, there, &needed);
     if (hello == TLS_HELLO_PART) {
-        *waits = true;
-        if (has_ended(fd)) {
+        if (*waits && has_ended(fd)) {
             return TLS_HELLO_GONE;
         }
-        return wait_for(fd, needed - early.length) ? TLS_HELLO_PART : TLS_HELLO_UNCALLED;
+        if (*waits && mark_of(fd) == (int)(needed - early.length)) {
+            return TLS_HELLO_UNCALLED;
+        }
+        wait_for(fd, needed - early.length);
+        *waits = true;
+        return TLS_HELLO_PART;
     }
     if (*waits) {
         wait_for(fd, 1);

@@ -51,6 +51,7 @@ void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome
     ROW(TLS_HANDSHAKE,      "tls_handshakes",                 "TLS handshakes with clients, in full or resumed.") \
     ROW(TLS_RESUMED,        "tls_handshakes_resumed",         "Those that resumed a session.") \
     ROW(TLS_FAILED,         "tls_handshakes_failed",          "TLS handshakes with clients that came to nothing.") \
+    ROW(TLS_LAST_IN_LINE,   "tls_handshakes_last_in_line",    "TLS handshakes that waited behind others, since those before them from the same address came to nothing.") \
     ROW(ACCEPT_PAUSED,      "accept_pauses",                  "Times that accepting paused at limits.connections.") \
     ROW(ORIGIN_DIALED,      "origin_connections_dialed",      "Connections to origins that were opened.") \
     ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \

@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream';
 import test from 'node:test';
 import tls from 'node:tls';
 import { defer } from './lib/cleanup.mjs';
-import { adminIn, askJson } from './lib/control.mjs';
+import { adminIn, askJson, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
@@ -102,6 +102,34 @@ test('clients that leave before the handshake cost no handshake', async (t) => {
     assert.equal((await askJson(gateway, '/v1/tls')).agreed.length, 0);
     await works();
     assert.equal((await failures()).internal, 0);
+});
+
+test('an address whose handshakes come to nothing stands behind others, until one of them stands', async (t) => {
+    const { gateway, ca, works } = await stage(t);
+    const lastInLine = async () => valueOf(await metricsOf(gateway), 'turnpike_tls_handshakes_last_in_line_total');
+    const from = (address) => connect(t, gateway, { localAddress: address });
+    const flight = await hello();
+    const stalls = async (count) => {
+        const clients = await Promise.all(Array.from({ length: count }, () => from('127.0.0.2')));
+        clients.forEach((client) => client.send(flight));
+        await until('all to be answered', () => clients.every((client) => client.everReceived > 0));
+        return clients;
+    };
+    const first = await stalls(5);
+    assert.equal(await lastInLine(), 0);
+    first.forEach((client) => client.destroy());
+    await until('them to be counted', async () => (await askJson(gateway, '/v1/tls')).failures.client_left === 5);
+    const second = await stalls(5); // they wait, and have their turn all the same
+    assert.equal(await lastInLine(), 5);
+    await works();
+    assert.equal(await lastInLine(), 5, 'others do not');
+    const good = () => secureRequest(gateway, { ca: ca.cert, localAddress: '127.0.0.2' });
+    await until('to be trusted again', async () => {
+        const before = await lastInLine();
+        assert.equal((await good()).status, 200);
+        return await lastInLine() === before;
+    });
+    assert.ok(second.every((client) => !client.ended));
 });
 
 test('half a hello spins nobody, whether its client waits or has gone', async (t) => {

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which addresses stall in TLS handshakes: whoever begins one makes us sign, and one that says no
+ * more after that has cost us much and itself nothing. An address with more handshakes that came
+ * to nothing than handshakes that stood is a debtor for a while: its next ones stand in a line of
+ * their own, which gets a small share of the worker's time (client_handshake.c). It is never
+ * refused, and handshakes that come to stand pay its debts.
+ *
+ * A table of fixed size with one time for each slot, in which the debt is paid by waiting alone.
+ * Slots are found by a keyed hash, so that nobody can choose whose slot to share; a few share one
+ * by chance, and as long as they behave it is paid for them all. */
+#include "client/client_private.h"
+
+#define STALL_COSTS_MS 4000
+#define DEBTOR_MS 8000 /* three in a short while, beyond those that stood */
+#define MOST_MS 60000
+
+static uint32_t *debt_of(struct client_desk *desk, const struct ip *ip)
+{
+    struct client_stalls *stalls = &desk->stalls;
+    uint64_t address;
+
+    if (stalls->key.first == 0) {
+        stalls->key.first = random_next(&desk->bench->random) | 1;
+        stalls->key.second = random_next(&desk->bench->random);
+    }
+    /* IPv4 by all of it, IPv6 by what one customer has. */
+    memcpy(&address, ip->byte + (ip_is_v4(ip) ? 8 : 0), sizeof(address));
+    return &stalls->paid_ms[siphash_number(&stalls->key, address) % CLIENT_STALLS_SLOTS];
+}
+
+/* How far ahead it is; what lies behind is paid, and 0 was never owed. */
+static uint32_t left_of(uint32_t paid_ms, uint32_t now_ms)
+{
+    uint32_t left_ms = paid_ms - now_ms;
+
+    return paid_ms != 0 && left_ms <= MOST_MS ? left_ms : 0;
+}
+
+void client_stalls_note(struct client_desk *desk, const struct ip *ip, bool stood)
+{
+    uint32_t now_ms = client_clock_ms(desk);
+    uint32_t *paid_ms;
+    uint32_t left_ms;
+
+    if (ip_is_none(ip)) {
+        return;
+    }
+    paid_ms = debt_of(desk, ip);
+    left_ms = left_of(*paid_ms, now_ms);
+    if (stood) {
+        left_ms = left_ms > STALL_COSTS_MS ? left_ms - STALL_COSTS_MS : 0;
+    } else {
+        left_ms = left_ms + STALL_COSTS_MS < MOST_MS ? left_ms + STALL_COSTS_MS : MOST_MS;
+    }
+    *paid_ms = left_ms > 0 ? now_ms + left_ms : 0;
+}
+
+bool client_stalls_often(struct client_desk *desk, const struct ip *ip)
+{
+    return !ip_is_none(ip) && left_of(*debt_of(desk, ip), client_clock_ms(desk)) > DEBTOR_MS;
+}
