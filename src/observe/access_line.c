@@ -188,27 +188,48 @@ static bool is_way_of(const struct access_way *way, const struct outcome *outcom
 
 static struct access_way *way_of(struct access_memory *memory, const struct outcome *outcome)
 {
-    uintptr_t mixed = (uintptr_t)outcome->listener + (uintptr_t)outcome->route * 3 +
-                      (uintptr_t)outcome->origin * 5;
+    uint64_t mixed = (uintptr_t)outcome->listener + (uintptr_t)outcome->route * 3 +
+                     (uintptr_t)outcome->origin * 5;
 
-    return &memory->ways[(mixed ^ mixed >> 5 ^ mixed >> 10) % ACCESS_WAYS];
+    return &memory->ways[mixed * 0x9e3779b97f4a7c15u >> 32 & (ACCESS_WAYS - 1)];
 }
 
-static void learn_way(struct access_way *way, const struct outcome *outcome)
+/* `text` has ACCESS_WAY_MAX. */
+static size_t write_way(char *text, const struct outcome *outcome, size_t *names_length)
 {
-    char *at = put_names(way->text, outcome);
+    char *at = put_names(text, outcome);
 
-    way->listener = outcome->listener;
-    way->route = outcome->route;
-    way->service = outcome->service;
-    way->origin = outcome->origin;
-    way->names_length = (size_t)(at - way->text);
+    *names_length = (size_t)(at - text);
     if (outcome->origin != NULL) {
         at = PEN_LITERAL(at, ",\"turnpike.attempts\":[");
         at = begin_attempt(at, outcome->origin);
     }
-    way->length = (size_t)(at - way->text);
-    CHECK(way->length <= sizeof(way->text));
+    CHECK(at <= text + ACCESS_WAY_MAX);
+    return (size_t)(at - text);
+}
+
+static void learn_way(struct access_way *way, const struct outcome *outcome, const char *text,
+                      size_t length, size_t names_length)
+{
+    way->listener = outcome->listener;
+    way->route = outcome->route;
+    way->service = outcome->service;
+    way->origin = outcome->origin;
+    way->names_length = names_length;
+    way->length = length <= sizeof(way->text) ? length : 0;
+    memcpy(way->text, text, way->length);
+}
+
+static char *put_new_way(char *at, const struct outcome *outcome, struct access_way *way)
+{
+    char text[ACCESS_WAY_MAX];
+    size_t names_length;
+    size_t length = write_way(text, outcome, &names_length);
+
+    learn_way(way, outcome, text, length, names_length);
+    length = outcome->attempts == 1 ? length : names_length;
+    memcpy(at, text, length);
+    return at + length;
 }
 
 /* The same few combinations come again and again: their text is kept. */
@@ -218,7 +239,7 @@ static char *put_way(char *at, const struct outcome *outcome, struct access_memo
     size_t length;
 
     if (!is_way_of(way, outcome)) {
-        learn_way(way, outcome);
+        return put_new_way(at, outcome, way);
     }
     length = outcome->attempts == 1 ? way->length : way->names_length;
     memcpy(at, way->text, length);

@@ -10,8 +10,9 @@
 
 #define ACCESS_LINE_MAX 5120
 
-#define ACCESS_WAYS 32
-#define ACCESS_WAY_MAX 1200
+#define ACCESS_WAYS 256
+#define ACCESS_WAY_MAX 1200 /* with all names at their longest */
+#define ACCESS_WAY_KEPT 464 /* a longer one is written anew each time */
 
 /* What the lines before had in common with this one, as text. Starts zeroed; belongs to one
  * worker. */
@@ -24,8 +25,8 @@ struct access_memory {
         const char *service;
         const char *origin;
         size_t names_length;
-        size_t length; /* with the beginning of the one attempt's record */
-        char text[ACCESS_WAY_MAX];
+        size_t length; /* with the beginning of the one attempt's record; 0: none is kept */
+        char text[ACCESS_WAY_KEPT];
     } ways[ACCESS_WAYS];
 };
 

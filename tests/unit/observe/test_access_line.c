@@ -157,6 +157,36 @@ static void an_id_of_ours_is_taken_as_it_is(void **state)
     assert_string_equal(formatted(&outcome), expected);
 }
 
+/* What the lines before had in common must not show in a line that has not. */
+static void names_are_those_of_the_exchange(void **state)
+{
+    static struct access_memory memory;
+    static char names[600][8];
+    static char longest[190];
+
+    (void)state;
+    memset(longest, 'n', sizeof(longest) - 1);
+    for (size_t i = 0; i < 3000; i++) {
+        size_t number = i * 7 % 600;
+        struct outcome outcome = payment();
+        char bytes[ACCESS_LINE_MAX];
+        char expected[ACCESS_LINE_MAX];
+        struct text line = text_over(bytes, sizeof(bytes));
+
+        snprintf(names[number], sizeof(names[number]), "r%zu", number);
+        outcome.route = names[number];
+        outcome.service = number % 3 == 0 ? longest : "payments-v1"; /* with it, too long to keep */
+        outcome.listener = number % 3 == 0 ? longest : "0.0.0.0:8443";
+        access_line_format(&line, &outcome, &memory);
+        snprintf(expected, sizeof(expected), "%s", formatted(&outcome));
+        assert_int_equal(text_length(&line), strlen(expected));
+        assert_memory_equal(bytes, expected, strlen(expected));
+        access_line_format(&(struct text){bytes, bytes, bytes + sizeof(bytes), false}, &outcome,
+                           &memory);
+        assert_memory_equal(bytes, expected, strlen(expected));
+    }
+}
+
 static void the_second_is_written_anew_when_it_changes(void **state)
 {
     char memory[ACCESS_LINE_MAX];
@@ -261,6 +291,7 @@ int main(void)
         cmocka_unit_test(what_was_not_reached_is_left_out),
         cmocka_unit_test(cards_do_not_reach_the_line),
         cmocka_unit_test(an_id_of_ours_is_taken_as_it_is),
+        cmocka_unit_test(names_are_those_of_the_exchange),
         cmocka_unit_test(the_second_is_written_anew_when_it_changes),
         cmocka_unit_test(the_longest_line_fits_and_is_well_formed),
     };
