@@ -4,6 +4,7 @@
 #include "config/load.h"
 #include "config/settings_changes.h"
 #include "control/endpoints.h"
+#include "control/split_readings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,55 @@ static void add_lines(struct json *json, const char *text)
     }
 }
 
+/* The file says the same of the split, so that weights set at run time hold on. */
+static bool says_the_same(const struct settings *wanted, const struct split_reading *split)
+{
+    for (uint32_t i = 0; i < wanted->route_count; i++) {
+        const struct route_settings *route = &wanted->routes[i];
+        bool same = route->arm_count == split->arm_count;
+
+        if (strcmp(route->name, split->route) != 0) {
+            continue;
+        }
+        for (uint32_t arm = 0; same && arm < split->arm_count; arm++) {
+            same = strcmp(route->arms[arm].service->name, split->arms[arm].service) == 0 &&
+                   route->arms[arm].weight == split->arms[arm].file_weight;
+        }
+        return same;
+    }
+    return false;
+}
+
+/* What an operator set would end with that file: it may be a way back that somebody counts on. */
+static void add_endings(struct question *question, const struct settings *wanted, struct json *json)
+{
+    struct split_readings splits;
+    bool any = false;
+
+    split_readings_take(question->sources, &splits);
+    for (size_t i = 0; i < splits.count; i++) {
+        const struct split_reading *split = &splits.rows[i].reading;
+        struct page line = {0};
+
+        if (split->cause != SPLIT_BY_OPERATOR || says_the_same(wanted, split)) {
+            continue;
+        }
+        if (!any) {
+            json_begin_list(json, "ends");
+            any = true;
+        }
+        page_format(&line, "route %s: ", split->route);
+        split_reading_tell(split, &line);
+        page_add_text(&line, " (operator)");
+        json_bytes(json, NULL, page_bytes(&line));
+        page_release(&line);
+    }
+    if (any) {
+        json_end_list(json);
+    }
+    split_readings_release(&splits);
+}
+
 static void answer_changes(struct question *question, const struct settings *now,
                            const struct settings *wanted)
 {
@@ -174,6 +224,7 @@ static void answer_changes(struct question *question, const struct settings *now
         json_begin_list(&json, "changes");
         add_lines(&json, text);
         json_end_list(&json);
+        add_endings(question, wanted, &json);
         json_end_object(&json);
         question_answer_json(question);
     }

@@ -237,6 +237,18 @@ ${adminIn(folder)}`;
     assert.deepEqual((await askJson(third, '/v1/routes')).routes[0].split, { old: '50%', new: '50%' });
 });
 
+test('diff says which weights set at run time would end', async (t) => {
+    const gateway = await split(t);
+    const file = `${gateway.folder}/turnpike.yaml`;
+    const next = `${gateway.folder}/next.yaml`;
+    fs.writeFileSync(next, fs.readFileSync(file, 'utf8').replace('old: 100%, new: 0%', 'old: 90%, new: 10%'));
+    const ends = async (name) => (await ctlLines(gateway, 'diff', name)).join('\n');
+    assert.doesNotMatch(await ends(next), /^ends/m);
+    await ctlLines(gateway, 'weight', 'shop', 'new=50');
+    assert.match(await ends(next), /^ends:\nroute shop: old: 50%, new: 50% \(operator\)$/m);
+    assert.doesNotMatch(await ends(file), /^ends/m);
+});
+
 test('weights that cannot be are refused, and change nothing', async (t) => {
     const gateway = await split(t);
     await ctlRefused(gateway, /no route 'other' with a split\nturnpikectl routes/, 'weight', 'other', 'new=1');
