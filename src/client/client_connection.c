@@ -636,6 +636,7 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
         return NULL;
     }
     slab_pool_account(desk->connections, pressure_slabs(desk->bench->pressure));
+    slab_pool_clear(desk->streams, offsetof(struct client_h1, ip_text));
     slab_pool_account(desk->streams, pressure_slabs(desk->bench->pressure));
     loop_at_turn_end(desk->bench->loop, bury_dead, desk);
     return desk;

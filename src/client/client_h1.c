@@ -30,7 +30,6 @@ struct client_h1 *client_h1_new(struct client_connection *connection)
     if (h1 == NULL) {
         return NULL;
     }
-    memset(h1, 0, offsetof(struct client_h1, ip_text));
     list_init(&h1->link);
     h1->connection = connection;
     h1->began_us = loop_now(client_desk_of(connection)->bench->loop);

@@ -180,12 +180,7 @@ void client_h1_flush(struct client_h1 *h1)
 
 static size_t size_of_head(const struct answer_head *head)
 {
-    size_t size = 192 + head->reason.length;
-
-    for (uint32_t i = 0; i < head->fields->count; i++) {
-        size += head->fields->rows[i].name.length + head->fields->rows[i].value.length + 4;
-    }
-    return size;
+    return 192 + head->reason.length + head->fields->bytes;
 }
 
 static void write_framing(struct client_h1 *h1, struct text *text, const struct answer_head *head)

@@ -129,6 +129,7 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
         exchange_desk_free(&desk);
         return NULL;
     }
+    slab_pool_clear(desk->exchanges, offsetof(struct exchange, request_id));
     slab_pool_account(desk->exchanges, pressure_slabs(bench->pressure));
     loop_at_turn_end(bench->loop, bury_dead, desk);
     return desk;
@@ -289,7 +290,6 @@ struct exchange *exchange_new(struct exchange_desk *desk, const struct client_st
     if (exchange == NULL) {
         return NULL;
     }
-    memset(exchange, 0, offsetof(struct exchange, request_id));
     list_init(&exchange->link);
     exchange->desk = desk;
     exchange->state = EXCHANGE_NEW;

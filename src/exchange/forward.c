@@ -325,7 +325,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     const struct route_settings *route = exchange->routing.route;
     uint64_t dropped = REQUEST_DROPPED;
 
-    page->fields.count = 0;
+    http_fields_clear(&page->fields);
     page->text = text_over(page->scratch, sizeof(page->scratch));
     head->method = request->method_text;
     head->target = target_for(exchange, &page->text);
@@ -423,7 +423,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
         exchange->routing.route != NULL ? &exchange->routing.route->response_headers : NULL;
     uint64_t dropped = ALWAYS_DROPPED | BIT(X_REQUEST_ID);
 
-    page->fields.count = 0;
+    http_fields_clear(&page->fields);
     page->text = text_over(page->scratch, sizeof(page->scratch));
     memset(head, 0, sizeof(*head));
     head->status = response->status;

@@ -16,7 +16,7 @@ void relay_interim(void *owner, const struct http_response *response)
     }
     if (forward_answer(exchange, response, &page, &head)) {
         if (response->status == 100) {
-            page.fields.count = 0;
+            http_fields_clear(&page.fields);
             exchange->request.expects_continue = false; /* said once is enough */
         }
         exchange->client.ops->send_interim(exchange->client.stream, &head);

@@ -72,7 +72,7 @@ void reply_go_on(struct exchange *exchange)
 static void begin_page(const struct exchange *exchange, struct forward_page *page,
                        struct answer_head *head, uint16_t status)
 {
-    page->fields.count = 0;
+    http_fields_clear(&page->fields);
     page->text = text_over(page->scratch, sizeof(page->scratch));
     memset(head, 0, sizeof(*head));
     head->status = status;

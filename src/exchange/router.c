@@ -33,6 +33,8 @@ struct host_cell {
 };
 
 struct host_set {
+    struct cell any;          /* candidates for any path; they are in no table */
+    uint64_t exact_lengths;   /* a bit for each length, modulo 64, of a path to match as a whole */
     uint32_t *prefix_lengths; /* longest first */
     uint32_t prefix_length_count;
 };
@@ -164,6 +166,20 @@ static int compare_candidates(const void *left, const void *right)
     return a->route->index < b->route->index ? -1 : 1;
 }
 
+/* The place of the run that begins with `head`. */
+static struct cell *cell_for(struct router *router, const struct candidate *head)
+{
+    uint64_t at = finish_hash(hash_more(HASH_START, head->path), head->host_set, head->kind);
+
+    if (head->kind == PATH_ANY) {
+        return &router->host_sets[head->host_set].any;
+    }
+    while (router->cells[at & router->cell_mask].count != 0) {
+        at++;
+    }
+    return &router->cells[at & router->cell_mask];
+}
+
 static void fill_cells(struct router *router)
 {
     uint32_t first = 0;
@@ -171,15 +187,11 @@ static void fill_cells(struct router *router)
     while (first < router->candidate_count) {
         const struct candidate *head = &router->candidates[first];
         uint32_t end = first + 1;
-        uint64_t at = finish_hash(hash_more(HASH_START, head->path), head->host_set, head->kind);
 
         while (end < router->candidate_count && compare_keys(head, &router->candidates[end]) == 0) {
             end++;
         }
-        while (router->cells[at & router->cell_mask].count != 0) {
-            at++;
-        }
-        router->cells[at & router->cell_mask] = (struct cell){first, end - first};
+        *cell_for(router, head) = (struct cell){first, end - first};
         first = end;
     }
 }
@@ -210,14 +222,26 @@ static bool note_prefix_length(struct host_set *set, uint32_t length)
     return true;
 }
 
-static bool collect_prefix_lengths(struct router *router)
+static uint64_t length_bit(size_t length)
+{
+    return UINT64_C(1) << (length & 63);
+}
+
+static bool note_length(struct router *router, const struct candidate *candidate)
+{
+    struct host_set *set = &router->host_sets[candidate->host_set];
+
+    if (candidate->kind == PATH_EXACT) {
+        set->exact_lengths |= length_bit(candidate->path.length);
+    }
+    return candidate->kind != PATH_PREFIX ||
+           note_prefix_length(set, (uint32_t)candidate->path.length);
+}
+
+static bool collect_lengths(struct router *router)
 {
     for (uint32_t i = 0; i < router->candidate_count; i++) {
-        const struct candidate *candidate = &router->candidates[i];
-
-        if (candidate->kind == PATH_PREFIX &&
-            !note_prefix_length(&router->host_sets[candidate->host_set],
-                                (uint32_t)candidate->path.length)) {
+        if (!note_length(router, &router->candidates[i])) {
             return false;
         }
     }
@@ -284,7 +308,7 @@ struct router *router_new(const struct settings *settings)
     qsort(router->candidates, router->candidate_count, sizeof(*router->candidates),
           compare_candidates);
     fill_cells(router);
-    if (!collect_prefix_lengths(router)) {
+    if (!collect_lengths(router)) {
         router_free(&router);
     }
     return router;
@@ -415,6 +439,21 @@ struct search {
     struct bytes path;
 };
 
+/* Of candidates alike in host and path. */
+static const struct route_settings *find_fitting(const struct search *search,
+                                                 const struct cell *cell)
+{
+    for (uint32_t i = 0; i < cell->count; i++) {
+        const struct candidate *candidate = &search->router->candidates[cell->first + i];
+
+        if (candidate->conditions == 0 ||
+            conditions_fit(candidate->route, search->request, search->listener, search->tls)) {
+            return candidate->route;
+        }
+    }
+    return NULL;
+}
+
 static const struct route_settings *find_in_cell(const struct search *search, uint32_t host_set,
                                                  enum path_match kind, struct bytes path,
                                                  uint64_t path_hash)
@@ -428,18 +467,9 @@ static const struct route_settings *find_in_cell(const struct search *search, ui
         if (cell->count == 0) {
             return NULL;
         }
-        if (compare_keys(&router->candidates[cell->first], &wanted) != 0) {
-            continue;
+        if (compare_keys(&router->candidates[cell->first], &wanted) == 0) {
+            return find_fitting(search, cell);
         }
-        for (uint32_t i = 0; i < cell->count; i++) {
-            const struct candidate *candidate = &router->candidates[cell->first + i];
-
-            if (candidate->conditions == 0 ||
-                conditions_fit(candidate->route, search->request, search->listener, search->tls)) {
-                return candidate->route;
-            }
-        }
-        return NULL;
     }
 }
 
@@ -488,14 +518,19 @@ static const struct route_settings *find_prefix(const struct search *search, uin
 
 static const struct route_settings *find_path(const struct search *search, uint32_t host_set)
 {
-    const struct route_settings *route = find_in_cell(search, host_set, PATH_EXACT, search->path,
-                                                      hash_more(HASH_START, search->path));
+    const struct host_set *set = &search->router->host_sets[host_set];
+    const struct route_settings *route = NULL;
 
+    /* Most paths have a length that no such route has, and need not be hashed as a whole. */
+    if ((set->exact_lengths & length_bit(search->path.length)) != 0) {
+        route = find_in_cell(search, host_set, PATH_EXACT, search->path,
+                             hash_more(HASH_START, search->path));
+    }
     if (route == NULL) {
         route = find_prefix(search, host_set);
     }
     if (route == NULL) {
-        route = find_in_cell(search, host_set, PATH_ANY, (struct bytes){0}, HASH_START);
+        route = find_fitting(search, &set->any);
     }
     return route;
 }

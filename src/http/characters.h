@@ -42,29 +42,52 @@ static inline unsigned http_hex_value(char digit)
     return (unsigned)(digit & 15) + (digit >= 'A' ? 9 : 0);
 }
 
-/* Behind letters, digits, "-" and "." as long as sixteen bytes are there: most names are nothing
- * else, and all of these are token characters. What follows is for the table to judge. */
+#ifdef __SSE2__
+/* Letters, digits, "-" and ".": a bit each. */
+static inline unsigned http_plain_bits(__m128i bytes)
+{
+    __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+    /* Moved up so that the range ends at 127, one signed comparison finds it. */
+    __m128i letter =
+        _mm_cmpgt_epi8(_mm_add_epi8(lower, _mm_set1_epi8(127 - 'z')), _mm_set1_epi8(127 - 26));
+    __m128i digit = _mm_cmpgt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(127 - '9')),
+                                   _mm_set1_epi8(127 - 13)); /* from "-": with "/" */
+    __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('/'));
+
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, _mm_andnot_si128(slash, digit)));
+}
+
+/* What cannot stand in a field value: controls other than HTAB, and DEL. */
+static inline unsigned http_not_in_value_bits(__m128i bytes)
+{
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+    __m128i delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), delete));
+}
+
+/* Eight bytes, and NULs above them. */
+static inline __m128i http_load_half(const char *at)
+{
+    return _mm_loadl_epi64((const __m128i *)at);
+}
+#endif
+
+/* Behind letters, digits, "-" and "." as long as eight bytes are there: most names are nothing
+ * else, and all of these are characters of tokens and hosts. What follows is for the table. */
 static inline const char *http_skip_plain(const char *at, const char *end)
 {
 #ifdef __SSE2__
-    const __m128i case_bit = _mm_set1_epi8(0x20);
-
-    while (end - at >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i lower = _mm_or_si128(bytes, case_bit);
-        /* Moved up so that the range ends at 127, one signed comparison finds it. */
-        __m128i letter =
-            _mm_cmpgt_epi8(_mm_add_epi8(lower, _mm_set1_epi8(127 - 'z')), _mm_set1_epi8(127 - 26));
-        __m128i digit = _mm_cmpgt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(127 - '9')),
-                                       _mm_set1_epi8(127 - 13)); /* from "-": with "/" */
-        __m128i plain = _mm_or_si128(
-            letter, _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('/')), digit));
-        unsigned others = (unsigned)_mm_movemask_epi8(plain) ^ 0xffff;
+    for (; end - at >= 16; at += 16) {
+        unsigned others = http_plain_bits(_mm_loadu_si128((const __m128i *)at)) ^ 0xffff;
 
         if (others != 0) {
             return at + __builtin_ctz(others);
         }
-        at += 16;
+    }
+    if (end - at >= 8) {
+        at += __builtin_ctz(http_plain_bits(http_load_half(at)) ^ 0xffff);
     }
 #else
     (void)end;
@@ -72,25 +95,19 @@ static inline const char *http_skip_plain(const char *at, const char *end)
     return at;
 }
 
-/* The first byte that cannot stand in a field value: controls other than HTAB, and DEL. */
+/* The first byte that cannot stand in a field value. */
 static inline const char *http_scan_value(const char *at, const char *end)
 {
 #ifdef __SSE2__
-    const __m128i last_control = _mm_set1_epi8(0x1f);
-    const __m128i tab = _mm_set1_epi8('\t');
-    const __m128i delete = _mm_set1_epi8(0x7f);
+    for (; end - at >= 16; at += 16) {
+        unsigned wrong = http_not_in_value_bits(_mm_loadu_si128((const __m128i *)at));
 
-    while (end - at >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-        __m128i wrong = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
-                                     _mm_cmpeq_epi8(bytes, delete));
-        int mask = _mm_movemask_epi8(wrong);
-
-        if (mask != 0) {
-            return at + __builtin_ctz((unsigned)mask);
+        if (wrong != 0) {
+            return at + __builtin_ctz(wrong);
         }
-        at += 16;
+    }
+    if (end - at >= 8) {
+        at += __builtin_ctz(http_not_in_value_bits(http_load_half(at)));
     }
 #endif
     while (at < end && ((uint8_t)*at >= 0x20 || *at == '\t') && *at != 0x7f) {

@@ -16,6 +16,7 @@ struct http_field {
 
 struct http_fields {
     uint32_t count;
+    size_t bytes; /* the rows take no more than this in HTTP/1, each with ": " and CRLF */
     struct http_field rows[HTTP_FIELDS_MAX];
 };
 
@@ -40,6 +41,12 @@ struct answer_head {
     const struct http_fields *fields;
 };
 
+static inline void http_fields_clear(struct http_fields *fields)
+{
+    fields->count = 0;
+    fields->bytes = 0;
+}
+
 /* false: no room left. */
 static inline bool http_fields_add(struct http_fields *fields, struct bytes name,
                                    struct bytes value)
@@ -47,6 +54,7 @@ static inline bool http_fields_add(struct http_fields *fields, struct bytes name
     if (fields->count == HTTP_FIELDS_MAX) {
         return false;
     }
+    fields->bytes += name.length + value.length + 4;
     fields->rows[fields->count++] = (struct http_field){name, value};
     return true;
 }

@@ -4,7 +4,7 @@
 
 void h1_write_status_line(struct text *text, unsigned status, struct bytes reason)
 {
-    if (status == 200 && reason.length == 0) {
+    if (status == 200 && (reason.length == 0 || bytes_equal(reason, BYTES("OK")))) {
         text_add_literal(text, "HTTP/1.1 200 OK\r\n");
         return;
     }
@@ -46,21 +46,21 @@ static inline char *copy(char *to, struct bytes from)
     } else if (length >= 4) {
         memcpy(to, at, 4);
         memcpy(to + length - 4, at + length - 4, 4);
-    } else {
-        for (size_t i = 0; i < length; i++) {
-            to[i] = at[i];
-        }
+    } else if (length >= 2) {
+        memcpy(to, at, 2);
+        memcpy(to + length - 2, at + length - 2, 2);
+    } else if (length == 1) {
+        *to = *at;
     }
     return to + length;
 }
 
 /* One test for room, two copies. */
-void h1_write_field(struct text *text, struct bytes name, struct bytes value)
+static inline void add_field(struct text *text, struct bytes name, struct bytes value)
 {
-    size_t room = (size_t)(text->limit - text->at);
     char *at = text->at;
 
-    if (__builtin_expect(room < name.length + value.length + 4, 0)) {
+    if (__builtin_expect((size_t)(text->limit - at) < name.length + value.length + 4, 0)) {
         text->overflowed = true;
         return;
     }
@@ -69,6 +69,11 @@ void h1_write_field(struct text *text, struct bytes name, struct bytes value)
     at = copy(at + 2, value);
     memcpy(at, H1_CRLF, 2);
     text->at = at + 2;
+}
+
+void h1_write_field(struct text *text, struct bytes name, struct bytes value)
+{
+    add_field(text, name, value);
 }
 
 static const char *end_of(struct bytes text)
@@ -88,23 +93,33 @@ static bool stands_behind(const struct http_field *row, const struct http_field 
            memcmp(end_of(before->value), H1_CRLF, 2) == 0;
 }
 
+/* The rows from `first` on that are one piece of what was read, as bytes; *next is behind them. */
+static struct bytes run_from(const struct http_field *first, const struct http_field *end,
+                             const struct http_field **next)
+{
+    const struct http_field *last = first;
+
+    while (last + 1 < end && stands_behind(last + 1, last) && is_one_piece(last + 1)) {
+        last++;
+    }
+    *next = last + 1;
+    return (struct bytes){first->name.at, (size_t)(end_of(last->value) - first->name.at)};
+}
+
 void h1_write_fields(struct text *text, const struct http_fields *fields)
 {
     const struct http_field *row = fields->rows;
     const struct http_field *end = row + fields->count;
+    struct text out = *text; /* which the compiler can keep in registers */
 
     while (row < end) {
-        const struct http_field *first = row;
-        const struct http_field *last = row++;
-
-        if (!is_one_piece(first)) {
-            h1_write_field(text, first->name, first->value);
-            continue;
+        if (is_one_piece(row)) {
+            text_add_bytes(&out, run_from(row, end, &row));
+            text_add_literal(&out, H1_CRLF);
+        } else {
+            add_field(&out, row->name, row->value);
+            row++;
         }
-        while (row < end && stands_behind(row, last) && is_one_piece(row)) {
-            last = row++;
-        }
-        text_add(text, first->name.at, (size_t)(end_of(last->value) - first->name.at));
-        text_add_literal(text, H1_CRLF);
     }
+    *text = out;
 }

@@ -7,39 +7,44 @@
 
 /* --- paths -------------------------------------------------------------------------------- */
 
-/* How many bytes at the start surely are as they should be, by sixteens; see looks_normal. */
-static size_t skip_normal(const char *at, size_t length)
-{
-    size_t seen = 0;
-
 #ifdef __SSE2__
-    const __m128i slash = _mm_set1_epi8('/');
+/* Whether "%", "//" or "/." stands in sixteen bytes; `slash` is set when a slash stood before
+ * them, and left set for the next when one is the last. */
+static bool has_odd(__m128i bytes, unsigned *slash)
+{
+    unsigned escapes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('%')));
+    unsigned slashes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('/')));
+    unsigned dots = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('.')));
+    unsigned behind_slash = slashes << 1 | *slash;
 
-    for (; length - seen > 16; seen += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + seen));
-        __m128i next = _mm_loadu_si128((const __m128i *)(at + seen + 1));
-        __m128i odd = _mm_and_si128(
-            _mm_cmpeq_epi8(bytes, slash),
-            _mm_or_si128(_mm_cmpeq_epi8(next, slash), _mm_cmpeq_epi8(next, _mm_set1_epi8('.'))));
-
-        if (_mm_movemask_epi8(_mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('%')))) != 0) {
-            break;
-        }
-    }
-#else
-    (void)at;
-    (void)length;
-#endif
-    return seen;
+    *slash = slashes >> 15;
+    return (escapes | (behind_slash & (slashes | dots))) != 0;
 }
+#endif
 
 /* A first look that most paths pass: no escape, no empty segment, none that begins with ".". */
 static bool looks_normal(struct bytes path)
 {
-    size_t seen = skip_normal(path.at, path.length);
-    char before = seen > 0 ? path.at[seen - 1] : '\0';
+    size_t i = 0;
+    char before = '\0';
 
-    for (size_t i = seen; i < path.length; i++) {
+#ifdef __SSE2__
+    unsigned slash = 0;
+
+    for (; path.length - i >= 16; i += 16) {
+        if (has_odd(_mm_loadu_si128((const __m128i *)(path.at + i)), &slash)) {
+            return false;
+        }
+    }
+    if (path.length - i >= 8) {
+        if (has_odd(http_load_half(path.at + i), &slash)) {
+            return false;
+        }
+        i += 8;
+    }
+    before = i > 0 ? path.at[i - 1] : '\0';
+#endif
+    for (; i < path.length; i++) {
         char byte = path.at[i];
 
         if (byte == '%' || (before == '/' && (byte == '/' || byte == '.'))) {
@@ -212,7 +217,7 @@ static bool is_escape(struct bytes text)
 /* How long the registered name or IPv4 address at the start is. */
 static size_t name_length(struct bytes text)
 {
-    size_t length = 0;
+    size_t length = (size_t)(http_skip_plain(text.at, text.at + text.length) - text.at);
 
     for (;;) {
         while (length < text.length && http_char_is(text.at[length], HTTP_CHAR_HOST)) {

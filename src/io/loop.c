@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,7 +33,8 @@ struct letter {
 
 struct loop {
     struct event_base *base;
-    struct event tick;
+    struct watch tick;
+    int tick_fd;            /* timerfd */
     struct timer_wake wake; /* when the tick is due */
     uint64_t now_us;
     uint64_t realtime_ahead_us; /* of the monotonic clock */
@@ -99,7 +101,7 @@ uint64_t loop_now(const struct loop *loop)
     return loop->now_us;
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *owner)
+static void on_tick(int fd, short what, void *owner)
 {
     struct loop *loop = owner;
     uint64_t now = loop_tell_time(loop);
@@ -109,28 +111,29 @@ static void on_tick(evutil_socket_t fd, short what, void *owner)
     for (int i = 0; i < loop->group_count; i++) {
         timer_group_advance(loop->groups[i], now);
     }
-    loop->wake.too_late = true; /* it is set anew at the end of the turn */
+    loop->wake.too_late = true; /* it is set anew at the end of the turn, and then not readable */
 }
 
-/* Sleeps as long as no timer can be due: a loop with nothing to do does not wake up. */
+/* Sleeps as long as no timer can be due: a loop with nothing to do does not wake up. A timerfd,
+ * since libevent's own timers would have it read the clock twice in each turn. */
 static void set_tick(struct loop *loop)
 {
     uint64_t now = loop_tell_time(loop);
     uint32_t ticks = TIMER_REST_TICKS;
-    uint64_t wait_us;
-    struct timeval wait;
+    uint64_t due_us;
+    struct itimerspec due = {{0}, {0}};
 
     for (int i = 0; i < loop->group_count; i++) {
         uint32_t next = timer_group_next(loop->groups[i]);
 
         ticks = next < ticks ? next : ticks;
     }
-    wait_us = (uint64_t)ticks * TIMER_TICK_US - now % TIMER_TICK_US;
-    wait.tv_sec = (time_t)(wait_us / 1000000);
-    wait.tv_usec = (suseconds_t)(wait_us % 1000000);
+    due_us = now - now % TIMER_TICK_US + (uint64_t)ticks * TIMER_TICK_US;
+    due.it_value.tv_sec = (time_t)(due_us / 1000000);
+    due.it_value.tv_nsec = (long)(due_us % 1000000) * 1000;
     loop->wake.tick = timer_tick_of(now) + ticks;
     loop->wake.too_late = false;
-    event_add(&loop->tick, &wait);
+    timerfd_settime(loop->tick_fd, TFD_TIMER_ABSTIME, &due, NULL);
 }
 
 static void on_mail(int fd, short what, void *owner)
@@ -167,6 +170,13 @@ static bool open_mailbox(struct loop *loop)
            watch_start(&loop->mail_watch, loop, loop->mail.bell, LOOP_READABLE, on_mail, loop);
 }
 
+static bool open_tick(struct loop *loop)
+{
+    loop->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    return loop->tick_fd >= 0 &&
+           watch_start(&loop->tick, loop, loop->tick_fd, LOOP_READABLE, on_tick, loop);
+}
+
 static void on_alarm(struct timer *timer)
 {
     struct alarm *alarm = CONTAINER_OF(timer, struct alarm, timer);
@@ -182,7 +192,8 @@ static struct event_base *base_new(void)
     if (config == NULL) {
         return NULL;
     }
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
+                                      EVENT_BASE_FLAG_NO_CACHE_TIME);
     base = event_base_new_with_config(config);
     event_config_free(config);
     return base;
@@ -196,9 +207,10 @@ struct loop *loop_new(void)
         return NULL;
     }
     loop->mail.bell = -1;
+    loop->tick_fd = -1;
     list_init(&loop->put_off);
     loop->base = base_new();
-    if (loop->base == NULL || !open_mailbox(loop)) {
+    if (loop->base == NULL || !open_mailbox(loop) || !open_tick(loop)) {
         loop_free(&loop);
         return NULL;
     }
@@ -208,7 +220,6 @@ struct loop *loop_new(void)
         loop_free(&loop);
         return NULL;
     }
-    event_assign(&loop->tick, loop->base, -1, 0, on_tick, loop);
     set_tick(loop);
     return loop;
 }
@@ -223,6 +234,10 @@ void loop_free(struct loop **loop)
     for (int i = 0; i < (*loop)->group_count; i++) {
         timer_group_free(&(*loop)->groups[i]);
     }
+    watch_stop(&(*loop)->tick);
+    if ((*loop)->tick_fd >= 0) {
+        close((*loop)->tick_fd);
+    }
     watch_stop(&(*loop)->mail_watch);
     if ((*loop)->mail.bell >= 0) {
         close((*loop)->mail.bell);
@@ -235,9 +250,6 @@ void loop_free(struct loop **loop)
         letter = next;
     }
     if ((*loop)->base != NULL) {
-        if (event_initialized(&(*loop)->tick)) {
-            event_del(&(*loop)->tick);
-        }
         event_base_free((*loop)->base);
     }
     free(*loop);

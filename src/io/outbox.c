@@ -65,7 +65,7 @@ size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct trans
         return 0;
     }
     used = buffer_queue_vectors(&outbox->queue, vectors, VECTORS - MORE_MAX);
-    if (total_of(vectors, used) == queued) {
+    if (count > 0 && total_of(vectors, used) == queued) {
         for (int i = 0; i < count; i++) {
             vectors[used++] = more[i];
         }

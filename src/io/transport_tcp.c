@@ -19,6 +19,13 @@ static ssize_t send_one(int fd, const struct iovec *piece)
     return syscall(SYS_sendto, fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0);
 }
 
+static ssize_t send_many(int fd, const struct iovec *pieces, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 static ssize_t tcp_read(struct transport *transport, void *into, size_t room)
 {
     ssize_t count;
@@ -31,12 +38,11 @@ static ssize_t tcp_read(struct transport *transport, void *into, size_t room)
 
 static ssize_t tcp_write(struct transport *transport, const struct iovec *from, int count)
 {
-    struct msghdr message = {.msg_iov = (struct iovec *)from, .msg_iovlen = (size_t)count};
     ssize_t written;
 
     do {
-        written = count == 1 ? send_one(transport->fd, from)
-                             : sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+        written =
+            count == 1 ? send_one(transport->fd, from) : send_many(transport->fd, from, count);
     } while (written < 0 && errno == EINTR);
     return written;
 }

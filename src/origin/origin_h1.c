@@ -61,12 +61,8 @@ size_t origin_request_held(const struct origin_request *request)
 static size_t size_of_head(const struct request_head *head)
 {
     /* The fixed parts: line ends, version, Host, framing and connection fields. */
-    size_t size = 192 + head->method.length + head->target.length + head->authority.length;
-
-    for (uint32_t i = 0; i < head->fields->count; i++) {
-        size += head->fields->rows[i].name.length + head->fields->rows[i].value.length + 4;
-    }
-    return size;
+    return 192 + head->method.length + head->target.length + head->authority.length +
+           head->fields->bytes;
 }
 
 static void write_head(struct text *text, const struct request_head *head)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The monotonic clock of a test program, which can be put forward, so that no test waits for a
- * timeout. Linking this file replaces clock_gettime, for libraries too. */
+ * timeout. Linking this file replaces clock_gettime, for libraries too, and timerfd_settime. */
 #ifndef FAKES_CLOCK_H
 #define FAKES_CLOCK_H
 

@@ -71,6 +71,24 @@ static void the_one_given_back_last_is_taken_first(void **state)
     slab_pool_free(&pool);
 }
 
+static void as_much_is_cleared_as_asked_for(void **state)
+{
+    struct slab_pool *pool = slab_pool_new(64);
+    unsigned char *object;
+
+    (void)state;
+    slab_pool_clear(pool, 33);
+    for (int round = 0; round < 2; round++) {
+        object = slab_take(pool);
+        for (int i = 0; i < 33; i++) {
+            assert_int_equal(object[i], 0);
+        }
+        memset(object, 0x5a, 64);
+        slab_give(pool, object);
+    }
+    slab_pool_free(&pool);
+}
+
 static void it_counts_what_is_out(void **state)
 {
     struct slab_pool *pool = slab_pool_new(100);
@@ -250,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_aligned_and_apart),
         cmocka_unit_test(the_one_given_back_last_is_taken_first),
+        cmocka_unit_test(as_much_is_cleared_as_asked_for),
         cmocka_unit_test(it_counts_what_is_out),
         cmocka_unit_test(a_burst_leaves_no_memory_behind),
         cmocka_unit_test(trimming_spares_what_is_in_use),

@@ -265,6 +265,30 @@ static void an_exact_path_before_the_longest_prefix_before_any(void **state)
     finish(&table);
 }
 
+/* Paths are not even hashed where no route is as long, modulo 64. */
+static void exact_paths_of_all_lengths(void **state)
+{
+    char path[201];
+    struct table table;
+
+    (void)state;
+    memset(path, 'x', sizeof(path));
+    path[0] = '/';
+    begin(&table, 4);
+    for (size_t length = 1; length <= 200; length += 63) {
+        path[length] = '\0';
+        add(&table, NULL, path);
+        path[length] = 'x';
+    }
+    build(&table);
+    for (size_t length = 1; length <= 200; length++) {
+        path[length] = '\0';
+        assert_int_equal(find_plain(&table, "h", path), length % 63 == 1 ? (int)(length / 63) : -1);
+        path[length] = 'x';
+    }
+    finish(&table);
+}
+
 static void the_prefix_of_all_paths_is_any_path(void **state)
 {
     struct table table;
@@ -680,6 +704,7 @@ int main(void)
         cmocka_unit_test(hosts_are_found_in_any_case),
         cmocka_unit_test(a_host_too_long_for_any_name_finds_only_any),
         cmocka_unit_test(an_exact_path_before_the_longest_prefix_before_any),
+        cmocka_unit_test(exact_paths_of_all_lengths),
         cmocka_unit_test(the_prefix_of_all_paths_is_any_path),
         cmocka_unit_test(the_host_weighs_more_than_the_path),
         cmocka_unit_test(a_host_without_a_fitting_path_gives_way),

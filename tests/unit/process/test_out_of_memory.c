@@ -116,6 +116,7 @@ static void end_shortage(void)
 
 struct slab_pool {
     size_t object_size;
+    size_t zeros;
     size_t used;
 };
 
@@ -135,6 +136,11 @@ void slab_pool_account(struct slab_pool *pool, struct slab_account *account)
     (void)account;
 }
 
+void slab_pool_clear(struct slab_pool *pool, size_t zeros)
+{
+    pool->zeros = zeros;
+}
+
 void slab_pool_free(struct slab_pool **pool)
 {
     if (*pool != NULL) {
@@ -152,6 +158,7 @@ void *slab_take(struct slab_pool *pool)
     object = malloc(pool->object_size);
     if (object != NULL) {
         memset(object, 0xa5, pool->object_size); /* what its last user left */
+        memset(object, 0, pool->zeros);
         pool->used++;
     }
     return object;
