@@ -5,6 +5,8 @@ import test from 'node:test';
 import { keepAliveAgent, request } from './lib/client.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
 import { pause, until } from './lib/wait.mjs';
 
 const WORKERS = 'workers: 4';
@@ -158,5 +160,82 @@ test('a client that leaves gives back what it had', async (t) => {
     }
     for (let i = 0; i < 10; i++) {
         assert.equal((await request(gateway)).status, 200);
+    }
+});
+
+const GET = head('GET / HTTP/1.1', 'Host: a');
+const post = (sent) => head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 40000') + 'x'.repeat(sent);
+const REQUESTS = [GET, post(40000), post(20000)];
+
+// What becomes of a request, whatever was taken for it must be given back.
+const TROUBLES = [
+    (wire) => wire.ok('ok'),
+    (wire) => wire.end(),
+    (wire) => wire.reset(),
+    () => {}, // stalls
+    (wire) => wire.send('HTTP/1.1 200 OK\r\nConte').end(),
+    (wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbut').end(),
+    (wire) => wire.send('nonsense\r\n\r\n'),
+    (wire) => wire.send('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n'),
+];
+
+// Does each of them in turn, until it is to hold what it gets.
+async function troubled(t) {
+    const held = new Set();
+    let turn = 0;
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            await wire.requestHead(3_600_000);
+            if (origin.trouble === 'holds') {
+                held.add(wire);
+                await wire.closed(3_600_000);
+                held.delete(wire);
+                return;
+            }
+            TROUBLES[turn++ % TROUBLES.length](wire);
+        }
+    });
+    return Object.assign(origin, { held });
+}
+
+test('what was taken is given back, however a request ends', async (t) => {
+    const origins = [await troubled(t), await troubled(t)];
+    const dead = await rawOrigin(t);
+    await dead.close();
+    const file = (list, service, more = '') => `
+${WORKERS}
+services: {app: {origins: [${list.map(({ address }) => `"${address}"`).join(', ')}], ${service},
+    health: {failures: off, failed_share: off, slow: {factor: off}}}}
+routes: [{name: all, service: app}]
+${more}`;
+    const gateway = await startGateway(t, file([...origins, dead],
+        'limits: {requests: 6, origin_requests: 4, connections: 9, waiting: 12}, pool: {connections: 5, wait_time: 100ms}',
+        'timeouts: {first_byte: 50ms, answer_idle: 50ms, total: 150ms}\nlimits: {gather_bytes: 1KiB}'));
+    await Promise.all(Array.from({ length: 16 }, async (_, number) => {
+        for (let i = 0; i < 20; i++) {
+            const client = await connect(t, gateway);
+            client.send(REQUESTS[(i + number) % REQUESTS.length]);
+            if ((i + number) % 4 === 0) {
+                await pause(number % 7);
+            } else {
+                await client.answer().catch(() => {}); // whatever it is, or none
+            }
+            client.reset();
+        }
+    }));
+
+    // As much as ever can be under way now: less would be a leak, more an account given back twice.
+    for (const [service, most] of [['limits: {connections: 9}', 9], ['limits: {requests: 6}', 6],
+        ['limits: {origin_requests: 4}', 8], ['pool: {connections: 5}', 10]]) {
+        await gateway.reload(file(origins, service));
+        const clients = await Promise.all(Array.from({ length: 20 }, () => connect(t, gateway)));
+        origins.forEach((origin) => (origin.trouble = 'holds'));
+        clients.forEach((client) => client.send(GET));
+        const held = () => origins.reduce((sum, origin) => sum + origin.held.size, 0);
+        await until(`${most} requests to be under way with ${service}`, () => held() >= most);
+        await pause(20); // for one too many to show
+        assert.equal(held(), most, service);
+        clients.forEach((client) => client.reset());
+        await until('them to be let go', () => held() === 0);
     }
 });
