@@ -2,6 +2,8 @@
 /* The book's lock is held while it is read, hence copies, names included. */
 #include "control/origin_readings.h"
 
+#include "control/rows.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,18 +16,13 @@ struct taking {
 static bool make_room(struct taking *taking)
 {
     struct origin_readings *readings = taking->readings;
-    size_t room = taking->room > 0 ? taking->room * 2 : 64;
-    struct origin_reading *rows;
+    struct origin_reading *rows =
+        rows_with_room(readings->rows, readings->count, &taking->room, sizeof(*rows));
 
-    if (readings->count < taking->room) {
-        return true;
-    }
-    rows = realloc(readings->rows, room * sizeof(*rows));
     if (rows == NULL) {
         return false;
     }
     readings->rows = rows;
-    taking->room = room;
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "control/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +18,13 @@ struct taking {
 static bool make_room(struct taking *taking)
 {
     struct split_readings *readings = taking->readings;
-    size_t room = taking->room > 0 ? taking->room * 2 : 16;
-    struct split_copy *rows;
+    struct split_copy *rows =
+        rows_with_room(readings->rows, readings->count, &taking->room, sizeof(*rows));
 
-    if (readings->count < taking->room) {
-        return true;
-    }
-    rows = realloc(readings->rows, room * sizeof(*rows));
     if (rows == NULL) {
         return false;
     }
     readings->rows = rows;
-    taking->room = room;
     return true;
 }
 

@@ -116,6 +116,11 @@ void live_split_set(struct live_split *split, const uint32_t *weights)
     atomic_store_explicit(&split->version, version + 2, memory_order_release);
 }
 
+bool live_split_is_as_in_file(const struct live_split *split, const uint32_t *weights)
+{
+    return memcmp(weights, split->file_weights, split->arm_count * sizeof(*weights)) == 0;
+}
+
 bool live_split_get(const struct live_split *split, uint32_t *weights, uint32_t *version)
 {
     uint32_t before = atomic_load_explicit(&split->version, memory_order_acquire);

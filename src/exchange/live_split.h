@@ -44,6 +44,7 @@ bool live_split_is_of(const struct live_split *split, const struct route_setting
 
 /* Under the book's lock. */
 void live_split_set(struct live_split *split, const uint32_t *weights);
+bool live_split_is_as_in_file(const struct live_split *split, const uint32_t *weights);
 /* All weights of one moment, and their version; any thread. False while they are being written:
  * try again later. */
 bool live_split_get(const struct live_split *split, uint32_t *weights, uint32_t *version);

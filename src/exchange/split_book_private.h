@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the book (split_book.c), its ramps (ramp.c) and what is kept of it over a restart
- * (split_book_kept.c) share. Nobody else includes this. */
+/* What the book (split_book.c), how it takes up configurations (split_book_adopt.c), its ramps
+ * (ramp.c) and what is kept of it over a restart (split_book_kept.c) share. Nobody else includes this. */
 #ifndef EXCHANGE_SPLIT_BOOK_PRIVATE_H
 #define EXCHANGE_SPLIT_BOOK_PRIVATE_H
 
@@ -54,6 +54,11 @@ struct split_book {
     uint64_t weight_changes;
     bool forgoes_ramps;
 };
+
+/* --- split_book.c --- */
+
+/* The route's entry, with or without a live split; NULL: it has none. */
+struct split_entry *split_book_entry(const struct split_book *book, struct bytes route);
 
 /* --- split_book_kept.c --- */
 

@@ -198,6 +198,18 @@ static bool close_idle_of_service(struct origin_directory *directory,
     return false;
 }
 
+/* Of any of those whose connections count together. */
+static void close_idle_of_entry(struct origin_directory *directory,
+                                const struct origin_entry *entry)
+{
+    const char *name = entry->place.name;
+    struct origin *origin = origin_named(directory, name, NULL);
+
+    while (origin != NULL && (!list_is_empty(&origin->line) || !close_idle_of(origin, NULL))) {
+        origin = origin_named(directory, name, origin);
+    }
+}
+
 /* "Close one that you do not need": of an origin, or of a service. Holds the entry. */
 struct letter {
     struct origin_directory *to;
@@ -212,11 +224,7 @@ static void on_letter(void *owner)
     if (letter->service != NULL) {
         close_idle_of_service(letter->to, letter->service);
     } else {
-        struct origin *origin = origin_find(letter->to, letter->origin->name);
-
-        if (origin != NULL && list_is_empty(&origin->line)) {
-            close_idle_of(origin, NULL);
-        }
+        close_idle_of_entry(letter->to, letter->origin);
     }
     origin_entry_put(&letter->origin);
     service_entry_put(&letter->service);

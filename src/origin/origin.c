@@ -151,11 +151,13 @@ static struct link *bucket_of(struct origin_directory *directory, const char *na
     return &directory->origins[hash % ORIGIN_BUCKETS];
 }
 
-struct origin *origin_find(struct origin_directory *directory, const char *name)
+struct origin *origin_named(struct origin_directory *directory, const char *name,
+                            const struct origin *after)
 {
     struct link *bucket = bucket_of(directory, name);
 
-    for (struct link *link = bucket->next; link != bucket; link = link->next) {
+    for (struct link *link = after != NULL ? after->link.next : bucket->next; link != bucket;
+         link = link->next) {
         struct origin *origin = CONTAINER_OF(link, struct origin, link);
 
         if (strcmp(origin->name, name) == 0) {
@@ -176,16 +178,12 @@ static bool is_same_tls(const struct origin *origin, const struct origin_setting
 static struct origin *find(struct origin_directory *directory,
                            const struct origin_settings *settings)
 {
-    struct link *bucket = bucket_of(directory, settings->name);
+    struct origin *origin = origin_named(directory, settings->name, NULL);
 
-    for (struct link *link = bucket->next; link != bucket; link = link->next) {
-        struct origin *origin = CONTAINER_OF(link, struct origin, link);
-
-        if (strcmp(origin->name, settings->name) == 0 && is_same_tls(origin, settings)) {
-            return origin;
-        }
+    while (origin != NULL && !is_same_tls(origin, settings)) {
+        origin = origin_named(directory, settings->name, origin);
     }
-    return NULL;
+    return origin;
 }
 
 static void origin_free(struct origin *origin)

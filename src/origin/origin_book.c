@@ -117,182 +117,178 @@ static uint32_t bucket_of(const char *name)
     return hash % BUCKETS;
 }
 
-static struct origin_entry *find(struct origin_book *book, const char *name)
+static struct book_place *find(struct link *buckets, const char *name)
 {
-    struct link *bucket = &book->origins[bucket_of(name)];
+    struct link *bucket = &buckets[bucket_of(name)];
 
     for (struct link *link = bucket->next; link != bucket; link = link->next) {
-        struct origin_entry *entry = CONTAINER_OF(link, struct origin_entry, link);
+        struct book_place *place = CONTAINER_OF(link, struct book_place, link);
 
-        if (strcmp(entry->name, name) == 0) {
-            return entry;
+        if (strcmp(place->name, name) == 0) {
+            return place;
         }
     }
     return NULL;
 }
 
-static void entry_free(struct origin_entry *entry)
+/* What sets the kinds of entries apart. */
+struct kind {
+    size_t size;
+    bool (*init)(struct book_place *place); /* NULL: zeros will do */
+    void (*release)(struct book_place *place);
+};
+
+static void place_free(struct book_place *place, const struct kind *kind)
 {
-    free(entry->tallies);
-    free(entry->name);
-    free(entry);
+    if (kind->release != NULL) {
+        kind->release(place);
+    }
+    free(place->name);
+    free(place);
 }
 
-static struct origin_entry *entry_new(struct origin_book *book, const char *name)
+static struct book_place *place_new(struct origin_book *book, struct link *buckets,
+                                    const char *name, const struct kind *kind)
 {
-    struct origin_entry *entry = aligned_alloc(ORIGIN_CACHE_LINE, sizeof(*entry));
+    struct book_place *place = aligned_alloc(ORIGIN_CACHE_LINE, kind->size);
 
-    if (entry == NULL) {
+    if (place == NULL) {
         return NULL;
     }
-    memset(entry, 0, sizeof(*entry));
-    entry->book = book;
-    entry->name = strdup(name);
-    entry->tallies = calloc(book->workers, sizeof(struct origin_tally *));
-    if (entry->name == NULL || entry->tallies == NULL) {
-        entry_free(entry);
+    memset(place, 0, kind->size);
+    place->book = book;
+    place->name = strdup(name);
+    if (place->name == NULL || (kind->init != NULL && !kind->init(place))) {
+        place_free(place, kind);
         return NULL;
     }
-    list_add_last(&book->origins[bucket_of(name)], &entry->link);
-    return entry;
+    list_add_last(&buckets[bucket_of(name)], &place->link);
+    return place;
 }
+
+static struct book_place *place_get(struct origin_book *book, struct link *buckets,
+                                    const char *name, const struct kind *kind)
+{
+    struct book_place *place;
+
+    pthread_mutex_lock(&book->lock);
+    place = find(buckets, name);
+    if (place == NULL) {
+        place = place_new(book, buckets, name, kind);
+    }
+    if (place != NULL) {
+        place->references++;
+    }
+    pthread_mutex_unlock(&book->lock);
+    return place;
+}
+
+static void place_hold(struct book_place *place)
+{
+    pthread_mutex_lock(&place->book->lock);
+    place->references++;
+    pthread_mutex_unlock(&place->book->lock);
+}
+
+static void place_put(struct book_place *place, const struct kind *kind)
+{
+    struct origin_book *book = place->book;
+
+    pthread_mutex_lock(&book->lock);
+    if (--place->references == 0) {
+        list_remove(&place->link);
+        place_free(place, kind);
+    }
+    pthread_mutex_unlock(&book->lock);
+}
+
+/* --- origins ----------------------------------------------------------------------------- */
+
+static struct origin_entry *origin_of(struct book_place *place)
+{
+    return place != NULL ? CONTAINER_OF(place, struct origin_entry, place) : NULL;
+}
+
+static bool init_origin(struct book_place *place)
+{
+    struct origin_entry *entry = origin_of(place);
+
+    entry->tallies = calloc(place->book->workers, sizeof(struct origin_tally *));
+    return entry->tallies != NULL;
+}
+
+static void release_origin(struct book_place *place)
+{
+    free(origin_of(place)->tallies);
+}
+
+static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin, release_origin};
 
 struct origin_entry *origin_entry_get(struct origin_book *book, const char *name)
 {
-    struct origin_entry *entry;
-
-    pthread_mutex_lock(&book->lock);
-    entry = find(book, name);
-    if (entry == NULL) {
-        entry = entry_new(book, name);
-    }
-    if (entry != NULL) {
-        entry->references++;
-    }
-    pthread_mutex_unlock(&book->lock);
-    return entry;
+    return origin_of(place_get(book, book->origins, name, &origin_kind));
 }
 
 struct origin_entry *origin_entry_hold(struct origin_entry *entry)
 {
-    pthread_mutex_lock(&entry->book->lock);
-    entry->references++;
-    pthread_mutex_unlock(&entry->book->lock);
+    place_hold(&entry->place);
     return entry;
 }
 
 void origin_entry_put(struct origin_entry **held)
 {
     struct origin_entry *entry = *held;
-    struct origin_book *book;
 
     *held = NULL;
-    if (entry == NULL) {
-        return;
+    if (entry != NULL) {
+        place_put(&entry->place, &origin_kind);
     }
-    book = entry->book;
-    pthread_mutex_lock(&book->lock);
-    if (--entry->references == 0) {
-        list_remove(&entry->link);
-        entry_free(entry);
-    }
-    pthread_mutex_unlock(&book->lock);
 }
 
 void origin_entry_join(struct origin_entry *entry, uint32_t worker, struct origin_tally *tally)
 {
-    pthread_mutex_lock(&entry->book->lock);
-    CHECK(worker < entry->book->workers && entry->tallies[worker] == NULL);
+    pthread_mutex_lock(&entry->place.book->lock);
+    CHECK(worker < entry->place.book->workers && entry->tallies[worker] == NULL);
     entry->tallies[worker] = tally;
-    pthread_mutex_unlock(&entry->book->lock);
+    pthread_mutex_unlock(&entry->place.book->lock);
 }
 
 void origin_entry_leave(struct origin_entry *entry, uint32_t worker)
 {
     struct origin_tally *tally = entry->tallies[worker];
 
-    pthread_mutex_lock(&entry->book->lock);
+    pthread_mutex_lock(&entry->place.book->lock);
     entry->past_requests += TALLY_READ(tally->requests);
     entry->past_failures += TALLY_READ(tally->failures);
     entry->tallies[worker] = NULL;
-    pthread_mutex_unlock(&entry->book->lock);
+    pthread_mutex_unlock(&entry->place.book->lock);
 }
 
 /* --- services ---------------------------------------------------------------------------- */
 
-static struct service_entry *find_service(struct origin_book *book, const char *name)
-{
-    struct link *bucket = &book->services[bucket_of(name)];
-
-    for (struct link *link = bucket->next; link != bucket; link = link->next) {
-        struct service_entry *entry = CONTAINER_OF(link, struct service_entry, link);
-
-        if (strcmp(entry->name, name) == 0) {
-            return entry;
-        }
-    }
-    return NULL;
-}
-
-static struct service_entry *service_entry_new(struct origin_book *book, const char *name)
-{
-    struct service_entry *entry = aligned_alloc(ORIGIN_CACHE_LINE, sizeof(*entry));
-
-    if (entry == NULL) {
-        return NULL;
-    }
-    memset(entry, 0, sizeof(*entry));
-    entry->book = book;
-    entry->name = strdup(name);
-    if (entry->name == NULL) {
-        free(entry);
-        return NULL;
-    }
-    list_add_last(&book->services[bucket_of(name)], &entry->link);
-    return entry;
-}
+static const struct kind service_kind = {.size = sizeof(struct service_entry)};
 
 struct service_entry *service_entry_get(struct origin_book *book, const char *name)
 {
-    struct service_entry *entry;
+    struct book_place *place = place_get(book, book->services, name, &service_kind);
 
-    pthread_mutex_lock(&book->lock);
-    entry = find_service(book, name);
-    if (entry == NULL) {
-        entry = service_entry_new(book, name);
-    }
-    if (entry != NULL) {
-        entry->references++;
-    }
-    pthread_mutex_unlock(&book->lock);
-    return entry;
+    return place != NULL ? CONTAINER_OF(place, struct service_entry, place) : NULL;
 }
 
 struct service_entry *service_entry_hold(struct service_entry *entry)
 {
-    pthread_mutex_lock(&entry->book->lock);
-    entry->references++;
-    pthread_mutex_unlock(&entry->book->lock);
+    place_hold(&entry->place);
     return entry;
 }
 
 void service_entry_put(struct service_entry **held)
 {
     struct service_entry *entry = *held;
-    struct origin_book *book;
 
     *held = NULL;
-    if (entry == NULL) {
-        return;
+    if (entry != NULL) {
+        place_put(&entry->place, &service_kind);
     }
-    book = entry->book;
-    pthread_mutex_lock(&book->lock);
-    if (--entry->references == 0) {
-        list_remove(&entry->link);
-        free(entry->name);
-        free(entry);
-    }
-    pthread_mutex_unlock(&book->lock);
 }
 
 /* --- desks ------------------------------------------------------------------------------- */
@@ -349,7 +345,7 @@ bool origin_book_drain(struct origin_book *book, const char *name, bool drained)
     struct origin_entry *entry;
 
     pthread_mutex_lock(&book->lock);
-    entry = find(book, name);
+    entry = origin_of(find(book->origins, name));
     if (entry != NULL) {
         atomic_store_explicit(&entry->drained, drained, memory_order_relaxed);
     }
@@ -380,7 +376,7 @@ static uint64_t now_us(void)
 
 static void sum_up(const struct origin_entry *entry, struct origin_reading *reading)
 {
-    for (uint32_t i = 0; i < entry->book->workers; i++) {
+    for (uint32_t i = 0; i < entry->place.book->workers; i++) {
         const struct origin_tally *tally = entry->tallies[i];
 
         if (tally != NULL) {
@@ -398,7 +394,7 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
 {
     uint64_t until = TALLY_READ(entry->ejected_until_us);
     struct origin_reading reading = {
-        .name = entry->name,
+        .name = entry->place.name,
         .verdict = origin_entry_verdict(entry),
         .phase = origin_entry_phase(entry),
         .drained = TALLY_READ(entry->drained),
@@ -427,7 +423,7 @@ void origin_book_read(struct origin_book *book, origin_seen *seen, void *owner)
         struct link *bucket = &book->origins[i];
 
         for (struct link *link = bucket->next; link != bucket; link = link->next) {
-            read_entry(CONTAINER_OF(link, struct origin_entry, link), now, seen, owner);
+            read_entry(origin_of(CONTAINER_OF(link, struct book_place, link)), now, seen, owner);
         }
     }
     pthread_mutex_unlock(&book->lock);

@@ -28,12 +28,17 @@ struct origin_tally {
 #define TALLY_ADD(field, count) \
     atomic_store_explicit(&(field), TALLY_READ(field) + (count), memory_order_relaxed)
 
-struct origin_entry {
+/* What every entry begins with. */
+struct book_place {
     struct link link; /* in its bucket of the book */
     struct origin_book *book;
     char *name;
-    uint32_t references;           /* under the book's lock, as are the tallies */
-    struct origin_tally **tallies; /* by worker; NULL where it has none */
+    uint32_t references; /* under the book's lock */
+};
+
+struct origin_entry {
+    struct book_place place;
+    struct origin_tally **tallies; /* by worker, under the book's lock; NULL where it has none */
     uint64_t past_requests;        /* of tallies that are gone */
     uint64_t past_failures;
 
@@ -67,10 +72,7 @@ struct origin_entry {
 
 /* What all workers have of one service; by its name. */
 struct service_entry {
-    struct link link; /* in its bucket of the book */
-    struct origin_book *book;
-    char *name;
-    uint32_t references;                                  /* under the book's lock */
+    struct book_place place;
     _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* these two where it has such a limit */
     struct quota requests;
     _Atomic uint32_t waiting;

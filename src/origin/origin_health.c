@@ -204,7 +204,7 @@ static void eject(struct service *service, struct origin *origin, enum pardon pa
 
 static void begin_trials(struct origin_entry *entry, uint64_t now_us)
 {
-    if (!origin_book_begin_change(entry->book)) {
+    if (!origin_book_begin_change(entry->place.book)) {
         return;
     }
     if (origin_entry_phase(entry) == ORIGIN_EJECTED && now_us >= READ(entry->ejected_until_us)) {
@@ -212,7 +212,7 @@ static void begin_trials(struct origin_entry *entry, uint64_t now_us)
         WRITE(entry->trial_taken, false);
         origin_entry_set_phase(entry, ORIGIN_ON_TRIAL);
     }
-    origin_book_end_change(entry->book);
+    origin_book_end_change(entry->place.book);
 }
 
 /* Not even the first of them is risked on an origin that accepts no connection. */
@@ -233,11 +233,11 @@ void origin_health_knocked(struct origin *origin, struct service *service, const
 
     if (why == NULL) {
         begin_trials(entry, now_of(origin));
-    } else if (origin_book_begin_change(entry->book)) {
+    } else if (origin_book_begin_change(entry->place.book)) {
         if (origin_entry_phase(entry) == ORIGIN_EJECTED) {
             span = stay_away(origin, health_of(service));
         }
-        origin_book_end_change(entry->book);
+        origin_book_end_change(entry->place.book);
     }
     atomic_store_explicit(&entry->knocking, false, memory_order_release);
     if (span > 0) {

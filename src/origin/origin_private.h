@@ -160,7 +160,10 @@ void origin_connection_unbind(struct origin_connection *connection);
 void origin_connection_want(struct origin_connection *connection);
 
 /* origin.c */
-struct origin *origin_find(struct origin_directory *directory, const char *name);
+/* The next of that name behind `after`, or the first: those that agree on TLS in different ways
+ * share a name, and with it an entry. NULL: no further one. */
+struct origin *origin_named(struct origin_directory *directory, const char *name,
+                            const struct origin *after);
 
 /* delivery.c */
 /* No byte of the present request can have left. */

@@ -90,7 +90,7 @@ static void vote(struct probe *probe, enum origin_verdict verdict)
         atomic_fetch_sub_explicit(vote_for(entry, before), 1, memory_order_relaxed);
     }
     probe->verdict = verdict;
-    origin_book_changed(entry->book);
+    origin_book_changed(entry->place.book);
 }
 
 static void tell(const struct probe *probe, enum origin_verdict verdict, const char *why)
