@@ -23,6 +23,19 @@ static void add_time(struct json *json, const char *name, int64_t realtime_s)
 
 /* --- certificates ------------------------------------------------------------------------ */
 
+static const char *role_of(const struct tls_certificate_facts *facts)
+{
+    if (facts->service != NULL) {
+        return facts->role == TLS_ROLE_CA ? "service_ca" : "service";
+    }
+    return facts->role == TLS_ROLE_CA ? "listener_ca" : "listener";
+}
+
+static const char *user_of(const struct tls_certificate_facts *facts)
+{
+    return facts->service != NULL ? facts->service : facts->listener;
+}
+
 static void add_certificate(struct json *json, const struct tls_certificate_facts *facts)
 {
     int64_t left_s = facts->not_after_s - (int64_t)time(NULL);
@@ -41,7 +54,8 @@ static void add_certificate(struct json *json, const struct tls_certificate_fact
     json_number(json, "days_left", left_s > 0 ? (uint64_t)left_s / 86400 : 0);
     json_text(json, "cert", facts->cert);
     json_text(json, "key", facts->key);
-    json_text(json, "used_by", facts->listener);
+    json_text(json, "role", role_of(facts));
+    json_text(json, "used_by", user_of(facts));
     json_end_object(json);
 }
 
@@ -49,14 +63,12 @@ void certs_answer(struct question *question)
 {
     struct plan *plan = question->sources->plan(question->sources->owner);
     struct json json = json_on(&question->page);
-    struct tls_certificate_facts facts;
+    const struct tls_certificate_facts *facts;
 
     json_begin_object(&json, NULL);
     json_begin_list(&json, "certificates");
-    for (uint32_t i = 0; i < plan_settings(plan)->listener_count; i++) {
-        for (uint32_t n = 0; tls_store_certificate(plan_tls(plan), i, n, &facts); n++) {
-            add_certificate(&json, &facts);
-        }
+    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
+        add_certificate(&json, facts);
     }
     json_end_list(&json);
     json_end_object(&json);
@@ -211,16 +223,15 @@ static void add_failures(struct page *page, const struct control_sources *source
 static void add_expiries(struct page *page, const struct plan *plan)
 {
     static const char name[] = "turnpike_tls_certificate_not_after_seconds";
-    struct tls_certificate_facts facts;
+    const struct tls_certificate_facts *facts;
 
-    metrics_text_family(page, name, "gauge", "When a certificate expires, since 1970.");
-    for (uint32_t i = 0; i < plan_settings(plan)->listener_count; i++) {
-        for (uint32_t n = 0; tls_store_certificate(plan_tls(plan), i, n, &facts); n++) {
-            metrics_text_begin(page, name, "cert", facts.cert);
-            metrics_text_label(page, "listener", facts.listener);
-            metrics_text_label(page, "subject", facts.subject);
-            metrics_text_end(page, (uint64_t)facts.not_after_s);
-        }
+    metrics_text_family(page, name, "gauge", "When a certificate or CA expires, since 1970.");
+    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
+        metrics_text_begin(page, name, "cert", facts->cert);
+        metrics_text_label(page, facts->service != NULL ? "service" : "listener", user_of(facts));
+        metrics_text_label(page, "role", role_of(facts));
+        metrics_text_label(page, "subject", facts->subject);
+        metrics_text_end(page, facts->not_after_s > 0 ? (uint64_t)facts->not_after_s : 0);
     }
 }
 

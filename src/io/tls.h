@@ -64,11 +64,15 @@ void tls_store_free(struct tls_store **store);
 struct tls_acceptor *tls_store_acceptor(const struct tls_store *store, uint32_t worker,
                                         uint32_t listener);
 
+enum tls_role { TLS_ROLE_SHOWN, TLS_ROLE_CA };
+
 /* What is known of a certificate. */
 struct tls_certificate_facts {
-    const char *listener;
+    enum tls_role role;
+    const char *listener; /* one of the two uses it */
+    const char *service;
     const char *cert; /* files */
-    const char *key;
+    const char *key;  /* NULL: a CA's */
     const char *subject;
     const char *issuer;
     const char *key_type; /* "ECDSA P-256", "RSA 2048" */
@@ -78,10 +82,10 @@ struct tls_certificate_facts {
     int64_t not_after_s;
 };
 
-/* false: that listener has no more of them. Valid as long as the store. */
-bool tls_store_certificate(const struct tls_store *store, uint32_t listener, uint32_t index,
-                           struct tls_certificate_facts *facts);
-/* Tells of certificates that expire within three weeks. */
+/* All that are named, those of listeners first; NULL: no more. Valid as long as the store. */
+const struct tls_certificate_facts *tls_store_certificate(const struct tls_store *store,
+                                                          uint32_t index);
+/* Tells of those that expire within three weeks. */
 void tls_store_warn(const struct tls_store *store, tls_tell *tell, void *owner);
 
 /* --- towards origins --------------------------------------------------------------------- */

@@ -281,9 +281,11 @@ static char *key_type_text(EVP_PKEY *key)
 {
     char group[64] = "";
     char text[128];
-    int bits = EVP_PKEY_get_bits(key);
+    int bits = key != NULL ? EVP_PKEY_get_bits(key) : 0;
 
-    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
+    if (key == NULL) {
+        snprintf(text, sizeof(text), "unknown");
+    } else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
         snprintf(text, sizeof(text), "RSA %d", bits);
     } else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
                EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1) {
@@ -306,7 +308,7 @@ static bool describe(struct tls_certificate *certificate)
 {
     certificate->subject = name_text(X509_get_subject_name(certificate->leaf));
     certificate->issuer = name_text(X509_get_issuer_name(certificate->leaf));
-    certificate->key_type = key_type_text(certificate->key);
+    certificate->key_type = key_type_text(X509_get0_pubkey(certificate->leaf));
     certificate->not_before_s = seconds_of(X509_get0_notBefore(certificate->leaf));
     certificate->not_after_s = seconds_of(X509_get0_notAfter(certificate->leaf));
     return certificate->subject != NULL && certificate->issuer != NULL &&
@@ -329,6 +331,38 @@ bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench 
         return false;
     }
     return true;
+}
+
+static bool give(X509 *leaf, tls_certificate_take *take, void *owner)
+{
+    struct tls_certificate *certificate = calloc(1, sizeof(*certificate));
+
+    if (certificate == NULL) {
+        X509_free(leaf);
+        return false;
+    }
+    certificate->leaf = leaf;
+    if (!describe(certificate)) {
+        tls_certificate_release(certificate);
+        free(certificate);
+        return false;
+    }
+    return take(owner, certificate);
+}
+
+bool tls_certificates_each(struct tls_bench *bench, const char *path, tls_certificate_take *take,
+                           void *owner)
+{
+    BIO *file = BIO_new_file(path, "r");
+    X509 *next;
+    bool given = true;
+
+    while (file != NULL && given && (next = next_certificate(file, bench)) != NULL) {
+        given = give(next, take, owner);
+    }
+    BIO_free(file);
+    ERR_clear_error();
+    return given;
 }
 
 void tls_certificate_release(struct tls_certificate *certificate)

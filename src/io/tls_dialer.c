@@ -17,6 +17,7 @@ struct tls_dialer {
     _Atomic uint32_t references;
     struct tls_bench *bench;
     SSL_CTX *context;
+    struct tls_certificate certificate; /* what it shows; without a leaf: nothing */
     bool verifies;
 };
 
@@ -70,20 +71,19 @@ static bool set_certificate(struct tls_dialer *dialer, const struct service_sett
                             tls_tell *tell, void *owner)
 {
     const struct tls_certificate_settings files = {settings->tls.cert, settings->tls.key};
-    struct tls_certificate certificate = {0};
-    bool used;
 
     if (files.cert == NULL || files.key == NULL) {
         return true;
     }
-    used = tls_certificate_load(&certificate, dialer->bench, &files, tell, owner);
-    if (used && SSL_CTX_use_cert_and_key(dialer->context, certificate.leaf, certificate.key,
-                                         certificate.chain, 1) != 1) {
-        tls_say(tell, owner, "%s cannot be used: %s", files.cert, tls_reason());
-        used = false;
+    if (!tls_certificate_load(&dialer->certificate, dialer->bench, &files, tell, owner)) {
+        return false;
     }
-    tls_certificate_release(&certificate);
-    return used;
+    if (SSL_CTX_use_cert_and_key(dialer->context, dialer->certificate.leaf, dialer->certificate.key,
+                                 dialer->certificate.chain, 1) != 1) {
+        tls_say(tell, owner, "%s cannot be used: %s", files.cert, tls_reason());
+        return false;
+    }
+    return true;
 }
 
 /* --- sessions ---------------------------------------------------------------------------- */
@@ -175,12 +175,18 @@ void tls_dialer_unref(struct tls_dialer **held)
         return;
     }
     SSL_CTX_free(dialer->context);
+    tls_certificate_release(&dialer->certificate);
     free(dialer);
 }
 
 struct tls_bench *tls_dialer_bench(const struct tls_dialer *dialer)
 {
     return dialer->bench;
+}
+
+const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *dialer)
+{
+    return dialer->certificate.leaf != NULL ? &dialer->certificate : NULL;
 }
 
 /* --- a connection ------------------------------------------------------------------------ */

@@ -91,6 +91,12 @@ bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench 
                           const struct tls_certificate_settings *settings, tls_tell *tell,
                           void *owner);
 void tls_certificate_release(struct tls_certificate *certificate);
+/* Reads a file of certificates, without keys, and gives each to `take`, whose it is from then on,
+ * made by malloc; until `take` returns false. false: that, or out of memory. A file that cannot be
+ * read has none. */
+typedef bool tls_certificate_take(void *owner, struct tls_certificate *certificate);
+bool tls_certificates_each(struct tls_bench *bench, const char *path, tls_certificate_take *take,
+                           void *owner);
 /* Formats and tells. */
 void tls_say(tls_tell *tell, void *owner, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -141,9 +147,25 @@ struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor);
 struct tls_dialer *tls_dialer_new(struct tls_bench *bench, const struct service_settings *settings,
                                   tls_tell *tell, void *owner);
 struct tls_bench *tls_dialer_bench(const struct tls_dialer *dialer);
+/* What it shows of itself; NULL: nothing. */
+const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *dialer);
 /* A new connection to the owner of that name; NULL: out of memory. */
 struct ssl_st *tls_dialer_connection(struct tls_dialer *dialer, const char *name,
                                      struct tls_session **session);
+
+/* --- tls_inventory.c --------------------------------------------------------------------- */
+
+struct tls_inventory;
+struct tls_inventory *tls_inventory_new(void); /* NULL: out of memory */
+void tls_inventory_free(struct tls_inventory **inventory);
+/* false: out of memory. What they show must stand as long as the inventory. */
+bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acceptor *acceptor,
+                                const struct listener_settings *settings);
+bool tls_inventory_add_service(struct tls_inventory *inventory, struct tls_dialer *dialer,
+                               const struct service_settings *settings);
+/* NULL: no more. */
+const struct tls_certificate_facts *tls_inventory_at(const struct tls_inventory *inventory,
+                                                     uint32_t index);
 
 /* --- tls_cause.c ------------------------------------------------------------------------- */
 

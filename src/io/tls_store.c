@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All that one snapshot says about TLS: an acceptor for each worker and listener. */
+/* All that one snapshot says about TLS: an acceptor for each worker and listener, a dialer for each
+ * worker and service, and the list of their certificates. */
 #include "io/tls_private.h"
 
 #include "base/log.h"
@@ -11,12 +12,12 @@
 #define WARN_S (21 * DAY_S)
 
 struct tls_store {
-    const struct settings *settings;
     uint32_t workers;
     uint32_t listeners;
     uint32_t services;
     struct tls_acceptor **acceptors; /* [worker][listener] */
     struct tls_dialer **dialers;     /* [worker][service] */
+    struct tls_inventory *inventory;
 };
 
 static void tell_nobody(void *owner, const char *problem)
@@ -78,6 +79,23 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
     return made;
 }
 
+static bool take_inventory(struct tls_store *store, const struct settings *settings)
+{
+    bool taken = (store->inventory = tls_inventory_new()) != NULL;
+
+    for (uint32_t i = 0; taken && i < store->listeners; i++) {
+        taken = store->acceptors[i] == NULL ||
+                tls_inventory_add_listener(store->inventory, store->acceptors[i],
+                                           &settings->listeners[i]);
+    }
+    for (uint32_t i = 0; taken && i < store->services; i++) {
+        taken =
+            store->dialers[i] == NULL ||
+            tls_inventory_add_service(store->inventory, store->dialers[i], &settings->services[i]);
+    }
+    return taken;
+}
+
 struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell, void *owner)
 {
     struct tls_store *store = calloc(1, sizeof(*store));
@@ -87,7 +105,6 @@ struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell,
         return NULL;
     }
     /* Fewer workers in a file that is reloaded do not end those that run. */
-    store->settings = settings;
     store->workers = settings->workers > tls_bench_count() ? settings->workers : tls_bench_count();
     store->listeners = settings->listener_count;
     store->acceptors = calloc((size_t)store->workers * store->listeners + 1, sizeof(void *));
@@ -108,6 +125,10 @@ struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell,
             return NULL;
         }
     }
+    if (!take_inventory(store, settings)) {
+        tls_say(tell, owner, "out of memory");
+        tls_store_free(&store);
+    }
     return store;
 }
 
@@ -119,6 +140,7 @@ void tls_store_free(struct tls_store **held)
     if (store == NULL) {
         return;
     }
+    tls_inventory_free(&store->inventory);
     for (uint32_t i = 0; store->acceptors != NULL && i < store->workers * store->listeners; i++) {
         tls_acceptor_unref(&store->acceptors[i]);
     }
@@ -146,57 +168,26 @@ struct tls_dialer *tls_store_dialer(const struct tls_store *store, uint32_t work
                : NULL;
 }
 
-static int64_t seconds_left(const struct tls_certificate *certificate)
+const struct tls_certificate_facts *tls_store_certificate(const struct tls_store *store,
+                                                          uint32_t index)
 {
-    return certificate->not_after_s - (int64_t)time(NULL);
-}
-
-bool tls_store_certificate(const struct tls_store *store, uint32_t listener, uint32_t index,
-                           struct tls_certificate_facts *facts)
-{
-    const struct listener_settings *settings;
-    const struct tls_certificate *certificate;
-
-    if (listener >= store->listeners || store->acceptors[listener] == NULL) {
-        return false;
-    }
-    settings = &store->settings->listeners[listener];
-    certificate = tls_acceptor_certificate(store->acceptors[listener], index);
-    if (certificate == NULL) {
-        return false;
-    }
-    *facts = (struct tls_certificate_facts){
-        .listener = settings->name,
-        .cert = settings->tls.certificates[index].cert,
-        .key = settings->tls.certificates[index].key,
-        .subject = certificate->subject,
-        .issuer = certificate->issuer,
-        .key_type = certificate->key_type,
-        .names = (const char *const *)certificate->names,
-        .name_count = certificate->name_count,
-        .not_before_s = certificate->not_before_s,
-        .not_after_s = certificate->not_after_s,
-    };
-    return true;
+    return tls_inventory_at(store->inventory, index);
 }
 
 void tls_store_warn(const struct tls_store *store, tls_tell *tell, void *owner)
 {
-    for (uint32_t i = 0; i < store->listeners; i++) {
-        const struct tls_certificate *certificate;
+    const struct tls_certificate_facts *facts;
 
-        for (uint32_t n = 0; store->acceptors[i] != NULL &&
-                             (certificate = tls_acceptor_certificate(store->acceptors[i], n));
-             n++) {
-            int64_t left_s = seconds_left(certificate);
-            const struct listener_settings *listener = &store->settings->listeners[i];
+    for (uint32_t i = 0; (facts = tls_store_certificate(store, i)) != NULL; i++) {
+        int64_t left_s = facts->not_after_s - (int64_t)time(NULL);
 
-            if (left_s < WARN_S) {
-                tls_say(tell, owner, "%s: the certificate of %s on %s %s %lld days",
-                        listener->tls.certificates[n].cert, certificate->subject, listener->name,
-                        left_s < 0 ? "has expired since" : "expires in",
-                        (long long)((left_s < 0 ? -left_s : left_s) / DAY_S));
-            }
+        if (left_s < WARN_S) {
+            tls_say(tell, owner, "%s: the %s of %s on %s%s %s %lld days", facts->cert,
+                    facts->role == TLS_ROLE_CA ? "CA" : "certificate", facts->subject,
+                    facts->service != NULL ? "service " : "",
+                    facts->service != NULL ? facts->service : facts->listener,
+                    left_s < 0 ? "has expired since" : "expires in",
+                    (long long)((left_s < 0 ? -left_s : left_s) / DAY_S));
         }
     }
 }

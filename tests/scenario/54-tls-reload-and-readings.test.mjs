@@ -110,6 +110,35 @@ test('swaps under load: no request fails', async (t) => {
     await Promise.all(lanes);
 });
 
+test('CAs and what services show are listed too, and warned of', async (t) => {
+    const ca = await authority(t, 'Origins CA');
+    const clients = await authority(t, 'Clients CA');
+    const soon = `${new Date(Date.now() + 10.5 * 86400000).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
+    const own = await ca.issue({ names: ['a.example'] });
+    const shown = await ca.issue({ names: ['gateway.example'], to: soon });
+    const bundle = path.join(temporaryFolder(t), 'bundle.pem');
+    fs.writeFileSync(bundle, [ca.cert, clients.cert, ca.cert].map((file) => fs.readFileSync(file)).join(''));
+    const services = `services:
+  pay: {origins: ["127.0.0.1:1"], tls: {ca: ${bundle}, cert: ${shown.cert}, key: ${shown.key}}}
+  other: {origins: ["127.0.0.1:2"], tls: {ca: ${ca.cert}}}
+`;
+    const gateway = await startGateway(t, (folder) => config(certificateList(own), { tls: `, client_auth: {mode: optional, ca: ${clients.cert}}`, more: `${services}${adminIn(folder)}` }));
+
+    await gateway.said(/warning \S+: the certificate of CN=gateway\.example on service pay expires in 10 days/);
+    const { certificates } = await askJson(gateway, '/v1/certs');
+    assert.deepEqual(certificates.map(({ subject, cert, key, role, used_by }) => ({ subject, cert, key, role, used_by })), [
+        { subject: 'CN=a.example', cert: own.cert, key: own.key, role: 'listener', used_by: '127.0.0.1:0' },
+        { subject: 'CN=Clients CA', cert: clients.cert, key: null, role: 'listener_ca', used_by: '127.0.0.1:0' },
+        { subject: 'CN=gateway.example', cert: shown.cert, key: shown.key, role: 'service', used_by: 'pay' },
+        { subject: 'CN=Origins CA', cert: bundle, key: null, role: 'service_ca', used_by: 'pay' },
+        { subject: 'CN=Clients CA', cert: bundle, key: null, role: 'service_ca', used_by: 'pay' },
+        { subject: 'CN=Origins CA', cert: ca.cert, key: null, role: 'service_ca', used_by: 'other' },
+    ]);
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_tls_certificate_not_after_seconds', { cert: shown.cert, role: 'service', service: 'pay', subject: 'CN=gateway.example' }), Date.parse(certificates[2].not_after) / 1000);
+    assert.ok(valueOf(metrics, 'turnpike_tls_certificate_not_after_seconds', { cert: bundle, role: 'service_ca', service: 'pay', subject: 'CN=Origins CA' }) > 0);
+});
+
 test('what is configured and what was agreed on can be read', async (t) => {
     const ca = await authority(t, 'Readers CA');
     const days = (count) => `${new Date(Date.now() + count * 86400000).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
@@ -146,6 +175,6 @@ test('what is configured and what was agreed on can be read', async (t) => {
 
     const metrics = await metricsOf(gateway);
     assert.equal(valueOf(metrics, 'turnpike_tls_failures_total', { cause: 'plain_http' }), 1);
-    assert.equal(valueOf(metrics, 'turnpike_tls_certificate_not_after_seconds', { cert: rsa.cert, listener: '127.0.0.1:0', subject: 'CN=b.example' }), Date.parse(certificates[1].not_after) / 1000);
+    assert.equal(valueOf(metrics, 'turnpike_tls_certificate_not_after_seconds', { cert: rsa.cert, listener: '127.0.0.1:0', role: 'listener', subject: 'CN=b.example' }), Date.parse(certificates[1].not_after) / 1000);
     assert.equal(valueOf(metrics, 'turnpike_tls_handshakes_total'), 2);
 });
