@@ -143,6 +143,8 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
 
 void orphan_end(struct exchange *exchange, const char *error)
 {
+    origin_request_cancel(&exchange->attempt.request);
+    attempt_record_end(exchange, error);
     exchange->outcome.error = error;
     exchange_finish(exchange, exchange->outcome.end);
 }

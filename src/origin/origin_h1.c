@@ -678,8 +678,8 @@ static bool receive_once(struct origin_connection *connection)
     connection->in->end += (uint32_t)count;
     if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
         origin_connection_is_untouched(connection)) {
-        /* It was said before we wrote anything: that it is about to close, mostly. Taken for the
-         * answer, it would also part all further answers from their requests. */
+        /* It was said before we wrote anything: that it is about to close, mostly. It must not be
+         * taken for the answer (RFC 9112 section 9.2). */
         origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
         return false;
     }

@@ -153,6 +153,7 @@ test('its failure is told too', async (t) => {
     assert.equal(entry['turnpike.outcome'], 'client-gone');
     assert.equal(entry['error.type'], 'connection_terminated');
     assert.equal(entry['turnpike.attempts'][0].delivery, 'maybe');
+    assert.equal(entry['turnpike.attempts'][0].error, 'connection_terminated');
 });
 
 test('a GET is cancelled when its client leaves, and so is a POST that was not sent in full', async (t) => {
