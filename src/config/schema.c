@@ -172,7 +172,7 @@ static const struct option options[] = {
      .initial = "64KiB", .least = "16KiB", .greatest = "64MiB",
      FIELD(limits_settings, held_bytes),
      .help = "Memory held for one client connection, both directions together; what would go "
-             "beyond it is not read."},
+             "beyond it is not read, but for one buffer of 52 KiB that an answer passes through."},
     {.path = "limits.requests", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_COUNT,
      .initial = "100000", .zero_word = "none", .least = "0", .greatest = "4294967295",
      FIELD(limits_settings, requests),

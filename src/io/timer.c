@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Three wheels, each turning 64 or 256 times slower than the one before:
  *   near 256 slots of 10 ms (2.56 s), middle 64 slots of 2.56 s (164 s), far 64 slots of 164 s.
- * A timer further away than that waits in the last far slot and is looked at again there. */
+ * A timer further away than that waits in the last far slot and is looked at again there.
+ * Of very many that are due in one tick the rest ring in the ticks after it. */
 #include "io/timer.h"
 
 #include "base/check.h"
@@ -14,6 +15,9 @@
 #define UPPER_SLOTS (1u << UPPER_BITS)
 #define MIDDLE_SPAN (1u << (NEAR_BITS + UPPER_BITS))
 #define FAR_SPAN (1u << (NEAR_BITS + 2 * UPPER_BITS))
+/* Thousands that came in one moment are cut in one, too: to end a connection takes some 30 us, and
+ * others wait for the loop meanwhile. */
+#define RINGS_A_TICK 100
 #define FAR_OFF_TICKS \
     (1u << 30) /* beyond what can be set, and not beyond what a difference tells */
 
@@ -23,6 +27,7 @@ struct timer_group {
     struct timer_wake *wake;
     uint32_t now; /* tick up to which the wheel has turned; the clock may be ahead */
     size_t count;
+    struct timer *overdue;               /* what its tick had no room for */
     uint64_t near_used[NEAR_SLOTS / 64]; /* a bit a slot that may hold timers */
     struct timer *near_slots[NEAR_SLOTS];
     struct timer *middle_slots[UPPER_SLOTS];
@@ -77,6 +82,16 @@ static struct timer **slot_for(struct timer_group *group, uint32_t tick)
     return &group->far_slots[(tick >> (NEAR_BITS + UPPER_BITS)) & (UPPER_SLOTS - 1)];
 }
 
+static void move_to(struct timer **list, struct timer *timer)
+{
+    timer->next = *list;
+    if (timer->next != NULL) {
+        timer->next->link = &timer->next;
+    }
+    timer->link = list;
+    *list = timer;
+}
+
 static void insert(struct timer_group *group, struct timer *timer)
 {
     struct timer **slot = slot_for(group, timer->due);
@@ -85,12 +100,7 @@ static void insert(struct timer_group *group, struct timer *timer)
     if ((int32_t)(timer->due - group->wake->tick) < 0) {
         group->wake->too_late = true;
     }
-    timer->next = *slot;
-    if (timer->next != NULL) {
-        timer->next->link = &timer->next;
-    }
-    timer->link = slot;
-    *slot = timer;
+    move_to(slot, timer);
 }
 
 static void take_out(struct timer *timer)
@@ -158,7 +168,8 @@ static void cascade(struct timer_group *group, struct timer **slot)
     }
 }
 
-static void look_at(struct timer_group *group, struct timer **slot)
+/* Rings what is due, `most` at most; the rest is overdue. Returns how many more may ring. */
+static uint32_t look_at(struct timer_group *group, struct timer **slot, uint32_t most)
 {
     struct timer *due_now = *slot;
 
@@ -173,18 +184,44 @@ static void look_at(struct timer_group *group, struct timer **slot)
         take_out(timer);
         if ((int32_t)(timer->due - group->now) > 0) {
             insert(group, timer);
+        } else if (most == 0) {
+            move_to(&group->overdue, timer);
+        } else {
+            most--;
+            group->count--;
+            group->due(timer);
+        }
+    }
+    return most;
+}
+
+/* Overdue ones that find no room again stay where they are. */
+static uint32_t look_at_overdue(struct timer_group *group)
+{
+    uint32_t most = RINGS_A_TICK;
+
+    while (most > 0 && group->overdue != NULL) {
+        struct timer *timer = group->overdue;
+
+        take_out(timer);
+        if ((int32_t)(timer->due - group->now) > 0) {
+            insert(group, timer);
             continue;
         }
+        most--;
         group->count--;
         group->due(timer);
     }
+    return most;
 }
 
 static void look_at_slot(struct timer_group *group, uint32_t index)
 {
+    uint32_t most = look_at_overdue(group);
+
     if ((group->near_used[index / 64] >> (index % 64) & 1) != 0) {
         group->near_used[index / 64] &= ~(1ull << (index % 64));
-        look_at(group, &group->near_slots[index]);
+        look_at(group, &group->near_slots[index], most);
     }
 }
 
@@ -214,6 +251,9 @@ static uint32_t next_tick(const struct timer_group *group)
 {
     uint32_t boundary = (group->now | (NEAR_SLOTS - 1)) + 1;
 
+    if (group->overdue != NULL) {
+        return group->now + 1;
+    }
     for (uint32_t tick = group->now + 1; tick != boundary;) {
         uint32_t index = tick & (NEAR_SLOTS - 1);
         uint64_t used = group->near_used[index / 64] >> (index % 64);

@@ -198,6 +198,26 @@ test('records that carry nothing do not keep a connection', async (t) => {
     await until('the end', () => ended);
 });
 
+// The nearly: one whose every flight is late, for longer than half of the time in all.
+test('a handshake that stalls is cut, a slow one is not', async (t) => {
+    const { gateway, ca, counted } = await stage(t, 'timeouts: {handshake: 3s}');
+    const stalled = await connect(t, gateway);
+    stalled.send(await hello());
+    await until('our part of the handshake', () => stalled.everReceived > 0);
+    const raw = await connect(t, gateway);
+    const wire = new Duplex({ read() {}, write: (bytes, _, done) => (setTimeout(() => raw.send(bytes), 900), done()) });
+    raw.socket.on('data', (bytes) => wire.push(bytes));
+    const client = tls.connect({ socket: wire, servername: 'a.example', rejectUnauthorized: false });
+    client.on('error', () => {});
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+    const answer = within('an answer to the slow one', new Promise((resolve) => client.once('data', resolve)));
+    assert.match((await answer).toString('latin1'), /^HTTP\/1.1 200 /);
+    await until('the stalled one to be cut', () => stalled.ended);
+    await counted('timeout');
+    const cuts = valueOf(await metricsOf(gateway), 'turnpike_client_cuts_total', { cause: 'handshake' });
+    assert.equal(cuts, 1);
+});
+
 test('stalled handshakes give their places up while others wait', async (t) => {
     const { gateway, counted, works } = await stage(t, 'limits: {handshakes: 3}');
     for (let i = 0; i < 6; i++) {

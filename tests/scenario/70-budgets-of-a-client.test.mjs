@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { defer } from './lib/cleanup.mjs';
 import { through } from './lib/configs.mjs';
-import { adminIn, metricsOf, valueOf } from './lib/control.mjs';
+import { adminIn, askJson, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
@@ -253,7 +253,67 @@ routes:
         await expectNoCut(gateway);
     });
 
+    // --- bytes held ---
+
+    // An answer of unknown length may wait in the gateway as far as the budget goes, so that its
+    // origin is free; the rest stays where it is until the client reads on.
+    scenario('no more is held for a client than its listener grants', async (t) => {
+        const size = 8_000_000;
+        const origin = await rawOrigin(t, async (wire) => {
+            await wire.request();
+            wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+            for (let left = size; left > 0; left -= 8000) {
+                wire.send(`1f40\r\n${'x'.repeat(8000)}\r\n`);
+            }
+            wire.send('0\r\n\r\n');
+        });
+        const gateway = await startGateway(t, (folder) => `
+limits: {gather_bytes: 8KiB}
+rates: {answer: none}
+listeners:
+  - {address: "127.0.0.1:0", limits: {held_bytes: 16KiB}}
+  - {address: "127.0.0.1:0", limits: {held_bytes: 128KiB}}
+services: {app: {origins: ["${origin.address}"]}}
+routes: [{name: all, service: app}]
+${adminIn(folder)}`);
+        const clients = [];
+        for (const listener of gateway.listeners) {
+            const client = await connect(t, listener);
+            client.socket.pause();
+            client.keepsLog = false;
+            client.send(GET);
+            clients.push(client);
+        }
+        let held = {};
+        await until('both to be waited for', async () => {
+            const before = held;
+            const { connections } = await askJson(gateway, '/v1/connections?top=10');
+            held = Object.fromEntries(connections.filter((row) => row.state === 'takes-answer').map((row) => [row.client, row.bytes_held]));
+            await pause(100);
+            return Object.keys(held).length === 2 && JSON.stringify(held) === JSON.stringify(before);
+        });
+        const [little, much] = Object.values(held).sort((a, b) => a - b);
+        const RELAYED = 52 * 1024; // the one buffer beside the budget
+        assert.ok(little <= RELAYED + 16 * 1024, `${little} bytes are held of 16 KiB`);
+        assert.ok(much > little + 16 * 1024 && much <= 128 * 1024, `${much} bytes are held of 128 KiB`);
+        for (const client of clients) {
+            client.socket.resume();
+            assert.equal((await client.answer({ deadline: patient(60_000) })).body.length, size);
+        }
+    });
+
     // --- number and age ---
+
+    scenario('one that asks again in time is not idle', async (t) => {
+        const gateway = await startGateway(t, `timeouts: {keepalive_idle: 2s}\n${RESPOND}`);
+        const client = await connect(t, gateway);
+        for (let i = 0; i < 10; i++) {
+            assert.equal((await client.ask(GET)).status, 200);
+            await pause(300);
+        }
+        await expectNoCut(gateway, 10);
+        await client.expectClose();
+    });
 
     scenario('a connection past its lifetime closes with an answer, one within it does not', async (t) => {
         const gateway = await startGateway(t, `timeouts: {lifetime: 2s}\n${RESPOND}`);
@@ -312,4 +372,47 @@ ${RESPOND}`);
     });
 
     await Promise.all(cases);
+});
+
+// Who drips is cut within half a minute; who sends 20 kB/s is not, however long it takes.
+test('the defaults', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            const { target, body } = await wire.request(patient(90_000));
+            if (target === '/large') {
+                wire.send(`HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n`);
+                wire.send(Buffer.alloc(8_000_000, 'x'));
+            } else {
+                wire.ok(`${body.length}`);
+            }
+        }
+    });
+    const gateway = await startGateway(t, through(origin));
+    const each = async (what) => {
+        const client = await connect(t, gateway, what === 'reader' ? { highWaterMark: 16 } : {});
+        client.keepsLog = false;
+        return client;
+    };
+    const header = await each();
+    header.send('GET / HTTP/1.1\r\nHost: a\r\nX: ');
+    drip(t, header, 'x');
+    const body = await each();
+    body.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1000000') + 'x'.repeat(20_000));
+    drip(t, body, 'x');
+    const reader = await each('reader');
+    reader.socket.pause();
+    reader.send(GET.replace('/', '/large'));
+    const timer = setInterval(() => reader.socket.read(1), 500);
+    defer(t, () => clearInterval(timer));
+    const honest = await each();
+    const pieces = 180; // 20 kB/s
+    honest.send(head('POST /honest HTTP/1.1', 'Host: a', `Content-Length: ${pieces * 2000}`));
+    for (let i = 0; i < pieces; i++) {
+        honest.send('y'.repeat(2000));
+        await pause(100);
+    }
+    assert.equal((await honest.answer({ deadline: patient(30_000) })).body.toString(), `${pieces * 2000}`);
+    await until('all to have come to an end', () => gateway.entries().length === 4, patient(40_000));
+    const entries = gateway.entries();
+    assert.deepEqual(entries.map((entry) => entry['turnpike.cut']).sort(), ['answer-rate', 'body-rate', 'head', undefined]);
 });

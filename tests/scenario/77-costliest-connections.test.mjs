@@ -44,5 +44,11 @@ routes:
     assert.equal(rows.idle.cost, 0);
     assert.ok(rows.idle.bytes_held < 400);
     assert.equal(rows['reads-body'].route, 'app');
+    assert.equal(rows['awaits-origin'].route, 'app');
+    for (const row of Object.values(rows)) {
+        assert.match(row.client, /^127\.0\.0\.1/);
+        assert.ok(row.bytes_moved > 0 || row.state === 'idle');
+        assert.ok(row.bytes_per_s * row.held_ms <= row.bytes_moved * 1000, 'bytes over time');
+    }
     assert.equal(rows.idle.requests, 1);
 });

@@ -315,6 +315,47 @@ static void one_advance_ends_even_if_timers_are_set_for_now(void **state)
     finish();
 }
 
+/* Whoever is cleared or put off while it waits for its turn does not ring then. */
+static void very_many_of_one_tick_are_spread(void **state)
+{
+    enum { MANY = 1000 };
+    static struct probe probes[MANY];
+    uint32_t rung = 0;
+    uint32_t put_off = 0;
+
+    (void)state;
+    begin(1000000);
+    memset(probes, 0, sizeof(probes));
+    for (int i = 0; i < MANY; i++) {
+        set(&probes[i], 500);
+    }
+    for (int ticks = 0; rung == 0; ticks++) {
+        assert_true(ticks < 100);
+        pass(10000);
+        for (int i = 0; i < MANY; i++) {
+            rung += probes[i].rung;
+        }
+    }
+    assert_true(rung <= 100);
+    for (int i = 0; i < MANY; i++) {
+        if (i % 10 == 0) {
+            timer_clear(wheel.group, &probes[i].timer);
+        } else if (i % 10 == 1 && probes[i].rung == 0) {
+            set(&probes[i], 5000);
+            put_off++;
+        }
+    }
+    assert_true(put_off > 50);
+    pass(300000);
+    for (int i = 0; i < MANY; i++) {
+        assert_true(i % 10 < 2 || probes[i].rung == 1);
+        put_off -= i % 10 == 1 && probes[i].rung == 0;
+    }
+    assert_int_equal(put_off, 0);
+    pass(6000000);
+    finish();
+}
+
 /* The tick is 32 bits of 10 ms: it wraps after 497 days of uptime. */
 static void it_survives_the_wrap_of_its_tick(void **state)
 {
@@ -443,6 +484,7 @@ int main(void)
         cmocka_unit_test(with_nothing_set_it_may_sleep_for_a_minute),
         cmocka_unit_test(an_earlier_deadline_says_so),
         cmocka_unit_test(a_crowd_of_timers_is_in_time),
+        cmocka_unit_test(very_many_of_one_tick_are_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
