@@ -73,21 +73,44 @@ static void note_pace(struct origin *origin, uint64_t us)
     }
 }
 
-/* The fastest of the others, as this worker knows them; NULL: no other is known well. */
-static const struct origin *fastest_but(const struct service *service, const struct origin *origin)
+/* The two fastest, as this worker knows them; NULL where so many are not known well. */
+struct leaders {
+    const struct origin *first;
+    const struct origin *second;
+};
+
+static struct leaders leaders_of(const struct service *service)
 {
-    const struct origin *best = NULL;
+    struct leaders leaders = {NULL, NULL};
 
     for (uint32_t i = 0; i < service->count; i++) {
-        const struct origin *other = service->origins[i];
+        const struct origin *origin = service->origins[i];
 
-        if (other != origin && other->paces >= PACES_ENOUGH &&
-            origin_entry_phase(other->entry) == ORIGIN_SERVES &&
-            (best == NULL || other->pace < best->pace)) {
-            best = other;
+        if (origin->paces < PACES_ENOUGH || origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
+            continue;
+        }
+        if (leaders.first == NULL || origin->pace < leaders.first->pace) {
+            leaders.second = leaders.first;
+            leaders.first = origin;
+        } else if (leaders.second == NULL || origin->pace < leaders.second->pace) {
+            leaders.second = origin;
         }
     }
-    return best;
+    return leaders;
+}
+
+/* The fastest of the others; NULL: no other is known well. */
+static const struct origin *fastest_but(const struct leaders *leaders, const struct origin *origin)
+{
+    return leaders->first != origin ? leaders->first : leaders->second;
+}
+
+static const struct origin *fastest_other(const struct service *service,
+                                          const struct origin *origin)
+{
+    struct leaders leaders = leaders_of(service);
+
+    return fastest_but(&leaders, origin);
 }
 
 /* What takes longer than this is slow, beside that other origin. */
@@ -331,7 +354,7 @@ static void trial_was_slow(struct origin_request *request, const char *did, uint
 static void judge_trial(struct origin_request *request, uint64_t waited_us)
 {
     const struct service *service = request->service;
-    const struct origin *fastest = fastest_but(service, request->origin);
+    const struct origin *fastest = fastest_other(service, request->origin);
 
     if (health_of(service)->slow_factor > 0 && fastest != NULL &&
         waited_us > slow_limit_us(service, fastest)) {
@@ -353,7 +376,7 @@ uint32_t origin_health_patience_ms(struct origin_request *request)
         health_of(request->service)->slow_factor == 0) {
         return first_byte;
     }
-    fastest = fastest_but(request->service, request->origin);
+    fastest = fastest_other(request->service, request->origin);
     if (fastest == NULL || READ(fastest->entry->failures_in_row) > 0) {
         return first_byte;
     }
@@ -613,9 +636,9 @@ void origin_health_asked(struct origin *origin, struct origin_request *request)
     }
 }
 
-static void review_origin(struct service *service, struct origin *origin, uint64_t now_us)
+static void review_origin(struct service *service, struct origin *origin,
+                          const struct origin *fastest, uint64_t now_us)
 {
-    const struct origin *fastest = fastest_but(service, origin);
     uint64_t limit_us;
     char why[96];
 
@@ -634,14 +657,24 @@ static void review_origin(struct service *service, struct origin *origin, uint64
     }
 }
 
+/* The fastest are looked for once, not for each of a thousand origins; again when one has gone. */
 void service_review(struct service *service, uint64_t now_us)
 {
+    struct leaders leaders;
+
     if (health_of(service)->slow_factor == 0 || service->count < 2) {
         return;
     }
+    leaders = leaders_of(service);
     for (uint32_t i = 0; i < service->count; i++) {
-        if (origin_entry_phase(service->origins[i]->entry) == ORIGIN_SERVES) {
-            review_origin(service, service->origins[i], now_us);
+        struct origin *origin = service->origins[i];
+
+        if (origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
+            continue;
+        }
+        review_origin(service, origin, fastest_but(&leaders, origin), now_us);
+        if (origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
+            leaders = leaders_of(service);
         }
     }
 }
