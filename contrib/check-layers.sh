@@ -40,7 +40,7 @@ observe   http/header_names
 foreign='
 event2/   src/io/loop.c
 event.h   src/io/loop.c
-ares      src/io/resolver.c
+ares      src/io/resolver.c src/io/srv_answer.c
 yaml.h    src/config/yaml_reader.c
 openssl/  src/io/transport_tls.c src/io/tls_*.c src/process/fingerprint.c
 '

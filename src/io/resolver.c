@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Names kept resolved, by one c-ares channel a worker. The channel's sockets are watched on the
- * loop, its timeouts are an alarm; each name has an alarm for its next question.
+/* Names kept resolved, to addresses or to SRV records, by one c-ares channel a worker. The
+ * channel's sockets are watched on the loop, its timeouts are an alarm; each name has an alarm
+ * for its next question.
  *
  *   name:  waiting --alarm--> asking --answer--> told if it differs --> waiting for the TTL
  *                                    --failure--> last good answer kept --> waiting, longer
@@ -15,6 +16,7 @@
 #include "base/random.h"
 
 #include <ares.h>
+#include <arpa/nameser.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -49,8 +51,9 @@ struct resolver_name {
     struct link link;
     struct resolver *resolver;
     char *host;
-    char *host_without_dot; /* NULL when there is none at its end */
-    resolver_changed *changed;
+    char *host_without_dot;            /* NULL when there is none at its end */
+    resolver_changed *changed;         /* of addresses; or */
+    resolver_srv_changed *srv_changed; /* of SRV records */
     void *owner;
     struct alarm again;
     bool asking;
@@ -59,11 +62,14 @@ struct resolver_name {
     bool told;      /* an answer, or that there is none */
     bool failing;   /* said so in the log */
     uint32_t pause_ms;
-    struct address *addresses; /* the last good answer */
+    struct address *addresses; /* the last good answer; */
     size_t count;
+    struct srv_answer srv; /* or, of SRV records, this one */
+    bool has_srv;
 };
 
 static void ask(void *owner);
+static void ask_for_srv(void *owner);
 
 /* --- the channel on the loop ------------------------------------------------------------- */
 
@@ -250,6 +256,7 @@ static uint32_t least_ttl_ms(const struct ares_addrinfo *answer)
 static void free_name(struct resolver_name *name)
 {
     free(name->addresses);
+    srv_answer_release(&name->srv);
     free(name->host_without_dot);
     free(name->host);
     free(name);
@@ -262,14 +269,19 @@ static void ask_again_in(struct resolver_name *name, uint32_t milliseconds)
     if (milliseconds < TTL_LEAST_MS) {
         milliseconds = TTL_LEAST_MS;
     }
-    alarm_set(name->resolver->loop, &name->again, milliseconds, ask, name);
+    alarm_set(name->resolver->loop, &name->again, milliseconds,
+              name->srv_changed != NULL ? ask_for_srv : ask, name);
 }
 
 static void tell(struct resolver_name *name)
 {
     name->told = true;
     name->telling = true;
-    name->changed(name->owner, name->addresses, name->count);
+    if (name->srv_changed != NULL) {
+        name->srv_changed(name->owner, name->has_srv ? &name->srv : NULL);
+    } else {
+        name->changed(name->owner, name->addresses, name->count);
+    }
     name->telling = false;
 }
 
@@ -292,7 +304,7 @@ static void failed(struct resolver_name *name, const char *why)
     if (!name->failing) {
         name->failing = true;
         log_warning("cannot resolve %s: %s%s", name->host, why,
-                    name->count > 0 ? ", keeping its last addresses" : "");
+                    name->count > 0 || name->has_srv ? ", keeping its last answer" : "");
     }
     ask_again_in(name, name->pause_ms);
     name->pause_ms = name->pause_ms * 2 < PAUSE_MOST_MS ? name->pause_ms * 2 : PAUSE_MOST_MS;
@@ -301,9 +313,7 @@ static void failed(struct resolver_name *name, const char *why)
     }
 }
 
-/* Takes over `addresses`. */
-static void answered(struct resolver_name *name, struct address *addresses, size_t count,
-                     uint32_t ttl_ms)
+static void succeeded(struct resolver_name *name, uint32_t ttl_ms)
 {
     if (name->failing) {
         name->failing = false;
@@ -311,6 +321,13 @@ static void answered(struct resolver_name *name, struct address *addresses, size
     }
     name->pause_ms = PAUSE_LEAST_MS;
     ask_again_in(name, ttl_ms);
+}
+
+/* Takes over `addresses`. */
+static void answered(struct resolver_name *name, struct address *addresses, size_t count,
+                     uint32_t ttl_ms)
+{
+    succeeded(name, ttl_ms);
     if (same_answer(name, addresses, count)) {
         free(addresses);
         return;
@@ -424,6 +441,56 @@ static void ask(void *owner)
     arrange_timeout(resolver);
 }
 
+/* --- SRV records ------------------------------------------------------------------------- */
+
+static void take_srv_answer(struct resolver_name *name, const unsigned char *message, size_t length)
+{
+    struct srv_answer answer;
+    const char *problem = srv_answer_read(message, length, &answer);
+
+    if (problem != NULL) {
+        failed(name, problem);
+        return;
+    }
+    succeeded(name, answer.ttl < TTL_MOST_MS / 1000 ? answer.ttl * 1000 : TTL_MOST_MS);
+    if (name->has_srv && srv_answer_equal(&name->srv, &answer)) {
+        srv_answer_release(&answer);
+        return;
+    }
+    srv_answer_release(&name->srv);
+    name->srv = answer;
+    name->has_srv = true;
+    tell(name);
+}
+
+static void on_srv_answer(void *owner, int status, int timeouts, unsigned char *message, int length)
+{
+    struct resolver_name *name = owner;
+
+    (void)timeouts;
+    name->asking = false;
+    if (!name->unwatched && status == ARES_SUCCESS && message != NULL && length > 0) {
+        take_srv_answer(name, message, (size_t)length);
+    } else if (!name->unwatched) {
+        failed(name, ares_strerror(status));
+    }
+    if (name->unwatched) {
+        free_name(name);
+    }
+}
+
+static void ask_for_srv(void *owner)
+{
+    struct resolver_name *name = owner;
+    struct resolver *resolver = name->resolver;
+
+    name->asking = true;
+    ares_search(resolver->channel, name->host, ns_c_in, ns_t_srv, on_srv_answer, name);
+    arrange_timeout(resolver); /* the name may be gone */
+}
+
+/* --- watching ---------------------------------------------------------------------------- */
+
 static struct resolver_name *name_new(const char *host)
 {
     struct resolver_name *name = calloc(1, sizeof(*name));
@@ -442,21 +509,37 @@ static struct resolver_name *name_new(const char *host)
     return name;
 }
 
+/* By way of the alarm, so that no answer comes before watching has returned. */
+static void begin(struct resolver_name *name, struct resolver *resolver, void *owner)
+{
+    name->resolver = resolver;
+    name->owner = owner;
+    name->pause_ms = PAUSE_LEAST_MS;
+    list_add_last(&resolver->names, &name->link);
+    alarm_set(resolver->loop, &name->again, 0, name->srv_changed != NULL ? ask_for_srv : ask, name);
+}
+
 struct resolver_name *resolver_watch(struct resolver *resolver, const char *host,
                                      resolver_changed *changed, void *owner)
 {
     struct resolver_name *name = name_new(host);
 
-    if (name == NULL) {
-        return NULL;
+    if (name != NULL) {
+        name->changed = changed;
+        begin(name, resolver, owner);
     }
-    name->resolver = resolver;
-    name->changed = changed;
-    name->owner = owner;
-    name->pause_ms = PAUSE_LEAST_MS;
-    list_add_last(&resolver->names, &name->link);
-    /* By way of the alarm, so that no answer comes before this call has returned. */
-    alarm_set(resolver->loop, &name->again, 0, ask, name);
+    return name;
+}
+
+struct resolver_name *resolver_watch_srv(struct resolver *resolver, const char *srv,
+                                         resolver_srv_changed *changed, void *owner)
+{
+    struct resolver_name *name = name_new(srv);
+
+    if (name != NULL) {
+        name->srv_changed = changed;
+        begin(name, resolver, owner);
+    }
     return name;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Origin names to addresses, by c-ares on a worker's loop, again when the TTL is over.
- * The last good answer is kept when resolution fails. c-ares shows in resolver.c only. */
+/* Origin names to addresses, and SRV names to targets, by c-ares on a worker's loop, again when
+ * the TTL is over. The last good answer is kept when resolution fails. c-ares shows in resolver.c
+ * and srv_answer.c only. */
 #ifndef IO_RESOLVER_H
 #define IO_RESOLVER_H
 
 #include "base/address.h"
 #include "io/loop.h"
+#include "io/srv_answer.h"
 
 struct resolver; /* one a worker */
 struct resolver_name;
@@ -13,8 +15,8 @@ struct resolver_name;
 struct resolver *resolver_new(struct loop *loop); /* NULL: out of memory or descriptors */
 /* Every name must have been unwatched. */
 void resolver_free(struct resolver **resolver);
-/* Asks these instead of what /etc/resolv.conf says: "127.0.0.1:5353,[::1]:53". For tests, and
- * before the first watch. */
+/* Asks these instead of what /etc/resolv.conf says: "127.0.0.1:5353,[::1]:53". Before the first
+ * watch. */
 bool resolver_use_servers(struct resolver *resolver, const char *servers);
 
 /* Called once an answer differs from the one before, or failed before any was had (count 0).
@@ -27,6 +29,11 @@ typedef void resolver_changed(void *owner, const struct address *addresses, size
  * (1 s to 30 s). Reads /etc/hosts and /etc/resolv.conf as c-ares does. NULL: out of memory. */
 struct resolver_name *resolver_watch(struct resolver *resolver, const char *host,
                                      resolver_changed *changed, void *owner);
+/* The same for SRV records. The answer is valid during the call only; NULL: the first try failed.
+ * What their targets' addresses are is another question. */
+typedef void resolver_srv_changed(void *owner, const struct srv_answer *answer);
+struct resolver_name *resolver_watch_srv(struct resolver *resolver, const char *name,
+                                         resolver_srv_changed *changed, void *owner);
 /* May be called from inside `changed`. */
 void resolver_unwatch(struct resolver_name **name);
 

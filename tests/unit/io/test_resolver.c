@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TYPE_A = 1, TYPE_AAAA = 28, NOT_FOUND = 3 };
+enum { TYPE_A = 1, TYPE_AAAA = 28, TYPE_SRV = 33, NOT_FOUND = 3 };
 
 /* What the name server says about every name it is asked for. */
 struct zone {
@@ -23,6 +23,7 @@ struct zone {
     uint32_t ttl;
     const char *v4[4];
     const char *v6[4];
+    const char *srv[4]; /* targets, all of port 80 */
     unsigned questions;
     char last_name[256];
 };
@@ -78,6 +79,23 @@ static size_t put_record(unsigned char *out, size_t at, const struct zone *zone,
     return at + 16 - skip;
 }
 
+static size_t put_srv(unsigned char *out, size_t at, const struct zone *zone, const char *target)
+{
+    size_t length = strlen(target);
+
+    at = put(out, at, 0xc00c, 2);
+    at = put(out, at, TYPE_SRV, 2);
+    at = put(out, at, 1, 2);
+    at = put(out, at, zone->ttl, 4);
+    at = put(out, at, (uint32_t)(8 + length), 2);
+    at = put(out, at, 1, 2);
+    at = put(out, at, 2, 2);
+    at = put(out, at, 80, 2);
+    at = put(out, at, (uint32_t)length, 1); /* one label */
+    memcpy(out + at, target, length);
+    return put(out, at + length, 0, 1);
+}
+
 static size_t read_question(struct zone *zone, const unsigned char *in, unsigned *type)
 {
     size_t at = 12;
@@ -114,10 +132,12 @@ static void on_question(int fd, short what, void *owner)
     if (zone->silent) {
         return;
     }
-    records = type == TYPE_A ? zone->v4 : zone->v6;
+    records = type == TYPE_A ? zone->v4 : type == TYPE_SRV ? zone->srv : zone->v6;
     memcpy(out, in, end);
     while (!zone->missing && count < 4 && records[count] != NULL) {
-        end = put_record(out, end, zone, type, records[count++]);
+        end = type == TYPE_SRV ? put_srv(out, end, zone, records[count])
+                               : put_record(out, end, zone, type, records[count]);
+        count++;
     }
     put(out, 2, 0x8180u | (zone->missing ? NOT_FOUND : 0), 2);
     put(out, 6, count, 2);
@@ -235,6 +255,32 @@ static void begin(struct fixture *fixture, struct listener_of_name *told, const 
 {
     told->fixture = fixture;
     told->name = resolver_watch(fixture->resolver, host, on_changed, told);
+    assert_non_null(told->name);
+    assert_int_equal(told->calls, 0);
+}
+
+static void on_srv_changed(void *owner, const struct srv_answer *answer)
+{
+    struct listener_of_name *told = owner;
+
+    CHECK(told->name != NULL);
+    told->calls++;
+    told->count = answer != NULL ? answer->count : 0;
+    for (size_t i = 0; i < told->count && i < 8; i++) {
+        snprintf(told->text[i], sizeof(told->text[i]), "%.100s:%u", answer->targets[i].host,
+                 answer->targets[i].port);
+    }
+    if (told->unwatches) {
+        resolver_unwatch(&told->name);
+    }
+    want_pause(told->fixture);
+}
+
+static void begin_srv(struct fixture *fixture, struct listener_of_name *told)
+{
+    told->fixture = fixture;
+    told->name =
+        resolver_watch_srv(fixture->resolver, "_a._tcp.example.test.", on_srv_changed, told);
     assert_non_null(told->name);
     assert_int_equal(told->calls, 0);
 }
@@ -458,6 +504,77 @@ static void many_names_share_the_channel(void **state)
     }
 }
 
+static void srv_records_are_asked_for_again_after_their_ttl(void **state)
+{
+    struct fixture *fixture = *state;
+    struct listener_of_name told = {0};
+    unsigned questions;
+
+    fixture->zone.ttl = 1;
+    fixture->zone.srv[0] = "b";
+    fixture->zone.srv[1] = "a";
+    begin_srv(fixture, &told);
+    run_loop(fixture);
+    assert_int_equal(told.count, 2);
+    assert_string_equal(told.text[0], "a:80");
+    assert_string_equal(fixture->zone.last_name, "_a._tcp.example.test.");
+
+    questions = fixture->zone.questions;
+    fixture->zone.srv[0] = "a"; /* the same in another order */
+    fixture->zone.srv[1] = "b";
+    run_for(fixture, 1300);
+    assert_true(fixture->zone.questions > questions);
+    assert_int_equal(told.calls, 1);
+
+    fixture->zone.srv[1] = NULL;
+    run_for(fixture, 2000);
+    assert_int_equal(told.calls, 2);
+    assert_int_equal(told.count, 1);
+    resolver_unwatch(&told.name);
+}
+
+static void the_last_good_srv_answer_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct listener_of_name told = {0};
+    unsigned questions;
+
+    fixture->zone.ttl = 1;
+    fixture->zone.missing = true;
+    begin_srv(fixture, &told);
+    run_loop(fixture);
+    assert_int_equal(told.calls, 1);
+    assert_int_equal(told.count, 0);
+    fixture->zone.missing = false;
+    fixture->zone.srv[0] = "a";
+    run_for(fixture, 2500);
+    assert_int_equal(told.calls, 2);
+    assert_int_equal(told.count, 1);
+    questions = fixture->zone.questions;
+    fixture->zone.srv[0] = "no host name";
+    run_for(fixture, 1300);
+    assert_true(fixture->zone.questions > questions);
+    assert_int_equal(told.calls, 2);
+    resolver_unwatch(&told.name);
+}
+
+static void an_srv_name_may_go_while_it_is_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct listener_of_name told = {0};
+    struct listener_of_name inside = {.unwatches = true};
+
+    fixture->zone.srv[0] = "a";
+    begin_srv(fixture, &inside);
+    run_loop(fixture);
+    assert_null(inside.name);
+    fixture->zone.silent = true;
+    begin_srv(fixture, &told);
+    run_for(fixture, 100);
+    resolver_unwatch(&told.name);
+    assert_int_equal(told.calls, 0); /* and tear_down frees what is still being asked */
+}
+
 #define WITH_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -474,6 +591,9 @@ int main(void)
         WITH_LOOP(a_name_may_go_while_it_is_asked_for),
         WITH_LOOP(a_name_may_go_from_inside_its_callback),
         WITH_LOOP(many_names_share_the_channel),
+        WITH_LOOP(srv_records_are_asked_for_again_after_their_ttl),
+        WITH_LOOP(the_last_good_srv_answer_is_kept),
+        WITH_LOOP(an_srv_name_may_go_while_it_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
