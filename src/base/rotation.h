@@ -23,6 +23,13 @@ struct rotation {
 /* `start` sets where equal members begin, so that workers do not march in step. */
 void rotation_init(struct rotation *rotation, struct rotation_member *members, uint32_t count,
                    uint32_t start);
+/* What a member of a former rotation, with that total of weights, brings along into this one: its
+ * credit, in the measure of this one. */
+static inline int32_t rotation_carried(const struct rotation *rotation, int32_t credit,
+                                       uint32_t former_total)
+{
+    return former_total == 0 ? 0 : (int32_t)((int64_t)credit * rotation->total / former_total);
+}
 /* The index whose turn it is. Weights must add up to more than 0. */
 uint32_t rotation_next(struct rotation *rotation);
 

@@ -59,6 +59,13 @@ static const char *name_of(struct reading *reading, const struct node *node,
     return arena_copy(reading->arena, (struct bytes){text, ip_format(&ip, text)});
 }
 
+/* All but the name. */
+static const char *rest_of_identity(struct reading *reading, const struct tls_service_settings *tls)
+{
+    return arena_format(reading->arena, "\n%s\n%s\n%s\n%d%d", text_of(tls->ca), text_of(tls->cert),
+                        text_of(tls->key), (int)tls->min_version, tls->insecure_skip_verify);
+}
+
 void config_finish_service_tls(struct reading *reading, const struct node *node,
                                struct service_settings *service)
 {
@@ -70,12 +77,17 @@ void config_finish_service_tls(struct reading *reading, const struct node *node,
         if (origin->name == NULL) {
             continue; /* said already */
         }
+        if (origin->srv != NULL) {
+            origin->tls_name = tls->server_name; /* or else that of each target */
+            origin->tls_identity = rest_of_identity(reading, tls);
+            continue;
+        }
         origin->tls_name = name_of(reading, node, service, origin);
         if (origin->tls_name != NULL) {
+            const char *rest = rest_of_identity(reading, tls);
+
             origin->tls_identity =
-                arena_format(reading->arena, "%s\n%s\n%s\n%s\n%d%d", origin->tls_name,
-                             text_of(tls->ca), text_of(tls->cert), text_of(tls->key),
-                             (int)tls->min_version, tls->insecure_skip_verify);
+                rest != NULL ? arena_format(reading->arena, "%s%s", origin->tls_name, rest) : NULL;
         }
     }
 }

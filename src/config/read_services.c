@@ -3,7 +3,9 @@
 #include "config/reading.h"
 #include "config/units.h"
 
-#define EXPECTED "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:80\" or \"unix:/path\""
+#define EXPECTED \
+    "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:80\", \"unix:/path\" or " \
+    "\"srv:_api._tcp.internal\""
 
 /* Splits "name:port"; false when it is no such thing. */
 static bool split_host(struct bytes text, struct bytes *host, uint16_t *port)
@@ -25,12 +27,21 @@ static bool split_host(struct bytes text, struct bytes *host, uint16_t *port)
     return config_is_host_name(*host);
 }
 
+/* "srv:" and a name. A host may be called srv as well; what follows it is a port. */
+static bool split_srv(struct bytes text, struct bytes *name)
+{
+    *name = bytes_skip(text, text.length < 4 ? text.length : 4);
+    return bytes_start_with(text, BYTES("srv:")) && config_is_host_name(*name);
+}
+
 static void tell_bad_origin(struct reading *reading, const struct node *node)
 {
     const char *remedy = "";
 
     if (memmem(node->text.at, node->text.length, "://", 3) != NULL) {
         remedy = "; write host and port only, without a scheme";
+    } else if (bytes_start_with(node->text, BYTES("srv:"))) {
+        remedy = "; an SRV name has no port, its records say it";
     } else if (memchr(node->text.at, ':', node->text.length) == NULL) {
         remedy = "; the port is missing";
     }
@@ -59,6 +70,11 @@ static bool read_origin_address(struct reading *reading, const struct node *node
         host = config_keep(reading, host);
         config_to_lower(host);
         origin->host = host.at;
+    } else if (split_srv(text, &host)) {
+        origin->address.length = 0;
+        text = config_keep(reading, text);
+        config_to_lower(text);
+        origin->srv = text.at != NULL ? text.at + 4 : NULL;
     } else {
         tell_bad_origin(reading, node);
         return false;
@@ -75,7 +91,9 @@ static void refuse_twice(struct reading *reading, struct names *seen, const stru
     struct bytes key = {text, 0};
     const struct node *first;
 
-    if (origin->host != NULL) {
+    if (origin->srv != NULL) {
+        key = bytes_of(origin->name);
+    } else if (origin->host != NULL) {
         key.at = arena_format(reading->scratch, "%s:%u", origin->host, origin->port);
         key.length = key.at != NULL ? strlen(key.at) : 0;
     } else {
@@ -132,7 +150,10 @@ static void read_origins(struct reading *reading, const struct node *node,
     }
     config_names_init(&seen, reading->scratch);
     for (member = node->first; member != NULL; member = member->next) {
-        read_origin(reading, &seen, member, &service->origins[service->origin_count++]);
+        struct origin_settings *origin = &service->origins[service->origin_count++];
+
+        read_origin(reading, &seen, member, origin);
+        service->has_srv = service->has_srv || origin->srv != NULL;
     }
 }
 

@@ -200,6 +200,7 @@ static void read_global_options(struct reading *reading, const struct node *root
     read_limits(reading, config_node_child(root, "limits"));
     read_access_log(reading, config_node_child(root, "access_log"));
     config_read_admin(reading, config_node_child(root, "admin"));
+    config_read_dns(reading, config_node_child(root, "dns"));
     config_read_networks(reading, config_node_child(root, "trusted_proxies"), "trusted_proxies",
                          &settings->trusted_proxies, &settings->trusted_proxy_count);
     config_read_client_limits(reading, config_node_child(root, "client_limits"));

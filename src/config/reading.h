@@ -69,6 +69,7 @@ struct bytes config_keep(struct reading *reading, struct bytes text);
 
 void config_read_settings(struct reading *reading, const struct node *root);
 void config_read_admin(struct reading *reading, const struct node *node);
+void config_read_dns(struct reading *reading, const struct node *node);
 void config_read_listeners(struct reading *reading, const struct node *node);
 void config_read_listener_tls(struct reading *reading, const struct node *node,
                               struct tls_listener_settings *tls);

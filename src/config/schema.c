@@ -69,6 +69,12 @@ static const struct option options[] = {
     {.path = "admin.metrics", .places = PLACE_GLOBAL, .type = OPTION_ADDRESS,
      .sample = "127.0.0.1:9464", .sample_off = true,
      .help = "An address that answers GET /metrics and GET /health, and nothing else."},
+    {.path = "dns", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     .help = "How names of origins are resolved."},
+    {.path = "dns.servers", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
+     .sample = "[127.0.0.1, \"127.0.0.1:8600\"]",
+     .help = "Whom to ask, an address each, with a port where it is not 53; absent: those of "
+             "/etc/resolv.conf."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
      .help = "Networks whose X-Forwarded-* and Forwarded lines are believed and kept."},
 
@@ -364,10 +370,13 @@ static const struct option options[] = {
      .help = "Addresses that answer for the service; a plain text is short for its address."},
     {.path = "origins.address", .places = PLACE_SERVICE, .type = OPTION_ADDRESS, .required = true,
      .sample = "127.0.0.1:9000",
-     .help = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:8080\" or \"unix:/run/api.sock\"."},
+     .help = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:8080\", \"unix:/run/api.sock\", or "
+             "\"srv:_api._tcp.internal\": an SRV name, which stands for the targets of its records "
+             "(up to 256), with their ports, priorities and weights."},
     {.path = "origins.weight", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1",
      .least = "1", .greatest = "1000", FIELD(origin_settings, weight),
-     .help = "Its share of the requests, against those of the other origins."},
+     .help = "Its share of the requests, against those of the other origins; the targets of an SRV "
+             "name have those of their records, each so many times."},
     {.path = "origins.backup", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
      FIELD(origin_settings, backup),
      .help = "Gets requests only while none of the others can."},

@@ -157,11 +157,13 @@ struct origin_settings {
     const char *name;       /* as written: "10.0.0.1:80", "api.internal:8080", "unix:/run/x" */
     struct address address; /* length 0 when host is to be resolved */
     const char *host;       /* NULL for literal addresses */
+    const char *srv;        /* the name in "srv:_api._tcp.internal", which stands for targets */
     uint16_t port;
-    uint32_t weight;          /* 1 to 1000 */
+    uint32_t weight;          /* 1 to 1000; of `srv`, what those of the targets are multiplied by */
     bool backup;              /* gets requests only while no other can */
-    const char *tls_name;     /* what its certificate must be for; NULL: plain */
-    const char *tls_identity; /* all that TLS to it goes by, as text; NULL: plain */
+    const char *tls_name;     /* what its certificate must be for; NULL: plain, or `srv` */
+    const char *tls_identity; /* all that TLS to it goes by, as text; NULL: plain. Of `srv`, what
+                                 follows each target's tls_name in it */
 };
 
 struct pool_settings { /* each origin; connections and waiting over all workers, the rest of each */
@@ -252,6 +254,7 @@ struct service_settings {
     enum balance balance;
     struct origin_settings *origins;
     uint32_t origin_count;
+    bool has_srv; /* one of them at least is an SRV name */
     struct pool_settings pool;
     struct retry_budget_settings retry_budget;
     struct health_settings health;
@@ -414,6 +417,7 @@ struct settings {
     bool core_dumps;
     const char *pid_file;         /* NULL: none */
     const char *state_directory;  /* NULL: the default one, if it is there */
+    const char *dns_servers;      /* "127.0.0.1:53,[::1]:53"; NULL: those of /etc/resolv.conf */
     struct option_print *options; /* that stand in the file */
     uint32_t option_count;
     const char *via; /* name in Via and Proxy-Status, default "turnpike" */

@@ -190,8 +190,9 @@ static bool fill_listeners(struct roster *roster, const struct settings *setting
 
 /* --- what only a start takes up ------------------------------------------------------------ */
 
-const char *const settings_fixed_options[] = {
-    "workers", "user", "core_dumps", "access_log", "admin", "pid_file", "state_directory", NULL};
+const char *const settings_fixed_options[] = {"workers",         "user",  "core_dumps",
+                                              "access_log",      "admin", "pid_file",
+                                              "state_directory", "dns",   NULL};
 
 /* --- matching ---------------------------------------------------------------------------- */
 

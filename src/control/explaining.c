@@ -3,12 +3,14 @@
 #include "control/endpoints.h"
 #include "control/origin_readings.h"
 #include "control/split_readings.h"
+#include "control/srv_readings.h"
 #include "exchange/explain.h"
 
 struct known {
     struct split_book *book;
     struct origin_readings origins;
     struct split_readings splits;
+    struct srv_readings names;
 };
 
 static const char *state_now(void *owner, const char *origin)
@@ -16,6 +18,15 @@ static const char *state_now(void *owner, const char *origin)
     const struct known *known = owner;
 
     return origin_readings_state(origin_readings_find(&known->origins, origin));
+}
+
+static const struct srv_target *targets_now(void *owner, const char *srv, uint32_t *count)
+{
+    const struct known *known = owner;
+    const struct srv_reading *reading = srv_readings_find(&known->names, srv);
+
+    *count = reading->count;
+    return reading->targets;
 }
 
 static bool weights_now(void *owner, const struct route_settings *route, uint32_t *weights)
@@ -51,6 +62,7 @@ static void answer_with(struct question *question, const struct explain_asked *a
                                         .router = plan_router(plan),
                                         .owner = known,
                                         .origin_state = state_now,
+                                        .targets = targets_now,
                                         .weights = weights_now,
                                         .pins = split_book_pins(known->book)};
     struct explain_refusal refusal;
@@ -78,9 +90,11 @@ void explain_answer(struct question *question)
     }
     origin_readings_take(sources, &known.origins);
     split_readings_take(sources, &known.splits);
+    srv_readings_take(sources, &known.names);
     plan = sources->plan(sources->owner);
     answer_with(question, &asked, plan, &known);
     plan_unref(&plan);
     origin_readings_release(&known.origins);
     split_readings_release(&known.splits);
+    srv_readings_release(&known.names);
 }

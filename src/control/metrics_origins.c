@@ -6,6 +6,7 @@
 #include "control/merged.h"
 #include "control/metrics_text.h"
 #include "control/origin_readings.h"
+#include "control/srv_readings.h"
 #include "origin/failure.h"
 
 #include <ctype.h>
@@ -132,6 +133,27 @@ static void add_book(struct page *page, const struct origin_readings *readings)
     }
 }
 
+/* --- SRV names --------------------------------------------------------------------------- */
+
+static void add_targets(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_srv_targets";
+    struct srv_readings readings;
+
+    if (!srv_readings_take(sources, &readings)) {
+        page->failed = true;
+        return;
+    }
+    if (readings.count > 0) {
+        metrics_text_family(page, name, "gauge", "Origins that the SRV name stands for.");
+    }
+    for (size_t i = 0; i < readings.count; i++) {
+        metrics_text_begin(page, name, "srv", readings.rows[i].name);
+        metrics_text_end(page, readings.rows[i].count);
+    }
+    srv_readings_release(&readings);
+}
+
 void metrics_origins_add(struct page *page, const struct control_sources *sources)
 {
     struct origin_readings readings;
@@ -151,4 +173,5 @@ void metrics_origins_add(struct page *page, const struct control_sources *source
     }
     add_book(page, &readings);
     origin_readings_release(&readings);
+    add_targets(page, sources);
 }

@@ -6,6 +6,7 @@
 #include "control/merged.h"
 #include "control/origin_readings.h"
 #include "control/split_readings.h"
+#include "control/srv_readings.h"
 
 #include <stdio.h>
 
@@ -128,17 +129,11 @@ void routes_answer(struct question *question)
 
 /* --- services ---------------------------------------------------------------------------- */
 
-static void add_origin(struct json *json, const struct service_settings *service,
-                       const struct origin_settings *origin, const struct origin_reading *reading)
+static void add_counters(struct json *json, const struct origin_reading *reading)
 {
     static const struct origin_reading nothing;
     const struct origin_reading *known = reading != NULL ? reading : &nothing;
 
-    json_begin_row(json, NULL);
-    json_text(json, "service", service->name);
-    json_text(json, "address", origin->name);
-    json_number(json, "weight", origin->weight);
-    json_text(json, "state", origin_readings_state(reading));
     json_number(json, "connections", known->connections);
     json_number(json, "in_flight", known->in_flight);
     json_number(json, "waiting", known->waiting);
@@ -146,15 +141,62 @@ static void add_origin(struct json *json, const struct service_settings *service
     json_number(json, "failures", known->failures);
     json_number(json, "ejected", known->ejected);
     json_text(json, "probes", origin_verdict_name(known->verdict));
+}
+
+static void add_origin(struct json *json, const struct service_settings *service,
+                       const struct origin_settings *origin, const struct origin_reading *reading)
+{
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "address", origin->name);
+    json_number(json, "weight", origin->weight);
+    json_text(json, "state", origin_readings_state(reading));
+    add_counters(json, reading);
     json_end_object(json);
 }
 
+static void add_target(struct json *json, const struct service_settings *service,
+                       const struct origin_settings *origin, const struct srv_target *target,
+                       const struct origin_readings *readings)
+{
+    char place[SRV_PLACE_ROOM];
+    const struct origin_reading *reading = origin_readings_find(readings, srv_place(target, place));
+
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "address", place);
+    json_number(json, "weight", (uint64_t)target->weight * origin->weight);
+    json_text(json, "state", origin_readings_state(reading));
+    add_counters(json, reading);
+    json_number(json, "priority", target->priority);
+    json_text(json, "of", origin->name);
+    json_end_object(json);
+}
+
+/* The name itself, and a row for each target. */
+static void add_srv(struct json *json, const struct service_settings *service,
+                    const struct origin_settings *origin, const struct srv_reading *srv,
+                    const struct origin_readings *readings)
+{
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "address", origin->name);
+    json_number(json, "weight", origin->weight);
+    json_text(json, "state", srv_state_name(srv->state));
+    add_counters(json, origin_readings_find(readings, origin->name));
+    json_number(json, "targets", srv->count);
+    json_end_object(json);
+    for (uint32_t i = 0; i < srv->count; i++) {
+        add_target(json, service, origin, &srv->targets[i], readings);
+    }
+}
+
 static void add_origins(struct json *json, const struct control_sources *sources,
-                        const struct settings *settings)
+                        const struct settings *settings, const struct srv_readings *names)
 {
     struct origin_readings readings;
-    bool known = origin_readings_take(sources, &readings);
 
+    origin_readings_take(sources, &readings); /* without memory there are none */
     json_begin_list(json, "origins");
     for (uint32_t i = 0; i < settings->service_count; i++) {
         const struct service_settings *service = &settings->services[i];
@@ -162,12 +204,29 @@ static void add_origins(struct json *json, const struct control_sources *sources
         for (uint32_t j = 0; j < service->origin_count; j++) {
             const struct origin_settings *origin = &service->origins[j];
 
-            add_origin(json, service, origin,
-                       known ? origin_readings_find(&readings, origin->name) : NULL);
+            if (origin->srv != NULL) {
+                add_srv(json, service, origin, srv_readings_find(names, origin->srv), &readings);
+            } else {
+                add_origin(json, service, origin, origin_readings_find(&readings, origin->name));
+            }
         }
     }
     json_end_list(json);
     origin_readings_release(&readings);
+}
+
+/* Now: of an SRV name, its targets. */
+static uint32_t count_origins(const struct service_settings *service,
+                              const struct srv_readings *names)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < service->origin_count; i++) {
+        const char *srv = service->origins[i].srv;
+
+        count += srv != NULL ? srv_readings_find(names, srv)->count : 1;
+    }
+    return count;
 }
 
 void services_answer(struct question *question)
@@ -177,8 +236,10 @@ void services_answer(struct question *question)
     const struct settings *settings = plan_settings(plan);
     struct json json = json_on(&question->page);
     struct merged merged;
+    struct srv_readings names;
     bool counted = merged_read(sources, METRICS_SERVICES, &merged);
 
+    srv_readings_take(sources, &names); /* without memory there are none */
     json_begin_object(&json, NULL);
     json_begin_list(&json, "services");
     for (uint32_t i = 0; i < settings->service_count; i++) {
@@ -188,13 +249,14 @@ void services_answer(struct question *question)
         json_text(&json, "name", service->name);
         json_bytes(&json, "balance",
                    config_choice_word(PLACE_SERVICE, "balance", service->balance));
-        json_number(&json, "origins", service->origin_count);
+        json_number(&json, "origins", count_origins(service, &names));
         add_counts(&json, counted ? merged_find(&merged, service->name) : NULL);
         json_end_object(&json);
     }
     json_end_list(&json);
-    add_origins(&json, sources, settings);
+    add_origins(&json, sources, settings, &names);
     json_end_object(&json);
+    srv_readings_release(&names);
     merged_release(&merged);
     plan_unref(&plan);
     question_answer_json(question);

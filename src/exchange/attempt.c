@@ -12,12 +12,14 @@
  * many servers do not know it. */
 #define PATIENCE_MS 1000
 
+static void on_moved(void *owner, struct origin *origin);
 static void on_connected(void *owner);
 static void on_writable(void *owner);
 static void on_failed(void *owner, enum origin_failure failure);
 static void on_give_way(void *owner);
 
 static const struct origin_request_events events = {
+    .moved = on_moved,
     .connected = on_connected,
     .interim = relay_interim,
     .head = relay_head,
@@ -146,6 +148,14 @@ static bool send_head(struct exchange *exchange)
     return exchange->attempt.request.connection != NULL;
 }
 
+static void on_moved(void *owner, struct origin *origin)
+{
+    struct exchange *exchange = owner;
+
+    exchange->attempt.origin = origin;
+    exchange->attempt.record->origin = exchange->outcome.origin = origin_name(origin);
+}
+
 static void on_connected(void *owner)
 {
     struct exchange *exchange = owner;
@@ -266,7 +276,8 @@ static struct retry_facts facts_of(const struct exchange *exchange, enum origin_
         .body_kept = exchange->request_body.kept,
         .has_key = has_idempotency_key(exchange),
         .connection_reused = exchange->attempt.request.reused,
-        .other_origin = exchange->routing.service->origin_count > 1,
+        .other_origin = service_origin_count(generation_service(exchange->generation,
+                                                                exchange->routing.service)) > 1,
         .within_budget = retries_left(exchange) > 0,
     };
 }

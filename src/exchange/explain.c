@@ -216,7 +216,8 @@ static uint32_t most_origins(const struct route_settings *route, struct destinat
     uint32_t most = 0;
 
     for (uint32_t i = 0; i < route->arm_count; i++) {
-        uint32_t count = route->arms[i].service->origin_count;
+        const struct service_settings *service = route->arms[i].service;
+        uint32_t count = service->origin_count + service->has_srv; /* which is more than one */
 
         if ((!to.known || i == to.arm) && count > most) {
             most = count;
@@ -327,6 +328,40 @@ static struct destination add_arms(const struct explain_world *world,
     return to;
 }
 
+static void add_origin(const struct explain_world *world, const struct service_settings *service,
+                       const struct origin_settings *origin, const char *name, uint64_t weight,
+                       struct json *json)
+{
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "origin", name);
+    json_number(json, "weight", weight);
+    json_flag(json, "backup", origin->backup);
+    if (world->origin_state != NULL) {
+        json_text(json, "state", world->origin_state(world->owner, name));
+    }
+    json_end_object(json);
+}
+
+/* In place of the name, what it stands for now, the first priority first. */
+static void add_srv(const struct explain_world *world, const struct service_settings *service,
+                    const struct origin_settings *origin, struct json *json)
+{
+    uint32_t count = 0;
+    const struct srv_target *targets =
+        world->targets != NULL ? world->targets(world->owner, origin->srv, &count) : NULL;
+    char place[SRV_HOST_ROOM + 8];
+
+    if (count == 0) {
+        add_origin(world, service, origin, origin->name, origin->weight, json);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(place, sizeof(place), "%s:%u", targets[i].host, targets[i].port);
+        add_origin(world, service, origin, place, (uint64_t)targets[i].weight * origin->weight,
+                   json);
+    }
+}
+
 static void add_origins(const struct explain_world *world, const struct service_settings *service,
                         bool backup, struct json *json)
 {
@@ -336,15 +371,11 @@ static void add_origins(const struct explain_world *world, const struct service_
         if (origin->backup != backup) {
             continue;
         }
-        json_begin_row(json, NULL);
-        json_text(json, "service", service->name);
-        json_text(json, "origin", origin->name);
-        json_number(json, "weight", origin->weight);
-        json_flag(json, "backup", origin->backup);
-        if (world->origin_state != NULL) {
-            json_text(json, "state", world->origin_state(world->owner, origin->name));
+        if (origin->srv != NULL) {
+            add_srv(world, service, origin, json);
+        } else {
+            add_origin(world, service, origin, origin->name, origin->weight, json);
         }
-        json_end_object(json);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "exchange/router.h"
+#include "io/srv_answer.h"
 
 /* What is known beside the settings. */
 struct explain_world {
@@ -16,6 +17,8 @@ struct explain_world {
     void *owner;
     /* NULL, or what an origin does now: "serves", "drained". */
     const char *(*origin_state)(void *owner, const char *origin);
+    /* NULL, or the targets of an SRV name now; valid until the world is left. */
+    const struct srv_target *(*targets)(void *owner, const char *srv, uint32_t *count);
     /* NULL, or the weights of a split now, one for each arm; false: those of the file hold. */
     bool (*weights)(void *owner, const struct route_settings *route, uint32_t *weights);
     const struct pin_table *pins; /* NULL: no request was seen yet */

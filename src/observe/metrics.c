@@ -428,6 +428,11 @@ struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name)
     return (struct metrics_origin *)make_block(metrics, METRICS_ORIGINS, name);
 }
 
+const char *metrics_origin_name(const struct metrics_origin *origin)
+{
+    return origin->block.name;
+}
+
 void metrics_origin_begins(struct metrics_origin *origin, uint16_t status)
 {
     unsigned status_class = status / 100u;

@@ -86,6 +86,7 @@ uint64_t metrics_exchanges(const struct metrics *metrics);
 #define METRICS_FAILURES_MAX 32
 struct metrics_origin;
 struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name);
+const char *metrics_origin_name(const struct metrics_origin *origin); /* as long as the metrics */
 void metrics_origin_begins(struct metrics_origin *origin, uint16_t status);
 /* From the connection that was had to the last byte of the answer. */
 void metrics_origin_ends(struct metrics_origin *origin, uint64_t microseconds);

@@ -10,6 +10,7 @@
 #define ORIGIN_FAILURE_TABLE(ROW) \
     ROW(NAME_TIMEOUT,      504, "dns_timeout",              "the origin's name was not resolved in time") \
     ROW(NAME_UNKNOWN,      502, "dns_error",                "the origin's name cannot be resolved") \
+    ROW(NOT_OFFERED,       503, "destination_unavailable",  "the SRV records of the origins say that the service is not available") \
     ROW(NONE_FIT,          503, "destination_unavailable",  "no origin of the service is fit for requests at present") \
     ROW(REFUSED,           502, "connection_refused",       "the origin refused the connection") \
     ROW(UNREACHABLE,       502, "destination_ip_unroutable","the origin cannot be reached") \

@@ -43,6 +43,8 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
     }
     list_init(&directory->graves);
     list_init(&directory->leaving);
+    list_init(&directory->named);
+    list_init(&directory->srv_names);
     directory->connections = slab_pool_new(sizeof(struct origin_connection));
     directory->connection_timers = timer_group_new(bench->loop, on_connection_timer);
     directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
@@ -71,7 +73,7 @@ void origin_directory_free(struct origin_directory **directory)
     limits_close_desk(*directory);
     alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
     let_leave(*directory, UINT32_MAX);
-    CHECK((*directory)->origin_count == 0);
+    CHECK((*directory)->origin_count == 0 && list_is_empty(&(*directory)->srv_names));
     bury_dead(*directory);
     slab_pool_free(&(*directory)->connections);
     free(*directory);
@@ -204,12 +206,14 @@ static void origin_free(struct origin *origin)
     free(origin->tls_identity);
     free(origin->tls_name);
     free(origin->addresses);
-    free(origin->name);
     free(origin);
 }
 
 static bool locate(struct origin *origin, const struct origin_settings *settings)
 {
+    if (settings->srv != NULL) {
+        return set_addresses(origin, NULL, 0); /* it stands for targets that are not known yet */
+    }
     if (settings->host == NULL) {
         origin->resolved = true;
         return set_addresses(origin, &settings->address, 1);
@@ -257,9 +261,10 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->blocked);
     origin->directory = directory;
     origin->port = settings->port;
-    origin->name = strdup(settings->name);
-    if (origin->name != NULL) {
-        origin->counters = metrics_origin(directory->metrics, origin->name);
+    origin->absence = ORIGIN_FAILURE_NAME_UNKNOWN;
+    origin->counters = metrics_origin(directory->metrics, settings->name);
+    if (origin->counters != NULL) {
+        origin->name = metrics_origin_name(origin->counters);
     }
     if (origin->counters == NULL || !keep_tls(origin, settings) || !enter_book(origin) ||
         !locate(origin, settings)) {

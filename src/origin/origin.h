@@ -21,7 +21,8 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
 /* All origins must have been given back. */
 void origin_directory_free(struct origin_directory **directory);
 
-/* The generation made of these settings runs from now on: its services are probed. */
+/* The generation made of these settings runs from now on: its services are probed. The settings
+ * must stay until the next ones, or the loop has stopped. */
 void origin_directory_follow(struct origin_directory *directory, const struct settings *settings);
 
 /* Gives memory of past bursts back; every few seconds. */
@@ -39,7 +40,7 @@ void origin_dial_with(struct origin *origin, struct tls_dialer *dialer);
  * again. No request may be under way on it then. */
 void origin_put(struct origin **origin);
 
-/* Valid as long as the origin is held. */
+/* Valid as long as the worker's metrics: a log line may name an origin that is gone. */
 const char *origin_name(const struct origin *origin);
 /* Requests under way and in line: what balancing by load looks at. */
 uint32_t origin_load(const struct origin *origin);

@@ -27,6 +27,16 @@ struct origin_book {
     struct desk *desks;
     struct link origins[BUCKETS];
     struct link services[BUCKETS];
+    struct link srv_notes;
+};
+
+/* What is known of an SRV name. */
+struct srv_note {
+    struct link link;
+    char *name;
+    enum srv_state state;
+    struct srv_target *targets;
+    uint32_t count;
 };
 
 struct origin_book *origin_book_new(uint32_t workers)
@@ -44,6 +54,7 @@ struct origin_book *origin_book_new(uint32_t workers)
     }
     pthread_mutex_init(&book->lock, NULL);
     book->workers = workers;
+    list_init(&book->srv_notes);
     for (size_t i = 0; i < BUCKETS; i++) {
         list_init(&book->origins[i]);
         list_init(&book->services[i]);
@@ -59,6 +70,7 @@ void origin_book_free(struct origin_book **book)
     for (size_t i = 0; i < BUCKETS; i++) {
         CHECK(list_is_empty(&(*book)->origins[i]) && list_is_empty(&(*book)->services[i]));
     }
+    CHECK(list_is_empty(&(*book)->srv_notes));
     pthread_mutex_destroy(&(*book)->lock);
     free((*book)->desks);
     free(*book);
@@ -289,6 +301,98 @@ void service_entry_put(struct service_entry **held)
     if (entry != NULL) {
         place_put(&entry->place, &service_kind);
     }
+}
+
+/* --- SRV names --------------------------------------------------------------------------- */
+
+static struct srv_note *find_note(struct origin_book *book, const char *name)
+{
+    for (struct link *link = book->srv_notes.next; link != &book->srv_notes; link = link->next) {
+        struct srv_note *note = CONTAINER_OF(link, struct srv_note, link);
+
+        if (strcmp(note->name, name) == 0) {
+            return note;
+        }
+    }
+    return NULL;
+}
+
+static struct srv_note *find_or_add_note(struct origin_book *book, const char *name)
+{
+    struct srv_note *note = find_note(book, name);
+
+    if (note != NULL) {
+        return note;
+    }
+    note = calloc(1, sizeof(*note));
+    if (note == NULL || (note->name = strdup(name)) == NULL) {
+        free(note);
+        return NULL;
+    }
+    list_add_last(&book->srv_notes, &note->link);
+    return note;
+}
+
+bool origin_book_tell_srv(struct origin_book *book, const char *name, enum srv_state state,
+                          const struct srv_target *targets, uint32_t count)
+{
+    struct srv_target *copy = count > 0 ? calloc(count, sizeof(*copy)) : NULL;
+    struct srv_note *note = NULL;
+
+    if (count > 0 && copy == NULL) {
+        return false;
+    }
+    if (count > 0) {
+        memcpy(copy, targets, count * sizeof(*copy));
+    }
+    pthread_mutex_lock(&book->lock);
+    note = find_or_add_note(book, name);
+    if (note != NULL) {
+        struct srv_target *former = note->targets;
+
+        note->state = state;
+        note->targets = copy;
+        note->count = count;
+        copy = former;
+    }
+    pthread_mutex_unlock(&book->lock);
+    free(copy);
+    return note != NULL;
+}
+
+void origin_book_forget_srv(struct origin_book *book, const char *name)
+{
+    struct srv_note *note;
+
+    pthread_mutex_lock(&book->lock);
+    note = find_note(book, name);
+    if (note != NULL) {
+        list_remove(&note->link);
+        free(note->targets);
+        free(note->name);
+        free(note);
+    }
+    pthread_mutex_unlock(&book->lock);
+}
+
+void origin_book_read_srv(struct origin_book *book, srv_seen *seen, void *owner)
+{
+    pthread_mutex_lock(&book->lock);
+    for (struct link *link = book->srv_notes.next; link != &book->srv_notes; link = link->next) {
+        const struct srv_note *note = CONTAINER_OF(link, struct srv_note, link);
+        const struct srv_reading reading = {note->name, note->state, note->targets, note->count};
+
+        seen(owner, &reading);
+    }
+    pthread_mutex_unlock(&book->lock);
+}
+
+const char *srv_state_name(enum srv_state state)
+{
+    static const char *const names[] = {"not answered yet", "cannot be resolved", "not available",
+                                        "resolved"};
+
+    return names[state];
 }
 
 /* --- desks ------------------------------------------------------------------------------- */

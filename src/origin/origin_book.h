@@ -11,6 +11,7 @@
 #define ORIGIN_ORIGIN_BOOK_H
 
 #include "base/bytes.h"
+#include "io/srv_answer.h"
 
 struct origin_book;
 struct origin_entry;
@@ -57,6 +58,29 @@ struct origin_reading {
 /* Calls once for each entry. The lock is held: `seen` copies or formats, and calls nothing here. */
 typedef void origin_seen(void *owner, const struct origin_reading *reading);
 void origin_book_read(struct origin_book *book, origin_seen *seen, void *owner);
+
+/* What the first worker knows of an SRV name; others hear the same within its TTL. */
+enum srv_state {
+    SRV_UNKNOWN,    /* not answered yet */
+    SRV_UNRESOLVED, /* asked for, and there never was an answer */
+    SRV_DECLINED,   /* its target is ".": decidedly not available (RFC 2782) */
+    SRV_TARGETS,    /* there are some, or were before its questions began to fail */
+};
+
+struct srv_reading {
+    const char *name; /* valid during the call, as are the targets */
+    enum srv_state state;
+    const struct srv_target *targets;
+    uint32_t count;
+};
+
+/* false: out of memory; what it said before stays. Targets are copied. */
+bool origin_book_tell_srv(struct origin_book *book, const char *name, enum srv_state state,
+                          const struct srv_target *targets, uint32_t count);
+void origin_book_forget_srv(struct origin_book *book, const char *name);
+typedef void srv_seen(void *owner, const struct srv_reading *reading);
+void origin_book_read_srv(struct origin_book *book, srv_seen *seen, void *owner);
+const char *srv_state_name(enum srv_state state);
 
 const char *origin_verdict_name(enum origin_verdict verdict);
 const char *origin_phase_name(enum origin_phase phase);

@@ -746,37 +746,61 @@ static bool look_at(struct service *service, struct origin *origin, uint64_t now
     return !origin_is_unknown(origin);
 }
 
-enum fitness { FIT_NORMAL, FIT_BACKUP, FIT_ANY_NORMAL, FIT_ANY_BACKUP, FITNESS_COUNT };
-
-static bool is_of(const struct service *service, uint32_t index, enum fitness fitness,
-                  const bool *fit)
+/* `anyone`: all that are not drained, as if they were fit. */
+static bool is_eligible(const struct service *service, uint32_t index, bool anyone)
 {
-    const struct origin_entry *entry = service->origins[index]->entry;
+    return anyone ? !READ(service->origins[index]->entry->drained) : service->fit[index];
+}
 
-    if (service->settings->origins[index].backup !=
-        (fitness == FIT_BACKUP || fitness == FIT_ANY_BACKUP)) {
-        return false;
+#define NO_RANK UINT32_MAX
+
+static uint32_t best_rank(const struct service *service, bool anyone)
+{
+    uint32_t best = NO_RANK;
+
+    for (uint32_t i = 0; i < service->count; i++) {
+        if (service->standings[i].rank < best && is_eligible(service, i, anyone)) {
+            best = service->standings[i].rank;
+        }
     }
-    return fitness == FIT_NORMAL || fitness == FIT_BACKUP ? fit[index] : !READ(entry->drained);
+    return best;
+}
+
+/* One whose name is not resolved yet has requests wait: not while another of the rank has not. */
+static bool has_address(const struct service *service, uint32_t rank, bool anyone)
+{
+    for (uint32_t i = 0; i < service->count; i++) {
+        if (service->standings[i].rank == rank && service->origins[i]->address_count > 0 &&
+            is_eligible(service, i, anyone)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The best kind of which there is any. */
-static void fill_view(struct service *service, struct service_view *view, const bool *fit,
-                      uint64_t now_us)
+static void fill_view(struct service *service, struct service_view *view, uint64_t now_us)
 {
-    int last = health_of(service)->when_all_down == ALL_DOWN_TRY ? FIT_ANY_BACKUP : FIT_BACKUP;
+    uint32_t rank = best_rank(service, false);
+    bool anyone = rank == NO_RANK && health_of(service)->when_all_down == ALL_DOWN_TRY;
     bool ramps = false;
+    bool resolved;
 
+    if (anyone) {
+        rank = best_rank(service, true);
+    }
+    resolved = has_address(service, rank, anyone);
     view->count = 0;
-    for (int fitness = FIT_NORMAL; fitness <= last && view->count == 0; fitness++) {
-        for (uint32_t i = 0; i < service->count; i++) {
-            if (is_of(service, i, (enum fitness)fitness, fit)) {
-                uint32_t percent = ramp(service, service->origins[i], now_us);
+    for (uint32_t i = 0; rank != NO_RANK && i < service->count; i++) {
+        struct origin *origin = service->origins[i];
 
-                ramps = ramps || percent < 100;
-                view->origins[view->count] = service->origins[i];
-                view->turns[view->count++].weight = service->settings->origins[i].weight * percent;
-            }
+        if (service->standings[i].rank == rank && is_eligible(service, i, anyone) &&
+            (origin->address_count > 0 || !resolved)) {
+            uint32_t percent = ramp(service, origin, now_us);
+
+            ramps = ramps || percent < 100;
+            view->origins[view->count] = origin;
+            view->turns[view->count++].weight = service->standings[i].weight * percent;
         }
     }
     for (uint32_t i = 0; i < view->count && !ramps; i++) {
@@ -800,6 +824,7 @@ static bool are_same(const struct service_view *a, const struct service_view *b)
 static void put_in_force(struct service *service)
 {
     struct service_view former = service->view;
+    uint32_t former_total = service->rotation.total;
 
     service->view = service->other_view;
     service->other_view = former;
@@ -810,7 +835,8 @@ static void put_in_force(struct service *service)
     /* Or else, looking often and asked seldom, the first would always be first. */
     for (uint32_t i = 0; i < service->view.count && i < former.count; i++) {
         if (service->view.origins[i] == former.origins[i]) {
-            service->view.turns[i].credit = former.turns[i].credit;
+            service->view.turns[i].credit =
+                rotation_carried(&service->rotation, former.turns[i].credit, former_total);
         }
     }
 }
@@ -818,7 +844,6 @@ static void put_in_force(struct service *service)
 void service_look(struct service *service, uint64_t now_us)
 {
     uint64_t serial = origin_book_serial(service->directory->book);
-    bool *fit = service->fit;
 
     if (serial == service->serial && service->look_again_us > now_us) {
         return;
@@ -827,9 +852,9 @@ void service_look(struct service *service, uint64_t now_us)
     service->look_again_us = UINT64_MAX;
     service->trial_count = 0;
     for (uint32_t i = 0; i < service->count; i++) {
-        fit[i] = look_at(service, service->origins[i], now_us);
+        service->fit[i] = look_at(service, service->origins[i], now_us);
     }
-    fill_view(service, &service->other_view, fit, now_us);
+    fill_view(service, &service->other_view, now_us);
     if (!are_same(&service->view, &service->other_view)) {
         put_in_force(service);
     }

@@ -29,6 +29,8 @@ struct origin_directory {
     struct alarm leave_tick;
     struct link blocked; /* origins whose lines wait for what a worker gives back */
     struct link limited; /* services with a limit of connections */
+    struct link named;   /* services with SRV names */
+    struct link srv_names;
     struct alarm look_again;
     struct later serve_blocked;
     struct timer_group *connection_timers;
@@ -40,7 +42,7 @@ struct origin {
     struct link link;    /* in its bucket of directory->origins */
     struct link leaving; /* in directory->leaving, with no reference */
     struct origin_directory *directory;
-    char *name;
+    const char *name; /* that of its counters, which outlive it */
     uint32_t references;
     uint16_t port;
     char *tls_name;            /* what its certificate must be for; NULL: it speaks plain */
@@ -50,6 +52,7 @@ struct origin {
     uint64_t tls_told_us;          /* when a failure of TLS was last told */
     struct resolver_name *watched; /* NULL: a literal address */
     bool resolved;                 /* an answer was had, maybe an empty one */
+    enum origin_failure absence;   /* what requests get then */
     struct address *addresses;
     uint32_t address_count;
     uint32_t next_address;
@@ -179,6 +182,8 @@ void origin_connection_judge(struct origin_connection *connection, struct origin
 void pool_offer(struct origin_connection *connection);
 /* A connection could not be opened: the first in line hears of it. */
 void pool_dial_failed(struct origin *origin, enum origin_failure failure);
+/* The first one leaves the line, as if it had never come; NULL: there is none. */
+struct origin_request *pool_take_first(struct origin *origin);
 /* Opens connections for those in line, as far as the limit allows. */
 void pool_serve_line(struct origin *origin);
 void pool_wait_over(struct timer *timer);

@@ -3,7 +3,7 @@
  * embeds a struct origin_request in its attempt, asks for a connection, sends, and is told
  * what comes back. HTTP/1 stands behind it (origin_h1.c); HTTP/2 will too.
  *
- * Order of events: connected, then any number of interim, then head, body*, drained*, ended;
+ * Order of events: moved*, connected, then any number of interim, then head, body*, drained*, ended;
  * failed may take the place of any of them and is the last. After ended or failed the request
  * holds no connection any more. Events may come from inside the calls below. */
 #ifndef ORIGIN_ORIGIN_REQUEST_H
@@ -21,6 +21,8 @@ struct origin_connection;
 struct service;
 
 struct origin_request_events {
+    /* In line it was given to another origin of the service: what it waited for was only a name. */
+    void (*moved)(void *owner, struct origin *origin);
     void (*connected)(void *owner);
     /* 1xx other than 101. The response is valid during the call only, here and below. */
     void (*interim)(void *owner, const struct http_response *response);

@@ -125,6 +125,17 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure)
     }
 }
 
+struct origin_request *pool_take_first(struct origin *origin)
+{
+    struct origin_request *request = first_in_line(origin);
+
+    if (request != NULL) {
+        leave_line(request);
+        limits_give_request(request);
+    }
+    return request;
+}
+
 /* At the limit, with idle connections that will not do: one of them goes. */
 static bool make_way(struct origin *origin)
 {
@@ -225,7 +236,7 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         return;
     }
     if (origin_is_unknown(origin)) {
-        origin_fail_request(request, ORIGIN_FAILURE_NAME_UNKNOWN);
+        origin_fail_request(request, origin->absence);
         return;
     }
     if (limits_line_is_full(request, origin)) {

@@ -9,7 +9,7 @@
 #include "http/h1_chunked.h"
 #include "http/h1_writer.h"
 #include "io/dial.h"
-#include "origin/origin_private.h"
+#include "origin/srv_name.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,6 +60,7 @@ struct probe {
 
 struct prober {
     struct origin_directory *directory;
+    const struct settings *settings; /* that it follows */
     struct link probes;
 };
 
@@ -534,10 +535,10 @@ static void begin(struct probe *probe)
               probe);
 }
 
+/* Takes over the reference to the origin. */
 static struct probe *find_or_begin(struct prober *prober, const struct service_settings *service,
-                                   const struct origin_settings *settings)
+                                   struct origin *origin)
 {
-    struct origin *origin = origin_get(prober->directory, settings);
     struct probe *probe = origin != NULL ? find(origin, service->name) : NULL;
 
     if (probe != NULL) {
@@ -553,16 +554,40 @@ static struct probe *find_or_begin(struct prober *prober, const struct service_s
 }
 
 static void follow_origin(struct prober *prober, const struct service_settings *service,
-                          const struct origin_settings *origin)
+                          const char *name, struct origin *origin)
 {
     struct probe *probe = find_or_begin(prober, service, origin);
 
     if (probe == NULL) {
-        log_error("out of memory: origin %s of service %s is not probed", origin->name,
-                  service->name);
+        log_error("out of memory: origin %s of service %s is not probed", name, service->name);
         return;
     }
     probe->wanted = true;
+}
+
+/* What an SRV name stands for at present, which may be nothing. */
+static void follow_targets(struct prober *prober, const struct service_settings *service,
+                           const struct origin_settings *settings)
+{
+    const struct srv_name *name = srv_name_find(prober->directory, settings->srv);
+
+    for (uint32_t i = 0; name != NULL && i < name->count; i++) {
+        follow_origin(prober, service, settings->name,
+                      srv_name_origin(prober->directory, settings, &name->targets[i]));
+    }
+}
+
+static void follow_service(struct prober *prober, const struct service_settings *service)
+{
+    for (uint32_t i = 0; i < service->origin_count; i++) {
+        const struct origin_settings *settings = &service->origins[i];
+
+        if (settings->srv != NULL) {
+            follow_targets(prober, service, settings);
+        } else {
+            follow_origin(prober, service, settings->name, origin_get(prober->directory, settings));
+        }
+    }
 }
 
 static void drop_unwanted(struct prober *prober)
@@ -583,14 +608,20 @@ static void drop_unwanted(struct prober *prober)
 
 void prober_follow(struct prober *prober, const struct settings *settings)
 {
+    prober->settings = settings;
     for (uint32_t i = 0; i < settings->service_count; i++) {
-        const struct service_settings *service = &settings->services[i];
-
-        for (uint32_t j = 0; service->health.probe.on && j < service->origin_count; j++) {
-            follow_origin(prober, service, &service->origins[j]);
+        if (settings->services[i].health.probe.on) {
+            follow_service(prober, &settings->services[i]);
         }
     }
     drop_unwanted(prober);
+}
+
+void prober_follow_names(struct prober *prober)
+{
+    if (prober->settings != NULL) {
+        prober_follow(prober, prober->settings);
+    }
 }
 
 /* --- life -------------------------------------------------------------------------------- */

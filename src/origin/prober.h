@@ -15,8 +15,10 @@ struct prober *prober_new(struct origin_directory *directory);
 void prober_free(struct prober **prober);
 
 /* From now on these services are probed. Whoever was probed for a service of the same name keeps
- * its verdict and what led to it. Settings are copied. Without memory for a new probe it is told
+ * its verdict and what led to it. What is said of a probe is copied. Without memory for a new probe it is told
  * in the log and left out. */
 void prober_follow(struct prober *prober, const struct settings *settings);
+/* An SRV name has other targets now: the same settings are followed again. */
+void prober_follow_names(struct prober *prober);
 
 #endif

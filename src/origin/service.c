@@ -7,51 +7,10 @@
 
 #define REVIEW_PICKS 16
 
-static bool view_init(struct service_view *view, uint32_t count)
-{
-    view->origins = calloc(count, sizeof(struct origin *));
-    view->turns = calloc(count, sizeof(*view->turns));
-    return view->origins != NULL && view->turns != NULL;
-}
-
-static void view_release(struct service_view *view)
-{
-    free(view->origins);
-    free(view->turns);
-}
-
-static bool take_origins(struct service *service)
-{
-    const struct service_settings *settings = service->settings;
-
-    for (uint32_t i = 0; i < settings->origin_count; i++) {
-        service->origins[i] = origin_get(service->directory, &settings->origins[i]);
-        if (service->origins[i] == NULL) {
-            return false;
-        }
-        service->count++;
-    }
-    return true;
-}
-
-static void dial_with(struct service *service, const struct tls_store *tls)
-{
-    struct tls_dialer *dialer;
-
-    if (tls == NULL || !service->settings->tls.on) {
-        return;
-    }
-    dialer = tls_store_dialer(tls, service->directory->bench->worker, service->settings->index);
-    for (uint32_t i = 0; i < service->count; i++) {
-        origin_dial_with(service->origins[i], dialer);
-    }
-}
-
 struct service *service_new(struct origin_directory *directory,
                             const struct service_settings *settings, const struct tls_store *tls)
 {
     struct service *service = calloc(1, sizeof(*service));
-    uint32_t count = settings->origin_count;
 
     if (service == NULL) {
         return NULL;
@@ -60,20 +19,16 @@ struct service *service_new(struct origin_directory *directory,
     service->directory = directory;
     service->picks_to_review = REVIEW_PICKS;
     list_init(&service->limited);
+    list_init(&service->named);
     service->entry = service_entry_get(directory->book, settings->name);
-    service->origins = calloc(count, sizeof(struct origin *));
-    service->trials = calloc(count, sizeof(struct origin *));
-    service->fit = calloc(count, sizeof(*service->fit));
-    if (!view_init(&service->view, count) || !view_init(&service->other_view, count) ||
-        service->origins == NULL || service->trials == NULL || service->entry == NULL ||
-        service->fit == NULL || !take_origins(service)) {
+    if (service->entry == NULL || !service_take_origins(service)) {
         service_free(&service);
         return NULL;
     }
+    service_dial_with(service, tls);
     if (settings->limits.connections != 0) {
         list_add_last(&directory->limited, &service->limited);
     }
-    dial_with(service, tls);
     service_look(service, loop_now(directory->bench->loop));
     return service;
 }
@@ -82,7 +37,7 @@ void service_adopt(struct service *service, const struct service_settings *setti
                    const struct tls_store *tls)
 {
     service->settings = settings;
-    dial_with(service, tls);
+    service_dial_with(service, tls);
 }
 
 void service_free(struct service **held)
@@ -93,18 +48,15 @@ void service_free(struct service **held)
     if (service == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < service->count; i++) {
-        origin_unguard(service->origins[i], service);
-        origin_put(&service->origins[i]);
-    }
+    service_drop_origins(service);
     list_remove(&service->limited);
     service_entry_put(&service->entry);
-    view_release(&service->view);
-    view_release(&service->other_view);
-    free(service->origins);
-    free(service->trials);
-    free(service->fit);
     free(service);
+}
+
+uint32_t service_origin_count(const struct service *service)
+{
+    return service->count;
 }
 
 struct retry_budget *service_retry_budget(struct service *service)

@@ -18,6 +18,7 @@ void service_adopt(struct service *service, const struct service_settings *setti
                    const struct tls_store *tls);
 void service_free(struct service **service);
 const struct service_settings *service_settings(const struct service *service);
+uint32_t service_origin_count(const struct service *service); /* at present */
 struct retry_budget *service_retry_budget(struct service *service);
 
 /* The origin for the next request, by the service's balance, among those that are fit: neither

@@ -16,15 +16,34 @@ struct service_view {
     uint32_t count;
 };
 
+/* What the settings, or an SRV record, say of one of the origins. */
+struct standing {
+    uint32_t weight;
+    uint32_t rank; /* requests go to the lowest of which any is fit */
+};
+
+#define RANK_BACKUP 0x10000u /* above all classes of SRV priorities */
+
 struct service {
     const struct service_settings *settings;
     struct origin_directory *directory;
+    const struct tls_store *tls; /* NULL where nothing speaks TLS */
     struct service_entry *entry;
     struct link limited;     /* in directory->limited */
     uint64_t asked_us;       /* when other workers were last asked for idle connections */
     struct origin **origins; /* all, in the order of the settings */
+    struct standing *standings;
     uint32_t count;
     bool *fit; /* of these, while looking */
+
+    /* Where SRV names are among the settings' origins: service_origins.c. */
+    struct link named;       /* in directory->named */
+    struct srv_name **names; /* by place in the settings; NULL: no SRV name */
+    struct origin **leaving; /* targets no more, while requests are under way on them */
+    uint32_t leaving_count;
+    struct alarm leave;
+    struct alarm take_again;
+
     uint32_t picks_to_review;
 
     /* In force while the book's serial is this one and, unless all is settled, until the time to
@@ -39,6 +58,19 @@ struct service {
     uint32_t trial_count;
     struct retry_budget retries;
 };
+
+/* --- service_origins.c --- */
+
+struct srv_name;
+
+/* Finds or makes the origins, as the settings and the SRV names in them say. false: out of
+ * memory; service_drop_origins is all that is left then. */
+bool service_take_origins(struct service *service);
+void service_drop_origins(struct service *service);
+/* Tells all of them how TLS goes. */
+void service_dial_with(struct service *service, const struct tls_store *tls);
+/* There is another answer to a question that may be one of the service's. */
+void service_follow_name(struct service *service, const struct srv_name *name);
 
 /* --- origin_health.c --- */
 

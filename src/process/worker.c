@@ -422,6 +422,11 @@ uint64_t worker_begun(const struct worker *worker)
 
 /* --- life -------------------------------------------------------------------------------- */
 
+static bool ask_servers(struct resolver *resolver, const struct settings *settings)
+{
+    return settings->dns_servers == NULL || resolver_use_servers(resolver, settings->dns_servers);
+}
+
 static bool build(struct worker *worker, const struct worker_plan *plan)
 {
     struct generation *generation;
@@ -438,7 +443,7 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
     }
     buffer_pool_account(worker->bench.buffers, pressure_slabs(plan->pressure));
     worker->resolver = resolver_new(worker->bench.loop);
-    if (worker->resolver == NULL) {
+    if (worker->resolver == NULL || !ask_servers(worker->resolver, plan_settings(plan->plan))) {
         return false;
     }
     worker->origins =

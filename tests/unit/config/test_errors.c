@@ -8,7 +8,9 @@
 #define SOUND LISTENERS ROUTES
 /* One service, its members on line 3. */
 #define SERVICE(members) SOUND "services: {a: {" members "}}\n"
-#define ORIGIN "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:80\" or \"unix:/path\""
+#define ORIGIN \
+    "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:80\", \"unix:/path\" or " \
+    "\"srv:_api._tcp.internal\""
 #define ADDRESS "an address with its port, \"127.0.0.1:8080\" or \"[::]:8080\", or \"unix:/path\""
 
 static void unknown_options(void **state)
@@ -57,6 +59,11 @@ static void bad_values(void **state)
         {SOUND "limits: {held_bytes: 20KiB}\n",
          "3:22: 'limits.held_bytes' must be twice limits.gather_bytes (16384 bytes), which is "
          "held too, or more"},
+        {SOUND "dns: {servers: [localhost]}\n",
+         "3:17: 'dns.servers' expects an address such as 127.0.0.1, ::1, 127.0.0.1:8600 or "
+         "[::1]:8600, not 'localhost'"},
+        {SOUND "dns: {servers: []}\n",
+         "3:16: 'dns.servers' is empty; leave it out, or give it a value"},
         {SOUND "rates: {body: 1}\n", "3:15: 'rates.body' needs a unit: write 1B or 1KiB, not 1"},
         {SOUND "timeouts: 5s\n", "3:11: 'timeouts' expects a mapping of options, not text"},
         {SOUND "timeouts:\n", "3:10: 'timeouts' expects a mapping of options, not nothing"},
@@ -157,6 +164,13 @@ static void services(void **state)
         {SERVICE("origins: [h:0]"), "3:26: an origin is " ORIGIN ", not 'h:0'"},
         {SERVICE("origins: [10.0.0.1:0]"), "3:26: an origin needs a port from 1 to 65535"},
         {SERVICE("origins: [h:65536]"), "3:26: an origin is " ORIGIN ", not 'h:65536'"},
+        {SERVICE("origins: ['srv:_a._tcp.x:80']"),
+         "3:26: an origin is " ORIGIN ", not 'srv:_a._tcp.x:80'; an SRV name has no port, its "
+         "records say it"},
+        {SERVICE("origins: ['srv:']"),
+         "3:26: an origin is " ORIGIN ", not 'srv:'; an SRV name has no port, its records say it"},
+        {SERVICE("origins: ['srv:_a._tcp.x', 'srv:_A._tcp.X']"),
+         "3:43: the origin 'srv:_a._tcp.x' stands in this service already (line 3)"},
         {SERVICE("origins: [h:80, H:80]"),
          "3:32: the origin 'h:80' stands in this service already (line 3)"},
         {SERVICE("origins: [{address: h:80, weight: 0}]"),

@@ -310,6 +310,36 @@ static void services_and_listeners(void **state)
     snapshot_unref(&snapshot);
 }
 
+static void srv_names_and_name_servers(void **state)
+{
+    struct snapshot *snapshot = load_sound(
+        "dns: {servers: [127.0.0.1, \"::1\", \"10.0.0.1:8600\", \"[::2]:54\"]}\n"
+        "listeners: [{address: 127.0.0.1:0}]\n"
+        "services:\n"
+        "  app:\n"
+        "    origins: [srv:_Api._tcp.Internal, {address: \"srv:api\", weight: 3}, srv:80]\n"
+        "    tls: {ca: /ca}\n"
+        "routes: [{name: all, service: app}]\n");
+    const struct settings *settings = snapshot_settings(snapshot);
+    const struct service_settings *service = settings->services;
+
+    (void)state;
+    assert_string_equal(settings->dns_servers, "127.0.0.1:53,[::1]:53,10.0.0.1:8600,[::2]:54");
+    assert_true(service->has_srv);
+    assert_string_equal(service->origins[0].name, "srv:_api._tcp.internal");
+    assert_string_equal(service->origins[0].srv, "_api._tcp.internal");
+    assert_null(service->origins[0].host);
+    assert_null(service->origins[0].tls_name);
+    assert_string_equal(service->origins[1].srv, "api");
+    assert_int_equal(service->origins[1].weight, 3);
+    assert_null(service->origins[2].srv); /* a host of that name */
+    assert_string_equal(service->origins[2].host, "srv");
+    /* What follows the name in the identity of an origin by name. */
+    assert_string_equal(service->origins[2].tls_identity + strlen("srv"),
+                        service->origins[0].tls_identity);
+    snapshot_unref(&snapshot);
+}
+
 static void pool_defaults(void **state)
 {
     struct snapshot *snapshot =
@@ -511,6 +541,7 @@ int main(void)
         cmocka_unit_test(held_bytes_follow_gather_bytes),
         cmocka_unit_test(access_log_words),
         cmocka_unit_test(services_and_listeners),
+        cmocka_unit_test(srv_names_and_name_servers),
         cmocka_unit_test(pool_defaults),
         cmocka_unit_test(a_full_match),
         cmocka_unit_test(edits_and_rewrite),
