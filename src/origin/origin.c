@@ -198,7 +198,7 @@ static void origin_free(struct origin *origin)
     resolver_unwatch(&origin->watched);
     list_remove(&origin->blocked);
     if (origin->entry != NULL) {
-        origin_entry_leave(origin->entry, origin->directory->bench->worker);
+        origin_entry_leave(origin->entry, &origin->tally);
         origin_entry_put(&origin->entry);
     }
     tls_session_forget(&origin->resumable);
@@ -229,7 +229,7 @@ static bool enter_book(struct origin *origin)
     if (origin->entry == NULL) {
         return false;
     }
-    origin_entry_join(origin->entry, origin->directory->bench->worker, &origin->tally);
+    origin_entry_join(origin->entry, &origin->tally);
     return true;
 }
 

@@ -146,15 +146,11 @@ static struct book_place *find(struct link *buckets, const char *name)
 /* What sets the kinds of entries apart. */
 struct kind {
     size_t size;
-    bool (*init)(struct book_place *place); /* NULL: zeros will do */
-    void (*release)(struct book_place *place);
+    void (*init)(struct book_place *place); /* NULL: zeros will do */
 };
 
-static void place_free(struct book_place *place, const struct kind *kind)
+static void place_free(struct book_place *place)
 {
-    if (kind->release != NULL) {
-        kind->release(place);
-    }
     free(place->name);
     free(place);
 }
@@ -170,9 +166,12 @@ static struct book_place *place_new(struct origin_book *book, struct link *bucke
     memset(place, 0, kind->size);
     place->book = book;
     place->name = strdup(name);
-    if (place->name == NULL || (kind->init != NULL && !kind->init(place))) {
-        place_free(place, kind);
+    if (place->name == NULL) {
+        place_free(place);
         return NULL;
+    }
+    if (kind->init != NULL) {
+        kind->init(place);
     }
     list_add_last(&buckets[bucket_of(name)], &place->link);
     return place;
@@ -202,14 +201,14 @@ static void place_hold(struct book_place *place)
     pthread_mutex_unlock(&place->book->lock);
 }
 
-static void place_put(struct book_place *place, const struct kind *kind)
+static void place_put(struct book_place *place)
 {
     struct origin_book *book = place->book;
 
     pthread_mutex_lock(&book->lock);
     if (--place->references == 0) {
         list_remove(&place->link);
-        place_free(place, kind);
+        place_free(place);
     }
     pthread_mutex_unlock(&book->lock);
 }
@@ -221,20 +220,12 @@ static struct origin_entry *origin_of(struct book_place *place)
     return place != NULL ? CONTAINER_OF(place, struct origin_entry, place) : NULL;
 }
 
-static bool init_origin(struct book_place *place)
+static void init_origin(struct book_place *place)
 {
-    struct origin_entry *entry = origin_of(place);
-
-    entry->tallies = calloc(place->book->workers, sizeof(struct origin_tally *));
-    return entry->tallies != NULL;
+    list_init(&origin_of(place)->tallies);
 }
 
-static void release_origin(struct book_place *place)
-{
-    free(origin_of(place)->tallies);
-}
-
-static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin, release_origin};
+static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin};
 
 struct origin_entry *origin_entry_get(struct origin_book *book, const char *name)
 {
@@ -253,26 +244,23 @@ void origin_entry_put(struct origin_entry **held)
 
     *held = NULL;
     if (entry != NULL) {
-        place_put(&entry->place, &origin_kind);
+        place_put(&entry->place);
     }
 }
 
-void origin_entry_join(struct origin_entry *entry, uint32_t worker, struct origin_tally *tally)
+void origin_entry_join(struct origin_entry *entry, struct origin_tally *tally)
 {
     pthread_mutex_lock(&entry->place.book->lock);
-    CHECK(worker < entry->place.book->workers && entry->tallies[worker] == NULL);
-    entry->tallies[worker] = tally;
+    list_add_last(&entry->tallies, &tally->link);
     pthread_mutex_unlock(&entry->place.book->lock);
 }
 
-void origin_entry_leave(struct origin_entry *entry, uint32_t worker)
+void origin_entry_leave(struct origin_entry *entry, struct origin_tally *tally)
 {
-    struct origin_tally *tally = entry->tallies[worker];
-
     pthread_mutex_lock(&entry->place.book->lock);
     entry->past_requests += TALLY_READ(tally->requests);
     entry->past_failures += TALLY_READ(tally->failures);
-    entry->tallies[worker] = NULL;
+    list_remove(&tally->link);
     pthread_mutex_unlock(&entry->place.book->lock);
 }
 
@@ -299,7 +287,7 @@ void service_entry_put(struct service_entry **held)
 
     *held = NULL;
     if (entry != NULL) {
-        place_put(&entry->place, &service_kind);
+        place_put(&entry->place);
     }
 }
 
@@ -480,16 +468,15 @@ static uint64_t now_us(void)
 
 static void sum_up(const struct origin_entry *entry, struct origin_reading *reading)
 {
-    for (uint32_t i = 0; i < entry->place.book->workers; i++) {
-        const struct origin_tally *tally = entry->tallies[i];
+    for (const struct link *link = entry->tallies.next; link != &entry->tallies;
+         link = link->next) {
+        const struct origin_tally *tally = CONTAINER_OF(link, struct origin_tally, link);
 
-        if (tally != NULL) {
-            reading->connections += TALLY_READ(tally->connections);
-            reading->in_flight += TALLY_READ(tally->busy);
-            reading->waiting += TALLY_READ(tally->waiting);
-            reading->requests += TALLY_READ(tally->requests);
-            reading->failures += TALLY_READ(tally->failures);
-        }
+        reading->connections += TALLY_READ(tally->connections);
+        reading->in_flight += TALLY_READ(tally->busy);
+        reading->waiting += TALLY_READ(tally->waiting);
+        reading->requests += TALLY_READ(tally->requests);
+        reading->failures += TALLY_READ(tally->failures);
     }
 }
 

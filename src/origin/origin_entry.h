@@ -22,6 +22,7 @@ struct origin_tally {
     _Atomic uint32_t waiting;
     _Atomic uint64_t requests;
     _Atomic uint64_t failures;
+    struct link link; /* in entry->tallies */
 };
 
 #define TALLY_READ(field) atomic_load_explicit(&(field), memory_order_relaxed)
@@ -38,8 +39,8 @@ struct book_place {
 
 struct origin_entry {
     struct book_place place;
-    struct origin_tally **tallies; /* by worker, under the book's lock; NULL where it has none */
-    uint64_t past_requests;        /* of tallies that are gone */
+    struct link tallies;    /* under the book's lock; of one worker two, where one speaks TLS */
+    uint64_t past_requests; /* of tallies that are gone */
     uint64_t past_failures;
 
     /* Looked at for each answer: something was noted against it and is not forgotten yet. */
@@ -86,8 +87,8 @@ struct service_entry *service_entry_get(struct origin_book *book, const char *na
 struct service_entry *service_entry_hold(struct service_entry *entry);
 void service_entry_put(struct service_entry **entry);
 /* Makes a worker's numbers part of the sum, and takes them out again. */
-void origin_entry_join(struct origin_entry *entry, uint32_t worker, struct origin_tally *tally);
-void origin_entry_leave(struct origin_entry *entry, uint32_t worker);
+void origin_entry_join(struct origin_entry *entry, struct origin_tally *tally);
+void origin_entry_leave(struct origin_entry *entry, struct origin_tally *tally);
 
 /* Where each worker can be reached by the others: limits.c. */
 struct origin_directory;

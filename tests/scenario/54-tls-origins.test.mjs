@@ -220,3 +220,21 @@ test('mistakes in tls of a service are told at the start', async (t) => {
         assert.match(stderr, expected);
     }
 });
+
+test('one address may speak TLS for one service and plain for another, and change over by reload', async (t) => {
+    const ca = await authority(t);
+    const origin = await secureOrigin(t, await ca.issue({ names: ['IP:127.0.0.1'] }));
+    const config = (more) => `
+services:
+  plain: {origins: ["${origin.address}"]${more}}
+  secure: {origins: ["${origin.address}"], tls: {ca: "${ca.cert}"}}
+routes: [{name: plain, match: {path: /plain}, service: plain}, {name: all, service: secure}]
+`;
+    const gateway = await startGateway(t, config(''));
+    assert.equal((await request(gateway)).status, 200);
+    assert.notEqual((await request(gateway, { path: '/plain' })).status, 200);
+    assert.match(await gateway.reload(config(`, tls: {ca: "${ca.cert}"}`)), /1 changed \(plain\)/);
+    assert.equal((await request(gateway, { path: '/plain' })).status, 200);
+    assert.match(await gateway.reload(config('')), /1 changed \(plain\)/);
+    assert.notEqual((await request(gateway, { path: '/plain' })).status, 200);
+});

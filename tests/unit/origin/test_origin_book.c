@@ -66,7 +66,7 @@ static void numbers_of_all_workers_are_added_up(void **state)
     struct origin_reading reading = {0};
 
     for (uint32_t i = 0; i < WORKERS; i++) {
-        origin_entry_join(entry, i, &tallies[i]);
+        origin_entry_join(entry, &tallies[i]);
         TALLY_ADD(tallies[i].requests, 10 + i);
         TALLY_ADD(tallies[i].busy, 1);
     }
@@ -74,12 +74,12 @@ static void numbers_of_all_workers_are_added_up(void **state)
     origin_book_read(*state, keep_last, &reading);
     assert_int_equal(reading.requests, 33);
     assert_int_equal(reading.in_flight, 2);
-    origin_entry_leave(entry, 2);
+    origin_entry_leave(entry, &tallies[2]);
     origin_book_read(*state, keep_last, &reading);
     assert_int_equal(reading.requests, 33); /* what is past stays counted */
     assert_int_equal(reading.in_flight, 1);
-    origin_entry_leave(entry, 0);
-    origin_entry_leave(entry, 1);
+    origin_entry_leave(entry, &tallies[0]);
+    origin_entry_leave(entry, &tallies[1]);
     origin_entry_put(&entry);
 }
 
