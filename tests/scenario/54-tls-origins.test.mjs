@@ -181,6 +181,29 @@ test('nginx as a secure origin, and probes that speak TLS', async (t) => {
     assert.equal((await request(second)).body, 'from nginx');
 });
 
+test('an address may be met in several ways, and in another after a reload', async (t) => {
+    const ca = await authority(t);
+    const origin = await secureOrigin(t, await ca.issue({ names: ['a.example', 'b.example'] }));
+    const config = (name) => `
+services:
+  one: {origins: ["${origin.address}"], tls: {ca: ${ca.cert}, server_name: a.example}}
+  other: {origins: ["${origin.address}"], tls: {ca: ${ca.cert}, server_name: ${name}}}
+routes: [{name: one, match: {path: /one}, service: one}, {name: all, service: other}]
+`;
+    const gateway = await startGateway(t, config('b.example'));
+    const bodies = async () => {
+        for (const path of ['/one', '/other']) {
+            assert.equal((await request(gateway, { path })).status, 200);
+        }
+    };
+    await bodies();
+    assert.deepEqual(origin.names.sort(), ['a.example', 'b.example']);
+    gateway.rewrite(config('a.example'));
+    gateway.signal('SIGHUP');
+    await gateway.said(/info reload: generation/);
+    await bodies();
+});
+
 test('a new CA file is taken up by a reload, and open connections stay', async (t) => {
     const ca = await authority(t);
     const next = await authority(t, 'Next CA');

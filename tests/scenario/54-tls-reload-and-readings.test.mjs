@@ -120,7 +120,7 @@ test('CAs and what services show are listed too, and warned of', async (t) => {
     fs.writeFileSync(bundle, [ca.cert, clients.cert, ca.cert].map((file) => fs.readFileSync(file)).join(''));
     const services = `services:
   pay: {origins: ["127.0.0.1:1"], tls: {ca: ${bundle}, cert: ${shown.cert}, key: ${shown.key}}}
-  other: {origins: ["127.0.0.1:2"], tls: {ca: ${ca.cert}}}
+  other: {origins: ["127.0.0.1:1"], tls: {ca: ${ca.cert}}}
 `;
     const gateway = await startGateway(t, (folder) => config(certificateList(own), { tls: `, client_auth: {mode: optional, ca: ${clients.cert}}`, more: `${services}${adminIn(folder)}` }));
 
