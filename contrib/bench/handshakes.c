@@ -9,7 +9,6 @@
  * handshakes PORT PATH full|resumed SLOTS SECONDS [HANDSHAKES]
  *
  * It ends after SECONDS, or once so many HANDSHAKES were counted. */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>

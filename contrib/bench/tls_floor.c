@@ -5,7 +5,6 @@
  * core, with another on the load's core, so that caches and clock are shared as in a measurement.
  *
  * tls_floor SECONDS      prints "sign_ns N keygen_ns N derive_ns N library_ns N" */
-#define _GNU_SOURCE
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
