@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include <string.h>
 
 #define WORKERS 3
 
@@ -63,10 +62,9 @@ static void a_drain_holds_as_long_as_the_entry(void **state)
 static void numbers_of_all_workers_are_added_up(void **state)
 {
     struct origin_entry *entry = origin_entry_get(*state, "10.0.0.1:80");
-    struct origin_tally tallies[WORKERS];
+    struct origin_tally tallies[WORKERS] = {{0}};
     struct origin_reading reading = {0};
 
-    memset(tallies, 0, sizeof(tallies));
     for (uint32_t i = 0; i < WORKERS; i++) {
         origin_entry_join(entry, &tallies[i]);
         TALLY_ADD(tallies[i].requests, 10 + i);
