@@ -103,8 +103,10 @@ class Contender:
         self.file = os.path.join(folder, f"{self.name}.conf")
 
     def rewrite(self, turn, kind):
-        changing = turn if kind in ("change", "bad") else 0
-        text = self.text(self.origins[:1 + changing % 2], changing)
+        """Always two origins, of which the second is another one after each change: with one
+        more or one less, the load itself would be another, and not only the reload told."""
+        changing = {"change": turn, "bad": turn // 2}.get(kind, 0)
+        text = self.text([self.origins[0], self.origins[1 + changing % 2]], changing)
         write(self.file, text + self.nonsense if kind == "bad" and turn % 2 else text)
 
     def reload(self, process, kind):
@@ -122,7 +124,7 @@ class Turnpike(Contender):
         extra = f"  - {{name: extra-{turn}, match: {{path: /extra}}, respond: {{}}}}\n" if turn else ""
         return f"""
 workers: 1
-access_log: {self.folder}/access.log
+access_log: off
 pid_file: {self.folder}/pid
 state_directory: {self.folder}
 listeners: [{{address: "127.0.0.1:{self.port}"}}]
@@ -490,7 +492,7 @@ def main():
         side = listener.getsockname()[1]
         threading.Thread(target=serve_side, args=(listener, 4 * options.seconds), daemon=True).start()
         with Processes(folder) as processes:
-            origins = [free_port(), free_port()]
+            origins = [free_port() for _ in range(3)]
             for port in origins:
                 processes.wait_until_answering(processes.start([helper, str(port)]), port, "/13")
             for name in names:

@@ -75,13 +75,24 @@ static void add_neighbours_up(struct merged *merged)
     merged->count = merged->count > 0 ? kept + 1 : 0;
 }
 
+static void for_all(const struct control_sources *sources, void (*what)(struct metrics *metrics))
+{
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        what(sources->metrics(sources->owner, worker));
+    }
+}
+
 bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
                  struct merged *merged)
 {
     struct gathering gathering = {.merged = merged};
     struct control_facts facts;
 
-    *merged = (struct merged){0};
+    *merged = (struct merged){.held = sources};
+    for_all(sources, metrics_hold);
     sources->facts(sources->owner, &facts);
     for (uint32_t worker = 0; worker < facts.workers; worker++) {
         metrics_read(sources->metrics(sources->owner, worker), kind, on_seen, &gathering);
@@ -99,6 +110,9 @@ bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
 
 void merged_release(struct merged *merged)
 {
+    if (merged->held != NULL) {
+        for_all(merged->held, metrics_let_go);
+    }
     free(merged->rows);
     *merged = (struct merged){0};
 }

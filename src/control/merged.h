@@ -8,9 +8,10 @@
 struct merged {
     struct metrics_reading *rows; /* one a name, in the order of names */
     size_t count;
+    const struct control_sources *held; /* NULL: nothing was read */
 };
 
-/* false: out of memory. The names live as long as the workers' counters. */
+/* false: out of memory. Until it is released, no worker forgets a name. */
 bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
                  struct merged *merged);
 void merged_release(struct merged *merged);

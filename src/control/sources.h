@@ -39,7 +39,7 @@ struct control_sources {
     void (*facts)(void *owner, struct control_facts *facts);
     /* The plan that new exchanges begin with; a reference. */
     struct plan *(*plan)(void *owner);
-    const struct metrics *(*metrics)(void *owner, uint32_t worker);
+    struct metrics *(*metrics)(void *owner, uint32_t worker);
     void (*load)(void *owner, uint32_t worker, struct control_load *load);
     void (*note_change)(void *owner, const struct control_change *change);
     /* See process/reload.h; `done` comes on another thread. false: not now. */

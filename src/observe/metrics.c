@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker's counters. Each name has one block of counters that lives as long as the metrics;
- * a reload only changes which index leads to which block. Blocks are appended to a list that
- * other threads walk, and never taken off it.
+/* A worker's counters. Each name has one block of counters that outlives reloads; these only
+ * change which index leads to which block. Blocks are appended to a list that other threads walk.
+ * Names that are gone keep theirs, for they may come back and for whoever reads them next; of
+ * those that went long ago only some, or reloads with ever new names would grow for good. They
+ * are forgotten while a reload is prepared, unless somebody reads.
  *
  * An exchange that began before a reload ends with the indexes of the old settings. Each entry
  * therefore remembers the very pointer of the name it was adopted with: where the outcome's
@@ -10,9 +12,12 @@
 
 #include "base/check.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define GONE_KEPT 256   /* names of a kind */
+#define GONE_RELOADS 10 /* for so long all are kept */
 #define HASH_SLOTS 4096
 #define SHORTEST_POWER 6 /* 64 us */
 #define LONGEST_POWER 26 /* 67 s */
@@ -28,6 +33,8 @@ struct block {
     struct block *_Atomic next; /* in the order of adoption; read by any thread */
     struct block *next_in_slot; /* worker's thread */
     uint64_t hash;
+    uint64_t named;   /* the last round of settings that had this name; worker's thread */
+    uint32_t holders; /* without being in any settings; worker's thread */
     counter errors;
     counter retries; /* of services */
     counter retries_denied;
@@ -63,6 +70,14 @@ struct family {
     struct block *last;
     struct block *slots[HASH_SLOTS];
     struct index index;
+    size_t count;
+    size_t held; /* by holders */
+};
+
+/* Of an origin that is forgotten: whoever was sent there may still tell its name. */
+struct kept_name {
+    struct kept_name *next;
+    char *name;
 };
 
 struct metrics {
@@ -70,6 +85,10 @@ struct metrics {
     counter cuts[CUT_CAUSE_COUNT];
     struct block *unrouted;
     struct family families[METRICS_KIND_COUNT];
+    struct kept_name *names;
+    uint64_t round; /* settings adopted so far */
+    pthread_mutex_t lock;
+    uint32_t readers; /* while there are some, no block goes */
 };
 
 static void add(counter *to, uint64_t count)
@@ -190,6 +209,55 @@ static void add_block(struct family *family, struct block *block)
         atomic_store_explicit(&family->last->next, block, memory_order_release);
     }
     family->last = block;
+    family->count++;
+}
+
+/* `before` it in the list; NULL: it is the first. Nobody reads. */
+static void drop_block(struct family *family, struct block *before, struct block *block)
+{
+    struct block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
+    struct block **slot = &family->slots[block->hash % HASH_SLOTS];
+
+    while (*slot != block) {
+        slot = &(*slot)->next_in_slot;
+    }
+    *slot = block->next_in_slot;
+    atomic_store_explicit(before != NULL ? &before->next : &family->first, next,
+                          memory_order_release);
+    if (family->last == block) {
+        family->last = before;
+    }
+    family->count--;
+    free(block);
+}
+
+static bool keep_name(struct metrics *metrics, const struct block *block)
+{
+    struct kept_name *kept = malloc(sizeof(*kept));
+
+    if (kept == NULL) {
+        return false;
+    }
+    *kept = (struct kept_name){metrics->names, block->name};
+    metrics->names = kept;
+    return true;
+}
+
+/* false: it stays. */
+static bool forget(struct metrics *metrics, int kind, struct block *before, struct block *block)
+{
+    if (kind != METRICS_ORIGINS) {
+        free(block->name);
+    } else if (!keep_name(metrics, block)) {
+        return false;
+    }
+    drop_block(&metrics->families[kind], before, block);
+    return true;
+}
+
+static void hold_block(struct family *family, struct block *block)
+{
+    family->held += block->holders++ == 0;
 }
 
 /* --- adopting ---------------------------------------------------------------------------- */
@@ -201,6 +269,8 @@ struct metrics_adoption {
     const struct settings *settings;
     struct index indexes[METRICS_KIND_COUNT];
     size_t made[METRICS_KIND_COUNT];
+    int swept;           /* kinds */
+    struct block *sweep; /* as far as this one; NULL: from the first one on */
 };
 
 static const char *name_in(const struct settings *settings, enum metrics_kind kind, size_t index)
@@ -265,8 +335,63 @@ static bool adopt_name(struct metrics_adoption *adoption, enum metrics_kind kind
         }
         add_block(family, block);
     }
+    block->named = adoption->metrics->round + 1;
     adoption->indexes[kind].entries[index] = (struct entry){name, block};
     return true;
+}
+
+static size_t count_gone(const struct metrics_adoption *adoption, int kind)
+{
+    const struct family *family = &adoption->metrics->families[kind];
+    size_t living = family->held + adoption->indexes[kind].count;
+
+    return family->count > living ? family->count - living : 0;
+}
+
+/* What runs has its names from this round at the latest, so none of them is. */
+static bool is_long_gone(const struct metrics *metrics, const struct block *block)
+{
+    return block->holders == 0 && block->named + GONE_RELOADS <= metrics->round;
+}
+
+/* true: done. Those that came first go first. */
+static bool sweep(struct metrics_adoption *adoption, unsigned most)
+{
+    for (; adoption->swept < METRICS_KIND_COUNT; adoption->swept++, adoption->sweep = NULL) {
+        struct family *family = &adoption->metrics->families[adoption->swept];
+
+        for (; count_gone(adoption, adoption->swept) > GONE_KEPT; most--) {
+            struct block *before = adoption->sweep;
+            struct block *block = atomic_load_explicit(
+                before != NULL ? &before->next : &family->first, memory_order_relaxed);
+
+            if (block == NULL) {
+                break;
+            }
+            if (most == 0) {
+                return false;
+            }
+            if (!is_long_gone(adoption->metrics, block) ||
+                !forget(adoption->metrics, adoption->swept, before, block)) {
+                adoption->sweep = block;
+            }
+        }
+    }
+    return true;
+}
+
+/* Waits for nobody: who cannot be forgotten now, for somebody reads, is at the next reload. */
+static bool forget_gone(struct metrics_adoption *adoption, unsigned most)
+{
+    struct metrics *metrics = adoption->metrics;
+    bool done;
+
+    if (pthread_mutex_trylock(&metrics->lock) != 0) {
+        return true;
+    }
+    done = metrics->readers > 0 || sweep(adoption, most);
+    pthread_mutex_unlock(&metrics->lock);
+    return done;
 }
 
 enum metrics_progress metrics_adoption_grow(struct metrics_adoption *adoption, unsigned most)
@@ -283,7 +408,7 @@ enum metrics_progress metrics_adoption_grow(struct metrics_adoption *adoption, u
             }
         }
     }
-    return METRICS_ARE_WHOLE;
+    return forget_gone(adoption, most) ? METRICS_ARE_WHOLE : METRICS_GROW;
 }
 
 void metrics_adoption_commit(struct metrics_adoption **held)
@@ -298,6 +423,7 @@ void metrics_adoption_commit(struct metrics_adoption **held)
         family->index = adoption->indexes[kind];
         adoption->indexes[kind] = former;
     }
+    adoption->metrics->round++;
     metrics_adoption_abandon(held);
 }
 
@@ -425,7 +551,23 @@ void metrics_note_cut(struct metrics *metrics, enum cut_cause cause)
 
 struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name)
 {
-    return (struct metrics_origin *)make_block(metrics, METRICS_ORIGINS, name);
+    struct block *block = make_block(metrics, METRICS_ORIGINS, name);
+
+    if (block != NULL) {
+        hold_block(&metrics->families[METRICS_ORIGINS], block);
+    }
+    return (struct metrics_origin *)block;
+}
+
+void metrics_origin_leaves(struct metrics *metrics, struct metrics_origin **origin)
+{
+    struct block *block = (struct block *)*origin;
+
+    *origin = NULL;
+    if (block != NULL && --block->holders == 0) {
+        metrics->families[METRICS_ORIGINS].held--;
+        block->named = metrics->round;
+    }
 }
 
 const char *metrics_origin_name(const struct metrics_origin *origin)
@@ -454,6 +596,20 @@ void metrics_origin_fails(struct metrics_origin *origin, unsigned failure)
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
+
+void metrics_hold(struct metrics *metrics)
+{
+    pthread_mutex_lock(&metrics->lock);
+    metrics->readers++;
+    pthread_mutex_unlock(&metrics->lock);
+}
+
+void metrics_let_go(struct metrics *metrics)
+{
+    pthread_mutex_lock(&metrics->lock);
+    metrics->readers--;
+    pthread_mutex_unlock(&metrics->lock);
+}
 
 uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event)
 {
@@ -555,12 +711,16 @@ struct metrics *metrics_new(void)
         return NULL;
     }
     metrics->unrouted = unrouted;
+    pthread_mutex_init(&metrics->lock, NULL);
     add_block(&metrics->families[METRICS_ROUTES], unrouted);
+    hold_block(&metrics->families[METRICS_ROUTES], unrouted);
     return metrics;
 }
 
 void metrics_free(struct metrics **metrics)
 {
+    struct kept_name *kept;
+
     if (*metrics == NULL) {
         return;
     }
@@ -570,6 +730,12 @@ void metrics_free(struct metrics **metrics)
         free_blocks(atomic_load_explicit(&family->first, memory_order_relaxed));
         free(family->index.entries);
     }
+    while ((kept = (*metrics)->names) != NULL) {
+        (*metrics)->names = kept->next;
+        free(kept->name);
+        free(kept);
+    }
+    pthread_mutex_destroy(&(*metrics)->lock);
     free(*metrics);
     *metrics = NULL;
 }

@@ -78,15 +78,16 @@ uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event);
 /* A connection was cut; also for connections without an exchange. */
 void metrics_note_cut(struct metrics *metrics, enum cut_cause cause);
 uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause);
-/* The sum over routes, and over exchanges that no route took; any thread. */
+/* The sum over routes, and over exchanges that no route took; any thread that holds them. */
 uint64_t metrics_exchanges(const struct metrics *metrics);
 
-/* Counters of one origin, found once and kept; they live as long as the metrics. What failures
- * there are is known further up (origin/failure.h): here they are numbers. NULL: no memory. */
+/* Counters of one origin, found once and kept until it leaves. What failures there are is known
+ * further up (origin/failure.h): here they are numbers. NULL: no memory. */
 #define METRICS_FAILURES_MAX 32
 struct metrics_origin;
 struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name);
 const char *metrics_origin_name(const struct metrics_origin *origin); /* as long as the metrics */
+void metrics_origin_leaves(struct metrics *metrics, struct metrics_origin **origin);
 void metrics_origin_begins(struct metrics_origin *origin, uint16_t status);
 /* From the connection that was had to the last byte of the answer. */
 void metrics_origin_ends(struct metrics_origin *origin, uint64_t microseconds);
@@ -124,7 +125,11 @@ struct metrics_reading {
     uint64_t by_failure[METRICS_FAILURES_MAX]; /* METRICS_ORIGINS */
 };
 
-/* Calls once for each name ever adopted. The name stays valid as long as the metrics. */
+/* Any thread but the worker's: no name is forgotten until it lets go. */
+void metrics_hold(struct metrics *metrics);
+void metrics_let_go(struct metrics *metrics);
+/* Calls once for each name that was adopted, but for those that went long ago. The name stays
+ * valid for as long as whoever reads holds the metrics. */
 typedef void metrics_seen(void *owner, const struct metrics_reading *reading);
 void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
                   void *owner);

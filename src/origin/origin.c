@@ -201,6 +201,7 @@ static void origin_free(struct origin *origin)
         origin_entry_leave(origin->entry, &origin->tally);
         origin_entry_put(&origin->entry);
     }
+    metrics_origin_leaves(origin->directory->metrics, &origin->counters);
     tls_session_forget(&origin->resumable);
     tls_dialer_unref(&origin->dialer);
     free(origin->tls_identity);

@@ -21,6 +21,8 @@
 #define FIRST_WITHIN_MS 500
 #define UNRESOLVED_PAUSE_MS 100
 #define WHOLE 10000
+#define FOLLOW_A_TICK 32
+#define FOLLOW_TICK_MS 1
 
 /* clang-format off */
 #define PROBE_STATES(ROW) \
@@ -44,7 +46,7 @@ struct probe {
     struct origin *origin; /* held */
     char *service;
     struct probe_settings settings; /* with texts of its own */
-    bool wanted;                    /* while following new settings */
+    uint32_t wanted_by;             /* the last walk that found it in the settings */
 
     enum origin_verdict verdict; /* what it has put into the entry */
     uint32_t in_row;             /* results of one kind */
@@ -58,10 +60,20 @@ struct probe {
     size_t sent;
 };
 
+/* Following new settings takes a walk through all their origins, and then one through all probes,
+ * for those that none of them wants any more: a few a tick, for a thousand services in one go
+ * would be a pause for the clients of this worker. */
 struct prober {
     struct origin_directory *directory;
     const struct settings *settings; /* that it follows */
     struct link probes;
+    struct alarm tick;
+    uint32_t walk; /* its number */
+    bool walks;
+    bool once_more;   /* after this one */
+    uint32_t service; /* where it stands */
+    uint32_t origin;
+    struct link *look; /* the probe before the one to look at; NULL: still at the settings */
 };
 
 static struct loop *loop_of(const struct probe *probe)
@@ -562,7 +574,7 @@ static void follow_origin(struct prober *prober, const struct service_settings *
         log_error("out of memory: origin %s of service %s is not probed", name, service->name);
         return;
     }
-    probe->wanted = true;
+    probe->wanted_by = prober->walk;
 }
 
 /* What an SRV name stands for at present, which may be nothing. */
@@ -577,50 +589,94 @@ static void follow_targets(struct prober *prober, const struct service_settings 
     }
 }
 
-static void follow_service(struct prober *prober, const struct service_settings *service)
+static void follow(struct prober *prober, const struct service_settings *service,
+                   const struct origin_settings *settings)
 {
-    for (uint32_t i = 0; i < service->origin_count; i++) {
-        const struct origin_settings *settings = &service->origins[i];
-
-        if (settings->srv != NULL) {
-            follow_targets(prober, service, settings);
-        } else {
-            follow_origin(prober, service, settings->name, origin_get(prober->directory, settings));
-        }
+    if (settings->srv != NULL) {
+        follow_targets(prober, service, settings);
+    } else {
+        follow_origin(prober, service, settings->name, origin_get(prober->directory, settings));
     }
 }
 
-static void drop_unwanted(struct prober *prober)
+/* true: all of them. */
+static bool follow_some(struct prober *prober, uint32_t most)
 {
-    struct link *next;
+    const struct settings *settings = prober->settings;
 
-    for (struct link *link = prober->probes.next; link != &prober->probes; link = next) {
-        struct probe *probe = CONTAINER_OF(link, struct probe, link);
+    for (; prober->service < settings->service_count; prober->service++, prober->origin = 0) {
+        const struct service_settings *service = &settings->services[prober->service];
 
-        next = link->next;
-        if (!probe->wanted) {
-            probe_free(probe);
-        } else {
-            probe->wanted = false;
+        while (service->health.probe.on && prober->origin < service->origin_count) {
+            if (most-- == 0) {
+                return false;
+            }
+            follow(prober, service, &service->origins[prober->origin++]);
         }
     }
+    return true;
+}
+
+static bool drop_some(struct prober *prober, uint32_t most)
+{
+    while (prober->look->next != &prober->probes) {
+        struct probe *probe = CONTAINER_OF(prober->look->next, struct probe, link);
+
+        if (most-- == 0) {
+            return false;
+        }
+        if (probe->wanted_by == prober->walk) {
+            prober->look = &probe->link;
+        } else {
+            probe_free(probe);
+        }
+    }
+    return true;
+}
+
+static void begin_walk(struct prober *prober);
+
+static void on_follow_tick(void *owner)
+{
+    struct prober *prober = owner;
+
+    if (prober->look == NULL && follow_some(prober, FOLLOW_A_TICK)) {
+        prober->look = &prober->probes;
+    }
+    if (prober->look != NULL && drop_some(prober, FOLLOW_A_TICK)) {
+        prober->walks = false;
+        if (prober->once_more) {
+            begin_walk(prober);
+        }
+        return;
+    }
+    alarm_set(prober->directory->bench->loop, &prober->tick, FOLLOW_TICK_MS, on_follow_tick,
+              prober);
+}
+
+static void begin_walk(struct prober *prober)
+{
+    prober->walks = true;
+    prober->once_more = false;
+    prober->service = 0;
+    prober->origin = 0;
+    prober->look = NULL;
+    prober->walk++;
+    on_follow_tick(prober);
 }
 
 void prober_follow(struct prober *prober, const struct settings *settings)
 {
     prober->settings = settings;
-    for (uint32_t i = 0; i < settings->service_count; i++) {
-        if (settings->services[i].health.probe.on) {
-            follow_service(prober, &settings->services[i]);
-        }
-    }
-    drop_unwanted(prober);
+    begin_walk(prober);
 }
 
 void prober_follow_names(struct prober *prober)
 {
-    if (prober->settings != NULL) {
-        prober_follow(prober, prober->settings);
+    if (prober->walks) {
+        prober->once_more = true;
+    } else if (prober->settings != NULL) {
+        begin_walk(prober);
     }
 }
 
@@ -644,6 +700,7 @@ void prober_free(struct prober **prober)
     if (*prober == NULL) {
         return;
     }
+    alarm_clear((*prober)->directory->bench->loop, &(*prober)->tick);
     while ((link = list_first(&(*prober)->probes)) != NULL) {
         probe_free(CONTAINER_OF(link, struct probe, link));
     }

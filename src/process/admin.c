@@ -158,7 +158,7 @@ static struct plan *give_plan(void *owner)
     return reload_plan(admin->view.reload);
 }
 
-static const struct metrics *find_metrics(void *owner, uint32_t worker)
+static struct metrics *find_metrics(void *owner, uint32_t worker)
 {
     const struct admin *admin = owner;
 

@@ -185,7 +185,9 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     begun = upgrade_begin(process->upgrade, &lines);
     page_release(&lines);
     process->upgrade_by = *sender;
-    if (!begun) {
+    if (begun) {
+        reload_wait(process->reload);
+    } else {
         note_upgrade(process, false, "it could not be started");
     }
 }
@@ -197,7 +199,12 @@ static void on_upgrade_over(void *owner, pid_t successor)
 
     note_upgrade(process, successor != 0, successor != 0 ? NULL : "the new process did not start");
     if (successor == 0) {
+        reload_go_on(process->reload);
         return;
+    }
+    if (reload_hand_over(process->reload)) {
+        log_info("a reload came meanwhile: process %ld reads the file again", (long)successor);
+        kill(successor, SIGHUP);
     }
     log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
              drain_ms / 1000);

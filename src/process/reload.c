@@ -58,6 +58,7 @@ struct reload {
     struct link shelf;
     struct alarm shelf_look;
     struct alarm confirm_by;
+    bool waits; /* for the outcome of an upgrade */
     bool stopping;
 
     /* The order being carried out. */
@@ -531,7 +532,7 @@ static void begin_next(struct reload *reload)
 {
     struct link *link = list_first(&reload->orders);
 
-    if (reload->order != NULL || link == NULL || reload->stopping) {
+    if (reload->order != NULL || link == NULL || reload->waits || reload->stopping) {
         return;
     }
     list_remove(link);
@@ -547,6 +548,9 @@ static void on_order(void *owner)
     if (reload->stopping) {
         answer(reload, order, false, "the process is stopping", NO_MORE);
         return;
+    }
+    if (reload->waits) {
+        log_info("an upgrade is under way: a reload waits for its outcome");
     }
     list_add_last(&reload->orders, &order->link);
     begin_next(reload);
@@ -583,6 +587,49 @@ static void on_unconfirmed(void *owner)
 bool reload_is_settled(const struct reload *reload)
 {
     return reload->order == NULL && reload->former.plan == NULL;
+}
+
+/* --- while a new binary starts ------------------------------------------------------------ */
+
+void reload_wait(struct reload *reload)
+{
+    reload->waits = true;
+}
+
+void reload_go_on(struct reload *reload)
+{
+    reload->waits = false;
+    begin_next(reload);
+}
+
+/* One that asked for a way back is not passed on: a signal could not ask for that. */
+static bool hand_over(struct reload *reload, struct order *order)
+{
+    bool passed_on = order->given.kind == RELOAD_FROM_FILE && order->given.confirm_ms == 0;
+    const char *why = passed_on ? "a new process serves by now; it is told to read the file again"
+                                : "a new process serves by now";
+    const struct audit_entry entry = {
+        .who = order->given.who,
+        .action = "reload",
+        .subject = reload->parts.path,
+        .why = why,
+    };
+
+    audit_write(reload->parts.audit, &entry);
+    answer(reload, order, false, why, passed_on ? NULL : NO_MORE);
+    return passed_on;
+}
+
+bool reload_hand_over(struct reload *reload)
+{
+    struct link *link;
+    bool wanted = false;
+
+    while ((link = list_first(&reload->orders)) != NULL) {
+        list_remove(link);
+        wanted = hand_over(reload, CONTAINER_OF(link, struct order, link)) || wanted;
+    }
+    return wanted;
 }
 
 /* --- looking ----------------------------------------------------------------------------- */

@@ -39,6 +39,13 @@ void reload_answer_rest(struct reload *reload);
 /* From now on orders are refused, what is under way is given up: the process stops. Main thread. */
 void reload_stop(struct reload *reload);
 
+/* A new binary is starting and may have read the file already: orders wait. Either it comes to
+ * nothing and they are carried out here (go_on), or it serves, and they are answered so: true where
+ * the new process is to read the file again. Main thread. */
+void reload_wait(struct reload *reload);
+void reload_go_on(struct reload *reload);
+bool reload_hand_over(struct reload *reload);
+
 /* Nothing is being taken up, and nothing waits for its confirmation. Main thread. */
 bool reload_is_settled(const struct reload *reload);
 /* Any thread. false: out of memory, or the process is ending; `done` is not called then. */

@@ -92,23 +92,26 @@ static char **with_more(char *sockets, char *ready)
     return all;
 }
 
-/* 0 or an error. The signals that this process has blocked for its signalfd are not the child's
- * affair. */
+/* 0 or an error. Signals that would end the child before it has a signalfd of its own wait for it:
+ * whoever tells all processes of this name to reload means no harm. Those that are to end it may. */
 static int spawn(struct upgrade *upgrade, struct bytes lines, int ready, char **environment)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t waiting;
     sigset_t pipe;
     int error;
 
-    sigemptyset(&none);
+    sigemptyset(&waiting);
+    sigaddset(&waiting, SIGHUP);
+    sigaddset(&waiting, SIGUSR1);
+    sigaddset(&waiting, SIGUSR2);
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigmask(&attributes, &waiting);
     posix_spawnattr_setsigdefault(&attributes, &pipe);
     heritage_each(lines, let_inherit, &actions);
     let_inherit(&actions, ready);

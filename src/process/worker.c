@@ -405,7 +405,7 @@ void worker_drain(struct worker *worker, uint32_t deadline_ms)
 
 /* --- readings ---------------------------------------------------------------------------- */
 
-const struct metrics *worker_metrics(const struct worker *worker)
+struct metrics *worker_metrics(const struct worker *worker)
 {
     return worker->metrics;
 }

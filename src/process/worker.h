@@ -33,7 +33,7 @@ void worker_drain(struct worker *worker, uint32_t deadline_ms);
  * the deadline too. */
 void worker_leave(struct worker *worker, uint32_t deadline_ms);
 /* Any thread. */
-const struct metrics *worker_metrics(const struct worker *worker);
+struct metrics *worker_metrics(const struct worker *worker);
 uint32_t worker_connections(const struct worker *worker);
 uint64_t worker_begun(const struct worker *worker); /* exchanges, ever */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // SIGUSR2: a new binary serves on the same sockets, the old process finishes what it has.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -136,6 +137,69 @@ test('a binary that does not start changes nothing', async (t) => {
     await gateway.upgrade();
     const other = await connect(t, gateway);
     assert.equal((await other.ask(GET)).text, 'there');
+});
+
+// A binary that starts only once it is told to. It waits in a built-in command of the shell: with
+// children of its own, the shell might take signals that it was started without.
+function startsLater(t, gateway, how) {
+    const place = path.join(gateway.folder, 'turnpike-binary');
+    const real = path.join(gateway.folder, 'turnpike-real');
+    const go = path.join(gateway.folder, 'go');
+    execFileSync('mkfifo', [go]);
+    const pipe = fs.openSync(go, 'r+');
+    t.after(() => fs.closeSync(pipe));
+    fs.copyFileSync(BINARY, real);
+    fs.unlinkSync(place);
+    fs.writeFileSync(place, `#!/bin/sh\nread word <'${go}'\n${how(real)}\n`, { mode: 0o755 });
+    return () => fs.writeSync(pipe, 'go\n');
+}
+
+const served = /upgrade: process ([0-9]+) serves now/;
+
+test('a reload that comes while the new process starts is not lost', async (t) => {
+    const gateway = await startGateway(t, saying('one'), { binary: ownBinary });
+    const go = startsLater(t, gateway, (real) => `exec '${real}' "$@"`);
+    gateway.signal('SIGUSR2');
+    const [, child] = await gateway.said(/upgrade: started .* as process ([0-9]+)/);
+    gateway.rewrite(saying('two'));
+    gateway.signal('SIGHUP');
+    await gateway.said(/an upgrade is under way: a reload waits for its outcome/);
+    assert.deepEqual(gateway.reloads(), []);
+    go();
+    await gateway.said(served);
+    gateway.pid = Number(child);
+    await gateway.said(/a reload came meanwhile: process [0-9]+ reads the file again/);
+    await until('the new process to reload', () => gateway.reloads().length === 1);
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'two');
+});
+
+test('if the new process does not start, that reload is carried out by the old one', async (t) => {
+    const gateway = await startGateway(t, saying('one'), { binary: ownBinary });
+    const go = startsLater(t, gateway, () => 'exit 3');
+    gateway.signal('SIGUSR2');
+    await gateway.said(/upgrade: started/);
+    gateway.rewrite(saying('two'));
+    gateway.signal('SIGHUP');
+    await gateway.said(/a reload waits for its outcome/);
+    go();
+    await until('the reload', () => gateway.reloads().length === 1);
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'two');
+    assert.match(await gateway.reload(saying('three')), /generation 3/);
+});
+
+test('SIGHUP to all processes of the name does not end the one that starts', async (t) => {
+    const gateway = await startGateway(t, saying('one'), { binary: ownBinary });
+    const go = startsLater(t, gateway, (real) => `exec '${real}' "$@"`);
+    gateway.signal('SIGUSR2');
+    const child = Number((await gateway.said(/upgrade: started .* as process ([0-9]+)/))[1]);
+    for (const name of ['SIGHUP', 'SIGUSR1']) {
+        process.kill(child, name);
+    }
+    go();
+    await gateway.said(served);
+    gateway.pid = child;
+    await until('it to reload', () => gateway.reloads().length === 1);
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'one');
 });
 
 test('not while a reload waits for its confirmation', async (t) => {

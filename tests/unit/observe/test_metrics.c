@@ -188,6 +188,118 @@ static void many_names_are_found_again(void **state)
     free(routes);
 }
 
+static void count_rows(void *owner, const struct metrics_reading *reading)
+{
+    (void)reading;
+    (*(unsigned *)owner)++;
+}
+
+static unsigned rows_of(const struct metrics *metrics, enum metrics_kind kind)
+{
+    unsigned rows = 0;
+
+    metrics_read(metrics, kind, count_rows, &rows);
+    return rows;
+}
+
+/* Settings with "pay", which is asked for once, and a route that is new. */
+static void reload_with(struct metrics *metrics, const char *name)
+{
+    struct route_settings routes[] = {{.name = name}, {.name = "pay"}};
+    const struct settings settings = {.routes = routes, .route_count = 2};
+    struct outcome outcome = outcome_on(&settings, 1, -1);
+
+    assert_true(metrics_adopt(metrics, &settings));
+    metrics_count(metrics, &outcome);
+    outcome = outcome_on(&settings, 0, -1);
+    metrics_count(metrics, &outcome);
+}
+
+static void reload_with_new(struct metrics *metrics, int from, int count)
+{
+    for (int i = from; i < from + count; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "new-%d", i);
+        reload_with(metrics, name);
+    }
+}
+
+static void names_that_went_long_ago_are_forgotten(void **state)
+{
+    struct metrics *metrics = *state;
+
+    reload_with_new(metrics, 0, 3000);
+    assert_in_range(rows_of(metrics, METRICS_ROUTES), 100, 300);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "pay").exchanges, 3000);
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "new-2998").exchanges, 1);
+    reload_with(metrics, "new-2998");
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "new-2998").exchanges, 2);
+    reload_with(metrics, "new-0");
+    assert_int_equal(reading_of(metrics, METRICS_ROUTES, "new-0").exchanges, 1);
+}
+
+/* However many: whoever reads must see what they came to. */
+static void names_that_just_went_are_all_kept(void **state)
+{
+    struct metrics *metrics = *state;
+    struct route_settings routes[1000];
+    const struct settings settings = {.routes = routes, .route_count = 1000};
+
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "one-of-many-%u", i);
+        routes[i] = (struct route_settings){.name = strdup(name)};
+    }
+    assert_true(metrics_adopt(metrics, &settings));
+    reload_with_new(metrics, 0, 5);
+    assert_true(rows_of(metrics, METRICS_ROUTES) > 1000);
+    reload_with_new(metrics, 5, 10);
+    assert_in_range(rows_of(metrics, METRICS_ROUTES), 100, 300);
+    for (unsigned i = 0; i < 1000; i++) {
+        free((char *)routes[i].name);
+    }
+}
+
+static void nothing_is_forgotten_while_somebody_reads(void **state)
+{
+    struct metrics *metrics = *state;
+
+    metrics_hold(metrics);
+    reload_with_new(metrics, 0, 1000);
+    assert_true(rows_of(metrics, METRICS_ROUTES) > 1000);
+    metrics_let_go(metrics);
+    reload_with_new(metrics, 1000, 1);
+    assert_in_range(rows_of(metrics, METRICS_ROUTES), 100, 300);
+}
+
+static void origins_are_kept_while_they_are_held(void **state)
+{
+    struct metrics *metrics = *state;
+    struct metrics_origin *held = metrics_origin(metrics, "held");
+
+    const char *told = NULL;
+
+    metrics_origin_begins(held, 200);
+    for (int i = 0; i < 1000; i++) {
+        char name[32];
+        struct metrics_origin *origin;
+
+        snprintf(name, sizeof(name), "10.0.0.1:%d", i);
+        origin = metrics_origin(metrics, name);
+        assert_non_null(origin);
+        told = i == 0 ? metrics_origin_name(origin) : told;
+        metrics_origin_leaves(metrics, &origin);
+        assert_null(origin);
+        reload_with_new(metrics, 0, 1);
+    }
+    assert_in_range(rows_of(metrics, METRICS_ORIGINS), 100, 300);
+    assert_int_equal(reading_of(metrics, METRICS_ORIGINS, "held").exchanges, 1);
+    assert_string_equal(told, "10.0.0.1:0");
+    metrics_origin_leaves(metrics, &held);
+}
+
 static unsigned bucket_counted(uint32_t microseconds)
 {
     struct metrics *metrics = metrics_new();
@@ -307,6 +419,10 @@ int main(void)
         WITH_METRICS(names_keep_their_counts_over_a_reload),
         WITH_METRICS(an_exchange_from_before_a_reload_counts_for_its_own_route),
         WITH_METRICS(many_names_are_found_again),
+        WITH_METRICS(names_that_went_long_ago_are_forgotten),
+        WITH_METRICS(names_that_just_went_are_all_kept),
+        WITH_METRICS(nothing_is_forgotten_while_somebody_reads),
+        WITH_METRICS(origins_are_kept_while_they_are_held),
         cmocka_unit_test(durations_fall_below_their_limit),
         WITH_METRICS(events_are_counted),
         WITH_METRICS(exchanges_that_were_cut_are_counted_by_cause),
