@@ -291,11 +291,17 @@ static bool tls_is_stale(struct transport *transport)
     struct tls *tls = tls_of(transport);
     char byte;
     size_t count = 0;
+    bool stale;
 
-    if (tls->failed || SSL_peek_ex(tls->ssl, &byte, 1, &count) == 1) {
+    if (tls->failed) {
         return true;
     }
-    return why_nothing(tls) == 0 || errno != EAGAIN;
+    stale =
+        SSL_peek_ex(tls->ssl, &byte, 1, &count) == 1 || why_nothing(tls) == 0 || errno != EAGAIN;
+    if (tls->bench->staged > 0) {
+        send_staged(tls); /* an alert, or the answer to a key update: never into the next one's */
+    }
+    return stale;
 }
 
 /* --- writing ------------------------------------------------------------------------------ */

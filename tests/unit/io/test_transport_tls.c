@@ -439,6 +439,23 @@ static void after_finishing_the_other_side_may_still_speak(void **state)
     assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 4);
 }
 
+/* Records wait in a place that all connections of a worker share: what a look at one of them made
+ * the library say must not be left there for the next. */
+static void a_look_leaves_nothing_to_others(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char no_record[] = "\x17\x03\x03\x00\x05xxxxx";
+    char byte;
+
+    fcntl(fixture->far, F_SETFL, O_NONBLOCK);
+    assert_int_equal(SSL_read(fixture->client, &byte, 1), -1);
+    assert_int_equal(bytes_that_came(fixture), 0);
+    assert_int_equal(send(fixture->far, no_record, sizeof(no_record) - 1, 0),
+                     sizeof(no_record) - 1);
+    assert_true(transport_is_stale(&fixture->transport));
+    assert_true(bytes_that_came(fixture) > 0);
+}
+
 static void an_end_that_was_not_said_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
@@ -470,6 +487,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_is_no_close, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_finishing_the_other_side_may_still_speak, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_look_leaves_nothing_to_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_end_that_was_not_said_is_an_error, set_up, tear_down),
     };
 
