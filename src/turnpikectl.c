@@ -51,7 +51,7 @@ static const struct command commands[] = {
     {"status",      "",                  "GET",  "/v1/status",      ask_plain,       false, "the process, its listeners, what differs from the file"},
     {"services",    "",                  "GET",  "/v1/services",    ask_plain,       false, "services and their origins"},
     {"routes",      "",                  "GET",  "/v1/routes",      ask_plain,       false, "routes and where they lead"},
-    {"connections", "[--top N]",         "GET",  "/v1/connections", ask_connections, false, "the client connections that cost most for what they achieve"},
+    {"connections", "[--top [N]]",         "GET",  "/v1/connections", ask_connections, false, "the client connections that cost most for what they achieve"},
     {"reload",      "[--confirm 60s]",   "POST", "/v1/reload",      ask_reload,      false, "take the file up; with --confirm go back unless confirmed in time"},
     {"confirm",     "",                  "POST", "/v1/confirm",     ask_plain,       false, "the last reload may stay"},
     {"cancel",      "",                  "POST", "/v1/cancel",      ask_plain,       false, "go back to what was before an unconfirmed reload"},
@@ -333,7 +333,7 @@ enum { OPTION_TOP = 256, OPTION_CONFIRM, OPTION_LISTENER, OPTION_CLIENT };
 static const struct option options[] = {
     {"socket", required_argument, NULL, 's'},
     {"json", no_argument, NULL, 'j'},
-    {"top", required_argument, NULL, OPTION_TOP},
+    {"top", optional_argument, NULL, OPTION_TOP},
     {"confirm", required_argument, NULL, OPTION_CONFIRM},
     {"listener", required_argument, NULL, OPTION_LISTENER},
     {"client", required_argument, NULL, OPTION_CLIENT},
@@ -361,7 +361,10 @@ int main(int count, char **arguments)
             asking.json = true;
             break;
         case OPTION_TOP:
-            asking.top = optarg;
+            asking.top = optarg; /* its number may be left out, or stand apart */
+            if (optarg == NULL && optind < count && arguments[optind][0] != '-') {
+                asking.top = arguments[optind++];
+            }
             break;
         case OPTION_CONFIRM:
             asking.confirm = optarg;

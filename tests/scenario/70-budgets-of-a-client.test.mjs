@@ -272,6 +272,7 @@ limits: {gather_bytes: 8KiB}
 rates: {answer: none}
 listeners:
   - {address: "127.0.0.1:0", limits: {held_bytes: 16KiB}}
+  - {address: "127.0.0.1:0"}
   - {address: "127.0.0.1:0", limits: {held_bytes: 128KiB}}
 services: {app: {origins: ["${origin.address}"]}}
 routes: [{name: all, service: app}]
@@ -285,16 +286,17 @@ ${adminIn(folder)}`);
             clients.push(client);
         }
         let held = {};
-        await until('both to be waited for', async () => {
+        await until('all to be waited for', async () => {
             const before = held;
             const { connections } = await askJson(gateway, '/v1/connections?top=10');
             held = Object.fromEntries(connections.filter((row) => row.state === 'takes-answer').map((row) => [row.client, row.bytes_held]));
             await pause(100);
-            return Object.keys(held).length === 2 && JSON.stringify(held) === JSON.stringify(before);
+            return Object.keys(held).length === 3 && JSON.stringify(held) === JSON.stringify(before);
         });
-        const [little, much] = Object.values(held).sort((a, b) => a - b);
+        const [little, usual, much] = Object.values(held).sort((a, b) => a - b);
         const RELAYED = 52 * 1024; // the one buffer beside the budget
         assert.ok(little <= RELAYED + 16 * 1024, `${little} bytes are held of 16 KiB`);
+        assert.ok(usual <= 64 * 1024, `${usual} bytes are held by default`);
         assert.ok(much > little + 16 * 1024 && much <= 128 * 1024, `${much} bytes are held of 128 KiB`);
         for (const client of clients) {
             client.socket.resume();
