@@ -12,7 +12,8 @@
 
 #define STALL_COSTS_MS 4000
 #define DEBTOR_MS 8000 /* three in a short while, beyond those that stood */
-#define MOST_MS 60000
+/* Two that stand then end it, however many a program that was killed left unfinished at once. */
+#define MOST_MS (4 * STALL_COSTS_MS)
 
 static uint32_t *debt_of(struct client_desk *desk, const struct ip *ip)
 {
