@@ -10,7 +10,7 @@
 #define ABSORB_BYTES 32768 /* an answer up to this leaves the origin at once */
 #define CHUNK_WORTH_BYTES 2048
 
-static const struct bytes chunk_end = {H1_CRLF, 2};
+static const struct bytes chunk_end = {H1_CRLF, sizeof(H1_CRLF) - 1};
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
@@ -337,16 +337,19 @@ static size_t send_plain(struct client_h1 *h1, struct bytes bytes)
     return taken;
 }
 
-/* What of a chunk may be begun now; 0: nothing. */
+/* What of a chunk may be sent now, or wait here; 0: nothing. */
 static size_t chunk_size(const struct client_h1 *h1, size_t offered)
 {
     size_t room = h1->out.blocked ? absorb_room(h1) : offered;
 
-    return room >= offered ? offered : room >= CHUNK_WORTH_BYTES ? room : 0;
+    if (room >= offered) {
+        return offered;
+    }
+    return h1->out.frame_left > 0 || room >= CHUNK_WORTH_BYTES ? room : 0;
 }
 
-/* Goes out whole: written with whatever follows, or waiting for the client. */
-static size_t queue_chunk(struct client_h1 *h1, struct bytes head, struct bytes data)
+/* Written with whatever follows. */
+static size_t coalesce_chunk(struct client_h1 *h1, struct bytes head, struct bytes data)
 {
     h1->out.broken |= !outbox_add(&h1->out, buffers_of(h1), head) ||
                       !outbox_add(&h1->out, buffers_of(h1), data) ||
@@ -354,71 +357,29 @@ static size_t queue_chunk(struct client_h1 *h1, struct bytes head, struct bytes 
     return data.length;
 }
 
-/* Head, data and end of a chunk, or what is left of one. What of the data the transport does not
- * take stays with its origin's connection, so that it is held once; of head and end the rest waits
- * here. */
-static size_t write_chunk(struct client_h1 *h1, struct bytes head, struct bytes data)
-{
-    bool ends = data.length == h1->chunk_left;
-    const struct iovec pieces[3] = {{(void *)head.at, head.length},
-                                    {(void *)data.at, data.length},
-                                    {(void *)chunk_end.at, ends ? chunk_end.length : 0}};
-    size_t taken = outbox_send(&h1->out, buffers_of(h1), &h1->connection->transport, pieces, 3);
-    bool kept = true;
-
-    note_written(h1);
-    if (taken == 0) {
-        h1->chunk_left = head.length > 0 ? 0 : h1->chunk_left; /* not begun, if it was not */
-        return 0;
-    }
-    if (taken < head.length) {
-        kept = outbox_add(&h1->out, buffers_of(h1), bytes_skip(head, taken));
-        taken = head.length;
-    }
-    taken -= head.length;
-    if (ends && taken >= data.length) {
-        kept = outbox_add(&h1->out, buffers_of(h1), bytes_skip(chunk_end, taken - data.length));
-        taken = data.length;
-    }
-    h1->out.broken |= !kept; /* half of it may be gone already: nothing can follow */
-    h1->chunk_left -= taken;
-    return taken;
-}
-
-/* More of a chunk that the client is slow to take. */
-static size_t absorb_chunk(struct client_h1 *h1, struct bytes data)
-{
-    size_t taken = absorb(h1, data);
-
-    h1->chunk_left -= taken;
-    if (taken > 0 && h1->chunk_left == 0) {
-        h1->out.broken |= !outbox_add(&h1->out, buffers_of(h1), chunk_end);
-    }
-    return taken;
-}
-
 static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
 {
     char line[H1_CHUNK_HEAD_MAX];
     struct text text = text_over(line, sizeof(line));
+    struct bytes data = bytes_first(bytes, chunk_size(h1, bytes.length));
+    bool begins = h1->out.frame_left == 0;
     struct bytes head;
-    struct bytes data;
+    size_t taken;
 
-    if (h1->chunk_left > 0) {
-        data = bytes_first(bytes, h1->chunk_left);
-        return h1->out.blocked ? absorb_chunk(h1, data) : write_chunk(h1, (struct bytes){0}, data);
-    }
-    data = bytes_first(bytes, chunk_size(h1, bytes.length));
     if (data.length == 0) {
         return 0;
     }
-    h1_write_chunk_head(&text, data.length);
-    head = (struct bytes){line, text_length(&text)};
-    if (h1->out.blocked || data.length <= COALESCE_BYTES) {
-        return queue_chunk(h1, head, data);
+    if (begins) {
+        h1_write_chunk_head(&text, data.length);
     }
-    h1->chunk_left = data.length;
-    return write_chunk(h1, head, data);
+    head = (struct bytes){line, text_length(&text)};
+    if (begins && !h1->out.blocked && data.length <= COALESCE_BYTES) {
+        return coalesce_chunk(h1, head, data);
+    }
+    taken = outbox_send_frame(&h1->out, buffers_of(h1), &h1->connection->transport, head, data,
+                              chunk_end);
+    note_written(h1);
+    return taken;
 }
 
 static size_t on_send_body(void *stream, struct bytes bytes)

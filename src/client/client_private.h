@@ -166,7 +166,6 @@ struct client_h1 {
     uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
     uint64_t head_began_us;
-    size_t chunk_left; /* of the answer's chunk under way, still to be sent */
     uint64_t began_us; /* when the stream was made */
     uint64_t received; /* bytes, ever */
     struct pace body_pace;

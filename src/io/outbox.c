@@ -122,6 +122,50 @@ void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool, struct t
     }
 }
 
+static void send_rest(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
+                      struct bytes piece, size_t taken)
+{
+    const struct iovec rest = {(void *)(piece.at + taken), piece.length - taken};
+
+    if (rest.iov_len > 0) {
+        outbox_send_whole(outbox, pool, transport, &rest, 1);
+    }
+}
+
+size_t outbox_send_frame(struct outbox *outbox, struct buffer_pool *pool,
+                         struct transport *transport, struct bytes head, struct bytes data,
+                         struct bytes end)
+{
+    size_t left = outbox->frame_left > 0 ? outbox->frame_left : data.length;
+    struct bytes wanted = bytes_first(data, left);
+    bool ends = wanted.length == left;
+    const struct iovec pieces[MORE_MAX] = {{(void *)head.at, head.length},
+                                           {(void *)wanted.at, wanted.length},
+                                           {(void *)end.at, ends ? end.length : 0}};
+    size_t taken;
+
+    if (outbox->blocked) {
+        outbox_send_whole(outbox, pool, transport, pieces, MORE_MAX);
+        outbox->frame_left = left - wanted.length;
+        return wanted.length;
+    }
+    taken = outbox_send(outbox, pool, transport, pieces, MORE_MAX);
+    if (taken == 0) {
+        return 0; /* one that was to begin has not */
+    }
+    if (taken < head.length) {
+        send_rest(outbox, pool, transport, head, taken);
+        taken = head.length;
+    }
+    taken -= head.length;
+    if (ends && taken >= wanted.length) {
+        send_rest(outbox, pool, transport, end, taken - wanted.length);
+        taken = wanted.length;
+    }
+    outbox->frame_left = left - taken;
+    return taken;
+}
+
 void outbox_clear(struct outbox *outbox, struct buffer_pool *pool)
 {
     buffer_queue_clear(pool, &outbox->queue);

@@ -14,6 +14,7 @@ struct outbox {
     bool broken;      /* writing failed; everything further is dropped. The read side tells why. */
     bool ends;        /* set by the owner: nothing will be added any more */
     uint64_t written; /* bytes the transport took, ever */
+    size_t frame_left; /* data of the frame under way that has not been taken; see below */
 };
 
 /* Room for at least `least` bytes (at most BUFFER_LARGE_BYTES less its head) at the end of the
@@ -30,6 +31,13 @@ size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct trans
 /* The same, but what the transport does not take is copied: for what may not stop half way. */
 void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
                        const struct iovec *more, int count);
+/* Head, data and end, a chunk for example: begins a frame of all of `data`, or goes on with the one
+ * under way (frame_left; `head` is empty then). What the transport does not take of the data stays
+ * with the caller, so that it is held once; of head and end the rest is copied. While blocked all
+ * is copied, for callers who have room. Returns how much of `data` was taken. */
+size_t outbox_send_frame(struct outbox *outbox, struct buffer_pool *pool,
+                         struct transport *transport, struct bytes head, struct bytes data,
+                         struct bytes end);
 void outbox_flush(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
 /* The transport is ready for WRITABLE: flushes, and is no longer blocked if all went. */
 void outbox_ready(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);

@@ -11,7 +11,6 @@
 
 #define READS_A_TURN 4
 #define COALESCE_BYTES 2048
-#define CHUNK_BYTES 16384
 #define SLOW_CLIENT_US 100000 /* a pause this long: more than a small buffer only takes memory */
 
 static struct origin_directory *directory_of(const struct origin_connection *connection)
@@ -199,20 +198,16 @@ static size_t send_plain(struct origin_connection *connection, struct bytes byte
     return outbox_send(&connection->out, buffers_of(connection), &connection->transport, &piece, 1);
 }
 
-/* A chunk once begun must go out whole. */
 static size_t send_chunk(struct origin_connection *connection, struct bytes bytes)
 {
     char line[H1_CHUNK_HEAD_MAX];
-    struct text head = text_over(line, sizeof(line));
-    struct bytes data = bytes_first(bytes, bytes.length < CHUNK_BYTES ? bytes.length : CHUNK_BYTES);
-    struct iovec pieces[3];
+    struct text text = text_over(line, sizeof(line));
 
-    h1_write_chunk_head(&head, data.length);
-    pieces[0] = (struct iovec){line, text_length(&head)};
-    pieces[1] = (struct iovec){(void *)data.at, data.length};
-    pieces[2] = (struct iovec){"\r\n", 2};
-    outbox_send_whole(&connection->out, buffers_of(connection), &connection->transport, pieces, 3);
-    return data.length;
+    if (connection->out.frame_left == 0) {
+        h1_write_chunk_head(&text, bytes.length);
+    }
+    return outbox_send_frame(&connection->out, buffers_of(connection), &connection->transport,
+                             (struct bytes){line, text_length(&text)}, bytes, BYTES(H1_CRLF));
 }
 
 static size_t send_chunks(struct origin_connection *connection, struct bytes bytes)

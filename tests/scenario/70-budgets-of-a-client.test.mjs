@@ -304,6 +304,34 @@ ${adminIn(folder)}`);
         }
     });
 
+    scenario('no more is held of an upload that its origin does not take', async (t) => {
+        const origin = await rawOrigin(t, (wire) => {
+            wire.socket.pause();
+        });
+        const gateway = await startGateway(t, (folder) => `
+listeners: [{address: "127.0.0.1:0"}]
+services: {app: {origins: ["${origin.address}"]}}
+routes: [{name: all, service: app}]
+${adminIn(folder)}`);
+        const client = await connect(t, gateway);
+        client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+        for (let i = 0; i < 1000; i++) {
+            client.send(`1f40\r\n${'x'.repeat(8000)}\r\n`);
+        }
+        let moved = -1;
+        let held = 0;
+        await until('it to be waited for', async () => {
+            const before = moved;
+            const { connections: [row] } = await askJson(gateway, '/v1/connections?top=1');
+            moved = row?.bytes_moved ?? 0;
+            held = row?.bytes_held ?? 0;
+            await pause(100);
+            return moved > 100_000 && moved === before;
+        });
+        assert.ok(held <= 64 * 1024, `${held} bytes are held`);
+        client.destroy();
+    });
+
     // --- number and age ---
 
     scenario('one that asks again in time is not idle', async (t) => {

@@ -185,6 +185,47 @@ static void what_may_not_stop_half_way_is_copied(void **state)
     assert_int_equal(buffer_pool_lent(fixture->pool), 0);
 }
 
+/* Of the data the transport does not take nothing is copied, but while it is blocked. */
+static void frames_come_whole_though_their_data_is_held_once(void **state)
+{
+    enum { HEAD = 5, END = 3 };
+    struct fixture *fixture = *state;
+    struct outbox *outbox = &fixture->outbox;
+    struct random random = {{1, 2, 3, 4}};
+    size_t frame = 0; /* where it begins in the stream */
+    size_t in = 0;    /* data of it that was taken */
+    size_t size = 0;
+    size_t out = 0;
+
+    while (out < STREAM_BYTES - HEAD - END) {
+        size_t rest = STREAM_BYTES - frame - HEAD - END;
+        struct bytes head = {fixture->stream + frame, in == 0 ? HEAD : 0};
+        size_t queued = outbox->queue.length;
+        bool copies = outbox->blocked;
+
+        if (outbox->frame_left == 0) {
+            size = 1 + random_below(&random, 60000);
+            size = size < rest ? size : rest;
+        }
+        if (rest > 0 && (!copies || random_below(&random, 50) == 0)) {
+            in += outbox_send_frame(outbox, fixture->pool, &fixture->transport, head,
+                                    (struct bytes){fixture->stream + frame + HEAD + in, size - in},
+                                    (struct bytes){fixture->stream + frame + HEAD + size, END});
+            assert_true(copies || outbox->queue.length <= queued + HEAD + END);
+            assert_int_equal(outbox->frame_left, in == 0 ? 0 : size - in);
+        }
+        if (in > 0 && outbox->frame_left == 0) {
+            frame += HEAD + size + END;
+            in = 0;
+        }
+        if (random_below(&random, 3) == 0 || rest == 0) {
+            expect_stream(fixture, &out);
+            outbox_ready(outbox, fixture->pool, &fixture->transport);
+        }
+    }
+    assert_int_equal(frame, outbox->written + outbox->queue.length);
+}
+
 /* Everything mixed, both ends at their own pace: the order holds. */
 static void order_holds_whatever_way_bytes_take(void **state)
 {
@@ -260,6 +301,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(room_is_as_large_as_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_taken_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_not_stop_half_way_is_copied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(frames_come_whole_though_their_data_is_held_once, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(order_holds_whatever_way_bytes_take, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_transport_takes_everything, set_up, tear_down),
     };
