@@ -10,17 +10,6 @@
 
 #define ROWS_MAX 128
 
-static void add_time(struct json *json, const char *name, int64_t realtime_s)
-{
-    time_t seconds = (time_t)realtime_s;
-    struct tm parts;
-    char text[64];
-
-    gmtime_r(&seconds, &parts);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    json_text(json, name, text);
-}
-
 /* --- certificates ------------------------------------------------------------------------ */
 
 static const char *role_of(const struct tls_certificate_facts *facts)
@@ -49,8 +38,8 @@ static void add_certificate(struct json *json, const struct tls_certificate_fact
     json_end_list(json);
     json_text(json, "issuer", facts->issuer);
     json_text(json, "key_type", facts->key_type);
-    add_time(json, "not_before", facts->not_before_s);
-    add_time(json, "not_after", facts->not_after_s);
+    json_time(json, "not_before", (uint64_t)facts->not_before_s);
+    json_time(json, "not_after", (uint64_t)facts->not_after_s);
     json_number(json, "days_left", left_s > 0 ? (uint64_t)left_s / 86400 : 0);
     json_text(json, "cert", facts->cert);
     json_text(json, "key", facts->key);

@@ -72,6 +72,31 @@ struct pin_table *split_book_pins(struct split_book *book)
     return book->pins;
 }
 
+int split_entry_compare(const void *a, const void *b)
+{
+    const struct split_entry *first = a;
+    const struct split_entry *second = b;
+
+    return strcmp(first->route, second->route);
+}
+
+void split_kept_free(struct split_kept **held)
+{
+    struct split_kept *kept = *held;
+
+    *held = NULL;
+    if (kept == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; kept->services != NULL && i < kept->count; i++) {
+        free(kept->services[i]);
+    }
+    free(kept->services);
+    free(kept->file_weights);
+    free(kept->weights);
+    free(kept);
+}
+
 void split_entry_release(struct split_entry *entry)
 {
     free(entry->route);
@@ -211,7 +236,6 @@ enum split_verdict split_book_set(struct split_book *book, struct bytes route,
 
     pthread_mutex_lock(&book->lock);
     verdict = set_weights(find_live(book, route), weights, count);
-    book->weight_changes += verdict == SPLIT_DONE;
     pthread_mutex_unlock(&book->lock);
     return verdict;
 }
@@ -235,7 +259,6 @@ enum split_verdict split_book_reset(struct split_book *book, struct bytes route)
 
     pthread_mutex_lock(&book->lock);
     verdict = reset(find_live(book, route));
-    book->weight_changes += verdict == SPLIT_DONE;
     pthread_mutex_unlock(&book->lock);
     return verdict;
 }
@@ -251,10 +274,7 @@ enum split_verdict split_book_order_ramp(struct split_book *book, struct bytes r
     verdict = entry == NULL         ? SPLIT_NO_ROUTE
               : entry->ramp == NULL ? SPLIT_NO_RAMP
                                     : ramp_order(entry, order);
-    if (verdict == SPLIT_DONE) {
-        book->ramp_changes++;
-        book->weight_changes++; /* a ramp that goes on takes an operator's weights back */
-    }
+    book->ramp_changes += verdict == SPLIT_DONE;
     pthread_mutex_unlock(&book->lock);
     return verdict;
 }

@@ -118,8 +118,6 @@ void split_book_read(struct split_book *book, split_seen *seen, void *owner);
 
 #define SPLIT_KEPT_WORD "weights" /* what such a line begins with */
 
-/* Grows whenever what an operator set may be something else than before. */
-uint64_t split_book_weight_changes(struct split_book *book);
 /* What operators set, a line a route; with what the file said, for in another file it ends. */
 void split_book_save_weights(struct split_book *book, struct page *page);
 /* Such lines among others. Before the first configuration is adopted; what is not understood is

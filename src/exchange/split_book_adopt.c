@@ -34,13 +34,15 @@ static bool adopt_route(struct adoption *adoption, const struct route_settings *
     return entry->route != NULL && ramp_prepare(old != NULL ? old : &nothing, route, &entry->ramp);
 }
 
-static bool same_file_split(const struct live_split *a, const struct live_split *b)
+/* The file says now what it said when an operator set weights. */
+static bool file_says(const struct live_split *live, uint32_t count, char *const *services,
+                      const uint32_t *weights)
 {
-    if (a->arm_count != b->arm_count || !live_split_is_as_in_file(a, b->file_weights)) {
+    if (live->arm_count != count || !live_split_is_as_in_file(live, weights)) {
         return false;
     }
-    for (uint32_t i = 0; i < a->arm_count; i++) {
-        if (strcmp(a->services[i], b->services[i]) != 0) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(live->services[i], services[i]) != 0) {
             return false;
         }
     }
@@ -50,7 +52,7 @@ static bool same_file_split(const struct live_split *a, const struct live_split 
 /* Of the process before: set while its file said the same of this split. */
 static void take_kept_weights(struct split_entry *entry, const struct split_kept *kept)
 {
-    if (split_kept_fits(kept, entry->live)) {
+    if (file_says(entry->live, kept->count, kept->services, kept->file_weights)) {
         live_split_set(entry->live, kept->weights);
         entry->live->cause = SPLIT_BY_OPERATOR;
     } else {
@@ -74,7 +76,8 @@ static void carry_operators_weights(struct split_entry *entry, const struct spli
     if (old->live == entry->live) {
         return;
     }
-    if (!same_file_split(old->live, entry->live)) {
+    if (!file_says(entry->live, old->live->arm_count, old->live->services,
+                   old->live->file_weights)) {
         log_warning("route %s: its split changed in the file; weights set at run time end",
                     entry->route);
         return;
@@ -157,7 +160,6 @@ static void take_effect(struct adoption *adoption)
     qsort(adoption->entries, adoption->count, sizeof(*adoption->entries), split_entry_compare);
     book->entries = adoption->entries;
     book->count = adoption->count;
-    book->weight_changes++;
     for (uint32_t i = 0; i < book->count; i++) {
         book->ramp_changes += book->entries[i].ramp != NULL || book->entries[i].memory != NULL;
     }

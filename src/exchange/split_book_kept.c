@@ -10,14 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int split_entry_compare(const void *a, const void *b)
-{
-    const struct split_entry *first = a;
-    const struct split_entry *second = b;
-
-    return strcmp(first->route, second->route);
-}
-
 /* Room for as many more entries as the text has lines. */
 static bool make_room(struct split_book *book, const char *text)
 {
@@ -145,47 +137,6 @@ bool split_book_restore_ramps(struct split_book *book, char *text)
 }
 
 /* --- an operator's weights ---------------------------------------------------------------- */
-
-void split_kept_free(struct split_kept **held)
-{
-    struct split_kept *kept = *held;
-
-    *held = NULL;
-    if (kept == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; kept->services != NULL && i < kept->count; i++) {
-        free(kept->services[i]);
-    }
-    free(kept->services);
-    free(kept->file_weights);
-    free(kept->weights);
-    free(kept);
-}
-
-bool split_kept_fits(const struct split_kept *kept, const struct live_split *live)
-{
-    if (kept->count != live->arm_count ||
-        memcmp(kept->file_weights, live->file_weights, kept->count * sizeof(uint32_t)) != 0) {
-        return false;
-    }
-    for (uint32_t i = 0; i < kept->count; i++) {
-        if (strcmp(kept->services[i], live->services[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-uint64_t split_book_weight_changes(struct split_book *book)
-{
-    uint64_t changes;
-
-    pthread_mutex_lock(&book->lock);
-    changes = book->weight_changes;
-    pthread_mutex_unlock(&book->lock);
-    return changes;
-}
 
 /* "weights", route, then for each arm its service, the file's weight and the one that was set. */
 static void save_entry(const struct split_entry *entry, struct page *page)

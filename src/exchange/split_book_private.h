@@ -51,7 +51,6 @@ struct split_book {
     struct split_entry *entries; /* by route, no two alike */
     uint32_t count;
     uint64_t ramp_changes;
-    uint64_t weight_changes;
     bool forgoes_ramps;
 };
 
@@ -59,12 +58,8 @@ struct split_book {
 
 /* The route's entry, with or without a live split; NULL: it has none. */
 struct split_entry *split_book_entry(const struct split_book *book, struct bytes route);
-
-/* --- split_book_kept.c --- */
-
 int split_entry_compare(const void *a, const void *b); /* by route, for qsort and bsearch */
 void split_kept_free(struct split_kept **kept);
-bool split_kept_fits(const struct split_kept *kept, const struct live_split *live);
 
 /* --- ramp.c; all under the book's lock --- */
 

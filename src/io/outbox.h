@@ -10,10 +10,10 @@
 
 struct outbox {
     struct buffer_queue queue;
-    bool blocked;     /* the transport took less than offered: wait for WRITABLE */
-    bool broken;      /* writing failed; everything further is dropped. The read side tells why. */
-    bool ends;        /* set by the owner: nothing will be added any more */
-    uint64_t written; /* bytes the transport took, ever */
+    bool blocked;      /* the transport took less than offered: wait for WRITABLE */
+    bool broken;       /* writing failed; everything further is dropped. The read side tells why. */
+    bool ends;         /* set by the owner: nothing will be added any more */
+    uint64_t written;  /* bytes the transport took, ever */
     size_t frame_left; /* data of the frame under way that has not been taken; see below */
 };
 

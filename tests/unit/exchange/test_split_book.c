@@ -235,10 +235,8 @@ static void restart(struct fixture *fixture, const char *routes)
 static void what_an_operator_set_outlives_the_process(void **state)
 {
     struct fixture *fixture = *state;
-    uint64_t changes = split_book_weight_changes(fixture->book);
 
     set(fixture, "pay", "new", 2501);
-    assert_true(split_book_weight_changes(fixture->book) > changes);
     restart(fixture, SHOP "," PAY);
     expect(fixture, "pay[ old 7499/9000 new 2501/1000] operator differs; "
                     "shop[ old 5000/5000 new 3000/3000 third 2000/2000] file; ");
