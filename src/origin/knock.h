@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A look at the door of an ejected origin whose time is over: a connection, and nothing on it. Only
- * if that is accepted is a request risked. Part of a struct origin; origin_health.c begins it on
+ * if that is accepted is a request risked. Part of a struct origin; origin_trial.c begins it on
  * whichever worker notices first, one at a time for the whole process. */
 #ifndef ORIGIN_KNOCK_H
 #define ORIGIN_KNOCK_H

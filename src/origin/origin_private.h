@@ -72,7 +72,7 @@ struct origin {
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 
-    /* What this worker saw of its answers: origin_health.c. */
+    /* What this worker saw of its answers: origin_pace.c, service_review.c. */
     int32_t pace;           /* moving mean of ORIGIN_PACE of the times to the first byte */
     uint32_t paces;         /* how many that were, up to a limit */
     uint32_t unanswered;    /* requests given to it since its last answer */
@@ -190,15 +190,21 @@ void pool_wait_over(struct timer *timer);
 /* The answer is over and the request unbound: keep the connection, hand it on, or close it. */
 void pool_keep(struct origin_connection *connection, const struct pool_settings *pool);
 
-/* origin_health.c: an attempt went to the origin, has an answer's head, has failed, was given up. */
-void origin_health_asked(struct origin *origin, struct origin_request *request);
+/* origin_health.c: an attempt has an answer's head, or has failed. */
 void origin_health_answered(struct origin_connection *connection, uint16_t status);
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
+
+/* origin_trial.c */
+/* An attempt was given up by whoever made it. */
 void origin_health_given_up(struct origin_request *request);
 /* How long this one, which is on trial, waits for its answer's first byte. */
 uint32_t origin_health_patience_ms(struct origin_request *request);
 /* `why` it did not accept a connection; NULL: it did. */
 void origin_health_knocked(struct origin *origin, struct service *service, const char *why);
+
+/* service_review.c */
+/* An attempt went to the origin. */
+void origin_health_asked(struct origin *origin, struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What service.c (whose turn it is) and origin_health.c (who has a turn at all) share about a
- * service; nobody else's. */
+/* What service.c (whose turn it is), service_look.c (who has a turn at all) and the files about
+ * health (health_private.h) share about a service; nobody else's. */
 #ifndef ORIGIN_SERVICE_PRIVATE_H
 #define ORIGIN_SERVICE_PRIVATE_H
 
@@ -72,14 +72,20 @@ void service_dial_with(struct service *service, const struct tls_store *tls);
 /* There is another answer to a question that may be one of the service's. */
 void service_follow_name(struct service *service, const struct srv_name *name);
 
-/* --- origin_health.c --- */
+/* --- service_look.c --- */
 
 /* Looks at everything that keeps an origin from getting requests, and remembers who may have
  * them. */
 void service_look(struct service *service, uint64_t now_us);
+
+/* --- service_review.c --- */
+
 /* Compares the origins: one that is much slower than the others, or has fallen silent, is
  * ejected. Every few picks. */
 void service_review(struct service *service, uint64_t now_us);
+
+/* --- origin_trial.c --- */
+
 /* An origin that this request may try; NULL: none. */
 struct origin *service_take_trial(struct service *service, struct origin_request *request,
                                   uint64_t now_us);
