@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What was counted, for whoever shows it (control/); from any thread. */
+#include "observe/metrics_private.h"
+
+void metrics_hold(struct metrics *metrics)
+{
+    pthread_mutex_lock(&metrics->lock);
+    metrics->readers++;
+    pthread_mutex_unlock(&metrics->lock);
+}
+
+void metrics_let_go(struct metrics *metrics)
+{
+    pthread_mutex_lock(&metrics->lock);
+    metrics->readers--;
+    pthread_mutex_unlock(&metrics->lock);
+}
+
+uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event)
+{
+    return counter_read(&metrics->events[event]);
+}
+
+uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause)
+{
+    return counter_read(&metrics->cuts[cause]);
+}
+
+static const struct metrics_block *first_block(const struct metrics_family *family)
+{
+    return atomic_load_explicit(&family->first, memory_order_acquire);
+}
+
+static const struct metrics_block *next_block(const struct metrics_block *block)
+{
+    return atomic_load_explicit(&block->next, memory_order_acquire);
+}
+
+static uint64_t count_of(const struct metrics_block *block)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < METRICS_STATUS_CLASSES; i++) {
+        sum += counter_read(&block->by_status[i]);
+    }
+    return sum;
+}
+
+uint64_t metrics_exchanges(const struct metrics *metrics)
+{
+    uint64_t sum = 0;
+
+    for (const struct metrics_block *block = first_block(&metrics->families[METRICS_ROUTES]);
+         block != NULL; block = next_block(block)) {
+        sum += count_of(block);
+    }
+    return sum;
+}
+
+static void read_counters(const counter *from, uint64_t *to, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] = counter_read(&from[i]);
+    }
+}
+
+static void read_block(const struct metrics_block *block, enum metrics_kind kind,
+                       struct metrics_reading *reading)
+{
+    const struct metrics_origin *origin = (const struct metrics_origin *)block;
+
+    reading->name = block->name;
+    reading->exchanges = count_of(block);
+    reading->errors = counter_read(&block->errors);
+    reading->retries = counter_read(&block->retries);
+    reading->retries_denied = counter_read(&block->retries_denied);
+    reading->retries_left = counter_read(&block->retries_left);
+    reading->bytes_in = counter_read(&block->bytes_in);
+    reading->bytes_out = counter_read(&block->bytes_out);
+    reading->duration_sum_us = counter_read(&block->duration_sum_us);
+    read_counters(block->by_status, reading->by_status, METRICS_STATUS_CLASSES);
+    read_counters(block->by_end, reading->by_end, OUTCOME_END_COUNT);
+    read_counters(block->durations, reading->durations, METRICS_DURATION_BUCKETS);
+    memset(reading->by_failure, 0, sizeof(reading->by_failure));
+    if (kind == METRICS_ORIGINS) {
+        read_counters(origin->failures, reading->by_failure, METRICS_FAILURES_MAX);
+    }
+}
+
+void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
+                  void *owner)
+{
+    for (const struct metrics_block *block = first_block(&metrics->families[kind]); block != NULL;
+         block = next_block(block)) {
+        struct metrics_reading reading;
+
+        read_block(block, kind, &reading);
+        seen(owner, &reading);
+    }
+}
