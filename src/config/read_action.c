@@ -1,34 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a route does with a request: exactly one of service, split, respond and redirect. */
 #include "config/reading.h"
-#include "config/suggest.h"
-
-static void tell_unknown_service(struct reading *reading, const struct node *node)
-{
-    const struct settings *settings = reading->settings;
-    struct suggestion suggestion;
-    char hint[HINT_MAX];
-    uint32_t i;
-
-    config_suggest_begin(&suggestion, node->text);
-    for (i = 0; i < settings->service_count && !config_errors_are_many(reading->errors); i++) {
-        if (settings->services[i].name != NULL) {
-            config_suggest_offer(&suggestion, bytes_of(settings->services[i].name));
-        }
-    }
-    READING_ERROR(reading, node, "there is no service '%s'%s", config_show(node->text).text,
-                  config_suggest_hint(&suggestion, hint));
-}
-
-const struct service_settings *config_find_service(struct reading *reading, const struct node *node)
-{
-    const struct service_settings *service = config_names_find(&reading->services, node->text);
-
-    if (service == NULL) {
-        tell_unknown_service(reading, node);
-    }
-    return service;
-}
 
 static void read_service(struct reading *reading, const struct node *node,
                          struct route_settings *route)

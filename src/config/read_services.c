@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The `services` mapping: named sets of weighted origins, and how their pools behave. */
 #include "config/reading.h"
+#include "config/suggest.h"
 #include "config/units.h"
 
 #define EXPECTED \
@@ -233,4 +234,31 @@ void config_read_services(struct reading *reading, const struct node *node)
         config_names_add(&reading->services, member->key->text, service);
         read_service(reading, member, service);
     }
+}
+
+static void tell_unknown_service(struct reading *reading, const struct node *node)
+{
+    const struct settings *settings = reading->settings;
+    struct suggestion suggestion;
+    char hint[HINT_MAX];
+    uint32_t i;
+
+    config_suggest_begin(&suggestion, node->text);
+    for (i = 0; i < settings->service_count && !config_errors_are_many(reading->errors); i++) {
+        if (settings->services[i].name != NULL) {
+            config_suggest_offer(&suggestion, bytes_of(settings->services[i].name));
+        }
+    }
+    READING_ERROR(reading, node, "there is no service '%s'%s", config_show(node->text).text,
+                  config_suggest_hint(&suggestion, hint));
+}
+
+const struct service_settings *config_find_service(struct reading *reading, const struct node *node)
+{
+    const struct service_settings *service = config_names_find(&reading->services, node->text);
+
+    if (service == NULL) {
+        tell_unknown_service(reading, node);
+    }
+    return service;
 }

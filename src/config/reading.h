@@ -82,14 +82,14 @@ void config_finish_service_tls(struct reading *reading, const struct node *node,
 /* The `health` of a service, with its defaults. */
 void config_read_health(struct reading *reading, const struct node *node,
                         struct health_settings *health);
+/* The service of this name; NULL, with an error, when there is none. */
+const struct service_settings *config_find_service(struct reading *reading,
+                                                   const struct node *node);
 void config_read_routes(struct reading *reading, const struct node *node);
 void config_read_match(struct reading *reading, const struct node *node,
                        struct route_settings *route);
 void config_read_action(struct reading *reading, const struct node *node,
                         struct route_settings *route);
-/* The service of this name; NULL, with an error, when there is none. */
-const struct service_settings *config_find_service(struct reading *reading,
-                                                   const struct node *node);
 void config_read_split(struct reading *reading, const struct node *node,
                        struct route_settings *route);
 /* What stands beside `split` in a route: sticky, salt, override, pin and ramp. */
