@@ -248,34 +248,52 @@ static ssize_t why_nothing(struct tls *tls)
     return -1;
 }
 
-static ssize_t tls_read(struct transport *transport, void *into, size_t room)
+/* As much as is there and fits; *stopped: asked for more, the library gave none. */
+static size_t read_records(struct tls *tls, char *into, size_t room, bool *stopped)
 {
-    struct tls *tls = tls_of(transport);
     size_t total = 0;
     bool more = true;
 
-    transport->holds = false;
-    if (tls->failed) {
-        errno = EPROTO;
-        return -1;
-    }
+    *stopped = false;
     while (more && total < room) {
         size_t count = 0;
 
-        more = SSL_read_ex(tls->ssl, (char *)into + total, room - total, &count) == 1;
-        if (!more && total == 0) {
-            ssize_t nothing = why_nothing(tls);
-
-            send_staged(tls); /* an alert, or the answer to a key update */
-            return nothing;
-        }
+        *stopped = SSL_read_ex(tls->ssl, into + total, room - total, &count) != 1;
         total += count;
-        more = more && SSL_has_pending(tls->ssl);
+        more = !*stopped && SSL_has_pending(tls->ssl);
+    }
+    return total;
+}
+
+/* A failure behind good bytes is taken note of at once: the library keeps one list of failures for
+ * all connections of the thread, and the next one would take it for its own. Its owner is called
+ * for it once more, for nothing may come any more; for an end that was said, too. */
+static ssize_t tls_read(struct transport *transport, void *into, size_t room)
+{
+    struct tls *tls = tls_of(transport);
+    ssize_t nothing = -1;
+    int why = EAGAIN;
+    bool stopped;
+    size_t total;
+
+    transport->holds = false;
+    if (tls->failed) {
+        errno = tls->broken != 0 ? tls->broken : EPROTO;
+        return -1;
+    }
+    total = read_records(tls, into, room, &stopped);
+    if (stopped) {
+        nothing = why_nothing(tls);
+        why = errno;
     }
     if (tls->bench->staged > 0) {
-        send_staged(tls);
+        send_staged(tls); /* an alert, or the answer to a key update */
     }
-    if (more) {
+    if (total == 0) {
+        errno = why;
+        return nothing;
+    }
+    if (stopped ? nothing == 0 || why != EAGAIN : SSL_has_pending(tls->ssl)) {
         call_again(transport);
     }
     return (ssize_t)total;

@@ -456,6 +456,76 @@ static void a_look_leaves_nothing_to_others(void **state)
     assert_true(bytes_that_came(fixture) > 0);
 }
 
+/* Encrypts and does not send: bytes of the client's that a test may put something behind. */
+static size_t say_into(struct fixture *fixture, char *room, size_t size, bool ends)
+{
+    BIO *wire = BIO_new(BIO_s_mem());
+    BIO *socket = SSL_get_wbio(fixture->client);
+    int length;
+
+    BIO_up_ref(socket);
+    SSL_set0_wbio(fixture->client, wire);
+    assert_int_equal(SSL_write(fixture->client, "good", 4), 4);
+    if (ends) {
+        assert_int_equal(SSL_shutdown(fixture->client), 0);
+    }
+    length = BIO_read(wire, room, (int)size);
+    SSL_set0_wbio(fixture->client, socket);
+    assert_true(length > 0);
+    return (size_t)length;
+}
+
+/* The library keeps one list of failures for all connections of a thread. */
+static void a_bad_record_behind_a_good_one_is_told_to_its_own_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char no_record[] = "\x17\x03\x03\x00\x15xxxxxxxxxxxxxxxxxxxxx";
+    char bytes[200];
+    size_t length = say_into(fixture, bytes, sizeof(bytes) - sizeof(no_record), false);
+    uint64_t counted = tls_failures(0, TLS_CAUSE_RECORD) + 1;
+    struct fixture *other;
+    void *others_state;
+    char room[10];
+
+    set_up(&others_state);
+    other = others_state;
+    memcpy(bytes + length, no_record, sizeof(no_record) - 1);
+    length += sizeof(no_record) - 1;
+    assert_int_equal(send(fixture->far, bytes, length, 0), length);
+    transport_want(&fixture->transport, LOOP_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 4);
+
+    assert_int_equal(transport_read(&other->transport, room, sizeof(room)), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(tls_failures(0, TLS_CAUSE_RECORD), counted);
+
+    fixture->calls = 0;
+    stage_run_until(&fixture->stage, was_called, fixture); /* nothing more will come */
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), -1);
+    assert_int_equal(errno, EPROTO);
+    assert_int_equal(tls_failures(0, TLS_CAUSE_RECORD), counted);
+    assert_int_equal(tls_failures(0, TLS_CAUSE_INTERNAL), 0);
+    tear_down(&others_state);
+}
+
+/* Whoever says in TLS that it has ended may wait for the same before it closes the socket. */
+static void an_end_that_was_said_behind_bytes_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    char bytes[200];
+    size_t length = say_into(fixture, bytes, sizeof(bytes), true);
+    char room[10];
+
+    assert_int_equal(send(fixture->far, bytes, length, 0), length);
+    transport_want(&fixture->transport, LOOP_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 4);
+    fixture->calls = 0;
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 0);
+}
+
 static void an_end_that_was_not_said_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
@@ -488,6 +558,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_finishing_the_other_side_may_still_speak, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_look_leaves_nothing_to_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_bad_record_behind_a_good_one_is_told_to_its_own_connection, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_end_that_was_said_behind_bytes_is_told, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_end_that_was_not_said_is_an_error, set_up, tear_down),
     };
 
