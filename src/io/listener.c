@@ -4,6 +4,7 @@
 #include "io/listener.h"
 
 #include "base/log.h"
+#include "io/socket_file.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -49,18 +50,26 @@ static bool set_options(int fd, sa_family_t family)
            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0;
 }
 
-/* A socket file left by a process that is gone would make bind fail. One that answers is kept. */
-static void remove_stale_socket(const struct address *address)
+static bool bind_and_listen(int fd, const struct address *address, mode_t mode)
 {
-    /* One whose line is full is no reason to wait: EAGAIN, it stands. */
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool local = address->any.sa_family == AF_UNIX;
 
-    if (fd >= 0) {
-        if (connect(fd, &address->any, address->length) < 0 && errno == ECONNREFUSED) {
-            unlink(address->local.sun_path);
-        }
-        close(fd);
+    return set_options(fd, address->any.sa_family) &&
+           bind(fd, &address->any, address->length) == 0 &&
+           (!local || chmod(address->local.sun_path, mode) == 0) && listen(fd, BACKLOG) == 0;
+}
+
+static bool open_local(int fd, const struct address *address, mode_t mode)
+{
+    int claim = socket_file_claim(address);
+    bool listens = claim >= 0 && bind_and_listen(fd, address, mode);
+    int failure = errno;
+
+    if (claim >= 0) {
+        socket_file_end_claim(address, claim);
     }
+    errno = failure;
+    return listens;
 }
 
 int listener_open(const struct address *address, mode_t mode)
@@ -72,12 +81,7 @@ int listener_open(const struct address *address, mode_t mode)
     if (fd < 0) {
         return -1;
     }
-    if (family == AF_UNIX) {
-        remove_stale_socket(address);
-    }
-    if (set_options(fd, family) && bind(fd, &address->any, address->length) == 0 &&
-        (family != AF_UNIX || chmod(address->local.sun_path, mode) == 0) &&
-        listen(fd, BACKLOG) == 0) {
+    if (family == AF_UNIX ? open_local(fd, address, mode) : bind_and_listen(fd, address, mode)) {
         return fd;
     }
     failure = errno;

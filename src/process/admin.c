@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "io/listener.h"
+#include "io/socket_file.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -13,7 +14,9 @@
 #include <unistd.h>
 
 struct admin {
-    const char *socket_path; /* NULL: none */
+    bool owns_file; /* of the control socket */
+    struct address socket;
+    struct socket_file socket_file;
     struct control_places places;
     struct admin_view view;
     uint64_t started_realtime_s;
@@ -72,7 +75,6 @@ static const char *remedy_for(int failure)
 static bool open_socket(struct admin *admin, const struct admin_settings *settings)
 {
     const char *path = settings->socket;
-    struct address address;
 
     if (path == NULL && settings->socket_auto && auto_folder_exists()) {
         path = ADMIN_SOCKET;
@@ -80,10 +82,11 @@ static bool open_socket(struct admin *admin, const struct admin_settings *settin
     if (path == NULL) {
         return true;
     }
-    if (address_parse(bytes_of(path), &address) &&
-        listen_on(admin, "control interface", path, &address, settings->mode,
+    if (address_parse(bytes_of(path), &admin->socket) &&
+        listen_on(admin, "control interface", path, &admin->socket, settings->mode,
                   &admin->places.socket)) {
-        admin->socket_path = path;
+        admin->owns_file = true;
+        socket_file_note(&admin->socket, &admin->socket_file);
         return true;
     }
     if (settings->socket_auto) {
@@ -133,7 +136,7 @@ void admin_hand_over(const struct admin *admin, struct page *lines)
 
 void admin_leave(struct admin *admin)
 {
-    admin->socket_path = NULL; /* its file is the other's now */
+    admin->owns_file = false; /* its file is the other's now */
     control_stop(&admin->control);
 }
 
@@ -269,8 +272,8 @@ void admin_close(struct admin **held)
     if (admin->places.metrics >= 0) {
         close(admin->places.metrics);
     }
-    if (admin->socket_path != NULL) {
-        unlink(admin->socket_path);
+    if (admin->owns_file) {
+        socket_file_remove(&admin->socket, &admin->socket_file);
     }
     page_release(&admin->to_hand_over);
     free(admin);

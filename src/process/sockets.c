@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "io/listener.h"
+#include "io/socket_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,9 @@ struct place {
     mode_t mode;
     uint32_t key;
     bool opened;
-    bool is_fresh;   /* opened for these settings */
-    bool owns_file;  /* of a Unix socket: to be removed with it */
+    bool is_fresh;  /* opened for these settings */
+    bool owns_file; /* of a Unix socket: to be removed with it */
+    struct socket_file file;
     uint32_t former; /* index in the former sockets; CHANGES_NONE */
 };
 
@@ -72,6 +74,14 @@ static const char *remedy_for(int failure)
                : "";
 }
 
+static void own_file(struct place *place)
+{
+    place->owns_file = is_local(place);
+    if (place->owns_file) {
+        socket_file_note(&place->bound, &place->file);
+    }
+}
+
 static bool open_one(struct sockets *sockets, uint32_t index, char *why)
 {
     struct place *place = &sockets->places[index];
@@ -79,8 +89,9 @@ static bool open_one(struct sockets *sockets, uint32_t index, char *why)
     place->is_fresh = true;
     for (uint32_t worker = 0; worker < sockets->workers; worker++) {
         /* One socket file, whichever worker accepts from it. */
-        int fd = is_local(place) && worker > 0 ? dup(slot(sockets, 0, index)->fd)
-                                               : listener_open(&place->bound, place->mode);
+        int fd = is_local(place) && worker > 0
+                     ? fcntl(slot(sockets, 0, index)->fd, F_DUPFD_CLOEXEC, 0)
+                     : listener_open(&place->bound, place->mode);
 
         if (fd < 0) {
             snprintf(why, WHY_BYTES, "cannot listen on %s: %s%s", place->name, strerror(errno),
@@ -89,7 +100,7 @@ static bool open_one(struct sockets *sockets, uint32_t index, char *why)
         }
         set_fd(sockets, worker, index, fd);
         place->opened = true;
-        place->owns_file = is_local(place);
+        own_file(place);
         /* Port 0 is whatever the first worker got. */
         if (!is_local(place) && !listener_bound_address(fd, &place->bound)) {
             snprintf(why, WHY_BYTES, "cannot tell where %s listens: %s", place->name,
@@ -210,7 +221,7 @@ static bool inherit_one(struct sockets *sockets, uint32_t index, struct heritage
         return false;
     }
     place->opened = true;
-    place->owns_file = is_local(place);
+    own_file(place);
     *good = share_out(sockets, index, fds, count) &&
             (is_local(place) || listener_bound_address(fds[0], &place->bound));
     return true;
@@ -361,10 +372,14 @@ void sockets_settle(struct sockets *sockets, struct sockets **former)
 
         if (before != NULL) {
             place->owns_file = before->owns_file;
+            place->file = before->file;
             before->owns_file = false;
             if (is_local(place) && place->mode != before->mode &&
                 chmod(place->bound.local.sun_path, place->mode) < 0) {
                 log_warning("cannot set the mode of %s: %s", place->name, strerror(errno));
+            }
+            if (place->owns_file && place->mode != before->mode) {
+                socket_file_note(&place->bound, &place->file);
             }
         }
         if (place->is_fresh) {
@@ -395,7 +410,7 @@ void sockets_close(struct sockets **held)
             }
         }
         if (place->owns_file) {
-            unlink(place->bound.local.sun_path);
+            socket_file_remove(&place->bound, &place->file);
         }
         free(place->name);
     }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -228,6 +229,77 @@ static void a_unix_socket_has_its_mode_and_replaces_a_stale_file(void **state)
     rmdir(folder);
 }
 
+/* --- several starts at once --------------------------------------------------------------- */
+
+#define STARTS 4
+#define ROUNDS 300
+
+struct start {
+    pthread_t thread;
+    pthread_barrier_t *together;
+    const struct address *address;
+    int fd;
+};
+
+static void *run_start(void *owner)
+{
+    struct start *start = owner;
+
+    pthread_barrier_wait(start->together);
+    start->fd = listener_open(start->address, 0600);
+    return NULL;
+}
+
+/* How many of them listen. */
+static int start_together(struct start *starts)
+{
+    int listening = 0;
+
+    for (int i = 0; i < STARTS; i++) {
+        assert_int_equal(pthread_create(&starts[i].thread, NULL, run_start, &starts[i]), 0);
+    }
+    for (int i = 0; i < STARTS; i++) {
+        pthread_join(starts[i].thread, NULL);
+        listening += starts[i].fd >= 0;
+    }
+    return listening;
+}
+
+/* Each finds what a former one has left, and one that has just begun to listen is no left-over. */
+static void of_several_starts_one_has_the_unix_socket(void **state)
+{
+    char folder[] = "/tmp/turnpike-listener-XXXXXX";
+    char path[64];
+    struct address address;
+    pthread_barrier_t together;
+    struct start starts[STARTS];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    assert_true(address_parse(bytes_of(path), &address));
+    pthread_barrier_init(&together, NULL, STARTS);
+    for (int i = 0; i < STARTS; i++) {
+        starts[i] = (struct start){.together = &together, .address = &address};
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        int fd;
+
+        assert_int_equal(start_together(starts), 1);
+        fd = dial(&address);
+        assert_true(fd >= 0);
+        close(fd);
+        for (int i = 0; i < STARTS; i++) {
+            if (starts[i].fd >= 0) {
+                close(starts[i].fd);
+            }
+        }
+    }
+    pthread_barrier_destroy(&together);
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0); /* nothing else was left */
+}
+
 /* --- without descriptors, in a process of its own ----------------------------------------- */
 
 static int lines_of(FILE *text)
@@ -307,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_address_in_use_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_unix_socket_has_its_mode_and_replaces_a_stale_file,
                                         set_up, tear_down),
+        cmocka_unit_test(of_several_starts_one_has_the_unix_socket),
         cmocka_unit_test_setup_teardown(without_descriptors_it_waits_and_says_so_once, set_up,
                                         tear_down),
     };

@@ -106,6 +106,40 @@ static void workers_share_a_unix_socket(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* While connections that were there finish, a process listens no more, and another may have begun
+ * to: the file is that one's. */
+static void a_file_that_another_took_over_stays(void **state)
+{
+    char folder[] = "/tmp/turnpike-sockets-XXXXXX";
+    char path[64];
+    struct listener_settings listener;
+    const struct settings settings = {.workers = 2, .listeners = &listener, .listener_count = 1};
+    struct sockets *sockets;
+    int other;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    listener = listener_at(path);
+    sockets = sockets_open(&settings);
+    assert_non_null(sockets);
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        assert_int_equal(fcntl(sockets_of_worker(sockets, worker)[0].fd, F_GETFD), FD_CLOEXEC);
+        close(sockets_of_worker(sockets, worker)[0].fd);
+        sockets_of_worker(sockets, worker)[0].fd = -1;
+    }
+    other = listener_open(&listener.address, 0600);
+    assert_true(other >= 0);
+    sockets_close(&sockets);
+    fd = dial(&listener.address);
+    assert_true(fd >= 0);
+    close(fd);
+    close(other);
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* The second address is taken by somebody: the first must not stay open either. */
 static void one_that_cannot_be_opened_closes_all(void **state)
 {
@@ -162,6 +196,7 @@ int main(void)
         cmocka_unit_test(each_worker_has_its_own_on_the_same_port),
         cmocka_unit_test(what_was_taken_stays_open),
         cmocka_unit_test(workers_share_a_unix_socket),
+        cmocka_unit_test(a_file_that_another_took_over_stays),
         cmocka_unit_test(one_that_cannot_be_opened_closes_all),
         cmocka_unit_test(a_unix_socket_in_use_is_left_alone),
     };
