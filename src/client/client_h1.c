@@ -254,6 +254,7 @@ static void count_begun(struct client_h1 *h1)
     /* New settings may have come since the first byte; the exchange begins by them. */
     h1->facts.listener = h1->connection->listener->name;
     h1->facts.listener_index = h1->connection->listener->index;
+    h1->facts.accepts = h1->facts.tls != NULL ? client_handshake_acceptor(h1->connection) : NULL;
     h1->counted_out = h1->out.written;
     h1->answer_ended = false;
     h1->closes = false;

@@ -36,7 +36,7 @@ bool client_speaks_tls(const struct client_listener *listener)
     return listener->speaks_tls;
 }
 
-static struct tls_acceptor *acceptor_of(const struct client_connection *connection)
+struct tls_acceptor *client_handshake_acceptor(const struct client_connection *connection)
 {
     const struct client_listener *listener = connection->listener;
     const struct client_desk *desk = listener->desk;
@@ -225,7 +225,7 @@ static struct bytes read_early(const struct client_connection *connection)
 
 static void begin(struct client_connection *connection)
 {
-    struct tls_acceptor *acceptor = acceptor_of(connection);
+    struct tls_acceptor *acceptor = client_handshake_acceptor(connection);
 
     if (tls_hello_is_gone(connection->transport.fd)) {
         fail(connection, TLS_CAUSE_CLIENT_LEFT);

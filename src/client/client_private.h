@@ -224,6 +224,8 @@ void client_refuse_plain(struct client_connection *connection);
 
 /* client_handshake.c */
 bool client_speaks_tls(const struct client_listener *listener);
+/* How its listener meets clients now; NULL: plain. */
+struct tls_acceptor *client_handshake_acceptor(const struct client_connection *connection);
 void client_handshake_ready(struct client_connection *connection);
 void client_handshake_late(struct client_connection *connection);
 /* Gives its place up; harmless when it has none. */

@@ -321,7 +321,8 @@ static const struct option options[] = {
      .initial = "off", .words = "off|optional|required",
      FIELD(tls_client_auth_settings, mode),
      .help = "Whether a client is asked for one, and whether it must have one; what it shows must "
-             "be good."},
+             "be good. After a reload this holds for connections that are there already, too: who "
+             "does not fulfil it is answered 421, and closed."},
     {.path = "tls.client_auth.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/tls/clients-ca.crt",
      FIELD(tls_client_auth_settings, ca),
@@ -461,6 +462,9 @@ static const struct option options[] = {
      .initial = "false", FIELD(tls_service_settings, insecure_skip_verify),
      .help = "Talk to whoever answers: the certificate is not looked at. Said in the log at each "
              "start and reload."},
+    {.path = "tls.watch", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
+     FIELD(tls_service_settings, watch),
+     .help = "Reload when one of these files has changed."},
 
     {.path = "health", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "When an origin gets no requests: its answers speak against it (it is ejected), "

@@ -245,6 +245,7 @@ struct tls_service_settings {
     const char *key;
     enum tls_version min_version;
     bool insecure_skip_verify;
+    bool watch;
 };
 
 struct service_settings {

@@ -66,15 +66,35 @@ void admit_identify_client(struct exchange *exchange)
     }
 }
 
+static bool admit_standing(struct exchange *exchange)
+{
+    const struct client_facts *facts = exchange->client.facts;
+
+    switch (tls_standing_of(facts->tls, facts->accepts, exchange->request.host)) {
+    case TLS_OTHER_HOST:
+        /* Else the rule about certificates of one name could be passed by asking for another. */
+        reply_error(exchange, 421, "http_request_denied",
+                    "this connection was made for another host, with other rules");
+        return false;
+    case TLS_OUTDATED:
+        /* It can be repeated over a new one, whatever it is: nothing was done (RFC 9110 section
+         * 15.5.20). */
+        exchange->request.keep_alive = false;
+        reply_error(exchange, 421, "http_request_denied",
+                    "this connection was made before other client certificates were asked for");
+        return false;
+    case TLS_STANDS:
+        break;
+    }
+    return true;
+}
+
 /* What the connection forbids, whatever the route. */
 bool admit_listener(struct exchange *exchange)
 {
     const struct client_facts *facts = exchange->client.facts;
 
-    if (facts->tls != NULL && !tls_may_ask(facts->tls, exchange->request.host)) {
-        /* Else the rule about certificates of one name could be passed by asking for another. */
-        reply_error(exchange, 421, "http_request_denied",
-                    "this connection was made for another host, with other rules");
+    if (facts->tls != NULL && !admit_standing(exchange)) {
         return false;
     }
     if (facts->rules != NULL && facts->rules->redirect_to_https) {

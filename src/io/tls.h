@@ -121,14 +121,21 @@ struct tls_facts {
     const char *group; /* "X25519"; NULL: none */
     const char *name;  /* asked for by SNI; NULL: none */
     bool resumed;
-    const struct tls_client *client;     /* NULL: it showed no certificate */
-    const struct tls_acceptor *acceptor; /* for tls_may_ask */
+    const struct tls_client *client; /* NULL: it showed no certificate */
 };
 
-/* Whether a request for `host` may come over this connection. Not, where that name has other
- * rules about client certificates than the one that the connection was made for: RFC 9110
- * section 15.5.20. */
-bool tls_may_ask(const struct tls_facts *facts, struct bytes host);
+enum tls_standing {
+    TLS_STANDS,     /* a request may come over this connection */
+    TLS_OTHER_HOST, /* its host has other rules about client certificates than the name that the
+                       connection was made for: RFC 9110 section 15.5.20 */
+    TLS_OUTDATED,   /* the rules have changed, and what this client showed does not fulfil them */
+};
+
+/* What a client's connection is good for, asked for each request: by the rules as they are now,
+ * those of `acceptor`, which its listener has; NULL: the listener has TLS no more, and the
+ * connection keeps the rules that it began with. */
+enum tls_standing tls_standing_of(const struct tls_facts *facts,
+                                  const struct tls_acceptor *acceptor, struct bytes host);
 
 /* Puts TLS behind an open plain transport. `early` was read from it already. false: no memory;
  * the transport is as it was. */

@@ -591,28 +591,80 @@ struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor)
     return acceptor->bench;
 }
 
-static uint64_t rule_at(const struct tls_acceptor *acceptor, const char *name)
+static const struct terms *terms_for(const struct tls_acceptor *acceptor, const char *name)
 {
     const struct name_row *row = name != NULL ? find_name(acceptor, name) : NULL;
 
-    return acceptor->terms[row != NULL ? row->terms : 0].rule;
+    return &acceptor->terms[row != NULL ? row->terms : 0];
 }
 
-bool tls_may_ask(const struct tls_facts *facts, struct bytes host)
+static struct bytes lower_case(struct bytes text, char into[NAME_MOST + 1])
 {
-    char name[NAME_MOST + 1];
+    for (size_t i = 0; i < text.length; i++) {
+        into[i] = (char)tolower((unsigned char)text.at[i]);
+    }
+    into[text.length] = '\0';
+    return (struct bytes){into, text.length};
+}
 
-    if (!facts->acceptor->has_host_rules) {
+/* As asked_name does it with the name of a hello. */
+uint64_t tls_acceptor_rule(const struct tls_acceptor *acceptor, const char *name)
+{
+    char lower[NAME_MOST + 1];
+
+    if (name == NULL || strlen(name) > NAME_MOST) {
+        return acceptor->terms[0].rule;
+    }
+    return terms_for(acceptor, lower_case(bytes_of(name), lower).at)->rule;
+}
+
+bool tls_acceptor_may_mix(const struct tls_acceptor *acceptor, const char *name, struct bytes host)
+{
+    char lower[NAME_MOST + 1];
+
+    if (!acceptor->has_host_rules) {
         return true;
     }
-    if (host.length > NAME_MOST) {
-        return false;
+    return host.length <= NAME_MOST && tls_acceptor_rule(acceptor, name) ==
+                                           terms_for(acceptor, lower_case(host, lower).at)->rule;
+}
+
+/* As the library verifies it in a handshake. */
+static bool is_verified(const struct tls_acceptor *acceptor, SSL_CTX *context, X509 *certificate,
+                        STACK_OF(X509) * chain)
+{
+    X509_STORE_CTX *check = X509_STORE_CTX_new_ex(acceptor->bench->library, NULL);
+    bool good =
+        check != NULL &&
+        X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context), certificate, chain) == 1 &&
+        X509_STORE_CTX_set_default(check, "ssl_client") == 1;
+
+    if (good) {
+        X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(check),
+                                         SSL_CTX_get_security_level(context));
+        good = X509_verify_cert(check) == 1;
     }
-    for (size_t i = 0; i < host.length; i++) {
-        name[i] = (char)tolower((unsigned char)host.at[i]);
+    X509_STORE_CTX_free(check);
+    ERR_clear_error();
+    return good;
+}
+
+bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *name,
+                              struct x509_st *certificate, struct stack_st_X509 *chain)
+{
+    char lower[NAME_MOST + 1];
+    const struct terms *terms = name == NULL || strlen(name) > NAME_MOST
+                                    ? &acceptor->terms[0]
+                                    : terms_for(acceptor, lower_case(bytes_of(name), lower).at);
+    int mode = SSL_CTX_get_verify_mode(terms->context);
+
+    if (mode == SSL_VERIFY_NONE) {
+        return true;
     }
-    name[host.length] = '\0';
-    return rule_at(facts->acceptor, facts->name) == rule_at(facts->acceptor, name);
+    if (certificate == NULL) {
+        return (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) == 0;
+    }
+    return is_verified(acceptor, terms->context, certificate, chain);
 }
 
 struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor)

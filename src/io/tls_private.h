@@ -141,6 +141,13 @@ const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor
 struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor);
 /* A new connection of it; NULL: out of memory. */
 struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor);
+/* A fingerprint of what is asked of clients that come for that name (NULL: for none). */
+uint64_t tls_acceptor_rule(const struct tls_acceptor *acceptor, const char *name);
+/* Whether requests for `host` may come where clients came for `name`. */
+bool tls_acceptor_may_mix(const struct tls_acceptor *acceptor, const char *name, struct bytes host);
+/* Whether a client that showed this (NULL: nothing) would be let in. */
+bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *name,
+                              struct x509_st *certificate, struct stack_st_X509 *chain);
 
 /* --- tls_dialer.c ------------------------------------------------------------------------ */
 

@@ -45,6 +45,7 @@ struct tls {
     bool unsent_waits; /* it could go out, but will with what the owner writes next */
     struct tls_facts facts;
     struct tls_client *client;
+    uint64_t rule; /* about certificates, which this client is known to fulfil */
 };
 
 static const struct transport_ops tls_ops;
@@ -586,8 +587,10 @@ static void note_facts(struct tls *tls)
         .name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name),
         .resumed = SSL_session_reused(tls->ssl) == 1,
         .client = tls->client,
-        .acceptor = tls->acceptor,
     };
+    if (tls->acceptor != NULL) {
+        tls->rule = tls_acceptor_rule(tls->acceptor, tls->facts.name);
+    }
 }
 
 /* The library has verified what came. A session that is resumed brings the certificate of its
@@ -671,4 +674,37 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
 const struct tls_facts *tls_facts_of(struct transport *transport)
 {
     return is_tls(transport) ? &tls_of(transport)->facts : NULL;
+}
+
+/* --- while it stands ----------------------------------------------------------------------- */
+
+/* Rules that came with a reload hold for a client that is here already as for one that comes:
+ * else whoever keeps a connection need never fulfil them. What it showed is looked at again. */
+static bool fulfils_rule(struct tls *tls, const struct tls_acceptor *acceptor)
+{
+    uint64_t rule = tls_acceptor_rule(acceptor, tls->facts.name);
+
+    if (rule != tls->rule) {
+        if (!tls_acceptor_would_admit(acceptor, tls->facts.name,
+                                      SSL_get0_peer_certificate(tls->ssl),
+                                      SSL_get_peer_cert_chain(tls->ssl))) {
+            return false;
+        }
+        tls->rule = rule;
+    }
+    return true;
+}
+
+enum tls_standing tls_standing_of(const struct tls_facts *facts,
+                                  const struct tls_acceptor *acceptor, struct bytes host)
+{
+    struct tls *tls = CONTAINER_OF((void *)facts, struct tls, facts);
+
+    if (acceptor == NULL) {
+        acceptor = tls->acceptor;
+    }
+    if (acceptor != tls->acceptor && !fulfils_rule(tls, acceptor)) {
+        return TLS_OUTDATED;
+    }
+    return tls_acceptor_may_mix(acceptor, facts->name, host) ? TLS_STANDS : TLS_OTHER_HOST;
 }

@@ -59,6 +59,13 @@ static void mix_listener(uint64_t *print, const struct tls_listener_settings *tl
     }
 }
 
+static void mix_service(uint64_t *print, const struct tls_service_settings *tls)
+{
+    mix_file(print, tls->ca);
+    mix_file(print, tls->cert);
+    mix_file(print, tls->key);
+}
+
 static uint64_t print_of_files(const struct settings *settings)
 {
     uint64_t print = 0xcbf29ce484222325;
@@ -66,6 +73,11 @@ static uint64_t print_of_files(const struct settings *settings)
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         if (settings->listeners[i].tls.watch) {
             mix_listener(&print, &settings->listeners[i].tls);
+        }
+    }
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        if (settings->services[i].tls.watch) {
+            mix_service(&print, &settings->services[i].tls);
         }
     }
     return print;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks after the files of TLS on the main thread: orders a reload when one has changed, for
- * listeners that want it (tls.watch), and warns of certificates that expire soon, at each load
+ * listeners and services that want it (tls.watch), and warns of certificates that expire soon, at each load
  * and once a day. */
 #ifndef PROCESS_TLS_WATCH_H
 #define PROCESS_TLS_WATCH_H

@@ -9,7 +9,7 @@ import { startGateway, runGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { within } from './lib/wait.mjs';
 import { request } from './lib/client.mjs';
-import { authority, certificateList, secureRequest } from './lib/tls.mjs';
+import { authority, certificateList, secureConnect, secureRequest } from './lib/tls.mjs';
 
 function shows(certificate) {
     return { cert: fs.readFileSync(certificate.cert), key: fs.readFileSync(certificate.key) };
@@ -30,6 +30,24 @@ services: {app: {origins: ["${origin.address}"]}, other: {origins: ["${origin.ad
 ${routes}
 `);
     return { ca, clients, origin, gateway, ask: (options) => secureRequest(gateway, { ca: ca.cert, ...options }) };
+}
+
+// One connection with one request; what came of it.
+async function visit(port, options = {}) {
+    const socket = tls.connect({ host: '127.0.0.1', port, servername: 'a.example', rejectUnauthorized: false, ...options });
+    let ticket;
+    let resumed;
+    socket.on('session', (fresh) => (ticket = fresh));
+    socket.on('secureConnect', () => (resumed = socket.isSessionReused()));
+    const ended = new Promise((resolve) => {
+        let text = '';
+        socket.on('data', (bytes) => (text += bytes.toString('latin1')));
+        socket.on('close', () => resolve(text));
+        socket.on('error', () => {});
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n');
+    const text = await within('the end', ended);
+    return { text, ticket, resumed };
 }
 
 test('required: only clients with a good certificate come in', async (t) => {
@@ -99,22 +117,6 @@ test('a session is not resumed past a rule', async (t) => {
 listeners: [${listener('{mode: off}')}, ${listener(`{mode: required, ca: ${clients.cert}}`)}]
 routes: [{name: r, respond: {body: in}}]
 `);
-    const visit = async (port, options = {}) => {
-        const socket = tls.connect({ host: '127.0.0.1', port, servername: 'a.example', rejectUnauthorized: false, ...options });
-        let ticket;
-        let resumed;
-        socket.on('session', (fresh) => (ticket = fresh));
-        socket.on('secureConnect', () => (resumed = socket.isSessionReused()));
-        const ended = new Promise((resolve) => {
-            let text = '';
-            socket.on('data', (bytes) => (text += bytes.toString('latin1')));
-            socket.on('close', () => resolve(text));
-            socket.on('error', () => {});
-        });
-        socket.write('GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n');
-        const text = await within('the end', ended);
-        return { text, ticket, resumed };
-    };
     const good = await clients.issue({ names: ['merchant.example'], client: true });
     for (const version of ['TLSv1.2', 'TLSv1.3']) {
         const versions = { minVersion: version, maxVersion: version };
@@ -129,6 +131,95 @@ routes: [{name: r, respond: {body: in}}]
         assert.equal(again.resumed, true);
     }
 });
+
+// A gateway whose rule about certificates can be changed by reloads.
+async function ruled(t, auth) {
+    const ca = await authority(t);
+    const clients = await authority(t, 'Clients CA');
+    const own = await ca.issue({ names: ['a.example'] });
+    const config = (rule) => `
+listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}, client_auth: ${rule(clients)}}}]
+routes: [{name: r, respond: {body: in}}]
+`;
+    const gateway = await startGateway(t, config(auth));
+    const reload = async (rule) => assert.match(await gateway.reload(config(rule ?? auth)), /generation/);
+    const ask = async (client) => {
+        client.send('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n');
+        return client.answer();
+    };
+    return { ca, clients, gateway, reload, ask, port: gateway.listeners[0].port, connect: (options) => secureConnect(t, gateway, { ca: ca.cert, ...options }) };
+}
+
+const off = () => '{mode: off}';
+const required = (of) => `{mode: required, ca: ${of.cert}}`;
+const optional = (of) => `{mode: optional, ca: ${of.cert}}`;
+
+for (const version of ['TLSv1.2', 'TLSv1.3']) {
+    const versions = { minVersion: version, maxVersion: version };
+
+    test(`${version}: certificates asked for from a reload on are asked of who is here already`, async (t) => {
+        const { clients, reload, ask, port, connect } = await ruled(t, off);
+        const good = await clients.issue({ names: ['merchant.example'], client: true });
+        const kept = await connect(versions);
+        const idle = await connect(versions);
+        assert.equal((await ask(kept)).status, 200);
+        const free = await visit(port, versions);
+        assert.match(free.text, /in$/);
+
+        await reload(required);
+        for (const client of [kept, idle]) {
+            assert.equal((await ask(client)).status, 421);
+            await client.expectClose();
+        }
+        assert.equal((await visit(port, { ...versions, session: free.ticket })).text, '', 'a ticket from before is no way in');
+        const shown = await visit(port, { ...versions, session: free.ticket, ...shows(good) });
+        assert.match(shown.text, /in$/);
+        assert.equal(shown.resumed, false);
+    });
+
+    test(`${version}: a certificate must be good by the CAs of the last reload`, async (t) => {
+        const { clients, reload, ask, port, connect } = await ruled(t, required);
+        const next = await authority(t, 'Next CA');
+        const good = await clients.issue({ names: ['merchant.example'], client: true });
+        const kept = await connect({ ...versions, ...shows(good) });
+        assert.equal((await ask(kept)).status, 200);
+        const before = await visit(port, { ...versions, ...shows(good) });
+        assert.match(before.text, /in$/);
+
+        const first = fs.readFileSync(clients.cert, 'utf8');
+        fs.writeFileSync(clients.cert, first + next.pem);
+        await reload();
+        assert.equal((await ask(kept)).status, 200, 'one CA more changes nothing for it');
+        fs.writeFileSync(clients.cert, next.pem);
+        await reload();
+        assert.equal((await ask(kept)).status, 421);
+        await kept.expectClose();
+        assert.equal((await visit(port, { ...versions, session: before.ticket })).text, '', 'nor is a ticket');
+        assert.match((await visit(port, { ...versions, ...shows(await next.issue({ names: ['m.example'], client: true })) })).text, /in$/);
+    });
+
+    test(`${version}: certificates asked for no more, or not of everybody`, async (t) => {
+        const { clients, reload, ask, port, connect } = await ruled(t, required);
+        const good = await clients.issue({ names: ['merchant.example'], client: true });
+        const kept = await connect({ ...versions, ...shows(good) });
+        const before = await visit(port, { ...versions, ...shows(good) });
+        assert.equal((await ask(kept)).status, 200);
+
+        await reload(optional);
+        const free = await connect(versions);
+        assert.equal((await ask(free)).status, 200);
+        assert.equal((await ask(kept)).status, 200);
+        await reload(off);
+        assert.equal((await ask(kept)).status, 200);
+        assert.equal((await ask(free)).status, 200);
+        assert.match((await visit(port, versions)).text, /in$/);
+        assert.match((await visit(port, { ...versions, session: before.ticket })).text, /in$/);
+
+        await reload(required);
+        assert.equal((await ask(kept)).status, 200, 'what it showed at its beginning is still good');
+        assert.equal((await ask(free)).status, 421);
+    });
+}
 
 test('routes match on what a certificate says', async (t) => {
     const { clients, ask } = await stage(t, (of) => `{mode: optional, ca: ${of.cert}}`, {

@@ -2,6 +2,7 @@
 // Files of TLS are taken up by a reload, or by themselves where that is asked for, and no
 // connection notices; and what is used, agreed on and refused can be read.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
@@ -77,6 +78,34 @@ test('files are watched where that is asked for', async (t) => {
     const gateway = await startGateway(t, config(certificateList(own), { tls: ', watch: true' }));
     assert.equal(await reloads(gateway, () => own.put(fresh)), 'ok');
     assert.match((await secureRequest(gateway, { ca: ca.cert })).peer.subjectaltname, /new\.example/);
+});
+
+test('so are those of services, and keys of tickets', async (t) => {
+    const ca = await authority(t);
+    const next = await authority(t, 'Next CA');
+    const own = await ca.issue();
+    const origin = https.createServer({ cert: fs.readFileSync(own.cert), key: fs.readFileSync(own.key) }, (_, answer) => answer.end('hello'));
+    const trusted = path.join(ca.folder, 'trusted.crt');
+    const tickets = path.join(ca.folder, 'tickets.key');
+    const write = (file, bytes) => {
+        fs.writeFileSync(`${file}.new`, bytes, { mode: 0o600 });
+        fs.renameSync(`${file}.new`, file);
+    };
+    write(trusted, next.pem);
+    write(tickets, crypto.randomBytes(48));
+    await new Promise((resolve) => origin.listen(0, '127.0.0.1', resolve));
+    t.after(() => origin.close());
+    const gateway = await startGateway(t, `
+listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}, ticket_keys: [${tickets}], watch: true}}]
+services: {app: {origins: ["127.0.0.1:${origin.address().port}"], tls: {ca: ${trusted}, server_name: a.example, watch: true}}}
+routes: [{name: r, service: app}]
+`);
+    const ask = () => secureRequest(gateway, { ca: ca.cert });
+    assert.equal((await ask()).status, 502, 'not the CA that it trusts');
+    assert.equal(await reloads(gateway, () => write(trusted, ca.pem)), 'ok');
+    assert.equal((await ask()).status, 200);
+    assert.equal(await reloads(gateway, () => write(tickets, crypto.randomBytes(48))), 'ok');
+    assert.equal((await ask()).status, 200);
 });
 
 test('swaps under load: no request fails', async (t) => {
