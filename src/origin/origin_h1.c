@@ -311,6 +311,13 @@ bool origin_h1_still_sends(struct origin_connection *connection)
 
 /* --- the answer ------------------------------------------------------------------------ */
 
+static void note_duration(const struct origin_connection *connection)
+{
+    metrics_origin_ends(connection->origin->counters,
+                        loop_now(directory_of(connection)->bench->loop) -
+                            connection->request->bound_us);
+}
+
 static void finish_answer(struct origin_connection *connection, const struct http_headers *trailers)
 {
     struct origin_request *request = connection->request;
@@ -321,8 +328,7 @@ static void finish_answer(struct origin_connection *connection, const struct htt
         connection->reusable = false;
     }
     stop_clock(connection);
-    metrics_origin_ends(connection->origin->counters,
-                        loop_now(directory_of(connection)->bench->loop) - request->bound_us);
+    note_duration(connection);
     origin_connection_unbind(connection);
     if (trailers == NULL) {
         /* First the pool: the next request of this client may then use the same connection. */
@@ -612,6 +618,9 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
                    connection->answer_framing == HTTP_UNTIL_CLOSE))) {
         struct origin *origin = connection->origin;
 
+        if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
+            note_duration(connection);
+        }
         origin_connection_close(connection);
         request->events->ended(request->owner, NULL);
         pool_serve_line(origin);

@@ -9,6 +9,7 @@ import { adminIn, ask, askJson, askRefused, metricsOf, parseMetrics, valueOf } f
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
 
 const SIMPLE = `
@@ -67,6 +68,21 @@ test('metrics are well-formed and add up over the workers', async (t) => {
     assert.equal(valueOf(metrics, 'turnpike_origin_answer_duration_seconds_count', { origin: origin.address }), 40);
     assert.equal(valueOf(metrics, 'turnpike_origin_requests_total', { origin: origin.address }), 40);
     assert.ok(valueOf(metrics, 'turnpike_service_sent_bytes_total', { service: 'app' }) > 40 * 6);
+});
+
+test('an answer that ends with its connection has a duration, too', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.send('HTTP/1.0 200 OK\r\n\r\nall of it');
+        wire.end();
+    });
+    const gateway = await startGateway(t, (folder) => `${through(origin)}${adminIn(folder)}`);
+    for (let i = 0; i < 3; i++) {
+        assert.equal((await request(gateway)).body, 'all of it');
+    }
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_origin_answers_total', { origin: origin.address, status: '2xx' }), 3);
+    assert.equal(valueOf(metrics, 'turnpike_origin_answer_duration_seconds_count', { origin: origin.address }), 3);
 });
 
 test('failures of an origin are counted by what went wrong, cuts by their cause', async (t) => {
