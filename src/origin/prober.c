@@ -290,6 +290,8 @@ static void write_request(struct probe *probe)
         probe->state = PROBE_READS;
         probe->used = 0;
         transport_want(&probe->transport, LOOP_READABLE);
+    } else {
+        transport_want(&probe->transport, LOOP_WRITABLE); /* a handshake wanted to read last */
     }
 }
 

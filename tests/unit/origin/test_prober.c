@@ -147,6 +147,72 @@ static void others_may_follow_before_the_first_ones_are_through(void **state)
     assert_int_equal(count_probed(fixture, 200, SERVICES), SERVICES - 200);
 }
 
+static uint32_t asked(struct fixture *fixture)
+{
+    const struct origin *origin = origin_named(fixture->directory, fixture->names[0], NULL);
+
+    assert_non_null(origin);
+    return TALLY_READ(origin->entry->probes);
+}
+
+#define PAUSES 30
+#define SLACK_MS 100 /* a few ticks */
+
+/* The ticks that go by between one question and the next, by a clock that stands still meanwhile. */
+static void measure_pauses(struct fixture *fixture, uint64_t pauses_ms[PAUSES])
+{
+    struct loop *loop = fixture->stage.bench.loop;
+    uint64_t last_us = 0;
+
+    for (int i = -1; i < PAUSES; i++) {
+        uint32_t before = asked(fixture);
+
+        while (asked(fixture) == before) {
+            stage_pass(&fixture->stage, 1);
+        }
+        if (i >= 0) {
+            pauses_ms[i] = (loop_now(loop) - last_us) / 1000;
+        }
+        last_us = loop_now(loop);
+    }
+}
+
+/* Or else all gateways that started together would ask together, ever after. */
+static void the_pause_between_two_questions_is_random_within_its_bounds(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct settings one = settings_of(fixture, 0, 1);
+    uint64_t pauses_ms[PAUSES];
+    uint64_t shortest = UINT64_MAX;
+    uint64_t longest = 0;
+
+    fixture->services[0].health.probe.interval = 10000;
+    fixture->services[0].health.probe.jitter = 2000; /* a fifth, either way */
+    fixture->stage.bench.random = (struct random){{5, 6, 7, 8}};
+    origin_directory_follow(fixture->directory, &one);
+    measure_pauses(fixture, pauses_ms);
+    for (int i = 0; i < PAUSES; i++) {
+        assert_in_range(pauses_ms[i], 8000 - SLACK_MS, 12000 + SLACK_MS);
+        shortest = pauses_ms[i] < shortest ? pauses_ms[i] : shortest;
+        longest = pauses_ms[i] > longest ? pauses_ms[i] : longest;
+    }
+    assert_true(shortest < 9000 && longest > 11000);
+}
+
+static void without_jitter_the_pause_is_the_same_each_time(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct settings one = settings_of(fixture, 0, 1);
+    uint64_t pauses_ms[PAUSES];
+
+    fixture->services[0].health.probe.interval = 10000;
+    origin_directory_follow(fixture->directory, &one);
+    measure_pauses(fixture, pauses_ms);
+    for (int i = 0; i < PAUSES; i++) {
+        assert_in_range(pauses_ms[i], 10000 - SLACK_MS, 10000 + SLACK_MS);
+    }
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -154,6 +220,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(many_services_are_followed_a_few_at_a_time),
         TEST(others_may_follow_before_the_first_ones_are_through),
+        TEST(the_pause_between_two_questions_is_random_within_its_bounds),
+        TEST(without_jitter_the_pause_is_the_same_each_time),
     };
 
     log_set_level(LOG_LEVEL_ERROR); /* each of them is down */
