@@ -290,12 +290,10 @@ void attempt_backoff_over(struct timer *timer)
 }
 
 /* A stale connection says nothing against its origin, and a trial was our wish: at once, and for
- * free. Else after a moment, at random, so that the clients of an origin that dies do not all ask
- * the next one at once. */
+ * free. Else after a moment. */
 static void try_again(struct exchange *exchange, const struct retry_facts *facts)
 {
-    uint32_t wait_ms = (uint32_t)random_below(&exchange->desk->bench->random,
-                                              (uint64_t)facts->policy->backoff + 1);
+    uint32_t wait_ms = retry_wait_ms(facts->policy, &exchange->desk->bench->random);
 
     metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
     if (retry_is_free(facts)) {

@@ -91,3 +91,8 @@ enum retry_verdict retry_judge(const struct retry_facts *facts)
     }
     return facts->within_budget || retry_is_free(facts) ? RETRY_YES : RETRY_BUDGET;
 }
+
+uint32_t retry_wait_ms(const struct retry_settings *policy, struct random *random)
+{
+    return (uint32_t)random_below(random, (uint64_t)policy->backoff + 1);
+}

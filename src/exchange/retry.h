@@ -6,6 +6,7 @@
 #ifndef EXCHANGE_RETRY_H
 #define EXCHANGE_RETRY_H
 
+#include "base/random.h"
 #include "config/settings.h"
 #include "http/message.h"
 #include "origin/failure.h"
@@ -52,5 +53,8 @@ const char *retry_word(enum retry_verdict verdict);
  * fresh connection at once, and costs the budget nothing. Nor does that of a request which had to
  * try an ejected origin. */
 bool retry_is_free(const struct retry_facts *facts);
+/* How long before one that is not: at random up to `backoff`, so that the clients of an origin that
+ * dies do not all ask the next one at once. */
+uint32_t retry_wait_ms(const struct retry_settings *policy, struct random *random);
 
 #endif

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
+import { adminIn, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { answerAll, rawOrigin } from './lib/raw-origin.mjs';
@@ -25,7 +26,8 @@ async function resettingOrigin(t) {
 
 test('retries stay below the share; the others fail at once', async (t) => {
     const origins = [await resettingOrigin(t), await resettingOrigin(t)];
-    const gateway = await startGateway(t, through(origins, { service: SERVICE, more: ONE, route: 'retry: {backoff: 1ms}' }));
+    const gateway = await startGateway(t, (folder) =>
+        through(origins, { service: SERVICE, more: `${ONE}\n${adminIn(folder)}`, route: 'retry: {backoff: 1ms}' }));
     for (let i = 0; i < 100; i++) {
         assert.equal((await request(gateway)).status, 502);
     }
@@ -33,6 +35,10 @@ test('retries stay below the share; the others fail at once', async (t) => {
     assert.ok(attempts > 110 && attempts <= 120, `${attempts} attempts of 100 requests`);
     const entries = await gateway.logged(100);
     assert.equal(entries.filter((each) => each['turnpike.attempts'].length === 2).length, attempts - 100);
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_service_retries_total', { service: 'app' }), attempts - 100);
+    assert.equal(valueOf(metrics, 'turnpike_service_retries_denied_total', { service: 'app' }), 200 - attempts);
+    assert.equal(valueOf(metrics, 'turnpike_service_retries_left', { service: 'app' }), 0);
 });
 
 test('what follows from a stale connection costs the budget nothing', async (t) => {

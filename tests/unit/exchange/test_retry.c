@@ -219,6 +219,30 @@ static void a_trial_given_up_costs_no_budget(void **state)
     assert_int_equal(retry_judge(&facts), RETRY_POLICY);
 }
 
+/* Dice that fall the same way every time: the bounds are met, and everything between them comes up
+ * about as often. */
+static void the_wait_is_random_within_its_bounds(void **state)
+{
+    struct random random = {{1, 2, 3, 4}};
+    struct retry_settings policy = {.backoff = 9};
+    unsigned times[10] = {0};
+
+    (void)state;
+    for (int i = 0; i < 10000; i++) {
+        uint32_t wait_ms = retry_wait_ms(&policy, &random);
+
+        assert_in_range(wait_ms, 0, 9);
+        times[wait_ms]++;
+    }
+    for (int i = 0; i < 10; i++) {
+        assert_in_range(times[i], 900, 1100);
+    }
+    policy.backoff = UINT32_MAX;
+    assert_true(retry_wait_ms(&policy, &random) != retry_wait_ms(&policy, &random));
+    policy.backoff = 0;
+    assert_int_equal(retry_wait_ms(&policy, &random), 0);
+}
+
 static void never_a_retry_of_a_retry(void **state)
 {
     (void)state;
@@ -253,6 +277,7 @@ int main(void)
         cmocka_unit_test(the_table_of_the_document_holds),
         cmocka_unit_test(only_what_another_try_may_mend),
         cmocka_unit_test(a_trial_given_up_costs_no_budget),
+        cmocka_unit_test(the_wait_is_random_within_its_bounds),
         cmocka_unit_test(never_a_retry_of_a_retry),
         cmocka_unit_test(never_after_a_byte_of_an_answer),
     };

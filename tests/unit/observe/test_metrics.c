@@ -300,6 +300,25 @@ static void origins_are_kept_while_they_are_held(void **state)
     metrics_origin_leaves(metrics, &held);
 }
 
+static void retries_are_counted_by_service(void **state)
+{
+    struct metrics *metrics = *state;
+    const struct outcome first = outcome_on(&before, 0, 0);
+    const struct outcome none = outcome_on(&before, 0, -1);
+    struct metrics_reading reading;
+
+    metrics_tell_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 7});
+    metrics_tell_retries(metrics, &first, &(struct metrics_retries){.denied = 1, .left = 0});
+    metrics_tell_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 4});
+    metrics_tell_retries(metrics, &none, &(struct metrics_retries){1, 1, 1});
+    reading = reading_of(metrics, METRICS_SERVICES, "v1");
+    assert_int_equal(reading.retries, 2);
+    assert_int_equal(reading.retries_denied, 1);
+    assert_int_equal(reading.retries_left, 4);
+    reading = reading_of(metrics, METRICS_SERVICES, "v2");
+    assert_int_equal(reading.retries + reading.retries_denied + reading.retries_left, 0);
+}
+
 static unsigned bucket_counted(uint32_t microseconds)
 {
     struct metrics *metrics = metrics_new();
@@ -423,6 +442,7 @@ int main(void)
         WITH_METRICS(names_that_just_went_are_all_kept),
         WITH_METRICS(nothing_is_forgotten_while_somebody_reads),
         WITH_METRICS(origins_are_kept_while_they_are_held),
+        WITH_METRICS(retries_are_counted_by_service),
         cmocka_unit_test(durations_fall_below_their_limit),
         WITH_METRICS(events_are_counted),
         WITH_METRICS(exchanges_that_were_cut_are_counted_by_cause),
