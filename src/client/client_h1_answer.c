@@ -121,6 +121,13 @@ static void on_abort(void *stream)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
+static void flush_now(void *owner);
+
+static void flush_later(struct client_h1 *h1)
+{
+    loop_later(client_desk_of(h1->connection)->bench->loop, &h1->flush, flush_now, h1);
+}
+
 static void note_written(struct client_h1 *h1)
 {
     uint64_t wrote = h1->out.written - h1->counted_out;
@@ -131,6 +138,9 @@ static void note_written(struct client_h1 *h1)
         if (h1->out.blocked) {
             client_h1_awaits_client(h1, wrote > 0);
         }
+    }
+    if (h1->out.broken) {
+        flush_later(h1); /* not from here: the exchange is in the middle of its sentence */
     }
     client_h1_want(h1);
 }
@@ -143,19 +153,18 @@ static void write_out(struct client_h1 *h1)
     note_written(h1);
 }
 
+/* A client that a write finds gone may look like one that half-closed to whoever reads after that:
+ * the error is told once only. Its answer, which may be long, would be fetched for nobody. */
 static void flush_now(void *owner)
 {
     struct client_h1 *h1 = owner;
 
     write_out(h1);
-    if (h1->answer_ended && !h1->out.blocked && h1->exchange != NULL) {
+    if (h1->out.broken && h1->exchange != NULL) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+    } else if (h1->answer_ended && !h1->out.blocked && h1->exchange != NULL) {
         exchange_answer_written(h1->exchange);
     }
-}
-
-static void flush_later(struct client_h1 *h1)
-{
-    loop_later(client_desk_of(h1->connection)->bench->loop, &h1->flush, flush_now, h1);
 }
 
 /* The transport can take more. */
@@ -168,7 +177,7 @@ void client_h1_flush(struct client_h1 *h1)
     }
     outbox_ready(&h1->out, buffers_of(h1), &h1->connection->transport);
     note_written(h1);
-    if (h1->out.blocked) {
+    if (h1->out.blocked || h1->out.broken) {
         return;
     }
     client_h1_client_took(h1);
@@ -402,7 +411,7 @@ static void on_flush(void *stream)
 {
     struct client_h1 *h1 = stream;
 
-    if (!outbox_is_empty(&h1->out)) {
+    if (!outbox_is_empty(&h1->out) || h1->out.broken) {
         flush_later(h1);
     }
 }
@@ -436,7 +445,7 @@ static bool on_end(void *stream, const struct http_headers *trailers)
     }
     h1->answer_ended = true;
     h1->out.ends = h1->closes && h1->state != CLIENT_H1_TUNNELS;
-    if (outbox_is_empty(&h1->out)) {
+    if (outbox_is_empty(&h1->out) && !h1->out.broken) {
         note_written(h1);
         return true;
     }

@@ -78,11 +78,19 @@ static bool nobody_listens(const struct address *address)
     return refused;
 }
 
+/* A plain file refuses connections, too, and is not ours to remove. */
+static bool is_socket(const struct address *address)
+{
+    struct stat facts;
+
+    return lstat(address->local.sun_path, &facts) == 0 && S_ISSOCK(facts.st_mode);
+}
+
 int socket_file_claim(const struct address *address)
 {
     int claim = lock(address);
 
-    if (claim >= 0 && nobody_listens(address)) {
+    if (claim >= 0 && is_socket(address) && nobody_listens(address)) {
         unlink(address->local.sun_path);
     }
     return claim;

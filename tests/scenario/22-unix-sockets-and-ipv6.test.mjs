@@ -8,7 +8,7 @@ import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
-import { startGateway } from './lib/gateway.mjs';
+import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 
@@ -68,6 +68,18 @@ routes: [{name: ping, match: {path: /ping}, respond: {status: 200, body: pong}}]
     const second = await startGateway(t, yaml);
     const client = await connect(t, second);
     assert.equal((await client.ask(head('GET /ping HTTP/1.1', 'Host: a'))).text, 'pong');
+});
+
+test('what is no socket is not taken away for one', async (t) => {
+    const file = path.join(temporaryFolder(t), 'precious.txt');
+    fs.writeFileSync(file, 'kept');
+    const { code, stderr } = await runGateway(t, `
+listeners: [{address: "unix:${file}"}]
+routes: [{name: ping, respond: {status: 200, body: pong}}]
+`);
+    assert.equal(code, 1);
+    assert.match(stderr, /cannot listen on unix:.*precious\.txt/);
+    assert.equal(fs.readFileSync(file, 'utf8'), 'kept');
 });
 
 test('workers on a Unix socket share its connections', async (t) => {

@@ -174,6 +174,34 @@ test('a GET is cancelled when its client leaves, and so is a POST that was not s
     }
 });
 
+// The reset may be met by a write before it is met by a read, which then sees a mere end.
+for (const [method, bytes] of [['GET', GET], ['POST', POST]]) {
+    test(`an answer without end to a ${method} ends with its client`, async (t) => {
+        const piece = Buffer.alloc(65536, 'x');
+        const origin = await rawOrigin(t, async (wire) => {
+            await wire.requestHead();
+            wire.send('HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n');
+            const go = () => {
+                while (!wire.ended && !wire.socket.destroyed && wire.socket.write(piece));
+            };
+            wire.socket.on('drain', go);
+            go();
+        });
+        const gateway = await startGateway(t, through(origin));
+        for (let i = 0; i < 12; i++) {
+            const client = await connect(t, gateway);
+            client.keepsLog = false;
+            client.send(bytes);
+            await client.take(500_000 + i * 100_000);
+            const wire = await origin.wire(i);
+            client.reset();
+            await wire.closed();
+        }
+        const outcomes = (await gateway.logged(12)).map((entry) => entry['turnpike.outcome']);
+        assert.deepEqual([...new Set(outcomes)], ['client-gone']);
+    });
+}
+
 test('the process waits for such a request, up to the drain deadline', async (t) => {
     for (const answers of [true, false]) {
         const origin = await slowOrigin(t);
