@@ -70,6 +70,7 @@ static void set_state(struct client_connection *connection, enum client_state st
 
     CHECK(may_follow((enum client_state)connection->state, state));
     connection->state = (uint8_t)state;
+    connection->put_off = false;
     if (state == CLIENT_IDLE) {
         connection->since_ms = client_clock_ms(desk);
     }

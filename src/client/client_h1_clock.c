@@ -231,15 +231,22 @@ static void late_head(struct client_h1 *h1)
         client_set_timer(h1->connection, (uint32_t)(time_ms - waited_ms));
         return;
     }
+    if (client_crowd_puts_off(h1->connection, budgets_of(h1)->timeouts.head / 2)) {
+        return;
+    }
     client_h1_refuse_head(h1, 408, "the request head did not come in time", CUT_HEAD);
 }
 
-/* false: it was cut. */
+/* false: it was cut, or will be. */
 static bool body_keeps_pace(struct client_h1 *h1)
 {
     const struct pace_rule rule = rule_for(h1, true);
+    enum pace_verdict verdict = pace_look(&h1->body_pace, &rule, now_of(h1), h1->received);
 
-    switch (pace_look(&h1->body_pace, &rule, now_of(h1), h1->received)) {
+    if (verdict != PACE_FINE && client_crowd_puts_off(h1->connection, rule.grace_ms / 2)) {
+        return false;
+    }
+    switch (verdict) {
     case PACE_FINE:
         return true;
     case PACE_STOPPED:

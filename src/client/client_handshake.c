@@ -17,9 +17,10 @@
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
-/* Of the worker's time, for the line of those who stall often: one part in so many, and this much
- * at a stroke. */
-#define DEBTORS_SHARE 32
+/* Of the worker's time, for the line of those who stall often: one part in so many, of what it
+ * leaves unused a larger one, and this much at a stroke. */
+#define DEBTORS_SHARE 64
+#define DEBTORS_IDLE_SHARE 12
 #define DEBTORS_TURN_MS 10
 #define DEBTORS_STROKE_US 2000
 /* Where the kernel cannot be told to wait for the rest of a hello: Unix sockets, and TCP when it
@@ -113,6 +114,10 @@ void client_handshake_late(struct client_connection *connection)
         client_set_timer(connection, stall_time(connection));
         return;
     }
+    if (rest_of_time(connection) == 0 &&
+        client_crowd_puts_off(connection, connection->listener->budgets.timeouts.handshake / 2)) {
+        return;
+    }
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, TLS_CAUSE_TIMEOUT);
     note_waste(connection, TLS_CAUSE_TIMEOUT);
@@ -142,6 +147,12 @@ static void enter_line(struct client_connection *connection)
 
 static void give_debtors_their_turn(void *owner);
 
+static void note_debtors_turn(struct client_desk *desk)
+{
+    desk->handshakes.debtors_us = loop_now(desk->bench->loop);
+    desk->handshakes.used_us = loop_used_time();
+}
+
 static void await_debtors_turn(struct client_desk *desk)
 {
     alarm_set(desk->bench->loop, &desk->handshakes.debtors_turn, DEBTORS_TURN_MS,
@@ -157,7 +168,7 @@ static void enter_debtors_line(struct client_connection *connection)
     transport_want(&connection->transport, 0);
     metrics_note(desk->metrics, METRICS_TLS_LAST_IN_LINE);
     if (!alarm_is_set(&desk->handshakes.debtors_turn)) {
-        desk->handshakes.debtors_us = loop_now(desk->bench->loop);
+        note_debtors_turn(desk);
         await_debtors_turn(desk);
     }
 }
@@ -241,28 +252,37 @@ static void begin(struct client_connection *connection)
     step(connection);
 }
 
+/* Since the last turn, and what is left from it: less than nothing if that took too long. */
+static int32_t debtors_credit(struct client_desk *desk)
+{
+    const struct client_handshakes *handshakes = &desk->handshakes;
+    uint64_t passed_us = loop_tell_time(desk->bench->loop) - handshakes->debtors_us;
+    uint64_t used_us = loop_used_time() - handshakes->used_us;
+    uint64_t idle_us = passed_us > used_us ? passed_us - used_us : 0;
+    int64_t credit_us = handshakes->credit_us + (int64_t)(passed_us / DEBTORS_SHARE) +
+                        (int64_t)(idle_us / DEBTORS_IDLE_SHARE);
+
+    note_debtors_turn(desk);
+    return credit_us < DEBTORS_STROKE_US ? (int32_t)credit_us : DEBTORS_STROKE_US;
+}
+
 /* What they use is measured: a signature may take a fifth of a millisecond, or two. */
 static void give_debtors_their_turn(void *owner)
 {
     struct client_desk *desk = owner;
     struct client_handshakes *handshakes = &desk->handshakes;
-    uint64_t now_us = loop_tell_time(desk->bench->loop);
-    uint64_t credit_us = handshakes->credit_us + (now_us - handshakes->debtors_us) / DEBTORS_SHARE;
     struct link *link;
 
-    credit_us = credit_us < DEBTORS_STROKE_US ? credit_us : DEBTORS_STROKE_US;
-    handshakes->debtors_us = now_us;
-    while (credit_us > 0 && has_free_place(desk) &&
+    handshakes->credit_us = debtors_credit(desk);
+    while (handshakes->credit_us > 0 && has_free_place(desk) &&
            (link = list_first(&handshakes->debtors)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
-        uint64_t before_us = now_us;
+        uint64_t before_us = loop_tell_time(desk->bench->loop);
 
         take_place(connection);
         begin(connection);
-        now_us = loop_tell_time(desk->bench->loop);
-        credit_us -= now_us - before_us < credit_us ? now_us - before_us : credit_us;
+        handshakes->credit_us -= (int32_t)(loop_tell_time(desk->bench->loop) - before_us);
     }
-    handshakes->credit_us = (uint32_t)credit_us;
     if (!list_is_empty(&handshakes->debtors)) {
         await_debtors_turn(desk);
     }

@@ -54,7 +54,8 @@ struct client_handshakes {
     struct link debtors; /* those whose addresses stall often: they wait for theirs */
     struct alarm debtors_turn;
     uint64_t debtors_us; /* when they had it last */
-    uint32_t credit_us;  /* what they may use now */
+    uint64_t used_us;    /* processor time of the worker then */
+    int32_t credit_us;   /* what they may use now; less than nothing: they owe it */
     uint32_t at_once;    /* under way */
     uint32_t begun;      /* in this turn of the loop */
 };
@@ -65,6 +66,12 @@ struct client_handshakes {
 struct client_stalls {
     struct siphash_key key;                /* zero: not drawn yet */
     uint32_t paid_ms[CLIENT_STALLS_SLOTS]; /* by the loop's clock */
+};
+
+/* client_crowd.c */
+struct client_crowd {
+    uint32_t moment; /* by the loop's clock */
+    uint32_t cuts;   /* due in it so far */
 };
 
 struct client_desk {
@@ -90,6 +97,7 @@ struct client_desk {
     struct alarm full_look;       /* while paused */
     struct client_handshakes handshakes;
     struct client_stalls stalls;
+    struct client_crowd crowd;
     struct alarm sweep;        /* after a listener has left */
     uint32_t sweep_left;       /* idle connections to look at */
     struct generation *former; /* between client_desk_prepare and what follows */
@@ -131,12 +139,13 @@ struct client_connection {
     uint32_t born;      /* by the loop's clock, client_connection.c */
     client_place place; /* where it is counted for its address */
     uint16_t port;
-    uint8_t seen;     /* mark of the last survey that saw it */
-    uint8_t state;    /* enum client_state */
-    bool has_place;   /* its handshake is under way */
-    bool hello_waits; /* see tls_hello_look */
-    bool looks_again; /* at a hello, by the clock and not when the loop calls */
-    bool unwatched;   /* the loop does not watch it: its first request is just being answered */
+    uint8_t seen;         /* mark of the last survey that saw it */
+    uint8_t state;        /* enum client_state */
+    bool has_place : 1;   /* its handshake is under way */
+    bool looks_again : 1; /* at a hello, by the clock and not when the loop calls */
+    bool put_off : 1;     /* client_crowd.c: its time is over, and it was not cut */
+    bool hello_waits;     /* see tls_hello_look */
+    bool unwatched;       /* the loop does not watch it: its first request is just being answered */
 };
 
 /* clang-format off */
@@ -232,6 +241,11 @@ void client_handshake_late(struct client_connection *connection);
 void client_handshake_leave(struct client_connection *connection);
 /* At the end of a turn. */
 void client_handshakes_go_on(struct client_desk *desk);
+
+/* client_crowd.c */
+/* true: too many are cut just now; its timer is set anew, for up to `most_ms`. Not twice for what
+ * it is to be cut for, and never while the process stops. */
+bool client_crowd_puts_off(struct client_connection *connection, uint32_t most_ms);
 
 /* client_stalls.c */
 /* A handshake of that address came to stand, or to nothing by its doing. */

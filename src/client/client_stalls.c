@@ -10,8 +10,10 @@
  * by chance, and as long as they behave it is paid for them all. */
 #include "client/client_private.h"
 
-#define STALL_COSTS_MS 4000
-#define DEBTOR_MS 8000 /* three in a short while, beyond those that stood */
+/* As long as timeouts.handshake by default: whoever is cut then and comes back at once is known
+ * still, and what little it gets in the other line keeps it known. */
+#define STALL_COSTS_MS 15000
+#define DEBTOR_MS (2 * STALL_COSTS_MS) /* three in a short while, beyond those that stood */
 /* Two that stand then end it, however many a program that was killed left unfinished at once. */
 #define MOST_MS (4 * STALL_COSTS_MS)
 

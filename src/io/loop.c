@@ -91,6 +91,11 @@ uint64_t loop_tell_time(struct loop *loop)
     return loop->now_us;
 }
 
+uint64_t loop_used_time(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t loop_realtime(const struct loop *loop)
 {
     return loop->now_us + loop->realtime_ahead_us;

@@ -19,6 +19,8 @@ void loop_stop(struct loop *loop);
  * back by a watch and cares about time reads it once, at the start of the callback. */
 uint64_t loop_now(const struct loop *loop);
 uint64_t loop_tell_time(struct loop *loop);
+/* Microseconds of processor time that the calling thread has used, ever; a system call. */
+uint64_t loop_used_time(void);
 /* The same moment in microseconds since the epoch: for what is written down, not for reckoning.
  * A clock that is set anew is noticed within a second. */
 uint64_t loop_realtime(const struct loop *loop);
