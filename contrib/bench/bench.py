@@ -131,7 +131,7 @@ def one_measurement(processes, tools, contender, scenario, folder):
     place = tempfile.mkdtemp(prefix=f"{contender.name}-", dir=folder)
     port = free_port()
     command = contender.command(scenario, place, port, origin_port(tools, scenario))
-    gateway = processes.start(command, tools.gateway_cores if scenario.pinned else None)
+    gateway = processes.start(command, measure.gateway_place(tools, scenario))
     try:
         path = contender.path(scenario, request_path(scenario)).replace("%d", "0")
         processes.wait_until_answering(gateway, port, path, tls=scenario.tls)
@@ -178,7 +178,7 @@ def run_rounds(processes, tools, options, chosen, wanted, folder):
                           file=sys.stderr, flush=True)
                     figures = None
                 results[scenario.name][contender.name].append(figures)
-            if scenario.handshakes == "full" and scenario.pinned:
+            if scenario.handshakes == "full" and scenario.workers == 1:
                 measure_floor_of_tls(processes, tools, scenario, results)
     return results
 

@@ -52,9 +52,8 @@ def load_command(tools, contender, scenario, port, seconds):
     return wrk_command(tools.wrk, contender, scenario, port, seconds)
 
 
-def run_load(processes, command, cores, seconds):
-    """Runs wrk, or what prints figures as it does, to its end; its figures as numbers."""
-    process = processes.start(command, cores, stdout=subprocess.PIPE)
+def figures_of(processes, process, seconds):
+    """What wrk, or what prints figures as it does, says at its end, as numbers."""
     try:
         output = process.communicate(timeout=seconds + 30)[0].decode()
     finally:
@@ -64,7 +63,33 @@ def run_load(processes, command, cores, seconds):
             return {key: int(value) for key, value in
                     (pair.split("=") for pair in line.split()[1:])}
     with open(process.said, errors="replace") as log:
-        raise Failure(f"{command[0]} gave no figures: {output.strip()} {log.read().strip()}")
+        raise Failure(f"{process.args} gave no figures: {output.strip()} {log.read().strip()}")
+
+
+def run_load(processes, command, cores, seconds):
+    process = processes.start(command, cores, stdout=subprocess.PIPE)
+    return figures_of(processes, process, seconds)
+
+
+def run_loads(processes, command, places, seconds):
+    """One at each place. Together they do what all did, in the time and with the delays of the
+    slowest."""
+    running = [processes.start(command, cores, stdout=subprocess.PIPE) for cores in places]
+    each = [figures_of(processes, process, seconds) for process in running]
+    return {key: (max if key.endswith("_us") else sum)(figures[key] for figures in each)
+            for key in each[0]}
+
+
+def load_places(tools, scenario):
+    if scenario.shares:
+        return [str(core) for core in range(scenario.workers)]
+    return [tools.load_cores if scenario.pinned else None]
+
+
+def gateway_place(tools, scenario):
+    if scenario.shares:
+        return ",".join(load_places(tools, scenario))
+    return tools.gateway_cores if scenario.pinned else None
 
 
 def hold_idle(processes, hold, scenario, port, path, cores, pids):
@@ -104,16 +129,16 @@ def measure_idle(processes, tools, contender, scenario, gateway, port):
 def measure_load(processes, tools, contender, scenario, gateway, port):
     """Warm up, then one window. The CPU time is taken right before and after the load runs, and
     divided by the requests it got answered."""
-    cores = tools.load_cores if scenario.pinned else None
+    places = load_places(tools, scenario)
     holder = None
     if scenario.idle:
         holder, _ = hold_idle(processes, tools.hold, scenario, port,
-                              contender.path(scenario, scenario.path), cores, [])
-    run_load(processes, load_command(tools, contender, scenario, port, 1), cores, 1)
+                              contender.path(scenario, scenario.path), places[0], [])
+    run_loads(processes, load_command(tools, contender, scenario, port, 1), places, 1)
     pids = family_of(gateway.pid)
     command = load_command(tools, contender, scenario, port, tools.seconds)
     before = cpu_ns(pids)
-    load = run_load(processes, command, cores, tools.seconds)
+    load = run_loads(processes, command, places, tools.seconds)
     used = cpu_ns(pids) - before
     rss, pss = memory(pids)
     if holder:
@@ -133,15 +158,13 @@ def measure_load(processes, tools, contender, scenario, gateway, port):
 
 def measure_tls_floor(processes, tools, scenario):
     """What a full handshake costs without a gateway: the primitives alone ("cpu_us"), and all that
-    the library does for it in memory. Both cores are busy, as in a measurement."""
-    ballast = processes.start([tools.tls_floor, "60"], tools.load_cores)
-    process = processes.start([tools.tls_floor, str(tools.seconds)], tools.gateway_cores,
-                              stdout=subprocess.PIPE)
+    the library does for it in memory. On the same core as the gateways before it."""
+    process = processes.start([tools.tls_floor, str(tools.seconds)],
+                              gateway_place(tools, scenario), stdout=subprocess.PIPE)
     try:
         words = process.communicate(timeout=tools.seconds + 30)[0].decode().split()
     finally:
         processes.end(process)
-        processes.end(ballast)
     figures = {name: int(value) / 1000 for name, value in zip(words[::2], words[1::2])}
     if "library_ns" not in figures:
         raise Failure("tls_floor gave no figures")

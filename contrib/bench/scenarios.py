@@ -19,6 +19,7 @@ class Scenario:
     origins: int = 1
     workers: int = 1
     pinned: bool = True        # the gateway alone on its core
+    shares: bool = False       # a core for each worker, with a load of its own on it; the others rest
     responds: bool = False     # answers by itself
     files: bool = False        # nginx is the origin unless told otherwise
     load: bool = True          # False: only idle connections
@@ -46,16 +47,16 @@ SCENARIOS = [
     Scenario("workers-2", "2 workers, nothing pinned", workers=2, pinned=False),
     Scenario("big-head", "request head of 2 kB with 30 headers", headers=29),
     Scenario("tls-keepalive", "TLS, 64 connections, 13-byte answer", tls=True),
-    Scenario("tls-full", "TLS, a full handshake each request, 64 at once", responds=True,
-             short=True, tls=True, handshakes="full"),
-    Scenario("tls-resumed", "TLS, a resumed handshake each request, 64 at once", responds=True,
-             short=True, tls=True, handshakes="resumed"),
+    Scenario("tls-full", "TLS, a full handshake each request, 64 at once, load on the same core",
+             responds=True, short=True, tls=True, handshakes="full", shares=True),
+    Scenario("tls-resumed", "TLS, a resumed handshake each request, 64 at once, the same",
+             responds=True, short=True, tls=True, handshakes="resumed", shares=True),
     Scenario("tls-1m", "TLS, 1 MB answers, 16 connections", path="/1m", files=True, connections=16,
              tls=True),
-    Scenario("tls-workers-1", "TLS, full handshakes, 1 worker, nothing pinned", responds=True,
-             short=True, pinned=False, tls=True, handshakes="full"),
-    Scenario("tls-workers-2", "TLS, full handshakes, 2 workers, nothing pinned", responds=True,
-             short=True, workers=2, pinned=False, tls=True, handshakes="full"),
+    Scenario("tls-workers-1", "TLS, full handshakes, 1 worker and its load on one core",
+             responds=True, short=True, tls=True, handshakes="full", shares=True),
+    Scenario("tls-workers-2", "TLS, full handshakes, 2 workers on two cores, a load on each",
+             responds=True, short=True, workers=2, tls=True, handshakes="full", shares=True),
     Scenario("respond", "the gateway answers by itself", responds=True),
     Scenario("respond-short", "the same, a new client connection each", responds=True, short=True),
 ]

@@ -2,7 +2,7 @@
 /* What a full handshake cannot do without, in CPU time of a server: the primitives (one ECDSA
  * signature with P-256, one X25519 key made, one secret derived), and all that the TLS library does
  * for it, in memory, without a socket (TLS 1.3, one ticket). Started by bench.py on the gateway's
- * core, with another on the load's core, so that caches and clock are shared as in a measurement.
+ * core, right after the gateways.
  *
  * tls_floor SECONDS      prints "sign_ns N keygen_ns N derive_ns N library_ns N" */
 #include <openssl/err.h>
