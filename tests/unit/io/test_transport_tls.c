@@ -3,13 +3,12 @@
  * however little the socket takes, no byte left lying unseen, and ends that say what they are. */
 #include "io/tls.h"
 
+#include "../../fakes/certificate_files.h"
 #include "../../fakes/stage.h"
 #include "io/dial.h"
 #include "io/listener.h"
 
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +21,11 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct fixture {
     struct stage stage;
-    char folder[32];
-    char cert[64];
-    char key[64];
+    struct certificate_files files;
     struct tls_certificate_settings certificate;
     struct listener_settings listener;
     struct settings settings;
@@ -55,38 +51,6 @@ static bool was_called(void *owner)
 
 /* --- a certificate and a connection ------------------------------------------------------ */
 
-static void make_files(struct fixture *fixture)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-    FILE *file;
-
-    strcpy(fixture->folder, "/tmp/turnpike-tls-XXXXXX");
-    assert_non_null(mkdtemp(fixture->folder));
-    snprintf(fixture->cert, sizeof(fixture->cert), "%s/a.crt", fixture->folder);
-    snprintf(fixture->key, sizeof(fixture->key), "%s/a.key", fixture->folder);
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                               (const unsigned char *)"a.example", -1, -1, 0);
-    X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-    file = fopen(fixture->cert, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_X509(file, certificate), 1);
-    fclose(file);
-    file = fopen(fixture->key, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    fclose(file);
-    assert_int_equal(chmod(fixture->key, 0600), 0);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-}
-
 static void say_problem(void *owner, const char *problem)
 {
     (void)owner;
@@ -95,7 +59,8 @@ static void say_problem(void *owner, const char *problem)
 
 static void make_store(struct fixture *fixture)
 {
-    fixture->certificate = (struct tls_certificate_settings){fixture->cert, fixture->key};
+    fixture->certificate =
+        (struct tls_certificate_settings){fixture->files.cert, fixture->files.key};
     fixture->listener = (struct listener_settings){
         .name = "test",
         .tls = {.certificates = &fixture->certificate,
@@ -154,7 +119,7 @@ static int set_up_before_hands_are_shaken(void **state)
     int ends[2];
 
     stage_init(&fixture->stage);
-    make_files(fixture);
+    certificate_files_make(&fixture->files);
     make_store(fixture);
     connect_pair(ends);
     fixture->far = ends[1];
@@ -187,9 +152,7 @@ static int tear_down(void **state)
     close(fixture->far);
     tls_store_free(&fixture->store);
     stage_release(&fixture->stage);
-    unlink(fixture->cert);
-    unlink(fixture->key);
-    rmdir(fixture->folder);
+    certificate_files_remove(&fixture->files);
     free(fixture);
     return 0;
 }
