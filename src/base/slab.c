@@ -227,11 +227,13 @@ static void give_to_slab(struct slab_pool *pool, void *object)
     }
 }
 
+/* In the order in which they came, so that the one given back last is still taken first. */
 static void give_spares_to_slabs(struct slab_pool *pool)
 {
-    while (pool->spare_count > 0) {
-        give_to_slab(pool, pool->spares[--pool->spare_count]);
+    for (uint32_t i = 0; i < pool->spare_count; i++) {
+        give_to_slab(pool, pool->spares[i]);
     }
+    pool->spare_count = 0;
 }
 
 void slab_pool_free(struct slab_pool **pool)

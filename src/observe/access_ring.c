@@ -70,6 +70,14 @@ static uint64_t used_bytes(const struct access_log_ring *ring)
     return ring->worker_only.head - ring->worker_only.tail_seen;
 }
 
+/* A writer that was kept waiting once would otherwise leave the ring's pages behind for good, a few
+ * more each time. Neither side has anything in them now, and this one puts the next line there. */
+static void forget_burst(struct access_log_ring *ring)
+{
+    madvise(ring->bytes + ACCESS_RING_WARM_BYTES, MAPPED_BYTES - ACCESS_RING_WARM_BYTES,
+            MADV_DONTNEED);
+}
+
 /* The writer has taken everything up to `head`, so nothing lies between it and the next
  * beginning. Only one jump can be on its way: the next one needs an empty ring again. */
 static void start_over_if_empty(struct access_log_ring *ring)
@@ -78,6 +86,7 @@ static void start_over_if_empty(struct access_log_ring *ring)
 
     look_at_tail(ring);
     if (ring->worker_only.tail_seen == head) {
+        forget_burst(ring);
         atomic_store_explicit(&ring->jump_from, head, memory_order_relaxed);
         ring->worker_only.head = next_beginning(head);
         ring->worker_only.tail_seen = ring->worker_only.head;

@@ -16,7 +16,7 @@
 
 #define ACCESS_RING_BYTES (4u * 1024 * 1024)
 /* A ring that is found empty starts over at its beginning once it has come this far, so that
- * a quiet worker touches these few pages only, not all of them in turn. */
+ * a quiet worker touches these few pages only, not all of them in turn; the others go back. */
 #define ACCESS_RING_WARM_BYTES (256u * 1024)
 
 struct access_log_ring {

@@ -71,6 +71,28 @@ static void the_one_given_back_last_is_taken_first(void **state)
     slab_pool_free(&pool);
 }
 
+static void so_it_is_after_a_trim(void **state)
+{
+    struct slab_pool *pool = slab_pool_new(64);
+    void *objects[8];
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        objects[i] = slab_take(pool);
+    }
+    for (int i = 1; i < 8; i++) {
+        slab_give(pool, objects[i]);
+    }
+    slab_pool_trim(pool);
+    for (int i = 7; i > 0; i--) {
+        assert_ptr_equal(slab_take(pool), objects[i]);
+    }
+    for (int i = 0; i < 8; i++) {
+        slab_give(pool, objects[i]);
+    }
+    slab_pool_free(&pool);
+}
+
 static void as_much_is_cleared_as_asked_for(void **state)
 {
     struct slab_pool *pool = slab_pool_new(64);
@@ -268,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_aligned_and_apart),
         cmocka_unit_test(the_one_given_back_last_is_taken_first),
+        cmocka_unit_test(so_it_is_after_a_trim),
         cmocka_unit_test(as_much_is_cleared_as_asked_for),
         cmocka_unit_test(it_counts_what_is_out),
         cmocka_unit_test(a_burst_leaves_no_memory_behind),

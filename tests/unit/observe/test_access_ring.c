@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct fixture {
     struct access_log_ring *ring;
@@ -176,6 +177,40 @@ static void a_quiet_ring_stays_in_its_first_pages(void **state)
     assert_in_range(furthest, ACCESS_RING_WARM_BYTES / 2, ACCESS_RING_WARM_BYTES + ACCESS_LINE_MAX);
 }
 
+static size_t resident_bytes(const struct access_log_ring *ring)
+{
+    static unsigned char present[ACCESS_RING_BYTES / 4096];
+    size_t pages = 0;
+
+    assert_int_equal(mincore(ring->bytes, ACCESS_RING_BYTES, present), 0);
+    for (size_t i = 0; i < sizeof(present); i++) {
+        pages += present[i] & 1;
+    }
+    return pages * 4096;
+}
+
+/* The writer was kept waiting until the ring was full; then it comes in time again. */
+static void a_burst_leaves_no_pages_behind(void **state)
+{
+    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    uint64_t put_in = 0;
+    uint64_t taken = 0;
+    bool wake;
+
+    while (put(ring, put_in, 700, &wake)) {
+        put_in++;
+    }
+    assert_true(resident_bytes(ring) > ACCESS_RING_BYTES * 3u / 4);
+    while (taken < put_in) {
+        assert_int_equal(take_line(ring), taken++);
+    }
+    for (int i = 0; i < 100; i++) {
+        assert_true(put(ring, put_in++, 700, &wake));
+        assert_int_equal(take_line(ring), taken++);
+    }
+    assert_true(resident_bytes(ring) <= ACCESS_RING_WARM_BYTES + 65536);
+}
+
 #define THREADED_LINES 60000
 
 static void *produce(void *owner)
@@ -218,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lines_across_the_end_stay_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pieces_across_the_end_join_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_quiet_ring_stays_in_its_first_pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_burst_leaves_no_pages_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_threads_agree, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
