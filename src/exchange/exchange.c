@@ -31,16 +31,18 @@ static void on_patience_over(struct timer *timer)
 static void dismantle(void *owner)
 {
     struct exchange_desk *desk = owner;
-    struct link *link = list_first(&desk->leaving);
+    unsigned most = DISMANTLE_A_TICK;
+    struct link *link;
 
-    if (link == NULL) {
-        return;
+    while (most > 0 && (link = list_first(&desk->leaving)) != NULL) {
+        list_remove(link);
+        if (!generation_dismantle(generation_of_link(link), &most)) {
+            list_add_first(&desk->leaving, link);
+        }
     }
-    list_remove(link);
-    if (!generation_dismantle(generation_of_link(link), DISMANTLE_A_TICK)) {
-        list_add_last(&desk->leaving, link);
+    if (!list_is_empty(&desk->leaving)) {
+        alarm_set(desk->bench->loop, &desk->dismantle, DISMANTLE_MS, dismantle, desk);
     }
-    alarm_set(desk->bench->loop, &desk->dismantle, DISMANTLE_MS, dismantle, desk);
 }
 
 void exchange_desk_let_go(struct exchange_desk *desk, struct generation *generation)
@@ -61,7 +63,7 @@ static void dismantle_all(struct exchange_desk *desk)
     alarm_clear(desk->bench->loop, &desk->dismantle);
     while ((link = list_first(&desk->leaving)) != NULL) {
         list_remove(link);
-        generation_dismantle(generation_of_link(link), UINT32_MAX);
+        generation_dismantle(generation_of_link(link), &(unsigned){UINT32_MAX});
     }
 }
 

@@ -333,9 +333,9 @@ bool generation_drop(struct generation *generation)
     return --generation->references == 0;
 }
 
-bool generation_dismantle(struct generation *generation, unsigned most)
+bool generation_dismantle(struct generation *generation, unsigned *most)
 {
-    for (; most > 0; most--) {
+    for (; *most > 0; (*most)--) {
         if (generation->services != NULL && generation->services_made > 0) {
             struct shared_service *shared = generation->services[--generation->services_made];
 
@@ -344,7 +344,7 @@ bool generation_dismantle(struct generation *generation, unsigned most)
             }
         } else if (generation->splits != NULL && generation->splits_made > 0) {
             if (generation->splits[generation->splits_made - 1] == NULL) {
-                most++; /* one arm: nothing to do, and nothing spent */
+                (*most)++; /* one arm: nothing to do, and nothing spent */
             }
             split_turn_unref(&generation->splits[--generation->splits_made]);
         } else {
@@ -352,6 +352,7 @@ bool generation_dismantle(struct generation *generation, unsigned most)
             free(generation->splits);
             plan_unref(&generation->plan);
             free(generation);
+            (*most)--;
             return true;
         }
     }
@@ -374,7 +375,7 @@ void generation_unref(struct generation **held)
 
     *held = NULL;
     if (generation != NULL && generation_drop(generation)) {
-        generation_dismantle(generation, UINT32_MAX);
+        generation_dismantle(generation, &(unsigned){UINT32_MAX});
     }
 }
 

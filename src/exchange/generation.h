@@ -57,9 +57,10 @@ void generation_settle(struct generation *generation);
 struct generation *generation_ref(struct generation *generation);
 void generation_unref(struct generation **generation);
 /* In two steps for those who must not pause: true when that was the last reference; then
- * generation_dismantle is to be called until it says that nothing is left. */
+ * generation_dismantle is to be called until it says that nothing is left. It takes what it did
+ * off `most`. */
 bool generation_drop(struct generation *generation);
-bool generation_dismantle(struct generation *generation, unsigned most);
+bool generation_dismantle(struct generation *generation, unsigned *most);
 /* While it is being taken apart, for whoever keeps a list of those. */
 struct link *generation_link(struct generation *generation);
 struct generation *generation_of_link(struct link *link);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#define GONE_KEPT 256   /* names of a kind */
+#define GONE_KEPT 16    /* names of a kind, of which each takes a kilobyte */
 #define GONE_RELOADS 10 /* for so long all are kept */
 
 /* The indexes of new settings, made beside the old ones and put in their place at the end. Blocks

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Read from /proc and /sys/fs/cgroup. A file that is not there limits nothing. */
+/* Read from /proc and /sys/fs/cgroup: a file that is not there limits nothing. And glibc's malloc,
+ * which left to itself keeps what a reload took. */
 #include "process/memory.h"
 
 #include "base/bytes.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define CGROUPS "/sys/fs/cgroup"
+#define LARGE_MEMORY (64 * 1024)
 
 /* A number that is the whole file; UINT64_MAX for "max" and for no file. */
 static uint64_t read_number(const char *path)
@@ -110,4 +113,16 @@ uint64_t memory_resident(void)
     text[length] = '\0';
     second = strchr(text, ' ');
     return second != NULL ? strtoull(second, NULL, 10) * (uint64_t)page : 0;
+}
+
+/* With its own moving threshold, glibc would keep ever larger pieces, and a process that has
+ * reloaded a large file would stay twice its size. */
+void memory_return_large(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_MEMORY);
+}
+
+void memory_return_holes(void)
+{
+    malloc_trim(0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How much memory the machine gives this process, and how much it has of it. */
+/* How much memory the machine gives this process, how much it has of it, and what goes back. */
 #ifndef PROCESS_MEMORY_H
 #define PROCESS_MEMORY_H
 
@@ -9,5 +9,9 @@
 uint64_t memory_given(void);
 /* What is resident now; 0: cannot be told. */
 uint64_t memory_resident(void);
+/* Before threads: large pieces go back to the kernel as soon as they are free. */
+void memory_return_large(void);
+/* The holes between smaller ones do now; takes up to a millisecond for each ten megabytes. */
+void memory_return_holes(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/page.h"
 #include "config/load.h"
 #include "process/fingerprint.h"
+#include "process/memory.h"
 #include "process/pressure_watch.h"
 #include "process/state_directory.h"
 #include "process/take_up.h"
@@ -57,6 +58,7 @@ struct reload {
     struct link orders;
     struct link shelf;
     struct alarm shelf_look;
+    bool has_holes; /* something large was freed since the last look */
     struct alarm confirm_by;
     bool waits; /* for the outcome of an upgrade */
     bool stopping;
@@ -87,6 +89,15 @@ static void edition_release(struct edition *edition)
 
 /* --- plans that ran ---------------------------------------------------------------------- */
 
+static void on_shelf_look(void *owner);
+
+static void look_later(struct reload *reload)
+{
+    if (!alarm_is_set(&reload->shelf_look)) {
+        alarm_set(reload->parts.loop, &reload->shelf_look, SHELF_LOOK_MS, on_shelf_look, reload);
+    }
+}
+
 static void on_shelf_look(void *owner)
 {
     struct reload *reload = owner;
@@ -100,27 +111,30 @@ static void on_shelf_look(void *owner)
             list_remove(link);
             plan_unref(&shelved->plan);
             free(shelved);
+            reload->has_holes = true;
         }
     }
+    if (reload->has_holes) {
+        reload->has_holes = false;
+        memory_return_holes();
+    }
     if (!list_is_empty(&reload->shelf)) {
-        alarm_set(reload->parts.loop, &reload->shelf_look, SHELF_LOOK_MS, on_shelf_look, reload);
+        look_later(reload);
     }
 }
 
 static void shelve(struct reload *reload, struct plan *plan)
 {
-    struct shelved *shelved = malloc(sizeof(*shelved));
+    struct shelved *shelved = plan != reload->parts.plan ? malloc(sizeof(*shelved)) : NULL;
 
     if (shelved == NULL) {
-        plan_unref(&plan); /* whoever uses it last frees it */
+        plan_unref(&plan); /* whoever uses it last frees it; the first one holds to the end */
         return;
     }
     list_init(&shelved->link);
     shelved->plan = plan;
     list_add_last(&reload->shelf, &shelved->link);
-    if (!alarm_is_set(&reload->shelf_look)) {
-        alarm_set(reload->parts.loop, &reload->shelf_look, SHELF_LOOK_MS, on_shelf_look, reload);
-    }
+    look_later(reload);
 }
 
 /* --- the end of an order ----------------------------------------------------------------- */
@@ -200,6 +214,8 @@ static void conclude(struct reload *reload, bool ok, const char *text, const cha
 
     audit_write(reload->parts.audit, &entry);
     log_result(reload, ok, text);
+    reload->has_holes = true; /* reading the file took memory */
+    look_later(reload);
     reload->order = NULL;
     answer(reload, order, ok, text, remedy);
     begin_next(reload);
