@@ -274,7 +274,7 @@ static bool must_close(const struct client_h1 *h1, const struct answer_head *hea
     bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
 
     return head->closes || h1->closes || body_is_coming || was_last ||
-           h1->connection->listener->leaves;
+           (h1->connection->listener->leaves && client_leaves_now(h1->connection));
 }
 
 static bool is_worn(const struct client_h1 *h1)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define LEAVE_GRACE_MS 300 /* an idle client's request may be on its way */
+#define LEAVE_SPREAD_MS 500
 #define SWEEP_MS 10
 #define SWEEP_A_TICK 512
 #define FORGET_MS 5000 /* a connection in the mail from another worker may still name it */
@@ -257,6 +258,18 @@ uint32_t client_leaving_idle_ms(const struct client_connection *connection)
 
     /* Spread, so that they do not all come back in one moment. */
     return LEAVE_GRACE_MS + (uint32_t)random_below(&desk->bench->random, spread_ms + 1);
+}
+
+bool client_leaves_now(const struct client_connection *connection)
+{
+    const struct client_listener *listener = connection->listener;
+    uint64_t all_us = listener->leave_by_us - listener->left_us;
+    uint64_t spread_us =
+        all_us / 2 < LEAVE_SPREAD_MS * 1000u ? all_us / 2 : LEAVE_SPREAD_MS * 1000u;
+    uint32_t place =
+        (uint32_t)connection->transport.fd * 2654435761u; /* as if drawn, but lasting */
+
+    return loop_now(loop_of(listener->desk)) >= listener->left_us + (spread_us * place >> 32);
 }
 
 /* Idle connections of listeners that leave get their time to go: so many a tick, going once round

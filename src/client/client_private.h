@@ -259,6 +259,9 @@ struct client_listener *client_listener_find(struct client_desk *desk, uint32_t 
 void client_listeners_release(struct client_desk *desk);
 /* Those that have left, and whose last connection is gone. */
 void client_listeners_forget(struct client_desk *desk);
+/* Of a listener that leaves: whether its next answer is the last. They go within half a second, not
+ * all at once: whoever is told to go comes back at once, with a handshake of TLS maybe. */
+bool client_leaves_now(const struct client_connection *connection);
 /* How long a connection of a listener that leaves may be idle: drawn at random. */
 uint32_t client_leaving_idle_ms(const struct client_connection *connection);
 

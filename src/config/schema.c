@@ -127,6 +127,11 @@ static const struct option options[] = {
     {.path = "timeouts.drain", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "30s",
      .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, drain),
      .help = "From SIGTERM until what is still in flight is cut."},
+    {.path = "timeouts.upgrade_drain", .places = PLACE_GLOBAL, .type = OPTION_TIME,
+     .initial = "1h", .zero_word = "none", .least = "10ms", .greatest = "30d",
+     FIELD(timeouts_settings, upgrade_drain),
+     .help = "From a binary upgrade until the old process cuts downloads and WebSockets that are "
+             "not over; none: it waits for them as long as they last."},
 
     {.path = "rates", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{body: 10KiB}",

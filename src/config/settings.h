@@ -29,6 +29,7 @@ struct timeouts_settings {
     milliseconds tunnel_idle;    /* no byte either way in an upgraded connection */
     milliseconds total;          /* of a whole exchange; 0: no limit */
     milliseconds drain;          /* from SIGTERM until what is left is cut */
+    milliseconds upgrade_drain;  /* the same, from a binary upgrade; 0: never */
 };
 
 /* What a client is held to while it has the word, in bytes a second; 0: nothing. */

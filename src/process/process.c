@@ -10,6 +10,7 @@
 #include "process/descriptors.h"
 #include "process/heritage.h"
 #include "process/keeper.h"
+#include "process/memory.h"
 #include "process/pressure_watch.h"
 #include "process/privilege.h"
 #include "process/ramp_clock.h"
@@ -22,7 +23,6 @@
 #include "process/worker.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -30,7 +30,6 @@
 /* Of clients, counted at once where client_limits are set: 32 MiB, touched only as they come. */
 #define CLIENT_ADDRESSES 300000
 #define MAIL_LOOK_MS 10
-#define LARGE_MEMORY (64 * 1024)
 
 struct process {
     struct loop *loop;
@@ -57,7 +56,8 @@ struct process {
     struct who upgrade_by;
 
     bool stopping;
-    bool clean; /* the drain deadline cut nothing */
+    bool leaving; /* for a successor, and nobody has said yet that it shall stop */
+    bool clean;   /* the drain deadline cut nothing */
     pthread_t joiner;
     bool has_joiner;
     struct alarm mail_look;
@@ -98,13 +98,13 @@ static void *join_workers(void *owner)
     return NULL;
 }
 
-static uint32_t drain_time(const struct process *process)
+static struct timeouts_settings timeouts_now(const struct process *process)
 {
     struct plan *plan = reload_plan(process->reload);
-    uint32_t drain_ms = plan_settings(plan)->timeouts.drain;
+    struct timeouts_settings timeouts = plan_settings(plan)->timeouts;
 
     plan_unref(&plan);
-    return drain_ms;
+    return timeouts;
 }
 
 /* Once the workers have been told to. */
@@ -122,18 +122,22 @@ static void await_workers(struct process *process)
 
 static void begin_stopping(struct process *process)
 {
-    uint32_t drain_ms = drain_time(process);
+    uint32_t drain_ms = timeouts_now(process).drain;
 
     log_info("stopping: answering what is under way for at most %u s", drain_ms / 1000);
+    drain(process, drain_ms);
+    if (process->leaving) { /* it has a successor: all but its time is settled */
+        process->leaving = false;
+        return;
+    }
     announce("STOPPING=1");
     upgrade_abandon(process->upgrade);
-    drain(process, drain_ms);
     await_workers(process);
 }
 
 static void on_stop_signal(struct process *process)
 {
-    if (process->stopping) {
+    if (process->stopping && !process->leaving) {
         log_info("second signal: ending at once");
         drain(process, 0);
     } else {
@@ -192,10 +196,21 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     }
 }
 
+static void tell_leaving(pid_t successor, uint32_t drain_ms)
+{
+    if (drain_ms > 0) {
+        log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
+                 drain_ms / 1000);
+    } else {
+        log_info("upgrade: process %ld serves now; this one leaves with its last connection",
+                 (long)successor);
+    }
+}
+
 static void on_upgrade_over(void *owner, pid_t successor)
 {
     struct process *process = owner;
-    uint32_t drain_ms = drain_time(process);
+    uint32_t drain_ms = timeouts_now(process).upgrade_drain;
 
     note_upgrade(process, successor != 0, successor != 0 ? NULL : "the new process did not start");
     if (successor == 0) {
@@ -206,8 +221,7 @@ static void on_upgrade_over(void *owner, pid_t successor)
         log_info("a reload came meanwhile: process %ld reads the file again", (long)successor);
         kill(successor, SIGHUP);
     }
-    log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
-             drain_ms / 1000);
+    tell_leaving(successor, drain_ms);
     announce_successor(successor);
     ramp_clock_stop(process->ramps);
     keeper_retire(process->keeper);
@@ -216,6 +230,7 @@ static void on_upgrade_over(void *owner, pid_t successor)
     for (uint32_t i = 0; i < process->started; i++) {
         worker_leave(process->workers[i], drain_ms);
     }
+    process->leaving = true;
     await_workers(process);
 }
 
@@ -472,21 +487,13 @@ static void give_up(struct process *process)
     }
 }
 
-/* What a reload takes in large pieces goes back to the kernel when it goes: left to itself, glibc
- * would keep ever larger ones, and a process that has reloaded a large file would stay twice its
- * size. */
-static void return_large_memory(void)
-{
-    mallopt(M_MMAP_THRESHOLD, LARGE_MEMORY);
-}
-
 int process_run(const struct process_start *given)
 {
     struct process process = {.splits =
                                   split_book_new(snapshot_settings(given->snapshot)->workers)};
     int status = 1;
 
-    return_large_memory();
+    memory_return_large();
     signals_block();
     process.loop = loop_new();
     process.plan = process.splits != NULL ? plan_new(given->snapshot, process.splits) : NULL;

@@ -365,7 +365,10 @@ static void begin_draining(struct worker *worker, uint32_t deadline_ms)
     if (worker->adoption != NULL) {
         drop_adoption(worker); /* the process stops: nobody waits for an answer */
     }
-    alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline, worker);
+    if (deadline_ms > 0) {
+        alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline,
+                  worker);
+    }
 }
 
 static void on_leave(void *owner)

@@ -29,8 +29,8 @@ struct worker *worker_new(const struct worker_plan *plan);
 bool worker_start(struct worker *worker);
 /* Any thread: answer what is under way, then stop; cut what is left after `deadline_ms`. */
 void worker_drain(struct worker *worker, uint32_t deadline_ms);
-/* The same, gently: another process serves the same sockets now, so idle connections have until
- * the deadline too. */
+/* The same, gently: another process serves the same sockets now, so that idle connections may end
+ * over timeouts.drain. A deadline of 0 ms: none. */
 void worker_leave(struct worker *worker, uint32_t deadline_ms);
 /* Any thread. */
 struct metrics *worker_metrics(const struct worker *worker);

@@ -38,9 +38,11 @@ test('the new process serves on the same port, with the file as it is now', asyn
     gateway.rewrite(saying('new'));
     const before = gateway.pid;
     await gateway.upgrade();
-    const last = await kept.ask(GET);
-    assert.equal(last.text, 'old', 'its connection is with the old one');
-    assert.equal(last.get('connection')?.toLowerCase(), 'close');
+    await until('an answer that is the last', async () => {
+        const last = await kept.ask(GET);
+        assert.equal(last.text, 'old', 'its connection is with the old one');
+        return last.get('connection')?.toLowerCase() === 'close';
+    });
     await kept.expectClose();
     await until('the old process to end', () => !isThere(before));
     const client = await connect(t, gateway);
@@ -258,6 +260,60 @@ routes: [{name: slow, match: {path: /slow}, service: slow}, {name: chat, service
     download.destroy(); // idle now, it would have got up to timeouts.drain
     await socket.close();
     await until('the old process to end', () => !isThere(old));
+});
+
+// A WebSocket that stays, on a gateway that gives stopping and leaving these times.
+async function chatting(t, times) {
+    const chat = await httpOrigin(t);
+    echoWebSockets(chat.server);
+    const gateway = await startGateway(t, through(`127.0.0.1:${chat.port}`, { more: `timeouts: {${times}}\n` }));
+    return { gateway, socket: await openWebSocket(t, gateway) };
+}
+
+async function outlasts(t, times, said) {
+    const { gateway, socket } = await chatting(t, times);
+    const idle = await connect(t, gateway);
+    await idle.ask(GET);
+    const old = gateway.pid;
+    await gateway.upgrade();
+    await gateway.said(said);
+    await idle.closed(); // by then timeouts.drain is over, or nearly
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.equal(await socket.echo('still there'), 'still there');
+    assert.ok(isThere(old));
+    await socket.close();
+    await until('the old process to end', () => !isThere(old));
+}
+
+test('what is under way outlasts timeouts.drain, which is for a stop', (t) => outlasts(t, 'drain: 400ms', /leaves within 3600 s/));
+
+test('timeouts.upgrade_drain: none lets it go on as long as it lasts', (t) =>
+    outlasts(t, 'drain: 400ms, upgrade_drain: none', /leaves with its last connection/));
+
+test('timeouts.upgrade_drain cuts what is not over by then', async (t) => {
+    const { gateway, socket } = await chatting(t, 'upgrade_drain: 300ms');
+    const old = gateway.pid;
+    await gateway.upgrade();
+    await socket.wire.closed();
+    await until('the old process to end', () => !isThere(old));
+});
+
+test('SIGTERM to the process that leaves gives it timeouts.drain, a second one ends it', async (t) => {
+    for (const [times, signals] of [['drain: 300ms', 1], ['drain: 1h', 2]]) {
+        const { gateway, socket } = await chatting(t, times);
+        const old = gateway.pid;
+        await gateway.upgrade();
+        assert.equal(await socket.echo('still there'), 'still there');
+        process.kill(old, 'SIGTERM');
+        await gateway.said(/stopping: answering what is under way/);
+        if (signals > 1) {
+            assert.equal(await socket.echo('still there'), 'still there');
+            process.kill(old, 'SIGTERM');
+        }
+        await socket.wire.closed();
+        await until('the old process to end', () => !isThere(old));
+        assert.equal((await (await connect(t, gateway)).ask(GET)).status, 200);
+    }
 });
 
 test('pid_file names the process that serves', async (t) => {
