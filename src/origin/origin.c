@@ -45,6 +45,7 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
     list_init(&directory->leaving);
     list_init(&directory->named);
     list_init(&directory->srv_names);
+    list_init(&directory->nameless);
     directory->connections = slab_pool_new(sizeof(struct origin_connection));
     directory->connection_timers = timer_group_new(bench->loop, on_connection_timer);
     directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
@@ -72,6 +73,7 @@ void origin_directory_free(struct origin_directory **directory)
     prober_free(&(*directory)->prober);
     limits_close_desk(*directory);
     alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
+    alarm_clear((*directory)->bench->loop, &(*directory)->nameless_look);
     let_leave(*directory, UINT32_MAX);
     CHECK((*directory)->origin_count == 0 && list_is_empty(&(*directory)->srv_names));
     bury_dead(*directory);
@@ -139,6 +141,7 @@ static void on_resolved(void *owner, const struct address *addresses, size_t cou
     if (set_addresses(origin, addresses, count)) {
         origin->resolved = true;
         origin_book_changed(origin->directory->book);
+        name_wait_resolved(origin->directory);
         pool_serve_line(origin);
     }
 }
@@ -197,6 +200,7 @@ static void origin_free(struct origin *origin)
     alarm_clear(origin->directory->bench->loop, &origin->reserve);
     resolver_unwatch(&origin->watched);
     list_remove(&origin->blocked);
+    list_remove(&origin->nameless);
     if (origin->entry != NULL) {
         origin_entry_leave(origin->entry, &origin->tally);
         origin_entry_put(&origin->entry);
@@ -260,6 +264,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->line);
     list_init(&origin->probes);
     list_init(&origin->blocked);
+    list_init(&origin->nameless);
     origin->directory = directory;
     origin->port = settings->port;
     origin->absence = ORIGIN_FAILURE_NAME_UNKNOWN;

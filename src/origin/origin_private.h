@@ -31,6 +31,8 @@ struct origin_directory {
     struct link limited; /* services with a limit of connections */
     struct link named;   /* services with SRV names */
     struct link srv_names;
+    struct link nameless; /* origins without an address, with requests in line: name_wait.c */
+    struct alarm nameless_look;
     struct alarm look_again;
     struct later serve_blocked;
     struct timer_group *connection_timers;
@@ -68,6 +70,7 @@ struct origin {
     struct link line;     /* of origin_request.in_line */
     struct link probes;   /* of it: prober.c */
     struct link blocked;  /* in directory->blocked */
+    struct link nameless; /* in directory->nameless */
     uint64_t asked_us;    /* when others were last asked for idle connections to it */
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
@@ -182,7 +185,9 @@ void origin_connection_judge(struct origin_connection *connection, struct origin
 void pool_offer(struct origin_connection *connection);
 /* A connection could not be opened: the first in line hears of it. */
 void pool_dial_failed(struct origin *origin, enum origin_failure failure);
-/* The first one leaves the line, as if it had never come; NULL: there is none. */
+/* One leaves the line, as if it had never come. */
+void pool_take(struct origin_request *request);
+/* The first one does; NULL: there is none. */
 struct origin_request *pool_take_first(struct origin *origin);
 /* Opens connections for those in line, as far as the limit allows. */
 void pool_serve_line(struct origin *origin);
@@ -207,6 +212,10 @@ void origin_health_knocked(struct origin *origin, struct service *service, const
 void origin_health_asked(struct origin *origin, struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
+
+/* name_wait.c: somebody waits in line for an origin without an address; an origin has got one. */
+void name_wait_watch(struct origin *origin);
+void name_wait_resolved(struct origin_directory *directory);
 
 /* reserve.c */
 /* A request begins on it. */

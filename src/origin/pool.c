@@ -96,6 +96,9 @@ static void enter_line(struct origin_request *request)
     limits_note_waiting(request);
     list_add_last(&origin->line, &request->in_line);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
+    if (origin->address_count == 0) {
+        name_wait_watch(origin);
+    }
     if (!quota_has_room(&origin->entry->connections, request->pool->connections)) {
         reserve_watch(origin);
     }
@@ -125,13 +128,18 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure)
     }
 }
 
+void pool_take(struct origin_request *request)
+{
+    leave_line(request);
+    limits_give_request(request);
+}
+
 struct origin_request *pool_take_first(struct origin *origin)
 {
     struct origin_request *request = first_in_line(origin);
 
     if (request != NULL) {
-        leave_line(request);
-        limits_give_request(request);
+        pool_take(request);
     }
     return request;
 }

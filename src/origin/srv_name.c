@@ -100,7 +100,7 @@ static void move_line(struct srv_name *name, struct origin *origin)
         other = request->service != NULL ? service_pick(request->service, random, NULL, request)
                                          : origin;
         if (other == NULL) {
-            origin_fail_request(request, origin->absence);
+            origin_fail_request(request, ORIGIN_FAILURE_NONE_FIT);
             continue;
         }
         request->events->moved(request->owner, other);

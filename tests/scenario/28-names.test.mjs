@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Origins by name. Only names that need no network: localhost, and one that cannot exist.
+// Origins by name: names that need no network (localhost, one that cannot exist), and a name server
+// on loopback.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { nameServer } from './lib/name-server.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
@@ -60,4 +62,27 @@ test('beside an origin that cannot be resolved another one serves', async (t) =>
     }
     const after = (await gateway.logged(before + 10)).slice(before);
     assert.deepEqual(after.map((each) => each['turnpike.attempts'].length), after.map(() => 1));
+});
+
+test('requests that wait for a name go on as soon as another name is resolved', async (t) => {
+    const origin = await httpOrigin(t, { name: 'here' });
+    const server = await nameServer(t);
+    const answerTo = server.answerTo.bind(server);
+    let known = false;
+    server.answerTo = (question) => (known && question.name.startsWith('early.') ? answerTo(question) : null);
+    server.set('A', 'early.example.test', '127.0.0.1');
+    const gateway = await startGateway(t, `
+workers: 1
+dns: {servers: ["${server.address}"]}
+services: {app: {origins: ["late.example.test:${origin.port}", "early.example.test:${origin.port}"], pool: {wait_time: 25s}}}
+routes: [{name: all, service: app}]
+`);
+    const answers = [request(gateway), request(gateway), request(gateway), request(gateway)];
+    await until('both names to be asked for', async () => server.asked('A') >= 2);
+    known = true;
+    for (const answer of await Promise.all(answers)) {
+        assert.equal(answer.body, 'here');
+    }
+    const entries = await gateway.logged(4);
+    assert.deepEqual(entries.map((each) => each['turnpike.origin']), entries.map(() => `early.example.test:${origin.port}`));
 });

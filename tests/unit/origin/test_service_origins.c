@@ -390,6 +390,67 @@ static void the_service_may_go_before_them(void **state)
     assert_null(find(fixture, "b:80"));
 }
 
+/* --- while a name is not resolved -------------------------------------------------------- */
+
+static const char NAMELESS[] = "late.example.test:80";
+
+/* Two origins of the file: of one the name is asked for, in vain. */
+static void begin_with_nameless(struct fixture *fixture)
+{
+    fixture->origins[0] = (struct origin_settings){
+        .name = NAMELESS, .host = "late.example.test.", .port = 80, .weight = 1};
+    fixture->settings.origin_count = 2;
+    fixture->settings.has_srv = false;
+    begin(fixture);
+}
+
+static void start_on_pick(struct fixture *fixture)
+{
+    start(fixture,
+          service_pick(fixture->service, &fixture->stage.bench.random, NULL, &fixture->request));
+}
+
+static void who_waits_for_a_name_goes_to_one_that_gets_ready(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin_with_nameless(fixture);
+    drain(fixture, "127.0.0.1:9", true);
+    start_on_pick(fixture);
+    assert_string_equal(origin_name(fixture->request.origin), NAMELESS);
+    assert_true(fixture->request.waits);
+    stage_pass(&fixture->stage, 300);
+    assert_true(fixture->request.waits);
+    assert_string_equal(origin_name(fixture->request.origin), NAMELESS);
+    drain(fixture, "127.0.0.1:9", false);
+    stage_pass(&fixture->stage, 120);
+    assert_string_equal(origin_name(fixture->request.origin), "127.0.0.1:9");
+    assert_int_equal(origin_load(find(fixture, NAMELESS)), 0);
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->failure, ORIGIN_FAILURE_REFUSED); /* nobody is there */
+}
+
+/* One behind it has nowhere else to go, and keeps its place. */
+static void others_stay_in_line_for_the_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture others = {
+        .failure = ORIGIN_FAILURE_COUNT, .pool = fixture->pool, .timeouts = fixture->timeouts};
+
+    begin_with_nameless(fixture);
+    drain(fixture, "127.0.0.1:9", true);
+    start(&others, find(fixture, NAMELESS)); /* for no service */
+    start_on_pick(fixture);
+    drain(fixture, "127.0.0.1:9", false);
+    stage_pass(&fixture->stage, 120);
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->failure, ORIGIN_FAILURE_REFUSED);
+    assert_true(others.request.waits);
+    assert_int_equal(origin_load(find(fixture, NAMELESS)), 1);
+    origin_request_cancel(&others.request);
+    assert_int_equal(origin_load(find(fixture, NAMELESS)), 0);
+}
+
 /* --- while there are no targets ---------------------------------------------------------- */
 
 static void without_an_answer_requests_wait(void **state)
@@ -456,6 +517,8 @@ int main(void)
         STAGED(who_leaves_waits_for_its_requests),
         STAGED(who_comes_back_meanwhile_is_the_same),
         STAGED(the_service_may_go_before_them),
+        STAGED(who_waits_for_a_name_goes_to_one_that_gets_ready),
+        STAGED(others_stay_in_line_for_the_name),
         STAGED(without_an_answer_requests_wait),
         STAGED(without_targets_they_fail_as_the_state_says),
         STAGED(one_of_the_file_serves_while_there_are_none),

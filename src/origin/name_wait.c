@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests in line for an origin whose name is not resolved yet, while another one of their service
+ * gets ready: resolved, undrained, back from being ejected. They go there instead of waiting for an
+ * answer of DNS that may never come. Looked at a few times a second while somebody waits so, but
+ * not right after a name was resolved: those that were asked for together are answered together,
+ * and the first of them should not get what waits for all. */
+#include "origin/limits.h"
+#include "origin/service_private.h"
+
+#define LOOK_MS 100
+
+static void look_at_all(void *owner);
+
+static bool waits_for_name(const struct origin *origin)
+{
+    return origin->address_count == 0 && !list_is_empty(&origin->line);
+}
+
+static void look_later(struct origin_directory *directory)
+{
+    alarm_set(directory->bench->loop, &directory->nameless_look, LOOK_MS, look_at_all, directory);
+}
+
+void name_wait_watch(struct origin *origin)
+{
+    struct origin_directory *directory = origin->directory;
+
+    if (list_is_empty(&origin->nameless)) {
+        list_add_last(&directory->nameless, &origin->nameless);
+    }
+    if (!alarm_is_set(&directory->nameless_look)) {
+        look_later(directory);
+    }
+}
+
+/* Another one, which is ready; NULL: there is none. For no trial: whoever waited does not try. */
+static struct origin *ready_for(const struct origin_request *request)
+{
+    struct random *random = &request->origin->directory->bench->random;
+    struct origin *other =
+        request->service != NULL ? service_pick(request->service, random, NULL, NULL) : NULL;
+
+    return other != NULL && other->address_count > 0 && !limits_line_is_full(request, other) ? other
+                                                                                             : NULL;
+}
+
+static void move_all(struct link *from, struct link *to)
+{
+    struct link *link;
+
+    while ((link = list_first(from)) != NULL) {
+        list_remove(link);
+        list_add_last(to, link);
+    }
+}
+
+/* What one of them does on its new way may end others: they leave whatever list they are in. One
+ * service after which nobody was found is not asked for its next request. */
+static void look_at_line(struct origin *origin)
+{
+    const struct service *in_vain = NULL;
+    struct link looked_at;
+    struct link stays;
+    struct link *link;
+
+    list_init(&looked_at);
+    list_init(&stays);
+    move_all(&origin->line, &looked_at);
+    while ((link = list_first(&looked_at)) != NULL) {
+        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
+        struct origin *other = request->service != in_vain ? ready_for(request) : NULL;
+
+        if (other == NULL) {
+            in_vain = request->service;
+            list_remove(link);
+            list_add_last(&stays, link);
+            continue;
+        }
+        pool_take(request);
+        request->events->moved(request->owner, other);
+        origin_request_start(request, other);
+    }
+    move_all(&origin->line, &stays); /* who came meanwhile */
+    move_all(&stays, &origin->line);
+}
+
+static void look_at_all(void *owner)
+{
+    struct origin_directory *directory = owner;
+    struct link nameless;
+    struct link *link;
+
+    list_init(&nameless);
+    move_all(&directory->nameless, &nameless);
+    while ((link = list_first(&nameless)) != NULL) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, nameless);
+
+        list_remove(link);
+        origin->references++; /* what the requests do may let go of it */
+        if (waits_for_name(origin)) {
+            look_at_line(origin);
+        }
+        if (waits_for_name(origin)) {
+            name_wait_watch(origin);
+        }
+        origin_put(&origin);
+    }
+}
+
+void name_wait_resolved(struct origin_directory *directory)
+{
+    if (!list_is_empty(&directory->nameless)) {
+        look_later(directory);
+    }
+}
