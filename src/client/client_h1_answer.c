@@ -119,6 +119,12 @@ static void on_abort(void *stream)
     client_close(h1->connection, OUTCOME_ORIGIN_BROKE);
 }
 
+/* No memory for what the client has to get. */
+static void break_off(struct client_h1 *h1)
+{
+    outbox_break(&h1->out, buffers_of(h1), &h1->connection->transport);
+}
+
 /* --- writing ------------------------------------------------------------------------------- */
 
 static void flush_now(void *owner);
@@ -360,9 +366,11 @@ static size_t chunk_size(const struct client_h1 *h1, size_t offered)
 /* Written with whatever follows. */
 static size_t coalesce_chunk(struct client_h1 *h1, struct bytes head, struct bytes data)
 {
-    h1->out.broken |= !outbox_add(&h1->out, buffers_of(h1), head) ||
-                      !outbox_add(&h1->out, buffers_of(h1), data) ||
-                      !outbox_add(&h1->out, buffers_of(h1), chunk_end);
+    if (!outbox_add(&h1->out, buffers_of(h1), head) ||
+        !outbox_add(&h1->out, buffers_of(h1), data) ||
+        !outbox_add(&h1->out, buffers_of(h1), chunk_end)) {
+        break_off(h1);
+    }
     return data.length;
 }
 
@@ -432,7 +440,7 @@ static void add_last_chunk(struct client_h1 *h1, const struct http_headers *trai
         text_add_literal(&text, H1_LAST_CHUNK);
     }
     if (!outbox_add(&h1->out, buffers_of(h1), (struct bytes){memory, text_length(&text)})) {
-        h1->out.broken = true;
+        break_off(h1);
     }
 }
 

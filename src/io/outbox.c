@@ -48,6 +48,13 @@ static size_t total_of(const struct iovec *pieces, int count)
     return total;
 }
 
+void outbox_break(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport)
+{
+    outbox->broken = true;
+    outbox_clear(outbox, pool);
+    transport_break(transport);
+}
+
 size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
                    const struct iovec *more, int count)
 {
@@ -77,8 +84,7 @@ size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct trans
             outbox->blocked = true;
             return 0;
         }
-        outbox->broken = true;
-        outbox_clear(outbox, pool);
+        outbox_break(outbox, pool, transport);
         return offered;
     }
     outbox->written += (uint64_t)written;
@@ -116,8 +122,7 @@ void outbox_send_whole(struct outbox *outbox, struct buffer_pool *pool, struct t
         if (!outbox_add(
                 outbox, pool,
                 (struct bytes){(const char *)more[i].iov_base + skip, more[i].iov_len - skip})) {
-            outbox->broken = true; /* half of it may be gone already: nothing can follow */
-            outbox_clear(outbox, pool);
+            outbox_break(outbox, pool, transport);
         }
     }
 }

@@ -11,7 +11,8 @@
 struct outbox {
     struct buffer_queue queue;
     bool blocked;      /* the transport took less than offered: wait for WRITABLE */
-    bool broken;       /* writing failed; everything further is dropped. The read side tells why. */
+    bool broken;       /* writing failed; everything further is dropped. The transport's owner is
+                       * called; the read side tells why, where it knows. */
     bool ends;         /* set by the owner: nothing will be added any more */
     uint64_t written;  /* bytes the transport took, ever */
     size_t frame_left; /* data of the frame under way that has not been taken; see below */
@@ -39,6 +40,8 @@ size_t outbox_send_frame(struct outbox *outbox, struct buffer_pool *pool,
                          struct transport *transport, struct bytes head, struct bytes data,
                          struct bytes end);
 void outbox_flush(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
+/* Half of something may be gone already, and there is no memory for the rest. */
+void outbox_break(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
 /* The transport is ready for WRITABLE: flushes, and is no longer blocked if all went. */
 void outbox_ready(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport);
 void outbox_clear(struct outbox *outbox, struct buffer_pool *pool);

@@ -9,15 +9,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+void transport_break(struct transport *transport)
+{
+    if (transport->fd >= 0) {
+        shutdown(transport->fd, SHUT_RDWR);
+        watch_call(&transport->watch);
+    }
+}
+
 void transport_want(struct transport *transport, short wanted)
 {
     if (transport->wanted != wanted && transport->fd >= 0) {
         transport->wanted = wanted;
-        if (!watch_change(&transport->watch, wanted)) {
-            /* Out of memory: the owner finds this connection closed instead of waiting for ever. */
+        if (!watch_change(&transport->watch, wanted)) { /* out of memory */
             transport->wanted = -1;
-            shutdown(transport->fd, SHUT_RDWR);
-            watch_call(&transport->watch);
+            transport_break(transport);
         }
     }
     if (transport->holds && (wanted & LOOP_READABLE) != 0 && transport->fd >= 0) {

@@ -61,6 +61,9 @@ static inline bool transport_is_open(const struct transport *transport)
 }
 
 void transport_want(struct transport *transport, short wanted);
+/* It is of no use any more, for a reason that the read side does not know: the owner is called, and
+ * finds it closed instead of waiting for ever. What came before can still be read. */
+void transport_break(struct transport *transport);
 void transport_finish(struct transport *transport);
 /* Harmless when closed already. */
 void transport_close(struct transport *transport);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* io/outbox over a pair of sockets: bytes in order, what is not taken waits or is copied, and a
- * broken transport takes everything silently. */
+ * broken transport takes everything, and its owner is called. */
 #include "io/outbox.h"
 
 #include "base/random.h"
@@ -22,13 +22,17 @@ struct fixture {
     struct outbox outbox;
     int far; /* the other end */
     char *stream;
+    uint32_t calls; /* of the transport's owner */
 };
 
 static void on_ready(int fd, short what, void *owner)
 {
+    struct fixture *fixture = owner;
+
     (void)fd;
     (void)what;
-    (void)owner;
+    fixture->calls++;
+    loop_stop(fixture->loop);
 }
 
 static int set_up(void **state)
@@ -42,7 +46,7 @@ static int set_up(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
     assert_true(
-        transport_start_tcp(&fixture->transport, fixture->loop, ends[0], 0, on_ready, NULL));
+        transport_start_tcp(&fixture->transport, fixture->loop, ends[0], 0, on_ready, fixture));
     fixture->far = ends[1];
     fixture->stream = malloc(STREAM_BYTES);
     for (size_t i = 0; i < STREAM_BYTES; i++) {
@@ -292,6 +296,37 @@ static void a_broken_transport_takes_everything(void **state)
     assert_int_equal(buffer_pool_lent(fixture->pool), 0);
 }
 
+static ssize_t find_no_room_for_it(struct transport *transport, const struct iovec *from, int count)
+{
+    (void)transport;
+    (void)from;
+    (void)count;
+    errno = ENOBUFS;
+    return -1;
+}
+
+/* Of such an error the read side says nothing by itself. */
+static void whose_transport_breaks_is_called_and_finds_it_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct transport_ops ops;
+    const struct iovec more = piece_of("lost", 4);
+    char in[8];
+
+    ops = *fixture->transport.ops;
+    ops.write = find_no_room_for_it;
+    fixture->transport.ops = &ops;
+    assert_int_equal(write(fixture->far, "said", 4), 4);
+    outbox_send_whole(&fixture->outbox, fixture->pool, &fixture->transport, &more, 1);
+    assert_true(fixture->outbox.broken);
+    assert_int_equal(fixture->calls, 0); /* not while somebody writes */
+    loop_run(fixture->loop);
+    assert_int_equal(fixture->calls, 1);
+    assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 4);
+    assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 0);
+    assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +340,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(order_holds_whatever_way_bytes_take, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_transport_takes_everything, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whose_transport_breaks_is_called_and_finds_it_closed,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
