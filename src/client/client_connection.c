@@ -111,7 +111,9 @@ static void on_timer(struct timer *timer)
         client_h1_late(connection->h1);
     } else if (connection->state == CLIENT_AWAITS_HANDSHAKE) {
         client_handshake_late(connection);
-    } else {
+    } else if (connection->state != CLIENT_AWAITS_PROXY_HEADER ||
+               !client_crowd_puts_off(connection,
+                                      connection->listener->budgets.timeouts.handshake / 2)) {
         client_cut(connection, cause_of_timeout((enum client_state)connection->state));
     }
 }

@@ -83,7 +83,9 @@ static const struct option options[] = {
      .help = "How long to wait for what; a route may have its own."},
     {.path = "timeouts.handshake", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
-     .help = "From a connection's accept to the end of its TLS handshake or PROXY header."},
+     .help = "From a connection's accept to the end of its TLS handshake or PROXY header. Where very "
+             "many are due in one moment most are cut up to half of it later (so it is with "
+             "timeouts.head and rates.grace)."},
     {.path = "timeouts.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "10s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
      .help = "From the first byte of a request head to its last."},
