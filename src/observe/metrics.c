@@ -161,32 +161,6 @@ void metrics_note_cut(struct metrics *metrics, enum cut_cause cause)
     counter_add(&metrics->cuts[cause], 1);
 }
 
-struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name)
-{
-    struct metrics_block *block = make_block(metrics, METRICS_ORIGINS, name);
-
-    if (block != NULL) {
-        metrics_hold_block(&metrics->families[METRICS_ORIGINS], block);
-    }
-    return (struct metrics_origin *)block;
-}
-
-void metrics_origin_leaves(struct metrics *metrics, struct metrics_origin **origin)
-{
-    struct metrics_block *block = (struct metrics_block *)*origin;
-
-    *origin = NULL;
-    if (block != NULL && --block->holders == 0) {
-        metrics->families[METRICS_ORIGINS].held--;
-        block->named = metrics->round;
-    }
-}
-
-const char *metrics_origin_name(const struct metrics_origin *origin)
-{
-    return origin->block.name;
-}
-
 void metrics_origin_begins(struct metrics_origin *origin, uint16_t status)
 {
     unsigned status_class = status / 100u;

@@ -57,6 +57,7 @@ struct metrics_adoption *metrics_adoption_new(struct metrics *metrics,
     }
     adoption->metrics = metrics;
     adoption->settings = settings;
+    metrics->adoptions++;
     for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
         struct metrics_index *index = &adoption->indexes[kind];
 
@@ -180,9 +181,13 @@ void metrics_adoption_abandon(struct metrics_adoption **held)
     struct metrics_adoption *adoption = *held;
 
     *held = NULL;
-    for (int kind = 0; adoption != NULL && kind < METRICS_KIND_COUNT; kind++) {
+    if (adoption == NULL) {
+        return;
+    }
+    for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
         free(adoption->indexes[kind].entries);
     }
+    adoption->metrics->adoptions--;
     free(adoption);
 }
 

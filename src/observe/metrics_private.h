@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What counting (metrics.c), the blocks that are counted in (metrics_block.c), new settings
- * (metrics_adoption.c) and reading (metrics_read.c) share; nobody else's. */
+/* What counting (metrics.c), the blocks that are counted in (metrics_block.c, metrics_origin.c), new
+ * settings (metrics_adoption.c) and reading (metrics_read.c) share; nobody else's. */
 #ifndef OBSERVE_METRICS_PRIVATE_H
 #define OBSERVE_METRICS_PRIVATE_H
 
@@ -71,7 +71,8 @@ struct metrics {
     struct metrics_block *unrouted;
     struct metrics_family families[METRICS_KIND_COUNT];
     struct kept_name *names;
-    uint64_t round; /* settings adopted so far */
+    uint64_t round;     /* settings adopted so far */
+    uint32_t adoptions; /* under way */
     pthread_mutex_t lock;
     uint32_t readers; /* while there are some, no block goes */
 };

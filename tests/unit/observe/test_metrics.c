@@ -300,6 +300,47 @@ static void origins_are_kept_while_they_are_held(void **state)
     metrics_origin_leaves(metrics, &held);
 }
 
+static void come_and_go(struct metrics *metrics, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct metrics_origin *origin;
+        char name[32];
+
+        snprintf(name, sizeof(name), "10.0.0.%d:%d", count % 250, i);
+        origin = metrics_origin(metrics, name);
+        metrics_origin_begins(origin, 200);
+        metrics_origin_leaves(metrics, &origin);
+    }
+}
+
+/* As DNS does it, from one answer to the next. */
+static void origins_that_come_and_go_without_a_reload_are_bounded(void **state)
+{
+    struct metrics *metrics = *state;
+    struct metrics_origin *held = metrics_origin(metrics, "held");
+    struct metrics_origin *origin = metrics_origin(metrics, "first");
+    const char *told = metrics_origin_name(origin);
+
+    metrics_origin_begins(held, 200);
+    metrics_origin_leaves(metrics, &origin);
+    come_and_go(metrics, 5000);
+    assert_in_range(rows_of(metrics, METRICS_ORIGINS), 100, 300);
+    assert_int_equal(reading_of(metrics, METRICS_ORIGINS, "held").exchanges, 1);
+    assert_int_equal(reading_of(metrics, METRICS_ORIGINS, "10.0.0.0:4999").exchanges, 1);
+    /* Its name may still be told, and is the same when it comes again. */
+    assert_string_equal(told, "first");
+    origin = metrics_origin(metrics, "first");
+    assert_ptr_equal(metrics_origin_name(origin), told);
+    metrics_origin_leaves(metrics, &origin);
+    metrics_hold(metrics);
+    come_and_go(metrics, 1001);
+    assert_true(rows_of(metrics, METRICS_ORIGINS) > 1000);
+    metrics_let_go(metrics);
+    come_and_go(metrics, 1002);
+    assert_in_range(rows_of(metrics, METRICS_ORIGINS), 100, 300);
+    metrics_origin_leaves(metrics, &held);
+}
+
 static void retries_are_counted_by_service(void **state)
 {
     struct metrics *metrics = *state;
@@ -442,6 +483,7 @@ int main(void)
         WITH_METRICS(names_that_just_went_are_all_kept),
         WITH_METRICS(nothing_is_forgotten_while_somebody_reads),
         WITH_METRICS(origins_are_kept_while_they_are_held),
+        WITH_METRICS(origins_that_come_and_go_without_a_reload_are_bounded),
         WITH_METRICS(retries_are_counted_by_service),
         cmocka_unit_test(durations_fall_below_their_limit),
         WITH_METRICS(events_are_counted),
