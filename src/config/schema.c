@@ -440,7 +440,8 @@ static const struct option options[] = {
     {.path = "limits.connections", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, connections),
-     .help = "Connections opened for its requests, to all its origins."},
+     .help = "Connections opened for its requests, to all its origins. Those that were open before "
+             "a reload set it do not count; they end by `pool.age` and `pool.idle_time`."},
     {.path = "limits.waiting", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, waiting),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Field lines (RFC 9112 section 5), one pass: names and values sixteen bytes at a
- * time, its id and its place on the way. Called by h1_parser.c for heads and trailers. */
+/* Field lines (RFC 9112 section 5), in one pass: names and values sixteen bytes at a time; each
+ * name's id is found on the way. Called by h1_parser.c for heads and trailers. */
 #include "http/h1_fields.h"
 
 #include "http/characters.h"

@@ -118,7 +118,7 @@ static int begin_ticket(struct tls_tickets *tickets, unsigned char *name, unsign
                : -1;
 }
 
-/* 0: not ours, or too old; 2: good, and to be made anew. */
+/* 0: not ours, or too old; 1: good; 2: good, and to be made anew. */
 static int open_ticket(struct tls_tickets *tickets, const unsigned char *name,
                        const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define GONE_KEPT 256 /* more than of other names: how long ago they went is not known */
+#define GONE_KEPT 256       /* more than of other names: how long ago they went is not known */
 #define FORGOTTEN_FOR_ONE 2 /* more than come, so that there are no more and more of them */
 
 /* One that may still be told of; NULL: there is none. It is the caller's. */

@@ -193,13 +193,13 @@ static struct bytes body_so_far(const struct http_response *response, struct byt
     h1_chunked_init(&chunked);
     for (;;) {
         enum h1_chunked_step step = h1_chunked_next(&chunked, &raw, &data, &problem);
-        size_t count = data.length;
+        size_t count;
 
         if (step != H1_CHUNKED_DATA) {
             *whole = step != H1_CHUNKED_MORE;
             break;
         }
-        count = count < BODY_BYTES - length ? count : BODY_BYTES - length;
+        count = data.length < BODY_BYTES - length ? data.length : BODY_BYTES - length;
         memcpy(out + length, data.at, count);
         length += count;
     }
