@@ -144,14 +144,21 @@ static struct loaded load_last_good(const struct command *command)
 
 /* --- what is asked for ------------------------------------------------------------------- */
 
+/* A certificate that cannot be used makes a file as bad as a mistake in it. */
+static bool can_run(const struct loaded *loaded)
+{
+    return loaded->snapshot != NULL && process_check(snapshot_ref(loaded->snapshot));
+}
+
 static int run(const struct command *command)
 {
     struct loaded loaded = load(command->path);
-    bool is_last_good = loaded.snapshot == NULL && command->may_use_last_good;
+    bool is_last_good = command->may_use_last_good && !can_run(&loaded);
     struct process_start start;
     int status;
 
     if (is_last_good) {
+        unload(&loaded);
         loaded = load_last_good(command);
     }
     if (loaded.snapshot == NULL) {

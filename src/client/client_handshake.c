@@ -14,6 +14,8 @@
 
 /* A full one costs about a quarter of a millisecond. */
 #define HELLOS_A_TURN 8
+/* Of a client that is refused, read so that it gets the refusal. */
+#define REST_BYTES 65536
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
@@ -55,6 +57,13 @@ static void note_waste(struct client_connection *connection, enum tls_cause caus
     }
 }
 
+/* Closing with bytes unread resets the connection, and the reset may overtake an alert. What is
+ * still on its way is not waited for. */
+static void take_rest(const struct client_connection *connection)
+{
+    (void)recv(connection->transport.fd, NULL, REST_BYTES, MSG_TRUNC | MSG_DONTWAIT);
+}
+
 static void fail(struct client_connection *connection, enum tls_cause cause)
 {
     struct client_desk *desk = client_desk_of(connection);
@@ -62,6 +71,7 @@ static void fail(struct client_connection *connection, enum tls_cause cause)
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, cause);
     note_waste(connection, cause);
+    take_rest(connection);
     client_close(connection, OUTCOME_CLIENT_GONE);
 }
 
@@ -332,6 +342,10 @@ static void look_at_hello(struct client_connection *connection)
     case TLS_HELLO_PLAIN:
         tls_count_failure(client_desk_of(connection)->bench->worker, TLS_CAUSE_PLAIN_HTTP);
         client_refuse_plain(connection);
+        break;
+    case TLS_HELLO_LARGE:
+        tls_hello_refuse_large(connection->transport.fd);
+        fail(connection, TLS_CAUSE_RECORD);
         break;
     case TLS_HELLO_GARBAGE:
         fail(connection, TLS_CAUSE_NOT_TLS);

@@ -127,9 +127,21 @@ static size_t room_for(int file)
     return SOURCE_BYTES_MAX + 1;
 }
 
+/* A pipe without a writer reads as empty: a reload must not wait for one. With a writer, as in
+ * `-c <(...)`, it is waited for. */
+static int open_file(const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (file >= 0) {
+        fcntl(file, F_SETFL, fcntl(file, F_GETFL) & ~O_NONBLOCK);
+    }
+    return file;
+}
+
 char *config_read_file(const char *path, struct bytes *source, struct config_errors **errors)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open_file(path);
     size_t size = file >= 0 ? room_for(file) : 0;
     char *room = file >= 0 ? malloc(size) : NULL;
     ssize_t length = room != NULL ? read_all(file, room, size) : -1;

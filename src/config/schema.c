@@ -610,7 +610,7 @@ static const struct option options[] = {
              "count for nothing."},
     {.path = "pin", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      .help = "A request that must not be done twice stays with the arm that saw its key first, "
-             "whatever happens to the weights; for methods that are not safe, on every split."},
+             "whatever happens to the weights; on every split."},
     {.path = "pin.headers", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[Idempotency-Key]", .sample_off = true,
      .help = "Headers that carry such a key; absent: Idempotency-Key."},

@@ -35,7 +35,7 @@ static const struct request_source *find_key(const struct split_settings *split,
     const struct request_source *source;
 
     *key = (struct bytes){NULL, 0};
-    if (split->pin_lifetime == 0 || http_method_is_safe(request->method)) {
+    if (split->pin_lifetime == 0) {
         return NULL;
     }
     source =

@@ -153,6 +153,9 @@ enum tls_step { TLS_DONE, TLS_WAITS, TLS_FAILED };
 enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_cause *cause);
 /* Why the other side's certificate was not accepted; NULL: it was, or there was none. */
 const char *tls_certificate_problem(const struct transport *transport);
+/* The alert with which the other side ended the connection once it stood; NULL: none. In TLS 1.3
+ * an origin says only then that it does not like our certificate. */
+const char *tls_alert(const struct transport *transport);
 /* NULL for a plain transport. */
 const struct tls_facts *tls_facts_of(struct transport *transport);
 /* Bytes were read from the socket that the owner has not asked for yet. */
@@ -185,6 +188,7 @@ enum tls_hello {
     TLS_HELLO_UNCALLED, /* the same, but the kernel would call for nothing: look again later */
     TLS_HELLO_WHOLE,    /* a handshake record is there */
     TLS_HELLO_PLAIN,    /* a request in plain HTTP */
+    TLS_HELLO_LARGE,    /* a record that is larger than any may be */
     TLS_HELLO_GARBAGE,  /* something else */
     TLS_HELLO_GONE,     /* closed, or said its last before that */
 };
@@ -193,6 +197,8 @@ enum tls_hello {
  * false at first, is kept for the next look: the kernel then tells of bytes only once the rest
  * of a part is there. */
 enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits);
+/* The alert for a record that is too large, in clear: nothing was agreed yet. */
+void tls_hello_refuse_large(int fd);
 /* The other side has closed, though bytes of it may still wait. */
 bool tls_hello_is_gone(int fd);
 

@@ -80,8 +80,23 @@ static const struct name_row *find_name(const struct tls_acceptor *acceptor, con
     return find_exactly(acceptor, wildcard);
 }
 
-/* The host_name of a server_name extension (RFC 6066 section 3), in lower case. false: none, or
- * one that is malformed. */
+/* In lower case, and without the dot that may end it: RFC 6066 wants none, some clients send it.
+ * false: no name. */
+static bool plain_name(const char *at, size_t length, char name[NAME_MOST + 1])
+{
+    length -= length > 1 && at[length - 1] == '.';
+    if (length == 0 || length > NAME_MOST || memchr(at, '\0', length) != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        name[i] = (char)tolower((unsigned char)at[i]);
+    }
+    name[length] = '\0';
+    return true;
+}
+
+/* The host_name of a server_name extension (RFC 6066 section 3). false: none, or one that is
+ * malformed. */
 static bool asked_name(SSL *ssl, char name[NAME_MOST + 1])
 {
     const unsigned char *bytes;
@@ -94,17 +109,7 @@ static bool asked_name(SSL *ssl, char name[NAME_MOST + 1])
         return false;
     }
     name_length = (size_t)bytes[3] << 8 | bytes[4];
-    if (name_length == 0 || name_length > length - 5 || name_length > NAME_MOST) {
-        return false;
-    }
-    for (size_t i = 0; i < name_length; i++) {
-        if (bytes[5 + i] == '\0') {
-            return false;
-        }
-        name[i] = (char)tolower(bytes[5 + i]);
-    }
-    name[name_length] = '\0';
-    return true;
+    return name_length <= length - 5 && plain_name((const char *)bytes + 5, name_length, name);
 }
 
 /* --- a client's hello -------------------------------------------------------------------- */
@@ -155,6 +160,15 @@ static int on_hello(SSL *ssl, int *alert, void *owner)
         return SSL_CLIENT_HELLO_ERROR;
     }
     return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* A name that was looked at is acknowledged (RFC 6066 section 3). A session of TLS 1.2 also keeps
+ * it only then, and would not know its name when it is resumed. */
+static int on_name(SSL *ssl, int *alert, void *owner)
+{
+    (void)alert, (void)owner;
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL ? SSL_TLSEXT_ERR_OK
+                                                                      : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* RFC 7301 section 3.2: what a client offers must contain what we speak. */
@@ -302,6 +316,7 @@ static bool make_context(struct tls_acceptor *acceptor, struct terms *terms, tls
     }
     use_tickets(context, acceptor);
     SSL_CTX_set_client_hello_cb(context, on_hello, acceptor);
+    SSL_CTX_set_tlsext_servername_callback(context, on_name);
     SSL_CTX_set_alpn_select_cb(context, on_protocols, acceptor);
     return true;
 }
@@ -591,42 +606,31 @@ struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor)
     return acceptor->bench;
 }
 
-static const struct terms *terms_for(const struct tls_acceptor *acceptor, const char *name)
+static const struct terms *terms_for(const struct tls_acceptor *acceptor, struct bytes asked)
 {
-    const struct name_row *row = name != NULL ? find_name(acceptor, name) : NULL;
+    char name[NAME_MOST + 1];
+    const struct name_row *row =
+        plain_name(asked.at, asked.length, name) ? find_name(acceptor, name) : NULL;
 
     return &acceptor->terms[row != NULL ? row->terms : 0];
 }
 
-static struct bytes lower_case(struct bytes text, char into[NAME_MOST + 1])
+/* A name as the library gives it. */
+static const struct terms *terms_of_name(const struct tls_acceptor *acceptor, const char *name)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        into[i] = (char)tolower((unsigned char)text.at[i]);
-    }
-    into[text.length] = '\0';
-    return (struct bytes){into, text.length};
+    return terms_for(acceptor, (struct bytes){name, name != NULL ? strlen(name) : 0});
 }
 
-/* As asked_name does it with the name of a hello. */
 uint64_t tls_acceptor_rule(const struct tls_acceptor *acceptor, const char *name)
 {
-    char lower[NAME_MOST + 1];
-
-    if (name == NULL || strlen(name) > NAME_MOST) {
-        return acceptor->terms[0].rule;
-    }
-    return terms_for(acceptor, lower_case(bytes_of(name), lower).at)->rule;
+    return terms_of_name(acceptor, name)->rule;
 }
 
 bool tls_acceptor_may_mix(const struct tls_acceptor *acceptor, const char *name, struct bytes host)
 {
-    char lower[NAME_MOST + 1];
-
-    if (!acceptor->has_host_rules) {
-        return true;
-    }
-    return host.length <= NAME_MOST && tls_acceptor_rule(acceptor, name) ==
-                                           terms_for(acceptor, lower_case(host, lower).at)->rule;
+    return !acceptor->has_host_rules ||
+           (host.length <= NAME_MOST &&
+            terms_of_name(acceptor, name)->rule == terms_for(acceptor, host)->rule);
 }
 
 /* As the library verifies it in a handshake. */
@@ -652,10 +656,7 @@ static bool is_verified(const struct tls_acceptor *acceptor, SSL_CTX *context, X
 bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *name,
                               struct x509_st *certificate, struct stack_st_X509 *chain)
 {
-    char lower[NAME_MOST + 1];
-    const struct terms *terms = name == NULL || strlen(name) > NAME_MOST
-                                    ? &acceptor->terms[0]
-                                    : terms_for(acceptor, lower_case(bytes_of(name), lower).at);
+    const struct terms *terms = terms_of_name(acceptor, name);
     int mode = SSL_CTX_get_verify_mode(terms->context);
 
     if (mode == SSL_VERIFY_NONE) {

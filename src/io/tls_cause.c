@@ -63,6 +63,12 @@ static const struct {
     {SSL_R_UNEXPECTED_EOF_WHILE_READING, TLS_CAUSE_TRUNCATED},
 };
 
+/* The library adds 1000 to the number of an alert that came. */
+static bool is_alert(int reason)
+{
+    return reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
+}
+
 enum tls_cause tls_cause_of_failure(bool end_of_stream)
 {
     unsigned long error = ERR_peek_error();
@@ -81,9 +87,17 @@ enum tls_cause tls_cause_of_failure(bool end_of_stream)
             return causes[i].cause;
         }
     }
-    /* The library adds 1000 to the number of an alert that came. */
-    if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
+    if (is_alert(reason)) {
         cause = TLS_CAUSE_ALERT;
     }
     return cause;
+}
+
+const char *tls_alert_in_queue(void)
+{
+    unsigned long error = ERR_peek_error();
+    int reason = ERR_GET_REASON(error);
+
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && is_alert(reason) ? ERR_reason_error_string(error)
+                                                                 : NULL;
 }

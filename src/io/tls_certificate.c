@@ -34,7 +34,9 @@ void tls_say(tls_tell *tell, void *owner, const char *format, ...)
 
 const char *tls_reason(void)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long first = ERR_peek_error();
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
 
     ERR_clear_error();
     return reason != NULL ? reason : "no reason given";

@@ -33,7 +33,7 @@ static enum tls_hello judge(const unsigned char *bytes, size_t there, size_t *ne
     }
     length = (size_t)bytes[3] << 8 | bytes[4];
     if (length == 0 || length > RECORD_MOST) {
-        return TLS_HELLO_GARBAGE;
+        return length == 0 ? TLS_HELLO_GARBAGE : TLS_HELLO_LARGE;
     }
     *needed = HEAD_BYTES + length < LOOK_BYTES ? HEAD_BYTES + length : LOOK_BYTES;
     return there < *needed ? TLS_HELLO_PART : TLS_HELLO_WHOLE;
@@ -100,6 +100,13 @@ enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits)
         *waits = false;
     }
     return hello;
+}
+
+void tls_hello_refuse_large(int fd)
+{
+    static const unsigned char record_overflow[] = {21, 3, 3, 0, 2, 2, 22};
+
+    (void)send(fd, record_overflow, sizeof(record_overflow), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 bool tls_hello_is_gone(int fd)

@@ -178,5 +178,7 @@ const struct tls_certificate_facts *tls_inventory_at(const struct tls_inventory 
 
 /* Reads the library's reason for its last failure, and clears it. */
 enum tls_cause tls_cause_of_failure(bool end_of_stream);
+/* What the library calls the alert that it found last; NULL: it was none. */
+const char *tls_alert_in_queue(void);
 
 #endif

@@ -32,8 +32,9 @@ struct tls {
     struct tls_acceptor *acceptor; /* of a client's; else NULL */
     struct tls_dialer *dialer;     /* of an origin's; else NULL */
     int fd;
-    int broken;   /* errno of the socket; 0: it works */
-    uint8_t owed; /* bytes that were encrypted and not yet called taken: 0 or 1 */
+    int broken;        /* errno of the socket; 0: it works */
+    const char *alert; /* of an origin, once the connection stood */
+    uint8_t owed;      /* bytes that were encrypted and not yet called taken: 0 or 1 */
     bool handshaken;
     bool failed;        /* the library's state is of no more use */
     bool end_of_stream; /* of the socket */
@@ -236,12 +237,16 @@ static ssize_t why_nothing(struct tls *tls)
         errno = EAGAIN;
         return -1;
     }
-    if ((SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+    /* The library notes an alert that ends all as it does the one that says the end: only then is
+     * there no error. */
+    if ((SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN) != 0 && ERR_peek_error() == 0) {
         return 0;
     }
     if (tls->acceptor != NULL) {
         tls_tally_failure(tls->bench, tls->broken != 0 ? TLS_CAUSE_CLIENT_LEFT
                                                        : tls_cause_of_failure(tls->end_of_stream));
+    } else {
+        tls->alert = tls_alert_in_queue();
     }
     ERR_clear_error();
     tls->failed = true;
@@ -566,6 +571,11 @@ const char *tls_certificate_problem(const struct transport *transport)
                       : X509_V_OK;
 
     return result != X509_V_OK ? X509_verify_cert_error_string(result) : NULL;
+}
+
+const char *tls_alert(const struct transport *transport)
+{
+    return is_tls(transport) ? tls_of(transport)->alert : NULL;
 }
 
 static const char *group_of(SSL *ssl)

@@ -302,6 +302,19 @@ static void tell_failed_handshake(const struct origin_connection *connection, en
                                                  : tls_cause_sentence(cause));
 }
 
+void origin_connection_tell_alert(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    const char *alert = tls_alert(&connection->transport);
+
+    if (alert == NULL || (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US)) {
+        return;
+    }
+    origin->tls_told_us = now_us;
+    log_warning("origin %s: it ended the TLS connection with an alert: %s", origin->name, alert);
+}
+
 static void step_handshake(struct origin_connection *connection)
 {
     enum tls_cause cause;

@@ -676,6 +676,9 @@ static bool receive_once(struct origin_connection *connection)
             }
             return false;
         }
+        if (count < 0) {
+            origin_connection_tell_alert(connection);
+        }
         on_end_of_stream(connection, count == 0);
         return false;
     }

@@ -158,6 +158,8 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
 void origin_connection_close(struct origin_connection *connection);
 void origin_connection_set_state(struct origin_connection *connection,
                                  enum origin_connection_state state);
+/* Logs the alert with which the origin ended it, if it did. */
+void origin_connection_tell_alert(struct origin_connection *connection);
 /* Ends the connection and tells its request, if it has one. */
 void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure);
 void origin_connection_bind(struct origin_connection *connection, struct origin_request *request);

@@ -294,6 +294,17 @@ static void tell_fixed(struct reload *reload)
     }
 }
 
+static void tell_term(struct reload *reload)
+{
+    uint32_t confirm_ms = reload->order->given.confirm_ms;
+    size_t length = strlen(reload->told);
+
+    if (reload->order->given.kind == RELOAD_FROM_FILE && confirm_ms > 0) {
+        snprintf(reload->told + length, sizeof(reload->told) - length,
+                 "; goes back unless confirmed within %u s", confirm_ms / 1000);
+    }
+}
+
 /* --- taking up --------------------------------------------------------------------------- */
 
 static void keep_last_good(const struct reload *reload)
@@ -365,6 +376,7 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
              longest_us % 1000 / 10);
     tell_fixed(reload);
+    tell_term(reload);
     note_result(reload, true, "");
     part_with_former(reload, &former);
     note_way_back(reload, reload->order->given.kind == RELOAD_CANCEL);

@@ -63,6 +63,15 @@ test('a file that is gone changes nothing', async (t) => {
     assert.equal((await client.ask(GET)).text, 'still here');
 });
 
+test('a pipe that nobody writes into holds no reload up', async (t) => {
+    const gateway = await startGateway(t, saying('still here'));
+    fs.unlinkSync(gateway.file);
+    assert.equal(spawnSync('mkfifo', [gateway.file]).status, 0);
+    assert.match(await gateway.reload(), /reload failed/);
+    await gateway.said(/the file is empty/);
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'still here');
+});
+
 test('idle connections to origins that stay are used again', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, through(origin));
@@ -189,6 +198,7 @@ test('an unconfirmed reload goes back, with listeners and all', async (t) => {
     assert.deepEqual(entries.map((each) => [each.action, each.result, each.by]), [
         ['start', 'ok', 'gateway'], ['reload', 'ok', 'admin'], ['reload', 'failed', 'signal'], ['roll back', 'ok', 'gateway']]);
     assert.equal(entries[1].uid, process.getuid());
+    assert.match(entries[1].change, /goes back unless confirmed within 1 s/);
     assert.equal(entries[3].after, entries[0].after);
 });
 

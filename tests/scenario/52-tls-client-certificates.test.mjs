@@ -9,6 +9,7 @@ import { startGateway, runGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { within } from './lib/wait.mjs';
 import { request } from './lib/client.mjs';
+import { head } from './lib/raw-client.mjs';
 import { authority, certificateList, secureConnect, secureRequest } from './lib/tls.mjs';
 
 function shows(certificate) {
@@ -102,7 +103,29 @@ test('a host may have a rule of its own, and no request slips past it', async (t
         assert.equal(answer.status, 421, host);
     }
     assert.equal(origin.requests.length, before);
+    for (const name of ['PAY.example', 'pay.example.']) {
+        assert.equal((await ask({ name, ...shows(good), rejectUnauthorized: false, headers: { Host: 'pay.example' } })).status, 200, name);
+        await assert.rejects(ask({ name, rejectUnauthorized: false }), undefined, name);
+    }
     assert.equal((await ask({ name: 'a.example', headers: { Host: 'open.example' } })).status, 200);
+});
+
+test('a resumed session knows the name that it was made for, and its certificate', async (t) => {
+    const { clients, origin, gateway } = await stage(t, () => '{mode: off}', { hosts: (of) => `[{name: pay.example, ca: ${of.cert}}]` });
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+    for (const version of ['TLSv1.2', 'TLSv1.3']) {
+        const visit = async (session) => {
+            const client = await secureConnect(t, gateway, { name: 'pay.example', rejectUnauthorized: false, minVersion: version, maxVersion: version, session, ...shows(good) });
+            let ticket;
+            client.tls.on('session', (fresh) => (ticket = fresh));
+            const { status } = await client.ask(head('GET / HTTP/1.1', 'Host: pay.example'));
+            return { status, resumed: client.tls.isSessionReused(), ticket: ticket ?? client.tls.getSession() };
+        };
+        const first = await visit();
+        const second = await visit(first.ticket);
+        assert.deepEqual([first.status, first.resumed, second.status, second.resumed], [200, false, 200, true], version);
+        assert.equal(origin.requests.at(-1).headers['client-cert'], `:${derOf(good)}:`);
+    }
 });
 
 test('a session is not resumed past a rule', async (t) => {

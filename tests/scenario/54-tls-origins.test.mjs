@@ -142,6 +142,7 @@ test('an origin that wants a certificate gets ours', async (t) => {
     assert.deepEqual(origin.subjects, ['gateway.internal']);
     const without = await startGateway(t, to(origin.address, `{ca: ${ca.cert}, server_name: pay.internal}`));
     assert.equal((await request(without)).status, 502);
+    await without.said(/warning origin [0-9.:]+: it ended the TLS connection with an alert: .*certificate required/);
 });
 
 test('an origin that speaks plain HTTP is 502', async (t) => {

@@ -71,6 +71,21 @@ test('SIGHUP takes new files up, without closing a connection', async (t) => {
     assert.equal(await ask(), 200);
 });
 
+test('--last-good helps when a certificate is bad, too', async (t) => {
+    const ca = await authority(t);
+    const good = await ca.issue();
+    const expired = await ca.issue({ to: '20210101000000Z' });
+    const state = temporaryFolder(t);
+    const config = (certificate) => `state_directory: ${state}\nlisteners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(certificate)}}}]\nroutes: [{name: r, respond: {body: in}}]\n`;
+    const first = await startGateway(t, config(good));
+    await first.stop();
+    fs.writeFileSync(first.file, config(expired));
+    const second = await startGateway(t, config(expired), { asWritten: true, args: ['-c', first.file, '--last-good'] });
+    await second.said(/the certificate has expired/);
+    await second.said(/is bad: starting with the last good configuration/);
+    assert.equal((await secureRequest(second, { ca: ca.cert })).status, 200);
+});
+
 test('files are watched where that is asked for', async (t) => {
     const ca = await authority(t);
     const own = place(t, await ca.issue({ names: ['a.example', 'old.example'] }));
@@ -189,7 +204,7 @@ test('what is configured and what was agreed on can be read', async (t) => {
     await secureRequest(gateway, { ca: ca.cert });
     await request(gateway, {});
     const client = await connect(t, gateway);
-    client.send(Buffer.from([22, 3, 1, 0xff, 0xff]));
+    client.send(Buffer.from([1, 3, 1, 0, 9]));
     await until('the end', () => client.ended);
     await openssl(['s_client', '-connect', `127.0.0.1:${gateway.port}`, '-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'], { fails: true });
     const tls = await askJson(gateway, '/v1/tls');

@@ -79,6 +79,22 @@ test('records that are too large, or that somebody changed', async (t) => {
     await works();
 });
 
+test('first bytes that are no hello come to a clean end, one that is too large to an alert', async (t) => {
+    const { gateway, counted, works } = await stage(t);
+    const large = await connect(t, gateway);
+    large.send(Buffer.concat([Buffer.from([22, 3, 1, 0xff, 0xff]), Buffer.alloc(2000, 1)]));
+    await until('the end', () => large.ended);
+    assert.equal(large.ended, 'fin');
+    assert.deepEqual([...large.held], [21, 3, 3, 0, 2, 2, 22], 'record_overflow');
+    await counted('record');
+    const other = await connect(t, gateway);
+    other.send(Buffer.alloc(2000));
+    await until('the end', () => other.ended);
+    assert.equal(other.ended, 'fin');
+    await counted('not_tls');
+    await works();
+});
+
 test('a connection that is cut is not taken for one that was closed', async (t) => {
     const { gateway, ca, counted, origin, works } = await stage(t);
     const { raw, client } = await between(t, gateway, ca);

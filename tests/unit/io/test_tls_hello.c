@@ -69,7 +69,7 @@ static void first_bytes(void **state)
         {"\x16\x03", 2, TLS_HELLO_PART},
         {"\x16\x02\x01\x00\x02\x01\x00", 7, TLS_HELLO_GARBAGE},
         {"\x16\x03\x01\x00\x00", 5, TLS_HELLO_GARBAGE},
-        {"\x16\x03\x01\x40\x01", 5, TLS_HELLO_GARBAGE},
+        {"\x16\x03\x01\x40\x01", 5, TLS_HELLO_LARGE},
         {"\x15\x03\x01\x00\x02\x02\x28", 7, TLS_HELLO_GARBAGE},
         {"\x80\x2e\x01", 3, TLS_HELLO_GARBAGE},
     };
