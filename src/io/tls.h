@@ -80,6 +80,7 @@ struct tls_certificate_facts {
     uint32_t name_count;
     int64_t not_before_s; /* since 1970 */
     int64_t not_after_s;
+    uint64_t print; /* of the whole certificate: another one has another */
 };
 
 /* All that are named, those of listeners first; NULL: no more. Valid as long as the store. */

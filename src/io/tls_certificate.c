@@ -306,12 +306,23 @@ static int64_t seconds_of(const ASN1_TIME *time)
     return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
+static uint64_t print_of(const X509 *certificate)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE] = {0};
+    uint64_t print;
+
+    X509_digest(certificate, EVP_sha256(), sum, NULL);
+    memcpy(&print, sum, sizeof(print));
+    return print;
+}
+
 static bool describe(struct tls_certificate *certificate)
 {
     certificate->subject = name_text(X509_get_subject_name(certificate->leaf));
     certificate->issuer = name_text(X509_get_issuer_name(certificate->leaf));
     certificate->key_type = key_type_text(X509_get0_pubkey(certificate->leaf));
     certificate->not_before_s = seconds_of(X509_get0_notBefore(certificate->leaf));
+    certificate->print = print_of(certificate->leaf);
     certificate->not_after_s = seconds_of(X509_get0_notAfter(certificate->leaf));
     return certificate->subject != NULL && certificate->issuer != NULL &&
            certificate->key_type != NULL;

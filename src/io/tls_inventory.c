@@ -43,6 +43,7 @@ static struct tls_certificate_facts facts_of(const struct tls_certificate *certi
         .name_count = certificate->name_count,
         .not_before_s = certificate->not_before_s,
         .not_after_s = certificate->not_after_s,
+        .print = certificate->print,
     };
 }
 

@@ -84,6 +84,7 @@ struct tls_certificate {
     char *key_type;
     int64_t not_before_s; /* since 1970 */
     int64_t not_after_s;
+    uint64_t print;
 };
 
 /* Reads and checks; false after telling what is wrong. */

@@ -16,6 +16,7 @@
 #include "process/pressure_watch.h"
 #include "process/state_directory.h"
 #include "process/take_up.h"
+#include "process/tls_changes.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -294,6 +295,13 @@ static void tell_fixed(struct reload *reload)
     }
 }
 
+/* The file may be the same, and what it names another. */
+static void tell_renewed(struct reload *reload, const struct edition *former)
+{
+    tls_changes_tell(plan_tls(former->plan), plan_tls(reload->running.plan), reload->told,
+                     sizeof(reload->told));
+}
+
 static void tell_term(struct reload *reload)
 {
     uint32_t confirm_ms = reload->order->given.confirm_ms;
@@ -375,6 +383,7 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     settings_changes_free(&reload->changes);
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
              longest_us % 1000 / 10);
+    tell_renewed(reload, &former);
     tell_fixed(reload);
     tell_term(reload);
     note_result(reload, true, "");

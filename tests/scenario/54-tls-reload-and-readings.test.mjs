@@ -61,6 +61,9 @@ test('SIGHUP takes new files up, without closing a connection', async (t) => {
     assert.equal(await ask(), 200);
     own.put(fresh);
     assert.equal(await reloads(gateway, () => gateway.signal('SIGHUP')), 'ok');
+    assert.match(gateway.stderr, /reload: generation 2: .*; certificates: 1 renewed \(.*a\.crt\)/);
+    assert.equal(await reloads(gateway, () => gateway.signal('SIGHUP')), 'ok');
+    assert.doesNotMatch(gateway.stderr, /reload: generation 3: .*renewed/);
     assert.match(await shown(), /new\.example/);
     assert.equal(await ask(), 200, 'on the connection that was there before');
 
