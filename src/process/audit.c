@@ -11,32 +11,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define AUDIT_FILE "audit.log"
 
 struct audit {
-    int file; /* -1: into the process log */
+    char *path; /* NULL: into the process log */
+    int file;   /* -1: it cannot be opened at present */
 };
+
+/* It may have been renamed to be kept elsewhere, or be gone: what is written next would be seen by
+ * nobody. */
+static bool is_in_place(const struct audit *audit)
+{
+    struct stat open_one;
+    struct stat named;
+
+    return audit->file >= 0 && fstat(audit->file, &open_one) == 0 &&
+           lstat(audit->path, &named) == 0 && open_one.st_ino == named.st_ino &&
+           open_one.st_dev == named.st_dev;
+}
+
+static void open_in_place(struct audit *audit)
+{
+    if (audit->path == NULL || is_in_place(audit)) {
+        return;
+    }
+    if (audit->file >= 0) {
+        close(audit->file);
+    }
+    audit->file = open(audit->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (audit->file < 0) {
+        log_warning("cannot open the audit log %s: %s", audit->path, strerror(errno));
+    }
+}
 
 struct audit *audit_open(const char *directory)
 {
     struct audit *audit = calloc(1, sizeof(*audit));
-    char *path = directory != NULL ? state_directory_path(directory, AUDIT_FILE) : NULL;
 
-    if (audit == NULL) {
-        free(path);
-        return NULL;
+    if (audit != NULL) {
+        audit->path = directory != NULL ? state_directory_path(directory, AUDIT_FILE) : NULL;
+        audit->file = -1;
+        open_in_place(audit);
     }
-    audit->file = -1;
-    if (path != NULL) {
-        audit->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (audit->file < 0) {
-            log_warning("cannot open the audit log %s: %s", path, strerror(errno));
-        }
-    }
-    free(path);
     return audit;
 }
 
@@ -48,6 +68,7 @@ void audit_close(struct audit **audit)
     if ((*audit)->file >= 0) {
         close((*audit)->file);
     }
+    free((*audit)->path);
     free(*audit);
     *audit = NULL;
 }
@@ -101,18 +122,26 @@ static void put_together(struct page *page, const struct audit_entry *entry)
     json_end_object(&line);
 }
 
+/* Its line ends itself. */
+static void tell_instead(const struct page *page)
+{
+    log_info("audit: %.*s", (int)page->length - 1, page->at);
+}
+
 void audit_write(struct audit *audit, const struct audit_entry *entry)
 {
     struct page page = {0};
 
     put_together(&page, entry);
+    open_in_place(audit);
     if (page.failed) {
         log_error("audit: no memory to write down: %s %s", entry->action,
                   entry->ok ? "ok" : "failed");
     } else if (audit->file < 0) {
-        log_info("audit: %.*s", (int)page.length - 1, page.at); /* it ends its line itself */
+        tell_instead(&page);
     } else if (write(audit->file, page.at, page.length) < 0) {
         log_error("cannot write to the audit log: %s", strerror(errno));
+        tell_instead(&page);
     }
     page_release(&page);
 }

@@ -120,6 +120,13 @@ test('the last good file is kept, with a log of who did what', async (t) => {
     assert.match(entries[1].change, /routes: 1 changed/);
     assert.match(entries[2].why, /nonsense/);
     assert.match(entries[2].after, /^[0-9a-f]{64}$/);
+    // Put aside, as log rotation does: the next line begins a new one.
+    const log = path.join(gateway.folder, 'audit.log');
+    fs.renameSync(log, `${log}.1`);
+    await gateway.reload((folder) => saying('three', `state_directory: ${folder}\n`));
+    await until('a new audit log', () => fs.existsSync(log) && fs.readFileSync(log, 'utf8').endsWith('\n'));
+    assert.match(fs.readFileSync(log, 'utf8'), /^\{.*"action": "reload", "result": "ok".*\}\n$/);
+    assert.equal(fs.readFileSync(`${log}.1`, 'utf8').trim().split('\n').length, 3);
 });
 
 // Runs the binary with these arguments to its end.
