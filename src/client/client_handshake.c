@@ -131,6 +131,7 @@ void client_handshake_late(struct client_connection *connection)
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, TLS_CAUSE_TIMEOUT);
     note_waste(connection, TLS_CAUSE_TIMEOUT);
+    take_rest(connection);
     client_cut(connection, CUT_HANDSHAKE);
 }
 
