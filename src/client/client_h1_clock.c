@@ -6,7 +6,7 @@
 #include "client/client_private.h"
 
 /* Almost always a client that gave up and only rarely one that half-closed: what may be repeated
- * is not kept going for it much longer. */
+ * is not kept going much longer for one that takes nothing meanwhile. */
 #define HALF_CLOSED_MS 5000
 #define GONE_LOOK_MS 1000 /* how often a client that is not read from is looked at */
 #define UNWATCHED_MS 50   /* an answer that takes longer: see whether its client still waits */
@@ -146,14 +146,6 @@ void client_h1_awaits_origin(struct client_h1 *h1)
     }
 }
 
-/* The client has said all and still listens, or so it seems. */
-void client_h1_was_half_closed(struct client_h1 *h1)
-{
-    if (!h1->out.blocked) {
-        client_set_timer(h1->connection, HALF_CLOSED_MS);
-    }
-}
-
 /* --- the answer ------------------------------------------------------------------------------ */
 
 /* What the client has acknowledged: what the kernel holds may never arrive. */
@@ -162,6 +154,28 @@ static uint64_t taken_by(const struct client_h1 *h1)
     uint64_t held = transport_unacknowledged(&h1->connection->transport);
 
     return held < h1->out.written ? h1->out.written - held : 0;
+}
+
+/* The client has said all and still listens, or so it seems. */
+void client_h1_was_half_closed(struct client_h1 *h1)
+{
+    h1->taken_then = taken_by(h1);
+    if (!h1->out.blocked) {
+        client_set_timer(h1->connection, HALF_CLOSED_MS);
+    }
+}
+
+/* Whoever has closed both sides answers what still comes with a reset. */
+static void look_at_half_closed(struct client_h1 *h1)
+{
+    uint64_t taken = taken_by(h1);
+
+    if (taken > h1->taken_then) {
+        h1->taken_then = taken;
+        client_set_timer(h1->connection, HALF_CLOSED_MS);
+    } else {
+        client_cut(h1->connection, CUT_HALF_CLOSED);
+    }
 }
 
 void client_h1_awaits_client(struct client_h1 *h1, bool wrote)
@@ -294,7 +308,7 @@ static void late_client(struct client_h1 *h1)
         h1->connection->unwatched = false;
         client_h1_want(h1);
     } else if (h1->read_closed && http_method_is_safe(exchange_request(h1->exchange)->method)) {
-        client_cut(h1->connection, CUT_HALF_CLOSED);
+        look_at_half_closed(h1);
     } /* else the origin's clock runs */
 }
 

@@ -174,6 +174,7 @@ struct client_h1 {
     uint64_t counted_out; /* of out.written, told to an exchange */
     uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
+    uint64_t taken_then; /* of the answer, when a half-closed client was looked at last */
     uint64_t head_began_us;
     uint64_t began_us; /* when the stream was made */
     uint64_t received; /* bytes, ever */

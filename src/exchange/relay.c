@@ -35,6 +35,43 @@ static void refuse_head(struct exchange *exchange)
                 "the answer's head is too large with what is added to it");
 }
 
+/* --- a 101 --------------------------------------------------------------------------------- */
+
+static bool names_protocol(const struct http_headers *headers, struct bytes protocol)
+{
+    for (uint32_t i = 0; i < headers->count; i++) {
+        struct bytes list = http_header_value(&headers->rows[i]);
+        struct bytes token;
+
+        while (headers->rows[i].id == HTTP_HEADER_UPGRADE && http_list_next(&list, &token)) {
+            if (bytes_equal_fold(token, protocol)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* It must say what to, and only what the client offered (RFC 9110 sections 7.8 and 15.2.2): two
+ * sides of a tunnel that speak of different things may hide anything in it. */
+static bool switches_as_asked(const struct exchange *exchange, const struct http_response *response)
+{
+    const struct http_header *row = http_find(&response->headers, HTTP_HEADER_UPGRADE);
+    struct bytes list = row != NULL ? http_header_value(row) : BYTES("");
+    struct bytes protocol;
+
+    return http_list_next(&list, &protocol) && names_protocol(&exchange->request.headers, protocol);
+}
+
+static void refuse_switch(struct exchange *exchange)
+{
+    origin_request_cancel(&exchange->attempt.request);
+    reply_error(exchange, 502, "http_upgrade_failed",
+                "the origin switched to a protocol that it was not asked for");
+}
+
+/* --- the answer ---------------------------------------------------------------------------- */
+
 void relay_head(void *owner, const struct http_response *response)
 {
     struct exchange *exchange = owner;
@@ -44,6 +81,10 @@ void relay_head(void *owner, const struct http_response *response)
     timer_clear(exchange->desk->patience, &exchange->attempt.patience);
     exchange->attempt.record->first_byte_us = attempt_reached_us(exchange);
     exchange->attempt.record->status = response->status;
+    if (response->status == 101 && !switches_as_asked(exchange, response)) {
+        refuse_switch(exchange);
+        return;
+    }
     if (!forward_answer(exchange, response, &page, &head)) {
         refuse_head(exchange);
         return;

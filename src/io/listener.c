@@ -15,15 +15,16 @@
 #define BATCH 32
 #define BACKLOG 65535 /* the kernel cuts it to net.core.somaxconn */
 #define PAUSE_MS 100
+#define TELL_AGAIN_US (60 * 1000000ull) /* without a pause: up and down is one story */
 
 struct listener {
     struct loop *loop;
     struct watch watch;
     struct alarm pause;
     int fd;
-    int batch;      /* how many to try for in a turn: 1 unless more wait behind one another */
-    bool held;      /* by listener_pause */
-    bool exhausted; /* said so already */
+    int batch; /* how many to try for in a turn: 1 unless more wait behind one another */
+    bool held; /* by listener_pause */
+    uint64_t exhausted_us; /* when last; 0: never */
     listener_accepted *accepted;
     void *owner;
     struct listener *next; /* of the same address; nearly never */
@@ -113,12 +114,14 @@ static void on_pause_over(void *owner)
 
 static void pause_for_descriptors(struct listener *listener)
 {
-    if (!listener->exhausted) {
-        listener->exhausted = true;
+    uint64_t now_us = loop_now(listener->loop);
+
+    if (listener->exhausted_us == 0 || now_us >= listener->exhausted_us + TELL_AGAIN_US) {
         log_warning("no file descriptor left for a new connection: accepting pauses until some "
                     "are closed (raise the limit, LimitNOFILE= or ulimit -n, or set "
                     "limits.connections below it)");
     }
+    listener->exhausted_us = now_us;
     watch_change(&listener->watch, 0);
     alarm_set(listener->loop, &listener->pause, PAUSE_MS, on_pause_over, listener);
 }
@@ -132,7 +135,6 @@ static bool accept_one(struct listener *listener)
     from.length = sizeof(from.local);
     accepted = accept4(listener->fd, &from.any, &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted >= 0) {
-        listener->exhausted = false;
         listener->accepted(listener->owner, accepted, &from);
         return true;
     }

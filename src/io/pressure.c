@@ -11,6 +11,7 @@
 
 #define MIB (1024 * 1024)
 #define STEP_DOWN_US 1000000
+#define REFUSES_US 1000000
 #define SLABS_SPARE (4 * MIB)
 
 /* In thousandths of the budget. Descriptors are counted exactly, and run up step by step. */
@@ -157,6 +158,15 @@ static bool slabs_run_out(const struct pressure *pressure)
     return get(&pressure->slabs.reserved) + SLABS_SPARE > get(&pressure->slabs.ceiling);
 }
 
+/* Who is refused keeps the use below the last rung, so that those who fill the rest would keep the
+ * others out for as long as they like. */
+static bool refuses_for_long(const struct pressure *pressure, enum pressure_kind kind,
+                             uint64_t now_us)
+{
+    return now_us >= get(&pressure->changed_us[kind]) + REFUSES_US &&
+           get(&pressure->done[PRESSURE_REFUSED]) != get(&pressure->refused_before[kind]);
+}
+
 /* Several workers may judge at once: whoever changes the level tells. */
 static void judge(struct pressure *pressure, enum pressure_kind kind, uint64_t now_us)
 {
@@ -170,6 +180,9 @@ static void judge(struct pressure *pressure, enum pressure_kind kind, uint64_t n
         slabs_run_out(pressure)) {
         after = PRESSURE_REFUSES;
     }
+    if (before == PRESSURE_REFUSES && after == before && refuses_for_long(pressure, kind, now_us)) {
+        after = PRESSURE_CUTS;
+    }
     if (after < before) {
         bool settled = now_us >= get(&pressure->changed_us[kind]) + STEP_DOWN_US &&
                        permille + slack[kind] <= rungs[kind][before];
@@ -182,6 +195,7 @@ static void judge(struct pressure *pressure, enum pressure_kind kind, uint64_t n
         return;
     }
     put(&pressure->changed_us[kind], now_us);
+    put(&pressure->refused_before[kind], get(&pressure->done[PRESSURE_REFUSED]));
     if (after > before) {
         tell_rise(pressure, kind, after, used);
     } else if (after == PRESSURE_NONE) {

@@ -41,8 +41,9 @@ struct pressure {
     _Atomic uint64_t budget[PRESSURE_KINDS];
     _Atomic uint64_t elsewhere[PRESSURE_KINDS]; /* used by what no worker reports */
     _Atomic uint64_t changed_us[PRESSURE_KINDS];
-    _Atomic uint32_t told[PRESSURE_KINDS]; /* highest level the log knows of since none */
-    _Atomic uint64_t done[PRESSURE_STEPS]; /* since the log was told */
+    _Atomic uint32_t told[PRESSURE_KINDS];           /* highest level the log knows of since none */
+    _Atomic uint64_t done[PRESSURE_STEPS];           /* since the log was told */
+    _Atomic uint64_t refused_before[PRESSURE_KINDS]; /* when the level changed */
     uint32_t workers;
     struct pressure_share shares[];
 };

@@ -79,9 +79,11 @@ static void wait_for_bell(_Atomic uint32_t *bell, uint32_t seen, unsigned timeou
 
 /* --- the target -------------------------------------------------------------------------- */
 
+/* Non-blocking for a pipe that nobody reads, which would hold up the start, or the writer: it is an
+ * error (ENXIO). */
 static int open_file(const char *path)
 {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
 /* A stderr shared with others may have been made non-blocking by one of them. */

@@ -17,7 +17,7 @@ struct process_start {
     bool is_last_good;         /* that was not `path`, which is bad, but the last good one */
 };
 
-/* Runs until SIGTERM or SIGINT. Returns the exit status: 1 when the start failed, else 0. */
+/* Runs until it is told to stop. Returns the exit status: 1 when the start failed, else 0. */
 int process_run(const struct process_start *start);
 
 #endif

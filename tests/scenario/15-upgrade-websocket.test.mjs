@@ -204,3 +204,28 @@ test('a 101 that nobody asked for is 502', async (t) => {
     assert.equal(answer.status, 502);
     await origin.wires[0].closed();
 });
+
+test('a 101 to what was not asked for, or to nothing, is 502', async (t) => {
+    for (const lines of ['Upgrade: chat\r\n', 'Upgrade:\r\n', 'Upgrade: websocket2\r\n', '']) {
+        const origin = await rawOrigin(t, async (wire) => {
+            await wire.request();
+            wire.send(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${lines}\r\n`);
+        });
+        const gateway = await startGateway(t, through(origin));
+        const client = await connect(t, gateway);
+        const answer = await client.ask(head('GET / HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: foo, websocket'));
+        assert.equal(answer.status, 502, lines);
+        assert.match(answer.get('proxy-status'), /error=http_upgrade_failed/);
+        await origin.wires[0].closed();
+    }
+});
+
+test('a 101 to one of several protocols, in any case, goes on', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n');
+    });
+    const gateway = await startGateway(t, through(origin));
+    const client = await connect(t, gateway);
+    assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: foo', 'Upgrade: websocket'))).status, 101);
+});

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One JSON line an exchange: what is in it, what never is, and where it goes.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
-import { startGateway } from './lib/gateway.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
+import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { until } from './lib/wait.mjs';
@@ -188,6 +190,15 @@ routes: [{name: all, respond: {status: 200, body: ok}}]
         }
     }
     gateway.child.stderr.resume();
+});
+
+test('a pipe that nobody reads is an error, not a start that never ends', async (t) => {
+    const pipe = path.join(temporaryFolder(t), 'log');
+    execFileSync('mkfifo', [pipe]);
+    const config = `access_log: ${pipe}\nlisteners: [{address: "127.0.0.1:0"}]\nroutes: [{name: all, respond: {body: ok}}]\n`;
+    const { code, stderr } = await runGateway(t, config);
+    assert.equal(code, 1);
+    assert.match(stderr, /cannot open the access log .*log: No such device or address/);
 });
 
 test('off writes nothing', async (t) => {

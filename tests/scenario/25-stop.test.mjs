@@ -29,7 +29,7 @@ async function inFlight(t, more = '') {
     return { origin, gateway, client };
 }
 
-for (const signal of ['SIGTERM', 'SIGINT']) {
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT']) {
     test(`${signal} lets a request finish, with Connection: close`, async (t) => {
         const { origin, gateway, client } = await inFlight(t);
         const idle = await silentClient(t, gateway);

@@ -7,7 +7,7 @@ import { startGateway } from './lib/gateway.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
-import { until, within } from './lib/wait.mjs';
+import { pause, until, within } from './lib/wait.mjs';
 
 const GET = head('GET / HTTP/1.1', 'Host: a');
 const POST = head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 4') + 'body';
@@ -172,6 +172,23 @@ test('a GET is cancelled when its client leaves, and so is a POST that was not s
         assert.equal(entry['turnpike.outcome'], 'client-gone');
         assert.equal(entry['turnpike.attempts'][0].delivery, 'maybe');
     }
+});
+
+test('a GET of a client that half-closed goes on for as long as it takes the answer', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.requestHead();
+        wire.send('HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n');
+        for (let i = 0; i < 14; i++) {
+            await pause(500); // 7 s in all: more than it would wait in silence
+            wire.send('x');
+        }
+    });
+    const gateway = await startGateway(t, through(origin));
+    const client = await connect(t, gateway);
+    client.send(GET);
+    client.end();
+    assert.equal((await client.answer({ deadline: 20_000 })).text, 'x'.repeat(14));
+    assert.equal((await gateway.logged(1))[0]['turnpike.outcome'], 'answered');
 });
 
 // The reset may be met by a write before it is met by a read, which then sees a mere end.

@@ -71,6 +71,31 @@ static void it_does_not_flutter(void **state)
     pressure_free(&pressure);
 }
 
+static void refusing_for_long_is_not_enough(void **state)
+{
+    struct pressure *pressure = pressure_new(1, 100 * MIB, 1000);
+
+    (void)state;
+    memory_is(pressure, 91);
+    now_us += 10 * SECOND;
+    memory_is(pressure, 91); /* nobody was refused: those that are there may stay */
+    assert_int_equal(pressure_now(pressure), PRESSURE_REFUSES);
+    pressure_did(pressure, PRESSURE_REFUSED, 1);
+    memory_is(pressure, 91);
+    assert_int_equal(pressure_now(pressure), PRESSURE_CUTS);
+    now_us += SECOND;
+    memory_is(pressure, 89);
+    assert_int_equal(pressure_now(pressure), PRESSURE_REFUSES);
+    now_us += SECOND / 2;
+    pressure_did(pressure, PRESSURE_REFUSED, 1);
+    memory_is(pressure, 91);
+    assert_int_equal(pressure_now(pressure), PRESSURE_REFUSES);
+    now_us += SECOND / 2;
+    memory_is(pressure, 91);
+    assert_int_equal(pressure_now(pressure), PRESSURE_CUTS);
+    pressure_free(&pressure);
+}
+
 static void all_that_is_held_counts(void **state)
 {
     struct pressure *pressure = pressure_new(2, 100 * MIB, 1000);
@@ -128,9 +153,12 @@ static void slabs_end_at_the_ceiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_rises_at_once),         cmocka_unit_test(it_falls_a_step_a_second),
-        cmocka_unit_test(it_does_not_flutter),      cmocka_unit_test(all_that_is_held_counts),
+        cmocka_unit_test(it_rises_at_once),
+        cmocka_unit_test(it_falls_a_step_a_second),
+        cmocka_unit_test(it_does_not_flutter),
+        cmocka_unit_test(all_that_is_held_counts),
         cmocka_unit_test(slabs_end_at_the_ceiling),
+        cmocka_unit_test(refusing_for_long_is_not_enough),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
