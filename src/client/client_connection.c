@@ -401,15 +401,17 @@ static void read_proxy_header(struct client_connection *connection)
 static void on_ready(int fd, short what, void *owner)
 {
     struct client_connection *connection = owner;
+    struct loop *loop = client_desk_of(connection)->bench->loop;
 
     (void)fd;
-    loop_tell_time(client_desk_of(connection)->bench->loop);
+    loop_note_event(loop);
     switch ((enum client_state)connection->state) {
     case CLIENT_AWAITS_PROXY_HEADER:
         read_proxy_header(connection);
         break;
     case CLIENT_AWAITS_HANDSHAKE:
         client_handshake_ready(connection);
+        loop_tell_time(loop); /* of what that took, whoever comes next should know */
         break;
     case CLIENT_IDLE:
         begin_serving(connection);

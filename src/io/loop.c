@@ -21,6 +21,7 @@
 #define GROUPS_MAX 12
 #define ASK_REALTIME_US 1000000
 #define AT_ONCE_US 50
+#define EVENTS_A_READING 4
 
 _Static_assert(sizeof(struct event) <= sizeof(struct watch), "struct watch is too small");
 _Static_assert(LOOP_READABLE == EV_READ && LOOP_WRITABLE == EV_WRITE, "bits must match");
@@ -37,6 +38,7 @@ struct loop {
     int tick_fd;            /* timerfd */
     struct timer_wake wake; /* when the tick is due */
     uint64_t now_us;
+    uint32_t events_to_reading; /* of the clock */
     uint64_t realtime_ahead_us; /* of the monotonic clock */
     uint64_t ask_realtime_us;   /* when by how much is found out again */
     bool stopping;
@@ -85,6 +87,7 @@ static void compare_clocks(struct loop *loop)
 uint64_t loop_tell_time(struct loop *loop)
 {
     loop->now_us = read_clock(CLOCK_MONOTONIC);
+    loop->events_to_reading = EVENTS_A_READING;
     if (loop->now_us >= loop->ask_realtime_us) {
         compare_clocks(loop);
     }
@@ -94,6 +97,14 @@ uint64_t loop_tell_time(struct loop *loop)
 uint64_t loop_used_time(void)
 {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void loop_note_event(struct loop *loop)
+{
+    if (loop->events_to_reading == 0) {
+        loop_tell_time(loop);
+    }
+    loop->events_to_reading--;
 }
 
 uint64_t loop_realtime(const struct loop *loop)
@@ -297,6 +308,7 @@ void loop_run(struct loop *loop)
     loop->wake.too_late = true; /* timers may have been set before the first turn */
     set_tick(loop);
     while (!loop->stopping) {
+        loop->events_to_reading = 0; /* it may wait for long now */
         if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
             break;
         }

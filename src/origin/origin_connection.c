@@ -317,10 +317,13 @@ void origin_connection_tell_alert(struct origin_connection *connection)
 
 static void step_handshake(struct origin_connection *connection)
 {
+    struct loop *loop = directory_of(connection)->bench->loop;
     enum tls_cause cause;
     short wanted;
+    enum tls_step step = tls_step(&connection->transport, &wanted, &cause);
 
-    switch (tls_step(&connection->transport, &wanted, &cause)) {
+    loop_tell_time(loop); /* that took a while, maybe */
+    switch (step) {
     case TLS_DONE:
         stand(connection);
         break;
@@ -374,7 +377,7 @@ static void on_ready(int fd, short what, void *owner)
     struct origin_connection *connection = owner;
 
     (void)fd;
-    loop_tell_time(directory_of(connection)->bench->loop);
+    loop_note_event(directory_of(connection)->bench->loop);
     if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
         on_connected(connection);
         return;

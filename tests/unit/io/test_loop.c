@@ -14,6 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define EVENTS 6
+#define EVENTS_A_READING 4
+
 struct seen {
     struct stage *stage;
     struct watch watch;
@@ -25,6 +28,7 @@ struct seen {
     unsigned letters;
     unsigned order[8];
     pthread_t reader;
+    uint64_t times[EVENTS];
     bool on_loops_thread;
 };
 
@@ -316,6 +320,46 @@ static void the_time_of_day_goes_with_it(void **state)
     assert_in_range(loop_realtime(loop) / 1000000, before - 1, (uint64_t)time(NULL) + 1);
 }
 
+/* Inside one turn, each event at a time of its own. */
+static void on_several_events(int fd, short what, void *owner)
+{
+    struct seen *seen = owner;
+    struct loop *loop = seen->stage->bench.loop;
+
+    for (int i = 0; i < EVENTS; i++) {
+        struct timespec now;
+
+        loop_note_event(loop);
+        seen->times[i] = loop_now(loop);
+        do {
+            clock_gettime(CLOCK_MONOTONIC, &now);
+        } while ((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 <
+                 seen->times[i] + 2);
+    }
+    on_ready(fd, what, owner);
+}
+
+static void one_reading_of_the_clock_serves_four_events_of_a_turn(void **state)
+{
+    struct seen *seen = *state;
+    struct loop *loop = seen->stage->bench.loop;
+    uint64_t before = loop_tell_time(loop);
+
+    assert_true(
+        watch_start(&seen->watch, loop, seen->ends[0], LOOP_READABLE, on_several_events, seen));
+    for (unsigned turn = 1; turn <= 2; turn++) {
+        assert_int_equal(write(seen->ends[1], "x", 1), 1);
+        seen->calls = 0;
+        stage_run_until(seen->stage, was_called, seen);
+        assert_true(seen->times[0] > before); /* each turn begins with one */
+        for (int i = 1; i < EVENTS_A_READING; i++) {
+            assert_int_equal(seen->times[i], seen->times[0]);
+        }
+        assert_true(seen->times[EVENTS_A_READING] > seen->times[0]);
+        before = seen->times[EVENTS - 1];
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +378,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(time_only_moves_forward, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_time_of_day_goes_with_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_reading_of_the_clock_serves_four_events_of_a_turn,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
