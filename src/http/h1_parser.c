@@ -130,12 +130,13 @@ static enum h1_verdict read_version(struct h1_cursor *cursor, struct bytes *text
     return H1_COMPLETE;
 }
 
+/* A later minor version is taken for the last one that we know (RFC 9110 section 2.5). */
 static bool version_of(struct bytes text, enum http_version *version)
 {
-    if (memcmp(text.at, "HTTP/1.", VERSION_LENGTH - 1) != 0 || text.at[7] > '1') {
+    if (memcmp(text.at, "HTTP/1.", VERSION_LENGTH - 1) != 0) {
         return false;
     }
-    *version = text.at[7] == '1' ? HTTP_1_1 : HTTP_1_0;
+    *version = text.at[7] == '0' ? HTTP_1_0 : HTTP_1_1;
     return true;
 }
 
@@ -153,7 +154,7 @@ static enum h1_verdict read_request_version(struct h1_cursor *cursor, struct htt
     }
     verdict = h1_read_line_end(cursor);
     if (verdict == H1_COMPLETE && !version_of(text, &request->version)) {
-        return h1_reject(cursor->problem, 505, "an HTTP version other than 1.0 and 1.1",
+        return h1_reject(cursor->problem, 505, "a major version of HTTP other than 1",
                          "RFC 9110 section 15.6.6");
     }
     return verdict;
@@ -202,7 +203,7 @@ static enum h1_verdict read_response_version(struct h1_cursor *cursor,
     enum h1_verdict verdict = read_version(cursor, &text);
 
     if (verdict == H1_COMPLETE && !version_of(text, &response->version)) {
-        return h1_reject(cursor->problem, 502, "an HTTP version other than 1.0 and 1.1",
+        return h1_reject(cursor->problem, 502, "a major version of HTTP other than 1",
                          "RFC 9112 section 2.3");
     }
     return verdict;

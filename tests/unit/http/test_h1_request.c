@@ -254,7 +254,9 @@ static void rfc9112_2_3_versions(void **state)
     (void)state;
     accept_head("GET / HTTP/1.0\r\n\r\n");
     assert_int_equal(request.version, HTTP_1_0);
-    refuse("GET / HTTP/1.2\r\n\r\n", 505);
+    accept_head("GET / HTTP/1.2\r\nHost: a\r\n\r\n"); /* RFC 9110 section 2.5 */
+    assert_int_equal(request.version, HTTP_1_1);
+    refuse("GET / HTTP/1.9\r\n\r\n", 400); /* as in 1.1: no Host */
     refuse("GET / HTTP/2.0\r\n\r\n", 505);
     refuse("GET / HTTP/0.9\r\n\r\n", 505);
     refuse("GET / HTTP/9.9\r\n\r\n", 505);

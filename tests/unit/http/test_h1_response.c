@@ -135,7 +135,7 @@ static void rfc9112_2_3_versions(void **state)
     (void)state;
     accept_answer("HTTP/1.0 200 OK\r\n\r\n");
     assert_int_equal(response.version, HTTP_1_0);
-    refuse("HTTP/1.2 200 OK\r\n\r\n");
+    accept_answer("HTTP/1.2 200 OK\r\n\r\n"); /* RFC 9110 section 2.5 */
     refuse("HTTP/2.0 200 OK\r\n\r\n");
     refuse("HTTP/0.9 200 OK\r\n\r\n");
 }
