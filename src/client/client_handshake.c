@@ -25,6 +25,7 @@
 #define DEBTORS_IDLE_SHARE 12
 #define DEBTORS_TURN_MS 10
 #define DEBTORS_STROKE_US 2000
+#define DEBTORS_LOOKED_AT 256 /* in a turn: whether they still are debtors */
 /* Where the kernel cannot be told to wait for the rest of a hello: Unix sockets, and TCP when it
  * is short of memory. */
 #define LOOK_AGAIN_MS 100
@@ -277,6 +278,23 @@ static int32_t debtors_credit(struct client_desk *desk)
     return credit_us < DEBTORS_STROKE_US ? (int32_t)credit_us : DEBTORS_STROKE_US;
 }
 
+/* Whose address has paid meanwhile stands in the other line again, with all who came with it: one
+ * bad moment of many clients must not hold them up any longer than it takes to see that. */
+static void pardon(struct client_desk *desk)
+{
+    struct link *debtors = &desk->handshakes.debtors;
+    struct link *next = debtors->next;
+
+    for (uint32_t i = 0; i < DEBTORS_LOOKED_AT && next != debtors; i++) {
+        struct client_connection *connection = CONTAINER_OF(next, struct client_connection, link);
+
+        next = next->next;
+        if (!client_stalls_often(desk, &connection->ip)) {
+            enter_line(connection);
+        }
+    }
+}
+
 /* What they use is measured: a signature may take a fifth of a millisecond, or two. */
 static void give_debtors_their_turn(void *owner)
 {
@@ -285,6 +303,7 @@ static void give_debtors_their_turn(void *owner)
     struct link *link;
 
     handshakes->credit_us = debtors_credit(desk);
+    pardon(desk);
     while (handshakes->credit_us > 0 && has_free_place(desk) &&
            (link = list_first(&handshakes->debtors)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);

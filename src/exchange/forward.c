@@ -20,7 +20,7 @@
 #define REQUEST_DROPPED \
     (ALWAYS_DROPPED | BIT(HOST) | BIT(EXPECT) | BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_PROTO) | \
      BIT(X_FORWARDED_HOST) | BIT(FORWARDED) | BIT(X_REQUEST_ID) | BIT(CLIENT_CERT) | \
-     BIT(CLIENT_CERT_CHAIN))
+     BIT(CLIENT_CERT_CHAIN) | BIT(DISGUISED))
 
 /* --- which fields pass ------------------------------------------------------------------- */
 

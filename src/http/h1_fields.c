@@ -85,7 +85,7 @@ static enum h1_verdict read_name(struct h1_cursor *cursor, struct http_header *h
     }
     header->name = cursor->at;
     header->name_length = (uint16_t)length;
-    header->id = (uint16_t)http_header_id_of(cursor->at, length);
+    header->id = (uint16_t)http_header_id_received(cursor->at, length);
     cursor->at = at + 1;
     return H1_COMPLETE;
 }

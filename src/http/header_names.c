@@ -95,18 +95,42 @@ static bool same_name(const char *a, const char *b, size_t length)
     return ends_match(a, b, length, 2);
 }
 
-enum http_header_id http_header_id_of(const char *name, size_t length)
+/* The only one of the table that it could be. */
+static unsigned candidate_for(const char *name, size_t length)
 {
-    unsigned id;
-
     if (length - 2 > LONGEST - 2) { /* 0 and 1 wrap around */
         return HTTP_HEADER_OTHER;
     }
-    id = candidates[SLOT(length, (uint8_t)name[0])];
-    if (id == HTTP_HEADER_OTHER || !same_name(name, names[id].at, length)) {
-        return HTTP_HEADER_OTHER;
+    return candidates[SLOT(length, (uint8_t)name[0])];
+}
+
+enum http_header_id http_header_id_of(const char *name, size_t length)
+{
+    unsigned id = candidate_for(name, length);
+
+    return id != HTTP_HEADER_OTHER && same_name(name, names[id].at, length)
+               ? (enum http_header_id)id
+               : HTTP_HEADER_OTHER;
+}
+
+static bool is_disguise(const char *name, const char *of, size_t length)
+{
+    char plain[LONGEST];
+
+    for (size_t i = 0; i < length; i++) {
+        plain[i] = name[i] == '_' ? '-' : name[i];
     }
-    return (enum http_header_id)id;
+    return same_name(plain, of, length);
+}
+
+enum http_header_id http_header_id_received(const char *name, size_t length)
+{
+    unsigned id = candidate_for(name, length);
+
+    if (id == HTTP_HEADER_OTHER || same_name(name, names[id].at, length)) {
+        return (enum http_header_id)id;
+    }
+    return is_disguise(name, names[id].at, length) ? HTTP_HEADER_DISGUISED : HTTP_HEADER_OTHER;
 }
 
 struct bytes http_header_name_of(enum http_header_id id)

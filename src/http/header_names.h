@@ -50,12 +50,17 @@ enum http_header_id {
 #define ROW(id, name) HTTP_HEADER_##id,
     HTTP_HEADER_TABLE(ROW)
 #undef ROW
-        HTTP_HEADER_ID_COUNT,
+    /* One of the table but for '_' in place of '-': origins that hand fields on as CGI does
+         * (RFC 3875 section 4.1.18) cannot tell the two apart. */
+    HTTP_HEADER_DISGUISED,
+    HTTP_HEADER_ID_COUNT,
 };
 
-/* HTTP_HEADER_OTHER when the name is not in the table. Any case. Must be fast: once a header. */
+/* HTTP_HEADER_OTHER when the name is not in the table. Any case. */
 enum http_header_id http_header_id_of(const char *name, size_t length);
-/* The canonical spelling; empty for HTTP_HEADER_OTHER. */
+/* The same of a name in a head, which may be disguised. Must be fast: once a header. */
+enum http_header_id http_header_id_received(const char *name, size_t length);
+/* The canonical spelling; empty where there is none. */
 struct bytes http_header_name_of(enum http_header_id id);
 
 #endif

@@ -31,7 +31,7 @@ struct http_header {
     const char *value;
     uint32_t value_length; /* without surrounding OWS */
     uint16_t name_length;
-    uint16_t id; /* enum http_header_id, HTTP_HEADER_OTHER when not in the table */
+    uint16_t id; /* enum http_header_id, as received */
 };
 
 struct http_headers {

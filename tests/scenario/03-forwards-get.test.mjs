@@ -63,6 +63,12 @@ test('what the origin sees', async (t) => {
         assert.doesNotMatch(request.get('connection') ?? '', /private/i);
     });
 
+    await t.test('no field that CGI would take for one of ours', async () => {
+        const request = await seen('GET / HTTP/1.1', 'Host: a', 'Client_Cert: :Zm9yZ2Vk:', 'X_Forwarded_For: 10.0.0.1',
+            'x_forwarded-proto: https', 'X_Other: 1');
+        assert.deepEqual(request.fields.filter(([name]) => name.includes('_')), [['X_Other', '1']]);
+    });
+
     await t.test('HTTP/1.1, whatever the client speaks', async () => {
         const older = await connect(t, gateway);
         await older.ask(head('GET /old HTTP/1.0', 'Host: a'));

@@ -23,7 +23,7 @@ static enum http_header_id id_of(const char *name, size_t length)
 static void every_name_is_found_in_any_case(void **state)
 {
     (void)state;
-    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_ID_COUNT; id++) {
+    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_DISGUISED; id++) {
         struct bytes name = http_header_name_of((enum http_header_id)id);
         char lower[64];
         char upper[64];
@@ -42,7 +42,7 @@ static void every_name_is_found_in_any_case(void **state)
 static void one_wrong_byte_is_another_name(void **state)
 {
     (void)state;
-    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_ID_COUNT; id++) {
+    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_DISGUISED; id++) {
         struct bytes name = http_header_name_of((enum http_header_id)id);
         char changed[64];
 
@@ -74,12 +74,25 @@ static void other_lengths_are_other_names(void **state)
     assert_int_equal(http_header_name_of(HTTP_HEADER_OTHER).length, 0);
 }
 
+static void a_name_with_underscores_for_dashes_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(http_header_id_received("Client_Cert", 11), HTTP_HEADER_DISGUISED);
+    assert_int_equal(http_header_id_received("x_forwarded-FOR", 15), HTTP_HEADER_DISGUISED);
+    assert_int_equal(http_header_id_received("Content-Length", 14), HTTP_HEADER_CONTENT_LENGTH);
+    assert_int_equal(http_header_id_received("Content_Lengts", 14), HTTP_HEADER_OTHER);
+    assert_int_equal(http_header_id_received("X_Forwarded", 11), HTTP_HEADER_OTHER);
+    assert_int_equal(http_header_id_received("", 0), HTTP_HEADER_OTHER);
+    assert_int_equal(http_header_name_of(HTTP_HEADER_DISGUISED).length, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_name_is_found_in_any_case),
         cmocka_unit_test(one_wrong_byte_is_another_name),
         cmocka_unit_test(other_lengths_are_other_names),
+        cmocka_unit_test(a_name_with_underscores_for_dashes_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
