@@ -3,12 +3,15 @@
  * milliseconds and a reload should not; and so does the secret behind tickets. The one place in io/ with globals, touched while stores are built. */
 #include "io/tls_private.h"
 
+#include <malloc.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
 #define WORKERS_MAX 256
+#define CROWD_LEAST 256
+#define CROWD_FRACTION 8
 
 static struct tls_bench *_Atomic benches[WORKERS_MAX];
 static unsigned char secret[TLS_PROCESS_SECRET_BYTES];
@@ -54,6 +57,23 @@ struct tls_bench *tls_bench_of(uint32_t worker)
 struct tls_bench *tls_bench_if_any(uint32_t worker)
 {
     return worker < WORKERS_MAX ? benches[worker] : NULL;
+}
+
+void tls_bench_joined(struct tls_bench *bench)
+{
+    if (++bench->connections > bench->crowd) {
+        bench->crowd = bench->connections;
+    }
+}
+
+/* The library's memory is malloc's, which keeps what a crowd took: 14 KiB for each that stalled in
+ * its handshake. It goes back when nearly all have gone, which cannot be often. */
+void tls_bench_left(struct tls_bench *bench)
+{
+    if (--bench->connections <= bench->crowd / CROWD_FRACTION && bench->crowd >= CROWD_LEAST) {
+        bench->crowd = bench->connections;
+        malloc_trim(0);
+    }
 }
 
 uint32_t tls_bench_count(void)

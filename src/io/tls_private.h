@@ -48,6 +48,8 @@ struct tls_bench {
     struct ossl_lib_ctx_st *library;
     struct bio_method_st *socket; /* how the library reaches a transport's socket */
     struct tls_tally tally;
+    uint32_t connections; /* that have an object of the library now */
+    uint32_t crowd;       /* the most of them since memory was last given back */
     size_t staged;
     char stage[TLS_STAGE_BYTES];  /* records on their way out: one system call for several */
     char gather[TLS_RECORD_MOST]; /* pieces that go into one record */
@@ -60,6 +62,9 @@ struct tls_bench *tls_bench_of(uint32_t worker);
 struct tls_bench *tls_bench_if_any(uint32_t worker);
 /* One more than the last worker that has one. */
 uint32_t tls_bench_count(void);
+/* A connection has an object of the library from now on, and no more. Worker's thread. */
+void tls_bench_joined(struct tls_bench *bench);
+void tls_bench_left(struct tls_bench *bench);
 /* Random bytes that live as long as the process; NULL: the library has none. */
 #define TLS_PROCESS_SECRET_BYTES 48
 const unsigned char *tls_process_secret(void);

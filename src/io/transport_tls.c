@@ -456,6 +456,7 @@ static void tls_free(struct tls *tls)
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(tls->ssl);
+    tls_bench_left(tls->bench);
     tls_acceptor_unref(&tls->acceptor);
     tls_client_free(&tls->client);
     tls_dialer_unref(&tls->dialer);
@@ -544,6 +545,7 @@ bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, stru
     }
     tls->acceptor = tls_acceptor_ref(acceptor);
     tls->bench = tls_acceptor_bench(acceptor);
+    tls_bench_joined(tls->bench);
     tls->ssl = tls_acceptor_connection(acceptor);
     if (tls->ssl == NULL || !tie_to_socket(tls) || !keep_early(tls, early)) {
         ERR_clear_error();
@@ -564,6 +566,7 @@ bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char
     }
     tls->dialer = tls_dialer_ref(dialer);
     tls->bench = tls_dialer_bench(dialer);
+    tls_bench_joined(tls->bench);
     tls->ssl = tls_dialer_connection(dialer, name, session);
     if (tls->ssl == NULL || !tie_to_socket(tls)) {
         ERR_clear_error();
