@@ -70,9 +70,12 @@ function isSame(one, other) {
 // Where Node refuses what the RFCs allow, the two cannot be compared further. It knows a list of
 // methods only (RFC 9110 section 9.1: any token), and wants no tab behind a transfer coding or a
 // length (RFC 9110 section 5.6.3: OWS may be one), nor space beside the semicolon of a chunk
-// extension (RFC 9112 section 7.1.1: BWS).
+// extension (RFC 9112 section 7.1.1: BWS), nor a minor version after 1 (RFC 9110 section 2.5: taken
+// for the last that one knows).
 function isNarrower(problem, request, bytes) {
     switch (problem) {
+    case 'HPE_INVALID_VERSION':
+        return / HTTP\/1\.[2-9]\r\n/.test(bytes);
     case 'HPE_INVALID_METHOD':
         return !http.METHODS.includes(request.method);
     case 'HPE_INVALID_TRANSFER_ENCODING':
