@@ -221,10 +221,6 @@ void client_h1_ready(struct client_h1 *h1, short what)
 {
     struct client_connection *connection = h1->connection;
 
-    if (h1->out.broken) {
-        client_close(connection, OUTCOME_CLIENT_GONE);
-        return;
-    }
     if ((what & LOOP_WRITABLE) != 0) {
         client_h1_flush(h1);
     }

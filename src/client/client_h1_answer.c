@@ -119,12 +119,6 @@ static void on_abort(void *stream)
     client_close(h1->connection, OUTCOME_ORIGIN_BROKE);
 }
 
-/* No memory for what the client has to get. */
-static void break_off(struct client_h1 *h1)
-{
-    outbox_break(&h1->out, buffers_of(h1), &h1->connection->transport);
-}
-
 /* --- writing ------------------------------------------------------------------------------- */
 
 static void flush_now(void *owner);
@@ -132,6 +126,13 @@ static void flush_now(void *owner);
 static void flush_later(struct client_h1 *h1)
 {
     loop_later(client_desk_of(h1->connection)->bench->loop, &h1->flush, flush_now, h1);
+}
+
+/* No memory for what the client has to get. */
+static void break_off(struct client_h1 *h1)
+{
+    outbox_break(&h1->out, buffers_of(h1), &h1->connection->transport);
+    flush_later(h1);
 }
 
 static void note_written(struct client_h1 *h1)
@@ -419,7 +420,7 @@ static void on_flush(void *stream)
 {
     struct client_h1 *h1 = stream;
 
-    if (!outbox_is_empty(&h1->out) || h1->out.broken) {
+    if (!outbox_is_empty(&h1->out)) {
         flush_later(h1);
     }
 }
