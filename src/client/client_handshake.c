@@ -14,8 +14,6 @@
 
 /* A full one costs about a quarter of a millisecond. */
 #define HELLOS_A_TURN 8
-/* Of a client that is refused, read so that it gets the refusal. */
-#define REST_BYTES 65536
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
@@ -58,13 +56,6 @@ static void note_waste(struct client_connection *connection, enum tls_cause caus
     }
 }
 
-/* Closing with bytes unread resets the connection, and the reset may overtake an alert. What is
- * still on its way is not waited for. */
-static void take_rest(const struct client_connection *connection)
-{
-    (void)recv(connection->transport.fd, NULL, REST_BYTES, MSG_TRUNC | MSG_DONTWAIT);
-}
-
 static void fail(struct client_connection *connection, enum tls_cause cause)
 {
     struct client_desk *desk = client_desk_of(connection);
@@ -72,7 +63,7 @@ static void fail(struct client_connection *connection, enum tls_cause cause)
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, cause);
     note_waste(connection, cause);
-    take_rest(connection);
+    transport_drop_unread(&connection->transport);
     client_close(connection, OUTCOME_CLIENT_GONE);
 }
 
@@ -132,7 +123,7 @@ void client_handshake_late(struct client_connection *connection)
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
     tls_count_failure(desk->bench->worker, TLS_CAUSE_TIMEOUT);
     note_waste(connection, TLS_CAUSE_TIMEOUT);
-    take_rest(connection);
+    transport_drop_unread(&connection->transport);
     client_cut(connection, CUT_HANDSHAKE);
 }
 

@@ -51,7 +51,7 @@ enum http_header_id {
     HTTP_HEADER_TABLE(ROW)
 #undef ROW
     /* One of the table but for '_' in place of '-': origins that hand fields on as CGI does
-         * (RFC 3875 section 4.1.18) cannot tell the two apart. */
+     * (RFC 3875 section 4.1.18) cannot tell the two apart. */
     HTTP_HEADER_DISGUISED,
     HTTP_HEADER_ID_COUNT,
 };

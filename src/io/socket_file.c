@@ -78,19 +78,27 @@ static bool nobody_listens(const struct address *address)
     return refused;
 }
 
-/* A plain file refuses connections, too, and is not ours to remove. */
-static bool is_socket(const struct address *address)
+/* A plain file refuses connections, too, and is not ours to remove: it is none here. */
+void socket_file_note(const struct address *address, struct socket_file *file)
 {
     struct stat facts;
 
-    return lstat(address->local.sun_path, &facts) == 0 && S_ISSOCK(facts.st_mode);
+    *file = (struct socket_file){0};
+    if (lstat(address->local.sun_path, &facts) == 0 && S_ISSOCK(facts.st_mode)) {
+        *file = (struct socket_file){facts.st_dev, facts.st_ino, facts.st_ctim};
+    }
 }
 
 int socket_file_claim(const struct address *address)
 {
+    struct socket_file there;
     int claim = lock(address);
 
-    if (claim >= 0 && is_socket(address) && nobody_listens(address)) {
+    if (claim < 0) {
+        return -1;
+    }
+    socket_file_note(address, &there);
+    if (there.number != 0 && nobody_listens(address)) {
         unlink(address->local.sun_path);
     }
     return claim;
@@ -102,16 +110,6 @@ void socket_file_end_claim(const struct address *address, int claim)
 
     unlink(path.text);
     close(claim);
-}
-
-void socket_file_note(const struct address *address, struct socket_file *file)
-{
-    struct stat facts;
-
-    *file = (struct socket_file){0};
-    if (lstat(address->local.sun_path, &facts) == 0 && S_ISSOCK(facts.st_mode)) {
-        *file = (struct socket_file){facts.st_dev, facts.st_ino, facts.st_ctim};
-    }
 }
 
 /* One that others made may have the number of the one that is gone, but not its time. */

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define REST_BYTES 65536
+
 void transport_break(struct transport *transport)
 {
     if (transport->fd >= 0) {
@@ -95,6 +97,11 @@ size_t transport_unread(const struct transport *transport)
     int count = 0;
 
     return ioctl(transport->fd, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
+}
+
+void transport_drop_unread(const struct transport *transport)
+{
+    (void)recv(transport->fd, NULL, REST_BYTES, MSG_TRUNC | MSG_DONTWAIT);
 }
 
 int transport_give_up(struct transport *transport)

@@ -82,6 +82,9 @@ enum transport_sight { TRANSPORT_THERE, TRANSPORT_FINISHED, TRANSPORT_GONE };
 enum transport_sight transport_look(const struct transport *transport);
 /* Bytes that have come and wait to be read, as they are on the wire. */
 size_t transport_unread(const struct transport *transport);
+/* Takes what has come off the socket, unread: closing with bytes unread resets the connection, and
+ * the reset may overtake an alert that says why. What is still on its way is not waited for. */
+void transport_drop_unread(const struct transport *transport);
 /* The process at the other end of a Unix socket; false: it is none. */
 bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid);
 /* True when the other side has closed or sent something unasked: not to be used again. */

@@ -23,8 +23,7 @@
 #include <unistd.h>
 
 #define WRITE_MOST (4 * TLS_RECORD_MOST) /* of one call */
-#define REST_BYTES 65536
-#define UNSENT_MOST (256 * 1024) /* more is a client that asks and does not read */
+#define UNSENT_MOST (256 * 1024)         /* more is a client that asks and does not read */
 
 struct tls {
     struct transport_ops ops; /* first: a transport's ops lead here */
@@ -465,15 +464,6 @@ static void tls_free(struct tls *tls)
     free(tls);
 }
 
-/* Closing with bytes unread resets the connection, and the reset may overtake the alert that says
- * why. What is still on its way is not waited for. */
-static void take_rest(const struct tls *tls)
-{
-    if (tls->failed && tls->broken == 0 && !tls->end_of_stream) {
-        (void)recv(tls->fd, NULL, REST_BYTES, MSG_TRUNC | MSG_DONTWAIT);
-    }
-}
-
 static void tls_close(struct transport *transport, bool clean)
 {
     struct tls *tls = tls_of(transport);
@@ -481,7 +471,9 @@ static void tls_close(struct transport *transport, bool clean)
     if (clean) {
         say_goodbye(tls);
     }
-    take_rest(tls);
+    if (tls->failed && tls->broken == 0 && !tls->end_of_stream) {
+        transport_drop_unread(transport);
+    }
     close(transport->fd);
     tls_free(tls);
 }
