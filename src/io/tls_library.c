@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The library's contexts, one a worker. They outlive every store, since making one costs
- * milliseconds and a reload should not; and so does the secret behind tickets. The one place in io/ with globals, touched while stores are built. */
+ * milliseconds and a reload should not; and so does the secret behind tickets. The one place in io/
+ * with globals, touched while stores are built. */
 #include "io/tls_private.h"
 
 #include <malloc.h>

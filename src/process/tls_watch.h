@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks after the files of TLS on the main thread: orders a reload when one has changed, for
- * listeners and services that want it (tls.watch), and warns of certificates that expire soon, at each load
- * and once a day. */
+ * listeners and services that want it (tls.watch), and warns of certificates that expire soon, at
+ * each load and once a day. */
 #ifndef PROCESS_TLS_WATCH_H
 #define PROCESS_TLS_WATCH_H
 

@@ -7,12 +7,10 @@
  * Of TLS: test_tls_out_of_memory.c. */
 #include "short_memory.h"
 
+#include "../../fakes/lone_worker.h"
 #include "base/log.h"
-#include "config/load.h"
 #include "io/listener.h"
 #include "process/memory.h"
-#include "process/sockets.h"
-#include "process/worker.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -29,17 +27,12 @@
 
 #define LARGE_BYTES 160000
 #define CHUNK_BYTES 10000
+#define PATIENCE_S 10
 
 struct world {
     int origin;
     pthread_t acceptor;
-    struct plan *plan;
-    struct origin_book *book;
-    struct client_book *clients;
-    struct pressure *pressure;
-    struct sockets *sockets;
-    struct worker *workers[1];
-    struct address front;
+    struct lone_worker lone;
     char *large; /* the body of a large request */
     char *large_answer;
     atomic_uint visits; /* threads that serve a connection */
@@ -183,40 +176,10 @@ static const char other_rules[] =
 
 static struct plan *make_plan(const char *text, const char *origin)
 {
-    struct config_errors *errors;
-    struct snapshot *snapshot;
     char yaml[2048];
 
     snprintf(yaml, sizeof(yaml), text, origin, origin);
-    snapshot = config_load_bytes("test.yaml", bytes_of(yaml), &errors);
-    if (snapshot == NULL) {
-        config_errors_print(errors, stderr);
-    }
-    CHECK(snapshot != NULL);
-    return plan_new(snapshot, NULL);
-}
-
-/* NULL when memory ran out. */
-static struct worker *make_worker(struct world *world)
-{
-    struct worker_plan plan = {
-        .plan = world->plan,
-        .sockets = sockets_of_worker(world->sockets, 0),
-        .all = world->workers,
-        .origin_book = world->book,
-        .client_book = world->clients,
-        .pressure = world->pressure,
-        .count = 1,
-    };
-
-    return worker_new(&plan);
-}
-
-static void open_sockets(struct world *world)
-{
-    world->sockets = sockets_open(plan_settings(world->plan));
-    CHECK(world->sockets != NULL);
-    CHECK(listener_bound_address(sockets_of_worker(world->sockets, 0)[0].fd, &world->front));
+    return lone_worker_plan(yaml);
 }
 
 static int set_up(void **state)
@@ -237,45 +200,25 @@ static int set_up(void **state)
     }
     strcpy(at, "0\r\nX-Trailer: yes\r\n\r\n");
     start_origin(world, origin);
-    world->plan = make_plan(rules, origin);
-    world->book = origin_book_new(1);
-    world->clients = client_book_new(100);
-    world->pressure = pressure_new(1, UINT64_MAX, UINT64_MAX);
-    CHECK(world->book != NULL && world->clients != NULL && world->pressure != NULL);
+    lone_worker_make(&world->lone, make_plan(rules, origin));
     world->large = malloc(LARGE_BYTES + 1);
     memset(world->large, 'L', LARGE_BYTES);
     world->large[LARGE_BYTES] = '\0';
-    open_sockets(world);
     *state = world;
     return 0;
-}
-
-static void start_worker(struct world *world)
-{
-    world->workers[0] = make_worker(world);
-    CHECK(world->workers[0] != NULL && worker_start(world->workers[0]));
 }
 
 static int tear_down(void **state)
 {
     struct world *world = *state;
 
-    if (world->workers[0] != NULL) {
-        worker_drain(world->workers[0], 1000);
-        worker_join(world->workers[0]);
-        worker_free(&world->workers[0]);
-    }
-    origin_book_free(&world->book);
-    client_book_free(&world->clients);
-    pressure_free(&world->pressure);
-    sockets_close(&world->sockets);
+    lone_worker_end(&world->lone);
     shutdown(world->origin, SHUT_RDWR);
     pthread_join(world->acceptor, NULL);
     close(world->origin);
     while (atomic_load(&world->visits) > 0) {
         sched_yield();
     }
-    plan_unref(&world->plan);
     free(world->large);
     free(world->large_answer);
     free(world);
@@ -285,17 +228,6 @@ static int tear_down(void **state)
 /* --- a client ------------------------------------------------------------------------------ */
 
 enum verdict { WHOLE, REFUSED, CLOSED };
-
-static int connect_client(const struct world *world)
-{
-    const struct timeval patience = {.tv_sec = 10};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    CHECK(connect(fd, &world->front.any, world->front.length) == 0);
-    return fd;
-}
 
 /* Reads until the other side closes; false if it leaves us waiting. */
 static bool read_to_end(int fd, char *in, size_t room, size_t *length)
@@ -346,7 +278,7 @@ static enum verdict ask(const struct world *world, const char *head, const char 
 {
     static char in[2 * LARGE_BYTES + 65536];
     size_t length;
-    int fd = connect_client(world);
+    int fd = lone_worker_connect(&world->lone, PATIENCE_S);
 
     if (send_text(fd, head) && body != NULL) {
         send_text(fd, body);
@@ -388,7 +320,7 @@ static void with_memory_all_is_well(void **state)
 {
     struct world *world = *state;
 
-    start_worker(world);
+    lone_worker_start(&world->lone);
     assert_int_equal(ask_each_way(world), WAYS);
 }
 
@@ -398,7 +330,7 @@ static void any_single_allocation_may_fail(void **state)
     struct world *world = *state;
     unsigned failed = 0;
 
-    start_worker(world);
+    lone_worker_start(&world->lone);
     for (unsigned only = 0; only < 80; only++) {
         start_shortage(0, only);
         ask_each_way(world);
@@ -415,7 +347,7 @@ static void every_nth_allocation_may_fail(void **state)
 {
     struct world *world = *state;
 
-    start_worker(world);
+    lone_worker_start(&world->lone);
     for (unsigned every = 1; every < 25; every++) {
         start_shortage(every, 0);
         ask_each_way(world);
@@ -432,9 +364,9 @@ static void without_memory_it_rests(void **state)
     struct timespec after;
     int fds[4];
 
-    start_worker(world);
+    lone_worker_start(&world->lone);
     for (int i = 0; i < 4; i++) {
-        fds[i] = connect_client(world);
+        fds[i] = lone_worker_connect(&world->lone, PATIENCE_S);
     }
     ask_each_way(world);
     start_shortage(1, 0);
@@ -459,13 +391,13 @@ static void a_start_may_fail_at_any_allocation(void **state)
 
     for (unsigned only = 0; worker == NULL; only++) {
         assert_true(only < 1000);
-        if (sockets_of_worker(world->sockets, 0)[0].fd < 0) {
-            sockets_close(&world->sockets);
-            open_sockets(world);
+        if (sockets_of_worker(world->lone.sockets, 0)[0].fd < 0) {
+            sockets_close(&world->lone.sockets);
+            lone_worker_open_sockets(&world->lone);
         }
         may_starve = true;
         start_shortage(0, only);
-        worker = make_worker(world);
+        worker = lone_worker_new(&world->lone);
         end_shortage();
         may_starve = false;
         failures += worker == NULL;
@@ -491,20 +423,20 @@ static void out_of_budget_too(void **state)
 {
     struct world *world = *state;
 
-    start_worker(world);
+    lone_worker_start(&world->lone);
     for (int kind = 0; kind < PRESSURE_KINDS; kind++) {
         for (int permille = 800; permille <= 1000; permille += 50) {
             uint64_t used = kind == PRESSURE_MEMORY ? memory_resident() : 1000;
 
-            pressure_note_descriptors(world->pressure, kind == PRESSURE_MEMORY ? 0 : used);
-            pressure_set_budget(world->pressure, (enum pressure_kind)kind,
+            pressure_note_descriptors(world->lone.pressure, kind == PRESSURE_MEMORY ? 0 : used);
+            pressure_set_budget(world->lone.pressure, (enum pressure_kind)kind,
                                 used * 1000 / (uint64_t)permille);
             start_shortage(permille % 100 == 0 ? 0 : 7, UINT32_MAX);
             ask_each_way(world);
             ask_each_way(world);
             end_shortage();
         }
-        pressure_set_budget(world->pressure, (enum pressure_kind)kind, UINT64_MAX);
+        pressure_set_budget(world->lone.pressure, (enum pressure_kind)kind, UINT64_MAX);
         be_well_again(world);
     }
 }
@@ -522,13 +454,13 @@ static void lists_are_always_answered(void **state)
     struct world *world = *state;
     atomic_uint answers = 0;
 
-    start_worker(world);
+    lone_worker_start(&world->lone);
     for (unsigned every = 1; every < 5; every++) {
         start_shortage(every, 0);
         for (unsigned i = 1; i <= 20; i++) {
             unsigned before = atomic_load(&answers);
 
-            assert_true(worker_list_connections(world->workers[0], 10, on_listed, &answers));
+            assert_true(worker_list_connections(world->lone.workers[0], 10, on_listed, &answers));
             while (atomic_load(&answers) == before) {
                 sched_yield();
             }
@@ -575,7 +507,7 @@ static bool offer_plan(struct world *world, struct plan *plan,
     struct client_socket sockets[2] = {{-1, 0}, open_another(only + 1)};
     struct waiting waiting = {0};
     struct worker_order order = {
-        .worker = world->workers[0],
+        .worker = world->lone.workers[0],
         .plan = plan,
         .changes = changes,
         .sockets = sockets,
@@ -608,12 +540,12 @@ static void a_new_plan_may_fail_at_any_allocation(void **state)
     struct settings_changes *changes;
     unsigned failures = 0;
 
-    start_worker(world);
+    lone_worker_start(&world->lone);
     assert_int_equal(ask_each_way(world), WAYS);
     assert_true(listener_bound_address(world->origin, &address));
     origin[address_format(&address, origin)] = '\0';
     plan = make_plan(other_rules, origin);
-    changes = settings_changes_new(plan_settings(world->plan), plan_settings(plan));
+    changes = settings_changes_new(plan_settings(world->lone.plan), plan_settings(plan));
     while (!offer_plan(world, plan, changes, failures)) {
         failures++;
         assert_true(failures < 200);

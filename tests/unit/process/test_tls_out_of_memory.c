@@ -5,11 +5,8 @@
 #include "short_memory.h"
 
 #include "../../fakes/certificate_files.h"
+#include "../../fakes/lone_worker.h"
 #include "base/log.h"
-#include "config/load.h"
-#include "io/listener.h"
-#include "process/sockets.h"
-#include "process/worker.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -21,15 +18,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define PATIENCE_S 20
+
 struct world {
     struct certificate_files files;
-    struct plan *plan;
-    struct origin_book *book;
-    struct client_book *clients;
-    struct pressure *pressure;
-    struct sockets *sockets;
-    struct worker *workers[1];
-    struct address front;
+    struct lone_worker lone;
     SSL_CTX *client;
     SSL_SESSION *session; /* the last that was given; NULL: none */
 };
@@ -45,36 +38,12 @@ static const char rules[] = "workers: 1\n"
                             "timeouts: {drain: 1s}\n"
                             "routes: [{name: ping, respond: {body: pong}}]\n";
 
-static void make_plan(struct world *world)
+static struct plan *make_plan(const struct world *world)
 {
-    struct config_errors *errors;
-    struct snapshot *snapshot;
     char yaml[2048];
 
     snprintf(yaml, sizeof(yaml), rules, world->files.cert, world->files.key, world->files.cert);
-    snapshot = config_load_bytes("test.yaml", bytes_of(yaml), &errors);
-    if (snapshot == NULL) {
-        config_errors_print(errors, stderr);
-    }
-    CHECK(snapshot != NULL);
-    world->plan = plan_new(snapshot, NULL);
-    CHECK(world->plan != NULL);
-}
-
-static void start_worker(struct world *world)
-{
-    struct worker_plan plan = {
-        .plan = world->plan,
-        .sockets = sockets_of_worker(world->sockets, 0),
-        .all = world->workers,
-        .origin_book = world->book,
-        .client_book = world->clients,
-        .pressure = world->pressure,
-        .count = 1,
-    };
-
-    world->workers[0] = worker_new(&plan);
-    CHECK(world->workers[0] != NULL && worker_start(world->workers[0]));
+    return lone_worker_plan(yaml);
 }
 
 static struct world *world_of_session(SSL *ssl)
@@ -112,16 +81,9 @@ static int set_up(void **state)
     signal(SIGPIPE, SIG_IGN); /* the library's socket BIO writes without asking for none */
     log_set_level(LOG_LEVEL_ERROR + 1);
     certificate_files_make(&world->files);
-    make_plan(world);
-    world->book = origin_book_new(1);
-    world->clients = client_book_new(100);
-    world->pressure = pressure_new(1, UINT64_MAX, UINT64_MAX);
-    world->sockets = sockets_open(plan_settings(world->plan));
-    CHECK(world->book != NULL && world->clients != NULL && world->pressure != NULL &&
-          world->sockets != NULL);
-    CHECK(listener_bound_address(sockets_of_worker(world->sockets, 0)[0].fd, &world->front));
+    lone_worker_make(&world->lone, make_plan(world));
     make_client(world);
-    start_worker(world);
+    lone_worker_start(&world->lone);
     *state = world;
     return 0;
 }
@@ -130,14 +92,7 @@ static int tear_down(void **state)
 {
     struct world *world = *state;
 
-    worker_drain(world->workers[0], 1000);
-    worker_join(world->workers[0]);
-    worker_free(&world->workers[0]);
-    origin_book_free(&world->book);
-    client_book_free(&world->clients);
-    pressure_free(&world->pressure);
-    sockets_close(&world->sockets);
-    plan_unref(&world->plan);
+    lone_worker_end(&world->lone);
     SSL_SESSION_free(world->session);
     SSL_CTX_free(world->client);
     certificate_files_remove(&world->files);
@@ -146,17 +101,6 @@ static int tear_down(void **state)
 }
 
 /* --- a client ------------------------------------------------------------------------------ */
-
-static int connect_client(const struct world *world)
-{
-    const struct timeval patience = {.tv_sec = 20};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    CHECK(connect(fd, &world->front.any, world->front.length) == 0);
-    return fd;
-}
 
 /* Whoever is left waiting for twenty seconds found the defect. */
 static void is_over(SSL *ssl, int result)
@@ -187,7 +131,7 @@ enum visit_kind { FULL, RESUMED };
 static bool visit(struct world *world, int version, enum visit_kind kind)
 {
     static const char request[] = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
-    int fd = connect_client(world);
+    int fd = lone_worker_connect(&world->lone, PATIENCE_S);
     SSL *ssl = SSL_new(world->client);
     bool answered = false;
     int result;
