@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "client/client.h"
 #include "config/load.h"
+#include "control/asking.h"
 #include "control/endpoints.h"
 
 #include <pthread.h>
@@ -142,7 +143,7 @@ static bool build_exchanges(struct control *control)
         return false;
     }
     control->questions = (struct question_desk){&control->sources, control->bench.loop};
-    exchange_desk_answer_with(control->exchanges, &question_answerer, &control->questions);
+    exchange_desk_answer_with(control->exchanges, &asking_answerer, &control->questions);
     return true;
 }
 

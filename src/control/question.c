@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The life of a question: asked by an exchange, answered at the end of a turn or when replies
- * have come, freed once neither its exchange nor anybody who was asked knows it any more. */
+/* What a question is to those who answer it: held while they wait for replies, read, answered or
+ * refused. Called by the endpoints; asked and given to them in asking.c. */
 #include "control/question.h"
 
 #include "base/check.h"
-#include "control/endpoints.h"
 #include "http/characters.h"
 #include "http/uri.h"
 
 #include <stdlib.h>
 
 /* --- life -------------------------------------------------------------------------------- */
-
-static void free_when_forgotten(struct question *question)
-{
-    if (question->exchange != NULL || question->held > 0) {
-        return;
-    }
-    later_cancel(&question->answer_later);
-    page_release(&question->page);
-    free(question->body);
-    free(question);
-}
 
 void question_hold(struct question *question)
 {
@@ -31,72 +19,14 @@ void question_hold(struct question *question)
 void question_let_go(struct question *question)
 {
     CHECK(question->held > 0);
-    question->held--;
-    free_when_forgotten(question);
-}
-
-static void on_over(void *asked)
-{
-    struct question *question = asked;
-
-    question->exchange = NULL;
-    free_when_forgotten(question);
-}
-
-static void find_answer(void *owner)
-{
-    struct question *question = owner;
-    const struct http_request *request = exchange_request(question->exchange);
-    const char *other_method;
-
-    question->query = request->query;
-    question->endpoint =
-        control_endpoint_find(question, request->method_text, request->path, &other_method);
-    if (question->endpoint != NULL) {
-        question->endpoint->answer(question);
-    } else if (other_method != NULL) {
-        question->allow = other_method;
-        question_refuse(question, 405, "this path takes another method",
-                        strcmp(other_method, "POST") == 0 ? "use POST" : "use GET");
-    } else {
-        question_refuse(question, 404, "there is nothing at this path",
-                        question->listener == CONTROL_SOCKET
-                            ? "GET /v1 lists what there is"
-                            : "only /metrics and /health are offered here");
+    if (--question->held > 0) {
+        return;
     }
+    later_cancel(&question->answer_later);
+    page_release(&question->page);
+    free(question->body);
+    free(question);
 }
-
-static bool copy_body(struct question *question, struct exchange *exchange, size_t length)
-{
-    question->body_length = length;
-    question->body = malloc(length + 1);
-    if (question->body == NULL) {
-        return false;
-    }
-    exchange_copy_body(exchange, question->body);
-    question->body[length] = '\0';
-    return true;
-}
-
-static void *on_ask(void *owner, struct exchange *exchange, const struct exchange_question *asked)
-{
-    const struct question_desk *desk = owner;
-    struct question *question = calloc(1, sizeof(*question));
-
-    if (question == NULL || !copy_body(question, exchange, asked->body_length)) {
-        free(question);
-        return NULL;
-    }
-    question->sources = desk->sources;
-    question->loop = desk->loop;
-    question->exchange = exchange;
-    question->listener = asked->listener_index;
-    question->who = asked->who;
-    loop_later(desk->loop, &question->answer_later, find_answer, question);
-    return question;
-}
-
-const struct exchange_answerer question_answerer = {.ask = on_ask, .over = on_over};
 
 /* --- answering --------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A question of an operator and its answer. It lives until its exchange is gone and nobody who
- * was asked on its behalf (a worker, the process) may still reply: whoever waits for a reply
- * holds it. All on the control thread. */
+/* A question of an operator and its answer. It lives as long as somebody holds it: its exchange
+ * (asking.c), and whoever waits for the reply of somebody who was asked on its behalf (a worker,
+ * the process). All on the control thread. */
 #ifndef CONTROL_QUESTION_H
 #define CONTROL_QUESTION_H
 
@@ -21,7 +21,7 @@ struct question {
     struct exchange *exchange; /* NULL: gone */
     const struct endpoint *endpoint;
     struct later answer_later;
-    uint32_t held; /* by whoever will still come back */
+    uint32_t held; /* by its exchange, and by whoever will still come back */
     uint32_t listener;
     struct who who;
     bool answered;
@@ -33,14 +33,7 @@ struct question {
     struct page page; /* the answer, as far as it is written */
 };
 
-extern const struct exchange_answerer question_answerer; /* owner: struct question_desk */
-
-struct question_desk {
-    const struct control_sources *sources;
-    struct loop *loop;
-};
-
-/* Keeps it while somebody will call back; question_let_go then. */
+/* Keeps it while somebody will call back; question_let_go then: who lets go last frees it. */
 void question_hold(struct question *question);
 void question_let_go(struct question *question);
 

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A question is asked by an exchange and given to its endpoint at the end of that turn. The exchange
+ * is the first to hold it; it lets go when it is over. Called by the exchange desk of control.c. */
+#include "control/asking.h"
+
+#include "control/endpoints.h"
+
+#include <stdlib.h>
+
+static void find_answer(void *owner)
+{
+    struct question *question = owner;
+    const struct http_request *request = exchange_request(question->exchange);
+    const char *other_method;
+
+    question->query = request->query;
+    question->endpoint =
+        control_endpoint_find(question, request->method_text, request->path, &other_method);
+    if (question->endpoint != NULL) {
+        question->endpoint->answer(question);
+    } else if (other_method != NULL) {
+        question->allow = other_method;
+        question_refuse(question, 405, "this path takes another method",
+                        strcmp(other_method, "POST") == 0 ? "use POST" : "use GET");
+    } else {
+        question_refuse(question, 404, "there is nothing at this path",
+                        question->listener == CONTROL_SOCKET
+                            ? "GET /v1 lists what there is"
+                            : "only /metrics and /health are offered here");
+    }
+}
+
+static bool copy_body(struct question *question, struct exchange *exchange, size_t length)
+{
+    question->body_length = length;
+    question->body = malloc(length + 1);
+    if (question->body == NULL) {
+        return false;
+    }
+    exchange_copy_body(exchange, question->body);
+    question->body[length] = '\0';
+    return true;
+}
+
+static void *on_ask(void *owner, struct exchange *exchange, const struct exchange_question *asked)
+{
+    const struct question_desk *desk = owner;
+    struct question *question = calloc(1, sizeof(*question));
+
+    if (question == NULL || !copy_body(question, exchange, asked->body_length)) {
+        free(question);
+        return NULL;
+    }
+    question->sources = desk->sources;
+    question->loop = desk->loop;
+    question->exchange = exchange;
+    question->listener = asked->listener_index;
+    question->who = asked->who;
+    question_hold(question);
+    loop_later(desk->loop, &question->answer_later, find_answer, question);
+    return question;
+}
+
+static void on_over(void *asked)
+{
+    struct question *question = asked;
+
+    question->exchange = NULL;
+    question_let_go(question);
+}
+
+const struct exchange_answerer asking_answerer = {.ask = on_ask, .over = on_over};
