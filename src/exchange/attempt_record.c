@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One record an attempt, for the access log and for what the client is told. Called by attempt.c
  * and relay.c as the attempt goes on, and by whoever ends it: a failure (attempt.c), an answer of
- * our own (reply.c), the end of the exchange (exchange.c). */
+ * our own (reply.c), the end of the exchange (exchange_end.c). */
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"

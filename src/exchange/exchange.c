@@ -6,280 +6,15 @@
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
  *
- * Called by client/client_h1. Every exchange that began ends once, in close_books: finished,
- * broken off, or left by its client. */
+ * Called by client/client_h1. Every exchange that began ends once, in exchange_close_books
+ * (exchange_end.c): finished, broken off, or left by its client. */
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"
-#include "base/text.h"
 #include "exchange/deadline.h"
 #include "http/uri.h"
 
 #include <stdlib.h>
-
-#define DISMANTLE_MS 10
-#define DISMANTLE_A_TICK 128
-
-static void on_patience_over(struct timer *timer)
-{
-    reply_continue(CONTAINER_OF(timer, struct exchange, attempt.patience));
-}
-
-/* --- letting go of generations ------------------------------------------------------------ */
-
-/* A piece a tick: with a thousand services all at once would be a pause for everybody else. */
-static void dismantle(void *owner)
-{
-    struct exchange_desk *desk = owner;
-    unsigned most = DISMANTLE_A_TICK;
-    struct link *link;
-
-    while (most > 0 && (link = list_first(&desk->leaving)) != NULL) {
-        list_remove(link);
-        if (!generation_dismantle(generation_of_link(link), &most)) {
-            list_add_first(&desk->leaving, link);
-        }
-    }
-    if (!list_is_empty(&desk->leaving)) {
-        alarm_set(desk->bench->loop, &desk->dismantle, DISMANTLE_MS, dismantle, desk);
-    }
-}
-
-void exchange_desk_let_go(struct exchange_desk *desk, struct generation *generation)
-{
-    if (!generation_drop(generation)) {
-        return;
-    }
-    list_add_last(&desk->leaving, generation_link(generation));
-    if (!alarm_is_set(&desk->dismantle)) {
-        alarm_set(desk->bench->loop, &desk->dismantle, DISMANTLE_MS, dismantle, desk);
-    }
-}
-
-static void dismantle_all(struct exchange_desk *desk)
-{
-    struct link *link;
-
-    alarm_clear(desk->bench->loop, &desk->dismantle);
-    while ((link = list_first(&desk->leaving)) != NULL) {
-        list_remove(link);
-        generation_dismantle(generation_of_link(link), &(unsigned){UINT32_MAX});
-    }
-}
-
-/* At the end of the turn: callers up the stack still look at the origin and its settings. */
-static void exchange_release(struct exchange *exchange)
-{
-    if (exchange->generation != NULL) {
-        exchange_desk_let_go(exchange->desk, exchange->generation);
-    }
-    slab_give(exchange->desk->exchanges, exchange);
-}
-
-static void bury_dead(void *owner)
-{
-    struct exchange_desk *desk = owner;
-    struct link *link;
-
-    while ((link = list_first(&desk->graves)) != NULL) {
-        list_remove(link);
-        exchange_release(CONTAINER_OF(link, struct exchange, link));
-    }
-}
-
-/* --- the desk ---------------------------------------------------------------------------- */
-
-/* RFC 9110 section 7.6.3. */
-static void note_via(struct exchange_desk *desk)
-{
-    static const char versions[VIA_VERSIONS][5] = {
-        [HTTP_1_0] = "1.0 ", [HTTP_1_1] = "1.1 ", [HTTP_2] = "2.0 "};
-
-    for (int i = 0; i < VIA_VERSIONS; i++) {
-        struct text text = text_over(desk->via.text[i], VIA_TEXT_MAX);
-
-        text_add_bytes(&text, bytes_of(versions[i]));
-        text_add_bytes(&text, bytes_of(generation_settings(desk->generation)->via));
-        CHECK(!text.overflowed);
-        desk->via.value[i] = text_since(&text, desk->via.text[i]);
-    }
-}
-
-struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics *metrics,
-                                        struct access_log_ring *log, struct generation *generation)
-{
-    struct exchange_desk *desk = calloc(1, sizeof(*desk));
-
-    if (desk == NULL) {
-        generation_unref(&generation);
-        return NULL;
-    }
-    desk->bench = bench;
-    desk->metrics = metrics;
-    desk->log = log;
-    desk->generation = generation;
-    note_via(desk);
-    list_init(&desk->graves);
-    list_init(&desk->orphans);
-    list_init(&desk->leaving);
-    desk->exchanges = slab_pool_new(sizeof(struct exchange));
-    desk->patience = timer_group_new(bench->loop, on_patience_over);
-    desk->backoffs = timer_group_new(bench->loop, attempt_backoff_over);
-    desk->deadlines = timer_group_new(bench->loop, deadline_is_over);
-    if (desk->exchanges == NULL || desk->patience == NULL || desk->backoffs == NULL ||
-        desk->deadlines == NULL) {
-        exchange_desk_free(&desk);
-        return NULL;
-    }
-    slab_pool_clear(desk->exchanges, offsetof(struct exchange, request_id));
-    slab_pool_account(desk->exchanges, pressure_slabs(bench->pressure));
-    loop_at_turn_end(bench->loop, bury_dead, desk);
-    return desk;
-}
-
-void exchange_desk_free(struct exchange_desk **desk)
-{
-    if (*desk == NULL) {
-        return;
-    }
-    bury_dead(*desk);
-    dismantle_all(*desk);
-    generation_unref(&(*desk)->generation);
-    slab_pool_free(&(*desk)->exchanges);
-    free(*desk);
-    *desk = NULL;
-}
-
-void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generation)
-{
-    struct generation *old = desk->generation;
-
-    desk->generation = generation;
-    note_via(desk);
-    access_log_forget(desk->log);
-    generation_settle(generation);
-    exchange_desk_let_go(desk, old);
-}
-
-struct generation *exchange_desk_generation(const struct exchange_desk *desk)
-{
-    return desk->generation;
-}
-
-const struct settings *exchange_desk_settings(const struct exchange_desk *desk)
-{
-    return generation_settings(desk->generation);
-}
-
-const struct tls_store *exchange_desk_tls(const struct exchange_desk *desk)
-{
-    return generation_tls(desk->generation);
-}
-
-struct workbench *exchange_desk_bench(const struct exchange_desk *desk)
-{
-    return desk->bench;
-}
-
-struct metrics *exchange_desk_metrics(const struct exchange_desk *desk)
-{
-    return desk->metrics;
-}
-
-void exchange_desk_know_clients(struct exchange_desk *desk, struct client_book *book)
-{
-    desk->clients = book;
-}
-
-void exchange_desk_dismiss(struct exchange_desk *desk, client_place *place)
-{
-    if (*place != 0) {
-        client_book_leave(desk->clients, place);
-    }
-}
-
-void exchange_desk_drain(struct exchange_desk *desk)
-{
-    desk->draining = true;
-}
-
-bool exchange_desk_is_draining(const struct exchange_desk *desk)
-{
-    return desk->draining;
-}
-
-size_t exchange_desk_count(const struct exchange_desk *desk)
-{
-    return desk->count;
-}
-
-void exchange_desk_trim(struct exchange_desk *desk)
-{
-    slab_pool_trim(desk->exchanges);
-}
-
-size_t exchange_desk_memory(const struct exchange_desk *desk)
-{
-    return slab_pool_used(desk->exchanges) * sizeof(struct exchange);
-}
-
-const char *exchange_route(const struct exchange *exchange)
-{
-    return exchange->routing.route != NULL ? exchange->routing.route->name : NULL;
-}
-
-/* --- state ------------------------------------------------------------------------------- */
-
-static bool may_follow(enum exchange_state from, enum exchange_state to)
-{
-    switch (to) {
-    case EXCHANGE_NEW:
-        return false;
-    case EXCHANGE_GATHERS:
-        return from == EXCHANGE_NEW;
-    case EXCHANGE_ATTEMPTS:
-        return from == EXCHANGE_NEW || from == EXCHANGE_GATHERS; /* another try changes nothing */
-    case EXCHANGE_RELAYS:
-    case EXCHANGE_TUNNELS:
-        return from == EXCHANGE_ATTEMPTS;
-    case EXCHANGE_ASKS:
-        return from == EXCHANGE_NEW || from == EXCHANGE_GATHERS;
-    case EXCHANGE_LEAVES:
-        return from != EXCHANGE_LEAVES && from != EXCHANGE_OVER;
-    case EXCHANGE_OVER:
-        return from != EXCHANGE_OVER;
-    }
-    return false;
-}
-
-void exchange_set_state(struct exchange *exchange, enum exchange_state state)
-{
-    CHECK(may_follow(exchange->state, state));
-    exchange->state = state;
-}
-
-uint32_t exchange_elapsed_us(const struct exchange *exchange)
-{
-    uint64_t elapsed = loop_now(exchange->desk->bench->loop) - exchange->start_us;
-
-    return elapsed > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed;
-}
-
-const struct timeouts_settings *exchange_timeouts(const struct exchange *exchange)
-{
-    return exchange->routing.route != NULL ? &exchange->routing.route->timeouts
-                                           : &generation_settings(exchange->generation)->timeouts;
-}
-
-const struct rates_settings *exchange_rates(const struct exchange *exchange)
-{
-    return exchange->routing.route != NULL ? &exchange->routing.route->rates : NULL;
-}
-
-void exchange_note_cut(struct exchange *exchange, enum cut_cause cause)
-{
-    exchange->outcome.cut = cause;
-}
 
 /* --- beginning --------------------------------------------------------------------------- */
 
@@ -599,18 +334,6 @@ void exchange_client_writable(struct exchange *exchange)
     }
 }
 
-void exchange_answer_is_whole(struct exchange *exchange, const struct http_headers *trailers,
-                              enum outcome_end end)
-{
-    exchange_set_state(exchange, EXCHANGE_LEAVES);
-    exchange->outcome.end = end;
-    exchange->request_body.ignored = true;
-    if (exchange->client.ops->end(exchange->client.stream, trailers) &&
-        exchange->state == EXCHANGE_LEAVES) {
-        exchange_finish(exchange, end);
-    }
-}
-
 void exchange_answer_written(struct exchange *exchange)
 {
     if (exchange->state == EXCHANGE_LEAVES) {
@@ -624,59 +347,17 @@ size_t exchange_held(const struct exchange *exchange)
            origin_request_held(&exchange->attempt.request);
 }
 
+const char *exchange_route(const struct exchange *exchange)
+{
+    return exchange->routing.route != NULL ? exchange->routing.route->name : NULL;
+}
+
 void exchange_count_out(struct exchange *exchange, uint64_t bytes)
 {
     exchange->outcome.bytes_out += bytes;
 }
 
-/* --- ending ------------------------------------------------------------------------------ */
-
-static void close_books(struct exchange *exchange, enum outcome_end end)
-{
-    struct exchange_desk *desk = exchange->desk;
-
-    exchange_set_state(exchange, EXCHANGE_OVER);
-    origin_request_cancel(&exchange->attempt.request);
-    attempt_record_end(exchange, NULL);
-    timer_clear(desk->patience, &exchange->attempt.patience);
-    timer_clear(desk->backoffs, &exchange->attempt.backoff);
-    if (exchange->deadline_us != 0) {
-        timer_clear(desk->deadlines, &exchange->deadline);
-    }
-    exchange->outcome.end = end;
-    exchange->outcome.total_us = exchange_elapsed_us(exchange);
-    metrics_count(desk->metrics, &exchange->outcome);
-    if (exchange->routing.tally != NULL) {
-        choice_count(exchange);
-    }
-    if (desk->log != NULL) {
-        access_log_write(desk->log, &exchange->outcome);
-    }
-    if (exchange->asked != NULL) {
-        desk->answerer->over(exchange->asked);
-    }
-    buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
-    free(exchange->request_body.trailers);
-    desk->count--;
-    if (exchange->orphan) {
-        free(exchange->orphan_texts);
-        list_remove(&exchange->link);
-        desk->orphan_count--;
-    }
-    list_add_last(&desk->graves, &exchange->link);
-}
-
-void exchange_finish(struct exchange *exchange, enum outcome_end end)
-{
-    close_books(exchange, end);
-    exchange->client.ops->over(exchange->client.stream);
-}
-
-void exchange_break_off(struct exchange *exchange, enum outcome_end end)
-{
-    close_books(exchange, end);
-    exchange->client.ops->abort(exchange->client.stream);
-}
+/* --- the client leaves ------------------------------------------------------------------- */
 
 void exchange_client_gone(struct exchange *exchange, enum outcome_end end)
 {
@@ -686,5 +367,5 @@ void exchange_client_gone(struct exchange *exchange, enum outcome_end end)
     if (orphan_begin(exchange, end)) {
         return;
     }
-    close_books(exchange, end);
+    exchange_close_books(exchange, end);
 }

@@ -122,16 +122,24 @@ struct exchange {
     struct http_request request;
 };
 
-/* exchange.c */
+/* exchange_state.c */
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
-/* The last step: the outcome goes to log and metrics, everything is given back. */
-void exchange_finish(struct exchange *exchange, enum outcome_end end);
-/* The answer breaks off half way. */
-void exchange_break_off(struct exchange *exchange, enum outcome_end end);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
+
+/* exchange_end.c */
 /* All of the answer was handed to the client stream. */
 void exchange_answer_is_whole(struct exchange *exchange, const struct http_headers *trailers,
                               enum outcome_end end);
+/* The last step; the client stream hears of it. */
+void exchange_finish(struct exchange *exchange, enum outcome_end end);
+/* The answer breaks off half way: so does the client stream. */
+void exchange_break_off(struct exchange *exchange, enum outcome_end end);
+/* The one end of each: the outcome goes to log and metrics, everything is given back. As the last
+ * step by itself only for a client that is gone. */
+void exchange_close_books(struct exchange *exchange, enum outcome_end end);
+
+/* exchange_desk.c: its memory goes back, at once. */
+void exchange_release(struct exchange *exchange);
 
 /* admit.c: who the client is, whether its request may pass. */
 void admit_identify_client(struct exchange *exchange);

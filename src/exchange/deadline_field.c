@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The header field that carries a deadline from hop to hop: read as the exchange begins
+ * (deadline.c), written while the head for the origin is put together (forward.c). */
+#include "exchange/deadline.h"
+
+static const struct deadline_settings *settings_of(const struct exchange *exchange)
+{
+    return &generation_settings(exchange->generation)->deadline;
+}
+
+/* Milliseconds; false: nothing that can be understood. */
+static bool read_wish(struct bytes value, uint32_t *milliseconds)
+{
+    uint32_t sum = 0;
+
+    if (value.length == 0 || value.length > 8) {
+        return false;
+    }
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9') {
+            return false;
+        }
+        sum = sum * 10 + (uint32_t)(value.at[i] - '0');
+    }
+    *milliseconds = sum;
+    return true;
+}
+
+bool deadline_wish(const struct exchange *exchange, uint32_t *milliseconds)
+{
+    const struct http_header *row;
+
+    if (!exchange->client.trusted) {
+        return false;
+    }
+    row = http_find_named(&exchange->request.headers, bytes_of(settings_of(exchange)->header));
+    return row != NULL && read_wish(http_header_value(row), milliseconds);
+}
+
+uint32_t deadline_left_ms(const struct exchange *exchange)
+{
+    uint64_t now_us = loop_now(exchange->desk->bench->loop);
+
+    return exchange->deadline_us > now_us ? (uint32_t)((exchange->deadline_us - now_us) / 1000) : 0;
+}
+
+bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
+                      struct text *text)
+{
+    struct bytes name = bytes_of(settings_of(exchange)->header);
+    const char *from = text->at;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < fields->count; i++) { /* ours takes the place of the client's */
+        if (!bytes_equal_fold(fields->rows[i].name, name)) {
+            fields->rows[kept++] = fields->rows[i];
+        }
+    }
+    fields->count = kept;
+    text_add_number(text, deadline_left_ms(exchange));
+    return http_fields_add(fields, name, text_since(text, from));
+}
