@@ -28,7 +28,7 @@ static void end(struct origin *origin, const char *why)
     struct service *service = origin->knock.service;
 
     stop(origin);
-    origin_health_knocked(origin, service, why);
+    origin->knock.knocked(origin, service, why);
 }
 
 static void on_ready(int fd, short what, void *owner)
@@ -54,17 +54,18 @@ static const char *reason_of(int error)
                : strerror(error);
 }
 
-void origin_knock(struct origin *origin, struct service *service)
+void origin_knock(struct origin *origin, struct service *service, origin_knocked *knocked)
 {
     struct knock *knock = &origin->knock;
     int fd = dial(&origin->addresses[origin->next_address++ % origin->address_count]);
 
     if (fd < 0 || !transport_start_tcp(&knock->transport, loop_of(origin), fd, LOOP_WRITABLE,
                                        on_ready, origin)) {
-        origin_health_knocked(origin, service, reason_of(errno));
+        knocked(origin, service, reason_of(errno));
         return;
     }
     knock->service = service;
+    knock->knocked = knocked;
     alarm_set(loop_of(origin), &knock->alarm, KNOCK_MS, on_timeout, origin);
 }
 

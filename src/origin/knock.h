@@ -10,14 +10,18 @@
 struct origin;
 struct service;
 
+/* `why` it did not accept a connection; NULL: it did. */
+typedef void origin_knocked(struct origin *origin, struct service *service, const char *why);
+
 struct knock {
     struct transport transport;
     struct alarm alarm;
     struct service *service; /* whose settings it goes by; NULL: none is on its way */
+    origin_knocked *knocked;
 };
 
-/* Ends in origin_health_knocked, maybe from inside. */
-void origin_knock(struct origin *origin, struct service *service);
+/* Ends in `knocked`, maybe from inside. */
+void origin_knock(struct origin *origin, struct service *service, origin_knocked *knocked);
 /* Without a result. Harmless where none is on its way. */
 void origin_knock_cancel(struct origin *origin);
 

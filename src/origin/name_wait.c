@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests in line for an origin whose name is not resolved yet, while another one of their service
- * gets ready: resolved, undrained, back from being ejected. They go there instead of waiting for an
- * answer of DNS that may never come. Looked at a few times a second while somebody waits so, but
- * not right after a name was resolved: those that were asked for together are answered together,
- * and the first of them should not get what waits for all. */
+/* Requests in line for an origin whose name is not resolved yet. They wait for the answer of DNS, or
+ * for another origin of their service to get ready: resolved, undrained, back from being ejected.
+ * They go there then, since the answer may never come. Looked at a few times a second while somebody
+ * waits so, but not right after a name was resolved: those that were asked for together are answered
+ * together, and the first of them should not get what waits for all.
+ *
+ * Called by pool.c and the resolver, through the directory's events. */
+#include "base/log.h"
 #include "origin/limits.h"
 #include "origin/service_private.h"
 
@@ -107,9 +110,28 @@ static void look_at_all(void *owner)
     }
 }
 
-void name_wait_resolved(struct origin_directory *directory)
+/* --- the answer of DNS ------------------------------------------------------------------- */
+
+void name_wait_located(void *owner, const struct address *addresses, size_t count)
 {
-    if (!list_is_empty(&directory->nameless)) {
-        look_later(directory);
+    struct origin *origin = owner;
+
+    if (count == 0) {
+        log_warning("origin %s: its name cannot be resolved; requests to it get 502 until it can",
+                    origin->name);
+        origin->resolved = true;
+        origin_book_changed(origin->directory->book);
+        while (!list_is_empty(&origin->line)) {
+            pool_dial_failed(origin, ORIGIN_FAILURE_NAME_UNKNOWN);
+        }
+        return;
+    }
+    if (origin_set_addresses(origin, addresses, count)) {
+        origin->resolved = true;
+        origin_book_changed(origin->directory->book);
+        if (!list_is_empty(&origin->directory->nameless)) {
+            look_later(origin->directory);
+        }
+        pool_serve_line(origin);
     }
 }

@@ -1,110 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The directory of a worker's origins and where each of them is. */
+/* What an origin is to one worker: made when it is first named, found by name from then on, with its
+ * addresses and its part in the origin book. It goes in origin_leaving.c. */
 #include "origin/origin_private.h"
-
-#include "base/check.h"
-#include "base/log.h"
-#include "origin/limits.h"
-#include "origin/prober.h"
 
 #include <stdlib.h>
 
-#define LEAVE_TICK_MS 10
-#define LEAVE_A_TICK 32
-
-static void bury_dead(void *owner)
-{
-    struct origin_directory *directory = owner;
-    struct link *link;
-
-    while ((link = list_first(&directory->graves)) != NULL) {
-        list_remove(link);
-        slab_give(directory->connections, CONTAINER_OF(link, struct origin_connection, link));
-    }
-}
-
-static void on_connection_timer(struct timer *timer);
-static void let_leave(struct origin_directory *directory, uint32_t most);
-
-struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
-                                              struct metrics *metrics, struct origin_book *book)
-{
-    struct origin_directory *directory = calloc(1, sizeof(*directory));
-
-    if (directory == NULL) {
-        return NULL;
-    }
-    directory->bench = bench;
-    directory->resolver = resolver;
-    directory->metrics = metrics;
-    directory->book = book;
-    for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
-        list_init(&directory->origins[i]);
-    }
-    list_init(&directory->graves);
-    list_init(&directory->leaving);
-    list_init(&directory->named);
-    list_init(&directory->srv_names);
-    list_init(&directory->nameless);
-    directory->connections = slab_pool_new(sizeof(struct origin_connection));
-    directory->connection_timers = timer_group_new(bench->loop, on_connection_timer);
-    directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
-    if (bench->worker == 0) {
-        directory->prober = prober_new(directory);
-    }
-    if (directory->connections == NULL || (bench->worker == 0 && directory->prober == NULL) ||
-        directory->connection_timers == NULL || directory->wait_timers == NULL) {
-        prober_free(&directory->prober);
-        slab_pool_free(&directory->connections);
-        free(directory);
-        return NULL;
-    }
-    slab_pool_account(directory->connections, pressure_slabs(bench->pressure));
-    limits_open_desk(directory);
-    loop_at_turn_end(bench->loop, bury_dead, directory);
-    return directory;
-}
-
-void origin_directory_free(struct origin_directory **directory)
-{
-    if (*directory == NULL) {
-        return;
-    }
-    prober_free(&(*directory)->prober);
-    limits_close_desk(*directory);
-    alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
-    alarm_clear((*directory)->bench->loop, &(*directory)->nameless_look);
-    let_leave(*directory, UINT32_MAX);
-    CHECK((*directory)->origin_count == 0 && list_is_empty(&(*directory)->srv_names));
-    bury_dead(*directory);
-    slab_pool_free(&(*directory)->connections);
-    free(*directory);
-    *directory = NULL;
-}
-
-void origin_directory_follow(struct origin_directory *directory, const struct settings *settings)
-{
-    if (directory->prober != NULL) {
-        prober_follow(directory->prober, settings);
-    }
-}
-
-uint32_t origin_directory_connections(const struct origin_directory *directory)
-{
-    return (uint32_t)slab_pool_used(directory->connections);
-}
-
-size_t origin_directory_memory(const struct origin_directory *directory)
-{
-    return slab_pool_used(directory->connections) * sizeof(struct origin_connection);
-}
-
-void origin_directory_trim(struct origin_directory *directory)
-{
-    slab_pool_trim(directory->connections);
-}
-
-static bool set_addresses(struct origin *origin, const struct address *addresses, size_t count)
+bool origin_set_addresses(struct origin *origin, const struct address *addresses, size_t count)
 {
     struct address *copy = calloc(count > 0 ? count : 1, sizeof(*copy));
 
@@ -122,28 +23,6 @@ static bool set_addresses(struct origin *origin, const struct address *addresses
     origin->address_count = (uint32_t)count;
     origin->next_address = 0;
     return true;
-}
-
-static void on_resolved(void *owner, const struct address *addresses, size_t count)
-{
-    struct origin *origin = owner;
-
-    if (count == 0) {
-        log_warning("origin %s: its name cannot be resolved; requests to it get 502 until it can",
-                    origin->name);
-        origin->resolved = true;
-        origin_book_changed(origin->directory->book);
-        while (!list_is_empty(&origin->line)) {
-            pool_dial_failed(origin, ORIGIN_FAILURE_NAME_UNKNOWN);
-        }
-        return;
-    }
-    if (set_addresses(origin, addresses, count)) {
-        origin->resolved = true;
-        origin_book_changed(origin->directory->book);
-        name_wait_resolved(origin->directory);
-        pool_serve_line(origin);
-    }
 }
 
 static struct link *bucket_of(struct origin_directory *directory, const char *name)
@@ -191,7 +70,7 @@ static struct origin *find(struct origin_directory *directory,
     return origin;
 }
 
-static void origin_free(struct origin *origin)
+void origin_free(struct origin *origin)
 {
     if (!list_is_empty(&origin->link)) {
         list_remove(&origin->link);
@@ -217,15 +96,16 @@ static void origin_free(struct origin *origin)
 static bool locate(struct origin *origin, const struct origin_settings *settings)
 {
     if (settings->srv != NULL) {
-        return set_addresses(origin, NULL, 0); /* it stands for targets that are not known yet */
+        /* It stands for targets that are not known yet. */
+        return origin_set_addresses(origin, NULL, 0);
     }
     if (settings->host == NULL) {
         origin->resolved = true;
-        return set_addresses(origin, &settings->address, 1);
+        return origin_set_addresses(origin, &settings->address, 1);
     }
-    origin->watched =
-        resolver_watch(origin->directory->resolver, settings->host, on_resolved, origin);
-    return origin->watched != NULL && set_addresses(origin, NULL, 0);
+    origin->watched = resolver_watch(origin->directory->resolver, settings->host,
+                                     origin->directory->events->located, origin);
+    return origin->watched != NULL && origin_set_addresses(origin, NULL, 0);
 }
 
 static bool enter_book(struct origin *origin)
@@ -282,16 +162,6 @@ static struct origin *origin_new(struct origin_directory *directory,
     return origin;
 }
 
-_Static_assert(ORIGIN_FAILURE_COUNT <= METRICS_FAILURES_MAX, "each failure has a counter");
-
-void origin_fail_request(struct origin_request *request, enum origin_failure failure)
-{
-    metrics_origin_fails(request->origin->counters, failure);
-    origin_health_failed(request, failure);
-    limits_give_request(request);
-    request->events->failed(request->owner, failure);
-}
-
 struct origin *origin_get(struct origin_directory *directory,
                           const struct origin_settings *settings)
 {
@@ -317,67 +187,6 @@ void origin_dial_with(struct origin *origin, struct tls_dialer *dialer)
     origin->dialer = dialer != NULL ? tls_dialer_ref(dialer) : NULL;
 }
 
-/* --- leaving ----------------------------------------------------------------------------- */
-
-/* true: none is left. */
-static bool close_some(struct link *connections, uint32_t *most)
-{
-    struct link *link;
-
-    while ((link = list_first(connections)) != NULL && *most > 0) {
-        origin_connection_close(CONTAINER_OF(link, struct origin_connection, link));
-        (*most)--;
-    }
-    return link == NULL;
-}
-
-/* A few closed connections a tick: a thousand in one go would be a pause for everybody else. */
-static void let_leave(struct origin_directory *directory, uint32_t most)
-{
-    struct link *link;
-
-    while (most > 0 && (link = list_first(&directory->leaving)) != NULL) {
-        struct origin *origin = CONTAINER_OF(link, struct origin, leaving);
-
-        most--;
-        if (close_some(&origin->idle, &most) && close_some(&origin->dials, &most)) {
-            list_remove(&origin->leaving);
-            origin_free(origin);
-        }
-    }
-}
-
-static void on_leave_tick(void *owner)
-{
-    struct origin_directory *directory = owner;
-
-    let_leave(directory, LEAVE_A_TICK);
-    if (!list_is_empty(&directory->leaving)) {
-        alarm_set(directory->bench->loop, &directory->leave_tick, LEAVE_TICK_MS, on_leave_tick,
-                  directory);
-    }
-}
-
-void origin_put(struct origin **held)
-{
-    struct origin *origin = *held;
-
-    *held = NULL;
-    if (origin == NULL || --origin->references > 0) {
-        return;
-    }
-    CHECK(TALLY_READ(origin->tally.busy) == 0 && list_is_empty(&origin->line));
-    if (list_is_empty(&origin->idle) && list_is_empty(&origin->dials)) {
-        origin_free(origin);
-        return;
-    }
-    list_add_last(&origin->directory->leaving, &origin->leaving);
-    if (!alarm_is_set(&origin->directory->leave_tick)) {
-        alarm_set(origin->directory->bench->loop, &origin->directory->leave_tick, LEAVE_TICK_MS,
-                  on_leave_tick, origin->directory);
-    }
-}
-
 const char *origin_name(const struct origin *origin)
 {
     return origin->name;
@@ -391,44 +200,4 @@ uint32_t origin_load(const struct origin *origin)
 bool origin_is_unknown(const struct origin *origin)
 {
     return origin->resolved && origin->address_count == 0;
-}
-
-/* One timer a connection; what it means follows from the state. */
-static void on_connection_timer(struct timer *timer)
-{
-    struct origin_connection *connection = CONTAINER_OF(timer, struct origin_connection, timer);
-
-    switch (connection->state) {
-    case ORIGIN_CONNECTION_CONNECTING:
-    case ORIGIN_CONNECTION_HANDSHAKES:
-        origin_connection_fail(connection, ORIGIN_FAILURE_CONNECT_TIMEOUT);
-        break;
-    case ORIGIN_CONNECTION_IDLE:
-        origin_connection_close(connection);
-        break;
-    case ORIGIN_CONNECTION_AWAITS_HEAD:
-        if (connection->awaits_verdict) {
-            origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
-            break;
-        }
-        if (origin_h1_is_not_to_hurry(connection)) {
-            break;
-        }
-        origin_connection_fail(connection, connection->out.blocked ? ORIGIN_FAILURE_SEND_TIMEOUT
-                                           : connection->request->hurried
-                                               ? ORIGIN_FAILURE_TRIAL_TIMEOUT
-                                               : ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT);
-        break;
-    case ORIGIN_CONNECTION_READS_BODY:
-        if (origin_h1_still_sends(connection)) {
-            break;
-        }
-        origin_connection_fail(connection, ORIGIN_FAILURE_ANSWER_TIMEOUT);
-        break;
-    case ORIGIN_CONNECTION_TUNNELS:
-        origin_connection_fail(connection, ORIGIN_FAILURE_TUNNEL_IDLE);
-        break;
-    case ORIGIN_CONNECTION_CLOSED:
-        CHECK(connection->state != ORIGIN_CONNECTION_CLOSED);
-    }
 }

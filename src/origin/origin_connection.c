@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of one connection to an origin: opened, bound to a request, idle, closed.
- * Every change of state and every end goes through the functions here. */
+ * Every change of state and every end goes through the functions here. What happens to it from
+ * outside comes in at origin_connection_events.c. */
 #include "origin/origin_private.h"
 
 #include "base/check.h"
-#include "base/log.h"
 #include "io/dial.h"
 #include "origin/limits.h"
 
 #include <errno.h>
-
-#define TLS_TELL_US 10000000
 
 static struct origin_directory *directory_of(struct origin_connection *connection)
 {
@@ -63,7 +61,7 @@ void origin_connection_want(struct origin_connection *connection)
     transport_want(&connection->transport, wanted);
 }
 
-static enum origin_failure failure_of(int error)
+enum origin_failure origin_failure_of(int error)
 {
     switch (error) {
     case ECONNREFUSED:
@@ -81,8 +79,6 @@ static enum origin_failure failure_of(int error)
     }
 }
 
-static void on_ready(int fd, short what, void *owner);
-
 static int dial_next(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
@@ -93,16 +89,16 @@ static int dial_next(struct origin_connection *connection)
     return dial(address);
 }
 
-/* One after the other until one is on its way. */
-static bool dial_any(struct origin_connection *connection, int *error)
+bool origin_connection_dial(struct origin_connection *connection, int *error)
 {
     struct origin *origin = connection->origin;
 
     while (connection->tries < origin->address_count) {
         int fd = dial_next(connection);
 
-        if (fd >= 0 && transport_start_tcp(&connection->transport, origin->directory->bench->loop,
-                                           fd, LOOP_WRITABLE, on_ready, connection)) {
+        if (fd >= 0 &&
+            transport_start_tcp(&connection->transport, origin->directory->bench->loop, fd,
+                                LOOP_WRITABLE, origin->directory->events->ready, connection)) {
             return true;
         }
         *error = errno;
@@ -126,9 +122,9 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     connection->origin = origin;
     connection->state = ORIGIN_CONNECTION_CONNECTING;
     connection->reusable = true;
-    if (!dial_any(connection, &error)) {
+    if (!origin_connection_dial(connection, &error)) {
         slab_give(directory->connections, connection);
-        *failure = failure_of(error);
+        *failure = origin_failure_of(error);
         return false;
     }
     list_add_last(&origin->dials, &connection->link);
@@ -141,7 +137,7 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     return true;
 }
 
-static bool is_opening(const struct origin_connection *connection)
+bool origin_connection_is_opening(const struct origin_connection *connection)
 {
     return connection->state == ORIGIN_CONNECTION_CONNECTING ||
            connection->state == ORIGIN_CONNECTION_HANDSHAKES;
@@ -152,7 +148,7 @@ static void leave_lists(struct origin_connection *connection)
     struct origin *origin = connection->origin;
 
     list_remove(&connection->link);
-    if (is_opening(connection)) {
+    if (origin_connection_is_opening(connection)) {
         origin->dialing--;
     } else if (connection->request != NULL) {
         TALLY_ADD(origin->tally.busy, -1u);
@@ -185,7 +181,7 @@ void origin_connection_close(struct origin_connection *connection)
     list_add_last(&directory->graves, &connection->link);
 }
 
-static void note_closed_idle(struct origin_connection *connection)
+void origin_connection_note_closed_idle(struct origin_connection *connection)
 {
     uint64_t now_us = loop_now(directory_of(connection)->bench->loop);
 
@@ -195,27 +191,17 @@ static void note_closed_idle(struct origin_connection *connection)
     }
 }
 
-void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure)
+static void begin_request(struct origin_connection *connection)
 {
-    struct origin *origin = connection->origin;
-    struct origin_request *request = connection->request;
-    bool connecting = is_opening(connection);
-
-    metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
-    if (request != NULL) {
-        origin_connection_judge(connection, request);
-        if (failure == ORIGIN_FAILURE_CLOSED && request->reused) {
-            note_closed_idle(connection);
-        }
-    }
-    origin_connection_close(connection);
-    if (connecting) {
-        pool_dial_failed(origin, failure);
-        pool_serve_line(origin);
-    } else if (request != NULL) {
-        origin_fail_request(request, failure);
-        pool_serve_line(origin);
-    }
+    connection->request_framing = HTTP_NO_BODY;
+    connection->answer_framing = HTTP_NO_BODY;
+    connection->body_left = 0;
+    connection->undelivered = (struct bytes){0};
+    connection->request_whole = false;
+    connection->request_upgrades = false;
+    connection->answer_paused = false;
+    connection->reads_little = false;
+    connection->heard = false;
 }
 
 void origin_connection_bind(struct origin_connection *connection, struct origin_request *request)
@@ -241,7 +227,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     reserve_begin(connection);
     timer_rest(origin->directory->connection_timers, &connection->timer);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_AWAITS_HEAD);
-    origin_h1_begin(connection);
+    begin_request(connection);
     request->events->connected(request->owner);
 }
 
@@ -252,158 +238,4 @@ void origin_connection_unbind(struct origin_connection *connection)
     limits_give_request(connection->request);
     connection->request = NULL;
     TALLY_ADD(connection->origin->tally.busy, -1u);
-}
-
-static void stand(struct origin_connection *connection)
-{
-    struct origin *origin = connection->origin;
-
-    list_remove(&connection->link);
-    origin->dialing--;
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
-    origin->idle_count++;
-    list_add_first(&origin->idle, &connection->link);
-    origin_connection_want(connection);
-    pool_offer(connection);
-}
-
-/* --- TLS --------------------------------------------------------------------------------- */
-
-static enum origin_failure failure_of_handshake(const struct origin_connection *connection,
-                                                enum tls_cause cause)
-{
-    if (tls_certificate_problem(&connection->transport) != NULL) {
-        return ORIGIN_FAILURE_TLS_CERTIFICATE;
-    }
-    switch (cause) {
-    case TLS_CAUSE_ALERT:
-        return ORIGIN_FAILURE_TLS_ALERT;
-    case TLS_CAUSE_INTERNAL:
-        return ORIGIN_FAILURE_NO_DESCRIPTOR;
-    default:
-        return ORIGIN_FAILURE_TLS_PROTOCOL;
-    }
-}
-
-/* What is wrong with a certificate shows nowhere else. */
-static void tell_failed_handshake(const struct origin_connection *connection, enum tls_cause cause)
-{
-    struct origin *origin = connection->origin;
-    uint64_t now_us = loop_now(origin->directory->bench->loop);
-    const char *problem = tls_certificate_problem(&connection->transport);
-
-    if (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US) {
-        return;
-    }
-    origin->tls_told_us = now_us;
-    log_warning("origin %s: no TLS connection as %s: %s", origin->name, origin->tls_name,
-                problem != NULL                  ? problem
-                : cause == TLS_CAUSE_CLIENT_LEFT ? "it closed the connection in the handshake"
-                                                 : tls_cause_sentence(cause));
-}
-
-void origin_connection_tell_alert(struct origin_connection *connection)
-{
-    struct origin *origin = connection->origin;
-    uint64_t now_us = loop_now(origin->directory->bench->loop);
-    const char *alert = tls_alert(&connection->transport);
-
-    if (alert == NULL || (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US)) {
-        return;
-    }
-    origin->tls_told_us = now_us;
-    log_warning("origin %s: it ended the TLS connection with an alert: %s", origin->name, alert);
-}
-
-static void step_handshake(struct origin_connection *connection)
-{
-    struct loop *loop = directory_of(connection)->bench->loop;
-    enum tls_cause cause;
-    short wanted;
-    enum tls_step step = tls_step(&connection->transport, &wanted, &cause);
-
-    loop_tell_time(loop); /* that took a while, maybe */
-    switch (step) {
-    case TLS_DONE:
-        stand(connection);
-        break;
-    case TLS_WAITS:
-        transport_want(&connection->transport, wanted);
-        break;
-    case TLS_FAILED:
-        tell_failed_handshake(connection, cause);
-        origin_connection_fail(connection, failure_of_handshake(connection, cause));
-        break;
-    }
-}
-
-static void begin_handshake(struct origin_connection *connection)
-{
-    struct origin *origin = connection->origin;
-
-    if (origin->dialer == NULL ||
-        !tls_dial(&connection->transport, origin->dialer, origin->tls_name, &origin->resumable)) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
-        return;
-    }
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_HANDSHAKES);
-    step_handshake(connection);
-}
-
-/* --- the socket -------------------------------------------------------------------------- */
-
-static void on_connected(struct origin_connection *connection)
-{
-    struct origin *origin = connection->origin;
-    int error = dial_error(connection->transport.fd);
-
-    if (error != 0) {
-        transport_close(&connection->transport);
-        if (dial_any(connection, &error)) {
-            return; /* the next address; the clock runs on */
-        }
-        origin_connection_fail(connection, failure_of(error));
-        return;
-    }
-    if (origin->tls_name != NULL) {
-        begin_handshake(connection);
-    } else {
-        stand(connection);
-    }
-}
-
-static void on_ready(int fd, short what, void *owner)
-{
-    struct origin_connection *connection = owner;
-
-    (void)fd;
-    loop_note_event(directory_of(connection)->bench->loop);
-    if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
-        on_connected(connection);
-        return;
-    }
-    if (connection->state == ORIGIN_CONNECTION_HANDSHAKES) {
-        step_handshake(connection);
-        return;
-    }
-    if ((what & LOOP_READABLE) != 0) {
-        if (connection->state == ORIGIN_CONNECTION_IDLE) {
-            if (connection->origin->tls_name != NULL &&
-                !transport_is_stale(&connection->transport)) {
-                return; /* a session to resume later, say */
-            }
-            /* The origin closes it, or speaks unasked: no use any more. */
-            note_closed_idle(connection);
-            origin_connection_close(connection);
-            return;
-        }
-        origin_h1_receive(connection);
-    }
-    if ((what & LOOP_WRITABLE) != 0 && connection->state != ORIGIN_CONNECTION_CLOSED &&
-        connection->state != ORIGIN_CONNECTION_IDLE) {
-        origin_h1_ready(connection);
-        if (connection->request != NULL && !connection->out.blocked) {
-            connection->request->events->writable(connection->request->owner);
-        }
-    }
 }

@@ -33,28 +33,6 @@ static void stop_clock(struct origin_connection *connection)
     timer_rest(directory_of(connection)->connection_timers, &connection->timer);
 }
 
-void origin_h1_begin(struct origin_connection *connection)
-{
-    connection->request_framing = HTTP_NO_BODY;
-    connection->answer_framing = HTTP_NO_BODY;
-    connection->body_left = 0;
-    connection->undelivered = (struct bytes){0};
-    connection->request_whole = false;
-    connection->request_upgrades = false;
-    connection->answer_paused = false;
-    connection->reads_little = false;
-    connection->heard = false;
-}
-
-size_t origin_request_held(const struct origin_request *request)
-{
-    const struct origin_connection *connection = request->connection;
-
-    return connection == NULL ? 0
-                              : sizeof(*connection) + buffer_held(connection->in) +
-                                    buffer_queue_held(&connection->out.queue);
-}
-
 /* --- the request ----------------------------------------------------------------------- */
 
 static size_t size_of_head(const struct request_head *head)

@@ -15,7 +15,17 @@
 
 #define ORIGIN_BUCKETS 1024 /* a reload looks every origin up: no walk through all of them */
 
+/* What those below tell those above; origin_directory.c says who these are. */
+struct directory_events {
+    watch_ready *ready;                            /* a connection's socket */
+    void (*line_may_move)(struct origin *origin);  /* what its line waits for was given back */
+    void (*waits_for_name)(struct origin *origin); /* a request stands in line, without address */
+    resolver_changed *located;                     /* of an origin */
+    resolver_srv_changed *srv_answered;            /* of a struct srv_name */
+};
+
 struct origin_directory {
+    const struct directory_events *events;
     struct workbench *bench;
     struct resolver *resolver;
     struct metrics *metrics;
@@ -147,6 +157,17 @@ struct origin_connection {
 };
 
 /* origin.c */
+/* The next of that name behind `after`, or the first: those that agree on TLS in different ways
+ * share a name, and with it an entry. NULL: no further one. */
+struct origin *origin_named(struct origin_directory *directory, const char *name,
+                            const struct origin *after);
+bool origin_set_addresses(struct origin *origin, const struct address *addresses, size_t count);
+void origin_free(struct origin *origin); /* it has no connections any more */
+
+/* origin_leaving.c: closes so many connections, at the most, of those that leave. */
+void origins_leave(struct origin_directory *directory, uint32_t most);
+
+/* origin_request.c */
 /* Counts the failure, holds it against the origin, tells it: the way of every one. */
 void origin_fail_request(struct origin_request *request, enum origin_failure failure);
 
@@ -155,23 +176,32 @@ void origin_fail_request(struct origin_request *request, enum origin_failure fai
  * at once (*failure says why). */
 bool origin_connection_open(struct origin *origin, struct origin_request *request,
                             enum origin_failure *failure);
+/* One address after the other until one is on its way; false, with *error: none is. */
+bool origin_connection_dial(struct origin_connection *connection, int *error);
+enum origin_failure origin_failure_of(int error);
 void origin_connection_close(struct origin_connection *connection);
+bool origin_connection_is_opening(const struct origin_connection *connection);
 void origin_connection_set_state(struct origin_connection *connection,
                                  enum origin_connection_state state);
-/* Logs the alert with which the origin ended it, if it did. */
-void origin_connection_tell_alert(struct origin_connection *connection);
-/* Ends the connection and tells its request, if it has one. */
-void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure);
 void origin_connection_bind(struct origin_connection *connection, struct origin_request *request);
 /* Parts connection and request, which is neither told nor failed by this. */
 void origin_connection_unbind(struct origin_connection *connection);
 void origin_connection_want(struct origin_connection *connection);
+/* The origin ended it while it was idle, as it seems. */
+void origin_connection_note_closed_idle(struct origin_connection *connection);
 
-/* origin.c */
-/* The next of that name behind `after`, or the first: those that agree on TLS in different ways
- * share a name, and with it an entry. NULL: no further one. */
-struct origin *origin_named(struct origin_directory *directory, const char *name,
-                            const struct origin *after);
+/* origin_connection_fail.c: ends the connection and tells its request, if it has one. */
+void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure);
+
+/* origin_connection_tell.c: logs why TLS did not come to stand; the alert with which the origin ended
+ * it, if it did. */
+void origin_connection_tell_handshake(const struct origin_connection *connection,
+                                      enum tls_cause cause);
+void origin_connection_tell_alert(struct origin_connection *connection);
+
+/* origin_connection_events.c */
+void origin_connection_ready(int fd, short what, void *owner);
+void origin_connection_late(struct timer *timer);
 
 /* delivery.c */
 /* No byte of the present request can have left. */
@@ -206,8 +236,6 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
 void origin_health_given_up(struct origin_request *request);
 /* How long this one, which is on trial, waits for its answer's first byte. */
 uint32_t origin_health_patience_ms(struct origin_request *request);
-/* `why` it did not accept a connection; NULL: it did. */
-void origin_health_knocked(struct origin *origin, struct service *service, const char *why);
 
 /* service_review.c */
 /* An attempt went to the origin. */
@@ -215,9 +243,9 @@ void origin_health_asked(struct origin *origin, struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
 
-/* name_wait.c: somebody waits in line for an origin without an address; an origin has got one. */
+/* name_wait.c: somebody waits in line for an origin without an address; DNS has answered. */
 void name_wait_watch(struct origin *origin);
-void name_wait_resolved(struct origin_directory *directory);
+void name_wait_located(void *owner, const struct address *addresses, size_t count);
 
 /* reserve.c */
 /* A request begins on it. */
@@ -229,7 +257,6 @@ void reserve_client_came(struct origin_connection *connection);
 void reserve_watch(struct origin *origin);
 
 /* origin_h1.c */
-void origin_h1_begin(struct origin_connection *connection);
 /* Reads what is there and tells the request. */
 void origin_h1_receive(struct origin_connection *connection);
 /* The transport can take more. */

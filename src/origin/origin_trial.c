@@ -22,17 +22,7 @@ static void begin_trials(struct origin_entry *entry, uint64_t now_us)
     origin_book_end_change(entry->place.book);
 }
 
-void origin_health_knock(struct service *service, struct origin *origin)
-{
-    struct origin_entry *entry = origin->entry;
-
-    if (origin->address_count > 0 &&
-        !atomic_exchange_explicit(&entry->knocking, true, memory_order_acq_rel)) {
-        origin_knock(origin, service);
-    }
-}
-
-void origin_health_knocked(struct origin *origin, struct service *service, const char *why)
+static void on_knocked(struct origin *origin, struct service *service, const char *why)
 {
     struct origin_entry *entry = origin->entry;
     uint64_t span = 0;
@@ -49,6 +39,16 @@ void origin_health_knocked(struct origin *origin, struct service *service, const
     if (span > 0) {
         log_warning("origin %s: stays ejected, for %.1f s more: %s", origin->name,
                     (double)span / 1e6, why);
+    }
+}
+
+void origin_health_knock(struct service *service, struct origin *origin)
+{
+    struct origin_entry *entry = origin->entry;
+
+    if (origin->address_count > 0 &&
+        !atomic_exchange_explicit(&entry->knocking, true, memory_order_acq_rel)) {
+        origin_knock(origin, service, on_knocked);
     }
 }
 

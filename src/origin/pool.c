@@ -97,7 +97,7 @@ static void enter_line(struct origin_request *request)
     list_add_last(&origin->line, &request->in_line);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
     if (origin->address_count == 0) {
-        name_wait_watch(origin);
+        directory_of(origin)->events->waits_for_name(origin);
     }
     if (!quota_has_room(&origin->entry->connections, request->pool->connections)) {
         reserve_watch(origin);

@@ -21,6 +21,8 @@ struct srv_name {
 /* Made and asked for if it is new; counted. NULL: out of memory. */
 struct srv_name *srv_name_get(struct origin_directory *directory, const char *name);
 void srv_name_put(struct srv_name **name);
+/* Worker 0 is the one that logs, and writes into the origin book. */
+bool srv_name_tells(const struct srv_name *name);
 /* NULL: no service of this worker names it. */
 struct srv_name *srv_name_find(struct origin_directory *directory, const char *name);
 
@@ -33,5 +35,10 @@ struct origin *srv_name_origin(struct origin_directory *directory,
  * wait for the first answer or fail as the state says. Counted. NULL: out of memory. */
 struct origin *srv_name_stand_in(const struct srv_name *name,
                                  const struct origin_settings *settings);
+/* What that one tells requests follows from the name's state. */
+void srv_name_mark(const struct srv_name *name, struct origin *stand_in);
+
+/* srv_name_answer.c: the resolver has one; NULL: it found none. */
+void srv_name_answered(void *owner, const struct srv_answer *answer);
 
 #endif

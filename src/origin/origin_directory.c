@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The directory of a worker's origins: what they share, and who hears of what happens to them. */
+#include "origin/origin_private.h"
+
+#include "base/check.h"
+#include "origin/limits.h"
+#include "origin/prober.h"
+#include "origin/srv_name.h"
+
+#include <stdlib.h>
+
+static const struct directory_events events = {
+    .ready = origin_connection_ready,
+    .line_may_move = pool_serve_line,
+    .waits_for_name = name_wait_watch,
+    .located = name_wait_located,
+    .srv_answered = srv_name_answered,
+};
+
+static void bury_dead(void *owner)
+{
+    struct origin_directory *directory = owner;
+    struct link *link;
+
+    while ((link = list_first(&directory->graves)) != NULL) {
+        list_remove(link);
+        slab_give(directory->connections, CONTAINER_OF(link, struct origin_connection, link));
+    }
+}
+
+struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
+                                              struct metrics *metrics, struct origin_book *book)
+{
+    struct origin_directory *directory = calloc(1, sizeof(*directory));
+
+    if (directory == NULL) {
+        return NULL;
+    }
+    directory->events = &events;
+    directory->bench = bench;
+    directory->resolver = resolver;
+    directory->metrics = metrics;
+    directory->book = book;
+    for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
+        list_init(&directory->origins[i]);
+    }
+    list_init(&directory->graves);
+    list_init(&directory->leaving);
+    list_init(&directory->named);
+    list_init(&directory->srv_names);
+    list_init(&directory->nameless);
+    directory->connections = slab_pool_new(sizeof(struct origin_connection));
+    directory->connection_timers = timer_group_new(bench->loop, origin_connection_late);
+    directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
+    if (bench->worker == 0) {
+        directory->prober = prober_new(directory);
+    }
+    if (directory->connections == NULL || (bench->worker == 0 && directory->prober == NULL) ||
+        directory->connection_timers == NULL || directory->wait_timers == NULL) {
+        prober_free(&directory->prober);
+        slab_pool_free(&directory->connections);
+        free(directory);
+        return NULL;
+    }
+    slab_pool_account(directory->connections, pressure_slabs(bench->pressure));
+    limits_open_desk(directory);
+    loop_at_turn_end(bench->loop, bury_dead, directory);
+    return directory;
+}
+
+void origin_directory_free(struct origin_directory **directory)
+{
+    if (*directory == NULL) {
+        return;
+    }
+    prober_free(&(*directory)->prober);
+    limits_close_desk(*directory);
+    alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
+    alarm_clear((*directory)->bench->loop, &(*directory)->nameless_look);
+    origins_leave(*directory, UINT32_MAX);
+    CHECK((*directory)->origin_count == 0 && list_is_empty(&(*directory)->srv_names));
+    bury_dead(*directory);
+    slab_pool_free(&(*directory)->connections);
+    free(*directory);
+    *directory = NULL;
+}
+
+void origin_directory_follow(struct origin_directory *directory, const struct settings *settings)
+{
+    if (directory->prober != NULL) {
+        prober_follow(directory->prober, settings);
+    }
+}
+
+uint32_t origin_directory_connections(const struct origin_directory *directory)
+{
+    return (uint32_t)slab_pool_used(directory->connections);
+}
+
+size_t origin_directory_memory(const struct origin_directory *directory)
+{
+    return slab_pool_used(directory->connections) * sizeof(struct origin_connection);
+}
+
+void origin_directory_trim(struct origin_directory *directory)
+{
+    slab_pool_trim(directory->connections);
+}
