@@ -149,7 +149,7 @@ struct origin_connection {
     bool answer_paused;  /* the exchange took fewer bytes than offered */
     bool reads_little;   /* its client is slow: small buffers will do */
     bool reusable;       /* so far nothing forbids another request */
-    bool delivering;     /* inside deliver, origin_h1.c */
+    bool delivering;     /* inside deliver, origin_h1_answer.c */
     bool heard;          /* bytes came back for the present request */
     bool ended_cleanly;  /* the origin ended its side, other than by a reset */
     bool awaits_verdict; /* and is kept open for a moment, to hear what became of the request */
@@ -256,9 +256,11 @@ void reserve_client_came(struct origin_connection *connection);
 /* Somebody waits in line for one of the origin's connections, which has a limit. */
 void reserve_watch(struct origin *origin);
 
-/* origin_h1.c */
+/* origin_h1_answer.c */
 /* Reads what is there and tells the request. */
 void origin_h1_receive(struct origin_connection *connection);
+
+/* origin_h1_request.c */
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);
 /* The answer has stopped, but not the request: the clock was set anew. */
