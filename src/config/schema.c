@@ -76,7 +76,8 @@ static const struct option options[] = {
      .help = "Whom to ask, an address each, with a port where it is not 53; absent: those of "
              "/etc/resolv.conf."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
-     .help = "Networks whose X-Forwarded-* and Forwarded lines are believed and kept."},
+     .help = "Networks whose X-Forwarded-* and Forwarded lines are believed and kept. The client is "
+             "the last address in X-Forwarded-For, or else in Forwarded, that is not in them."},
 
     {.path = "timeouts", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{first_byte: 5s}",
@@ -401,8 +402,8 @@ static const struct option options[] = {
      .help = "Connections to one origin at once, of all workers; further exchanges wait in line."},
     {.path = "pool.reserve", .places = PLACE_SERVICE, .type = OPTION_PERCENT, .initial = "25%",
      .least = "0%", .greatest = "100%", FIELD(pool_settings, reserve),
-     .help = "Share of pool.connections that is not for slow clients: at the limit, with others in "
-             "line, the slowest of those beyond it are cut."},
+     .help = "Share of pool.connections, rounded up, that is not for slow clients: at the limit, with "
+             "others in line, slow ones beyond it are cut."},
     {.path = "pool.requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "4294967295", FIELD(pool_settings, requests),
      .help = "Requests of one connection, which then is closed."},

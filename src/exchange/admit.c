@@ -1,57 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who asks, and whether the request may pass at all. */
 #include "exchange/exchange_private.h"
-
-static bool is_trusted(const struct settings *settings, const struct ip *ip)
-{
-    for (uint32_t i = 0; i < settings->trusted_proxy_count; i++) {
-        if (network_contains(&settings->trusted_proxies[i], ip)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The last element of a comma-separated list, taken off it. */
-static struct bytes take_last(struct bytes *list)
-{
-    size_t at = list->length;
-    struct bytes last;
-
-    while (at > 0 && list->at[at - 1] != ',') {
-        at--;
-    }
-    last = bytes_trim(bytes_skip(*list, at));
-    list->length = at > 0 ? at - 1 : 0;
-    return last;
-}
-
-/* The last address in X-Forwarded-For that is not one of our proxies is the client. */
-static void look_behind_proxies(struct exchange *exchange, const struct settings *settings)
-{
-    const struct http_headers *headers = &exchange->request.headers;
-
-    for (uint32_t i = headers->count; i-- > 0;) {
-        struct bytes list;
-
-        if (headers->rows[i].id != HTTP_HEADER_X_FORWARDED_FOR) {
-            continue;
-        }
-        list = http_header_value(&headers->rows[i]);
-        while (list.length > 0) {
-            struct ip ip;
-
-            if (!ip_parse(take_last(&list), &ip)) {
-                return;
-            }
-            exchange->client.ip = ip;
-            exchange->outcome.client_port = 0;
-            if (!is_trusted(settings, &ip)) {
-                return;
-            }
-        }
-    }
-}
+#include "exchange/proxied_client.h"
 
 void admit_identify_client(struct exchange *exchange)
 {
@@ -60,9 +10,10 @@ void admit_identify_client(struct exchange *exchange)
     if (settings->trusted_proxy_count == 0) {
         return;
     }
-    exchange->client.trusted = is_trusted(settings, &exchange->client.facts->ip);
-    if (exchange->client.trusted) {
-        look_behind_proxies(exchange, settings);
+    exchange->client.trusted = proxied_client_is_trusted(settings, &exchange->client.facts->ip);
+    if (exchange->client.trusted &&
+        proxied_client_find(&exchange->request.headers, settings, &exchange->client.ip)) {
+        exchange->outcome.client_port = 0;
     }
 }
 
@@ -187,7 +138,7 @@ bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, uint3
 
     *place = 0;
     if ((limits->connections == 0 && limits->connection_rate == 0) || desk->clients == NULL ||
-        is_trusted(settings, ip) || is_exempt(settings, ip)) {
+        proxied_client_is_trusted(settings, ip) || is_exempt(settings, ip)) {
         return true;
     }
     return client_book_enter(desk->clients, ip, limits, loop_now(desk->bench->loop), is_new, place);

@@ -106,6 +106,26 @@ test('a trusted proxy', async (t) => {
         assert.equal(entries[1]['client.address'], '203.0.113.7', 'the last address that is not a trusted proxy');
     });
 
+    await t.test('may tell it with a port, or as RFC 7239 has it', async () => {
+        const told = [
+            ['X-Forwarded-For: 203.0.113.8:4711', '203.0.113.8'],
+            ['X-Forwarded-For: [2001:db8::8]:4711, 127.0.0.5:99', '2001:db8::8'],
+            ['Forwarded: for=203.0.113.9;proto=https', '203.0.113.9'],
+            ['Forwarded: for=198.51.100.1, for="203.0.113.9:80";by="a,;b";host=x, For=127.0.0.7', '203.0.113.9'],
+            ['Forwarded: proto=http;for="[2001:db8::9]:4711"', '2001:db8::9'],
+            ['Forwarded: for=203.0.113.9, for=_hidden, for=127.0.0.7', '127.0.0.7'],
+            ['Forwarded: for=203.0.113.9, for=unknown', '127.0.0.1'],
+        ];
+        for (const [line] of told) {
+            await ask(line);
+        }
+        // What its own client may have made up counts for nothing where the proxy writes the other.
+        await ask('Forwarded: for=198.51.100.1', 'X-Forwarded-For: 203.0.113.7');
+        const entries = (await gateway.logged(2 + told.length + 1)).slice(2);
+        const names = entries.map((entry) => entry['client.address']);
+        assert.deepEqual(names, [...told.map(([, name]) => name), '203.0.113.7']);
+    });
+
     await t.test('that claims nothing is the client', async () => {
         const { seen } = await ask();
         assert.equal(seen.get('x-forwarded-for'), '127.0.0.1');
