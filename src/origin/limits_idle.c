@@ -55,6 +55,20 @@ static void close_idle_of_entry(struct origin_directory *directory,
 
 /* --- of others --------------------------------------------------------------------------- */
 
+/* Somebody waits elsewhere for what slow clients may hold here. */
+static void watch_reserve_of_entry(struct origin_directory *directory,
+                                   const struct origin_entry *entry)
+{
+    const char *name = entry->place.name;
+    struct origin *origin = origin_named(directory, name, NULL);
+
+    for (; origin != NULL; origin = origin_named(directory, name, origin)) {
+        if (!list_is_empty(&origin->busy)) {
+            reserve_watch(origin);
+        }
+    }
+}
+
 /* "Close one that you do not need": of an origin, or of a service. Holds the entry. */
 struct letter {
     struct origin_directory *to;
@@ -70,6 +84,7 @@ static void on_letter(void *owner)
         close_idle_of_service(letter->to, letter->service);
     } else {
         close_idle_of_entry(letter->to, letter->origin);
+        watch_reserve_of_entry(letter->to, letter->origin);
     }
     origin_entry_put(&letter->origin);
     service_entry_put(&letter->service);

@@ -151,6 +151,7 @@ static void leave_lists(struct origin_connection *connection)
     if (origin_connection_is_opening(connection)) {
         origin->dialing--;
     } else if (connection->request != NULL) {
+        reserve_end(connection);
         TALLY_ADD(origin->tally.busy, -1u);
     } else if (connection->state == ORIGIN_CONNECTION_IDLE) {
         origin->idle_count--;
@@ -233,6 +234,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
 
 void origin_connection_unbind(struct origin_connection *connection)
 {
+    reserve_end(connection);
     list_remove(&connection->link);
     connection->request->connection = NULL;
     limits_give_request(connection->request);

@@ -69,6 +69,7 @@ struct origin_entry {
     _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* always counted */
     struct quota requests;                                /* of services with such a limit */
     _Atomic uint32_t waiting;
+    _Atomic uint32_t slow; /* connections with slow clients, while some wait: reserve.c */
 };
 
 /* What all workers have of one service; by its name. */

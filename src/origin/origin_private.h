@@ -153,6 +153,7 @@ struct origin_connection {
     bool heard;          /* bytes came back for the present request */
     bool ended_cleanly;  /* the origin ended its side, other than by a reset */
     bool awaits_verdict; /* and is kept open for a moment, to hear what became of the request */
+    bool counted_slow;   /* in entry->slow: reserve.c */
     bool read_to_brim;   /* the last read filled the buffer: more may wait in the socket */
 };
 
@@ -251,9 +252,11 @@ void name_wait_located(void *owner, const struct address *addresses, size_t coun
 /* A request begins on it. */
 void reserve_begin(struct origin_connection *connection);
 /* From here on it waits for its client, or does not any more; saying so twice is harmless. */
+/* It is over; before the two are parted. */
+void reserve_end(struct origin_connection *connection);
 void reserve_client_waited_for(struct origin_connection *connection);
 void reserve_client_came(struct origin_connection *connection);
-/* Somebody waits in line for one of the origin's connections, which has a limit. */
+/* Somebody waits in line for one of the origin's connections, which has a limit; on any worker. */
 void reserve_watch(struct origin *origin);
 
 /* origin_h1_answer.c */

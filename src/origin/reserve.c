@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A share of an origin's connections is not for slow clients. Where the origin is at its limit
- * (pool.connections) and exchanges wait in line, the connections whose clients are slow may be no
- * more than what pool.reserve leaves of this worker's; of those beyond it, the ones that moved the
- * least in their time give theirs up. As long as nobody waits, nobody is disturbed.
+ * (pool.connections) and exchanges wait in line, no more of them may have slow clients than what
+ * pool.reserve leaves; of those beyond it, the ones that moved the least in their time give theirs
+ * up. As long as nobody waits, nobody is disturbed.
  *
- * Slow is who is waited for now, has held its connection for a second, has made it wait for more than half of that
- * time, and moves less than SLOW_RATE. Who is slow because the origin is, is not meant. */
+ * The limit is that of all workers, and so is the count of slow ones: while somebody waits each
+ * worker that has connections there looks for those of its own, counts them in the origin's entry,
+ * and lets the slowest go where there are too many. What is counted is marked, so that it is taken
+ * back with the connection's request; who lets one go takes it back first, so that two workers do
+ * not both do it for one.
+ *
+ * Slow is who is waited for now, has held its connection for a second, has made it wait for more
+ * than half of that time, and moves less than SLOW_RATE. Who is slow because the origin is, is not
+ * meant. */
 #include "origin/origin_private.h"
 
 #include "config/settings.h"
@@ -53,53 +60,103 @@ static uint64_t slowness_of(const struct origin_connection *connection, uint64_t
     return rate < SLOW_RATE ? rate : UINT64_MAX;
 }
 
-/* NULL: no more of them are slow than may be. */
-static struct origin_connection *find_excess(struct origin *origin, uint32_t reserve)
+/* --- counted over all workers -------------------------------------------------------------- */
+
+static void mark(struct origin_connection *connection, bool slow)
+{
+    _Atomic uint32_t *count = &connection->origin->entry->slow;
+
+    if (slow && !connection->counted_slow) {
+        atomic_fetch_add(count, 1);
+    } else if (!slow && connection->counted_slow) {
+        atomic_fetch_sub(count, 1);
+    }
+    connection->counted_slow = slow;
+}
+
+void reserve_end(struct origin_connection *connection)
+{
+    mark(connection, false);
+}
+
+static void forget(struct origin *origin)
+{
+    for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
+        mark(CONTAINER_OF(link, struct origin_connection, link), false);
+    }
+}
+
+/* Marks those of this worker; the slowest of them, or NULL. */
+static struct origin_connection *count_slow(struct origin *origin)
 {
     uint64_t now_us = loop_now(origin->directory->bench->loop);
     struct origin_connection *slowest = NULL;
     uint64_t lowest = UINT64_MAX;
-    uint64_t count = 0;
-    uint64_t slow = 0;
 
     for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
         struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
         uint64_t rate = slowness_of(connection, now_us);
 
-        count++;
-        slow += rate != UINT64_MAX;
+        mark(connection, rate != UINT64_MAX);
         if (rate < lowest) {
             lowest = rate;
             slowest = connection;
         }
     }
-    return slow * SPLIT_WHOLE >= count * (SPLIT_WHOLE - reserve) + SPLIT_WHOLE ? slowest : NULL;
+    return slowest;
 }
 
-static struct origin_request *first_in_line(struct origin *origin)
+/* The share is rounded in favour of those who wait, but for the only connection. */
+static uint32_t most_slow(const struct pool_settings *pool)
 {
-    struct link *link = list_first(&origin->line);
+    uint64_t kept = ((uint64_t)pool->connections * pool->reserve + SPLIT_WHOLE - 1) / SPLIT_WHOLE;
+    uint32_t most = pool->connections - (uint32_t)kept;
 
-    return link != NULL ? CONTAINER_OF(link, struct origin_request, in_line) : NULL;
+    return most == 0 && pool->reserve < SPLIT_WHOLE ? 1 : most;
+}
+
+/* false: no more of them are slow than may be. */
+static bool let_go(struct origin_connection *slowest)
+{
+    const struct pool_settings *pool = slowest->request->pool;
+    _Atomic uint32_t *count = &slowest->origin->entry->slow;
+    uint32_t slow = atomic_load(count);
+
+    do {
+        if (pool->connections == 0 || slow <= most_slow(pool)) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(count, &slow, slow - 1));
+    slowest->counted_slow = false;
+    slowest->request->events->give_way(slowest->request->owner);
+    return true;
+}
+
+/* --- while somebody waits ------------------------------------------------------------------ */
+
+/* Here or elsewhere. */
+static uint32_t waiting_for(const struct origin *origin)
+{
+    return atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed);
 }
 
 static void look(void *owner)
 {
     struct origin *origin = owner;
-    uint32_t waiting = TALLY_READ(origin->tally.waiting);
-    struct origin_request *first;
+    uint32_t waiting = waiting_for(origin);
 
     /* Whoever gives way makes room for the first in line at once. */
-    for (uint32_t i = 0; i < waiting && (first = first_in_line(origin)) != NULL; i++) {
-        struct origin_connection *slow = find_excess(origin, first->pool->reserve);
+    for (uint32_t i = 0; i < waiting && waiting_for(origin) > 0; i++) {
+        struct origin_connection *slowest = count_slow(origin);
 
-        if (slow == NULL) {
+        if (slowest == NULL || !let_go(slowest)) {
             break;
         }
-        slow->request->events->give_way(slow->request->owner);
     }
-    if (!list_is_empty(&origin->line)) {
+    if (waiting_for(origin) > 0) {
         alarm_set(origin->directory->bench->loop, &origin->reserve, LOOK_MS, look, origin);
+    } else {
+        forget(origin);
     }
 }
 

@@ -63,6 +63,34 @@ test('slow readers beyond their share of an origin give way to whoever waits', a
     assert.equal(ends.filter(({ status, value }) => status === 'fulfilled' && value.body.length === LARGE).length, 3);
 });
 
+// Of four workers hardly ever all four clients are one's: it is the share of all that counts.
+test('wherever the slow ones are, and whoever waits', async (t) => {
+    const origin = await library(t);
+    const gateway = await startGateway(t, `workers: 4\n${limited(origin, 4)}`);
+    const readers = [];
+    for (let i = 0; i < 4; i++) {
+        readers.push(await slowReader(t, gateway, origin));
+    }
+    for (let i = 0; i < 8; i++) {
+        const fast = await connect(t, gateway);
+        assert.equal((await fast.ask(GET('/'))).text, 'ok');
+    }
+    readers.forEach((reader) => reader.socket.resume());
+    const ends = await Promise.allSettled(readers.map((reader) => reader.answer({ deadline: patient(30_000) })));
+    assert.equal(ends.filter(({ status, value }) => status === 'fulfilled' && value.body.length === LARGE).length, 3);
+    assert.deepEqual(cuts(await gateway.logged(12)), ['reserve']);
+});
+
+test('of two connections one is for the others', async (t) => {
+    const origin = await library(t);
+    const gateway = await startGateway(t, limited(origin, 2));
+    await slowReader(t, gateway, origin);
+    await slowReader(t, gateway, origin);
+    const fast = await connect(t, gateway);
+    assert.equal((await fast.ask(GET('/'))).text, 'ok');
+    assert.deepEqual(cuts(await gateway.logged(2)), ['reserve']);
+});
+
 test('within their share they are left alone, however many wait', async (t) => {
     const origin = await library(t);
     const gateway = await startGateway(t, limited(origin, 4, ', wait_time: 2s'));
