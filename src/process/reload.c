@@ -9,11 +9,10 @@
 
 #include "base/list.h"
 #include "base/log.h"
-#include "base/page.h"
-#include "config/load.h"
-#include "process/fingerprint.h"
-#include "process/memory.h"
+#include "process/edition.h"
+#include "process/fixed_options.h"
 #include "process/pressure_watch.h"
+#include "process/shelf.h"
 #include "process/state_directory.h"
 #include "process/take_up.h"
 #include "process/tls_changes.h"
@@ -25,24 +24,8 @@
 
 #define WHY_BYTES 512
 #define TELL_BYTES 1600 /* fits a line of the process log */
-#define SHELF_LOOK_MS 1000
 #define BACK_AGAIN_MS 2000
 #define NO_MORE "ask the process that serves now"
-
-/* A plan that ran. Freeing ten thousand routes takes a while: it is done here and not by the
- * worker that happens to use it last. */
-struct shelved {
-    struct link link;
-    struct plan *plan;
-};
-
-/* What runs, or is about to: a plan and the file it came from. */
-struct edition {
-    struct plan *plan;
-    char *source;
-    size_t length;
-    struct fingerprint print;
-};
 
 struct order {
     struct link link;
@@ -57,9 +40,7 @@ struct reload {
     struct edition running;
     struct edition former; /* plan: NULL unless a reload waits for its confirmation */
     struct link orders;
-    struct link shelf;
-    struct alarm shelf_look;
-    bool has_holes; /* something large was freed since the last look */
+    struct shelf shelf;
     struct alarm confirm_by;
     bool waits; /* for the outcome of an upgrade */
     bool stopping;
@@ -79,63 +60,6 @@ static void begin_next(struct reload *reload);
 static const struct settings *running_settings(const struct reload *reload)
 {
     return plan_settings(reload->running.plan);
-}
-
-static void edition_release(struct edition *edition)
-{
-    plan_unref(&edition->plan);
-    free(edition->source);
-    memset(edition, 0, sizeof(*edition));
-}
-
-/* --- plans that ran ---------------------------------------------------------------------- */
-
-static void on_shelf_look(void *owner);
-
-static void look_later(struct reload *reload)
-{
-    if (!alarm_is_set(&reload->shelf_look)) {
-        alarm_set(reload->parts.loop, &reload->shelf_look, SHELF_LOOK_MS, on_shelf_look, reload);
-    }
-}
-
-static void on_shelf_look(void *owner)
-{
-    struct reload *reload = owner;
-    struct link *next;
-
-    for (struct link *link = reload->shelf.next; link != &reload->shelf; link = next) {
-        struct shelved *shelved = CONTAINER_OF(link, struct shelved, link);
-
-        next = link->next;
-        if (plan_is_unused(shelved->plan)) {
-            list_remove(link);
-            plan_unref(&shelved->plan);
-            free(shelved);
-            reload->has_holes = true;
-        }
-    }
-    if (reload->has_holes) {
-        reload->has_holes = false;
-        memory_return_holes();
-    }
-    if (!list_is_empty(&reload->shelf)) {
-        look_later(reload);
-    }
-}
-
-static void shelve(struct reload *reload, struct plan *plan)
-{
-    struct shelved *shelved = plan != reload->parts.plan ? malloc(sizeof(*shelved)) : NULL;
-
-    if (shelved == NULL) {
-        plan_unref(&plan); /* whoever uses it last frees it; the first one holds to the end */
-        return;
-    }
-    list_init(&shelved->link);
-    shelved->plan = plan;
-    list_add_last(&reload->shelf, &shelved->link);
-    look_later(reload);
 }
 
 /* --- the end of an order ----------------------------------------------------------------- */
@@ -215,8 +139,7 @@ static void conclude(struct reload *reload, bool ok, const char *text, const cha
 
     audit_write(reload->parts.audit, &entry);
     log_result(reload, ok, text);
-    reload->has_holes = true; /* reading the file took memory */
-    look_later(reload);
+    shelf_note_holes(&reload->shelf); /* reading the file took memory */
     reload->order = NULL;
     answer(reload, order, ok, text, remedy);
     begin_next(reload);
@@ -241,59 +164,21 @@ static void try_again_later(struct reload *reload)
     alarm_set(reload->parts.loop, &reload->confirm_by, BACK_AGAIN_MS, on_unconfirmed, reload);
 }
 
-/* `print` of the file that was refused; NULL: it could not even be read. */
-static void fail(struct reload *reload, const char *why, const char *print)
+/* With what there is of the next edition. */
+static void fail(struct reload *reload, const char *why)
 {
+    struct fingerprint print = reload->next.print;
+
     note_result(reload, false, why);
     if (reload->order->given.kind == RELOAD_CANCEL) {
         try_again_later(reload);
     }
     drop_next(reload);
     conclude(reload, false, why, "what ran before runs on; correct the file and reload again",
-             reload->running.print.text, print);
+             reload->running.print.text, print.text[0] != '\0' ? print.text : NULL);
 }
 
-/* --- what cannot change ------------------------------------------------------------------ */
-
-static bool is_below(const char *path, const char *option)
-{
-    size_t length = strlen(option);
-
-    return strncmp(path, option, length) == 0 && (path[length] == '\0' || path[length] == '.');
-}
-
-static uint64_t print_below(const struct settings *settings, const char *option)
-{
-    uint64_t print = 0;
-
-    for (uint32_t i = 0; i < settings->option_count; i++) {
-        if (is_below(settings->options[i].path, option)) {
-            print = print * 31 + settings->options[i].print;
-        }
-    }
-    return print;
-}
-
-/* To the log, and to whoever asked: what the file says of these does not hold now. */
-static void tell_fixed(struct reload *reload)
-{
-    const struct settings *first = plan_settings(reload->parts.plan);
-    const char *before = "; only from the next start on: ";
-
-    for (size_t i = 0; settings_fixed_options[i] != NULL; i++) {
-        const char *option = settings_fixed_options[i];
-        size_t length = strlen(reload->told);
-
-        if (print_below(running_settings(reload), option) == print_below(first, option)) {
-            continue;
-        }
-        log_warning("'%s' is another in the file than at the start; it cannot change while the "
-                    "process runs and stays as it was",
-                    option);
-        snprintf(reload->told + length, sizeof(reload->told) - length, "%s%s", before, option);
-        before = ", ";
-    }
-}
+/* --- what is told of it ------------------------------------------------------------------ */
 
 /* The file may be the same, and what it names another. */
 static void tell_renewed(struct reload *reload, const struct edition *former)
@@ -323,6 +208,16 @@ static void keep_last_good(const struct reload *reload)
     }
 }
 
+/* It will not come back. The first plan stays to the end: what cannot change is in it. */
+static void retire(struct reload *reload, struct edition *edition)
+{
+    if (edition->plan != reload->parts.plan) {
+        shelf_add(&reload->shelf, edition->plan);
+        edition->plan = NULL;
+    }
+    edition_release(edition);
+}
+
 /* The edition that ran until now may come back for a while, or goes. */
 static void part_with_former(struct reload *reload, struct edition *former)
 {
@@ -335,9 +230,7 @@ static void part_with_former(struct reload *reload, struct edition *former)
         log_info("the new configuration waits %u s for its confirmation", confirm_ms / 1000);
         return;
     }
-    shelve(reload, former->plan);
-    former->plan = NULL;
-    edition_release(former);
+    retire(reload, former);
     if (reload->order->given.kind == RELOAD_FROM_FILE) {
         keep_last_good(reload);
     }
@@ -372,7 +265,7 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
 
     reload->take_up = NULL;
     if (!good) {
-        fail(reload, "a worker has no memory for it", reload->next.print.text);
+        fail(reload, "a worker has no memory for it");
         return;
     }
     sockets_settle(reload->sockets, reload->parts.sockets);
@@ -384,7 +277,8 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
              longest_us % 1000 / 10);
     tell_renewed(reload, &former);
-    tell_fixed(reload);
+    fixed_options_tell(plan_settings(reload->parts.plan), running_settings(reload), reload->told,
+                       sizeof(reload->told));
     tell_term(reload);
     note_result(reload, true, "");
     part_with_former(reload, &former);
@@ -401,14 +295,14 @@ static void take_up_next(struct reload *reload)
     reload->changes =
         settings_changes_new(running_settings(reload), plan_settings(reload->next.plan));
     if (reload->changes == NULL) {
-        fail(reload, "out of memory", reload->next.print.text);
+        fail(reload, "out of memory");
         return;
     }
     settings_changes_tell(reload->changes, reload->told, sizeof(reload->told));
     reload->sockets = sockets_carry(*reload->parts.sockets, plan_settings(reload->next.plan),
                                     reload->changes, why);
     if (reload->sockets == NULL) {
-        fail(reload, why, reload->next.print.text);
+        fail(reload, why);
         return;
     }
     plan = (struct take_up_plan){
@@ -422,76 +316,24 @@ static void take_up_next(struct reload *reload)
     };
     reload->take_up = take_up_begin(&plan, on_taken_up, reload);
     if (reload->take_up == NULL) {
-        fail(reload, "out of memory", reload->next.print.text);
+        fail(reload, "out of memory");
     }
 }
 
 /* --- the three orders -------------------------------------------------------------------- */
 
-static void fail_with_errors(struct reload *reload, struct config_errors **errors,
-                             const char *print)
-{
-    char *text = NULL;
-    size_t length = 0;
-    FILE *page = open_memstream(&text, &length);
-
-    if (page != NULL) {
-        config_errors_print(*errors, page);
-        fclose(page);
-    }
-    config_errors_free(errors);
-    fail(reload, text != NULL ? text : "out of memory", print);
-    free(text);
-}
-
-static void note_problem(void *owner, const char *problem)
-{
-    page_add_text(owner, problem);
-    page_add_char(owner, '\n');
-}
-
-/* Reads the files that the configuration names, too. */
-static bool make_plan(struct reload *reload, struct snapshot *snapshot)
+static void load_file(struct reload *reload)
 {
     struct page problems = {0};
 
-    reload->next.plan = plan_new_telling(snapshot, reload->parts.splits, note_problem, &problems);
-    if (reload->next.plan == NULL) {
-        struct fingerprint print = reload->next.print;
-
+    if (edition_read(&reload->next, reload->parts.path, reload->parts.worker_count,
+                     reload->parts.splits, &problems)) {
+        take_up_next(reload);
+    } else {
         page_add_char(&problems, '\0');
-        fail(reload, problems.failed ? "out of memory" : problems.at, print.text);
-        page_release(&problems);
-        return false;
+        fail(reload, problems.failed || problems.length == 1 ? "out of memory" : problems.at);
     }
     page_release(&problems);
-    return true;
-}
-
-static void load_file(struct reload *reload)
-{
-    struct config_errors *errors = NULL;
-    struct bytes source;
-    struct snapshot *snapshot;
-
-    reload->next.source = config_read_file(reload->parts.path, &source, &errors);
-    if (reload->next.source == NULL) {
-        fail_with_errors(reload, &errors, NULL);
-        return;
-    }
-    reload->next.length = source.length;
-    reload->next.print = fingerprint_of(source);
-    snapshot = config_load_bytes(reload->parts.path, source, &errors);
-    if (snapshot == NULL) {
-        struct fingerprint print = reload->next.print;
-
-        fail_with_errors(reload, &errors, print.text);
-        return;
-    }
-    snapshot_hold_workers(snapshot, reload->parts.worker_count);
-    if (make_plan(reload, snapshot)) {
-        take_up_next(reload);
-    }
 }
 
 /* Nothing is wrong with the file; it is the wrong moment. */
@@ -528,9 +370,7 @@ static void confirm(struct reload *reload)
     }
     alarm_clear(reload->parts.loop, &reload->confirm_by);
     set_unconfirmed(reload, false, 0);
-    shelve(reload, reload->former.plan);
-    reload->former.plan = NULL;
-    edition_release(&reload->former);
+    retire(reload, &reload->former);
     keep_last_good(reload);
     conclude(reload, true, "confirmed", NULL, NULL, reload->running.print.text);
 }
@@ -718,7 +558,7 @@ struct reload *reload_new(const struct reload_parts *parts)
     reload->parts = *parts;
     pthread_mutex_init(&reload->lock, NULL);
     list_init(&reload->orders);
-    list_init(&reload->shelf);
+    shelf_init(&reload->shelf, parts->loop);
     reload->running.plan = plan_ref(parts->plan);
     reload->running.print = fingerprint_of(parts->source);
     reload->running.source = malloc(parts->source.length + 1);
@@ -745,7 +585,7 @@ void reload_stop(struct reload *reload)
 {
     reload->stopping = true;
     alarm_clear(reload->parts.loop, &reload->confirm_by);
-    alarm_clear(reload->parts.loop, &reload->shelf_look);
+    shelf_stop(&reload->shelf);
 }
 
 void reload_answer_rest(struct reload *reload)
@@ -769,7 +609,6 @@ void reload_answer_rest(struct reload *reload)
 void reload_free(struct reload **held)
 {
     struct reload *reload = *held;
-    struct link *link;
 
     *held = NULL;
     if (reload == NULL) {
@@ -778,13 +617,7 @@ void reload_free(struct reload **held)
     reload_answer_rest(reload);
     take_up_forget(&reload->take_up);
     drop_next(reload);
-    while ((link = list_first(&reload->shelf)) != NULL) {
-        struct shelved *shelved = CONTAINER_OF(link, struct shelved, link);
-
-        list_remove(link);
-        plan_unref(&shelved->plan);
-        free(shelved);
-    }
+    shelf_release(&reload->shelf);
     edition_release(&reload->former);
     edition_release(&reload->running);
     pthread_mutex_destroy(&reload->lock);

@@ -16,35 +16,39 @@ static bool is_same_use(const struct tls_certificate_facts *a,
     return a->role == b->role && strcmp(a->cert, b->cert) == 0;
 }
 
-/* Another one in the same place and, for a CA, of the same file: a file may hold several. */
-static bool is_renewed(const struct tls_store *before, const struct tls_certificate_facts *facts,
-                       uint32_t *cursor)
+/* Another one in the same place and, for a CA, of the same file: a file may hold several, which stand
+ * together. `*cursor` is where the last search found its file to begin. */
+static bool is_renewed(const struct tls_store *before, uint32_t count,
+                       const struct tls_certificate_facts *facts, uint32_t *cursor)
 {
-    const struct tls_certificate_facts *other;
     const uint32_t from = *cursor;
     bool in_use = false;
 
-    for (uint32_t i = from; (other = tls_store_certificate(before, i)) != NULL; i++) {
+    for (uint32_t step = 0; step < count; step++) {
+        uint32_t i = (from + step) % count;
+        const struct tls_certificate_facts *other = tls_store_certificate(before, i);
+
         if (is_same_use(other, facts)) {
-            *cursor = i;
+            *cursor = in_use ? *cursor : i;
+            in_use = true;
             if (other->print == facts->print) {
                 return false;
             }
-            in_use = true;
         } else if (in_use) {
             return true; /* all of that file were seen */
         }
     }
-    for (uint32_t i = 0; i < from && (other = tls_store_certificate(before, i)) != NULL; i++) {
-        if (is_same_use(other, facts)) {
-            *cursor = i;
-            if (other->print == facts->print) {
-                return false;
-            }
-            in_use = true;
-        }
-    }
     return in_use;
+}
+
+static uint32_t count_of(const struct tls_store *store)
+{
+    uint32_t count = 0;
+
+    while (tls_store_certificate(store, count) != NULL) {
+        count++;
+    }
+    return count;
 }
 
 static void add(char *line, size_t size, const char *text)
@@ -61,14 +65,16 @@ void tls_changes_tell(const struct tls_store *before, const struct tls_store *no
     const char *last = ""; /* several listeners may show one file */
     char names[2048] = "";
     char head[64];
+    uint32_t before_count;
     uint32_t cursor = 0;
     uint32_t count = 0;
 
     if (before == NULL || now == NULL) {
         return;
     }
+    before_count = count_of(before);
     for (uint32_t i = 0; (facts = tls_store_certificate(now, i)) != NULL; i++) {
-        if (!is_renewed(before, facts, &cursor) || strcmp(facts->cert, last) == 0) {
+        if (!is_renewed(before, before_count, facts, &cursor) || strcmp(facts->cert, last) == 0) {
             continue;
         }
         last = facts->cert;
