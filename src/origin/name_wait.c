@@ -80,8 +80,7 @@ static void look_at_line(struct origin *origin)
             continue;
         }
         pool_take(request);
-        request->events->moved(request->owner, other);
-        origin_request_start(request, other);
+        pool_move(request, other);
     }
     move_all(&origin->line, &stays); /* who came meanwhile */
     move_all(&stays, &origin->line);

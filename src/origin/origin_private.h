@@ -222,6 +222,8 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure);
 void pool_take(struct origin_request *request);
 /* The first one does; NULL: there is none. */
 struct origin_request *pool_take_first(struct origin *origin);
+/* One that left the line goes to another origin instead; which may end it at once. */
+void pool_move(struct origin_request *request, struct origin *to);
 /* Opens connections for those in line, as far as the limit allows. */
 void pool_serve_line(struct origin *origin);
 void pool_wait_over(struct timer *timer);

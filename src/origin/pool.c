@@ -255,6 +255,12 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
     pool_serve_line(origin);
 }
 
+void pool_move(struct origin_request *request, struct origin *to)
+{
+    request->events->moved(request->owner, to);
+    origin_request_start(request, to);
+}
+
 void pool_keep(struct origin_connection *connection, const struct pool_settings *pool)
 {
     struct origin *origin = connection->origin;

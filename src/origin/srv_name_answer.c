@@ -51,8 +51,7 @@ static void move_line(struct srv_name *name, struct origin *origin)
             origin_fail_request(request, ORIGIN_FAILURE_NONE_FIT);
             continue;
         }
-        request->events->moved(request->owner, other);
-        origin_request_start(request, other);
+        pool_move(request, other);
     }
 }
 

@@ -25,6 +25,23 @@ static struct listener_settings listener_at(const char *text)
     return listener;
 }
 
+/* A Unix address in a folder of its own, which the test removes once it is empty. */
+struct unix_place {
+    char folder[32];
+    char path[64];
+    struct listener_settings listener;
+};
+
+static struct settings unix_place_make(struct unix_place *place, uint32_t workers)
+{
+    snprintf(place->folder, sizeof(place->folder), "/tmp/turnpike-sockets-XXXXXX");
+    assert_non_null(mkdtemp(place->folder));
+    snprintf(place->path, sizeof(place->path), "%s/socket", place->folder);
+    place->listener = listener_at(place->path);
+    return (struct settings){
+        .workers = workers, .listeners = &place->listener, .listener_count = 1};
+}
+
 static uint16_t port_of(int fd)
 {
     struct address address;
@@ -78,50 +95,40 @@ static void what_was_taken_stays_open(void **state)
 
 static void workers_share_a_unix_socket(void **state)
 {
-    char folder[] = "/tmp/turnpike-sockets-XXXXXX";
-    char path[64];
-    struct listener_settings listener;
-    const struct settings settings = {.workers = 2, .listeners = &listener, .listener_count = 1};
+    struct unix_place place;
+    const struct settings settings = unix_place_make(&place, 2);
     struct sockets *sockets;
     struct stat facts;
     int fd;
     int accepted;
 
     (void)state;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/socket", folder);
-    listener = listener_at(path);
     sockets = sockets_open(&settings);
     assert_non_null(sockets);
-    assert_int_equal(stat(path, &facts), 0);
+    assert_int_equal(stat(place.path, &facts), 0);
     assert_int_equal(facts.st_mode & 0777, 0600);
-    fd = dial(&listener.address);
+    fd = dial(&place.listener.address);
     assert_true(fd >= 0);
     accepted = accept(sockets_of_worker(sockets, 1)[0].fd, NULL, NULL);
     assert_true(accepted >= 0);
     close(accepted);
     close(fd);
     sockets_close(&sockets);
-    assert_int_equal(stat(path, &facts), -1);
-    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(stat(place.path, &facts), -1);
+    assert_int_equal(rmdir(place.folder), 0);
 }
 
 /* While connections that were there finish, a process listens no more, and another may have begun
  * to: the file is that one's. */
 static void a_file_that_another_took_over_stays(void **state)
 {
-    char folder[] = "/tmp/turnpike-sockets-XXXXXX";
-    char path[64];
-    struct listener_settings listener;
-    const struct settings settings = {.workers = 2, .listeners = &listener, .listener_count = 1};
+    struct unix_place place;
+    const struct settings settings = unix_place_make(&place, 2);
     struct sockets *sockets;
     int other;
     int fd;
 
     (void)state;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/socket", folder);
-    listener = listener_at(path);
     sockets = sockets_open(&settings);
     assert_non_null(sockets);
     for (uint32_t worker = 0; worker < 2; worker++) {
@@ -129,15 +136,15 @@ static void a_file_that_another_took_over_stays(void **state)
         close(sockets_of_worker(sockets, worker)[0].fd);
         sockets_of_worker(sockets, worker)[0].fd = -1;
     }
-    other = listener_open(&listener.address, 0600);
+    other = listener_open(&place.listener.address, 0600);
     assert_true(other >= 0);
     sockets_close(&sockets);
-    fd = dial(&listener.address);
+    fd = dial(&place.listener.address);
     assert_true(fd >= 0);
     close(fd);
     close(other);
-    unlink(path);
-    assert_int_equal(rmdir(folder), 0);
+    unlink(place.path);
+    assert_int_equal(rmdir(place.folder), 0);
 }
 
 /* The second address is taken by somebody: the first must not stay open either. */
@@ -168,26 +175,21 @@ static void one_that_cannot_be_opened_closes_all(void **state)
 /* A file that belongs to somebody who answers is not removed by a start that fails. */
 static void a_unix_socket_in_use_is_left_alone(void **state)
 {
-    char folder[] = "/tmp/turnpike-sockets-XXXXXX";
-    char path[64];
-    struct listener_settings listener;
-    const struct settings settings = {.workers = 1, .listeners = &listener, .listener_count = 1};
+    struct unix_place place;
+    const struct settings settings = unix_place_make(&place, 1);
     struct sockets *first;
     int fd;
 
     (void)state;
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/socket", folder);
-    listener = listener_at(path);
     first = sockets_open(&settings);
     log_set_level(LOG_LEVEL_ERROR + 1);
     assert_null(sockets_open(&settings));
     log_set_level(LOG_LEVEL_ERROR);
-    fd = dial(&listener.address);
+    fd = dial(&place.listener.address);
     assert_true(fd >= 0);
     close(fd);
     sockets_close(&first);
-    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(rmdir(place.folder), 0);
 }
 
 int main(void)
