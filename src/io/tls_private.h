@@ -50,6 +50,7 @@ struct tls_bench {
     struct tls_tally tally;
     uint32_t connections; /* that have an object of the library now */
     uint32_t crowd;       /* the most of them since memory was last given back */
+    uint32_t trims_left;  /* so often it is given back until the next crowd */
     size_t staged;
     char stage[TLS_STAGE_BYTES];  /* records on their way out: one system call for several */
     char gather[TLS_RECORD_MOST]; /* pieces that go into one record */

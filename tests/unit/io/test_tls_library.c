@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* When the memory that a crowd took is given back: told by `crowd`, which begins anew then. */
+#include "io/tls_private.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void come(struct tls_bench *bench, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        tls_bench_joined(bench);
+    }
+}
+
+/* The largest number of connections at which memory was given back on the way down. */
+static uint32_t trimmed_at(struct tls_bench *bench)
+{
+    uint32_t crowd = bench->crowd;
+
+    while (bench->connections > 0) {
+        tls_bench_left(bench);
+        if (bench->crowd != crowd) {
+            return bench->connections;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static void test_a_crowd_that_goes(void **state)
+{
+    struct tls_bench bench = {0};
+
+    (void)state;
+    come(&bench, 800);
+    assert_int_equal(trimmed_at(&bench), 100);
+    assert_int_equal(trimmed_at(&bench), 12);
+    assert_int_equal(trimmed_at(&bench), 1);
+    assert_int_equal(trimmed_at(&bench), 0);
+}
+
+static void test_a_few_that_come_and_go(void **state)
+{
+    struct tls_bench bench = {0};
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        come(&bench, 200);
+        assert_int_equal(trimmed_at(&bench), UINT32_MAX);
+    }
+}
+
+static void test_a_few_after_a_crowd(void **state)
+{
+    struct tls_bench bench = {0};
+    int trims = 0;
+
+    (void)state;
+    come(&bench, 800);
+    for (int i = 0; i < 100; i++) {
+        trims += trimmed_at(&bench) != UINT32_MAX;
+        come(&bench, 20);
+    }
+    assert_int_equal(trims, 4);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_crowd_that_goes),
+        cmocka_unit_test(test_a_few_that_come_and_go),
+        cmocka_unit_test(test_a_few_after_a_crowd),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
