@@ -111,13 +111,15 @@ void arm_choose(const struct route_settings *route, const struct http_request *r
     }
 }
 
-static void look_for_pin(const struct split_seeds *seeds, const struct pin_table *pins,
+static void look_for_pin(const struct route_settings *route, const struct pin_table *pins,
                          struct arm_choice *choice)
 {
-    uint32_t arm = pin_table_find(pins, seeds, choice->key, (uint64_t)time(NULL));
+    uint64_t arm_seeds[SPLIT_ARMS_MAX];
+    struct split_seeds seeds = split_pin_seeds_of(route, arm_seeds);
+    uint32_t arm = pin_table_find(pins, &seeds, choice->key, (uint64_t)time(NULL));
 
     /* As in choice.c: where it would go there anyway, the pin decides nothing. */
-    if (arm < seeds->count && (arm != choice->arm || choice->reason == ARM_BY_TURN)) {
+    if (arm < seeds.count && (arm != choice->arm || choice->reason == ARM_BY_TURN)) {
         choice->arm = arm;
         choice->reason = ARM_BY_PIN;
     }
@@ -141,6 +143,6 @@ void arm_explain(const struct route_settings *route, const struct http_request *
     seeds = split_seeds_of(route, arm_seeds);
     arm_choose(route, request, client, &seeds, weights != NULL ? weights : file_weights, choice);
     if (pins != NULL && choice->key.length > 0) {
-        look_for_pin(&seeds, pins, choice);
+        look_for_pin(route, pins, choice);
     }
 }

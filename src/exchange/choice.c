@@ -57,7 +57,7 @@ const struct arm_settings *choice_make(struct exchange *exchange)
         choice.arm = split_turn_next(turn);
     }
     if (choice.key.length > 0) {
-        hold_key(exchange, split_turn_seeds(turn), &choice);
+        hold_key(exchange, split_turn_pin_seeds(turn), &choice);
     }
     note(exchange, turn, &choice);
     return &route->arms[choice.arm];

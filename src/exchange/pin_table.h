@@ -6,8 +6,8 @@
  * Memory is fixed: 8 bytes a key. Where eight keys that still hold fall into one line, a ninth
  * takes the place of the one that ends first, which is counted.
  *
- * A pin is known by the key, the salt and the service's name alone: neither the route nor who
- * sent it. Two users with one key share an arm then, which does no harm; a user who comes again
+ * A pin is known by the key and the service's name alone, since its seeds are made without the
+ * route's salt, which may change within the key's lifetime: neither the route nor who sent it. Two users with one key share an arm then, which does no harm; a user who comes again
  * under another name (a new session, another network) must not reach another arm, which would. */
 #ifndef EXCHANGE_PIN_TABLE_H
 #define EXCHANGE_PIN_TABLE_H

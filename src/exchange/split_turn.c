@@ -12,6 +12,7 @@ struct split_turn {
     uint32_t version; /* of the weights below */
     struct live_split *live;
     struct split_seeds seeds;
+    struct split_seeds pin_seeds; /* without the salt */
     uint32_t control_credit;
     struct rotation rotation;
     uint32_t *weights;
@@ -43,12 +44,13 @@ static void look_again(struct split_turn *turn)
 static struct split_turn *take_memory(size_t arms)
 {
     struct split_turn *turn;
-    size_t each = sizeof(uint64_t) + sizeof(*turn->members) + sizeof(*turn->weights);
+    size_t each = 2 * sizeof(uint64_t) + sizeof(*turn->members) + sizeof(*turn->weights);
 
     turn = calloc(1, sizeof(*turn) + arms * each);
     if (turn != NULL) {
         turn->seeds.arms = (uint64_t *)(turn + 1);
-        turn->members = (struct rotation_member *)(turn->seeds.arms + arms);
+        turn->pin_seeds.arms = turn->seeds.arms + arms;
+        turn->members = (struct rotation_member *)(turn->pin_seeds.arms + arms);
         turn->weights = (uint32_t *)(turn->members + arms);
     }
     return turn;
@@ -65,8 +67,11 @@ struct split_turn *split_turn_new(struct live_split *live, struct bytes salt)
     turn->live = live_split_ref(live);
     turn->seeds.salt = split_salt(salt);
     turn->seeds.count = live->arm_count;
+    turn->pin_seeds.salt = split_salt(BYTES(""));
+    turn->pin_seeds.count = live->arm_count;
     for (uint32_t i = 0; i < live->arm_count; i++) {
         turn->seeds.arms[i] = split_arm_seed(&turn->seeds.salt, live->services[i]);
+        turn->pin_seeds.arms[i] = split_arm_seed(&turn->pin_seeds.salt, live->services[i]);
         turn->weights[i] = live->file_weights[i];
     }
     turn->version = UINT32_MAX; /* odd: no version is */
@@ -97,14 +102,25 @@ bool split_turn_is_of(const struct split_turn *turn, const struct live_split *li
     return turn->live == live;
 }
 
-struct split_seeds split_seeds_of(const struct route_settings *route, uint64_t *arms)
+static struct split_seeds seeds_of(const struct route_settings *route, struct bytes salt,
+                                   uint64_t *arms)
 {
-    struct split_seeds seeds = {split_salt(route->split.salt), arms, route->arm_count};
+    struct split_seeds seeds = {split_salt(salt), arms, route->arm_count};
 
     for (uint32_t i = 0; i < route->arm_count; i++) {
         arms[i] = split_arm_seed(&seeds.salt, route->arms[i].service->name);
     }
     return seeds;
+}
+
+struct split_seeds split_seeds_of(const struct route_settings *route, uint64_t *arms)
+{
+    return seeds_of(route, route->split.salt, arms);
+}
+
+struct split_seeds split_pin_seeds_of(const struct route_settings *route, uint64_t *arms)
+{
+    return seeds_of(route, BYTES(""), arms);
 }
 
 const uint32_t *split_turn_weights(struct split_turn *turn)
@@ -123,6 +139,11 @@ uint32_t split_turn_next(struct split_turn *turn)
 const struct split_seeds *split_turn_seeds(const struct split_turn *turn)
 {
     return &turn->seeds;
+}
+
+const struct split_seeds *split_turn_pin_seeds(const struct split_turn *turn)
+{
+    return &turn->pin_seeds;
 }
 
 bool split_turn_counts(const struct split_turn *turn)

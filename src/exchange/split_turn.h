@@ -23,8 +23,11 @@ const uint32_t *split_turn_weights(struct split_turn *turn);
  * this worker takes so. */
 uint32_t split_turn_next(struct split_turn *turn);
 const struct split_seeds *split_turn_seeds(const struct split_turn *turn);
-/* `arms` has room for the route's. */
+/* Those that pins are known by: a new salt deals users anew, but does nothing twice. */
+const struct split_seeds *split_turn_pin_seeds(const struct split_turn *turn);
+/* The same for who has no turn; `arms` has room for the route's. */
 struct split_seeds split_seeds_of(const struct route_settings *route, uint64_t *arms);
+struct split_seeds split_pin_seeds_of(const struct route_settings *route, uint64_t *arms);
 
 /* Where a request that went to `arm` is to be counted, NULL for nowhere: the new arm's all are,
  * of the old arm's as large a part. With `bucket` (split_bucket of the new arm) those are always

@@ -49,6 +49,20 @@ test('after a change of weights, and after the way back', async (t) => {
     assert.equal(by.filter((reason) => reason === 'pin').length, 40);
 });
 
+test('after a change of the salt, which deals all users anew', async (t) => {
+    const origins = await arms(t);
+    const gateway = await startGateway(t, splitting(origins, [100, 0], ', salt: spring, sticky: {cookie: uid}'));
+    for (let i = 0; i < 20; i++) {
+        assert.equal(await pay(gateway, `k-${i}`, { headers: { Cookie: `uid=${i}` } }), 'old');
+    }
+    for (const more of [', salt: autumn, sticky: {cookie: uid}', '']) {
+        await gateway.reload(splitting(origins, [0, 100], more));
+        for (let i = 0; i < 20; i++) {
+            assert.equal(await pay(gateway, `k-${i}`, { headers: { Cookie: `uid=${i}` } }), 'old');
+        }
+    }
+});
+
 test('after weights were set at run time; /metrics counts', async (t) => {
     const origins = await arms(t);
     const gateway = await startGateway(t, (folder) => `${adminIn(folder)}\n${splitting(origins, [100, 0])}`);
