@@ -36,7 +36,7 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
 
     if (is_new && pressure_now(desk->bench->pressure) >= PRESSURE_REFUSES) {
         pressure_did(desk->bench->pressure, PRESSURE_REFUSED, 1);
-        client_turn_away(desk, fd, !client_speaks_tls(listener), METRICS_PRESSURE_REFUSED);
+        client_turn_away(desk, fd, !listener->speaks_tls, METRICS_PRESSURE_REFUSED);
         close(fd);
         return false;
     }
@@ -44,7 +44,7 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
         exchange_desk_admits(desk->exchanges, ip, listener->index, is_new, place)) {
         return true;
     }
-    client_turn_away(desk, fd, !client_speaks_tls(listener), METRICS_CLIENT_OVER_LIMIT);
+    client_turn_away(desk, fd, !listener->speaks_tls, METRICS_CLIENT_OVER_LIMIT);
     close(fd);
     return false;
 }

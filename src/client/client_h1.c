@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* HTTP/1 from a client: bytes in, exchanges begun and fed. One request at a time; what was
- * pipelined behind it waits in the buffer. The answers' side is client_h1_answer.c. */
+/* HTTP/1 with a client, step by step: bytes in, a head, an exchange begun and fed (client_h1_body.c);
+ * when its answer is through (client_h1_answer.c), the next one. One request at a time; what was
+ * pipelined behind it waits in the buffer (client_h1_input.c).
+ *
+ * Called by the connection's events; and by the exchange, through the table at the end. */
 #include "client/client_private.h"
 
 #include "base/check.h"
@@ -9,127 +12,10 @@
 #include <errno.h>
 
 #define READS_A_TURN 4
-#define ROOM_WORTH_READING 256
 
-static struct buffer_pool *buffers_of(const struct client_h1 *h1)
-{
-    return client_desk_of(h1->connection)->bench->buffers;
-}
+static const struct client_stream_ops client_h1_ops;
 
-static const struct settings *settings_of(const struct client_h1 *h1)
-{
-    return exchange_desk_settings(client_desk_of(h1->connection)->exchanges);
-}
-
-/* --- life -------------------------------------------------------------------------------- */
-
-struct client_h1 *client_h1_new(struct client_connection *connection)
-{
-    struct client_h1 *h1 = slab_take(client_desk_of(connection)->streams);
-
-    if (h1 == NULL) {
-        return NULL;
-    }
-    list_init(&h1->link);
-    h1->connection = connection;
-    h1->began_us = loop_now(client_desk_of(connection)->bench->loop);
-    h1->state = CLIENT_H1_READS_HEAD;
-    h1->facts = (struct client_facts){
-        .listener = connection->listener->name,
-        .listener_index = connection->listener->index,
-        .scheme = connection->transport.ops->scheme,
-        .tls = connection->transport.ops->plain ? NULL : tls_facts_of(&connection->transport),
-        .rules = connection->listener->has_rules ? &connection->listener->rules : NULL,
-    };
-    client_h1_know_client(h1);
-    connection->h1 = h1;
-    return h1;
-}
-
-void client_h1_know_client(struct client_h1 *h1)
-{
-    h1->facts.ip = h1->connection->ip;
-    h1->facts.port = h1->connection->port;
-    h1->facts.ip_text = (struct bytes){h1->ip_text, ip_format(&h1->facts.ip, h1->ip_text)};
-}
-
-void client_h1_release(struct client_h1 *h1)
-{
-    CHECK(h1->exchange == NULL);
-    h1->connection->h1 = NULL;
-    buffer_return(buffers_of(h1), &h1->in);
-    buffer_return(buffers_of(h1), &h1->head);
-    outbox_clear(&h1->out, buffers_of(h1));
-    later_cancel(&h1->flush);
-    list_remove(&h1->link);
-    /* A callback up the stack may still look at it. */
-    list_add_last(&client_desk_of(h1->connection)->stream_graves, &h1->link);
-}
-
-void client_h1_abandon(struct client_h1 *h1, enum outcome_end end)
-{
-    struct exchange *exchange = h1->exchange;
-
-    if (exchange != NULL) {
-        h1->exchange = NULL;
-        exchange_client_gone(exchange, end);
-    }
-}
-
-/* --- reading into the buffer --------------------------------------------------------------- */
-
-/* The head must stay where it is while its exchange lives: what follows it moves instead. */
-static bool leave_head_behind(struct client_h1 *h1)
-{
-    struct bytes content = buffer_content(h1->in);
-    struct buffer *fresh = buffer_borrow(buffers_of(h1), BUFFER_LARGE);
-
-    if (fresh == NULL) {
-        return false;
-    }
-    CHECK(content.length <= buffer_room(fresh));
-    memcpy(buffer_tail(fresh), content.at, content.length);
-    fresh->end += (uint32_t)content.length;
-    h1->head = h1->in;
-    h1->in = fresh;
-    h1->head_is_in_input = false;
-    return true;
-}
-
-bool client_h1_expects_much(const struct client_h1 *h1)
-{
-    return h1->state == CLIENT_H1_TUNNELS ||
-           (h1->state == CLIENT_H1_READS_BODY &&
-            (h1->framing == HTTP_CHUNKED || h1->body_left > BUFFER_SMALL_BYTES));
-}
-
-/* false: no room (or no memory) to read into. */
-static bool make_room(struct client_h1 *h1)
-{
-    bool much = client_h1_expects_much(h1);
-
-    if (h1->in == NULL) {
-        h1->in = buffer_borrow(buffers_of(h1), much ? BUFFER_LARGE : BUFFER_SMALL);
-        return h1->in != NULL;
-    }
-    if (h1->head_is_in_input) {
-        bool enough = buffer_room(h1->in) >= ROOM_WORTH_READING && !much;
-
-        /* Behind a whole request only the next one can come: it may wait. */
-        return enough || (h1->state != CLIENT_H1_AWAITS_END && leave_head_behind(h1));
-    }
-    if (h1->in->start > 0 && h1->undelivered.length == 0) {
-        buffer_compact(h1->in);
-    }
-    if (buffer_room(h1->in) >= ROOM_WORTH_READING) {
-        return true;
-    }
-    if (h1->in->size == BUFFER_SMALL) {
-        return buffer_grow(buffers_of(h1), &h1->in);
-    }
-    /* The rest of a head or of trailers may be short too, and nothing else would ask for it. */
-    return h1->state != CLIENT_H1_AWAITS_END && buffer_room(h1->in) > 0;
-}
+/* --- reading ------------------------------------------------------------------------------- */
 
 static void on_end_of_stream(struct client_h1 *h1, bool clean)
 {
@@ -153,7 +39,7 @@ static bool receive_once(struct client_h1 *h1)
     size_t room;
     ssize_t count;
 
-    if (!make_room(h1)) {
+    if (!client_h1_make_room(h1)) {
         if (h1->in == NULL) {
             client_close(h1->connection, OUTCOME_CLIENT_GONE);
         } else {
@@ -177,24 +63,12 @@ static bool receive_once(struct client_h1 *h1)
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
 }
 
-/* Whoever is waited for holds no buffer meanwhile: it may be long. The trailers of a chunked request
- * that is whole still lie in it, for as long as its exchange has not sent them. */
-static void give_back_empty(struct client_h1 *h1)
-{
-    bool may_hold_trailers = h1->state == CLIENT_H1_AWAITS_END && h1->framing == HTTP_CHUNKED;
-
-    if (h1->in != NULL && !may_hold_trailers && !h1->head_is_in_input &&
-        h1->undelivered.length == 0 && buffer_length(h1->in) == 0) {
-        buffer_return(buffers_of(h1), &h1->in);
-    }
-}
-
 /* Nothing was there after all, or no more than a part of a TLS record: a head that drips, too. */
 static void receive_nothing(struct client_h1 *h1)
 {
     if (tls_has_more(&h1->connection->transport)) {
         client_h1_awaits_head(h1);
-        give_back_empty(h1);
+        client_h1_give_back_empty(h1);
         client_h1_want(h1);
     } else {
         client_stay_idle(h1->connection);
@@ -210,7 +84,7 @@ static void receive(struct client_h1 *h1)
         (h1->in == NULL || buffer_length(h1->in) == 0)) {
         receive_nothing(h1);
     } else if (h1->connection->h1 == h1) {
-        give_back_empty(h1);
+        client_h1_give_back_empty(h1);
         if (h1->connection->unwatched) {
             client_h1_want(h1);
         }
@@ -232,13 +106,6 @@ void client_h1_ready(struct client_h1 *h1, short what)
 
 /* --- the head ------------------------------------------------------------------------------ */
 
-static struct h1_limits limits_of(const struct client_h1 *h1)
-{
-    const struct limits_settings *limits = &settings_of(h1)->limits;
-
-    return (struct h1_limits){limits->head_bytes, limits->target_bytes, limits->headers};
-}
-
 static uint32_t head_age_us(const struct client_h1 *h1)
 {
     uint64_t now = loop_now(client_desk_of(h1->connection)->bench->loop);
@@ -254,7 +121,8 @@ static void count_begun(struct client_h1 *h1)
     /* New settings may have come since the first byte; the exchange begins by them. */
     h1->facts.listener = h1->connection->listener->name;
     h1->facts.listener_index = h1->connection->listener->index;
-    h1->facts.accepts = h1->facts.tls != NULL ? client_handshake_acceptor(h1->connection) : NULL;
+    h1->facts.accepts =
+        h1->facts.tls != NULL ? client_listener_acceptor(h1->connection->listener) : NULL;
     h1->counted_out = h1->out.written;
     h1->answer_ended = false;
     h1->closes = false;
@@ -293,11 +161,19 @@ void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *wh
     refuse(h1, exchange, status, what);
 }
 
+void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause)
+{
+    h1->closes = true;
+    metrics_note_cut(client_desk_of(h1->connection)->metrics, cause);
+    exchange_note_cut(h1->exchange, cause);
+    exchange_body_failed(h1->exchange, 408, what);
+}
+
 void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what)
 {
     struct exchange *exchange;
 
-    if (make_room(h1) && buffer_room(h1->in) > 0) {
+    if (client_h1_make_room(h1) && buffer_room(h1->in) > 0) {
         ssize_t count =
             transport_read(&h1->connection->transport, buffer_tail(h1->in), buffer_room(h1->in));
 
@@ -310,13 +186,6 @@ void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what)
         return;
     }
     refuse(h1, exchange, status, what);
-}
-
-/* The request is whole: the clock that counts now is the origin's. */
-static void await_end(struct client_h1 *h1)
-{
-    h1->state = CLIENT_H1_AWAITS_END;
-    client_h1_awaits_origin(h1);
 }
 
 static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size_t head_bytes)
@@ -335,7 +204,7 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     count_begun(h1);
     if (request->framing == HTTP_NO_BODY ||
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0)) {
-        await_end(h1);
+        client_h1_await_end(h1);
     } else {
         h1->state = CLIENT_H1_READS_BODY;
     }
@@ -349,7 +218,7 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
 static bool step_head(struct client_h1 *h1)
 {
     struct client_desk *desk = client_desk_of(h1->connection);
-    const struct h1_limits limits = limits_of(h1);
+    const struct h1_limits limits = client_h1_limits(h1);
     struct exchange *exchange;
     struct h1_problem problem;
     size_t consumed = 0;
@@ -378,133 +247,15 @@ static bool step_head(struct client_h1 *h1)
     return true;
 }
 
-/* --- the body ------------------------------------------------------------------------------ */
-
-static void body_is_whole(struct client_h1 *h1, const struct http_headers *trailers)
-{
-    await_end(h1);
-    exchange_body_end(h1->exchange, trailers);
-}
-
-/* false: the exchange took less than there is, or is over. */
-static bool hand_over(struct client_h1 *h1)
-{
-    struct exchange *exchange = h1->exchange;
-    size_t taken = exchange_body(exchange, h1->undelivered);
-
-    if (h1->exchange != exchange) {
-        return h1->connection->h1 == h1;
-    }
-    h1->undelivered = bytes_skip(h1->undelivered, taken);
-    if (h1->undelivered.length > 0) {
-        h1->body_paused = true;
-        client_h1_holds_body(h1); /* now we are the slow ones */
-        client_h1_want(h1);
-        return false;
-    }
-    return true;
-}
-
-static bool take_input(struct client_h1 *h1, uint64_t most)
-{
-    struct bytes content = buffer_content(h1->in);
-
-    if (content.length > most) {
-        content.length = (size_t)most;
-    }
-    h1->in->start += (uint32_t)content.length;
-    h1->undelivered = content;
-    return content.length > 0;
-}
-
-static bool step_length_known(struct client_h1 *h1)
-{
-    if (h1->body_left == 0) {
-        body_is_whole(h1, NULL);
-        return true;
-    }
-    if (!take_input(h1, h1->body_left)) {
-        return false;
-    }
-    h1->body_left -= h1->undelivered.length;
-    return true;
-}
-
-/* Where the body ends is not known any more: nothing further is read of it. */
-static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
-{
-    h1->closes = true;
-    h1->body_paused = true;
-    client_h1_want(h1);
-    exchange_body_failed(h1->exchange, 400, problem->what);
-}
-
-static bool step_trailers(struct client_h1 *h1)
-{
-    const struct h1_limits limits = limits_of(h1);
-    struct http_headers trailers;
-    struct h1_problem problem;
-    size_t consumed = 0;
-
-    switch (h1_parse_trailers(buffer_content(h1->in), &limits, &trailers, &consumed, &problem)) {
-    case H1_INCOMPLETE:
-        return false;
-    case H1_REJECTED:
-        refuse_body(h1, &problem);
-        return false;
-    case H1_COMPLETE:
-        break;
-    }
-    h1->in->start += (uint32_t)consumed;
-    body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
-    return true;
-}
-
-static bool step_chunked(struct client_h1 *h1)
-{
-    struct bytes input = buffer_content(h1->in);
-    struct bytes data = {0};
-    struct h1_problem problem;
-    enum h1_chunked_step step = h1_chunked_next(&h1->chunked, &input, &data, &problem);
-
-    h1->in->start = h1->in->end - (uint32_t)input.length;
-    switch (step) {
-    case H1_CHUNKED_DATA:
-        h1->undelivered = data;
-        return true;
-    case H1_CHUNKED_MORE:
-        return false;
-    case H1_CHUNKED_TRAILERS:
-        return step_trailers(h1);
-    case H1_CHUNKED_REJECTED:
-        break;
-    }
-    refuse_body(h1, &problem);
-    return false;
-}
-
-static bool step_body(struct client_h1 *h1)
-{
-    if (h1->undelivered.length > 0) {
-        return hand_over(h1);
-    }
-    return h1->framing == HTTP_CHUNKED ? step_chunked(h1) : step_length_known(h1);
-}
-
-static bool step_tunnel(struct client_h1 *h1)
-{
-    return (h1->undelivered.length > 0 || take_input(h1, UINT64_MAX)) && hand_over(h1);
-}
-
 static bool step(struct client_h1 *h1)
 {
     switch (h1->state) {
     case CLIENT_H1_READS_HEAD:
         return step_head(h1);
     case CLIENT_H1_READS_BODY:
-        return step_body(h1);
+        return client_h1_step_body(h1);
     case CLIENT_H1_TUNNELS:
-        return step_tunnel(h1);
+        return client_h1_step_tunnel(h1);
     case CLIENT_H1_AWAITS_END:
         break;
     }
@@ -523,10 +274,123 @@ void client_h1_process(struct client_h1 *h1)
     h1->processing = false;
 }
 
-void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause)
+/* --- after the answer ---------------------------------------------------------------------- */
+
+/* Bytes that the client sent and nobody will read: closing now would reset the connection. */
+static bool has_unread_bytes(const struct client_h1 *h1)
 {
-    h1->closes = true;
-    metrics_note_cut(client_desk_of(h1->connection)->metrics, cause);
-    exchange_note_cut(h1->exchange, cause);
-    exchange_body_failed(h1->exchange, 408, what);
+    return h1->state == CLIENT_H1_READS_BODY || h1->undelivered.length > 0 ||
+           (h1->in != NULL && buffer_length(h1->in) > 0);
 }
+
+/* A small body that nobody wanted, but which is here already. */
+static void skip_body_at_hand(struct client_h1 *h1)
+{
+    if (h1->state == CLIENT_H1_READS_BODY && h1->framing == HTTP_LENGTH_KNOWN &&
+        h1->body_left <= buffer_length(h1->in)) {
+        h1->in->start += (uint32_t)h1->body_left;
+        h1->body_left = 0;
+        h1->undelivered = (struct bytes){0};
+        h1->state = CLIENT_H1_AWAITS_END;
+    }
+}
+
+static void begin_next_request(struct client_h1 *h1)
+{
+    h1->state = CLIENT_H1_READS_HEAD;
+    h1->head_is_in_input = false;
+    h1->body_paused = false;
+    h1->answer_ended = false;
+    buffer_return(client_desk_of(h1->connection)->bench->buffers, &h1->head);
+    if (h1->in == NULL || buffer_length(h1->in) == 0) {
+        if (h1->read_closed) {
+            client_close(h1->connection, OUTCOME_ANSWERED);
+        } else {
+            client_become_idle(h1->connection);
+        }
+        return;
+    }
+    client_h1_want(h1);
+    client_h1_process(h1);
+}
+
+static void on_over(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->exchange = NULL;
+    client_rest_timer(h1->connection);
+    if (exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges)) {
+        h1->closes = true;
+    }
+    if (h1->state != CLIENT_H1_TUNNELS && !h1->closes) {
+        skip_body_at_hand(h1);
+    }
+    if (h1->closes || h1->state == CLIENT_H1_READS_BODY || h1->state == CLIENT_H1_TUNNELS ||
+        h1->out.broken) {
+        if (has_unread_bytes(h1) && !h1->read_closed && !h1->out.broken) {
+            client_linger(h1->connection);
+        } else {
+            client_close(h1->connection, OUTCOME_ANSWERED);
+        }
+        return;
+    }
+    begin_next_request(h1);
+}
+
+static void on_abort(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->exchange = NULL;
+    /* A reset, so that a close-delimited or half-sent answer cannot pass for a whole one. */
+    transport_reset(&h1->connection->transport);
+    client_close(h1->connection, OUTCOME_ORIGIN_BROKE);
+}
+
+/* --- what else the exchange asks ----------------------------------------------------------- */
+
+static void on_want_body(void *stream, bool wanted)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->body_paused = !wanted;
+    if (wanted && h1->state == CLIENT_H1_READS_BODY && !h1->held_back) {
+        client_h1_takes_body(h1);
+    }
+    client_h1_process(h1);
+    if (h1->connection->h1 == h1) {
+        client_h1_want(h1);
+    }
+}
+
+static void on_begin_tunnel(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->state = CLIENT_H1_TUNNELS;
+    client_h1_answer_switches(h1);
+    client_h1_process(h1); /* bytes may have come along with the request */
+}
+
+static bool on_tell_who(void *stream, struct who *who)
+{
+    struct client_h1 *h1 = stream;
+
+    who->kind = WHO_ADMIN;
+    return transport_tell_peer(&h1->connection->transport, &who->pid, &who->uid);
+}
+
+static const struct client_stream_ops client_h1_ops = {
+    .send_interim = client_h1_send_interim,
+    .send_head = client_h1_send_head,
+    .send_body = client_h1_send_body,
+    .flush = client_h1_send_soon,
+    .end = client_h1_send_end,
+    .take_back = client_h1_take_back,
+    .abort = on_abort,
+    .want_body = on_want_body,
+    .begin_tunnel = on_begin_tunnel,
+    .tell_who = on_tell_who,
+    .over = on_over,
+};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* HTTP/1 to a client: what an exchange may ask of its stream (exchange/client_stream.h).
- * Small pieces are collected and leave in one system call. */
+/* HTTP/1 to a client: how an exchange's answer is written (exchange/client_stream.h). Small pieces are
+ * collected and leave in one system call. */
 #include "client/client_private.h"
 
 #include "base/check.h"
@@ -16,110 +16,6 @@ static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
     return client_desk_of(h1->connection)->bench->buffers;
 }
-
-void client_h1_want(struct client_h1 *h1)
-{
-    struct client_connection *connection = h1->connection;
-    bool has_room =
-        h1->in == NULL || h1->state != CLIENT_H1_AWAITS_END || buffer_room(h1->in) >= 256;
-    short wanted =
-        !h1->read_closed && !h1->body_paused && !h1->held_back && has_room ? LOOP_READABLE : 0;
-
-    if (h1->out.blocked) {
-        wanted |= LOOP_WRITABLE;
-    } else if (connection->unwatched && h1->state == CLIENT_H1_AWAITS_END) {
-        return; /* until its clock says that this takes longer (client_h1_late) */
-    }
-    connection->unwatched = false;
-    transport_want(&connection->transport, wanted);
-}
-
-/* --- after the answer ---------------------------------------------------------------------- */
-
-/* Bytes that the client sent and nobody will read: closing now would reset the connection. */
-static bool has_unread_bytes(const struct client_h1 *h1)
-{
-    return h1->state == CLIENT_H1_READS_BODY || h1->undelivered.length > 0 ||
-           (h1->in != NULL && buffer_length(h1->in) > 0);
-}
-
-/* A small body that nobody wanted, but which is here already. */
-static void skip_body_at_hand(struct client_h1 *h1)
-{
-    if (h1->state == CLIENT_H1_READS_BODY && h1->framing == HTTP_LENGTH_KNOWN &&
-        h1->body_left <= buffer_length(h1->in)) {
-        h1->in->start += (uint32_t)h1->body_left;
-        h1->body_left = 0;
-        h1->undelivered = (struct bytes){0};
-        h1->state = CLIENT_H1_AWAITS_END;
-    }
-}
-
-static void begin_next_request(struct client_h1 *h1)
-{
-    h1->state = CLIENT_H1_READS_HEAD;
-    h1->head_is_in_input = false;
-    h1->body_paused = false;
-    h1->answer_ended = false;
-    buffer_return(buffers_of(h1), &h1->head);
-    if (h1->in == NULL || buffer_length(h1->in) == 0) {
-        if (h1->read_closed) {
-            client_close(h1->connection, OUTCOME_ANSWERED);
-        } else {
-            client_become_idle(h1->connection);
-        }
-        return;
-    }
-    client_h1_want(h1);
-    client_h1_process(h1);
-}
-
-static void on_over(void *stream)
-{
-    struct client_h1 *h1 = stream;
-
-    h1->exchange = NULL;
-    client_rest_timer(h1->connection);
-    if (exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges)) {
-        h1->closes = true;
-    }
-    if (h1->state != CLIENT_H1_TUNNELS && !h1->closes) {
-        skip_body_at_hand(h1);
-    }
-    if (h1->closes || h1->state == CLIENT_H1_READS_BODY || h1->state == CLIENT_H1_TUNNELS ||
-        h1->out.broken) {
-        if (has_unread_bytes(h1) && !h1->read_closed && !h1->out.broken) {
-            client_linger(h1->connection);
-        } else {
-            client_close(h1->connection, OUTCOME_ANSWERED);
-        }
-        return;
-    }
-    begin_next_request(h1);
-}
-
-static bool on_take_back(void *stream)
-{
-    struct client_h1 *h1 = stream;
-
-    if (h1->out.written != h1->answer_from || h1->out.broken) {
-        return false;
-    }
-    outbox_clear(&h1->out, buffers_of(h1));
-    return true;
-}
-
-static void on_abort(void *stream)
-{
-    struct client_h1 *h1 = stream;
-
-    h1->exchange = NULL;
-    /* A reset, so that a close-delimited or half-sent answer cannot pass for a whole one. */
-    transport_reset(&h1->connection->transport);
-    client_close(h1->connection, OUTCOME_ORIGIN_BROKE);
-}
-
-/* --- writing ------------------------------------------------------------------------------- */
 
 static void flush_now(void *owner);
 
@@ -256,7 +152,7 @@ static bool write_head(struct client_h1 *h1, const struct answer_head *head)
     return true;
 }
 
-static void on_send_interim(void *stream, const struct answer_head *head)
+void client_h1_send_interim(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
@@ -294,7 +190,7 @@ static bool is_worn(const struct client_h1 *h1)
     return cause != CUT_NONE;
 }
 
-static bool on_send_head(void *stream, const struct answer_head *head)
+bool client_h1_send_head(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
@@ -400,7 +296,7 @@ static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
     return taken;
 }
 
-static size_t on_send_body(void *stream, struct bytes bytes)
+size_t client_h1_send_body(void *stream, struct bytes bytes)
 {
     struct client_h1 *h1 = stream;
     size_t taken = 0;
@@ -416,7 +312,7 @@ static size_t on_send_body(void *stream, struct bytes bytes)
     return h1->answer_chunked ? taken : send_plain(h1, bytes);
 }
 
-static void on_flush(void *stream)
+void client_h1_send_soon(void *stream)
 {
     struct client_h1 *h1 = stream;
 
@@ -445,7 +341,7 @@ static void add_last_chunk(struct client_h1 *h1, const struct http_headers *trai
     }
 }
 
-static bool on_end(void *stream, const struct http_headers *trailers)
+bool client_h1_send_end(void *stream, const struct http_headers *trailers)
 {
     struct client_h1 *h1 = stream;
 
@@ -464,49 +360,21 @@ static bool on_end(void *stream, const struct http_headers *trailers)
     return false;
 }
 
-static void on_want_body(void *stream, bool wanted)
+bool client_h1_take_back(void *stream)
 {
     struct client_h1 *h1 = stream;
 
-    h1->body_paused = !wanted;
-    if (wanted && h1->state == CLIENT_H1_READS_BODY && !h1->held_back) {
-        client_h1_takes_body(h1);
+    if (h1->out.written != h1->answer_from || h1->out.broken) {
+        return false;
     }
-    client_h1_process(h1);
-    if (h1->connection->h1 == h1) {
-        client_h1_want(h1);
-    }
+    outbox_clear(&h1->out, buffers_of(h1));
+    return true;
 }
 
-static void on_begin_tunnel(void *stream)
+/* What is queued belongs to the answer; raw bytes follow. */
+void client_h1_answer_switches(struct client_h1 *h1)
 {
-    struct client_h1 *h1 = stream;
-
-    h1->state = CLIENT_H1_TUNNELS;
     h1->absorbs = 0;
     h1->answer_chunked = false;
     write_out(h1);
-    client_h1_process(h1); /* bytes may have come along with the request */
 }
-
-static bool on_tell_who(void *stream, struct who *who)
-{
-    struct client_h1 *h1 = stream;
-
-    who->kind = WHO_ADMIN;
-    return transport_tell_peer(&h1->connection->transport, &who->pid, &who->uid);
-}
-
-const struct client_stream_ops client_h1_ops = {
-    .send_interim = on_send_interim,
-    .send_head = on_send_head,
-    .send_body = on_send_body,
-    .flush = on_flush,
-    .end = on_end,
-    .take_back = on_take_back,
-    .abort = on_abort,
-    .want_body = on_want_body,
-    .begin_tunnel = on_begin_tunnel,
-    .tell_who = on_tell_who,
-    .over = on_over,
-};

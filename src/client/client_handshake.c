@@ -7,7 +7,7 @@
  * the time: who is cut and comes back at once would else take most of it from those who are
  * served, for nothing.
  *
- * Called by client_connection.c while a connection is AWAITS_HANDSHAKE. */
+ * Called by client_connection_events.c while a connection is AWAITS_HANDSHAKE. */
 #include "client/client_private.h"
 
 #include "io/tls.h"
@@ -31,21 +31,6 @@
 static struct client_handshakes *handshakes_of(struct client_connection *connection)
 {
     return &client_desk_of(connection)->handshakes;
-}
-
-bool client_speaks_tls(const struct client_listener *listener)
-{
-    return listener->speaks_tls;
-}
-
-struct tls_acceptor *client_handshake_acceptor(const struct client_connection *connection)
-{
-    const struct client_listener *listener = connection->listener;
-    const struct client_desk *desk = listener->desk;
-    const struct tls_store *store =
-        listener->leaves ? generation_tls(listener->last) : exchange_desk_tls(desk->exchanges);
-
-    return tls_store_acceptor(store, desk->bench->worker, listener->index);
 }
 
 /* Before its place is given up: who never had one cost nothing. */
@@ -176,14 +161,6 @@ static void enter_debtors_line(struct client_connection *connection)
     }
 }
 
-void client_handshake_leave(struct client_connection *connection)
-{
-    if (connection->has_place) {
-        connection->has_place = false;
-        handshakes_of(connection)->at_once--;
-    }
-}
-
 /* At the end of a turn: those whose turn it is next are called in the next one. */
 void client_handshakes_go_on(struct client_desk *desk)
 {
@@ -219,7 +196,7 @@ static void step(struct client_connection *connection)
         fail(connection, cause);
         break;
     case TLS_DONE:
-        client_handshake_leave(connection);
+        client_give_place_up(connection);
         client_stalls_note(client_desk_of(connection), &connection->ip, true);
         metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
         if (tls_facts_of(&connection->transport)->resumed) {
@@ -239,7 +216,7 @@ static struct bytes read_early(const struct client_connection *connection)
 
 static void begin(struct client_connection *connection)
 {
-    struct tls_acceptor *acceptor = client_handshake_acceptor(connection);
+    struct tls_acceptor *acceptor = client_listener_acceptor(connection->listener);
 
     if (tls_hello_is_gone(connection->transport.fd)) {
         fail(connection, TLS_CAUSE_CLIENT_LEFT);

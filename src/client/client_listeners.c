@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LEAVE_GRACE_MS 300 /* an idle client's request may be on its way */
-#define LEAVE_SPREAD_MS 500
 #define SWEEP_MS 10
 #define SWEEP_A_TICK 512
 #define FORGET_MS 5000 /* a connection in the mail from another worker may still name it */
@@ -20,18 +18,6 @@ static void on_sweep(void *owner);
 static struct loop *loop_of(const struct client_desk *desk)
 {
     return desk->bench->loop;
-}
-
-struct client_listener *client_listener_find(struct client_desk *desk, uint32_t key)
-{
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
-        if (listener->key == key) {
-            return listener;
-        }
-    }
-    return NULL;
 }
 
 /* --- beginning --------------------------------------------------------------------------- */
@@ -204,7 +190,7 @@ static void begin_leaving(struct client_listener *listener)
     listener->leave_by_us = now_us + (uint64_t)drain_ms * 1000;
     listener_free(&listener->listener); /* takes those in who wait in the kernel */
     desk->sweep_left = client_desk_count(desk);
-    alarm_set(loop_of(desk), &desk->sweep, LEAVE_GRACE_MS, on_sweep, desk);
+    alarm_set(loop_of(desk), &desk->sweep, CLIENT_LEAVE_GRACE_MS, on_sweep, desk);
 }
 
 static void take_next(struct client_listener *listener)
@@ -247,30 +233,6 @@ void client_desk_leave(struct client_desk *desk)
 }
 
 /* --- leaving ----------------------------------------------------------------------------- */
-
-uint32_t client_leaving_idle_ms(const struct client_connection *connection)
-{
-    const struct client_listener *listener = connection->listener;
-    struct client_desk *desk = listener->desk;
-    uint64_t now_us = loop_now(loop_of(desk));
-    uint64_t left_ms = listener->leave_by_us > now_us ? (listener->leave_by_us - now_us) / 1000 : 0;
-    uint64_t spread_ms = left_ms > LEAVE_GRACE_MS ? left_ms - LEAVE_GRACE_MS : 0;
-
-    /* Spread, so that they do not all come back in one moment. */
-    return LEAVE_GRACE_MS + (uint32_t)random_below(&desk->bench->random, spread_ms + 1);
-}
-
-bool client_leaves_now(const struct client_connection *connection)
-{
-    const struct client_listener *listener = connection->listener;
-    uint64_t all_us = listener->leave_by_us - listener->left_us;
-    uint64_t spread_us =
-        all_us / 2 < LEAVE_SPREAD_MS * 1000u ? all_us / 2 : LEAVE_SPREAD_MS * 1000u;
-    uint32_t place =
-        (uint32_t)connection->transport.fd * 2654435761u; /* as if drawn, but lasting */
-
-    return loop_now(loop_of(listener->desk)) >= listener->left_us + (spread_us * place >> 32);
-}
 
 /* Idle connections of listeners that leave get their time to go: so many a tick, going once round
  * the list. Busy ones get theirs when they become idle, or close after their answer. */

@@ -200,15 +200,34 @@ struct client_h1 {
     char ip_text[ADDRESS_TEXT_MAX]; /* last: not cleared for each stream */
 };
 
+/* Almost always a client that gave up and only rarely one that half-closed: what may be repeated
+ * is not kept going much longer for one that takes nothing meanwhile. */
+#define CLIENT_HALF_CLOSED_MS 5000
+
+#define CLIENT_LEAVE_GRACE_MS 300 /* an idle client's request may be on its way */
+
 /* client_connection.c */
+static inline struct client_desk *client_desk_of(const struct client_connection *connection)
+{
+    return connection->listener->desk;
+}
+uint32_t client_clock_ms(const struct client_desk *desk);
+uint32_t client_ticks_now(const struct client_connection *connection); /* what `born` is in */
+void client_set_state(struct client_connection *connection, enum client_state state);
+void client_count(struct client_desk *desk, uint32_t change);
 /* The one end of a connection. `end` reaches the log if a request was under way. */
 void client_close(struct client_connection *connection, enum outcome_end end);
 /* Ends it because a budget is spent: counted, noted, and where an answer breaks off, reset. */
 void client_cut(struct client_connection *connection, enum cut_cause cause);
+/* Its place among the handshakes; harmless when it has none. */
+void client_give_place_up(struct client_connection *connection);
 /* Says goodbye first: half-close, then read on for a bounded while. */
 void client_linger(struct client_connection *connection);
+void client_linger_on(struct client_connection *connection);
 /* CUT_REQUESTS or CUT_LIFETIME: the present answer is to be its last. */
 enum cut_cause client_worn_by(const struct client_connection *connection);
+/* For how long it may be idle from now on. */
+uint32_t client_idle_time(const struct client_connection *connection);
 /* The request is answered, the connection stays. */
 void client_become_idle(struct client_connection *connection);
 /* No byte of a request was there after all: it is idle for as long as it was. */
@@ -217,8 +236,24 @@ void client_stay_idle(struct client_connection *connection);
 size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
 void client_rest_timer(struct client_connection *connection);
-struct client_desk *client_desk_of(const struct client_connection *connection);
-uint32_t client_clock_ms(const struct client_desk *desk);
+
+/* client_connection_events.c */
+void client_connection_ready(int fd, short what, void *owner);
+void client_connection_late(struct timer *timer);
+
+/* client_accept.c */
+void client_on_accepted(void *owner, int fd, const struct address *from);
+
+/* client_proxy_header.c */
+void client_proxy_header_ready(struct client_connection *connection);
+
+/* client_serving.c */
+/* It serves then, or was closed for want of memory. */
+void client_begin_serving(struct client_connection *connection);
+/* TLS stands; `has_more`: bytes of a request may have come along. */
+void client_handshaken(struct client_connection *connection, bool has_more);
+/* A request in plain HTTP on a TLS port. */
+void client_refuse_plain(struct client_connection *connection);
 
 /* client_admit.c */
 /* false: it may not, was told so if that is cheap, and is closed. Who it is may have to be seen
@@ -227,19 +262,9 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
                      bool knows_client, client_place *place);
 /* Counts and says why a connection is about to be closed. */
 void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metrics_event why);
-/* TLS stands; `has_more`: bytes of a request may have come along. */
-void client_handshaken(struct client_connection *connection, bool has_more);
-/* A request in plain HTTP on a TLS port. */
-void client_refuse_plain(struct client_connection *connection);
-
 /* client_handshake.c */
-bool client_speaks_tls(const struct client_listener *listener);
-/* How its listener meets clients now; NULL: plain. */
-struct tls_acceptor *client_handshake_acceptor(const struct client_connection *connection);
 void client_handshake_ready(struct client_connection *connection);
 void client_handshake_late(struct client_connection *connection);
-/* Gives its place up; harmless when it has none. */
-void client_handshake_leave(struct client_connection *connection);
 /* At the end of a turn. */
 void client_handshakes_go_on(struct client_desk *desk);
 
@@ -253,13 +278,16 @@ bool client_crowd_puts_off(struct client_connection *connection, uint32_t most_m
 void client_stalls_note(struct client_desk *desk, const struct ip *ip, bool stood);
 /* More of them came to nothing than stood, of late. */
 bool client_stalls_often(struct client_desk *desk, const struct ip *ip);
-void client_on_accepted(void *owner, int fd, const struct address *from);
 
 /* client_listeners.c */
-struct client_listener *client_listener_find(struct client_desk *desk, uint32_t key);
 void client_listeners_release(struct client_desk *desk);
 /* Those that have left, and whose last connection is gone. */
 void client_listeners_forget(struct client_desk *desk);
+
+/* client_listener.c */
+struct client_listener *client_listener_find(struct client_desk *desk, uint32_t key);
+/* How it meets clients now; NULL: plain. */
+struct tls_acceptor *client_listener_acceptor(const struct client_listener *listener);
 /* Of a listener that leaves: whether its next answer is the last. They go within half a second, not
  * all at once: whoever is told to go comes back at once, with a handshake of TLS maybe. */
 bool client_leaves_now(const struct client_connection *connection);
@@ -281,27 +309,42 @@ struct client_cost client_cost_of(const struct client_connection *connection, ui
 /* true: its body is not read on for now; client_desk_relieve lets it go on. */
 bool client_h1_is_held_back(struct client_h1 *h1);
 
-/* client_h1.c */
-/* More of the body is to come than a small buffer takes. */
-bool client_h1_expects_much(const struct client_h1 *h1);
+/* client_h1_stream.c */
 /* NULL: out of memory. */
 struct client_h1 *client_h1_new(struct client_connection *connection);
 /* Takes the client's address over from the connection. */
 void client_h1_know_client(struct client_h1 *h1);
+/* Ends the exchange under way without an answer. */
+void client_h1_abandon(struct client_h1 *h1, enum outcome_end end);
 /* Gives up buffers and state; the exchange, if any, must be over. */
 void client_h1_release(struct client_h1 *h1);
+struct h1_limits client_h1_limits(const struct client_h1 *h1);
+/* More of the body is to come than a small buffer takes. */
+bool client_h1_expects_much(const struct client_h1 *h1);
+/* Has the loop watch for what it can use now. */
+void client_h1_want(struct client_h1 *h1);
+
+/* client_h1.c */
 void client_h1_ready(struct client_h1 *h1, short what);
 void client_h1_process(struct client_h1 *h1);
 /* Reads what is there, answers with that status, closes. */
 void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what);
-/* Ends the exchange under way without an answer. */
-void client_h1_abandon(struct client_h1 *h1, enum outcome_end end);
-
 /* The head under way is answered with `status` and not read any further. */
 void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *what,
                            enum cut_cause cause);
 /* The body under way is answered with 408, if that is still possible. */
 void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause);
+
+/* client_h1_input.c */
+/* false: no room (or no memory) to read into. */
+bool client_h1_make_room(struct client_h1 *h1);
+void client_h1_give_back_empty(struct client_h1 *h1);
+
+/* client_h1_body.c: true while there is more to do at once. */
+bool client_h1_step_body(struct client_h1 *h1);
+bool client_h1_step_tunnel(struct client_h1 *h1);
+/* The request is whole: the clock that counts now is the origin's. */
+void client_h1_await_end(struct client_h1 *h1);
 
 /* client_h1_clock.c: for whom is waited from now on */
 void client_h1_awaits_head(struct client_h1 *h1);   /* its first bytes are there */
@@ -313,12 +356,28 @@ void client_h1_was_half_closed(struct client_h1 *h1);
 /* The transport is full; `wrote`: it has just taken something. */
 void client_h1_awaits_client(struct client_h1 *h1, bool wrote);
 void client_h1_client_took(struct client_h1 *h1); /* it is not full any more */
-/* The timer has run out. */
+/* The same goes on: the timer is set by what is left. */
+void client_h1_arm(struct client_h1 *h1);
+struct pace_rule client_h1_pace_rule(const struct client_h1 *h1, bool body);
+/* The exchange takes no more of what the client sends: it is not read from, nor watched by the
+ * loop, which costs nothing as long as this is short. */
+bool client_h1_is_paused(const struct client_h1 *h1);
+/* What the client has acknowledged: what the kernel holds may never arrive. */
+uint64_t client_h1_taken(const struct client_h1 *h1);
+
+/* client_h1_late.c: the timer has run out. */
 void client_h1_late(struct client_h1 *h1);
 
-/* client_h1_answer.c */
-extern const struct client_stream_ops client_h1_ops;
+/* client_h1_answer.c: these stand in the table of client_stream_ops (client_h1.c) */
+void client_h1_send_interim(void *stream, const struct answer_head *head);
+bool client_h1_send_head(void *stream, const struct answer_head *head);
+size_t client_h1_send_body(void *stream, struct bytes bytes);
+void client_h1_send_soon(void *stream);
+bool client_h1_send_end(void *stream, const struct http_headers *trailers);
+bool client_h1_take_back(void *stream);
+/* The rest of the stream is raw bytes. */
+void client_h1_answer_switches(struct client_h1 *h1);
+/* The transport can take more. */
 void client_h1_flush(struct client_h1 *h1);
-void client_h1_want(struct client_h1 *h1);
 
 #endif

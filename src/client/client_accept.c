@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Connections come in: accepted here, or by another worker that gives them away. Accepting pauses
+ * while the process has as many as it may. */
+#include "client/client_private.h"
+
+#include <unistd.h>
+
+#define FULL_LOOK_MS 50
+
+static bool is_full(struct client_desk *desk)
+{
+    uint32_t most = exchange_desk_settings(desk->exchanges)->limits.connections;
+
+    return most != 0 && desk->placing->count_all(desk->owner) >= most;
+}
+
+static void resume_listeners(struct client_desk *desk)
+{
+    desk->paused = false;
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        if (listener->listener != NULL && !listener->is_fresh) {
+            listener_resume(listener->listener);
+        }
+    }
+}
+
+static void look_for_space(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    if (!is_full(desk)) {
+        resume_listeners(desk);
+    } else {
+        alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
+    }
+}
+
+static void hold_listeners_when_full(struct client_desk *desk)
+{
+    if (!is_full(desk) || desk->paused) {
+        return;
+    }
+    desk->paused = true;
+    alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
+    metrics_note(desk->metrics, METRICS_ACCEPT_PAUSED);
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+
+        if (listener->listener != NULL) {
+            listener_pause(listener->listener);
+        }
+    }
+}
+
+/* The first request has often come by the time a connection is accepted. It is read at once
+ * then, and a short connection is over before the loop ever had to watch it. */
+static void add_connection(struct client_listener *listener, int fd, const struct address *from,
+                           bool is_new)
+{
+    bool expects_proxy_header = is_new && listener->proxy_protocol;
+    bool expects_tls = is_new && listener->speaks_tls;
+    bool reads_at_once = is_new && !expects_proxy_header;
+    struct client_desk *desk = listener->desk;
+    struct ip ip = ip_of_address(from);
+    client_place place = 0;
+    struct client_connection *connection;
+
+    if (!client_may_come(listener, fd, &ip, is_new, !expects_proxy_header, &place)) {
+        return;
+    }
+    connection = slab_take(desk->connections);
+    if (connection == NULL) {
+        exchange_desk_dismiss(desk->exchanges, &place);
+        close(fd);
+        return;
+    }
+    memset(connection, 0, sizeof(*connection));
+    list_init(&connection->link);
+    connection->listener = listener;
+    connection->ip = ip;
+    connection->place = place;
+    connection->port = ip_is_none(&connection->ip) ? 0 : address_port(from);
+    connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER
+                        : expects_tls        ? CLIENT_AWAITS_HANDSHAKE
+                                             : CLIENT_IDLE;
+    if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd,
+                             reads_at_once ? 0 : LOOP_READABLE, client_connection_ready,
+                             connection)) {
+        exchange_desk_dismiss(desk->exchanges, &place);
+        slab_give(desk->connections, connection);
+        return;
+    }
+    connection->unwatched = reads_at_once;
+    connection->since_ms = client_clock_ms(desk);
+    connection->born = client_ticks_now(connection);
+    list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
+    listener->connections++;
+    client_count(desk, 1);
+    metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
+    client_set_timer(connection, connection->state != CLIENT_IDLE
+                                     ? listener->budgets.timeouts.handshake
+                                     : client_idle_time(connection));
+    hold_listeners_when_full(desk);
+    if (reads_at_once) {
+        client_connection_ready(fd, LOOP_READABLE, connection);
+    }
+}
+
+void client_on_accepted(void *owner, int fd, const struct address *from)
+{
+    struct client_listener *listener = owner;
+    struct client_desk *desk = listener->desk;
+
+    if (desk->ending) {
+        close(fd);
+        return;
+    }
+    if (!desk->stopping && !listener->leaves &&
+        desk->placing->place(desk->owner, fd, from, listener->key)) {
+        metrics_note(desk->metrics, METRICS_CLIENT_HANDED_OVER);
+        return;
+    }
+    add_connection(listener, fd, from, true);
+}
+
+void client_desk_take_over(struct client_desk *desk, int fd, const struct address *from,
+                           uint32_t key, bool is_new)
+{
+    struct client_listener *listener = client_listener_find(desk, key);
+
+    if (listener == NULL) {
+        close(fd);
+        return;
+    }
+    add_connection(listener, fd, from, is_new);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The desk of a worker: all its connections of clients, their memory, and how they end with it. */
+#include "client/client_list.h"
+#include "client/client_private.h"
+
+#include <stdlib.h>
+
+#define MOVABLE_LOOK 16
+
+/* --- one that may move ------------------------------------------------------------------- */
+
+/* Used last, and without TLS, whose state belongs to this worker. NULL: none of the last few. */
+static struct client_connection *find_movable(struct client_desk *desk)
+{
+    struct link *link = desk->idle.previous;
+
+    for (int i = 0; i < MOVABLE_LOOK && link != &desk->idle; i++, link = link->previous) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+
+        if (connection->transport.ops->plain) {
+            return connection;
+        }
+    }
+    return NULL;
+}
+
+int client_desk_give_idle(struct client_desk *desk, struct address *from, uint32_t *key)
+{
+    struct client_connection *connection = find_movable(desk);
+    int fd;
+
+    if (connection == NULL) {
+        return -1;
+    }
+    if (connection->listener->leaves) {
+        return -1; /* its time to go is drawn already */
+    }
+    ip_to_address(&connection->ip, connection->port, from);
+    *key = connection->listener->key;
+    fd = transport_give_up(&connection->transport);
+    client_close(connection, OUTCOME_ANSWERED);
+    return fd;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void bury_dead(void *owner)
+{
+    struct client_desk *desk = owner;
+    struct link *link;
+
+    if (desk->handshakes.begun > 0 || !list_is_empty(&desk->handshakes.line)) {
+        client_handshakes_go_on(desk);
+    }
+    while ((link = list_first(&desk->stream_graves)) != NULL) {
+        list_remove(link);
+        slab_give(desk->streams, CONTAINER_OF(link, struct client_h1, link));
+    }
+    while ((link = list_first(&desk->graves)) != NULL) {
+        list_remove(link);
+        slab_give(desk->connections, CONTAINER_OF(link, struct client_connection, link));
+    }
+}
+
+struct client_desk *client_desk_new(struct exchange_desk *exchanges,
+                                    const struct client_placing *placing, void *owner)
+{
+    struct client_desk *desk = calloc(1, sizeof(*desk));
+
+    if (desk == NULL) {
+        return NULL;
+    }
+    desk->exchanges = exchanges;
+    desk->bench = exchange_desk_bench(exchanges);
+    desk->metrics = exchange_desk_metrics(exchanges);
+    desk->placing = placing;
+    desk->owner = owner;
+    list_init(&desk->listeners);
+    list_init(&desk->idle);
+    list_init(&desk->busy);
+    list_init(&desk->graves);
+    list_init(&desk->stream_graves);
+    list_init(&desk->handshakes.line);
+    list_init(&desk->handshakes.debtors);
+    list_init(&desk->held_back);
+    desk->connections = slab_pool_new(sizeof(struct client_connection));
+    desk->streams = slab_pool_new(sizeof(struct client_h1));
+    desk->timers = timer_group_new(desk->bench->loop, client_connection_late);
+    if (desk->connections == NULL || desk->streams == NULL || desk->timers == NULL) {
+        client_desk_free(&desk);
+        return NULL;
+    }
+    slab_pool_account(desk->connections, pressure_slabs(desk->bench->pressure));
+    slab_pool_clear(desk->streams, offsetof(struct client_h1, ip_text));
+    slab_pool_account(desk->streams, pressure_slabs(desk->bench->pressure));
+    loop_at_turn_end(desk->bench->loop, bury_dead, desk);
+    return desk;
+}
+
+void client_desk_free(struct client_desk **desk)
+{
+    if (*desk == NULL) {
+        return;
+    }
+    (*desk)->ending = true;
+    alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
+    alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
+    alarm_clear((*desk)->bench->loop, &(*desk)->handshakes.debtors_turn);
+    client_listeners_release(*desk);
+    bury_dead(*desk);
+    client_list_drop(*desk);
+    slab_pool_free(&(*desk)->connections);
+    slab_pool_free(&(*desk)->streams);
+    free(*desk);
+    *desk = NULL;
+}
+
+/* --- looking ----------------------------------------------------------------------------- */
+
+uint64_t client_desk_begun(const struct client_desk *desk)
+{
+    return atomic_load_explicit(&desk->begun, memory_order_relaxed);
+}
+
+size_t client_desk_memory(const struct client_desk *desk)
+{
+    return slab_pool_used(desk->connections) * sizeof(struct client_connection) +
+           slab_pool_used(desk->streams) * sizeof(struct client_h1);
+}
+
+void client_desk_trim(struct client_desk *desk)
+{
+    client_listeners_forget(desk);
+    slab_pool_trim(desk->connections);
+    slab_pool_trim(desk->streams);
+}
+
+/* --- stopping ---------------------------------------------------------------------------- */
+
+static void close_each(struct link *list, enum outcome_end end)
+{
+    struct link *link;
+
+    while ((link = list_first(list)) != NULL) {
+        client_close(CONTAINER_OF(link, struct client_connection, link), end);
+    }
+}
+
+static void cut_each(struct link *list)
+{
+    struct link *link;
+
+    while ((link = list_first(list)) != NULL) {
+        client_cut(CONTAINER_OF(link, struct client_connection, link), CUT_STOP);
+    }
+}
+
+static void stop_listening(struct client_desk *desk)
+{
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        listener_free(&CONTAINER_OF(link, struct client_listener, link)->listener);
+    }
+}
+
+static void on_grace_over(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    stop_listening(desk);
+    close_each(&desk->idle, OUTCOME_ANSWERED);
+}
+
+/* The kernel may hold connections back whose clients have said nothing yet (TCP_DEFER_ACCEPT).
+ * A socket that closes takes them along, so it stays open as long as idle ones do. */
+void client_desk_drain(struct client_desk *desk, uint32_t grace_ms)
+{
+    desk->stopping = true;
+    alarm_clear(desk->bench->loop, &desk->full_look);
+    exchange_desk_drain(desk->exchanges);
+    alarm_set(desk->bench->loop, &desk->idle_grace, grace_ms, on_grace_over, desk);
+}
+
+void client_desk_close_all(struct client_desk *desk)
+{
+    cut_each(&desk->idle);
+    cut_each(&desk->busy);
+    cut_each(&desk->handshakes.line);
+    cut_each(&desk->handshakes.debtors);
+}
