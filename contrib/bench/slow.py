@@ -20,6 +20,7 @@ import measure
 from processes import Failure, Processes, free_port
 from scenarios import Scenario
 
+ORIGIN_SEND_BYTES = "131072"  # doubled by the kernel
 BUSY = Scenario("slow", "32 busy connections", connections=32)
 
 
@@ -250,7 +251,8 @@ def main():
         print(HEADING, flush=True)
         with Processes(folder) as processes:
             origin_port = free_port()
-            origin = processes.start([tools["origin"], str(origin_port), "1"], options.load_cores)
+            origin = processes.start([tools["origin"], str(origin_port), "1", ORIGIN_SEND_BYTES],
+                                     options.load_cores)
             processes.wait_until_answering(origin, origin_port, "/13")
             for case in cases:
                 for contender in chosen:

@@ -31,7 +31,8 @@
 #include <unistd.h>
 
 #define DRIP_MS 2000       /* between two bytes of one client */
-#define ROUND_MS 20        /* clients are served in turn, a slice each round */
+#define ROUND_MS 1         /* clients are served in turn, a slice each round */
+#define NEWS_A_ROUND 16    /* that many small ones: clients of their own would not come in bursts */
 #define READ_BYTES 64      /* of a reader's trickle */
 #define RECEIVE_BYTES 4096 /* a reader's socket buffer */
 #define OPEN_A_ROUND 100
@@ -169,8 +170,8 @@ static void drip(struct client *client)
 /* false: standard input has ended. */
 static bool wait_for_news(void)
 {
-    struct epoll_event events[256];
-    int count = epoll_wait(epoll, events, 256, ROUND_MS);
+    struct epoll_event events[NEWS_A_ROUND];
+    int count = epoll_wait(epoll, events, NEWS_A_ROUND, ROUND_MS);
 
     for (int i = 0; i < count; i++) {
         struct client *client = events[i].data.ptr;

@@ -56,8 +56,9 @@ void client_connection_late(struct timer *timer)
     } else if (connection->state == CLIENT_AWAITS_HANDSHAKE) {
         client_handshake_late(connection);
     } else if (connection->state != CLIENT_AWAITS_PROXY_HEADER ||
-               !client_crowd_puts_off(connection,
-                                      connection->listener->budgets.timeouts.handshake / 2)) {
+               !client_crowd_puts_off(
+                   connection,
+                   client_crowd_most(connection->listener->budgets.timeouts.handshake))) {
         client_cut(connection, cause_of_timeout((enum client_state)connection->state));
     }
 }

@@ -25,7 +25,7 @@ bool client_crowd_puts_off(struct client_connection *connection, uint32_t most_m
 {
     struct client_desk *desk = client_desk_of(connection);
 
-    if (!is_crowded(desk) || connection->put_off || desk->stopping) {
+    if (!is_crowded(desk) || connection->put_off || most_ms == 0 || desk->stopping) {
         return false;
     }
     connection->put_off = true;

@@ -67,10 +67,15 @@ static void late_head(struct client_h1 *h1)
         client_set_timer(h1->connection, (uint32_t)(time_ms - waited_ms));
         return;
     }
-    if (client_crowd_puts_off(h1->connection, budgets_of(h1)->timeouts.head / 2)) {
+    if (client_crowd_puts_off(h1->connection, client_crowd_most(budgets_of(h1)->timeouts.head))) {
         return;
     }
     client_h1_refuse_head(h1, 408, "the request head did not come in time", CUT_HEAD);
+}
+
+static bool is_put_off(struct client_h1 *h1, const struct pace *pace, const struct pace_rule *rule)
+{
+    return client_crowd_puts_off(h1->connection, pace_spare_ms(pace, rule, now_of(h1)));
 }
 
 /* false: it was cut, or will be. */
@@ -79,7 +84,7 @@ static bool body_keeps_pace(struct client_h1 *h1)
     const struct pace_rule rule = client_h1_pace_rule(h1, true);
     enum pace_verdict verdict = pace_look(&h1->body_pace, &rule, now_of(h1), h1->received);
 
-    if (verdict != PACE_FINE && client_crowd_puts_off(h1->connection, rule.grace_ms / 2)) {
+    if (verdict != PACE_FINE && is_put_off(h1, &h1->body_pace, &rule)) {
         return false;
     }
     switch (verdict) {
@@ -98,8 +103,13 @@ static bool body_keeps_pace(struct client_h1 *h1)
 static bool answer_keeps_pace(struct client_h1 *h1)
 {
     const struct pace_rule rule = client_h1_pace_rule(h1, false);
+    enum pace_verdict verdict =
+        pace_look(&h1->answer_pace, &rule, now_of(h1), client_h1_taken(h1));
 
-    switch (pace_look(&h1->answer_pace, &rule, now_of(h1), client_h1_taken(h1))) {
+    if (verdict != PACE_FINE && is_put_off(h1, &h1->answer_pace, &rule)) {
+        return false;
+    }
+    switch (verdict) {
     case PACE_FINE:
         return true;
     case PACE_STOPPED:

@@ -102,7 +102,8 @@ void client_handshake_late(struct client_connection *connection)
         return;
     }
     if (rest_of_time(connection) == 0 &&
-        client_crowd_puts_off(connection, connection->listener->budgets.timeouts.handshake / 2)) {
+        client_crowd_puts_off(
+            connection, client_crowd_most(connection->listener->budgets.timeouts.handshake))) {
         return;
     }
     metrics_note(desk->metrics, METRICS_TLS_FAILED);

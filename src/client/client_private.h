@@ -272,6 +272,11 @@ void client_handshakes_go_on(struct client_desk *desk);
 /* true: too many are cut just now; its timer is set anew, for up to `most_ms`. Not twice for what
  * it is to be cut for, and never while the process stops. */
 bool client_crowd_puts_off(struct client_connection *connection, uint32_t most_ms);
+/* The most that a budget of time is exceeded by for that. */
+static inline uint32_t client_crowd_most(uint32_t budget_ms)
+{
+    return budget_ms / 3 * 2;
+}
 
 /* client_stalls.c */
 /* A handshake of that address came to stand, or to nothing by its doing. */

@@ -14,6 +14,7 @@ static uint64_t most_left_us(const struct pace_rule *rule)
 void pace_begin(struct pace *pace, const struct pace_rule *rule, uint64_t now_us, uint64_t bytes)
 {
     CHECK(now_us != 0);
+    pace->began_us = now_us;
     pace->settled_us = now_us;
     pace->moved_us = now_us;
     pace->held_us = 0;
@@ -31,6 +32,7 @@ void pace_hold(struct pace *pace, uint64_t now_us)
 void pace_go_on(struct pace *pace, uint64_t now_us)
 {
     if (pace->settled_us != 0 && pace->held_us != 0) {
+        pace->began_us += now_us - pace->held_us;
         pace->settled_us += now_us - pace->held_us;
         pace->moved_us += now_us - pace->held_us;
         pace->held_us = 0;
@@ -66,6 +68,15 @@ enum pace_verdict pace_look(struct pace *pace, const struct pace_rule *rule, uin
         return PACE_STOPPED;
     }
     return rule->rate != 0 && pace->left_us == 0 ? PACE_TOO_SLOW : PACE_FINE;
+}
+
+uint32_t pace_spare_ms(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us)
+{
+    uint64_t age_ms = (now_us - pace->began_us) / 1000;
+    uint64_t most_ms = (uint64_t)rule->grace_ms * 3;
+    uint64_t spare_ms = age_ms < most_ms ? most_ms - age_ms : 0;
+
+    return (uint32_t)(spare_ms < most_ms / 2 ? spare_ms : most_ms / 2);
 }
 
 uint32_t pace_next_look(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us)

@@ -17,6 +17,7 @@ struct pace_rule {
 };
 
 struct pace {
+    uint64_t began_us;
     uint64_t settled_us; /* what was before is reckoned already; 0: has not begun */
     uint64_t moved_us;   /* when a byte moved last */
     uint64_t held_us;    /* since when it is not the client who is waited for; 0: it is */
@@ -34,6 +35,9 @@ void pace_hold(struct pace *pace, uint64_t now_us);
 void pace_go_on(struct pace *pace, uint64_t now_us);
 enum pace_verdict pace_look(struct pace *pace, const struct pace_rule *rule, uint64_t now_us,
                             uint64_t bytes);
+/* How much longer one that is too slow may be let go where too many are to be cut at once: up to
+ * one and a half graces, and never beyond three graces from its beginning. */
+uint32_t pace_spare_ms(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us);
 /* After this many milliseconds the verdict may have changed. */
 uint32_t pace_next_look(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us);
 

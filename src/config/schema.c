@@ -85,11 +85,12 @@ static const struct option options[] = {
     {.path = "timeouts.handshake", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
      .help = "From a connection's accept to the end of its TLS handshake or PROXY header. Where very "
-             "many are due in one moment most are cut up to half of it later (so it is with "
-             "timeouts.head and rates.grace)."},
+             "many are due in one moment most are cut up to two thirds of it later, spread."},
     {.path = "timeouts.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
-     .initial = "10s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
-     .help = "From the first byte of a request head to its last."},
+     .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
+     .help = "From the first byte of a request head to its last. Where very many are due in one "
+             "moment most are cut up to two thirds of it later, spread; so it is with "
+             "timeouts.handshake and, within three times of it, with rates.grace."},
     {.path = "timeouts.head_longest", .places = PLACE_GLOBAL | PLACE_LISTENER,
      .type = OPTION_TIME, .initial = "20s", .least = "10ms", .greatest = "1h",
      FIELD(timeouts_settings, head_longest),
@@ -154,7 +155,7 @@ static const struct option options[] = {
      .greatest = "1GiB", FIELD(rates_settings, answer),
      .help = "Of an answer, as the client acknowledges it."},
     {.path = "rates.grace", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
-     .type = OPTION_TIME, .initial = "10s", .least = "10ms", .greatest = "1h",
+     .type = OPTION_TIME, .initial = "9s", .least = "10ms", .greatest = "1h",
      FIELD(rates_settings, grace),
      .help = "How long a body or an answer may fall short of its rate at its start; once it was "
              "faster, up to twice as long."},

@@ -67,8 +67,9 @@ void transport_reset(struct transport *transport)
 size_t transport_unacknowledged(const struct transport *transport)
 {
     int count = 0;
+    size_t kept = transport->ops->kept != NULL ? transport->ops->kept(transport) : 0;
 
-    return ioctl(transport->fd, TIOCOUTQ, &count) == 0 && count > 0 ? (size_t)count : 0;
+    return ioctl(transport->fd, TIOCOUTQ, &count) == 0 && count > 0 ? kept + (size_t)count : kept;
 }
 
 uint32_t transport_round_trip_ms(const struct transport *transport)

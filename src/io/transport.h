@@ -26,6 +26,8 @@ struct transport_ops {
     /* Frees what the transport holds, and the descriptor. Not clean: the other side must be able
      * to tell that something is missing. */
     void (*close)(struct transport *transport, bool clean);
+    /* Bytes that it took, and the kernel has not; NULL: none ever. */
+    size_t (*kept)(const struct transport *transport);
     /* See transport_is_stale. */
     bool (*is_stale)(struct transport *transport);
 };

@@ -478,12 +478,18 @@ static void tls_close(struct transport *transport, bool clean)
     tls_free(tls);
 }
 
+static size_t tls_kept(const struct transport *transport)
+{
+    return tls_of(transport)->unsent_length;
+}
+
 static const struct transport_ops tls_ops = {
     .scheme = {"https", 5},
     .read = tls_read,
     .write = tls_write,
     .finish = tls_finish,
     .close = tls_close,
+    .kept = tls_kept,
     .is_stale = tls_is_stale,
 };
 

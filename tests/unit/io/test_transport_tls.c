@@ -235,6 +235,38 @@ static void every_byte_arrives_once_and_in_order(void **state)
     free(bytes);
 }
 
+/* What waits in memory for the socket to take it has reached nobody: a client that takes what comes
+ * would seem to have taken nothing for as long as that flows. */
+static void what_the_socket_did_not_take_is_not_acknowledged(void **state)
+{
+    enum { PIECE = 60000, A_RECORD = 16500 };
+    struct fixture *fixture = *state;
+    static char bytes[PIECE];
+    const struct iovec piece = {bytes, PIECE};
+    size_t sent = 0;
+    size_t received = 0;
+    ssize_t taken;
+    int in_kernel;
+
+    while ((taken = transport_write(&fixture->transport, &piece, 1)) > 0) {
+        sent += (size_t)taken;
+    }
+    assert_int_equal(errno, EAGAIN);
+    do { /* the kernel passes on what it has */
+        char room[4096];
+        size_t count;
+        size_t acknowledged;
+
+        assert_int_equal(ioctl(fixture->transport.fd, TIOCOUTQ, &in_kernel), 0);
+        acknowledged = sent - transport_unacknowledged(&fixture->transport);
+        while (SSL_read_ex(fixture->client, room, sizeof(room), &count) == 1) {
+            received += count;
+        }
+        assert_true(acknowledged <= received + A_RECORD);
+    } while (in_kernel > 0);
+    assert_true(sent > received + A_RECORD); /* else this was no test */
+}
+
 /* Several records come in one read of the socket; nothing tells the loop about the rest. */
 static void bytes_that_the_library_holds_are_told(void **state)
 {
@@ -507,6 +539,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_agreed_is_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_byte_arrives_once_and_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_socket_did_not_take_is_not_acknowledged, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(bytes_that_the_library_holds_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_called_who_does_not_want_to_read, set_up,
                                         tear_down),
