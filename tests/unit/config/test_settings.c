@@ -30,13 +30,13 @@ static void defaults(void **state)
     assert_false(settings->core_dumps);
     assert_string_equal(settings->via, "turnpike");
     assert_int_equal(settings->timeouts.handshake, 15000);
-    assert_int_equal(settings->timeouts.head, 10000);
+    assert_int_equal(settings->timeouts.head, 15000);
     assert_int_equal(settings->timeouts.head_longest, 20000);
     assert_int_equal(settings->timeouts.lifetime, 3600000);
     assert_int_equal(settings->rates.head, 500);
     assert_int_equal(settings->rates.body, 1024);
     assert_int_equal(settings->rates.answer, 1024);
-    assert_int_equal(settings->rates.grace, 10000);
+    assert_int_equal(settings->rates.grace, 9000);
     assert_int_equal(settings->timeouts.body_idle, 30000);
     assert_int_equal(settings->timeouts.connect, 3000);
     assert_int_equal(settings->timeouts.send_idle, 60000);
@@ -237,7 +237,7 @@ static void budgets_of_listeners_and_routes(void **state)
     assert_int_equal(own->limits.requests, 7);
     assert_int_equal(own->rates.body, 0);
     assert_int_equal(own->rates.grace, 2000);
-    assert_int_equal(other->timeouts.head, 10000);
+    assert_int_equal(other->timeouts.head, 15000);
     assert_int_equal(other->limits.held_bytes, 65536);
     assert_int_equal(other->rates.body, 2048);
     assert_int_equal(settings->routes[0].rates.answer, 5120);
