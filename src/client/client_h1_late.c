@@ -103,8 +103,7 @@ static bool body_keeps_pace(struct client_h1 *h1)
 static bool answer_keeps_pace(struct client_h1 *h1)
 {
     const struct pace_rule rule = client_h1_pace_rule(h1, false);
-    enum pace_verdict verdict =
-        pace_look(&h1->answer_pace, &rule, now_of(h1), client_h1_taken(h1));
+    enum pace_verdict verdict = pace_look(&h1->answer_pace, &rule, now_of(h1), client_h1_taken(h1));
 
     if (verdict != PACE_FINE && is_put_off(h1, &h1->answer_pace, &rule)) {
         return false;
