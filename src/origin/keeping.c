@@ -3,12 +3,15 @@
  * age at which it did so: half of that is safe. One that closes them at short or random ages has
  * no safe age at all; it is doubted for some seconds, and longer whenever a doubt that was over
  * turns out to have been right. An origin that restarts looks the same for a moment, hence the
- * shortness of the first doubt: while it lasts, each such request costs a connection. */
+ * shortness of the first doubt: while it lasts, each such request costs a connection. An origin
+ * under load that no request may be put to twice would be flooded with them in its first moments:
+ * it is trusted with half of what the longest idle connection proves, as soon as it does. */
 #include "origin/keeping.h"
 
 #define SECOND_US UINT64_C(1000000)
 
 #define TRUSTED_MOST_US SECOND_US
+#define PROOF_LEAST_US 5000 /* well over a way there and back: a close is on its way for one */
 #define WINDOW_US (3 * SECOND_US)
 #define DOUBT_FIRST_MS 3000
 #define DOUBT_MOST_MS (10 * 60 * 1000)
@@ -67,6 +70,11 @@ uint64_t keeping_trusted_us(const struct keeping *keeping, uint64_t now_us)
         return 0;
     }
     return least != 0 && least / 2 < TRUSTED_MOST_US ? least / 2 : TRUSTED_MOST_US;
+}
+
+uint64_t keeping_trusted_at_first_us(uint64_t proof_us)
+{
+    return proof_us >= PROOF_LEAST_US ? proof_us / 2 : 0;
 }
 
 static uint32_t shorter(uint32_t a, uint32_t b)

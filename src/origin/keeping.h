@@ -33,6 +33,15 @@ void keeping_note_closed(struct keeping *keeping, uint64_t now_us, uint64_t age_
 
 /* A connection idle for no longer than this is as good as sure to be open still. */
 uint64_t keeping_trusted_us(const struct keeping *keeping, uint64_t now_us);
+/* The same, while nothing is known yet (keeping_is_new): with a connection at hand that has been
+ * idle for `proof_us` and is open still. */
+uint64_t keeping_trusted_at_first_us(uint64_t proof_us);
+
+static inline bool keeping_is_new(const struct keeping *keeping, uint64_t now_us)
+{
+    return keeping->doubt_ms == 0 && now_us < keeping->doubted_until_us;
+}
+
 /* When to close a connection before the origin does; `most_ms` by the settings, `told_ms` by the
  * origin (0: nothing). */
 uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,

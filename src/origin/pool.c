@@ -32,11 +32,28 @@ static bool needs_look(const struct origin_connection *connection,
            (!request->replayable || now_us - connection->last_used_us > TRUSTED_IDLE_US);
 }
 
+/* Of those that have carried something. One is idle, at least. */
+static uint64_t longest_idle_us(struct origin *origin, uint64_t now_us)
+{
+    const struct origin_connection *connection =
+        CONTAINER_OF(list_last(&origin->idle), struct origin_connection, link);
+
+    return connection->carried > 0 ? now_us - connection->last_used_us : 0;
+}
+
+static uint64_t trusted_us(struct origin *origin, uint64_t now_us)
+{
+    if (keeping_is_new(&origin->keeping, now_us)) {
+        return keeping_trusted_at_first_us(longest_idle_us(origin, now_us));
+    }
+    return keeping_trusted_us(&origin->keeping, now_us);
+}
+
 static bool is_proven(const struct origin_connection *connection, uint64_t now_us)
 {
     uint64_t age_us = now_us - connection->last_used_us;
 
-    return age_us < keeping_trusted_us(&connection->origin->keeping, now_us) &&
+    return age_us < trusted_us(connection->origin, now_us) &&
            (connection->kept_ms == 0 || age_us < connection->kept_ms * UINT64_C(500));
 }
 

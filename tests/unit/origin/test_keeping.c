@@ -30,6 +30,21 @@ static void nothing_is_trusted_before_one_has_idled_for_a_while(void **state)
     assert_int_equal(keeping_trusted_us(&keeping, START + SECOND), SECOND);
 }
 
+static void at_first_half_of_what_was_proved_is_trusted(void **state)
+{
+    struct keeping keeping = {0};
+
+    (void)state;
+    assert_false(keeping_is_new(&keeping, START)); /* none was idle: there is nothing to trust */
+    keeping_note_idle(&keeping, START);
+    assert_true(keeping_is_new(&keeping, START + 99 * MS));
+    assert_false(keeping_is_new(&keeping, START + 100 * MS));
+    assert_int_equal(keeping_trusted_at_first_us(4 * MS), 0);
+    assert_int_equal(keeping_trusted_at_first_us(40 * MS), 20 * MS);
+    keeping_note_closed(&keeping, START + 20 * MS, 15 * MS);
+    assert_false(keeping_is_new(&keeping, START + 20 * MS)); /* something is known: doubt */
+}
+
 static void half_of_the_shortest_age_is_safe(void **state)
 {
     struct keeping keeping = one_that_has_idled();
@@ -167,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_trusted_before_one_has_idled_for_a_while),
+        cmocka_unit_test(at_first_half_of_what_was_proved_is_trusted),
         cmocka_unit_test(half_of_the_shortest_age_is_safe),
         cmocka_unit_test(an_origin_that_keeps_them_long_is_trusted_for_a_second),
         cmocka_unit_test(what_was_seen_long_ago_counts_no_more),

@@ -266,6 +266,50 @@ static void one_connection_carries_many_requests(void **state)
     assert_int_equal(origin_load(fixture->origin), 0);
 }
 
+static struct asker *post(struct fixture *fixture, int index)
+{
+    struct asker *asker = &fixture->askers[index];
+
+    memset(asker, 0, sizeof(*asker));
+    asker->fixture = fixture;
+    asker->takes = SIZE_MAX;
+    asker->request = (struct origin_request){
+        .events = &events,
+        .owner = asker,
+        .pool = &fixture->pool,
+        .timeouts = &fixture->timeouts,
+        .limits = &fixture->limits,
+        .method = HTTP_POST,
+        .replayable = false,
+        .reuse = REUSE_PROVEN,
+    };
+    origin_request_start(&asker->request, fixture->origin);
+    return asker;
+}
+
+/* Otherwise each POST of its first moments would cost a new origin a connection. */
+static void a_new_origin_is_trusted_as_far_as_it_has_kept_one(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        post(fixture, i);
+    }
+    for (int i = 0; i < 2; i++) {
+        await_answer(&fixture->askers[i]);
+    }
+    assert_int_equal(fixture->far.count, 2);
+    stage_pass(&fixture->stage, 20);
+    await_answer(post(fixture, 0)); /* both have been idle for as long: neither proves the other */
+    assert_false(fixture->askers[0].request.reused);
+    assert_int_equal(fixture->far.count, 3);
+    for (int i = 0; i < 20; i++) {
+        await_answer(post(fixture, 0)); /* this one has not, beside those */
+        assert_true(fixture->askers[0].request.reused);
+    }
+    assert_int_equal(fixture->far.count, 3);
+}
+
 static void requests_at_once_get_connections_of_their_own(void **state)
 {
     struct fixture *fixture = *state;
@@ -538,25 +582,12 @@ static void a_connection_that_the_origin_closed_is_dropped(void **state)
 static void it_looks_before_it_sends_what_may_not_be_repeated(void **state)
 {
     struct fixture *fixture = *state;
-    struct asker *asker = &fixture->askers[0];
 
     ask_and_await(fixture, 0);
+    stage_pass(&fixture->stage, 150); /* by now the origin is trusted */
     far_end_close(&fixture->far.ends[0]);
-    memset(asker, 0, sizeof(*asker));
-    asker->fixture = fixture;
-    asker->takes = SIZE_MAX;
-    asker->request = (struct origin_request){
-        .events = &events,
-        .owner = asker,
-        .pool = &fixture->pool,
-        .timeouts = &fixture->timeouts,
-        .limits = &fixture->limits,
-        .method = HTTP_POST,
-        .replayable = false,
-    };
-    origin_request_start(&asker->request, fixture->origin);
-    await_answer(asker);
-    assert_false(asker->request.reused);
+    await_answer(post(fixture, 0));
+    assert_false(fixture->askers[0].request.reused);
     assert_int_equal(fixture->far.count, 2);
 }
 
@@ -805,6 +836,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_connection_carries_many_requests),
         TEST(requests_at_once_get_connections_of_their_own),
+        TEST(a_new_origin_is_trusted_as_far_as_it_has_kept_one),
         TEST(the_one_used_last_is_taken_first),
         TEST(an_answer_that_closes_is_the_connections_last),
         TEST(bytes_behind_an_answer_spoil_the_connection),
