@@ -24,7 +24,7 @@ static const uint32_t slack[PRESSURE_KINDS] = {50, 20};
 static const char *const sentences[PRESSURE_LEVELS] = {
     "enough of everything",
     "idle connections close early",
-    "large request bodies are not read on",
+    "large request bodies are read only a little",
     "new connections are refused",
     "the connections that cost most for what they achieve are closed",
 };
@@ -111,20 +111,38 @@ static uint64_t used_of(const struct pressure *pressure, enum pressure_kind kind
     return used;
 }
 
-static void tell_rise(struct pressure *pressure, enum pressure_kind kind, uint32_t level,
+/* The first step that is yet to be told, up to `level`, which is taken as told from then on: each
+ * once until the end, since up and down on the same rungs is one story. */
+static uint32_t take_untold(struct pressure *pressure, enum pressure_kind kind, uint32_t level)
+{
+    uint32_t told = atomic_load_explicit(&pressure->told[kind], memory_order_relaxed);
+
+    while (told < level &&
+           !atomic_compare_exchange_weak_explicit(&pressure->told[kind], &told, level,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+    return told + 1;
+}
+
+static void tell_step(const struct pressure *pressure, enum pressure_kind kind, uint32_t level,
                       uint64_t used)
 {
     uint64_t budget = get(&pressure->budget[kind]);
     uint64_t unit = kind == PRESSURE_MEMORY ? MIB : 1;
 
-    if (atomic_exchange_explicit(&pressure->told[kind], level, memory_order_relaxed) >= level) {
-        return; /* up and down on the same rungs is one story */
-    }
     log_warning("short of %s: %llu of %llu%s in use: %s (step %u of %u)",
                 kind == PRESSURE_MEMORY ? "memory" : "file descriptors",
                 (unsigned long long)(used / unit), (unsigned long long)(budget / unit),
                 kind == PRESSURE_MEMORY ? " MiB" : "", sentences[level], level,
                 PRESSURE_LEVELS - 1);
+}
+
+static void tell_rise(struct pressure *pressure, enum pressure_kind kind, uint32_t level,
+                      uint64_t used)
+{
+    for (uint32_t step = take_untold(pressure, kind, level); step <= level; step++) {
+        tell_step(pressure, kind, step, used);
+    }
 }
 
 static void tell_end(struct pressure *pressure, enum pressure_kind kind)

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #define SECOND 1000000u
 #define MIB ((uint64_t)1024 * 1024)
@@ -150,6 +152,45 @@ static void slabs_end_at_the_ceiling(void **state)
     pressure_free(&pressure);
 }
 
+/* Lines that the log got while the use was, in turn, what `mib` says. */
+static unsigned lines_told(struct pressure *pressure, const uint64_t *mib, size_t count)
+{
+    FILE *log = tmpfile();
+    int before = dup(STDERR_FILENO);
+    unsigned lines = 0;
+    int byte;
+
+    assert_non_null(log);
+    assert_true(before >= 0 && dup2(fileno(log), STDERR_FILENO) >= 0);
+    for (size_t i = 0; i < count; i++) {
+        now_us += 2 * SECOND;
+        memory_is(pressure, mib[i]);
+    }
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    close(before);
+    rewind(log);
+    while ((byte = fgetc(log)) != EOF) {
+        lines += byte == '\n';
+    }
+    fclose(log);
+    return lines;
+}
+
+static void each_step_is_told_once(void **state)
+{
+    static const uint64_t up[] = {91}; /* over two steps */
+    static const uint64_t up_and_down[] = {96, 84, 84, 91, 96, 84, 84, 96};
+    static const uint64_t end[] = {1, 1, 1, 1};
+    struct pressure *pressure = pressure_new(1, 100 * MIB, 1000);
+
+    (void)state;
+    assert_int_equal(lines_told(pressure, up, 1), 3);
+    assert_int_equal(lines_told(pressure, up_and_down, 8), 1);
+    assert_int_equal(lines_told(pressure, end, 4), 1);
+    assert_int_equal(lines_told(pressure, up, 1), 3);
+    pressure_free(&pressure);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +200,7 @@ int main(void)
         cmocka_unit_test(all_that_is_held_counts),
         cmocka_unit_test(slabs_end_at_the_ceiling),
         cmocka_unit_test(refusing_for_long_is_not_enough),
+        cmocka_unit_test(each_step_is_told_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
