@@ -152,6 +152,7 @@ static void on_readable(int fd, short what, void *owner)
 
     (void)fd;
     (void)what;
+    loop_note_event(listener->loop); /* maybe the first after a long wait */
     for (int i = 0; i < listener->batch; i++) {
         if (listener->held || !accept_one(listener)) {
             listener->batch = 1;

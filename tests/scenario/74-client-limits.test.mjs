@@ -7,7 +7,7 @@ import { defer } from './lib/cleanup.mjs';
 import { keepAliveAgent, request } from './lib/client.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, connectLoose, head } from './lib/raw-client.mjs';
-import { until } from './lib/wait.mjs';
+import { pause, until } from './lib/wait.mjs';
 
 const PONG = 'routes: [{name: ping, respond: {status: 200, body: pong}}]';
 const GET = head('GET /ping HTTP/1.1', 'Host: a');
@@ -68,6 +68,16 @@ test('new connections a second', async (t) => {
     assert.ok(let_in >= 5 && let_in < 40, `${let_in} were let in`);
     assert.equal(seen.filter((status) => status === 429).length, 40 - let_in);
     await until('a later one to be let in', async () => (await request(gateway)).status === 200);
+});
+
+// The worker has slept meanwhile: the first thing it sees is the connection.
+test('new connections after a second without any', async (t) => {
+    const gateway = await startGateway(t, `client_limits: {connection_rate: 2}\n${PONG}`);
+    const count = async () => (await Promise.all(Array.from({ length: 12 }, () => request(gateway))))
+        .filter((answer) => answer.status === 200).length;
+    assert.ok(await count() >= 2);
+    await pause(1200);
+    assert.ok(await count() >= 2);
 });
 
 test('requests a second', async (t) => {
