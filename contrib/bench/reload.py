@@ -2,7 +2,8 @@
 """Clients through reloads: 40 that post without pause on kept connections, some with a connection a
 request, a long download and open WebSockets; first without reloads, then with them, in turns. Told
 are requests without a (whole) answer, answers that are no 200, connections closed under a client,
-p99 of the POSTs, and resident memory before and after. Called by reload.sh."""
+p99 of the POSTs, and resident memory: after the load alone, and after all of it with reloads, both
+times after the same silence. Called by reload.sh."""
 
 import argparse
 import collections
@@ -37,6 +38,9 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=60, help="with reloads; as long without")
     parser.add_argument("--reloads", type=int, default=100, help="spread over these seconds")
     parser.add_argument("--turns", type=int, default=3, help="with and without, in turns")
+    parser.add_argument("--silence", type=float, default=35,
+                        help="seconds without requests before memory is read: more than pools keep "
+                        "idle connections for, so that it does not tell of these")
     parser.add_argument("--clients", type=int, default=40)
     parser.add_argument("--short", type=int, default=4, help="clients with a connection a request")
     parser.add_argument("--websockets", type=int, default=4)
@@ -435,7 +439,9 @@ class Reloader:
             self.contender.reload(self.process, self.options.kind)
 
 
-def resident(contender, process):
+def resident(contender, process, options):
+    """Clients and streams stay connected meanwhile."""
+    time.sleep(options.silence)
     return measure.memory(contender.processes(process))[0]
 
 
@@ -446,23 +452,26 @@ def trial(processes, contender, options):
     load = Load(contender.port, options)
     load.run(2)
     load.take()
-    before = resident(contender, process)
     streams = Streams(contender.port, options)
     reloader = Reloader(contender, process, options)
-    still, moving = [], []
+    still, moving, before = [], [], None
     for _ in range(options.turns):
         load.run(options.seconds / options.turns)
         still.append(load.take())
+        if before is None:
+            before = resident(contender, process, options)
+            load.run(1)  # warm again
+            still[0][0].update(load.take()[0])
         child = reloader.begin_turn()
         load.run(options.seconds / options.turns)
         os.waitpid(child, 0)
         load.run(1)  # what the last one still brings about
         moving.append(load.take())
-    streams.stopping = True
     load.run(3)  # what was kept for a while has gone
     rest, _ = load.take()
-    tell(contender.name, options, still, moving, rest, streams.cut, reloader.done,
-         before, resident(contender, process))
+    after = resident(contender, process, options)
+    streams.stopping = True
+    tell(contender.name, options, still, moving, rest, streams.cut, reloader.done, before, after)
     processes.end(process)
     if contender.name == "turnpike" and options.kind == "upgrade":
         quietly(os.kill, contender.serving(), signal.SIGTERM)
@@ -490,7 +499,8 @@ def main():
         helper = bench.compile_helper(folder, "origin")
         listener = socket.create_server(("127.0.0.1", 0))
         side = listener.getsockname()[1]
-        threading.Thread(target=serve_side, args=(listener, 4 * options.seconds), daemon=True).start()
+        lasts = 4 * options.seconds + 2 * options.silence + 60
+        threading.Thread(target=serve_side, args=(listener, lasts), daemon=True).start()
         with Processes(folder) as processes:
             origins = [free_port() for _ in range(3)]
             for port in origins:
