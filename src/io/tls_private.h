@@ -70,10 +70,29 @@ void tls_bench_left(struct tls_bench *bench);
 #define TLS_PROCESS_SECRET_BYTES 48
 const unsigned char *tls_process_secret(void);
 
-/* --- transport_tls.c --------------------------------------------------------------------- */
+/* --- tls_socket.c ------------------------------------------------------------------------ */
 
-/* NULL: out of memory. */
+/* The socket of a connection, and what has not passed it yet. */
+struct tls_socket {
+    struct tls_bench *bench;
+    int fd;
+    int broken; /* its errno; 0: it works */
+    bool end_of_stream;
+    bool handshaken;   /* until then each side waits for the other's answer */
+    bool unsent_waits; /* it could go out, but will with what the owner writes next */
+    char *early;       /* read before TLS began; not yet read by the library */
+    size_t early_length;
+    size_t early_used;
+    char *unsent;
+    size_t unsent_length;
+};
+
+/* For a BIO whose data is a struct tls_socket. NULL: out of memory. */
 struct bio_method_st *tls_socket_method(void);
+/* Sends what waits, and what is staged. True when everything is on its way. */
+bool tls_socket_send(struct tls_socket *socket);
+/* What does not go out now waits its turn. */
+void tls_socket_keep(struct tls_socket *socket, const char *bytes, size_t length);
 
 /* --- tls_certificate.c ------------------------------------------------------------------- */
 

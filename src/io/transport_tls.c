@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The transport that is TLS over a stream socket. The library reads and writes through a BIO
- * of ours: what it writes in one call is staged in the worker's bench and leaves in one system
- * call. Writing never blocks within the library, so it never has to be asked again with the
+/* The transport that is TLS over a stream socket. The library reads and writes through a BIO of
+ * ours (tls_socket.c): what it writes in one call is staged in the worker's bench and leaves in one
+ * system call. Writing never blocks within the library, so it never has to be asked again with the
  * same bytes; what the socket does not take is kept here, and as long as there is some, the
  * last byte that the owner offered counts as not taken: so the owner waits for WRITABLE and
  * calls again. A ticket that is not urgent waits for the answer, and a goodbye goes along with
@@ -19,31 +19,19 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define WRITE_MOST (4 * TLS_RECORD_MOST) /* of one call */
-#define UNSENT_MOST (256 * 1024)         /* more is a client that asks and does not read */
 
 struct tls {
     struct transport_ops ops; /* first: a transport's ops lead here */
     SSL *ssl;
-    struct tls_bench *bench;
     struct tls_acceptor *acceptor; /* of a client's; else NULL */
     struct tls_dialer *dialer;     /* of an origin's; else NULL */
-    int fd;
-    int broken;        /* errno of the socket; 0: it works */
+    struct tls_socket socket;
     const char *alert; /* of an origin, once the connection stood */
     uint8_t owed;      /* bytes that were encrypted and not yet called taken: 0 or 1 */
-    bool handshaken;
-    bool failed;        /* the library's state is of no more use */
-    bool end_of_stream; /* of the socket */
-    char *early;        /* read before TLS began; not yet read by the library */
-    size_t early_length;
-    size_t early_used;
-    char *unsent;
-    size_t unsent_length;
-    bool unsent_waits; /* it could go out, but will with what the owner writes next */
+    bool failed;       /* the library's state is of no more use */
     struct tls_facts facts;
     struct tls_client *client;
     uint64_t rule; /* about certificates, which this client is known to fulfil */
@@ -61,164 +49,6 @@ static bool is_tls(const struct transport *transport)
     return transport->ops->read == tls_ops.read;
 }
 
-/* --- the socket, as the library sees it --------------------------------------------------- */
-
-static int read_early(struct tls *tls, char *into, int room)
-{
-    size_t count = tls->early_length - tls->early_used;
-
-    if (count > (size_t)room) {
-        count = (size_t)room;
-    }
-    memcpy(into, tls->early + tls->early_used, count);
-    tls->early_used += count;
-    if (tls->early_used == tls->early_length) {
-        free(tls->early);
-        tls->early = NULL;
-    }
-    return (int)count;
-}
-
-static int socket_read(BIO *bio, char *into, int room)
-{
-    struct tls *tls = BIO_get_data(bio);
-    ssize_t count;
-
-    BIO_clear_retry_flags(bio);
-    if (tls->early != NULL) {
-        return read_early(tls, into, room);
-    }
-    /* What would be read answers what is staged: it cannot be there yet. */
-    if (!tls->handshaken && tls->bench->staged > 0) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    do {
-        count = recv(tls->fd, into, (size_t)room, 0);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 && errno == EAGAIN) {
-        BIO_set_retry_read(bio);
-    } else if (count <= 0) {
-        tls->end_of_stream = true;
-        tls->broken = count < 0 ? errno : tls->broken;
-    }
-    return (int)count;
-}
-
-/* What does not go out now waits its turn. */
-static void keep_unsent(struct tls *tls, const char *bytes, size_t length)
-{
-    char *grown;
-
-    if (length == 0) {
-        return;
-    }
-    grown = tls->unsent_length + length <= UNSENT_MOST
-                ? realloc(tls->unsent, tls->unsent_length + length)
-                : NULL;
-    if (grown == NULL) {
-        tls->broken = ENOBUFS;
-        return;
-    }
-    memcpy(grown + tls->unsent_length, bytes, length);
-    tls->unsent = grown;
-    tls->unsent_length += length;
-}
-
-/* What waits, and what is staged. */
-static size_t send_both(struct tls *tls, size_t staged)
-{
-    struct iovec both[] = {{tls->unsent, tls->unsent_length}, {tls->bench->stage, staged}};
-    const int first = tls->unsent_length == 0;
-    const struct msghdr message = {.msg_iov = both + first,
-                                   .msg_iovlen = (size_t)(2 - first - (staged == 0))};
-    ssize_t count;
-
-    if (message.msg_iovlen == 0 || tls->broken != 0) {
-        return 0;
-    }
-    do {
-        count = sendmsg(tls->fd, &message, MSG_NOSIGNAL);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 && errno != EAGAIN) {
-        tls->broken = errno;
-    }
-    return count > 0 ? (size_t)count : 0;
-}
-
-static void drop_unsent(struct tls *tls, size_t sent)
-{
-    tls->unsent_length -= sent;
-    if (tls->unsent_length == 0) {
-        free(tls->unsent);
-        tls->unsent = NULL;
-    } else if (sent > 0) {
-        memmove(tls->unsent, tls->unsent + sent, tls->unsent_length);
-    }
-}
-
-/* True when everything is on its way. */
-static bool send_staged(struct tls *tls)
-{
-    struct tls_bench *bench = tls->bench;
-    size_t staged = bench->staged;
-    size_t sent = send_both(tls, staged);
-    size_t of_unsent = sent < tls->unsent_length ? sent : tls->unsent_length;
-
-    bench->staged = 0;
-    tls->unsent_waits = false;
-    drop_unsent(tls, of_unsent);
-    sent -= of_unsent;
-    if (tls->broken == 0) {
-        keep_unsent(tls, bench->stage + sent, staged - sent);
-    }
-    return tls->unsent_length == 0 && tls->broken == 0;
-}
-
-static int socket_write(BIO *bio, const char *bytes, int length)
-{
-    struct tls *tls = BIO_get_data(bio);
-    struct tls_bench *bench = tls->bench;
-
-    BIO_clear_retry_flags(bio);
-    if ((size_t)length > sizeof(bench->stage) - bench->staged) {
-        send_staged(tls);
-    }
-    if (tls->broken != 0 || (size_t)length > sizeof(bench->stage)) {
-        return -1;
-    }
-    memcpy(bench->stage + bench->staged, bytes, (size_t)length);
-    bench->staged += (size_t)length;
-    return length;
-}
-
-static long socket_control(BIO *bio, int command, long number, void *pointer)
-{
-    struct tls *tls = BIO_get_data(bio);
-
-    (void)number, (void)pointer;
-    switch (command) {
-    case BIO_CTRL_FLUSH:
-        return 1;
-    case BIO_CTRL_EOF:
-        return tls->end_of_stream;
-    default:
-        return 0;
-    }
-}
-
-struct bio_method_st *tls_socket_method(void)
-{
-    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket");
-
-    if (method != NULL) {
-        BIO_meth_set_read(method, socket_read);
-        BIO_meth_set_write(method, socket_write);
-        BIO_meth_set_ctrl(method, socket_control);
-    }
-    return method;
-}
-
 /* --- reading ------------------------------------------------------------------------------ */
 
 static void call_again(struct transport *transport)
@@ -233,7 +63,7 @@ static void call_again(struct transport *transport)
 static ssize_t why_nothing(struct tls *tls)
 {
     /* What the library last waited for may outlast a failure: the failure counts. */
-    if (SSL_want_read(tls->ssl) && !tls->end_of_stream && ERR_peek_error() == 0) {
+    if (SSL_want_read(tls->ssl) && !tls->socket.end_of_stream && ERR_peek_error() == 0) {
         errno = EAGAIN;
         return -1;
     }
@@ -243,14 +73,15 @@ static ssize_t why_nothing(struct tls *tls)
         return 0;
     }
     if (tls->acceptor != NULL) {
-        tls_tally_failure(tls->bench, tls->broken != 0 ? TLS_CAUSE_CLIENT_LEFT
-                                                       : tls_cause_of_failure(tls->end_of_stream));
+        tls_tally_failure(tls->socket.bench, tls->socket.broken != 0
+                                                 ? TLS_CAUSE_CLIENT_LEFT
+                                                 : tls_cause_of_failure(tls->socket.end_of_stream));
     } else {
         tls->alert = tls_alert_in_queue();
     }
     ERR_clear_error();
     tls->failed = true;
-    errno = tls->broken != 0 ? tls->broken : EPROTO;
+    errno = tls->socket.broken != 0 ? tls->socket.broken : EPROTO;
     return -1;
 }
 
@@ -284,7 +115,7 @@ static ssize_t tls_read(struct transport *transport, void *into, size_t room)
 
     transport->holds = false;
     if (tls->failed) {
-        errno = tls->broken != 0 ? tls->broken : EPROTO;
+        errno = tls->socket.broken != 0 ? tls->socket.broken : EPROTO;
         return -1;
     }
     total = read_records(tls, into, room, &stopped);
@@ -292,8 +123,8 @@ static ssize_t tls_read(struct transport *transport, void *into, size_t room)
         nothing = why_nothing(tls);
         why = errno;
     }
-    if (tls->bench->staged > 0) {
-        send_staged(tls); /* an alert, or the answer to a key update */
+    if (tls->socket.bench->staged > 0) {
+        tls_socket_send(&tls->socket); /* an alert, or the answer to a key update */
     }
     if (total == 0) {
         errno = why;
@@ -322,8 +153,9 @@ static bool tls_is_stale(struct transport *transport)
     }
     stale =
         SSL_peek_ex(tls->ssl, &byte, 1, &count) == 1 || why_nothing(tls) == 0 || errno != EAGAIN;
-    if (tls->bench->staged > 0) {
-        send_staged(tls); /* an alert, or the answer to a key update: never into the next one's */
+    if (tls->socket.bench->staged > 0) {
+        /* An alert, or the answer to a key update: never into the next one's. */
+        tls_socket_send(&tls->socket);
     }
     return stale;
 }
@@ -367,7 +199,7 @@ static struct bytes next_record(struct tls_bench *bench, const struct iovec *fro
 static bool encrypt(struct tls *tls, const struct iovec *from, int count, size_t *taken)
 {
     while (*taken < WRITE_MOST) {
-        struct bytes record = next_record(tls->bench, from, count, *taken);
+        struct bytes record = next_record(tls->socket.bench, from, count, *taken);
         size_t written = 0;
 
         if (record.length == 0) {
@@ -376,7 +208,7 @@ static bool encrypt(struct tls *tls, const struct iovec *from, int count, size_t
         if (SSL_write_ex(tls->ssl, record.at, record.length, &written) != 1) {
             ERR_clear_error();
             tls->failed = true;
-            tls->bench->staged = 0;
+            tls->socket.bench->staged = 0;
             return false;
         }
         *taken += written;
@@ -397,7 +229,8 @@ static size_t length_of(const struct iovec *pieces, int count)
 /* Stages close_notify, once (RFC 8446 section 6.1). */
 static void stage_goodbye(struct tls *tls)
 {
-    if (tls->handshaken && !tls->failed && (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0) {
+    if (tls->socket.handshaken && !tls->failed &&
+        (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0) {
         SSL_shutdown(tls->ssl);
         ERR_clear_error();
     }
@@ -408,22 +241,23 @@ static ssize_t tls_write(struct transport *transport, const struct iovec *from, 
     struct tls *tls = tls_of(transport);
     size_t taken = tls->owed;
 
-    if (tls->unsent_length > 0 && !tls->unsent_waits && !send_staged(tls)) {
-        errno = tls->broken != 0 ? tls->broken : EAGAIN;
+    if (tls->socket.unsent_length > 0 && !tls->socket.unsent_waits &&
+        !tls_socket_send(&tls->socket)) {
+        errno = tls->socket.broken != 0 ? tls->socket.broken : EAGAIN;
         return -1;
     }
     tls->owed = 0;
-    if (tls->failed || tls->broken != 0 || !encrypt(tls, from, count, &taken)) {
-        errno = tls->broken != 0 ? tls->broken : EPIPE;
+    if (tls->failed || tls->socket.broken != 0 || !encrypt(tls, from, count, &taken)) {
+        errno = tls->socket.broken != 0 ? tls->socket.broken : EPIPE;
         return -1;
     }
     if (transport->ends && taken == length_of(from, count)) {
         stage_goodbye(tls);
     }
-    if (!send_staged(tls)) {
-        if (tls->broken != 0 || taken <= 1) {
+    if (!tls_socket_send(&tls->socket)) {
+        if (tls->socket.broken != 0 || taken <= 1) {
             tls->owed = (uint8_t)taken;
-            errno = tls->broken != 0 ? tls->broken : EAGAIN;
+            errno = tls->socket.broken != 0 ? tls->socket.broken : EAGAIN;
             return -1;
         }
         tls->owed = 1;
@@ -436,9 +270,9 @@ static ssize_t tls_write(struct transport *transport, const struct iovec *from, 
 
 static void say_goodbye(struct tls *tls)
 {
-    if (tls->broken == 0 && (tls->unsent_length == 0 || tls->unsent_waits)) {
+    if (tls->socket.broken == 0 && (tls->socket.unsent_length == 0 || tls->socket.unsent_waits)) {
         stage_goodbye(tls);
-        send_staged(tls);
+        tls_socket_send(&tls->socket);
     }
 }
 
@@ -455,12 +289,12 @@ static void tls_free(struct tls *tls)
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(tls->ssl);
-    tls_bench_left(tls->bench);
+    tls_bench_left(tls->socket.bench);
     tls_acceptor_unref(&tls->acceptor);
     tls_client_free(&tls->client);
     tls_dialer_unref(&tls->dialer);
-    free(tls->early);
-    free(tls->unsent);
+    free(tls->socket.early);
+    free(tls->socket.unsent);
     free(tls);
 }
 
@@ -471,7 +305,7 @@ static void tls_close(struct transport *transport, bool clean)
     if (clean) {
         say_goodbye(tls);
     }
-    if (tls->failed && tls->broken == 0 && !tls->end_of_stream) {
+    if (tls->failed && tls->socket.broken == 0 && !tls->socket.end_of_stream) {
         transport_drop_unread(transport);
     }
     close(transport->fd);
@@ -480,7 +314,7 @@ static void tls_close(struct transport *transport, bool clean)
 
 static size_t tls_kept(const struct transport *transport)
 {
-    return tls_of(transport)->unsent_length;
+    return tls_of(transport)->socket.unsent_length;
 }
 
 static const struct transport_ops tls_ops = {
@@ -500,23 +334,23 @@ static bool keep_early(struct tls *tls, struct bytes early)
     if (early.length == 0) {
         return true;
     }
-    tls->early = malloc(early.length);
-    if (tls->early == NULL) {
+    tls->socket.early = malloc(early.length);
+    if (tls->socket.early == NULL) {
         return false;
     }
-    memcpy(tls->early, early.at, early.length);
-    tls->early_length = early.length;
+    memcpy(tls->socket.early, early.at, early.length);
+    tls->socket.early_length = early.length;
     return true;
 }
 
 static bool tie_to_socket(struct tls *tls)
 {
-    BIO *bio = BIO_new(tls->bench->socket);
+    BIO *bio = BIO_new(tls->socket.bench->socket);
 
     if (bio == NULL) {
         return false;
     }
-    BIO_set_data(bio, tls);
+    BIO_set_data(bio, &tls->socket);
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
     return true;
@@ -529,7 +363,7 @@ static struct tls *begin(const struct transport *transport)
     CHECK(!is_tls(transport) && transport->fd >= 0);
     if (tls != NULL) {
         tls->ops = tls_ops;
-        tls->fd = transport->fd;
+        tls->socket.fd = transport->fd;
     }
     return tls;
 }
@@ -542,8 +376,8 @@ bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, stru
         return false;
     }
     tls->acceptor = tls_acceptor_ref(acceptor);
-    tls->bench = tls_acceptor_bench(acceptor);
-    tls_bench_joined(tls->bench);
+    tls->socket.bench = tls_acceptor_bench(acceptor);
+    tls_bench_joined(tls->socket.bench);
     tls->ssl = tls_acceptor_connection(acceptor);
     if (tls->ssl == NULL || !tie_to_socket(tls) || !keep_early(tls, early)) {
         ERR_clear_error();
@@ -563,8 +397,8 @@ bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char
         return false;
     }
     tls->dialer = tls_dialer_ref(dialer);
-    tls->bench = tls_dialer_bench(dialer);
-    tls_bench_joined(tls->bench);
+    tls->socket.bench = tls_dialer_bench(dialer);
+    tls_bench_joined(tls->socket.bench);
     tls->ssl = tls_dialer_connection(dialer, name, session);
     if (tls->ssl == NULL || !tie_to_socket(tls)) {
         ERR_clear_error();
@@ -642,10 +476,10 @@ static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
         return TLS_FAILED;
     }
     ERR_clear_error(); /* from here on there is one only where something fails */
-    tls->handshaken = true;
+    tls->socket.handshaken = true;
     note_facts(tls);
     if (tls->acceptor != NULL) {
-        tls_tally_handshake(tls->bench, &tls->facts);
+        tls_tally_handshake(tls->socket.bench, &tls->facts);
     }
     return TLS_DONE;
 }
@@ -653,14 +487,14 @@ static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
 /* The ticket of TLS 1.3. Where the client has asked already, it goes out with the answer. */
 static bool keeps_ticket(struct tls *tls)
 {
-    size_t staged = tls->bench->staged;
+    size_t staged = tls->socket.bench->staged;
 
-    if (staged == 0 || tls->unsent_length > 0 || !SSL_has_pending(tls->ssl)) {
+    if (staged == 0 || tls->socket.unsent_length > 0 || !SSL_has_pending(tls->ssl)) {
         return false;
     }
-    tls->bench->staged = 0;
-    keep_unsent(tls, tls->bench->stage, staged);
-    tls->unsent_waits = true;
+    tls->socket.bench->staged = 0;
+    tls_socket_keep(&tls->socket, tls->socket.bench->stage, staged);
+    tls->socket.unsent_waits = true;
     return true;
 }
 
@@ -672,22 +506,22 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
     CHECK(is_tls(transport));
     ERR_clear_error();
     done = SSL_do_handshake(tls->ssl);
-    if (done == 1 && tls->broken == 0) {
+    if (done == 1 && tls->socket.broken == 0) {
         enum tls_step end = finish_handshake(tls, cause);
 
         if (end != TLS_DONE || !keeps_ticket(tls)) {
-            send_staged(tls);
+            tls_socket_send(&tls->socket);
         }
         return end;
     }
-    send_staged(tls);
-    *wanted = tls->unsent_length > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE;
-    if (tls->broken == 0 && !tls->end_of_stream && SSL_want_read(tls->ssl) &&
+    tls_socket_send(&tls->socket);
+    *wanted = tls->socket.unsent_length > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE;
+    if (tls->socket.broken == 0 && !tls->socket.end_of_stream && SSL_want_read(tls->ssl) &&
         ERR_peek_error() == 0) {
         return TLS_WAITS;
     }
-    *cause = tls->end_of_stream || tls->broken != 0 ? TLS_CAUSE_CLIENT_LEFT
-                                                    : tls_cause_of_failure(false);
+    *cause = tls->socket.end_of_stream || tls->socket.broken != 0 ? TLS_CAUSE_CLIENT_LEFT
+                                                                  : tls_cause_of_failure(false);
     ERR_clear_error();
     tls->failed = true;
     return TLS_FAILED;
