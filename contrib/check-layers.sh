@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# check-layers.sh [BUILD]: do all arrows between the folders of src/ point down?
+# check-layers.sh [BUILD]: do all arrows between the folders of src/ point down, and do those
+# between the files of one folder go in no circle?
 # First by the #include lines, where the message can name the line; then, given a build
 # folder, by the symbols of its libraries, which catches what an extern declaration hides.
 # Prints one line an offender and exits 1 when there is any. Called by contrib/check.sh.
@@ -135,16 +136,32 @@ symbols_that_reach_up() {
         }' | sort
 }
 
+# Within a folder: files that call each other, or one another in a circle.
+files_in_circles() {
+    all_symbols | awk '
+        $3 == "U" { wanted[$1 " " $2 " " $4]; next }
+        $3 ~ /^[TDBRCVW]$/ { file_of[$1 " " $4] = $2 }
+        END {
+            for (want in wanted) {
+                split(want, part, " ")
+                to = file_of[part[1] " " part[3]]
+                if (to != "" && to != part[2]) print part[1] "/" part[2], part[1] "/" to
+            }
+        }' | sort | { tsort 2>&1 >/dev/null || true; } |
+        sed -nE 's,^tsort: ([a-z0-9_]+/[a-z0-9_]+)$,in a circle of calls: src/\1.c,p' | sort -u
+}
+
 findings=$(
     includes_that_reach_up
     includes_without_folder
     foreign_includes_elsewhere
     if [ -n "$build" ]; then
         symbols_that_reach_up
+        files_in_circles
     fi
 )
 if [ -n "$findings" ]; then
     echo "$findings"
     exit 1
 fi
-echo "layers: all arrows point down${build:+, in includes and in symbols}"
+echo "layers: all arrows point down${build:+, in includes and in symbols; no circles}"
