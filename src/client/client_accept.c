@@ -94,6 +94,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     }
     connection->unwatched = reads_at_once;
     connection->since_ms = client_clock_ms(desk);
+    connection->looked_ms = connection->since_ms;
     connection->born = client_ticks_now(connection);
     list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
     listener->connections++;

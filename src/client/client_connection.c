@@ -13,7 +13,6 @@
 #define LINGER_MS 3000
 #define LINGER_MOST_MS 10000
 #define LINGER_BYTES (16u * 1024 * 1024)
-#define STOPPING_IDLE_MS 300
 
 /* In 1/16 s or so: 32 bits of it last for years. */
 static uint32_t ticks_of(uint64_t us)
@@ -200,19 +199,7 @@ void client_linger_on(struct client_connection *connection)
     }
 }
 
-/* --- between requests -------------------------------------------------------------------- */
-
-/* While the process stops, whoever comes late gets no more than the grace that others had. */
-uint32_t client_idle_time(const struct client_connection *connection)
-{
-    if (client_desk_of(connection)->stopping) {
-        return STOPPING_IDLE_MS;
-    }
-    if (connection->listener->leaves) {
-        return client_leaving_idle_ms(connection);
-    }
-    return connection->listener->budgets.timeouts.keepalive_idle;
-}
+/* --- its age ------------------------------------------------------------------------------- */
 
 /* Up to an eighth of `most`, another one for each connection. */
 static uint32_t spread(const struct client_connection *connection, uint32_t most)
@@ -237,31 +224,4 @@ enum cut_cause client_worn_by(const struct client_connection *connection)
         return CUT_LIFETIME;
     }
     return CUT_NONE;
-}
-
-static void be_idle(struct client_connection *connection, uint32_t time_ms)
-{
-    client_h1_release(connection->h1);
-    client_set_state(connection, CLIENT_IDLE);
-    connection->unwatched = false;
-    transport_want(&connection->transport, LOOP_READABLE);
-    client_set_timer(connection, time_ms);
-}
-
-void client_become_idle(struct client_connection *connection)
-{
-    be_idle(connection, client_idle_time(connection));
-}
-
-/* Records of TLS that carry nothing must not renew it. (Of a listener that leaves, what is left
- * was reckoned from now on.) */
-void client_stay_idle(struct client_connection *connection)
-{
-    uint32_t since_ms = connection->since_ms;
-    uint32_t spent_ms = client_clock_ms(client_desk_of(connection)) - since_ms;
-    uint32_t time_ms = client_idle_time(connection);
-
-    spent_ms = connection->listener->leaves ? 0 : spent_ms;
-    be_idle(connection, spent_ms < time_ms ? time_ms - spent_ms : 0);
-    connection->since_ms = since_ms;
 }

@@ -37,14 +37,7 @@ void client_connection_ready(int fd, short what, void *owner)
 
 static enum cut_cause cause_of_timeout(enum client_state state)
 {
-    switch (state) {
-    case CLIENT_AWAITS_PROXY_HEADER:
-        return CUT_HANDSHAKE;
-    case CLIENT_LINGERS:
-        return CUT_LINGER;
-    default:
-        return CUT_KEEPALIVE;
-    }
+    return state == CLIENT_AWAITS_PROXY_HEADER ? CUT_HANDSHAKE : CUT_LINGER;
 }
 
 void client_connection_late(struct timer *timer)
@@ -55,6 +48,8 @@ void client_connection_late(struct timer *timer)
         client_h1_late(connection->h1);
     } else if (connection->state == CLIENT_AWAITS_HANDSHAKE) {
         client_handshake_late(connection);
+    } else if (connection->state == CLIENT_IDLE) {
+        client_rested(connection);
     } else if (connection->state != CLIENT_AWAITS_PROXY_HEADER ||
                !client_crowd_puts_off(
                    connection,

@@ -136,16 +136,21 @@ struct client_connection {
         uint32_t since_ms; /* accepted, idle or in its handshake: since when by the loop's clock */
         uint32_t lingered; /* bytes read while lingering */
     };
-    uint32_t born;      /* by the loop's clock, client_connection.c */
-    client_place place; /* where it is counted for its address */
+    uint32_t born;       /* by the loop's clock, client_connection.c */
+    uint32_t written;    /* of answers that are over, modulo 2^32 */
+    uint32_t taken_then; /* of these, when client_idle.c looked last */
+    uint32_t looked_ms;  /* when that was */
+    client_place place;  /* where it is counted for its address */
     uint16_t port;
-    uint8_t seen;         /* mark of the last survey that saw it */
-    uint8_t state;        /* enum client_state */
-    bool has_place : 1;   /* its handshake is under way */
-    bool looks_again : 1; /* at a hello, by the clock and not when the loop calls */
-    bool put_off : 1;     /* client_crowd.c: its time is over, and it was not cut */
-    bool hello_waits;     /* see tls_hello_look */
-    bool unwatched;       /* the loop does not watch it: its first request is just being answered */
+    uint8_t seen;          /* mark of the last survey that saw it */
+    uint8_t state;         /* enum client_state */
+    bool has_place : 1;    /* its handshake is under way */
+    bool looks_again : 1;  /* at a hello, by the clock and not when the loop calls */
+    bool put_off : 1;      /* client_crowd.c: its time is over, and it was not cut */
+    bool is_looked_at : 1; /* client_idle.c: when the timer runs out, its time is not over */
+    uint8_t looks : 2;     /* client_idle.c: in a row, that found something it had not taken */
+    bool hello_waits;      /* see tls_hello_look */
+    bool unwatched; /* the loop does not watch it: its first request is just being answered */
 };
 
 /* clang-format off */
@@ -226,12 +231,6 @@ void client_linger(struct client_connection *connection);
 void client_linger_on(struct client_connection *connection);
 /* CUT_REQUESTS or CUT_LIFETIME: the present answer is to be its last. */
 enum cut_cause client_worn_by(const struct client_connection *connection);
-/* For how long it may be idle from now on. */
-uint32_t client_idle_time(const struct client_connection *connection);
-/* The request is answered, the connection stays. */
-void client_become_idle(struct client_connection *connection);
-/* No byte of a request was there after all: it is idle for as long as it was. */
-void client_stay_idle(struct client_connection *connection);
 /* Memory held for it now, both directions, its own and its exchange's included. */
 size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
@@ -267,6 +266,18 @@ void client_handshake_ready(struct client_connection *connection);
 void client_handshake_late(struct client_connection *connection);
 /* At the end of a turn. */
 void client_handshakes_go_on(struct client_desk *desk);
+
+/* client_idle.c */
+/* For how long it may be idle from now on. */
+uint32_t client_idle_time(const struct client_connection *connection);
+/* The request is answered, the connection stays. */
+void client_become_idle(struct client_connection *connection);
+/* No byte of a request was there after all: it is idle for as long as it was. */
+void client_stay_idle(struct client_connection *connection);
+/* Idle for so long at most. */
+void client_rests(struct client_connection *connection, uint32_t time_ms);
+/* The timer of an idle one has run out. */
+void client_rested(struct client_connection *connection);
 
 /* client_crowd.c */
 /* true: too many are cut just now; its timer is set anew, for up to `most_ms`. Not twice for what
