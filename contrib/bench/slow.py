@@ -45,6 +45,7 @@ class Case:
 
 
 CASES = [
+    Case("control", heads=10),  # what two equal measurements differ by
     Case("mixed-3000", 1000, 1000, 1000),
     Case("heads-15000", heads=15000),
     Case("bodies-15000", bodies=15000),

@@ -26,7 +26,7 @@
 #define SLAB_LARGE (1024u * 1024)
 #define SMALL_OBJECT 2048
 #define ALIGNMENT 16
-#define WORTH_FORGETTING (128u * 1024)
+#define WORTH_FORGETTING (16u * 1024)
 #define SPARES 32
 #define BURST 4 /* so many times what was needed since the last trim was needed once */
 
