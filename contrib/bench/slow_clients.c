@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #define DRIP_MS 2000       /* between two bytes of one client */
-#define ROUND_MS 1         /* clients are served in turn, a slice each round */
+#define ROUND_MS 4         /* clients are served in turn, a slice each round */
 #define NEWS_A_ROUND 16    /* that many small ones: clients of their own would not come in bursts */
 #define READ_BYTES 64      /* of a reader's trickle */
 #define RECEIVE_BYTES 4096 /* a reader's socket buffer */
