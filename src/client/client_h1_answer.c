@@ -324,19 +324,9 @@ void client_h1_send_soon(void *stream)
 static void add_last_chunk(struct client_h1 *h1, const struct http_headers *trailers)
 {
     char memory[BUFFER_SMALL_BYTES];
-    struct text text = text_over(memory, sizeof(memory));
 
-    text_add_literal(&text, "0\r\n");
-    for (uint32_t i = 0; trailers != NULL && i < trailers->count; i++) {
-        h1_write_field(&text, http_header_name(&trailers->rows[i]),
-                       http_header_value(&trailers->rows[i]));
-    }
-    h1_write_end(&text);
-    if (text.overflowed) { /* trailers may be dropped (RFC 9110 section 6.5.1) */
-        text = text_over(memory, sizeof(memory));
-        text_add_literal(&text, H1_LAST_CHUNK);
-    }
-    if (!outbox_add(&h1->out, buffers_of(h1), (struct bytes){memory, text_length(&text)})) {
+    if (!outbox_add(&h1->out, buffers_of(h1),
+                    h1_write_last_chunk(memory, sizeof(memory), trailers))) {
         break_off(h1);
     }
 }

@@ -128,15 +128,14 @@ void client_rested(struct client_connection *connection)
         client_cut(connection, CUT_KEEPALIVE);
         return;
     }
-    if (connection->looks < LOOKS_IN_VAIN) {
-        look(connection, now_ms);
-    }
+    look(connection, now_ms);
     if (connection->looks == LOOKS_IN_VAIN) {
         transport_reset(&connection->transport);
         client_cut(connection, CUT_ANSWER_RATE);
-        return;
+    } else if (connection->looks > 0) {
+        client_rests(connection, rest_ms);
+    } else {
+        connection->is_looked_at = false;
+        client_set_timer(connection, rest_ms);
     }
-    connection->is_looked_at =
-        connection->looks > 0 && rest_ms > grace_of(connection) && may_be_looked_at(connection);
-    client_set_timer(connection, connection->is_looked_at ? grace_of(connection) : rest_ms);
 }

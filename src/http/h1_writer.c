@@ -123,3 +123,16 @@ void h1_write_fields(struct text *text, const struct http_fields *fields)
     }
     *text = out;
 }
+
+struct bytes h1_write_last_chunk(void *memory, size_t size, const struct http_headers *trailers)
+{
+    struct text text = text_over(memory, size);
+
+    text_add_literal(&text, "0\r\n");
+    for (uint32_t i = 0; trailers != NULL && i < trailers->count; i++) {
+        h1_write_field(&text, http_header_name(&trailers->rows[i]),
+                       http_header_value(&trailers->rows[i]));
+    }
+    h1_write_end(&text);
+    return text.overflowed ? BYTES(H1_LAST_CHUNK) : text_since(&text, text.start);
+}

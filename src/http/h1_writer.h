@@ -28,6 +28,10 @@ static inline void h1_write_request_line(struct text *text, struct bytes method,
     text_add_literal(text, " HTTP/1.1\r\n");
 }
 
+/* The chunk that ends a body, and its trailers (NULL: none), in `memory`: without them where they do
+ * not fit in (RFC 9110 section 6.5.1). */
+struct bytes h1_write_last_chunk(void *memory, size_t size, const struct http_headers *trailers);
+
 /* Whole, or not at all when there is no room. */
 void h1_write_field(struct text *text, struct bytes name, struct bytes value);
 /* All rows. Those that stand one behind the other in the buffer they were read from, as they would

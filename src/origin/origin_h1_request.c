@@ -198,22 +198,13 @@ size_t origin_request_send_body(struct origin_request *request, struct bytes byt
     return taken;
 }
 
-static bool add_trailers(struct origin_connection *connection, const struct http_headers *trailers)
+static bool add_last_chunk(struct origin_connection *connection,
+                           const struct http_headers *trailers)
 {
     char memory[BUFFER_SMALL_BYTES];
-    struct text text = text_over(memory, sizeof(memory));
 
-    text_add_literal(&text, "0\r\n");
-    for (uint32_t i = 0; trailers != NULL && i < trailers->count; i++) {
-        h1_write_field(&text, http_header_name(&trailers->rows[i]),
-                       http_header_value(&trailers->rows[i]));
-    }
-    h1_write_end(&text);
-    if (text.overflowed) { /* trailers may be dropped (RFC 9110 section 6.5.1) */
-        return outbox_add(&connection->out, buffers_of(connection), BYTES(H1_LAST_CHUNK));
-    }
     return outbox_add(&connection->out, buffers_of(connection),
-                      (struct bytes){memory, text_length(&text)});
+                      h1_write_last_chunk(memory, sizeof(memory), trailers));
 }
 
 void origin_request_send_end(struct origin_request *request, const struct http_headers *trailers)
@@ -223,7 +214,7 @@ void origin_request_send_end(struct origin_request *request, const struct http_h
     if (connection == NULL) {
         return;
     }
-    if (connection->request_framing == HTTP_CHUNKED && !add_trailers(connection, trailers)) {
+    if (connection->request_framing == HTTP_CHUNKED && !add_last_chunk(connection, trailers)) {
         origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
         return;
     }

@@ -57,6 +57,31 @@ static void rfc9112_7_1_chunks(void **state)
     assert_false(text.overflowed);
 }
 
+static void assert_last_chunk(size_t room, const struct http_headers *trailers,
+                              const char *expected)
+{
+    char memory[64];
+    struct bytes chunk = h1_write_last_chunk(memory, room, trailers);
+
+    assert_int_equal(chunk.length, strlen(expected));
+    assert_memory_equal(chunk.at, expected, chunk.length);
+}
+
+/* RFC 9110 section 6.5.1: trailers may be dropped. */
+static void a_last_chunk_has_its_trailers_or_none(void **state)
+{
+    struct http_headers trailers = {.count = 2};
+
+    (void)state;
+    trailers.rows[0] =
+        (struct http_header){.name = "Sum", .name_length = 3, .value = "12", .value_length = 2};
+    trailers.rows[1] =
+        (struct http_header){.name = "X", .name_length = 1, .value = "y", .value_length = 1};
+    assert_last_chunk(64, NULL, "0\r\n\r\n");
+    assert_last_chunk(21, &trailers, "0\r\nSum: 12\r\nX: y\r\n\r\n");
+    assert_last_chunk(19, &trailers, "0\r\n\r\n");
+}
+
 static void a_field_goes_in_whole_or_not_at_all(void **state)
 {
     char memory[16];
@@ -135,6 +160,7 @@ int main(void)
         cmocka_unit_test(a_request_head_is_written),
         cmocka_unit_test(rfc9112_4_status_lines),
         cmocka_unit_test(rfc9112_7_1_chunks),
+        cmocka_unit_test(a_last_chunk_has_its_trailers_or_none),
         cmocka_unit_test(a_field_goes_in_whole_or_not_at_all),
         cmocka_unit_test(fields_go_by_the_run),
         cmocka_unit_test(fields_of_all_lengths),
