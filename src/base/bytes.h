@@ -63,4 +63,22 @@ static inline struct bytes bytes_trim(struct bytes text)
     return text;
 }
 
+/* Decimal digits and nothing else, one to `most` of them (up to nine); false: it is not. */
+static inline bool bytes_read_decimal(struct bytes text, size_t most, uint32_t *number)
+{
+    uint32_t sum = 0;
+
+    if (text.length == 0 || text.length > most) {
+        return false;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9') {
+            return false;
+        }
+        sum = sum * 10 + (uint32_t)(text.at[i] - '0');
+    }
+    *number = sum;
+    return true;
+}
+
 #endif

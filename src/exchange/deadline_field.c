@@ -3,27 +3,11 @@
  * (deadline.c), written while the head for the origin is put together (forward.c). */
 #include "exchange/deadline.h"
 
+#define MOST_DIGITS 8 /* of milliseconds: a day and more */
+
 static const struct deadline_settings *settings_of(const struct exchange *exchange)
 {
     return &generation_settings(exchange->generation)->deadline;
-}
-
-/* Milliseconds; false: nothing that can be understood. */
-static bool read_wish(struct bytes value, uint32_t *milliseconds)
-{
-    uint32_t sum = 0;
-
-    if (value.length == 0 || value.length > 8) {
-        return false;
-    }
-    for (size_t i = 0; i < value.length; i++) {
-        if (value.at[i] < '0' || value.at[i] > '9') {
-            return false;
-        }
-        sum = sum * 10 + (uint32_t)(value.at[i] - '0');
-    }
-    *milliseconds = sum;
-    return true;
 }
 
 bool deadline_wish(const struct exchange *exchange, uint32_t *milliseconds)
@@ -34,7 +18,7 @@ bool deadline_wish(const struct exchange *exchange, uint32_t *milliseconds)
         return false;
     }
     row = http_find_named(&exchange->request.headers, bytes_of(settings_of(exchange)->header));
-    return row != NULL && read_wish(http_header_value(row), milliseconds);
+    return row != NULL && bytes_read_decimal(http_header_value(row), MOST_DIGITS, milliseconds);
 }
 
 uint32_t deadline_left_ms(const struct exchange *exchange)

@@ -19,12 +19,9 @@ bool proxied_client_is_trusted(const struct settings *settings, const struct ip 
 
 static bool is_port(struct bytes text)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9') {
-            return false;
-        }
-    }
-    return text.length > 0 && text.length <= 5;
+    uint32_t port;
+
+    return bytes_read_decimal(text, 5, &port);
 }
 
 /* "1.2.3.4", "1.2.3.4:567", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:567". Some proxies add

@@ -8,6 +8,7 @@
  * it is trusted with half of what the longest idle connection proves, as soon as it does. */
 #include "origin/keeping.h"
 
+#define MOST_DIGITS 6 /* of a number that somebody means */
 #define SECOND_US UINT64_C(1000000)
 
 #define TRUSTED_MOST_US SECOND_US
@@ -101,24 +102,6 @@ uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint
 
 /* --- the field ----------------------------------------------------------------------------- */
 
-/* false: not a number, or one that nobody means. */
-static bool read_number(struct bytes text, uint32_t *number)
-{
-    uint32_t sum = 0;
-
-    if (text.length == 0 || text.length > 6) {
-        return false;
-    }
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9') {
-            return false;
-        }
-        sum = sum * 10 + (uint32_t)(text.at[i] - '0');
-    }
-    *number = sum;
-    return true;
-}
-
 static struct bytes take_parameter(struct bytes *list)
 {
     const char *comma = list->length > 0 ? memchr(list->at, ',', list->length) : NULL;
@@ -137,10 +120,10 @@ void keeping_read_field(struct bytes value, uint32_t *kept_ms, uint32_t *request
         struct bytes parameter = take_parameter(&value);
 
         if (bytes_start_with(parameter, BYTES("timeout=")) &&
-            read_number(bytes_skip(parameter, 8), &seconds)) {
+            bytes_read_decimal(bytes_skip(parameter, 8), MOST_DIGITS, &seconds)) {
             *kept_ms = seconds > 0 ? seconds * 1000 : 1;
         } else if (bytes_start_with(parameter, BYTES("max="))) {
-            read_number(bytes_skip(parameter, 4), requests_more);
+            bytes_read_decimal(bytes_skip(parameter, 4), MOST_DIGITS, requests_more);
         }
     }
 }
