@@ -39,8 +39,7 @@ observe   http/header_names
 
 # PREFIX FILES: libraries that are not ours show in these files only, in no header.
 foreign='
-event2/   src/io/loop.c
-event.h   src/io/loop.c
+sys/epoll src/io/watch.c
 ares      src/io/resolver.c src/io/srv_answer.c
 yaml.h    src/config/yaml_reader.c
 openssl/  src/io/transport_tls.c src/io/tls_*.c src/process/fingerprint.c

@@ -45,6 +45,13 @@ static inline void list_remove(struct link *link)
     list_init(link);
 }
 
+/* `to` becomes the head of whatever is in `from`, which is empty then. */
+static inline void list_take_all(struct link *to, struct link *from)
+{
+    list_add_first(from, to);
+    list_remove(from);
+}
+
 static inline struct link *list_first(struct link *head)
 {
     return head->next == head ? NULL : head->next;

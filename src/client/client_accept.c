@@ -86,7 +86,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
                         : expects_tls        ? CLIENT_AWAITS_HANDSHAKE
                                              : CLIENT_IDLE;
     if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd,
-                             reads_at_once ? 0 : LOOP_READABLE, client_connection_ready,
+                             reads_at_once ? 0 : WATCH_READABLE, client_connection_ready,
                              connection)) {
         exchange_desk_dismiss(desk->exchanges, &place);
         slab_give(desk->connections, connection);
@@ -105,7 +105,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
                                      : client_idle_time(connection));
     hold_listeners_when_full(desk);
     if (reads_at_once) {
-        client_connection_ready(fd, LOOP_READABLE, connection);
+        client_connection_ready(fd, WATCH_READABLE, connection);
     }
 }
 

@@ -171,7 +171,7 @@ void client_linger(struct client_connection *connection)
     client_set_state(connection, CLIENT_LINGERS);
     connection->lingered = 0;
     transport_finish(&connection->transport);
-    transport_want(&connection->transport, LOOP_READABLE);
+    transport_want(&connection->transport, WATCH_READABLE);
     client_set_timer(connection, linger_time(connection));
 }
 

@@ -95,10 +95,10 @@ void client_h1_ready(struct client_h1 *h1, short what)
 {
     struct client_connection *connection = h1->connection;
 
-    if ((what & LOOP_WRITABLE) != 0) {
+    if ((what & WATCH_WRITABLE) != 0) {
         client_h1_flush(h1);
     }
-    if ((what & LOOP_READABLE) != 0 && connection->h1 == h1 &&
+    if ((what & WATCH_READABLE) != 0 && connection->h1 == h1 &&
         (h1->state != CLIENT_H1_READS_BODY || !client_h1_is_held_back(h1))) {
         receive(h1);
     }

@@ -84,10 +84,10 @@ void client_h1_want(struct client_h1 *h1)
     bool has_room =
         h1->in == NULL || h1->state != CLIENT_H1_AWAITS_END || buffer_room(h1->in) >= 256;
     short wanted =
-        !h1->read_closed && !h1->body_paused && !h1->held_back && has_room ? LOOP_READABLE : 0;
+        !h1->read_closed && !h1->body_paused && !h1->held_back && has_room ? WATCH_READABLE : 0;
 
     if (h1->out.blocked) {
-        wanted |= LOOP_WRITABLE;
+        wanted |= WATCH_WRITABLE;
     } else if (connection->unwatched && h1->state == CLIENT_H1_AWAITS_END) {
         return; /* until its clock says that this takes longer (client_h1_late) */
     }

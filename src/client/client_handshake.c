@@ -187,7 +187,7 @@ void client_handshakes_go_on(struct client_desk *desk)
 static void step(struct client_connection *connection)
 {
     enum tls_cause cause = TLS_CAUSE_INTERNAL;
-    short wanted = LOOP_READABLE;
+    short wanted = WATCH_READABLE;
 
     switch (tls_step(&connection->transport, &wanted, &cause)) {
     case TLS_WAITS:
@@ -320,7 +320,7 @@ static void look_at_hello(struct client_connection *connection)
                            &connection->hello_waits)) {
     case TLS_HELLO_NONE:
     case TLS_HELLO_PART:
-        transport_want(&connection->transport, LOOP_READABLE);
+        transport_want(&connection->transport, WATCH_READABLE);
         break;
     case TLS_HELLO_UNCALLED:
         look_again_later(connection);

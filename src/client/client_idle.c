@@ -90,7 +90,7 @@ static void be_idle(struct client_connection *connection, uint32_t time_ms)
     client_h1_release(connection->h1);
     client_set_state(connection, CLIENT_IDLE);
     connection->unwatched = false;
-    transport_want(&connection->transport, LOOP_READABLE);
+    transport_want(&connection->transport, WATCH_READABLE);
     client_rests(connection, time_ms);
 }
 

@@ -16,11 +16,11 @@ void client_handshaken(struct client_connection *connection, bool has_more)
 {
     client_set_state(connection, CLIENT_IDLE);
     client_set_timer(connection, client_idle_time(connection));
-    transport_want(&connection->transport, LOOP_READABLE);
+    transport_want(&connection->transport, WATCH_READABLE);
     if (has_more) {
         client_begin_serving(connection);
         if (connection->state == CLIENT_SERVES) {
-            client_h1_ready(connection->h1, LOOP_READABLE);
+            client_h1_ready(connection->h1, WATCH_READABLE);
         }
     }
 }

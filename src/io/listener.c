@@ -108,7 +108,7 @@ static void on_pause_over(void *owner)
     struct listener *listener = owner;
 
     if (!listener->held) {
-        watch_change(&listener->watch, LOOP_READABLE);
+        watch_change(&listener->watch, WATCH_READABLE);
     }
 }
 
@@ -177,7 +177,7 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
     listener->fd = fd;
     listener->accepted = accepted;
     listener->owner = owner;
-    if (!watch_start(&listener->watch, loop, fd, LOOP_READABLE, on_readable, listener)) {
+    if (!loop_watch(loop, &listener->watch, fd, WATCH_READABLE, on_readable, listener)) {
         free(listener);
         return NULL;
     }
@@ -242,7 +242,7 @@ void listener_resume(struct listener *listener)
     for (; listener != NULL; listener = listener->next) {
         listener->held = false;
         if (!alarm_is_set(&listener->pause)) {
-            watch_change(&listener->watch, LOOP_READABLE);
+            watch_change(&listener->watch, WATCH_READABLE);
         }
     }
 }

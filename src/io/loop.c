@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The only file that knows libevent: a lock-free base, one event a descriptor, level-triggered.
- * Turns are run one by one (EVLOOP_ONCE), so that graves can be emptied between them. */
+/* Turns are run one by one: what is ready (io/watch) and due (io/timer), what was put off meanwhile,
+ * and then the graves are emptied. */
 #include "io/loop.h"
 
 #include "base/check.h"
@@ -8,8 +8,6 @@
 #include "base/list.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -23,9 +21,6 @@
 #define AT_ONCE_US 50
 #define EVENTS_A_READING 4
 
-_Static_assert(sizeof(struct event) <= sizeof(struct watch), "struct watch is too small");
-_Static_assert(LOOP_READABLE == EV_READ && LOOP_WRITABLE == EV_WRITE, "bits must match");
-
 struct letter {
     struct letter *next;
     loop_posted *call;
@@ -33,7 +28,7 @@ struct letter {
 };
 
 struct loop {
-    struct event_base *base;
+    struct watches *watches;
     struct watch tick;
     int tick_fd;            /* timerfd */
     struct timer_wake wake; /* when the tick is due */
@@ -58,11 +53,6 @@ struct loop {
         bool closed;
     } mail;
 };
-
-static struct event *event_in(struct watch *watch)
-{
-    return (struct event *)(void *)watch->event;
-}
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -183,14 +173,14 @@ static bool open_mailbox(struct loop *loop)
     loop->mail.last = &loop->mail.first;
     loop->mail.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return loop->mail.bell >= 0 &&
-           watch_start(&loop->mail_watch, loop, loop->mail.bell, LOOP_READABLE, on_mail, loop);
+           loop_watch(loop, &loop->mail_watch, loop->mail.bell, WATCH_READABLE, on_mail, loop);
 }
 
 static bool open_tick(struct loop *loop)
 {
     loop->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     return loop->tick_fd >= 0 &&
-           watch_start(&loop->tick, loop, loop->tick_fd, LOOP_READABLE, on_tick, loop);
+           loop_watch(loop, &loop->tick, loop->tick_fd, WATCH_READABLE, on_tick, loop);
 }
 
 static void on_alarm(struct timer *timer)
@@ -198,21 +188,6 @@ static void on_alarm(struct timer *timer)
     struct alarm *alarm = CONTAINER_OF(timer, struct alarm, timer);
 
     alarm->rings(alarm->owner);
-}
-
-static struct event_base *base_new(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base;
-
-    if (config == NULL) {
-        return NULL;
-    }
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
-                                      EVENT_BASE_FLAG_NO_CACHE_TIME);
-    base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
 }
 
 struct loop *loop_new(void)
@@ -225,8 +200,8 @@ struct loop *loop_new(void)
     loop->mail.bell = -1;
     loop->tick_fd = -1;
     list_init(&loop->put_off);
-    loop->base = base_new();
-    if (loop->base == NULL || !open_mailbox(loop) || !open_tick(loop)) {
+    loop->watches = watches_new();
+    if (loop->watches == NULL || !open_mailbox(loop) || !open_tick(loop)) {
         loop_free(&loop);
         return NULL;
     }
@@ -265,9 +240,7 @@ void loop_free(struct loop **loop)
         free(letter);
         letter = next;
     }
-    if ((*loop)->base != NULL) {
-        event_base_free((*loop)->base);
-    }
+    watches_free(&(*loop)->watches);
     free(*loop);
     *loop = NULL;
 }
@@ -309,7 +282,7 @@ void loop_run(struct loop *loop)
     set_tick(loop);
     while (!loop->stopping) {
         loop->events_to_reading = 0; /* it may wait for long now */
-        if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
+        if (!watches_turn(loop->watches)) {
             break;
         }
         do_what_was_put_off(loop);
@@ -374,63 +347,10 @@ bool loop_post(struct loop *loop, loop_posted *call, void *owner)
     return true;
 }
 
-bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted, watch_ready *ready,
-                 void *owner)
+bool loop_watch(struct loop *loop, struct watch *watch, int fd, short wanted, watch_ready *ready,
+                void *owner)
 {
-    struct event *event = event_in(watch);
-
-    if (event_assign(event, loop->base, fd, (short)(wanted | EV_PERSIST), ready, owner) < 0) {
-        return false;
-    }
-    return wanted == 0 || event_add(event, NULL) == 0;
-}
-
-static void set_interest(struct event *event, short wanted)
-{
-    event_assign(event, event_get_base(event), event_get_fd(event), (short)(wanted | EV_PERSIST),
-                 event_get_callback(event), event_get_callback_arg(event));
-}
-
-bool watch_change(struct watch *watch, short wanted)
-{
-    struct event *event = event_in(watch);
-    bool pending;
-
-    CHECK(event_initialized(event));
-    pending = event_pending(event, EV_READ | EV_WRITE, NULL) != 0;
-    if ((pending ? event_get_events(event) & (EV_READ | EV_WRITE) : 0) == wanted) {
-        return true;
-    }
-    if (pending) {
-        event_del(event);
-    }
-    set_interest(event, wanted);
-    /* Needs memory only if the descriptor's number was never watched before. */
-    if (wanted == 0 || event_add(event, NULL) == 0) {
-        return true;
-    }
-    set_interest(event, 0);
-    return false;
-}
-
-void watch_call(struct watch *watch)
-{
-    event_active(event_in(watch), LOOP_READABLE | LOOP_WRITABLE, 0);
-}
-
-bool watch_is_on(const struct watch *watch)
-{
-    return event_initialized((const struct event *)(const void *)watch->event);
-}
-
-void watch_stop(struct watch *watch)
-{
-    struct event *event = event_in(watch);
-
-    if (event_initialized(event)) {
-        event_del(event);
-        memset(watch, 0, sizeof(*watch));
-    }
+    return watch_start(watch, loop->watches, fd, wanted, ready, owner);
 }
 
 struct timer_group *timer_group_new(struct loop *loop, timer_due *due)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One worker's event loop, its timers and its mailbox. libevent shows in loop.c only.
+/* One worker's event loop: its turns, clock, timers, watches and mailbox.
  * Everything here belongs to one thread, except loop_post. */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
 
 #include "base/list.h"
 #include "io/timer.h"
+#include "io/watch.h"
 
 struct loop;
 
@@ -53,28 +54,9 @@ bool loop_post(struct loop *loop, loop_posted *call, void *owner);
  * and not been read; the mailbox stays open. */
 bool loop_close_mail(struct loop *loop);
 
-/* --- file descriptors ---------------------------------------------------------------- */
-
-enum { LOOP_READABLE = 2, LOOP_WRITABLE = 4 };
-
-/* Embedded by its owner; opaque so that libevent's type stays in loop.c. Level-triggered:
- * whoever is told READABLE reads, or asks for less. */
-struct watch {
-    _Alignas(8) unsigned char event[128];
-};
-
-typedef void watch_ready(int fd, short what, void *owner);
-
-/* `wanted` may be 0: nothing is reported until watch_change. false with errno. */
-bool watch_start(struct watch *watch, struct loop *loop, int fd, short wanted, watch_ready *ready,
-                 void *owner);
-/* Costs at most two epoll_ctl calls when `wanted` differs from before, nothing otherwise. */
-bool watch_change(struct watch *watch, short wanted); /* false: out of memory, nothing is told */
-/* Tells READABLE and WRITABLE once, as soon as the loop is back, whatever was wanted. */
-void watch_call(struct watch *watch);
-bool watch_is_on(const struct watch *watch);
-/* Must come before close(fd). Stopping twice is harmless; a zeroed watch counts as stopped. */
-void watch_stop(struct watch *watch);
+/* See watch_start (io/watch.h). */
+bool loop_watch(struct loop *loop, struct watch *watch, int fd, short wanted, watch_ready *ready,
+                void *owner);
 
 /* --- timers -------------------------------------------------------------------------- */
 

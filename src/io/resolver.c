@@ -101,8 +101,8 @@ static void on_ready(int fd, short what, void *owner)
     struct resolver *resolver = ((struct resolver_socket *)owner)->resolver;
 
     /* This may free the resolver_socket, by way of on_socket_wish. */
-    ares_process_fd(resolver->channel, (what & LOOP_READABLE) != 0 ? fd : ARES_SOCKET_BAD,
-                    (what & LOOP_WRITABLE) != 0 ? fd : ARES_SOCKET_BAD);
+    ares_process_fd(resolver->channel, (what & WATCH_READABLE) != 0 ? fd : ARES_SOCKET_BAD,
+                    (what & WATCH_WRITABLE) != 0 ? fd : ARES_SOCKET_BAD);
     arrange_timeout(resolver);
 }
 
@@ -136,7 +136,7 @@ static void watch_socket(struct resolver *resolver, int fd, short wanted)
     }
     socket->resolver = resolver;
     socket->fd = fd;
-    if (!watch_start(&socket->watch, resolver->loop, fd, wanted, on_ready, socket)) {
+    if (!loop_watch(resolver->loop, &socket->watch, fd, wanted, on_ready, socket)) {
         free(socket);
         return;
     }
@@ -148,7 +148,7 @@ static void on_socket_wish(void *owner, ares_socket_t fd, int readable, int writ
 {
     struct resolver *resolver = owner;
     struct resolver_socket *socket = find_socket(resolver, fd);
-    short wanted = (short)((readable ? LOOP_READABLE : 0) | (writable ? LOOP_WRITABLE : 0));
+    short wanted = (short)((readable ? WATCH_READABLE : 0) | (writable ? WATCH_WRITABLE : 0));
 
     if (socket == NULL) {
         if (wanted != 0) {

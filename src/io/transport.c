@@ -28,7 +28,7 @@ void transport_want(struct transport *transport, short wanted)
             transport_break(transport);
         }
     }
-    if (transport->holds && (wanted & LOOP_READABLE) != 0 && transport->fd >= 0) {
+    if (transport->holds && (wanted & WATCH_READABLE) != 0 && transport->fd >= 0) {
         watch_call(&transport->watch);
     }
 }

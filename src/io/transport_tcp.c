@@ -84,7 +84,7 @@ bool transport_start_tcp(struct transport *transport, struct loop *loop, int fd,
     transport->holds = false;
     transport->ends = false;
     memset(&transport->watch, 0, sizeof(transport->watch));
-    if (!watch_start(&transport->watch, loop, fd, wanted, ready, owner)) {
+    if (!loop_watch(loop, &transport->watch, fd, wanted, ready, owner)) {
         watch_stop(&transport->watch);
         close(fd);
         transport->fd = -1;

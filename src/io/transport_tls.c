@@ -54,7 +54,7 @@ static bool is_tls(const struct transport *transport)
 static void call_again(struct transport *transport)
 {
     transport->holds = true;
-    if ((transport->wanted & LOOP_READABLE) != 0) {
+    if ((transport->wanted & WATCH_READABLE) != 0) {
         watch_call(&transport->watch);
     }
 }
@@ -515,7 +515,7 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
         return end;
     }
     tls_socket_send(&tls->socket);
-    *wanted = tls->socket.unsent_length > 0 ? LOOP_READABLE | LOOP_WRITABLE : LOOP_READABLE;
+    *wanted = tls->socket.unsent_length > 0 ? WATCH_READABLE | WATCH_WRITABLE : WATCH_READABLE;
     if (tls->socket.broken == 0 && !tls->socket.end_of_stream && SSL_want_read(tls->ssl) &&
         ERR_peek_error() == 0) {
         return TLS_WAITS;

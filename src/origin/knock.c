@@ -59,7 +59,7 @@ void origin_knock(struct origin *origin, struct service *service, origin_knocked
     struct knock *knock = &origin->knock;
     int fd = dial(&origin->addresses[origin->next_address++ % origin->address_count]);
 
-    if (fd < 0 || !transport_start_tcp(&knock->transport, loop_of(origin), fd, LOOP_WRITABLE,
+    if (fd < 0 || !transport_start_tcp(&knock->transport, loop_of(origin), fd, WATCH_WRITABLE,
                                        on_ready, origin)) {
         knocked(origin, service, reason_of(errno));
         return;

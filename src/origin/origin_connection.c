@@ -48,12 +48,12 @@ void origin_connection_want(struct origin_connection *connection)
     short wanted = 0;
 
     if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
-        wanted = LOOP_WRITABLE;
+        wanted = WATCH_WRITABLE;
     } else if (!connection->answer_paused) {
-        wanted = LOOP_READABLE;
+        wanted = WATCH_READABLE;
     }
     if (connection->out.blocked) {
-        wanted |= LOOP_WRITABLE;
+        wanted |= WATCH_WRITABLE;
     }
     if (connection->awaits_verdict) {
         wanted = 0; /* its end would be told again and again */
@@ -98,7 +98,7 @@ bool origin_connection_dial(struct origin_connection *connection, int *error)
 
         if (fd >= 0 &&
             transport_start_tcp(&connection->transport, origin->directory->bench->loop, fd,
-                                LOOP_WRITABLE, origin->directory->events->ready, connection)) {
+                                WATCH_WRITABLE, origin->directory->events->ready, connection)) {
             return true;
         }
         *error = errno;

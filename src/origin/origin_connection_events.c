@@ -108,7 +108,7 @@ void origin_connection_ready(int fd, short what, void *owner)
         step_handshake(connection);
         return;
     }
-    if ((what & LOOP_READABLE) != 0) {
+    if ((what & WATCH_READABLE) != 0) {
         if (connection->state == ORIGIN_CONNECTION_IDLE) {
             if (connection->origin->tls_name != NULL &&
                 !transport_is_stale(&connection->transport)) {
@@ -121,7 +121,7 @@ void origin_connection_ready(int fd, short what, void *owner)
         }
         origin_h1_receive(connection);
     }
-    if ((what & LOOP_WRITABLE) != 0 && connection->state != ORIGIN_CONNECTION_CLOSED &&
+    if ((what & WATCH_WRITABLE) != 0 && connection->state != ORIGIN_CONNECTION_CLOSED &&
         connection->state != ORIGIN_CONNECTION_IDLE) {
         origin_h1_ready(connection);
         if (connection->request != NULL && !connection->out.blocked) {

@@ -233,9 +233,9 @@ static void write_request(struct probe *probe)
     if (probe->sent == probe->used) {
         probe->state = PROBE_READS;
         probe->used = 0;
-        transport_want(&probe->transport, LOOP_READABLE);
+        transport_want(&probe->transport, WATCH_READABLE);
     } else {
-        transport_want(&probe->transport, LOOP_WRITABLE); /* a handshake wanted to read last */
+        transport_want(&probe->transport, WATCH_WRITABLE); /* a handshake wanted to read last */
     }
 }
 
@@ -365,7 +365,7 @@ static void connect_to(struct probe *probe)
     struct origin *origin = probe->origin;
     int fd = dial(&origin->addresses[origin->next_address++ % origin->address_count]);
 
-    if (fd < 0 || !transport_start_tcp(&probe->transport, loop_of(probe), fd, LOOP_WRITABLE,
+    if (fd < 0 || !transport_start_tcp(&probe->transport, loop_of(probe), fd, WATCH_WRITABLE,
                                        on_ready, probe)) {
         /* Where it is we who have no descriptors left, that says nothing about the origin. */
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

@@ -68,7 +68,7 @@ struct signals *signals_watch(struct loop *loop, signal_came *came, void *owner)
     signals->owner = owner;
     signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals->fd < 0 ||
-        !watch_start(&signals->watch, loop, signals->fd, LOOP_READABLE, on_signal, signals)) {
+        !loop_watch(loop, &signals->watch, signals->fd, WATCH_READABLE, on_signal, signals)) {
         signals_free(&signals);
     }
     return signals;

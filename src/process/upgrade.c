@@ -229,8 +229,8 @@ bool upgrade_begin(struct upgrade *upgrade, const struct page *sockets)
         return false;
     }
     log_info("upgrade: started %s as process %ld", upgrade->path, (long)upgrade->child);
-    if (!watch_start(&upgrade->watch, upgrade->loop, upgrade->ready, LOOP_READABLE, on_word,
-                     upgrade)) {
+    if (!loop_watch(upgrade->loop, &upgrade->watch, upgrade->ready, WATCH_READABLE, on_word,
+                    upgrade)) {
         on_patience_over(upgrade);
         return true;
     }

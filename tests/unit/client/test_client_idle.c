@@ -123,7 +123,7 @@ static void who_takes_it_late_stays(void **state)
     ask(fixture);
     assert_int_equal(cuts_after(fixture, GRACE), 0);
     assert_int_equal(cuts_after(fixture, GRACE), 0);
-    transport_want(&fixture->client.transport, LOOP_READABLE);
+    transport_want(&fixture->client.transport, WATCH_READABLE);
     assert_int_equal(cuts_after(fixture, 10 * GRACE), 0);
 }
 

@@ -64,7 +64,7 @@ static void on_ready(int fd, short what, void *owner)
     assert_int_equal(fd, seen->ends[0]);
     seen->what |= what;
     seen->calls++;
-    if ((what & LOOP_READABLE) != 0) {
+    if ((what & WATCH_READABLE) != 0) {
         seen->letters += read(fd, in, sizeof(in)) > 0;
     }
 }
@@ -78,8 +78,8 @@ static void readable_is_told_until_it_is_read(void **state)
 {
     struct seen *seen = *state;
 
-    assert_true(watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0], LOOP_READABLE,
-                            on_ready, seen));
+    assert_true(loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0], WATCH_READABLE,
+                           on_ready, seen));
     assert_true(watch_is_on(&seen->watch));
     stage_settle(seen->stage);
     assert_int_equal(seen->calls, 0);
@@ -87,7 +87,7 @@ static void readable_is_told_until_it_is_read(void **state)
     assert_int_equal(write(seen->ends[1], "0123456789012345678901234567890123456789", 40), 40);
     stage_settle(seen->stage);
     assert_int_equal(seen->calls, 3);
-    assert_int_equal(seen->what, LOOP_READABLE);
+    assert_int_equal(seen->what, WATCH_READABLE);
 }
 
 static void interest_changes_what_is_told(void **state)
@@ -95,16 +95,16 @@ static void interest_changes_what_is_told(void **state)
     struct seen *seen = *state;
 
     assert_true(
-        watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0], 0, on_ready, seen));
+        loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0], 0, on_ready, seen));
     assert_int_equal(write(seen->ends[1], "x", 1), 1);
     stage_settle(seen->stage);
     assert_int_equal(seen->calls, 0);
-    watch_change(&seen->watch, LOOP_WRITABLE);
+    watch_change(&seen->watch, WATCH_WRITABLE);
     stage_run_until(seen->stage, was_called, seen);
-    assert_int_equal(seen->what, LOOP_WRITABLE);
-    watch_change(&seen->watch, LOOP_READABLE | LOOP_WRITABLE);
+    assert_int_equal(seen->what, WATCH_WRITABLE);
+    watch_change(&seen->watch, WATCH_READABLE | WATCH_WRITABLE);
     stage_settle(seen->stage);
-    assert_int_equal(seen->what, LOOP_READABLE | LOOP_WRITABLE);
+    assert_int_equal(seen->what, WATCH_READABLE | WATCH_WRITABLE);
     watch_change(&seen->watch, 0);
     watch_change(&seen->watch, 0);
     seen->calls = 0;
@@ -120,8 +120,8 @@ static void stopping_twice_is_harmless(void **state)
 
     watch_stop(&never);
     assert_false(watch_is_on(&never));
-    assert_true(watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0], LOOP_READABLE,
-                            on_ready, seen));
+    assert_true(loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0], WATCH_READABLE,
+                           on_ready, seen));
     watch_stop(&seen->watch);
     watch_stop(&seen->watch);
     assert_false(watch_is_on(&seen->watch));
@@ -144,8 +144,8 @@ static void a_watch_may_be_stopped_inside_its_callback(void **state)
 {
     struct seen *seen = *state;
 
-    assert_true(watch_start(&seen->watch, seen->stage->bench.loop, seen->ends[0],
-                            LOOP_READABLE | LOOP_WRITABLE, stop_within, seen));
+    assert_true(loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0],
+                           WATCH_READABLE | WATCH_WRITABLE, stop_within, seen));
     assert_int_equal(write(seen->ends[1], "x", 1), 1);
     stage_settle(seen->stage);
     assert_int_equal(seen->calls, 1);
@@ -346,7 +346,7 @@ static void one_reading_of_the_clock_serves_four_events_of_a_turn(void **state)
     uint64_t before = loop_tell_time(loop);
 
     assert_true(
-        watch_start(&seen->watch, loop, seen->ends[0], LOOP_READABLE, on_several_events, seen));
+        loop_watch(loop, &seen->watch, seen->ends[0], WATCH_READABLE, on_several_events, seen));
     for (unsigned turn = 1; turn <= 2; turn++) {
         assert_int_equal(write(seen->ends[1], "x", 1), 1);
         seen->calls = 0;

@@ -206,8 +206,8 @@ static int set_up(void **state)
     assert_int_equal(getsockname(fixture->socket, &address.any, &address.length), 0);
     address_format(&address, servers);
     assert_true(resolver_use_servers(fixture->resolver, servers));
-    watch_start(&fixture->watch, fixture->loop, fixture->socket, LOOP_READABLE, on_question,
-                &fixture->zone);
+    loop_watch(fixture->loop, &fixture->watch, fixture->socket, WATCH_READABLE, on_question,
+               &fixture->zone);
     alarm_set(fixture->loop, &fixture->give_up, 8000, on_give_up, fixture);
     fixture->zone.ttl = 60;
     loop_at_turn_end(fixture->loop, at_turn_end, fixture);

@@ -82,7 +82,7 @@ static bool is_heard(void *owner)
 static void await_bytes(struct fixture *fixture)
 {
     fixture->calls = 0;
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     stage_run_until(&fixture->stage, is_heard, fixture);
     transport_want(&fixture->transport, 0);
 }
@@ -144,7 +144,7 @@ static void closing_twice_is_harmless(void **state)
     transport_close(&fixture->transport);
     transport_finish(&fixture->transport);
     transport_reset(&fixture->transport);
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     fcntl(fixture->far, F_SETFL, 0);
     assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
 }
@@ -187,7 +187,7 @@ static void giving_up_leaves_the_connection_open(void **state)
     int fd;
     char in[4];
 
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     fd = transport_give_up(&fixture->transport);
     assert_false(transport_is_open(&fixture->transport));
     assert_int_equal(send(fixture->far, "on", 2, 0), 2);

@@ -279,7 +279,7 @@ static void bytes_that_the_library_holds_are_told(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(SSL_write(fixture->client, bytes, sizeof(bytes)), sizeof(bytes));
     }
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     while (received < 3 * sizeof(bytes)) {
         ssize_t count;
 
@@ -304,14 +304,14 @@ static void nobody_is_called_who_does_not_want_to_read(void **state)
     char room[100];
 
     assert_int_equal(SSL_write(fixture->client, "0123456789", 10), 10);
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     stage_run_until(&fixture->stage, was_called, fixture);
     assert_int_equal(transport_read(&fixture->transport, room, 4), 4);
     transport_want(&fixture->transport, 0);
     fixture->calls = 0;
     stage_settle(&fixture->stage);
     assert_int_equal(fixture->calls, 0);
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     stage_run_until(&fixture->stage, was_called, fixture);
     assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 6);
 }
@@ -429,7 +429,7 @@ static void after_finishing_the_other_side_may_still_speak(void **state)
     transport_finish(&fixture->transport);
     assert_int_equal(next_read(fixture), SSL_ERROR_ZERO_RETURN);
     assert_int_equal(SSL_write(fixture->client, "last", 4), 4);
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     stage_run_until(&fixture->stage, was_called, fixture);
     assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 4);
 }
@@ -487,7 +487,7 @@ static void a_bad_record_behind_a_good_one_is_told_to_its_own_connection(void **
     memcpy(bytes + length, no_record, sizeof(no_record) - 1);
     length += sizeof(no_record) - 1;
     assert_int_equal(send(fixture->far, bytes, length, 0), length);
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     stage_run_until(&fixture->stage, was_called, fixture);
     assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 4);
 
@@ -513,7 +513,7 @@ static void an_end_that_was_said_behind_bytes_is_told(void **state)
     char room[10];
 
     assert_int_equal(send(fixture->far, bytes, length, 0), length);
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     stage_run_until(&fixture->stage, was_called, fixture);
     assert_int_equal(transport_read(&fixture->transport, room, sizeof(room)), 4);
     fixture->calls = 0;
@@ -527,7 +527,7 @@ static void an_end_that_was_not_said_is_an_error(void **state)
     char byte;
 
     shutdown(fixture->far, SHUT_WR);
-    transport_want(&fixture->transport, LOOP_READABLE);
+    transport_want(&fixture->transport, WATCH_READABLE);
     stage_run_until(&fixture->stage, was_called, fixture);
     assert_int_equal(transport_read(&fixture->transport, &byte, 1), -1);
     assert_int_not_equal(errno, EAGAIN);

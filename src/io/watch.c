@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The only file that knows epoll, level-triggered. The kernel keeps the watch itself with its
+ * descriptor, so there is no table by descriptor number that would grow with the highest one. What
+ * must stay true: once a watch has stopped, no event that points to it is left (forget_events). */
+#include "io/watch.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* What a turn deals with before answers that it put off are written. With more, a burst would keep
+ * the first of them waiting; with fewer, each would pay a larger share of epoll_wait. */
+#define EVENTS_A_TURN 64
+
+struct watches {
+    int epoll;
+    int next; /* of the events: those before it have been told */
+    int count;
+    struct link called; /* by hand */
+    struct epoll_event events[EVENTS_A_TURN];
+};
+
+struct watches *watches_new(void)
+{
+    struct watches *watches = calloc(1, sizeof(*watches));
+
+    if (watches == NULL) {
+        return NULL;
+    }
+    list_init(&watches->called);
+    watches->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (watches->epoll < 0) {
+        free(watches);
+        return NULL;
+    }
+    return watches;
+}
+
+void watches_free(struct watches **watches)
+{
+    if (*watches != NULL) {
+        close((*watches)->epoll);
+        free(*watches);
+        *watches = NULL;
+    }
+}
+
+/* --- telling --------------------------------------------------------------------------- */
+
+static short take_call(struct watch *watch)
+{
+    if (!watch->is_called) {
+        return 0;
+    }
+    watch->is_called = false;
+    list_remove(&watch->called);
+    return WATCH_READABLE | WATCH_WRITABLE;
+}
+
+/* An error or a hang-up comes unasked, and shows to whoever reads or writes. */
+static short ready_for(uint32_t events)
+{
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+        return WATCH_READABLE | WATCH_WRITABLE;
+    }
+    return (short)(((events & EPOLLIN) != 0 ? WATCH_READABLE : 0) |
+                   ((events & EPOLLOUT) != 0 ? WATCH_WRITABLE : 0));
+}
+
+/* Its owner may have asked for less since the event was found. */
+static void tell_event(const struct epoll_event *event)
+{
+    struct watch *watch = event->data.ptr;
+    short what;
+
+    if (watch == NULL) {
+        return;
+    }
+    what = (short)((ready_for(event->events) & watch->wanted) | take_call(watch));
+    if (what != 0) {
+        watch->ready(watch->fd, what, watch->owner);
+    }
+}
+
+/* Who is called while this goes on has its turn in the next round: nobody can keep the loop. */
+static void tell_called(struct watches *watches)
+{
+    struct link now;
+    struct link *link;
+
+    list_take_all(&now, &watches->called);
+    while ((link = list_first(&now)) != NULL) {
+        struct watch *watch = CONTAINER_OF(link, struct watch, called);
+        short what = take_call(watch);
+
+        watch->ready(watch->fd, what, watch->owner);
+    }
+}
+
+bool watches_turn(struct watches *watches)
+{
+    int wait_ms = list_is_empty(&watches->called) ? -1 : 0;
+    int count = epoll_wait(watches->epoll, watches->events, EVENTS_A_TURN, wait_ms);
+
+    if (count < 0) {
+        return errno == EINTR;
+    }
+    watches->count = count;
+    for (watches->next = 0; watches->next < watches->count;) {
+        tell_event(&watches->events[watches->next++]);
+    }
+    tell_called(watches);
+    return true;
+}
+
+/* --- one watch ------------------------------------------------------------------------- */
+
+static bool tell_kernel(struct watch *watch, int operation)
+{
+    struct epoll_event event = {
+        .events = ((watch->wanted & WATCH_READABLE) != 0 ? (uint32_t)EPOLLIN : 0) |
+                  ((watch->wanted & WATCH_WRITABLE) != 0 ? (uint32_t)EPOLLOUT : 0),
+        .data.ptr = watch,
+    };
+
+    return epoll_ctl(watch->watches->epoll, operation, watch->fd, &event) == 0;
+}
+
+bool watch_start(struct watch *watch, struct watches *watches, int fd, short wanted,
+                 watch_ready *ready, void *owner)
+{
+    *watch = (struct watch){.watches = watches, .ready = ready, .owner = owner, .fd = fd};
+    if (!watch_change(watch, wanted)) {
+        watch->watches = NULL;
+        return false;
+    }
+    return true;
+}
+
+/* A descriptor of which nothing is wanted is taken out: epoll would tell its hang-up again and
+ * again. */
+static int operation_for(short before, short wanted)
+{
+    if (wanted == 0) {
+        return EPOLL_CTL_DEL;
+    }
+    return before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+}
+
+bool watch_change(struct watch *watch, short wanted)
+{
+    short before = watch->wanted;
+
+    CHECK(watch->watches != NULL);
+    if (before == wanted) {
+        return true;
+    }
+    take_call(watch);
+    watch->wanted = wanted;
+    if (!tell_kernel(watch, operation_for(before, wanted))) {
+        watch->wanted = 0;
+        return wanted == 0;
+    }
+    return true;
+}
+
+void watch_call(struct watch *watch)
+{
+    if (!watch->is_called) {
+        watch->is_called = true;
+        list_add_last(&watch->watches->called, &watch->called);
+    }
+}
+
+bool watch_is_on(const struct watch *watch)
+{
+    return watch->watches != NULL;
+}
+
+static void forget_events(struct watches *watches, const struct watch *watch)
+{
+    for (int i = watches->next; i < watches->count; i++) {
+        if (watches->events[i].data.ptr == watch) {
+            watches->events[i].data.ptr = NULL;
+        }
+    }
+}
+
+void watch_stop(struct watch *watch)
+{
+    if (watch->watches != NULL) {
+        take_call(watch);
+        watch_change(watch, 0);
+        forget_events(watch->watches, watch);
+        memset(watch, 0, sizeof(*watch));
+    }
+}

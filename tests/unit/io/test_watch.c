@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* io/watch: what one turn tells when its callbacks stop, change and call each other's watches. */
+#include "io/watch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MANY 100 /* more than one turn deals with */
+
+struct party {
+    struct watch watch;
+    int ends[2];
+    short what; /* as told last */
+    unsigned calls;
+    struct party *other;
+    void (*act)(struct party *party); /* when it is told */
+};
+
+struct fixture {
+    struct watches *watches;
+    struct party parties[MANY];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    fixture->watches = watches_new();
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fixture->parties[i].ends), 0);
+    }
+    fixture->parties[0].other = &fixture->parties[1];
+    fixture->parties[1].other = &fixture->parties[0];
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < MANY; i++) {
+        watch_stop(&fixture->parties[i].watch);
+        close(fixture->parties[i].ends[0]);
+        close(fixture->parties[i].ends[1]);
+    }
+    watches_free(&fixture->watches);
+    free(fixture);
+    return 0;
+}
+
+static void on_ready(int fd, short what, void *owner)
+{
+    struct party *party = owner;
+
+    assert_int_equal(fd, party->ends[0]);
+    party->what = what;
+    party->calls++;
+    if (party->act != NULL) {
+        party->act(party);
+    }
+}
+
+static void start(struct fixture *fixture, int which, short wanted)
+{
+    struct party *party = &fixture->parties[which];
+
+    assert_true(
+        watch_start(&party->watch, fixture->watches, party->ends[0], wanted, on_ready, party));
+}
+
+static void make_readable(struct fixture *fixture, int which)
+{
+    assert_int_equal(write(fixture->parties[which].ends[1], "x", 1), 1);
+}
+
+static unsigned calls_of_both(const struct fixture *fixture)
+{
+    return fixture->parties[0].calls + fixture->parties[1].calls;
+}
+
+static void stop_other(struct party *party)
+{
+    watch_stop(&party->other->watch);
+}
+
+static void who_is_stopped_by_another_is_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = stop_other;
+        start(fixture, i, WATCH_READABLE);
+        make_readable(fixture, i);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+}
+
+/* As memory and a descriptor that are used anew at once would be. */
+static void restart_other(struct party *party)
+{
+    struct watches *watches = party->watch.watches;
+
+    watch_stop(&party->other->watch);
+    assert_true(watch_start(&party->other->watch, watches, party->other->ends[0], WATCH_WRITABLE,
+                            on_ready, party->other));
+    party->act = NULL;
+    party->other->act = NULL;
+}
+
+static void what_was_found_for_its_predecessor_is_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = restart_other;
+        start(fixture, i, WATCH_READABLE | WATCH_WRITABLE);
+        make_readable(fixture, i);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 3);
+    assert_int_equal(fixture->parties[0].what | fixture->parties[1].what,
+                     WATCH_READABLE | WATCH_WRITABLE);
+    assert_int_not_equal(fixture->parties[0].what, fixture->parties[1].what);
+}
+
+static void want_less_of_other(struct party *party)
+{
+    assert_true(watch_change(&party->other->watch, 0));
+}
+
+static void who_wants_it_no_more_is_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = want_less_of_other;
+        start(fixture, i, WATCH_READABLE);
+        make_readable(fixture, i);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+}
+
+static void call_again(struct party *party)
+{
+    watch_call(&party->watch);
+}
+
+/* Else it could keep the loop for itself. */
+static void who_calls_itself_has_its_turn_in_the_next_round(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    party->act = call_again;
+    start(fixture, 0, 0);
+    watch_call(&party->watch);
+    for (unsigned turn = 1; turn <= 3; turn++) {
+        assert_true(watches_turn(fixture->watches)); /* and does not wait */
+        assert_int_equal(party->calls, turn);
+        assert_int_equal(party->what, WATCH_READABLE | WATCH_WRITABLE);
+    }
+}
+
+static void a_call_and_an_event_are_told_together(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    start(fixture, 0, WATCH_READABLE);
+    make_readable(fixture, 0);
+    watch_call(&party->watch);
+    watch_call(&party->watch);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->calls, 1);
+    assert_int_equal(party->what, WATCH_READABLE | WATCH_WRITABLE);
+}
+
+static void a_call_is_forgotten_with_its_watch(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = stop_other;
+        start(fixture, i, 0);
+        watch_call(&fixture->parties[i].watch);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(fixture->parties[0].calls, 1);
+    assert_int_equal(fixture->parties[1].calls, 0);
+}
+
+static void a_call_is_forgotten_when_something_else_is_wanted(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, WATCH_READABLE);
+    watch_call(&fixture->parties[0].watch);
+    assert_true(watch_change(&fixture->parties[0].watch, WATCH_WRITABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(fixture->parties[0].what, WATCH_WRITABLE);
+}
+
+static void a_hang_up_shows_to_whoever_reads_or_writes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    start(fixture, 0, WATCH_READABLE);
+    start(fixture, 1, 0);
+    shutdown(party->ends[1], SHUT_RDWR);
+    shutdown(fixture->parties[1].ends[1], SHUT_RDWR);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->what, WATCH_READABLE);
+    assert_int_equal(fixture->parties[1].calls, 0);
+}
+
+static void a_crowd_is_told_in_slices_and_nobody_twice(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned told = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        start(fixture, i, WATCH_WRITABLE);
+    }
+    for (int turn = 0; turn < 2; turn++) {
+        assert_true(watches_turn(fixture->watches));
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_in_range(fixture->parties[i].calls, 1, 2);
+        told += fixture->parties[i].calls;
+    }
+    assert_in_range(told, MANY, 2 * MANY - 1);
+}
+
+static void what_cannot_be_watched_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct watch *watch = &fixture->parties[0].watch;
+
+    assert_false(watch_start(watch, fixture->watches, -1, WATCH_READABLE, on_ready, fixture));
+    assert_false(watch_is_on(watch));
+    assert_true(watch_start(watch, fixture->watches, -1, 0, on_ready, fixture));
+    assert_false(watch_change(watch, WATCH_READABLE));
+    assert_true(watch_is_on(watch));
+    watch_stop(watch);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(who_is_stopped_by_another_is_not_told),
+        TEST(what_was_found_for_its_predecessor_is_not_told),
+        TEST(who_wants_it_no_more_is_not_told),
+        TEST(who_calls_itself_has_its_turn_in_the_next_round),
+        TEST(a_call_and_an_event_are_told_together),
+        TEST(a_call_is_forgotten_with_its_watch),
+        TEST(a_call_is_forgotten_when_something_else_is_wanted),
+        TEST(a_hang_up_shows_to_whoever_reads_or_writes),
+        TEST(a_crowd_is_told_in_slices_and_nobody_twice),
+        TEST(what_cannot_be_watched_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
