@@ -2,8 +2,10 @@
 """Slow clients beside busy ones: what the busy ones lose, what the slow ones hold, and what is given
 back. Called by slow.sh. Contenders run one after the other within each case, each in a fresh
 process: busy ones alone, then beside the slow ones, then the slow ones leave, in so many rounds;
-figures are medians over the rounds, ratios those of a round's pair. Slow clients share the cores of
-the load: what they take of these is printed, and what the gateway takes of its own."""
+figures are medians over the rounds, ratios those of a round and the times alone around it. Slow clients share the cores of
+the load: what they take of these is printed, and what the gateway takes of its own. "sink" is
+Turnpike with the busy ones alone, while the slow ones are at a program on their own cores that takes
+them and reads nothing: what is lost beside it is no gateway's doing."""
 
 import argparse
 import os
@@ -21,6 +23,7 @@ from processes import Failure, Processes, free_port
 from scenarios import Scenario
 
 ORIGIN_SEND_BYTES = "131072"  # doubled by the kernel
+CONTENDERS = ["nginx", "haproxy", "turnpike", "sink"]
 BUSY = Scenario("slow", "32 busy connections", connections=32)
 
 
@@ -67,6 +70,10 @@ class SpoolingNginx(contenders.Nginx):
         return command
 
 
+class Sink(contenders.Turnpike):
+    name = "sink"
+
+
 def add_tls_listener(contender, folder, port):
     """TLS beside the plain port, with the same certificate for all."""
     cert, key, both = contenders.certificate(folder)
@@ -98,8 +105,7 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=8, help="of each measurement (default 8)")
     parser.add_argument("--rounds", type=int, default=1, help="of each case and contender")
     parser.add_argument("--case", nargs="+", choices=[case.name for case in CASES])
-    parser.add_argument("--contender", nargs="+", choices=["nginx", "haproxy", "turnpike"],
-                        default=["nginx", "haproxy", "turnpike"])
+    parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=CONTENDERS)
     parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--nginx", default="nginx")
     parser.add_argument("--haproxy", default="haproxy")
@@ -151,6 +157,14 @@ def bring_slow_ones(processes, options, tools, case, port):
     return slow
 
 
+def start_sink(processes, options, tools, port):
+    sink = processes.start([tools["slow_clients"], "sink", str(port)],
+                           options.slow_cores or options.load_cores, stdout=subprocess.PIPE)
+    if not sink.stdout.readline():
+        raise Failure("the sink does not open")
+    return sink
+
+
 def send_away(processes, slow):
     slow.stdin.close()
     line = slow.stdout.readline().decode().split()
@@ -181,27 +195,38 @@ def one_round(processes, options, tools, case, contender, port, slow_port, pids)
     beside, gateway_beside, slow_share = window(processes, options, contender, port, pids, slow)
     during, _ = measure.memory(pids)
     told = send_away(processes, slow)
-    return {"alone": rate(alone), "beside": rate(beside), "ratio": rate(beside) / rate(alone),
+    return {"alone": rate(alone), "beside": rate(beside),
             "p99_alone": alone["p99_us"], "p99_beside": beside["p99_us"],
-            "p99_ratio": beside["p99_us"] / alone["p99_us"], "errors": errors(beside),
+            "errors": errors(beside),
             "gateway_alone": gateway_alone, "gateway_beside": gateway_beside,
             "slow_share": slow_share, "start": start, "during": max(settled, during),
             "kernel": kernel, **told}
 
 
+def compare(rounds, last_alone):
+    """Each time beside slow ones with those alone before and after it: the machine drifts."""
+    rates = [each["alone"] for each in rounds] + [rate(last_alone)]
+    p99s = [each["p99_alone"] for each in rounds] + [last_alone["p99_us"]]
+    for i, each in enumerate(rounds):
+        each["ratio"] = each["beside"] / statistics.mean(rates[i:i + 2])
+        each["p99_ratio"] = each["p99_beside"] / statistics.mean(p99s[i:i + 2])
+
+
 def one_case(processes, options, tools, case, contender, origin_port, folder):
     place = tempfile.mkdtemp(prefix=f"{contender.name}-", dir=folder)
     port = free_port()
-    slow_port = free_port() if case.stalls() else port
+    at_sink = contender.name == "sink"
+    slow_port = free_port() if case.stalls() or at_sink else port
     # Files and connections enough for all of them.
     scenario = replace(BUSY, idle=case.count())
     command = contender.command(scenario, place, port, origin_port)
-    if case.stalls():
+    if case.stalls() and not at_sink:
         add_tls_listener(contender, place, slow_port)
     gateway = processes.start(command, options.gateway_cores)
+    sink = start_sink(processes, options, tools, slow_port) if at_sink else None
     try:
         processes.wait_until_answering(gateway, port, "/13")
-        if case.stalls():
+        if case.stalls() and not at_sink:
             processes.wait_until_answering(gateway, slow_port, "/13", tls=True)
         busy(processes, options, contender, port, 1)
         pids = measure.family_of(gateway.pid)
@@ -209,8 +234,8 @@ def one_case(processes, options, tools, case, contender, origin_port, folder):
         for _ in range(options.rounds):
             rounds.append(one_round(processes, options, tools, case, contender, port, slow_port,
                                     pids))
-            if len(rounds) < options.rounds:
-                time.sleep(options.pause)
+            time.sleep(options.pause)
+        compare(rounds, window(processes, options, contender, port, pids)[0])
         time.sleep(options.give_back)
         after, _ = measure.memory(pids)
         figures = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
@@ -218,6 +243,8 @@ def one_case(processes, options, tools, case, contender, origin_port, folder):
                 "longest_ms": max(each["longest_ms"] for each in rounds)}
     finally:
         processes.end(gateway)
+        if sink:
+            processes.end(sink)
 
 
 def row(case, contender, figures):
@@ -244,11 +271,13 @@ def main():
     cases = [case for case in CASES if not options.case or case.name in options.case]
     with tempfile.TemporaryDirectory(prefix="turnpike-slow-") as folder:
         tools = {name: bench.compile_helper(folder, name) for name in ("slow_clients", "origin")}
-        options.contender = [name for name in ("nginx", "haproxy", "turnpike")
-                             if name in options.contender]
+        asked = [name for name in CONTENDERS if name in options.contender]
+        options.contender = [name for name in asked if name != "sink"]
         options.wrk = contenders.found(options.wrk) or options.wrk
         chosen = [SpoolingNginx(contender.binary) if contender.name == "nginx" else contender
                   for contender in bench.chosen_contenders(options, folder)]
+        if "sink" in asked:
+            chosen.append(Sink(bench.turnpike_copy(options.turnpike, folder)))
         print(HEADING, flush=True)
         with Processes(folder) as processes:
             origin_port = free_port()

@@ -11,10 +11,10 @@
  * With "once" nobody comes back. Each hundred of them have a source address of their own
  * (127.2.0.1 and so on): connect would search long for a free port otherwise.
  *
- *     slow_clients sink PORT SECONDS
+ *     slow_clients sink PORT
  *
- * accepts whoever comes, reads nothing and closes after so long (0: never): what slow clients take
- * of the cores that they share with the load shows beside it. */
+ * says "open" and takes whoever comes until it leaves, without reading: what slow clients take of the
+ * cores that they share with the load shows beside it. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -202,17 +202,22 @@ static void open_all(void)
 
 /* --- the sink ------------------------------------------------------------------------------ */
 
-#define SINK_ROOM 65536
-
-/* In the order in which they came, so that the first is due first. */
-_Noreturn static void run_sink(int sink_port, uint64_t hold_ms)
+static void take_all(int listening)
 {
-    static struct client held[SINK_ROOM];
+    int fd;
+
+    while ((fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.fd = fd};
+
+        epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    }
+}
+
+_Noreturn static void run_sink(int sink_port)
+{
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sink_port)};
-    struct epoll_event event = {.events = EPOLLIN};
-    unsigned first = 0;
-    unsigned end = 0;
     int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = listening};
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
@@ -221,17 +226,15 @@ _Noreturn static void run_sink(int sink_port, uint64_t hold_ms)
         epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event) < 0) {
         die("slow_clients: sink");
     }
+    printf("open\n");
+    fflush(stdout);
     for (;;) {
-        uint64_t now;
-        int fd;
-
-        epoll_wait(epoll, &event, 1, ROUND_MS);
-        now = now_ms();
-        while (end - first < SINK_ROOM && (fd = accept4(listening, NULL, NULL, 0)) >= 0) {
-            held[end++ % SINK_ROOM] = (struct client){.fd = fd, .since_ms = now};
-        }
-        while (hold_ms > 0 && first != end && now - held[first % SINK_ROOM].since_ms >= hold_ms) {
-            close(held[first++ % SINK_ROOM].fd);
+        if (epoll_wait(epoll, &event, 1, -1) == 1) {
+            if (event.data.fd == listening) {
+                take_all(listening);
+            } else {
+                close(event.data.fd);
+            }
         }
     }
 }
@@ -248,8 +251,8 @@ int main(int argc, char **argv)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    if (argc == 4 && strcmp(argv[1], "sink") == 0) {
-        run_sink(atoi(argv[2]), (uint64_t)atoi(argv[3]) * 1000);
+    if (argc == 3 && strcmp(argv[1], "sink") == 0) {
+        run_sink(atoi(argv[2]));
     }
     if (argc < 9) {
         fprintf(stderr,

@@ -112,6 +112,7 @@ void client_give_place_up(struct client_connection *connection)
     if (connection->has_place) {
         connection->has_place = false;
         client_desk_of(connection)->handshakes.at_once--;
+        client_stalls_end(client_desk_of(connection), &connection->ip);
     }
 }
 

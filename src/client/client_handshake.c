@@ -3,9 +3,9 @@
  * full and the client must still be. Handshakes then take their turn: few at once begin in a turn
  * of the loop, so that those who are served already do not wait for much cryptography, and
  * limits.handshakes are under way at most. The others stand in line, first come, first served.
- * Clients whose addresses stall often (client_stalls.c) have a line of their own and a share of
- * the time: who is cut and comes back at once would else take most of it from those who are
- * served, for nothing.
+ * Clients whose addresses stall often, or might (client_stalls.c), have a line of their own and a
+ * share of the time: who is cut and comes back at once would else take most of it from those who
+ * are served, for nothing.
  *
  * Called by client_connection_events.c while a connection is AWAITS_HANDSHAKE. */
 #include "client/client_private.h"
@@ -13,7 +13,9 @@
 #include "io/tls.h"
 
 /* A full one costs about a quarter of a millisecond. */
-#define HELLOS_A_TURN 8
+#define HELLOS_A_TURN 2
+/* Places are few once one in so many is taken. */
+#define CROWDED_SHARE 4
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
@@ -68,15 +70,30 @@ static uint32_t rest_of_time(const struct client_connection *connection)
     return spent < most ? most - spent : 0;
 }
 
-static bool has_free_place(const struct client_desk *desk)
+static uint32_t places(const struct client_desk *desk)
 {
-    return desk->handshakes.at_once < exchange_desk_settings(desk->exchanges)->limits.handshakes;
+    return exchange_desk_settings(desk->exchanges)->limits.handshakes;
 }
 
+static bool has_free_place(const struct client_desk *desk)
+{
+    return desk->handshakes.at_once < places(desk);
+}
+
+/* Who waits while places are free waits for the next turn only. */
 static bool somebody_wants_its_place(const struct client_desk *desk)
 {
-    return !list_is_empty(&desk->handshakes.line) ||
-           (!list_is_empty(&desk->handshakes.debtors) && !has_free_place(desk));
+    return !has_free_place(desk) &&
+           (!list_is_empty(&desk->handshakes.line) || !list_is_empty(&desk->handshakes.debtors));
+}
+
+/* Stalled clients are known by their addresses only once they have stalled. Until then nobody who is
+ * unknown takes many of the places, once they become few. */
+static bool comes_last(struct client_desk *desk, const struct ip *ip)
+{
+    return client_stalls_often(desk, ip) ||
+           (desk->handshakes.at_once >= places(desk) / CROWDED_SHARE &&
+            client_stalls_unproven(desk, ip));
 }
 
 static bool may_go_on(const struct client_connection *connection)
@@ -123,6 +140,7 @@ static void take_place(struct client_connection *connection)
     list_remove(&connection->link);
     list_add_last(&client_desk_of(connection)->busy, &connection->link);
     client_set_timer(connection, stall_time(connection));
+    client_stalls_begin(client_desk_of(connection), &connection->ip);
     handshakes->at_once++;
     handshakes->begun++;
 }
@@ -173,7 +191,7 @@ void client_handshakes_go_on(struct client_desk *desk)
            (link = list_first(&handshakes->line)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
-        if (client_stalls_often(desk, &connection->ip)) {
+        if (comes_last(desk, &connection->ip)) {
             enter_debtors_line(connection);
             continue;
         }
@@ -258,7 +276,7 @@ static void pardon(struct client_desk *desk)
         struct client_connection *connection = CONTAINER_OF(next, struct client_connection, link);
 
         next = next->next;
-        if (!client_stalls_often(desk, &connection->ip)) {
+        if (!comes_last(desk, &connection->ip)) {
             enter_line(connection);
         }
     }
@@ -291,7 +309,7 @@ static void take_turn(struct client_connection *connection)
 {
     struct client_desk *desk = client_desk_of(connection);
 
-    if (client_stalls_often(desk, &connection->ip)) {
+    if (comes_last(desk, &connection->ip)) {
         enter_debtors_line(connection);
         return;
     }

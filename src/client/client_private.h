@@ -63,9 +63,15 @@ struct client_handshakes {
 #define CLIENT_STALLS_SLOTS 4096
 
 /* client_stalls.c */
+struct client_stall {
+    uint32_t paid_ms;   /* by the loop's clock; 0: nothing was owed */
+    uint16_t stood_s;   /* the same: when a handshake stood last; 0: never */
+    uint16_t under_way; /* handshakes */
+};
+
 struct client_stalls {
-    struct siphash_key key;                /* zero: not drawn yet */
-    uint32_t paid_ms[CLIENT_STALLS_SLOTS]; /* by the loop's clock */
+    struct siphash_key key; /* zero: not drawn yet */
+    struct client_stall slots[CLIENT_STALLS_SLOTS];
 };
 
 /* client_crowd.c */
@@ -292,8 +298,13 @@ static inline uint32_t client_crowd_most(uint32_t budget_ms)
 /* client_stalls.c */
 /* A handshake of that address came to stand, or to nothing by its doing. */
 void client_stalls_note(struct client_desk *desk, const struct ip *ip, bool stood);
+/* One of its handshakes begins; ends, whatever came of it. */
+void client_stalls_begin(struct client_desk *desk, const struct ip *ip);
+void client_stalls_end(struct client_desk *desk, const struct ip *ip);
 /* More of them came to nothing than stood, of late. */
 bool client_stalls_often(struct client_desk *desk, const struct ip *ip);
+/* Several are under way, and none has stood of late. */
+bool client_stalls_unproven(struct client_desk *desk, const struct ip *ip);
 
 /* client_listeners.c */
 void client_listeners_release(struct client_desk *desk);

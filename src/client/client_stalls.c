@@ -3,9 +3,10 @@
  * more after that has cost us much and itself nothing. An address with more handshakes that came
  * to nothing than handshakes that stood is a debtor for a while: its next ones stand in a line of
  * their own, which gets a small share of the worker's time (client_handshake.c). It is never
- * refused, and handshakes that come to stand pay its debts.
+ * refused, and handshakes that come to stand pay its debts. An address with several under way of
+ * which none has stood yet is suspected of the same where places are few.
  *
- * A table of fixed size with one time for each slot, in which the debt is paid by waiting alone.
+ * A table of fixed size with one debt for each slot, which is paid by waiting alone, too.
  * Slots are found by a keyed hash, so that nobody can choose whose slot to share; a few share one
  * by chance, and as long as they behave it is paid for them all. */
 #include "client/client_private.h"
@@ -16,8 +17,10 @@
 #define DEBTOR_MS (2 * STALL_COSTS_MS) /* three in a short while, beyond those that stood */
 /* Two that stand then end it, however many a program that was killed left unfinished at once. */
 #define MOST_MS (4 * STALL_COSTS_MS)
+#define PROVEN_FOR_S 30
+#define UNPROVEN_MAX 4 /* under way: as many as a browser begins at once */
 
-static uint32_t *debt_of(struct client_desk *desk, const struct ip *ip)
+static struct client_stall *slot_of(struct client_desk *desk, const struct ip *ip)
 {
     struct client_stalls *stalls = &desk->stalls;
     uint64_t address;
@@ -28,7 +31,7 @@ static uint32_t *debt_of(struct client_desk *desk, const struct ip *ip)
     }
     /* IPv4 by all of it, IPv6 by what one customer has. */
     memcpy(&address, ip->byte + (ip_is_v4(ip) ? 8 : 0), sizeof(address));
-    return &stalls->paid_ms[siphash_number(&stalls->key, address) % CLIENT_STALLS_SLOTS];
+    return &stalls->slots[siphash_number(&stalls->key, address) % CLIENT_STALLS_SLOTS];
 }
 
 /* How far ahead it is; what lies behind is paid, and 0 was never owed. */
@@ -39,26 +42,59 @@ static uint32_t left_of(uint32_t paid_ms, uint32_t now_ms)
     return paid_ms != 0 && left_ms <= MOST_MS ? left_ms : 0;
 }
 
+static uint16_t second_of(uint32_t now_ms)
+{
+    uint16_t second = (uint16_t)(now_ms / 1000);
+
+    return second != 0 ? second : 1;
+}
+
 void client_stalls_note(struct client_desk *desk, const struct ip *ip, bool stood)
 {
     uint32_t now_ms = client_clock_ms(desk);
-    uint32_t *paid_ms;
+    struct client_stall *slot;
     uint32_t left_ms;
 
     if (ip_is_none(ip)) {
         return;
     }
-    paid_ms = debt_of(desk, ip);
-    left_ms = left_of(*paid_ms, now_ms);
+    slot = slot_of(desk, ip);
+    left_ms = left_of(slot->paid_ms, now_ms);
     if (stood) {
         left_ms = left_ms > STALL_COSTS_MS ? left_ms - STALL_COSTS_MS : 0;
+        slot->stood_s = second_of(now_ms);
     } else {
         left_ms = left_ms + STALL_COSTS_MS < MOST_MS ? left_ms + STALL_COSTS_MS : MOST_MS;
     }
-    *paid_ms = left_ms > 0 ? now_ms + left_ms : 0;
+    slot->paid_ms = left_ms > 0 ? now_ms + left_ms : 0;
+}
+
+/* limits.handshakes may be more than can be counted here: then the last ones are not. */
+void client_stalls_begin(struct client_desk *desk, const struct ip *ip)
+{
+    struct client_stall *slot = slot_of(desk, ip);
+
+    slot->under_way += slot->under_way < UINT16_MAX;
+}
+
+void client_stalls_end(struct client_desk *desk, const struct ip *ip)
+{
+    struct client_stall *slot = slot_of(desk, ip);
+
+    slot->under_way -= slot->under_way > 0;
 }
 
 bool client_stalls_often(struct client_desk *desk, const struct ip *ip)
 {
-    return !ip_is_none(ip) && left_of(*debt_of(desk, ip), client_clock_ms(desk)) > DEBTOR_MS;
+    return !ip_is_none(ip) &&
+           left_of(slot_of(desk, ip)->paid_ms, client_clock_ms(desk)) > DEBTOR_MS;
+}
+
+bool client_stalls_unproven(struct client_desk *desk, const struct ip *ip)
+{
+    const struct client_stall *slot = slot_of(desk, ip);
+    uint16_t since_s = (uint16_t)(second_of(client_clock_ms(desk)) - slot->stood_s);
+
+    return !ip_is_none(ip) && slot->under_way >= UNPROVEN_MAX &&
+           (slot->stood_s == 0 || since_s > PROVEN_FOR_S);
 }

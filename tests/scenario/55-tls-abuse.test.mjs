@@ -251,3 +251,26 @@ test('stalled handshakes give their places up while others wait', async (t) => {
     await works(); // in line behind them
     await counted('timeout', 3);
 });
+
+test('where places are few, an address of which no handshake has stood yet takes four of them', async (t) => {
+    const { gateway, ca, works } = await stage(t, 'limits: {handshakes: 12}');
+    const lastInLine = async () => valueOf(await metricsOf(gateway), 'turnpike_tls_handshakes_last_in_line_total');
+    const flight = await hello();
+    const begin = async (address, count) => {
+        for (let i = 0; i < count; i++) {
+            const client = await connect(t, gateway, { localAddress: address });
+            client.send(flight);
+            await until('an answer', () => client.everReceived > 0); // the last ones, too
+        }
+    };
+    await begin('127.0.0.2', 4);
+    assert.equal(await lastInLine(), 0);
+    await begin('127.0.0.2', 2);
+    assert.equal(await lastInLine(), 2);
+    await works();
+    assert.equal(await lastInLine(), 2, 'others do not wait');
+    assert.equal((await secureRequest(gateway, { ca: ca.cert, localAddress: '127.0.0.2' })).status, 200);
+    assert.equal(await lastInLine(), 3);
+    await begin('127.0.0.2', 1);
+    assert.equal(await lastInLine(), 3, 'one has stood');
+});

@@ -88,6 +88,60 @@ static void two_that_stand_pay(void **state)
     assert_false(is_debtor(*state, 1));
 }
 
+static void begin(struct gateway *gateway, uint8_t last, int count)
+{
+    const struct ip ip = address(last);
+
+    while (count-- > 0) {
+        client_stalls_begin(gateway->clients, &ip);
+    }
+}
+
+static bool is_unproven(struct gateway *gateway, uint8_t last)
+{
+    const struct ip ip = address(last);
+
+    return client_stalls_unproven(gateway->clients, &ip);
+}
+
+static void four_under_way_of_which_none_stood_prove_nothing(void **state)
+{
+    const struct ip ip = address(1);
+    struct gateway *gateway = *state;
+
+    begin(gateway, 1, 3);
+    assert_false(is_unproven(gateway, 1));
+    begin(gateway, 1, 1);
+    assert_true(is_unproven(gateway, 1));
+    assert_false(is_unproven(gateway, 2));
+    client_stalls_end(gateway->clients, &ip);
+    assert_false(is_unproven(gateway, 1));
+}
+
+static void one_that_stood_proves_an_address_for_a_while(void **state)
+{
+    struct gateway *gateway = *state;
+
+    begin(gateway, 1, 100);
+    note(gateway, 1, 1, true);
+    assert_false(is_unproven(gateway, 1));
+    stage_pass(&gateway->stage, HANDSHAKE_MS);
+    assert_false(is_unproven(gateway, 1));
+    stage_pass(&gateway->stage, 2 * HANDSHAKE_MS);
+    assert_true(is_unproven(gateway, 1));
+}
+
+static void addresses_that_nobody_knows_are_none(void **state)
+{
+    const struct ip none = {0};
+    struct gateway *gateway = *state;
+
+    for (int i = 0; i < 10; i++) {
+        client_stalls_begin(gateway->clients, &none);
+    }
+    assert_false(client_stalls_unproven(gateway->clients, &none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +149,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_comes_back_after_a_cut_is_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(waiting_alone_pays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_that_stand_pay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(four_under_way_of_which_none_stood_prove_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(one_that_stood_proves_an_address_for_a_while, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(addresses_that_nobody_knows_are_none, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
