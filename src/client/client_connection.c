@@ -47,11 +47,6 @@ static bool may_follow(enum client_state from, enum client_state to)
     return false;
 }
 
-uint32_t client_clock_ms(const struct client_desk *desk)
-{
-    return (uint32_t)(loop_now(desk->bench->loop) / 1000);
-}
-
 void client_set_state(struct client_connection *connection, enum client_state state)
 {
     struct client_desk *desk = client_desk_of(connection);

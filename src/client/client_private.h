@@ -222,7 +222,11 @@ static inline struct client_desk *client_desk_of(const struct client_connection 
 {
     return connection->listener->desk;
 }
-uint32_t client_clock_ms(const struct client_desk *desk);
+static inline uint32_t client_clock_ms(const struct client_desk *desk)
+{
+    return (uint32_t)(loop_now(desk->bench->loop) / 1000);
+}
+
 uint32_t client_ticks_now(const struct client_connection *connection); /* what `born` is in */
 void client_set_state(struct client_connection *connection, enum client_state state);
 void client_count(struct client_desk *desk, uint32_t change);
