@@ -103,12 +103,13 @@ bool listener_bound_address(int fd, struct address *address)
     return getsockname(fd, &address->any, &address->length) == 0;
 }
 
+/* Whatever made it pause may keep the loop from watching it, too: nobody else would call it then. */
 static void on_pause_over(void *owner)
 {
     struct listener *listener = owner;
 
-    if (!listener->held) {
-        watch_change(&listener->watch, WATCH_READABLE);
+    if (!listener->held && !watch_change(&listener->watch, WATCH_READABLE)) {
+        alarm_set(listener->loop, &listener->pause, PAUSE_MS, on_pause_over, listener);
     }
 }
 
@@ -242,7 +243,7 @@ void listener_resume(struct listener *listener)
     for (; listener != NULL; listener = listener->next) {
         listener->held = false;
         if (!alarm_is_set(&listener->pause)) {
-            watch_change(&listener->watch, WATCH_READABLE);
+            on_pause_over(listener);
         }
     }
 }

@@ -5,22 +5,26 @@
 #include "io/watch.h"
 
 #include "base/check.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What a turn deals with before answers that it put off are written. With more, a burst would keep
  * the first of them waiting; with fewer, each would pay a larger share of epoll_wait. */
 #define EVENTS_A_TURN 64
+#define TELL_AGAIN_S 60
 
 struct watches {
     int epoll;
     int next; /* of the events: those before it have been told */
     int count;
+    time_t full; /* when that was told last; 0: never */
     struct link called; /* by hand */
     struct epoll_event events[EVENTS_A_TURN];
 };
@@ -120,6 +124,20 @@ bool watches_turn(struct watches *watches)
 
 /* --- one watch ------------------------------------------------------------------------- */
 
+/* The kernel counts all watches of a user and has a limit for them, beside that for descriptors.
+ * To callers it is memory that is short: whoever is at the other end is not to blame. */
+static void note_full(struct watches *watches)
+{
+    time_t now = time(NULL);
+
+    if (watches->full == 0 || now - watches->full >= TELL_AGAIN_S) {
+        log_warning("the kernel watches no more descriptors for this user: connections are closed "
+                    "(raise fs.epoll.max_user_watches)");
+        watches->full = now;
+    }
+    errno = ENOMEM;
+}
+
 static bool tell_kernel(struct watch *watch, int operation)
 {
     struct epoll_event event = {
@@ -128,7 +146,13 @@ static bool tell_kernel(struct watch *watch, int operation)
         .data.ptr = watch,
     };
 
-    return epoll_ctl(watch->watches->epoll, operation, watch->fd, &event) == 0;
+    if (epoll_ctl(watch->watches->epoll, operation, watch->fd, &event) == 0) {
+        return true;
+    }
+    if (errno == ENOSPC) {
+        note_full(watch->watches);
+    }
+    return false;
 }
 
 bool watch_start(struct watch *watch, struct watches *watches, int fd, short wanted,

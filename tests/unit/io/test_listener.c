@@ -3,6 +3,7 @@
  * process without descriptors waits instead of spinning. */
 #include "io/listener.h"
 
+#include "../../fakes/full_epoll.h"
 #include "../../fakes/stage.h"
 #include "io/dial.h"
 
@@ -160,6 +161,22 @@ static void paused_it_leaves_them_in_the_kernel(void **state)
     listener_resume(fixture->listener);
     fixture->wanted = 1;
     stage_run_until(&fixture->stage, all_came, fixture);
+}
+
+/* Nobody would call it again. */
+static void what_cannot_be_watched_now_is_tried_again(void **state)
+{
+    struct fixture *fixture = *state;
+
+    listener_pause(fixture->listener);
+    dial_one(fixture);
+    full_epoll = true;
+    listener_resume(fixture->listener);
+    stage_pass(&fixture->stage, 5000);
+    assert_int_equal(fixture->count, 0);
+    full_epoll = false;
+    stage_pass(&fixture->stage, 1000);
+    assert_int_equal(fixture->count, 1);
 }
 
 static void freeing_takes_those_who_wait(void **state)
@@ -374,6 +391,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(accepted_sockets_write_without_delay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paused_it_leaves_them_in_the_kernel, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_watched_now_is_tried_again, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(freeing_takes_those_who_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(several_workers_share_a_port, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_address_in_use_is_told, set_up, tear_down),

@@ -2,6 +2,7 @@
 /* io/transport (and transport_tcp): reading, writing, half-closing, resetting, giving away. */
 #include "io/transport.h"
 
+#include "../../fakes/full_epoll.h"
 #include "../../fakes/stage.h"
 #include "io/dial.h"
 #include "io/listener.h"
@@ -105,6 +106,22 @@ static void bytes_pass_both_ways(void **state)
     await_bytes(fixture);
     assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 4);
     assert_memory_equal(in, "back", 4);
+}
+
+/* It would wait for ever otherwise; what its owner wants next does not call that off. */
+static void one_that_the_loop_cannot_watch_is_told_and_at_its_end(void **state)
+{
+    struct fixture *fixture = *state;
+    char in[4];
+
+    full_epoll = true;
+    transport_want(&fixture->transport, WATCH_READABLE);
+    transport_want(&fixture->transport, 0);
+    full_epoll = false;
+    stage_run_until(&fixture->stage, is_heard, fixture);
+    assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 0);
+    fcntl(fixture->far, F_SETFL, 0);
+    assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
 }
 
 static void interest_is_told_to_the_loop(void **state)
@@ -244,6 +261,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_pass_both_ways, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_the_loop_cannot_watch_is_told_and_at_its_end, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(interest_is_told_to_the_loop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finishing_ends_one_direction_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_twice_is_harmless, set_up, tear_down),

@@ -2,6 +2,9 @@
 /* io/watch: what one turn tells when its callbacks stop, change and call each other's watches. */
 #include "io/watch.h"
 
+#include "../../fakes/full_epoll.h"
+
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,6 +48,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
 
+    full_epoll = false;
     for (int i = 0; i < MANY; i++) {
         watch_stop(&fixture->parties[i].watch);
         close(fixture->parties[i].ends[0]);
@@ -256,6 +260,69 @@ static void what_cannot_be_watched_is_refused(void **state)
     watch_stop(watch);
 }
 
+/* To callers it is memory that is short, and no fault of whoever they talk to. */
+static void a_kernel_that_watches_no_more_is_short_of_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    start(fixture, 0, 0);
+    start(fixture, 1, WATCH_READABLE);
+    make_readable(fixture, 0);
+    make_readable(fixture, 1);
+    full_epoll = true;
+    errno = 0;
+    assert_false(watch_change(&party->watch, WATCH_READABLE));
+    assert_int_equal(errno, ENOMEM);
+    assert_true(watch_change(&fixture->parties[1].watch, WATCH_READABLE | WATCH_WRITABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->calls, 0);
+    assert_int_equal(fixture->parties[1].calls, 1);
+    full_epoll = false;
+    assert_true(watch_change(&party->watch, WATCH_READABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->calls, 1);
+}
+
+/* Nothing points to it any more, though its descriptor lives on under another number. */
+static void who_has_stopped_is_not_told_of_a_duplicate(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+    int duplicate = dup(party->ends[0]);
+
+    assert_true(duplicate >= 0);
+    start(fixture, 0, WATCH_READABLE);
+    start(fixture, 1, WATCH_READABLE);
+    watch_stop(&party->watch);
+    make_readable(fixture, 0);
+    make_readable(fixture, 1);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+    assert_int_equal(party->calls, 0);
+    close(duplicate);
+}
+
+/* However many are ready all the time: those who come late are told within a round. */
+static void a_crowd_does_not_keep_others_waiting(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *late = &fixture->parties[MANY - 1];
+
+    for (int i = 0; i < MANY - 1; i++) {
+        start(fixture, i, WATCH_WRITABLE);
+    }
+    start(fixture, MANY - 1, WATCH_READABLE);
+    for (int turn = 0; turn < 5; turn++) {
+        assert_true(watches_turn(fixture->watches));
+    }
+    assert_int_equal(late->calls, 0);
+    make_readable(fixture, MANY - 1);
+    assert_true(watches_turn(fixture->watches));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(late->calls, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -270,6 +337,9 @@ int main(void)
         TEST(a_hang_up_shows_to_whoever_reads_or_writes),
         TEST(a_crowd_is_told_in_slices_and_nobody_twice),
         TEST(what_cannot_be_watched_is_refused),
+        TEST(a_kernel_that_watches_no_more_is_short_of_memory),
+        TEST(who_has_stopped_is_not_told_of_a_duplicate),
+        TEST(a_crowd_does_not_keep_others_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
