@@ -82,6 +82,7 @@ struct client_desk *client_desk_new(struct exchange_desk *exchanges,
     list_init(&desk->stream_graves);
     list_init(&desk->handshakes.line);
     list_init(&desk->handshakes.debtors);
+    list_init(&desk->handshakes.judged);
     list_init(&desk->held_back);
     desk->connections = slab_pool_new(sizeof(struct client_connection));
     desk->streams = slab_pool_new(sizeof(struct client_h1));
@@ -186,4 +187,5 @@ void client_desk_close_all(struct client_desk *desk)
     cut_each(&desk->busy);
     cut_each(&desk->handshakes.line);
     cut_each(&desk->handshakes.debtors);
+    cut_each(&desk->handshakes.judged);
 }

@@ -25,7 +25,7 @@
 #define DEBTORS_IDLE_SHARE 12
 #define DEBTORS_TURN_MS 10
 #define DEBTORS_STROKE_US 2000
-#define DEBTORS_LOOKED_AT 256 /* in a turn: whether they still are debtors */
+#define DEBTORS_JUDGED 256 /* in a turn: whether they still are debtors */
 /* Where the kernel cannot be told to wait for the rest of a hello: Unix sockets, and TCP when it
  * is short of memory. */
 #define LOOK_AGAIN_MS 100
@@ -80,11 +80,18 @@ static bool has_free_place(const struct client_desk *desk)
     return desk->handshakes.at_once < places(desk);
 }
 
-/* Who waits while places are free waits for the next turn only. */
-static bool somebody_wants_its_place(const struct client_desk *desk)
+static struct link *first_debtor(struct client_handshakes *handshakes)
 {
-    return !has_free_place(desk) &&
-           (!list_is_empty(&desk->handshakes.line) || !list_is_empty(&desk->handshakes.debtors));
+    struct link *link = list_first(&handshakes->judged);
+
+    return link != NULL ? link : list_first(&handshakes->debtors);
+}
+
+/* Who waits while places are free waits for the next turn only. */
+static bool somebody_wants_its_place(struct client_desk *desk)
+{
+    return !has_free_place(desk) && (!list_is_empty(&desk->handshakes.line) ||
+                                     first_debtor(&desk->handshakes) != NULL);
 }
 
 /* Stalled clients are known by their addresses only once they have stalled. Until then nobody who is
@@ -98,9 +105,20 @@ static bool comes_last(struct client_desk *desk, const struct ip *ip)
 
 static bool may_go_on(const struct client_connection *connection)
 {
-    const struct client_desk *desk = client_desk_of(connection);
+    return connection->has_place && !somebody_wants_its_place(client_desk_of(connection)) &&
+           rest_of_time(connection) > 0;
+}
 
-    return connection->has_place && !somebody_wants_its_place(desk) && rest_of_time(connection) > 0;
+/* A crowd may stay for a while so that its cuts are spread, but not on places for which others
+ * stand in line: of those that are given up in this turn, too, for they get them after it. */
+static bool may_stay_longer(struct client_connection *connection)
+{
+    const struct client_handshakes *handshakes = handshakes_of(connection);
+    uint32_t most_ms = client_crowd_most(connection->listener->budgets.timeouts.handshake);
+
+    return rest_of_time(connection) == 0 &&
+           !(connection->has_place && !list_is_empty(&handshakes->line)) &&
+           client_crowd_puts_off(connection, most_ms);
 }
 
 static void look_at_hello(struct client_connection *connection);
@@ -118,9 +136,7 @@ void client_handshake_late(struct client_connection *connection)
         client_set_timer(connection, stall_time(connection));
         return;
     }
-    if (rest_of_time(connection) == 0 &&
-        client_crowd_puts_off(
-            connection, client_crowd_most(connection->listener->budgets.timeouts.handshake))) {
+    if (may_stay_longer(connection)) {
         return;
     }
     metrics_note(desk->metrics, METRICS_TLS_FAILED);
@@ -266,17 +282,23 @@ static int32_t debtors_credit(struct client_desk *desk)
 }
 
 /* Whose address has paid meanwhile stands in the other line again, with all who came with it: one
- * bad moment of many clients must not hold them up any longer than it takes to see that. */
+ * bad moment of many clients must not hold them up any longer than it takes to see that. Each turn
+ * goes on where the last one ended: behind thousands of debtors it is seen as well. */
 static void pardon(struct client_desk *desk)
 {
-    struct link *debtors = &desk->handshakes.debtors;
-    struct link *next = debtors->next;
+    struct client_handshakes *handshakes = &desk->handshakes;
+    struct link *link;
 
-    for (uint32_t i = 0; i < DEBTORS_LOOKED_AT && next != debtors; i++) {
-        struct client_connection *connection = CONTAINER_OF(next, struct client_connection, link);
+    if (list_is_empty(&handshakes->debtors)) {
+        list_take_all(&handshakes->debtors, &handshakes->judged);
+    }
+    for (int i = 0; i < DEBTORS_JUDGED && (link = list_first(&handshakes->debtors)) != NULL; i++) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
-        next = next->next;
-        if (!comes_last(desk, &connection->ip)) {
+        if (comes_last(desk, &connection->ip)) {
+            list_remove(link);
+            list_add_last(&handshakes->judged, link);
+        } else {
             enter_line(connection);
         }
     }
@@ -292,7 +314,7 @@ static void give_debtors_their_turn(void *owner)
     handshakes->credit_us = debtors_credit(desk);
     pardon(desk);
     while (handshakes->credit_us > 0 && has_free_place(desk) &&
-           (link = list_first(&handshakes->debtors)) != NULL) {
+           (link = first_debtor(handshakes)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
         uint64_t before_us = loop_tell_time(desk->bench->loop);
 
@@ -300,7 +322,7 @@ static void give_debtors_their_turn(void *owner)
         begin(connection);
         handshakes->credit_us -= (int32_t)(loop_tell_time(desk->bench->loop) - before_us);
     }
-    if (!list_is_empty(&handshakes->debtors)) {
+    if (first_debtor(handshakes) != NULL) {
         await_debtors_turn(desk);
     }
 }

@@ -52,6 +52,7 @@ struct client_listener {
 struct client_handshakes {
     struct link line;    /* connections that wait for their turn */
     struct link debtors; /* those whose addresses stall often: they wait for theirs */
+    struct link judged;  /* before them: those who were found to be so again in this round */
     struct alarm debtors_turn;
     uint64_t debtors_us; /* when they had it last */
     uint64_t used_us;    /* processor time of the worker then */

@@ -72,16 +72,20 @@ void client_stalls_note(struct client_desk *desk, const struct ip *ip, bool stoo
 /* limits.handshakes may be more than can be counted here: then the last ones are not. */
 void client_stalls_begin(struct client_desk *desk, const struct ip *ip)
 {
-    struct client_stall *slot = slot_of(desk, ip);
+    if (!ip_is_none(ip)) {
+        struct client_stall *slot = slot_of(desk, ip);
 
-    slot->under_way += slot->under_way < UINT16_MAX;
+        slot->under_way += slot->under_way < UINT16_MAX;
+    }
 }
 
 void client_stalls_end(struct client_desk *desk, const struct ip *ip)
 {
-    struct client_stall *slot = slot_of(desk, ip);
+    if (!ip_is_none(ip)) {
+        struct client_stall *slot = slot_of(desk, ip);
 
-    slot->under_way -= slot->under_way > 0;
+        slot->under_way -= slot->under_way > 0;
+    }
 }
 
 bool client_stalls_often(struct client_desk *desk, const struct ip *ip)
