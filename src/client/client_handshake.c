@@ -90,8 +90,8 @@ static struct link *first_debtor(struct client_handshakes *handshakes)
 /* Who waits while places are free waits for the next turn only. */
 static bool somebody_wants_its_place(struct client_desk *desk)
 {
-    return !has_free_place(desk) && (!list_is_empty(&desk->handshakes.line) ||
-                                     first_debtor(&desk->handshakes) != NULL);
+    return !has_free_place(desk) &&
+           (!list_is_empty(&desk->handshakes.line) || first_debtor(&desk->handshakes) != NULL);
 }
 
 /* Stalled clients are known by their addresses only once they have stalled. Until then nobody who is

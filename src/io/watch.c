@@ -24,7 +24,7 @@ struct watches {
     int epoll;
     int next; /* of the events: those before it have been told */
     int count;
-    time_t full; /* when that was told last; 0: never */
+    time_t full;        /* when that was told last; 0: never */
     struct link called; /* by hand */
     struct epoll_event events[EVENTS_A_TURN];
 };

@@ -62,8 +62,7 @@ static void connect_from(struct fixture *fixture, uint8_t last)
     struct address from;
     int ends[2];
 
-    assert_int_equal(
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     ip_to_address(&ip, 4711, &from);
     client_desk_take_over(fixture->gateway.clients, ends[0], &from, 0, true);
     fixture->far[fixture->count++] = ends[1];

@@ -261,8 +261,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_pass_both_ways, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_that_the_loop_cannot_watch_is_told_and_at_its_end, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(one_that_the_loop_cannot_watch_is_told_and_at_its_end,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(interest_is_told_to_the_loop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finishing_ends_one_direction_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_twice_is_harmless, set_up, tear_down),
