@@ -25,6 +25,11 @@ uint32_t client_ticks_now(const struct client_connection *connection)
     return ticks_of(loop_now(client_desk_of(connection)->bench->loop));
 }
 
+uint32_t client_age_ms(const struct client_connection *connection)
+{
+    return (uint32_t)(((uint64_t)(client_ticks_now(connection) - connection->born) << 16) / 1000);
+}
+
 /* --- state and clock --------------------------------------------------------------------- */
 
 static bool may_follow(enum client_state from, enum client_state to)

@@ -58,6 +58,16 @@ static uint32_t head_time(const struct client_h1 *h1)
     return time_ms > budgets->timeouts.head ? (uint32_t)time_ms : budgets->timeouts.head;
 }
 
+/* Whoever was slow before its head has that much less of it. */
+static bool is_head_put_off(struct client_h1 *h1, uint64_t waited_ms)
+{
+    uint32_t most_ms = client_crowd_most(budgets_of(h1)->timeouts.head);
+    uint32_t age_ms = h1->connection->served == 0 ? client_age_ms(h1->connection) : 0;
+    uint32_t before_ms = age_ms > waited_ms ? (uint32_t)(age_ms - waited_ms) : 0;
+
+    return client_crowd_puts_off(h1->connection, most_ms > before_ms ? most_ms - before_ms : 0);
+}
+
 static void late_head(struct client_h1 *h1)
 {
     uint64_t waited_ms = (now_of(h1) - h1->head_began_us) / 1000;
@@ -67,7 +77,7 @@ static void late_head(struct client_h1 *h1)
         client_set_timer(h1->connection, (uint32_t)(time_ms - waited_ms));
         return;
     }
-    if (client_crowd_puts_off(h1->connection, client_crowd_most(budgets_of(h1)->timeouts.head))) {
+    if (is_head_put_off(h1, waited_ms)) {
         return;
     }
     client_h1_refuse_head(h1, 408, "the request head did not come in time", CUT_HEAD);
@@ -75,7 +85,7 @@ static void late_head(struct client_h1 *h1)
 
 static bool is_put_off(struct client_h1 *h1, const struct pace *pace, const struct pace_rule *rule)
 {
-    return client_crowd_puts_off(h1->connection, pace_spare_ms(pace, rule, now_of(h1)));
+    return client_crowd_puts_off(h1->connection, pace_spare_ms(pace, rule, now_of(h1), h1->came_ms));
 }
 
 /* false: it was cut, or will be. */

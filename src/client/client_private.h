@@ -195,6 +195,7 @@ struct client_h1 {
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
     uint32_t held_ms; /* since when it is held back */
+    uint32_t came_ms; /* its request's head took so long; a connection's first, since its accept */
     uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
     enum client_h1_state state;
     enum http_framing framing; /* of the request */
@@ -229,6 +230,7 @@ static inline uint32_t client_clock_ms(const struct client_desk *desk)
 }
 
 uint32_t client_ticks_now(const struct client_connection *connection); /* what `born` is in */
+uint32_t client_age_ms(const struct client_connection *connection);
 void client_set_state(struct client_connection *connection, enum client_state state);
 void client_count(struct client_desk *desk, uint32_t change);
 /* The one end of a connection. `end` reaches the log if a request was under way. */

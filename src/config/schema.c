@@ -148,12 +148,12 @@ static const struct option options[] = {
     {.path = "rates.body", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_SIZE, .initial = "1KiB", .zero_word = "none", .least = "1B",
      .greatest = "1GiB", FIELD(rates_settings, body),
-     .help = "Of a request body; below two thirds of it a client is cut within three times "
+     .help = "Of a request body; who is slower from its start is cut within three times "
              "rates.grace."},
     {.path = "rates.answer", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_SIZE, .initial = "1KiB", .zero_word = "none", .least = "1B",
      .greatest = "1GiB", FIELD(rates_settings, answer),
-     .help = "Of an answer, as the client acknowledges it."},
+     .help = "Of an answer, as the client acknowledges it; in the same way."},
     {.path = "rates.grace", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_TIME, .initial = "9s", .least = "10ms", .greatest = "1h",
      FIELD(rates_settings, grace),
