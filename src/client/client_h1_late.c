@@ -85,7 +85,8 @@ static void late_head(struct client_h1 *h1)
 
 static bool is_put_off(struct client_h1 *h1, const struct pace *pace, const struct pace_rule *rule)
 {
-    return client_crowd_puts_off(h1->connection, pace_spare_ms(pace, rule, now_of(h1), h1->came_ms));
+    return client_crowd_puts_off(h1->connection,
+                                 pace_spare_ms(pace, rule, now_of(h1), h1->came_ms));
 }
 
 /* false: it was cut, or will be. */
