@@ -73,6 +73,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     connection = slab_take(desk->connections);
     if (connection == NULL) {
         exchange_desk_dismiss(desk->exchanges, &place);
+        metrics_note(desk->metrics, METRICS_PRESSURE_REFUSED);
         close(fd);
         return;
     }
@@ -89,6 +90,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
                              reads_at_once ? 0 : WATCH_READABLE, client_connection_ready,
                              connection)) {
         exchange_desk_dismiss(desk->exchanges, &place);
+        metrics_note(desk->metrics, METRICS_PRESSURE_REFUSED);
         slab_give(desk->connections, connection);
         return;
     }

@@ -19,7 +19,8 @@ export const BINARY = path.resolve(ROOT, process.env.TURNPIKE ?? 'build/src/turn
 const WRAP = (process.env.TURNPIKE_WRAP ?? '').split(' ').filter((word) => word !== '');
 
 // Memory figures mean nothing under a sanitizer or valgrind.
-export const isInstrumented = WRAP.length > 0 || (fs.existsSync(BINARY) && fs.readFileSync(BINARY).includes('__asan_init'));
+export const isInstrumented = WRAP.length > 0 ||
+    (fs.existsSync(BINARY) && ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(BINARY).includes(name)));
 
 const LISTENING = /^\S+ info listening on (\S+) \((.+)\)$/gm;
 const RELOADED = /^\S+ (?:info (?:reload|roll back): generation [0-9]+: .*|error (?:reload|roll back) failed;.*)$/gm;

@@ -2,6 +2,7 @@
 /* client/: a connection from its first byte to its last, on a route that answers by itself and
  * one that forwards. The client is the other end of a pair of sockets. */
 #include "../../fakes/fake_origin.h"
+#include "../../fakes/full_epoll.h"
 #include "../../fakes/gateway.h"
 
 #include <setjmp.h>
@@ -9,6 +10,8 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define RULES \
     "timeouts: {head: 2s, body_idle: 3s, keepalive_idle: 20s, first_byte: 30s}\n" \
@@ -483,6 +486,25 @@ static void draining_says_close_and_closes(void **state)
     far_end_release(&idle);
 }
 
+static void one_that_the_loop_cannot_watch_is_refused_and_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct gateway *gateway = &fixture->gateway;
+    struct address from;
+    int ends[2];
+    char byte;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    assert_true(address_parse(BYTES("192.0.2.7:4711"), &from));
+    full_epoll = true;
+    client_desk_take_over(gateway->clients, ends[0], &from, 0, true);
+    full_epoll = false;
+    assert_int_equal(read(ends[1], &byte, 1), 0);
+    assert_int_equal(metrics_noted(gateway->metrics, METRICS_PRESSURE_REFUSED), 1);
+    assert_int_equal(client_desk_count(gateway->clients), 1);
+    close(ends[1]);
+}
+
 #define TEST(name, begin) cmocka_unit_test_setup_teardown(name, begin, tear_down)
 
 int main(void)
@@ -516,6 +538,7 @@ int main(void)
         TEST(bodies_of_every_kind_arrive, set_up_forwarding),
         TEST(an_idle_connection_can_be_given_away, set_up),
         TEST(draining_says_close_and_closes, set_up_forwarding),
+        TEST(one_that_the_loop_cannot_watch_is_refused_and_counted, set_up_proxied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
