@@ -208,6 +208,7 @@ size_t exchange_desk_count(const struct exchange_desk *desk)
 void exchange_desk_trim(struct exchange_desk *desk)
 {
     slab_pool_trim(desk->exchanges);
+    access_log_rest(desk->log);
 }
 
 size_t exchange_desk_memory(const struct exchange_desk *desk)

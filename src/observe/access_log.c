@@ -419,6 +419,13 @@ void access_log_write(struct access_log_ring *ring, const struct outcome *outcom
     }
 }
 
+void access_log_rest(struct access_log_ring *ring)
+{
+    if (ring != NULL) {
+        access_ring_rest(ring);
+    }
+}
+
 void access_log_forget(struct access_log_ring *ring)
 {
     if (ring != NULL) {

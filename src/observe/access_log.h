@@ -19,6 +19,8 @@ struct access_log *access_log_start(const struct access_log_settings *settings, 
 struct access_log_ring *access_log_ring(struct access_log *log, uint32_t index);
 /* From the ring's own worker only. Never blocks, never calls into the kernel. */
 void access_log_write(struct access_log_ring *ring, const struct outcome *outcome);
+/* Now and then: gives memory back that a burst of lines took. From the ring's own worker only. */
+void access_log_rest(struct access_log_ring *ring);
 /* Names of the configuration may have moved (a reload). From the ring's own worker only. */
 void access_log_forget(struct access_log_ring *ring);
 /* SIGUSR1: the writer opens its file again by name before its next write. Any thread. */

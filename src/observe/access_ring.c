@@ -72,21 +72,20 @@ static uint64_t used_bytes(const struct access_log_ring *ring)
 
 /* A writer that was kept waiting once would otherwise leave the ring's pages behind for good, a few
  * more each time. Neither side has anything in them now, and this one puts the next line there. */
-static void forget_burst(struct access_log_ring *ring)
+static void forget_burst(struct access_log_ring *ring, size_t stays)
 {
-    madvise(ring->bytes + ACCESS_RING_WARM_BYTES, MAPPED_BYTES - ACCESS_RING_WARM_BYTES,
-            MADV_DONTNEED);
+    madvise(ring->bytes + stays, MAPPED_BYTES - stays, MADV_DONTNEED);
 }
 
 /* The writer has taken everything up to `head`, so nothing lies between it and the next
  * beginning. Only one jump can be on its way: the next one needs an empty ring again. */
-static void start_over_if_empty(struct access_log_ring *ring)
+static void start_over_if_empty(struct access_log_ring *ring, size_t stays)
 {
     uint64_t head = ring->worker_only.head;
 
     look_at_tail(ring);
     if (ring->worker_only.tail_seen == head) {
-        forget_burst(ring);
+        forget_burst(ring, stays);
         atomic_store_explicit(&ring->jump_from, head, memory_order_relaxed);
         ring->worker_only.head = next_beginning(head);
         ring->worker_only.tail_seen = ring->worker_only.head;
@@ -103,7 +102,7 @@ static void count_dropped(struct access_log_ring *ring)
 bool access_ring_begin(struct access_log_ring *ring, struct text *line)
 {
     if (offset_of(ring->worker_only.head) >= ACCESS_RING_WARM_BYTES) {
-        start_over_if_empty(ring);
+        start_over_if_empty(ring, ACCESS_RING_WARM_BYTES);
     }
     if (SIZE - used_bytes(ring) < ACCESS_LINE_MAX) {
         look_at_tail(ring);
@@ -114,6 +113,13 @@ bool access_ring_begin(struct access_log_ring *ring, struct text *line)
     }
     *line = text_over(ring->bytes + offset_of(ring->worker_only.head), ACCESS_LINE_MAX);
     return true;
+}
+
+void access_ring_rest(struct access_log_ring *ring)
+{
+    if (offset_of(ring->worker_only.head) >= ACCESS_RING_REST_BYTES) {
+        start_over_if_empty(ring, ACCESS_RING_REST_BYTES);
+    }
 }
 
 /* What was written into the slack belongs at the beginning as well. */

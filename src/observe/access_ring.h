@@ -19,6 +19,10 @@
  * a quiet worker touches these few pages only, not all of them in turn; the others go back. */
 #define ACCESS_RING_WARM_BYTES (256u * 1024)
 
+/* So much stays of one that is found empty by the clock: who has left was logged, and nobody may
+ * come for a long time. */
+#define ACCESS_RING_REST_BYTES (32u * 1024)
+
 struct access_log_ring {
     char *bytes;
     _Atomic uint32_t *bell; /* of the log this ring belongs to */
@@ -45,6 +49,8 @@ bool access_ring_begin(struct access_log_ring *ring, struct text *line);
 /* Worker: hands the line over; true when the writer should be woken, that is once each time
  * it has let the ring become more than half full. */
 bool access_ring_commit(struct access_log_ring *ring, const struct text *line);
+/* Worker: now and then. What a burst of lines has touched goes back. */
+void access_ring_rest(struct access_log_ring *ring);
 
 /* Writer: how much is there; always whole lines, unless part of one was consumed. */
 size_t access_ring_length(struct access_log_ring *ring);

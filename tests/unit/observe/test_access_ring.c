@@ -211,6 +211,30 @@ static void a_burst_leaves_no_pages_behind(void **state)
     assert_true(resident_bytes(ring) <= ACCESS_RING_WARM_BYTES + 65536);
 }
 
+/* Everybody has left and nobody comes; the clock goes on. */
+static void a_burst_before_a_silence_leaves_none_either(void **state)
+{
+    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    uint64_t put_in = 0;
+    uint64_t taken = 0;
+    bool wake;
+
+    for (int burst = 0; burst < 3; burst++) {
+        while (put(ring, put_in, 700, &wake)) {
+            put_in++;
+        }
+        access_ring_rest(ring);
+        while (taken < put_in) {
+            assert_int_equal(take_line(ring), taken++);
+        }
+        access_ring_rest(ring);
+        access_ring_rest(ring);
+        assert_true(resident_bytes(ring) <= ACCESS_RING_REST_BYTES);
+    }
+    assert_true(put(ring, put_in, 700, &wake));
+    assert_int_equal(take_line(ring), put_in);
+}
+
 #define THREADED_LINES 60000
 
 static void *produce(void *owner)
@@ -254,6 +278,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(pieces_across_the_end_join_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_quiet_ring_stays_in_its_first_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_burst_leaves_no_pages_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_burst_before_a_silence_leaves_none_either, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(two_threads_agree, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
