@@ -4,6 +4,7 @@
 #include "config/load.h"
 #include "base/page.h"
 #include "config/settings_changes.h"
+#include "io/tls.h"
 #include "process/explain_file.h"
 #include "process/process.h"
 #include "process/state_directory.h"
@@ -251,6 +252,7 @@ int main(int count, char **arguments)
     struct command command = {.arguments = arguments};
     int option;
 
+    tls_use_few_sizes();
     while ((option = getopt_long(count, arguments, "c:tH:Vh", options, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -14,6 +14,10 @@
 #include "config/settings.h"
 #include "io/transport.h"
 
+/* First of all, before anything is asked of the library: its small pieces of memory get few sizes, so
+ * that what malloc keeps of a crowd is little. */
+void tls_use_few_sizes(void);
+
 /* --- causes ------------------------------------------------------------------------------ */
 
 /* Why a handshake or a connection ended otherwise than it should: a name for metrics and a

@@ -7,6 +7,9 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <string.h>
 
 static void come(struct tls_bench *bench, uint32_t count)
 {
@@ -66,13 +69,58 @@ static void test_a_few_after_a_crowd(void **state)
     assert_int_equal(trims, 4);
 }
 
+static size_t usable(size_t size)
+{
+    void *held = OPENSSL_malloc(size);
+    size_t room = malloc_usable_size(held);
+
+    assert_non_null(held);
+    memset(held, 1, size);
+    OPENSSL_free(held);
+    return room;
+}
+
+static void test_small_pieces_have_few_sizes(void **state)
+{
+    size_t sizes = 0;
+    size_t last = 0;
+
+    (void)state;
+    for (size_t size = 1; size <= 1000; size++) {
+        size_t room = usable(size);
+
+        assert_true(room >= size);
+        sizes += room != last;
+        last = room;
+    }
+    assert_in_range(sizes, 5, 8);
+    assert_true(usable(5000) < 5100);
+}
+
+static void test_a_piece_that_grows_keeps_its_bytes(void **state)
+{
+    char *held = OPENSSL_malloc(5);
+
+    (void)state;
+    memcpy(held, "word", 5);
+    for (size_t size = 5; size < 5000; size += 7) {
+        held = OPENSSL_realloc(held, size);
+        assert_string_equal(held, "word");
+    }
+    assert_null(OPENSSL_realloc(held, 0));
+    assert_null(OPENSSL_malloc(0));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_crowd_that_goes),
         cmocka_unit_test(test_a_few_that_come_and_go),
         cmocka_unit_test(test_a_few_after_a_crowd),
+        cmocka_unit_test(test_small_pieces_have_few_sizes),
+        cmocka_unit_test(test_a_piece_that_grows_keeps_its_bytes),
     };
 
+    tls_use_few_sizes();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
