@@ -52,6 +52,7 @@ CASES = [
     Case("mixed-3000", 1000, 1000, 1000),
     Case("heads-15000", heads=15000),
     Case("bodies-15000", bodies=15000),
+    Case("readers-3000", readers=3000),
     Case("readers-8000", readers=8000),
     Case("tls-3000", silent=1000, halves=1000, hellos=1000),
     Case("tls-15000", silent=5000, halves=5000, hellos=5000),
