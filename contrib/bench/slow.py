@@ -114,6 +114,9 @@ def arguments():
     parser.add_argument("--slow-cores", default=None,
                         help="of the slow clients; default: those of the load")
     parser.add_argument("--gateway-cores", default="0")
+    parser.add_argument("--origin-cores", default=None,
+                        help="default: those of the load; those of the gateway leave the slow "
+                        "clients' program a core that nobody waits for")
     parser.add_argument("--load-cores", default="1")
     parser.add_argument("--settle", type=int, default=2,
                         help="seconds between the last slow one's coming and the measurement")
@@ -276,14 +279,15 @@ def main():
         options.contender = [name for name in asked if name != "sink"]
         options.wrk = contenders.found(options.wrk) or options.wrk
         chosen = [SpoolingNginx(contender.binary) if contender.name == "nginx" else contender
-                  for contender in bench.chosen_contenders(options, folder)]
+                  for contender in (bench.chosen_contenders(options, folder)
+                                    if options.contender else [])]
         if "sink" in asked:
             chosen.append(Sink(bench.turnpike_copy(options.turnpike, folder)))
         print(HEADING, flush=True)
         with Processes(folder) as processes:
             origin_port = free_port()
             origin = processes.start([tools["origin"], str(origin_port), "1", ORIGIN_SEND_BYTES],
-                                     options.load_cores)
+                                     options.origin_cores or options.load_cores)
             processes.wait_until_answering(origin, origin_port, "/13")
             for case in cases:
                 for contender in chosen:
