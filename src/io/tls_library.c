@@ -33,7 +33,8 @@ static size_t sparing(size_t size)
     size_t piece = LEAST_PIECE;
 
     while (piece < size + PIECE_HEAD) {
-        piece *= 2;
+        /* by a half and by a third in turn: 32, 48, 64, 96, ... */
+        piece += (piece & (piece - 1)) == 0 ? piece / 2 : piece / 3;
     }
     return piece <= MOST_PIECE ? piece - PIECE_HEAD : size;
 }

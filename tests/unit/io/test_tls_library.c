@@ -93,7 +93,7 @@ static void test_small_pieces_have_few_sizes(void **state)
         sizes += room != last;
         last = room;
     }
-    assert_in_range(sizes, 5, 8);
+    assert_in_range(sizes, 9, 12);
     assert_true(usable(5000) < 5100);
 }
 
