@@ -21,6 +21,7 @@ from processes import Failure, Processes, free_port
 from scenarios import MOST_ORIGINS, SCENARIOS, request_path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+CONTENDERS = ["floor", "nginx", "haproxy", "turnpike"]
 
 
 @dataclass
@@ -55,7 +56,7 @@ def arguments():
     parser.add_argument("--scenario", nargs="+", metavar="NAME", action="extend",
                         choices=[s.name for s in SCENARIOS], help="default: all")
     parser.add_argument("--contender", nargs="+", metavar="NAME", action="extend",
-                        choices=["floor", "nginx", "haproxy", "turnpike"], help="default: all")
+                        choices=CONTENDERS, help="default: all")
     parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
     parser.add_argument("--nginx", default="nginx", help="binary")
     parser.add_argument("--haproxy", default="haproxy", help="binary")
@@ -79,7 +80,7 @@ def turnpike_copy(named, folder):
 
 
 def chosen_contenders(options, folder):
-    wanted = options.contender or ["floor", "nginx", "haproxy", "turnpike"]
+    wanted = CONTENDERS if options.contender is None else options.contender
     chosen = []
     if "floor" in wanted:
         chosen.append(contenders.Floor(compile_helper(folder, "floor_relay")))

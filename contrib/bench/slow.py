@@ -2,10 +2,10 @@
 """Slow clients beside busy ones: what the busy ones lose, what the slow ones hold, and what is given
 back. Called by slow.sh. Contenders run one after the other within each case, each in a fresh
 process: busy ones alone, then beside the slow ones, then the slow ones leave, in so many rounds;
-figures are medians over the rounds, ratios those of a round and the times alone around it. Slow clients share the cores of
-the load: what they take of these is printed, and what the gateway takes of its own. "sink" is
-Turnpike with the busy ones alone, while the slow ones are at a program on their own cores that takes
-them and reads nothing: what is lost beside it is no gateway's doing."""
+figures are medians over the rounds, ratios those of a round and the times alone around it. Slow
+clients share the cores of the load: what they take of these is printed, and what the gateway takes
+of its own. "sink" is Turnpike with the busy ones alone, while the slow ones are at a program on their
+own cores that takes them and reads nothing: what is lost beside it is no gateway's doing."""
 
 import argparse
 import os
@@ -279,8 +279,7 @@ def main():
         options.contender = [name for name in asked if name != "sink"]
         options.wrk = contenders.found(options.wrk) or options.wrk
         chosen = [SpoolingNginx(contender.binary) if contender.name == "nginx" else contender
-                  for contender in (bench.chosen_contenders(options, folder)
-                                    if options.contender else [])]
+                  for contender in bench.chosen_contenders(options, folder)]
         if "sink" in asked:
             chosen.append(Sink(bench.turnpike_copy(options.turnpike, folder)))
         print(HEADING, flush=True)

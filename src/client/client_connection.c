@@ -14,10 +14,11 @@
 #define LINGER_MOST_MS 10000
 #define LINGER_BYTES (16u * 1024 * 1024)
 
-/* In 1/16 s or so: 32 bits of it last for years. */
+#define TICK_BITS 16 /* of microseconds: 1/16 s or so, of which 32 bits last for years */
+
 static uint32_t ticks_of(uint64_t us)
 {
-    return (uint32_t)(us >> 16);
+    return (uint32_t)(us >> TICK_BITS);
 }
 
 uint32_t client_ticks_now(const struct client_connection *connection)
@@ -27,7 +28,9 @@ uint32_t client_ticks_now(const struct client_connection *connection)
 
 uint32_t client_age_ms(const struct client_connection *connection)
 {
-    return (uint32_t)(((uint64_t)(client_ticks_now(connection) - connection->born) << 16) / 1000);
+    uint32_t ticks = client_ticks_now(connection) - connection->born;
+
+    return (uint32_t)(((uint64_t)ticks << TICK_BITS) / 1000);
 }
 
 /* --- state and clock --------------------------------------------------------------------- */

@@ -3,8 +3,9 @@
  * is waited for, and that every byte it moves fills up again, each by its share of a second. It
  * begins with the grace and never holds more than twice that, so that a fast start buys no long
  * silence. What has fallen short in all when three graces are over is too slow, too: buffers on the
- * way of one that reads next to nothing fill up bit by bit, as if it read. Nothing is reckoned while bytes flow: only when the allowance might be used up does
- * somebody look (client_h1_clock.c). Knows no clock and no socket. */
+ * way of one that reads next to nothing fill up bit by bit, as if it read. Nothing is reckoned while
+ * bytes flow: only when either might be so does somebody look (client_h1_clock.c). Knows no clock
+ * and no socket. */
 #ifndef CLIENT_PACE_H
 #define CLIENT_PACE_H
 
