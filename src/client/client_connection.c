@@ -85,7 +85,7 @@ void client_rest_timer(struct client_connection *connection)
 size_t client_held(const struct client_connection *connection)
 {
     const struct client_h1 *h1 = connection->h1;
-    size_t held = sizeof(*connection);
+    size_t held = sizeof(*connection) + transport_kept(&connection->transport);
 
     if (h1 != NULL) {
         held += sizeof(*h1) + buffer_held(h1->in) + buffer_held(h1->head) +

@@ -386,6 +386,7 @@ static const struct client_stream_ops client_h1_ops = {
     .send_interim = client_h1_send_interim,
     .send_head = client_h1_send_head,
     .send_body = client_h1_send_body,
+    .room = client_h1_room,
     .flush = client_h1_send_soon,
     .end = client_h1_send_end,
     .take_back = client_h1_take_back,

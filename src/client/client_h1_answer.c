@@ -9,6 +9,8 @@
 #define COALESCE_BYTES 2048
 #define ABSORB_BYTES 32768 /* an answer up to this leaves the origin at once */
 #define CHUNK_WORTH_BYTES 2048
+/* More than the kernels of both sides hold for a client that has stopped reading, mostly. */
+#define FLOWS_BYTES (256 * 1024)
 
 static const struct bytes chunk_end = {H1_CRLF, sizeof(H1_CRLF) - 1};
 
@@ -36,6 +38,10 @@ static void note_written(struct client_h1 *h1)
     uint64_t wrote = h1->out.written - h1->counted_out;
 
     h1->counted_out = h1->out.written;
+    if (h1->out.blocked) {
+        h1->blocked_at = h1->out.written;
+        h1->connection->flows = false;
+    }
     if (h1->exchange != NULL) {
         exchange_count_out(h1->exchange, wrote);
         if (h1->out.blocked) {
@@ -310,6 +316,44 @@ size_t client_h1_send_body(void *stream, struct bytes bytes)
         }
     }
     return h1->answer_chunked ? taken : send_plain(h1, bytes);
+}
+
+/* To ask the kernel costs a twentieth of what a read and a write do. What TLS makes of the bytes would
+ * wait here beside the rest of them: there it is always asked. */
+static bool surely_takes_much(struct client_h1 *h1)
+{
+    struct client_connection *connection = h1->connection;
+
+    if (h1->out.written - h1->blocked_at >= FLOWS_BYTES) {
+        connection->flows = true;
+    }
+    return connection->flows && connection->transport.ops->plain;
+}
+
+/* What the kernel keeps for a slow client is bounded (client_listeners.c); more of a long answer would
+ * only wait here. */
+size_t client_h1_room(void *stream)
+{
+    struct client_h1 *h1 = stream;
+    size_t queued = h1->out.queue.length;
+    size_t room;
+
+    if (h1->answer_is_small) {
+        return SIZE_MAX; /* it is absorbed */
+    }
+    if (!h1->out.blocked) {
+        if (surely_takes_much(h1)) {
+            return SIZE_MAX;
+        }
+        room = transport_room(&h1->connection->transport,
+                              h1->connection->listener->budgets.limits.held_bytes);
+        if (room > queued) {
+            return room - queued;
+        }
+        h1->out.blocked = true;
+        note_written(h1);
+    }
+    return absorb_room(h1);
 }
 
 void client_h1_send_soon(void *stream)

@@ -156,6 +156,7 @@ struct client_connection {
     bool put_off : 1;      /* client_crowd.c: its time is over, and it was not cut */
     bool is_looked_at : 1; /* client_idle.c: when the timer runs out, its time is not over */
     uint8_t looks : 2;     /* client_idle.c: in a row, that found something it had not taken */
+    bool flows : 1;        /* it has taken much of its answers since it was last waited for */
     bool hello_waits;      /* see tls_hello_look */
     bool unwatched; /* the loop does not watch it: its first request is just being answered */
 };
@@ -184,6 +185,7 @@ struct client_h1 {
     struct outbox out;
     struct later flush;
     uint64_t counted_out; /* of out.written, told to an exchange */
+    uint64_t blocked_at;  /* out.written when the client was last waited for */
     uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
     uint64_t taken_then; /* of the answer, when a half-closed client was looked at last */
@@ -406,6 +408,7 @@ void client_h1_late(struct client_h1 *h1);
 void client_h1_send_interim(void *stream, const struct answer_head *head);
 bool client_h1_send_head(void *stream, const struct answer_head *head);
 size_t client_h1_send_body(void *stream, struct bytes bytes);
+size_t client_h1_room(void *stream);
 void client_h1_send_soon(void *stream);
 bool client_h1_send_end(void *stream, const struct http_headers *trailers);
 bool client_h1_take_back(void *stream);

@@ -24,6 +24,7 @@ static const struct origin_request_events events = {
     .interim = relay_interim,
     .head = relay_head,
     .body = relay_body,
+    .room = relay_room,
     .drained = relay_drained,
     .ended = relay_ended,
     .writable = on_writable,

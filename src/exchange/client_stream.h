@@ -18,6 +18,8 @@ struct client_stream_ops {
     /* Returns how many bytes were taken; exchange_client_writable follows when it was fewer
      * than offered. */
     size_t (*send_body)(void *stream, struct bytes bytes);
+    /* How much of a long answer it would take now; 0: nothing, exchange_client_writable follows. */
+    size_t (*room)(void *stream);
     void (*flush)(void *stream);
     /* The answer is whole. True when all of it has been written; otherwise
      * exchange_answer_written follows. */

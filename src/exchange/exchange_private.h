@@ -178,6 +178,7 @@ void choice_count(const struct exchange *exchange);
 void relay_interim(void *owner, const struct http_response *response);
 void relay_head(void *owner, const struct http_response *response);
 size_t relay_body(void *owner, struct bytes bytes);
+size_t relay_room(void *owner);
 void relay_drained(void *owner);
 void relay_ended(void *owner, const struct http_headers *trailers);
 

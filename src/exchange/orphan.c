@@ -57,6 +57,12 @@ static size_t on_body(void *owner, struct bytes bytes)
     return bytes.length;
 }
 
+static size_t on_room(void *owner)
+{
+    (void)owner;
+    return SIZE_MAX;
+}
+
 static void on_ended(void *owner, const struct http_headers *trailers)
 {
     (void)trailers;
@@ -76,6 +82,7 @@ static const struct origin_request_events events = {
     .interim = on_interim,
     .head = on_head,
     .body = on_body,
+    .room = on_room,
     .drained = on_nothing,
     .ended = on_ended,
     .writable = on_nothing,

@@ -113,6 +113,15 @@ size_t relay_body(void *owner, struct bytes bytes)
     return taken;
 }
 
+size_t relay_room(void *owner)
+{
+    struct exchange *exchange = owner;
+    size_t room = exchange->client.ops->room(exchange->client.stream);
+
+    exchange->answer.blocked = room == 0;
+    return room;
+}
+
 void relay_drained(void *owner)
 {
     struct exchange *exchange = owner;

@@ -2,6 +2,8 @@
 /* What all transports share: interest, closing, giving away. */
 #include "io/transport.h"
 
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -67,9 +69,46 @@ void transport_reset(struct transport *transport)
 size_t transport_unacknowledged(const struct transport *transport)
 {
     int count = 0;
-    size_t kept = transport->ops->kept != NULL ? transport->ops->kept(transport) : 0;
+    size_t kept = transport_kept(transport);
 
     return ioctl(transport->fd, TIOCOUTQ, &count) == 0 && count > 0 ? kept + (size_t)count : kept;
+}
+
+/* It would only wait for WRITABLE where that is a while: never, what the loop would tell at once. */
+static bool is_writable(const struct transport *transport)
+{
+    struct pollfd look = {.fd = transport->fd, .events = POLLOUT};
+
+    return poll(&look, 1, 0) != 0;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t less(size_t a, size_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+size_t transport_room(const struct transport *transport, size_t unsent_most)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof(memory);
+    size_t room = SIZE_MAX;
+    size_t queued = 0;
+    int unsent = 0;
+
+    if (getsockopt(transport->fd, SOL_SOCKET, SO_MEMINFO, memory, &length) == 0) {
+        queued = memory[SK_MEMINFO_WMEM_QUEUED]; /* what was sent and not acknowledged, too */
+        room = less(memory[SK_MEMINFO_SNDBUF], queued);
+    }
+    if (queued > 0 && room > 0 && ioctl(transport->fd, SIOCOUTQNSD, &unsent) == 0) {
+        queued = (size_t)unsent;
+    }
+    room = smaller(room, less(unsent_most, queued));
+    return room == 0 && is_writable(transport) ? 1 : room;
 }
 
 uint32_t transport_round_trip_ms(const struct transport *transport)

@@ -62,6 +62,12 @@ static inline bool transport_is_open(const struct transport *transport)
     return transport->fd >= 0;
 }
 
+/* Bytes that it took, and the kernel has not. */
+static inline size_t transport_kept(const struct transport *transport)
+{
+    return transport->ops->kept != NULL ? transport->ops->kept(transport) : 0;
+}
+
 void transport_want(struct transport *transport, short wanted);
 /* It is of no use any more, for a reason that the read side does not know: the owner is called, and
  * finds it closed instead of waiting for ever. What came before can still be read. */
@@ -73,6 +79,9 @@ void transport_close(struct transport *transport);
 void transport_reset(struct transport *transport);
 /* Bytes that the transport took and the other side has not acknowledged; 0 where that is unknown. */
 size_t transport_unacknowledged(const struct transport *transport);
+/* Bytes that the kernel would take now, of which it keeps no more than `unsent_most` that have not been
+ * sent; 0: none before WRITABLE. An estimate; where nothing is known it is large. */
+size_t transport_room(const struct transport *transport, size_t unsent_most);
 /* As the kernel has seen it so far; 0 where it has not. */
 uint32_t transport_round_trip_ms(const struct transport *transport);
 /* Stops watching and gives the descriptor away: to another worker. */

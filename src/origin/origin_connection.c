@@ -201,7 +201,7 @@ static void begin_request(struct origin_connection *connection)
     connection->request_whole = false;
     connection->request_upgrades = false;
     connection->answer_paused = false;
-    connection->reads_little = false;
+    connection->much_came = false;
     connection->heard = false;
 }
 

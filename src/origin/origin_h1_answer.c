@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #define READS_A_TURN 4
-#define SLOW_CLIENT_US 100000 /* a pause this long: more than a small buffer only takes memory */
+#define MUCH_BYTES 4096 /* a read that brings so many: there may be more */
 
 /* --- the body ---------------------------------------------------------------------------- */
 
@@ -40,6 +40,14 @@ static void finish_answer(struct origin_connection *connection, const struct htt
     pool_keep(connection, request->pool);
 }
 
+static void pause(struct origin_connection *connection)
+{
+    connection->answer_paused = true;
+    reserve_client_waited_for(connection);
+    stop_clock(connection);
+    origin_connection_want(connection);
+}
+
 /* false: the exchange took less than there is, or the connection is gone. */
 static bool hand_over(struct origin_connection *connection)
 {
@@ -54,11 +62,7 @@ static bool hand_over(struct origin_connection *connection)
     if (connection->undelivered.length == 0) {
         return true;
     }
-    connection->answer_paused = true;
-    reserve_client_waited_for(connection);
-    connection->paused_us = loop_now(directory_of(connection)->bench->loop);
-    stop_clock(connection);
-    origin_connection_want(connection);
+    pause(connection);
     return false;
 }
 
@@ -343,10 +347,35 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
                                            : ORIGIN_FAILURE_INCOMPLETE);
 }
 
-static bool make_room(struct origin_connection *connection)
+static bool expects_much(const struct origin_connection *connection)
 {
-    bool large = connection->state != ORIGIN_CONNECTION_AWAITS_HEAD &&
-                 connection->answer_framing != HTTP_NO_BODY && !connection->reads_little;
+    switch (connection->answer_framing) {
+    case HTTP_NO_BODY:
+        break;
+    case HTTP_LENGTH_KNOWN:
+        return connection->body_left > BUFFER_SMALL_BYTES;
+    case HTTP_CHUNKED:
+    case HTTP_UNTIL_CLOSE:
+        return connection->much_came;
+    }
+    return false;
+}
+
+/* Of a long answer no more is read than its client takes now: what waits for a slow one waits in the
+ * kernel, which holds it anyway. 0: nothing, the answer pauses. */
+static size_t most_to_read(const struct origin_connection *connection)
+{
+    const struct origin_request *request = connection->request;
+
+    if (connection->in != NULL || connection->state == ORIGIN_CONNECTION_AWAITS_HEAD ||
+        !expects_much(connection)) {
+        return BUFFER_SMALL_BYTES;
+    }
+    return request->events->room(request->owner);
+}
+
+static bool make_room(struct origin_connection *connection, bool large)
+{
     struct buffer *in = connection->in;
 
     if (in == NULL) {
@@ -365,15 +394,22 @@ static bool make_room(struct origin_connection *connection)
 /* Whether another read in this turn is likely to bring something. */
 static bool receive_once(struct origin_connection *connection)
 {
+    size_t most = most_to_read(connection);
+    bool large = most > BUFFER_SMALL_BYTES;
     size_t room;
     ssize_t count;
 
-    if (!make_room(connection)) {
+    if (most == 0) {
+        pause(connection);
+        return false;
+    }
+    if (!make_room(connection, large)) {
         origin_connection_fail(connection, connection->in == NULL ? ORIGIN_FAILURE_NO_DESCRIPTOR
                                                                   : ORIGIN_FAILURE_HEAD_TOO_LARGE);
         return false;
     }
     room = buffer_room(connection->in);
+    room = large && most < room ? most : room;
     count = transport_read(&connection->transport, buffer_tail(connection->in), room);
     if (count <= 0) {
         if (count < 0 && errno == EAGAIN) {
@@ -398,6 +434,7 @@ static bool receive_once(struct origin_connection *connection)
     }
     connection->heard = true;
     connection->read_to_brim = (size_t)count == room;
+    connection->much_came = (size_t)count >= MUCH_BYTES;
     if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
         set_clock(connection, connection->request->timeouts->answer_idle);
     } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
@@ -422,8 +459,6 @@ void origin_request_resume(struct origin_request *request)
     }
     connection->answer_paused = false;
     reserve_client_came(connection);
-    connection->reads_little =
-        loop_now(directory_of(connection)->bench->loop) - connection->paused_us > SLOW_CLIENT_US;
     set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
                               ? request->timeouts->tunnel_idle
                               : request->timeouts->answer_idle);

@@ -128,7 +128,6 @@ struct origin_connection {
     uint64_t opened_us;
     uint64_t last_used_us;
     uint64_t asked_us;                   /* when the request was whole */
-    uint64_t paused_us;                  /* since when, while answer_paused */
     uint64_t client_from_us;             /* since when it waits for its client; 0: it does not */
     uint64_t client_us;                  /* how long it did before, in the present request */
     uint64_t passed;                     /* bytes of the answer handed over */
@@ -146,15 +145,15 @@ struct origin_connection {
     enum http_framing answer_framing;
     bool request_whole; /* send_end was called */
     bool request_upgrades;
-    bool answer_paused;  /* the exchange took fewer bytes than offered */
-    bool reads_little;   /* its client is slow: small buffers will do */
+    bool answer_paused;  /* the exchange takes no more */
     bool reusable;       /* so far nothing forbids another request */
     bool delivering;     /* inside deliver, origin_h1_answer.c */
     bool heard;          /* bytes came back for the present request */
     bool ended_cleanly;  /* the origin ended its side, other than by a reset */
     bool awaits_verdict; /* and is kept open for a moment, to hear what became of the request */
     bool counted_slow;   /* in entry->slow: reserve.c */
-    bool read_to_brim;   /* the last read filled the buffer: more may wait in the socket */
+    bool read_to_brim;   /* the last read filled its room: more may wait in the socket */
+    bool much_came;      /* with the last read */
 };
 
 /* origin.c */

@@ -30,6 +30,8 @@ struct origin_request_events {
     /* Returns how many bytes were taken. Fewer than offered pauses reading until
      * origin_request_resume. In a tunnel these are raw bytes. */
     size_t (*body)(void *owner, struct bytes bytes);
+    /* How much of a long answer to read at once; 0 pauses reading, too. */
+    size_t (*room)(void *owner);
     /* Nothing more to deliver just now: send on what you hold. */
     void (*drained)(void *owner);
     /* `trailers` is NULL when there were none. */
@@ -79,7 +81,7 @@ size_t origin_request_send_body(struct origin_request *request, struct bytes byt
 void origin_request_send_end(struct origin_request *request, const struct http_headers *trailers);
 /* Writes what was only collected so far, at the end of the loop's turn. */
 void origin_request_flush(struct origin_request *request);
-/* After `body` took fewer bytes than offered. */
+/* After `body` took fewer bytes than offered, or there was no `room`. */
 void origin_request_resume(struct origin_request *request);
 /* Memory that its connection holds in buffers. */
 size_t origin_request_held(const struct origin_request *request);

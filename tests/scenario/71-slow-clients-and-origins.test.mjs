@@ -4,9 +4,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
+import { adminIn, askJson } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
+import { authority, certificateList, secureConnect } from './lib/tls.mjs';
 import { patient, pause, until } from './lib/wait.mjs';
 
 const LARGE = 4_000_000;
@@ -182,6 +184,39 @@ test('a small answer is off its origin whatever its reader does', async (t) => {
     });
     const fast = await connect(t, gateway);
     assert.equal((await fast.ask(GET('/'))).text, 'ok');
+});
+
+// What waits for it waits in the kernel, which has it anyway: before it was a buffer of 52 KiB, over
+// TLS two of them.
+test('of a long answer that its client does not read next to nothing is held', async (t) => {
+    const origin = await library(t);
+    const ca = await authority(t);
+    const own = await ca.issue();
+    const gateway = await startGateway(t, (folder) => `${adminIn(folder)}
+listeners:
+  - {address: "127.0.0.1:0"}
+  - {address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}
+services: {app: {origins: ["${origin.address}"]}}
+routes: [{name: all, service: app}]
+`);
+    const [plain, secure] = gateway.listeners;
+    for (let i = 0; i < 8; i++) {
+        const client = i % 2 === 0 ? await connect(t, plain) : await secureConnect(t, secure, { ca: ca.cert });
+        client.send(GET('/large'));
+        client.socket.pause();
+    }
+    const moving = async () => (await askJson(gateway, '/v1/connections?top=10')).connections.filter((row) => row.bytes_moved > 60_000);
+    await until('all to be waited for', async () => (await moving()).length === 8);
+    let moved = 0;
+    await until('no more to move', async () => {
+        const before = moved;
+        moved = (await moving()).reduce((sum, row) => sum + row.bytes_moved, 0);
+        await pause(200);
+        return moved === before;
+    });
+    for (const row of await moving()) {
+        assert.ok(row.bytes_held < 20_000, `${row.bytes_held} bytes for ${row.client}`);
+    }
 });
 
 test('a body that drips is gathered without an origin', async (t) => {

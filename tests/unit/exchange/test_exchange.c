@@ -131,10 +131,17 @@ static void on_over(void *owner)
     ((struct stream *)owner)->over = true;
 }
 
+static size_t on_room(void *owner)
+{
+    (void)owner;
+    return SIZE_MAX;
+}
+
 static const struct client_stream_ops ops = {
     .send_interim = on_interim,
     .send_head = on_head,
     .send_body = on_body,
+    .room = on_room,
     .flush = on_flush,
     .end = on_end,
     .abort = on_abort,

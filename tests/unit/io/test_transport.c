@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -257,6 +258,51 @@ static void who_finishes_or_leaves_is_seen_without_a_read(void **state)
     assert_int_equal(fixture->calls, 0);
 }
 
+#define UNSENT_MOST 65536
+
+/* Whoever finds no room waits for WRITABLE: it must not come at once, or the loop would spin. */
+static void room_is_what_the_kernel_takes_before_it_makes_one_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    static char bytes[UNSENT_MOST];
+    struct iovec piece = {bytes, 0};
+    struct pollfd look = {.fd = fixture->transport.fd, .events = POLLOUT};
+    size_t written = 0;
+
+    listener_bound_unsent(fixture->transport.fd, UNSENT_MOST);
+    while ((piece.iov_len = transport_room(&fixture->transport, UNSENT_MOST)) > 0) {
+        assert_true(piece.iov_len <= UNSENT_MOST);
+        assert_int_equal(transport_write(&fixture->transport, &piece, 1), piece.iov_len);
+        written += piece.iov_len;
+        assert_true(written < 64 * 1024 * 1024); /* the far end reads nothing */
+    }
+    assert_true(written >= UNSENT_MOST);
+    assert_int_equal(poll(&look, 1, 0), 0);
+    fcntl(fixture->far, F_SETFL, 0);
+    while (written > 0) {
+        ssize_t count = read(fixture->far, bytes, sizeof(bytes));
+
+        assert_true(count > 0);
+        written -= (size_t)count;
+    }
+    while (transport_room(&fixture->transport, UNSENT_MOST) < UNSENT_MOST) {
+    }
+}
+
+/* With another bound than the kernel's, as after a reload: it is writable, so there is some room. */
+static void there_is_room_where_the_loop_would_call_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    static char bytes[UNSENT_MOST];
+    const struct iovec piece = {bytes, sizeof(bytes)};
+
+    for (int i = 0; transport_room(&fixture->transport, 16) > 1; i++) {
+        assert_true(i < 1000);
+        transport_write(&fixture->transport, &piece, 1);
+    }
+    assert_int_equal(transport_room(&fixture->transport, 16), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +317,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(giving_up_leaves_the_connection_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(staleness_is_seen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_finishes_or_leaves_is_seen_without_a_read, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(room_is_what_the_kernel_takes_before_it_makes_one_wait,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(there_is_room_where_the_loop_would_call_at_once, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

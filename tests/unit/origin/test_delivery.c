@@ -94,11 +94,18 @@ static void on_failed(void *owner, enum origin_failure failure)
     fixture->failure = failure;
 }
 
+static size_t on_room(void *owner)
+{
+    (void)owner;
+    return SIZE_MAX;
+}
+
 static const struct origin_request_events events = {
     .connected = on_connected,
     .interim = on_response,
     .head = on_response,
     .body = on_body,
+    .room = on_room,
     .drained = on_nothing,
     .ended = on_ended,
     .writable = on_nothing,

@@ -27,6 +27,7 @@ struct asker {
     char body[256];
     size_t body_length;
     size_t takes; /* bytes of body it takes in all */
+    size_t room;
 };
 
 struct fixture {
@@ -127,11 +128,19 @@ static void on_failed(void *owner, enum origin_failure failure)
     asker->failure = failure;
 }
 
+static size_t on_room(void *owner)
+{
+    struct asker *asker = owner;
+
+    return asker->room;
+}
+
 static const struct origin_request_events events = {
     .connected = on_connected,
     .interim = on_interim,
     .head = on_head,
     .body = on_body,
+    .room = on_room,
     .drained = on_drained,
     .ended = on_ended,
     .writable = on_writable,
@@ -145,6 +154,7 @@ static struct asker *ask(struct fixture *fixture, int index)
     memset(asker, 0, sizeof(*asker));
     asker->fixture = fixture;
     asker->takes = SIZE_MAX;
+    asker->room = SIZE_MAX;
     asker->request.events = &events;
     asker->request.owner = asker;
     asker->request.pool = &fixture->pool;
@@ -273,6 +283,7 @@ static struct asker *post(struct fixture *fixture, int index)
     memset(asker, 0, sizeof(*asker));
     asker->fixture = fixture;
     asker->takes = SIZE_MAX;
+    asker->room = SIZE_MAX;
     asker->request = (struct origin_request){
         .events = &events,
         .owner = asker,
@@ -804,6 +815,30 @@ static void an_asker_that_takes_less_is_not_told_more(void **state)
     assert_memory_equal(asker->body, "hello world", 11);
 }
 
+static void of_a_long_answer_nothing_is_read_without_room(void **state)
+{
+    struct fixture *fixture = *state;
+    struct asker *asker;
+
+    fixture->far.answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+    asker = ask(fixture, 0);
+    asker->room = 0;
+    fake_origin_await(&fixture->far, 1);
+    stage_settle(&fixture->stage);
+    assert_int_equal(asker->heads, 1);
+    far_end_say(&fixture->far.ends[0], "as much as fits");
+    stage_settle(&fixture->stage);
+    assert_int_equal(asker->body_length, 0);
+    assert_true(origin_request_held(&asker->request) < BUFFER_SMALL_BYTES);
+    stage_pass(&fixture->stage, 100000);
+    assert_int_equal(asker->failed + asker->ended, 0);
+    asker->room = 5;
+    origin_request_resume(&asker->request);
+    stage_settle(&fixture->stage);
+    assert_int_equal(asker->body_length, 15); /* with less than a small buffer it is not so exact */
+    assert_memory_equal(asker->body, "as much as fits", 15);
+}
+
 static void an_answer_may_end_with_its_connection(void **state)
 {
     struct fixture *fixture = *state;
@@ -867,6 +902,7 @@ int main(void)
         TEST(an_upgrade_nobody_asked_for_is_refused),
         TEST(interim_answers_come_before_the_answer),
         TEST(an_asker_that_takes_less_is_not_told_more),
+        TEST(of_a_long_answer_nothing_is_read_without_room),
         TEST(an_answer_may_end_with_its_connection),
         TEST(origins_of_the_same_name_are_one),
     };
