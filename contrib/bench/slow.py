@@ -5,7 +5,8 @@ process: busy ones alone, then beside the slow ones, then the slow ones leave, i
 figures are medians over the rounds, ratios those of a round and the times alone around it. Slow
 clients share the cores of the load: what they take of these is printed, and what the gateway takes
 of its own. "sink" is Turnpike with the busy ones alone, while the slow ones are at a program on their
-own cores that takes them and reads nothing: what is lost beside it is no gateway's doing."""
+own cores that takes them and reads nothing, or, if there are readers, at the origin itself: what is
+lost beside it is no gateway's doing."""
 
 import argparse
 import os
@@ -118,6 +119,9 @@ def arguments():
                         help="default: those of the load; those of the gateway leave the slow "
                         "clients' program a core that nobody waits for")
     parser.add_argument("--load-cores", default="1")
+    parser.add_argument("--drip", type=int, default=2,
+                        help="seconds between two bytes of a slow client (default 2): at 15,000 of "
+                        "them their own program needs 8%% of a core with 2")
     parser.add_argument("--settle", type=int, default=2,
                         help="seconds between the last slow one's coming and the measurement")
     parser.add_argument("--pause", type=int, default=2, help="seconds between two rounds")
@@ -151,7 +155,8 @@ def errors(load):
 
 
 def bring_slow_ones(processes, options, tools, case, port):
-    slow = processes.start([tools["slow_clients"], str(port), "/13", *map(str, case.kinds())],
+    slow = processes.start([tools["slow_clients"], str(port), "/13", str(options.drip * 1000),
+                            *map(str, case.kinds())],
                            options.slow_cores or options.load_cores,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     line = slow.stdout.readline().decode()
@@ -216,18 +221,25 @@ def compare(rounds, last_alone):
         each["p99_ratio"] = each["p99_beside"] / statistics.mean(p99s[i:i + 2])
 
 
+def port_for_slow_ones(contender, case, port, origin_port):
+    if contender.name == Sink.name:
+        return origin_port if case.readers else free_port()
+    return free_port() if case.stalls() else port
+
+
 def one_case(processes, options, tools, case, contender, origin_port, folder):
     place = tempfile.mkdtemp(prefix=f"{contender.name}-", dir=folder)
     port = free_port()
-    at_sink = contender.name == "sink"
-    slow_port = free_port() if case.stalls() or at_sink else port
+    at_sink = contender.name == Sink.name
+    slow_port = port_for_slow_ones(contender, case, port, origin_port)
     # Files and connections enough for all of them.
     scenario = replace(BUSY, idle=case.count())
     command = contender.command(scenario, place, port, origin_port)
     if case.stalls() and not at_sink:
         add_tls_listener(contender, place, slow_port)
     gateway = processes.start(command, options.gateway_cores)
-    sink = start_sink(processes, options, tools, slow_port) if at_sink else None
+    has_sink = at_sink and slow_port != origin_port
+    sink = start_sink(processes, options, tools, slow_port) if has_sink else None
     try:
         processes.wait_until_answering(gateway, port, "/13")
         if case.stalls() and not at_sink:

@@ -4,10 +4,11 @@
  * one and nothing more after the answer to it. Whoever is cut comes back at once, so that there are
  * always as many. Started by slow.py.
  *
- *     slow_clients PORT PATH HEADS BODIES READERS SILENT HALVES HELLOS [once]
+ *     slow_clients PORT PATH DRIP_MS HEADS BODIES READERS SILENT HALVES HELLOS [once]
  *
  * Prints "open N" once all are there, and when its standard input ends, what became of them:
  * "cut N longest_ms M" (how long the longest that was cut had been there) or "cut 0 longest_ms 0".
+ * Each drips a byte, or reads a few, every DRIP_MS.
  * With "once" nobody comes back. Each hundred of them have a source address of their own
  * (127.2.0.1 and so on): connect would search long for a free port otherwise.
  *
@@ -30,7 +31,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DRIP_MS 2000       /* between two bytes of one client */
 #define ROUND_MS 4         /* clients are served in turn, a slice each round */
 #define NEWS_A_ROUND 16    /* that many small ones: clients of their own would not come in bursts */
 #define READ_BYTES 64      /* of a reader's trickle */
@@ -51,6 +51,7 @@ static int client_count;
 static int epoll;
 static int port;
 static const char *path;
+static uint64_t drip_ms;
 static bool once;
 static long cut;
 static uint64_t longest_ms;
@@ -254,18 +255,20 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "sink") == 0) {
         run_sink(atoi(argv[2]));
     }
-    if (argc < 9) {
-        fprintf(stderr,
-                "slow_clients PORT PATH HEADS BODIES READERS SILENT HALVES HELLOS [once]\n");
+    if (argc < 10) {
+        fprintf(
+            stderr,
+            "slow_clients PORT PATH DRIP_MS HEADS BODIES READERS SILENT HALVES HELLOS [once]\n");
         return 2;
     }
     port = atoi(argv[1]);
     path = argv[2];
+    drip_ms = (uint64_t)atoi(argv[3]);
     for (int kind = 0; kind < KINDS; kind++) {
-        counts[kind] = atoi(argv[3 + kind]);
+        counts[kind] = atoi(argv[4 + kind]);
         client_count += counts[kind];
     }
-    once = argc > 9;
+    once = argc > 10;
     clients = calloc((size_t)client_count, sizeof(*clients));
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (clients == NULL || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event) < 0) {
@@ -283,7 +286,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     turn_ms = now_ms();
     while (wait_for_news()) {
-        uint64_t due = (now_ms() - turn_ms) * (uint64_t)client_count / DRIP_MS;
+        uint64_t due = (now_ms() - turn_ms) * (uint64_t)client_count / drip_ms;
 
         turn_ms = due > 0 ? now_ms() : turn_ms;
         for (; due > 0; due--) {

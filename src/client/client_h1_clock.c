@@ -82,12 +82,39 @@ void client_h1_arm(struct client_h1 *h1)
 
 /* --- the request --------------------------------------------------------------------------- */
 
+/* What a connection's PROXY header and handshake took. */
+static uint32_t opening_ms(const struct client_connection *connection)
+{
+    uint32_t age_ms = client_age_ms(connection);
+    uint32_t open_ms = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
+
+    return connection->served == 0 && age_ms > open_ms ? age_ms - open_ms : 0;
+}
+
+uint32_t client_h1_head_time(const struct client_h1 *h1)
+{
+    const struct client_budgets *budgets = budgets_of(h1);
+    uint32_t base_ms = budgets->timeouts.head;
+    uint64_t time_ms = base_ms;
+
+    if (budgets->rates.head != 0 && h1->in != NULL) {
+        time_ms += buffer_length(h1->in) * 1000 / budgets->rates.head;
+    }
+    if (time_ms > budgets->timeouts.head_longest) {
+        time_ms = budgets->timeouts.head_longest;
+    }
+    if (time_ms < base_ms) {
+        time_ms = base_ms;
+    }
+    return (uint32_t)time_ms - sooner(opening_ms(h1->connection), base_ms / 2);
+}
+
 /* What the head earned is reckoned when the base has gone by. */
 void client_h1_awaits_head(struct client_h1 *h1)
 {
     if (h1->head_began_us == 0) {
         h1->head_began_us = now_of(h1);
-        client_set_timer(h1->connection, budgets_of(h1)->timeouts.head);
+        client_set_timer(h1->connection, client_h1_head_time(h1));
     }
 }
 

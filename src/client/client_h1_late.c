@@ -44,20 +44,6 @@ static bool has_left(const struct client_h1 *h1)
 
 /* --- too late -------------------------------------------------------------------------------- */
 
-static uint32_t head_time(const struct client_h1 *h1)
-{
-    const struct client_budgets *budgets = budgets_of(h1);
-    uint64_t time_ms = budgets->timeouts.head;
-
-    if (budgets->rates.head != 0 && h1->in != NULL) {
-        time_ms += buffer_length(h1->in) * 1000 / budgets->rates.head;
-    }
-    if (time_ms > budgets->timeouts.head_longest) {
-        time_ms = budgets->timeouts.head_longest;
-    }
-    return time_ms > budgets->timeouts.head ? (uint32_t)time_ms : budgets->timeouts.head;
-}
-
 /* Whoever was slow before its head has that much less of it. */
 static bool is_head_put_off(struct client_h1 *h1, uint64_t waited_ms)
 {
@@ -71,7 +57,7 @@ static bool is_head_put_off(struct client_h1 *h1, uint64_t waited_ms)
 static void late_head(struct client_h1 *h1)
 {
     uint64_t waited_ms = (now_of(h1) - h1->head_began_us) / 1000;
-    uint32_t time_ms = head_time(h1);
+    uint32_t time_ms = client_h1_head_time(h1);
 
     if (waited_ms < time_ms) {
         client_set_timer(h1->connection, (uint32_t)(time_ms - waited_ms));

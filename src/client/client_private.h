@@ -382,7 +382,12 @@ bool client_h1_step_tunnel(struct client_h1 *h1);
 /* The request is whole: the clock that counts now is the origin's. */
 void client_h1_await_end(struct client_h1 *h1);
 
-/* client_h1_clock.c: for whom is waited from now on */
+/* client_h1_clock.c */
+/* From its first byte on. What it has sent at rates.head earns more of it; what the connection's opening
+ * took shortens that of its first request, by half at the most: whoever drips is cut in time, whatever
+ * it drips. */
+uint32_t client_h1_head_time(const struct client_h1 *h1);
+/* For whom is waited from now on. */
 void client_h1_awaits_head(struct client_h1 *h1);   /* its first bytes are there */
 void client_h1_awaits_body(struct client_h1 *h1);   /* from its start */
 void client_h1_holds_body(struct client_h1 *h1);    /* we do not read it now */

@@ -401,6 +401,43 @@ static void the_proxy_header_may_come_in_pieces(void **state)
     far_end_await(&fixture->client, "pong");
 }
 
+/* Who drips this, too, is not cut so much later; a quick one has all the time of a head. */
+static void what_the_proxy_header_took_the_head_has_less(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "PROXY TCP4 198.51");
+    stage_settle(&fixture->gateway.stage);
+    stage_pass(&fixture->gateway.stage, 800);
+    far_end_say(&fixture->client, ".100.9 10.0.0.1 5555 80\r\nGET /ping HTTP/1.1\r\nHo");
+    stage_settle(&fixture->gateway.stage);
+    stage_pass(&fixture->gateway.stage, 1100);
+    assert_int_equal(fixture->client.length, 0);
+    stage_pass(&fixture->gateway.stage, 200);
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(far_end_count(&fixture->client, "408 Request Timeout\r\n"), 1);
+}
+
+/* An idle time between is nobody's slowness, and half of a head's time is left in any case. */
+static void half_of_its_time_the_head_has(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->client, "PROXY TCP4 198.51");
+    stage_settle(&fixture->gateway.stage);
+    stage_pass(&fixture->gateway.stage, 10000);
+    far_end_say(&fixture->client, ".100.9 10.0.0.1 5555 80\r\n");
+    stage_settle(&fixture->gateway.stage);
+    stage_pass(&fixture->gateway.stage, 5000);
+    far_end_say(&fixture->client, "GET /ping HTTP/1.1\r\nHo");
+    stage_settle(&fixture->gateway.stage);
+    stage_pass(&fixture->gateway.stage, 900);
+    assert_int_equal(fixture->client.length, 0);
+    stage_pass(&fixture->gateway.stage, 200);
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(far_end_count(&fixture->client, "408 Request Timeout\r\n"), 1);
+}
+
 static void without_a_proxy_header_there_is_no_answer(void **state)
 {
     struct fixture *fixture = *state;
@@ -533,6 +570,8 @@ int main(void)
         TEST(the_proxy_header_comes_first, set_up_proxied),
         TEST(the_proxy_header_tells_origins_who_asks, set_up_proxied_forwarding),
         TEST(the_proxy_header_may_come_in_pieces, set_up_proxied),
+        TEST(what_the_proxy_header_took_the_head_has_less, set_up_proxied),
+        TEST(half_of_its_time_the_head_has, set_up_proxied),
         TEST(without_a_proxy_header_there_is_no_answer, set_up_proxied),
         TEST(a_body_sent_without_waiting_for_100_arrives, set_up_forwarding),
         TEST(bodies_of_every_kind_arrive, set_up_forwarding),
