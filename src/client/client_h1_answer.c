@@ -33,15 +33,22 @@ static void break_off(struct client_h1 *h1)
     flush_later(h1);
 }
 
+static void note_flow(struct client_h1 *h1)
+{
+    if (h1->out.blocked) {
+        h1->blocked_at = h1->out.written;
+        h1->connection->flows = false;
+    } else if (h1->out.written - h1->blocked_at >= FLOWS_BYTES) {
+        h1->connection->flows = true;
+    }
+}
+
 static void note_written(struct client_h1 *h1)
 {
     uint64_t wrote = h1->out.written - h1->counted_out;
 
     h1->counted_out = h1->out.written;
-    if (h1->out.blocked) {
-        h1->blocked_at = h1->out.written;
-        h1->connection->flows = false;
-    }
+    note_flow(h1);
     if (h1->exchange != NULL) {
         exchange_count_out(h1->exchange, wrote);
         if (h1->out.blocked) {
@@ -320,14 +327,9 @@ size_t client_h1_send_body(void *stream, struct bytes bytes)
 
 /* To ask the kernel costs a twentieth of what a read and a write do. What TLS makes of the bytes would
  * wait here beside the rest of them: there it is always asked. */
-static bool surely_takes_much(struct client_h1 *h1)
+static bool surely_takes_much(const struct client_h1 *h1)
 {
-    struct client_connection *connection = h1->connection;
-
-    if (h1->out.written - h1->blocked_at >= FLOWS_BYTES) {
-        connection->flows = true;
-    }
-    return connection->flows && connection->transport.ops->plain;
+    return h1->connection->flows && h1->connection->transport.ops->plain;
 }
 
 /* What the kernel keeps for a slow client is bounded (client_listeners.c); more of a long answer would

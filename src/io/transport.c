@@ -74,41 +74,45 @@ size_t transport_unacknowledged(const struct transport *transport)
     return ioctl(transport->fd, TIOCOUTQ, &count) == 0 && count > 0 ? kept + (size_t)count : kept;
 }
 
-/* It would only wait for WRITABLE where that is a while: never, what the loop would tell at once. */
-static bool is_writable(const struct transport *transport)
+static size_t left_of(size_t limit, size_t used)
 {
-    struct pollfd look = {.fd = transport->fd, .events = POLLOUT};
+    return limit > used ? limit - used : 0;
+}
+
+/* What the kernel counts for it, sent and unsent, is not asked further where it is nothing. */
+static size_t estimate_room(int fd, size_t unsent_most)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof(memory);
+    size_t by_memory;
+    size_t by_unsent = unsent_most;
+    int unsent = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0) {
+        return unsent_most;
+    }
+    by_memory = left_of(memory[SK_MEMINFO_SNDBUF], memory[SK_MEMINFO_WMEM_QUEUED]);
+    if (memory[SK_MEMINFO_WMEM_QUEUED] > 0 && by_memory > 0 &&
+        ioctl(fd, SIOCOUTQNSD, &unsent) == 0) {
+        by_unsent = left_of(unsent_most, (size_t)unsent);
+    }
+    return by_memory < by_unsent ? by_memory : by_unsent;
+}
+
+static bool is_writable(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLOUT};
 
     return poll(&look, 1, 0) != 0;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t less(size_t a, size_t b)
-{
-    return a > b ? a - b : 0;
-}
-
+/* Whoever is told that there is none waits for WRITABLE, and would be called at once where the loop
+ * thinks otherwise. */
 size_t transport_room(const struct transport *transport, size_t unsent_most)
 {
-    uint32_t memory[SK_MEMINFO_VARS] = {0};
-    socklen_t length = sizeof(memory);
-    size_t room = SIZE_MAX;
-    size_t queued = 0;
-    int unsent = 0;
+    size_t room = estimate_room(transport->fd, unsent_most);
 
-    if (getsockopt(transport->fd, SOL_SOCKET, SO_MEMINFO, memory, &length) == 0) {
-        queued = memory[SK_MEMINFO_WMEM_QUEUED]; /* what was sent and not acknowledged, too */
-        room = less(memory[SK_MEMINFO_SNDBUF], queued);
-    }
-    if (queued > 0 && room > 0 && ioctl(transport->fd, SIOCOUTQNSD, &unsent) == 0) {
-        queued = (size_t)unsent;
-    }
-    room = smaller(room, less(unsent_most, queued));
-    return room == 0 && is_writable(transport) ? 1 : room;
+    return room == 0 && is_writable(transport->fd) ? 1 : room;
 }
 
 uint32_t transport_round_trip_ms(const struct transport *transport)
