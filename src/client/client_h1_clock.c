@@ -106,7 +106,7 @@ uint32_t client_h1_head_time(const struct client_h1 *h1)
     if (time_ms < base_ms) {
         time_ms = base_ms;
     }
-    return (uint32_t)time_ms - sooner(opening_ms(h1->connection), base_ms / 2);
+    return (uint32_t)time_ms - sooner(opening_ms(h1->connection), base_ms / 3 * 2);
 }
 
 /* What the head earned is reckoned when the base has gone by. */

@@ -384,7 +384,7 @@ void client_h1_await_end(struct client_h1 *h1);
 
 /* client_h1_clock.c */
 /* From its first byte on. What it has sent at rates.head earns more of it; what the connection's opening
- * took shortens that of its first request, by half at the most: whoever drips is cut in time, whatever
+ * took shortens that of its first request, by two thirds at the most: whoever drips is cut in time, whatever
  * it drips. */
 uint32_t client_h1_head_time(const struct client_h1 *h1);
 /* For whom is waited from now on. */

@@ -89,7 +89,7 @@ static const struct option options[] = {
     {.path = "timeouts.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
      .help = "From the first byte of a request head to its last; of a connection's first one, what "
-             "its PROXY header and handshake took goes off, half at the most. Where very many are "
+             "its PROXY header and handshake took goes off, two thirds at the most. Where very many are "
              "due in one moment most are cut up to two thirds of it later, spread; so it is with "
              "timeouts.handshake and, within three times of it, with rates.grace."},
     {.path = "timeouts.head_longest", .places = PLACE_GLOBAL | PLACE_LISTENER,
