@@ -340,21 +340,19 @@ size_t client_h1_room(void *stream)
     size_t queued = h1->out.queue.length;
     size_t room;
 
-    if (h1->answer_is_small) {
-        return SIZE_MAX; /* it is absorbed */
+    if (h1->answer_is_small || surely_takes_much(h1)) {
+        return SIZE_MAX; /* a small one is absorbed */
     }
-    if (!h1->out.blocked) {
-        if (surely_takes_much(h1)) {
-            return SIZE_MAX;
-        }
-        room = transport_room(&h1->connection->transport,
-                              h1->connection->listener->budgets.limits.held_bytes);
-        if (room > queued) {
-            return room - queued;
-        }
-        h1->out.blocked = true;
-        note_written(h1);
+    if (h1->out.blocked) {
+        return absorb_room(h1);
     }
+    room = transport_room(&h1->connection->transport,
+                          h1->connection->listener->budgets.limits.held_bytes);
+    if (room > queued) {
+        return room - queued;
+    }
+    h1->out.blocked = true;
+    note_written(h1);
     return absorb_room(h1);
 }
 

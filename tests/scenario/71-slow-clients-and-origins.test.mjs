@@ -42,6 +42,17 @@ async function slowReader(t, gateway, origin) {
     return client;
 }
 
+// What is counted has begun, and grows no more.
+async function untilItStands(what, count) {
+    let last = 0;
+    await until(what, async () => {
+        const before = last;
+        last = await count();
+        await pause(200);
+        return last > 0 && last === before;
+    });
+}
+
 const limited = (origin, connections, more = '') =>
     through(origin, { service: `pool: {connections: ${connections}, reserve: 25%${more}}`, more: SLOW_IS_FINE });
 
@@ -175,13 +186,7 @@ test('a small answer is off its origin whatever its reader does', async (t) => {
     const slow = await connect(t, gateway, { highWaterMark: 16 });
     slow.socket.pause();
     slow.send(GET('/small-30000').repeat(40));
-    let asked = 0;
-    await until('the gateway to stop asking', async () => {
-        const before = asked;
-        asked = origin.requests.length;
-        await pause(200);
-        return asked > 0 && asked === before;
-    });
+    await untilItStands('the gateway to stop asking', () => origin.requests.length);
     const fast = await connect(t, gateway);
     assert.equal((await fast.ask(GET('/'))).text, 'ok');
 });
@@ -207,13 +212,7 @@ routes: [{name: all, service: app}]
     }
     const moving = async () => (await askJson(gateway, '/v1/connections?top=10')).connections.filter((row) => row.bytes_moved > 60_000);
     await until('all to be waited for', async () => (await moving()).length === 8);
-    let moved = 0;
-    await until('no more to move', async () => {
-        const before = moved;
-        moved = (await moving()).reduce((sum, row) => sum + row.bytes_moved, 0);
-        await pause(200);
-        return moved === before;
-    });
+    await untilItStands('no more to move', async () => (await moving()).reduce((sum, row) => sum + row.bytes_moved, 0));
     for (const row of await moving()) {
         assert.ok(row.bytes_held < 20_000, `${row.bytes_held} bytes for ${row.client}`);
     }

@@ -401,41 +401,40 @@ static void the_proxy_header_may_come_in_pieces(void **state)
     far_end_await(&fixture->client, "pong");
 }
 
-/* Who drips this, too, is not cut so much later; a quick one has all the time of a head. */
-static void what_the_proxy_header_took_the_head_has_less(void **state)
+/* Half a head, after a PROXY header that took `header_ms` and a silence. */
+static void begin_head_late(struct fixture *fixture, uint32_t header_ms, uint32_t silent_ms)
 {
-    struct fixture *fixture = *state;
-
     far_end_say(&fixture->client, "PROXY TCP4 198.51");
     stage_settle(&fixture->gateway.stage);
-    stage_pass(&fixture->gateway.stage, 800);
-    far_end_say(&fixture->client, ".100.9 10.0.0.1 5555 80\r\nGET /ping HTTP/1.1\r\nHo");
+    stage_pass(&fixture->gateway.stage, header_ms);
+    far_end_say(&fixture->client, ".100.9 10.0.0.1 5555 80\r\n");
     stage_settle(&fixture->gateway.stage);
-    stage_pass(&fixture->gateway.stage, 1100);
+    stage_pass(&fixture->gateway.stage, silent_ms);
+    far_end_say(&fixture->client, "GET /ping HTTP/1.1\r\nHo");
+    stage_settle(&fixture->gateway.stage);
+}
+
+static void assert_cut_soon_after(struct fixture *fixture, uint32_t fine_ms)
+{
+    stage_pass(&fixture->gateway.stage, fine_ms);
     assert_int_equal(fixture->client.length, 0);
     stage_pass(&fixture->gateway.stage, 200);
     stage_settle(&fixture->gateway.stage);
     assert_int_equal(far_end_count(&fixture->client, "408 Request Timeout\r\n"), 1);
 }
 
+/* Who drips this, too, is not cut so much later; a quick one has all the time of a head. */
+static void what_the_proxy_header_took_the_head_has_less(void **state)
+{
+    begin_head_late(*state, 800, 0);
+    assert_cut_soon_after(*state, 1100);
+}
+
 /* An idle time between is nobody's slowness, and a third of a head's time is left in any case. */
 static void a_third_of_its_time_the_head_has(void **state)
 {
-    struct fixture *fixture = *state;
-
-    far_end_say(&fixture->client, "PROXY TCP4 198.51");
-    stage_settle(&fixture->gateway.stage);
-    stage_pass(&fixture->gateway.stage, 10000);
-    far_end_say(&fixture->client, ".100.9 10.0.0.1 5555 80\r\n");
-    stage_settle(&fixture->gateway.stage);
-    stage_pass(&fixture->gateway.stage, 5000);
-    far_end_say(&fixture->client, "GET /ping HTTP/1.1\r\nHo");
-    stage_settle(&fixture->gateway.stage);
-    stage_pass(&fixture->gateway.stage, 600);
-    assert_int_equal(fixture->client.length, 0);
-    stage_pass(&fixture->gateway.stage, 200);
-    stage_settle(&fixture->gateway.stage);
-    assert_int_equal(far_end_count(&fixture->client, "408 Request Timeout\r\n"), 1);
+    begin_head_late(*state, 10000, 5000);
+    assert_cut_soon_after(*state, 600);
 }
 
 static void without_a_proxy_header_there_is_no_answer(void **state)
