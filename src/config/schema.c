@@ -97,6 +97,13 @@ static const struct option options[] = {
      FIELD(timeouts_settings, head_longest),
      .help = "The same for a head that comes at rates.head or faster: each byte buys its time "
              "beyond timeouts.head, up to this."},
+    {.path = "timeouts.gather", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "50ms", .zero_word = "none", .least = "1ms", .greatest = "1h",
+     FIELD(timeouts_settings, gather),
+     .help = "How long a request body in chunks is gathered (limits.gather_bytes) before the "
+             "request goes on with what is there, the head alone if nothing is: the client may "
+             "wait for an answer to that. none: until the body is whole or larger than "
+             "limits.gather_bytes."},
     {.path = "timeouts.body_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "30s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, body_idle),
      .help = "Between two reads of a request body."},
@@ -183,7 +190,9 @@ static const struct option options[] = {
      .help = "A request body; more is answered 413."},
     {.path = "limits.gather_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
      .initial = "16KiB", .least = "0B", .greatest = "1MiB", FIELD(limits_settings, gather_bytes),
-     .help = "A request body up to this size is read whole before an origin is chosen."},
+     .help = "A request body up to this size is read whole before an origin is chosen, so that a "
+             "slow client holds no connection to one; a body in chunks for timeouts.gather at "
+             "most. 0B: every request goes on at once."},
     {.path = "limits.held_bytes", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_SIZE,
      .initial = "64KiB", .least = "16KiB", .greatest = "64MiB",
      FIELD(limits_settings, held_bytes),

@@ -19,6 +19,7 @@ struct timeouts_settings {
     milliseconds handshake;      /* of TLS, from the connection's first byte to the last */
     milliseconds head;           /* from the first byte of a request head to its last */
     milliseconds head_longest;   /* the same for a head that keeps to rates.head */
+    milliseconds gather;         /* of a chunked body before its head goes on; 0: no limit */
     milliseconds body_idle;      /* between two reads of a request body */
     milliseconds connect;        /* to an origin, one address */
     milliseconds send_idle;      /* between two writes of a request */
@@ -76,7 +77,7 @@ struct limits_settings {
     uint32_t headers;      /* header lines of a message */
     uint32_t answer_head_bytes;
     uint64_t body_bytes;   /* request body; 0: no limit */
-    uint32_t gather_bytes; /* a body up to this is read whole before an origin is chosen */
+    uint32_t gather_bytes; /* of a request body, read before an origin is chosen; 0: none */
     uint32_t requests;     /* of one client connection; 0: no limit */
     uint32_t held_bytes;   /* in buffers for one client connection, both directions */
     uint32_t connections;  /* client connections of the process; 0: as many as descriptors allow */

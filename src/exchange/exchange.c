@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of an exchange, step by step:
  *
- *   exchange_begin -> admit (who asks, may it pass) -> route -> gather (small bodies first)
+ *   exchange_begin -> admit (who asks, may it pass) -> route -> gather (small bodies first: gather.c)
  *     -> attempt (an origin and a connection: attempt.c) -> relay (its answer: relay.c)
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
@@ -141,40 +141,6 @@ static bool find_route(struct exchange *exchange)
     return true;
 }
 
-/* A small body is read whole first, and of a larger one as much, so that a slow sender holds no
- * origin connection. One whose sender waits for 100 (Continue) is not: the origin decides whether
- * it wants it. */
-static bool should_gather(const struct exchange *exchange)
-{
-    const struct http_request *request = &exchange->request;
-    uint32_t most = generation_settings(exchange->generation)->limits.gather_bytes;
-
-    if (exchange->request_body.whole || request->wants_upgrade || request->expects_continue) {
-        return false;
-    }
-    return request->framing == HTTP_CHUNKED || most > 0;
-}
-
-static void serve(struct exchange *exchange)
-{
-    const struct route_settings *route = exchange->routing.route;
-
-    switch (route->action) {
-    case ROUTE_RESPOND:
-        reply_respond(exchange, route);
-        break;
-    case ROUTE_REDIRECT:
-        reply_redirect(exchange, route);
-        break;
-    case ROUTE_FORWARD:
-        attempt_begin(exchange);
-        break;
-    case ROUTE_ASK:
-        ask_answerer(exchange);
-        break;
-    }
-}
-
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
     open_books(exchange, head_bytes, head_us);
@@ -183,11 +149,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     if (admit_listener(exchange) && admit_method(exchange) && find_route(exchange) &&
         admit_rate(exchange) && admit_size(exchange)) {
         deadline_begin(exchange);
-        if (should_gather(exchange)) {
-            exchange_set_state(exchange, EXCHANGE_GATHERS);
-        } else {
-            serve(exchange);
-        }
+        gather_begin(exchange);
     }
 }
 
@@ -219,20 +181,6 @@ static void refuse_too_large(struct exchange *exchange)
         return;
     }
     reply_error(exchange, 413, "http_request_error", "the request body is too large");
-}
-
-static size_t gather(struct exchange *exchange, struct bytes bytes)
-{
-    uint32_t most = generation_settings(exchange->generation)->limits.gather_bytes;
-
-    if (!buffer_queue_add(exchange->desk->bench->buffers, &exchange->request_body.body, bytes)) {
-        reply_error(exchange, 503, "proxy_internal_error", "out of memory");
-        return bytes.length;
-    }
-    if (exchange->request_body.body.length > most) {
-        serve(exchange); /* larger than we keep: it streams from here on */
-    }
-    return bytes.length;
 }
 
 /* Straight through while nothing waits before it; else it waits here, up to the bound. */
@@ -277,7 +225,7 @@ size_t exchange_body(struct exchange *exchange, struct bytes bytes)
         refuse_too_large(exchange);
         return bytes.length;
     }
-    taken = exchange->state == EXCHANGE_GATHERS ? gather(exchange, bytes)
+    taken = exchange->state == EXCHANGE_GATHERS ? gather_body(exchange, bytes)
                                                 : stream_body(exchange, bytes);
     exchange->request_body.received -= bytes.length - taken;
     exchange->outcome.bytes_in -= bytes.length - taken;
@@ -302,7 +250,7 @@ void exchange_body_end(struct exchange *exchange, const struct http_headers *tra
         }
     }
     if (exchange->state == EXCHANGE_GATHERS) {
-        serve(exchange);
+        gather_end(exchange);
     } else {
         attempt_send_body(exchange);
     }

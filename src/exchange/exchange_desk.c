@@ -115,11 +115,12 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
     list_init(&desk->orphans);
     list_init(&desk->leaving);
     desk->exchanges = slab_pool_new(sizeof(struct exchange));
+    desk->gathering = timer_group_new(bench->loop, gather_is_over);
     desk->patience = timer_group_new(bench->loop, on_patience_over);
     desk->backoffs = timer_group_new(bench->loop, attempt_backoff_over);
     desk->deadlines = timer_group_new(bench->loop, deadline_is_over);
-    if (desk->exchanges == NULL || desk->patience == NULL || desk->backoffs == NULL ||
-        desk->deadlines == NULL) {
+    if (desk->exchanges == NULL || desk->gathering == NULL || desk->patience == NULL ||
+        desk->backoffs == NULL || desk->deadlines == NULL) {
         exchange_desk_free(&desk);
         return NULL;
     }

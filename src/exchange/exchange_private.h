@@ -24,8 +24,9 @@ struct exchange_desk {
     struct link leaving; /* generations that nobody uses any more, being taken apart */
     struct alarm dismantle;
     size_t count;
-    struct timer_group *patience; /* waits for an origin's 100 (Continue) */
-    struct timer_group *backoffs; /* wait before another origin is tried */
+    struct timer_group *gathering; /* read their request bodies for a moment */
+    struct timer_group *patience;  /* waits for an origin's 100 (Continue) */
+    struct timer_group *backoffs;  /* wait before another origin is tried */
     struct timer_group *deadlines;
     struct link orphans; /* exchanges whose clients have left */
     uint32_t orphan_count;
@@ -80,9 +81,10 @@ struct exchange {
         uint32_t sent_of_buffer;  /* bytes of that buffer sent already */
         uint64_t received;        /* body bytes so far */
         bool whole;
-        bool kept;                     /* can be sent again from its start */
-        bool ignored;                  /* the answer does not need the rest of it */
-        bool paused;                   /* the client was told to wait with the body */
+        bool kept;    /* can be sent again from its start */
+        bool ignored; /* the answer does not need the rest of it */
+        bool paused;  /* the client was told to wait with the body */
+        struct timer gather;
         struct http_headers *trailers; /* malloc'd copy; rare */
     } request_body;
 
@@ -148,6 +150,16 @@ bool admit_listener(struct exchange *exchange);
 bool admit_method(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
 bool admit_size(struct exchange *exchange);
+
+/* gather.c: the request body is read first, then the route's action begins. */
+/* At once where nothing is to be gathered. */
+void gather_begin(struct exchange *exchange);
+/* Takes all of it. */
+size_t gather_body(struct exchange *exchange, struct bytes bytes);
+/* The body is whole, or more than is gathered. */
+void gather_end(struct exchange *exchange);
+/* timeouts.gather is over. */
+void gather_is_over(struct timer *timer);
 
 /* attempt_record.c: what the access log is told of each attempt. */
 void attempt_record_begin(struct exchange *exchange, struct origin *origin);

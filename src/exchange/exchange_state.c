@@ -29,6 +29,9 @@ static bool may_follow(enum exchange_state from, enum exchange_state to)
 void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
     CHECK(may_follow(exchange->state, state));
+    if (exchange->state == EXCHANGE_GATHERS) {
+        timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
+    }
     exchange->state = state;
 }
 

@@ -105,7 +105,7 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
     for (const [kind, { fields, piece }] of Object.entries(bodies)) {
         scenario(`a body ${kind} that drips is cut`, async (t) => {
             const origin = await takesBodies(t);
-            const gateway = await startGateway(t, through(origin, { more: `rates: {body: 10KiB, grace: ${GRACE}ms}` }));
+            const gateway = await startGateway(t, through(origin, { more: `timeouts: {gather: none}\nrates: {body: 10KiB, grace: ${GRACE}ms}` }));
             const client = await connect(t, gateway);
             client.send(head('POST / HTTP/1.1', 'Host: a', ...fields));
             drip(t, client, piece);
