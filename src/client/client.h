@@ -64,9 +64,13 @@ size_t client_desk_memory(const struct client_desk *desk);
 /* Does what the present pressure asks, a slice at a time; while there is some, every 100 ms. */
 void client_desk_relieve(struct client_desk *desk);
 
-/* Stops accepting; requests still under way are answered with Connection: close; idle
- * connections are closed after a grace. */
+/* Requests still under way are answered with Connection: close; idle connections are closed after
+ * a grace. Listening goes on until clients that had connected before can have been heard, or until
+ * client_desk_stop_listening; who comes meanwhile is answered. */
 void client_desk_drain(struct client_desk *desk, uint32_t grace_ms);
+/* Accepts what waits in the kernel, and closes all listening sockets. */
+void client_desk_stop_listening(struct client_desk *desk);
+bool client_desk_listens(const struct client_desk *desk);
 /* Lets all listeners leave, as if no settings named them: the same sockets are served by another
  * process now. */
 void client_desk_leave(struct client_desk *desk);

@@ -103,7 +103,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     client_count(desk, 1);
     metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
     client_set_timer(connection, connection->state != CLIENT_IDLE
-                                     ? listener->budgets.timeouts.handshake
+                                     ? client_handshake_time(connection)
                                      : client_idle_time(connection));
     hold_listeners_when_full(desk);
     if (reads_at_once) {

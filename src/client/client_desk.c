@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define MOVABLE_LOOK 16
+#define LATE_COMERS_MS 1300 /* the kernel's second, and a slow round trip */
 
 /* --- one that may move ------------------------------------------------------------------- */
 
@@ -105,6 +106,7 @@ void client_desk_free(struct client_desk **desk)
     }
     (*desk)->ending = true;
     alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
+    alarm_clear((*desk)->bench->loop, &(*desk)->late_comers);
     alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
     alarm_clear((*desk)->bench->loop, &(*desk)->handshakes.debtors_turn);
     client_listeners_release(*desk);
@@ -156,10 +158,37 @@ static void cut_each(struct link *list)
     }
 }
 
-static void stop_listening(struct client_desk *desk)
+void client_desk_stop_listening(struct client_desk *desk)
 {
+    alarm_clear(desk->bench->loop, &desk->late_comers);
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
         listener_free(&CONTAINER_OF(link, struct client_listener, link)->listener);
+    }
+}
+
+bool client_desk_listens(const struct client_desk *desk)
+{
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        if (CONTAINER_OF(link, struct client_listener, link)->listener != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those that have not said yet who they are. */
+static void hurry_each(struct link *list)
+{
+    for (struct link *link = list->next; link != list; link = link->next) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+
+        if (connection->state == CLIENT_AWAITS_PROXY_HEADER ||
+            connection->state == CLIENT_AWAITS_HANDSHAKE) {
+            uint32_t spent_ms = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
+            uint32_t most_ms = client_handshake_time(connection);
+
+            client_set_timer(connection, spent_ms < most_ms ? most_ms - spent_ms : 1);
+        }
     }
 }
 
@@ -167,18 +196,29 @@ static void on_grace_over(void *owner)
 {
     struct client_desk *desk = owner;
 
-    stop_listening(desk);
     close_each(&desk->idle, OUTCOME_ANSWERED);
+    hurry_each(&desk->busy);
+    hurry_each(&desk->handshakes.line);
+    hurry_each(&desk->handshakes.debtors);
+    hurry_each(&desk->handshakes.judged);
 }
 
-/* The kernel may hold connections back whose clients have said nothing yet (TCP_DEFER_ACCEPT).
- * A socket that closes takes them along, so it stays open as long as idle ones do. */
+static void on_late_comers_over(void *owner)
+{
+    client_desk_stop_listening(owner);
+}
+
+/* The kernel may hold connections back whose clients have said nothing yet (TCP_DEFER_ACCEPT), for a
+ * second at most. A socket that closes forgets them without a word: they would wait for ever. */
 void client_desk_drain(struct client_desk *desk, uint32_t grace_ms)
 {
     desk->stopping = true;
-    alarm_clear(desk->bench->loop, &desk->full_look);
     exchange_desk_drain(desk->exchanges);
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        listener_take_silent(CONTAINER_OF(link, struct client_listener, link)->listener);
+    }
     alarm_set(desk->bench->loop, &desk->idle_grace, grace_ms, on_grace_over, desk);
+    alarm_set(desk->bench->loop, &desk->late_comers, LATE_COMERS_MS, on_late_comers_over, desk);
 }
 
 void client_desk_close_all(struct client_desk *desk)

@@ -19,6 +19,8 @@
 /* While others wait for a place, whoever has kept one for so long without coming to an end gives
  * it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
+/* Of a handshake, while the process stops: several slow round trips. */
+#define STOPPING_MS 3000
 /* Of the worker's time, for the line of those who stall often: one part in so many, of what it
  * leaves unused a larger one, and this much at a stroke. */
 #define DEBTORS_SHARE 64
@@ -54,9 +56,17 @@ static void fail(struct client_connection *connection, enum tls_cause cause)
     client_close(connection, OUTCOME_CLIENT_GONE);
 }
 
-static uint32_t stall_time(const struct client_connection *connection)
+/* A client that says nothing must not hold a stop for long. */
+uint32_t client_handshake_time(const struct client_connection *connection)
 {
     uint32_t most = connection->listener->budgets.timeouts.handshake;
+
+    return client_desk_of(connection)->stopping && most > STOPPING_MS ? STOPPING_MS : most;
+}
+
+static uint32_t stall_time(const struct client_connection *connection)
+{
+    uint32_t most = client_handshake_time(connection);
 
     return most < STALLED_MS ? most : STALLED_MS;
 }
@@ -64,7 +74,7 @@ static uint32_t stall_time(const struct client_connection *connection)
 /* Until timeouts.handshake is over; 0: it is. */
 static uint32_t rest_of_time(const struct client_connection *connection)
 {
-    uint32_t most = connection->listener->budgets.timeouts.handshake;
+    uint32_t most = client_handshake_time(connection);
     uint32_t spent = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
 
     return spent < most ? most - spent : 0;

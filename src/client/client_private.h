@@ -96,6 +96,7 @@ struct client_desk {
     struct link graves;        /* connections closed in this turn */
     struct link stream_graves; /* streams given up in this turn */
     struct alarm idle_grace;   /* while draining */
+    struct alarm late_comers;  /* the same: listening goes on for them */
     _Atomic uint32_t count;
     _Atomic uint64_t begun;
     struct link held_back;        /* streams whose bodies are not read on */
@@ -277,6 +278,8 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
 /* Counts and says why a connection is about to be closed. */
 void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metrics_event why);
 /* client_handshake.c */
+/* From the accept to the end of a PROXY header and a handshake. */
+uint32_t client_handshake_time(const struct client_connection *connection);
 void client_handshake_ready(struct client_connection *connection);
 void client_handshake_late(struct client_connection *connection);
 /* At the end of a turn. */

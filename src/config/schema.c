@@ -136,9 +136,15 @@ static const struct option options[] = {
      FIELD(timeouts_settings, total),
      .help = "From the first byte of a request to the last of its answer; a trusted client may "
              "ask for less (deadline.header)."},
+    {.path = "timeouts.lame_duck", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "0s",
+     .least = "0s", .greatest = "1h", FIELD(timeouts_settings, lame_duck),
+     .help = "From SIGTERM until the stop begins: meanwhile GET /health answers 503 and clients are "
+             "served as ever, so that a balancer sends its clients elsewhere first. A second "
+             "SIGTERM ends it. The service manager must wait for this and timeouts.drain together "
+             "(TimeoutStopSec=)."},
     {.path = "timeouts.drain", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "30s",
      .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, drain),
-     .help = "From SIGTERM until what is still in flight is cut."},
+     .help = "From SIGTERM, or the end of timeouts.lame_duck, until what is still in flight is cut."},
     {.path = "timeouts.upgrade_drain", .places = PLACE_GLOBAL, .type = OPTION_TIME,
      .initial = "1h", .zero_word = "none", .least = "10ms", .greatest = "30d",
      FIELD(timeouts_settings, upgrade_drain),

@@ -29,7 +29,8 @@ struct timeouts_settings {
     milliseconds lifetime;       /* of a client connection; 0: no limit */
     milliseconds tunnel_idle;    /* no byte either way in an upgraded connection */
     milliseconds total;          /* of a whole exchange; 0: no limit */
-    milliseconds drain;          /* from SIGTERM until what is left is cut */
+    milliseconds lame_duck;      /* from SIGTERM until the stop begins */
+    milliseconds drain;          /* from then until what is left is cut */
     milliseconds upgrade_drain;  /* the same, from a binary upgrade; 0: never */
 };
 

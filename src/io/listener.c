@@ -123,8 +123,10 @@ static void pause_for_descriptors(struct listener *listener)
                     "limits.connections below it)");
     }
     listener->exhausted_us = now_us;
-    watch_change(&listener->watch, 0);
-    alarm_set(listener->loop, &listener->pause, PAUSE_MS, on_pause_over, listener);
+    if (watch_is_on(&listener->watch)) { /* it is not, once the listener ends */
+        watch_change(&listener->watch, 0);
+        alarm_set(listener->loop, &listener->pause, PAUSE_MS, on_pause_over, listener);
+    }
 }
 
 /* false: none waits, or none can be taken now. */
@@ -202,19 +204,24 @@ int listener_descriptor(const struct listener *listener)
     return listener->fd;
 }
 
-void listener_free(struct listener **listener)
+void listener_take_silent(struct listener *listener)
 {
-    if (*listener == NULL) {
-        return;
+    const int no_seconds = 0;
+
+    for (; listener != NULL; listener = listener->next) {
+        setsockopt(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &no_seconds, sizeof(no_seconds));
     }
-    for (struct listener *each = *listener; each != NULL; each = each->next) {
-        while (accept_one(each)) {
-        }
-    }
-    listener_discard(listener);
 }
 
-void listener_discard(struct listener **listener)
+/* No more than can wait at once: clients who keep coming must not keep the worker. */
+static void accept_what_waits(struct listener *listener)
+{
+    for (int i = 0; i < BACKLOG && accept_one(listener); i++) {
+    }
+}
+
+/* The kernel resets what comes between the last accept and close: nothing else is done there. */
+static void end(struct listener **listener, bool accepts)
 {
     struct listener *each = *listener;
 
@@ -222,12 +229,25 @@ void listener_discard(struct listener **listener)
     while (each != NULL) {
         struct listener *next = each->next;
 
-        alarm_clear(each->loop, &each->pause);
         watch_stop(&each->watch);
+        if (accepts) {
+            accept_what_waits(each);
+        }
         close(each->fd);
+        alarm_clear(each->loop, &each->pause);
         free(each);
         each = next;
     }
+}
+
+void listener_free(struct listener **listener)
+{
+    end(listener, true);
+}
+
+void listener_discard(struct listener **listener)
+{
+    end(listener, false);
 }
 
 void listener_pause(struct listener *listener)

@@ -27,6 +27,9 @@ struct listener *listener_new(struct loop *loop, int fd, listener_accepted *acce
  * one. After an upgrade to fewer workers, each has some of the former ones'. */
 bool listener_join(struct listener *listener, int fd);
 int listener_descriptor(const struct listener *listener);
+/* A client that says nothing is handed over at once from here on, and one that the kernel holds back
+ * already within a second of its coming. */
+void listener_take_silent(struct listener *listener);
 /* Accepts what already waits in the kernel (closing would reset those), then closes. */
 void listener_free(struct listener **listener);
 /* Closes without that: nobody was told of it yet. */

@@ -55,6 +55,8 @@ struct process {
     struct upgrade *upgrade;
     struct who upgrade_by;
 
+    bool is_lame; /* it has been told to stop and serves on, until others have noticed */
+    struct alarm lame_duck;
     bool stopping;
     bool leaving; /* for a successor, and nobody has said yet that it shall stop */
     bool clean;   /* the drain deadline cut nothing */
@@ -124,22 +126,46 @@ static void begin_stopping(struct process *process)
 {
     uint32_t drain_ms = timeouts_now(process).drain;
 
+    alarm_clear(process->loop, &process->lame_duck);
     log_info("stopping: answering what is under way for at most %u s", drain_ms / 1000);
     drain(process, drain_ms);
     if (process->leaving) { /* it has a successor: all but its time is settled */
         process->leaving = false;
         return;
     }
-    announce("STOPPING=1");
+    if (!process->is_lame) {
+        announce("STOPPING=1");
+    }
     upgrade_abandon(process->upgrade);
     await_workers(process);
 }
 
+static void on_lame_duck_over(void *owner)
+{
+    begin_stopping(owner);
+}
+
+static void begin_lame_duck(struct process *process, uint32_t for_ms)
+{
+    log_info(
+        "stopping in %u s (timeouts.lame_duck): /health says so, clients are served until then",
+        for_ms / 1000);
+    process->is_lame = true;
+    announce("STOPPING=1");
+    admin_tell_stopping(process->admin);
+    upgrade_abandon(process->upgrade);
+    alarm_set(process->loop, &process->lame_duck, for_ms, on_lame_duck_over, process);
+}
+
 static void on_stop_signal(struct process *process)
 {
+    uint32_t lame_ms = timeouts_now(process).lame_duck;
+
     if (process->stopping && !process->leaving) {
         log_info("second signal: ending at once");
         drain(process, 0);
+    } else if (lame_ms > 0 && !process->is_lame && !process->leaving) {
+        begin_lame_duck(process, lame_ms);
     } else {
         begin_stopping(process);
     }
@@ -162,7 +188,7 @@ static void note_upgrade(struct process *process, bool ok, const char *why)
 /* NULL: nothing. */
 static const char *stands_against_upgrade(const struct process *process)
 {
-    if (process->stopping) {
+    if (process->stopping || process->is_lame) {
         return "this process is leaving already";
     }
     if (upgrade_is_under_way(process->upgrade)) {

@@ -341,9 +341,13 @@ static void on_drain_look(void *owner)
 {
     struct worker *worker = owner;
 
+    /* Workers stop listening together: the kernel gives new connections to any that listens. */
+    if (count_all(worker) == 0) {
+        client_desk_stop_listening(worker->clients);
+    }
     /* Another worker may not know yet that this one stops, and send it a connection. */
-    if (load_of(worker) == 0 && exchange_desk_count(worker->exchanges) == 0 &&
-        loop_close_mail(worker->bench.loop)) {
+    if (!client_desk_listens(worker->clients) && load_of(worker) == 0 &&
+        exchange_desk_count(worker->exchanges) == 0 && loop_close_mail(worker->bench.loop)) {
         loop_stop(worker->bench.loop);
         return;
     }
@@ -355,6 +359,7 @@ static void on_drain_deadline(void *owner)
     struct worker *worker = owner;
 
     worker->cut = client_desk_count(worker->clients) > 0;
+    client_desk_stop_listening(worker->clients);
     client_desk_close_all(worker->clients);
     exchange_desk_cut_orphans(worker->exchanges);
 }

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
+import { adminIn, ask } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, connectLoose, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
-import { until, within } from './lib/wait.mjs';
+import { pause, until, within } from './lib/wait.mjs';
 
 const GET = head('GET / HTTP/1.1', 'Host: a');
 
@@ -171,4 +172,115 @@ test('under load no request is lost that was begun', async (t) => {
     await within('the exit', gateway.exited);
     assert.equal(gateway.exit.code, 0, gateway.stderr);
     assert.equal(origin.requests.length, answered, 'each request that reached the origin was answered');
+});
+
+// One connection with one request, and how long it took to be answered, refused, or neither.
+async function knock(gateway, target = '/ping') {
+    const from = Date.now();
+    let client;
+    try {
+        client = await connectLoose(gateway);
+        const answer = await client.ask(head(`GET ${target} HTTP/1.1`, 'Host: a'));
+        return { came: answer.status, ms: Date.now() - from };
+    } catch (error) {
+        return { came: client ? `after connecting: ${error.message}` : error.code, ms: Date.now() - from };
+    } finally {
+        client?.destroy();
+    }
+}
+
+async function knockFor(gateway, count, everyMs) {
+    const knocks = [];
+    for (let i = 0; i < count; i++) {
+        knocks.push(knock(gateway));
+        await pause(everyMs);
+    }
+    return Promise.all(knocks);
+}
+
+function countBy(knocks) {
+    return knocks.reduce((counts, { came }) => ({ ...counts, [came]: (counts[came] ?? 0) + 1 }), {});
+}
+
+const PING = 'routes:\n  - {name: ping, match: {path: /ping}, respond: {status: 200, body: pong}}\n';
+
+async function twoWorkersWithOneBusy(t, more = () => '') {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+    });
+    const gateway = await startGateway(t, (folder) => `workers: 2\n${through(origin).replace('routes:\n', PING)}${more(folder)}`);
+    const client = await connect(t, gateway);
+    client.send(GET);
+    await until('the origin to have it', () => origin.requests.length === 1);
+    return { origin, gateway, client };
+}
+
+async function finish({ origin, gateway, client }) {
+    origin.wires[0].ok('finished');
+    assert.equal((await client.answer()).text, 'finished');
+    await within('the exit', gateway.exited);
+    assert.equal(gateway.exit.code, 0, gateway.stderr);
+}
+
+test('while one request keeps the process, new connections are answered or refused at once', async (t) => {
+    const parts = await twoWorkersWithOneBusy(t);
+    parts.gateway.signal('SIGTERM');
+    const knocks = await knockFor(parts.gateway, 40, 50);
+    const counts = countBy(knocks);
+    assert.deepEqual(Object.keys(counts).filter((each) => !['200', 'ECONNREFUSED'].includes(each)), [], JSON.stringify(counts));
+    assert.ok(counts.ECONNREFUSED > 0, JSON.stringify(counts));
+    assert.ok(Math.max(...knocks.map(({ ms }) => ms)) < 1500, JSON.stringify(knocks));
+    await finish(parts);
+});
+
+test('a client that connected before the stop and says nothing is closed', async (t) => {
+    const parts = await twoWorkersWithOneBusy(t);
+    const silent = [];
+    for (let i = 0; i < 8; i++) {
+        silent.push(await connect(t, parts.gateway)); // the kernel holds them back for a second
+    }
+    parts.gateway.signal('SIGTERM');
+    await Promise.all(silent.map((each) => each.closed()));
+    assert.equal(parts.gateway.exit, null);
+    await finish(parts);
+});
+
+test('timeouts.lame_duck: /health says so, and clients are served until it is over', async (t) => {
+    const parts = await twoWorkersWithOneBusy(t, (folder) => `timeouts: {lame_duck: 1500ms}\n${adminIn(folder)}\n`);
+    const { gateway } = parts;
+    assert.equal((await ask(gateway, '/health')).status, 200);
+    const kept = await connect(t, gateway);
+    gateway.signal('SIGTERM');
+    await gateway.said(/stopping in 1 s/);
+    assert.equal((await ask(gateway, '/health')).status, 503);
+    const counts = countBy(await knockFor(gateway, 20, 50));
+    assert.deepEqual(counts, { 200: 20 });
+    const answer = await kept.ask(head('GET /ping HTTP/1.1', 'Host: a'));
+    assert.equal(answer.get('connection'), undefined, 'its connection is kept as ever');
+    assert.doesNotMatch(gateway.stderr, /answering what is under way/);
+    await gateway.said(/answering what is under way/);
+    await until('the listener to be closed', () => connectLoose(gateway).then((each) => each.destroy()).then(() => false, () => true));
+    await finish(parts);
+});
+
+test('a second SIGTERM ends timeouts.lame_duck, a third one everything', async (t) => {
+    const { gateway, client } = await twoWorkersWithOneBusy(t, () => 'timeouts: {lame_duck: 1h}\n');
+    gateway.expectsExit = true;
+    gateway.signal('SIGTERM');
+    await gateway.said(/stopping in 3600 s/);
+    assert.equal((await knock(gateway)).came, 200);
+    gateway.signal('SIGTERM');
+    await gateway.said(/answering what is under way/);
+    assert.equal(gateway.exit, null);
+    gateway.signal('SIGTERM');
+    await within('the exit', gateway.exited);
+    await client.closed();
+});
+
+test('with nothing under way the stop takes no time', async (t) => {
+    const gateway = await startGateway(t, `workers: 2\n${PING}`);
+    assert.equal((await knock(gateway)).came, 200);
+    const from = Date.now();
+    await gateway.stop();
+    assert.ok(Date.now() - from < 1000);
 });
