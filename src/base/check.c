@@ -9,5 +9,6 @@
 void check_failed(const char *file, int line, const char *what)
 {
     log_error("%s:%d: this must be true and is not: %s", file, line, what);
+    log_flush(500); /* the log's own thread writes it */
     abort();
 }

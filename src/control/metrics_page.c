@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GET /metrics: the counters of all workers, added up. */
+#include "base/log.h"
 #include "control/endpoints.h"
 #include "control/merged.h"
 #include "control/metrics_origins.h"
@@ -98,6 +99,9 @@ static void add_process(struct page *page, const struct control_sources *sources
     metrics_text_plain(page, "turnpike_access_log_dropped_total", "counter",
                        "Lines of the access log that were dropped because its target is too slow.",
                        sources->dropped_lines(sources->owner));
+    metrics_text_plain(page, "turnpike_process_log_dropped_total", "counter",
+                       "Lines of the process log that were dropped because stderr takes nothing.",
+                       log_dropped());
 }
 
 static void add_reloads(struct page *page, const struct control_sources *sources)

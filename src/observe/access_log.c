@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/sink.h"
 #include "base/text.h"
 #include "observe/access_line.h"
 #include "observe/access_ring.h"
@@ -19,7 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +33,7 @@
 #define COLLECT_BYTES (96u * 1024) /* wanted at a time, where there are more in 50 ms */
 #define REST_MS 400                /* between two looks when nothing has come for a while */
 #define RETRY_AFTER_MS 1000        /* a target that failed */
+#define LOOK_EVERY_MS 100          /* while a target takes nothing: is it to be opened again? */
 #define STOP_WITHIN_S 2
 
 struct access_log {
@@ -50,7 +51,8 @@ struct access_log {
 
     struct {
         char *path;
-        int file;
+        const struct sink *sink; /* `file`, or the one of stderr */
+        struct sink file;
         uint32_t ring;    /* where writing goes on */
         bool inside_line; /* the last byte written was not a newline */
         bool failing;     /* an error has been reported and nothing was written since */
@@ -86,27 +88,25 @@ static int open_file(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
-/* A stderr shared with others may have been made non-blocking by one of them. */
-static ssize_t write_blocking(int file, struct bytes piece)
+/* Waits for a target that takes nothing, until the operator has it opened again (SIGUSR1): -1 with
+ * EAGAIN then. */
+static ssize_t write_patiently(struct access_log *log, struct bytes piece)
 {
-    struct pollfd writable = {.fd = file, .events = POLLOUT};
-    ssize_t written;
-
     for (;;) {
-        written = write(file, piece.at, piece.length);
-        if (written >= 0 || (errno != EINTR && errno != EAGAIN)) {
+        ssize_t written = sink_write(log->writer_only.sink, piece);
+
+        if (written >= 0 || errno != EAGAIN ||
+            atomic_load_explicit(&log->shared.reopen, memory_order_acquire)) {
             return written;
         }
-        if (errno == EAGAIN) {
-            poll(&writable, 1, -1);
-        }
+        sink_wait(log->writer_only.sink, LOOK_EVERY_MS);
     }
 }
 
 static ssize_t write_some(struct access_log *log, struct bytes piece)
 {
     if (log->target != ACCESS_LOG_SYSLOG) {
-        return write_blocking(log->writer_only.file, piece);
+        return write_patiently(log, piece);
     }
     syslog(LOG_INFO, "%.*s", (int)piece.length - 1, piece.at); /* without the newline */
     return (ssize_t)piece.length;
@@ -117,6 +117,9 @@ static size_t write_piece(struct access_log *log, struct bytes piece)
 {
     ssize_t written = write_some(log, piece);
 
+    if (written < 0 && errno == EAGAIN) {
+        return 0; /* it is opened again first */
+    }
     if (written <= 0) {
         if (!log->writer_only.failing) {
             log_error("access log: cannot write: %s", strerror(errno));
@@ -201,13 +204,39 @@ static bool write_notice(struct access_log *log)
     return true;
 }
 
-static bool write_all(struct access_log *log)
+static size_t waiting_bytes(struct access_log *log)
+{
+    size_t sum = 0;
+
+    for (uint32_t i = 0; i < log->ring_count; i++) {
+        sum += access_ring_length(&log->rings[i]);
+    }
+    return sum;
+}
+
+static bool write_lines(struct access_log *log)
 {
     if (!write_notice(log) || !write_rings(log)) {
         return false;
     }
     prepare_notice(log);
     return write_notice(log);
+}
+
+/* The process log writes to stderr as well: neither gets into a line of the other. */
+static bool write_all(struct access_log *log)
+{
+    bool shares = log->target == ACCESS_LOG_STDERR && waiting_bytes(log) > 0;
+    bool written;
+
+    if (shares) {
+        log_sink_lock();
+    }
+    written = write_lines(log);
+    if (shares) {
+        log_sink_unlock();
+    }
+    return written;
 }
 
 /* --- reopening --------------------------------------------------------------------------- */
@@ -240,22 +269,12 @@ static void reopen_file(struct access_log *log)
                   log->writer_only.path, strerror(errno));
         return;
     }
-    close(log->writer_only.file);
-    log->writer_only.file = file;
+    sink_close(&log->writer_only.file);
+    log->writer_only.file = sink_over_own(file);
     forget_half_written(log);
 }
 
 /* --- the thread -------------------------------------------------------------------------- */
-
-static size_t waiting_bytes(struct access_log *log)
-{
-    size_t sum = 0;
-
-    for (uint32_t i = 0; i < log->ring_count; i++) {
-        sum += access_ring_length(&log->rings[i]);
-    }
-    return sum;
-}
 
 /* `waiting` have come in the pause before. Two megabytes at once keep a worker that shares the
  * processor from its clients for a millisecond, and are no longer in the cache. */
@@ -328,13 +347,14 @@ static bool open_target(struct access_log *log, const struct access_log_settings
         if (log->writer_only.path == NULL) {
             return false;
         }
-        log->writer_only.file = open_file(settings->path);
-        return log->writer_only.file >= 0;
+        log->writer_only.file = sink_over_own(open_file(settings->path));
+        log->writer_only.sink = &log->writer_only.file;
+        return log->writer_only.file.fd >= 0;
     case ACCESS_LOG_SYSLOG:
         openlog("turnpike", LOG_PID | LOG_NDELAY, LOG_DAEMON);
         return true;
     case ACCESS_LOG_STDERR:
-        log->writer_only.file = STDERR_FILENO;
+        log->writer_only.sink = log_sink();
         return true;
     default:
         return true;
@@ -362,9 +382,7 @@ static void free_log(struct access_log *log)
         access_ring_release(&log->rings[i]);
     }
     free(log->rings);
-    if (log->target == ACCESS_LOG_FILE && log->writer_only.file >= 0) {
-        close(log->writer_only.file);
-    }
+    sink_close(&log->writer_only.file);
     if (log->target == ACCESS_LOG_SYSLOG) {
         closelog();
     }
@@ -380,7 +398,7 @@ struct access_log *access_log_start(const struct access_log_settings *settings, 
         return NULL;
     }
     log->target = settings->target;
-    log->writer_only.file = -1;
+    log->writer_only.file = sink_over_own(-1);
     if (settings->target == ACCESS_LOG_OFF) {
         return log;
     }

@@ -294,6 +294,16 @@ static void on_signal(void *owner, int number, const struct who *sender)
 
 /* --- start and stop ---------------------------------------------------------------------- */
 
+/* After the privileges: a thread keeps those that it began with. */
+static bool start_process_log(void)
+{
+    if (!log_start()) {
+        log_error("cannot start the thread of the process log: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static bool start_log(struct process *process)
 {
     const struct access_log_settings *settings = &process->settings->access_log;
@@ -446,8 +456,8 @@ static bool start(struct process *process, const struct process_start *given)
     /* All before the log's thread starts. */
     return process->sockets != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
-           open_books(process) && start_log(process) && start_workers(process) &&
-           start_reloads(process, given) && start_admin(process, given);
+           start_process_log() && open_books(process) && start_log(process) &&
+           start_workers(process) && start_reloads(process, given) && start_admin(process, given);
 }
 
 static void take_apart(struct process *process)
@@ -520,6 +530,7 @@ int process_run(const struct process_start *given)
     int status = 1;
 
     memory_return_large();
+    log_open();
     signals_block();
     process.loop = loop_new();
     process.plan = process.splits != NULL ? plan_new(given->snapshot, process.splits) : NULL;
@@ -540,5 +551,6 @@ int process_run(const struct process_start *given)
         give_up(&process);
     }
     take_apart(&process);
+    log_stop();
     return status;
 }
