@@ -156,9 +156,7 @@ void client_cut(struct client_connection *connection, enum cut_cause cause)
             transport_reset(&connection->transport);
         }
     }
-    client_close(connection, cause == CUT_STOP          ? OUTCOME_CUT_BY_STOP
-                             : cause == CUT_HALF_CLOSED ? OUTCOME_CLIENT_GONE
-                                                        : OUTCOME_CUT_BY_TIMEOUT);
+    client_close(connection, cause == CUT_STOP ? OUTCOME_CUT_BY_STOP : OUTCOME_CUT_BY_TIMEOUT);
 }
 
 /* What is on its way to us when we say our last goes on coming for a round trip. */

@@ -17,13 +17,24 @@ static const struct client_stream_ops client_h1_ops;
 
 /* --- reading ------------------------------------------------------------------------------- */
 
+/* By TCP alone a client that has left looks like one that listens on (RFC 9112 section 9.6): what is
+ * safe to give up is given up, unless the listener says that its clients half-close, or the client
+ * has pipelined more requests, as one that has left hardly ever has. */
+static bool seems_to_have_left(const struct client_h1 *h1)
+{
+    return !h1->connection->listener->half_close && !h1->answer_ended &&
+           (h1->in == NULL || buffer_length(h1->in) == 0) &&
+           http_method_is_safe(exchange_request(h1->exchange)->method);
+}
+
 static void on_end_of_stream(struct client_h1 *h1, bool clean)
 {
     if (clean && h1->state == CLIENT_H1_AWAITS_END) {
-        /* Half-closed: it has said all and still listens (RFC 9112 section 9.6). */
         h1->read_closed = true;
         client_h1_want(h1);
-        client_h1_was_half_closed(h1);
+        if (seems_to_have_left(h1)) {
+            client_h1_client_left(h1);
+        }
         return;
     }
     if (clean && h1->state == CLIENT_H1_TUNNELS) {

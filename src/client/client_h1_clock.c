@@ -54,12 +54,23 @@ bool client_h1_is_paused(const struct client_h1 *h1)
     return h1->body_paused && h1->undelivered.length > 0;
 }
 
+void client_h1_client_left(struct client_h1 *h1)
+{
+    h1->left_us = now_of(h1);
+    client_h1_arm(h1);
+}
+
 /* Out of the two, whichever is waited for; and for whoever may leave unseen. */
 void client_h1_arm(struct client_h1 *h1)
 {
     uint64_t now_us = now_of(h1);
     uint32_t wait_ms = client_h1_is_paused(h1) ? GONE_LOOK_MS : UINT32_MAX;
 
+    if (h1->left_us != 0) {
+        uint64_t spent_ms = (now_us - h1->left_us) / 1000;
+
+        wait_ms = spent_ms < CLIENT_LEFT_MS ? CLIENT_LEFT_MS - (uint32_t)spent_ms : 0;
+    }
     if (h1->state == CLIENT_H1_TUNNELS && h1->out.blocked) {
         return; /* tunnel_idle runs; and the loop watches */
     }
@@ -160,15 +171,6 @@ uint64_t client_h1_taken(const struct client_h1 *h1)
     uint64_t held = transport_unacknowledged(&h1->connection->transport);
 
     return held < h1->out.written ? h1->out.written - held : 0;
-}
-
-/* The client has said all and still listens, or so it seems. */
-void client_h1_was_half_closed(struct client_h1 *h1)
-{
-    h1->taken_then = client_h1_taken(h1);
-    if (!h1->out.blocked) {
-        client_set_timer(h1->connection, CLIENT_HALF_CLOSED_MS);
-    }
 }
 
 void client_h1_awaits_client(struct client_h1 *h1, bool wrote)

@@ -42,6 +42,11 @@ static bool has_left(const struct client_h1 *h1)
     return false;
 }
 
+static bool is_given_up(const struct client_h1 *h1)
+{
+    return h1->left_us != 0 && now_of(h1) - h1->left_us >= CLIENT_LEFT_MS * UINT64_C(1000);
+}
+
 /* --- too late -------------------------------------------------------------------------------- */
 
 /* Whoever was slow before its head has that much less of it. */
@@ -118,22 +123,9 @@ static bool answer_keeps_pace(struct client_h1 *h1)
     return false;
 }
 
-/* Whoever has closed both sides answers what still comes with a reset. */
-static void look_at_half_closed(struct client_h1 *h1)
-{
-    uint64_t taken = client_h1_taken(h1);
-
-    if (taken > h1->taken_then) {
-        h1->taken_then = taken;
-        client_set_timer(h1->connection, CLIENT_HALF_CLOSED_MS);
-    } else {
-        client_cut(h1->connection, CUT_HALF_CLOSED);
-    }
-}
-
 static void late_client(struct client_h1 *h1)
 {
-    if (has_left(h1)) {
+    if (has_left(h1) || is_given_up(h1)) {
         client_close(h1->connection, OUTCOME_CLIENT_GONE);
         return;
     }
@@ -148,8 +140,6 @@ static void late_client(struct client_h1 *h1)
     } else if (h1->connection->unwatched) {
         h1->connection->unwatched = false;
         client_h1_want(h1);
-    } else if (h1->read_closed && http_method_is_safe(exchange_request(h1->exchange)->method)) {
-        look_at_half_closed(h1);
     } /* else the origin's clock runs */
 }
 

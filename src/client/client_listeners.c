@@ -32,6 +32,7 @@ static void take_settings(struct client_listener *listener,
     listener->rules = (struct listener_rules){settings->redirect_to_https, settings->hsts};
     listener->has_rules = settings->redirect_to_https || settings->hsts.length > 0;
     listener->speaks_tls = settings->tls.certificate_count > 0;
+    listener->half_close = settings->half_close;
     listener->budgets = (struct client_budgets){
         .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->rates};
     listener_bound_unsent(listener_descriptor(listener->listener), settings->limits.held_bytes);

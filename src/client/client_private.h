@@ -32,6 +32,7 @@ struct client_listener {
     uint32_t connections;
     bool proxy_protocol;
     bool speaks_tls;
+    bool half_close; /* its clients may end their side before they have their answers */
     bool has_rules;
     struct listener_rules rules;
     struct client_budgets budgets;
@@ -189,8 +190,8 @@ struct client_h1 {
     uint64_t blocked_at;  /* out.written when the client was last waited for */
     uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
-    uint64_t taken_then; /* of the answer, when a half-closed client was looked at last */
     uint64_t head_began_us;
+    uint64_t left_us;  /* when it ended its side and seemed to have left; 0: it has not */
     uint64_t began_us; /* when the stream was made */
     uint64_t received; /* bytes, ever */
     struct pace body_pace;
@@ -211,14 +212,14 @@ struct client_h1 {
     bool answer_is_small; /* and known to be */
     bool answer_ended;
     bool closes;                    /* after this answer */
-    bool read_closed;               /* the client has half-closed */
+    bool read_closed;               /* the client has half-closed; its answer is still sent */
     bool processing;                /* inside client_h1_process */
     char ip_text[ADDRESS_TEXT_MAX]; /* last: not cleared for each stream */
 };
 
-/* Almost always a client that gave up and only rarely one that half-closed: what may be repeated
- * is not kept going much longer for one that takes nothing meanwhile. */
-#define CLIENT_HALF_CLOSED_MS 5000
+/* A client may half-close though its listener knows nothing of it ("nc -N"): an answer that comes
+ * within this time reaches it. */
+#define CLIENT_LEFT_MS 50
 
 #define CLIENT_LEAVE_GRACE_MS 300 /* an idle client's request may be on its way */
 
@@ -396,7 +397,8 @@ void client_h1_awaits_body(struct client_h1 *h1);   /* from its start */
 void client_h1_holds_body(struct client_h1 *h1);    /* we do not read it now */
 void client_h1_takes_body(struct client_h1 *h1);    /* we do again */
 void client_h1_awaits_origin(struct client_h1 *h1); /* the request is whole */
-void client_h1_was_half_closed(struct client_h1 *h1);
+/* It ended its side: what is under way is given up after CLIENT_LEFT_MS. */
+void client_h1_client_left(struct client_h1 *h1);
 /* The transport is full; `wrote`: it has just taken something. */
 void client_h1_awaits_client(struct client_h1 *h1, bool wrote);
 void client_h1_client_took(struct client_h1 *h1); /* it is not full any more */

@@ -298,6 +298,12 @@ static const struct option options[] = {
     {.path = "proxy_protocol", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(listener_settings, proxy_protocol),
      .help = "Every connection starts with a PROXY protocol header, version 1 or 2."},
+    {.path = "half_close", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
+     FIELD(listener_settings, half_close),
+     .help = "Clients may end their side of the connection before they have their answer. false: a "
+             "client that does so during a safe request (GET, HEAD, OPTIONS, TRACE) is taken to "
+             "have left, and 50 ms later the request is cancelled at its origin; requests of "
+             "other methods are answered either way."},
     {.path = "mode", .places = PLACE_LISTENER, .type = OPTION_MODE, .initial = "0660",
      .least = "0000", .greatest = "0777", .sample_off = true,
      FIELD(listener_settings, socket_mode), .help = "Permissions of a Unix socket's file."},

@@ -145,6 +145,7 @@ struct listener_settings {
     const char *name; /* for logs: the address as written */
     struct address address;
     bool proxy_protocol;
+    bool half_close;    /* its clients may end their side before they have their answers */
     mode_t socket_mode; /* Unix sockets */
     struct tls_listener_settings tls;
     bool redirect_to_https;

@@ -18,7 +18,6 @@
     ROW(KEEPALIVE,     "keepalive",     "no further request came") \
     ROW(REQUESTS,      "requests",      "had all the requests that one connection may have") \
     ROW(LIFETIME,      "lifetime",      "was as old as a connection may get") \
-    ROW(HALF_CLOSED,   "half-closed",   "its client sent all it had, and the answer took too long") \
     ROW(LINGER,        "linger",        "its client still sent when the last answer was long out") \
     ROW(RESERVE,       "reserve",       "its client was slow, and others needed the connection to its origin") \
     ROW(TUNNEL_IDLE,   "tunnel-idle",   "its client stopped taking bytes of another protocol") \

@@ -174,21 +174,72 @@ test('a GET is cancelled when its client leaves, and so is a POST that was not s
     }
 });
 
-test('a GET of a client that half-closed goes on for as long as it takes the answer', async (t) => {
+// Ends its side only; back when the origin has the head.
+async function halfClose(t, gateway, origin, request) {
+    const before = origin.heads.length;
+    const client = await connect(t, gateway);
+    client.send(request);
+    await until('the origin to be asked', () => origin.heads.length > before);
+    client.end();
+    return client;
+}
+
+// Well below the five seconds that it took once.
+const AT_ONCE = 2000;
+
+test('a client that leaves by FIN is noticed at once', async (t) => {
+    const answers = {
+        'before the answer': () => {},
+        'in an event stream': (wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n:ok\r\n'),
+        'in an answer of known length': (wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nsome'),
+    };
+    for (const [when, answer] of Object.entries(answers)) {
+        await t.test(when, async (t) => {
+            const origin = await rawOrigin(t, async (wire) => {
+                await wire.requestHead();
+                answer(wire);
+            });
+            const gateway = await startGateway(t, through(origin));
+            const client = await halfClose(t, gateway, origin, GET);
+            await within('the origin to be left', origin.wires[0].closed(), AT_ONCE);
+            await client.closed();
+            const [entry] = await gateway.logged(1);
+            assert.equal(entry['turnpike.outcome'], 'client-gone');
+        });
+    }
+});
+
+test('not so where its listener says half_close', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         await wire.requestHead();
-        wire.send('HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n');
-        for (let i = 0; i < 14; i++) {
-            await pause(500); // 7 s in all: more than it would wait in silence
-            wire.send('x');
+        wire.send('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na');
+        await pause(300); // longer than a connection is left unwatched
+        wire.send('b');
+        await pause(300);
+        wire.send('c');
+    });
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", half_close: true}]\n${through(origin)}`);
+    const client = await halfClose(t, gateway, origin, GET);
+    assert.equal((await client.answer()).text, 'abc');
+    assert.equal((await gateway.logged(1))[0]['turnpike.outcome'], 'answered');
+});
+
+test('nor where the request may change something, or others wait behind it', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            await wire.request(3_600_000);
+            await pause(300);
+            wire.ok('done');
         }
     });
     const gateway = await startGateway(t, through(origin));
-    const client = await connect(t, gateway);
-    client.send(GET);
-    client.end();
-    assert.equal((await client.answer({ deadline: 20_000 })).text, 'x'.repeat(14));
-    assert.equal((await gateway.logged(1))[0]['turnpike.outcome'], 'answered');
+    const poster = await halfClose(t, gateway, origin, POST);
+    assert.equal((await poster.answer()).text, 'done');
+    const pipeliner = await connect(t, gateway);
+    pipeliner.send(GET + GET + GET).end();
+    for (let i = 0; i < 3; i++) {
+        assert.equal((await pipeliner.answer()).text, 'done');
+    }
 });
 
 // The reset may be met by a write before it is met by a read, which then sees a mere end.

@@ -334,10 +334,22 @@ static void a_half_closed_client_still_hears_its_answer(void **state)
 {
     struct fixture *fixture = *state;
 
-    far_end_say(&fixture->client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    far_end_say(&fixture->client, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
     transport_finish(&fixture->client.transport);
     far_end_await(&fixture->client, "\r\n\r\nok");
     far_end_await_end(&fixture->client);
+    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+}
+
+static void but_not_to_a_request_that_is_safe_to_give_up(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->origin.answer = NULL;
+    far_end_say(&fixture->client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    fake_origin_await(&fixture->origin, 1);
+    transport_finish(&fixture->client.transport);
+    far_end_await_end(&fixture->origin.ends[0]);
     assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
 }
 
@@ -564,6 +576,7 @@ int main(void)
         TEST(what_is_malformed_is_refused_and_nothing_behind_it_is_read, set_up),
         TEST(a_body_with_a_broken_chunk_is_400, set_up),
         TEST(a_half_closed_client_still_hears_its_answer, set_up_forwarding),
+        TEST(but_not_to_a_request_that_is_safe_to_give_up, set_up_forwarding),
         TEST(a_client_that_leaves_takes_its_exchange_along, set_up_forwarding),
         TEST(an_answer_that_breaks_off_is_not_ended, set_up_forwarding),
         TEST(the_proxy_header_comes_first, set_up_proxied),
