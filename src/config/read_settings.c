@@ -166,11 +166,12 @@ static void read_deadline(struct reading *reading, const struct node *node)
     const struct node *header = config_node_child(node, "header");
 
     config_fill_defaults(PLACE_GLOBAL, "deadline", deadline);
-    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "deadline", deadline) ||
-        header == NULL || header->kind != NODE_TEXT) {
-        return;
+    if (node != NULL) {
+        config_read_group(reading, node, PLACE_GLOBAL, "deadline", deadline);
     }
-    if (header->text.length > 0 && !config_is_token(header->text)) {
+    deadline->id = (uint16_t)http_header_id_of(deadline->header, strlen(deadline->header));
+    if (header != NULL && header->kind == NODE_TEXT && header->text.length > 0 &&
+        !config_is_token(header->text)) {
         READING_ERROR(reading, header,
                       "'deadline.header' expects the name of a header line, not '%s'",
                       config_show(header->text).text);

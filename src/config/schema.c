@@ -54,6 +54,11 @@ static const struct option options[] = {
     {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
      .least = "1", .greatest = "64", FIELD(settings, via),
      .help = "The gateway's name in Via and Proxy-Status."},
+    {.path = "request_id", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "trusted",
+     .words = "trusted|any", FIELD(settings, request_id),
+     .help = "Whose X-Request-Id goes on to origins and log: that of trusted_proxies, or that of any "
+             "client. All other requests get a fresh one; what their client sent stands in the log "
+             "as turnpike.client_request_id."},
     {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
      .words = "off|stderr|syslog",
      .help = "Where the JSON line of each exchange goes; a path is opened again on SIGUSR1."},
@@ -76,7 +81,8 @@ static const struct option options[] = {
      .help = "Whom to ask, an address each, with a port where it is not 53; absent: those of "
              "/etc/resolv.conf."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
-     .help = "Networks whose X-Forwarded-* and Forwarded lines are believed and kept. The client is "
+     .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are believed "
+             "and kept; those of all others are dropped. The client is "
              "the last address in X-Forwarded-For, or else in Forwarded, that is not in them."},
 
     {.path = "timeouts", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
@@ -233,8 +239,8 @@ static const struct option options[] = {
     {.path = "deadline.header", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .initial = "X-Request-Timeout-Ms", .least = "1", .greatest = "64",
      FIELD(deadline_settings, header),
-     .help = "Header line with the milliseconds that are left: read from trusted_proxies, passed "
-             "on to origins where there is a limit."},
+     .help = "Header line with the milliseconds that are left: read from trusted_proxies, told to "
+             "origins where there is a limit. Clients' own lines never go on."},
     {.path = "deadline.least", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "5ms",
      .zero_word = "none", .least = "1ms", .greatest = "1h", FIELD(deadline_settings, least),
      .help = "With less than this left nothing is sent to an origin; answered 504."},

@@ -61,6 +61,7 @@ struct retry_settings {
 
 struct deadline_settings {
     const char *header; /* in which milliseconds are asked for and passed on */
+    uint16_t id;        /* enum http_header_id */
     milliseconds least; /* with less than this left nothing is sent to an origin */
 };
 
@@ -95,6 +96,9 @@ struct client_limits_settings {
     uint32_t request_burst;   /* at once after a pause; never 0 with a request_rate */
     uint32_t scope; /* whose count it is: 0 for the global one, else a listener's or route's */
 };
+
+/* Whose X-Request-Id is taken; for all others one is made. */
+enum request_id_from { REQUEST_ID_FROM_TRUSTED, REQUEST_ID_FROM_ANY };
 
 enum access_log_target { ACCESS_LOG_OFF, ACCESS_LOG_STDERR, ACCESS_LOG_FILE, ACCESS_LOG_SYSLOG };
 
@@ -426,6 +430,7 @@ struct settings {
     struct option_print *options; /* that stand in the file */
     uint32_t option_count;
     const char *via; /* name in Via and Proxy-Status, default "turnpike" */
+    enum request_id_from request_id;
     struct timeouts_settings timeouts;
     struct limits_settings limits;
     struct rates_settings rates;

@@ -5,7 +5,7 @@
 
 #define MOST_DIGITS 8 /* of milliseconds: a day and more */
 
-static const struct deadline_settings *settings_of(const struct exchange *exchange)
+const struct deadline_settings *deadline_settings_of(const struct exchange *exchange)
 {
     return &generation_settings(exchange->generation)->deadline;
 }
@@ -17,7 +17,8 @@ bool deadline_wish(const struct exchange *exchange, uint32_t *milliseconds)
     if (!exchange->client.trusted) {
         return false;
     }
-    row = http_find_named(&exchange->request.headers, bytes_of(settings_of(exchange)->header));
+    row = http_find_named(&exchange->request.headers,
+                          bytes_of(deadline_settings_of(exchange)->header));
     return row != NULL && bytes_read_decimal(http_header_value(row), MOST_DIGITS, milliseconds);
 }
 
@@ -31,16 +32,9 @@ uint32_t deadline_left_ms(const struct exchange *exchange)
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
                       struct text *text)
 {
-    struct bytes name = bytes_of(settings_of(exchange)->header);
+    struct bytes name = bytes_of(deadline_settings_of(exchange)->header);
     const char *from = text->at;
-    uint32_t kept = 0;
 
-    for (uint32_t i = 0; i < fields->count; i++) { /* ours takes the place of the client's */
-        if (!bytes_equal_fold(fields->rows[i].name, name)) {
-            fields->rows[kept++] = fields->rows[i];
-        }
-    }
-    fields->count = kept;
     text_add_number(text, deadline_left_ms(exchange));
     return http_fields_add(fields, name, text_since(text, from));
 }

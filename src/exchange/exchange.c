@@ -70,13 +70,25 @@ static void open_books(struct exchange *exchange, size_t bytes_read, uint32_t he
     exchange->client.ip = exchange->client.facts->ip;
 }
 
+static bool takes_id(const struct exchange *exchange, const struct http_header *inbound)
+{
+    return inbound->value_length > 0 && inbound->value_length <= 128 &&
+           (exchange->client.trusted ||
+            generation_settings(exchange->generation)->request_id == REQUEST_ID_FROM_ANY);
+}
+
+/* Ids tie the lines of many logs together: a client that may choose its own may choose another
+ * client's. */
 static void give_id(struct exchange *exchange, const struct http_header *inbound)
 {
     struct outcome *outcome = &exchange->outcome;
 
-    if (inbound != NULL && inbound->value_length > 0 && inbound->value_length <= 128) {
+    if (inbound != NULL && takes_id(exchange, inbound)) {
         outcome->request_id = http_header_value(inbound);
         return;
+    }
+    if (inbound != NULL) {
+        outcome->client_request_id = http_header_value(inbound);
     }
     uuid_v7(exchange->request_id, outcome->start_realtime_us / 1000,
             &exchange->desk->bench->random);
@@ -144,8 +156,8 @@ static bool find_route(struct exchange *exchange)
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
     open_books(exchange, head_bytes, head_us);
-    note_request(exchange);
     admit_identify_client(exchange);
+    note_request(exchange);
     if (admit_listener(exchange) && admit_method(exchange) && find_route(exchange) &&
         admit_rate(exchange) && admit_size(exchange)) {
         deadline_begin(exchange);

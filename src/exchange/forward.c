@@ -22,6 +22,9 @@
      BIT(X_FORWARDED_HOST) | BIT(FORWARDED) | BIT(X_REQUEST_ID) | BIT(CLIENT_CERT) | \
      BIT(CLIENT_CERT_CHAIN) | BIT(DISGUISED))
 
+/* We do not write these, but origins go by them: only a trusted proxy may. */
+#define FOR_TRUSTED_ONLY (BIT(X_FORWARDED_ANY) | BIT(X_REAL_IP))
+
 /* --- which fields pass ------------------------------------------------------------------- */
 
 /* RFC 9110 section 7.6.1: whatever Connection names stays here. */
@@ -73,37 +76,134 @@ static bool connection_names_fields(const struct http_headers *headers)
 static bool is_in(const struct header_edit *edits, uint32_t count, struct bytes name)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (bytes_equal_fold(edits[i].name, name)) {
+        if (http_header_names_meet(edits[i].name, name)) {
             return true;
         }
     }
     return false;
 }
 
-/* Removing and setting both take the old field away. */
+/* Removing and setting both take the old field away, in every spelling that an origin may take for
+ * it. */
 static bool is_edited_away(const struct header_edits *edits, struct bytes name)
 {
     return is_in(edits->remove, edits->remove_count, name) ||
            is_in(edits->set, edits->set_count, name);
 }
 
-static bool add_passing(const struct http_headers *headers, uint64_t dropped,
-                        const struct header_edits *edits, struct http_fields *fields)
+static bool is_source(const struct request_source *sources, uint32_t count, struct bytes name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (sources[i].kind == SOURCE_HEADER && bytes_equal_fold(sources[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the gateway went by for this request: the origin is to see the same. */
+static bool route_goes_by(const struct route_settings *route, struct bytes name)
+{
+    const struct split_settings *split = &route->split;
+
+    for (uint32_t i = 0; i < route->header_count; i++) {
+        if (bytes_equal_fold(route->headers[i].name, name)) {
+            return true;
+        }
+    }
+    return is_source(split->sticky, split->sticky_count, name) ||
+           is_source(split->override, split->override_count, name) ||
+           is_source(split->pin_headers, split->pin_header_count, name);
+}
+
+/* Fields for all recipients that are not in the table of names. */
+static bool is_for_all(struct bytes name)
+{
+    static const struct bytes names[] = {
+        BYTES("Cache-Control"), BYTES("Range"),
+        BYTES("If-Match"),      BYTES("If-None-Match"),
+        BYTES("If-Range"),      BYTES("Origin"),
+        BYTES("Referer"),       BYTES("If-Modified-Since"),
+        BYTES("ETag"),          BYTES("Vary"),
+        BYTES("Pragma"),        BYTES("If-Unmodified-Since"),
+        BYTES("Expires"),       BYTES("Last-Modified"),
+    };
+
+    if (name.length > 8 && bytes_equal_fold(bytes_first(name, 8), BYTES("Content-"))) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (bytes_equal_fold(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Connection may not name what is for all recipients (RFC 9110 section 7.6.1). A sender that does
+ * so all the same is not obeyed: it would have the gateway go by a field (a key that makes a retry
+ * safe) that the origin never sees. Names of the table are such, or are dropped anyway. */
+static bool connection_takes_away(const struct http_headers *headers, const struct http_header *row,
+                                  const struct route_settings *route)
+{
+    struct bytes name = http_header_name(row);
+
+    return row->id == HTTP_HEADER_OTHER && is_named_by_connection(headers, name) &&
+           !is_for_all(name) && (route == NULL || !route_goes_by(route, name));
+}
+
+/* Which fields of a message do not go on. */
+struct passing {
+    const struct http_headers *headers; /* of its head */
+    uint64_t dropped;                   /* a bit for each id */
+    const struct route_settings *route;
+    const struct header_edits *edits;
+    struct bytes dropped_name; /* one without an id; empty: none */
+    bool named;                /* Connection names fields */
+    bool asks_names;           /* one of these has to look at names */
+};
+
+static struct passing passing_of(const struct http_headers *headers, uint64_t dropped,
+                                 const struct route_settings *route,
+                                 const struct header_edits *edits, struct bytes dropped_name)
 {
     bool named = connection_names_fields(headers);
     bool edited = edits != NULL && edits->remove_count + edits->set_count > 0;
 
+    return (struct passing){headers,
+                            dropped,
+                            route,
+                            edited ? edits : NULL,
+                            dropped_name,
+                            named,
+                            named || edited || dropped_name.length > 0};
+}
+
+static bool name_passes(const struct passing *passing, const struct http_header *row)
+{
+    struct bytes name = http_header_name(row);
+
+    return !(passing->named && connection_takes_away(passing->headers, row, passing->route)) &&
+           !(passing->edits != NULL && is_edited_away(passing->edits, name)) &&
+           !(passing->dropped_name.length > 0 &&
+             http_header_names_meet(passing->dropped_name, name));
+}
+
+static bool passes(const struct passing *passing, const struct http_header *row)
+{
+    return (row->id == HTTP_HEADER_OTHER || (passing->dropped >> row->id & 1) == 0) &&
+           (!passing->asks_names || name_passes(passing, row));
+}
+
+static bool add_passing(const struct passing *passing, struct http_fields *fields)
+{
+    const struct http_headers *headers = passing->headers;
+
     for (uint32_t i = 0; i < headers->count; i++) {
         const struct http_header *row = &headers->rows[i];
-        struct bytes name = http_header_name(row);
 
-        if ((row->id != HTTP_HEADER_OTHER && (dropped >> row->id & 1) != 0) ||
-            /* Upgrade is named too, and passes where `dropped` lets it. */
-            (named && row->id != HTTP_HEADER_UPGRADE && is_named_by_connection(headers, name)) ||
-            (edited && is_edited_away(edits, name))) {
-            continue;
-        }
-        if (!http_fields_add(fields, name, http_header_value(row))) {
+        if (passes(passing, row) &&
+            !http_fields_add(fields, http_header_name(row), http_header_value(row))) {
             return false;
         }
     }
@@ -318,12 +418,42 @@ static struct bytes authority_for(const struct exchange *exchange)
     return exchange->request.authority;
 }
 
+/* What of a request is dropped whatever it says, but for what `except` has. */
+static struct passing passing_of_request(const struct exchange *exchange, uint64_t also,
+                                         uint64_t except)
+{
+    const struct route_settings *route = exchange->routing.route;
+    const struct deadline_settings *deadline = deadline_settings_of(exchange);
+    uint64_t dropped = REQUEST_DROPPED | also;
+    struct bytes name = BYTES("");
+
+    if (!exchange->client.trusted) {
+        dropped |= FOR_TRUSTED_ONLY;
+    }
+    if (deadline->id != HTTP_HEADER_OTHER) {
+        dropped |= (uint64_t)1 << deadline->id;
+    } else {
+        name = bytes_of(deadline->header);
+    }
+    return passing_of(&exchange->request.headers, dropped & ~except, route, &route->request_headers,
+                      name);
+}
+
+bool forward_request_field_passes(const struct exchange *exchange, const struct http_header *row)
+{
+    struct passing passing = passing_of_request(exchange, 0, 0);
+
+    return passes(&passing, row);
+}
+
 bool forward_request(const struct exchange *exchange, struct forward_page *page,
                      struct request_head *head)
 {
     const struct http_request *request = &exchange->request;
     const struct route_settings *route = exchange->routing.route;
-    uint64_t dropped = REQUEST_DROPPED;
+    struct passing passing;
+    uint64_t also = 0;
+    uint64_t except = 0;
 
     http_fields_clear(&page->fields);
     page->text = text_over(page->scratch, sizeof(page->scratch));
@@ -340,19 +470,20 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
         head->body_length = exchange->request_body.received;
     }
     if (head->framing != HTTP_CHUNKED) {
-        dropped |= BIT(TRAILER);
+        also |= BIT(TRAILER);
     }
     if (request->wants_upgrade) {
-        dropped &= ~BIT(UPGRADE);
+        except |= BIT(UPGRADE);
     }
     if (request->expects_continue && !exchange->request_body.whole) {
-        dropped &= ~BIT(EXPECT); /* RFC 9110 section 10.1.1: it goes on to the origin */
+        except |= BIT(EXPECT); /* RFC 9110 section 10.1.1: it goes on to the origin */
     }
     if (request->method == HTTP_OPTIONS) {
-        dropped |= BIT(MAX_FORWARDS);
+        also |= BIT(MAX_FORWARDS);
     }
-    return add_passing(&request->headers, dropped, &route->request_headers, &page->fields) &&
-           add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
+    passing = passing_of_request(exchange, also, except);
+    return add_passing(&passing, &page->fields) && add_max_forwards(exchange, page) &&
+           add_own_request_fields(exchange, page) &&
            (exchange->deadline_us == 0 || deadline_pass_on(exchange, &page->fields, &page->text)) &&
            add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
 }
@@ -422,6 +553,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
     const struct header_edits *edits =
         exchange->routing.route != NULL ? &exchange->routing.route->response_headers : NULL;
     uint64_t dropped = ALWAYS_DROPPED | BIT(X_REQUEST_ID);
+    struct passing passing;
 
     http_fields_clear(&page->fields);
     page->text = text_over(page->scratch, sizeof(page->scratch));
@@ -439,7 +571,8 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
     if (head->framing != HTTP_CHUNKED) {
         dropped |= BIT(TRAILER);
     }
-    if (!add_passing(&response->headers, dropped, edits, &page->fields)) {
+    passing = passing_of(&response->headers, dropped, exchange->routing.route, edits, BYTES(""));
+    if (!add_passing(&passing, &page->fields)) {
         return false;
     }
     if (response->status >= 200 && !http_has(&response->headers, HTTP_HEADER_DATE) &&

@@ -19,6 +19,10 @@ struct forward_page {
 /* false: does not fit (the client sent too much, or the edits add too much). */
 bool forward_request(const struct exchange *exchange, struct forward_page *page,
                      struct request_head *head);
+/* false: a field of this name does not go on from this client to the origin: it is ours to write, or
+ * a trusted proxy's, belongs to one connection, or the route takes it away. Of a head or a trailer
+ * section. */
+bool forward_request_field_passes(const struct exchange *exchange, const struct http_header *row);
 bool forward_answer(const struct exchange *exchange, const struct http_response *response,
                     struct forward_page *page, struct answer_head *head);
 /* RFC 9110 section 6.6.1. */

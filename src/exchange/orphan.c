@@ -94,9 +94,11 @@ static const struct origin_request_events events = {
 
 static void keep_bytes(struct bytes *bytes, char **at)
 {
-    memcpy(*at, bytes->at, bytes->length);
-    bytes->at = *at;
-    *at += bytes->length;
+    if (bytes->length > 0) {
+        memcpy(*at, bytes->at, bytes->length);
+        bytes->at = *at;
+        *at += bytes->length;
+    }
 }
 
 /* What the log tells stands in the client's buffers so far. false: out of memory. */
@@ -104,7 +106,7 @@ static bool keep_texts(struct exchange *exchange)
 {
     struct outcome *outcome = &exchange->outcome;
     size_t size = outcome->method.length + outcome->host.length + outcome->path.length +
-                  outcome->request_id.length;
+                  outcome->request_id.length + outcome->client_request_id.length;
     char *at = malloc(size + 1);
 
     exchange->orphan_texts = at;
@@ -115,6 +117,7 @@ static bool keep_texts(struct exchange *exchange)
     keep_bytes(&outcome->host, &at);
     keep_bytes(&outcome->path, &at);
     keep_bytes(&outcome->request_id, &at);
+    keep_bytes(&outcome->client_request_id, &at);
     return true;
 }
 

@@ -5,7 +5,10 @@
  * compiler says so (override-init) and the slot must look at one more letter. */
 #include "http/header_names.h"
 
-#define LONGEST 19
+#define LONGEST 20
+
+#define FORWARDED "X-Forwarded-"
+#define FORWARDED_LENGTH (sizeof(FORWARDED) - 1)
 
 /* Letters alike in both cases share their low five bits. */
 #define SLOT(length, letter) (((length) << 5) | ((letter)&31))
@@ -23,6 +26,7 @@ static const uint8_t candidates[SLOT(LONGEST + 1, 0)] = {
     [SLOT(7, 'u')] = HTTP_HEADER_UPGRADE,
     [SLOT(8, 'l')] = HTTP_HEADER_LOCATION,
     [SLOT(9, 'f')] = HTTP_HEADER_FORWARDED,
+    [SLOT(9, 'x')] = HTTP_HEADER_X_REAL_IP,
     [SLOT(10, 'c')] = HTTP_HEADER_CONNECTION,
     [SLOT(10, 'k')] = HTTP_HEADER_KEEP_ALIVE,
     [SLOT(10, 's')] = HTTP_HEADER_SET_COOKIE,
@@ -46,12 +50,19 @@ static const uint8_t candidates[SLOT(LONGEST + 1, 0)] = {
     [SLOT(17, 'x')] = HTTP_HEADER_X_FORWARDED_PROTO,
     [SLOT(18, 'p')] = HTTP_HEADER_PROXY_AUTHENTICATE,
     [SLOT(19, 'p')] = HTTP_HEADER_PROXY_AUTHORIZATION,
+    [SLOT(20, 'x')] = HTTP_HEADER_X_REQUEST_TIMEOUT_MS,
+    [SLOT(13, 'x')] = HTTP_HEADER_X_FORWARDED_ANY,
+    [SLOT(14, 'x')] = HTTP_HEADER_X_FORWARDED_ANY,
+    [SLOT(18, 'x')] = HTTP_HEADER_X_FORWARDED_ANY,
+    [SLOT(19, 'x')] = HTTP_HEADER_X_FORWARDED_ANY,
 };
 
 static const struct bytes names[HTTP_HEADER_ID_COUNT] = {
 #define ROW(id, name) [HTTP_HEADER_##id] = {name, sizeof(name) - 1},
     HTTP_HEADER_TABLE(ROW)
 #undef ROW
+        /* Compared as one of any length, and equal to no name: none holds a space. */
+        [HTTP_HEADER_X_FORWARDED_ANY] = {FORWARDED "        ", 0},
 };
 
 _Static_assert(HTTP_HEADER_ID_COUNT <= 64, "http_headers.present has one bit for each id");
@@ -113,24 +124,62 @@ enum http_header_id http_header_id_of(const char *name, size_t length)
                : HTTP_HEADER_OTHER;
 }
 
+/* Letters and digits stand for themselves, all marks for '-'. */
+static char plain_of(char byte)
+{
+    char lower = (char)(byte | 0x20);
+
+    return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ? byte : '-';
+}
+
 static bool is_disguise(const char *name, const char *of, size_t length)
 {
     char plain[LONGEST];
 
     for (size_t i = 0; i < length; i++) {
-        plain[i] = name[i] == '_' ? '-' : name[i];
+        plain[i] = plain_of(name[i]);
     }
     return same_name(plain, of, length);
+}
+
+/* None of the table, nor a disguise of one. */
+static enum http_header_id id_of_forwarded(const char *name, size_t length)
+{
+    if (length <= FORWARDED_LENGTH || !is_disguise(name, FORWARDED, FORWARDED_LENGTH)) {
+        return HTTP_HEADER_OTHER;
+    }
+    return same_name(name, FORWARDED, FORWARDED_LENGTH) ? HTTP_HEADER_X_FORWARDED_ANY
+                                                        : HTTP_HEADER_DISGUISED;
 }
 
 enum http_header_id http_header_id_received(const char *name, size_t length)
 {
     unsigned id = candidate_for(name, length);
 
-    if (id == HTTP_HEADER_OTHER || same_name(name, names[id].at, length)) {
+    if (id == HTTP_HEADER_OTHER) {
+        return length > LONGEST ? id_of_forwarded(name, length) : HTTP_HEADER_OTHER;
+    }
+    if (same_name(name, names[id].at, length)) {
         return (enum http_header_id)id;
     }
-    return is_disguise(name, names[id].at, length) ? HTTP_HEADER_DISGUISED : HTTP_HEADER_OTHER;
+    return is_disguise(name, names[id].at, length) ? HTTP_HEADER_DISGUISED
+                                                   : id_of_forwarded(name, length);
+}
+
+bool http_header_names_meet(struct bytes a, struct bytes b)
+{
+    if (a.length != b.length) {
+        return false;
+    }
+    for (size_t i = 0; i < a.length; i++) {
+        char one = plain_of(a.at[i]);
+        char other = plain_of(b.at[i]);
+
+        if (one != other && strncasecmp(&one, &other, 1) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 struct bytes http_header_name_of(enum http_header_id id)

@@ -42,7 +42,9 @@
     ROW(X_FORWARDED_FOR,     "X-Forwarded-For") \
     ROW(X_FORWARDED_HOST,    "X-Forwarded-Host") \
     ROW(X_FORWARDED_PROTO,   "X-Forwarded-Proto") \
-    ROW(X_REQUEST_ID,        "X-Request-Id")
+    ROW(X_REAL_IP,           "X-Real-IP") \
+    ROW(X_REQUEST_ID,        "X-Request-Id") \
+    ROW(X_REQUEST_TIMEOUT_MS, "X-Request-Timeout-Ms")
 /* clang-format on */
 
 enum http_header_id {
@@ -50,16 +52,21 @@ enum http_header_id {
 #define ROW(id, name) HTTP_HEADER_##id,
     HTTP_HEADER_TABLE(ROW)
 #undef ROW
-    /* One of the table but for '_' in place of '-': origins that hand fields on as CGI does
-     * (RFC 3875 section 4.1.18) cannot tell the two apart. */
+    /* A name that begins with X-Forwarded- and is not in the table. */
+    HTTP_HEADER_X_FORWARDED_ANY,
+    /* One of the table, or of those that begin with X-Forwarded-, but for '_' or another mark in
+     * place of '-': origins that hand fields on as CGI does (RFC 3875 section 4.1.18) cannot tell
+     * the two apart. */
     HTTP_HEADER_DISGUISED,
     HTTP_HEADER_ID_COUNT,
 };
 
 /* HTTP_HEADER_OTHER when the name is not in the table. Any case. */
 enum http_header_id http_header_id_of(const char *name, size_t length);
-/* The same of a name in a head, which may be disguised. Must be fast: once a header. */
+/* The same of a name in a head, which may be one of the last two. Must be fast: once a header. */
 enum http_header_id http_header_id_received(const char *name, size_t length);
+/* Whether an origin that hands fields on as CGI does takes the two names for one. */
+bool http_header_names_meet(struct bytes a, struct bytes b);
 /* The canonical spelling; empty where there is none. */
 struct bytes http_header_name_of(enum http_header_id id);
 

@@ -161,7 +161,9 @@ static char *put_request_id(char *at, const struct outcome *outcome)
     }
     at = PEN_LITERAL(at, ",\"turnpike.request_id\":\"");
     memcpy(at, outcome->request_id.at, UUID_TEXT_LENGTH);
-    return PEN_LITERAL(at + UUID_TEXT_LENGTH, "\"");
+    at = PEN_LITERAL(at + UUID_TEXT_LENGTH, "\"");
+    PUT_FROM_CLIENT(at, "turnpike.client_request_id", outcome->client_request_id, REQUEST_ID_MOST);
+    return at;
 }
 
 static char *put_names(char *at, const struct outcome *outcome)

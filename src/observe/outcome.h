@@ -46,8 +46,9 @@ struct outcome {
     struct bytes host;
     struct bytes path; /* without query */
     struct bytes request_id;
-    bool request_id_is_ours; /* a UUID made here, not a text that came with the request */
-    const char *tls_version; /* "TLSv1.3"; NULL: plain */
+    bool request_id_is_ours;        /* a UUID made here, not a text that came with the request */
+    struct bytes client_request_id; /* one that came and was not taken; empty: none */
+    const char *tls_version;        /* "TLSv1.3"; NULL: plain */
     const char *tls_cipher;
     bool tls_resumed;
     const struct ip *client; /* the true one behind trusted proxies */

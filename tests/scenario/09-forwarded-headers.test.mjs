@@ -81,10 +81,28 @@ test('a client that is not trusted', async (t) => {
         assert.ok(Math.abs(made - Date.now()) < 60_000, 'the time in the UUID (RFC 9562 section 5.7)');
     });
 
-    await t.test('X-Request-Id is kept where there is one', async () => {
+    await t.test('its X-Request-Id is told to the log only', async () => {
         const { seen, answer } = await ask('X-Request-Id: abc-123');
-        assert.deepEqual(seen.all('x-request-id'), ['abc-123']);
-        assert.deepEqual(answer.all('x-request-id'), ['abc-123']);
+        assert.match(seen.get('x-request-id'), UUID7);
+        assert.deepEqual(answer.all('x-request-id'), seen.all('x-request-id'));
+        const entries = await gateway.logged(1);
+        const entry = entries.find((each) => each['turnpike.client_request_id'] !== undefined) ??
+            (await gateway.logged(entries.length + 1)).at(-1);
+        assert.equal(entry['turnpike.client_request_id'], 'abc-123');
+        assert.equal(entry['turnpike.request_id'], seen.get('x-request-id'));
+    });
+
+    await t.test('no other spelling of these passes, for an origin that reads names as CGI does', async () => {
+        const { seen } = await ask('X_Forwarded_For: forged', 'X.Real.IP: forged', 'X-Real-IP: forged',
+            'X-Forwarded-Port: forged', 'X-Forwarded-Email: forged', 'X_Request_Id: forged', 'Client_Cert: forged');
+        assert.doesNotMatch(seen.raw, /forged/);
+    });
+
+    await t.test('cannot have Connection take away what the gateway goes by', async () => {
+        const { seen } = await ask('Connection: Idempotency-Key, X-Hop, Cookie', 'Idempotency-Key: 1', 'X-Hop: 1', 'Cookie: a=b');
+        assert.equal(seen.get('idempotency-key'), '1');
+        assert.equal(seen.get('cookie'), 'a=b');
+        assert.equal(seen.get('x-hop'), undefined);
     });
 });
 
@@ -126,6 +144,12 @@ test('a trusted proxy', async (t) => {
         assert.deepEqual(names, [...told.map(([, name]) => name), '203.0.113.7']);
     });
 
+    await t.test('is believed about the request\'s id', async () => {
+        const { seen, answer } = await ask('X-Request-Id: abc-123');
+        assert.deepEqual(seen.all('x-request-id'), ['abc-123']);
+        assert.deepEqual(answer.all('x-request-id'), ['abc-123']);
+    });
+
     await t.test('that claims nothing is the client', async () => {
         const { seen } = await ask();
         assert.equal(seen.get('x-forwarded-for'), '127.0.0.1');
@@ -136,6 +160,13 @@ test('a trusted proxy', async (t) => {
         const { answer } = await ask('X-Forwarded-For: , unknown,,  "x', 'Forwarded: for=_hidden;;by="');
         assert.equal(answer.status, 200);
     });
+});
+
+test('request_id: any takes every client\'s id', async (t) => {
+    const { ask } = await scene(t, 'request_id: any');
+    const { seen, answer } = await ask('X-Request-Id: abc-123');
+    assert.deepEqual(seen.all('x-request-id'), ['abc-123']);
+    assert.deepEqual(answer.all('x-request-id'), ['abc-123']);
 });
 
 test('via: names the gateway', async (t) => {

@@ -39,7 +39,9 @@ routes:
         assert.equal(first['client.address'], '127.0.0.1');
         assert.equal(first['client.port'], client.socket.localPort);
         assert.match(first['server.address'], /^pay\.example$/i);
-        assert.equal(first['turnpike.request_id'], 'rid-1');
+        assert.match(first['turnpike.request_id'], /^[0-9a-f-]{36}$/);
+        assert.equal(first['turnpike.client_request_id'], 'rid-1');
+        assert.equal(second['turnpike.client_request_id'], undefined);
     });
 
     await t.test('names the way it took', () => {

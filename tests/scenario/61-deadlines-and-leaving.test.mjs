@@ -68,13 +68,13 @@ test('a trusted client may ask for less time, and never gets more', async (t) =>
     }
 });
 
-test('an untrusted client\'s wish means nothing, and goes on as any other line', async (t) => {
+test('an untrusted client\'s wish means nothing, and does not go on in any spelling', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, through(origin));
     const client = await connect(t, gateway);
-    const answer = await client.ask(head('GET / HTTP/1.1', 'Host: a', 'X-Request-Timeout-Ms: 0'));
+    const answer = await client.ask(head('GET / HTTP/1.1', 'Host: a', 'X-Request-Timeout-Ms: 0', 'X_Request_Timeout_Ms: 0'));
     assert.equal(answer.status, 200);
-    assert.equal(origin.requests[0].get('x-request-timeout-ms'), '0');
+    assert.doesNotMatch(origin.requests[0].raw, /timeout.ms/i);
 });
 
 test('with too little time left nothing is sent', async (t) => {

@@ -14,7 +14,7 @@
 
 static const char rules[] =
     "listeners: [{address: \"127.0.0.1:8080\"}]\n"
-    "services: {one: {origins: [\"127.0.0.1:9\"]}}\n"
+    "services: {one: {origins: [\"127.0.0.1:9\"]}, two: {origins: [\"127.0.0.1:10\"]}}\n"
     "trusted_proxies: [10.0.0.0/8, \"fd00::/8\"]\n"
     "routes:\n"
     "  - {name: plain, service: one}\n"
@@ -30,9 +30,13 @@ static const char rules[] =
     "  - name: renamed\n"
     "    match: {path: /renamed}\n"
     "    service: one\n"
-    "    request_headers: {set: {Host: inner.example.com}}\n";
+    "    request_headers: {set: {Host: inner.example.com}}\n"
+    "  - name: keyed\n"
+    "    match: {path: /keyed, headers: {X-Tenant: blue}}\n"
+    "    split: {one: 50%, two: 50%}\n"
+    "    sticky: [{header: X-User}]\n";
 
-enum { PLAIN, EDITED, REWRITTEN, RENAMED };
+enum { PLAIN, EDITED, REWRITTEN, RENAMED, KEYED };
 
 struct fixture {
     struct gateway gateway;
@@ -198,6 +202,29 @@ static void connection_does_not_take_away_what_is_ours(void **state)
     expect_text(fixture->head.authority, "h");
 }
 
+/* RFC 9110 section 7.6.1: what is meant for all recipients must not be named. A client that could
+ * take it away would have the gateway go by a field that the origin never sees. */
+static void connection_does_not_take_away_what_is_end_to_end(void **state)
+{
+    struct fixture *fixture = *state;
+
+    forward(
+        fixture, "192.0.2.1", KEYED,
+        "GET / HTTP/1.1\r\nHost: h\r\n"
+        "Connection: Idempotency-Key, Cookie, Authorization, X-Tenant, x-user, Content-Encoding, "
+        "Range, X-Hop\r\n"
+        "Idempotency-Key: k\r\nCookie: a=b\r\nAuthorization: Basic x\r\nX-Tenant: blue\r\n"
+        "X-User: u\r\nContent-Encoding: gzip\r\nRange: bytes=0-1\r\nX-Hop: 1\r\n\r\n");
+    expect(fixture, "Idempotency-Key", "k");
+    expect(fixture, "Cookie", "a=b");
+    expect(fixture, "Authorization", "Basic x");
+    expect(fixture, "X-Tenant", "blue");
+    expect(fixture, "X-User", "u");
+    expect(fixture, "Content-Encoding", "gzip");
+    expect(fixture, "Range", "bytes=0-1");
+    assert_int_equal(count(fixture, "X-Hop"), 0);
+}
+
 static void an_upgrade_goes_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -239,6 +266,43 @@ static void what_a_stranger_says_of_himself_is_dropped(void **state)
     expect(fixture, "Forwarded", "for=192.0.2.1;host=\"h:8080\";proto=http");
     assert_int_equal(count(fixture, "Client-Cert"), 0);
     assert_memory_equal(&fixture->exchange.client.ip, &fixture->facts.ip, sizeof(struct ip));
+}
+
+/* CGI and its kin make one name of all of these. */
+static void no_spelling_of_it_passes(void **state)
+{
+    static const char *const names[] = {"X_Forwarded_For",
+                                        "x.forwarded.for",
+                                        "X_Request_Id",
+                                        "X-Forwarded-Port",
+                                        "X_Forwarded-Prefix",
+                                        "X-Forwarded-User",
+                                        "X-Forwarded-Groups",
+                                        "X-Real-IP",
+                                        "X_Real_IP",
+                                        "Client_Cert",
+                                        "X-Request-Timeout-Ms",
+                                        "x_request_timeout_ms",
+                                        "X-Forwarded-Preferred-Username",
+                                        "X-Forwarded-Something-Longer-Than-All-Others"};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: h\r\n%s: forged\r\n\r\n", names[i]);
+        forward(fixture, "192.0.2.1", PLAIN, text);
+        for (uint32_t row = 0; row < fixture->page.fields.count; row++) {
+            assert_false(bytes_equal(fixture->page.fields.rows[row].value, BYTES("forged")));
+        }
+    }
+    forward(fixture, "10.1.2.3", PLAIN,
+            "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Port: 443\r\nX-Real-IP: 192.0.2.9\r\n"
+            "X_Forwarded_Port: 1\r\nX-Request-Timeout-Ms: never\r\n\r\n");
+    expect(fixture, "X-Forwarded-Port", "443");
+    expect(fixture, "X-Real-IP", "192.0.2.9");
+    assert_int_equal(count(fixture, "X_Forwarded_Port"), 0);
+    assert_int_equal(count(fixture, "X-Request-Timeout-Ms"), 0);
 }
 
 static void what_a_trusted_proxy_says_is_passed_on(void **state)
@@ -375,6 +439,20 @@ static void edits_remove_set_and_add(void **state)
     assert_int_equal(count(fixture, "X-Added"), 2);
 }
 
+/* An origin that reads names as CGI does would see the client's line beside or in place of ours. */
+static void edits_take_other_spellings_away_too(void **state)
+{
+    struct fixture *fixture = *state;
+
+    forward(
+        fixture, "192.0.2.1", EDITED,
+        "GET /edited HTTP/1.1\r\nHost: h\r\nX_Gone: 1\r\nx_set: theirs\r\nX_Other: stays\r\n\r\n");
+    assert_int_equal(count(fixture, "X_Gone"), 0);
+    assert_int_equal(count(fixture, "x_set"), 0);
+    expect(fixture, "X-Set", "mine");
+    expect(fixture, "X_Other", "stays");
+}
+
 static void setting_host_changes_the_authority(void **state)
 {
     struct fixture *fixture = *state;
@@ -507,9 +585,11 @@ int main(void)
         TEST(hop_by_hop_fields_stay_here),
         TEST(fields_that_connection_names_stay_here),
         TEST(connection_does_not_take_away_what_is_ours),
+        TEST(connection_does_not_take_away_what_is_end_to_end),
         TEST(an_upgrade_goes_on),
         TEST(end_to_end_fields_keep_order_and_number),
         TEST(what_a_stranger_says_of_himself_is_dropped),
+        TEST(no_spelling_of_it_passes),
         TEST(what_a_trusted_proxy_says_is_passed_on),
         TEST(a_broken_list_is_believed_up_to_the_break),
         TEST(an_ipv6_client_is_quoted),
@@ -520,6 +600,7 @@ int main(void)
         TEST(the_expectation_goes_on),
         TEST(max_forwards_counts_down_for_options_only),
         TEST(edits_remove_set_and_add),
+        TEST(edits_take_other_spellings_away_too),
         TEST(setting_host_changes_the_authority),
         TEST(targets_go_on_as_they_came),
         TEST(a_prefix_gives_way_to_another),

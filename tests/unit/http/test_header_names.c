@@ -23,7 +23,7 @@ static enum http_header_id id_of(const char *name, size_t length)
 static void every_name_is_found_in_any_case(void **state)
 {
     (void)state;
-    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_DISGUISED; id++) {
+    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_X_FORWARDED_ANY; id++) {
         struct bytes name = http_header_name_of((enum http_header_id)id);
         char lower[64];
         char upper[64];
@@ -42,7 +42,7 @@ static void every_name_is_found_in_any_case(void **state)
 static void one_wrong_byte_is_another_name(void **state)
 {
     (void)state;
-    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_DISGUISED; id++) {
+    for (int id = HTTP_HEADER_OTHER + 1; id < HTTP_HEADER_X_FORWARDED_ANY; id++) {
         struct bytes name = http_header_name_of((enum http_header_id)id);
         char changed[64];
 
@@ -82,8 +82,40 @@ static void a_name_with_underscores_for_dashes_is_told(void **state)
     assert_int_equal(http_header_id_received("Content-Length", 14), HTTP_HEADER_CONTENT_LENGTH);
     assert_int_equal(http_header_id_received("Content_Lengts", 14), HTTP_HEADER_OTHER);
     assert_int_equal(http_header_id_received("X_Forwarded", 11), HTTP_HEADER_OTHER);
+    assert_int_equal(http_header_id_received("X.Real!IP", 9), HTTP_HEADER_DISGUISED);
+    assert_int_equal(http_header_id_received("x_forwarded-Port", 16), HTTP_HEADER_DISGUISED);
     assert_int_equal(http_header_id_received("", 0), HTTP_HEADER_OTHER);
     assert_int_equal(http_header_name_of(HTTP_HEADER_DISGUISED).length, 0);
+}
+
+static void all_of_x_forwarded_are_told(void **state)
+{
+    char text[64] = "x-forwarded-";
+
+    (void)state;
+    memset(text + 12, 'q', sizeof(text) - 12);
+    assert_int_equal(http_header_id_received(text, 12), HTTP_HEADER_OTHER);
+    for (size_t length = 13; length <= sizeof(text); length++) {
+        assert_int_equal(http_header_id_received(text, length), HTTP_HEADER_X_FORWARDED_ANY);
+        assert_int_equal(id_of(text, length), HTTP_HEADER_OTHER);
+        text[1] = '_';
+        assert_int_equal(http_header_id_received(text, length), HTTP_HEADER_DISGUISED);
+        text[1] = '-';
+        text[0] = 'y';
+        assert_int_equal(http_header_id_received(text, length), HTTP_HEADER_OTHER);
+        text[0] = 'x';
+    }
+    assert_int_equal(http_header_name_of(HTTP_HEADER_X_FORWARDED_ANY).length, 0);
+}
+
+static void names_that_cgi_makes_one_meet(void **state)
+{
+    (void)state;
+    assert_true(http_header_names_meet(BYTES("X-Tenant"), BYTES("x_TENANT")));
+    assert_true(http_header_names_meet(BYTES("X-Tenant"), BYTES("x.tenant")));
+    assert_false(http_header_names_meet(BYTES("X-Tenant"), BYTES("X-Tenan")));
+    assert_false(http_header_names_meet(BYTES("X-Tenant"), BYTES("X-Tenanu")));
+    assert_false(http_header_names_meet(BYTES("X-1"), BYTES("X--")));
 }
 
 int main(void)
@@ -93,6 +125,8 @@ int main(void)
         cmocka_unit_test(one_wrong_byte_is_another_name),
         cmocka_unit_test(other_lengths_are_other_names),
         cmocka_unit_test(a_name_with_underscores_for_dashes_is_told),
+        cmocka_unit_test(all_of_x_forwarded_are_told),
+        cmocka_unit_test(names_that_cgi_makes_one_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

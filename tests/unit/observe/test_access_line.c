@@ -155,6 +155,8 @@ static void an_id_of_ours_is_taken_as_it_is(void **state)
     snprintf(expected, sizeof(expected), "%s", formatted(&outcome));
     outcome.request_id_is_ours = true;
     assert_string_equal(formatted(&outcome), expected);
+    outcome.client_request_id = BYTES("theirs");
+    assert_non_null(strstr(formatted(&outcome), "\"turnpike.client_request_id\":\"theirs\""));
 }
 
 /* What the lines before had in common must not show in a line that has not. */
@@ -279,6 +281,10 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
         outcome.start_realtime_us = UINT64_MAX / 2;
         line = formatted(&outcome);
         assert_well_formed(line);
+        outcome.request_id = BYTES("0193a5f2-c4d7-7123-8123-123456789012");
+        outcome.request_id_is_ours = true;
+        outcome.client_request_id = all;
+        assert_well_formed(formatted(&outcome));
     }
 }
 
