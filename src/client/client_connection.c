@@ -189,6 +189,10 @@ void client_linger_on(struct client_connection *connection)
         if (count < 0 && errno == EAGAIN) {
             return;
         }
+        if (count < 0 && errno == TRANSPORT_FLOODED) {
+            client_cut(connection, CUT_EMPTY_RECORDS);
+            return;
+        }
         if (count <= 0) {
             client_close(connection, OUTCOME_ANSWERED);
             return;

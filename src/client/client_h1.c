@@ -63,6 +63,10 @@ static bool receive_once(struct client_h1 *h1)
     if (count < 0 && errno == EAGAIN) {
         return false;
     }
+    if (count < 0 && errno == TRANSPORT_FLOODED) {
+        client_cut(h1->connection, CUT_EMPTY_RECORDS);
+        return false;
+    }
     if (count <= 0) {
         on_end_of_stream(h1, count == 0);
         return false;

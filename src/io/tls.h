@@ -35,7 +35,7 @@ void tls_use_few_sizes(void);
     ROW(NO_CERTIFICATE,   "no_certificate",   "the other side sent no certificate") \
     ROW(BAD_CERTIFICATE,  "bad_certificate",  "the other side's certificate is not good") \
     ROW(ALERT,            "alert",            "the other side ended it with an alert") \
-    ROW(ALERT_FLOOD,      "alert_flood",      "too many alerts, empty records or key updates") \
+    ROW(ALERT_FLOOD,      "alert_flood",      "too many alerts, tickets, key updates or other records without data") \
     ROW(RECORD,           "record",           "a record was too large or its bytes were changed") \
     ROW(TRUNCATED,        "truncated",        "the other side closed without saying so in TLS") \
     ROW(PROTOCOL,         "protocol",         "the other side broke the rules of TLS") \
@@ -163,7 +163,7 @@ const char *tls_certificate_problem(const struct transport *transport);
 const char *tls_alert(const struct transport *transport);
 /* NULL for a plain transport. */
 const struct tls_facts *tls_facts_of(struct transport *transport);
-/* Bytes were read from the socket that the owner has not asked for yet. */
+/* Bytes were read from the socket that the owner has not asked for yet: some may come out of them. */
 bool tls_has_more(const struct transport *transport);
 
 /* --- counts ------------------------------------------------------------------------------ */

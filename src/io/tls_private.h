@@ -72,6 +72,16 @@ const unsigned char *tls_process_secret(void);
 
 /* --- tls_socket.c ------------------------------------------------------------------------ */
 
+/* Where the bytes that the library was given stand among the records of the other side. The library
+ * reads on for as long as no data comes, so it is given no more than some records at a time. */
+struct tls_records {
+    uint32_t to_give;     /* in this call */
+    uint32_t left;        /* bytes of the present record still to come */
+    uint8_t header_bytes; /* of its header, that have come */
+    uint16_t length;      /* as far as its header has come */
+    uint64_t whole;       /* records, ever */
+};
+
 /* The socket of a connection, and what has not passed it yet. */
 struct tls_socket {
     struct tls_bench *bench;
@@ -80,7 +90,8 @@ struct tls_socket {
     bool end_of_stream;
     bool handshaken;   /* until then each side waits for the other's answer */
     bool unsent_waits; /* it could go out, but will with what the owner writes next */
-    char *early;       /* read before TLS began; not yet read by the library */
+    struct tls_records records;
+    char *early; /* read already; not yet given to the library */
     size_t early_length;
     size_t early_used;
     char *unsent;
@@ -89,6 +100,10 @@ struct tls_socket {
 
 /* For a BIO whose data is a struct tls_socket. NULL: out of memory. */
 struct bio_method_st *tls_socket_method(void);
+/* The library may read so many records from now on, and is then told that no more came. */
+void tls_socket_grant(struct tls_socket *socket, uint32_t records);
+/* Bytes were read that were not granted yet: the loop cannot see them. */
+bool tls_socket_withholds(const struct tls_socket *socket);
 /* Sends what waits, and what is staged. True when everything is on its way. */
 bool tls_socket_send(struct tls_socket *socket);
 /* What does not go out now waits its turn. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The socket under TLS, as the library sees it: a BIO of ours. What the library writes is staged in
- * the worker's bench; what the socket does not take of that is kept. Called by the library, and by
- * transport_tls.c, which says when what is staged leaves. */
+ * the worker's bench; what the socket does not take of that is kept. The library is given no more
+ * records than were granted for this call: it goes on by itself for as long as they bring no data.
+ * Called by the library, and by transport_tls.c, which says when what is staged leaves. */
 #include "io/tls_private.h"
 
 #include <openssl/bio.h>
@@ -12,6 +13,58 @@
 
 #define UNSENT_MOST (256 * 1024) /* more is a client that asks and does not read */
 
+#define RECORD_HEADER 5 /* type, version, length (RFC 8446 section 5.1) */
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+void tls_socket_grant(struct tls_socket *socket, uint32_t records)
+{
+    socket->records.to_give = records;
+}
+
+bool tls_socket_withholds(const struct tls_socket *socket)
+{
+    return socket->early != NULL;
+}
+
+/* The present record was the last one that was granted, and is whole. */
+static bool has_no_grant(const struct tls_records *records)
+{
+    return records->to_give == 0 && records->left == 0 && records->header_bytes == 0;
+}
+
+static void take_header_byte(struct tls_records *records, char byte)
+{
+    if (records->header_bytes == 0) {
+        records->to_give--;
+    }
+    records->length = (uint16_t)(records->length << 8 | (uint8_t)byte);
+    if (++records->header_bytes == RECORD_HEADER) {
+        records->header_bytes = 0;
+        records->left = records->length;
+        records->whole += records->left == 0;
+    }
+}
+
+/* How many of these bytes belong to records that were granted. */
+static size_t pass_records(struct tls_records *records, const char *bytes, size_t count)
+{
+    size_t used = 0;
+
+    while (used < count && !has_no_grant(records)) {
+        if (records->left == 0) {
+            take_header_byte(records, bytes[used++]);
+        } else {
+            size_t length = records->left < count - used ? records->left : count - used;
+
+            records->left -= (uint32_t)length;
+            records->whole += records->left == 0;
+            used += length;
+        }
+    }
+    return used;
+}
+
 static int read_early(struct tls_socket *socket, char *into, int room)
 {
     size_t count = socket->early_length - socket->early_used;
@@ -19,6 +72,7 @@ static int read_early(struct tls_socket *socket, char *into, int room)
     if (count > (size_t)room) {
         count = (size_t)room;
     }
+    count = pass_records(&socket->records, socket->early + socket->early_used, count);
     memcpy(into, socket->early + socket->early_used, count);
     socket->early_used += count;
     if (socket->early_used == socket->early_length) {
@@ -28,12 +82,41 @@ static int read_early(struct tls_socket *socket, char *into, int room)
     return (int)count;
 }
 
+/* false: out of memory. */
+static bool withhold(struct tls_socket *socket, const char *bytes, size_t length)
+{
+    socket->early = malloc(length);
+    if (socket->early == NULL) {
+        socket->broken = ENOMEM;
+        return false;
+    }
+    memcpy(socket->early, bytes, length);
+    socket->early_length = length;
+    socket->early_used = 0;
+    return true;
+}
+
+/* As many bytes as may be given now; -1: out of memory. */
+static int give(struct tls_socket *socket, const char *bytes, size_t count)
+{
+    size_t given = pass_records(&socket->records, bytes, count);
+
+    if (given < count && !withhold(socket, bytes + given, count - given)) {
+        return -1;
+    }
+    return (int)given;
+}
+
 static int socket_read(BIO *bio, char *into, int room)
 {
     struct tls_socket *socket = BIO_get_data(bio);
     ssize_t count;
 
     BIO_clear_retry_flags(bio);
+    if (has_no_grant(&socket->records)) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
     if (socket->early != NULL) {
         return read_early(socket, into, room);
     }
@@ -51,8 +134,10 @@ static int socket_read(BIO *bio, char *into, int room)
         socket->end_of_stream = true;
         socket->broken = count < 0 ? errno : socket->broken;
     }
-    return (int)count;
+    return count > 0 ? give(socket, into, (size_t)count) : (int)count;
 }
+
+/* --- writing ------------------------------------------------------------------------------ */
 
 void tls_socket_keep(struct tls_socket *socket, const char *bytes, size_t length)
 {

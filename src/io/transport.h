@@ -9,15 +9,19 @@
 
 #include "io/loop.h"
 
+#include <errno.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
 struct transport;
 
+/* What errno says where the other side sent much that brought no data: it is to be cut. */
+#define TRANSPORT_FLOODED EBADMSG
+
 struct transport_ops {
     struct bytes scheme; /* "http" or "https" */
     bool plain;          /* what is written goes to the socket as it is */
-    /* > 0 bytes, 0 at the end, -1 with errno (EAGAIN: nothing now). */
+    /* > 0 bytes, 0 at the end, -1 with errno (EAGAIN: nothing now; TRANSPORT_FLOODED). */
     ssize_t (*read)(struct transport *transport, void *into, size_t room);
     /* Bytes taken, maybe fewer than offered; -1 with errno (EAGAIN: none now). */
     ssize_t (*write)(struct transport *transport, const struct iovec *from, int count);

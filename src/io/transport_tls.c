@@ -8,7 +8,10 @@
  * the last of it.
  *
  * The library may have read more than its caller asked for. The loop cannot see that, so the
- * owner is called by hand (watch_call) as long as it wants to read. */
+ * owner is called by hand (watch_call) as long as it wants to read.
+ *
+ * One call reads no more than some records, however little they bring, and another side that sends
+ * many without data is cut (doc/LIMITS-OF-A-TURN.md): a connection gets a piece of a turn. */
 #include "io/tls_private.h"
 
 #include "base/check.h"
@@ -22,6 +25,13 @@
 #include <unistd.h>
 
 #define WRITE_MOST (4 * TLS_RECORD_MOST) /* of one call */
+/* A full buffer in records of 1 kB each. To read a key update takes 5 us, so a call 300 us. */
+#define RECORDS_A_CALL 64
+/* A handshake takes less than ten, unless somebody cuts its messages into pieces. */
+#define HANDSHAKE_RECORDS_MOST 512
+/* Records without data: tickets, key updates, alerts, padding. One more for each full record of
+ * data: libraries renew keys after millions of those. */
+#define EMPTY_RECORDS_MOST 32
 
 struct tls {
     struct transport_ops ops; /* first: a transport's ops lead here */
@@ -32,6 +42,8 @@ struct tls {
     const char *alert; /* of an origin, once the connection stood */
     uint8_t owed;      /* bytes that were encrypted and not yet called taken: 0 or 1 */
     bool failed;       /* the library's state is of no more use */
+    uint64_t reads;    /* that brought data: no fewer than records that held some */
+    uint64_t bytes;    /* of data */
     struct tls_facts facts;
     struct tls_client *client;
     uint64_t rule; /* about certificates, which this client is known to fulfil */
@@ -85,20 +97,39 @@ static ssize_t why_nothing(struct tls *tls)
     return -1;
 }
 
-/* As much as is there and fits; *stopped: asked for more, the library gave none. */
+/* All records that the library was given have been read where it gives nothing more. */
+static bool is_flooded(const struct tls *tls)
+{
+    return tls->socket.records.whole >
+           tls->reads + EMPTY_RECORDS_MOST + tls->bytes / TLS_RECORD_MOST;
+}
+
+static void break_for_flood(struct tls *tls)
+{
+    if (tls->acceptor != NULL) {
+        tls_tally_failure(tls->socket.bench, TLS_CAUSE_ALERT_FLOOD);
+    }
+    tls->failed = true;
+    tls->socket.broken = TRANSPORT_FLOODED;
+}
+
+/* As much as is there, granted, and fits; *stopped: asked for more, the library gave none. */
 static size_t read_records(struct tls *tls, char *into, size_t room, bool *stopped)
 {
     size_t total = 0;
     bool more = true;
 
     *stopped = false;
+    tls_socket_grant(&tls->socket, RECORDS_A_CALL);
     while (more && total < room) {
         size_t count = 0;
 
         *stopped = SSL_read_ex(tls->ssl, into + total, room - total, &count) != 1;
         total += count;
+        tls->reads += !*stopped;
         more = !*stopped && SSL_has_pending(tls->ssl);
     }
+    tls->bytes += total;
     return total;
 }
 
@@ -126,19 +157,22 @@ static ssize_t tls_read(struct transport *transport, void *into, size_t room)
     if (tls->socket.bench->staged > 0) {
         tls_socket_send(&tls->socket); /* an alert, or the answer to a key update */
     }
-    if (total == 0) {
-        errno = why;
-        return nothing;
+    if (stopped && why == EAGAIN && is_flooded(tls)) {
+        break_for_flood(tls);
+        why = TRANSPORT_FLOODED;
     }
-    if (stopped ? nothing == 0 || why != EAGAIN : SSL_has_pending(tls->ssl)) {
+    if (tls_socket_withholds(&tls->socket) ||
+        (total > 0 && (stopped ? nothing == 0 || why != EAGAIN : SSL_has_pending(tls->ssl)))) {
         call_again(transport);
     }
-    return (ssize_t)total;
+    errno = why;
+    return total == 0 ? nothing : (ssize_t)total;
 }
 
 bool tls_has_more(const struct transport *transport)
 {
-    return is_tls(transport) && SSL_has_pending(tls_of(transport)->ssl);
+    return is_tls(transport) && (SSL_has_pending(tls_of(transport)->ssl) ||
+                                 tls_socket_withholds(&tls_of(transport)->socket));
 }
 
 static bool tls_is_stale(struct transport *transport)
@@ -151,11 +185,15 @@ static bool tls_is_stale(struct transport *transport)
     if (tls->failed) {
         return true;
     }
-    stale =
-        SSL_peek_ex(tls->ssl, &byte, 1, &count) == 1 || why_nothing(tls) == 0 || errno != EAGAIN;
+    tls_socket_grant(&tls->socket, RECORDS_A_CALL);
+    stale = SSL_peek_ex(tls->ssl, &byte, 1, &count) == 1 || why_nothing(tls) == 0 ||
+            errno != EAGAIN || is_flooded(tls);
     if (tls->socket.bench->staged > 0) {
         /* An alert, or the answer to a key update: never into the next one's. */
         tls_socket_send(&tls->socket);
+    }
+    if (!stale && tls_socket_withholds(&tls->socket)) {
+        call_again(transport);
     }
     return stale;
 }
@@ -477,6 +515,7 @@ static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
     }
     ERR_clear_error(); /* from here on there is one only where something fails */
     tls->socket.handshaken = true;
+    tls->reads = tls->socket.records.whole; /* those of the handshake are no flood */
     note_facts(tls);
     if (tls->acceptor != NULL) {
         tls_tally_handshake(tls->socket.bench, &tls->facts);
@@ -505,6 +544,8 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
 
     CHECK(is_tls(transport));
     ERR_clear_error();
+    transport->holds = false;
+    tls_socket_grant(&tls->socket, RECORDS_A_CALL);
     done = SSL_do_handshake(tls->ssl);
     if (done == 1 && tls->socket.broken == 0) {
         enum tls_step end = finish_handshake(tls, cause);
@@ -516,8 +557,17 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
     }
     tls_socket_send(&tls->socket);
     *wanted = tls->socket.unsent_length > 0 ? WATCH_READABLE | WATCH_WRITABLE : WATCH_READABLE;
+    if (tls->socket.records.whole > HANDSHAKE_RECORDS_MOST) {
+        ERR_clear_error();
+        tls->failed = true;
+        *cause = TLS_CAUSE_ALERT_FLOOD;
+        return TLS_FAILED;
+    }
     if (tls->socket.broken == 0 && !tls->socket.end_of_stream && SSL_want_read(tls->ssl) &&
         ERR_peek_error() == 0) {
+        if (tls_socket_withholds(&tls->socket)) {
+            call_again(transport);
+        }
         return TLS_WAITS;
     }
     *cause = tls->socket.end_of_stream || tls->socket.broken != 0 ? TLS_CAUSE_CLIENT_LEFT

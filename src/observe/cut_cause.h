@@ -21,6 +21,7 @@
     ROW(LINGER,        "linger",        "its client still sent when the last answer was long out") \
     ROW(RESERVE,       "reserve",       "its client was slow, and others needed the connection to its origin") \
     ROW(TUNNEL_IDLE,   "tunnel-idle",   "its client stopped taking bytes of another protocol") \
+    ROW(EMPTY_RECORDS, "empty-records", "its client sent many TLS records without data") \
     ROW(STOP,          "stop",          "was left when the process stopped") \
     ROW(IDLE_PRESSURE, "idle-pressure", "was idle when the process ran short of memory or descriptors") \
     ROW(PRESSURE,      "pressure",      "cost most for what it achieved when the process ran short of memory or descriptors")

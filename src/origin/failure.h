@@ -18,6 +18,7 @@
     ROW(TLS_CERTIFICATE,   502, "tls_certificate_error",    "the origin's certificate is not good") \
     ROW(TLS_ALERT,         502, "tls_alert_received",       "the origin ended the TLS handshake with an alert") \
     ROW(TLS_PROTOCOL,      502, "tls_protocol_error",       "no TLS connection to the origin came about") \
+    ROW(EMPTY_RECORDS,     502, "tls_protocol_error",       "the origin sent many TLS records without data") \
     ROW(NO_DESCRIPTOR,     503, "proxy_internal_error",     "no file descriptor or memory was left for a connection to the origin") \
     ROW(LINE_FULL,         503, "connection_limit_reached", "the origin is at its connection limit and too many requests wait in line") \
     ROW(LINE_TIMEOUT,      503, "connection_limit_reached", "the origin was at its connection limit for too long") \
@@ -27,6 +28,7 @@
     ROW(ANSWER_TIMEOUT,    504, "connection_read_timeout",  "the origin stopped in the middle of its answer") \
     ROW(SEND_TIMEOUT,      504, "connection_write_timeout", "the origin did not take the request in time") \
     ROW(MALFORMED,         502, "http_protocol_error",      "the origin's answer is not well-formed HTTP") \
+    ROW(INTERIM_FLOOD,     502, "http_protocol_error",      "the origin sent too many interim answers (1xx) and no final one") \
     ROW(HEAD_TOO_LARGE,    502, "http_response_header_section_size", "the head of the origin's answer is too large") \
     ROW(INCOMPLETE,        502, "http_response_incomplete", "the origin closed the connection in the middle of its answer") \
     ROW(UPGRADE_UNASKED,   502, "http_upgrade_failed",      "the origin switched protocols without being asked") \

@@ -418,6 +418,10 @@ static bool receive_once(struct origin_connection *connection)
             }
             return false;
         }
+        if (count < 0 && errno == TRANSPORT_FLOODED) {
+            origin_connection_fail(connection, ORIGIN_FAILURE_EMPTY_RECORDS);
+            return false;
+        }
         if (count < 0) {
             origin_connection_tell_alert(connection);
         }

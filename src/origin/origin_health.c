@@ -91,10 +91,12 @@ static bool speaks_against(const struct origin_request *request, enum origin_fai
     case ORIGIN_FAILURE_TLS_CERTIFICATE:
     case ORIGIN_FAILURE_TLS_ALERT:
     case ORIGIN_FAILURE_TLS_PROTOCOL:
+    case ORIGIN_FAILURE_EMPTY_RECORDS:
     case ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT:
     case ORIGIN_FAILURE_ANSWER_TIMEOUT:
     case ORIGIN_FAILURE_SEND_TIMEOUT:
     case ORIGIN_FAILURE_MALFORMED:
+    case ORIGIN_FAILURE_INTERIM_FLOOD:
     case ORIGIN_FAILURE_INCOMPLETE:
         return true;
     case ORIGIN_FAILURE_CLOSED:

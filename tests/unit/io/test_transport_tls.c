@@ -534,6 +534,152 @@ static void an_end_that_was_not_said_is_an_error(void **state)
     assert_true(transport_is_stale(&fixture->transport));
 }
 
+/* --- a piece at a time --------------------------------------------------------------------- */
+
+static void update_key(struct fixture *fixture)
+{
+    assert_int_equal(SSL_key_update(fixture->client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    assert_int_equal(SSL_do_handshake(fixture->client), 1);
+}
+
+/* The library would read them all in one call. */
+static void small_records_are_read_a_piece_at_a_time(void **state)
+{
+    enum { ALL = 1000, A_PIECE = 64 };
+    struct fixture *fixture = *state;
+    char room[ALL];
+    size_t received = 0;
+
+    for (size_t i = 0; i < ALL; i++) {
+        char byte = pattern(i);
+
+        assert_int_equal(SSL_write(fixture->client, &byte, 1), 1);
+    }
+    transport_want(&fixture->transport, WATCH_READABLE);
+    while (received < ALL) {
+        ssize_t count;
+
+        fixture->calls = 0;
+        stage_run_until(&fixture->stage, was_called, fixture);
+        count = transport_read(&fixture->transport, room + received, ALL - received);
+        assert_true(count > 0 && count <= A_PIECE);
+        received += (size_t)count;
+    }
+    for (size_t i = 0; i < ALL; i++) {
+        assert_int_equal(room[i], pattern(i));
+    }
+    assert_int_equal(transport_read(&fixture->transport, room, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void key_updates_without_end_are_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t counted = tls_failures(0, TLS_CAUSE_ALERT_FLOOD);
+    char byte;
+
+    for (int i = 0; i < 100; i++) {
+        update_key(fixture);
+    }
+    transport_want(&fixture->transport, WATCH_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_int_equal(transport_read(&fixture->transport, &byte, 1), -1);
+    assert_int_equal(errno, TRANSPORT_FLOODED);
+    assert_int_equal(tls_failures(0, TLS_CAUSE_ALERT_FLOOD), counted + 1);
+    assert_int_equal(transport_read(&fixture->transport, &byte, 1), -1);
+    assert_int_equal(errno, TRANSPORT_FLOODED);
+    assert_int_equal(tls_failures(0, TLS_CAUSE_ALERT_FLOOD), counted + 1);
+    assert_true(transport_is_stale(&fixture->transport));
+}
+
+/* One that rests is looked at and not read. */
+static void a_look_at_a_flood_says_stale(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 100; i++) {
+        update_key(fixture);
+    }
+    transport_want(&fixture->transport, WATCH_READABLE);
+    stage_run_until(&fixture->stage, was_called, fixture);
+    assert_true(transport_is_stale(&fixture->transport));
+}
+
+static void a_key_may_be_renewed_for_each_record_of_data(void **state)
+{
+    static char bytes[16384];
+    struct fixture *fixture = *state;
+    char room[20000];
+
+    for (int i = 0; i < 100; i++) {
+        size_t received = 0;
+
+        update_key(fixture);
+        assert_int_equal(SSL_write(fixture->client, bytes, sizeof(bytes)), sizeof(bytes));
+        while (received < sizeof(bytes)) {
+            ssize_t count = transport_read(&fixture->transport, room, sizeof(room));
+
+            assert_true(count > 0 || errno == EAGAIN);
+            received += count > 0 ? (size_t)count : 0;
+        }
+    }
+}
+
+/* The client's hello, in records of `size` bytes. */
+static void say_hello_in_pieces(struct fixture *fixture, size_t size)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    BIO *socket = SSL_get_rbio(fixture->client);
+    char *hello;
+    long length;
+
+    BIO_up_ref(socket);
+    SSL_set0_wbio(fixture->client, out);
+    assert_int_equal(SSL_connect(fixture->client), -1);
+    length = BIO_get_mem_data(out, &hello);
+    assert_true(length > 200);
+    for (size_t at = 5; at < (size_t)length;) {
+        size_t count = (size_t)length - at < size ? (size_t)length - at : size;
+        const char header[] = {22, 3, 1, 0, (char)count};
+
+        assert_int_equal(send(fixture->far, header, 5, MSG_NOSIGNAL), 5);
+        assert_int_equal(send(fixture->far, hello + at, count, MSG_NOSIGNAL), count);
+        at += count;
+    }
+    SSL_set0_wbio(fixture->client, socket);
+}
+
+static void a_hello_in_pieces_is_understood(void **state)
+{
+    struct fixture *fixture = *state;
+
+    say_hello_in_pieces(fixture, 2);
+    shake_hands(fixture);
+}
+
+static void a_handshake_in_very_many_pieces_is_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    enum tls_step step = TLS_WAITS;
+    enum tls_cause cause = TLS_CAUSE_INTERNAL;
+    char protocols[801];
+    short wanted;
+    int steps = 0;
+
+    memset(protocols, 'p', sizeof(protocols)); /* a long hello */
+    for (size_t i = 0; i + 10 <= sizeof(protocols); i += 10) {
+        protocols[i] = 9;
+    }
+    assert_int_equal(SSL_set_alpn_protos(fixture->client, (unsigned char *)protocols, 800), 0);
+    say_hello_in_pieces(fixture, 1);
+    for (; step == TLS_WAITS && steps < 10000; steps++) {
+        step = tls_step(&fixture->transport, &wanted, &cause);
+    }
+    assert_int_equal(step, TLS_FAILED);
+    assert_int_equal(cause, TLS_CAUSE_ALERT_FLOOD);
+    assert_true(steps >= 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,6 +706,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_end_that_was_said_behind_bytes_is_told, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_end_that_was_not_said_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(small_records_are_read_a_piece_at_a_time, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(key_updates_without_end_are_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_at_a_flood_says_stale, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_may_be_renewed_for_each_record_of_data, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_hello_in_pieces_is_understood,
+                                        set_up_before_hands_are_shaken, tear_down),
+        cmocka_unit_test_setup_teardown(a_handshake_in_very_many_pieces_is_ended,
+                                        set_up_before_hands_are_shaken, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
