@@ -54,7 +54,8 @@ static struct snapshot *finish(struct reading *reading, struct bytes source)
     return snapshot;
 }
 
-static struct snapshot *load_source(struct bytes source, struct config_errors *errors)
+static struct snapshot *load_source(const char *name, struct bytes source,
+                                    struct config_errors *errors)
 {
     struct reading reading = {.errors = errors};
     struct snapshot *snapshot = NULL;
@@ -62,6 +63,7 @@ static struct snapshot *load_source(struct bytes source, struct config_errors *e
     reading.arena = arena_new();
     reading.scratch = arena_new();
     if (reading.arena != NULL && reading.scratch != NULL) {
+        reading.file = arena_copy(reading.arena, bytes_of(name));
         read_source(&reading, source);
         snapshot = finish(&reading, source);
     } else {
@@ -81,7 +83,7 @@ struct snapshot *config_load_bytes(const char *name, struct bytes source,
     if (*errors == NULL) {
         return NULL;
     }
-    snapshot = load_source(source, *errors);
+    snapshot = load_source(name, source, *errors);
     if (snapshot != NULL) {
         config_errors_free(errors);
     }

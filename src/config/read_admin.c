@@ -11,6 +11,7 @@ static void read_socket(struct reading *reading, const struct node *node)
     struct bytes text = BYTES("auto");
     struct address address;
 
+    admin->socket_at = config_place_of(reading, node);
     if (node != NULL && !config_read_text(reading, node, "admin.socket", SOCKET_EXPECTED, &text)) {
         return;
     }
@@ -31,6 +32,7 @@ static void read_metrics(struct reading *reading, const struct node *node)
     struct admin_settings *admin = &reading->settings->admin;
     struct bytes text;
 
+    admin->metrics_at = config_place_of(reading, node);
     if (node == NULL ||
         !config_read_text(reading, node, "admin.metrics", METRICS_EXPECTED, &text)) {
         return;

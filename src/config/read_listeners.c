@@ -60,6 +60,7 @@ static void read_address(struct reading *reading, const struct node *listener_no
         return;
     }
     listener->name = config_keep(reading, node->text).at;
+    listener->at = config_place_of(reading, node);
     register_address(reading, node, listener);
     if (mode != NULL && !is_unix(&listener->address)) {
         READING_ERROR(reading, mode, "'mode' is for Unix sockets only, and this listener is none");

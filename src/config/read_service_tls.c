@@ -23,6 +23,10 @@ void config_read_service_tls(struct reading *reading, const struct node *node,
         return;
     }
     tls->on = true;
+    tls->at = config_place_of(reading, node);
+    tls->ca_at = config_place_of(reading, config_node_child(node, "ca"));
+    tls->cert_at = config_place_of(reading, config_node_child(node, "cert"));
+    tls->key_at = config_place_of(reading, config_node_child(node, "key"));
     config_require_absolute(reading, config_node_child(node, "ca"), "tls.ca");
     config_require_absolute(reading, config_node_child(node, "cert"), "tls.cert");
     config_require_absolute(reading, config_node_child(node, "key"), "tls.key");

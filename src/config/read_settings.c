@@ -100,6 +100,7 @@ static void read_access_log(struct reading *reading, const struct node *node)
     struct access_log_settings *log = &reading->settings->access_log;
     struct bytes text = BYTES("stderr");
 
+    log->at = config_place_of(reading, node);
     if (node != NULL && !config_read_text(reading, node, "access_log",
                                           "off, stderr, syslog or an absolute path", &text)) {
         return;
@@ -209,6 +210,9 @@ static void read_global_options(struct reading *reading, const struct node *root
     check_via(reading, config_node_child(root, "via"));
     check_absolute(reading, root, "pid_file");
     check_absolute(reading, root, "state_directory");
+    settings->pid_file_at = config_place_of(reading, config_node_child(root, "pid_file"));
+    settings->state_directory_at =
+        config_place_of(reading, config_node_child(root, "state_directory"));
     print_options(reading, root);
     if (settings->workers == 0) {
         settings->workers = usable_cpus();

@@ -12,6 +12,8 @@ static void read_certificate(struct reading *reading, const struct node *node,
     if (!config_read_group(reading, node, PLACE_LISTENER, "tls.certificates", certificate)) {
         return;
     }
+    certificate->cert_at = config_place_of(reading, cert);
+    certificate->key_at = config_place_of(reading, key);
     config_require_absolute(reading, cert, "tls.certificates.cert");
     config_require_absolute(reading, key, "tls.certificates.key");
     if (cert == NULL) {
@@ -47,9 +49,14 @@ static void read_certificates(struct reading *reading, const struct node *node,
 
 /* A mode that asks for certificates needs to know whose are good. */
 static void check_ca(struct reading *reading, const struct node *node, const char *option,
-                     const struct tls_client_auth_settings *auth)
+                     struct tls_client_auth_settings *auth)
 {
-    config_require_absolute(reading, config_node_child(node, "ca"), option);
+    const struct node *ca = config_node_child(node, "ca");
+
+    if (ca != NULL) {
+        auth->ca_at = config_place_of(reading, ca);
+    }
+    config_require_absolute(reading, ca, option);
     if (auth->mode != TLS_CLIENT_AUTH_OFF && auth->ca == NULL) {
         config_tell_missing(reading, node, "ca", "the path of a PEM file");
     }
@@ -72,6 +79,7 @@ static void read_host(struct reading *reading, const struct node *node,
 
     config_fill_defaults(PLACE_LISTENER, "tls.hosts", host);
     host->client_auth.ca = above->ca;
+    host->client_auth.ca_at = above->ca_at;
     if (!config_read_group(reading, node, PLACE_LISTENER, "tls.hosts", host)) {
         return;
     }
@@ -119,12 +127,15 @@ static void read_ticket_keys(struct reading *reading, const struct node *node,
         return;
     }
     tls->ticket_keys = config_take_array(reading, count, sizeof(*tls->ticket_keys));
-    for (; tls->ticket_keys != NULL && member != NULL && tls->ticket_key_count < count;
+    tls->ticket_keys_at = config_take_array(reading, count, sizeof(*tls->ticket_keys_at));
+    for (; tls->ticket_keys != NULL && tls->ticket_keys_at != NULL && member != NULL &&
+           tls->ticket_key_count < count;
          member = member->next) {
         struct bytes path;
 
         if (config_read_text(reading, member, "tls.ticket_keys", "the path of a file", &path)) {
             config_require_absolute(reading, member, "tls.ticket_keys");
+            tls->ticket_keys_at[tls->ticket_key_count] = config_place_of(reading, member);
             tls->ticket_keys[tls->ticket_key_count++] = config_keep(reading, path).at;
         }
     }
@@ -136,6 +147,7 @@ void config_read_listener_tls(struct reading *reading, const struct node *node,
     const struct node *certificates = config_node_child(node, "certificates");
 
     config_fill_defaults(PLACE_LISTENER, "tls", tls);
+    tls->at = config_place_of(reading, node);
     if (node == NULL || !config_read_group(reading, node, PLACE_LISTENER, "tls", tls)) {
         return;
     }

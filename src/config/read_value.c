@@ -343,6 +343,12 @@ struct bytes config_keep(struct reading *reading, struct bytes text)
     return (struct bytes){copy != NULL ? copy : "", copy != NULL ? text.length : 0};
 }
 
+struct file_place config_place_of(const struct reading *reading, const struct node *node)
+{
+    return node != NULL ? (struct file_place){reading->file, node->mark.line, node->mark.column}
+                        : (struct file_place){NULL, 0, 0};
+}
+
 static void read_network(struct reading *reading, const struct node *node, const char *path,
                          struct network *network)
 {

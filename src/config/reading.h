@@ -12,6 +12,7 @@
 #include "config/settings.h"
 
 struct reading {
+    const char *file;      /* its name, as long as the settings live */
     struct arena *arena;   /* of the settings */
     struct arena *scratch; /* gone after the load */
     struct config_errors *errors;
@@ -62,6 +63,8 @@ void config_require_absolute(struct reading *reading, const struct node *node, c
 /* A list of networks, or none of them. */
 void config_read_networks(struct reading *reading, const struct node *node, const char *path,
                           struct network **networks, uint32_t *count);
+/* Where a node stands, for problems that show after the load; nowhere for NULL. */
+struct file_place config_place_of(const struct reading *reading, const struct node *node);
 /* A copy that lives as long as the settings; empty without memory. */
 struct bytes config_keep(struct reading *reading, struct bytes text);
 

@@ -329,12 +329,18 @@ static const struct option options[] = {
     {.path = "tls.certificates.key", .places = PLACE_LISTENER, .type = OPTION_TEXT,
      .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.key",
      FIELD(tls_certificate_settings, key),
-     .help = "PEM file with its private key, readable by its owner only."},
+     .help = "PEM file with its private key. One that every user of the machine may read is "
+             "refused; one that a group or an ACL may read is warned of."},
     {.path = "tls.unknown_names", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
      .initial = "default", .words = "default|refuse",
      FIELD(tls_listener_settings, unknown_names),
      .help = "A client that asks for a name (SNI) in no certificate, or for none, gets the default "
              "one, or a refusal."},
+    {.path = "tls.expired", .places = PLACE_LISTENER, .type = OPTION_CHOICE, .initial = "serve",
+     .words = "serve|refuse", FIELD(tls_listener_settings, expired),
+     .help = "What becomes of a certificate that is out of date (expired, or not valid yet). serve: "
+             "it is used, which is told as an error in the log and shown in /metrics; clients of its names refuse it, and all other names work. refuse: "
+             "the start or the reload fails."},
     {.path = "tls.min_version", .places = PLACE_LISTENER, .type = OPTION_CHOICE, .initial = "1.2",
      .words = "1.2|1.3", FIELD(tls_listener_settings, min_version),
      .help = "Oldest version of TLS that is spoken."},
@@ -492,7 +498,13 @@ static const struct option options[] = {
      .help = "PEM file with our own certificate, for origins that want one."},
     {.path = "tls.key", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", FIELD(tls_service_settings, key),
-     .help = "PEM file with its private key, readable by its owner only."},
+     .help = "PEM file with its private key. One that every user of the machine may read is "
+             "refused; one that a group or an ACL may read is warned of."},
+    {.path = "tls.expired", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "serve",
+     .words = "serve|refuse", FIELD(tls_service_settings, expired),
+     .help = "What becomes of a certificate of ours that is out of date (expired, or not valid yet). serve: "
+             "it is used, which is told as an error in the log and shown in /metrics; origins may refuse it. refuse: "
+             "the start or the reload fails."},
     {.path = "tls.min_version", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "1.2",
      .words = "1.2|1.3", FIELD(tls_service_settings, min_version),
      .help = "Oldest version of TLS that is spoken."},

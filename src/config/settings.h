@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/file_place.h"
 #include "http/message.h"
 
 /* Milliseconds; 0 means "no limit" where the option's help says so. */
@@ -105,20 +106,26 @@ enum access_log_target { ACCESS_LOG_OFF, ACCESS_LOG_STDERR, ACCESS_LOG_FILE, ACC
 struct access_log_settings {
     enum access_log_target target;
     const char *path; /* ACCESS_LOG_FILE */
+    struct file_place at;
 };
 
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum tls_unknown_names { TLS_UNKNOWN_NAMES_DEFAULT, TLS_UNKNOWN_NAMES_REFUSE };
+/* What becomes of a certificate of ours that is out of date. */
+enum tls_expired { TLS_EXPIRED_SERVE, TLS_EXPIRED_REFUSE };
 enum tls_client_auth { TLS_CLIENT_AUTH_OFF, TLS_CLIENT_AUTH_OPTIONAL, TLS_CLIENT_AUTH_REQUIRED };
 
 struct tls_certificate_settings { /* paths; io/tls_store reads the files */
     const char *cert;
     const char *key;
+    struct file_place cert_at;
+    struct file_place key_at;
 };
 
 struct tls_client_auth_settings {
     enum tls_client_auth mode;
     const char *ca;
+    struct file_place ca_at;
 };
 
 struct tls_host_settings { /* what one name of a listener has of its own */
@@ -127,9 +134,11 @@ struct tls_host_settings { /* what one name of a listener has of its own */
 };
 
 struct tls_listener_settings {
+    struct file_place at;
     struct tls_certificate_settings *certificates; /* the first one is the default */
     uint32_t certificate_count;                    /* 0: the listener speaks plain */
     enum tls_unknown_names unknown_names;
+    enum tls_expired expired;
     enum tls_version min_version;
     const char *ciphers;
     const char *cipher_suites;
@@ -139,14 +148,16 @@ struct tls_listener_settings {
     uint32_t host_count;
     bool resume;              /* sessions, by tickets */
     const char **ticket_keys; /* paths; the first one encrypts. None: a secret of the process's */
+    struct file_place *ticket_keys_at; /* each */
     uint32_t ticket_key_count;
     milliseconds ticket_rotate; /* 0: the secrets are used as they are */
     bool watch;
 };
 
 struct listener_settings {
-    uint64_t print;   /* of what the file says of it (config/node.h): did a reload change it? */
-    const char *name; /* for logs: the address as written */
+    uint64_t print;       /* of what the file says of it (config/node.h): did a reload change it? */
+    const char *name;     /* for logs: the address as written */
+    struct file_place at; /* of the address */
     struct address address;
     bool proxy_protocol;
     bool half_close;    /* its clients may end their side before they have their answers */
@@ -251,6 +262,11 @@ struct tls_service_settings {
     const char *server_name; /* NULL: the origin's own */
     const char *cert;        /* ours; NULL: none */
     const char *key;
+    struct file_place at;
+    struct file_place ca_at;
+    struct file_place cert_at;
+    struct file_place key_at;
+    enum tls_expired expired;
     enum tls_version min_version;
     bool insecure_skip_verify;
     bool watch;
@@ -411,10 +427,12 @@ struct option_print { /* one global option as the file has it */
 };
 
 struct admin_settings {
-    bool socket_auto;    /* at ADMIN_SOCKET, where its folder exists */
-    const char *socket;  /* NULL: none, or socket_auto */
+    bool socket_auto;   /* at ADMIN_SOCKET, where its folder exists */
+    const char *socket; /* NULL: none, or socket_auto */
+    struct file_place socket_at;
     mode_t mode;         /* of the socket's file */
     const char *metrics; /* NULL: none; the address as written */
+    struct file_place metrics_at;
     struct address metrics_address;
 };
 
@@ -424,8 +442,10 @@ struct settings {
     uint32_t workers; /* resolved: never 0 */
     const char *user; /* NULL: stay who we are */
     bool core_dumps;
-    const char *pid_file;         /* NULL: none */
-    const char *state_directory;  /* NULL: the default one, if it is there */
+    const char *pid_file; /* NULL: none */
+    struct file_place pid_file_at;
+    const char *state_directory; /* NULL: the default one, if it is there */
+    struct file_place state_directory_at;
     const char *dns_servers;      /* "127.0.0.1:53,[::1]:53"; NULL: those of /etc/resolv.conf */
     struct option_print *options; /* that stand in the file */
     uint32_t option_count;

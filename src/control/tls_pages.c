@@ -40,6 +40,7 @@ static void add_certificate(struct json *json, const struct tls_certificate_fact
     json_text(json, "key_type", facts->key_type);
     json_time(json, "not_before", (uint64_t)facts->not_before_s);
     json_time(json, "not_after", (uint64_t)facts->not_after_s);
+    json_text(json, "state", tls_dating_word(tls_dating_of(facts, (int64_t)time(NULL))));
     json_number(json, "days_left", left_s > 0 ? (uint64_t)left_s / 86400 : 0);
     json_text(json, "cert", facts->cert);
     json_text(json, "key", facts->key);
@@ -209,6 +210,31 @@ static void add_failures(struct page *page, const struct control_sources *source
     }
 }
 
+static void add_certificate_labels(struct page *page, const char *name,
+                                   const struct tls_certificate_facts *facts)
+{
+    metrics_text_begin(page, name, "cert", facts->cert);
+    metrics_text_label(page, facts->service != NULL ? "service" : "listener", user_of(facts));
+    metrics_text_label(page, "role", role_of(facts));
+    metrics_text_label(page, "subject", facts->subject);
+}
+
+static void add_out_of_date(struct page *page, const struct plan *plan)
+{
+    static const char name[] = "turnpike_tls_certificate_out_of_date";
+    const struct tls_certificate_facts *facts;
+    int64_t now_s = (int64_t)time(NULL);
+
+    metrics_text_family(page, name, "gauge",
+                        "Whether a certificate or CA has expired or is not valid yet.");
+    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
+        enum tls_dating dating = tls_dating_of(facts, now_s);
+
+        add_certificate_labels(page, name, facts);
+        metrics_text_end(page, dating == TLS_EXPIRED || dating == TLS_NOT_YET_VALID);
+    }
+}
+
 static void add_expiries(struct page *page, const struct plan *plan)
 {
     static const char name[] = "turnpike_tls_certificate_not_after_seconds";
@@ -216,10 +242,7 @@ static void add_expiries(struct page *page, const struct plan *plan)
 
     metrics_text_family(page, name, "gauge", "When a certificate or CA expires, since 1970.");
     for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
-        metrics_text_begin(page, name, "cert", facts->cert);
-        metrics_text_label(page, facts->service != NULL ? "service" : "listener", user_of(facts));
-        metrics_text_label(page, "role", role_of(facts));
-        metrics_text_label(page, "subject", facts->subject);
+        add_certificate_labels(page, name, facts);
         metrics_text_end(page, facts->not_after_s > 0 ? (uint64_t)facts->not_after_s : 0);
     }
 }
@@ -231,5 +254,6 @@ void tls_pages_add_metrics(struct page *page, const struct control_sources *sour
     add_agreed(page, sources);
     add_failures(page, sources);
     add_expiries(page, plan);
+    add_out_of_date(page, plan);
     plan_unref(&plan);
 }

@@ -77,6 +77,7 @@ struct tls_certificate_facts {
     const char *service;
     const char *cert; /* files */
     const char *key;  /* NULL: a CA's */
+    struct file_place at;
     const char *subject;
     const char *issuer;
     const char *key_type; /* "ECDSA P-256", "RSA 2048" */
@@ -90,8 +91,13 @@ struct tls_certificate_facts {
 /* All that are named, those of listeners first; NULL: no more. Valid as long as the store. */
 const struct tls_certificate_facts *tls_store_certificate(const struct tls_store *store,
                                                           uint32_t index);
-/* Tells of those that expire within three weeks. */
-void tls_store_warn(const struct tls_store *store, tls_tell *tell, void *owner);
+/* Logs those that expire within three weeks, and, as errors, those that are out of date. */
+void tls_store_warn(const struct tls_store *store);
+
+enum tls_dating { TLS_IN_DATE, TLS_EXPIRES_SOON, TLS_EXPIRED, TLS_NOT_YET_VALID };
+/* `now_s`: since 1970. */
+enum tls_dating tls_dating_of(const struct tls_certificate_facts *facts, int64_t now_s);
+const char *tls_dating_word(enum tls_dating dating);
 
 /* --- towards origins --------------------------------------------------------------------- */
 

@@ -200,14 +200,14 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 /* --- terms ------------------------------------------------------------------------------- */
 
 static bool set_text(int (*set)(SSL_CTX *, const char *), SSL_CTX *context, const char *option,
-                     const char *value, const struct listener_settings *settings, tls_tell *tell,
-                     void *owner)
+                     const char *value, const struct listener_settings *settings,
+                     struct tls_report *report)
 {
+    report->at = settings->tls.at;
     if (set(context, value) == 1) {
         return true;
     }
-    tls_say(tell, owner, "listener %s: tls.%s: '%s' holds nothing that can be used: %s",
-            settings->name, option, value, tls_reason());
+    tls_say(report, "tls.%s: '%s' holds nothing that can be used: %s", option, value, tls_reason());
     return false;
 }
 
@@ -216,8 +216,8 @@ static int set_groups(SSL_CTX *context, const char *groups)
     return SSL_CTX_set1_groups_list(context, groups);
 }
 
-static bool set_rules(SSL_CTX *context, const struct listener_settings *settings, tls_tell *tell,
-                      void *owner)
+static bool set_rules(SSL_CTX *context, const struct listener_settings *settings,
+                      struct tls_report *report)
 {
     const struct tls_listener_settings *tls = &settings->tls;
 
@@ -232,15 +232,13 @@ static bool set_rules(SSL_CTX *context, const struct listener_settings *settings
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_max_early_data(context, 0);
-    return set_text(SSL_CTX_set_cipher_list, context, "ciphers", tls->ciphers, settings, tell,
-                    owner) &&
+    return set_text(SSL_CTX_set_cipher_list, context, "ciphers", tls->ciphers, settings, report) &&
            set_text(SSL_CTX_set_ciphersuites, context, "cipher_suites", tls->cipher_suites,
-                    settings, tell, owner) &&
-           set_text(set_groups, context, "groups", tls->groups, settings, tell, owner);
+                    settings, report) &&
+           set_text(set_groups, context, "groups", tls->groups, settings, report);
 }
 
-static bool ask_for_certificates(SSL_CTX *context, struct terms *terms, const char *listener,
-                                 tls_tell *tell, void *owner)
+static bool ask_for_certificates(SSL_CTX *context, struct terms *terms, struct tls_report *report)
 {
     const struct tls_client_auth_settings *auth = terms->auth;
     STACK_OF(X509_NAME) * names;
@@ -248,11 +246,11 @@ static bool ask_for_certificates(SSL_CTX *context, struct terms *terms, const ch
     if (auth->mode == TLS_CLIENT_AUTH_OFF) {
         return true;
     }
+    report->at = auth->ca_at;
     names = SSL_load_client_CA_file(auth->ca);
     if (names == NULL || SSL_CTX_load_verify_file(context, auth->ca) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        tls_say(tell, owner, "listener %s: %s holds no CAs that can be read: %s", listener,
-                auth->ca, tls_reason());
+        tls_say(report, "%s holds no CAs that can be read: %s", auth->ca, tls_reason());
         return false;
     }
     SSL_CTX_set_client_CA_list(context, names);
@@ -278,28 +276,29 @@ static void use_tickets(SSL_CTX *context, struct tls_acceptor *acceptor)
 }
 
 static bool use_certificate(SSL_CTX *context, const struct tls_certificate *certificate,
-                            const char *path, tls_tell *tell, void *owner)
+                            const struct tls_certificate_settings *files, struct tls_report *report)
 {
+    report->at = files->cert_at;
     if (SSL_CTX_use_cert_and_key(context, certificate->leaf, certificate->key, certificate->chain,
                                  1) != 1) {
-        tls_say(tell, owner, "%s cannot be used: %s", path, tls_reason());
+        tls_say(report, "%s cannot be used: %s", files->cert, tls_reason());
         return false;
     }
     return true;
 }
 
-static bool make_context(struct tls_acceptor *acceptor, struct terms *terms, tls_tell *tell,
-                         void *owner)
+static bool make_context(struct tls_acceptor *acceptor, struct terms *terms,
+                         struct tls_report *report)
 {
     const struct listener_settings *settings = acceptor->settings;
     SSL_CTX *context = SSL_CTX_new_ex(acceptor->bench->library, NULL, TLS_server_method());
 
     if (context == NULL) {
-        tls_say(tell, owner, "listener %s: %s", settings->name, tls_reason());
+        tls_say(report, "%s", tls_reason());
         return false;
     }
     terms->context = context;
-    if (!set_rules(context, settings, tell, owner)) {
+    if (!set_rules(context, settings, report)) {
         return false;
     }
     /* The last one for a type of key would win: the first in the configuration shall. */
@@ -307,11 +306,11 @@ static bool make_context(struct tls_acceptor *acceptor, struct terms *terms, tls
         uint32_t index = terms->certificates[i];
 
         if (!use_certificate(context, &acceptor->certificates[index],
-                             settings->tls.certificates[index].cert, tell, owner)) {
+                             &settings->tls.certificates[index], report)) {
             return false;
         }
     }
-    if (!ask_for_certificates(context, terms, settings->name, tell, owner)) {
+    if (!ask_for_certificates(context, terms, report)) {
         return false;
     }
     use_tickets(context, acceptor);
@@ -330,8 +329,8 @@ static bool is_same(const struct terms *a, const struct terms *b)
 }
 
 /* The index of such terms, made if they are new; -1 after telling. */
-static int64_t terms_like(struct tls_acceptor *acceptor, const struct terms *wanted, tls_tell *tell,
-                          void *owner)
+static int64_t terms_like(struct tls_acceptor *acceptor, const struct terms *wanted,
+                          struct tls_report *report)
 {
     struct terms *terms;
 
@@ -342,7 +341,7 @@ static int64_t terms_like(struct tls_acceptor *acceptor, const struct terms *wan
     }
     terms = &acceptor->terms[acceptor->terms_count++];
     *terms = *wanted;
-    return make_context(acceptor, terms, tell, owner) ? (int64_t)acceptor->terms_count - 1 : -1;
+    return make_context(acceptor, terms, report) ? (int64_t)acceptor->terms_count - 1 : -1;
 }
 
 static bool has_name(const struct tls_certificate *certificate, const char *name)
@@ -437,7 +436,7 @@ static const struct tls_client_auth_settings *rule_for(const struct tls_acceptor
     return rule != NULL ? rule : &acceptor->settings->tls.client_auth;
 }
 
-static bool add_name(struct tls_acceptor *acceptor, const char *name, tls_tell *tell, void *owner)
+static bool add_name(struct tls_acceptor *acceptor, const char *name, struct tls_report *report)
 {
     struct terms wanted = {.auth = rule_for(acceptor, name)};
     int64_t terms;
@@ -446,7 +445,7 @@ static bool add_name(struct tls_acceptor *acceptor, const char *name, tls_tell *
     if (wanted.count == 0) {
         gather_default(acceptor, &wanted); /* a host with a rule, and in no certificate */
     }
-    terms = terms_like(acceptor, &wanted, tell, owner);
+    terms = terms_like(acceptor, &wanted, report);
     if (terms < 0) {
         return false;
     }
@@ -477,7 +476,7 @@ static uint32_t count_names(const struct tls_acceptor *acceptor)
     return count;
 }
 
-static bool make_names(struct tls_acceptor *acceptor, tls_tell *tell, void *owner)
+static bool make_names(struct tls_acceptor *acceptor, struct tls_report *report)
 {
     const struct tls_listener_settings *tls = &acceptor->settings->tls;
     uint32_t count = count_names(acceptor) + tls->host_count;
@@ -487,16 +486,16 @@ static bool make_names(struct tls_acceptor *acceptor, tls_tell *tell, void *owne
     acceptor->terms = calloc(count + 1, sizeof(*acceptor->terms));
     acceptor->host_names = calloc(tls->host_count + 1, sizeof(*acceptor->host_names));
     if (acceptor->names == NULL || acceptor->terms == NULL || acceptor->host_names == NULL) {
-        tls_say(tell, owner, "out of memory");
+        tls_say(report, "out of memory");
         return false;
     }
     gather_default(acceptor, &wanted);
-    if (terms_like(acceptor, &wanted, tell, owner) < 0) {
+    if (terms_like(acceptor, &wanted, report) < 0) {
         return false;
     }
     for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
         for (uint32_t n = 0; n < acceptor->certificates[i].name_count; n++) {
-            if (!add_name(acceptor, acceptor->certificates[i].names[n], tell, owner)) {
+            if (!add_name(acceptor, acceptor->certificates[i].names[n], report)) {
                 return false;
             }
         }
@@ -504,11 +503,11 @@ static bool make_names(struct tls_acceptor *acceptor, tls_tell *tell, void *owne
     for (uint32_t i = 0; i < tls->host_count; i++) {
         acceptor->host_names[i] = strdup(tls->hosts[i].name);
         if (acceptor->host_names[i] == NULL) {
-            tls_say(tell, owner, "out of memory");
+            tls_say(report, "out of memory");
             return false;
         }
         acceptor->host_name_count++;
-        if (!add_name(acceptor, acceptor->host_names[i], tell, owner)) {
+        if (!add_name(acceptor, acceptor->host_names[i], report)) {
             return false;
         }
     }
@@ -518,32 +517,32 @@ static bool make_names(struct tls_acceptor *acceptor, tls_tell *tell, void *owne
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static bool load_certificates(struct tls_acceptor *acceptor, tls_tell *tell, void *owner)
+static bool load_certificates(struct tls_acceptor *acceptor, struct tls_report *report)
 {
     const struct tls_listener_settings *tls = &acceptor->settings->tls;
     bool loaded = true;
 
     acceptor->certificates = calloc(tls->certificate_count, sizeof(*acceptor->certificates));
     if (acceptor->certificates == NULL) {
-        tls_say(tell, owner, "out of memory");
+        tls_say(report, "out of memory");
         return false;
     }
     for (uint32_t i = 0; i < tls->certificate_count; i++) {
         loaded &= tls_certificate_load(&acceptor->certificates[i], acceptor->bench,
-                                       &tls->certificates[i], tell, owner);
+                                       &tls->certificates[i], tls->expired, report);
         acceptor->certificate_count++;
     }
     return loaded;
 }
 
 struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
-                                      const struct listener_settings *settings, tls_tell *tell,
-                                      void *owner)
+                                      const struct listener_settings *settings,
+                                      struct tls_report *report)
 {
     struct tls_acceptor *acceptor = calloc(1, sizeof(*acceptor));
 
     if (acceptor == NULL) {
-        tls_say(tell, owner, "out of memory");
+        tls_say(report, "out of memory");
         return NULL;
     }
     atomic_init(&acceptor->references, 1);
@@ -552,10 +551,10 @@ struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
     acceptor->refuses_unknown = settings->tls.unknown_names == TLS_UNKNOWN_NAMES_REFUSE;
     acceptor->has_host_rules = settings->tls.host_count > 0;
     if (settings->tls.resume) {
-        acceptor->tickets = tls_tickets_new(bench, &settings->tls, tell, owner);
+        acceptor->tickets = tls_tickets_new(bench, &settings->tls, report);
     }
-    if (!load_certificates(acceptor, tell, owner) ||
-        (settings->tls.resume && acceptor->tickets == NULL) || !make_names(acceptor, tell, owner)) {
+    if (!load_certificates(acceptor, report) ||
+        (settings->tls.resume && acceptor->tickets == NULL) || !make_names(acceptor, report)) {
         tls_acceptor_unref(&acceptor);
         return NULL;
     }

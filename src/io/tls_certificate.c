@@ -10,7 +10,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,18 +18,6 @@
 
 #define PEM_BYTES_MAX (1024 * 1024)
 #define NAMES_MAX 1000
-#define PROBLEM_ROOM 512
-
-void tls_say(tls_tell *tell, void *owner, const char *format, ...)
-{
-    char text[PROBLEM_ROOM];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    tell(owner, text);
-}
 
 const char *tls_reason(void)
 {
@@ -44,22 +31,22 @@ const char *tls_reason(void)
 
 /* --- files ------------------------------------------------------------------------------- */
 
-static BIO *open_file(const char *path, struct stat *facts, tls_tell *tell, void *owner)
+static BIO *open_file(const char *path, struct stat *facts, struct tls_report *report)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 
     if (file == NULL || fstat(fd, facts) < 0) {
-        tls_say(tell, owner, "%s cannot be read: %s", path, strerror(errno));
+        tls_say(report, "%s cannot be read: %s", path, strerror(errno));
     } else if (!S_ISREG(facts->st_mode) || facts->st_size > PEM_BYTES_MAX) {
-        tls_say(tell, owner, "%s is no file of at most 1 MiB", path);
+        tls_say(report, "%s is no file of at most 1 MiB", path);
     } else {
         BIO *bio = BIO_new_fp(file, BIO_CLOSE);
 
         if (bio != NULL) {
             return bio;
         }
-        tls_say(tell, owner, "%s cannot be read: out of memory", path);
+        tls_say(report, "%s cannot be read: out of memory", path);
     }
     if (file != NULL) {
         fclose(file);
@@ -124,50 +111,50 @@ static bool read_chain(struct tls_certificate *certificate, struct tls_bench *be
     return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
-static bool is_in_date(const struct tls_certificate *certificate, const char *path, tls_tell *tell,
-                       void *owner)
+/* Most often the clients of one name are left without a good answer; a start or a reload that
+ * failed for it would leave those of all others without any. */
+static bool is_in_date(const struct tls_certificate *certificate, const char *path,
+                       enum tls_expired expired, struct tls_report *report)
 {
+    if (expired == TLS_EXPIRED_SERVE) {
+        return true;
+    }
     if (X509_cmp_current_time(X509_get0_notBefore(certificate->leaf)) > 0) {
-        tls_say(tell, owner, "%s: the certificate is not valid yet", path);
+        tls_say(report, "%s: the certificate is not valid yet, and tls.expired is refuse", path);
         return false;
     }
     if (X509_cmp_current_time(X509_get0_notAfter(certificate->leaf)) < 0) {
-        tls_say(tell, owner, "%s: the certificate has expired", path);
+        tls_say(report, "%s: the certificate has expired, and tls.expired is refuse", path);
         return false;
     }
     return true;
 }
 
 static bool load_leaf(struct tls_certificate *certificate, struct tls_bench *bench,
-                      const char *path, tls_tell *tell, void *owner)
+                      const struct tls_certificate_settings *settings, enum tls_expired expired,
+                      struct tls_report *report)
 {
+    const char *path = settings->cert;
     struct stat facts;
-    BIO *bio = open_file(path, &facts, tell, owner);
+    BIO *bio;
     bool read;
 
+    report->at = settings->cert_at;
+    bio = open_file(path, &facts, report);
     if (bio == NULL) {
         return false;
     }
     read = read_chain(certificate, bench, bio);
     BIO_free(bio);
     if (!read) {
-        tls_say(tell, owner, "%s holds no good PEM certificate: %s", path, tls_reason());
+        tls_say(report, "%s holds no good PEM certificate: %s", path, tls_reason());
         return false;
     }
     ERR_clear_error();
-    return is_in_date(certificate, path, tell, owner);
+    return is_in_date(certificate, path, expired, report);
 }
 
 /* --- the key ----------------------------------------------------------------------------- */
-
-static bool is_private(const char *path, const struct stat *facts, tls_tell *tell, void *owner)
-{
-    if ((facts->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        tls_say(tell, owner, "%s: others than its owner may read the key; chmod 600 it", path);
-        return false;
-    }
-    return true;
-}
 
 /* There is nobody who could be asked. */
 static int no_passphrase(char *room, int size, int writes, void *owner)
@@ -177,21 +164,22 @@ static int no_passphrase(char *room, int size, int writes, void *owner)
 }
 
 static bool load_key(struct tls_certificate *certificate, struct tls_bench *bench,
-                     const struct tls_certificate_settings *settings, tls_tell *tell, void *owner)
+                     const struct tls_certificate_settings *settings, struct tls_report *report)
 {
     const char *path = settings->key;
     struct stat facts;
-    BIO *bio = open_file(path, &facts, tell, owner);
+    BIO *bio;
 
+    report->at = settings->key_at;
+    bio = open_file(path, &facts, report);
     if (bio == NULL) {
         return false;
     }
-    if (is_private(path, &facts, tell, owner)) {
+    if (tls_is_kept_secret(report, path, &facts)) {
         certificate->key =
             PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, NULL, bench->library, NULL);
         if (certificate->key == NULL) {
-            tls_say(tell, owner, "%s holds no PEM key without a passphrase: %s", path,
-                    tls_reason());
+            tls_say(report, "%s holds no PEM key without a passphrase: %s", path, tls_reason());
         }
     }
     BIO_free(bio);
@@ -200,7 +188,7 @@ static bool load_key(struct tls_certificate *certificate, struct tls_bench *benc
     }
     if (X509_check_private_key(certificate->leaf, certificate->key) != 1) {
         ERR_clear_error();
-        tls_say(tell, owner, "%s is not the key of the certificate in %s", path, settings->cert);
+        tls_say(report, "%s is not the key of the certificate in %s", path, settings->cert);
         return false;
     }
     return true;
@@ -329,17 +317,17 @@ static bool describe(struct tls_certificate *certificate)
 }
 
 bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench *bench,
-                          const struct tls_certificate_settings *settings, tls_tell *tell,
-                          void *owner)
+                          const struct tls_certificate_settings *settings, enum tls_expired expired,
+                          struct tls_report *report)
 {
     memset(certificate, 0, sizeof(*certificate));
-    if (!load_leaf(certificate, bench, settings->cert, tell, owner) ||
-        !load_key(certificate, bench, settings, tell, owner)) {
+    if (!load_leaf(certificate, bench, settings, expired, report) ||
+        !load_key(certificate, bench, settings, report)) {
         tls_certificate_release(certificate);
         return false;
     }
     if (!take_names(certificate) || !describe(certificate)) {
-        tls_say(tell, owner, "out of memory");
+        tls_say(report, "out of memory");
         tls_certificate_release(certificate);
         return false;
     }

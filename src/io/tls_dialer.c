@@ -43,23 +43,23 @@ static bool trust_system(SSL_CTX *context)
 }
 
 static bool set_trust(struct tls_dialer *dialer, const struct service_settings *settings,
-                      tls_tell *tell, void *owner)
+                      struct tls_report *report)
 {
     const char *ca = settings->tls.ca;
 
     dialer->verifies = !settings->tls.insecure_skip_verify;
     SSL_CTX_set_verify(dialer->context, dialer->verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    report->at = ca != NULL ? settings->tls.ca_at : settings->tls.at;
     if (ca != NULL) {
         if (SSL_CTX_load_verify_file(dialer->context, ca) != 1) {
-            tls_say(tell, owner, "service %s: tls.ca: no certificate can be read from %s: %s",
-                    settings->name, ca, tls_reason());
+            tls_say(report, "tls.ca: no certificate can be read from %s: %s", ca, tls_reason());
             return false;
         }
     } else if (dialer->verifies && !trust_system(dialer->context)) {
-        tls_say(tell, owner,
-                "service %s: the certificates that the system trusts cannot be read "
-                "(%s); name some with tls.ca",
-                settings->name, tls_reason());
+        tls_say(report,
+                "the certificates that the system trusts cannot be read (%s); name some with "
+                "tls.ca",
+                tls_reason());
         return false;
     }
     return true;
@@ -68,19 +68,21 @@ static bool set_trust(struct tls_dialer *dialer, const struct service_settings *
 /* --- what it shows ----------------------------------------------------------------------- */
 
 static bool set_certificate(struct tls_dialer *dialer, const struct service_settings *settings,
-                            tls_tell *tell, void *owner)
+                            struct tls_report *report)
 {
-    const struct tls_certificate_settings files = {settings->tls.cert, settings->tls.key};
+    const struct tls_certificate_settings files = {settings->tls.cert, settings->tls.key,
+                                                   settings->tls.cert_at, settings->tls.key_at};
 
     if (files.cert == NULL || files.key == NULL) {
         return true;
     }
-    if (!tls_certificate_load(&dialer->certificate, dialer->bench, &files, tell, owner)) {
+    if (!tls_certificate_load(&dialer->certificate, dialer->bench, &files, settings->tls.expired,
+                              report)) {
         return false;
     }
     if (SSL_CTX_use_cert_and_key(dialer->context, dialer->certificate.leaf, dialer->certificate.key,
                                  dialer->certificate.chain, 1) != 1) {
-        tls_say(tell, owner, "%s cannot be used: %s", files.cert, tls_reason());
+        tls_say(report, "%s cannot be used: %s", files.cert, tls_reason());
         return false;
     }
     return true;
@@ -134,25 +136,24 @@ static void set_rules(SSL_CTX *context, const struct tls_service_settings *tls)
 }
 
 struct tls_dialer *tls_dialer_new(struct tls_bench *bench, const struct service_settings *settings,
-                                  tls_tell *tell, void *owner)
+                                  struct tls_report *report)
 {
     struct tls_dialer *dialer = calloc(1, sizeof(*dialer));
 
     if (dialer == NULL) {
-        tls_say(tell, owner, "out of memory");
+        tls_say(report, "out of memory");
         return NULL;
     }
     atomic_init(&dialer->references, 1);
     dialer->bench = bench;
     dialer->context = SSL_CTX_new_ex(bench->library, NULL, TLS_client_method());
     if (dialer->context == NULL) {
-        tls_say(tell, owner, "service %s: %s", settings->name, tls_reason());
+        tls_say(report, "%s", tls_reason());
         tls_dialer_unref(&dialer);
         return NULL;
     }
     set_rules(dialer->context, &settings->tls);
-    if (!set_trust(dialer, settings, tell, owner) ||
-        !set_certificate(dialer, settings, tell, owner)) {
+    if (!set_trust(dialer, settings, report) || !set_certificate(dialer, settings, report)) {
         tls_dialer_unref(&dialer);
         return NULL;
     }

@@ -25,6 +25,7 @@ struct use {
     const char *service;
     const char *cert;
     const char *key; /* NULL: a CA's */
+    struct file_place at;
 };
 
 static struct tls_certificate_facts facts_of(const struct tls_certificate *certificate,
@@ -36,6 +37,7 @@ static struct tls_certificate_facts facts_of(const struct tls_certificate *certi
         .service = use->service,
         .cert = use->cert,
         .key = use->key,
+        .at = use->at,
         .subject = certificate->subject,
         .issuer = certificate->issuer,
         .key_type = certificate->key_type,
@@ -111,12 +113,13 @@ static bool take_ca(void *owner, struct tls_certificate *certificate)
 
 /* Whether the file can be used was told by whoever uses it. */
 static bool add_cas(struct tls_inventory *inventory, struct tls_bench *bench, struct use use,
-                    const char *path)
+                    const char *path, const struct file_place *at)
 {
     struct reading reading = {inventory, &use, inventory->count};
 
     use.role = TLS_ROLE_CA;
     use.cert = path;
+    use.at = *at;
     use.key = NULL;
     return path == NULL || tls_certificates_each(bench, path, take_ca, &reading);
 }
@@ -134,9 +137,10 @@ bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acce
     for (uint32_t i = 0; added && i < tls->certificate_count; i++) {
         use.cert = tls->certificates[i].cert;
         use.key = tls->certificates[i].key;
+        use.at = tls->certificates[i].cert_at;
         added = add(inventory, tls_acceptor_certificate(acceptor, i), NULL, &use);
     }
-    added = added && add_cas(inventory, bench, use, tls->client_auth.ca);
+    added = added && add_cas(inventory, bench, use, tls->client_auth.ca, &tls->client_auth.ca_at);
     for (uint32_t i = 0; added && i < tls->host_count; i++) {
         const char *ca = tls->hosts[i].client_auth.ca;
         bool is_new =
@@ -147,7 +151,7 @@ bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acce
 
             is_new = other == NULL || strcmp(ca, other) != 0;
         }
-        added = !is_new || add_cas(inventory, bench, use, ca);
+        added = !is_new || add_cas(inventory, bench, use, ca, &tls->hosts[i].client_auth.ca_at);
     }
     return added;
 }
@@ -159,10 +163,12 @@ bool tls_inventory_add_service(struct tls_inventory *inventory, struct tls_diale
     const struct use use = {.role = TLS_ROLE_SHOWN,
                             .service = settings->name,
                             .cert = settings->tls.cert,
-                            .key = settings->tls.key};
+                            .key = settings->tls.key,
+                            .at = settings->tls.cert_at};
 
     return (shown == NULL || add(inventory, shown, NULL, &use)) &&
-           add_cas(inventory, tls_dialer_bench(dialer), use, settings->tls.ca);
+           add_cas(inventory, tls_dialer_bench(dialer), use, settings->tls.ca,
+                   &settings->tls.ca_at);
 }
 
 /* --- life -------------------------------------------------------------------------------- */

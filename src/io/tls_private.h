@@ -18,6 +18,28 @@ struct x509_st;
 #define TLS_RECORD_MOST 16384
 #define TLS_STAGE_BYTES (5 * 1024 * 16)
 
+/* --- tls_report.c ------------------------------------------------------------------------ */
+
+/* Who is told of problems while a store is built, and what they are about: the place in the
+ * configuration and the listener or service stand before each sentence. */
+struct tls_report {
+    tls_tell *tell;
+    void *owner;
+    const char *user_kind; /* "listener", "service" */
+    const char *user;
+    struct file_place at;   /* of the setting that is looked at now */
+    const char *shared_key; /* the first key that a group may read; NULL: none may */
+    uint32_t shared_keys;
+};
+
+/* Formats and tells. */
+void tls_say(struct tls_report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct stat;
+/* Whether a file with secrets is kept from the world: false after telling. A group may read it
+ * (Debian's ssl-cert, a mounted secret, an ACL, whose mask shows as the group's bits): noted. */
+bool tls_is_kept_secret(struct tls_report *report, const char *path, const struct stat *facts);
+
 /* --- tls_tally.c ------------------------------------------------------------------------- */
 
 #define TLS_TALLY_ROWS 128
@@ -129,8 +151,8 @@ struct tls_certificate {
 
 /* Reads and checks; false after telling what is wrong. */
 bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench *bench,
-                          const struct tls_certificate_settings *settings, tls_tell *tell,
-                          void *owner);
+                          const struct tls_certificate_settings *settings, enum tls_expired expired,
+                          struct tls_report *report);
 void tls_certificate_release(struct tls_certificate *certificate);
 /* Reads a file of certificates, without keys, and gives each to `take`, whose it is from then on,
  * made by malloc; until `take` returns false. false: that, or out of memory. A file that cannot be
@@ -138,9 +160,6 @@ void tls_certificate_release(struct tls_certificate *certificate);
 typedef bool tls_certificate_take(void *owner, struct tls_certificate *certificate);
 bool tls_certificates_each(struct tls_bench *bench, const char *path, tls_certificate_take *take,
                            void *owner);
-/* Formats and tells. */
-void tls_say(tls_tell *tell, void *owner, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 /* A fingerprint of what is in a file; 0: it cannot be read. */
 uint64_t tls_print_of_file(const char *path);
 /* The library's reason for its last failure; clears it. */
@@ -154,8 +173,8 @@ struct evp_mac_ctx_st;
 
 /* NULL after telling what is wrong. */
 struct tls_tickets *tls_tickets_new(struct tls_bench *bench,
-                                    const struct tls_listener_settings *tls, tls_tell *tell,
-                                    void *owner);
+                                    const struct tls_listener_settings *tls,
+                                    struct tls_report *report);
 void tls_tickets_free(struct tls_tickets **tickets);
 /* As the library's callback for tickets wants it. */
 int tls_tickets_use(struct tls_tickets *tickets, unsigned char *name, unsigned char *iv,
@@ -173,8 +192,8 @@ void tls_client_free(struct tls_client **client);
 /* --- tls_acceptor.c ---------------------------------------------------------------------- */
 
 struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
-                                      const struct listener_settings *settings, tls_tell *tell,
-                                      void *owner);
+                                      const struct listener_settings *settings,
+                                      struct tls_report *report);
 struct tls_acceptor *tls_acceptor_ref(struct tls_acceptor *acceptor);
 void tls_acceptor_unref(struct tls_acceptor **acceptor);
 const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor *acceptor,
@@ -193,7 +212,7 @@ bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *n
 /* --- tls_dialer.c ------------------------------------------------------------------------ */
 
 struct tls_dialer *tls_dialer_new(struct tls_bench *bench, const struct service_settings *settings,
-                                  tls_tell *tell, void *owner);
+                                  struct tls_report *report);
 struct tls_bench *tls_dialer_bench(const struct tls_dialer *dialer);
 /* What it shows of itself; NULL: nothing. */
 const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *dialer);

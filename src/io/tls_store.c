@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -27,7 +28,7 @@ static void tell_nobody(void *owner, const char *problem)
 
 /* What is wrong is wrong for each worker, and told once. */
 static bool make_acceptors(struct tls_store *store, const struct settings *settings,
-                           uint32_t worker, tls_tell *tell, void *owner)
+                           uint32_t worker, struct tls_report *report)
 {
     bool made = true;
 
@@ -38,20 +39,22 @@ static bool make_acceptors(struct tls_store *store, const struct settings *setti
         if (listener->tls.certificate_count == 0) {
             continue;
         }
+        report->user_kind = "listener";
+        report->user = settings->listeners[i].name;
+        report->at = settings->listeners[i].at;
         bench = tls_bench_of(worker);
         if (bench == NULL) {
-            tls_say(tell, owner, "out of memory");
+            tls_say(report, "out of memory");
             return false;
         }
-        store->acceptors[worker * store->listeners + i] =
-            tls_acceptor_new(bench, listener, worker == 0 ? tell : tell_nobody, owner);
+        store->acceptors[worker * store->listeners + i] = tls_acceptor_new(bench, listener, report);
         made &= store->acceptors[worker * store->listeners + i] != NULL;
     }
     return made;
 }
 
 static bool make_dialers(struct tls_store *store, const struct settings *settings, uint32_t worker,
-                         tls_tell *tell, void *owner)
+                         struct tls_report *report)
 {
     bool made = true;
 
@@ -61,9 +64,12 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
         if (!settings->services[i].tls.on) {
             continue;
         }
+        report->user_kind = "service";
+        report->user = settings->services[i].name;
+        report->at = settings->services[i].tls.at;
         bench = tls_bench_of(worker);
         if (bench == NULL) {
-            tls_say(tell, owner, "out of memory");
+            tls_say(report, "out of memory");
             return false;
         }
         if (worker == 0 && settings->services[i].tls.insecure_skip_verify) {
@@ -73,7 +79,7 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
                 settings->services[i].name);
         }
         store->dialers[worker * store->services + i] =
-            tls_dialer_new(bench, &settings->services[i], worker == 0 ? tell : tell_nobody, owner);
+            tls_dialer_new(bench, &settings->services[i], report);
         made &= store->dialers[worker * store->services + i] != NULL;
     }
     return made;
@@ -96,12 +102,11 @@ static bool take_inventory(struct tls_store *store, const struct settings *setti
     return taken;
 }
 
-struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell, void *owner)
+static struct tls_store *store_sized(const struct settings *settings)
 {
     struct tls_store *store = calloc(1, sizeof(*store));
 
     if (store == NULL) {
-        tls_say(tell, owner, "out of memory");
         return NULL;
     }
     /* Fewer workers in a file that is reloaded do not end those that run. */
@@ -111,24 +116,65 @@ struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell,
     store->services = settings->service_count;
     store->dialers = calloc((size_t)store->workers * store->services + 1, sizeof(void *));
     if (store->acceptors == NULL || store->dialers == NULL) {
-        tls_say(tell, owner, "out of memory");
+        tls_store_free(&store);
+    }
+    return store;
+}
+
+static bool fill(struct tls_store *store, const struct settings *settings,
+                 struct tls_report *report)
+{
+    struct tls_report silent = {.tell = tell_nobody};
+
+    for (uint32_t worker = 0; worker < store->workers; worker++) {
+        struct tls_report *of_worker = worker == 0 ? report : &silent;
+
+        if (!make_acceptors(store, settings, worker, of_worker) ||
+            !make_dialers(store, settings, worker, of_worker)) {
+            report->user = NULL;
+            if (worker > 0) {
+                tls_say(report, "the TLS files changed while they were read");
+            }
+            return false;
+        }
+    }
+    report->user = NULL;
+    if (!take_inventory(store, settings)) {
+        tls_say(report, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+/* One line, however many there are: it comes with each reload. */
+static void warn_of_shared_keys(const struct tls_report *report)
+{
+    char more[64] = "";
+
+    if (report->shared_keys > 1) {
+        snprintf(more, sizeof(more), " (and %u more)", report->shared_keys - 1);
+    }
+    if (report->shared_keys > 0) {
+        log_warning("%s%s: a group or an ACL may read this key; see that only those are in it who "
+                    "may impersonate the gateway",
+                    report->shared_key, more);
+    }
+}
+
+struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell, void *owner)
+{
+    struct tls_report report = {.tell = tell, .owner = owner};
+    struct tls_store *store = store_sized(settings);
+
+    if (store == NULL) {
+        tls_say(&report, "out of memory");
+        return NULL;
+    }
+    if (!fill(store, settings, &report)) {
         tls_store_free(&store);
         return NULL;
     }
-    for (uint32_t worker = 0; worker < store->workers; worker++) {
-        if (!make_acceptors(store, settings, worker, tell, owner) ||
-            !make_dialers(store, settings, worker, tell, owner)) {
-            if (worker > 0) {
-                tls_say(tell, owner, "the TLS files changed while they were read");
-            }
-            tls_store_free(&store);
-            return NULL;
-        }
-    }
-    if (!take_inventory(store, settings)) {
-        tls_say(tell, owner, "out of memory");
-        tls_store_free(&store);
-    }
+    warn_of_shared_keys(&report);
     return store;
 }
 
@@ -174,20 +220,62 @@ const struct tls_certificate_facts *tls_store_certificate(const struct tls_store
     return tls_inventory_at(store->inventory, index);
 }
 
-void tls_store_warn(const struct tls_store *store, tls_tell *tell, void *owner)
+enum tls_dating tls_dating_of(const struct tls_certificate_facts *facts, int64_t now_s)
+{
+    if (now_s < facts->not_before_s) {
+        return TLS_NOT_YET_VALID;
+    }
+    if (now_s > facts->not_after_s) {
+        return TLS_EXPIRED;
+    }
+    return facts->not_after_s - now_s < WARN_S ? TLS_EXPIRES_SOON : TLS_IN_DATE;
+}
+
+const char *tls_dating_word(enum tls_dating dating)
+{
+    static const char *const words[] = {"valid", "expires_soon", "expired", "not_yet_valid"};
+
+    return words[dating];
+}
+
+static void warn_of(const struct tls_certificate_facts *facts, enum tls_dating dating,
+                    int64_t now_s)
+{
+    bool is_listeners = facts->service == NULL;
+    const char *kind = facts->role == TLS_ROLE_CA ? "CA" : "certificate";
+    const char *user_kind = is_listeners ? "listener" : "service";
+    const char *user = is_listeners ? facts->listener : facts->service;
+    char place[FILE_PLACE_TEXT_MAX];
+
+    file_place_text(&facts->at, place);
+    if (dating == TLS_EXPIRES_SOON) {
+        log_warning("%s%s %s: %s: the %s of %s expires in %lld days", place, user_kind, user,
+                    facts->cert, kind, facts->subject,
+                    (long long)((facts->not_after_s - now_s) / DAY_S));
+    } else if (dating == TLS_EXPIRED) {
+        log_error("%s%s %s: %s: the %s of %s has expired, %lld days ago; it is used all the same, "
+                  "and %s refuse it: renew it, then reload",
+                  place, user_kind, user, facts->cert, kind, facts->subject,
+                  (long long)((now_s - facts->not_after_s) / DAY_S),
+                  is_listeners == (facts->role == TLS_ROLE_SHOWN) ? "clients" : "origins");
+    } else if (dating == TLS_NOT_YET_VALID) {
+        log_error("%s%s %s: %s: the %s of %s is not valid yet, for %lld days; it is used all the "
+                  "same: look at its dates and at this machine's clock",
+                  place, user_kind, user, facts->cert, kind, facts->subject,
+                  (long long)((facts->not_before_s - now_s) / DAY_S));
+    }
+}
+
+void tls_store_warn(const struct tls_store *store)
 {
     const struct tls_certificate_facts *facts;
+    int64_t now_s = (int64_t)time(NULL);
 
     for (uint32_t i = 0; (facts = tls_store_certificate(store, i)) != NULL; i++) {
-        int64_t left_s = facts->not_after_s - (int64_t)time(NULL);
+        enum tls_dating dating = tls_dating_of(facts, now_s);
 
-        if (left_s < WARN_S) {
-            tls_say(tell, owner, "%s: the %s of %s on %s%s %s %lld days", facts->cert,
-                    facts->role == TLS_ROLE_CA ? "CA" : "certificate", facts->subject,
-                    facts->service != NULL ? "service " : "",
-                    facts->service != NULL ? facts->service : facts->listener,
-                    left_s < 0 ? "has expired since" : "expires in",
-                    (long long)((left_s < 0 ? -left_s : left_s) / DAY_S));
+        if (dating != TLS_IN_DATE) {
+            warn_of(facts, dating, now_s);
         }
     }
 }

@@ -197,7 +197,7 @@ void tls_tickets_bound_age(struct tls_tickets *tickets, struct ssl_ctx_st *conte
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static bool read_secret(struct secret *secret, const char *path, tls_tell *tell, void *owner)
+static bool read_secret(struct secret *secret, const char *path, struct tls_report *report)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat facts;
@@ -205,13 +205,11 @@ static bool read_secret(struct secret *secret, const char *path, tls_tell *tell,
 
     if (fd < 0 || fstat(fd, &facts) < 0 ||
         (length = read(fd, secret->bytes, sizeof(secret->bytes))) < 0) {
-        tls_say(tell, owner, "%s cannot be read: %s", path, strerror(errno));
-    } else if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        tls_say(tell, owner, "%s: others than its owner may read the keys of tickets; chmod 600 it",
-                path);
+        tls_say(report, "%s cannot be read: %s", path, strerror(errno));
+    } else if (!tls_is_kept_secret(report, path, &facts)) {
         length = -1;
     } else if (length < SECRET_LEAST || facts.st_size > SECRET_MOST) {
-        tls_say(tell, owner,
+        tls_say(report,
                 "%s must hold %d to %d random bytes; make it with openssl rand -out FILE 48", path,
                 SECRET_LEAST, SECRET_MOST);
         length = -1;
@@ -224,12 +222,12 @@ static bool read_secret(struct secret *secret, const char *path, tls_tell *tell,
 }
 
 static bool take_secrets(struct tls_tickets *tickets, const struct tls_listener_settings *tls,
-                         tls_tell *tell, void *owner)
+                         struct tls_report *report)
 {
     bool taken = true;
 
     if (tls->ticket_key_count == 0 && tls_process_secret() == NULL) {
-        tls_say(tell, owner, "no random bytes for tickets");
+        tls_say(report, "no random bytes for tickets");
         return false;
     }
     if (tls->ticket_key_count == 0) {
@@ -237,19 +235,20 @@ static bool take_secrets(struct tls_tickets *tickets, const struct tls_listener_
         memcpy(tickets->secrets[0].bytes, tls_process_secret(), TLS_PROCESS_SECRET_BYTES);
     }
     for (uint32_t i = 0; i < tls->ticket_key_count; i++) {
-        taken &= read_secret(&tickets->secrets[i], tls->ticket_keys[i], tell, owner);
+        report->at = tls->ticket_keys_at[i];
+        taken &= read_secret(&tickets->secrets[i], tls->ticket_keys[i], report);
     }
     return taken;
 }
 
 struct tls_tickets *tls_tickets_new(struct tls_bench *bench,
-                                    const struct tls_listener_settings *tls, tls_tell *tell,
-                                    void *owner)
+                                    const struct tls_listener_settings *tls,
+                                    struct tls_report *report)
 {
     struct tls_tickets *tickets = calloc(1, sizeof(*tickets));
 
     if (tickets == NULL) {
-        tls_say(tell, owner, "out of memory");
+        tls_say(report, "out of memory");
         return NULL;
     }
     tickets->bench = bench;
@@ -259,8 +258,8 @@ struct tls_tickets *tls_tickets_new(struct tls_bench *bench,
     tickets->keys = calloc((size_t)tickets->count * STRETCHES, sizeof(*tickets->keys));
     tickets->cipher = EVP_CIPHER_fetch(bench->library, "AES-256-CBC", NULL);
     if (tickets->secrets == NULL || tickets->keys == NULL || tickets->cipher == NULL) {
-        tls_say(tell, owner, "out of memory");
-    } else if (take_secrets(tickets, tls, tell, owner)) {
+        tls_say(report, "out of memory");
+    } else if (take_secrets(tickets, tls, report)) {
         return tickets;
     }
     tls_tickets_free(&tickets);

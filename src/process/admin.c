@@ -71,6 +71,15 @@ static const char *remedy_for(int failure)
     }
 }
 
+static void tell_no_listener(const struct file_place *at, const char *name, const char *option)
+{
+    int failure = errno;
+    char place[FILE_PLACE_TEXT_MAX];
+
+    log_error("%scannot listen on %s (%s): %s%s", file_place_text(at, place), name, option,
+              strerror(failure), remedy_for(failure));
+}
+
 /* Where nobody asked for a socket, a start does not fail for it. */
 static bool open_socket(struct admin *admin, const struct admin_settings *settings)
 {
@@ -94,7 +103,7 @@ static bool open_socket(struct admin *admin, const struct admin_settings *settin
                     remedy_for(errno));
         return true;
     }
-    log_error("cannot listen on %s (admin.socket): %s%s", path, strerror(errno), remedy_for(errno));
+    tell_no_listener(&settings->socket_at, path, "admin.socket");
     return false;
 }
 
@@ -105,8 +114,7 @@ static bool open_metrics(struct admin *admin, const struct admin_settings *setti
                   &admin->places.metrics)) {
         return true;
     }
-    log_error("cannot listen on %s (admin.metrics): %s%s", settings->metrics, strerror(errno),
-              remedy_for(errno));
+    tell_no_listener(&settings->metrics_at, settings->metrics, "admin.metrics");
     return false;
 }
 

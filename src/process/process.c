@@ -307,14 +307,17 @@ static bool start_process_log(void)
 static bool start_log(struct process *process)
 {
     const struct access_log_settings *settings = &process->settings->access_log;
+    char place[FILE_PLACE_TEXT_MAX];
 
     if (settings->target == ACCESS_LOG_OFF) {
         return true;
     }
     process->log = access_log_start(settings, process->settings->workers);
     if (process->log == NULL) {
-        log_error("cannot open the access log %s: %s", settings->path != NULL ? settings->path : "",
-                  strerror(errno));
+        int failure = errno;
+
+        log_error("%scannot open the access log %s: %s", file_place_text(&settings->at, place),
+                  settings->path != NULL ? settings->path : "", strerror(failure));
     }
     return process->log != NULL;
 }
@@ -495,6 +498,9 @@ bool process_check(struct snapshot *snapshot)
     struct plan *plan = plan_new(snapshot, NULL);
     bool good = plan != NULL;
 
+    if (good) {
+        tls_store_warn(plan_tls(plan));
+    }
     plan_unref(&plan);
     return good;
 }

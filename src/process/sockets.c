@@ -13,11 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WHY_BYTES 512
+#define WHY_BYTES 1024
 
 /* What one listener has. */
 struct place {
     char *name;
+    char at[FILE_PLACE_TEXT_MAX]; /* in the configuration, as text */
     struct address configured;
     struct address bound; /* where it is, once opened: port 0 is some other by then */
     mode_t mode;
@@ -94,8 +95,8 @@ static bool open_one(struct sockets *sockets, uint32_t index, char *why)
                      : listener_open(&place->bound, place->mode);
 
         if (fd < 0) {
-            snprintf(why, WHY_BYTES, "cannot listen on %s: %s%s", place->name, strerror(errno),
-                     remedy_for(errno));
+            snprintf(why, WHY_BYTES, "%scannot listen on %s: %s%s", place->at, place->name,
+                     strerror(errno), remedy_for(errno));
             return false;
         }
         set_fd(sockets, worker, index, fd);
@@ -122,6 +123,7 @@ static void tell_place(const struct place *place)
 static bool place_init(struct place *place, const struct listener_settings *settings)
 {
     place->name = strdup(settings->name);
+    file_place_text(&settings->at, place->at);
     place->configured = settings->address;
     place->bound = settings->address;
     place->mode = settings->socket_mode;

@@ -33,7 +33,7 @@ void sockets_disown(struct sockets *sockets);
 /* Closes what nobody took, removes the files of Unix sockets. */
 void sockets_close(struct sockets **sockets);
 
-/* For new settings: those of listeners that stay are carried on, others are opened. `why` (512
+/* For new settings: those of listeners that stay are carried on, others are opened. `why` (1024
  * bytes) says what stands in the way when it is NULL. Until sockets_settle the former ones hold. */
 struct sockets *sockets_carry(const struct sockets *former, const struct settings *settings,
                               const struct settings_changes *changes, char *why);

@@ -83,12 +83,6 @@ static uint64_t print_of_files(const struct settings *settings)
     return print;
 }
 
-static void warn(void *owner, const char *problem)
-{
-    (void)owner;
-    log_warning("%s", problem);
-}
-
 static void order_reload(struct tls_watch *watch)
 {
     const struct reload_order order = {.kind = RELOAD_FROM_FILE, .who = {.kind = WHO_GATEWAY}};
@@ -114,7 +108,7 @@ static void on_look(void *owner)
     }
     watch->last = print;
     if (watch->looks++ % LOOKS_A_DAY == 0) {
-        tls_store_warn(plan_tls(plan), warn, NULL);
+        tls_store_warn(plan_tls(plan));
     }
     plan_unref(&plan);
     alarm_set(watch->loop, &watch->look, LOOK_MS, on_look, watch);

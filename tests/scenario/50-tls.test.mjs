@@ -2,10 +2,12 @@
 // TLS with clients: what is spoken, which certificate a client gets, and what passes through it.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import fs from 'node:fs';
 import https from 'node:https';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { curl } from './lib/curl.mjs';
+import { adminIn, ask, askJson } from './lib/control.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
@@ -224,27 +226,60 @@ test('files that are not good stop the start, and say which and why', async (t) 
     const expired = await ca.issue({ to: '20210101000000Z' });
     const early = await ca.issue({ from: '20390101000000Z' });
     const open = await ca.issue();
-    const fs = await import('node:fs');
 
-    fs.chmodSync(open.key, 0o640);
+    fs.chmodSync(open.key, 0o604);
     const cases = [
         [{ cert: good.cert, key: other.key }, /is not the key of the certificate in/],
-        [expired, new RegExp(`${expired.cert}: the certificate has expired`)],
-        [early, /not valid yet/],
-        [open, /chmod 600/],
+        [{ ...expired, more: ', expired: refuse' }, new RegExp(`${expired.cert}: the certificate has expired`)],
+        [{ ...early, more: ', expired: refuse' }, /not valid yet/],
+        [open, /chmod o= /],
         [{ cert: '/nowhere.crt', key: good.key }, /\/nowhere\.crt cannot be read: No such file/],
         [{ cert: good.key, key: good.key }, /holds no good PEM certificate/],
-        [{ cert: good.cert, key: good.cert }, /chmod 600|holds no PEM key/],
+        [{ cert: good.cert, key: good.cert }, /chmod o= |holds no PEM key/],
     ];
     for (const [pair, said] of cases) {
-        const yaml = `workers: 1\naccess_log: off\n${secured(`certificates: ${certificateList(pair)}`, HELLO)}`;
+        const yaml = `workers: 1\naccess_log: off\n${secured(`certificates: ${certificateList(pair)}${pair.more ?? ''}`, HELLO)}`;
         for (const args of [undefined, (file) => ['-t', '-c', file]]) {
             const { code, stderr } = await runGateway(t, yaml, { args });
             assert.equal(code, 1, stderr);
             assert.match(stderr, said);
+            assert.match(stderr, /turnpike\.yaml:[0-9]+:[0-9]+: listener 127\.0\.0\.1:0: /);
         }
     }
     const { code, stderr } = await runGateway(t, `workers: 1\naccess_log: off\n${secured(`certificates: ${certificateList(good)}, ciphers: nonsense`, HELLO)}`);
     assert.equal(code, 1);
     assert.match(stderr, /tls\.ciphers: 'nonsense'/);
+});
+
+test('a key that a group or an ACL may read is served, and warned of once', async (t) => {
+    const ca = await authority(t);
+    const [own, other] = [await ca.issue(), await ca.issue()];
+    for (const pair of [own, other]) {
+        fs.chmodSync(pair.key, 0o640);
+    }
+    const gateway = await startGateway(t, `workers: 2\n${secured(`certificates: ${certificateList(own, other)}`, HELLO)}`);
+    assert.equal((await secureRequest(gateway, { ca: ca.cert })).status, 200);
+    assert.equal(gateway.stderr.match(/a group or an ACL may read this key/g)?.length, 1, gateway.stderr);
+    assert.match(gateway.stderr, /\(and 1 more\)/);
+});
+
+test('an expired certificate is served beside the others, loudly', async (t) => {
+    const ca = await authority(t);
+    const good = await ca.issue({ names: ['good.example'] });
+    const expired = await ca.issue({ names: ['old.example'], to: '20210101000000Z' });
+    const yaml = (more = '') => (folder) => `${adminIn(folder)}\n${secured(`certificates: ${certificateList(good, expired)}${more}`, HELLO)}`;
+    const gateway = await startGateway(t, yaml());
+    assert.match(gateway.stderr, /error \S+turnpike\.yaml:[0-9]+:[0-9]+: listener 127\.0\.0\.1:0: .*has expired, [0-9]+ days ago/);
+    assert.equal((await secureRequest(gateway, { ca: ca.cert, servername: 'good.example' })).status, 200);
+    await assert.rejects(secureRequest(gateway, { ca: ca.cert, servername: 'old.example' }), /expired/);
+    assert.equal((await secureRequest(gateway, { servername: 'old.example', rejectUnauthorized: false })).status, 200);
+    assert.match(await gateway.reload(), /generation 2/);
+
+    const { certificates } = await askJson(gateway, '/v1/certs');
+    assert.deepEqual(certificates.map(({ cert, state }) => [cert, state]), [[good.cert, 'valid'], [expired.cert, 'expired']]);
+    const metrics = (await ask(gateway, '/metrics')).body;
+    const flag = (cert) => new RegExp(`^turnpike_tls_certificate_out_of_date\\{cert="${cert}".*\\} ([01])$`, 'm').exec(metrics)?.[1];
+    assert.deepEqual([flag(good.cert), flag(expired.cert)], ['0', '1']);
+
+    assert.match(await gateway.reload(yaml(', expired: refuse')), /reload failed/);
 });

@@ -144,7 +144,7 @@ test('a key file that others may read, or that is too short, stops the start', a
     const own = await ca.issue();
     const open = keyFile(t);
     fs.chmodSync(open, 0o644);
-    for (const [file, said] of [[open, /chmod 600/], [keyFile(t, crypto.randomBytes(16)), /must hold 32 to 1024 random bytes/], ['/nowhere.key', /\/nowhere\.key cannot be read/]]) {
+    for (const [file, said] of [[open, /turnpike\.yaml:[0-9]+:[0-9]+: .*chmod o= /], [keyFile(t, crypto.randomBytes(16)), /must hold 32 to 1024 random bytes/], ['/nowhere.key', /\/nowhere\.key cannot be read/]]) {
         const { code, stderr } = await runGateway(t, `access_log: off\n${config(certificateList(own), `, ticket_keys: [${file}]`)}`);
         assert.equal(code, 1);
         assert.match(stderr, said);

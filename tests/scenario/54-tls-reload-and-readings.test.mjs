@@ -79,7 +79,7 @@ test('--last-good helps when a certificate is bad, too', async (t) => {
     const good = await ca.issue();
     const expired = await ca.issue({ to: '20210101000000Z' });
     const state = temporaryFolder(t);
-    const config = (certificate) => `state_directory: ${state}\nlisteners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(certificate)}}}]\nroutes: [{name: r, respond: {body: in}}]\n`;
+    const config = (certificate) => `state_directory: ${state}\nlisteners: [{address: "127.0.0.1:0", tls: {expired: refuse, certificates: ${certificateList(certificate)}}}]\nroutes: [{name: r, respond: {body: in}}]\n`;
     const first = await startGateway(t, config(good));
     await first.stop();
     fs.writeFileSync(first.file, config(expired));
@@ -171,7 +171,7 @@ test('CAs and what services show are listed too, and warned of', async (t) => {
 `;
     const gateway = await startGateway(t, (folder) => config(certificateList(own), { tls: `, client_auth: {mode: optional, ca: ${clients.cert}}`, more: `${services}${adminIn(folder)}` }));
 
-    await gateway.said(/warning \S+: the certificate of CN=gateway\.example on service pay expires in 10 days/);
+    await gateway.said(/warning \S+turnpike\.yaml:[0-9]+:[0-9]+: service pay: \S+: the certificate of CN=gateway\.example expires in 10 days/);
     const { certificates } = await askJson(gateway, '/v1/certs');
     assert.deepEqual(certificates.map(({ subject, cert, key, role, used_by }) => ({ subject, cert, key, role, used_by })), [
         { subject: 'CN=a.example', cert: own.cert, key: own.key, role: 'listener', used_by: '127.0.0.1:0' },
@@ -193,7 +193,7 @@ test('what is configured and what was agreed on can be read', async (t) => {
     const rsa = await ca.issue({ type: 'rsa', names: ['b.example'], to: days(20) });
     const gateway = await startGateway(t, (folder) => config(certificateList(ec, rsa), { more: adminIn(folder) }));
 
-    await gateway.said(/warning \S+: the certificate of CN=b\.example on 127\.0\.0\.1:0 expires in (19|20) days/);
+    await gateway.said(/warning \S+turnpike\.yaml:[0-9]+:[0-9]+: listener 127\.0\.0\.1:0: \S+: the certificate of CN=b\.example expires in (19|20) days/);
     assert.doesNotMatch(gateway.stderr, /certificate of CN=a\.example/);
 
     const { certificates } = await askJson(gateway, '/v1/certs');

@@ -60,7 +60,7 @@ static void say_problem(void *owner, const char *problem)
 static void make_store(struct fixture *fixture)
 {
     fixture->certificate =
-        (struct tls_certificate_settings){fixture->files.cert, fixture->files.key};
+        (struct tls_certificate_settings){.cert = fixture->files.cert, .key = fixture->files.key};
     fixture->listener = (struct listener_settings){
         .name = "test",
         .tls = {.certificates = &fixture->certificate,

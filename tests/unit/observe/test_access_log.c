@@ -33,7 +33,8 @@ static int set_up(void **state)
     }
     snprintf(fixture->path, sizeof(fixture->path), "%s/access.log", fixture->folder);
     snprintf(fixture->moved, sizeof(fixture->moved), "%s/access.log.1", fixture->folder);
-    fixture->settings = (struct access_log_settings){ACCESS_LOG_FILE, fixture->path};
+    fixture->settings =
+        (struct access_log_settings){.target = ACCESS_LOG_FILE, .path = fixture->path};
     *state = fixture;
     return 0;
 }
@@ -126,7 +127,7 @@ static bool wait_for_lines(const char *path, const char *what, unsigned count)
 
 static void off_means_no_ring_and_no_harm(void **state)
 {
-    struct access_log_settings off = {ACCESS_LOG_OFF, NULL};
+    struct access_log_settings off = {.target = ACCESS_LOG_OFF, .path = NULL};
     struct access_log *log = access_log_start(&off, 2);
     struct outcome outcome = {.end = OUTCOME_ANSWERED};
 
@@ -184,7 +185,8 @@ static void a_file_is_appended_to(void **state)
 
 static void a_file_that_cannot_be_opened_fails_the_start(void **state)
 {
-    struct access_log_settings bad = {ACCESS_LOG_FILE, "/nonexistent/folder/access.log"};
+    struct access_log_settings bad = {.target = ACCESS_LOG_FILE,
+                                      .path = "/nonexistent/folder/access.log"};
 
     (void)state;
     assert_null(access_log_start(&bad, 1));
@@ -273,7 +275,7 @@ static void *drain(void *owner)
 static void a_blocked_target_drops_lines_counts_and_tells(void **state)
 {
     struct fixture *fixture = *state;
-    struct access_log_settings to_stderr = {ACCESS_LOG_STDERR, NULL};
+    struct access_log_settings to_stderr = {.target = ACCESS_LOG_STDERR, .path = NULL};
     struct blocked_stderr blocked = block_stderr();
     struct access_log *log = access_log_start(&to_stderr, 1);
     uint64_t begin = milliseconds_now();
@@ -318,7 +320,7 @@ static void a_target_that_never_takes_anything_does_not_hold_the_stop(void **sta
 
 static void a_broken_pipe_is_no_end(void **state)
 {
-    struct access_log_settings to_stderr = {ACCESS_LOG_STDERR, NULL};
+    struct access_log_settings to_stderr = {.target = ACCESS_LOG_STDERR, .path = NULL};
     struct blocked_stderr blocked = block_stderr();
     struct access_log *log = access_log_start(&to_stderr, 1);
 
@@ -332,7 +334,7 @@ static void a_broken_pipe_is_no_end(void **state)
 
 static void a_full_disk_is_no_end(void **state)
 {
-    struct access_log_settings full = {ACCESS_LOG_FILE, "/dev/full"};
+    struct access_log_settings full = {.target = ACCESS_LOG_FILE, .path = "/dev/full"};
     struct access_log *log = access_log_start(&full, 1);
     uint64_t begin = milliseconds_now();
 
@@ -382,7 +384,7 @@ static void workers_do_not_mix_their_lines(void **state)
 
 static void syslog_is_accepted_as_a_target(void **state)
 {
-    struct access_log_settings to_syslog = {ACCESS_LOG_SYSLOG, NULL};
+    struct access_log_settings to_syslog = {.target = ACCESS_LOG_SYSLOG, .path = NULL};
     struct access_log *log = access_log_start(&to_syslog, 1);
 
     (void)state;
