@@ -365,17 +365,24 @@ void client_h1_send_soon(void *stream)
     }
 }
 
-static void add_last_chunk(struct client_h1 *h1, const struct http_headers *trailers)
+static bool add_trailers(struct client_h1 *h1, const struct http_fields *trailers)
 {
-    char memory[BUFFER_SMALL_BYTES];
+    char memory[H1_LAST_CHUNK_MAX];
 
-    if (!outbox_add(&h1->out, buffers_of(h1),
-                    h1_write_last_chunk(memory, sizeof(memory), trailers))) {
+    return outbox_add(&h1->out, buffers_of(h1), h1_write_last_chunk(memory, trailers));
+}
+
+static void add_last_chunk(struct client_h1 *h1, const struct http_fields *trailers)
+{
+    bool added = trailers == NULL ? outbox_add(&h1->out, buffers_of(h1), BYTES(H1_LAST_CHUNK))
+                                  : add_trailers(h1, trailers);
+
+    if (!added) {
         break_off(h1);
     }
 }
 
-bool client_h1_send_end(void *stream, const struct http_headers *trailers)
+bool client_h1_send_end(void *stream, const struct http_fields *trailers)
 {
     struct client_h1 *h1 = stream;
 

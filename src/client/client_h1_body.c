@@ -65,7 +65,7 @@ static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
     h1->closes = true;
     h1->body_paused = true;
     client_h1_want(h1);
-    exchange_body_failed(h1->exchange, 400, problem->what);
+    exchange_body_failed(h1->exchange, problem->status, problem->what);
 }
 
 static bool step_trailers(struct client_h1 *h1)

@@ -44,9 +44,10 @@ bool client_h1_make_room(struct client_h1 *h1)
         /* Behind a whole request only the next one can come: it may wait. */
         return enough || (h1->state != CLIENT_H1_AWAITS_END && leave_head_behind(h1));
     }
-    if (h1->in->start > 0 && h1->undelivered.length == 0) {
-        buffer_compact(h1->in);
+    if (h1->undelivered.length > 0) {
+        return buffer_room(h1->in) >= ROOM_WORTH_READING; /* it lies in there: nothing moves */
     }
+    buffer_compact(h1->in);
     if (buffer_room(h1->in) >= ROOM_WORTH_READING) {
         return true;
     }
@@ -57,14 +58,11 @@ bool client_h1_make_room(struct client_h1 *h1)
     return h1->state != CLIENT_H1_AWAITS_END && buffer_room(h1->in) > 0;
 }
 
-/* Whoever is waited for holds no buffer meanwhile: it may be long. The trailers of a chunked request
- * that is whole still lie in it, for as long as its exchange has not sent them. */
+/* A client that is waited for holds no buffer meanwhile: it may be long. */
 void client_h1_give_back_empty(struct client_h1 *h1)
 {
-    bool may_hold_trailers = h1->state == CLIENT_H1_AWAITS_END && h1->framing == HTTP_CHUNKED;
-
-    if (h1->in != NULL && !may_hold_trailers && !h1->head_is_in_input &&
-        h1->undelivered.length == 0 && buffer_length(h1->in) == 0) {
+    if (h1->in != NULL && !h1->head_is_in_input && h1->undelivered.length == 0 &&
+        buffer_length(h1->in) == 0) {
         buffer_return(buffers_of(h1), &h1->in);
     }
 }

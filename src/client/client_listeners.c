@@ -264,13 +264,14 @@ static void on_sweep(void *owner)
 void client_listeners_forget(struct client_desk *desk)
 {
     uint64_t now_us = loop_now(loop_of(desk));
+    bool has_orphans = exchange_desk_has_orphans(desk->exchanges); /* which log its name */
     struct link *next;
 
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
         next = link->next;
-        if (listener->leaves && listener->connections == 0 &&
+        if (listener->leaves && listener->connections == 0 && !has_orphans &&
             now_us - listener->left_us > FORGET_MS * 1000u) {
             listener_end(listener);
         }

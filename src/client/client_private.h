@@ -420,7 +420,7 @@ bool client_h1_send_head(void *stream, const struct answer_head *head);
 size_t client_h1_send_body(void *stream, struct bytes bytes);
 size_t client_h1_room(void *stream);
 void client_h1_send_soon(void *stream);
-bool client_h1_send_end(void *stream, const struct http_headers *trailers);
+bool client_h1_send_end(void *stream, const struct http_fields *trailers);
 bool client_h1_take_back(void *stream);
 /* The rest of the stream is raw bytes. */
 void client_h1_answer_switches(struct client_h1 *h1);

@@ -185,7 +185,8 @@ static const struct option options[] = {
      .help = "How much one message or client may ask for; a listener may have its own."},
     {.path = "limits.head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "32KiB",
      .least = "1KiB", .greatest = "32KiB", FIELD(limits_settings, head_bytes),
-     .help = "A request head, its request line included; more is answered 431."},
+     .help = "A request head, its request line included, and its trailers: each at most this; more is "
+             "answered 431."},
     {.path = "limits.target_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "8KiB",
      .least = "64B", .greatest = "32KiB", FIELD(limits_settings, target_bytes),
      .help = "A request target; more is answered 414."},
@@ -195,7 +196,8 @@ static const struct option options[] = {
     {.path = "limits.answer_head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
      .initial = "32KiB", .least = "1KiB", .greatest = "32KiB",
      FIELD(limits_settings, answer_head_bytes),
-     .help = "The head of an origin's answer; more becomes 502."},
+     .help = "The head of an origin's answer, and its trailers: each at most this; more becomes 502, or "
+             "breaks the answer off if the client has a part of it."},
     {.path = "limits.body_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "none",
      .zero_word = "none", .least = "1B", .greatest = "1048576GiB",
      FIELD(limits_settings, body_bytes),

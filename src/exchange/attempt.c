@@ -7,6 +7,7 @@
 #include "exchange/forward.h"
 #include "exchange/request_source.h"
 #include "exchange/retry.h"
+#include "exchange/trailers.h"
 
 /* How long an origin may leave Expect: 100-continue unanswered before we let the client go on:
  * many servers do not know it. */
@@ -213,6 +214,14 @@ static bool send_and_drop(struct exchange *exchange)
     return true;
 }
 
+static void send_end(struct exchange *exchange)
+{
+    struct http_fields trailers;
+
+    exchange->attempt.ended = true;
+    origin_request_send_end(&exchange->attempt.request, trailers_kept(exchange, &trailers));
+}
+
 void attempt_send_body(struct exchange *exchange)
 {
     struct origin_request *request = &exchange->attempt.request;
@@ -223,8 +232,7 @@ void attempt_send_body(struct exchange *exchange)
     }
     all_sent = exchange->request_body.kept ? send_kept(exchange) : send_and_drop(exchange);
     if (all_sent && exchange->request_body.whole) {
-        exchange->attempt.ended = true;
-        origin_request_send_end(request, exchange->request_body.trailers);
+        send_end(exchange);
     } else {
         origin_request_flush(request);
     }

@@ -21,9 +21,9 @@ struct client_stream_ops {
     /* How much of a long answer it would take now; 0: nothing, exchange_client_writable follows. */
     size_t (*room)(void *stream);
     void (*flush)(void *stream);
-    /* The answer is whole. True when all of it has been written; otherwise
+    /* The answer is whole; `trailers` may be NULL, and is valid during the call only. True when all of it has been written; otherwise
      * exchange_answer_written follows. */
-    bool (*end)(void *stream, const struct http_headers *trailers);
+    bool (*end)(void *stream, const struct http_fields *trailers);
     /* Takes a begun answer back of which no byte has been written yet; false: too late. */
     bool (*take_back)(void *stream);
     /* The answer breaks off: the client must be able to tell (RFC 9112 section 8). The stream

@@ -12,9 +12,8 @@
 
 #include "base/check.h"
 #include "exchange/deadline.h"
+#include "exchange/trailers.h"
 #include "http/uri.h"
-
-#include <stdlib.h>
 
 /* --- beginning --------------------------------------------------------------------------- */
 
@@ -169,6 +168,8 @@ void exchange_refuse(struct exchange *exchange, uint16_t status, const char *wha
                      size_t bytes_read, uint32_t head_us)
 {
     open_books(exchange, bytes_read, head_us);
+    /* What was parsed of it stands in a buffer that is read on into. */
+    http_request_forget(&exchange->request);
     exchange->request.method = HTTP_METHOD_OTHER;
     exchange->request.version = HTTP_1_1;
     exchange->outcome.protocol = "1.1";
@@ -185,14 +186,17 @@ static bool is_too_large(struct exchange *exchange)
     return most != 0 && exchange->request_body.received > most;
 }
 
-static void refuse_too_large(struct exchange *exchange)
+/* Answers so, or, where an answer has begun, breaks that off. */
+static void fail_request(struct exchange *exchange, uint16_t status, const char *error,
+                         const char *what)
 {
     origin_request_cancel(&exchange->attempt.request);
     if (exchange->answer.begun) {
-        exchange_break_off(exchange, OUTCOME_REQUEST_BROKE);
+        exchange_break_off(exchange,
+                           status == 408 ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
         return;
     }
-    reply_error(exchange, 413, "http_request_error", "the request body is too large");
+    reply_error(exchange, status, error, what);
 }
 
 /* Straight through while nothing waits before it; else it waits here, up to the bound. */
@@ -234,7 +238,7 @@ size_t exchange_body(struct exchange *exchange, struct bytes bytes)
     exchange->request_body.received += bytes.length;
     exchange->outcome.bytes_in += bytes.length;
     if (is_too_large(exchange)) {
-        refuse_too_large(exchange);
+        fail_request(exchange, 413, "http_request_error", "the request body is too large");
         return bytes.length;
     }
     taken = exchange->state == EXCHANGE_GATHERS ? gather_body(exchange, bytes)
@@ -255,11 +259,9 @@ void exchange_body_end(struct exchange *exchange, const struct http_headers *tra
     if (exchange->request_body.ignored || exchange->state >= EXCHANGE_LEAVES) {
         return;
     }
-    if (trailers != NULL && trailers->count > 0) {
-        exchange->request_body.trailers = malloc(sizeof(*trailers));
-        if (exchange->request_body.trailers != NULL) {
-            *exchange->request_body.trailers = *trailers;
-        }
+    if (trailers != NULL && !trailers_keep(exchange, trailers)) {
+        fail_request(exchange, 503, "proxy_internal_error", "out of memory");
+        return;
     }
     if (exchange->state == EXCHANGE_GATHERS) {
         gather_end(exchange);
@@ -273,13 +275,7 @@ void exchange_body_failed(struct exchange *exchange, uint16_t status, const char
     if (exchange->state >= EXCHANGE_LEAVES) {
         return;
     }
-    origin_request_cancel(&exchange->attempt.request);
-    if (exchange->answer.begun) {
-        exchange_break_off(exchange,
-                           status == 408 ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
-        return;
-    }
-    reply_error(exchange, status, "http_request_error", what);
+    fail_request(exchange, status, "http_request_error", what);
 }
 
 /* --- the answer's way out ---------------------------------------------------------------- */
@@ -304,6 +300,7 @@ void exchange_answer_written(struct exchange *exchange)
 size_t exchange_held(const struct exchange *exchange)
 {
     return sizeof(*exchange) + buffer_queue_held(&exchange->request_body.body) +
+           buffer_held(exchange->request_body.trailers) +
            origin_request_held(&exchange->attempt.request);
 }
 

@@ -47,6 +47,8 @@ bool exchange_desk_is_draining(const struct exchange_desk *desk);
 /* Ends those that go on without their clients: the process has no time left for them. */
 void exchange_desk_cut_orphans(struct exchange_desk *desk);
 size_t exchange_desk_count(const struct exchange_desk *desk);
+/* Exchanges go on whose clients, and whose listeners maybe, are gone. */
+bool exchange_desk_has_orphans(const struct exchange_desk *desk);
 /* Gives memory of past bursts back; every few seconds. */
 void exchange_desk_trim(struct exchange_desk *desk);
 size_t exchange_desk_memory(const struct exchange_desk *desk); /* bytes in use, without buffers */

@@ -206,6 +206,11 @@ size_t exchange_desk_count(const struct exchange_desk *desk)
     return desk->count;
 }
 
+bool exchange_desk_has_orphans(const struct exchange_desk *desk)
+{
+    return desk->orphan_count > 0;
+}
+
 void exchange_desk_trim(struct exchange_desk *desk)
 {
     slab_pool_trim(desk->exchanges);

@@ -30,7 +30,7 @@ void exchange_close_books(struct exchange *exchange, enum outcome_end end)
         desk->answerer->over(exchange->asked);
     }
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
-    free(exchange->request_body.trailers);
+    buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
     desk->count--;
     if (exchange->orphan) {
         free(exchange->orphan_texts);
@@ -52,7 +52,7 @@ void exchange_break_off(struct exchange *exchange, enum outcome_end end)
     exchange->client.ops->abort(exchange->client.stream);
 }
 
-void exchange_answer_is_whole(struct exchange *exchange, const struct http_headers *trailers,
+void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
                               enum outcome_end end)
 {
     exchange_set_state(exchange, EXCHANGE_LEAVES);

@@ -85,7 +85,7 @@ struct exchange {
         bool ignored; /* the answer does not need the rest of it */
         bool paused;  /* the client was told to wait with the body */
         struct timer gather;
-        struct http_headers *trailers; /* malloc'd copy; rare */
+        struct buffer *trailers; /* a copy of those that go on (trailers.c); rare */
     } request_body;
 
     struct {
@@ -107,9 +107,10 @@ struct exchange {
     } attempt;
 
     struct {
-        bool begun;            /* a final head went to the client */
-        bool blocked;          /* the client took fewer bytes than offered */
-        struct bytes own_rest; /* of an answer of our own, still to be sent */
+        bool begun;               /* a final head went to the client */
+        bool blocked;             /* the client took fewer bytes than offered */
+        bool keeps_trailers_here; /* its head names fields that must not go on */
+        struct bytes own_rest;    /* of an answer of our own, still to be sent */
     } answer;
 
     struct timer deadline;
@@ -130,7 +131,7 @@ uint32_t exchange_elapsed_us(const struct exchange *exchange);
 
 /* exchange_end.c */
 /* All of the answer was handed to the client stream. */
-void exchange_answer_is_whole(struct exchange *exchange, const struct http_headers *trailers,
+void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
                               enum outcome_end end);
 /* The last step; the client stream hears of it. */
 void exchange_finish(struct exchange *exchange, enum outcome_end end);

@@ -28,7 +28,7 @@
 /* --- which fields pass ------------------------------------------------------------------- */
 
 /* RFC 9110 section 7.6.1: whatever Connection names stays here. */
-static bool is_named_by_connection(const struct http_headers *headers, struct bytes name)
+bool forward_is_named_by_connection(const struct http_headers *headers, struct bytes name)
 {
     for (uint32_t i = 0; i < headers->count; i++) {
         struct bytes list;
@@ -48,7 +48,7 @@ static bool is_named_by_connection(const struct http_headers *headers, struct by
 }
 
 /* Most messages say only keep-alive, close or upgrade: no need to ask for each field then. */
-static bool connection_names_fields(const struct http_headers *headers)
+bool forward_connection_names_fields(const struct http_headers *headers)
 {
     const struct http_header *row;
     struct bytes list;
@@ -85,7 +85,7 @@ static bool is_in(const struct header_edit *edits, uint32_t count, struct bytes 
 
 /* Removing and setting both take the old field away, in every spelling that an origin may take for
  * it. */
-static bool is_edited_away(const struct header_edits *edits, struct bytes name)
+bool forward_is_edited_away(const struct header_edits *edits, struct bytes name)
 {
     return is_in(edits->remove, edits->remove_count, name) ||
            is_in(edits->set, edits->set_count, name);
@@ -148,7 +148,7 @@ static bool connection_takes_away(const struct http_headers *headers, const stru
 {
     struct bytes name = http_header_name(row);
 
-    return row->id == HTTP_HEADER_OTHER && is_named_by_connection(headers, name) &&
+    return row->id == HTTP_HEADER_OTHER && forward_is_named_by_connection(headers, name) &&
            !is_for_all(name) && (route == NULL || !route_goes_by(route, name));
 }
 
@@ -167,7 +167,7 @@ static struct passing passing_of(const struct http_headers *headers, uint64_t dr
                                  const struct route_settings *route,
                                  const struct header_edits *edits, struct bytes dropped_name)
 {
-    bool named = connection_names_fields(headers);
+    bool named = forward_connection_names_fields(headers);
     bool edited = edits != NULL && edits->remove_count + edits->set_count > 0;
 
     return (struct passing){headers,
@@ -184,7 +184,7 @@ static bool name_passes(const struct passing *passing, const struct http_header 
     struct bytes name = http_header_name(row);
 
     return !(passing->named && connection_takes_away(passing->headers, row, passing->route)) &&
-           !(passing->edits != NULL && is_edited_away(passing->edits, name)) &&
+           !(passing->edits != NULL && forward_is_edited_away(passing->edits, name)) &&
            !(passing->dropped_name.length > 0 &&
              http_header_names_meet(passing->dropped_name, name));
 }

@@ -30,4 +30,10 @@ bool forward_add_date(const struct exchange *exchange, struct forward_page *page
 /* The fields that answers of the gateway's own carry too: request id, route's edits. */
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page);
 
+/* The rules that trailers share with heads: the edits take the field away; Connection names it;
+ * Connection names any field, beside the usual options. */
+bool forward_is_edited_away(const struct header_edits *edits, struct bytes name);
+bool forward_is_named_by_connection(const struct http_headers *headers, struct bytes name);
+bool forward_connection_names_fields(const struct http_headers *headers);
+
 #endif

@@ -136,7 +136,9 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
         return false;
     }
     timer_clear(desk->patience, &exchange->attempt.patience);
+    http_request_forget(&exchange->request);
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
+    buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
     exchange->request_body.kept = false;
     exchange->request_body.received = 0;
     exchange->orphan = true;

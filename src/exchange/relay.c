@@ -2,6 +2,7 @@
 /* Passes an origin's answer on to the client as it comes, under back-pressure. */
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/trailers.h"
 
 void relay_interim(void *owner, const struct http_response *response)
 {
@@ -95,6 +96,8 @@ void relay_head(void *owner, const struct http_response *response)
         return;
     }
     exchange->outcome.status = response->status;
+    exchange->answer.keeps_trailers_here =
+        response->framing == HTTP_CHUNKED && forward_connection_names_fields(&response->headers);
     exchange->answer.begun = true;
     if (response->status == 101) {
         exchange_set_state(exchange, EXCHANGE_TUNNELS);
@@ -134,8 +137,9 @@ void relay_drained(void *owner)
 void relay_ended(void *owner, const struct http_headers *trailers)
 {
     struct exchange *exchange = owner;
+    struct http_fields fields;
 
-    exchange_answer_is_whole(exchange, trailers,
+    exchange_answer_is_whole(exchange, trailers_of_answer(exchange, trailers, &fields),
                              exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED
                                                                  : OUTCOME_ANSWERED);
 }

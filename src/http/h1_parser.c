@@ -298,6 +298,9 @@ enum h1_verdict h1_parse_trailers(struct bytes input, const struct h1_limits *li
     struct h1_cursor cursor = h1_cursor_over(input, limits, problem);
     enum h1_verdict verdict = h1_read_fields(&cursor, limits->headers, trailers);
 
+    if (verdict == H1_REJECTED && problem->status == 431) {
+        return h1_reject(problem, 431, "the trailer section is too large", "RFC 6585 section 5");
+    }
     if (verdict != H1_COMPLETE) {
         return verdict;
     }

@@ -2,6 +2,8 @@
 /* The parts of HTTP/1.1 messages that hold numbers, and fields by the run. */
 #include "http/h1_writer.h"
 
+#include "base/check.h"
+
 void h1_write_status_line(struct text *text, unsigned status, struct bytes reason)
 {
     if (status == 200 && (reason.length == 0 || bytes_equal(reason, BYTES("OK")))) {
@@ -124,15 +126,27 @@ void h1_write_fields(struct text *text, const struct http_fields *fields)
     *text = out;
 }
 
-struct bytes h1_write_last_chunk(void *memory, size_t size, const struct http_headers *trailers)
+/* Between a field and its end nothing may look like an end: what follows would pass for a message of
+ * its own (RFC 9110 section 5.5). */
+static bool stays_on_its_line(struct bytes text)
 {
-    struct text text = text_over(memory, size);
+    return memchr(text.at, '\r', text.length) == NULL &&
+           memchr(text.at, '\n', text.length) == NULL && memchr(text.at, '\0', text.length) == NULL;
+}
+
+struct bytes h1_write_last_chunk(char memory[static H1_LAST_CHUNK_MAX],
+                                 const struct http_fields *trailers)
+{
+    struct text text = text_over(memory, H1_LAST_CHUNK_MAX);
 
     text_add_literal(&text, "0\r\n");
-    for (uint32_t i = 0; trailers != NULL && i < trailers->count; i++) {
-        h1_write_field(&text, http_header_name(&trailers->rows[i]),
-                       http_header_value(&trailers->rows[i]));
+    for (uint32_t i = 0; i < trailers->count; i++) {
+        const struct http_field *row = &trailers->rows[i];
+
+        CHECK(stays_on_its_line(row->name) && stays_on_its_line(row->value));
+        h1_write_field(&text, row->name, row->value);
     }
     h1_write_end(&text);
-    return text.overflowed ? BYTES(H1_LAST_CHUNK) : text_since(&text, text.start);
+    CHECK(!text.overflowed);
+    return text_since(&text, text.start);
 }

@@ -11,6 +11,9 @@
 #define H1_CRLF "\r\n"
 #define H1_LAST_CHUNK "0\r\n\r\n" /* with an empty trailer section */
 #define H1_CHUNK_HEAD_MAX 18      /* 16 digits and CRLF */
+/* The largest trailer section that is read (limits.head_bytes, limits.answer_head_bytes), a space in
+ * each of its lines, and the size line before it. */
+#define H1_LAST_CHUNK_MAX (32 * 1024 + HTTP_HEADERS_MAX + 3)
 
 /* "HTTP/1.1 STATUS REASON". An empty reason stands for the registered one; the version is
  * always ours (RFC 9110 section 2.5). */
@@ -28,9 +31,11 @@ static inline void h1_write_request_line(struct text *text, struct bytes method,
     text_add_literal(text, " HTTP/1.1\r\n");
 }
 
-/* The chunk that ends a body, and its trailers (NULL: none), in `memory`: without them where they do
- * not fit in (RFC 9110 section 6.5.1). */
-struct bytes h1_write_last_chunk(void *memory, size_t size, const struct http_headers *trailers);
+/* The chunk that ends a body, and its trailers, in `memory`. They came through h1_parse_trailers and
+ * are as they came, or fewer: a field that holds CR, LF or NUL is a mistake of ours and ends the
+ * process, before it can pass for a message of its own. */
+struct bytes h1_write_last_chunk(char memory[static H1_LAST_CHUNK_MAX],
+                                 const struct http_fields *trailers);
 
 /* Whole, or not at all when there is no room. */
 void h1_write_field(struct text *text, struct bytes name, struct bytes value);

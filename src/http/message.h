@@ -77,6 +77,12 @@ struct http_response {
     struct http_headers headers;
 };
 
+/* Without any of the bytes that it borrowed: their buffer is about to be given back or read into. */
+static inline void http_request_forget(struct http_request *request)
+{
+    memset(request, 0, offsetof(struct http_request, headers.rows));
+}
+
 static inline bool http_has(const struct http_headers *headers, enum http_header_id id)
 {
     return (headers->present >> id) & 1;

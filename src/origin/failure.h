@@ -30,6 +30,7 @@
     ROW(MALFORMED,         502, "http_protocol_error",      "the origin's answer is not well-formed HTTP") \
     ROW(INTERIM_FLOOD,     502, "http_protocol_error",      "the origin sent too many interim answers (1xx) and no final one") \
     ROW(HEAD_TOO_LARGE,    502, "http_response_header_section_size", "the head of the origin's answer is too large") \
+    ROW(TRAILERS_TOO_LARGE,502, "http_response_trailer_section_size", "the trailers of the origin's answer are too large") \
     ROW(INCOMPLETE,        502, "http_response_incomplete", "the origin closed the connection in the middle of its answer") \
     ROW(UPGRADE_UNASKED,   502, "http_upgrade_failed",      "the origin switched protocols without being asked") \
     ROW(TUNNEL_IDLE,       504, "connection_read_timeout",  "no byte passed the tunnel for too long")

@@ -94,7 +94,7 @@ static bool step_length_known(struct origin_connection *connection)
 static bool step_trailers(struct origin_connection *connection)
 {
     struct h1_limits limits = {.head_bytes = connection->request->limits->answer_head_bytes,
-                               .headers = connection->request->limits->headers};
+                               .headers = HTTP_HEADERS_MAX};
     struct http_headers trailers;
     struct h1_problem problem;
     size_t consumed = 0;
@@ -104,7 +104,8 @@ static bool step_trailers(struct origin_connection *connection)
     case H1_INCOMPLETE:
         break;
     case H1_REJECTED:
-        origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
+        origin_connection_fail(connection, problem.status == 431 ? ORIGIN_FAILURE_TRAILERS_TOO_LARGE
+                                                                 : ORIGIN_FAILURE_MALFORMED);
         break;
     case H1_COMPLETE:
         connection->in->start += (uint32_t)consumed;
@@ -448,8 +449,13 @@ static bool receive_once(struct origin_connection *connection)
     return (size_t)count == room && connection->request != NULL && !connection->answer_paused;
 }
 
+/* While the answer is paused, what was not taken of it lies in the buffer, which must not move. The
+ * loop calls all the same where a write has failed (transport_break): that shows once it goes on. */
 void origin_h1_receive(struct origin_connection *connection)
 {
+    if (connection->answer_paused) {
+        return;
+    }
     for (int i = 0; i < READS_A_TURN && receive_once(connection); i++) {
     }
 }

@@ -198,16 +198,22 @@ size_t origin_request_send_body(struct origin_request *request, struct bytes byt
     return taken;
 }
 
-static bool add_last_chunk(struct origin_connection *connection,
-                           const struct http_headers *trailers)
+static bool add_trailers(struct origin_connection *connection, const struct http_fields *trailers)
 {
-    char memory[BUFFER_SMALL_BYTES];
+    char memory[H1_LAST_CHUNK_MAX];
 
     return outbox_add(&connection->out, buffers_of(connection),
-                      h1_write_last_chunk(memory, sizeof(memory), trailers));
+                      h1_write_last_chunk(memory, trailers));
 }
 
-void origin_request_send_end(struct origin_request *request, const struct http_headers *trailers)
+static bool add_last_chunk(struct origin_connection *connection, const struct http_fields *trailers)
+{
+    return trailers == NULL
+               ? outbox_add(&connection->out, buffers_of(connection), BYTES(H1_LAST_CHUNK))
+               : add_trailers(connection, trailers);
+}
+
+void origin_request_send_end(struct origin_request *request, const struct http_fields *trailers)
 {
     struct origin_connection *connection = request->connection;
 

@@ -34,7 +34,7 @@ struct origin_request_events {
     size_t (*room)(void *owner);
     /* Nothing more to deliver just now: send on what you hold. */
     void (*drained)(void *owner);
-    /* `trailers` is NULL when there were none. */
+    /* `trailers` is NULL when there were none, and valid during the call only. */
     void (*ended)(void *owner, const struct http_headers *trailers);
     /* The request side can take bytes again, or has been written in full. */
     void (*writable)(void *owner);
@@ -77,8 +77,8 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
 bool origin_request_send_head(struct origin_request *request, const struct request_head *head);
 /* Returns how many bytes were taken; `writable` follows when it was fewer than offered. */
 size_t origin_request_send_body(struct origin_request *request, struct bytes bytes);
-/* The request is whole. `trailers` may be NULL. */
-void origin_request_send_end(struct origin_request *request, const struct http_headers *trailers);
+/* The request is whole. `trailers` may be NULL, and is needed during the call only. */
+void origin_request_send_end(struct origin_request *request, const struct http_fields *trailers);
 /* Writes what was only collected so far, at the end of the loop's turn. */
 void origin_request_flush(struct origin_request *request);
 /* After `body` took fewer bytes than offered, or there was no `room`. */

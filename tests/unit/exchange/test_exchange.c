@@ -100,7 +100,7 @@ static void on_flush(void *owner)
     note(owner, 'F');
 }
 
-static bool on_end(void *owner, const struct http_headers *trailers)
+static bool on_end(void *owner, const struct http_fields *trailers)
 {
     struct stream *stream = owner;
 

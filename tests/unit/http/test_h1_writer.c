@@ -5,6 +5,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <stdio.h>
 
 #define assert_text(text, expected) \
@@ -57,29 +60,56 @@ static void rfc9112_7_1_chunks(void **state)
     assert_false(text.overflowed);
 }
 
-static void assert_last_chunk(size_t room, const struct http_headers *trailers,
-                              const char *expected)
+static void a_last_chunk_has_all_its_trailers(void **state)
 {
-    char memory[64];
-    struct bytes chunk = h1_write_last_chunk(memory, room, trailers);
-
-    assert_int_equal(chunk.length, strlen(expected));
-    assert_memory_equal(chunk.at, expected, chunk.length);
-}
-
-/* RFC 9110 section 6.5.1: trailers may be dropped. */
-static void a_last_chunk_has_its_trailers_or_none(void **state)
-{
-    struct http_headers trailers = {.count = 2};
+    static char memory[H1_LAST_CHUNK_MAX];
+    static char large[32 * 1024 - 8];
+    struct http_fields trailers = {0};
+    struct bytes chunk;
 
     (void)state;
-    trailers.rows[0] =
-        (struct http_header){.name = "Sum", .name_length = 3, .value = "12", .value_length = 2};
-    trailers.rows[1] =
-        (struct http_header){.name = "X", .name_length = 1, .value = "y", .value_length = 1};
-    assert_last_chunk(64, NULL, "0\r\n\r\n");
-    assert_last_chunk(21, &trailers, "0\r\nSum: 12\r\nX: y\r\n\r\n");
-    assert_last_chunk(19, &trailers, "0\r\n\r\n");
+    http_fields_add(&trailers, BYTES("Sum"), BYTES("12"));
+    http_fields_add(&trailers, BYTES("X"), BYTES("y"));
+    chunk = h1_write_last_chunk(memory, &trailers);
+    assert_int_equal(chunk.length, 20);
+    assert_memory_equal(chunk.at, "0\r\nSum: 12\r\nX: y\r\n\r\n", 20);
+    /* The largest that is read. */
+    memset(large, 'x', sizeof(large));
+    http_fields_clear(&trailers);
+    http_fields_add(&trailers, BYTES("Abc"), (struct bytes){large, sizeof(large)});
+    assert_int_equal(h1_write_last_chunk(memory, &trailers).length, 3 + 5 + sizeof(large) + 4);
+}
+
+/* The process ends before such a byte is written. */
+static bool is_written(struct bytes name, struct bytes value)
+{
+    static char memory[H1_LAST_CHUNK_MAX];
+    struct http_fields trailers = {0};
+    int status;
+    pid_t child;
+
+    http_fields_add(&trailers, name, value);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL);
+        h1_write_last_chunk(memory, &trailers);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void no_trailer_holds_the_end_of_a_line(void **state)
+{
+    (void)state;
+    assert_true(is_written(BYTES("A"), BYTES("b c")));
+    assert_false(is_written(BYTES("A"), BYTES("b\r\nc")));
+    assert_false(is_written(BYTES("A"), BYTES("b\n")));
+    assert_false(is_written(BYTES("A"), BYTES("\rb")));
+    assert_false(is_written(BYTES("A"), BYTES("b\0c")));
+    assert_false(is_written(BYTES("A\r\n"), BYTES("b")));
 }
 
 static void a_field_goes_in_whole_or_not_at_all(void **state)
@@ -160,7 +190,8 @@ int main(void)
         cmocka_unit_test(a_request_head_is_written),
         cmocka_unit_test(rfc9112_4_status_lines),
         cmocka_unit_test(rfc9112_7_1_chunks),
-        cmocka_unit_test(a_last_chunk_has_its_trailers_or_none),
+        cmocka_unit_test(a_last_chunk_has_all_its_trailers),
+        cmocka_unit_test(no_trailer_holds_the_end_of_a_line),
         cmocka_unit_test(a_field_goes_in_whole_or_not_at_all),
         cmocka_unit_test(fields_go_by_the_run),
         cmocka_unit_test(fields_of_all_lengths),
