@@ -6,6 +6,7 @@
 #include "config/settings_changes.h"
 #include "io/tls.h"
 #include "process/explain_file.h"
+#include "process/privilege.h"
 #include "process/process.h"
 #include "process/state_directory.h"
 
@@ -85,7 +86,7 @@ static struct loaded load(const char *path)
     struct config_errors *errors = NULL;
     struct loaded loaded = {0};
 
-    loaded.room = config_read_file(path, &loaded.source, &errors);
+    loaded.room = config_read_file(path, CONFIG_PATIENCE_MS, &loaded.source, &errors);
     if (loaded.room != NULL) {
         loaded.snapshot = config_load_bytes(path, loaded.source, &errors);
     }
@@ -113,7 +114,7 @@ static char *directory_in_file(const char *path)
 {
     struct config_errors *errors = NULL;
     struct bytes source;
-    char *room = config_read_file(path, &source, &errors);
+    char *room = config_read_file(path, CONFIG_PATIENCE_MS, &source, &errors);
     char *directory = room != NULL ? state_directory_in_text(source) : NULL;
 
     config_errors_free(&errors);
@@ -132,7 +133,7 @@ static struct loaded load_last_good(const struct command *command)
     if (path != NULL) {
         log_warning("%s is bad: starting with the last good configuration, %s", command->path,
                     path);
-        loaded = load(path);
+        loaded = privilege_yield_to_owner(path) ? load(path) : loaded;
     }
     if (path != NULL && loaded.snapshot == NULL) {
         fprintf(stderr, "--state-directory DIR says where else the last good one is\n");

@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct mark whole_file = {0, 0};
@@ -90,22 +92,49 @@ struct snapshot *config_load_bytes(const char *name, struct bytes source,
     return snapshot;
 }
 
-/* All of a file, one byte more than a configuration may have at most, so that the check
- * after it sees what is too large. Works for pipes too. -1: errno says why. */
-static ssize_t read_all(int file, char *room, size_t size)
+static int64_t now_ms(void)
 {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* false: nothing came in time. */
+static bool await_more(int file, int64_t until_ms)
+{
+    struct pollfd waits = {.fd = file, .events = POLLIN};
+    int64_t left_ms;
+
+    while ((left_ms = until_ms - now_ms()) > 0) {
+        if (poll(&waits, 1, (int)left_ms) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All of a file, one byte more than a configuration may have at most, so that the check
+ * after it sees what is too large. -1: errno says why; ETIMEDOUT: a pipe, and not all came. */
+static ssize_t read_all(int file, char *room, size_t size, uint32_t patience_ms)
+{
+    int64_t until_ms = now_ms() + patience_ms;
     size_t length = 0;
 
     while (length < size) {
         ssize_t count = read(file, room + length, size - length);
 
-        if (count < 0 && errno != EINTR) {
-            return -1;
-        }
         if (count == 0) {
             break;
         }
-        length += count > 0 ? (size_t)count : 0;
+        if (count > 0) {
+            length += (size_t)count;
+        } else if (errno == EAGAIN && !await_more(file, until_ms)) {
+            errno = ETIMEDOUT;
+            return -1;
+        } else if (errno != EAGAIN && errno != EINTR) {
+            return -1;
+        }
     }
     return (ssize_t)length;
 }
@@ -129,28 +158,26 @@ static size_t room_for(int file)
     return SOURCE_BYTES_MAX + 1;
 }
 
-/* A pipe without a writer reads as empty: a reload must not wait for one. With a writer, as in
- * `-c <(...)`, it is waited for. */
-static int open_file(const char *path)
+static const char *reason_for(int failure)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (file >= 0) {
-        fcntl(file, F_SETFL, fcntl(file, F_GETFL) & ~O_NONBLOCK);
-    }
-    return file;
+    return failure == ETIMEDOUT
+               ? "it is a pipe, and its writer keeps it open without writing; name a "
+                 "regular file"
+               : strerror(failure);
 }
 
-char *config_read_file(const char *path, struct bytes *source, struct config_errors **errors)
+/* A pipe without a writer reads as empty, and opening it must not wait for one. */
+char *config_read_file(const char *path, uint32_t patience_ms, struct bytes *source,
+                       struct config_errors **errors)
 {
-    int file = open_file(path);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     size_t size = file >= 0 ? room_for(file) : 0;
     char *room = file >= 0 ? malloc(size) : NULL;
-    ssize_t length = room != NULL ? read_all(file, room, size) : -1;
+    ssize_t length = room != NULL ? read_all(file, room, size, patience_ms) : -1;
     const char *why = NULL;
 
     if (length < 0) {
-        why = strerror(errno);
+        why = reason_for(errno);
     } else if ((size_t)length == size && size <= SOURCE_BYTES_MAX) {
         why = "it grew meanwhile"; /* half of it might be valid */
     }
@@ -169,7 +196,7 @@ char *config_read_file(const char *path, struct bytes *source, struct config_err
 struct snapshot *config_load(const char *path, struct config_errors **errors)
 {
     struct bytes source;
-    char *room = config_read_file(path, &source, errors);
+    char *room = config_read_file(path, CONFIG_PATIENCE_MS, &source, errors);
     struct snapshot *snapshot = NULL;
 
     if (room != NULL) {

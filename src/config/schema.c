@@ -35,6 +35,11 @@ static const struct option options[] = {
     {.path = "workers", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "auto",
      .zero_word = "auto", .least = "1", .greatest = "256", FIELD(settings, workers),
      .help = "Worker threads; auto: one for each CPU that the process may use."},
+    {.path = "reuse_port", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "exclusive",
+     .words = "exclusive|shared", FIELD(settings, reuse_port),
+     .help = "What to do when another process of the same user listens at a listener's address: "
+             "fail, or share it (the kernel then gives each of the two a part of the connections, "
+             "and tells neither). A binary upgrade takes sockets over in either case."},
     {.path = "user", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "www-data",
      .sample_off = true, FIELD(settings, user),
      .help = "Unprivileged user to become once all listeners are open; absent: stay as started."},

@@ -438,8 +438,11 @@ struct admin_settings {
 
 #define ADMIN_SOCKET "/run/turnpike/admin.sock"
 
+enum reuse_port { REUSE_PORT_EXCLUSIVE, REUSE_PORT_SHARED };
+
 struct settings {
     uint32_t workers; /* resolved: never 0 */
+    enum reuse_port reuse_port;
     const char *user; /* NULL: stay who we are */
     bool core_dumps;
     const char *pid_file; /* NULL: none */

@@ -47,23 +47,38 @@ static bool set_options(int fd, sa_family_t family)
      * a third less CPU for a connection with one request. One that says nothing comes after a
      * second all the same. */
     setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &silent_seconds, sizeof(silent_seconds));
-    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0;
 }
 
-static bool bind_and_listen(int fd, const struct address *address, mode_t mode)
+static bool share_port(int fd)
+{
+    const int yes = 1;
+
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0;
+}
+
+/* The kernel asks for the option of both when the second one binds: without it this bind fails if
+ * another socket listens there already, and with it from then on ours may follow. */
+static bool bind_to(int fd, const struct address *address, bool alone)
 {
     bool local = address->any.sa_family == AF_UNIX;
 
-    return set_options(fd, address->any.sa_family) &&
-           bind(fd, &address->any, address->length) == 0 &&
+    return (local || alone || share_port(fd)) && bind(fd, &address->any, address->length) == 0 &&
+           (local || share_port(fd));
+}
+
+static bool bind_and_listen(int fd, const struct address *address, mode_t mode, bool alone)
+{
+    bool local = address->any.sa_family == AF_UNIX;
+
+    return set_options(fd, address->any.sa_family) && bind_to(fd, address, alone) &&
            (!local || chmod(address->local.sun_path, mode) == 0) && listen(fd, BACKLOG) == 0;
 }
 
 static bool open_local(int fd, const struct address *address, mode_t mode)
 {
     int claim = socket_file_claim(address);
-    bool listens = claim >= 0 && bind_and_listen(fd, address, mode);
+    bool listens = claim >= 0 && bind_and_listen(fd, address, mode, false);
     int failure = errno;
 
     if (claim >= 0) {
@@ -73,7 +88,7 @@ static bool open_local(int fd, const struct address *address, mode_t mode)
     return listens;
 }
 
-int listener_open(const struct address *address, mode_t mode)
+static int open_at(const struct address *address, mode_t mode, bool alone)
 {
     sa_family_t family = address->any.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -82,13 +97,42 @@ int listener_open(const struct address *address, mode_t mode)
     if (fd < 0) {
         return -1;
     }
-    if (family == AF_UNIX ? open_local(fd, address, mode) : bind_and_listen(fd, address, mode)) {
+    if (family == AF_UNIX ? open_local(fd, address, mode)
+                          : bind_and_listen(fd, address, mode, alone)) {
         return fd;
     }
     failure = errno;
     close(fd);
     errno = failure;
     return -1;
+}
+
+int listener_open(const struct address *address, mode_t mode)
+{
+    return open_at(address, mode, false);
+}
+
+int listener_open_alone(const struct address *address, mode_t mode)
+{
+    return open_at(address, mode, true);
+}
+
+int listener_try(const struct address *address)
+{
+    sa_family_t family = address->any.sa_family;
+    int fd = family == AF_UNIX ? -1 : socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int failure = 0;
+
+    if (family == AF_UNIX) {
+        return 0;
+    }
+    if (fd < 0 || !set_options(fd, family) || bind(fd, &address->any, address->length) < 0) {
+        failure = errno;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return failure;
 }
 
 /* Linux hands the option on from a listening socket to what it accepts. A Unix socket has none. */

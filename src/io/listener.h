@@ -10,6 +10,12 @@
 /* Binds and listens. TCP sockets share their port with those of the other workers
  * (SO_REUSEPORT); a Unix socket's file is made anew with `mode`. -1 with errno. */
 int listener_open(const struct address *address, mode_t mode);
+/* The same where nothing else listens yet, else EADDRINUSE: the kernel would give each process a
+ * share of the connections, and tell neither. More of our own can be opened there afterwards. */
+int listener_open_alone(const struct address *address, mode_t mode);
+/* Whether listener_open_alone would bind there now: 0, or an error. Touches nothing, so that a
+ * Unix address is not looked at. */
+int listener_try(const struct address *address);
 /* What the kernel bound: the port, where the configuration said 0. */
 bool listener_bound_address(int fd, struct address *address);
 

@@ -12,7 +12,8 @@
 
 /* Makes the address free to be bound: a file that nobody listens on any more goes. Until the
  * claim is ended, nobody else who claims comes in between. Waits for others' claims, which last as
- * long as bind and listen take. The claim, or -1 with errno. */
+ * long as bind and listen take; EBUSY, after log_error, for one that lasts two seconds. The claim,
+ * or -1 with errno. */
 int socket_file_claim(const struct address *address);
 void socket_file_end_claim(const struct address *address, int claim);
 

@@ -247,6 +247,9 @@ static bool ask_for_certificates(SSL_CTX *context, struct terms *terms, struct t
         return true;
     }
     report->at = auth->ca_at;
+    if (!tls_is_file(auth->ca, report)) {
+        return false;
+    }
     names = SSL_load_client_CA_file(auth->ca);
     if (names == NULL || SSL_CTX_load_verify_file(context, auth->ca) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);

@@ -56,9 +56,33 @@ static BIO *open_file(const char *path, struct stat *facts, struct tls_report *r
     return NULL;
 }
 
+bool tls_is_file(const char *path, struct tls_report *report)
+{
+    struct stat facts;
+    BIO *bio = open_file(path, &facts, report);
+
+    BIO_free(bio);
+    return bio != NULL;
+}
+
+static void tell_nobody(void *owner, const char *problem)
+{
+    (void)owner;
+    (void)problem;
+}
+
+/* NULL: it cannot be read, which was told when it was taken up. */
+static BIO *open_again(const char *path)
+{
+    struct tls_report nobody = {.tell = tell_nobody};
+    struct stat facts;
+
+    return open_file(path, &facts, &nobody);
+}
+
 uint64_t tls_print_of_file(const char *path)
 {
-    BIO *file = BIO_new_file(path, "r");
+    BIO *file = open_again(path);
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     unsigned char room[4096];
     unsigned char sum[EVP_MAX_MD_SIZE] = {0};
@@ -354,7 +378,7 @@ static bool give(X509 *leaf, tls_certificate_take *take, void *owner)
 bool tls_certificates_each(struct tls_bench *bench, const char *path, tls_certificate_take *take,
                            void *owner)
 {
-    BIO *file = BIO_new_file(path, "r");
+    BIO *file = open_again(path);
     X509 *next;
     bool given = true;
 

@@ -51,6 +51,9 @@ static bool set_trust(struct tls_dialer *dialer, const struct service_settings *
     SSL_CTX_set_verify(dialer->context, dialer->verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     report->at = ca != NULL ? settings->tls.ca_at : settings->tls.at;
     if (ca != NULL) {
+        if (!tls_is_file(ca, report)) {
+            return false;
+        }
         if (SSL_CTX_load_verify_file(dialer->context, ca) != 1) {
             tls_say(report, "tls.ca: no certificate can be read from %s: %s", ca, tls_reason());
             return false;

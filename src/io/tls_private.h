@@ -162,6 +162,8 @@ bool tls_certificates_each(struct tls_bench *bench, const char *path, tls_certif
                            void *owner);
 /* A fingerprint of what is in a file; 0: it cannot be read. */
 uint64_t tls_print_of_file(const char *path);
+/* A regular file that can be read; told if not. The library would wait for a pipe's writer. */
+bool tls_is_file(const char *path, struct tls_report *report);
 /* The library's reason for its last failure; clears it. */
 const char *tls_reason(void);
 

@@ -35,7 +35,8 @@ static bool listen_on(struct admin *admin, const char *what, const char *name,
     char text[ADDRESS_TEXT_MAX];
 
     if (heritage_take(admin->heritage, "control", wanted, fd, 1) == 0) {
-        *fd = listener_open(&address, mode);
+        *fd = admin->heritage != NULL ? listener_open(&address, mode)
+                                      : listener_open_alone(&address, mode);
     }
     if (*fd < 0) {
         return false;

@@ -53,7 +53,8 @@ bool pid_file_write(const char *path)
     int file = -1;
 
     if (asprintf(&beside, "%s.%ld", path, (long)getpid()) >= 0) {
-        file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+        file =
+            open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
         good = file >= 0 && dprintf(file, "%ld\n", (long)getpid()) > 0;
         good = (file < 0 || close(file) == 0) && good && rename(beside, path) == 0;
     }
@@ -66,14 +67,14 @@ bool pid_file_write(const char *path)
 
 void pid_file_remove(const char *path)
 {
-    FILE *file = fopen(path, "re");
-    long pid = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char text[24] = "";
 
-    if (file == NULL) {
+    if (file < 0) {
         return;
     }
-    if (fscanf(file, "%ld", &pid) == 1 && pid == (long)getpid()) {
+    if (read(file, text, sizeof(text) - 1) > 0 && strtol(text, NULL, 10) == (long)getpid()) {
         unlink(path);
     }
-    fclose(file);
+    close(file);
 }

@@ -42,7 +42,8 @@ static void open_in_place(struct audit *audit)
     if (audit->file >= 0) {
         close(audit->file);
     }
-    audit->file = open(audit->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    audit->file = open(audit->path,
+                       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (audit->file < 0) {
         log_warning("cannot open the audit log %s: %s", audit->path, strerror(errno));
     }

@@ -35,7 +35,7 @@ bool edition_read(struct edition *edition, const char *path, uint32_t workers,
     struct snapshot *snapshot;
     struct bytes source;
 
-    edition->source = config_read_file(path, &source, &errors);
+    edition->source = config_read_file(path, 0, &source, &errors);
     if (edition->source == NULL) {
         add_errors(problems, &errors);
         return false;

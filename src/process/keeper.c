@@ -63,22 +63,26 @@ static bool read_all(int file, char *to, size_t length)
 /* With a NUL behind it; NULL: not there, or not readable, which is told. */
 static char *read_file(const char *path, size_t *length)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat facts;
     char *content = NULL;
 
     if (file < 0) {
         if (errno != ENOENT) {
-            log_error("cannot read %s: %s", path, strerror(errno));
+            log_error("cannot read %s: %s; what it should hold is not in force", path,
+                      strerror(errno));
         }
         return NULL;
     }
-    if (fstat(file, &facts) == 0 && S_ISREG(facts.st_mode)) {
+    if (fstat(file, &facts) < 0 || !S_ISREG(facts.st_mode)) {
+        log_error("cannot read %s: it is no regular file; what it should hold is not in force",
+                  path);
+    } else {
         content = malloc((size_t)facts.st_size + 1);
         *length = (size_t)facts.st_size;
     }
     if (content != NULL && !read_all(file, content, *length)) {
-        log_error("cannot read %s", path);
+        log_error("cannot read %s: %s; what it should hold is not in force", path, strerror(errno));
         free(content);
         content = NULL;
     }
@@ -262,7 +266,7 @@ static void keep_changes(struct keeper *keeper)
 static int open_pins(struct keeper *keeper, const char *path)
 {
     size_t size = pin_table_size(pins_of(keeper));
-    int file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    int file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat facts;
 
     if (file >= 0 && fstat(file, &facts) == 0 && (size_t)facts.st_size == size) {

@@ -34,6 +34,7 @@ struct sockets {
     uint32_t workers;
     uint32_t count; /* listeners */
     uint32_t next_key;
+    bool alone; /* no other process may listen where one is opened */
     struct place *places;
     struct client_socket *slots; /* [worker][listener] */
     int *numbers;                /* the same: which descriptor it is, whoever has it */
@@ -69,10 +70,18 @@ static void set_fd(struct sockets *sockets, uint32_t worker, uint32_t listener, 
 
 static const char *remedy_for(int failure)
 {
-    return failure == EACCES || failure == EPERM
-               ? " (the process may not; ports below 1024 take CAP_NET_BIND_SERVICE once `user` "
-                 "is set)"
-               : "";
+    switch (failure) {
+    case EACCES:
+    case EPERM:
+        return " (the process may not; ports below 1024 take CAP_NET_BIND_SERVICE once `user` is "
+               "set)";
+    case EADDRINUSE:
+        return " (another process listens there, `ss -ltnp` says which: stop it, choose another "
+               "address, or set `reuse_port: shared` in both to give each a part of the "
+               "connections)";
+    default:
+        return "";
+    }
 }
 
 static void own_file(struct place *place)
@@ -83,16 +92,64 @@ static void own_file(struct place *place)
     }
 }
 
-static bool open_one(struct sockets *sockets, uint32_t index, char *why)
+static bool is_wildcard(const struct address *address)
+{
+    return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == INADDR_ANY
+                                             : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
+}
+
+/* A wildcard and an address of it, or one address under two names. */
+static bool overlaps(const struct place *place, const struct place *other)
+{
+    struct ip ip = ip_of_address(&place->bound);
+    struct ip others = ip_of_address(&other->bound);
+
+    return other->opened && !is_local(place) &&
+           place->bound.any.sa_family == other->bound.any.sa_family &&
+           address_port(&place->bound) == address_port(&other->bound) &&
+           (is_wildcard(&place->bound) || is_wildcard(&other->bound) ||
+            memcmp(&ip, &others, sizeof(ip)) == 0);
+}
+
+static bool overlaps_one_of(const struct place *place, const struct sockets *sockets)
+{
+    for (uint32_t i = 0; sockets != NULL && i < sockets->count; i++) {
+        if (&sockets->places[i] != place && overlaps(place, &sockets->places[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The kernel cannot tell our own sockets from those of another process: where an address of ours
+ * overlaps, the question is not asked. */
+static bool opens_alone(const struct sockets *sockets, const struct place *place,
+                        const struct sockets *former)
+{
+    return sockets->alone && !overlaps_one_of(place, sockets) && !overlaps_one_of(place, former);
+}
+
+/* One socket file, whichever worker accepts from it. */
+static int open_for(const struct sockets *sockets, uint32_t worker, uint32_t index, bool alone)
+{
+    const struct place *place = &sockets->places[index];
+
+    if (is_local(place) && worker > 0) {
+        return fcntl(slot(sockets, 0, index)->fd, F_DUPFD_CLOEXEC, 0);
+    }
+    return alone && worker == 0 ? listener_open_alone(&place->bound, place->mode)
+                                : listener_open(&place->bound, place->mode);
+}
+
+static bool open_one(struct sockets *sockets, uint32_t index, const struct sockets *former,
+                     char *why)
 {
     struct place *place = &sockets->places[index];
+    bool alone = opens_alone(sockets, place, former);
 
     place->is_fresh = true;
     for (uint32_t worker = 0; worker < sockets->workers; worker++) {
-        /* One socket file, whichever worker accepts from it. */
-        int fd = is_local(place) && worker > 0
-                     ? fcntl(slot(sockets, 0, index)->fd, F_DUPFD_CLOEXEC, 0)
-                     : listener_open(&place->bound, place->mode);
+        int fd = open_for(sockets, worker, index, alone);
 
         if (fd < 0) {
             snprintf(why, WHY_BYTES, "%scannot listen on %s: %s%s", place->at, place->name,
@@ -140,6 +197,7 @@ static struct sockets *sockets_new(const struct settings *settings, uint32_t wor
         return NULL;
     }
     sockets->workers = workers;
+    sockets->alone = settings->reuse_port == REUSE_PORT_EXCLUSIVE;
     sockets->places = calloc(settings->listener_count, sizeof(*sockets->places));
     sockets->slots = calloc(count, sizeof(*sockets->slots));
     sockets->numbers = calloc(count, sizeof(*sockets->numbers));
@@ -279,13 +337,14 @@ struct sockets *sockets_inherit(const struct settings *settings, struct heritage
         log_error("out of memory");
         return NULL;
     }
+    sockets->alone = sockets->alone && heritage == NULL; /* the process before us still listens */
     for (uint32_t i = 0; i < sockets->count; i++) {
         bool good = true;
 
         set_key(sockets, i, sockets->next_key++);
         snprintf(why, sizeof(why), "cannot take over the sockets of %s", sockets->places[i].name);
         if (!inherit_one(sockets, i, heritage, &good)) {
-            good = open_one(sockets, i, why);
+            good = open_one(sockets, i, NULL, why);
         }
         if (!good) {
             log_error("%s", why);
@@ -357,7 +416,7 @@ struct sockets *sockets_carry(const struct sockets *former, const struct setting
             continue;
         }
         set_key(sockets, i, sockets->next_key++);
-        if (!open_one(sockets, i, why)) {
+        if (!open_one(sockets, i, former, why)) {
             sockets_close(&sockets);
             return NULL;
         }

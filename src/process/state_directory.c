@@ -99,7 +99,7 @@ static bool write_all(int file, struct bytes content)
 
 static bool write_file(const char *path, struct bytes content)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     bool good;
 
     if (file < 0) {

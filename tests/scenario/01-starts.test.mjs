@@ -57,3 +57,45 @@ test('an address in use is an error that names it, and exit code 1', async (t) =
     assert.equal(result.code, 1, result.stderr);
     assert.match(result.stderr, new RegExp(holder.address.replaceAll('.', '\\.')));
 });
+
+// The kernel would give each of the two a part of the connections (SO_REUSEPORT).
+test('a second process on the same port does not start, unless both say that they share it', async (t) => {
+    const first = await startGateway(t, PONG);
+    const same = (more) => `access_log: off\nworkers: 1\nlisteners: [{address: "127.0.0.1:${first.port}"}]\n${more}${PONG}\n`;
+    const refused = await runGateway(t, same(''));
+    assert.equal(refused.code, 1, refused.stderr);
+    assert.match(refused.stderr, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${first.port}: Address already in use \\(another process listens there`));
+    assert.match(refused.stderr, /reuse_port: shared/);
+    const wide = await runGateway(t, same('').replace('127.0.0.1:', '0.0.0.0:'));
+    assert.equal(wide.code, 1, wide.stderr);
+    const second = await startGateway(t, same('reuse_port: shared\n'), { asWritten: true });
+    assert.equal(second.port, first.port);
+});
+
+test('a second process on the port of the metrics does not start', async (t) => {
+    const first = await startGateway(t, `admin: {socket: off, metrics: "127.0.0.1:0"}\n${PONG}`);
+    const [, port] = /metrics at 127\.0\.0\.1:([0-9]+)/.exec(first.stderr);
+    const second = await runGateway(t, `access_log: off\nlisteners: [{address: "127.0.0.1:0"}]\nadmin: {socket: off, metrics: "127.0.0.1:${port}"}\n${PONG}\n`);
+    assert.equal(second.code, 1, second.stderr);
+    assert.match(second.stderr, /admin\.metrics\): Address already in use/);
+});
+
+test('one process may listen on all addresses of a port and on one of them, also by a reload', async (t) => {
+    const holder = await startGateway(t, PONG);
+    const { port } = holder;
+    await holder.stop();
+    const listeners = (...hosts) => `listeners: [${hosts.map((host) => `{address: "${host}:${port}"}`).join(', ')}]\n${PONG}`;
+    const gateway = await startGateway(t, listeners('0.0.0.0', '127.0.0.1'));
+    assert.equal(gateway.listeners.length, 2);
+    assert.match(await gateway.reload(listeners('0.0.0.0')), /info reload/);
+    assert.match(await gateway.reload(listeners('0.0.0.0', '127.0.0.2')), /info reload/);
+    assert.match(await gateway.reload(listeners('127.0.0.1')), /info reload/);
+});
+
+test('a reload that adds the port of another process fails', async (t) => {
+    const first = await startGateway(t, PONG);
+    const second = await startGateway(t, PONG);
+    const failed = await second.reload(`listeners: [{address: "127.0.0.1:${first.port}"}]\n${PONG}`);
+    assert.match(failed, /failed/);
+    await second.said(/Address already in use \(another process listens there/);
+});

@@ -87,6 +87,18 @@ test('a pipe that nobody writes into holds no reload up', async (t) => {
     assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'still here');
 });
 
+test('a pipe that is held open in silence holds neither a reload nor the stop up', async (t) => {
+    const gateway = await startGateway(t, saying('still here'));
+    fs.unlinkSync(gateway.file);
+    assert.equal(spawnSync('mkfifo', [gateway.file]).status, 0);
+    const writer = fs.openSync(gateway.file, 'r+');
+    t.after(() => fs.closeSync(writer));
+    assert.match(await gateway.reload(), /reload failed/);
+    await gateway.said(/it is a pipe, and its writer keeps it open without writing/);
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'still here');
+    await gateway.stop();
+});
+
 test('idle connections to origins that stay are used again', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, through(origin));
@@ -113,7 +125,7 @@ test('what cannot change is told and stays', async (t) => {
     assert.match(await gateway.reload(saying('two', 'workers: 3\ncore_dumps: true\n')), /generation 2/);
     await gateway.said(/'workers' is another in the file than at the start/);
     await gateway.said(/'core_dumps' is another in the file/);
-    assert.equal(fs.readdirSync(`/proc/${gateway.pid}/task`).length, 3, 'main, one worker, the log');
+    assert.equal(fs.readdirSync(`/proc/${gateway.pid}/task`).length, 4, 'main, one worker, both logs');
 });
 
 test('the last good file is kept, with a log of who did what', async (t) => {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The control interface: who may ask, what is told, and that it stays out of the traffic's books.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import test from 'node:test';
 import { request, tally } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
 import { adminIn, ask, askJson, askRefused, metricsOf, parseMetrics, valueOf } from './lib/control.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
@@ -139,6 +141,17 @@ test('a second process is told who is in its way, and opens no listener', async 
     assert.match(second.stderr, /cannot listen on .*admin\.sock \(admin\.socket\): Address already in use; another process serves there/);
     assert.doesNotMatch(second.stderr, /listening on 127/);
     assert.equal((await ask(gateway, '/v1/status')).status, 200);
+});
+
+// A lock file is left behind by nobody, but another user may make one in a folder where all may write.
+test('a lock file that another process holds ends a start with an error that names both', async (t) => {
+    const folder = temporaryFolder(t);
+    const holder = spawn('flock', [`${folder}/admin.sock.lock`, 'sleep', '60'], { stdio: 'ignore', detached: true });
+    t.after(() => process.kill(-holder.pid));
+    await until('the lock to be held', () => fs.existsSync(`${folder}/admin.sock.lock`) && fs.readFileSync('/proc/locks', 'utf8').includes(` ${holder.pid} `));
+    const result = await runGateway(t, `access_log: off\nlisteners: [{address: "127.0.0.1:0"}]\n${SIMPLE}${adminIn(folder)}\n`);
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, new RegExp(`process ${holder.pid} holds the lock file ${folder}/admin\\.sock\\.lock`));
 });
 
 test('clients that leave before their answer hold nothing up', async (t) => {

@@ -3,6 +3,11 @@
  * listeners and services. Those of routes are in test_route_errors.c. */
 #include "loading.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define LISTENERS "listeners: [{address: 127.0.0.1:80}]\n"
 #define ROUTES "routes: [{respond: {}}]\n"
 #define SOUND LISTENERS ROUTES
@@ -310,6 +315,39 @@ static void unreadable_files(void **state)
     free(text);
 }
 
+/* Its writer may be slow; one that is silent is waited for only so long. */
+static void a_pipe_is_read_with_patience(void **state)
+{
+    char folder[] = "/tmp/turnpike-pipe-XXXXXX";
+    char path[40];
+    struct config_errors *errors;
+    struct bytes source;
+    int writer;
+    char *room;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    writer = open(path, O_RDWR);
+    assert_true(writer >= 0);
+    assert_null(config_read_file(path, 20, &source, &errors));
+    assert_int_equal(config_errors_count(errors), 1);
+    config_errors_free(&errors);
+    if (fork() == 0) {
+        usleep(20000);
+        _exit(write(writer, "x: 1\n", 5) == 5 ? 0 : 1);
+    }
+    close(writer); /* the child has it until it ends */
+    room = config_read_file(path, 10000, &source, &errors);
+    assert_non_null(room);
+    assert_int_equal(source.length, 5);
+    free(room);
+    wait(NULL);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +361,7 @@ int main(void)
         cmocka_unit_test(carets_stand_right),
         cmocka_unit_test(long_lines_are_shortened),
         cmocka_unit_test(errors_without_end_are_counted),
+        cmocka_unit_test(a_pipe_is_read_with_patience),
     };
 
     return cmocka_run_group_tests_name("config/errors", tests, NULL, NULL);

@@ -382,6 +382,57 @@ static void without_descriptors_it_waits_and_says_so_once(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void one_that_is_alone_stays_so(void **state)
+{
+    struct address address;
+    int first;
+    int second;
+
+    (void)state;
+    assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
+    first = listener_open_alone(&address, 0);
+    assert_true(first >= 0);
+    assert_true(listener_bound_address(first, &address));
+    assert_int_equal(listener_open_alone(&address, 0), -1);
+    assert_int_equal(errno, EADDRINUSE);
+    assert_int_equal(listener_try(&address), EADDRINUSE);
+    second = listener_open(&address, 0); /* another worker's */
+    assert_true(second >= 0);
+    close(first);
+    assert_int_equal(listener_try(&address), EADDRINUSE);
+    close(second);
+    assert_int_equal(listener_try(&address), 0);
+}
+
+/* Connections that are over, or not, do not keep the address. */
+static void what_it_accepted_keeps_nobody_out(void **state)
+{
+    struct address address;
+    int listening;
+    int dialed;
+    int accepted;
+    int again;
+
+    (void)state;
+    assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
+    listening = listener_open_alone(&address, 0);
+    assert_true(listener_bound_address(listening, &address));
+    dialed = dial(&address);
+    assert_true(dialed >= 0);
+    assert_int_equal(write(dialed, "x", 1), 1);
+    do {
+        accepted = accept(listening, NULL, NULL);
+    } while (accepted < 0 && errno == EAGAIN);
+    assert_true(accepted >= 0);
+    close(listening);
+    assert_int_equal(listener_try(&address), 0);
+    close(accepted); /* first, so that TIME_WAIT is on this side */
+    close(dialed);
+    again = listener_open_alone(&address, 0);
+    assert_true(again >= 0);
+    close(again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +452,8 @@ int main(void)
         cmocka_unit_test(of_several_starts_one_has_the_unix_socket),
         cmocka_unit_test_setup_teardown(without_descriptors_it_waits_and_says_so_once, set_up,
                                         tear_down),
+        cmocka_unit_test(one_that_is_alone_stays_so),
+        cmocka_unit_test(what_it_accepted_keeps_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
