@@ -73,7 +73,7 @@ const configuration = (folder, { one, two, liar, dead }) => `
 workers: 2
 listeners:
   - {address: "127.0.0.1:0"}
-  - {address: "127.0.0.2:0", proxy_protocol: true}
+  - {address: "127.0.0.2:0", proxy_protocol: {from: [127.0.0.0/8]}}
 access_log: ${folder}/access.log
 limits: {body_bytes: 1MiB, target_bytes: 1KiB, head_bytes: 8KiB}
 timeouts: {drain: 3s}

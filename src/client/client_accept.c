@@ -67,6 +67,10 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     client_place place = 0;
     struct client_connection *connection;
 
+    if (expects_proxy_header && !client_may_send_proxy_header(listener, &ip)) {
+        close(fd);
+        return;
+    }
     if (!client_may_come(listener, fd, &ip, is_new, !expects_proxy_header, &place)) {
         return;
     }

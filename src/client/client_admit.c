@@ -3,6 +3,8 @@
  * may not costs a few system calls and no memory. */
 #include "client/client_private.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,10 +31,59 @@ void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metr
     }
 }
 
+#define PROXY_TELL_US 10000000
+
+static bool proxy_is_listed(const struct client_listener *listener, const struct ip *ip)
+{
+    if (ip_is_none(ip)) {
+        return true; /* a Unix socket: its mode said who may connect */
+    }
+    for (uint32_t i = 0; i < listener->proxy_from_count; i++) {
+        if (network_contains(&listener->proxy_from[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool client_may_send_proxy_header(struct client_listener *listener, const struct ip *ip)
+{
+    struct client_desk *desk = listener->desk;
+    uint64_t now_us = loop_now(desk->bench->loop);
+    char text[ADDRESS_TEXT_MAX];
+
+    if (proxy_is_listed(listener, ip)) {
+        return true;
+    }
+    metrics_note(desk->metrics, METRICS_PROXY_REFUSED);
+    if (listener->proxy_told_us == 0 || now_us - listener->proxy_told_us >= PROXY_TELL_US) {
+        listener->proxy_told_us = now_us;
+        text[ip_format(ip, text)] = '\0';
+        log_warning("listener %s: closed a connection from %s, which its proxy_protocol.from does "
+                    "not list",
+                    listener->name, text);
+    }
+    return false;
+}
+
+/* NULL: it came by itself. One that cannot be told has gone, and with it the connection. */
+static const struct ip *peer_of(const struct client_listener *listener, int fd, const struct ip *ip,
+                                struct ip *peer)
+{
+    if (!listener->was_proxied) {
+        return NULL;
+    }
+    if (!transport_tell_peer_ip(fd, peer)) {
+        *peer = *ip;
+    }
+    return peer;
+}
+
 bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
                      bool knows_client, client_place *place)
 {
     struct client_desk *desk = listener->desk;
+    struct ip peer;
 
     if (is_new && pressure_now(desk->bench->pressure) >= PRESSURE_REFUSES) {
         pressure_did(desk->bench->pressure, PRESSURE_REFUSED, 1);
@@ -40,8 +91,8 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
         close(fd);
         return false;
     }
-    if (!knows_client ||
-        exchange_desk_admits(desk->exchanges, ip, listener->index, is_new, place)) {
+    if (!knows_client || exchange_desk_admits(desk->exchanges, ip, peer_of(listener, fd, ip, &peer),
+                                              listener->index, is_new, place)) {
         return true;
     }
     client_turn_away(desk, fd, !listener->speaks_tls, METRICS_CLIENT_OVER_LIMIT);

@@ -389,6 +389,13 @@ static void on_begin_tunnel(void *stream)
     client_h1_process(h1); /* bytes may have come along with the request */
 }
 
+static bool on_tell_peer(void *stream, struct ip *ip)
+{
+    struct client_h1 *h1 = stream;
+
+    return transport_tell_peer_ip(h1->connection->transport.fd, ip);
+}
+
 static bool on_tell_who(void *stream, struct who *who)
 {
     struct client_h1 *h1 = stream;
@@ -408,6 +415,7 @@ static const struct client_stream_ops client_h1_ops = {
     .abort = on_abort,
     .want_body = on_want_body,
     .begin_tunnel = on_begin_tunnel,
+    .tell_peer = on_tell_peer,
     .tell_who = on_tell_who,
     .over = on_over,
 };

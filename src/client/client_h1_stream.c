@@ -24,6 +24,7 @@ struct client_h1 *client_h1_new(struct client_connection *connection)
     h1->facts = (struct client_facts){
         .listener = connection->listener->name,
         .listener_index = connection->listener->index,
+        .may_be_proxied = connection->listener->was_proxied,
         .scheme = connection->transport.ops->scheme,
         .tls = connection->transport.ops->plain ? NULL : tls_facts_of(&connection->transport),
         .rules = connection->listener->has_rules ? &connection->listener->rules : NULL,

@@ -29,6 +29,9 @@ static void take_settings(struct client_listener *listener,
     listener->name = settings->name;
     listener->index = index;
     listener->proxy_protocol = settings->proxy_protocol;
+    listener->was_proxied |= settings->proxy_protocol;
+    listener->proxy_from = settings->proxy_from;
+    listener->proxy_from_count = settings->proxy_from_count;
     listener->rules = (struct listener_rules){settings->redirect_to_https, settings->hsts};
     listener->has_rules = settings->redirect_to_https || settings->hsts.length > 0;
     listener->speaks_tls = settings->tls.certificate_count > 0;

@@ -31,6 +31,11 @@ struct client_listener {
     uint32_t index;   /* in those */
     uint32_t connections;
     bool proxy_protocol;
+    const struct network *proxy_from; /* in its settings */
+    uint32_t proxy_from_count;
+    uint64_t proxy_told_us; /* when a peer that it does not list was told of last */
+    bool
+        was_proxied; /* it has taken PROXY headers: what its connections come from may be named by one */
     bool speaks_tls;
     bool half_close; /* its clients may end their side before they have their answers */
     bool has_rules;
@@ -276,6 +281,8 @@ void client_refuse_plain(struct client_connection *connection);
  * first, in its PROXY header; then it is not counted yet. */
 bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
                      bool knows_client, client_place *place);
+/* Where the listener wants a PROXY header: whether this peer's counts. false: counted and told. */
+bool client_may_send_proxy_header(struct client_listener *listener, const struct ip *ip);
 /* Counts and says why a connection is about to be closed. */
 void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metrics_event why);
 /* client_handshake.c */

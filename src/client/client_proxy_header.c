@@ -13,6 +13,7 @@ static bool parse(struct client_connection *connection)
     struct buffer *in = connection->h1->in;
     struct address source;
     struct address destination;
+    struct ip peer = connection->ip;
     bool has_source;
     size_t consumed;
 
@@ -33,7 +34,8 @@ static bool parse(struct client_connection *connection)
         client_h1_know_client(connection->h1);
     }
     if (!exchange_desk_admits(client_desk_of(connection)->exchanges, &connection->ip,
-                              connection->listener->index, true, &connection->place)) {
+                              has_source ? &peer : NULL, connection->listener->index, true,
+                              &connection->place)) {
         client_turn_away(client_desk_of(connection), connection->transport.fd,
                          !connection->listener->speaks_tls, METRICS_CLIENT_OVER_LIMIT);
         client_close(connection, OUTCOME_CLIENT_GONE);

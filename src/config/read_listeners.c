@@ -67,6 +67,41 @@ static void read_address(struct reading *reading, const struct node *listener_no
     }
 }
 
+/* A header names any client that its sender likes, so it must be said who may send one. */
+static void read_proxy_protocol(struct reading *reading, const struct node *listener_node,
+                                struct listener_settings *listener)
+{
+    const struct node *node = config_node_child(listener_node, "proxy_protocol");
+    const struct node *from = config_node_child(node, "from");
+
+    if (node == NULL) {
+        return;
+    }
+    if (node->kind == NODE_TEXT) {
+        READING_ERROR(reading, node,
+                      "'proxy_protocol' expects the networks of the proxies that send headers: "
+                      "{from: [10.0.0.0/8]}, or {from: [0.0.0.0/0, \"::/0\"]} to take one from "
+                      "anybody");
+        return;
+    }
+    if (!config_read_group(reading, node, PLACE_LISTENER, "proxy_protocol", listener)) {
+        return;
+    }
+    listener->proxy_protocol = true;
+    config_read_networks(reading, from, "proxy_protocol.from", &listener->proxy_from,
+                         &listener->proxy_from_count);
+    if (is_unix(&listener->address)) {
+        if (from != NULL) {
+            READING_ERROR(reading, from,
+                          "'proxy_protocol.from' is for TCP; for a Unix socket 'mode' says who may "
+                          "connect, so write proxy_protocol: {}");
+        }
+    } else if (from == NULL || (from->kind == NODE_LIST && from->count == 0)) {
+        config_tell_missing(reading, node, "proxy_protocol.from",
+                            "the networks of the proxies that send headers, such as [10.0.0.0/8]");
+    }
+}
+
 /* What it does not say itself is as everywhere. */
 static void read_budgets(struct reading *reading, const struct node *node,
                          struct listener_settings *listener)
@@ -139,6 +174,7 @@ void config_read_listeners(struct reading *reading, const struct node *node)
         config_fill_defaults(PLACE_LISTENER, "", listener);
         if (config_read_group(reading, member, PLACE_LISTENER, "", listener)) {
             read_address(reading, member, listener);
+            read_proxy_protocol(reading, member, listener);
             read_budgets(reading, member, listener);
             config_read_listener_client_limits(reading, config_node_child(member, "client_limits"),
                                                listener);

@@ -308,9 +308,14 @@ static const struct option options[] = {
     {.path = "address", .places = PLACE_LISTENER, .type = OPTION_ADDRESS, .required = true,
      .sample = "127.0.0.1:8080",
      .help = "\"0.0.0.0:8080\", \"[::]:8080\" or \"unix:/run/turnpike.sock\"."},
-    {.path = "proxy_protocol", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
-     FIELD(listener_settings, proxy_protocol),
-     .help = "Every connection starts with a PROXY protocol header, version 1 or 2."},
+    {.path = "proxy_protocol", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Every connection starts with a PROXY protocol header, version 1 or 2, that names its "
+             "client; {} on a Unix socket, where its mode says who may connect."},
+    {.path = "proxy_protocol.from", .places = PLACE_LISTENER, .type = OPTION_NETWORKS,
+     .sample = "[10.0.0.0/8]",
+     .help = "Networks of the proxies that send such headers; a connection from elsewhere is closed "
+             "unread. [0.0.0.0/0, \"::/0\"] takes a header from anybody. A client that a header "
+             "names is never one of trusted_proxies unless the proxy that sent it is one, too."},
     {.path = "half_close", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(listener_settings, half_close),
      .help = "Clients may end their side of the connection before they have their answer. false: a "

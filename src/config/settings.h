@@ -160,6 +160,8 @@ struct listener_settings {
     struct file_place at; /* of the address */
     struct address address;
     bool proxy_protocol;
+    struct network *proxy_from; /* whose headers count; a Unix socket has none */
+    uint32_t proxy_from_count;
     bool half_close;    /* its clients may end their side before they have their answers */
     mode_t socket_mode; /* Unix sockets */
     struct tls_listener_settings tls;

@@ -3,6 +3,28 @@
 #include "exchange/exchange_private.h"
 #include "exchange/proxied_client.h"
 
+/* Whether what it says of others may be believed. A name out of a PROXY header is as good as the
+ * proxy that sent it; one that came by a Unix socket was let in by the socket's mode. */
+static bool is_believed(const struct settings *settings, const struct ip *ip, const struct ip *peer)
+{
+    return proxied_client_is_trusted(settings, ip) &&
+           (peer == NULL || ip_is_none(peer) || proxied_client_is_trusted(settings, peer));
+}
+
+static bool client_is_trusted(const struct exchange *exchange, const struct settings *settings)
+{
+    const struct client_facts *facts = exchange->client.facts;
+    struct ip peer;
+
+    if (!facts->may_be_proxied) {
+        return is_believed(settings, &facts->ip, NULL);
+    }
+    /* The kernel is asked for those only that might be believed. */
+    return proxied_client_is_trusted(settings, &facts->ip) &&
+           exchange->client.ops->tell_peer(exchange->client.stream, &peer) &&
+           is_believed(settings, &facts->ip, &peer);
+}
+
 void admit_identify_client(struct exchange *exchange)
 {
     const struct settings *settings = generation_settings(exchange->generation);
@@ -10,7 +32,7 @@ void admit_identify_client(struct exchange *exchange)
     if (settings->trusted_proxy_count == 0) {
         return;
     }
-    exchange->client.trusted = proxied_client_is_trusted(settings, &exchange->client.facts->ip);
+    exchange->client.trusted = client_is_trusted(exchange, settings);
     if (exchange->client.trusted &&
         proxied_client_find(&exchange->request.headers, settings, &exchange->client.ip)) {
         exchange->outcome.client_port = 0;
@@ -128,8 +150,8 @@ bool admit_rate(struct exchange *exchange)
 }
 
 /* Those of a trusted proxy's connections are many clients' together. */
-bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, uint32_t listener,
-                          bool is_new, client_place *place)
+bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, const struct ip *peer,
+                          uint32_t listener, bool is_new, client_place *place)
 {
     const struct settings *settings = generation_settings(desk->generation);
     const struct client_limits_settings *limits = listener < settings->listener_count
@@ -138,7 +160,7 @@ bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, uint3
 
     *place = 0;
     if ((limits->connections == 0 && limits->connection_rate == 0) || desk->clients == NULL ||
-        proxied_client_is_trusted(settings, ip) || is_exempt(settings, ip)) {
+        is_believed(settings, ip, peer) || is_exempt(settings, ip)) {
         return true;
     }
     return client_book_enter(desk->clients, ip, limits, loop_now(desk->bench->loop), is_new, place);

@@ -33,6 +33,8 @@ struct client_stream_ops {
     void (*want_body)(void *stream, bool wanted);
     /* From here on both directions carry raw bytes. */
     void (*begin_tunnel)(void *stream);
+    /* The address that the connection really comes from (transport_tell_peer_ip). */
+    bool (*tell_peer)(void *stream, struct ip *ip);
     /* Who is at the other end of a Unix socket; false: it is none. */
     bool (*tell_who)(void *stream, struct who *who);
     /* The exchange is over; it must not be used any more. Called last, never from abort. */
@@ -51,6 +53,7 @@ struct client_facts {
     uint32_t listener_index; /* in the settings */
     struct ip ip;            /* of the connection, or of its PROXY header */
     struct bytes ip_text;    /* the same as text; empty: none */
+    bool may_be_proxied;     /* `ip` may be what a PROXY header says */
     uint16_t port;
     struct bytes scheme;                /* "http", "https" */
     const struct tls_facts *tls;        /* NULL: plain */

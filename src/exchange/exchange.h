@@ -36,10 +36,10 @@ struct workbench *exchange_desk_bench(const struct exchange_desk *desk);
 struct metrics *exchange_desk_metrics(const struct exchange_desk *desk);
 /* Borrows it. Without one nobody has limits. */
 void exchange_desk_know_clients(struct exchange_desk *desk, struct client_book *book);
-/* May a client connect? false: over its limits. Else where it is counted, to be given to
+/* May a client connect? `peer`: what sent the PROXY header that names it; NULL: it came by itself. false: over its limits. Else where it is counted, to be given to
  * exchange_desk_dismiss when the connection ends. One that comes from another worker is not new. */
-bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, uint32_t listener,
-                          bool is_new, client_place *place);
+bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, const struct ip *peer,
+                          uint32_t listener, bool is_new, client_place *place);
 void exchange_desk_dismiss(struct exchange_desk *desk, client_place *place);
 /* From now on answers end their connections: the process is stopping. */
 void exchange_desk_drain(struct exchange_desk *desk);

@@ -5,6 +5,7 @@
 #include "exchange/deadline.h"
 
 #include "http/date.h"
+#include "http/forwarded.h"
 #include "http/uri.h"
 
 #include <time.h>
@@ -227,7 +228,8 @@ static bool add_edits(const struct header_edits *edits, struct http_fields *fiel
 
 /* --- what is added ----------------------------------------------------------------------- */
 
-/* All inbound values of a list field, if their sender is trusted, each followed by ", ". */
+/* All inbound values of a list field, if their sender is trusted, each followed by ", ". What of
+ * Forwarded is not well-formed is left out: it would hide what stands behind it. */
 static void add_inbound_list(const struct exchange *exchange, enum http_header_id id,
                              struct text *text)
 {
@@ -237,8 +239,16 @@ static void add_inbound_list(const struct exchange *exchange, enum http_header_i
         return;
     }
     for (uint32_t i = 0; i < headers->count; i++) {
-        if (headers->rows[i].id == id && headers->rows[i].value_length > 0) {
-            text_add_bytes(text, http_header_value(&headers->rows[i]));
+        struct bytes value = http_header_value(&headers->rows[i]);
+
+        if (headers->rows[i].id != id) {
+            continue;
+        }
+        if (id == HTTP_HEADER_FORWARDED) {
+            value = http_forwarded_sound_end(value);
+        }
+        if (value.length > 0) {
+            text_add_bytes(text, value);
             text_add_literal(text, ", ");
         }
     }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists are read from their first element to the last, in one pass whatever their length: each
- * address takes the place of what stood to the left of it, unless it is our own proxy's. */
+/* Lists are read from their last element to the first, as far as each was written by a proxy of ours:
+ * what stands before that anybody may have written, and must not change how the rest is read. One pass
+ * whatever their length. */
 #include "exchange/proxied_client.h"
+
+#include "http/forwarded.h"
 
 #include <string.h>
 
@@ -53,7 +56,7 @@ static bool parse_node(struct bytes text, struct ip *ip)
     return ip_parse(text, ip);
 }
 
-/* --- the list so far ------------------------------------------------------------------------ */
+/* --- the lists ------------------------------------------------------------------------------ */
 
 struct finding {
     const struct settings *settings;
@@ -61,95 +64,63 @@ struct finding {
     bool found;
 };
 
-static void note(struct finding *finding, struct bytes node)
+/* true: one of our proxies is named, and has written what stands before. */
+static bool note(struct finding *finding, struct bytes node)
 {
     struct ip ip;
 
     if (!parse_node(node, &ip)) {
-        finding->found = false;
-    } else if (!finding->found || !proxied_client_is_trusted(finding->settings, &ip)) {
-        finding->ip = ip;
-        finding->found = true;
+        return false;
     }
+    finding->ip = ip;
+    finding->found = true;
+    return proxied_client_is_trusted(finding->settings, &ip);
 }
 
-/* Up to the next `mark` outside of quotes, which is taken off the list, too. */
-static struct bytes take_until(struct bytes *list, char mark)
-{
-    struct bytes first;
-    bool quoted = false;
-    size_t at = 0;
-
-    for (; at < list->length && (quoted || list->at[at] != mark); at++) {
-        if (list->at[at] == '"') {
-            quoted = !quoted;
-        } else if (quoted && list->at[at] == '\\' && at + 1 < list->length) {
-            at++;
-        }
-    }
-    first = bytes_trim(bytes_first(*list, at));
-    *list = bytes_skip(*list, at < list->length ? at + 1 : at);
-    return first;
-}
-
-static void read_x_forwarded_for(struct finding *finding, struct bytes list)
+/* false: what stands before counts for nothing. */
+static bool read_x_forwarded_for(struct finding *finding, struct bytes list)
 {
     while (list.length > 0) {
-        struct bytes element = list;
-        const char *comma = memchr(list.at, ',', list.length);
+        const char *comma = memrchr(list.at, ',', list.length);
+        size_t start = comma != NULL ? (size_t)(comma - list.at) + 1 : 0;
+        struct bytes element = bytes_trim(bytes_skip(list, start));
 
-        if (comma != NULL) {
-            element = bytes_first(list, (size_t)(comma - list.at));
-        }
-        list = bytes_skip(list, comma != NULL ? element.length + 1 : list.length);
-        element = bytes_trim(element);
-        if (element.length > 0) {
-            note(finding, element);
+        list.length = start > 0 ? start - 1 : 0;
+        if (element.length > 0 && !note(finding, element)) {
+            return false;
         }
     }
+    return true;
 }
 
-/* RFC 7239 section 4: for=192.0.2.60;proto=https, for="[2001:db8::1]:4711" */
-static void read_element(struct finding *finding, struct bytes element)
+static bool read_forwarded(struct finding *finding, struct bytes list)
 {
-    struct bytes node = {0};
+    struct bytes node;
 
-    while (element.length > 0) {
-        struct bytes pair = take_until(&element, ';');
-
-        if (pair.length > 4 && bytes_equal_fold(bytes_first(pair, 4), BYTES("for="))) {
-            node = bytes_skip(pair, 4);
+    while (http_forwarded_take_last(&list, &node)) {
+        if (!note(finding, node)) {
+            return false;
         }
     }
-    if (node.length >= 2 && node.at[0] == '"' && node.at[node.length - 1] == '"') {
-        node = bytes_first(bytes_skip(node, 1), node.length - 2);
-    }
-    note(finding, node);
-}
-
-static void read_forwarded(struct finding *finding, struct bytes list)
-{
-    while (list.length > 0) {
-        read_element(finding, take_until(&list, ','));
-    }
+    return list.length == 0;
 }
 
 bool proxied_client_find(const struct http_headers *headers, const struct settings *settings,
                          struct ip *ip)
 {
-    enum http_header_id line = http_find(headers, HTTP_HEADER_X_FORWARDED_FOR) != NULL
+    enum http_header_id line = http_has(headers, HTTP_HEADER_X_FORWARDED_FOR)
                                    ? HTTP_HEADER_X_FORWARDED_FOR
                                    : HTTP_HEADER_FORWARDED;
     struct finding finding = {.settings = settings};
+    bool goes_on = true;
 
-    for (uint32_t i = 0; i < headers->count; i++) {
-        if (headers->rows[i].id != line) {
-            continue;
-        }
-        if (line == HTTP_HEADER_FORWARDED) {
-            read_forwarded(&finding, http_header_value(&headers->rows[i]));
-        } else {
-            read_x_forwarded_for(&finding, http_header_value(&headers->rows[i]));
+    for (uint32_t i = headers->count; goes_on && i > 0; i--) {
+        const struct http_header *row = &headers->rows[i - 1];
+
+        if (row->id == line) {
+            goes_on = line == HTTP_HEADER_FORWARDED
+                          ? read_forwarded(&finding, http_header_value(row))
+                          : read_x_forwarded_for(&finding, http_header_value(row));
         }
     }
     if (finding.found) {

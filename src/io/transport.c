@@ -162,6 +162,17 @@ bool transport_is_stale(struct transport *transport)
     return transport->ops->is_stale(transport);
 }
 
+bool transport_tell_peer_ip(int fd, struct ip *ip)
+{
+    struct address peer = {.length = sizeof(struct sockaddr_un)};
+
+    if (getpeername(fd, &peer.any, &peer.length) < 0) {
+        return false;
+    }
+    *ip = ip_of_address(&peer);
+    return true;
+}
+
 bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid)
 {
     struct ucred peer;

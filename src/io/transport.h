@@ -7,6 +7,7 @@
 #ifndef IO_TRANSPORT_H
 #define IO_TRANSPORT_H
 
+#include "base/address.h"
 #include "io/loop.h"
 
 #include <errno.h>
@@ -100,6 +101,9 @@ size_t transport_unread(const struct transport *transport);
 /* Takes what has come off the socket, unread: closing with bytes unread resets the connection, and
  * the reset may overtake an alert that says why. What is still on its way is not waited for. */
 void transport_drop_unread(const struct transport *transport);
+/* The address at the other end, whatever a PROXY header says; none: a Unix socket. false: it cannot
+ * be told any more. */
+bool transport_tell_peer_ip(int fd, struct ip *ip);
 /* The process at the other end of a Unix socket; false: it is none. */
 bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid);
 /* True when the other side has closed or sent something unasked: not to be used again. */

@@ -61,6 +61,7 @@ void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome
     ROW(CLIENT_OUTLIVED,    "exchanges_outliving_clients",    "Requests that were let finish after their clients had left.") \
     ROW(ORIGIN_EJECTED,     "origin_ejections",               "Times that an origin was ejected.") \
     ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \
+    ROW(PROXY_REFUSED,      "proxy_connections_refused",      "Connections closed unread, since proxy_protocol.from does not list their peer.") \
     ROW(CLIENT_OVER_LIMIT,  "client_connections_over_limit",  "Connections refused by client_limits.") \
     ROW(REQUEST_OVER_LIMIT, "requests_over_limit",            "Requests answered 429 by client_limits.") \
     ROW(PRESSURE_HELD,      "pressure_bodies_held_back",      "Times that a large body was not read on, for want of memory.") \

@@ -162,6 +162,22 @@ test('a trusted proxy', async (t) => {
     });
 });
 
+// The client of a proxy that appends begins a quoted string that the proxy's element would then stand in.
+test('a trusted proxy is not silenced by a quote that its client leaves open', async (t) => {
+    const { gateway, ask } = await scene(t, 'trusted_proxies: [127.0.0.0/8, "::1"]');
+    const told = [
+        ['Forwarded: for="6.6.6.6, for=203.0.113.9', '203.0.113.9'],
+        ['Forwarded: for=6.6.6.6;by="\\, for="[2001:db8::9]:4711";proto=http', '2001:db8::9'],
+        ['Forwarded: for=6.6.6.6, for="6.6.6.7;by=x, for=203.0.113.9;by="a,b", for=127.0.0.7', '203.0.113.9'],
+    ];
+    for (const [line] of told) {
+        const { seen } = await ask(line);
+        assert.doesNotMatch(seen.get('forwarded'), /6\.6\.6/, 'the origin reads it from the left, maybe');
+    }
+    const entries = await gateway.logged(told.length);
+    assert.deepEqual(entries.map((entry) => entry['client.address']), told.map(([, name]) => name));
+});
+
 test('request_id: any takes every client\'s id', async (t) => {
     const { ask } = await scene(t, 'request_id: any');
     const { seen, answer } = await ask('X-Request-Id: abc-123');

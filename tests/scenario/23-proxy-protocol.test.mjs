@@ -3,6 +3,7 @@
 // connection without a right header gets no answer at all.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
@@ -26,7 +27,7 @@ test('PROXY protocol', async (t) => {
     const gateway = await startGateway(t, `
 timeouts: {handshake: 300ms, head: 300ms, keepalive_idle: 300ms}
 listeners:
-  - {address: "127.0.0.1:0", proxy_protocol: true}
+  - {address: "127.0.0.1:0", proxy_protocol: {from: [127.0.0.0/8]}}
   - {address: "127.0.0.2:0"}
 services: {app: {origins: ["${origin.address}"]}}
 routes: [{name: all, service: app}]
@@ -108,18 +109,56 @@ routes: [{name: all, service: app}]
     });
 });
 
-test('PROXY protocol from a trusted proxy: what X-Forwarded-For says counts by its own rule', async (t) => {
+test('PROXY headers from elsewhere: closed unread, counted and told', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, `
-trusted_proxies: [203.0.113.0/24]
-listeners: [{address: "127.0.0.1:0", proxy_protocol: true}]
+listeners: [{address: "127.0.0.1:0", proxy_protocol: {from: [192.0.2.0/24, "::1"]}}]
 ${through(origin)}`);
-    const client = await connect(t, gateway);
-    client.send(`PROXY TCP4 203.0.113.7 127.0.0.1 1234 80\r\n${head('GET / HTTP/1.1', 'Host: a', 'X-Forwarded-For: 198.51.100.1')}`);
-    assert.equal((await client.answer()).status, 200);
-    assert.equal(origin.requests[0].get('x-forwarded-for'), '198.51.100.1, 203.0.113.7');
-    const other = await connect(t, gateway);
-    other.send(`PROXY TCP4 192.0.2.1 127.0.0.1 1234 80\r\n${head('GET / HTTP/1.1', 'Host: a', 'X-Forwarded-For: 198.51.100.1')}`);
-    assert.equal((await other.answer()).status, 200);
-    assert.equal(origin.requests[1].get('x-forwarded-for'), '192.0.2.1');
+    for (const bytes of [`PROXY TCP4 203.0.113.7 127.0.0.1 1234 80\r\n${GET}`, GET]) {
+        const client = await connect(t, gateway);
+        client.send(bytes);
+        await client.closed();
+        assert.equal(client.everything, '');
+    }
+    assert.equal(origin.heads.length, 0);
+    assert.match(gateway.stderr, /warning listener 127\.0\.0\.1:0: closed a connection from 127\.0\.0\.1, which its proxy_protocol\.from does not list/);
 });
+
+test('PROXY headers from anybody must be asked for, and a Unix socket has its mode', async (t) => {
+    const origin = await rawOrigin(t);
+    const open = await startGateway(t, `
+listeners:
+  - {address: "127.0.0.1:0", proxy_protocol: {from: [0.0.0.0/0, "::/0"]}}
+  - {address: "unix:${temporaryFolder(t)}/proxied.sock", proxy_protocol: {}}
+${through(origin)}`);
+    for (const listener of open.listeners) {
+        const client = await connect(t, listener);
+        client.send(`PROXY TCP4 203.0.113.7 127.0.0.1 1234 80\r\n${GET}`);
+        assert.equal((await client.answer()).status, 200);
+        assert.equal(origin.requests.at(-1).get('x-forwarded-for'), '203.0.113.7');
+    }
+});
+
+const FROM_LISTED = head('GET / HTTP/1.1', 'Host: a', 'X-Forwarded-For: 198.51.100.1');
+const SAYING = (address) => `PROXY TCP4 ${address} 127.0.0.1 1234 80\r\n${FROM_LISTED}`;
+
+for (const [name, trusted, expected] of [
+    ['and its sender is one', '203.0.113.0/24, 127.0.0.1', '198.51.100.1, 203.0.113.7'],
+    ['and its sender is none', '203.0.113.0/24', '203.0.113.7'],
+]) {
+    test(`a PROXY header names a trusted proxy, ${name}`, async (t) => {
+        const origin = await rawOrigin(t);
+        const gateway = await startGateway(t, `
+trusted_proxies: [${trusted}]
+listeners: [{address: "127.0.0.1:0", proxy_protocol: {from: [127.0.0.0/8]}}]
+${through(origin)}`);
+        const client = await connect(t, gateway);
+        client.send(SAYING('203.0.113.7'));
+        assert.equal((await client.answer()).status, 200);
+        assert.equal(origin.requests[0].get('x-forwarded-for'), expected);
+        const other = await connect(t, gateway);
+        other.send(SAYING('192.0.2.1'));
+        assert.equal((await other.answer()).status, 200);
+        assert.equal(origin.requests[1].get('x-forwarded-for'), '192.0.2.1');
+    });
+}

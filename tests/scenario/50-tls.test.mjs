@@ -197,7 +197,7 @@ test('one byte at a time is a handshake too, behind a PROXY header as well', asy
     const ca = await authority(t);
     const own = await ca.issue();
     for (const header of ['', 'PROXY TCP4 192.0.2.7 192.0.2.8 4711 443\r\n']) {
-        const gateway = await startGateway(t, secured(`certificates: ${certificateList(own)}`, HELLO, `, proxy_protocol: ${header !== ''}`));
+        const gateway = await startGateway(t, secured(`certificates: ${certificateList(own)}`, HELLO, header === '' ? '' : ', proxy_protocol: {from: [127.0.0.0/8]}'));
         const raw = await connect(t, gateway);
         const { Duplex } = await import('node:stream');
         const trickle = new Duplex({

@@ -150,7 +150,7 @@ test('who is exempt', async (t) => {
 test('a PROXY header names the client', async (t) => {
     const gateway = await startGateway(t, `
 client_limits: {connections: 1, ${SLOWLY}}
-listeners: [{address: "127.0.0.1:0", proxy_protocol: true}]
+listeners: [{address: "127.0.0.1:0", proxy_protocol: {from: [127.0.0.0/8]}}]
 ${PONG}`);
     const from = async (address) => {
         const client = await connect(t, gateway);

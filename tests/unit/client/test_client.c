@@ -45,7 +45,7 @@ static int set_up(void **state)
 
 static int set_up_proxied(void **state)
 {
-    return begin(state, ", proxy_protocol: true");
+    return begin(state, ", proxy_protocol: {from: [192.0.2.0/24]}");
 }
 
 /* With an origin behind "/"; its port is known only once there is a loop. */
@@ -72,7 +72,7 @@ static int set_up_forwarding(void **state)
 
 static int set_up_proxied_forwarding(void **state)
 {
-    return begin_forwarding(state, ", proxy_protocol: true");
+    return begin_forwarding(state, ", proxy_protocol: {from: [192.0.2.0/24]}");
 }
 
 static int tear_down(void **state)

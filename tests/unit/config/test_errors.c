@@ -115,8 +115,18 @@ static void what_is_missing(void **state)
         {"listeners: []\n" ROUTES,
          "1:12: 'listeners' expects a list with at least one address, such as - address: "
          "127.0.0.1:8080"},
-        {"listeners: [{proxy_protocol: true}]\n" ROUTES,
+        {"listeners: [{proxy_protocol: {from: [10.0.0.0/8]}}]\n" ROUTES,
          "1:13: 'address' is missing here; it expects " ADDRESS},
+        {"listeners: [{address: \"127.0.0.1:80\", proxy_protocol: true}]\n" ROUTES,
+         "1:55: 'proxy_protocol' expects the networks of the proxies that send headers: {from: "
+         "[10.0.0.0/8]}, or {from: [0.0.0.0/0, \"::/0\"]} to take one from anybody"},
+        {"listeners: [{address: \"127.0.0.1:80\", proxy_protocol: {}}]\n" ROUTES,
+         "1:55: 'proxy_protocol.from' is missing here; it expects the networks of the proxies that "
+         "send headers, such as [10.0.0.0/8]"},
+        {"listeners: [{address: \"unix:/a\", proxy_protocol: {from: [10.0.0.0/8]}}]\n" ROUTES,
+         "1:57: 'proxy_protocol.from' is for TCP; for a Unix socket 'mode' says who may connect, "
+         "so "
+         "write proxy_protocol: {}"},
         {"[1, 2]\n", "1:1: this place expects a mapping of options, not a list"},
         {"hello\n", "1:1: this place expects a mapping of options, not text"},
         {SERVICE(""), "3:15: 'origins' is missing here; it expects a list of addresses"},

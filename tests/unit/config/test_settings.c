@@ -274,7 +274,7 @@ static void services_and_listeners(void **state)
     struct snapshot *snapshot = load_sound(
         "listeners:\n"
         "  - {address: \"unix:/run/t.sock\", mode: 0600}\n"
-        "  - {address: \"[::]:8443\", proxy_protocol: true}\n"
+        "  - {address: \"[::]:8443\", proxy_protocol: {from: [10.0.0.0/8]}}\n"
         "routes: [{service: s}]\n"
         "services:\n"
         "  s:\n"
@@ -290,6 +290,7 @@ static void services_and_listeners(void **state)
     assert_int_equal(settings->listeners[0].socket_mode, 0600);
     assert_int_equal(settings->listeners[1].address.any.sa_family, AF_INET6);
     assert_true(settings->listeners[1].proxy_protocol);
+    assert_int_equal(settings->listeners[1].proxy_from_count, 1);
     assert_int_equal(service->balance, BALANCE_TWO_CHOICES);
     assert_int_equal(service->origin_count, 4);
     assert_int_equal(service->origins[0].address.any.sa_family, AF_INET6);

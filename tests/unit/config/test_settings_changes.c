@@ -25,7 +25,7 @@ static struct snapshot *load(const char *yaml)
     "workers: 1\n" \
     "timeouts: {head: 5s, drain: 9s}\n" \
     "listeners: [{address: \"127.0.0.1:80\"}, {address: \"127.0.0.1:0\"}, " \
-    "{address: \"127.0.0.1:0\", proxy_protocol: true}]\n" \
+    "{address: \"127.0.0.1:0\", proxy_protocol: {from: [10.0.0.0/8]}}]\n" \
     "services:\n" \
     "  one: {origins: [\"10.0.0.1:80\", \"10.0.0.2:80\"]}\n" \
     "  two: {origins: [\"10.0.0.1:80\"]}\n" \
@@ -85,7 +85,7 @@ static void spelling_does_not_count(void **state)
                "listeners:\n"
                "  - address: 127.0.0.1:80\n"
                "  - address: 127.0.0.1:0\n"
-               "  - {proxy_protocol: true, address: 127.0.0.1:0}\n"
+               "  - {proxy_protocol: {from: [10.0.0.0/8]}, address: 127.0.0.1:0}\n"
                "services:\n"
                "  two:\n    origins: [10.0.0.1:80]\n"
                "  one:\n    origins:\n      - 10.0.0.1:80\n      - 10.0.0.2:80\n"

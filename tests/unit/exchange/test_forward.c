@@ -505,7 +505,7 @@ static void a_head_that_does_not_fit_is_told(void **state)
     static char huge[FORWARD_SCRATCH_BYTES];
 
     memset(huge, 'h', sizeof(huge));
-    forward(fixture, "10.0.0.1", PLAIN, "GET / HTTP/1.1\r\nHost: h\r\nForwarded: x\r\n\r\n");
+    forward(fixture, "10.0.0.1", PLAIN, "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: x\r\n\r\n");
     exchange->request.headers.rows[1].value = huge;
     exchange->request.headers.rows[1].value_length = sizeof(huge);
     assert_false(forward_request(exchange, &fixture->page, &fixture->head));
