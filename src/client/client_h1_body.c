@@ -75,8 +75,12 @@ static bool step_trailers(struct client_h1 *h1)
     struct h1_problem problem;
     size_t consumed = 0;
 
+    if (!h1_is_worth_parsing(buffer_content(h1->in), h1->looked, &limits)) {
+        return false;
+    }
     switch (h1_parse_trailers(buffer_content(h1->in), &limits, &trailers, &consumed, &problem)) {
     case H1_INCOMPLETE:
+        h1->looked = (uint32_t)buffer_length(h1->in);
         return false;
     case H1_REJECTED:
         refuse_body(h1, &problem);
@@ -84,6 +88,7 @@ static bool step_trailers(struct client_h1 *h1)
     case H1_COMPLETE:
         break;
     }
+    h1->looked = 0;
     h1->in->start += (uint32_t)consumed;
     body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
     return true;
@@ -94,7 +99,7 @@ static bool step_chunked(struct client_h1 *h1)
     struct bytes input = buffer_content(h1->in);
     struct bytes data = {0};
     struct h1_problem problem;
-    enum h1_chunked_step step = h1_chunked_next(&h1->chunked, &input, &data, &problem);
+    enum h1_chunked_step step = h1_chunked_gather(&h1->chunked, &input, &data, &problem);
 
     h1->in->start = h1->in->end - (uint32_t)input.length;
     switch (step) {

@@ -94,4 +94,7 @@ void client_h1_want(struct client_h1 *h1)
     }
     connection->unwatched = false;
     transport_want(&connection->transport, wanted);
+    if (h1->yields && transport_is_open(&connection->transport)) {
+        watch_call(&connection->transport.watch);
+    }
 }

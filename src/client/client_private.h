@@ -205,14 +205,17 @@ struct client_h1 {
     struct h1_chunked chunked;
     uint32_t held_ms; /* since when it is held back */
     uint32_t came_ms; /* its request's head took so long; a connection's first, since its accept */
+    uint32_t looked;  /* bytes of a head or of trailers that were found incomplete */
     uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
     enum client_h1_state state;
     enum http_framing framing; /* of the request */
     enum http_version version;
     bool head_is_in_input; /* the head of the exchange under way lies in `in`: do not move it */
     bool body_paused;
-    bool held_back;  /* its body is not read on: memory is short */
-    bool reads_once; /* has waited long enough for it */
+    bool held_back;   /* its body is not read on: memory is short */
+    bool reads_once;  /* has waited long enough for it */
+    uint8_t in_a_row; /* requests begun since the loop last called */
+    bool yields;      /* what it has read goes on in the next turn */
     bool answer_chunked;
     bool answer_is_small; /* and known to be */
     bool answer_ended;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Takes the chunked coding off a body (RFC 9112 section 7.1), a step at a time, without
- * copying: data spans point into the caller's input. Called by client_h1 and origin_h1.
+/* Takes the chunked coding off a body (RFC 9112 section 7.1), a step at a time: data spans point
+ * into the caller's input, in which those of small chunks are moved together. Called by client_h1 and origin_h1.
  * Sizes and extensions are bounded; the trailer section stays in the caller's buffer
  * until it is whole (h1_parse_trailers reads it). */
 #ifndef HTTP_H1_CHUNKED_H
@@ -28,5 +28,9 @@ void h1_chunked_init(struct h1_chunked *chunked);
  * small buffer never locks up. A rejected body stays rejected: do not call again. */
 enum h1_chunked_step h1_chunked_next(struct h1_chunked *chunked, struct bytes *input,
                                      struct bytes *data, struct h1_problem *problem);
+/* The same, but the data of small chunks comes in one span, as far as *input goes: handed on one by
+ * one, a byte would cost a call and maybe a packet. Writes into what it used of *input. */
+enum h1_chunked_step h1_chunked_gather(struct h1_chunked *chunked, struct bytes *input,
+                                       struct bytes *data, struct h1_problem *problem);
 
 #endif

@@ -11,6 +11,29 @@
 
 #define METHOD_LENGTH_MAX 32
 
+/* --- when to parse --------------------------------------------------------------------------- */
+
+/* A line that ends at `at` and has nothing in it. */
+static bool is_empty_line(struct bytes input, size_t at)
+{
+    size_t before = at > 0 && input.at[at - 1] == '\r' ? at - 1 : at;
+
+    return before == 0 || input.at[before - 1] == '\n';
+}
+
+bool h1_is_worth_parsing(struct bytes input, size_t looked, const struct h1_limits *limits)
+{
+    if (input.length >= 2 * looked || input.length >= limits->head_bytes) {
+        return true;
+    }
+    for (size_t i = looked; i < input.length; i++) {
+        if (input.at[i] == '\n' && is_empty_line(input, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- request line (RFC 9112 section 3) ---------------------------------------------------- */
 
 static enum h1_verdict skip_empty_line(struct h1_cursor *cursor)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads HTTP/1.0 and HTTP/1.1 message heads (RFC 9112) out of one contiguous run of bytes.
- * Stateless: an incomplete head is parsed again from its start when more bytes are there,
- * which the bound on lines keeps cheap; so a waiting client costs no parser memory.
+ * Stateless: an incomplete head is parsed again from its start when h1_is_worth_parsing says so, not
+ * with each byte that comes; so a waiting client costs no parser memory.
  * Strict wherever leniency is a smuggling hole. Called by client/client_h1 and
  * origin/origin_h1; no sockets, no allocation. */
 #ifndef HTTP_H1_PARSER_H
@@ -27,6 +27,11 @@ struct h1_problem {
     const char *what;    /* a sentence for people, static */
     const char *section; /* "RFC 9112 section 5.1", static */
 };
+
+/* `looked` bytes of this head or trailer section have been found incomplete (0: none). Whether to
+ * parse again: it may be whole, is too long, or has doubled, so that what is wrong with it is told
+ * before its end. So one that comes byte by byte costs no more than some times its length. */
+bool h1_is_worth_parsing(struct bytes input, size_t looked, const struct h1_limits *limits);
 
 /* Up to one empty line (CRLF) before the request line is skipped (RFC 9112 section 2.2)
  * and counted in *consumed. Fills framing, keep_alive, host and the rest of *request.

@@ -203,6 +203,8 @@ static void begin_request(struct origin_connection *connection)
     connection->answer_paused = false;
     connection->much_came = false;
     connection->heard = false;
+    connection->looked = 0;
+    connection->interims = 0;
 }
 
 void origin_connection_bind(struct origin_connection *connection, struct origin_request *request)

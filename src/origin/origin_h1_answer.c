@@ -7,6 +7,8 @@
 #include <errno.h>
 
 #define READS_A_TURN 4
+#define INTERIMS_MOST 32
+#define INTERIMS_A_SECOND 4
 #define MUCH_BYTES 4096 /* a read that brings so many: there may be more */
 
 /* --- the body ---------------------------------------------------------------------------- */
@@ -99,9 +101,13 @@ static bool step_trailers(struct origin_connection *connection)
     struct h1_problem problem;
     size_t consumed = 0;
 
+    if (!h1_is_worth_parsing(buffer_content(connection->in), connection->looked, &limits)) {
+        return false;
+    }
     switch (h1_parse_trailers(buffer_content(connection->in), &limits, &trailers, &consumed,
                               &problem)) {
     case H1_INCOMPLETE:
+        connection->looked = (uint32_t)buffer_length(connection->in);
         break;
     case H1_REJECTED:
         origin_connection_fail(connection, problem.status == 431 ? ORIGIN_FAILURE_TRAILERS_TOO_LARGE
@@ -120,7 +126,7 @@ static bool step_chunked(struct origin_connection *connection)
     struct bytes input = buffer_content(connection->in);
     struct h1_problem problem;
     enum h1_chunked_step step =
-        h1_chunked_next(&connection->chunked, &input, &connection->undelivered, &problem);
+        h1_chunked_gather(&connection->chunked, &input, &connection->undelivered, &problem);
 
     connection->in->start = connection->in->end - (uint32_t)input.length;
     switch (step) {
@@ -205,6 +211,28 @@ static void read_keep_alive(struct origin_connection *connection,
     }
 }
 
+/* Each is work for two sides and brings the request no further. An origin that says every second
+ * that it is still there may do so for as long as it likes. */
+static bool says_too_often(struct origin_connection *connection)
+{
+    uint64_t now_us = loop_now(directory_of(connection)->bench->loop);
+    uint64_t seconds = (now_us - connection->request->bound_us) / 1000000;
+
+    return ++connection->interims > INTERIMS_MOST + INTERIMS_A_SECOND * seconds;
+}
+
+static bool pass_interim(struct origin_connection *connection, const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+
+    if (says_too_often(connection)) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_INTERIM_FLOOD);
+        return false;
+    }
+    request->events->interim(request->owner, response);
+    return connection->request == request;
+}
+
 static bool begin_answer(struct origin_connection *connection, const struct http_response *response)
 {
     struct origin_request *request = connection->request;
@@ -216,8 +244,7 @@ static bool begin_answer(struct origin_connection *connection, const struct http
         return begin_tunnel(connection, response);
     }
     if (response->status < 200) {
-        request->events->interim(request->owner, response);
-        return connection->request == request;
+        return pass_interim(connection, response);
     }
     if (!response->keep_alive || !connection->request_whole) {
         connection->reusable = false;
@@ -242,12 +269,14 @@ static bool step_head(struct origin_connection *connection)
     struct h1_problem problem;
     size_t consumed = 0;
 
-    if (buffer_length(connection->in) == 0) {
+    if (buffer_length(connection->in) == 0 ||
+        !h1_is_worth_parsing(buffer_content(connection->in), connection->looked, &limits)) {
         return false;
     }
     switch (h1_parse_response(buffer_content(connection->in), &limits, request->method, response,
                               &consumed, &problem)) {
     case H1_INCOMPLETE:
+        connection->looked = (uint32_t)buffer_length(connection->in);
         return false;
     case H1_REJECTED:
         origin_connection_fail(connection, problem.status == 431 ? ORIGIN_FAILURE_HEAD_TOO_LARGE
@@ -256,6 +285,7 @@ static bool step_head(struct origin_connection *connection)
     case H1_COMPLETE:
         break;
     }
+    connection->looked = 0;
     connection->in->start += (uint32_t)consumed;
     return begin_answer(connection, response);
 }

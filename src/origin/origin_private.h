@@ -140,6 +140,8 @@ struct origin_connection {
     uint32_t carries_most; /* as the origin told; 0: it did not */
     uint32_t kept_ms;      /* idle, as the origin told; 0: it did not */
     uint32_t tries;        /* addresses tried while connecting */
+    uint32_t looked;       /* bytes of a head or of trailers that were found incomplete */
+    uint32_t interims;     /* answers of 1xx to the present request */
     enum origin_connection_state state;
     enum http_framing request_framing;
     enum http_framing answer_framing;

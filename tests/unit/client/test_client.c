@@ -182,6 +182,38 @@ static void many_requests_may_be_pipelined(void **state)
     assert_int_equal(far_end_count(&fixture->client, "pong"), 40);
 }
 
+/* A turn with all of them would keep others waiting. */
+struct turns {
+    struct fixture *fixture;
+    uint64_t begun;
+    uint64_t most; /* in a turn */
+};
+
+static bool all_forty_are_answered(void *owner)
+{
+    struct turns *turns = owner;
+    uint64_t begun = client_desk_begun(turns->fixture->gateway.clients);
+
+    turns->most = begun - turns->begun > turns->most ? begun - turns->begun : turns->most;
+    turns->begun = begun;
+    return far_end_count(&turns->fixture->client, "pong") == 40;
+}
+
+static void pipelined_requests_are_spread_over_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    struct turns turns = {fixture, client_desk_begun(fixture->gateway.clients), 0};
+    static char many[40 * sizeof(PING)];
+
+    many[0] = '\0';
+    for (int i = 0; i < 40; i++) {
+        strcat(many, PING);
+    }
+    far_end_say(&fixture->client, many);
+    stage_run_until(&fixture->gateway.stage, all_forty_are_answered, &turns);
+    assert_true(turns.most <= 16);
+}
+
 static void a_head_that_comes_too_slowly_is_408(void **state)
 {
     struct fixture *fixture = *state;
@@ -565,6 +597,7 @@ int main(void)
         TEST(pipelined_requests_wait_for_an_origin, set_up_forwarding),
         TEST(many_requests_may_be_pipelined, set_up),
         TEST(a_head_that_comes_too_slowly_is_408, set_up),
+        TEST(pipelined_requests_are_spread_over_turns, set_up),
         TEST(a_body_that_stops_is_408, set_up),
         TEST(an_idle_connection_is_closed_without_a_word, set_up),
         TEST(a_silent_connection_is_closed_too, set_up),

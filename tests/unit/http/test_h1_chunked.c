@@ -13,6 +13,12 @@ static size_t body_length;
 static size_t rest_length; /* of the last input, from its trailer section on */
 static struct h1_problem problem;
 
+/* Both ways to take the coding off are held to the same. */
+static enum h1_chunked_step (*const takers[])(struct h1_chunked *, struct bytes *, struct bytes *,
+                                              struct h1_problem *) = {h1_chunked_next,
+                                                                      h1_chunked_gather};
+static int taker;
+
 /* Feeds `text` in pieces of `step` bytes, each an exact copy. */
 static enum h1_chunked_step feed(struct bytes text, size_t step)
 {
@@ -28,7 +34,7 @@ static enum h1_chunked_step feed(struct bytes text, size_t step)
         struct bytes data;
 
         memcpy(copy, text.at, length);
-        while ((verdict = h1_chunked_next(&chunked, &input, &data, &problem)) == H1_CHUNKED_DATA) {
+        while ((verdict = takers[taker](&chunked, &input, &data, &problem)) == H1_CHUNKED_DATA) {
             assert_true(data.length > 0);
             memcpy(body + body_length, data.at, data.length);
             body_length += data.length;
@@ -54,6 +60,9 @@ static void expect_body(const char *text, const char *expected, const char *rest
     for (size_t step = 1; step <= whole.length; step++) {
         enum h1_chunked_step verdict = feed(whole, step);
 
+        taker = !taker;
+        assert_int_equal(feed(whole, step), verdict);
+
         if (verdict != H1_CHUNKED_TRAILERS) {
             fail_msg("step %zu: %d (%s): %s", step, verdict, problem.what, text);
         }
@@ -66,6 +75,7 @@ static void expect_body(const char *text, const char *expected, const char *rest
 static void expect_refusal(struct bytes whole)
 {
     for (size_t step = 1; step <= whole.length; step++) {
+        taker = !taker;
         if (feed(whole, step) != H1_CHUNKED_REJECTED) {
             fail_msg("step %zu, not refused: %.*s", step, (int)whole.length, whole.at);
         }
@@ -232,6 +242,48 @@ static void rfc9112_7_1_1_all_extensions_of_a_body_are_bounded(void **state)
     assert_int_equal(feed((struct bytes){text, length}, 100), H1_CHUNKED_REJECTED);
 }
 
+static void small_chunks_come_in_one_span(void **state)
+{
+    char text[10000];
+    struct bytes input = {text, 0};
+    struct h1_chunked chunked;
+    struct bytes data;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        input.length += (size_t)sprintf(text + input.length, "1\r\n%c\r\n", 'a' + i % 26);
+    }
+    h1_chunked_init(&chunked);
+    assert_int_equal(h1_chunked_gather(&chunked, &input, &data, &problem), H1_CHUNKED_DATA);
+    assert_int_equal(data.length, 1000);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(data.at[i], 'a' + i % 26);
+    }
+    assert_int_equal(h1_chunked_gather(&chunked, &input, &data, &problem), H1_CHUNKED_MORE);
+}
+
+/* A large one is handed on where it lies. */
+static void a_large_chunk_is_not_moved(void **state)
+{
+    static char text[20000] = "2\r\nab\r\n3e8\r\n";
+    struct bytes input = {text, 7 + 5 + 1000};
+    struct h1_chunked chunked;
+    struct bytes data;
+
+    (void)state;
+    memset(text + 12, 'x', 1000);
+    strcpy(text + 12 + 1000, "\r\n1388\r\n");
+    input.length += 8;
+    memset(text + input.length, 'y', 5000);
+    input.length += 5000;
+    h1_chunked_init(&chunked);
+    assert_int_equal(h1_chunked_gather(&chunked, &input, &data, &problem), H1_CHUNKED_DATA);
+    assert_int_equal(data.length, 1002);
+    assert_int_equal(h1_chunked_gather(&chunked, &input, &data, &problem), H1_CHUNKED_DATA);
+    assert_int_equal(data.length, 5000);
+    assert_ptr_equal(data.at, text + 7 + 5 + 1000 + 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +297,8 @@ int main(void)
         cmocka_unit_test(rfc9112_7_1_1_extensions_are_dropped),
         cmocka_unit_test(rfc9112_7_1_1_an_extension_is_bounded),
         cmocka_unit_test(rfc9112_7_1_1_all_extensions_of_a_body_are_bounded),
+        cmocka_unit_test(small_chunks_come_in_one_span),
+        cmocka_unit_test(a_large_chunk_is_not_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,13 +32,35 @@ static enum h1_verdict parse(const char *text)
     return parse_within(bytes_of(text), &roomy);
 }
 
+/* As its reader does it, byte by byte; how often it was parsed. */
+static unsigned parses_of_drip(struct bytes whole, const struct h1_limits *limits,
+                               enum h1_verdict *verdict)
+{
+    unsigned parses = 0;
+    size_t looked = 0;
+
+    *verdict = H1_INCOMPLETE;
+    for (size_t length = 1; *verdict == H1_INCOMPLETE && length <= whole.length; length++) {
+        if (h1_is_worth_parsing(bytes_first(whole, length), looked, limits)) {
+            *verdict = parse_within(bytes_first(whole, length), limits);
+            looked = length;
+            parses++;
+        }
+    }
+    return parses;
+}
+
 static void accept_head(const char *text)
 {
+    enum h1_verdict dripped;
+
     struct bytes whole = bytes_of(text);
 
     for (size_t length = 0; length < whole.length; length++) {
         assert_int_equal(parse_within(bytes_first(whole, length), &roomy), H1_INCOMPLETE);
     }
+    parses_of_drip(whole, &roomy, &dripped);
+    assert_int_equal(dripped, H1_COMPLETE);
     if (parse(text) != H1_COMPLETE) {
         fail_msg("refused (%s): %s", problem.what, text);
     }
@@ -707,6 +729,47 @@ static int release(void **state)
     return 0;
 }
 
+/* Looking at each byte anew would cost the square of its length. */
+static void a_head_that_drips_is_rarely_parsed(void **state)
+{
+    static char text[60000] = "GET / HTTP/1.1\r\nHost: a\r\n";
+    size_t length = strlen(text);
+    enum h1_verdict verdict;
+
+    (void)state;
+    for (int i = 0; i < 90; i++) {
+        length += (size_t)sprintf(text + length, "X-%d: %0300d\r\n", i, i);
+    }
+    strcpy(text + length, "\r\n");
+    assert_true(parses_of_drip(bytes_of(text), &roomy, &verdict) <= 20);
+    assert_int_equal(verdict, H1_COMPLETE);
+}
+
+static void a_drip_that_is_wrong_is_told_before_it_ends(void **state)
+{
+    const struct h1_limits limits = {.head_bytes = 1000, .target_bytes = 800, .headers = 100};
+    static char text[4000] = "GET / HTTP/1.1\r\nHost: a\r\nbad name: x\r\n";
+    size_t length = strlen(text);
+    enum h1_verdict verdict;
+
+    (void)state;
+    memset(text + length, 'x', 2 * length);
+    parses_of_drip(bytes_of(text), &limits, &verdict);
+    assert_int_equal(verdict, H1_REJECTED);
+    assert_int_equal(problem.status, 400);
+
+    strcpy(text, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    length = strlen(text);
+    memset(text + length, 'x', 999 - length); /* not twice what was looked at last */
+    text[999] = '\0';
+    parses_of_drip(bytes_of(text), &limits, &verdict);
+    assert_int_equal(verdict, H1_INCOMPLETE);
+    strcat(text, "x");
+    parses_of_drip(bytes_of(text), &limits, &verdict);
+    assert_int_equal(verdict, H1_REJECTED);
+    assert_int_equal(problem.status, 431);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -746,6 +809,8 @@ int main(void)
         cmocka_unit_test(rfc9110_7_8_upgrade),
         cmocka_unit_test(upgrade_to_another_http_is_not_taken),
         cmocka_unit_test(rfc9112_3_a_long_target_is_414_before_it_ends),
+        cmocka_unit_test(a_head_that_drips_is_rarely_parsed),
+        cmocka_unit_test(a_drip_that_is_wrong_is_told_before_it_ends),
         cmocka_unit_test(rfc6585_5_a_long_head_is_431_before_it_ends),
         cmocka_unit_test(rfc6585_5_too_many_lines_are_431_before_they_end),
         cmocka_unit_test(a_name_too_long_for_its_field_is_431),

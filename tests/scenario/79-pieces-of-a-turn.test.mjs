@@ -14,6 +14,7 @@ import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
 import { authority, certificateList, secureRequest } from './lib/tls.mjs';
 import { within } from './lib/wait.mjs';
 
@@ -91,3 +92,65 @@ routes: [{name: all, service: app}]
         await gateway.exited;
     });
 }
+
+// Handed on one by one, each would cost a system call and a packet.
+test('chunks of a byte are handed on together, both ways', async (t) => {
+    const COUNT = 5000;
+    const chunks = `${'1\r\nx\r\n'.repeat(COUNT)}0\r\n\r\n`;
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.requestHead();
+        await wire.waitFor('the end of the request', () => wire.everything.endsWith('0\r\n\r\n'));
+        wire.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`);
+    });
+    const gateway = await startGateway(t, `
+limits: {gather_bytes: 0B}
+services: {app: {origins: ["${origin.address}"]}}
+routes: [{name: all, service: app}]
+`);
+    const client = await connect(t, gateway);
+    const answer = await client.ask(head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked') + chunks);
+    assert.equal(answer.body.toString(), 'x'.repeat(COUNT));
+    for (const [who, wire] of [['the origin', origin.wires[0]], ['the client', client]]) {
+        const bytes = wire.everything.length;
+        assert.ok(bytes < 1.5 * COUNT, `${who} got ${bytes} bytes for ${COUNT} of data`);
+    }
+});
+
+test('many pipelined requests are answered, each once and in order', async (t) => {
+    const gateway = await startGateway(t, `
+routes:
+  - {name: one, match: {path: /one}, respond: {body: "one"}}
+  - {name: other, respond: {body: "other"}}
+`);
+    const client = await connect(t, gateway);
+    const both = head('GET /one HTTP/1.1', 'Host: a') + head('GET / HTTP/1.1', 'Host: a');
+    client.send(both.repeat(2000));
+    for (let i = 0; i < 2000; i++) {
+        assert.equal((await client.answer()).body.toString(), 'one');
+        assert.equal((await client.answer()).body.toString(), 'other');
+    }
+});
+
+test('an origin that goes on with interim answers is given up, one that says a few is not', async (t) => {
+    const early = 'HTTP/1.1 103 Early Hints\r\n\r\n';
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            const { target } = await wire.request(3_600_000);
+            wire.send(early.repeat(target === '/flood' ? 2000 : 20));
+            wire.ok('at last');
+        }
+    });
+    const gateway = await startGateway(t, `
+services: {app: {origins: ["${origin.address}"]}}
+routes: [{name: all, service: app}]
+`);
+    const few = await connect(t, gateway);
+    few.send(head('GET / HTTP/1.1', 'Host: a'));
+    await few.waitFor('the answer', () => few.everything.includes('at last'));
+    assert.equal(few.everything.split('103 Early').length - 1, 20);
+    const flood = await connect(t, gateway);
+    flood.send(head('GET /flood HTTP/1.1', 'Host: a'));
+    await flood.waitFor('an answer', () => flood.everything.includes('HTTP/1.1 502'));
+    assert.match(flood.everything, /http_protocol_error/);
+    assert.ok(flood.everything.split('103 Early').length < 100);
+});
