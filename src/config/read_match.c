@@ -92,6 +92,34 @@ static void tell_bad_path(struct reading *reading, const struct node *node, cons
                   option, config_show(node->text).text);
 }
 
+/* What the path guard would refuse each request for, since it can be read in another way. An escaped
+ * "%" is no such thing: it stays one. */
+static const char *find_doubtful(struct bytes path)
+{
+    static const char *const doubtful[] = {";", "\\", "%2F", "%5C", "%3B", "%3F", "%23"};
+
+    for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++) {
+        if (memmem(path.at, path.length, doubtful[i], strlen(doubtful[i])) != NULL) {
+            return doubtful[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_doubtful(struct reading *reading, const struct node *node, const char *option,
+                           const struct route_settings *route)
+{
+    const char *found = find_doubtful(route->path);
+
+    if (found != NULL && route->path_guard == PATH_GUARD_ON) {
+        READING_ERROR(reading, node,
+                      "'%s' holds '%s', which origins read in several ways, so that the path guard "
+                      "would refuse its requests; leave it out, or write 'path_guard: off' on this "
+                      "route (doc/PATHS.md)",
+                      option, found);
+    }
+}
+
 /* Refused, not changed: what stands in the file is what requests are compared with. */
 static void read_path(struct reading *reading, const struct node *node, const char *option,
                       struct route_settings *route)
@@ -115,6 +143,7 @@ static void read_path(struct reading *reading, const struct node *node, const ch
                       config_show(normal).text);
     } else {
         route->path = config_keep(reading, text);
+        check_doubtful(reading, node, option, route);
     }
 }
 

@@ -54,6 +54,15 @@ static bool end_alike(struct bytes a, struct bytes b)
     return (a.at[a.length - 1] == '/') == (b.at[b.length - 1] == '/');
 }
 
+static bool is_normal(struct reading *reading, struct bytes path)
+{
+    struct bytes normal = {arena_take(reading->scratch, path.length * 3 + 1), 0};
+
+    return normal.at == NULL ||
+           (config_normal_path(path, (char *)(uintptr_t)normal.at, &normal.length) &&
+            bytes_equal(path, normal));
+}
+
 static void check_rewrite(struct reading *reading, const struct node *node,
                           struct route_settings *route)
 {
@@ -66,6 +75,11 @@ static void check_rewrite(struct reading *reading, const struct node *node,
         READING_ERROR(reading, node,
                       "'rewrite.path_prefix' expects a path such as /new/, in visible ASCII "
                       "without '?' and '#', not '%s'",
+                      config_show(text).text);
+    } else if (!is_normal(reading, text)) {
+        READING_ERROR(reading, node,
+                      "'rewrite.path_prefix' must be in normal form, without '//', '.' and '..' "
+                      "segments and needless escapes, not '%s'",
                       config_show(text).text);
     } else if (route->path_kind == PATH_PREFIX && route->path.length > 0 &&
                !end_alike(text, route->path)) {

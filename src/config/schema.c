@@ -729,6 +729,10 @@ static const struct option options[] = {
     {.path = "rewrite.path_prefix", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "4096", .sample = "/new/",
      .help = "Takes the place of match.path_prefix; both end in '/' or neither does."},
+    {.path = "path_guard", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "on",
+     .words = "on|off", FIELD(route_settings, path_guard), .sample_off = true,
+     .help = "on: a path that would take this route is answered 400 when an origin may read it as "
+             "the path of another route, or of none; off: it passes as it came (doc/PATHS.md)."},
     HEADER_EDITS("request_headers", "the request that the origin gets"),
     HEADER_EDITS("response_headers", "the answer that the client gets"),
     {.path = "body_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .zero_word = "none",

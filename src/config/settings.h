@@ -72,6 +72,9 @@ struct retry_budget_settings { /* of a service, over all routes */
 };
 
 /* Pooled connections for requests that cannot be sent again. */
+/* Whether paths that origins may read otherwise are compared with other routes. */
+enum path_guard { PATH_GUARD_ON, PATH_GUARD_OFF };
+
 enum reuse { REUSE_PROVEN, REUSE_ANY, REUSE_FRESH };
 
 struct limits_settings {
@@ -413,6 +416,7 @@ struct route_settings {
 
     struct header_edits request_headers;
     struct header_edits response_headers;
+    enum path_guard path_guard;
     bool rewrites_prefix;              /* PATH_PREFIX only */
     struct bytes prefix_rewrite;       /* takes the place of the matched prefix */
     struct timeouts_settings timeouts; /* global ones where the route does not say */

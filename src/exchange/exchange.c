@@ -12,8 +12,8 @@
 
 #include "base/check.h"
 #include "exchange/deadline.h"
+#include "exchange/routing.h"
 #include "exchange/trailers.h"
-#include "http/uri.h"
 
 /* --- beginning --------------------------------------------------------------------------- */
 
@@ -118,46 +118,12 @@ static void note_request(struct exchange *exchange)
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0);
 }
 
-/* false: no route, and an answer says so. */
-static bool find_route(struct exchange *exchange)
-{
-    const struct http_request *request = &exchange->request;
-    char scratch[65536];
-    struct bytes normal;
-    const struct route_settings *route;
-
-    if (request->path.length == 0) {
-        normal = BYTES("/"); /* an absolute URI without a path (RFC 9110 section 4.2.3) */
-    } else if (bytes_equal(request->target, BYTES("*"))) {
-        normal = request->target;
-    } else if (request->path.length > sizeof(scratch) ||
-               !uri_normalise_path(request->path, scratch, &normal)) {
-        reply_error(exchange, 400, "http_request_error",
-                    "the path has a bad escape or climbs above its root");
-        return false;
-    }
-    route = router_find(generation_router(exchange->generation), request, normal,
-                        exchange->client.facts->listener, exchange->client.facts->tls);
-    if (route == NULL && request->target.at == normal.at && request->method == HTTP_OPTIONS) {
-        reply_options(exchange); /* "*" asks about whoever hears it */
-        return false;
-    }
-    if (route == NULL) {
-        reply_error(exchange, 404, "destination_not_found", "no route matches this request");
-        return false;
-    }
-    exchange->routing.route = route;
-    exchange->outcome.route = route->name;
-    exchange->outcome.route_index = (int32_t)route->index;
-    return true;
-}
-
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
     open_books(exchange, head_bytes, head_us);
     admit_identify_client(exchange);
     note_request(exchange);
-    if (admit_listener(exchange) && admit_method(exchange) && find_route(exchange) &&
+    if (admit_listener(exchange) && admit_method(exchange) && routing_find(exchange) &&
         admit_rate(exchange) && admit_size(exchange)) {
         deadline_begin(exchange);
         gather_begin(exchange);

@@ -31,6 +31,7 @@ void exchange_close_books(struct exchange *exchange, enum outcome_end end)
     }
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
     buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
+    free(exchange->routing.target_text);
     desk->count--;
     if (exchange->orphan) {
         free(exchange->orphan_texts);

@@ -90,6 +90,8 @@ struct exchange {
 
     struct {
         const struct route_settings *route;
+        struct bytes target; /* that the origin gets; empty: the request's, or a rewritten one */
+        char *target_text;   /* malloc'd, behind `target`; rare */
         const struct service_settings *service;
         struct arm_tally *tally; /* of a ramp that wants to know how it ends; NULL: none */
         uint32_t chosen_us;

@@ -439,12 +439,15 @@ static void add_all_origins(const struct explain_world *world, const struct rout
 
 static void write_answer(const struct explain_world *world, const struct question *question,
                          const struct ip *client, const struct listener_settings *listener,
-                         struct bytes path, struct page *page)
+                         const struct path_asked *asked, struct page *page)
 {
     const struct http_request *request = &question->request;
     const char *name = listener->name;
-    const struct route_settings *route = router_find(world->router, request, path, name, NULL);
+    const struct path_question about = {world->router, request, name, NULL};
+    const struct route_settings *route;
+    struct bytes path = asked->normal;
     struct destination to = {false, 0};
+    bool refused = false;
     struct json json = json_on(page);
 
     json_begin_object(&json, NULL);
@@ -457,12 +460,14 @@ static void write_answer(const struct explain_world *world, const struct questio
         json_end_object(&json);
         return;
     }
+    route = explain_path(&about, asked, &refused, &json);
     json_text(&json, "route", route != NULL ? route->name : "none: answered with 404");
-    if (route != NULL) {
+    if (route != NULL && !refused) {
         to = add_action(world, route, request, client, &json);
     }
+    explain_readings(&about, asked, route, &json);
     explain_routes(world, request, path, name, route, &json);
-    if (route != NULL && route->action == ROUTE_FORWARD) {
+    if (route != NULL && !refused && route->action == ROUTE_FORWARD) {
         add_all_origins(world, route, to, &json);
     }
     json_end_object(&json);
@@ -476,15 +481,16 @@ static bool answer(const struct explain_world *world, const struct explain_asked
         choose_listener(world->settings, asked->listener, question->scheme);
     struct bytes path = question->request.path;
     char *scratch = malloc(path.length + 1);
-    struct bytes normal = BYTES("/");
+    struct path_asked asked_path = {.sent = path, .normal = BYTES("/")};
     bool good = false;
 
     if (listener == NULL) {
         refuse(refusal, "there is no listener of this address",
                "write it as in the file; turnpikectl status lists those that run");
     } else if (scratch != NULL &&
-               (path.length == 0 || uri_normalise_path(path, scratch, &normal))) {
-        write_answer(world, question, &asked->client, listener, normal, page);
+               (path.length == 0 ||
+                uri_normalise_path(path, scratch, &asked_path.normal, &asked_path.marks))) {
+        write_answer(world, question, &asked->client, listener, &asked_path, page);
         good = true;
     } else {
         refuse(refusal, "the path has a bad escape or climbs above its root",

@@ -7,7 +7,7 @@
 #define EXCHANGE_EXPLAIN_H
 
 #include "base/json.h"
-#include "exchange/router.h"
+#include "exchange/path_guard.h"
 #include "io/srv_answer.h"
 
 /* What is known beside the settings. */
@@ -39,6 +39,15 @@ struct explain_refusal {
 /* Writes one JSON object. false, with *refusal: that is no request, or no listener. */
 bool explain(const struct explain_world *world, const struct explain_asked *asked,
              struct page *page, struct explain_refusal *refusal);
+
+/* explain_path.c: which route wins, NULL where there is none, and what the origin would get, or why
+ * it would get nothing. */
+const struct route_settings *explain_path(const struct path_question *question,
+                                          const struct path_asked *asked, bool *refused,
+                                          struct json *json);
+/* The readings that were compared, where there are any. */
+void explain_readings(const struct path_question *question, const struct path_asked *asked,
+                      const struct route_settings *route, struct json *json);
 
 /* explain_routes.c: for each route of the file a row "route, verdict, because". `winner` may be
  * NULL. */

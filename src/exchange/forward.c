@@ -3,10 +3,10 @@
 #include "exchange/forward.h"
 
 #include "exchange/deadline.h"
+#include "exchange/path_guard.h"
 
 #include "http/date.h"
 #include "http/forwarded.h"
-#include "http/uri.h"
 
 #include <time.h>
 
@@ -345,32 +345,15 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
 
 /* --- the request ------------------------------------------------------------------------- */
 
-/* The matched prefix gives way to another. Where escapes hid the prefix in the path as it came,
- * the normal form is what goes on. */
+/* The matched prefix gives way to another. Where the path was not in normal form, routing.target
+ * has it already. */
 static struct bytes rewritten_target(const struct exchange *exchange, struct text *text)
 {
     const struct http_request *request = &exchange->request;
-    const struct route_settings *route = exchange->routing.route;
-    struct bytes path = request->path.length > 0 ? request->path : BYTES("/");
-    const char *from;
+    const char *from = text->at;
 
-    if (!bytes_start_with(path, route->path)) {
-        char *normal = text->at;
-
-        if ((size_t)(text->limit - text->at) < path.length) {
-            text->overflowed = true;
-            return request->target;
-        }
-        uri_normalise_path(path, normal, &path);
-        text->at += request->path.length;
-    }
-    from = text->at;
-    text_add_bytes(text, route->prefix_rewrite);
-    text_add_bytes(text, bytes_skip(path, route->path.length));
-    if (text->at == from || *from != '/') {
-        text->overflowed = true; /* the loader makes sure that it begins with a slash */
-        return request->target;
-    }
+    path_rewrite(exchange->routing.route, request->path.length > 0 ? request->path : BYTES("/"),
+                 text);
     if (request->has_query) {
         text_add_char(text, '?');
         text_add_bytes(text, request->query);
@@ -384,6 +367,9 @@ static struct bytes target_for(const struct exchange *exchange, struct text *tex
     const struct http_request *request = &exchange->request;
     const char *from = text->at;
 
+    if (exchange->routing.target.length > 0) {
+        return exchange->routing.target;
+    }
     if (exchange->routing.route->rewrites_prefix) {
         return rewritten_target(exchange, text);
     }

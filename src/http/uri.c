@@ -8,11 +8,14 @@
 /* --- paths -------------------------------------------------------------------------------- */
 
 #ifdef __SSE2__
-/* Whether "%", "//" or "/." stands in sixteen bytes; `slash` is set when a slash stood before
- * them, and left set for the next when one is the last. */
+/* Whether "%", ";", "\\", "//" or "/." stands in sixteen bytes; `slash` is set when a slash stood
+ * before them, and left set for the next when one is the last. */
 static bool has_odd(__m128i bytes, unsigned *slash)
 {
-    unsigned escapes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('%')));
+    __m128i odd = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('%')),
+                                            _mm_cmpeq_epi8(bytes, _mm_set1_epi8(';'))),
+                               _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    unsigned escapes = (unsigned)_mm_movemask_epi8(odd);
     unsigned slashes = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('/')));
     unsigned dots = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('.')));
     unsigned behind_slash = slashes << 1 | *slash;
@@ -22,7 +25,8 @@ static bool has_odd(__m128i bytes, unsigned *slash)
 }
 #endif
 
-/* A first look that most paths pass: no escape, no empty segment, none that begins with ".". */
+/* A first look that most paths pass: no escape, ";" or "\\", no empty segment, none that begins
+ * with ".". */
 static bool looks_normal(struct bytes path)
 {
     size_t i = 0;
@@ -47,7 +51,8 @@ static bool looks_normal(struct bytes path)
     for (; i < path.length; i++) {
         char byte = path.at[i];
 
-        if (byte == '%' || (before == '/' && (byte == '/' || byte == '.'))) {
+        if (byte == '%' || byte == ';' || byte == '\\' ||
+            (before == '/' && (byte == '/' || byte == '.'))) {
             return false;
         }
         before = byte;
@@ -81,25 +86,51 @@ static size_t write_escape(struct bytes rest, char *out)
     return 3;
 }
 
+/* Escapes whose character would mean something in a path: "%", "/", "\\", ";", "?" and "#". */
+static bool is_doubtful_escape(const char *escape)
+{
+    switch (http_hex_value(escape[1]) << 4 | http_hex_value(escape[2])) {
+    case '%':
+    case '/':
+    case '\\':
+    case ';':
+    case '?':
+    case '#':
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Takes one character off the path and writes its normal form. false: a bad escape. */
+static bool take_character(struct bytes *path, char *out, size_t *length, unsigned *marks)
+{
+    size_t written;
+
+    if (path->at[0] != '%') {
+        *marks |= path->at[0] == ';' || path->at[0] == '\\' ? URI_DOUBTFUL : 0u;
+        out[(*length)++] = path->at[0];
+        *path = bytes_skip(*path, 1);
+        return true;
+    }
+    written = write_escape(*path, out + *length);
+    if (written == 0) {
+        return false;
+    }
+    *marks |= written == 1 ? URI_ESCAPES : is_doubtful_escape(path->at) ? URI_DOUBTFUL : 0u;
+    *length += written;
+    *path = bytes_skip(*path, 3);
+    return true;
+}
+
 /* Copies the next segment, without "/", to `out`. false: a bad escape. */
-static bool take_segment(struct bytes *path, char *out, size_t *length)
+static bool take_segment(struct bytes *path, char *out, size_t *length, unsigned *marks)
 {
     *length = 0;
     while (path->length > 0 && path->at[0] != '/') {
-        size_t written = 1;
-        size_t read = 1;
-
-        if (path->at[0] == '%') {
-            written = write_escape(*path, out + *length);
-            read = 3;
-            if (written == 0) {
-                return false;
-            }
-        } else {
-            out[*length] = path->at[0];
+        if (!take_character(path, out, length, marks)) {
+            return false;
         }
-        *length += written;
-        *path = bytes_skip(*path, read);
     }
     return true;
 }
@@ -119,7 +150,7 @@ static size_t step_up(const char *out, size_t length)
 
 /* Appends the path to `out` a segment at a time. At the start of each round `out` ends in "/".
  * The result is never longer than the path was. */
-static bool rewrite(struct bytes path, char *out, size_t *length)
+static bool rewrite(struct bytes path, char *out, size_t *length, unsigned *marks)
 {
     *length = 0;
     while (path.length > 0) {
@@ -129,13 +160,19 @@ static bool rewrite(struct bytes path, char *out, size_t *length)
             out[(*length)++] = '/';
         }
         path = bytes_skip(path, 1); /* "/" */
-        if (!take_segment(&path, out + *length, &segment)) {
+        if (!take_segment(&path, out + *length, &segment, marks)) {
             return false;
         }
+        if (segment == 0 && path.length > 0) {
+            *marks |= URI_EMPTY;
+            continue;
+        }
         if (segment == 1 && out[*length] == '.') {
+            *marks |= URI_DOTS;
             continue;
         }
         if (segment == 2 && out[*length] == '.' && out[*length + 1] == '.') {
+            *marks |= URI_DOTS;
             *length = step_up(out, *length);
             if (*length == 0) {
                 return false;
@@ -147,21 +184,32 @@ static bool rewrite(struct bytes path, char *out, size_t *length)
     return true;
 }
 
-bool uri_normalise_path(struct bytes path, char *scratch, struct bytes *normal)
+bool uri_normalise_path(struct bytes path, char *scratch, struct bytes *normal, unsigned *marks)
 {
     size_t length;
 
     *normal = path;
+    *marks = 0;
     if (looks_normal(path)) {
         return true;
     }
-    if (path.at[0] != '/' || !rewrite(path, scratch, &length)) {
+    if (path.at[0] != '/' || !rewrite(path, scratch, &length, marks)) {
         return false;
     }
     if (length != path.length || memcmp(scratch, path.at, length) != 0) {
         *normal = (struct bytes){scratch, length};
     }
     return true;
+}
+
+struct bytes uri_normalise_escapes(struct bytes path, char *scratch)
+{
+    size_t length = 0;
+    unsigned marks = 0;
+
+    while (path.length > 0 && take_character(&path, scratch, &length, &marks)) {
+    }
+    return (struct bytes){scratch, length};
 }
 
 /* --- query -------------------------------------------------------------------------------- */

@@ -64,6 +64,9 @@ void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome
     ROW(PROXY_REFUSED,      "proxy_connections_refused",      "Connections closed unread, since proxy_protocol.from does not list their peer.") \
     ROW(CLIENT_OVER_LIMIT,  "client_connections_over_limit",  "Connections refused by client_limits.") \
     ROW(REQUEST_OVER_LIMIT, "requests_over_limit",            "Requests answered 429 by client_limits.") \
+    ROW(PATH_OTHER_ROUTE,    "path_guard_other_route",      "Requests answered 400 since their path can be read as that of another route.") \
+    ROW(PATH_OUTSIDE_PREFIX, "path_guard_outside_prefix",   "Requests answered 400 since their path can be read as one outside of rewrite.path_prefix.") \
+    ROW(PATH_MANY_READINGS,  "path_guard_many_readings",    "Requests answered 400 since their path can be read in too many ways.") \
     ROW(PRESSURE_HELD,      "pressure_bodies_held_back",      "Times that a large body was not read on, for want of memory.") \
     ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for want of memory or descriptors.")
 /* clang-format on */

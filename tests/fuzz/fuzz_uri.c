@@ -2,6 +2,7 @@
 /* Any bytes as a path, an authority and a query. A normal path is normal: shorter or as long,
  * the same when taken again, without "//", dot segments and escapes of unreserved characters. */
 #include "base/check.h"
+#include "http/path_readings.h"
 #include "http/uri.h"
 
 #include <ctype.h>
@@ -43,9 +44,11 @@ static void check_normal(struct bytes normal, size_t length_before)
 {
     char *scratch = malloc(normal.length);
     struct bytes again;
+    unsigned marks;
 
     CHECK(normal.length <= length_before);
-    CHECK(uri_normalise_path(normal, scratch, &again));
+    CHECK(uri_normalise_path(normal, scratch, &again, &marks));
+    CHECK((marks & (URI_DOTS | URI_ESCAPES | URI_EMPTY)) == 0);
     CHECK(again.at == normal.at && again.length == normal.length);
     if (normal.length > 0 && normal.at[0] == '/') {
         CHECK(!contains(normal, "//") && !contains(normal, "/./") && !contains(normal, "/../"));
@@ -55,14 +58,35 @@ static void check_normal(struct bytes normal, size_t length_before)
     free(scratch);
 }
 
+/* Each stays in the room that was promised, and is no longer than the path. */
+static void try_readings(struct bytes path)
+{
+    char *room = malloc(2 * path.length);
+    struct path_readings readings;
+    struct path_reading reading;
+    unsigned count = 0;
+
+    path_readings_begin(&readings, path, room);
+    while (path_readings_next(&readings, &reading) == PATH_READING) {
+        CHECK(reading.path.length <= path.length && reading.habits != 0 && count++ < 512);
+        CHECK(reading.climbs || reading.path.at[0] == '/');
+    }
+    free(room);
+}
+
 static void try_path(struct bytes path)
 {
     char *scratch = malloc(path.length);
     struct bytes normal;
+    unsigned marks;
 
-    if (uri_normalise_path(path, scratch, &normal)) {
+    if (uri_normalise_path(path, scratch, &normal, &marks)) {
         CHECK(normal.at == path.at || normal.at == scratch);
         check_normal(normal, path.length);
+        if (normal.length > 0 && normal.at[0] == '/') {
+            try_readings(normal);
+            try_readings(uri_normalise_escapes(path, scratch));
+        }
     }
     free(scratch);
 }

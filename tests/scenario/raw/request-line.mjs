@@ -101,11 +101,19 @@ const targets = [
     refuse: 400,
 }));
 
-const goodTargets = ['/', '/?', '/a?b?c', '/a/b/', '//a', '/a//b', '/.', '/a/../b', '/%41%2f%C3%A4', '/a;b=c,d', '/:@!$&'].map((target) => ({
+const goodTargets = ['/', '/?', '/a?b?c', '/a/b/', '//a', '/a//b', '/%2f%c3%A4', '/a;b=c,d', '/:@!$&', '/a?../%41'].map((target) => ({
     name: `target: ${target} goes on as it came`,
     rfc: TARGET,
     send: line(`GET ${target} HTTP/1.1`),
     sees: [{ line: `GET ${target} HTTP/1.1` }],
+}));
+
+// Of a dot segment, or an escape that nothing needs, the normal form goes on: the route was chosen by it.
+const normalised = [['/.', '/'], ['/a/../b', '/b'], ['/%41%2f%C3%A4', '/A%2F%C3%A4'], ['/a/%2e%2E?x/..', '/?x/..']].map(([target, wanted]) => ({
+    name: `target: ${target} goes on as ${wanted}`,
+    rfc: URI,
+    send: line(`GET ${target} HTTP/1.1`),
+    sees: [{ line: `GET ${wanted} HTTP/1.1` }],
 }));
 
 const absolute = [
@@ -162,4 +170,4 @@ const before = [
     { name: 'a request line without end', rfc: 'RFC 9112 section 3', send: `GET /${'x'.repeat(200_000)}`, refuse: [414, 431] },
 ];
 
-export default [...lines, ...methods, ...goodMethods, ...versions, ...targets, ...goodTargets, ...absolute, ...goodAbsolute, ...before];
+export default [...lines, ...methods, ...goodMethods, ...versions, ...targets, ...goodTargets, ...normalised, ...absolute, ...goodAbsolute, ...before];

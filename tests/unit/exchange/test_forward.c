@@ -4,6 +4,7 @@
 #include "exchange/forward.h"
 
 #include "../../fakes/gateway.h"
+#include "exchange/routing.h"
 #include "http/h1_parser.h"
 
 #include <setjmp.h>
@@ -34,9 +35,11 @@ static const char rules[] =
     "  - name: keyed\n"
     "    match: {path: /keyed, headers: {X-Tenant: blue}}\n"
     "    split: {one: 50%, two: 50%}\n"
-    "    sticky: [{header: X-User}]\n";
+    "    sticky: [{header: X-User}]\n"
+    "  - {name: stripped, match: {path_prefix: /strip/}, service: one, rewrite: {path_prefix: "
+    "/}}\n";
 
-enum { PLAIN, EDITED, REWRITTEN, RENAMED, KEYED };
+enum { PLAIN, EDITED, REWRITTEN, RENAMED, KEYED, STRIPPED };
 
 struct fixture {
     struct gateway gateway;
@@ -466,23 +469,39 @@ static void setting_host_changes_the_authority(void **state)
 static void expect_target(struct fixture *fixture, int route, const char *target,
                           const char *expected)
 {
+    struct exchange *exchange = &fixture->exchange;
     char text[512];
 
     snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
     forward(fixture, "192.0.2.1", route, text);
-    assert_true(fixture->fits);
+    assert_true(routing_find(exchange));
+    assert_int_equal(exchange->outcome.route_index, route);
+    assert_true(forward_request(exchange, &fixture->page, &fixture->head));
     expect_text(fixture->head.target, expected);
+    free(exchange->routing.target_text);
 }
 
 static void targets_go_on_as_they_came(void **state)
 {
     struct fixture *fixture = *state;
 
-    expect_target(fixture, PLAIN, "/a/%7Eb/../c//d?x=%20&y", "/a/%7Eb/../c//d?x=%20&y");
+    expect_target(fixture, PLAIN, "/a/c//d%2f%c3%a9;v=1?x=%20&y", "/a/c//d%2f%c3%a9;v=1?x=%20&y");
     expect_target(fixture, PLAIN, "/?", "/?");
     expect_target(fixture, PLAIN, "http://h/x?y", "/x?y");
     expect_target(fixture, PLAIN, "http://h", "/");
     expect_target(fixture, PLAIN, "http://h?y", "/?y");
+}
+
+static void dots_and_needless_escapes_do_not(void **state)
+{
+    struct fixture *fixture = *state;
+
+    expect_target(fixture, PLAIN, "/a/%7Eb//%c3%a9?%7E", "/a/~b//%C3%A9?%7E");
+    expect_target(fixture, PLAIN, "/edited/../pub", "/pub");
+    expect_target(fixture, PLAIN, "/a//../b/./c?x/../y", "/b/c?x/../y");
+    expect_target(fixture, PLAIN, "/a/%2e%2E/b?", "/b?");
+    expect_target(fixture, PLAIN, "//x/edited", "/x/edited"); /* "/edited" behind a host */
+    expect_target(fixture, EDITED, "//edited", "/edited");    /* no such route with both slashes */
 }
 
 static void a_prefix_gives_way_to_another(void **state)
@@ -496,6 +515,9 @@ static void a_prefix_gives_way_to_another(void **state)
     expect_target(fixture, REWRITTEN, "/%61pi/v1/pay", "/v1/pay");
     expect_target(fixture, REWRITTEN, "/x/../api//v1/pay?q", "/v1/pay?q");
     expect_target(fixture, REWRITTEN, "http://h/api/v1/pay", "/v1/pay");
+    expect_target(fixture, REWRITTEN, "/api/v1/../v1//secret", "/v1/secret");
+    expect_target(fixture, STRIPPED, "/strip//evil/%c3%a9", "/evil/%C3%A9");
+    expect_target(fixture, STRIPPED, "/strip/%c3%a9", "/%C3%A9");
 }
 
 static void a_head_that_does_not_fit_is_told(void **state)
@@ -603,6 +625,7 @@ int main(void)
         TEST(edits_take_other_spellings_away_too),
         TEST(setting_host_changes_the_authority),
         TEST(targets_go_on_as_they_came),
+        TEST(dots_and_needless_escapes_do_not),
         TEST(a_prefix_gives_way_to_another),
         TEST(a_head_that_does_not_fit_is_told),
         TEST(answers_lose_what_is_hop_by_hop),

@@ -18,8 +18,10 @@
 /* Exactly as much scratch memory as promised to be enough. */
 static bool normalise(const char *path, struct bytes *normal, char **scratch)
 {
+    unsigned marks;
+
     *scratch = malloc(strlen(path));
-    return uri_normalise_path(bytes_of(path), *scratch, normal);
+    return uri_normalise_path(bytes_of(path), *scratch, normal, &marks);
 }
 
 static void expect_normal(const char *path, const char *expected)
