@@ -6,6 +6,7 @@
 #include "config/settings_changes.h"
 #include "io/tls.h"
 #include "process/explain_file.h"
+#include "process/preflight.h"
 #include "process/privilege.h"
 #include "process/process.h"
 #include "process/state_directory.h"
@@ -33,7 +34,7 @@ static const char usage[] =
     "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
     "         USR2 hands over to the binary that lies in the same place by then;\n"
     "         USR1 opens the access log again\n"
-    "exit status: 0; 1 when something is wrong, which is said on stderr\n"
+    "exit status: 0; 1 when something is wrong, which is said on stderr; warnings leave it 0\n"
     "a running gateway is asked and changed by turnpikectl\n";
 
 enum {
@@ -186,9 +187,14 @@ static int test(const struct command *command)
     struct snapshot *snapshot = loaded.snapshot;
     bool good;
 
-    loaded.snapshot = NULL; /* theirs now */
-    good = snapshot != NULL && process_check(snapshot);
+    loaded.snapshot = NULL; /* ours */
+    good = snapshot != NULL && process_check(snapshot_ref(snapshot));
     unload(&loaded);
+    if (good) {
+        preflight_log_warnings(snapshot_settings(snapshot));
+        preflight_look(snapshot_settings(snapshot));
+    }
+    snapshot_unref(&snapshot);
     if (good) {
         printf("%s is good\n", command->path);
     }

@@ -345,6 +345,19 @@ bool network_parse(struct bytes text, struct network *network)
     return true;
 }
 
+bool network_clear_host_bits(struct network *network)
+{
+    bool cleared = false;
+
+    for (unsigned bit = network->prefix_bits; bit < 128; bit++) {
+        uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+
+        cleared = cleared || (network->ip.byte[bit / 8] & mask) != 0;
+        network->ip.byte[bit / 8] &= (uint8_t)~mask;
+    }
+    return cleared;
+}
+
 /* A client without an IP is in no network, not even in ::/0. */
 bool network_contains(const struct network *network, const struct ip *ip)
 {

@@ -53,6 +53,8 @@ bool ip_is_v4(const struct ip *ip);
 
 /* "10.0.0.0/8", "::1", "fd00::/8". */
 bool network_parse(struct bytes text, struct network *network);
+/* Makes all bits behind the prefix zero; true: one of them was not. */
+bool network_clear_host_bits(struct network *network);
 bool network_contains(const struct network *network, const struct ip *ip);
 
 #endif

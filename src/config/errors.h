@@ -22,6 +22,14 @@ void config_errors_finish(struct config_errors *errors, struct bytes source);
 /* True when further ones are only counted: no need to look for a good hint. */
 bool config_errors_are_many(const struct config_errors *errors);
 
+/* Of "${NAME}", wherever it is met. */
+#define CONFIG_NO_VARIABLES \
+    "variables such as ${NAME} are not supported: write the value itself, or make this file from " \
+    "a " \
+    "template before the start, as with envsubst"
+
+#define CONFIG_EMPTY_FILE "the file is empty; it needs at least 'listeners' and 'routes'"
+
 #define SHOWN_MAX 60
 
 /* A piece of the file as a message may show it: shortened, nothing unprintable. */

@@ -3,6 +3,7 @@
  * to one list of errors; only an empty list lets a snapshot out. */
 #include "config/load.h"
 
+#include "config/foreign_syntax.h"
 #include "config/reading.h"
 #include "config/source_check.h"
 #include "config/yaml_reader.h"
@@ -26,9 +27,13 @@ static void read_source(struct reading *reading, struct bytes source)
     if (reading->settings == NULL || !config_source_check(&source, reading->errors)) {
         return;
     }
+    reading->settings->file = reading->file;
     config_reading_init(reading);
     root = config_yaml_read(reading->scratch, source, reading->errors);
-    if (root != NULL) {
+    if (root != NULL && config_node_is_empty(root)) {
+        config_errors_add(reading->errors, (struct mark){1, 1}, CONFIG_EMPTY_FILE);
+    } else if (root != NULL) {
+        config_refuse_variables(root, reading->errors);
         config_read_settings(reading, root);
     }
 }

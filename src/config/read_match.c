@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A route's `match`: every text in the form in which requests will be compared with it. */
+#include "config/foreign_syntax.h"
 #include "config/reading.h"
 #include "config/suggest.h"
 
@@ -27,6 +28,10 @@ static const char *host_remedy(struct bytes text)
 {
     size_t i;
 
+    /* "www.*" is none: its writer thinks of a wildcard. */
+    if (config_looks_like_regex(text) && strcspn(text.at, "^~$\\[(+|") < text.length) {
+        return "; regular expressions are not supported: list the hosts, or use \"*.example.com\"";
+    }
     if (memmem(text.at, text.length, "://", 3) != NULL) {
         return "; leave the scheme out";
     }
@@ -84,12 +89,32 @@ static void read_hosts(struct reading *reading, const struct node *node,
     }
 }
 
+#define NO_REGEX \
+    "; regular expressions are not supported: use match.path for one path, match.path_prefix for " \
+    "all below one"
+
+/* It is a path, and will match what is spelled so. */
+static void warn_of_pattern(struct reading *reading, const struct node *node, const char *option,
+                            struct bytes path)
+{
+    if (config_looks_like_regex(path)) {
+        READING_WARNING(reading, node, "'%s' matches '%s' letter by letter" NO_REGEX, option,
+                        config_show(path).text);
+    } else if (path.length > 1 && path.at[path.length - 1] == '*') {
+        READING_WARNING(reading, node,
+                        "'%s' matches a path that ends with a '*': it stands for itself; use "
+                        "match.path_prefix without it for all paths below one",
+                        option);
+    }
+}
+
 static void tell_bad_path(struct reading *reading, const struct node *node, const char *option)
 {
     READING_ERROR(reading, node,
                   "'%s' expects a path that starts with '/', without '?', '#' and bad escapes, "
-                  "not '%s'",
-                  option, config_show(node->text).text);
+                  "not '%s'%s",
+                  option, config_show(node->text).text,
+                  config_looks_like_regex(node->text) ? NO_REGEX : "");
 }
 
 /* What the path guard would refuse each request for, since it can be read in another way. An escaped
@@ -142,6 +167,7 @@ static void read_path(struct reading *reading, const struct node *node, const ch
         READING_ERROR(reading, node, "'%s' must be in normal form: write '%s'", option,
                       config_show(normal).text);
     } else {
+        warn_of_pattern(reading, node, option, text);
         route->path = config_keep(reading, text);
         check_doubtful(reading, node, option, route);
     }

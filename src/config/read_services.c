@@ -259,6 +259,8 @@ const struct service_settings *config_find_service(struct reading *reading, cons
 
     if (service == NULL) {
         tell_unknown_service(reading, node);
+    } else {
+        reading->settings->services[service->index].used = true;
     }
     return service;
 }

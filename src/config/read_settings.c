@@ -240,4 +240,7 @@ void config_read_settings(struct reading *reading, const struct node *root)
     config_read_services(reading, config_node_child(root, "services"));
     config_read_routes(reading, config_node_child(root, "routes"));
     config_finish_client_limits(reading->settings);
+    if (config_errors_count(reading->errors) == 0) {
+        config_find_warnings(reading, root);
+    }
 }

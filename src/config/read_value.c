@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 static enum unit_verdict read_octal(struct bytes text, uint64_t *number)
@@ -349,13 +350,63 @@ struct file_place config_place_of(const struct reading *reading, const struct no
                         : (struct file_place){NULL, 0, 0};
 }
 
+/* Further ones tell an operator nothing new, and a file may have very many. */
+#define WARNINGS_MAX 100
+
+void config_warn(struct reading *reading, const struct node *node, const char *format, ...)
+{
+    struct config_warning **last = &reading->settings->warnings;
+    struct config_warning *warning;
+    uint32_t count = 0;
+    char text[1024];
+    va_list arguments;
+
+    while (*last != NULL && count++ < WARNINGS_MAX) {
+        last = &(*last)->next;
+    }
+    if (count >= WARNINGS_MAX || (warning = arena_take(reading->arena, sizeof(*warning))) == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    *warning = (struct config_warning){config_place_of(reading, node),
+                                       config_keep(reading, bytes_of(text)).at, NULL};
+    *last = warning;
+}
+
+/* 10.0.0.1/8 is meant as 10.0.0.0/8, or as 10.0.0.1: which, only its writer knows. */
+static void check_host_bits(struct reading *reading, const struct node *node, const char *path,
+                            struct bytes text, const struct network *network)
+{
+    struct network whole = *network;
+    char proper[ADDRESS_TEXT_MAX];
+    const char *slash = memchr(text.at, '/', text.length);
+
+    if (slash == NULL || !network_clear_host_bits(&whole)) {
+        return;
+    }
+    proper[ip_format(&whole.ip, proper)] = '\0';
+    READING_ERROR(reading, node,
+                  "'%s' has the network '%s', whose address has bits behind its prefix; write "
+                  "%s%.*s for the network, or %.*s for that one address",
+                  path, config_show(text).text, proper,
+                  (int)(text.length - (size_t)(slash - text.at)), slash, (int)(slash - text.at),
+                  text.at);
+}
+
 static void read_network(struct reading *reading, const struct node *node, const char *path,
                          struct network *network)
 {
     static const char expected[] = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
     struct bytes text;
 
-    if (config_read_text(reading, node, path, expected, &text) && !network_parse(text, network)) {
+    if (!config_read_text(reading, node, path, expected, &text)) {
+        return;
+    }
+    if (network_parse(text, network)) {
+        check_host_bits(reading, node, path, text, network);
+    } else {
         READING_ERROR(reading, node, "'%s' expects %s, not '%s'", path, expected,
                       config_show(text).text);
     }

@@ -31,6 +31,9 @@ void config_reading_init(struct reading *reading);
 #define READING_ERROR(reading, node, ...) \
     config_errors_add((reading)->errors, (node)->mark, __VA_ARGS__)
 
+/* Told at a start, at a reload and by -t; ends none of them. */
+#define READING_WARNING(reading, node, ...) config_warn(reading, node, __VA_ARGS__)
+
 /* --- read_group.c --- */
 
 /* Reads a mapping by the table: refuses unknown options, stores the plain ones in `record`
@@ -65,6 +68,8 @@ void config_read_networks(struct reading *reading, const struct node *node, cons
                           struct network **networks, uint32_t *count);
 /* Where a node stands, for problems that show after the load; nowhere for NULL. */
 struct file_place config_place_of(const struct reading *reading, const struct node *node);
+void config_warn(struct reading *reading, const struct node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* A copy that lives as long as the settings; empty without memory. */
 struct bytes config_keep(struct reading *reading, struct bytes text);
 
@@ -107,6 +112,11 @@ void config_read_respond_headers(struct reading *reading, const struct node *nod
  * nothing to. */
 void config_check_conflict(struct reading *reading, const struct node *node,
                            struct route_settings *route);
+
+/* --- warnings.c: once all is read --- */
+
+/* Services that no route names, origins that are the gateway's own listeners. */
+void config_find_warnings(struct reading *reading, const struct node *root);
 
 /* --- read_client_limits.c --- */
 

@@ -279,6 +279,7 @@ struct tls_service_settings {
 
 struct service_settings {
     const char *name;
+    bool used; /* a route names it */
     uint64_t print;
     uint32_t index; /* in settings.services */
     enum balance balance;
@@ -446,8 +447,16 @@ struct admin_settings {
 
 enum reuse_port { REUSE_PORT_EXCLUSIVE, REUSE_PORT_SHARED };
 
+struct config_warning { /* what is allowed, and hardly meant */
+    struct file_place at;
+    const char *what;
+    struct config_warning *next;
+};
+
 struct settings {
-    uint32_t workers; /* resolved: never 0 */
+    const char *file;                /* that all this came from, for messages */
+    struct config_warning *warnings; /* in the order they were found; NULL: none */
+    uint32_t workers;                /* resolved: never 0 */
     enum reuse_port reuse_port;
     const char *user; /* NULL: stay who we are */
     bool core_dumps;

@@ -4,6 +4,7 @@
 #include "config/yaml_reader.h"
 
 #include "config/names.h"
+#include "config/yaml_failure.h"
 
 #include <yaml.h>
 
@@ -12,8 +13,10 @@
 struct yaml_reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the one to look at; event_type NO_EVENT after a failure */
+    struct bytes source;
     struct arena *scratch;
     struct config_errors *errors;
+    struct mark opening; /* of the innermost '[' or '{' that is open; line 0: none */
     bool stopped;
 };
 
@@ -32,32 +35,19 @@ static void stop(struct yaml_reader *reader)
     reader->stopped = true;
 }
 
-/* `address: [::]:80` is what most often goes wrong here. */
-static const char *syntax_remedy(const char *activity)
-{
-    return strstr(activity, "parsing a flow") != NULL
-               ? "; text that starts with '[' or '{' needs quotes"
-               : "";
-}
-
 static void tell_syntax_error(struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
-    const char *problem = parser->problem != NULL ? parser->problem : "out of memory";
+    const struct yaml_failure failure = {
+        .source = reader->source,
+        .problem = parser->problem != NULL ? parser->problem : "out of memory",
+        .problem_mark = mark_of(parser->problem_mark),
+        .context = parser->context,
+        .context_mark = mark_of(parser->context_mark),
+        .opening = reader->opening,
+    };
 
-    if (parser->context != NULL && strstr(parser->context, "scanning an alias") != NULL) {
-        config_errors_add(reader->errors, mark_of(parser->context_mark),
-                          "'*' starts a YAML alias, which is not allowed; put a text that "
-                          "starts with '*' in quotes, as in \"*.example.com\"");
-    } else if (parser->context != NULL) {
-        config_errors_add(reader->errors, mark_of(parser->problem_mark),
-                          "not valid YAML: %s, %s that starts on line %u%s", problem,
-                          parser->context, (unsigned)parser->context_mark.line + 1,
-                          syntax_remedy(parser->context));
-    } else {
-        config_errors_add(reader->errors, mark_of(parser->problem_mark), "not valid YAML: %s",
-                          problem);
-    }
+    config_tell_yaml_failure(reader->errors, &failure);
 }
 
 /* Moves to the next event. After an error in the syntax nothing more can be read. */
@@ -183,6 +173,7 @@ static void append(struct node *parent, struct node **last, struct node *child)
 
 static struct node *read_list(struct yaml_reader *reader, unsigned depth)
 {
+    const struct mark above = reader->opening;
     struct node *list = new_node(reader, NODE_LIST);
     struct node *last = NULL;
 
@@ -191,6 +182,9 @@ static struct node *read_list(struct yaml_reader *reader, unsigned depth)
     }
     refuse_anchor_and_tag(reader, list, reader->event.data.sequence_start.anchor,
                           reader->event.data.sequence_start.tag);
+    if (reader->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE) {
+        reader->opening = list->mark;
+    }
     advance(reader);
     while (!reader->stopped && reader->event.type != YAML_SEQUENCE_END_EVENT) {
         struct node *member = read_node(reader, depth + 1);
@@ -199,6 +193,7 @@ static struct node *read_list(struct yaml_reader *reader, unsigned depth)
             append(list, &last, member);
         }
     }
+    reader->opening = reader->stopped ? reader->opening : above;
     advance(reader);
     return list;
 }
@@ -227,6 +222,7 @@ static bool accept_key(struct yaml_reader *reader, struct names *keys, const str
 
 static struct node *read_map(struct yaml_reader *reader, unsigned depth)
 {
+    const struct mark above = reader->opening;
     struct node *map = new_node(reader, NODE_MAP);
     struct node *last = NULL;
     struct names keys;
@@ -237,6 +233,9 @@ static struct node *read_map(struct yaml_reader *reader, unsigned depth)
     config_names_init(&keys, reader->scratch);
     refuse_anchor_and_tag(reader, map, reader->event.data.mapping_start.anchor,
                           reader->event.data.mapping_start.tag);
+    if (reader->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE) {
+        reader->opening = map->mark;
+    }
     advance(reader);
     while (!reader->stopped && reader->event.type != YAML_MAPPING_END_EVENT) {
         struct node *key = read_node(reader, depth + 1);
@@ -247,6 +246,7 @@ static struct node *read_map(struct yaml_reader *reader, unsigned depth)
             append(map, &last, value);
         }
     }
+    reader->opening = reader->stopped ? reader->opening : above;
     advance(reader);
     return map;
 }
@@ -285,8 +285,7 @@ static struct node *read_document(struct yaml_reader *reader)
     advance(reader); /* to the start of the stream, */
     advance(reader); /* of the document, or the stream's end */
     if (!reader->stopped && reader->event.type == YAML_STREAM_END_EVENT) {
-        config_errors_add(reader->errors, (struct mark){1, 1},
-                          "the file is empty; it needs at least 'listeners' and 'routes'");
+        config_errors_add(reader->errors, (struct mark){1, 1}, CONFIG_EMPTY_FILE);
         return NULL;
     }
     if (!reader->stopped) {
@@ -305,7 +304,7 @@ static struct node *read_document(struct yaml_reader *reader)
 struct node *config_yaml_read(struct arena *scratch, struct bytes source,
                               struct config_errors *errors)
 {
-    struct yaml_reader reader = {.scratch = scratch, .errors = errors};
+    struct yaml_reader reader = {.source = source, .scratch = scratch, .errors = errors};
     struct node *root;
 
     if (!yaml_parser_initialize(&reader.parser)) {

@@ -3,6 +3,7 @@
 #include "process/edition.h"
 
 #include "config/load.h"
+#include "process/preflight.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,11 @@ bool edition_read(struct edition *edition, const char *path, uint32_t workers,
     }
     snapshot_hold_workers(snapshot, workers);
     edition->plan = plan_new_telling(snapshot, splits, add_problem, problems);
-    return edition->plan != NULL;
+    if (edition->plan == NULL) {
+        return false;
+    }
+    preflight_log_warnings(plan_settings(edition->plan));
+    return true;
 }
 
 void edition_release(struct edition *edition)

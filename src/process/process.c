@@ -11,6 +11,7 @@
 #include "process/heritage.h"
 #include "process/keeper.h"
 #include "process/memory.h"
+#include "process/preflight.h"
 #include "process/pressure_watch.h"
 #include "process/privilege.h"
 #include "process/ramp_clock.h"
@@ -547,6 +548,7 @@ int process_run(const struct process_start *given)
         return 1;
     }
     process.settings = plan_settings(process.plan);
+    preflight_log_warnings(process.settings);
     process.upgrade = upgrade_new(process.loop, given->arguments, on_upgrade_over, &process);
     process.heritage = heritage_read();
     if (process.upgrade != NULL && start(&process, given)) {

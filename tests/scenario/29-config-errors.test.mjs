@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A bad file starts nothing: exit code 1, every error in one run, each with its place.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { temporaryFolder } from './lib/folder.mjs';
-import { runGateway } from './lib/gateway.mjs';
+import { runGateway, startGateway } from './lib/gateway.mjs';
 
 const GOOD = `listeners:
   - address: 127.0.0.1:0
@@ -71,7 +72,11 @@ for (const [name, yaml, pattern] of [
     ['an alias', 'listeners: &l\n  - address: 127.0.0.1:0\nroutes: *l\n', /alias|anchor/i],
     ['nesting without end', `listeners: ${'['.repeat(200)}${']'.repeat(200)}\n`, /deep|nest/i],
     ['broken YAML', 'listeners: [\n', /:[0-9]+:[0-9]+: /],
-    ['a tab for indentation', 'listeners:\n\t- address: 127.0.0.1:0\n', /:2:1: /],
+    ['a tab for indentation', 'listeners:\n\t- address: 127.0.0.1:0\n', /:2:1: line 2 uses a tab for indentation; use spaces/],
+    ['a bracket that is not closed', GOOD.replace('app: {origins: ["127.0.0.1:9000"]}', 'app: {origins: ["127.0.0.1:9000"]'), /:4:8: the '\{' that opens here is not closed/],
+    ['a variable', GOOD.replace('127.0.0.1:0', '${LISTEN}'), /:2:14: variables such as \$\{NAME\} are not supported: /],
+    ['a regular expression', GOOD.replace('    service: app', '    match: {path: "^/api/(.*)$"}\n    service: app'), /:7:19: .*regular expressions are not supported: use match\.path/],
+    ['a network with host bits', `${GOOD}trusted_proxies: [10.0.0.1/8]\n`, /:8:19: .*write 10\.0\.0\.0\/8 for the network, or 10\.0\.0\.1 for that one address/],
     ['an empty file', '', /listeners/],
     ['no listeners', GOOD.replace(/listeners:\n.*\n/, ''), /listeners/],
     ['no routes', GOOD.replace(/routes:[\s\S]*/, ''), /routes/],
@@ -110,4 +115,71 @@ test('an unknown argument explains how it is used', async (t) => {
     const result = await runGateway(t, '', { args: () => ['--nonsense'] });
     assert.ok(result.code !== 0);
     assert.match(result.stderr + result.stdout, /-c/);
+});
+
+// What is told of a good file, line by line; the exit code stays 0.
+async function warned(t, yaml, options = {}) {
+    const { code, stderr, stdout } = await runGateway(t, yaml, { args: (file) => ['-t', '-c', file], ...options });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /is good/);
+    return stderr;
+}
+
+test('warnings of the file leave the exit code at 0', async (t) => {
+    assert.equal(await warned(t, `${GOOD}admin: {socket: off}\n`), '');
+    const unused = GOOD.replace('services:', 'services:\n  spare: {origins: ["127.0.0.1:9001"]}');
+    assert.match(await warned(t, unused), /turnpike\.yaml:4:3: no route uses the service 'spare'/);
+    const loop = GOOD.replace('127.0.0.1:0', '0.0.0.0:19081').replace('127.0.0.1:9000', '127.0.0.1:19081');
+    assert.match(await warned(t, loop), /turnpike\.yaml:4:3: the origin '127\.0\.0\.1:19081' .* is this gateway's own listener '0\.0\.0\.0:19081' \(line 2\)/);
+    const star = GOOD.replace('    service: app', '    match: {path: /api/*}\n    service: app');
+    assert.match(await warned(t, star), /turnpike\.yaml:7:19: .*stands for itself; use match\.path_prefix/);
+});
+
+test('-t looks at folders, ports and the state directory', async (t) => {
+    const taken = net.createServer();
+    await new Promise((done) => taken.listen(0, '127.0.0.1', done));
+    t.after(() => taken.close());
+    const { port } = taken.address();
+    const ramp = `listeners:
+  - address: 127.0.0.1:${port}
+  - address: unix:/nowhere/sockets/t.sock
+access_log: /nowhere/logs/access.log
+pid_file: /nowhere/run/t.pid
+state_directory: /nowhere/state
+admin: {socket: /nowhere/admin/t.sock}
+services:
+  old: {origins: ["127.0.0.1:9000"]}
+  new: {origins: ["127.0.0.1:9001"]}
+routes:
+  - name: all
+    split: {old: 100%, new: 0%}
+    ramp: {to: new, steps: [5%, 50%], hold: 1m}
+`;
+    const said = await warned(t, ramp);
+    for (const pattern of [
+        new RegExp(`turnpike\\.yaml:2:14: listener 127\\.0\\.0\\.1:${port}: another process listens there; a start would fail`),
+        /turnpike\.yaml:3:14: listener \/nowhere\/sockets\/t\.sock: its folder is not there/,
+        /turnpike\.yaml:4:13: access_log \/nowhere\/logs\/access\.log: its folder is not there/,
+        /turnpike\.yaml:5:11: pid_file \/nowhere\/run\/t\.pid: its folder is not there/,
+        /turnpike\.yaml:6:18: state directory \/nowhere\/state: .*there is a ramp/,
+        /turnpike\.yaml:7:17: admin\.socket \/nowhere\/admin\/t\.sock: its folder is not there/,
+    ]) {
+        assert.match(said, pattern);
+    }
+});
+
+test('-t beside the gateway that runs tells nothing of its ports', async (t) => {
+    const gateway = await startGateway(t, (folder) => `admin: {socket: ${folder}/admin.sock}\nroutes: [{name: r, respond: {body: x}}]\n`);
+    const yaml = `listeners: [{address: "127.0.0.1:${gateway.port}"}]\naccess_log: off\nroutes: [{name: r, respond: {body: x}}]\n`;
+    assert.match(await warned(t, `${yaml}admin: {socket: off}\n`), /another process listens there/);
+    assert.doesNotMatch(await warned(t, `${yaml}admin: {socket: ${gateway.folder}/admin.sock}\n`), /listens there/);
+});
+
+test('a listener that cannot be opened is told with its place', async (t) => {
+    const taken = net.createServer();
+    await new Promise((done) => taken.listen(0, '127.0.0.1', done));
+    t.after(() => taken.close());
+    const { code, stderr } = await runGateway(t, GOOD.replace('127.0.0.1:0', `127.0.0.1:${taken.address().port}`));
+    assert.equal(code, 1);
+    assert.match(stderr, /turnpike\.yaml:2:14: cannot listen on 127\.0\.0\.1:[0-9]+: Address already in use/);
 });

@@ -3,6 +3,8 @@
  * is refused stands. */
 #include "loading.h"
 
+#include "config/errors.h"
+
 #define SOUND \
     "listeners: [{address: 127.0.0.1:80}]\n" \
     "routes: [{respond: {status: 200}}]\n"
@@ -51,12 +53,26 @@ static void refused_parts_of_yaml(void **state)
         {SOUND "via: *.x\n",
          "3:6: '*' starts a YAML alias, which is not allowed; put a text that starts with '*' in "
          "quotes, as in \"*.example.com\""},
-        {SOUND "via: \"x\n", "4:1: not valid YAML: found unexpected end of stream, while scanning "
-                             "a quoted scalar that starts on line 3"},
+        {SOUND "via: \"x\n", "3:6: the quote that opens here is not closed"},
+        {"---\n", "1:1: the file is empty; it needs at least 'listeners' and 'routes'"},
+        {SOUND "rates:\n\thead: 1\n", "4:1: line 4 uses a tab for indentation; use spaces"},
+        {SOUND "rates:\n  \thead: 1\n", "4:3: line 4 uses a tab for indentation; use spaces"},
+        {"listeners:\n  -\taddress: x\n",
+         "2:4: line 2 has a tab where only spaces may stand; use spaces"},
+        {"listeners: [{address: x}\nroutes: []\n",
+         "1:12: the '[' that opens here is not closed before line 2, or lacks a comma there; a "
+         "text that starts with '[' needs quotes"},
+        {"a: [1]\nlisteners:\n  - {address: x\n  - {address: y}\n",
+         "3:5: the '{' that opens here is not closed before line 4, or lacks a comma there; a text "
+         "that starts with '{' needs quotes"},
+        {"listeners: [\n",
+         "1:12: the '[' that opens here is not closed before line 2, or lacks a comma there; a "
+         "text that starts with '[' needs quotes"},
+        {"listeners: [{address: ${X}}]\n", "1:23: " CONFIG_NO_VARIABLES},
+        {SOUND "via: ${NAME}\n", "3:6: " CONFIG_NO_VARIABLES},
         {SOUND " via: x\n", "3:2: not valid YAML: did not find expected key, while parsing a "
                             "block mapping that starts on line 1"},
-        {SOUND "via: @x\n", "3:6: not valid YAML: found character that cannot start any token, "
-                            "while scanning for the next token that starts on line 3"},
+        {SOUND "via: @x\n", "3:6: a text that starts with '@' needs quotes"},
         {"listeners: [{address: [::]:80}]\n",
          "1:24: not valid YAML: did not find expected node content, while parsing a flow node "
          "that starts on line 1; text that starts with '[' or '{' needs quotes"},
