@@ -30,17 +30,60 @@ static bool is_ours_alone(uint16_t id)
     }
 }
 
+/* Fields that the gateway writes whatever stands in the message: an edit would change nothing, or
+ * put a second line beside ours. */
+struct written {
+    uint16_t id;
+    bool in_answers;
+    const char *remedy;
+};
+
+#define BY_TRUST "trusted_proxies says whose lines are kept"
+
+static const struct written written[] = {
+    {HTTP_HEADER_X_FORWARDED_FOR, false, BY_TRUST},
+    {HTTP_HEADER_X_FORWARDED_PROTO, false, BY_TRUST},
+    {HTTP_HEADER_X_FORWARDED_HOST, false, BY_TRUST},
+    {HTTP_HEADER_FORWARDED, false, BY_TRUST},
+    {HTTP_HEADER_CLIENT_CERT, false, "it comes from the client's TLS certificate"},
+    {HTTP_HEADER_X_REQUEST_ID, true, "request_id says whose is kept"},
+    {HTTP_HEADER_VIA, true,
+     "via names the gateway, and via: off in a service sends its origins none"},
+};
+
+static const char *remedy_for(const struct reading *reading, const struct edited *edited,
+                              struct bytes name, uint16_t id)
+{
+    for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        if (written[i].id == id && (edited->of_request || written[i].in_answers)) {
+            return written[i].remedy;
+        }
+    }
+    return edited->of_request &&
+                   bytes_equal_fold(name, bytes_of(reading->settings->deadline.header))
+               ? "deadline.header and timeouts.total say what origins are told"
+               : NULL;
+}
+
 /* Is this name one that may be edited so? */
 static bool accept_name(struct reading *reading, const struct edited *edited, enum edit edit,
                         const struct node *node, uint16_t *id)
 {
     struct shown shown = config_show(node->text);
+    const char *remedy;
 
     if (!config_is_token(node->text)) {
         READING_ERROR(reading, node, "'%s': '%s' is no header name", edited->option, shown.text);
         return false;
     }
     *id = (uint16_t)http_header_id_of(node->text.at, node->text.length);
+    remedy = remedy_for(reading, edited, node->text, *id);
+    if (remedy != NULL) {
+        READING_ERROR(reading, node,
+                      "'%s': the gateway writes '%s' itself, so an edit has no effect; %s",
+                      edited->option, shown.text, remedy);
+        return false;
+    }
     if (is_ours_alone(*id)) {
         READING_ERROR(reading, node,
                       "'%s': '%s' belongs to the connection, which the gateway alone frames",

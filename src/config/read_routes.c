@@ -139,6 +139,26 @@ static void read_retry(struct reading *reading, const struct node *node,
     }
 }
 
+/* A retry in doubt trusts that the origin knows the key: it has to get the client's. */
+static void check_key(struct reading *reading, const struct node *node,
+                      const struct route_settings *route)
+{
+    const struct header_edits *edits = &route->request_headers;
+    bool edited = false;
+
+    for (uint32_t i = 0; i < edits->remove_count; i++) {
+        edited |= edits->remove[i].id == HTTP_HEADER_IDEMPOTENCY_KEY;
+    }
+    for (uint32_t i = 0; i < edits->set_count; i++) {
+        edited |= edits->set[i].id == HTTP_HEADER_IDEMPOTENCY_KEY;
+    }
+    if (edited && route->retry.others == RETRY_OTHERS_WITH_KEY) {
+        READING_ERROR(reading, config_node_child(node, "request_headers"),
+                      "'request_headers' takes the client's Idempotency-Key away, by which "
+                      "retry.others: with_key tells origins that a request comes again");
+    }
+}
+
 static void read_route(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
@@ -154,6 +174,7 @@ static void read_route(struct reading *reading, const struct node *node,
     read_timeouts(reading, config_node_child(node, "timeouts"), route);
     read_rates(reading, config_node_child(node, "rates"), route);
     read_retry(reading, config_node_child(node, "retry"), route);
+    check_key(reading, node, route);
     config_read_route_client_limits(reading, config_node_child(node, "client_limits"), route);
 }
 

@@ -35,6 +35,16 @@ static void check_user(struct reading *reading, const struct node *node)
 
 static void check_via(struct reading *reading, const struct node *node)
 {
+    if (node != NULL && node->kind == NODE_TEXT &&
+        (bytes_equal_fold(node->text, BYTES("off")) ||
+         bytes_equal_fold(node->text, BYTES("none")) ||
+         bytes_equal_fold(node->text, BYTES("false")))) {
+        READING_ERROR(reading, node,
+                      "'via' is the gateway's name here, and '%s' would be one; to send origins no "
+                      "Via write via: off in their service",
+                      config_show(node->text).text);
+        return;
+    }
     if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
         !config_is_token(node->text)) {
         READING_ERROR(reading, node,

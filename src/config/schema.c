@@ -439,6 +439,10 @@ static const struct option options[] = {
     {.path = "balance", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "round_robin",
      .words = "round_robin|least_requests|two_choices", FIELD(service_settings, balance),
      .help = "How the next origin is chosen."},
+    {.path = "via", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "on",
+     .words = "on|off", FIELD(service_settings, via),
+     .help = "Whether its origins get Via, ours and what came with the request; off: nginx as origin "
+             "compresses for who sends Via only by gzip_proxied, which is off by default."},
     {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "Connections to each origin, and the line in front of it."},
     {.path = "pool.idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",

@@ -277,12 +277,15 @@ struct tls_service_settings {
     bool watch;
 };
 
+enum via_to_origins { VIA_ON, VIA_OFF };
+
 struct service_settings {
     const char *name;
     bool used; /* a route names it */
     uint64_t print;
     uint32_t index; /* in settings.services */
     enum balance balance;
+    enum via_to_origins via;
     struct origin_settings *origins;
     uint32_t origin_count;
     bool has_srv; /* one of them at least is an SRV name */

@@ -325,6 +325,14 @@ static bool add_client_certificate(const struct exchange *exchange, struct http_
            http_fields_add(fields, BYTES("Client-Cert"), tls->client->header);
 }
 
+/* Not even that of others: nginx compresses for none who sends it. */
+static bool goes_without_via(const struct exchange *exchange)
+{
+    const struct service_settings *service = exchange->routing.service;
+
+    return service != NULL && service->via == VIA_OFF;
+}
+
 static bool add_own_request_fields(const struct exchange *exchange, struct forward_page *page)
 {
     struct http_fields *fields = &page->fields;
@@ -340,7 +348,8 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
            add_client_certificate(exchange, fields) &&
            http_fields_add(fields, BYTES("Forwarded"), forwarded(exchange, text)) &&
            http_fields_add(fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
-           http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version));
+           (goes_without_via(exchange) ||
+            http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version)));
 }
 
 /* --- the request ------------------------------------------------------------------------- */
@@ -476,6 +485,9 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     }
     if (request->method == HTTP_OPTIONS) {
         also |= BIT(MAX_FORWARDS);
+    }
+    if (goes_without_via(exchange)) {
+        also |= BIT(VIA);
     }
     passing = passing_of_request(exchange, also, except);
     return add_passing(&passing, &page->fields) && add_max_forwards(exchange, page) &&

@@ -150,3 +150,21 @@ routes:
         assert.ok(answers.every((each) => each.status === 200));
     });
 });
+
+test('via: off, so that nginx compresses as it does by default', async (t) => {
+    const nginx = await nginxOrigin(t, { files: { 'index.html': PAGE }, locations: 'gzip on; gzip_types text/html;' });
+    const gateway = await startGateway(t, `
+services:
+  told: {origins: ["${nginx.address}"]}
+  untold: {origins: ["${nginx.address}"], via: off}
+routes:
+  - {name: told, match: {host: told}, service: told}
+  - {name: untold, service: untold}
+`);
+    const ask = (host) => curl(gateway.url('/'), '-H', `Host: ${host}`, '-H', 'Accept-Encoding: gzip', '-H', 'Via: 1.1 edge');
+    assert.equal((await ask('told')).headers['content-encoding'], undefined);
+    const answer = await ask('untold');
+    assert.equal(answer.headers['content-encoding'], 'gzip');
+    assert.equal(zlib.gunzipSync(answer.body).toString(), PAGE);
+    assert.match(answer.headers.via, /turnpike/, 'the client hears of the gateway all the same');
+});

@@ -183,6 +183,24 @@ static void header_edits(void **state)
          "alone frames"},
         {ROUTE("service: pay-v1\n  request_headers: {remove: host}"),
          "5:29: 'request_headers': Host may only be set, and only in request_headers"},
+        {ROUTE("service: pay-v1\n  request_headers: {remove: [via]}"),
+         "5:30: 'request_headers': the gateway writes 'via' itself, so an edit has no effect; via "
+         "names the gateway, and via: off in a service sends its origins none"},
+        {ROUTE("service: pay-v1\n  request_headers: {set: {X-Forwarded-Proto: https}}"),
+         "5:27: 'request_headers': the gateway writes 'X-Forwarded-Proto' itself, so an edit has "
+         "no "
+         "effect; trusted_proxies says whose lines are kept"},
+        {ROUTE("service: pay-v1\n  request_headers: {add: {x-request-timeout-ms: 1}}"),
+         "5:27: 'request_headers': the gateway writes 'x-request-timeout-ms' itself, so an edit "
+         "has "
+         "no effect; deadline.header and timeouts.total say what origins are told"},
+        {ROUTE("service: pay-v1\n  response_headers: {set: {X-Request-Id: a}}"),
+         "5:28: 'response_headers': the gateway writes 'X-Request-Id' itself, so an edit has no "
+         "effect; request_id says whose is kept"},
+        {ROUTE("service: pay-v1\n  retry: {others: with_key}\n"
+               "  request_headers: {remove: [Idempotency-Key]}"),
+         "6:20: 'request_headers' takes the client's Idempotency-Key away, by which retry.others: "
+         "with_key tells origins that a request comes again"},
         {ROUTE("service: pay-v1\n  request_headers: {add: {Host: a}}"),
          "5:27: 'request_headers': Host may only be set, and only in request_headers"},
         {ROUTE("service: pay-v1\n  response_headers: {set: {Host: a}}"),
