@@ -3,6 +3,7 @@
  * Reloads are carried out by process/ on another thread; the answer comes back by mail. */
 #include "config/load.h"
 #include "config/settings_changes.h"
+#include "control/change.h"
 #include "control/endpoints.h"
 #include "control/split_readings.h"
 
@@ -274,11 +275,17 @@ static void drain(struct question *question, bool drained)
         .who = question->who, .action = drained ? "drain" : "undrain", .subject = question->name};
     struct json json = json_on(&question->page);
 
+    if (!change_begin(question)) {
+        return;
+    }
     if (!origin_book_drain(sources->origins, question->name, drained)) {
+        change_drop(question);
         refuse_origin(question);
         return;
     }
-    sources->note_change(sources->owner, &change);
+    if (!change_note(question, &change)) {
+        return;
+    }
     json_begin_object(&json, NULL);
     json_text(&json, "origin", question->name);
     json_flag(&json, "drained", drained);

@@ -41,7 +41,12 @@ struct control_sources {
     struct plan *(*plan)(void *owner);
     struct metrics *(*metrics)(void *owner, uint32_t worker);
     void (*load)(void *owner, uint32_t worker, struct control_load *load);
-    void (*note_change)(void *owner, const struct control_change *change);
+    /* Around each change, in this order, and note_change only if there was one. What stands against
+     * it now (then nothing else follows), or NULL. */
+    const char *(*begin_change)(void *owner);
+    /* Writes down what is in force from here on: 0, or the error that kept it from being written. */
+    int (*note_change)(void *owner, const struct control_change *change);
+    void (*end_change)(void *owner);
     /* See process/reload.h; `done` comes on another thread. false: not now. */
     bool (*give_order)(void *owner, const struct reload_order *order);
     void (*reload_status)(void *owner, struct reload_status *status);

@@ -2,6 +2,7 @@
 /* Weights and ramps by an operator's hand: POST /v1/routes/NAME/weights and .../reset, GET
  * /v1/ramps, POST /v1/ramps/NAME/pause, resume and abort. */
 #include "config/units.h"
+#include "control/change.h"
 #include "control/endpoints.h"
 #include "control/split_readings.h"
 
@@ -132,15 +133,29 @@ static void answer_change(struct question *question, const char *action, struct 
                                     .after = after.at};
     struct json json = json_on(&question->page);
 
-    sources->note_change(sources->owner, &change);
-    json_begin_object(&json, NULL);
-    json_text(&json, "route", question->name);
-    json_text(&json, "before", before->at);
-    json_text(&json, "split", after.at);
-    json_end_object(&json);
+    if (change_note(question, &change)) {
+        json_begin_object(&json, NULL);
+        json_text(&json, "route", question->name);
+        json_text(&json, "before", before->at);
+        json_text(&json, "split", after.at);
+        json_end_object(&json);
+        question_answer_json(question);
+    }
     page_release(before);
     page_release(&after);
-    question_answer_json(question);
+}
+
+/* `weights` may be NULL. `before` is released. */
+static void conclude(struct question *question, enum split_verdict verdict, const char *action,
+                     const struct weights *weights, struct page *before)
+{
+    if (verdict == SPLIT_DONE) {
+        answer_change(question, action, before);
+        return;
+    }
+    change_drop(question);
+    page_release(before);
+    refuse(question, verdict, weights);
 }
 
 /* --- weights ----------------------------------------------------------------------------- */
@@ -233,29 +248,27 @@ void weights_answer(struct question *question)
         free(weights);
         return;
     }
+    if (!change_begin(question)) {
+        free(weights);
+        return;
+    }
     before = told_now(question->sources, question->name);
     verdict = split_book_set(book, bytes_of(question->name), weights->rows, weights->count);
-    if (verdict == SPLIT_DONE) {
-        answer_change(question, "weight", &before);
-    } else {
-        page_release(&before);
-        refuse(question, verdict, weights);
-    }
+    conclude(question, verdict, "weight", weights, &before);
     free(weights);
 }
 
 void reset_answer(struct question *question)
 {
-    struct page before = told_now(question->sources, question->name);
-    enum split_verdict verdict =
-        split_book_reset(question->sources->splits, bytes_of(question->name));
+    struct page before;
+    enum split_verdict verdict;
 
-    if (verdict == SPLIT_DONE) {
-        answer_change(question, "reset weight", &before);
-    } else {
-        page_release(&before);
-        refuse(question, verdict, NULL);
+    if (!change_begin(question)) {
+        return;
     }
+    before = told_now(question->sources, question->name);
+    verdict = split_book_reset(question->sources->splits, bytes_of(question->name));
+    conclude(question, verdict, "reset weight", NULL, &before);
 }
 
 /* --- ramps ------------------------------------------------------------------------------- */
@@ -328,16 +341,15 @@ void ramps_answer(struct question *question)
 
 static void order_ramp(struct question *question, enum ramp_order order, const char *action)
 {
-    struct page before = told_now(question->sources, question->name);
-    enum split_verdict verdict =
-        split_book_order_ramp(question->sources->splits, bytes_of(question->name), order);
+    struct page before;
+    enum split_verdict verdict;
 
-    if (verdict == SPLIT_DONE) {
-        answer_change(question, action, &before);
-    } else {
-        page_release(&before);
-        refuse(question, verdict, NULL);
+    if (!change_begin(question)) {
+        return;
     }
+    before = told_now(question->sources, question->name);
+    verdict = split_book_order_ramp(question->sources->splits, bytes_of(question->name), order);
+    conclude(question, verdict, action, NULL, &before);
 }
 
 void ramp_pause_answer(struct question *question)

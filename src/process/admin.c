@@ -8,6 +8,7 @@
 #include "io/socket_file.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,6 +22,8 @@ struct admin {
     struct admin_view view;
     uint64_t started_realtime_s;
     atomic_bool stopping;
+    pthread_mutex_t changing; /* held while an order is carried out; of `against` */
+    const char *against;      /* why none is just now; NULL: they are */
     struct control *control;
     struct heritage *heritage; /* while opening */
     struct page to_hand_over;  /* heritage lines */
@@ -127,6 +130,8 @@ struct admin *admin_open(const struct admin_settings *settings, struct heritage 
         log_error("out of memory");
         return NULL;
     }
+    pthread_mutex_init(&admin->changing, NULL);
+    admin->against = "the process does not serve yet";
     admin->places = (struct control_places){-1, -1};
     admin->heritage = heritage;
     admin->started_realtime_s = (uint64_t)time(NULL);
@@ -192,22 +197,44 @@ static uint64_t count_dropped_lines(void *owner)
     return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
 }
 
+static const char *begin_change(void *owner)
+{
+    struct admin *admin = owner;
+    const char *against;
+
+    pthread_mutex_lock(&admin->changing);
+    against = admin->against;
+    if (against != NULL) {
+        pthread_mutex_unlock(&admin->changing);
+    }
+    return against;
+}
+
+static void end_change(void *owner)
+{
+    struct admin *admin = owner;
+
+    pthread_mutex_unlock(&admin->changing);
+}
+
 /* What runs is something else than the file from here on: it must be found again. */
-static void note_change(void *owner, const struct control_change *change)
+static int note_change(void *owner, const struct control_change *change)
 {
     const struct admin *admin = owner;
+    int failure = keeper_keep(admin->view.keeper);
     const struct audit_entry entry = {.who = change->who,
                                       .action = change->action,
                                       .subject = change->subject,
                                       .before = change->before,
                                       .after = change->after,
-                                      .ok = true};
+                                      .ok = true,
+                                      .why = failure != 0 ? "in force, but not written" : NULL};
 
     log_info("%s %s%s%s, at run time, by uid %u", change->action, change->subject,
              change->after != NULL ? ": " : "", change->after != NULL ? change->after : "",
              (unsigned)change->who.uid);
     audit_write(admin->view.audit, &entry);
-    keeper_keep(admin->view.keeper);
+    return failure;
 }
 
 static bool list_connections(void *owner, uint32_t worker, size_t most, client_listed *listed,
@@ -242,7 +269,9 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .plan = give_plan,
         .metrics = find_metrics,
         .load = tell_load,
+        .begin_change = begin_change,
         .note_change = note_change,
+        .end_change = end_change,
         .give_order = give_order,
         .reload_status = tell_reload_status,
         .list_connections = list_connections,
@@ -259,6 +288,13 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
     admin->places = (struct control_places){-1, -1};
     admin->control = control_start(&places, &sources);
     return admin->control != NULL;
+}
+
+void admin_refuse_changes(struct admin *admin, const char *why)
+{
+    pthread_mutex_lock(&admin->changing);
+    admin->against = why;
+    pthread_mutex_unlock(&admin->changing);
 }
 
 void admin_tell_stopping(struct admin *admin)
@@ -285,5 +321,6 @@ void admin_close(struct admin **held)
         socket_file_remove(&admin->socket, &admin->socket_file);
     }
     page_release(&admin->to_hand_over);
+    pthread_mutex_destroy(&admin->changing);
     free(admin);
 }

@@ -35,6 +35,9 @@ void admin_hand_over(const struct admin *admin, struct page *lines);
 void admin_leave(struct admin *admin);
 /* Starts its thread, if there is anything to listen on. false after log_error. */
 bool admin_start(struct admin *admin, const struct admin_view *view);
+/* From the return on no order (weights, drains, ramps) is carried out, and none is under way; NULL lets
+ * them come. At the start there are none. Main thread. */
+void admin_refuse_changes(struct admin *admin, const char *why);
 void admin_tell_stopping(struct admin *admin);
 /* The workers have ended, and still stand. NULL is harmless. */
 void admin_close(struct admin **admin);

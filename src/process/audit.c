@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One entry is one line, written in one system call. */
+/* One entry is one line, written in one system call, or not at all. */
 #include "process/audit.h"
 
 #include "base/json.h"
@@ -42,8 +42,8 @@ static void open_in_place(struct audit *audit)
     if (audit->file >= 0) {
         close(audit->file);
     }
-    audit->file = open(audit->path,
-                       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    audit->file =
+        open(audit->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (audit->file < 0) {
         log_warning("cannot open the audit log %s: %s", audit->path, strerror(errno));
     }
@@ -123,6 +123,39 @@ static void put_together(struct page *page, const struct audit_entry *entry)
     json_end_object(&line);
 }
 
+/* A process that died meanwhile, or a disk that was full, may have left half a line. */
+static bool ends_a_line(int file)
+{
+    struct stat facts;
+    char last;
+
+    return fstat(file, &facts) < 0 || facts.st_size == 0 ||
+           pread(file, &last, 1, facts.st_size - 1) != 1 || last == '\n';
+}
+
+/* On a full disk a part of the line may have come through: it is taken back, so that the next one
+ * begins a line. false: errno says why. */
+static bool write_line(int file, struct bytes line)
+{
+    bool is_behind_half = !ends_a_line(file);
+    ssize_t count = is_behind_half ? write(file, "\n", 1) : 0;
+    struct stat facts;
+    int failure;
+
+    if (count >= 0) {
+        count = write(file, line.at, line.length);
+    }
+    if (count == (ssize_t)line.length) {
+        return true;
+    }
+    failure = count < 0 ? errno : ENOSPC;
+    if (count > 0 && fstat(file, &facts) == 0 && facts.st_size >= count) {
+        failure = ftruncate(file, facts.st_size - count) < 0 ? errno : failure;
+    }
+    errno = failure;
+    return false;
+}
+
 /* Its line ends itself. */
 static void tell_instead(const struct page *page)
 {
@@ -140,7 +173,7 @@ void audit_write(struct audit *audit, const struct audit_entry *entry)
                   entry->ok ? "ok" : "failed");
     } else if (audit->file < 0) {
         tell_instead(&page);
-    } else if (write(audit->file, page.at, page.length) < 0) {
+    } else if (!write_line(audit->file, page_bytes(&page))) {
         log_error("cannot write to the audit log: %s", strerror(errno));
         tell_instead(&page);
     }

@@ -219,19 +219,25 @@ static bool write_state(struct keeper *keeper, const char *name, struct bytes co
     return state_directory_write(keeper->parts.state_directory, name, content);
 }
 
-static void keep_ramps(struct keeper *keeper)
+static int keep_ramps(struct keeper *keeper)
 {
     uint64_t changes = split_book_ramp_changes(keeper->parts.splits);
+    int failure = 0;
     char *text;
 
     if (changes == keeper->kept_ramps) {
-        return;
+        return 0;
     }
     text = split_book_save_ramps(keeper->parts.splits);
-    if (text != NULL && write_state(keeper, RAMPS_FILE, bytes_of(text))) {
+    if (text == NULL) {
+        failure = ENOMEM;
+    } else if (!write_state(keeper, RAMPS_FILE, bytes_of(text))) {
+        failure = errno; /* told, and tried again with the next tick */
+    } else {
         keeper->kept_ramps = changes;
-    } /* else it was told, and is tried again with the next tick */
+    }
     free(text);
+    return failure;
 }
 
 /* A line a name: whatever has a line's end in it cannot be kept. */
@@ -242,24 +248,32 @@ static void on_origin(void *owner, const struct origin_reading *reading)
     }
 }
 
+static bool are_kept(const struct keeper *keeper, const struct page *text)
+{
+    return keeper->kept_changes != NULL && strcmp(text->at, keeper->kept_changes) == 0;
+}
+
 /* Both are few, and the text says best whether anything has changed. */
-static void keep_changes(struct keeper *keeper)
+static int keep_changes(struct keeper *keeper)
 {
     struct page text = {0};
+    int failure = 0;
 
     if (keeper->origins == NULL) {
-        return;
+        return 0;
     }
     split_book_save_weights(keeper->parts.splits, &text);
     origin_book_read(keeper->origins, on_origin, &text);
     page_add_char(&text, '\0');
-    if (!text.failed &&
-        (keeper->kept_changes == NULL || strcmp(text.at, keeper->kept_changes) != 0) &&
-        write_state(keeper, CHANGES_FILE, bytes_of(text.at))) {
+    if (text.failed) {
+        failure = ENOMEM;
+    } else if (!are_kept(keeper, &text)) {
+        failure = write_state(keeper, CHANGES_FILE, bytes_of(text.at)) ? 0 : errno;
         free(keeper->kept_changes);
-        keeper->kept_changes = strdup(text.at);
+        keeper->kept_changes = failure == 0 ? strdup(text.at) : NULL;
     }
     page_release(&text);
+    return failure;
 }
 
 /* The file as long as it must be; one that is not there, or not so, is made anew. -1: told. */
@@ -349,22 +363,27 @@ static bool may_write(const struct keeper *keeper)
     return has_directory(keeper) && keeper->began && !keeper->retired;
 }
 
-static void keep(struct keeper *keeper, bool with_pins, bool lasting)
+static int keep(struct keeper *keeper, bool with_pins, bool lasting)
 {
+    int failure = 0;
+
     pthread_mutex_lock(&keeper->lock);
     if (may_write(keeper)) {
-        keep_ramps(keeper);
-        keep_changes(keeper);
+        int ramps = keep_ramps(keeper);
+        int changes = keep_changes(keeper);
+
+        failure = ramps != 0 ? ramps : changes;
         if (with_pins) {
             keep_pins(keeper, lasting);
         }
     }
     pthread_mutex_unlock(&keeper->lock);
+    return failure;
 }
 
-void keeper_keep(struct keeper *keeper)
+int keeper_keep(struct keeper *keeper)
 {
-    keep(keeper, false, false);
+    return keep(keeper, false, false);
 }
 
 void keeper_keep_all(struct keeper *keeper)
@@ -404,11 +423,21 @@ void keeper_hand_over(const struct keeper *keeper, struct page *lines)
     heritage_add_memory(lines, PINS_KIND, pin_table_memory(pins_of(keeper)));
 }
 
-void keeper_retire(struct keeper *keeper)
+static void set_retired(struct keeper *keeper, bool retired)
 {
     pthread_mutex_lock(&keeper->lock);
-    keeper->retired = true;
+    keeper->retired = retired;
     pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_retire(struct keeper *keeper)
+{
+    set_retired(keeper, true);
+}
+
+void keeper_return(struct keeper *keeper)
+{
+    set_retired(keeper, false);
 }
 
 void keeper_free(struct keeper **held)

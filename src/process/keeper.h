@@ -27,14 +27,17 @@ void keeper_tell_weights(struct keeper *keeper);
 /* Drains again what was drained; once all workers know their origins, before they start. */
 void keeper_take_origins(struct keeper *keeper, struct origin_book *origins);
 
-/* Writes what has changed. Any thread but a worker's: it waits for the disk. */
-void keeper_keep(struct keeper *keeper);
+/* Writes what has changed. Any thread but a worker's: it waits for the disk. 0, or the error that kept
+ * it from that; it is tried again each second. */
+int keeper_keep(struct keeper *keeper);
 /* The keys' arms too, of which a second's worth may be lost to a crash. Main thread. */
 void keeper_keep_all(struct keeper *keeper);
 /* What a successor is to have besides the files, as lines of heritage. */
 void keeper_hand_over(const struct keeper *keeper, struct page *lines);
-/* The files are a successor's from now on: writes nothing any more. */
+/* A successor reads the files, and they are its own from then on: writes nothing any more, unless the
+ * successor did not come to serve. */
 void keeper_retire(struct keeper *keeper);
+void keeper_return(struct keeper *keeper);
 /* The process serves: what it leaves at its end is worth more than what it found. */
 void keeper_begin(struct keeper *keeper);
 void keeper_free(struct keeper **keeper);

@@ -123,6 +123,15 @@ static void await_workers(struct process *process)
     }
 }
 
+/* The one that starts is told to stop, too; what it would have kept is kept here. */
+static void abandon_upgrade(struct process *process)
+{
+    if (upgrade_is_under_way(process->upgrade)) {
+        upgrade_abandon(process->upgrade);
+        keeper_return(process->keeper);
+    }
+}
+
 static void begin_stopping(struct process *process)
 {
     uint32_t drain_ms = timeouts_now(process).drain;
@@ -137,7 +146,7 @@ static void begin_stopping(struct process *process)
     if (!process->is_lame) {
         announce("STOPPING=1");
     }
-    upgrade_abandon(process->upgrade);
+    abandon_upgrade(process);
     await_workers(process);
 }
 
@@ -154,7 +163,7 @@ static void begin_lame_duck(struct process *process, uint32_t for_ms)
     process->is_lame = true;
     announce("STOPPING=1");
     admin_tell_stopping(process->admin);
-    upgrade_abandon(process->upgrade);
+    abandon_upgrade(process);
     alarm_set(process->loop, &process->lame_duck, for_ms, on_lame_duck_over, process);
 }
 
@@ -199,6 +208,12 @@ static const char *stands_against_upgrade(const struct process *process)
     return reload_is_settled(process->reload) ? NULL : "a reload is not over or not confirmed";
 }
 
+static void take_changes_again(struct process *process)
+{
+    keeper_return(process->keeper);
+    admin_refuse_changes(process->admin, NULL);
+}
+
 static void begin_upgrade(struct process *process, const struct who *sender)
 {
     const char *against = stands_against_upgrade(process);
@@ -211,7 +226,10 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     }
     sockets_hand_over(process->sockets, &lines);
     admin_hand_over(process->admin, &lines);
+    /* The new process reads the files now: what this one did later would be lost. */
+    admin_refuse_changes(process->admin, "an upgrade is under way");
     keeper_keep_all(process->keeper);
+    keeper_retire(process->keeper);
     keeper_hand_over(process->keeper, &lines);
     begun = upgrade_begin(process->upgrade, &lines);
     page_release(&lines);
@@ -219,6 +237,7 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     if (begun) {
         reload_wait(process->reload);
     } else {
+        take_changes_again(process);
         note_upgrade(process, false, "it could not be started");
     }
 }
@@ -241,6 +260,7 @@ static void on_upgrade_over(void *owner, pid_t successor)
 
     note_upgrade(process, successor != 0, successor != 0 ? NULL : "the new process did not start");
     if (successor == 0) {
+        take_changes_again(process);
         reload_go_on(process->reload);
         return;
     }
@@ -251,7 +271,6 @@ static void on_upgrade_over(void *owner, pid_t successor)
     tell_leaving(successor, drain_ms);
     announce_successor(successor);
     ramp_clock_stop(process->ramps);
-    keeper_retire(process->keeper);
     sockets_disown(process->sockets);
     admin_leave(process->admin);
     for (uint32_t i = 0; i < process->started; i++) {
@@ -510,6 +529,7 @@ static void serve(struct process *process)
 {
     log_info("ready: %u workers", process->settings->workers);
     keeper_begin(process->keeper);
+    admin_refuse_changes(process->admin, NULL);
     if (process->settings->pid_file != NULL) {
         pid_file_write(process->settings->pid_file);
     }

@@ -31,6 +31,7 @@ void signals_block(void)
     fill_set(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file as long as may be fails its write, and ends no process */
 }
 
 void signals_unblock(void)
@@ -40,6 +41,7 @@ void signals_unblock(void)
     fill_set(&set);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
 }
 
 static void on_signal(int fd, short what, void *owner)

@@ -6,9 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
+
+#define TELL_AGAIN_S 60
 
 char *state_directory_choose(const char *configured)
 {
@@ -101,12 +105,29 @@ static bool write_file(const char *path, struct bytes content)
 {
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     bool good;
+    int failure;
 
     if (file < 0) {
         return false;
     }
     good = write_all(file, content) && fsync(file) == 0;
-    return close(file) == 0 && good;
+    failure = errno;
+    good = close(file) == 0 && good;
+    errno = good ? 0 : failure;
+    return good;
+}
+
+/* Main thread and control thread; what is tried each second is told once a minute. */
+static void tell_failure(const char *directory, const char *name, int failure)
+{
+    static _Atomic time_t told;
+    time_t now = time(NULL);
+    time_t before = atomic_load(&told);
+
+    if (now - before >= TELL_AGAIN_S && atomic_compare_exchange_strong(&told, &before, now)) {
+        log_warning("cannot write %s/%s: %s; what it should hold would not outlive this process",
+                    directory, name, strerror(failure));
+    }
 }
 
 bool state_directory_write(const char *directory, const char *name, struct bytes content)
@@ -115,11 +136,13 @@ bool state_directory_write(const char *directory, const char *name, struct bytes
     char *beside = NULL;
     bool good = path != NULL && asprintf(&beside, "%s.new", path) >= 0 &&
                 write_file(beside, content) && rename(beside, path) == 0;
+    int failure = errno;
 
     if (!good) {
-        log_warning("cannot write %s/%s: %s", directory, name, strerror(errno));
+        tell_failure(directory, name, failure);
     }
     free(path);
     free(beside);
+    errno = failure;
     return good;
 }

@@ -99,20 +99,21 @@ static int spawn(struct upgrade *upgrade, struct bytes lines, int ready, char **
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t waiting;
-    sigset_t pipe;
+    sigset_t ignored;
     int error;
 
     sigemptyset(&waiting);
     sigaddset(&waiting, SIGHUP);
     sigaddset(&waiting, SIGUSR1);
     sigaddset(&waiting, SIGUSR2);
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
+    sigaddset(&ignored, SIGXFSZ);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &waiting);
-    posix_spawnattr_setsigdefault(&attributes, &pipe);
+    posix_spawnattr_setsigdefault(&attributes, &ignored);
     heritage_each(lines, let_inherit, &actions);
     let_inherit(&actions, ready);
     error = posix_spawn(&upgrade->child, upgrade->path, &actions, &attributes, upgrade->arguments,

@@ -330,3 +330,72 @@ test('pid_file names the process that serves', async (t) => {
     await gateway.stop();
     assert.ok(!fs.existsSync(file));
 });
+
+// Two arms that answer for themselves, with weights that an operator may set.
+function splitting(folder, more = '') {
+    return `state_directory: ${folder}
+services:
+  old: {origins: ["127.0.0.1:1"]}
+  new: {origins: ["127.0.0.1:2"]}
+routes:
+  - {name: shop, split: {old: 100%, new: 0%}}
+${adminIn(folder)}
+${more}`;
+}
+
+// The new process reads what was set at run time once; what came to the old one after that was lost.
+test('an order that comes while the new process starts is refused, and carried out by the next', async (t) => {
+    const gateway = await startGateway(t, splitting, { binary: ownBinary });
+    const go = startsLater(t, gateway, (real) => `exec '${real}' "$@"`);
+    assert.equal((await ctl(gateway, 'weight', 'shop', 'new=10')).code, 0);
+    gateway.signal('SIGUSR2');
+    await gateway.said(/upgrade: started/);
+    for (const order of [['weight', 'shop', 'new=20'], ['weight', 'shop', 'reset'], ['drain', '127.0.0.1:2']]) {
+        const { code, stderr } = await ctl(gateway, ...order);
+        assert.equal(code, 1, order.join(' '));
+        assert.match(stderr, /an upgrade is under way/);
+        assert.match(stderr, /nothing was changed; ask again/);
+    }
+    go();
+    const [, child] = await gateway.said(served);
+    gateway.pid = Number(child);
+    await until('the new process to carry out an order', async () => (await ctl(gateway, 'weight', 'shop', 'new=30')).code === 0);
+    assert.match((await ctl(gateway, 'export')).stdout, /30%/);
+    await gateway.said(/weight shop: .*10.*, as it was set before this start/);
+});
+
+test('if the new process does not start, the old one takes orders again', async (t) => {
+    const gateway = await startGateway(t, splitting, { binary: ownBinary });
+    const go = startsLater(t, gateway, () => 'exit 3');
+    gateway.signal('SIGUSR2');
+    await gateway.said(/upgrade: started/);
+    assert.equal((await ctl(gateway, 'weight', 'shop', 'new=20')).code, 1);
+    go();
+    await gateway.said(/ended with status 3/);
+    assert.equal((await ctl(gateway, 'weight', 'shop', 'new=20')).code, 0);
+    assert.match(fs.readFileSync(path.join(gateway.folder, 'changes'), 'utf8'), /shop.*2000/);
+});
+
+test('an order that cannot be written says so, and holds once it could', async (t) => {
+    const gateway = await startGateway(t, splitting);
+    const obstacle = path.join(gateway.folder, 'changes.new');
+    fs.mkdirSync(obstacle); // in place of a full disk
+    const { code, stderr } = await ctl(gateway, 'weight', 'shop', 'new=20');
+    assert.equal(code, 1);
+    assert.match(stderr, /the change is in force, but could not be written to the state directory \(Is a directory\)/);
+    assert.equal((await ctl(gateway, 'drain', '127.0.0.1:2')).code, 1);
+    fs.rmdirSync(obstacle);
+    assert.equal((await ctl(gateway, 'weight', 'shop', 'new=20')).code, 0);
+    assert.match(fs.readFileSync(path.join(gateway.folder, 'changes'), 'utf8'), /shop.*2000/);
+    assert.equal(gateway.stderr.match(/cannot write .*changes/g).length, 1, 'told once');
+});
+
+test('a state file that cannot be read is told', async (t) => {
+    const gateway = await startGateway(t, (folder) => {
+        fs.mkdirSync(path.join(folder, 'changes'));
+        execFileSync('mkfifo', [path.join(folder, 'ramps')]);
+        return splitting(folder);
+    });
+    assert.match(gateway.stderr, /cannot read .*\/changes: it is no regular file/);
+    assert.match(gateway.stderr, /cannot read .*\/ramps: it is no regular file/);
+});
