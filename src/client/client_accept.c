@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections come in: accepted here, or by another worker that gives them away. Accepting pauses
- * while the process has as many as it may. */
+ * while the process has as many as it may (limits.connections); if clients wait then, a few of the
+ * longest idle or costliest connections give way. */
 #include "client/client_private.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #define FULL_LOOK_MS 50
@@ -26,6 +28,20 @@ static void resume_listeners(struct client_desk *desk)
     }
 }
 
+static bool has_clients_waiting(struct client_desk *desk)
+{
+    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+        struct pollfd queue = {.events = POLLIN};
+
+        queue.fd = listener->listener != NULL ? listener_descriptor(listener->listener) : -1;
+        if (poll(&queue, 1, 0) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void look_for_space(void *owner)
 {
     struct client_desk *desk = owner;
@@ -33,6 +49,9 @@ static void look_for_space(void *owner)
     if (!is_full(desk)) {
         resume_listeners(desk);
     } else {
+        if (has_clients_waiting(desk)) {
+            client_desk_make_room(desk);
+        }
         alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
     }
 }
@@ -100,7 +119,6 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     }
     connection->unwatched = reads_at_once;
     connection->since_ms = client_clock_ms(desk);
-    connection->looked_ms = connection->since_ms;
     connection->born = client_ticks_now(connection);
     list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
     listener->connections++;

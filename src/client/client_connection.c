@@ -26,13 +26,6 @@ uint32_t client_ticks_now(const struct client_connection *connection)
     return ticks_of(loop_now(client_desk_of(connection)->bench->loop));
 }
 
-uint32_t client_age_ms(const struct client_connection *connection)
-{
-    uint32_t ticks = client_ticks_now(connection) - connection->born;
-
-    return (uint32_t)(((uint64_t)ticks << TICK_BITS) / 1000);
-}
-
 /* --- state and clock --------------------------------------------------------------------- */
 
 static bool may_follow(enum client_state from, enum client_state to)
@@ -61,7 +54,6 @@ void client_set_state(struct client_connection *connection, enum client_state st
 
     CHECK(may_follow((enum client_state)connection->state, state));
     connection->state = (uint8_t)state;
-    connection->put_off = false;
     if (state == CLIENT_IDLE) {
         connection->since_ms = client_clock_ms(desk);
     }

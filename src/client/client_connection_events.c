@@ -35,25 +35,27 @@ void client_connection_ready(int fd, short what, void *owner)
     }
 }
 
-static enum cut_cause cause_of_timeout(enum client_state state)
-{
-    return state == CLIENT_AWAITS_PROXY_HEADER ? CUT_HANDSHAKE : CUT_LINGER;
-}
-
 void client_connection_late(struct timer *timer)
 {
     struct client_connection *connection = CONTAINER_OF(timer, struct client_connection, timer);
 
-    if (connection->state == CLIENT_SERVES) {
-        client_h1_late(connection->h1);
-    } else if (connection->state == CLIENT_AWAITS_HANDSHAKE) {
+    switch ((enum client_state)connection->state) {
+    case CLIENT_AWAITS_PROXY_HEADER:
+        client_cut(connection, CUT_HANDSHAKE);
+        break;
+    case CLIENT_AWAITS_HANDSHAKE:
         client_handshake_late(connection);
-    } else if (connection->state == CLIENT_IDLE) {
-        client_rested(connection);
-    } else if (connection->state != CLIENT_AWAITS_PROXY_HEADER ||
-               !client_crowd_puts_off(
-                   connection,
-                   client_crowd_most(connection->listener->budgets.timeouts.handshake))) {
-        client_cut(connection, cause_of_timeout((enum client_state)connection->state));
+        break;
+    case CLIENT_IDLE:
+        client_cut(connection, CUT_KEEPALIVE);
+        break;
+    case CLIENT_SERVES:
+        client_h1_late(connection->h1);
+        break;
+    case CLIENT_LINGERS:
+        client_cut(connection, CUT_LINGER);
+        break;
+    case CLIENT_CLOSED:
+        break;
     }
 }

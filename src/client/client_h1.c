@@ -224,7 +224,6 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     h1->body_left = request->body_length;
     h1->head_began_us = 0;
     h1->looked = 0;
-    h1->came_ms = h1->connection->served == 0 ? client_age_ms(h1->connection) : age / 1000;
     h1_chunked_init(&h1->chunked);
     count_begun(h1);
     if (request->framing == HTTP_NO_BODY ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whom a stream waits for, and for how long: its connection's timer is set here while it serves, and
- * again where that has run out early (client_h1_late.c). Called when the word passes from one side
- * to the other; while bytes flow nothing is reckoned here. */
+/* For whom a stream waits and how long: its connection's timer is set here while it serves. What it
+ * means when it runs out is decided in client_h1_late.c. Called when the gateway begins to wait for
+ * another side; while bytes flow nothing is reckoned. */
 #include "client/client_private.h"
 
 #define GONE_LOOK_MS 1000 /* how often a client that is not read from is looked at */
@@ -30,14 +30,14 @@ struct pace_rule client_h1_pace_rule(const struct client_h1 *h1, bool body)
     const struct rates_settings *rates = &budgets_of(h1)->rates;
     const struct timeouts_settings *timeouts = exchange_timeouts(h1->exchange);
     struct pace_rule rule = {
-        .rate = body ? rates->body : rates->answer,
-        .grace_ms = rates->grace,
         .idle_ms = body ? timeouts->body_idle : timeouts->answer_idle,
+        .rate = body ? rates->body : rates->answer,
+        .window_ms = rates->window,
     };
 
     if (own != NULL) {
         rule.rate = said(body ? own->body : own->answer, rule.rate);
-        rule.grace_ms = said(own->grace, rule.grace_ms);
+        rule.window_ms = said(own->window, rule.window_ms);
     }
     return rule;
 }
@@ -54,13 +54,7 @@ bool client_h1_is_paused(const struct client_h1 *h1)
     return h1->body_paused && h1->undelivered.length > 0;
 }
 
-void client_h1_client_left(struct client_h1 *h1)
-{
-    h1->left_us = now_of(h1);
-    client_h1_arm(h1);
-}
-
-/* Out of the two, whichever is waited for; and for whoever may leave unseen. */
+/* For the clock that runs out first; and for a client that may leave unseen. */
 void client_h1_arm(struct client_h1 *h1)
 {
     uint64_t now_us = now_of(h1);
@@ -91,52 +85,25 @@ void client_h1_arm(struct client_h1 *h1)
     }
 }
 
+void client_h1_client_left(struct client_h1 *h1)
+{
+    h1->left_us = now_of(h1);
+    client_h1_arm(h1);
+}
+
 /* --- the request --------------------------------------------------------------------------- */
 
-/* What a connection's PROXY header and handshake took. */
-static uint32_t opening_ms(const struct client_connection *connection)
-{
-    uint32_t age_ms = client_age_ms(connection);
-    uint32_t open_ms = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
-
-    return connection->served == 0 && age_ms > open_ms ? age_ms - open_ms : 0;
-}
-
-uint32_t client_h1_head_time(const struct client_h1 *h1)
-{
-    const struct client_budgets *budgets = budgets_of(h1);
-    uint32_t base_ms = budgets->timeouts.head;
-    uint64_t time_ms = base_ms;
-
-    if (budgets->rates.head != 0 && h1->in != NULL) {
-        time_ms += buffer_length(h1->in) * 1000 / budgets->rates.head;
-    }
-    if (time_ms > budgets->timeouts.head_longest) {
-        time_ms = budgets->timeouts.head_longest;
-    }
-    if (time_ms < base_ms) {
-        time_ms = base_ms;
-    }
-    return (uint32_t)time_ms - sooner(opening_ms(h1->connection), base_ms / 3 * 2);
-}
-
-/* What the head earned is reckoned when the base has gone by. */
 void client_h1_awaits_head(struct client_h1 *h1)
 {
     if (h1->head_began_us == 0) {
         h1->head_began_us = now_of(h1);
-        client_set_timer(h1->connection, client_h1_head_time(h1));
+        client_set_timer(h1->connection, budgets_of(h1)->timeouts.head);
     }
 }
 
 void client_h1_awaits_body(struct client_h1 *h1)
 {
-    struct pace_rule rule = client_h1_pace_rule(h1, true);
-
-    if (exchange_request(h1->exchange)->expects_continue) {
-        rule.grace_ms *= 2; /* the origin is asked first */
-    }
-    pace_begin(&h1->body_pace, &rule, now_of(h1), h1->received);
+    pace_begin(&h1->body_pace, now_of(h1), h1->received);
     client_h1_arm(h1);
 }
 
@@ -181,10 +148,8 @@ void client_h1_awaits_client(struct client_h1 *h1, bool wrote)
         client_set_timer(h1->connection, exchange_timeouts(h1->exchange)->tunnel_idle);
         return;
     }
-    if (pace->settled_us == 0) {
-        const struct pace_rule rule = client_h1_pace_rule(h1, false);
-
-        pace_begin(pace, &rule, now_of(h1), client_h1_taken(h1));
+    if (!pace_has_begun(pace)) {
+        pace_begin(pace, now_of(h1), client_h1_taken(h1));
     }
     pace_go_on(pace, now_of(h1));
     if (wrote) {

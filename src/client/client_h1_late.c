@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The timer of a stream has run out: whoever was waited for is cut, or has more time. One that rings
- * early is harmless: what is running is looked at. Called by client_connection_events.c. */
+/* The timer of a stream has run out: the client that was waited for is cut, or has more time. A timer
+ * that rings early is harmless: each clock that runs (client_h1_clock.c) is looked at. Called by
+ * client_connection_events.c. */
 #include "client/client_private.h"
 
 static uint64_t now_of(const struct client_h1 *h1)
 {
     return loop_now(client_desk_of(h1->connection)->bench->loop);
-}
-
-static const struct client_budgets *budgets_of(const struct client_h1 *h1)
-{
-    return &h1->connection->listener->budgets;
 }
 
 /* --- leaving unseen --------------------------------------------------------------------------- */
@@ -49,47 +45,35 @@ static bool is_given_up(const struct client_h1 *h1)
 
 /* --- too late -------------------------------------------------------------------------------- */
 
-/* Whoever was slow before its head has that much less of it. */
-static bool is_head_put_off(struct client_h1 *h1, uint64_t waited_ms)
-{
-    uint32_t most_ms = client_crowd_most(budgets_of(h1)->timeouts.head);
-    uint32_t age_ms = h1->connection->served == 0 ? client_age_ms(h1->connection) : 0;
-    uint32_t before_ms = age_ms > waited_ms ? (uint32_t)(age_ms - waited_ms) : 0;
-
-    return client_crowd_puts_off(h1->connection, most_ms > before_ms ? most_ms - before_ms : 0);
-}
-
 static void late_head(struct client_h1 *h1)
 {
     uint64_t waited_ms = (now_of(h1) - h1->head_began_us) / 1000;
-    uint32_t time_ms = client_h1_head_time(h1);
+    uint32_t time_ms = h1->connection->listener->budgets.timeouts.head;
 
     if (waited_ms < time_ms) {
         client_set_timer(h1->connection, (uint32_t)(time_ms - waited_ms));
         return;
     }
-    if (is_head_put_off(h1, waited_ms)) {
-        return;
-    }
     client_h1_refuse_head(h1, 408, "the request head did not come in time", CUT_HEAD);
 }
 
-static bool is_put_off(struct client_h1 *h1, const struct pace *pace, const struct pace_rule *rule)
+/* In a conversation the client may listen for long: what it takes of the answer shows that it is
+ * there. */
+static void count_answer_for_body(struct client_h1 *h1)
 {
-    return client_crowd_puts_off(h1->connection,
-                                 pace_spare_ms(pace, rule, now_of(h1), h1->came_ms));
+    if (h1->out.written > h1->written_then) {
+        h1->written_then = h1->out.written;
+        pace_moved(&h1->body_pace, now_of(h1));
+    }
 }
 
-/* false: it was cut, or will be. */
+/* false: it was cut. */
 static bool body_keeps_pace(struct client_h1 *h1)
 {
     const struct pace_rule rule = client_h1_pace_rule(h1, true);
-    enum pace_verdict verdict = pace_look(&h1->body_pace, &rule, now_of(h1), h1->received);
 
-    if (verdict != PACE_FINE && is_put_off(h1, &h1->body_pace, &rule)) {
-        return false;
-    }
-    switch (verdict) {
+    count_answer_for_body(h1);
+    switch (pace_look(&h1->body_pace, &rule, now_of(h1), h1->received)) {
     case PACE_FINE:
         return true;
     case PACE_STOPPED:
@@ -105,12 +89,8 @@ static bool body_keeps_pace(struct client_h1 *h1)
 static bool answer_keeps_pace(struct client_h1 *h1)
 {
     const struct pace_rule rule = client_h1_pace_rule(h1, false);
-    enum pace_verdict verdict = pace_look(&h1->answer_pace, &rule, now_of(h1), client_h1_taken(h1));
 
-    if (verdict != PACE_FINE && is_put_off(h1, &h1->answer_pace, &rule)) {
-        return false;
-    }
-    switch (verdict) {
+    switch (pace_look(&h1->answer_pace, &rule, now_of(h1), client_h1_taken(h1))) {
     case PACE_FINE:
         return true;
     case PACE_STOPPED:

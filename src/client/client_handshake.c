@@ -119,18 +119,6 @@ static bool may_go_on(const struct client_connection *connection)
            rest_of_time(connection) > 0;
 }
 
-/* A crowd may stay for a while so that its cuts are spread, but not on places for which others
- * stand in line: of those that are given up in this turn, too, for they get them after it. */
-static bool may_stay_longer(struct client_connection *connection)
-{
-    const struct client_handshakes *handshakes = handshakes_of(connection);
-    uint32_t most_ms = client_crowd_most(connection->listener->budgets.timeouts.handshake);
-
-    return rest_of_time(connection) == 0 &&
-           !(connection->has_place && !list_is_empty(&handshakes->line)) &&
-           client_crowd_puts_off(connection, most_ms);
-}
-
 static void look_at_hello(struct client_connection *connection);
 
 void client_handshake_late(struct client_connection *connection)
@@ -144,9 +132,6 @@ void client_handshake_late(struct client_connection *connection)
     }
     if (may_go_on(connection)) {
         client_set_timer(connection, stall_time(connection));
-        return;
-    }
-    if (may_stay_longer(connection)) {
         return;
     }
     metrics_note(desk->metrics, METRICS_TLS_FAILED);

@@ -256,7 +256,7 @@ static void on_sweep(void *owner)
         list_remove(link);
         list_add_last(&desk->idle, link);
         if (connection->listener->leaves) {
-            client_rests(connection, client_leaving_idle_ms(connection));
+            client_set_timer(connection, client_leaving_idle_ms(connection));
         }
     }
     if (desk->sweep_left > 0) {

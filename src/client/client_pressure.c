@@ -2,7 +2,8 @@
 /* What a worker does for its clients while the process is short of memory or descriptors, step by
  * step (io/pressure.h): it closes idle connections early, the longest idle first; leaves large
  * bodies unread; has new connections refused (client_admit.c); and closes those that cost most
- * for what they achieve. Called every 100 ms while there is pressure, a bounded slice each time. */
+ * for what they achieve. Called every 100 ms while there is pressure, a bounded slice each time.
+ * The same makes room where clients wait because limits.connections is reached (client_accept.c). */
 #include "client/client_private.h"
 
 #include "base/check.h"
@@ -21,7 +22,7 @@
 
 /* --- idle connections ---------------------------------------------------------------------- */
 
-static void close_longest_idle(struct client_desk *desk, enum pressure_level level)
+static uint32_t close_longest_idle(struct client_desk *desk, enum pressure_level level)
 {
     uint32_t least_ms = level < PRESSURE_REFUSES ? IDLE_LEAST_MS : IDLE_LEAST_REFUSING_MS;
     uint32_t most = (client_desk_count(desk) / IDLE_SHARE + 1) << (level - 1);
@@ -39,6 +40,7 @@ static void close_longest_idle(struct client_desk *desk, enum pressure_level lev
         closed++;
     }
     pressure_did(desk->bench->pressure, PRESSURE_CLOSED_IDLE, closed);
+    return closed;
 }
 
 /* --- large bodies -------------------------------------------------------------------------- */
@@ -169,6 +171,13 @@ void client_desk_relieve(struct client_desk *desk)
         close_longest_idle(desk, level);
     }
     if (level >= PRESSURE_CUTS) {
+        cut_costliest(desk);
+    }
+}
+
+void client_desk_make_room(struct client_desk *desk)
+{
+    if (close_longest_idle(desk, PRESSURE_IDLE) == 0) {
         cut_costliest(desk);
     }
 }

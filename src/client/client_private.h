@@ -81,12 +81,6 @@ struct client_stalls {
     struct client_stall slots[CLIENT_STALLS_SLOTS];
 };
 
-/* client_crowd.c */
-struct client_crowd {
-    uint32_t moment; /* by the loop's clock */
-    uint32_t cuts;   /* due in it so far */
-};
-
 struct client_desk {
     struct exchange_desk *exchanges;
     struct workbench *bench;
@@ -111,7 +105,6 @@ struct client_desk {
     struct alarm full_look;       /* while paused */
     struct client_handshakes handshakes;
     struct client_stalls stalls;
-    struct client_crowd crowd;
     struct alarm sweep;        /* after a listener has left */
     uint32_t sweep_left;       /* idle connections to look at */
     struct generation *former; /* between client_desk_prepare and what follows */
@@ -150,22 +143,16 @@ struct client_connection {
         uint32_t since_ms; /* accepted, idle or in its handshake: since when by the loop's clock */
         uint32_t lingered; /* bytes read while lingering */
     };
-    uint32_t born;       /* by the loop's clock, client_connection.c */
-    uint32_t written;    /* of answers that are over, modulo 2^32 */
-    uint32_t taken_then; /* of these, when client_idle.c looked last */
-    uint32_t looked_ms;  /* when that was */
-    client_place place;  /* where it is counted for its address */
+    uint32_t born;      /* by the loop's clock, client_connection.c */
+    client_place place; /* where it is counted for its address */
     uint16_t port;
-    uint8_t seen;          /* mark of the last survey that saw it */
-    uint8_t state;         /* enum client_state */
-    bool has_place : 1;    /* its handshake is under way */
-    bool looks_again : 1;  /* at a hello, by the clock and not when the loop calls */
-    bool put_off : 1;      /* client_crowd.c: its time is over, and it was not cut */
-    bool is_looked_at : 1; /* client_idle.c: when the timer runs out, its time is not over */
-    uint8_t looks : 2;     /* client_idle.c: in a row, that found something it had not taken */
-    bool flows : 1;        /* it has taken much of its answers since it was last waited for */
-    bool hello_waits;      /* see tls_hello_look */
-    bool unwatched; /* the loop does not watch it: its first request is just being answered */
+    uint8_t seen;         /* mark of the last survey that saw it */
+    uint8_t state;        /* enum client_state */
+    bool has_place : 1;   /* its handshake is under way */
+    bool looks_again : 1; /* at a hello, by the clock and not when the loop calls */
+    bool flows : 1;       /* it has taken much of its answers since it was last waited for */
+    bool hello_waits;     /* see tls_hello_look */
+    bool unwatched;       /* the loop does not watch it: its first request is just being answered */
 };
 
 /* clang-format off */
@@ -191,9 +178,10 @@ struct client_h1 {
     struct buffer *head; /* holds the request's head while that is not `in` any more */
     struct outbox out;
     struct later flush;
-    uint64_t counted_out; /* of out.written, told to an exchange */
-    uint64_t blocked_at;  /* out.written when the client was last waited for */
-    uint64_t answer_from; /* out.written when the final head was queued; UINT64_MAX: not alone */
+    uint64_t counted_out;  /* of out.written, told to an exchange */
+    uint64_t blocked_at;   /* out.written when the client was last waited for */
+    uint64_t written_then; /* out.written when the body's clock looked last */
+    uint64_t answer_from;  /* out.written when the final head was queued; UINT64_MAX: not alone */
     uint64_t body_left;
     uint64_t head_began_us;
     uint64_t left_us;  /* when it ended its side and seemed to have left; 0: it has not */
@@ -204,7 +192,6 @@ struct client_h1 {
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
     uint32_t held_ms; /* since when it is held back */
-    uint32_t came_ms; /* its request's head took so long; a connection's first, since its accept */
     uint32_t looked;  /* bytes of a head or of trailers that were found incomplete */
     uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
     enum client_h1_state state;
@@ -242,7 +229,6 @@ static inline uint32_t client_clock_ms(const struct client_desk *desk)
 }
 
 uint32_t client_ticks_now(const struct client_connection *connection); /* what `born` is in */
-uint32_t client_age_ms(const struct client_connection *connection);
 void client_set_state(struct client_connection *connection, enum client_state state);
 void client_count(struct client_desk *desk, uint32_t change);
 /* The one end of a connection. `end` reaches the log if a request was under way. */
@@ -303,20 +289,6 @@ uint32_t client_idle_time(const struct client_connection *connection);
 void client_become_idle(struct client_connection *connection);
 /* No byte of a request was there after all: it is idle for as long as it was. */
 void client_stay_idle(struct client_connection *connection);
-/* Idle for so long at most. */
-void client_rests(struct client_connection *connection, uint32_t time_ms);
-/* The timer of an idle one has run out. */
-void client_rested(struct client_connection *connection);
-
-/* client_crowd.c */
-/* true: too many are cut just now; its timer is set anew, for up to `most_ms`. Not twice for what
- * it is to be cut for, and never while the process stops. */
-bool client_crowd_puts_off(struct client_connection *connection, uint32_t most_ms);
-/* The most that a budget of time is exceeded by for that. */
-static inline uint32_t client_crowd_most(uint32_t budget_ms)
-{
-    return budget_ms / 3 * 2;
-}
 
 /* client_stalls.c */
 /* A handshake of that address came to stand, or to nothing by its doing. */
@@ -358,6 +330,8 @@ struct client_cost client_cost_of(const struct client_connection *connection, ui
 /* client_pressure.c */
 /* true: its body is not read on for now; client_desk_relieve lets it go on. */
 bool client_h1_is_held_back(struct client_h1 *h1);
+/* Clients wait for a connection, and there may be no more: closes a few. */
+void client_desk_make_room(struct client_desk *desk);
 
 /* client_h1_stream.c */
 /* NULL: out of memory. */
@@ -397,10 +371,6 @@ bool client_h1_step_tunnel(struct client_h1 *h1);
 void client_h1_await_end(struct client_h1 *h1);
 
 /* client_h1_clock.c */
-/* From its first byte on. What it has sent at rates.head earns more of it; what the connection's opening
- * took shortens that of its first request, by two thirds at the most: whoever drips is cut in time, whatever
- * it drips. */
-uint32_t client_h1_head_time(const struct client_h1 *h1);
 /* For whom is waited from now on. */
 void client_h1_awaits_head(struct client_h1 *h1);   /* its first bytes are there */
 void client_h1_awaits_body(struct client_h1 *h1);   /* from its start */
@@ -412,7 +382,7 @@ void client_h1_client_left(struct client_h1 *h1);
 /* The transport is full; `wrote`: it has just taken something. */
 void client_h1_awaits_client(struct client_h1 *h1, bool wrote);
 void client_h1_client_took(struct client_h1 *h1); /* it is not full any more */
-/* The same goes on: the timer is set by what is left. */
+/* Sets the timer for the clock that runs out first. */
 void client_h1_arm(struct client_h1 *h1);
 struct pace_rule client_h1_pace_rule(const struct client_h1 *h1, bool body);
 /* The exchange takes no more of what the client sends: it is not read from, nor watched by the

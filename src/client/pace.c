@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The reckoning. With the rate R, a client that moves r bytes a second is found too slow after
- * grace / (1 - r/R): one that drips at once after the grace, one at two thirds of the rate after
- * three times the grace, and one that keeps to the rate never. That is so where bytes flow evenly; in
- * lumps they may put it off, so that after three graces all that was moved is held against the rate. */
+/* See pace.h. A client that keeps to the rate in each window is never found too slow, in whatever
+ * lumps its bytes move within the window. */
 #include "client/pace.h"
 
 #include "base/check.h"
 
-static uint64_t most_left_us(const struct pace_rule *rule)
-{
-    return (uint64_t)rule->grace_ms * 2000;
-}
-
-void pace_begin(struct pace *pace, const struct pace_rule *rule, uint64_t now_us, uint64_t bytes)
+void pace_begin(struct pace *pace, uint64_t now_us, uint64_t bytes)
 {
     CHECK(now_us != 0);
-    pace->began_us = now_us;
-    pace->settled_us = now_us;
-    pace->moved_us = now_us;
-    pace->held_us = 0;
-    pace->bytes = bytes;
-    pace->bytes_then = bytes;
-    pace->left_us = (uint64_t)rule->grace_ms * 1000;
+    *pace = (struct pace){
+        .window_us = now_us,
+        .window_bytes = bytes,
+        .moved_us = now_us,
+        .bytes = bytes,
+        .looked_us = now_us,
+    };
 }
 
 void pace_hold(struct pace *pace, uint64_t now_us)
@@ -33,94 +26,71 @@ void pace_hold(struct pace *pace, uint64_t now_us)
 
 void pace_go_on(struct pace *pace, uint64_t now_us)
 {
-    if (pace->settled_us != 0 && pace->held_us != 0) {
-        pace->began_us += now_us - pace->held_us;
-        pace->settled_us += now_us - pace->held_us;
+    if (pace_has_begun(pace) && pace->held_us != 0) {
+        pace->window_us += now_us - pace->held_us;
         pace->moved_us += now_us - pace->held_us;
+        pace->looked_us += now_us - pace->held_us;
         pace->held_us = 0;
     }
 }
 
-static void settle(struct pace *pace, const struct pace_rule *rule, uint64_t now_us, uint64_t bytes)
+/* What was acknowledged is seen by looking only: it counts from the look that saw it. */
+static void take_progress(struct pace *pace, uint64_t now_us, uint64_t bytes)
 {
-    uint64_t spent_us = now_us - pace->settled_us;
-
     if (bytes > pace->bytes) {
-        if (rule->rate != 0) {
-            pace->left_us += (bytes - pace->bytes) * 1000000 / rule->rate;
-        }
-        if (pace->moved_us <= pace->settled_us) {
-            pace->moved_us = now_us; /* nobody saw when */
+        if (pace->moved_us <= pace->looked_us) {
+            pace->moved_us = now_us;
         }
         pace->bytes = bytes;
     }
-    pace->left_us = pace->left_us > spent_us ? pace->left_us - spent_us : 0;
-    if (pace->left_us > most_left_us(rule)) {
-        pace->left_us = most_left_us(rule);
+    pace->looked_us = now_us;
+}
+
+static uint64_t window_us(const struct pace_rule *rule)
+{
+    return (uint64_t)rule->window_ms * 1000;
+}
+
+static bool is_too_slow(struct pace *pace, const struct pace_rule *rule, uint64_t now_us)
+{
+    uint64_t spent_us = now_us - pace->window_us;
+    uint64_t moved = pace->bytes - pace->window_bytes;
+
+    if (rule->rate == 0 || spent_us < window_us(rule)) {
+        return false;
     }
-    pace->settled_us = now_us;
-}
-
-static uint64_t most_ms(const struct pace_rule *rule)
-{
-    return (uint64_t)rule->grace_ms * 3;
-}
-
-static uint64_t age_ms(const struct pace *pace, uint64_t now_us)
-{
-    return (now_us - pace->began_us) / 1000;
-}
-
-/* Of what a client at the rate moves in that time. */
-static bool has_moved_enough_for(const struct pace *pace, const struct pace_rule *rule,
-                                 uint64_t time_ms)
-{
-    return (pace->bytes - pace->bytes_then) * 1000 >= rule->rate * time_ms;
-}
-
-static bool is_too_slow(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us)
-{
-    uint64_t time_ms = age_ms(pace, now_us);
-
-    return pace->left_us == 0 ||
-           (time_ms >= most_ms(rule) && !has_moved_enough_for(pace, rule, time_ms));
+    pace->window_us = now_us;
+    pace->window_bytes = pace->bytes;
+    return moved * 1000000 < rule->rate * window_us(rule);
 }
 
 enum pace_verdict pace_look(struct pace *pace, const struct pace_rule *rule, uint64_t now_us,
                             uint64_t bytes)
 {
     CHECK(pace_runs(pace));
-    settle(pace, rule, now_us, bytes);
+    take_progress(pace, now_us, bytes);
     if (now_us - pace->moved_us >= (uint64_t)rule->idle_ms * 1000) {
         return PACE_STOPPED;
     }
-    return rule->rate != 0 && is_too_slow(pace, rule, now_us) ? PACE_TOO_SLOW : PACE_FINE;
+    return is_too_slow(pace, rule, now_us) ? PACE_TOO_SLOW : PACE_FINE;
 }
 
-uint32_t pace_spare_ms(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us,
-                       uint32_t came_ms)
+/* How much of `most_us` is left since `from_us`. */
+static uint64_t left_us(uint64_t most_us, uint64_t from_us, uint64_t now_us)
 {
-    uint64_t time_ms = age_ms(pace, now_us) + came_ms;
-    uint64_t spare_ms = time_ms < most_ms(rule) ? most_ms(rule) - time_ms : 0;
+    uint64_t spent_us = now_us - from_us;
 
-    return (uint32_t)(spare_ms < most_ms(rule) / 2 ? spare_ms : most_ms(rule) / 2);
+    return most_us > spent_us ? most_us - spent_us : 0;
 }
 
 uint32_t pace_next_look(const struct pace *pace, const struct pace_rule *rule, uint64_t now_us)
 {
-    uint64_t idle_us = (uint64_t)rule->idle_ms * 1000;
-    uint64_t silent_us = now_us - pace->moved_us;
-    uint64_t wait_us = idle_us > silent_us ? idle_us - silent_us : 0;
-    uint64_t spent_us = now_us - pace->settled_us;
-    uint64_t left_us = pace->left_us > spent_us ? pace->left_us - spent_us : 0;
-    uint64_t trial_us = pace->began_us + most_ms(rule) * 1000;
+    uint64_t wait_us = left_us((uint64_t)rule->idle_ms * 1000, pace->moved_us, now_us);
 
-    if (rule->rate != 0 && left_us < wait_us) {
-        wait_us = left_us;
-    }
-    if (rule->rate != 0 && trial_us > now_us && trial_us - now_us < wait_us &&
-        !has_moved_enough_for(pace, rule, most_ms(rule))) {
-        wait_us = trial_us - now_us;
+    if (rule->rate != 0) {
+        uint64_t rest_us = left_us(window_us(rule), pace->window_us, now_us);
+
+        wait_us = rest_us < wait_us ? rest_us : wait_us;
     }
     return (uint32_t)((wait_us + 999) / 1000);
 }

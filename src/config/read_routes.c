@@ -124,7 +124,7 @@ static void read_timeouts(struct reading *reading, const struct node *node,
 static void read_rates(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
-    route->rates = (struct rates_settings){RATE_UNSAID, RATE_UNSAID, RATE_UNSAID, RATE_UNSAID};
+    route->rates = (struct rates_settings){RATE_UNSAID, RATE_UNSAID, RATE_UNSAID};
     if (node != NULL) {
         config_read_group(reading, node, PLACE_ROUTE, "rates", &route->rates);
     }

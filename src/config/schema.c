@@ -95,19 +95,10 @@ static const struct option options[] = {
      .help = "How long to wait for what; a route may have its own."},
     {.path = "timeouts.handshake", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
-     .help = "From a connection's accept to the end of its TLS handshake or PROXY header. Where very "
-             "many are due in one moment most are cut up to two thirds of it later, spread."},
+     .help = "From a connection's accept to the end of its TLS handshake or PROXY header."},
     {.path = "timeouts.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
-     .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
-     .help = "From the first byte of a request head to its last; of a connection's first one, what "
-             "its PROXY header and handshake took goes off, two thirds at the most. Where very many are "
-             "due in one moment most are cut up to two thirds of it later, spread; so it is with "
-             "timeouts.handshake and, within three times of it, with rates.grace."},
-    {.path = "timeouts.head_longest", .places = PLACE_GLOBAL | PLACE_LISTENER,
-     .type = OPTION_TIME, .initial = "20s", .least = "10ms", .greatest = "1h",
-     FIELD(timeouts_settings, head_longest),
-     .help = "The same for a head that comes at rates.head or faster: each byte buys its time "
-             "beyond timeouts.head, up to this."},
+     .initial = "60s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
+     .help = "From the first byte of a request head to its last; later it is answered 408."},
     {.path = "timeouts.gather", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "50ms", .zero_word = "none", .least = "1ms", .greatest = "1h",
      FIELD(timeouts_settings, gather),
@@ -116,8 +107,9 @@ static const struct option options[] = {
              "wait for an answer to that. none: until the body is whole or larger than "
              "limits.gather_bytes."},
     {.path = "timeouts.body_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
-     .initial = "30s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, body_idle),
-     .help = "Between two reads of a request body."},
+     .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, body_idle),
+     .help = "A client's longest pause in a request body; in a conversation, one in which it takes "
+             "nothing of the answer either."},
     {.path = "timeouts.connect", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "3s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, connect),
      .help = "To connect to one address of an origin."},
@@ -163,27 +155,23 @@ static const struct option options[] = {
              "not over; none: it waits for them as long as they last."},
 
     {.path = "rates", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_GROUP,
-     .sample = "{body: 10KiB}",
-     .help = "Bytes a second that a client must keep to while it alone is waited for; a listener "
-             "may have its own, a route goes first."},
-    {.path = "rates.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_SIZE,
-     .initial = "500B", .zero_word = "none", .least = "1B", .greatest = "1GiB",
-     FIELD(rates_settings, head),
-     .help = "Of a request head; none: timeouts.head for every head, however it comes."},
+     .sample = "{body: 100B}",
+     .help = "Bytes a second that a client must move in each window of the time in which it alone "
+             "is waited for; a listener may have its own, a route goes first. Slow clients hurt no "
+             "others as long as nothing is short, and under pressure the costliest are closed "
+             "first (limits.memory)."},
     {.path = "rates.body", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
-     .type = OPTION_SIZE, .initial = "1KiB", .zero_word = "none", .least = "1B",
+     .type = OPTION_SIZE, .initial = "none", .zero_word = "none", .least = "1B",
      .greatest = "1GiB", FIELD(rates_settings, body),
-     .help = "Of a request body; who is slower from its start is cut within three times "
-             "rates.grace."},
+     .help = "Of a request body; a client that moves less in a window is answered 408."},
     {.path = "rates.answer", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
-     .type = OPTION_SIZE, .initial = "1KiB", .zero_word = "none", .least = "1B",
+     .type = OPTION_SIZE, .initial = "none", .zero_word = "none", .least = "1B",
      .greatest = "1GiB", FIELD(rates_settings, answer),
-     .help = "Of an answer, as the client acknowledges it; in the same way."},
-    {.path = "rates.grace", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
-     .type = OPTION_TIME, .initial = "9s", .least = "10ms", .greatest = "1h",
-     FIELD(rates_settings, grace),
-     .help = "How long a body or an answer may fall short of its rate at its start; once it was "
-             "faster, up to twice as long."},
+     .help = "Of an answer, as the client acknowledges it; a client that takes less in a window is "
+             "cut."},
+    {.path = "rates.window", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
+     .type = OPTION_TIME, .initial = "60s", .least = "10ms", .greatest = "1h",
+     FIELD(rates_settings, window), .help = "The time over which rates are counted."},
 
     {.path = "limits", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_GROUP,
      .sample = "{requests: 1000}",
@@ -225,7 +213,9 @@ static const struct option options[] = {
     {.path = "limits.connections", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "10000000",
      FIELD(limits_settings, connections),
-     .help = "Client connections of the whole process; none: as many as descriptors allow."},
+     .help = "Client connections of the whole process; none: as many as descriptors allow. Where "
+             "clients wait for one, the longest idle are closed, or else those that cost most for "
+             "what they achieve."},
     {.path = "limits.memory", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "auto",
      .zero_word = "auto", .least = "16MiB", .greatest = "1048576GiB",
      FIELD(limits_settings, memory),

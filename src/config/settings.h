@@ -19,7 +19,6 @@ typedef uint32_t milliseconds;
 struct timeouts_settings {
     milliseconds handshake;      /* of TLS, from the connection's first byte to the last */
     milliseconds head;           /* from the first byte of a request head to its last */
-    milliseconds head_longest;   /* the same for a head that keeps to rates.head */
     milliseconds gather;         /* of a chunked body before its head goes on; 0: no limit */
     milliseconds body_idle;      /* between two reads of a request body */
     milliseconds connect;        /* to an origin, one address */
@@ -35,12 +34,11 @@ struct timeouts_settings {
     milliseconds upgrade_drain;  /* the same, from a binary upgrade; 0: never */
 };
 
-/* What a client is held to while it has the word, in bytes a second; 0: nothing. */
+/* The bytes a second that a client must move while it alone is waited for; 0: any. */
 struct rates_settings {
-    uint32_t head;
     uint32_t body;
     uint32_t answer;
-    milliseconds grace; /* how long it may fall short of them */
+    milliseconds window; /* in which they are counted */
 };
 
 #define RATE_UNSAID UINT32_MAX /* in a route: what the listener says holds */

@@ -23,8 +23,8 @@
     ROW(TUNNEL_IDLE,   "tunnel-idle",   "its client stopped taking bytes of another protocol") \
     ROW(EMPTY_RECORDS, "empty-records", "its client sent many TLS records without data") \
     ROW(STOP,          "stop",          "was left when the process stopped") \
-    ROW(IDLE_PRESSURE, "idle-pressure", "was idle when the process ran short of memory or descriptors") \
-    ROW(PRESSURE,      "pressure",      "cost most for what it achieved when the process ran short of memory or descriptors")
+    ROW(IDLE_PRESSURE, "idle-pressure", "was idle when the process ran short of memory, descriptors or connections") \
+    ROW(PRESSURE,      "pressure",      "cost most for what it achieved when the process ran short of memory, descriptors or connections")
 /* clang-format on */
 
 enum cut_cause {

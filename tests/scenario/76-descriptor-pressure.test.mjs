@@ -36,7 +36,7 @@ test('idle connections make room', async (t) => {
 });
 
 test('who cannot be closed makes new ones be refused', async (t) => {
-    const gateway = await startGateway(t, `limits: {descriptors: ${BUDGET}}\nrates: {head: none}\ntimeouts: {head: 1h, head_longest: 1h}\n${PONG}`);
+    const gateway = await startGateway(t, `limits: {descriptors: ${BUDGET}}\ntimeouts: {head: 1h}\n${PONG}`);
     const busy = await many(t, gateway, BUDGET - 20, 'GET /ping HTTP/1.1\r\nHost: a\r\n');
     await gateway.said(/short of file descriptors: .*(refused|cost most)/);
     const answer = await until('a refusal', async () => {

@@ -28,8 +28,7 @@ static int set_up(void **state)
     gateway_init(
         &fixture->gateway,
         gateway_plan("listeners: [{address: \"127.0.0.1:8080\"}]\n"
-                     "timeouts: {head: 1h, head_longest: 1h, keepalive_idle: 1h}\n"
-                     "rates: {head: none, body: none}\n"
+                     "timeouts: {head: 1h, keepalive_idle: 1h}\n"
                      "limits: {gather_bytes: 16KiB}\n"
                      "routes: [{name: ping, match: {path: /ping}, respond: {body: pong}}]"));
     fixture->pressure = pressure_new(1, 100 * MIB, 1000000);

@@ -11,7 +11,8 @@
 #define SECOND 1000000ull
 #define BEGIN (5 * SECOND)
 
-static const struct pace_rule defaults = {.rate = 1024, .grace_ms = 9000, .idle_ms = 30000};
+static const struct pace_rule by_default = {.idle_ms = 60000, .window_ms = 60000};
+static const struct pace_rule with_rate = {.idle_ms = 60000, .rate = 100, .window_ms = 60000};
 
 /* Bytes of a client at each second; the second at which it is cut, or 0. */
 typedef uint64_t moves(unsigned second);
@@ -23,7 +24,7 @@ static unsigned cut_at(const struct pace_rule *rule, moves *move, unsigned secon
     uint64_t bytes = 0;
     uint64_t look_us;
 
-    pace_begin(&pace, rule, BEGIN, 0);
+    pace_begin(&pace, BEGIN, 0);
     look_us = BEGIN + pace_next_look(&pace, rule, BEGIN) * 1000ull;
     for (unsigned second = 0; second < seconds; second++) {
         uint64_t moved = move(second);
@@ -43,39 +44,38 @@ static unsigned cut_at(const struct pace_rule *rule, moves *move, unsigned secon
     return 0;
 }
 
+static uint64_t nothing(unsigned second)
+{
+    (void)second;
+    return 0;
+}
+
+static uint64_t every_59_seconds(unsigned second)
+{
+    return second % 59 == 0;
+}
+
+static uint64_t once_then_nothing(unsigned second)
+{
+    return second == 20 ? 1000000 : 0;
+}
+
 static uint64_t drips(unsigned second)
 {
     (void)second;
     return 1;
 }
 
-static uint64_t at_half_the_rate(unsigned second)
-{
-    (void)second;
-    return 512;
-}
-
-static uint64_t at_two_thirds(unsigned second)
-{
-    (void)second;
-    return 680;
-}
-
 static uint64_t just_above(unsigned second)
 {
     (void)second;
-    return 1100;
+    return 110;
 }
 
-static uint64_t above_in_lumps(unsigned second)
+/* A client that packs what it sends next. */
+static uint64_t pauses_for_45_seconds(unsigned second)
 {
-    return second % 5 == 0 ? 6000 : 0;
-}
-
-static uint64_t at_20_kb(unsigned second)
-{
-    (void)second;
-    return 20000;
+    return second % 60 < 15 ? 490 : 0;
 }
 
 static uint64_t burst_then_drips(unsigned second)
@@ -83,66 +83,38 @@ static uint64_t burst_then_drips(unsigned second)
     return second == 0 ? 100000000 : 1;
 }
 
-/* A record of TLS, which has to be whole before its client sees a byte, through a small window. */
-static uint64_t a_record_bit_by_bit(unsigned second)
-{
-    return second <= 20 && second % 4 == 0 ? 4096 : 0;
-}
-
-/* Three seconds of way: a window of ten segments, doubling, each a round trip apart. */
-static uint64_t far_away(unsigned second)
-{
-    return second % 6 == 0 ? 14600ull << (second / 6 < 5 ? second / 6 : 5) : 0;
-}
-
-static uint64_t stalls_for_15_seconds(unsigned second)
-{
-    return second % 60 < 45 ? 20000 : 0;
-}
-
-static uint64_t nothing(unsigned second)
-{
-    (void)second;
-    return 0;
-}
-
-static void whoever_drips_is_cut_after_the_grace(void **state)
+static void a_pause_may_be_as_long_as_the_limit(void **state)
 {
     enum pace_verdict verdict;
 
     (void)state;
-    assert_in_range(cut_at(&defaults, drips, 100, &verdict), 9, 10);
+    assert_int_equal(cut_at(&by_default, every_59_seconds, 3600, &verdict), 0);
+    assert_in_range(cut_at(&by_default, nothing, 100, &verdict), 59, 61);
+    assert_int_equal(verdict, PACE_STOPPED);
+    assert_in_range(cut_at(&by_default, once_then_nothing, 200, &verdict), 79, 81);
+    assert_int_equal(verdict, PACE_STOPPED);
+}
+
+static void without_a_rate_a_client_may_drip(void **state)
+{
+    enum pace_verdict verdict;
+
+    (void)state;
+    assert_int_equal(cut_at(&by_default, drips, 3600, &verdict), 0);
+}
+
+static void a_rate_counts_over_the_window(void **state)
+{
+    enum pace_verdict verdict;
+
+    (void)state;
+    assert_int_equal(cut_at(&with_rate, just_above, 3600, &verdict), 0);
+    assert_int_equal(cut_at(&with_rate, pauses_for_45_seconds, 3600, &verdict), 0);
+    assert_in_range(cut_at(&with_rate, drips, 300, &verdict), 59, 61);
     assert_int_equal(verdict, PACE_TOO_SLOW);
-    assert_in_range(cut_at(&defaults, at_half_the_rate, 100, &verdict), 17, 19);
-    assert_in_range(cut_at(&defaults, at_two_thirds, 100, &verdict), 25, 28);
-    assert_in_range(cut_at(&defaults, burst_then_drips, 100, &verdict), 17, 28);
-    assert_in_range(cut_at(&defaults, a_record_bit_by_bit, 100, &verdict), 26, 28);
-}
-
-static void whoever_keeps_to_the_rate_is_not(void **state)
-{
-    enum pace_verdict verdict;
-
-    (void)state;
-    assert_int_equal(cut_at(&defaults, just_above, 600, &verdict), 0);
-    assert_int_equal(cut_at(&defaults, above_in_lumps, 600, &verdict), 0);
-    assert_int_equal(cut_at(&defaults, at_20_kb, 600, &verdict), 0);
-    assert_int_equal(cut_at(&defaults, far_away, 600, &verdict), 0);
-    assert_int_equal(cut_at(&defaults, stalls_for_15_seconds, 600, &verdict), 0);
-}
-
-static void silence_has_a_limit_of_its_own(void **state)
-{
-    const struct pace_rule impatient = {.rate = 1024, .grace_ms = 10000, .idle_ms = 3000};
-    const struct pace_rule any_rate = {.rate = 0, .grace_ms = 10000, .idle_ms = 30000};
-    enum pace_verdict verdict;
-
-    (void)state;
-    assert_in_range(cut_at(&impatient, nothing, 100, &verdict), 3, 4);
-    assert_int_equal(verdict, PACE_STOPPED);
-    assert_in_range(cut_at(&any_rate, nothing, 100, &verdict), 30, 31);
-    assert_int_equal(verdict, PACE_STOPPED);
-    assert_int_equal(cut_at(&any_rate, drips, 600, &verdict), 0);
+    /* What was moved in one window does not count for the next. */
+    assert_in_range(cut_at(&with_rate, burst_then_drips, 300, &verdict), 119, 121);
+    assert_int_equal(verdict, PACE_TOO_SLOW);
 }
 
 /* An upload that its origin does not take, an answer that its origin does not give. */
@@ -151,58 +123,39 @@ static void time_that_we_spend_is_not_the_clients(void **state)
     struct pace pace;
 
     (void)state;
-    pace_begin(&pace, &defaults, BEGIN, 0);
-    pace_hold(&pace, BEGIN + 8 * SECOND);
-    pace_hold(&pace, BEGIN + 50 * SECOND);
+    pace_begin(&pace, BEGIN, 0);
+    pace_hold(&pace, BEGIN + 58 * SECOND);
+    pace_hold(&pace, BEGIN + 500 * SECOND);
     assert_false(pace_runs(&pace));
     pace_go_on(&pace, BEGIN + 1000 * SECOND);
     pace_go_on(&pace, BEGIN + 1000 * SECOND);
     assert_true(pace_runs(&pace));
-    assert_int_equal(pace_next_look(&pace, &defaults, BEGIN + 1000 * SECOND), 1000);
-    assert_int_equal(pace_look(&pace, &defaults, BEGIN + 1000 * SECOND + SECOND / 2, 0), PACE_FINE);
-    assert_int_equal(pace_look(&pace, &defaults, BEGIN + 1001 * SECOND, 0), PACE_TOO_SLOW);
+    assert_int_equal(pace_next_look(&pace, &with_rate, BEGIN + 1000 * SECOND), 2000);
+    assert_int_equal(pace_look(&pace, &with_rate, BEGIN + 1001 * SECOND, 1), PACE_FINE);
+    assert_int_equal(pace_look(&pace, &with_rate, BEGIN + 1002 * SECOND, 1), PACE_TOO_SLOW);
 }
 
-/* What a check finds acknowledged may be less than what was so before: never a byte too few. */
+/* What a look finds acknowledged may be less than what was so before: never a byte too few. */
 static void progress_does_not_go_back(void **state)
 {
     struct pace pace;
 
     (void)state;
-    pace_begin(&pace, &defaults, BEGIN, 5000);
-    assert_int_equal(pace_look(&pace, &defaults, BEGIN + SECOND, 4000), PACE_FINE);
-    assert_int_equal(pace_next_look(&pace, &defaults, BEGIN + SECOND), 8000);
-    assert_int_equal(pace_look(&pace, &defaults, BEGIN + SECOND, 5000 + 1024), PACE_FINE);
-    assert_int_equal(pace_next_look(&pace, &defaults, BEGIN + SECOND), 9000);
-}
-
-/* Of very many that are to be cut at once, each by itself never beyond three graces. */
-static void one_may_be_let_go_a_while(void **state)
-{
-    struct pace pace;
-
-    (void)state;
-    pace_begin(&pace, &defaults, BEGIN, 0);
-    assert_int_equal(pace_spare_ms(&pace, &defaults, BEGIN + 9 * SECOND, 0), 13500);
-    assert_int_equal(pace_spare_ms(&pace, &defaults, BEGIN + 18 * SECOND, 0), 9000);
-    assert_int_equal(pace_spare_ms(&pace, &defaults, BEGIN + 27 * SECOND, 0), 0);
-    assert_int_equal(pace_spare_ms(&pace, &defaults, BEGIN + 600 * SECOND, 0), 0);
-    assert_int_equal(pace_spare_ms(&pace, &defaults, BEGIN + 9 * SECOND, 12000), 6000);
-    assert_int_equal(pace_spare_ms(&pace, &defaults, BEGIN + 9 * SECOND, 20000), 0);
-    pace_hold(&pace, BEGIN);
-    pace_go_on(&pace, BEGIN + 600 * SECOND);
-    assert_int_equal(pace_spare_ms(&pace, &defaults, BEGIN + 609 * SECOND, 0), 13500);
+    pace_begin(&pace, BEGIN, 5000);
+    assert_int_equal(pace_look(&pace, &by_default, BEGIN + 30 * SECOND, 4000), PACE_FINE);
+    assert_int_equal(pace_next_look(&pace, &by_default, BEGIN + 30 * SECOND), 30000);
+    assert_int_equal(pace_look(&pace, &by_default, BEGIN + 31 * SECOND, 5001), PACE_FINE);
+    assert_int_equal(pace_next_look(&pace, &by_default, BEGIN + 31 * SECOND), 60000);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whoever_drips_is_cut_after_the_grace),
-        cmocka_unit_test(whoever_keeps_to_the_rate_is_not),
-        cmocka_unit_test(silence_has_a_limit_of_its_own),
+        cmocka_unit_test(a_pause_may_be_as_long_as_the_limit),
+        cmocka_unit_test(without_a_rate_a_client_may_drip),
+        cmocka_unit_test(a_rate_counts_over_the_window),
         cmocka_unit_test(time_that_we_spend_is_not_the_clients),
         cmocka_unit_test(progress_does_not_go_back),
-        cmocka_unit_test(one_may_be_let_go_a_while),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

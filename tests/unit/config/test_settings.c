@@ -30,14 +30,12 @@ static void defaults(void **state)
     assert_false(settings->core_dumps);
     assert_string_equal(settings->via, "turnpike");
     assert_int_equal(settings->timeouts.handshake, 15000);
-    assert_int_equal(settings->timeouts.head, 15000);
-    assert_int_equal(settings->timeouts.head_longest, 20000);
+    assert_int_equal(settings->timeouts.head, 60000);
     assert_int_equal(settings->timeouts.lifetime, 3600000);
-    assert_int_equal(settings->rates.head, 500);
-    assert_int_equal(settings->rates.body, 1024);
-    assert_int_equal(settings->rates.answer, 1024);
-    assert_int_equal(settings->rates.grace, 9000);
-    assert_int_equal(settings->timeouts.body_idle, 30000);
+    assert_int_equal(settings->rates.body, 0);
+    assert_int_equal(settings->rates.answer, 0);
+    assert_int_equal(settings->rates.window, 60000);
+    assert_int_equal(settings->timeouts.body_idle, 60000);
     assert_int_equal(settings->timeouts.connect, 3000);
     assert_int_equal(settings->timeouts.send_idle, 60000);
     assert_int_equal(settings->timeouts.first_byte, 60000);
@@ -217,7 +215,7 @@ static void budgets_of_listeners_and_routes(void **state)
     struct snapshot *snapshot =
         load_sound("listeners:\n"
                    "- {address: 127.0.0.1:80, timeouts: {head: 1s, lifetime: none},\n"
-                   "   limits: {held_bytes: 32KiB}, rates: {body: none, grace: 2s}}\n"
+                   "   limits: {held_bytes: 32KiB}, rates: {body: none, window: 2s}}\n"
                    "- address: 127.0.0.1:81\n"
                    "routes:\n"
                    "- {match: {path: /a}, respond: {}, rates: {answer: 5KiB}}\n"
@@ -236,13 +234,13 @@ static void budgets_of_listeners_and_routes(void **state)
     assert_int_equal(own->limits.held_bytes, 32768);
     assert_int_equal(own->limits.requests, 7);
     assert_int_equal(own->rates.body, 0);
-    assert_int_equal(own->rates.grace, 2000);
-    assert_int_equal(other->timeouts.head, 15000);
+    assert_int_equal(own->rates.window, 2000);
+    assert_int_equal(other->timeouts.head, 60000);
     assert_int_equal(other->limits.held_bytes, 65536);
     assert_int_equal(other->rates.body, 2048);
     assert_int_equal(settings->routes[0].rates.answer, 5120);
     assert_int_equal(settings->routes[0].rates.body, RATE_UNSAID);
-    assert_int_equal(settings->routes[1].rates.grace, RATE_UNSAID);
+    assert_int_equal(settings->routes[1].rates.window, RATE_UNSAID);
     snapshot_unref(&snapshot);
 }
 
