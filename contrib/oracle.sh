@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# oracle.sh [REQUESTS [SEED]]: random clients (trailers, pipelining, splits, waiting, retries, early
+# answers, Expect, clients that leave, reloads) and origins that report whatever no client sent; see
+# tests/oracle/oracle.h. A tenth of REQUESTS (2000000) goes through a build with sanitizers, plain
+# only and with TLS, and then all of them, plain, through one as it is by default. Builds copies of
+# the sources; the checkout stays as it was. Half an hour on two cores; the seed is told first.
+set -euo pipefail
+requests=${1:-2000000}
+seed=${2:-$RANDOM}
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-oracle.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+build() { # FOLDER CONFIGURE_ARGUMENT...
+    mkdir "$work/$1"
+    (cd "$work/$1" && shift && ../source/configure --quiet "$@" &&
+        make -j"$(nproc)" src/turnpike tests/oracle/oracle) >"$work/output" 2>&1 ||
+        { cat "$work/output"; exit 1; }
+}
+
+run() { # BUILD OPTION...
+    local folder=$work/$1
+    shift
+    echo "== ${folder##*/}: $*"
+    "$work/default/tests/oracle/oracle" --gateway "$folder/src/turnpike" --seed "$seed" "$@"
+}
+
+contrib/install-needs.sh test
+contrib/copy-tree.sh "$work/source"
+build default
+build sanitized --enable-sanitizers CC=clang
+run sanitized --requests $((requests / 10)) --reload-every 5000
+run sanitized --requests $((requests / 10)) --reload-every 5000 --tls
+run default --requests "$requests" --reload-every 25000
