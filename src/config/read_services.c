@@ -154,7 +154,7 @@ static void read_origins(struct reading *reading, const struct node *node,
         struct origin_settings *origin = &service->origins[service->origin_count++];
 
         read_origin(reading, &seen, member, origin);
-        service->has_srv = service->has_srv || origin->srv != NULL;
+        service->has_names = service->has_names || origin->srv != NULL || origin->host != NULL;
     }
 }
 

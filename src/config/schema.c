@@ -418,11 +418,13 @@ static const struct option options[] = {
      .sample = "127.0.0.1:9000",
      .help = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:8080\", \"unix:/run/api.sock\", or "
              "\"srv:_api._tcp.internal\": an SRV name, which stands for the targets of its records "
-             "(up to 256), with their ports, priorities and weights."},
+             "(up to 256), with their ports, priorities and weights. A host name stands for all of "
+             "its addresses: each is an origin of its own for health, balance, limits and pools."},
     {.path = "origins.weight", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1",
      .least = "1", .greatest = "1000", FIELD(origin_settings, weight),
-     .help = "Its share of the requests, against those of the other origins; the targets of an SRV "
-             "name have those of their records, each so many times."},
+     .help = "Its share of the requests, against those of the other origins; the addresses of a "
+             "name share it, the targets of an SRV name have those of their records, each so many "
+             "times."},
     {.path = "origins.backup", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
      FIELD(origin_settings, backup),
      .help = "Gets requests only while none of the others can."},

@@ -286,7 +286,7 @@ struct service_settings {
     enum via_to_origins via;
     struct origin_settings *origins;
     uint32_t origin_count;
-    bool has_srv; /* one of them at least is an SRV name */
+    bool has_names; /* one of them at least is a name, which stands for any number */
     struct pool_settings pool;
     struct retry_budget_settings retry_budget;
     struct health_settings health;

@@ -17,7 +17,7 @@ static const char *state_now(void *owner, const char *origin)
 {
     const struct known *known = owner;
 
-    return origin_readings_state(origin_readings_find(&known->origins, origin));
+    return origin_readings_sum(&known->origins, origin).state;
 }
 
 static const struct srv_target *targets_now(void *owner, const char *srv, uint32_t *count)

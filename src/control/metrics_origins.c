@@ -22,7 +22,7 @@ static void add_answers(struct page *page, const struct merged *merged)
     metrics_text_family(page, name, "counter", "Answers that came from the origin, by status.");
     for (size_t i = 0; i < merged->count; i++) {
         for (int status = 2; status < METRICS_STATUS_CLASSES; status++) {
-            metrics_text_begin(page, name, "origin", merged->rows[i].name);
+            metrics_text_begin(page, name, METRICS_TEXT_ORIGIN, merged->rows[i].name);
             metrics_text_label(page, "status", classes[status]);
             metrics_text_end(page, merged->rows[i].by_status[status]);
         }
@@ -57,7 +57,7 @@ static void add_failures(struct page *page, const struct merged *merged)
     for (size_t i = 0; i < merged->count; i++) {
         for (int failure = 0; failure < ORIGIN_FAILURE_COUNT; failure++) {
             if (merged->rows[i].by_failure[failure] > 0) {
-                metrics_text_begin(page, name, "origin", merged->rows[i].name);
+                metrics_text_begin(page, name, METRICS_TEXT_ORIGIN, merged->rows[i].name);
                 metrics_text_label(page, "failure", failure_word(failure, word));
                 metrics_text_end(page, merged->rows[i].by_failure[failure]);
             }
@@ -73,7 +73,7 @@ static void add_durations(struct page *page, const struct merged *merged)
                         "From the connection that was had to the last byte of the answer.");
     for (size_t i = 0; i < merged->count; i++) {
         if (merged->rows[i].exchanges > 0) {
-            metrics_text_histogram(page, name, "origin", &merged->rows[i]);
+            metrics_text_histogram(page, name, METRICS_TEXT_ORIGIN, &merged->rows[i]);
         }
     }
 }
@@ -127,7 +127,10 @@ static void add_book(struct page *page, const struct origin_readings *readings)
 
         metrics_text_family(page, row->name, row->type, row->help);
         for (size_t j = 0; j < readings->count; j++) {
-            metrics_text_begin(page, row->name, "origin", readings->rows[j].name);
+            if (readings->rows[j].addresses > 0) {
+                continue; /* a name: these have the numbers */
+            }
+            metrics_text_begin(page, row->name, METRICS_TEXT_ORIGIN, readings->rows[j].name);
             metrics_text_end(page, row->value(&readings->rows[j]));
         }
     }

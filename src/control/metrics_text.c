@@ -2,6 +2,8 @@
 /* Written straight onto the page; nothing is kept in between. */
 #include "control/metrics_text.h"
 
+#include "observe/origin_label.h"
+
 /* Of the fine buckets that are kept, one a power of two is shown, from 256 us to 67 s. */
 #define FIRST_EDGE_US 256
 #define EDGES 19
@@ -12,33 +14,49 @@ void metrics_text_family(struct page *page, const char *name, const char *type, 
 }
 
 /* In a value backslash, quote and line feed are escaped. */
-static void add_label(struct page *page, const char *label, const char *value)
+static void add_label(struct page *page, const char *label, struct bytes value)
 {
     page_format(page, "%s=\"", label);
-    for (; *value != '\0'; value++) {
-        if (*value == '\n') {
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.at[i] == '\n') {
             page_add_text(page, "\\n");
             continue;
         }
-        if (*value == '\\' || *value == '"') {
+        if (value.at[i] == '\\' || value.at[i] == '"') {
             page_add_char(page, '\\');
         }
-        page_add_char(page, *value);
+        page_add_char(page, value.at[i]);
     }
     page_add_char(page, '"');
+}
+
+/* An address of a name has two labels, so that sums by name are easy. */
+static void add_origin(struct page *page, const char *label, struct bytes value)
+{
+    struct bytes address = origin_label_address(value);
+
+    add_label(page, label, origin_label_name(value));
+    if (address.length > 0) {
+        page_add_char(page, ',');
+        add_label(page, "address", address);
+    }
 }
 
 void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value)
 {
     page_add_text(page, name);
     page_add_char(page, '{');
-    add_label(page, label, value);
+    if (strcmp(label, METRICS_TEXT_ORIGIN) == 0) {
+        add_origin(page, label, bytes_of(value));
+    } else {
+        add_label(page, label, bytes_of(value));
+    }
 }
 
 void metrics_text_label(struct page *page, const char *label, const char *value)
 {
     page_add_char(page, ',');
-    add_label(page, label, value);
+    add_label(page, label, bytes_of(value));
 }
 
 void metrics_text_end(struct page *page, uint64_t value)

@@ -9,7 +9,9 @@
 
 /* HELP and TYPE: once, before the family's samples. */
 void metrics_text_family(struct page *page, const char *name, const char *type, const char *help);
-/* NAME{LABEL="VALUE" without the end: further labels may follow. */
+/* NAME{LABEL="VALUE" without the end: further labels may follow. What an origin is called makes two,
+ * where it is an address of a name (observe/origin_label.h). */
+#define METRICS_TEXT_ORIGIN "origin"
 void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value);
 void metrics_text_label(struct page *page, const char *label, const char *value);
 void metrics_text_end(struct page *page, uint64_t value);

@@ -7,6 +7,7 @@
 #include "control/origin_readings.h"
 #include "control/split_readings.h"
 #include "control/srv_readings.h"
+#include "observe/origin_label.h"
 
 #include <stdio.h>
 
@@ -129,11 +130,8 @@ void routes_answer(struct question *question)
 
 /* --- services ---------------------------------------------------------------------------- */
 
-static void add_counters(struct json *json, const struct origin_reading *reading)
+static void add_counters(struct json *json, const struct origin_reading *known)
 {
-    static const struct origin_reading nothing;
-    const struct origin_reading *known = reading != NULL ? reading : &nothing;
-
     json_number(json, "connections", known->connections);
     json_number(json, "in_flight", known->in_flight);
     json_number(json, "waiting", known->waiting);
@@ -143,15 +141,26 @@ static void add_counters(struct json *json, const struct origin_reading *reading
     json_text(json, "probes", origin_verdict_name(known->verdict));
 }
 
-static void add_origin(struct json *json, const struct service_settings *service,
-                       const struct origin_settings *origin, const struct origin_reading *reading)
+static void add_addresses(struct json *json, const struct origin_summary *summary)
 {
+    if (summary->is_name) {
+        json_number(json, "addresses", summary->addresses);
+        json_number(json, "serving", summary->serving);
+    }
+}
+
+static void add_origin(struct json *json, const struct service_settings *service,
+                       const struct origin_settings *origin, const struct origin_readings *readings)
+{
+    const struct origin_summary summary = origin_readings_sum(readings, origin->name);
+
     json_begin_row(json, NULL);
     json_text(json, "service", service->name);
     json_text(json, "address", origin->name);
     json_number(json, "weight", origin->weight);
-    json_text(json, "state", origin_readings_state(reading));
-    add_counters(json, reading);
+    json_text(json, "state", summary.state);
+    add_counters(json, &summary.sum);
+    add_addresses(json, &summary);
     json_end_object(json);
 }
 
@@ -160,14 +169,15 @@ static void add_target(struct json *json, const struct service_settings *service
                        const struct origin_readings *readings)
 {
     char place[SRV_PLACE_ROOM];
-    const struct origin_reading *reading = origin_readings_find(readings, srv_place(target, place));
+    const struct origin_summary summary = origin_readings_sum(readings, srv_place(target, place));
 
     json_begin_row(json, NULL);
     json_text(json, "service", service->name);
     json_text(json, "address", place);
     json_number(json, "weight", (uint64_t)target->weight * origin->weight);
-    json_text(json, "state", origin_readings_state(reading));
-    add_counters(json, reading);
+    json_text(json, "state", summary.state);
+    add_counters(json, &summary.sum);
+    add_addresses(json, &summary);
     json_number(json, "priority", target->priority);
     json_text(json, "of", origin->name);
     json_end_object(json);
@@ -178,17 +188,37 @@ static void add_srv(struct json *json, const struct service_settings *service,
                     const struct origin_settings *origin, const struct srv_reading *srv,
                     const struct origin_readings *readings)
 {
+    const struct origin_summary summary = origin_readings_sum(readings, origin->name);
+
     json_begin_row(json, NULL);
     json_text(json, "service", service->name);
     json_text(json, "address", origin->name);
     json_number(json, "weight", origin->weight);
-    json_text(json, "state", srv_state_name(srv->state));
-    add_counters(json, origin_readings_find(readings, origin->name));
+    json_text(json, "state", name_state_name(srv->state));
+    add_counters(json, &summary.sum);
     json_number(json, "targets", srv->count);
     json_end_object(json);
     for (uint32_t i = 0; i < srv->count; i++) {
         add_target(json, service, origin, &srv->targets[i], readings);
     }
+}
+
+/* Each address of each name: an origin of its own, which `turnpikectl drain` knows as shown. */
+static void add_all_addresses(struct json *json, const struct origin_readings *readings)
+{
+    json_begin_list(json, "addresses");
+    for (size_t i = 0; i < readings->count; i++) {
+        const struct origin_reading *row = &readings->rows[i];
+
+        if (origin_label_address(bytes_of(row->name)).length > 0) {
+            json_begin_row(json, NULL);
+            json_text(json, "origin", row->name);
+            json_text(json, "state", origin_readings_state(row));
+            add_counters(json, row);
+            json_end_object(json);
+        }
+    }
+    json_end_list(json);
 }
 
 static void add_origins(struct json *json, const struct control_sources *sources,
@@ -207,11 +237,12 @@ static void add_origins(struct json *json, const struct control_sources *sources
             if (origin->srv != NULL) {
                 add_srv(json, service, origin, srv_readings_find(names, origin->srv), &readings);
             } else {
-                add_origin(json, service, origin, origin_readings_find(&readings, origin->name));
+                add_origin(json, service, origin, &readings);
             }
         }
     }
     json_end_list(json);
+    add_all_addresses(json, &readings);
     origin_readings_release(&readings);
 }
 

@@ -58,7 +58,7 @@ void srv_readings_release(struct srv_readings *readings)
 
 const struct srv_reading *srv_readings_find(const struct srv_readings *readings, const char *name)
 {
-    static const struct srv_reading unknown = {.state = SRV_UNKNOWN};
+    static const struct srv_reading unknown = {.state = NAME_UNKNOWN};
 
     for (size_t i = 0; i < readings->count; i++) {
         if (strcmp(readings->rows[i].name, name) == 0) {

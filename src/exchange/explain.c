@@ -218,7 +218,7 @@ static uint32_t most_origins(const struct route_settings *route, struct destinat
 
     for (uint32_t i = 0; i < route->arm_count; i++) {
         const struct service_settings *service = route->arms[i].service;
-        uint32_t count = service->origin_count + service->has_srv; /* which is more than one */
+        uint32_t count = service->origin_count + service->has_names; /* which is more than one */
 
         if ((!to.known || i == to.arm) && count > most) {
             most = count;

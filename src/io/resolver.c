@@ -21,12 +21,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define ANSWER_WITHIN_MS 2000 /* the first try; c-ares doubles it with each further one */
+#define ANSWER_WITHIN_MS 1000 /* the first try; c-ares doubles it with each further one */
 #define TRIES 3
 #define TTL_LEAST_MS 1000u
 #define TTL_MOST_MS (5 * 60 * 1000u)
 #define LOCAL_TTL_MS (30 * 1000u) /* names from /etc/hosts, which have none */
-#define PAUSE_LEAST_MS 1000u
+#define PAUSE_LEAST_MS \
+    1000u /* and the only one before the first answer: nothing is served by it yet */
 #define PAUSE_MOST_MS (30 * 1000u)
 
 struct resolver {
@@ -307,7 +308,9 @@ static void failed(struct resolver_name *name, const char *why)
                     name->count > 0 || name->has_srv ? ", keeping its last answer" : "");
     }
     ask_again_in(name, name->pause_ms);
-    name->pause_ms = name->pause_ms * 2 < PAUSE_MOST_MS ? name->pause_ms * 2 : PAUSE_MOST_MS;
+    if (name->count > 0 || name->has_srv) {
+        name->pause_ms = name->pause_ms * 2 < PAUSE_MOST_MS ? name->pause_ms * 2 : PAUSE_MOST_MS;
+    }
     if (!name->told) {
         tell(name);
     }

@@ -26,7 +26,7 @@ typedef void resolver_changed(void *owner, const struct address *addresses, size
 
 /* Begins to resolve `host` and keeps at it until resolver_unwatch. Re-resolves after the TTL
  * (at least 1 s, at most 5 min, with up to 10 % jitter); after a failure with growing pauses
- * (1 s to 30 s). Reads /etc/hosts and /etc/resolv.conf as c-ares does. NULL: out of memory. */
+ * (1 s to 30 s), before the first answer every second. Reads /etc/hosts and /etc/resolv.conf as c-ares does. NULL: out of memory. */
 struct resolver_name *resolver_watch(struct resolver *resolver, const char *host,
                                      resolver_changed *changed, void *owner);
 /* The same for SRV records. The answer is valid during the call only; NULL: the first try failed.

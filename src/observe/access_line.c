@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "observe/access_pen.h"
 #include "observe/card_mask.h"
+#include "observe/origin_label.h"
 
 #include <time.h>
 
@@ -16,6 +17,7 @@
 #define HOST_MOST 256
 #define REQUEST_ID_MOST 128
 #define NAME_MOST 192 /* of a route, service, origin or listener */
+#define ADDRESS_MOST 64
 #define ERROR_MOST 64
 #define DETAIL_MOST 192
 #define WORD_MOST 40 /* of a table of ours or the TLS library's, no text from outside */
@@ -171,14 +173,25 @@ static char *put_names(char *at, const struct outcome *outcome)
     PUT_NAME(at, "turnpike.listener", outcome->listener, NAME_MOST);
     PUT_NAME(at, "turnpike.route", outcome->route, NAME_MOST);
     PUT_NAME(at, "turnpike.service", outcome->service, NAME_MOST);
-    PUT_NAME(at, "turnpike.origin", outcome->origin, NAME_MOST);
+    if (outcome->origin != NULL) {
+        at = PEN_LITERAL(at, ",\"turnpike.origin\":\"");
+        at = pen_json(at, origin_label_name(bytes_of(outcome->origin)), NAME_MOST);
+        *at++ = '"';
+    }
     return at;
 }
 
 static char *begin_attempt(char *at, const char *origin)
 {
+    struct bytes label = bytes_of(origin);
+    struct bytes address = origin_label_address(label);
+
     at = PEN_LITERAL(at, "{\"origin\":\"");
-    at = pen_json(at, bytes_of(origin), NAME_MOST);
+    at = pen_json(at, origin_label_name(label), NAME_MOST);
+    if (address.length > 0) {
+        at = PEN_LITERAL(at, "\",\"address\":\"");
+        at = pen_json(at, address, ADDRESS_MOST);
+    }
     return PEN_LITERAL(at, "\"");
 }
 

@@ -206,10 +206,19 @@ struct metrics *metrics_new(void)
     return metrics;
 }
 
-void metrics_free(struct metrics **metrics)
+static void free_names(struct kept_name **slot)
 {
     struct kept_name *kept;
 
+    while ((kept = *slot) != NULL) {
+        *slot = kept->next;
+        free(kept->name);
+        free(kept);
+    }
+}
+
+void metrics_free(struct metrics **metrics)
+{
     if (*metrics == NULL) {
         return;
     }
@@ -219,10 +228,8 @@ void metrics_free(struct metrics **metrics)
         metrics_free_blocks(atomic_load_explicit(&family->first, memory_order_relaxed));
         free(family->index.entries);
     }
-    while ((kept = (*metrics)->names) != NULL) {
-        (*metrics)->names = kept->next;
-        free(kept->name);
-        free(kept);
+    for (size_t slot = 0; slot < METRICS_HASH_SLOTS; slot++) {
+        free_names(&(*metrics)->names[slot]);
     }
     pthread_mutex_destroy(&(*metrics)->lock);
     free(*metrics);

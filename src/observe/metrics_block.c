@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* FNV-1a; only names of the configuration come here. */
-static uint64_t hash_of(const char *name)
+uint64_t metrics_hash(const char *name)
 {
     uint64_t hash = 0xcbf29ce484222325;
 
@@ -30,7 +30,7 @@ struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name
         free(block);
         return NULL;
     }
-    block->hash = hash_of(name);
+    block->hash = metrics_hash(name);
     return block;
 }
 
@@ -47,7 +47,7 @@ void metrics_free_blocks(struct metrics_block *block)
 
 struct metrics_block *metrics_find_block(const struct metrics_family *family, const char *name)
 {
-    uint64_t hash = hash_of(name);
+    uint64_t hash = metrics_hash(name);
 
     for (struct metrics_block *block = family->slots[hash % METRICS_HASH_SLOTS]; block != NULL;
          block = block->next_in_slot) {
@@ -97,12 +97,14 @@ static void drop_block(struct metrics_family *family, struct metrics_block *befo
 static bool keep_name(struct metrics *metrics, const struct metrics_block *block)
 {
     struct kept_name *kept = malloc(sizeof(*kept));
+    struct kept_name **slot;
 
     if (kept == NULL) {
         return false;
     }
-    *kept = (struct kept_name){metrics->names, block->name};
-    metrics->names = kept;
+    slot = &metrics->names[block->hash % METRICS_HASH_SLOTS];
+    *kept = (struct kept_name){*slot, block->name};
+    *slot = kept;
     return true;
 }
 

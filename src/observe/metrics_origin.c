@@ -12,7 +12,9 @@
 /* One that may still be told of; NULL: there is none. It is the caller's. */
 static char *take_kept_name(struct metrics *metrics, const char *name)
 {
-    for (struct kept_name **place = &metrics->names; *place != NULL; place = &(*place)->next) {
+    struct kept_name **slot = &metrics->names[metrics_hash(name) % METRICS_HASH_SLOTS];
+
+    for (struct kept_name **place = slot; *place != NULL; place = &(*place)->next) {
         struct kept_name *kept = *place;
 
         if (strcmp(kept->name, name) == 0) {

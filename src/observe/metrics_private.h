@@ -70,7 +70,7 @@ struct metrics {
     counter cuts[CUT_CAUSE_COUNT];
     struct metrics_block *unrouted;
     struct metrics_family families[METRICS_KIND_COUNT];
-    struct kept_name *names;
+    struct kept_name *names[METRICS_HASH_SLOTS];
     uint64_t round;     /* settings adopted so far */
     uint32_t adoptions; /* under way */
     pthread_mutex_t lock;
@@ -93,6 +93,7 @@ static inline uint64_t counter_read(const counter *from)
 
 /* NULL: out of memory. */
 struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name);
+uint64_t metrics_hash(const char *name);
 struct metrics_block *metrics_find_block(const struct metrics_family *family, const char *name);
 /* The family's from here on, and seen by those who read. */
 void metrics_add_block(struct metrics_family *family, struct metrics_block *block);

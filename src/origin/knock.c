@@ -57,7 +57,7 @@ static const char *reason_of(int error)
 void origin_knock(struct origin *origin, struct service *service, origin_knocked *knocked)
 {
     struct knock *knock = &origin->knock;
-    int fd = dial(&origin->addresses[origin->next_address++ % origin->address_count]);
+    int fd = dial(&origin->address);
 
     if (fd < 0 || !transport_start_tcp(&knock->transport, loop_of(origin), fd, WATCH_WRITABLE,
                                        on_ready, origin)) {

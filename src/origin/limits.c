@@ -212,7 +212,7 @@ static bool may_go(const struct origin_request *request, const struct origin *or
 {
     const struct service *service = request->service;
 
-    if (origin->address_count == 0 ||
+    if (!origin_has_address(origin) ||
         !quota_has_room(&origin->entry->connections, request->pool->connections)) {
         return false;
     }

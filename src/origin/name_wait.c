@@ -6,7 +6,8 @@
  * together, and the first of them should not get what waits for all.
  *
  * Called by pool.c and the resolver, through the directory's events. */
-#include "base/log.h"
+#include "origin/name_wait.h"
+
 #include "origin/limits.h"
 #include "origin/service_private.h"
 
@@ -16,7 +17,7 @@ static void look_at_all(void *owner);
 
 static bool waits_for_name(const struct origin *origin)
 {
-    return origin->address_count == 0 && !list_is_empty(&origin->line);
+    return !origin_has_address(origin) && !list_is_empty(&origin->line);
 }
 
 static void look_later(struct origin_directory *directory)
@@ -43,8 +44,9 @@ static struct origin *ready_for(const struct origin_request *request)
     struct origin *other =
         request->service != NULL ? service_pick(request->service, random, NULL, NULL) : NULL;
 
-    return other != NULL && other->address_count > 0 && !limits_line_is_full(request, other) ? other
-                                                                                             : NULL;
+    return other != NULL && origin_has_address(other) && !limits_line_is_full(request, other)
+               ? other
+               : NULL;
 }
 
 static void move_all(struct link *from, struct link *to)
@@ -109,28 +111,86 @@ static void look_at_all(void *owner)
     }
 }
 
+/* Nothing of these was sent, and the address may be nobody's by now. The service stays meanwhile,
+ * whatever the requests do: it goes in a turn of its own (exchange_desk_let_go). */
+void name_wait_leave(struct origin *origin, struct service *service)
+{
+    struct random *random = &origin->directory->bench->random;
+    struct link *link = origin->line.next;
+
+    while (link != &origin->line) {
+        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
+        struct origin *other = NULL;
+
+        link = link->next;
+        if (request->service == service) {
+            other = service_pick(service, random, NULL, NULL);
+        }
+        if (other != NULL) { /* else it had better stay */
+            origin_health_given_up(request);
+            pool_take(request);
+            pool_move(request, other);
+            link = origin->line.next; /* what it did may have ended others */
+        }
+    }
+}
+
 /* --- the answer of DNS ------------------------------------------------------------------- */
 
-void name_wait_located(void *owner, const struct address *addresses, size_t count)
+/* Each goes the way of a new request, which may end it or others at once. */
+static void move_line(struct origin *origin)
 {
-    struct origin *origin = owner;
+    struct random *random = &origin->directory->bench->random;
 
-    if (count == 0) {
-        log_warning("origin %s: its name cannot be resolved; requests to it get 502 until it can",
-                    origin->name);
-        origin->resolved = true;
-        origin_book_changed(origin->directory->book);
-        while (!list_is_empty(&origin->line)) {
-            pool_dial_failed(origin, ORIGIN_FAILURE_NAME_UNKNOWN);
+    for (uint32_t left = TALLY_READ(origin->tally.waiting); left > 0; left--) {
+        struct origin_request *request = pool_take_first(origin);
+        struct origin *other;
+
+        if (request == NULL) {
+            return;
         }
+        other = request->service != NULL ? service_pick(request->service, random, NULL, request)
+                                         : origin;
+        if (other == NULL) {
+            origin_fail_request(request, ORIGIN_FAILURE_NONE_FIT);
+            continue;
+        }
+        pool_move(request, other);
+    }
+}
+
+static void attend(struct origin *origin, enum name_state state)
+{
+    if (state == NAME_RESOLVED) {
+        move_line(origin);
         return;
     }
-    if (origin_set_addresses(origin, addresses, count)) {
-        origin->resolved = true;
-        origin_book_changed(origin->directory->book);
-        if (!list_is_empty(&origin->directory->nameless)) {
-            look_later(origin->directory);
+    while (!list_is_empty(&origin->line)) {
+        pool_dial_failed(origin, origin->absence);
+    }
+}
+
+void name_wait_answered(struct origin_directory *directory, const char *name, enum name_state state)
+{
+    struct link nameless;
+    struct link *link;
+
+    list_init(&nameless);
+    move_all(&directory->nameless, &nameless);
+    while ((link = list_first(&nameless)) != NULL) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, nameless);
+
+        list_remove(link);
+        origin->references++; /* what the requests do may let go of it */
+        if (origin->stands_for != NULL && strcmp(origin->stands_for, name) == 0) {
+            attend(origin, state);
         }
-        pool_serve_line(origin);
+        if (waits_for_name(origin)) {
+            name_wait_watch(origin);
+        }
+        origin_put(&origin);
+    }
+    if (!list_is_empty(&directory->nameless)) {
+        look_later(directory); /* answers to what was asked together come together, nearly */
     }
 }

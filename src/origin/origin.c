@@ -1,38 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What an origin is to one worker: made when it is first named, found by name from then on, with its
- * addresses and its part in the origin book. It goes in origin_leaving.c. */
+ * address and its part in the origin book. It goes in origin_leaving.c. */
 #include "origin/origin_private.h"
 
 #include <stdlib.h>
 
-bool origin_set_addresses(struct origin *origin, const struct address *addresses, size_t count)
-{
-    struct address *copy = calloc(count > 0 ? count : 1, sizeof(*copy));
-
-    if (copy == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        copy[i] = addresses[i];
-        if (origin->watched != NULL) {
-            address_set_port(&copy[i], origin->port);
-        }
-    }
-    free(origin->addresses);
-    origin->addresses = copy;
-    origin->address_count = (uint32_t)count;
-    origin->next_address = 0;
-    return true;
-}
-
-static struct link *bucket_of(struct origin_directory *directory, const char *name)
+uint32_t origin_bucket(const char *name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
 
     for (; *name != '\0'; name++) {
         hash = (hash ^ (unsigned char)*name) * 16777619u;
     }
-    return &directory->origins[hash % ORIGIN_BUCKETS];
+    return hash % ORIGIN_BUCKETS;
+}
+
+static struct link *bucket_of(struct origin_directory *directory, const char *name)
+{
+    return &directory->origins[origin_bucket(name)];
 }
 
 struct origin *origin_named(struct origin_directory *directory, const char *name,
@@ -77,7 +62,6 @@ void origin_free(struct origin *origin)
         origin->directory->origin_count--;
     }
     alarm_clear(origin->directory->bench->loop, &origin->reserve);
-    resolver_unwatch(&origin->watched);
     list_remove(&origin->blocked);
     list_remove(&origin->nameless);
     if (origin->entry != NULL) {
@@ -89,23 +73,8 @@ void origin_free(struct origin *origin)
     tls_dialer_unref(&origin->dialer);
     free(origin->tls_identity);
     free(origin->tls_name);
-    free(origin->addresses);
+    free(origin->stands_for);
     free(origin);
-}
-
-static bool locate(struct origin *origin, const struct origin_settings *settings)
-{
-    if (settings->srv != NULL) {
-        /* It stands for targets that are not known yet. */
-        return origin_set_addresses(origin, NULL, 0);
-    }
-    if (settings->host == NULL) {
-        origin->resolved = true;
-        return origin_set_addresses(origin, &settings->address, 1);
-    }
-    origin->watched = resolver_watch(origin->directory->resolver, settings->host,
-                                     origin->directory->events->located, origin);
-    return origin->watched != NULL && origin_set_addresses(origin, NULL, 0);
 }
 
 static bool enter_book(struct origin *origin)
@@ -146,14 +115,13 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->blocked);
     list_init(&origin->nameless);
     origin->directory = directory;
-    origin->port = settings->port;
+    origin->address = settings->address;
     origin->absence = ORIGIN_FAILURE_NAME_UNKNOWN;
     origin->counters = metrics_origin(directory->metrics, settings->name);
     if (origin->counters != NULL) {
         origin->name = metrics_origin_name(origin->counters);
     }
-    if (origin->counters == NULL || !keep_tls(origin, settings) || !enter_book(origin) ||
-        !locate(origin, settings)) {
+    if (origin->counters == NULL || !keep_tls(origin, settings) || !enter_book(origin)) {
         origin_free(origin);
         return NULL;
     }
@@ -199,5 +167,5 @@ uint32_t origin_load(const struct origin *origin)
 
 bool origin_is_unknown(const struct origin *origin)
 {
-    return origin->resolved && origin->address_count == 0;
+    return origin->resolved && !origin_has_address(origin);
 }

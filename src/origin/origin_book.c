@@ -3,6 +3,7 @@
 #include "origin/origin_entry.h"
 
 #include "base/check.h"
+#include "observe/origin_label.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct origin_book {
 struct srv_note {
     struct link link;
     char *name;
-    enum srv_state state;
+    enum name_state state;
     struct srv_target *targets;
     uint32_t count;
 };
@@ -227,9 +228,78 @@ static void init_origin(struct book_place *place)
 
 static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin};
 
+/* Both under one lock: between two, the name's entry might go. */
+static struct origin_entry *get_locked(struct origin_book *book, const char *name)
+{
+    struct origin_entry *entry = origin_of(find(book->origins, name));
+
+    if (entry == NULL) {
+        entry = origin_of(place_new(book, book->origins, name, &origin_kind));
+    }
+    if (entry != NULL) {
+        entry->place.references++;
+    }
+    return entry;
+}
+
+static void put_locked(struct origin_entry *entry)
+{
+    struct origin_entry *of = entry->of;
+
+    if (--entry->place.references > 0) {
+        return;
+    }
+    list_remove(&entry->place.link);
+    place_free(&entry->place);
+    if (of != NULL) {
+        of->addresses--;
+        put_locked(of); /* which is of none */
+    }
+}
+
+/* NULL: it is none, or there is no memory for it (*failed). */
+static struct origin_entry *get_name_of(struct origin_book *book, const char *label, bool *failed)
+{
+    struct bytes name = origin_label_name(bytes_of(label));
+    struct origin_entry *of;
+    char *text;
+
+    *failed = false;
+    if (name.length == strlen(label)) {
+        return NULL;
+    }
+    text = strndup(name.at, name.length);
+    of = text != NULL ? get_locked(book, text) : NULL;
+    *failed = of == NULL;
+    free(text);
+    return of;
+}
+
+static struct origin_entry *get_with_name(struct origin_book *book, const char *label)
+{
+    bool failed;
+    struct origin_entry *of = get_name_of(book, label, &failed);
+    struct origin_entry *entry = failed ? NULL : get_locked(book, label);
+
+    if (entry == NULL || of == NULL || entry->of != NULL) {
+        if (of != NULL) {
+            put_locked(of); /* the entry has it already, or there is none */
+        }
+        return entry;
+    }
+    entry->of = of;
+    of->addresses++;
+    return entry;
+}
+
 struct origin_entry *origin_entry_get(struct origin_book *book, const char *name)
 {
-    return origin_of(place_get(book, book->origins, name, &origin_kind));
+    struct origin_entry *entry;
+
+    pthread_mutex_lock(&book->lock);
+    entry = get_with_name(book, name);
+    pthread_mutex_unlock(&book->lock);
+    return entry;
 }
 
 struct origin_entry *origin_entry_hold(struct origin_entry *entry)
@@ -241,11 +311,16 @@ struct origin_entry *origin_entry_hold(struct origin_entry *entry)
 void origin_entry_put(struct origin_entry **held)
 {
     struct origin_entry *entry = *held;
+    struct origin_book *book;
 
     *held = NULL;
-    if (entry != NULL) {
-        place_put(&entry->place);
+    if (entry == NULL) {
+        return;
     }
+    book = entry->place.book;
+    pthread_mutex_lock(&book->lock);
+    put_locked(entry);
+    pthread_mutex_unlock(&book->lock);
 }
 
 void origin_entry_join(struct origin_entry *entry, struct origin_tally *tally)
@@ -321,7 +396,7 @@ static struct srv_note *find_or_add_note(struct origin_book *book, const char *n
     return note;
 }
 
-bool origin_book_tell_srv(struct origin_book *book, const char *name, enum srv_state state,
+bool origin_book_tell_srv(struct origin_book *book, const char *name, enum name_state state,
                           const struct srv_target *targets, uint32_t count)
 {
     struct srv_target *copy = count > 0 ? calloc(count, sizeof(*copy)) : NULL;
@@ -375,7 +450,7 @@ void origin_book_read_srv(struct origin_book *book, srv_seen *seen, void *owner)
     pthread_mutex_unlock(&book->lock);
 }
 
-const char *srv_state_name(enum srv_state state)
+const char *name_state_name(enum name_state state)
 {
     static const char *const names[] = {"not answered yet", "cannot be resolved", "not available",
                                         "resolved"};
@@ -488,7 +563,9 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
         .name = entry->place.name,
         .verdict = origin_entry_verdict(entry),
         .phase = origin_entry_phase(entry),
-        .drained = TALLY_READ(entry->drained),
+        .drained = origin_entry_is_drained(entry),
+        .drained_itself = TALLY_READ(entry->drained),
+        .addresses = entry->addresses,
         .ejections = TALLY_READ(entry->ejections),
         .failures_in_row = TALLY_READ(entry->failures_in_row),
         .requests = entry->past_requests,

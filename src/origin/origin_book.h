@@ -33,7 +33,8 @@ struct origin_book *origin_book_new(uint32_t workers);
 void origin_book_free(struct origin_book **book);
 
 /* The operator's word: a drained origin gets no new requests, what it has is finished. It holds
- * as long as any generation names the origin. false: the book has no such origin. */
+ * as long as any generation names the origin; of a name, for all addresses that it has or gets.
+ * false: the book has no such origin. */
 bool origin_book_drain(struct origin_book *book, const char *name, bool drained);
 
 /* A copy of one entry. Numbers of different workers are not of one and the same moment. */
@@ -42,6 +43,8 @@ struct origin_reading {
     enum origin_verdict verdict;
     enum origin_phase phase;
     bool drained;
+    bool drained_itself;     /* not only with all addresses of its name */
+    uint32_t addresses;      /* of a name: how many have readings of their own */
     uint32_t ejected_for_ms; /* what is left of it */
     uint32_t ejections;      /* in a row: what the time grows with */
     uint32_t failures_in_row;
@@ -59,28 +62,28 @@ struct origin_reading {
 typedef void origin_seen(void *owner, const struct origin_reading *reading);
 void origin_book_read(struct origin_book *book, origin_seen *seen, void *owner);
 
-/* What the first worker knows of an SRV name; others hear the same within its TTL. */
-enum srv_state {
-    SRV_UNKNOWN,    /* not answered yet */
-    SRV_UNRESOLVED, /* asked for, and there never was an answer */
-    SRV_DECLINED,   /* its target is ".": decidedly not available (RFC 2782) */
-    SRV_TARGETS,    /* there are some, or were before its questions began to fail */
+/* What the first worker knows of a name; others hear the same within its TTL. */
+enum name_state {
+    NAME_UNKNOWN,    /* not answered yet */
+    NAME_UNRESOLVED, /* asked for, and there never was an answer */
+    NAME_DECLINED,   /* its target is ".": decidedly not available (RFC 2782) */
+    NAME_RESOLVED,   /* there are some, or were before its questions began to fail */
 };
 
 struct srv_reading {
     const char *name; /* valid during the call, as are the targets */
-    enum srv_state state;
+    enum name_state state;
     const struct srv_target *targets;
     uint32_t count;
 };
 
 /* false: out of memory; what it said before stays. Targets are copied. */
-bool origin_book_tell_srv(struct origin_book *book, const char *name, enum srv_state state,
+bool origin_book_tell_srv(struct origin_book *book, const char *name, enum name_state state,
                           const struct srv_target *targets, uint32_t count);
 void origin_book_forget_srv(struct origin_book *book, const char *name);
 typedef void srv_seen(void *owner, const struct srv_reading *reading);
 void origin_book_read_srv(struct origin_book *book, srv_seen *seen, void *owner);
-const char *srv_state_name(enum srv_state state);
+const char *name_state_name(enum name_state state);
 
 const char *origin_verdict_name(enum origin_verdict verdict);
 const char *origin_phase_name(enum origin_phase phase);

@@ -79,31 +79,14 @@ enum origin_failure origin_failure_of(int error)
     }
 }
 
-static int dial_next(struct origin_connection *connection)
+static bool begin_dial(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
-    const struct address *address =
-        &origin->addresses[origin->next_address++ % origin->address_count];
+    int fd = dial(&origin->address);
 
-    connection->tries++;
-    return dial(address);
-}
-
-bool origin_connection_dial(struct origin_connection *connection, int *error)
-{
-    struct origin *origin = connection->origin;
-
-    while (connection->tries < origin->address_count) {
-        int fd = dial_next(connection);
-
-        if (fd >= 0 &&
-            transport_start_tcp(&connection->transport, origin->directory->bench->loop, fd,
-                                WATCH_WRITABLE, origin->directory->events->ready, connection)) {
-            return true;
-        }
-        *error = errno;
-    }
-    return false;
+    return fd >= 0 &&
+           transport_start_tcp(&connection->transport, origin->directory->bench->loop, fd,
+                               WATCH_WRITABLE, origin->directory->events->ready, connection);
 }
 
 bool origin_connection_open(struct origin *origin, struct origin_request *request,
@@ -111,7 +94,6 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
 {
     struct origin_directory *directory = origin->directory;
     struct origin_connection *connection = slab_take(directory->connections);
-    int error = ENOMEM;
 
     if (connection == NULL) {
         *failure = ORIGIN_FAILURE_NO_DESCRIPTOR;
@@ -122,9 +104,9 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     connection->origin = origin;
     connection->state = ORIGIN_CONNECTION_CONNECTING;
     connection->reusable = true;
-    if (!origin_connection_dial(connection, &error)) {
+    if (!begin_dial(connection)) {
+        *failure = origin_failure_of(errno);
         slab_give(directory->connections, connection);
-        *failure = origin_failure_of(error);
         return false;
     }
     list_add_last(&origin->dials, &connection->link);

@@ -80,10 +80,6 @@ static void on_connected(struct origin_connection *connection)
     int error = dial_error(connection->transport.fd);
 
     if (error != 0) {
-        transport_close(&connection->transport);
-        if (origin_connection_dial(connection, &error)) {
-            return; /* the next address; the clock runs on */
-        }
         origin_connection_fail(connection, origin_failure_of(error));
         return;
     }

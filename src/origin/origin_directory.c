@@ -3,9 +3,11 @@
 #include "origin/origin_private.h"
 
 #include "base/check.h"
+#include "origin/dns_name.h"
 #include "origin/limits.h"
+#include "origin/name_wait.h"
 #include "origin/prober.h"
-#include "origin/srv_name.h"
+#include "origin/sibling.h"
 
 #include <stdlib.h>
 
@@ -13,8 +15,10 @@ static const struct directory_events events = {
     .ready = origin_connection_ready,
     .line_may_move = pool_serve_line,
     .waits_for_name = name_wait_watch,
-    .located = name_wait_located,
-    .srv_answered = srv_name_answered,
+    .line_is_left = name_wait_leave,
+    .not_reached = sibling_takes_over,
+    .targets_answered = dns_name_targets_answered,
+    .addresses_answered = dns_name_addresses_answered,
 };
 
 static void bury_dead(void *owner)
@@ -43,11 +47,12 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
     directory->book = book;
     for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
         list_init(&directory->origins[i]);
+        list_init(&directory->names[i]);
     }
     list_init(&directory->graves);
     list_init(&directory->leaving);
     list_init(&directory->named);
-    list_init(&directory->srv_names);
+    list_init(&directory->names_changed);
     list_init(&directory->nameless);
     directory->connections = slab_pool_new(sizeof(struct origin_connection));
     directory->connection_timers = timer_group_new(bench->loop, origin_connection_late);
@@ -77,8 +82,12 @@ void origin_directory_free(struct origin_directory **directory)
     limits_close_desk(*directory);
     alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
     alarm_clear((*directory)->bench->loop, &(*directory)->nameless_look);
+    later_cancel(&(*directory)->names_spread);
     origins_leave(*directory, UINT32_MAX);
-    CHECK((*directory)->origin_count == 0 && list_is_empty(&(*directory)->srv_names));
+    CHECK((*directory)->origin_count == 0);
+    for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
+        CHECK(list_is_empty(&(*directory)->names[i]));
+    }
     bury_dead(*directory);
     slab_pool_free(&(*directory)->connections);
     free(*directory);

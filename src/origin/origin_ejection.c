@@ -10,7 +10,7 @@ static bool is_available(const struct origin *origin)
 {
     const struct origin_entry *entry = origin->entry;
 
-    return origin_entry_phase(entry) == ORIGIN_SERVES && !READ(entry->drained) &&
+    return origin_entry_phase(entry) == ORIGIN_SERVES && !origin_entry_is_drained(entry) &&
            READ(entry->probes_down) == 0 && !origin_is_unknown(origin);
 }
 

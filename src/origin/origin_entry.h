@@ -39,8 +39,10 @@ struct book_place {
 
 struct origin_entry {
     struct book_place place;
-    struct link tallies;    /* under the book's lock; of one worker two, where one speaks TLS */
-    uint64_t past_requests; /* of tallies that are gone */
+    struct origin_entry *of; /* the name that it is an address of; NULL: none. Held */
+    uint32_t addresses;      /* of a name: entries that are `of` it; under the book's lock */
+    struct link tallies;     /* under the book's lock; of one worker two, where one speaks TLS */
+    uint64_t past_requests;  /* of tallies that are gone */
     uint64_t past_failures;
 
     /* Looked at for each answer: something was noted against it and is not forgotten yet. */
@@ -80,7 +82,8 @@ struct service_entry {
     _Atomic uint32_t waiting;
 };
 
-/* The entry of that name, made if it is new; counted. NULL: out of memory. */
+/* The entry of that name, made if it is new; counted. An address of a name (observe/origin_label.h)
+ * has the entry of that name made with it. NULL: out of memory. */
 struct origin_entry *origin_entry_get(struct origin_book *book, const char *name);
 struct origin_entry *origin_entry_hold(struct origin_entry *entry);
 void origin_entry_put(struct origin_entry **entry);
@@ -111,6 +114,12 @@ void origin_book_changed(struct origin_book *book);
  * what was seen will be seen again. */
 bool origin_book_begin_change(struct origin_book *book);
 void origin_book_end_change(struct origin_book *book);
+
+/* By the operator's word about it, or about all addresses of its name. */
+static inline bool origin_entry_is_drained(const struct origin_entry *entry)
+{
+    return TALLY_READ(entry->drained) || (entry->of != NULL && TALLY_READ(entry->of->drained));
+}
 
 static inline enum origin_phase origin_entry_phase(const struct origin_entry *entry)
 {

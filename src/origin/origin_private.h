@@ -20,8 +20,13 @@ struct directory_events {
     watch_ready *ready;                            /* a connection's socket */
     void (*line_may_move)(struct origin *origin);  /* what its line waits for was given back */
     void (*waits_for_name)(struct origin *origin); /* a request stands in line, without address */
-    resolver_changed *located;                     /* of an origin */
-    resolver_srv_changed *srv_answered;            /* of a struct srv_name */
+    /* The service has it no more: its requests in line go elsewhere. */
+    void (*line_is_left)(struct origin *origin, struct service *service);
+    /* A connection to it could not be opened: the first in line goes to another address of the same
+     * name. false: there is none. */
+    bool (*not_reached)(struct origin *origin, enum origin_failure failure);
+    resolver_srv_changed *targets_answered; /* of a struct dns_name, as the next */
+    resolver_changed *addresses_answered;
 };
 
 struct origin_directory {
@@ -39,8 +44,10 @@ struct origin_directory {
     struct alarm leave_tick;
     struct link blocked; /* origins whose lines wait for what a worker gives back */
     struct link limited; /* services with a limit of connections */
-    struct link named;   /* services with SRV names */
-    struct link srv_names;
+    struct link named;   /* services with origins by name */
+    struct link names[ORIGIN_BUCKETS];
+    struct link names_changed; /* of struct dns_name */
+    struct later names_spread;
     struct link nameless; /* origins without an address, with requests in line: name_wait.c */
     struct alarm nameless_look;
     struct alarm look_again;
@@ -56,20 +63,17 @@ struct origin {
     struct origin_directory *directory;
     const char *name; /* that of its counters, which outlive it */
     uint32_t references;
-    uint16_t port;
     char *tls_name;            /* what its certificate must be for; NULL: it speaks plain */
     char *tls_identity;        /* NULL: the same */
     struct tls_dialer *dialer; /* NULL: the same, or not told yet */
     struct tls_session *resumable;
-    uint64_t tls_told_us;          /* when a failure of TLS was last told */
-    struct resolver_name *watched; /* NULL: a literal address */
-    bool resolved;                 /* an answer was had, maybe an empty one */
-    enum origin_failure absence;   /* what requests get then */
-    struct address *addresses;
-    uint32_t address_count;
-    uint32_t next_address;
-    struct origin_entry *entry; /* what all workers know of it */
-    struct origin_tally tally;  /* this worker's numbers */
+    uint64_t tls_told_us;        /* when a failure of TLS was last told */
+    struct address address;      /* length 0: it only stands in, for a name without an answer; */
+    char *stands_for;            /* for this one */
+    bool resolved;               /* that name, to nothing */
+    enum origin_failure absence; /* what requests get then */
+    struct origin_entry *entry;  /* what all workers know of it */
+    struct origin_tally tally;   /* this worker's numbers */
     struct metrics_origin *counters;
     uint32_t dialing;
     uint32_t idle_count;
@@ -139,7 +143,6 @@ struct origin_connection {
     uint32_t carried;      /* requests begun on it */
     uint32_t carries_most; /* as the origin told; 0: it did not */
     uint32_t kept_ms;      /* idle, as the origin told; 0: it did not */
-    uint32_t tries;        /* addresses tried while connecting */
     uint32_t looked;       /* bytes of a head or of trailers that were found incomplete */
     uint32_t interims;     /* answers of 1xx to the present request */
     enum origin_connection_state state;
@@ -163,7 +166,12 @@ struct origin_connection {
  * share a name, and with it an entry. NULL: no further one. */
 struct origin *origin_named(struct origin_directory *directory, const char *name,
                             const struct origin *after);
-bool origin_set_addresses(struct origin *origin, const struct address *addresses, size_t count);
+/* For tables by name: below ORIGIN_BUCKETS. */
+uint32_t origin_bucket(const char *name);
+static inline bool origin_has_address(const struct origin *origin)
+{
+    return origin->address.length > 0;
+}
 void origin_free(struct origin *origin); /* it has no connections any more */
 
 /* origin_leaving.c: closes so many connections, at the most, of those that leave. */
@@ -178,8 +186,6 @@ void origin_fail_request(struct origin_request *request, enum origin_failure fai
  * at once (*failure says why). */
 bool origin_connection_open(struct origin *origin, struct origin_request *request,
                             enum origin_failure *failure);
-/* One address after the other until one is on its way; false, with *error: none is. */
-bool origin_connection_dial(struct origin_connection *connection, int *error);
 enum origin_failure origin_failure_of(int error);
 void origin_connection_close(struct origin_connection *connection);
 bool origin_connection_is_opening(const struct origin_connection *connection);
@@ -246,10 +252,6 @@ uint32_t origin_health_patience_ms(struct origin_request *request);
 void origin_health_asked(struct origin *origin, struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
-
-/* name_wait.c: somebody waits in line for an origin without an address; DNS has answered. */
-void name_wait_watch(struct origin *origin);
-void name_wait_located(void *owner, const struct address *addresses, size_t count);
 
 /* reserve.c */
 /* A request begins on it. */

@@ -64,6 +64,7 @@ struct origin_request {
     uint64_t bound_us;             /* when it had its connection */
     uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */
     enum origin_delivery delivery; /* known after `failed` and after a cancel */
+    uint8_t moves;                 /* to another address of the same name: sibling.c */
     uint8_t slots;                 /* taken of what limits requests: limits.c */
     bool service_slot;             /* and of its service's connections, for the one being opened */
     struct link in_line;

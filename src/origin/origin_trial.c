@@ -46,7 +46,7 @@ void origin_health_knock(struct service *service, struct origin *origin)
 {
     struct origin_entry *entry = origin->entry;
 
-    if (origin->address_count > 0 &&
+    if (origin_has_address(origin) &&
         !atomic_exchange_explicit(&entry->knocking, true, memory_order_acq_rel)) {
         origin_knock(origin, service, on_knocked);
     }

@@ -113,7 +113,7 @@ static void enter_line(struct origin_request *request)
     limits_note_waiting(request);
     list_add_last(&origin->line, &request->in_line);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
-    if (origin->address_count == 0) {
+    if (!origin_has_address(origin)) {
         directory_of(origin)->events->waits_for_name(origin);
     }
     if (!quota_has_room(&origin->entry->connections, request->pool->connections)) {
@@ -125,8 +125,8 @@ void pool_wait_over(struct timer *timer)
 {
     struct origin_request *request = CONTAINER_OF(timer, struct origin_request, wait_timer);
 
-    fail_waiting(request, request->origin->address_count == 0 ? ORIGIN_FAILURE_NAME_TIMEOUT
-                                                              : ORIGIN_FAILURE_LINE_TIMEOUT);
+    fail_waiting(request, !origin_has_address(request->origin) ? ORIGIN_FAILURE_NAME_TIMEOUT
+                                                               : ORIGIN_FAILURE_LINE_TIMEOUT);
 }
 
 static struct origin_request *first_in_line(struct origin *origin)
@@ -140,7 +140,7 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure)
 {
     struct origin_request *request = first_in_line(origin);
 
-    if (request != NULL) {
+    if (request != NULL && !directory_of(origin)->events->not_reached(origin, failure)) {
         fail_waiting(request, failure);
     }
 }
@@ -186,7 +186,7 @@ static bool open_for(struct origin *origin, struct origin_request *request)
     }
     if (!origin_connection_open(origin, request, &failure)) {
         limits_untake_connection(origin, request);
-        fail_waiting(request, failure);
+        pool_dial_failed(origin, failure);
     }
     return true;
 }
@@ -195,7 +195,7 @@ static void serve_line(struct origin *origin)
 {
     struct origin_request *request;
 
-    while (origin->address_count > 0 && (request = first_in_line(origin)) != NULL &&
+    while (origin_has_address(origin) && (request = first_in_line(origin)) != NULL &&
            limits_take_request(request)) {
         struct origin_connection *connection = take_idle(origin, request);
 

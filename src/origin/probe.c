@@ -8,6 +8,7 @@
 #include "http/h1_chunked.h"
 #include "http/h1_writer.h"
 #include "io/dial.h"
+#include "observe/origin_label.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #define BODY_BYTES 4096 /* of the body, to look into */
 #define ROOM_BYTES (HEAD_BYTES + 2 * BODY_BYTES)
 #define FIRST_WITHIN_MS 500
-#define UNRESOLVED_PAUSE_MS 100
 #define WHOLE 10000
 
 static struct loop *loop_of(const struct probe *probe)
@@ -239,14 +239,16 @@ static void write_request(struct probe *probe)
     }
 }
 
-/* Unix sockets have no name that would mean anything in a Host. */
+/* Unix sockets have no name that would mean anything in a Host. Of a name, it is not asked for which
+ * of its addresses it is. */
 static struct bytes host_of(const struct probe *probe)
 {
     if (probe->settings.host.length > 0) {
         return probe->settings.host;
     }
-    return strncmp(probe->origin->name, "unix:", 5) == 0 ? BYTES("localhost")
-                                                         : bytes_of(probe->origin->name);
+    return strncmp(probe->origin->name, "unix:", 5) == 0
+               ? BYTES("localhost")
+               : origin_label_name(bytes_of(probe->origin->name));
 }
 
 static void ask(struct probe *probe)
@@ -363,7 +365,7 @@ static void on_timeout(void *owner)
 static void connect_to(struct probe *probe)
 {
     struct origin *origin = probe->origin;
-    int fd = dial(&origin->addresses[origin->next_address++ % origin->address_count]);
+    int fd = dial(&origin->address);
 
     if (fd < 0 || !transport_start_tcp(&probe->transport, loop_of(probe), fd, WATCH_WRITABLE,
                                        on_ready, probe)) {
@@ -381,15 +383,7 @@ static void connect_to(struct probe *probe)
 
 static void on_time(void *owner)
 {
-    struct probe *probe = owner;
-
-    if (probe->origin->address_count > 0) {
-        connect_to(probe);
-    } else if (origin_is_unknown(probe->origin)) {
-        finish(probe, false, "its name cannot be resolved");
-    } else {
-        alarm_set(loop_of(probe), &probe->alarm, UNRESOLVED_PAUSE_MS, on_time, probe);
-    }
+    connect_to(owner);
 }
 
 /* --- life -------------------------------------------------------------------------------- */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One probe for each origin of each service that wants it (probe.c): who is probed follows the
- * settings that run, and what their SRV names stand for. */
+ * settings that run, and what their names stand for. */
 #include "origin/prober.h"
 
 #include "base/log.h"
+#include "origin/dns_name.h"
 #include "origin/probe.h"
-#include "origin/srv_name.h"
 
 #include <stdlib.h>
 
@@ -71,23 +71,45 @@ static void follow_origin(struct prober *prober, const struct service_settings *
     probe->wanted_by = prober->walk;
 }
 
-/* What an SRV name stands for at present, which may be nothing. */
-static void follow_targets(struct prober *prober, const struct service_settings *service,
-                           const struct origin_settings *settings)
-{
-    const struct srv_name *name = srv_name_find(prober->directory, settings->srv);
+struct following {
+    struct prober *prober;
+    const struct service_settings *service;
+    const struct origin_settings *settings;
+};
 
-    for (uint32_t i = 0; name != NULL && i < name->count; i++) {
-        follow_origin(prober, service, settings->name,
-                      srv_name_origin(prober->directory, settings, &name->targets[i]));
+/* What only stands in for a name without an answer is not asked. */
+static bool follow_told(void *owner, struct origin *origin, uint32_t share_of)
+{
+    const struct following *following = owner;
+
+    (void)share_of;
+    if (origin != NULL && !origin_has_address(origin)) {
+        origin_put(&origin);
+        return true;
+    }
+    follow_origin(following->prober, following->service, following->settings->name, origin);
+    return true;
+}
+
+static void follow_name(struct prober *prober, const struct service_settings *service,
+                        const struct origin_settings *settings)
+{
+    const struct dns_name *name = dns_name_find(prober->directory, dns_name_text(settings));
+    struct following following = {prober, service, settings};
+
+    if (name != NULL && !name->is_srv) {
+        dns_name_each_address(name, settings, follow_told, &following);
+    }
+    for (uint32_t i = 0; name != NULL && i < name->target_count; i++) {
+        dns_name_each_of_target(name, settings, i, follow_told, &following);
     }
 }
 
 static void follow(struct prober *prober, const struct service_settings *service,
                    const struct origin_settings *settings)
 {
-    if (settings->srv != NULL) {
-        follow_targets(prober, service, settings);
+    if (dns_name_text(settings) != NULL) {
+        follow_name(prober, service, settings);
     } else {
         follow_origin(prober, service, settings->name, origin_get(prober->directory, settings));
     }

@@ -49,7 +49,7 @@ static bool look_at(struct service *service, struct origin *origin, uint64_t now
     if (origin_entry_phase(entry) == ORIGIN_EJECTED && now_us >= READ(entry->ejected_until_us)) {
         origin_health_knock(service, origin);
     }
-    if (READ(entry->drained) || READ(entry->probes_down) > 0) {
+    if (origin_entry_is_drained(entry) || READ(entry->probes_down) > 0) {
         return false;
     }
     switch (origin_entry_phase(entry)) {
@@ -74,7 +74,7 @@ static bool look_at(struct service *service, struct origin *origin, uint64_t now
 /* `anyone`: all that are not drained, as if they were fit. */
 static bool is_eligible(const struct service *service, uint32_t index, bool anyone)
 {
-    return anyone ? !READ(service->origins[index]->entry->drained) : service->fit[index];
+    return anyone ? !origin_entry_is_drained(service->origins[index]->entry) : service->fit[index];
 }
 
 #define NO_RANK UINT32_MAX
@@ -95,7 +95,7 @@ static uint32_t best_rank(const struct service *service, bool anyone)
 static bool has_address(const struct service *service, uint32_t rank, bool anyone)
 {
     for (uint32_t i = 0; i < service->count; i++) {
-        if (service->standings[i].rank == rank && service->origins[i]->address_count > 0 &&
+        if (service->standings[i].rank == rank && origin_has_address(service->origins[i]) &&
             is_eligible(service, i, anyone)) {
             return true;
         }
@@ -120,7 +120,7 @@ static void fill_view(struct service *service, struct service_view *view, uint64
         struct origin *origin = service->origins[i];
 
         if (service->standings[i].rank == rank && is_eligible(service, i, anyone) &&
-            (origin->address_count > 0 || !resolved)) {
+            (origin_has_address(origin) || !resolved)) {
             uint32_t percent = ramp(service, origin, now_us);
 
             ramps = ramps || percent < 100;

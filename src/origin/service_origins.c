@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who the origins of a service are: those of the settings, and what SRV names stand for. The
- * former are the same for life. When an SRV name has other targets, whoever stays keeps all that
- * it has; who is new is made; who is gone gets no further requests, and is let go of once none is
- * under way or in line on it, as origin_put wants it. */
+/* Who the origins of a service are: those of the settings, and what names stand for: each address
+ * of a host name is one, as is each address of each target of an SRV name. Those by address are the
+ * same for life. When DNS has another answer, whoever stays keeps all that it has; who is new is
+ * made; who is gone gets no further requests, those in line for it go elsewhere, and it is let go of
+ * once none is under way on it, as origin_put wants it. */
+#include "origin/dns_name.h"
 #include "origin/service_private.h"
-#include "origin/srv_name.h"
 
 #include "base/log.h"
 
@@ -13,6 +14,7 @@
 #define LEAVE_LOOK_MS 50
 #define TAKE_AGAIN_MS 1000
 #define ZERO_PART 100           /* beside others, weight 0 counts for so small a part of 1 */
+#define SHARES (1u << 16)       /* into so many parts a weight is cut: addresses share it */
 #define WEIGHTS_MOST (1u << 22) /* all together: a hundredfold and more must fit into a rotation */
 
 /* All that is as long as a service has origins. */
@@ -112,8 +114,22 @@ static uint64_t weight_of(const struct srv_target *target, bool all_zero)
     return target->weight > 0 ? (uint64_t)target->weight * ZERO_PART : all_zero ? ZERO_PART : 1;
 }
 
+/* Addresses of a name on their way into a lineup. */
+struct adding {
+    struct lineup *lineup;
+    uint64_t weight; /* of all of them together, in ZERO_PARTs */
+    uint32_t rank;
+};
+
+static bool add_told(void *owner, struct origin *origin, uint32_t share_of)
+{
+    const struct adding *adding = owner;
+
+    return add(adding->lineup, origin, adding->weight * SHARES / share_of, adding->rank, true);
+}
+
 /* The targets of one priority, from *next on, which then is the first of another one. */
-static bool add_class(struct lineup *lineup, const struct srv_name *name,
+static bool add_class(struct lineup *lineup, const struct dns_name *name,
                       const struct origin_settings *settings, uint32_t priority_class,
                       uint32_t *next)
 {
@@ -121,32 +137,34 @@ static bool add_class(struct lineup *lineup, const struct srv_name *name,
     uint32_t end = first;
     bool all_zero = true;
 
-    while (end < name->count && name->targets[end].priority == name->targets[first].priority) {
+    while (end < name->target_count &&
+           name->targets[end].priority == name->targets[first].priority) {
         all_zero = all_zero && name->targets[end].weight == 0;
         end++;
     }
     *next = end;
     for (uint32_t i = first; i < end; i++) {
-        if (!add(lineup, srv_name_origin(name->directory, settings, &name->targets[i]),
-                 weight_of(&name->targets[i], all_zero) * settings->weight,
-                 rank_of(settings, priority_class), true)) {
+        struct adding adding = {lineup, weight_of(&name->targets[i], all_zero) * settings->weight,
+                                rank_of(settings, priority_class)};
+
+        if (!dns_name_each_of_target(name, settings, i, add_told, &adding)) {
             return false;
         }
     }
     return true;
 }
 
-static bool add_targets(struct lineup *lineup, const struct srv_name *name,
+static bool add_targets(struct lineup *lineup, const struct dns_name *name,
                         const struct origin_settings *settings)
 {
     uint32_t priority_class = 0;
     uint32_t next = 0;
 
-    if (name->count == 0) {
-        return add(lineup, srv_name_stand_in(name, settings),
-                   (uint64_t)settings->weight * ZERO_PART, rank_of(settings, 0), true);
+    if (name->target_count == 0) {
+        return add(lineup, dns_name_stand_in(name, settings),
+                   (uint64_t)settings->weight * ZERO_PART * SHARES, rank_of(settings, 0), true);
     }
-    while (next < name->count) {
+    while (next < name->target_count) {
         if (!add_class(lineup, name, settings, priority_class++, &next)) {
             return false;
         }
@@ -154,7 +172,16 @@ static bool add_targets(struct lineup *lineup, const struct srv_name *name,
     return true;
 }
 
-/* Halved until they fit into a rotation; where none is from an SRV record, they do. */
+static bool add_named(struct lineup *lineup, const struct dns_name *name,
+                      const struct origin_settings *settings)
+{
+    struct adding adding = {lineup, (uint64_t)settings->weight * ZERO_PART, rank_of(settings, 0)};
+
+    return name->is_srv ? add_targets(lineup, name, settings)
+                        : dns_name_each_address(name, settings, add_told, &adding);
+}
+
+/* Halved until they fit into a rotation; where none is by name, they do. */
 static void settle_weights(struct lineup *lineup)
 {
     uint64_t total = 0;
@@ -173,14 +200,25 @@ static void settle_weights(struct lineup *lineup)
     }
 }
 
+static uint32_t room_for(const struct dns_name *name)
+{
+    uint32_t room = 0;
+
+    if (name == NULL || !name->is_srv) {
+        return name != NULL && name->address_count > 0 ? name->address_count : 1;
+    }
+    for (uint32_t i = 0; i < name->target_count; i++) {
+        room += room_for(name->hosts[i]);
+    }
+    return room > 0 ? room : 1;
+}
+
 static uint32_t room_needed(const struct service *service)
 {
     uint32_t room = 0;
 
     for (uint32_t i = 0; i < service->settings->origin_count; i++) {
-        const struct srv_name *name = service->names != NULL ? service->names[i] : NULL;
-
-        room += name != NULL && name->count > 0 ? name->count : 1;
+        room += room_for(service->names != NULL ? service->names[i] : NULL);
     }
     return room;
 }
@@ -188,14 +226,14 @@ static uint32_t room_needed(const struct service *service)
 static bool fill(const struct service *service, struct lineup *lineup)
 {
     const struct service_settings *settings = service->settings;
-    uint32_t unit = settings->has_srv ? ZERO_PART : 1;
+    uint64_t unit = settings->has_names ? (uint64_t)ZERO_PART * SHARES : 1;
 
     for (uint32_t i = 0; i < settings->origin_count; i++) {
         const struct origin_settings *origin = &settings->origins[i];
-        bool added = origin->srv != NULL
-                         ? add_targets(lineup, service->names[i], origin)
+        bool added = dns_name_text(origin) != NULL
+                         ? add_named(lineup, service->names[i], origin)
                          : add(lineup, origin_get(service->directory, origin),
-                               (uint64_t)origin->weight * unit, rank_of(origin, 0), false);
+                               origin->weight * unit, rank_of(origin, 0), false);
 
         if (!added) {
             return false;
@@ -255,6 +293,9 @@ static void on_leave(void *owner)
     struct service *service = owner;
     uint32_t left = 0;
 
+    for (uint32_t i = 0; i < service->leaving_count; i++) {
+        service->directory->events->line_is_left(service->leaving[i], service);
+    }
     for (uint32_t i = 0; i < service->leaving_count; i++) {
         if (origin_load(service->leaving[i]) > 0) {
             service->leaving[left++] = service->leaving[i];
@@ -338,10 +379,10 @@ static void take_again(void *owner)
     lineup_release(&lineup);
 }
 
-void service_follow_name(struct service *service, const struct srv_name *name)
+void service_follow_names(struct service *service)
 {
     for (uint32_t i = 0; i < service->settings->origin_count; i++) {
-        if (service->names[i] == name) {
+        if (service->names[i] != NULL && dns_name_has_changed(service->names[i])) {
             alarm_clear(service->directory->bench->loop, &service->take_again);
             take_again(service);
             return;
@@ -369,13 +410,15 @@ static bool take_names(struct service *service)
 {
     const struct service_settings *settings = service->settings;
 
-    service->names = calloc(settings->origin_count, sizeof(struct srv_name *));
+    service->names = calloc(settings->origin_count, sizeof(struct dns_name *));
     if (service->names == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < settings->origin_count; i++) {
-        if (settings->origins[i].srv != NULL) {
-            service->names[i] = srv_name_get(service->directory, settings->origins[i].srv);
+        const char *text = dns_name_text(&settings->origins[i]);
+
+        if (text != NULL) {
+            service->names[i] = dns_name_get(service->directory, text);
             if (service->names[i] == NULL) {
                 return false;
             }
@@ -389,7 +432,7 @@ bool service_take_origins(struct service *service)
 {
     struct lineup lineup;
 
-    if ((service->settings->has_srv && !take_names(service)) || !make_lineup(service, &lineup)) {
+    if ((service->settings->has_names && !take_names(service)) || !make_lineup(service, &lineup)) {
         return false;
     }
     exchange_lineups(service, &lineup);
@@ -407,7 +450,7 @@ static void drop_names(struct service *service)
         let_go(service, i);
     }
     for (uint32_t i = 0; i < service->settings->origin_count; i++) {
-        srv_name_put(&service->names[i]);
+        dns_name_put(&service->names[i]);
     }
     list_remove(&service->named);
     free(service->names);

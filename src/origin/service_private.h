@@ -16,7 +16,7 @@ struct service_view {
     uint32_t count;
 };
 
-/* What the settings, or an SRV record, say of one of the origins. */
+/* What the settings, and what DNS says of a name in them, say of one of the origins. */
 struct standing {
     uint32_t weight;
     uint32_t rank; /* requests go to the lowest of which any is fit */
@@ -36,10 +36,10 @@ struct service {
     uint32_t count;
     bool *fit; /* of these, while looking */
 
-    /* Where SRV names are among the settings' origins: service_origins.c. */
+    /* Where names are among the settings' origins: service_origins.c. */
     struct link named;       /* in directory->named */
-    struct srv_name **names; /* by place in the settings; NULL: no SRV name */
-    struct origin **leaving; /* targets no more, while requests are under way on them */
+    struct dns_name **names; /* by place in the settings; NULL: an address */
+    struct origin **leaving; /* gone from DNS, while requests are under way on them */
     uint32_t leaving_count;
     struct alarm leave;
     struct alarm take_again;
@@ -61,16 +61,14 @@ struct service {
 
 /* --- service_origins.c --- */
 
-struct srv_name;
-
-/* Finds or makes the origins, as the settings and the SRV names in them say. false: out of
+/* Finds or makes the origins, as the settings and the names in them say. false: out of
  * memory; service_drop_origins is all that is left then. */
 bool service_take_origins(struct service *service);
 void service_drop_origins(struct service *service);
 /* Tells all of them how TLS goes. */
 void service_dial_with(struct service *service, const struct tls_store *tls);
-/* There is another answer to a question that may be one of the service's. */
-void service_follow_name(struct service *service, const struct srv_name *name);
+/* Some names have another answer, maybe one of the service's. */
+void service_follow_names(struct service *service);
 
 /* --- service_look.c --- */
 

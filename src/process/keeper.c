@@ -243,7 +243,7 @@ static int keep_ramps(struct keeper *keeper)
 /* A line a name: whatever has a line's end in it cannot be kept. */
 static void on_origin(void *owner, const struct origin_reading *reading)
 {
-    if (reading->drained && strchr(reading->name, '\n') == NULL) {
+    if (reading->drained_itself && strchr(reading->name, '\n') == NULL) {
         page_format(owner, DRAINED_WORD "\t%s\n", reading->name);
     }
 }

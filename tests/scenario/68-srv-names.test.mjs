@@ -64,7 +64,7 @@ test('targets with their ports are the origins: in answers, log, services, expla
     assert.match(explained, new RegExp(`b\\.example\\.test:${b.port}`));
     const metrics = await metricsOf(gateway);
     assert.equal(valueOf(metrics, 'turnpike_srv_targets', { srv: NAME }), 2);
-    assert.equal(valueOf(metrics, 'turnpike_origin_requests_total', { origin: `a.example.test:${a.port}` }), 5);
+    assert.equal(valueOf(metrics, 'turnpike_origin_requests_total', { origin: `a.example.test:${a.port}`, address: '127.0.0.1' }), 5);
 });
 
 test('the set grows and shrinks; who stays keeps connections, counters and drain', async (t) => {
@@ -131,10 +131,10 @@ test('the first priority that has anyone fit takes all; backup origins come behi
     await ctlLines(gateway, 'drain', `a.example.test:${a.port}`);
     assert.deepEqual(await tally(gateway, 10), { b: 10 });
     await b.close();
-    await gateway.said(new RegExp(`origin b\\.example\\.test:${b.port}: down`));
+    await gateway.said(new RegExp(`origin b\\.example\\.test:${b.port}@127\\.0\\.0\\.1: down`));
     assert.deepEqual(await tally(gateway, 10), { c: 10 });
     await c.close();
-    await gateway.said(new RegExp(`origin c\\.example\\.test:${c.port}: down`));
+    await gateway.said(new RegExp(`origin c\\.example\\.test:${c.port}@127\\.0\\.0\\.1: down`));
     assert.deepEqual(await tally(gateway, 10), { d: 10 });
     await ctlLines(gateway, 'undrain', `a.example.test:${a.port}`);
     assert.deepEqual(await tally(gateway, 10), { a: 10 });

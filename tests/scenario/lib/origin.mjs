@@ -14,7 +14,7 @@ async function bodyOf(request) {
 
 // Without a handler every request is read to its end and answered with 200 and the origin's name.
 // With one it is called with (request, response, record); record.body() reads the request's body.
-export async function httpOrigin(t, { name = 'origin', handler, path, host = '127.0.0.1', options = {} } = {}) {
+export async function httpOrigin(t, { name = 'origin', handler, path, host = '127.0.0.1', port = 0, options = {} } = {}) {
     const origin = { name, requests: [], connections: 0, open: new Set() };
     const server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0, ...options });
     server.keepAliveTimeout = 0;
@@ -55,7 +55,7 @@ export async function httpOrigin(t, { name = 'origin', handler, path, host = '12
         server.once('listening', resolve);
         server.once('error', reject);
     });
-    server.listen(path ? { path } : { host, port: 0 });
+    server.listen(path ? { path } : { host, port });
     await within('an origin to listen', listening);
     origin.server = server;
     origin.port = path ? undefined : server.address().port;

@@ -324,7 +324,7 @@ static void srv_names_and_name_servers(void **state)
 
     (void)state;
     assert_string_equal(settings->dns_servers, "127.0.0.1:53,[::1]:53,10.0.0.1:8600,[::2]:54");
-    assert_true(service->has_srv);
+    assert_true(service->has_names);
     assert_string_equal(service->origins[0].name, "srv:_api._tcp.internal");
     assert_string_equal(service->origins[0].srv, "_api._tcp.internal");
     assert_null(service->origins[0].host);

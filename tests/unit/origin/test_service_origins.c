@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* origin/service_origins and srv_name: which targets get requests, and what becomes of them as the
- * answer changes. The answers are put in place here; the loop runs where something is waited for. */
+/* origin/service_origins and dns_name: which targets and addresses get requests, and what becomes of
+ * them as the answer changes. The answers are put in place here; the loop runs where something is waited for. */
 #include "../../fakes/stage.h"
+#include "origin/dns_name.h"
 #include "origin/service_private.h"
-#include "origin/srv_name.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ struct fixture {
     struct origin_settings origins[2];
     struct service_settings settings;
     struct service *service;
-    struct srv_name *name;
+    struct dns_name *name;
     struct pool_settings pool;
     struct timeouts_settings timeouts;
     struct limits_settings limits;
@@ -60,7 +60,7 @@ static int set_up(void **state)
     fixture->origins[1] = (struct origin_settings){.name = "127.0.0.1:9", .weight = 1};
     assert_true(address_parse(BYTES("127.0.0.1:9"), &fixture->origins[1].address));
     fixture->settings = (struct service_settings){
-        .name = "one", .origins = fixture->origins, .origin_count = 1, .has_srv = true};
+        .name = "one", .origins = fixture->origins, .origin_count = 1, .has_names = true};
     fixture->pool = (struct pool_settings){.waiting = 100, .wait_time = 5000};
     fixture->timeouts = (struct timeouts_settings){.connect = 3000};
     fixture->failure = ORIGIN_FAILURE_COUNT;
@@ -73,7 +73,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
 
     service_free(&fixture->service);
-    srv_name_put(&fixture->name);
+    dns_name_put(&fixture->name);
     origin_directory_free(&fixture->directory);
     origin_book_free(&fixture->book);
     resolver_free(&fixture->resolver);
@@ -88,24 +88,27 @@ static void begin(struct fixture *fixture)
 {
     fixture->service = service_new(fixture->directory, &fixture->settings, NULL);
     assert_non_null(fixture->service);
-    fixture->name = srv_name_get(fixture->directory, NAME);
+    fixture->name = dns_name_get(fixture->directory, "srv:" NAME);
     assert_non_null(fixture->name);
+}
+
+static void spread(struct fixture *fixture)
+{
+    later_cancel(&fixture->directory->names_spread);
+    dns_names_spread(fixture->directory);
 }
 
 /* "a 10 60, b 10 40": host, priority, weight. */
 static void answer(struct fixture *fixture, const char *text)
 {
-    struct srv_name *name = fixture->name;
+    struct srv_answer answer = {.targets = calloc(SRV_TARGETS_MOST, sizeof(struct srv_target))};
     char host[32];
     unsigned priority;
     unsigned weight;
     int used;
 
-    free(name->targets);
-    name->targets = calloc(SRV_TARGETS_MOST, sizeof(*name->targets));
-    name->count = 0;
     while (sscanf(text, " %31s %u %u%n", host, &priority, &weight, &used) == 3) {
-        struct srv_target *target = &name->targets[name->count++];
+        struct srv_target *target = &answer.targets[answer.count++];
 
         snprintf(target->host, sizeof(target->host), "%s", host);
         target->port = 80;
@@ -114,8 +117,29 @@ static void answer(struct fixture *fixture, const char *text)
         text += used;
         text += *text == ',';
     }
-    name->state = SRV_TARGETS;
-    service_follow_name(fixture->service, name);
+    dns_name_targets_answered(fixture->name, &answer);
+    free(answer.targets);
+    spread(fixture);
+}
+
+/* "10.0.0.1 ::1": what the name stands for from now on. */
+static void addresses_become(struct fixture *fixture, const char *name, const char *text)
+{
+    struct dns_name *found = dns_name_find(fixture->directory, name);
+    struct address addresses[32];
+    size_t count = 0;
+    char one[64];
+    int used;
+
+    assert_non_null(found);
+    for (; sscanf(text, " %63s%n", one, &used) == 1; text += used) {
+        struct ip ip;
+
+        assert_true(ip_parse(bytes_of(one), &ip));
+        ip_to_address(&ip, 0, &addresses[count++]);
+    }
+    dns_name_addresses_answered(found, addresses, count);
+    spread(fixture);
 }
 
 static const char *pick(struct fixture *fixture)
@@ -221,13 +245,9 @@ static void the_file_multiplies_and_stands_beside(void **state)
     fixture->origins[1].weight = 4;
     begin(fixture);
     answer(fixture, "a 7 1, b 7 2");
-    for (int i = 0; i < 2; i++) {
-        fixture->service->origins[i]->address_count = 1; /* known, as that of the file is */
-        fixture->service->origins[i]->addresses =
-            realloc(fixture->service->origins[i]->addresses, sizeof(struct address));
-    }
-    origin_book_changed(fixture->book);
-    expect_turns(fixture, 130, "a:80 30, b:80 60, 127.0.0.1:9 40");
+    addresses_become(fixture, "a.", "10.0.0.1");
+    addresses_become(fixture, "b.", "10.0.0.2");
+    expect_turns(fixture, 130, "a:80@10.0.0.1 30, b:80@10.0.0.2 60, 127.0.0.1:9 40");
 }
 
 static void the_lowest_priority_with_anyone_fit_has_all(void **state)
@@ -339,6 +359,13 @@ static void start(struct fixture *fixture, struct origin *origin)
     origin_request_start(&fixture->request, origin);
 }
 
+static void start_on_pick(struct fixture *fixture)
+{
+    start(fixture,
+          service_pick(fixture->service, &fixture->stage.bench.random, NULL, &fixture->request));
+}
+
+/* One that is counted for no service has nowhere else to go. */
 static void who_leaves_waits_for_its_requests(void **state)
 {
     struct fixture *fixture = *state;
@@ -354,6 +381,22 @@ static void who_leaves_waits_for_its_requests(void **state)
     stage_pass(&fixture->stage, 120);
     assert_null(find(fixture, "a:80"));
     assert_int_equal(fixture->service->leaving_count, 0);
+}
+
+static void who_is_in_line_for_one_that_leaves_goes_elsewhere(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin(fixture);
+    answer(fixture, "a 0 1");
+    start_on_pick(fixture);
+    assert_ptr_equal(fixture->request.origin, find(fixture, "a:80"));
+    answer(fixture, "b 0 1");
+    stage_pass(&fixture->stage, 120);
+    assert_ptr_equal(fixture->request.origin, find(fixture, "b:80"));
+    assert_true(fixture->request.waits);
+    assert_null(find(fixture, "a:80"));
+    origin_request_cancel(&fixture->request);
 }
 
 static void who_comes_back_meanwhile_is_the_same(void **state)
@@ -400,14 +443,7 @@ static void begin_with_nameless(struct fixture *fixture)
     fixture->origins[0] = (struct origin_settings){
         .name = NAMELESS, .host = "late.example.test.", .port = 80, .weight = 1};
     fixture->settings.origin_count = 2;
-    fixture->settings.has_srv = false;
     begin(fixture);
-}
-
-static void start_on_pick(struct fixture *fixture)
-{
-    start(fixture,
-          service_pick(fixture->service, &fixture->stage.bench.random, NULL, &fixture->request));
 }
 
 static void who_waits_for_a_name_goes_to_one_that_gets_ready(void **state)
@@ -465,11 +501,12 @@ static void without_an_answer_requests_wait(void **state)
     origin_request_cancel(&fixture->request);
 }
 
-static void state_becomes(struct fixture *fixture, enum srv_state now)
+static void state_becomes(struct fixture *fixture, enum name_state now)
 {
-    fixture->name->state = now;
-    fixture->name->count = 0;
-    service_follow_name(fixture->service, fixture->name);
+    const struct srv_answer none = {.declined = now == NAME_DECLINED};
+
+    dns_name_targets_answered(fixture->name, now == NAME_UNRESOLVED ? NULL : &none);
+    spread(fixture);
 }
 
 static void without_targets_they_fail_as_the_state_says(void **state)
@@ -477,15 +514,15 @@ static void without_targets_they_fail_as_the_state_says(void **state)
     struct fixture *fixture = *state;
 
     begin(fixture);
-    state_becomes(fixture, SRV_UNRESOLVED);
+    state_becomes(fixture, NAME_UNRESOLVED);
     start(fixture, find(fixture, pick(fixture)));
     assert_int_equal(fixture->failure, ORIGIN_FAILURE_NAME_UNKNOWN);
-    state_becomes(fixture, SRV_DECLINED);
+    state_becomes(fixture, NAME_DECLINED);
     start(fixture, find(fixture, pick(fixture)));
     assert_int_equal(fixture->failure, ORIGIN_FAILURE_NOT_OFFERED);
     answer(fixture, "a 0 1");
     expect_turns(fixture, 2, "a:80 2");
-    state_becomes(fixture, SRV_DECLINED);
+    state_becomes(fixture, NAME_DECLINED);
     assert_string_equal(pick(fixture), "srv:" NAME);
 }
 
@@ -496,8 +533,100 @@ static void one_of_the_file_serves_while_there_are_none(void **state)
     fixture->settings.origin_count = 2;
     begin(fixture);
     expect_turns(fixture, 4, "127.0.0.1:9 4");
-    state_becomes(fixture, SRV_DECLINED);
+    state_becomes(fixture, NAME_DECLINED);
     expect_turns(fixture, 4, "127.0.0.1:9 4");
+}
+
+/* --- addresses of a name ----------------------------------------------------------------- */
+
+static const char HOST[] = "late.example.test.";
+
+static void each_address_is_an_origin(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->origins[1].weight = 2;
+    begin_with_nameless(fixture);
+    addresses_become(fixture, HOST, "127.0.0.1 127.0.0.2 ::1");
+    assert_int_equal(fixture->service->count, 4);
+    expect_turns(fixture, 90,
+                 "late.example.test:80@127.0.0.1 10, late.example.test:80@127.0.0.2 10, "
+                 "late.example.test:80@::1 10, 127.0.0.1:9 60");
+}
+
+static void another_answer_keeps_who_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct origin *first;
+
+    begin_with_nameless(fixture);
+    addresses_become(fixture, HOST, "127.0.0.1 127.0.0.2");
+    first = find(fixture, "late.example.test:80@127.0.0.1");
+    addresses_become(fixture, HOST, "127.0.0.1 127.0.0.3");
+    assert_ptr_equal(find(fixture, "late.example.test:80@127.0.0.1"), first);
+    stage_pass(&fixture->stage, 120);
+    assert_null(find(fixture, "late.example.test:80@127.0.0.2"));
+    assert_non_null(find(fixture, "late.example.test:80@127.0.0.3"));
+}
+
+/* The operator's word about a name holds for what it stands for later, too. */
+static void a_drained_name_is_drained_at_all_addresses(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin_with_nameless(fixture);
+    addresses_become(fixture, HOST, "127.0.0.1 127.0.0.2");
+    drain(fixture, "late.example.test:80", true);
+    expect_turns(fixture, 4, "127.0.0.1:9 4");
+    addresses_become(fixture, HOST, "127.0.0.3 127.0.0.4");
+    expect_turns(fixture, 4, "127.0.0.1:9 4");
+    drain(fixture, "late.example.test:80", false);
+    drain(fixture, "127.0.0.1:9", true);
+    expect_turns(fixture, 4, "late.example.test:80@127.0.0.3 2, late.example.test:80@127.0.0.4 2");
+    drain(fixture, "late.example.test:80@127.0.0.3", true);
+    expect_turns(fixture, 4, "late.example.test:80@127.0.0.4 4");
+}
+
+/* Nobody listens there. Nothing was sent, so it stays one attempt, and counts against each. */
+static void an_address_that_refuses_is_followed_by_the_next(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin_with_nameless(fixture);
+    addresses_become(fixture, HOST, "127.0.0.2 127.0.0.3 127.0.0.4");
+    drain(fixture, "127.0.0.1:9", true);
+    start_on_pick(fixture);
+    stage_settle(&fixture->stage);
+    assert_int_equal(fixture->failure, ORIGIN_FAILURE_REFUSED);
+    assert_int_equal(fixture->request.moves, 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(atomic_load(&fixture->service->origins[i]->entry->failures_in_row), 1);
+    }
+}
+
+static void hundreds_of_addresses_change_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address addresses[300];
+    struct dns_name *name;
+
+    begin_with_nameless(fixture);
+    name = dns_name_find(fixture->directory, HOST);
+    for (int round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < 300; i++) {
+            char text[32];
+            struct ip ip;
+
+            snprintf(text, sizeof(text), "10.%d.%u.%u", round, i / 250, i % 250);
+            assert_true(ip_parse(bytes_of(text), &ip));
+            ip_to_address(&ip, 0, &addresses[i]);
+        }
+        dns_name_addresses_answered(name, addresses, 300);
+        spread(fixture);
+        stage_pass(&fixture->stage, 60);
+        assert_int_equal(fixture->service->count, 301);
+        assert_int_equal(fixture->directory->origin_count, 301);
+    }
 }
 
 #define STAGED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -515,6 +644,7 @@ int main(void)
         STAGED(who_stays_is_the_same_and_turns_go_on),
         STAGED(often_changed_the_first_is_not_always_first),
         STAGED(who_leaves_waits_for_its_requests),
+        STAGED(who_is_in_line_for_one_that_leaves_goes_elsewhere),
         STAGED(who_comes_back_meanwhile_is_the_same),
         STAGED(the_service_may_go_before_them),
         STAGED(who_waits_for_a_name_goes_to_one_that_gets_ready),
@@ -522,6 +652,11 @@ int main(void)
         STAGED(without_an_answer_requests_wait),
         STAGED(without_targets_they_fail_as_the_state_says),
         STAGED(one_of_the_file_serves_while_there_are_none),
+        STAGED(each_address_is_an_origin),
+        STAGED(another_answer_keeps_who_stays),
+        STAGED(a_drained_name_is_drained_at_all_addresses),
+        STAGED(an_address_that_refuses_is_followed_by_the_next),
+        STAGED(hundreds_of_addresses_change_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
