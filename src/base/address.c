@@ -323,6 +323,14 @@ bool ip_is_v4(const struct ip *ip)
     return memcmp(ip->byte, v4_prefix, sizeof(v4_prefix)) == 0;
 }
 
+uint64_t ip_customer(const struct ip *ip)
+{
+    uint64_t number;
+
+    memcpy(&number, ip->byte + (ip_is_v4(ip) ? 8 : 0), sizeof(number));
+    return number;
+}
+
 /* --- networks ---------------------------------------------------------------------------- */
 
 bool network_parse(struct bytes text, struct network *network)

@@ -50,6 +50,8 @@ bool ip_parse(struct bytes text, struct ip *ip);
 size_t ip_format(const struct ip *ip, char *out);
 bool ip_is_none(const struct ip *ip);
 bool ip_is_v4(const struct ip *ip);
+/* What one customer has, as a number: all of an IPv4 address, of IPv6 the first 64 bits. */
+uint64_t ip_customer(const struct ip *ip);
 
 /* "10.0.0.0/8", "::1", "fd00::/8". */
 bool network_parse(struct bytes text, struct network *network);

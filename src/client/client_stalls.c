@@ -23,15 +23,12 @@
 static struct client_stall *slot_of(struct client_desk *desk, const struct ip *ip)
 {
     struct client_stalls *stalls = &desk->stalls;
-    uint64_t address;
 
     if (stalls->key.first == 0) {
         stalls->key.first = random_next(&desk->bench->random) | 1;
         stalls->key.second = random_next(&desk->bench->random);
     }
-    /* IPv4 by all of it, IPv6 by what one customer has. */
-    memcpy(&address, ip->byte + (ip_is_v4(ip) ? 8 : 0), sizeof(address));
-    return &stalls->slots[siphash_number(&stalls->key, address) % CLIENT_STALLS_SLOTS];
+    return &stalls->slots[siphash_number(&stalls->key, ip_customer(ip)) % CLIENT_STALLS_SLOTS];
 }
 
 /* How far ahead it is; what lies behind is paid, and 0 was never owed. */

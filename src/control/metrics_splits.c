@@ -53,6 +53,10 @@ static void add_pins(struct page *page, struct split_book *book)
     metrics_text_plain(page, "turnpike_pins_pushed_out_total", "counter",
                        "Keys that lost their place in the table before their time.",
                        counts.pushed_out);
+    metrics_text_plain(page, "turnpike_pins_unpinned_total", "counter",
+                       "Keys that got no place in the table: all they could have had were seconds "
+                       "old.",
+                       counts.unpinned);
 }
 
 void metrics_splits_add(struct page *page, const struct control_sources *sources)

@@ -15,7 +15,7 @@ static void hold_key(struct exchange *exchange, const struct split_seeds *seeds,
     if (pins == NULL) {
         return;
     }
-    arm = pin_table_hold(pins, seeds, choice->key, choice->arm,
+    arm = pin_table_hold(pins, seeds, choice->key, ip_customer(&exchange->client.ip), choice->arm,
                          exchange->outcome.start_realtime_us / 1000000,
                          exchange->routing.route->split.pin_lifetime / 1000);
     if (arm != choice->arm) {

@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines of eight words. A word is 40 bits of a hash over key and arm, and when the pin ends, in
- * 24 bits of steps of 4 s: enough for 194 days to either side of now. 0 is an empty place. A
- * lookup compares a line with the marks of all arms of the split, of which there are few, so no
- * arm needs a number that would have to outlive reloads.
+/* Lines of eight words. A word is, from its highest bit:
+ *
+ *   28 bits  of a hash over key and arm
+ *   10 bits  of a hash over the client that made the pin, and the key's line
+ *    6 bits  when it was made, in steps of 8 s: young pins are told from others
+ *   20 bits  when it ends, in the same steps: enough for 48 days to either side of now
+ *
+ * 0 is an empty place. A lookup compares a line with the marks of all arms of the split, of which
+ * there are few, so no arm needs a number that would have to outlive reloads.
+ *
+ * All hashes are made with a secret of the installation's: or a client could choose keys that share
+ * a line with another client's, and push that one out. The secret lies in the memory too and goes
+ * with it to a new binary; the keeper has it in a file beside the pins.
+ *
+ * A line that is full is shared fairly. The client with the most places in it, if it has three or
+ * more, loses the one that ends first, whoever comes: so a client that floods the table pushes out
+ * its own pins. Else the pin that ends first goes, but none that is younger than half a minute: a
+ * request that was sent just now is the likeliest to be sent again. Where all are young the newcomer
+ * gets no pin, which is counted; the arithmetic of the split still has it.
  *
  * The memory has a descriptor, so that a new binary can have the very same: while the old process
  * lets its clients go, both hold keys, and a crash of either loses nothing. */
@@ -13,37 +28,47 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define WAYS 8
-#define END_BITS 24
-#define END_MASK ((1u << END_BITS) - 1)
-#define STEP_S 4
+#define MARK_SHIFT 36
+#define CLIENT_SHIFT 26
+#define CLIENT_MASK 1023u
+#define MADE_SHIFT 20
+#define MADE_MASK 63u
+#define END_MASK ((1u << 20) - 1)
+#define STEP_S 8
+#define YOUNG_STEPS 4 /* 24 to 32 s */
+#define FAIR_PLACES 2 /* of a line's, for one client */
 
 struct line {
     _Alignas(64) _Atomic uint64_t words[WAYS];
 };
 
 #define LINES_A_PIECE (PIN_PIECE_BYTES / sizeof(struct line))
-#define MAKE 0x5475726e70696e31u /* changes with what the words mean */
+#define MAKE 0x5475726e70696e32u /* changes with what the words mean */
 
 /* Before the lines; a whole number of pages. */
 struct head {
     uint64_t make;
+    struct siphash_key secret;
     uint32_t mask;
     _Atomic uint8_t changed[]; /* one a piece */
 };
 
 struct pin_table {
-    uint32_t mask; /* lines - 1 */
-    int memory;    /* descriptor of head and lines */
+    struct siphash_key secret; /* as in the head */
+    uint32_t mask;             /* lines - 1 */
+    int memory;                /* descriptor of head and lines */
     struct head *head;
     struct line *lines;
     _Atomic uint64_t held;
     _Atomic uint64_t found;
     _Atomic uint64_t moved;
     _Atomic uint64_t pushed_out;
+    _Atomic uint64_t unpinned;
 };
 
 size_t pin_table_size(const struct pin_table *table)
@@ -99,6 +124,7 @@ static bool make_memory(struct pin_table *table)
     }
     head->make = MAKE;
     head->mask = table->mask;
+    head->secret = table->secret;
     use(table, memory, head);
     return true;
 }
@@ -115,7 +141,8 @@ struct pin_table *pin_table_new(uint32_t pins)
         return NULL;
     }
     table->mask = lines - 1;
-    if (!make_memory(table)) {
+    if (getrandom(&table->secret, sizeof(table->secret), 0) != sizeof(table->secret) ||
+        !make_memory(table)) {
         free(table);
         return NULL;
     }
@@ -159,7 +186,19 @@ bool pin_table_adopt(struct pin_table *table, int memory)
     }
     release_memory(table);
     use(table, memory, head);
+    table->secret = head->secret;
     return true;
+}
+
+struct siphash_key pin_table_secret(const struct pin_table *table)
+{
+    return table->secret;
+}
+
+void pin_table_set_secret(struct pin_table *table, const struct siphash_key *secret)
+{
+    table->secret = *secret;
+    table->head->secret = *secret;
 }
 
 /* --- words -------------------------------------------------------------------------------- */
@@ -176,24 +215,45 @@ static uint32_t steps_left(uint64_t word, uint64_t now_s)
     return holds(word, now_s) ? (uint32_t)(word - now_s / STEP_S) & END_MASK : 0;
 }
 
-/* The 40 bits that say key and arm. */
-static uint64_t mark_of(const struct split_seeds *seeds, uint32_t arm, uint64_t hash)
+/* What a word's first bits are for that key and arm. */
+static uint32_t mark_of(const struct split_seeds *seeds, uint32_t arm, uint64_t hash)
 {
     const struct siphash_key key = {seeds->arms[arm], ~seeds->salt.second};
 
-    return siphash_number(&key, hash) & ~(uint64_t)END_MASK;
+    return (uint32_t)(siphash_number(&key, hash) >> MARK_SHIFT);
 }
 
-static uint64_t word_of(uint64_t mark, uint64_t now_s, uint32_t lifetime_s)
+/* Another one in each line: two clients that have one tag have it in that line only. */
+static uint32_t tag_of(const struct pin_table *table, const struct line *line, uint64_t client)
 {
-    return mark | (((now_s + lifetime_s) / STEP_S + 1) & END_MASK);
+    const struct siphash_key key = {~table->secret.first,
+                                    table->secret.second + (uint64_t)(line - table->lines)};
+
+    return (uint32_t)siphash_number(&key, client) & CLIENT_MASK;
+}
+
+static uint32_t client_in(uint64_t word)
+{
+    return (uint32_t)(word >> CLIENT_SHIFT) & CLIENT_MASK;
+}
+
+static bool is_young(uint64_t word, uint64_t now_s)
+{
+    return ((uint32_t)(now_s / STEP_S - (word >> MADE_SHIFT)) & MADE_MASK) < YOUNG_STEPS;
+}
+
+static uint64_t word_of(uint32_t mark, uint32_t tag, uint64_t now_s, uint32_t lifetime_s)
+{
+    return (uint64_t)mark << MARK_SHIFT | (uint64_t)tag << CLIENT_SHIFT |
+           (now_s / STEP_S & MADE_MASK) << MADE_SHIFT |
+           (((now_s + lifetime_s) / STEP_S + 1) & END_MASK);
 }
 
 /* --- a line ------------------------------------------------------------------------------- */
 
 struct sought {
     struct line *line;
-    uint64_t marks[SPLIT_ARMS_MAX];
+    uint32_t marks[SPLIT_ARMS_MAX];
     uint32_t arms;
     uint64_t now_s;
 };
@@ -208,7 +268,7 @@ static uint32_t find(const struct sought *sought)
             continue;
         }
         for (uint32_t arm = 0; arm < sought->arms; arm++) {
-            if ((word ^ sought->marks[arm]) <= END_MASK) {
+            if (word >> MARK_SHIFT == sought->marks[arm]) {
                 return arm;
             }
         }
@@ -216,22 +276,56 @@ static uint32_t find(const struct sought *sought)
     return sought->arms;
 }
 
-/* A free place, or the one that ends first. */
-static int place_for(const struct sought *sought, uint64_t *word)
+/* How many places the client of that one has. */
+static unsigned places_of_client(const uint64_t words[WAYS], int of)
+{
+    unsigned count = 0;
+
+    for (int way = 0; way < WAYS; way++) {
+        count += client_in(words[way]) == client_in(words[of]);
+    }
+    return count;
+}
+
+/* The one that has to go from a full line; -1: none may. */
+static int place_to_clear(const struct sought *sought, const uint64_t words[WAYS])
 {
     uint32_t least = UINT32_MAX;
-    int place = 0;
+    unsigned most = FAIR_PLACES;
+    int place = -1;
 
-    for (int way = 0; way < WAYS && least > 0; way++) {
-        uint64_t there = atomic_load(&sought->line->words[way]);
-        uint32_t left = steps_left(there, sought->now_s);
+    for (int way = 0; way < WAYS; way++) {
+        unsigned places = places_of_client(words, way);
 
-        if (left < least) {
+        most = places > most ? places : most;
+    }
+    for (int way = 0; way < WAYS; way++) {
+        uint32_t left = steps_left(words[way], sought->now_s);
+        bool may_go = most > FAIR_PLACES ? places_of_client(words, way) == most
+                                         : !is_young(words[way], sought->now_s);
+
+        if (may_go && left < least) {
             least = left;
             place = way;
-            *word = there;
         }
     }
+    return place;
+}
+
+/* A free place, or one to be cleared, with the word that is there; -1: neither. */
+static int place_for(const struct sought *sought, uint64_t *word)
+{
+    uint64_t words[WAYS];
+    int place = -1;
+
+    for (int way = 0; way < WAYS && place < 0; way++) {
+        words[way] = atomic_load(&sought->line->words[way]);
+        place = holds(words[way], sought->now_s) ? -1 : way;
+    }
+    if (place < 0) {
+        place = place_to_clear(sought, words);
+    }
+    *word = place >= 0 ? words[place] : 0;
     return place;
 }
 
@@ -260,6 +354,10 @@ static uint32_t insert(struct pin_table *table, const struct sought *sought, uin
     int place = place_for(sought, &there);
     uint32_t first;
 
+    if (place < 0) {
+        count(&table->unpinned);
+        return arm;
+    }
     if (!atomic_compare_exchange_strong(&sought->line->words[place], &there, word)) {
         return sought->arms;
     }
@@ -282,7 +380,7 @@ static uint32_t insert(struct pin_table *table, const struct sought *sought, uin
 static void seek(const struct pin_table *table, const struct split_seeds *seeds, struct bytes key,
                  uint64_t now_s, struct sought *sought)
 {
-    uint64_t hash = split_place(&seeds->salt, key);
+    uint64_t hash = siphash(&table->secret, key);
 
     sought->line = &table->lines[hash & table->mask];
     sought->arms = seeds->count;
@@ -302,9 +400,10 @@ uint32_t pin_table_find(const struct pin_table *table, const struct split_seeds 
 }
 
 uint32_t pin_table_hold(struct pin_table *table, const struct split_seeds *seeds, struct bytes key,
-                        uint32_t arm, uint64_t now_s, uint32_t lifetime_s)
+                        uint64_t client, uint32_t arm, uint64_t now_s, uint32_t lifetime_s)
 {
     struct sought sought;
+    uint64_t word;
 
     seek(table, seeds, key, now_s, &sought);
     for (int i = 0; i < TRIES; i++) {
@@ -317,7 +416,8 @@ uint32_t pin_table_hold(struct pin_table *table, const struct split_seeds *seeds
             }
             return found;
         }
-        found = insert(table, &sought, arm, word_of(sought.marks[arm], now_s, lifetime_s));
+        word = word_of(sought.marks[arm], tag_of(table, sought.line, client), now_s, lifetime_s);
+        found = insert(table, &sought, arm, word);
         if (found < sought.arms) {
             return found;
         }
@@ -331,6 +431,7 @@ void pin_table_look(const struct pin_table *table, struct pin_counts *counts)
     counts->found = atomic_load_explicit(&table->found, memory_order_relaxed);
     counts->moved = atomic_load_explicit(&table->moved, memory_order_relaxed);
     counts->pushed_out = atomic_load_explicit(&table->pushed_out, memory_order_relaxed);
+    counts->unpinned = atomic_load_explicit(&table->unpinned, memory_order_relaxed);
 }
 
 /* --- over a restart ----------------------------------------------------------------------- */

@@ -3,8 +3,9 @@
  * sent again reaches the same arm, whatever became of the weights, on whichever worker. Asked
  * only for requests that carry such a key; one cache line, no lock, safe from any thread.
  *
- * Memory is fixed: 8 bytes a key. Where eight keys that still hold fall into one line, a ninth
- * takes the place of the one that ends first, which is counted.
+ * Memory is fixed: 8 bytes a key. Where eight keys that still hold fall into one line, a ninth takes
+ * a place from the client that has the most there, else the one that ends first, but none that is
+ * seconds old; which keys share a line is known to who knows the secret only. Both are counted.
  *
  * A pin is known by the key and the service's name alone, since its seeds are made without the
  * route's salt, which may change within the key's lifetime: neither the route nor who sent it. Two users with one key share an arm then, which does no harm; a user who comes again
@@ -20,10 +21,11 @@ struct pin_table;
 struct pin_table *pin_table_new(uint32_t pins);
 void pin_table_free(struct pin_table **table);
 
-/* The arm that has this key already, else `arm`, which has it from now on for `lifetime_s`.
- * `now_s` is in seconds since 1970. */
+/* The arm that has this key already, else `arm`, which has it from now on for `lifetime_s`, if there
+ * is a place. `client` says who asks, as a number (ip_customer): one client cannot push out what
+ * others have. `now_s` is in seconds since 1970. */
 uint32_t pin_table_hold(struct pin_table *table, const struct split_seeds *seeds, struct bytes key,
-                        uint32_t arm, uint64_t now_s, uint32_t lifetime_s);
+                        uint64_t client, uint32_t arm, uint64_t now_s, uint32_t lifetime_s);
 /* The arm that has this key, else `seeds->count`. Changes and counts nothing. */
 uint32_t pin_table_find(const struct pin_table *table, const struct split_seeds *seeds,
                         struct bytes key, uint64_t now_s);
@@ -33,8 +35,14 @@ struct pin_counts {
     uint64_t found;      /* requests that came again and found theirs */
     uint64_t moved;      /* of those, how many would have gone elsewhere now */
     uint64_t pushed_out; /* pins that had to go before their time */
+    uint64_t unpinned;   /* keys that found no place */
 };
 void pin_table_look(const struct pin_table *table, struct pin_counts *counts);
+
+/* The secret that places are found by, drawn with the table. Pins mean something under their own
+ * only, so that another one is set before any pin is made or loaded. */
+struct siphash_key pin_table_secret(const struct pin_table *table);
+void pin_table_set_secret(struct pin_table *table, const struct siphash_key *secret);
 
 /* --- over a crash or a restart: the table as a file, written a piece at a time ------------- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files: `ramps` and `changes` (an operator's weights and drains), lines of text that are replaced
- * as a whole; `pins`, the table of keys, changed in place a piece at a time. */
+ * as a whole; `pins`, the table of keys, changed in place a piece at a time; `pin-secret`, which
+ * says where in that table a key is. */
 #include "process/keeper.h"
 
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +22,9 @@
 #define CHANGES_FILE "changes"
 #define PINS_FILE "pins"
 #define PINS_KIND "pins" /* among the heritage */
+#define SECRET_FILE "pin-secret"
+#define SECRET_FORM "turnpike-pins-1" /* changes with what the words of the table mean */
+#define SECRET_TEXT_MAX 64
 #define DRAINED_WORD "drained"
 
 struct keeper {
@@ -32,6 +37,8 @@ struct keeper {
     char *kept_changes;   /* what stands in the file; NULL: not known */
     char *drained_before; /* lines of the last process; NULL: no more */
     bool pins_failed;     /* told once */
+    bool drops_pins;      /* what their file holds means nothing */
+    bool secret_kept;     /* its file holds the table's */
 };
 
 static bool has_directory(const struct keeper *keeper)
@@ -127,13 +134,46 @@ static bool restore_ramps(struct keeper *keeper)
     return good;
 }
 
-static void restore_pins(struct keeper *keeper)
+/* One line, the same on each gateway that shall find the same places. */
+static void secret_text(const struct keeper *keeper, char text[SECRET_TEXT_MAX])
+{
+    struct siphash_key secret = pin_table_secret(pins_of(keeper));
+
+    snprintf(text, SECRET_TEXT_MAX, SECRET_FORM " %016llx%016llx\n",
+             (unsigned long long)secret.first, (unsigned long long)secret.second);
+}
+
+static bool read_secret(const struct keeper *keeper, struct siphash_key *secret)
 {
     size_t length;
-    char *pins = read_state(keeper, PINS_FILE, &length);
+    char *text = read_state(keeper, SECRET_FILE, &length);
+    unsigned long long first = 0;
+    unsigned long long second = 0;
+    int end = 0;
+    bool good = text != NULL &&
+                sscanf(text, SECRET_FORM " %16llx%16llx%n", &first, &second, &end) == 2 &&
+                (size_t)end == sizeof(SECRET_FORM " ") - 1 + 32;
 
-    if (pins != NULL && !pin_table_load(pins_of(keeper), (struct bytes){pins, length})) {
+    *secret = (struct siphash_key){first, second};
+    free(text);
+    return good;
+}
+
+/* Pins mean nothing under another secret. */
+static void restore_pins(struct keeper *keeper)
+{
+    struct siphash_key secret;
+    size_t length;
+    char *pins = read_state(keeper, PINS_FILE, &length);
+    bool good = read_secret(keeper, &secret);
+
+    if (good) {
+        pin_table_set_secret(pins_of(keeper), &secret);
+        keeper->secret_kept = true;
+    }
+    if (pins != NULL && (!good || !pin_table_load(pins_of(keeper), (struct bytes){pins, length}))) {
         log_warning("the file of idempotency keys is of another version and left out");
+        keeper->drops_pins = true;
     }
     free(pins);
 }
@@ -283,7 +323,8 @@ static int open_pins(struct keeper *keeper, const char *path)
     int file = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat facts;
 
-    if (file >= 0 && fstat(file, &facts) == 0 && (size_t)facts.st_size == size) {
+    if (file >= 0 && !keeper->drops_pins && fstat(file, &facts) == 0 &&
+        (size_t)facts.st_size == size) {
         return file;
     }
     if (file >= 0) {
@@ -295,6 +336,7 @@ static int open_pins(struct keeper *keeper, const char *path)
         file = -1;
     }
     if (file >= 0) {
+        keeper->drops_pins = false;
         pin_table_mark_all(pins_of(keeper));
     }
     return file;
@@ -332,6 +374,18 @@ static bool write_pieces(struct keeper *keeper, const char *path, struct pin_pie
     return good;
 }
 
+/* Before the pins, which can be found by it only. */
+static bool keep_secret(struct keeper *keeper)
+{
+    char text[SECRET_TEXT_MAX];
+
+    if (!keeper->secret_kept) {
+        secret_text(keeper, text);
+        keeper->secret_kept = write_state(keeper, SECRET_FILE, bytes_of(text));
+    }
+    return keeper->secret_kept;
+}
+
 /* Without `lasting` the kernel writes it to the disk within half a minute: what a crash of the
  * process leaves is whole, and the thread does not wait for the disk each second. */
 static void keep_pins(struct keeper *keeper, bool lasting)
@@ -344,7 +398,7 @@ static void keep_pins(struct keeper *keeper, bool lasting)
         return;
     }
     path = state_directory_path(keeper->parts.state_directory, PINS_FILE);
-    if (path != NULL && write_pieces(keeper, path, &piece, lasting)) {
+    if (path != NULL && keep_secret(keeper) && write_pieces(keeper, path, &piece, lasting)) {
         keeper->pins_failed = false;
     } else {
         pin_table_give_back(pins_of(keeper), &piece);

@@ -161,11 +161,24 @@ test('over a crash, but for the last second', async (t) => {
     await until('the pin to be kept', () => pinsIn(pins) === 1);
     assert.equal(await pay(first, 'm'), 'old');
     await until('the other one to be kept', () => pinsIn(pins) === 2);
+    const secret = path.join(state, 'pin-secret');
+    const text = fs.readFileSync(secret, 'utf8');
+    assert.match(text, /^turnpike-pins-1 [0-9a-f]{32}\n$/);
+    assert.equal(fs.statSync(secret).mode & 0o777, 0o600);
     await first.crash();
     const second = await startGateway(t, config([0, 100]));
     assert.equal(await pay(second, 'k'), 'old');
     assert.equal(await pay(second, 'm'), 'old');
     assert.equal(await pay(second, 'l'), 'new');
+    assert.equal(fs.readFileSync(secret, 'utf8'), text);
+    await second.stop();
+
+    fs.rmSync(secret); // without it the table means nothing, and is not taken for another
+    const third = await startGateway(t, config([0, 100]));
+    await third.said(/file of idempotency keys is of another version/);
+    assert.equal(await pay(third, 'k'), 'new');
+    await until('a new secret', () => fs.existsSync(secret));
+    assert.notEqual(fs.readFileSync(secret, 'utf8'), text);
 });
 
 test('a file that is gone or of another size is made anew', async (t) => {

@@ -24,9 +24,11 @@ struct fixture {
 static int set_up(void **state)
 {
     static const char *const names[3] = {"old", "new", "third"};
+    static const struct siphash_key secret = {1, 2}; /* the same places in each run */
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     fixture->table = pin_table_new(1024);
+    pin_table_set_secret(fixture->table, &secret);
     fixture->seeds = (struct split_seeds){split_salt(BYTES("")), fixture->arms, 3};
     for (int i = 0; i < 3; i++) {
         fixture->arms[i] = split_arm_seed(&fixture->seeds.salt, names[i]);
@@ -46,7 +48,7 @@ static int tear_down(void **state)
 
 static uint32_t hold(struct fixture *fixture, const char *key, uint32_t arm, uint64_t now_s)
 {
-    return pin_table_hold(fixture->table, &fixture->seeds, bytes_of(key), arm, now_s, DAY);
+    return pin_table_hold(fixture->table, &fixture->seeds, bytes_of(key), 1, arm, now_s, DAY);
 }
 
 static void the_first_arm_stays(void **state)
@@ -72,7 +74,7 @@ static void until_its_time_is_over(void **state)
 
     assert_int_equal(hold(fixture, "a", 1, NOW), 1);
     assert_int_equal(hold(fixture, "a", 0, NOW + DAY), 1);
-    assert_int_equal(hold(fixture, "a", 0, NOW + DAY + 8), 0); /* to the nearest steps of 4 s */
+    assert_int_equal(hold(fixture, "a", 0, NOW + DAY + 8), 0); /* to the nearest steps of 8 s */
     assert_int_equal(hold(fixture, "a", 1, NOW + DAY + 8), 0);
 }
 
@@ -83,11 +85,11 @@ static void whatever_the_arms_are_called_in_the_file(void **state)
     struct split_seeds seeds = {fixture->seeds.salt, turned, 3};
 
     assert_int_equal(hold(fixture, "a", 0, NOW), 0);
-    assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 0, NOW, DAY), 1);
+    assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 1, 0, NOW, DAY), 1);
     /* An arm that is gone holds nobody. */
     seeds.arms = &turned[2];
     seeds.count = 1;
-    assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 0, NOW, DAY), 0);
+    assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 1, 0, NOW, DAY), 0);
 }
 
 static void other_salts_have_other_keys(void **state)
@@ -97,7 +99,7 @@ static void other_salts_have_other_keys(void **state)
 
     other.salt = split_salt(BYTES("spring"));
     assert_int_equal(hold(fixture, "a", 1, NOW), 1);
-    assert_int_equal(pin_table_hold(fixture->table, &other, BYTES("a"), 0, NOW, DAY), 0);
+    assert_int_equal(pin_table_hold(fixture->table, &other, BYTES("a"), 1, 0, NOW, DAY), 0);
 }
 
 /* More keys than places: those with the least time left go, and are counted. */
@@ -122,6 +124,85 @@ static void a_full_table_pushes_out_the_oldest(void **state)
     assert_true(kept > 450); /* 8 of 4 on average: few lines had more than eight new ones */
 }
 
+static uint32_t hold_for(struct fixture *fixture, uint64_t client, unsigned number, uint64_t now_s)
+{
+    char key[32];
+
+    snprintf(key, sizeof(key), "%llu-%u", (unsigned long long)client, number);
+    return pin_table_hold(fixture->table, &fixture->seeds, bytes_of(key), client, 1, now_s, DAY);
+}
+
+static bool has(struct fixture *fixture, uint64_t client, unsigned number, uint64_t now_s)
+{
+    char key[32];
+
+    snprintf(key, sizeof(key), "%llu-%u", (unsigned long long)client, number);
+    return pin_table_find(fixture->table, &fixture->seeds, bytes_of(key), now_s) == 1;
+}
+
+/* 128 lines of eight: 16 others have a key or two in each that they fall into. */
+static void one_client_pushes_out_its_own_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pin_counts counts;
+
+    for (uint64_t client = 100; client < 116; client++) {
+        hold_for(fixture, client, 0, NOW);
+    }
+    for (unsigned i = 0; i < 20000; i++) {
+        hold_for(fixture, 7, i, NOW + 1 + i / 1000);
+    }
+    pin_table_look(fixture->table, &counts);
+    assert_true(counts.pushed_out > 15000);
+    for (uint64_t client = 100; client < 116; client++) {
+        assert_true(has(fixture, client, 0, NOW + 30));
+    }
+}
+
+/* Of very many clients, so that none has more than a fair part. */
+static void what_is_seconds_old_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pin_counts before;
+    struct pin_counts counts;
+    unsigned kept = 0;
+
+    for (uint64_t client = 0; client < 4096; client++) {
+        hold_for(fixture, client, 0, NOW);
+    }
+    pin_table_look(fixture->table, &before);
+    assert_true(before.unpinned > 2000);
+    for (uint64_t client = 0; client < 4096; client++) {
+        kept += has(fixture, client, 0, NOW + 20);
+    }
+    assert_int_equal(kept, before.held - before.pushed_out);
+    /* Later they may go. */
+    for (uint64_t client = 10000; client < 10128; client++) {
+        hold_for(fixture, client, 0, NOW + 40);
+    }
+    pin_table_look(fixture->table, &counts);
+    assert_int_equal(counts.unpinned, before.unpinned);
+}
+
+/* Those that collide here do not collide elsewhere. */
+static void places_are_secret(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fixture other = *fixture;
+    unsigned differ = 0;
+
+    other.table = pin_table_new(1024);
+    for (unsigned i = 0; i < 4096; i++) {
+        hold_for(fixture, 7, i, NOW + i * 8);
+        hold_for(&other, 7, i, NOW + i * 8);
+    }
+    for (unsigned i = 0; i < 4096; i++) {
+        differ += has(fixture, 7, i, NOW + 4096 * 8) != has(&other, 7, i, NOW + 4096 * 8);
+    }
+    assert_true(differ > 100);
+    pin_table_free(&other.table);
+}
+
 static size_t write_changed(struct fixture *fixture, char *file)
 {
     struct pin_piece piece;
@@ -141,6 +222,7 @@ static void over_a_crash(void **state)
     size_t size = pin_table_size(fixture->table);
     char *file = calloc(1, size);
     struct pin_table *larger = pin_table_new(2048);
+    struct siphash_key secret;
     struct pin_piece piece;
     uint32_t cursor = 0;
 
@@ -157,8 +239,10 @@ static void over_a_crash(void **state)
     assert_false(pin_table_load(larger, (struct bytes){file, size}));
     pin_table_free(&larger);
 
+    secret = pin_table_secret(fixture->table);
     pin_table_free(&fixture->table);
     fixture->table = pin_table_new(1024);
+    pin_table_set_secret(fixture->table, &secret);
     assert_true(pin_table_load(fixture->table, (struct bytes){file, size}));
     assert_int_equal(write_changed(fixture, file), 0); /* the file has it all */
     assert_int_equal(hold(fixture, "a", 0, NOW + 60), 1);
@@ -254,6 +338,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(other_salts_have_other_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_table_pushes_out_the_oldest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_client_pushes_out_its_own_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_seconds_old_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(places_are_secret, set_up, tear_down),
         cmocka_unit_test_setup_teardown(over_a_crash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_binary_has_the_same_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(to_look_changes_nothing, set_up, tear_down),
