@@ -65,11 +65,36 @@ static bool check_placeholders(struct reading *reading, const struct node *node,
     return true;
 }
 
+/* In "https://example.com{query}" a query of ".evil.example" or "@evil.example" would choose the
+ * host. {path} begins with '/', which ends the host. */
+static bool lets_query_choose_host(struct bytes to)
+{
+    size_t at = bytes_start_with(to, BYTES("https://")) ? 8 : 7;
+    size_t length;
+
+    if (to.at[0] == '/') {
+        return false;
+    }
+    to = bytes_skip(to, at);
+    for (length = 0; length < to.length && strchr("/?#\\", to.at[length]) == NULL; length++) {
+        struct bytes rest = bytes_skip(to, length);
+
+        if (bytes_start_with(rest, BYTES("{path}"))) {
+            return length == 0;
+        }
+        if (bytes_start_with(rest, BYTES("{query}"))) {
+            return true;
+        }
+    }
+    return length == 0;
+}
+
 /* "//host" is another site to a browser, and {path} starts with '/' already: a request for
  * "//elsewhere" must not turn a redirect of ours into a way there. */
 static bool leads_elsewhere(struct bytes to)
 {
-    return bytes_start_with(to, BYTES("//")) || bytes_start_with(to, BYTES("/{path}")) ||
+    return lets_query_choose_host(to) || bytes_start_with(to, BYTES("//")) ||
+           bytes_start_with(to, BYTES("/\\")) || bytes_start_with(to, BYTES("/{path}")) ||
            bytes_start_with(to, BYTES("/{query}")) || bytes_start_with(to, BYTES("/{host}"));
 }
 
@@ -89,7 +114,7 @@ static void check_redirect_target(struct reading *reading, const struct node *no
     } else if (leads_elsewhere(to)) {
         READING_ERROR(reading, node,
                       "'redirect.to' would let a request lead to any site; start with "
-                      "http://, https:// or a path of your own");
+                      "http:// or https:// and a host, or with a path of your own");
     } else {
         check_placeholders(reading, node, to);
     }

@@ -377,7 +377,8 @@ static const struct option options[] = {
              "that asked for it, else it is answered 421."},
     {.path = "tls.hosts.name", .places = PLACE_LISTENER, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "253", .sample = "pay.example.com", FIELD(tls_host_settings, name),
-     .help = "\"pay.example.com\" or \"*.pay.example.com\" (one label)."},
+     .help = "\"pay.example.com\", or \"*.pay.example.com\" (any name below it, as in match.host); of "
+             "several the longest holds."},
     {.path = "tls.hosts.mode", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
      .initial = "required", .words = "off|optional|required",
      FIELD(tls_host_settings, client_auth.mode), .help = "In place of tls.client_auth.mode."},

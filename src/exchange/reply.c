@@ -3,6 +3,7 @@
  * Proxy-Status (RFC 9209) and in a problem+json body (RFC 9457). */
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/redirect.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
 
@@ -231,65 +232,43 @@ void reply_respond(struct exchange *exchange, const struct route_settings *route
     send_answer(exchange, &head, route->respond.body);
 }
 
-/* "{host}", "{path}" and "{query}" stand for those of the request. */
-static struct bytes expand(const struct exchange *exchange, struct bytes pattern, struct text *text)
+/* That of the route's normal form, where the guard has put one in its place. */
+static struct bytes path_of(const struct exchange *exchange)
 {
-    const struct http_request *request = &exchange->request;
-    const struct {
-        struct bytes name;
-        struct bytes value;
-    } known[] = {
-        {BYTES("{host}"), request->host},
-        {BYTES("{path}"), request->path},
-        {BYTES("{query}"), request->query},
-    };
-    const char *from = text->at;
+    struct bytes target = exchange->routing.target;
+    const char *mark = target.length > 0 ? memchr(target.at, '?', target.length) : NULL;
 
-    while (pattern.length > 0) {
-        size_t used = 1;
-        struct bytes piece = bytes_first(pattern, 1);
-
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-            if (bytes_start_with(pattern, known[i].name)) {
-                used = known[i].name.length;
-                piece = known[i].value;
-            }
-        }
-        text_add_bytes(text, piece);
-        pattern = bytes_skip(pattern, used);
+    if (target.length == 0) {
+        return exchange->request.path;
     }
-    return text_since(text, from);
+    return bytes_first(target, mark != NULL ? (size_t)(mark - target.at) : target.length);
+}
+
+static void redirect(struct exchange *exchange, uint16_t status, struct bytes pattern)
+{
+    struct forward_page page;
+    struct answer_head head;
+    struct bytes place;
+
+    begin_page(exchange, &page, &head, status);
+    if (!redirect_place(&exchange->request, path_of(exchange), pattern, &page.text, &place)) {
+        reply_error(exchange, 400, "http_request_error",
+                    "the redirect needs a host, and the request names none");
+        return;
+    }
+    http_fields_add(&page.fields, BYTES("Location"), place);
+    forward_common_answer_fields(exchange, &page);
+    send_answer(exchange, &head, (struct bytes){0});
 }
 
 void reply_redirect(struct exchange *exchange, const struct route_settings *route)
 {
-    struct forward_page page;
-    struct answer_head head;
-
-    begin_page(exchange, &page, &head, route->redirect.status);
-    http_fields_add(&page.fields, BYTES("Location"),
-                    expand(exchange, route->redirect.to, &page.text));
-    forward_common_answer_fields(exchange, &page);
-    send_answer(exchange, &head, (struct bytes){0});
+    redirect(exchange, route->redirect.status, route->redirect.to);
 }
 
 void reply_redirect_to_https(struct exchange *exchange)
 {
-    struct forward_page page;
-    struct answer_head head;
-
-    if (exchange->request.host.length == 0) {
-        reply_error(exchange, 400, "http_request_error", "the request names no host");
-        return;
-    }
-    begin_page(exchange, &page, &head, 308);
-    http_fields_add(&page.fields, BYTES("Location"),
-                    expand(exchange,
-                           exchange->request.has_query ? BYTES("https://{host}{path}?{query}")
-                                                       : BYTES("https://{host}{path}"),
-                           &page.text));
-    forward_common_answer_fields(exchange, &page);
-    send_answer(exchange, &head, (struct bytes){0});
+    redirect(exchange, 308, BYTES("https://{host}{path}?{query}"));
 }
 
 void reply_asked(struct exchange *exchange, const struct exchange_reply *reply)

@@ -12,10 +12,13 @@
 
 #include <ctype.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define NAME_MOST 253
 #define CERTIFICATES_MOST 4 /* of one name: one a type of key */
+
+#define DEEP "**"
 
 /* What a name is met with. */
 struct terms {
@@ -27,7 +30,7 @@ struct terms {
 };
 
 struct name_row {
-    const char *name; /* "example.com"; "*.example.com" */
+    const char *name; /* "example.com"; "*.example.com"; "**.example.com" below the latter */
     uint32_t terms;
 };
 
@@ -65,19 +68,39 @@ static const struct name_row *find_exactly(const struct tls_acceptor *acceptor, 
     return bsearch(&key, acceptor->names, acceptor->name_count, sizeof(key), compare_names);
 }
 
-/* A wildcard stands for one label (RFC 6125 section 6.4.3). */
+static const struct name_row *find_below(const struct tls_acceptor *acceptor, const char *stars,
+                                         const char *dot)
+{
+    char wildcard[NAME_MOST + 3];
+
+    if (strlen(dot) > NAME_MOST) {
+        return NULL;
+    }
+    snprintf(wildcard, sizeof(wildcard), "%s%s", stars, dot);
+    return find_exactly(acceptor, wildcard);
+}
+
+/* A wildcard of a certificate stands for one label (RFC 6125 section 6.4.3), and so does its row. A
+ * rule of a host holds at any depth, as a route's match.host does: for names further down it has a
+ * row of its own, which begins with DEEP. */
 static const struct name_row *find_name(const struct tls_acceptor *acceptor, const char *name)
 {
     const struct name_row *row = find_exactly(acceptor, name);
     const char *dot = strchr(name, '.');
-    char wildcard[NAME_MOST + 2];
 
-    if (row != NULL || dot == NULL || dot == name || strlen(dot) > NAME_MOST) {
-        return row;
+    if (row == NULL && dot != NULL && dot != name) {
+        row = find_below(acceptor, "*", dot);
     }
-    wildcard[0] = '*';
-    memcpy(wildcard + 1, dot, strlen(dot) + 1);
-    return find_exactly(acceptor, wildcard);
+    while (row == NULL && acceptor->has_host_rules && dot != NULL) {
+        dot = strchr(dot + 1, '.');
+        row = dot != NULL ? find_below(acceptor, DEEP, dot) : NULL;
+    }
+    return row;
+}
+
+static bool is_deep(const struct name_row *row)
+{
+    return strncmp(row->name, DEEP, strlen(DEEP)) == 0;
 }
 
 /* In lower case, and without the dot that may end it: RFC 6066 wants none, some clients send it.
@@ -144,7 +167,7 @@ static int on_hello(SSL *ssl, int *alert, void *owner)
     uint32_t terms = row != NULL ? row->terms : 0;
     SSL_CTX *context = acceptor->terms[terms].context;
 
-    if (row == NULL && acceptor->refuses_unknown) {
+    if ((row == NULL || is_deep(row)) && acceptor->refuses_unknown) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
         return SSL_CLIENT_HELLO_ERROR;
     }
@@ -424,17 +447,19 @@ static const struct tls_client_auth_settings *rule_of_host(const struct tls_acce
     return NULL;
 }
 
-/* Of the name itself, else of the wildcard that it falls under, else the listener's. */
+/* Of the name itself, else of the longest wildcard that it falls under, else the listener's. */
 static const struct tls_client_auth_settings *rule_for(const struct tls_acceptor *acceptor,
                                                        const char *name)
 {
     const struct tls_client_auth_settings *rule = rule_of_host(acceptor, name);
     const char *dot = strchr(name, '.');
-    char wildcard[NAME_MOST + 2] = "*";
+    char wildcard[NAME_MOST + 2];
 
-    if (rule == NULL && dot != NULL && name[0] != '*' && strlen(dot) <= NAME_MOST) {
-        memcpy(wildcard + 1, dot, strlen(dot) + 1);
-        rule = rule_of_host(acceptor, wildcard);
+    for (; rule == NULL && dot != NULL; dot = strchr(dot + 1, '.')) {
+        if (strlen(dot) <= NAME_MOST) {
+            snprintf(wildcard, sizeof(wildcard), "*%s", dot);
+            rule = rule_of_host(acceptor, wildcard);
+        }
     }
     return rule != NULL ? rule : &acceptor->settings->tls.client_auth;
 }
@@ -454,6 +479,19 @@ static bool add_name(struct tls_acceptor *acceptor, const char *name, struct tls
     }
     acceptor->names[acceptor->name_count++] = (struct name_row){name, (uint32_t)terms};
     return true;
+}
+
+static bool add_host(struct tls_acceptor *acceptor, const char *star, const char *name,
+                     struct tls_report *report)
+{
+    char *copy = NULL;
+
+    if (asprintf(&copy, "%s%s", star, name) < 0) {
+        tls_say(report, "out of memory");
+        return false;
+    }
+    acceptor->host_names[acceptor->host_name_count++] = copy;
+    return add_name(acceptor, copy, report);
 }
 
 static void drop_doubles(struct tls_acceptor *acceptor)
@@ -482,12 +520,12 @@ static uint32_t count_names(const struct tls_acceptor *acceptor)
 static bool make_names(struct tls_acceptor *acceptor, struct tls_report *report)
 {
     const struct tls_listener_settings *tls = &acceptor->settings->tls;
-    uint32_t count = count_names(acceptor) + tls->host_count;
+    uint32_t count = count_names(acceptor) + 2 * tls->host_count;
     struct terms wanted = {.auth = &tls->client_auth};
 
     acceptor->names = calloc(count + 1, sizeof(*acceptor->names));
     acceptor->terms = calloc(count + 1, sizeof(*acceptor->terms));
-    acceptor->host_names = calloc(tls->host_count + 1, sizeof(*acceptor->host_names));
+    acceptor->host_names = calloc(2 * tls->host_count + 1, sizeof(*acceptor->host_names));
     if (acceptor->names == NULL || acceptor->terms == NULL || acceptor->host_names == NULL) {
         tls_say(report, "out of memory");
         return false;
@@ -504,13 +542,9 @@ static bool make_names(struct tls_acceptor *acceptor, struct tls_report *report)
         }
     }
     for (uint32_t i = 0; i < tls->host_count; i++) {
-        acceptor->host_names[i] = strdup(tls->hosts[i].name);
-        if (acceptor->host_names[i] == NULL) {
-            tls_say(report, "out of memory");
-            return false;
-        }
-        acceptor->host_name_count++;
-        if (!add_name(acceptor, acceptor->host_names[i], report)) {
+        if (!add_host(acceptor, "", tls->hosts[i].name, report) ||
+            (tls->hosts[i].name[0] == '*' &&
+             !add_host(acceptor, "*", tls->hosts[i].name, report))) {
             return false;
         }
     }

@@ -13,6 +13,8 @@ routes:
   - {name: empty, match: {path: /empty}, respond: {status: 204}}
   - {name: json, match: {path: /json}, respond: {status: 418, body: '{"a":1}', content_type: application/json, headers: {Cache-Control: no-store}}}
   - {name: moved, match: {path_prefix: /old/}, redirect: {status: 308, to: "https://{host}/new{path}?{query}"}}
+  - {name: and, match: {path: /and}, redirect: {to: "/x?a=2&{query}&b=1"}}
+  - {name: first, match: {path: /first}, redirect: {to: "/x?{query}&b=1"}}
   - {name: fixed, match: {path: /fixed}, redirect: {status: 302, to: /elsewhere}}
 `;
 
@@ -72,6 +74,20 @@ test('respond', async (t) => {
         const answer = await request(gateway, { path: '/old/a%20b?x=1', headers: { host: 'shop.example' } });
         assert.equal(answer.status, 308);
         assert.equal(answer.headers.location, 'https://shop.example/new/old/a%20b?x=1');
+    });
+
+    await t.test('redirects without a query leave no stray mark', async () => {
+        for (const [path, wanted] of [['/old/x', 'https://shop.example/new/old/x'], ['/old/x?', 'https://shop.example/new/old/x?']]) {
+            assert.equal((await request(gateway, { path, headers: { host: 'shop.example' } })).headers.location, wanted);
+        }
+        for (const [path, wanted] of [['/and', '/x?a=2&b=1'], ['/and?c', '/x?a=2&c&b=1'], ['/first', '/x?b=1'], ['/first?c', '/x?c&b=1']]) {
+            assert.equal((await request(gateway, { path })).headers.location, wanted);
+        }
+    });
+
+    await t.test('redirects that need a host are refused without one', async () => {
+        const client = await connect(t, gateway);
+        assertOwnError(await client.ask(head('GET /old/x HTTP/1.0')), 400);
     });
 
     await t.test('redirects to a path', async () => {

@@ -89,6 +89,28 @@ test('off: nobody is asked', async (t) => {
     assert.equal(origin.requests.at(-1).headers['client-cert'], undefined);
 });
 
+test('a wildcard has one meaning for routes and for certificates: any name below it', async (t) => {
+    const { clients, origin, ask } = await stage(t, () => '{mode: off}', {
+        hosts: (of) => `[{name: "*.w.example", ca: ${of.cert}}, {name: "*.open.w.example", mode: off}, {name: c.b.w.example, mode: off}]`,
+        routes: 'routes: [{name: secret, match: {host: "*.w.example"}, service: app}, {name: all, service: other}]',
+    });
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+    const loose = { rejectUnauthorized: false };
+
+    for (const name of ['a.w.example', 'a.b.w.example', 'A.B.W.example', 'a.b.w.example.', 'x.a.b.w.example']) {
+        await assert.rejects(ask({ name, ...loose }), /certificate required|ECONNRESET|socket hang up/, name);
+        assert.equal((await ask({ name, ...loose, ...shows(good) })).status, 200, name);
+    }
+    for (const name of ['a.open.w.example', 'a.b.open.w.example', 'c.b.w.example', 'w.example', 'aw.example']) {
+        assert.equal((await ask({ name, ...loose })).status, 200, name);
+    }
+    const before = origin.requests.length;
+    for (const host of ['a.b.w.example', 'A.b.W.example:443', 'a.b.w.example.', '.b.w.example', 'x.a.b.w.example']) {
+        assert.equal((await ask({ name: 'a.example', headers: { Host: host } })).status, 421, host);
+    }
+    assert.equal(origin.requests.length, before);
+});
+
 test('a host may have a rule of its own, and no request slips past it', async (t) => {
     const { clients, origin, ask } = await stage(t, () => '{mode: off}', { hosts: (of) => `[{name: pay.example, ca: ${of.cert}}]` });
     const good = await clients.issue({ names: ['merchant.example'], client: true });

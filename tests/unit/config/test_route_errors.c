@@ -63,11 +63,20 @@ static void actions(void **state)
         {ROUTE("redirect: {to: \"https://{hst}/\"}"),
          "4:18: 'redirect.to' knows {host}, {path} and {query} only, at '{hst}/'"},
         {ROUTE("redirect: {to: \"/{path}\"}"),
-         "4:18: 'redirect.to' would let a request lead to any site; start with http://, https:// "
-         "or a path of your own"},
+         "4:18: 'redirect.to' would let a request lead to any site; start with http:// or https:// "
+         "and a host, or with a path of your own"},
+        {ROUTE("redirect: {to: \"https://example.com{query}\"}"),
+         "4:18: 'redirect.to' would let a request lead to any site; start with http:// or https:// "
+         "and a host, or with a path of your own"},
+        {ROUTE("redirect: {to: \"https://{host}:{query}/\"}"),
+         "4:18: 'redirect.to' would let a request lead to any site; start with http:// or https:// "
+         "and a host, or with a path of your own"},
+        {ROUTE("redirect: {to: \"http://{path}\"}"),
+         "4:18: 'redirect.to' would let a request lead to any site; start with http:// or https:// "
+         "and a host, or with a path of your own"},
         {ROUTE("redirect: {to: //evil.example/}"),
-         "4:18: 'redirect.to' would let a request lead to any site; start with http://, https:// "
-         "or a path of your own"},
+         "4:18: 'redirect.to' would let a request lead to any site; start with http:// or https:// "
+         "and a host, or with a path of your own"},
     };
 
     (void)state;
