@@ -189,6 +189,7 @@ void config_read_action(struct reading *reading, const struct node *node,
                       "redirect");
     } else if (route->action != ROUTE_FORWARD) {
         refuse_without_effect(reading, node, "rewrite");
+        refuse_without_effect(reading, node, "rewrite_location");
         refuse_without_effect(reading, node, "request_headers");
     }
     config_read_split_options(reading, node, route);

@@ -726,6 +726,11 @@ static const struct option options[] = {
     {.path = "rewrite.path_prefix", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "4096", .sample = "/new/",
      .help = "Takes the place of match.path_prefix; both end in '/' or neither does."},
+    {.path = "rewrite_location", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
+     FIELD(route_settings, rewrites_location), .sample_off = true,
+     .help = "Turn Location and Content-Location that name the origin to the scheme, host and port "
+             "that the client used, and take rewrite.path_prefix back in them and in the Path of "
+             "Set-Cookie. Other hosts, and paths outside of that prefix, stay as they are."},
     {.path = "path_guard", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "on",
      .words = "on|off", FIELD(route_settings, path_guard), .sample_off = true,
      .help = "on: a path that would take this route is answered 400 when an origin may read it as "

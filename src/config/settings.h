@@ -419,6 +419,7 @@ struct route_settings {
     struct header_edits request_headers;
     struct header_edits response_headers;
     enum path_guard path_guard;
+    bool rewrites_location;            /* of answers: places that name the origin */
     bool rewrites_prefix;              /* PATH_PREFIX only */
     struct bytes prefix_rewrite;       /* takes the place of the matched prefix */
     struct timeouts_settings timeouts; /* global ones where the route does not say */

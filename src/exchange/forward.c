@@ -4,9 +4,11 @@
 
 #include "exchange/deadline.h"
 #include "exchange/path_guard.h"
+#include "exchange/public_place.h"
 
 #include "http/date.h"
 #include "http/forwarded.h"
+#include "http/uri.h"
 
 #include <time.h>
 
@@ -555,6 +557,34 @@ static void tell_length_of_absent_body(const struct http_response *response,
                          http_has(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
 }
 
+static bool is_authority(struct bytes text)
+{
+    struct bytes host;
+    struct bytes port;
+
+    return uri_split_authority(text, &host, &port);
+}
+
+/* The place that the client used: what a trusted proxy says of it, where that is one. */
+static void turn_to_public_place(const struct exchange *exchange, struct forward_page *page)
+{
+    struct bytes own = exchange->client.facts->scheme;
+    struct bytes scheme = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, own);
+    struct bytes authority =
+        trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, exchange->request.authority);
+    bool known = bytes_equal(scheme, BYTES("https")) || bytes_equal(scheme, BYTES("http"));
+    const struct public_place place = {
+        .route = exchange->routing.route,
+        .origin = bytes_of(origin_name(exchange->attempt.origin)),
+        .origin_tls = exchange->routing.service->tls.on,
+        .sent = authority_for(exchange),
+        .scheme = known ? scheme : own,
+        .authority = is_authority(authority) ? authority : exchange->request.authority,
+    };
+
+    public_place_apply(&place, &page->fields, &page->text);
+}
+
 bool forward_answer(const struct exchange *exchange, const struct http_response *response,
                     struct forward_page *page, struct answer_head *head)
 {
@@ -582,6 +612,9 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
     passing = passing_of(&response->headers, dropped, exchange->routing.route, edits, BYTES(""));
     if (!add_passing(&passing, &page->fields)) {
         return false;
+    }
+    if (exchange->routing.route != NULL && exchange->routing.route->rewrites_location) {
+        turn_to_public_place(exchange, page);
     }
     if (response->status >= 200 && !http_has(&response->headers, HTTP_HEADER_DATE) &&
         !forward_add_date(exchange, page)) {
