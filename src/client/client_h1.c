@@ -367,11 +367,22 @@ static void on_over(void *stream)
     begin_next_request(h1);
 }
 
+/* Answers before this one wait in the kernel, whole, and a reset would throw them away. In HTTP/1.1
+ * the head tells where an answer ends, so that an end before that shows, too. */
+static bool has_earlier_answers(const struct client_h1 *h1)
+{
+    return h1->version != HTTP_1_0 && client_h1_taken(h1) < h1->answer_from;
+}
+
 static void on_abort(void *stream)
 {
     struct client_h1 *h1 = stream;
 
     h1->exchange = NULL;
+    if (has_earlier_answers(h1)) {
+        client_linger(h1->connection);
+        return;
+    }
     /* A reset, so that a close-delimited or half-sent answer cannot pass for a whole one. */
     transport_reset(&h1->connection->transport);
     client_close(h1->connection, OUTCOME_ORIGIN_BROKE);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,13 +41,15 @@ static void write_config(void)
             "access_log: off\n"
             "admin: {socket: off}\n"
             "retry: {backoff: %s}\n"
+            /* On a machine that is busy with something else all clients are slow. */
+            "timeouts: {head: 10m, body_idle: 10m, answer_idle: 10m}\n"
             "listeners:\n"
             "  - {address: \"127.0.0.1:0\"}\n"
             "  - {address: \"127.0.0.1:0\", tls: {certificates: [{cert: %s, key: %s}]}}\n"
             "services:\n"
             "  wide: {origins: [\"127.0.0.1:%u\"], health: {failures: off, failed_share: off}}\n"
             "  narrow: {origins: [\"127.0.0.1:%u\"], health: {failures: off, failed_share: off},\n"
-            "    pool: {connections: %u, waiting: 10000, wait_time: 60s}}\n"
+            "    pool: {connections: %u, waiting: 10000, wait_time: 60s, reserve: 0%%}}\n"
             "  again: {origins: [\"127.0.0.1:%u\", \"127.0.0.1:%u\"],\n"
             "    health: {failures: off, failed_share: off},\n"
             "    retry_budget: {percent: 100, least: 100000}}\n"
@@ -113,6 +116,7 @@ static void launch(void)
 
     child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(log, STDERR_FILENO);
         dup2(log, STDOUT_FILENO);
         execl(options.gateway, options.gateway, "-c", config_file, (char *)NULL);

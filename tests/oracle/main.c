@@ -97,7 +97,7 @@ static void reload_when_due(void)
     }
 }
 
-/* false: the gateway is gone, or nothing moves any more. */
+/* false: the gateway is gone, nothing moves any more, or there are too many faults. */
 static bool run(void)
 {
     uint64_t moved_ms = loop_now_ms();
@@ -122,7 +122,7 @@ static bool run(void)
             clients_tell();
             return false;
         }
-        if (looked_ms % 256 == 0 && !gateway_is_there()) {
+        if (ledger_is_full() || (looked_ms % 256 == 0 && !gateway_is_there())) {
             return false;
         }
     }

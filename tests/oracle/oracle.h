@@ -135,9 +135,10 @@ void ledger_sent(uint32_t id);
 bool ledger_was_sent(uint32_t id);
 void ledger_executed(const struct plan *plan);
 void ledger_ended(uint32_t id, enum tally how);
-/* Something is not as it must be. `bytes` may be NULL. Too many of them end the process. */
+/* Something is not as it must be. `bytes` may be NULL. */
 void ledger_fault(const char *bytes, size_t length, const char *form, ...)
     __attribute__((format(printf, 3, 4)));
+bool ledger_is_full(void); /* of faults: more say nothing new */
 /* At the end: looks at the whole. true: no fault. */
 bool ledger_close(void);
 

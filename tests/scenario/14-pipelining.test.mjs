@@ -6,6 +6,7 @@ import { through } from './lib/configs.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
 import { pause } from './lib/wait.mjs';
 
 test('pipelining', async (t) => {
@@ -79,6 +80,29 @@ test('pipelining', async (t) => {
         assert.equal((await client.answer()).status, 400);
         await client.expectClose();
         assert.ok(!origin.requests.some((each) => each.url === '/hidden'));
+    });
+
+    await t.test('an answer that breaks off takes none before it along, however slow the client', async (t) => {
+        const broken = await rawOrigin(t, async (wire) => {
+            for (;;) {
+                const asked = await wire.request();
+                if (asked.target === '/whole') {
+                    wire.ok('x'.repeat(150_000));
+                } else {
+                    wire.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf').end();
+                    return;
+                }
+            }
+        });
+        const other = await startGateway(t, through(broken));
+        const client = await connect(t, other);
+        client.socket.pause();
+        client.send(get('/whole') + get('/broken') + get('/behind'));
+        await other.logged(2);
+        client.socket.resume();
+        assert.equal((await client.answer()).text.length, 150_000);
+        await client.closed();
+        assert.ok(!client.held.toString('latin1').includes('/behind'));
     });
 
     await t.test('a client that sends, says it is done, and reads', async () => {
