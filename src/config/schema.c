@@ -534,7 +534,9 @@ static const struct option options[] = {
     {.path = "health.failed_share", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
      .initial = "50%", .zero_word = "off", .least = "0.01%", .greatest = "100%",
      FIELD(health_settings, failed_share),
-     .help = "This share of the attempts of a window without a usable answer ejects it, too."},
+     .help = "This share of the attempts of a window without a usable answer ejects it, too. From "
+             "the second on a failure that its client saw, for there was no other try, counts for "
+             "five, and for these the window may be shorter."},
     {.path = "health.failed_least", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "20", .least = "1", .greatest = "1000000", FIELD(health_settings, failed_least),
      .help = "Attempts that a window must have before their share counts."},

@@ -321,6 +321,7 @@ static void try_again(struct exchange *exchange, const struct retry_facts *facts
 
 static void fail_for_good(struct exchange *exchange, enum origin_failure failure)
 {
+    origin_request_failure_seen(&exchange->attempt.request, failure);
     reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
                 origin_failure_sentence(failure));
 }
@@ -359,6 +360,7 @@ static void on_failed(void *owner, enum origin_failure failure)
         return;
     }
     if (exchange->answer.begun) {
+        origin_request_failure_seen(&exchange->attempt.request, failure);
         exchange->outcome.error = origin_failure_error(failure);
         exchange->outcome.detail = origin_failure_sentence(failure);
         exchange_break_off(exchange, failure == ORIGIN_FAILURE_ANSWER_TIMEOUT

@@ -62,6 +62,7 @@ void origin_free(struct origin *origin)
         origin->directory->origin_count--;
     }
     alarm_clear(origin->directory->bench->loop, &origin->reserve);
+    alarm_clear(origin->directory->bench->loop, &origin->stall);
     list_remove(&origin->blocked);
     list_remove(&origin->nameless);
     if (origin->entry != NULL) {

@@ -37,6 +37,7 @@ void origin_entry_forget_failures(struct origin_entry *entry)
     WRITE(entry->window_until_us, 0);
     WRITE(entry->window_answers, 0);
     WRITE(entry->window_failures, 0);
+    WRITE(entry->window_seen, 0);
 }
 
 static uint64_t span_us(const struct health_settings *health, uint32_t ejections,

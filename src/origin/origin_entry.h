@@ -55,6 +55,7 @@ struct origin_entry {
     _Atomic uint32_t failures_in_row;
     _Atomic uint32_t window_answers; /* in the window that the first failure opened */
     _Atomic uint32_t window_failures;
+    _Atomic uint32_t window_seen;     /* of these, that clients heard of: there was no other try */
     _Atomic uint64_t window_until_us; /* 0: none is open */
     _Atomic uint32_t ejections;       /* in a row */
     _Atomic uint64_t ejected_until_us;

@@ -31,6 +31,7 @@ static void finish_answer(struct origin_connection *connection, const struct htt
     }
     stop_clock(connection);
     note_duration(connection);
+    origin_health_body_is_whole(request);
     origin_connection_unbind(connection);
     if (trailers == NULL) {
         /* First the pool: the next request of this client may then use the same connection. */
@@ -238,7 +239,8 @@ static bool begin_answer(struct origin_connection *connection, const struct http
     struct origin_request *request = connection->request;
 
     if (response->status == 101 || response->status >= 200) {
-        origin_health_answered(connection, response->status);
+        origin_health_answered(connection, response->status,
+                               response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0);
     }
     if (response->status == 101) {
         return begin_tunnel(connection, response);
@@ -256,6 +258,10 @@ static bool begin_answer(struct origin_connection *connection, const struct http
     h1_chunked_init(&connection->chunked);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
     set_clock(connection, request->timeouts->answer_idle);
+    if (response->framing == HTTP_LENGTH_KNOWN &&
+        response->body_length > buffer_length(connection->in)) {
+        origin_stall_watch(connection->origin);
+    }
     request->events->head(request->owner, response);
     return connection->request == request;
 }

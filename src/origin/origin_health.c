@@ -10,13 +10,17 @@
  * for all. An answer that is well costs a comparison with what is shared (`troubled`) and a few
  * numbers of this worker's own; everything else happens seldom.
  *
- * Here is what each answer and failure does. What is slow: origin_pace.c, service_review.c; the way
+ * Here is what each answer and failure does. What is slow: origin_pace.c, service_review.c; what stops
+ * after its head: origin_stall.c; the way
  * out and back: origin_ejection.c, origin_trial.c; who gets requests then: service_look.c. */
 #include "origin/health_private.h"
 
 #include <stdio.h>
 
-#define WHOLE 10000 /* shares are in 0.01 % */
+#define WHOLE 10000         /* shares are in 0.01 % */
+#define SEEN_COUNTS 5       /* a failure that a client saw, beside one that another try hid */
+#define SEEN_LEAST 2        /* one alone may be the fault of its request */
+#define RELAPSE_US 60000000 /* one is enough for an origin that came back so lately */
 
 /* The first failure opens a window; while it is open, answers are counted, too. */
 static void count_in_window(struct origin_entry *entry, const struct health_settings *health,
@@ -25,6 +29,7 @@ static void count_in_window(struct origin_entry *entry, const struct health_sett
     if (now_us >= READ(entry->window_until_us)) {
         WRITE(entry->window_answers, 0);
         WRITE(entry->window_failures, 0);
+        WRITE(entry->window_seen, 0);
         WRITE(entry->window_until_us, now_us + (uint64_t)health->window * 1000);
     }
     BUMP(entry->window_answers);
@@ -100,7 +105,7 @@ static bool speaks_against(const struct origin_request *request, enum origin_fai
     case ORIGIN_FAILURE_INCOMPLETE:
         return true;
     case ORIGIN_FAILURE_CLOSED:
-        return !request->reused;
+        return !request->reused || request->delivery > ORIGIN_DELIVERY_UNREAD;
     default:
         return false;
     }
@@ -121,7 +126,42 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
     }
 }
 
-void origin_health_answered(struct origin_connection *connection, uint16_t status)
+static bool is_relapse(const struct origin *origin)
+{
+    const struct origin_entry *entry = origin->entry;
+    uint64_t returned_us = READ(entry->returned_us);
+
+    return READ(entry->ejections) > 0 && returned_us != 0 &&
+           now_of(origin) - returned_us < RELAPSE_US;
+}
+
+/* Another try hides a failure, so a share of them may be borne; not so where clients see it, as those
+ * do who sent what must not be repeated. `failed` has counted it already, as one of all. */
+void origin_request_failure_seen(struct origin_request *request, enum origin_failure failure)
+{
+    struct origin *origin = request->origin;
+    const struct health_settings *health;
+    uint32_t answers;
+    uint32_t seen;
+    char why[160];
+
+    if (origin == NULL || request->service == NULL || !speaks_against(request, failure) ||
+        origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
+        return;
+    }
+    health = health_of(request->service);
+    seen = COUNT(origin->entry->window_seen);
+    answers = READ(origin->entry->window_answers);
+    if (health->failed_share == 0 || (seen < SEEN_LEAST && !is_relapse(origin)) ||
+        (uint64_t)seen * SEEN_COUNTS * WHOLE < (uint64_t)answers * health->failed_share) {
+        return;
+    }
+    snprintf(why, sizeof(why), "clients saw %u of %u attempts fail, the last since %s", seen,
+             answers, origin_failure_sentence(failure));
+    origin_eject(request->service, origin, SLOW_ONCE_IS_FORGIVEN, why);
+}
+
+void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long)
 {
     struct origin *origin = connection->origin;
     struct origin_request *request = connection->request;
@@ -146,7 +186,16 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
     if (READ(origin->entry->troubled)) {
         note_success(origin);
     }
-    if (request->on_trial) {
+    if (request->on_trial && is_long) {
+        request->trial_waited_us = waited_us;
+    } else if (request->on_trial) {
         origin_trial_judge(request, waited_us);
+    }
+}
+
+void origin_health_body_is_whole(struct origin_request *request)
+{
+    if (request->on_trial) {
+        origin_trial_judge(request, request->trial_waited_us);
     }
 }

@@ -97,6 +97,8 @@ struct origin {
     uint64_t answered_us;   /* its last answer */
     uint64_t suspected_us;  /* when it was first found silent */
     uint64_t returned_us;   /* as in its entry: older answers say nothing any more */
+    struct alarm stall;     /* looks whether its answers have stopped: origin_stall.c */
+    uint64_t stalled_us;    /* since when it finds that they have; 0: they have not */
     struct alarm guard;     /* looks whether it has fallen silent */
     struct service *guards; /* for whom */
     struct knock knock;
@@ -237,8 +239,10 @@ void pool_wait_over(struct timer *timer);
 /* The answer is over and the request unbound: keep the connection, hand it on, or close it. */
 void pool_keep(struct origin_connection *connection, const struct pool_settings *pool);
 
-/* origin_health.c: an attempt has an answer's head, or has failed. */
-void origin_health_answered(struct origin_connection *connection, uint16_t status);
+/* origin_health.c: an attempt has an answer's head, or has failed. `is_long`: a body of known length
+ * follows, without which a trial is not passed. */
+void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long);
+void origin_health_body_is_whole(struct origin_request *request);
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 
 /* origin_trial.c */
@@ -246,6 +250,9 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
 void origin_health_given_up(struct origin_request *request);
 /* How long this one, which is on trial, waits for its answer's first byte. */
 uint32_t origin_health_patience_ms(struct origin_request *request);
+
+/* origin_stall.c: an answer's body of known length has not come with its head. */
+void origin_stall_watch(struct origin *origin);
 
 /* service_review.c */
 /* An attempt went to the origin. */

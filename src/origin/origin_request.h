@@ -62,6 +62,7 @@ struct origin_request {
     bool hurried;                  /* and goes to another one if that is slow to answer */
     uint64_t bytes_written;        /* taken by the socket */
     uint64_t bound_us;             /* when it had its connection */
+    uint64_t trial_waited_us;      /* for the head of an answer on trial */
     uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */
     enum origin_delivery delivery; /* known after `failed` and after a cancel */
     uint8_t moves;                 /* to another address of the same name: sibling.c */
@@ -86,6 +87,9 @@ void origin_request_flush(struct origin_request *request);
 void origin_request_resume(struct origin_request *request);
 /* Memory that its connection holds in buffers. */
 size_t origin_request_held(const struct origin_request *request);
+/* The client hears of the failure that `failed` told: there is no other try. Harmless where there
+ * was no origin to start it on. */
+void origin_request_failure_seen(struct origin_request *request, enum origin_failure failure);
 /* Gives up: the connection is closed unless nothing was sent on it. No event follows.
  * Harmless when over. */
 void origin_request_cancel(struct origin_request *request);

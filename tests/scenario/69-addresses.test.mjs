@@ -169,3 +169,46 @@ test('a name that is unknown at start is asked for again every second', async (t
     server.set('A', HOST, '127.0.0.1');
     await until('an answer', async () => (await request(gateway)).status === 200, 2500);
 });
+// So that three of ten fail, each of its own accord.
+function resetsSome() {
+    let count = 0;
+    return async (asked, answer, record) => {
+        await record.body();
+        if (count++ % 10 < 3) {
+            asked.socket.resetAndDestroy();
+        } else {
+            answer.end('shaky');
+        }
+    };
+}
+
+test('an origin that resets 30% is sent away for what clients see of it', async (t) => {
+    const { gateway } = await begin(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3'], { '127.0.0.3': resetsSome() },
+        { service: 'health: {ejection: 1h, ejection_most: 1h}' });
+    const answers = await load(gateway, 6, 1200, (at) => (at % 2 ? 'POST' : 'GET'));
+    const failed = answers.filter((answer) => answer.status !== 200);
+    assert.ok(failed.length <= 8, `${failed.length} of 1200 failed`);
+    assert.deepEqual(failed.filter((answer) => answer.method === 'GET'), [], 'a safe request is tried again');
+    await gateway.said(/@127\.0\.0\.3: ejected for .* clients saw/);
+});
+
+test('an origin whose answers stop after their heads is sent away at once', async (t) => {
+    const stalls = (_, answer) => { answer.setHeader('Content-Length', 10); answer.write('12345'); };
+    const { gateway, origins } = await begin(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3'], { '127.0.0.3': stalls },
+        { service: 'health: {ejection: 1h, ejection_most: 1h}', more: 'timeouts: {answer_idle: 30s}' });
+    const agent = keepAliveAgent(8);
+    let over = false;
+    const lane = async () => {
+        while (!over) {
+            await request(gateway, { agent }).catch(() => {});
+        }
+    };
+    const lanes = Array.from({ length: 8 }, lane);
+    await gateway.said(/@127\.0\.0\.3: ejected for .* answers have stopped/);
+    over = true;
+    agent.destroy();
+    for (const socket of origins[2].open) {
+        socket.destroy();
+    }
+    await Promise.all(lanes);
+});
