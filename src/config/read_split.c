@@ -302,6 +302,8 @@ static void read_ramp(struct reading *reading, const struct node *node,
         return;
     }
     read_steps(reading, steps, ramp);
+    config_read_statuses(reading, config_node_child(node, "failed_status"), PLACE_ROUTE,
+                         "ramp.failed_status", &ramp->failed_status);
     if (route->arm_count != 2) {
         READING_ERROR(reading, node->key, "a ramp moves a split of two services, not of %u",
                       route->arm_count);

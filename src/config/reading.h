@@ -87,6 +87,9 @@ void config_read_service_tls(struct reading *reading, const struct node *node,
 /* Once origins and `tls` are read: what the certificate of each has to be for. */
 void config_finish_service_tls(struct reading *reading, const struct node *node,
                                struct service_settings *service);
+/* Statuses and ranges; without a node those of the option's default. */
+void config_read_statuses(struct reading *reading, const struct node *node, enum option_place place,
+                          const char *path, struct status_set *set);
 /* The `health` of a service, with its defaults. */
 void config_read_health(struct reading *reading, const struct node *node,
                         struct health_settings *health);

@@ -692,6 +692,11 @@ static const struct option options[] = {
      .least = "0%", .greatest = "100%", FIELD(ramp_settings, error_rate),
      .help = "How far the new arm's share of failures (5xx, broken answers) may be above that of "
              "an equally large group of the old one's requests."},
+    {.path = "ramp.failed_status", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .initial = "[500, 502-504, 506-599]",
+     .help = "Statuses of an arm's answers that count as failures, as in health.failed_status; not "
+             "those that the request causes by itself, such as 501 and 505. An arm that gives no "
+             "whole answer has failed in any case."},
     {.path = "ramp.p99", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "50%",
      .least = "0%", .greatest = "10000%", FIELD(ramp_settings, p99),
      .help = "How much more time than in that group its slowest hundredth may take."},

@@ -353,7 +353,8 @@ struct ramp_settings {
     uint32_t error_rate;     /* of SPLIT_WHOLE: the new arm's may be so much above the old one's */
     uint32_t p99;            /* of SPLIT_WHOLE: in the same way, as a part of the old one's */
     milliseconds window;
-    uint32_t samples; /* fewer of them say nothing */
+    uint32_t samples;                /* fewer of them say nothing */
+    struct status_set failed_status; /* answers that count against an arm */
 };
 
 /* How a split chooses, besides by its weights. */

@@ -40,6 +40,7 @@ static void note(struct exchange *exchange, struct split_turn *turn,
         exchange->routing.tally =
             split_turn_tally(turn, exchange->desk->bench->worker, choice->arm,
                              choice->has_bucket ? choice->bucket : SPLIT_NO_BUCKET);
+        exchange->routing.tally_user = split_turn_user(turn, &exchange->client.ip);
         exchange->routing.chosen_us = exchange_elapsed_us(exchange);
     }
 }
@@ -78,9 +79,13 @@ static bool says_nothing(const struct outcome *outcome)
     }
 }
 
-static bool has_failed(const struct outcome *outcome)
+/* A status that a client's request causes by itself (a method that is not implemented) is none of
+ * ramp.failed_status. What we answer in an origin's place is its failure. */
+static bool has_failed(const struct outcome *outcome, const struct ramp_settings *ramp)
 {
-    return outcome->status >= 500 || outcome->end == OUTCOME_ORIGIN_BROKE ||
+    return (outcome->end == OUTCOME_ANSWERED_HERE && outcome->status >= 500) ||
+           status_set_has(&ramp->failed_status, outcome->status) ||
+           outcome->end == OUTCOME_ORIGIN_BROKE ||
            (outcome->end == OUTCOME_CUT_BY_TIMEOUT && outcome->cut == CUT_NONE);
 }
 
@@ -100,7 +105,8 @@ void choice_count(const struct exchange *exchange)
     uint32_t from = exchange->routing.chosen_us;
 
     if (!says_nothing(outcome)) {
-        arm_tally_count(exchange->routing.tally, has_failed(outcome),
+        arm_tally_count(exchange->routing.tally, exchange->routing.tally_user,
+                        has_failed(outcome, &exchange->routing.route->split.ramp),
                         until > from ? until - from : 0);
     }
 }

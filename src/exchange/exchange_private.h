@@ -94,6 +94,7 @@ struct exchange {
         char *target_text;   /* malloc'd, behind `target`; rare */
         const struct service_settings *service;
         struct arm_tally *tally; /* of a ramp that wants to know how it ends; NULL: none */
+        uint32_t tally_user;     /* what it knows the client by */
         uint32_t chosen_us;
     } routing;
 

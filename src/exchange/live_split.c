@@ -3,6 +3,7 @@
 #include "exchange/live_split.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 static void live_split_free(struct live_split *split)
 {
@@ -45,10 +46,11 @@ static bool make_tallies(struct live_split *split, const struct ramp_settings *r
     }
     split->to = ramp->to;
     split->tallies = aligned_alloc(_Alignof(struct arm_tally), size);
-    if (split->tallies != NULL) {
-        memset(split->tallies, 0, size);
+    if (split->tallies == NULL) {
+        return false;
     }
-    return split->tallies != NULL;
+    memset(split->tallies, 0, size);
+    return getrandom(&split->secret, sizeof(split->secret), 0) == sizeof(split->secret);
 }
 
 struct live_split *live_split_new(const struct route_settings *route, uint32_t workers)
@@ -139,10 +141,17 @@ static void add_one(_Atomic uint64_t *counter)
                           memory_order_relaxed);
 }
 
-void arm_tally_count(struct arm_tally *tally, bool failed, uint64_t duration_us)
+uint32_t live_split_user(const struct live_split *split, uint64_t client)
+{
+    return (uint32_t)(siphash_number(&split->secret, client) % ARM_USERS);
+}
+
+void arm_tally_count(struct arm_tally *tally, uint32_t user, bool failed, uint64_t duration_us)
 {
     add_one(&tally->durations[metrics_duration_bucket(duration_us)]);
+    add_one(&tally->user_requests[user]);
     if (failed) {
+        add_one(&tally->user_failures[user]);
         add_one(&tally->failures);
     }
     add_one(&tally->requests);

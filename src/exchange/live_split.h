@@ -6,6 +6,7 @@
 #ifndef EXCHANGE_LIVE_SPLIT_H
 #define EXCHANGE_LIVE_SPLIT_H
 
+#include "base/siphash.h"
 #include "exchange/split_book.h"
 #include "observe/metrics.h"
 
@@ -15,10 +16,16 @@
 enum arm_group { ARM_GROUP_NEW, ARM_GROUP_CONTROL, ARM_GROUP_NONE };
 #define ARM_GROUP_COUNT 2
 
+/* Clients by their addresses, as far as a hash tells them apart: enough to see what would be left
+ * without any one of them. */
+#define ARM_USERS 128
+
 struct arm_tally {
     _Alignas(64) _Atomic uint64_t requests;
     _Atomic uint64_t failures;
     _Atomic uint64_t durations[METRICS_DURATION_BUCKETS];
+    _Atomic uint64_t user_requests[ARM_USERS];
+    _Atomic uint64_t user_failures[ARM_USERS];
 };
 
 struct live_split {
@@ -33,6 +40,7 @@ struct live_split {
     _Atomic uint32_t *weights; /* what holds */
     enum split_cause cause;    /* of these; under the book's lock */
     struct arm_tally *tallies; /* ARM_GROUP_COUNT a worker; NULL: no ramp */
+    struct siphash_key secret; /* of the hash of clients, or one could choose whom to stand with */
 };
 
 /* NULL: out of memory. Holds one reference. */
@@ -55,7 +63,9 @@ static inline struct arm_tally *live_split_tally(struct live_split *split, uint3
     return &split->tallies[(size_t)worker * ARM_GROUP_COUNT + group];
 }
 
+/* Which of ARM_USERS a client is; `client` as of ip_customer. */
+uint32_t live_split_user(const struct live_split *split, uint64_t client);
 /* The worker's own thread. */
-void arm_tally_count(struct arm_tally *tally, bool failed, uint64_t duration_us);
+void arm_tally_count(struct arm_tally *tally, uint32_t user, bool failed, uint64_t duration_us);
 
 #endif

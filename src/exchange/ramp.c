@@ -153,6 +153,12 @@ static void read_tallies(const struct live_split *live, struct group_counts out[
             counts->durations[j] +=
                 atomic_load_explicit(&tally->durations[j], memory_order_relaxed);
         }
+        for (int j = 0; j < ARM_USERS; j++) {
+            counts->user_requests[j] +=
+                atomic_load_explicit(&tally->user_requests[j], memory_order_relaxed);
+            counts->user_failures[j] +=
+                atomic_load_explicit(&tally->user_failures[j], memory_order_relaxed);
+        }
     }
 }
 
@@ -307,12 +313,15 @@ static void take_new_counts(struct split_entry *entry)
 
 /* The window that is open, alone and together with the one before: what starts in the middle of
  * one is seen whole by the end of the next. */
-static enum guard_verdict judge(struct ramp *ramp)
+static enum guard_verdict judge(struct ramp *ramp, uint64_t now_ms)
 {
     static const struct group_counts nothing;
     struct guard_window both = ramp->before;
-    enum guard_verdict verdict = guard_judge(&ramp->settings, &ramp->now, ramp->reason);
+    enum guard_verdict verdict;
 
+    ramp->now.has_lasted = now_ms - ramp->window_ms >= ramp->settings.window;
+    both.has_lasted = ramp->now.has_lasted;
+    verdict = guard_judge(&ramp->settings, &ramp->now, ramp->reason);
     if (verdict == GUARD_BREACH || ramp->windows == 0) {
         return verdict;
     }
@@ -342,7 +351,7 @@ static bool guard(struct split_entry *entry, uint64_t now_ms, struct ramp_event 
         ramp->window_ms = now_ms;
     }
     take_new_counts(entry);
-    verdict = judge(ramp);
+    verdict = judge(ramp, now_ms);
     if (verdict == GUARD_BREACH) {
         enter(entry, RAMP_BREACHED, now_ms);
         fill_event(entry, event, "breach");

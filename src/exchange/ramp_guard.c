@@ -53,6 +53,10 @@ void guard_add(struct group_counts *counts, const struct group_counts *before,
     for (int i = 0; i < METRICS_DURATION_BUCKETS; i++) {
         counts->durations[i] += now->durations[i] - before->durations[i];
     }
+    for (int i = 0; i < ARM_USERS; i++) {
+        counts->user_requests[i] += now->user_requests[i] - before->user_requests[i];
+        counts->user_failures[i] += now->user_failures[i] - before->user_failures[i];
+    }
 }
 
 /* Counted anew: another thread's counters need not agree with one another to the last one. */
@@ -109,6 +113,52 @@ static bool fails_more(const struct ramp_settings *ramp, const struct group_coun
            is_no_chance(arm->failures, control->failures, share);
 }
 
+static double share_of(const struct group_counts *arm, const struct group_counts *control)
+{
+    return (double)arm->requests / (double)(arm->requests + control->requests);
+}
+
+/* As far as failures are judged; another thread's counters need not agree to the last one. */
+static struct group_counts without(const struct group_counts *counts, unsigned user)
+{
+    uint64_t requests = counts->user_requests[user];
+    uint64_t failures = counts->user_failures[user];
+
+    return (struct group_counts){
+        .requests = counts->requests > requests ? counts->requests - requests : 0,
+        .failures = counts->failures > failures ? counts->failures - failures : 0,
+    };
+}
+
+static unsigned worst_user(const struct group_counts *counts)
+{
+    unsigned worst = 0;
+
+    for (unsigned i = 1; i < ARM_USERS; i++) {
+        if (counts->user_failures[i] > counts->user_failures[worst]) {
+            worst = i;
+        }
+    }
+    return worst;
+}
+
+/* The failures are more than one client's. */
+static enum guard_verdict judge_others(const struct ramp_settings *ramp,
+                                       const struct guard_window *window)
+{
+    unsigned worst = worst_user(&window->groups[ARM_GROUP_NEW]);
+    struct group_counts arm = without(&window->groups[ARM_GROUP_NEW], worst);
+    struct group_counts control = without(&window->groups[ARM_GROUP_CONTROL], worst);
+
+    if (arm.requests == 0 && control.requests == 0) {
+        return GUARD_BREACH;
+    }
+    if (arm.requests < ramp->samples || control.requests < ramp->samples) {
+        return window->has_lasted ? GUARD_BREACH : GUARD_TOO_FEW;
+    }
+    return fails_more(ramp, &arm, &control, share_of(&arm, &control)) ? GUARD_BREACH : GUARD_FINE;
+}
+
 static uint64_t allowed_p99(const struct ramp_settings *ramp, const struct group_counts *control)
 {
     double p99 = (double)guard_p99(control);
@@ -133,13 +183,17 @@ enum guard_verdict guard_judge(const struct ramp_settings *ramp, const struct gu
 {
     const struct group_counts *arm = &window->groups[ARM_GROUP_NEW];
     const struct group_counts *control = &window->groups[ARM_GROUP_CONTROL];
+    enum guard_verdict verdict = GUARD_FINE;
     double share;
 
     if (arm->requests < ramp->samples || control->requests < ramp->samples) {
         return GUARD_TOO_FEW;
     }
-    share = (double)arm->requests / (double)(arm->requests + control->requests);
+    share = share_of(arm, control);
     if (fails_more(ramp, arm, control, share)) {
+        verdict = judge_others(ramp, window);
+    }
+    if (verdict == GUARD_BREACH) {
         snprintf(reason, GUARD_REASON_MAX,
                  "%.2f%% of %llu requests failed, in the control group %.2f%% of %llu",
                  100.0 * (double)arm->failures / (double)arm->requests,
@@ -155,5 +209,5 @@ enum guard_verdict guard_judge(const struct ramp_settings *ramp, const struct gu
                  (double)guard_p99(control) / 1000, (unsigned long long)control->requests);
         return GUARD_BREACH;
     }
-    return GUARD_FINE;
+    return verdict;
 }

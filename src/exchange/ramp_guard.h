@@ -2,6 +2,11 @@
 /* Does the new arm of a ramp do worse than the old one? Pure: two windows of counts in, a
  * verdict out. Called by the split book (exchange/ramp.c) once a second for each ramp.
  *
+ * One client must not end a ramp by requests that fail by their own fault: a breach by failures
+ * must be one without the client that failed most, too. Where there is no other client it counts in
+ * full; where the others are too few to be judged, it does once the window has lasted its time, since
+ * a ramp that goes back for nothing does less harm than one that fails for the one who is all traffic.
+ *
  * A breach must be large enough to matter (more than error_rate or p99 allow) and too large to
  * be chance: were both arms alike, each failure (or slow answer) would fall to the new arm as
  * often as a request does, so that their number is binomial. Looks of a whole ramp may number
@@ -17,10 +22,13 @@ struct group_counts {
     uint64_t requests;
     uint64_t failures;
     uint64_t durations[METRICS_DURATION_BUCKETS];
+    uint64_t user_requests[ARM_USERS];
+    uint64_t user_failures[ARM_USERS];
 };
 
 struct guard_window {
     struct group_counts groups[ARM_GROUP_COUNT];
+    bool has_lasted; /* as long as ramp.window */
 };
 
 enum guard_verdict { GUARD_TOO_FEW, GUARD_FINE, GUARD_BREACH };

@@ -184,3 +184,8 @@ struct arm_tally *split_turn_tally(struct split_turn *turn, uint32_t worker, uin
                ? live_split_tally(turn->live, worker, ARM_GROUP_CONTROL)
                : NULL;
 }
+
+uint32_t split_turn_user(const struct split_turn *turn, const struct ip *client)
+{
+    return live_split_user(turn->live, ip_customer(client));
+}

@@ -35,6 +35,8 @@ struct split_seeds split_pin_seeds_of(const struct route_settings *route, uint64
 #define SPLIT_NO_BUCKET UINT32_MAX
 struct arm_tally *split_turn_tally(struct split_turn *turn, uint32_t worker, uint32_t arm,
                                    uint32_t bucket);
+/* Whom arm_tally_count is to be told of. */
+uint32_t split_turn_user(const struct split_turn *turn, const struct ip *client);
 /* Whether split_turn_tally may give anything now. */
 bool split_turn_counts(const struct split_turn *turn);
 

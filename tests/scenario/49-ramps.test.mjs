@@ -91,6 +91,48 @@ test('an arm that fails loses its traffic, over reloads and a restart', async (t
     assert.deepEqual(await tally(next, 20), { old: 20 });
 });
 
+// One client finds a cookie that leads to the new arm, and asks there for what fails.
+test('one client does not end a ramp', async (t) => {
+    const state = temporaryFolder(t);
+    const old = await httpOrigin(t, { name: 'old' });
+    let all = 0;
+    const young = await httpOrigin(t, {
+        name: 'new',
+        handler: async (asked, response) => {
+            response.writeHead(all || Number(asked.headers['x-wish'] ?? 200));
+            response.end('new');
+        },
+    });
+    const ramp = 'steps: [50%], hold: 1h, window: 1s, samples: 20';
+    const gateway = await startGateway(t, (folder) => `${adminIn(folder)}
+${ramping(state, { old, young }, ramp)}    sticky: {cookie: uid}
+trusted_proxies: [127.0.0.0/8]
+`.replace(/ {2}- \{name: pay, (.*)\}\n {4}sticky/, '  - {name: pay, $1, sticky: {cookie: uid}}\n#'));
+    await gateway.said(/route pay: ramp, step 1 of 1/);
+    const as = (client, uid, more = {}) => request(gateway, { headers: { 'X-Forwarded-For': client, Cookie: `uid=${uid}`, ...more } });
+    let uid = 0;
+    while ((await as('192.0.2.1', uid)).body !== 'new') {
+        uid++;
+    }
+    const phase = async () => (await askJson(gateway, '/v1/ramps')).ramps[0].state;
+    // Others keep to more than `samples` in every window, however slow this machine is: by turns.
+    const round = async (wish, number) => {
+        await Promise.all(Array.from({ length: 40 }, (_, i) => as(`198.51.100.${i}`, `user-${number % 3}-${i}`)));
+        await Promise.all(Array.from({ length: 40 }, () => as('192.0.2.1', uid, { 'X-Wish': wish })));
+    };
+    for (const wish of ['501', '505', '500']) {
+        for (let i = 0; i < 8; i++) {
+            await round(wish, i);
+        }
+        assert.equal(await phase(), 'moves', wish);
+    }
+    all = 500;
+    await until('the breach', async () => {
+        await round('200', 0);
+        return await phase() === 'breached';
+    }, patient(20000));
+});
+
 test('an operator pauses, resumes and aborts', async (t) => {
     const state = temporaryFolder(t);
     const origins = await arms(t);

@@ -145,7 +145,7 @@ static void serve(struct fixture *fixture, enum arm_group group, unsigned reques
     struct arm_tally *tally = live_split_tally(fixture->splits[0], requests % 2, group);
 
     for (unsigned i = 0; i < requests; i++) {
-        arm_tally_count(tally, i < failures, duration_us);
+        arm_tally_count(tally, i % ARM_USERS, i < failures, duration_us);
     }
 }
 
@@ -252,6 +252,62 @@ static void slowness_is_a_breach_too(void **state)
     assert_string_equal(fixture->event.what, "breach");
     assert_non_null(strstr(fixture->event.why, "p99 is"));
     assert_int_equal(weight(fixture), 0);
+}
+
+static void serve_user(struct fixture *fixture, enum arm_group group, uint32_t user,
+                       unsigned requests, unsigned failures)
+{
+    struct arm_tally *tally = live_split_tally(fixture->splits[0], user % 2, group);
+
+    for (unsigned i = 0; i < requests; i++) {
+        arm_tally_count(tally, user, i < failures, 1000);
+    }
+}
+
+static void one_client_ends_no_ramp(void **state)
+{
+    struct fixture *fixture = *state;
+
+    tick(fixture);
+    for (int second = 0; second < 150; second++) { /* two windows and a half */
+        serve(fixture, ARM_GROUP_CONTROL, 120, 0, 1000);
+        serve(fixture, ARM_GROUP_NEW, 120, 0, 1000);
+        serve_user(fixture, ARM_GROUP_NEW, 126, 400, 400);
+        assert_false(tick(fixture));
+    }
+    /* Many can. */
+    serve(fixture, ARM_GROUP_CONTROL, 120, 0, 1000);
+    serve(fixture, ARM_GROUP_NEW, 120, 100, 1000);
+    assert_true(tick(fixture));
+    assert_string_equal(fixture->event.what, "breach");
+}
+
+static void a_client_that_is_all_traffic_counts(void **state)
+{
+    struct fixture *fixture = *state;
+
+    tick(fixture);
+    serve_user(fixture, ARM_GROUP_CONTROL, 7, 200, 0);
+    serve_user(fixture, ARM_GROUP_NEW, 7, 200, 60);
+    assert_true(tick(fixture));
+    assert_string_equal(fixture->event.what, "breach");
+}
+
+/* Others are too few to be judged alone: it counts once the window has lasted. */
+static void a_client_that_is_nearly_all_traffic_counts_later(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned seconds = 0;
+
+    tick(fixture);
+    do {
+        serve_user(fixture, ARM_GROUP_CONTROL, 7, 200, 0);
+        serve_user(fixture, ARM_GROUP_CONTROL, 8, 1, 0);
+        serve_user(fixture, ARM_GROUP_NEW, 7, 200, 60);
+        seconds++;
+    } while (!tick(fixture) && seconds < 1000);
+    assert_in_range(seconds, WINDOW_S - 2, WINDOW_S + 2);
+    assert_string_equal(fixture->event.what, "breach");
 }
 
 /* Not worth a word: a tenth more than nothing is nothing. */
@@ -445,7 +501,7 @@ static void serve_chance(struct fixture *fixture, struct random *random, enum ar
                          const struct manner *manner, unsigned requests)
 {
     for (unsigned i = 0; i < requests; i++) {
-        arm_tally_count(live_split_tally(fixture->splits[0], 0, group),
+        arm_tally_count(live_split_tally(fixture->splits[0], 0, group), i % ARM_USERS,
                         fraction(random) < manner->failing, draw_duration(random, manner));
     }
 }
@@ -545,6 +601,9 @@ int main(void)
         TEST(it_may_lead_to_any_of_the_two),
         TEST(it_waits_for_enough_samples),
         TEST(a_breach_goes_back_and_stays),
+        TEST(one_client_ends_no_ramp),
+        TEST(a_client_that_is_all_traffic_counts),
+        TEST(a_client_that_is_nearly_all_traffic_counts_later),
         TEST(slowness_is_a_breach_too),
         TEST(what_is_allowed_is_no_breach),
         TEST(an_operator_has_the_say),
