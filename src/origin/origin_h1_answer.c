@@ -257,6 +257,7 @@ static bool begin_answer(struct origin_connection *connection, const struct http
     connection->body_left = response->body_length;
     h1_chunked_init(&connection->chunked);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
+    connection->written_looked = connection->out.written;
     set_clock(connection, request->timeouts->answer_idle);
     if (response->framing == HTTP_LENGTH_KNOWN &&
         response->body_length > buffer_length(connection->in)) {

@@ -244,14 +244,15 @@ bool origin_h1_is_not_to_hurry(struct origin_connection *connection)
 }
 
 /* An answer may begin before its request is whole, and then wait for that. While the origin takes
- * more of it, or the client is slow to bring more and has the clock, the origin has not stopped. */
+ * more of it, or the client is slow to bring more and has the clock, the origin has not stopped; nor
+ * has it if the last of the request went out only since the clock was set. */
 bool origin_h1_still_sends(struct origin_connection *connection)
 {
-    bool sends = connection->out.blocked || !connection->request_whole;
+    bool awaits_client = !connection->request_whole && !connection->out.blocked;
     bool moved = connection->out.written != connection->written_looked;
 
     connection->written_looked = connection->out.written;
-    if (!sends || (connection->out.blocked && !moved)) {
+    if (!moved && !awaits_client) {
         return false;
     }
     set_clock(connection, connection->request->timeouts->answer_idle);

@@ -133,12 +133,12 @@ struct origin_connection {
     uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;
-    uint64_t asked_us;                   /* when the request was whole */
-    uint64_t client_from_us;             /* since when it waits for its client; 0: it does not */
-    uint64_t client_us;                  /* how long it did before, in the present request */
-    uint64_t passed;                     /* bytes of the answer handed over */
-    uint64_t written_before;             /* out.written when the present request began */
-    uint64_t written_looked;             /* and when origin_h1_still_sends last looked */
+    uint64_t asked_us;       /* when the request was whole */
+    uint64_t client_from_us; /* since when it waits for its client; 0: it does not */
+    uint64_t client_us;      /* how long it did before, in the present request */
+    uint64_t passed;         /* bytes of the answer handed over */
+    uint64_t written_before; /* out.written when the present request began */
+    uint64_t written_looked; /* and when the answer began, or origin_h1_still_sends last looked */
     struct service_entry *service_entry; /* held; NULL: it counts for no service */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;

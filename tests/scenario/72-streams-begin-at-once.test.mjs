@@ -132,3 +132,24 @@ test('a route that answers by itself does not wait for the end of a stream', asy
     assert.equal((await client.answer()).text, 'hello');
     await until('its end', () => client.ended);
 });
+
+// As git's server does: its head comes first, its work begins when the pack is there.
+test('an answer that began before its request was whole has its time from then on', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        const request = await wire.requestHead();
+        wire.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n');
+        await wire.requestBody(request, 3_600_000);
+        await pause(700);
+        wire.send('done');
+    });
+    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {answer_idle: 1s}' }));
+    const client = await connect(t, gateway);
+    client.send(POST());
+    await client.answerHead();
+    for (let i = 0; i < 8; i++) {
+        client.send(chunk(`piece ${i}`));
+        await pause(100);
+    }
+    client.send('0\r\n\r\n');
+    await client.expect('done');
+});
