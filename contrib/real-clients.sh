@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Real programs through the gateway with default settings, beside the same without it: WebDAV
+# (litmus), git, WebSocket, socket.io, event streams, an npm registry, a container registry, eight
+# HTTP clients, pauses of 45 s, two-way streams. Prints a table of what each counted directly and
+# through the gateway; exits 1 if a row differs.
+#
+#   contrib/real-clients.sh [ROW...]      only rows whose names contain one of the words
+#
+# TURNPIKE is the binary (default build/src/turnpike of this checkout). Debian packages that are
+# missing are installed by name, which takes root or sudo; npm packages go to a temporary folder.
+# A row whose program cannot be installed is told as missing, and counts as a difference.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+export TURNPIKE=${TURNPIKE:-$root/build/src/turnpike}
+[ -x "$TURNPIKE" ] || { echo "there is no $TURNPIKE; run make first, or set TURNPIKE" >&2; exit 1; }
+
+packages="litmus apache2-bin git skopeo docker-registry golang-go default-jdk-headless
+    python3-requests curl wget nodejs npm"
+missing=
+for package in $packages; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+        missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    as_root=$([ "$(id -u)" = 0 ] || echo sudo)
+    # One at a time: a package that this machine gets from elsewhere (npm, say) stops no other.
+    for package in $missing; do
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
+            "$package" >/dev/null 2>&1 || echo "not installed by apt: $package" >&2
+    done
+    # A registry that its package started is not ours to use.
+    $as_root systemctl disable --now docker-registry >/dev/null 2>&1 || true
+fi
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export REAL_CLIENTS=$folder
+cd "$folder"
+npm init -y >/dev/null
+npm pkg set overrides.node-fetch=2.7.0 # which verdaccio names by a tag that not every mirror has
+for package in ws socket.io socket.io-client axios undici verdaccio@5; do
+    npm install --silent --no-fund --no-audit "$package" >/dev/null 2>&1 ||
+        echo "not installed by npm: $package" >&2
+done
+
+mkdir go java
+cp "$root/contrib/real-clients/client.go" go/
+cp "$root/contrib/real-clients/Client.java" java/
+(cd go && GOCACHE=$folder/go-cache GO111MODULE=off go build -o client client.go) || true
+javac -d java java/Client.java || true
+
+ulimit -n 8192 2>/dev/null || true
+node "$root/contrib/real-clients/run.mjs" "$@"
