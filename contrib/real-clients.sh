@@ -15,16 +15,27 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 export TURNPIKE=${TURNPIKE:-$root/build/src/turnpike}
 [ -x "$TURNPIKE" ] || { echo "there is no $TURNPIKE; run make first, or set TURNPIKE" >&2; exit 1; }
 
-packages="litmus apache2-bin git skopeo docker-registry golang-go default-jdk-headless
-    python3-requests curl wget nodejs npm"
+# A program may be there without its package.
 missing=
-for package in $packages; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-        missing="$missing $package"
-done
+while read -r program package; do
+    command -v "$program" >/dev/null || missing="$missing $package"
+done <<'END'
+litmus litmus
+/usr/sbin/apache2 apache2-bin
+git git
+skopeo skopeo
+docker-registry docker-registry
+go golang-go
+javac default-jdk-headless
+curl curl
+wget wget
+node nodejs
+npm npm
+END
+/usr/bin/python3 -c 'import requests' 2>/dev/null || missing="$missing python3-requests"
 if [ -n "$missing" ]; then
     as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-    # One at a time: a package that this machine gets from elsewhere (npm, say) stops no other.
+    # One at a time: a package that is not to be had stops no other.
     for package in $missing; do
         $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
             "$package" >/dev/null 2>&1 || echo "not installed by apt: $package" >&2
@@ -37,8 +48,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export REAL_CLIENTS=$folder
 cd "$folder"
-npm init -y >/dev/null
-npm pkg set overrides.node-fetch=2.7.0 # which verdaccio names by a tag that not every mirror has
+npm init -y >/dev/null 2>&1
+npm pkg set overrides.node-fetch=2.7.0 2>/dev/null # which verdaccio names by a tag that not every mirror has
 for package in ws socket.io socket.io-client axios undici verdaccio@5; do
     npm install --silent --no-fund --no-audit "$package" >/dev/null 2>&1 ||
         echo "not installed by npm: $package" >&2
