@@ -4,6 +4,7 @@
 #define EXCHANGE_EXCHANGE_PRIVATE_H
 
 #include "base/list.h"
+#include "base/siphash.h"
 #include "base/slab.h"
 #include "base/uuid.h"
 #include "exchange/ask.h"
@@ -17,7 +18,8 @@ struct exchange_desk {
     struct workbench *bench;
     struct metrics *metrics;
     struct access_log_ring *log;
-    struct client_book *clients; /* NULL: nobody has limits */
+    struct client_book *clients;  /* NULL: nobody has limits */
+    struct siphash_key names_key; /* for tables of what senders name */
     struct generation *generation;
     struct slab_pool *exchanges;
     struct link graves;  /* exchanges that ended in this turn */

@@ -6,6 +6,7 @@
 #include "exchange/path_guard.h"
 #include "exchange/public_place.h"
 
+#include "http/connection_names.h"
 #include "http/date.h"
 #include "http/forwarded.h"
 #include "http/uri.h"
@@ -29,52 +30,6 @@
 #define FOR_TRUSTED_ONLY (BIT(X_FORWARDED_ANY) | BIT(X_REAL_IP))
 
 /* --- which fields pass ------------------------------------------------------------------- */
-
-/* RFC 9110 section 7.6.1: whatever Connection names stays here. */
-bool forward_is_named_by_connection(const struct http_headers *headers, struct bytes name)
-{
-    for (uint32_t i = 0; i < headers->count; i++) {
-        struct bytes list;
-        struct bytes token;
-
-        if (headers->rows[i].id != HTTP_HEADER_CONNECTION) {
-            continue;
-        }
-        list = http_header_value(&headers->rows[i]);
-        while (http_list_next(&list, &token)) {
-            if (bytes_equal_fold(token, name)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* Most messages say only keep-alive, close or upgrade: no need to ask for each field then. */
-bool forward_connection_names_fields(const struct http_headers *headers)
-{
-    const struct http_header *row;
-    struct bytes list;
-    struct bytes token;
-
-    if (!http_has(headers, HTTP_HEADER_CONNECTION)) {
-        return false;
-    }
-    for (row = headers->rows; row < headers->rows + headers->count; row++) {
-        if (row->id != HTTP_HEADER_CONNECTION) {
-            continue;
-        }
-        list = http_header_value(row);
-        while (http_list_next(&list, &token)) {
-            if (!bytes_equal_fold(token, BYTES("keep-alive")) &&
-                !bytes_equal_fold(token, BYTES("close")) &&
-                !bytes_equal_fold(token, BYTES("upgrade"))) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
 
 static bool is_in(const struct header_edit *edits, uint32_t count, struct bytes name)
 {
@@ -146,47 +101,78 @@ static bool is_for_all(struct bytes name)
 /* Connection may not name what is for all recipients (RFC 9110 section 7.6.1). A sender that does
  * so all the same is not obeyed: it would have the gateway go by a field (a key that makes a retry
  * safe) that the origin never sees. Names of the table are such, or are dropped anyway. */
-static bool connection_takes_away(const struct http_headers *headers, const struct http_header *row,
-                                  const struct route_settings *route)
+static bool connection_may_name(const struct http_header *row, const struct route_settings *route)
 {
     struct bytes name = http_header_name(row);
 
-    return row->id == HTTP_HEADER_OTHER && forward_is_named_by_connection(headers, name) &&
-           !is_for_all(name) && (route == NULL || !route_goes_by(route, name));
+    return row->id == HTTP_HEADER_OTHER && !is_for_all(name) &&
+           (route == NULL || !route_goes_by(route, name));
+}
+
+/* The rows that Connection takes away, as a bit for each. */
+struct taken_away {
+    uint64_t rows[HTTP_HEADERS_MAX / 64];
+};
+
+static void find_taken_away(const struct exchange *exchange, const struct http_headers *headers,
+                            const struct route_settings *route, struct taken_away *taken)
+{
+    struct http_connection_names names;
+
+    names.count = headers->count;
+    for (uint32_t i = 0; i < headers->count; i++) {
+        names.names[i] = http_header_name(&headers->rows[i]);
+    }
+    http_connection_names_find(&names, headers, &exchange->desk->names_key);
+    *taken = (struct taken_away){{0}};
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (names.named[i] && connection_may_name(&headers->rows[i], route)) {
+            taken->rows[i / 64] |= (uint64_t)1 << i % 64;
+        }
+    }
 }
 
 /* Which fields of a message do not go on. */
 struct passing {
     const struct http_headers *headers; /* of its head */
     uint64_t dropped;                   /* a bit for each id */
-    const struct route_settings *route;
     const struct header_edits *edits;
     struct bytes dropped_name; /* one without an id; empty: none */
     bool named;                /* Connection names fields */
     bool asks_names;           /* one of these has to look at names */
+    struct taken_away taken;   /* where it names fields */
 };
 
-static struct passing passing_of(const struct http_headers *headers, uint64_t dropped,
-                                 const struct route_settings *route,
-                                 const struct header_edits *edits, struct bytes dropped_name)
+static void choose_passing(const struct exchange *exchange, const struct http_headers *headers,
+                           uint64_t dropped, const struct header_edits *edits,
+                           struct bytes dropped_name, struct passing *passing)
 {
-    bool named = forward_connection_names_fields(headers);
+    bool named = http_connection_names_fields(headers);
     bool edited = edits != NULL && edits->remove_count + edits->set_count > 0;
 
-    return (struct passing){headers,
-                            dropped,
-                            route,
-                            edited ? edits : NULL,
-                            dropped_name,
-                            named,
-                            named || edited || dropped_name.length > 0};
+    passing->headers = headers;
+    passing->dropped = dropped;
+    passing->edits = edited ? edits : NULL;
+    passing->dropped_name = dropped_name;
+    passing->named = named;
+    passing->asks_names = named || edited || dropped_name.length > 0;
+    if (named) {
+        find_taken_away(exchange, headers, exchange->routing.route, &passing->taken);
+    }
+}
+
+static bool is_taken_away(const struct passing *passing, const struct http_header *row)
+{
+    size_t i = (size_t)(row - passing->headers->rows);
+
+    return passing->named && (passing->taken.rows[i / 64] >> i % 64 & 1) != 0;
 }
 
 static bool name_passes(const struct passing *passing, const struct http_header *row)
 {
     struct bytes name = http_header_name(row);
 
-    return !(passing->named && connection_takes_away(passing->headers, row, passing->route)) &&
+    return !is_taken_away(passing, row) &&
            !(passing->edits != NULL && forward_is_edited_away(passing->edits, name)) &&
            !(passing->dropped_name.length > 0 &&
              http_header_names_meet(passing->dropped_name, name));
@@ -426,8 +412,8 @@ static struct bytes authority_for(const struct exchange *exchange)
 }
 
 /* What of a request is dropped whatever it says, but for what `except` has. */
-static struct passing passing_of_request(const struct exchange *exchange, uint64_t also,
-                                         uint64_t except)
+static void choose_passing_of_request(const struct exchange *exchange, uint64_t also,
+                                      uint64_t except, struct passing *passing)
 {
     const struct route_settings *route = exchange->routing.route;
     const struct deadline_settings *deadline = deadline_settings_of(exchange);
@@ -442,15 +428,8 @@ static struct passing passing_of_request(const struct exchange *exchange, uint64
     } else {
         name = bytes_of(deadline->header);
     }
-    return passing_of(&exchange->request.headers, dropped & ~except, route, &route->request_headers,
-                      name);
-}
-
-bool forward_request_field_passes(const struct exchange *exchange, const struct http_header *row)
-{
-    struct passing passing = passing_of_request(exchange, 0, 0);
-
-    return passes(&passing, row);
+    choose_passing(exchange, &exchange->request.headers, dropped & ~except, &route->request_headers,
+                   name, passing);
 }
 
 bool forward_request(const struct exchange *exchange, struct forward_page *page,
@@ -491,7 +470,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     if (goes_without_via(exchange)) {
         also |= BIT(VIA);
     }
-    passing = passing_of_request(exchange, also, except);
+    choose_passing_of_request(exchange, also, except, &passing);
     return add_passing(&passing, &page->fields) && add_max_forwards(exchange, page) &&
            add_own_request_fields(exchange, page) &&
            (exchange->deadline_us == 0 || deadline_pass_on(exchange, &page->fields, &page->text)) &&
@@ -609,7 +588,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
     if (head->framing != HTTP_CHUNKED) {
         dropped |= BIT(TRAILER);
     }
-    passing = passing_of(&response->headers, dropped, exchange->routing.route, edits, BYTES(""));
+    choose_passing(exchange, &response->headers, dropped, edits, BYTES(""), &passing);
     if (!add_passing(&passing, &page->fields)) {
         return false;
     }

@@ -19,10 +19,6 @@ struct forward_page {
 /* false: does not fit (the client sent too much, or the edits add too much). */
 bool forward_request(const struct exchange *exchange, struct forward_page *page,
                      struct request_head *head);
-/* false: a field of this name does not go on from this client to the origin: it is ours to write, or
- * a trusted proxy's, belongs to one connection, or the route takes it away. Of a head or a trailer
- * section. */
-bool forward_request_field_passes(const struct exchange *exchange, const struct http_header *row);
 bool forward_answer(const struct exchange *exchange, const struct http_response *response,
                     struct forward_page *page, struct answer_head *head);
 /* RFC 9110 section 6.6.1. */
@@ -30,10 +26,7 @@ bool forward_add_date(const struct exchange *exchange, struct forward_page *page
 /* The fields that answers of the gateway's own carry too: request id, route's edits. */
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page);
 
-/* The rules that trailers share with heads: the edits take the field away; Connection names it;
- * Connection names any field, beside the usual options. */
+/* A rule that trailers share with heads: the edits take the field away. */
 bool forward_is_edited_away(const struct header_edits *edits, struct bytes name);
-bool forward_is_named_by_connection(const struct http_headers *headers, struct bytes name);
-bool forward_connection_names_fields(const struct http_headers *headers);
 
 #endif

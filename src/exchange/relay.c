@@ -3,6 +3,7 @@
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
 #include "exchange/trailers.h"
+#include "http/connection_names.h"
 
 void relay_interim(void *owner, const struct http_response *response)
 {
@@ -97,7 +98,7 @@ void relay_head(void *owner, const struct http_response *response)
     }
     exchange->outcome.status = response->status;
     exchange->answer.keeps_trailers_here =
-        response->framing == HTTP_CHUNKED && forward_connection_names_fields(&response->headers);
+        response->framing == HTTP_CHUNKED && http_connection_names_fields(&response->headers);
     exchange->answer.begun = true;
     if (response->status == 101) {
         exchange_set_state(exchange, EXCHANGE_TUNNELS);

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "exchange/forward.h"
+#include "http/connection_names.h"
 
 #define NAME(text) \
     { \
@@ -114,16 +115,18 @@ static void add_passing(const struct http_headers *trailers, const struct header
 static void choose_of_request(const struct exchange *exchange, const struct http_headers *trailers,
                               struct http_fields *fields)
 {
-    const struct http_headers *head = &exchange->request.headers;
+    const char *deadline = generation_settings(exchange->generation)->deadline.header;
+    struct http_connection_names names;
     uint32_t kept = 0;
 
     add_passing(trailers, &exchange->routing.route->request_headers, fields);
+    names.count = fields->count;
     for (uint32_t i = 0; i < fields->count; i++) {
-        struct bytes name = fields->rows[i].name;
-        const char *deadline = generation_settings(exchange->generation)->deadline.header;
-
-        if (!http_header_names_meet(name, bytes_of(deadline)) &&
-            !forward_is_named_by_connection(head, name)) {
+        names.names[i] = fields->rows[i].name;
+    }
+    http_connection_names_find(&names, &exchange->request.headers, &exchange->desk->names_key);
+    for (uint32_t i = 0; i < fields->count; i++) {
+        if (!names.named[i] && !http_header_names_meet(fields->rows[i].name, bytes_of(deadline))) {
             fields->rows[kept++] = fields->rows[i];
         }
     }
