@@ -5,6 +5,7 @@ of the gateway's process, as the scheduler counts it. Then one attacker sends fo
 while an honest client on the same worker asks and measures. Called by worst_inputs.sh."""
 
 import argparse
+import multiprocessing
 import os
 import socket
 import statistics
@@ -304,23 +305,27 @@ def cost_us(pid, make, rounds):
     return used / rounds / 1000
 
 
+def attack_for_ever(make):
+    client = make()
+    while True:
+        client.round()
+
+
 def median_beside(make, port, seconds):
-    """Of an honest client's waits in ms, while the attacker goes on."""
-    over = threading.Event()
-    failures = []
-
-    def attack():
-        try:
-            client = make()
-            while not over.is_set():
-                client.round()
-            client.close()
-        except (OSError, Failure, ValueError) as problem:
-            failures.append(problem)
-
-    attacker = threading.Thread(target=attack)
+    """Of an honest client, while the attacker goes on."""
+    attacker = multiprocessing.Process(target=attack_for_ever, args=(make,))
     attacker.start()
     time.sleep(0.1)
+    median = median_of_honest(port, seconds)
+    if not attacker.is_alive():
+        raise Failure("the attacker stopped before its time")
+    attacker.kill()
+    attacker.join()
+    return median
+
+
+def median_of_honest(port, seconds):
+    """Of its waits in ms."""
     honest = Client(port, request(b"/honest", method=b"GET"))
     waits = []
     until = time.monotonic() + seconds
@@ -329,11 +334,7 @@ def median_beside(make, port, seconds):
         honest.round()
         waits.append((time.monotonic() - began) * 1000)
         time.sleep(0.002)
-    over.set()
-    attacker.join()
     honest.close()
-    if failures:
-        raise Failure(f"the attacker stopped: {failures[0]}")
     return statistics.median(waits)
 
 
@@ -361,6 +362,8 @@ def run(options):
     bad = 0
     with tempfile.TemporaryDirectory() as folder, Processes(folder) as processes:
         pid, ports, program = prepare(folder, processes, options)
+        alone = median_of_honest(ports["plain"], options.seconds)
+        print(f"an honest client alone: median {alone:.2f} ms")
         print(f"{'one round of':34} {'us CPU':>9} {'honest':>9} {'times':>6} {'median beside':>14}")
         for case in cases(ports, program):
             if options.only and options.only not in case.name:

@@ -75,6 +75,7 @@ static bool receive_once(struct client_h1 *h1)
     }
     h1->in->end += (uint32_t)count;
     h1->received += (uint64_t)count;
+    drip_note(&h1->drip, (size_t)count, h1->out.written);
     pace_moved(&h1->body_pace, loop_now(client_desk_of(h1->connection)->bench->loop));
     client_h1_process(h1);
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
@@ -104,6 +105,9 @@ static void receive(struct client_h1 *h1)
         client_h1_give_back_empty(h1);
         if (h1->connection->unwatched) {
             client_h1_want(h1);
+        }
+        if (drip_is_on(&h1->drip)) {
+            watch_rest(&h1->connection->transport.watch);
         }
     }
 }

@@ -10,6 +10,7 @@
 #include "client/client.h"
 #include "client/pace.h"
 #include "http/h1_chunked.h"
+#include "io/drip.h"
 #include "io/listener.h"
 #include "io/outbox.h"
 
@@ -187,6 +188,7 @@ struct client_h1 {
     uint64_t left_us;  /* when it ended its side and seemed to have left; 0: it has not */
     uint64_t began_us; /* when the stream was made */
     uint64_t received; /* bytes, ever */
+    struct drip drip;
     struct pace body_pace;
     struct pace answer_pace;
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */

@@ -5,7 +5,8 @@
 
 #include "base/check.h"
 
-#define SLOTS 512 /* names take less than half of them */
+#define SLOT_SHIFT 55
+#define SLOTS (1u << (64 - SLOT_SHIFT)) /* names take less than half of them */
 #define EACH_BYTE(byte) ((uint64_t)(byte)*0x0101010101010101u)
 
 struct table {
@@ -49,19 +50,22 @@ static uint64_t fold(uint64_t word)
     return word | ((from_a ^ beyond_z) & EACH_BYTE(128)) >> 2;
 }
 
+/* Short names, of which thousands fit a head, are multiplied by an odd number that their sender does
+ * not know: of two of them, one slot is rarely that of both. Of long ones there are few. */
 static uint32_t slot_of(const struct siphash_key *key, struct bytes name)
 {
-    uint64_t hash = name.length;
+    uint64_t hash = 0;
+    uint64_t word = 0;
 
-    while (name.length > 0) {
-        size_t length = name.length < 8 ? name.length : 8;
-        uint64_t word = 0;
-
-        memcpy(&word, name.at, length);
+    for (; name.length > 8; name = bytes_skip(name, 8)) {
+        memcpy(&word, name.at, 8);
         hash = siphash_number(key, hash ^ fold(word));
-        name = bytes_skip(name, length);
     }
-    return (uint32_t)(hash % SLOTS);
+    word = 0;
+    for (size_t i = 0; i < name.length; i++) {
+        word = word << 8 | (uint8_t)name.at[i];
+    }
+    return (uint32_t)((hash ^ fold(word)) * (key->first | 1) >> SLOT_SHIFT);
 }
 
 /* The slot that has the name, or the free one where it would go. */

@@ -25,10 +25,11 @@ struct watch {
     struct watches *watches; /* NULL: stopped */
     watch_ready *ready;
     void *owner;
-    struct link called; /* by hand */
+    struct link called; /* by hand; or among those that rest */
     int fd;
     short wanted;
     bool is_called;
+    bool rests;
 };
 
 /* `wanted` may be 0: nothing is reported until watch_change. One watch a descriptor. false with
@@ -41,6 +42,10 @@ bool watch_start(struct watch *watch, struct watches *watches, int fd, short wan
 bool watch_change(struct watch *watch, short wanted);
 /* Tells READABLE and WRITABLE once, as soon as the loop is back, whatever was wanted. */
 void watch_call(struct watch *watch);
+/* Tells READABLE no more for a moment (WATCH_REST_MS at most), so that what comes in very small pieces
+ * is found together. Any change of what is wanted, and any call by hand, ends it. */
+#define WATCH_REST_MS 5
+void watch_rest(struct watch *watch);
 bool watch_is_on(const struct watch *watch);
 /* Must come before close(fd); nothing is told any more, not even what has been found ready already.
  * Stopping twice is harmless. */

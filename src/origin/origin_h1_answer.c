@@ -476,6 +476,7 @@ static bool receive_once(struct origin_connection *connection)
     }
     connection->heard = true;
     connection->read_to_brim = (size_t)count == room;
+    drip_note(&connection->drip, (size_t)count, connection->out.written);
     connection->much_came = (size_t)count >= MUCH_BYTES;
     if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
         set_clock(connection, connection->request->timeouts->answer_idle);
@@ -494,6 +495,9 @@ void origin_h1_receive(struct origin_connection *connection)
         return;
     }
     for (int i = 0; i < READS_A_TURN && receive_once(connection); i++) {
+    }
+    if (connection->request != NULL && drip_is_on(&connection->drip)) {
+        watch_rest(&connection->transport.watch);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/slab.h"
 #include "http/h1_chunked.h"
+#include "io/drip.h"
 #include "io/outbox.h"
 #include "origin/keeping.h"
 #include "origin/knock.h"
@@ -130,6 +131,7 @@ struct origin_connection {
     struct buffer *in;
     struct outbox out;
     struct later flush;
+    struct drip drip;
     uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;

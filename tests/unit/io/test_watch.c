@@ -323,6 +323,71 @@ static void a_crowd_does_not_keep_others_waiting(void **state)
     assert_int_equal(late->calls, 1);
 }
 
+/* Turns until it is told; each waits as long as the rest may last. */
+static void run_until_told(struct fixture *fixture, int which)
+{
+    for (int i = 0; i < 10 && fixture->parties[which].calls == 0; i++) {
+        assert_true(watches_turn(fixture->watches));
+    }
+    assert_int_equal(fixture->parties[which].calls, 1);
+}
+
+static void rest_with_bytes_there(struct fixture *fixture, int which)
+{
+    start(fixture, which, WATCH_READABLE);
+    watch_rest(&fixture->parties[which].watch);
+    assert_int_equal(write(fixture->parties[which].ends[1], "x", 1), 1);
+}
+
+static void one_that_rests_is_told_a_moment_later(void **state)
+{
+    struct fixture *fixture = *state;
+
+    rest_with_bytes_there(fixture, 0);
+    start(fixture, 1, WATCH_WRITABLE);
+    assert_true(watches_turn(fixture->watches)); /* of the other */
+    assert_int_equal(fixture->parties[0].calls, 0);
+    watch_stop(&fixture->parties[1].watch);
+    run_until_told(fixture, 0);
+    assert_int_equal(fixture->parties[0].what, WATCH_READABLE);
+}
+
+static void a_call_or_another_wish_ends_a_rest(void **state)
+{
+    struct fixture *fixture = *state;
+
+    rest_with_bytes_there(fixture, 0);
+    watch_call(&fixture->parties[0].watch);
+    watch_rest(&fixture->parties[0].watch); /* too late */
+    run_until_told(fixture, 0);
+
+    rest_with_bytes_there(fixture, 1);
+    assert_true(watch_change(&fixture->parties[1].watch, WATCH_READABLE | WATCH_WRITABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(fixture->parties[1].what, WATCH_READABLE | WATCH_WRITABLE);
+    watch_stop(&fixture->parties[1].watch);
+
+    rest_with_bytes_there(fixture, 2);
+    watch_stop(&fixture->parties[2].watch);
+    rest_with_bytes_there(fixture, 3);
+    assert_true(watch_change(&fixture->parties[3].watch, 0));
+    watch_rest(&fixture->parties[3].watch); /* nothing to rest from */
+    assert_true(watch_change(&fixture->parties[3].watch, WATCH_READABLE));
+    run_until_told(fixture, 3);
+    assert_int_equal(fixture->parties[2].calls, 0);
+}
+
+static void an_end_is_told_in_spite_of_a_rest(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, WATCH_READABLE);
+    watch_rest(&fixture->parties[0].watch);
+    close(fixture->parties[0].ends[1]);
+    fixture->parties[0].ends[1] = dup(fixture->parties[0].ends[0]);
+    run_until_told(fixture, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -340,6 +405,9 @@ int main(void)
         TEST(a_kernel_that_watches_no_more_is_short_of_memory),
         TEST(who_has_stopped_is_not_told_of_a_duplicate),
         TEST(a_crowd_does_not_keep_others_waiting),
+        TEST(one_that_rests_is_told_a_moment_later),
+        TEST(a_call_or_another_wish_ends_a_rest),
+        TEST(an_end_is_told_in_spite_of_a_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
