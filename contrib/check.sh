@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 jobs=$(nproc)
-scenario_seconds=400 # of one pass; a hanging scenario must not hang the check
+scenario_seconds=800 # of one pass; a hanging scenario must not hang the check
 
 passed=0
 failed=0
