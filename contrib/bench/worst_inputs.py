@@ -80,6 +80,8 @@ def chunks(count):
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n"
 ANSWERS = {
     b"/tokens": LENGTH % 0 + named_fields(HEAD_BYTES) + b"\r\n",
+    b"/other-tokens": LENGTH % 0 + b"".join(w + b": 1\r\n" for w in two_letters(90)) +
+                      tokens(HEAD_BYTES, two_letters(100, ord("p"))) + b"\r\n",
     b"/fields": LENGTH % 0 + fields(90, HEAD_BYTES // 90 - 8) + b"\r\n",
     b"/short-fields": LENGTH % 0 + b"a:b\r\n" * 100 + b"\r\n",
     b"/chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks(50000),
@@ -269,6 +271,7 @@ def cases(ports, program):
     yield of_tls("TLS: records of a byte", ports, program, "bytes", 20000, 20000 * 23)
     yield of_tls("TLS: key updates", ports, program, "keys", 2000, 2000 * 27)
     yield of_origin("answer: tokens of Connection", ports, b"/tokens")
+    yield of_origin("answer: tokens that name nothing", ports, b"/other-tokens")
     yield of_origin("answer: 90 long lines", ports, b"/fields")
     yield of_origin("answer: 100 short lines", ports, b"/short-fields")
     yield of_origin("answer: chunks of a byte", ports, b"/chunks", rounds=10)

@@ -132,14 +132,15 @@ static char plain_of(char byte)
     return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ? byte : '-';
 }
 
+/* Asked for each name that is not in the table: most differ within their first letters. */
 static bool is_disguise(const char *name, const char *of, size_t length)
 {
-    char plain[LONGEST];
-
     for (size_t i = 0; i < length; i++) {
-        plain[i] = plain_of(name[i]);
+        if (((plain_of(name[i]) ^ of[i]) & ~0x20) != 0) {
+            return false;
+        }
     }
-    return same_name(plain, of, length);
+    return true;
 }
 
 /* None of the table, nor a disguise of one. */
