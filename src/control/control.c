@@ -183,7 +183,12 @@ static void *run(void *owner)
 
 static bool start_thread(struct control *control)
 {
-    if (pthread_create(&control->thread, NULL, run, control) != 0) {
+    int error = pthread_create(&control->thread, NULL, run, control);
+
+    if (error != 0) {
+        log_error("cannot start the thread of the control interface: %s (the limit of threads is "
+                  "reached: ulimit -u, or TasksMax= of the unit)",
+                  strerror(error));
         return false;
     }
     pthread_setname_np(control->thread, "control");

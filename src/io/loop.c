@@ -20,6 +20,8 @@
 #define ASK_REALTIME_US 1000000
 #define AT_ONCE_US 50
 #define EVENTS_A_READING 4
+#define PAUSE_US 500000 /* more than a busy turn takes */
+#define CATCH_UP_US 1000000
 
 struct letter {
     struct letter *next;
@@ -32,6 +34,9 @@ struct loop {
     struct watch tick;
     int tick_fd;            /* timerfd */
     struct timer_wake wake; /* when the tick is due */
+    uint64_t tick_due_us;   /* the same */
+    uint64_t
+        catch_up_us; /* after a pause, until when timers wait for what came; 0: there was none */
     uint64_t now_us;
     uint32_t events_to_reading; /* of the clock */
     uint64_t realtime_ahead_us; /* of the monotonic clock */
@@ -107,6 +112,21 @@ uint64_t loop_now(const struct loop *loop)
     return loop->now_us;
 }
 
+/* The process was stopped, or its machine was: what came meanwhile came in time, as far as anybody can
+ * tell, so it is looked at before timers ring. Those who keep coming do not hold them up for long. */
+static bool comes_too_early(struct loop *loop, uint64_t now_us)
+{
+    if (loop->catch_up_us == 0 && now_us > loop->tick_due_us + PAUSE_US) {
+        loop->catch_up_us = now_us + CATCH_UP_US;
+    }
+    if (loop->catch_up_us > now_us &&
+        watches_found_more(loop->watches, &loop->tick, &loop->mail_watch)) {
+        return true;
+    }
+    loop->catch_up_us = 0;
+    return false;
+}
+
 static void on_tick(int fd, short what, void *owner)
 {
     struct loop *loop = owner;
@@ -114,6 +134,9 @@ static void on_tick(int fd, short what, void *owner)
 
     (void)fd;
     (void)what;
+    if (comes_too_early(loop, now)) {
+        return;
+    }
     for (int i = 0; i < loop->group_count; i++) {
         timer_group_advance(loop->groups[i], now);
     }
@@ -139,6 +162,7 @@ static void set_tick(struct loop *loop)
     due.it_value.tv_nsec = (long)(due_us % 1000000) * 1000;
     loop->wake.tick = timer_tick_of(now) + ticks;
     loop->wake.too_late = false;
+    loop->tick_due_us = due_us;
     timerfd_settime(loop->tick_fd, TFD_TIMER_ABSTIME, &due, NULL);
 }
 

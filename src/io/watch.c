@@ -230,6 +230,19 @@ bool watches_turn(struct watches *watches)
     return true;
 }
 
+bool watches_found_more(const struct watches *watches, const struct watch *one,
+                        const struct watch *two)
+{
+    for (int i = 0; i < watches->count; i++) {
+        const struct watch *watch = watches->events[i].data.ptr;
+
+        if (watch != NULL && watch != one && watch != two) {
+            return true;
+        }
+    }
+    return !list_is_empty(&watches->called);
+}
+
 /* --- one watch ------------------------------------------------------------------------- */
 
 bool watch_start(struct watch *watch, struct watches *watches, int fd, short wanted,

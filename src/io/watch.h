@@ -8,6 +8,7 @@
 
 enum { WATCH_READABLE = 1, WATCH_WRITABLE = 2 };
 
+struct watch;
 struct watches;
 
 struct watches *watches_new(void); /* NULL with errno */
@@ -16,6 +17,9 @@ void watches_free(struct watches **watches);
 /* Waits until a descriptor is ready or a watch was called by hand, and tells whoever is concerned,
  * a slice of them if they are many. false with errno: it cannot wait. */
 bool watches_turn(struct watches *watches);
+/* Inside of a turn: whether it found others ready than these two. */
+bool watches_found_more(const struct watches *watches, const struct watch *one,
+                        const struct watch *two);
 
 typedef void watch_ready(int fd, short what, void *owner);
 

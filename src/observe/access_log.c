@@ -330,7 +330,9 @@ static bool start_thread(struct access_log *log)
     error = pthread_create(&log->thread, NULL, run_writer, log);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
-        errno = error;
+        log_error("cannot start the thread of the access log: %s (the limit of threads is reached: "
+                  "ulimit -u, or TasksMax= of the unit)",
+                  strerror(error));
         return false;
     }
     pthread_setname_np(log->thread, "access-log");
@@ -403,11 +405,16 @@ struct access_log *access_log_start(const struct access_log_settings *settings, 
         return log;
     }
     CHECK(rings > 0);
-    if (!open_target(log, settings) || !make_rings(log, rings) || !start_thread(log)) {
+    if (!open_target(log, settings) || !make_rings(log, rings)) {
         int error = errno;
 
         free_log(log);
         errno = error;
+        return NULL;
+    }
+    if (!start_thread(log)) {
+        free_log(log);
+        errno = 0;
         return NULL;
     }
     return log;

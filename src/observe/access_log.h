@@ -12,8 +12,8 @@
 struct access_log;      /* one a process */
 struct access_log_ring; /* one a worker */
 
-/* Starts the writer thread (none when off). NULL with errno when the file cannot be opened.
- * `rings` is the number of workers. */
+/* Starts the writer thread (none when off). NULL with errno when the file cannot be opened, and with
+ * errno 0, after log_error, when there is no thread for it. `rings` is the number of workers. */
 struct access_log *access_log_start(const struct access_log_settings *settings, uint32_t rings);
 /* The ring of worker `index`; NULL when the log is off. */
 struct access_log_ring *access_log_ring(struct access_log *log, uint32_t index);

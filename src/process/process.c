@@ -336,8 +336,10 @@ static bool start_log(struct process *process)
     if (process->log == NULL) {
         int failure = errno;
 
-        log_error("%scannot open the access log %s: %s", file_place_text(&settings->at, place),
-                  settings->path != NULL ? settings->path : "", strerror(failure));
+        if (failure != 0) {
+            log_error("%scannot open the access log %s: %s", file_place_text(&settings->at, place),
+                      settings->path != NULL ? settings->path : "", strerror(failure));
+        }
     }
     return process->log != NULL;
 }
@@ -385,7 +387,9 @@ static bool start_workers(struct process *process)
     pressure_watch_count_others(process->pressure);
     for (uint32_t i = 0; i < process->settings->workers; i++) {
         if (!worker_start(process->workers[i])) {
-            log_error("cannot start worker %u", i);
+            log_error("cannot start the thread of worker %u: %s (the limit of threads is reached: "
+                      "ulimit -u, or TasksMax= of the unit; or set fewer `workers`)",
+                      i, strerror(errno));
             return false;
         }
         process->started++;

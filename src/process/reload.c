@@ -282,7 +282,9 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     tell_term(reload);
     note_result(reload, true, "");
     part_with_former(reload, &former);
-    note_way_back(reload, reload->order->given.kind == RELOAD_CANCEL);
+    /* The same file may have been taken up twice. */
+    note_way_back(reload, reload->order->given.kind == RELOAD_CANCEL &&
+                              strcmp(before.text, reload->running.print.text) != 0);
     conclude(reload, true, reload->told, NULL, before.text, reload->running.print.text);
 }
 

@@ -8,6 +8,7 @@
 #include "process/adoption.h"
 #include "process/pressure_watch.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -543,8 +544,10 @@ static void *run(void *owner)
 bool worker_start(struct worker *worker)
 {
     char name[16];
+    int error = pthread_create(&worker->thread, NULL, run, worker);
 
-    if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
+    if (error != 0) {
+        errno = error;
         return false;
     }
     snprintf(name, sizeof(name), "worker-%u", worker->index);

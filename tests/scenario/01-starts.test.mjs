@@ -2,7 +2,9 @@
 // The binary is there, starts, says where it listens, and stops.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
+import { temporaryFolder } from './lib/folder.mjs';
 import { BINARY, runGateway, startGateway } from './lib/gateway.mjs';
 import { connect } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
@@ -98,4 +100,18 @@ test('a reload that adds the port of another process fails', async (t) => {
     const failed = await second.reload(`listeners: [{address: "127.0.0.1:${first.port}"}]\n${PONG}`);
     assert.match(failed, /failed/);
     await second.said(/Address already in use \(another process listens there/);
+});
+
+// The user has no other process than this one: it may have a second thread, and no third.
+test('without threads to be had it says that, and ends', { skip: process.getuid() !== 0 && 'needs root' }, async (t) => {
+    const folder = temporaryFolder(t);
+    const [file, binary] = ['turnpike.yaml', 'turnpike'].map((name) => path.join(folder, name));
+    fs.chmodSync(folder, 0o755);
+    fs.writeFileSync(file, `workers: 1\nlisteners: [{address: "127.0.0.1:0"}]\naccess_log: stderr\nadmin: {socket: off}\n${PONG}\n`);
+    fs.copyFileSync(BINARY, binary);
+    const wrap = ['setpriv', '--reuid', '54321', '--clear-groups', 'prlimit', '--nproc=2:2'];
+    const result = await runGateway(t, '', { wrap, binary, args: () => ['-c', file] });
+    assert.equal(result.code, 1, result.stderr);
+    assert.match(result.stderr, /cannot start the thread of .*limit of threads is reached/);
+    assert.doesNotMatch(result.stderr, /cannot open the access log/);
 });

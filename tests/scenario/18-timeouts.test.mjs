@@ -9,7 +9,7 @@ import { assertOwnError } from './lib/proxy-status.mjs';
 import { defer } from './lib/cleanup.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { answerAll, rawOrigin } from './lib/raw-origin.mjs';
-import { patient, until } from './lib/wait.mjs';
+import { patient, pause, until } from './lib/wait.mjs';
 
 const SHORT = 200;
 const limit = (name) => `timeouts: {${name}: ${SHORT}ms}`;
@@ -241,6 +241,25 @@ test('timeouts', { concurrency: 8 }, async (t) => {
     });
 
     await Promise.all(cases);
+});
+
+// A machine that migrates, or is stopped, has all its timers due at once when it goes on.
+test('what came while the whole process was stopped came in time', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+    });
+    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {first_byte: 300ms}' }));
+    const client = await connect(t, gateway);
+    client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 0'));
+    await until('the origin to have it', () => origin.requests.length === 1);
+    gateway.signal('SIGSTOP');
+    await pause(500);
+    origin.wires[0].ok('executed');
+    await pause(700);
+    gateway.signal('SIGCONT');
+    const answer = await client.answer();
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.text, 'executed');
 });
 
 // A listening socket whose queue is full: further SYNs are dropped, connecting takes for ever.

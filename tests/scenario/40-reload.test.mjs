@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
-import { adminIn, ctl } from './lib/control.mjs';
+import { adminIn, ctl, metricsOf, valueOf } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { BINARY, isInstrumented, startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
@@ -234,6 +234,19 @@ test('an unconfirmed reload goes back, with listeners and all', async (t) => {
     assert.equal(entries[1].uid, process.getuid());
     assert.match(entries[1].change, /goes back unless confirmed within 1 s/);
     assert.equal(entries[3].after, entries[0].after);
+});
+
+test('the same file, taken up on trial and gone back from, is what runs', async (t) => {
+    const config = (text) => (folder) => saying(text, adminIn(folder));
+    const gateway = await startGateway(t, config('one'));
+    const stale = async () => valueOf(await metricsOf(gateway), 'turnpike_config_stale');
+    assert.equal((await ctl(gateway, 'reload', '--confirm', '60s')).code, 0);
+    assert.equal((await ctl(gateway, 'cancel')).code, 0);
+    assert.equal(await stale(), 0);
+    gateway.rewrite(config('two'));
+    assert.equal((await ctl(gateway, 'reload', '--confirm', '60s')).code, 0);
+    assert.equal((await ctl(gateway, 'cancel')).code, 0);
+    assert.equal(await stale(), 1);
 });
 
 test('a confirmed reload stays, a cancelled one goes at once', async (t) => {

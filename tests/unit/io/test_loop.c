@@ -360,6 +360,73 @@ static void one_reading_of_the_clock_serves_four_events_of_a_turn(void **state)
     }
 }
 
+#define PIPES 100 /* more than a turn takes */
+
+struct paused {
+    struct watch watches[PIPES];
+    int ends[PIPES][2];
+    unsigned came;
+    unsigned came_before_alarm;
+    bool rang;
+};
+
+static void on_pipe(int fd, short what, void *owner)
+{
+    struct paused *paused = owner;
+    char byte;
+
+    (void)what;
+    paused->came += read(fd, &byte, 1) == 1;
+}
+
+static void on_late_alarm(void *owner)
+{
+    struct paused *paused = owner;
+
+    paused->rang = true;
+    paused->came_before_alarm = paused->came;
+}
+
+static bool alarm_rang(void *owner)
+{
+    return ((struct paused *)owner)->rang;
+}
+
+/* As a signal would, in the middle of a turn. The kernel tells the tick first: it was due first. */
+static void stop_for_a_while(void *owner)
+{
+    struct paused *paused = owner;
+
+    usleep(50000);
+    for (int i = 0; i < PIPES; i++) {
+        assert_int_equal(write(paused->ends[i][1], "x", 1), 1);
+    }
+    usleep(700000);
+}
+
+static void after_a_pause_what_came_is_told_before_alarms_ring(void **state)
+{
+    struct seen *seen = *state;
+    struct paused *paused = calloc(1, sizeof(*paused));
+    struct alarm alarm = {0};
+
+    for (int i = 0; i < PIPES; i++) {
+        assert_int_equal(pipe(paused->ends[i]), 0);
+        assert_true(loop_watch(seen->stage->bench.loop, &paused->watches[i], paused->ends[i][0],
+                               WATCH_READABLE, on_pipe, paused));
+    }
+    alarm_set(seen->stage->bench.loop, &alarm, 10, on_late_alarm, paused);
+    assert_true(loop_post(seen->stage->bench.loop, stop_for_a_while, paused));
+    stage_run_until(seen->stage, alarm_rang, paused);
+    assert_int_equal(paused->came_before_alarm, PIPES);
+    for (int i = 0; i < PIPES; i++) {
+        watch_stop(&paused->watches[i]);
+        close(paused->ends[i][0]);
+        close(paused->ends[i][1]);
+    }
+    free(paused);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +447,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_time_of_day_goes_with_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_reading_of_the_clock_serves_four_events_of_a_turn,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(after_a_pause_what_came_is_told_before_alarms_ring, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
