@@ -7,6 +7,7 @@
 #include "client/client_private.h"
 
 #include "base/check.h"
+#include "http/h2_refusal.h"
 #include "io/tls.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #define REQUESTS_A_TURN 16
 
 static const struct client_stream_ops client_h1_ops;
+static const struct client_stream_ops h2_refusal_ops;
 
 /* --- reading ------------------------------------------------------------------------------- */
 
@@ -160,8 +162,8 @@ static void count_begun(struct client_h1 *h1)
                           memory_order_relaxed);
 }
 
-static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t status,
-                   const char *what)
+static void refuse_as(struct client_h1 *h1, struct exchange *exchange, enum http_version version,
+                      uint16_t status, const char *what)
 {
     h1->exchange = exchange;
     count_begun(h1);
@@ -169,8 +171,33 @@ static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t sta
     h1->framing = HTTP_NO_BODY;
     h1->state = CLIENT_H1_AWAITS_END;
     client_rest_timer(h1->connection);
-    exchange_refuse(exchange, status, what, h1->in != NULL ? buffer_length(h1->in) : 0,
+    exchange_refuse(exchange, version, status, what, h1->in != NULL ? buffer_length(h1->in) : 0,
                     head_age_us(h1));
+}
+
+static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t status,
+                   const char *what)
+{
+    refuse_as(h1, exchange, HTTP_1_1, status, what);
+}
+
+/* What could not be read as a request: told in the words of HTTP/2 if its preface stands there. */
+static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
+                             const struct h1_problem *problem)
+{
+    struct client_desk *desk = client_desk_of(h1->connection);
+
+    if (!h2_refusal_begins(buffer_content(h1->in))) {
+        refuse(h1, exchange, problem->status, problem->what);
+        return;
+    }
+    exchange_discard(exchange);
+    exchange = exchange_new(desk->exchanges, &h2_refusal_ops, h1, &h1->facts);
+    if (exchange == NULL) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    refuse_as(h1, exchange, HTTP_2, 505, "the client speaks HTTP/2 where HTTP/1.1 is expected");
 }
 
 void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *what,
@@ -268,7 +295,7 @@ static bool step_head(struct client_h1 *h1)
         client_h1_awaits_head(h1);
         return false;
     case H1_REJECTED:
-        refuse(h1, exchange, problem.status, problem.what);
+        refuse_malformed(h1, exchange, &problem);
         return false;
     case H1_COMPLETE:
         break;
@@ -436,6 +463,23 @@ static const struct client_stream_ops client_h1_ops = {
     .send_interim = client_h1_send_interim,
     .send_head = client_h1_send_head,
     .send_body = client_h1_send_body,
+    .room = client_h1_room,
+    .flush = client_h1_send_soon,
+    .end = client_h1_send_end,
+    .take_back = client_h1_take_back,
+    .abort = on_abort,
+    .want_body = on_want_body,
+    .begin_tunnel = on_begin_tunnel,
+    .tell_peer = on_tell_peer,
+    .tell_who = on_tell_who,
+    .over = on_over,
+};
+
+/* The answer is a frame that no status and no body fit in. */
+static const struct client_stream_ops h2_refusal_ops = {
+    .send_interim = client_h1_send_interim,
+    .send_head = client_h1_send_h2_refusal,
+    .send_body = client_h1_send_nothing,
     .room = client_h1_room,
     .flush = client_h1_send_soon,
     .end = client_h1_send_end,

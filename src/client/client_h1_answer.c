@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "http/h1_writer.h"
+#include "http/h2_refusal.h"
 
 #define COALESCE_BYTES 2048
 #define ABSORB_BYTES 32768 /* an answer up to this leaves the origin at once */
@@ -213,6 +214,24 @@ bool client_h1_send_head(void *stream, const struct answer_head *head)
         head->framing != HTTP_LENGTH_KNOWN ? false : head->body_length <= ABSORB_BYTES;
     h1->absorbs = head->framing == HTTP_LENGTH_KNOWN && !h1->answer_is_small ? 0 : ABSORB_BYTES;
     return write_head(h1, head);
+}
+
+bool client_h1_send_h2_refusal(void *stream, const struct answer_head *head)
+{
+    struct client_h1 *h1 = stream;
+
+    (void)head;
+    h1->closes = true;
+    h1->answer_chunked = false;
+    h1->answer_is_small = true;
+    h1->answer_from = UINT64_MAX;
+    return outbox_add(&h1->out, buffers_of(h1), h2_refusal());
+}
+
+size_t client_h1_send_nothing(void *stream, struct bytes bytes)
+{
+    (void)stream;
+    return bytes.length;
 }
 
 /* What may wait here. An answer that is known to be small always may: that lets go of the buffer

@@ -69,7 +69,7 @@ struct h1_limits client_h1_limits(const struct client_h1 *h1)
     const struct limits_settings *limits =
         &exchange_desk_settings(client_desk_of(h1->connection)->exchanges)->limits;
 
-    return (struct h1_limits){limits->head_bytes, limits->target_bytes, limits->headers};
+    return (struct h1_limits){limits->head_bytes, limits->target_bytes, limits->headers, 0};
 }
 
 bool client_h1_expects_much(const struct client_h1 *h1)

@@ -400,6 +400,9 @@ void client_h1_late(struct client_h1 *h1);
 void client_h1_send_interim(void *stream, const struct answer_head *head);
 bool client_h1_send_head(void *stream, const struct answer_head *head);
 size_t client_h1_send_body(void *stream, struct bytes bytes);
+/* In place of these two, to a client that speaks HTTP/2. */
+bool client_h1_send_h2_refusal(void *stream, const struct answer_head *head);
+size_t client_h1_send_nothing(void *stream, struct bytes bytes);
 size_t client_h1_room(void *stream);
 void client_h1_send_soon(void *stream);
 bool client_h1_send_end(void *stream, const struct http_fields *trailers);

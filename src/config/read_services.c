@@ -171,6 +171,17 @@ static void read_limits(struct reading *reading, const struct node *node,
         limits->requests != 0 || limits->origin_requests != 0 || limits->connections != 0;
 }
 
+static void read_leniency(struct reading *reading, const struct node *node,
+                          struct lenient_settings *lenient)
+{
+    if (node == NULL || !config_read_group(reading, node, PLACE_SERVICE, "lenient", lenient)) {
+        return;
+    }
+    lenient->bits = (uint8_t)((lenient->bare_lf ? HTTP_LENIENT_BARE_LF : 0) |
+                              (lenient->unusual_status ? HTTP_LENIENT_STATUS : 0) |
+                              (lenient->chunked_in_http_1_0 ? HTTP_LENIENT_CHUNKED : 0));
+}
+
 static void read_service(struct reading *reading, const struct node *node,
                          struct service_settings *service)
 {
@@ -199,6 +210,8 @@ static void read_service(struct reading *reading, const struct node *node,
         config_read_group(reading, budget, PLACE_SERVICE, "retry_budget", &service->retry_budget);
     }
     read_limits(reading, config_node_child(node, "limits"), service);
+    read_leniency(reading, config_node_child(node, "lenient"), &service->lenient);
+    service->health.probe.lenient = service->lenient.bits;
     config_read_health(reading, config_node_child(node, "health"), &service->health);
     config_read_service_tls(reading, config_node_child(node, "tls"), &service->tls);
     config_finish_service_tls(reading, node, service);

@@ -525,6 +525,20 @@ static const struct option options[] = {
      FIELD(tls_service_settings, watch),
      .help = "Reload when one of these files has changed."},
 
+    {.path = "lenient", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Faults of origins' answers, and of probes' answers, that are taken instead of answered "
+             "502. Clients get well-formed answers all the same; of clients no fault is taken."},
+    {.path = "lenient.bare_lf", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
+     FIELD(lenient_settings, bare_lf),
+     .help = "Lines of an answer's head that end in LF without CR; its connection is closed behind "
+             "it. Whoever can put a line break into such an origin's header can split its answers."},
+    {.path = "lenient.unusual_status", .places = PLACE_SERVICE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(lenient_settings, unusual_status),
+     .help = "Statuses 600 to 999, which are passed on as they are."},
+    {.path = "lenient.chunked_in_http_1_0", .places = PLACE_SERVICE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(lenient_settings, chunked_in_http_1_0),
+     .help = "Transfer-Encoding: chunked in an HTTP/1.0 answer; its connection is closed behind it."},
+
     {.path = "health", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "When an origin gets no requests: its answers speak against it (it is ejected), "
              "or its probes do. Known to all workers, kept over reloads."},

@@ -236,6 +236,7 @@ struct probe_settings {
     uint32_t unhealthy; /* bad ones in a row until an up origin is down */
     struct status_set status;
     struct bytes body; /* must stand in the answer's body; empty: anything */
+    uint8_t lenient;   /* as the service is */
 };
 
 enum when_all_down { ALL_DOWN_TRY, ALL_DOWN_FAIL };
@@ -275,6 +276,13 @@ struct tls_service_settings {
     bool watch;
 };
 
+struct lenient_settings { /* what is taken from origins; see enum http_leniency */
+    bool bare_lf;
+    bool unusual_status;
+    bool chunked_in_http_1_0;
+    uint8_t bits; /* of these three */
+};
+
 enum via_to_origins { VIA_ON, VIA_OFF };
 
 struct service_settings {
@@ -284,6 +292,7 @@ struct service_settings {
     uint32_t index; /* in settings.services */
     enum balance balance;
     enum via_to_origins via;
+    struct lenient_settings lenient;
     struct origin_settings *origins;
     uint32_t origin_count;
     bool has_names; /* one of them at least is a name, which stands for any number */

@@ -61,6 +61,7 @@ static void prepare(struct exchange *exchange)
     request->pool = &exchange->routing.service->pool;
     request->timeouts = &exchange->routing.route->timeouts;
     request->limits = &generation_settings(exchange->generation)->limits;
+    request->lenient = exchange->routing.service->lenient.bits;
     request->method = exchange->request.method;
     request->replayable = exchange->outcome.attempts == 0 && is_replayable(exchange);
     exchange->attempt.head_sent = false;
@@ -319,11 +320,17 @@ static void try_again(struct exchange *exchange, const struct retry_facts *facts
     }
 }
 
+static const char *sentence_of(struct exchange *exchange, enum origin_failure failure)
+{
+    exchange->outcome.fault = exchange->attempt.request.fault;
+    return origin_failure_told(failure, exchange->attempt.request.was_reset);
+}
+
 static void fail_for_good(struct exchange *exchange, enum origin_failure failure)
 {
     origin_request_failure_seen(&exchange->attempt.request, failure);
     reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
-                origin_failure_sentence(failure));
+                sentence_of(exchange, failure));
 }
 
 /* There is no answer yet. */
@@ -362,7 +369,7 @@ static void on_failed(void *owner, enum origin_failure failure)
     if (exchange->answer.begun) {
         origin_request_failure_seen(&exchange->attempt.request, failure);
         exchange->outcome.error = origin_failure_error(failure);
-        exchange->outcome.detail = origin_failure_sentence(failure);
+        exchange->outcome.detail = sentence_of(exchange, failure);
         exchange_break_off(exchange, failure == ORIGIN_FAILURE_ANSWER_TIMEOUT
                                          ? OUTCOME_CUT_BY_TIMEOUT
                                          : OUTCOME_ORIGIN_BROKE);

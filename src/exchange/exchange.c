@@ -130,15 +130,15 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     }
 }
 
-void exchange_refuse(struct exchange *exchange, uint16_t status, const char *what,
-                     size_t bytes_read, uint32_t head_us)
+void exchange_refuse(struct exchange *exchange, enum http_version version, uint16_t status,
+                     const char *what, size_t bytes_read, uint32_t head_us)
 {
     open_books(exchange, bytes_read, head_us);
     /* What was parsed of it stands in a buffer that is read on into. */
     http_request_forget(&exchange->request);
     exchange->request.method = HTTP_METHOD_OTHER;
-    exchange->request.version = HTTP_1_1;
-    exchange->outcome.protocol = "1.1";
+    exchange->request.version = version;
+    exchange->outcome.protocol = version == HTTP_2 ? "2" : "1.1";
     give_id(exchange, NULL);
     reply_error(exchange, status, "http_request_error", what);
 }
@@ -158,6 +158,8 @@ static void fail_request(struct exchange *exchange, uint16_t status, const char 
 {
     origin_request_cancel(&exchange->attempt.request);
     if (exchange->answer.begun) {
+        exchange->outcome.error = error;
+        exchange->outcome.detail = what;
         exchange_break_off(exchange,
                            status == 408 ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
         return;

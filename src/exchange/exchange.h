@@ -64,8 +64,8 @@ void exchange_discard(struct exchange *exchange);
 /* `head_bytes` were read for the head, the first of them `head_us` microseconds ago. */
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us);
 /* The request cannot be understood or came too slowly: answers with `status` and closes. */
-void exchange_refuse(struct exchange *exchange, uint16_t status, const char *what,
-                     size_t bytes_read, uint32_t head_us);
+void exchange_refuse(struct exchange *exchange, enum http_version version, uint16_t status,
+                     const char *what, size_t bytes_read, uint32_t head_us);
 
 /* Returns how many bytes of the request's body (or of a tunnel) were taken; want_body(true)
  * follows when it was fewer than offered. */

@@ -56,4 +56,8 @@ const struct rates_settings *exchange_rates(const struct exchange *exchange)
 void exchange_note_cut(struct exchange *exchange, enum cut_cause cause)
 {
     exchange->outcome.cut = cause;
+    if (exchange->outcome.error == NULL) {
+        exchange->outcome.error = cut_cause_error(cause);
+        exchange->outcome.detail = cut_cause_sentence(cause);
+    }
 }

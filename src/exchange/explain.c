@@ -139,7 +139,7 @@ static bool read_question(const struct settings *settings, struct bytes text,
                           struct question *question, struct explain_refusal *refusal)
 {
     const struct h1_limits limits = {settings->limits.head_bytes, settings->limits.target_bytes,
-                                     settings->limits.headers};
+                                     settings->limits.headers, 0};
     struct h1_problem problem = {.what = "the request is not whole"};
     size_t consumed;
 

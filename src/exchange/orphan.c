@@ -73,7 +73,8 @@ static void on_failed(void *owner, enum origin_failure failure)
 {
     struct exchange *exchange = owner;
 
-    exchange->outcome.detail = origin_failure_sentence(failure);
+    exchange->outcome.fault = exchange->attempt.request.fault;
+    exchange->outcome.detail = origin_failure_told(failure, exchange->attempt.request.was_reset);
     orphan_end(exchange, origin_failure_error(failure));
 }
 

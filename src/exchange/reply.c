@@ -81,6 +81,20 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
     forward_add_date(exchange, page);
 }
 
+/* With the fault that it speaks of. Static sentences: no quotes in them. */
+static struct bytes write_detail(const struct exchange *exchange, struct text *text,
+                                 const char *detail)
+{
+    const char *from = text->at;
+
+    text_add_bytes(text, bytes_of(detail));
+    if (exchange->outcome.fault != NULL) {
+        text_add_literal(text, ": ");
+        text_add_bytes(text, bytes_of(exchange->outcome.fault));
+    }
+    return text_since(text, from);
+}
+
 static struct bytes write_proxy_status(const struct exchange *exchange, struct text *text,
                                        const char *error, const char *detail)
 {
@@ -90,7 +104,7 @@ static struct bytes write_proxy_status(const struct exchange *exchange, struct t
     text_add_literal(text, "; error=");
     text_add_bytes(text, bytes_of(error));
     text_add_literal(text, "; details=\"");
-    text_add_bytes(text, bytes_of(detail)); /* static sentences: no quotes in them */
+    write_detail(exchange, text, detail);
     text_add_literal(text, "\"; delivery=");
     text_add_bytes(text, bytes_of(origin_delivery_word(exchange->attempt.delivery)));
     return text_since(text, from);
@@ -106,7 +120,7 @@ static struct bytes write_problem(const struct exchange *exchange, struct text *
     text_add_literal(text, "\",\"status\":");
     text_add_number(text, status);
     text_add_literal(text, ",\"detail\":\"");
-    text_add_json(text, bytes_of(detail));
+    write_detail(exchange, text, detail);
     text_add_literal(text, "\",\"error\":\"");
     text_add_json(text, bytes_of(error));
     text_add_literal(text, "\",\"delivery\":\"");

@@ -84,11 +84,11 @@ static bool is_unknown_coding(struct bytes list)
 }
 
 static bool check_transfer_encoding(const struct http_headers *headers, enum http_version version,
-                                    struct h1_problem *problem)
+                                    uint8_t lenient, struct h1_problem *problem)
 {
     const struct http_header *header = find_only(headers, HTTP_HEADER_TRANSFER_ENCODING);
 
-    if (version == HTTP_1_0) {
+    if (version == HTTP_1_0 && (lenient & HTTP_LENIENT_CHUNKED) == 0) {
         return h1_refuse(problem, 400, "Transfer-Encoding in an HTTP/1.0 message",
                          "RFC 9112 section 6.1");
     }
@@ -111,7 +111,8 @@ static bool check_transfer_encoding(const struct http_headers *headers, enum htt
 
 /* What the headers alone say: HTTP_NO_BODY when they say nothing. */
 static bool read_framing(const struct http_headers *headers, enum http_version version,
-                         enum http_framing *framing, uint64_t *length, struct h1_problem *problem)
+                         uint8_t lenient, enum http_framing *framing, uint64_t *length,
+                         struct h1_problem *problem)
 {
     bool coded = http_has(headers, HTTP_HEADER_TRANSFER_ENCODING);
     bool measured = http_has(headers, HTTP_HEADER_CONTENT_LENGTH);
@@ -124,7 +125,7 @@ static bool read_framing(const struct http_headers *headers, enum http_version v
     }
     if (coded) {
         *framing = HTTP_CHUNKED;
-        return check_transfer_encoding(headers, version, problem);
+        return check_transfer_encoding(headers, version, lenient, problem);
     }
     if (measured) {
         *framing = HTTP_LENGTH_KNOWN;
@@ -135,8 +136,8 @@ static bool read_framing(const struct http_headers *headers, enum http_version v
 
 bool http_frame_request(struct http_request *request, struct h1_problem *problem)
 {
-    if (!read_framing(&request->headers, request->version, &request->framing, &request->body_length,
-                      problem)) {
+    if (!read_framing(&request->headers, request->version, 0, &request->framing,
+                      &request->body_length, problem)) {
         return false;
     }
     /* Others take what follows CONNECT for the tunnel, whatever the headers say. */
@@ -147,14 +148,17 @@ bool http_frame_request(struct http_request *request, struct h1_problem *problem
     return true;
 }
 
-bool http_frame_response(struct http_response *response, enum http_method method,
+bool http_frame_response(struct http_response *response, enum http_method method, uint8_t lenient,
                          struct h1_problem *problem)
 {
     bool said;
 
-    if (!read_framing(&response->headers, response->version, &response->framing,
+    if (!read_framing(&response->headers, response->version, lenient, &response->framing,
                       &response->body_length, problem)) {
         return false;
+    }
+    if (response->version == HTTP_1_0 && response->framing == HTTP_CHUNKED) {
+        response->keep_alive = false; /* RFC 9112 section 6.1: its framing is in doubt */
     }
     said = response->framing == HTTP_CHUNKED || response->body_length > 0;
     if (http_status_forbids_body(response->status)) {

@@ -12,7 +12,7 @@ bool http_frame_request(struct http_request *request, struct h1_problem *problem
 /* The same for an answer to `method`, and lowers keep_alive where the connection cannot be
  * trusted to stand at the start of the next answer. body_length is also set, with
  * HTTP_NO_BODY, when an answer to HEAD or a 304 tells the length of what it leaves out. */
-bool http_frame_response(struct http_response *response, enum http_method method,
+bool http_frame_response(struct http_response *response, enum http_method method, uint8_t lenient,
                          struct h1_problem *problem);
 
 /* No framing, routing, connection or authentication fields (RFC 9110 section 6.5.1). */

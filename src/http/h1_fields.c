@@ -24,12 +24,17 @@ static enum h1_verdict reject_line_end(const struct h1_cursor *cursor, char byte
                      "RFC 9110 section 5.5");
 }
 
-enum h1_verdict h1_miss_line_end(const struct h1_cursor *cursor)
+enum h1_verdict h1_miss_line_end(struct h1_cursor *cursor)
 {
     const char *at = cursor->at;
 
     if (at == cursor->end) {
         return h1_want_more(cursor);
+    }
+    if (*at == '\n' && cursor->takes_bare_lf) {
+        cursor->took_bare_lf = true;
+        cursor->at++;
+        return H1_COMPLETE;
     }
     if (*at != '\r') {
         return reject_line_end(cursor, *at);
@@ -109,6 +114,12 @@ static enum h1_verdict read_value(struct h1_cursor *cursor, struct http_header *
     return h1_read_line_end(cursor);
 }
 
+/* What ends the section is for h1_read_line_end. */
+static inline bool may_begin_name(char byte)
+{
+    return (uint8_t)byte > '\r' || (byte != '\r' && byte != '\n');
+}
+
 enum h1_verdict h1_read_fields(struct h1_cursor *cursor, uint32_t most,
                                struct http_headers *headers)
 {
@@ -116,7 +127,7 @@ enum h1_verdict h1_read_fields(struct h1_cursor *cursor, uint32_t most,
     uint64_t present = 0;
     uint32_t count = 0;
 
-    while (cursor->at < cursor->end && *cursor->at != '\r') {
+    while (cursor->at < cursor->end && may_begin_name(*cursor->at)) {
         struct http_header *header = &headers->rows[count];
         enum h1_verdict verdict;
 

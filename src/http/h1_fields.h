@@ -12,6 +12,8 @@ struct h1_cursor {
     const char *at;
     const char *end;
     bool full; /* `end` is the limit of the head: nothing that comes later will be read */
+    bool takes_bare_lf;
+    bool took_bare_lf;
     struct h1_problem *problem;
 };
 
@@ -21,14 +23,15 @@ static inline struct h1_cursor h1_cursor_over(struct bytes input, const struct h
     bool full = input.length >= limits->head_bytes;
     size_t length = full ? limits->head_bytes : input.length;
 
-    return (struct h1_cursor){input.at, input.at + length, full, problem};
+    return (struct h1_cursor){input.at, input.at + length, full, false, false, problem};
 }
 
 /* H1_INCOMPLETE at a place where the head may still grow, else H1_REJECTED with 431. */
 enum h1_verdict h1_want_more(const struct h1_cursor *cursor) __attribute__((cold));
 
-/* What stands where CRLF was expected: a beginning of it, or nothing that can be accepted. */
-enum h1_verdict h1_miss_line_end(const struct h1_cursor *cursor) __attribute__((cold));
+/* What stands where CRLF was expected: a beginning of it, a bare LF that is taken, or nothing that
+ * can be accepted. */
+enum h1_verdict h1_miss_line_end(struct h1_cursor *cursor) __attribute__((cold));
 
 /* Steps over CRLF. Anything else is rejected, a bare LF and a bare CR by name. */
 static inline enum h1_verdict h1_read_line_end(struct h1_cursor *cursor)

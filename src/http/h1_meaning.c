@@ -282,7 +282,7 @@ bool h1_understand_request(struct http_request *request, struct h1_problem *prob
 }
 
 bool h1_understand_response(struct http_response *response, enum http_method method,
-                            struct h1_problem *problem)
+                            uint8_t lenient, struct h1_problem *problem)
 {
     struct options options;
 
@@ -290,5 +290,5 @@ bool h1_understand_response(struct http_response *response, enum http_method met
         return false;
     }
     response->keep_alive = is_persistent(response->version, &options);
-    return http_frame_response(response, method, problem);
+    return http_frame_response(response, method, lenient, problem);
 }

@@ -9,6 +9,6 @@
 /* Fills what h1_parser.h promises beyond method_text, target, version and headers. */
 bool h1_understand_request(struct http_request *request, struct h1_problem *problem);
 bool h1_understand_response(struct http_response *response, enum http_method method,
-                            struct h1_problem *problem);
+                            uint8_t lenient, struct h1_problem *problem);
 
 #endif

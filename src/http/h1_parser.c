@@ -10,6 +10,7 @@
 #include "http/h1_problem.h"
 
 #define METHOD_LENGTH_MAX 32
+#define TLS_HANDSHAKE 22 /* the type of a client's first record (RFC 8446 section 5.1) */
 
 /* --- when to parse --------------------------------------------------------------------------- */
 
@@ -51,7 +52,10 @@ static enum h1_verdict reject_method(const struct h1_cursor *cursor, size_t leng
                          "RFC 9112 section 2.2");
     }
     if (length == 0) {
-        return h1_reject(cursor->problem, 400, "this does not begin like an HTTP/1 request",
+        return h1_reject(cursor->problem, 400,
+                         byte == TLS_HANDSHAKE
+                             ? "the client begins a TLS handshake where plain HTTP is spoken"
+                             : "this does not begin like an HTTP/1 request",
                          "RFC 9112 section 3.1");
     }
     return h1_reject(cursor->problem, 400, "the method holds a forbidden character",
@@ -233,8 +237,11 @@ static enum h1_verdict read_response_version(struct h1_cursor *cursor,
 }
 
 /* A space and three digits. */
-static enum h1_verdict read_status(struct h1_cursor *cursor, struct http_response *response)
+static enum h1_verdict read_status(struct h1_cursor *cursor, uint8_t lenient,
+                                   struct http_response *response)
 {
+    uint16_t last = (lenient & HTTP_LENIENT_STATUS) != 0 ? 999 : 599;
+
     const char *at = cursor->at;
 
     response->status = 0;
@@ -250,7 +257,7 @@ static enum h1_verdict read_status(struct h1_cursor *cursor, struct http_respons
             response->status = (uint16_t)(response->status * 10 + (*at - '0'));
         }
     }
-    if (response->status < 100 || response->status > 599) {
+    if (response->status < 100 || response->status > last) {
         return h1_reject(cursor->problem, 502, "a status code outside 100 to 599",
                          "RFC 9110 section 15");
     }
@@ -281,7 +288,7 @@ static enum h1_verdict read_response(struct h1_cursor *cursor, const struct h1_l
     enum h1_verdict verdict = read_response_version(cursor, response);
 
     if (verdict == H1_COMPLETE) {
-        verdict = read_status(cursor, response);
+        verdict = read_status(cursor, limits->lenient, response);
     }
     if (verdict == H1_COMPLETE) {
         verdict = read_reason(cursor, response);
@@ -297,13 +304,16 @@ enum h1_verdict h1_parse_response(struct bytes input, const struct h1_limits *li
                                   size_t *consumed, struct h1_problem *problem)
 {
     struct h1_cursor cursor = h1_cursor_over(input, limits, problem);
-    enum h1_verdict verdict = read_response(&cursor, limits, response);
+    enum h1_verdict verdict;
 
+    cursor.takes_bare_lf = (limits->lenient & HTTP_LENIENT_BARE_LF) != 0;
+    verdict = read_response(&cursor, limits, response);
     if (verdict == H1_COMPLETE) {
         *consumed = (size_t)(cursor.at - input.at);
-        if (!h1_understand_response(response, method, problem)) {
+        if (!h1_understand_response(response, method, limits->lenient, problem)) {
             verdict = H1_REJECTED;
         }
+        response->keep_alive &= !cursor.took_bare_lf;
     }
     /* What reads both directions speaks of requests; a client hears 502 (RFC 9112 section 6.3). */
     if (verdict == H1_REJECTED && problem->status != 431) {

@@ -13,6 +13,7 @@ struct h1_limits {
     uint32_t head_bytes;   /* whole head, its last empty line included */
     uint32_t target_bytes; /* request target */
     uint32_t headers;      /* lines, at most HTTP_HEADERS_MAX */
+    uint8_t lenient;       /* bits of enum http_leniency; for h1_parse_response only */
 };
 
 enum h1_verdict {
@@ -41,7 +42,9 @@ enum h1_verdict h1_parse_request(struct bytes input, const struct h1_limits *lim
                                  struct h1_problem *problem);
 
 /* `method` is that of the request: an answer to HEAD has no body. 1xx are returned as
- * ordinary responses with HTTP_NO_BODY (101 too). Status codes outside 100 to 599 are rejected. */
+ * ordinary responses with HTTP_NO_BODY (101 too). Status codes outside 100 to 599 are rejected.
+ * After an answer that needed leniency about where its head or body ends, keep_alive is false: what
+ * follows it must not pass for the next one. */
 enum h1_verdict h1_parse_response(struct bytes input, const struct h1_limits *limits,
                                   enum http_method method, struct http_response *response,
                                   size_t *consumed, struct h1_problem *problem);

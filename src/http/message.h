@@ -10,6 +10,13 @@
 
 #define HTTP_HEADERS_MAX 128
 
+/* What is taken from an origin although it breaks the rules; bits. Never from clients. */
+enum http_leniency {
+    HTTP_LENIENT_BARE_LF = 1, /* LF without CR ends a line of an answer's head */
+    HTTP_LENIENT_STATUS = 2,  /* 600 to 999 */
+    HTTP_LENIENT_CHUNKED = 4, /* the chunked coding in HTTP/1.0 */
+};
+
 enum http_version { HTTP_1_0, HTTP_1_1, HTTP_2 };
 
 /* Methods whose meaning the gateway needs; any other token is HTTP_METHOD_OTHER. */

@@ -320,6 +320,18 @@ static char *put_arm(char *at, const struct outcome *outcome)
     return at;
 }
 
+static char *put_detail(char *at, const struct outcome *outcome)
+{
+    at = PEN_LITERAL(at, ",\"turnpike.detail\":\"");
+    at = pen_json(at, bytes_of(outcome->detail), DETAIL_MOST);
+    if (outcome->fault != NULL) {
+        at = PEN_LITERAL(at, ": ");
+        at = pen_json(at, bytes_of(outcome->fault), DETAIL_MOST);
+    }
+    *at++ = '"';
+    return at;
+}
+
 static char *put_end(char *at, const struct outcome *outcome)
 {
     at = PEN_LITERAL(at, ",\"turnpike.outcome\":\"");
@@ -329,7 +341,9 @@ static char *put_end(char *at, const struct outcome *outcome)
         PUT_WORD(at, "turnpike.cut", cut_cause_name(outcome->cut));
     }
     PUT_NAME(at, "error.type", outcome->error, ERROR_MOST);
-    PUT_NAME(at, "turnpike.detail", outcome->detail, DETAIL_MOST);
+    if (outcome->detail != NULL) {
+        at = put_detail(at, outcome);
+    }
     return at;
 }
 

@@ -27,3 +27,22 @@ const char *cut_cause_sentence(enum cut_cause cause)
     CHECK(cause < CUT_CAUSE_COUNT);
     return sentences[cause];
 }
+
+const char *cut_cause_error(enum cut_cause cause)
+{
+    switch (cause) {
+    case CUT_ANSWER_IDLE:
+    case CUT_ANSWER_RATE:
+    case CUT_TUNNEL_IDLE:
+        return "connection_write_timeout";
+    case CUT_RESERVE:
+        return "connection_limit_reached";
+    case CUT_IDLE_PRESSURE:
+    case CUT_PRESSURE:
+        return "proxy_internal_error";
+    case CUT_STOP:
+        return "connection_terminated";
+    default:
+        return "http_request_error";
+    }
+}

@@ -36,5 +36,7 @@ enum cut_cause {
 
 const char *cut_cause_name(enum cut_cause cause);
 const char *cut_cause_sentence(enum cut_cause cause);
+/* error.type of an exchange that it ended. */
+const char *cut_cause_error(enum cut_cause cause);
 
 #endif

@@ -66,6 +66,7 @@ struct outcome {
     enum cut_cause cut; /* CUT_NONE: nobody cut it */
     const char *error;  /* RFC 9209 error type; NULL: none */
     const char *detail; /* a static sentence; NULL: none */
+    const char *fault;  /* which fault of a message it speaks of, static too; NULL: it says all */
 
     /* Microseconds since the epoch (start) and from `start` to each phase's end; 0: not reached. */
     uint64_t start_realtime_us;

@@ -4,6 +4,7 @@
 #ifndef ORIGIN_FAILURE_H
 #define ORIGIN_FAILURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* clang-format off */
@@ -46,5 +47,7 @@ enum origin_failure {
 uint16_t origin_failure_status(enum origin_failure failure);
 const char *origin_failure_error(enum origin_failure failure);
 const char *origin_failure_sentence(enum origin_failure failure);
+/* The same for people, who look for another cause where a connection was reset, not closed. */
+const char *origin_failure_told(enum origin_failure failure, bool was_reset);
 
 #endif

@@ -80,6 +80,18 @@ static struct bytes take_input(struct origin_connection *connection, size_t most
     return content;
 }
 
+/* `too_large`: where it is that rather than malformed. */
+static void refuse_answer(struct origin_connection *connection, const struct h1_problem *problem,
+                          enum origin_failure too_large)
+{
+    if (problem->status == 431) {
+        origin_connection_fail(connection, too_large);
+        return;
+    }
+    connection->request->fault = problem->what;
+    origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
+}
+
 static bool step_length_known(struct origin_connection *connection)
 {
     if (connection->body_left == 0) {
@@ -111,8 +123,7 @@ static bool step_trailers(struct origin_connection *connection)
         connection->looked = (uint32_t)buffer_length(connection->in);
         break;
     case H1_REJECTED:
-        origin_connection_fail(connection, problem.status == 431 ? ORIGIN_FAILURE_TRAILERS_TOO_LARGE
-                                                                 : ORIGIN_FAILURE_MALFORMED);
+        refuse_answer(connection, &problem, ORIGIN_FAILURE_TRAILERS_TOO_LARGE);
         break;
     case H1_COMPLETE:
         connection->in->start += (uint32_t)consumed;
@@ -142,7 +153,7 @@ static bool step_chunked(struct origin_connection *connection)
     case H1_CHUNKED_REJECTED:
         break;
     }
-    origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
+    refuse_answer(connection, &problem, ORIGIN_FAILURE_MALFORMED);
     return false;
 }
 
@@ -272,7 +283,8 @@ static bool step_head(struct origin_connection *connection)
     struct origin_request *request = connection->request;
     struct http_response *response = &directory_of(connection)->response;
     struct h1_limits limits = {.head_bytes = request->limits->answer_head_bytes,
-                               .headers = HTTP_HEADERS_MAX};
+                               .headers = HTTP_HEADERS_MAX,
+                               .lenient = request->lenient};
     struct h1_problem problem;
     size_t consumed = 0;
 
@@ -286,8 +298,7 @@ static bool step_head(struct origin_connection *connection)
         connection->looked = (uint32_t)buffer_length(connection->in);
         return false;
     case H1_REJECTED:
-        origin_connection_fail(connection, problem.status == 431 ? ORIGIN_FAILURE_HEAD_TOO_LARGE
-                                                                 : ORIGIN_FAILURE_MALFORMED);
+        refuse_answer(connection, &problem, ORIGIN_FAILURE_HEAD_TOO_LARGE);
         return false;
     case H1_COMPLETE:
         break;
@@ -461,6 +472,7 @@ static bool receive_once(struct origin_connection *connection)
             return false;
         }
         if (count < 0) {
+            connection->request->was_reset = errno == ECONNRESET;
             origin_connection_tell_alert(connection);
         }
         on_end_of_stream(connection, count == 0);

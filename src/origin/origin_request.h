@@ -52,6 +52,9 @@ struct origin_request {
     const struct pool_settings *pool;
     const struct timeouts_settings *timeouts;
     const struct limits_settings *limits;
+    uint8_t lenient;         /* bits of enum http_leniency */
+    bool was_reset;          /* known after `failed`: the origin reset the connection */
+    const char *fault;       /* the same: what was not well-formed; NULL: nothing was */
     struct service *service; /* filled by service_pick; NULL: the result speaks for no one */
     enum http_method method;
     bool replayable;               /* a failure can be tried again for free: no look before reuse */

@@ -184,12 +184,14 @@ static void judge_answer(struct probe *probe, const struct http_response *respon
 /* From the start each time: an answer is short. */
 static void look_at_answer(struct probe *probe, bool ended)
 {
-    static const struct h1_limits limits = {.head_bytes = HEAD_BYTES, .headers = HTTP_HEADERS_MAX};
+    const struct h1_limits limits = {
+        .head_bytes = HEAD_BYTES, .headers = HTTP_HEADERS_MAX, .lenient = probe->settings.lenient};
     struct http_response *response = &probe->directory->response;
     struct bytes rest = {probe->room, probe->used};
     struct h1_problem problem;
     size_t consumed = 0;
     enum h1_verdict verdict;
+    char why[160];
 
     do {
         rest = bytes_skip(rest, consumed);
@@ -199,7 +201,8 @@ static void look_at_answer(struct probe *probe, bool ended)
     if (verdict == H1_COMPLETE) {
         judge_answer(probe, response, bytes_skip(rest, consumed), ended);
     } else if (verdict == H1_REJECTED) {
-        finish(probe, false, "its answer is not well-formed HTTP");
+        snprintf(why, sizeof(why), "its answer is not well-formed HTTP: %s", problem.what);
+        finish(probe, false, why);
     } else if (ended || probe->used == ROOM_BYTES) {
         finish(probe, false, "it closed the connection before it answered");
     }

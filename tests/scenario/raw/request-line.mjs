@@ -156,7 +156,6 @@ const before = [
     { name: 'NUL before the request line', rfc: ROBUST, send: `\0${get('/x')}`, refuse: 400 },
     { name: 'a byte-order mark', rfc: ROBUST, send: `\xef\xbb\xbf${get('/x')}`, refuse: 400 },
     { name: 'a TLS hello', rfc: LINE, send: `\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${'\xaa'.repeat(32)}\r\n\r\n`, refuse: 400 },
-    { name: 'the HTTP/2 preface', rfc: 'RFC 9113 section 3.4', send: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', refuse: [400, 505] },
     { name: 'a line ended by bare LF', rfc: ROBUST, send: 'GET / HTTP/1.1\nHost: a\r\n\r\n', refuse: 400 },
     { name: 'a line ended by bare CR', rfc: ROBUST, send: 'GET / HTTP/1.1\rHost: a\r\n\r\n', refuse: 400 },
     { name: 'a line ended by CR CR LF', rfc: ROBUST, send: 'GET / HTTP/1.1\r\r\nHost: a\r\n\r\n', refuse: 400 },

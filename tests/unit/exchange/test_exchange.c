@@ -194,7 +194,7 @@ static struct stream *prepare(struct fixture *fixture)
 /* `text` must live as long as the exchange. */
 static struct stream *begin(struct fixture *fixture, const char *text)
 {
-    const struct h1_limits limits = {32768, 8192, 100};
+    const struct h1_limits limits = {32768, 8192, 100, 0};
     struct stream *stream = prepare(fixture);
     struct h1_problem problem;
     size_t consumed;
@@ -402,7 +402,7 @@ static void a_slow_reader_gets_all_of_it(void **state)
 {
     struct fixture *fixture = *state;
     struct stream *stream = prepare(fixture);
-    const struct h1_limits limits = {32768, 8192, 100};
+    const struct h1_limits limits = {32768, 8192, 100, 0};
     struct h1_problem problem;
     size_t consumed;
 
@@ -425,7 +425,7 @@ static void it_is_over_only_when_written(void **state)
 {
     struct fixture *fixture = *state;
     struct stream *stream = prepare(fixture);
-    const struct h1_limits limits = {32768, 8192, 100};
+    const struct h1_limits limits = {32768, 8192, 100, 0};
     struct h1_problem problem;
     size_t consumed;
 
@@ -449,7 +449,7 @@ static void without_memory_for_an_answer_it_breaks_off(void **state)
     struct stream *stream = prepare(fixture);
 
     stream->starved = true;
-    exchange_refuse(stream->exchange, 400, "bad", 10, 10);
+    exchange_refuse(stream->exchange, HTTP_1_1, 400, "bad", 10, 10);
     assert_string_equal(stream->log, "HA");
     assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
 }
@@ -470,7 +470,7 @@ static void what_cannot_be_understood_is_refused(void **state)
     struct fixture *fixture = *state;
     struct stream *stream = prepare(fixture);
 
-    exchange_refuse(stream->exchange, 431, "too much", 40000, 10);
+    exchange_refuse(stream->exchange, HTTP_1_1, 431, "too much", 40000, 10);
     assert_string_equal(stream->log, "HBEO");
     assert_int_equal(stream->status, 431);
     assert_true(stream->closes);

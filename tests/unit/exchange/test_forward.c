@@ -86,7 +86,7 @@ static void come_from(struct fixture *fixture, const char *ip)
 /* As exchange_begin does it, without choosing an origin. */
 static void forward(struct fixture *fixture, const char *from, int route, const char *text)
 {
-    const struct h1_limits limits = {32768, 8192, 100};
+    const struct h1_limits limits = {32768, 8192, 100, 0};
     struct exchange *exchange = &fixture->exchange;
     struct h1_problem problem = {0};
     size_t consumed;
@@ -111,7 +111,7 @@ static void forward(struct fixture *fixture, const char *from, int route, const 
 
 static void answer(struct fixture *fixture, int route, const char *text)
 {
-    const struct h1_limits limits = {32768, 8192, 100};
+    const struct h1_limits limits = {32768, 8192, 100, 0};
     struct h1_problem problem;
     size_t consumed;
 

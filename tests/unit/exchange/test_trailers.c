@@ -60,7 +60,7 @@ static int tear_down(void **state)
 
 static void parse(struct fixture *fixture, const char *text)
 {
-    const struct h1_limits limits = {32768, 8192, HTTP_HEADERS_MAX};
+    const struct h1_limits limits = {32768, 8192, HTTP_HEADERS_MAX, 0};
     struct h1_problem problem = {0};
     size_t consumed;
 
@@ -87,7 +87,7 @@ static const char *tell(struct fixture *fixture, const struct http_fields *field
 
 static void begin(struct fixture *fixture, int route, const char *head)
 {
-    const struct h1_limits limits = {32768, 8192, 100};
+    const struct h1_limits limits = {32768, 8192, 100, 0};
     struct h1_problem problem = {0};
     size_t consumed;
 

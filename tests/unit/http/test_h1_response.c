@@ -338,6 +338,68 @@ static int release(void **state)
     return 0;
 }
 
+/* --- leniency ----------------------------------------------------------------------------- */
+
+static enum h1_verdict parse_leniently(const char *text, uint8_t lenient)
+{
+    struct h1_limits limits = roomy;
+    struct bytes whole = bytes_of(text);
+
+    limits.lenient = lenient;
+    for (size_t length = 0; length < whole.length; length++) {
+        assert_int_not_equal(h1_parse_response(exact_copy(bytes_first(whole, length)), &limits,
+                                               HTTP_GET, &response, &consumed, &problem),
+                             H1_COMPLETE);
+    }
+    return h1_parse_response(exact_copy(whole), &limits, HTTP_GET, &response, &consumed, &problem);
+}
+
+static void bare_lf_is_taken_where_it_is_said(void **state)
+{
+    static const char *const texts[] = {
+        "HTTP/1.1 200 OK\nContent-Length: 2\nX: y\n\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: y\r\n\n",
+        "HTTP/1.1 200\nContent-Length: 2 \r\nX: y\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_int_equal(parse_leniently(texts[i], HTTP_LENIENT_BARE_LF), H1_COMPLETE);
+        assert_int_equal(consumed, strlen(texts[i]));
+        assert_int_equal(response.headers.count, 2);
+        assert_int_equal(response.body_length, 2);
+        assert_false(response.keep_alive);
+        assert_int_equal(parse_leniently(texts[i], (uint8_t) ~(unsigned)HTTP_LENIENT_BARE_LF),
+                         H1_REJECTED);
+    }
+    assert_int_equal(parse_leniently("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 7),
+                     H1_COMPLETE);
+    assert_true(response.keep_alive);
+    assert_int_equal(parse_leniently("HTTP/1.1 200 OK\rX: y\n\n", 7), H1_REJECTED);
+    assert_int_equal(parse_leniently("HTTP/1.1 200 OK\nX: y\n z\n\n", 7), H1_REJECTED);
+}
+
+static void other_leniency_is_for_one_fault_each(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_leniently("HTTP/1.1 999 No\r\n\r\n", HTTP_LENIENT_STATUS), H1_COMPLETE);
+    assert_int_equal(response.status, 999);
+    assert_int_equal(parse_leniently("HTTP/1.1 099 No\r\n\r\n", 7), H1_REJECTED);
+    assert_int_equal(parse_leniently("HTTP/1.1 1000 No\r\n\r\n", 7), H1_REJECTED);
+    assert_int_equal(parse_leniently("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
+                                     "Transfer-Encoding: chunked\r\n\r\n",
+                                     HTTP_LENIENT_CHUNKED),
+                     H1_COMPLETE);
+    assert_int_equal(response.framing, HTTP_CHUNKED);
+    assert_false(response.keep_alive);
+    assert_int_equal(parse_leniently("HTTP/1.0 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", 7),
+                     H1_REJECTED);
+    assert_int_equal(parse_leniently("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n"
+                                     "Transfer-Encoding: chunked\r\n\r\n",
+                                     7),
+                     H1_REJECTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +418,8 @@ int main(void)
         cmocka_unit_test(rfc9112_7_1_2_trailers_are_header_lines),
         cmocka_unit_test(rfc9110_6_5_1_some_fields_are_no_trailers),
         cmocka_unit_test(trailers_are_bounded),
+        cmocka_unit_test(bare_lf_is_taken_where_it_is_said),
+        cmocka_unit_test(other_leniency_is_for_one_fault_each),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }

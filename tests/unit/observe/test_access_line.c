@@ -249,7 +249,7 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
             field[i] = fillings[f][i % length];
         }
         outcome.listener = outcome.route = outcome.service = field;
-        outcome.origin = outcome.error = outcome.detail = field;
+        outcome.origin = outcome.error = outcome.detail = outcome.fault = field;
         outcome.method = outcome.host = outcome.path = outcome.request_id = all;
         outcome.client = &v6;
         outcome.status = outcome.client_port = UINT16_MAX;
