@@ -57,7 +57,10 @@ struct origin_entry {
     _Atomic uint32_t window_failures;
     _Atomic uint32_t window_seen;     /* of these, that clients heard of: there was no other try */
     _Atomic uint64_t window_until_us; /* 0: none is open */
-    _Atomic uint32_t ejections;       /* in a row */
+    _Atomic uint64_t
+        risky_until_us;         /* it broke an attempt lately: for what may not be repeated others
+                                         come first */
+    _Atomic uint32_t ejections; /* in a row */
     _Atomic uint64_t ejected_until_us;
     _Atomic uint64_t returned_us;    /* when it last came back; 0: it was never away */
     _Atomic bool knocking;           /* some worker looks whether it accepts connections */

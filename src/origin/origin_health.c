@@ -120,6 +120,8 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
         origin_trial_was_slow(request, "without an answer for",
                               now_of(request->origin) - request->bound_us);
     } else if (speaks_against(request, failure)) {
+        WRITE(request->origin->entry->risky_until_us,
+              now_of(request->origin) + (uint64_t)health_of(request->service)->window * 1000);
         blame(request, origin_failure_sentence(failure));
     } else {
         origin_health_given_up(request);

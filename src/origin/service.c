@@ -136,6 +136,33 @@ static struct origin *pick_fit(struct service *service, struct random *random,
     return view->origins[chosen];
 }
 
+static bool is_risky(const struct origin *origin, uint64_t now_us)
+{
+    return TALLY_READ(origin->entry->risky_until_us) > now_us;
+}
+
+/* For what may not be repeated: rather one that broke nothing lately, as long as there is one. Whose
+ * turn it is does not change. */
+static struct origin *safer_than(struct service *service, struct origin *chosen)
+{
+    const struct service_view *view = &service->view;
+    uint64_t now_us = loop_now(service->directory->bench->loop);
+    uint32_t first;
+
+    if (chosen == NULL || !is_risky(chosen, now_us)) {
+        return chosen;
+    }
+    first = (uint32_t)random_below(&service->directory->bench->random, view->count);
+    for (uint32_t i = 0; i < view->count; i++) {
+        struct origin *other = view->origins[(first + i) % view->count];
+
+        if (!is_risky(other, now_us)) {
+            return other;
+        }
+    }
+    return chosen;
+}
+
 struct origin *service_pick(struct service *service, struct random *random,
                             const struct origin *avoid, struct origin_request *request)
 {
@@ -157,5 +184,11 @@ struct origin *service_pick(struct service *service, struct random *random,
     if (request != NULL) {
         request->service = service;
     }
-    return tried != NULL ? tried : pick_fit(service, random, avoid);
+    if (tried != NULL) {
+        return tried;
+    }
+    if (request == NULL || request->replayable) {
+        return pick_fit(service, random, avoid);
+    }
+    return safer_than(service, pick_fit(service, random, avoid));
 }
