@@ -112,9 +112,27 @@ static void leave(struct client *client, bool reset)
     client->wire = NULL;
 }
 
+/* A client that reads slowly has not taken what is whole when the answer behind it breaks off, and
+ * the gateway lingers for some seconds only. */
+static bool is_lost_with_a_cut_one(const struct client *client)
+{
+    struct plan plan;
+
+    for (uint32_t i = 0; i < client->count && wire_is_slow(client->wire); i++) {
+        plan_make(&plan, client->ids[i]);
+        if (plan.is_cut) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The gateway has closed. */
 static void on_end(struct client *client)
 {
+    if (is_lost_with_a_cut_one(client)) {
+        end_all(client, TALLY_UNANSWERED);
+    }
     if (client->count > 0 && !client->awaited.is_cut) {
         ledger_fault(pile_at(&client->wire->in), pile_length(&client->wire->in),
                      "the connection ended (%s) before the answer to request %x (%s %s)",

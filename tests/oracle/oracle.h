@@ -173,6 +173,7 @@ struct wire *wire_new(int fd, SSL_CTX *context, bool accepts, void (*changed)(st
 void wire_ready(struct wire *wire, uint32_t events);
 /* Some read slowly, and what waits for them waits in the gateway. */
 void wire_maybe_slow(struct wire *wire, uint64_t *random);
+bool wire_is_slow(const struct wire *wire);
 /* To be written, a piece a turn. */
 void wire_send(struct wire *wire);
 /* With a reset, the rest is thrown away; else once all is written. */

@@ -377,7 +377,9 @@ static void take_in(unsigned index, int fd)
     origin->random = random_next(&seeds);
     origin->wire =
         wire_new(fd, service_of(index) == SERVICE_SECRET ? context : NULL, true, on_any, origin);
-    wire_maybe_slow(origin->wire, &origin->random);
+    if (service_of(index) != SERVICE_NARROW) { /* whose few connections all would wait for */
+        wire_maybe_slow(origin->wire, &origin->random);
+    }
 }
 
 void origins_accept(void)

@@ -267,6 +267,11 @@ void wire_maybe_slow(struct wire *wire, uint64_t *random)
     }
 }
 
+bool wire_is_slow(const struct wire *wire)
+{
+    return wire->sip != READ_BYTES;
+}
+
 void wire_send(struct wire *wire)
 {
     if (wire->fd >= 0) {
