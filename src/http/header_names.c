@@ -132,9 +132,13 @@ static char plain_of(char byte)
     return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ? byte : '-';
 }
 
-/* Asked for each name that is not in the table: most differ within their first letters. */
+/* Asked for each name that is not in the table. Most differ in their last byte, which is a letter
+ * in all names of the table. */
 static bool is_disguise(const char *name, const char *of, size_t length)
 {
+    if (((name[length - 1] ^ of[length - 1]) & ~0x20) != 0) {
+        return false;
+    }
     for (size_t i = 0; i < length; i++) {
         if (((plain_of(name[i]) ^ of[i]) & ~0x20) != 0) {
             return false;
@@ -143,10 +147,13 @@ static bool is_disguise(const char *name, const char *of, size_t length)
     return true;
 }
 
-/* None of the table, nor a disguise of one. */
+/* None of the table, nor a disguise of one. The letters between the marks are compared first, as
+ * one word. */
 static enum http_header_id id_of_forwarded(const char *name, size_t length)
 {
-    if (length <= FORWARDED_LENGTH || !is_disguise(name, FORWARDED, FORWARDED_LENGTH)) {
+    if (length <= FORWARDED_LENGTH || !ends_match(name + 2, FORWARDED + 2, 9, 8) ||
+        plain_of(name[1]) != '-' || plain_of(name[FORWARDED_LENGTH - 1]) != '-' ||
+        (name[0] | 0x20) != 'x') {
         return HTTP_HEADER_OTHER;
     }
     return same_name(name, FORWARDED, FORWARDED_LENGTH) ? HTTP_HEADER_X_FORWARDED_ANY

@@ -49,7 +49,7 @@ static int tear_down(void **state)
 static void expect(const char *method, const char *host, const char *target, const char *name,
                    const char *wanted)
 {
-    const struct h1_limits limits = {32768, 8192, 100};
+    const struct h1_limits limits = {32768, 8192, 100, 0};
     static struct http_request request;
     struct path_question question = {plan_router(plan), &request, "127.0.0.1:8080", NULL};
     struct h1_problem problem = {0};

@@ -17,7 +17,7 @@ static struct http_connection_names names;
 
 static void parse(const char *text)
 {
-    const struct h1_limits limits = {60000, 8192, 128};
+    const struct h1_limits limits = {60000, 8192, 128, 0};
     struct h1_problem problem = {0};
     size_t consumed;
 
