@@ -132,13 +132,8 @@ static char plain_of(char byte)
     return (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ? byte : '-';
 }
 
-/* Asked for each name that is not in the table. Most differ in their last byte, which is a letter
- * in all names of the table. */
 static bool is_disguise(const char *name, const char *of, size_t length)
 {
-    if (((name[length - 1] ^ of[length - 1]) & ~0x20) != 0) {
-        return false;
-    }
     for (size_t i = 0; i < length; i++) {
         if (((plain_of(name[i]) ^ of[i]) & ~0x20) != 0) {
             return false;
@@ -147,13 +142,19 @@ static bool is_disguise(const char *name, const char *of, size_t length)
     return true;
 }
 
-/* None of the table, nor a disguise of one. The letters between the marks are compared first, as
- * one word. */
+/* Most names of a slot differ in their last byte, which is a letter in all names of the table. */
+static bool is_disguise_of(const char *name, const char *of, size_t length)
+{
+    return ((name[length - 1] ^ of[length - 1]) & ~0x20) == 0 && is_disguise(name, of, length);
+}
+
+/* None of the table, nor a disguise of one. The letters behind the first mark are compared first,
+ * as one word: that tells nearly always. */
 static enum http_header_id id_of_forwarded(const char *name, size_t length)
 {
-    if (length <= FORWARDED_LENGTH || !ends_match(name + 2, FORWARDED + 2, 9, 8) ||
-        plain_of(name[1]) != '-' || plain_of(name[FORWARDED_LENGTH - 1]) != '-' ||
-        (name[0] | 0x20) != 'x') {
+    if (length <= FORWARDED_LENGTH ||
+        fold(word_at(name + 2, 8)) != fold(word_at(FORWARDED + 2, 8)) ||
+        !is_disguise(name, FORWARDED, FORWARDED_LENGTH)) {
         return HTTP_HEADER_OTHER;
     }
     return same_name(name, FORWARDED, FORWARDED_LENGTH) ? HTTP_HEADER_X_FORWARDED_ANY
@@ -164,14 +165,19 @@ enum http_header_id http_header_id_received(const char *name, size_t length)
 {
     unsigned id = candidate_for(name, length);
 
-    if (id == HTTP_HEADER_OTHER) {
-        return length > LONGEST ? id_of_forwarded(name, length) : HTTP_HEADER_OTHER;
+    if (id == HTTP_HEADER_OTHER && length <= LONGEST) {
+        return HTTP_HEADER_OTHER;
+    }
+    if (id == HTTP_HEADER_OTHER || id == HTTP_HEADER_X_FORWARDED_ANY) {
+        return id_of_forwarded(name, length);
     }
     if (same_name(name, names[id].at, length)) {
         return (enum http_header_id)id;
     }
-    return is_disguise(name, names[id].at, length) ? HTTP_HEADER_DISGUISED
-                                                   : id_of_forwarded(name, length);
+    if (is_disguise_of(name, names[id].at, length)) {
+        return HTTP_HEADER_DISGUISED;
+    }
+    return id_of_forwarded(name, length);
 }
 
 bool http_header_names_meet(struct bytes a, struct bytes b)
