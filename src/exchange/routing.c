@@ -49,12 +49,14 @@ static bool keep_target(struct exchange *exchange, const struct route_settings *
 /* Sets *route, NULL where there is none. Not inlined: its room would lie on the stack of every
  * request. */
 static __attribute__((noinline)) bool judge_path(struct exchange *exchange,
-                                                 const struct path_question *question,
                                                  const struct path_asked *asked,
                                                  const struct route_settings **route)
 {
+    const struct path_question question = {generation_router(exchange->generation),
+                                           &exchange->request, exchange->client.facts->listener,
+                                           exchange->client.facts->tls};
     char room[PATH_MOST];
-    struct path_verdict verdict = path_guard_judge(question, asked, room, NULL, NULL);
+    struct path_verdict verdict = path_guard_judge(&question, asked, room, NULL, NULL);
 
     *route = verdict.route;
     if (verdict.cause != PATH_PASSES) {
@@ -74,9 +76,6 @@ static __attribute__((noinline)) bool judge_path(struct exchange *exchange,
 bool routing_find(struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
-    const struct path_question question = {generation_router(exchange->generation), request,
-                                           exchange->client.facts->listener,
-                                           exchange->client.facts->tls};
     char scratch[PATH_MOST];
     struct path_asked asked = {.sent = request->path};
     const struct route_settings *route;
@@ -92,8 +91,9 @@ bool routing_find(struct exchange *exchange)
         return false;
     }
     if (asked.marks == 0 && asked.normal.at != scratch) {
-        route = path_route(&question, asked.normal);
-    } else if (!judge_path(exchange, &question, &asked, &route)) {
+        route = router_find(generation_router(exchange->generation), request, asked.normal,
+                            exchange->client.facts->listener, exchange->client.facts->tls);
+    } else if (!judge_path(exchange, &asked, &route)) {
         return false;
     }
     if (route == NULL && request->target.at == asked.normal.at && request->method == HTTP_OPTIONS) {
