@@ -47,6 +47,9 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
     }
     /* Whatever the client still says: this is the answer, and there is only one. */
     exchange->request_body.ignored = true;
+    /* While a slow client has not taken all of it, the state stays what it was: the end of the
+     * gathering must not begin another. */
+    timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
     if (!ops->send_head(stream, head)) {
         exchange_break_off(exchange, OUTCOME_ORIGIN_BROKE);
         return;

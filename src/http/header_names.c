@@ -153,7 +153,7 @@ static bool is_disguise_of(const char *name, const char *of, size_t length)
 static enum http_header_id id_of_forwarded(const char *name, size_t length)
 {
     if (length <= FORWARDED_LENGTH ||
-        fold(word_at(name + 2, 8)) != fold(word_at(FORWARDED + 2, 8)) ||
+        fold(word_at(name + 2, 8)) != fold(word_at(&FORWARDED[2], 8)) ||
         !is_disguise(name, FORWARDED, FORWARDED_LENGTH)) {
         return HTTP_HEADER_OTHER;
     }

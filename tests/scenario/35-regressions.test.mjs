@@ -63,6 +63,7 @@ timeouts: {head: 3s}
 
 test('interim answers do not pile up for a client that does not read', { skip: isInstrumented }, async (t) => {
     let sent = 0;
+    let given = false;
     const origin = await rawOrigin(t, async (wire) => {
         await wire.request();
         const many = Buffer.from(`HTTP/1.1 103 Early Hints\r\nLink: <${'l'.repeat(900)}>\r\n\r\n`.repeat(60));
@@ -70,14 +71,14 @@ test('interim answers do not pile up for a client that does not read', { skip: i
             sent += many.length;
             await new Promise((resolve) => wire.socket.write(many, resolve));
         }
-        wire.ok('at last');
+        given = true;
     });
     const gateway = await startGateway(t, through(origin));
     const client = await connect(t, gateway);
     client.keepsLog = false;
     client.socket.pause();
     client.send(head('GET / HTTP/1.1', 'Host: a'));
-    await until('all of them to be sent', () => sent >= 96 * 1024 * 1024, 30_000);
+    await until('the origin to give up, or all of them to be sent', () => given, 30_000);
     assert.ok(gateway.memory().most < 40 * 1024 * 1024, `${gateway.memory().most} bytes`);
 });
 
@@ -85,16 +86,19 @@ test('a client that reads late and then sends no more of its body gets its 408',
     let flooded = false;
     const origin = await rawOrigin(t, async (wire) => {
         await wire.requestHead();
-        const many = Buffer.from(`HTTP/1.1 103 Early Hints\r\nLink: <${'l'.repeat(900)}>\r\n\r\n`.repeat(60));
-        for (let i = 0; i < 160; i++) {
-            await new Promise((resolve) => wire.socket.write(many, resolve));
+        // As many as an origin may send: more than a Unix socket holds.
+        const one = Buffer.from(`HTTP/1.1 103 Early Hints\r\nLink: <${'l'.repeat(15_000)}>\r\n\r\n`);
+        for (let i = 0; i < 30; i++) {
+            await new Promise((resolve) => wire.socket.write(one, resolve));
         }
         flooded = true;
     });
-    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {body_idle: 1s, answer_idle: 20s}' }));
-    const client = await connect(t, gateway);
+    const folder = temporaryFolder(t);
+    const gateway = await startGateway(t, through(origin, { more: `
+listeners: [{address: "unix:${path.join(folder, 'front')}"}]
+timeouts: {body_idle: 1s, answer_idle: 20s}` }));
+    const client = await connectUnread(t, gateway);
     client.keepsLog = false;
-    client.socket.pause();
     client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000')}${'some'.repeat(5000)}`);
     await until('the origin to have said it all', () => flooded);
     client.socket.resume();
