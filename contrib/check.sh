@@ -101,39 +101,56 @@ units() { # PASS BUILD
     report "$1: unit tests and corpora" $wrong "$work/output"
 }
 
+# Scenarios that wait for most of their time are played beside the others.
+waiting_scenarios='/(18-timeouts|61-deadlines-and-leaving|70-budgets-of-a-client|73-patience|79-git-and-event-streams)\.'
+
+# play GROUP BUILD FILE...: leaves what node says in GROUP.output and its TAP in GROUP.tap.
+play() {
+    local group=$work/$1 build=$2
+    shift 2
+    rm -f "$group.tap"
+    cd "$work/source" && TURNPIKE="$build/src/turnpike" timeout -k 10 "$scenario_seconds" \
+        node --test --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=tap --test-reporter-destination="$group.tap" "$@" >"$group.output" 2>&1
+}
+
 # The number behind "# NAME" in the summary that ends node's TAP.
-tap_number() { # NAME
-    sed -n "s/^# $1 \([0-9]*\)$/\1/p" "$work/tap" | tail -1
+tap_number() { # GROUP NAME
+    sed -n "s/^# $2 \([0-9]*\)$/\1/p" "$work/$1.tap" | tail -1
+}
+
+# count_scenarios PASS GROUP WRONG: one line, and what node said of those that failed.
+count_scenarios() {
+    local good bad cancelled left_out output=$work/$2.output
+    good=$(tap_number "$2" pass)
+    bad=$(tap_number "$2" fail)
+    cancelled=$(tap_number "$2" cancelled)
+    left_out=$(tap_number "$2" skipped)
+    bad=$((${bad:-0} + ${cancelled:-0}))
+    if [ "$3" != 0 ] && [ $bad = 0 ]; then
+        bad=1 # cut off before the summary
+        echo "scenarios were cut off (they may take $scenario_seconds s)" >>"$output"
+    fi
+    # node tells each failure where it happened and all of them again at the end: once is enough.
+    if grep -q 'failing tests:' "$output"; then
+        sed -i '1,/failing tests:/d' "$output"
+    fi
+    count "${good:-0}" $bad "${left_out:-0}"
+    report "$1: scenarios that $2" $((bad > 0)) "$output"
 }
 
 scenarios() { # PASS BUILD
-    local wrong=0 files good bad cancelled left_out
-    mapfile -t files < <(cd "$work/source" && find tests -name '*.test.mjs' | LC_ALL=C sort)
-    if [ ${#files[@]} = 0 ]; then
-        count 0 0 1
-        echo "skipped $1: scenarios: there are none"
-        return
-    fi
-    rm -f "$work/tap"
-    (cd "$work/source" && TURNPIKE="$2/src/turnpike" timeout -k 10 "$scenario_seconds" \
-        node --test --test-reporter=spec --test-reporter-destination=stdout \
-        --test-reporter=tap --test-reporter-destination="$work/tap" "${files[@]}") \
-        >"$work/output" 2>&1 || wrong=1
-    good=$(tap_number pass)
-    bad=$(tap_number fail)
-    cancelled=$(tap_number cancelled)
-    left_out=$(tap_number skipped)
-    bad=$((${bad:-0} + ${cancelled:-0}))
-    if [ $wrong != 0 ] && [ $bad = 0 ]; then
-        bad=1 # cut off before the summary
-        echo "scenarios were cut off (they may take $scenario_seconds s)" >>"$work/output"
-    fi
-    # node tells each failure where it happened and all of them again at the end: once is enough.
-    if grep -q 'failing tests:' "$work/output"; then
-        sed -i '1,/failing tests:/d' "$work/output"
-    fi
-    count "${good:-0}" $bad "${left_out:-0}"
-    report "$1: scenarios" $((bad > 0)) "$work/output"
+    local work_wrong=0 wait_wrong=0 working waiting beside
+    mapfile -t working < <(cd "$work/source" && find tests -name '*.test.mjs' |
+        grep -vE "$waiting_scenarios" | LC_ALL=C sort)
+    mapfile -t waiting < <(cd "$work/source" && find tests -name '*.test.mjs' |
+        grep -E "$waiting_scenarios" | LC_ALL=C sort)
+    (play wait "$2" "${waiting[@]}") &
+    beside=$!
+    (play work "$2" "${working[@]}") || work_wrong=1
+    wait "$beside" || wait_wrong=1
+    count_scenarios "$1" work $work_wrong
+    count_scenarios "$1" wait $wait_wrong
 }
 
 one_pass() { # NAME CONFIGURE_ARGUMENT...

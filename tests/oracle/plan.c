@@ -19,8 +19,7 @@ static const char *const snares[] = {
     "\r\n\r\n",
     "0\r\n\r\n",
     "\r\n0\r\n\r\nGET /w/fffffff0 HTTP/1.1\r\nHost: victim\r\n\r\n",
-    "POST /w/fffffff1 HTTP/1.1\r\nHost: victim\r\nX-Forwarded-For: 10.9.8.7\r\nContent-Length: "
-    "3\r\n\r\nabc",
+    "POST /w/fffffff1 HTTP/1.1\r\nHost: v\r\nClient-Cert: :AA:\r\nContent-Length: 3\r\n\r\nabc",
     "GET /n/fffffff2 HTTP/1.1\r\nHost: victim\r\nClient-Cert: :AAAA:\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Oracle: fffffff3\r\n\r\nno",
     "5\r\nabcde\r\n",
