@@ -113,14 +113,17 @@ static bool matches_with(const struct path_question *question, const struct rout
 }
 
 /* Runs of "/" may mean something to an origin (keys of a store), so they go on where the route is
- * the same with and without them, and where "//host/path" is taken for a host and a path. */
+ * the same with and without them, and where "//host/path" is taken for a host and a path, in which
+ * a program that makes a file name of it merges the others. */
 static bool may_keep_slashes(const struct path_question *question,
                              const struct route_settings *route, struct bytes path,
                              const struct witness *witness)
 {
     return matches_with(question, route, path, 0, witness) &&
            (!bytes_start_with(path, BYTES("//")) ||
-            matches_with(question, route, path, PATH_AUTHORITY | PATH_DOTS, witness));
+            (matches_with(question, route, path, PATH_AUTHORITY | PATH_DOTS, witness) &&
+             matches_with(question, route, path, PATH_AUTHORITY | PATH_MERGES | PATH_DOTS,
+                          witness)));
 }
 
 struct path_verdict path_guard_judge(const struct path_question *question,

@@ -182,10 +182,16 @@ static struct path_reading write_segments(struct bytes text, unsigned habits, ch
     return reading;
 }
 
+/* However many slashes come before it: the URL standard skips them all. Who stops after two finds an
+ * empty host, and what is left is what merging makes of it. */
 static struct bytes skip_authority(struct bytes text)
 {
-    const char *slash = memchr(text.at + 2, '/', text.length - 2);
+    const char *slash;
 
+    while (text.length > 0 && text.at[0] == '/') {
+        text = bytes_skip(text, 1);
+    }
+    slash = memchr(text.at, '/', text.length);
     return slash != NULL ? bytes_skip(text, (size_t)(slash - text.at)) : BYTES("/");
 }
 

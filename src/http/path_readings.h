@@ -14,7 +14,7 @@ enum path_habit {
     PATH_ENDS_AT_MARKS = 8, /* a decoded "?" or "#" ends the path */
     PATH_BACKSLASHES = 16,  /* "\\" is "/" */
     PATH_CUTS_LAST = 32,    /* ";" up to the next "/" is cut after all that */
-    PATH_AUTHORITY = 64,    /* what follows a leading "//" is a host (RFC 3986 section 4.2) */
+    PATH_AUTHORITY = 64,    /* what follows two or more leading "/" is a host */
     PATH_MERGES = 128,      /* runs of "/" are one */
     PATH_DOTS = 256,        /* "." and ".." segments are removed */
 };

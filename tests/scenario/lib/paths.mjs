@@ -20,6 +20,8 @@ export const HOSTILE = [
     '/admin/secret%3fx', '/admin/secret%23x', '//admin/secret', '///admin//secret', '/./admin/secret', '/.;/admin/secret', '/;/admin/secret',
     '/;a=b/admin/secret', '/%2fadmin/secret', '/%5cadmin/secret', '/\\admin/secret', '/%3b/admin/secret', '/%2e/admin/secret', '/%252e/admin/secret',
     '//pub/admin/secret', '/\\pub/admin/secret', '/%2fpub/admin/secret', '/%2f%2fpub/admin/secret', '/adm;x/../admin/secret', '/x/..;/admin%2fsecret',
+    '///pub/admin/secret', '////x/admin/secret', '/\\/x/admin/secret', '/\\\\x/admin/secret', '/%5c/x/admin/secret', '/%2f%2f%2fx/admin/secret', '//;/x/admin/secret',
+    '//x//admin/secret', '//x//admin//secret',
 ];
 
 export const UNUSUAL = [

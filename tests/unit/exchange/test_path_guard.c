@@ -25,7 +25,9 @@ static const char rules[] =
     "  - {name: cafe, match: {path_prefix: /caf%C3%A9/}, service: one,\n"
     "     rewrite: {path_prefix: /%C3%A9/}}\n"
     "  - {name: home, match: {path: /}, service: one}\n"
-    "  - {name: else, match: {host: other}, service: one}\n";
+    "  - {name: else, match: {host: other}, service: one}\n"
+    "  - {name: shut, match: {host: open, path_prefix: /shut}, respond: {status: 403}}\n"
+    "  - {name: open, match: {host: open}, service: one}\n";
 
 #define REFUSED "refused"
 
@@ -137,6 +139,19 @@ static void the_rest_of_the_match_is_the_same_for_all(void **state)
     expect("POST", "other", "/x%2f..%2fops", "else", "/x%2f..%2fops"); /* the host comes first */
 }
 
+/* The URL standard takes "///x/admin" for the path "/admin" of the host "x". */
+static void slashes_before_a_host_do_not_count(void **state)
+{
+    (void)state;
+    expect("GET", "open", "///x/shut", "open", "/x/shut");
+    expect("GET", "open", "////x//shut", "open", "/x/shut"); /* as a file name, too */
+    expect("GET", "open", "///x/else", "open", "///x/else");
+    expect("GET", "open", "/\\/x/shut", "open", REFUSED);
+    expect("GET", "open", "/\\\\x/shut", "open", REFUSED);
+    expect("GET", "open", "/%2f%5Cx/shut", "open", REFUSED);
+    expect("GET", "open", "//;/x/shut", "open", REFUSED);
+}
+
 static void a_route_may_do_without(void **state)
 {
     (void)state;
@@ -174,6 +189,7 @@ int main(void)
         cmocka_unit_test(the_normal_form_goes_on),
         cmocka_unit_test(what_may_be_another_route_is_refused),
         cmocka_unit_test(the_rest_of_the_match_is_the_same_for_all),
+        cmocka_unit_test(slashes_before_a_host_do_not_count),
         cmocka_unit_test(a_route_may_do_without),
         cmocka_unit_test(nothing_leaves_the_new_prefix),
         cmocka_unit_test(the_work_is_bounded),

@@ -38,6 +38,9 @@ static void each_habit_alone(void **state)
     expect_read("/a\\b", PATH_BACKSLASHES, "/a/b");
     expect_read("//host/a/b", PATH_AUTHORITY, "/a/b");
     expect_read("//host", PATH_AUTHORITY, "/");
+    expect_read("///host/a", PATH_AUTHORITY, "/a");
+    expect_read("////host//a", PATH_AUTHORITY, "//a");
+    expect_read("///", PATH_AUTHORITY, "/");
     expect_read("/a//b///c//", PATH_MERGES, "/a/b/c/");
     expect_read("/a/./b/../c/.", PATH_DOTS, "/a/c/");
     expect_read("/a//../b", PATH_DOTS, "/a/b");
