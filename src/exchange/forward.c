@@ -432,6 +432,24 @@ static void choose_passing_of_request(const struct exchange *exchange, uint64_t 
                    name, passing);
 }
 
+/* Credentials of these schemes count for the connection that brings them (RFC 4559 section 6): the
+ * next request on it, of whatever client, would be taken for one of this user. */
+static bool binds_connection(const struct http_request *request)
+{
+    static const struct bytes schemes[] = {BYTES("NTLM"), BYTES("Negotiate")};
+    const struct http_header *row = http_find(&request->headers, HTTP_HEADER_AUTHORIZATION);
+
+    for (size_t i = 0; row != NULL && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        struct bytes value = http_header_value(row);
+
+        if (value.length >= schemes[i].length &&
+            bytes_equal_fold(bytes_first(value, schemes[i].length), schemes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool forward_request(const struct exchange *exchange, struct forward_page *page,
                      struct request_head *head)
 {
@@ -449,6 +467,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     head->framing = request->framing;
     head->body_length = request->body_length;
     head->upgrades = request->wants_upgrade;
+    head->binds = binds_connection(request);
     head->fields = &page->fields;
     if (exchange->request_body.whole && request->framing == HTTP_CHUNKED &&
         exchange->request_body.trailers == NULL) {

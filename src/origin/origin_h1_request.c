@@ -57,6 +57,9 @@ bool origin_request_send_head(struct origin_request *request, const struct reque
         reserve_client_waited_for(connection);
     }
     connection->request_upgrades = head->upgrades;
+    if (head->binds) {
+        connection->reusable = false;
+    }
     return true;
 }
 

@@ -31,6 +31,24 @@ test('one origin connection serves request after request, of different clients t
     assert.equal(origin.connections, 1);
 });
 
+test('a connection on which a user has made himself known carries nobody else', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        let user = 'nobody'; // of the whole connection, as NTLM and Negotiate have it
+        for (;;) {
+            const asked = await wire.request(3_600_000);
+            user = asked.get('authorization')?.split(' ')[1] ?? user;
+            wire.ok(user);
+        }
+    });
+    const gateway = await startGateway(t, through(origin));
+    for (const scheme of ['NTLM', 'negotiate', 'Negotiate']) {
+        const alice = await connect(t, gateway);
+        const mallory = await connect(t, gateway);
+        assert.equal((await alice.ask(head('GET / HTTP/1.1', 'Host: a', `Authorization: ${scheme} alice`))).text, 'alice');
+        assert.equal((await mallory.ask(GET)).text, 'nobody', scheme);
+    }
+});
+
 test('Connection: close of the client closes its side only', async (t) => {
     const origin = await httpOrigin(t);
     const gateway = await startGateway(t, through(origin));
