@@ -443,7 +443,7 @@ static void write_answer(const struct explain_world *world, const struct questio
 {
     const struct http_request *request = &question->request;
     const char *name = listener->name;
-    const struct path_question about = {world->router, request, name, NULL};
+    const struct path_question about = {world->router, request, name, NULL, NULL};
     const struct route_settings *route;
     struct bytes path = asked->normal;
     struct destination to = {false, 0};

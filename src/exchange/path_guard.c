@@ -10,6 +10,10 @@
 
 const struct route_settings *path_route(const struct path_question *question, struct bytes path)
 {
+    if (question->memory != NULL) {
+        return router_find_again(question->router, question->request, path, question->listener,
+                                 question->tls, question->memory);
+    }
     return router_find(question->router, question->request, path, question->listener,
                        question->tls);
 }
@@ -126,11 +130,10 @@ static bool may_keep_slashes(const struct path_question *question,
                           witness)));
 }
 
-struct path_verdict path_guard_judge(const struct path_question *question,
-                                     const struct path_asked *asked, char *room,
-                                     path_watcher *watcher, void *owner)
+static struct path_verdict judge(const struct path_question *question,
+                                 const struct path_asked *asked, char *room,
+                                 const struct witness *witness)
 {
-    const struct witness witness = {watcher, owner};
     const struct route_settings *route = path_route(question, asked->normal);
     struct path_verdict verdict = {route, asked->normal, PATH_PASSES};
     struct bytes base = asked->normal; /* what the readings are made of */
@@ -144,18 +147,30 @@ struct path_verdict path_guard_judge(const struct path_question *question,
         struct bytes spaced = uri_normalise_escapes(asked->sent, room);
 
         if ((asked->marks & URI_EMPTY) == 0 || !guarded ||
-            may_keep_slashes(question, route, spaced, &witness)) {
+            may_keep_slashes(question, route, spaced, witness)) {
             base = spaced;
             verdict.forwarded = (asked->marks & URI_ESCAPES) != 0 ? spaced : asked->sent;
         }
     }
     if (guarded && (asked->marks & URI_DOUBTFUL) != 0) {
-        verdict.cause = compare_routes(question, route, base, &witness);
+        verdict.cause = compare_routes(question, route, base, witness);
         if (route->rewrites_prefix && verdict.cause == PATH_PASSES) {
-            verdict.cause = compare_prefixes(route, base, &witness);
+            verdict.cause = compare_prefixes(route, base, witness);
         }
     }
     return verdict;
+}
+
+struct path_verdict path_guard_judge(const struct path_question *question,
+                                     const struct path_asked *asked, char *room,
+                                     path_watcher *watcher, void *owner)
+{
+    struct router_memory memory;
+    struct path_question remembering = *question;
+
+    router_remember(question->router, question->request, &memory);
+    remembering.memory = &memory;
+    return judge(&remembering, asked, room, &(const struct witness){watcher, owner});
 }
 
 const char *path_cause_sentence(enum path_cause cause)

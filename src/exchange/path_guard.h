@@ -16,7 +16,8 @@ struct path_question {
     const struct router *router;
     const struct http_request *request;
     const char *listener;
-    const struct tls_facts *tls; /* NULL: a plain connection */
+    const struct tls_facts *tls;  /* NULL: a plain connection */
+    struct router_memory *memory; /* NULL: none; filled by path_guard_judge */
 };
 
 const struct route_settings *path_route(const struct path_question *question, struct bytes path);

@@ -437,7 +437,36 @@ struct search {
     const char *listener;
     const struct tls_facts *tls;
     struct bytes path;
+    struct router_memory *memory; /* NULL: this is the only look-up */
 };
+
+static bool remembered_fits(const struct search *search, const struct route_settings *route)
+{
+    struct router_memory *memory = search->memory;
+    bool fits;
+
+    for (uint32_t i = 0; i < memory->condition_count; i++) {
+        if (memory->conditions[i].route == route) {
+            return memory->conditions[i].fits;
+        }
+    }
+    fits = conditions_fit(route, search->request, search->listener, search->tls);
+    if (memory->condition_count < ROUTER_CONDITIONS_MOST) {
+        memory->conditions[memory->condition_count].route = route;
+        memory->conditions[memory->condition_count++].fits = fits;
+    }
+    return fits;
+}
+
+static bool fits_besides_path(const struct search *search, const struct candidate *candidate)
+{
+    if (candidate->conditions == 0) {
+        return true;
+    }
+    return search->memory != NULL
+               ? remembered_fits(search, candidate->route)
+               : conditions_fit(candidate->route, search->request, search->listener, search->tls);
+}
 
 /* Of candidates alike in host and path. */
 static const struct route_settings *find_fitting(const struct search *search,
@@ -446,8 +475,7 @@ static const struct route_settings *find_fitting(const struct search *search,
     for (uint32_t i = 0; i < cell->count; i++) {
         const struct candidate *candidate = &search->router->candidates[cell->first + i];
 
-        if (candidate->conditions == 0 ||
-            conditions_fit(candidate->route, search->request, search->listener, search->tls)) {
+        if (fits_besides_path(search, candidate)) {
             return candidate->route;
         }
     }
@@ -539,6 +567,10 @@ static const struct route_settings *find_host(const struct search *search, struc
 {
     const struct host_cell *cell = host_cell_for(search->router, host);
 
+    if (search->memory != NULL && cell->host_set != HOST_SET_ANY) {
+        search->memory->host_sets[search->memory->host_count++] = cell->host_set;
+        return NULL;
+    }
     return cell->host_set != HOST_SET_ANY ? find_path(search, cell->host_set) : NULL;
 }
 
@@ -570,11 +602,38 @@ const struct route_settings *router_find(const struct router *router,
                                          const struct http_request *request, struct bytes path,
                                          const char *listener, const struct tls_facts *tls)
 {
-    const struct search search = {router, request, listener, tls, path};
+    const struct search search = {router, request, listener, tls, path, NULL};
     const struct route_settings *route = NULL;
 
     if (!router->only_any_host) {
         route = find_by_host(&search);
+    }
+    return route != NULL ? route : find_path(&search, HOST_SET_ANY);
+}
+
+void router_remember(const struct router *router, const struct http_request *request,
+                     struct router_memory *memory)
+{
+    const struct search search = {.router = router, .request = request, .memory = memory};
+
+    memory->host_count = 0;
+    memory->condition_count = 0;
+    if (!router->only_any_host) {
+        find_by_host(&search); /* which only notes them */
+    }
+}
+
+const struct route_settings *router_find_again(const struct router *router,
+                                               const struct http_request *request,
+                                               struct bytes path, const char *listener,
+                                               const struct tls_facts *tls,
+                                               struct router_memory *memory)
+{
+    const struct search search = {router, request, listener, tls, path, memory};
+    const struct route_settings *route = NULL;
+
+    for (uint32_t i = 0; route == NULL && i < memory->host_count; i++) {
+        route = find_path(&search, memory->host_sets[i]);
     }
     return route != NULL ? route : find_path(&search, HOST_SET_ANY);
 }

@@ -42,4 +42,24 @@ struct router_unmet router_first_unmet(const struct route_settings *route,
                                        const struct http_request *request, const char *listener,
                                        const struct tls_facts *tls);
 
+/* What look-ups of several paths for one request have in common, found once: a host of many labels and
+ * a long query cost more than a path. */
+#define ROUTER_CONDITIONS_MOST 64
+struct router_memory {
+    uint32_t host_count;
+    uint32_t condition_count;
+    uint32_t host_sets[256]; /* a host has at most 255 bytes */
+    struct {
+        const struct route_settings *route;
+        bool fits; /* in all but the path */
+    } conditions[ROUTER_CONDITIONS_MOST];
+};
+void router_remember(const struct router *router, const struct http_request *request,
+                     struct router_memory *memory);
+const struct route_settings *router_find_again(const struct router *router,
+                                               const struct http_request *request,
+                                               struct bytes path, const char *listener,
+                                               const struct tls_facts *tls,
+                                               struct router_memory *memory);
+
 #endif

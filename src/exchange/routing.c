@@ -54,7 +54,7 @@ static __attribute__((noinline)) bool judge_path(struct exchange *exchange,
 {
     const struct path_question question = {generation_router(exchange->generation),
                                            &exchange->request, exchange->client.facts->listener,
-                                           exchange->client.facts->tls};
+                                           exchange->client.facts->tls, NULL};
     char room[PATH_MOST];
     struct path_verdict verdict = path_guard_judge(&question, asked, room, NULL, NULL);
 

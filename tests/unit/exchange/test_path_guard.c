@@ -53,7 +53,7 @@ static void expect(const char *method, const char *host, const char *target, con
 {
     const struct h1_limits limits = {32768, 8192, 100, 0};
     static struct http_request request;
-    struct path_question question = {plan_router(plan), &request, "127.0.0.1:8080", NULL};
+    struct path_question question = {plan_router(plan), &request, "127.0.0.1:8080", NULL, NULL};
     struct h1_problem problem = {0};
     struct path_asked asked;
     struct path_verdict verdict;

@@ -158,7 +158,14 @@ static int find(const struct table *table, const struct question *question)
 {
     const struct route_settings *route =
         router_find(table->router, &question->request, question->path, question->listener, NULL);
+    struct router_memory memory;
 
+    router_remember(table->router, &question->request, &memory);
+    for (int i = 0; i < 2; i++) { /* the second time from what the first one left */
+        assert_ptr_equal(router_find_again(table->router, &question->request, question->path,
+                                           question->listener, NULL, &memory),
+                         route);
+    }
     return route != NULL ? (int)route->index : -1;
 }
 
