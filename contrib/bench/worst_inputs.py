@@ -39,6 +39,7 @@ routes:
   - {name: respond, match: {path: /r}, respond: {body: "r"}}
   - {name: edited, match: {path: /edited}, service: app, request_headers: {remove: [X-A, X-B, X-C, X-D, X-E]}}
 %(conditions)s
+  - {name: named, match: {host: "*.named.example"}, service: app}
   - {name: rest, service: app}
 """
 
@@ -149,8 +150,11 @@ def send(connection, data, in_segments=False):
         connection.sendall(data)
 
 
-def request(path=b"/rest", more=b"", body=b"", method=b"POST"):
-    return (b"%s %s HTTP/1.1\r\nHost: a\r\n" % (method, path) + more +
+READINGS = rb".;\/%2f%5c%3b%3f%252f%253f"
+
+
+def request(path=b"/rest", more=b"", body=b"", method=b"POST", host=b"a"):
+    return (b"%s %s HTTP/1.1\r\nHost: %s\r\n" % (method, path, host) + more +
             (b"Content-Length: %d\r\n" % len(body) if body else b"") + b"\r\n" + body)
 
 
@@ -251,6 +255,10 @@ def cases(ports, program):
     yield of_client("head: query, 40 routes ask", ports, request(b"/conditions/a?" + query))
     yield of_client("head: lines, 40 routes ask", ports,
                     request(b"/conditions/a", more=b"X-AA: b\r\n" * 98))
+    yield of_client("head: query, path of many readings", ports,
+                    request(b"/conditions/" + READINGS + b"?" + query))
+    yield of_client("head: host, path of many readings", ports,
+                    request(b"/" + READINGS, host=b"." * 254))
     yield of_client("head: path of escapes", ports, request(b"/" + b"%61" * 2600))
     yield of_client("head: path of dot segments", ports, request(b"/a/.." * 1300 + b"/b"))
     yield of_client("head: X-Forwarded-For", ports,
