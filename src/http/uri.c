@@ -256,26 +256,16 @@ static bool is_port(struct bytes port)
     return number <= UINT16_MAX;
 }
 
-static bool is_escape(struct bytes text)
-{
-    return text.length >= 3 && text.at[0] == '%' && http_char_is(text.at[1], HTTP_CHAR_HEX) &&
-           http_char_is(text.at[2], HTTP_CHAR_HEX);
-}
-
-/* How long the registered name or IPv4 address at the start is. */
+/* How long the registered name or IPv4 address at the start is. No escapes, which no name has: to a URL
+ * of Node "x%2Eexample" is "x.example", and rules for that name would not see it. */
 static size_t name_length(struct bytes text)
 {
     size_t length = (size_t)(http_skip_plain(text.at, text.at + text.length) - text.at);
 
-    for (;;) {
-        while (length < text.length && http_char_is(text.at[length], HTTP_CHAR_HOST)) {
-            length++;
-        }
-        if (!is_escape(bytes_skip(text, length))) {
-            return length;
-        }
-        length += 3;
+    while (length < text.length && http_char_is(text.at[length], HTTP_CHAR_HOST)) {
+        length++;
     }
+    return length;
 }
 
 /* The same for "[v6]"; 0 when it is none. Zones and IPvFuture are not taken. */
