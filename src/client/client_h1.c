@@ -319,6 +319,15 @@ static bool step(struct client_h1 *h1)
     return false;
 }
 
+/* The client ended its side before the end of a request: the rest will never come. It may have done
+ * so long ago, while the request before this one had its answer. */
+static bool ended_too_early(const struct client_h1 *h1)
+{
+    return h1->connection->h1 == h1 && h1->connection->state == CLIENT_SERVES && h1->read_closed &&
+           !h1->body_paused &&
+           (h1->state == CLIENT_H1_READS_HEAD || h1->state == CLIENT_H1_READS_BODY);
+}
+
 void client_h1_process(struct client_h1 *h1)
 {
     if (h1->processing || h1->in == NULL) {
@@ -329,6 +338,9 @@ void client_h1_process(struct client_h1 *h1)
            !h1->body_paused && step(h1)) {
     }
     h1->processing = false;
+    if (ended_too_early(h1)) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+    }
 }
 
 /* --- after the answer ---------------------------------------------------------------------- */

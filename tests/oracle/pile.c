@@ -12,7 +12,7 @@ char *pile_room(struct pile *pile, size_t length)
     if (pile->start > 0 && pile->start == pile->end) {
         pile->start = pile->end = 0;
     }
-    if (pile->capacity - pile->end < length) {
+    if (pile->start > 0 && pile->capacity - pile->end < length) {
         memmove(pile->memory, pile->memory + pile->start, pile_length(pile));
         pile->end -= pile->start;
         pile->start = 0;

@@ -7,6 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { defer } from './lib/cleanup.mjs';
 import { through } from './lib/configs.mjs';
+import { adminIn, ask } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { isInstrumented, startGateway } from './lib/gateway.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
@@ -173,6 +174,30 @@ routes: [{name: page, respond: {body: ${PAGE}}}]
     }
     await client.expectClose();
 });
+
+for (const [what, rest] of [['half a head', 'GET /next HTTP/1.1\r\nHo'],
+    ['half a body', `${head('POST /next HTTP/1.1', 'Host: a', 'Content-Length: 20')}half`],
+    ['half a large body', `${head('POST /next HTTP/1.1', 'Host: a', 'Content-Length: 90000')}${'b'.repeat(30000)}`]]) {
+    test(`a client that leaves with ${what} behind a request that is answered is gone at once`, async (t) => {
+        let answer;
+        const origin = await rawOrigin(t, async (wire) => {
+            await wire.request();
+            await new Promise((resolve) => (answer = resolve));
+            wire.ok('late');
+        });
+        const gateway = await startGateway(t, (folder) => `${adminIn(folder)}
+${through(origin)}`);
+        const client = await connect(t, gateway);
+        client.send(`${head('POST /first HTTP/1.1', 'Host: a', 'Content-Length: 3')}abc${rest}`);
+        await until('the origin to have the first', () => answer);
+        client.socket.end();
+        // The gateway has read the end by the time that it counts nothing more to read.
+        await pause(100);
+        answer();
+        await until('its connection to be closed', async () =>
+            /^turnpike_client_connections 0$/m.test((await ask(gateway, '/metrics')).body), 10_000);
+    });
+}
 
 test('half a head behind a whole request gets its 408', async (t) => {
     const gateway = await startGateway(t, `
