@@ -48,7 +48,7 @@ static inline size_t pile_length(const struct pile *pile)
 }
 static inline char *pile_at(const struct pile *pile)
 {
-    return pile->memory + pile->start;
+    return pile->start > 0 ? pile->memory + pile->start : pile->memory;
 }
 void pile_add(struct pile *pile, const void *bytes, size_t length);
 void pile_format(struct pile *pile, const char *form, ...) __attribute__((format(printf, 2, 3)));
