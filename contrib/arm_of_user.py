@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Which arm of a split a user gets, reckoned outside of the gateway: for support, load tests and
-statistics, and as a second implementation of what src/exchange/split.h defines. Needs Python 3.
+statistics, and as a second implementation of what src/split/split.h defines. Needs Python 3.
 
 usage: contrib/arm_of_user.py [--salt SALT] SERVICE=PERCENT SERVICE=PERCENT... < USERS
 

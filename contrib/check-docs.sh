@@ -21,7 +21,7 @@ code_of() { # FILE...
 # Where a document's name for a file leads to: "http/message.h", "retry.c", "contrib/check.sh".
 files_named() { # NAME
     local name=$1 path
-    for path in $name src/$name src/*/$name doc/$name; do
+    for path in $name src/$name src/*/$name src/*/*/$name doc/$name; do
         if [ -e "$path" ]; then
             echo "$path"
         fi
@@ -34,7 +34,7 @@ is_file_name() {
 
 words_that_are_gone() {
     local word part
-    code_of src/*.c src/*/*.[ch] | grep -oE '[A-Za-z0-9_]+' | sort -u >"$fresh/words"
+    code_of src/*.c src/*/*.[ch] src/*/*/*.[ch] | grep -oE '[A-Za-z0-9_]+' | sort -u >"$fresh/words"
     while read -r word; do
         if is_file_name "$word"; then
             [ -n "$(files_named "$word")" ] || echo "$walk: there is no file $word"

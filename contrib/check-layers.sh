@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# check-layers.sh [BUILD]: do all arrows between the folders of src/ point down, and do those
-# between the files of one folder go in no circle?
+# check-layers.sh [BUILD]: do all arrows between the folders of src/ point down? The rooms within a
+# folder are for finding things: files of one folder may call each other.
 # First by the #include lines, where the message can name the line; then, given a build
 # folder, by the symbols of its libraries, which catches what an extern declaration hides.
 # Prints one line an offender and exits 1 when there is any. Called by contrib/check.sh.
@@ -14,44 +14,35 @@ cd "$(dirname "$0")/.."
 # other. src/main.c and src/turnpikectl.c stand above all.
 levels='
 base      0
-config    1
-http      2
-io        2
-observe   2
-origin    3
-exchange  4
-client    5
-control   6
-remote    6
-process   7
-'
-
-# FOLDER FILE: what a folder may use all the same. message and header_names say what an HTTP
-# message is: plain structs and tables that depend on nothing but base. Routes match on them
-# (config) and outcomes name them (observe); lifted into a folder of their own they would part
-# from the codecs that give them their meaning.
-exceptions='
-config    http/message
-config    http/header_names
-observe   http/message
-observe   http/header_names
+http      1
+net       1
+config    2
+dns       3
+observe   3
+tls       3
+origin    4
+route     4
+split     4
+exchange  5
+client    6
+control   7
+remote    7
+process   8
 '
 
 # PREFIX FILES: libraries that are not ours show in these files only, in no header.
 foreign='
-sys/epoll src/io/watch.c
-ares      src/io/resolver.c src/io/srv_answer.c
-yaml.h    src/config/yaml_reader.c
-openssl/  src/io/transport_tls.c src/io/tls_*.c src/process/fingerprint.c
+sys/epoll src/net/watch.c
+ares      src/dns/resolver.c src/dns/srv_answer.c
+yaml.h    src/config/yaml/yaml_reader.c
+openssl/  src/tls/transport_tls.c src/tls/tls_*.c src/process/reload/fingerprint.c
 '
 
-# For awk: level[FOLDER], and allowed[FOLDER " " FILE] of the exceptions.
+# For awk: level[FOLDER].
 read_tables='
     function read_tables(    count, word, i) {
         count = split(levels, word, " ")
         for (i = 1; i < count; i += 2) level[word[i]] = word[i + 1]
-        count = split(exceptions, word, " ")
-        for (i = 1; i < count; i += 2) allowed[word[i] " " word[i + 1]] = 1
     }
 '
 
@@ -62,20 +53,18 @@ all_includes() {
 }
 
 includes_that_reach_up() {
-    all_includes | awk -F: -v levels="$levels" -v exceptions="$exceptions" "$read_tables"'
+    all_includes | awk -F: -v levels="$levels" "$read_tables"'
         BEGIN { read_tables() }
         {
             split($1, path, "/")
             from = path[2]
             slash = index($3, "/")
             to = slash ? substr($3, 1, slash - 1) : ""
-            file = $3
-            sub(/\.h$/, "", file)
             where = $1 ":" $2 ": "
             if ($1 ~ /^src\/[^\/]*$/) next               # main.c, turnpikectl.c
             if (!(from in level)) { print where "folder " from " has no level in " \
                 "contrib/check-layers.sh"; next }
-            if (!(to in level) || to == from || ((from " " file) in allowed)) next
+            if (!(to in level) || to == from) next
             if (level[to] >= level[from])
                 print where from " (level " level[from] ") includes " $3 " (level " level[to] ")"
         }'
@@ -117,7 +106,7 @@ all_symbols() {
 }
 
 symbols_that_reach_up() {
-    all_symbols | awk -v levels="$levels" -v exceptions="$exceptions" "$read_tables"'
+    all_symbols | awk -v levels="$levels" "$read_tables"'
         BEGIN { read_tables() }
         $3 == "U" { wanted[$1 " " $4] = $2; next }
         $3 ~ /^[TDBRCVW]$/ { folder_of[$4] = $1; file_of[$4] = $2 }
@@ -128,26 +117,10 @@ symbols_that_reach_up() {
                 if (!(symbol in folder_of)) continue       # a foreign library has it
                 to = folder_of[symbol]
                 if (to == from || level[to] < level[from]) continue
-                if ((from " " to "/" file_of[symbol]) in allowed) continue
                 print from " reaches " (level[to] > level[from] ? "up" : "aside") ": " symbol \
                     " (of " to "/" file_of[symbol] ".c, in " from "/" wanted[want] ".c)"
             }
         }' | sort
-}
-
-# Within a folder: files that call each other, or one another in a circle.
-files_in_circles() {
-    all_symbols | awk '
-        $3 == "U" { wanted[$1 " " $2 " " $4]; next }
-        $3 ~ /^[TDBRCVW]$/ { file_of[$1 " " $4] = $2 }
-        END {
-            for (want in wanted) {
-                split(want, part, " ")
-                to = file_of[part[1] " " part[3]]
-                if (to != "" && to != part[2]) print part[1] "/" part[2], part[1] "/" to
-            }
-        }' | sort | { tsort 2>&1 >/dev/null || true; } |
-        sed -nE 's,^tsort: ([a-z0-9_]+/[a-z0-9_]+)$,in a circle of calls: src/\1.c,p' | sort -u
 }
 
 findings=$(
@@ -156,11 +129,10 @@ findings=$(
     foreign_includes_elsewhere
     if [ -n "$build" ]; then
         symbols_that_reach_up
-        files_in_circles
     fi
 )
 if [ -n "$findings" ]; then
     echo "$findings"
     exit 1
 fi
-echo "layers: all arrows point down${build:+, in includes and in symbols; no circles}"
+echo "layers: all arrows point down${build:+, in includes and in symbols}"

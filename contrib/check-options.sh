@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Are the files made from the option table (src/config/schema.c) up to date, and do the
+# Are the files made from the option table (src/config/schema/schema.c) up to date, and do the
 # configurations that we hand out load?
 #
 #   contrib/check-options.sh [--update] [MAKE_CONFIG_DOC]

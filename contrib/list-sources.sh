@@ -9,7 +9,8 @@ export LC_ALL=C
 shopt -s nullglob
 cd "$(dirname "$0")/.."
 
-layers="base config http io observe origin exchange client control remote process"
+layers="base http net config dns observe tls origin route split exchange client control remote
+    process"
 
 # assign VARIABLE WORD...: one make assignment, one word a line.
 assign() {
@@ -20,11 +21,11 @@ assign() {
     printf '\n\n'
 }
 
-# layer_library FOLDER: the library of src/FOLDER, once it holds a source file.
+# layer_library FOLDER: the library of src/FOLDER and the rooms in it, once it holds a source file.
 layer_library() {
     local layer=$1
-    local sources=(src/"$layer"/*.c)
-    local headers=(src/"$layer"/*.h)
+    local sources=(src/"$layer"/*.c src/"$layer"/*/*.c)
+    local headers=(src/"$layer"/*.h src/"$layer"/*/*.h)
     if [ ${#sources[@]} -eq 0 ]; then
         return
     fi
@@ -65,7 +66,7 @@ test_programs() {
         assign tests_libfakes_a_SOURCES "${fakes[@]}"
     fi
     printf 'if HAVE_CMOCKA\n'
-    for source in tests/unit/*/test_*.c; do
+    for source in tests/unit/*/test_*.c tests/unit/*/*/test_*.c; do
         program check_PROGRAMS "${source%.c}" "$source"
     done
     printf 'endif\n\n'

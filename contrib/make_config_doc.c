@@ -3,7 +3,7 @@
  * (etc/turnpike.yaml), `schema` (etc/turnpike.schema.json); `check FILE...` loads files.
  * A build tool, not installed; contrib/check-options.sh runs it. */
 #include "config/load.h"
-#include "config/schema.h"
+#include "config/schema/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,9 +100,10 @@ static void doc_place(enum option_place place, const char *title, const char *ab
 static const char doc_head[] =
     "# Configuration\n"
     "\n"
-    "Made from the table in `src/config/schema.c` by `contrib/check-options.sh --update`; do not\n"
-    "edit. `etc/turnpike.yaml` shows every option in place, `etc/turnpike.schema.json` tells\n"
-    "editors about them. `turnpike -t -c FILE` checks a file and tells all of its errors.\n"
+    "Made from the table in `src/config/schema/schema.c` by `contrib/check-options.sh "
+    "--update`;\n"
+    "do not edit. `etc/turnpike.yaml` shows every option in place, `etc/turnpike.schema.json`\n"
+    "tells editors about them. `turnpike -t -c FILE` checks a file and tells all of its errors.\n"
     "\n"
     "- **Time**: a whole number with `ms`, `s`, `m`, `h` or `d`: `250ms`, `5s`, `2m`.\n"
     "- **Size**: a whole number with `B`, `KiB`, `MiB`, `GiB` (powers of 1024) or `kB`, `MB`,\n"

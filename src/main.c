@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command line: reads it, loads the configuration, hands over to process/. */
-#include "base/log.h"
+#include "base/log/log.h"
 #include "config/load.h"
 #include "base/page.h"
 #include "config/settings_changes.h"
-#include "io/tls.h"
+#include "tls/tls.h"
 #include "process/explain_file.h"
-#include "process/preflight.h"
-#include "process/privilege.h"
+#include "process/system/preflight.h"
+#include "process/system/privilege.h"
 #include "process/process.h"
-#include "process/state_directory.h"
+#include "process/state/state_directory.h"
 
 #include <getopt.h>
 #include <stdio.h>

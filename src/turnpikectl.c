@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* turnpikectl: asks a running gateway over its control socket. Each command is a row that says
  * which question its words make; what comes back is printed as it is (--json) or as tables. */
+#include "config/schema/units.h"
 #include "config/settings.h"
-#include "config/units.h"
 #include "remote/remote_ask.h"
 #include "remote/remote_print.h"
 

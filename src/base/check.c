@@ -2,7 +2,7 @@
 /* Where a broken invariant ends: say the place, then abort. */
 #include "base/check.h"
 
-#include "base/log.h"
+#include "base/log/log.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #ifndef BASE_UUID_H
 #define BASE_UUID_H
 
-#include "base/random.h"
+#include "base/system/random.h"
 
 #define UUID_TEXT_LENGTH 36
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The client side of one worker: its listeners, and all connections of clients.
- * Made and ended by process/worker. */
+ * Made and ended by process/worker/worker. */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The desk of a worker: all its connections of clients, their memory, and how they end with it. */
-#include "client/client_list.h"
 #include "client/client_private.h"
+#include "client/guard/client_list.h"
 
 #include <stdlib.h>
 

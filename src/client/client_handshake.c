@@ -10,7 +10,7 @@
  * Called by client_connection_events.c while a connection is AWAITS_HANDSHAKE. */
 #include "client/client_private.h"
 
-#include "io/tls.h"
+#include "tls/tls.h"
 
 /* A full one costs about a quarter of a millisecond. */
 #define HELLOS_A_TURN 2

@@ -2,7 +2,7 @@
 /* A listener as its connections see it: found by its key, and when they go where it leaves. */
 #include "client/client_private.h"
 
-#include "io/tls.h"
+#include "tls/tls.h"
 
 #define LEAVE_SPREAD_MS 500
 

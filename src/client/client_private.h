@@ -5,14 +5,14 @@
 #define CLIENT_CLIENT_PRIVATE_H
 
 #include "base/list.h"
+#include "base/memory/slab.h"
 #include "base/siphash.h"
-#include "base/slab.h"
 #include "client/client.h"
-#include "client/pace.h"
-#include "http/h1_chunked.h"
-#include "io/drip.h"
-#include "io/listener.h"
-#include "io/outbox.h"
+#include "client/guard/pace.h"
+#include "http/h1/h1_chunked.h"
+#include "net/drip.h"
+#include "net/listener.h"
+#include "net/outbox.h"
 
 #include <stdatomic.h>
 
@@ -318,7 +318,7 @@ bool client_leaves_now(const struct client_connection *connection);
 /* How long a connection of a listener that leaves may be idle: drawn at random. */
 uint32_t client_leaving_idle_ms(const struct client_connection *connection);
 
-/* client_list.c (and client/client_list.h) */
+/* client_list.c (and client/guard/client_list.h) */
 /* What a connection costs, and whether it is its client that we wait for. */
 struct client_cost {
     uint64_t held; /* bytes */

@@ -119,7 +119,7 @@ static int compare_places(const void *a, const void *b)
 }
 
 /* Takes the next line off *rest. CR, LF and CRLF end lines, as they do for libyaml; its other
- * line breaks never get this far (config/source_check). */
+ * line breaks never get this far (config/yaml/source_check). */
 static struct bytes next_line(struct bytes *rest)
 {
     struct bytes line = {rest->at, 0};

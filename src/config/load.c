@@ -3,10 +3,10 @@
  * to one list of errors; only an empty list lets a snapshot out. */
 #include "config/load.h"
 
-#include "config/foreign_syntax.h"
-#include "config/reading.h"
-#include "config/source_check.h"
-#include "config/yaml_reader.h"
+#include "config/read/reading.h"
+#include "config/yaml/foreign_syntax.h"
+#include "config/yaml/source_check.h"
+#include "config/yaml/yaml_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
 #ifndef CONFIG_NAMES_H
 #define CONFIG_NAMES_H
 
-#include "base/arena.h"
 #include "base/bytes.h"
+#include "base/memory/arena.h"
 
 struct names_slot {
     struct bytes key;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An order to change the running configuration, as plain data: given by a signal or by the
- * admin interface, carried out by process/reload on the main thread. It stands this far down so
+ * admin interface, carried out by process/reload/reload on the main thread. It stands this far down so
  * that whoever gives orders need not know the process. */
 #ifndef CONFIG_RELOAD_ORDER_H
 #define CONFIG_RELOAD_ORDER_H
@@ -41,7 +41,7 @@ struct reload_order {
     void *owner;
 };
 
-/* What reloads have come to; see reload_look in process/reload.h. */
+/* What reloads have come to; see reload_look in process/reload/reload.h. */
 struct reload_status {
     uint64_t generation;    /* counts configurations taken up, from 1; a way back counts too */
     uint64_t ok;            /* reloads that were taken up */

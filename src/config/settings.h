@@ -116,7 +116,7 @@ enum tls_unknown_names { TLS_UNKNOWN_NAMES_DEFAULT, TLS_UNKNOWN_NAMES_REFUSE };
 enum tls_expired { TLS_EXPIRED_SERVE, TLS_EXPIRED_REFUSE };
 enum tls_client_auth { TLS_CLIENT_AUTH_OFF, TLS_CLIENT_AUTH_OPTIONAL, TLS_CLIENT_AUTH_REQUIRED };
 
-struct tls_certificate_settings { /* paths; io/tls_store reads the files */
+struct tls_certificate_settings { /* paths; tls/tls_store reads the files */
     const char *cert;
     const char *key;
     struct file_place cert_at;
@@ -156,7 +156,7 @@ struct tls_listener_settings {
 };
 
 struct listener_settings {
-    uint64_t print;       /* of what the file says of it (config/node.h): did a reload change it? */
+    uint64_t print; /* of what the file says of it (config/yaml/node.h): did a reload change it? */
     const char *name;     /* for logs: the address as written */
     struct file_place at; /* of the address */
     struct address address;

@@ -2,7 +2,7 @@
 /* What a new configuration adds, changes, removes and keeps, by identity: listeners by address
  * (those on port 0 in their order), services and routes by name, origins by address, global
  * options by path. "Changed" means that the file says something else, in whatever words.
- * Made away from the loops by process/reload and by `turnpike --diff`; constant then. */
+ * Made away from the loops by process/reload/reload and by `turnpike --diff`; constant then. */
 #ifndef CONFIG_SETTINGS_CHANGES_H
 #define CONFIG_SETTINGS_CHANGES_H
 

@@ -5,7 +5,7 @@
 #ifndef CONFIG_SNAPSHOT_H
 #define CONFIG_SNAPSHOT_H
 
-#include "base/arena.h"
+#include "base/memory/arena.h"
 #include "config/settings.h"
 
 struct snapshot;

@@ -4,7 +4,7 @@
  * counters of the traffic. */
 #include "control/control.h"
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "client/client.h"
 #include "config/load.h"
 #include "control/asking.h"

@@ -7,7 +7,7 @@
 #define CONTROL_CONTROL_H
 
 #include "control/sources.h"
-#include "io/loop.h"
+#include "net/loop.h"
 
 struct control;
 

@@ -5,12 +5,12 @@
 #ifndef CONTROL_SOURCES_H
 #define CONTROL_SOURCES_H
 
-#include "client/client_list.h"
+#include "client/guard/client_list.h"
 #include "config/reload_order.h"
 #include "exchange/generation.h"
-#include "exchange/split_book.h"
 #include "observe/metrics.h"
 #include "origin/origin_book.h"
+#include "split/split_book.h"
 
 struct control_facts { /* of the process */
     uint32_t workers;
@@ -47,7 +47,7 @@ struct control_sources {
     /* Writes down what is in force from here on: 0, or the error that kept it from being written. */
     int (*note_change)(void *owner, const struct control_change *change);
     void (*end_change)(void *owner);
-    /* See process/reload.h; `done` comes on another thread. false: not now. */
+    /* See process/reload/reload.h; `done` comes on another thread. false: not now. */
     bool (*give_order)(void *owner, const struct reload_order *order);
     void (*reload_status)(void *owner, struct reload_status *status);
     struct origin_book *origins;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who asks, and whether the request may pass at all. */
 #include "exchange/exchange_private.h"
-#include "exchange/proxied_client.h"
+#include "route/proxied_client.h"
 
 /* Whether what it says of others may be believed. A name out of a PROXY header is as good as the
  * proxy that sent it; one that came by a Unix socket was let in by the socket's mode. */

@@ -5,9 +5,9 @@
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
-#include "exchange/request_source.h"
 #include "exchange/retry.h"
 #include "exchange/trailers.h"
+#include "split/request_source.h"
 
 /* How long an origin may leave Expect: 100-continue unanswered before we let the client go on:
  * many servers do not know it. */

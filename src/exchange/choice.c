@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The arm of a split for one exchange, once all that knows of it was asked: the request, the pins,
  * whose turn it is. And at the exchange's end, what its ramp is told. */
-#include "exchange/arm_choice.h"
 #include "exchange/exchange_private.h"
-#include "exchange/pin_table.h"
+#include "split/arm_choice.h"
+#include "split/pin_table.h"
 
 /* Also where a user or an override leads elsewhere now: to be done twice would be worse. */
 static void hold_key(struct exchange *exchange, const struct split_seeds *seeds,

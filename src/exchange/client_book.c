@@ -9,7 +9,7 @@
 #include "exchange/client_book.h"
 
 #include "base/check.h"
-#include "base/random.h"
+#include "base/system/random.h"
 
 #include <endian.h>
 #include <sched.h>

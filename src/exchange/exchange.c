@@ -6,7 +6,7 @@
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
  *
- * Called by client/client_h1. Every exchange that began ends once, in exchange_close_books
+ * Called by client/h1/client_h1. Every exchange that began ends once, in exchange_close_books
  * (exchange_end.c): finished, broken off, or left by its client. */
 #include "exchange/exchange_private.h"
 

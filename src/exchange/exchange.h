@@ -12,7 +12,7 @@
 #include "exchange/client_book.h"
 #include "exchange/client_stream.h"
 #include "exchange/generation.h"
-#include "io/workbench.h"
+#include "net/workbench.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
 

@@ -4,8 +4,8 @@
 #define EXCHANGE_EXCHANGE_PRIVATE_H
 
 #include "base/list.h"
+#include "base/memory/slab.h"
 #include "base/siphash.h"
-#include "base/slab.h"
 #include "base/uuid.h"
 #include "exchange/ask.h"
 #include "http/date.h"

@@ -3,8 +3,8 @@
 #include "exchange/forward.h"
 
 #include "exchange/deadline.h"
-#include "exchange/path_guard.h"
 #include "exchange/public_place.h"
+#include "route/path_guard.h"
 
 #include "http/connection_names.h"
 #include "http/date.h"

@@ -3,7 +3,7 @@
 #include "exchange/generation.h"
 
 #include "base/check.h"
-#include "base/log.h"
+#include "base/log/log.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

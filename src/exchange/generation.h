@@ -9,11 +9,11 @@
 #include "base/list.h"
 #include "config/settings_changes.h"
 #include "config/snapshot.h"
-#include "exchange/router.h"
-#include "exchange/split_book.h"
-#include "exchange/split_turn.h"
-#include "io/tls.h"
-#include "origin/service.h"
+#include "origin/service/service.h"
+#include "route/router.h"
+#include "split/split_book.h"
+#include "split/split_turn.h"
+#include "tls/tls.h"
 
 struct plan;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Puts the parts of a request into a pattern. The loader sees to it that only {host} can choose a
- * host (config/read_action.c); what comes out is looked at all the same. */
+ * host (config/read/read_action.c); what comes out is looked at all the same. */
 #include "exchange/redirect.h"
 
 /* Without a query there is no "?" or "&" that was there only for it. */

@@ -6,7 +6,7 @@
 #ifndef EXCHANGE_RETRY_H
 #define EXCHANGE_RETRY_H
 
-#include "base/random.h"
+#include "base/system/random.h"
 #include "config/settings.h"
 #include "http/message.h"
 #include "origin/failure.h"

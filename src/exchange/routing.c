@@ -3,8 +3,8 @@
  * what goes on, and that is kept here, since attempts come later and may come again. */
 #include "exchange/routing.h"
 
-#include "exchange/path_guard.h"
 #include "http/uri.h"
+#include "route/path_guard.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #ifndef HTTP_FRAMING_H
 #define HTTP_FRAMING_H
 
-#include "http/h1_parser.h"
+#include "http/h1/h1_parser.h"
 
 /* Sets framing and body_length out of headers and version; true, or *problem says why not. */
 bool http_frame_request(struct http_request *request, struct h1_problem *problem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How servers and libraries may read a path: each reading is a set of habits, applied in the order
- * in which they stand here. doc/PATHS.md says which software has which. Used by exchange/path_guard,
+ * in which they stand here. doc/PATHS.md says which software has which. Used by route/path_guard,
  * which finds the route of each. */
 #ifndef HTTP_PATH_READINGS_H
 #define HTTP_PATH_READINGS_H

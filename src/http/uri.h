@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Paths as routes match them (RFC 3986 section 6.2.2), query lookup, authorities. What of a path
- * goes on to an origin is decided by exchange/path_guard. */
+ * goes on to an origin is decided by route/path_guard. */
 #ifndef HTTP_URI_H
 #define HTTP_URI_H
 

@@ -11,8 +11,8 @@
 #include "observe/access_log.h"
 
 #include "base/check.h"
-#include "base/log.h"
-#include "base/sink.h"
+#include "base/log/log.h"
+#include "base/log/sink.h"
 #include "base/text.h"
 #include "observe/access_line.h"
 #include "observe/access_ring.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What an origin is called: as the file calls it, "10.0.0.1:80", "unix:/run/app.sock", "api:80"; and
  * where that is a name, with the address that this one of its origins has: "api:80@10.0.0.1". Made
- * in origin/dns_name.c; taken apart by those who show it. A host name contains no "@", a path may. */
+ * in origin/service/dns_name.c; taken apart by those who show it. A host name contains no "@", a path may. */
 #ifndef OBSERVE_ORIGIN_LABEL_H
 #define OBSERVE_ORIGIN_LABEL_H
 

@@ -6,11 +6,11 @@
 #define ORIGIN_ORIGIN_H
 
 #include "config/settings.h"
-#include "io/resolver.h"
-#include "io/tls.h"
-#include "io/workbench.h"
+#include "dns/resolver.h"
+#include "net/workbench.h"
 #include "observe/metrics.h"
 #include "origin/origin_book.h"
+#include "tls/tls.h"
 
 struct origin;
 struct origin_directory; /* one a worker */

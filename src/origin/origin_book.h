@@ -11,7 +11,7 @@
 #define ORIGIN_ORIGIN_BOOK_H
 
 #include "base/bytes.h"
-#include "io/srv_answer.h"
+#include "dns/srv_answer.h"
 
 struct origin_book;
 struct origin_entry;

@@ -5,8 +5,8 @@
 #include "origin/origin_private.h"
 
 #include "base/check.h"
-#include "io/dial.h"
-#include "origin/limits.h"
+#include "net/dial.h"
+#include "origin/pool/limits.h"
 
 #include <errno.h>
 

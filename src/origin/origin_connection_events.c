@@ -4,7 +4,7 @@
 #include "origin/origin_private.h"
 
 #include "base/check.h"
-#include "io/dial.h"
+#include "net/dial.h"
 
 /* --- it stands, once TLS does ------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * many connections fail. */
 #include "origin/origin_private.h"
 
-#include "base/log.h"
+#include "base/log/log.h"
 
 #define TLS_TELL_US 10000000
 

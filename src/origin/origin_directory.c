@@ -3,11 +3,11 @@
 #include "origin/origin_private.h"
 
 #include "base/check.h"
-#include "origin/dns_name.h"
-#include "origin/limits.h"
-#include "origin/name_wait.h"
-#include "origin/prober.h"
-#include "origin/sibling.h"
+#include "origin/health/prober.h"
+#include "origin/pool/limits.h"
+#include "origin/pool/name_wait.h"
+#include "origin/service/dns_name.h"
+#include "origin/service/sibling.h"
 
 #include <stdlib.h>
 

@@ -6,9 +6,9 @@
 #define ORIGIN_ORIGIN_ENTRY_H
 
 #include "base/list.h"
-#include "io/loop.h"
+#include "net/loop.h"
 #include "origin/origin_book.h"
-#include "origin/quota.h"
+#include "origin/pool/quota.h"
 
 #include <stdatomic.h>
 

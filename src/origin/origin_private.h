@@ -4,15 +4,15 @@
 #define ORIGIN_ORIGIN_PRIVATE_H
 
 #include "base/list.h"
-#include "base/slab.h"
-#include "http/h1_chunked.h"
-#include "io/drip.h"
-#include "io/outbox.h"
-#include "origin/keeping.h"
-#include "origin/knock.h"
+#include "base/memory/slab.h"
+#include "http/h1/h1_chunked.h"
+#include "net/drip.h"
+#include "net/outbox.h"
+#include "origin/health/knock.h"
 #include "origin/origin.h"
 #include "origin/origin_entry.h"
 #include "origin/origin_request.h"
+#include "origin/pool/keeping.h"
 
 #define ORIGIN_BUCKETS 1024 /* a reload looks every origin up: no walk through all of them */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is so of every request, wherever it stands: how it fails, what it holds. */
-#include "origin/limits.h"
+#include "origin/pool/limits.h"
 
 _Static_assert(ORIGIN_FAILURE_COUNT <= METRICS_FAILURES_MAX, "each failure has a counter");
 

@@ -12,7 +12,7 @@
 #include "base/list.h"
 #include "config/settings.h"
 #include "http/fields.h"
-#include "io/timer.h"
+#include "net/timer.h"
 #include "origin/delivery.h"
 #include "origin/failure.h"
 

@@ -2,10 +2,10 @@
 /* Opening the sockets, and the calls behind the table of sources. */
 #include "process/admin.h"
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "control/control.h"
-#include "io/listener.h"
-#include "io/socket_file.h"
+#include "net/listener.h"
+#include "net/socket_file.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -6,10 +6,10 @@
 
 #include "config/settings.h"
 #include "observe/access_log.h"
-#include "process/heritage.h"
-#include "process/keeper.h"
-#include "process/reload.h"
-#include "process/worker.h"
+#include "process/reload/reload.h"
+#include "process/state/keeper.h"
+#include "process/upgrade/heritage.h"
+#include "process/worker/worker.h"
 
 struct admin;
 

@@ -2,7 +2,7 @@
 /* The same answer as turnpikectl's, less what only a running gateway knows. */
 #include "process/explain_file.h"
 
-#include "exchange/explain.h"
+#include "exchange/explain/explain.h"
 #include "exchange/generation.h"
 #include "remote/remote_print.h"
 

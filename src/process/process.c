@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start: descriptors, sockets, privileges, log, workers. Then this thread runs a loop of its own:
- * signals, and the orders of others (process/reload). Stop: the other way round. */
+ * signals, and the orders of others (process/reload/reload). Stop: the other way round. */
 #include "process/process.h"
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "origin/origin_book.h"
 #include "process/admin.h"
-#include "process/announce.h"
-#include "process/descriptors.h"
-#include "process/heritage.h"
-#include "process/keeper.h"
-#include "process/memory.h"
-#include "process/preflight.h"
-#include "process/pressure_watch.h"
-#include "process/privilege.h"
 #include "process/ramp_clock.h"
-#include "process/reload.h"
-#include "process/signals.h"
+#include "process/reload/reload.h"
+#include "process/reload/tls_watch.h"
 #include "process/sockets.h"
-#include "process/state_directory.h"
-#include "process/tls_watch.h"
-#include "process/upgrade.h"
-#include "process/worker.h"
+#include "process/state/keeper.h"
+#include "process/state/state_directory.h"
+#include "process/system/announce.h"
+#include "process/system/descriptors.h"
+#include "process/system/memory.h"
+#include "process/system/preflight.h"
+#include "process/system/privilege.h"
+#include "process/system/signals.h"
+#include "process/upgrade/heritage.h"
+#include "process/upgrade/upgrade.h"
+#include "process/worker/pressure_watch.h"
+#include "process/worker/worker.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -2,8 +2,8 @@
 /* A tick a second. */
 #include "process/ramp_clock.h"
 
-#include "base/log.h"
-#include "exchange/ramp.h"
+#include "base/log/log.h"
+#include "split/ramp.h"
 
 #include <stdio.h>
 #include <stdlib.h>

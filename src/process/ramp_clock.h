@@ -5,10 +5,10 @@
 #ifndef PROCESS_RAMP_CLOCK_H
 #define PROCESS_RAMP_CLOCK_H
 
-#include "exchange/split_book.h"
-#include "io/loop.h"
-#include "process/audit.h"
-#include "process/keeper.h"
+#include "net/loop.h"
+#include "process/state/audit.h"
+#include "process/state/keeper.h"
+#include "split/split_book.h"
 
 struct ramp_clock;
 

@@ -2,9 +2,9 @@
 /* Opening, carrying on and closing them, and saying where they are. */
 #include "process/sockets.h"
 
-#include "base/log.h"
-#include "io/listener.h"
-#include "io/socket_file.h"
+#include "base/log/log.h"
+#include "net/listener.h"
+#include "net/socket_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

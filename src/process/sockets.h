@@ -7,7 +7,7 @@
 
 #include "client/client.h"
 #include "config/settings_changes.h"
-#include "process/heritage.h"
+#include "process/upgrade/heritage.h"
 
 struct sockets;
 

@@ -4,7 +4,7 @@
 
 #include "base/address.h"
 #include "http/characters.h"
-#include "http/h1_parser.h"
+#include "http/h1/h1_parser.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
 #include "remote/remote_print.h"
 
 #include "base/page.h"
-#include "config/yaml_reader.h"
+#include "config/yaml/yaml_reader.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #define FAKES_FAKE_ORIGIN_H
 
 #include "far_end.h"
-#include "io/listener.h"
+#include "net/listener.h"
 
 #define FAKE_ORIGIN_ENDS 64
 

@@ -4,7 +4,7 @@
 #ifndef FAKES_FAR_END_H
 #define FAKES_FAR_END_H
 
-#include "io/transport.h"
+#include "net/transport.h"
 #include "stage.h"
 
 #define FAR_END_BYTES (1024u * 1024)

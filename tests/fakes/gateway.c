@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Puts together what process/worker does, without a thread. */
+/* Puts together what process/worker/worker does, without a thread. */
 #include "gateway.h"
 
 #include "base/check.h"
 #include "config/load.h"
-#include "io/listener.h"
+#include "net/listener.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "config/load.h"
-#include "io/listener.h"
+#include "net/listener.h"
 
 #include <stdio.h>
 #include <sys/time.h>

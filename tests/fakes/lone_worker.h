@@ -6,7 +6,7 @@
 
 #include "base/address.h"
 #include "process/sockets.h"
-#include "process/worker.h"
+#include "process/worker/worker.h"
 
 struct lone_worker {
     struct plan *plan;

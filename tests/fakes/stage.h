@@ -4,7 +4,7 @@
 #ifndef FAKES_STAGE_H
 #define FAKES_STAGE_H
 
-#include "io/workbench.h"
+#include "net/workbench.h"
 
 struct stage {
     struct workbench bench;

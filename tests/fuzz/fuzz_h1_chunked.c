@@ -2,7 +2,7 @@
 /* Any bytes as a chunked body. The first byte chooses how the rest is cut into pieces: however
  * it is cut, body, end and verdict are those of one piece. */
 #include "base/check.h"
-#include "http/h1_chunked.h"
+#include "http/h1/h1_chunked.h"
 
 #include <stdlib.h>
 

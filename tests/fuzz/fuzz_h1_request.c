@@ -3,8 +3,8 @@
  * arrive, everything returned points into the input, and what was accepted can be written
  * out again and then means the same. */
 #include "base/check.h"
-#include "http/h1_parser.h"
-#include "http/h1_writer.h"
+#include "http/h1/h1_parser.h"
+#include "http/h1/h1_writer.h"
 #include "http/uri.h"
 
 #include <stdlib.h>

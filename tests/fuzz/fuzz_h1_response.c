@@ -2,7 +2,7 @@
 /* Any bytes as a response head, as an answer to GET and to HEAD, and as a trailer section:
  * verdicts do not change when more bytes arrive, and the framing follows RFC 9112 section 6.3. */
 #include "base/check.h"
-#include "http/h1_parser.h"
+#include "http/h1/h1_parser.h"
 
 #include <stdlib.h>
 

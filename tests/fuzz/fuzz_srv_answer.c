@@ -3,7 +3,7 @@
  * for and ports that may be dialed, in order, none twice, no more than there may be; read again it
  * is the same, and of what is refused nothing is left. */
 #include "base/check.h"
-#include "io/srv_answer.h"
+#include "dns/srv_answer.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  * carried out twice, and every answer went to the client whose request it answers, unchanged. */
 #include "oracle.h"
 
-#include "../fakes/certificate_files.h"
+#include "tests/fakes/certificate_files.h"
 
 #include <getopt.h>
 #include <signal.h>

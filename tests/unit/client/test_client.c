@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* client/: a connection from its first byte to its last, on a route that answers by itself and
  * one that forwards. The client is the other end of a pair of sockets. */
-#include "../../fakes/fake_origin.h"
-#include "../../fakes/full_epoll.h"
-#include "../../fakes/gateway.h"
+#include "tests/fakes/fake_origin.h"
+#include "tests/fakes/full_epoll.h"
+#include "tests/fakes/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

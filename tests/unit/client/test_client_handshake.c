@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* client/client_handshake: who waits for a place, and for how long; no handshake is made. */
-#include "../../fakes/certificate_files.h"
-#include "../../fakes/gateway.h"
 #include "client/client_private.h"
+#include "tests/fakes/certificate_files.h"
+#include "tests/fakes/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

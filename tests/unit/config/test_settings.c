@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a sound file becomes: defaults, the example, every option once. */
-#include "loading.h"
+#include "tests/unit/config/loading.h"
 
 #include <fcntl.h>
 #include <sched.h>

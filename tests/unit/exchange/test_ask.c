@@ -3,7 +3,7 @@
  * client has left. The client is the other end of a pair of sockets. */
 #include "exchange/ask.h"
 
-#include "../../fakes/gateway.h"
+#include "tests/fakes/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,9 +4,9 @@
  * protocol version either. */
 #include "exchange/exchange.h"
 
-#include "../../fakes/gateway.h"
 #include "base/uuid.h"
-#include "http/h1_parser.h"
+#include "http/h1/h1_parser.h"
+#include "tests/fakes/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

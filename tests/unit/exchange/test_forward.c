@@ -3,9 +3,9 @@
  * so that only what a client could send is tried. */
 #include "exchange/forward.h"
 
-#include "../../fakes/gateway.h"
 #include "exchange/routing.h"
-#include "http/h1_parser.h"
+#include "http/h1/h1_parser.h"
+#include "tests/fakes/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

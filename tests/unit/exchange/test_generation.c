@@ -3,7 +3,7 @@
  * early frees show under AddressSanitizer. */
 #include "exchange/generation.h"
 
-#include "../../fakes/gateway.h"
+#include "tests/fakes/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

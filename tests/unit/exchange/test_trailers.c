@@ -2,8 +2,8 @@
 /* exchange/trailers: which fields go on, and that those of a request are the exchange's own. */
 #include "exchange/trailers.h"
 
-#include "../../fakes/gateway.h"
-#include "http/h1_parser.h"
+#include "http/h1/h1_parser.h"
+#include "tests/fakes/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * there; and what that takes is no product of tokens and fields. */
 #include "http/connection_names.h"
 
-#include "http/h1_parser.h"
+#include "http/h1/h1_parser.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

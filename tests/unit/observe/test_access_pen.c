@@ -3,7 +3,7 @@
  * with nothing written behind. */
 #include "observe/access_pen.h"
 
-#include "base/random.h"
+#include "base/system/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* origin/delivery: what is known of a request when its connection ends in each of the ways there
  * are, over real TCP sockets. */
-#include "../../fakes/fake_origin.h"
 #include "origin/origin.h"
 #include "origin/origin_request.h"
+#include "tests/fakes/fake_origin.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory that runs out on demand: a malloc of the program's own, which fails when it is told to,
- * and a base/slab that makes each object an allocation, so that every single one of them can be the
+ * and a base/memory/slab that makes each object an allocation, so that every single one of them can be the
  * one that fails (and so that AddressSanitizer sees objects used after they were given back). It
  * defines what it says: for one source file of a program. */
 #ifndef TESTS_UNIT_PROCESS_SHORT_MEMORY_H
 #define TESTS_UNIT_PROCESS_SHORT_MEMORY_H
 
 #include "base/check.h"
-#include "base/slab.h"
+#include "base/memory/slab.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -99,7 +99,7 @@ static void end_shortage(void)
     atomic_store(&shortage.on, false);
 }
 
-/* --- base/slab with an allocation for each object ------------------------------------------ */
+/* --- base/memory/slab with an allocation for each object ------------------------------------------ */
 
 struct slab_pool {
     size_t object_size;

@@ -7,10 +7,10 @@
  * Of TLS: test_tls_out_of_memory.c. */
 #include "short_memory.h"
 
-#include "../../fakes/lone_worker.h"
-#include "base/log.h"
-#include "io/listener.h"
-#include "process/memory.h"
+#include "base/log/log.h"
+#include "net/listener.h"
+#include "process/system/memory.h"
+#include "tests/fakes/lone_worker.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -3,9 +3,9 @@
  * what cannot be opened opens nothing. */
 #include "process/sockets.h"
 
-#include "base/log.h"
-#include "io/dial.h"
-#include "io/listener.h"
+#include "base/log/log.h"
+#include "net/dial.h"
+#include "net/listener.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -4,9 +4,9 @@
  * nobody is left waiting, nothing is leaked, and the next one is served. */
 #include "short_memory.h"
 
-#include "../../fakes/certificate_files.h"
-#include "../../fakes/lone_worker.h"
-#include "base/log.h"
+#include "base/log/log.h"
+#include "tests/fakes/certificate_files.h"
+#include "tests/fakes/lone_worker.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

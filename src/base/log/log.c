@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The process log. Threads put lines into a queue; the log's own thread writes them to stderr, so
+ * that a reader of stderr who stalls (a full pipe, a slow journal) holds up no other thread. */
+#include "base/log/log.h"
+
+#include "base/log/log_queue.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DIRECT_WITHIN_MS 100
+#define LOOK_EVERY_MS 100 /* while stderr takes nothing: is the process to stop? */
+#define LOCK_EVERY_MS 5   /* while the access log writes */
+#define STOP_WITHIN_MS 2000
+
+static _Atomic int least_level = LOG_LEVEL_INFO;
+static struct sink sink = {STDERR_FILENO, SINK_POLLED, false};
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct {
+    struct log_queue queue;
+    pthread_t thread;
+    _Atomic bool runs;
+    _Atomic bool stop;
+    _Atomic uint32_t bell; /* a futex: changes with each line */
+    uint64_t dropped_told;
+} writer;
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+void log_set_level(enum log_level least)
+{
+    atomic_store_explicit(&least_level, (int)least, memory_order_relaxed);
+}
+
+/* --- stderr ------------------------------------------------------------------------------ */
+
+const struct sink *log_sink(void)
+{
+    return &sink;
+}
+
+void log_sink_lock(void)
+{
+    pthread_mutex_lock(&sink_lock);
+}
+
+void log_sink_unlock(void)
+{
+    pthread_mutex_unlock(&sink_lock);
+}
+
+static uint64_t milliseconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* false: stderr failed, or took not all of the line by `deadline_ms`. A deadline that moves is
+ * read again and again. */
+static bool write_line(struct bytes line, const _Atomic uint64_t *deadline_ms)
+{
+    while (line.length > 0) {
+        ssize_t written = sink_write(&sink, line);
+
+        if (written < 0 && errno != EAGAIN) {
+            return false; /* nowhere left to say it */
+        }
+        if (written > 0) {
+            line.at += written;
+            line.length -= (size_t)written;
+        } else if (milliseconds_now() >= atomic_load(deadline_ms)) {
+            return false;
+        } else {
+            sink_wait(&sink, LOOK_EVERY_MS);
+        }
+    }
+    return true;
+}
+
+static void write_at_once(struct bytes line)
+{
+    _Atomic uint64_t deadline_ms = milliseconds_now() + DIRECT_WITHIN_MS;
+
+    if (!write_line(line, &deadline_ms)) {
+        atomic_fetch_add_explicit(&writer.queue.dropped, 1, memory_order_relaxed);
+    }
+}
+
+/* --- the thread -------------------------------------------------------------------------- */
+
+static _Atomic uint64_t give_up_at_ms = UINT64_MAX; /* moved once the process is to stop */
+
+static void tell_dropped(void)
+{
+    uint64_t dropped = log_dropped();
+    char line[128];
+    int length;
+
+    if (dropped == writer.dropped_told) {
+        return;
+    }
+    length = snprintf(line, sizeof(line),
+                      "process log: %llu lines were dropped while stderr took nothing\n",
+                      (unsigned long long)(dropped - writer.dropped_told));
+    if (write_line((struct bytes){line, (size_t)length}, &give_up_at_ms)) {
+        writer.dropped_told = dropped;
+    }
+}
+
+/* The access log holds the lock for as long as stderr takes nothing of its line. */
+static bool lock_sink_in_time(void)
+{
+    const struct timespec pause = {0, LOCK_EVERY_MS * 1000000L};
+
+    while (pthread_mutex_trylock(&sink_lock) != 0) {
+        if (milliseconds_now() >= atomic_load(&give_up_at_ms)) {
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static void write_waiting(void)
+{
+    struct bytes line;
+
+    while ((line = log_queue_first(&writer.queue)).length > 0) {
+        if (lock_sink_in_time()) {
+            if (write_line(line, &give_up_at_ms)) {
+                tell_dropped();
+            }
+            log_sink_unlock();
+        }
+        log_queue_take(&writer.queue);
+    }
+}
+
+static void *run_writer(void *unused)
+{
+    bool stop = false;
+
+    (void)unused;
+    while (!stop) {
+        uint32_t seen = atomic_load_explicit(&writer.bell, memory_order_acquire);
+
+        /* Read before writing: what was logged before the stop is written. */
+        stop = atomic_load_explicit(&writer.stop, memory_order_acquire);
+        write_waiting();
+        if (!stop) {
+            syscall(SYS_futex, &writer.bell, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+        }
+    }
+    return NULL;
+}
+
+static void ring_bell(void)
+{
+    atomic_fetch_add_explicit(&writer.bell, 1, memory_order_release);
+    syscall(SYS_futex, &writer.bell, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void log_open(void)
+{
+    sink = sink_over_shared(STDERR_FILENO);
+}
+
+/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
+bool log_start(void)
+{
+    sigset_t all;
+    sigset_t before;
+    int error;
+
+    log_queue_init(&writer.queue);
+    atomic_store(&writer.stop, false);
+    atomic_store(&give_up_at_ms, UINT64_MAX);
+    writer.dropped_told = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&writer.thread, NULL, run_writer, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
+    pthread_setname_np(writer.thread, "process-log");
+    atomic_store_explicit(&writer.runs, true, memory_order_release);
+    return true;
+}
+
+/* The sink stays open: the access log's writer may be stuck in it still. */
+void log_stop(void)
+{
+    if (!atomic_load(&writer.runs)) {
+        return;
+    }
+    atomic_store(&give_up_at_ms, milliseconds_now() + STOP_WITHIN_MS);
+    atomic_store_explicit(&writer.stop, true, memory_order_release);
+    ring_bell();
+    pthread_join(writer.thread, NULL);
+    atomic_store_explicit(&writer.runs, false, memory_order_release);
+}
+
+void log_flush(unsigned timeout_ms)
+{
+    const struct timespec pause = {0, 1000000};
+    uint64_t deadline_ms = milliseconds_now() + timeout_ms;
+
+    while (atomic_load(&writer.runs) && !log_queue_is_empty(&writer.queue) &&
+           milliseconds_now() < deadline_ms) {
+        nanosleep(&pause, NULL);
+    }
+}
+
+uint64_t log_dropped(void)
+{
+    return atomic_load_explicit(&writer.queue.dropped, memory_order_relaxed);
+}
+
+/* --- a line ------------------------------------------------------------------------------ */
+
+static void put_line(struct bytes line)
+{
+    if (!atomic_load_explicit(&writer.runs, memory_order_acquire)) {
+        write_at_once(line);
+    } else if (log_queue_put(&writer.queue, line)) {
+        ring_bell();
+    }
+}
+
+static void log_line(enum log_level level, const char *format, va_list arguments)
+{
+    char line[LOG_LINE_MAX];
+    struct timespec now;
+    struct tm parts;
+    int length;
+    int more;
+
+    if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed)) {
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    length = snprintf(line, sizeof(line), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s ",
+                      parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                      parts.tm_min, parts.tm_sec, now.tv_nsec / 1000000, level_names[level]);
+    more = vsnprintf(line + length, sizeof(line) - (size_t)length - 1, format, arguments);
+    if (more < 0) {
+        return;
+    }
+    length += more;
+    if (length > (int)sizeof(line) - 2) {
+        length = (int)sizeof(line) - 2;
+    }
+    line[length++] = '\n';
+    put_line((struct bytes){line, (size_t)length});
+}
+
+#define LOG_FUNCTION(name, level) \
+    void name(const char *format, ...) \
+    { \
+        va_list arguments; \
+        va_start(arguments, format); \
+        log_line(level, format, arguments); \
+        va_end(arguments); \
+    }
+
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)

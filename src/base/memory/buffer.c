@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The two slabs behind a worker's buffers, and the queue operations. */
+#include "base/memory/buffer.h"
+
+#include "base/check.h"
+#include "base/memory/slab.h"
+
+#include <stdlib.h>
+
+struct buffer_pool {
+    struct slab_pool *slabs[2];
+};
+
+/* What waits in a queue often waits for long: several small buffers then, rather than one large
+ * one that is half empty. */
+#define LARGE_WORTH_BYTES 24576
+
+static const size_t sizes[2] = {BUFFER_SMALL_BYTES, BUFFER_LARGE_BYTES};
+
+struct buffer_pool *buffer_pool_new(void)
+{
+    struct buffer_pool *pool = calloc(1, sizeof(*pool));
+
+    if (pool == NULL) {
+        return NULL;
+    }
+    pool->slabs[BUFFER_SMALL] = slab_pool_new(sizes[BUFFER_SMALL]);
+    pool->slabs[BUFFER_LARGE] = slab_pool_new(sizes[BUFFER_LARGE]);
+    if (pool->slabs[BUFFER_SMALL] == NULL || pool->slabs[BUFFER_LARGE] == NULL) {
+        buffer_pool_free(&pool);
+    }
+    return pool;
+}
+
+void buffer_pool_free(struct buffer_pool **pool)
+{
+    if (*pool == NULL) {
+        return;
+    }
+    slab_pool_free(&(*pool)->slabs[BUFFER_SMALL]);
+    slab_pool_free(&(*pool)->slabs[BUFFER_LARGE]);
+    free(*pool);
+    *pool = NULL;
+}
+
+void buffer_pool_account(struct buffer_pool *pool, struct slab_account *account)
+{
+    slab_pool_account(pool->slabs[BUFFER_SMALL], account);
+    slab_pool_account(pool->slabs[BUFFER_LARGE], account);
+}
+
+void buffer_pool_trim(struct buffer_pool *pool)
+{
+    slab_pool_trim(pool->slabs[BUFFER_SMALL]);
+    slab_pool_trim(pool->slabs[BUFFER_LARGE]);
+}
+
+size_t buffer_pool_lent(const struct buffer_pool *pool)
+{
+    return slab_pool_used(pool->slabs[BUFFER_SMALL]) * sizes[BUFFER_SMALL] +
+           slab_pool_used(pool->slabs[BUFFER_LARGE]) * sizes[BUFFER_LARGE];
+}
+
+struct buffer *buffer_borrow(struct buffer_pool *pool, enum buffer_size size)
+{
+    struct buffer *buffer = slab_take(pool->slabs[size]);
+
+    if (buffer == NULL) {
+        return NULL;
+    }
+    buffer->next = NULL;
+    buffer->start = 0;
+    buffer->end = 0;
+    buffer->capacity = (uint32_t)(sizes[size] - sizeof(*buffer));
+    buffer->size = size;
+    return buffer;
+}
+
+void buffer_return(struct buffer_pool *pool, struct buffer **buffer)
+{
+    if (*buffer != NULL) {
+        slab_give(pool->slabs[(*buffer)->size], *buffer);
+        *buffer = NULL;
+    }
+}
+
+void buffer_compact(struct buffer *buffer)
+{
+    size_t length = buffer_length(buffer);
+
+    if (buffer->start > 0) {
+        memmove(buffer->bytes, buffer->bytes + buffer->start, length);
+        buffer->start = 0;
+        buffer->end = (uint32_t)length;
+    }
+}
+
+bool buffer_grow(struct buffer_pool *pool, struct buffer **buffer)
+{
+    struct buffer *larger;
+    struct bytes content = buffer_content(*buffer);
+
+    CHECK((*buffer)->size == BUFFER_SMALL);
+    larger = buffer_borrow(pool, BUFFER_LARGE);
+    if (larger == NULL) {
+        return false;
+    }
+    memcpy(larger->bytes, content.at, content.length);
+    larger->end = (uint32_t)content.length;
+    buffer_return(pool, buffer);
+    *buffer = larger;
+    return true;
+}
+
+void buffer_queue_take(struct buffer_queue *queue, struct buffer **buffer)
+{
+    (*buffer)->next = NULL;
+    if (queue->last != NULL) {
+        queue->last->next = *buffer;
+    } else {
+        queue->first = *buffer;
+    }
+    queue->last = *buffer;
+    queue->length += buffer_length(*buffer);
+    *buffer = NULL;
+}
+
+static size_t append_to_last(struct buffer_queue *queue, struct bytes bytes)
+{
+    size_t room = queue->last != NULL ? buffer_room(queue->last) : 0;
+    size_t count = bytes.length < room ? bytes.length : room;
+
+    if (count > 0) {
+        memcpy(buffer_tail(queue->last), bytes.at, count);
+        queue->last->end += (uint32_t)count;
+        queue->length += count;
+    }
+    return count;
+}
+
+/* Borrows first, so that running out of memory leaves the queue as it was. */
+bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, struct bytes bytes)
+{
+    size_t room = queue->last != NULL ? buffer_room(queue->last) : 0;
+    struct buffer_queue more = {0};
+    size_t planned = room;
+
+    if (bytes.length == 0) {
+        return true; /* maybe with no address either */
+    }
+    while (planned < bytes.length) {
+        size_t left = bytes.length - planned;
+        struct buffer *buffer =
+            buffer_borrow(pool, left > LARGE_WORTH_BYTES ? BUFFER_LARGE : BUFFER_SMALL);
+
+        if (buffer == NULL) {
+            buffer_queue_clear(pool, &more);
+            return false;
+        }
+        planned += buffer->capacity;
+        buffer_queue_take(&more, &buffer);
+    }
+    bytes = bytes_skip(bytes, append_to_last(queue, bytes));
+    while (bytes.length > 0) {
+        struct buffer *buffer = more.first;
+
+        more.first = buffer->next;
+        buffer_queue_take(queue, &buffer);
+        bytes = bytes_skip(bytes, append_to_last(queue, bytes));
+    }
+    return true;
+}
+
+size_t buffer_queue_held(const struct buffer_queue *queue)
+{
+    size_t held = 0;
+
+    for (const struct buffer *buffer = queue->first; buffer != NULL; buffer = buffer->next) {
+        held += sizes[buffer->size];
+    }
+    return held;
+}
+
+int buffer_queue_vectors(const struct buffer_queue *queue, struct iovec *vectors, int most)
+{
+    int count = 0;
+
+    for (struct buffer *buffer = queue->first; buffer != NULL && count < most;
+         buffer = buffer->next) {
+        vectors[count].iov_base = buffer->bytes + buffer->start;
+        vectors[count].iov_len = buffer_length(buffer);
+        count++;
+    }
+    return count;
+}
+
+void buffer_queue_drop(struct buffer_pool *pool, struct buffer_queue *queue, size_t count)
+{
+    CHECK(count <= queue->length);
+    queue->length -= count;
+    while (queue->first != NULL) {
+        struct buffer *buffer = queue->first;
+        size_t length = buffer_length(buffer);
+
+        if (count < length) {
+            buffer->start += (uint32_t)count;
+            return;
+        }
+        count -= length;
+        queue->first = buffer->next;
+        if (queue->first == NULL) {
+            queue->last = NULL;
+        }
+        buffer_return(pool, &buffer);
+    }
+}
+
+void buffer_queue_clear(struct buffer_pool *pool, struct buffer_queue *queue)
+{
+    buffer_queue_drop(pool, queue, queue->length);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Buffers lent by a worker's pool, in two sizes, and a queue of them. A connection borrows
+ * one only while bytes wait in it and gives it back when it is empty: idle connections
+ * hold none. */
+#ifndef BASE_MEMORY_BUFFER_H
+#define BASE_MEMORY_BUFFER_H
+
+#include "base/bytes.h"
+
+#include <sys/uio.h>
+
+enum buffer_size { BUFFER_SMALL, BUFFER_LARGE };
+
+/* One cache line more than a power of two each: buffers that follow one another then differ in
+ * their cache sets, so the heads of many connections do not push each other out. A large one is
+ * what one system call moves; with a small one and the objects of an exchange beside it, a client who
+ * does not read makes us hold less than 64 KiB. */
+#define BUFFER_SMALL_BYTES (4096 + 64)
+#define BUFFER_LARGE_BYTES (52 * 1024 + 64)
+
+struct buffer {
+    struct buffer *next;
+    uint32_t start;    /* first byte that holds something */
+    uint32_t end;      /* one past the last one */
+    uint32_t capacity; /* of bytes[] */
+    enum buffer_size size;
+    char bytes[];
+};
+
+struct buffer_pool; /* one a worker */
+
+struct buffer_pool *buffer_pool_new(void);
+void buffer_pool_free(struct buffer_pool **pool);
+struct slab_account;
+void buffer_pool_account(struct buffer_pool *pool,
+                         struct slab_account *account); /* base/memory/slab.h */
+void buffer_pool_trim(struct buffer_pool *pool);
+size_t buffer_pool_lent(const struct buffer_pool *pool); /* bytes out */
+
+struct buffer *buffer_borrow(struct buffer_pool *pool, enum buffer_size size); /* NULL: no memory */
+void buffer_return(struct buffer_pool *pool, struct buffer **buffer);
+
+/* Its memory; 0 for none. */
+static inline size_t buffer_held(const struct buffer *buffer)
+{
+    return buffer == NULL ? 0 : sizeof(*buffer) + buffer->capacity;
+}
+
+static inline struct bytes buffer_content(const struct buffer *buffer)
+{
+    return (struct bytes){buffer->bytes + buffer->start, buffer->end - buffer->start};
+}
+
+static inline size_t buffer_length(const struct buffer *buffer)
+{
+    return buffer->end - buffer->start;
+}
+
+static inline size_t buffer_room(const struct buffer *buffer)
+{
+    return buffer->capacity - buffer->end;
+}
+
+static inline char *buffer_tail(struct buffer *buffer)
+{
+    return buffer->bytes + buffer->end;
+}
+
+/* Moves what is there to the front, so that all room is behind it. */
+void buffer_compact(struct buffer *buffer);
+/* Exchanges a small buffer for a large one with the same content. false: no memory. */
+bool buffer_grow(struct buffer_pool *pool, struct buffer **buffer);
+
+struct buffer_queue {
+    struct buffer *first;
+    struct buffer *last;
+    size_t length; /* bytes waiting */
+};
+
+/* Appends a copy; all or nothing. false: no memory. */
+bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, struct bytes bytes);
+/* Takes over a buffer that already has content; *buffer becomes NULL. */
+void buffer_queue_take(struct buffer_queue *queue, struct buffer **buffer);
+/* Memory of its buffers, full or not. */
+size_t buffer_queue_held(const struct buffer_queue *queue);
+/* Fills at most `most` entries; returns how many. */
+int buffer_queue_vectors(const struct buffer_queue *queue, struct iovec *vectors, int most);
+/* Removes `count` bytes at the front, returning emptied buffers. */
+void buffer_queue_drop(struct buffer_pool *pool, struct buffer_queue *queue, size_t count);
+void buffer_queue_clear(struct buffer_pool *pool, struct buffer_queue *queue);
+
+#endif

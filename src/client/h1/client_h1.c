@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* HTTP/1 with a client, step by step: bytes in, a head, an exchange begun and fed (client_h1_body.c);
+ * when its answer is through (client_h1_answer.c), the next one. One request at a time; what was
+ * pipelined behind it waits in the buffer (client_h1_input.c).
+ *
+ * Called by the connection's events; and by the exchange, through the table at the end. */
+#include "client/client_private.h"
+
+#include "base/check.h"
+#include "http/h2/h2_refusal.h"
+#include "tls/tls.h"
+
+#include <errno.h>
+
+#define READS_A_TURN 4
+/* Pipelined requests that the gateway answers itself: each takes some 10 us. */
+#define REQUESTS_A_TURN 16
+
+static const struct client_stream_ops client_h1_ops;
+static const struct client_stream_ops h2_refusal_ops;
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+/* By TCP alone a client that has left looks like one that listens on (RFC 9112 section 9.6): what is
+ * safe to give up is given up, unless the listener says that its clients half-close, or the client
+ * has pipelined more requests, as one that has left hardly ever has. */
+static bool seems_to_have_left(const struct client_h1 *h1)
+{
+    return !h1->connection->listener->half_close && !h1->answer_ended &&
+           (h1->in == NULL || buffer_length(h1->in) == 0) &&
+           http_method_is_safe(exchange_request(h1->exchange)->method);
+}
+
+static void on_end_of_stream(struct client_h1 *h1, bool clean)
+{
+    if (clean && h1->state == CLIENT_H1_AWAITS_END) {
+        h1->read_closed = true;
+        client_h1_want(h1);
+        if (seems_to_have_left(h1)) {
+            client_h1_client_left(h1);
+        }
+        return;
+    }
+    if (clean && h1->state == CLIENT_H1_TUNNELS) {
+        exchange_body_end(h1->exchange, NULL);
+        return;
+    }
+    client_close(h1->connection, OUTCOME_CLIENT_GONE);
+}
+
+/* Whether another read in this turn is likely to bring something. */
+static bool receive_once(struct client_h1 *h1)
+{
+    size_t room;
+    ssize_t count;
+
+    if (!client_h1_make_room(h1)) {
+        if (h1->in == NULL) {
+            client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        } else {
+            client_h1_want(h1);
+        }
+        return false;
+    }
+    room = buffer_room(h1->in);
+    count = transport_read(&h1->connection->transport, buffer_tail(h1->in), room);
+    if (count < 0 && errno == EAGAIN) {
+        return false;
+    }
+    if (count < 0 && errno == TRANSPORT_FLOODED) {
+        client_cut(h1->connection, CUT_EMPTY_RECORDS);
+        return false;
+    }
+    if (count <= 0) {
+        on_end_of_stream(h1, count == 0);
+        return false;
+    }
+    h1->in->end += (uint32_t)count;
+    h1->received += (uint64_t)count;
+    drip_note(&h1->drip, (size_t)count, h1->out.written);
+    pace_moved(&h1->body_pace, loop_now(client_desk_of(h1->connection)->bench->loop));
+    client_h1_process(h1);
+    return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
+}
+
+/* Nothing was there after all, or no more than a part of a TLS record: a head that drips, too. */
+static void receive_nothing(struct client_h1 *h1)
+{
+    if (tls_has_more(&h1->connection->transport)) {
+        client_h1_awaits_head(h1);
+        client_h1_give_back_empty(h1);
+        client_h1_want(h1);
+    } else {
+        client_stay_idle(h1->connection);
+    }
+}
+
+static void receive(struct client_h1 *h1)
+{
+    for (int i = 0; i < READS_A_TURN && receive_once(h1); i++) {
+    }
+    if (h1->connection->h1 == h1 && h1->connection->state == CLIENT_SERVES &&
+        h1->state == CLIENT_H1_READS_HEAD && h1->exchange == NULL &&
+        (h1->in == NULL || buffer_length(h1->in) == 0)) {
+        receive_nothing(h1);
+    } else if (h1->connection->h1 == h1) {
+        client_h1_give_back_empty(h1);
+        if (h1->connection->unwatched) {
+            client_h1_want(h1);
+        }
+        if (drip_is_on(&h1->drip)) {
+            watch_rest(&h1->connection->transport.watch);
+        }
+    }
+}
+
+void client_h1_ready(struct client_h1 *h1, short what)
+{
+    struct client_connection *connection = h1->connection;
+
+    h1->in_a_row = 0;
+    if ((what & WATCH_WRITABLE) != 0) {
+        client_h1_flush(h1);
+    }
+    if (connection->h1 == h1 && h1->yields) {
+        h1->yields = false;
+        client_h1_process(h1);
+        return; /* called by hand: if something came, too, the loop says it again */
+    }
+    if ((what & WATCH_READABLE) != 0 && connection->h1 == h1 &&
+        (h1->state != CLIENT_H1_READS_BODY || !client_h1_is_held_back(h1))) {
+        receive(h1);
+    }
+}
+
+/* --- the head ------------------------------------------------------------------------------ */
+
+static uint32_t head_age_us(const struct client_h1 *h1)
+{
+    uint64_t now = loop_now(client_desk_of(h1->connection)->bench->loop);
+
+    return h1->head_began_us == 0 ? 0 : (uint32_t)(now - h1->head_began_us);
+}
+
+static void count_begun(struct client_h1 *h1)
+{
+    struct client_desk *desk = client_desk_of(h1->connection);
+
+    h1->connection->served++;
+    /* New settings may have come since the first byte; the exchange begins by them. */
+    h1->facts.listener = h1->connection->listener->name;
+    h1->facts.listener_index = h1->connection->listener->index;
+    h1->facts.accepts =
+        h1->facts.tls != NULL ? client_listener_acceptor(h1->connection->listener) : NULL;
+    h1->counted_out = h1->out.written;
+    h1->answer_ended = false;
+    h1->closes = false;
+    pace_end(&h1->body_pace);
+    pace_end(&h1->answer_pace);
+    atomic_store_explicit(&desk->begun,
+                          atomic_load_explicit(&desk->begun, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+static void refuse_as(struct client_h1 *h1, struct exchange *exchange, enum http_version version,
+                      uint16_t status, const char *what)
+{
+    h1->exchange = exchange;
+    count_begun(h1);
+    h1->version = HTTP_1_1;
+    h1->framing = HTTP_NO_BODY;
+    h1->state = CLIENT_H1_AWAITS_END;
+    client_rest_timer(h1->connection);
+    exchange_refuse(exchange, version, status, what, h1->in != NULL ? buffer_length(h1->in) : 0,
+                    head_age_us(h1));
+}
+
+static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t status,
+                   const char *what)
+{
+    refuse_as(h1, exchange, HTTP_1_1, status, what);
+}
+
+/* What could not be read as a request: told in the words of HTTP/2 if its preface stands there. */
+static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
+                             const struct h1_problem *problem)
+{
+    struct client_desk *desk = client_desk_of(h1->connection);
+
+    if (!h2_refusal_begins(buffer_content(h1->in))) {
+        refuse(h1, exchange, problem->status, problem->what);
+        return;
+    }
+    exchange_discard(exchange);
+    exchange = exchange_new(desk->exchanges, &h2_refusal_ops, h1, &h1->facts);
+    if (exchange == NULL) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    refuse_as(h1, exchange, HTTP_2, 505, "the client speaks HTTP/2 where HTTP/1.1 is expected");
+}
+
+void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *what,
+                           enum cut_cause cause)
+{
+    struct client_desk *desk = client_desk_of(h1->connection);
+    struct exchange *exchange = exchange_new(desk->exchanges, &client_h1_ops, h1, &h1->facts);
+
+    if (exchange == NULL) {
+        client_cut(h1->connection, cause);
+        return;
+    }
+    metrics_note_cut(desk->metrics, cause);
+    exchange_note_cut(exchange, cause);
+    refuse(h1, exchange, status, what);
+}
+
+void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause)
+{
+    h1->closes = true;
+    metrics_note_cut(client_desk_of(h1->connection)->metrics, cause);
+    exchange_note_cut(h1->exchange, cause);
+    exchange_body_failed(h1->exchange, 408, what);
+}
+
+void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what)
+{
+    struct exchange *exchange;
+
+    if (client_h1_make_room(h1) && buffer_room(h1->in) > 0) {
+        ssize_t count =
+            transport_read(&h1->connection->transport, buffer_tail(h1->in), buffer_room(h1->in));
+
+        h1->in->end += count > 0 ? (uint32_t)count : 0;
+    }
+    exchange =
+        exchange_new(client_desk_of(h1->connection)->exchanges, &client_h1_ops, h1, &h1->facts);
+    if (exchange == NULL) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    refuse(h1, exchange, status, what);
+}
+
+static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size_t head_bytes)
+{
+    const struct http_request *request = exchange_request(exchange);
+    uint32_t age = head_age_us(h1);
+
+    h1->in->start += (uint32_t)head_bytes;
+    h1->head_is_in_input = true;
+    h1->exchange = exchange;
+    h1->framing = request->framing;
+    h1->version = request->version;
+    h1->body_left = request->body_length;
+    h1->head_began_us = 0;
+    h1->looked = 0;
+    h1_chunked_init(&h1->chunked);
+    count_begun(h1);
+    if (request->framing == HTTP_NO_BODY ||
+        (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0)) {
+        client_h1_await_end(h1);
+    } else {
+        h1->state = CLIENT_H1_READS_BODY;
+    }
+    exchange_begin(exchange, head_bytes, age);
+    /* Only now: the route has a say. */
+    if (h1->exchange == exchange && h1->state == CLIENT_H1_READS_BODY) {
+        client_h1_awaits_body(h1);
+    }
+}
+
+static bool step_head(struct client_h1 *h1)
+{
+    struct client_desk *desk = client_desk_of(h1->connection);
+    const struct h1_limits limits = client_h1_limits(h1);
+    struct exchange *exchange;
+    struct h1_problem problem;
+    size_t consumed = 0;
+
+    if (buffer_length(h1->in) == 0 ||
+        !h1_is_worth_parsing(buffer_content(h1->in), h1->looked, &limits)) {
+        return false;
+    }
+    exchange = exchange_new(desk->exchanges, &client_h1_ops, h1, &h1->facts);
+    if (exchange == NULL) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+        return false;
+    }
+    switch (h1_parse_request(buffer_content(h1->in), &limits, exchange_request(exchange), &consumed,
+                             &problem)) {
+    case H1_INCOMPLETE:
+        exchange_discard(exchange);
+        h1->looked = (uint32_t)buffer_length(h1->in);
+        client_h1_awaits_head(h1);
+        return false;
+    case H1_REJECTED:
+        refuse_malformed(h1, exchange, &problem);
+        return false;
+    case H1_COMPLETE:
+        break;
+    }
+    begin_exchange(h1, exchange, consumed);
+    return true;
+}
+
+static bool step(struct client_h1 *h1)
+{
+    switch (h1->state) {
+    case CLIENT_H1_READS_HEAD:
+        return step_head(h1);
+    case CLIENT_H1_READS_BODY:
+        return client_h1_step_body(h1);
+    case CLIENT_H1_TUNNELS:
+        return client_h1_step_tunnel(h1);
+    case CLIENT_H1_AWAITS_END:
+        break;
+    }
+    return false;
+}
+
+/* The client ended its side before the end of a request: the rest will never come. It may have done
+ * so long ago, while the request before this one had its answer. */
+static bool ended_too_early(const struct client_h1 *h1)
+{
+    return h1->connection->h1 == h1 && h1->connection->state == CLIENT_SERVES && h1->read_closed &&
+           !h1->body_paused &&
+           (h1->state == CLIENT_H1_READS_HEAD || h1->state == CLIENT_H1_READS_BODY);
+}
+
+void client_h1_process(struct client_h1 *h1)
+{
+    if (h1->processing || h1->in == NULL) {
+        return;
+    }
+    h1->processing = true;
+    while (h1->connection->h1 == h1 && h1->connection->state == CLIENT_SERVES && h1->in != NULL &&
+           !h1->body_paused && step(h1)) {
+    }
+    h1->processing = false;
+    if (ended_too_early(h1)) {
+        client_close(h1->connection, OUTCOME_CLIENT_GONE);
+    }
+}
+
+/* --- after the answer ---------------------------------------------------------------------- */
+
+/* Bytes that the client sent and nobody will read: closing now would reset the connection. */
+static bool has_unread_bytes(const struct client_h1 *h1)
+{
+    return h1->state == CLIENT_H1_READS_BODY || h1->undelivered.length > 0 ||
+           (h1->in != NULL && buffer_length(h1->in) > 0);
+}
+
+/* A small body that nobody wanted, but which is here already. */
+static void skip_body_at_hand(struct client_h1 *h1)
+{
+    if (h1->state == CLIENT_H1_READS_BODY && h1->framing == HTTP_LENGTH_KNOWN &&
+        h1->body_left <= buffer_length(h1->in)) {
+        h1->in->start += (uint32_t)h1->body_left;
+        h1->body_left = 0;
+        h1->undelivered = (struct bytes){0};
+        h1->state = CLIENT_H1_AWAITS_END;
+    }
+}
+
+static void begin_next_request(struct client_h1 *h1)
+{
+    h1->state = CLIENT_H1_READS_HEAD;
+    h1->head_is_in_input = false;
+    h1->body_paused = false;
+    h1->answer_ended = false;
+    buffer_return(client_desk_of(h1->connection)->bench->buffers, &h1->head);
+    if (h1->in == NULL || buffer_length(h1->in) == 0) {
+        if (h1->read_closed) {
+            client_close(h1->connection, OUTCOME_ANSWERED);
+        } else {
+            client_become_idle(h1->connection);
+        }
+        return;
+    }
+    h1->yields = ++h1->in_a_row >= REQUESTS_A_TURN;
+    client_h1_want(h1);
+    if (!h1->yields) {
+        client_h1_process(h1);
+    }
+}
+
+static void on_over(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->exchange = NULL;
+    client_rest_timer(h1->connection);
+    if (exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges)) {
+        h1->closes = true;
+    }
+    if (h1->state != CLIENT_H1_TUNNELS && !h1->closes) {
+        skip_body_at_hand(h1);
+    }
+    if (h1->closes || h1->state == CLIENT_H1_READS_BODY || h1->state == CLIENT_H1_TUNNELS ||
+        h1->out.broken) {
+        if (has_unread_bytes(h1) && !h1->read_closed && !h1->out.broken) {
+            client_linger(h1->connection);
+        } else {
+            client_close(h1->connection, OUTCOME_ANSWERED);
+        }
+        return;
+    }
+    begin_next_request(h1);
+}
+
+/* Answers before this one wait in the kernel, whole, and a reset would throw them away. In HTTP/1.1
+ * the head tells where an answer ends, so that an end before that shows, too. */
+static bool has_earlier_answers(const struct client_h1 *h1)
+{
+    return h1->version != HTTP_1_0 && client_h1_taken(h1) < h1->answer_from;
+}
+
+static void on_abort(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->exchange = NULL;
+    if (has_earlier_answers(h1)) {
+        client_linger(h1->connection);
+        return;
+    }
+    /* A reset, so that a close-delimited or half-sent answer cannot pass for a whole one. */
+    transport_reset(&h1->connection->transport);
+    client_close(h1->connection, OUTCOME_ORIGIN_BROKE);
+}
+
+/* --- what else the exchange asks ----------------------------------------------------------- */
+
+static void on_want_body(void *stream, bool wanted)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->body_paused = !wanted;
+    if (wanted && h1->state == CLIENT_H1_READS_BODY && !h1->held_back) {
+        client_h1_takes_body(h1);
+    }
+    client_h1_process(h1);
+    if (h1->connection->h1 == h1) {
+        client_h1_want(h1);
+    }
+}
+
+static void on_begin_tunnel(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->state = CLIENT_H1_TUNNELS;
+    client_h1_answer_switches(h1);
+    client_h1_process(h1); /* bytes may have come along with the request */
+}
+
+static bool on_tell_peer(void *stream, struct ip *ip)
+{
+    struct client_h1 *h1 = stream;
+
+    return transport_tell_peer_ip(h1->connection->transport.fd, ip);
+}
+
+static bool on_tell_who(void *stream, struct who *who)
+{
+    struct client_h1 *h1 = stream;
+
+    who->kind = WHO_ADMIN;
+    return transport_tell_peer(&h1->connection->transport, &who->pid, &who->uid);
+}
+
+static const struct client_stream_ops client_h1_ops = {
+    .send_interim = client_h1_send_interim,
+    .send_head = client_h1_send_head,
+    .send_body = client_h1_send_body,
+    .room = client_h1_room,
+    .flush = client_h1_send_soon,
+    .end = client_h1_send_end,
+    .take_back = client_h1_take_back,
+    .abort = on_abort,
+    .want_body = on_want_body,
+    .begin_tunnel = on_begin_tunnel,
+    .tell_peer = on_tell_peer,
+    .tell_who = on_tell_who,
+    .over = on_over,
+};
+
+/* The answer is a frame that no status and no body fit in. */
+static const struct client_stream_ops h2_refusal_ops = {
+    .send_interim = client_h1_send_interim,
+    .send_head = client_h1_send_h2_refusal,
+    .send_body = client_h1_send_nothing,
+    .room = client_h1_room,
+    .flush = client_h1_send_soon,
+    .end = client_h1_send_end,
+    .take_back = client_h1_take_back,
+    .abort = on_abort,
+    .want_body = on_want_body,
+    .begin_tunnel = on_begin_tunnel,
+    .tell_peer = on_tell_peer,
+    .tell_who = on_tell_who,
+    .over = on_over,
+};

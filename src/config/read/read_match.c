@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A route's `match`: every text in the form in which requests will be compared with it. */
+#include "config/read/reading.h"
+#include "config/schema/suggest.h"
+#include "config/yaml/foreign_syntax.h"
+
+#include <ctype.h>
+
+#define HOST_EXPECTED "a host such as example.com, \"*.example.com\" or \"*\""
+
+static bool is_bracketed_ip(struct bytes text)
+{
+    struct ip ip;
+
+    return text.length > 2 && text.at[0] == '[' && text.at[text.length - 1] == ']' &&
+           ip_parse((struct bytes){text.at + 1, text.length - 2}, &ip);
+}
+
+static bool is_host(struct bytes text)
+{
+    struct ip ip;
+
+    return config_is_host_name(text) || is_bracketed_ip(text) ||
+           (memchr(text.at, ':', text.length) == NULL && ip_parse(text, &ip));
+}
+
+static const char *host_remedy(struct bytes text)
+{
+    size_t i;
+
+    /* "www.*" is none: its writer thinks of a wildcard. */
+    if (config_looks_like_regex(text) && strcspn(text.at, "^~$\\[(+|") < text.length) {
+        return "; regular expressions are not supported: list the hosts, or use \"*.example.com\"";
+    }
+    if (memmem(text.at, text.length, "://", 3) != NULL) {
+        return "; leave the scheme out";
+    }
+    for (i = 0; i < text.length; i++) {
+        if ((unsigned char)text.at[i] >= 0x80) {
+            return "; write it in its xn-- form";
+        }
+    }
+    if (memchr(text.at, ':', text.length) != NULL) {
+        return "; leave the port out, and use match.listener to limit the route to one";
+    }
+    if (memchr(text.at, '*', text.length) != NULL) {
+        return "; a '*' may stand only for the first labels";
+    }
+    return "";
+}
+
+static void read_host(struct reading *reading, const struct node *node, struct host_pattern *host)
+{
+    struct bytes text;
+
+    if (!config_read_text(reading, node, "match.host", HOST_EXPECTED, &text)) {
+        return;
+    }
+    if (bytes_equal(text, BYTES("*"))) {
+        host->kind = HOST_ANY;
+        return;
+    }
+    if (text.length > 1 && text.at[text.length - 1] == '.') {
+        text.length--; /* the root's dot, which requests are compared without too */
+    }
+    host->kind = bytes_start_with(text, BYTES("*.")) ? HOST_SUFFIX : HOST_EXACT;
+    if (host->kind == HOST_SUFFIX ? !config_is_host_name(bytes_skip(text, 2)) : !is_host(text)) {
+        READING_ERROR(reading, node, "'match.host' expects %s, not '%s'%s", HOST_EXPECTED,
+                      config_show(text).text, host_remedy(text));
+        return;
+    }
+    host->text = config_keep(reading, host->kind == HOST_SUFFIX ? bytes_skip(text, 1) : text);
+    config_to_lower(host->text);
+}
+
+static void read_hosts(struct reading *reading, const struct node *node,
+                       struct route_settings *route)
+{
+    const struct node *member;
+    uint32_t count;
+
+    if (node == NULL ||
+        (member = config_read_members(reading, node, "match.host", &count)) == NULL) {
+        return;
+    }
+    route->hosts = config_take_array(reading, count, sizeof(*route->hosts));
+    for (; route->hosts != NULL && route->host_count < count; member = member->next) {
+        read_host(reading, member, &route->hosts[route->host_count++]);
+    }
+}
+
+#define NO_REGEX \
+    "; regular expressions are not supported: use match.path for one path, match.path_prefix for " \
+    "all below one"
+
+/* It is a path, and will match what is spelled so. */
+static void warn_of_pattern(struct reading *reading, const struct node *node, const char *option,
+                            struct bytes path)
+{
+    if (config_looks_like_regex(path)) {
+        READING_WARNING(reading, node, "'%s' matches '%s' letter by letter" NO_REGEX, option,
+                        config_show(path).text);
+    } else if (path.length > 1 && path.at[path.length - 1] == '*') {
+        READING_WARNING(reading, node,
+                        "'%s' matches a path that ends with a '*': it stands for itself; use "
+                        "match.path_prefix without it for all paths below one",
+                        option);
+    }
+}
+
+static void tell_bad_path(struct reading *reading, const struct node *node, const char *option)
+{
+    READING_ERROR(reading, node,
+                  "'%s' expects a path that starts with '/', without '?', '#' and bad escapes, "
+                  "not '%s'%s",
+                  option, config_show(node->text).text,
+                  config_looks_like_regex(node->text) ? NO_REGEX : "");
+}
+
+/* What the path guard would refuse each request for, since it can be read in another way. An escaped
+ * "%" is no such thing: it stays one. */
+static const char *find_doubtful(struct bytes path)
+{
+    static const char *const doubtful[] = {";", "\\", "%2F", "%5C", "%3B", "%3F", "%23"};
+
+    for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++) {
+        if (memmem(path.at, path.length, doubtful[i], strlen(doubtful[i])) != NULL) {
+            return doubtful[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_doubtful(struct reading *reading, const struct node *node, const char *option,
+                           const struct route_settings *route)
+{
+    const char *found = find_doubtful(route->path);
+
+    if (found != NULL && route->path_guard == PATH_GUARD_ON) {
+        READING_ERROR(reading, node,
+                      "'%s' holds '%s', which origins read in several ways, so that the path guard "
+                      "would refuse its requests; leave it out, or write 'path_guard: off' on this "
+                      "route (doc/PATHS.md)",
+                      option, found);
+    }
+}
+
+/* Refused, not changed: what stands in the file is what requests are compared with. */
+static void read_path(struct reading *reading, const struct node *node, const char *option,
+                      struct route_settings *route)
+{
+    struct bytes text;
+    struct bytes normal;
+    char *room;
+
+    if (!config_read_text(reading, node, option, "a path such as /v1/", &text)) {
+        return;
+    }
+    room = arena_take(reading->scratch, text.length * 3 + 1);
+    if (room == NULL) {
+        return;
+    }
+    normal.at = room;
+    if (!config_normal_path(text, room, &normal.length)) {
+        tell_bad_path(reading, node, option);
+    } else if (!bytes_equal(text, normal)) {
+        READING_ERROR(reading, node, "'%s' must be in normal form: write '%s'", option,
+                      config_show(normal).text);
+    } else {
+        warn_of_pattern(reading, node, option, text);
+        route->path = config_keep(reading, text);
+        check_doubtful(reading, node, option, route);
+    }
+}
+
+static void read_paths(struct reading *reading, const struct node *match,
+                       struct route_settings *route)
+{
+    const struct node *exact = config_node_child(match, "path");
+    const struct node *prefix = config_node_child(match, "path_prefix");
+
+    if (exact != NULL && prefix != NULL) {
+        READING_ERROR(reading, prefix->key,
+                      "a route matches 'path' or 'path_prefix', not both ('path' is on line %u)",
+                      exact->mark.line);
+    }
+    if (exact != NULL) {
+        route->path_kind = PATH_EXACT;
+        read_path(reading, exact, "match.path", route);
+    } else if (prefix != NULL) {
+        route->path_kind = PATH_PREFIX;
+        read_path(reading, prefix, "match.path_prefix", route);
+    }
+}
+
+/* A common method in small letters, which would never match. */
+static const char *meant_method(struct bytes text)
+{
+    static const char *const common[] = {"GET",     "HEAD",  "POST",  "PUT", "DELETE",
+                                         "OPTIONS", "TRACE", "PATCH", NULL};
+    size_t i;
+
+    for (i = 0; common[i] != NULL; i++) {
+        if (bytes_equal_fold(text, bytes_of(common[i])) &&
+            !bytes_equal(text, bytes_of(common[i]))) {
+            return common[i];
+        }
+    }
+    return NULL;
+}
+
+static void read_method(struct reading *reading, const struct node *node, struct bytes *method)
+{
+    struct bytes text;
+    const char *meant;
+
+    if (!config_read_text(reading, node, "match.method", "a method such as GET", &text)) {
+        return;
+    }
+    meant = meant_method(text);
+    if (meant != NULL) {
+        READING_ERROR(reading, node, "methods are compared with case: write '%s', not '%s'", meant,
+                      config_show(text).text);
+    } else if (bytes_equal_fold(text, BYTES("CONNECT"))) {
+        READING_ERROR(reading, node, "CONNECT is always refused, so no route can match it");
+    } else if (!config_is_token(text)) {
+        READING_ERROR(reading, node, "'match.method' expects a method such as GET, not '%s'",
+                      config_show(text).text);
+    } else {
+        *method = config_keep(reading, text);
+    }
+}
+
+static void read_methods(struct reading *reading, const struct node *node,
+                         struct route_settings *route)
+{
+    const struct node *member;
+    uint32_t count;
+
+    if (node == NULL ||
+        (member = config_read_members(reading, node, "match.method", &count)) == NULL) {
+        return;
+    }
+    route->methods = config_take_array(reading, count, sizeof(*route->methods));
+    for (; route->methods != NULL && route->method_count < count; member = member->next) {
+        read_method(reading, member, &route->methods[route->method_count++]);
+    }
+}
+
+static bool is_query_part(struct bytes text, const char *never)
+{
+    size_t i;
+
+    for (i = 0; i < text.length; i++) {
+        if (strchr(never, text.at[i]) != NULL) {
+            return false;
+        }
+    }
+    return text.length == 0 || config_is_visible(text);
+}
+
+static bool accept_condition(struct reading *reading, const struct node *node, const char *option,
+                             bool is_header)
+{
+    struct bytes name = node->key->text;
+
+    if (is_header ? !config_is_token(name) : name.length == 0 || !is_query_part(name, "&=#")) {
+        READING_ERROR(reading, node->key, "'%s': '%s' is no %s", option, config_show(name).text,
+                      is_header ? "header name" : "parameter name as it stands in a URI");
+        return false;
+    }
+    if (is_header ? !config_is_field_value(node->text) : !is_query_part(node->text, "&#")) {
+        READING_ERROR(reading, node, "'%s': '%s' cannot occur as a value%s", option,
+                      config_show(node->text).text,
+                      is_header ? "" : "; write it as it stands in a URI");
+        return false;
+    }
+    return true;
+}
+
+static void read_condition(struct reading *reading, const struct node *node, const char *option,
+                           bool is_header, struct pair_match *pair)
+{
+    struct bytes text;
+
+    if (!config_read_text(reading, node, option, "a value, or true for any", &text) ||
+        !accept_condition(reading, node, option, is_header)) {
+        return;
+    }
+    pair->name = config_keep(reading, node->key->text);
+    if (is_header) {
+        config_to_lower(pair->name);
+    }
+    if (node->plain && bytes_equal(text, BYTES("false"))) {
+        READING_ERROR(reading, node,
+                      "'%s' cannot ask for absence; for the text itself write \"false\" in quotes",
+                      option);
+    } else if (node->plain && bytes_equal(text, BYTES("true"))) {
+        pair->present_only = true;
+    } else {
+        pair->value = config_keep(reading, is_header ? bytes_trim(text) : text);
+    }
+}
+
+static void read_conditions(struct reading *reading, const struct node *node, const char *option,
+                            struct pair_match **pairs, uint32_t *count)
+{
+    bool is_header = strcmp(option, "match.headers") == 0;
+    const struct node *member;
+
+    if (node == NULL || node->kind == NODE_BROKEN) {
+        return;
+    }
+    if (node->kind != NODE_MAP || node->count == 0) {
+        READING_ERROR(reading, node,
+                      "'%s' expects a mapping of names to values, such as {%s}, not %s", option,
+                      is_header ? "X-Tenant: blue" : "version: \"2\"", config_node_kind(node));
+        return;
+    }
+    *pairs = config_take_array(reading, node->count, sizeof(**pairs));
+    if (*pairs == NULL) {
+        return;
+    }
+    for (member = node->first; member != NULL; member = member->next) {
+        read_condition(reading, member, option, is_header, &(*pairs)[(*count)++]);
+    }
+}
+
+static void tell_unknown_listener(struct reading *reading, const struct node *node)
+{
+    const struct settings *settings = reading->settings;
+    struct suggestion suggestion;
+    char hint[HINT_MAX];
+    uint32_t i;
+
+    config_suggest_begin(&suggestion, node->text);
+    for (i = 0; i < settings->listener_count && !config_errors_are_many(reading->errors); i++) {
+        if (settings->listeners[i].name != NULL) {
+            config_suggest_offer(&suggestion, bytes_of(settings->listeners[i].name));
+        }
+    }
+    READING_ERROR(reading, node, "there is no listener with the address '%s'%s",
+                  config_show(node->text).text, config_suggest_hint(&suggestion, hint));
+}
+
+/* Any spelling of the address will do; kept is the listener's own. */
+static void read_listener(struct reading *reading, const struct node *node, const char **name)
+{
+    char standard[ADDRESS_TEXT_MAX];
+    const struct node *listener = NULL;
+    struct address address;
+    struct bytes text;
+
+    if (!config_read_text(reading, node, "match.listener", "the address of a listener", &text)) {
+        return;
+    }
+    if (address_parse(text, &address)) {
+        size_t length = address_format(&address, standard);
+
+        listener = config_names_find(&reading->listeners, (struct bytes){standard, length});
+    }
+    if (listener != NULL) {
+        *name = config_keep(reading, listener->text).at;
+    } else if (!reading->listeners_unsure) {
+        tell_unknown_listener(reading, node);
+    }
+}
+
+static void read_listener_names(struct reading *reading, const struct node *node,
+                                struct route_settings *route)
+{
+    const struct node *member;
+    uint32_t count;
+
+    if (node == NULL ||
+        (member = config_read_members(reading, node, "match.listener", &count)) == NULL) {
+        return;
+    }
+    route->listeners = config_take_array(reading, count, sizeof(*route->listeners));
+    for (; route->listeners != NULL && route->listener_count < count; member = member->next) {
+        read_listener(reading, member, &route->listeners[route->listener_count++]);
+    }
+}
+
+static void read_certificate(struct reading *reading, const struct node *node,
+                             struct route_settings *route)
+{
+    const struct node *names = config_node_child(node, "name");
+    const struct node *member;
+    uint32_t count;
+
+    if (node == NULL ||
+        !config_read_group(reading, node, PLACE_ROUTE, "match.client_certificate", route)) {
+        return;
+    }
+    route->needs_certificate = true;
+    if (names == NULL || (member = config_read_members(
+                              reading, names, "match.client_certificate.name", &count)) == NULL) {
+        return;
+    }
+    route->certificate_names = config_take_array(reading, count, sizeof(*route->certificate_names));
+    for (; route->certificate_names != NULL && route->certificate_name_count < count;
+         member = member->next) {
+        struct bytes *name = &route->certificate_names[route->certificate_name_count++];
+
+        if (config_read_text(reading, member, "match.client_certificate.name", "a name", name)) {
+            *name = config_keep(reading, *name);
+        }
+    }
+}
+
+void config_read_match(struct reading *reading, const struct node *node,
+                       struct route_settings *route)
+{
+    if (node == NULL || !config_read_group(reading, node, PLACE_ROUTE, "match", route)) {
+        return;
+    }
+    read_hosts(reading, config_node_child(node, "host"), route);
+    read_paths(reading, node, route);
+    read_methods(reading, config_node_child(node, "method"), route);
+    read_conditions(reading, config_node_child(node, "headers"), "match.headers", &route->headers,
+                    &route->header_count);
+    read_conditions(reading, config_node_child(node, "query"), "match.query", &route->query,
+                    &route->query_count);
+    read_listener_names(reading, config_node_child(node, "listener"), route);
+    read_certificate(reading, config_node_child(node, "client_certificate"), route);
+}

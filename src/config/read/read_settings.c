@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The top of the file: global options first, since routes take their defaults from them
+ * wherever in the file they stand, then listeners, services and routes, in this order,
+ * since each names what came before. */
+#include "config/read/reading.h"
+
+#include <pwd.h>
+#include <sched.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 256
+
+static uint32_t usable_cpus(void)
+{
+    cpu_set_t set;
+    long count = 0;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        count = CPU_COUNT(&set);
+    } else {
+        count = sysconf(_SC_NPROCESSORS_ONLN); /* more CPUs than a cpu_set_t holds */
+    }
+    return count < 1 ? 1 : count > WORKERS_MAX ? WORKERS_MAX : (uint32_t)count;
+}
+
+static void check_user(struct reading *reading, const struct node *node)
+{
+    struct settings *settings = reading->settings;
+
+    if (node != NULL && settings->user != NULL && getpwnam(settings->user) == NULL) {
+        READING_ERROR(reading, node, "there is no user '%s' on this machine",
+                      config_show(bytes_of(settings->user)).text);
+    }
+}
+
+static void check_via(struct reading *reading, const struct node *node)
+{
+    if (node != NULL && node->kind == NODE_TEXT &&
+        (bytes_equal_fold(node->text, BYTES("off")) ||
+         bytes_equal_fold(node->text, BYTES("none")) ||
+         bytes_equal_fold(node->text, BYTES("false")))) {
+        READING_ERROR(reading, node,
+                      "'via' is the gateway's name here, and '%s' would be one; to send origins no "
+                      "Via write via: off in their service",
+                      config_show(node->text).text);
+        return;
+    }
+    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
+        !config_is_token(node->text)) {
+        READING_ERROR(reading, node,
+                      "'via' expects a name of letters, digits and -._ without spaces, not '%s'",
+                      config_show(node->text).text);
+    }
+}
+
+static void check_absolute(struct reading *reading, const struct node *root, const char *option)
+{
+    const struct node *node = config_node_child(root, option);
+
+    if (node != NULL && node->kind == NODE_TEXT && !bytes_start_with(node->text, BYTES("/"))) {
+        READING_ERROR(reading, node, "'%s' expects an absolute path, not '%s'", option,
+                      config_show(node->text).text);
+    }
+}
+
+/* What a reload compares; listeners, services and routes have theirs each. */
+static bool is_compared_by_name(struct bytes key)
+{
+    return bytes_equal(key, BYTES("listeners")) || bytes_equal(key, BYTES("services")) ||
+           bytes_equal(key, BYTES("routes"));
+}
+
+static void add_option_print(struct reading *reading, const char *prefix, const struct node *node)
+{
+    struct option_print *option = &reading->settings->options[reading->settings->option_count++];
+
+    option->path = arena_format(reading->arena, "%s%s%.*s", prefix, prefix[0] != '\0' ? "." : "",
+                                (int)node->key->text.length, node->key->text.at);
+    option->print = config_node_print(node);
+}
+
+static void print_options(struct reading *reading, const struct node *root)
+{
+    struct settings *settings = reading->settings;
+    size_t count = root->count;
+
+    for (const struct node *member = root->first; member != NULL; member = member->next) {
+        count += member->kind == NODE_MAP ? member->count : 0;
+    }
+    settings->options = config_take_array(reading, count, sizeof(*settings->options));
+    if (settings->options == NULL) {
+        return;
+    }
+    for (const struct node *member = root->first; member != NULL; member = member->next) {
+        if (is_compared_by_name(member->key->text)) {
+            continue;
+        }
+        if (member->kind != NODE_MAP) {
+            add_option_print(reading, "", member);
+            continue;
+        }
+        for (const struct node *part = member->first; part != NULL; part = part->next) {
+            add_option_print(reading, config_keep(reading, member->key->text).at, part);
+        }
+    }
+}
+
+static void read_access_log(struct reading *reading, const struct node *node)
+{
+    struct access_log_settings *log = &reading->settings->access_log;
+    struct bytes text = BYTES("stderr");
+
+    log->at = config_place_of(reading, node);
+    if (node != NULL && !config_read_text(reading, node, "access_log",
+                                          "off, stderr, syslog or an absolute path", &text)) {
+        return;
+    }
+    if (bytes_equal(text, BYTES("stderr"))) {
+        log->target = ACCESS_LOG_STDERR;
+    } else if (bytes_equal(text, BYTES("off"))) {
+        log->target = ACCESS_LOG_OFF;
+    } else if (bytes_equal(text, BYTES("syslog"))) {
+        log->target = ACCESS_LOG_SYSLOG;
+    } else if (text.length > 1 && text.at[0] == '/' && memchr(text.at, 0, text.length) == NULL) {
+        log->target = ACCESS_LOG_FILE;
+        log->path = config_keep(reading, text).at;
+    } else {
+        READING_ERROR(reading, node,
+                      "'access_log' expects off, stderr, syslog or an absolute path, not '%s'",
+                      config_show(text).text);
+    }
+}
+
+/* A gathered body is held. */
+static void check_held(struct reading *reading, const struct node *held,
+                       struct limits_settings *limits)
+{
+    if (limits->held_bytes / 2 >= limits->gather_bytes) {
+        return;
+    }
+    if (held != NULL) {
+        READING_ERROR(reading, held,
+                      "'limits.held_bytes' must be twice limits.gather_bytes (%u bytes), which is "
+                      "held too, or more",
+                      limits->gather_bytes);
+    } else {
+        limits->held_bytes = 2 * limits->gather_bytes; /* our default: follows */
+    }
+}
+
+static void read_limits(struct reading *reading, const struct node *node)
+{
+    struct limits_settings *limits = &reading->settings->limits;
+    const struct node *target = config_node_child(node, "target_bytes");
+
+    config_fill_defaults(PLACE_GLOBAL, "limits", limits);
+    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "limits", limits)) {
+        return;
+    }
+    check_held(reading, config_node_child(node, "held_bytes"), limits);
+    if (limits->target_bytes <= limits->head_bytes) {
+        return;
+    }
+    if (target != NULL) {
+        READING_ERROR(reading, target,
+                      "'limits.target_bytes' is more than limits.head_bytes (%u bytes), of which "
+                      "it is a part",
+                      limits->head_bytes);
+    } else {
+        limits->target_bytes = limits->head_bytes; /* our default: follows a smaller head */
+    }
+}
+
+static void read_deadline(struct reading *reading, const struct node *node)
+{
+    struct deadline_settings *deadline = &reading->settings->deadline;
+    const struct node *header = config_node_child(node, "header");
+
+    config_fill_defaults(PLACE_GLOBAL, "deadline", deadline);
+    if (node != NULL) {
+        config_read_group(reading, node, PLACE_GLOBAL, "deadline", deadline);
+    }
+    deadline->id = (uint16_t)http_header_id_of(deadline->header, strlen(deadline->header));
+    if (header != NULL && header->kind == NODE_TEXT && header->text.length > 0 &&
+        !config_is_token(header->text)) {
+        READING_ERROR(reading, header,
+                      "'deadline.header' expects the name of a header line, not '%s'",
+                      config_show(header->text).text);
+    }
+}
+
+static void read_global_options(struct reading *reading, const struct node *root)
+{
+    struct settings *settings = reading->settings;
+    const struct node *timeouts = config_node_child(root, "timeouts");
+    const struct node *rates = config_node_child(root, "rates");
+    const struct node *retry = config_node_child(root, "retry");
+
+    config_fill_defaults(PLACE_GLOBAL, "timeouts", &settings->timeouts);
+    if (timeouts != NULL) {
+        config_read_group(reading, timeouts, PLACE_GLOBAL, "timeouts", &settings->timeouts);
+    }
+    config_fill_defaults(PLACE_GLOBAL, "rates", &settings->rates);
+    if (rates != NULL) {
+        config_read_group(reading, rates, PLACE_GLOBAL, "rates", &settings->rates);
+    }
+    read_deadline(reading, config_node_child(root, "deadline"));
+    config_fill_defaults(PLACE_GLOBAL, "retry", &settings->retry);
+    if (retry != NULL) {
+        config_read_group(reading, retry, PLACE_GLOBAL, "retry", &settings->retry);
+    }
+    read_limits(reading, config_node_child(root, "limits"));
+    read_access_log(reading, config_node_child(root, "access_log"));
+    config_read_admin(reading, config_node_child(root, "admin"));
+    config_read_dns(reading, config_node_child(root, "dns"));
+    config_read_networks(reading, config_node_child(root, "trusted_proxies"), "trusted_proxies",
+                         &settings->trusted_proxies, &settings->trusted_proxy_count);
+    config_read_client_limits(reading, config_node_child(root, "client_limits"));
+    check_user(reading, config_node_child(root, "user"));
+    check_via(reading, config_node_child(root, "via"));
+    check_absolute(reading, root, "pid_file");
+    check_absolute(reading, root, "state_directory");
+    settings->pid_file_at = config_place_of(reading, config_node_child(root, "pid_file"));
+    settings->state_directory_at =
+        config_place_of(reading, config_node_child(root, "state_directory"));
+    print_options(reading, root);
+    if (settings->workers == 0) {
+        settings->workers = usable_cpus();
+    }
+}
+
+static void require(struct reading *reading, const struct node *root, const char *option,
+                    const char *expected)
+{
+    if (config_node_child(root, option) == NULL) {
+        config_tell_missing(reading, root, option, expected);
+    }
+}
+
+void config_read_settings(struct reading *reading, const struct node *root)
+{
+    config_fill_defaults(PLACE_GLOBAL, "", reading->settings);
+    if (!config_read_group(reading, root, PLACE_GLOBAL, "", reading->settings)) {
+        return;
+    }
+    require(reading, root, "listeners", "a list with at least one address");
+    require(reading, root, "routes", "a list with at least one route");
+    read_global_options(reading, root);
+    config_read_listeners(reading, config_node_child(root, "listeners"));
+    config_read_services(reading, config_node_child(root, "services"));
+    config_read_routes(reading, config_node_child(root, "routes"));
+    config_finish_client_limits(reading->settings);
+    if (config_errors_count(reading->errors) == 0) {
+        config_find_warnings(reading, root);
+    }
+}

@@ -1,0 +1,877 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of options itself, and walking it. After a change: contrib/check-options.sh --update */
+#include "config/schema/schema.h"
+
+#include "config/settings.h"
+
+#define FIELD(type, member) \
+    .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+
+#define HEADER_EDITS(name, both_ways) \
+    {.path = name, \
+     .places = PLACE_ROUTE, \
+     .type = OPTION_GROUP, \
+     .sample_off = true, \
+     .help = "Changes to the header lines of " both_ways "; remove first, then set, then add."}, \
+        {.path = name ".remove", \
+         .places = PLACE_ROUTE, \
+         .type = OPTION_TEXTS, \
+         .sample = "[X-Internal]", \
+         .help = "Header names to take out."}, \
+        {.path = name ".set", \
+         .places = PLACE_ROUTE, \
+         .type = OPTION_HEADERS, \
+         .sample = "{X-Gateway: turnpike}", \
+         .help = "Header lines that take the place of all with the same name."}, \
+    { \
+        .path = name ".add", .places = PLACE_ROUTE, .type = OPTION_HEADER_ROWS, \
+        .sample = "{X-Note: seen}", \
+        .help = "Header lines to add to those that are there; a list allows one name twice." \
+    }
+
+/* clang-format off */
+static const struct option options[] = {
+    /* --- global --- */
+    {.path = "workers", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "auto",
+     .zero_word = "auto", .least = "1", .greatest = "256", FIELD(settings, workers),
+     .help = "Worker threads; auto: one for each CPU that the process may use."},
+    {.path = "reuse_port", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "exclusive",
+     .words = "exclusive|shared", FIELD(settings, reuse_port),
+     .help = "What to do when another process of the same user listens at a listener's address: "
+             "fail, or share it (the kernel then gives each of the two a part of the connections, "
+             "and tells neither). A binary upgrade takes sockets over in either case."},
+    {.path = "user", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "www-data",
+     .sample_off = true, FIELD(settings, user),
+     .help = "Unprivileged user to become once all listeners are open; absent: stay as started."},
+    {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
+     FIELD(settings, core_dumps),
+     .help = "Let the process write core dumps; they would hold traffic."},
+    {.path = "pid_file", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
+     .sample = "/run/turnpike/turnpike.pid", .sample_off = true, FIELD(settings, pid_file),
+     .help = "A file that holds the number of the process that serves, an absolute path in a "
+             "folder that `user` may write to; a binary upgrade replaces it."},
+    {.path = "state_directory", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
+     .sample = "/var/lib/turnpike", .sample_off = true, FIELD(settings, state_directory),
+     .help = "Where the last good configuration, the audit log and what was decided at run time are "
+             "kept, an absolute path that "
+             "`user` may write to; absent: $STATE_DIRECTORY, or /var/lib/turnpike if it is "
+             "there."},
+    {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
+     .least = "1", .greatest = "64", FIELD(settings, via),
+     .help = "The gateway's name in Via and Proxy-Status."},
+    {.path = "request_id", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "trusted",
+     .words = "trusted|any", FIELD(settings, request_id),
+     .help = "Whose X-Request-Id goes on to origins and log: that of trusted_proxies, or that of any "
+             "client. All other requests get a fresh one; what their client sent stands in the log "
+             "as turnpike.client_request_id."},
+    {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
+     .words = "off|stderr|syslog",
+     .help = "Where the JSON line of each exchange goes; a path is opened again on SIGUSR1."},
+    {.path = "admin", .places = PLACE_GLOBAL, .type = OPTION_GROUP,
+     .help = "The control interface: what turnpikectl talks to, and metrics for Prometheus."},
+    {.path = "admin.socket", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "auto",
+     .words = "auto|off",
+     .help = "The Unix socket of turnpikectl; auto: /run/turnpike/admin.sock, where its folder "
+             "exists. Whoever may write to it may change how traffic goes."},
+    {.path = "admin.mode", .places = PLACE_GLOBAL, .type = OPTION_MODE, .initial = "0600",
+     .least = "0000", .greatest = "0777", .sample_off = true, FIELD(admin_settings, mode),
+     .help = "Permissions of that socket's file."},
+    {.path = "admin.metrics", .places = PLACE_GLOBAL, .type = OPTION_ADDRESS,
+     .sample = "127.0.0.1:9464", .sample_off = true,
+     .help = "An address that answers GET /metrics and GET /health, and nothing else."},
+    {.path = "dns", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     .help = "How names of origins are resolved."},
+    {.path = "dns.servers", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
+     .sample = "[127.0.0.1, \"127.0.0.1:8600\"]",
+     .help = "Whom to ask, an address each, with a port where it is not 53; absent: those of "
+             "/etc/resolv.conf."},
+    {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
+     .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are believed "
+             "and kept; those of all others are dropped. The client is "
+             "the last address in X-Forwarded-For, or else in Forwarded, that is not in them."},
+
+    {.path = "timeouts", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
+     .sample = "{first_byte: 5s}",
+     .help = "How long to wait for what; a route may have its own."},
+    {.path = "timeouts.handshake", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
+     .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
+     .help = "From a connection's accept to the end of its TLS handshake or PROXY header."},
+    {.path = "timeouts.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
+     .initial = "60s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
+     .help = "From the first byte of a request head to its last; later it is answered 408."},
+    {.path = "timeouts.gather", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "50ms", .zero_word = "none", .least = "1ms", .greatest = "1h",
+     FIELD(timeouts_settings, gather),
+     .help = "How long a request body in chunks is gathered (limits.gather_bytes) before the "
+             "request goes on with what is there, the head alone if nothing is: the client may "
+             "wait for an answer to that. none: until the body is whole or larger than "
+             "limits.gather_bytes."},
+    {.path = "timeouts.body_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, body_idle),
+     .help = "A client's longest pause in a request body; in a conversation, one in which it takes "
+             "nothing of the answer either."},
+    {.path = "timeouts.connect", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "3s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, connect),
+     .help = "To connect to one address of an origin."},
+    {.path = "timeouts.send_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, send_idle),
+     .help = "Between two writes of a request to an origin that takes no more of it for now."},
+    {.path = "timeouts.first_byte", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, first_byte),
+     .help = "From the end of a request to the first byte of its answer."},
+    {.path = "timeouts.answer_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, answer_idle),
+     .help = "Between two reads of an answer, and between two writes of it."},
+    {.path = "timeouts.keepalive_idle", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_TIME, .initial = "75s", .least = "10ms", .greatest = "7d",
+     FIELD(timeouts_settings, keepalive_idle),
+     .help = "A client connection between two requests."},
+    {.path = "timeouts.lifetime", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
+     .initial = "1h", .zero_word = "none", .least = "100ms", .greatest = "30d",
+     FIELD(timeouts_settings, lifetime),
+     .help = "A client connection, which closes with the first answer after that; some up to an "
+             "eighth earlier, so that those of one moment do not end in one."},
+    {.path = "timeouts.tunnel_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "10m", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, tunnel_idle),
+     .help = "No byte either way in an upgraded connection (WebSocket)."},
+    {.path = "timeouts.total", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "1d",
+     FIELD(timeouts_settings, total),
+     .help = "From the first byte of a request to the last of its answer; a trusted client may "
+             "ask for less (deadline.header)."},
+    {.path = "timeouts.lame_duck", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "0s",
+     .least = "0s", .greatest = "1h", FIELD(timeouts_settings, lame_duck),
+     .help = "From SIGTERM until the stop begins: meanwhile GET /health answers 503 and clients are "
+             "served as ever, so that a balancer sends its clients elsewhere first. A second "
+             "SIGTERM ends it. The service manager must wait for this and timeouts.drain together "
+             "(TimeoutStopSec=)."},
+    {.path = "timeouts.drain", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "30s",
+     .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, drain),
+     .help = "From SIGTERM, or the end of timeouts.lame_duck, until what is still in flight is cut."},
+    {.path = "timeouts.upgrade_drain", .places = PLACE_GLOBAL, .type = OPTION_TIME,
+     .initial = "1h", .zero_word = "none", .least = "10ms", .greatest = "30d",
+     FIELD(timeouts_settings, upgrade_drain),
+     .help = "From a binary upgrade until the old process cuts downloads and WebSockets that are "
+             "not over; none: it waits for them as long as they last."},
+
+    {.path = "rates", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_GROUP,
+     .sample = "{body: 100B}",
+     .help = "Bytes a second that a client must move in each window of the time in which it alone "
+             "is waited for; a listener may have its own, a route goes first. Slow clients hurt no "
+             "others as long as nothing is short, and under pressure the costliest are closed "
+             "first (limits.memory)."},
+    {.path = "rates.body", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
+     .type = OPTION_SIZE, .initial = "none", .zero_word = "none", .least = "1B",
+     .greatest = "1GiB", FIELD(rates_settings, body),
+     .help = "Of a request body; a client that moves less in a window is answered 408."},
+    {.path = "rates.answer", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
+     .type = OPTION_SIZE, .initial = "none", .zero_word = "none", .least = "1B",
+     .greatest = "1GiB", FIELD(rates_settings, answer),
+     .help = "Of an answer, as the client acknowledges it; a client that takes less in a window is "
+             "cut."},
+    {.path = "rates.window", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
+     .type = OPTION_TIME, .initial = "60s", .least = "10ms", .greatest = "1h",
+     FIELD(rates_settings, window), .help = "The time over which rates are counted."},
+
+    {.path = "limits", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_GROUP,
+     .sample = "{requests: 1000}",
+     .help = "How much one message or client may ask for; a listener may have its own."},
+    {.path = "limits.head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "32KiB",
+     .least = "1KiB", .greatest = "32KiB", FIELD(limits_settings, head_bytes),
+     .help = "A request head, its request line included, and its trailers: each at most this; more is "
+             "answered 431."},
+    {.path = "limits.target_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "8KiB",
+     .least = "64B", .greatest = "32KiB", FIELD(limits_settings, target_bytes),
+     .help = "A request target; more is answered 414."},
+    {.path = "limits.headers", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "100",
+     .least = "8", .greatest = "128", FIELD(limits_settings, headers),
+     .help = "Header lines of one message; more are answered 431."},
+    {.path = "limits.answer_head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
+     .initial = "32KiB", .least = "1KiB", .greatest = "32KiB",
+     FIELD(limits_settings, answer_head_bytes),
+     .help = "The head of an origin's answer, and its trailers: each at most this; more becomes 502, or "
+             "breaks the answer off if the client has a part of it."},
+    {.path = "limits.body_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "none",
+     .zero_word = "none", .least = "1B", .greatest = "1048576GiB",
+     FIELD(limits_settings, body_bytes),
+     .help = "A request body; more is answered 413."},
+    {.path = "limits.gather_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
+     .initial = "16KiB", .least = "0B", .greatest = "1MiB", FIELD(limits_settings, gather_bytes),
+     .help = "A request body up to this size is read whole before an origin is chosen, so that a "
+             "slow client holds no connection to one; a body in chunks for timeouts.gather at "
+             "most. 0B: every request goes on at once."},
+    {.path = "limits.held_bytes", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_SIZE,
+     .initial = "64KiB", .least = "16KiB", .greatest = "64MiB",
+     FIELD(limits_settings, held_bytes),
+     .help = "Memory held for one client connection, both directions together; what would go "
+             "beyond it is not read, but for one buffer of 52 KiB that an answer passes through."},
+    {.path = "limits.requests", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_COUNT,
+     .initial = "100000", .zero_word = "none", .least = "0", .greatest = "4294967295",
+     FIELD(limits_settings, requests),
+     .help = "Requests of one client connection, which then is closed; of 100 or more, some "
+             "connections have up to an eighth fewer, so that they do not all end at once."},
+    {.path = "limits.connections", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "0", .greatest = "10000000",
+     FIELD(limits_settings, connections),
+     .help = "Client connections of the whole process; none: as many as descriptors allow. Where "
+             "clients wait for one, the longest idle are closed, or else those that cost most for "
+             "what they achieve."},
+    {.path = "limits.memory", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "auto",
+     .zero_word = "auto", .least = "16MiB", .greatest = "1048576GiB",
+     FIELD(limits_settings, memory),
+     .help = "Memory of the whole process; auto: three quarters of what the cgroup, or else the "
+             "machine, has. Close to it idle connections go early, large bodies are not read on, "
+             "new connections are refused, and those go that cost most for what they achieve."},
+    {.path = "limits.descriptors", .places = PLACE_GLOBAL, .type = OPTION_COUNT,
+     .initial = "auto", .zero_word = "auto", .least = "64", .greatest = "100000000",
+     FIELD(limits_settings, descriptors),
+     .help = "File descriptors of the whole process, guarded in the same way; auto: as many as "
+             "the kernel allows (LimitNOFILE=, ulimit -n)."},
+    {.path = "limits.handshakes", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "1000",
+     .least = "1", .greatest = "1000000", FIELD(limits_settings, handshakes),
+     .help = "TLS handshakes with clients at once, each worker; further clients wait in line."},
+
+    {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     .help = "What is left of timeouts.total, between trusted clients, gateway and origins."},
+    {.path = "deadline.header", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
+     .initial = "X-Request-Timeout-Ms", .least = "1", .greatest = "64",
+     FIELD(deadline_settings, header),
+     .help = "Header line with the milliseconds that are left: read from trusted_proxies, told to "
+             "origins where there is a limit. Clients' own lines never go on."},
+    {.path = "deadline.least", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "5ms",
+     .zero_word = "none", .least = "1ms", .greatest = "1h", FIELD(deadline_settings, least),
+     .help = "With less than this left nothing is sent to an origin; answered 504."},
+
+    {.path = "retry", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
+     .sample_off = true,
+     .help = "Which attempts that got no answer are made once more; doc/RETRIES.md has the table."},
+    {.path = "retry.idempotent", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_FLAG,
+     .initial = "true", FIELD(retry_settings, idempotent),
+     .help = "Methods that are safe or idempotent (GET, PUT, DELETE, ...): once more."},
+    {.path = "retry.others", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_CHOICE,
+     .initial = "not_sent", .words = "never|not_sent|unread|with_key",
+     FIELD(retry_settings, others),
+     .help = "All other methods (POST, PATCH): once more only if no byte was sent; also if the "
+             "kernel proves that none was read; with_key: also in doubt, if the request carries "
+             "Idempotency-Key and the service keeps to it."},
+    {.path = "retry.backoff", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "25ms", .zero_word = "none", .least = "1ms", .greatest = "10s",
+     FIELD(retry_settings, backoff),
+     .help = "Another origin is asked after a random time up to this."},
+
+    {.path = "client_limits", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
+     .type = OPTION_GROUP, .sample = "{request_rate: 50}",
+     .help = "What one client address (IPv4 /32, IPv6 /64) may have, counted over all workers. "
+             "All off by default: a load balancer, or a company behind one address, is one "
+             "client. A listener may have its own, and a route its own request rate."},
+    {.path = "client_limits.connections", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_COUNT, .initial = "none", .zero_word = "none", .least = "1",
+     .greatest = "10000000", FIELD(client_limits_settings, connections),
+     .help = "Connections at once; more are refused. Not for trusted_proxies."},
+    {.path = "client_limits.connection_rate", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_COUNT, .initial = "none", .zero_word = "none", .least = "1",
+     .greatest = "1000000", FIELD(client_limits_settings, connection_rate),
+     .help = "New connections a second; more are refused. Not for trusted_proxies."},
+    {.path = "client_limits.request_rate",
+     .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_COUNT,
+     .initial = "none", .zero_word = "none", .least = "1", .greatest = "1000000",
+     FIELD(client_limits_settings, request_rate),
+     .help = "Requests a second; more are answered 429. The client is the one that "
+             "trusted_proxies name."},
+    {.path = "client_limits.request_burst",
+     .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_COUNT,
+     .initial = "auto", .zero_word = "auto", .least = "1", .greatest = "10000000",
+     FIELD(client_limits_settings, request_burst),
+     .help = "Requests that may come at once after a pause; auto: those of two seconds."},
+    {.path = "client_limits.exempt", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS,
+     .initial = "[]", .help = "Networks that have no such limits."},
+
+    {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
+     .inside = PLACE_LISTENER, .help = "Where clients connect."},
+    {.path = "services", .places = PLACE_GLOBAL, .type = OPTION_NAMED, .inside = PLACE_SERVICE,
+     .sample = "example", .help = "Named sets of origins that routes forward to."},
+    {.path = "routes", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
+     .inside = PLACE_ROUTE,
+     .help = "Which requests go where. The most specific match wins; of equals, the first."},
+
+    /* --- listener --- */
+    {.path = "address", .places = PLACE_LISTENER, .type = OPTION_ADDRESS, .required = true,
+     .sample = "127.0.0.1:8080",
+     .help = "\"0.0.0.0:8080\", \"[::]:8080\" or \"unix:/run/turnpike.sock\"."},
+    {.path = "proxy_protocol", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Every connection starts with a PROXY protocol header, version 1 or 2, that names its "
+             "client; {} on a Unix socket, where its mode says who may connect."},
+    {.path = "proxy_protocol.from", .places = PLACE_LISTENER, .type = OPTION_NETWORKS,
+     .sample = "[10.0.0.0/8]",
+     .help = "Networks of the proxies that send such headers; a connection from elsewhere is closed "
+             "unread. [0.0.0.0/0, \"::/0\"] takes a header from anybody. A client that a header "
+             "names is never one of trusted_proxies unless the proxy that sent it is one, too."},
+    {.path = "half_close", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
+     FIELD(listener_settings, half_close),
+     .help = "Clients may end their side of the connection before they have their answer. false: a "
+             "client that does so during a safe request (GET, HEAD, OPTIONS, TRACE) is taken to "
+             "have left, and 50 ms later the request is cancelled at its origin; requests of "
+             "other methods are answered either way."},
+    {.path = "mode", .places = PLACE_LISTENER, .type = OPTION_MODE, .initial = "0660",
+     .least = "0000", .greatest = "0777", .sample_off = true,
+     FIELD(listener_settings, socket_mode), .help = "Permissions of a Unix socket's file."},
+
+    {.path = "timeouts", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample = "{head: 5s}",
+     .sample_off = true,
+     .help = "How long to wait for its clients, where not as long as everywhere."},
+    {.path = "tls", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Speak TLS (1.2 and 1.3); absent: plain HTTP."},
+    {.path = "tls.certificates", .places = PLACE_LISTENER, .type = OPTION_ROWS, .required = true,
+     .help = "Each is shown to the names that stand in it, ECDSA before RSA; the first one is the "
+             "default."},
+    {.path = "tls.certificates.cert", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.crt",
+     FIELD(tls_certificate_settings, cert),
+     .help = "PEM file with the certificate, then those between it and its CA."},
+    {.path = "tls.certificates.key", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.key",
+     FIELD(tls_certificate_settings, key),
+     .help = "PEM file with its private key. One that every user of the machine may read is "
+             "refused; one that a group or an ACL may read is warned of."},
+    {.path = "tls.unknown_names", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
+     .initial = "default", .words = "default|refuse",
+     FIELD(tls_listener_settings, unknown_names),
+     .help = "A client that asks for a name (SNI) in no certificate, or for none, gets the default "
+             "one, or a refusal."},
+    {.path = "tls.expired", .places = PLACE_LISTENER, .type = OPTION_CHOICE, .initial = "serve",
+     .words = "serve|refuse", FIELD(tls_listener_settings, expired),
+     .help = "What becomes of a certificate that is out of date (expired, or not valid yet). serve: "
+             "it is used, which is told as an error in the log and shown in /metrics; clients of its names refuse it, and all other names work. refuse: "
+             "the start or the reload fails."},
+    {.path = "tls.min_version", .places = PLACE_LISTENER, .type = OPTION_CHOICE, .initial = "1.2",
+     .words = "1.2|1.3", FIELD(tls_listener_settings, min_version),
+     .help = "Oldest version of TLS that is spoken."},
+    {.path = "tls.ciphers", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .initial = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+                "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+                "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305",
+     .least = "1", .greatest = "4096", FIELD(tls_listener_settings, ciphers),
+     .help = "Cipher suites of TLS 1.2 in OpenSSL's words, best first."},
+    {.path = "tls.cipher_suites", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .initial = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+     .least = "1", .greatest = "4096", FIELD(tls_listener_settings, cipher_suites),
+     .help = "Cipher suites of TLS 1.3, best first."},
+    {.path = "tls.groups", .places = PLACE_LISTENER, .type = OPTION_TEXT,
+     .initial = "X25519:P-256", .least = "1", .greatest = "1024",
+     FIELD(tls_listener_settings, groups),
+     .help = "Groups of the key exchange, best first."},
+    {.path = "tls.client_auth", .places = PLACE_LISTENER, .type = OPTION_GROUP,
+     .help = "Certificates of clients; origins get them as Client-Cert (RFC 9440)."},
+    {.path = "tls.client_auth.mode", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
+     .initial = "off", .words = "off|optional|required",
+     FIELD(tls_client_auth_settings, mode),
+     .help = "Whether a client is asked for one, and whether it must have one; what it shows must "
+             "be good. After a reload this holds for connections that are there already, too: who "
+             "does not fulfil it is answered 421, and closed."},
+    {.path = "tls.client_auth.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", .sample = "/etc/turnpike/tls/clients-ca.crt",
+     FIELD(tls_client_auth_settings, ca),
+     .help = "PEM file with the CAs that issue them."},
+    {.path = "tls.hosts", .places = PLACE_LISTENER, .type = OPTION_ROWS,
+     .help = "Names with rules of their own; a request for one of them must come over a connection "
+             "that asked for it, else it is answered 421."},
+    {.path = "tls.hosts.name", .places = PLACE_LISTENER, .type = OPTION_TEXT, .required = true,
+     .least = "1", .greatest = "253", .sample = "pay.example.com", FIELD(tls_host_settings, name),
+     .help = "\"pay.example.com\", or \"*.pay.example.com\" (any name below it, as in match.host); of "
+             "several the longest holds."},
+    {.path = "tls.hosts.mode", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
+     .initial = "required", .words = "off|optional|required",
+     FIELD(tls_host_settings, client_auth.mode), .help = "In place of tls.client_auth.mode."},
+    {.path = "tls.hosts.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", .sample = "/etc/turnpike/tls/merchants-ca.crt",
+     FIELD(tls_host_settings, client_auth.ca),
+     .help = "In place of tls.client_auth.ca, which it is when absent."},
+    {.path = "tls.resume", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
+     FIELD(tls_listener_settings, resume),
+     .help = "Let clients resume their sessions with a ticket, which spares both sides most of a "
+             "handshake."},
+    {.path = "tls.ticket_keys", .places = PLACE_LISTENER, .type = OPTION_TEXTS,
+     .sample = "[/etc/turnpike/tls/tickets.key]", .sample_off = true,
+     .help = "Files of 32 or more random bytes (openssl rand -out FILE 48), the same on all "
+             "gateways of a fleet. Tickets are made with the first one and taken from all. Absent: "
+             "a secret that lives as long as the process."},
+    {.path = "tls.ticket_rotate", .places = PLACE_LISTENER, .type = OPTION_TIME, .initial = "12h",
+     .zero_word = "none", .least = "1s", .greatest = "3d",
+     FIELD(tls_listener_settings, ticket_rotate),
+     .help = "Fresh keys for tickets are drawn from those secrets so often, at the same time "
+             "everywhere; a ticket is good for as long. none: the secrets never change by "
+             "themselves."},
+    {.path = "tls.watch", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
+     FIELD(tls_listener_settings, watch),
+     .help = "Reload when one of these files has changed."},
+    {.path = "hsts", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "1",
+     .greatest = "256", .sample = "max-age=31536000; includeSubDomains", .sample_off = true,
+     FIELD(listener_settings, hsts),
+     .help = "Strict-Transport-Security of every answer of this listener, which speaks TLS."},
+    {.path = "redirect_to_https", .places = PLACE_LISTENER, .type = OPTION_FLAG,
+     .initial = "false", FIELD(listener_settings, redirect_to_https),
+     .help = "Answer every request with 308 to the same place under https://, port 443."},
+
+    /* --- service --- */
+    {.path = "origins", .places = PLACE_SERVICE, .type = OPTION_ORIGINS, .required = true,
+     .help = "Addresses that answer for the service; a plain text is short for its address."},
+    {.path = "origins.address", .places = PLACE_SERVICE, .type = OPTION_ADDRESS, .required = true,
+     .sample = "127.0.0.1:9000",
+     .help = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:8080\", \"unix:/run/api.sock\", or "
+             "\"srv:_api._tcp.internal\": an SRV name, which stands for the targets of its records "
+             "(up to 256), with their ports, priorities and weights. A host name stands for all of "
+             "its addresses: each is an origin of its own for health, balance, limits and pools."},
+    {.path = "origins.weight", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1",
+     .least = "1", .greatest = "1000", FIELD(origin_settings, weight),
+     .help = "Its share of the requests, against those of the other origins; the addresses of a "
+             "name share it, the targets of an SRV name have those of their records, each so many "
+             "times."},
+    {.path = "origins.backup", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
+     FIELD(origin_settings, backup),
+     .help = "Gets requests only while none of the others can."},
+    {.path = "balance", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "round_robin",
+     .words = "round_robin|least_requests|two_choices", FIELD(service_settings, balance),
+     .help = "How the next origin is chosen."},
+    {.path = "via", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "on",
+     .words = "on|off", FIELD(service_settings, via),
+     .help = "Whether its origins get Via, ours and what came with the request; off: nginx as origin "
+             "compresses for who sends Via only by gzip_proxied, which is off by default."},
+    {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     .help = "Connections to each origin, and the line in front of it."},
+    {.path = "pool.idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
+     .least = "0", .greatest = "100000", FIELD(pool_settings, idle),
+     .help = "Connections that a worker keeps open without a request."},
+    {.path = "pool.connections", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "0", .greatest = "100000", FIELD(pool_settings, connections),
+     .help = "Connections to one origin at once, of all workers; further exchanges wait in line."},
+    {.path = "pool.reserve", .places = PLACE_SERVICE, .type = OPTION_PERCENT, .initial = "25%",
+     .least = "0%", .greatest = "100%", FIELD(pool_settings, reserve),
+     .help = "Share of pool.connections, rounded up, that is not for slow clients: at the limit, with "
+             "others in line, slow ones beyond it are cut."},
+    {.path = "pool.requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "0", .greatest = "4294967295", FIELD(pool_settings, requests),
+     .help = "Requests of one connection, which then is closed."},
+    {.path = "pool.age", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "1h",
+     .zero_word = "none", .least = "100ms", .greatest = "30d", FIELD(pool_settings, age),
+     .help = "A connection older than this takes no further request."},
+    {.path = "pool.idle_time", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "30s",
+     .least = "10ms", .greatest = "1d", FIELD(pool_settings, idle_time),
+     .help = "A connection without a request for this long is closed."},
+    {.path = "pool.waiting", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
+     .least = "0", .greatest = "1000000", FIELD(pool_settings, waiting),
+     .help = "Exchanges in line for one origin, of all workers; further ones are answered 503."},
+    {.path = "pool.wait_time", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "5s",
+     .least = "10ms", .greatest = "1h", FIELD(pool_settings, wait_time),
+     .help = "How long an exchange stays in that line before it is answered 503."},
+
+    {.path = "retry_budget", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     .help = "How many retries the service gets at most, counted over the last 8 seconds."},
+    {.path = "retry_budget.percent", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "20", .least = "0", .greatest = "100", FIELD(retry_budget_settings, percent),
+     .help = "Retries of a hundred requests."},
+    {.path = "retry_budget.least", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "3", .least = "0", .greatest = "100000", FIELD(retry_budget_settings, least),
+     .help = "Retries a second that are allowed beside these."},
+    {.path = "limits", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     .help = "Limits of the service that hold over all workers."},
+    {.path = "limits.requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "1", .greatest = "10000000",
+     FIELD(service_limits_settings, requests),
+     .help = "Requests under way at its origins; further ones wait in line."},
+    {.path = "limits.origin_requests", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "none", .zero_word = "none", .least = "1", .greatest = "10000000",
+     FIELD(service_limits_settings, origin_requests),
+     .help = "Requests under way at each of its origins; further ones wait in line."},
+    {.path = "limits.connections", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "none", .zero_word = "none", .least = "1", .greatest = "10000000",
+     FIELD(service_limits_settings, connections),
+     .help = "Connections opened for its requests, to all its origins. Those that were open before "
+             "a reload set it do not count; they end by `pool.age` and `pool.idle_time`."},
+    {.path = "limits.waiting", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
+     .zero_word = "none", .least = "1", .greatest = "10000000",
+     FIELD(service_limits_settings, waiting),
+     .help = "Requests in line for any of its origins; further ones are answered 503."},
+    {.path = "tls", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample = "{ca: /etc/turnpike/tls/internal-ca.crt}",
+     .sample_off = true,
+     .help = "Speak TLS with its origins, {} with all as it is by default; absent: plain HTTP."},
+    {.path = "tls.ca", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", FIELD(tls_service_settings, ca),
+     .help = "PEM file with the certificates that may have signed those of the origins; default: "
+             "what the system trusts."},
+    {.path = "tls.server_name", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "1",
+     .greatest = "253", FIELD(tls_service_settings, server_name),
+     .help = "The name that is asked for (SNI) and that the certificate must have, whatever Host "
+             "says; default: that of the origin."},
+    {.path = "tls.cert", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", FIELD(tls_service_settings, cert),
+     .help = "PEM file with our own certificate, for origins that want one."},
+    {.path = "tls.key", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", FIELD(tls_service_settings, key),
+     .help = "PEM file with its private key. One that every user of the machine may read is "
+             "refused; one that a group or an ACL may read is warned of."},
+    {.path = "tls.expired", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "serve",
+     .words = "serve|refuse", FIELD(tls_service_settings, expired),
+     .help = "What becomes of a certificate of ours that is out of date (expired, or not valid yet). serve: "
+             "it is used, which is told as an error in the log and shown in /metrics; origins may refuse it. refuse: "
+             "the start or the reload fails."},
+    {.path = "tls.min_version", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "1.2",
+     .words = "1.2|1.3", FIELD(tls_service_settings, min_version),
+     .help = "Oldest version of TLS that is spoken."},
+    {.path = "tls.insecure_skip_verify", .places = PLACE_SERVICE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(tls_service_settings, insecure_skip_verify),
+     .help = "Talk to whoever answers: the certificate is not looked at. Said in the log at each "
+             "start and reload."},
+    {.path = "tls.watch", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
+     FIELD(tls_service_settings, watch),
+     .help = "Reload when one of these files has changed."},
+
+    {.path = "lenient", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Faults of origins' answers, and of probes' answers, that are taken instead of answered "
+             "502. Clients get well-formed answers all the same; of clients no fault is taken."},
+    {.path = "lenient.bare_lf", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
+     FIELD(lenient_settings, bare_lf),
+     .help = "Lines of an answer's head that end in LF without CR; its connection is closed behind "
+             "it. Whoever can put a line break into such an origin's header can split its answers."},
+    {.path = "lenient.unusual_status", .places = PLACE_SERVICE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(lenient_settings, unusual_status),
+     .help = "Statuses 600 to 999, which are passed on as they are."},
+    {.path = "lenient.chunked_in_http_1_0", .places = PLACE_SERVICE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(lenient_settings, chunked_in_http_1_0),
+     .help = "Transfer-Encoding: chunked in an HTTP/1.0 answer; its connection is closed behind it."},
+
+    {.path = "health", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     .help = "When an origin gets no requests: its answers speak against it (it is ejected), "
+             "or its probes do. Known to all workers, kept over reloads."},
+    {.path = "health.failures", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
+     .zero_word = "off", .least = "1", .greatest = "10000", FIELD(health_settings, failures),
+     .help = "So many attempts in a row without a usable answer eject an origin."},
+    {.path = "health.failed_share", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
+     .initial = "50%", .zero_word = "off", .least = "0.01%", .greatest = "100%",
+     FIELD(health_settings, failed_share),
+     .help = "This share of the attempts of a window without a usable answer ejects it, too. From "
+             "the second on a failure that its client saw, for there was no other try, counts for "
+             "five, and for these the window may be shorter."},
+    {.path = "health.failed_least", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "20", .least = "1", .greatest = "1000000", FIELD(health_settings, failed_least),
+     .help = "Attempts that a window must have before their share counts."},
+    {.path = "health.window", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "10s",
+     .least = "100ms", .greatest = "1h", FIELD(health_settings, window),
+     .help = "How long a window is; the first failure opens it."},
+    {.path = "health.failed_status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
+     .initial = "502-504",
+     .help = "Statuses of answers that count as failures: one, a range such as 500-599, or a "
+             "list; none: only what got no whole answer."},
+    {.path = "health.slow", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     .help = "Slowness that ejects an origin, seen beside the others of its service."},
+    {.path = "health.slow.factor", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
+     .zero_word = "off", .least = "2", .greatest = "1000", FIELD(health_settings, slow_factor),
+     .help = "So many times slower to its first byte than the fastest of the others."},
+    {.path = "health.slow.least", .places = PLACE_SERVICE, .type = OPTION_TIME,
+     .initial = "500ms", .least = "1ms", .greatest = "1h", FIELD(health_settings, slow_least),
+     .help = "What is faster than this is never slow."},
+    {.path = "health.ejection", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "3s",
+     .least = "10ms", .greatest = "1h", FIELD(health_settings, ejection),
+     .help = "How long the first ejection lasts, up to 20% more; each further one twice as long."},
+    {.path = "health.ejection_most", .places = PLACE_SERVICE, .type = OPTION_TIME,
+     .initial = "5m", .least = "10ms", .greatest = "1d", FIELD(health_settings, ejection_most),
+     .help = "No ejection lasts longer; without one for that long, the next is a first one."},
+    {.path = "health.ejected_share", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
+     .initial = "50%", .least = "0%", .greatest = "100%", FIELD(health_settings, ejected_share),
+     .help = "Of the service's origins, rounded up, that may be ejected at once; never the last "
+             "one that serves."},
+    {.path = "health.trials", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "2",
+     .least = "1", .greatest = "1000", FIELD(health_settings, trials),
+     .help = "Requests, one at a time, that must go well before an ejected origin is back."},
+    {.path = "health.slow_start", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "10s",
+     .zero_word = "none", .least = "100ms", .greatest = "1h", FIELD(health_settings, slow_start),
+     .help = "In which the share of an origin that is back grows from a tenth to the whole."},
+    {.path = "health.when_all_down", .places = PLACE_SERVICE, .type = OPTION_CHOICE,
+     .initial = "try", .words = "try|fail", FIELD(health_settings, when_all_down),
+     .help = "While no origin is fit: try all that are not drained as if they were, or answer "
+             "503 at once."},
+    {.path = "health.probe", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Asks each origin by itself, once for all workers; these are no requests in any "
+             "count. An origin is down while a probe of any service says so."},
+    {.path = "health.probe.type", .places = PLACE_SERVICE, .type = OPTION_CHOICE,
+     .initial = "http", .words = "http|tcp", FIELD(probe_settings, type),
+     .help = "A GET, or only a connection."},
+    {.path = "health.probe.path", .places = PLACE_SERVICE, .type = OPTION_TEXT, .initial = "/",
+     .least = "1", .greatest = "2048", .sample = "/health", FIELD(probe_settings, path),
+     .help = "Path and query of the GET."},
+    {.path = "health.probe.host", .places = PLACE_SERVICE, .type = OPTION_TEXT,
+     .least = "1", .greatest = "255", .sample = "api.internal", FIELD(probe_settings, host),
+     .help = "Its Host; absent: the origin's address as written."},
+    {.path = "health.probe.interval", .places = PLACE_SERVICE, .type = OPTION_TIME,
+     .initial = "5s", .least = "20ms", .greatest = "1d", FIELD(probe_settings, interval),
+     .help = "From one probe to the next."},
+    {.path = "health.probe.jitter", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
+     .initial = "20%", .least = "0%", .greatest = "100%", FIELD(probe_settings, jitter),
+     .help = "How much longer or shorter the interval may be by chance."},
+    {.path = "health.probe.timeout", .places = PLACE_SERVICE, .type = OPTION_TIME,
+     .initial = "2s", .least = "10ms", .greatest = "1h", FIELD(probe_settings, timeout),
+     .help = "For the whole probe."},
+    {.path = "health.probe.healthy", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "2", .least = "1", .greatest = "1000", FIELD(probe_settings, healthy),
+     .help = "Good ones in a row that make a down origin up."},
+    {.path = "health.probe.unhealthy", .places = PLACE_SERVICE, .type = OPTION_COUNT,
+     .initial = "3", .least = "1", .greatest = "1000", FIELD(probe_settings, unhealthy),
+     .help = "Bad ones in a row that make an up origin down; of a new one the first decides."},
+    {.path = "health.probe.status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
+     .initial = "200-399", .help = "Statuses of a good answer, as in health.failed_status."},
+    {.path = "health.probe.body", .places = PLACE_SERVICE, .type = OPTION_TEXT,
+     .least = "1", .greatest = "256", .sample = "ok", FIELD(probe_settings, body),
+     .help = "What must stand somewhere in the first 4 KiB of its body; absent: anything."},
+
+    /* --- route --- */
+    {.path = "name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
+     .help = "For logs and metrics; absent: route-1, route-2, ... by position."},
+    {.path = "match", .places = PLACE_ROUTE, .type = OPTION_GROUP,
+     .help = "Which requests; all that is given must hold. Absent: every request."},
+    {.path = "match.host", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "[example.com, \"*.example.com\"]",
+     .help = "\"example.com\", \"*.example.com\" (any name below it) or \"*\"."},
+    {.path = "match.path", .places = PLACE_ROUTE, .type = OPTION_PATH, .sample = "/ping",
+     .sample_off = true, .help = "The whole path, in normal form."},
+    {.path = "match.path_prefix", .places = PLACE_ROUTE, .type = OPTION_PATH, .sample = "/v1/",
+     .help = "What the path starts with, in normal form; the longest wins."},
+    {.path = "match.method", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "[GET, HEAD, POST]", .help = "One method or a list."},
+    {.path = "match.headers", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
+     .sample = "{X-Tenant: blue, X-Trace: true}", .sample_off = true,
+     .help = "Header names and the value each must have; true: any value."},
+    {.path = "match.query", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
+     .sample = "{version: \"2\", debug: true}", .sample_off = true,
+     .help = "Query parameters and the value each must have, as sent; true: any value."},
+    {.path = "match.client_certificate", .places = PLACE_ROUTE, .type = OPTION_GROUP,
+     .sample_off = true,
+     .help = "Requests whose client has shown a certificate; {}: any."},
+    {.path = "match.client_certificate.subject", .places = PLACE_ROUTE, .type = OPTION_TEXT,
+     .least = "1", .greatest = "1024", .sample = "CN=merchant,O=Example",
+     FIELD(route_settings, certificate_subject),
+     .help = "Its whole subject as in RFC 4514 (openssl x509 -subject -nameopt RFC2253)."},
+    {.path = "match.client_certificate.name", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "merchant.example",
+     .help = "A name in its subjectAltName: a DNS name, a mail address or a URI; of several, one."},
+    {.path = "match.listener", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "127.0.0.1:8080", .sample_off = true,
+     .help = "Addresses of the listeners that the route is limited to."},
+
+    {.path = "service", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
+     .help = "Forward to this service. A route has this, or split, respond or redirect."},
+    {.path = "split", .places = PLACE_ROUTE, .type = OPTION_SPLIT,
+     .sample = "{example: 95%, other: 5%}", .sample_off = true,
+     .help = "Forward to several services by weight: 100% in all, in steps of 0.01%."},
+    {.path = "sticky", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
+     .sample = "[{cookie: uid}, {header: X-User}, {query: user}, client_address]",
+     .sample_off = true, .words = "cookie|header|query|client_address",
+     .help = "Where a split finds what names its user; the first that is there counts. The same "
+             "user gets the same arm, from every worker and after every restart; as an arm grows, "
+             "users only move into it. Absent: arms take turns."},
+    {.path = "salt", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "spring", .least = "1",
+     .greatest = "256", .sample_off = true, FIELD(route_settings, split.salt),
+     .help = "Mixed into where users fall; routes with the same salt and services send a user the "
+             "same way. A change deals all users anew."},
+    {.path = "override", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
+     .sample = "[{header: X-Arm}, {cookie: arm}]", .sample_off = true, .words = "cookie|header",
+     .help = "Where a tester may name the service of the split that is to answer; other names "
+             "count for nothing."},
+    {.path = "pin", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "A request that must not be done twice stays with the arm that saw its key first, "
+             "whatever happens to the weights; on every split."},
+    {.path = "pin.headers", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "[Idempotency-Key]", .sample_off = true,
+     .help = "Headers that carry such a key; absent: Idempotency-Key."},
+    {.path = "pin.lifetime", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "24h",
+     .zero_word = "none", .least = "1m", .greatest = "31d", FIELD(split_settings, pin_lifetime),
+     .help = "How long a key holds its arm; none: keys hold nothing."},
+    {.path = "ramp", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Moves a split of two services by itself, step by step, and back at once when the "
+             "new arm does worse than the old one. Needs state_directory."},
+    {.path = "ramp.to", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "other",
+     .sample_off = true,
+     .help = "The service that is to get the traffic; absent: the split's last one."},
+    {.path = "ramp.steps", .places = PLACE_ROUTE, .type = OPTION_STEPS, .required = true,
+     .sample = "[1%, 5%, {weight: 25%, hold: 1h}, 100%]",
+     .help = "Its weights, growing; a group gives a step a hold of its own."},
+    {.path = "ramp.steps.weight", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .required = true,
+     .least = "0.01%", .greatest = "100%", .sample_off = true, .sample = "25%",
+     FIELD(ramp_step, weight), .help = "Weight of the new arm."},
+    {.path = "ramp.steps.hold", .places = PLACE_ROUTE, .type = OPTION_TIME, .least = "1s",
+     .greatest = "30d", .sample_off = true, .sample = "1h", FIELD(ramp_step, hold),
+     .help = "How long at least, in place of ramp.hold."},
+    {.path = "ramp.hold", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "10m",
+     .least = "1s", .greatest = "30d", FIELD(ramp_settings, hold),
+     .help = "How long each step stays, at least; a full guard window in it is a must."},
+    {.path = "ramp.error_rate", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "1%",
+     .least = "0%", .greatest = "100%", FIELD(ramp_settings, error_rate),
+     .help = "How far the new arm's share of failures (5xx, broken answers) may be above that of "
+             "an equally large group of the old one's requests."},
+    {.path = "ramp.failed_status", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .initial = "[500, 502-504, 506-599]",
+     .help = "Statuses of an arm's answers that count as failures, as in health.failed_status; not "
+             "those that the request causes by itself, such as 501 and 505. An arm that gives no "
+             "whole answer has failed in any case."},
+    {.path = "ramp.p99", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "50%",
+     .least = "0%", .greatest = "10000%", FIELD(ramp_settings, p99),
+     .help = "How much more time than in that group its slowest hundredth may take."},
+    {.path = "ramp.window", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "1m",
+     .least = "1s", .greatest = "1d", FIELD(ramp_settings, window),
+     .help = "Over which both are compared; a new arm that fails is back within two of them."},
+    {.path = "ramp.samples", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "200",
+     .least = "10", .greatest = "1000000000", FIELD(ramp_settings, samples),
+     .help = "Requests of each that a window needs at least; with fewer it goes on."},
+    {.path = "respond", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Answer without an origin."},
+    {.path = "respond.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "200",
+     .least = "200", .greatest = "599", FIELD(respond_settings, status), .help = "Status code."},
+    {.path = "respond.body", .places = PLACE_ROUTE, .type = OPTION_TEXT, .initial = "",
+     .least = "0", .greatest = "65536", FIELD(respond_settings, body),
+     .help = "Content of the answer."},
+    {.path = "respond.content_type", .places = PLACE_ROUTE, .type = OPTION_TEXT,
+     .initial = "text/plain; charset=utf-8", .least = "1", .greatest = "256",
+     FIELD(respond_settings, content_type), .help = "Its Content-Type."},
+    {.path = "respond.headers", .places = PLACE_ROUTE, .type = OPTION_HEADERS,
+     .sample = "{Cache-Control: no-store}", .help = "Further header lines of the answer."},
+    {.path = "redirect", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Send the client elsewhere."},
+    {.path = "redirect.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "308",
+     .words = "301|302|303|307|308", FIELD(redirect_settings, status), .help = "Status code."},
+    {.path = "redirect.to", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
+     .least = "1", .greatest = "4096", .sample = "https://{host}{path}",
+     FIELD(redirect_settings, to),
+     .help = "A URI with http:// or https://, or a path; {host}, {path} and {query} stand for "
+             "those of the request."},
+
+    {.path = "rewrite", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "What the origin sees as the path."},
+    {.path = "rewrite.path_prefix", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
+     .least = "1", .greatest = "4096", .sample = "/new/",
+     .help = "Takes the place of match.path_prefix; both end in '/' or neither does."},
+    {.path = "rewrite_location", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
+     FIELD(route_settings, rewrites_location), .sample_off = true,
+     .help = "Turn Location and Content-Location that name the origin to the scheme, host and port "
+             "that the client used, and take rewrite.path_prefix back in them and in the Path of "
+             "Set-Cookie. Other hosts, and paths outside of that prefix, stay as they are."},
+    {.path = "path_guard", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "on",
+     .words = "on|off", FIELD(route_settings, path_guard), .sample_off = true,
+     .help = "on: a path that would take this route is answered 400 when an origin may read it as "
+             "the path of another route, or of none; off: it passes as it came (doc/PATHS.md)."},
+    HEADER_EDITS("request_headers", "the request that the origin gets"),
+    HEADER_EDITS("response_headers", "the answer that the client gets"),
+    {.path = "body_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .zero_word = "none",
+     .least = "1B", .greatest = "1048576GiB", .sample = "10MiB", .sample_off = true,
+     FIELD(route_settings, body_bytes),
+     .help = "A request body, in place of limits.body_bytes."},
+    {.path = "reuse", .places = PLACE_ROUTE, .type = OPTION_CHOICE,
+     .initial = "proven", .words = "proven|any|fresh", FIELD(route_settings, reuse), .sample_off = true,
+     .help = "Pooled connections for requests that could not be sent again (POST): those that "
+             "were idle for less than what their origin is known to keep, all, or none."},
+};
+/* clang-format on */
+
+static const char *const type_names[OPTION_TYPE_COUNT] = {
+    [OPTION_COUNT] = "number",
+    [OPTION_TIME] = "time",
+    [OPTION_SIZE] = "size",
+    [OPTION_PERCENT] = "percent",
+    [OPTION_FLAG] = "true or false",
+    [OPTION_CHOICE] = "word",
+    [OPTION_MODE] = "octal permissions",
+    [OPTION_TEXT] = "text",
+    [OPTION_TEXTS] = "text or list of texts",
+    [OPTION_PATH] = "path",
+    [OPTION_ADDRESS] = "address",
+    [OPTION_NETWORKS] = "list of networks",
+    [OPTION_LOG] = "word or absolute path",
+    [OPTION_SPLIT] = "mapping of service to percent",
+    [OPTION_SOURCES] = "list of places in a request",
+    [OPTION_STEPS] = "list of percents or groups",
+    [OPTION_CONDITIONS] = "mapping of name to value or true",
+    [OPTION_HEADERS] = "mapping of name to value",
+    [OPTION_HEADER_ROWS] = "mapping of name to value, or list of them",
+    [OPTION_GROUP] = "group",
+    [OPTION_ORIGINS] = "list of addresses or groups",
+    [OPTION_ROWS] = "list of groups",
+    [OPTION_ITEMS] = "list of groups",
+    [OPTION_NAMED] = "mapping of name to group",
+};
+
+const struct option *config_option_at(size_t index)
+{
+    return index < sizeof(options) / sizeof(options[0]) ? &options[index] : NULL;
+}
+
+bool config_option_is_child(const struct option *option, enum option_place place,
+                            const char *prefix, struct bytes *name)
+{
+    struct bytes path = bytes_of(option->path);
+    struct bytes above = bytes_of(prefix);
+
+    if ((option->places & place) == 0) {
+        return false;
+    }
+    if (above.length > 0) {
+        if (!bytes_start_with(path, above) || path.at[above.length] != '.') {
+            return false;
+        }
+        path = bytes_skip(path, above.length + 1);
+    }
+    *name = path;
+    return memchr(path.at, '.', path.length) == NULL;
+}
+
+const struct option *config_option_find(enum option_place place, const char *path)
+{
+    const struct option *option;
+    size_t i;
+
+    for (i = 0; (option = config_option_at(i)) != NULL; i++) {
+        if ((option->places & place) != 0 && strcmp(option->path, path) == 0) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+const char *config_option_type_name(enum option_type type)
+{
+    return type_names[type];
+}
+
+const char *config_place_name(enum option_place place)
+{
+    switch (place) {
+    case PLACE_LISTENER:
+        return "in a listener";
+    case PLACE_SERVICE:
+        return "in a service";
+    case PLACE_ROUTE:
+        return "in a route";
+    default:
+        return "at the top of the file";
+    }
+}
+
+bool config_next_word(struct bytes *words, struct bytes *word)
+{
+    const char *end;
+
+    if (words->length == 0) {
+        return false;
+    }
+    end = memchr(words->at, '|', words->length);
+    word->at = words->at;
+    word->length = end != NULL ? (size_t)(end - words->at) : words->length;
+    *words = bytes_skip(*words, word->length + (end != NULL ? 1 : 0));
+    return true;
+}
+
+struct bytes config_choice_word(enum option_place place, const char *path, unsigned choice)
+{
+    struct bytes words = bytes_of(config_option_find(place, path)->words);
+    struct bytes word = {0};
+
+    for (unsigned i = 0; i <= choice && config_next_word(&words, &word); i++) {
+    }
+    return word;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What changes how the gateway runs: taking a file up and going back, and draining origins.
+ * Reloads are carried out by process/ on another thread; the answer comes back by mail. */
+#include "config/load.h"
+#include "config/settings_changes.h"
+#include "control/change.h"
+#include "control/endpoints.h"
+#include "control/pages/split_readings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONFIRM_SECONDS_MAX 86400
+
+/* --- reload ------------------------------------------------------------------------------ */
+
+/* An order that is under way, with the question it is for. */
+struct errand {
+    struct question *question;
+    struct loop *loop;
+    bool ok;
+    uint64_t generation;
+    const char *remedy; /* static */
+    struct page text;
+};
+
+static void answer_errand(struct question *question, const struct errand *errand)
+{
+    struct json json = json_on(&question->page);
+
+    if (errand->text.failed) {
+        question_refuse(question, 503, "out of memory", "look into the log for what was done");
+        return;
+    }
+    if (!errand->ok) {
+        question_refuse(question, 409, errand->text.at, errand->remedy);
+        return;
+    }
+    json_begin_object(&json, NULL);
+    json_number(&json, "generation", errand->generation);
+    json_text(&json, "result", errand->text.at);
+    json_end_object(&json);
+    question_answer_json(question);
+}
+
+/* Back on the control thread. */
+static void on_errand_back(void *owner)
+{
+    struct errand *errand = owner;
+
+    answer_errand(errand->question, errand);
+    question_let_go(errand->question);
+    page_release(&errand->text);
+    free(errand);
+}
+
+/* On the thread that carried it out. */
+static void on_done(void *owner, const struct reload_result *result)
+{
+    struct errand *errand = owner;
+
+    errand->ok = result->ok;
+    errand->generation = result->generation;
+    errand->remedy = result->remedy;
+    page_add_text(&errand->text, result->text);
+    page_add_char(&errand->text, '\0');
+    while (!loop_post(errand->loop, on_errand_back, errand)) {
+        usleep(10000); /* out of memory: an operator's answer may wait for some */
+    }
+}
+
+static void give_order(struct question *question, enum reload_kind kind, uint32_t confirm_ms)
+{
+    const struct control_sources *sources = question->sources;
+    struct errand *errand = calloc(1, sizeof(*errand));
+    const struct reload_order order = {.kind = kind,
+                                       .confirm_ms = confirm_ms,
+                                       .who = question->who,
+                                       .done = on_done,
+                                       .owner = errand};
+
+    if (errand != NULL) {
+        errand->question = question;
+        errand->loop = question->loop;
+        if (sources->give_order != NULL && sources->give_order(sources->owner, &order)) {
+            question_hold(question); /* the errand comes back to this thread, so not before */
+            return;
+        }
+        free(errand);
+    }
+    question_refuse(question, 503, "no configuration can be taken up now",
+                    "the process is ending or out of memory: look into its log");
+}
+
+void reload_answer(struct question *question)
+{
+    uint64_t seconds;
+
+    if (question_number(question, "confirm", 0, CONFIRM_SECONDS_MAX, &seconds)) {
+        give_order(question, RELOAD_FROM_FILE, (uint32_t)seconds * 1000);
+    }
+}
+
+void confirm_answer(struct question *question)
+{
+    give_order(question, RELOAD_CONFIRM, 0);
+}
+
+void cancel_answer(struct question *question)
+{
+    give_order(question, RELOAD_CANCEL, 0);
+}
+
+/* --- diff -------------------------------------------------------------------------------- */
+
+/* What `print` writes, as text; NULL: out of memory. */
+static char *printed(void (*print)(const void *thing, FILE *out), const void *thing)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out != NULL) {
+        print(thing, out);
+        fclose(out);
+    }
+    return text;
+}
+
+static void print_errors(const void *errors, FILE *out)
+{
+    config_errors_print(errors, out);
+}
+
+static void print_changes(const void *changes, FILE *out)
+{
+    settings_changes_print(changes, out);
+}
+
+static void refuse_file(struct question *question, struct config_errors *errors)
+{
+    char *text = printed(print_errors, errors);
+
+    question_refuse(question, 422, text != NULL ? text : "the file has errors",
+                    "correct the file; turnpike -t checks it too");
+    free(text);
+}
+
+static void add_lines(struct json *json, const char *text)
+{
+    while (text != NULL && *text != '\0') {
+        size_t length = strcspn(text, "\n");
+
+        if (length > 0) {
+            json_bytes(json, NULL, (struct bytes){text, length});
+        }
+        text += length + (text[length] == '\n');
+    }
+}
+
+/* The file says the same of the split, so that weights set at run time hold on. */
+static bool says_the_same(const struct settings *wanted, const struct split_reading *split)
+{
+    for (uint32_t i = 0; i < wanted->route_count; i++) {
+        const struct route_settings *route = &wanted->routes[i];
+        bool same = route->arm_count == split->arm_count;
+
+        if (strcmp(route->name, split->route) != 0) {
+            continue;
+        }
+        for (uint32_t arm = 0; same && arm < split->arm_count; arm++) {
+            same = strcmp(route->arms[arm].service->name, split->arms[arm].service) == 0 &&
+                   route->arms[arm].weight == split->arms[arm].file_weight;
+        }
+        return same;
+    }
+    return false;
+}
+
+/* What an operator set would end with that file: it may be a way back that somebody counts on. */
+static void add_endings(struct question *question, const struct settings *wanted, struct json *json)
+{
+    struct split_readings splits;
+    bool any = false;
+
+    split_readings_take(question->sources, &splits);
+    for (size_t i = 0; i < splits.count; i++) {
+        const struct split_reading *split = &splits.rows[i].reading;
+        struct page line = {0};
+
+        if (split->cause != SPLIT_BY_OPERATOR || says_the_same(wanted, split)) {
+            continue;
+        }
+        if (!any) {
+            json_begin_list(json, "ends");
+            any = true;
+        }
+        page_format(&line, "route %s: ", split->route);
+        split_reading_tell(split, &line);
+        page_add_text(&line, " (operator)");
+        json_bytes(json, NULL, page_bytes(&line));
+        page_release(&line);
+    }
+    if (any) {
+        json_end_list(json);
+    }
+    split_readings_release(&splits);
+}
+
+static void answer_changes(struct question *question, const struct settings *now,
+                           const struct settings *wanted)
+{
+    struct settings_changes *changes = settings_changes_new(now, wanted);
+    char *text = changes != NULL ? printed(print_changes, changes) : NULL;
+    struct json json = json_on(&question->page);
+    char summary[1024];
+
+    if (changes == NULL || text == NULL) {
+        question_refuse(question, 503, "out of memory", "try again");
+    } else {
+        settings_changes_tell(changes, summary, sizeof(summary));
+        json_begin_object(&json, NULL);
+        json_text(&json, "summary", summary);
+        json_begin_list(&json, "changes");
+        add_lines(&json, text);
+        json_end_list(&json);
+        add_endings(question, wanted, &json);
+        json_end_object(&json);
+        question_answer_json(question);
+    }
+    free(text);
+    settings_changes_free(&changes);
+}
+
+void diff_answer(struct question *question)
+{
+    const struct control_sources *sources = question->sources;
+    struct bytes file = {question->body, question->body_length};
+    char name[QUESTION_TEXT_MAX] = "the new file";
+    struct config_errors *errors = NULL;
+    struct snapshot *wanted;
+    struct plan *plan;
+
+    question_value(question, "name", name);
+    wanted = config_load_bytes(name, file, &errors);
+    if (wanted == NULL) {
+        refuse_file(question, errors);
+        config_errors_free(&errors);
+        return;
+    }
+    plan = sources->plan(sources->owner);
+    answer_changes(question, plan_settings(plan), snapshot_settings(wanted));
+    plan_unref(&plan);
+    snapshot_unref(&wanted);
+}
+
+/* --- draining ---------------------------------------------------------------------------- */
+
+static void refuse_origin(struct question *question)
+{
+    struct page detail = {0};
+
+    page_format(&detail, "no service has an origin '%s'", question->name);
+    page_add_char(&detail, '\0');
+    question_refuse(question, 404, detail.failed ? "no service has such an origin" : detail.at,
+                    "turnpikectl services lists them, as the file calls them");
+    page_release(&detail);
+}
+
+static void drain(struct question *question, bool drained)
+{
+    const struct control_sources *sources = question->sources;
+    struct control_change change = {
+        .who = question->who, .action = drained ? "drain" : "undrain", .subject = question->name};
+    struct json json = json_on(&question->page);
+
+    if (!change_begin(question)) {
+        return;
+    }
+    if (!origin_book_drain(sources->origins, question->name, drained)) {
+        change_drop(question);
+        refuse_origin(question);
+        return;
+    }
+    if (!change_note(question, &change)) {
+        return;
+    }
+    json_begin_object(&json, NULL);
+    json_text(&json, "origin", question->name);
+    json_flag(&json, "drained", drained);
+    json_end_object(&json);
+    question_answer_json(question);
+}
+
+void drain_answer(struct question *question)
+{
+    drain(question, true);
+}
+
+void undrain_answer(struct question *question)
+{
+    drain(question, false);
+}

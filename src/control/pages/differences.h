@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What was changed at run time and is not in the file. */
+#ifndef CONTROL_PAGES_DIFFERENCES_H
+#define CONTROL_PAGES_DIFFERENCES_H
+
+#include "base/json.h"
+#include "control/sources.h"
+
+/* A list "differs_from_file" with a line for each, if there is any. */
+void differences_add(struct json *json, const struct control_sources *sources);
+/* A list "stopped_ramps" of those that a person must let go on, if there is any. */
+void stopped_ramps_add(struct json *json, const struct control_sources *sources);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads every worker's counters into one array, sorts it by name, adds neighbours up. */
+#include "control/pages/merged.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct gathering {
+    struct merged *merged;
+    size_t room;
+    bool failed;
+};
+
+static void on_seen(void *owner, const struct metrics_reading *reading)
+{
+    struct gathering *gathering = owner;
+    struct merged *merged = gathering->merged;
+
+    if (merged->count == gathering->room) {
+        size_t room = gathering->room > 0 ? gathering->room * 2 : 64;
+        struct metrics_reading *rows = realloc(merged->rows, room * sizeof(*rows));
+
+        if (rows == NULL) {
+            gathering->failed = true;
+            return;
+        }
+        merged->rows = rows;
+        gathering->room = room;
+    }
+    merged->rows[merged->count++] = *reading;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    const struct metrics_reading *a = left;
+    const struct metrics_reading *b = right;
+
+    return strcmp(a->name, b->name);
+}
+
+static void add_each(uint64_t *to, const uint64_t *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] += from[i];
+    }
+}
+
+static void add_reading(struct metrics_reading *to, const struct metrics_reading *from)
+{
+    to->exchanges += from->exchanges;
+    to->errors += from->errors;
+    to->retries += from->retries;
+    to->retries_denied += from->retries_denied;
+    to->retries_left += from->retries_left;
+    to->bytes_in += from->bytes_in;
+    to->bytes_out += from->bytes_out;
+    to->duration_sum_us += from->duration_sum_us;
+    add_each(to->by_status, from->by_status, METRICS_STATUS_CLASSES);
+    add_each(to->by_end, from->by_end, OUTCOME_END_COUNT);
+    add_each(to->durations, from->durations, METRICS_DURATION_BUCKETS);
+    add_each(to->by_failure, from->by_failure, METRICS_FAILURES_MAX);
+}
+
+static void add_neighbours_up(struct merged *merged)
+{
+    size_t kept = 0;
+
+    for (size_t i = 1; i < merged->count; i++) {
+        if (strcmp(merged->rows[kept].name, merged->rows[i].name) == 0) {
+            add_reading(&merged->rows[kept], &merged->rows[i]);
+        } else {
+            merged->rows[++kept] = merged->rows[i];
+        }
+    }
+    merged->count = merged->count > 0 ? kept + 1 : 0;
+}
+
+static void for_all(const struct control_sources *sources, void (*what)(struct metrics *metrics))
+{
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        what(sources->metrics(sources->owner, worker));
+    }
+}
+
+bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
+                 struct merged *merged)
+{
+    struct gathering gathering = {.merged = merged};
+    struct control_facts facts;
+
+    *merged = (struct merged){.held = sources};
+    for_all(sources, metrics_hold);
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        metrics_read(sources->metrics(sources->owner, worker), kind, on_seen, &gathering);
+    }
+    if (gathering.failed) {
+        merged_release(merged);
+        return false;
+    }
+    if (merged->count > 1) {
+        qsort(merged->rows, merged->count, sizeof(*merged->rows), compare_names);
+    }
+    add_neighbours_up(merged);
+    return true;
+}
+
+void merged_release(struct merged *merged)
+{
+    if (merged->held != NULL) {
+        for_all(merged->held, metrics_let_go);
+    }
+    free(merged->rows);
+    *merged = (struct merged){0};
+}
+
+const struct metrics_reading *merged_find(const struct merged *merged, const char *name)
+{
+    const struct metrics_reading wanted = {.name = name};
+
+    return merged->count > 0
+               ? bsearch(&wanted, merged->rows, merged->count, sizeof(*merged->rows), compare_names)
+               : NULL;
+}
+
+uint64_t merged_event(const struct control_sources *sources, enum metrics_event event)
+{
+    struct control_facts facts;
+    uint64_t sum = 0;
+
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        sum += metrics_noted(sources->metrics(sources->owner, worker), event);
+    }
+    return sum;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The counters of all workers added up by name, for those who show them. */
+#ifndef CONTROL_PAGES_MERGED_H
+#define CONTROL_PAGES_MERGED_H
+
+#include "control/sources.h"
+
+struct merged {
+    struct metrics_reading *rows; /* one a name, in the order of names */
+    size_t count;
+    const struct control_sources *held; /* NULL: nothing was read */
+};
+
+/* false: out of memory. Until it is released, no worker forgets a name. */
+bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
+                 struct merged *merged);
+void merged_release(struct merged *merged);
+/* NULL: never counted. */
+const struct metrics_reading *merged_find(const struct merged *merged, const char *name);
+uint64_t merged_event(const struct control_sources *sources, enum metrics_event event);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From two sources: the workers' counters (answers, failures, durations), and the book of all
+ * origins (what is under way, verdicts). */
+#include "control/pages/metrics_origins.h"
+
+#include "control/pages/merged.h"
+#include "control/pages/metrics_text.h"
+#include "control/pages/origin_readings.h"
+#include "control/pages/srv_readings.h"
+#include "origin/failure.h"
+
+#include <ctype.h>
+
+/* --- counters of the workers ------------------------------------------------------------- */
+
+static void add_answers(struct page *page, const struct merged *merged)
+{
+    static const char *const classes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
+                                                                "3xx",  "4xx", "5xx"};
+    static const char name[] = "turnpike_origin_answers_total";
+
+    metrics_text_family(page, name, "counter", "Answers that came from the origin, by status.");
+    for (size_t i = 0; i < merged->count; i++) {
+        for (int status = 2; status < METRICS_STATUS_CLASSES; status++) {
+            metrics_text_begin(page, name, METRICS_TEXT_ORIGIN, merged->rows[i].name);
+            metrics_text_label(page, "status", classes[status]);
+            metrics_text_end(page, merged->rows[i].by_status[status]);
+        }
+    }
+}
+
+/* "CONNECT_TIMEOUT" as "connect-timeout". */
+static const char *failure_word(int failure, char word[static 48])
+{
+    static const char *const names[] = {
+#define ROW(name, ...) #name,
+        ORIGIN_FAILURE_TABLE(ROW)
+#undef ROW
+    };
+    size_t length = 0;
+
+    for (const char *at = names[failure]; *at != '\0' && length < 47; at++) {
+        word[length++] = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
+    }
+    word[length] = '\0';
+    return word;
+}
+
+/* Those that happened: most origins know few of the seventeen ways. */
+static void add_failures(struct page *page, const struct merged *merged)
+{
+    static const char name[] = "turnpike_origin_attempts_failed_total";
+    char word[48];
+
+    metrics_text_family(page, name, "counter",
+                        "Attempts that got no whole answer, by what went wrong.");
+    for (size_t i = 0; i < merged->count; i++) {
+        for (int failure = 0; failure < ORIGIN_FAILURE_COUNT; failure++) {
+            if (merged->rows[i].by_failure[failure] > 0) {
+                metrics_text_begin(page, name, METRICS_TEXT_ORIGIN, merged->rows[i].name);
+                metrics_text_label(page, "failure", failure_word(failure, word));
+                metrics_text_end(page, merged->rows[i].by_failure[failure]);
+            }
+        }
+    }
+}
+
+static void add_durations(struct page *page, const struct merged *merged)
+{
+    static const char name[] = "turnpike_origin_answer_duration_seconds";
+
+    metrics_text_family(page, name, "histogram",
+                        "From the connection that was had to the last byte of the answer.");
+    for (size_t i = 0; i < merged->count; i++) {
+        if (merged->rows[i].exchanges > 0) {
+            metrics_text_histogram(page, name, METRICS_TEXT_ORIGIN, &merged->rows[i]);
+        }
+    }
+}
+
+/* --- the book ---------------------------------------------------------------------------- */
+
+#define VALUE(member) \
+    static uint64_t member##_of(const struct origin_reading *reading) \
+    { \
+        return (uint64_t)reading->member; \
+    }
+VALUE(connections)
+VALUE(in_flight)
+VALUE(waiting)
+VALUE(requests)
+VALUE(drained)
+VALUE(ejected)
+VALUE(probes)
+VALUE(probes_failed)
+#undef VALUE
+
+static uint64_t up_of(const struct origin_reading *reading)
+{
+    return reading->verdict != ORIGIN_VERDICT_DOWN && reading->phase != ORIGIN_EJECTED &&
+           !reading->drained;
+}
+
+/* clang-format off */
+static const struct book_row {
+    const char *name;
+    const char *type;
+    const char *help;
+    uint64_t (*value)(const struct origin_reading *reading);
+} book_rows[] = {
+    {"turnpike_origin_up",                  "gauge",   "1 while it gets requests: not down, ejected or drained.", up_of},
+    {"turnpike_origin_drained",             "gauge",   "1 while an operator keeps it from new requests.", drained_of},
+    {"turnpike_origin_connections",         "gauge",   "Connections to it, open or being opened.", connections_of},
+    {"turnpike_origin_requests_in_flight",  "gauge",   "Requests that hold a connection.", in_flight_of},
+    {"turnpike_origin_requests_waiting",    "gauge",   "Requests in line for a connection.", waiting_of},
+    {"turnpike_origin_requests_total",      "counter", "Requests begun on a connection.", requests_of},
+    {"turnpike_origin_ejected_total",       "counter", "Times its own answers made it lose its share.", ejected_of},
+    {"turnpike_origin_probes_total",        "counter", "Health probes.", probes_of},
+    {"turnpike_origin_probes_failed_total", "counter", "Health probes that failed.", probes_failed_of},
+};
+/* clang-format on */
+
+static void add_book(struct page *page, const struct origin_readings *readings)
+{
+    for (size_t i = 0; i < sizeof(book_rows) / sizeof(book_rows[0]); i++) {
+        const struct book_row *row = &book_rows[i];
+
+        metrics_text_family(page, row->name, row->type, row->help);
+        for (size_t j = 0; j < readings->count; j++) {
+            if (readings->rows[j].addresses > 0) {
+                continue; /* a name: these have the numbers */
+            }
+            metrics_text_begin(page, row->name, METRICS_TEXT_ORIGIN, readings->rows[j].name);
+            metrics_text_end(page, row->value(&readings->rows[j]));
+        }
+    }
+}
+
+/* --- SRV names --------------------------------------------------------------------------- */
+
+static void add_targets(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_srv_targets";
+    struct srv_readings readings;
+
+    if (!srv_readings_take(sources, &readings)) {
+        page->failed = true;
+        return;
+    }
+    if (readings.count > 0) {
+        metrics_text_family(page, name, "gauge", "Origins that the SRV name stands for.");
+    }
+    for (size_t i = 0; i < readings.count; i++) {
+        metrics_text_begin(page, name, "srv", readings.rows[i].name);
+        metrics_text_end(page, readings.rows[i].count);
+    }
+    srv_readings_release(&readings);
+}
+
+void metrics_origins_add(struct page *page, const struct control_sources *sources)
+{
+    struct origin_readings readings;
+    struct merged merged;
+
+    if (!merged_read(sources, METRICS_ORIGINS, &merged)) {
+        page->failed = true;
+        return;
+    }
+    add_answers(page, &merged);
+    add_failures(page, &merged);
+    add_durations(page, &merged);
+    merged_release(&merged);
+    if (!origin_readings_take(sources, &readings)) {
+        page->failed = true;
+        return;
+    }
+    add_book(page, &readings);
+    origin_readings_release(&readings);
+    add_targets(page, sources);
+}

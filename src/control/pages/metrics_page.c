@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* GET /metrics: the counters of all workers, added up. */
+#include "base/log/log.h"
+#include "control/endpoints.h"
+#include "control/pages/merged.h"
+#include "control/pages/metrics_origins.h"
+#include "control/pages/metrics_splits.h"
+#include "control/pages/metrics_text.h"
+#include "control/pages/tls_pages.h"
+
+#include <stdio.h>
+
+#define CONTENT_TYPE BYTES("text/plain; version=0.0.4; charset=utf-8")
+
+static const char *const classes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
+                                                            "3xx",  "4xx", "5xx"};
+
+/* --- the process ------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    const char *help;
+} events[METRICS_EVENT_COUNT] = {
+#define ROW(name, metric, sentence) [METRICS_##name] = {"turnpike_" metric "_total", sentence},
+    METRICS_EVENTS(ROW)
+#undef ROW
+};
+
+static void add_events(struct page *page, const struct control_sources *sources)
+{
+    for (int i = 0; i < METRICS_EVENT_COUNT; i++) {
+        metrics_text_plain(page, events[i].name, "counter", events[i].help,
+                           merged_event(sources, (enum metrics_event)i));
+    }
+}
+
+static void add_cuts(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_client_cuts_total";
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    metrics_text_family(page, name, "counter", "Client connections that were cut, by cause.");
+    for (int cause = CUT_NONE + 1; cause < CUT_CAUSE_COUNT; cause++) {
+        uint64_t sum = 0;
+
+        for (uint32_t worker = 0; worker < facts.workers; worker++) {
+            sum += metrics_cuts(sources->metrics(sources->owner, worker), (enum cut_cause)cause);
+        }
+        metrics_text_begin(page, name, "cause", cut_cause_name((enum cut_cause)cause));
+        metrics_text_end(page, sum);
+    }
+}
+
+/* Only causes that were: a cut between two exchanges has no duration. */
+static void add_cut_durations(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_client_cut_exchange_duration_seconds";
+    struct merged merged;
+
+    if (!merged_read(sources, METRICS_CUTS, &merged)) {
+        page->failed = true;
+        return;
+    }
+    metrics_text_family(page, name, "histogram",
+                        "From the first byte of a request to where its client was cut, by cause.");
+    for (size_t i = 0; i < merged.count; i++) {
+        metrics_text_histogram(page, name, "cause", &merged.rows[i]);
+    }
+    merged_release(&merged);
+}
+
+static void add_process(struct page *page, const struct control_sources *sources)
+{
+    struct control_facts facts;
+    uint64_t connections = 0;
+    uint64_t begun = 0;
+
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        struct control_load load;
+
+        sources->load(sources->owner, worker, &load);
+        connections += load.connections;
+        begun += load.begun;
+    }
+    metrics_text_family(page, "turnpike_info", "gauge", "The version that runs.");
+    metrics_text_begin(page, "turnpike_info", "version", PACKAGE_VERSION);
+    metrics_text_end(page, 1);
+    metrics_text_plain(page, "turnpike_start_time_seconds", "gauge",
+                       "When the process began, since 1970.", facts.started_realtime_s);
+    metrics_text_plain(page, "turnpike_workers", "gauge", "Worker threads.", facts.workers);
+    metrics_text_plain(page, "turnpike_stopping", "gauge", "1 once the process was told to stop.",
+                       facts.stopping);
+    metrics_text_plain(page, "turnpike_client_connections", "gauge", "Client connections open now.",
+                       connections);
+    metrics_text_plain(page, "turnpike_exchanges_begun_total", "counter",
+                       "Requests whose head was read, or refused.", begun);
+    metrics_text_plain(page, "turnpike_access_log_dropped_total", "counter",
+                       "Lines of the access log that were dropped because its target is too slow.",
+                       sources->dropped_lines(sources->owner));
+    metrics_text_plain(page, "turnpike_process_log_dropped_total", "counter",
+                       "Lines of the process log that were dropped because stderr takes nothing.",
+                       log_dropped());
+}
+
+static void add_reloads(struct page *page, const struct control_sources *sources)
+{
+    struct reload_status status;
+
+    if (sources->reload_status == NULL) {
+        return;
+    }
+    sources->reload_status(sources->owner, &status);
+    metrics_text_plain(page, "turnpike_config_generation", "gauge",
+                       "Configurations taken up so far, the first one included.",
+                       status.generation);
+    metrics_text_plain(page, "turnpike_config_loaded_seconds", "gauge",
+                       "When the configuration that runs was taken up, since 1970.",
+                       status.loaded_at);
+    metrics_text_plain(
+        page, "turnpike_config_stale", "gauge",
+        "1 while the file's last state could not be taken up, or was gone back from.",
+        status.last_failed || status.went_back);
+    metrics_text_plain(page, "turnpike_config_unconfirmed", "gauge",
+                       "1 while a reload waits for its confirmation.", status.unconfirmed);
+    metrics_text_plain(page, "turnpike_reloads_total", "counter", "Reloads that were taken up.",
+                       status.ok);
+    metrics_text_plain(page, "turnpike_reloads_failed_total", "counter", "Reloads that were not.",
+                       status.failed);
+}
+
+/* --- families by name -------------------------------------------------------------------- */
+
+/* What of a reading is shown, as turnpike_KIND_NAME. */
+static const struct counter_row {
+    const char *name;
+    const char *help;
+    size_t offset; /* in struct metrics_reading */
+} counters[] = {
+#define COUNTER(name, member, help) \
+    { \
+        name, help, offsetof(struct metrics_reading, member) \
+    }
+    COUNTER("errors_total", errors, "Exchanges that ended with an error."),
+    COUNTER("received_bytes_total", bytes_in, "Bytes of requests, heads included."),
+    COUNTER("sent_bytes_total", bytes_out, "Bytes of answers, heads included."),
+#undef COUNTER
+};
+
+static const struct kind_row {
+    enum metrics_kind kind;
+    const char *label;
+} kinds[] = {
+    {METRICS_LISTENERS, "listener"},
+    {METRICS_ROUTES, "route"},
+    {METRICS_SERVICES, "service"},
+};
+
+struct name {
+    char text[96];
+};
+
+static struct name name_of(const struct kind_row *kind, const char *what)
+{
+    struct name name;
+
+    snprintf(name.text, sizeof(name.text), "turnpike_%s_%s", kind->label, what);
+    return name;
+}
+
+static uint64_t counter_in(const struct metrics_reading *reading, size_t offset)
+{
+    return *(const uint64_t *)(const void *)((const char *)reading + offset);
+}
+
+static void add_counters(struct page *page, const struct kind_row *kind,
+                         const struct merged *merged)
+{
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        const struct name name = name_of(kind, counters[i].name);
+
+        metrics_text_family(page, name.text, "counter", counters[i].help);
+        for (size_t j = 0; j < merged->count; j++) {
+            metrics_text_begin(page, name.text, kind->label, merged->rows[j].name);
+            metrics_text_end(page, counter_in(&merged->rows[j], counters[i].offset));
+        }
+    }
+}
+
+static void add_statuses(struct page *page, const struct kind_row *kind,
+                         const struct merged *merged)
+{
+    const struct name name = name_of(kind, "exchanges_total");
+
+    metrics_text_family(page, name.text, "counter",
+                        "Exchanges that are over, by the status of their answer.");
+    for (size_t i = 0; i < merged->count; i++) {
+        for (int status = 0; status < METRICS_STATUS_CLASSES; status++) {
+            metrics_text_begin(page, name.text, kind->label, merged->rows[i].name);
+            metrics_text_label(page, "status", classes[status]);
+            metrics_text_end(page, merged->rows[i].by_status[status]);
+        }
+    }
+}
+
+/* Ten thousand routes that nobody asks for would be 300,000 lines of 0. */
+static bool was_asked_for(const struct metrics_reading *reading)
+{
+    return reading->exchanges > 0;
+}
+
+static void add_ends(struct page *page, const struct kind_row *kind, const struct merged *merged)
+{
+    const struct name name = name_of(kind, "exchange_ends_total");
+
+    metrics_text_family(page, name.text, "counter", "Exchanges that are over, by how they ended.");
+    for (size_t i = 0; i < merged->count; i++) {
+        for (int end = 0; end < OUTCOME_END_COUNT && was_asked_for(&merged->rows[i]); end++) {
+            metrics_text_begin(page, name.text, kind->label, merged->rows[i].name);
+            metrics_text_label(page, "end", outcome_end_name((enum outcome_end)end));
+            metrics_text_end(page, merged->rows[i].by_end[end]);
+        }
+    }
+}
+
+static void add_durations(struct page *page, const struct kind_row *kind,
+                          const struct merged *merged)
+{
+    const struct name name = name_of(kind, "exchange_duration_seconds");
+
+    metrics_text_family(page, name.text, "histogram",
+                        "From the first byte of a request to the last of its answer.");
+    for (size_t i = 0; i < merged->count; i++) {
+        if (was_asked_for(&merged->rows[i])) {
+            metrics_text_histogram(page, name.text, kind->label, &merged->rows[i]);
+        }
+    }
+}
+
+static void add_column(struct page *page, const struct merged *merged, const char *name,
+                       const char *type, const char *help, size_t offset)
+{
+    metrics_text_family(page, name, type, help);
+    for (size_t i = 0; i < merged->count; i++) {
+        metrics_text_begin(page, name, "service", merged->rows[i].name);
+        metrics_text_end(page, counter_in(&merged->rows[i], offset));
+    }
+}
+
+static void add_retries(struct page *page, const struct merged *merged)
+{
+    add_column(page, merged, "turnpike_service_retries_total", "counter",
+               "Attempts made once more after a failure.",
+               offsetof(struct metrics_reading, retries));
+    add_column(page, merged, "turnpike_service_retries_denied_total", "counter",
+               "Failures not tried again because retry_budget was used up.",
+               offsetof(struct metrics_reading, retries_denied));
+    add_column(page, merged, "turnpike_service_retries_left", "gauge",
+               "Retries that retry_budget has left, as of the last request.",
+               offsetof(struct metrics_reading, retries_left));
+}
+
+static void add_kind(struct page *page, const struct control_sources *sources,
+                     const struct kind_row *kind)
+{
+    struct merged merged;
+
+    if (!merged_read(sources, kind->kind, &merged)) {
+        page->failed = true;
+        return;
+    }
+    add_statuses(page, kind, &merged);
+    add_counters(page, kind, &merged);
+    if (kind->kind == METRICS_SERVICES) {
+        add_retries(page, &merged);
+    }
+    add_ends(page, kind, &merged);
+    add_durations(page, kind, &merged);
+    merged_release(&merged);
+}
+
+void metrics_page_answer(struct question *question)
+{
+    struct page *page = &question->page;
+
+    add_process(page, question->sources);
+    add_reloads(page, question->sources);
+    tls_pages_add_metrics(page, question->sources);
+    add_events(page, question->sources);
+    add_cuts(page, question->sources);
+    add_cut_durations(page, question->sources);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        add_kind(page, question->sources, &kinds[i]);
+    }
+    metrics_origins_add(page, question->sources);
+    metrics_splits_add(page, question->sources);
+    question_answer(question, 200, CONTENT_TYPE);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the split book: what holds now, whoever set it. */
+#include "control/pages/metrics_splits.h"
+
+#include "control/pages/metrics_text.h"
+#include "control/pages/split_readings.h"
+#include "split/pin_table.h"
+
+static void add_weights(struct page *page, const struct split_readings *readings)
+{
+    static const char name[] = "turnpike_split_weight_hundredths";
+
+    metrics_text_family(page, name, "gauge", "Weight of a service in a route's split, in 0.01%.");
+    for (size_t i = 0; i < readings->count; i++) {
+        const struct split_reading *reading = &readings->rows[i].reading;
+
+        for (uint32_t arm = 0; arm < reading->arm_count; arm++) {
+            metrics_text_begin(page, name, "route", reading->route);
+            metrics_text_label(page, "service", reading->arms[arm].service);
+            metrics_text_end(page, reading->arms[arm].weight);
+        }
+    }
+}
+
+static void add_ramps(struct page *page, const struct split_readings *readings)
+{
+    static const char name[] = "turnpike_ramp_phase";
+
+    metrics_text_family(page, name, "gauge", "1 for the phase that a route's ramp is in.");
+    for (size_t i = 0; i < readings->count; i++) {
+        const struct ramp_reading *ramp = &readings->rows[i].reading.ramp;
+
+        for (int phase = RAMP_MOVES; ramp->phase != RAMP_NONE && phase <= RAMP_DONE; phase++) {
+            metrics_text_begin(page, name, "route", readings->rows[i].reading.route);
+            metrics_text_label(page, "phase", ramp_phase_name((enum ramp_phase)phase));
+            metrics_text_end(page, ramp->phase == (enum ramp_phase)phase);
+        }
+    }
+}
+
+static void add_pins(struct page *page, struct split_book *book)
+{
+    struct pin_counts counts;
+
+    pin_table_look(split_book_pins(book), &counts);
+    metrics_text_plain(page, "turnpike_pins_made_total", "counter",
+                       "Idempotency keys that were given an arm of a split.", counts.held);
+    metrics_text_plain(page, "turnpike_pins_found_total", "counter",
+                       "Requests whose key had an arm already.", counts.found);
+    metrics_text_plain(page, "turnpike_pins_moved_total", "counter",
+                       "Of these, requests that would have gone to another arm by now.",
+                       counts.moved);
+    metrics_text_plain(page, "turnpike_pins_pushed_out_total", "counter",
+                       "Keys that lost their place in the table before their time.",
+                       counts.pushed_out);
+    metrics_text_plain(page, "turnpike_pins_unpinned_total", "counter",
+                       "Keys that got no place in the table: all they could have had were seconds "
+                       "old.",
+                       counts.unpinned);
+}
+
+void metrics_splits_add(struct page *page, const struct control_sources *sources)
+{
+    struct split_readings readings;
+
+    if (sources->splits == NULL) {
+        return;
+    }
+    if (!split_readings_take(sources, &readings)) {
+        page->failed = true;
+        return;
+    }
+    add_weights(page, &readings);
+    add_ramps(page, &readings);
+    add_pins(page, sources->splits);
+    split_readings_release(&readings);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Written straight onto the page; nothing is kept in between. */
+#include "control/pages/metrics_text.h"
+
+#include "observe/origin_label.h"
+
+/* Of the fine buckets that are kept, one a power of two is shown, from 256 us to 67 s. */
+#define FIRST_EDGE_US 256
+#define EDGES 19
+
+void metrics_text_family(struct page *page, const char *name, const char *type, const char *help)
+{
+    page_format(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* In a value backslash, quote and line feed are escaped. */
+static void add_label(struct page *page, const char *label, struct bytes value)
+{
+    page_format(page, "%s=\"", label);
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.at[i] == '\n') {
+            page_add_text(page, "\\n");
+            continue;
+        }
+        if (value.at[i] == '\\' || value.at[i] == '"') {
+            page_add_char(page, '\\');
+        }
+        page_add_char(page, value.at[i]);
+    }
+    page_add_char(page, '"');
+}
+
+/* An address of a name has two labels, so that sums by name are easy. */
+static void add_origin(struct page *page, const char *label, struct bytes value)
+{
+    struct bytes address = origin_label_address(value);
+
+    add_label(page, label, origin_label_name(value));
+    if (address.length > 0) {
+        page_add_char(page, ',');
+        add_label(page, "address", address);
+    }
+}
+
+void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value)
+{
+    page_add_text(page, name);
+    page_add_char(page, '{');
+    if (strcmp(label, METRICS_TEXT_ORIGIN) == 0) {
+        add_origin(page, label, bytes_of(value));
+    } else {
+        add_label(page, label, bytes_of(value));
+    }
+}
+
+void metrics_text_label(struct page *page, const char *label, const char *value)
+{
+    page_add_char(page, ',');
+    add_label(page, label, bytes_of(value));
+}
+
+void metrics_text_end(struct page *page, uint64_t value)
+{
+    page_add_text(page, "} ");
+    page_add_number(page, value);
+    page_add_char(page, '\n');
+}
+
+void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
+                        uint64_t value)
+{
+    metrics_text_family(page, name, type, help);
+    page_format(page, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* --- histograms -------------------------------------------------------------------------- */
+
+/* "NAME_PART{LABEL="VALUE"". */
+static void begin_part(struct page *page, const char *name, const char *part, const char *label,
+                       const char *value)
+{
+    page_add_text(page, name);
+    metrics_text_begin(page, part, label, value);
+}
+
+static void add_bucket(struct page *page, const char *name, const char *label, const char *value,
+                       uint64_t edge_us, uint64_t count)
+{
+    begin_part(page, name, "_bucket", label, value);
+    if (edge_us == UINT64_MAX) {
+        page_add_text(page, ",le=\"+Inf\"");
+    } else {
+        page_format(page, ",le=\"%llu.%06llu\"", (unsigned long long)(edge_us / 1000000),
+                    (unsigned long long)(edge_us % 1000000));
+    }
+    metrics_text_end(page, count);
+}
+
+/* The count is the sum of the buckets: counters that are read while they grow need not agree. */
+void metrics_text_histogram(struct page *page, const char *name, const char *label,
+                            const struct metrics_reading *reading)
+{
+    uint64_t count = 0;
+    unsigned bucket = 0;
+
+    for (int i = 0; i < EDGES; i++) {
+        uint64_t edge_us = (uint64_t)FIRST_EDGE_US << i;
+
+        for (; metrics_duration_limit(bucket) <= edge_us; bucket++) {
+            count += reading->durations[bucket];
+        }
+        add_bucket(page, name, label, reading->name, edge_us, count);
+    }
+    for (; bucket < METRICS_DURATION_BUCKETS; bucket++) {
+        count += reading->durations[bucket];
+    }
+    add_bucket(page, name, label, reading->name, UINT64_MAX, count);
+    begin_part(page, name, "_sum", label, reading->name);
+    page_format(page, "} %llu.%06llu\n", (unsigned long long)(reading->duration_sum_us / 1000000),
+                (unsigned long long)(reading->duration_sum_us % 1000000));
+    begin_part(page, name, "_count", label, reading->name);
+    metrics_text_end(page, count);
+}

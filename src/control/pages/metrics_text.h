@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Prometheus's text format 0.0.4: families, samples, labels, histograms. Used by the files that
+ * know what is counted (metrics_page, metrics_origins). */
+#ifndef CONTROL_PAGES_METRICS_TEXT_H
+#define CONTROL_PAGES_METRICS_TEXT_H
+
+#include "base/page.h"
+#include "observe/metrics.h"
+
+/* HELP and TYPE: once, before the family's samples. */
+void metrics_text_family(struct page *page, const char *name, const char *type, const char *help);
+/* NAME{LABEL="VALUE" without the end: further labels may follow. What an origin is called makes two,
+ * where it is an address of a name (observe/origin_label.h). */
+#define METRICS_TEXT_ORIGIN "origin"
+void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value);
+void metrics_text_label(struct page *page, const char *label, const char *value);
+void metrics_text_end(struct page *page, uint64_t value);
+/* A family of one sample without labels. */
+void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
+                        uint64_t value);
+/* The samples of one histogram: `name` without _bucket, _sum or _count. */
+void metrics_text_histogram(struct page *page, const char *name, const char *label,
+                            const struct metrics_reading *reading);
+
+#endif

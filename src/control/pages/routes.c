@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* GET /v1/routes and GET /v1/services: the configuration as it runs, with what was counted, in
+ * the configuration's own words. */
+#include "config/schema/schema.h"
+#include "control/endpoints.h"
+#include "control/pages/merged.h"
+#include "control/pages/origin_readings.h"
+#include "control/pages/split_readings.h"
+#include "control/pages/srv_readings.h"
+#include "observe/origin_label.h"
+
+#include <stdio.h>
+
+static void add_counts(struct json *json, const struct metrics_reading *reading)
+{
+    json_number(json, "exchanges", reading != NULL ? reading->exchanges : 0);
+    json_number(json, "errors", reading != NULL ? reading->errors : 0);
+    json_number(json, "received_bytes", reading != NULL ? reading->bytes_in : 0);
+    json_number(json, "sent_bytes", reading != NULL ? reading->bytes_out : 0);
+}
+
+/* --- routes ------------------------------------------------------------------------------ */
+
+static void add_hosts(struct json *json, const struct route_settings *route)
+{
+    if (route->host_count == 0) {
+        return;
+    }
+    json_begin_list(json, "host");
+    for (uint32_t i = 0; i < route->host_count; i++) {
+        char text[300];
+        const struct host_pattern *host = &route->hosts[i];
+        int length = snprintf(text, sizeof(text), "%s%.*s", host->kind == HOST_EXACT ? "" : "*",
+                              host->kind == HOST_ANY ? 0 : (int)host->text.length, host->text.at);
+
+        json_bytes(json, NULL, (struct bytes){text, (size_t)length});
+    }
+    json_end_list(json);
+}
+
+static void add_match(struct json *json, const struct route_settings *route)
+{
+    json_begin_object(json, "match");
+    add_hosts(json, route);
+    if (route->path_kind != PATH_ANY) {
+        json_bytes(json, route->path_kind == PATH_EXACT ? "path" : "path_prefix", route->path);
+    }
+    if (route->method_count > 0) {
+        json_begin_list(json, "method");
+        for (uint32_t i = 0; i < route->method_count; i++) {
+            json_bytes(json, NULL, route->methods[i]);
+        }
+        json_end_list(json);
+    }
+    if (route->header_count + route->query_count + route->listener_count > 0) {
+        json_number(json, "further_conditions",
+                    route->header_count + route->query_count + (route->listener_count > 0));
+    }
+    json_end_object(json);
+}
+
+static void add_split(struct json *json, const struct route_settings *route,
+                      const struct split_reading *split)
+{
+    bool is_known = split != NULL && split->arm_count == route->arm_count;
+
+    json_begin_object(json, "split");
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        json_percent(json, is_known ? split->arms[i].service : route->arms[i].service->name,
+                     is_known ? split->arms[i].weight : route->arms[i].weight);
+    }
+    json_end_object(json);
+    if (is_known && split->differs) {
+        json_text(json, "differs_from_file", split_cause_name(split->cause));
+    }
+}
+
+static void add_action(struct json *json, const struct route_settings *route,
+                       const struct split_reading *split)
+{
+    switch (route->action) {
+    case ROUTE_FORWARD:
+        if (route->arm_count == 1) {
+            json_text(json, "service", route->arms[0].service->name);
+            break;
+        }
+        add_split(json, route, split);
+        break;
+    case ROUTE_RESPOND:
+        json_number(json, "respond", route->respond.status);
+        break;
+    case ROUTE_REDIRECT:
+        json_bytes(json, "redirect", route->redirect.to);
+        break;
+    case ROUTE_ASK:
+        break;
+    }
+}
+
+void routes_answer(struct question *question)
+{
+    const struct control_sources *sources = question->sources;
+    struct plan *plan = sources->plan(sources->owner);
+    const struct settings *settings = plan_settings(plan);
+    struct json json = json_on(&question->page);
+    struct merged merged;
+    struct split_readings splits;
+    bool counted = merged_read(sources, METRICS_ROUTES, &merged);
+    bool known = split_readings_take(sources, &splits);
+
+    json_begin_object(&json, NULL);
+    json_begin_list(&json, "routes");
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+
+        json_begin_row(&json, NULL);
+        json_text(&json, "name", route->name);
+        add_match(&json, route);
+        add_action(&json, route, known ? split_readings_find(&splits, route->name) : NULL);
+        add_counts(&json, counted ? merged_find(&merged, route->name) : NULL);
+        json_end_object(&json);
+    }
+    json_end_list(&json);
+    json_end_object(&json);
+    split_readings_release(&splits);
+    merged_release(&merged);
+    plan_unref(&plan);
+    question_answer_json(question);
+}
+
+/* --- services ---------------------------------------------------------------------------- */
+
+static void add_counters(struct json *json, const struct origin_reading *known)
+{
+    json_number(json, "connections", known->connections);
+    json_number(json, "in_flight", known->in_flight);
+    json_number(json, "waiting", known->waiting);
+    json_number(json, "requests", known->requests);
+    json_number(json, "failures", known->failures);
+    json_number(json, "ejected", known->ejected);
+    json_text(json, "probes", origin_verdict_name(known->verdict));
+}
+
+static void add_addresses(struct json *json, const struct origin_summary *summary)
+{
+    if (summary->is_name) {
+        json_number(json, "addresses", summary->addresses);
+        json_number(json, "serving", summary->serving);
+    }
+}
+
+static void add_origin(struct json *json, const struct service_settings *service,
+                       const struct origin_settings *origin, const struct origin_readings *readings)
+{
+    const struct origin_summary summary = origin_readings_sum(readings, origin->name);
+
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "address", origin->name);
+    json_number(json, "weight", origin->weight);
+    json_text(json, "state", summary.state);
+    add_counters(json, &summary.sum);
+    add_addresses(json, &summary);
+    json_end_object(json);
+}
+
+static void add_target(struct json *json, const struct service_settings *service,
+                       const struct origin_settings *origin, const struct srv_target *target,
+                       const struct origin_readings *readings)
+{
+    char place[SRV_PLACE_ROOM];
+    const struct origin_summary summary = origin_readings_sum(readings, srv_place(target, place));
+
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "address", place);
+    json_number(json, "weight", (uint64_t)target->weight * origin->weight);
+    json_text(json, "state", summary.state);
+    add_counters(json, &summary.sum);
+    add_addresses(json, &summary);
+    json_number(json, "priority", target->priority);
+    json_text(json, "of", origin->name);
+    json_end_object(json);
+}
+
+/* The name itself, and a row for each target. */
+static void add_srv(struct json *json, const struct service_settings *service,
+                    const struct origin_settings *origin, const struct srv_reading *srv,
+                    const struct origin_readings *readings)
+{
+    const struct origin_summary summary = origin_readings_sum(readings, origin->name);
+
+    json_begin_row(json, NULL);
+    json_text(json, "service", service->name);
+    json_text(json, "address", origin->name);
+    json_number(json, "weight", origin->weight);
+    json_text(json, "state", name_state_name(srv->state));
+    add_counters(json, &summary.sum);
+    json_number(json, "targets", srv->count);
+    json_end_object(json);
+    for (uint32_t i = 0; i < srv->count; i++) {
+        add_target(json, service, origin, &srv->targets[i], readings);
+    }
+}
+
+/* Each address of each name: an origin of its own, which `turnpikectl drain` knows as shown. */
+static void add_all_addresses(struct json *json, const struct origin_readings *readings)
+{
+    json_begin_list(json, "addresses");
+    for (size_t i = 0; i < readings->count; i++) {
+        const struct origin_reading *row = &readings->rows[i];
+
+        if (origin_label_address(bytes_of(row->name)).length > 0) {
+            json_begin_row(json, NULL);
+            json_text(json, "origin", row->name);
+            json_text(json, "state", origin_readings_state(row));
+            add_counters(json, row);
+            json_end_object(json);
+        }
+    }
+    json_end_list(json);
+}
+
+static void add_origins(struct json *json, const struct control_sources *sources,
+                        const struct settings *settings, const struct srv_readings *names)
+{
+    struct origin_readings readings;
+
+    origin_readings_take(sources, &readings); /* without memory there are none */
+    json_begin_list(json, "origins");
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        const struct service_settings *service = &settings->services[i];
+
+        for (uint32_t j = 0; j < service->origin_count; j++) {
+            const struct origin_settings *origin = &service->origins[j];
+
+            if (origin->srv != NULL) {
+                add_srv(json, service, origin, srv_readings_find(names, origin->srv), &readings);
+            } else {
+                add_origin(json, service, origin, &readings);
+            }
+        }
+    }
+    json_end_list(json);
+    add_all_addresses(json, &readings);
+    origin_readings_release(&readings);
+}
+
+/* Now: of an SRV name, its targets. */
+static uint32_t count_origins(const struct service_settings *service,
+                              const struct srv_readings *names)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < service->origin_count; i++) {
+        const char *srv = service->origins[i].srv;
+
+        count += srv != NULL ? srv_readings_find(names, srv)->count : 1;
+    }
+    return count;
+}
+
+void services_answer(struct question *question)
+{
+    const struct control_sources *sources = question->sources;
+    struct plan *plan = sources->plan(sources->owner);
+    const struct settings *settings = plan_settings(plan);
+    struct json json = json_on(&question->page);
+    struct merged merged;
+    struct srv_readings names;
+    bool counted = merged_read(sources, METRICS_SERVICES, &merged);
+
+    srv_readings_take(sources, &names); /* without memory there are none */
+    json_begin_object(&json, NULL);
+    json_begin_list(&json, "services");
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        const struct service_settings *service = &settings->services[i];
+
+        json_begin_row(&json, NULL);
+        json_text(&json, "name", service->name);
+        json_bytes(&json, "balance",
+                   config_choice_word(PLACE_SERVICE, "balance", service->balance));
+        json_number(&json, "origins", count_origins(service, &names));
+        add_counts(&json, counted ? merged_find(&merged, service->name) : NULL);
+        json_end_object(&json);
+    }
+    json_end_list(&json);
+    add_origins(&json, sources, settings, &names);
+    json_end_object(&json);
+    srv_readings_release(&names);
+    merged_release(&merged);
+    plan_unref(&plan);
+    question_answer_json(question);
+}

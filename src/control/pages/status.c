@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* GET /v1/status and GET /health: the process as a whole. */
+#include "control/endpoints.h"
+#include "control/pages/differences.h"
+#include "control/pages/merged.h"
+
+#include <unistd.h>
+
+/* How what runs relates to the file. */
+static void add_reloads(struct json *json, const struct control_sources *sources)
+{
+    struct reload_status status;
+
+    if (sources->reload_status == NULL) {
+        return;
+    }
+    sources->reload_status(sources->owner, &status);
+    json_number(json, "generation", status.generation);
+    json_time(json, "loaded", status.loaded_at);
+    json_text(json, "fingerprint", status.fingerprint);
+    if (status.unconfirmed) {
+        json_time(json, "goes_back_unless_confirmed_by", status.confirm_until);
+    }
+    if (status.last_failed) {
+        json_text(json, "file_is_bad", status.last_error);
+    }
+    if (status.went_back) {
+        json_text(json, "file_does_not_run",
+                  "it was taken up and gone back from; turnpikectl reload takes it up again");
+    }
+}
+
+static void add_load(struct json *json, const struct control_sources *sources, uint32_t workers)
+{
+    uint64_t connections = 0;
+    uint64_t begun = 0;
+    struct control_load load;
+
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        sources->load(sources->owner, worker, &load);
+        connections += load.connections;
+        begun += load.begun;
+    }
+    json_number(json, "client_connections", connections);
+    json_number(json, "exchanges_begun", begun);
+    json_begin_list(json, "workers");
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        sources->load(sources->owner, worker, &load);
+        json_begin_row(json, NULL);
+        json_number(json, "worker", worker);
+        json_number(json, "client_connections", load.connections);
+        json_number(json, "exchanges_begun", load.begun);
+        json_end_object(json);
+    }
+    json_end_list(json);
+}
+
+static void add_listeners(struct json *json, const struct control_sources *sources,
+                          const struct settings *settings)
+{
+    struct merged merged;
+    bool counted = merged_read(sources, METRICS_LISTENERS, &merged);
+
+    json_begin_list(json, "listeners");
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        const struct metrics_reading *reading =
+            counted ? merged_find(&merged, settings->listeners[i].name) : NULL;
+
+        json_begin_row(json, NULL);
+        json_text(json, "address", settings->listeners[i].name);
+        json_number(json, "exchanges", reading != NULL ? reading->exchanges : 0);
+        json_number(json, "errors", reading != NULL ? reading->errors : 0);
+        json_number(json, "received_bytes", reading != NULL ? reading->bytes_in : 0);
+        json_number(json, "sent_bytes", reading != NULL ? reading->bytes_out : 0);
+        json_end_object(json);
+    }
+    json_end_list(json);
+    merged_release(&merged);
+}
+
+void status_answer(struct question *question)
+{
+    const struct control_sources *sources = question->sources;
+    struct plan *plan = sources->plan(sources->owner);
+    const struct settings *settings = plan_settings(plan);
+    struct json json = json_on(&question->page);
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    json_begin_object(&json, NULL);
+    json_text(&json, "version", PACKAGE_VERSION);
+    json_number(&json, "pid", (uint64_t)getpid());
+    json_text(&json, "state", facts.stopping ? "stopping" : "running");
+    json_time(&json, "started", facts.started_realtime_s);
+    json_text(&json, "config", facts.config_file);
+    add_reloads(&json, sources);
+    json_number(&json, "routes", settings->route_count);
+    json_number(&json, "services", settings->service_count);
+    differences_add(&json, sources);
+    stopped_ramps_add(&json, sources);
+    add_load(&json, sources, facts.workers);
+    add_listeners(&json, sources, settings);
+    json_end_object(&json);
+    plan_unref(&plan);
+    question_answer_json(question);
+}
+
+void health_answer(struct question *question)
+{
+    struct control_facts facts;
+
+    question->sources->facts(question->sources->owner, &facts);
+    page_add_text(&question->page, facts.stopping ? "stopping\n" : "ok\n");
+    question_answer(question, facts.stopping ? 503 : 200, BYTES("text/plain"));
+}

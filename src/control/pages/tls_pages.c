@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* GET /v1/certs and GET /v1/tls, and their lines in /metrics: the inventory of certificates, and
+ * of versions, ciphers and groups, both as configured and as agreed on with clients. */
+#include "control/pages/tls_pages.h"
+
+#include "control/endpoints.h"
+#include "control/pages/metrics_text.h"
+
+#include <time.h>
+
+#define ROWS_MAX 128
+
+/* --- certificates ------------------------------------------------------------------------ */
+
+static const char *role_of(const struct tls_certificate_facts *facts)
+{
+    if (facts->service != NULL) {
+        return facts->role == TLS_ROLE_CA ? "service_ca" : "service";
+    }
+    return facts->role == TLS_ROLE_CA ? "listener_ca" : "listener";
+}
+
+static const char *user_of(const struct tls_certificate_facts *facts)
+{
+    return facts->service != NULL ? facts->service : facts->listener;
+}
+
+static void add_certificate(struct json *json, const struct tls_certificate_facts *facts)
+{
+    int64_t left_s = facts->not_after_s - (int64_t)time(NULL);
+
+    json_begin_object(json, NULL);
+    json_text(json, "subject", facts->subject);
+    json_begin_list(json, "names");
+    for (uint32_t i = 0; i < facts->name_count; i++) {
+        json_text(json, NULL, facts->names[i]);
+    }
+    json_end_list(json);
+    json_text(json, "issuer", facts->issuer);
+    json_text(json, "key_type", facts->key_type);
+    json_time(json, "not_before", (uint64_t)facts->not_before_s);
+    json_time(json, "not_after", (uint64_t)facts->not_after_s);
+    json_text(json, "state", tls_dating_word(tls_dating_of(facts, (int64_t)time(NULL))));
+    json_number(json, "days_left", left_s > 0 ? (uint64_t)left_s / 86400 : 0);
+    json_text(json, "cert", facts->cert);
+    json_text(json, "key", facts->key);
+    json_text(json, "role", role_of(facts));
+    json_text(json, "used_by", user_of(facts));
+    json_end_object(json);
+}
+
+void certs_answer(struct question *question)
+{
+    struct plan *plan = question->sources->plan(question->sources->owner);
+    struct json json = json_on(&question->page);
+    const struct tls_certificate_facts *facts;
+
+    json_begin_object(&json, NULL);
+    json_begin_list(&json, "certificates");
+    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
+        add_certificate(&json, facts);
+    }
+    json_end_list(&json);
+    json_end_object(&json);
+    plan_unref(&plan);
+    question_answer_json(question);
+}
+
+/* --- what was agreed on ------------------------------------------------------------------ */
+
+struct agreed_rows {
+    uint32_t count;
+    struct tls_agreed rows[ROWS_MAX];
+};
+
+static bool is_same(const struct tls_agreed *a, const struct tls_agreed *b)
+{
+    return a->version == b->version && a->cipher == b->cipher && a->group == b->group;
+}
+
+static void add_to(struct agreed_rows *all, const struct tls_agreed *agreed)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (is_same(&all->rows[i], agreed)) {
+            all->rows[i].full += agreed->full;
+            all->rows[i].resumed += agreed->resumed;
+            return;
+        }
+    }
+    if (all->count < ROWS_MAX) {
+        all->rows[all->count++] = *agreed;
+    }
+}
+
+static uint32_t worker_count(const struct control_sources *sources)
+{
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    return facts.workers;
+}
+
+static void gather_agreed(const struct control_sources *sources, struct agreed_rows *all)
+{
+    uint32_t workers = worker_count(sources);
+    struct tls_agreed agreed;
+
+    all->count = 0;
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        for (uint32_t i = 0; tls_agreed_at(worker, i, &agreed); i++) {
+            add_to(all, &agreed);
+        }
+    }
+}
+
+static uint64_t failures_of(const struct control_sources *sources, enum tls_cause cause)
+{
+    uint32_t workers = worker_count(sources);
+    uint64_t sum = 0;
+
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        sum += tls_failures(worker, cause);
+    }
+    return sum;
+}
+
+static void add_listeners(struct json *json, const struct settings *settings)
+{
+    json_begin_list(json, "listeners");
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        const struct tls_listener_settings *tls = &settings->listeners[i].tls;
+
+        if (tls->certificate_count == 0) {
+            continue;
+        }
+        json_begin_object(json, NULL);
+        json_text(json, "address", settings->listeners[i].name);
+        json_text(json, "min_version", tls->min_version == TLS_1_3 ? "1.3" : "1.2");
+        json_text(json, "ciphers", tls->ciphers);
+        json_text(json, "cipher_suites", tls->cipher_suites);
+        json_text(json, "groups", tls->groups);
+        json_flag(json, "resume", tls->resume);
+        json_end_object(json);
+    }
+    json_end_list(json);
+}
+
+void tls_answer(struct question *question)
+{
+    const struct control_sources *sources = question->sources;
+    struct plan *plan = sources->plan(sources->owner);
+    struct json json = json_on(&question->page);
+    struct agreed_rows all;
+
+    gather_agreed(sources, &all);
+    json_begin_object(&json, NULL);
+    add_listeners(&json, plan_settings(plan));
+    json_begin_list(&json, "agreed");
+    for (uint32_t i = 0; i < all.count; i++) {
+        json_begin_row(&json, NULL);
+        json_text(&json, "version", all.rows[i].version);
+        json_text(&json, "cipher", all.rows[i].cipher);
+        json_text(&json, "group", all.rows[i].group);
+        json_number(&json, "handshakes", all.rows[i].full);
+        json_number(&json, "resumed", all.rows[i].resumed);
+        json_end_object(&json);
+    }
+    json_end_list(&json);
+    json_begin_object(&json, "failures");
+    for (int cause = 0; cause < TLS_CAUSE_COUNT; cause++) {
+        json_number(&json, tls_cause_word((enum tls_cause)cause),
+                    failures_of(sources, (enum tls_cause)cause));
+    }
+    json_end_object(&json);
+    json_end_object(&json);
+    plan_unref(&plan);
+    question_answer_json(question);
+}
+
+/* --- /metrics ---------------------------------------------------------------------------- */
+
+static void add_agreed(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_tls_agreed_total";
+    struct agreed_rows all;
+
+    gather_agreed(sources, &all);
+    metrics_text_family(page, name, "counter",
+                        "TLS handshakes with clients, by what was agreed on.");
+    for (uint32_t i = 0; i < all.count; i++) {
+        for (int resumed = 0; resumed < 2; resumed++) {
+            metrics_text_begin(page, name, "version", all.rows[i].version);
+            metrics_text_label(page, "cipher", all.rows[i].cipher);
+            metrics_text_label(page, "group", all.rows[i].group != NULL ? all.rows[i].group : "");
+            metrics_text_label(page, "resumed", resumed ? "true" : "false");
+            metrics_text_end(page, resumed ? all.rows[i].resumed : all.rows[i].full);
+        }
+    }
+}
+
+static void add_failures(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_tls_failures_total";
+
+    metrics_text_family(page, name, "counter",
+                        "TLS handshakes and connections that ended otherwise than they should.");
+    for (int cause = 0; cause < TLS_CAUSE_COUNT; cause++) {
+        metrics_text_begin(page, name, "cause", tls_cause_word((enum tls_cause)cause));
+        metrics_text_end(page, failures_of(sources, (enum tls_cause)cause));
+    }
+}
+
+static void add_certificate_labels(struct page *page, const char *name,
+                                   const struct tls_certificate_facts *facts)
+{
+    metrics_text_begin(page, name, "cert", facts->cert);
+    metrics_text_label(page, facts->service != NULL ? "service" : "listener", user_of(facts));
+    metrics_text_label(page, "role", role_of(facts));
+    metrics_text_label(page, "subject", facts->subject);
+}
+
+static void add_out_of_date(struct page *page, const struct plan *plan)
+{
+    static const char name[] = "turnpike_tls_certificate_out_of_date";
+    const struct tls_certificate_facts *facts;
+    int64_t now_s = (int64_t)time(NULL);
+
+    metrics_text_family(page, name, "gauge",
+                        "Whether a certificate or CA has expired or is not valid yet.");
+    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
+        enum tls_dating dating = tls_dating_of(facts, now_s);
+
+        add_certificate_labels(page, name, facts);
+        metrics_text_end(page, dating == TLS_EXPIRED || dating == TLS_NOT_YET_VALID);
+    }
+}
+
+static void add_expiries(struct page *page, const struct plan *plan)
+{
+    static const char name[] = "turnpike_tls_certificate_not_after_seconds";
+    const struct tls_certificate_facts *facts;
+
+    metrics_text_family(page, name, "gauge", "When a certificate or CA expires, since 1970.");
+    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
+        add_certificate_labels(page, name, facts);
+        metrics_text_end(page, facts->not_after_s > 0 ? (uint64_t)facts->not_after_s : 0);
+    }
+}
+
+void tls_pages_add_metrics(struct page *page, const struct control_sources *sources)
+{
+    struct plan *plan = sources->plan(sources->owner);
+
+    add_agreed(page, sources);
+    add_failures(page, sources);
+    add_expiries(page, plan);
+    add_out_of_date(page, plan);
+    plan_unref(&plan);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Takes the chunked coding off a body (RFC 9112 section 7.1), a step at a time: data spans point
+ * into the caller's input, in which those of small chunks are moved together. Called by client_h1 and origin_h1.
+ * Sizes and extensions are bounded; the trailer section stays in the caller's buffer
+ * until it is whole (h1_parse_trailers reads it). */
+#ifndef HTTP_H1_H1_CHUNKED_H
+#define HTTP_H1_H1_CHUNKED_H
+
+#include "http/h1/h1_parser.h"
+
+struct h1_chunked {
+    uint64_t left;            /* data bytes of the current chunk still to come */
+    uint32_t extension_bytes; /* of the whole body, bounded */
+    uint16_t line_bytes;      /* of the current size line, bounded */
+    uint8_t state;            /* private */
+};
+
+enum h1_chunked_step {
+    H1_CHUNKED_DATA,     /* *data holds body bytes; call again */
+    H1_CHUNKED_MORE,     /* *input is used up; needs more bytes */
+    H1_CHUNKED_TRAILERS, /* the last chunk is read; *input starts at the trailer section
+                            (at least an empty line), to be read with h1_parse_trailers */
+    H1_CHUNKED_REJECTED,
+};
+
+void h1_chunked_init(struct h1_chunked *chunked);
+/* Moves *input forward over what it used; only a trailer section is ever left to wait, so a
+ * small buffer never locks up. A rejected body stays rejected: do not call again. */
+enum h1_chunked_step h1_chunked_next(struct h1_chunked *chunked, struct bytes *input,
+                                     struct bytes *data, struct h1_problem *problem);
+/* The same, but the data of small chunks comes in one span, as far as *input goes: handed on one by
+ * one, a byte would cost a call and maybe a packet. Writes into what it used of *input. */
+enum h1_chunked_step h1_chunked_gather(struct h1_chunked *chunked, struct bytes *input,
+                                       struct bytes *data, struct h1_problem *problem);
+
+#endif

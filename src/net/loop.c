@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Turns are run one by one: what is ready (net/watch) and due (net/timer), what was put off meanwhile,
+ * and then the graves are emptied. */
+#include "net/loop.h"
+
+#include "base/check.h"
+#include "base/log/log.h"
+#include "base/list.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURN_END_MAX 8
+#define GROUPS_MAX 12
+#define ASK_REALTIME_US 1000000
+#define AT_ONCE_US 50
+#define EVENTS_A_READING 4
+#define PAUSE_US 500000 /* more than a busy turn takes */
+#define CATCH_UP_US 1000000
+
+struct letter {
+    struct letter *next;
+    loop_posted *call;
+    void *owner;
+};
+
+struct loop {
+    struct watches *watches;
+    struct watch tick;
+    int tick_fd;            /* timerfd */
+    struct timer_wake wake; /* when the tick is due */
+    uint64_t tick_due_us;   /* the same */
+    uint64_t
+        catch_up_us; /* after a pause, until when timers wait for what came; 0: there was none */
+    uint64_t now_us;
+    uint32_t events_to_reading; /* of the clock */
+    uint64_t realtime_ahead_us; /* of the monotonic clock */
+    uint64_t ask_realtime_us;   /* when by how much is found out again */
+    bool stopping;
+    struct link put_off; /* of struct later */
+    int turn_end_count;
+    loop_turn_end *turn_ends[TURN_END_MAX];
+    void *turn_end_owners[TURN_END_MAX];
+    int group_count;
+    struct timer_group *groups[GROUPS_MAX];
+    struct timer_group *alarms;
+    struct watch mail_watch;
+    struct { /* under the lock: other threads write here */
+        pthread_mutex_t lock;
+        struct letter *first;
+        struct letter **last;
+        int bell; /* eventfd */
+        bool closed;
+    } mail;
+};
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Whoever lost the processor between the two readings asks again the next time. */
+static void compare_clocks(struct loop *loop)
+{
+    uint64_t realtime = read_clock(CLOCK_REALTIME);
+    bool at_once = read_clock(CLOCK_MONOTONIC) - loop->now_us <= AT_ONCE_US;
+
+    if (at_once || loop->ask_realtime_us == 0) {
+        loop->realtime_ahead_us = realtime - loop->now_us;
+        loop->ask_realtime_us = loop->now_us + (at_once ? ASK_REALTIME_US : 1);
+    }
+}
+
+uint64_t loop_tell_time(struct loop *loop)
+{
+    loop->now_us = read_clock(CLOCK_MONOTONIC);
+    loop->events_to_reading = EVENTS_A_READING;
+    if (loop->now_us >= loop->ask_realtime_us) {
+        compare_clocks(loop);
+    }
+    return loop->now_us;
+}
+
+uint64_t loop_used_time(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void loop_note_event(struct loop *loop)
+{
+    if (loop->events_to_reading == 0) {
+        loop_tell_time(loop);
+    }
+    loop->events_to_reading--;
+}
+
+uint64_t loop_realtime(const struct loop *loop)
+{
+    return loop->now_us + loop->realtime_ahead_us;
+}
+
+uint64_t loop_now(const struct loop *loop)
+{
+    return loop->now_us;
+}
+
+/* The process was stopped, or its machine was: what came meanwhile came in time, as far as anybody can
+ * tell, so it is looked at before timers ring. Those who keep coming do not hold them up for long. */
+static bool comes_too_early(struct loop *loop, uint64_t now_us)
+{
+    if (loop->catch_up_us == 0 && now_us > loop->tick_due_us + PAUSE_US) {
+        loop->catch_up_us = now_us + CATCH_UP_US;
+    }
+    if (loop->catch_up_us > now_us &&
+        watches_found_more(loop->watches, &loop->tick, &loop->mail_watch)) {
+        return true;
+    }
+    loop->catch_up_us = 0;
+    return false;
+}
+
+static void on_tick(int fd, short what, void *owner)
+{
+    struct loop *loop = owner;
+    uint64_t now = loop_tell_time(loop);
+
+    (void)fd;
+    (void)what;
+    if (comes_too_early(loop, now)) {
+        return;
+    }
+    for (int i = 0; i < loop->group_count; i++) {
+        timer_group_advance(loop->groups[i], now);
+    }
+    loop->wake.too_late = true; /* it is set anew at the end of the turn, and then not readable */
+}
+
+/* Sleeps as long as no timer can be due: a loop with nothing to do does not wake up. A timerfd,
+ * since libevent's own timers would have it read the clock twice in each turn. */
+static void set_tick(struct loop *loop)
+{
+    uint64_t now = loop_tell_time(loop);
+    uint32_t ticks = TIMER_REST_TICKS;
+    uint64_t due_us;
+    struct itimerspec due = {{0}, {0}};
+
+    for (int i = 0; i < loop->group_count; i++) {
+        uint32_t next = timer_group_next(loop->groups[i]);
+
+        ticks = next < ticks ? next : ticks;
+    }
+    due_us = now - now % TIMER_TICK_US + (uint64_t)ticks * TIMER_TICK_US;
+    due.it_value.tv_sec = (time_t)(due_us / 1000000);
+    due.it_value.tv_nsec = (long)(due_us % 1000000) * 1000;
+    loop->wake.tick = timer_tick_of(now) + ticks;
+    loop->wake.too_late = false;
+    loop->tick_due_us = due_us;
+    timerfd_settime(loop->tick_fd, TFD_TIMER_ABSTIME, &due, NULL);
+}
+
+static void on_mail(int fd, short what, void *owner)
+{
+    struct loop *loop = owner;
+    struct letter *letter;
+    uint64_t count;
+
+    (void)what;
+    if (read(fd, &count, sizeof(count)) < 0) {
+        return;
+    }
+    pthread_mutex_lock(&loop->mail.lock);
+    letter = loop->mail.first;
+    loop->mail.first = NULL;
+    loop->mail.last = &loop->mail.first;
+    pthread_mutex_unlock(&loop->mail.lock);
+    loop_tell_time(loop);
+    while (letter != NULL) {
+        struct letter *next = letter->next;
+
+        letter->call(letter->owner);
+        free(letter);
+        letter = next;
+    }
+}
+
+static bool open_mailbox(struct loop *loop)
+{
+    pthread_mutex_init(&loop->mail.lock, NULL);
+    loop->mail.last = &loop->mail.first;
+    loop->mail.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return loop->mail.bell >= 0 &&
+           loop_watch(loop, &loop->mail_watch, loop->mail.bell, WATCH_READABLE, on_mail, loop);
+}
+
+static bool open_tick(struct loop *loop)
+{
+    loop->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    return loop->tick_fd >= 0 &&
+           loop_watch(loop, &loop->tick, loop->tick_fd, WATCH_READABLE, on_tick, loop);
+}
+
+static void on_alarm(struct timer *timer)
+{
+    struct alarm *alarm = CONTAINER_OF(timer, struct alarm, timer);
+
+    alarm->rings(alarm->owner);
+}
+
+struct loop *loop_new(void)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+
+    if (loop == NULL) {
+        return NULL;
+    }
+    loop->mail.bell = -1;
+    loop->tick_fd = -1;
+    list_init(&loop->put_off);
+    loop->watches = watches_new();
+    if (loop->watches == NULL || !open_mailbox(loop) || !open_tick(loop)) {
+        loop_free(&loop);
+        return NULL;
+    }
+    loop_tell_time(loop);
+    loop->alarms = timer_group_new(loop, on_alarm);
+    if (loop->alarms == NULL) {
+        loop_free(&loop);
+        return NULL;
+    }
+    set_tick(loop);
+    return loop;
+}
+
+void loop_free(struct loop **loop)
+{
+    struct letter *letter;
+
+    if (*loop == NULL) {
+        return;
+    }
+    for (int i = 0; i < (*loop)->group_count; i++) {
+        timer_group_free(&(*loop)->groups[i]);
+    }
+    watch_stop(&(*loop)->tick);
+    if ((*loop)->tick_fd >= 0) {
+        close((*loop)->tick_fd);
+    }
+    watch_stop(&(*loop)->mail_watch);
+    if ((*loop)->mail.bell >= 0) {
+        close((*loop)->mail.bell);
+    }
+    letter = (*loop)->mail.first;
+    while (letter != NULL) {
+        struct letter *next = letter->next;
+
+        free(letter);
+        letter = next;
+    }
+    watches_free(&(*loop)->watches);
+    free(*loop);
+    *loop = NULL;
+}
+
+void loop_later(struct loop *loop, struct later *later, later_call *call, void *owner)
+{
+    if (later->call == NULL) {
+        later->call = call;
+        later->owner = owner;
+        list_add_last(&loop->put_off, &later->link);
+    }
+}
+
+void later_cancel(struct later *later)
+{
+    if (later->call != NULL) {
+        later->call = NULL;
+        list_remove(&later->link);
+    }
+}
+
+/* What is put off meanwhile is done too. */
+static void do_what_was_put_off(struct loop *loop)
+{
+    struct link *link;
+
+    while ((link = list_first(&loop->put_off)) != NULL) {
+        struct later *later = CONTAINER_OF(link, struct later, link);
+        later_call *call = later->call;
+
+        later_cancel(later);
+        call(later->owner);
+    }
+}
+
+void loop_run(struct loop *loop)
+{
+    loop->wake.too_late = true; /* timers may have been set before the first turn */
+    set_tick(loop);
+    while (!loop->stopping) {
+        loop->events_to_reading = 0; /* it may wait for long now */
+        if (!watches_turn(loop->watches)) {
+            break;
+        }
+        do_what_was_put_off(loop);
+        for (int i = 0; i < loop->turn_end_count; i++) {
+            loop->turn_ends[i](loop->turn_end_owners[i]);
+        }
+        if (loop->wake.too_late) {
+            set_tick(loop);
+        }
+    }
+    loop->stopping = false;
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->stopping = true;
+}
+
+void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner)
+{
+    CHECK(loop->turn_end_count < TURN_END_MAX);
+    loop->turn_ends[loop->turn_end_count] = call;
+    loop->turn_end_owners[loop->turn_end_count++] = owner;
+}
+
+bool loop_close_mail(struct loop *loop)
+{
+    bool closed;
+
+    pthread_mutex_lock(&loop->mail.lock);
+    closed = loop->mail.closed = loop->mail.first == NULL;
+    pthread_mutex_unlock(&loop->mail.lock);
+    return closed;
+}
+
+bool loop_post(struct loop *loop, loop_posted *call, void *owner)
+{
+    const uint64_t one = 1;
+    struct letter *letter = calloc(1, sizeof(*letter));
+    bool closed;
+
+    if (letter == NULL) {
+        return false;
+    }
+    letter->call = call;
+    letter->owner = owner;
+    pthread_mutex_lock(&loop->mail.lock);
+    closed = loop->mail.closed;
+    if (!closed) {
+        *loop->mail.last = letter;
+        loop->mail.last = &letter->next;
+    }
+    pthread_mutex_unlock(&loop->mail.lock);
+    if (closed) {
+        free(letter);
+        return false;
+    }
+    /* The letter is the loop's now, whatever becomes of the bell: EAGAIN means that it rings. */
+    if (write(loop->mail.bell, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+        log_error("cannot wake a worker: %s", strerror(errno));
+    }
+    return true;
+}
+
+bool loop_watch(struct loop *loop, struct watch *watch, int fd, short wanted, watch_ready *ready,
+                void *owner)
+{
+    return watch_start(watch, loop->watches, fd, wanted, ready, owner);
+}
+
+struct timer_group *timer_group_new(struct loop *loop, timer_due *due)
+{
+    struct timer_group *group = timer_group_make(due, &loop->now_us, &loop->wake);
+
+    CHECK(loop->group_count < GROUPS_MAX);
+    if (group != NULL) {
+        loop->groups[loop->group_count++] = group;
+    }
+    return group;
+}
+
+void alarm_set(struct loop *loop, struct alarm *alarm, uint32_t milliseconds, alarm_rings *rings,
+               void *owner)
+{
+    alarm->rings = rings;
+    alarm->owner = owner;
+    timer_set(loop->alarms, &alarm->timer, milliseconds);
+}
+
+void alarm_clear(struct loop *loop, struct alarm *alarm)
+{
+    timer_clear(loop->alarms, &alarm->timer);
+}
+
+bool alarm_is_set(const struct alarm *alarm)
+{
+    return timer_is_set(&alarm->timer);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The transport that is a plain stream socket, TCP or Unix. */
+#include "net/transport.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* recv and send of the C library are points at which a thread may be cancelled, which takes two
+ * atomic operations around each call. Nobody cancels our threads. */
+static ssize_t receive(int fd, void *into, size_t room)
+{
+    return syscall(SYS_recvfrom, fd, into, room, 0, NULL, NULL);
+}
+
+static ssize_t send_one(int fd, const struct iovec *piece)
+{
+    return syscall(SYS_sendto, fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0);
+}
+
+static ssize_t send_many(int fd, const struct iovec *pieces, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t tcp_read(struct transport *transport, void *into, size_t room)
+{
+    ssize_t count;
+
+    do {
+        count = receive(transport->fd, into, room);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+static ssize_t tcp_write(struct transport *transport, const struct iovec *from, int count)
+{
+    ssize_t written;
+
+    do {
+        written =
+            count == 1 ? send_one(transport->fd, from) : send_many(transport->fd, from, count);
+    } while (written < 0 && errno == EINTR);
+    return written;
+}
+
+static void tcp_finish(struct transport *transport)
+{
+    shutdown(transport->fd, SHUT_WR);
+}
+
+static void tcp_close(struct transport *transport, bool clean)
+{
+    (void)clean;
+    close(transport->fd);
+}
+
+static bool tcp_is_stale(struct transport *transport)
+{
+    char byte;
+
+    return recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+static const struct transport_ops tcp_ops = {
+    .scheme = {"http", 4},
+    .plain = true,
+    .read = tcp_read,
+    .write = tcp_write,
+    .finish = tcp_finish,
+    .close = tcp_close,
+    .is_stale = tcp_is_stale,
+};
+
+bool transport_start_tcp(struct transport *transport, struct loop *loop, int fd, short wanted,
+                         watch_ready *ready, void *owner)
+{
+    transport->ops = &tcp_ops;
+    transport->fd = fd;
+    transport->wanted = wanted;
+    transport->holds = false;
+    transport->ends = false;
+    memset(&transport->watch, 0, sizeof(transport->watch));
+    if (!loop_watch(loop, &transport->watch, fd, wanted, ready, owner)) {
+        watch_stop(&transport->watch);
+        close(fd);
+        transport->fd = -1;
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* HTTP/1.1 from an origin: turns the bytes that come back into events of the request. Strict:
+ * whatever is not well-formed ends the connection, and an answer that is not followed by silence
+ * makes it unfit for another request. */
+#include "origin/h1/origin_h1.h"
+
+#include <errno.h>
+
+#define READS_A_TURN 4
+#define INTERIMS_MOST 32
+#define INTERIMS_A_SECOND 4
+#define MUCH_BYTES 4096 /* a read that brings so many: there may be more */
+
+/* --- the body ---------------------------------------------------------------------------- */
+
+static void note_duration(const struct origin_connection *connection)
+{
+    metrics_origin_ends(connection->origin->counters,
+                        loop_now(directory_of(connection)->bench->loop) -
+                            connection->request->bound_us);
+}
+
+static void finish_answer(struct origin_connection *connection, const struct http_headers *trailers)
+{
+    struct origin_request *request = connection->request;
+
+    if (!connection->request_whole || !outbox_is_empty(&connection->out) ||
+        connection->out.broken || buffer_length(connection->in) > 0 ||
+        (connection->read_to_brim && transport_is_stale(&connection->transport))) {
+        connection->reusable = false;
+    }
+    stop_clock(connection);
+    note_duration(connection);
+    origin_health_body_is_whole(request);
+    origin_connection_unbind(connection);
+    if (trailers == NULL) {
+        /* First the pool: the next request of this client may then use the same connection. */
+        pool_keep(connection, request->pool);
+        request->events->ended(request->owner, NULL);
+        return;
+    }
+    request->events->ended(request->owner, trailers);
+    pool_keep(connection, request->pool);
+}
+
+static void pause(struct origin_connection *connection)
+{
+    connection->answer_paused = true;
+    reserve_client_waited_for(connection);
+    stop_clock(connection);
+    origin_connection_want(connection);
+}
+
+/* false: the exchange took less than there is, or the connection is gone. */
+static bool hand_over(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+    size_t taken = request->events->body(request->owner, connection->undelivered);
+
+    if (connection->request != request) {
+        return false;
+    }
+    connection->passed += taken;
+    connection->undelivered = bytes_skip(connection->undelivered, taken);
+    if (connection->undelivered.length == 0) {
+        return true;
+    }
+    pause(connection);
+    return false;
+}
+
+static struct bytes take_input(struct origin_connection *connection, size_t most)
+{
+    struct bytes content = buffer_content(connection->in);
+
+    if (content.length > most) {
+        content.length = most;
+    }
+    connection->in->start += (uint32_t)content.length;
+    return content;
+}
+
+/* `too_large`: where it is that rather than malformed. */
+static void refuse_answer(struct origin_connection *connection, const struct h1_problem *problem,
+                          enum origin_failure too_large)
+{
+    if (problem->status == 431) {
+        origin_connection_fail(connection, too_large);
+        return;
+    }
+    connection->request->fault = problem->what;
+    origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
+}
+
+static bool step_length_known(struct origin_connection *connection)
+{
+    if (connection->body_left == 0) {
+        finish_answer(connection, NULL);
+        return false;
+    }
+    if (buffer_length(connection->in) == 0) {
+        return false;
+    }
+    connection->undelivered = take_input(connection, connection->body_left);
+    connection->body_left -= connection->undelivered.length;
+    return true;
+}
+
+static bool step_trailers(struct origin_connection *connection)
+{
+    struct h1_limits limits = {.head_bytes = connection->request->limits->answer_head_bytes,
+                               .headers = HTTP_HEADERS_MAX};
+    struct http_headers trailers;
+    struct h1_problem problem;
+    size_t consumed = 0;
+
+    if (!h1_is_worth_parsing(buffer_content(connection->in), connection->looked, &limits)) {
+        return false;
+    }
+    switch (h1_parse_trailers(buffer_content(connection->in), &limits, &trailers, &consumed,
+                              &problem)) {
+    case H1_INCOMPLETE:
+        connection->looked = (uint32_t)buffer_length(connection->in);
+        break;
+    case H1_REJECTED:
+        refuse_answer(connection, &problem, ORIGIN_FAILURE_TRAILERS_TOO_LARGE);
+        break;
+    case H1_COMPLETE:
+        connection->in->start += (uint32_t)consumed;
+        finish_answer(connection, trailers.count > 0 ? &trailers : NULL);
+        break;
+    }
+    return false;
+}
+
+static bool step_chunked(struct origin_connection *connection)
+{
+    struct bytes input = buffer_content(connection->in);
+    struct h1_problem problem;
+    enum h1_chunked_step step =
+        h1_chunked_gather(&connection->chunked, &input, &connection->undelivered, &problem);
+
+    connection->in->start = connection->in->end - (uint32_t)input.length;
+    switch (step) {
+    case H1_CHUNKED_DATA:
+        return true;
+    case H1_CHUNKED_MORE:
+        connection->undelivered = (struct bytes){0};
+        return false;
+    case H1_CHUNKED_TRAILERS:
+        connection->undelivered = (struct bytes){0};
+        return step_trailers(connection);
+    case H1_CHUNKED_REJECTED:
+        break;
+    }
+    refuse_answer(connection, &problem, ORIGIN_FAILURE_MALFORMED);
+    return false;
+}
+
+static bool step_raw(struct origin_connection *connection)
+{
+    if (buffer_length(connection->in) == 0) {
+        return false;
+    }
+    connection->undelivered = take_input(connection, SIZE_MAX);
+    return true;
+}
+
+static bool step_body(struct origin_connection *connection)
+{
+    if (connection->undelivered.length > 0) {
+        return hand_over(connection);
+    }
+    switch (connection->answer_framing) {
+    case HTTP_NO_BODY:
+        finish_answer(connection, NULL);
+        return false;
+    case HTTP_LENGTH_KNOWN:
+        return step_length_known(connection);
+    case HTTP_CHUNKED:
+        return step_chunked(connection);
+    case HTTP_UNTIL_CLOSE:
+        return step_raw(connection);
+    }
+    return false;
+}
+
+/* --- the head ---------------------------------------------------------------------------- */
+
+static bool begin_tunnel(struct origin_connection *connection, const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+
+    if (!connection->request_upgrades) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_UPGRADE_UNASKED);
+        return false;
+    }
+    connection->reusable = false;
+    connection->answer_framing = HTTP_UNTIL_CLOSE;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_TUNNELS);
+    set_clock(connection, request->timeouts->tunnel_idle);
+    request->events->head(request->owner, response);
+    return connection->request == request;
+}
+
+/* Not a standard, but what Apache and Node say (RFC 2068 section 19.7.1.1): how long they keep an
+ * idle connection, and how many more requests they take on it. */
+static void read_keep_alive(struct origin_connection *connection,
+                            const struct http_response *response)
+{
+    const struct http_header *row = http_find(&response->headers, HTTP_HEADER_KEEP_ALIVE);
+    uint32_t more = UINT32_MAX;
+
+    if (row == NULL) {
+        return;
+    }
+    keeping_read_field(http_header_value(row), &connection->kept_ms, &more);
+    if (more == 0) {
+        connection->reusable = false;
+    } else if (more != UINT32_MAX && (connection->carries_most == 0 ||
+                                      connection->carried + more < connection->carries_most)) {
+        connection->carries_most = connection->carried + more;
+    }
+}
+
+/* Each is work for two sides and brings the request no further. An origin that says every second
+ * that it is still there may do so for as long as it likes. */
+static bool says_too_often(struct origin_connection *connection)
+{
+    uint64_t now_us = loop_now(directory_of(connection)->bench->loop);
+    uint64_t seconds = (now_us - connection->request->bound_us) / 1000000;
+
+    return ++connection->interims > INTERIMS_MOST + INTERIMS_A_SECOND * seconds;
+}
+
+static bool pass_interim(struct origin_connection *connection, const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+
+    if (says_too_often(connection)) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_INTERIM_FLOOD);
+        return false;
+    }
+    request->events->interim(request->owner, response);
+    return connection->request == request;
+}
+
+static bool begin_answer(struct origin_connection *connection, const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+
+    if (response->status == 101 || response->status >= 200) {
+        origin_health_answered(connection, response->status,
+                               response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0);
+    }
+    if (response->status == 101) {
+        return begin_tunnel(connection, response);
+    }
+    if (response->status < 200) {
+        return pass_interim(connection, response);
+    }
+    if (!response->keep_alive || !connection->request_whole) {
+        connection->reusable = false;
+    }
+    metrics_origin_begins(connection->origin->counters, response->status);
+    read_keep_alive(connection, response);
+    connection->answer_framing = response->framing;
+    connection->body_left = response->body_length;
+    h1_chunked_init(&connection->chunked);
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
+    connection->written_looked = connection->out.written;
+    set_clock(connection, request->timeouts->answer_idle);
+    if (response->framing == HTTP_LENGTH_KNOWN &&
+        response->body_length > buffer_length(connection->in)) {
+        origin_stall_watch(connection->origin);
+    }
+    request->events->head(request->owner, response);
+    return connection->request == request;
+}
+
+static bool step_head(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+    struct http_response *response = &directory_of(connection)->response;
+    struct h1_limits limits = {.head_bytes = request->limits->answer_head_bytes,
+                               .headers = HTTP_HEADERS_MAX,
+                               .lenient = request->lenient};
+    struct h1_problem problem;
+    size_t consumed = 0;
+
+    if (buffer_length(connection->in) == 0 ||
+        !h1_is_worth_parsing(buffer_content(connection->in), connection->looked, &limits)) {
+        return false;
+    }
+    switch (h1_parse_response(buffer_content(connection->in), &limits, request->method, response,
+                              &consumed, &problem)) {
+    case H1_INCOMPLETE:
+        connection->looked = (uint32_t)buffer_length(connection->in);
+        return false;
+    case H1_REJECTED:
+        refuse_answer(connection, &problem, ORIGIN_FAILURE_HEAD_TOO_LARGE);
+        return false;
+    case H1_COMPLETE:
+        break;
+    }
+    connection->looked = 0;
+    connection->in->start += (uint32_t)consumed;
+    return begin_answer(connection, response);
+}
+
+/* --- one step after the other -------------------------------------------------------------- */
+
+static bool step(struct origin_connection *connection)
+{
+    switch (connection->state) {
+    case ORIGIN_CONNECTION_AWAITS_HEAD:
+        return step_head(connection);
+    case ORIGIN_CONNECTION_READS_BODY:
+    case ORIGIN_CONNECTION_TUNNELS:
+        return step_body(connection);
+    case ORIGIN_CONNECTION_CONNECTING:
+    case ORIGIN_CONNECTION_HANDSHAKES:
+    case ORIGIN_CONNECTION_IDLE:
+    case ORIGIN_CONNECTION_CLOSED:
+        break;
+    }
+    return false;
+}
+
+/* Tells the request what is in the buffer already. */
+static void deliver(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+
+    if (connection->delivering || connection->in == NULL) {
+        return;
+    }
+    connection->delivering = true;
+    while (!connection->answer_paused && step(connection)) {
+    }
+    connection->delivering = false;
+    if (connection->request == request && request != NULL) {
+        request->events->drained(request->owner);
+    }
+    if (connection->in != NULL && buffer_length(connection->in) == 0 &&
+        connection->undelivered.length == 0) {
+        buffer_return(buffers_of(connection), &connection->in);
+    }
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+/* The origin has closed without an answer. What we sent may be on its way: whoever has closed
+ * answers it with a reset, and that is worth a moment, since the client may then try again. */
+static bool await_verdict(struct origin_connection *connection)
+{
+    uint32_t wait_ms = 0;
+
+    if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD && !connection->heard &&
+        !connection->awaits_verdict) {
+        wait_ms = origin_connection_verdict_ms(connection);
+    }
+    if (wait_ms > 0) {
+        connection->awaits_verdict = true;
+        origin_connection_want(connection);
+        set_clock(connection, wait_ms);
+    }
+    return wait_ms > 0;
+}
+
+static void on_end_of_stream(struct origin_connection *connection, bool clean)
+{
+    struct origin_request *request = connection->request;
+
+    if (clean && (connection->state == ORIGIN_CONNECTION_TUNNELS ||
+                  (connection->state == ORIGIN_CONNECTION_READS_BODY &&
+                   connection->answer_framing == HTTP_UNTIL_CLOSE))) {
+        struct origin *origin = connection->origin;
+
+        if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
+            note_duration(connection);
+        }
+        origin_connection_close(connection);
+        request->events->ended(request->owner, NULL);
+        pool_serve_line(origin);
+        return;
+    }
+    connection->ended_cleanly = clean;
+    if (clean && await_verdict(connection)) {
+        return;
+    }
+    /* Half a head is an answer that broke: the origin has seen the request. */
+    origin_connection_fail(connection, connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
+                                               buffer_length(connection->in) == 0
+                                           ? ORIGIN_FAILURE_CLOSED
+                                           : ORIGIN_FAILURE_INCOMPLETE);
+}
+
+static bool expects_much(const struct origin_connection *connection)
+{
+    switch (connection->answer_framing) {
+    case HTTP_NO_BODY:
+        break;
+    case HTTP_LENGTH_KNOWN:
+        return connection->body_left > BUFFER_SMALL_BYTES;
+    case HTTP_CHUNKED:
+    case HTTP_UNTIL_CLOSE:
+        return connection->much_came;
+    }
+    return false;
+}
+
+/* Of a long answer no more is read than its client takes now: what waits for a slow one waits in the
+ * kernel, which holds it anyway. 0: nothing, the answer pauses. */
+static size_t most_to_read(const struct origin_connection *connection)
+{
+    const struct origin_request *request = connection->request;
+
+    if (connection->in != NULL || connection->state == ORIGIN_CONNECTION_AWAITS_HEAD ||
+        !expects_much(connection)) {
+        return BUFFER_SMALL_BYTES;
+    }
+    return request->events->room(request->owner);
+}
+
+static bool make_room(struct origin_connection *connection, bool large)
+{
+    struct buffer *in = connection->in;
+
+    if (in == NULL) {
+        connection->in = buffer_borrow(buffers_of(connection), large ? BUFFER_LARGE : BUFFER_SMALL);
+        return connection->in != NULL;
+    }
+    if (in->start > 0) {
+        buffer_compact(in);
+    }
+    if (buffer_room(in) > 0) {
+        return true;
+    }
+    return in->size == BUFFER_SMALL && buffer_grow(buffers_of(connection), &connection->in);
+}
+
+/* Whether another read in this turn is likely to bring something. */
+static bool receive_once(struct origin_connection *connection)
+{
+    size_t most = most_to_read(connection);
+    bool large = most > BUFFER_SMALL_BYTES;
+    size_t room;
+    ssize_t count;
+
+    if (most == 0) {
+        pause(connection);
+        return false;
+    }
+    if (!make_room(connection, large)) {
+        origin_connection_fail(connection, connection->in == NULL ? ORIGIN_FAILURE_NO_DESCRIPTOR
+                                                                  : ORIGIN_FAILURE_HEAD_TOO_LARGE);
+        return false;
+    }
+    room = buffer_room(connection->in);
+    room = large && most < room ? most : room;
+    count = transport_read(&connection->transport, buffer_tail(connection->in), room);
+    if (count <= 0) {
+        if (count < 0 && errno == EAGAIN) {
+            if (buffer_length(connection->in) == 0) {
+                buffer_return(buffers_of(connection), &connection->in);
+            }
+            return false;
+        }
+        if (count < 0 && errno == TRANSPORT_FLOODED) {
+            origin_connection_fail(connection, ORIGIN_FAILURE_EMPTY_RECORDS);
+            return false;
+        }
+        if (count < 0) {
+            connection->request->was_reset = errno == ECONNRESET;
+            origin_connection_tell_alert(connection);
+        }
+        on_end_of_stream(connection, count == 0);
+        return false;
+    }
+    connection->in->end += (uint32_t)count;
+    if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
+        origin_connection_is_untouched(connection)) {
+        /* It was said before we wrote anything: that it is about to close, mostly. It must not be
+         * taken for the answer (RFC 9112 section 9.2). */
+        origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
+        return false;
+    }
+    connection->heard = true;
+    connection->read_to_brim = (size_t)count == room;
+    drip_note(&connection->drip, (size_t)count, connection->out.written);
+    connection->much_came = (size_t)count >= MUCH_BYTES;
+    if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
+        set_clock(connection, connection->request->timeouts->answer_idle);
+    } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
+        set_clock(connection, connection->request->timeouts->tunnel_idle);
+    }
+    deliver(connection);
+    return (size_t)count == room && connection->request != NULL && !connection->answer_paused;
+}
+
+/* While the answer is paused, what was not taken of it lies in the buffer, which must not move. The
+ * loop calls all the same where a write has failed (transport_break): that shows once it goes on. */
+void origin_h1_receive(struct origin_connection *connection)
+{
+    if (connection->answer_paused) {
+        return;
+    }
+    for (int i = 0; i < READS_A_TURN && receive_once(connection); i++) {
+    }
+    if (connection->request != NULL && drip_is_on(&connection->drip)) {
+        watch_rest(&connection->transport.watch);
+    }
+}
+
+void origin_request_resume(struct origin_request *request)
+{
+    struct origin_connection *connection = request->connection;
+
+    if (connection == NULL || !connection->answer_paused) {
+        return;
+    }
+    connection->answer_paused = false;
+    reserve_client_came(connection);
+    set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
+                              ? request->timeouts->tunnel_idle
+                              : request->timeouts->answer_idle);
+    deliver(connection);
+    if (connection->request == request) {
+        origin_connection_want(connection);
+    }
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files about origins' health share (origin_health.c tells which there are); nobody
+ * else's. */
+#ifndef ORIGIN_HEALTH_HEALTH_PRIVATE_H
+#define ORIGIN_HEALTH_HEALTH_PRIVATE_H
+
+#include "origin/service/service_private.h"
+
+/* Of an origin's entry in the book, which all workers share. */
+#define READ(field) TALLY_READ(field)
+#define WRITE(field, value) atomic_store_explicit(&(field), value, memory_order_relaxed)
+#define BUMP(field) (void)atomic_fetch_add_explicit(&(field), 1, memory_order_relaxed)
+#define COUNT(field) (atomic_fetch_add_explicit(&(field), 1, memory_order_relaxed) + 1)
+
+static inline uint64_t now_of(const struct origin *origin)
+{
+    return loop_now(origin->directory->bench->loop);
+}
+
+static inline const struct health_settings *health_of(const struct service *service)
+{
+    return &service->settings->health;
+}
+
+/* --- origin_pace.c --- */
+
+/* An answer's first byte came after so long. */
+void origin_note_pace(struct origin *origin, uint64_t us);
+/* The mean of these; of one that is known, it took enough of them. */
+uint64_t origin_pace_us(const struct origin *origin);
+bool origin_pace_is_known(const struct origin *origin);
+
+/* The two fastest, as this worker knows them; NULL where so many are not known well. */
+struct leaders {
+    const struct origin *first;
+    const struct origin *second;
+};
+struct leaders service_leaders(const struct service *service);
+/* The fastest of the others; NULL: no other is known well. */
+const struct origin *leaders_but(const struct leaders *leaders, const struct origin *origin);
+const struct origin *service_fastest_but(const struct service *service,
+                                         const struct origin *origin);
+/* What takes longer than this is slow, beside that other origin. */
+uint64_t service_slow_limit_us(const struct service *service, const struct origin *fastest);
+
+/* --- origin_ejection.c --- */
+
+enum pardon { SLOW_ONCE_IS_FORGIVEN, SLOW_IS_ENOUGH };
+
+/* If it serves, and its service can spare it. */
+void origin_eject(struct service *service, struct origin *origin, enum pardon pardon,
+                  const char *why);
+/* Within a change of the book: it is ejected; or, being that, stays so for the next span. Both
+ * return for how many microseconds. */
+uint64_t origin_send_away(struct origin *origin, const struct health_settings *health,
+                          enum pardon pardon);
+uint64_t origin_stay_away(struct origin *origin, const struct health_settings *health);
+void origin_entry_forget_failures(struct origin_entry *entry);
+
+/* --- origin_trial.c --- */
+
+/* Not even the first trial is risked on an origin that accepts no connection. */
+void origin_health_knock(struct service *service, struct origin *origin);
+/* The request that is on trial has its answer, failed, or was slow: `did`, "without an answer
+ * for", as the log shall say. */
+void origin_trial_judge(struct origin_request *request, uint64_t waited_us);
+void origin_trial_failed(struct origin_request *request, enum pardon pardon, const char *why);
+void origin_trial_was_slow(struct origin_request *request, const char *did, uint64_t waited_us);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What answers say of an origin, and who gets requests because of it.
+ *
+ *   serves --failures, slowness, silence--> ejected --it accepts a connection again--> on trial
+ *   on trial --enough requests went well--> serves, with a share that grows
+ *   on trial --a failure, or slow--> ejected, for twice as long; slow once is forgiven, where it
+ *                                    was not ejected for that
+ *
+ * The phase and all that belongs to it stand in the origin book, so one worker's finding holds
+ * for all. An answer that is well costs a comparison with what is shared (`troubled`) and a few
+ * numbers of this worker's own; everything else happens seldom.
+ *
+ * Here is what each answer and failure does. What is slow: origin_pace.c, service_review.c; what stops
+ * after its head: origin_stall.c; the way
+ * out and back: origin_ejection.c, origin_trial.c; who gets requests then: service_look.c. */
+#include "origin/health/health_private.h"
+
+#include <stdio.h>
+
+#define WHOLE 10000         /* shares are in 0.01 % */
+#define SEEN_COUNTS 5       /* a failure that a client saw, beside one that another try hid */
+#define SEEN_LEAST 2        /* one alone may be the fault of its request */
+#define RELAPSE_US 60000000 /* one is enough for an origin that came back so lately */
+
+/* The first failure opens a window; while it is open, answers are counted, too. */
+static void count_in_window(struct origin_entry *entry, const struct health_settings *health,
+                            uint64_t now_us)
+{
+    if (now_us >= READ(entry->window_until_us)) {
+        WRITE(entry->window_answers, 0);
+        WRITE(entry->window_failures, 0);
+        WRITE(entry->window_seen, 0);
+        WRITE(entry->window_until_us, now_us + (uint64_t)health->window * 1000);
+    }
+    BUMP(entry->window_answers);
+    BUMP(entry->window_failures);
+}
+
+static void note_failure(struct service *service, struct origin *origin, const char *what)
+{
+    struct origin_entry *entry = origin->entry;
+    const struct health_settings *health = health_of(service);
+    uint32_t in_row = COUNT(entry->failures_in_row);
+    uint32_t answers;
+    uint32_t failures;
+    char why[160];
+
+    count_in_window(entry, health, now_of(origin));
+    WRITE(entry->troubled, true);
+    if (origin_entry_phase(entry) != ORIGIN_SERVES) {
+        return;
+    }
+    answers = READ(entry->window_answers);
+    failures = READ(entry->window_failures);
+    if (health->failures > 0 && in_row >= health->failures) {
+        snprintf(why, sizeof(why), "%u attempts in a row failed, the last since %s", in_row, what);
+        origin_eject(service, origin, SLOW_ONCE_IS_FORGIVEN, why);
+    } else if (health->failed_share > 0 && answers >= health->failed_least &&
+               (uint64_t)failures * WHOLE >= (uint64_t)answers * health->failed_share) {
+        snprintf(why, sizeof(why), "%u of %u attempts failed, the last since %s", failures, answers,
+                 what);
+        origin_eject(service, origin, SLOW_ONCE_IS_FORGIVEN, why);
+    }
+}
+
+static void note_success(struct origin *origin)
+{
+    struct origin_entry *entry = origin->entry;
+
+    WRITE(entry->failures_in_row, 0);
+    if (now_of(origin) < READ(entry->window_until_us)) {
+        BUMP(entry->window_answers);
+    } else if (origin_entry_phase(entry) == ORIGIN_SERVES) {
+        WRITE(entry->troubled, false);
+    }
+}
+
+static void blame(struct origin_request *request, const char *what)
+{
+    TALLY_ADD(request->origin->tally.failures, 1);
+    if (request->on_trial) {
+        origin_trial_failed(request, SLOW_ONCE_IS_FORGIVEN, what);
+    } else {
+        note_failure(request->service, request->origin, what);
+    }
+}
+
+/* What is the origin's fault, or that of the way to it. Our own limits are not, nor is a
+ * connection that it closed for being idle just when we used it. */
+static bool speaks_against(const struct origin_request *request, enum origin_failure failure)
+{
+    switch (failure) {
+    case ORIGIN_FAILURE_REFUSED:
+    case ORIGIN_FAILURE_UNREACHABLE:
+    case ORIGIN_FAILURE_CONNECT_TIMEOUT:
+    case ORIGIN_FAILURE_TLS_CERTIFICATE:
+    case ORIGIN_FAILURE_TLS_ALERT:
+    case ORIGIN_FAILURE_TLS_PROTOCOL:
+    case ORIGIN_FAILURE_EMPTY_RECORDS:
+    case ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT:
+    case ORIGIN_FAILURE_ANSWER_TIMEOUT:
+    case ORIGIN_FAILURE_SEND_TIMEOUT:
+    case ORIGIN_FAILURE_MALFORMED:
+    case ORIGIN_FAILURE_INTERIM_FLOOD:
+    case ORIGIN_FAILURE_INCOMPLETE:
+        return true;
+    case ORIGIN_FAILURE_CLOSED:
+        return !request->reused || request->delivery > ORIGIN_DELIVERY_UNREAD;
+    default:
+        return false;
+    }
+}
+
+void origin_health_failed(struct origin_request *request, enum origin_failure failure)
+{
+    if (request->service == NULL) {
+        return;
+    }
+    if (failure == ORIGIN_FAILURE_TRIAL_TIMEOUT) {
+        origin_trial_was_slow(request, "without an answer for",
+                              now_of(request->origin) - request->bound_us);
+    } else if (speaks_against(request, failure)) {
+        WRITE(request->origin->entry->risky_until_us,
+              now_of(request->origin) + (uint64_t)health_of(request->service)->window * 1000);
+        blame(request, origin_failure_sentence(failure));
+    } else {
+        origin_health_given_up(request);
+    }
+}
+
+static bool is_relapse(const struct origin *origin)
+{
+    const struct origin_entry *entry = origin->entry;
+    uint64_t returned_us = READ(entry->returned_us);
+
+    return READ(entry->ejections) > 0 && returned_us != 0 &&
+           now_of(origin) - returned_us < RELAPSE_US;
+}
+
+/* Another try hides a failure, so a share of them may be borne; not so where clients see it, as those
+ * do who sent what must not be repeated. `failed` has counted it already, as one of all. */
+void origin_request_failure_seen(struct origin_request *request, enum origin_failure failure)
+{
+    struct origin *origin = request->origin;
+    const struct health_settings *health;
+    uint32_t answers;
+    uint32_t seen;
+    char why[160];
+
+    if (origin == NULL || request->service == NULL || !speaks_against(request, failure) ||
+        origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
+        return;
+    }
+    health = health_of(request->service);
+    seen = COUNT(origin->entry->window_seen);
+    answers = READ(origin->entry->window_answers);
+    if (health->failed_share == 0 || (seen < SEEN_LEAST && !is_relapse(origin)) ||
+        (uint64_t)seen * SEEN_COUNTS * WHOLE < (uint64_t)answers * health->failed_share) {
+        return;
+    }
+    snprintf(why, sizeof(why), "clients saw %u of %u attempts fail, the last since %s", seen,
+             answers, origin_failure_sentence(failure));
+    origin_eject(request->service, origin, SLOW_ONCE_IS_FORGIVEN, why);
+}
+
+void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long)
+{
+    struct origin *origin = connection->origin;
+    struct origin_request *request = connection->request;
+    uint64_t now_us = now_of(origin);
+    uint64_t waited_us = connection->request_whole ? now_us - connection->asked_us : 0;
+
+    origin->unanswered = 0;
+    origin->answered_us = now_us;
+    if (connection->request_whole) {
+        origin_note_pace(origin, waited_us);
+    }
+    if (request->service == NULL) {
+        return;
+    }
+    if (status_set_has(&health_of(request->service)->failed_status, status)) {
+        char what[64];
+
+        snprintf(what, sizeof(what), "it answered %u", status);
+        blame(request, what);
+        return;
+    }
+    if (READ(origin->entry->troubled)) {
+        note_success(origin);
+    }
+    if (request->on_trial && is_long) {
+        request->trial_waited_us = waited_us;
+    } else if (request->on_trial) {
+        origin_trial_judge(request, waited_us);
+    }
+}
+
+void origin_health_body_is_whole(struct origin_request *request)
+{
+    if (request->on_trial) {
+        origin_trial_judge(request, request->trial_waited_us);
+    }
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An origin that sends heads of answers and then stops: its answers count as well, as far as anybody
+ * looks at heads, and each client waits for `answer_idle`. Looked at a few times a second while
+ * bodies of known length are awaited; of others nobody knows whether more is due. Several that wait
+ * for bytes, found so twice while another origin of the service goes on, send it away. Called by
+ * origin_h1_answer.c. */
+#include "origin/health/health_private.h"
+
+#include <stdio.h>
+
+#define LOOK_MS 250
+#define STALLED_LEAST 2 /* answers that have stopped; one alone may be the fault of its request */
+#define STALLED_MS 1000 /* without a byte, or the time that counts as slow, if that is longer */
+#define TICK_MS (TIMER_TICK_US / 1000)
+
+static struct loop *loop_of(const struct origin *origin)
+{
+    return origin->directory->bench->loop;
+}
+
+static bool awaits_body(const struct origin_connection *connection)
+{
+    return connection->state == ORIGIN_CONNECTION_READS_BODY &&
+           connection->answer_framing == HTTP_LENGTH_KNOWN && connection->body_left > 0 &&
+           !connection->answer_paused;
+}
+
+/* Its clock was set to answer_idle when the last byte came. */
+static uint64_t waited_ms(const struct origin_connection *connection, uint64_t now_us)
+{
+    int64_t left_ms = (int64_t)(int32_t)(connection->timer.due - timer_tick_of(now_us)) * TICK_MS;
+    int64_t waited = (int64_t)connection->request->timeouts->answer_idle - left_ms;
+
+    return waited > 0 ? (uint64_t)waited : 0;
+}
+
+static uint64_t limit_ms(const struct service *service)
+{
+    uint32_t slow = 2 * health_of(service)->slow_least;
+
+    return slow > STALLED_MS ? slow : STALLED_MS;
+}
+
+struct stall {
+    struct service *service; /* of the last one that was found */
+    uint32_t stalled;
+    uint32_t awaited; /* bodies, these included */
+};
+
+static struct stall look_at_busy(const struct origin *origin)
+{
+    struct stall stall = {0};
+
+    for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
+        const struct origin_connection *connection =
+            CONTAINER_OF(link, struct origin_connection, link);
+        struct service *service = connection->request->service;
+
+        if (service == NULL || !awaits_body(connection)) {
+            continue;
+        }
+        stall.awaited++;
+        if (waited_ms(connection, now_of(origin)) > limit_ms(service)) {
+            stall.stalled++;
+            stall.service = service;
+        }
+    }
+    return stall;
+}
+
+/* Another one answers: it has done so lately, or all that it was given. So it is not the way to all
+ * of them, nor we. */
+static bool another_goes_on(const struct service *service, const struct origin *origin)
+{
+    uint64_t now_us = now_of(origin);
+
+    for (uint32_t i = 0; i < service->count; i++) {
+        const struct origin *other = service->origins[i];
+
+        if (other != origin && origin_entry_phase(other->entry) == ORIGIN_SERVES &&
+            other->answered_us > 0 &&
+            (other->unanswered == 0 || other->answered_us + limit_ms(service) * 1000 > now_us)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_look(void *owner)
+{
+    struct origin *origin = owner;
+    const struct stall stall = look_at_busy(origin);
+    char why[96];
+
+    if (stall.awaited == 0) {
+        origin->stalled_us = 0;
+        return; /* the next body sets it going again */
+    }
+    if (stall.stalled < STALLED_LEAST || stall.stalled * 2 < stall.awaited ||
+        health_of(stall.service)->slow_factor == 0) {
+        origin->stalled_us = 0;
+    } else if (origin->stalled_us == 0) {
+        origin->stalled_us = now_of(origin);
+    } else if (another_goes_on(stall.service, origin)) {
+        snprintf(why, sizeof(why), "%u answers have stopped after their heads", stall.stalled);
+        origin_eject(stall.service, origin, SLOW_ONCE_IS_FORGIVEN, why);
+    }
+    alarm_set(loop_of(origin), &origin->stall, LOOK_MS, on_look, origin);
+}
+
+void origin_stall_watch(struct origin *origin)
+{
+    if (!alarm_is_set(&origin->stall)) {
+        alarm_set(loop_of(origin), &origin->stall, LOOK_MS, on_look, origin);
+    }
+}

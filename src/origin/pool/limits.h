@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Limits of origins and services that hold over all workers: how many requests are under way, how
+ * many connections stand, how many requests wait. pool.c asks before it lets a request out of its
+ * line; what cannot go waits, and is looked at again when any worker has given something back.
+ * Where a service has no limits, none of this is reached but for a comparison. */
+#ifndef ORIGIN_POOL_LIMITS_H
+#define ORIGIN_POOL_LIMITS_H
+
+#include "origin/origin_private.h"
+
+/* What the two below come to where there are limits. */
+bool limits_take_slots(struct origin_request *request);
+void limits_give_slots(struct origin_request *request);
+
+/* A request's right to be under way; taken once, whatever is asked again. false: its origin's line
+ * is looked at again when there may be one. */
+static inline bool limits_take_request(struct origin_request *request)
+{
+    return !request->pool->limited || limits_take_slots(request);
+}
+
+/* It is over, or is not to begin; harmless where nothing was taken. */
+static inline void limits_give_request(struct origin_request *request)
+{
+    if (request->slots != 0) {
+        limits_give_slots(request);
+    }
+}
+
+/* The same, since something else is missing: others may have more use for it. */
+void limits_pass_request_on(struct origin_request *request);
+
+/* limits_idle.c: the right to one more connection, for the first in line. false: as above. */
+bool limits_take_connection(struct origin *origin, struct origin_request *request);
+/* It could not even be begun. */
+void limits_untake_connection(struct origin *origin, struct origin_request *request);
+/* It now belongs to this connection, with all that follows. */
+void limits_bind_connection(struct origin_connection *connection, struct origin_request *request);
+void limits_give_connection(struct origin_connection *connection);
+/* An idle connection must go: another worker is due for it. */
+bool limits_claim_counted(const struct origin_connection *connection,
+                          const struct pool_settings *pool);
+static inline bool limits_claim_idle(const struct origin_connection *connection,
+                                     const struct pool_settings *pool)
+{
+    return (pool->connections != 0 || connection->service_entry != NULL) &&
+           limits_claim_counted(connection, pool);
+}
+
+/* No more requests may wait for this origin, or in this service. */
+bool limits_line_is_full(const struct origin_request *request, const struct origin *origin);
+/* One waits, or does no more. */
+void limits_note_waiting(struct origin_request *request);
+void limits_note_left(struct origin_request *request);
+
+/* One of a quota; false: the origin's line is looked at again. And back, since something else is
+ * missing. */
+bool limits_take(struct origin *origin, struct quota *quota, uint32_t limit);
+void limits_give_on(struct origin *origin, struct quota *quota);
+
+/* The worker's part in all this; made and ended by origin_directory.c. */
+void limits_open_desk(struct origin_directory *directory);
+void limits_close_desk(struct origin_directory *directory);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests in line for an origin whose name is not resolved yet. They wait for the answer of DNS, or
+ * for another origin of their service to get ready: resolved, undrained, back from being ejected.
+ * They go there then, since the answer may never come. Looked at a few times a second while somebody
+ * waits so, but not right after a name was resolved: those that were asked for together are answered
+ * together, and the first of them should not get what waits for all.
+ *
+ * Called by pool.c and the resolver, through the directory's events. */
+#include "origin/pool/name_wait.h"
+
+#include "origin/pool/limits.h"
+#include "origin/service/service_private.h"
+
+#define LOOK_MS 100
+
+static void look_at_all(void *owner);
+
+static bool waits_for_name(const struct origin *origin)
+{
+    return !origin_has_address(origin) && !list_is_empty(&origin->line);
+}
+
+static void look_later(struct origin_directory *directory)
+{
+    alarm_set(directory->bench->loop, &directory->nameless_look, LOOK_MS, look_at_all, directory);
+}
+
+void name_wait_watch(struct origin *origin)
+{
+    struct origin_directory *directory = origin->directory;
+
+    if (list_is_empty(&origin->nameless)) {
+        list_add_last(&directory->nameless, &origin->nameless);
+    }
+    if (!alarm_is_set(&directory->nameless_look)) {
+        look_later(directory);
+    }
+}
+
+/* Another one, which is ready; NULL: there is none. For no trial: whoever waited does not try. */
+static struct origin *ready_for(const struct origin_request *request)
+{
+    struct random *random = &request->origin->directory->bench->random;
+    struct origin *other =
+        request->service != NULL ? service_pick(request->service, random, NULL, NULL) : NULL;
+
+    return other != NULL && origin_has_address(other) && !limits_line_is_full(request, other)
+               ? other
+               : NULL;
+}
+
+static void move_all(struct link *from, struct link *to)
+{
+    struct link *link;
+
+    while ((link = list_first(from)) != NULL) {
+        list_remove(link);
+        list_add_last(to, link);
+    }
+}
+
+/* What one of them does on its new way may end others: they leave whatever list they are in. One
+ * service after which nobody was found is not asked for its next request. */
+static void look_at_line(struct origin *origin)
+{
+    const struct service *in_vain = NULL;
+    struct link looked_at;
+    struct link stays;
+    struct link *link;
+
+    list_init(&looked_at);
+    list_init(&stays);
+    move_all(&origin->line, &looked_at);
+    while ((link = list_first(&looked_at)) != NULL) {
+        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
+        struct origin *other = request->service != in_vain ? ready_for(request) : NULL;
+
+        if (other == NULL) {
+            in_vain = request->service;
+            list_remove(link);
+            list_add_last(&stays, link);
+            continue;
+        }
+        pool_take(request);
+        pool_move(request, other);
+    }
+    move_all(&origin->line, &stays); /* who came meanwhile */
+    move_all(&stays, &origin->line);
+}
+
+static void look_at_all(void *owner)
+{
+    struct origin_directory *directory = owner;
+    struct link nameless;
+    struct link *link;
+
+    list_init(&nameless);
+    move_all(&directory->nameless, &nameless);
+    while ((link = list_first(&nameless)) != NULL) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, nameless);
+
+        list_remove(link);
+        origin->references++; /* what the requests do may let go of it */
+        if (waits_for_name(origin)) {
+            look_at_line(origin);
+        }
+        if (waits_for_name(origin)) {
+            name_wait_watch(origin);
+        }
+        origin_put(&origin);
+    }
+}
+
+/* Nothing of these was sent, and the address may be nobody's by now. The service stays meanwhile,
+ * whatever the requests do: it goes in a turn of its own (exchange_desk_let_go). */
+void name_wait_leave(struct origin *origin, struct service *service)
+{
+    struct random *random = &origin->directory->bench->random;
+    struct link *link = origin->line.next;
+
+    while (link != &origin->line) {
+        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
+        struct origin *other = NULL;
+
+        link = link->next;
+        if (request->service == service) {
+            other = service_pick(service, random, NULL, NULL);
+        }
+        if (other != NULL) { /* else it had better stay */
+            origin_health_given_up(request);
+            pool_take(request);
+            pool_move(request, other);
+            link = origin->line.next; /* what it did may have ended others */
+        }
+    }
+}
+
+/* --- the answer of DNS ------------------------------------------------------------------- */
+
+/* Each goes the way of a new request, which may end it or others at once. */
+static void move_line(struct origin *origin)
+{
+    struct random *random = &origin->directory->bench->random;
+
+    for (uint32_t left = TALLY_READ(origin->tally.waiting); left > 0; left--) {
+        struct origin_request *request = pool_take_first(origin);
+        struct origin *other;
+
+        if (request == NULL) {
+            return;
+        }
+        other = request->service != NULL ? service_pick(request->service, random, NULL, request)
+                                         : origin;
+        if (other == NULL) {
+            origin_fail_request(request, ORIGIN_FAILURE_NONE_FIT);
+            continue;
+        }
+        pool_move(request, other);
+    }
+}
+
+static void attend(struct origin *origin, enum name_state state)
+{
+    if (state == NAME_RESOLVED) {
+        move_line(origin);
+        return;
+    }
+    while (!list_is_empty(&origin->line)) {
+        pool_dial_failed(origin, origin->absence);
+    }
+}
+
+void name_wait_answered(struct origin_directory *directory, const char *name, enum name_state state)
+{
+    struct link nameless;
+    struct link *link;
+
+    list_init(&nameless);
+    move_all(&directory->nameless, &nameless);
+    while ((link = list_first(&nameless)) != NULL) {
+        struct origin *origin = CONTAINER_OF(link, struct origin, nameless);
+
+        list_remove(link);
+        origin->references++; /* what the requests do may let go of it */
+        if (origin->stands_for != NULL && strcmp(origin->stands_for, name) == 0) {
+            attend(origin, state);
+        }
+        if (waits_for_name(origin)) {
+            name_wait_watch(origin);
+        }
+        origin_put(&origin);
+    }
+    if (!list_is_empty(&directory->nameless)) {
+        look_later(directory); /* answers to what was asked together come together, nearly */
+    }
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which connection a request gets: the one used last, a new one, or a place in line.
+ * Whoever is first in line gets whichever connection is free first, so a request that waits
+ * for its dial is served earlier when another connection comes back. */
+#include "origin/pool/limits.h"
+
+/* A connection that was used a moment ago and now carries something that may be sent again is
+ * not looked at first: the look costs a system call, a wrong guess only a free second try. */
+#define TRUSTED_IDLE_US 100000
+
+static struct origin_directory *directory_of(struct origin *origin)
+{
+    return origin->directory;
+}
+
+static bool is_worn(const struct origin_connection *connection, const struct pool_settings *pool,
+                    uint64_t now_us)
+{
+    if (pool->requests != 0 && connection->carried >= pool->requests) {
+        return true;
+    }
+    if (connection->carries_most != 0 && connection->carried >= connection->carries_most) {
+        return true;
+    }
+    return pool->age != 0 && now_us - connection->opened_us > (uint64_t)pool->age * 1000;
+}
+
+static bool needs_look(const struct origin_connection *connection,
+                       const struct origin_request *request, uint64_t now_us)
+{
+    return connection->carried > 0 &&
+           (!request->replayable || now_us - connection->last_used_us > TRUSTED_IDLE_US);
+}
+
+/* Of those that have carried something. One is idle, at least. */
+static uint64_t longest_idle_us(struct origin *origin, uint64_t now_us)
+{
+    const struct origin_connection *connection =
+        CONTAINER_OF(list_last(&origin->idle), struct origin_connection, link);
+
+    return connection->carried > 0 ? now_us - connection->last_used_us : 0;
+}
+
+static uint64_t trusted_us(struct origin *origin, uint64_t now_us)
+{
+    if (keeping_is_new(&origin->keeping, now_us)) {
+        return keeping_trusted_at_first_us(longest_idle_us(origin, now_us));
+    }
+    return keeping_trusted_us(&origin->keeping, now_us);
+}
+
+static bool is_proven(const struct origin_connection *connection, uint64_t now_us)
+{
+    uint64_t age_us = now_us - connection->last_used_us;
+
+    return age_us < trusted_us(connection->origin, now_us) &&
+           (connection->kept_ms == 0 || age_us < connection->kept_ms * UINT64_C(500));
+}
+
+static bool will_do(const struct origin_connection *connection,
+                    const struct origin_request *request, uint64_t now_us)
+{
+    return request->reuse == REUSE_ANY || connection->carried == 0 ||
+           (request->reuse == REUSE_PROVEN && is_proven(connection, now_us));
+}
+
+/* The one used last, or none: the others have been idle for longer. */
+static struct origin_connection *take_idle(struct origin *origin,
+                                           const struct origin_request *request)
+{
+    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
+    struct link *link;
+
+    while ((link = list_first(&origin->idle)) != NULL) {
+        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+
+        if (!will_do(connection, request, now_us)) {
+            return NULL; /* it stays for others */
+        }
+        if (!is_worn(connection, request->pool, now_us) &&
+            !(needs_look(connection, request, now_us) &&
+              transport_is_stale(&connection->transport))) {
+            return connection;
+        }
+        origin_connection_close(connection);
+    }
+    return NULL;
+}
+
+static void leave_line(struct origin_request *request)
+{
+    if (request->waits) {
+        request->waits = false;
+        list_remove(&request->in_line);
+        TALLY_ADD(request->origin->tally.waiting, -1u);
+        limits_note_left(request);
+        timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
+    }
+}
+
+static void fail_waiting(struct origin_request *request, enum origin_failure failure)
+{
+    leave_line(request);
+    origin_fail_request(request, failure);
+}
+
+static void enter_line(struct origin_request *request)
+{
+    struct origin *origin = request->origin;
+
+    request->waits = true;
+    TALLY_ADD(origin->tally.waiting, 1);
+    limits_note_waiting(request);
+    list_add_last(&origin->line, &request->in_line);
+    timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
+    if (!origin_has_address(origin)) {
+        directory_of(origin)->events->waits_for_name(origin);
+    }
+    if (!quota_has_room(&origin->entry->connections, request->pool->connections)) {
+        reserve_watch(origin);
+    }
+}
+
+void pool_wait_over(struct timer *timer)
+{
+    struct origin_request *request = CONTAINER_OF(timer, struct origin_request, wait_timer);
+
+    fail_waiting(request, !origin_has_address(request->origin) ? ORIGIN_FAILURE_NAME_TIMEOUT
+                                                               : ORIGIN_FAILURE_LINE_TIMEOUT);
+}
+
+static struct origin_request *first_in_line(struct origin *origin)
+{
+    struct link *link = list_first(&origin->line);
+
+    return link != NULL ? CONTAINER_OF(link, struct origin_request, in_line) : NULL;
+}
+
+void pool_dial_failed(struct origin *origin, enum origin_failure failure)
+{
+    struct origin_request *request = first_in_line(origin);
+
+    if (request != NULL && !directory_of(origin)->events->not_reached(origin, failure)) {
+        fail_waiting(request, failure);
+    }
+}
+
+void pool_take(struct origin_request *request)
+{
+    leave_line(request);
+    limits_give_request(request);
+}
+
+struct origin_request *pool_take_first(struct origin *origin)
+{
+    struct origin_request *request = first_in_line(origin);
+
+    if (request != NULL) {
+        pool_take(request);
+    }
+    return request;
+}
+
+/* At the limit, with idle connections that will not do: one of them goes. */
+static bool make_way(struct origin *origin)
+{
+    struct link *link = list_last(&origin->idle);
+
+    if (link != NULL) {
+        origin_connection_close(CONTAINER_OF(link, struct origin_connection, link));
+    }
+    return link != NULL;
+}
+
+/* false: one is on its way, or the line has to wait. */
+static bool open_for(struct origin *origin, struct origin_request *request)
+{
+    enum origin_failure failure;
+
+    if (!limits_take_connection(origin, request)) {
+        if (!make_way(origin)) {
+            limits_pass_request_on(request);
+            return false;
+        }
+        return true;
+    }
+    if (!origin_connection_open(origin, request, &failure)) {
+        limits_untake_connection(origin, request);
+        pool_dial_failed(origin, failure);
+    }
+    return true;
+}
+
+static void serve_line(struct origin *origin)
+{
+    struct origin_request *request;
+
+    while (origin_has_address(origin) && (request = first_in_line(origin)) != NULL &&
+           limits_take_request(request)) {
+        struct origin_connection *connection = take_idle(origin, request);
+
+        if (connection != NULL) {
+            leave_line(request);
+            origin_connection_bind(connection, request);
+        } else if (origin->dialing >= TALLY_READ(origin->tally.waiting)) {
+            return;
+        } else if (!open_for(origin, request)) {
+            return;
+        }
+    }
+}
+
+/* Whoever is served may give its connection back at once. Serving goes on in a circle then and
+ * not ever deeper: a line is longer than a stack. */
+void pool_serve_line(struct origin *origin)
+{
+    if (!origin->serving) {
+        origin->serving = true;
+        serve_line(origin);
+        origin->serving = false;
+    }
+}
+
+static void keep_idle(struct origin_connection *connection, const struct pool_settings *pool,
+                      uint64_t now_us)
+{
+    struct origin *origin = connection->origin;
+
+    timer_set(directory_of(origin)->connection_timers, &connection->timer,
+              keeping_idle_ms(&origin->keeping, now_us, pool->idle_time, connection->kept_ms));
+    keeping_note_idle(&origin->keeping, now_us);
+    if (origin->idle_count > pool->idle) {
+        /* The one that was not needed for the longest time. */
+        origin_connection_close(
+            CONTAINER_OF(list_last(&origin->idle), struct origin_connection, link));
+    }
+}
+
+void pool_offer(struct origin_connection *connection)
+{
+    /* If the one it was opened for has left, it stays idle until its connect timer ends it. */
+    pool_serve_line(connection->origin);
+}
+
+void origin_request_start(struct origin_request *request, struct origin *origin)
+{
+    struct origin_connection *connection;
+
+    request->origin = origin;
+    request->connection = NULL;
+    request->waits = false;
+    request->bytes_written = 0;
+    request->bytes_acked = 0;
+    request->delivery = ORIGIN_DELIVERY_NOT_SENT;
+    list_init(&request->in_line);
+    connection = list_is_empty(&origin->line) && limits_take_request(request)
+                     ? take_idle(origin, request)
+                     : NULL;
+    if (connection != NULL) {
+        origin_connection_bind(connection, request);
+        return;
+    }
+    if (origin_is_unknown(origin)) {
+        origin_fail_request(request, origin->absence);
+        return;
+    }
+    if (limits_line_is_full(request, origin)) {
+        origin_fail_request(request, ORIGIN_FAILURE_LINE_FULL);
+        return;
+    }
+    enter_line(request);
+    pool_serve_line(origin);
+}
+
+void pool_move(struct origin_request *request, struct origin *to)
+{
+    request->events->moved(request->owner, to);
+    origin_request_start(request, to);
+}
+
+void pool_keep(struct origin_connection *connection, const struct pool_settings *pool)
+{
+    struct origin *origin = connection->origin;
+    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
+
+    if (!connection->reusable || is_worn(connection, pool, now_us)) {
+        origin_connection_close(connection);
+        pool_serve_line(origin);
+        return;
+    }
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
+    origin->idle_count++;
+    list_add_first(&origin->idle, &connection->link);
+    connection->last_used_us = now_us;
+    timer_rest(directory_of(origin)->connection_timers, &connection->timer);
+    origin_connection_want(connection);
+    if (limits_claim_idle(connection, pool)) {
+        origin_connection_close(connection);
+    }
+    pool_serve_line(origin);
+    if (connection->state == ORIGIN_CONNECTION_IDLE) {
+        keep_idle(connection, pool, now_us);
+    }
+}
+
+void origin_request_cancel(struct origin_request *request)
+{
+    struct origin_connection *connection = request->connection;
+
+    origin_health_given_up(request);
+    leave_line(request);
+    if (connection == NULL) {
+        limits_give_request(request);
+        return;
+    }
+    origin_connection_judge(connection, request);
+    if (origin_connection_is_untouched(connection) && !connection->out.broken &&
+        connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
+        outbox_clear(&connection->out, directory_of(connection->origin)->bench->buffers);
+        later_cancel(&connection->flush);
+        origin_connection_unbind(connection);
+        pool_keep(connection, request->pool);
+    } else {
+        struct origin *origin = connection->origin;
+
+        origin_connection_close(connection);
+        pool_serve_line(origin);
+    }
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A name stands for its addresses: where one of them accepts no connection, the next one is tried,
+ * within the same attempt, since nothing was sent yet. So a family of addresses that leads nowhere
+ * costs no request, whatever the route says of other tries. It speaks against that one address all
+ * the same. Called by pool.c and origin_connection_fail.c, through the directory's events. */
+#include "origin/service/sibling.h"
+
+#include "observe/origin_label.h"
+#include "origin/service/service_private.h"
+
+#define MOVES_MOST 8 /* of one attempt; where more addresses refuse, they are ejected soon */
+
+static bool is_worth_it(enum origin_failure failure)
+{
+    return failure == ORIGIN_FAILURE_REFUSED || failure == ORIGIN_FAILURE_UNREACHABLE;
+}
+
+static bool is_sibling(const struct origin *a, const struct origin *b)
+{
+    struct bytes name = origin_label_name(bytes_of(a->name));
+
+    return a != b && origin_label_address(bytes_of(b->name)).length > 0 &&
+           bytes_equal(origin_label_name(bytes_of(b->name)), name);
+}
+
+static uint32_t place_of(const struct service *service, const struct origin *origin)
+{
+    uint32_t place = 0;
+
+    while (place < service->count && service->origins[place] != origin) {
+        place++;
+    }
+    return place;
+}
+
+/* Round from the one that failed, so that each is tried once. */
+static struct origin *next_sibling(const struct service *service, const struct origin *origin,
+                                   uint32_t moves)
+{
+    uint32_t place = place_of(service, origin);
+    struct origin *next = NULL;
+    uint32_t siblings = 0;
+
+    for (uint32_t i = 1; i < service->count && place < service->count; i++) {
+        uint32_t other = (place + i) % service->count;
+
+        if (is_sibling(origin, service->origins[other])) {
+            siblings++;
+            if (next == NULL && service->fit[other]) {
+                next = service->origins[other];
+            }
+        }
+    }
+    return moves < siblings ? next : NULL;
+}
+
+bool sibling_takes_over(struct origin *origin, enum origin_failure failure)
+{
+    struct link *link = list_first(&origin->line);
+    struct origin_request *request;
+    struct origin *next;
+
+    if (link == NULL || !is_worth_it(failure)) {
+        return false;
+    }
+    request = CONTAINER_OF(link, struct origin_request, in_line);
+    if (request->service == NULL || request->moves >= MOVES_MOST) {
+        return false;
+    }
+    next = next_sibling(request->service, origin, request->moves);
+    if (next == NULL) {
+        return false;
+    }
+    metrics_origin_fails(origin->counters, failure);
+    origin_health_failed(request, failure);
+    request->moves++;
+    pool_take(request);
+    pool_move(request, next);
+    return true;
+}

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Orders, one after the other:
+ *
+ *   read the file -> plan and changes -> sockets -> all workers (take_up) -> the new one runs
+ *
+ * and back to the former one the same way, where a reload was not confirmed. Whatever fails on
+ * the way ends in `conclude`, which tells everybody. */
+#include "process/reload/reload.h"
+
+#include "base/list.h"
+#include "base/log/log.h"
+#include "process/reload/edition.h"
+#include "process/reload/fixed_options.h"
+#include "process/reload/shelf.h"
+#include "process/reload/take_up.h"
+#include "process/reload/tls_changes.h"
+#include "process/state/state_directory.h"
+#include "process/worker/pressure_watch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define WHY_BYTES 512
+#define TELL_BYTES 1600 /* fits a line of the process log */
+#define BACK_AGAIN_MS 2000
+#define NO_MORE "ask the process that serves now"
+
+struct order {
+    struct link link;
+    struct reload *reload;
+    struct reload_order given;
+};
+
+struct reload {
+    struct reload_parts parts;
+    pthread_mutex_t lock; /* of status and running.plan: others look at them */
+    struct reload_status status;
+    struct edition running;
+    struct edition former; /* plan: NULL unless a reload waits for its confirmation */
+    struct link orders;
+    struct shelf shelf;
+    struct alarm confirm_by;
+    bool waits; /* for the outcome of an upgrade */
+    bool stopping;
+
+    /* The order being carried out. */
+    struct order *order; /* NULL: none */
+    const char *action;
+    struct edition next;
+    struct settings_changes *changes;
+    struct sockets *sockets;
+    struct take_up *take_up;
+    char told[TELL_BYTES];
+};
+
+static void begin_next(struct reload *reload);
+
+static const struct settings *running_settings(const struct reload *reload)
+{
+    return plan_settings(reload->running.plan);
+}
+
+/* --- the end of an order ----------------------------------------------------------------- */
+
+static void note_result(struct reload *reload, bool ok, const char *text)
+{
+    struct reload_status *status = &reload->status;
+
+    pthread_mutex_lock(&reload->lock);
+    if (ok) {
+        status->ok++;
+        status->last_failed = false;
+        status->last_error[0] = '\0';
+    } else {
+        status->failed++;
+        status->last_failed = true;
+        snprintf(status->last_error, sizeof(status->last_error), "%.*s", (int)strcspn(text, "\n"),
+                 text);
+    }
+    pthread_mutex_unlock(&reload->lock);
+}
+
+static void drop_next(struct reload *reload)
+{
+    sockets_close(&reload->sockets);
+    settings_changes_free(&reload->changes);
+    edition_release(&reload->next);
+}
+
+static void answer(struct reload *reload, struct order *order, bool ok, const char *text,
+                   const char *remedy)
+{
+    const struct reload_result result = {ok, reload->status.generation, text, remedy};
+
+    if (order->given.done != NULL) {
+        order->given.done(order->given.owner, &result);
+    }
+    free(order);
+}
+
+static void log_lines(const char *text)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+
+        log_error("%.*s", (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void log_result(const struct reload *reload, bool ok, const char *text)
+{
+    if (ok) {
+        log_info("%s: generation %llu: %s", reload->action,
+                 (unsigned long long)reload->status.generation, text);
+    } else {
+        log_error("%s failed; the configuration stays as it is:", reload->action);
+        log_lines(text);
+    }
+}
+
+/* `remedy` of a failure, `before` and `after`: fingerprints; all may be NULL. */
+static void conclude(struct reload *reload, bool ok, const char *text, const char *remedy,
+                     const char *before, const char *after)
+{
+    struct order *order = reload->order;
+    const struct audit_entry entry = {
+        .who = order->given.who,
+        .action = reload->action,
+        .subject = reload->parts.path,
+        .before = before,
+        .after = after,
+        .change = ok ? text : NULL,
+        .ok = ok,
+        .why = ok ? NULL : text,
+    };
+
+    audit_write(reload->parts.audit, &entry);
+    log_result(reload, ok, text);
+    shelf_note_holes(&reload->shelf); /* reading the file took memory */
+    reload->order = NULL;
+    answer(reload, order, ok, text, remedy);
+    begin_next(reload);
+}
+
+static void set_unconfirmed(struct reload *reload, bool unconfirmed, uint32_t for_ms)
+{
+    pthread_mutex_lock(&reload->lock);
+    reload->status.unconfirmed = unconfirmed;
+    reload->status.confirm_until = unconfirmed ? (uint64_t)time(NULL) + for_ms / 1000 : 0;
+    pthread_mutex_unlock(&reload->lock);
+}
+
+static void on_unconfirmed(void *owner);
+
+/* There is a way back as long as nobody confirms. */
+static void try_again_later(struct reload *reload)
+{
+    reload->former = reload->next;
+    memset(&reload->next, 0, sizeof(reload->next));
+    set_unconfirmed(reload, true, BACK_AGAIN_MS);
+    alarm_set(reload->parts.loop, &reload->confirm_by, BACK_AGAIN_MS, on_unconfirmed, reload);
+}
+
+/* With what there is of the next edition. */
+static void fail(struct reload *reload, const char *why)
+{
+    struct fingerprint print = reload->next.print;
+
+    note_result(reload, false, why);
+    if (reload->order->given.kind == RELOAD_CANCEL) {
+        try_again_later(reload);
+    }
+    drop_next(reload);
+    conclude(reload, false, why, "what ran before runs on; correct the file and reload again",
+             reload->running.print.text, print.text[0] != '\0' ? print.text : NULL);
+}
+
+/* --- what is told of it ------------------------------------------------------------------ */
+
+/* The file may be the same, and what it names another. */
+static void tell_renewed(struct reload *reload, const struct edition *former)
+{
+    tls_changes_tell(plan_tls(former->plan), plan_tls(reload->running.plan), reload->told,
+                     sizeof(reload->told));
+}
+
+static void tell_term(struct reload *reload)
+{
+    uint32_t confirm_ms = reload->order->given.confirm_ms;
+    size_t length = strlen(reload->told);
+
+    if (reload->order->given.kind == RELOAD_FROM_FILE && confirm_ms > 0) {
+        snprintf(reload->told + length, sizeof(reload->told) - length,
+                 "; goes back unless confirmed within %u s", confirm_ms / 1000);
+    }
+}
+
+/* --- taking up --------------------------------------------------------------------------- */
+
+static void keep_last_good(const struct reload *reload)
+{
+    if (reload->parts.state_directory != NULL) {
+        state_directory_write(reload->parts.state_directory, LAST_GOOD_FILE,
+                              (struct bytes){reload->running.source, reload->running.length});
+    }
+}
+
+/* It will not come back. The first plan stays to the end: what cannot change is in it. */
+static void retire(struct reload *reload, struct edition *edition)
+{
+    if (edition->plan != reload->parts.plan) {
+        shelf_add(&reload->shelf, edition->plan);
+        edition->plan = NULL;
+    }
+    edition_release(edition);
+}
+
+/* The edition that ran until now may come back for a while, or goes. */
+static void part_with_former(struct reload *reload, struct edition *former)
+{
+    uint32_t confirm_ms = reload->order->given.confirm_ms;
+
+    if (reload->order->given.kind == RELOAD_FROM_FILE && confirm_ms > 0) {
+        reload->former = *former;
+        set_unconfirmed(reload, true, confirm_ms);
+        alarm_set(reload->parts.loop, &reload->confirm_by, confirm_ms, on_unconfirmed, reload);
+        log_info("the new configuration waits %u s for its confirmation", confirm_ms / 1000);
+        return;
+    }
+    retire(reload, former);
+    if (reload->order->given.kind == RELOAD_FROM_FILE) {
+        keep_last_good(reload);
+    }
+}
+
+static void swap_editions(struct reload *reload, struct edition *former)
+{
+    pthread_mutex_lock(&reload->lock);
+    *former = reload->running;
+    reload->running = reload->next;
+    memset(&reload->next, 0, sizeof(reload->next));
+    reload->status.generation++;
+    reload->status.loaded_at = (uint64_t)time(NULL);
+    snprintf(reload->status.fingerprint, sizeof(reload->status.fingerprint), "%s",
+             reload->running.print.text);
+    pthread_mutex_unlock(&reload->lock);
+}
+
+/* What runs is not what the file says, though nothing is wrong with it. */
+static void note_way_back(struct reload *reload, bool went_back)
+{
+    pthread_mutex_lock(&reload->lock);
+    reload->status.went_back = went_back;
+    pthread_mutex_unlock(&reload->lock);
+}
+
+static void on_taken_up(void *owner, bool good, uint32_t longest_us)
+{
+    struct reload *reload = owner;
+    struct edition former;
+    struct fingerprint before = reload->running.print;
+
+    reload->take_up = NULL;
+    if (!good) {
+        fail(reload, "a worker has no memory for it");
+        return;
+    }
+    sockets_settle(reload->sockets, reload->parts.sockets);
+    *reload->parts.sockets = reload->sockets;
+    reload->sockets = NULL;
+    swap_editions(reload, &former);
+    pressure_watch_follow(reload->parts.pressure, running_settings(reload));
+    settings_changes_free(&reload->changes);
+    log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
+             longest_us % 1000 / 10);
+    tell_renewed(reload, &former);
+    fixed_options_tell(plan_settings(reload->parts.plan), running_settings(reload), reload->told,
+                       sizeof(reload->told));
+    tell_term(reload);
+    note_result(reload, true, "");
+    part_with_former(reload, &former);
+    /* The same file may have been taken up twice. */
+    note_way_back(reload, reload->order->given.kind == RELOAD_CANCEL &&
+                              strcmp(before.text, reload->running.print.text) != 0);
+    conclude(reload, true, reload->told, NULL, before.text, reload->running.print.text);
+}
+
+/* With `next` in place: everything else follows from what it changes. */
+static void take_up_next(struct reload *reload)
+{
+    char why[WHY_BYTES];
+    struct take_up_plan plan;
+
+    reload->changes =
+        settings_changes_new(running_settings(reload), plan_settings(reload->next.plan));
+    if (reload->changes == NULL) {
+        fail(reload, "out of memory");
+        return;
+    }
+    settings_changes_tell(reload->changes, reload->told, sizeof(reload->told));
+    reload->sockets = sockets_carry(*reload->parts.sockets, plan_settings(reload->next.plan),
+                                    reload->changes, why);
+    if (reload->sockets == NULL) {
+        fail(reload, why);
+        return;
+    }
+    plan = (struct take_up_plan){
+        .loop = reload->parts.loop,
+        .workers = reload->parts.workers,
+        .worker_count = reload->parts.worker_count,
+        .plan = reload->next.plan,
+        .changes = reload->changes,
+        .sockets = reload->sockets,
+        .generation = reload->status.generation + 1,
+    };
+    reload->take_up = take_up_begin(&plan, on_taken_up, reload);
+    if (reload->take_up == NULL) {
+        fail(reload, "out of memory");
+    }
+}
+
+/* --- the three orders -------------------------------------------------------------------- */
+
+static void load_file(struct reload *reload)
+{
+    struct page problems = {0};
+
+    if (edition_read(&reload->next, reload->parts.path, reload->parts.worker_count,
+                     reload->parts.splits, &problems)) {
+        take_up_next(reload);
+    } else {
+        page_add_char(&problems, '\0');
+        fail(reload, problems.failed || problems.length == 1 ? "out of memory" : problems.at);
+    }
+    page_release(&problems);
+}
+
+/* Nothing is wrong with the file; it is the wrong moment. */
+static void refuse(struct reload *reload, const char *why, const char *remedy)
+{
+    conclude(reload, false, why, remedy, NULL, NULL);
+}
+
+static void reload_from_file(struct reload *reload)
+{
+    reload->action = "reload";
+    if (reload->former.plan != NULL) {
+        refuse(reload, "the last reload waits for its confirmation",
+               "turnpikectl confirm lets it stay, turnpikectl cancel goes back; then reload again");
+    } else {
+        load_file(reload);
+    }
+}
+
+static bool is_unconfirmed(struct reload *reload)
+{
+    if (reload->former.plan != NULL) {
+        return true;
+    }
+    refuse(reload, "no reload waits for its confirmation", "turnpikectl status says what runs");
+    return false;
+}
+
+static void confirm(struct reload *reload)
+{
+    reload->action = "confirm";
+    if (!is_unconfirmed(reload)) {
+        return;
+    }
+    alarm_clear(reload->parts.loop, &reload->confirm_by);
+    set_unconfirmed(reload, false, 0);
+    retire(reload, &reload->former);
+    keep_last_good(reload);
+    conclude(reload, true, "confirmed", NULL, NULL, reload->running.print.text);
+}
+
+static void go_back(struct reload *reload)
+{
+    reload->action = "roll back";
+    if (!is_unconfirmed(reload)) {
+        return;
+    }
+    alarm_clear(reload->parts.loop, &reload->confirm_by);
+    set_unconfirmed(reload, false, 0);
+    reload->next = reload->former;
+    memset(&reload->former, 0, sizeof(reload->former));
+    take_up_next(reload);
+}
+
+static void carry_out(struct reload *reload)
+{
+    switch (reload->order->given.kind) {
+    case RELOAD_FROM_FILE:
+        reload_from_file(reload);
+        break;
+    case RELOAD_CONFIRM:
+        confirm(reload);
+        break;
+    case RELOAD_CANCEL:
+        go_back(reload);
+        break;
+    }
+}
+
+/* --- orders ------------------------------------------------------------------------------ */
+
+static void begin_next(struct reload *reload)
+{
+    struct link *link = list_first(&reload->orders);
+
+    if (reload->order != NULL || link == NULL || reload->waits || reload->stopping) {
+        return;
+    }
+    list_remove(link);
+    reload->order = CONTAINER_OF(link, struct order, link);
+    carry_out(reload);
+}
+
+static void on_order(void *owner)
+{
+    struct order *order = owner;
+    struct reload *reload = order->reload;
+
+    if (reload->stopping) {
+        answer(reload, order, false, "the process is stopping", NO_MORE);
+        return;
+    }
+    if (reload->waits) {
+        log_info("an upgrade is under way: a reload waits for its outcome");
+    }
+    list_add_last(&reload->orders, &order->link);
+    begin_next(reload);
+}
+
+bool reload_give_order(struct reload *reload, const struct reload_order *given)
+{
+    struct order *order = calloc(1, sizeof(*order));
+
+    if (order == NULL) {
+        return false;
+    }
+    list_init(&order->link);
+    order->reload = reload;
+    order->given = *given;
+    if (!loop_post(reload->parts.loop, on_order, order)) {
+        free(order);
+        return false;
+    }
+    return true;
+}
+
+static void on_unconfirmed(void *owner)
+{
+    struct reload *reload = owner;
+    const struct reload_order order = {.kind = RELOAD_CANCEL, .who = {WHO_GATEWAY, 0, 0}};
+
+    log_warning("the new configuration was not confirmed in time: going back");
+    if (!reload_give_order(reload, &order)) {
+        alarm_set(reload->parts.loop, &reload->confirm_by, BACK_AGAIN_MS, on_unconfirmed, reload);
+    }
+}
+
+bool reload_is_settled(const struct reload *reload)
+{
+    return reload->order == NULL && reload->former.plan == NULL;
+}
+
+/* --- while a new binary starts ------------------------------------------------------------ */
+
+void reload_wait(struct reload *reload)
+{
+    reload->waits = true;
+}
+
+void reload_go_on(struct reload *reload)
+{
+    reload->waits = false;
+    begin_next(reload);
+}
+
+/* One that asked for a way back is not passed on: a signal could not ask for that. */
+static bool hand_over(struct reload *reload, struct order *order)
+{
+    bool passed_on = order->given.kind == RELOAD_FROM_FILE && order->given.confirm_ms == 0;
+    const char *why = passed_on ? "a new process serves by now; it is told to read the file again"
+                                : "a new process serves by now";
+    const struct audit_entry entry = {
+        .who = order->given.who,
+        .action = "reload",
+        .subject = reload->parts.path,
+        .why = why,
+    };
+
+    audit_write(reload->parts.audit, &entry);
+    answer(reload, order, false, why, passed_on ? NULL : NO_MORE);
+    return passed_on;
+}
+
+bool reload_hand_over(struct reload *reload)
+{
+    struct link *link;
+    bool wanted = false;
+
+    while ((link = list_first(&reload->orders)) != NULL) {
+        list_remove(link);
+        wanted = hand_over(reload, CONTAINER_OF(link, struct order, link)) || wanted;
+    }
+    return wanted;
+}
+
+/* --- looking ----------------------------------------------------------------------------- */
+
+void reload_look(struct reload *reload, struct reload_status *status)
+{
+    pthread_mutex_lock(&reload->lock);
+    *status = reload->status;
+    pthread_mutex_unlock(&reload->lock);
+}
+
+struct plan *reload_plan(struct reload *reload)
+{
+    struct plan *plan;
+
+    pthread_mutex_lock(&reload->lock);
+    plan = plan_ref(reload->running.plan);
+    pthread_mutex_unlock(&reload->lock);
+    return plan;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void note_start(struct reload *reload)
+{
+    const struct audit_entry entry = {
+        .who = {WHO_GATEWAY, 0, 0},
+        .action = "start",
+        .subject = reload->parts.path,
+        .after = reload->running.print.text,
+        .ok = true,
+        .why =
+            reload->parts.is_last_good ? "the file is bad: started with the last good one" : NULL,
+    };
+
+    audit_write(reload->parts.audit, &entry);
+    if (!reload->parts.is_last_good) {
+        keep_last_good(reload);
+    }
+}
+
+struct reload *reload_new(const struct reload_parts *parts)
+{
+    struct reload *reload = calloc(1, sizeof(*reload));
+
+    if (reload == NULL) {
+        return NULL;
+    }
+    reload->parts = *parts;
+    pthread_mutex_init(&reload->lock, NULL);
+    list_init(&reload->orders);
+    shelf_init(&reload->shelf, parts->loop);
+    reload->running.plan = plan_ref(parts->plan);
+    reload->running.print = fingerprint_of(parts->source);
+    reload->running.source = malloc(parts->source.length + 1);
+    if (reload->running.source == NULL) {
+        reload_free(&reload);
+        return NULL;
+    }
+    memcpy(reload->running.source, parts->source.at, parts->source.length);
+    reload->running.length = parts->source.length;
+    reload->status.generation = 1;
+    reload->status.loaded_at = (uint64_t)time(NULL);
+    reload->status.last_failed = parts->is_last_good;
+    if (parts->is_last_good) {
+        snprintf(reload->status.last_error, sizeof(reload->status.last_error),
+                 "the last good one was started with; turnpike -t -c FILE tells what is wrong");
+    }
+    snprintf(reload->status.fingerprint, sizeof(reload->status.fingerprint), "%s",
+             reload->running.print.text);
+    note_start(reload);
+    return reload;
+}
+
+void reload_stop(struct reload *reload)
+{
+    reload->stopping = true;
+    alarm_clear(reload->parts.loop, &reload->confirm_by);
+    shelf_stop(&reload->shelf);
+}
+
+void reload_answer_rest(struct reload *reload)
+{
+    struct link *link;
+
+    if (reload == NULL) {
+        return;
+    }
+    if (reload->order != NULL) {
+        answer(reload, reload->order, false, "the process stopped before it was done", NO_MORE);
+        reload->order = NULL;
+    }
+    while ((link = list_first(&reload->orders)) != NULL) {
+        list_remove(link);
+        answer(reload, CONTAINER_OF(link, struct order, link), false,
+               "the process stopped before it was begun", NO_MORE);
+    }
+}
+
+void reload_free(struct reload **held)
+{
+    struct reload *reload = *held;
+
+    *held = NULL;
+    if (reload == NULL) {
+        return;
+    }
+    reload_answer_rest(reload);
+    take_up_forget(&reload->take_up);
+    drop_next(reload);
+    shelf_release(&reload->shelf);
+    edition_release(&reload->former);
+    edition_release(&reload->running);
+    pthread_mutex_destroy(&reload->lock);
+    free(reload);
+}

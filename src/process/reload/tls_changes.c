@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Both inventories have nearly the same order: each search goes on where the last one ended, so
+ * that ten thousand certificates do not cost their square. */
+#include "process/reload/tls_changes.h"
+
+#include "tls/tls.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAMED_MOST 5
+
+static bool is_same_use(const struct tls_certificate_facts *a,
+                        const struct tls_certificate_facts *b)
+{
+    return a->role == b->role && strcmp(a->cert, b->cert) == 0;
+}
+
+/* Another one in the same place and, for a CA, of the same file: a file may hold several, which stand
+ * together. `*cursor` is where the last search found its file to begin. */
+static bool is_renewed(const struct tls_store *before, uint32_t count,
+                       const struct tls_certificate_facts *facts, uint32_t *cursor)
+{
+    const uint32_t from = *cursor;
+    bool in_use = false;
+
+    for (uint32_t step = 0; step < count; step++) {
+        uint32_t i = (from + step) % count;
+        const struct tls_certificate_facts *other = tls_store_certificate(before, i);
+
+        if (is_same_use(other, facts)) {
+            *cursor = in_use ? *cursor : i;
+            in_use = true;
+            if (other->print == facts->print) {
+                return false;
+            }
+        } else if (in_use) {
+            return true; /* all of that file were seen */
+        }
+    }
+    return in_use;
+}
+
+static uint32_t count_of(const struct tls_store *store)
+{
+    uint32_t count = 0;
+
+    while (tls_store_certificate(store, count) != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static void add(char *line, size_t size, const char *text)
+{
+    size_t length = strlen(line);
+
+    snprintf(line + length, size - length, "%s", text);
+}
+
+void tls_changes_tell(const struct tls_store *before, const struct tls_store *now, char *line,
+                      size_t size)
+{
+    const struct tls_certificate_facts *facts;
+    const char *last = ""; /* several listeners may show one file */
+    char names[2048] = "";
+    char head[64];
+    uint32_t before_count;
+    uint32_t cursor = 0;
+    uint32_t count = 0;
+
+    if (before == NULL || now == NULL) {
+        return;
+    }
+    before_count = count_of(before);
+    for (uint32_t i = 0; (facts = tls_store_certificate(now, i)) != NULL; i++) {
+        if (!is_renewed(before, before_count, facts, &cursor) || strcmp(facts->cert, last) == 0) {
+            continue;
+        }
+        last = facts->cert;
+        count++;
+        if (count <= NAMED_MOST) {
+            add(names, sizeof(names), count > 1 ? ", " : "");
+            add(names, sizeof(names), facts->cert);
+        }
+    }
+    if (count > 0) {
+        snprintf(head, sizeof(head), "; certificates: %u renewed (", count);
+        add(line, size, head);
+        add(line, size, names);
+        add(line, size, count > NAMED_MOST ? ", ...)" : ")");
+    }
+}

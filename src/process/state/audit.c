@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One entry is one line, written in one system call, or not at all. */
+#include "process/state/audit.h"
+
+#include "base/json.h"
+#include "base/log/log.h"
+#include "process/state/state_directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AUDIT_FILE "audit.log"
+
+struct audit {
+    char *path; /* NULL: into the process log */
+    int file;   /* -1: it cannot be opened at present */
+};
+
+/* It may have been renamed to be kept elsewhere, or be gone: what is written next would be seen by
+ * nobody. */
+static bool is_in_place(const struct audit *audit)
+{
+    struct stat open_one;
+    struct stat named;
+
+    return audit->file >= 0 && fstat(audit->file, &open_one) == 0 &&
+           lstat(audit->path, &named) == 0 && open_one.st_ino == named.st_ino &&
+           open_one.st_dev == named.st_dev;
+}
+
+static void open_in_place(struct audit *audit)
+{
+    if (audit->path == NULL || is_in_place(audit)) {
+        return;
+    }
+    if (audit->file >= 0) {
+        close(audit->file);
+    }
+    audit->file =
+        open(audit->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (audit->file < 0) {
+        log_warning("cannot open the audit log %s: %s", audit->path, strerror(errno));
+    }
+}
+
+struct audit *audit_open(const char *directory)
+{
+    struct audit *audit = calloc(1, sizeof(*audit));
+
+    if (audit != NULL) {
+        audit->path = directory != NULL ? state_directory_path(directory, AUDIT_FILE) : NULL;
+        audit->file = -1;
+        open_in_place(audit);
+    }
+    return audit;
+}
+
+void audit_close(struct audit **audit)
+{
+    if (*audit == NULL) {
+        return;
+    }
+    if ((*audit)->file >= 0) {
+        close((*audit)->file);
+    }
+    free((*audit)->path);
+    free(*audit);
+    *audit = NULL;
+}
+
+static void add_text(struct json *line, const char *name, const char *value)
+{
+    if (value != NULL) {
+        json_text(line, name, value);
+    }
+}
+
+static void add_time(struct json *line)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[40];
+    size_t length;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + length, sizeof(text) - length, ".%03ldZ", now.tv_nsec / 1000000);
+    json_text(line, "time", text);
+}
+
+static void add_who(struct json *line, const struct who *who)
+{
+    static const char *const kinds[] = {"gateway", "signal", "admin"};
+
+    json_text(line, "by", kinds[who->kind]);
+    if (who->kind != WHO_GATEWAY) {
+        json_number(line, "pid", (uint64_t)who->pid);
+        json_number(line, "uid", who->uid);
+    }
+}
+
+static void put_together(struct page *page, const struct audit_entry *entry)
+{
+    struct json line = json_on(page);
+
+    json_begin_row(&line, NULL);
+    add_time(&line);
+    add_who(&line, &entry->who);
+    add_text(&line, "action", entry->action);
+    json_text(&line, "result", entry->ok ? "ok" : "failed");
+    add_text(&line, "subject", entry->subject);
+    add_text(&line, "before", entry->before);
+    add_text(&line, "after", entry->after);
+    add_text(&line, "change", entry->change);
+    add_text(&line, "why", entry->why);
+    json_end_object(&line);
+}
+
+/* A process that died meanwhile, or a disk that was full, may have left half a line. */
+static bool ends_a_line(int file)
+{
+    struct stat facts;
+    char last;
+
+    return fstat(file, &facts) < 0 || facts.st_size == 0 ||
+           pread(file, &last, 1, facts.st_size - 1) != 1 || last == '\n';
+}
+
+/* On a full disk a part of the line may have come through: it is taken back, so that the next one
+ * begins a line. false: errno says why. */
+static bool write_line(int file, struct bytes line)
+{
+    bool is_behind_half = !ends_a_line(file);
+    ssize_t count = is_behind_half ? write(file, "\n", 1) : 0;
+    struct stat facts;
+    int failure;
+
+    if (count >= 0) {
+        count = write(file, line.at, line.length);
+    }
+    if (count == (ssize_t)line.length) {
+        return true;
+    }
+    failure = count < 0 ? errno : ENOSPC;
+    if (count > 0 && fstat(file, &facts) == 0 && facts.st_size >= count) {
+        failure = ftruncate(file, facts.st_size - count) < 0 ? errno : failure;
+    }
+    errno = failure;
+    return false;
+}
+
+/* Its line ends itself. */
+static void tell_instead(const struct page *page)
+{
+    log_info("audit: %.*s", (int)page->length - 1, page->at);
+}
+
+void audit_write(struct audit *audit, const struct audit_entry *entry)
+{
+    struct page page = {0};
+
+    put_together(&page, entry);
+    open_in_place(audit);
+    if (page.failed) {
+        log_error("audit: no memory to write down: %s %s", entry->action,
+                  entry->ok ? "ok" : "failed");
+    } else if (audit->file < 0) {
+        tell_instead(&page);
+    } else if (!write_line(audit->file, page_bytes(&page))) {
+        log_error("cannot write to the audit log: %s", strerror(errno));
+        tell_instead(&page);
+    }
+    page_release(&page);
+}

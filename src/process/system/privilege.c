@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From root to an unprivileged user, checked afterwards: a drop that can be undone is none. */
+#include "process/system/privilege.h"
+
+#include "base/log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ENTRY_BYTES 16384 /* of the user database */
+
+struct identity {
+    uid_t uid;
+    gid_t gid;
+};
+
+static bool failed(const char *what)
+{
+    log_error("cannot %s: %s", what, strerror(errno));
+    return false;
+}
+
+static bool find_user(const char *user, struct identity *identity)
+{
+    char text[ENTRY_BYTES];
+    struct passwd entry;
+    struct passwd *found = NULL;
+    int error = getpwnam_r(user, &entry, text, sizeof(text), &found);
+
+    if (found == NULL) {
+        log_error("user %s: %s", user, error != 0 ? strerror(error) : "no such user");
+        return false;
+    }
+    identity->uid = found->pw_uid;
+    identity->gid = found->pw_gid;
+    return true;
+}
+
+static bool is_already(const struct identity *identity)
+{
+    uid_t real, effective, saved;
+
+    return getresuid(&real, &effective, &saved) == 0 && real == identity->uid &&
+           effective == identity->uid && saved == identity->uid;
+}
+
+/* Groups first: they cannot be changed any more once root is gone. `user` NULL: it has no name, and so
+ * no groups but its own. */
+static bool become(const char *user, const struct identity *identity)
+{
+    if (user != NULL ? initgroups(user, identity->gid) < 0 : setgroups(0, NULL) < 0) {
+        return failed("take over the user's groups");
+    }
+    if (setresgid(identity->gid, identity->gid, identity->gid) < 0) {
+        return failed("change the group");
+    }
+    if (setresuid(identity->uid, identity->uid, identity->uid) < 0) {
+        return failed("change the user");
+    }
+    return true;
+}
+
+static bool cannot_return(const struct identity *identity)
+{
+    gid_t real, effective, saved;
+
+    if (setresuid(0, 0, 0) == 0 || seteuid(0) == 0 || !is_already(identity)) {
+        log_error("root could be regained after changing the user");
+        return false;
+    }
+    if (getresgid(&real, &effective, &saved) < 0 || real != identity->gid ||
+        effective != identity->gid || saved != identity->gid) {
+        log_error("the group is not the user's after changing it");
+        return false;
+    }
+    return true;
+}
+
+static bool change_user(const char *user)
+{
+    struct identity identity;
+
+    if (!find_user(user, &identity)) {
+        return false;
+    }
+    if (is_already(&identity)) {
+        return true;
+    }
+    return become(user, &identity) && cannot_return(&identity);
+}
+
+/* After the user: the kernel resets "dumpable" when it changes. */
+static bool set_core_dumps(bool core_dumps)
+{
+    const struct rlimit none = {0, 0};
+
+    if (prctl(PR_SET_DUMPABLE, core_dumps ? 1 : 0, 0, 0, 0) < 0) {
+        return failed("set whether the process may be dumped");
+    }
+    if (!core_dumps && setrlimit(RLIMIT_CORE, &none) < 0) {
+        return failed("forbid core dumps");
+    }
+    return true;
+}
+
+bool privilege_drop(const char *user, bool core_dumps)
+{
+    if (user != NULL && !change_user(user)) {
+        return false;
+    }
+    if (!set_core_dumps(core_dumps)) {
+        return false;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        return failed("keep new privileges away");
+    }
+    return true;
+}
+
+/* --- a file that another user may have written -------------------------------------------- */
+
+static bool others_write(const struct stat *facts)
+{
+    bool is_sticky = S_ISDIR(facts->st_mode) && (facts->st_mode & S_ISVTX) != 0;
+
+    return (facts->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_sticky;
+}
+
+static bool look_at(const char *path, struct stat *file, struct stat *folder)
+{
+    int at = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char *copy = strdup(path);
+    bool seen = at >= 0 && copy != NULL && fstat(at, file) == 0 && stat(dirname(copy), folder) == 0;
+
+    if (!seen) {
+        log_error("cannot read %s: %s", path, strerror(errno));
+    }
+    free(copy);
+    if (at >= 0) {
+        close(at);
+    }
+    return seen;
+}
+
+static bool become_owner(const char *path, uid_t owner, gid_t group)
+{
+    char text[ENTRY_BYTES];
+    struct passwd entry;
+    struct passwd *found = NULL;
+    struct identity identity = {owner, group};
+
+    if (getpwuid_r(owner, &entry, text, sizeof(text), &found) == 0 && found != NULL) {
+        identity.gid = found->pw_gid;
+    }
+    log_warning("%s belongs to user %lu and not to root: this process becomes that user before it "
+                "reads it, since whoever may write it must not get more rights by it; ports and "
+                "files that only root may open cannot be opened",
+                path, (unsigned long)owner);
+    return become(found != NULL ? found->pw_name : NULL, &identity) && cannot_return(&identity);
+}
+
+bool privilege_yield_to_owner(const char *path)
+{
+    struct stat file;
+    struct stat folder;
+
+    if (geteuid() != 0) {
+        return true;
+    }
+    if (!look_at(path, &file, &folder)) {
+        return false;
+    }
+    if (!S_ISREG(file.st_mode) || others_write(&file)) {
+        log_error("%s is not taken: it is no regular file, or others than its owner may write it; "
+                  "chmod go-w it",
+                  path);
+        return false;
+    }
+    if (file.st_uid != 0) {
+        return become_owner(path, file.st_uid, file.st_gid);
+    }
+    if (folder.st_uid != 0) {
+        return become_owner(path, folder.st_uid, folder.st_gid);
+    }
+    if (others_write(&folder)) {
+        log_error("%s is not taken: others than root may write to its folder; chmod go-w it", path);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* At the end of a turn, where a second look costs two loads and compares. */
+#include "process/worker/pressure_watch.h"
+
+#include "process/system/descriptors.h"
+#include "process/system/memory.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+
+#define LOOK_US 100000
+#define LOOK_MS (LOOK_US / 1000)
+#define RESIDENT_US 300000
+#define GROWTH_SHARE 64 /* of the budget, after which a look is due at once */
+
+static uint64_t memory_of(const struct pressure_watch *watch)
+{
+    return buffer_pool_lent(watch->bench->buffers) + client_desk_memory(watch->clients) +
+           exchange_desk_memory(watch->exchanges) + origin_directory_memory(watch->origins);
+}
+
+static uint64_t descriptors_of(const struct pressure_watch *watch)
+{
+    return client_desk_count(watch->clients) + origin_directory_connections(watch->origins);
+}
+
+static uint64_t growth_worth_a_look(const struct pressure *pressure)
+{
+    return atomic_load_explicit(&pressure->budget[PRESSURE_MEMORY], memory_order_relaxed) /
+           GROWTH_SHARE;
+}
+
+static void on_again(void *owner);
+
+static void look(struct pressure_watch *watch)
+{
+    struct pressure *pressure = watch->bench->pressure;
+    uint64_t now_us = loop_now(watch->bench->loop);
+
+    watch->look_us = now_us + LOOK_US;
+    watch->look_reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed) +
+                           growth_worth_a_look(pressure);
+    if (watch->bench->worker == 0 && now_us >= watch->resident_us) {
+        watch->resident_us = now_us + RESIDENT_US;
+        pressure_note_resident(pressure, memory_resident());
+    }
+    pressure_report(pressure, watch->bench->worker, memory_of(watch), descriptors_of(watch),
+                    now_us);
+    client_desk_relieve(watch->clients);
+    if (pressure_now(pressure) != PRESSURE_NONE) {
+        alarm_set(watch->bench->loop, &watch->again, LOOK_MS, on_again, watch);
+    }
+}
+
+static void on_again(void *owner)
+{
+    look(owner);
+}
+
+static void at_turn_end(void *owner)
+{
+    struct pressure_watch *watch = owner;
+    const struct slab_account *slabs = &watch->bench->pressure->slabs;
+
+    if (loop_now(watch->bench->loop) >= watch->look_us ||
+        atomic_load_explicit(&slabs->reserved, memory_order_relaxed) > watch->look_reserved) {
+        look(watch);
+    }
+}
+
+void pressure_watch_start(struct pressure_watch *watch, struct workbench *bench,
+                          struct client_desk *clients, struct exchange_desk *exchanges,
+                          struct origin_directory *origins)
+{
+    *watch = (struct pressure_watch){
+        .bench = bench, .clients = clients, .exchanges = exchanges, .origins = origins};
+    if (bench->pressure != NULL) {
+        loop_at_turn_end(bench->loop, at_turn_end, watch);
+    }
+}
+
+void pressure_watch_stop(struct pressure_watch *watch)
+{
+    if (watch->bench != NULL) {
+        alarm_clear(watch->bench->loop, &watch->again);
+    }
+}
+
+/* --- for the process ----------------------------------------------------------------------- */
+
+static uint64_t memory_budget(const struct settings *settings)
+{
+    return settings->limits.memory != 0 ? settings->limits.memory : memory_given() / 4 * 3;
+}
+
+static uint64_t descriptor_budget(const struct settings *settings)
+{
+    return settings->limits.descriptors != 0 ? settings->limits.descriptors
+                                             : descriptors_raise_limit();
+}
+
+struct pressure *pressure_watch_plan(const struct settings *settings)
+{
+    return pressure_new(settings->workers, memory_budget(settings), descriptor_budget(settings));
+}
+
+void pressure_watch_follow(struct pressure *pressure, const struct settings *settings)
+{
+    pressure_set_budget(pressure, PRESSURE_MEMORY, memory_budget(settings));
+    pressure_set_budget(pressure, PRESSURE_DESCRIPTORS, descriptor_budget(settings));
+}
+
+void pressure_watch_count_others(struct pressure *pressure)
+{
+    DIR *open_ones = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    while (open_ones != NULL && readdir(open_ones) != NULL) {
+        count++;
+    }
+    if (open_ones != NULL) {
+        closedir(open_ones);
+        pressure_note_descriptors(pressure, count > 3 ? count - 3 : 0); /* ".", "..", and itself */
+    }
+}

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts a worker together from the bottom up, runs its loop, takes it apart again.
+ * Also keeps connections evenly spread: a new one goes to the least loaded worker when this one
+ * has clearly more, and long-lived ones move between two of their requests. */
+#include "process/worker/worker.h"
+
+#include "base/log/log.h"
+#include "process/worker/adoption.h"
+#include "process/worker/pressure_watch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIM_MS 2000
+#define REBALANCE_US 20000
+#define REBALANCE_MOST 256
+#define DRAIN_LOOK_MS 20
+#define IDLE_GRACE_MS 300
+#define PREPARE_US 200 /* of a turn, for a new plan */
+
+struct worker {
+    uint32_t index;
+    uint32_t count;
+    struct worker **all;
+    pthread_t thread;
+    bool started;
+    bool draining;
+    uint64_t rebalanced_us;
+    bool cut; /* the drain deadline found something left */
+    struct workbench bench;
+    struct resolver *resolver;
+    struct metrics *metrics;
+    struct origin_directory *origins;
+    struct exchange_desk *exchanges;
+    struct client_desk *clients;
+    struct pressure_watch pressure;
+    struct alarm trim;
+    struct alarm drain_look;
+    struct alarm drain_deadline;
+    struct worker_order *order; /* a new plan is being prepared */
+    struct adoption *adoption;
+    _Atomic uint64_t generation; /* of the plan that runs */
+    _Atomic uint32_t coming;     /* connections in the mail to this worker */
+    _Atomic uint32_t drain_ms;
+};
+
+/* --- spreading connections --------------------------------------------------------------- */
+
+struct transfer {
+    struct worker *to;
+    int fd;
+    uint32_t listener; /* its key */
+    bool is_new;
+    struct address from;
+};
+
+static uint32_t load_of(const struct worker *worker)
+{
+    return client_desk_count(worker->clients) +
+           atomic_load_explicit(&worker->coming, memory_order_relaxed);
+}
+
+static struct worker *least_loaded(struct worker *worker)
+{
+    struct worker *least = worker;
+
+    for (uint32_t i = 0; i < worker->count; i++) {
+        if (load_of(worker->all[i]) < load_of(least)) {
+            least = worker->all[i];
+        }
+    }
+    return least;
+}
+
+static void on_transfer(void *owner)
+{
+    struct transfer *transfer = owner;
+    struct worker *worker = transfer->to;
+
+    client_desk_take_over(worker->clients, transfer->fd, &transfer->from, transfer->listener,
+                          transfer->is_new);
+    atomic_fetch_sub_explicit(&worker->coming, 1, memory_order_relaxed);
+    free(transfer);
+}
+
+static bool transfer_to(struct worker *to, int fd, const struct address *from, uint32_t listener,
+                        bool is_new)
+{
+    struct transfer *transfer = malloc(sizeof(*transfer));
+
+    if (transfer == NULL) {
+        return false;
+    }
+    *transfer = (struct transfer){to, fd, listener, is_new, *from};
+    atomic_fetch_add_explicit(&to->coming, 1, memory_order_relaxed);
+    if (!loop_post(to->bench.loop, on_transfer, transfer)) {
+        atomic_fetch_sub_explicit(&to->coming, 1, memory_order_relaxed);
+        free(transfer);
+        return false;
+    }
+    return true;
+}
+
+/* A worker that has other settings may not know the listener, or know other routes for it. */
+static bool is_of_one_mind(const struct worker *worker, const struct worker *other)
+{
+    return atomic_load_explicit(&worker->generation, memory_order_relaxed) ==
+           atomic_load_explicit(&other->generation, memory_order_relaxed);
+}
+
+static bool is_clearly_more(uint32_t mine, uint32_t least)
+{
+    return mine > least + least / 4;
+}
+
+static uint32_t count_all(void *owner)
+{
+    struct worker *worker = owner;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < worker->count; i++) {
+        count += load_of(worker->all[i]);
+    }
+    return count;
+}
+
+static bool place(void *owner, int fd, const struct address *from, uint32_t listener)
+{
+    struct worker *worker = owner;
+    struct worker *least = least_loaded(worker);
+
+    return least != worker && is_clearly_more(load_of(worker), load_of(least)) &&
+           is_of_one_mind(worker, least) && transfer_to(least, fd, from, listener, true);
+}
+
+static const struct client_placing placing = {.place = place, .count_all = count_all};
+
+/* At the end of a turn, so that a worker with nothing to do does not wake up for it. */
+static void rebalance(void *owner)
+{
+    struct worker *worker = owner;
+    uint64_t now_us = loop_now(worker->bench.loop);
+
+    if (worker->draining || now_us - worker->rebalanced_us < REBALANCE_US) {
+        return;
+    }
+    worker->rebalanced_us = now_us;
+    for (int i = 0; i < REBALANCE_MOST; i++) {
+        struct worker *least = least_loaded(worker);
+        struct address from;
+        uint32_t listener;
+        int fd;
+
+        if (least == worker || !is_clearly_more(load_of(worker), load_of(least) + 1) ||
+            !is_of_one_mind(worker, least)) {
+            break;
+        }
+        fd = client_desk_give_idle(worker->clients, &from, &listener);
+        if (fd < 0) {
+            break;
+        }
+        if (!transfer_to(least, fd, &from, listener, false)) {
+            client_desk_take_over(worker->clients, fd, &from, listener, false);
+            break;
+        }
+    }
+}
+
+/* --- upkeep ------------------------------------------------------------------------------ */
+
+static void on_trim(void *owner)
+{
+    struct worker *worker = owner;
+
+    buffer_pool_trim(worker->bench.buffers);
+    client_desk_trim(worker->clients);
+    exchange_desk_trim(worker->exchanges);
+    origin_directory_trim(worker->origins);
+    alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
+}
+
+/* --- a new plan -------------------------------------------------------------------------- */
+
+static void drop_adoption(struct worker *worker)
+{
+    adoption_abandon(&worker->adoption);
+    worker->order = NULL;
+}
+
+static void answer(struct worker *worker, bool ready)
+{
+    struct worker_order *order = worker->order;
+
+    if (!ready) {
+        drop_adoption(worker);
+    }
+    order->answer(order->owner, ready);
+}
+
+/* Of this thread: what others do meanwhile on its processor is no pause that we make. */
+static uint64_t cpu_us(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
+static void note_piece(struct worker_order *order, uint64_t began_us)
+{
+    uint32_t took_us = (uint32_t)(cpu_us() - began_us);
+
+    if (took_us > order->longest_us) {
+        order->longest_us = took_us;
+    }
+}
+
+/* A piece a turn: whoever has sent something meanwhile comes first. */
+static void go_on_preparing(void *owner)
+{
+    struct worker *worker = owner;
+    uint64_t began_us = cpu_us();
+    enum adoption_progress progress;
+
+    if (worker->adoption == NULL) {
+        return; /* dropped meanwhile */
+    }
+    do {
+        progress = adoption_grow(worker->adoption);
+    } while (progress == ADOPTION_GROWS && cpu_us() < began_us + PREPARE_US);
+    note_piece(worker->order, began_us);
+    if (progress != ADOPTION_GROWS) {
+        answer(worker, progress == ADOPTION_IS_READY);
+    } else if (!loop_post(worker->bench.loop, go_on_preparing, worker)) {
+        answer(worker, false);
+    }
+}
+
+static void on_prepare(void *owner)
+{
+    struct worker_order *order = owner;
+    struct worker *worker = order->worker;
+    const struct adoption_parts parts = {worker->metrics, worker->origins, worker->exchanges,
+                                         worker->clients};
+
+    uint64_t began_us = cpu_us();
+
+    worker->order = order;
+    if (!worker->draining) {
+        worker->adoption = adoption_new(&parts, order->plan, order->changes, order->sockets);
+    }
+    note_piece(order, began_us);
+    if (worker->adoption != NULL) {
+        go_on_preparing(worker);
+    } else {
+        answer(worker, false);
+    }
+}
+
+static void on_commit(void *owner)
+{
+    struct worker_order *order = owner;
+    struct worker *worker = order->worker;
+
+    if (worker->adoption != NULL) { /* NULL: it stops */
+        uint64_t began_us = cpu_us();
+
+        loop_tell_time(worker->bench.loop);
+        adoption_commit(&worker->adoption);
+        note_piece(order, began_us);
+        atomic_store_explicit(&worker->generation, order->generation, memory_order_relaxed);
+    }
+    worker->order = NULL;
+    order->answer(order->owner, true);
+}
+
+static void on_abandon(void *owner)
+{
+    struct worker_order *order = owner;
+
+    drop_adoption(order->worker);
+    order->answer(order->owner, true);
+}
+
+bool worker_prepare(struct worker_order *order)
+{
+    return loop_post(order->worker->bench.loop, on_prepare, order);
+}
+
+bool worker_commit(struct worker_order *order)
+{
+    return loop_post(order->worker->bench.loop, on_commit, order);
+}
+
+bool worker_abandon(struct worker_order *order)
+{
+    return loop_post(order->worker->bench.loop, on_abandon, order);
+}
+
+/* --- what is asked of it ------------------------------------------------------------------- */
+
+struct list_order {
+    struct worker *worker;
+    size_t most;
+    client_listed *listed;
+    void *owner;
+};
+
+static void on_list_order(void *owner)
+{
+    struct list_order *order = owner;
+
+    if (!client_list_start(order->worker->clients, order->most, order->listed, order->owner)) {
+        order->listed(order->owner, NULL, 0);
+    }
+    free(order);
+}
+
+bool worker_list_connections(struct worker *worker, size_t most, client_listed *listed, void *owner)
+{
+    struct list_order *order = malloc(sizeof(*order));
+
+    if (order == NULL) {
+        return false;
+    }
+    *order = (struct list_order){worker, most, listed, owner};
+    if (!loop_post(worker->bench.loop, on_list_order, order)) {
+        free(order);
+        return false;
+    }
+    return true;
+}
+
+/* --- stopping ---------------------------------------------------------------------------- */
+
+static void on_drain_look(void *owner)
+{
+    struct worker *worker = owner;
+
+    /* Workers stop listening together: the kernel gives new connections to any that listens. */
+    if (count_all(worker) == 0) {
+        client_desk_stop_listening(worker->clients);
+    }
+    /* Another worker may not know yet that this one stops, and send it a connection. */
+    if (!client_desk_listens(worker->clients) && load_of(worker) == 0 &&
+        exchange_desk_count(worker->exchanges) == 0 && loop_close_mail(worker->bench.loop)) {
+        loop_stop(worker->bench.loop);
+        return;
+    }
+    alarm_set(worker->bench.loop, &worker->drain_look, DRAIN_LOOK_MS, on_drain_look, worker);
+}
+
+static void on_drain_deadline(void *owner)
+{
+    struct worker *worker = owner;
+
+    worker->cut = client_desk_count(worker->clients) > 0;
+    client_desk_stop_listening(worker->clients);
+    client_desk_close_all(worker->clients);
+    exchange_desk_cut_orphans(worker->exchanges);
+}
+
+static void begin_draining(struct worker *worker, uint32_t deadline_ms)
+{
+    worker->draining = true;
+    if (worker->adoption != NULL) {
+        drop_adoption(worker); /* the process stops: nobody waits for an answer */
+    }
+    if (deadline_ms > 0) {
+        alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline,
+                  worker);
+    }
+}
+
+static void on_leave(void *owner)
+{
+    struct worker *worker = owner;
+
+    begin_draining(worker, atomic_load(&worker->drain_ms));
+    client_desk_leave(worker->clients);
+    on_drain_look(worker);
+}
+
+static void on_drain(void *owner)
+{
+    struct worker *worker = owner;
+    uint32_t deadline_ms = atomic_load(&worker->drain_ms);
+    uint32_t grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
+
+    begin_draining(worker, deadline_ms);
+    client_desk_drain(worker->clients, grace_ms);
+    if (deadline_ms == 0) {
+        on_drain_deadline(worker);
+    }
+    on_drain_look(worker);
+}
+
+void worker_leave(struct worker *worker, uint32_t deadline_ms)
+{
+    atomic_store(&worker->drain_ms, deadline_ms);
+    loop_post(worker->bench.loop, on_leave, worker);
+}
+
+void worker_drain(struct worker *worker, uint32_t deadline_ms)
+{
+    atomic_store(&worker->drain_ms, deadline_ms);
+    loop_post(worker->bench.loop, on_drain, worker);
+}
+
+/* --- readings ---------------------------------------------------------------------------- */
+
+struct metrics *worker_metrics(const struct worker *worker)
+{
+    return worker->metrics;
+}
+
+uint32_t worker_connections(const struct worker *worker)
+{
+    return client_desk_count(worker->clients);
+}
+
+uint64_t worker_begun(const struct worker *worker)
+{
+    return client_desk_begun(worker->clients);
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static bool ask_servers(struct resolver *resolver, const struct settings *settings)
+{
+    return settings->dns_servers == NULL || resolver_use_servers(resolver, settings->dns_servers);
+}
+
+static bool build(struct worker *worker, const struct worker_plan *plan)
+{
+    struct generation *generation;
+
+    worker->bench.worker = plan->index;
+    random_init(&worker->bench.random);
+    worker->bench.loop = loop_new();
+    worker->bench.buffers = buffer_pool_new();
+    worker->metrics = metrics_new();
+    worker->bench.pressure = plan->pressure;
+    if (worker->bench.loop == NULL || worker->bench.buffers == NULL || worker->metrics == NULL ||
+        !metrics_adopt(worker->metrics, plan_settings(plan->plan))) {
+        return false;
+    }
+    buffer_pool_account(worker->bench.buffers, pressure_slabs(plan->pressure));
+    worker->resolver = resolver_new(worker->bench.loop);
+    if (worker->resolver == NULL || !ask_servers(worker->resolver, plan_settings(plan->plan))) {
+        return false;
+    }
+    worker->origins =
+        origin_directory_new(&worker->bench, worker->resolver, worker->metrics, plan->origin_book);
+    if (worker->origins == NULL) {
+        return false;
+    }
+    generation = generation_new(plan->plan, worker->origins);
+    if (generation == NULL) {
+        return false;
+    }
+    worker->exchanges = exchange_desk_new(&worker->bench, worker->metrics, plan->log, generation);
+    if (worker->exchanges == NULL) {
+        return false;
+    }
+    exchange_desk_know_clients(worker->exchanges, plan->client_book);
+    worker->clients = client_desk_new(worker->exchanges, &placing, worker);
+    return worker->clients != NULL;
+}
+
+static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
+{
+    const struct settings *settings = plan_settings(plan->plan);
+
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        const struct client_socket at = plan->sockets[i];
+
+        plan->sockets[i].fd = -1;
+        if (!client_desk_listen(worker->clients, &at, &settings->listeners[i], i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool listen_on_extras(struct worker *worker, const struct worker_plan *plan)
+{
+    const struct settings *settings = plan_settings(plan->plan);
+
+    for (uint32_t i = 0; i < plan->extra_count; i++) {
+        struct extra_socket *extra = &plan->extras[i];
+        const struct client_socket at = extra->at;
+
+        if (extra->worker != plan->index) {
+            continue;
+        }
+        extra->at.fd = -1;
+        if (!client_desk_listen(worker->clients, &at, &settings->listeners[extra->listener],
+                                extra->listener)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct worker *worker_new(const struct worker_plan *plan)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    if (worker == NULL) {
+        return NULL;
+    }
+    worker->index = plan->index;
+    worker->all = plan->all;
+    worker->count = plan->count;
+    if (!build(worker, plan) || !listen_on_all(worker, plan) || !listen_on_extras(worker, plan)) {
+        log_error("worker %u: out of memory or descriptors while starting", plan->index);
+        worker_free(&worker);
+        return NULL;
+    }
+    alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
+    pressure_watch_start(&worker->pressure, &worker->bench, worker->clients, worker->exchanges,
+                         worker->origins);
+    if (worker->count > 1) {
+        loop_at_turn_end(worker->bench.loop, rebalance, worker);
+    }
+    return worker;
+}
+
+static void *run(void *owner)
+{
+    struct worker *worker = owner;
+
+    loop_run(worker->bench.loop);
+    client_list_drop(worker->clients); /* whoever asked for it goes before the desk does */
+    return NULL;
+}
+
+bool worker_start(struct worker *worker)
+{
+    char name[16];
+    int error = pthread_create(&worker->thread, NULL, run, worker);
+
+    if (error != 0) {
+        errno = error;
+        return false;
+    }
+    snprintf(name, sizeof(name), "worker-%u", worker->index);
+    pthread_setname_np(worker->thread, name);
+    worker->started = true;
+    return true;
+}
+
+bool worker_join(struct worker *worker)
+{
+    if (worker->started) {
+        pthread_join(worker->thread, NULL);
+        worker->started = false;
+    }
+    return !worker->cut;
+}
+
+void worker_free(struct worker **held)
+{
+    struct worker *worker = *held;
+
+    *held = NULL;
+    if (worker == NULL) {
+        return;
+    }
+    adoption_abandon(&worker->adoption);
+    pressure_watch_stop(&worker->pressure);
+    if (worker->clients != NULL) {
+        client_desk_close_all(worker->clients);
+    }
+    client_desk_free(&worker->clients);
+    exchange_desk_free(&worker->exchanges);
+    origin_directory_free(&worker->origins);
+    resolver_free(&worker->resolver);
+    metrics_free(&worker->metrics);
+    loop_free(&worker->bench.loop);
+    buffer_pool_free(&worker->bench.buffers);
+    free(worker);
+}

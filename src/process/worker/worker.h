@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker: one thread with one loop, and everything that runs on it. Workers share nothing on
+ * a request's way; they talk by mail (loop_post). Made, told and ended by process/process. */
+#ifndef PROCESS_WORKER_WORKER_H
+#define PROCESS_WORKER_WORKER_H
+
+#include "client/guard/client_list.h"
+#include "client/client.h"
+#include "process/sockets.h"
+
+struct worker;
+
+struct worker_plan {
+    uint32_t index;
+    struct plan *plan;           /* borrowed during worker_new */
+    struct access_log_ring *log; /* may be NULL */
+    struct origin_book *origin_book;
+    struct client_book *client_book;
+    struct pressure *pressure;     /* NULL: nobody watches memory and descriptors */
+    struct client_socket *sockets; /* in order of settings.listeners; each fd taken becomes -1 */
+    struct extra_socket *extras;   /* of all workers; those of this one are taken likewise */
+    uint32_t extra_count;
+    struct worker **all; /* where new connections may be placed; filled before start */
+    uint32_t count;
+};
+
+/* NULL after log_error. */
+struct worker *worker_new(const struct worker_plan *plan);
+bool worker_start(struct worker *worker);
+/* Any thread: answer what is under way, then stop; cut what is left after `deadline_ms`. */
+void worker_drain(struct worker *worker, uint32_t deadline_ms);
+/* The same, gently: another process serves the same sockets now, so that idle connections may end
+ * over timeouts.drain. A deadline of 0 ms: none. */
+void worker_leave(struct worker *worker, uint32_t deadline_ms);
+/* Any thread. */
+struct metrics *worker_metrics(const struct worker *worker);
+uint32_t worker_connections(const struct worker *worker);
+uint64_t worker_begun(const struct worker *worker); /* exchanges, ever */
+
+/* A new plan for a running worker, in two steps (process/reload/take_up). Lives until the last answer,
+ * with everything it points to. */
+struct worker_order {
+    struct worker *worker;
+    struct plan *plan;
+    const struct settings_changes *changes; /* from what runs to the plan */
+    struct client_socket *sockets;          /* of this worker, for the plan's listeners */
+    uint64_t generation;
+    uint32_t longest_us; /* the worker writes down the CPU time of its longest piece of it */
+    void (*answer)(void *owner, bool ready); /* called on the worker's thread, for each step */
+    void *owner;
+};
+/* Any thread. false: out of memory, or the worker has ended; no answer comes. Preparing builds
+ * everything beside what runs; then it is either put in its place or dropped. */
+bool worker_prepare(struct worker_order *order);
+bool worker_commit(struct worker_order *order);
+bool worker_abandon(struct worker_order *order);
+
+/* Any thread: the worker's costliest connections (client/guard/client_list.h). `listed` is called once,
+ * on the worker's thread; with no rows when it cannot be done now. false: nobody will be called. */
+bool worker_list_connections(struct worker *worker, size_t most, client_listed *listed,
+                             void *owner);
+/* Waits for the thread; true when nothing had to be cut. */
+bool worker_join(struct worker *worker);
+void worker_free(struct worker **worker);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The clock's side of the ramps in a split book: process/ramp_clock.c ticks once a second, tells
+ * what moved to the audit log, and keeps where each ramp is in a file. */
+#ifndef SPLIT_RAMP_H
+#define SPLIT_RAMP_H
+
+#include "split/split_book.h"
+
+struct ramp_event {
+    char route[72];
+    char what[16]; /* "step", "breach", "done" */
+    uint32_t step; /* counted from 1 */
+    uint32_t step_count;
+    char before[192]; /* weights, as in the file: "old: 95%, new: 5%" */
+    char after[192];
+    char why[160]; /* "" or the breach */
+};
+
+/* Looks at the ramps from *cursor on (0 at first) until one moves; false when all were looked
+ * at. `now_ms` since 1970. */
+bool split_book_tick(struct split_book *book, uint64_t now_ms, uint32_t *cursor,
+                     struct ramp_event *event);
+/* There is something to tick for. */
+bool split_book_has_ramps(struct split_book *book);
+
+/* Counts what is worth saving: orders, steps, breaches. */
+uint64_t split_book_ramp_changes(struct split_book *book);
+/* Where all ramps are, as lines of text, for the caller to free; NULL: no memory. */
+char *split_book_save_ramps(struct split_book *book);
+/* From now on no ramp begins: there is no place to remember a breach over a restart. Splits stay
+ * with their other weights, and a line in the log says why. */
+void split_book_forgo_ramps(struct split_book *book);
+/* Before the first configuration is adopted. Lines that are not understood are told and left
+ * out. false: no memory. */
+bool split_book_restore_ramps(struct split_book *book, char *text);
+
+#endif

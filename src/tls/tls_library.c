@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The library's contexts, one a worker. They outlive every store, since making one costs
+ * milliseconds and a reload should not; and so does the secret behind tickets. The one place in tls/
+ * with globals, touched while stores are built. */
+#include "tls/tls_private.h"
+
+#include <malloc.h>
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS_MAX 256
+#define PIECE_HEAD sizeof(size_t) /* of each piece, malloc's own */
+#define LEAST_PIECE 32
+#define MOST_PIECE 1024
+#define CROWD_LEAST 256
+#define CROWD_FRACTION 8
+#define CROWD_TRIMS 4 /* 8 to the power of this many: a crowd of 4,096 to the last one */
+
+static struct tls_bench *_Atomic benches[WORKERS_MAX];
+static unsigned char secret[TLS_PROCESS_SECRET_BYTES];
+static bool has_secret;
+
+/* --- its memory ---------------------------------------------------------------------------- */
+
+/* Each thread of malloc's puts up to seven free pieces aside of each of 64 sizes, and never gives
+ * them back; left over from a crowd they lie in some hundred pages, each of which stays for them.
+ * Of a few sizes only it is a few pages. */
+static size_t sparing(size_t size)
+{
+    size_t piece = LEAST_PIECE;
+
+    while (piece < size + PIECE_HEAD) {
+        /* by a half and by a third in turn: 32, 48, 64, 96, ... */
+        piece += (piece & (piece - 1)) == 0 ? piece / 2 : piece / 3;
+    }
+    return piece <= MOST_PIECE ? piece - PIECE_HEAD : size;
+}
+
+static void *take(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return size != 0 ? malloc(sparing(size)) : NULL;
+}
+
+/* Not realloc: what that cuts off has any size. */
+static void *take_anew(void *held, size_t size, const char *file, int line)
+{
+    size_t room = held != NULL ? malloc_usable_size(held) : 0;
+    void *moved;
+
+    if (held != NULL && size <= room && size >= room / 2) {
+        return held;
+    }
+    moved = take(size, file, line);
+    if (held != NULL && (moved != NULL || size == 0)) {
+        if (moved != NULL) {
+            memcpy(moved, held, size < room ? size : room);
+        }
+        free(held);
+    }
+    return moved;
+}
+
+static void give(void *held, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(held);
+}
+
+void tls_use_few_sizes(void)
+{
+    CRYPTO_set_mem_functions(take, take_anew, give);
+}
+
+/* --- one a worker -------------------------------------------------------------------------- */
+
+static struct tls_bench *bench_new(void)
+{
+    struct tls_bench *bench = calloc(1, sizeof(*bench));
+
+    if (bench == NULL) {
+        return NULL;
+    }
+    bench->library = OSSL_LIB_CTX_new();
+    bench->socket = tls_socket_method();
+    if (bench->library == NULL || bench->socket == NULL) {
+        OSSL_LIB_CTX_free(bench->library);
+        BIO_meth_free(bench->socket);
+        free(bench);
+        return NULL;
+    }
+    return bench;
+}
+
+const unsigned char *tls_process_secret(void)
+{
+    if (!has_secret) {
+        has_secret = RAND_priv_bytes(secret, sizeof(secret)) == 1;
+    }
+    return has_secret ? secret : NULL;
+}
+
+struct tls_bench *tls_bench_of(uint32_t worker)
+{
+    if (worker >= WORKERS_MAX) {
+        return NULL;
+    }
+    if (benches[worker] == NULL) {
+        benches[worker] = bench_new();
+    }
+    return benches[worker];
+}
+
+struct tls_bench *tls_bench_if_any(uint32_t worker)
+{
+    return worker < WORKERS_MAX ? benches[worker] : NULL;
+}
+
+void tls_bench_joined(struct tls_bench *bench)
+{
+    if (++bench->connections > bench->crowd) {
+        bench->crowd = bench->connections;
+    }
+}
+
+/* The library's memory is malloc's, which keeps what a crowd took: 14 KiB for each that stalled in
+ * its handshake. It goes back when nearly all have gone, which cannot be often; and some times more
+ * as the rest goes, since each of those that are left holds up to 60 KiB. */
+void tls_bench_left(struct tls_bench *bench)
+{
+    if (--bench->connections > bench->crowd / CROWD_FRACTION) {
+        return;
+    }
+    if (bench->crowd >= CROWD_LEAST) {
+        bench->trims_left = CROWD_TRIMS;
+    }
+    if (bench->trims_left > 0) {
+        bench->trims_left--;
+        bench->crowd = bench->connections;
+        malloc_trim(0);
+    }
+}
+
+uint32_t tls_bench_count(void)
+{
+    uint32_t count = WORKERS_MAX;
+
+    while (count > 0 && benches[count - 1] == NULL) {
+        count--;
+    }
+    return count;
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* net/watch: what one turn tells when its callbacks stop, change and call each other's watches. */
+#include "net/watch.h"
+
+#include "tests/fakes/full_epoll.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MANY 100 /* more than one turn deals with */
+
+struct party {
+    struct watch watch;
+    int ends[2];
+    short what; /* as told last */
+    unsigned calls;
+    struct party *other;
+    void (*act)(struct party *party); /* when it is told */
+};
+
+struct fixture {
+    struct watches *watches;
+    struct party parties[MANY];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    fixture->watches = watches_new();
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fixture->parties[i].ends), 0);
+    }
+    fixture->parties[0].other = &fixture->parties[1];
+    fixture->parties[1].other = &fixture->parties[0];
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    full_epoll = false;
+    for (int i = 0; i < MANY; i++) {
+        watch_stop(&fixture->parties[i].watch);
+        close(fixture->parties[i].ends[0]);
+        close(fixture->parties[i].ends[1]);
+    }
+    watches_free(&fixture->watches);
+    free(fixture);
+    return 0;
+}
+
+static void on_ready(int fd, short what, void *owner)
+{
+    struct party *party = owner;
+
+    assert_int_equal(fd, party->ends[0]);
+    party->what = what;
+    party->calls++;
+    if (party->act != NULL) {
+        party->act(party);
+    }
+}
+
+static void start(struct fixture *fixture, int which, short wanted)
+{
+    struct party *party = &fixture->parties[which];
+
+    assert_true(
+        watch_start(&party->watch, fixture->watches, party->ends[0], wanted, on_ready, party));
+}
+
+static void make_readable(struct fixture *fixture, int which)
+{
+    assert_int_equal(write(fixture->parties[which].ends[1], "x", 1), 1);
+}
+
+static unsigned calls_of_both(const struct fixture *fixture)
+{
+    return fixture->parties[0].calls + fixture->parties[1].calls;
+}
+
+static void stop_other(struct party *party)
+{
+    watch_stop(&party->other->watch);
+}
+
+static void who_is_stopped_by_another_is_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = stop_other;
+        start(fixture, i, WATCH_READABLE);
+        make_readable(fixture, i);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+}
+
+/* As memory and a descriptor that are used anew at once would be. */
+static void restart_other(struct party *party)
+{
+    struct watches *watches = party->watch.watches;
+
+    watch_stop(&party->other->watch);
+    assert_true(watch_start(&party->other->watch, watches, party->other->ends[0], WATCH_WRITABLE,
+                            on_ready, party->other));
+    party->act = NULL;
+    party->other->act = NULL;
+}
+
+static void what_was_found_for_its_predecessor_is_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = restart_other;
+        start(fixture, i, WATCH_READABLE | WATCH_WRITABLE);
+        make_readable(fixture, i);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 3);
+    assert_int_equal(fixture->parties[0].what | fixture->parties[1].what,
+                     WATCH_READABLE | WATCH_WRITABLE);
+    assert_int_not_equal(fixture->parties[0].what, fixture->parties[1].what);
+}
+
+static void want_less_of_other(struct party *party)
+{
+    assert_true(watch_change(&party->other->watch, 0));
+}
+
+static void who_wants_it_no_more_is_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = want_less_of_other;
+        start(fixture, i, WATCH_READABLE);
+        make_readable(fixture, i);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+}
+
+static void call_again(struct party *party)
+{
+    watch_call(&party->watch);
+}
+
+/* Else it could keep the loop for itself. */
+static void who_calls_itself_has_its_turn_in_the_next_round(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    party->act = call_again;
+    start(fixture, 0, 0);
+    watch_call(&party->watch);
+    for (unsigned turn = 1; turn <= 3; turn++) {
+        assert_true(watches_turn(fixture->watches)); /* and does not wait */
+        assert_int_equal(party->calls, turn);
+        assert_int_equal(party->what, WATCH_READABLE | WATCH_WRITABLE);
+    }
+}
+
+static void a_call_and_an_event_are_told_together(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    start(fixture, 0, WATCH_READABLE);
+    make_readable(fixture, 0);
+    watch_call(&party->watch);
+    watch_call(&party->watch);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->calls, 1);
+    assert_int_equal(party->what, WATCH_READABLE | WATCH_WRITABLE);
+}
+
+static void a_call_is_forgotten_with_its_watch(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        fixture->parties[i].act = stop_other;
+        start(fixture, i, 0);
+        watch_call(&fixture->parties[i].watch);
+    }
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(fixture->parties[0].calls, 1);
+    assert_int_equal(fixture->parties[1].calls, 0);
+}
+
+static void a_call_is_forgotten_when_something_else_is_wanted(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, WATCH_READABLE);
+    watch_call(&fixture->parties[0].watch);
+    assert_true(watch_change(&fixture->parties[0].watch, WATCH_WRITABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(fixture->parties[0].what, WATCH_WRITABLE);
+}
+
+static void a_hang_up_shows_to_whoever_reads_or_writes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    start(fixture, 0, WATCH_READABLE);
+    start(fixture, 1, 0);
+    shutdown(party->ends[1], SHUT_RDWR);
+    shutdown(fixture->parties[1].ends[1], SHUT_RDWR);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->what, WATCH_READABLE);
+    assert_int_equal(fixture->parties[1].calls, 0);
+}
+
+static void a_crowd_is_told_in_slices_and_nobody_twice(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned told = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        start(fixture, i, WATCH_WRITABLE);
+    }
+    for (int turn = 0; turn < 2; turn++) {
+        assert_true(watches_turn(fixture->watches));
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_in_range(fixture->parties[i].calls, 1, 2);
+        told += fixture->parties[i].calls;
+    }
+    assert_in_range(told, MANY, 2 * MANY - 1);
+}
+
+static void what_cannot_be_watched_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct watch *watch = &fixture->parties[0].watch;
+
+    assert_false(watch_start(watch, fixture->watches, -1, WATCH_READABLE, on_ready, fixture));
+    assert_false(watch_is_on(watch));
+    assert_true(watch_start(watch, fixture->watches, -1, 0, on_ready, fixture));
+    assert_false(watch_change(watch, WATCH_READABLE));
+    assert_true(watch_is_on(watch));
+    watch_stop(watch);
+}
+
+/* To callers it is memory that is short, and no fault of whoever they talk to. */
+static void a_kernel_that_watches_no_more_is_short_of_memory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+
+    start(fixture, 0, 0);
+    start(fixture, 1, WATCH_READABLE);
+    make_readable(fixture, 0);
+    make_readable(fixture, 1);
+    full_epoll = true;
+    errno = 0;
+    assert_false(watch_change(&party->watch, WATCH_READABLE));
+    assert_int_equal(errno, ENOMEM);
+    assert_true(watch_change(&fixture->parties[1].watch, WATCH_READABLE | WATCH_WRITABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->calls, 0);
+    assert_int_equal(fixture->parties[1].calls, 1);
+    full_epoll = false;
+    assert_true(watch_change(&party->watch, WATCH_READABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(party->calls, 1);
+}
+
+/* Nothing points to it any more, though its descriptor lives on under another number. */
+static void who_has_stopped_is_not_told_of_a_duplicate(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *party = &fixture->parties[0];
+    int duplicate = dup(party->ends[0]);
+
+    assert_true(duplicate >= 0);
+    start(fixture, 0, WATCH_READABLE);
+    start(fixture, 1, WATCH_READABLE);
+    watch_stop(&party->watch);
+    make_readable(fixture, 0);
+    make_readable(fixture, 1);
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(calls_of_both(fixture), 1);
+    assert_int_equal(party->calls, 0);
+    close(duplicate);
+}
+
+/* However many are ready all the time: those who come late are told within a round. */
+static void a_crowd_does_not_keep_others_waiting(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *late = &fixture->parties[MANY - 1];
+
+    for (int i = 0; i < MANY - 1; i++) {
+        start(fixture, i, WATCH_WRITABLE);
+    }
+    start(fixture, MANY - 1, WATCH_READABLE);
+    for (int turn = 0; turn < 5; turn++) {
+        assert_true(watches_turn(fixture->watches));
+    }
+    assert_int_equal(late->calls, 0);
+    make_readable(fixture, MANY - 1);
+    assert_true(watches_turn(fixture->watches));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(late->calls, 1);
+}
+
+/* Turns until it is told; each waits as long as the rest may last. */
+static void run_until_told(struct fixture *fixture, int which)
+{
+    for (int i = 0; i < 10 && fixture->parties[which].calls == 0; i++) {
+        assert_true(watches_turn(fixture->watches));
+    }
+    assert_int_equal(fixture->parties[which].calls, 1);
+}
+
+static void rest_with_bytes_there(struct fixture *fixture, int which)
+{
+    start(fixture, which, WATCH_READABLE);
+    watch_rest(&fixture->parties[which].watch);
+    assert_int_equal(write(fixture->parties[which].ends[1], "x", 1), 1);
+}
+
+static void one_that_rests_is_told_a_moment_later(void **state)
+{
+    struct fixture *fixture = *state;
+
+    rest_with_bytes_there(fixture, 0);
+    start(fixture, 1, WATCH_WRITABLE);
+    assert_true(watches_turn(fixture->watches)); /* of the other */
+    assert_int_equal(fixture->parties[0].calls, 0);
+    watch_stop(&fixture->parties[1].watch);
+    run_until_told(fixture, 0);
+    assert_int_equal(fixture->parties[0].what, WATCH_READABLE);
+}
+
+static void a_call_or_another_wish_ends_a_rest(void **state)
+{
+    struct fixture *fixture = *state;
+
+    rest_with_bytes_there(fixture, 0);
+    watch_call(&fixture->parties[0].watch);
+    watch_rest(&fixture->parties[0].watch); /* too late */
+    run_until_told(fixture, 0);
+
+    rest_with_bytes_there(fixture, 1);
+    assert_true(watch_change(&fixture->parties[1].watch, WATCH_READABLE | WATCH_WRITABLE));
+    assert_true(watches_turn(fixture->watches));
+    assert_int_equal(fixture->parties[1].what, WATCH_READABLE | WATCH_WRITABLE);
+    watch_stop(&fixture->parties[1].watch);
+
+    rest_with_bytes_there(fixture, 2);
+    watch_stop(&fixture->parties[2].watch);
+    rest_with_bytes_there(fixture, 3);
+    assert_true(watch_change(&fixture->parties[3].watch, 0));
+    watch_rest(&fixture->parties[3].watch); /* nothing to rest from */
+    assert_true(watch_change(&fixture->parties[3].watch, WATCH_READABLE));
+    run_until_told(fixture, 3);
+    assert_int_equal(fixture->parties[2].calls, 0);
+}
+
+static void an_end_is_told_in_spite_of_a_rest(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, WATCH_READABLE);
+    watch_rest(&fixture->parties[0].watch);
+    close(fixture->parties[0].ends[1]);
+    fixture->parties[0].ends[1] = dup(fixture->parties[0].ends[0]);
+    run_until_told(fixture, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(who_is_stopped_by_another_is_not_told),
+        TEST(what_was_found_for_its_predecessor_is_not_told),
+        TEST(who_wants_it_no_more_is_not_told),
+        TEST(who_calls_itself_has_its_turn_in_the_next_round),
+        TEST(a_call_and_an_event_are_told_together),
+        TEST(a_call_is_forgotten_with_its_watch),
+        TEST(a_call_is_forgotten_when_something_else_is_wanted),
+        TEST(a_hang_up_shows_to_whoever_reads_or_writes),
+        TEST(a_crowd_is_told_in_slices_and_nobody_twice),
+        TEST(what_cannot_be_watched_is_refused),
+        TEST(a_kernel_that_watches_no_more_is_short_of_memory),
+        TEST(who_has_stopped_is_not_told_of_a_duplicate),
+        TEST(a_crowd_does_not_keep_others_waiting),
+        TEST(one_that_rests_is_told_a_moment_later),
+        TEST(a_call_or_another_wish_ends_a_rest),
+        TEST(an_end_is_told_in_spite_of_a_rest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* origin/pool/quota: never more than the limit, whichever threads take, and nobody forgotten. */
+#include "origin/pool/quota.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static void so_many_and_no_more(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 2, 0, 0));
+    assert_true(quota_has_room(&quota, 2));
+    assert_true(quota_take(&quota, 2, 1, 0));
+    assert_false(quota_has_room(&quota, 2));
+    assert_false(quota_take(&quota, 2, 2, 0));
+    assert_int_equal(quota_give(&quota, 0, 0), QUOTA_NOBODY);
+    assert_true(quota_take(&quota, 2, 2, 0));
+}
+
+static void without_a_limit_it_counts(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        assert_true(quota_take(&quota, 0, 0, 0));
+    }
+    assert_false(quota_take(&quota, 100, 0, 0)); /* a limit that came later */
+    assert_true(quota_take(&quota, 101, 0, 0));
+}
+
+static void what_is_kept_is_not_for_others(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, 1000));
+    quota_mark_hungry(&quota, 70);
+    assert_int_equal(quota_give(&quota, 0, 1000), 70);
+    assert_false(quota_take(&quota, 1, 0, 2000));
+    assert_false(quota_take(&quota, 1, 3, 2000));
+    assert_true(quota_take(&quota, 1, 70, 2000));
+}
+
+static void who_does_not_come_loses_it(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, 1000));
+    quota_mark_hungry(&quota, 70);
+    assert_int_equal(quota_give(&quota, 0, 1000), 70);
+    assert_true(quota_take(&quota, 1, 0, 100000));
+}
+
+static void the_hungry_take_turns(void **state)
+{
+    static const uint32_t hungry[] = {0, 5, 64, 255};
+    struct quota quota = {0};
+    uint64_t now_us = 1000000;
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 9, now_us));
+    for (int i = 0; i < 4; i++) {
+        quota_mark_hungry(&quota, hungry[i]);
+    }
+    for (int i = 0; i < 12; i++) {
+        uint32_t next = quota_give(&quota, 9, now_us);
+
+        assert_int_equal(next, hungry[(i + 1) % 4]);
+        now_us += 100;
+        assert_true(quota_take(&quota, 1, next, now_us));
+        quota_mark_hungry(&quota, next);
+    }
+}
+
+static void ones_own_line_comes_first_but_not_for_ever(void **state)
+{
+    struct quota quota = {0};
+    uint64_t now_us = 1000000;
+    int elsewhere = 0;
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, now_us));
+    quota_mark_hungry(&quota, 1);
+    for (int i = 0; i < 100; i++) {
+        uint32_t next;
+
+        quota_mark_hungry(&quota, 0);
+        next = quota_give(&quota, 0, now_us);
+        elsewhere += next == 1;
+        assert_true(quota_take(&quota, 1, next, now_us));
+        if (next == 1) {
+            assert_int_equal(quota_give_on(&quota, 1, now_us), 0);
+            assert_true(quota_take(&quota, 1, 0, now_us));
+            quota_mark_hungry(&quota, 1);
+        }
+        now_us += 1000;
+    }
+    assert_in_range(elsewhere, 5, 50);
+}
+
+static void who_cannot_use_it_passes_it_on(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, 0));
+    quota_mark_hungry(&quota, 0);
+    assert_int_equal(quota_give_on(&quota, 0, 0), QUOTA_NOBODY); /* not to itself */
+    assert_true(quota_take(&quota, 1, 0, 0));
+    quota_mark_hungry(&quota, 3);
+    assert_int_equal(quota_give_on(&quota, 0, 0), 3);
+}
+
+/* --- many threads ------------------------------------------------------------------------ */
+
+#define THREADS 4
+#define ROUNDS 20000
+#define LIMIT 2
+
+struct shared {
+    struct quota quota;
+    _Atomic int now;
+    _Atomic int most;
+};
+
+static void *take_and_give(void *owner)
+{
+    struct shared *shared = owner;
+    int taken = 0;
+
+    while (taken < ROUNDS) {
+        if (quota_take(&shared->quota, LIMIT, 0, 0)) {
+            int now = atomic_fetch_add(&shared->now, 1) + 1;
+            int most = atomic_load(&shared->most);
+
+            while (now > most && !atomic_compare_exchange_weak(&shared->most, &most, now)) {
+            }
+            atomic_fetch_sub(&shared->now, 1);
+            quota_give(&shared->quota, 0, 0);
+            taken++;
+        }
+    }
+    return NULL;
+}
+
+static void threads_never_exceed_it(void **state)
+{
+    struct shared shared = {.now = 0};
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, &shared), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_in_range(shared.most, 1, LIMIT);
+    assert_int_equal(shared.quota.used, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(so_many_and_no_more),
+        cmocka_unit_test(without_a_limit_it_counts),
+        cmocka_unit_test(what_is_kept_is_not_for_others),
+        cmocka_unit_test(who_does_not_come_loses_it),
+        cmocka_unit_test(the_hungry_take_turns),
+        cmocka_unit_test(ones_own_line_comes_first_but_not_for_ever),
+        cmocka_unit_test(who_cannot_use_it_passes_it_on),
+        cmocka_unit_test(threads_never_exceed_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
