@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A client's connection by itself: its state, its clock, how long it may be idle, its one end.
+/* A client's connection by itself: its state, its clock, how long it may be idle, its one end; and what
+ * happens to it from outside: its socket is ready, its timer has run out. What that means follows
+ * from its state.
  *
- *   accepted -> (PROXY header) -> idle <-> serves (client_h1.c) -> (lingers) -> closed
+ *   accepted -> (PROXY header) -> (handshake) -> idle <-> serves (client_h1.c) -> (lingers) -> closed
  *
- * Who moves it along: client_accept.c, client_connection_events.c, client_serving.c. */
+ * Called by the loop, by client_accept.c and by what serves it. */
 #include "client/client_private.h"
 
 #include "base/check.h"
@@ -171,7 +173,7 @@ void client_linger(struct client_connection *connection)
 
 /* RFC 9112 section 9.6: closing with bytes unread resets the connection, and the reset may
  * overtake our last answer. Bounded in bytes and time. */
-void client_linger_on(struct client_connection *connection)
+static void client_linger_on(struct client_connection *connection)
 {
     char waste[16384];
 
@@ -222,4 +224,140 @@ enum cut_cause client_worn_by(const struct client_connection *connection)
         return CUT_LIFETIME;
     }
     return CUT_NONE;
+}
+
+#define STOPPING_IDLE_MS 300
+
+/* While the process stops, a late client gets no more than the time that others had. */
+uint32_t client_idle_time(const struct client_connection *connection)
+{
+    if (client_desk_of(connection)->stopping) {
+        return STOPPING_IDLE_MS;
+    }
+    if (connection->listener->leaves) {
+        return client_leaving_idle_ms(connection);
+    }
+    return connection->listener->budgets.timeouts.keepalive_idle;
+}
+
+static void be_idle(struct client_connection *connection, uint32_t time_ms)
+{
+    client_h1_release(connection->h1);
+    client_set_state(connection, CLIENT_IDLE);
+    connection->unwatched = false;
+    transport_want(&connection->transport, WATCH_READABLE);
+    client_set_timer(connection, time_ms);
+}
+
+void client_become_idle(struct client_connection *connection)
+{
+    be_idle(connection, client_idle_time(connection));
+}
+
+static uint32_t rest_of_idle_time(const struct client_connection *connection)
+{
+    uint32_t spent_ms = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
+    uint32_t time_ms = client_idle_time(connection);
+
+    if (connection->listener->leaves) {
+        return time_ms; /* reckoned from now on */
+    }
+    return spent_ms < time_ms ? time_ms - spent_ms : 0;
+}
+
+/* Records of TLS that carry nothing must not renew it. */
+void client_stay_idle(struct client_connection *connection)
+{
+    uint32_t since_ms = connection->since_ms;
+
+    be_idle(connection, rest_of_idle_time(connection));
+    connection->since_ms = since_ms;
+}
+
+void client_begin_serving(struct client_connection *connection)
+{
+    if (connection->h1 == NULL && client_h1_new(connection) == NULL) {
+        client_close(connection, OUTCOME_CLIENT_GONE);
+        return;
+    }
+    client_set_state(connection, CLIENT_SERVES);
+}
+
+void client_handshaken(struct client_connection *connection, bool has_more)
+{
+    client_set_state(connection, CLIENT_IDLE);
+    client_set_timer(connection, client_idle_time(connection));
+    transport_want(&connection->transport, WATCH_READABLE);
+    if (has_more) {
+        client_begin_serving(connection);
+        if (connection->state == CLIENT_SERVES) {
+            client_h1_ready(connection->h1, WATCH_READABLE);
+        }
+    }
+}
+
+void client_refuse_plain(struct client_connection *connection)
+{
+    client_set_state(connection, CLIENT_IDLE);
+    client_begin_serving(connection);
+    if (connection->state == CLIENT_SERVES) {
+        client_h1_refuse(connection->h1, 400, "this port speaks TLS, and the request came without");
+    }
+}
+
+void client_connection_ready(int fd, short what, void *owner)
+{
+    struct client_connection *connection = owner;
+    struct loop *loop = client_desk_of(connection)->bench->loop;
+
+    (void)fd;
+    loop_note_event(loop);
+    switch ((enum client_state)connection->state) {
+    case CLIENT_AWAITS_PROXY_HEADER:
+        client_proxy_header_ready(connection);
+        break;
+    case CLIENT_AWAITS_HANDSHAKE:
+        client_handshake_ready(connection);
+        loop_tell_time(loop); /* of what that took, whoever comes next should know */
+        break;
+    case CLIENT_IDLE:
+        client_begin_serving(connection);
+        if (connection->state == CLIENT_SERVES) {
+            client_h1_ready(connection->h1, what);
+        }
+        break;
+    case CLIENT_SERVES:
+        client_h1_ready(connection->h1, what);
+        break;
+    case CLIENT_LINGERS:
+        client_linger_on(connection);
+        break;
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
+void client_connection_late(struct timer *timer)
+{
+    struct client_connection *connection = CONTAINER_OF(timer, struct client_connection, timer);
+
+    switch ((enum client_state)connection->state) {
+    case CLIENT_AWAITS_PROXY_HEADER:
+        client_cut(connection, CUT_HANDSHAKE);
+        break;
+    case CLIENT_AWAITS_HANDSHAKE:
+        client_handshake_late(connection);
+        break;
+    case CLIENT_IDLE:
+        client_cut(connection, CUT_KEEPALIVE);
+        break;
+    case CLIENT_SERVES:
+        client_h1_late(connection->h1);
+        break;
+    case CLIENT_LINGERS:
+        client_cut(connection, CUT_LINGER);
+        break;
+    case CLIENT_CLOSED:
+        break;
+    }
 }

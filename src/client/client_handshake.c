@@ -7,7 +7,7 @@
  * share of the time: who is cut and comes back at once would else take most of it from those who
  * are served, for nothing.
  *
- * Called by client_connection_events.c while a connection is AWAITS_HANDSHAKE. */
+ * Called by client_connection.c while a connection is AWAITS_HANDSHAKE. */
 #include "client/client_private.h"
 
 #include "tls/tls.h"

@@ -241,7 +241,6 @@ void client_cut(struct client_connection *connection, enum cut_cause cause);
 void client_give_place_up(struct client_connection *connection);
 /* Says goodbye first: half-close, then read on for a bounded while. */
 void client_linger(struct client_connection *connection);
-void client_linger_on(struct client_connection *connection);
 /* CUT_REQUESTS or CUT_LIFETIME: the present answer is to be its last. */
 enum cut_cause client_worn_by(const struct client_connection *connection);
 /* Memory held for it now, both directions, its own and its exchange's included. */
@@ -249,7 +248,6 @@ size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
 void client_rest_timer(struct client_connection *connection);
 
-/* client_connection_events.c */
 void client_connection_ready(int fd, short what, void *owner);
 void client_connection_late(struct timer *timer);
 
@@ -259,9 +257,7 @@ void client_on_accepted(void *owner, int fd, const struct address *from);
 /* client_proxy_header.c */
 void client_proxy_header_ready(struct client_connection *connection);
 
-/* client_serving.c */
-/* It serves then, or was closed for want of memory. */
-void client_begin_serving(struct client_connection *connection);
+/* client_connection.c */
 /* TLS stands; `has_more`: bytes of a request may have come along. */
 void client_handshaken(struct client_connection *connection, bool has_more);
 /* A request in plain HTTP on a TLS port. */
@@ -284,7 +280,9 @@ void client_handshake_late(struct client_connection *connection);
 /* At the end of a turn. */
 void client_handshakes_go_on(struct client_desk *desk);
 
-/* client_idle.c */
+/* client_connection.c */
+/* It serves then, or was closed for want of memory. */
+void client_begin_serving(struct client_connection *connection);
 /* For how long it may be idle from now on. */
 uint32_t client_idle_time(const struct client_connection *connection);
 /* The request is answered, the connection stays. */
@@ -335,7 +333,7 @@ bool client_h1_is_held_back(struct client_h1 *h1);
 /* Clients wait for a connection, and there may be no more: closes a few. */
 void client_desk_make_room(struct client_desk *desk);
 
-/* client_h1_stream.c */
+/* client_h1.c */
 /* NULL: out of memory. */
 struct client_h1 *client_h1_new(struct client_connection *connection);
 /* Takes the client's address over from the connection. */
@@ -349,8 +347,6 @@ struct h1_limits client_h1_limits(const struct client_h1 *h1);
 bool client_h1_expects_much(const struct client_h1 *h1);
 /* Has the loop watch for what it can use now. */
 void client_h1_want(struct client_h1 *h1);
-
-/* client_h1.c */
 void client_h1_ready(struct client_h1 *h1, short what);
 void client_h1_process(struct client_h1 *h1);
 /* Reads what is there, answers with that status, closes. */
@@ -366,7 +362,7 @@ void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause c
 bool client_h1_make_room(struct client_h1 *h1);
 void client_h1_give_back_empty(struct client_h1 *h1);
 
-/* client_h1_body.c: true while there is more to do at once. */
+/* true while there is more to do at once. */
 bool client_h1_step_body(struct client_h1 *h1);
 bool client_h1_step_tunnel(struct client_h1 *h1);
 /* The request is whole: the clock that counts now is the origin's. */
@@ -384,16 +380,9 @@ void client_h1_client_left(struct client_h1 *h1);
 /* The transport is full; `wrote`: it has just taken something. */
 void client_h1_awaits_client(struct client_h1 *h1, bool wrote);
 void client_h1_client_took(struct client_h1 *h1); /* it is not full any more */
-/* Sets the timer for the clock that runs out first. */
-void client_h1_arm(struct client_h1 *h1);
-struct pace_rule client_h1_pace_rule(const struct client_h1 *h1, bool body);
-/* The exchange takes no more of what the client sends: it is not read from, nor watched by the
- * loop, which costs nothing as long as this is short. */
-bool client_h1_is_paused(const struct client_h1 *h1);
 /* What the client has acknowledged: what the kernel holds may never arrive. */
 uint64_t client_h1_taken(const struct client_h1 *h1);
-
-/* client_h1_late.c: the timer has run out. */
+/* The timer has run out. */
 void client_h1_late(struct client_h1 *h1);
 
 /* client_h1_answer.c: these stand in the table of client_stream_ops (client_h1.c) */

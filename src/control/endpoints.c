@@ -32,7 +32,7 @@ static const struct endpoint endpoints[] = {
 };
 /* clang-format on */
 
-const struct endpoint *control_endpoint_at(size_t index)
+static const struct endpoint *control_endpoint_at(size_t index)
 {
     return index < sizeof(endpoints) / sizeof(endpoints[0]) ? &endpoints[index] : NULL;
 }

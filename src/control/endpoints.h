@@ -16,8 +16,6 @@ struct endpoint {
     const char *help;
 };
 
-/* NULL behind the last one. */
-const struct endpoint *control_endpoint_at(size_t index);
 /* Finds the one that is meant and fills the question's name; NULL: none. `other_method`: the path
  * is there, and takes this method. */
 const struct endpoint *control_endpoint_find(struct question *question, struct bytes method,

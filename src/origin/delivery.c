@@ -16,23 +16,15 @@
 #include "net/tcp_ending.h"
 #include "origin/origin_private.h"
 
-static const struct {
-    const char *word;
-    const char *sentence;
-} rows[] = {
-#define ROW(name, word, sentence) {word, sentence},
+static const char *const words[] = {
+#define ROW(name, word, sentence) word,
     ORIGIN_DELIVERY_TABLE(ROW)
 #undef ROW
 };
 
 const char *origin_delivery_word(enum origin_delivery delivery)
 {
-    return rows[delivery].word;
-}
-
-const char *origin_delivery_sentence(enum origin_delivery delivery)
-{
-    return rows[delivery].sentence;
+    return words[delivery];
 }
 
 /* Under TLS a write that took nothing may have put a part of a record on the wire. */

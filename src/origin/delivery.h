@@ -22,6 +22,5 @@ enum origin_delivery {
 
 /* As logs, Proxy-Status and documents say it: "not-sent". */
 const char *origin_delivery_word(enum origin_delivery delivery);
-const char *origin_delivery_sentence(enum origin_delivery delivery);
 
 #endif

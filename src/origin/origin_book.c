@@ -521,7 +521,7 @@ bool origin_book_drain(struct origin_book *book, const char *name, bool drained)
     return entry != NULL;
 }
 
-enum origin_verdict origin_entry_verdict(const struct origin_entry *entry)
+static enum origin_verdict origin_entry_verdict(const struct origin_entry *entry)
 {
     if (atomic_load_explicit(&entry->probes_down, memory_order_relaxed) > 0) {
         return ORIGIN_VERDICT_DOWN;

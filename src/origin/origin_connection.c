@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The life of one connection to an origin: opened, bound to a request, idle, closed.
- * Every change of state and every end goes through the functions here. What happens to it from
- * outside comes in at origin_connection_events.c. */
+/* The life of one connection to an origin: opened, bound to a request, idle, failed, closed; and what
+ * happens to it from outside: it is established, or agrees on TLS first; its socket is ready; its
+ * clock has run out. Every change of state and every end goes through the functions here. Called by
+ * pool.c, by the loop and by what speaks on it. */
 #include "origin/origin_private.h"
 
 #include "base/check.h"
+#include "base/log/log.h"
 #include "net/dial.h"
 #include "origin/pool/limits.h"
 
@@ -61,7 +63,7 @@ void origin_connection_want(struct origin_connection *connection)
     transport_want(&connection->transport, wanted);
 }
 
-enum origin_failure origin_failure_of(int error)
+static enum origin_failure origin_failure_of(int error)
 {
     switch (error) {
     case ECONNREFUSED:
@@ -79,14 +81,15 @@ enum origin_failure origin_failure_of(int error)
     }
 }
 
+static void origin_connection_ready(int fd, short what, void *owner);
+
 static bool begin_dial(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
     int fd = dial(&origin->address);
 
-    return fd >= 0 &&
-           transport_start_tcp(&connection->transport, origin->directory->bench->loop, fd,
-                               WATCH_WRITABLE, origin->directory->events->ready, connection);
+    return fd >= 0 && transport_start_tcp(&connection->transport, origin->directory->bench->loop,
+                                          fd, WATCH_WRITABLE, origin_connection_ready, connection);
 }
 
 bool origin_connection_open(struct origin *origin, struct origin_request *request,
@@ -119,7 +122,7 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     return true;
 }
 
-bool origin_connection_is_opening(const struct origin_connection *connection)
+static bool origin_connection_is_opening(const struct origin_connection *connection)
 {
     return connection->state == ORIGIN_CONNECTION_CONNECTING ||
            connection->state == ORIGIN_CONNECTION_HANDSHAKES;
@@ -164,7 +167,7 @@ void origin_connection_close(struct origin_connection *connection)
     list_add_last(&directory->graves, &connection->link);
 }
 
-void origin_connection_note_closed_idle(struct origin_connection *connection)
+static void origin_connection_note_closed_idle(struct origin_connection *connection)
 {
     uint64_t now_us = loop_now(directory_of(connection)->bench->loop);
 
@@ -224,4 +227,221 @@ void origin_connection_unbind(struct origin_connection *connection)
     limits_give_request(connection->request);
     connection->request = NULL;
     TALLY_ADD(connection->origin->tally.busy, -1u);
+}
+
+#define TLS_TELL_US 10000000
+
+/* What is wrong with a certificate shows nowhere else. */
+static void tell_handshake(const struct origin_connection *connection, enum tls_cause cause)
+{
+    struct origin *origin = connection->origin;
+    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    const char *problem = tls_certificate_problem(&connection->transport);
+
+    if (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US) {
+        return;
+    }
+    origin->tls_told_us = now_us;
+    log_warning("origin %s: no TLS connection as %s: %s", origin->name, origin->tls_name,
+                problem != NULL                  ? problem
+                : cause == TLS_CAUSE_CLIENT_LEFT ? "it closed the connection in the handshake"
+                                                 : tls_cause_sentence(cause));
+}
+
+void origin_connection_tell_alert(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    const char *alert = tls_alert(&connection->transport);
+
+    if (alert == NULL || (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US)) {
+        return;
+    }
+    origin->tls_told_us = now_us;
+    log_warning("origin %s: it ended the TLS connection with an alert: %s", origin->name, alert);
+}
+
+void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure)
+{
+    struct origin *origin = connection->origin;
+    struct origin_request *request = connection->request;
+    bool connecting = origin_connection_is_opening(connection);
+
+    metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
+    if (request != NULL) {
+        origin_connection_judge(connection, request);
+        if (failure == ORIGIN_FAILURE_CLOSED && request->reused) {
+            origin_connection_note_closed_idle(connection);
+        }
+    }
+    origin_connection_close(connection);
+    if (connecting) {
+        pool_dial_failed(origin, failure);
+        pool_serve_line(origin);
+    } else if (request != NULL) {
+        origin_fail_request(request, failure);
+        pool_serve_line(origin);
+    }
+}
+
+/* --- it stands, once TLS does ------------------------------------------------------------- */
+
+static void stand(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    list_remove(&connection->link);
+    origin->dialing--;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
+    origin->idle_count++;
+    list_add_first(&origin->idle, &connection->link);
+    origin_connection_want(connection);
+    pool_offer(connection);
+}
+
+static enum origin_failure failure_of_handshake(const struct origin_connection *connection,
+                                                enum tls_cause cause)
+{
+    if (tls_certificate_problem(&connection->transport) != NULL) {
+        return ORIGIN_FAILURE_TLS_CERTIFICATE;
+    }
+    switch (cause) {
+    case TLS_CAUSE_ALERT:
+        return ORIGIN_FAILURE_TLS_ALERT;
+    case TLS_CAUSE_INTERNAL:
+        return ORIGIN_FAILURE_NO_DESCRIPTOR;
+    default:
+        return ORIGIN_FAILURE_TLS_PROTOCOL;
+    }
+}
+
+static void step_handshake(struct origin_connection *connection)
+{
+    struct loop *loop = connection->origin->directory->bench->loop;
+    enum tls_cause cause;
+    short wanted;
+    enum tls_step step = tls_step(&connection->transport, &wanted, &cause);
+
+    loop_tell_time(loop); /* that took a while, maybe */
+    switch (step) {
+    case TLS_DONE:
+        stand(connection);
+        break;
+    case TLS_WAITS:
+        transport_want(&connection->transport, wanted);
+        break;
+    case TLS_FAILED:
+        tell_handshake(connection, cause);
+        origin_connection_fail(connection, failure_of_handshake(connection, cause));
+        break;
+    }
+}
+
+static void begin_handshake(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    if (origin->dialer == NULL ||
+        !tls_dial(&connection->transport, origin->dialer, origin->tls_name, &origin->resumable)) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+        return;
+    }
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_HANDSHAKES);
+    step_handshake(connection);
+}
+
+/* --- the socket -------------------------------------------------------------------------- */
+
+static void on_connected(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+    int error = dial_error(connection->transport.fd);
+
+    if (error != 0) {
+        origin_connection_fail(connection, origin_failure_of(error));
+        return;
+    }
+    if (origin->tls_name != NULL) {
+        begin_handshake(connection);
+    } else {
+        stand(connection);
+    }
+}
+
+static void origin_connection_ready(int fd, short what, void *owner)
+{
+    struct origin_connection *connection = owner;
+
+    (void)fd;
+    loop_note_event(connection->origin->directory->bench->loop);
+    if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
+        on_connected(connection);
+        return;
+    }
+    if (connection->state == ORIGIN_CONNECTION_HANDSHAKES) {
+        step_handshake(connection);
+        return;
+    }
+    if ((what & WATCH_READABLE) != 0) {
+        if (connection->state == ORIGIN_CONNECTION_IDLE) {
+            if (connection->origin->tls_name != NULL &&
+                !transport_is_stale(&connection->transport)) {
+                return; /* a session to resume later, say */
+            }
+            /* The origin closes it, or speaks unasked: no use any more. */
+            origin_connection_note_closed_idle(connection);
+            origin_connection_close(connection);
+            return;
+        }
+        origin_h1_receive(connection);
+    }
+    if ((what & WATCH_WRITABLE) != 0 && connection->state != ORIGIN_CONNECTION_CLOSED &&
+        connection->state != ORIGIN_CONNECTION_IDLE) {
+        origin_h1_ready(connection);
+        if (connection->request != NULL && !connection->out.blocked) {
+            connection->request->events->writable(connection->request->owner);
+        }
+    }
+}
+
+/* --- the clock --------------------------------------------------------------------------- */
+
+/* One timer a connection; what it means follows from the state. */
+void origin_connection_late(struct timer *timer)
+{
+    struct origin_connection *connection = CONTAINER_OF(timer, struct origin_connection, timer);
+
+    switch (connection->state) {
+    case ORIGIN_CONNECTION_CONNECTING:
+    case ORIGIN_CONNECTION_HANDSHAKES:
+        origin_connection_fail(connection, ORIGIN_FAILURE_CONNECT_TIMEOUT);
+        break;
+    case ORIGIN_CONNECTION_IDLE:
+        origin_connection_close(connection);
+        break;
+    case ORIGIN_CONNECTION_AWAITS_HEAD:
+        if (connection->awaits_verdict) {
+            origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
+            break;
+        }
+        if (origin_h1_is_not_to_hurry(connection)) {
+            break;
+        }
+        origin_connection_fail(connection, connection->out.blocked ? ORIGIN_FAILURE_SEND_TIMEOUT
+                                           : connection->request->hurried
+                                               ? ORIGIN_FAILURE_TRIAL_TIMEOUT
+                                               : ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT);
+        break;
+    case ORIGIN_CONNECTION_READS_BODY:
+        if (origin_h1_still_sends(connection)) {
+            break;
+        }
+        origin_connection_fail(connection, ORIGIN_FAILURE_ANSWER_TIMEOUT);
+        break;
+    case ORIGIN_CONNECTION_TUNNELS:
+        origin_connection_fail(connection, ORIGIN_FAILURE_TUNNEL_IDLE);
+        break;
+    case ORIGIN_CONNECTION_CLOSED:
+        CHECK(connection->state != ORIGIN_CONNECTION_CLOSED);
+    }
 }

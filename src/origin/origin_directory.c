@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The directory of a worker's origins: what they share, and who hears of what happens to them. */
+/* The directory of a worker's origins: what they share. */
 #include "origin/origin_private.h"
 
 #include "base/check.h"
 #include "origin/health/prober.h"
 #include "origin/pool/limits.h"
-#include "origin/pool/name_wait.h"
-#include "origin/service/dns_name.h"
-#include "origin/service/sibling.h"
 
 #include <stdlib.h>
-
-static const struct directory_events events = {
-    .ready = origin_connection_ready,
-    .line_may_move = pool_serve_line,
-    .waits_for_name = name_wait_watch,
-    .line_is_left = name_wait_leave,
-    .not_reached = sibling_takes_over,
-    .targets_answered = dns_name_targets_answered,
-    .addresses_answered = dns_name_addresses_answered,
-};
 
 static void bury_dead(void *owner)
 {
@@ -40,7 +27,6 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
     if (directory == NULL) {
         return NULL;
     }
-    directory->events = &events;
     directory->bench = bench;
     directory->resolver = resolver;
     directory->metrics = metrics;

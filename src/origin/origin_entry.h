@@ -133,6 +133,4 @@ static inline enum origin_phase origin_entry_phase(const struct origin_entry *en
 /* Within a change. */
 void origin_entry_set_phase(struct origin_entry *entry, enum origin_phase phase);
 
-enum origin_verdict origin_entry_verdict(const struct origin_entry *entry);
-
 #endif

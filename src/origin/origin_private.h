@@ -16,22 +16,7 @@
 
 #define ORIGIN_BUCKETS 1024 /* a reload looks every origin up: no walk through all of them */
 
-/* What those below tell those above; origin_directory.c says who these are. */
-struct directory_events {
-    watch_ready *ready;                            /* a connection's socket */
-    void (*line_may_move)(struct origin *origin);  /* what its line waits for was given back */
-    void (*waits_for_name)(struct origin *origin); /* a request stands in line, without address */
-    /* The service has it no more: its requests in line go elsewhere. */
-    void (*line_is_left)(struct origin *origin, struct service *service);
-    /* A connection to it could not be opened: the first in line goes to another address of the same
-     * name. false: there is none. */
-    bool (*not_reached)(struct origin *origin, enum origin_failure failure);
-    resolver_srv_changed *targets_answered; /* of a struct dns_name, as the next */
-    resolver_changed *addresses_answered;
-};
-
 struct origin_directory {
-    const struct directory_events *events;
     struct workbench *bench;
     struct resolver *resolver;
     struct metrics *metrics;
@@ -176,43 +161,29 @@ static inline bool origin_has_address(const struct origin *origin)
 {
     return origin->address.length > 0;
 }
-void origin_free(struct origin *origin); /* it has no connections any more */
 
-/* origin_leaving.c: closes so many connections, at the most, of those that leave. */
+/* Closes so many connections, at the most, of those that leave. */
 void origins_leave(struct origin_directory *directory, uint32_t most);
-
-/* origin_request.c */
-/* Counts the failure, holds it against the origin, tells it: the way of every one. */
-void origin_fail_request(struct origin_request *request, enum origin_failure failure);
 
 /* origin_connection.c */
 /* Opens one more connection, with the right to it that the request holds; false when that failed
  * at once (*failure says why). */
 bool origin_connection_open(struct origin *origin, struct origin_request *request,
                             enum origin_failure *failure);
-enum origin_failure origin_failure_of(int error);
 void origin_connection_close(struct origin_connection *connection);
-bool origin_connection_is_opening(const struct origin_connection *connection);
 void origin_connection_set_state(struct origin_connection *connection,
                                  enum origin_connection_state state);
 void origin_connection_bind(struct origin_connection *connection, struct origin_request *request);
 /* Parts connection and request, which is neither told nor failed by this. */
 void origin_connection_unbind(struct origin_connection *connection);
 void origin_connection_want(struct origin_connection *connection);
-/* The origin ended it while it was idle, as it seems. */
-void origin_connection_note_closed_idle(struct origin_connection *connection);
 
-/* origin_connection_fail.c: ends the connection and tells its request, if it has one. */
+/* Ends the connection and tells its request, if it has one. */
 void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure);
 
-/* origin_connection_tell.c: logs why TLS did not come to stand; the alert with which the origin ended
- * it, if it did. */
-void origin_connection_tell_handshake(const struct origin_connection *connection,
-                                      enum tls_cause cause);
+/* Logs the alert of TLS with which the origin ended it, if it did: rarely, however many fail. */
 void origin_connection_tell_alert(struct origin_connection *connection);
 
-/* origin_connection_events.c */
-void origin_connection_ready(int fd, short what, void *owner);
 void origin_connection_late(struct timer *timer);
 
 /* delivery.c */
@@ -225,6 +196,8 @@ uint32_t origin_connection_verdict_ms(const struct origin_connection *connection
 void origin_connection_judge(struct origin_connection *connection, struct origin_request *request);
 
 /* pool.c */
+/* Counts the failure, holds it against the origin, tells it: the way of every one. */
+void origin_fail_request(struct origin_request *request, enum origin_failure failure);
 /* A connection stands and has no request: give it to the first in line or keep it. */
 void pool_offer(struct origin_connection *connection);
 /* A connection could not be opened: the first in line hears of it. */

@@ -8,7 +8,8 @@
 
 #define PREFIX_MOST 4096u /* rewrite.path_prefix in config/schema/schema.c */
 
-const struct route_settings *path_route(const struct path_question *question, struct bytes path)
+static const struct route_settings *path_route(const struct path_question *question,
+                                               struct bytes path)
 {
     if (question->memory != NULL) {
         return router_find_again(question->router, question->request, path, question->listener,

@@ -20,8 +20,6 @@ struct path_question {
     struct router_memory *memory; /* NULL: none; filled by path_guard_judge */
 };
 
-const struct route_settings *path_route(const struct path_question *question, struct bytes path);
-
 /* A path as it came, and what uri_normalise_path found in it. */
 struct path_asked {
     struct bytes sent;

@@ -180,7 +180,7 @@ static bool has_begun(const struct ramp *ramp)
     return ramp->phase != RAMP_MOVES || ramp->step > 0 || ramp->since_ms > 0;
 }
 
-void ramp_apply(struct split_entry *entry)
+static void ramp_apply(struct split_entry *entry)
 {
     uint32_t to = entry->ramp->settings.to;
     uint32_t weights[2];

@@ -20,8 +20,6 @@ struct ramp_event {
  * at. `now_ms` since 1970. */
 bool split_book_tick(struct split_book *book, uint64_t now_ms, uint32_t *cursor,
                      struct ramp_event *event);
-/* There is something to tick for. */
-bool split_book_has_ramps(struct split_book *book);
 
 /* Counts what is worth saving: orders, steps, breaches. */
 uint64_t split_book_ramp_changes(struct split_book *book);

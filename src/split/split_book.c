@@ -349,18 +349,6 @@ bool split_book_tick(struct split_book *book, uint64_t now_ms, uint32_t *cursor,
     return moved;
 }
 
-bool split_book_has_ramps(struct split_book *book)
-{
-    bool any = false;
-
-    pthread_mutex_lock(&book->lock);
-    for (uint32_t i = 0; i < book->count && !any; i++) {
-        any = book->entries[i].live != NULL && book->entries[i].ramp != NULL;
-    }
-    pthread_mutex_unlock(&book->lock);
-    return any;
-}
-
 void split_book_forgo_ramps(struct split_book *book)
 {
     pthread_mutex_lock(&book->lock);

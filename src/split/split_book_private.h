@@ -70,8 +70,6 @@ bool ramp_prepare(const struct split_entry *entry, const struct route_settings *
 void ramp_free(struct ramp **ramp);
 /* Something or somebody stopped it: to be remembered even while the file has no ramp. */
 bool ramp_was_stopped(const struct ramp *ramp);
-/* Makes the weights those of step or phase. */
-void ramp_apply(struct split_entry *entry);
 /* The same for an entry of a new configuration; `old`, its like in the one before, may be NULL. */
 void ramp_carry_over(struct split_entry *entry, const struct split_entry *old);
 enum split_verdict ramp_order(struct split_entry *entry, enum ramp_order order);

@@ -178,12 +178,17 @@ static bool is_young(SSL_SESSION *session, uint32_t lifetime_s)
     return (int64_t)time(NULL) - began_s < (int64_t)lifetime_s;
 }
 
+static uint32_t lifetime_of(const struct tls_tickets *tickets)
+{
+    return tickets->rotate_s != 0 ? tickets->rotate_s : LIFETIME_S;
+}
+
 static SSL_TICKET_RETURN judge_age(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
                                    size_t name_length, SSL_TICKET_STATUS status, void *owner)
 {
     (void)ssl, (void)name, (void)name_length;
     if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
-        !is_young(session, tls_tickets_lifetime(owner))) {
+        !is_young(session, lifetime_of(owner))) {
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
@@ -191,7 +196,7 @@ static SSL_TICKET_RETURN judge_age(SSL *ssl, SSL_SESSION *session, const unsigne
 
 void tls_tickets_bound_age(struct tls_tickets *tickets, struct ssl_ctx_st *context)
 {
-    SSL_CTX_set_timeout(context, tls_tickets_lifetime(tickets));
+    SSL_CTX_set_timeout(context, lifetime_of(tickets));
     SSL_CTX_set_session_ticket_cb(context, note_beginning, judge_age, tickets);
 }
 
@@ -284,9 +289,4 @@ void tls_tickets_free(struct tls_tickets **held)
     free(tickets->secrets);
     free(tickets->keys);
     free(tickets);
-}
-
-uint32_t tls_tickets_lifetime(const struct tls_tickets *tickets)
-{
-    return tickets->rotate_s != 0 ? tickets->rotate_s : LIFETIME_S;
 }

@@ -75,8 +75,8 @@ void origin_readings_release(struct origin_readings *readings)
     *readings = (struct origin_readings){0};
 }
 
-const struct origin_reading *origin_readings_find(const struct origin_readings *readings,
-                                                  const char *name)
+static const struct origin_reading *origin_readings_find(const struct origin_readings *readings,
+                                                         const char *name)
 {
     const struct origin_reading wanted = {.name = name};
 

@@ -13,9 +13,6 @@ struct origin_readings {
 /* false: out of memory. */
 bool origin_readings_take(const struct control_sources *sources, struct origin_readings *readings);
 void origin_readings_release(struct origin_readings *readings);
-/* NULL: no worker knows it (yet, or any more). */
-const struct origin_reading *origin_readings_find(const struct origin_readings *readings,
-                                                  const char *name);
 /* An origin as the file calls it, or an SRV record: of a name, the sum of all addresses. */
 struct origin_summary {
     struct origin_reading sum;

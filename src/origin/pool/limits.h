@@ -30,7 +30,7 @@ static inline void limits_give_request(struct origin_request *request)
 /* The same, since something else is missing: others may have more use for it. */
 void limits_pass_request_on(struct origin_request *request);
 
-/* limits_idle.c: the right to one more connection, for the first in line. false: as above. */
+/* The right to one more connection, for the first in line. false: as above. */
 bool limits_take_connection(struct origin *origin, struct origin_request *request);
 /* It could not even be begun. */
 void limits_untake_connection(struct origin *origin, struct origin_request *request);
@@ -52,11 +52,6 @@ bool limits_line_is_full(const struct origin_request *request, const struct orig
 /* One waits, or does no more. */
 void limits_note_waiting(struct origin_request *request);
 void limits_note_left(struct origin_request *request);
-
-/* One of a quota; false: the origin's line is looked at again. And back, since something else is
- * missing. */
-bool limits_take(struct origin *origin, struct quota *quota, uint32_t limit);
-void limits_give_on(struct origin *origin, struct quota *quota);
 
 /* The worker's part in all this; made and ended by origin_directory.c. */
 void limits_open_desk(struct origin_directory *directory);

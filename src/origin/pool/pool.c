@@ -3,6 +3,27 @@
  * Whoever is first in line gets whichever connection is free first, so a request that waits
  * for its dial is served earlier when another connection comes back. */
 #include "origin/pool/limits.h"
+#include "origin/pool/name_wait.h"
+#include "origin/service/sibling.h"
+
+_Static_assert(ORIGIN_FAILURE_COUNT <= METRICS_FAILURES_MAX, "each failure has a counter");
+
+void origin_fail_request(struct origin_request *request, enum origin_failure failure)
+{
+    metrics_origin_fails(request->origin->counters, failure);
+    origin_health_failed(request, failure);
+    limits_give_request(request);
+    request->events->failed(request->owner, failure);
+}
+
+size_t origin_request_held(const struct origin_request *request)
+{
+    const struct origin_connection *connection = request->connection;
+
+    return connection == NULL ? 0
+                              : sizeof(*connection) + buffer_held(connection->in) +
+                                    buffer_queue_held(&connection->out.queue);
+}
 
 /* A connection that was used a moment ago and now carries something that may be sent again is
  * not looked at first: the look costs a system call, a wrong guess only a free second try. */
@@ -114,7 +135,7 @@ static void enter_line(struct origin_request *request)
     list_add_last(&origin->line, &request->in_line);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
     if (!origin_has_address(origin)) {
-        directory_of(origin)->events->waits_for_name(origin);
+        name_wait_watch(origin);
     }
     if (!quota_has_room(&origin->entry->connections, request->pool->connections)) {
         reserve_watch(origin);
@@ -140,7 +161,7 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure)
 {
     struct origin_request *request = first_in_line(origin);
 
-    if (request != NULL && !directory_of(origin)->events->not_reached(origin, failure)) {
+    if (request != NULL && !sibling_takes_over(origin, failure)) {
         fail_waiting(request, failure);
     }
 }

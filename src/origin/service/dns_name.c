@@ -156,9 +156,9 @@ static struct resolver_name *watch(struct dns_name *name)
     struct origin_directory *directory = name->directory;
 
     return name->is_srv ? resolver_watch_srv(directory->resolver, asked_for(name),
-                                             directory->events->targets_answered, name)
+                                             dns_name_targets_answered, name)
                         : resolver_watch(directory->resolver, asked_for(name),
-                                         directory->events->addresses_answered, name);
+                                         dns_name_addresses_answered, name);
 }
 
 static bool tell_first(const struct dns_name *name)

@@ -4,6 +4,7 @@
  * same for life. When DNS has another answer, whoever stays keeps all that it has; who is new is
  * made; who is gone gets no further requests, those in line for it go elsewhere, and it is let go of
  * once none is under way on it, as origin_put wants it. */
+#include "origin/pool/name_wait.h"
 #include "origin/service/dns_name.h"
 #include "origin/service/service_private.h"
 
@@ -294,7 +295,7 @@ static void on_leave(void *owner)
     uint32_t left = 0;
 
     for (uint32_t i = 0; i < service->leaving_count; i++) {
-        service->directory->events->line_is_left(service->leaving[i], service);
+        name_wait_leave(service->leaving[i], service);
     }
     for (uint32_t i = 0; i < service->leaving_count; i++) {
         if (origin_load(service->leaving[i]) > 0) {

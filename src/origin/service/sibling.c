@@ -2,7 +2,7 @@
 /* A name stands for its addresses: where one of them accepts no connection, the next one is tried,
  * within the same attempt, since nothing was sent yet. So a family of addresses that leads nowhere
  * costs no request, whatever the route says of other tries. It speaks against that one address all
- * the same. Called by pool.c and origin_connection_fail.c, through the directory's events. */
+ * the same. Called by pool.c and origin_connection.c, through the directory's events. */
 #include "origin/service/sibling.h"
 
 #include "observe/origin_label.h"

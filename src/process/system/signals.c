@@ -34,16 +34,6 @@ void signals_block(void)
     signal(SIGXFSZ, SIG_IGN); /* a file as long as may be fails its write, and ends no process */
 }
 
-void signals_unblock(void)
-{
-    sigset_t set;
-
-    fill_set(&set);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGXFSZ, SIG_DFL);
-}
-
 static void on_signal(int fd, short what, void *owner)
 {
     struct signals *signals = owner;

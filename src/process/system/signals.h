@@ -13,8 +13,6 @@ typedef void signal_came(void *owner, int number, const struct who *sender);
 
 /* Before any thread starts. */
 void signals_block(void);
-/* For a child process, between fork and exec. */
-void signals_unblock(void);
 /* NULL: out of memory or descriptors. */
 struct signals *signals_watch(struct loop *loop, signal_came *came, void *owner);
 void signals_free(struct signals **signals);
