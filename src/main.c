@@ -2,6 +2,7 @@
 /* The command line: reads it, loads the configuration, hands over to process/. */
 #include "base/log/log.h"
 #include "config/load.h"
+#include "config/yaml/source_files.h"
 #include "base/page.h"
 #include "config/settings_changes.h"
 #include "tls/tls.h"

@@ -2,6 +2,8 @@
 /* turnpikectl: asks a running gateway over its control socket. Each command is a row that says
  * which question its words make; what comes back is printed as it is (--json) or as tables. */
 #include "config/schema/units.h"
+#include "config/load.h"
+#include "config/yaml/source_files.h"
 #include "config/settings.h"
 #include "remote/remote_ask.h"
 #include "remote/remote_print.h"
@@ -128,28 +130,22 @@ static bool ask_reload(struct asking *asking, const struct words *words)
     return true;
 }
 
+/* With the files that it includes, since the gateway may not reach them under the same names. */
 static bool read_file(const char *path, struct page *into)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    char room[65536];
-    size_t count;
-    bool whole;
+    struct config_errors *errors = NULL;
+    struct bytes source;
+    char *room = config_read_file(strcmp(path, "-") == 0 ? "/dev/stdin" : path, CONFIG_PATIENCE_MS,
+                                  &source, &errors);
 
-    if (file == NULL) {
-        fprintf(stderr, "turnpikectl: cannot read %s: %s\n", path, strerror(errno));
+    if (room == NULL) {
+        config_errors_print(errors, stderr);
+        config_errors_free(&errors);
         return false;
     }
-    while ((count = fread(room, 1, sizeof(room), file)) > 0) {
-        page_add(into, (struct bytes){room, count});
-    }
-    whole = !ferror(file) && !into->failed;
-    if (!whole) {
-        fprintf(stderr, "turnpikectl: cannot read %s\n", path);
-    }
-    if (file != stdin) {
-        fclose(file);
-    }
-    return whole;
+    page_add(into, source);
+    free(room);
+    return !into->failed;
 }
 
 static bool ask_diff(struct asking *asking, const struct words *words)

@@ -3,6 +3,8 @@
  * then sorted and given the source line and caret they are printed with. */
 #include "config/errors.h"
 
+#include "config/yaml/parts.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -15,6 +17,7 @@ struct config_error {
     uint32_t order; /* in which it was found: qsort alone would mix equals */
     char *what;
     char *excerpt; /* source line, newline, caret line; NULL without a place */
+    char *file;    /* the included file in which `mark` counts; NULL: the main file */
 };
 
 struct config_errors {
@@ -22,7 +25,8 @@ struct config_errors {
     struct config_error *rows;
     size_t kept;
     size_t room;
-    size_t found; /* those that were not kept too */
+    size_t found;          /* those that were not kept too */
+    uint32_t lines_before; /* of the part of the text that is being read */
 };
 
 struct config_errors *config_errors_new(const char *file)
@@ -50,6 +54,7 @@ void config_errors_free(struct config_errors **errors)
     for (i = 0; i < (*errors)->kept; i++) {
         free((*errors)->rows[i].what);
         free((*errors)->rows[i].excerpt);
+        free((*errors)->rows[i].file);
     }
     free((*errors)->rows);
     free((*errors)->file);
@@ -60,6 +65,11 @@ void config_errors_free(struct config_errors **errors)
 size_t config_errors_count(const struct config_errors *errors)
 {
     return errors != NULL ? errors->found : 0;
+}
+
+void config_errors_begin_part(struct config_errors *errors, uint32_t lines_before)
+{
+    errors->lines_before = lines_before;
 }
 
 bool config_errors_are_many(const struct config_errors *errors)
@@ -94,6 +104,7 @@ void config_errors_add(struct config_errors *errors, struct mark mark, const cha
     if (errors->kept == KEPT_MAX || !make_room(errors)) {
         return;
     }
+    mark.line += mark.line > 0 ? errors->lines_before : 0;
     row = &errors->rows[errors->kept];
     *row = (struct config_error){.mark = mark, .order = (uint32_t)errors->kept};
     va_start(arguments, format);
@@ -116,25 +127,6 @@ static int compare_places(const void *a, const void *b)
         return left->mark.column < right->mark.column ? -1 : 1;
     }
     return left->order < right->order ? -1 : 1;
-}
-
-/* Takes the next line off *rest. CR, LF and CRLF end lines, as they do for libyaml; its other
- * line breaks never get this far (config/yaml/source_check). */
-static struct bytes next_line(struct bytes *rest)
-{
-    struct bytes line = {rest->at, 0};
-
-    while (line.length < rest->length && rest->at[line.length] != '\n' &&
-           rest->at[line.length] != '\r') {
-        line.length++;
-    }
-    *rest = bytes_skip(*rest, line.length);
-    if (rest->length > 1 && rest->at[0] == '\r' && rest->at[1] == '\n') {
-        *rest = bytes_skip(*rest, 2);
-    } else if (rest->length > 0) {
-        *rest = bytes_skip(*rest, 1);
-    }
-    return line;
 }
 
 static bool continues_character(char byte)
@@ -197,27 +189,51 @@ static char *make_excerpt(struct bytes line, uint32_t column)
     return excerpt;
 }
 
-void config_errors_finish(struct config_errors *errors, struct bytes source)
+static void add_excerpts(struct config_errors *errors, struct bytes source)
 {
     struct bytes line = {source.at, 0};
     uint32_t number = 0;
-    size_t i;
 
-    if (errors->kept > 1) {
-        qsort(errors->rows, errors->kept, sizeof(*errors->rows), compare_places);
-    }
-    for (i = 0; i < errors->kept; i++) {
+    for (size_t i = 0; i < errors->kept; i++) {
         struct config_error *row = &errors->rows[i];
 
         if (row->mark.line == 0) {
             continue;
         }
         while (number < row->mark.line) {
-            line = next_line(&source);
+            line = config_next_line(&source);
             number++;
         }
         row->excerpt = make_excerpt(line, row->mark.column);
     }
+}
+
+/* From a line of the whole text to a line of the file that it came from. */
+static void find_files(struct config_errors *errors, struct bytes source)
+{
+    struct config_part_walk walk = {.rest = source};
+    struct config_part part;
+    size_t first = 0;
+
+    while (config_next_part(&walk, &part)) {
+        for (; first < errors->kept && errors->rows[first].mark.line <= walk.lines; first++) {
+            struct config_error *row = &errors->rows[first];
+
+            if (row->mark.line > part.lines_before && part.path.length > 0) {
+                row->mark.line -= part.lines_before;
+                row->file = strndup(part.path.at, part.path.length);
+            }
+        }
+    }
+}
+
+void config_errors_finish(struct config_errors *errors, struct bytes source)
+{
+    if (errors->kept > 1) {
+        qsort(errors->rows, errors->kept, sizeof(*errors->rows), compare_places);
+    }
+    add_excerpts(errors, source);
+    find_files(errors, source);
 }
 
 void config_errors_print(const struct config_errors *errors, FILE *out)
@@ -231,7 +247,7 @@ void config_errors_print(const struct config_errors *errors, FILE *out)
     for (i = 0; i < errors->kept; i++) {
         const struct config_error *row = &errors->rows[i];
 
-        fputs(errors->file, out);
+        fputs(row->file != NULL ? row->file : errors->file, out);
         if (row->mark.line > 0) {
             fprintf(out, ":%u:%u", row->mark.line, row->mark.column);
         }

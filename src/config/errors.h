@@ -18,6 +18,9 @@ struct mark {
 struct config_errors *config_errors_new(const char *file);
 void config_errors_add(struct config_errors *errors, struct mark mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Lines of errors that are added from now on count from there in the whole text. */
+void config_errors_begin_part(struct config_errors *errors, uint32_t lines_before);
+/* `source` is the whole text, all its parts (config/yaml/parts.h). */
 void config_errors_finish(struct config_errors *errors, struct bytes source);
 /* True when further ones are only counted: no need to look for a good hint. */
 bool config_errors_are_many(const struct config_errors *errors);

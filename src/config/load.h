@@ -13,12 +13,8 @@ struct config_errors; /* in order of line and column */
 /* NULL when anything is wrong; *errors then holds all of it (free with config_errors_free),
  * or is NULL too when there was no memory to even say so. NULL in *errors after success. */
 struct snapshot *config_load(const char *path, struct config_errors **errors);
-/* In two steps, for who wants the bytes too: malloc'd, or NULL with errors. Of a pipe (`-c <(...)`) the
- * whole is waited for that long; a thread that others wait for gives no time. */
-#define CONFIG_PATIENCE_MS 10000
-char *config_read_file(const char *path, uint32_t patience_ms, struct bytes *source,
-                       struct config_errors **errors);
-/* The same from memory; `name` stands for the file in messages. */
+/* The same from memory: the text that config/yaml/source_files read; `name` stands for the main
+ * file in messages. */
 struct snapshot *config_load_bytes(const char *name, struct bytes source,
                                    struct config_errors **errors);
 size_t config_errors_count(const struct config_errors *errors);

@@ -175,8 +175,8 @@ void config_read_action(struct reading *reading, const struct node *node,
         if (first != NULL) {
             READING_ERROR(reading, found->key,
                           "a route has one of service, split, respond and redirect; this one has "
-                          "'%s' on line %u already",
-                          first->key->text.at, first->key->mark.line);
+                          "'%s' on %s already",
+                          first->key->text.at, config_line(reading, first->key).text);
         } else {
             first = found;
             route->action = actions[i].kind;

@@ -176,8 +176,8 @@ static void refuse_set_twice(struct reading *reading, const struct edited *edite
         config_to_lower(name);
         first = config_names_add(&seen, name, member->key);
         if (first != NULL) {
-            READING_ERROR(reading, member->key, "'%s' sets '%s' twice, first on line %u",
-                          edited->option, config_show(member->key->text).text, first->mark.line);
+            READING_ERROR(reading, member->key, "'%s' sets '%s' twice, first on %s", edited->option,
+                          config_show(member->key->text).text, config_line(reading, first).text);
         }
     }
 }

@@ -41,8 +41,8 @@ static void register_address(struct reading *reading, const struct node *node,
     first = config_names_add(&reading->listeners, (struct bytes){key, length}, node);
     /* Port 0 is a free one each time. */
     if (first != NULL && (is_unix(&listener->address) || address_port(&listener->address) != 0)) {
-        READING_ERROR(reading, node, "the listener '%s' stands on line %u already", key,
-                      first->mark.line);
+        READING_ERROR(reading, node, "the listener '%s' stands on %s already", key,
+                      config_line(reading, first).text);
     }
 }
 

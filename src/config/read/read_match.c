@@ -181,8 +181,8 @@ static void read_paths(struct reading *reading, const struct node *match,
 
     if (exact != NULL && prefix != NULL) {
         READING_ERROR(reading, prefix->key,
-                      "a route matches 'path' or 'path_prefix', not both ('path' is on line %u)",
-                      exact->mark.line);
+                      "a route matches 'path' or 'path_prefix', not both ('path' is on %s)",
+                      config_line(reading, exact).text);
     }
     if (exact != NULL) {
         route->path_kind = PATH_EXACT;

@@ -23,8 +23,8 @@ static void read_name(struct reading *reading, const struct node *node,
     }
     first = config_names_add(&reading->routes, text, node);
     if (first != NULL) {
-        READING_ERROR(reading, node, "the route on line %u is named '%s' already", first->mark.line,
-                      route->name);
+        READING_ERROR(reading, node, "the route on %s is named '%s' already",
+                      config_line(reading, first).text, route->name);
     }
 }
 
@@ -44,8 +44,8 @@ static void name_by_position(struct reading *reading, const struct node *node,
     if (taken != NULL) {
         READING_ERROR(reading, node,
                       "this route needs a name: '%s', which its position would give it, is taken "
-                      "on line %u",
-                      route->name, taken->mark.line);
+                      "on %s",
+                      route->name, config_line(reading, taken).text);
     }
 }
 

@@ -106,8 +106,8 @@ static void refuse_twice(struct reading *reading, struct names *seen, const stru
     }
     first = config_names_add(seen, key, node);
     if (first != NULL) {
-        READING_ERROR(reading, node, "the origin '%s' stands in this service already (line %u)",
-                      key.at, first->mark.line);
+        READING_ERROR(reading, node, "the origin '%s' stands in this service already (%s)", key.at,
+                      config_line(reading, first).text);
     }
 }
 

@@ -53,6 +53,27 @@ static void check_via(struct reading *reading, const struct node *node)
     }
 }
 
+/* config/yaml/source_files has read what it names. */
+static void check_include(struct reading *reading, const struct node *node)
+{
+    const struct node *member;
+    uint32_t count = 0;
+
+    if (node == NULL || (node->kind == NODE_LIST && node->count == 0)) {
+        return;
+    }
+    member = config_read_members(reading, node, "include", &count);
+    for (; member != NULL && count > 0; count--) {
+        struct bytes text;
+
+        if (config_read_text(reading, member, "include", "a path or a pattern", &text) &&
+            text.length == 0) {
+            READING_ERROR(reading, member, "'include' expects a path or a pattern, not nothing");
+        }
+        member = member->next;
+    }
+}
+
 static void check_absolute(struct reading *reading, const struct node *root, const char *option)
 {
     const struct node *node = config_node_child(root, option);
@@ -218,6 +239,7 @@ static void read_global_options(struct reading *reading, const struct node *root
     config_read_client_limits(reading, config_node_child(root, "client_limits"));
     check_user(reading, config_node_child(root, "user"));
     check_via(reading, config_node_child(root, "via"));
+    check_include(reading, config_node_child(root, "include"));
     check_absolute(reading, root, "pid_file");
     check_absolute(reading, root, "state_directory");
     settings->pid_file_at = config_place_of(reading, config_node_child(root, "pid_file"));

@@ -344,10 +344,47 @@ struct bytes config_keep(struct reading *reading, struct bytes text)
     return (struct bytes){copy != NULL ? copy : "", copy != NULL ? text.length : 0};
 }
 
+/* The part of the text in which a line stands: the last one that begins before it. */
+static const struct reading_part *part_of(const struct reading *reading, uint32_t line)
+{
+    uint32_t low = 0;
+    uint32_t high = reading->part_count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (reading->parts[middle].lines_before < line) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return &reading->parts[low];
+}
+
 struct file_place config_place_of(const struct reading *reading, const struct node *node)
 {
-    return node != NULL ? (struct file_place){reading->file, node->mark.line, node->mark.column}
-                        : (struct file_place){NULL, 0, 0};
+    const struct reading_part *part;
+
+    if (node == NULL) {
+        return (struct file_place){NULL, 0, 0};
+    }
+    part = part_of(reading, node->mark.line);
+    return (struct file_place){part->file, node->mark.line - part->lines_before, node->mark.column};
+}
+
+struct line_text config_line(const struct reading *reading, const struct node *node)
+{
+    const struct reading_part *part = part_of(reading, node->mark.line);
+    struct line_text line;
+
+    if (part == reading->parts) {
+        snprintf(line.text, sizeof(line.text), "line %u", node->mark.line);
+    } else {
+        snprintf(line.text, sizeof(line.text), "line %u of %s",
+                 node->mark.line - part->lines_before, part->file);
+    }
+    return line;
 }
 
 /* Further ones tell an operator nothing new, and a file may have very many. */

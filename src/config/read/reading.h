@@ -11,8 +11,15 @@
 #include "config/settings.h"
 #include "config/yaml/node.h"
 
+/* A file whose text is part of the configuration: the main one, then the included ones. */
+struct reading_part {
+    const char *file; /* as long as the settings live */
+    uint32_t lines_before;
+};
+
 struct reading {
-    const char *file;      /* its name, as long as the settings live */
+    struct reading_part *parts; /* at least the main file */
+    uint32_t part_count;
     struct arena *arena;   /* of the settings */
     struct arena *scratch; /* gone after the load */
     struct config_errors *errors;
@@ -68,6 +75,11 @@ void config_read_networks(struct reading *reading, const struct node *node, cons
                           struct network **networks, uint32_t *count);
 /* Where a node stands, for problems that show after the load; nowhere for NULL. */
 struct file_place config_place_of(const struct reading *reading, const struct node *node);
+/* "line 12", or "line 3 of conf.d/shop.yaml": for messages that name a second place. */
+struct line_text {
+    char text[SHOWN_MAX + 4 + 32];
+};
+struct line_text config_line(const struct reading *reading, const struct node *node);
 void config_warn(struct reading *reading, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A copy that lives as long as the settings; empty without memory. */

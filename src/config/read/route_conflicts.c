@@ -135,9 +135,10 @@ static bool tell_conflict(struct reading *reading, const struct node *node,
         return false;
     }
     READING_ERROR(reading, match != NULL ? match->key : node,
-                  "this route can never win%s%s: the one on line %u has the same match and comes "
+                  "this route can never win%s%s: the one on %s has the same match and comes "
                   "first",
-                  host.length > 0 ? " for host " : "", config_show(host).text, first->mark.line);
+                  host.length > 0 ? " for host " : "", config_show(host).text,
+                  config_line(reading, first).text);
     return true;
 }
 

@@ -100,12 +100,15 @@ static void find_loops_of(struct reading *reading, const struct node *node,
             const struct listener_settings *listener = &settings->listeners[n];
 
             if (leads_to(origin, listener, interfaces)) {
-                READING_WARNING(reading, node->key,
-                                "the origin '%s' of the service '%s' is this gateway's own "
-                                "listener '%s' (line %u): a request that comes back by the same "
-                                "route goes round until a limit ends it; name the server behind "
-                                "the gateway",
-                                origin->name, service->name, listener->name, listener->at.line);
+                READING_WARNING(
+                    reading, node->key,
+                    "the origin '%s' of the service '%s' is this gateway's own "
+                    "listener '%s' (line %u%s%s): a request that comes back by the same "
+                    "route goes round until a limit ends it; name the server behind "
+                    "the gateway",
+                    origin->name, service->name, listener->name, listener->at.line,
+                    listener->at.file != settings->file ? " of " : "",
+                    listener->at.file != settings->file ? listener->at.file : "");
             }
         }
     }

@@ -85,6 +85,11 @@ static const struct option options[] = {
      .sample = "[127.0.0.1, \"127.0.0.1:8600\"]",
      .help = "Whom to ask, an address each, with a port where it is not 53; absent: those of "
              "/etc/resolv.conf."},
+    {.path = "include", .places = PLACE_GLOBAL, .type = OPTION_TEXTS, .sample = "conf.d/*.yaml",
+     .sample_off = true,
+     .help = "Files with further listeners, services and routes: paths, or patterns such as "
+             "conf.d/*.yaml, whose files are read in order of their names; relative ones count "
+             "from this file's folder. All other options stay in the main file."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
      .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are believed "
              "and kept; those of all others are dropped. The client is "

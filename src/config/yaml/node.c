@@ -87,3 +87,14 @@ uint64_t config_node_print(const struct node *node)
     }
     return mix(print, node->count);
 }
+
+void config_node_move_down(struct node *node, uint32_t lines)
+{
+    node->mark.line += lines;
+    if (node->key != NULL) {
+        node->key->mark.line += lines;
+    }
+    for (struct node *member = node->first; member != NULL; member = member->next) {
+        config_node_move_down(member, lines); /* at most NODE_DEPTH_MAX deep */
+    }
+}

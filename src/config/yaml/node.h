@@ -17,9 +17,9 @@ struct node {
     enum node_kind kind;
     bool plain; /* text without quotes: only then does `true` or nothing mean more than text */
     struct mark mark;
-    uint32_t count;         /* of a list's or map's members */
-    struct bytes text;      /* NODE_TEXT */
-    const struct node *key; /* of a map's member; otherwise NULL */
+    uint32_t count;    /* of a list's or map's members */
+    struct bytes text; /* NODE_TEXT */
+    struct node *key;  /* of a map's member; otherwise NULL */
     struct node *first;
     struct node *next; /* within the same list or map */
 };
@@ -31,6 +31,8 @@ const char *config_node_kind(const struct node *node);
 /* A fingerprint of what stands there: spelling counts, the order of a mapping's keys, quotes and
  * comments do not. Equal nodes have equal ones, and unequal ones nearly never; NULL is 0. */
 uint64_t config_node_print(const struct node *node);
+/* Adds to the line of a node, of its key and of all below it. */
+void config_node_move_down(struct node *node, uint32_t lines);
 /* `key:` with nothing behind it, or a plain ~ or null. */
 bool config_node_is_empty(const struct node *node);
 

@@ -278,6 +278,19 @@ static void refuse_directives(struct yaml_reader *reader)
     }
 }
 
+/* What a file without any content is read as. */
+static struct node *new_empty_text(struct yaml_reader *reader)
+{
+    struct node *node = new_node(reader, NODE_TEXT);
+
+    if (node != NULL) {
+        node->mark = (struct mark){1, 1};
+        node->plain = true;
+        node->text = BYTES("");
+    }
+    return node;
+}
+
 static struct node *read_document(struct yaml_reader *reader)
 {
     struct node *root;
@@ -285,8 +298,7 @@ static struct node *read_document(struct yaml_reader *reader)
     advance(reader); /* to the start of the stream, */
     advance(reader); /* of the document, or the stream's end */
     if (!reader->stopped && reader->event.type == YAML_STREAM_END_EVENT) {
-        config_errors_add(reader->errors, (struct mark){1, 1}, CONFIG_EMPTY_FILE);
-        return NULL;
+        return new_empty_text(reader);
     }
     if (!reader->stopped) {
         refuse_directives(reader);

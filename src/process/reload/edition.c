@@ -3,6 +3,7 @@
 #include "process/reload/edition.h"
 
 #include "config/load.h"
+#include "config/yaml/source_files.h"
 #include "process/system/preflight.h"
 
 #include <stdio.h>

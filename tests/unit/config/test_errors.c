@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Every error that a file's content can have, with its exact place and words: global options,
  * listeners and services. Those of routes are in test_route_errors.c. */
+#include "config/yaml/source_files.h"
 #include "tests/unit/config/loading.h"
 
 #include <fcntl.h>
