@@ -63,6 +63,7 @@ static void prepare(struct exchange *exchange)
     request->limits = &generation_settings(exchange->generation)->limits;
     request->lenient = exchange->routing.service->lenient.bits;
     request->method = exchange->request.method;
+    request->unfinished = !exchange->request_body.whole;
     request->replayable = exchange->outcome.attempts == 0 && is_replayable(exchange);
     exchange->attempt.head_sent = false;
     exchange->attempt.ended = false;

@@ -234,6 +234,7 @@ void exchange_body_end(struct exchange *exchange, const struct http_headers *tra
     if (exchange->state == EXCHANGE_GATHERS) {
         gather_end(exchange);
     } else {
+        origin_request_body_is_whole(&exchange->attempt.request);
         attempt_send_body(exchange);
     }
 }

@@ -115,6 +115,8 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->busy);
     list_init(&origin->dials);
     list_init(&origin->line);
+    list_init(&origin->later);
+    list_init(&origin->held);
     list_init(&origin->probes);
     list_init(&origin->blocked);
     list_init(&origin->nameless);
@@ -224,7 +226,7 @@ void origin_put(struct origin **held)
     if (origin == NULL || --origin->references > 0) {
         return;
     }
-    CHECK(TALLY_READ(origin->tally.busy) == 0 && list_is_empty(&origin->line));
+    CHECK(TALLY_READ(origin->tally.busy) == 0 && TALLY_READ(origin->tally.waiting) == 0);
     if (list_is_empty(&origin->idle) && list_is_empty(&origin->dials)) {
         origin_free(origin);
         return;

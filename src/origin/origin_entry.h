@@ -74,8 +74,10 @@ struct origin_entry {
 
     _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* always counted */
     struct quota requests;                                /* of services with such a limit */
+    struct quota unfinished; /* requests whose body is not whole: where there is any limit */
     _Atomic uint32_t waiting;
-    _Atomic uint32_t slow; /* connections with slow clients, while some wait: reserve.c */
+    _Atomic uint64_t gave_way_us; /* when an upload last gave way: give_way.c */
+    _Atomic uint32_t slow;        /* connections with slow clients, while some wait: reserve.c */
 };
 
 /* What all workers have of one service; by its name. */
@@ -83,6 +85,7 @@ struct service_entry {
     struct book_place place;
     _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* these two where it has such a limit */
     struct quota requests;
+    struct quota unfinished;
     _Atomic uint32_t waiting;
 };
 

@@ -68,6 +68,9 @@ struct origin {
     struct alarm reserve; /* while some wait in line: reserve.c */
     struct link dials;    /* being opened */
     struct link line;     /* of origin_request.in_line */
+    struct link later;    /* the same: unfinished, they go behind those */
+    struct link held;     /* the same: unfinished, and too many such are under way */
+    uint32_t held_count;
     struct link probes;   /* of it: prober.c */
     struct link blocked;  /* in directory->blocked */
     struct link nameless; /* in directory->nameless */
@@ -206,6 +209,13 @@ void pool_dial_failed(struct origin *origin, enum origin_failure failure);
 void pool_take(struct origin_request *request);
 /* The first one does; NULL: there is none. */
 struct origin_request *pool_take_first(struct origin *origin);
+/* The one that is served next, of those that may go; NULL: there is none. */
+struct origin_request *pool_first_in_line(struct origin *origin);
+/* Somebody could use a connection that gets free. */
+static inline bool origin_has_line(const struct origin *origin)
+{
+    return !list_is_empty(&origin->line) || !list_is_empty(&origin->later);
+}
 /* One that left the line goes to another origin instead; which may end it at once. */
 void pool_move(struct origin_request *request, struct origin *to);
 /* Opens connections for those in line, as far as the limit allows. */
@@ -243,8 +253,12 @@ void reserve_begin(struct origin_connection *connection);
 void reserve_end(struct origin_connection *connection);
 void reserve_client_waited_for(struct origin_connection *connection);
 void reserve_client_came(struct origin_connection *connection);
-/* Somebody waits in line for one of the origin's connections, which has a limit; on any worker. */
+/* Somebody waits in line for one of the origin's connections, which has a limit, on any worker; or
+ * may come to wait for what an unfinished request has. */
 void reserve_watch(struct origin *origin);
+
+/* give_way.c: one upload that drips ends, if others wait for what it has. */
+void origin_hurry_uploads(struct origin *origin);
 
 /* origin_h1_answer.c */
 /* Reads what is there and tells the request. */

@@ -60,7 +60,9 @@ struct origin_request {
     bool replayable;               /* a failure can be tried again for free: no look before reuse */
     enum reuse reuse;              /* which pooled connections will do */
     bool reused;                   /* the connection carried requests before this one */
+    bool unfinished;               /* its body is not whole yet */
     bool waits;                    /* in line */
+    bool held;                     /* and only in that of those that may not go yet: pool.c */
     bool on_trial;                 /* filled by service_pick: it tries an ejected origin */
     bool hurried;                  /* and goes to another one if that is slow to answer */
     uint64_t bytes_written;        /* taken by the socket */
@@ -71,17 +73,20 @@ struct origin_request {
     uint8_t moves;                 /* to another address of the same name: sibling.c */
     uint8_t slots;                 /* taken of what limits requests: limits.c */
     bool service_slot;             /* and of its service's connections, for the one being opened */
+    uint64_t waits_from_us;        /* in line */
     struct link in_line;
     struct timer wait_timer;
 };
 
-/* Fill events, owner, pool, timeouts, limits, method, replayable and reuse first. `connected` or `failed`
+/* Fill events, owner, pool, timeouts, limits, method, unfinished, replayable and reuse first. `connected` or `failed`
  * follows, maybe before this returns. */
 void origin_request_start(struct origin_request *request, struct origin *origin);
 /* false: the head is too large; nothing was sent, and the connection is still held. */
 bool origin_request_send_head(struct origin_request *request, const struct request_head *head);
 /* Returns how many bytes were taken; `writable` follows when it was fewer than offered. */
 size_t origin_request_send_body(struct origin_request *request, struct bytes bytes);
+/* The body of an unfinished request is whole, wherever the request stands; harmless for others. */
+void origin_request_body_is_whole(struct origin_request *request);
 /* The request is whole. `trailers` may be NULL, and is needed during the call only. */
 void origin_request_send_end(struct origin_request *request, const struct http_fields *trailers);
 /* Writes what was only collected so far, at the end of the loop's turn. */

@@ -451,8 +451,10 @@ static const struct option options[] = {
      .help = "Connections to one origin at once, of all workers; further exchanges wait in line."},
     {.path = "pool.reserve", .places = PLACE_SERVICE, .type = OPTION_PERCENT, .initial = "25%",
      .least = "0%", .greatest = "100%", FIELD(pool_settings, reserve),
-     .help = "Share of pool.connections, rounded up, that is not for slow clients: at the limit, with "
-             "others in line, slow ones beyond it are cut."},
+     .help = "Share, rounded up, of pool.connections, pool.waiting and the limits of the service "
+             "(`limits`) that is not for requests whose body is not whole yet. Of pool.connections it "
+             "is not for slow clients either: at the limit, with others in line, slow ones beyond it "
+             "are cut."},
     {.path = "pool.requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "4294967295", FIELD(pool_settings, requests),
      .help = "Requests of one connection, which then is closed."},

@@ -12,7 +12,14 @@
 #define LOOK_AGAIN_MS 100
 #define ASK_PAUSE_US 10000 /* between two rounds of letters about one origin or service */
 
-enum { SLOT_OF_ORIGIN = 1, SLOT_OF_SERVICE = 2 };
+enum {
+    SLOT_OF_ORIGIN = 1,
+    SLOT_OF_SERVICE = 2,
+    SLOTS_OF_REQUEST = SLOT_OF_ORIGIN | SLOT_OF_SERVICE,
+    SLOT_UNFINISHED = 4, /* at its origin */
+    SLOT_UNFINISHED_OF_SERVICE = 8,
+    SLOTS_UNFINISHED = SLOT_UNFINISHED | SLOT_UNFINISHED_OF_SERVICE,
+};
 
 static struct origin_directory *directory_of(const struct origin *origin)
 {
@@ -35,8 +42,6 @@ static const struct service_limits_settings *limits_of(const struct origin_reque
 }
 
 /* --- lines that cannot move -------------------------------------------------------------- */
-
-static void on_look_again(void *owner);
 
 static void serve_blocked(void *owner)
 {
@@ -85,6 +90,12 @@ static void wake(struct origin_directory *directory, uint32_t worker)
     }
 }
 
+void limits_serve_later(struct origin *origin)
+{
+    block(origin);
+    wake(directory_of(origin), worker_of(origin));
+}
+
 static bool limits_take(struct origin *origin, struct quota *quota, uint32_t limit)
 {
     uint32_t worker = worker_of(origin);
@@ -118,7 +129,7 @@ bool limits_take_slots(struct origin_request *request)
     struct origin *origin = request->origin;
     const struct service_limits_settings *limits;
 
-    if (request->service == NULL || request->slots != 0) {
+    if (request->service == NULL || (request->slots & SLOTS_OF_REQUEST) != 0) {
         return true;
     }
     limits = limits_of(request);
@@ -138,31 +149,69 @@ bool limits_take_slots(struct origin_request *request)
     return true;
 }
 
-static void give_all(struct origin_request *request,
-                     void (*give_one)(struct origin *origin, struct quota *quota))
+/* Those of the kind `which` that it has. */
+static void give_those(struct origin_request *request, unsigned which,
+                       void (*give_one)(struct origin *origin, struct quota *quota))
 {
     struct origin *origin = request->origin;
-    unsigned slots = request->slots;
+    unsigned slots = request->slots & which;
 
-    request->slots = 0;
+    request->slots &= (uint8_t)~which;
     if ((slots & SLOT_OF_ORIGIN) != 0) {
         give_one(origin, &origin->entry->requests);
     }
     if ((slots & SLOT_OF_SERVICE) != 0) {
         give_one(origin, &request->service->entry->requests);
     }
+    if ((slots & SLOT_UNFINISHED) != 0) {
+        give_one(origin, &origin->entry->unfinished);
+    }
+    if ((slots & SLOT_UNFINISHED_OF_SERVICE) != 0) {
+        give_one(origin, &request->service->entry->unfinished);
+    }
 }
 
 void limits_give_slots(struct origin_request *request)
 {
-    give_all(request, give);
+    give_those(request, SLOTS_OF_REQUEST | SLOTS_UNFINISHED, give);
 }
 
 void limits_pass_request_on(struct origin_request *request)
 {
-    if (request->slots != 0) {
-        give_all(request, limits_give_on);
+    if ((request->slots & SLOTS_OF_REQUEST) != 0) {
+        give_those(request, SLOTS_OF_REQUEST, limits_give_on);
     }
+}
+
+/* --- unfinished requests ----------------------------------------------------------------- */
+
+bool limits_take_unfinished(struct origin_request *request)
+{
+    struct origin *origin = request->origin;
+    uint32_t most = limits_most_unfinished_of_origin(request);
+    uint32_t most_of_service = limits_most_unfinished_of_service(request);
+
+    if ((request->slots & SLOTS_UNFINISHED) != 0) {
+        return true;
+    }
+    /* Counted also where only the service has a limit: give_way.c looks for them. */
+    if (!limits_take(origin, &origin->entry->unfinished, most)) {
+        return false;
+    }
+    request->slots |= SLOT_UNFINISHED;
+    if (most_of_service != 0) {
+        if (!limits_take(origin, &request->service->entry->unfinished, most_of_service)) {
+            give_those(request, SLOTS_UNFINISHED, limits_give_on);
+            return false;
+        }
+        request->slots |= SLOT_UNFINISHED_OF_SERVICE;
+    }
+    return true;
+}
+
+void limits_give_unfinished(struct origin_request *request)
+{
+    give_those(request, SLOTS_UNFINISHED, give);
 }
 
 /* --- connections ------------------------------------------------------------------------- */
@@ -197,7 +246,7 @@ bool limits_claim_counted(const struct origin_connection *connection,
                           const struct pool_settings *pool)
 {
     const struct origin *origin = connection->origin;
-    bool needed = !list_is_empty(&origin->line);
+    bool needed = origin_has_line(origin);
 
     if (pool->connections != 0 &&
         quota_is_due_elsewhere(&origin->entry->connections, worker_of(origin), now_of(origin),
@@ -211,11 +260,21 @@ bool limits_claim_counted(const struct origin_connection *connection,
 
 /* --- lines ------------------------------------------------------------------------------- */
 
+static bool is_one_too_many(const struct origin_request *request, const struct origin *origin)
+{
+    return limits_bound_unfinished(request) &&
+           (!quota_has_room(&origin->entry->unfinished,
+                            limits_most_unfinished_of_origin(request)) ||
+            (request->service != NULL &&
+             !quota_has_room(&request->service->entry->unfinished,
+                             limits_most_unfinished_of_service(request))));
+}
+
 static bool may_go(const struct origin_request *request, const struct origin *origin)
 {
     const struct service *service = request->service;
 
-    if (!origin_has_address(origin) ||
+    if (!origin_has_address(origin) || is_one_too_many(request, origin) ||
         !quota_has_room(&origin->entry->connections, request->pool->connections)) {
         return false;
     }
@@ -223,6 +282,12 @@ static bool may_go(const struct origin_request *request, const struct origin *or
            (quota_has_room(&origin->entry->requests, service->settings->limits.origin_requests) &&
             quota_has_room(&service->entry->requests, service->settings->limits.requests) &&
             quota_has_room(&service->entry->connections, service->settings->limits.connections));
+}
+
+/* The last places of a line are not for the unfinished either. */
+static uint32_t places_in_line(const struct origin_request *request, uint32_t limit)
+{
+    return limits_bound_unfinished(request) ? limits_most_unfinished(request->pool, limit) : limit;
 }
 
 bool limits_line_is_full(const struct origin_request *request, const struct origin *origin)
@@ -233,12 +298,12 @@ bool limits_line_is_full(const struct origin_request *request, const struct orig
         return false;
     }
     if (atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
-        request->pool->waiting) {
+        places_in_line(request, request->pool->waiting)) {
         return true;
     }
     return service != NULL && service->settings->limits.waiting != 0 &&
            atomic_load_explicit(&service->entry->waiting, memory_order_relaxed) >=
-               service->settings->limits.waiting;
+               places_in_line(request, service->settings->limits.waiting);
 }
 
 void limits_note_waiting(struct origin_request *request)
@@ -313,7 +378,7 @@ static void close_idle_of_entry(struct origin_directory *directory,
     const char *name = entry->place.name;
     struct origin *origin = origin_named(directory, name, NULL);
 
-    while (origin != NULL && (!list_is_empty(&origin->line) || !close_idle_of(origin, NULL))) {
+    while (origin != NULL && (origin_has_line(origin) || !close_idle_of(origin, NULL))) {
         origin = origin_named(directory, name, origin);
     }
 }

@@ -30,6 +30,23 @@ static inline void limits_give_request(struct origin_request *request)
 /* The same, since something else is missing: others may have more use for it. */
 void limits_pass_request_on(struct origin_request *request);
 
+/* Of each limit a share (pool.reserve) is not for requests whose body is not whole: so many of these
+ * may be under way, or first in line, at an origin and at all those of a service. */
+static inline bool limits_bound_unfinished(const struct origin_request *request)
+{
+    return request->unfinished && (request->pool->connections != 0 || request->pool->limited);
+}
+/* Takes its part in that, once; false: its origin's line is looked at again when there may be one. */
+bool limits_take_unfinished(struct origin_request *request);
+/* Its body is whole now. */
+void limits_give_unfinished(struct origin_request *request);
+/* unfinished.c: how many of `limit` may be so; 0: there is no limit. */
+uint32_t limits_most_unfinished(const struct pool_settings *pool, uint32_t limit);
+uint32_t limits_most_unfinished_of_origin(const struct origin_request *request);
+uint32_t limits_most_unfinished_of_service(const struct origin_request *request);
+/* Lines of this worker may move; they do so at the end of the turn. */
+void limits_serve_later(struct origin *origin);
+
 /* The right to one more connection, for the first in line. false: as above. */
 bool limits_take_connection(struct origin *origin, struct origin_request *request);
 /* It could not even be begun. */

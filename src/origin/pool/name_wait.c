@@ -113,12 +113,12 @@ static void look_at_all(void *owner)
 
 /* Nothing of these was sent, and the address may be nobody's by now. The service stays meanwhile,
  * whatever the requests do: it goes in a turn of its own (exchange_desk_let_go). */
-void name_wait_leave(struct origin *origin, struct service *service)
+static void leave_part(struct origin *origin, struct link *part, struct service *service)
 {
     struct random *random = &origin->directory->bench->random;
-    struct link *link = origin->line.next;
+    struct link *link = part->next;
 
-    while (link != &origin->line) {
+    while (link != part) {
         struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
         struct origin *other = NULL;
 
@@ -130,9 +130,16 @@ void name_wait_leave(struct origin *origin, struct service *service)
             origin_health_given_up(request);
             pool_take(request);
             pool_move(request, other);
-            link = origin->line.next; /* what it did may have ended others */
+            link = part->next; /* what it did may have ended others */
         }
     }
+}
+
+void name_wait_leave(struct origin *origin, struct service *service)
+{
+    leave_part(origin, &origin->line, service);
+    leave_part(origin, &origin->later, service);
+    leave_part(origin, &origin->held, service);
 }
 
 /* --- the answer of DNS ------------------------------------------------------------------- */

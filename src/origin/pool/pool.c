@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which connection a request gets: the one used last, a new one, or a place in line.
  * Whoever is first in line gets whichever connection is free first, so a request that waits
- * for its dial is served earlier when another connection comes back. */
+ * for its dial is served earlier when another connection comes back.
+ *
+ * The line has three parts where there are limits. `line`: requests whose body is whole. `later`:
+ * unfinished ones, served behind those, but no later than after half of the time they may wait.
+ * `held`: unfinished ones of which too many are under way (limits_take_unfinished); they go on to
+ * `later` as others end. */
 #include "origin/pool/limits.h"
 #include "origin/pool/name_wait.h"
 #include "origin/service/sibling.h"
@@ -108,11 +113,20 @@ static struct origin_connection *take_idle(struct origin *origin,
     return NULL;
 }
 
+static void leave_part(struct origin_request *request)
+{
+    list_remove(&request->in_line);
+    if (request->held) {
+        request->held = false;
+        request->origin->held_count--;
+    }
+}
+
 static void leave_line(struct origin_request *request)
 {
     if (request->waits) {
         request->waits = false;
-        list_remove(&request->in_line);
+        leave_part(request);
         TALLY_ADD(request->origin->tally.waiting, -1u);
         limits_note_left(request);
         timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
@@ -125,14 +139,31 @@ static void fail_waiting(struct origin_request *request, enum origin_failure fai
     origin_fail_request(request, failure);
 }
 
+/* Nobody goes from an origin without an address: who waits there is moved elsewhere. */
+static void enter_part(struct origin_request *request)
+{
+    struct origin *origin = request->origin;
+
+    if (!limits_bound_unfinished(request) || !origin_has_address(origin)) {
+        list_add_last(&origin->line, &request->in_line);
+    } else if (list_is_empty(&origin->held) && limits_take_unfinished(request)) {
+        list_add_last(&origin->later, &request->in_line);
+    } else {
+        request->held = true;
+        origin->held_count++;
+        list_add_last(&origin->held, &request->in_line);
+    }
+}
+
 static void enter_line(struct origin_request *request)
 {
     struct origin *origin = request->origin;
 
     request->waits = true;
+    request->waits_from_us = loop_now(directory_of(origin)->bench->loop);
     TALLY_ADD(origin->tally.waiting, 1);
     limits_note_waiting(request);
-    list_add_last(&origin->line, &request->in_line);
+    enter_part(request);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
     if (!origin_has_address(origin)) {
         name_wait_watch(origin);
@@ -150,16 +181,31 @@ void pool_wait_over(struct timer *timer)
                                                                : ORIGIN_FAILURE_LINE_TIMEOUT);
 }
 
-static struct origin_request *first_in_line(struct origin *origin)
+static struct origin_request *first_of(struct link *part)
 {
-    struct link *link = list_first(&origin->line);
+    struct link *link = list_first(part);
 
     return link != NULL ? CONTAINER_OF(link, struct origin_request, in_line) : NULL;
 }
 
+static bool is_overdue(struct origin *origin, const struct origin_request *request)
+{
+    uint64_t waited_us = loop_now(directory_of(origin)->bench->loop) - request->waits_from_us;
+
+    return waited_us >= (uint64_t)request->pool->wait_time * 500;
+}
+
+struct origin_request *pool_first_in_line(struct origin *origin)
+{
+    struct origin_request *first = first_of(&origin->line);
+    struct origin_request *later = first_of(&origin->later);
+
+    return later != NULL && (first == NULL || is_overdue(origin, later)) ? later : first;
+}
+
 void pool_dial_failed(struct origin *origin, enum origin_failure failure)
 {
-    struct origin_request *request = first_in_line(origin);
+    struct origin_request *request = pool_first_in_line(origin);
 
     if (request != NULL && !sibling_takes_over(origin, failure)) {
         fail_waiting(request, failure);
@@ -174,7 +220,7 @@ void pool_take(struct origin_request *request)
 
 struct origin_request *pool_take_first(struct origin *origin)
 {
-    struct origin_request *request = first_in_line(origin);
+    struct origin_request *request = pool_first_in_line(origin);
 
     if (request != NULL) {
         pool_take(request);
@@ -212,18 +258,29 @@ static bool open_for(struct origin *origin, struct origin_request *request)
     return true;
 }
 
+static void let_held_go_on(struct origin *origin)
+{
+    struct origin_request *request;
+
+    while ((request = first_of(&origin->held)) != NULL && limits_take_unfinished(request)) {
+        leave_part(request);
+        list_add_last(&origin->later, &request->in_line);
+    }
+}
+
 static void serve_line(struct origin *origin)
 {
     struct origin_request *request;
 
-    while (origin_has_address(origin) && (request = first_in_line(origin)) != NULL &&
+    let_held_go_on(origin);
+    while (origin_has_address(origin) && (request = pool_first_in_line(origin)) != NULL &&
            limits_take_request(request)) {
         struct origin_connection *connection = take_idle(origin, request);
 
         if (connection != NULL) {
             leave_line(request);
             origin_connection_bind(connection, request);
-        } else if (origin->dialing >= TALLY_READ(origin->tally.waiting)) {
+        } else if (origin->dialing >= TALLY_READ(origin->tally.waiting) - origin->held_count) {
             return;
         } else if (!open_for(origin, request)) {
             return;
@@ -263,6 +320,32 @@ void pool_offer(struct origin_connection *connection)
     pool_serve_line(connection->origin);
 }
 
+/* Nobody waits before it, and nothing keeps it from going. */
+static bool may_go_at_once(struct origin *origin, struct origin_request *request)
+{
+    if (limits_bound_unfinished(request)) {
+        return list_is_empty(&origin->held) && !origin_has_line(origin) &&
+               limits_take_unfinished(request) && limits_take_request(request);
+    }
+    return list_is_empty(&origin->line) && limits_take_request(request);
+}
+
+void origin_request_body_is_whole(struct origin_request *request)
+{
+    if (!request->unfinished) {
+        return;
+    }
+    request->unfinished = false;
+    if (request->slots != 0) {
+        limits_give_unfinished(request);
+    }
+    if (request->waits) {
+        leave_part(request);
+        enter_part(request);
+        limits_serve_later(request->origin);
+    }
+}
+
 void origin_request_start(struct origin_request *request, struct origin *origin)
 {
     struct origin_connection *connection;
@@ -274,9 +357,7 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
     request->bytes_acked = 0;
     request->delivery = ORIGIN_DELIVERY_NOT_SENT;
     list_init(&request->in_line);
-    connection = list_is_empty(&origin->line) && limits_take_request(request)
-                     ? take_idle(origin, request)
-                     : NULL;
+    connection = may_go_at_once(origin, request) ? take_idle(origin, request) : NULL;
     if (connection != NULL) {
         origin_connection_bind(connection, request);
         return;

@@ -10,10 +10,13 @@
  * back with the connection's request; who lets one go takes it back first, so that two workers do
  * not both do it for one.
  *
+ * What holds for other limits as well, and for requests whose body is not whole, is in limits.c and
+ * give_way.c, which is called from here.
+ *
  * Slow is who is waited for now, has held its connection for a second, has made it wait for more
  * than half of that time, and moves less than SLOW_RATE. Who is slow because the origin is, is not
  * meant. */
-#include "origin/origin_private.h"
+#include "origin/pool/limits.h"
 
 #include "config/settings.h"
 
@@ -42,6 +45,9 @@ void reserve_begin(struct origin_connection *connection)
     connection->client_from_us = 0;
     connection->client_us = 0;
     connection->passed = 0;
+    if (limits_bound_unfinished(connection->request)) {
+        reserve_watch(connection->origin);
+    }
 }
 
 /* Bytes a second, both ways; UINT64_MAX for one that is not slow. */
@@ -106,13 +112,9 @@ static struct origin_connection *count_slow(struct origin *origin)
     return slowest;
 }
 
-/* The share is rounded in favour of those who wait, but for the only connection. */
 static uint32_t most_slow(const struct pool_settings *pool)
 {
-    uint64_t kept = ((uint64_t)pool->connections * pool->reserve + SPLIT_WHOLE - 1) / SPLIT_WHOLE;
-    uint32_t most = pool->connections - (uint32_t)kept;
-
-    return most == 0 && pool->reserve < SPLIT_WHOLE ? 1 : most;
+    return pool->reserve < SPLIT_WHOLE ? limits_most_unfinished(pool, pool->connections) : 0;
 }
 
 /* false: no more of them are slow than may be. */
@@ -140,6 +142,11 @@ static uint32_t waiting_for(const struct origin *origin)
     return atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed);
 }
 
+static bool has_unfinished(const struct origin *origin)
+{
+    return !list_is_empty(&origin->busy) && atomic_load(&origin->entry->unfinished.used) > 0;
+}
+
 static void look(void *owner)
 {
     struct origin *origin = owner;
@@ -153,7 +160,8 @@ static void look(void *owner)
             break;
         }
     }
-    if (waiting_for(origin) > 0) {
+    origin_hurry_uploads(origin);
+    if (waiting_for(origin) > 0 || has_unfinished(origin)) {
         alarm_set(origin->directory->bench->loop, &origin->reserve, LOOK_MS, look, origin);
     } else {
         forget(origin);

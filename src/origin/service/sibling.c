@@ -56,14 +56,12 @@ static struct origin *next_sibling(const struct service *service, const struct o
 
 bool sibling_takes_over(struct origin *origin, enum origin_failure failure)
 {
-    struct link *link = list_first(&origin->line);
-    struct origin_request *request;
+    struct origin_request *request = pool_first_in_line(origin);
     struct origin *next;
 
-    if (link == NULL || !is_worth_it(failure)) {
+    if (request == NULL || !is_worth_it(failure)) {
         return false;
     }
-    request = CONTAINER_OF(link, struct origin_request, in_line);
     if (request->service == NULL || request->moves >= MOVES_MOST) {
         return false;
     }

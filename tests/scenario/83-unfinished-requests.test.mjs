@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A request whose body is not whole yet does not take the last part of any limit of its service, and
+// gives its place up to those that wait for it.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { through } from './lib/configs.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { patient, until } from './lib/wait.mjs';
+
+const GET = (path) => head(`GET ${path} HTTP/1.1`, 'Host: a');
+// The chunk is larger than what is gathered, so that the request goes to its origin at once.
+const DRIP = `${head('POST /drip HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}4e20\r\n${'x'.repeat(20_000)}\r\n`;
+// No rate would cut anyone here, nor a pause.
+const DRIPS_ARE_FINE = 'rates: {body: none, answer: none}\ntimeouts: {body_idle: 10m}\n';
+
+const library = (t) => rawOrigin(t, async (wire) => {
+    for (;;) {
+        await wire.request(patient(120_000));
+        wire.ok('ok');
+    }
+});
+
+const begun = (origin) => origin.wires.filter((wire) => wire.everReceived > 0).length;
+
+async function drip(t, gateway) {
+    const client = await connect(t, gateway);
+    client.send(DRIP);
+    return client;
+}
+
+const cuts = (entries) => entries.map((entry) => entry['turnpike.cut']).filter(Boolean);
+const start = (t, origin, service, more = '') => startGateway(t, through(origin, { service, more: DRIPS_ARE_FINE + more }));
+
+for (const limit of ['limits: {requests: 4}', 'limits: {origin_requests: 4}', 'limits: {connections: 4}', 'pool: {connections: 4}']) {
+    test(`uploads that drip leave a part of ${limit} to all others`, async (t) => {
+        const origin = await library(t);
+        const gateway = await start(t, origin, limit);
+        for (let i = 0; i < 8; i++) {
+            await drip(t, gateway);
+        }
+        await until('three to be at the origin', () => begun(origin) >= 3);
+        const statuses = [];
+        for (let i = 0; i < 6; i++) {
+            const client = await connect(t, gateway);
+            statuses.push((await client.ask(GET('/'))).status);
+        }
+        assert.deepEqual(statuses, Array(6).fill(200));
+    });
+}
+
+test('of the line too', async (t) => {
+    const origin = await library(t);
+    const gateway = await start(t, origin, 'limits: {requests: 4, waiting: 8}, pool: {wait_time: 60s}');
+    const dripping = [];
+    for (let i = 0; i < 20; i++) {
+        dripping.push(await drip(t, gateway));
+    }
+    // Three are at the origin, six in line; those beyond are refused at once.
+    const refused = await Promise.all(dripping.slice(9).map((client) => client.answer({ deadline: patient(30_000) })));
+    assert.deepEqual([...new Set(refused.map(({ status }) => status))], [503]);
+    const others = await Promise.all(Array.from({ length: 2 }, () => connect(t, gateway)));
+    const answers = await Promise.all(others.map((client) => client.ask(GET('/'))));
+    assert.deepEqual(answers.map(({ status }) => status), [200, 200]);
+});
+
+test('an upload that drips gives way while another request waits for its place', async (t) => {
+    const origin = await library(t);
+    const gateway = await start(t, origin, 'limits: {requests: 1}, pool: {wait_time: 60s}');
+    const dripping = await drip(t, gateway);
+    await until('it to be at the origin', () => begun(origin) === 1);
+    const other = await connect(t, gateway);
+    assert.equal((await other.ask(GET('/'))).status, 200);
+    const answer = await dripping.answer();
+    assert.equal(answer.status, 408);
+    assert.match(answer.text, /others waited/);
+    assert.deepEqual(cuts(await gateway.logged(2)), ['reserve']);
+});
+
+test('who has brought the whole request goes first', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            const { target } = await wire.request(patient(120_000));
+            origin.targets.push(target);
+            await until('the first to be let go', () => target !== '/first' || origin.go);
+            wire.ok('ok');
+        }
+    });
+    origin.targets = [];
+    const gateway = await start(t, origin, 'limits: {requests: 1}, pool: {wait_time: 60s}');
+    const first = await connect(t, gateway);
+    first.send(GET('/first'));
+    await until('the first to be at the origin', () => origin.targets.length === 1);
+    const upload = await connect(t, gateway);
+    upload.send(DRIP);
+    const waiting = async (count) => {
+        await until(`${count} in line`, async () => {
+            const ask = await connect(t, gateway);
+            const { text } = await ask.ask(GET('/%00'));
+            return text !== undefined;
+        });
+    };
+    await waiting(1);
+    const second = await connect(t, gateway);
+    second.send(GET('/second'));
+    await waiting(2);
+    origin.go = true;
+    assert.equal((await second.answer()).status, 200);
+    upload.send('0\r\n\r\n');
+    assert.equal((await upload.answer()).status, 200);
+    assert.deepEqual(origin.targets, ['/first', '/second', '/drip']);
+});
+
+test('nobody is cut while nobody waits', async (t) => {
+    const origin = await library(t);
+    const gateway = await start(t, origin, 'limits: {requests: 4}');
+    const dripping = [await drip(t, gateway), await drip(t, gateway)];
+    await until('both to be at the origin', () => begun(origin) === 2);
+    // Four seconds, in which others are served without a wait.
+    for (const until_ms = Date.now() + 4000; Date.now() < until_ms;) {
+        const client = await connect(t, gateway);
+        assert.equal((await client.ask(GET('/'))).status, 200);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    for (const client of dripping) {
+        client.send('0\r\n\r\n');
+        assert.equal((await client.answer()).status, 200);
+    }
+});
