@@ -42,6 +42,7 @@ struct control {
     struct client_desk *clients;
     struct alarm trim;
     struct alarm stop;
+    struct loop_message stopped;
     int stop_looks;
 };
 
@@ -266,9 +267,7 @@ void control_stop(struct control **held)
     if (control == NULL) {
         return;
     }
-    while (!loop_post(control->bench.loop, on_stop, control)) {
-        usleep(10000); /* no memory for a letter; it gets better as the workers have gone */
-    }
+    loop_send(control->bench.loop, &control->stopped, on_stop, control);
     pthread_join(control->thread, NULL);
     take_apart(control);
 }

@@ -23,12 +23,6 @@
 #define PAUSE_US 500000 /* more than a busy turn takes */
 #define CATCH_UP_US 1000000
 
-struct letter {
-    struct letter *next;
-    loop_posted *call;
-    void *owner;
-};
-
 struct loop {
     struct watches *watches;
     struct watch tick;
@@ -52,8 +46,8 @@ struct loop {
     struct watch mail_watch;
     struct { /* under the lock: other threads write here */
         pthread_mutex_t lock;
-        struct letter *first;
-        struct letter **last;
+        struct loop_message *first;
+        struct loop_message **last;
         int bell; /* eventfd */
         bool closed;
     } mail;
@@ -166,10 +160,22 @@ static void set_tick(struct loop *loop)
     timerfd_settime(loop->tick_fd, TFD_TIMER_ABSTIME, &due, NULL);
 }
 
+/* Its sender may send it again, or free it, from inside the call. */
+static void deliver(struct loop_message *message)
+{
+    loop_posted *call = message->call;
+    void *owner = message->owner;
+
+    if (message->is_posted) {
+        free(message);
+    }
+    call(owner);
+}
+
 static void on_mail(int fd, short what, void *owner)
 {
     struct loop *loop = owner;
-    struct letter *letter;
+    struct loop_message *message;
     uint64_t count;
 
     (void)what;
@@ -177,17 +183,16 @@ static void on_mail(int fd, short what, void *owner)
         return;
     }
     pthread_mutex_lock(&loop->mail.lock);
-    letter = loop->mail.first;
+    message = loop->mail.first;
     loop->mail.first = NULL;
     loop->mail.last = &loop->mail.first;
     pthread_mutex_unlock(&loop->mail.lock);
     loop_tell_time(loop);
-    while (letter != NULL) {
-        struct letter *next = letter->next;
+    while (message != NULL) {
+        struct loop_message *next = message->next;
 
-        letter->call(letter->owner);
-        free(letter);
-        letter = next;
+        deliver(message);
+        message = next;
     }
 }
 
@@ -241,7 +246,7 @@ struct loop *loop_new(void)
 
 void loop_free(struct loop **loop)
 {
-    struct letter *letter;
+    struct loop_message *message;
 
     if (*loop == NULL) {
         return;
@@ -257,12 +262,14 @@ void loop_free(struct loop **loop)
     if ((*loop)->mail.bell >= 0) {
         close((*loop)->mail.bell);
     }
-    letter = (*loop)->mail.first;
-    while (letter != NULL) {
-        struct letter *next = letter->next;
+    message = (*loop)->mail.first;
+    while (message != NULL) {
+        struct loop_message *next = message->next;
 
-        free(letter);
-        letter = next;
+        if (message->is_posted) {
+            free(message);
+        }
+        message = next;
     }
     watches_free(&(*loop)->watches);
     free(*loop);
@@ -342,31 +349,43 @@ bool loop_close_mail(struct loop *loop)
     return closed;
 }
 
-bool loop_post(struct loop *loop, loop_posted *call, void *owner)
+static bool send(struct loop *loop, struct loop_message *message)
 {
     const uint64_t one = 1;
-    struct letter *letter = calloc(1, sizeof(*letter));
     bool closed;
 
-    if (letter == NULL) {
-        return false;
-    }
-    letter->call = call;
-    letter->owner = owner;
+    message->next = NULL;
     pthread_mutex_lock(&loop->mail.lock);
     closed = loop->mail.closed;
     if (!closed) {
-        *loop->mail.last = letter;
-        loop->mail.last = &letter->next;
+        *loop->mail.last = message;
+        loop->mail.last = &message->next;
     }
     pthread_mutex_unlock(&loop->mail.lock);
-    if (closed) {
-        free(letter);
+    /* It is the loop's now, whatever becomes of the bell: EAGAIN means that it rings. */
+    if (!closed && write(loop->mail.bell, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+        log_error("cannot wake a worker: %s", strerror(errno));
+    }
+    return !closed;
+}
+
+bool loop_send(struct loop *loop, struct loop_message *message, loop_posted *call, void *owner)
+{
+    *message = (struct loop_message){.call = call, .owner = owner};
+    return send(loop, message);
+}
+
+bool loop_post(struct loop *loop, loop_posted *call, void *owner)
+{
+    struct loop_message *message = malloc(sizeof(*message));
+
+    if (message == NULL) {
         return false;
     }
-    /* The letter is the loop's now, whatever becomes of the bell: EAGAIN means that it rings. */
-    if (write(loop->mail.bell, &one, sizeof(one)) < 0 && errno != EAGAIN) {
-        log_error("cannot wake a worker: %s", strerror(errno));
+    *message = (struct loop_message){.call = call, .owner = owner, .is_posted = true};
+    if (!send(loop, message)) {
+        free(message);
+        return false;
     }
     return true;
 }

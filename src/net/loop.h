@@ -50,6 +50,15 @@ void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner);
  * mailbox is closed; nobody will call. */
 typedef void loop_posted(void *owner);
 bool loop_post(struct loop *loop, loop_posted *call, void *owner);
+/* The same with a message that the sender keeps, so that it needs no memory: for what must arrive.
+ * The message is not sent again, nor freed, before its call was made. false: the mailbox is closed. */
+struct loop_message {
+    struct loop_message *next;
+    loop_posted *call;
+    void *owner;
+    bool is_posted; /* allocated by loop_post */
+};
+bool loop_send(struct loop *loop, struct loop_message *message, loop_posted *call, void *owner);
 /* No mail is taken from now on, so that none is left when the loop stops. false: some has come
  * and not been read; the mailbox stays open. */
 bool loop_close_mail(struct loop *loop);

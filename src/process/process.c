@@ -64,6 +64,7 @@ struct process {
     pthread_t joiner;
     bool has_joiner;
     struct alarm mail_look;
+    struct loop_message joined;
 };
 
 /* --- stopping ---------------------------------------------------------------------------- */
@@ -97,7 +98,7 @@ static void *join_workers(void *owner)
             process->clean = false;
         }
     }
-    loop_post(process->loop, on_joined, process);
+    loop_send(process->loop, &process->joined, on_joined, process);
     return NULL;
 }
 

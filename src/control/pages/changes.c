@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define CONFIRM_SECONDS_MAX 86400
 
@@ -17,6 +16,7 @@
 
 /* An order that is under way, with the question it is for. */
 struct errand {
+    struct loop_message message;
     struct question *question;
     struct loop *loop;
     bool ok;
@@ -65,9 +65,7 @@ static void on_done(void *owner, const struct reload_result *result)
     errand->remedy = result->remedy;
     page_add_text(&errand->text, result->text);
     page_add_char(&errand->text, '\0');
-    while (!loop_post(errand->loop, on_errand_back, errand)) {
-        usleep(10000); /* out of memory: an operator's answer may wait for some */
-    }
+    loop_send(errand->loop, &errand->message, on_errand_back, errand);
 }
 
 static void give_order(struct question *question, enum reload_kind kind, uint32_t confirm_ms)

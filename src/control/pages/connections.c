@@ -12,6 +12,7 @@
 
 /* The way to one worker and back. */
 struct parcel {
+    struct loop_message message;
     struct survey *survey;
     size_t count;
     struct client_row rows[];
@@ -124,7 +125,7 @@ static void on_parcel_back(void *owner)
     end_when_all_are_back(survey);
 }
 
-/* On the worker. If not even a letter can be had, the deadline answers without this one. */
+/* On the worker. */
 static void on_listed(void *owner, const struct client_row *rows, size_t count)
 {
     struct parcel *parcel = owner;
@@ -133,7 +134,7 @@ static void on_listed(void *owner, const struct client_row *rows, size_t count)
     if (parcel->count > 0) {
         memcpy(parcel->rows, rows, parcel->count * sizeof(*rows));
     }
-    loop_post(parcel->survey->loop, on_parcel_back, parcel);
+    loop_send(parcel->survey->loop, &parcel->message, on_parcel_back, parcel);
 }
 
 static bool ask_worker(struct survey *survey, uint32_t worker)

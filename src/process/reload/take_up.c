@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two rounds of letters: "build it", then "swap" or "drop it". Each worker answers each. */
+/* Two rounds of messages: "build it", then "swap" or "drop it". Each worker answers each. The messages
+ * are part of the round, so that none is lost for want of memory: workers with different
+ * configurations, or a reload that never ends, would come of that. */
 #include "process/reload/take_up.h"
 
 #include "base/log/log.h"
 
 #include <stdlib.h>
-#include <unistd.h>
-
-#define POST_TRIES 1000
 
 struct part {
     struct take_up *take_up;
     struct worker_order order;
+    struct loop_message answer;
     bool ready;
 };
 
@@ -33,21 +33,7 @@ static void on_worker_answer(void *owner, bool ready)
     struct part *part = owner;
 
     part->ready = ready;
-    loop_post(part->take_up->plan.loop, on_answer, part);
-}
-
-/* Out of memory for a letter would leave workers with different configurations: it comes back. A
- * mailbox that is closed belongs to a worker that has ended. */
-static void post_second(struct part *part, bool good)
-{
-    for (int i = 0; i < POST_TRIES; i++) {
-        if (good ? worker_commit(&part->order) : worker_abandon(&part->order)) {
-            return;
-        }
-        usleep(1000);
-    }
-    log_error("a worker cannot be told of the new configuration");
-    part->take_up->answers_due--;
+    loop_send(part->take_up->plan.loop, &part->answer, on_answer, part);
 }
 
 static void end(struct take_up *take_up)
@@ -71,7 +57,10 @@ static void begin_second_round(struct take_up *take_up)
     take_up->second_round = true;
     take_up->answers_due = take_up->plan.worker_count;
     for (uint32_t i = 0; i < take_up->plan.worker_count; i++) {
-        post_second(&take_up->parts[i], take_up->good);
+        struct worker_order *order = &take_up->parts[i].order;
+
+        /* Not sent to a worker that has ended. */
+        take_up->answers_due -= !(take_up->good ? worker_commit(order) : worker_abandon(order));
     }
     if (take_up->answers_due == 0) {
         end(take_up);

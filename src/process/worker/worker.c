@@ -47,6 +47,10 @@ struct worker {
     _Atomic uint64_t generation; /* of the plan that runs */
     _Atomic uint32_t coming;     /* connections in the mail to this worker */
     _Atomic uint32_t drain_ms;
+    struct stop_order { /* none is lost for want of memory: the process would not end */
+        atomic_bool under_way;
+        struct loop_message message;
+    } drain, leave;
 };
 
 /* --- spreading connections --------------------------------------------------------------- */
@@ -289,17 +293,17 @@ static void on_abandon(void *owner)
 
 bool worker_prepare(struct worker_order *order)
 {
-    return loop_post(order->worker->bench.loop, on_prepare, order);
+    return loop_send(order->worker->bench.loop, &order->message, on_prepare, order);
 }
 
 bool worker_commit(struct worker_order *order)
 {
-    return loop_post(order->worker->bench.loop, on_commit, order);
+    return loop_send(order->worker->bench.loop, &order->message, on_commit, order);
 }
 
 bool worker_abandon(struct worker_order *order)
 {
-    return loop_post(order->worker->bench.loop, on_abandon, order);
+    return loop_send(order->worker->bench.loop, &order->message, on_abandon, order);
 }
 
 /* --- what is asked of it ------------------------------------------------------------------- */
@@ -381,6 +385,7 @@ static void on_leave(void *owner)
 {
     struct worker *worker = owner;
 
+    atomic_store(&worker->leave.under_way, false);
     begin_draining(worker, atomic_load(&worker->drain_ms));
     client_desk_leave(worker->clients);
     on_drain_look(worker);
@@ -389,9 +394,12 @@ static void on_leave(void *owner)
 static void on_drain(void *owner)
 {
     struct worker *worker = owner;
-    uint32_t deadline_ms = atomic_load(&worker->drain_ms);
-    uint32_t grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
+    uint32_t deadline_ms;
+    uint32_t grace_ms;
 
+    atomic_store(&worker->drain.under_way, false); /* before looking: the next order may differ */
+    deadline_ms = atomic_load(&worker->drain_ms);
+    grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
     begin_draining(worker, deadline_ms);
     client_desk_drain(worker->clients, grace_ms);
     if (deadline_ms == 0) {
@@ -400,16 +408,23 @@ static void on_drain(void *owner)
     on_drain_look(worker);
 }
 
-void worker_leave(struct worker *worker, uint32_t deadline_ms)
+static void give_order(struct worker *worker, struct stop_order *order, loop_posted *call,
+                       uint32_t deadline_ms)
 {
     atomic_store(&worker->drain_ms, deadline_ms);
-    loop_post(worker->bench.loop, on_leave, worker);
+    if (!atomic_exchange(&order->under_way, true)) {
+        loop_send(worker->bench.loop, &order->message, call, worker);
+    }
+}
+
+void worker_leave(struct worker *worker, uint32_t deadline_ms)
+{
+    give_order(worker, &worker->leave, on_leave, deadline_ms);
 }
 
 void worker_drain(struct worker *worker, uint32_t deadline_ms)
 {
-    atomic_store(&worker->drain_ms, deadline_ms);
-    loop_post(worker->bench.loop, on_drain, worker);
+    give_order(worker, &worker->drain, on_drain, deadline_ms);
 }
 
 /* --- readings ---------------------------------------------------------------------------- */

@@ -48,8 +48,9 @@ struct worker_order {
     uint32_t longest_us; /* the worker writes down the CPU time of its longest piece of it */
     void (*answer)(void *owner, bool ready); /* called on the worker's thread, for each step */
     void *owner;
+    struct loop_message message;
 };
-/* Any thread. false: out of memory, or the worker has ended; no answer comes. Preparing builds
+/* Any thread. false: the worker has ended; no answer comes. Preparing builds
  * everything beside what runs; then it is either put in its place or dropped. */
 bool worker_prepare(struct worker_order *order);
 bool worker_commit(struct worker_order *order);

@@ -9,6 +9,7 @@
 
 #include "base/log/log.h"
 #include "net/listener.h"
+#include "process/reload/take_up.h"
 #include "process/system/memory.h"
 #include "tests/fakes/lone_worker.h"
 
@@ -557,6 +558,62 @@ static void a_new_plan_may_fail_at_any_allocation(void **state)
     plan_unref(&plan);
 }
 
+struct round {
+    struct loop *loop;
+    unsigned done;
+    bool good;
+};
+
+static void on_round_done(void *owner, bool good, uint32_t longest_us)
+{
+    struct round *round = owner;
+
+    (void)longest_us;
+    round->done++;
+    round->good = good;
+    loop_stop(round->loop);
+}
+
+static void on_round_hangs(void *owner)
+{
+    loop_stop(((struct round *)owner)->loop);
+}
+
+/* A worker's word must come back to the main thread though there is no memory for a message: every
+ * later reload waits for the end of this one. */
+static void a_reload_ends_without_memory(void **state)
+{
+    struct world *world = *state;
+    struct round round = {.loop = loop_new()};
+    struct alarm deadline = {0};
+    struct take_up *take_up;
+    struct take_up_plan plan = {
+        .loop = round.loop,
+        .workers = world->lone.workers,
+        .worker_count = 1,
+        .sockets = world->lone.sockets,
+        .generation = 2,
+    };
+
+    lone_worker_start(&world->lone);
+    assert_int_equal(ask_each_way(world), WAYS);
+    plan.plan = make_plan(rules, "127.0.0.1:1");
+    plan.changes = (struct settings_changes *)settings_changes_new(plan_settings(world->lone.plan),
+                                                                   plan_settings(plan.plan));
+    start_shortage(1, 0);
+    take_up = take_up_begin(&plan, on_round_done, &round);
+    assert_non_null(take_up);
+    alarm_set(round.loop, &deadline, PATIENCE_S * 1000, on_round_hangs, &round);
+    loop_run(round.loop);
+    end_shortage();
+    assert_int_equal(round.done, 1);
+    assert_false(round.good);
+    alarm_clear(round.loop, &deadline);
+    loop_free(&round.loop);
+    settings_changes_free((struct settings_changes **)&plan.changes);
+    plan_unref(&plan.plan);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -570,6 +627,7 @@ int main(void)
         TEST(lists_are_always_answered),
         TEST(without_memory_it_rests),
         TEST(a_new_plan_may_fail_at_any_allocation),
+        TEST(a_reload_ends_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
