@@ -2,23 +2,13 @@
 /* Open addressing with linear steps; grows by doubling, the old table stays in the arena. */
 #include "config/names.h"
 
+#include "base/hash.h"
+
 #define FIRST_CAPACITY 8
 
 void config_names_init(struct names *names, struct arena *arena)
 {
     *names = (struct names){.arena = arena};
-}
-
-/* FNV-1a, 64 bits. */
-static uint64_t hash_of(struct bytes key)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    size_t i;
-
-    for (i = 0; i < key.length; i++) {
-        hash = (hash ^ (unsigned char)key.at[i]) * 0x100000001b3u;
-    }
-    return hash ^ (hash >> 32);
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
@@ -60,7 +50,7 @@ static bool grow(struct names *names)
 
 const void *config_names_add(struct names *names, struct bytes key, const void *value)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = hash_of_bytes(key);
     struct names_slot *slot;
 
     if (!grow(names)) {
@@ -77,5 +67,5 @@ const void *config_names_add(struct names *names, struct bytes key, const void *
 
 const void *config_names_find(const struct names *names, struct bytes key)
 {
-    return names->capacity > 0 ? slot_of(names, key, hash_of(key))->value : NULL;
+    return names->capacity > 0 ? slot_of(names, key, hash_of_bytes(key))->value : NULL;
 }

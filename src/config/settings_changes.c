@@ -3,6 +3,7 @@
 #include "config/settings_changes.h"
 
 #include "base/address.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 
@@ -50,16 +51,6 @@ static const char verb_marks[] = {'+', '~', '-', ' '};
 
 /* --- rosters ----------------------------------------------------------------------------- */
 
-static uint32_t hash_of(const char *text)
-{
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-    }
-    return (uint32_t)(hash ^ (hash >> 32));
-}
-
 static bool roster_init(struct roster *roster, uint32_t most)
 {
     uint32_t size = 16;
@@ -87,8 +78,8 @@ static uint32_t roster_find(const struct roster *roster, const char *identity, b
 {
     uint32_t found = CHANGES_NONE;
 
-    for (uint32_t i = roster->slots[hash_of(identity) & roster->mask]; i != CHANGES_NONE;
-         i = roster->items[i].next) {
+    for (uint32_t i = roster->slots[hash_of_bytes(bytes_of(identity)) & roster->mask];
+         i != CHANGES_NONE; i = roster->items[i].next) {
         const struct item *item = &roster->items[i];
 
         /* The chain begins with the last one added: the first in order wins. */
@@ -103,7 +94,7 @@ static uint32_t roster_find(const struct roster *roster, const char *identity, b
 static void roster_add(struct roster *roster, const char *name, const char *identity,
                        uint64_t print)
 {
-    uint32_t *slot = &roster->slots[hash_of(identity) & roster->mask];
+    uint32_t *slot = &roster->slots[hash_of_bytes(bytes_of(identity)) & roster->mask];
 
     roster->items[roster->count] = (struct item){name, identity, print, CHANGES_NONE, *slot};
     *slot = roster->count++;

@@ -5,17 +5,6 @@
 
 #include <stdlib.h>
 
-/* FNV-1a; only names of the configuration come here. */
-uint64_t metrics_hash(const char *name)
-{
-    uint64_t hash = 0xcbf29ce484222325;
-
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
-    }
-    return hash;
-}
-
 struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name)
 {
     size_t size =
@@ -30,7 +19,7 @@ struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name
         free(block);
         return NULL;
     }
-    block->hash = metrics_hash(name);
+    block->hash = hash_of_bytes(bytes_of(name));
     return block;
 }
 
@@ -47,7 +36,7 @@ void metrics_free_blocks(struct metrics_block *block)
 
 struct metrics_block *metrics_find_block(const struct metrics_family *family, const char *name)
 {
-    uint64_t hash = metrics_hash(name);
+    uint64_t hash = hash_of_bytes(bytes_of(name));
 
     for (struct metrics_block *block = family->slots[hash % METRICS_HASH_SLOTS]; block != NULL;
          block = block->next_in_slot) {

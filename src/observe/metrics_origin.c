@@ -12,7 +12,7 @@
 /* One that may still be told of; NULL: there is none. It is the caller's. */
 static char *take_kept_name(struct metrics *metrics, const char *name)
 {
-    struct kept_name **slot = &metrics->names[metrics_hash(name) % METRICS_HASH_SLOTS];
+    struct kept_name **slot = &metrics->names[hash_of_bytes(bytes_of(name)) % METRICS_HASH_SLOTS];
 
     for (struct kept_name **place = slot; *place != NULL; place = &(*place)->next) {
         struct kept_name *kept = *place;

@@ -4,6 +4,7 @@
 #ifndef OBSERVE_METRICS_PRIVATE_H
 #define OBSERVE_METRICS_PRIVATE_H
 
+#include "base/hash.h"
 #include "observe/metrics.h"
 
 #include <pthread.h>
@@ -93,7 +94,6 @@ static inline uint64_t counter_read(const counter *from)
 
 /* NULL: out of memory. */
 struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name);
-uint64_t metrics_hash(const char *name);
 struct metrics_block *metrics_find_block(const struct metrics_family *family, const char *name);
 /* The family's from here on, and seen by those who read. */
 void metrics_add_block(struct metrics_family *family, struct metrics_block *block);

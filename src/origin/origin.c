@@ -8,35 +8,13 @@
 
 #include <stdlib.h>
 
-uint32_t origin_bucket(const char *name)
-{
-    uint32_t hash = 2166136261u; /* FNV-1a */
-
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    }
-    return hash % ORIGIN_BUCKETS;
-}
-
-static struct link *bucket_of(struct origin_directory *directory, const char *name)
-{
-    return &directory->origins[origin_bucket(name)];
-}
-
 struct origin *origin_named(struct origin_directory *directory, const char *name,
                             const struct origin *after)
 {
-    struct link *bucket = bucket_of(directory, name);
+    struct named *named =
+        name_table_find(&directory->origins, name, after != NULL ? &after->named : NULL);
 
-    for (struct link *link = after != NULL ? after->link.next : bucket->next; link != bucket;
-         link = link->next) {
-        struct origin *origin = CONTAINER_OF(link, struct origin, link);
-
-        if (strcmp(origin->name, name) == 0) {
-            return origin;
-        }
-    }
-    return NULL;
+    return named != NULL ? CONTAINER_OF(named, struct origin, named) : NULL;
 }
 
 static bool is_same_tls(const struct origin *origin, const struct origin_settings *settings)
@@ -60,8 +38,8 @@ static struct origin *find(struct origin_directory *directory,
 
 static void origin_free(struct origin *origin)
 {
-    if (!list_is_empty(&origin->link)) {
-        list_remove(&origin->link);
+    if (!list_is_empty(&origin->named.link)) {
+        name_table_remove(&origin->named);
         origin->directory->origin_count--;
     }
     alarm_clear(origin->directory->bench->loop, &origin->reserve);
@@ -109,7 +87,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     if (origin == NULL) {
         return NULL;
     }
-    list_init(&origin->link);
+    list_init(&origin->named.link);
     list_init(&origin->leaving);
     list_init(&origin->idle);
     list_init(&origin->busy);
@@ -131,7 +109,7 @@ static struct origin *origin_new(struct origin_directory *directory,
         origin_free(origin);
         return NULL;
     }
-    list_add_last(bucket_of(directory, origin->name), &origin->link);
+    name_table_add(&directory->origins, &origin->named, origin->name);
     directory->origin_count++;
     return origin;
 }

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define BUCKETS 1024
-
 /* A worker, as the others see it. */
 struct desk {
     struct origin_directory *_Atomic directory;
@@ -26,8 +24,8 @@ struct origin_book {
     pthread_mutex_t lock;
     uint32_t workers;
     struct desk *desks;
-    struct link origins[BUCKETS];
-    struct link services[BUCKETS];
+    struct name_table origins;
+    struct name_table services;
     struct link srv_notes;
 };
 
@@ -56,10 +54,8 @@ struct origin_book *origin_book_new(uint32_t workers)
     pthread_mutex_init(&book->lock, NULL);
     book->workers = workers;
     list_init(&book->srv_notes);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        list_init(&book->origins[i]);
-        list_init(&book->services[i]);
-    }
+    name_table_init(&book->origins);
+    name_table_init(&book->services);
     return book;
 }
 
@@ -68,9 +64,8 @@ void origin_book_free(struct origin_book **book)
     if (*book == NULL) {
         return;
     }
-    for (size_t i = 0; i < BUCKETS; i++) {
-        CHECK(list_is_empty(&(*book)->origins[i]) && list_is_empty(&(*book)->services[i]));
-    }
+    CHECK(name_table_next(&(*book)->origins, NULL) == NULL &&
+          name_table_next(&(*book)->services, NULL) == NULL);
     CHECK(list_is_empty(&(*book)->srv_notes));
     pthread_mutex_destroy(&(*book)->lock);
     free((*book)->desks);
@@ -120,28 +115,14 @@ void origin_entry_set_phase(struct origin_entry *entry, enum origin_phase phase)
 
 /* --- entries ----------------------------------------------------------------------------- */
 
-static uint32_t bucket_of(const char *name)
+static struct book_place *place_of(struct named *named)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    }
-    return hash % BUCKETS;
+    return named != NULL ? CONTAINER_OF(named, struct book_place, named) : NULL;
 }
 
-static struct book_place *find(struct link *buckets, const char *name)
+static struct book_place *find(const struct name_table *table, const char *name)
 {
-    struct link *bucket = &buckets[bucket_of(name)];
-
-    for (struct link *link = bucket->next; link != bucket; link = link->next) {
-        struct book_place *place = CONTAINER_OF(link, struct book_place, link);
-
-        if (strcmp(place->name, name) == 0) {
-            return place;
-        }
-    }
-    return NULL;
+    return place_of(name_table_find(table, name, NULL));
 }
 
 /* What sets the kinds of entries apart. */
@@ -156,7 +137,7 @@ static void place_free(struct book_place *place)
     free(place);
 }
 
-static struct book_place *place_new(struct origin_book *book, struct link *buckets,
+static struct book_place *place_new(struct origin_book *book, struct name_table *table,
                                     const char *name, const struct kind *kind)
 {
     struct book_place *place = aligned_alloc(ORIGIN_CACHE_LINE, kind->size);
@@ -174,19 +155,19 @@ static struct book_place *place_new(struct origin_book *book, struct link *bucke
     if (kind->init != NULL) {
         kind->init(place);
     }
-    list_add_last(&buckets[bucket_of(name)], &place->link);
+    name_table_add(table, &place->named, place->name);
     return place;
 }
 
-static struct book_place *place_get(struct origin_book *book, struct link *buckets,
+static struct book_place *place_get(struct origin_book *book, struct name_table *table,
                                     const char *name, const struct kind *kind)
 {
     struct book_place *place;
 
     pthread_mutex_lock(&book->lock);
-    place = find(buckets, name);
+    place = find(table, name);
     if (place == NULL) {
-        place = place_new(book, buckets, name, kind);
+        place = place_new(book, table, name, kind);
     }
     if (place != NULL) {
         place->references++;
@@ -208,7 +189,7 @@ static void place_put(struct book_place *place)
 
     pthread_mutex_lock(&book->lock);
     if (--place->references == 0) {
-        list_remove(&place->link);
+        name_table_remove(&place->named);
         place_free(place);
     }
     pthread_mutex_unlock(&book->lock);
@@ -231,10 +212,10 @@ static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin
 /* Both under one lock: between two, the name's entry might go. */
 static struct origin_entry *get_locked(struct origin_book *book, const char *name)
 {
-    struct origin_entry *entry = origin_of(find(book->origins, name));
+    struct origin_entry *entry = origin_of(find(&book->origins, name));
 
     if (entry == NULL) {
-        entry = origin_of(place_new(book, book->origins, name, &origin_kind));
+        entry = origin_of(place_new(book, &book->origins, name, &origin_kind));
     }
     if (entry != NULL) {
         entry->place.references++;
@@ -249,7 +230,7 @@ static void put_locked(struct origin_entry *entry)
     if (--entry->place.references > 0) {
         return;
     }
-    list_remove(&entry->place.link);
+    name_table_remove(&entry->place.named);
     place_free(&entry->place);
     if (of != NULL) {
         of->addresses--;
@@ -345,7 +326,7 @@ static const struct kind service_kind = {.size = sizeof(struct service_entry)};
 
 struct service_entry *service_entry_get(struct origin_book *book, const char *name)
 {
-    struct book_place *place = place_get(book, book->services, name, &service_kind);
+    struct book_place *place = place_get(book, &book->services, name, &service_kind);
 
     return place != NULL ? CONTAINER_OF(place, struct service_entry, place) : NULL;
 }
@@ -512,7 +493,7 @@ bool origin_book_drain(struct origin_book *book, const char *name, bool drained)
     struct origin_entry *entry;
 
     pthread_mutex_lock(&book->lock);
-    entry = origin_of(find(book->origins, name));
+    entry = origin_of(find(&book->origins, name));
     if (entry != NULL) {
         atomic_store_explicit(&entry->drained, drained, memory_order_relaxed);
     }
@@ -587,12 +568,8 @@ void origin_book_read(struct origin_book *book, origin_seen *seen, void *owner)
     uint64_t now = now_us();
 
     pthread_mutex_lock(&book->lock);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        struct link *bucket = &book->origins[i];
-
-        for (struct link *link = bucket->next; link != bucket; link = link->next) {
-            read_entry(origin_of(CONTAINER_OF(link, struct book_place, link)), now, seen, owner);
-        }
+    for (struct named *named = NULL; (named = name_table_next(&book->origins, named)) != NULL;) {
+        read_entry(origin_of(place_of(named)), now, seen, owner);
     }
     pthread_mutex_unlock(&book->lock);
 }

@@ -31,10 +31,8 @@ struct origin_directory *origin_directory_new(struct workbench *bench, struct re
     directory->resolver = resolver;
     directory->metrics = metrics;
     directory->book = book;
-    for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
-        list_init(&directory->origins[i]);
-        list_init(&directory->names[i]);
-    }
+    name_table_init(&directory->origins);
+    name_table_init(&directory->names);
     list_init(&directory->graves);
     list_init(&directory->leaving);
     list_init(&directory->named);
@@ -71,9 +69,7 @@ void origin_directory_free(struct origin_directory **directory)
     later_cancel(&(*directory)->names_spread);
     origins_leave(*directory, UINT32_MAX);
     CHECK((*directory)->origin_count == 0);
-    for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
-        CHECK(list_is_empty(&(*directory)->names[i]));
-    }
+    CHECK(name_table_next(&(*directory)->names, NULL) == NULL);
     bury_dead(*directory);
     slab_pool_free(&(*directory)->connections);
     free(*directory);

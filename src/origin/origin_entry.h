@@ -6,6 +6,7 @@
 #define ORIGIN_ORIGIN_ENTRY_H
 
 #include "base/list.h"
+#include "base/name_table.h"
 #include "net/loop.h"
 #include "origin/origin_book.h"
 #include "origin/pool/quota.h"
@@ -31,7 +32,7 @@ struct origin_tally {
 
 /* What every entry begins with. */
 struct book_place {
-    struct link link; /* in its bucket of the book */
+    struct named named;
     struct origin_book *book;
     char *name;
     uint32_t references; /* under the book's lock */

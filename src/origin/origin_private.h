@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/memory/slab.h"
+#include "base/name_table.h"
 #include "http/h1/h1_chunked.h"
 #include "net/drip.h"
 #include "net/outbox.h"
@@ -14,8 +15,6 @@
 #include "origin/origin_request.h"
 #include "origin/pool/keeping.h"
 
-#define ORIGIN_BUCKETS 1024 /* a reload looks every origin up: no walk through all of them */
-
 struct origin_directory {
     struct workbench *bench;
     struct resolver *resolver;
@@ -23,15 +22,15 @@ struct origin_directory {
     struct origin_book *book;
     struct prober *prober; /* on worker 0; else NULL */
     struct slab_pool *connections;
-    struct link origins[ORIGIN_BUCKETS]; /* by a hash of the name */
+    struct name_table origins;
     uint32_t origin_count;
     struct link graves;  /* connections closed in this turn */
     struct link leaving; /* origins that nobody names any more, while their connections close */
     struct alarm leave_tick;
-    struct link blocked; /* origins whose lines wait for what a worker gives back */
-    struct link limited; /* services with a limit of connections */
-    struct link named;   /* services with origins by name */
-    struct link names[ORIGIN_BUCKETS];
+    struct link blocked;       /* origins whose lines wait for what a worker gives back */
+    struct link limited;       /* services with a limit of connections */
+    struct link named;         /* services with origins by name */
+    struct name_table names;   /* of struct dns_name */
     struct link names_changed; /* of struct dns_name */
     struct later names_spread;
     struct link nameless; /* origins without an address, with requests in line: name_wait.c */
@@ -44,7 +43,7 @@ struct origin_directory {
 };
 
 struct origin {
-    struct link link;    /* in its bucket of directory->origins */
+    struct named named;  /* in directory->origins */
     struct link leaving; /* in directory->leaving, with no reference */
     struct origin_directory *directory;
     const char *name; /* that of its counters, which outlive it */
@@ -158,8 +157,6 @@ struct origin_connection {
  * share a name, and with it an entry. NULL: no further one. */
 struct origin *origin_named(struct origin_directory *directory, const char *name,
                             const struct origin *after);
-/* For tables by name: below ORIGIN_BUCKETS. */
-uint32_t origin_bucket(const char *name);
 static inline bool origin_has_address(const struct origin *origin)
 {
     return origin->address.length > 0;

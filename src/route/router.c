@@ -4,6 +4,7 @@
  * first, with hashes gathered in one pass over the path. */
 #include "route/router.h"
 
+#include "base/hash.h"
 #include "http/uri.h"
 
 #include <stdlib.h>
@@ -11,8 +12,6 @@
 #define HOST_SET_ANY 0
 #define HOST_BYTES_MAX 255
 #define PREFIXES_A_PASS 64
-#define HASH_START 14695981039346656037u
-#define HASH_PRIME 1099511628211u
 
 struct candidate {
     uint32_t host_set;
@@ -50,14 +49,6 @@ struct router {
     uint32_t host_set_count;
     bool only_any_host;
 };
-
-static uint64_t hash_more(uint64_t hash, struct bytes bytes)
-{
-    for (size_t i = 0; i < bytes.length; i++) {
-        hash = (hash ^ (unsigned char)bytes.at[i]) * HASH_PRIME;
-    }
-    return hash;
-}
 
 /* FNV-1a is weak in its low bits after few bytes; the set and the kind are mixed in last. */
 static uint64_t finish_hash(uint64_t hash, uint32_t host_set, enum path_match kind)

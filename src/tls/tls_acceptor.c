@@ -7,6 +7,8 @@
  * resumed only under the terms, and for the very name, that they began with. */
 #include "tls/tls_private.h"
 
+#include "base/hash.h"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -144,11 +146,8 @@ static bool bind_session(SSL *ssl, const struct terms *terms, const char *name)
     unsigned char bound[SSL_MAX_SID_CTX_LENGTH] = {0};
     const size_t head = sizeof(terms->rule) + sizeof(uint32_t);
     size_t length = strlen(name);
-    uint32_t sum = 2166136261u;
+    uint32_t sum = (uint32_t)hash_of_bytes((struct bytes){name, length});
 
-    for (size_t i = 0; i < length; i++) {
-        sum = (sum ^ (unsigned char)name[i]) * 16777619u;
-    }
     memcpy(bound, &terms->rule, sizeof(terms->rule));
     memcpy(bound + sizeof(terms->rule), &sum, sizeof(sum));
     if (length > sizeof(bound) - head) {

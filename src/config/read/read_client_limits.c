@@ -4,6 +4,8 @@
  * name, so that a reload does not begin a new count. */
 #include "config/read/reading.h"
 
+#include "base/hash.h"
+
 #define AUTO_BURST_SECONDS 2
 
 static uint32_t burst_of(const struct client_limits_settings *limits)
@@ -90,15 +92,13 @@ void config_read_route_client_limits(struct reading *reading, const struct node 
     limits->scope = 1;
 }
 
-/* FNV-1a over a kind and a name; never 0. */
+/* A number for a kind and a name; never 0. */
 static uint32_t scope_of(char kind, const char *name)
 {
-    uint32_t hash = (0x811c9dc5u ^ (unsigned char)kind) * 0x01000193u;
+    uint64_t hash = hash_more(hash_more(HASH_START, (struct bytes){&kind, 1}), bytes_of(name));
+    uint32_t scope = (uint32_t)(hash ^ (hash >> 32));
 
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (unsigned char)*name) * 0x01000193u;
-    }
-    return hash != 0 ? hash : 1;
+    return scope != 0 ? scope : 1;
 }
 
 void config_finish_client_limits(struct settings *settings)

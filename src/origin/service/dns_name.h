@@ -10,7 +10,7 @@
 #include "origin/origin_private.h"
 
 struct dns_name {
-    struct link link; /* in its bucket of directory->names */
+    struct named named; /* in directory->names */
     struct origin_directory *directory;
     char *text;          /* "api.internal", "srv:_api._tcp.internal" */
     struct link changed; /* in directory->names_changed, until the services have heard of it */
@@ -30,8 +30,6 @@ const char *dns_name_text(const struct origin_settings *settings);
 /* Made and asked for if it is new; counted. NULL: out of memory. */
 struct dns_name *dns_name_get(struct origin_directory *directory, const char *text);
 void dns_name_put(struct dns_name **name);
-/* Worker 0 is the one that logs, and writes into the origin book. */
-bool dns_name_tells(const struct dns_name *name);
 /* NULL: no service of this worker names it. */
 struct dns_name *dns_name_find(struct origin_directory *directory, const char *text);
 /* The name or, of an SRV name, that of one of its targets has another answer. */
@@ -54,7 +52,7 @@ bool dns_name_each_of_target(const struct dns_name *name, const struct origin_se
 struct origin *dns_name_stand_in(const struct dns_name *name,
                                  const struct origin_settings *settings);
 
-/* dns_name_answer.c: the resolver has an answer; NULL or none: it found nothing. */
+/* The resolver has an answer; NULL or none: it found nothing. */
 void dns_name_targets_answered(void *owner, const struct srv_answer *answer);
 void dns_name_addresses_answered(void *owner, const struct address *addresses, size_t count);
 /* All services hear of what has changed; at the end of the turn. */

@@ -5,6 +5,7 @@
  * key and its certificate are taken up together. */
 #include "process/reload/tls_watch.h"
 
+#include "base/hash.h"
 #include "base/log/log.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ struct tls_watch {
 
 static void mix(uint64_t *print, uint64_t value)
 {
-    *print = (*print ^ value) * 0x100000001b3;
+    *print = hash_more(*print, (struct bytes){(const char *)&value, sizeof(value)});
 }
 
 static void mix_file(uint64_t *print, const char *path)
@@ -68,7 +69,7 @@ static void mix_service(uint64_t *print, const struct tls_service_settings *tls)
 
 static uint64_t print_of_files(const struct settings *settings)
 {
-    uint64_t print = 0xcbf29ce484222325;
+    uint64_t print = HASH_START;
 
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         if (settings->listeners[i].tls.watch) {

@@ -72,16 +72,7 @@ static int tear_down(void **state)
 
 static bool is_held(const struct origin_directory *directory, const char *name)
 {
-    for (size_t i = 0; i < ORIGIN_BUCKETS; i++) {
-        const struct link *bucket = &directory->origins[i];
-
-        for (const struct link *link = bucket->next; link != bucket; link = link->next) {
-            if (strcmp(CONTAINER_OF(link, struct origin, link)->name, name) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return name_table_find(&directory->origins, name, NULL) != NULL;
 }
 
 static int count_probed(struct fixture *fixture, int from, int to)
