@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A fast static origin for the benchmarks, so that the origin is not what is measured. One thread,
- * one epoll, answers made before the first request. Started by bench.py and instructions.py.
+ * one epoll, answers made before the first request. Started by bench.py, instructions.py and
+ * syscalls.py.
  *
- * The last segment of the path names the answer: /13, /1k, /64k, /1m, /8m (any prefix before it), and
- * /13-close, which says "Connection: close" and keeps its connection all the same (it lets the
- * floor relay, which parses nothing, serve clients that reconnect after each answer). A request
- * with a body (Content-Length) is answered after its last byte. "Connection: close" is honoured.
+ * The last segment of the path names the answer: /13, /1k, /4k, /8k, /16k, /32k, /48k, /64k, /1m, /8m
+ * (any prefix before it), and /13-close, which says "Connection: close" and keeps its connection all
+ * the same (it lets the floor relay, which parses nothing, serve clients that reconnect after each
+ * answer). A request with a body (Content-Length) is answered after its last byte. "Connection:
+ * close" is honoured.
  *
  * SEND_BYTES bounds the buffers of its sockets: on the loopback the kernel takes 4 MB of an answer
  * at once, two milliseconds in which it answers nobody else; over a network some 100 kB.
@@ -41,6 +43,11 @@ struct answer {
 static struct answer answers[] = {
     {.name = "13", .body_bytes = 13},
     {.name = "1k", .body_bytes = 1024},
+    {.name = "4k", .body_bytes = 4096},
+    {.name = "8k", .body_bytes = 8192},
+    {.name = "16k", .body_bytes = 16384},
+    {.name = "32k", .body_bytes = 32768},
+    {.name = "48k", .body_bytes = 49152},
     {.name = "64k", .body_bytes = 65536},
     {.name = "1m", .body_bytes = 1048576},
     {.name = "8m", .body_bytes = 8388608},
