@@ -207,6 +207,7 @@ struct client_h1 {
     bool yields;      /* what it has read goes on in the next turn */
     bool answer_chunked;
     bool answer_is_small; /* and known to be */
+    bool was_waited_for;  /* its socket was full since the stream began */
     bool answer_ended;
     bool closes;                    /* after this answer */
     bool read_closed;               /* the client has half-closed; its answer is still sent */

@@ -20,6 +20,7 @@ static void on_ready(int fd, short what, void *owner)
     count = transport_read(&end->transport, end->in + end->length, FAR_END_BYTES - end->length);
     if (count > 0) {
         end->length += (size_t)count;
+        end->reads++;
         end->in[end->length] = '\0';
     } else if (count == 0 || errno != EAGAIN) {
         end->reset = count < 0;

@@ -17,7 +17,8 @@ struct far_end {
     struct transport transport;
     char *in; /* all that came, with a NUL behind it */
     size_t length;
-    bool ended; /* the other side has closed, or reset */
+    unsigned reads; /* that brought something */
+    bool ended;     /* the other side has closed, or reset */
     bool reset;
     far_end_heard *heard; /* NULL: nobody asks */
     void *owner;

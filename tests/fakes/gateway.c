@@ -109,13 +109,23 @@ void gateway_release(struct gateway *gateway)
     stage_release(&gateway->stage);
 }
 
-void gateway_connect(struct gateway *gateway, struct far_end *client)
+static void connect_over(struct gateway *gateway, struct far_end *client, int type)
 {
     struct address from;
     int ends[2];
 
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    CHECK(socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     CHECK(address_parse(BYTES("192.0.2.7:4711"), &from));
     client_desk_take_over(gateway->clients, ends[0], &from, 0, true);
     far_end_init(client, &gateway->stage, ends[1]);
+}
+
+void gateway_connect(struct gateway *gateway, struct far_end *client)
+{
+    connect_over(gateway, client, SOCK_STREAM);
+}
+
+void gateway_connect_apart(struct gateway *gateway, struct far_end *client)
+{
+    connect_over(gateway, client, SOCK_SEQPACKET);
 }

@@ -28,5 +28,7 @@ void gateway_adopt(struct gateway *gateway, struct plan *plan);
 void gateway_release(struct gateway *gateway);
 /* One more client, as if accepted. */
 void gateway_connect(struct gateway *gateway, struct far_end *client);
+/* The same, over sockets that keep writes apart: each is one read of the client's (far_end.reads). */
+void gateway_connect_apart(struct gateway *gateway, struct far_end *client);
 
 #endif

@@ -95,6 +95,14 @@ void buffer_compact(struct buffer *buffer)
     }
 }
 
+static void fill(struct buffer *buffer, struct bytes bytes)
+{
+    if (bytes.length > 0) {
+        memcpy(buffer_tail(buffer), bytes.at, bytes.length);
+        buffer->end += (uint32_t)bytes.length;
+    }
+}
+
 bool buffer_grow(struct buffer_pool *pool, struct buffer **buffer)
 {
     struct buffer *larger;
@@ -105,11 +113,30 @@ bool buffer_grow(struct buffer_pool *pool, struct buffer **buffer)
     if (larger == NULL) {
         return false;
     }
-    memcpy(larger->bytes, content.at, content.length);
-    larger->end = (uint32_t)content.length;
+    fill(larger, content);
     buffer_return(pool, buffer);
     *buffer = larger;
     return true;
+}
+
+void buffer_shrink(struct buffer_pool *pool, struct buffer **buffer, struct bytes *taken)
+{
+    struct buffer *smaller;
+
+    if ((*buffer)->size == BUFFER_SMALL ||
+        taken->length + buffer_length(*buffer) > sizes[BUFFER_SMALL] - sizeof(*smaller)) {
+        return;
+    }
+    smaller = buffer_borrow(pool, BUFFER_SMALL);
+    if (smaller == NULL) {
+        return;
+    }
+    fill(smaller, *taken);
+    smaller->start = smaller->end;
+    fill(smaller, buffer_content(*buffer));
+    taken->at = smaller->bytes;
+    buffer_return(pool, buffer);
+    *buffer = smaller;
 }
 
 void buffer_queue_take(struct buffer_queue *queue, struct buffer **buffer)

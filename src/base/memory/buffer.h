@@ -70,6 +70,9 @@ static inline char *buffer_tail(struct buffer *buffer)
 void buffer_compact(struct buffer *buffer);
 /* Exchanges a small buffer for a large one with the same content. false: no memory. */
 bool buffer_grow(struct buffer_pool *pool, struct buffer **buffer);
+/* Exchanges a large buffer for a small one, if all that is still wanted fits: the content, and `taken`,
+ * which lies before the content and moves along. No memory: it stays as it is. */
+void buffer_shrink(struct buffer_pool *pool, struct buffer **buffer, struct bytes *taken);
 
 struct buffer_queue {
     struct buffer *first;

@@ -248,6 +248,7 @@ static void count_begun(struct client_h1 *h1)
         h1->facts.tls != NULL ? client_listener_acceptor(h1->connection->listener) : NULL;
     h1->counted_out = h1->out.written;
     h1->answer_ended = false;
+    h1->answer_is_small = false;
     h1->closes = false;
     pace_end(&h1->body_pace);
     pace_end(&h1->answer_pace);

@@ -12,6 +12,10 @@
 #define CHUNK_WORTH_BYTES 2048
 /* More than the kernels of both sides hold for a client that has stopped reading, mostly. */
 #define FLOWS_BYTES (256 * 1024)
+/* A socket that has sent what came before takes so much, if it may keep it unsent: an answer's body and
+ * its head. */
+#define UNASKED_BYTES (64 * 1024)
+#define HEAD_BYTES 2048
 
 static const struct bytes chunk_end = {H1_CRLF, sizeof(H1_CRLF) - 1};
 
@@ -37,6 +41,7 @@ static void break_off(struct client_h1 *h1)
 static void note_flow(struct client_h1 *h1)
 {
     if (h1->out.blocked) {
+        h1->was_waited_for = true;
         h1->blocked_at = h1->out.written;
         h1->connection->flows = false;
     } else if (h1->out.written - h1->blocked_at >= FLOWS_BYTES) {
@@ -345,10 +350,21 @@ size_t client_h1_send_body(void *stream, struct bytes bytes)
 }
 
 /* To ask the kernel costs a twentieth of what a read and a write do. What TLS makes of the bytes would
- * wait here beside the rest of them: there it is always asked. */
+ * wait here beside the rest of them: there it is asked of every long answer. */
 static bool surely_takes_much(const struct client_h1 *h1)
 {
     return h1->connection->flows && h1->connection->transport.ops->plain;
+}
+
+/* A client that has just asked has taken all that came before. What its socket surely takes from there
+ * on, the kernel is not asked about, unless the client had to be waited for since. */
+static size_t room_unasked(const struct client_h1 *h1)
+{
+    size_t most = h1->connection->listener->budgets.limits.held_bytes;
+    uint64_t sent = h1->out.written + h1->out.queue.length;
+
+    most = (most < UNASKED_BYTES ? most : UNASKED_BYTES) + HEAD_BYTES;
+    return h1->was_waited_for || sent >= most ? 0 : most - (size_t)sent;
 }
 
 /* What the kernel keeps for a slow client is bounded (client_listeners.c); more of a long answer would
@@ -364,6 +380,10 @@ size_t client_h1_room(void *stream)
     }
     if (h1->out.blocked) {
         return absorb_room(h1);
+    }
+    room = room_unasked(h1);
+    if (room > 0) {
+        return room;
     }
     room = transport_room(&h1->connection->transport,
                           h1->connection->listener->budgets.limits.held_bytes);

@@ -327,6 +327,19 @@ static bool step(struct origin_connection *connection)
     return false;
 }
 
+/* What was not taken may wait for long. */
+static void keep_rest(struct origin_connection *connection)
+{
+    if (connection->in == NULL) {
+        return;
+    }
+    if (buffer_length(connection->in) == 0 && connection->undelivered.length == 0) {
+        buffer_return(buffers_of(connection), &connection->in);
+    } else {
+        buffer_shrink(buffers_of(connection), &connection->in, &connection->undelivered);
+    }
+}
+
 /* Tells the request what is in the buffer already. */
 static void deliver(struct origin_connection *connection)
 {
@@ -342,10 +355,7 @@ static void deliver(struct origin_connection *connection)
     if (connection->request == request && request != NULL) {
         request->events->drained(request->owner);
     }
-    if (connection->in != NULL && buffer_length(connection->in) == 0 &&
-        connection->undelivered.length == 0) {
-        buffer_return(buffers_of(connection), &connection->in);
-    }
+    keep_rest(connection);
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
@@ -410,17 +420,21 @@ static bool expects_much(const struct origin_connection *connection)
     return false;
 }
 
-/* Of a long answer no more is read than its client takes now: what waits for a slow one waits in the
- * kernel, which holds it anyway. 0: nothing, the answer pauses. */
+/* No more is read than the client takes now: what waits for a slow one waits in the kernel, which holds
+ * it anyway. A head, and what may be little, is read in any case. 0: nothing, the answer pauses. */
 static size_t most_to_read(const struct origin_connection *connection)
 {
     const struct origin_request *request = connection->request;
+    size_t room;
 
-    if (connection->in != NULL || connection->state == ORIGIN_CONNECTION_AWAITS_HEAD ||
-        !expects_much(connection)) {
+    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD &&
+        (connection->in != NULL || !expects_much(connection))) {
         return BUFFER_SMALL_BYTES;
     }
-    return request->events->room(request->owner);
+    room = request->events->room(request->owner);
+    return connection->state == ORIGIN_CONNECTION_AWAITS_HEAD && room < BUFFER_SMALL_BYTES
+               ? BUFFER_SMALL_BYTES
+               : room;
 }
 
 static bool make_room(struct origin_connection *connection, bool large)
@@ -434,7 +448,7 @@ static bool make_room(struct origin_connection *connection, bool large)
     if (in->start > 0) {
         buffer_compact(in);
     }
-    if (buffer_room(in) > 0) {
+    if (buffer_room(in) > 0 && !(large && in->size == BUFFER_SMALL)) {
         return true;
     }
     return in->size == BUFFER_SMALL && buffer_grow(buffers_of(connection), &connection->in);

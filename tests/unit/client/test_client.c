@@ -494,6 +494,32 @@ static void a_body_sent_without_waiting_for_100_arrives(void **state)
     far_end_await(&fixture->origin.ends[0], "\r\n\r\nbody");
 }
 
+/* What is in the origin's socket is read at once, and leaves at once. */
+static void an_answer_up_to_48_kib_leaves_with_one_write(void **state)
+{
+    static const int sizes[] = {13, 1024, 4096, 8192, 16384, 32768, 49152};
+    static char answer[128 + 49152];
+    struct fixture *fixture = *state;
+    struct far_end client;
+
+    gateway_connect_apart(&fixture->gateway, &client);
+    fixture->origin.answer = answer;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        int head = snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
+                            sizes[i]);
+
+        memset(answer + head, 'x', (size_t)sizes[i]);
+        strcpy(answer + head + sizes[i] - 1, "!");
+        far_end_forget(&client);
+        client.reads = 0;
+        far_end_say(&client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+        far_end_await(&client, "!");
+        assert_string_equal(strstr(client.in, "\r\n\r\n"), strstr(answer, "\r\n\r\n"));
+        assert_int_equal(client.reads, 1);
+    }
+    far_end_release(&client);
+}
+
 static void bodies_of_every_kind_arrive(void **state)
 {
     struct fixture *fixture = *state;
@@ -611,6 +637,7 @@ int main(void)
         TEST(without_a_proxy_header_there_is_no_answer, set_up_proxied),
         TEST(a_body_sent_without_waiting_for_100_arrives, set_up_forwarding),
         TEST(bodies_of_every_kind_arrive, set_up_forwarding),
+        TEST(an_answer_up_to_48_kib_leaves_with_one_write, set_up_forwarding),
         TEST(an_idle_connection_can_be_given_away, set_up),
         TEST(draining_says_close_and_closes, set_up_forwarding),
         TEST(one_that_the_loop_cannot_watch_is_refused_and_counted, set_up_proxied),

@@ -51,6 +51,45 @@ static void two_sizes_are_lent_and_returned(void **state)
     assert_null(pool);
 }
 
+static void what_is_left_of_a_large_one_moves_into_a_small_one(void **state)
+{
+    struct buffer_pool *pool = buffer_pool_new();
+    struct buffer *buffer = buffer_borrow(pool, BUFFER_LARGE);
+    struct bytes taken;
+    size_t lent;
+
+    (void)state;
+    fill(buffer, BYTES("gone taken gone content"));
+    buffer->start = 16;
+    taken = (struct bytes){buffer->bytes + 5, 5};
+    buffer_shrink(pool, &buffer, &taken);
+    assert_int_equal(buffer->size, BUFFER_SMALL);
+    assert_true(bytes_equal(buffer_content(buffer), BYTES("content")));
+    assert_true(bytes_equal(taken, BYTES("taken")));
+    assert_ptr_equal(taken.at, buffer->bytes);
+    lent = buffer_pool_lent(pool);
+    buffer_shrink(pool, &buffer, &taken);
+    assert_int_equal(buffer_pool_lent(pool), lent);
+    buffer_return(pool, &buffer);
+    buffer_pool_free(&pool);
+}
+
+static void but_not_more_than_a_small_one_takes(void **state)
+{
+    static const char much[BUFFER_SMALL_BYTES];
+    struct buffer_pool *pool = buffer_pool_new();
+    struct buffer *buffer = buffer_borrow(pool, BUFFER_LARGE);
+    struct bytes taken = {0};
+
+    (void)state;
+    fill(buffer, (struct bytes){much, sizeof(much)});
+    buffer_shrink(pool, &buffer, &taken);
+    assert_int_equal(buffer->size, BUFFER_LARGE);
+    assert_int_equal(buffer_length(buffer), sizeof(much));
+    buffer_return(pool, &buffer);
+    buffer_pool_free(&pool);
+}
+
 static void compacting_moves_all_room_behind_the_content(void **state)
 {
     struct buffer_pool *pool = buffer_pool_new();
@@ -197,6 +236,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_sizes_are_lent_and_returned),
+        cmocka_unit_test(what_is_left_of_a_large_one_moves_into_a_small_one),
+        cmocka_unit_test(but_not_more_than_a_small_one_takes),
         cmocka_unit_test(compacting_moves_all_room_behind_the_content),
         cmocka_unit_test(growing_keeps_the_content),
         cmocka_unit_test(a_queue_takes_over_buffers),
