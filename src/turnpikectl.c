@@ -36,7 +36,7 @@ struct asking {
 typedef bool make_question(struct asking *asking, const struct words *words);
 
 static make_question ask_plain, ask_connections, ask_reload, ask_diff, ask_weight, ask_origin,
-    ask_ramp, ask_explain;
+    ask_ramp, ask_explain, ask_trace;
 
 struct command {
     const char *name;
@@ -63,6 +63,7 @@ static const struct command commands[] = {
     {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
     {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
     {"ramp",        "status | pause|resume|abort ROUTE", "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
+    {"trace",       "client=IP|id=REQUEST-ID [for=SECONDS] | stop", "POST", "/v1/trace", ask_trace, false, "log each step of one client's requests, or of one request, for a minute"},
     {"certs",       "",                  "GET",  "/v1/certs",       ask_plain,       false, "certificates: subject, names, issuer, expiry, file"},
     {"tls",         "",                  "GET",  "/v1/tls",         ask_plain,       false, "what was negotiated: versions, ciphers, groups"},
     {"export",      "",                  "GET",  "/v1/config",      ask_plain,       true,  "changes made while it runs, as YAML for the file"},
@@ -237,6 +238,25 @@ static bool ask_explain(struct asking *asking, const struct words *words)
     add_value(asking, '?', "listener", asking->listener);
     add_value(asking, asking->listener != NULL ? '&' : '?', "client", asking->client);
     return true;
+}
+
+/* Words such as client=192.0.2.7 become the query as they are. */
+static bool ask_trace(struct asking *asking, const struct words *words)
+{
+    if (words->count == 1 && strcmp(words->at[0], "stop") == 0) {
+        page_add_text(&asking->target, "/stop");
+        return true;
+    }
+    for (int i = 0; i < words->count; i++) {
+        char *equals = strchr(words->at[i], '=');
+
+        if (equals == NULL) {
+            return false;
+        }
+        *equals = '\0';
+        add_value(asking, i == 0 ? '?' : '&', words->at[i], equals + 1);
+    }
+    return words->count > 0;
 }
 
 /* --- asking ------------------------------------------------------------------------------ */

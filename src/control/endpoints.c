@@ -27,6 +27,8 @@ static const struct endpoint endpoints[] = {
     {"GET",  "/v1/config",   config_answer,       false, "what was changed at run time, as YAML for the file"},
     {"POST", "/v1/origins/*/drain",   drain_answer,   false, "the origin gets no new requests"},
     {"POST", "/v1/origins/*/undrain", undrain_answer, false, "the origin gets its share again"},
+    {"POST", "/v1/trace",      trace_answer,      false, "?client=IP or ?id=ID, &for=SECONDS: the steps of these requests go to the process log"},
+    {"POST", "/v1/trace/stop", trace_stop_answer, false, "no more of them"},
     {"GET",  "/metrics",     metrics_page_answer, true,  "counters for Prometheus"},
     {"GET",  "/health",      health_answer,       true,  "200 while it takes connections, 503 once it stops"},
 };

@@ -43,5 +43,7 @@ void config_answer(struct question *question);
 void diff_answer(struct question *question);
 void drain_answer(struct question *question);
 void undrain_answer(struct question *question);
+void trace_answer(struct question *question);
+void trace_stop_answer(struct question *question);
 
 #endif

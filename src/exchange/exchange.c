@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "exchange/deadline.h"
 #include "exchange/routing.h"
+#include "exchange/trace.h"
 #include "exchange/trailers.h"
 
 /* --- beginning --------------------------------------------------------------------------- */
@@ -118,11 +119,28 @@ static void note_request(struct exchange *exchange)
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0);
 }
 
+static void trace_request(struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    char client[ADDRESS_TEXT_MAX];
+
+    exchange->traced = trace_wants(exchange);
+    if (exchange->traced) {
+        client[ip_format(&exchange->client.ip, client)] = '\0';
+        trace_step(exchange, "%.*s %.*s%.*s from %s", (int)request->method_text.length,
+                   request->method_text.at, (int)request->host.length, request->host.at,
+                   (int)request->path.length, request->path.at, client);
+    }
+}
+
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
     open_books(exchange, head_bytes, head_us);
     admit_identify_client(exchange);
     note_request(exchange);
+    if (atomic_load_explicit(&trace_on, memory_order_relaxed)) {
+        trace_request(exchange);
+    }
     if (admit_listener(exchange) && admit_method(exchange) && routing_find(exchange) &&
         admit_rate(exchange) && admit_size(exchange)) {
         deadline_begin(exchange);

@@ -120,6 +120,7 @@ struct exchange {
 
     struct timer deadline;
     uint64_t deadline_us; /* 0: none */
+    bool traced;          /* each of its steps goes to the process log (trace.c) */
     bool orphan;          /* its client has left, and it goes on (orphan.c) */
     char *orphan_texts;
 

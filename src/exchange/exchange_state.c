@@ -3,6 +3,7 @@
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"
+#include "exchange/trace.h"
 
 static bool may_follow(enum exchange_state from, enum exchange_state to)
 {
@@ -26,6 +27,12 @@ static bool may_follow(enum exchange_state from, enum exchange_state to)
     return false;
 }
 
+static const char *const state_sentences[] = {
+#define ROW(name, sentence) #name ": " sentence,
+    EXCHANGE_STATES(ROW)
+#undef ROW
+};
+
 void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
     CHECK(may_follow(exchange->state, state));
@@ -33,6 +40,9 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
         timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
     }
     exchange->state = state;
+    if (exchange->traced) {
+        trace_step(exchange, "%s", state_sentences[state]);
+    }
 }
 
 uint32_t exchange_elapsed_us(const struct exchange *exchange)

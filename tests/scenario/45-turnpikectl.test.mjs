@@ -285,3 +285,26 @@ test('the costliest connections of all workers are listed', async (t) => {
     assert.ok((await ctlLines(gateway, 'connections', '--top')).length > 4);
     await ctlRefused(gateway, /'top' expects a number/, 'connections', '--top', 'all');
 });
+
+test('trace logs the steps of one request id, of nobody else, until it is stopped', async (t) => {
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, (folder) => `request_id: any\n${through(origin)}${adminIn(folder)}`);
+    await ctlRefused(gateway, /client=IP or id=REQUEST-ID/, 'trace', 'for=5');
+    await ctlRefused(gateway, /no IP address/, 'trace', 'client=nobody');
+    await ctlLines(gateway, 'trace', 'id=this-one');
+    await request(gateway, { path: '/not-this', headers: { 'X-Request-Id': 'another' } });
+    await request(gateway, { path: '/this?secret=1', headers: { 'X-Request-Id': 'this-one' } });
+    await gateway.said(/trace this-one \+[0-9.]+ ms: OVER/);
+    const lines = gateway.stderr.split('\n').filter((line) => line.includes('trace this-one +'));
+    assert.match(lines[0], /GET .*\/this from 127\.0\.0\.1$/);
+    assert.doesNotMatch(gateway.stderr, /trace another \+|secret/);
+    for (const state of ['ATTEMPTS', 'RELAYS', 'LEAVES', 'OVER']) {
+        assert.ok(lines.some((line) => line.includes(`ms: ${state}: `)), `${state} in\n${lines.join('\n')}`);
+    }
+    await ctlLines(gateway, 'trace', 'stop');
+    await request(gateway, { path: '/later', headers: { 'X-Request-Id': 'this-one' } });
+    await ctlLines(gateway, 'trace', 'client=127.0.0.1', 'for=5');
+    await request(gateway, { path: '/last', headers: { 'X-Request-Id': 'last-one' } });
+    await gateway.said(/trace last-one \+[0-9.]+ ms: OVER/);
+    assert.doesNotMatch(gateway.stderr, /\/later/);
+});

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See trace.h. One filter for the process: an operator looks at one thing at a time. */
+#include "exchange/trace.h"
+
+#include "base/log/log.h"
+#include "exchange/exchange_private.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+_Atomic bool trace_on;
+
+static struct {
+    pthread_mutex_t lock;
+    struct ip client;
+    char id[TRACE_ID_MAX];
+    size_t id_length;
+    uint64_t until_us; /* since 1970 */
+} filter = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void set(bool on)
+{
+    log_set_level(on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    atomic_store_explicit(&trace_on, on, memory_order_relaxed);
+}
+
+void trace_start(const struct ip *client, struct bytes id, uint32_t seconds)
+{
+    pthread_mutex_lock(&filter.lock);
+    filter.client = *client;
+    filter.id_length = id.length < TRACE_ID_MAX ? id.length : TRACE_ID_MAX;
+    memcpy(filter.id, id.at, filter.id_length);
+    filter.until_us = now_us() + seconds * UINT64_C(1000000);
+    set(true);
+    pthread_mutex_unlock(&filter.lock);
+}
+
+void trace_stop(void)
+{
+    pthread_mutex_lock(&filter.lock);
+    set(false);
+    pthread_mutex_unlock(&filter.lock);
+}
+
+/* Under the lock. */
+static bool fits(const struct exchange *exchange)
+{
+    static const struct ip any;
+    const struct bytes id = {filter.id, filter.id_length};
+
+    return (memcmp(&filter.client, &any, sizeof(any)) == 0 ||
+            memcmp(&filter.client, &exchange->client.ip, sizeof(any)) == 0) &&
+           (id.length == 0 || bytes_equal(id, exchange->outcome.request_id) ||
+            bytes_equal(id, exchange->outcome.client_request_id));
+}
+
+bool trace_wants(struct exchange *exchange)
+{
+    bool wanted = false;
+
+    pthread_mutex_lock(&filter.lock);
+    if (now_us() >= filter.until_us) {
+        set(false);
+    } else {
+        wanted = fits(exchange);
+    }
+    pthread_mutex_unlock(&filter.lock);
+    return wanted;
+}
+
+void trace_step(const struct exchange *exchange, const char *format, ...)
+{
+    const struct bytes id = exchange->outcome.request_id;
+    uint32_t age_us = exchange_elapsed_us(exchange);
+    char said[512];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(said, sizeof(said), format, list);
+    va_end(list);
+    log_debug("trace %.*s +%u.%03u ms: %s", (int)id.length, id.length > 0 ? id.at : "",
+              age_us / 1000, age_us % 1000, said);
+}

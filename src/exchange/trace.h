@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Traces the steps of exchanges into the process log: those of one client address, or with one request
+ * id, for a while. Turned on by the control interface, on any thread; exchanges ask when they begin
+ * and at each step. While it is off that costs one load of a flag when an exchange begins. */
+#ifndef EXCHANGE_TRACE_H
+#define EXCHANGE_TRACE_H
+
+#include "base/address.h"
+#include "base/bytes.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define TRACE_ID_MAX 128
+
+struct exchange;
+
+extern _Atomic bool trace_on;
+
+/* From now on, in place of what was traced before, for so long. `client` of all zeros: any; `id`
+ * empty: any; bytes behind TRACE_ID_MAX do not count. */
+void trace_start(const struct ip *client, struct bytes id, uint32_t seconds);
+void trace_stop(void);
+
+/* Whether the exchange, whose client and request id are known, is to be traced. */
+bool trace_wants(struct exchange *exchange);
+/* One line: the exchange's request id, its age, and what is said. Only for one that is traced. */
+void trace_step(const struct exchange *exchange, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
