@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# install-needs.sh build|test: installs the Debian packages that are missing. "build" is what
-# compiling takes, "test" adds what contrib/check.sh runs. Calls apt only when something is
+# install-needs.sh build|test|package: installs the Debian packages that are missing. "build" is
+# what compiling takes, "test" adds what contrib/check.sh runs, "package" what make-deb.sh takes. Calls apt only when something is
 # missing, and then needs root or sudo. Called by contrib/quickstart.sh and contrib/check.sh.
 set -euo pipefail
 
@@ -17,7 +17,8 @@ test_needs="libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format-14
 case ${1:-} in
 build) wanted=$build_needs ;;
 test) wanted="$build_needs $test_needs" ;;
-*) echo "usage: install-needs.sh build|test" >&2; exit 2 ;;
+package) wanted="$build_needs debhelper dpkg-dev fakeroot" ;;
+*) echo "usage: install-needs.sh build|test|package" >&2; exit 2 ;;
 esac
 
 is_installed() {

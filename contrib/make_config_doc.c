@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Prints what is made from the option table: `doc` (doc/CONFIG.md), `sample`
- * (etc/turnpike.yaml), `schema` (etc/turnpike.schema.json); `check FILE...` loads files.
+ * (etc/turnpike.yaml), `schema` (etc/turnpike.schema.json), `man` (turnpike.yaml.5); `check FILE...` loads files.
  * A build tool, not installed; contrib/check-options.sh runs it. */
 #include "config/load.h"
 #include "config/schema/schema.h"
@@ -282,6 +282,72 @@ static void print_sample(void)
            "# \"# \" starts an explanation, \"#\" without a space an option that is not in use.\n"
            "# Made by contrib/check-options.sh --update; doc/CONFIG.md says more.\n");
     sample_group(PLACE_GLOBAL, "", at);
+}
+
+/* --- turnpike.yaml(5) --- */
+
+/* Text that troff takes as it is. */
+static void man_text(const char *text)
+{
+    if (*text == '.' || *text == '\'') {
+        fputs("\\&", stdout);
+    }
+    for (; *text != '\0'; text++) {
+        if (*text == '\\' || *text == '-') {
+            putchar('\\');
+        }
+        putchar(*text == '\\' ? 'e' : *text);
+    }
+}
+
+static void man_option(const struct option *option, enum option_place place)
+{
+    printf(".TP\n.B ");
+    man_text(option->path);
+    printf("\n");
+    man_text(option->help);
+    printf("\n.br\n");
+    man_text(config_option_type_name(option->type));
+    if (option->words != NULL || option->least != NULL) {
+        printf(": ");
+        print_range(option, "");
+    }
+    if (option->required) {
+        printf("; required");
+    } else if (is_guest(option, place)) {
+        printf("; default: the global one");
+    } else if (option->initial != NULL && option->initial[0] != '\0') {
+        printf("; default: ");
+        man_text(option->initial);
+    }
+    printf("\n");
+}
+
+static void man_place(enum option_place place, const char *title)
+{
+    const struct option *option;
+
+    printf(".SH %s\n", title);
+    for (size_t i = 0; (option = config_option_at(i)) != NULL; i++) {
+        if ((option->places & place) != 0) {
+            man_option(option, place);
+        }
+    }
+}
+
+static void print_man(void)
+{
+    fputs(".TH TURNPIKE.YAML 5\n.SH NAME\nturnpike.yaml \\- configuration of the gateway "
+          "turnpike\n.SH DESCRIPTION\n"
+          "One YAML file, and those that its\n.B include\nnames.\n.B turnpike \\-t \\-c FILE\n"
+          "checks it and tells all of its errors. Times are written as 250ms, 5s, 2m, 1h or 1d, "
+          "sizes as 64KiB or 64kB, shares as 95%.\n",
+          stdout);
+    man_place(PLACE_GLOBAL, "OPTIONS AT THE TOP OF THE FILE");
+    man_place(PLACE_LISTENER, "OPTIONS OF A LISTENER");
+    man_place(PLACE_SERVICE, "OPTIONS OF A SERVICE");
+    man_place(PLACE_ROUTE, "OPTIONS OF A ROUTE");
+    fputs(".SH SEE ALSO\n.BR turnpike (8),\n.BR turnpikectl (1)\n", stdout);
 }
 
 /* --- etc/turnpike.schema.json --- */
@@ -567,12 +633,14 @@ int main(int argc, char **argv)
         print_sample();
     } else if (argc == 2 && strcmp(argv[1], "schema") == 0) {
         print_schema();
+    } else if (argc == 2 && strcmp(argv[1], "man") == 0) {
+        print_man();
     } else if (argc > 2 && strcmp(argv[1], "check") == 0) {
         for (i = 2; i < argc; i++) {
             sound = check_file(argv[i]) && sound;
         }
     } else {
-        fprintf(stderr, "usage: make_config_doc doc | sample | schema | check FILE...\n");
+        fprintf(stderr, "usage: make_config_doc doc | sample | schema | man | check FILE...\n");
         return 2;
     }
     return sound && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
