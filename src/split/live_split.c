@@ -148,7 +148,12 @@ uint32_t live_split_user(const struct live_split *split, uint64_t client)
 
 void arm_tally_count(struct arm_tally *tally, uint32_t user, bool failed, uint64_t duration_us)
 {
-    add_one(&tally->durations[metrics_duration_bucket(duration_us)]);
+    unsigned bucket = metrics_duration_bucket(duration_us);
+    _Atomic uint32_t *speed = &tally->user_speeds[user][arm_speed_of(bucket)];
+
+    add_one(&tally->durations[bucket]);
+    atomic_store_explicit(speed, atomic_load_explicit(speed, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
     add_one(&tally->user_requests[user]);
     if (failed) {
         add_one(&tally->user_failures[user]);

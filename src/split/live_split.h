@@ -19,6 +19,9 @@ enum arm_group { ARM_GROUP_NEW, ARM_GROUP_CONTROL, ARM_GROUP_NONE };
 /* Clients by their addresses, as far as a hash tells them apart: enough to see what would be left
  * without any one of them. */
 #define ARM_USERS 128
+/* How fast each of them was answered: two buckets of durations are one of these, but for the first
+ * and the last. */
+#define ARM_SPEEDS (METRICS_DURATION_BUCKETS / 2 + 1)
 
 struct arm_tally {
     _Alignas(64) _Atomic uint64_t requests;
@@ -26,6 +29,7 @@ struct arm_tally {
     _Atomic uint64_t durations[METRICS_DURATION_BUCKETS];
     _Atomic uint64_t user_requests[ARM_USERS];
     _Atomic uint64_t user_failures[ARM_USERS];
+    _Atomic uint32_t user_speeds[ARM_USERS][ARM_SPEEDS]; /* runs over; differences are right */
 };
 
 struct live_split {
@@ -65,6 +69,11 @@ static inline struct arm_tally *live_split_tally(struct live_split *split, uint3
 
 /* Which of ARM_USERS a client is; `client` as of ip_customer. */
 uint32_t live_split_user(const struct live_split *split, uint64_t client);
+static inline unsigned arm_speed_of(unsigned bucket)
+{
+    return (bucket + 1) / 2;
+}
+
 /* The worker's own thread. */
 void arm_tally_count(struct arm_tally *tally, uint32_t user, bool failed, uint64_t duration_us);
 

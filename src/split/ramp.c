@@ -158,6 +158,10 @@ static void read_tallies(const struct live_split *live, struct group_counts out[
                 atomic_load_explicit(&tally->user_requests[j], memory_order_relaxed);
             counts->user_failures[j] +=
                 atomic_load_explicit(&tally->user_failures[j], memory_order_relaxed);
+            for (int k = 0; k < ARM_SPEEDS && counts->user_requests[j] > 0; k++) {
+                counts->user_speeds[j][k] +=
+                    atomic_load_explicit(&tally->user_speeds[j][k], memory_order_relaxed);
+            }
         }
     }
 }

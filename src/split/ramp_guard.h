@@ -2,9 +2,10 @@
 /* Does the new arm of a ramp do worse than the old one? Pure: two windows of counts in, a
  * verdict out. Called by the split book (split/ramp.c) once a second for each ramp.
  *
- * One client must not end a ramp by requests that fail by their own fault: a breach by failures
- * must be one without the client that failed most, too. Where there is no other client it counts in
- * full; where the others are too few to be judged, it does once the window has lasted its time, since
+ * One client must not end a ramp, by requests that fail or are slow by their own fault, nor by many
+ * that make the old arm look better than it is: a breach must be one without the client that did worst
+ * in the new arm, and without the one that asked the old arm most. Where there is no other client it
+ * counts in full; where the others are too few to be judged, it does once the window has lasted its time, since
  * a ramp that goes back for nothing does less harm than one that fails for the one who is all traffic.
  *
  * A breach must be large enough to matter (more than error_rate or p99 allow) and too large to
@@ -24,6 +25,7 @@ struct group_counts {
     uint64_t durations[METRICS_DURATION_BUCKETS];
     uint64_t user_requests[ARM_USERS];
     uint64_t user_failures[ARM_USERS];
+    uint32_t user_speeds[ARM_USERS][ARM_SPEEDS];
 };
 
 struct guard_window {

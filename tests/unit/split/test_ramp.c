@@ -282,6 +282,53 @@ static void one_client_ends_no_ramp(void **state)
     assert_string_equal(fixture->event.what, "breach");
 }
 
+static void serve_slow_user(struct fixture *fixture, enum arm_group group, uint32_t user,
+                            unsigned requests, uint64_t duration_us)
+{
+    struct arm_tally *tally = live_split_tally(fixture->splits[0], user % 2, group);
+
+    for (unsigned i = 0; i < requests; i++) {
+        arm_tally_count(tally, user, false, duration_us);
+    }
+}
+
+static void one_slow_client_ends_no_ramp(void **state)
+{
+    struct fixture *fixture = *state;
+
+    tick(fixture);
+    for (int second = 0; second < 150; second++) {
+        serve(fixture, ARM_GROUP_CONTROL, 120, 0, 1000);
+        serve(fixture, ARM_GROUP_NEW, 120, 0, 1000);
+        serve_slow_user(fixture, ARM_GROUP_NEW, 126, 40, 90000);
+        assert_false(tick(fixture));
+    }
+    /* Many can. */
+    serve(fixture, ARM_GROUP_CONTROL, 120, 0, 1000);
+    serve(fixture, ARM_GROUP_NEW, 120, 0, 90000);
+    assert_true(tick(fixture));
+    assert_string_equal(fixture->event.what, "breach");
+    assert_non_null(strstr(fixture->event.why, "p99 is"));
+}
+
+/* Requests that are fast where the arms are compared with each other make the old one look better
+ * than it is. */
+static void one_client_makes_no_arm_look_good(void **state)
+{
+    struct fixture *fixture = *state;
+
+    tick(fixture);
+    for (int second = 0; second < 150; second++) {
+        for (enum arm_group group = ARM_GROUP_NEW; group < ARM_GROUP_COUNT; group++) {
+            serve(fixture, group, 120, 0, 1000);
+            serve(fixture, group, 12, 0, 90000);
+            serve(fixture, group, 12, 12, 1000);
+        }
+        serve_slow_user(fixture, ARM_GROUP_CONTROL, 126, 20000, 500);
+        assert_false(tick(fixture));
+    }
+}
+
 static void a_client_that_is_all_traffic_counts(void **state)
 {
     struct fixture *fixture = *state;
@@ -602,6 +649,8 @@ int main(void)
         TEST(it_waits_for_enough_samples),
         TEST(a_breach_goes_back_and_stays),
         TEST(one_client_ends_no_ramp),
+        TEST(one_slow_client_ends_no_ramp),
+        TEST(one_client_makes_no_arm_look_good),
         TEST(a_client_that_is_all_traffic_counts),
         TEST(a_client_that_is_nearly_all_traffic_counts_later),
         TEST(slowness_is_a_breach_too),
