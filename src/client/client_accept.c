@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections come in: accepted here, or by another worker that gives them away. Accepting pauses
- * while the process has as many as it may (limits.connections); if clients wait then, a few of the
- * longest idle or costliest connections give way. */
+ * while the process has as many as it may (limits.connections), or this worker its part of those for
+ * which there are descriptors. If clients wait then, a few of the longest idle or costliest
+ * connections give way, and answers say Connection: close until nobody has waited for a while. */
 #include "client/client_private.h"
 
 #include <poll.h>
 #include <unistd.h>
 
 #define FULL_LOOK_MS 50
+#define CROWD_MS 2000
+
+/* One is served in any case. */
+static bool is_short_of_descriptors(const struct client_desk *desk)
+{
+    const struct pressure *pressure = desk->bench->pressure;
+    uint32_t count = client_desk_count(desk);
+
+    return count >= pressure_client_places(pressure) ||
+           (count > 0 && pressure_of(pressure, PRESSURE_DESCRIPTORS) >= PRESSURE_REFUSES);
+}
 
 static bool is_full(struct client_desk *desk)
 {
     uint32_t most = exchange_desk_settings(desk->exchanges)->limits.connections;
 
-    return most != 0 && desk->placing->count_all(desk->owner) >= most;
+    return is_short_of_descriptors(desk) ||
+           (most != 0 && desk->placing->count_all(desk->owner) >= most);
 }
 
 static void resume_listeners(struct client_desk *desk)
@@ -42,17 +55,51 @@ static bool has_clients_waiting(struct client_desk *desk)
     return false;
 }
 
+static void on_crowd_over(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    exchange_desk_crowd(desk->exchanges, false);
+}
+
+static bool is_crowded(struct client_desk *desk)
+{
+    if (!has_clients_waiting(desk)) {
+        return false;
+    }
+    exchange_desk_crowd(desk->exchanges, true);
+    alarm_set(desk->bench->loop, &desk->crowd_over, CROWD_MS, on_crowd_over, desk);
+    return true;
+}
+
 static void look_for_space(void *owner)
 {
     struct client_desk *desk = owner;
 
     if (!is_full(desk)) {
+        alarm_clear(desk->bench->loop, &desk->full_look);
         resume_listeners(desk);
     } else {
-        if (has_clients_waiting(desk)) {
+        if (is_crowded(desk)) {
             client_desk_make_room(desk);
         }
         alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
+    }
+}
+
+static void on_place_free(void *owner)
+{
+    struct client_desk *desk = owner;
+
+    if (desk->paused && !is_full(desk)) {
+        look_for_space(desk);
+    }
+}
+
+void client_note_gone(struct client_desk *desk)
+{
+    if (desk->paused && !desk->ending) {
+        loop_later(desk->bench->loop, &desk->place_free, on_place_free, desk);
     }
 }
 
@@ -62,6 +109,7 @@ static void hold_listeners_when_full(struct client_desk *desk)
         return;
     }
     desk->paused = true;
+    is_crowded(desk);
     alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
     metrics_note(desk->metrics, METRICS_ACCEPT_PAUSED);
     for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {

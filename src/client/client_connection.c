@@ -130,6 +130,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     client_set_state(connection, CLIENT_CLOSED);
     connection->listener->connections--;
     client_count(desk, (uint32_t)-1);
+    client_note_gone(desk);
     metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
     exchange_desk_dismiss(desk->exchanges, &connection->place);
 }

@@ -108,6 +108,8 @@ void client_desk_free(struct client_desk **desk)
     alarm_clear((*desk)->bench->loop, &(*desk)->idle_grace);
     alarm_clear((*desk)->bench->loop, &(*desk)->late_comers);
     alarm_clear((*desk)->bench->loop, &(*desk)->full_look);
+    alarm_clear((*desk)->bench->loop, &(*desk)->crowd_over);
+    later_cancel(&(*desk)->place_free);
     alarm_clear((*desk)->bench->loop, &(*desk)->handshakes.debtors_turn);
     client_listeners_release(*desk);
     bury_dead(*desk);

@@ -104,12 +104,14 @@ struct client_desk {
     struct client_survey *survey; /* of the costliest connections, while one is made */
     uint8_t survey_mark;          /* of the last one */
     struct alarm full_look;       /* while paused */
+    struct later place_free;      /* the same, and one of this worker has gone */
+    struct alarm crowd_over;      /* answers say Connection: close until then */
     struct client_handshakes handshakes;
     struct client_stalls stalls;
     struct alarm sweep;        /* after a listener has left */
     uint32_t sweep_left;       /* idle connections to look at */
     struct generation *former; /* between client_desk_prepare and what follows */
-    bool paused;               /* limits.connections is reached */
+    bool paused;               /* as many are here as may be: client_accept.c */
     bool stopping;             /* accepted connections stay on this worker */
     bool ending;               /* whoever still comes is turned away */
 };
@@ -333,6 +335,8 @@ struct client_cost client_cost_of(const struct client_connection *connection, ui
 bool client_h1_is_held_back(struct client_h1 *h1);
 /* Clients wait for a connection, and there may be no more: closes a few. */
 void client_desk_make_room(struct client_desk *desk);
+/* client_accept.c: one has gone. */
+void client_note_gone(struct client_desk *desk);
 
 /* client_h1.c */
 /* NULL: out of memory. */

@@ -204,6 +204,11 @@ bool exchange_desk_is_draining(const struct exchange_desk *desk)
     return desk->draining;
 }
 
+void exchange_desk_crowd(struct exchange_desk *desk, bool crowded)
+{
+    desk->crowded = crowded;
+}
+
 size_t exchange_desk_count(const struct exchange_desk *desk)
 {
     return desk->count;

@@ -33,6 +33,7 @@ struct exchange_desk {
     struct link orphans; /* exchanges whose clients have left */
     uint32_t orphan_count;
     bool draining;
+    bool crowded;                             /* clients wait for those who are here to go */
     const struct exchange_answerer *answerer; /* of ROUTE_ASK */
     void *answerer_owner;
     struct {

@@ -27,7 +27,7 @@ void relay_interim(void *owner, const struct http_response *response)
 
 static bool must_close(const struct exchange *exchange)
 {
-    return !exchange->request.keep_alive || exchange->desk->draining;
+    return !exchange->request.keep_alive || exchange->desk->draining || exchange->desk->crowded;
 }
 
 static void refuse_head(struct exchange *exchange)

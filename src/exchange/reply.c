@@ -21,7 +21,7 @@ static bool must_close(const struct exchange *exchange, uint16_t status)
     case 505:
         return true;
     default:
-        return !exchange->request.keep_alive || exchange->desk->draining;
+        return !exchange->request.keep_alive || exchange->desk->draining || exchange->desk->crowded;
     }
 }
 

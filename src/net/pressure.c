@@ -13,6 +13,11 @@
 #define STEP_DOWN_US 1000000
 #define REFUSES_US 1000000
 #define SLABS_SPARE (4 * MIB)
+/* Descriptors: of what there is for connections a half is for those to origins, which each client
+ * may need one of; and some are for what comes and goes, files, names and the control interface. */
+#define ORIGINS_MOST 512
+#define SPARE_MOST 16
+#define SPARE_SHARE 8
 
 /* In thousandths of the budget. Descriptors are counted exactly, and run up step by step. */
 static const uint32_t rungs[PRESSURE_KINDS][PRESSURE_LEVELS] = {
@@ -92,6 +97,37 @@ void pressure_note_descriptors(struct pressure *pressure, uint64_t others)
     put(&pressure->elsewhere[PRESSURE_DESCRIPTORS], others);
 }
 
+void pressure_note_origins(struct pressure *pressure, bool any)
+{
+    atomic_store_explicit(&pressure->dials, any, memory_order_relaxed);
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint32_t pressure_client_places(const struct pressure *pressure)
+{
+    uint64_t budget;
+    uint64_t others;
+    uint64_t room;
+    uint64_t places;
+
+    if (pressure == NULL) {
+        return UINT32_MAX;
+    }
+    budget = get(&pressure->budget[PRESSURE_DESCRIPTORS]);
+    others = get(&pressure->elsewhere[PRESSURE_DESCRIPTORS]);
+    room = budget > others ? budget - others : 0;
+    places = room - lesser(room / SPARE_SHARE, SPARE_MOST);
+    if (atomic_load_explicit(&pressure->dials, memory_order_relaxed)) {
+        places -= lesser(room / 2, ORIGINS_MOST);
+    }
+    places /= pressure->workers;
+    return places == 0 ? 1 : (uint32_t)lesser(places, UINT32_MAX);
+}
+
 void pressure_did(struct pressure *pressure, enum pressure_step step, uint32_t count)
 {
     if (pressure != NULL) {
@@ -130,11 +166,14 @@ static void tell_step(const struct pressure *pressure, enum pressure_kind kind, 
     uint64_t budget = get(&pressure->budget[kind]);
     uint64_t unit = kind == PRESSURE_MEMORY ? MIB : 1;
 
+    const char *sentence = kind == PRESSURE_DESCRIPTORS && level == PRESSURE_REFUSES
+                               ? "new connections wait in the kernel"
+                               : sentences[level];
+
     log_warning("short of %s: %llu of %llu%s in use: %s (step %u of %u)",
                 kind == PRESSURE_MEMORY ? "memory" : "file descriptors",
                 (unsigned long long)(used / unit), (unsigned long long)(budget / unit),
-                kind == PRESSURE_MEMORY ? " MiB" : "", sentences[level], level,
-                PRESSURE_LEVELS - 1);
+                kind == PRESSURE_MEMORY ? " MiB" : "", sentence, level, PRESSURE_LEVELS - 1);
 }
 
 static void tell_rise(struct pressure *pressure, enum pressure_kind kind, uint32_t level,

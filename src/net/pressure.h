@@ -15,7 +15,7 @@ enum pressure_level {
     PRESSURE_NONE,
     PRESSURE_IDLE,    /* idle connections close early */
     PRESSURE_BODIES,  /* large request bodies are not read on */
-    PRESSURE_REFUSES, /* new connections are refused */
+    PRESSURE_REFUSES, /* new connections are refused; for want of descriptors, they wait */
     PRESSURE_CUTS,    /* those connections close that cost most for what they achieve */
     PRESSURE_LEVELS,
 };
@@ -44,6 +44,7 @@ struct pressure {
     _Atomic uint32_t told[PRESSURE_KINDS];           /* highest level the log knows of since none */
     _Atomic uint64_t done[PRESSURE_STEPS];           /* since the log was told */
     _Atomic uint64_t refused_before[PRESSURE_KINDS]; /* when the level changed */
+    _Atomic bool dials; /* there are origins, whose connections need descriptors too */
     uint32_t workers;
     struct pressure_share shares[];
 };
@@ -65,6 +66,11 @@ static inline struct slab_account *pressure_slabs(struct pressure *pressure)
 {
     return pressure != NULL ? &pressure->slabs : NULL;
 }
+
+void pressure_note_origins(struct pressure *pressure, bool any);
+/* So many clients a worker may have at once, that what else needs descriptors finds some; at least
+ * one. NULL: any number. */
+uint32_t pressure_client_places(const struct pressure *pressure);
 
 /* Of one kind, or the higher of both; NULL has none. */
 static inline enum pressure_level pressure_of(const struct pressure *pressure,

@@ -27,6 +27,8 @@ void origin_directory_follow(struct origin_directory *directory, const struct se
 
 /* Gives memory of past bursts back; every few seconds. */
 void origin_directory_trim(struct origin_directory *directory);
+/* Descriptors are short: closes connections that have been idle for a second. */
+void origin_directory_relieve(struct origin_directory *directory);
 uint32_t origin_directory_connections(const struct origin_directory *directory); /* open ones */
 size_t origin_directory_memory(const struct origin_directory *directory); /* of these, in bytes */
 

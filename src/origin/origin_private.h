@@ -162,6 +162,10 @@ static inline bool origin_has_address(const struct origin *origin)
     return origin->address.length > 0;
 }
 
+/* origin_spare.c: closes the connection that has been idle for the longest time, of any origin; false:
+ * there is none. */
+bool origin_directory_spare_one(struct origin_directory *directory);
+
 /* Closes so many connections, at the most, of those that leave. */
 void origins_leave(struct origin_directory *directory, uint32_t most);
 

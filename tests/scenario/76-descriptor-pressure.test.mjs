@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The process has a budget of descriptors: with few left, the longest idle connections go first,
-// and new ones are refused rather than left waiting.
+// and new ones wait in the kernel for those that achieve nothing to be closed.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { defer } from './lib/cleanup.mjs';
@@ -35,15 +35,12 @@ test('idle connections make room', async (t) => {
     assert.equal((await request(gateway)).status, 200);
 });
 
-test('who cannot be closed makes new ones be refused', async (t) => {
+test('who achieves nothing gives way to new ones', async (t) => {
     const gateway = await startGateway(t, `limits: {descriptors: ${BUDGET}}\ntimeouts: {head: 1h}\n${PONG}`);
     const busy = await many(t, gateway, BUDGET - 20, 'GET /ping HTTP/1.1\r\nHost: a\r\n');
-    await gateway.said(/short of file descriptors: .*(refused|cost most)/);
-    const answer = await until('a refusal', async () => {
-        const one = await request(gateway);
-        return one.status === 503 && one;
-    });
-    assert.ok(Number(answer.headers['retry-after']) >= 1);
+    await gateway.said(/short of file descriptors: /);
+    const answer = await request(gateway);
+    assert.equal(answer.status, 200);
     assert.equal(answer.headers.connection, 'close');
     const kept = busy.filter((each) => !each.ended);
     assert.ok(kept.length > BUDGET / 2);

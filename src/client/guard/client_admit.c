@@ -85,7 +85,8 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
     struct client_desk *desk = listener->desk;
     struct ip peer;
 
-    if (is_new && pressure_now(desk->bench->pressure) >= PRESSURE_REFUSES) {
+    /* Who finds no descriptor waits in the kernel (client_accept.c). */
+    if (is_new && pressure_of(desk->bench->pressure, PRESSURE_MEMORY) >= PRESSURE_REFUSES) {
         pressure_did(desk->bench->pressure, PRESSURE_REFUSED, 1);
         client_turn_away(desk, fd, !listener->speaks_tls, METRICS_PRESSURE_REFUSED);
         close(fd);

@@ -177,7 +177,7 @@ void client_desk_relieve(struct client_desk *desk)
 
 void client_desk_make_room(struct client_desk *desk)
 {
-    if (close_longest_idle(desk, PRESSURE_IDLE) == 0) {
+    if (close_longest_idle(desk, PRESSURE_REFUSES) == 0) {
         cut_costliest(desk);
     }
 }

@@ -230,8 +230,8 @@ static const struct option options[] = {
     {.path = "limits.descriptors", .places = PLACE_GLOBAL, .type = OPTION_COUNT,
      .initial = "auto", .zero_word = "auto", .least = "64", .greatest = "100000000",
      FIELD(limits_settings, descriptors),
-     .help = "File descriptors of the whole process, guarded in the same way; auto: as many as "
-             "the kernel allows (LimitNOFILE=, ulimit -n)."},
+     .help = "File descriptors of the whole process, guarded in the same way, but that new clients "
+             "wait in the kernel; auto: as many as the kernel allows (LimitNOFILE=, ulimit -n)."},
     {.path = "limits.handshakes", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "1000",
      .least = "1", .greatest = "1000000", FIELD(limits_settings, handshakes),
      .help = "TLS handshakes with clients at once, each worker; further clients wait in line."},

@@ -90,6 +90,11 @@ static void wake(struct origin_directory *directory, uint32_t worker)
     }
 }
 
+void limits_look_again(struct origin *origin)
+{
+    block(origin);
+}
+
 void limits_serve_later(struct origin *origin)
 {
     block(origin);

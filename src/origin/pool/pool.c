@@ -253,7 +253,12 @@ static bool open_for(struct origin *origin, struct origin_request *request)
     }
     if (!origin_connection_open(origin, request, &failure)) {
         limits_untake_connection(origin, request);
-        pool_dial_failed(origin, failure);
+        if (failure != ORIGIN_FAILURE_NO_DESCRIPTOR) {
+            pool_dial_failed(origin, failure);
+        } else if (!origin_directory_spare_one(directory_of(origin))) {
+            limits_look_again(origin); /* whatever ends next leaves one */
+            return false;
+        }
     }
     return true;
 }

@@ -47,6 +47,9 @@ static void look(struct pressure_watch *watch)
     pressure_report(pressure, watch->bench->worker, memory_of(watch), descriptors_of(watch),
                     now_us);
     client_desk_relieve(watch->clients);
+    if (pressure_of(pressure, PRESSURE_DESCRIPTORS) != PRESSURE_NONE) {
+        origin_directory_relieve(watch->origins);
+    }
     if (pressure_now(pressure) != PRESSURE_NONE) {
         alarm_set(watch->bench->loop, &watch->again, LOOK_MS, on_again, watch);
     }
@@ -99,15 +102,27 @@ static uint64_t descriptor_budget(const struct settings *settings)
                                              : descriptors_raise_limit();
 }
 
+static bool has_origins(const struct settings *settings)
+{
+    return settings->service_count > 0;
+}
+
 struct pressure *pressure_watch_plan(const struct settings *settings)
 {
-    return pressure_new(settings->workers, memory_budget(settings), descriptor_budget(settings));
+    struct pressure *pressure =
+        pressure_new(settings->workers, memory_budget(settings), descriptor_budget(settings));
+
+    if (pressure != NULL) {
+        pressure_note_origins(pressure, has_origins(settings));
+    }
+    return pressure;
 }
 
 void pressure_watch_follow(struct pressure *pressure, const struct settings *settings)
 {
     pressure_set_budget(pressure, PRESSURE_MEMORY, memory_budget(settings));
     pressure_set_budget(pressure, PRESSURE_DESCRIPTORS, descriptor_budget(settings));
+    pressure_note_origins(pressure, has_origins(settings));
 }
 
 void pressure_watch_count_others(struct pressure *pressure)

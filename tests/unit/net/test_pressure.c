@@ -191,6 +191,23 @@ static void each_step_is_told_once(void **state)
     pressure_free(&pressure);
 }
 
+static void places_for_clients(void **state)
+{
+    struct pressure *pressure = pressure_new(2, 100 * MIB, 64);
+
+    (void)state;
+    pressure_note_descriptors(pressure, 24);
+    assert_int_equal(pressure_client_places(pressure), (40 - 5) / 2);
+    pressure_note_origins(pressure, true);
+    assert_int_equal(pressure_client_places(pressure), (40 - 5 - 20) / 2);
+    pressure_set_budget(pressure, PRESSURE_DESCRIPTORS, 20024);
+    assert_int_equal(pressure_client_places(pressure), (20000 - 16 - 512) / 2);
+    pressure_set_budget(pressure, PRESSURE_DESCRIPTORS, 20); /* one, whatever there is */
+    assert_int_equal(pressure_client_places(pressure), 1);
+    pressure_free(&pressure);
+    assert_int_equal(pressure_client_places(NULL), UINT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +218,7 @@ int main(void)
         cmocka_unit_test(slabs_end_at_the_ceiling),
         cmocka_unit_test(refusing_for_long_is_not_enough),
         cmocka_unit_test(each_step_is_told_once),
+        cmocka_unit_test(places_for_clients),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
