@@ -159,15 +159,25 @@ def request(path=b"/rest", more=b"", body=b"", method=b"POST", host=b"a"):
 
 
 class Client:
-    """One connection that asks the same again and again."""
+    """Asks the same again and again, on one connection for as long as that is kept."""
 
     def __init__(self, port, asks, answers=1, in_segments=False):
         self.asks, self.answers, self.in_segments = asks, answers, in_segments
-        self.connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.port = port
+        self.connect()
+
+    def connect(self):
+        self.connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = self.connection.makefile("rb", 1 << 16)
 
+    def reconnect(self):
+        """The answer was the last one: of its connection's requests there is a limit."""
+        self.close()
+        self.connect()
+
     def read_answer(self):
+        """Whether further ones can follow."""
         status = self.stream.readline()
         while status.startswith(b"HTTP/1.1 1"):
             while self.stream.readline() != b"\r\n":
@@ -175,26 +185,39 @@ class Client:
             status = self.stream.readline()
         if not status.startswith(b"HTTP/1.1 2"):
             raise Failure(f"answer: {status!r}")
-        length, chunked = 0, False
+        length, chunked, stays = 0, False, True
         while (line := self.stream.readline()) != b"\r\n":
             lower = line.lower()
             if lower.startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
             chunked = chunked or lower.startswith(b"transfer-encoding:")
+            stays = stays and not lower.startswith(b"connection: close")
         while chunked and (size := int(self.stream.readline(), 16)) > 0:
             self.stream.read(size + 2)
         if chunked:
             while self.stream.readline() != b"\r\n":
                 pass
         self.stream.read(length)
+        return stays
 
     def round(self):
         """Sends while it reads: a pipeline may be longer than what sockets hold."""
-        sender = threading.Thread(target=send, args=(self.connection, self.asks, self.in_segments))
+        sender = threading.Thread(target=self.send_all)
         sender.start()
+        stays = True
         for _ in range(self.answers):
-            self.read_answer()
+            stays = self.read_answer()
+            if not stays:
+                break
         sender.join()
+        if not stays:
+            self.reconnect()
+
+    def send_all(self):
+        try:
+            send(self.connection, self.asks, self.in_segments)
+        except ConnectionError:
+            pass  # the answers tell
 
     def close(self):
         self.stream.close()
@@ -299,7 +322,8 @@ class Repeated(Client):
     def round(self):
         for _ in range(self.count):
             self.connection.sendall(self.asks)
-            self.read_answer()
+            if not self.read_answer():
+                self.reconnect()
 
 
 # --- measuring ----------------------------------------------------------------------------------
