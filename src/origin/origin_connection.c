@@ -424,7 +424,7 @@ void origin_connection_late(struct timer *timer)
             origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
             break;
         }
-        if (origin_h1_is_not_to_hurry(connection)) {
+        if (origin_h1_is_not_to_hurry(connection) || origin_h1_still_takes(connection)) {
             break;
         }
         origin_connection_fail(connection, connection->out.blocked ? ORIGIN_FAILURE_SEND_TIMEOUT

@@ -128,6 +128,7 @@ struct origin_connection {
     uint64_t passed;         /* bytes of the answer handed over */
     uint64_t written_before; /* out.written when the present request began */
     uint64_t written_looked; /* and when the answer began, or origin_h1_still_sends last looked */
+    size_t left_looked;      /* what it had not taken yet then, or when the clock was set */
     struct service_entry *service_entry; /* held; NULL: it counts for no service */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
@@ -268,6 +269,9 @@ void origin_h1_receive(struct origin_connection *connection);
 /* origin_h1_request.c */
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);
+/* Its clock for taking the request has run out, but it has taken some since then: the clock was set
+ * anew. */
+bool origin_h1_still_takes(struct origin_connection *connection);
 /* The answer has stopped, but not the request: the clock was set anew. */
 bool origin_h1_still_sends(struct origin_connection *connection);
 /* Its clock, set to hurry a trial, has run out, but its answer has begun to come: the usual clock

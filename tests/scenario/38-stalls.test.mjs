@@ -75,6 +75,22 @@ test('an origin that takes a body slowly, but takes it, is waited for', async (t
     assert.equal((await client.answer({ deadline: patient(30_000) })).text, 'ok');
 });
 
+// The kernel calls a socket writable only once a good part of what it holds was taken.
+test('also where that is not enough for its socket to be writable within send_idle', async (t) => {
+    const SIZE = 700_000;
+    const origin = await stallingOrigin(t, async (wire) => {
+        const drip = setInterval(() => wire.socket.read(), 1200);
+        defer(t, () => clearInterval(drip));
+        await wire.waitFor('the body', () => wire.everReceived >= SIZE, patient(60_000));
+        clearInterval(drip);
+        wire.ok('ok');
+    });
+    const gateway = await startGateway(t, through(origin, { more: PATIENT.replace('send_idle: 1h', 'send_idle: 3s') }));
+    const client = await connect(t, gateway);
+    client.send(head('POST / HTTP/1.1', 'Host: a', `Content-Length: ${SIZE}`)).send(Buffer.alloc(SIZE, 'x'));
+    assert.equal((await client.answer({ deadline: patient(60_000) })).text, 'ok');
+});
+
 test('an answer that begins before its upload ends may wait for that', async (t) => {
     const PIECES = 16;
     const origin = await rawOrigin(t, async (wire) => {

@@ -81,6 +81,7 @@ static void mind_the_request(struct origin_connection *connection)
         return;
     }
     if (connection->out.blocked) {
+        connection->left_looked = transport_unacknowledged(&connection->transport);
         set_clock(connection, timeouts->send_idle);
     } else if (connection->request_whole) {
         set_clock(connection, connection->request->on_trial
@@ -246,13 +247,32 @@ bool origin_h1_is_not_to_hurry(struct origin_connection *connection)
     return true;
 }
 
+/* The kernel calls a socket writable once a good part of what it holds was taken; what it still holds
+ * tells of less. true: less is left than when this was last asked. */
+static bool takes(struct origin_connection *connection)
+{
+    size_t before = connection->left_looked;
+
+    connection->left_looked = transport_unacknowledged(&connection->transport);
+    return connection->out.blocked && connection->left_looked < before;
+}
+
+bool origin_h1_still_takes(struct origin_connection *connection)
+{
+    if (!takes(connection)) {
+        return false;
+    }
+    set_clock(connection, connection->request->timeouts->send_idle);
+    return true;
+}
+
 /* An answer may begin before its request is whole, and then wait for that. While the origin takes
  * more of it, or the client is slow to bring more and has the clock, the origin has not stopped; nor
  * has it if the last of the request went out only since the clock was set. */
 bool origin_h1_still_sends(struct origin_connection *connection)
 {
     bool awaits_client = !connection->request_whole && !connection->out.blocked;
-    bool moved = connection->out.written != connection->written_looked;
+    bool moved = takes(connection) || connection->out.written != connection->written_looked;
 
     connection->written_looked = connection->out.written;
     if (!moved && !awaits_client) {
