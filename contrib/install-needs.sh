@@ -11,7 +11,7 @@ build_needs="gcc libc6-dev make autoconf automake pkg-config
 # fuzzers. nginx-light and nodejs: origins, and the program that plays the scenarios.
 # git: a real client, and its server. procps: ps and pgrep. python3 and valgrind: the count of
 # instructions a request.
-test_needs="libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format-14
+test_needs="libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14
     nginx-light nodejs git curl openssl procps python3 valgrind"
 
 case ${1:-} in
