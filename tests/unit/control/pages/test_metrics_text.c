@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Prometheus refuses a whole page for one line that is not well-formed. */
+#include "control/pages/metrics_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void labels_are_escaped(void **state)
+{
+    struct page page = {0};
+
+    (void)state;
+    metrics_text_begin(&page, "m", "route", "a\"b\\c\nd");
+    metrics_text_label(&page, "why", "x");
+    metrics_text_end(&page, UINT64_MAX);
+    page_add_char(&page, '\0');
+    assert_string_equal(page.at, "m{route=\"a\\\"b\\\\c\\nd\",why=\"x\"} 18446744073709551615\n");
+    page_release(&page);
+}
+
+static void an_address_of_a_name_has_a_label_of_its_own(void **state)
+{
+    struct page page = {0};
+
+    (void)state;
+    metrics_text_begin(&page, "m", METRICS_TEXT_ORIGIN, "api:80@10.0.0.1");
+    metrics_text_end(&page, 1);
+    metrics_text_begin(&page, "m", METRICS_TEXT_ORIGIN, "10.0.0.2:80");
+    metrics_text_end(&page, 2);
+    page_add_char(&page, '\0');
+    assert_string_equal(page.at, "m{origin=\"api:80\",address=\"10.0.0.1\"} 1\n"
+                                 "m{origin=\"10.0.0.2:80\"} 2\n");
+    page_release(&page);
+}
+
+/* Buckets never go down, the last one is +Inf and equals the count. */
+static void a_histogram_adds_up(void **state)
+{
+    struct metrics_reading reading = {.name = "r", .duration_sum_us = 1500001};
+    struct page page = {0};
+    unsigned long long before = 0;
+    int buckets = 0;
+
+    (void)state;
+    reading.durations[0] = 3;
+    reading.durations[metrics_duration_bucket(1000000)] = 4;
+    reading.durations[METRICS_DURATION_BUCKETS - 1] = 5;
+    metrics_text_histogram(&page, "h", "route", &reading);
+    page_add_char(&page, '\0');
+    for (char *line = strtok(page.at, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        unsigned long long count = strtoull(strrchr(line, ' ') + 1, NULL, 10);
+
+        if (strncmp(line, "h_bucket{route=\"r\",le=\"", 23) == 0) {
+            assert_true(count >= before);
+            before = count;
+            buckets++;
+            assert_int_equal(strstr(line, "+Inf") != NULL, buckets == 20);
+        } else if (strncmp(line, "h_sum", 5) == 0) {
+            assert_string_equal(line, "h_sum{route=\"r\"} 1.500001");
+        } else {
+            assert_string_equal(line, "h_count{route=\"r\"} 12");
+        }
+    }
+    assert_int_equal(before, 12);
+    page_release(&page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_are_escaped),
+        cmocka_unit_test(an_address_of_a_name_has_a_label_of_its_own),
+        cmocka_unit_test(a_histogram_adds_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
