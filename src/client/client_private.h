@@ -365,7 +365,12 @@ void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause c
 /* client_h1_input.c */
 /* false: no room (or no memory) to read into. */
 bool client_h1_make_room(struct client_h1 *h1);
-void client_h1_give_back_empty(struct client_h1 *h1);
+/* Before a head is parsed, which stays for as long as its exchange lives: the input is moved into a
+ * small buffer if it fits. Else the beginning of it, copied into one, for the caller to return or to
+ * keep as h1->head; NULL where there is no memory, too: the head stays where it is. */
+struct buffer *client_h1_head_apart(struct client_h1 *h1);
+/* After reading: what is left may wait for long. */
+void client_h1_keep_rest(struct client_h1 *h1);
 
 /* true while there is more to do at once. */
 bool client_h1_step_body(struct client_h1 *h1);

@@ -181,39 +181,69 @@ static void on_connected(void *owner)
     attempt_send_body(exchange);
 }
 
-/* All of it stays for another try; only the place moves on. */
-static bool send_kept(struct exchange *exchange)
+/* What the buffers from `buffer` on hold, of the first one without `skip` bytes. Returns how many pieces
+ * that is, *total bytes in all. */
+static int pieces_of(const struct buffer *buffer, size_t skip, struct bytes *pieces, size_t *total)
 {
-    while (exchange->request_body.send_from != NULL) {
-        struct buffer *buffer = exchange->request_body.send_from;
-        struct bytes rest =
-            bytes_skip(buffer_content(buffer), exchange->request_body.sent_of_buffer);
-        size_t taken = origin_request_send_body(&exchange->attempt.request, rest);
+    int count = 0;
 
-        exchange->request_body.sent_of_buffer += (uint32_t)taken;
-        if (taken < rest.length) {
-            return false;
+    *total = 0;
+    for (; buffer != NULL && count < OUTBOX_PIECES; buffer = buffer->next) {
+        pieces[count] = bytes_skip(buffer_content(buffer), skip);
+        *total += pieces[count++].length;
+        skip = 0;
+    }
+    return count;
+}
+
+/* All of it stays for another try; only the place moves on. */
+static void move_on(struct exchange *exchange, size_t taken)
+{
+    struct buffer *buffer;
+
+    while ((buffer = exchange->request_body.send_from) != NULL) {
+        size_t left = buffer_length(buffer) - exchange->request_body.sent_of_buffer;
+
+        if (taken < left) {
+            exchange->request_body.sent_of_buffer += (uint32_t)taken;
+            return;
         }
+        taken -= left;
         exchange->request_body.send_from = buffer->next;
         exchange->request_body.sent_of_buffer = 0;
     }
-    return true;
+}
+
+static bool send_kept(struct exchange *exchange)
+{
+    struct bytes pieces[OUTBOX_PIECES];
+    size_t taken = 0;
+    size_t offered = 0;
+
+    while (exchange->request_body.send_from != NULL && taken == offered) {
+        int count = pieces_of(exchange->request_body.send_from,
+                              exchange->request_body.sent_of_buffer, pieces, &offered);
+
+        taken = origin_request_send_body(&exchange->attempt.request, pieces, count);
+        move_on(exchange, taken);
+    }
+    return taken == offered;
 }
 
 static bool send_and_drop(struct exchange *exchange)
 {
     struct buffer_queue *queue = &exchange->request_body.body;
+    struct bytes pieces[OUTBOX_PIECES];
+    size_t taken = 0;
+    size_t offered = 0;
 
-    while (queue->length > 0) {
-        struct bytes first = buffer_content(queue->first);
-        size_t taken = origin_request_send_body(&exchange->attempt.request, first);
+    while (queue->length > 0 && taken == offered) {
+        int count = pieces_of(queue->first, 0, pieces, &offered);
 
+        taken = origin_request_send_body(&exchange->attempt.request, pieces, count);
         buffer_queue_drop(exchange->desk->bench->buffers, queue, taken);
-        if (taken < first.length) {
-            return false;
-        }
     }
-    return true;
+    return taken == offered;
 }
 
 static void send_end(struct exchange *exchange)

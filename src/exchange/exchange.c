@@ -185,6 +185,12 @@ static void fail_request(struct exchange *exchange, uint16_t status, const char 
     reply_error(exchange, status, error, what);
 }
 
+/* It ends here, whatever becomes of the exchange: nothing waits for it. */
+static bool is_ignored(const struct exchange *exchange)
+{
+    return exchange->request_body.ignored || exchange->state >= EXCHANGE_LEAVES;
+}
+
 /* Straight through while nothing waits before it; else it waits here, up to the bound. */
 static size_t stream_body(struct exchange *exchange, struct bytes bytes)
 {
@@ -193,7 +199,7 @@ static size_t stream_body(struct exchange *exchange, struct bytes bytes)
     size_t room = most > queue->length ? most - queue->length : 0;
 
     if (exchange->attempt.request.connection != NULL && queue->length == 0) {
-        size_t taken = origin_request_send_body(&exchange->attempt.request, bytes);
+        size_t taken = origin_request_send_body(&exchange->attempt.request, &bytes, 1);
 
         origin_request_flush(&exchange->attempt.request);
         return taken;
@@ -213,12 +219,12 @@ size_t exchange_body(struct exchange *exchange, struct bytes bytes)
     size_t taken = bytes.length;
 
     if (exchange->state == EXCHANGE_TUNNELS) {
-        taken = origin_request_send_body(&exchange->attempt.request, bytes);
+        taken = origin_request_send_body(&exchange->attempt.request, &bytes, 1);
         exchange->outcome.bytes_in += taken;
         exchange->request_body.paused = taken < bytes.length;
         return taken;
     }
-    if (exchange->request_body.ignored || exchange->state >= EXCHANGE_LEAVES) {
+    if (is_ignored(exchange)) {
         return bytes.length;
     }
     exchange->request_body.received += bytes.length;
@@ -227,8 +233,14 @@ size_t exchange_body(struct exchange *exchange, struct bytes bytes)
         fail_request(exchange, 413, "http_request_error", "the request body is too large");
         return bytes.length;
     }
-    taken = exchange->state == EXCHANGE_GATHERS ? gather_body(exchange, bytes)
-                                                : stream_body(exchange, bytes);
+    if (exchange->state == EXCHANGE_GATHERS && !gather_has_room(exchange, bytes.length)) {
+        gather_end(exchange); /* larger than we keep: it streams from here on */
+    }
+    if (exchange->state == EXCHANGE_GATHERS) {
+        gather_body(exchange, bytes);
+    } else if (!is_ignored(exchange)) {
+        taken = stream_body(exchange, bytes);
+    }
     exchange->request_body.received -= bytes.length - taken;
     exchange->outcome.bytes_in -= bytes.length - taken;
     exchange->request_body.paused = taken < bytes.length;
@@ -242,7 +254,7 @@ void exchange_body_end(struct exchange *exchange, const struct http_headers *tra
         return;
     }
     exchange->request_body.whole = true;
-    if (exchange->request_body.ignored || exchange->state >= EXCHANGE_LEAVES) {
+    if (is_ignored(exchange)) {
         return;
     }
     if (trailers != NULL && !trailers_keep(exchange, trailers)) {

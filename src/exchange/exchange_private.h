@@ -162,8 +162,9 @@ bool admit_size(struct exchange *exchange);
 /* gather.c: the request body is read first, then the route's action begins. */
 /* At once where nothing is to be gathered. */
 void gather_begin(struct exchange *exchange);
-/* Takes all of it. */
-size_t gather_body(struct exchange *exchange, struct bytes bytes);
+/* Whether so much more is still gathered; else gather_end comes first. */
+bool gather_has_room(const struct exchange *exchange, size_t length);
+void gather_body(struct exchange *exchange, struct bytes bytes);
 /* The body is whole, or more than is gathered. */
 void gather_end(struct exchange *exchange);
 /* timeouts.gather is over. */

@@ -41,16 +41,16 @@ void gather_begin(struct exchange *exchange)
     }
 }
 
-size_t gather_body(struct exchange *exchange, struct bytes bytes)
+bool gather_has_room(const struct exchange *exchange, size_t length)
+{
+    return exchange->request_body.body.length + length <= most_bytes(exchange);
+}
+
+void gather_body(struct exchange *exchange, struct bytes bytes)
 {
     if (!buffer_queue_add(exchange->desk->bench->buffers, &exchange->request_body.body, bytes)) {
         reply_error(exchange, 503, "proxy_internal_error", "out of memory");
-        return bytes.length;
     }
-    if (exchange->request_body.body.length > most_bytes(exchange)) {
-        gather_end(exchange); /* larger than we keep: it streams from here on */
-    }
-    return bytes.length;
 }
 
 void gather_end(struct exchange *exchange)

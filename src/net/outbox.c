@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
-#define VECTORS 11
-#define MORE_MAX 3
+#define QUEUED_VECTORS 8
+#define FRAME_PIECES 3
 
 char *outbox_room(struct outbox *outbox, struct buffer_pool *pool, size_t least, size_t *room)
 {
@@ -58,20 +58,20 @@ void outbox_break(struct outbox *outbox, struct buffer_pool *pool, struct transp
 size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
                    const struct iovec *more, int count)
 {
-    struct iovec vectors[VECTORS];
+    struct iovec vectors[QUEUED_VECTORS + OUTBOX_PIECES];
     size_t queued = outbox->queue.length;
     size_t offered = total_of(more, count);
     int used;
     ssize_t written;
 
-    CHECK(count <= MORE_MAX);
+    CHECK(count <= OUTBOX_PIECES);
     if (outbox->broken) {
         return offered;
     }
     if (queued + offered == 0) {
         return 0;
     }
-    used = buffer_queue_vectors(&outbox->queue, vectors, VECTORS - MORE_MAX);
+    used = buffer_queue_vectors(&outbox->queue, vectors, QUEUED_VECTORS);
     if (count > 0 && total_of(vectors, used) == queued) {
         for (int i = 0; i < count; i++) {
             vectors[used++] = more[i];
@@ -144,17 +144,17 @@ size_t outbox_send_frame(struct outbox *outbox, struct buffer_pool *pool,
     size_t left = outbox->frame_left > 0 ? outbox->frame_left : data.length;
     struct bytes wanted = bytes_first(data, left);
     bool ends = wanted.length == left;
-    const struct iovec pieces[MORE_MAX] = {{(void *)head.at, head.length},
-                                           {(void *)wanted.at, wanted.length},
-                                           {(void *)end.at, ends ? end.length : 0}};
+    const struct iovec pieces[FRAME_PIECES] = {{(void *)head.at, head.length},
+                                               {(void *)wanted.at, wanted.length},
+                                               {(void *)end.at, ends ? end.length : 0}};
     size_t taken;
 
     if (outbox->blocked) {
-        outbox_send_whole(outbox, pool, transport, pieces, MORE_MAX);
+        outbox_send_whole(outbox, pool, transport, pieces, FRAME_PIECES);
         outbox->frame_left = left - wanted.length;
         return wanted.length;
     }
-    taken = outbox_send(outbox, pool, transport, pieces, MORE_MAX);
+    taken = outbox_send(outbox, pool, transport, pieces, FRAME_PIECES);
     if (taken == 0) {
         return 0; /* one that was to begin has not */
     }

@@ -8,6 +8,8 @@
 #include "base/memory/buffer.h"
 #include "net/transport.h"
 
+#define OUTBOX_PIECES 16 /* that one send takes behind what is queued */
+
 struct outbox {
     struct buffer_queue queue;
     bool blocked;      /* the transport took less than offered: wait for WRITABLE */
@@ -25,7 +27,7 @@ void outbox_filled(struct outbox *outbox, size_t count);
 
 /* A copy; false: no memory. */
 bool outbox_add(struct outbox *outbox, struct buffer_pool *pool, struct bytes bytes);
-/* Writes what is queued and then `more` (at most 3 pieces). Returns how many bytes of `more`
+/* Writes what is queued and then `more` (at most OUTBOX_PIECES). Returns how many bytes of `more`
  * were taken; sets `blocked` when not everything went. */
 size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
                    const struct iovec *more, int count);

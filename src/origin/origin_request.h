@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "config/settings.h"
 #include "http/fields.h"
+#include "net/outbox.h"
 #include "net/timer.h"
 #include "origin/delivery.h"
 #include "origin/failure.h"
@@ -83,8 +84,10 @@ struct origin_request {
 void origin_request_start(struct origin_request *request, struct origin *origin);
 /* false: the head is too large; nothing was sent, and the connection is still held. */
 bool origin_request_send_head(struct origin_request *request, const struct request_head *head);
-/* Returns how many bytes were taken; `writable` follows when it was fewer than offered. */
-size_t origin_request_send_body(struct origin_request *request, struct bytes bytes);
+/* At most OUTBOX_PIECES, which leave together. Returns how many bytes were taken; `writable` follows when
+ * it was fewer than offered. */
+size_t origin_request_send_body(struct origin_request *request, const struct bytes *pieces,
+                                int count);
 /* The body of an unfinished request is whole, wherever the request stands; harmless for others. */
 void origin_request_body_is_whole(struct origin_request *request);
 /* The request is whole. `trailers` may be NULL, and is needed during the call only. */

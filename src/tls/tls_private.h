@@ -17,6 +17,7 @@ struct x509_st;
 
 #define TLS_RECORD_MOST 16384
 #define TLS_STAGE_BYTES (5 * 1024 * 16)
+#define TLS_ARRIVED_BYTES (56 * 1024) /* a large buffer's worth of data in records */
 
 /* --- tls_report.c ------------------------------------------------------------------------ */
 
@@ -76,6 +77,9 @@ struct tls_bench {
     size_t staged;
     char stage[TLS_STAGE_BYTES];  /* records on their way out: one system call for several */
     char gather[TLS_RECORD_MOST]; /* pieces that go into one record */
+    size_t arrived_length;        /* within a call that reads */
+    size_t arrived_used;
+    char arrived[TLS_ARRIVED_BYTES]; /* records on their way to the library: one system call, too */
 };
 
 /* Made at the first call and kept while the process lives. NULL: out of memory. Not to be called
@@ -112,6 +116,7 @@ struct tls_socket {
     bool end_of_stream;
     bool handshaken;   /* until then each side waits for the other's answer */
     bool unsent_waits; /* it could go out, but will with what the owner writes next */
+    size_t reads_most; /* at once into the bench, in the present call; 0: as the library asks */
     struct tls_records records;
     char *early; /* read already; not yet given to the library */
     size_t early_length;
@@ -124,7 +129,12 @@ struct tls_socket {
 struct bio_method_st *tls_socket_method(void);
 /* The library may read so many records from now on, and is then told that no more came. */
 void tls_socket_grant(struct tls_socket *socket, uint32_t records);
-/* Bytes were read that were not granted yet: the loop cannot see them. */
+/* Until tls_socket_end_reading bytes come off the socket by the bench, as much as `room` bytes of data
+ * take with one call. The library then gets them piece by piece. */
+void tls_socket_begin_reading(struct tls_socket *socket, size_t room);
+/* What the library did not take is kept. */
+void tls_socket_end_reading(struct tls_socket *socket);
+/* Bytes were read that the library does not have yet: the loop cannot see them. */
 bool tls_socket_withholds(const struct tls_socket *socket);
 /* Sends what waits, and what is staged. True when everything is on its way. */
 bool tls_socket_send(struct tls_socket *socket);

@@ -13,7 +13,8 @@
 
 #define UNSENT_MOST (256 * 1024) /* more is a client that asks and does not read */
 
-#define RECORD_HEADER 5 /* type, version, length (RFC 8446 section 5.1) */
+#define RECORDS_OVERHEAD 1024 /* of as many as a large buffer's worth of data comes in, mostly */
+#define RECORD_HEADER 5       /* type, version, length (RFC 8446 section 5.1) */
 
 /* --- reading ------------------------------------------------------------------------------ */
 
@@ -24,7 +25,8 @@ void tls_socket_grant(struct tls_socket *socket, uint32_t records)
 
 bool tls_socket_withholds(const struct tls_socket *socket)
 {
-    return socket->early != NULL;
+    return socket->early != NULL ||
+           (socket->reads_most > 0 && socket->bench->arrived_used < socket->bench->arrived_length);
 }
 
 /* The present record was the last one that was granted, and is whole. */
@@ -65,21 +67,29 @@ static size_t pass_records(struct tls_records *records, const char *bytes, size_
     return used;
 }
 
+/* As much of `bytes` as was granted and fits; *used moves on. */
+static int give_from(struct tls_socket *socket, struct bytes bytes, size_t *used, char *into,
+                     int room)
+{
+    struct bytes left = bytes_skip(bytes, *used);
+    size_t most = left.length < (size_t)room ? left.length : (size_t)room;
+    size_t count = pass_records(&socket->records, left.at, most);
+
+    memcpy(into, left.at, count);
+    *used += count;
+    return (int)count;
+}
+
 static int read_early(struct tls_socket *socket, char *into, int room)
 {
-    size_t count = socket->early_length - socket->early_used;
+    int count = give_from(socket, (struct bytes){socket->early, socket->early_length},
+                          &socket->early_used, into, room);
 
-    if (count > (size_t)room) {
-        count = (size_t)room;
-    }
-    count = pass_records(&socket->records, socket->early + socket->early_used, count);
-    memcpy(into, socket->early + socket->early_used, count);
-    socket->early_used += count;
     if (socket->early_used == socket->early_length) {
         free(socket->early);
         socket->early = NULL;
     }
-    return (int)count;
+    return count;
 }
 
 /* false: out of memory. */
@@ -107,6 +117,39 @@ static int give(struct tls_socket *socket, const char *bytes, size_t count)
     return (int)given;
 }
 
+static ssize_t receive(BIO *bio, struct tls_socket *socket, char *into, size_t room)
+{
+    ssize_t count;
+
+    do {
+        count = recv(socket->fd, into, room, 0);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0 && errno == EAGAIN) {
+        BIO_set_retry_read(bio);
+    } else if (count <= 0) {
+        socket->end_of_stream = true;
+        socket->broken = count < 0 ? errno : socket->broken;
+    }
+    return count;
+}
+
+static int read_arrived(BIO *bio, struct tls_socket *socket, char *into, int room)
+{
+    struct tls_bench *bench = socket->bench;
+
+    if (bench->arrived_used == bench->arrived_length) {
+        ssize_t count = receive(bio, socket, bench->arrived, socket->reads_most);
+
+        if (count <= 0) {
+            return (int)count;
+        }
+        bench->arrived_length = (size_t)count;
+        bench->arrived_used = 0;
+    }
+    return give_from(socket, (struct bytes){bench->arrived, bench->arrived_length},
+                     &bench->arrived_used, into, room);
+}
+
 static int socket_read(BIO *bio, char *into, int room)
 {
     struct tls_socket *socket = BIO_get_data(bio);
@@ -120,21 +163,36 @@ static int socket_read(BIO *bio, char *into, int room)
     if (socket->early != NULL) {
         return read_early(socket, into, room);
     }
+    if (socket->reads_most > 0) {
+        return read_arrived(bio, socket, into, room);
+    }
     /* What would be read answers what is staged: it cannot be there yet. */
     if (!socket->handshaken && socket->bench->staged > 0) {
         BIO_set_retry_read(bio);
         return -1;
     }
-    do {
-        count = recv(socket->fd, into, (size_t)room, 0);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0 && errno == EAGAIN) {
-        BIO_set_retry_read(bio);
-    } else if (count <= 0) {
-        socket->end_of_stream = true;
-        socket->broken = count < 0 ? errno : socket->broken;
-    }
+    count = receive(bio, socket, into, (size_t)room);
     return count > 0 ? give(socket, into, (size_t)count) : (int)count;
+}
+
+void tls_socket_begin_reading(struct tls_socket *socket, size_t room)
+{
+    size_t most = (room > TLS_RECORD_MOST ? room : TLS_RECORD_MOST) + RECORDS_OVERHEAD;
+
+    socket->reads_most = most < TLS_ARRIVED_BYTES ? most : TLS_ARRIVED_BYTES;
+    socket->bench->arrived_length = 0;
+    socket->bench->arrived_used = 0;
+}
+
+void tls_socket_end_reading(struct tls_socket *socket)
+{
+    struct tls_bench *bench = socket->bench;
+
+    socket->reads_most = 0;
+    if (bench->arrived_used < bench->arrived_length) {
+        withhold(socket, bench->arrived + bench->arrived_used,
+                 bench->arrived_length - bench->arrived_used);
+    }
 }
 
 /* --- writing ------------------------------------------------------------------------------ */

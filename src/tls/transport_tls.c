@@ -121,14 +121,16 @@ static size_t read_records(struct tls *tls, char *into, size_t room, bool *stopp
 
     *stopped = false;
     tls_socket_grant(&tls->socket, RECORDS_A_CALL);
+    tls_socket_begin_reading(&tls->socket, room);
     while (more && total < room) {
         size_t count = 0;
 
         *stopped = SSL_read_ex(tls->ssl, into + total, room - total, &count) != 1;
         total += count;
         tls->reads += !*stopped;
-        more = !*stopped && SSL_has_pending(tls->ssl);
+        more = !*stopped && (SSL_has_pending(tls->ssl) || tls_socket_withholds(&tls->socket));
     }
+    tls_socket_end_reading(&tls->socket);
     tls->bytes += total;
     return total;
 }

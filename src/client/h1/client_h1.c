@@ -182,7 +182,7 @@ static void receive_nothing(struct client_h1 *h1)
 {
     if (tls_has_more(&h1->connection->transport)) {
         client_h1_awaits_head(h1);
-        client_h1_give_back_empty(h1);
+        client_h1_keep_rest(h1);
         client_h1_want(h1);
     } else {
         client_stay_idle(h1->connection);
@@ -198,7 +198,7 @@ static void receive(struct client_h1 *h1)
         (h1->in == NULL || buffer_length(h1->in) == 0)) {
         receive_nothing(h1);
     } else if (h1->connection->h1 == h1) {
-        client_h1_give_back_empty(h1);
+        client_h1_keep_rest(h1);
         if (h1->connection->unwatched) {
             client_h1_want(h1);
         }
@@ -343,7 +343,7 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     uint32_t age = head_age_us(h1);
 
     h1->in->start += (uint32_t)head_bytes;
-    h1->head_is_in_input = true;
+    h1->head_is_in_input = h1->head == NULL;
     h1->exchange = exchange;
     h1->framing = request->framing;
     h1->version = request->version;
@@ -365,6 +365,27 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     }
 }
 
+/* Into what the exchange holds for it. A head that is not whole in a small buffer may be in the large
+ * one that it was copied from. */
+static enum h1_verdict parse_head(struct client_h1 *h1, struct exchange *exchange,
+                                  const struct h1_limits *limits, size_t *consumed,
+                                  struct h1_problem *problem)
+{
+    struct http_request *request = exchange_request(exchange);
+    enum h1_verdict verdict = H1_INCOMPLETE;
+
+    h1->head = client_h1_head_apart(h1);
+    if (h1->head != NULL) {
+        verdict = h1_parse_request(buffer_content(h1->head), limits, request, consumed, problem);
+        if (verdict != H1_COMPLETE) {
+            buffer_return(client_desk_of(h1->connection)->bench->buffers, &h1->head);
+        }
+    }
+    return verdict == H1_INCOMPLETE
+               ? h1_parse_request(buffer_content(h1->in), limits, request, consumed, problem)
+               : verdict;
+}
+
 static bool step_head(struct client_h1 *h1)
 {
     struct client_desk *desk = client_desk_of(h1->connection);
@@ -382,8 +403,7 @@ static bool step_head(struct client_h1 *h1)
         client_close(h1->connection, OUTCOME_CLIENT_GONE);
         return false;
     }
-    switch (h1_parse_request(buffer_content(h1->in), &limits, exchange_request(exchange), &consumed,
-                             &problem)) {
+    switch (parse_head(h1, exchange, &limits, &consumed, &problem)) {
     case H1_INCOMPLETE:
         exchange_discard(exchange);
         h1->looked = (uint32_t)buffer_length(h1->in);

@@ -32,9 +32,15 @@ static bool leave_head_behind(struct client_h1 *h1)
     return true;
 }
 
+/* With a head its whole body may have come, and all of that leaves the buffer at once. */
+static bool may_read_much(const struct client_h1 *h1)
+{
+    return h1->state == CLIENT_H1_READS_HEAD || client_h1_expects_much(h1);
+}
+
 bool client_h1_make_room(struct client_h1 *h1)
 {
-    bool much = client_h1_expects_much(h1);
+    bool much = may_read_much(h1);
 
     if (h1->in == NULL) {
         h1->in = buffer_borrow(buffers_of(h1), much ? BUFFER_LARGE : BUFFER_SMALL);
@@ -50,23 +56,41 @@ bool client_h1_make_room(struct client_h1 *h1)
         return buffer_room(h1->in) >= ROOM_WORTH_READING; /* it lies in there: nothing moves */
     }
     buffer_compact(h1->in);
+    if (h1->in->size == BUFFER_SMALL && (much || buffer_room(h1->in) < ROOM_WORTH_READING)) {
+        return buffer_grow(buffers_of(h1), &h1->in);
+    }
     if (buffer_room(h1->in) >= ROOM_WORTH_READING) {
         return true;
-    }
-    if (h1->in->size == BUFFER_SMALL) {
-        return buffer_grow(buffers_of(h1), &h1->in);
     }
     /* The rest of a head or of trailers may be short too, and nothing else would ask for it. */
     return h1->state != CLIENT_H1_AWAITS_END && buffer_room(h1->in) > 0;
 }
 
-/* A client that is waited for holds no buffer meanwhile: it may be long. */
-void client_h1_give_back_empty(struct client_h1 *h1)
+void client_h1_keep_rest(struct client_h1 *h1)
 {
-    if (h1->in != NULL && !h1->head_is_in_input && h1->undelivered.length == 0 &&
-        buffer_length(h1->in) == 0) {
-        buffer_return(buffers_of(h1), &h1->in);
+    if (h1->in == NULL || h1->head_is_in_input) {
+        return;
     }
+    if (h1->undelivered.length == 0 && buffer_length(h1->in) == 0) {
+        buffer_return(buffers_of(h1), &h1->in);
+    } else {
+        buffer_shrink(buffers_of(h1), &h1->in, &h1->undelivered);
+    }
+}
+
+struct buffer *client_h1_head_apart(struct client_h1 *h1)
+{
+    struct bytes content;
+    struct buffer *apart;
+
+    buffer_shrink(buffers_of(h1), &h1->in, &h1->undelivered);
+    apart = h1->in->size == BUFFER_LARGE ? buffer_borrow(buffers_of(h1), BUFFER_SMALL) : NULL;
+    if (apart != NULL) {
+        content = buffer_content(h1->in);
+        apart->end = content.length < apart->capacity ? (uint32_t)content.length : apart->capacity;
+        memcpy(apart->bytes, content.at, apart->end);
+    }
+    return apart;
 }
 
 void client_h1_await_end(struct client_h1 *h1)

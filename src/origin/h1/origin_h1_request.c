@@ -136,22 +136,36 @@ void origin_request_flush(struct origin_request *request)
     }
 }
 
-static size_t send_plain(struct origin_connection *connection, struct bytes bytes)
+/* A copy of it leaves with what waits before it. false: it is not worth that, or there is no memory. */
+static bool coalesce(struct origin_connection *connection, struct bytes bytes)
 {
-    const struct iovec piece = {(void *)bytes.at, bytes.length};
     size_t room = 0;
+    char *at = NULL;
 
     if (connection->state != ORIGIN_CONNECTION_TUNNELS && bytes.length <= COALESCE_BYTES &&
         !outbox_is_empty(&connection->out)) {
-        char *at = outbox_room(&connection->out, buffers_of(connection), bytes.length, &room);
-
-        if (at != NULL) {
-            memcpy(at, bytes.at, bytes.length);
-            outbox_filled(&connection->out, bytes.length);
-            return bytes.length;
-        }
+        at = outbox_room(&connection->out, buffers_of(connection), bytes.length, &room);
     }
-    return outbox_send(&connection->out, buffers_of(connection), &connection->transport, &piece, 1);
+    if (at != NULL) {
+        memcpy(at, bytes.at, bytes.length);
+        outbox_filled(&connection->out, bytes.length);
+    }
+    return at != NULL;
+}
+
+static size_t send_plain(struct origin_connection *connection, const struct bytes *pieces,
+                         int count)
+{
+    struct iovec vectors[OUTBOX_PIECES];
+
+    if (count == 1 && coalesce(connection, pieces[0])) {
+        return pieces[0].length;
+    }
+    for (int i = 0; i < count; i++) {
+        vectors[i] = (struct iovec){(void *)pieces[i].at, pieces[i].length};
+    }
+    return outbox_send(&connection->out, buffers_of(connection), &connection->transport, vectors,
+                       count);
 }
 
 static size_t send_chunk(struct origin_connection *connection, struct bytes bytes)
@@ -166,29 +180,36 @@ static size_t send_chunk(struct origin_connection *connection, struct bytes byte
                              (struct bytes){line, text_length(&text)}, bytes, BYTES(H1_CRLF));
 }
 
-static size_t send_chunks(struct origin_connection *connection, struct bytes bytes)
+static size_t send_chunks(struct origin_connection *connection, const struct bytes *pieces,
+                          int count)
 {
-    size_t taken = 0;
+    size_t total = 0;
 
-    while (taken < bytes.length && !connection->out.blocked) {
-        taken += send_chunk(connection, bytes_skip(bytes, taken));
+    for (int i = 0; i < count; i++) {
+        size_t taken = 0;
+
+        while (taken < pieces[i].length && !connection->out.blocked) {
+            taken += send_chunk(connection, bytes_skip(pieces[i], taken));
+        }
+        total += taken;
     }
-    return taken;
+    return total;
 }
 
-size_t origin_request_send_body(struct origin_request *request, struct bytes bytes)
+size_t origin_request_send_body(struct origin_request *request, const struct bytes *pieces,
+                                int count)
 {
     struct origin_connection *connection = request->connection;
     size_t taken;
 
-    if (connection == NULL || connection->out.blocked || bytes.length == 0) {
+    if (connection == NULL || connection->out.blocked || pieces[0].length == 0) {
         return 0;
     }
     if (connection->request_framing == HTTP_CHUNKED &&
         connection->state != ORIGIN_CONNECTION_TUNNELS) {
-        taken = send_chunks(connection, bytes);
+        taken = send_chunks(connection, pieces, count);
     } else {
-        taken = send_plain(connection, bytes);
+        taken = send_plain(connection, pieces, count);
     }
     note_written(connection);
     if (connection->request != NULL && connection->out.blocked) {

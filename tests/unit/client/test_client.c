@@ -8,6 +8,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -520,6 +522,49 @@ static void an_answer_up_to_48_kib_leaves_with_one_write(void **state)
     far_end_release(&client);
 }
 
+static struct tcp_info facts_of(const struct far_end *end)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof(info);
+
+    assert_int_equal(getsockopt(end->transport.fd, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    return info;
+}
+
+/* Each write is a segment of its own, or more. */
+static void an_upload_up_to_48_kib_reaches_its_origin_with_one_write(void **state)
+{
+    static const int sizes[] = {13, 1024, 4096, 8192, 16384, 32768, 49152};
+    static char request[128 + 49152];
+    struct fixture *fixture = *state;
+    struct far_end *origin = &fixture->origin.ends[0];
+
+    gateway_adopt(&fixture->gateway,
+                  gateway_plan("listeners: [{address: \"127.0.0.1:8080\"}]\n"
+                               "services: {one: {origins: [\"%s\"]}}\n"
+                               "routes: [{name: all, service: one, reuse: any}]\n",
+                               fixture->origin.name));
+    far_end_say(&fixture->client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    far_end_await(&fixture->client, "ok");
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct tcp_info before = facts_of(origin);
+        int head = snprintf(request, sizeof(request),
+                            "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", sizes[i]);
+
+        memset(request + head, 'x', (size_t)sizes[i]);
+        strcpy(request + head + sizes[i] - 1, "!");
+        far_end_forget(&fixture->client);
+        far_end_say(&fixture->client, request);
+
+        far_end_await(origin, "!");
+        far_end_await(&fixture->client, "ok");
+        far_end_forget(origin);
+        fixture->origin.looked_at[0] = 0;
+        assert_true(facts_of(origin).tcpi_data_segs_in - before.tcpi_data_segs_in <=
+                    1 + (uint32_t)(head + sizes[i]) / before.tcpi_advmss);
+    }
+}
+
 static void bodies_of_every_kind_arrive(void **state)
 {
     struct fixture *fixture = *state;
@@ -638,6 +683,7 @@ int main(void)
         TEST(a_body_sent_without_waiting_for_100_arrives, set_up_forwarding),
         TEST(bodies_of_every_kind_arrive, set_up_forwarding),
         TEST(an_answer_up_to_48_kib_leaves_with_one_write, set_up_forwarding),
+        TEST(an_upload_up_to_48_kib_reaches_its_origin_with_one_write, set_up_forwarding),
         TEST(an_idle_connection_can_be_given_away, set_up),
         TEST(draining_says_close_and_closes, set_up_forwarding),
         TEST(one_that_the_loop_cannot_watch_is_refused_and_counted, set_up_proxied),
