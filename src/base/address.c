@@ -263,6 +263,17 @@ static struct ip ip_of_v4(const void *octets)
     return ip;
 }
 
+bool address_is_local(const struct address *address)
+{
+    static const struct network v4 = {.ip = {.byte = {[10] = 0xff, [11] = 0xff, [12] = 127}},
+                                      .prefix_bits = 104};
+    static const struct network v6 = {.ip = {.byte = {[15] = 1}}, .prefix_bits = 128};
+    struct ip ip = ip_of_address(address);
+
+    return address->any.sa_family == AF_UNIX || network_contains(&v4, &ip) ||
+           network_contains(&v6, &ip);
+}
+
 struct ip ip_of_address(const struct address *address)
 {
     struct ip ip = {{0}};

@@ -42,6 +42,9 @@ bool address_equal(const struct address *a, const struct address *b);
 uint16_t address_port(const struct address *address);
 void address_set_port(struct address *address, uint16_t port);
 
+/* Only this machine reaches it: a loopback address or a Unix socket. */
+bool address_is_local(const struct address *address);
+
 struct ip ip_of_address(const struct address *address);
 /* The way back; an address of no family for `none`. */
 void ip_to_address(const struct ip *ip, uint16_t port, struct address *address);

@@ -7,12 +7,23 @@
 
 #include <stdlib.h>
 
+/* A browser names the page that an order comes from; operators' tools do not. */
+static bool is_order_of_a_page(const struct http_request *request)
+{
+    return request->method != HTTP_GET && request->method != HTTP_HEAD &&
+           http_find_named(&request->headers, BYTES("Origin")) != NULL;
+}
+
 static void find_answer(void *owner)
 {
     struct question *question = owner;
     const struct http_request *request = exchange_request(question->exchange);
     const char *other_method;
 
+    if (is_order_of_a_page(request)) {
+        question_refuse(question, 403, "a web page may not give orders", "use turnpikectl");
+        return;
+    }
     question->query = request->query;
     question->endpoint =
         control_endpoint_find(question, request->method_text, request->path, &other_method);
@@ -53,6 +64,7 @@ static void *on_ask(void *owner, struct exchange *exchange, const struct exchang
     }
     question->sources = desk->sources;
     question->loop = desk->loop;
+    question->live = desk->live;
     question->exchange = exchange;
     question->listener = asked->listener_index;
     question->who = asked->who;
@@ -66,6 +78,9 @@ static void on_over(void *asked)
     struct question *question = asked;
 
     question->exchange = NULL;
+    if (question->stream_owner != NULL) {
+        question->on_stream_over(question->stream_owner);
+    }
     question_let_go(question);
 }
 

@@ -10,6 +10,7 @@ extern const struct exchange_answerer asking_answerer; /* owner: struct question
 struct question_desk {
     const struct control_sources *sources;
     struct loop *loop;
+    struct live *live;
 };
 
 #endif

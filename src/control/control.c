@@ -9,6 +9,7 @@
 #include "config/load.h"
 #include "control/asking.h"
 #include "control/endpoints.h"
+#include "control/live/live.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct control {
     bool started;
     struct control_sources sources;
     struct question_desk questions;
+    struct live *live;
     struct workbench bench;
     struct metrics *metrics;   /* of its own, read by nobody */
     struct snapshot *defaults; /* what `settings` below was copied from */
@@ -143,7 +145,12 @@ static bool build_exchanges(struct control *control)
     if (control->exchanges == NULL) {
         return false;
     }
-    control->questions = (struct question_desk){&control->sources, control->bench.loop};
+    control->live = live_new(&control->sources, control->bench.loop);
+    if (control->live == NULL) {
+        return false;
+    }
+    control->questions =
+        (struct question_desk){&control->sources, control->bench.loop, control->live};
     exchange_desk_answer_with(control->exchanges, &asking_answerer, &control->questions);
     return true;
 }
@@ -204,6 +211,7 @@ static void take_apart(struct control *control)
     }
     client_desk_free(&control->clients);
     exchange_desk_free(&control->exchanges);
+    live_free(&control->live);
     origin_directory_free(&control->origins);
     resolver_free(&control->resolver);
     origin_book_free(&control->book);
@@ -255,6 +263,7 @@ static void on_stop(void *owner)
 {
     struct control *control = owner;
 
+    live_stop(control->live);
     client_desk_drain(control->clients, 0);
     on_stop_look(control);
 }

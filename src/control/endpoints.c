@@ -6,31 +6,33 @@ static void endpoints_answer(struct question *question);
 
 /* clang-format off */
 static const struct endpoint endpoints[] = {
-    {"GET",  "/v1",          endpoints_answer,    false, "what may be asked"},
-    {"GET",  "/v1/status",   status_answer,       false, "the process, its listeners, what differs from the file"},
-    {"GET",  "/v1/services", services_answer,     false, "services, their origins and counters"},
-    {"GET",  "/v1/routes",   routes_answer,       false, "routes, where they lead, and counters"},
-    {"GET",  "/v1/connections", connections_answer, false, "the costliest client connections; ?top=N"},
-    {"GET",  "/v1/certs",    certs_answer,        false, "certificates: subject, names, issuer, expiry, key type, files, listener"},
-    {"GET",  "/v1/tls",      tls_answer,          false, "TLS as configured, as agreed on with clients, and as it failed"},
-    {"POST", "/v1/reload",   reload_answer,       false, "takes the file up; ?confirm=SECONDS: goes back unless confirmed"},
-    {"POST", "/v1/confirm",  confirm_answer,      false, "the last reload may stay"},
-    {"POST", "/v1/cancel",   cancel_answer,       false, "goes back to what was before an unconfirmed reload"},
-    {"POST", "/v1/diff",     diff_answer,         false, "what the file in the body would change"},
-    {"POST", "/v1/explain",  explain_answer,      false, "what becomes of the request in the body: METHOD URL, then header lines"},
-    {"POST", "/v1/routes/*/weights", weights_answer, false, "?SERVICE=PERCENT&...: the split's weights from now on"},
-    {"POST", "/v1/routes/*/reset",   reset_answer,   false, "the split's weights are the file's again"},
-    {"GET",  "/v1/ramps",           ramps_answer,       false, "how far ramps are"},
-    {"POST", "/v1/ramps/*/pause",   ramp_pause_answer,  false, "the ramp stays where it is"},
-    {"POST", "/v1/ramps/*/resume",  ramp_resume_answer, false, "it goes on"},
-    {"POST", "/v1/ramps/*/abort",   ramp_abort_answer,  false, "all traffic goes back to the old arm"},
-    {"GET",  "/v1/config",   config_answer,       false, "what was changed at run time, as YAML for the file"},
-    {"POST", "/v1/origins/*/drain",   drain_answer,   false, "the origin gets no new requests"},
-    {"POST", "/v1/origins/*/undrain", undrain_answer, false, "the origin gets its share again"},
-    {"POST", "/v1/trace",      trace_answer,      false, "?client=IP or ?id=ID, &for=SECONDS: the steps of these requests go to the process log"},
-    {"POST", "/v1/trace/stop", trace_stop_answer, false, "no more of them"},
-    {"GET",  "/metrics",     metrics_page_answer, true,  "counters for Prometheus"},
-    {"GET",  "/health",      health_answer,       true,  "200 while it takes connections, 503 once it stops"},
+    {"GET",  "/",            live_page_answer,    AT_PRIVATE_METRICS, "the live page, for a browser"},
+    {"GET",  "/live",        live_answer,         AT_PRIVATE_METRICS, "what it shows, as server-sent events"},
+    {"GET",  "/v1",          endpoints_answer,    AT_SOCKET_ONLY, "what may be asked"},
+    {"GET",  "/v1/status",   status_answer,       AT_SOCKET_ONLY, "the process, its listeners, what differs from the file"},
+    {"GET",  "/v1/services", services_answer,     AT_SOCKET_ONLY, "services, their origins and counters"},
+    {"GET",  "/v1/routes",   routes_answer,       AT_SOCKET_ONLY, "routes, where they lead, and counters"},
+    {"GET",  "/v1/connections", connections_answer, AT_SOCKET_ONLY, "the costliest client connections; ?top=N"},
+    {"GET",  "/v1/certs",    certs_answer,        AT_SOCKET_ONLY, "certificates: subject, names, issuer, expiry, key type, files, listener"},
+    {"GET",  "/v1/tls",      tls_answer,          AT_SOCKET_ONLY, "TLS as configured, as agreed on with clients, and as it failed"},
+    {"POST", "/v1/reload",   reload_answer,       AT_SOCKET_ONLY, "takes the file up; ?confirm=SECONDS: goes back unless confirmed"},
+    {"POST", "/v1/confirm",  confirm_answer,      AT_SOCKET_ONLY, "the last reload may stay"},
+    {"POST", "/v1/cancel",   cancel_answer,       AT_SOCKET_ONLY, "goes back to what was before an unconfirmed reload"},
+    {"POST", "/v1/diff",     diff_answer,         AT_SOCKET_ONLY, "what the file in the body would change"},
+    {"POST", "/v1/explain",  explain_answer,      AT_SOCKET_ONLY, "what becomes of the request in the body: METHOD URL, then header lines"},
+    {"POST", "/v1/routes/*/weights", weights_answer, AT_SOCKET_ONLY, "?SERVICE=PERCENT&...: the split's weights from now on"},
+    {"POST", "/v1/routes/*/reset",   reset_answer,   AT_SOCKET_ONLY, "the split's weights are the file's again"},
+    {"GET",  "/v1/ramps",           ramps_answer,       AT_SOCKET_ONLY, "how far ramps are"},
+    {"POST", "/v1/ramps/*/pause",   ramp_pause_answer,  AT_SOCKET_ONLY, "the ramp stays where it is"},
+    {"POST", "/v1/ramps/*/resume",  ramp_resume_answer, AT_SOCKET_ONLY, "it goes on"},
+    {"POST", "/v1/ramps/*/abort",   ramp_abort_answer,  AT_SOCKET_ONLY, "all traffic goes back to the old arm"},
+    {"GET",  "/v1/config",   config_answer,       AT_SOCKET_ONLY, "what was changed at run time, as YAML for the file"},
+    {"POST", "/v1/origins/*/drain",   drain_answer,   AT_SOCKET_ONLY, "the origin gets no new requests"},
+    {"POST", "/v1/origins/*/undrain", undrain_answer, AT_SOCKET_ONLY, "the origin gets its share again"},
+    {"POST", "/v1/trace",      trace_answer,      AT_SOCKET_ONLY, "?client=IP or ?id=ID, &for=SECONDS: the steps of these requests go to the process log"},
+    {"POST", "/v1/trace/stop", trace_stop_answer, AT_SOCKET_ONLY, "no more of them"},
+    {"GET",  "/metrics",     metrics_page_answer, AT_METRICS, "counters for Prometheus"},
+    {"GET",  "/health",      health_answer,       AT_METRICS, "200 while it takes connections, 503 once it stops"},
 };
 /* clang-format on */
 
@@ -63,7 +65,13 @@ static bool path_fits(const char *pattern, struct bytes path, struct bytes *name
 
 static bool may_be_asked(const struct endpoint *endpoint, const struct question *question)
 {
-    return question->listener == CONTROL_SOCKET || endpoint->for_metrics;
+    struct control_facts facts;
+
+    if (question->listener == CONTROL_SOCKET || endpoint->place == AT_METRICS) {
+        return true;
+    }
+    question->sources->facts(question->sources->owner, &facts);
+    return endpoint->place == AT_PRIVATE_METRICS && facts.metrics_are_private;
 }
 
 static bool method_fits(const struct endpoint *endpoint, struct bytes method)

@@ -8,11 +8,18 @@
 /* Which listener it came by: their indexes. */
 enum control_listener { CONTROL_SOCKET, CONTROL_METRICS };
 
+/* Where it may be asked, besides the control socket. */
+enum endpoint_place {
+    AT_SOCKET_ONLY,
+    AT_METRICS,         /* at admin.metrics too */
+    AT_PRIVATE_METRICS, /* there too, if only this machine reaches it */
+};
+
 struct endpoint {
     const char *method;
     const char *path;                          /* one "*" stands for a name */
     void (*answer)(struct question *question); /* now, or later */
-    bool for_metrics;                          /* may be asked at admin.metrics too */
+    enum endpoint_place place;
     const char *help;
 };
 
@@ -45,5 +52,7 @@ void drain_answer(struct question *question);
 void undrain_answer(struct question *question);
 void trace_answer(struct question *question);
 void trace_stop_answer(struct question *question);
+void live_page_answer(struct question *question);
+void live_answer(struct question *question);
 
 #endif

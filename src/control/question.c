@@ -3,6 +3,7 @@
  * refused. Called by the endpoints; asked and given to them in asking.c. */
 #include "control/question.h"
 
+#include "base/address.h"
 #include "base/check.h"
 #include "http/characters.h"
 #include "http/uri.h"
@@ -32,10 +33,18 @@ void question_let_go(struct question *question)
 
 void question_answer(struct question *question, uint16_t status, struct bytes content_type)
 {
+    question_answer_with(question, status, content_type, NULL, 0);
+}
+
+void question_answer_with(struct question *question, uint16_t status, struct bytes content_type,
+                          const struct exchange_reply_field *fields, uint32_t count)
+{
     const struct exchange_reply reply = {.status = status,
                                          .content_type = content_type,
                                          .allow = bytes_of(question->allow),
-                                         .body = page_bytes(&question->page)};
+                                         .body = page_bytes(&question->page),
+                                         .fields = fields,
+                                         .field_count = count};
 
     CHECK(!question->answered);
     question->answered = true;
@@ -50,6 +59,19 @@ void question_answer(struct question *question, uint16_t status, struct bytes co
         return;
     }
     exchange_answer(question->exchange, &reply);
+}
+
+void question_answer_stream(struct question *question, struct bytes content_type,
+                            struct bytes first)
+{
+    const struct exchange_reply reply = {
+        .status = 200, .content_type = content_type, .body = first};
+
+    CHECK(!question->answered);
+    question->answered = true;
+    if (question->exchange != NULL) {
+        exchange_answer_stream(question->exchange, &reply);
+    }
 }
 
 void question_answer_json(struct question *question)
@@ -73,6 +95,30 @@ void question_refuse(struct question *question, uint16_t status, const char *det
     json_text(&json, "remedy", remedy);
     json_end_object(&json);
     question_answer(question, status, BYTES("application/problem+json"));
+}
+
+/* --- who asks ---------------------------------------------------------------------------- */
+
+static bool is_plain(struct bytes host)
+{
+    struct bytes inside = host;
+    struct ip ip;
+
+    if (host.length > 2 && host.at[0] == '[') {
+        inside = (struct bytes){host.at + 1, host.length - 2};
+    }
+    return host.length == 0 || memchr(host.at, '.', host.length) == NULL || ip_parse(inside, &ip);
+}
+
+bool question_check_host(struct question *question)
+{
+    bool plain = is_plain(exchange_request(question->exchange)->host);
+
+    if (!plain) {
+        question_refuse(question, 403, "the page is not shown under this host name",
+                        "open it by an address, as in http://127.0.0.1:9464/");
+    }
+    return plain;
 }
 
 /* --- what was asked ---------------------------------------------------------------------- */

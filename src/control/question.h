@@ -11,12 +11,14 @@
 
 struct question;
 struct endpoint;
+struct live;
 
 /* Room for a decoded name or value of the query. */
 #define QUESTION_TEXT_MAX 256
 
 struct question {
     const struct control_sources *sources;
+    struct live *live;         /* of the control thread; NULL: none */
     struct loop *loop;         /* of the control thread: where replies are posted */
     struct exchange *exchange; /* NULL: gone */
     const struct endpoint *endpoint;
@@ -31,6 +33,9 @@ struct question {
     char *body;
     size_t body_length;
     struct page page; /* the answer, as far as it is written */
+    /* Of an answer in pieces: called when its exchange is over. */
+    void (*on_stream_over)(void *owner);
+    void *stream_owner; /* NULL: none */
 };
 
 /* Keeps it while somebody will call back; question_let_go then: who lets go last frees it. */
@@ -40,6 +45,16 @@ void question_let_go(struct question *question);
 /* Answers with what is on the page; once. Harmless when the client is gone. */
 void question_answer(struct question *question, uint16_t status, struct bytes content_type);
 void question_answer_json(struct question *question);
+/* The same with further fields. */
+void question_answer_with(struct question *question, uint16_t status, struct bytes content_type,
+                          const struct exchange_reply_field *fields, uint32_t count);
+/* Answers 200 with a first piece; further ones follow with exchange_stream_piece. The exchange may
+ * be over when it returns. */
+void question_answer_stream(struct question *question, struct bytes content_type,
+                            struct bytes first);
+/* false, after a refusal: the Host that was asked for is neither an IP address nor a name without
+ * dots. A browser that was led here by another site's name (DNS rebinding) asks for that name. */
+bool question_check_host(struct question *question);
 /* A problem (RFC 9457): what is wrong, and what to do about it. */
 void question_refuse(struct question *question, uint16_t status, const char *detail,
                      const char *remedy);

@@ -8,6 +8,7 @@
 #include "client/guard/client_list.h"
 #include "config/reload_order.h"
 #include "exchange/generation.h"
+#include "net/pressure.h"
 #include "observe/metrics.h"
 #include "origin/origin_book.h"
 #include "split/split_book.h"
@@ -16,7 +17,15 @@ struct control_facts { /* of the process */
     uint32_t workers;
     uint64_t started_realtime_s;
     bool stopping;
-    const char *config_file; /* NULL: not known */
+    const char *config_file;  /* NULL: not known */
+    bool metrics_are_private; /* admin.metrics is a loopback address or a Unix socket */
+};
+
+/* What the process uses of one kind and may use. */
+struct control_use {
+    uint64_t used;
+    uint64_t budget; /* UINT64_MAX: no limit */
+    uint32_t level;  /* enum pressure_level: what is done about it */
 };
 
 /* Counters of one worker that are none of exchanges. */
@@ -33,6 +42,21 @@ struct control_change {
     const char *before;  /* NULL: does not apply */
     const char *after;
 };
+
+/* An entry of the audit log. Each text that is NULL does not apply. */
+struct control_past_change {
+    uint64_t at_s; /* since 1970 */
+    struct who who;
+    const char *action; /* "reload", "weight", "drain" ... */
+    const char *subject;
+    const char *before;
+    const char *after;
+    const char *change; /* in words */
+    const char *why;
+    bool ok;
+};
+/* The change is valid during the call. */
+typedef void control_past_change_seen(void *owner, const struct control_past_change *change);
 
 struct control_sources {
     void *owner;
@@ -56,6 +80,9 @@ struct control_sources {
     bool (*list_connections)(void *owner, uint32_t worker, size_t most, client_listed *listed,
                              void *listed_owner);
     uint64_t (*dropped_lines)(void *owner); /* of the access log */
+    void (*use)(void *owner, enum pressure_kind kind, struct control_use *use);
+    /* The last entries of the audit log, newest first. */
+    void (*past_changes)(void *owner, control_past_change_seen *seen, void *seen_owner);
 };
 
 #endif

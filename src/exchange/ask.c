@@ -2,6 +2,7 @@
 /* Hands a whole request to the desk's answerer and takes the answer from it. */
 #include "exchange/ask.h"
 
+#include "base/check.h"
 #include "exchange/exchange_private.h"
 
 void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange_answerer *answerer,
@@ -50,4 +51,30 @@ void exchange_copy_body(const struct exchange *exchange, char *into)
 void exchange_answer(struct exchange *exchange, const struct exchange_reply *reply)
 {
     reply_asked(exchange, reply);
+}
+
+void exchange_answer_stream(struct exchange *exchange, const struct exchange_reply *reply)
+{
+    exchange->answer.is_stream = exchange->request.method != HTTP_HEAD;
+    reply_asked(exchange, reply);
+}
+
+bool exchange_stream_is_ready(const struct exchange *exchange)
+{
+    return exchange->answer.own_rest.length == 0;
+}
+
+void exchange_stream_piece(struct exchange *exchange, struct bytes piece)
+{
+    CHECK(exchange->answer.is_stream && exchange_stream_is_ready(exchange));
+    exchange->answer.own_rest = piece;
+    reply_go_on(exchange);
+}
+
+void exchange_stream_end(struct exchange *exchange)
+{
+    exchange->answer.is_stream = false;
+    if (exchange_stream_is_ready(exchange)) {
+        reply_go_on(exchange);
+    }
 }

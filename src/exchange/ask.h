@@ -31,14 +31,31 @@ void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange
 /* Copies the request's body, question.body_length bytes, to `into`. */
 void exchange_copy_body(const struct exchange *exchange, char *into);
 
+struct exchange_reply_field {
+    struct bytes name;
+    struct bytes value;
+};
+
 struct exchange_reply {
     uint16_t status;
     struct bytes content_type;
-    struct bytes allow; /* of a 405; else empty */
-    struct bytes body;  /* stays where it is until `over` */
+    struct bytes allow;                        /* of a 405; else empty */
+    struct bytes body;                         /* stays where it is until `over` */
+    const struct exchange_reply_field *fields; /* further ones; needed during the call only */
+    uint32_t field_count;
 };
 
 /* Once. */
 void exchange_answer(struct exchange *exchange, const struct exchange_reply *reply);
+
+/* Instead of exchange_answer: an answer in pieces. The reply's body is the first piece. Each of
+ * these calls may end the exchange (`over`). */
+void exchange_answer_stream(struct exchange *exchange, const struct exchange_reply *reply);
+/* The client has taken the former piece in full: the next one may follow. */
+bool exchange_stream_is_ready(const struct exchange *exchange);
+/* The piece stays where it is until the stream is ready again or `over`. */
+void exchange_stream_piece(struct exchange *exchange, struct bytes piece);
+/* No piece follows. */
+void exchange_stream_end(struct exchange *exchange);
 
 #endif

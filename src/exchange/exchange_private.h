@@ -117,6 +117,7 @@ struct exchange {
         bool blocked;             /* the client took fewer bytes than offered */
         bool keeps_trailers_here; /* its head names fields that must not go on */
         struct bytes own_rest;    /* of an answer of our own, still to be sent */
+        bool is_stream;           /* further pieces of it follow (ask.c) */
     } answer;
 
     struct timer deadline;

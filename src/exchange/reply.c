@@ -36,7 +36,7 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
     head->reason = http_reason_of(head->status);
     head->closes = must_close(exchange, head->status);
     head->body_length = body.length;
-    head->framing = HTTP_LENGTH_KNOWN;
+    head->framing = exchange->answer.is_stream ? HTTP_CHUNKED : HTTP_LENGTH_KNOWN;
     if (http_status_forbids_body(head->status)) {
         head->framing = HTTP_NO_BODY;
         body.length = 0;
@@ -69,6 +69,10 @@ void reply_go_on(struct exchange *exchange)
         if (taken == 0) {
             return; /* a slow reader of a long respond: body, which the snapshot holds */
         }
+    }
+    if (exchange->answer.is_stream) {
+        exchange->client.ops->flush(exchange->client.stream);
+        return;
     }
     exchange_answer_is_whole(exchange, NULL, OUTCOME_ANSWERED_HERE);
 }
@@ -298,6 +302,9 @@ void reply_asked(struct exchange *exchange, const struct exchange_reply *reply)
     http_fields_add(&page.fields, BYTES("Cache-Control"), BYTES("no-store"));
     if (reply->allow.length > 0) {
         http_fields_add(&page.fields, BYTES("Allow"), reply->allow);
+    }
+    for (uint32_t i = 0; i < reply->field_count; i++) {
+        http_fields_add(&page.fields, reply->fields[i].name, reply->fields[i].value);
     }
     send_answer(exchange, &head, reply->body);
 }

@@ -137,7 +137,7 @@ void pressure_did(struct pressure *pressure, enum pressure_step step, uint32_t c
 
 /* --- judging ----------------------------------------------------------------------------- */
 
-static uint64_t used_of(const struct pressure *pressure, enum pressure_kind kind)
+uint64_t pressure_used(const struct pressure *pressure, enum pressure_kind kind)
 {
     uint64_t used = get(&pressure->elsewhere[kind]);
 
@@ -145,6 +145,11 @@ static uint64_t used_of(const struct pressure *pressure, enum pressure_kind kind
         used += get(&pressure->shares[i].used[kind]);
     }
     return used;
+}
+
+uint64_t pressure_budget(const struct pressure *pressure, enum pressure_kind kind)
+{
+    return get(&pressure->budget[kind]);
 }
 
 /* The first step that is yet to be told, up to `level`, which is taken as told from then on: each
@@ -227,7 +232,7 @@ static bool refuses_for_long(const struct pressure *pressure, enum pressure_kind
 /* Several workers may judge at once: whoever changes the level tells. */
 static void judge(struct pressure *pressure, enum pressure_kind kind, uint64_t now_us)
 {
-    uint64_t used = used_of(pressure, kind);
+    uint64_t used = pressure_used(pressure, kind);
     uint64_t budget = get(&pressure->budget[kind]);
     uint64_t permille = used >= budget ? 1000 : (uint64_t)((double)used / (double)budget * 1000);
     uint32_t before = atomic_load_explicit(&pressure->level[kind], memory_order_relaxed);

@@ -60,6 +60,9 @@ void pressure_note_descriptors(struct pressure *pressure, uint64_t others);
 /* On the worker's thread: what it holds now; judges both kinds. */
 void pressure_report(struct pressure *pressure, uint32_t worker, uint64_t memory,
                      uint64_t descriptors, uint64_t now_us);
+/* Of the whole process, in bytes or descriptors; any thread. No budget: UINT64_MAX. */
+uint64_t pressure_used(const struct pressure *pressure, enum pressure_kind kind);
+uint64_t pressure_budget(const struct pressure *pressure, enum pressure_kind kind);
 void pressure_did(struct pressure *pressure, enum pressure_step step, uint32_t count);
 
 static inline struct slab_account *pressure_slabs(struct pressure *pressure)

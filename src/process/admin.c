@@ -19,6 +19,7 @@ struct admin {
     struct address socket;
     struct socket_file socket_file;
     struct control_places places;
+    bool metrics_are_private; /* only this machine reaches them */
     struct admin_view view;
     uint64_t started_realtime_s;
     atomic_bool stopping;
@@ -135,6 +136,8 @@ struct admin *admin_open(const struct admin_settings *settings, struct heritage 
     admin->places = (struct control_places){-1, -1};
     admin->heritage = heritage;
     admin->started_realtime_s = (uint64_t)time(NULL);
+    admin->metrics_are_private =
+        settings->metrics != NULL && address_is_local(&settings->metrics_address);
     if (!open_socket(admin, settings) || !open_metrics(admin, settings)) {
         admin_close(&admin);
         return NULL;
@@ -165,6 +168,7 @@ static void tell_facts(void *owner, struct control_facts *facts)
         .started_realtime_s = admin->started_realtime_s,
         .stopping = atomic_load(&admin->stopping),
         .config_file = admin->view.config_file,
+        .metrics_are_private = admin->metrics_are_private,
     };
 }
 
@@ -195,6 +199,23 @@ static uint64_t count_dropped_lines(void *owner)
     const struct admin *admin = owner;
 
     return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
+}
+
+static void tell_use(void *owner, enum pressure_kind kind, struct control_use *use)
+{
+    const struct admin *admin = owner;
+    const struct pressure *pressure = admin->view.pressure;
+
+    *use = (struct control_use){.used = pressure_used(pressure, kind),
+                                .budget = pressure_budget(pressure, kind),
+                                .level = pressure_of(pressure, kind)};
+}
+
+static void tell_past_changes(void *owner, control_past_change_seen *seen, void *seen_owner)
+{
+    const struct admin *admin = owner;
+
+    audit_read_recent(admin->view.audit, seen, seen_owner);
 }
 
 static const char *begin_change(void *owner)
@@ -278,6 +299,8 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .origins = view->origins,
         .splits = view->splits,
         .dropped_lines = count_dropped_lines,
+        .use = tell_use,
+        .past_changes = tell_past_changes,
     };
     const struct control_places places = admin->places;
 

@@ -24,6 +24,7 @@ struct admin_view {
     struct origin_book *origins;
     struct split_book *splits;
     struct keeper *keeper;
+    struct pressure *pressure;
 };
 
 /* Opens the sockets, before privileges go, or takes over those of the process before this one

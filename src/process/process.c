@@ -410,6 +410,7 @@ static bool start_admin(struct process *process, const struct process_start *giv
         .origins = process->origin_book,
         .splits = process->splits,
         .keeper = process->keeper,
+        .pressure = process->pressure,
     };
 
     return admin_start(process->admin, &view);

@@ -78,7 +78,8 @@ static const struct option options[] = {
      .help = "Permissions of that socket's file."},
     {.path = "admin.metrics", .places = PLACE_GLOBAL, .type = OPTION_ADDRESS,
      .sample = "127.0.0.1:9464", .sample_off = true,
-     .help = "An address that answers GET /metrics and GET /health, and nothing else."},
+     .help = "An address that answers GET /metrics and GET /health; where only this machine reaches "
+             "it (127.0.0.0/8, ::1, a Unix socket), a browser also gets the live page from it."},
     {.path = "dns", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      .help = "How names of origins are resolved."},
     {.path = "dns.servers", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,

@@ -4,10 +4,12 @@
 
 #include "base/json.h"
 #include "base/log/log.h"
+#include "process/state/recent_changes.h"
 #include "process/state/state_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +20,10 @@
 #define AUDIT_FILE "audit.log"
 
 struct audit {
-    char *path; /* NULL: into the process log */
-    int file;   /* -1: it cannot be opened at present */
+    char *path;           /* NULL: into the process log */
+    int file;             /* -1: it cannot be opened at present */
+    pthread_mutex_t lock; /* of `recent` */
+    struct recent_changes recent;
 };
 
 /* It may have been renamed to be kept elsewhere, or be gone: what is written next would be seen by
@@ -56,6 +60,7 @@ struct audit *audit_open(const char *directory)
     if (audit != NULL) {
         audit->path = directory != NULL ? state_directory_path(directory, AUDIT_FILE) : NULL;
         audit->file = -1;
+        pthread_mutex_init(&audit->lock, NULL);
         open_in_place(audit);
     }
     return audit;
@@ -69,6 +74,8 @@ void audit_close(struct audit **audit)
     if ((*audit)->file >= 0) {
         close((*audit)->file);
     }
+    recent_changes_release(&(*audit)->recent);
+    pthread_mutex_destroy(&(*audit)->lock);
     free((*audit)->path);
     free(*audit);
     *audit = NULL;
@@ -162,10 +169,35 @@ static void tell_instead(const struct page *page)
     log_info("audit: %.*s", (int)page->length - 1, page->at);
 }
 
+static void remember(struct audit *audit, const struct audit_entry *entry)
+{
+    const struct control_past_change change = {.at_s = (uint64_t)time(NULL),
+                                               .who = entry->who,
+                                               .action = entry->action,
+                                               .subject = entry->subject,
+                                               .before = entry->before,
+                                               .after = entry->after,
+                                               .change = entry->change,
+                                               .why = entry->why,
+                                               .ok = entry->ok};
+
+    pthread_mutex_lock(&audit->lock);
+    recent_changes_add(&audit->recent, &change);
+    pthread_mutex_unlock(&audit->lock);
+}
+
+void audit_read_recent(struct audit *audit, control_past_change_seen *seen, void *owner)
+{
+    pthread_mutex_lock(&audit->lock);
+    recent_changes_read(&audit->recent, seen, owner);
+    pthread_mutex_unlock(&audit->lock);
+}
+
 void audit_write(struct audit *audit, const struct audit_entry *entry)
 {
     struct page page = {0};
 
+    remember(audit, entry);
     put_together(&page, entry);
     open_in_place(audit);
     if (page.failed) {

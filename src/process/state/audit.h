@@ -5,7 +5,7 @@
 #ifndef PROCESS_STATE_AUDIT_H
 #define PROCESS_STATE_AUDIT_H
 
-#include "config/reload_order.h"
+#include "control/sources.h"
 
 struct audit;
 
@@ -25,5 +25,7 @@ struct audit_entry {
 struct audit *audit_open(const char *directory);
 void audit_close(struct audit **audit);
 void audit_write(struct audit *audit, const struct audit_entry *entry);
+/* The last entries, newest first; any thread. `seen` must not write to the audit log. */
+void audit_read_recent(struct audit *audit, control_past_change_seen *seen, void *owner);
 
 #endif

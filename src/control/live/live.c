@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* GET /live: server-sent events. The first one, `history`, is for each viewer alone; the updates
+ * are the same for all. A viewer that has not taken an update in full when the next is due misses
+ * it and gets all rows with the one after. */
+#include "control/live/live.h"
+
+#include "base/list.h"
+#include "control/pages/client_survey.h"
+#include "control/pages/connections.h"
+#include "control/endpoints.h"
+#include "control/live/live_facts.h"
+#include "control/live/live_history.h"
+#include "control/live/live_rows.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define SECOND_MS 1000
+#define UPDATE_MS 50     /* after the sample of that second */
+#define SURVEY_UPDATES 3 /* from one survey of connections to the next */
+#define COSTLIEST 12
+#define VIEWERS_MOST 64
+
+struct live {
+    const struct control_sources *sources;
+    struct loop *loop;
+    struct alarm sampling;
+    struct live_history *history;
+
+    struct link viewers;
+    uint32_t viewer_count;
+    struct alarm updating; /* while there are viewers */
+    uint64_t updated_us;
+    uint64_t updates;
+    bool all_rows; /* are due with the next update */
+    struct live_rows rows;
+    struct live_facts facts;
+    struct live_table connections;
+    struct client_row costliest[COSTLIEST];
+    size_t costliest_count;
+    bool surveying;
+    struct page page; /* the update that is written */
+};
+
+struct viewer {
+    struct link link;
+    struct live *live;
+    struct question *question; /* held */
+    struct page piece;         /* that its client is taking */
+    bool is_behind;            /* missed an update */
+};
+
+static void on_update(void *owner);
+
+/* --- viewers ----------------------------------------------------------------------------- */
+
+/* Its measurements would grow old: who looks next begins anew. */
+static void rest(struct live *live)
+{
+    alarm_clear(live->loop, &live->updating);
+    live_rows_release(&live->rows);
+    live_facts_release(&live->facts);
+    live_table_release(&live->connections);
+    page_release(&live->page);
+    live->costliest_count = 0;
+}
+
+static void viewer_leave(struct viewer *viewer)
+{
+    struct live *live = viewer->live;
+    struct question *question = viewer->question;
+
+    list_remove(&viewer->link);
+    question->stream_owner = NULL;
+    page_release(&viewer->piece);
+    free(viewer);
+    if (--live->viewer_count == 0) {
+        rest(live);
+    }
+}
+
+/* The exchange is over: the client has left, or the stream has ended. */
+static void on_stream_over(void *owner)
+{
+    viewer_leave(owner);
+}
+
+/* May end the viewer. */
+static void send_to(struct viewer *viewer, struct bytes event)
+{
+    struct exchange *exchange = viewer->question->exchange;
+
+    if (!exchange_stream_is_ready(exchange)) {
+        viewer->is_behind = true;
+        return;
+    }
+    viewer->piece.length = 0;
+    page_add(&viewer->piece, event);
+    if (viewer->piece.failed || viewer->is_behind) {
+        viewer->live->all_rows = true;
+    }
+    viewer->is_behind = false;
+    if (!viewer->piece.failed) {
+        exchange_stream_piece(exchange, page_bytes(&viewer->piece));
+    }
+    /* The viewer may be gone here. */
+}
+
+/* --- connections ------------------------------------------------------------------------- */
+
+static void on_surveyed(void *owner, const struct client_row *rows, size_t count, uint32_t silent)
+{
+    struct live *live = owner;
+
+    (void)silent;
+    live->surveying = false;
+    live->costliest_count = count;
+    if (count > 0) {
+        memcpy(live->costliest, rows, count * sizeof(*rows));
+    }
+}
+
+static void survey(struct live *live)
+{
+    const struct client_survey_order order = {.sources = live->sources,
+                                              .loop = live->loop,
+                                              .top = COSTLIEST,
+                                              .done = on_surveyed,
+                                              .owner = live};
+
+    if (!live->surveying && live->sources->list_connections != NULL) {
+        live->surveying = true; /* before: it may be done at once */
+        live->surveying = client_survey_start(&order) && live->surveying;
+    }
+}
+
+static void add_connections(struct live *live, struct page *page)
+{
+    live_table_begin(&live->connections, "connections", page);
+    for (size_t i = 0; i < live->costliest_count; i++) {
+        struct json json = live_table_row(&live->connections);
+
+        connection_row_add(&json, &live->costliest[i]);
+        live_table_row_end(&live->connections, &json);
+    }
+    live_table_end(&live->connections);
+}
+
+/* --- updates ----------------------------------------------------------------------------- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void add_sample(const struct live *live, struct page *page)
+{
+    const struct live_sample sample = live_history_last(live->history);
+
+    page_format(page,
+                "{\"now_ms\":%llu,\"second\":%llu,\"sample\":{\"requests\":%u,\"failures\":%u,"
+                "\"p50_us\":%u,"
+                "\"p99_us\":%u,\"p999_us\":%u,\"connections\":%u}",
+                (unsigned long long)now_ms(), (unsigned long long)live_history_count(live->history),
+                sample.requests, sample.failures, sample.p50_us, sample.p99_us, sample.p999_us,
+                sample.connections);
+}
+
+static void write_update(struct live *live)
+{
+    struct page *page = &live->page;
+
+    page->length = 0;
+    if (live->all_rows) {
+        live_rows_forget(&live->rows);
+        live_facts_forget(&live->facts);
+        live_table_forget(&live->connections);
+    }
+    live->all_rows = false;
+    page_add_text(page, "event: update\ndata: ");
+    add_sample(live, page);
+    live_facts_add(&live->facts, live->sources, page);
+    live_rows_add(&live->rows, live->sources, page);
+    add_connections(live, page);
+    page_add_char(page, '}');
+    if (page->failed) {
+        page_release(page);
+        live->all_rows = true;
+        return;
+    }
+    page_add_text(page, "\n\n");
+}
+
+static void send_to_all(struct live *live)
+{
+    struct link *link = list_first(&live->viewers);
+
+    while (link != NULL) {
+        struct link *next = link->next != &live->viewers ? link->next : NULL;
+
+        send_to(CONTAINER_OF(link, struct viewer, link), page_bytes(&live->page));
+        link = next;
+    }
+}
+
+/* Until `after_ms` of the next second: what is put off to whole seconds does not drift. */
+static uint32_t until_next(struct live *live, uint32_t after_ms)
+{
+    uint64_t now_ms = loop_tell_time(live->loop) / 1000;
+
+    return SECOND_MS - (uint32_t)((now_ms - after_ms) % SECOND_MS);
+}
+
+static void on_update(void *owner)
+{
+    struct live *live = owner;
+    uint64_t now_us = loop_tell_time(live->loop);
+
+    alarm_set(live->loop, &live->updating, until_next(live, UPDATE_MS), on_update, live);
+    live_rows_measure(&live->rows, live->sources, (double)(now_us - live->updated_us) / 1e6);
+    live->updated_us = now_us;
+    if (live->updates++ % SURVEY_UPDATES == 0) {
+        survey(live);
+    }
+    write_update(live);
+    if (live->page.length > 0) {
+        send_to_all(live);
+    }
+}
+
+static void on_sample(void *owner)
+{
+    struct live *live = owner;
+
+    alarm_set(live->loop, &live->sampling, until_next(live, 0), on_sample, live);
+    live_history_sample(live->history, live->sources);
+}
+
+/* --- a viewer comes ---------------------------------------------------------------------- */
+
+static void write_history(const struct live *live, struct page *page)
+{
+    page_format(page, "retry: 1000\nevent: history\ndata: {\"second\":%llu,",
+                (unsigned long long)live_history_count(live->history));
+    live_history_add(live->history, page);
+    page_add_text(page, "}\n\n");
+}
+
+static struct viewer *viewer_new(struct live *live, struct question *question)
+{
+    struct viewer *viewer = calloc(1, sizeof(*viewer));
+
+    if (viewer == NULL) {
+        return NULL;
+    }
+    write_history(live, &viewer->piece);
+    if (viewer->piece.failed) {
+        free(viewer);
+        return NULL;
+    }
+    viewer->live = live;
+    viewer->question = question;
+    question->stream_owner = viewer;
+    question->on_stream_over = on_stream_over;
+    list_add_last(&live->viewers, &viewer->link);
+    if (live->viewer_count++ == 0) {
+        live->updated_us = loop_tell_time(live->loop);
+        live->updates = 0;
+        live_rows_measure(&live->rows, live->sources, 0);
+        alarm_set(live->loop, &live->updating, 0, on_update, live);
+    }
+    live->all_rows = true;
+    return viewer;
+}
+
+void live_answer(struct question *question)
+{
+    struct live *live = question->live;
+    struct viewer *viewer = NULL;
+
+    if (!question_check_host(question)) {
+        return;
+    }
+    if (live != NULL && live->viewer_count < VIEWERS_MOST) {
+        viewer = viewer_new(live, question);
+    }
+    if (viewer == NULL) {
+        question_refuse(question, 503, "too many look already, or memory is short",
+                        "close another page, or ask /v1/status");
+        return;
+    }
+    question_answer_stream(question, BYTES("text/event-stream"), page_bytes(&viewer->piece));
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+struct live *live_new(const struct control_sources *sources, struct loop *loop)
+{
+    struct live *live = calloc(1, sizeof(*live));
+
+    if (live == NULL) {
+        return NULL;
+    }
+    live->history = live_history_new();
+    if (live->history == NULL) {
+        free(live);
+        return NULL;
+    }
+    live->sources = sources;
+    live->loop = loop;
+    list_init(&live->viewers);
+    alarm_set(loop, &live->sampling, until_next(live, 0), on_sample, live);
+    return live;
+}
+
+void live_stop(struct live *live)
+{
+    struct link *link;
+
+    alarm_clear(live->loop, &live->sampling);
+    while ((link = list_first(&live->viewers)) != NULL) {
+        struct viewer *viewer = CONTAINER_OF(link, struct viewer, link);
+        struct exchange *exchange = viewer->question->exchange;
+
+        list_remove(&viewer->link);
+        list_init(&viewer->link);
+        exchange_stream_end(exchange);
+    }
+}
+
+void live_free(struct live **held)
+{
+    struct live *live = *held;
+
+    *held = NULL;
+    if (live == NULL) {
+        return;
+    }
+    rest(live);
+    alarm_clear(live->loop, &live->sampling);
+    live_history_free(&live->history);
+    free(live);
+}

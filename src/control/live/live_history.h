@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The last hour, a sample a second: how many requests, how many of them failed, how long they
+ * took. Sampled on the control thread, whether or not it is looked at, so that whoever opens the
+ * live page sees what came before. Fixed memory: 3,600 samples of 24 bytes. */
+#ifndef CONTROL_LIVE_HISTORY_H
+#define CONTROL_LIVE_HISTORY_H
+
+#include "base/page.h"
+#include "control/pages/merged.h"
+
+#define LIVE_HISTORY_SECONDS 3600
+
+struct live_sample {
+    uint32_t requests; /* that ended in this second */
+    uint32_t failures; /* 5xx, or broken off */
+    uint32_t p50_us;   /* 0: there was no request */
+    uint32_t p99_us;
+    uint32_t p999_us;
+    uint32_t connections; /* of clients, open */
+};
+
+struct live_history;
+
+struct live_history *live_history_new(void); /* NULL: out of memory */
+void live_history_free(struct live_history **history);
+/* Once a second. Walks the counters of the listeners, which are few however many routes there are. */
+void live_history_sample(struct live_history *history, const struct control_sources *sources);
+/* How many samples were ever taken: the number of the newest one. */
+uint64_t live_history_count(const struct live_history *history);
+/* The newest one; zeros before the first. */
+struct live_sample live_history_last(const struct live_history *history);
+/* Members of a JSON object, without braces: a list for each series, oldest first. */
+void live_history_add(const struct live_history *history, struct page *page);
+
+#endif
