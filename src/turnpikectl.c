@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "remote/remote_ask.h"
 #include "remote/remote_print.h"
+#include "remote/top.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -22,6 +23,8 @@ struct words { /* what stands behind the command */
 struct asking {
     const char *socket;
     bool json;
+    bool help;
+    bool force;           /* --force, for drain */
     const char *top;      /* --top N */
     const char *confirm;  /* --confirm 60s */
     const char *listener; /* --listener ADDRESS, for explain */
@@ -50,6 +53,7 @@ struct command {
 
 /* clang-format off */
 static const struct command commands[] = {
+    {"top",         "",                  "GET",  "/v1/live",        ask_plain,       false, "what happens, refreshed each second: traffic, routes, services, origins, connections"},
     {"status",      "",                  "GET",  "/v1/status",      ask_plain,       false, "the process, its listeners, what differs from the file"},
     {"services",    "",                  "GET",  "/v1/services",    ask_plain,       false, "services and their origins"},
     {"routes",      "",                  "GET",  "/v1/routes",      ask_plain,       false, "routes and where they lead"},
@@ -59,7 +63,7 @@ static const struct command commands[] = {
     {"cancel",      "",                  "POST", "/v1/cancel",      ask_plain,       false, "go back to what was before an unconfirmed reload"},
     {"diff",        "FILE",              "POST", "/v1/diff",        ask_diff,        false, "what this file would change"},
     {"weight",      "ROUTE SERVICE=N...|reset", "POST", "/v1/routes/",    ask_weight,      false, "set the weights of a split, in percent: weight shop new=5 old=95; reset: as in the file"},
-    {"drain",       "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
+    {"drain",       "ORIGIN [--force]",  "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
     {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
     {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
     {"ramp",        "status | pause|resume|abort ROUTE", "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
@@ -92,6 +96,45 @@ static void print_usage(FILE *out)
     fputs("exit status: 0; 1 when the gateway refused or is not there; 2 for words that are no\n"
           "             command\n",
           out);
+}
+
+/* What one command's --help says beyond its line in the list. */
+static const struct {
+    const char *command;
+    const char *text;
+} details[] = {
+    {"top", top_help},
+    {"connections", "  --top N   how many, up to 1000 (default: 20)\n"
+                    "cost: memory held times the time it is held, by bytes moved\n"},
+    {"reload",
+     "  --confirm TIME   such as 60s or 5m: the former configuration comes back unless\n"
+     "                   `turnpikectl confirm` is given within that time\n"
+     "A file with errors changes nothing. `turnpikectl diff FILE` says what it would do.\n"},
+    {"weight", "  weight shop new=5         5%, and the other service gets the rest\n"
+               "  weight shop new=5 old=95  all of them, in percent, in steps of 0.01\n"
+               "  weight shop reset         as in the file\n"
+               "They hold from the next request on, survive reloads while the file's split stays\n"
+               "the same, and are refused while a ramp moves the split: ramp pause ROUTE.\n"},
+    {"drain",
+     "  --force   also the last origin of a service that gets requests\n"
+     "What it has is finished. ORIGIN as `turnpikectl services` shows it: a name stands for\n"
+     "all its addresses, NAME@ADDRESS for one.\n"},
+    {"explain", "  -H, --header LINE      a header of the request, as often as needed\n"
+                "  --listener ADDRESS     the listener that it comes by\n"
+                "  --client IP            the client that it comes from\n"
+                "As in: turnpikectl explain 'GET https://shop.example/pay/1' -H 'Cookie: a=b'\n"},
+    {"diff", "- reads the file from standard input. Marks: + added, ~ changed, - removed.\n"},
+};
+
+static void print_help(const struct command *command)
+{
+    printf("usage: turnpikectl [-s SOCKET] [--json] %s%s%s\n%s\n", command->name,
+           *command->words ? " " : "", command->words, command->help);
+    for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
+        if (strcmp(details[i].command, command->name) == 0) {
+            fputs(details[i].text, stdout);
+        }
+    }
 }
 
 /* --- questions --------------------------------------------------------------------------- */
@@ -277,7 +320,8 @@ static void print_answer(const struct command *command, const struct asking *ask
         if (remote_print_problem(body, stderr)) {
             return;
         }
-    } else if (!asking->json && !command->raw && remote_print(body, stdout)) {
+    } else if (!asking->json && !command->raw &&
+               remote_print(body, remote_print_width(stdout), stdout)) {
         return;
     }
     fwrite(body.at, 1, body.length, out);
@@ -329,8 +373,12 @@ static int run_words(struct asking *asking, int count, char **words)
         return 2;
     }
     if (command == NULL) {
-        print_usage(stderr);
-        return 2;
+        print_usage(asking->help ? stdout : stderr);
+        return asking->help ? 0 : 2;
+    }
+    if (asking->help) {
+        print_help(command);
+        return 0;
     }
     asking->method = command->method;
     page_add_text(&asking->target, command->path);
@@ -340,11 +388,17 @@ static int run_words(struct asking *asking, int count, char **words)
     }
     if (command->make == ask_origin) {
         page_format(&asking->target, "/%s", command->name);
+        page_add_text(&asking->target, !asking->force && strcmp(command->name, "drain") == 0
+                                           ? "?unless_last=1"
+                                           : "");
+    }
+    if (strcmp(command->name, "top") == 0 && !asking->json) {
+        return top_run(asking->socket);
     }
     return run(command, asking);
 }
 
-enum { OPTION_TOP = 256, OPTION_CONFIRM, OPTION_LISTENER, OPTION_CLIENT };
+enum { OPTION_TOP = 256, OPTION_CONFIRM, OPTION_LISTENER, OPTION_CLIENT, OPTION_FORCE };
 
 static const struct option options[] = {
     {"socket", required_argument, NULL, 's'},
@@ -353,6 +407,7 @@ static const struct option options[] = {
     {"confirm", required_argument, NULL, OPTION_CONFIRM},
     {"listener", required_argument, NULL, OPTION_LISTENER},
     {"client", required_argument, NULL, OPTION_CLIENT},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {"header", required_argument, NULL, 'H'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -397,9 +452,12 @@ int main(int count, char **arguments)
         case 'V':
             puts("turnpikectl " PACKAGE_VERSION);
             return 0;
+        case OPTION_FORCE:
+            asking.force = true;
+            break;
         case 'h':
-            print_usage(stdout);
-            return 0;
+            asking.help = true;
+            break;
         default:
             fputs(HINT, stderr); /* below what getopt said */
             return 2;

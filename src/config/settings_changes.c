@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/hash.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define NAMES_TOLD 5
@@ -31,6 +32,8 @@ struct pair {
 };
 
 struct settings_changes {
+    const struct settings *before; /* borrowed */
+    const struct settings *now;
     struct pair pairs[CHANGE_KIND_COUNT];
     char *addresses; /* identities of listeners, of both sides */
 };
@@ -233,6 +236,8 @@ struct settings_changes *settings_changes_new(const struct settings *before,
     if (changes == NULL) {
         return NULL;
     }
+    changes->before = before;
+    changes->now = now;
     changes->addresses = malloc((listeners + 1) * ADDRESS_TEXT_MAX);
     if (changes->addresses == NULL || !fill(changes, before, now)) {
         settings_changes_free(&changes);
@@ -381,6 +386,89 @@ static void tell_kind(struct line *line, const struct pair *pair, enum change_ki
     }
 }
 
+/* --- values of splits -------------------------------------------------------------------- */
+
+typedef void tell_value(void *owner, const char *text);
+
+static const struct arm_settings *arm_named(const struct route_settings *route, const char *service)
+{
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        if (strcmp(route->arms[i].service->name, service) == 0) {
+            return &route->arms[i];
+        }
+    }
+    return NULL;
+}
+
+struct weight_text {
+    char text[16];
+};
+
+static struct weight_text weight_of(const struct arm_settings *arm)
+{
+    struct weight_text weight = {"absent"};
+
+    if (arm != NULL) {
+        snprintf(weight.text, sizeof(weight.text), "%g%%", arm->weight / 100.0);
+    }
+    return weight;
+}
+
+/* "pay: split new 5% -> 1%" */
+static void tell_arm(const struct route_settings *before, const struct route_settings *now,
+                     const char *service, tell_value *tell, void *owner)
+{
+    const struct weight_text old = weight_of(arm_named(before, service));
+    const struct weight_text young = weight_of(arm_named(now, service));
+    char text[192];
+
+    if (strcmp(old.text, young.text) != 0) {
+        snprintf(text, sizeof(text), "%s: split %s %s -> %s", now->name, service, old.text,
+                 young.text);
+        tell(owner, text);
+    }
+}
+
+static void tell_split(const struct route_settings *before, const struct route_settings *now,
+                       tell_value *tell, void *owner)
+{
+    if (before->arm_count < 2 && now->arm_count < 2) {
+        return;
+    }
+    for (uint32_t i = 0; i < before->arm_count; i++) {
+        tell_arm(before, now, before->arms[i].service->name, tell, owner);
+    }
+    for (uint32_t i = 0; i < now->arm_count; i++) {
+        if (arm_named(before, now->arms[i].service->name) == NULL) {
+            tell_arm(before, now, now->arms[i].service->name, tell, owner);
+        }
+    }
+}
+
+/* Of each route that is there before and after. */
+static void tell_values(const struct settings_changes *changes, tell_value *tell, void *owner)
+{
+    const struct pair *pair = &changes->pairs[CHANGE_OF_ROUTES];
+
+    for (uint32_t i = 0; i < pair->now.count; i++) {
+        if (verb_of(pair, &pair->now.items[i]) == CHANGE_CHANGED) {
+            tell_split(&changes->before->routes[pair->now.items[i].partner],
+                       &changes->now->routes[i], tell, owner);
+        }
+    }
+}
+
+static void add_value(void *owner, const char *text)
+{
+    struct line *line = owner;
+
+    if (line->told < NAMES_TOLD) {
+        add_text(line, "; ");
+        add_text(line, text);
+    }
+    line->told++;
+}
+
 size_t settings_changes_tell(const struct settings_changes *changes, char *room, size_t size)
 {
     struct line line = {room, size, 0, 0};
@@ -389,6 +477,8 @@ size_t settings_changes_tell(const struct settings_changes *changes, char *room,
     for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
         tell_kind(&line, &changes->pairs[kind], (enum change_kind)kind);
     }
+    line.told = 0;
+    tell_values(changes, add_value, &line);
     return line.length;
 }
 
@@ -420,6 +510,11 @@ static void print_item(void *owner, const struct item *item)
             printing->of_options && is_fixed(item->name) ? " (only from the next start on)" : "");
 }
 
+static void print_value(void *owner, const char *text)
+{
+    fprintf(owner, "  %s\n", text);
+}
+
 void settings_changes_print(const struct settings_changes *changes, FILE *out)
 {
     for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
@@ -428,6 +523,9 @@ void settings_changes_print(const struct settings_changes *changes, FILE *out)
                                         kind == CHANGE_OF_OPTIONS};
 
             each_item(&changes->pairs[kind], (enum change_verb)verb, print_item, &printing);
+        }
+        if (kind == CHANGE_OF_ROUTES) {
+            tell_values(changes, print_value, out);
         }
     }
 }

@@ -8,6 +8,7 @@ static void endpoints_answer(struct question *question);
 static const struct endpoint endpoints[] = {
     {"GET",  "/",            live_page_answer,    AT_PRIVATE_METRICS, "the live page, for a browser"},
     {"GET",  "/live",        live_answer,         AT_PRIVATE_METRICS, "what it shows, as server-sent events"},
+    {"GET",  "/v1/live",     live_now_answer,     AT_SOCKET_ONLY, "one update of the live page, with all rows"},
     {"GET",  "/v1",          endpoints_answer,    AT_SOCKET_ONLY, "what may be asked"},
     {"GET",  "/v1/status",   status_answer,       AT_SOCKET_ONLY, "the process, its listeners, what differs from the file"},
     {"GET",  "/v1/services", services_answer,     AT_SOCKET_ONLY, "services, their origins and counters"},
@@ -27,7 +28,7 @@ static const struct endpoint endpoints[] = {
     {"POST", "/v1/ramps/*/resume",  ramp_resume_answer, AT_SOCKET_ONLY, "it goes on"},
     {"POST", "/v1/ramps/*/abort",   ramp_abort_answer,  AT_SOCKET_ONLY, "all traffic goes back to the old arm"},
     {"GET",  "/v1/config",   config_answer,       AT_SOCKET_ONLY, "what was changed at run time, as YAML for the file"},
-    {"POST", "/v1/origins/*/drain",   drain_answer,   AT_SOCKET_ONLY, "the origin gets no new requests"},
+    {"POST", "/v1/origins/*/drain",   drain_answer,   AT_SOCKET_ONLY, "the origin gets no new requests; ?unless_last=1: refused for the last one of a service"},
     {"POST", "/v1/origins/*/undrain", undrain_answer, AT_SOCKET_ONLY, "the origin gets its share again"},
     {"POST", "/v1/trace",      trace_answer,      AT_SOCKET_ONLY, "?client=IP or ?id=ID, &for=SECONDS: the steps of these requests go to the process log"},
     {"POST", "/v1/trace/stop", trace_stop_answer, AT_SOCKET_ONLY, "no more of them"},

@@ -54,5 +54,6 @@ void trace_answer(struct question *question);
 void trace_stop_answer(struct question *question);
 void live_page_answer(struct question *question);
 void live_answer(struct question *question);
+void live_now_answer(struct question *question);
 
 #endif

@@ -15,7 +15,7 @@ static bool print(const struct plan *plan, const struct explain_asked *asked)
     struct explain_refusal refusal = {"out of memory", "try again"};
     struct page page = {0};
     bool good = explain(&world, asked, &page, &refusal) && !page.failed &&
-                remote_print(page_bytes(&page), stdout);
+                remote_print(page_bytes(&page), remote_print_width(stdout), stdout);
 
     if (!good) {
         fprintf(stderr, "turnpike: %s\n%s\n", refusal.why, refusal.remedy);

@@ -4,12 +4,19 @@
 
 #include "base/page.h"
 #include "config/yaml/yaml_reader.h"
+#include "remote/human.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #define COLUMNS_MAX 32
 #define CELL_MOST 1000
+#define WIDTH_USUALLY 100
+#define GAP 2
+#define NARROW_GAP 1  /* where columns are many */
+#define TEXT_LEAST 10 /* what a text that is cut keeps */
+#define TITLE_LEAST 5
 
 /* --- one value --------------------------------------------------------------------------- */
 
@@ -46,6 +53,46 @@ static void add_value(struct page *page, const struct node *node)
     }
 }
 
+static bool ends_with(struct bytes text, const char *end)
+{
+    size_t length = strlen(end);
+
+    return text.length >= length && memcmp(text.at + text.length - length, end, length) == 0;
+}
+
+static double number_of(struct bytes text)
+{
+    char copy[32];
+    size_t length = text.length < sizeof(copy) ? text.length : sizeof(copy) - 1;
+
+    memcpy(copy, text.at, length);
+    copy[length] = '\0';
+    return strtod(copy, NULL);
+}
+
+/* Numbers whose name tells their unit are told with one that people read. false: it is none. */
+static bool add_human(struct page *page, const struct node *member)
+{
+    struct bytes name = member->key->text;
+    double number = member->kind == NODE_TEXT ? number_of(member->text) : 0;
+
+    if (ends_with(name, "bytes") || bytes_start_with(name, BYTES("bytes_"))) {
+        page_add_text(page, human_bytes(number).text);
+        page_add_text(page, ends_with(name, "_per_s") ? "/s" : "");
+        return true;
+    }
+    if (ends_with(name, "_us")) {
+        page_add_text(page, human_duration(number).text);
+        return true;
+    }
+    if (ends_with(name, "_ms")) {
+        page_add_text(page, number < 1e5 ? human_duration(number * 1000).text
+                                         : human_span((uint64_t)number / 1000).text);
+        return true;
+    }
+    return false;
+}
+
 static bool is_number(struct bytes text)
 {
     for (size_t i = 0; i < text.length; i++) {
@@ -67,6 +114,20 @@ static int width_of(struct bytes text)
     return width;
 }
 
+/* As many bytes as fill so many columns, at most. */
+static struct bytes first_columns(struct bytes text, int columns)
+{
+    int width = 0;
+
+    for (size_t i = 0; i < text.length; i++) {
+        width += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+        if (width > columns) {
+            return bytes_first(text, i);
+        }
+    }
+    return text;
+}
+
 /* Nothing from the far end may move the cursor. */
 static void print_text(struct bytes text, FILE *out)
 {
@@ -84,11 +145,14 @@ struct column {
     size_t length;
     int width;
     bool right; /* all are numbers */
+    bool any;   /* some row has it */
 };
 
 struct table {
     struct column columns[COLUMNS_MAX];
     int count;
+    int gap;
+    bool low_titles; /* titles of several words stand in two lines */
 };
 
 static struct column *column_of(struct table *table, struct bytes name)
@@ -101,14 +165,18 @@ static struct column *column_of(struct table *table, struct bytes name)
     if (table->count == COLUMNS_MAX) {
         return NULL;
     }
-    table->columns[table->count] = (struct column){name.at, name.length, width_of(name), true};
+    table->columns[table->count] =
+        (struct column){name.at, name.length, width_of(name), true, false};
     return &table->columns[table->count++];
 }
 
 static struct bytes cell_text(struct page *page, const struct node *node)
 {
     page->length = 0;
-    add_value(page, node);
+    if (node == NULL || node->key == NULL || node->kind != NODE_TEXT || !is_number(node->text) ||
+        !add_human(page, node)) {
+        add_value(page, node);
+    }
     return bytes_first(page_bytes(page), page->length < CELL_MOST ? page->length : CELL_MOST);
 }
 
@@ -123,38 +191,199 @@ static void measure(struct table *table, const struct node *rows, struct page *p
                 continue;
             }
             column->width = width_of(text) > column->width ? width_of(text) : column->width;
-            column->right = column->right && (is_absent(member) || is_number(text));
+            column->right =
+                column->right &&
+                (is_absent(member) || (member->kind == NODE_TEXT && is_number(member->text)));
+            column->any = column->any || !is_absent(member);
         }
     }
 }
 
-static void print_cell(const struct column *column, struct bytes text, bool last, FILE *out)
+/* --- fitting ----------------------------------------------------------------------------- */
+
+static int width_of_table(const struct table *table)
 {
+    int width = table->gap * (table->count - 1);
+
+    for (int i = 0; i < table->count; i++) {
+        width += table->columns[i].width;
+    }
+    return width;
+}
+
+/* The unit stands with each value. */
+static size_t title_length(const struct column *column)
+{
+    struct bytes name = {column->name, column->length};
+
+    return ends_with(name, "_us") || ends_with(name, "_ms") ? name.length - 3 : name.length;
+}
+
+/* Where a title of several words breaks; its length: it has but one. */
+static size_t title_break(const struct column *column)
+{
+    const char *at = memrchr(column->name, '_', title_length(column));
+
+    return at != NULL ? (size_t)(at - column->name) : title_length(column);
+}
+
+/* Without the title, which may be wider than all that stands below it. */
+static int width_of_cells(const struct column *column, const struct node *rows, struct page *page)
+{
+    int width = 0;
+
+    for (const struct node *row = rows->first; row != NULL; row = row->next) {
+        for (const struct node *member = row->first; member != NULL; member = member->next) {
+            if (bytes_equal(member->key->text, (struct bytes){column->name, column->length})) {
+                int cell = width_of(cell_text(page, member));
+
+                width = cell > width ? cell : width;
+            }
+        }
+    }
+    return width;
+}
+
+/* Of the title that stands out most over what is below it. false: none does. */
+static bool cut_a_title(struct table *table, const struct node *rows, struct page *page)
+{
+    struct column *widest = NULL;
+    int most_excess = 0;
+
+    for (int i = 0; i < table->count; i++) {
+        struct column *column = &table->columns[i];
+        int cells = width_of_cells(column, rows, page);
+        int excess = column->width - (cells > TITLE_LEAST ? cells : TITLE_LEAST);
+
+        if (excess > most_excess) {
+            most_excess = excess;
+            widest = column;
+        }
+    }
+    if (widest != NULL) {
+        widest->width--;
+    }
+    return widest != NULL;
+}
+
+/* Titles in two lines, and cut where they are still wider than what stands below them. */
+static void lower_titles(struct table *table, const struct node *rows, struct page *page, int most)
+{
+    table->low_titles = true;
+    for (int i = 0; i < table->count; i++) {
+        struct column *column = &table->columns[i];
+        int cells = width_of_cells(column, rows, page);
+        int first = (int)title_break(column);
+        int second = (int)title_length(column) - first - 1;
+        int title = first > second ? first : second;
+
+        column->width = cells > title ? cells : title;
+    }
+    while (width_of_table(table) > most && cut_a_title(table, rows, page)) {
+    }
+}
+
+static void drop_empty_columns(struct table *table)
+{
+    int kept = 0;
+
+    for (int i = 0; i < table->count; i++) {
+        if (table->columns[i].any) {
+            table->columns[kept++] = table->columns[i];
+        }
+    }
+    table->count = kept;
+}
+
+/* The widest text gives way, a column at a time. */
+static void cut_texts(struct table *table, int most)
+{
+    while (width_of_table(table) > most) {
+        struct column *widest = NULL;
+
+        for (int i = 0; i < table->count; i++) {
+            struct column *column = &table->columns[i];
+
+            if (!column->right && column->width > TEXT_LEAST &&
+                (widest == NULL || column->width > widest->width)) {
+                widest = column;
+            }
+        }
+        if (widest == NULL) {
+            return;
+        }
+        widest->width--;
+    }
+}
+
+static void fit(struct table *table, const struct node *rows, struct page *page, int most)
+{
+    if (width_of_table(table) > most) {
+        drop_empty_columns(table);
+    }
+    if (width_of_table(table) > most) {
+        table->gap = NARROW_GAP;
+        lower_titles(table, rows, page, most);
+    }
+    cut_texts(table, most);
+}
+
+/* --- printing ---------------------------------------------------------------------------- */
+
+/* What is too wide ends in "~". */
+static void print_cell(const struct table *table, const struct column *column, struct bytes text,
+                       FILE *out)
+{
+    bool last = column == &table->columns[table->count - 1];
     int gap = column->width - width_of(text);
 
-    if (column->right) {
+    if (column->right && gap > 0) {
         fprintf(out, "%*s", gap, "");
     }
-    print_text(text, out);
-    if (!column->right && !last) {
+    if (gap < 0 && column->width > 1) {
+        print_text(first_columns(text, column->width - 1), out);
+        fputc('~', out);
+    } else {
+        print_text(text, out);
+    }
+    if (!column->right && !last && gap > 0) {
         fprintf(out, "%*s", gap, "");
     }
-    fputs(last ? "\n" : "  ", out);
+    fprintf(out, "%*s", last ? 0 : table->gap, "");
+    fputs(last ? "\n" : "", out);
+}
+
+static void print_titles(const struct table *table, bool second, FILE *out)
+{
+    for (int i = 0; i < table->count; i++) {
+        const struct column *column = &table->columns[i];
+        size_t length = title_length(column);
+        size_t middle = table->low_titles ? title_break(column) : length;
+        size_t from = second && middle < length ? middle + 1 : second ? length : 0;
+        size_t to = second ? length : middle;
+        struct page title = {0};
+
+        for (size_t j = from; j < to; j++) {
+            page_add_char(&title, column->name[j] == '_'
+                                      ? ' '
+                                      : (char)toupper((unsigned char)column->name[j]));
+        }
+        print_cell(table, column, page_bytes(&title), out);
+        page_release(&title);
+    }
 }
 
 static void print_header(const struct table *table, FILE *out)
 {
-    for (int i = 0; i < table->count; i++) {
-        const struct column *column = &table->columns[i];
-        struct page title = {0};
+    bool any_second = false;
 
-        for (size_t j = 0; j < column->length; j++) {
-            char byte = column->name[j];
-
-            page_add_char(&title, byte == '_' ? ' ' : (char)toupper((unsigned char)byte));
-        }
-        print_cell(column, page_bytes(&title), i + 1 == table->count, out);
-        page_release(&title);
+    for (int i = 0; table->low_titles && i < table->count; i++) {
+        any_second =
+            any_second || title_break(&table->columns[i]) < title_length(&table->columns[i]);
+    }
+    print_titles(table, false, out);
+    if (any_second) {
+        print_titles(table, true, out);
     }
 }
 
@@ -168,17 +397,18 @@ static const struct node *member_named(const struct node *row, const struct colu
     return NULL;
 }
 
-static void print_table(const struct node *rows, FILE *out)
+static void print_table(const struct node *rows, int most, FILE *out)
 {
-    struct table table = {.count = 0};
+    struct table table = {.count = 0, .gap = GAP};
     struct page page = {0};
 
     measure(&table, rows, &page);
+    fit(&table, rows, &page, most);
     print_header(&table, out);
     for (const struct node *row = rows->first; row != NULL; row = row->next) {
         for (int i = 0; i < table.count; i++) {
-            print_cell(&table.columns[i], cell_text(&page, member_named(row, &table.columns[i])),
-                       i + 1 == table.count, out);
+            print_cell(&table, &table.columns[i],
+                       cell_text(&page, member_named(row, &table.columns[i])), out);
         }
     }
     page_release(&page);
@@ -226,7 +456,7 @@ static void print_facts(const struct node *root, FILE *out)
 }
 
 /* A list's name above it, unless the answer is nothing but that list. */
-static void print_list(const struct node *root, const struct node *list, FILE *out)
+static void print_list(const struct node *root, const struct node *list, int most, FILE *out)
 {
     struct page page = {0};
 
@@ -236,7 +466,7 @@ static void print_list(const struct node *root, const struct node *list, FILE *o
         fputs(list->count == 0 ? ": none\n" : ":\n", out);
     }
     if (is_table(list)) {
-        print_table(list, out);
+        print_table(list, most, out);
     }
     for (const struct node *line = list->first; is_lines(list) && line != NULL; line = line->next) {
         print_text(cell_text(&page, line), out);
@@ -260,7 +490,15 @@ static struct node *read_json(struct arena *scratch, struct bytes json)
     return root;
 }
 
-bool remote_print(struct bytes json, FILE *out)
+int remote_print_width(FILE *out)
+{
+    struct winsize window;
+
+    return ioctl(fileno(out), TIOCGWINSZ, &window) == 0 && window.ws_col > 0 ? window.ws_col
+                                                                             : WIDTH_USUALLY;
+}
+
+bool remote_print(struct bytes json, int most, FILE *out)
 {
     struct arena *scratch = arena_new();
     struct node *root = read_json(scratch, json);
@@ -269,7 +507,7 @@ bool remote_print(struct bytes json, FILE *out)
         print_facts(root, out);
         for (const struct node *member = root->first; member != NULL; member = member->next) {
             if (member->kind == NODE_LIST) {
-                print_list(root, member, out);
+                print_list(root, member, most, out);
             }
         }
     }

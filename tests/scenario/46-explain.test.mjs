@@ -134,7 +134,7 @@ routes:
 ${adminIn(folder)}`);
     const ask = async () => printed((await ctlLines(gateway, 'explain', 'GET http://a/')).join('\n'));
     assert.deepEqual((await ask()).tables.origins[1], ['app', origin.address, '1', 'false', 'serves']);
-    await ctlLines(gateway, 'drain', origin.address);
+    await ctlLines(gateway, 'drain', origin.address, '--force');
     assert.equal((await ask()).tables.origins[1].at(-1), 'drained');
     const refused = await ctl(gateway, 'explain', 'GET http://a/../..');
     assert.equal(refused.code, 1);

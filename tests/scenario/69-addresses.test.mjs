@@ -79,7 +79,7 @@ test('each address takes its turn, and is shown: log, services, metrics, drain',
     await ctlLines(gateway, 'drain', `${HOST}:${port}@127.0.0.2`);
     assert.deepEqual(await tally(gateway, 4), { '127.0.0.1': 2, '127.0.0.3': 2 });
     await ctlLines(gateway, 'undrain', `${HOST}:${port}@127.0.0.2`);
-    await ctlLines(gateway, 'drain', `${HOST}:${port}`);
+    await ctlLines(gateway, 'drain', `${HOST}:${port}`, '--force');
     assert.equal((await request(gateway)).status, 503);
     assert.deepEqual((await addressesOf(gateway)).map((each) => each.state), ['drained', 'drained', 'drained']);
 });
@@ -154,7 +154,7 @@ test('each address is probed', async (t) => {
 test('a reload forgets no address and nothing about it', async (t) => {
     const { gateway, server, port } = await begin(t, ['127.0.0.1', '127.0.0.2']);
     await tally(gateway, 4);
-    await ctlLines(gateway, 'drain', `${HOST}:${port}@127.0.0.1`);
+    await ctlLines(gateway, 'drain', `${HOST}:${port}@127.0.0.1`, '--force');
     server.close();
     assert.match(await gateway.reload(config(server, port, { service: 'pool: {idle: 7}' })), /1 changed/);
     assert.deepEqual(await tally(gateway, 4), { '127.0.0.2': 4 });

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* GET /live: server-sent events. The first one, `history`, is for each viewer alone; the updates
+/* GET /live: server-sent events, and GET /v1/live: one update with all rows, for those who ask
+ * again and again (turnpikectl top). The first one, `history`, is for each viewer alone; the updates
  * are the same for all. A viewer that has not taken an update in full when the next is due misses
  * it and gets all rows with the one after. */
 #include "control/live/live.h"
@@ -20,6 +21,7 @@
 #define SURVEY_UPDATES 3 /* from one survey of connections to the next */
 #define COSTLIEST 12
 #define VIEWERS_MOST 64
+#define ASKED_FOR_US 5000000 /* who asked for one update will ask for the next */
 
 struct live {
     const struct control_sources *sources;
@@ -32,7 +34,8 @@ struct live {
     struct alarm updating; /* while there are viewers */
     uint64_t updated_us;
     uint64_t updates;
-    bool all_rows; /* are due with the next update */
+    uint64_t asked_us; /* when somebody asked for one update; 0: nobody does */
+    bool all_rows;     /* are due with the next update */
     struct live_rows rows;
     struct live_facts facts;
     struct live_table connections;
@@ -63,6 +66,24 @@ static void rest(struct live *live)
     live_table_release(&live->connections);
     page_release(&live->page);
     live->costliest_count = 0;
+    live->asked_us = 0;
+}
+
+static bool is_looked_at(const struct live *live)
+{
+    return live->viewer_count > 0 ||
+           (live->asked_us != 0 && loop_now(live->loop) < live->asked_us + ASKED_FOR_US);
+}
+
+/* What moves is measured from here on. */
+static void wake(struct live *live)
+{
+    if (!alarm_is_set(&live->updating)) {
+        live->updated_us = loop_tell_time(live->loop);
+        live->updates = 0;
+        live_rows_measure(&live->rows, live->sources, 0);
+        alarm_set(live->loop, &live->updating, 0, on_update, live);
+    }
 }
 
 static void viewer_leave(struct viewer *viewer)
@@ -74,7 +95,8 @@ static void viewer_leave(struct viewer *viewer)
     question->stream_owner = NULL;
     page_release(&viewer->piece);
     free(viewer);
-    if (--live->viewer_count == 0) {
+    live->viewer_count--;
+    if (!is_looked_at(live)) {
         rest(live);
     }
 }
@@ -169,23 +191,28 @@ static void add_sample(const struct live *live, struct page *page)
                 sample.connections);
 }
 
-static void write_update(struct live *live)
+static void add_update(struct live *live, struct page *page)
 {
-    struct page *page = &live->page;
-
-    page->length = 0;
     if (live->all_rows) {
         live_rows_forget(&live->rows);
         live_facts_forget(&live->facts);
         live_table_forget(&live->connections);
     }
     live->all_rows = false;
-    page_add_text(page, "event: update\ndata: ");
     add_sample(live, page);
     live_facts_add(&live->facts, live->sources, page);
     live_rows_add(&live->rows, live->sources, page);
     add_connections(live, page);
     page_add_char(page, '}');
+}
+
+static void write_update(struct live *live)
+{
+    struct page *page = &live->page;
+
+    page->length = 0;
+    page_add_text(page, "event: update\ndata: ");
+    add_update(live, page);
     if (page->failed) {
         page_release(page);
         live->all_rows = true;
@@ -198,6 +225,9 @@ static void send_to_all(struct live *live)
 {
     struct link *link = list_first(&live->viewers);
 
+    if (live->page.length == 0) {
+        return; /* no memory for it */
+    }
     while (link != NULL) {
         struct link *next = link->next != &live->viewers ? link->next : NULL;
 
@@ -219,14 +249,18 @@ static void on_update(void *owner)
     struct live *live = owner;
     uint64_t now_us = loop_tell_time(live->loop);
 
+    if (!is_looked_at(live)) {
+        rest(live);
+        return;
+    }
     alarm_set(live->loop, &live->updating, until_next(live, UPDATE_MS), on_update, live);
     live_rows_measure(&live->rows, live->sources, (double)(now_us - live->updated_us) / 1e6);
     live->updated_us = now_us;
     if (live->updates++ % SURVEY_UPDATES == 0) {
         survey(live);
     }
-    write_update(live);
-    if (live->page.length > 0) {
+    if (live->viewer_count > 0) {
+        write_update(live);
         send_to_all(live);
     }
 }
@@ -266,12 +300,8 @@ static struct viewer *viewer_new(struct live *live, struct question *question)
     question->stream_owner = viewer;
     question->on_stream_over = on_stream_over;
     list_add_last(&live->viewers, &viewer->link);
-    if (live->viewer_count++ == 0) {
-        live->updated_us = loop_tell_time(live->loop);
-        live->updates = 0;
-        live_rows_measure(&live->rows, live->sources, 0);
-        alarm_set(live->loop, &live->updating, 0, on_update, live);
-    }
+    live->viewer_count++;
+    wake(live);
     live->all_rows = true;
     return viewer;
 }
@@ -293,6 +323,22 @@ void live_answer(struct question *question)
         return;
     }
     question_answer_stream(question, BYTES("text/event-stream"), page_bytes(&viewer->piece));
+}
+
+void live_now_answer(struct question *question)
+{
+    struct live *live = question->live;
+
+    if (live == NULL) {
+        question_refuse(question, 501, "nothing is measured here", "ask /v1/status");
+        return;
+    }
+    live->asked_us = loop_tell_time(live->loop);
+    wake(live);
+    live->all_rows = true;
+    add_update(live, &question->page);
+    live->all_rows = true; /* for those who look on */
+    question_answer_json(question);
 }
 
 /* --- life -------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "config/settings_changes.h"
 #include "control/change.h"
 #include "control/endpoints.h"
+#include "control/pages/origin_readings.h"
 #include "control/pages/split_readings.h"
 
 #include <stdio.h>
@@ -266,6 +267,93 @@ static void refuse_origin(struct question *question)
     page_release(&detail);
 }
 
+/* Whether this origin or address gives the service a host once `name` is drained. */
+static bool serves_without(const struct origin_readings *readings, const char *origin,
+                           const char *name)
+{
+    const struct origin_summary summary = origin_readings_sum(readings, origin);
+    size_t length = strlen(origin);
+
+    if (strcmp(origin, name) == 0) {
+        return false;
+    }
+    for (size_t i = 0; summary.addresses > 0 && i < readings->count; i++) {
+        const struct origin_reading *row = &readings->rows[i];
+
+        if (strncmp(row->name, origin, length) == 0 && row->name[length] == '@' &&
+            strcmp(row->name, name) != 0 && !row->drained) {
+            return true;
+        }
+    }
+    return summary.addresses == 0 && !summary.sum.drained;
+}
+
+static bool names_origin(const char *origin, const char *name)
+{
+    size_t length = strlen(origin);
+
+    return strncmp(origin, name, length) == 0 && (name[length] == '\0' || name[length] == '@');
+}
+
+/* The service would have no origin that is not drained. What stands for SRV names is not looked at:
+ * it may be more than what is known now. */
+static bool is_last_of(const struct service_settings *service,
+                       const struct origin_readings *readings, const char *name)
+{
+    bool is_in_it = false;
+
+    for (uint32_t i = 0; i < service->origin_count; i++) {
+        const struct origin_settings *origin = &service->origins[i];
+
+        if (origin->srv != NULL || serves_without(readings, origin->name, name)) {
+            return false;
+        }
+        is_in_it = is_in_it || names_origin(origin->name, name);
+    }
+    return is_in_it;
+}
+
+/* NULL: none is left without origins. */
+static const char *service_left_alone(const struct settings *settings,
+                                      const struct origin_readings *readings, const char *name)
+{
+    for (uint32_t i = 0; i < settings->service_count; i++) {
+        if (is_last_of(&settings->services[i], readings, name)) {
+            return settings->services[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* false, after a refusal: it asks not to take the last origin of a service, and this is one. */
+static bool check_last(struct question *question)
+{
+    const struct control_sources *sources = question->sources;
+    char value[QUESTION_TEXT_MAX];
+    struct origin_readings readings;
+    struct page detail = {0};
+    const char *service;
+    struct plan *plan;
+
+    if (!question_value(question, "unless_last", value) ||
+        !origin_readings_take(sources, &readings)) {
+        return true;
+    }
+    plan = sources->plan(sources->owner);
+    service = service_left_alone(plan_settings(plan), &readings, question->name);
+    if (service != NULL) {
+        page_format(&detail, "%s is the last origin of service '%s' that gets requests",
+                    question->name, service);
+        page_add_char(&detail, '\0');
+        question_refuse(question, 409, detail.failed ? "it is a service's last origin" : detail.at,
+                        "undrain another one first, or drain it all the same with --force");
+        page_release(&detail);
+    }
+    plan_unref(&plan);
+    origin_readings_release(&readings);
+    return service == NULL;
+}
+
 static void drain(struct question *question, bool drained)
 {
     const struct control_sources *sources = question->sources;
@@ -274,6 +362,10 @@ static void drain(struct question *question, bool drained)
     struct json json = json_on(&question->page);
 
     if (!change_begin(question)) {
+        return;
+    }
+    if (drained && !check_last(question)) {
+        change_drop(question);
         return;
     }
     if (!origin_book_drain(sources->origins, question->name, drained)) {

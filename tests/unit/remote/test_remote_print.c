@@ -19,10 +19,15 @@ static char *printed(bool print(struct bytes json, FILE *out), const char *json,
     return text;
 }
 
+static bool print_wide(struct bytes json, FILE *out)
+{
+    return remote_print(json, 100, out);
+}
+
 static void assert_printed(const char *json, const char *expected)
 {
     bool good;
-    char *text = printed(remote_print, json, &good);
+    char *text = printed(print_wide, json, &good);
 
     assert_true(good);
     assert_string_equal(text, expected);
@@ -73,6 +78,27 @@ static void nothing_moves_the_cursor(void **state)
                    "xy  22\n");
 }
 
+static bool print_narrow(struct bytes json, FILE *out)
+{
+    return remote_print(json, 30, out);
+}
+
+static void tables_fit(void **state)
+{
+    bool good;
+    char *text = printed(print_narrow,
+                         "{\"rows\": [{\"name\": \"a-service-with-a-long-name\", \"sent_bytes\": "
+                         "1234567, \"none\": null, \"mean_us\": 1500}]}",
+                         &good);
+
+    (void)state;
+    assert_true(good);
+    assert_string_equal(text, "NAME               SENT   MEAN\n"
+                              "                  BYTES       \n"
+                              "a-service-wit~ 1.18 MiB 1.5 ms\n");
+    free(text);
+}
+
 static void what_is_no_answer_is_told(void **state)
 {
     static const char *const wrong[] = {"", "[1]", "{\"a\": ", "text", "{\"a\": 1, \"a\": 2}"};
@@ -80,7 +106,7 @@ static void what_is_no_answer_is_told(void **state)
 
     (void)state;
     for (int i = 0; i < 5; i++) {
-        free(printed(remote_print, wrong[i], &good));
+        free(printed(print_wide, wrong[i], &good));
         assert_false(good);
     }
 }
@@ -107,6 +133,7 @@ int main(void)
         cmocka_unit_test(lists_of_objects_are_tables),
         cmocka_unit_test(lists_are_named_unless_they_are_all),
         cmocka_unit_test(nothing_moves_the_cursor),
+        cmocka_unit_test(tables_fit),
         cmocka_unit_test(what_is_no_answer_is_told),
         cmocka_unit_test(a_problem_is_its_detail_and_its_remedy),
     };
