@@ -32,7 +32,8 @@ process   8
 
 # PREFIX FILES: libraries that are not ours show in these files only, in no header.
 foreign='
-sys/epoll src/net/watch.c
+sys/epoll src/net/watch_epoll.c
+event2/   src/net/watch_libevent.c
 ares      src/dns/resolver.c src/dns/srv_answer.c
 yaml.h    src/config/yaml/yaml_reader.c
 openssl/  src/tls/transport_tls.c src/tls/tls_*.c src/process/reload/fingerprint.c

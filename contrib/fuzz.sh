@@ -29,7 +29,7 @@ build_targets() {
         clang -std=gnu17 -D_GNU_SOURCE -I../source/src -O1 -g -pthread \
             -fsanitize=fuzzer,$sanitize -fno-sanitize-recover=all \
             "../source/tests/fuzz/fuzz_$target.c" -Wl,--start-group src/lib*.a -Wl,--end-group \
-            $(pkg-config --libs yaml-0.1) \
+            $(pkg-config --libs libevent_core libevent_pthreads yaml-0.1) \
             $(pkg-config --libs libssl libcrypto libcares) \
             -o "$target"
     done

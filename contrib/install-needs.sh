@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build_needs="gcc libc6-dev make autoconf automake pkg-config
-    libyaml-dev libssl-dev libc-ares-dev"
+    libevent-dev libyaml-dev libssl-dev libc-ares-dev"
 # clang with its runtime and llvm (names in sanitizer reports): the second build and the
 # fuzzers. nginx-light and nodejs: origins, and the program that plays the scenarios.
 # git: a real client, and its server. procps: ps and pgrep. python3 and valgrind: the count of

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Writes sources.am, which Makefile.am includes: every source file by the folder it lies in.
-# A file belongs to the build by lying in its folder, so nobody edits a list for it. The file
-# is left untouched when nothing changed; otherwise make runs automake again by itself.
+# A file belongs to the build by lying in its folder, so nobody edits a list for it. Of twins one is
+# built, as configure was told: *_libevent.c or *_epoll.c, *_linux.c or *_posix.c. The file is left
+# untouched when nothing changed; otherwise make runs automake again by itself.
 # Called by autogen.sh and contrib/quickstart.sh.
 set -euo pipefail
 export LC_ALL=C
@@ -21,10 +22,35 @@ assign() {
     printf '\n\n'
 }
 
+# twins CONDITION VARIABLE YES NO FILE...: appends to VARIABLE those whose names end on YES if the
+# condition holds, on NO if it does not.
+twins() {
+    local condition=$1 variable=$2 yes=$3 no=$4 file words_yes=() words_no=()
+    shift 4
+    for file; do
+        case $file in
+        *_"$yes".c) words_yes+=("$file") ;;
+        *_"$no".c) words_no+=("$file") ;;
+        esac
+    done
+    [ $((${#words_yes[@]} + ${#words_no[@]})) -gt 0 ] || return 0
+    printf 'if %s\n' "$condition"
+    printf '%s += %s\n' "$variable" "${words_yes[*]}"
+    printf 'else\n'
+    printf '%s += %s\n' "$variable" "${words_no[*]}"
+    printf 'endif\n\n'
+}
+
 # layer_library FOLDER: the library of src/FOLDER and the rooms in it, once it holds a source file.
 layer_library() {
     local layer=$1
-    local sources=(src/"$layer"/*.c src/"$layer"/*/*.c)
+    local all=(src/"$layer"/*.c src/"$layer"/*/*.c) sources=() file
+    for file in "${all[@]}"; do
+        case $file in
+        *_libevent.c | *_epoll.c | *_linux.c | *_posix.c) ;;
+        *) sources+=("$file") ;;
+        esac
+    done
     local headers=(src/"$layer"/*.h src/"$layer"/*/*.h)
     if [ ${#sources[@]} -eq 0 ]; then
         return
@@ -32,6 +58,8 @@ layer_library() {
     printf 'noinst_LIBRARIES += src/lib%s.a\n' "$layer"
     printf '%s_library = src/lib%s.a\n' "$layer" "$layer"
     assign "src_lib${layer}_a_SOURCES" "${sources[@]}" "${headers[@]}"
+    twins EVENTS_EPOLL "src_lib${layer}_a_SOURCES" epoll libevent "${all[@]}"
+    twins SYSTEM_LINUX "src_lib${layer}_a_SOURCES" linux posix "${all[@]}"
 }
 
 # program LIST NAME SOURCE...: one program for that list of automake's.

@@ -5,6 +5,7 @@
 #include "config/yaml/source_files.h"
 #include "base/page.h"
 #include "config/settings_changes.h"
+#include "net/watch.h"
 #include "tls/tls.h"
 #include "process/explain_file.h"
 #include "process/system/preflight.h"
@@ -29,7 +30,7 @@ static const char usage[] =
     "      --state-directory DIR\n"
     "                      where --last-good finds it (default: what FILE says if that can be\n"
     "                      read, $STATE_DIRECTORY, then " STATE_DIRECTORY_DEFAULT ")\n"
-    "  -V, --version       print the version\n"
+    "  -V, --version       print the version, and what it waits for events with\n"
     "  -h, --help          print this\n"
     "signals: TERM and INT finish what is under way, a second one ends at once;\n"
     "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
@@ -291,7 +292,7 @@ int main(int count, char **arguments)
             command.state_directory = optarg;
             break;
         case 'V':
-            puts("turnpike " PACKAGE_VERSION);
+            printf("turnpike " PACKAGE_VERSION "\nevents: %s\n", watches_engine());
             return 0;
         case 'h':
             fputs(usage, stdout);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """User-space instructions per request of Turnpike, counted by callgrind: a figure that repeats, on
 a busy machine too. Each case runs twice, with few and with many requests over one keep-alive
-connection; the difference divided by the difference in requests leaves start-up out. Compared with
-instructions.baseline; called by instructions.sh."""
+connection (forward-64: over 64 of them, which all ask before one is answered); the difference
+divided by the difference in requests leaves start-up out. Compared with instructions.baseline;
+called by instructions.sh."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import socket
@@ -20,10 +22,12 @@ SKIPPED = 77  # what automake takes for "not run"
 BASELINE = os.path.join(bench.HERE, "instructions.baseline")
 BODY = b"Hello, World!"
 HEADERS = "".join(f"X-Custom-Header-{number:02}: {'v' * 46}\r\n" for number in range(1, 30))
-CASES = {
-    "forward": b"GET /13 HTTP/1.1\r\nHost: bench.test\r\n\r\n",
-    "respond": b"GET /respond HTTP/1.1\r\nHost: bench.test\r\n\r\n",
-    "big-head": f"GET /13 HTTP/1.1\r\nHost: bench.test\r\n{HEADERS}\r\n".encode(),
+FORWARD = b"GET /13 HTTP/1.1\r\nHost: bench.test\r\n\r\n"
+CASES = { # connections, request
+    "forward": (1, FORWARD),
+    "forward-64": (64, FORWARD),
+    "respond": (1, b"GET /respond HTTP/1.1\r\nHost: bench.test\r\n\r\n"),
+    "big-head": (1, f"GET /13 HTTP/1.1\r\nHost: bench.test\r\n{HEADERS}\r\n".encode()),
 }
 RENEW = "To renew the baseline after a change that is worth its cost: instructions.sh --renew"
 
@@ -58,18 +62,28 @@ routes:
     return path
 
 
-def make_requests(port, request, count):
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        for _ in range(count):
-            connection.sendall(request)
-            answer = b""
-            while not answer.endswith(BODY):
-                piece = connection.recv(4096)
-                if not piece:
-                    raise Failure("the gateway closed the connection")
-                answer += piece
-            if not answer.startswith(b"HTTP/1.1 200"):
-                raise Failure(f"unexpected answer: {answer[:60]!r}")
+def read_answer(connection):
+    answer = b""
+    while not answer.endswith(BODY):
+        piece = connection.recv(4096)
+        if not piece:
+            raise Failure("the gateway closed the connection")
+        answer += piece
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise Failure(f"unexpected answer: {answer[:60]!r}")
+
+
+def make_requests(port, at_once, request, count):
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+                       for _ in range(at_once)]
+        while count > 0:
+            asked = connections[:count]
+            for connection in asked:
+                connection.sendall(request)
+            for connection in asked:
+                read_answer(connection)
+            count -= len(asked)
 
 
 def collected(path):
@@ -88,7 +102,7 @@ def count_run(processes, folder, turnpike, origin_port, name, requests):
                                turnpike, "-c", write_config(folder, port, origin_port)])
     try:
         processes.wait_until_answering(gateway, port, "/respond", seconds=60)
-        make_requests(port, CASES[name], requests)
+        make_requests(port, *CASES[name], requests)
     finally:
         processes.end(gateway, patience=30)
     return collected(out)

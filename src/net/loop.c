@@ -307,22 +307,28 @@ static void do_what_was_put_off(struct loop *loop)
     }
 }
 
+static bool end_turn(void *owner)
+{
+    struct loop *loop = owner;
+
+    do_what_was_put_off(loop);
+    for (int i = 0; i < loop->turn_end_count; i++) {
+        loop->turn_ends[i](loop->turn_end_owners[i]);
+    }
+    if (loop->wake.too_late) {
+        set_tick(loop);
+    }
+    loop->events_to_reading = 0; /* it may wait for long now */
+    return !loop->stopping;
+}
+
 void loop_run(struct loop *loop)
 {
     loop->wake.too_late = true; /* timers may have been set before the first turn */
     set_tick(loop);
-    while (!loop->stopping) {
-        loop->events_to_reading = 0; /* it may wait for long now */
-        if (!watches_turn(loop->watches)) {
-            break;
-        }
-        do_what_was_put_off(loop);
-        for (int i = 0; i < loop->turn_end_count; i++) {
-            loop->turn_ends[i](loop->turn_end_owners[i]);
-        }
-        if (loop->wake.too_late) {
-            set_tick(loop);
-        }
+    loop->events_to_reading = 0;
+    if (!loop->stopping) {
+        watches_run(loop->watches, end_turn, loop);
     }
     loop->stopping = false;
 }

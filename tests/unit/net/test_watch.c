@@ -21,6 +21,7 @@ struct party {
     short what; /* as told last */
     unsigned calls;
     struct party *other;
+    struct watches *watches;
     void (*act)(struct party *party); /* when it is told */
 };
 
@@ -35,6 +36,7 @@ static int set_up(void **state)
 
     fixture->watches = watches_new();
     for (int i = 0; i < MANY; i++) {
+        fixture->parties[i].watches = fixture->watches;
         assert_int_equal(
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fixture->parties[i].ends), 0);
     }
@@ -84,6 +86,20 @@ static void make_readable(struct fixture *fixture, int which)
     assert_int_equal(write(fixture->parties[which].ends[1], "x", 1), 1);
 }
 
+static bool after_one_turn(void *owner)
+{
+    ++*(unsigned *)owner;
+    return false;
+}
+
+static void take_turn(struct fixture *fixture)
+{
+    unsigned turns = 0;
+
+    assert_true(watches_run(fixture->watches, after_one_turn, &turns));
+    assert_int_equal(turns, 1);
+}
+
 static unsigned calls_of_both(const struct fixture *fixture)
 {
     return fixture->parties[0].calls + fixture->parties[1].calls;
@@ -103,18 +119,16 @@ static void who_is_stopped_by_another_is_not_told(void **state)
         start(fixture, i, WATCH_READABLE);
         make_readable(fixture, i);
     }
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(calls_of_both(fixture), 1);
 }
 
 /* As memory and a descriptor that are used anew at once would be. */
 static void restart_other(struct party *party)
 {
-    struct watches *watches = party->watch.watches;
-
     watch_stop(&party->other->watch);
-    assert_true(watch_start(&party->other->watch, watches, party->other->ends[0], WATCH_WRITABLE,
-                            on_ready, party->other));
+    assert_true(watch_start(&party->other->watch, party->watches, party->other->ends[0],
+                            WATCH_WRITABLE, on_ready, party->other));
     party->act = NULL;
     party->other->act = NULL;
 }
@@ -128,9 +142,9 @@ static void what_was_found_for_its_predecessor_is_not_told(void **state)
         start(fixture, i, WATCH_READABLE | WATCH_WRITABLE);
         make_readable(fixture, i);
     }
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(calls_of_both(fixture), 1);
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(calls_of_both(fixture), 3);
     assert_int_equal(fixture->parties[0].what | fixture->parties[1].what,
                      WATCH_READABLE | WATCH_WRITABLE);
@@ -151,7 +165,7 @@ static void who_wants_it_no_more_is_not_told(void **state)
         start(fixture, i, WATCH_READABLE);
         make_readable(fixture, i);
     }
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(calls_of_both(fixture), 1);
 }
 
@@ -170,7 +184,7 @@ static void who_calls_itself_has_its_turn_in_the_next_round(void **state)
     start(fixture, 0, 0);
     watch_call(&party->watch);
     for (unsigned turn = 1; turn <= 3; turn++) {
-        assert_true(watches_turn(fixture->watches)); /* and does not wait */
+        take_turn(fixture); /* and does not wait */
         assert_int_equal(party->calls, turn);
         assert_int_equal(party->what, WATCH_READABLE | WATCH_WRITABLE);
     }
@@ -185,7 +199,7 @@ static void a_call_and_an_event_are_told_together(void **state)
     make_readable(fixture, 0);
     watch_call(&party->watch);
     watch_call(&party->watch);
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(party->calls, 1);
     assert_int_equal(party->what, WATCH_READABLE | WATCH_WRITABLE);
 }
@@ -199,7 +213,7 @@ static void a_call_is_forgotten_with_its_watch(void **state)
         start(fixture, i, 0);
         watch_call(&fixture->parties[i].watch);
     }
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(fixture->parties[0].calls, 1);
     assert_int_equal(fixture->parties[1].calls, 0);
 }
@@ -211,7 +225,7 @@ static void a_call_is_forgotten_when_something_else_is_wanted(void **state)
     start(fixture, 0, WATCH_READABLE);
     watch_call(&fixture->parties[0].watch);
     assert_true(watch_change(&fixture->parties[0].watch, WATCH_WRITABLE));
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(fixture->parties[0].what, WATCH_WRITABLE);
 }
 
@@ -224,27 +238,194 @@ static void a_hang_up_shows_to_whoever_reads_or_writes(void **state)
     start(fixture, 1, 0);
     shutdown(party->ends[1], SHUT_RDWR);
     shutdown(fixture->parties[1].ends[1], SHUT_RDWR);
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(party->what, WATCH_READABLE);
     assert_int_equal(fixture->parties[1].calls, 0);
 }
 
-static void a_crowd_is_told_in_slices_and_nobody_twice(void **state)
+static unsigned told_of_all(const struct fixture *fixture, unsigned *fewest, unsigned *most)
+{
+    unsigned told = 0;
+
+    *fewest = *most = fixture->parties[0].calls;
+    for (int i = 0; i < MANY; i++) {
+        unsigned calls = fixture->parties[i].calls;
+
+        told += calls;
+        *fewest = calls < *fewest ? calls : *fewest;
+        *most = calls > *most ? calls : *most;
+    }
+    return told;
+}
+
+/* An engine may ask the kernel for few at first, and for more once it has seen that they are many. */
+static void a_crowd_is_told_in_slices_and_none_twice(void **state)
 {
     struct fixture *fixture = *state;
-    unsigned told = 0;
+    unsigned before = 0;
+    unsigned fewest = 0;
+    unsigned most;
 
     for (int i = 0; i < MANY; i++) {
         start(fixture, i, WATCH_WRITABLE);
     }
-    for (int turn = 0; turn < 2; turn++) {
-        assert_true(watches_turn(fixture->watches));
+    for (int turn = 0; turn < 5 && fewest == 0; turn++) {
+        unsigned told;
+
+        take_turn(fixture);
+        told = told_of_all(fixture, &fewest, &most);
+        assert_in_range(told - before, 1, WATCHES_A_TURN);
+        assert_true(fewest > 0 || most == 1);
+        before = told;
     }
+    assert_int_equal(fewest, 1);
+    assert_in_range(most, 1, 2);
+}
+
+/* With those that libevent finds at once: the turns of one run are as short. */
+struct slices {
+    struct fixture *fixture;
+    unsigned turns;
+    unsigned before;
+};
+
+static bool after_some_turns(void *owner)
+{
+    struct slices *slices = owner;
+    unsigned fewest;
+    unsigned most;
+    unsigned told = told_of_all(slices->fixture, &fewest, &most);
+
+    assert_in_range(told - slices->before, 1, WATCHES_A_TURN);
+    slices->before = told;
+    return ++slices->turns < 20;
+}
+
+static void turns_of_a_run_are_short(void **state)
+{
+    struct slices slices = {.fixture = *state};
+    unsigned fewest;
+    unsigned most;
+
     for (int i = 0; i < MANY; i++) {
-        assert_in_range(fixture->parties[i].calls, 1, 2);
-        told += fixture->parties[i].calls;
+        start(slices.fixture, i, WATCH_WRITABLE);
     }
-    assert_in_range(told, MANY, 2 * MANY - 1);
+    assert_true(watches_run(slices.fixture->watches, after_some_turns, &slices));
+    assert_int_equal(slices.turns, 20);
+    told_of_all(slices.fixture, &fewest, &most);
+    assert_in_range(most - fewest, 0, 4);
+}
+
+/* What is put off is done at the end of a turn, and may stop all that is left of a round. */
+struct stopping {
+    struct fixture *fixture;
+    bool stopped;
+};
+
+static bool stop_the_rest(void *owner)
+{
+    struct stopping *stopping = owner;
+
+    if (stopping->stopped) {
+        return false;
+    }
+    for (int i = 1; i < MANY; i++) {
+        watch_stop(&stopping->fixture->parties[i].watch);
+    }
+    stopping->stopped = true;
+    return true;
+}
+
+static void a_round_that_is_stopped_at_a_turns_end_is_over(void **state)
+{
+    struct stopping stopping = {.fixture = *state};
+
+    for (int turn = 0; turn < 6; turn++) { /* until a look at the kernel finds all of them */
+        for (int i = 0; i < MANY; i++) {
+            if (!watch_is_on(&stopping.fixture->parties[i].watch)) {
+                start(stopping.fixture, i, WATCH_WRITABLE);
+            }
+        }
+        stopping.stopped = turn < 4;
+        assert_true(watches_run(stopping.fixture->watches, stop_the_rest, &stopping));
+    }
+    assert_true(stopping.stopped);
+    assert_true(stopping.fixture->parties[0].calls > 0);
+}
+
+/* Kernel events are looked for between two rounds of calls by hand. */
+static bool until_other_is_told(void *owner)
+{
+    struct party *party = owner;
+
+    party->act = call_again;
+    watch_call(&party->watch);
+    return party->other->calls == 0 && party->calls < 1000;
+}
+
+static void who_calls_itself_at_turn_ends_does_not_keep_the_loop(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, 0);
+    start(fixture, 1, WATCH_READABLE);
+    make_readable(fixture, 1);
+    watch_call(&fixture->parties[0].watch);
+    assert_true(watches_run(fixture->watches, until_other_is_told, &fixture->parties[0]));
+    assert_int_equal(fixture->parties[1].calls, 1);
+    assert_in_range(fixture->parties[0].calls, 1, 3);
+}
+
+/* Whether 2 is found beside 0 and 1, asked by each that is told. */
+struct asking {
+    struct watch *zero;
+    struct watch *one;
+    int yes;
+    int no;
+};
+static struct asking asking;
+
+static void ask(struct party *party)
+{
+    if (watches_found_more(party->watches, asking.zero, asking.one)) {
+        asking.yes++;
+    } else {
+        asking.no++;
+    }
+}
+
+static void others_are_found_whoever_is_told_first(void **state)
+{
+    struct fixture *fixture = *state;
+
+    asking = (struct asking){&fixture->parties[0].watch, &fixture->parties[1].watch, 0, 0};
+    for (int i = 0; i < 3; i++) {
+        fixture->parties[i].act = ask;
+        start(fixture, i, WATCH_READABLE);
+    }
+    make_readable(fixture, 0);
+    make_readable(fixture, 1);
+    take_turn(fixture);
+    assert_int_equal(asking.yes, 0);
+    assert_int_equal(asking.no, 2);
+    make_readable(fixture, 2);
+    take_turn(fixture);
+    assert_int_equal(asking.yes, 3);
+    assert_int_equal(asking.no, 2);
+}
+
+static void a_call_from_outside_is_told_and_forgotten_as_any(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, 0);
+    start(fixture, 1, 0);
+    watch_call(&fixture->parties[0].watch);
+    watch_call(&fixture->parties[1].watch);
+    watch_stop(&fixture->parties[1].watch);
+    take_turn(fixture);
+    assert_int_equal(fixture->parties[0].calls, 1);
+    assert_int_equal(fixture->parties[1].calls, 0);
 }
 
 static void what_cannot_be_watched_is_refused(void **state)
@@ -275,12 +456,12 @@ static void a_kernel_that_watches_no_more_is_short_of_memory(void **state)
     assert_false(watch_change(&party->watch, WATCH_READABLE));
     assert_int_equal(errno, ENOMEM);
     assert_true(watch_change(&fixture->parties[1].watch, WATCH_READABLE | WATCH_WRITABLE));
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(party->calls, 0);
     assert_int_equal(fixture->parties[1].calls, 1);
     full_epoll = false;
     assert_true(watch_change(&party->watch, WATCH_READABLE));
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(party->calls, 1);
 }
 
@@ -297,7 +478,7 @@ static void who_has_stopped_is_not_told_of_a_duplicate(void **state)
     watch_stop(&party->watch);
     make_readable(fixture, 0);
     make_readable(fixture, 1);
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(calls_of_both(fixture), 1);
     assert_int_equal(party->calls, 0);
     close(duplicate);
@@ -314,12 +495,12 @@ static void a_crowd_does_not_keep_others_waiting(void **state)
     }
     start(fixture, MANY - 1, WATCH_READABLE);
     for (int turn = 0; turn < 5; turn++) {
-        assert_true(watches_turn(fixture->watches));
+        take_turn(fixture);
     }
     assert_int_equal(late->calls, 0);
     make_readable(fixture, MANY - 1);
-    assert_true(watches_turn(fixture->watches));
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
+    take_turn(fixture);
     assert_int_equal(late->calls, 1);
 }
 
@@ -327,7 +508,7 @@ static void a_crowd_does_not_keep_others_waiting(void **state)
 static void run_until_told(struct fixture *fixture, int which)
 {
     for (int i = 0; i < 10 && fixture->parties[which].calls == 0; i++) {
-        assert_true(watches_turn(fixture->watches));
+        take_turn(fixture);
     }
     assert_int_equal(fixture->parties[which].calls, 1);
 }
@@ -345,7 +526,7 @@ static void one_that_rests_is_told_a_moment_later(void **state)
 
     rest_with_bytes_there(fixture, 0);
     start(fixture, 1, WATCH_WRITABLE);
-    assert_true(watches_turn(fixture->watches)); /* of the other */
+    take_turn(fixture); /* of the other */
     assert_int_equal(fixture->parties[0].calls, 0);
     watch_stop(&fixture->parties[1].watch);
     run_until_told(fixture, 0);
@@ -363,7 +544,7 @@ static void a_call_or_another_wish_ends_a_rest(void **state)
 
     rest_with_bytes_there(fixture, 1);
     assert_true(watch_change(&fixture->parties[1].watch, WATCH_READABLE | WATCH_WRITABLE));
-    assert_true(watches_turn(fixture->watches));
+    take_turn(fixture);
     assert_int_equal(fixture->parties[1].what, WATCH_READABLE | WATCH_WRITABLE);
     watch_stop(&fixture->parties[1].watch);
 
@@ -400,7 +581,12 @@ int main(void)
         TEST(a_call_is_forgotten_with_its_watch),
         TEST(a_call_is_forgotten_when_something_else_is_wanted),
         TEST(a_hang_up_shows_to_whoever_reads_or_writes),
-        TEST(a_crowd_is_told_in_slices_and_nobody_twice),
+        TEST(a_crowd_is_told_in_slices_and_none_twice),
+        TEST(turns_of_a_run_are_short),
+        TEST(a_round_that_is_stopped_at_a_turns_end_is_over),
+        TEST(who_calls_itself_at_turn_ends_does_not_keep_the_loop),
+        TEST(others_are_found_whoever_is_told_first),
+        TEST(a_call_from_outside_is_told_and_forgotten_as_any),
         TEST(what_cannot_be_watched_is_refused),
         TEST(a_kernel_that_watches_no_more_is_short_of_memory),
         TEST(who_has_stopped_is_not_told_of_a_duplicate),

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The only file that knows epoll, level-triggered. The kernel keeps the watch itself with its
- * descriptor, so there is no table by descriptor number that would grow with the highest one. What
- * must stay true: once a watch has stopped, no event that points to it is left (forget_events). */
+/* net/watch on epoll alone, level-triggered: the engine of --with-events=epoll. The kernel keeps the
+ * watch itself with its descriptor, so there is no table by descriptor number that would grow with
+ * the highest one. What must stay true: once a watch has stopped, no event that points to it is left
+ * (forget_events). */
 #include "net/watch.h"
 
 #include "base/check.h"
-#include "base/log/log.h"
+#include "base/list.h"
+#include "net/watch_full.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -15,21 +17,39 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a turn deals with before answers that it put off are written. With more, a burst would keep
- * the first of them waiting; with fewer, each would pay a larger share of epoll_wait. */
-#define EVENTS_A_TURN 64
-#define TELL_AGAIN_S 60
-
 struct watches {
     int epoll;
     int next; /* of the events: those before it have been told */
     int count;
-    time_t full;        /* when that was told last; 0: never */
+    struct watch_full full;
     struct link called; /* by hand */
     struct link resting;
     struct timespec rest_ends; /* of all that rest */
-    struct epoll_event events[EVENTS_A_TURN];
+    struct epoll_event events[WATCHES_A_TURN];
 };
+
+struct epoll_watch {
+    struct watches *watches; /* NULL: stopped */
+    watch_ready *ready;
+    void *owner;
+    struct link called; /* by hand; or among those that rest */
+    int fd;
+    short wanted;
+    bool is_called;
+    bool rests;
+};
+
+_Static_assert(sizeof(struct epoll_watch) == sizeof(struct watch), "WATCH_BYTES of net/watch.h");
+
+static struct epoll_watch *watch_in(struct watch *room)
+{
+    return (struct epoll_watch *)(void *)room->bytes;
+}
+
+const char *watches_engine(void)
+{
+    return "epoll, without a library";
+}
 
 struct watches *watches_new(void)
 {
@@ -59,20 +79,6 @@ void watches_free(struct watches **watches)
 
 /* --- the kernel ------------------------------------------------------------------------ */
 
-/* The kernel counts all watches of a user and has a limit for them, beside that for descriptors.
- * To callers it is memory that is short: whoever is at the other end is not to blame. */
-static void note_full(struct watches *watches)
-{
-    time_t now = time(NULL);
-
-    if (watches->full == 0 || now - watches->full >= TELL_AGAIN_S) {
-        log_warning("the kernel watches no more descriptors for this user: connections are closed "
-                    "(raise fs.epoll.max_user_watches)");
-        watches->full = now;
-    }
-    errno = ENOMEM;
-}
-
 /* A descriptor of which nothing is wanted is taken out: epoll would tell its hang-up again and
  * again. */
 static int operation_for(short before, short wanted)
@@ -83,7 +89,7 @@ static int operation_for(short before, short wanted)
     return before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
 }
 
-static bool tell_kernel(struct watch *watch, int operation, short wanted)
+static bool tell_kernel(struct epoll_watch *watch, int operation, short wanted)
 {
     struct epoll_event event = {
         .events = ((wanted & WATCH_READABLE) != 0 ? (uint32_t)EPOLLIN : 0) |
@@ -95,12 +101,12 @@ static bool tell_kernel(struct watch *watch, int operation, short wanted)
         return true;
     }
     if (errno == ENOSPC) {
-        note_full(watch->watches);
+        watch_full_note(&watch->watches->full);
     }
     return false;
 }
 
-static void leave_rest(struct watch *watch)
+static void leave_rest(struct epoll_watch *watch)
 {
     if (watch->rests) {
         watch->rests = false;
@@ -109,7 +115,7 @@ static void leave_rest(struct watch *watch)
 }
 
 /* What came meanwhile is told as ever. To change what the kernel has already cannot fail. */
-static void end_rest(struct watch *watch)
+static void end_rest(struct epoll_watch *watch)
 {
     leave_rest(watch);
     tell_kernel(watch, EPOLL_CTL_MOD, watch->wanted);
@@ -127,7 +133,7 @@ static void set_end_of_rest(struct watches *watches)
 
 /* --- telling --------------------------------------------------------------------------- */
 
-static short take_call(struct watch *watch)
+static short take_call(struct epoll_watch *watch)
 {
     if (!watch->is_called) {
         return 0;
@@ -150,7 +156,7 @@ static short ready_for(uint32_t events)
 /* Its owner may have asked for less since the event was found. */
 static void tell_event(const struct epoll_event *event)
 {
-    struct watch *watch = event->data.ptr;
+    struct epoll_watch *watch = event->data.ptr;
     short what;
 
     if (watch == NULL) {
@@ -170,7 +176,7 @@ static void tell_called(struct watches *watches)
 
     list_take_all(&now, &watches->called);
     while ((link = list_first(&now)) != NULL) {
-        struct watch *watch = CONTAINER_OF(link, struct watch, called);
+        struct epoll_watch *watch = CONTAINER_OF(link, struct epoll_watch, called);
         short what = take_call(watch);
 
         watch->ready(watch->fd, what, watch->owner);
@@ -209,16 +215,16 @@ static void wake_those_that_rest(struct watches *watches)
         return;
     }
     while ((link = list_first(&watches->resting)) != NULL) {
-        end_rest(CONTAINER_OF(link, struct watch, called));
+        end_rest(CONTAINER_OF(link, struct epoll_watch, called));
     }
 }
 
-bool watches_turn(struct watches *watches)
+static bool take_turn(struct watches *watches)
 {
     int count;
 
     wake_those_that_rest(watches);
-    count = epoll_wait(watches->epoll, watches->events, EVENTS_A_TURN, time_to_wait_ms(watches));
+    count = epoll_wait(watches->epoll, watches->events, WATCHES_A_TURN, time_to_wait_ms(watches));
     if (count < 0) {
         return errno == EINTR;
     }
@@ -230,11 +236,21 @@ bool watches_turn(struct watches *watches)
     return true;
 }
 
+bool watches_run(struct watches *watches, watches_turn_ends *ends, void *owner)
+{
+    do {
+        if (!take_turn(watches)) {
+            return false;
+        }
+    } while (ends(owner));
+    return true;
+}
+
 bool watches_found_more(const struct watches *watches, const struct watch *one,
                         const struct watch *two)
 {
     for (int i = 0; i < watches->count; i++) {
-        const struct watch *watch = watches->events[i].data.ptr;
+        const void *watch = watches->events[i].data.ptr;
 
         if (watch != NULL && watch != one && watch != two) {
             return true;
@@ -245,22 +261,10 @@ bool watches_found_more(const struct watches *watches, const struct watch *one,
 
 /* --- one watch ------------------------------------------------------------------------- */
 
-bool watch_start(struct watch *watch, struct watches *watches, int fd, short wanted,
-                 watch_ready *ready, void *owner)
-{
-    *watch = (struct watch){.watches = watches, .ready = ready, .owner = owner, .fd = fd};
-    if (!watch_change(watch, wanted)) {
-        watch->watches = NULL;
-        return false;
-    }
-    return true;
-}
-
-bool watch_change(struct watch *watch, short wanted)
+static bool change(struct epoll_watch *watch, short wanted)
 {
     short before = watch->wanted;
 
-    CHECK(watch->watches != NULL);
     if (before == wanted) {
         if (watch->rests) {
             end_rest(watch);
@@ -277,13 +281,32 @@ bool watch_change(struct watch *watch, short wanted)
     return true;
 }
 
-void watch_rest(struct watch *watch)
+bool watch_start(struct watch *room, struct watches *watches, int fd, short wanted,
+                 watch_ready *ready, void *owner)
 {
+    struct epoll_watch *watch = watch_in(room);
+
+    *watch = (struct epoll_watch){.watches = watches, .ready = ready, .owner = owner, .fd = fd};
+    if (!change(watch, wanted)) {
+        watch->watches = NULL;
+        return false;
+    }
+    return true;
+}
+
+bool watch_change(struct watch *room, short wanted)
+{
+    CHECK(watch_is_on(room));
+    return change(watch_in(room), wanted);
+}
+
+void watch_rest(struct watch *room)
+{
+    struct epoll_watch *watch = watch_in(room);
     struct watches *watches = watch->watches;
 
-    if (watches == NULL || watch->is_called || watch->rests ||
-        (watch->wanted & WATCH_READABLE) == 0 ||
-        !tell_kernel(watch, EPOLL_CTL_MOD, watch->wanted & ~WATCH_READABLE)) {
+    if (watches == NULL || watch->is_called || watch->rests || watch->wanted != WATCH_READABLE ||
+        !tell_kernel(watch, EPOLL_CTL_MOD, 0)) {
         return;
     }
     if (list_is_empty(&watches->resting)) {
@@ -293,8 +316,10 @@ void watch_rest(struct watch *watch)
     list_add_last(&watches->resting, &watch->called);
 }
 
-void watch_call(struct watch *watch)
+void watch_call(struct watch *room)
 {
+    struct epoll_watch *watch = watch_in(room);
+
     if (watch->rests) {
         end_rest(watch);
     }
@@ -304,12 +329,12 @@ void watch_call(struct watch *watch)
     }
 }
 
-bool watch_is_on(const struct watch *watch)
+bool watch_is_on(const struct watch *room)
 {
-    return watch->watches != NULL;
+    return ((const struct epoll_watch *)(const void *)room->bytes)->watches != NULL;
 }
 
-static void forget_events(struct watches *watches, const struct watch *watch)
+static void forget_events(struct watches *watches, const struct epoll_watch *watch)
 {
     for (int i = watches->next; i < watches->count; i++) {
         if (watches->events[i].data.ptr == watch) {
@@ -318,11 +343,13 @@ static void forget_events(struct watches *watches, const struct watch *watch)
     }
 }
 
-void watch_stop(struct watch *watch)
+void watch_stop(struct watch *room)
 {
+    struct epoll_watch *watch = watch_in(room);
+
     if (watch->watches != NULL) {
         take_call(watch);
-        watch_change(watch, 0);
+        change(watch, 0);
         forget_events(watch->watches, watch);
         memset(watch, 0, sizeof(*watch));
     }
