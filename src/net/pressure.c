@@ -107,25 +107,41 @@ static uint64_t lesser(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Descriptors for connections, of all workers. */
+static uint64_t room_of(const struct pressure *pressure)
+{
+    uint64_t budget = get(&pressure->budget[PRESSURE_DESCRIPTORS]);
+    uint64_t others = get(&pressure->elsewhere[PRESSURE_DESCRIPTORS]);
+
+    return budget > others ? budget - others : 0;
+}
+
+static uint32_t each_worker(const struct pressure *pressure, uint64_t places)
+{
+    uint64_t each = places / pressure->workers;
+
+    return each == 0 ? 1 : (uint32_t)lesser(each, UINT32_MAX);
+}
+
+uint32_t pressure_origin_places(const struct pressure *pressure)
+{
+    return pressure == NULL ? UINT32_MAX : each_worker(pressure, room_of(pressure) / 2);
+}
+
 uint32_t pressure_client_places(const struct pressure *pressure)
 {
-    uint64_t budget;
-    uint64_t others;
     uint64_t room;
     uint64_t places;
 
     if (pressure == NULL) {
         return UINT32_MAX;
     }
-    budget = get(&pressure->budget[PRESSURE_DESCRIPTORS]);
-    others = get(&pressure->elsewhere[PRESSURE_DESCRIPTORS]);
-    room = budget > others ? budget - others : 0;
+    room = room_of(pressure);
     places = room - lesser(room / SPARE_SHARE, SPARE_MOST);
     if (atomic_load_explicit(&pressure->dials, memory_order_relaxed)) {
         places -= lesser(room / 2, ORIGINS_MOST);
     }
-    places /= pressure->workers;
-    return places == 0 ? 1 : (uint32_t)lesser(places, UINT32_MAX);
+    return each_worker(pressure, places);
 }
 
 void pressure_did(struct pressure *pressure, enum pressure_step step, uint32_t count)

@@ -74,6 +74,8 @@ void pressure_note_origins(struct pressure *pressure, bool any);
 /* So many clients a worker may have at once, that what else needs descriptors finds some; at least
  * one. NULL: any number. */
 uint32_t pressure_client_places(const struct pressure *pressure);
+/* The same for connections to origins: with more than so many, idle ones had better close. */
+uint32_t pressure_origin_places(const struct pressure *pressure);
 
 /* Of one kind, or the higher of both; NULL has none. */
 static inline enum pressure_level pressure_of(const struct pressure *pressure,

@@ -242,8 +242,13 @@ static bool make_way(struct origin *origin)
 /* false: one is on its way, or the line has to wait. */
 static bool open_for(struct origin *origin, struct origin_request *request)
 {
+    struct origin_directory *directory = directory_of(origin);
     enum origin_failure failure;
 
+    if (origin_directory_connections(directory) >=
+        pressure_origin_places(directory->bench->pressure)) {
+        origin_directory_spare_one(directory); /* or it would be a client who finds none left */
+    }
     if (!limits_take_connection(origin, request)) {
         if (!make_way(origin)) {
             limits_pass_request_on(request);
@@ -255,7 +260,7 @@ static bool open_for(struct origin *origin, struct origin_request *request)
         limits_untake_connection(origin, request);
         if (failure != ORIGIN_FAILURE_NO_DESCRIPTOR) {
             pool_dial_failed(origin, failure);
-        } else if (!origin_directory_spare_one(directory_of(origin))) {
+        } else if (!origin_directory_spare_one(directory)) {
             limits_look_again(origin); /* whatever ends next leaves one */
             return false;
         }

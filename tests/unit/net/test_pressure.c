@@ -200,12 +200,14 @@ static void places_for_clients(void **state)
     assert_int_equal(pressure_client_places(pressure), (40 - 5) / 2);
     pressure_note_origins(pressure, true);
     assert_int_equal(pressure_client_places(pressure), (40 - 5 - 20) / 2);
+    assert_int_equal(pressure_origin_places(pressure), 20 / 2);
     pressure_set_budget(pressure, PRESSURE_DESCRIPTORS, 20024);
     assert_int_equal(pressure_client_places(pressure), (20000 - 16 - 512) / 2);
     pressure_set_budget(pressure, PRESSURE_DESCRIPTORS, 20); /* one, whatever there is */
     assert_int_equal(pressure_client_places(pressure), 1);
     pressure_free(&pressure);
     assert_int_equal(pressure_client_places(NULL), UINT32_MAX);
+    assert_int_equal(pressure_origin_places(NULL), UINT32_MAX);
 }
 
 int main(void)
