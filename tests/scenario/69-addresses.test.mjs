@@ -8,7 +8,7 @@ import { adminIn, askJson, ctlLines, metricsOf, valueOf } from './lib/control.mj
 import { startGateway } from './lib/gateway.mjs';
 import { nameServer } from './lib/name-server.mjs';
 import { httpOrigin } from './lib/origin.mjs';
-import { until } from './lib/wait.mjs';
+import { patient, pause, until } from './lib/wait.mjs';
 
 const HOST = 'api.example.test';
 
@@ -197,7 +197,7 @@ test('of an origin that resets 30% clients notice next to nothing', async (t) =>
 test('an origin whose answers stop after their heads is sent away at once', async (t) => {
     const stalls = (_, answer) => { answer.setHeader('Content-Length', 10); answer.write('12345'); };
     const { gateway, origins } = await begin(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3'], { '127.0.0.3': stalls },
-        { service: 'health: {ejection: 1h, ejection_most: 1h}', more: 'timeouts: {answer_idle: 30s}' });
+        { service: 'health: {ejection: 1h, ejection_most: 1h}', more: 'timeouts: {answer_idle: 5m}' });
     const agent = keepAliveAgent(8);
     let over = false;
     const lane = async () => {
@@ -208,6 +208,8 @@ test('an origin whose answers stop after their heads is sent away at once', asyn
     const lanes = Array.from({ length: 8 }, lane);
     await gateway.said(/@127\.0\.0\.3: ejected for .* answers have stopped/);
     over = true;
+    // Those who wait there are told by a reset, long before answer_idle, as nothing more will come.
+    await until('all to be told', async () => await Promise.race([Promise.all(lanes), pause(100).then(() => false)]), patient(60_000));
     agent.destroy();
     for (const socket of origins[2].open) {
         socket.destroy();

@@ -2,8 +2,9 @@
 /* An origin that sends heads of answers and then stops: its answers count as well, as far as anybody
  * looks at heads, and each client waits for `answer_idle`. Looked at a few times a second while
  * bodies of known length are awaited; of others nobody knows whether more is due. Several that wait
- * for bytes, found so twice while another origin of the service goes on, send it away. Called by
- * origin_h1_answer.c. */
+ * for bytes, found so twice while another origin of the service goes on, send it away; those that
+ * still wait some seconds later are broken off, so that their clients need not find out by waiting.
+ * Called by origin_h1_answer.c. */
 #include "origin/health/health_private.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #define LOOK_MS 250
 #define STALLED_LEAST 2 /* answers that have stopped; one alone may be the fault of its request */
 #define STALLED_MS 1000 /* without a byte, or the time that counts as slow, if that is longer */
+#define BREAK_MS 5000   /* and then without a byte, at an origin that was sent away for it */
 #define TICK_MS (TIMER_TICK_US / 1000)
 
 static struct loop *loop_of(const struct origin *origin)
@@ -86,9 +88,32 @@ static bool another_goes_on(const struct service *service, const struct origin *
     return false;
 }
 
-static void on_look(void *owner)
+static void on_look(void *owner);
+
+static struct origin_connection *hopeless_one(const struct origin *origin)
 {
-    struct origin *origin = owner;
+    for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
+        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+
+        if (awaits_body(connection) && waited_ms(connection, now_of(origin)) > BREAK_MS) {
+            return connection;
+        }
+    }
+    return NULL;
+}
+
+/* Whoever is told may end others. */
+static void break_off_hopeless(struct origin *origin)
+{
+    struct origin_connection *connection;
+
+    while ((connection = hopeless_one(origin)) != NULL) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_ANSWER_TIMEOUT);
+    }
+}
+
+static void look_at(struct origin *origin)
+{
     const struct stall stall = look_at_busy(origin);
     char why[96];
 
@@ -101,11 +126,22 @@ static void on_look(void *owner)
         origin->stalled_us = 0;
     } else if (origin->stalled_us == 0) {
         origin->stalled_us = now_of(origin);
+    } else if (origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
+        break_off_hopeless(origin);
     } else if (another_goes_on(stall.service, origin)) {
         snprintf(why, sizeof(why), "%u answers have stopped after their heads", stall.stalled);
         origin_eject(stall.service, origin, SLOW_ONCE_IS_FORGIVEN, why);
     }
     alarm_set(loop_of(origin), &origin->stall, LOOK_MS, on_look, origin);
+}
+
+static void on_look(void *owner)
+{
+    struct origin *origin = owner;
+
+    origin->references++; /* whose request ends may let go of it */
+    look_at(origin);
+    origin_put(&origin);
 }
 
 void origin_stall_watch(struct origin *origin)
