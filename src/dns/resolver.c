@@ -26,9 +26,9 @@
 #define TTL_LEAST_MS 1000u
 #define TTL_MOST_MS (5 * 60 * 1000u)
 #define LOCAL_TTL_MS (30 * 1000u) /* names from /etc/hosts, which have none */
-#define PAUSE_LEAST_MS \
-    1000u /* and the only one before the first answer: nothing is served by it yet */
+#define PAUSE_LEAST_MS 1000u
 #define PAUSE_MOST_MS (30 * 1000u)
+#define HASTE_US (60 * UINT64_C(1000000))
 
 struct resolver {
     struct loop *loop;
@@ -63,6 +63,7 @@ struct resolver_name {
     bool told;      /* an answer, or that there is none */
     bool failing;   /* said so in the log */
     uint32_t pause_ms;
+    uint64_t begun_us;         /* when it was first asked */
     struct address *addresses; /* the last good answer; */
     size_t count;
     struct srv_answer srv; /* or, of SRV records, this one */
@@ -300,6 +301,14 @@ static bool same_answer(const struct resolver_name *name, const struct address *
     return true;
 }
 
+uint32_t resolver_next_pause_ms(uint32_t pause_ms, bool has_answer, uint64_t asked_for_us)
+{
+    if (!has_answer && asked_for_us < HASTE_US) {
+        return PAUSE_LEAST_MS;
+    }
+    return pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
+}
+
 static void failed(struct resolver_name *name, const char *why)
 {
     if (!name->failing) {
@@ -308,9 +317,8 @@ static void failed(struct resolver_name *name, const char *why)
                     name->count > 0 || name->has_srv ? ", keeping its last answer" : "");
     }
     ask_again_in(name, name->pause_ms);
-    if (name->count > 0 || name->has_srv) {
-        name->pause_ms = name->pause_ms * 2 < PAUSE_MOST_MS ? name->pause_ms * 2 : PAUSE_MOST_MS;
-    }
+    name->pause_ms = resolver_next_pause_ms(name->pause_ms, name->count > 0 || name->has_srv,
+                                            loop_now(name->resolver->loop) - name->begun_us);
     if (!name->told) {
         tell(name);
     }
@@ -518,6 +526,7 @@ static void begin(struct resolver_name *name, struct resolver *resolver, void *o
     name->resolver = resolver;
     name->owner = owner;
     name->pause_ms = PAUSE_LEAST_MS;
+    name->begun_us = loop_now(resolver->loop);
     list_add_last(&resolver->names, &name->link);
     alarm_set(resolver->loop, &name->again, 0, name->srv_changed != NULL ? ask_for_srv : ask, name);
 }

@@ -37,4 +37,9 @@ struct resolver_name *resolver_watch_srv(struct resolver *resolver, const char *
 /* May be called from inside `changed`. */
 void resolver_unwatch(struct resolver_name **name);
 
+/* After a failure, and the pause that follows it: how long the next pause is. A name that has never had
+ * an answer is asked each second for a minute, since nothing is served by it yet; after that, and
+ * where there is an answer to go on with, pauses double, up to 30 s. */
+uint32_t resolver_next_pause_ms(uint32_t pause_ms, bool has_answer, uint64_t asked_for_us);
+
 #endif

@@ -575,11 +575,29 @@ static void an_srv_name_may_go_while_it_is_asked_for(void **state)
     assert_int_equal(told.calls, 0); /* and tear_down frees what is still being asked */
 }
 
+static void pauses_grow_once_haste_is_of_no_use(void **state)
+{
+    static const uint32_t after[] = {2000, 4000, 8000, 16000, 30000, 30000};
+    uint32_t of_unknown = 1000;
+    uint32_t of_known = 1000;
+
+    (void)state;
+    assert_int_equal(resolver_next_pause_ms(1000, false, 1000000), 1000);
+    assert_int_equal(resolver_next_pause_ms(1000, false, 59000000), 1000);
+    for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+        of_unknown = resolver_next_pause_ms(of_unknown, false, 61000000);
+        of_known = resolver_next_pause_ms(of_known, true, 1000000);
+        assert_int_equal(of_unknown, after[i]);
+        assert_int_equal(of_known, after[i]);
+    }
+}
+
 #define WITH_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pauses_grow_once_haste_is_of_no_use),
         WITH_LOOP(localhost_needs_no_server),
         WITH_LOOP(answers_are_sorted_and_without_duplicates),
         WITH_LOOP(a_trailing_dot_is_allowed),
