@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,8 @@ static const struct command commands[] = {
 };
 /* clang-format on */
 
-#define HINT "turnpikectl --help lists commands and options\n"
+#define COMPLAINT_MAX 4096
+#define HINT "turnpikectl --help lists commands and options"
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static void print_usage(FILE *out)
@@ -137,6 +139,21 @@ static void print_help(const struct command *command)
     }
 }
 
+/* With what a script may have put into our arguments. */
+static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void complain(const char *format, ...)
+{
+    char text[COMPLAINT_MAX] = "turnpikectl: ";
+    size_t name = strlen(text);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text + name, sizeof(text) - name, format, arguments);
+    va_end(arguments);
+    remote_print_lines(bytes_of(text), stderr);
+}
+
 /* --- questions --------------------------------------------------------------------------- */
 
 static bool ask_plain(struct asking *asking, const struct words *words)
@@ -166,12 +183,25 @@ static bool ask_reload(struct asking *asking, const struct words *words)
     }
     if (config_read_time(bytes_of(asking->confirm), &milliseconds) != UNIT_READ ||
         milliseconds < 1000) {
-        fprintf(stderr, "turnpikectl: --confirm expects a time such as 60s or 5m, not '%s'\n",
-                asking->confirm);
+        complain("--confirm expects a time such as 60s or 5m, not '%s'", asking->confirm);
         return false;
     }
     page_format(&asking->target, "?confirm=%llu", (unsigned long long)(milliseconds / 1000));
     return true;
+}
+
+static void print_errors(const struct config_errors *errors)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out != NULL) {
+        config_errors_print(errors, out);
+        fclose(out);
+        remote_print_lines((struct bytes){text, length}, stderr);
+        free(text);
+    }
 }
 
 /* With the files that it includes, since the gateway may not reach them under the same names. */
@@ -183,7 +213,7 @@ static bool read_file(const char *path, struct page *into)
                                   &source, &errors);
 
     if (room == NULL) {
-        config_errors_print(errors, stderr);
+        print_errors(errors);
         config_errors_free(&errors);
         return false;
     }
@@ -342,12 +372,12 @@ static int run(const struct command *command, struct asking *asking)
         print_answer(command, asking, &answer);
         answered = succeeded(&answer);
     } else {
-        fprintf(stderr, "turnpikectl: %.*s\n", (int)why.length, why.at != NULL ? why.at : "");
+        complain("%.*s", (int)why.length, why.at != NULL ? why.at : "");
     }
     page_release(&answer.body);
     page_release(&why);
     if (fflush(stdout) != 0) {
-        fprintf(stderr, "turnpikectl: cannot write: %s\n", strerror(errno));
+        complain("cannot write: %s", strerror(errno));
         return 1;
     }
     return answered ? 0 : 1;
@@ -369,7 +399,7 @@ static int run_words(struct asking *asking, int count, char **words)
     const struct command *command = count > 0 ? find_command(words[0]) : NULL;
 
     if (command == NULL && count > 0) {
-        fprintf(stderr, "turnpikectl: there is no command '%s'\n" HINT, words[0]);
+        complain("there is no command '%s'\n" HINT, words[0]);
         return 2;
     }
     if (command == NULL) {
@@ -423,7 +453,8 @@ int main(int count, char **arguments)
     if (asking.socket == NULL) {
         asking.socket = ADMIN_SOCKET;
     }
-    while ((option = getopt_long(count, arguments, "s:jH:Vh", options, NULL)) != -1) {
+    opterr = 0; /* what is wrong is told by complain */
+    while ((option = getopt_long(count, arguments, ":s:jH:Vh", options, NULL)) != -1) {
         switch (option) {
         case 's':
             asking.socket = optarg;
@@ -459,7 +490,9 @@ int main(int count, char **arguments)
             asking.help = true;
             break;
         default:
-            fputs(HINT, stderr); /* below what getopt said */
+            complain(option == ':' ? "option '%s' requires an argument\n" HINT
+                                   : "unrecognized option '%s'\n" HINT,
+                     arguments[optind - 1]);
             return 2;
         }
     }

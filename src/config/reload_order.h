@@ -23,11 +23,14 @@ enum reload_kind {
     RELOAD_CANCEL,    /* go back to what was before it; only while it is not confirmed */
 };
 
+struct config_warning;
+
 struct reload_result {
     bool ok;
     uint64_t generation; /* that runs now */
     const char *text;    /* one or several lines for a person; valid during the call */
     const char *remedy;  /* what to do about a failure; static */
+    const struct config_warning *warnings; /* of the file that was taken up; as `text` */
 };
 
 /* Called once, on the main thread: copy the text and post it to where it is wanted. */

@@ -128,7 +128,7 @@ static struct bytes first_columns(struct bytes text, int columns)
     return text;
 }
 
-/* Nothing from the far end may move the cursor. */
+/* Nothing from the far end, or from a script that asks, may move the cursor. */
 static void print_text(struct bytes text, FILE *out)
 {
     for (size_t i = 0; i < text.length; i++) {
@@ -515,6 +515,18 @@ bool remote_print(struct bytes json, int most, FILE *out)
     return root != NULL;
 }
 
+void remote_print_lines(struct bytes text, FILE *out)
+{
+    while (text.length > 0) {
+        const char *end = memchr(text.at, '\n', text.length);
+        size_t length = end != NULL ? (size_t)(end - text.at) : text.length;
+
+        print_text((struct bytes){text.at, length}, out);
+        fputc('\n', out);
+        text = bytes_skip(text, end != NULL ? length + 1 : length);
+    }
+}
+
 bool remote_print_problem(struct bytes json, FILE *out)
 {
     struct arena *scratch = arena_new();
@@ -525,9 +537,9 @@ bool remote_print_problem(struct bytes json, FILE *out)
 
     if (is_problem) {
         /* It may have several lines, of a file with several errors. */
-        fprintf(out, "%.*s\n", (int)detail->text.length, detail->text.at);
+        remote_print_lines(detail->text, out);
         if (remedy != NULL && remedy->kind == NODE_TEXT) {
-            fprintf(out, "%.*s\n", (int)remedy->text.length, remedy->text.at);
+            remote_print_lines(remedy->text, out);
         }
     }
     arena_free(&scratch);

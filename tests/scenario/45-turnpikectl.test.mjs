@@ -309,3 +309,25 @@ test('trace logs the steps of one request id, of nobody else, until it is stoppe
     await gateway.said(/trace last-one \+[0-9.]+ ms: OVER/);
     assert.doesNotMatch(gateway.stderr, /\/later/);
 });
+
+test('nothing of its arguments reaches a terminal as an escape', async (t) => {
+    const gateway = await simple(t);
+    const EVIL = '\x1b[31mred\x07';
+    for (const words of [[EVIL], ['reload', '--confirm', EVIL], ['drain', EVIL], ['weight', EVIL, 'a=1'], ['diff', EVIL], [`--${EVIL}`],
+        ['-s', EVIL, 'status'], ['ramp', 'pause', EVIL], ['explain', EVIL], ['connections', `--top=${EVIL}`]]) {
+        const said = await ctl(gateway, ...words).catch((error) => error);
+        const text = `${said.stdout}${said.stderr}${said.message ?? ''}`;
+        assert.ok(!/[\x00-\x09\x0b-\x1f\x7f]/.test(`${said.stdout}${said.stderr}`), JSON.stringify(text));
+    }
+});
+
+test('reload shows what the file is warned of', async (t) => {
+    const spare = '\nservices: {spare: {origins: ["127.0.0.1:9"]}}';
+    const gateway = await startGateway(t, (folder) => `${SIMPLE}${adminIn(folder)}`);
+    assert.ok(!(await ctlLines(gateway, 'reload')).some((line) => /warning/.test(line)));
+    fs.appendFileSync(`${gateway.folder}/turnpike.yaml`, spare);
+    const lines = await ctlLines(gateway, 'reload');
+    assert.ok(lines.some((line) => /:\d+:\d+: .*spare/.test(line)), lines.join('\n'));
+    const answer = await askJson(gateway, '/v1/reload', { method: 'POST' });
+    assert.match(answer.warnings[0], /spare/);
+});

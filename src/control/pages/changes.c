@@ -24,13 +24,27 @@ struct errand {
     uint64_t generation;
     const char *remedy; /* static */
     struct page text;
+    struct page warnings; /* each ends in a zero */
 };
+
+static void add_warnings(struct json *json, struct bytes warnings)
+{
+    if (warnings.length == 0) {
+        return;
+    }
+    json_begin_list(json, "warnings");
+    while (warnings.length > 0) {
+        json_text(json, NULL, warnings.at);
+        warnings = bytes_skip(warnings, strlen(warnings.at) + 1);
+    }
+    json_end_list(json);
+}
 
 static void answer_errand(struct question *question, const struct errand *errand)
 {
     struct json json = json_on(&question->page);
 
-    if (errand->text.failed) {
+    if (errand->text.failed || errand->warnings.failed) {
         question_refuse(question, 503, "out of memory", "look into the log for what was done");
         return;
     }
@@ -41,6 +55,7 @@ static void answer_errand(struct question *question, const struct errand *errand
     json_begin_object(&json, NULL);
     json_number(&json, "generation", errand->generation);
     json_text(&json, "result", errand->text.at);
+    add_warnings(&json, page_bytes(&errand->warnings));
     json_end_object(&json);
     question_answer_json(question);
 }
@@ -53,7 +68,18 @@ static void on_errand_back(void *owner)
     answer_errand(errand->question, errand);
     question_let_go(errand->question);
     page_release(&errand->text);
+    page_release(&errand->warnings);
     free(errand);
+}
+
+static void keep_warnings(struct page *page, const struct config_warning *warnings)
+{
+    char place[FILE_PLACE_TEXT_MAX];
+
+    for (const struct config_warning *at = warnings; at != NULL; at = at->next) {
+        page_format(page, "%s%s", file_place_text(&at->at, place), at->what);
+        page_add_char(page, '\0');
+    }
 }
 
 /* On the thread that carried it out. */
@@ -66,6 +92,7 @@ static void on_done(void *owner, const struct reload_result *result)
     errand->remedy = result->remedy;
     page_add_text(&errand->text, result->text);
     page_add_char(&errand->text, '\0');
+    keep_warnings(&errand->warnings, result->warnings);
     loop_send(errand->loop, &errand->message, on_errand_back, errand);
 }
 

@@ -92,7 +92,14 @@ static void drop_next(struct reload *reload)
 static void answer(struct reload *reload, struct order *order, bool ok, const char *text,
                    const char *remedy)
 {
-    const struct reload_result result = {ok, reload->status.generation, text, remedy};
+    bool tells_of_file = ok && order->given.kind == RELOAD_FROM_FILE;
+    const struct reload_result result = {
+        .ok = ok,
+        .generation = reload->status.generation,
+        .text = text,
+        .remedy = remedy,
+        .warnings = tells_of_file ? running_settings(reload)->warnings : NULL,
+    };
 
     if (order->given.done != NULL) {
         order->given.done(order->given.owner, &result);
