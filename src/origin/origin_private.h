@@ -87,6 +87,7 @@ struct origin {
     uint64_t returned_us;   /* as in its entry: older answers say nothing any more */
     struct alarm stall;     /* looks whether its answers have stopped: origin_stall.c */
     uint64_t stalled_us;    /* since when it finds that they have; 0: they have not */
+    bool stalls;            /* it was sent away for that, and does not serve yet */
     struct alarm guard;     /* looks whether it has fallen silent */
     struct service *guards; /* for whom */
     struct knock knock;

@@ -121,16 +121,18 @@ static void look_at(struct origin *origin)
         origin->stalled_us = 0;
         return; /* the next body sets it going again */
     }
-    if (stall.stalled < STALLED_LEAST || stall.stalled * 2 < stall.awaited ||
-        health_of(stall.service)->slow_factor == 0) {
+    origin->stalls = origin->stalls && origin_entry_phase(origin->entry) != ORIGIN_SERVES;
+    if (origin->stalls) {
+        break_off_hopeless(origin); /* those of before, and whoever tries it */
+    } else if (stall.stalled < STALLED_LEAST || stall.stalled * 2 < stall.awaited ||
+               health_of(stall.service)->slow_factor == 0) {
         origin->stalled_us = 0;
     } else if (origin->stalled_us == 0) {
         origin->stalled_us = now_of(origin);
-    } else if (origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
-        break_off_hopeless(origin);
     } else if (another_goes_on(stall.service, origin)) {
         snprintf(why, sizeof(why), "%u answers have stopped after their heads", stall.stalled);
         origin_eject(stall.service, origin, SLOW_ONCE_IS_FORGIVEN, why);
+        origin->stalls = true;
     }
     alarm_set(loop_of(origin), &origin->stall, LOOK_MS, on_look, origin);
 }
