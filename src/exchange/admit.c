@@ -177,3 +177,56 @@ bool admit_size(struct exchange *exchange)
     }
     return true;
 }
+
+/* Of several gateways in a row each may have the same name; of one that forwards to itself there is
+ * no end. */
+#define PASSES_MOST 8
+
+/* "1.1 name (comment)". */
+static struct bytes received_by(struct bytes element)
+{
+    const char *space = memchr(element.at, ' ', element.length);
+    const char *end;
+
+    if (space == NULL) {
+        return (struct bytes){0};
+    }
+    element = bytes_skip(element, (size_t)(space + 1 - element.at));
+    end = memchr(element.at, ' ', element.length);
+    return end != NULL ? (struct bytes){element.at, (size_t)(end - element.at)} : element;
+}
+
+static uint32_t passes_in(const struct http_header *row, struct bytes name)
+{
+    struct bytes list = http_header_value(row);
+    struct bytes element;
+    uint32_t count = 0;
+
+    while (http_list_next(&list, &element)) {
+        count += bytes_equal_fold(received_by(element), name);
+    }
+    return count;
+}
+
+bool admit_loop(struct exchange *exchange)
+{
+    const struct http_headers *headers = &exchange->request.headers;
+    struct bytes name = bytes_of(generation_settings(exchange->generation)->via);
+    uint32_t passes = 0;
+
+    if (!http_has(headers, HTTP_HEADER_VIA) || exchange->routing.route->action != ROUTE_FORWARD) {
+        return true;
+    }
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (headers->rows[i].id == HTTP_HEADER_VIA) {
+            passes += passes_in(&headers->rows[i], name);
+        }
+    }
+    if (passes <= PASSES_MOST) {
+        return true;
+    }
+    metrics_note(exchange->desk->metrics, METRICS_LOOP_REFUSED);
+    reply_error(exchange, 508, "proxy_loop_detected",
+                "the request has passed through this gateway too often (Via)");
+    return false;
+}

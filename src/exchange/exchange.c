@@ -142,7 +142,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
         trace_request(exchange);
     }
     if (admit_listener(exchange) && admit_method(exchange) && routing_find(exchange) &&
-        admit_rate(exchange) && admit_size(exchange)) {
+        admit_rate(exchange) && admit_size(exchange) && admit_loop(exchange)) {
         deadline_begin(exchange);
         gather_begin(exchange);
     }

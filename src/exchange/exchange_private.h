@@ -159,6 +159,8 @@ bool admit_listener(struct exchange *exchange);
 bool admit_method(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
 bool admit_size(struct exchange *exchange);
+/* A request that is forwarded has not come by here too often. */
+bool admit_loop(struct exchange *exchange);
 
 /* gather.c: the request body is read first, then the route's action begins. */
 /* At once where nothing is to be gathered. */

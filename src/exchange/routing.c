@@ -96,8 +96,9 @@ bool routing_find(struct exchange *exchange)
     } else if (!judge_path(exchange, &asked, &route)) {
         return false;
     }
-    if (route == NULL && request->target.at == asked.normal.at && request->method == HTTP_OPTIONS) {
-        reply_options(exchange); /* "*" asks about whoever hears it */
+    if (route == NULL && request->method == HTTP_OPTIONS &&
+        bytes_equal(request->target, BYTES("*"))) {
+        reply_options(exchange); /* it asks about the server that hears it */
         return false;
     }
     if (route == NULL) {

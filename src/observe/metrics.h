@@ -67,6 +67,7 @@ void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome
     ROW(PATH_OTHER_ROUTE,    "path_guard_other_route",      "Requests answered 400 since their path can be read as that of another route.") \
     ROW(PATH_OUTSIDE_PREFIX, "path_guard_outside_prefix",   "Requests answered 400 since their path can be read as one outside of rewrite.path_prefix.") \
     ROW(PATH_MANY_READINGS,  "path_guard_many_readings",    "Requests answered 400 since their path can be read in too many ways.") \
+    ROW(LOOP_REFUSED,       "loops_refused",                  "Requests answered 508 since they had passed through this gateway too often.") \
     ROW(PRESSURE_HELD,      "pressure_bodies_held_back",      "Times that a large body was not read on, for want of memory.") \
     ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for want of memory or descriptors.")
 /* clang-format on */

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
+import { adminIn, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
@@ -190,4 +191,28 @@ test('via: names the gateway', async (t) => {
     const { seen, answer } = await ask();
     assert.equal(seen.get('via'), '1.1 edge-1');
     assert.equal(answer.get('via'), '1.1 edge-1');
+});
+
+test('a request that comes back again and again is refused', async (t) => {
+    const gateway = await startGateway(t, (folder) => `${adminIn(folder)}
+listeners: [{address: "127.0.0.1:0"}, {address: "unix:${folder}/self.sock"}]
+services: {self: {origins: ["unix:${folder}/self.sock"]}}
+routes: [{name: all, service: self}]
+`);
+    const client = await connect(t, gateway);
+    const answer = await client.ask(head('GET /round HTTP/1.1', 'Host: a'));
+    assert.equal(answer.status, 508);
+    assert.match(answer.get('proxy-status'), /error=proxy_loop_detected/);
+    const entries = await gateway.logged(10);
+    assert.equal(entries.filter((entry) => entry['error.type'] === 'proxy_loop_detected').length, 1);
+    assert.equal(valueOf(await metricsOf(gateway), 'turnpike_loops_refused_total'), 1);
+});
+
+test('gateways of one name in a row are no loop', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, through(origin));
+    const client = await connect(t, gateway);
+    const passed = Array(7).fill('1.1 turnpike').join(', ');
+    assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a', `Via: ${passed}`, 'Via: 1.1 TURNPIKE (a comment)'))).status, 200);
+    assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a', `Via: ${passed}, 1.0 turnpike, 1.1 other, 2 turnpike`))).status, 508);
 });

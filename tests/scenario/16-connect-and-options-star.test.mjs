@@ -79,3 +79,11 @@ test('target forms', async (t) => {
         assert.equal(origin.requests.at(-1).get('max-forwards'), '0');
     });
 });
+
+test('OPTIONS of a path without a route is 404, as it is for every method', async (t) => {
+    const gateway = await startGateway(t, 'routes: [{name: one, match: {path: /one}, respond: {body: one}}]');
+    for (const [target, status] of [['/two', 404], ['/%74wo', 404], ['*', 204]]) {
+        const client = await connect(t, gateway);
+        assert.equal((await client.ask(head(`OPTIONS ${target} HTTP/1.1`, 'Host: a'))).status, status, target);
+    }
+});
