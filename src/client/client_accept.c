@@ -2,7 +2,7 @@
 /* Connections come in: accepted here, or by another worker that gives them away. Accepting pauses
  * while the process has as many as it may (limits.connections), or this worker its part of those for
  * which there are descriptors. If clients wait then, a few of the longest idle or costliest
- * connections give way, and answers say Connection: close until nobody has waited for a while. */
+ * connections give way, and answers say Connection: close until no client has waited for a while. */
 #include "client/client_private.h"
 
 #include <poll.h>

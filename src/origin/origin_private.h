@@ -214,7 +214,7 @@ void pool_take(struct origin_request *request);
 struct origin_request *pool_take_first(struct origin *origin);
 /* The one that is served next, of those that may go; NULL: there is none. */
 struct origin_request *pool_first_in_line(struct origin *origin);
-/* Somebody could use a connection that gets free. */
+/* A request could use a connection that gets free. */
 static inline bool origin_has_line(const struct origin *origin)
 {
     return !list_is_empty(&origin->line) || !list_is_empty(&origin->later);
@@ -256,8 +256,8 @@ void reserve_begin(struct origin_connection *connection);
 void reserve_end(struct origin_connection *connection);
 void reserve_client_waited_for(struct origin_connection *connection);
 void reserve_client_came(struct origin_connection *connection);
-/* Somebody waits in line for one of the origin's connections, which has a limit, on any worker; or
- * may come to wait for what an unfinished request has. */
+/* A request waits in line for one of the origin's connections, which has a limit, on any worker; or
+ * one may come to wait for what an unfinished request has. */
 void reserve_watch(struct origin *origin);
 
 /* give_way.c: one upload that drips ends, if others wait for what it has. */

@@ -102,7 +102,7 @@ static struct origin_connection *hopeless_one(const struct origin *origin)
     return NULL;
 }
 
-/* Whoever is told may end others. */
+/* A client that is told may end other requests. */
 static void break_off_hopeless(struct origin *origin)
 {
     struct origin_connection *connection;
@@ -123,7 +123,7 @@ static void look_at(struct origin *origin)
     }
     origin->stalls = origin->stalls && origin_entry_phase(origin->entry) != ORIGIN_SERVES;
     if (origin->stalls) {
-        break_off_hopeless(origin); /* those of before, and whoever tries it */
+        break_off_hopeless(origin); /* those of before, and the one that tries it */
     } else if (stall.stalled < STALLED_LEAST || stall.stalled * 2 < stall.awaited ||
                health_of(stall.service)->slow_factor == 0) {
         origin->stalled_us = 0;

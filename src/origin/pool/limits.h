@@ -44,7 +44,7 @@ void limits_give_unfinished(struct origin_request *request);
 uint32_t limits_most_unfinished(const struct pool_settings *pool, uint32_t limit);
 uint32_t limits_most_unfinished_of_origin(const struct origin_request *request);
 uint32_t limits_most_unfinished_of_service(const struct origin_request *request);
-/* A line of this worker waits for what nobody gives back: looked at again in a while. */
+/* A line of this worker waits for what is not given back through a quota: looked at again soon. */
 void limits_look_again(struct origin *origin);
 /* Lines of this worker may move; they do so at the end of the turn. */
 void limits_serve_later(struct origin *origin);

@@ -139,7 +139,7 @@ static void fail_waiting(struct origin_request *request, enum origin_failure fai
     origin_fail_request(request, failure);
 }
 
-/* Nobody goes from an origin without an address: who waits there is moved elsewhere. */
+/* No request goes to an origin without an address: those that wait there are moved elsewhere. */
 static void enter_part(struct origin_request *request)
 {
     struct origin *origin = request->origin;
@@ -330,7 +330,7 @@ void pool_offer(struct origin_connection *connection)
     pool_serve_line(connection->origin);
 }
 
-/* Nobody waits before it, and nothing keeps it from going. */
+/* None waits before it, and no limit keeps it from going. */
 static bool may_go_at_once(struct origin *origin, struct origin_request *request)
 {
     if (limits_bound_unfinished(request)) {
