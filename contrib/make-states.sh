@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 machines='
 CLIENT            src/client/client_private.h    src/client/client_connection.c
 CLIENT_H1         src/client/client_private.h    -
-EXCHANGE          src/exchange/exchange_private.h src/exchange/exchange_state.c
+EXCHANGE          src/exchange/exchange_private.h src/exchange/exchange.c
+ATTEMPT           src/exchange/attempt.h src/exchange/attempt.c
 ORIGIN_CONNECTION src/origin/origin_private.h    src/origin/origin_connection.c
 '
 

@@ -59,7 +59,7 @@ static void on_crowd_over(void *owner)
 {
     struct client_desk *desk = owner;
 
-    exchange_desk_crowd(desk->exchanges, false);
+    desk->crowded = false;
 }
 
 static bool is_crowded(struct client_desk *desk)
@@ -67,7 +67,7 @@ static bool is_crowded(struct client_desk *desk)
     if (!has_clients_waiting(desk)) {
         return false;
     }
-    exchange_desk_crowd(desk->exchanges, true);
+    desk->crowded = true;
     alarm_set(desk->bench->loop, &desk->crowd_over, CROWD_MS, on_crowd_over, desk);
     return true;
 }

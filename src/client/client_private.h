@@ -112,6 +112,7 @@ struct client_desk {
     uint32_t sweep_left;       /* idle connections to look at */
     struct generation *former; /* between client_desk_prepare and what follows */
     bool paused;               /* as many are here as may be: client_accept.c */
+    bool crowded;              /* other clients wait for a place: answers end their connections */
     bool stopping;             /* accepted connections stay on this worker */
     bool ending;               /* whoever still comes is turned away */
 };

@@ -52,7 +52,7 @@ static bool admit_standing(struct exchange *exchange)
     case TLS_OUTDATED:
         /* It can be repeated over a new one, whatever it is: nothing was done (RFC 9110 section
          * 15.5.20). */
-        exchange->request.keep_alive = false;
+        exchange->client.ops->retire(exchange->client.stream);
         reply_error(exchange, 421, "http_request_denied",
                     "this connection was made before other client certificates were asked for");
         return false;

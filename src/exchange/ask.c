@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "exchange/exchange_private.h"
+#include "exchange/queue.h"
 
 void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange_answerer *answerer,
                                void *owner)
@@ -23,7 +24,7 @@ void ask_answerer(struct exchange *exchange)
 
     if (!exchange->request_body.whole) {
         /* The client waits for 100 (Continue), or wanted an upgrade: the body comes first. */
-        exchange_set_state(exchange, EXCHANGE_GATHERS);
+        queue_hold(exchange, QUEUE_BODY);
         if (exchange->request.expects_continue) {
             reply_continue(exchange);
         }

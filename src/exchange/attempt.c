@@ -1,47 +1,85 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One try on one origin: choose it, get a connection, send the request; on failure decide
- * whether there is another try (retry.c) or an error answer (reply.c). What comes back goes to
- * relay.c. */
+/* The life of one attempt: made, bound to a connection, its request sent, its record closed.
+ * Called by tries.c, which chooses the origin and judges what comes of it, by exchange.c with what
+ * the client sends, and by relay.c once an answer comes. */
+#include "exchange/attempt.h"
+
+#include "base/check.h"
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
-#include "exchange/retry.h"
 #include "exchange/trailers.h"
-#include "split/request_source.h"
 
 /* How long an origin may leave Expect: 100-continue unanswered before we let the client go on:
  * many servers do not know it. */
 #define PATIENCE_MS 1000
 
-static void on_moved(void *owner, struct origin *origin);
-static void on_connected(void *owner);
-static void on_writable(void *owner);
-static void on_failed(void *owner, enum origin_failure failure);
-static void on_give_way(void *owner);
+/* --- states ------------------------------------------------------------------------------ */
 
-static const struct origin_request_events events = {
-    .moved = on_moved,
-    .connected = on_connected,
-    .interim = relay_interim,
-    .head = relay_head,
-    .body = relay_body,
-    .room = relay_room,
-    .drained = relay_drained,
-    .ended = relay_ended,
-    .writable = on_writable,
-    .failed = on_failed,
-    .give_way = on_give_way,
-};
-
-static void choose_service(struct exchange *exchange)
+static bool may_follow(enum attempt_state from, enum attempt_state to)
 {
-    const struct route_settings *route = exchange->routing.route;
-    const struct arm_settings *arm = route->arm_count == 1 ? route->arms : choice_make(exchange);
-
-    exchange->routing.service = arm->service;
-    exchange->outcome.service = arm->service->name;
-    exchange->outcome.service_index = (int32_t)arm->service->index;
+    switch (to) {
+    case ATTEMPT_WAITS:
+        return false;
+    case ATTEMPT_SENDS:
+        return from == ATTEMPT_WAITS;
+    case ATTEMPT_SENT:
+        return from == ATTEMPT_SENDS;
+    case ATTEMPT_OVER:
+        return from != ATTEMPT_OVER;
+    }
+    return false;
 }
+
+static void set_state(struct attempt *attempt, enum attempt_state state)
+{
+    CHECK(may_follow(attempt->state, state));
+    attempt->state = state;
+}
+
+/* --- its record -------------------------------------------------------------------------- */
+
+static void begin_record(struct attempt *attempt, struct origin *origin)
+{
+    struct outcome *outcome = &attempt->exchange->outcome;
+
+    CHECK(outcome->attempts < OUTCOME_ATTEMPTS_MAX);
+    outcome->tries[outcome->attempts++] = &attempt->record;
+    attempt->record.origin = outcome->origin = origin_name(origin);
+}
+
+/* The time for a phase that is reached now: never 0, which would say that it was not. Within one
+ * turn the clock may stand still. */
+static uint32_t reached_us(const struct attempt *attempt)
+{
+    uint32_t elapsed_us = exchange_elapsed_us(attempt->exchange);
+
+    return elapsed_us > 0 ? elapsed_us : 1;
+}
+
+/* A whole answer leaves the request as it was: that there was one shows in its first byte. */
+static enum origin_delivery delivery_of(const struct attempt *attempt)
+{
+    return attempt->record.first_byte_us != 0 ? ORIGIN_DELIVERY_ANSWERED
+                                              : attempt->request.evidence.delivery;
+}
+
+static void end_record(struct attempt *attempt, const char *error)
+{
+    const struct origin_evidence *evidence = &attempt->request.evidence;
+    struct outcome_attempt *record = &attempt->record;
+    enum origin_delivery delivery = delivery_of(attempt);
+
+    record->delivery = origin_delivery_word(delivery);
+    record->error = error;
+    record->bytes_sent = evidence->bytes_written;
+    record->bytes_acked = evidence->bytes_acked;
+    if (delivery > attempt->exchange->delivery) {
+        attempt->exchange->delivery = delivery;
+    }
+}
+
+/* --- beginning --------------------------------------------------------------------------- */
 
 static bool is_replayable(const struct exchange *exchange)
 {
@@ -49,136 +87,99 @@ static bool is_replayable(const struct exchange *exchange)
            http_method_is_idempotent(exchange->request.method);
 }
 
-static void prepare(struct exchange *exchange)
+struct attempt *attempt_new(struct exchange *exchange, const struct origin_request_events *events)
 {
-    struct origin_request *request = &exchange->attempt.request;
+    struct attempt *attempt = slab_take(exchange->desk->attempts);
+    struct origin_request *request;
 
-    if (exchange->outcome.attempts > 0) {
-        memset(request, 0, sizeof(*request)); /* the first one is zeroed with its exchange */
+    if (attempt == NULL) {
+        return NULL;
     }
-    request->events = &events;
-    request->owner = exchange;
+    attempt->exchange = exchange;
+    attempt->former = exchange->attempt;
+    exchange->attempt = attempt;
+    request = &attempt->request;
+    request->events = events;
+    request->owner = attempt;
     request->pool = &exchange->routing.service->pool;
     request->timeouts = &exchange->routing.route->timeouts;
     request->limits = &generation_settings(exchange->generation)->limits;
     request->lenient = exchange->routing.service->lenient.bits;
     request->method = exchange->request.method;
     request->unfinished = !exchange->request_body.whole;
-    request->replayable = exchange->outcome.attempts == 0 && is_replayable(exchange);
-    exchange->attempt.head_sent = false;
-    exchange->attempt.ended = false;
+    request->replayable = attempt->former == NULL && is_replayable(exchange);
+    return attempt;
 }
 
-static void choose_reuse(struct exchange *exchange, const struct origin *origin)
+void attempt_release(struct attempt *attempt)
 {
-    struct origin_request *request = &exchange->attempt.request;
+    slab_give(attempt->exchange->desk->attempts, attempt);
+}
 
-    if (exchange->outcome.attempts > 0) {
-        /* The last try: it must not meet a connection that is just being closed. */
-        request->reuse = origin == exchange->attempt.origin ? REUSE_FRESH : REUSE_PROVEN;
-    } else if (request->replayable) {
-        request->reuse = REUSE_ANY;
-    } else {
-        request->reuse = exchange->routing.route->reuse;
+/* The last try must not meet a connection that is just being closed. */
+static enum reuse reuse_for(const struct attempt *attempt, const struct origin *origin)
+{
+    if (attempt->former != NULL) {
+        return origin == attempt->former->origin ? REUSE_FRESH : REUSE_PROVEN;
     }
+    return attempt->request.replayable ? REUSE_ANY : attempt->exchange->routing.route->reuse;
 }
 
-static void try_origin(struct exchange *exchange, const struct origin *avoid)
+void attempt_start(struct attempt *attempt, struct origin *origin)
 {
-    struct service *service = generation_service(exchange->generation, exchange->routing.service);
-    struct origin *origin;
-
-    if (!deadline_leaves_time(exchange)) {
-        return;
-    }
-    prepare(exchange);
-    origin =
-        service_pick(service, &exchange->desk->bench->random, avoid, &exchange->attempt.request);
-    if (origin == NULL) {
-        on_failed(exchange, ORIGIN_FAILURE_NONE_FIT);
-        return;
-    }
-    choose_reuse(exchange, origin);
-    exchange->attempt.origin = origin;
-    attempt_record_begin(exchange, origin);
-    origin_request_start(&exchange->attempt.request, origin);
+    attempt->request.reuse = reuse_for(attempt, origin);
+    attempt->origin = origin;
+    begin_record(attempt, origin);
+    origin_request_start(&attempt->request, origin);
 }
 
-static struct retry_budget *budget_of(const struct exchange *exchange)
+void attempt_moved(void *owner, struct origin *origin)
 {
-    return service_retry_budget(
-        generation_service(exchange->generation, exchange->routing.service));
-}
+    struct attempt *attempt = owner;
 
-static uint32_t retries_left(const struct exchange *exchange)
-{
-    return retry_budget_left(budget_of(exchange), &exchange->routing.service->retry_budget,
-                             generation_settings(exchange->generation)->workers,
-                             loop_now(exchange->desk->bench->loop));
-}
-
-static void tell_retries(const struct exchange *exchange, uint32_t made, uint32_t denied)
-{
-    const struct metrics_retries retries = {made, denied, retries_left(exchange)};
-
-    metrics_tell_retries(exchange->desk->metrics, &exchange->outcome, &retries);
-}
-
-void attempt_begin(struct exchange *exchange)
-{
-    exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
-    choose_service(exchange);
-    if (retry_budget_note_request(budget_of(exchange), loop_now(exchange->desk->bench->loop))) {
-        tell_retries(exchange, 0, 0); /* once a second */
-    }
-    try_origin(exchange, NULL);
+    attempt->origin = origin;
+    attempt->record.origin = attempt->exchange->outcome.origin = origin_name(origin);
 }
 
 /* --- sending ----------------------------------------------------------------------------- */
 
-static bool send_head(struct exchange *exchange)
+/* The attempt may have failed once this returns. */
+static void send_head(struct attempt *attempt)
 {
     struct forward_page page;
     struct request_head head;
 
-    if (!forward_request(exchange, &page, &head) ||
-        !origin_request_send_head(&exchange->attempt.request, &head)) {
-        origin_request_cancel(&exchange->attempt.request);
-        reply_error(exchange, 431, "http_request_error",
+    set_state(attempt, ATTEMPT_SENDS);
+    if (!forward_request(attempt->exchange, &page, &head) ||
+        !origin_request_send_head(&attempt->request, &head)) {
+        reply_error(attempt->exchange, 431, "http_request_error",
                     "the request head is too large with what is added to it");
-        return false;
     }
-    exchange->attempt.head_sent = true;
-    return exchange->attempt.request.connection != NULL;
 }
 
-static void on_moved(void *owner, struct origin *origin)
+void attempt_connected(void *owner)
 {
-    struct exchange *exchange = owner;
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
 
-    exchange->attempt.origin = origin;
-    exchange->attempt.record->origin = exchange->outcome.origin = origin_name(origin);
-}
-
-static void on_connected(void *owner)
-{
-    struct exchange *exchange = owner;
-
-    exchange->attempt.record->connected_us = attempt_reached_us(exchange);
-    exchange->attempt.record->reused = exchange->attempt.request.reused;
-    if (!deadline_leaves_time(exchange) || !send_head(exchange)) {
+    attempt->record.connected_us = reached_us(attempt);
+    attempt->record.reused = attempt->request.evidence.kept_connection;
+    if (!deadline_leaves_time(exchange)) {
+        return;
+    }
+    send_head(attempt);
+    if (attempt->state != ATTEMPT_SENDS) {
         return;
     }
     /* Only now: the body may have come while the connection was being opened. */
-    exchange->request_body.send_from = exchange->request_body.body.first;
-    exchange->request_body.sent_of_buffer = 0;
+    attempt->send_from = exchange->request_body.body.first;
     if (!exchange->request_body.whole) {
         exchange->request_body.kept = false;
         if (exchange->request.expects_continue) {
-            timer_set(exchange->desk->patience, &exchange->attempt.patience, PATIENCE_MS);
+            timer_set(exchange->desk->patience, &attempt->patience, PATIENCE_MS);
         }
     }
-    attempt_send_body(exchange);
+    attempt_go_on(attempt);
 }
 
 /* What the buffers from `buffer` on hold, of the first one without `skip` bytes. Returns how many pieces
@@ -197,41 +198,41 @@ static int pieces_of(const struct buffer *buffer, size_t skip, struct bytes *pie
 }
 
 /* All of it stays for another try; only the place moves on. */
-static void move_on(struct exchange *exchange, size_t taken)
+static void move_on(struct attempt *attempt, size_t taken)
 {
     struct buffer *buffer;
 
-    while ((buffer = exchange->request_body.send_from) != NULL) {
-        size_t left = buffer_length(buffer) - exchange->request_body.sent_of_buffer;
+    while ((buffer = attempt->send_from) != NULL) {
+        size_t left = buffer_length(buffer) - attempt->sent_of_buffer;
 
         if (taken < left) {
-            exchange->request_body.sent_of_buffer += (uint32_t)taken;
+            attempt->sent_of_buffer += (uint32_t)taken;
             return;
         }
         taken -= left;
-        exchange->request_body.send_from = buffer->next;
-        exchange->request_body.sent_of_buffer = 0;
+        attempt->send_from = buffer->next;
+        attempt->sent_of_buffer = 0;
     }
 }
 
-static bool send_kept(struct exchange *exchange)
+static bool send_kept(struct attempt *attempt)
 {
     struct bytes pieces[OUTBOX_PIECES];
     size_t taken = 0;
     size_t offered = 0;
 
-    while (exchange->request_body.send_from != NULL && taken == offered) {
-        int count = pieces_of(exchange->request_body.send_from,
-                              exchange->request_body.sent_of_buffer, pieces, &offered);
+    while (attempt->send_from != NULL && taken == offered) {
+        int count = pieces_of(attempt->send_from, attempt->sent_of_buffer, pieces, &offered);
 
-        taken = origin_request_send_body(&exchange->attempt.request, pieces, count);
-        move_on(exchange, taken);
+        taken = origin_request_send_body(&attempt->request, pieces, count);
+        move_on(attempt, taken);
     }
     return taken == offered;
 }
 
-static bool send_and_drop(struct exchange *exchange)
+static bool send_and_drop(struct attempt *attempt)
 {
+    struct exchange *exchange = attempt->exchange;
     struct buffer_queue *queue = &exchange->request_body.body;
     struct bytes pieces[OUTBOX_PIECES];
     size_t taken = 0;
@@ -240,33 +241,33 @@ static bool send_and_drop(struct exchange *exchange)
     while (queue->length > 0 && taken == offered) {
         int count = pieces_of(queue->first, 0, pieces, &offered);
 
-        taken = origin_request_send_body(&exchange->attempt.request, pieces, count);
+        taken = origin_request_send_body(&attempt->request, pieces, count);
         buffer_queue_drop(exchange->desk->bench->buffers, queue, taken);
     }
     return taken == offered;
 }
 
-static void send_end(struct exchange *exchange)
+static void send_end(struct attempt *attempt)
 {
     struct http_fields trailers;
 
-    exchange->attempt.ended = true;
-    origin_request_send_end(&exchange->attempt.request, trailers_kept(exchange, &trailers));
+    set_state(attempt, ATTEMPT_SENT);
+    origin_request_send_end(&attempt->request, trailers_kept(attempt->exchange, &trailers));
 }
 
-void attempt_send_body(struct exchange *exchange)
+void attempt_go_on(struct attempt *attempt)
 {
-    struct origin_request *request = &exchange->attempt.request;
+    struct exchange *exchange = attempt->exchange;
     bool all_sent;
 
-    if (request->connection == NULL || !exchange->attempt.head_sent || exchange->attempt.ended) {
+    if (attempt->state != ATTEMPT_SENDS) {
         return;
     }
-    all_sent = exchange->request_body.kept ? send_kept(exchange) : send_and_drop(exchange);
+    all_sent = exchange->request_body.kept ? send_kept(attempt) : send_and_drop(attempt);
     if (all_sent && exchange->request_body.whole) {
-        send_end(exchange);
+        send_end(attempt);
     } else {
-        origin_request_flush(request);
+        origin_request_flush(&attempt->request);
     }
     if (exchange->request_body.paused && exchange->request_body.body.length == 0 &&
         exchange->state != EXCHANGE_OVER) {
@@ -275,9 +276,15 @@ void attempt_send_body(struct exchange *exchange)
     }
 }
 
-static void on_writable(void *owner)
+size_t attempt_send(struct attempt *attempt, struct bytes bytes)
 {
-    struct exchange *exchange = owner;
+    return origin_request_send_body(&attempt->request, &bytes, 1);
+}
+
+void attempt_writable(void *owner)
+{
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
 
     if (exchange->state == EXCHANGE_TUNNELS) {
         if (exchange->request_body.paused) {
@@ -286,144 +293,38 @@ static void on_writable(void *owner)
         }
         return;
     }
-    if (exchange->attempt.ended && exchange->attempt.record->sent_us == 0) {
-        exchange->attempt.record->sent_us = attempt_reached_us(exchange);
+    if (attempt->state == ATTEMPT_SENT && attempt->record.sent_us == 0) {
+        attempt->record.sent_us = reached_us(attempt);
     }
-    attempt_send_body(exchange);
+    attempt_go_on(attempt);
 }
 
-/* --- failing ----------------------------------------------------------------------------- */
-
-/* In the lines that the route's split names for it, or in the one that most APIs use. */
-static bool has_idempotency_key(const struct exchange *exchange)
+bool attempt_was_sent(const struct attempt *attempt)
 {
-    const struct split_settings *split = &exchange->routing.route->split;
-    struct bytes key;
-
-    return http_has(&exchange->request.headers, HTTP_HEADER_IDEMPOTENCY_KEY) ||
-           request_source_first(split->pin_headers, split->pin_header_count, &exchange->request,
-                                NULL, NULL, &key) != NULL;
+    return attempt->state == ATTEMPT_SENT && attempt->record.sent_us != 0;
 }
 
-static struct retry_facts facts_of(const struct exchange *exchange, enum origin_failure failure)
+/* --- its end ----------------------------------------------------------------------------- */
+
+void attempt_answered(struct attempt *attempt, uint16_t status)
 {
-    return (struct retry_facts){
-        .method = exchange->request.method,
-        .failure = failure,
-        .delivery = exchange->attempt.request.delivery,
-        .policy = &exchange->routing.route->retry,
-        .attempts = exchange->outcome.attempts,
-        .answer_begun = exchange->answer.begun,
-        .body_kept = exchange->request_body.kept,
-        .has_key = has_idempotency_key(exchange),
-        .connection_reused = exchange->attempt.request.reused,
-        .other_origin = service_origin_count(generation_service(exchange->generation,
-                                                                exchange->routing.service)) > 1,
-        .within_budget = retries_left(exchange) > 0,
-    };
+    attempt->record.first_byte_us = reached_us(attempt);
+    attempt->record.status = status;
 }
 
-void attempt_backoff_over(struct timer *timer)
+void attempt_set_over(struct attempt *attempt)
 {
-    struct exchange *exchange = CONTAINER_OF(timer, struct exchange, attempt.backoff);
-
-    try_origin(exchange, exchange->attempt.origin);
+    set_state(attempt, ATTEMPT_OVER);
 }
 
-/* A stale connection says nothing against its origin, and a trial was our wish: at once, and for
- * free. Else after a moment. */
-static void try_again(struct exchange *exchange, const struct retry_facts *facts)
+void attempt_end(struct attempt *attempt, const char *error)
 {
-    uint32_t wait_ms = retry_wait_ms(facts->policy, &exchange->desk->bench->random);
-
-    metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
-    if (retry_is_free(facts)) {
-        tell_retries(exchange, 1, 0);
-        try_origin(exchange, exchange->attempt.origin);
-        return;
+    if (attempt->state != ATTEMPT_OVER) {
+        attempt_set_over(attempt);
+        origin_request_cancel(&attempt->request);
     }
-    retry_budget_take(budget_of(exchange), loop_now(exchange->desk->bench->loop));
-    tell_retries(exchange, 1, 0);
-    if (wait_ms == 0) {
-        try_origin(exchange, exchange->attempt.origin);
-    } else {
-        timer_set(exchange->desk->backoffs, &exchange->attempt.backoff, wait_ms);
-    }
-}
-
-static const char *sentence_of(struct exchange *exchange, enum origin_failure failure)
-{
-    exchange->outcome.fault = exchange->attempt.request.fault;
-    return origin_failure_told(failure, exchange->attempt.request.was_reset);
-}
-
-static void fail_for_good(struct exchange *exchange, enum origin_failure failure)
-{
-    origin_request_failure_seen(&exchange->attempt.request, failure);
-    reply_error(exchange, origin_failure_status(failure), origin_failure_error(failure),
-                sentence_of(exchange, failure));
-}
-
-/* There is no answer yet. */
-static void consider_retry(struct exchange *exchange, enum origin_failure failure)
-{
-    const struct retry_facts facts = facts_of(exchange, failure);
-    enum retry_verdict verdict = retry_judge(&facts);
-
-    if (verdict == RETRY_YES) {
-        try_again(exchange, &facts);
-        return;
-    }
-    if (verdict == RETRY_BUDGET) {
-        metrics_note(exchange->desk->metrics, METRICS_RETRY_DENIED);
-        tell_retries(exchange, 0, 1);
-    }
-    fail_for_good(exchange, failure);
-}
-
-static void on_failed(void *owner, enum origin_failure failure)
-{
-    struct exchange *exchange = owner;
-
-    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
-    attempt_record_end(exchange, origin_failure_error(failure));
-    if (exchange->state == EXCHANGE_TUNNELS) {
-        exchange_finish(exchange, failure == ORIGIN_FAILURE_TUNNEL_IDLE ? OUTCOME_CUT_BY_TIMEOUT
-                                                                        : OUTCOME_TUNNEL_CLOSED);
-        return;
-    }
-    if (exchange->answer.begun && exchange->client.ops->take_back(exchange->client.stream)) {
-        /* The client knows nothing of it yet. The origin has answered: no other try. */
-        fail_for_good(exchange, failure);
-        return;
-    }
-    if (exchange->answer.begun) {
-        origin_request_failure_seen(&exchange->attempt.request, failure);
-        exchange->outcome.error = origin_failure_error(failure);
-        exchange->outcome.detail = sentence_of(exchange, failure);
-        exchange_break_off(exchange, failure == ORIGIN_FAILURE_ANSWER_TIMEOUT
-                                         ? OUTCOME_CUT_BY_TIMEOUT
-                                         : OUTCOME_ORIGIN_BROKE);
-        return;
-    }
-    consider_retry(exchange, failure);
-}
-
-static void on_give_way(void *owner)
-{
-    static const char why[] = "the client was slow, and others waited for the connection";
-    struct exchange *exchange = owner;
-
-    metrics_note_cut(exchange->desk->metrics, CUT_RESERVE);
-    exchange_note_cut(exchange, CUT_RESERVE);
-    if (exchange->state == EXCHANGE_TUNNELS) {
-        exchange_finish(exchange, OUTCOME_CUT_BY_TIMEOUT);
-    } else if (exchange->answer.begun) {
-        exchange->outcome.detail = why;
-        exchange_break_off(exchange, OUTCOME_CUT_BY_TIMEOUT);
-    } else {
-        timer_clear(exchange->desk->patience, &exchange->attempt.patience);
-        origin_request_cancel(&exchange->attempt.request);
-        reply_error(exchange, 408, "http_request_error", why);
+    timer_clear(attempt->exchange->desk->patience, &attempt->patience);
+    if (attempt->origin != NULL && attempt->record.delivery == NULL) {
+        end_record(attempt, error);
     }
 }

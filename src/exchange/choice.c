@@ -93,7 +93,7 @@ static bool has_failed(const struct outcome *outcome, const struct ramp_settings
 static uint32_t answered_us(const struct outcome *outcome)
 {
     uint32_t first_byte_us =
-        outcome->attempts > 0 ? outcome->tries[outcome->attempts - 1].first_byte_us : 0;
+        outcome->attempts > 0 ? outcome->tries[outcome->attempts - 1]->first_byte_us : 0;
 
     return first_byte_us != 0 ? first_byte_us : outcome->total_us;
 }

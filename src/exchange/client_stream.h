@@ -13,6 +13,12 @@
 struct client_stream_ops {
     /* 1xx. Dropped where the client's version has none. */
     void (*send_interim)(void *stream, const struct answer_head *head);
+    /* Nothing more is read of this request, since its rest cannot be understood or is not worth it.
+     * Comes before the answer's head. What that costs is the stream's matter: in HTTP/1 the
+     * connection ends with the answer. */
+    void (*give_up_request)(void *stream);
+    /* The connection goes by rules that do not hold any more: it takes no request after this one. */
+    void (*retire)(void *stream);
     /* Collected, not yet written. false: too large, or out of memory; nothing was collected. */
     bool (*send_head)(void *stream, const struct answer_head *head);
     /* Returns how many bytes were taken; exchange_client_writable follows when it was fewer

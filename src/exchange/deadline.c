@@ -1,29 +1,74 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How long the whole exchange may take: timeouts.total, shortened by what a trusted client asks
- * for. An exchange without a deadline costs a comparison. Called as the exchange begins
- * (exchange.c) and before anything is sent (attempt.c). */
+ * for in a header field, which carries the deadline from hop to hop. An exchange without a deadline
+ * costs a comparison. Called as the exchange begins (exchange.c), before each attempt and before
+ * anything is sent (tries.c, attempt.c), and while the head for the origin is put together
+ * (forward.c). */
 #include "exchange/deadline.h"
+
+#include "exchange/queue.h"
+
+#define MOST_DIGITS 8 /* of milliseconds: a day and more */
 
 #define SHORT_OF_TIME "too little was left of the time for the whole exchange"
 #define TIME_IS_UP "the time for the whole exchange ran out"
+
+/* --- the field --------------------------------------------------------------------------- */
+
+const struct deadline_settings *deadline_settings_of(const struct exchange *exchange)
+{
+    return &generation_settings(exchange->generation)->deadline;
+}
+
+/* false: the client asks for nothing, or is not to. */
+static bool read_wish(const struct exchange *exchange, uint32_t *milliseconds)
+{
+    const struct http_header *row;
+
+    if (!exchange->client.trusted) {
+        return false;
+    }
+    row = http_find_named(&exchange->request.headers,
+                          bytes_of(deadline_settings_of(exchange)->header));
+    return row != NULL && bytes_read_decimal(http_header_value(row), MOST_DIGITS, milliseconds);
+}
+
+static uint32_t left_ms(const struct exchange *exchange)
+{
+    uint64_t now_us = loop_now(exchange->desk->bench->loop);
+
+    return exchange->deadline_us > now_us ? (uint32_t)((exchange->deadline_us - now_us) / 1000) : 0;
+}
+
+bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
+                      struct text *text)
+{
+    struct bytes name = bytes_of(deadline_settings_of(exchange)->header);
+    const char *from = text->at;
+
+    text_add_number(text, left_ms(exchange));
+    return http_fields_add(fields, name, text_since(text, from));
+}
+
+/* --- the clock --------------------------------------------------------------------------- */
 
 void deadline_begin(struct exchange *exchange)
 {
     uint32_t total = exchange_timeouts(exchange)->total;
     uint32_t wish;
 
-    if (deadline_wish(exchange, &wish) && (total == 0 || wish < total)) {
+    if (read_wish(exchange, &wish) && (total == 0 || wish < total)) {
         total = wish > 0 ? wish : 1;
     }
     if (total != 0) {
         exchange->deadline_us = exchange->start_us + total * UINT64_C(1000);
-        timer_set(exchange->desk->deadlines, &exchange->deadline, deadline_left_ms(exchange));
+        timer_set(exchange->desk->deadlines, &exchange->deadline, left_ms(exchange));
     }
 }
 
 bool deadline_still_leaves_time(struct exchange *exchange)
 {
-    if (deadline_left_ms(exchange) >= generation_settings(exchange->generation)->deadline.least) {
+    if (left_ms(exchange) >= generation_settings(exchange->generation)->deadline.least) {
         return true;
     }
     reply_error(exchange, 504, "http_response_timeout", SHORT_OF_TIME);
@@ -35,8 +80,12 @@ void deadline_is_over(struct timer *timer)
     struct exchange *exchange = CONTAINER_OF(timer, struct exchange, deadline);
 
     switch (exchange->state) {
-    case EXCHANGE_GATHERS:
-        reply_error(exchange, 408, "http_request_error", TIME_IS_UP);
+    case EXCHANGE_QUEUED:
+        if ((exchange->holds & QUEUE_BODY) != 0) {
+            reply_error(exchange, 408, "http_request_error", TIME_IS_UP);
+        } else {
+            reply_error(exchange, 504, "http_response_timeout", TIME_IS_UP);
+        }
         break;
     case EXCHANGE_ATTEMPTS:
         if (exchange->orphan) {
@@ -53,6 +102,7 @@ void deadline_is_over(struct timer *timer)
     case EXCHANGE_NEW:
     case EXCHANGE_ASKS:
     case EXCHANGE_TUNNELS: /* the client has what it asked for; other clocks run now */
+    case EXCHANGE_REPLIES: /* the same */
     case EXCHANGE_LEAVES:
     case EXCHANGE_OVER:
         break;

@@ -6,21 +6,17 @@
 #include "base/text.h"
 #include "exchange/exchange_private.h"
 
-/* deadline.c. Once the route is known: */
+/* Once the route is known. */
 void deadline_begin(struct exchange *exchange);
 /* Where there is one. false: an answer was given instead. */
 bool deadline_still_leaves_time(struct exchange *exchange);
 void deadline_is_over(struct timer *timer);
 
-/* deadline_field.c */
 const struct deadline_settings *deadline_settings_of(const struct exchange *exchange);
-/* false: the client asks for nothing, or is not to. */
-bool deadline_wish(const struct exchange *exchange, uint32_t *milliseconds);
 /* Where there is one: tells the origin what is left, in place of the client's line, which is dropped
  * (forward.c). false: it does not fit. */
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
                       struct text *text);
-uint32_t deadline_left_ms(const struct exchange *exchange);
 
 /* false: an answer was given instead. */
 static inline bool deadline_leaves_time(struct exchange *exchange)

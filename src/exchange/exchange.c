@@ -1,20 +1,75 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of an exchange, step by step:
  *
- *   exchange_begin -> admit (who asks, may it pass) -> route -> gather (small bodies first: gather.c)
- *     -> attempt (an origin and a connection: attempt.c) -> relay (its answer: relay.c)
+ *   exchange_begin -> admit (who asks, may it pass) -> route -> queue (what holds it back: queue.c)
+ *     -> tries (an origin, an attempt on it: tries.c) -> relay (its answer: relay.c)
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
  *
- * Called by client/h1/client_h1. Every exchange that began ends once, in exchange_close_books
- * (exchange_end.c): finished, broken off, or left by its client. */
+ * Called by client/. Every exchange that began ends once, in exchange_close_books: finished, broken
+ * off, or left by its client. Its state changes in exchange_set_state only. */
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"
 #include "exchange/deadline.h"
+#include "exchange/queue.h"
 #include "exchange/routing.h"
 #include "exchange/trace.h"
 #include "exchange/trailers.h"
+
+#include <stdlib.h>
+
+/* --- states ------------------------------------------------------------------------------ */
+
+static bool may_follow(enum exchange_state from, enum exchange_state to)
+{
+    switch (to) {
+    case EXCHANGE_NEW:
+        return false;
+    case EXCHANGE_QUEUED:
+        return from == EXCHANGE_NEW;
+    case EXCHANGE_ATTEMPTS:
+        return from == EXCHANGE_QUEUED; /* another try changes nothing */
+    case EXCHANGE_RELAYS:
+    case EXCHANGE_TUNNELS:
+        return from == EXCHANGE_ATTEMPTS;
+    case EXCHANGE_ASKS:
+        return from == EXCHANGE_QUEUED;
+    case EXCHANGE_REPLIES:
+        return from == EXCHANGE_NEW || from == EXCHANGE_QUEUED || from == EXCHANGE_ATTEMPTS ||
+               from == EXCHANGE_RELAYS || from == EXCHANGE_ASKS;
+    case EXCHANGE_LEAVES:
+        return from == EXCHANGE_RELAYS || from == EXCHANGE_TUNNELS || from == EXCHANGE_REPLIES;
+    case EXCHANGE_OVER:
+        return from != EXCHANGE_OVER;
+    }
+    return false;
+}
+
+static const char *const state_sentences[] = {
+#define ROW(name, sentence) #name ": " sentence,
+    EXCHANGE_STATES(ROW)
+#undef ROW
+};
+
+void exchange_set_state(struct exchange *exchange, enum exchange_state state)
+{
+    CHECK(may_follow(exchange->state, state));
+    if (exchange->holds != 0) {
+        queue_leave(exchange);
+    }
+    exchange->state = state;
+    if (exchange->traced) {
+        trace_step(exchange, "%s", state_sentences[state]);
+    }
+}
+
+uint32_t exchange_elapsed_us(const struct exchange *exchange)
+{
+    uint64_t elapsed = loop_now(exchange->desk->bench->loop) - exchange->start_us;
+
+    return elapsed > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed;
+}
 
 /* --- beginning --------------------------------------------------------------------------- */
 
@@ -144,7 +199,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     if (admit_listener(exchange) && admit_method(exchange) && routing_find(exchange) &&
         admit_rate(exchange) && admit_size(exchange) && admit_loop(exchange)) {
         deadline_begin(exchange);
-        gather_begin(exchange);
+        queue_enter(exchange);
     }
 }
 
@@ -174,7 +229,6 @@ static bool is_too_large(struct exchange *exchange)
 static void fail_request(struct exchange *exchange, uint16_t status, const char *error,
                          const char *what)
 {
-    origin_request_cancel(&exchange->attempt.request);
     if (exchange->answer.begun) {
         exchange->outcome.error = error;
         exchange->outcome.detail = what;
@@ -188,20 +242,21 @@ static void fail_request(struct exchange *exchange, uint16_t status, const char 
 /* It ends here, whatever becomes of the exchange: nothing waits for it. */
 static bool is_ignored(const struct exchange *exchange)
 {
-    return exchange->request_body.ignored || exchange->state >= EXCHANGE_LEAVES;
+    return exchange->state >= EXCHANGE_REPLIES;
 }
 
 /* Straight through while nothing waits before it; else it waits here, up to the bound. */
 static size_t stream_body(struct exchange *exchange, struct bytes bytes)
 {
+    struct attempt *attempt = exchange->attempt;
     struct buffer_queue *queue = &exchange->request_body.body;
     size_t most = generation_settings(exchange->generation)->limits.gather_bytes;
     size_t room = most > queue->length ? most - queue->length : 0;
 
-    if (exchange->attempt.request.connection != NULL && queue->length == 0) {
-        size_t taken = origin_request_send_body(&exchange->attempt.request, &bytes, 1);
+    if (attempt->state == ATTEMPT_SENDS && queue->length == 0) {
+        size_t taken = attempt_send(attempt, bytes);
 
-        origin_request_flush(&exchange->attempt.request);
+        origin_request_flush(&attempt->request);
         return taken;
     }
     if (bytes.length > room) {
@@ -210,7 +265,7 @@ static size_t stream_body(struct exchange *exchange, struct bytes bytes)
     if (!buffer_queue_add(exchange->desk->bench->buffers, queue, bytes)) {
         return 0;
     }
-    attempt_send_body(exchange);
+    attempt_go_on(attempt);
     return bytes.length;
 }
 
@@ -219,7 +274,7 @@ size_t exchange_body(struct exchange *exchange, struct bytes bytes)
     size_t taken = bytes.length;
 
     if (exchange->state == EXCHANGE_TUNNELS) {
-        taken = origin_request_send_body(&exchange->attempt.request, &bytes, 1);
+        taken = attempt_send(exchange->attempt, bytes);
         exchange->outcome.bytes_in += taken;
         exchange->request_body.paused = taken < bytes.length;
         return taken;
@@ -233,11 +288,11 @@ size_t exchange_body(struct exchange *exchange, struct bytes bytes)
         fail_request(exchange, 413, "http_request_error", "the request body is too large");
         return bytes.length;
     }
-    if (exchange->state == EXCHANGE_GATHERS && !gather_has_room(exchange, bytes.length)) {
-        gather_end(exchange); /* larger than we keep: it streams from here on */
+    if (exchange->state == EXCHANGE_QUEUED && !gather_has_room(exchange, bytes.length)) {
+        queue_release(exchange, QUEUE_BODY); /* larger than we keep: it streams from here on */
     }
-    if (exchange->state == EXCHANGE_GATHERS) {
-        gather_body(exchange, bytes);
+    if (exchange->state == EXCHANGE_QUEUED) {
+        taken = gather_body(exchange, bytes);
     } else if (!is_ignored(exchange)) {
         taken = stream_body(exchange, bytes);
     }
@@ -261,11 +316,11 @@ void exchange_body_end(struct exchange *exchange, const struct http_headers *tra
         fail_request(exchange, 503, "proxy_internal_error", "out of memory");
         return;
     }
-    if (exchange->state == EXCHANGE_GATHERS) {
-        gather_end(exchange);
+    if (exchange->state == EXCHANGE_QUEUED) {
+        queue_release(exchange, QUEUE_BODY);
     } else {
-        origin_request_body_is_whole(&exchange->attempt.request);
-        attempt_send_body(exchange);
+        origin_request_body_is_whole(&exchange->attempt->request);
+        attempt_go_on(exchange->attempt);
     }
 }
 
@@ -285,7 +340,7 @@ void exchange_client_writable(struct exchange *exchange)
         reply_go_on(exchange);
     } else if (exchange->answer.blocked) {
         exchange->answer.blocked = false;
-        origin_request_resume(&exchange->attempt.request);
+        origin_request_resume(&exchange->attempt->request);
     }
 }
 
@@ -298,9 +353,34 @@ void exchange_answer_written(struct exchange *exchange)
 
 size_t exchange_held(const struct exchange *exchange)
 {
-    return sizeof(*exchange) + buffer_queue_held(&exchange->request_body.body) +
-           buffer_held(exchange->request_body.trailers) +
-           origin_request_held(&exchange->attempt.request);
+    size_t held = sizeof(*exchange) + buffer_queue_held(&exchange->request_body.body) +
+                  buffer_held(exchange->request_body.trailers);
+
+    for (const struct attempt *attempt = exchange->attempt; attempt != NULL;
+         attempt = attempt->former) {
+        held += sizeof(*attempt) + origin_request_held(&attempt->request);
+    }
+    return held;
+}
+
+const struct timeouts_settings *exchange_timeouts(const struct exchange *exchange)
+{
+    return exchange->routing.route != NULL ? &exchange->routing.route->timeouts
+                                           : &generation_settings(exchange->generation)->timeouts;
+}
+
+const struct rates_settings *exchange_rates(const struct exchange *exchange)
+{
+    return exchange->routing.route != NULL ? &exchange->routing.route->rates : NULL;
+}
+
+void exchange_note_cut(struct exchange *exchange, enum cut_cause cause)
+{
+    exchange->outcome.cut = cause;
+    if (exchange->outcome.error == NULL) {
+        exchange->outcome.error = cut_cause_error(cause);
+        exchange->outcome.detail = cut_cause_sentence(cause);
+    }
 }
 
 const char *exchange_route(const struct exchange *exchange)
@@ -313,7 +393,66 @@ void exchange_count_out(struct exchange *exchange, uint64_t bytes)
     exchange->outcome.bytes_out += bytes;
 }
 
-/* --- the client leaves ------------------------------------------------------------------- */
+/* --- the end ----------------------------------------------------------------------------- */
+
+void exchange_close_books(struct exchange *exchange, enum outcome_end end)
+{
+    struct exchange_desk *desk = exchange->desk;
+
+    exchange_set_state(exchange, EXCHANGE_OVER);
+    if (exchange->attempt != NULL) {
+        attempt_end(exchange->attempt, NULL);
+        timer_clear(desk->backoffs, &exchange->backoff);
+    }
+    if (exchange->deadline_us != 0) {
+        timer_clear(desk->deadlines, &exchange->deadline);
+    }
+    exchange->outcome.end = end;
+    exchange->outcome.total_us = exchange_elapsed_us(exchange);
+    metrics_count(desk->metrics, &exchange->outcome);
+    if (exchange->routing.tally != NULL) {
+        choice_count(exchange);
+    }
+    if (desk->log != NULL) {
+        access_log_write(desk->log, &exchange->outcome);
+    }
+    if (exchange->asked != NULL) {
+        desk->answerer->over(exchange->asked);
+    }
+    buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
+    buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
+    free(exchange->routing.target_text);
+    desk->count--;
+    if (exchange->orphan) {
+        free(exchange->orphan_texts);
+        list_remove(&exchange->link);
+        desk->orphan_count--;
+    }
+    list_add_last(&desk->graves, &exchange->link);
+}
+
+void exchange_finish(struct exchange *exchange, enum outcome_end end)
+{
+    exchange_close_books(exchange, end);
+    exchange->client.ops->over(exchange->client.stream);
+}
+
+void exchange_break_off(struct exchange *exchange, enum outcome_end end)
+{
+    exchange_close_books(exchange, end);
+    exchange->client.ops->abort(exchange->client.stream);
+}
+
+void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
+                              enum outcome_end end)
+{
+    exchange_set_state(exchange, EXCHANGE_LEAVES);
+    exchange->outcome.end = end;
+    if (exchange->client.ops->end(exchange->client.stream, trailers) &&
+        exchange->state == EXCHANGE_LEAVES) {
+        exchange_finish(exchange, end);
+    }
+}
 
 void exchange_client_gone(struct exchange *exchange, enum outcome_end end)
 {

@@ -44,8 +44,6 @@ void exchange_desk_dismiss(struct exchange_desk *desk, client_place *place);
 /* From now on answers end their connections: the process is stopping. */
 void exchange_desk_drain(struct exchange_desk *desk);
 bool exchange_desk_is_draining(const struct exchange_desk *desk);
-/* From now on answers do, or do not, say Connection: close: other clients wait for a place. */
-void exchange_desk_crowd(struct exchange_desk *desk, bool crowded);
 /* Ends those that go on without their clients: the process has no time left for them. */
 void exchange_desk_cut_orphans(struct exchange_desk *desk);
 size_t exchange_desk_count(const struct exchange_desk *desk);

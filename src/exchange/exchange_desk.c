@@ -3,6 +3,7 @@
  * generation that new ones begin with. Former generations go from here, a piece at a time. */
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
+#include "exchange/tries.h"
 
 #include "base/check.h"
 #include "base/text.h"
@@ -57,6 +58,12 @@ static void dismantle_all(struct exchange_desk *desk)
 /* At the end of the turn: callers up the stack still look at the origin and its settings. */
 void exchange_release(struct exchange *exchange)
 {
+    struct attempt *attempt;
+
+    while ((attempt = exchange->attempt) != NULL) {
+        exchange->attempt = attempt->former;
+        attempt_release(attempt);
+    }
     if (exchange->generation != NULL) {
         exchange_desk_let_go(exchange->desk, exchange->generation);
     }
@@ -94,7 +101,7 @@ static void note_via(struct exchange_desk *desk)
 
 static void on_patience_over(struct timer *timer)
 {
-    reply_continue(CONTAINER_OF(timer, struct exchange, attempt.patience));
+    reply_continue(CONTAINER_OF(timer, struct attempt, patience)->exchange);
 }
 
 struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics *metrics,
@@ -118,17 +125,20 @@ struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics 
     list_init(&desk->orphans);
     list_init(&desk->leaving);
     desk->exchanges = slab_pool_new(sizeof(struct exchange));
+    desk->attempts = slab_pool_new(sizeof(struct attempt));
     desk->gathering = timer_group_new(bench->loop, gather_is_over);
     desk->patience = timer_group_new(bench->loop, on_patience_over);
-    desk->backoffs = timer_group_new(bench->loop, attempt_backoff_over);
+    desk->backoffs = timer_group_new(bench->loop, tries_backoff_over);
     desk->deadlines = timer_group_new(bench->loop, deadline_is_over);
-    if (desk->exchanges == NULL || desk->gathering == NULL || desk->patience == NULL ||
-        desk->backoffs == NULL || desk->deadlines == NULL) {
+    if (desk->exchanges == NULL || desk->attempts == NULL || desk->gathering == NULL ||
+        desk->patience == NULL || desk->backoffs == NULL || desk->deadlines == NULL) {
         exchange_desk_free(&desk);
         return NULL;
     }
     slab_pool_clear(desk->exchanges, offsetof(struct exchange, request_id));
+    slab_pool_clear(desk->attempts, sizeof(struct attempt));
     slab_pool_account(desk->exchanges, pressure_slabs(bench->pressure));
+    slab_pool_account(desk->attempts, pressure_slabs(bench->pressure));
     loop_at_turn_end(bench->loop, bury_dead, desk);
     return desk;
 }
@@ -142,6 +152,7 @@ void exchange_desk_free(struct exchange_desk **desk)
     dismantle_all(*desk);
     generation_unref(&(*desk)->generation);
     slab_pool_free(&(*desk)->exchanges);
+    slab_pool_free(&(*desk)->attempts);
     free(*desk);
     *desk = NULL;
 }
@@ -204,11 +215,6 @@ bool exchange_desk_is_draining(const struct exchange_desk *desk)
     return desk->draining;
 }
 
-void exchange_desk_crowd(struct exchange_desk *desk, bool crowded)
-{
-    desk->crowded = crowded;
-}
-
 size_t exchange_desk_count(const struct exchange_desk *desk)
 {
     return desk->count;
@@ -222,10 +228,12 @@ bool exchange_desk_has_orphans(const struct exchange_desk *desk)
 void exchange_desk_trim(struct exchange_desk *desk)
 {
     slab_pool_trim(desk->exchanges);
+    slab_pool_trim(desk->attempts);
     access_log_rest(desk->log);
 }
 
 size_t exchange_desk_memory(const struct exchange_desk *desk)
 {
-    return slab_pool_used(desk->exchanges) * sizeof(struct exchange);
+    return slab_pool_used(desk->exchanges) * sizeof(struct exchange) +
+           slab_pool_used(desk->attempts) * sizeof(struct attempt);
 }

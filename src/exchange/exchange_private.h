@@ -8,8 +8,8 @@
 #include "base/siphash.h"
 #include "base/uuid.h"
 #include "exchange/ask.h"
+#include "exchange/attempt.h"
 #include "http/date.h"
-#include "origin/origin_request.h"
 
 #define VIA_VERSIONS (HTTP_2 + 1)
 #define VIA_TEXT_MAX 80 /* "1.1 " and the name, which the schema bounds */
@@ -22,6 +22,7 @@ struct exchange_desk {
     struct siphash_key names_key; /* for tables of what senders name */
     struct generation *generation;
     struct slab_pool *exchanges;
+    struct slab_pool *attempts;
     struct link graves;  /* exchanges that ended in this turn */
     struct link leaving; /* generations that nobody uses any more, being taken apart */
     struct alarm dismantle;
@@ -33,7 +34,6 @@ struct exchange_desk {
     struct link orphans; /* exchanges whose clients have left */
     uint32_t orphan_count;
     bool draining;
-    bool crowded;                             /* clients wait for those who are here to go */
     const struct exchange_answerer *answerer; /* of ROUTE_ASK */
     void *answerer_owner;
     struct {
@@ -49,11 +49,12 @@ struct exchange_desk {
 /* clang-format off */
 #define EXCHANGE_STATES(ROW) \
     ROW(NEW,      "its request is being read, admitted, routed") \
-    ROW(GATHERS,  "its request body is read before an origin is chosen") \
+    ROW(QUEUED,   "its route is known; what holds it back lets it go before its action begins") \
     ROW(ATTEMPTS, "an origin was asked and has not answered") \
     ROW(RELAYS,   "an origin's answer is passed on") \
     ROW(TUNNELS,  "carries another protocol") \
-    ROW(ASKS,     "whoever made its desk was asked and has not answered") \
+    ROW(ASKS,     "the internal handler was asked and has not answered") \
+    ROW(REPLIES,  "an answer of the gateway's own is sent") \
     ROW(LEAVES,   "its answer is whole, the last bytes are on their way") \
     ROW(OVER,     "is over")
 /* clang-format on */
@@ -80,13 +81,10 @@ struct exchange {
 
     struct {
         struct buffer_queue body; /* read and not yet sent; all of it while `kept` */
-        struct buffer *send_from; /* while kept: where sending goes on, NULL: at the end */
-        uint32_t sent_of_buffer;  /* bytes of that buffer sent already */
         uint64_t received;        /* body bytes so far */
         bool whole;
-        bool kept;    /* can be sent again from its start */
-        bool ignored; /* the answer does not need the rest of it */
-        bool paused;  /* the client was told to wait with the body */
+        bool kept;   /* can be sent again from its start */
+        bool paused; /* the client was told to wait with the body */
         struct timer gather;
         struct buffer *trailers; /* a copy of those that go on (trailers.c); rare */
     } request_body;
@@ -101,16 +99,10 @@ struct exchange {
         uint32_t chosen_us;
     } routing;
 
-    struct {
-        struct origin_request request;
-        struct origin *origin;
-        struct outcome_attempt *record; /* NULL: there was no attempt */
-        bool head_sent;
-        bool ended;                    /* send_end was called */
-        enum origin_delivery delivery; /* the least certain of all attempts so far */
-        struct timer patience;
-        struct timer backoff;
-    } attempt;
+    uint8_t holds;                 /* while QUEUED: bits of enum queue_hold */
+    enum origin_delivery delivery; /* the least certain of all attempts so far */
+    struct attempt *attempt;       /* the last one; NULL: none was made */
+    struct timer backoff;          /* before the next one */
 
     struct {
         bool begun;               /* a final head went to the client */
@@ -133,15 +125,14 @@ struct exchange {
     struct http_request request;
 };
 
-/* exchange_state.c */
+/* exchange.c */
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
 
-/* exchange_end.c */
 /* All of the answer was handed to the client stream. */
 void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
                               enum outcome_end end);
-/* The last step; the client stream hears of it. */
+/* The last step; the client stream is told. */
 void exchange_finish(struct exchange *exchange, enum outcome_end end);
 /* The answer breaks off half way: so does the client stream. */
 void exchange_break_off(struct exchange *exchange, enum outcome_end end);
@@ -162,43 +153,27 @@ bool admit_size(struct exchange *exchange);
 /* A request that is forwarded has not come by here too often. */
 bool admit_loop(struct exchange *exchange);
 
-/* gather.c: the request body is read first, then the route's action begins. */
-/* At once where nothing is to be gathered. */
+/* gather.c: the request body is read before the exchange leaves the queue. */
+/* Holds the exchange there if so. */
 void gather_begin(struct exchange *exchange);
-/* Whether so much more is still gathered; else gather_end comes first. */
+/* Whether so much more is still gathered; else the body holds the exchange no longer. */
 bool gather_has_room(const struct exchange *exchange, size_t length);
-void gather_body(struct exchange *exchange, struct bytes bytes);
-/* The body is whole, or more than is gathered. */
-void gather_end(struct exchange *exchange);
+/* More of the body, while QUEUED. Returns how many bytes were taken. */
+size_t gather_body(struct exchange *exchange, struct bytes bytes);
 /* timeouts.gather is over. */
 void gather_is_over(struct timer *timer);
-
-/* attempt_record.c: what the access log is told of each attempt. */
-void attempt_record_begin(struct exchange *exchange, struct origin *origin);
-/* The time for a phase that is reached now: never 0, which would say that it was not. Within one
- * turn the clock may stand still. */
-uint32_t attempt_reached_us(const struct exchange *exchange);
-/* The attempt is over, if there is one; `error` may be NULL. Only the first call counts. */
-void attempt_record_end(struct exchange *exchange, const char *error);
 
 /* orphan.c: exchanges that go on without their clients. */
 /* True when this one does. */
 bool orphan_begin(struct exchange *exchange, enum outcome_end end);
 void orphan_end(struct exchange *exchange, const char *error);
 
-/* attempt.c */
-/* The wait before another try is over. */
-void attempt_backoff_over(struct timer *timer);
-void attempt_begin(struct exchange *exchange);
-/* More of the request is there: send it, if the attempt can take it. */
-void attempt_send_body(struct exchange *exchange);
-
 /* choice.c: which arm of a split. */
 const struct arm_settings *choice_make(struct exchange *exchange);
 /* How it went, for a ramp that asked; routing.tally is set. */
 void choice_count(const struct exchange *exchange);
 
-/* relay.c: events of the attempt once an answer comes. */
+/* relay.c: events of an attempt once an answer comes; it is their owner. */
 void relay_interim(void *owner, const struct http_response *response);
 void relay_head(void *owner, const struct http_response *response);
 size_t relay_body(void *owner, struct bytes bytes);

@@ -573,7 +573,7 @@ static void turn_to_public_place(const struct exchange *exchange, struct forward
     bool known = bytes_equal(scheme, BYTES("https")) || bytes_equal(scheme, BYTES("http"));
     const struct public_place place = {
         .route = exchange->routing.route,
-        .origin = bytes_of(origin_name(exchange->attempt.origin)),
+        .origin = bytes_of(origin_name(exchange->attempt->origin)),
         .origin_tls = exchange->routing.service->tls.on,
         .sent = authority_for(exchange),
         .scheme = known ? scheme : own,

@@ -7,10 +7,11 @@
  * known length is sent whole by its client, whatever the answer: it is gathered without a time
  * limit of its own.
  *
- * Called by exchange.c while the exchange is in the state GATHERS. */
+ * Called by queue.c and exchange.c while the exchange is QUEUED. */
 #include "exchange/exchange_private.h"
+#include "exchange/queue.h"
 
-static uint32_t most_bytes(const struct exchange *exchange)
+static size_t most_bytes(const struct exchange *exchange)
 {
     return generation_settings(exchange->generation)->limits.gather_bytes;
 }
@@ -30,10 +31,9 @@ void gather_begin(struct exchange *exchange)
     uint32_t most_ms = exchange->routing.route->timeouts.gather;
 
     if (!should_gather(exchange)) {
-        gather_end(exchange);
         return;
     }
-    exchange_set_state(exchange, EXCHANGE_GATHERS);
+    queue_hold(exchange, QUEUE_BODY);
     /* What the control interface is asked must be whole. */
     if (exchange->request.framing == HTTP_CHUNKED && most_ms != 0 &&
         exchange->routing.route->action != ROUTE_ASK) {
@@ -46,34 +46,22 @@ bool gather_has_room(const struct exchange *exchange, size_t length)
     return exchange->request_body.body.length + length <= most_bytes(exchange);
 }
 
-void gather_body(struct exchange *exchange, struct bytes bytes)
+/* What something else holds is read up to the bound. */
+size_t gather_body(struct exchange *exchange, struct bytes bytes)
 {
-    if (!buffer_queue_add(exchange->desk->bench->buffers, &exchange->request_body.body, bytes)) {
+    struct buffer_queue *queue = &exchange->request_body.body;
+    size_t most = most_bytes(exchange);
+
+    if ((exchange->holds & QUEUE_BODY) == 0) {
+        bytes = bytes_first(bytes, most > queue->length ? most - queue->length : 0);
+    }
+    if (!buffer_queue_add(exchange->desk->bench->buffers, queue, bytes)) {
         reply_error(exchange, 503, "proxy_internal_error", "out of memory");
     }
-}
-
-void gather_end(struct exchange *exchange)
-{
-    const struct route_settings *route = exchange->routing.route;
-
-    switch (route->action) {
-    case ROUTE_RESPOND:
-        reply_respond(exchange, route);
-        break;
-    case ROUTE_REDIRECT:
-        reply_redirect(exchange, route);
-        break;
-    case ROUTE_FORWARD:
-        attempt_begin(exchange);
-        break;
-    case ROUTE_ASK:
-        ask_answerer(exchange);
-        break;
-    }
+    return bytes.length;
 }
 
 void gather_is_over(struct timer *timer)
 {
-    gather_end(CONTAINER_OF(timer, struct exchange, request_body.gather));
+    queue_release(CONTAINER_OF(timer, struct exchange, request_body.gather), QUEUE_BODY);
 }

@@ -37,18 +37,17 @@ static void on_interim(void *owner, const struct http_response *response)
 
 static void on_head(void *owner, const struct http_response *response)
 {
-    struct exchange *exchange = owner;
+    struct attempt *attempt = owner;
 
-    exchange->attempt.record->first_byte_us = attempt_reached_us(exchange);
-    exchange->attempt.record->status = response->status;
+    attempt_answered(attempt, response->status);
     if (response->status == 101) {
-        orphan_end(exchange, NULL);
+        orphan_end(attempt->exchange, NULL);
     }
 }
 
 static size_t on_body(void *owner, struct bytes bytes)
 {
-    struct exchange *exchange = owner;
+    struct exchange *exchange = ((struct attempt *)owner)->exchange;
 
     exchange->request_body.received += bytes.length; /* no longer needed for the request's */
     if (exchange->request_body.received > BODY_MOST) {
@@ -65,16 +64,21 @@ static size_t on_room(void *owner)
 
 static void on_ended(void *owner, const struct http_headers *trailers)
 {
+    struct attempt *attempt = owner;
+
     (void)trailers;
-    orphan_end(owner, NULL);
+    attempt_set_over(attempt);
+    orphan_end(attempt->exchange, NULL);
 }
 
 static void on_failed(void *owner, enum origin_failure failure)
 {
-    struct exchange *exchange = owner;
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
 
-    exchange->outcome.fault = exchange->attempt.request.fault;
-    exchange->outcome.detail = origin_failure_told(failure, exchange->attempt.request.was_reset);
+    attempt_set_over(attempt);
+    exchange->outcome.fault = attempt->request.fault;
+    exchange->outcome.detail = origin_failure_told(failure, attempt->request.was_reset);
     orphan_end(exchange, origin_failure_error(failure));
 }
 
@@ -124,8 +128,8 @@ static bool keep_texts(struct exchange *exchange)
 
 static bool was_sent_for_good(const struct exchange *exchange)
 {
-    return exchange->state == EXCHANGE_ATTEMPTS && exchange->attempt.request.connection != NULL &&
-           exchange->attempt.record->sent_us != 0 && !http_method_is_safe(exchange->request.method);
+    return exchange->state == EXCHANGE_ATTEMPTS && attempt_was_sent(exchange->attempt) &&
+           !http_method_is_safe(exchange->request.method);
 }
 
 bool orphan_begin(struct exchange *exchange, enum outcome_end end)
@@ -136,7 +140,7 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
         desk->orphan_count >= ORPHANS_MOST || !keep_texts(exchange)) {
         return false;
     }
-    timer_clear(desk->patience, &exchange->attempt.patience);
+    timer_clear(desk->patience, &exchange->attempt->patience);
     http_request_forget(&exchange->request);
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
     buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
@@ -147,7 +151,7 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
     exchange->client.ops = &nobody;
     exchange->client.stream = NULL;
     exchange->client.facts = NULL;
-    exchange->attempt.request.events = &events;
+    exchange->attempt->request.events = &events;
     desk->orphan_count++;
     metrics_note(desk->metrics, METRICS_CLIENT_OUTLIVED);
     list_add_last(&desk->orphans, &exchange->link);
@@ -156,8 +160,7 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
 
 void orphan_end(struct exchange *exchange, const char *error)
 {
-    origin_request_cancel(&exchange->attempt.request);
-    attempt_record_end(exchange, error);
+    attempt_end(exchange->attempt, error);
     exchange->outcome.error = error;
     exchange_finish(exchange, exchange->outcome.end);
 }

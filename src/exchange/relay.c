@@ -7,11 +7,12 @@
 
 void relay_interim(void *owner, const struct http_response *response)
 {
-    struct exchange *exchange = owner;
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
     struct forward_page page;
     struct answer_head head;
 
-    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
+    timer_clear(exchange->desk->patience, &attempt->patience);
     if (response->status == 100 && !exchange->request.expects_continue &&
         http_has(&exchange->request.headers, HTTP_HEADER_EXPECT)) {
         return; /* it was said already, and maybe by us */
@@ -25,14 +26,8 @@ void relay_interim(void *owner, const struct http_response *response)
     }
 }
 
-static bool must_close(const struct exchange *exchange)
-{
-    return !exchange->request.keep_alive || exchange->desk->draining || exchange->desk->crowded;
-}
-
 static void refuse_head(struct exchange *exchange)
 {
-    origin_request_cancel(&exchange->attempt.request);
     reply_error(exchange, 502, "http_response_header_section_size",
                 "the answer's head is too large with what is added to it");
 }
@@ -67,7 +62,6 @@ static bool switches_as_asked(const struct exchange *exchange, const struct http
 
 static void refuse_switch(struct exchange *exchange)
 {
-    origin_request_cancel(&exchange->attempt.request);
     reply_error(exchange, 502, "http_upgrade_failed",
                 "the origin switched to a protocol that it was not asked for");
 }
@@ -76,13 +70,13 @@ static void refuse_switch(struct exchange *exchange)
 
 void relay_head(void *owner, const struct http_response *response)
 {
-    struct exchange *exchange = owner;
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
     struct forward_page page;
     struct answer_head head;
 
-    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
-    exchange->attempt.record->first_byte_us = attempt_reached_us(exchange);
-    exchange->attempt.record->status = response->status;
+    timer_clear(exchange->desk->patience, &attempt->patience);
+    attempt_answered(attempt, response->status);
     if (response->status == 101 && !switches_as_asked(exchange, response)) {
         refuse_switch(exchange);
         return;
@@ -91,7 +85,6 @@ void relay_head(void *owner, const struct http_response *response)
         refuse_head(exchange);
         return;
     }
-    head.closes = must_close(exchange);
     if (!exchange->client.ops->send_head(exchange->client.stream, &head)) {
         refuse_head(exchange);
         return;
@@ -110,7 +103,7 @@ void relay_head(void *owner, const struct http_response *response)
 
 size_t relay_body(void *owner, struct bytes bytes)
 {
-    struct exchange *exchange = owner;
+    struct exchange *exchange = ((struct attempt *)owner)->exchange;
     size_t taken = exchange->client.ops->send_body(exchange->client.stream, bytes);
 
     exchange->answer.blocked = taken < bytes.length;
@@ -119,7 +112,7 @@ size_t relay_body(void *owner, struct bytes bytes)
 
 size_t relay_room(void *owner)
 {
-    struct exchange *exchange = owner;
+    struct exchange *exchange = ((struct attempt *)owner)->exchange;
     size_t room = exchange->client.ops->room(exchange->client.stream);
 
     exchange->answer.blocked = room == 0;
@@ -128,7 +121,7 @@ size_t relay_room(void *owner)
 
 void relay_drained(void *owner)
 {
-    struct exchange *exchange = owner;
+    struct exchange *exchange = ((struct attempt *)owner)->exchange;
 
     if (exchange->state == EXCHANGE_RELAYS || exchange->state == EXCHANGE_TUNNELS) {
         exchange->client.ops->flush(exchange->client.stream);
@@ -137,9 +130,11 @@ void relay_drained(void *owner)
 
 void relay_ended(void *owner, const struct http_headers *trailers)
 {
-    struct exchange *exchange = owner;
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
     struct http_fields fields;
 
+    attempt_set_over(attempt);
     exchange_answer_is_whole(exchange, trailers_of_answer(exchange, trailers, &fields),
                              exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED
                                                                  : OUTCOME_ANSWERED);

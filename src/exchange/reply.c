@@ -7,8 +7,8 @@
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
 
-/* After these the rest of the connection cannot be understood, or is not worth reading. */
-static bool must_close(const struct exchange *exchange, uint16_t status)
+/* After these the rest of the request cannot be understood, or is not worth reading. */
+static bool gives_request_up(uint16_t status)
 {
     switch (status) {
     case 400:
@@ -21,7 +21,7 @@ static bool must_close(const struct exchange *exchange, uint16_t status)
     case 505:
         return true;
     default:
-        return !exchange->request.keep_alive || exchange->desk->draining || exchange->desk->crowded;
+        return false;
     }
 }
 
@@ -31,10 +31,14 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
     const struct client_stream_ops *ops = exchange->client.ops;
     void *stream = exchange->client.stream;
 
+    /* Whatever the client still says: this is the answer, and there is only one. */
+    exchange_set_state(exchange, EXCHANGE_REPLIES);
     exchange->outcome.status = head->status;
     exchange->answer.begun = true;
+    if (gives_request_up(head->status)) {
+        ops->give_up_request(stream);
+    }
     head->reason = http_reason_of(head->status);
-    head->closes = must_close(exchange, head->status);
     head->body_length = body.length;
     head->framing = exchange->answer.is_stream ? HTTP_CHUNKED : HTTP_LENGTH_KNOWN;
     if (http_status_forbids_body(head->status)) {
@@ -45,11 +49,6 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
         head->tells_length = true;
         body.length = 0;
     }
-    /* Whatever the client still says: this is the answer, and there is only one. */
-    exchange->request_body.ignored = true;
-    /* While a slow client has not taken all of it, the state stays what it was: the end of the
-     * gathering must not begin another. */
-    timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
     if (!ops->send_head(stream, head)) {
         exchange_break_off(exchange, OUTCOME_ORIGIN_BROKE);
         return;
@@ -113,7 +112,7 @@ static struct bytes write_proxy_status(const struct exchange *exchange, struct t
     text_add_literal(text, "; details=\"");
     write_detail(exchange, text, detail);
     text_add_literal(text, "\"; delivery=");
-    text_add_bytes(text, bytes_of(origin_delivery_word(exchange->attempt.delivery)));
+    text_add_bytes(text, bytes_of(origin_delivery_word(exchange->delivery)));
     return text_since(text, from);
 }
 
@@ -131,7 +130,7 @@ static struct bytes write_problem(const struct exchange *exchange, struct text *
     text_add_literal(text, "\",\"error\":\"");
     text_add_json(text, bytes_of(error));
     text_add_literal(text, "\",\"delivery\":\"");
-    text_add_json(text, bytes_of(origin_delivery_word(exchange->attempt.delivery)));
+    text_add_json(text, bytes_of(origin_delivery_word(exchange->delivery)));
     text_add_literal(text, "\",\"request_id\":\"");
     text_add_json(text, exchange->outcome.request_id);
     text_add_literal(text, "\"}\n");
@@ -144,10 +143,10 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     struct answer_head head;
     struct bytes body;
 
-    origin_request_cancel(&exchange->attempt.request);
-    attempt_record_end(exchange, error);
-    timer_clear(exchange->desk->patience, &exchange->attempt.patience);
-    timer_clear(exchange->desk->backoffs, &exchange->attempt.backoff);
+    if (exchange->attempt != NULL) {
+        attempt_end(exchange->attempt, error);
+        timer_clear(exchange->desk->backoffs, &exchange->backoff);
+    }
     exchange->outcome.error = error;
     exchange->outcome.detail = detail;
     begin_page(exchange, &page, &head, status);

@@ -35,8 +35,8 @@ static bool is_worth_it(enum origin_failure failure)
 
 static bool is_of_stale_connection(const struct retry_facts *facts)
 {
-    return facts->connection_reused && facts->failure == ORIGIN_FAILURE_CLOSED &&
-           facts->delivery <= ORIGIN_DELIVERY_UNREAD;
+    return facts->evidence.kept_connection && facts->failure == ORIGIN_FAILURE_CLOSED &&
+           facts->evidence.delivery <= ORIGIN_DELIVERY_UNREAD;
 }
 
 bool retry_is_free(const struct retry_facts *facts)
@@ -51,11 +51,11 @@ static bool may_be_repeated(const struct retry_facts *facts)
     case RETRY_OTHERS_NEVER:
         return false;
     case RETRY_OTHERS_NOT_SENT:
-        return facts->delivery == ORIGIN_DELIVERY_NOT_SENT;
+        return facts->evidence.delivery == ORIGIN_DELIVERY_NOT_SENT;
     case RETRY_OTHERS_UNREAD:
-        return facts->delivery <= ORIGIN_DELIVERY_UNREAD;
+        return facts->evidence.delivery <= ORIGIN_DELIVERY_UNREAD;
     case RETRY_OTHERS_WITH_KEY:
-        return facts->delivery <= ORIGIN_DELIVERY_UNREAD || facts->has_key;
+        return facts->evidence.delivery <= ORIGIN_DELIVERY_UNREAD || facts->has_key;
     }
     return false;
 }
@@ -71,7 +71,7 @@ enum retry_verdict retry_judge(const struct retry_facts *facts)
     if (facts->answer_begun) {
         return RETRY_ANSWER_BEGUN;
     }
-    if (facts->delivery == ORIGIN_DELIVERY_ANSWERED) {
+    if (facts->evidence.delivery == ORIGIN_DELIVERY_ANSWERED) {
         return RETRY_ANSWERED;
     }
     if (facts->attempts >= ATTEMPTS_MAX) {
@@ -86,7 +86,7 @@ enum retry_verdict retry_judge(const struct retry_facts *facts)
     if (!policy_allows(facts)) {
         return RETRY_POLICY;
     }
-    if (!facts->other_origin && !facts->connection_reused) {
+    if (!facts->other_origin && !facts->evidence.kept_connection) {
         return RETRY_NO_OTHER;
     }
     return facts->within_budget || retry_is_free(facts) ? RETRY_YES : RETRY_BUDGET;

@@ -14,14 +14,13 @@
 
 struct retry_facts {
     enum http_method method;
-    enum origin_delivery delivery;
+    struct origin_evidence evidence;
     enum origin_failure failure;
     const struct retry_settings *policy; /* of the route */
     uint32_t attempts;                   /* made so far */
     bool answer_begun;                   /* something of an answer went to the client */
     bool body_kept;                      /* the request can be sent again from its start */
     bool has_key;                        /* it carries an idempotency key */
-    bool connection_reused;              /* the origin may just have closed it for being idle */
     bool other_origin;                   /* the service has another one to try */
     bool within_budget;                  /* of the service */
 };

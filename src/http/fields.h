@@ -38,7 +38,6 @@ struct answer_head {
     uint64_t body_length; /* HTTP_LENGTH_KNOWN; also told for HEAD and 304 */
     bool tells_length;    /* of the body that a GET would have had: HEAD and 304 only */
     bool upgrades;
-    bool closes; /* no further request on this connection */
     const struct http_fields *fields;
 };
 

@@ -297,12 +297,12 @@ static char *put_attempts(char *at, const struct outcome *outcome)
     if (outcome->attempts == 0) {
         return PEN_LITERAL(at, ",\"turnpike.attempts\":[]");
     }
-    last = &outcome->tries[outcome->attempts - 1];
+    last = outcome->tries[outcome->attempts - 1];
     if (outcome->attempts > 1) {
         at = PEN_LITERAL(at, ",\"turnpike.attempts\":[");
-        for (const struct outcome_attempt *attempt = outcome->tries; attempt < last; attempt++) {
-            at = begin_attempt(at, attempt->origin);
-            at = end_attempt(at, attempt, 0);
+        for (int i = 0; i + 1 < outcome->attempts; i++) {
+            at = begin_attempt(at, outcome->tries[i]->origin);
+            at = end_attempt(at, outcome->tries[i], 0);
             *at++ = ',';
         }
         at = begin_attempt(at, last->origin);

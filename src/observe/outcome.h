@@ -60,7 +60,7 @@ struct outcome {
     bool has_bucket;
     uint16_t bucket; /* the user's, in 0.01 %: weights above it put them into the new arm */
     const char *origin;
-    struct outcome_attempt tries[OUTCOME_ATTEMPTS_MAX];
+    const struct outcome_attempt *tries[OUTCOME_ATTEMPTS_MAX]; /* the first `attempts` */
     uint8_t attempts;
     uint32_t worker;    /* index of the one that ran it */
     enum cut_cause cut; /* CUT_NONE: nobody cut it */

@@ -68,23 +68,23 @@ void origin_connection_judge(struct origin_connection *connection, struct origin
     struct tcp_ending ending;
     bool told = false;
 
-    request->bytes_written = connection->out.written - connection->written_before;
+    request->evidence.bytes_written = connection->out.written - connection->written_before;
     if (connection->heard) {
-        request->delivery = ORIGIN_DELIVERY_ANSWERED;
-        request->bytes_acked = request->bytes_written;
+        request->evidence.delivery = ORIGIN_DELIVERY_ANSWERED;
+        request->evidence.bytes_acked = request->evidence.bytes_written;
         return;
     }
     if (origin_connection_is_untouched(connection)) {
-        request->delivery = ORIGIN_DELIVERY_NOT_SENT;
+        request->evidence.delivery = ORIGIN_DELIVERY_NOT_SENT;
         return;
     }
-    request->delivery = ORIGIN_DELIVERY_MAYBE;
+    request->evidence.delivery = ORIGIN_DELIVERY_MAYBE;
     told = connection->transport.ops->plain && transport_is_open(&connection->transport) &&
            tcp_ending_read(connection->transport.fd, &ending);
     if (told) {
-        request->bytes_acked = acked_of_request(connection, &ending);
-        if (connection->ended_cleanly && ending.reset && request->bytes_acked == 0) {
-            request->delivery = ORIGIN_DELIVERY_UNREAD;
+        request->evidence.bytes_acked = acked_of_request(connection, &ending);
+        if (connection->ended_cleanly && ending.reset && request->evidence.bytes_acked == 0) {
+            request->evidence.delivery = ORIGIN_DELIVERY_UNREAD;
         }
     }
 }

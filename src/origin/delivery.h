@@ -5,6 +5,9 @@
 #ifndef ORIGIN_DELIVERY_H
 #define ORIGIN_DELIVERY_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* clang-format off */
 #define ORIGIN_DELIVERY_TABLE(ROW) \
     ROW(NOT_SENT, "not-sent", "no byte of the request was taken by a socket") \
@@ -18,6 +21,15 @@ enum origin_delivery {
     ORIGIN_DELIVERY_TABLE(ROW)
 #undef ROW
         ORIGIN_DELIVERY_COUNT,
+};
+
+/* What tells of the delivery of one request, filled by whatever carries it. */
+struct origin_evidence {
+    enum origin_delivery delivery; /* known after `failed` and after a cancel */
+    bool kept_connection;          /* it went over one that had been kept after others: the origin
+                                    * may have been ending that, and not this request */
+    uint64_t bytes_written;        /* taken by the socket */
+    uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */
 };
 
 /* As logs, Proxy-Status and documents say it: "not-sent". */

@@ -205,10 +205,10 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     connection->request = request;
     request->connection = connection;
     request->bound_us = loop_now(origin->directory->bench->loop);
-    request->reused = connection->carried > 0;
+    request->evidence.kept_connection = connection->carried > 0;
     connection->carried++;
     connection->written_before = connection->out.written;
-    if (request->reused) {
+    if (request->evidence.kept_connection) {
         metrics_note(origin->directory->metrics, METRICS_ORIGIN_REUSED);
     }
     list_add_last(&origin->busy, &connection->link);
@@ -270,7 +270,7 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
     metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
     if (request != NULL) {
         origin_connection_judge(connection, request);
-        if (failure == ORIGIN_FAILURE_CLOSED && request->reused) {
+        if (failure == ORIGIN_FAILURE_CLOSED && request->evidence.kept_connection) {
             origin_connection_note_closed_idle(connection);
         }
     }

@@ -265,6 +265,7 @@ static void refuse_as(struct client_h1 *h1, struct exchange *exchange, enum http
     h1->version = HTTP_1_1;
     h1->framing = HTTP_NO_BODY;
     h1->state = CLIENT_H1_AWAITS_END;
+    h1->closes = true; /* where the next request begins is not known */
     client_rest_timer(h1->connection);
     exchange_refuse(exchange, version, status, what, h1->in != NULL ? buffer_length(h1->in) : 0,
                     head_age_us(h1));
@@ -352,6 +353,7 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     h1->looked = 0;
     h1_chunked_init(&h1->chunked);
     count_begun(h1);
+    h1->closes = !request->keep_alive;
     if (request->framing == HTTP_NO_BODY ||
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0)) {
         client_h1_await_end(h1);
@@ -571,6 +573,14 @@ static void on_begin_tunnel(void *stream)
     client_h1_process(h1); /* bytes may have come along with the request */
 }
 
+/* What follows the request in the connection cannot be found without its end. */
+static void on_no_more_requests(void *stream)
+{
+    struct client_h1 *h1 = stream;
+
+    h1->closes = true;
+}
+
 static bool on_tell_peer(void *stream, struct ip *ip)
 {
     struct client_h1 *h1 = stream;
@@ -588,6 +598,8 @@ static bool on_tell_who(void *stream, struct who *who)
 
 static const struct client_stream_ops client_h1_ops = {
     .send_interim = client_h1_send_interim,
+    .give_up_request = on_no_more_requests,
+    .retire = on_no_more_requests,
     .send_head = client_h1_send_head,
     .send_body = client_h1_send_body,
     .room = client_h1_room,
@@ -605,6 +617,8 @@ static const struct client_stream_ops client_h1_ops = {
 /* The answer is a frame that no status and no body fit in. */
 static const struct client_stream_ops h2_refusal_ops = {
     .send_interim = client_h1_send_interim,
+    .give_up_request = on_no_more_requests,
+    .retire = on_no_more_requests,
     .send_head = client_h1_send_h2_refusal,
     .send_body = client_h1_send_nothing,
     .room = client_h1_room,

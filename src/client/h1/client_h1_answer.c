@@ -187,7 +187,7 @@ void client_h1_send_interim(void *stream, const struct answer_head *head)
     }
 }
 
-static bool must_close(const struct client_h1 *h1, const struct answer_head *head)
+static bool must_close(const struct client_h1 *h1)
 {
     bool body_is_coming =
         h1->state == CLIENT_H1_READS_BODY && !(h1->framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
@@ -195,7 +195,9 @@ static bool must_close(const struct client_h1 *h1, const struct answer_head *hea
 
     bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
 
-    return head->closes || h1->closes || body_is_coming || was_last ||
+    return h1->closes || body_is_coming || was_last ||
+           exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges) ||
+           client_desk_of(h1->connection)->crowded ||
            (h1->connection->listener->leaves && client_leaves_now(h1->connection));
 }
 
@@ -213,7 +215,7 @@ bool client_h1_send_head(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
-    h1->closes = must_close(h1, head) || is_worn(h1);
+    h1->closes = must_close(h1) || is_worn(h1);
     h1->answer_from = outbox_is_empty(&h1->out) ? h1->out.written : UINT64_MAX;
     h1->answer_is_small =
         head->framing != HTTP_LENGTH_KNOWN ? false : head->body_length <= ABSORB_BYTES;

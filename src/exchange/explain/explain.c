@@ -236,7 +236,7 @@ static void add_retry(struct json *json, const struct route_settings *route,
     for (int delivery = 0; delivery < ORIGIN_DELIVERY_ANSWERED; delivery++) {
         const struct retry_facts facts = {
             .method = request->method,
-            .delivery = (enum origin_delivery)delivery,
+            .evidence.delivery = (enum origin_delivery)delivery,
             .failure = delivery == ORIGIN_DELIVERY_NOT_SENT ? ORIGIN_FAILURE_REFUSED
                                                             : ORIGIN_FAILURE_CLOSED,
             .policy = &route->retry,
@@ -250,7 +250,7 @@ static void add_retry(struct json *json, const struct route_settings *route,
 
         snprintf(text, sizeof(text), "%s%s",
                  verdict == RETRY_YES ? "" : "no: ", retry_word(verdict));
-        json_text(json, origin_delivery_word(facts.delivery), text);
+        json_text(json, origin_delivery_word(facts.evidence.delivery), text);
     }
     json_end_object(json);
 }

@@ -68,7 +68,7 @@ static void note_written(struct origin_connection *connection)
     struct origin_request *request = connection->request;
 
     if (request != NULL) {
-        request->bytes_written = connection->out.written - connection->written_before;
+        request->evidence.bytes_written = connection->out.written - connection->written_before;
     }
 }
 

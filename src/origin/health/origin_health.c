@@ -105,7 +105,8 @@ static bool speaks_against(const struct origin_request *request, enum origin_fai
     case ORIGIN_FAILURE_INCOMPLETE:
         return true;
     case ORIGIN_FAILURE_CLOSED:
-        return !request->reused || request->delivery > ORIGIN_DELIVERY_UNREAD;
+        return !request->evidence.kept_connection ||
+               request->evidence.delivery > ORIGIN_DELIVERY_UNREAD;
     default:
         return false;
     }

@@ -363,9 +363,9 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
     request->origin = origin;
     request->connection = NULL;
     request->waits = false;
-    request->bytes_written = 0;
-    request->bytes_acked = 0;
-    request->delivery = ORIGIN_DELIVERY_NOT_SENT;
+    request->evidence.bytes_written = 0;
+    request->evidence.bytes_acked = 0;
+    request->evidence.delivery = ORIGIN_DELIVERY_NOT_SENT;
     list_init(&request->in_line);
     connection = may_go_at_once(origin, request) ? take_idle(origin, request) : NULL;
     if (connection != NULL) {

@@ -121,10 +121,10 @@ static void check_row(struct cases *cases, char cells[COLUMNS][CELL_MAX])
     cases->facts = (struct retry_facts){
         .failure = ORIGIN_FAILURE_CLOSED,
         .attempts = 1,
-        .delivery = (enum origin_delivery)index_of(cells[1], deliveries, 4),
+        .evidence.delivery = (enum origin_delivery)index_of(cells[1], deliveries, 4),
         .body_kept = strcmp(cells[2], "kept") == 0,
         .other_origin = place == 1,
-        .connection_reused = place == 2,
+        .evidence.kept_connection = place == 2,
         .within_budget = strcmp(cells[7], "left") == 0,
     };
     cases->wanted = cells[8];
@@ -180,13 +180,13 @@ static struct retry_facts hopeful(enum http_method method)
 {
     return (struct retry_facts){
         .method = method,
-        .delivery = ORIGIN_DELIVERY_NOT_SENT,
+        .evidence.delivery = ORIGIN_DELIVERY_NOT_SENT,
         .failure = ORIGIN_FAILURE_CLOSED,
         .policy = &generous,
         .attempts = 1,
         .body_kept = true,
         .has_key = true,
-        .connection_reused = true,
+        .evidence.kept_connection = true,
         .other_origin = true,
         .within_budget = true,
     };
@@ -210,7 +210,7 @@ static void a_trial_given_up_costs_no_budget(void **state)
 
     (void)state;
     facts.failure = ORIGIN_FAILURE_TRIAL_TIMEOUT;
-    facts.delivery = ORIGIN_DELIVERY_MAYBE;
+    facts.evidence.delivery = ORIGIN_DELIVERY_MAYBE;
     facts.within_budget = false;
     assert_true(retry_is_free(&facts));
     assert_int_equal(retry_judge(&facts), RETRY_YES);
@@ -251,7 +251,7 @@ static void never_a_retry_of_a_retry(void **state)
             struct retry_facts facts = hopeful(HTTP_GET);
 
             facts.attempts = attempts;
-            facts.delivery = (enum origin_delivery)delivery;
+            facts.evidence.delivery = (enum origin_delivery)delivery;
             assert_int_equal(retry_judge(&facts), RETRY_LAST);
         }
     }
@@ -266,7 +266,7 @@ static void never_after_a_byte_of_an_answer(void **state)
         facts.answer_begun = true;
         assert_int_equal(retry_judge(&facts), RETRY_ANSWER_BEGUN);
         facts = hopeful((enum http_method)method);
-        facts.delivery = ORIGIN_DELIVERY_ANSWERED;
+        facts.evidence.delivery = ORIGIN_DELIVERY_ANSWERED;
         assert_int_equal(retry_judge(&facts), RETRY_ANSWERED);
     }
 }

@@ -9,8 +9,20 @@
 
 static const struct ip client = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3}};
 
+static struct outcome_attempt tries[OUTCOME_ATTEMPTS_MAX];
+
 static struct outcome payment(void)
 {
+    tries[0] = (struct outcome_attempt){
+        .origin = "10.0.0.11:9000",
+        .reused = true,
+        .connected_us = 130,
+        .sent_us = 150,
+        .first_byte_us = 2100,
+        .status = 201,
+        .bytes_sent = 640,
+        .delivery = "answered",
+    };
     return (struct outcome){
         .end = OUTCOME_ANSWERED,
         .status = 201,
@@ -27,14 +39,7 @@ static struct outcome payment(void)
         .service = "payments-v1",
         .origin = "10.0.0.11:9000",
         .attempts = 1,
-        .tries = {{.origin = "10.0.0.11:9000",
-                   .reused = true,
-                   .connected_us = 130,
-                   .sent_us = 150,
-                   .first_byte_us = 2100,
-                   .status = 201,
-                   .bytes_sent = 640,
-                   .delivery = "answered"}},
+        .tries = {&tries[0], &tries[1]},
         .start_realtime_us = 1732187696000042,
         .head_us = 120,
         .total_us = 2155,
@@ -90,14 +95,14 @@ static void each_attempt_has_its_record(void **state)
 
     (void)state;
     outcome.attempts = 2;
-    outcome.tries[1] = (struct outcome_attempt){.origin = "10.0.0.12:9000",
-                                                .connected_us = 900,
-                                                .sent_us = 950,
-                                                .bytes_sent = 640,
-                                                .bytes_acked = 600,
-                                                .delivery = "maybe",
-                                                .error = "connection_terminated"};
-    outcome.tries[0] = (struct outcome_attempt){
+    tries[1] = (struct outcome_attempt){.origin = "10.0.0.12:9000",
+                                        .connected_us = 900,
+                                        .sent_us = 950,
+                                        .bytes_sent = 640,
+                                        .bytes_acked = 600,
+                                        .delivery = "maybe",
+                                        .error = "connection_terminated"};
+    tries[0] = (struct outcome_attempt){
         .origin = "10.0.0.11:9000", .delivery = "not-sent", .error = "connection_refused"};
     assert_non_null(strstr(formatted(&outcome),
                            "\"turnpike.attempts\":[{\"origin\":\"10.0.0.11:9000\",\"reused\":false,"
@@ -255,7 +260,7 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
         outcome.status = outcome.client_port = UINT16_MAX;
         outcome.attempts = OUTCOME_ATTEMPTS_MAX;
         for (int i = 0; i < OUTCOME_ATTEMPTS_MAX; i++) {
-            outcome.tries[i] = (struct outcome_attempt){
+            tries[i] = (struct outcome_attempt){
                 .origin = field,
                 .error = "http_response_header_section_size",
                 .delivery = "answered",

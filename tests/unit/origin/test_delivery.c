@@ -203,7 +203,7 @@ static int tear_down(void **state)
 
 static void assert_delivery(const struct fixture *fixture, enum origin_delivery delivery)
 {
-    assert_string_equal(origin_delivery_word(fixture->request.delivery),
+    assert_string_equal(origin_delivery_word(fixture->request.evidence.delivery),
                         origin_delivery_word(delivery));
 }
 
@@ -222,8 +222,8 @@ static void bytes_that_meet_a_closed_program_are_unread(void **state)
     ask(fixture, close_far_end);
     await_failure(fixture, ORIGIN_FAILURE_CLOSED);
     assert_delivery(fixture, ORIGIN_DELIVERY_UNREAD);
-    assert_true(fixture->request.bytes_written > 0);
-    assert_int_equal(fixture->request.bytes_acked, 0);
+    assert_true(fixture->request.evidence.bytes_written > 0);
+    assert_int_equal(fixture->request.evidence.bytes_acked, 0);
 }
 
 static void end_far_side(struct fixture *fixture)
@@ -256,7 +256,7 @@ static void a_write_that_fails_outright_sent_nothing(void **state)
     ask(fixture, reset_far_end);
     await_failure(fixture, ORIGIN_FAILURE_CLOSED);
     assert_delivery(fixture, ORIGIN_DELIVERY_NOT_SENT);
-    assert_int_equal(fixture->request.bytes_written, 0);
+    assert_int_equal(fixture->request.evidence.bytes_written, 0);
 }
 
 static void what_was_read_before_the_end_is_a_maybe(void **state)
@@ -267,7 +267,8 @@ static void what_was_read_before_the_end_is_a_maybe(void **state)
     close_far_end(fixture);
     await_failure(fixture, ORIGIN_FAILURE_CLOSED);
     assert_delivery(fixture, ORIGIN_DELIVERY_MAYBE);
-    assert_int_equal(fixture->request.bytes_acked, fixture->request.bytes_written);
+    assert_int_equal(fixture->request.evidence.bytes_acked,
+                     fixture->request.evidence.bytes_written);
 }
 
 /* Whatever its kernel has acknowledged: the program has read it. */

@@ -265,7 +265,7 @@ static void one_connection_carries_many_requests(void **state)
         struct asker *asker = ask(fixture, 0);
 
         await_answer(asker);
-        assert_int_equal(asker->request.reused, i > 0);
+        assert_int_equal(asker->request.evidence.kept_connection, i > 0);
         assert_int_equal(asker->status, 200);
         assert_memory_equal(asker->body, "ok", 2);
     }
@@ -312,11 +312,11 @@ static void a_new_origin_is_trusted_as_far_as_it_has_kept_one(void **state)
     assert_int_equal(fixture->far.count, 2);
     stage_pass(&fixture->stage, 20);
     await_answer(post(fixture, 0)); /* both have been idle for as long: neither proves the other */
-    assert_false(fixture->askers[0].request.reused);
+    assert_false(fixture->askers[0].request.evidence.kept_connection);
     assert_int_equal(fixture->far.count, 3);
     for (int i = 0; i < 20; i++) {
         await_answer(post(fixture, 0)); /* this one has not, beside those */
-        assert_true(fixture->askers[0].request.reused);
+        assert_true(fixture->askers[0].request.evidence.kept_connection);
     }
     assert_int_equal(fixture->far.count, 3);
 }
@@ -571,7 +571,7 @@ static void a_cancelled_request_frees_its_place(void **state)
     origin_request_cancel(&fixture->askers[0].request); /* it was sent: the connection goes */
     fake_origin_await(&fixture->far, 2);
     assert_int_equal(fixture->askers[1].connected, 1);
-    assert_false(fixture->askers[1].request.reused);
+    assert_false(fixture->askers[1].request.evidence.kept_connection);
     assert_int_equal(fixture->askers[0].failed + fixture->askers[0].ended, 0);
 }
 
@@ -585,7 +585,7 @@ static void a_connection_that_the_origin_closed_is_dropped(void **state)
     far_end_close(&fixture->far.ends[0]);
     stage_settle(&fixture->stage);
     ask_and_await(fixture, 0);
-    assert_false(fixture->askers[0].request.reused);
+    assert_false(fixture->askers[0].request.evidence.kept_connection);
     assert_int_equal(fixture->far.count, 2);
 }
 
@@ -598,7 +598,7 @@ static void it_looks_before_it_sends_what_may_not_be_repeated(void **state)
     stage_pass(&fixture->stage, 150); /* by now the origin is trusted */
     far_end_close(&fixture->far.ends[0]);
     await_answer(post(fixture, 0));
-    assert_false(fixture->askers[0].request.reused);
+    assert_false(fixture->askers[0].request.evidence.kept_connection);
     assert_int_equal(fixture->far.count, 2);
 }
 
@@ -624,10 +624,10 @@ static void what_was_said_before_the_request_is_no_answer_to_it(void **state)
     ask_and_await(fixture, 0);
     far_end_say(&fixture->far.ends[0], "HTTP/1.1 408 Too Late\r\nContent-Length: 0\r\n\r\n");
     asker = ask(fixture, 1);
-    assert_true(asker->request.reused);
+    assert_true(asker->request.evidence.kept_connection);
     await_failure(asker, ORIGIN_FAILURE_CLOSED);
     assert_int_equal(asker->heads, 0);
-    assert_int_equal(asker->request.delivery, ORIGIN_DELIVERY_NOT_SENT);
+    assert_int_equal(asker->request.evidence.delivery, ORIGIN_DELIVERY_NOT_SENT);
     assert_int_equal(fixture->far.requests, 1);
 }
 

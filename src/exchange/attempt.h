@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One try of an exchange on one origin: its request there, what is known of it, its record for the
+ * log. An exchange owns its attempts: a second one after a failure (tries.c). Each sends the kept
+ * request from its start, at its own pace, and goes with its exchange. */
+#ifndef EXCHANGE_ATTEMPT_H
+#define EXCHANGE_ATTEMPT_H
+
+#include "observe/outcome.h"
+#include "origin/origin_request.h"
+
+struct buffer;
+struct exchange;
+
+/* clang-format off */
+#define ATTEMPT_STATES(ROW) \
+    ROW(WAITS, "waits for a connection to its origin") \
+    ROW(SENDS, "sends its request") \
+    ROW(SENT,  "has handed over its whole request; the answer is not whole") \
+    ROW(OVER,  "has its whole answer, has failed or was given up")
+/* clang-format on */
+
+enum attempt_state {
+#define ROW(name, sentence) ATTEMPT_##name,
+    ATTEMPT_STATES(ROW)
+#undef ROW
+};
+
+struct attempt {
+    struct exchange *exchange;
+    struct attempt *former; /* the one before it; NULL: none */
+    enum attempt_state state;
+    uint32_t sent_of_buffer;  /* bytes of that buffer sent already */
+    struct buffer *send_from; /* of a body that is kept: where sending goes on; NULL: at the end */
+    struct origin *origin;    /* NULL: none was fit */
+    struct timer patience;    /* waits for the origin's 100 (Continue) */
+    struct outcome_attempt record;
+    struct origin_request request;
+};
+
+/* The next one of its exchange, not yet on an origin: service_pick fills its request further.
+ * `events` get it as their owner. NULL: out of memory. */
+struct attempt *attempt_new(struct exchange *exchange, const struct origin_request_events *events);
+/* At the end of the turn in which its exchange ended. */
+void attempt_release(struct attempt *attempt);
+
+/* A connection is asked for; the events say what comes of it, maybe before this returns. */
+void attempt_start(struct attempt *attempt, struct origin *origin);
+
+/* These events say only what becomes of the attempt itself. */
+void attempt_moved(void *owner, struct origin *origin);
+void attempt_connected(void *owner);
+void attempt_writable(void *owner);
+/* The head of the final answer is there. */
+void attempt_answered(struct attempt *attempt, uint16_t status);
+
+/* More of the request is kept, or it is whole: sends that, as far as the origin takes it. Harmless
+ * while there is no connection. */
+void attempt_go_on(struct attempt *attempt);
+/* Sends bytes that are not kept, a body's or a tunnel's. Returns how many were taken; `writable`
+ * follows when it was fewer than offered. */
+size_t attempt_send(struct attempt *attempt, struct bytes bytes);
+
+/* The request has gone out in full, and the origin has not answered in full. */
+bool attempt_was_sent(const struct attempt *attempt);
+
+/* The origin has ended it: the whole answer is there, or it has failed. */
+void attempt_set_over(struct attempt *attempt);
+/* The one end of each: given up unless it is over already; its record is closed with `error`, NULL:
+ * none. Only the first call counts. */
+void attempt_end(struct attempt *attempt, const char *error);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lets exchanges through to their route's action, or holds them before it. Called by exchange.c
+ * once the route is known, and by what holds an exchange. */
+#include "exchange/queue.h"
+
+#include "base/check.h"
+#include "exchange/exchange_private.h"
+#include "exchange/tries.h"
+
+static void begin_action(struct exchange *exchange)
+{
+    const struct route_settings *route = exchange->routing.route;
+
+    switch (route->action) {
+    case ROUTE_RESPOND:
+        reply_respond(exchange, route);
+        break;
+    case ROUTE_REDIRECT:
+        reply_redirect(exchange, route);
+        break;
+    case ROUTE_FORWARD:
+        tries_begin(exchange);
+        break;
+    case ROUTE_ASK:
+        ask_answerer(exchange);
+        break;
+    }
+}
+
+void queue_enter(struct exchange *exchange)
+{
+    exchange_set_state(exchange, EXCHANGE_QUEUED);
+    gather_begin(exchange);
+    if (exchange->holds == 0) {
+        begin_action(exchange);
+    }
+}
+
+void queue_hold(struct exchange *exchange, enum queue_hold hold)
+{
+    CHECK(exchange->state == EXCHANGE_QUEUED);
+    exchange->holds |= (uint8_t)hold;
+}
+
+void queue_release(struct exchange *exchange, enum queue_hold hold)
+{
+    if ((exchange->holds & hold) == 0) {
+        return;
+    }
+    exchange->holds &= (uint8_t)~hold;
+    if (hold == QUEUE_BODY) {
+        timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
+    }
+    if (exchange->holds == 0) {
+        begin_action(exchange);
+    }
+}
+
+void queue_leave(struct exchange *exchange)
+{
+    exchange->holds = 0;
+    timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
+}

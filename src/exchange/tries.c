@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The tries of one exchange: chooses service and origin, makes an attempt (attempt.c), and where it
+ * fails decides whether there is another one (retry.c) or an error answer (reply.c). What comes
+ * back goes to relay.c. Called by queue.c, and by the events of attempts. */
+#include "exchange/tries.h"
+
+#include "exchange/deadline.h"
+#include "exchange/exchange_private.h"
+#include "exchange/retry.h"
+#include "split/request_source.h"
+
+static void on_failed(void *owner, enum origin_failure failure);
+static void on_give_way(void *owner);
+
+static const struct origin_request_events events = {
+    .moved = attempt_moved,
+    .connected = attempt_connected,
+    .interim = relay_interim,
+    .head = relay_head,
+    .body = relay_body,
+    .room = relay_room,
+    .drained = relay_drained,
+    .ended = relay_ended,
+    .writable = attempt_writable,
+    .failed = on_failed,
+    .give_way = on_give_way,
+};
+
+/* --- trying ------------------------------------------------------------------------------ */
+
+static void choose_service(struct exchange *exchange)
+{
+    const struct route_settings *route = exchange->routing.route;
+    const struct arm_settings *arm = route->arm_count == 1 ? route->arms : choice_make(exchange);
+
+    exchange->routing.service = arm->service;
+    exchange->outcome.service = arm->service->name;
+    exchange->outcome.service_index = (int32_t)arm->service->index;
+}
+
+/* Not on the origin of the attempt before it, if there is another. */
+static void try_origin(struct exchange *exchange)
+{
+    struct service *service = generation_service(exchange->generation, exchange->routing.service);
+    const struct attempt *former = exchange->attempt;
+    struct attempt *attempt;
+    struct origin *origin;
+
+    if (!deadline_leaves_time(exchange)) {
+        return;
+    }
+    attempt = attempt_new(exchange, &events);
+    if (attempt == NULL) {
+        reply_error(exchange, 503, "proxy_internal_error", "out of memory");
+        return;
+    }
+    origin = service_pick(service, &exchange->desk->bench->random,
+                          former != NULL ? former->origin : NULL, &attempt->request);
+    if (origin == NULL) {
+        on_failed(attempt, ORIGIN_FAILURE_NONE_FIT);
+        return;
+    }
+    attempt_start(attempt, origin);
+}
+
+static struct retry_budget *budget_of(const struct exchange *exchange)
+{
+    return service_retry_budget(
+        generation_service(exchange->generation, exchange->routing.service));
+}
+
+static uint32_t retries_left(const struct exchange *exchange)
+{
+    return retry_budget_left(budget_of(exchange), &exchange->routing.service->retry_budget,
+                             generation_settings(exchange->generation)->workers,
+                             loop_now(exchange->desk->bench->loop));
+}
+
+static void tell_retries(const struct exchange *exchange, uint32_t made, uint32_t denied)
+{
+    const struct metrics_retries retries = {made, denied, retries_left(exchange)};
+
+    metrics_tell_retries(exchange->desk->metrics, &exchange->outcome, &retries);
+}
+
+void tries_begin(struct exchange *exchange)
+{
+    exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
+    choose_service(exchange);
+    if (retry_budget_note_request(budget_of(exchange), loop_now(exchange->desk->bench->loop))) {
+        tell_retries(exchange, 0, 0); /* once a second */
+    }
+    try_origin(exchange);
+}
+
+void tries_backoff_over(struct timer *timer)
+{
+    try_origin(CONTAINER_OF(timer, struct exchange, backoff));
+}
+
+/* --- failing ----------------------------------------------------------------------------- */
+
+/* In the lines that the route's split names for it, or in the one that most APIs use. */
+static bool has_idempotency_key(const struct exchange *exchange)
+{
+    const struct split_settings *split = &exchange->routing.route->split;
+    struct bytes key;
+
+    return http_has(&exchange->request.headers, HTTP_HEADER_IDEMPOTENCY_KEY) ||
+           request_source_first(split->pin_headers, split->pin_header_count, &exchange->request,
+                                NULL, NULL, &key) != NULL;
+}
+
+static struct retry_facts facts_of(const struct attempt *attempt, enum origin_failure failure)
+{
+    const struct exchange *exchange = attempt->exchange;
+
+    return (struct retry_facts){
+        .method = exchange->request.method,
+        .failure = failure,
+        .evidence = attempt->request.evidence,
+        .policy = &exchange->routing.route->retry,
+        .attempts = exchange->outcome.attempts,
+        .answer_begun = exchange->answer.begun,
+        .body_kept = exchange->request_body.kept,
+        .has_key = has_idempotency_key(exchange),
+        .other_origin = service_origin_count(generation_service(exchange->generation,
+                                                                exchange->routing.service)) > 1,
+        .within_budget = retries_left(exchange) > 0,
+    };
+}
+
+/* The end of a kept connection says nothing against its origin, and a trial was our wish: at once,
+ * and for free. Else after a moment. */
+static void try_again(struct exchange *exchange, const struct retry_facts *facts)
+{
+    uint32_t wait_ms = retry_wait_ms(facts->policy, &exchange->desk->bench->random);
+
+    metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
+    if (retry_is_free(facts)) {
+        tell_retries(exchange, 1, 0);
+        try_origin(exchange);
+        return;
+    }
+    retry_budget_take(budget_of(exchange), loop_now(exchange->desk->bench->loop));
+    tell_retries(exchange, 1, 0);
+    if (wait_ms == 0) {
+        try_origin(exchange);
+    } else {
+        timer_set(exchange->desk->backoffs, &exchange->backoff, wait_ms);
+    }
+}
+
+static const char *sentence_of(struct attempt *attempt, enum origin_failure failure)
+{
+    attempt->exchange->outcome.fault = attempt->request.fault;
+    return origin_failure_told(failure, attempt->request.was_reset);
+}
+
+static void fail_for_good(struct attempt *attempt, enum origin_failure failure)
+{
+    origin_request_failure_seen(&attempt->request, failure);
+    reply_error(attempt->exchange, origin_failure_status(failure), origin_failure_error(failure),
+                sentence_of(attempt, failure));
+}
+
+/* There is no answer yet. */
+static void consider_retry(struct attempt *attempt, enum origin_failure failure)
+{
+    struct exchange *exchange = attempt->exchange;
+    const struct retry_facts facts = facts_of(attempt, failure);
+    enum retry_verdict verdict = retry_judge(&facts);
+
+    if (verdict == RETRY_YES) {
+        try_again(exchange, &facts);
+        return;
+    }
+    if (verdict == RETRY_BUDGET) {
+        metrics_note(exchange->desk->metrics, METRICS_RETRY_DENIED);
+        tell_retries(exchange, 0, 1);
+    }
+    fail_for_good(attempt, failure);
+}
+
+static void on_failed(void *owner, enum origin_failure failure)
+{
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
+
+    attempt_set_over(attempt);
+    attempt_end(attempt, origin_failure_error(failure));
+    if (exchange->state == EXCHANGE_TUNNELS) {
+        exchange_finish(exchange, failure == ORIGIN_FAILURE_TUNNEL_IDLE ? OUTCOME_CUT_BY_TIMEOUT
+                                                                        : OUTCOME_TUNNEL_CLOSED);
+        return;
+    }
+    if (exchange->answer.begun && exchange->client.ops->take_back(exchange->client.stream)) {
+        /* The client knows nothing of it yet. The origin has answered: no other try. */
+        fail_for_good(attempt, failure);
+        return;
+    }
+    if (exchange->answer.begun) {
+        origin_request_failure_seen(&attempt->request, failure);
+        exchange->outcome.error = origin_failure_error(failure);
+        exchange->outcome.detail = sentence_of(attempt, failure);
+        exchange_break_off(exchange, failure == ORIGIN_FAILURE_ANSWER_TIMEOUT
+                                         ? OUTCOME_CUT_BY_TIMEOUT
+                                         : OUTCOME_ORIGIN_BROKE);
+        return;
+    }
+    consider_retry(attempt, failure);
+}
+
+static void on_give_way(void *owner)
+{
+    static const char why[] = "the client was slow, and others waited for the connection";
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
+
+    metrics_note_cut(exchange->desk->metrics, CUT_RESERVE);
+    exchange_note_cut(exchange, CUT_RESERVE);
+    if (exchange->state == EXCHANGE_TUNNELS) {
+        exchange_finish(exchange, OUTCOME_CUT_BY_TIMEOUT);
+    } else if (exchange->answer.begun) {
+        exchange->outcome.detail = why;
+        exchange_break_off(exchange, OUTCOME_CUT_BY_TIMEOUT);
+    } else {
+        reply_error(exchange, 408, "http_request_error", why);
+    }
+}
