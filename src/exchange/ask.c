@@ -36,7 +36,7 @@ void ask_answerer(struct exchange *exchange)
     }
     exchange->asked = desk->answerer->ask(desk->answerer_owner, exchange, &question);
     if (exchange->asked == NULL) {
-        reply_error(exchange, 503, "proxy_internal_error", "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
     }
 }
 

@@ -64,6 +64,12 @@ const struct arm_settings *choice_make(struct exchange *exchange)
     return &route->arms[choice.arm];
 }
 
+/* Memory or descriptors of ours had run out. */
+static bool is_our_failure(const struct outcome *outcome)
+{
+    return outcome->error != NULL && strcmp(outcome->error, OUTCOME_OWN_ERROR) == 0;
+}
+
 /* An end that the arm has no part in: the client's fault, or ours. One whose client left says how
  * long it had waited: an arm that hangs is seen by that alone. */
 static bool says_nothing(const struct outcome *outcome)
@@ -71,9 +77,10 @@ static bool says_nothing(const struct outcome *outcome)
     switch (outcome->end) {
     case OUTCOME_REQUEST_BROKE:
     case OUTCOME_CUT_BY_STOP:
+    case OUTCOME_GATEWAY_BROKE:
         return true;
     case OUTCOME_ANSWERED_HERE:
-        return outcome->status < 500;
+        return outcome->status < 500 || is_our_failure(outcome);
     default:
         return false;
     }

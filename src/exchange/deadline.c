@@ -88,7 +88,7 @@ void deadline_is_over(struct timer *timer)
         }
         break;
     case EXCHANGE_ATTEMPTS:
-        if (exchange->orphan) {
+        if (exchange->orphan != NULL) {
             orphan_end(exchange, "http_response_timeout");
         } else {
             reply_error(exchange, 504, "http_response_timeout", TIME_IS_UP);

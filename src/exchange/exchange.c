@@ -313,7 +313,7 @@ void exchange_body_end(struct exchange *exchange, const struct http_headers *tra
         return;
     }
     if (trailers != NULL && !trailers_keep(exchange, trailers)) {
-        fail_request(exchange, 503, "proxy_internal_error", "out of memory");
+        fail_request(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return;
     }
     if (exchange->state == EXCHANGE_QUEUED) {
@@ -423,8 +423,8 @@ void exchange_close_books(struct exchange *exchange, enum outcome_end end)
     buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
     free(exchange->routing.target_text);
     desk->count--;
-    if (exchange->orphan) {
-        free(exchange->orphan_texts);
+    if (exchange->orphan != NULL) {
+        free(exchange->orphan);
         list_remove(&exchange->link);
         desk->orphan_count--;
     }

@@ -113,10 +113,9 @@ struct exchange {
     } answer;
 
     struct timer deadline;
-    uint64_t deadline_us; /* 0: none */
-    bool traced;          /* each of its steps goes to the process log (trace.c) */
-    bool orphan;          /* its client has left, and it goes on (orphan.c) */
-    char *orphan_texts;
+    uint64_t deadline_us;  /* 0: none */
+    bool traced;           /* each of its steps goes to the process log (trace.c) */
+    struct orphan *orphan; /* its client has left, and it goes on (orphan.c); NULL: it has not */
 
     void *asked; /* of the desk's answerer; NULL: nothing */
     uint64_t start_us;

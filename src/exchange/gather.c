@@ -56,7 +56,7 @@ size_t gather_body(struct exchange *exchange, struct bytes bytes)
         bytes = bytes_first(bytes, most > queue->length ? most - queue->length : 0);
     }
     if (!buffer_queue_add(exchange->desk->bench->buffers, queue, bytes)) {
-        reply_error(exchange, 503, "proxy_internal_error", "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
     }
     return bytes.length;
 }

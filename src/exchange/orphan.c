@@ -13,6 +13,11 @@
 /* A client may leave in the middle of a large answer, and an answer may have no end. */
 #define BODY_MOST (1024 * 1024)
 
+struct orphan {
+    uint64_t dropped; /* bytes of the answer's body */
+    char texts[];     /* what the log tells of the request */
+};
+
 /* --- nobody's stream ----------------------------------------------------------------------- */
 
 static void over(void *stream)
@@ -49,8 +54,8 @@ static size_t on_body(void *owner, struct bytes bytes)
 {
     struct exchange *exchange = ((struct attempt *)owner)->exchange;
 
-    exchange->request_body.received += bytes.length; /* no longer needed for the request's */
-    if (exchange->request_body.received > BODY_MOST) {
+    exchange->orphan->dropped += bytes.length;
+    if (exchange->orphan->dropped > BODY_MOST) {
         orphan_end(exchange, NULL);
     }
     return bytes.length;
@@ -82,6 +87,15 @@ static void on_failed(void *owner, enum origin_failure failure)
     orphan_end(exchange, origin_failure_error(failure));
 }
 
+static void on_give_way(void *owner)
+{
+    struct exchange *exchange = ((struct attempt *)owner)->exchange;
+
+    metrics_note_cut(exchange->desk->metrics, CUT_RESERVE);
+    exchange_note_cut(exchange, CUT_RESERVE);
+    orphan_end(exchange, exchange->outcome.error);
+}
+
 static const struct origin_request_events events = {
     .connected = on_nothing,
     .interim = on_interim,
@@ -92,7 +106,7 @@ static const struct origin_request_events events = {
     .ended = on_ended,
     .writable = on_nothing,
     .failed = on_failed,
-    .give_way = on_nothing,
+    .give_way = on_give_way,
 };
 
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -106,18 +120,22 @@ static void keep_bytes(struct bytes *bytes, char **at)
     }
 }
 
-/* What the log tells stands in the client's buffers so far. false: out of memory. */
+/* It is an orphan from here on: what the log tells stands in the client's buffers so far. false: out
+ * of memory. */
 static bool keep_texts(struct exchange *exchange)
 {
     struct outcome *outcome = &exchange->outcome;
     size_t size = outcome->method.length + outcome->host.length + outcome->path.length +
                   outcome->request_id.length + outcome->client_request_id.length;
-    char *at = malloc(size + 1);
+    struct orphan *orphan = malloc(sizeof(*orphan) + size);
+    char *at;
 
-    exchange->orphan_texts = at;
-    if (at == NULL) {
+    exchange->orphan = orphan;
+    if (orphan == NULL) {
         return false;
     }
+    orphan->dropped = 0;
+    at = orphan->texts;
     keep_bytes(&outcome->method, &at);
     keep_bytes(&outcome->host, &at);
     keep_bytes(&outcome->path, &at);
@@ -145,8 +163,6 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
     buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
     buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
     exchange->request_body.kept = false;
-    exchange->request_body.received = 0;
-    exchange->orphan = true;
     exchange->outcome.end = end;
     exchange->client.ops = &nobody;
     exchange->client.stream = NULL;

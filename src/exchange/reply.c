@@ -50,7 +50,9 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
         body.length = 0;
     }
     if (!ops->send_head(stream, head)) {
-        exchange_break_off(exchange, OUTCOME_ORIGIN_BROKE);
+        exchange->outcome.error = OUTCOME_OWN_ERROR;
+        exchange->outcome.detail = "no memory was left for an answer of the gateway's own";
+        exchange_break_off(exchange, OUTCOME_GATEWAY_BROKE);
         return;
     }
     exchange->answer.own_rest = body;

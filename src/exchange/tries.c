@@ -51,7 +51,7 @@ static void try_origin(struct exchange *exchange)
     }
     attempt = attempt_new(exchange, &events);
     if (attempt == NULL) {
-        reply_error(exchange, 503, "proxy_internal_error", "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return;
     }
     origin = service_pick(service, &exchange->desk->bench->random,
@@ -182,6 +182,19 @@ static void consider_retry(struct attempt *attempt, enum origin_failure failure)
     fail_for_good(attempt, failure);
 }
 
+/* An answer had begun. */
+static enum outcome_end end_after(enum origin_failure failure)
+{
+    switch (failure) {
+    case ORIGIN_FAILURE_ANSWER_TIMEOUT:
+        return OUTCOME_CUT_BY_TIMEOUT;
+    case ORIGIN_FAILURE_NO_DESCRIPTOR:
+        return OUTCOME_GATEWAY_BROKE;
+    default:
+        return OUTCOME_ORIGIN_BROKE;
+    }
+}
+
 static void on_failed(void *owner, enum origin_failure failure)
 {
     struct attempt *attempt = owner;
@@ -203,9 +216,7 @@ static void on_failed(void *owner, enum origin_failure failure)
         origin_request_failure_seen(&attempt->request, failure);
         exchange->outcome.error = origin_failure_error(failure);
         exchange->outcome.detail = sentence_of(attempt, failure);
-        exchange_break_off(exchange, failure == ORIGIN_FAILURE_ANSWER_TIMEOUT
-                                         ? OUTCOME_CUT_BY_TIMEOUT
-                                         : OUTCOME_ORIGIN_BROKE);
+        exchange_break_off(exchange, end_after(failure));
         return;
     }
     consider_retry(attempt, failure);

@@ -17,6 +17,7 @@ static const struct bytes end_names[] = {
     [OUTCOME_CUT_BY_TIMEOUT] = NAME("cut-by-timeout"),
     [OUTCOME_CUT_BY_STOP] = NAME("cut-by-stop"),
     [OUTCOME_REQUEST_BROKE] = NAME("request-broke"),
+    [OUTCOME_GATEWAY_BROKE] = NAME("gateway-broke"),
 };
 
 _Static_assert(sizeof(end_names) / sizeof(end_names[0]) == OUTCOME_END_COUNT,

@@ -18,8 +18,13 @@ enum outcome_end {
     OUTCOME_REQUEST_BROKE, /* the request broke off or broke the rules after the answer had begun */
     OUTCOME_CUT_BY_TIMEOUT, /* a budget ran out after the answer had begun */
     OUTCOME_CUT_BY_STOP,    /* the drain deadline */
+    OUTCOME_GATEWAY_BROKE,  /* the gateway had no memory to go on with it */
 };
-#define OUTCOME_END_COUNT 8
+#define OUTCOME_END_COUNT 9
+
+/* The error type of what the gateway failed to do for want of its own means (RFC 9209 section
+ * 2.3.31). */
+#define OUTCOME_OWN_ERROR "proxy_internal_error"
 
 #define OUTCOME_ATTEMPTS_MAX 2
 

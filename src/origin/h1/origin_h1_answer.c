@@ -454,6 +454,12 @@ static bool make_room(struct origin_connection *connection, bool large)
     return in->size == BUFFER_SMALL && buffer_grow(buffers_of(connection), &connection->in);
 }
 
+/* There is no room: for want of a buffer, not since the largest one is full. */
+static bool is_short_of_memory(const struct origin_connection *connection)
+{
+    return connection->in == NULL || connection->in->size == BUFFER_SMALL;
+}
+
 /* Whether another read in this turn is likely to bring something. */
 static bool receive_once(struct origin_connection *connection)
 {
@@ -467,8 +473,9 @@ static bool receive_once(struct origin_connection *connection)
         return false;
     }
     if (!make_room(connection, large)) {
-        origin_connection_fail(connection, connection->in == NULL ? ORIGIN_FAILURE_NO_DESCRIPTOR
-                                                                  : ORIGIN_FAILURE_HEAD_TOO_LARGE);
+        origin_connection_fail(connection, is_short_of_memory(connection)
+                                               ? ORIGIN_FAILURE_NO_DESCRIPTOR
+                                               : ORIGIN_FAILURE_HEAD_TOO_LARGE);
         return false;
     }
     room = buffer_room(connection->in);

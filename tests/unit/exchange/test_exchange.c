@@ -449,16 +449,29 @@ static void it_is_over_only_when_written(void **state)
     assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
 }
 
-/* Not even the head of an answer finds room: the connection ends, nobody is left waiting. */
+static void on_reading(void *owner, const struct metrics_reading *reading)
+{
+    if (reading->by_end[OUTCOME_GATEWAY_BROKE] > 0) {
+        assert_int_equal(reading->by_end[OUTCOME_ORIGIN_BROKE], 0);
+        assert_int_equal(reading->errors, 1);
+        *(unsigned *)owner += 1;
+    }
+}
+
+/* Not even the head of an answer finds room: the connection ends, nobody is left waiting. No origin
+ * had a part in that. */
 static void without_memory_for_an_answer_it_breaks_off(void **state)
 {
     struct fixture *fixture = *state;
     struct stream *stream = prepare(fixture);
+    unsigned readings = 0;
 
     stream->starved = true;
     exchange_refuse(stream->exchange, HTTP_1_1, 400, "bad", 10, 10);
     assert_string_equal(stream->log, "HA");
     assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
+    metrics_read(fixture->gateway.metrics, METRICS_ROUTES, on_reading, &readings);
+    assert_int_equal(readings, 1);
 }
 
 /* Its reader is slow: the rest of the request comes meanwhile, and so does its deadline. */
