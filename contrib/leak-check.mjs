@@ -80,7 +80,7 @@ timeouts: {drain: 3s}
 services:
   one: {origins: ["${one.address}"]}
   both: {origins: ["${one.address}", {address: "${two.address}", weight: 2}], balance: two_choices}
-  narrow: {origins: ["localhost:${one.port}"], pool: {connections: 2, requests: 50}}
+  narrow: {origins: ["localhost:${one.port}"], pool: {max_connections: 2, requests_per_connection: 50}}
   dead: {origins: ["${dead}"]}
   liar: {origins: ["${liar.address}"]}
 routes:

@@ -130,20 +130,20 @@ static void print_doc(void)
     fputs(doc_head, stdout);
     doc_place(PLACE_GLOBAL, "Global", "At the top of the file.");
     doc_place(PLACE_LISTENER, "Listener", "In each member of `listeners`.");
-    doc_place(
-        PLACE_SERVICE, "Service",
-        "In each member of `services`. An origin is a text, or a group with `address` and\n"
-        "`weight`.\n\n"
-        "An SRV name (RFC 2782), `srv:_api._tcp.internal`, stands for what DNS says at\n"
-        "present: each target is an origin of its own, with pool, health, limits and\n"
-        "counters under its `host:port`, and what the group says (`weight`, `backup`) goes\n"
-        "for all of them. Requests go to the lowest priority of which a target is fit, by\n"
-        "the weights within it; weight 0 beside others is a hundredth of 1. The records are\n"
-        "asked for again as their TTL says (1 s to 5 min); while that fails, the last good\n"
-        "answer holds. A target that is gone finishes what it has. Before the first answer\n"
-        "requests wait in line (`pool.wait_time`); a name without any is 502, the target `.`\n"
-        "(decidedly not available) 503. With `tls`, each certificate must have its target's\n"
-        "name, or `tls.server_name`.");
+    doc_place(PLACE_SERVICE, "Service",
+              "In each member of `services`. An origin is a text, or a group with `address` and\n"
+              "`weight`.\n\n"
+              "An SRV name (RFC 2782), `srv:_api._tcp.internal`, stands for what DNS says at\n"
+              "present: each target is an origin of its own, with pool, health, limits and\n"
+              "counters under its `host:port`, and what the group says (`weight`, `backup`) goes\n"
+              "for all of them. Requests go to the lowest priority of which a target is fit, by\n"
+              "the weights within it; weight 0 beside others is a hundredth of 1. The records are\n"
+              "asked for again as their TTL says (1 s to 5 min); while that fails, the last good\n"
+              "answer holds. A target that is gone finishes what it has. Before the first answer\n"
+              "requests wait in line (`pool.pending_timeout`); a name without any is 502, the "
+              "target `.`\n"
+              "(decidedly not available) 503. With `tls`, each certificate must have its target's\n"
+              "name, or `tls.server_name`.");
     doc_place(PLACE_ROUTE, "Route", doc_match);
 }
 

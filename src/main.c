@@ -194,7 +194,7 @@ static int test(const struct command *command)
     unload(&loaded);
     if (good) {
         preflight_log_warnings(snapshot_settings(snapshot));
-        preflight_look(snapshot_settings(snapshot));
+        preflight_check(snapshot_settings(snapshot));
     }
     snapshot_unref(&snapshot);
     if (good) {
@@ -210,7 +210,7 @@ static void print_diff(const struct settings *before, const struct settings *now
 
     if (changes != NULL) {
         settings_changes_print(changes, stdout);
-        settings_changes_tell(changes, line, sizeof(line));
+        settings_changes_report(changes, line, sizeof(line));
         puts(line);
     }
     settings_changes_free(&changes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections come in: accepted here, or by another worker that gives them away. Accepting pauses
- * while the process has as many as it may (limits.connections), or this worker its part of those for
+ * while the process has as many as it may (limits.max_connections), or this worker its part of those for
  * which there are descriptors. If clients wait then, a few of the longest idle or costliest
  * connections give way, and answers say Connection: close until no client has waited for a while. */
 #include "client/client_private.h"
@@ -8,31 +8,32 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define FULL_LOOK_MS 50
+#define FULL_CHECK_MS 50
 #define CROWD_MS 2000
 
 /* One is served in any case. */
-static bool is_short_of_descriptors(const struct client_desk *desk)
+static bool is_short_of_descriptors(const struct client_context *context)
 {
-    const struct pressure *pressure = desk->bench->pressure;
-    uint32_t count = client_desk_count(desk);
+    const struct pressure *pressure = context->worker_context->pressure;
+    uint32_t count = client_context_count(context);
 
     return count >= pressure_client_places(pressure) ||
            (count > 0 && pressure_of(pressure, PRESSURE_DESCRIPTORS) >= PRESSURE_REFUSES);
 }
 
-static bool is_full(struct client_desk *desk)
+static bool is_full(struct client_context *context)
 {
-    uint32_t most = exchange_desk_settings(desk->exchanges)->limits.connections;
+    uint32_t most = exchange_context_settings(context->exchanges)->limits.max_connections;
 
-    return is_short_of_descriptors(desk) ||
-           (most != 0 && desk->placing->count_all(desk->owner) >= most);
+    return is_short_of_descriptors(context) ||
+           (most != 0 && context->placing->count_all(context->owner) >= most);
 }
 
-static void resume_listeners(struct client_desk *desk)
+static void resume_listeners(struct client_context *context)
 {
-    desk->paused = false;
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+    context->paused = false;
+    for (struct link *link = context->listeners.next; link != &context->listeners;
+         link = link->next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
         if (listener->listener != NULL && !listener->is_fresh) {
@@ -41,9 +42,10 @@ static void resume_listeners(struct client_desk *desk)
     }
 }
 
-static bool has_clients_waiting(struct client_desk *desk)
+static bool has_clients_waiting(struct client_context *context)
 {
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+    for (struct link *link = context->listeners.next; link != &context->listeners;
+         link = link->next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
         struct pollfd queue = {.events = POLLIN};
 
@@ -57,62 +59,66 @@ static bool has_clients_waiting(struct client_desk *desk)
 
 static void on_crowd_over(void *owner)
 {
-    struct client_desk *desk = owner;
+    struct client_context *context = owner;
 
-    desk->crowded = false;
+    context->crowded = false;
 }
 
-static bool is_crowded(struct client_desk *desk)
+static bool is_crowded(struct client_context *context)
 {
-    if (!has_clients_waiting(desk)) {
+    if (!has_clients_waiting(context)) {
         return false;
     }
-    desk->crowded = true;
-    alarm_set(desk->bench->loop, &desk->crowd_over, CROWD_MS, on_crowd_over, desk);
+    context->crowded = true;
+    alarm_set(context->worker_context->loop, &context->crowd_over, CROWD_MS, on_crowd_over,
+              context);
     return true;
 }
 
-static void look_for_space(void *owner)
+static void check_for_space(void *owner)
 {
-    struct client_desk *desk = owner;
+    struct client_context *context = owner;
 
-    if (!is_full(desk)) {
-        alarm_clear(desk->bench->loop, &desk->full_look);
-        resume_listeners(desk);
+    if (!is_full(context)) {
+        alarm_clear(context->worker_context->loop, &context->full_check);
+        resume_listeners(context);
     } else {
-        if (is_crowded(desk)) {
-            client_desk_make_room(desk);
+        if (is_crowded(context)) {
+            client_context_make_room(context);
         }
-        alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
+        alarm_set(context->worker_context->loop, &context->full_check, FULL_CHECK_MS,
+                  check_for_space, context);
     }
 }
 
 static void on_place_free(void *owner)
 {
-    struct client_desk *desk = owner;
+    struct client_context *context = owner;
 
-    if (desk->paused && !is_full(desk)) {
-        look_for_space(desk);
+    if (context->paused && !is_full(context)) {
+        check_for_space(context);
     }
 }
 
-void client_note_gone(struct client_desk *desk)
+void client_note_gone(struct client_context *context)
 {
-    if (desk->paused && !desk->ending) {
-        loop_later(desk->bench->loop, &desk->place_free, on_place_free, desk);
+    if (context->paused && !context->ending) {
+        loop_later(context->worker_context->loop, &context->place_free, on_place_free, context);
     }
 }
 
-static void hold_listeners_when_full(struct client_desk *desk)
+static void hold_listeners_when_full(struct client_context *context)
 {
-    if (!is_full(desk) || desk->paused) {
+    if (!is_full(context) || context->paused) {
         return;
     }
-    desk->paused = true;
-    is_crowded(desk);
-    alarm_set(desk->bench->loop, &desk->full_look, FULL_LOOK_MS, look_for_space, desk);
-    metrics_note(desk->metrics, METRICS_ACCEPT_PAUSED);
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = link->next) {
+    context->paused = true;
+    is_crowded(context);
+    alarm_set(context->worker_context->loop, &context->full_check, FULL_CHECK_MS, check_for_space,
+              context);
+    metrics_note(context->metrics, METRICS_ACCEPT_PAUSED);
+    for (struct link *link = context->listeners.next; link != &context->listeners;
+         link = link->next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
         if (listener->listener != NULL) {
@@ -129,9 +135,9 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     bool expects_proxy_header = is_new && listener->proxy_protocol;
     bool expects_tls = is_new && listener->speaks_tls;
     bool reads_at_once = is_new && !expects_proxy_header;
-    struct client_desk *desk = listener->desk;
+    struct client_context *context = listener->context;
     struct ip ip = ip_of_address(from);
-    client_place place = 0;
+    client_slot place = 0;
     struct client_connection *connection;
 
     if (expects_proxy_header && !client_may_send_proxy_header(listener, &ip)) {
@@ -141,10 +147,10 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     if (!client_may_come(listener, fd, &ip, is_new, !expects_proxy_header, &place)) {
         return;
     }
-    connection = slab_take(desk->connections);
+    connection = slab_take(context->connections);
     if (connection == NULL) {
-        exchange_desk_dismiss(desk->exchanges, &place);
-        metrics_note(desk->metrics, METRICS_PRESSURE_REFUSED);
+        exchange_context_dismiss(context->exchanges, &place);
+        metrics_note(context->metrics, METRICS_PRESSURE_REFUSED);
         close(fd);
         return;
     }
@@ -157,25 +163,26 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER
                         : expects_tls        ? CLIENT_AWAITS_HANDSHAKE
                                              : CLIENT_IDLE;
-    if (!transport_start_tcp(&connection->transport, desk->bench->loop, fd,
+    if (!transport_start_tcp(&connection->transport, context->worker_context->loop, fd,
                              reads_at_once ? 0 : WATCH_READABLE, client_connection_ready,
                              connection)) {
-        exchange_desk_dismiss(desk->exchanges, &place);
-        metrics_note(desk->metrics, METRICS_PRESSURE_REFUSED);
-        slab_give(desk->connections, connection);
+        exchange_context_dismiss(context->exchanges, &place);
+        metrics_note(context->metrics, METRICS_PRESSURE_REFUSED);
+        slab_give(context->connections, connection);
         return;
     }
     connection->unwatched = reads_at_once;
-    connection->since_ms = client_clock_ms(desk);
+    connection->since_ms = client_clock_ms(context);
     connection->born = client_ticks_now(connection);
-    list_add_last(connection->state == CLIENT_IDLE ? &desk->idle : &desk->busy, &connection->link);
+    list_add_last(connection->state == CLIENT_IDLE ? &context->idle : &context->busy,
+                  &connection->link);
     listener->connections++;
-    client_count(desk, 1);
-    metrics_note(desk->metrics, METRICS_CLIENT_ACCEPTED);
+    client_count(context, 1);
+    metrics_note(context->metrics, METRICS_CLIENT_ACCEPTED);
     client_set_timer(connection, connection->state != CLIENT_IDLE
                                      ? client_handshake_time(connection)
                                      : client_idle_time(connection));
-    hold_listeners_when_full(desk);
+    hold_listeners_when_full(context);
     if (reads_at_once) {
         client_connection_ready(fd, WATCH_READABLE, connection);
     }
@@ -184,24 +191,24 @@ static void add_connection(struct client_listener *listener, int fd, const struc
 void client_on_accepted(void *owner, int fd, const struct address *from)
 {
     struct client_listener *listener = owner;
-    struct client_desk *desk = listener->desk;
+    struct client_context *context = listener->context;
 
-    if (desk->ending) {
+    if (context->ending) {
         close(fd);
         return;
     }
-    if (!desk->stopping && !listener->leaves &&
-        desk->placing->place(desk->owner, fd, from, listener->key)) {
-        metrics_note(desk->metrics, METRICS_CLIENT_HANDED_OVER);
+    if (!context->stopping && !listener->leaves &&
+        context->placing->place(context->owner, fd, from, listener->key)) {
+        metrics_note(context->metrics, METRICS_CLIENT_HANDED_OVER);
         return;
     }
     add_connection(listener, fd, from, true);
 }
 
-void client_desk_take_over(struct client_desk *desk, int fd, const struct address *from,
-                           uint32_t key, bool is_new)
+void client_context_take_over(struct client_context *context, int fd, const struct address *from,
+                              uint32_t key, bool is_new)
 {
-    struct client_listener *listener = client_listener_find(desk, key);
+    struct client_listener *listener = client_listener_find(context, key);
 
     if (listener == NULL) {
         close(fd);

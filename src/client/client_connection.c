@@ -25,7 +25,7 @@ static uint32_t ticks_of(uint64_t us)
 
 uint32_t client_ticks_now(const struct client_connection *connection)
 {
-    return ticks_of(loop_now(client_desk_of(connection)->bench->loop));
+    return ticks_of(loop_now(client_context_of(connection)->worker_context->loop));
 }
 
 /* --- state and clock --------------------------------------------------------------------- */
@@ -52,28 +52,28 @@ static bool may_follow(enum client_state from, enum client_state to)
 
 void client_set_state(struct client_connection *connection, enum client_state state)
 {
-    struct client_desk *desk = client_desk_of(connection);
+    struct client_context *context = client_context_of(connection);
 
     CHECK(may_follow((enum client_state)connection->state, state));
     connection->state = (uint8_t)state;
     if (state == CLIENT_IDLE) {
-        connection->since_ms = client_clock_ms(desk);
+        connection->since_ms = client_clock_ms(context);
     }
     list_remove(&connection->link);
-    list_add_last(state == CLIENT_IDLE     ? &desk->idle
-                  : state == CLIENT_CLOSED ? &desk->graves
-                                           : &desk->busy,
+    list_add_last(state == CLIENT_IDLE     ? &context->idle
+                  : state == CLIENT_CLOSED ? &context->deferred_frees
+                                           : &context->busy,
                   &connection->link);
 }
 
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds)
 {
-    timer_set(client_desk_of(connection)->timers, &connection->timer, milliseconds);
+    timer_set(client_context_of(connection)->timers, &connection->timer, milliseconds);
 }
 
 void client_rest_timer(struct client_connection *connection)
 {
-    timer_rest(client_desk_of(connection)->timers, &connection->timer);
+    timer_rest(client_context_of(connection)->timers, &connection->timer);
 }
 
 size_t client_held(const struct client_connection *connection)
@@ -91,31 +91,31 @@ size_t client_held(const struct client_connection *connection)
 
 /* --- ending ------------------------------------------------------------------------------ */
 
-void client_count(struct client_desk *desk, uint32_t change)
+void client_count(struct client_context *context, uint32_t change)
 {
     /* One writer: a plain load and store, readable from other threads. */
-    atomic_store_explicit(&desk->count,
-                          atomic_load_explicit(&desk->count, memory_order_relaxed) + change,
+    atomic_store_explicit(&context->count,
+                          atomic_load_explicit(&context->count, memory_order_relaxed) + change,
                           memory_order_relaxed);
 }
 
-uint32_t client_desk_count(const struct client_desk *desk)
+uint32_t client_context_count(const struct client_context *context)
 {
-    return atomic_load_explicit(&desk->count, memory_order_relaxed);
+    return atomic_load_explicit(&context->count, memory_order_relaxed);
 }
 
 void client_give_place_up(struct client_connection *connection)
 {
     if (connection->has_place) {
         connection->has_place = false;
-        client_desk_of(connection)->handshakes.at_once--;
-        client_stalls_end(client_desk_of(connection), &connection->ip);
+        client_context_of(connection)->handshakes.at_once--;
+        client_penalty_end(client_context_of(connection), &connection->ip);
     }
 }
 
 void client_close(struct client_connection *connection, enum outcome_end end)
 {
-    struct client_desk *desk = client_desk_of(connection);
+    struct client_context *context = client_context_of(connection);
 
     if (connection->state == CLIENT_CLOSED) {
         return;
@@ -125,14 +125,14 @@ void client_close(struct client_connection *connection, enum outcome_end end)
         client_h1_release(connection->h1);
     }
     client_give_place_up(connection);
-    timer_clear(desk->timers, &connection->timer);
+    timer_clear(context->timers, &connection->timer);
     transport_close(&connection->transport);
     client_set_state(connection, CLIENT_CLOSED);
     connection->listener->connections--;
-    client_count(desk, (uint32_t)-1);
-    client_note_gone(desk);
-    metrics_note(desk->metrics, METRICS_CLIENT_CLOSED);
-    exchange_desk_dismiss(desk->exchanges, &connection->place);
+    client_count(context, (uint32_t)-1);
+    client_note_gone(context);
+    metrics_note(context->metrics, METRICS_CLIENT_CLOSED);
+    exchange_context_dismiss(context->exchanges, &connection->place);
 }
 
 /* A reset where an answer is under way: what the kernel still holds of it is given up, and it
@@ -144,7 +144,7 @@ void client_cut(struct client_connection *connection, enum cut_cause cause)
     if (connection->state == CLIENT_CLOSED) {
         return;
     }
-    metrics_note_cut(client_desk_of(connection)->metrics, cause);
+    metrics_note_cut(client_context_of(connection)->metrics, cause);
     if (h1 != NULL && h1->exchange != NULL) {
         exchange_note_cut(h1->exchange, cause);
         if (h1->out.blocked) {
@@ -210,10 +210,10 @@ static uint32_t spread(const struct client_connection *connection, uint32_t most
     return (uint32_t)((uint64_t)mixed * (most / 8) >> 32);
 }
 
-enum cut_cause client_worn_by(const struct client_connection *connection)
+enum cut_cause client_retired_by(const struct client_connection *connection)
 {
     const struct client_budgets *budgets = &connection->listener->budgets;
-    uint32_t requests = budgets->limits.requests;
+    uint32_t requests = budgets->limits.requests_per_connection;
     uint32_t lifetime = ticks_of(budgets->timeouts.lifetime * UINT64_C(1000));
 
     if (requests != 0 && connection->served >= requests - requests / 8 &&
@@ -232,7 +232,7 @@ enum cut_cause client_worn_by(const struct client_connection *connection)
 /* While the process stops, a late client gets no more than the time that others had. */
 uint32_t client_idle_time(const struct client_connection *connection)
 {
-    if (client_desk_of(connection)->stopping) {
+    if (client_context_of(connection)->stopping) {
         return STOPPING_IDLE_MS;
     }
     if (connection->listener->leaves) {
@@ -257,7 +257,7 @@ void client_become_idle(struct client_connection *connection)
 
 static uint32_t rest_of_idle_time(const struct client_connection *connection)
 {
-    uint32_t spent_ms = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
+    uint32_t spent_ms = client_clock_ms(client_context_of(connection)) - connection->since_ms;
     uint32_t time_ms = client_idle_time(connection);
 
     if (connection->listener->leaves) {
@@ -309,7 +309,7 @@ void client_refuse_plain(struct client_connection *connection)
 void client_connection_ready(int fd, short what, void *owner)
 {
     struct client_connection *connection = owner;
-    struct loop *loop = client_desk_of(connection)->bench->loop;
+    struct loop *loop = client_context_of(connection)->worker_context->loop;
 
     (void)fd;
     loop_note_event(loop);
@@ -319,7 +319,7 @@ void client_connection_ready(int fd, short what, void *owner)
         break;
     case CLIENT_AWAITS_HANDSHAKE:
         client_handshake_ready(connection);
-        loop_tell_time(loop); /* of what that took, whoever comes next should know */
+        loop_read_clock(loop); /* of what that took, whoever comes next should know */
         break;
     case CLIENT_IDLE:
         client_begin_serving(connection);

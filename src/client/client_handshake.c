@@ -3,7 +3,7 @@
  * full and the client must still be. Handshakes then take their turn: few at once begin in a turn
  * of the loop, so that those who are served already do not wait for much cryptography, and
  * limits.handshakes are under way at most. The others stand in line, first come, first served.
- * Clients whose addresses stall often, or might (client_stalls.c), have a line of their own and a
+ * Clients whose addresses stall often, or might (client_penalty.c), have a line of their own and a
  * share of the time: who is cut and comes back at once would else take most of it from those who
  * are served, for nothing.
  *
@@ -23,34 +23,34 @@
 #define STOPPING_MS 3000
 /* Of the worker's time, for the line of those who stall often: one part in so many, of what it
  * leaves unused a larger one, and this much at a stroke. */
-#define DEBTORS_SHARE 64
-#define DEBTORS_IDLE_SHARE 12
-#define DEBTORS_TURN_MS 10
-#define DEBTORS_STROKE_US 2000
-#define DEBTORS_JUDGED 256 /* in a turn: whether they still are debtors */
+#define PENALIZED_SHARE 64
+#define PENALIZED_IDLE_SHARE 12
+#define PENALIZED_TURN_MS 10
+#define PENALIZED_STROKE_US 2000
+#define PENALIZED_JUDGED 256 /* in a turn: whether they still are penalized clients */
 /* Where the kernel cannot be told to wait for the rest of a hello: Unix sockets, and TCP when it
  * is short of memory. */
-#define LOOK_AGAIN_MS 100
+#define CHECK_AGAIN_MS 100
 
 static struct client_handshakes *handshakes_of(struct client_connection *connection)
 {
-    return &client_desk_of(connection)->handshakes;
+    return &client_context_of(connection)->handshakes;
 }
 
 /* Before its place is given up: who never had one cost nothing. */
 static void note_waste(struct client_connection *connection, enum tls_cause cause)
 {
     if (connection->has_place && cause != TLS_CAUSE_INTERNAL) {
-        client_stalls_note(client_desk_of(connection), &connection->ip, false);
+        client_penalty_note(client_context_of(connection), &connection->ip, false);
     }
 }
 
 static void fail(struct client_connection *connection, enum tls_cause cause)
 {
-    struct client_desk *desk = client_desk_of(connection);
+    struct client_context *context = client_context_of(connection);
 
-    metrics_note(desk->metrics, METRICS_TLS_FAILED);
-    tls_count_failure(desk->bench->worker, cause);
+    metrics_note(context->metrics, METRICS_TLS_FAILED);
+    tls_count_failure(context->worker_context->worker, cause);
     note_waste(connection, cause);
     transport_drop_unread(&connection->transport);
     client_close(connection, OUTCOME_CLIENT_GONE);
@@ -61,7 +61,7 @@ uint32_t client_handshake_time(const struct client_connection *connection)
 {
     uint32_t most = connection->listener->budgets.timeouts.handshake;
 
-    return client_desk_of(connection)->stopping && most > STOPPING_MS ? STOPPING_MS : most;
+    return client_context_of(connection)->stopping && most > STOPPING_MS ? STOPPING_MS : most;
 }
 
 static uint32_t stall_time(const struct client_connection *connection)
@@ -75,67 +75,67 @@ static uint32_t stall_time(const struct client_connection *connection)
 static uint32_t rest_of_time(const struct client_connection *connection)
 {
     uint32_t most = client_handshake_time(connection);
-    uint32_t spent = client_clock_ms(client_desk_of(connection)) - connection->since_ms;
+    uint32_t spent = client_clock_ms(client_context_of(connection)) - connection->since_ms;
 
     return spent < most ? most - spent : 0;
 }
 
-static uint32_t places(const struct client_desk *desk)
+static uint32_t places(const struct client_context *context)
 {
-    return exchange_desk_settings(desk->exchanges)->limits.handshakes;
+    return exchange_context_settings(context->exchanges)->limits.handshakes;
 }
 
-static bool has_free_place(const struct client_desk *desk)
+static bool has_free_place(const struct client_context *context)
 {
-    return desk->handshakes.at_once < places(desk);
+    return context->handshakes.at_once < places(context);
 }
 
-static struct link *first_debtor(struct client_handshakes *handshakes)
+static struct link *first_penalized(struct client_handshakes *handshakes)
 {
     struct link *link = list_first(&handshakes->judged);
 
-    return link != NULL ? link : list_first(&handshakes->debtors);
+    return link != NULL ? link : list_first(&handshakes->penalized);
 }
 
 /* Who waits while places are free waits for the next turn only. */
-static bool somebody_wants_its_place(struct client_desk *desk)
+static bool somebody_wants_its_place(struct client_context *context)
 {
-    return !has_free_place(desk) &&
-           (!list_is_empty(&desk->handshakes.line) || first_debtor(&desk->handshakes) != NULL);
+    return !has_free_place(context) && (!list_is_empty(&context->handshakes.line) ||
+                                        first_penalized(&context->handshakes) != NULL);
 }
 
 /* Stalled clients are known by their addresses only once they have stalled. Until then nobody who is
  * unknown takes many of the places, once they become few. */
-static bool comes_last(struct client_desk *desk, const struct ip *ip)
+static bool comes_last(struct client_context *context, const struct ip *ip)
 {
-    return client_stalls_often(desk, ip) ||
-           (desk->handshakes.at_once >= places(desk) / CROWDED_SHARE &&
-            client_stalls_unproven(desk, ip));
+    return client_penalty_often(context, ip) ||
+           (context->handshakes.at_once >= places(context) / CROWDED_SHARE &&
+            client_penalty_unproven(context, ip));
 }
 
 static bool may_go_on(const struct client_connection *connection)
 {
-    return connection->has_place && !somebody_wants_its_place(client_desk_of(connection)) &&
+    return connection->has_place && !somebody_wants_its_place(client_context_of(connection)) &&
            rest_of_time(connection) > 0;
 }
 
-static void look_at_hello(struct client_connection *connection);
+static void check_at_hello(struct client_connection *connection);
 
 void client_handshake_late(struct client_connection *connection)
 {
-    struct client_desk *desk = client_desk_of(connection);
+    struct client_context *context = client_context_of(connection);
 
-    if (connection->looks_again && rest_of_time(connection) > 0) {
+    if (connection->checks_again && rest_of_time(connection) > 0) {
         client_set_timer(connection, rest_of_time(connection));
-        look_at_hello(connection);
+        check_at_hello(connection);
         return;
     }
     if (may_go_on(connection)) {
         client_set_timer(connection, stall_time(connection));
         return;
     }
-    metrics_note(desk->metrics, METRICS_TLS_FAILED);
-    tls_count_failure(desk->bench->worker, TLS_CAUSE_TIMEOUT);
+    metrics_note(context->metrics, METRICS_TLS_FAILED);
+    tls_count_failure(context->worker_context->worker, TLS_CAUSE_TIMEOUT);
     note_waste(connection, TLS_CAUSE_TIMEOUT);
     transport_drop_unread(&connection->transport);
     client_cut(connection, CUT_HANDSHAKE);
@@ -149,9 +149,9 @@ static void take_place(struct client_connection *connection)
 
     connection->has_place = true;
     list_remove(&connection->link);
-    list_add_last(&client_desk_of(connection)->busy, &connection->link);
+    list_add_last(&client_context_of(connection)->busy, &connection->link);
     client_set_timer(connection, stall_time(connection));
-    client_stalls_begin(client_desk_of(connection), &connection->ip);
+    client_penalty_begin(client_context_of(connection), &connection->ip);
     handshakes->at_once++;
     handshakes->begun++;
 }
@@ -163,47 +163,47 @@ static void enter_line(struct client_connection *connection)
     transport_want(&connection->transport, 0);
 }
 
-static void give_debtors_their_turn(void *owner);
+static void give_penalized_their_turn(void *owner);
 
-static void note_debtors_turn(struct client_desk *desk)
+static void note_penalized_turn(struct client_context *context)
 {
-    desk->handshakes.debtors_us = loop_now(desk->bench->loop);
-    desk->handshakes.used_us = loop_used_time();
+    context->handshakes.penalized_us = loop_now(context->worker_context->loop);
+    context->handshakes.used_us = loop_used_time();
 }
 
-static void await_debtors_turn(struct client_desk *desk)
+static void await_penalized_turn(struct client_context *context)
 {
-    alarm_set(desk->bench->loop, &desk->handshakes.debtors_turn, DEBTORS_TURN_MS,
-              give_debtors_their_turn, desk);
+    alarm_set(context->worker_context->loop, &context->handshakes.penalized_turn, PENALIZED_TURN_MS,
+              give_penalized_their_turn, context);
 }
 
-static void enter_debtors_line(struct client_connection *connection)
+static void enter_penalized_line(struct client_connection *connection)
 {
-    struct client_desk *desk = client_desk_of(connection);
+    struct client_context *context = client_context_of(connection);
 
     list_remove(&connection->link);
-    list_add_last(&desk->handshakes.debtors, &connection->link);
+    list_add_last(&context->handshakes.penalized, &connection->link);
     transport_want(&connection->transport, 0);
-    metrics_note(desk->metrics, METRICS_TLS_LAST_IN_LINE);
-    if (!alarm_is_set(&desk->handshakes.debtors_turn)) {
-        note_debtors_turn(desk);
-        await_debtors_turn(desk);
+    metrics_note(context->metrics, METRICS_TLS_LAST_IN_LINE);
+    if (!alarm_is_set(&context->handshakes.penalized_turn)) {
+        note_penalized_turn(context);
+        await_penalized_turn(context);
     }
 }
 
 /* At the end of a turn: those whose turn it is next are called in the next one. */
-void client_handshakes_go_on(struct client_desk *desk)
+void client_handshakes_go_on(struct client_context *context)
 {
-    struct client_handshakes *handshakes = &desk->handshakes;
+    struct client_handshakes *handshakes = &context->handshakes;
     struct link *link;
 
     handshakes->begun = 0;
-    while (handshakes->begun < HELLOS_A_TURN && has_free_place(desk) &&
+    while (handshakes->begun < HELLOS_A_TURN && has_free_place(context) &&
            (link = list_first(&handshakes->line)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
-        if (comes_last(desk, &connection->ip)) {
-            enter_debtors_line(connection);
+        if (comes_last(context, &connection->ip)) {
+            enter_penalized_line(connection);
             continue;
         }
         take_place(connection);
@@ -227,10 +227,10 @@ static void step(struct client_connection *connection)
         break;
     case TLS_DONE:
         client_give_place_up(connection);
-        client_stalls_note(client_desk_of(connection), &connection->ip, true);
-        metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
+        client_penalty_note(client_context_of(connection), &connection->ip, true);
+        metrics_note(client_context_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
         if (tls_facts_of(&connection->transport)->resumed) {
-            metrics_note(client_desk_of(connection)->metrics, METRICS_TLS_RESUMED);
+            metrics_note(client_context_of(connection)->metrics, METRICS_TLS_RESUMED);
         }
         client_handshaken(connection, tls_has_more(&connection->transport));
         break;
@@ -263,34 +263,35 @@ static void begin(struct client_connection *connection)
 }
 
 /* Since the last turn, and what is left from it: less than nothing if that took too long. */
-static int32_t debtors_credit(struct client_desk *desk)
+static int32_t penalized_credit(struct client_context *context)
 {
-    const struct client_handshakes *handshakes = &desk->handshakes;
-    uint64_t passed_us = loop_tell_time(desk->bench->loop) - handshakes->debtors_us;
+    const struct client_handshakes *handshakes = &context->handshakes;
+    uint64_t passed_us = loop_read_clock(context->worker_context->loop) - handshakes->penalized_us;
     uint64_t used_us = loop_used_time() - handshakes->used_us;
     uint64_t idle_us = passed_us > used_us ? passed_us - used_us : 0;
-    int64_t credit_us = handshakes->credit_us + (int64_t)(passed_us / DEBTORS_SHARE) +
-                        (int64_t)(idle_us / DEBTORS_IDLE_SHARE);
+    int64_t credit_us = handshakes->credit_us + (int64_t)(passed_us / PENALIZED_SHARE) +
+                        (int64_t)(idle_us / PENALIZED_IDLE_SHARE);
 
-    note_debtors_turn(desk);
-    return credit_us < DEBTORS_STROKE_US ? (int32_t)credit_us : DEBTORS_STROKE_US;
+    note_penalized_turn(context);
+    return credit_us < PENALIZED_STROKE_US ? (int32_t)credit_us : PENALIZED_STROKE_US;
 }
 
 /* Whose address has paid meanwhile stands in the other line again, with all who came with it: one
  * bad moment of many clients must not hold them up any longer than it takes to see that. Each turn
- * goes on where the last one ended: behind thousands of debtors it is seen as well. */
-static void pardon(struct client_desk *desk)
+ * goes on where the last one ended: behind thousands of penalized clients it is seen as well. */
+static void pardon(struct client_context *context)
 {
-    struct client_handshakes *handshakes = &desk->handshakes;
+    struct client_handshakes *handshakes = &context->handshakes;
     struct link *link;
 
-    if (list_is_empty(&handshakes->debtors)) {
-        list_take_all(&handshakes->debtors, &handshakes->judged);
+    if (list_is_empty(&handshakes->penalized)) {
+        list_take_all(&handshakes->penalized, &handshakes->judged);
     }
-    for (int i = 0; i < DEBTORS_JUDGED && (link = list_first(&handshakes->debtors)) != NULL; i++) {
+    for (int i = 0; i < PENALIZED_JUDGED && (link = list_first(&handshakes->penalized)) != NULL;
+         i++) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
-        if (comes_last(desk, &connection->ip)) {
+        if (comes_last(context, &connection->ip)) {
             list_remove(link);
             list_add_last(&handshakes->judged, link);
         } else {
@@ -300,38 +301,39 @@ static void pardon(struct client_desk *desk)
 }
 
 /* What they use is measured: a signature may take a fifth of a millisecond, or two. */
-static void give_debtors_their_turn(void *owner)
+static void give_penalized_their_turn(void *owner)
 {
-    struct client_desk *desk = owner;
-    struct client_handshakes *handshakes = &desk->handshakes;
+    struct client_context *context = owner;
+    struct client_handshakes *handshakes = &context->handshakes;
     struct link *link;
 
-    handshakes->credit_us = debtors_credit(desk);
-    pardon(desk);
-    while (handshakes->credit_us > 0 && has_free_place(desk) &&
-           (link = first_debtor(handshakes)) != NULL) {
+    handshakes->credit_us = penalized_credit(context);
+    pardon(context);
+    while (handshakes->credit_us > 0 && has_free_place(context) &&
+           (link = first_penalized(handshakes)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
-        uint64_t before_us = loop_tell_time(desk->bench->loop);
+        uint64_t before_us = loop_read_clock(context->worker_context->loop);
 
         take_place(connection);
         begin(connection);
-        handshakes->credit_us -= (int32_t)(loop_tell_time(desk->bench->loop) - before_us);
+        handshakes->credit_us -=
+            (int32_t)(loop_read_clock(context->worker_context->loop) - before_us);
     }
-    if (first_debtor(handshakes) != NULL) {
-        await_debtors_turn(desk);
+    if (first_penalized(handshakes) != NULL) {
+        await_penalized_turn(context);
     }
 }
 
 static void take_turn(struct client_connection *connection)
 {
-    struct client_desk *desk = client_desk_of(connection);
+    struct client_context *context = client_context_of(connection);
 
-    if (comes_last(desk, &connection->ip)) {
-        enter_debtors_line(connection);
+    if (comes_last(context, &connection->ip)) {
+        enter_penalized_line(connection);
         return;
     }
-    if (list_is_empty(&desk->handshakes.line) && desk->handshakes.begun < HELLOS_A_TURN &&
-        has_free_place(desk)) {
+    if (list_is_empty(&context->handshakes.line) && context->handshakes.begun < HELLOS_A_TURN &&
+        has_free_place(context)) {
         take_place(connection);
         begin(connection);
     } else {
@@ -339,32 +341,33 @@ static void take_turn(struct client_connection *connection)
     }
 }
 
-static void look_again_later(struct client_connection *connection)
+static void check_again_later(struct client_connection *connection)
 {
     uint32_t rest_ms = rest_of_time(connection);
 
-    connection->looks_again = true;
+    connection->checks_again = true;
     transport_want(&connection->transport, 0);
-    client_set_timer(connection, rest_ms < LOOK_AGAIN_MS ? rest_ms : LOOK_AGAIN_MS);
+    client_set_timer(connection, rest_ms < CHECK_AGAIN_MS ? rest_ms : CHECK_AGAIN_MS);
 }
 
-static void look_at_hello(struct client_connection *connection)
+static void check_at_hello(struct client_connection *connection)
 {
-    connection->looks_again = false;
-    switch (tls_hello_look(connection->transport.fd, read_early(connection),
+    connection->checks_again = false;
+    switch (tls_hello_peek(connection->transport.fd, read_early(connection),
                            &connection->hello_waits)) {
     case TLS_HELLO_NONE:
     case TLS_HELLO_PART:
         transport_want(&connection->transport, WATCH_READABLE);
         break;
     case TLS_HELLO_UNCALLED:
-        look_again_later(connection);
+        check_again_later(connection);
         break;
     case TLS_HELLO_WHOLE:
         take_turn(connection);
         break;
     case TLS_HELLO_PLAIN:
-        tls_count_failure(client_desk_of(connection)->bench->worker, TLS_CAUSE_PLAIN_HTTP);
+        tls_count_failure(client_context_of(connection)->worker_context->worker,
+                          TLS_CAUSE_PLAIN_HTTP);
         client_refuse_plain(connection);
         break;
     case TLS_HELLO_LARGE:
@@ -388,6 +391,6 @@ void client_handshake_ready(struct client_connection *connection)
     } else if (connection->has_place) {
         begin(connection);
     } else {
-        look_at_hello(connection);
+        check_at_hello(connection);
     }
 }

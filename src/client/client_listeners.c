@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The listeners of a desk: how they begin, what new settings make of them, and how one leaves
+/* The listeners of a context: how they begin, what new settings make of them, and how one leaves
  * that no settings name any more. Called by process/ on the worker's thread.
  *
  * A listener is known by its key, which is the same on all workers and stays when settings come
@@ -15,9 +15,9 @@
 
 static void on_sweep(void *owner);
 
-static struct loop *loop_of(const struct client_desk *desk)
+static struct loop *loop_of(const struct client_context *context)
 {
-    return desk->bench->loop;
+    return context->worker_context->loop;
 }
 
 /* --- beginning --------------------------------------------------------------------------- */
@@ -37,11 +37,12 @@ static void take_settings(struct client_listener *listener,
     listener->speaks_tls = settings->tls.certificate_count > 0;
     listener->half_close = settings->half_close;
     listener->budgets = (struct client_budgets){
-        .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->rates};
-    listener_bound_unsent(listener_descriptor(listener->listener), settings->limits.held_bytes);
+        .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->min_rates};
+    listener_bound_unsent(listener_descriptor(listener->listener),
+                          settings->limits.connection_buffer);
 }
 
-static struct client_listener *listener_make(struct client_desk *desk,
+static struct client_listener *listener_make(struct client_context *context,
                                              const struct client_socket *at, const char *name)
 {
     struct client_listener *listener = calloc(1, sizeof(*listener));
@@ -51,11 +52,11 @@ static struct client_listener *listener_make(struct client_desk *desk,
         return NULL;
     }
     list_init(&listener->link);
-    listener->desk = desk;
+    listener->context = context;
     listener->key = at->key;
     listener->own_name = strdup(name);
     if (listener->own_name != NULL) {
-        listener->listener = listener_new(loop_of(desk), at->fd, client_on_accepted, listener);
+        listener->listener = listener_new(loop_of(context), at->fd, client_on_accepted, listener);
     }
     if (listener->listener == NULL) {
         close(at->fd);
@@ -63,7 +64,7 @@ static struct client_listener *listener_make(struct client_desk *desk,
         free(listener);
         return NULL;
     }
-    list_add_last(&desk->listeners, &listener->link);
+    list_add_last(&context->listeners, &listener->link);
     return listener;
 }
 
@@ -76,15 +77,15 @@ static bool join(struct client_listener *listener, int fd)
     return true;
 }
 
-bool client_desk_listen(struct client_desk *desk, const struct client_socket *at,
-                        const struct listener_settings *settings, uint32_t index)
+bool client_context_listen(struct client_context *context, const struct client_socket *at,
+                           const struct listener_settings *settings, uint32_t index)
 {
-    struct client_listener *listener = client_listener_find(desk, at->key);
+    struct client_listener *listener = client_listener_find(context, at->key);
 
     if (listener != NULL) {
         return join(listener, at->fd);
     }
-    listener = listener_make(desk, at, settings->name);
+    listener = listener_make(context, at, settings->name);
     if (listener == NULL) {
         return false;
     }
@@ -97,32 +98,32 @@ static void listener_end(struct client_listener *listener)
     list_remove(&listener->link);
     listener_free(&listener->listener);
     if (listener->last != NULL) {
-        exchange_desk_let_go(listener->desk->exchanges, listener->last);
+        exchange_context_let_go(listener->context->exchanges, listener->last);
     }
     free(listener->own_name);
     free(listener->next.own_name);
     free(listener);
 }
 
-void client_listeners_release(struct client_desk *desk)
+void client_listeners_release(struct client_context *context)
 {
     struct link *link;
 
-    alarm_clear(loop_of(desk), &desk->sweep);
-    while ((link = list_first(&desk->listeners)) != NULL) {
+    alarm_clear(loop_of(context), &context->sweep);
+    while ((link = list_first(&context->listeners)) != NULL) {
         listener_end(CONTAINER_OF(link, struct client_listener, link));
     }
 }
 
 /* --- new settings ------------------------------------------------------------------------ */
 
-static bool prepare_one(struct client_desk *desk, const struct client_socket *at,
+static bool prepare_one(struct client_context *context, const struct client_socket *at,
                         const struct listener_settings *settings, uint32_t index)
 {
-    struct client_listener *listener = client_listener_find(desk, at->key);
+    struct client_listener *listener = client_listener_find(context, at->key);
 
     if (listener == NULL) {
-        listener = listener_make(desk, at, settings->name);
+        listener = listener_make(context, at, settings->name);
         if (listener == NULL) {
             return false;
         }
@@ -135,26 +136,26 @@ static bool prepare_one(struct client_desk *desk, const struct client_socket *at
     return listener->next.own_name != NULL;
 }
 
-bool client_desk_prepare(struct client_desk *desk, const struct settings *settings,
-                         struct client_socket *sockets)
+bool client_context_prepare(struct client_context *context, const struct settings *settings,
+                            struct client_socket *sockets)
 {
     bool good = true;
 
-    desk->former = generation_ref(exchange_desk_generation(desk->exchanges));
+    context->former = generation_ref(exchange_context_generation(context->exchanges));
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         if (good) {
-            good = prepare_one(desk, &sockets[i], &settings->listeners[i], i);
+            good = prepare_one(context, &sockets[i], &settings->listeners[i], i);
             sockets[i].fd = -1;
         }
     }
     return good;
 }
 
-static void forget_former(struct client_desk *desk)
+static void forget_former(struct client_context *context)
 {
-    if (desk->former != NULL) {
-        exchange_desk_let_go(desk->exchanges, desk->former);
-        desk->former = NULL;
+    if (context->former != NULL) {
+        exchange_context_let_go(context->exchanges, context->former);
+        context->former = NULL;
     }
 }
 
@@ -164,12 +165,12 @@ static void forget_next(struct client_listener *listener)
     memset(&listener->next, 0, sizeof(listener->next));
 }
 
-void client_desk_abandon(struct client_desk *desk)
+void client_context_abandon(struct client_context *context)
 {
     struct link *next;
 
-    forget_former(desk);
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
+    forget_former(context);
+    for (struct link *link = context->listeners.next; link != &context->listeners; link = next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
         next = link->next;
@@ -183,18 +184,18 @@ void client_desk_abandon(struct client_desk *desk)
 
 static void begin_leaving(struct client_listener *listener)
 {
-    struct client_desk *desk = listener->desk;
-    uint64_t now_us = loop_now(loop_of(desk));
-    uint32_t drain_ms = exchange_desk_settings(desk->exchanges)->timeouts.drain;
+    struct client_context *context = listener->context;
+    uint64_t now_us = loop_now(loop_of(context));
+    uint32_t drain_ms = exchange_context_settings(context->exchanges)->timeouts.drain;
 
     listener->name = listener->own_name;
-    listener->last = generation_ref(desk->former);
+    listener->last = generation_ref(context->former);
     listener->leaves = true;
     listener->left_us = now_us;
     listener->leave_by_us = now_us + (uint64_t)drain_ms * 1000;
     listener_free(&listener->listener); /* takes those in who wait in the kernel */
-    desk->sweep_left = client_desk_count(desk);
-    alarm_set(loop_of(desk), &desk->sweep, CLIENT_LEAVE_GRACE_MS, on_sweep, desk);
+    context->sweep_left = client_context_count(context);
+    alarm_set(loop_of(context), &context->sweep, CLIENT_LEAVE_GRACE_MS, on_sweep, context);
 }
 
 static void take_next(struct client_listener *listener)
@@ -206,17 +207,17 @@ static void take_next(struct client_listener *listener)
     forget_next(listener);
     if (listener->is_fresh) {
         listener->is_fresh = false;
-        if (!listener->desk->paused) {
+        if (!listener->context->paused) {
             listener_resume(listener->listener);
         }
     }
 }
 
-void client_desk_commit(struct client_desk *desk)
+void client_context_commit(struct client_context *context)
 {
     struct link *next;
 
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
+    for (struct link *link = context->listeners.next; link != &context->listeners; link = next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
         next = link->next;
@@ -226,14 +227,14 @@ void client_desk_commit(struct client_desk *desk)
             begin_leaving(listener);
         }
     }
-    forget_former(desk);
+    forget_former(context);
 }
 
-void client_desk_leave(struct client_desk *desk)
+void client_context_leave(struct client_context *context)
 {
-    client_desk_abandon(desk);
-    desk->former = generation_ref(exchange_desk_generation(desk->exchanges));
-    client_desk_commit(desk);
+    client_context_abandon(context);
+    context->former = generation_ref(exchange_context_generation(context->exchanges));
+    client_context_commit(context);
 }
 
 /* --- leaving ----------------------------------------------------------------------------- */
@@ -242,35 +243,35 @@ void client_desk_leave(struct client_desk *desk)
  * the list. Busy ones get theirs when they become idle, or close after their answer. */
 static void on_sweep(void *owner)
 {
-    struct client_desk *desk = owner;
+    struct client_context *context = owner;
 
-    for (uint32_t i = 0; i < SWEEP_A_TICK && desk->sweep_left > 0; i++, desk->sweep_left--) {
-        struct link *link = list_first(&desk->idle);
+    for (uint32_t i = 0; i < SWEEP_A_TICK && context->sweep_left > 0; i++, context->sweep_left--) {
+        struct link *link = list_first(&context->idle);
         struct client_connection *connection;
 
         if (link == NULL) {
-            desk->sweep_left = 0;
+            context->sweep_left = 0;
             return;
         }
         connection = CONTAINER_OF(link, struct client_connection, link);
         list_remove(link);
-        list_add_last(&desk->idle, link);
+        list_add_last(&context->idle, link);
         if (connection->listener->leaves) {
             client_set_timer(connection, client_leaving_idle_ms(connection));
         }
     }
-    if (desk->sweep_left > 0) {
-        alarm_set(loop_of(desk), &desk->sweep, SWEEP_MS, on_sweep, desk);
+    if (context->sweep_left > 0) {
+        alarm_set(loop_of(context), &context->sweep, SWEEP_MS, on_sweep, context);
     }
 }
 
-void client_listeners_forget(struct client_desk *desk)
+void client_listeners_forget(struct client_context *context)
 {
-    uint64_t now_us = loop_now(loop_of(desk));
-    bool has_orphans = exchange_desk_has_orphans(desk->exchanges); /* which log its name */
+    uint64_t now_us = loop_now(loop_of(context));
+    bool has_orphans = exchange_context_has_orphans(context->exchanges); /* which log its name */
     struct link *next;
 
-    for (struct link *link = desk->listeners.next; link != &desk->listeners; link = next) {
+    for (struct link *link = context->listeners.next; link != &context->listeners; link = next) {
         struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
 
         next = link->next;

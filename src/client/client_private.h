@@ -8,7 +8,7 @@
 #include "base/memory/slab.h"
 #include "base/siphash.h"
 #include "client/client.h"
-#include "client/guard/pace.h"
+#include "client/guard/min_rate.h"
 #include "http/h1/h1_chunked.h"
 #include "net/drip.h"
 #include "net/listener.h"
@@ -20,12 +20,12 @@
 struct client_budgets {
     struct timeouts_settings timeouts;
     struct limits_settings limits;
-    struct rates_settings rates;
+    struct min_rates_settings rates;
 };
 
 struct client_listener {
     struct link link;
-    struct client_desk *desk;
+    struct client_context *context;
     struct listener *listener; /* NULL: accepts no more */
     uint32_t key;
     const char *name; /* the settings' that run, so that counters need not look it up */
@@ -34,7 +34,7 @@ struct client_listener {
     bool proxy_protocol;
     const struct network *proxy_from; /* in its settings */
     uint32_t proxy_from_count;
-    uint64_t proxy_told_us; /* when a peer that it does not list was told of last */
+    uint64_t proxy_reported_us; /* when a peer that it does not list was told of last */
     bool
         was_proxied; /* it has taken PROXY headers: what its connections come from may be named by one */
     bool speaks_tls;
@@ -57,34 +57,34 @@ struct client_listener {
 
 /* TLS handshakes of one worker (client_handshake.c). */
 struct client_handshakes {
-    struct link line;    /* connections that wait for their turn */
-    struct link debtors; /* those whose addresses stall often: they wait for theirs */
-    struct link judged;  /* before them: those who were found to be so again in this round */
-    struct alarm debtors_turn;
-    uint64_t debtors_us; /* when they had it last */
-    uint64_t used_us;    /* processor time of the worker then */
-    int32_t credit_us;   /* what they may use now; less than nothing: they owe it */
-    uint32_t at_once;    /* under way */
-    uint32_t begun;      /* in this turn of the loop */
+    struct link line;      /* connections that wait for their turn */
+    struct link penalized; /* those whose addresses stall often: they wait for theirs */
+    struct link judged;    /* before them: those who were found to be so again in this round */
+    struct alarm penalized_turn;
+    uint64_t penalized_us; /* when they had it last */
+    uint64_t used_us;      /* processor time of the worker then */
+    int32_t credit_us;     /* what they may use now; less than nothing: they owe it */
+    uint32_t at_once;      /* under way */
+    uint32_t begun;        /* in this turn of the loop */
 };
 
-#define CLIENT_STALLS_SLOTS 4096
+#define CLIENT_PENALTY_SLOTS 4096
 
-/* client_stalls.c */
+/* client_penalty.c */
 struct client_stall {
     uint32_t paid_ms;   /* by the loop's clock; 0: nothing was owed */
     uint16_t stood_s;   /* the same: when a handshake stood last; 0: never */
     uint16_t under_way; /* handshakes */
 };
 
-struct client_stalls {
+struct client_penalty {
     struct siphash_key key; /* zero: not drawn yet */
-    struct client_stall slots[CLIENT_STALLS_SLOTS];
+    struct client_stall slots[CLIENT_PENALTY_SLOTS];
 };
 
-struct client_desk {
-    struct exchange_desk *exchanges;
-    struct workbench *bench;
+struct client_context {
+    struct exchange_context *exchanges;
+    struct worker_context *worker_context;
     struct metrics *metrics;
     const struct client_placing *placing;
     void *owner;
@@ -94,23 +94,23 @@ struct client_desk {
     struct link listeners;
     struct link idle; /* connections between two requests, longest idle first */
     struct link busy;
-    struct link graves;        /* connections closed in this turn */
-    struct link stream_graves; /* streams given up in this turn */
-    struct alarm idle_grace;   /* while draining */
-    struct alarm late_comers;  /* the same: listening goes on for them */
+    struct link deferred_frees;        /* connections closed in this turn */
+    struct link deferred_stream_frees; /* streams given up in this turn */
+    struct alarm idle_grace;           /* while draining */
+    struct alarm late_comers;          /* the same: listening goes on for them */
     _Atomic uint32_t count;
     _Atomic uint64_t begun;
     struct link held_back;        /* streams whose bodies are not read on */
     struct client_survey *survey; /* of the costliest connections, while one is made */
     uint8_t survey_mark;          /* of the last one */
-    struct alarm full_look;       /* while paused */
+    struct alarm full_check;      /* while paused */
     struct later place_free;      /* the same, and one of this worker has gone */
     struct alarm crowd_over;      /* answers say Connection: close until then */
     struct client_handshakes handshakes;
-    struct client_stalls stalls;
+    struct client_penalty penalty;
     struct alarm sweep;        /* after a listener has left */
     uint32_t sweep_left;       /* idle connections to look at */
-    struct generation *former; /* between client_desk_prepare and what follows */
+    struct generation *former; /* between client_context_prepare and what follows */
     bool paused;               /* as many are here as may be: client_accept.c */
     bool crowded;              /* other clients wait for a place: answers end their connections */
     bool stopping;             /* accepted connections stay on this worker */
@@ -147,16 +147,16 @@ struct client_connection {
         uint32_t since_ms; /* accepted, idle or in its handshake: since when by the loop's clock */
         uint32_t lingered; /* bytes read while lingering */
     };
-    uint32_t born;      /* by the loop's clock, client_connection.c */
-    client_place place; /* where it is counted for its address */
+    uint32_t born;     /* by the loop's clock, client_connection.c */
+    client_slot place; /* where it is counted for its address */
     uint16_t port;
-    uint8_t seen;         /* mark of the last survey that saw it */
-    uint8_t state;        /* enum client_state */
-    bool has_place : 1;   /* its handshake is under way */
-    bool looks_again : 1; /* at a hello, by the clock and not when the loop calls */
-    bool flows : 1;       /* it has taken much of its answers since it was last waited for */
-    bool hello_waits;     /* see tls_hello_look */
-    bool unwatched;       /* the loop does not watch it: its first request is just being answered */
+    uint8_t seen;          /* mark of the last survey that saw it */
+    uint8_t state;         /* enum client_state */
+    bool has_place : 1;    /* its handshake is under way */
+    bool checks_again : 1; /* at a hello, by the clock and not when the loop calls */
+    bool flows : 1;        /* it has taken much of its answers since it was last waited for */
+    bool hello_waits;      /* see tls_hello_peek */
+    bool unwatched; /* the loop does not watch it: its first request is just being answered */
 };
 
 /* clang-format off */
@@ -174,7 +174,7 @@ enum client_h1_state {
 };
 
 struct client_h1 {
-    struct link link; /* in desk->held_back; once given up, in desk->stream_graves */
+    struct link link; /* in context->held_back; once given up, in context->deferred_stream_frees */
     struct client_connection *connection;
     struct exchange *exchange;
     struct client_facts facts;
@@ -192,12 +192,12 @@ struct client_h1 {
     uint64_t began_us; /* when the stream was made */
     uint64_t received; /* bytes, ever */
     struct drip drip;
-    struct pace body_pace;
-    struct pace answer_pace;
+    struct min_rate body_min_rate;
+    struct min_rate answer_min_rate;
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
     uint32_t held_ms; /* since when it is held back */
-    uint32_t looked;  /* bytes of a head or of trailers that were found incomplete */
+    uint32_t checked; /* bytes of a head or of trailers that were found incomplete */
     uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
     enum client_h1_state state;
     enum http_framing framing; /* of the request */
@@ -225,18 +225,18 @@ struct client_h1 {
 #define CLIENT_LEAVE_GRACE_MS 300 /* an idle client's request may be on its way */
 
 /* client_connection.c */
-static inline struct client_desk *client_desk_of(const struct client_connection *connection)
+static inline struct client_context *client_context_of(const struct client_connection *connection)
 {
-    return connection->listener->desk;
+    return connection->listener->context;
 }
-static inline uint32_t client_clock_ms(const struct client_desk *desk)
+static inline uint32_t client_clock_ms(const struct client_context *context)
 {
-    return (uint32_t)(loop_now(desk->bench->loop) / 1000);
+    return (uint32_t)(loop_now(context->worker_context->loop) / 1000);
 }
 
 uint32_t client_ticks_now(const struct client_connection *connection); /* what `born` is in */
 void client_set_state(struct client_connection *connection, enum client_state state);
-void client_count(struct client_desk *desk, uint32_t change);
+void client_count(struct client_context *context, uint32_t change);
 /* The one end of a connection. `end` reaches the log if a request was under way. */
 void client_close(struct client_connection *connection, enum outcome_end end);
 /* Ends it because a budget is spent: counted, noted, and where an answer breaks off, reset. */
@@ -246,7 +246,7 @@ void client_give_place_up(struct client_connection *connection);
 /* Says goodbye first: half-close, then read on for a bounded while. */
 void client_linger(struct client_connection *connection);
 /* CUT_REQUESTS or CUT_LIFETIME: the present answer is to be its last. */
-enum cut_cause client_worn_by(const struct client_connection *connection);
+enum cut_cause client_retired_by(const struct client_connection *connection);
 /* Memory held for it now, both directions, its own and its exchange's included. */
 size_t client_held(const struct client_connection *connection);
 void client_set_timer(struct client_connection *connection, uint32_t milliseconds);
@@ -271,18 +271,19 @@ void client_refuse_plain(struct client_connection *connection);
 /* false: it may not, was told so if that is cheap, and is closed. Who it is may have to be seen
  * first, in its PROXY header; then it is not counted yet. */
 bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
-                     bool knows_client, client_place *place);
+                     bool knows_client, client_slot *place);
 /* Where the listener wants a PROXY header: whether this peer's counts. false: counted and told. */
 bool client_may_send_proxy_header(struct client_listener *listener, const struct ip *ip);
 /* Counts and says why a connection is about to be closed. */
-void client_turn_away(struct client_desk *desk, int fd, bool is_plain, enum metrics_event why);
+void client_turn_away(struct client_context *context, int fd, bool is_plain,
+                      enum metrics_event why);
 /* client_handshake.c */
 /* From the accept to the end of a PROXY header and a handshake. */
 uint32_t client_handshake_time(const struct client_connection *connection);
 void client_handshake_ready(struct client_connection *connection);
 void client_handshake_late(struct client_connection *connection);
 /* At the end of a turn. */
-void client_handshakes_go_on(struct client_desk *desk);
+void client_handshakes_go_on(struct client_context *context);
 
 /* client_connection.c */
 /* It serves then, or was closed for want of memory. */
@@ -294,24 +295,24 @@ void client_become_idle(struct client_connection *connection);
 /* No byte of a request was there after all: it is idle for as long as it was. */
 void client_stay_idle(struct client_connection *connection);
 
-/* client_stalls.c */
+/* client_penalty.c */
 /* A handshake of that address came to stand, or to nothing by its doing. */
-void client_stalls_note(struct client_desk *desk, const struct ip *ip, bool stood);
+void client_penalty_note(struct client_context *context, const struct ip *ip, bool stood);
 /* One of its handshakes begins; ends, whatever came of it. */
-void client_stalls_begin(struct client_desk *desk, const struct ip *ip);
-void client_stalls_end(struct client_desk *desk, const struct ip *ip);
+void client_penalty_begin(struct client_context *context, const struct ip *ip);
+void client_penalty_end(struct client_context *context, const struct ip *ip);
 /* More of them came to nothing than stood, of late. */
-bool client_stalls_often(struct client_desk *desk, const struct ip *ip);
+bool client_penalty_often(struct client_context *context, const struct ip *ip);
 /* Several are under way, and none has stood of late. */
-bool client_stalls_unproven(struct client_desk *desk, const struct ip *ip);
+bool client_penalty_unproven(struct client_context *context, const struct ip *ip);
 
 /* client_listeners.c */
-void client_listeners_release(struct client_desk *desk);
+void client_listeners_release(struct client_context *context);
 /* Those that have left, and whose last connection is gone. */
-void client_listeners_forget(struct client_desk *desk);
+void client_listeners_forget(struct client_context *context);
 
 /* client_listener.c */
-struct client_listener *client_listener_find(struct client_desk *desk, uint32_t key);
+struct client_listener *client_listener_find(struct client_context *context, uint32_t key);
 /* How it meets clients now; NULL: plain. */
 struct tls_acceptor *client_listener_acceptor(const struct client_listener *listener);
 /* Of a listener that leaves: whether its next answer is the last. They go within half a second, not
@@ -332,12 +333,12 @@ struct client_cost {
 struct client_cost client_cost_of(const struct client_connection *connection, uint64_t now_us);
 
 /* client_pressure.c */
-/* true: its body is not read on for now; client_desk_relieve lets it go on. */
+/* true: its body is not read on for now; client_context_relieve lets it go on. */
 bool client_h1_is_held_back(struct client_h1 *h1);
 /* Clients wait for a connection, and there may be no more: closes a few. */
-void client_desk_make_room(struct client_desk *desk);
+void client_context_make_room(struct client_context *context);
 /* client_accept.c: one has gone. */
-void client_note_gone(struct client_desk *desk);
+void client_note_gone(struct client_context *context);
 
 /* client_h1.c */
 /* NULL: out of memory. */

@@ -33,10 +33,10 @@ static bool parse(struct client_connection *connection)
         connection->port = address_port(&source);
         client_h1_know_client(connection->h1);
     }
-    if (!exchange_desk_admits(client_desk_of(connection)->exchanges, &connection->ip,
-                              has_source ? &peer : NULL, connection->listener->index, true,
-                              &connection->place)) {
-        client_turn_away(client_desk_of(connection), connection->transport.fd,
+    if (!exchange_context_admits(client_context_of(connection)->exchanges, &connection->ip,
+                                 has_source ? &peer : NULL, connection->listener->index, true,
+                                 &connection->place)) {
+        client_turn_away(client_context_of(connection), connection->transport.fd,
                          !connection->listener->speaks_tls, METRICS_CLIENT_OVER_LIMIT);
         client_close(connection, OUTCOME_CLIENT_GONE);
         return false;
@@ -48,7 +48,7 @@ static bool parse(struct client_connection *connection)
 
 void client_proxy_header_ready(struct client_connection *connection)
 {
-    struct buffer_pool *buffers = client_desk_of(connection)->bench->buffers;
+    struct buffer_pool *buffers = client_context_of(connection)->worker_context->buffers;
     struct client_h1 *h1 = connection->h1 != NULL ? connection->h1 : client_h1_new(connection);
     ssize_t count;
 

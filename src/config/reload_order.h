@@ -44,7 +44,7 @@ struct reload_order {
     void *owner;
 };
 
-/* What reloads have come to; see reload_look in process/reload/reload.h. */
+/* What reloads have come to; see reload_check in process/reload/reload.h. */
 struct reload_status {
     uint64_t generation;    /* counts configurations taken up, from 1; a way back counts too */
     uint64_t ok;            /* reloads that were taken up */

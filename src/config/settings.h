@@ -19,12 +19,12 @@ typedef uint32_t milliseconds;
 struct timeouts_settings {
     milliseconds handshake;      /* of TLS, from the connection's first byte to the last */
     milliseconds head;           /* from the first byte of a request head to its last */
-    milliseconds gather;         /* of a chunked body before its head goes on; 0: no limit */
+    milliseconds request_buffer; /* of a chunked body before its head goes on; 0: no limit */
     milliseconds body_idle;      /* between two reads of a request body */
     milliseconds connect;        /* to an origin, one address */
     milliseconds send_idle;      /* between two writes of a request */
     milliseconds first_byte;     /* request sent in full, to the first byte of its answer */
-    milliseconds answer_idle;    /* between two reads of an answer, and between two writes of it */
+    milliseconds response_idle;  /* between two reads of an answer, and between two writes of it */
     milliseconds keepalive_idle; /* client connection between two requests */
     milliseconds lifetime;       /* of a client connection; 0: no limit */
     milliseconds tunnel_idle;    /* no byte either way in an upgraded connection */
@@ -35,9 +35,9 @@ struct timeouts_settings {
 };
 
 /* The bytes a second that a client must move while it alone is waited for; 0: any. */
-struct rates_settings {
-    uint32_t body;
-    uint32_t answer;
+struct min_rates_settings {
+    uint32_t request_body;
+    uint32_t response;
     milliseconds window; /* in which they are counted */
 };
 
@@ -45,28 +45,28 @@ struct rates_settings {
 
 /* When a request whose method is not idempotent may be sent once more. Each holds what those
  * before it do. */
-enum retry_others {
-    RETRY_OTHERS_NEVER,
-    RETRY_OTHERS_NOT_SENT,
-    RETRY_OTHERS_UNREAD,
-    RETRY_OTHERS_WITH_KEY, /* also in doubt, if it carries an idempotency key */
+enum retry_non_idempotent {
+    RETRY_NON_IDEMPOTENT_NEVER,
+    RETRY_NON_IDEMPOTENT_NOT_SENT,
+    RETRY_NON_IDEMPOTENT_UNREAD,
+    RETRY_NON_IDEMPOTENT_WITH_KEY, /* also in doubt, if it carries an idempotency key */
 };
 
 struct retry_settings {
     bool idempotent; /* idempotent methods, while there is no answer */
-    enum retry_others others;
+    enum retry_non_idempotent non_idempotent;
     milliseconds backoff; /* another origin is tried after a random time up to this */
 };
 
 struct deadline_settings {
-    const char *header; /* in which milliseconds are asked for and passed on */
-    uint16_t id;        /* enum http_header_id */
-    milliseconds least; /* with less than this left nothing is sent to an origin */
+    const char *header;         /* in which milliseconds are asked for and passed on */
+    uint16_t id;                /* enum http_header_id */
+    milliseconds min_remaining; /* with less than this left nothing is sent to an origin */
 };
 
 struct retry_budget_settings { /* of a service, over all routes */
     uint32_t percent;          /* of its requests */
-    uint32_t least;            /* a second, over all workers */
+    uint32_t min_per_second;   /* a second, over all workers */
 };
 
 /* Pooled connections for requests that cannot be sent again. */
@@ -79,20 +79,21 @@ struct limits_settings {
     uint32_t head_bytes;   /* request head */
     uint32_t target_bytes; /* request target */
     uint32_t headers;      /* header lines of a message */
-    uint32_t answer_head_bytes;
-    uint64_t body_bytes;   /* request body; 0: no limit */
-    uint32_t gather_bytes; /* of a request body, read before an origin is chosen; 0: none */
-    uint32_t requests;     /* of one client connection; 0: no limit */
-    uint32_t held_bytes;   /* in buffers for one client connection, both directions */
-    uint32_t connections;  /* client connections of the process; 0: as many as descriptors allow */
-    uint64_t memory;       /* of the process, in bytes; 0: a share of what the machine gives it */
-    uint32_t handshakes;   /* of TLS at once, each worker */
-    uint32_t descriptors;  /* of the process; 0: as many as the kernel gives it */
+    uint32_t response_head_bytes;
+    uint64_t body_bytes;     /* request body; 0: no limit */
+    uint32_t request_buffer; /* of a request body, read before an origin is chosen; 0: none */
+    uint32_t requests_per_connection; /* of one client connection; 0: no limit */
+    uint32_t connection_buffer;       /* in buffers for one client connection, both directions */
+    uint32_t
+        max_connections;  /* client connections of the process; 0: as many as descriptors allow */
+    uint64_t memory;      /* of the process, in bytes; 0: a share of what the machine gives it */
+    uint32_t handshakes;  /* of TLS at once, each worker */
+    uint32_t descriptors; /* of the process; 0: as many as the kernel gives it */
 };
 
 /* What one client address (IPv4 /32, IPv6 /64) may have, counted over the whole process. */
 struct client_limits_settings {
-    uint32_t connections;     /* at once; 0: no limit */
+    uint32_t max_connections; /* at once; 0: no limit */
     uint32_t connection_rate; /* new ones a second; 0: no limit */
     uint32_t request_rate;    /* requests a second; 0: no limit */
     uint32_t request_burst;   /* at once after a pause; never 0 with a request_rate */
@@ -171,7 +172,7 @@ struct listener_settings {
     /* Global ones where the listener does not say. */
     struct timeouts_settings timeouts;
     struct limits_settings limits;
-    struct rates_settings rates;
+    struct min_rates_settings min_rates;
     struct client_limits_settings client_limits;
 };
 
@@ -189,22 +190,22 @@ struct origin_settings {
 };
 
 struct pool_settings { /* each origin; connections and waiting over all workers, the rest of each */
-    uint32_t idle;     /* connections kept open without a request */
-    uint32_t connections; /* at once; 0: no limit */
-    uint32_t requests;    /* of one connection; 0: no limit */
-    milliseconds age;     /* of one connection; 0: no limit */
-    milliseconds idle_time;
-    uint32_t reserve;       /* of connections, in 0.01 %: not for slow clients */
-    uint32_t waiting;       /* exchanges in line for a connection */
-    milliseconds wait_time; /* in that line */
-    bool limited;           /* the service has limits that its requests are counted for */
+    uint32_t max_idle; /* connections kept open without a request */
+    uint32_t max_connections;         /* at once; 0: no limit */
+    uint32_t requests_per_connection; /* of one connection; 0: no limit */
+    milliseconds max_age;             /* of one connection; 0: no limit */
+    milliseconds idle_timeout;
+    uint32_t reserve;             /* of connections, in 0.01 %: not for slow clients */
+    uint32_t max_pending;         /* exchanges in line for a connection */
+    milliseconds pending_timeout; /* in that line */
+    bool limited;                 /* the service has limits that its requests are counted for */
 };
 
-struct service_limits_settings { /* over all workers; 0: no limit */
-    uint32_t requests;           /* under way */
-    uint32_t origin_requests;    /* of each origin */
-    uint32_t connections;
-    uint32_t waiting;
+struct service_limits_settings {                 /* over all workers; 0: no limit */
+    uint32_t max_concurrent_requests;            /* under way */
+    uint32_t max_concurrent_requests_per_origin; /* of each origin */
+    uint32_t max_connections;
+    uint32_t max_pending;
 };
 
 #define STATUS_SET_FIRST 100
@@ -242,17 +243,17 @@ struct probe_settings {
 enum when_all_down { ALL_DOWN_TRY, ALL_DOWN_FAIL };
 
 struct health_settings {
-    uint32_t failures;     /* in a row that eject; 0: never */
-    uint32_t failed_share; /* of a window's answers that ejects, in 0.01 %; 0: never */
-    uint32_t failed_least; /* answers in a window that may eject */
+    uint32_t consecutive_failures; /* in a row that eject; 0: never */
+    uint32_t failed_share;         /* of a window's answers that ejects, in 0.01 %; 0: never */
+    uint32_t min_attempts;         /* answers in a window that may eject */
     milliseconds window;
     struct status_set failed_status; /* answers that count as failures */
     uint32_t slow_factor;            /* that often slower than the others ejects; 0: never */
-    milliseconds slow_least;
-    milliseconds ejection;      /* the first time */
-    milliseconds ejection_most; /* however often */
-    uint32_t ejected_share;     /* of a service's origins at once, in 0.01 %, rounded up */
-    uint32_t trials;            /* requests that must go well before an ejected origin is back */
+    milliseconds slow_min_time;
+    milliseconds ejection_time;     /* the first time */
+    milliseconds max_ejection_time; /* however often */
+    uint32_t max_ejected_share;     /* of a service's origins at once, in 0.01 %, rounded up */
+    uint32_t half_open_requests; /* requests that must go well before an ejected origin is back */
     milliseconds slow_start;
     enum when_all_down when_all_down;
     struct probe_settings probe;
@@ -362,7 +363,7 @@ struct ramp_settings {
     uint32_t error_rate;     /* of SPLIT_WHOLE: the new arm's may be so much above the old one's */
     uint32_t p99;            /* of SPLIT_WHOLE: in the same way, as a part of the old one's */
     milliseconds window;
-    uint32_t samples;                /* fewer of them say nothing */
+    uint32_t min_samples;            /* fewer of them say nothing */
     struct status_set failed_status; /* answers that count against an arm */
 };
 
@@ -383,7 +384,7 @@ enum route_action {
     ROUTE_FORWARD,
     ROUTE_RESPOND,
     ROUTE_REDIRECT,
-    ROUTE_ASK, /* no file can say it: whoever made the desk answers (exchange/ask.h) */
+    ROUTE_ASK, /* no file can say it: whoever made the context answers (exchange/ask.h) */
 };
 
 struct respond_settings {
@@ -429,12 +430,12 @@ struct route_settings {
     struct header_edits request_headers;
     struct header_edits response_headers;
     enum path_guard path_guard;
-    bool rewrites_location;            /* of answers: places that name the origin */
-    bool rewrites_prefix;              /* PATH_PREFIX only */
-    struct bytes prefix_rewrite;       /* takes the place of the matched prefix */
-    struct timeouts_settings timeouts; /* global ones where the route does not say */
-    struct rates_settings rates;       /* RATE_UNSAID where the route does not say */
-    uint64_t body_bytes;               /* limits.body_bytes where the route does not say */
+    bool rewrites_location;              /* of answers: places that name the origin */
+    bool rewrites_prefix;                /* PATH_PREFIX only */
+    struct bytes prefix_rewrite;         /* takes the place of the matched prefix */
+    struct timeouts_settings timeouts;   /* global ones where the route does not say */
+    struct min_rates_settings min_rates; /* RATE_UNSAID where the route does not say */
+    uint64_t body_bytes;                 /* limits.body_bytes where the route does not say */
     struct client_limits_settings client_limits; /* scope 0: as the listener has it */
     struct retry_settings retry;                 /* and so on */
     enum reuse reuse;
@@ -483,7 +484,7 @@ struct settings {
     enum request_id_from request_id;
     struct timeouts_settings timeouts;
     struct limits_settings limits;
-    struct rates_settings rates;
+    struct min_rates_settings min_rates;
     struct retry_settings retry;
     struct deadline_settings deadline;
     struct access_log_settings access_log;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NAMES_TOLD 5
+#define NAMES_REPORTED 5
 
 struct item {
     const char *name;     /* what is told */
@@ -313,10 +313,11 @@ bool settings_changes_option(const struct settings_changes *changes, const char 
 
 /* --- telling ----------------------------------------------------------------------------- */
 
-typedef void tell_item(void *owner, const struct item *item);
+typedef void report_item(void *owner, const struct item *item);
 
 /* Whoever was removed stands in the former roster, all others in the new one. */
-static void each_item(const struct pair *pair, enum change_verb verb, tell_item *tell, void *owner)
+static void each_item(const struct pair *pair, enum change_verb verb, report_item *report,
+                      void *owner)
 {
     const struct roster *roster = verb == CHANGE_REMOVED ? &pair->before : &pair->now;
 
@@ -324,7 +325,7 @@ static void each_item(const struct pair *pair, enum change_verb verb, tell_item 
         const struct item *item = &roster->items[i];
 
         if (verb == CHANGE_REMOVED ? item->partner == CHANGES_NONE : verb_of(pair, item) == verb) {
-            tell(owner, item);
+            report(owner, item);
         }
     }
 }
@@ -333,7 +334,7 @@ struct line {
     char *room;
     size_t size;
     size_t length;
-    uint32_t told; /* names of the present list */
+    uint32_t reported; /* names of the present list */
 };
 
 static void add_text(struct line *line, const char *text)
@@ -351,16 +352,16 @@ static void add_name(void *owner, const struct item *item)
 {
     struct line *line = owner;
 
-    if (line->told < NAMES_TOLD) {
-        add_text(line, line->told > 0 ? ", " : " (");
+    if (line->reported < NAMES_REPORTED) {
+        add_text(line, line->reported > 0 ? ", " : " (");
         add_text(line, item->name);
-    } else if (line->told == NAMES_TOLD) {
+    } else if (line->reported == NAMES_REPORTED) {
         add_text(line, ", ...");
     }
-    line->told++;
+    line->reported++;
 }
 
-static void tell_kind(struct line *line, const struct pair *pair, enum change_kind kind)
+static void report_kind(struct line *line, const struct pair *pair, enum change_kind kind)
 {
     const char *before = line->length > 0 ? "; " : "";
     char number[48];
@@ -378,7 +379,7 @@ static void tell_kind(struct line *line, const struct pair *pair, enum change_ki
         snprintf(number, sizeof(number), "%u %s", pair->counts[verb], verb_names[verb]);
         add_text(line, number);
         if (verb != CHANGE_KEPT) {
-            line->told = 0;
+            line->reported = 0;
             each_item(pair, (enum change_verb)verb, add_name, line);
             add_text(line, ")");
         }
@@ -388,7 +389,7 @@ static void tell_kind(struct line *line, const struct pair *pair, enum change_ki
 
 /* --- values of splits -------------------------------------------------------------------- */
 
-typedef void tell_value(void *owner, const char *text);
+typedef void report_value(void *owner, const char *text);
 
 static const struct arm_settings *arm_named(const struct route_settings *route, const char *service)
 {
@@ -415,8 +416,8 @@ static struct weight_text weight_of(const struct arm_settings *arm)
 }
 
 /* "pay: split new 5% -> 1%" */
-static void tell_arm(const struct route_settings *before, const struct route_settings *now,
-                     const char *service, tell_value *tell, void *owner)
+static void report_arm(const struct route_settings *before, const struct route_settings *now,
+                       const char *service, report_value *report, void *owner)
 {
     const struct weight_text old = weight_of(arm_named(before, service));
     const struct weight_text young = weight_of(arm_named(now, service));
@@ -425,35 +426,35 @@ static void tell_arm(const struct route_settings *before, const struct route_set
     if (strcmp(old.text, young.text) != 0) {
         snprintf(text, sizeof(text), "%s: split %s %s -> %s", now->name, service, old.text,
                  young.text);
-        tell(owner, text);
+        report(owner, text);
     }
 }
 
-static void tell_split(const struct route_settings *before, const struct route_settings *now,
-                       tell_value *tell, void *owner)
+static void report_split(const struct route_settings *before, const struct route_settings *now,
+                         report_value *report, void *owner)
 {
     if (before->arm_count < 2 && now->arm_count < 2) {
         return;
     }
     for (uint32_t i = 0; i < before->arm_count; i++) {
-        tell_arm(before, now, before->arms[i].service->name, tell, owner);
+        report_arm(before, now, before->arms[i].service->name, report, owner);
     }
     for (uint32_t i = 0; i < now->arm_count; i++) {
         if (arm_named(before, now->arms[i].service->name) == NULL) {
-            tell_arm(before, now, now->arms[i].service->name, tell, owner);
+            report_arm(before, now, now->arms[i].service->name, report, owner);
         }
     }
 }
 
 /* Of each route that is there before and after. */
-static void tell_values(const struct settings_changes *changes, tell_value *tell, void *owner)
+static void report_values(const struct settings_changes *changes, report_value *report, void *owner)
 {
     const struct pair *pair = &changes->pairs[CHANGE_OF_ROUTES];
 
     for (uint32_t i = 0; i < pair->now.count; i++) {
         if (verb_of(pair, &pair->now.items[i]) == CHANGE_CHANGED) {
-            tell_split(&changes->before->routes[pair->now.items[i].partner],
-                       &changes->now->routes[i], tell, owner);
+            report_split(&changes->before->routes[pair->now.items[i].partner],
+                         &changes->now->routes[i], report, owner);
         }
     }
 }
@@ -462,23 +463,23 @@ static void add_value(void *owner, const char *text)
 {
     struct line *line = owner;
 
-    if (line->told < NAMES_TOLD) {
+    if (line->reported < NAMES_REPORTED) {
         add_text(line, "; ");
         add_text(line, text);
     }
-    line->told++;
+    line->reported++;
 }
 
-size_t settings_changes_tell(const struct settings_changes *changes, char *room, size_t size)
+size_t settings_changes_report(const struct settings_changes *changes, char *room, size_t size)
 {
     struct line line = {room, size, 0, 0};
 
     room[0] = '\0';
     for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
-        tell_kind(&line, &changes->pairs[kind], (enum change_kind)kind);
+        report_kind(&line, &changes->pairs[kind], (enum change_kind)kind);
     }
-    line.told = 0;
-    tell_values(changes, add_value, &line);
+    line.reported = 0;
+    report_values(changes, add_value, &line);
     return line.length;
 }
 
@@ -525,7 +526,7 @@ void settings_changes_print(const struct settings_changes *changes, FILE *out)
             each_item(&changes->pairs[kind], (enum change_verb)verb, print_item, &printing);
         }
         if (kind == CHANGE_OF_ROUTES) {
-            tell_values(changes, print_value, out);
+            report_values(changes, print_value, out);
         }
     }
 }

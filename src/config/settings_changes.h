@@ -51,7 +51,7 @@ bool settings_changes_option(const struct settings_changes *changes, const char 
 
 /* One line without its end: "routes: 1 added (beta), 40 kept; services: 3 kept". Returns its
  * length; cut where the room ends. */
-size_t settings_changes_tell(const struct settings_changes *changes, char *room, size_t size);
+size_t settings_changes_report(const struct settings_changes *changes, char *room, size_t size);
 /* Each with its name: "+ route beta", "~ service shop", "- origin 10.0.0.1:80". Options that a
  * reload leaves as they were are marked. */
 void settings_changes_print(const struct settings_changes *changes, FILE *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A question is asked by an exchange and given to its endpoint at the end of that turn. The exchange
- * is the first to hold it; it lets go when it is over. Called by the exchange desk of control.c. */
+ * is the first to hold it; it lets go when it is over. Called by the exchange context of control.c. */
 #include "control/asking.h"
 
 #include "control/endpoints.h"
@@ -55,21 +55,21 @@ static bool copy_body(struct question *question, struct exchange *exchange, size
 
 static void *on_ask(void *owner, struct exchange *exchange, const struct exchange_question *asked)
 {
-    const struct question_desk *desk = owner;
+    const struct question_context *context = owner;
     struct question *question = calloc(1, sizeof(*question));
 
     if (question == NULL || !copy_body(question, exchange, asked->body_length)) {
         free(question);
         return NULL;
     }
-    question->sources = desk->sources;
-    question->loop = desk->loop;
-    question->live = desk->live;
+    question->sources = context->sources;
+    question->loop = context->loop;
+    question->live = context->live;
     question->exchange = exchange;
     question->listener = asked->listener_index;
     question->who = asked->who;
     question_hold(question);
-    loop_later(desk->loop, &question->answer_later, find_answer, question);
+    loop_later(context->loop, &question->answer_later, find_answer, question);
     return question;
 }
 

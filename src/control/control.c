@@ -17,8 +17,8 @@
 
 #define BODY_BYTES_MAX (64u << 20)
 #define TRIM_MS 5000
-#define STOP_LOOK_MS 20
-#define STOP_LOOKS 10
+#define STOP_CHECK_MS 20
+#define STOP_CHECKS 10
 
 /* Read by the ordinary reader, so that every default is there; the rest is set below. */
 static const char own_file[] = "workers: 1\n"
@@ -31,21 +31,21 @@ struct control {
     pthread_t thread;
     bool started;
     struct control_sources sources;
-    struct question_desk questions;
+    struct question_context questions;
     struct live *live;
-    struct workbench bench;
+    struct worker_context worker_context;
     struct metrics *metrics;   /* of its own, read by nobody */
     struct snapshot *defaults; /* what `settings` below was copied from */
     /* An empty directory of origins, since everything above one counts on it. */
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct resolver *resolver;
     struct origin_directory *origins;
-    struct exchange_desk *exchanges;
-    struct client_desk *clients;
+    struct exchange_context *exchanges;
+    struct client_context *clients;
     struct alarm trim;
     struct alarm stop;
     struct loop_message stopped;
-    int stop_looks;
+    int stop_checks;
 };
 
 /* --- settings ---------------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ static void adjust(struct settings *settings, struct route_settings *route)
 {
     route->action = ROUTE_ASK;
     route->body_bytes = BODY_BYTES_MAX;
-    settings->limits.gather_bytes = BODY_BYTES_MAX; /* a question is answered once it is whole */
+    settings->limits.request_buffer = BODY_BYTES_MAX; /* a question is answered once it is whole */
     settings->limits.body_bytes = BODY_BYTES_MAX;
     settings->routes = route;
 }
@@ -90,9 +90,9 @@ static void on_trim(void *owner)
 {
     struct control *control = owner;
 
-    buffer_pool_trim(control->bench.buffers);
-    client_desk_trim(control->clients);
-    exchange_desk_trim(control->exchanges);
+    buffer_pool_trim(control->worker_context.buffers);
+    client_context_trim(control->clients);
+    exchange_context_trim(control->exchanges);
 }
 
 /* Nothing is placed elsewhere; but with nobody asking this thread need not wake up either. */
@@ -103,7 +103,7 @@ static bool keep_here(void *owner, int fd, const struct address *from, uint32_t 
     (void)fd;
     (void)from;
     (void)listener;
-    alarm_set(control->bench.loop, &control->trim, TRIM_MS, on_trim, control);
+    alarm_set(control->worker_context.loop, &control->trim, TRIM_MS, on_trim, control);
     return false;
 }
 
@@ -111,20 +111,20 @@ static uint32_t count_own(void *owner)
 {
     const struct control *control = owner;
 
-    return client_desk_count(control->clients);
+    return client_context_count(control->clients);
 }
 
 static const struct client_placing placing = {.place = keep_here, .count_all = count_own};
 
 static bool build_origins(struct control *control)
 {
-    control->book = origin_book_new(1);
-    control->resolver = resolver_new(control->bench.loop);
-    if (control->book == NULL || control->resolver == NULL) {
+    control->registry = origin_registry_new(1);
+    control->resolver = resolver_new(control->worker_context.loop);
+    if (control->registry == NULL || control->resolver == NULL) {
         return false;
     }
-    control->origins =
-        origin_directory_new(&control->bench, control->resolver, control->metrics, control->book);
+    control->origins = origin_directory_new(&control->worker_context, control->resolver,
+                                            control->metrics, control->registry);
     return control->origins != NULL;
 }
 
@@ -141,31 +141,32 @@ static bool build_exchanges(struct control *control)
         generation_unref(&generation);
         return false;
     }
-    control->exchanges = exchange_desk_new(&control->bench, control->metrics, NULL, generation);
+    control->exchanges =
+        exchange_context_new(&control->worker_context, control->metrics, NULL, generation);
     if (control->exchanges == NULL) {
         return false;
     }
-    control->live = live_new(&control->sources, control->bench.loop);
+    control->live = live_new(&control->sources, control->worker_context.loop);
     if (control->live == NULL) {
         return false;
     }
     control->questions =
-        (struct question_desk){&control->sources, control->bench.loop, control->live};
-    exchange_desk_answer_with(control->exchanges, &asking_answerer, &control->questions);
+        (struct question_context){&control->sources, control->worker_context.loop, control->live};
+    exchange_context_answer_with(control->exchanges, &asking_answerer, &control->questions);
     return true;
 }
 
 static bool build(struct control *control)
 {
-    random_init(&control->bench.random);
-    control->bench.loop = loop_new();
-    control->bench.buffers = buffer_pool_new();
+    random_init(&control->worker_context.random);
+    control->worker_context.loop = loop_new();
+    control->worker_context.buffers = buffer_pool_new();
     control->metrics = metrics_new();
-    if (control->bench.loop == NULL || control->bench.buffers == NULL || control->metrics == NULL ||
-        !build_origins(control) || !build_exchanges(control)) {
+    if (control->worker_context.loop == NULL || control->worker_context.buffers == NULL ||
+        control->metrics == NULL || !build_origins(control) || !build_exchanges(control)) {
         return false;
     }
-    control->clients = client_desk_new(control->exchanges, &placing, control);
+    control->clients = client_context_new(control->exchanges, &placing, control);
     return control->clients != NULL;
 }
 
@@ -178,14 +179,14 @@ static bool listen_at(struct control *control, int *fd, enum control_listener in
 
     settings.name = names[index];
     *fd = -1;
-    return at.fd < 0 || client_desk_listen(control->clients, &at, &settings, index);
+    return at.fd < 0 || client_context_listen(control->clients, &at, &settings, index);
 }
 
 static void *run(void *owner)
 {
     struct control *control = owner;
 
-    loop_run(control->bench.loop);
+    loop_run(control->worker_context.loop);
     return NULL;
 }
 
@@ -207,17 +208,17 @@ static bool start_thread(struct control *control)
 static void take_apart(struct control *control)
 {
     if (control->clients != NULL) {
-        client_desk_close_all(control->clients);
+        client_context_close_all(control->clients);
     }
-    client_desk_free(&control->clients);
-    exchange_desk_free(&control->exchanges);
+    client_context_free(&control->clients);
+    exchange_context_free(&control->exchanges);
     live_free(&control->live);
     origin_directory_free(&control->origins);
     resolver_free(&control->resolver);
-    origin_book_free(&control->book);
+    origin_registry_free(&control->registry);
     metrics_free(&control->metrics);
-    loop_free(&control->bench.loop);
-    buffer_pool_free(&control->bench.buffers);
+    loop_free(&control->worker_context.loop);
+    buffer_pool_free(&control->worker_context.buffers);
     snapshot_unref(&control->defaults);
     free(control);
 }
@@ -248,15 +249,15 @@ struct control *control_start(const struct control_places *places,
 
 /* --- stopping ---------------------------------------------------------------------------- */
 
-static void on_stop_look(void *owner)
+static void on_stop_check(void *owner)
 {
     struct control *control = owner;
 
-    if (client_desk_count(control->clients) == 0 || control->stop_looks++ == STOP_LOOKS) {
-        loop_stop(control->bench.loop);
+    if (client_context_count(control->clients) == 0 || control->stop_checks++ == STOP_CHECKS) {
+        loop_stop(control->worker_context.loop);
         return;
     }
-    alarm_set(control->bench.loop, &control->stop, STOP_LOOK_MS, on_stop_look, control);
+    alarm_set(control->worker_context.loop, &control->stop, STOP_CHECK_MS, on_stop_check, control);
 }
 
 static void on_stop(void *owner)
@@ -264,8 +265,8 @@ static void on_stop(void *owner)
     struct control *control = owner;
 
     live_stop(control->live);
-    client_desk_drain(control->clients, 0);
-    on_stop_look(control);
+    client_context_drain(control->clients, 0);
+    on_stop_check(control);
 }
 
 void control_stop(struct control **held)
@@ -276,7 +277,7 @@ void control_stop(struct control **held)
     if (control == NULL) {
         return;
     }
-    loop_send(control->bench.loop, &control->stopped, on_stop, control);
+    loop_send(control->worker_context.loop, &control->stopped, on_stop, control);
     pthread_join(control->thread, NULL);
     take_apart(control);
 }

@@ -10,8 +10,8 @@
 #include "exchange/generation.h"
 #include "net/pressure.h"
 #include "observe/metrics.h"
-#include "origin/origin_book.h"
-#include "split/split_book.h"
+#include "origin/origin_registry.h"
+#include "split/split_registry.h"
 
 struct control_facts { /* of the process */
     uint32_t workers;
@@ -74,8 +74,8 @@ struct control_sources {
     /* See process/reload/reload.h; `done` comes on another thread. false: not now. */
     bool (*give_order)(void *owner, const struct reload_order *order);
     void (*reload_status)(void *owner, struct reload_status *status);
-    struct origin_book *origins;
-    struct split_book *splits;
+    struct origin_registry *origins;
+    struct split_registry *splits;
     /* Has the worker call `listed` on its own thread, once. false: it cannot be asked now. */
     bool (*list_connections)(void *owner, uint32_t worker, size_t most, client_listed *listed,
                              void *listed_owner);

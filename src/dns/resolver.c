@@ -60,7 +60,7 @@ struct resolver_name {
     bool asking;
     bool telling;   /* inside `changed` */
     bool unwatched; /* to be freed once neither asking nor telling */
-    bool told;      /* an answer, or that there is none */
+    bool reported;  /* an answer, or that there is none */
     bool failing;   /* said so in the log */
     uint32_t pause_ms;
     uint64_t begun_us;         /* when it was first asked */
@@ -275,9 +275,9 @@ static void ask_again_in(struct resolver_name *name, uint32_t milliseconds)
               name->srv_changed != NULL ? ask_for_srv : ask, name);
 }
 
-static void tell(struct resolver_name *name)
+static void report(struct resolver_name *name)
 {
-    name->told = true;
+    name->reported = true;
     name->telling = true;
     if (name->srv_changed != NULL) {
         name->srv_changed(name->owner, name->has_srv ? &name->srv : NULL);
@@ -319,8 +319,8 @@ static void failed(struct resolver_name *name, const char *why)
     ask_again_in(name, name->pause_ms);
     name->pause_ms = resolver_next_pause_ms(name->pause_ms, name->count > 0 || name->has_srv,
                                             loop_now(name->resolver->loop) - name->begun_us);
-    if (!name->told) {
-        tell(name);
+    if (!name->reported) {
+        report(name);
     }
 }
 
@@ -346,7 +346,7 @@ static void answered(struct resolver_name *name, struct address *addresses, size
     free(name->addresses);
     name->addresses = addresses;
     name->count = count;
-    tell(name);
+    report(name);
 }
 
 static bool is_localhost(const struct resolver_name *name)
@@ -471,7 +471,7 @@ static void take_srv_answer(struct resolver_name *name, const unsigned char *mes
     srv_answer_release(&name->srv);
     name->srv = answer;
     name->has_srv = true;
-    tell(name);
+    report(name);
 }
 
 static void on_srv_answer(void *owner, int status, int timeouts, unsigned char *message, int length)

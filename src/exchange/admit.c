@@ -21,7 +21,7 @@ static bool client_is_trusted(const struct exchange *exchange, const struct sett
     }
     /* The kernel is asked for those only that might be believed. */
     return proxied_client_is_trusted(settings, &facts->ip) &&
-           exchange->client.ops->tell_peer(exchange->client.stream, &peer) &&
+           exchange->client.ops->report_peer(exchange->client.stream, &peer) &&
            is_believed(settings, &facts->ip, &peer);
 }
 
@@ -135,35 +135,37 @@ bool admit_rate(struct exchange *exchange)
     const struct client_limits_settings *limits;
     uint64_t wait_ms;
 
-    if (!settings->limits_requests || exchange->desk->clients == NULL) {
+    if (!settings->limits_requests || exchange->context->clients == NULL) {
         return true;
     }
     limits = limits_for(exchange, settings);
     if (limits->request_rate == 0 || is_exempt(settings, &exchange->client.ip) ||
-        client_book_request(exchange->desk->clients, &exchange->client.ip, limits,
-                            loop_now(exchange->desk->bench->loop), &wait_ms)) {
+        client_registry_request(exchange->context->clients, &exchange->client.ip, limits,
+                                loop_now(exchange->context->worker_context->loop), &wait_ms)) {
         return true;
     }
-    metrics_note(exchange->desk->metrics, METRICS_REQUEST_OVER_LIMIT);
+    metrics_note(exchange->context->metrics, METRICS_REQUEST_OVER_LIMIT);
     reply_over_limit(exchange, limits, wait_ms);
     return false;
 }
 
 /* Those of a trusted proxy's connections are many clients' together. */
-bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, const struct ip *peer,
-                          uint32_t listener, bool is_new, client_place *place)
+bool exchange_context_admits(struct exchange_context *context, const struct ip *ip,
+                             const struct ip *peer, uint32_t listener, bool is_new,
+                             client_slot *place)
 {
-    const struct settings *settings = generation_settings(desk->generation);
+    const struct settings *settings = generation_settings(context->generation);
     const struct client_limits_settings *limits = listener < settings->listener_count
                                                       ? &settings->listeners[listener].client_limits
                                                       : &settings->client_limits;
 
     *place = 0;
-    if ((limits->connections == 0 && limits->connection_rate == 0) || desk->clients == NULL ||
-        is_believed(settings, ip, peer) || is_exempt(settings, ip)) {
+    if ((limits->max_connections == 0 && limits->connection_rate == 0) ||
+        context->clients == NULL || is_believed(settings, ip, peer) || is_exempt(settings, ip)) {
         return true;
     }
-    return client_book_enter(desk->clients, ip, limits, loop_now(desk->bench->loop), is_new, place);
+    return client_registry_enter(context->clients, ip, limits,
+                                 loop_now(context->worker_context->loop), is_new, place);
 }
 
 bool admit_size(struct exchange *exchange)
@@ -225,7 +227,7 @@ bool admit_loop(struct exchange *exchange)
     if (passes <= PASSES_MOST) {
         return true;
     }
-    metrics_note(exchange->desk->metrics, METRICS_LOOP_REFUSED);
+    metrics_note(exchange->context->metrics, METRICS_LOOP_REFUSED);
     reply_error(exchange, 508, "proxy_loop_detected",
                 "the request has passed through this gateway too often (Via)");
     return false;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Hands a whole request to the desk's answerer and takes the answer from it. */
+/* Hands a whole request to the context's answerer and takes the answer from it. */
 #include "exchange/ask.h"
 
 #include "base/check.h"
 #include "exchange/exchange_private.h"
 #include "exchange/queue.h"
 
-void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange_answerer *answerer,
-                               void *owner)
+void exchange_context_answer_with(struct exchange_context *context,
+                                  const struct exchange_answerer *answerer, void *owner)
 {
-    desk->answerer = answerer;
-    desk->answerer_owner = owner;
+    context->answerer = answerer;
+    context->answerer_owner = owner;
 }
 
 void ask_answerer(struct exchange *exchange)
 {
-    const struct exchange_desk *desk = exchange->desk;
+    const struct exchange_context *context = exchange->context;
     struct exchange_question question = {
         .request = &exchange->request,
         .listener_index = exchange->client.facts->listener_index,
@@ -31,10 +31,10 @@ void ask_answerer(struct exchange *exchange)
         return;
     }
     exchange_set_state(exchange, EXCHANGE_ASKS);
-    if (!exchange->client.ops->tell_who(exchange->client.stream, &question.who)) {
+    if (!exchange->client.ops->report_who(exchange->client.stream, &question.who)) {
         question.who = (struct who){.kind = WHO_GATEWAY};
     }
-    exchange->asked = desk->answerer->ask(desk->answerer_owner, exchange, &question);
+    exchange->asked = context->answerer->ask(context->answerer_owner, exchange, &question);
     if (exchange->asked == NULL) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An internal origin: requests on a route whose action is ROUTE_ASK are answered by whoever made
- * the desk, now or later. Used by control/, whose desk carries nothing else; no configuration
+ * the context, now or later. Used by control/, whose context carries nothing else; no configuration
  * can name such a route. */
 #ifndef EXCHANGE_ASK_H
 #define EXCHANGE_ASK_H
@@ -24,9 +24,9 @@ struct exchange_answerer {
     void (*over)(void *asked);
 };
 
-/* Both outlive the desk. */
-void exchange_desk_answer_with(struct exchange_desk *desk, const struct exchange_answerer *answerer,
-                               void *owner);
+/* Both outlive the context. */
+void exchange_context_answer_with(struct exchange_context *context,
+                                  const struct exchange_answerer *answerer, void *owner);
 
 /* Copies the request's body, question.body_length bytes, to `into`. */
 void exchange_copy_body(const struct exchange *exchange, char *into);

@@ -89,7 +89,7 @@ static bool is_replayable(const struct exchange *exchange)
 
 struct attempt *attempt_new(struct exchange *exchange, const struct origin_request_events *events)
 {
-    struct attempt *attempt = slab_take(exchange->desk->attempts);
+    struct attempt *attempt = slab_take(exchange->context->attempts);
     struct origin_request *request;
 
     if (attempt == NULL) {
@@ -113,7 +113,7 @@ struct attempt *attempt_new(struct exchange *exchange, const struct origin_reque
 
 void attempt_release(struct attempt *attempt)
 {
-    slab_give(attempt->exchange->desk->attempts, attempt);
+    slab_give(attempt->exchange->context->attempts, attempt);
 }
 
 /* The last try must not meet a connection that is just being closed. */
@@ -176,7 +176,7 @@ void attempt_connected(void *owner)
     if (!exchange->request_body.whole) {
         exchange->request_body.kept = false;
         if (exchange->request.expects_continue) {
-            timer_set(exchange->desk->patience, &attempt->patience, PATIENCE_MS);
+            timer_set(exchange->context->patience, &attempt->patience, PATIENCE_MS);
         }
     }
     attempt_go_on(attempt);
@@ -242,7 +242,7 @@ static bool send_and_drop(struct attempt *attempt)
         int count = pieces_of(queue->first, 0, pieces, &offered);
 
         taken = origin_request_send_body(&attempt->request, pieces, count);
-        buffer_queue_drop(exchange->desk->bench->buffers, queue, taken);
+        buffer_queue_drop(exchange->context->worker_context->buffers, queue, taken);
     }
     return taken == offered;
 }
@@ -323,7 +323,7 @@ void attempt_end(struct attempt *attempt, const char *error)
         attempt_set_over(attempt);
         origin_request_cancel(&attempt->request);
     }
-    timer_clear(attempt->exchange->desk->patience, &attempt->patience);
+    timer_clear(attempt->exchange->context->patience, &attempt->patience);
     if (attempt->origin != NULL && attempt->record.delivery == NULL) {
         end_record(attempt, error);
     }

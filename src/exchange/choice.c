@@ -38,7 +38,7 @@ static void note(struct exchange *exchange, struct split_turn *turn,
     exchange->outcome.bucket = (uint16_t)choice->bucket;
     if (split_turn_counts(turn) && is_fair_sample(choice)) {
         exchange->routing.tally =
-            split_turn_tally(turn, exchange->desk->bench->worker, choice->arm,
+            split_turn_tally(turn, exchange->context->worker_context->worker, choice->arm,
                              choice->has_bucket ? choice->bucket : SPLIT_NO_BUCKET);
         exchange->routing.tally_user = split_turn_user(turn, &exchange->client.ip);
         exchange->routing.chosen_us = exchange_elapsed_us(exchange);

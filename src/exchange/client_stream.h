@@ -39,10 +39,10 @@ struct client_stream_ops {
     void (*want_body)(void *stream, bool wanted);
     /* From here on both directions carry raw bytes. */
     void (*begin_tunnel)(void *stream);
-    /* The address that the connection really comes from (transport_tell_peer_ip). */
-    bool (*tell_peer)(void *stream, struct ip *ip);
+    /* The address that the connection really comes from (transport_report_peer_ip). */
+    bool (*report_peer)(void *stream, struct ip *ip);
     /* Who is at the other end of a Unix socket; false: it is none. */
-    bool (*tell_who)(void *stream, struct who *who);
+    bool (*report_who)(void *stream, struct who *who);
     /* The exchange is over; it must not be used any more. Called last, never from abort. */
     void (*over)(void *stream);
 };

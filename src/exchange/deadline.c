@@ -35,7 +35,7 @@ static bool read_wish(const struct exchange *exchange, uint32_t *milliseconds)
 
 static uint32_t left_ms(const struct exchange *exchange)
 {
-    uint64_t now_us = loop_now(exchange->desk->bench->loop);
+    uint64_t now_us = loop_now(exchange->context->worker_context->loop);
 
     return exchange->deadline_us > now_us ? (uint32_t)((exchange->deadline_us - now_us) / 1000) : 0;
 }
@@ -62,13 +62,13 @@ void deadline_begin(struct exchange *exchange)
     }
     if (total != 0) {
         exchange->deadline_us = exchange->start_us + total * UINT64_C(1000);
-        timer_set(exchange->desk->deadlines, &exchange->deadline, left_ms(exchange));
+        timer_set(exchange->context->deadlines, &exchange->deadline, left_ms(exchange));
     }
 }
 
 bool deadline_still_leaves_time(struct exchange *exchange)
 {
-    if (left_ms(exchange) >= generation_settings(exchange->generation)->deadline.least) {
+    if (left_ms(exchange) >= generation_settings(exchange->generation)->deadline.min_remaining) {
         return true;
     }
     reply_error(exchange, 504, "http_response_timeout", SHORT_OF_TIME);

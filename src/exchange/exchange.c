@@ -6,7 +6,7 @@
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
  *
- * Called by client/. Every exchange that began ends once, in exchange_close_books: finished, broken
+ * Called by client/. Every exchange that began ends once, in exchange_finish_accounting: finished, broken
  * off, or left by its client. Its state changes in exchange_set_state only. */
 #include "exchange/exchange_private.h"
 
@@ -66,7 +66,7 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 
 uint32_t exchange_elapsed_us(const struct exchange *exchange)
 {
-    uint64_t elapsed = loop_now(exchange->desk->bench->loop) - exchange->start_us;
+    uint64_t elapsed = loop_now(exchange->context->worker_context->loop) - exchange->start_us;
 
     return elapsed > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed;
 }
@@ -74,16 +74,16 @@ uint32_t exchange_elapsed_us(const struct exchange *exchange)
 /* --- beginning --------------------------------------------------------------------------- */
 
 /* Everything but the message, which the codec fills, starts as zero. */
-struct exchange *exchange_new(struct exchange_desk *desk, const struct client_stream_ops *ops,
+struct exchange *exchange_new(struct exchange_context *context, const struct client_stream_ops *ops,
                               void *stream, const struct client_facts *facts)
 {
-    struct exchange *exchange = slab_take(desk->exchanges);
+    struct exchange *exchange = slab_take(context->exchanges);
 
     if (exchange == NULL) {
         return NULL;
     }
     list_init(&exchange->link);
-    exchange->desk = desk;
+    exchange->context = context;
     exchange->state = EXCHANGE_NEW;
     exchange->client.ops = ops;
     exchange->client.stream = stream;
@@ -103,15 +103,15 @@ void exchange_discard(struct exchange *exchange)
 }
 
 /* Counts from here on: the exchange has a generation and will be finished. */
-static void open_books(struct exchange *exchange, size_t bytes_read, uint32_t head_us)
+static void open_registries(struct exchange *exchange, size_t bytes_read, uint32_t head_us)
 {
-    struct exchange_desk *desk = exchange->desk;
+    struct exchange_context *context = exchange->context;
     struct outcome *outcome = &exchange->outcome;
 
-    desk->count++;
-    exchange->generation = generation_ref(desk->generation);
-    exchange->start_us = loop_now(desk->bench->loop) - head_us;
-    outcome->start_realtime_us = loop_realtime(desk->bench->loop) - head_us;
+    context->count++;
+    exchange->generation = generation_ref(context->generation);
+    exchange->start_us = loop_now(context->worker_context->loop) - head_us;
+    outcome->start_realtime_us = loop_realtime(context->worker_context->loop) - head_us;
     outcome->head_us = head_us > 0 ? head_us : 1; /* 0 would say that it was not reached */
     outcome->bytes_in = bytes_read;
     outcome->scheme = exchange->client.facts->scheme;
@@ -119,7 +119,7 @@ static void open_books(struct exchange *exchange, size_t bytes_read, uint32_t he
     outcome->listener_index = exchange->client.facts->listener_index;
     outcome->client_port = exchange->client.facts->port;
     outcome->client = &exchange->client.ip;
-    outcome->worker = desk->bench->worker;
+    outcome->worker = context->worker_context->worker;
     outcome->route_index = -1;
     outcome->service_index = -1;
     exchange->client.ip = exchange->client.facts->ip;
@@ -146,7 +146,7 @@ static void give_id(struct exchange *exchange, const struct http_header *inbound
         outcome->client_request_id = http_header_value(inbound);
     }
     uuid_v7(exchange->request_id, outcome->start_realtime_us / 1000,
-            &exchange->desk->bench->random);
+            &exchange->context->worker_context->random);
     outcome->request_id = (struct bytes){exchange->request_id, UUID_TEXT_LENGTH};
     outcome->request_id_is_ours = true;
 }
@@ -190,7 +190,7 @@ static void trace_request(struct exchange *exchange)
 
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
-    open_books(exchange, head_bytes, head_us);
+    open_registries(exchange, head_bytes, head_us);
     admit_identify_client(exchange);
     note_request(exchange);
     if (atomic_load_explicit(&trace_on, memory_order_relaxed)) {
@@ -206,7 +206,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
 void exchange_refuse(struct exchange *exchange, enum http_version version, uint16_t status,
                      const char *what, size_t bytes_read, uint32_t head_us)
 {
-    open_books(exchange, bytes_read, head_us);
+    open_registries(exchange, bytes_read, head_us);
     /* What was parsed of it stands in a buffer that is read on into. */
     http_request_forget(&exchange->request);
     exchange->request.method = HTTP_METHOD_OTHER;
@@ -250,7 +250,7 @@ static size_t stream_body(struct exchange *exchange, struct bytes bytes)
 {
     struct attempt *attempt = exchange->attempt;
     struct buffer_queue *queue = &exchange->request_body.body;
-    size_t most = generation_settings(exchange->generation)->limits.gather_bytes;
+    size_t most = generation_settings(exchange->generation)->limits.request_buffer;
     size_t room = most > queue->length ? most - queue->length : 0;
 
     if (attempt->state == ATTEMPT_SENDS && queue->length == 0) {
@@ -262,7 +262,7 @@ static size_t stream_body(struct exchange *exchange, struct bytes bytes)
     if (bytes.length > room) {
         bytes.length = room;
     }
-    if (!buffer_queue_add(exchange->desk->bench->buffers, queue, bytes)) {
+    if (!buffer_queue_add(exchange->context->worker_context->buffers, queue, bytes)) {
         return 0;
     }
     attempt_go_on(attempt);
@@ -369,9 +369,9 @@ const struct timeouts_settings *exchange_timeouts(const struct exchange *exchang
                                            : &generation_settings(exchange->generation)->timeouts;
 }
 
-const struct rates_settings *exchange_rates(const struct exchange *exchange)
+const struct min_rates_settings *exchange_min_rates(const struct exchange *exchange)
 {
-    return exchange->routing.route != NULL ? &exchange->routing.route->rates : NULL;
+    return exchange->routing.route != NULL ? &exchange->routing.route->min_rates : NULL;
 }
 
 void exchange_note_cut(struct exchange *exchange, enum cut_cause cause)
@@ -395,51 +395,51 @@ void exchange_count_out(struct exchange *exchange, uint64_t bytes)
 
 /* --- the end ----------------------------------------------------------------------------- */
 
-void exchange_close_books(struct exchange *exchange, enum outcome_end end)
+void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end)
 {
-    struct exchange_desk *desk = exchange->desk;
+    struct exchange_context *context = exchange->context;
 
     exchange_set_state(exchange, EXCHANGE_OVER);
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, NULL);
-        timer_clear(desk->backoffs, &exchange->backoff);
+        timer_clear(context->backoffs, &exchange->backoff);
     }
     if (exchange->deadline_us != 0) {
-        timer_clear(desk->deadlines, &exchange->deadline);
+        timer_clear(context->deadlines, &exchange->deadline);
     }
     exchange->outcome.end = end;
     exchange->outcome.total_us = exchange_elapsed_us(exchange);
-    metrics_count(desk->metrics, &exchange->outcome);
+    metrics_count(context->metrics, &exchange->outcome);
     if (exchange->routing.tally != NULL) {
         choice_count(exchange);
     }
-    if (desk->log != NULL) {
-        access_log_write(desk->log, &exchange->outcome);
+    if (context->log != NULL) {
+        access_log_write(context->log, &exchange->outcome);
     }
     if (exchange->asked != NULL) {
-        desk->answerer->over(exchange->asked);
+        context->answerer->over(exchange->asked);
     }
-    buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
-    buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
+    buffer_queue_clear(context->worker_context->buffers, &exchange->request_body.body);
+    buffer_return(context->worker_context->buffers, &exchange->request_body.trailers);
     free(exchange->routing.target_text);
-    desk->count--;
+    context->count--;
     if (exchange->orphan != NULL) {
         free(exchange->orphan);
         list_remove(&exchange->link);
-        desk->orphan_count--;
+        context->orphan_count--;
     }
-    list_add_last(&desk->graves, &exchange->link);
+    list_add_last(&context->deferred_frees, &exchange->link);
 }
 
 void exchange_finish(struct exchange *exchange, enum outcome_end end)
 {
-    exchange_close_books(exchange, end);
+    exchange_finish_accounting(exchange, end);
     exchange->client.ops->over(exchange->client.stream);
 }
 
 void exchange_break_off(struct exchange *exchange, enum outcome_end end)
 {
-    exchange_close_books(exchange, end);
+    exchange_finish_accounting(exchange, end);
     exchange->client.ops->abort(exchange->client.stream);
 }
 
@@ -462,5 +462,5 @@ void exchange_client_gone(struct exchange *exchange, enum outcome_end end)
     if (orphan_begin(exchange, end)) {
         return;
     }
-    exchange_close_books(exchange, end);
+    exchange_finish_accounting(exchange, end);
 }

@@ -9,52 +9,56 @@
 #ifndef EXCHANGE_EXCHANGE_H
 #define EXCHANGE_EXCHANGE_H
 
-#include "exchange/client_book.h"
+#include "exchange/client_registry.h"
 #include "exchange/client_stream.h"
 #include "exchange/generation.h"
-#include "net/workbench.h"
+#include "net/worker_context.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
 
 struct exchange;
-struct exchange_desk; /* where a worker's exchanges are run */
+struct exchange_context; /* where a worker's exchanges are run */
 
 /* Borrows all but the generation, whose reference it takes over. `log` may be NULL. */
-struct exchange_desk *exchange_desk_new(struct workbench *bench, struct metrics *metrics,
-                                        struct access_log_ring *log, struct generation *generation);
+struct exchange_context *exchange_context_new(struct worker_context *worker_context,
+                                              struct metrics *metrics, struct access_log_ring *log,
+                                              struct generation *generation);
 /* All exchanges must be over. */
-void exchange_desk_free(struct exchange_desk **desk);
+void exchange_context_free(struct exchange_context **context);
 /* New exchanges begin with this one from now on. Takes the reference over. */
-void exchange_desk_adopt(struct exchange_desk *desk, struct generation *generation);
+void exchange_context_adopt(struct exchange_context *context, struct generation *generation);
 /* Gives a reference up. The last one takes the generation apart, a piece a tick. */
-void exchange_desk_let_go(struct exchange_desk *desk, struct generation *generation);
+void exchange_context_let_go(struct exchange_context *context, struct generation *generation);
 /* Borrowed: the one that runs. */
-struct generation *exchange_desk_generation(const struct exchange_desk *desk);
-const struct settings *exchange_desk_settings(const struct exchange_desk *desk);
-const struct tls_store *exchange_desk_tls(const struct exchange_desk *desk);
-struct workbench *exchange_desk_bench(const struct exchange_desk *desk);
-struct metrics *exchange_desk_metrics(const struct exchange_desk *desk);
+struct generation *exchange_context_generation(const struct exchange_context *context);
+const struct settings *exchange_context_settings(const struct exchange_context *context);
+const struct tls_store *exchange_context_tls(const struct exchange_context *context);
+struct worker_context *exchange_context_worker_context(const struct exchange_context *context);
+struct metrics *exchange_context_metrics(const struct exchange_context *context);
 /* Borrows it. Without one nobody has limits. */
-void exchange_desk_know_clients(struct exchange_desk *desk, struct client_book *book);
+void exchange_context_know_clients(struct exchange_context *context,
+                                   struct client_registry *registry);
 /* May a client connect? `peer`: what sent the PROXY header that names it; NULL: it came by itself. false: over its limits. Else where it is counted, to be given to
- * exchange_desk_dismiss when the connection ends. One that comes from another worker is not new. */
-bool exchange_desk_admits(struct exchange_desk *desk, const struct ip *ip, const struct ip *peer,
-                          uint32_t listener, bool is_new, client_place *place);
-void exchange_desk_dismiss(struct exchange_desk *desk, client_place *place);
+ * exchange_context_dismiss when the connection ends. One that comes from another worker is not new. */
+bool exchange_context_admits(struct exchange_context *context, const struct ip *ip,
+                             const struct ip *peer, uint32_t listener, bool is_new,
+                             client_slot *place);
+void exchange_context_dismiss(struct exchange_context *context, client_slot *place);
 /* From now on answers end their connections: the process is stopping. */
-void exchange_desk_drain(struct exchange_desk *desk);
-bool exchange_desk_is_draining(const struct exchange_desk *desk);
+void exchange_context_drain(struct exchange_context *context);
+bool exchange_context_is_draining(const struct exchange_context *context);
 /* Ends those that go on without their clients: the process has no time left for them. */
-void exchange_desk_cut_orphans(struct exchange_desk *desk);
-size_t exchange_desk_count(const struct exchange_desk *desk);
+void exchange_context_cut_orphans(struct exchange_context *context);
+size_t exchange_context_count(const struct exchange_context *context);
 /* Exchanges go on whose clients, and whose listeners maybe, are gone. */
-bool exchange_desk_has_orphans(const struct exchange_desk *desk);
+bool exchange_context_has_orphans(const struct exchange_context *context);
 /* Gives memory of past bursts back; every few seconds. */
-void exchange_desk_trim(struct exchange_desk *desk);
-size_t exchange_desk_memory(const struct exchange_desk *desk); /* bytes in use, without buffers */
+void exchange_context_trim(struct exchange_context *context);
+size_t
+exchange_context_memory(const struct exchange_context *context); /* bytes in use, without buffers */
 
 /* NULL: out of memory. `facts` lives as long as the exchange. */
-struct exchange *exchange_new(struct exchange_desk *desk, const struct client_stream_ops *ops,
+struct exchange *exchange_new(struct exchange_context *context, const struct client_stream_ops *ops,
                               void *stream, const struct client_facts *facts);
 /* To be filled by the codec before exchange_begin. */
 struct http_request *exchange_request(struct exchange *exchange);
@@ -88,7 +92,7 @@ const char *exchange_route(const struct exchange *exchange); /* its name; NULL: 
 void exchange_note_cut(struct exchange *exchange, enum cut_cause cause);
 
 /* Those of its route; NULL: it has none. */
-const struct rates_settings *exchange_rates(const struct exchange *exchange);
+const struct min_rates_settings *exchange_min_rates(const struct exchange *exchange);
 const struct timeouts_settings *exchange_timeouts(const struct exchange *exchange);
 
 #endif

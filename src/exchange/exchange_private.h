@@ -14,17 +14,17 @@
 #define VIA_VERSIONS (HTTP_2 + 1)
 #define VIA_TEXT_MAX 80 /* "1.1 " and the name, which the schema bounds */
 
-struct exchange_desk {
-    struct workbench *bench;
+struct exchange_context {
+    struct worker_context *worker_context;
     struct metrics *metrics;
     struct access_log_ring *log;
-    struct client_book *clients;  /* NULL: nobody has limits */
-    struct siphash_key names_key; /* for tables of what senders name */
+    struct client_registry *clients; /* NULL: nobody has limits */
+    struct siphash_key names_key;    /* for tables of what senders name */
     struct generation *generation;
     struct slab_pool *exchanges;
     struct slab_pool *attempts;
-    struct link graves;  /* exchanges that ended in this turn */
-    struct link leaving; /* generations that nobody uses any more, being taken apart */
+    struct link deferred_frees; /* exchanges that ended in this turn */
+    struct link leaving;        /* generations that nobody uses any more, being taken apart */
     struct alarm dismantle;
     size_t count;
     struct timer_group *gathering; /* read their request bodies for a moment */
@@ -66,8 +66,8 @@ enum exchange_state {
 };
 
 struct exchange {
-    struct link link; /* in desk->orphans, or in desk->graves once over */
-    struct exchange_desk *desk;
+    struct link link; /* in context->orphans, or in context->deferred_frees once over */
+    struct exchange_context *context;
     struct generation *generation;
     enum exchange_state state;
 
@@ -117,7 +117,7 @@ struct exchange {
     bool traced;           /* each of its steps goes to the process log (trace.c) */
     struct orphan *orphan; /* its client has left, and it goes on (orphan.c); NULL: it has not */
 
-    void *asked; /* of the desk's answerer; NULL: nothing */
+    void *asked; /* of the context's answerer; NULL: nothing */
     uint64_t start_us;
     struct outcome outcome;
     char request_id[UUID_TEXT_LENGTH];
@@ -137,9 +137,9 @@ void exchange_finish(struct exchange *exchange, enum outcome_end end);
 void exchange_break_off(struct exchange *exchange, enum outcome_end end);
 /* The one end of each: the outcome goes to log and metrics, everything is given back. As the last
  * step by itself only for a client that is gone. */
-void exchange_close_books(struct exchange *exchange, enum outcome_end end);
+void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end);
 
-/* exchange_desk.c: its memory goes back, at once. */
+/* exchange_context.c: its memory goes back, at once. */
 void exchange_release(struct exchange *exchange);
 
 /* admit.c: who the client is, whether its request may pass. */
@@ -159,7 +159,7 @@ void gather_begin(struct exchange *exchange);
 bool gather_has_room(const struct exchange *exchange, size_t length);
 /* More of the body, while QUEUED. Returns how many bytes were taken. */
 size_t gather_body(struct exchange *exchange, struct bytes bytes);
-/* timeouts.gather is over. */
+/* timeouts.request_buffer is over. */
 void gather_is_over(struct timer *timer);
 
 /* orphan.c: exchanges that go on without their clients. */
@@ -194,7 +194,7 @@ void reply_redirect_to_https(struct exchange *exchange);
 void reply_options(struct exchange *exchange);
 void reply_asked(struct exchange *exchange, const struct exchange_reply *reply);
 
-/* ask.c: the desk's answerer gets the request, once it is whole. */
+/* ask.c: the context's answerer gets the request, once it is whole. */
 void ask_answerer(struct exchange *exchange);
 
 #endif

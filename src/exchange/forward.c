@@ -123,7 +123,7 @@ static void find_taken_away(const struct exchange *exchange, const struct http_h
     for (uint32_t i = 0; i < headers->count; i++) {
         names.names[i] = http_header_name(&headers->rows[i]);
     }
-    http_connection_names_find(&names, headers, &exchange->desk->names_key);
+    http_connection_names_find(&names, headers, &exchange->context->names_key);
     *taken = (struct taken_away){{0}};
     for (uint32_t i = 0; i < headers->count; i++) {
         if (names.named[i] && connection_may_name(&headers->rows[i], route)) {
@@ -301,7 +301,7 @@ static struct bytes trusted_or(const struct exchange *exchange, enum http_header
 
 static struct bytes via(const struct exchange *exchange, enum http_version version)
 {
-    return exchange->desk->via.value[version];
+    return exchange->context->via.value[version];
 }
 
 /* RFC 9440 section 2.2. */
@@ -501,16 +501,16 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
 /* Written out once a second and worker. */
 bool forward_add_date(const struct exchange *exchange, struct forward_page *page)
 {
-    struct exchange_desk *desk = exchange->desk;
+    struct exchange_context *context = exchange->context;
     uint64_t second =
         (exchange->outcome.start_realtime_us + exchange_elapsed_us(exchange)) / 1000000;
 
-    if (desk->date.second != second) {
-        http_date_format((time_t)second, desk->date.text);
-        desk->date.second = second;
+    if (context->date.second != second) {
+        http_date_format((time_t)second, context->date.text);
+        context->date.second = second;
     }
     return http_fields_add(&page->fields, BYTES("Date"),
-                           (struct bytes){desk->date.text, HTTP_DATE_LENGTH});
+                           (struct bytes){context->date.text, HTTP_DATE_LENGTH});
 }
 
 #define HSTS BYTES("Strict-Transport-Security")
@@ -547,12 +547,12 @@ static enum http_framing answer_framing(const struct exchange *exchange,
 }
 
 /* HEAD and 304 may say how long the body would be (RFC 9110 section 8.6). */
-static void tell_length_of_absent_body(const struct http_response *response,
-                                       struct answer_head *head)
+static void report_length_of_absent_body(const struct http_response *response,
+                                         struct answer_head *head)
 {
-    head->tells_length = head->framing == HTTP_NO_BODY && response->status != 204 &&
-                         response->status >= 200 &&
-                         http_has(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
+    head->reports_length = head->framing == HTTP_NO_BODY && response->status != 204 &&
+                           response->status >= 200 &&
+                           http_has(&response->headers, HTTP_HEADER_CONTENT_LENGTH);
 }
 
 static bool is_authority(struct bytes text)
@@ -600,7 +600,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
     head->upgrades = response->status == 101;
     head->framing = answer_framing(exchange, response);
     head->body_length = response->body_length;
-    tell_length_of_absent_body(response, head);
+    report_length_of_absent_body(response, head);
     if (head->upgrades) {
         dropped &= ~BIT(UPGRADE);
     }

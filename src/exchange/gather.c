@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads the first bytes of a request body before the route's action begins, so that a small body of
- * a slow sender holds no connection to an origin. At most limits.gather_bytes are read so.
+ * a slow sender holds no connection to an origin. At most limits.request_buffer are read so.
  *
  * A body in chunks may be one half of a conversation: its sender may wait for an answer to what it
- * has sent, or to the head alone. Such a body is gathered for timeouts.gather at most. A body of
+ * has sent, or to the head alone. Such a body is gathered for timeouts.request_buffer at most. A body of
  * known length is sent whole by its client, whatever the answer: it is gathered without a time
  * limit of its own.
  *
@@ -13,7 +13,7 @@
 
 static size_t most_bytes(const struct exchange *exchange)
 {
-    return generation_settings(exchange->generation)->limits.gather_bytes;
+    return generation_settings(exchange->generation)->limits.request_buffer;
 }
 
 /* A client that waits for 100 (Continue) sends no body yet: the origin decides whether it wants
@@ -28,7 +28,7 @@ static bool should_gather(const struct exchange *exchange)
 
 void gather_begin(struct exchange *exchange)
 {
-    uint32_t most_ms = exchange->routing.route->timeouts.gather;
+    uint32_t most_ms = exchange->routing.route->timeouts.request_buffer;
 
     if (!should_gather(exchange)) {
         return;
@@ -37,7 +37,7 @@ void gather_begin(struct exchange *exchange)
     /* What the control interface is asked must be whole. */
     if (exchange->request.framing == HTTP_CHUNKED && most_ms != 0 &&
         exchange->routing.route->action != ROUTE_ASK) {
-        timer_set(exchange->desk->gathering, &exchange->request_body.gather, most_ms);
+        timer_set(exchange->context->gathering, &exchange->request_body.gather, most_ms);
     }
 }
 
@@ -55,7 +55,7 @@ size_t gather_body(struct exchange *exchange, struct bytes bytes)
     if ((exchange->holds & QUEUE_BODY) == 0) {
         bytes = bytes_first(bytes, most > queue->length ? most - queue->length : 0);
     }
-    if (!buffer_queue_add(exchange->desk->bench->buffers, queue, bytes)) {
+    if (!buffer_queue_add(exchange->context->worker_context->buffers, queue, bytes)) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
     }
     return bytes.length;

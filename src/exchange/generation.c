@@ -13,7 +13,7 @@ struct plan {
     struct snapshot *snapshot;
     struct router *router;
     struct tls_store *tls;
-    struct split_book *book;
+    struct split_registry *registry;
     struct live_split **splits; /* by route index; NULL: fewer than two arms */
 };
 
@@ -69,8 +69,8 @@ static bool find_splits(struct plan *plan)
         if (settings->routes[i].arm_count < 2) {
             continue;
         }
-        plan->splits[i] = plan->book != NULL
-                              ? split_book_find(plan->book, &settings->routes[i])
+        plan->splits[i] = plan->registry != NULL
+                              ? split_registry_find(plan->registry, &settings->routes[i])
                               : live_split_new(&settings->routes[i], settings->workers);
         if (plan->splits[i] == NULL) {
             return false;
@@ -79,31 +79,31 @@ static bool find_splits(struct plan *plan)
     return plan->splits != NULL;
 }
 
-struct plan *plan_new(struct snapshot *snapshot, struct split_book *book)
+struct plan *plan_new(struct snapshot *snapshot, struct split_registry *registry)
 {
-    return plan_new_telling(snapshot, book, log_problem, NULL);
+    return plan_new_telling(snapshot, registry, log_problem, NULL);
 }
 
-struct plan *plan_new_telling(struct snapshot *snapshot, struct split_book *book,
-                              plan_problem *tell, void *owner)
+struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *registry,
+                              plan_problem *report, void *owner)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
 
     if (plan == NULL) {
-        tell(owner, "out of memory");
+        report(owner, "out of memory");
         snapshot_unref(&snapshot);
         return NULL;
     }
     plan->references = 1;
     plan->snapshot = snapshot;
-    plan->book = book;
+    plan->registry = registry;
     plan->router = router_new(plan_settings(plan));
     if (plan->router == NULL || !find_splits(plan)) {
-        tell(owner, "out of memory");
+        report(owner, "out of memory");
         plan_free(plan);
         return NULL;
     }
-    plan->tls = tls_store_new(plan_settings(plan), tell, owner);
+    plan->tls = tls_store_new(plan_settings(plan), report, owner);
     if (plan->tls == NULL) {
         plan_free(plan);
         return NULL;
@@ -113,7 +113,8 @@ struct plan *plan_new_telling(struct snapshot *snapshot, struct split_book *book
 
 bool plan_adopt_splits(struct plan *plan)
 {
-    return plan->book == NULL || split_book_adopt(plan->book, plan_settings(plan), plan->splits);
+    return plan->registry == NULL ||
+           split_registry_adopt(plan->registry, plan_settings(plan), plan->splits);
 }
 
 struct plan *plan_ref(struct plan *plan)
@@ -402,7 +403,8 @@ struct service *generation_service(struct generation *generation,
 
 struct pin_table *generation_pins(const struct generation *generation)
 {
-    return generation->plan->book != NULL ? split_book_pins(generation->plan->book) : NULL;
+    return generation->plan->registry != NULL ? split_registry_pins(generation->plan->registry)
+                                              : NULL;
 }
 
 struct split_turn *generation_split(struct generation *generation,

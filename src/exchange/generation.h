@@ -11,7 +11,7 @@
 #include "config/snapshot.h"
 #include "origin/service/service.h"
 #include "route/router.h"
-#include "split/split_book.h"
+#include "split/split_registry.h"
 #include "split/split_turn.h"
 #include "tls/tls.h"
 
@@ -19,12 +19,12 @@ struct plan;
 
 /* Takes over the caller's reference to the snapshot. NULL after log_error: out of memory, or a
  * file of TLS that is not good (and the reference is given back). Made away from the loops; the
- * book must outlive it. Without a book (NULL) weights stay as in the file. */
-struct plan *plan_new(struct snapshot *snapshot, struct split_book *book);
+ * registry must outlive it. Without a registry (NULL) weights stay as in the file. */
+struct plan *plan_new(struct snapshot *snapshot, struct split_registry *registry);
 /* The same for whoever wants to hear each problem. */
 typedef void plan_problem(void *owner, const char *problem);
-struct plan *plan_new_telling(struct snapshot *snapshot, struct split_book *book,
-                              plan_problem *tell, void *owner);
+struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *registry,
+                              plan_problem *report, void *owner);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan **plan); /* from any thread */
 /* Nobody but the caller holds it: whoever keeps a last reference to a plan that ran lets it go
@@ -69,7 +69,7 @@ const struct tls_store *generation_tls(const struct generation *generation);
 const struct router *generation_router(const struct generation *generation);
 struct service *generation_service(struct generation *generation,
                                    const struct service_settings *settings);
-/* NULL for a plan without a book. */
+/* NULL for a plan without a registry. */
 struct pin_table *generation_pins(const struct generation *generation);
 /* Whose turn it is at this route; NULL for one that has not two arms or more. */
 struct split_turn *generation_split(struct generation *generation,

@@ -83,7 +83,7 @@ static void on_failed(void *owner, enum origin_failure failure)
 
     attempt_set_over(attempt);
     exchange->outcome.fault = attempt->request.fault;
-    exchange->outcome.detail = origin_failure_told(failure, attempt->request.was_reset);
+    exchange->outcome.detail = origin_failure_reported(failure, attempt->request.was_reset);
     orphan_end(exchange, origin_failure_error(failure));
 }
 
@@ -91,7 +91,7 @@ static void on_give_way(void *owner)
 {
     struct exchange *exchange = ((struct attempt *)owner)->exchange;
 
-    metrics_note_cut(exchange->desk->metrics, CUT_RESERVE);
+    metrics_note_cut(exchange->context->metrics, CUT_RESERVE);
     exchange_note_cut(exchange, CUT_RESERVE);
     orphan_end(exchange, exchange->outcome.error);
 }
@@ -152,25 +152,25 @@ static bool was_sent_for_good(const struct exchange *exchange)
 
 bool orphan_begin(struct exchange *exchange, enum outcome_end end)
 {
-    struct exchange_desk *desk = exchange->desk;
+    struct exchange_context *context = exchange->context;
 
     if (end == OUTCOME_CUT_BY_STOP || !was_sent_for_good(exchange) ||
-        desk->orphan_count >= ORPHANS_MOST || !keep_texts(exchange)) {
+        context->orphan_count >= ORPHANS_MOST || !keep_texts(exchange)) {
         return false;
     }
-    timer_clear(desk->patience, &exchange->attempt->patience);
+    timer_clear(context->patience, &exchange->attempt->patience);
     http_request_forget(&exchange->request);
-    buffer_queue_clear(desk->bench->buffers, &exchange->request_body.body);
-    buffer_return(desk->bench->buffers, &exchange->request_body.trailers);
+    buffer_queue_clear(context->worker_context->buffers, &exchange->request_body.body);
+    buffer_return(context->worker_context->buffers, &exchange->request_body.trailers);
     exchange->request_body.kept = false;
     exchange->outcome.end = end;
     exchange->client.ops = &nobody;
     exchange->client.stream = NULL;
     exchange->client.facts = NULL;
     exchange->attempt->request.events = &events;
-    desk->orphan_count++;
-    metrics_note(desk->metrics, METRICS_CLIENT_OUTLIVED);
-    list_add_last(&desk->orphans, &exchange->link);
+    context->orphan_count++;
+    metrics_note(context->metrics, METRICS_CLIENT_OUTLIVED);
+    list_add_last(&context->orphans, &exchange->link);
     return true;
 }
 
@@ -181,11 +181,11 @@ void orphan_end(struct exchange *exchange, const char *error)
     exchange_finish(exchange, exchange->outcome.end);
 }
 
-void exchange_desk_cut_orphans(struct exchange_desk *desk)
+void exchange_context_cut_orphans(struct exchange_context *context)
 {
     struct link *link;
 
-    while ((link = list_first(&desk->orphans)) != NULL) {
+    while ((link = list_first(&context->orphans)) != NULL) {
         struct exchange *exchange = CONTAINER_OF(link, struct exchange, link);
 
         exchange->outcome.end = OUTCOME_CUT_BY_STOP;

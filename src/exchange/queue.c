@@ -49,7 +49,7 @@ void queue_release(struct exchange *exchange, enum queue_hold hold)
     }
     exchange->holds &= (uint8_t)~hold;
     if (hold == QUEUE_BODY) {
-        timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
+        timer_clear(exchange->context->gathering, &exchange->request_body.gather);
     }
     if (exchange->holds == 0) {
         begin_action(exchange);
@@ -59,5 +59,5 @@ void queue_release(struct exchange *exchange, enum queue_hold hold)
 void queue_leave(struct exchange *exchange)
 {
     exchange->holds = 0;
-    timer_clear(exchange->desk->gathering, &exchange->request_body.gather);
+    timer_clear(exchange->context->gathering, &exchange->request_body.gather);
 }

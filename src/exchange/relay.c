@@ -12,7 +12,7 @@ void relay_interim(void *owner, const struct http_response *response)
     struct forward_page page;
     struct answer_head head;
 
-    timer_clear(exchange->desk->patience, &attempt->patience);
+    timer_clear(exchange->context->patience, &attempt->patience);
     if (response->status == 100 && !exchange->request.expects_continue &&
         http_has(&exchange->request.headers, HTTP_HEADER_EXPECT)) {
         return; /* it was said already, and maybe by us */
@@ -75,7 +75,7 @@ void relay_head(void *owner, const struct http_response *response)
     struct forward_page page;
     struct answer_head head;
 
-    timer_clear(exchange->desk->patience, &attempt->patience);
+    timer_clear(exchange->context->patience, &attempt->patience);
     attempt_answered(attempt, response->status);
     if (response->status == 101 && !switches_as_asked(exchange, response)) {
         refuse_switch(exchange);

@@ -46,7 +46,7 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
         body.length = 0;
     } else if (exchange->request.method == HTTP_HEAD) {
         head->framing = HTTP_NO_BODY;
-        head->tells_length = true;
+        head->reports_length = true;
         body.length = 0;
     }
     if (!ops->send_head(stream, head)) {
@@ -147,7 +147,7 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
 
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, error);
-        timer_clear(exchange->desk->backoffs, &exchange->backoff);
+        timer_clear(exchange->context->backoffs, &exchange->backoff);
     }
     exchange->outcome.error = error;
     exchange->outcome.detail = detail;
@@ -190,8 +190,8 @@ static void add_retry_after(const struct exchange *exchange, struct forward_page
 {
     const char *from = page->text.at;
 
-    text_add_number(&page->text,
-                    wait_s + random_below(&exchange->desk->bench->random, 2 + wait_s / 2));
+    text_add_number(&page->text, wait_s + random_below(&exchange->context->worker_context->random,
+                                                       2 + wait_s / 2));
     http_fields_add(&page->fields, BYTES("Retry-After"), text_since(&page->text, from));
 }
 

@@ -26,7 +26,7 @@ static bool is_worth_it(enum origin_failure failure)
     case ORIGIN_FAILURE_TLS_PROTOCOL:
     case ORIGIN_FAILURE_NAME_UNKNOWN:
     case ORIGIN_FAILURE_CLOSED:
-    case ORIGIN_FAILURE_TRIAL_TIMEOUT:
+    case ORIGIN_FAILURE_HALF_OPEN_TIMEOUT:
         return true;
     default:
         return false;
@@ -41,20 +41,20 @@ static bool is_of_stale_connection(const struct retry_facts *facts)
 
 bool retry_is_free(const struct retry_facts *facts)
 {
-    return is_of_stale_connection(facts) || facts->failure == ORIGIN_FAILURE_TRIAL_TIMEOUT;
+    return is_of_stale_connection(facts) || facts->failure == ORIGIN_FAILURE_HALF_OPEN_TIMEOUT;
 }
 
 /* What the route allows for a method that is not idempotent. */
 static bool may_be_repeated(const struct retry_facts *facts)
 {
-    switch (facts->policy->others) {
-    case RETRY_OTHERS_NEVER:
+    switch (facts->policy->non_idempotent) {
+    case RETRY_NON_IDEMPOTENT_NEVER:
         return false;
-    case RETRY_OTHERS_NOT_SENT:
+    case RETRY_NON_IDEMPOTENT_NOT_SENT:
         return facts->evidence.delivery == ORIGIN_DELIVERY_NOT_SENT;
-    case RETRY_OTHERS_UNREAD:
+    case RETRY_NON_IDEMPOTENT_UNREAD:
         return facts->evidence.delivery <= ORIGIN_DELIVERY_UNREAD;
-    case RETRY_OTHERS_WITH_KEY:
+    case RETRY_NON_IDEMPOTENT_WITH_KEY:
         return facts->evidence.delivery <= ORIGIN_DELIVERY_UNREAD || facts->has_key;
     }
     return false;

@@ -16,7 +16,7 @@ static void refuse_path(struct exchange *exchange, enum path_cause cause)
         [PATH_MANY_READINGS] = METRICS_PATH_MANY_READINGS,
     };
 
-    metrics_note(exchange->desk->metrics, events[cause]);
+    metrics_note(exchange->context->metrics, events[cause]);
     reply_error(exchange, 400, "http_request_denied", path_cause_sentence(cause));
 }
 

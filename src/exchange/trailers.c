@@ -124,7 +124,7 @@ static void choose_of_request(const struct exchange *exchange, const struct http
     for (uint32_t i = 0; i < fields->count; i++) {
         names.names[i] = fields->rows[i].name;
     }
-    http_connection_names_find(&names, &exchange->request.headers, &exchange->desk->names_key);
+    http_connection_names_find(&names, &exchange->request.headers, &exchange->context->names_key);
     for (uint32_t i = 0; i < fields->count; i++) {
         if (!names.named[i] && !http_header_names_meet(fields->rows[i].name, bytes_of(deadline))) {
             fields->rows[kept++] = fields->rows[i];
@@ -156,7 +156,7 @@ bool trailers_keep(struct exchange *exchange, const struct http_headers *trailer
     if (fields.count == 0) {
         return true;
     }
-    buffer = buffer_borrow(exchange->desk->bench->buffers,
+    buffer = buffer_borrow(exchange->context->worker_context->buffers,
                            fields.bytes > BUFFER_SMALL_BYTES - sizeof(*buffer) ? BUFFER_LARGE
                                                                                : BUFFER_SMALL);
     if (buffer == NULL) {

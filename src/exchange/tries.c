@@ -54,7 +54,7 @@ static void try_origin(struct exchange *exchange)
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return;
     }
-    origin = service_pick(service, &exchange->desk->bench->random,
+    origin = service_pick(service, &exchange->context->worker_context->random,
                           former != NULL ? former->origin : NULL, &attempt->request);
     if (origin == NULL) {
         on_failed(attempt, ORIGIN_FAILURE_NONE_FIT);
@@ -73,22 +73,23 @@ static uint32_t retries_left(const struct exchange *exchange)
 {
     return retry_budget_left(budget_of(exchange), &exchange->routing.service->retry_budget,
                              generation_settings(exchange->generation)->workers,
-                             loop_now(exchange->desk->bench->loop));
+                             loop_now(exchange->context->worker_context->loop));
 }
 
-static void tell_retries(const struct exchange *exchange, uint32_t made, uint32_t denied)
+static void report_retries(const struct exchange *exchange, uint32_t made, uint32_t denied)
 {
     const struct metrics_retries retries = {made, denied, retries_left(exchange)};
 
-    metrics_tell_retries(exchange->desk->metrics, &exchange->outcome, &retries);
+    metrics_report_retries(exchange->context->metrics, &exchange->outcome, &retries);
 }
 
 void tries_begin(struct exchange *exchange)
 {
     exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
     choose_service(exchange);
-    if (retry_budget_note_request(budget_of(exchange), loop_now(exchange->desk->bench->loop))) {
-        tell_retries(exchange, 0, 0); /* once a second */
+    if (retry_budget_note_request(budget_of(exchange),
+                                  loop_now(exchange->context->worker_context->loop))) {
+        report_retries(exchange, 0, 0); /* once a second */
     }
     try_origin(exchange);
 }
@@ -134,27 +135,27 @@ static struct retry_facts facts_of(const struct attempt *attempt, enum origin_fa
  * and for free. Else after a moment. */
 static void try_again(struct exchange *exchange, const struct retry_facts *facts)
 {
-    uint32_t wait_ms = retry_wait_ms(facts->policy, &exchange->desk->bench->random);
+    uint32_t wait_ms = retry_wait_ms(facts->policy, &exchange->context->worker_context->random);
 
-    metrics_note(exchange->desk->metrics, METRICS_ATTEMPT_RETRIED);
+    metrics_note(exchange->context->metrics, METRICS_ATTEMPT_RETRIED);
     if (retry_is_free(facts)) {
-        tell_retries(exchange, 1, 0);
+        report_retries(exchange, 1, 0);
         try_origin(exchange);
         return;
     }
-    retry_budget_take(budget_of(exchange), loop_now(exchange->desk->bench->loop));
-    tell_retries(exchange, 1, 0);
+    retry_budget_take(budget_of(exchange), loop_now(exchange->context->worker_context->loop));
+    report_retries(exchange, 1, 0);
     if (wait_ms == 0) {
         try_origin(exchange);
     } else {
-        timer_set(exchange->desk->backoffs, &exchange->backoff, wait_ms);
+        timer_set(exchange->context->backoffs, &exchange->backoff, wait_ms);
     }
 }
 
 static const char *sentence_of(struct attempt *attempt, enum origin_failure failure)
 {
     attempt->exchange->outcome.fault = attempt->request.fault;
-    return origin_failure_told(failure, attempt->request.was_reset);
+    return origin_failure_reported(failure, attempt->request.was_reset);
 }
 
 static void fail_for_good(struct attempt *attempt, enum origin_failure failure)
@@ -176,8 +177,8 @@ static void consider_retry(struct attempt *attempt, enum origin_failure failure)
         return;
     }
     if (verdict == RETRY_BUDGET) {
-        metrics_note(exchange->desk->metrics, METRICS_RETRY_DENIED);
-        tell_retries(exchange, 0, 1);
+        metrics_note(exchange->context->metrics, METRICS_RETRY_DENIED);
+        report_retries(exchange, 0, 1);
     }
     fail_for_good(attempt, failure);
 }
@@ -188,7 +189,7 @@ static enum outcome_end end_after(enum origin_failure failure)
     switch (failure) {
     case ORIGIN_FAILURE_ANSWER_TIMEOUT:
         return OUTCOME_CUT_BY_TIMEOUT;
-    case ORIGIN_FAILURE_NO_DESCRIPTOR:
+    case ORIGIN_FAILURE_LOCAL_RESOURCE:
         return OUTCOME_GATEWAY_BROKE;
     default:
         return OUTCOME_ORIGIN_BROKE;
@@ -228,7 +229,7 @@ static void on_give_way(void *owner)
     struct attempt *attempt = owner;
     struct exchange *exchange = attempt->exchange;
 
-    metrics_note_cut(exchange->desk->metrics, CUT_RESERVE);
+    metrics_note_cut(exchange->context->metrics, CUT_RESERVE);
     exchange_note_cut(exchange, CUT_RESERVE);
     if (exchange->state == EXCHANGE_TUNNELS) {
         exchange_finish(exchange, OUTCOME_CUT_BY_TIMEOUT);

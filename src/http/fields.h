@@ -36,7 +36,7 @@ struct answer_head {
     struct bytes reason;
     enum http_framing framing;
     uint64_t body_length; /* HTTP_LENGTH_KNOWN; also told for HEAD and 304 */
-    bool tells_length;    /* of the body that a GET would have had: HEAD and 304 only */
+    bool reports_length;  /* of the body that a GET would have had: HEAD and 304 only */
     bool upgrades;
     const struct http_fields *fields;
 };

@@ -235,7 +235,7 @@ static unsigned kind_of(int byte)
 }
 
 /* What each level of decoding brings to light. */
-static void look(struct bytes path, unsigned at[3])
+static void check(struct bytes path, unsigned at[3])
 {
     at[0] = at[1] = at[2] = 0;
     for (size_t i = 0; i < path.length; i++) {
@@ -270,7 +270,7 @@ static bool is_worth_it(const struct path_readings *readings, unsigned base)
 void path_readings_begin(struct path_readings *readings, struct bytes path, char *room)
 {
     *readings = (struct path_readings){.path = path, .room = room};
-    look(path, readings->at);
+    check(path, readings->at);
 }
 
 /* false: no further text is worth it. */

@@ -15,7 +15,7 @@
 #define BATCH 32
 #define BACKLOG 65535 /* the kernel cuts it to net.core.somaxconn */
 #define PAUSE_MS 100
-#define TELL_AGAIN_US (60 * 1000000ull) /* without a pause: up and down is one story */
+#define REPORT_AGAIN_US (60 * 1000000ull) /* without a pause: up and down is one story */
 
 struct listener {
     struct loop *loop;
@@ -161,10 +161,10 @@ static void pause_for_descriptors(struct listener *listener)
 {
     uint64_t now_us = loop_now(listener->loop);
 
-    if (listener->exhausted_us == 0 || now_us >= listener->exhausted_us + TELL_AGAIN_US) {
+    if (listener->exhausted_us == 0 || now_us >= listener->exhausted_us + REPORT_AGAIN_US) {
         log_warning("no file descriptor left for a new connection: accepting pauses until some "
                     "are closed (raise the limit, LimitNOFILE= or ulimit -n, or set "
-                    "limits.connections below it)");
+                    "limits.max_connections below it)");
     }
     listener->exhausted_us = now_us;
     if (watch_is_on(&listener->watch)) { /* it is not, once the listener ends */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Turns are run one by one: what is ready (net/watch) and due (net/timer), what was put off meanwhile,
- * and then the graves are emptied. */
+ * and then the deferred frees are made. */
 #include "net/loop.h"
 
 #include "base/check.h"
@@ -43,14 +43,14 @@ struct loop {
     int group_count;
     struct timer_group *groups[GROUPS_MAX];
     struct timer_group *alarms;
-    struct watch mail_watch;
+    struct watch post_watch;
     struct { /* under the lock: other threads write here */
         pthread_mutex_t lock;
         struct loop_message *first;
         struct loop_message **last;
-        int bell; /* eventfd */
+        int wakeup; /* eventfd */
         bool closed;
-    } mail;
+    } posts;
 };
 
 static uint64_t read_clock(clockid_t clock)
@@ -73,7 +73,7 @@ static void compare_clocks(struct loop *loop)
     }
 }
 
-uint64_t loop_tell_time(struct loop *loop)
+uint64_t loop_read_clock(struct loop *loop)
 {
     loop->now_us = read_clock(CLOCK_MONOTONIC);
     loop->events_to_reading = EVENTS_A_READING;
@@ -91,7 +91,7 @@ uint64_t loop_used_time(void)
 void loop_note_event(struct loop *loop)
 {
     if (loop->events_to_reading == 0) {
-        loop_tell_time(loop);
+        loop_read_clock(loop);
     }
     loop->events_to_reading--;
 }
@@ -114,7 +114,7 @@ static bool comes_too_early(struct loop *loop, uint64_t now_us)
         loop->catch_up_us = now_us + CATCH_UP_US;
     }
     if (loop->catch_up_us > now_us &&
-        watches_found_more(loop->watches, &loop->tick, &loop->mail_watch)) {
+        watches_found_more(loop->watches, &loop->tick, &loop->post_watch)) {
         return true;
     }
     loop->catch_up_us = 0;
@@ -124,7 +124,7 @@ static bool comes_too_early(struct loop *loop, uint64_t now_us)
 static void on_tick(int fd, short what, void *owner)
 {
     struct loop *loop = owner;
-    uint64_t now = loop_tell_time(loop);
+    uint64_t now = loop_read_clock(loop);
 
     (void)fd;
     (void)what;
@@ -141,7 +141,7 @@ static void on_tick(int fd, short what, void *owner)
  * since libevent's own timers would have it read the clock twice in each turn. */
 static void set_tick(struct loop *loop)
 {
-    uint64_t now = loop_tell_time(loop);
+    uint64_t now = loop_read_clock(loop);
     uint32_t ticks = TIMER_REST_TICKS;
     uint64_t due_us;
     struct itimerspec due = {{0}, {0}};
@@ -172,7 +172,7 @@ static void deliver(struct loop_message *message)
     call(owner);
 }
 
-static void on_mail(int fd, short what, void *owner)
+static void on_posts(int fd, short what, void *owner)
 {
     struct loop *loop = owner;
     struct loop_message *message;
@@ -182,12 +182,12 @@ static void on_mail(int fd, short what, void *owner)
     if (read(fd, &count, sizeof(count)) < 0) {
         return;
     }
-    pthread_mutex_lock(&loop->mail.lock);
-    message = loop->mail.first;
-    loop->mail.first = NULL;
-    loop->mail.last = &loop->mail.first;
-    pthread_mutex_unlock(&loop->mail.lock);
-    loop_tell_time(loop);
+    pthread_mutex_lock(&loop->posts.lock);
+    message = loop->posts.first;
+    loop->posts.first = NULL;
+    loop->posts.last = &loop->posts.first;
+    pthread_mutex_unlock(&loop->posts.lock);
+    loop_read_clock(loop);
     while (message != NULL) {
         struct loop_message *next = message->next;
 
@@ -196,13 +196,13 @@ static void on_mail(int fd, short what, void *owner)
     }
 }
 
-static bool open_mailbox(struct loop *loop)
+static bool open_post_queue(struct loop *loop)
 {
-    pthread_mutex_init(&loop->mail.lock, NULL);
-    loop->mail.last = &loop->mail.first;
-    loop->mail.bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return loop->mail.bell >= 0 &&
-           loop_watch(loop, &loop->mail_watch, loop->mail.bell, WATCH_READABLE, on_mail, loop);
+    pthread_mutex_init(&loop->posts.lock, NULL);
+    loop->posts.last = &loop->posts.first;
+    loop->posts.wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return loop->posts.wakeup >= 0 &&
+           loop_watch(loop, &loop->post_watch, loop->posts.wakeup, WATCH_READABLE, on_posts, loop);
 }
 
 static bool open_tick(struct loop *loop)
@@ -226,15 +226,15 @@ struct loop *loop_new(void)
     if (loop == NULL) {
         return NULL;
     }
-    loop->mail.bell = -1;
+    loop->posts.wakeup = -1;
     loop->tick_fd = -1;
     list_init(&loop->put_off);
     loop->watches = watches_new();
-    if (loop->watches == NULL || !open_mailbox(loop) || !open_tick(loop)) {
+    if (loop->watches == NULL || !open_post_queue(loop) || !open_tick(loop)) {
         loop_free(&loop);
         return NULL;
     }
-    loop_tell_time(loop);
+    loop_read_clock(loop);
     loop->alarms = timer_group_new(loop, on_alarm);
     if (loop->alarms == NULL) {
         loop_free(&loop);
@@ -258,11 +258,11 @@ void loop_free(struct loop **loop)
     if ((*loop)->tick_fd >= 0) {
         close((*loop)->tick_fd);
     }
-    watch_stop(&(*loop)->mail_watch);
-    if ((*loop)->mail.bell >= 0) {
-        close((*loop)->mail.bell);
+    watch_stop(&(*loop)->post_watch);
+    if ((*loop)->posts.wakeup >= 0) {
+        close((*loop)->posts.wakeup);
     }
-    message = (*loop)->mail.first;
+    message = (*loop)->posts.first;
     while (message != NULL) {
         struct loop_message *next = message->next;
 
@@ -345,13 +345,13 @@ void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner)
     loop->turn_end_owners[loop->turn_end_count++] = owner;
 }
 
-bool loop_close_mail(struct loop *loop)
+bool loop_close_posts(struct loop *loop)
 {
     bool closed;
 
-    pthread_mutex_lock(&loop->mail.lock);
-    closed = loop->mail.closed = loop->mail.first == NULL;
-    pthread_mutex_unlock(&loop->mail.lock);
+    pthread_mutex_lock(&loop->posts.lock);
+    closed = loop->posts.closed = loop->posts.first == NULL;
+    pthread_mutex_unlock(&loop->posts.lock);
     return closed;
 }
 
@@ -361,15 +361,15 @@ static bool send(struct loop *loop, struct loop_message *message)
     bool closed;
 
     message->next = NULL;
-    pthread_mutex_lock(&loop->mail.lock);
-    closed = loop->mail.closed;
+    pthread_mutex_lock(&loop->posts.lock);
+    closed = loop->posts.closed;
     if (!closed) {
-        *loop->mail.last = message;
-        loop->mail.last = &message->next;
+        *loop->posts.last = message;
+        loop->posts.last = &message->next;
     }
-    pthread_mutex_unlock(&loop->mail.lock);
-    /* It is the loop's now, whatever becomes of the bell: EAGAIN means that it rings. */
-    if (!closed && write(loop->mail.bell, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+    pthread_mutex_unlock(&loop->posts.lock);
+    /* It is the loop's now, whatever becomes of the wake-up: EAGAIN means that it rings. */
+    if (!closed && write(loop->posts.wakeup, &one, sizeof(one)) < 0 && errno != EAGAIN) {
         log_error("cannot wake a worker: %s", strerror(errno));
     }
     return !closed;

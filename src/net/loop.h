@@ -16,9 +16,9 @@ void loop_free(struct loop **loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
-/* Microseconds of the monotonic clock as last read; loop_tell_time reads it. */
+/* Microseconds of the monotonic clock as last read; loop_read_clock reads it. */
 uint64_t loop_now(const struct loop *loop);
-uint64_t loop_tell_time(struct loop *loop);
+uint64_t loop_read_clock(struct loop *loop);
 /* Microseconds of processor time that the calling thread has used, ever; a system call. */
 uint64_t loop_used_time(void);
 /* Whoever is called back by a watch and cares about time says so at the start of the callback. Of a
@@ -42,7 +42,7 @@ struct later {
 void loop_later(struct loop *loop, struct later *later, later_call *call, void *owner);
 void later_cancel(struct later *later);
 
-/* Called after each turn's callbacks, in order of registration: graves are emptied here. */
+/* Called after each turn's callbacks, in order of registration: deferred frees are made here. */
 typedef void loop_turn_end(void *owner);
 void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner);
 
@@ -59,9 +59,9 @@ struct loop_message {
     bool is_posted; /* allocated by loop_post */
 };
 bool loop_send(struct loop *loop, struct loop_message *message, loop_posted *call, void *owner);
-/* No mail is taken from now on, so that none is left when the loop stops. false: some has come
+/* No posted calls is taken from now on, so that none is left when the loop stops. false: some has come
  * and not been read; the mailbox stays open. */
-bool loop_close_mail(struct loop *loop);
+bool loop_close_posts(struct loop *loop);
 
 /* See watch_start (net/watch.h). */
 bool loop_watch(struct loop *loop, struct watch *watch, int fd, short wanted, watch_ready *ready,

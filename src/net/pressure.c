@@ -172,17 +172,17 @@ uint64_t pressure_budget(const struct pressure *pressure, enum pressure_kind kin
  * once until the end, since up and down on the same rungs is one story. */
 static uint32_t take_untold(struct pressure *pressure, enum pressure_kind kind, uint32_t level)
 {
-    uint32_t told = atomic_load_explicit(&pressure->told[kind], memory_order_relaxed);
+    uint32_t reported = atomic_load_explicit(&pressure->reported[kind], memory_order_relaxed);
 
-    while (told < level &&
-           !atomic_compare_exchange_weak_explicit(&pressure->told[kind], &told, level,
+    while (reported < level &&
+           !atomic_compare_exchange_weak_explicit(&pressure->reported[kind], &reported, level,
                                                   memory_order_relaxed, memory_order_relaxed)) {
     }
-    return told + 1;
+    return reported + 1;
 }
 
-static void tell_step(const struct pressure *pressure, enum pressure_kind kind, uint32_t level,
-                      uint64_t used)
+static void report_step(const struct pressure *pressure, enum pressure_kind kind, uint32_t level,
+                        uint64_t used)
 {
     uint64_t budget = get(&pressure->budget[kind]);
     uint64_t unit = kind == PRESSURE_MEMORY ? MIB : 1;
@@ -197,19 +197,19 @@ static void tell_step(const struct pressure *pressure, enum pressure_kind kind, 
                 kind == PRESSURE_MEMORY ? " MiB" : "", sentence, level, PRESSURE_LEVELS - 1);
 }
 
-static void tell_rise(struct pressure *pressure, enum pressure_kind kind, uint32_t level,
-                      uint64_t used)
+static void report_rise(struct pressure *pressure, enum pressure_kind kind, uint32_t level,
+                        uint64_t used)
 {
     for (uint32_t step = take_untold(pressure, kind, level); step <= level; step++) {
-        tell_step(pressure, kind, step, used);
+        report_step(pressure, kind, step, used);
     }
 }
 
-static void tell_end(struct pressure *pressure, enum pressure_kind kind)
+static void report_end(struct pressure *pressure, enum pressure_kind kind)
 {
     unsigned long long done[PRESSURE_STEPS];
 
-    atomic_store_explicit(&pressure->told[kind], PRESSURE_NONE, memory_order_relaxed);
+    atomic_store_explicit(&pressure->reported[kind], PRESSURE_NONE, memory_order_relaxed);
     for (int i = 0; i < PRESSURE_STEPS; i++) {
         done[i] = atomic_exchange_explicit(&pressure->done[i], 0, memory_order_relaxed);
     }
@@ -275,9 +275,9 @@ static void judge(struct pressure *pressure, enum pressure_kind kind, uint64_t n
     put(&pressure->changed_us[kind], now_us);
     put(&pressure->refused_before[kind], get(&pressure->done[PRESSURE_REFUSED]));
     if (after > before) {
-        tell_rise(pressure, kind, after, used);
+        report_rise(pressure, kind, after, used);
     } else if (after == PRESSURE_NONE) {
-        tell_end(pressure, kind);
+        report_end(pressure, kind);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How short the process is of memory and of file descriptors: a ladder of levels, one for each,
- * that all workers read. One object for the process, lent to each worker's bench. Workers report
+ * that all workers read. One object for the process, lent to each worker's worker context. Workers report
  * what they hold (process/worker/pressure_watch.c); whoever reports also judges, so that no thread of
  * its own is needed. What a level means for clients is done in client/guard/client_pressure.c. */
 #ifndef NET_PRESSURE_H
@@ -41,7 +41,7 @@ struct pressure {
     _Atomic uint64_t budget[PRESSURE_KINDS];
     _Atomic uint64_t elsewhere[PRESSURE_KINDS]; /* used by what no worker reports */
     _Atomic uint64_t changed_us[PRESSURE_KINDS];
-    _Atomic uint32_t told[PRESSURE_KINDS];           /* highest level the log knows of since none */
+    _Atomic uint32_t reported[PRESSURE_KINDS];       /* highest level the log knows of since none */
     _Atomic uint64_t done[PRESSURE_STEPS];           /* since the log was told */
     _Atomic uint64_t refused_before[PRESSURE_KINDS]; /* when the level changed */
     _Atomic bool dials; /* there are origins, whose connections need descriptors too */

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #define SUFFIX ".lock"
-#define LOCK_LOOK_MS 10
-#define LOCK_LOOKS 200
+#define LOCK_CHECK_MS 10
+#define LOCK_CHECKS 200
 
 struct lock_path {
     char text[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(SUFFIX)];
@@ -33,9 +33,9 @@ static struct lock_path lock_path_of(const struct address *address)
  * hold this one for ever. */
 static bool take_lock(int fd)
 {
-    const struct timespec pause = {0, LOCK_LOOK_MS * 1000000};
+    const struct timespec pause = {0, LOCK_CHECK_MS * 1000000};
 
-    for (int i = 0; i < LOCK_LOOKS; i++) {
+    for (int i = 0; i < LOCK_CHECKS; i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
             return true;
         }
@@ -83,7 +83,7 @@ static long holder_of(int fd)
     return holder;
 }
 
-static void tell_held(const char *path, int fd)
+static void report_held(const char *path, int fd)
 {
     long holder = holder_of(fd);
 
@@ -120,7 +120,7 @@ static int take(const char *path, int fd)
     }
     failure = errno;
     if (failure == EBUSY) {
-        tell_held(path, fd);
+        report_held(path, fd);
     }
     return failure;
 }

@@ -169,7 +169,7 @@ static void cascade(struct timer_group *group, struct timer **slot)
 }
 
 /* Rings what is due, `most` at most; the rest is overdue. Returns how many more may ring. */
-static uint32_t look_at(struct timer_group *group, struct timer **slot, uint32_t most)
+static uint32_t check_at(struct timer_group *group, struct timer **slot, uint32_t most)
 {
     struct timer *due_now = *slot;
 
@@ -196,7 +196,7 @@ static uint32_t look_at(struct timer_group *group, struct timer **slot, uint32_t
 }
 
 /* Overdue ones that find no room again stay where they are. */
-static uint32_t look_at_overdue(struct timer_group *group)
+static uint32_t check_at_overdue(struct timer_group *group)
 {
     uint32_t most = RINGS_A_TICK;
 
@@ -215,13 +215,13 @@ static uint32_t look_at_overdue(struct timer_group *group)
     return most;
 }
 
-static void look_at_slot(struct timer_group *group, uint32_t index)
+static void check_at_slot(struct timer_group *group, uint32_t index)
 {
-    uint32_t most = look_at_overdue(group);
+    uint32_t most = check_at_overdue(group);
 
     if ((group->near_used[index / 64] >> (index % 64) & 1) != 0) {
         group->near_used[index / 64] &= ~(1ull << (index % 64));
-        look_at(group, &group->near_slots[index], most);
+        check_at(group, &group->near_slots[index], most);
     }
 }
 
@@ -242,7 +242,7 @@ void timer_group_advance(struct timer_group *group, uint64_t now_us)
             }
             cascade(group, &group->middle_slots[(group->now >> NEAR_BITS) & (UPPER_SLOTS - 1)]);
         }
-        look_at_slot(group, group->now & (NEAR_SLOTS - 1));
+        check_at_slot(group, group->now & (NEAR_SLOTS - 1));
     }
 }
 

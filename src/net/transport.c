@@ -101,9 +101,9 @@ static size_t estimate_room(int fd, size_t unsent_most)
 
 static bool is_writable(int fd)
 {
-    struct pollfd look = {.fd = fd, .events = POLLOUT};
+    struct pollfd check = {.fd = fd, .events = POLLOUT};
 
-    return poll(&look, 1, 0) != 0;
+    return poll(&check, 1, 0) != 0;
 }
 
 /* Whoever is told that there is none waits for WRITABLE, and would be called at once where the loop
@@ -126,14 +126,14 @@ uint32_t transport_round_trip_ms(const struct transport *transport)
                : 0;
 }
 
-enum transport_sight transport_look(const struct transport *transport)
+enum transport_sight transport_peek(const struct transport *transport)
 {
-    struct pollfd look = {.fd = transport->fd, .events = POLLRDHUP};
+    struct pollfd check = {.fd = transport->fd, .events = POLLRDHUP};
 
-    if (poll(&look, 1, 0) <= 0) {
+    if (poll(&check, 1, 0) <= 0) {
         return TRANSPORT_THERE;
     }
-    return (look.revents & (POLLERR | POLLHUP)) != 0 ? TRANSPORT_GONE : TRANSPORT_FINISHED;
+    return (check.revents & (POLLERR | POLLHUP)) != 0 ? TRANSPORT_GONE : TRANSPORT_FINISHED;
 }
 
 size_t transport_unread(const struct transport *transport)
@@ -162,7 +162,7 @@ bool transport_is_stale(struct transport *transport)
     return transport->ops->is_stale(transport);
 }
 
-bool transport_tell_peer_ip(int fd, struct ip *ip)
+bool transport_report_peer_ip(int fd, struct ip *ip)
 {
     struct address peer = {.length = sizeof(struct sockaddr_un)};
 
@@ -173,7 +173,7 @@ bool transport_tell_peer_ip(int fd, struct ip *ip)
     return true;
 }
 
-bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid)
+bool transport_report_peer(const struct transport *transport, pid_t *pid, uid_t *uid)
 {
     struct ucred peer;
     socklen_t length = sizeof(peer);

@@ -95,7 +95,7 @@ int transport_give_up(struct transport *transport);
  * sent before may wait unread), or can neither send nor hear. For connections that are not read
  * from: the loop tells nothing of them. */
 enum transport_sight { TRANSPORT_THERE, TRANSPORT_FINISHED, TRANSPORT_GONE };
-enum transport_sight transport_look(const struct transport *transport);
+enum transport_sight transport_peek(const struct transport *transport);
 /* Bytes that have come and wait to be read, as they are on the wire. */
 size_t transport_unread(const struct transport *transport);
 /* Takes what has come off the socket, unread: closing with bytes unread resets the connection, and
@@ -103,9 +103,9 @@ size_t transport_unread(const struct transport *transport);
 void transport_drop_unread(const struct transport *transport);
 /* The address at the other end, whatever a PROXY header says; none: a Unix socket. false: it cannot
  * be told any more. */
-bool transport_tell_peer_ip(int fd, struct ip *ip);
+bool transport_report_peer_ip(int fd, struct ip *ip);
 /* The process at the other end of a Unix socket; false: it is none. */
-bool transport_tell_peer(const struct transport *transport, pid_t *pid, uid_t *uid);
+bool transport_report_peer(const struct transport *transport, pid_t *pid, uid_t *uid);
 /* True when the other side has closed or sent something unasked: not to be used again. */
 bool transport_is_stale(struct transport *transport);
 

@@ -89,7 +89,7 @@ static int operation_for(short before, short wanted)
     return before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
 }
 
-static bool tell_kernel(struct epoll_watch *watch, int operation, short wanted)
+static bool report_kernel(struct epoll_watch *watch, int operation, short wanted)
 {
     struct epoll_event event = {
         .events = ((wanted & WATCH_READABLE) != 0 ? (uint32_t)EPOLLIN : 0) |
@@ -118,7 +118,7 @@ static void leave_rest(struct epoll_watch *watch)
 static void end_rest(struct epoll_watch *watch)
 {
     leave_rest(watch);
-    tell_kernel(watch, EPOLL_CTL_MOD, watch->wanted);
+    report_kernel(watch, EPOLL_CTL_MOD, watch->wanted);
 }
 
 static void set_end_of_rest(struct watches *watches)
@@ -154,7 +154,7 @@ static short ready_for(uint32_t events)
 }
 
 /* Its owner may have asked for less since the event was found. */
-static void tell_event(const struct epoll_event *event)
+static void report_event(const struct epoll_event *event)
 {
     struct epoll_watch *watch = event->data.ptr;
     short what;
@@ -169,7 +169,7 @@ static void tell_event(const struct epoll_event *event)
 }
 
 /* Who is called while this goes on has its turn in the next round: nobody can keep the loop. */
-static void tell_called(struct watches *watches)
+static void report_called(struct watches *watches)
 {
     struct link now;
     struct link *link;
@@ -230,9 +230,9 @@ static bool take_turn(struct watches *watches)
     }
     watches->count = count;
     for (watches->next = 0; watches->next < watches->count;) {
-        tell_event(&watches->events[watches->next++]);
+        report_event(&watches->events[watches->next++]);
     }
-    tell_called(watches);
+    report_called(watches);
     return true;
 }
 
@@ -274,7 +274,7 @@ static bool change(struct epoll_watch *watch, short wanted)
     take_call(watch);
     leave_rest(watch);
     watch->wanted = wanted;
-    if (!tell_kernel(watch, operation_for(before, wanted), wanted)) {
+    if (!report_kernel(watch, operation_for(before, wanted), wanted)) {
         watch->wanted = 0;
         return wanted == 0;
     }
@@ -306,7 +306,7 @@ void watch_rest(struct watch *room)
     struct watches *watches = watch->watches;
 
     if (watches == NULL || watch->is_called || watch->rests || watch->wanted != WATCH_READABLE ||
-        !tell_kernel(watch, EPOLL_CTL_MOD, 0)) {
+        !report_kernel(watch, EPOLL_CTL_MOD, 0)) {
         return;
     }
     if (list_is_empty(&watches->resting)) {

@@ -7,16 +7,16 @@
 
 #include <errno.h>
 
-#define TELL_AGAIN_S 60
+#define REPORT_AGAIN_S 60
 
 void watch_full_note(struct watch_full *full)
 {
     time_t now = time(NULL);
 
-    if (full->told == 0 || now - full->told >= TELL_AGAIN_S) {
+    if (full->reported == 0 || now - full->reported >= REPORT_AGAIN_S) {
         log_warning("the kernel watches no more descriptors for this user: connections are closed "
                     "(raise fs.epoll.max_user_watches)");
-        full->told = now;
+        full->reported = now;
     }
     errno = ENOMEM;
 }

@@ -7,7 +7,7 @@
 
 /* One a thread; zeroed at first. */
 struct watch_full {
-    time_t told; /* 0: never */
+    time_t reported; /* 0: never */
 };
 
 /* Tells operators, once a minute at most, and makes errno ENOMEM: to callers it is memory that is

@@ -29,11 +29,11 @@ struct watches {
     struct event_base *base;
     watches_turn_ends *ends;
     void *ends_owner;
-    int told;    /* in this turn */
-    int left;    /* of this round, while nothing was taken out; 0: it has not begun */
-    int called;  /* in this round by hand, for the next one */
-    bool unsure; /* `left` may be too many: some of them were taken out */
-    int found;   /* in this round */
+    int reported; /* in this turn */
+    int left;     /* of this round, while nothing was taken out; 0: it has not begun */
+    int called;   /* in this round by hand, for the next one */
+    bool unsure;  /* `left` may be too many: some of them were taken out */
+    int found;    /* in this round */
     uint8_t round;
 };
 
@@ -46,9 +46,9 @@ struct event_watch {
     int32_t owner_at; /* from here */
     uint8_t wanted : 2;
     bool rests : 1;
-    bool is_called : 1; /* by hand, and not told yet */
-    uint8_t called_in;  /* the round in which watches->called counts that; NO_ROUND: in none */
-    uint8_t told_in;    /* the last round */
+    bool is_called : 1;  /* by hand, and not told yet */
+    uint8_t called_in;   /* the round in which watches->called counts that; NO_ROUND: in none */
+    uint8_t reported_in; /* the last round */
 };
 
 _Static_assert(sizeof(struct event_watch) == sizeof(struct watch), "WATCH_BYTES of net/watch.h");
@@ -190,7 +190,7 @@ static void begin_round(struct watches *watches)
 
 static void end_turn(struct watches *watches)
 {
-    watches->told = 0;
+    watches->reported = 0;
     if (!watches->ends(watches->ends_owner)) {
         event_base_loopbreak(watches->base);
     }
@@ -212,13 +212,13 @@ static bool round_is_over(const struct watches *watches)
 }
 
 /* What is done at the end of a turn may call watches by hand, and may stop those that were found. */
-static void note_told(struct watches *watches)
+static void note_reported(struct watches *watches)
 {
     bool is_over;
 
     watches->left--;
     is_over = round_is_over(watches);
-    if (++watches->told >= WATCHES_A_TURN || is_over) {
+    if (++watches->reported >= WATCHES_A_TURN || is_over) {
         end_turn(watches);
         if (is_over || round_is_over(watches)) {
             end_round(watches);
@@ -226,7 +226,7 @@ static void note_told(struct watches *watches)
     }
 }
 
-static short told_by(short what)
+static short reported_by(short what)
 {
     return (what >> 1) & (WATCH_READABLE | WATCH_WRITABLE);
 }
@@ -238,22 +238,22 @@ static void on_event(evutil_socket_t fd, short what, void *room)
 {
     struct watches *watches = telling;
     struct event_watch *watch = room;
-    short told = told_by(what);
+    short reported = reported_by(what);
 
     if (watches->left == 0) {
         begin_round(watches);
     }
     if (watch->rests && !end_rest(watch)) {
-        told |= WATCH_READABLE;
+        reported |= WATCH_READABLE;
     }
-    watch->told_in = watches->round;
-    if (told != 0) {
+    watch->reported_in = watches->round;
+    if (reported != 0) {
         if (watch->is_called) {
             forget_call(watch);
         }
-        watch->ready(fd, told, (char *)watch + watch->owner_at);
+        watch->ready(fd, reported, (char *)watch + watch->owner_at);
     }
-    note_told(watches);
+    note_reported(watches);
 }
 
 bool watches_run(struct watches *watches, watches_turn_ends *ends, void *owner)
@@ -275,7 +275,7 @@ static bool is_found(const struct watches *watches, const struct watch *room)
 {
     const struct event_watch *watch = (const struct event_watch *)(const void *)room->bytes;
 
-    return watch->told_in == watches->round ||
+    return watch->reported_in == watches->round ||
            (watch->event.ev_evcallback.evcb_flags & EVLIST_ACTIVE) != 0;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The fields of an access-log line in their order. Every text has a limit, in bytes as written
  * (escapes included), and together with the names they stay below ACCESS_LINE_MAX: nobody asks
- * for room on the way (access_pen.h), the unit test writes the longest line there can be. */
+ * for room on the way (access_append.h), the unit test writes the longest line there can be. */
 #include "observe/access_line.h"
 
 #include "base/check.h"
 #include "base/uuid.h"
-#include "observe/access_pen.h"
+#include "observe/access_append.h"
 #include "observe/card_mask.h"
 #include "observe/origin_label.h"
 
@@ -26,7 +26,7 @@
 
 void access_memory_forget(struct access_memory *memory)
 {
-    memset(memory->ways, 0, sizeof(memory->ways));
+    memset(memory->prefixes, 0, sizeof(memory->prefixes));
 }
 
 static const char *text_of_second(struct access_memory *memory, uint64_t second)
@@ -51,24 +51,24 @@ static char *put_timestamp(char *at, uint64_t realtime_us, struct access_memory 
 {
     uint64_t second = realtime_us / 1000000;
 
-    at = PEN_LITERAL(at, "{\"timestamp\":\"");
+    at = APPEND_LITERAL(at, "{\"timestamp\":\"");
     memcpy(at, text_of_second(memory, second), sizeof(memory->second_text));
-    at = PEN_LITERAL(at + sizeof(memory->second_text), ".");
-    at = pen_six_digits(at, (uint32_t)(realtime_us - second * 1000000));
-    return PEN_LITERAL(at, "Z\"");
+    at = APPEND_LITERAL(at + sizeof(memory->second_text), ".");
+    at = append_six_digits(at, (uint32_t)(realtime_us - second * 1000000));
+    return APPEND_LITERAL(at, "Z\"");
 }
 
 static char *put_long_from_client(char *at, struct bytes value, size_t most)
 {
     char scratch[PATH_MOST];
 
-    return pen_json(at, card_mask(value, most, scratch), most);
+    return append_json(at, card_mask(value, most, scratch), most);
 }
 
 /* What a client chose may hold a card number; what the configuration says does not. */
 static inline char *put_from_client(char *at, struct bytes value, size_t most)
 {
-    return value.length < CARD_LENGTH_LEAST ? pen_json(at, value, most)
+    return value.length < CARD_LENGTH_LEAST ? append_json(at, value, most)
                                             : put_long_from_client(at, value, most);
 }
 
@@ -77,15 +77,15 @@ static inline char *put_from_client(char *at, struct bytes value, size_t most)
 /* The names are literals, so that each is copied with a length known to the compiler. */
 #define PUT_WORD(at, name, word) \
     do { \
-        (at) = PEN_LITERAL((at), ",\"" name "\":\""); \
-        (at) = pen_word((at), (word), WORD_MOST); \
+        (at) = APPEND_LITERAL((at), ",\"" name "\":\""); \
+        (at) = append_word((at), (word), WORD_MOST); \
         *(at)++ = '"'; \
     } while (0)
 
 #define PUT_NUMBER(at, name, number) \
     do { \
-        (at) = PEN_LITERAL((at), ",\"" name "\":"); \
-        (at) = pen_number((at), (number)); \
+        (at) = APPEND_LITERAL((at), ",\"" name "\":"); \
+        (at) = append_number((at), (number)); \
     } while (0)
 
 #define PUT_REACHED(at, name, microseconds) \
@@ -98,8 +98,8 @@ static inline char *put_from_client(char *at, struct bytes value, size_t most)
 #define PUT_NAME(at, name, value, most) \
     do { \
         if ((value) != NULL && *(value) != '\0') { \
-            (at) = PEN_LITERAL((at), ",\"" name "\":\""); \
-            (at) = pen_json((at), bytes_of(value), (most)); \
+            (at) = APPEND_LITERAL((at), ",\"" name "\":\""); \
+            (at) = append_json((at), bytes_of(value), (most)); \
             *(at)++ = '"'; \
         } \
     } while (0)
@@ -107,7 +107,7 @@ static inline char *put_from_client(char *at, struct bytes value, size_t most)
 #define PUT_FROM_CLIENT(at, name, value, most) \
     do { \
         if ((value).length > 0) { \
-            (at) = PEN_LITERAL((at), ",\"" name "\":\""); \
+            (at) = APPEND_LITERAL((at), ",\"" name "\":\""); \
             (at) = put_from_client((at), (value), (most)); \
             *(at)++ = '"'; \
         } \
@@ -116,13 +116,13 @@ static inline char *put_from_client(char *at, struct bytes value, size_t most)
 static char *put_request(char *at, const struct outcome *outcome)
 {
     if (outcome->method.length > 0) {
-        at = PEN_LITERAL(at, ",\"http.request.method\":\"");
-        at = pen_json(at, outcome->method, METHOD_MOST);
+        at = APPEND_LITERAL(at, ",\"http.request.method\":\"");
+        at = append_json(at, outcome->method, METHOD_MOST);
         *at++ = '"';
     }
     if (outcome->scheme.length > 0) {
-        at = PEN_LITERAL(at, ",\"url.scheme\":\"");
-        at = pen_json(at, outcome->scheme, WORD_MOST);
+        at = APPEND_LITERAL(at, ",\"url.scheme\":\"");
+        at = append_json(at, outcome->scheme, WORD_MOST);
         *at++ = '"';
     }
     PUT_FROM_CLIENT(at, "url.path", outcome->path, PATH_MOST);
@@ -139,18 +139,18 @@ static char *put_request(char *at, const struct outcome *outcome)
 static char *put_client(char *at, const struct outcome *outcome)
 {
     if (outcome->client != NULL && !ip_is_none(outcome->client)) {
-        at = PEN_LITERAL(at, ",\"client.address\":\"");
+        at = APPEND_LITERAL(at, ",\"client.address\":\"");
         at += ip_format(outcome->client, at);
-        at = PEN_LITERAL(at, "\",\"client.port\":");
-        at = pen_number(at, outcome->client_port);
+        at = APPEND_LITERAL(at, "\",\"client.port\":");
+        at = append_number(at, outcome->client_port);
     }
     if (outcome->tls_version != NULL) {
         PUT_WORD(at, "tls.protocol.version", outcome->tls_version);
         if (outcome->tls_cipher != NULL) {
             PUT_WORD(at, "tls.cipher", outcome->tls_cipher);
         }
-        at = outcome->tls_resumed ? PEN_LITERAL(at, ",\"tls.resumed\":true")
-                                  : PEN_LITERAL(at, ",\"tls.resumed\":false");
+        at = outcome->tls_resumed ? APPEND_LITERAL(at, ",\"tls.resumed\":true")
+                                  : APPEND_LITERAL(at, ",\"tls.resumed\":false");
     }
     return at;
 }
@@ -161,9 +161,9 @@ static char *put_request_id(char *at, const struct outcome *outcome)
         PUT_FROM_CLIENT(at, "turnpike.request_id", outcome->request_id, REQUEST_ID_MOST);
         return at;
     }
-    at = PEN_LITERAL(at, ",\"turnpike.request_id\":\"");
+    at = APPEND_LITERAL(at, ",\"turnpike.request_id\":\"");
     memcpy(at, outcome->request_id.at, UUID_TEXT_LENGTH);
-    at = PEN_LITERAL(at + UUID_TEXT_LENGTH, "\"");
+    at = APPEND_LITERAL(at + UUID_TEXT_LENGTH, "\"");
     PUT_FROM_CLIENT(at, "turnpike.client_request_id", outcome->client_request_id, REQUEST_ID_MOST);
     return at;
 }
@@ -174,8 +174,8 @@ static char *put_names(char *at, const struct outcome *outcome)
     PUT_NAME(at, "turnpike.route", outcome->route, NAME_MOST);
     PUT_NAME(at, "turnpike.service", outcome->service, NAME_MOST);
     if (outcome->origin != NULL) {
-        at = PEN_LITERAL(at, ",\"turnpike.origin\":\"");
-        at = pen_json(at, origin_label_name(bytes_of(outcome->origin)), NAME_MOST);
+        at = APPEND_LITERAL(at, ",\"turnpike.origin\":\"");
+        at = append_json(at, origin_label_name(bytes_of(outcome->origin)), NAME_MOST);
         *at++ = '"';
     }
     return at;
@@ -186,88 +186,89 @@ static char *begin_attempt(char *at, const char *origin)
     struct bytes label = bytes_of(origin);
     struct bytes address = origin_label_address(label);
 
-    at = PEN_LITERAL(at, "{\"origin\":\"");
-    at = pen_json(at, origin_label_name(label), NAME_MOST);
+    at = APPEND_LITERAL(at, "{\"origin\":\"");
+    at = append_json(at, origin_label_name(label), NAME_MOST);
     if (address.length > 0) {
-        at = PEN_LITERAL(at, "\",\"address\":\"");
-        at = pen_json(at, address, ADDRESS_MOST);
+        at = APPEND_LITERAL(at, "\",\"address\":\"");
+        at = append_json(at, address, ADDRESS_MOST);
     }
-    return PEN_LITERAL(at, "\"");
+    return APPEND_LITERAL(at, "\"");
 }
 
-static bool is_way_of(const struct access_way *way, const struct outcome *outcome)
+static bool is_prefix_of(const struct access_prefix *prefix, const struct outcome *outcome)
 {
-    return way->length > 0 && way->listener == outcome->listener && way->route == outcome->route &&
-           way->service == outcome->service && way->origin == outcome->origin;
+    return prefix->length > 0 && prefix->listener == outcome->listener &&
+           prefix->route == outcome->route && prefix->service == outcome->service &&
+           prefix->origin == outcome->origin;
 }
 
-static struct access_way *way_of(struct access_memory *memory, const struct outcome *outcome)
+static struct access_prefix *prefix_of(struct access_memory *memory, const struct outcome *outcome)
 {
     uint64_t mixed = (uintptr_t)outcome->listener + (uintptr_t)outcome->route * 3 +
                      (uintptr_t)outcome->origin * 5;
 
-    return &memory->ways[mixed * 0x9e3779b97f4a7c15u >> 32 & (ACCESS_WAYS - 1)];
+    return &memory->prefixes[mixed * 0x9e3779b97f4a7c15u >> 32 & (ACCESS_PREFIXES - 1)];
 }
 
-/* `text` has ACCESS_WAY_MAX. */
-static size_t write_way(char *text, const struct outcome *outcome, size_t *names_length)
+/* `text` has ACCESS_PREFIX_MAX. */
+static size_t write_prefix(char *text, const struct outcome *outcome, size_t *names_length)
 {
     char *at = put_names(text, outcome);
 
     *names_length = (size_t)(at - text);
     if (outcome->origin != NULL) {
-        at = PEN_LITERAL(at, ",\"turnpike.attempts\":[");
+        at = APPEND_LITERAL(at, ",\"turnpike.attempts\":[");
         at = begin_attempt(at, outcome->origin);
     }
-    CHECK(at <= text + ACCESS_WAY_MAX);
+    CHECK(at <= text + ACCESS_PREFIX_MAX);
     return (size_t)(at - text);
 }
 
-static void learn_way(struct access_way *way, const struct outcome *outcome, const char *text,
-                      size_t length, size_t names_length)
+static void learn_prefix(struct access_prefix *prefix, const struct outcome *outcome,
+                         const char *text, size_t length, size_t names_length)
 {
-    way->listener = outcome->listener;
-    way->route = outcome->route;
-    way->service = outcome->service;
-    way->origin = outcome->origin;
-    way->names_length = names_length;
-    way->length = length <= sizeof(way->text) ? length : 0;
-    memcpy(way->text, text, way->length);
+    prefix->listener = outcome->listener;
+    prefix->route = outcome->route;
+    prefix->service = outcome->service;
+    prefix->origin = outcome->origin;
+    prefix->names_length = names_length;
+    prefix->length = length <= sizeof(prefix->text) ? length : 0;
+    memcpy(prefix->text, text, prefix->length);
 }
 
-static char *put_new_way(char *at, const struct outcome *outcome, struct access_way *way)
+static char *put_new_prefix(char *at, const struct outcome *outcome, struct access_prefix *prefix)
 {
-    char text[ACCESS_WAY_MAX];
+    char text[ACCESS_PREFIX_MAX];
     size_t names_length;
-    size_t length = write_way(text, outcome, &names_length);
+    size_t length = write_prefix(text, outcome, &names_length);
 
-    learn_way(way, outcome, text, length, names_length);
+    learn_prefix(prefix, outcome, text, length, names_length);
     length = outcome->attempts == 1 ? length : names_length;
     memcpy(at, text, length);
     return at + length;
 }
 
 /* The same few combinations come again and again: their text is kept. */
-static char *put_way(char *at, const struct outcome *outcome, struct access_memory *memory)
+static char *put_prefix(char *at, const struct outcome *outcome, struct access_memory *memory)
 {
-    struct access_way *way = way_of(memory, outcome);
+    struct access_prefix *prefix = prefix_of(memory, outcome);
     size_t length;
 
-    if (!is_way_of(way, outcome)) {
-        return put_new_way(at, outcome, way);
+    if (!is_prefix_of(prefix, outcome)) {
+        return put_new_prefix(at, outcome, prefix);
     }
-    length = outcome->attempts == 1 ? way->length : way->names_length;
-    memcpy(at, way->text, length);
+    length = outcome->attempts == 1 ? prefix->length : prefix->names_length;
+    memcpy(at, prefix->text, length);
     return at + length;
 }
 
 static char *end_attempt(char *at, const struct outcome_attempt *attempt, uint16_t status)
 {
     if (attempt->reused) {
-        at = PEN_LITERAL(at, ",\"reused\":true,\"connected_us\":");
-        at = pen_number(at, attempt->connected_us);
+        at = APPEND_LITERAL(at, ",\"reused\":true,\"connected_us\":");
+        at = append_number(at, attempt->connected_us);
     } else {
-        at = PEN_LITERAL(at, ",\"reused\":false");
+        at = APPEND_LITERAL(at, ",\"reused\":false");
         PUT_REACHED(at, "connected_us", attempt->connected_us);
     }
     PUT_REACHED(at, "sent_us", attempt->sent_us);
@@ -277,7 +278,7 @@ static char *end_attempt(char *at, const struct outcome_attempt *attempt, uint16
     }
     PUT_NUMBER(at, "bytes_sent", attempt->bytes_sent);
     if (attempt->first_byte_us != 0 && attempt->error == NULL) {
-        return PEN_LITERAL(at, ",\"delivery\":\"answered\"}");
+        return APPEND_LITERAL(at, ",\"delivery\":\"answered\"}");
     }
     PUT_NUMBER(at, "bytes_acked", attempt->bytes_acked);
     if (attempt->delivery != NULL) {
@@ -286,7 +287,7 @@ static char *end_attempt(char *at, const struct outcome_attempt *attempt, uint16
     if (attempt->error != NULL) {
         PUT_WORD(at, "error", attempt->error);
     }
-    return PEN_LITERAL(at, "}");
+    return APPEND_LITERAL(at, "}");
 }
 
 /* The one attempt's record was begun with the way. */
@@ -295,11 +296,11 @@ static char *put_attempts(char *at, const struct outcome *outcome)
     const struct outcome_attempt *last;
 
     if (outcome->attempts == 0) {
-        return PEN_LITERAL(at, ",\"turnpike.attempts\":[]");
+        return APPEND_LITERAL(at, ",\"turnpike.attempts\":[]");
     }
     last = outcome->tries[outcome->attempts - 1];
     if (outcome->attempts > 1) {
-        at = PEN_LITERAL(at, ",\"turnpike.attempts\":[");
+        at = APPEND_LITERAL(at, ",\"turnpike.attempts\":[");
         for (int i = 0; i + 1 < outcome->attempts; i++) {
             at = begin_attempt(at, outcome->tries[i]->origin);
             at = end_attempt(at, outcome->tries[i], 0);
@@ -308,7 +309,7 @@ static char *put_attempts(char *at, const struct outcome *outcome)
         at = begin_attempt(at, last->origin);
     }
     at = end_attempt(at, last, last->status != 0 ? outcome->status : 0);
-    return PEN_LITERAL(at, "]");
+    return APPEND_LITERAL(at, "]");
 }
 
 static char *put_arm(char *at, const struct outcome *outcome)
@@ -322,11 +323,11 @@ static char *put_arm(char *at, const struct outcome *outcome)
 
 static char *put_detail(char *at, const struct outcome *outcome)
 {
-    at = PEN_LITERAL(at, ",\"turnpike.detail\":\"");
-    at = pen_json(at, bytes_of(outcome->detail), DETAIL_MOST);
+    at = APPEND_LITERAL(at, ",\"turnpike.detail\":\"");
+    at = append_json(at, bytes_of(outcome->detail), DETAIL_MOST);
     if (outcome->fault != NULL) {
-        at = PEN_LITERAL(at, ": ");
-        at = pen_json(at, bytes_of(outcome->fault), DETAIL_MOST);
+        at = APPEND_LITERAL(at, ": ");
+        at = append_json(at, bytes_of(outcome->fault), DETAIL_MOST);
     }
     *at++ = '"';
     return at;
@@ -334,11 +335,11 @@ static char *put_detail(char *at, const struct outcome *outcome)
 
 static char *put_end(char *at, const struct outcome *outcome)
 {
-    at = PEN_LITERAL(at, ",\"turnpike.outcome\":\"");
-    at = pen_json(at, outcome_end_word(outcome->end), WORD_MOST);
+    at = APPEND_LITERAL(at, ",\"turnpike.outcome\":\"");
+    at = append_json(at, outcome_end_word(outcome->end), WORD_MOST);
     *at++ = '"';
     if (outcome->cut != CUT_NONE) {
-        PUT_WORD(at, "turnpike.cut", cut_cause_name(outcome->cut));
+        PUT_WORD(at, "turnpike.closed_by", cut_cause_name(outcome->cut));
     }
     PUT_NAME(at, "error.type", outcome->error, ERROR_MOST);
     if (outcome->detail != NULL) {
@@ -353,7 +354,7 @@ static char *put_totals(char *at, const struct outcome *outcome)
     PUT_NUMBER(at, "turnpike.total_us", outcome->total_us);
     PUT_NUMBER(at, "http.request.size", outcome->bytes_in);
     PUT_NUMBER(at, "http.response.size", outcome->bytes_out);
-    return PEN_LITERAL(at, "}\n");
+    return APPEND_LITERAL(at, "}\n");
 }
 
 void access_line_format(struct text *line, const struct outcome *outcome,
@@ -366,7 +367,7 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     at = put_request(at, outcome);
     at = put_client(at, outcome);
     at = put_request_id(at, outcome);
-    at = put_way(at, outcome, memory);
+    at = put_prefix(at, outcome, memory);
     at = put_attempts(at, outcome);
     PUT_NUMBER(at, "turnpike.worker", outcome->worker);
     if (outcome->arm_by != NULL) {

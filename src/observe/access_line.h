@@ -10,24 +10,24 @@
 
 #define ACCESS_LINE_MAX 5120
 
-#define ACCESS_WAYS 256
-#define ACCESS_WAY_MAX 1200 /* with all names at their longest */
-#define ACCESS_WAY_KEPT 464 /* a longer one is written anew each time */
+#define ACCESS_PREFIXES 256
+#define ACCESS_PREFIX_MAX 1200 /* with all names at their longest */
+#define ACCESS_PREFIX_KEPT 464 /* a longer one is written anew each time */
 
 /* What the lines before had in common with this one, as text. Starts zeroed; belongs to one
  * worker. */
 struct access_memory {
     uint64_t second;
-    char second_text[19]; /* 2025-01-31T23:59:59; empty at first */
-    struct access_way {   /* names of the configuration, found by their addresses */
+    char second_text[19];  /* 2025-01-31T23:59:59; empty at first */
+    struct access_prefix { /* names of the configuration, found by their addresses */
         const char *listener;
         const char *route;
         const char *service;
         const char *origin;
         size_t names_length;
         size_t length; /* with the beginning of the one attempt's record; 0: none is kept */
-        char text[ACCESS_WAY_KEPT];
-    } ways[ACCESS_WAYS];
+        char text[ACCESS_PREFIX_KEPT];
+    } prefixes[ACCESS_PREFIXES];
 };
 
 /* To be called when names may have moved: after a reload. */

@@ -3,7 +3,7 @@
  *
  *   worker 1 ─ ring ─┐
  *   worker 2 ─ ring ─┼─ writer thread ─ file, stderr or syslog
- *   worker n ─ ring ─┘   about every 50 ms, sooner when busy, or when the bell rings
+ *   worker n ─ ring ─┘   about every 50 ms, sooner when busy, or when the wake-up rings
  *
  * Where the target cannot take more, only the writer waits; rings fill, lines are dropped and
  * counted, and a line {"dropped":N} says so as soon as the target takes lines again. Nothing
@@ -33,7 +33,7 @@
 #define COLLECT_BYTES (96u * 1024) /* wanted at a time, where there are more in 50 ms */
 #define REST_MS 400                /* between two looks when nothing has come for a while */
 #define RETRY_AFTER_MS 1000        /* a target that failed */
-#define LOOK_EVERY_MS 100          /* while a target takes nothing: is it to be opened again? */
+#define CHECK_EVERY_MS 100         /* while a target takes nothing: is it to be opened again? */
 #define STOP_WITHIN_S 2
 
 struct access_log {
@@ -43,7 +43,7 @@ struct access_log {
     pthread_t thread;
 
     struct {
-        _Atomic uint32_t bell; /* a futex: changes when the writer should look at once */
+        _Atomic uint32_t wakeup; /* a futex: changes when the writer should look at once */
         _Atomic bool stop;
         _Atomic bool reopen;
         _Atomic uint64_t lost; /* lines given up half written, when the file was reopened */
@@ -56,27 +56,27 @@ struct access_log {
         uint32_t ring;    /* where writing goes on */
         bool inside_line; /* the last byte written was not a newline */
         bool failing;     /* an error has been reported and nothing was written since */
-        uint64_t dropped_told;
+        uint64_t dropped_reported;
         char notice[64];
         size_t notice_length;
         size_t notice_written;
     } writer_only;
 };
 
-/* --- the bell ---------------------------------------------------------------------------- */
+/* --- the wake-up ---------------------------------------------------------------------------- */
 
-static void ring_bell(_Atomic uint32_t *bell)
+static void send_wakeup(_Atomic uint32_t *wakeup)
 {
-    atomic_fetch_add_explicit(bell, 1, memory_order_release);
-    syscall(SYS_futex, bell, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    atomic_fetch_add_explicit(wakeup, 1, memory_order_release);
+    syscall(SYS_futex, wakeup, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/* Returns at once when the bell has rung since it was `seen`. */
-static void wait_for_bell(_Atomic uint32_t *bell, uint32_t seen, unsigned timeout_ms)
+/* Returns at once when the wake-up has rung since it was `seen`. */
+static void wait_for_wakeup(_Atomic uint32_t *wakeup, uint32_t seen, unsigned timeout_ms)
 {
     struct timespec most = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
 
-    syscall(SYS_futex, bell, FUTEX_WAIT_PRIVATE, seen, &most, NULL, 0);
+    syscall(SYS_futex, wakeup, FUTEX_WAIT_PRIVATE, seen, &most, NULL, 0);
 }
 
 /* --- the target -------------------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static ssize_t write_patiently(struct access_log *log, struct bytes piece)
             atomic_load_explicit(&log->shared.reopen, memory_order_acquire)) {
             return written;
         }
-        sink_wait(log->writer_only.sink, LOOK_EVERY_MS);
+        sink_wait(log->writer_only.sink, CHECK_EVERY_MS);
     }
 }
 
@@ -178,13 +178,13 @@ static void prepare_notice(struct access_log *log)
     uint64_t dropped = access_log_dropped(log);
     struct text notice = text_over(log->writer_only.notice, sizeof(log->writer_only.notice));
 
-    if (dropped == log->writer_only.dropped_told) {
+    if (dropped == log->writer_only.dropped_reported) {
         return;
     }
     text_add_literal(&notice, "{\"dropped\":");
-    text_add_number(&notice, dropped - log->writer_only.dropped_told);
+    text_add_number(&notice, dropped - log->writer_only.dropped_reported);
     text_add_literal(&notice, "}\n");
-    log->writer_only.dropped_told = dropped;
+    log->writer_only.dropped_reported = dropped;
     log->writer_only.notice_length = text_length(&notice);
     log->writer_only.notice_written = 0;
 }
@@ -301,7 +301,7 @@ static void *run_writer(void *owner)
     bool stop = false;
 
     while (!stop) {
-        uint32_t seen = atomic_load_explicit(&log->shared.bell, memory_order_acquire);
+        uint32_t seen = atomic_load_explicit(&log->shared.wakeup, memory_order_acquire);
         bool written;
 
         /* Read before collecting: what was logged before the stop is collected once more. */
@@ -312,7 +312,7 @@ static void *run_writer(void *owner)
         pause_ms = next_pause(pause_ms, waiting_bytes(log));
         written = write_all(log);
         if (!stop) {
-            wait_for_bell(&log->shared.bell, seen, written ? pause_ms : RETRY_AFTER_MS);
+            wait_for_wakeup(&log->shared.wakeup, seen, written ? pause_ms : RETRY_AFTER_MS);
         }
     }
     return NULL;
@@ -370,7 +370,7 @@ static bool make_rings(struct access_log *log, uint32_t count)
         return false;
     }
     while (log->ring_count < count) {
-        if (!access_ring_init(&log->rings[log->ring_count], &log->shared.bell)) {
+        if (!access_ring_init(&log->rings[log->ring_count], &log->shared.wakeup)) {
             return false;
         }
         log->ring_count++;
@@ -440,7 +440,7 @@ void access_log_write(struct access_log_ring *ring, const struct outcome *outcom
     }
     access_line_format(&line, outcome, ring->worker_only.memory);
     if (access_ring_commit(ring, &line)) {
-        ring_bell(ring->bell);
+        send_wakeup(ring->wakeup);
     }
 }
 
@@ -461,7 +461,7 @@ void access_log_forget(struct access_log_ring *ring)
 void access_log_reopen(struct access_log *log)
 {
     atomic_store_explicit(&log->shared.reopen, true, memory_order_release);
-    ring_bell(&log->shared.bell);
+    send_wakeup(&log->shared.wakeup);
 }
 
 uint64_t access_log_dropped(const struct access_log *log)
@@ -481,7 +481,7 @@ static bool end_thread(struct access_log *log)
     struct timespec until;
 
     atomic_store_explicit(&log->shared.stop, true, memory_order_release);
-    ring_bell(&log->shared.bell);
+    send_wakeup(&log->shared.wakeup);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += STOP_WITHIN_S;
     if (pthread_timedjoin_np(log->thread, NULL, &until) != 0) {

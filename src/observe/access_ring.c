@@ -23,7 +23,7 @@ static uint64_t next_beginning(uint64_t position)
     return (position + SIZE - 1) & ~(SIZE - 1);
 }
 
-bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *bell)
+bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *wakeup)
 {
     void *memory = mmap(NULL, MAPPED_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -38,7 +38,7 @@ bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *bell)
         return false;
     }
     ring->bytes = memory;
-    ring->bell = bell;
+    ring->wakeup = wakeup;
     ring->worker_only.asked_at_tail = NOWHERE;
     atomic_init(&ring->jump_from, NOWHERE);
     return true;
@@ -56,7 +56,7 @@ void access_ring_release(struct access_log_ring *ring)
 /* --- the worker's side ------------------------------------------------------------------- */
 
 /* The writer's own tail lags behind a jump until the next line comes. */
-static void look_at_tail(struct access_log_ring *ring)
+static void check_at_tail(struct access_log_ring *ring)
 {
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
 
@@ -83,7 +83,7 @@ static void start_over_if_empty(struct access_log_ring *ring, size_t stays)
 {
     uint64_t head = ring->worker_only.head;
 
-    look_at_tail(ring);
+    check_at_tail(ring);
     if (ring->worker_only.tail_seen == head) {
         forget_burst(ring, stays);
         atomic_store_explicit(&ring->jump_from, head, memory_order_relaxed);
@@ -105,7 +105,7 @@ bool access_ring_begin(struct access_log_ring *ring, struct text *line)
         start_over_if_empty(ring, ACCESS_RING_WARM_BYTES);
     }
     if (SIZE - used_bytes(ring) < ACCESS_LINE_MAX) {
-        look_at_tail(ring);
+        check_at_tail(ring);
         if (SIZE - used_bytes(ring) < ACCESS_LINE_MAX) {
             count_dropped(ring);
             return false;
@@ -135,7 +135,7 @@ static bool should_wake(struct access_log_ring *ring)
     if (used_bytes(ring) <= SIZE / 2) {
         return false;
     }
-    look_at_tail(ring);
+    check_at_tail(ring);
     if (used_bytes(ring) <= SIZE / 2 ||
         ring->worker_only.asked_at_tail == ring->worker_only.tail_seen) {
         return false;

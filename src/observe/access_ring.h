@@ -25,7 +25,7 @@
 
 struct access_log_ring {
     char *bytes;
-    _Atomic uint32_t *bell; /* of the log this ring belongs to */
+    _Atomic uint32_t *wakeup; /* of the log this ring belongs to */
 
     struct {
         uint64_t head;
@@ -41,7 +41,7 @@ struct access_log_ring {
     _Alignas(64) _Atomic uint64_t tail; /* written by the writer */
 };
 
-bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *bell);
+bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *wakeup);
 void access_ring_release(struct access_log_ring *ring);
 
 /* Worker: room for one line. false when the ring is full, which counts a dropped line. */

@@ -138,8 +138,8 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
     }
 }
 
-void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome,
-                          const struct metrics_retries *retries)
+void metrics_report_retries(struct metrics *metrics, const struct outcome *outcome,
+                            const struct metrics_retries *retries)
 {
     struct metrics_block *block =
         block_for(&metrics->families[METRICS_SERVICES], outcome->service_index, outcome->service);

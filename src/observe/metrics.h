@@ -19,15 +19,16 @@ bool metrics_adopt(struct metrics *metrics, const struct settings *settings);
 
 /* The same a piece at a time, so that a worker with ten thousand routes to take up answers in
  * between. Settings are borrowed. NULL: out of memory. */
-struct metrics_adoption;
-struct metrics_adoption *metrics_adoption_new(struct metrics *metrics,
-                                              const struct settings *settings);
+struct metrics_staged_config;
+struct metrics_staged_config *metrics_staged_config_new(struct metrics *metrics,
+                                                        const struct settings *settings);
 enum metrics_progress { METRICS_GROW, METRICS_ARE_WHOLE, METRICS_FAILED };
 /* At most `most` names; counting goes on by the former settings. */
-enum metrics_progress metrics_adoption_grow(struct metrics_adoption *adoption, unsigned most);
+enum metrics_progress metrics_staged_config_grow(struct metrics_staged_config *staged_config,
+                                                 unsigned most);
 /* Once whole: from here on the new settings' indexes hold. */
-void metrics_adoption_commit(struct metrics_adoption **adoption);
-void metrics_adoption_abandon(struct metrics_adoption **adoption);
+void metrics_staged_config_commit(struct metrics_staged_config **staged_config);
+void metrics_staged_config_abandon(struct metrics_staged_config **staged_config);
 
 /* Once an exchange; a handful of stores. */
 void metrics_count(struct metrics *metrics, const struct outcome *outcome);
@@ -38,8 +39,8 @@ struct metrics_retries {
     uint32_t denied;
     uint32_t left;
 };
-void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome,
-                          const struct metrics_retries *retries);
+void metrics_report_retries(struct metrics *metrics, const struct outcome *outcome,
+                            const struct metrics_retries *retries);
 
 /* Things that are not exchanges: name, how /metrics calls it (with turnpike_ before and _total
  * behind), and a sentence. */
@@ -51,8 +52,8 @@ void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome
     ROW(TLS_HANDSHAKE,      "tls_handshakes",                 "TLS handshakes with clients, in full or resumed.") \
     ROW(TLS_RESUMED,        "tls_handshakes_resumed",         "Those that resumed a session.") \
     ROW(TLS_FAILED,         "tls_handshakes_failed",          "TLS handshakes with clients that came to nothing.") \
-    ROW(TLS_LAST_IN_LINE,   "tls_handshakes_last_in_line",    "TLS handshakes that waited behind others, since those before them from the same address came to nothing.") \
-    ROW(ACCEPT_PAUSED,      "accept_pauses",                  "Times that accepting paused at limits.connections.") \
+    ROW(TLS_LAST_IN_LINE,   "tls_handshakes_deprioritized",    "TLS handshakes that waited behind others, since those before them from the same address came to nothing.") \
+    ROW(ACCEPT_PAUSED,      "accept_pauses",                  "Times that accepting paused at limits.max_connections.") \
     ROW(ORIGIN_DIALED,      "origin_connections_dialed",      "Connections to origins that were opened.") \
     ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \
     ROW(ORIGIN_FAILED,      "origin_failures",                "Attempts that got no whole answer.") \
@@ -63,12 +64,12 @@ void metrics_tell_retries(struct metrics *metrics, const struct outcome *outcome
     ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \
     ROW(PROXY_REFUSED,      "proxy_connections_refused",      "Connections closed unread, since proxy_protocol.from does not list their peer.") \
     ROW(CLIENT_OVER_LIMIT,  "client_connections_over_limit",  "Connections refused by client_limits.") \
-    ROW(REQUEST_OVER_LIMIT, "requests_over_limit",            "Requests answered 429 by client_limits.") \
+    ROW(REQUEST_OVER_LIMIT, "requests_rate_limited",            "Requests answered 429 by client_limits.") \
     ROW(PATH_OTHER_ROUTE,    "path_guard_other_route",      "Requests answered 400 since their path can be read as that of another route.") \
     ROW(PATH_OUTSIDE_PREFIX, "path_guard_outside_prefix",   "Requests answered 400 since their path can be read as one outside of rewrite.path_prefix.") \
     ROW(PATH_MANY_READINGS,  "path_guard_many_readings",    "Requests answered 400 since their path can be read in too many ways.") \
     ROW(LOOP_REFUSED,       "loops_refused",                  "Requests answered 508 since they had passed through this gateway too often.") \
-    ROW(PRESSURE_HELD,      "pressure_bodies_held_back",      "Times that a large body was not read on, for want of memory.") \
+    ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Times that a large body was not read on, for want of memory.") \
     ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for want of memory or descriptors.")
 /* clang-format on */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which origins have counters: those that are held, and of those that went some, for whoever reads
- * them next. A reload forgets as it does other names (metrics_adoption.c); but where DNS says who
+ * them next. A reload forgets as it does other names (metrics_staged.c); but where DNS says who
  * the origins are they come and go without one, and each that comes so makes room for itself. */
 #include "observe/metrics_private.h"
 
@@ -65,7 +65,7 @@ static void forget_some(struct metrics *metrics, unsigned most)
 /* Waits for nobody who reads. A reload that is under way stands at a block, and forgets itself. */
 static void make_room(struct metrics *metrics)
 {
-    if (metrics->adoptions > 0 || pthread_mutex_trylock(&metrics->lock) != 0) {
+    if (metrics->staged_configs > 0 || pthread_mutex_trylock(&metrics->lock) != 0) {
         return;
     }
     if (metrics->readers == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What counting (metrics.c), the blocks that are counted in (metrics_block.c, metrics_origin.c), new
- * settings (metrics_adoption.c) and reading (metrics_read.c) share; nobody else's. */
+ * settings (metrics_staged.c) and reading (metrics_read.c) share; nobody else's. */
 #ifndef OBSERVE_METRICS_PRIVATE_H
 #define OBSERVE_METRICS_PRIVATE_H
 
@@ -16,7 +16,7 @@
 typedef _Atomic uint64_t counter;
 
 struct metrics_block {
-    struct metrics_block *_Atomic next; /* in the order of adoption; read by any thread */
+    struct metrics_block *_Atomic next; /* in the order of staged config; read by any thread */
     struct metrics_block *next_in_slot; /* worker's thread */
     uint64_t hash;
     uint64_t named;   /* the last round of settings that had this name; worker's thread */
@@ -72,8 +72,8 @@ struct metrics {
     struct metrics_block *unrouted;
     struct metrics_family families[METRICS_KIND_COUNT];
     struct kept_name *names[METRICS_HASH_SLOTS];
-    uint64_t round;     /* settings adopted so far */
-    uint32_t adoptions; /* under way */
+    uint64_t round;          /* settings adopted so far */
+    uint32_t staged_configs; /* under way */
     pthread_mutex_t lock;
     uint32_t readers; /* while there are some, no block goes */
 };

@@ -14,8 +14,8 @@ static const struct bytes end_names[] = {
     [OUTCOME_CLIENT_GONE] = NAME("client-gone"),
     [OUTCOME_ORIGIN_BROKE] = NAME("origin-broke"),
     [OUTCOME_TUNNEL_CLOSED] = NAME("tunnel-closed"),
-    [OUTCOME_CUT_BY_TIMEOUT] = NAME("cut-by-timeout"),
-    [OUTCOME_CUT_BY_STOP] = NAME("cut-by-stop"),
+    [OUTCOME_CUT_BY_TIMEOUT] = NAME("closed-by-timeout"),
+    [OUTCOME_CUT_BY_STOP] = NAME("closed-by-stop"),
     [OUTCOME_REQUEST_BROKE] = NAME("request-broke"),
     [OUTCOME_GATEWAY_BROKE] = NAME("gateway-broke"),
 };

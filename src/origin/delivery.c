@@ -66,7 +66,7 @@ uint32_t origin_connection_verdict_ms(const struct origin_connection *connection
 void origin_connection_judge(struct origin_connection *connection, struct origin_request *request)
 {
     struct tcp_ending ending;
-    bool told = false;
+    bool reported = false;
 
     request->evidence.bytes_written = connection->out.written - connection->written_before;
     if (connection->heard) {
@@ -79,9 +79,9 @@ void origin_connection_judge(struct origin_connection *connection, struct origin
         return;
     }
     request->evidence.delivery = ORIGIN_DELIVERY_MAYBE;
-    told = connection->transport.ops->plain && transport_is_open(&connection->transport) &&
-           tcp_ending_read(connection->transport.fd, &ending);
-    if (told) {
+    reported = connection->transport.ops->plain && transport_is_open(&connection->transport) &&
+               tcp_ending_read(connection->transport.fd, &ending);
+    if (reported) {
         request->evidence.bytes_acked = acked_of_request(connection, &ending);
         if (connection->ended_cleanly && ending.reset && request->evidence.bytes_acked == 0) {
             request->evidence.delivery = ORIGIN_DELIVERY_UNREAD;

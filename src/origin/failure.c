@@ -27,7 +27,7 @@ const char *origin_failure_sentence(enum origin_failure failure)
     return rows[failure].sentence;
 }
 
-const char *origin_failure_told(enum origin_failure failure, bool was_reset)
+const char *origin_failure_reported(enum origin_failure failure, bool was_reset)
 {
     if (was_reset && failure == ORIGIN_FAILURE_CLOSED) {
         return "the origin reset the connection before it answered";

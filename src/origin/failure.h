@@ -18,14 +18,14 @@
     ROW(CONNECT_TIMEOUT,   504, "connection_timeout",       "the origin did not accept the connection in time") \
     ROW(TLS_CERTIFICATE,   502, "tls_certificate_error",    "the origin's certificate is not good") \
     ROW(TLS_ALERT,         502, "tls_alert_received",       "the origin ended the TLS handshake with an alert") \
-    ROW(TLS_PROTOCOL,      502, "tls_protocol_error",       "no TLS connection to the origin came about") \
+    ROW(TLS_PROTOCOL,      502, "tls_protocol_error",       "TLS handshake with the origin failed") \
     ROW(EMPTY_RECORDS,     502, "tls_protocol_error",       "the origin sent many TLS records without data") \
-    ROW(NO_DESCRIPTOR,     503, "proxy_internal_error",     "no file descriptor or memory was left for a connection to the origin") \
+    ROW(LOCAL_RESOURCE,     503, "proxy_internal_error",     "no file descriptor or memory was left for a connection to the origin") \
     ROW(LINE_FULL,         503, "connection_limit_reached", "the origin is at its connection limit and too many requests wait in line") \
     ROW(LINE_TIMEOUT,      503, "connection_limit_reached", "the origin was at its connection limit for too long") \
     ROW(CLOSED,            502, "connection_terminated",    "the origin closed the connection before it answered") \
     ROW(FIRST_BYTE_TIMEOUT,504, "http_response_timeout",    "the origin did not begin to answer in time") \
-    ROW(TRIAL_TIMEOUT,     504, "http_response_timeout",    "the origin was on trial and did not begin to answer as soon as another would have") \
+    ROW(HALF_OPEN_TIMEOUT,     504, "http_response_timeout",    "the origin was half-open and did not begin to answer as soon as another would have") \
     ROW(ANSWER_TIMEOUT,    504, "connection_read_timeout",  "the origin stopped in the middle of its answer") \
     ROW(SEND_TIMEOUT,      504, "connection_write_timeout", "the origin did not take the request in time") \
     ROW(MALFORMED,         502, "http_protocol_error",      "the origin's answer is not well-formed HTTP") \
@@ -48,6 +48,6 @@ uint16_t origin_failure_status(enum origin_failure failure);
 const char *origin_failure_error(enum origin_failure failure);
 const char *origin_failure_sentence(enum origin_failure failure);
 /* The same for people, who look for another cause where a connection was reset, not closed. */
-const char *origin_failure_told(enum origin_failure failure, bool was_reset);
+const char *origin_failure_reported(enum origin_failure failure, bool was_reset);
 
 #endif

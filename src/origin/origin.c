@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What an origin is to one worker: made when it is first named, found by name from then on, with its
- * address and its part in the origin book. One that nobody names any more goes: its connections first,
+ * address and its part in the origin registry. One that nobody names any more goes: its connections first,
  * a few at a time. */
 #include "origin/origin_private.h"
 
@@ -42,8 +42,8 @@ static void origin_free(struct origin *origin)
         name_table_remove(&origin->named);
         origin->directory->origin_count--;
     }
-    alarm_clear(origin->directory->bench->loop, &origin->reserve);
-    alarm_clear(origin->directory->bench->loop, &origin->stall);
+    alarm_clear(origin->directory->worker_context->loop, &origin->reserve);
+    alarm_clear(origin->directory->worker_context->loop, &origin->stall);
     list_remove(&origin->blocked);
     list_remove(&origin->nameless);
     if (origin->entry != NULL) {
@@ -59,9 +59,9 @@ static void origin_free(struct origin *origin)
     free(origin);
 }
 
-static bool enter_book(struct origin *origin)
+static bool enter_registry(struct origin *origin)
 {
-    origin->entry = origin_entry_get(origin->directory->book, origin->name);
+    origin->entry = origin_entry_get(origin->directory->registry, origin->name);
     if (origin->entry == NULL) {
         return false;
     }
@@ -105,7 +105,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     if (origin->counters != NULL) {
         origin->name = metrics_origin_name(origin->counters);
     }
-    if (origin->counters == NULL || !keep_tls(origin, settings) || !enter_book(origin)) {
+    if (origin->counters == NULL || !keep_tls(origin, settings) || !enter_registry(origin)) {
         origin_free(origin);
         return NULL;
     }
@@ -191,8 +191,8 @@ static void on_leave_tick(void *owner)
 
     origins_leave(directory, LEAVE_A_TICK);
     if (!list_is_empty(&directory->leaving)) {
-        alarm_set(directory->bench->loop, &directory->leave_tick, LEAVE_TICK_MS, on_leave_tick,
-                  directory);
+        alarm_set(directory->worker_context->loop, &directory->leave_tick, LEAVE_TICK_MS,
+                  on_leave_tick, directory);
     }
 }
 
@@ -211,7 +211,7 @@ void origin_put(struct origin **held)
     }
     list_add_last(&origin->directory->leaving, &origin->leaving);
     if (!alarm_is_set(&origin->directory->leave_tick)) {
-        alarm_set(origin->directory->bench->loop, &origin->directory->leave_tick, LEAVE_TICK_MS,
-                  on_leave_tick, origin->directory);
+        alarm_set(origin->directory->worker_context->loop, &origin->directory->leave_tick,
+                  LEAVE_TICK_MS, on_leave_tick, origin->directory);
     }
 }

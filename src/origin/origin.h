@@ -7,17 +7,18 @@
 
 #include "config/settings.h"
 #include "dns/resolver.h"
-#include "net/workbench.h"
+#include "net/worker_context.h"
 #include "observe/metrics.h"
-#include "origin/origin_book.h"
+#include "origin/origin_registry.h"
 #include "tls/tls.h"
 
 struct origin;
 struct origin_directory; /* one a worker */
 
 /* Borrows everything it is given. NULL: out of memory. */
-struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
-                                              struct metrics *metrics, struct origin_book *book);
+struct origin_directory *origin_directory_new(struct worker_context *worker_context,
+                                              struct resolver *resolver, struct metrics *metrics,
+                                              struct origin_registry *registry);
 /* All origins must have been given back. */
 void origin_directory_free(struct origin_directory **directory);
 

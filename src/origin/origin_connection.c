@@ -75,7 +75,7 @@ static enum origin_failure origin_failure_of(int error)
     case ENFILE:
     case ENOMEM:
     case ENOBUFS:
-        return ORIGIN_FAILURE_NO_DESCRIPTOR;
+        return ORIGIN_FAILURE_LOCAL_RESOURCE;
     default:
         return ORIGIN_FAILURE_UNREACHABLE;
     }
@@ -88,8 +88,9 @@ static bool begin_dial(struct origin_connection *connection)
     struct origin *origin = connection->origin;
     int fd = dial(&origin->address);
 
-    return fd >= 0 && transport_start_tcp(&connection->transport, origin->directory->bench->loop,
-                                          fd, WATCH_WRITABLE, origin_connection_ready, connection);
+    return fd >= 0 &&
+           transport_start_tcp(&connection->transport, origin->directory->worker_context->loop, fd,
+                               WATCH_WRITABLE, origin_connection_ready, connection);
 }
 
 bool origin_connection_open(struct origin *origin, struct origin_request *request,
@@ -99,7 +100,7 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     struct origin_connection *connection = slab_take(directory->connections);
 
     if (connection == NULL) {
-        *failure = ORIGIN_FAILURE_NO_DESCRIPTOR;
+        *failure = ORIGIN_FAILURE_LOCAL_RESOURCE;
         return false;
     }
     memset(connection, 0, sizeof(*connection));
@@ -115,7 +116,7 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     list_add_last(&origin->dials, &connection->link);
     origin->dialing++;
     TALLY_ADD(origin->tally.connections, 1);
-    connection->opened_us = loop_now(directory->bench->loop);
+    connection->opened_us = loop_now(directory->worker_context->loop);
     timer_set(directory->connection_timers, &connection->timer, request->timeouts->connect);
     limits_bind_connection(connection, request);
     metrics_note(directory->metrics, METRICS_ORIGIN_DIALED);
@@ -158,18 +159,18 @@ void origin_connection_close(struct origin_connection *connection)
     }
     TALLY_ADD(connection->origin->tally.connections, -1u);
     timer_clear(directory->connection_timers, &connection->timer);
-    buffer_return(directory->bench->buffers, &connection->in);
-    outbox_clear(&connection->out, directory->bench->buffers);
+    buffer_return(directory->worker_context->buffers, &connection->in);
+    outbox_clear(&connection->out, directory->worker_context->buffers);
     later_cancel(&connection->flush);
     transport_close(&connection->transport);
     limits_give_connection(connection);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_CLOSED);
-    list_add_last(&directory->graves, &connection->link);
+    list_add_last(&directory->deferred_frees, &connection->link);
 }
 
 static void origin_connection_note_closed_idle(struct origin_connection *connection)
 {
-    uint64_t now_us = loop_now(directory_of(connection)->bench->loop);
+    uint64_t now_us = loop_now(directory_of(connection)->worker_context->loop);
 
     if (connection->carried > 0) {
         keeping_note_closed(&connection->origin->keeping, now_us,
@@ -188,7 +189,7 @@ static void begin_request(struct origin_connection *connection)
     connection->answer_paused = false;
     connection->much_came = false;
     connection->heard = false;
-    connection->looked = 0;
+    connection->checked = 0;
     connection->interims = 0;
 }
 
@@ -204,7 +205,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     origin_health_asked(origin, request);
     connection->request = request;
     request->connection = connection;
-    request->bound_us = loop_now(origin->directory->bench->loop);
+    request->bound_us = loop_now(origin->directory->worker_context->loop);
     request->evidence.kept_connection = connection->carried > 0;
     connection->carried++;
     connection->written_before = connection->out.written;
@@ -229,35 +230,36 @@ void origin_connection_unbind(struct origin_connection *connection)
     TALLY_ADD(connection->origin->tally.busy, -1u);
 }
 
-#define TLS_TELL_US 10000000
+#define TLS_REPORT_US 10000000
 
 /* What is wrong with a certificate shows nowhere else. */
-static void tell_handshake(const struct origin_connection *connection, enum tls_cause cause)
+static void report_handshake(const struct origin_connection *connection, enum tls_cause cause)
 {
     struct origin *origin = connection->origin;
-    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    uint64_t now_us = loop_now(origin->directory->worker_context->loop);
     const char *problem = tls_certificate_problem(&connection->transport);
 
-    if (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US) {
+    if (origin->tls_reported_us != 0 && now_us - origin->tls_reported_us < TLS_REPORT_US) {
         return;
     }
-    origin->tls_told_us = now_us;
+    origin->tls_reported_us = now_us;
     log_warning("origin %s: no TLS connection as %s: %s", origin->name, origin->tls_name,
                 problem != NULL                  ? problem
                 : cause == TLS_CAUSE_CLIENT_LEFT ? "it closed the connection in the handshake"
                                                  : tls_cause_sentence(cause));
 }
 
-void origin_connection_tell_alert(struct origin_connection *connection)
+void origin_connection_report_alert(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
-    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    uint64_t now_us = loop_now(origin->directory->worker_context->loop);
     const char *alert = tls_alert(&connection->transport);
 
-    if (alert == NULL || (origin->tls_told_us != 0 && now_us - origin->tls_told_us < TLS_TELL_US)) {
+    if (alert == NULL ||
+        (origin->tls_reported_us != 0 && now_us - origin->tls_reported_us < TLS_REPORT_US)) {
         return;
     }
-    origin->tls_told_us = now_us;
+    origin->tls_reported_us = now_us;
     log_warning("origin %s: it ended the TLS connection with an alert: %s", origin->name, alert);
 }
 
@@ -309,7 +311,7 @@ static enum origin_failure failure_of_handshake(const struct origin_connection *
     case TLS_CAUSE_ALERT:
         return ORIGIN_FAILURE_TLS_ALERT;
     case TLS_CAUSE_INTERNAL:
-        return ORIGIN_FAILURE_NO_DESCRIPTOR;
+        return ORIGIN_FAILURE_LOCAL_RESOURCE;
     default:
         return ORIGIN_FAILURE_TLS_PROTOCOL;
     }
@@ -317,12 +319,12 @@ static enum origin_failure failure_of_handshake(const struct origin_connection *
 
 static void step_handshake(struct origin_connection *connection)
 {
-    struct loop *loop = connection->origin->directory->bench->loop;
+    struct loop *loop = connection->origin->directory->worker_context->loop;
     enum tls_cause cause;
     short wanted;
     enum tls_step step = tls_step(&connection->transport, &wanted, &cause);
 
-    loop_tell_time(loop); /* that took a while, maybe */
+    loop_read_clock(loop); /* that took a while, maybe */
     switch (step) {
     case TLS_DONE:
         stand(connection);
@@ -331,7 +333,7 @@ static void step_handshake(struct origin_connection *connection)
         transport_want(&connection->transport, wanted);
         break;
     case TLS_FAILED:
-        tell_handshake(connection, cause);
+        report_handshake(connection, cause);
         origin_connection_fail(connection, failure_of_handshake(connection, cause));
         break;
     }
@@ -343,7 +345,7 @@ static void begin_handshake(struct origin_connection *connection)
 
     if (origin->dialer == NULL ||
         !tls_dial(&connection->transport, origin->dialer, origin->tls_name, &origin->resumable)) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return;
     }
     origin_connection_set_state(connection, ORIGIN_CONNECTION_HANDSHAKES);
@@ -373,7 +375,7 @@ static void origin_connection_ready(int fd, short what, void *owner)
     struct origin_connection *connection = owner;
 
     (void)fd;
-    loop_note_event(connection->origin->directory->bench->loop);
+    loop_note_event(connection->origin->directory->worker_context->loop);
     if (connection->state == ORIGIN_CONNECTION_CONNECTING) {
         on_connected(connection);
         return;
@@ -429,7 +431,7 @@ void origin_connection_late(struct timer *timer)
         }
         origin_connection_fail(connection, connection->out.blocked ? ORIGIN_FAILURE_SEND_TIMEOUT
                                            : connection->request->hurried
-                                               ? ORIGIN_FAILURE_TRIAL_TIMEOUT
+                                               ? ORIGIN_FAILURE_HALF_OPEN_TIMEOUT
                                                : ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT);
         break;
     case ORIGIN_CONNECTION_READS_BODY:

@@ -8,52 +8,54 @@
 
 #include <stdlib.h>
 
-static void bury_dead(void *owner)
+static void free_deferred(void *owner)
 {
     struct origin_directory *directory = owner;
     struct link *link;
 
-    while ((link = list_first(&directory->graves)) != NULL) {
+    while ((link = list_first(&directory->deferred_frees)) != NULL) {
         list_remove(link);
         slab_give(directory->connections, CONTAINER_OF(link, struct origin_connection, link));
     }
 }
 
-struct origin_directory *origin_directory_new(struct workbench *bench, struct resolver *resolver,
-                                              struct metrics *metrics, struct origin_book *book)
+struct origin_directory *origin_directory_new(struct worker_context *worker_context,
+                                              struct resolver *resolver, struct metrics *metrics,
+                                              struct origin_registry *registry)
 {
     struct origin_directory *directory = calloc(1, sizeof(*directory));
 
     if (directory == NULL) {
         return NULL;
     }
-    directory->bench = bench;
+    directory->worker_context = worker_context;
     directory->resolver = resolver;
     directory->metrics = metrics;
-    directory->book = book;
+    directory->registry = registry;
     name_table_init(&directory->origins);
     name_table_init(&directory->names);
-    list_init(&directory->graves);
+    list_init(&directory->deferred_frees);
     list_init(&directory->leaving);
     list_init(&directory->named);
     list_init(&directory->names_changed);
     list_init(&directory->nameless);
     directory->connections = slab_pool_new(sizeof(struct origin_connection));
-    directory->connection_timers = timer_group_new(bench->loop, origin_connection_late);
-    directory->wait_timers = timer_group_new(bench->loop, pool_wait_over);
-    if (bench->worker == 0) {
+    directory->connection_timers = timer_group_new(worker_context->loop, origin_connection_late);
+    directory->wait_timers = timer_group_new(worker_context->loop, pool_wait_over);
+    if (worker_context->worker == 0) {
         directory->prober = prober_new(directory);
     }
-    if (directory->connections == NULL || (bench->worker == 0 && directory->prober == NULL) ||
+    if (directory->connections == NULL ||
+        (worker_context->worker == 0 && directory->prober == NULL) ||
         directory->connection_timers == NULL || directory->wait_timers == NULL) {
         prober_free(&directory->prober);
         slab_pool_free(&directory->connections);
         free(directory);
         return NULL;
     }
-    slab_pool_account(directory->connections, pressure_slabs(bench->pressure));
-    limits_open_desk(directory);
-    loop_at_turn_end(bench->loop, bury_dead, directory);
+    slab_pool_account(directory->connections, pressure_slabs(worker_context->pressure));
+    limits_open_context(directory);
+    loop_at_turn_end(worker_context->loop, free_deferred, directory);
     return directory;
 }
 
@@ -63,14 +65,14 @@ void origin_directory_free(struct origin_directory **directory)
         return;
     }
     prober_free(&(*directory)->prober);
-    limits_close_desk(*directory);
-    alarm_clear((*directory)->bench->loop, &(*directory)->leave_tick);
-    alarm_clear((*directory)->bench->loop, &(*directory)->nameless_look);
+    limits_close_context(*directory);
+    alarm_clear((*directory)->worker_context->loop, &(*directory)->leave_tick);
+    alarm_clear((*directory)->worker_context->loop, &(*directory)->nameless_check);
     later_cancel(&(*directory)->names_spread);
     origins_leave(*directory, UINT32_MAX);
     CHECK((*directory)->origin_count == 0);
     CHECK(name_table_next(&(*directory)->names, NULL) == NULL);
-    bury_dead(*directory);
+    free_deferred(*directory);
     slab_pool_free(&(*directory)->connections);
     free(*directory);
     *directory = NULL;

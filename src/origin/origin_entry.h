@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The entries of the origin book as origin/ itself sees them; nobody else's. Their fields are
+/* The entries of the origin registry as origin/ itself sees them; nobody else's. Their fields are
  * written by many threads but seldom: on failures, verdicts and the operator's word. What every
- * request counts is in each worker's own tally, which the book only knows the place of. */
+ * request counts is in each worker's own tally, which the registry only knows the place of. */
 #ifndef ORIGIN_ORIGIN_ENTRY_H
 #define ORIGIN_ORIGIN_ENTRY_H
 
 #include "base/list.h"
 #include "base/name_table.h"
 #include "net/loop.h"
-#include "origin/origin_book.h"
+#include "origin/origin_registry.h"
 #include "origin/pool/quota.h"
 
 #include <stdatomic.h>
@@ -31,19 +31,19 @@ struct origin_tally {
     atomic_store_explicit(&(field), TALLY_READ(field) + (count), memory_order_relaxed)
 
 /* What every entry begins with. */
-struct book_place {
+struct registry_entry {
     struct named named;
-    struct origin_book *book;
+    struct origin_registry *registry;
     char *name;
-    uint32_t references; /* under the book's lock */
+    uint32_t references; /* under the registry's lock */
 };
 
 struct origin_entry {
-    struct book_place place;
+    struct registry_entry place;
     struct origin_entry *of; /* the name that it is an address of; NULL: none. Held */
-    uint32_t addresses;      /* of a name: entries that are `of` it; under the book's lock */
-    struct link tallies;     /* under the book's lock; of one worker two, where one speaks TLS */
-    uint64_t past_requests;  /* of tallies that are gone */
+    uint32_t addresses;      /* of a name: entries that are `of` it; under the registry's lock */
+    struct link tallies;    /* under the registry's lock; of one worker two, where one speaks TLS */
+    uint64_t past_requests; /* of tallies that are gone */
     uint64_t past_failures;
 
     /* Looked at for each answer: something was noted against it and is not forgotten yet. */
@@ -63,13 +63,13 @@ struct origin_entry {
                                          come first */
     _Atomic uint32_t ejections; /* in a row */
     _Atomic uint64_t ejected_until_us;
-    _Atomic uint64_t returned_us;    /* when it last came back; 0: it was never away */
-    _Atomic bool knocking;           /* some worker looks whether it accepts connections */
-    _Atomic bool trial_taken;        /* a request is out to try it */
-    _Atomic uint64_t trial_since_us; /* when it may be tried */
-    _Atomic uint32_t trials_passed;
-    _Atomic bool trial_was_slow; /* the last one; once is forgiven */
-    _Atomic uint64_t ejected;    /* times, ever */
+    _Atomic uint64_t returned_us;        /* when it last came back; 0: it was never away */
+    _Atomic bool connect_probing;        /* some worker looks whether it accepts connections */
+    _Atomic bool half_open_taken;        /* a request is out to try it */
+    _Atomic uint64_t half_open_since_us; /* when it may be tried */
+    _Atomic uint32_t half_open_passed;
+    _Atomic bool half_open_was_slow; /* the last one; once is forgiven */
+    _Atomic uint64_t ejected;        /* times, ever */
     _Atomic uint64_t probes;
     _Atomic uint64_t probes_failed;
 
@@ -83,7 +83,7 @@ struct origin_entry {
 
 /* What all workers have of one service; by its name. */
 struct service_entry {
-    struct book_place place;
+    struct registry_entry place;
     _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* these two where it has such a limit */
     struct quota requests;
     struct quota unfinished;
@@ -92,10 +92,10 @@ struct service_entry {
 
 /* The entry of that name, made if it is new; counted. An address of a name (observe/origin_label.h)
  * has the entry of that name made with it. NULL: out of memory. */
-struct origin_entry *origin_entry_get(struct origin_book *book, const char *name);
+struct origin_entry *origin_entry_get(struct origin_registry *registry, const char *name);
 struct origin_entry *origin_entry_hold(struct origin_entry *entry);
 void origin_entry_put(struct origin_entry **entry);
-struct service_entry *service_entry_get(struct origin_book *book, const char *name);
+struct service_entry *service_entry_get(struct origin_registry *registry, const char *name);
 struct service_entry *service_entry_hold(struct service_entry *entry);
 void service_entry_put(struct service_entry **entry);
 /* Makes a worker's numbers part of the sum, and takes them out again. */
@@ -104,24 +104,25 @@ void origin_entry_leave(struct origin_entry *entry, struct origin_tally *tally);
 
 /* Where each worker can be reached by the others: limits.c. */
 struct origin_directory;
-uint32_t origin_book_workers(const struct origin_book *book);
-void origin_book_open_desk(struct origin_book *book, uint32_t worker,
-                           struct origin_directory *directory, struct loop *loop,
-                           loop_posted *wakes);
-void origin_book_close_desk(struct origin_book *book, uint32_t worker);
+uint32_t origin_registry_workers(const struct origin_registry *registry);
+void origin_registry_open_context(struct origin_registry *registry, uint32_t worker,
+                                  struct origin_directory *directory, struct loop *loop,
+                                  loop_posted *wakes);
+void origin_registry_close_context(struct origin_registry *registry, uint32_t worker);
 /* NULL: closed. */
-struct origin_directory *origin_book_desk(const struct origin_book *book, uint32_t worker);
-/* Calls what the desk was opened with, on that worker's loop; once for any number of wakes before
+struct origin_directory *origin_registry_context(const struct origin_registry *registry,
+                                                 uint32_t worker);
+/* Calls what the context was opened with, on that worker's loop; once for any number of wakes before
  * it gets there. */
-void origin_book_wake(struct origin_book *book, uint32_t worker);
+void origin_registry_wake(struct origin_registry *registry, uint32_t worker);
 
 /* Grows with each change that may matter to who is chosen: services look again then. */
-uint64_t origin_book_serial(const struct origin_book *book);
-void origin_book_changed(struct origin_book *book);
+uint64_t origin_registry_serial(const struct origin_registry *registry);
+void origin_registry_changed(struct origin_registry *registry);
 /* Who changes a phase holds this: for some stores, never longer. false: another thread is at it;
  * what was seen will be seen again. */
-bool origin_book_begin_change(struct origin_book *book);
-void origin_book_end_change(struct origin_book *book);
+bool origin_registry_begin_change(struct origin_registry *registry);
+void origin_registry_end_change(struct origin_registry *registry);
 
 /* By the operator's word about it, or about all addresses of its name. */
 static inline bool origin_entry_is_drained(const struct origin_entry *entry)

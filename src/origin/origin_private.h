@@ -9,22 +9,22 @@
 #include "http/h1/h1_chunked.h"
 #include "net/drip.h"
 #include "net/outbox.h"
-#include "origin/health/knock.h"
+#include "origin/health/connect_probe.h"
 #include "origin/origin.h"
 #include "origin/origin_entry.h"
 #include "origin/origin_request.h"
 #include "origin/pool/keeping.h"
 
 struct origin_directory {
-    struct workbench *bench;
+    struct worker_context *worker_context;
     struct resolver *resolver;
     struct metrics *metrics;
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct prober *prober; /* on worker 0; else NULL */
     struct slab_pool *connections;
     struct name_table origins;
     uint32_t origin_count;
-    struct link graves;  /* connections closed in this turn */
+    struct link deferred_frees; /* connections closed in this turn */
     struct link leaving; /* origins that nobody names any more, while their connections close */
     struct alarm leave_tick;
     struct link blocked;       /* origins whose lines wait for what a worker gives back */
@@ -34,8 +34,8 @@ struct origin_directory {
     struct link names_changed; /* of struct dns_name */
     struct later names_spread;
     struct link nameless; /* origins without an address, with requests in line: name_wait.c */
-    struct alarm nameless_look;
-    struct alarm look_again;
+    struct alarm nameless_check;
+    struct alarm check_again;
     struct later serve_blocked;
     struct timer_group *connection_timers;
     struct timer_group *wait_timers;
@@ -52,7 +52,7 @@ struct origin {
     char *tls_identity;        /* NULL: the same */
     struct tls_dialer *dialer; /* NULL: the same, or not told yet */
     struct tls_session *resumable;
-    uint64_t tls_told_us;        /* when a failure of TLS was last told */
+    uint64_t tls_reported_us;    /* when a failure of TLS was last told */
     struct address address;      /* length 0: it only stands in, for a name without an answer; */
     char *stands_for;            /* for this one */
     bool resolved;               /* that name, to nothing */
@@ -77,8 +77,8 @@ struct origin {
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 
-    /* What this worker saw of its answers: origin_pace.c, service_review.c. */
-    int32_t pace;           /* moving mean of ORIGIN_PACE of the times to the first byte */
+    /* What this worker saw of its answers: origin_latency.c, service_review.c. */
+    int32_t latency;        /* moving mean of ORIGIN_LATENCY of the times to the first byte */
     uint32_t paces;         /* how many that were, up to a limit */
     uint32_t unanswered;    /* requests given to it since its last answer */
     uint64_t silent_us;     /* when the first of these was */
@@ -90,7 +90,7 @@ struct origin {
     bool stalls;            /* it was sent away for that, and does not serve yet */
     struct alarm guard;     /* looks whether it has fallen silent */
     struct service *guards; /* for whom */
-    struct knock knock;
+    struct connect_probe connect_probe;
 };
 
 /* clang-format off */
@@ -112,7 +112,7 @@ enum origin_connection_state {
 
 struct origin_connection {
     struct transport transport;
-    struct link link; /* in origin->dials, origin->idle or directory->graves */
+    struct link link; /* in origin->dials, origin->idle or directory->deferred_frees */
     struct timer timer;
     struct origin *origin;
     struct origin_request *request; /* NULL: none */
@@ -123,20 +123,20 @@ struct origin_connection {
     uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;
-    uint64_t asked_us;       /* when the request was whole */
-    uint64_t client_from_us; /* since when it waits for its client; 0: it does not */
-    uint64_t client_us;      /* how long it did before, in the present request */
-    uint64_t passed;         /* bytes of the answer handed over */
-    uint64_t written_before; /* out.written when the present request began */
-    uint64_t written_looked; /* and when the answer began, or origin_h1_still_sends last looked */
-    size_t left_looked;      /* what it had not taken yet then, or when the clock was set */
+    uint64_t asked_us;        /* when the request was whole */
+    uint64_t client_from_us;  /* since when it waits for its client; 0: it does not */
+    uint64_t client_us;       /* how long it did before, in the present request */
+    uint64_t passed;          /* bytes of the answer handed over */
+    uint64_t written_before;  /* out.written when the present request began */
+    uint64_t written_checked; /* and when the answer began, or origin_h1_still_sends last looked */
+    size_t left_checked;      /* what it had not taken yet then, or when the clock was set */
     struct service_entry *service_entry; /* held; NULL: it counts for no service */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
     uint32_t carried;      /* requests begun on it */
     uint32_t carries_most; /* as the origin told; 0: it did not */
     uint32_t kept_ms;      /* idle, as the origin told; 0: it did not */
-    uint32_t looked;       /* bytes of a head or of trailers that were found incomplete */
+    uint32_t checked;      /* bytes of a head or of trailers that were found incomplete */
     uint32_t interims;     /* answers of 1xx to the present request */
     enum origin_connection_state state;
     enum http_framing request_framing;
@@ -188,7 +188,7 @@ void origin_connection_want(struct origin_connection *connection);
 void origin_connection_fail(struct origin_connection *connection, enum origin_failure failure);
 
 /* Logs the alert of TLS with which the origin ended it, if it did: rarely, however many fail. */
-void origin_connection_tell_alert(struct origin_connection *connection);
+void origin_connection_report_alert(struct origin_connection *connection);
 
 void origin_connection_late(struct timer *timer);
 
@@ -228,15 +228,15 @@ void pool_wait_over(struct timer *timer);
 void pool_keep(struct origin_connection *connection, const struct pool_settings *pool);
 
 /* origin_health.c: an attempt has an answer's head, or has failed. `is_long`: a body of known length
- * follows, without which a trial is not passed. */
+ * follows, without which a half-open request is not passed. */
 void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long);
 void origin_health_body_is_whole(struct origin_request *request);
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 
-/* origin_trial.c */
+/* origin_half_open.c */
 /* An attempt was given up by whoever made it. */
 void origin_health_given_up(struct origin_request *request);
-/* How long this one, which is on trial, waits for its answer's first byte. */
+/* How long this one, which is half-open, waits for its answer's first byte. */
 uint32_t origin_health_patience_ms(struct origin_request *request);
 
 /* origin_stall.c: an answer's body of known length has not come with its head. */
@@ -275,7 +275,7 @@ void origin_h1_ready(struct origin_connection *connection);
 bool origin_h1_still_takes(struct origin_connection *connection);
 /* The answer has stopped, but not the request: the clock was set anew. */
 bool origin_h1_still_sends(struct origin_connection *connection);
-/* Its clock, set to hurry a trial, has run out, but its answer has begun to come: the usual clock
+/* Its clock, set to hurry a half-open request, has run out, but its answer has begun to come: the usual clock
  * runs then. false: it has not. */
 bool origin_h1_is_not_to_hurry(struct origin_connection *connection);
 

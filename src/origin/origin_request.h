@@ -58,15 +58,15 @@ struct origin_request {
     const char *fault;       /* the same: what was not well-formed; NULL: nothing was */
     struct service *service; /* filled by service_pick; NULL: the result speaks for no one */
     enum http_method method;
-    bool replayable;          /* a failure can be tried again for free: no look before reuse */
-    enum reuse reuse;         /* which pooled connections will do */
-    bool unfinished;          /* its body is not whole yet */
-    bool waits;               /* in line */
-    bool held;                /* and only in that of those that may not go yet: pool.c */
-    bool on_trial;            /* filled by service_pick: it tries an ejected origin */
-    bool hurried;             /* and goes to another one if that is slow to answer */
-    uint64_t bound_us;        /* when it had its connection */
-    uint64_t trial_waited_us; /* for the head of an answer on trial */
+    bool replayable;              /* a failure can be tried again for free: no look before reuse */
+    enum reuse reuse;             /* which pooled connections will do */
+    bool unfinished;              /* its body is not whole yet */
+    bool waits;                   /* in line */
+    bool held;                    /* and only in that of those that may not go yet: pool.c */
+    bool half_open;               /* filled by service_pick: it tries an ejected origin */
+    bool hurried;                 /* and goes to another one if that is slow to answer */
+    uint64_t bound_us;            /* when it had its connection */
+    uint64_t half_open_waited_us; /* for the head of an answer half-open */
     struct origin_evidence evidence;
     uint8_t moves;          /* to another address of the same name: sibling.c */
     uint8_t slots;          /* taken of what limits requests: limits.c */

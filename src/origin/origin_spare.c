@@ -24,7 +24,7 @@ static struct origin *next_origin(const struct origin_directory *directory,
 
 void origin_directory_relieve(struct origin_directory *directory)
 {
-    uint64_t now_us = loop_now(directory->bench->loop);
+    uint64_t now_us = loop_now(directory->worker_context->loop);
     struct origin *origin = NULL;
 
     while ((origin = next_origin(directory, origin)) != NULL) {

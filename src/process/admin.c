@@ -26,8 +26,8 @@ struct admin {
     pthread_mutex_t changing; /* held while an order is carried out; of `against` */
     const char *against;      /* why none is just now; NULL: they are */
     struct control *control;
-    struct heritage *heritage; /* while opening */
-    struct page to_hand_over;  /* heritage lines */
+    struct handover *handover; /* while opening */
+    struct page to_hand_over;  /* handover lines */
 };
 
 /* --- sockets ----------------------------------------------------------------------------- */
@@ -38,14 +38,14 @@ static bool listen_on(struct admin *admin, const char *what, const char *name,
     struct address address = *wanted;
     char text[ADDRESS_TEXT_MAX];
 
-    if (heritage_take(admin->heritage, "control", wanted, fd, 1) == 0) {
-        *fd = admin->heritage != NULL ? listener_open(&address, mode)
+    if (handover_take(admin->handover, "control", wanted, fd, 1) == 0) {
+        *fd = admin->handover != NULL ? listener_open(&address, mode)
                                       : listener_open_alone(&address, mode);
     }
     if (*fd < 0) {
         return false;
     }
-    heritage_add(&admin->to_hand_over, "control", wanted, fd, 1);
+    handover_add(&admin->to_hand_over, "control", wanted, fd, 1);
     if (address.any.sa_family != AF_UNIX) {
         listener_bound_address(*fd, &address);
     }
@@ -76,7 +76,7 @@ static const char *remedy_for(int failure)
     }
 }
 
-static void tell_no_listener(const struct file_place *at, const char *name, const char *option)
+static void report_no_listener(const struct file_place *at, const char *name, const char *option)
 {
     int failure = errno;
     char place[FILE_PLACE_TEXT_MAX];
@@ -108,7 +108,7 @@ static bool open_socket(struct admin *admin, const struct admin_settings *settin
                     remedy_for(errno));
         return true;
     }
-    tell_no_listener(&settings->socket_at, path, "admin.socket");
+    report_no_listener(&settings->socket_at, path, "admin.socket");
     return false;
 }
 
@@ -119,11 +119,11 @@ static bool open_metrics(struct admin *admin, const struct admin_settings *setti
                   &admin->places.metrics)) {
         return true;
     }
-    tell_no_listener(&settings->metrics_at, settings->metrics, "admin.metrics");
+    report_no_listener(&settings->metrics_at, settings->metrics, "admin.metrics");
     return false;
 }
 
-struct admin *admin_open(const struct admin_settings *settings, struct heritage *heritage)
+struct admin *admin_open(const struct admin_settings *settings, struct handover *handover)
 {
     struct admin *admin = calloc(1, sizeof(*admin));
 
@@ -134,7 +134,7 @@ struct admin *admin_open(const struct admin_settings *settings, struct heritage 
     pthread_mutex_init(&admin->changing, NULL);
     admin->against = "the process does not serve yet";
     admin->places = (struct control_places){-1, -1};
-    admin->heritage = heritage;
+    admin->handover = handover;
     admin->started_realtime_s = (uint64_t)time(NULL);
     admin->metrics_are_private =
         settings->metrics != NULL && address_is_local(&settings->metrics_address);
@@ -142,7 +142,7 @@ struct admin *admin_open(const struct admin_settings *settings, struct heritage 
         admin_close(&admin);
         return NULL;
     }
-    admin->heritage = NULL;
+    admin->handover = NULL;
     return admin;
 }
 
@@ -159,7 +159,7 @@ void admin_leave(struct admin *admin)
 
 /* --- sources ----------------------------------------------------------------------------- */
 
-static void tell_facts(void *owner, struct control_facts *facts)
+static void report_facts(void *owner, struct control_facts *facts)
 {
     const struct admin *admin = owner;
 
@@ -186,7 +186,7 @@ static struct metrics *find_metrics(void *owner, uint32_t worker)
     return worker_metrics(admin->view.workers[worker]);
 }
 
-static void tell_load(void *owner, uint32_t worker, struct control_load *load)
+static void report_load(void *owner, uint32_t worker, struct control_load *load)
 {
     const struct admin *admin = owner;
 
@@ -201,7 +201,7 @@ static uint64_t count_dropped_lines(void *owner)
     return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
 }
 
-static void tell_use(void *owner, enum pressure_kind kind, struct control_use *use)
+static void report_use(void *owner, enum pressure_kind kind, struct control_use *use)
 {
     const struct admin *admin = owner;
     const struct pressure *pressure = admin->view.pressure;
@@ -211,7 +211,7 @@ static void tell_use(void *owner, enum pressure_kind kind, struct control_use *u
                                 .level = pressure_of(pressure, kind)};
 }
 
-static void tell_past_changes(void *owner, control_past_change_seen *seen, void *seen_owner)
+static void report_past_changes(void *owner, control_past_change_seen *seen, void *seen_owner)
 {
     const struct admin *admin = owner;
 
@@ -242,7 +242,7 @@ static void end_change(void *owner)
 static int note_change(void *owner, const struct control_change *change)
 {
     const struct admin *admin = owner;
-    int failure = keeper_keep(admin->view.keeper);
+    int failure = state_store_save(admin->view.state_store);
     const struct audit_entry entry = {.who = change->who,
                                       .action = change->action,
                                       .subject = change->subject,
@@ -273,11 +273,11 @@ static bool give_order(void *owner, const struct reload_order *order)
     return reload_give_order(admin->view.reload, order);
 }
 
-static void tell_reload_status(void *owner, struct reload_status *status)
+static void report_reload_status(void *owner, struct reload_status *status)
 {
     const struct admin *admin = owner;
 
-    reload_look(admin->view.reload, status);
+    reload_check(admin->view.reload, status);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -286,21 +286,21 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
 {
     const struct control_sources sources = {
         .owner = admin,
-        .facts = tell_facts,
+        .facts = report_facts,
         .plan = give_plan,
         .metrics = find_metrics,
-        .load = tell_load,
+        .load = report_load,
         .begin_change = begin_change,
         .note_change = note_change,
         .end_change = end_change,
         .give_order = give_order,
-        .reload_status = tell_reload_status,
+        .reload_status = report_reload_status,
         .list_connections = list_connections,
         .origins = view->origins,
         .splits = view->splits,
         .dropped_lines = count_dropped_lines,
-        .use = tell_use,
-        .past_changes = tell_past_changes,
+        .use = report_use,
+        .past_changes = report_past_changes,
     };
     const struct control_places places = admin->places;
 
@@ -320,7 +320,7 @@ void admin_refuse_changes(struct admin *admin, const char *why)
     pthread_mutex_unlock(&admin->changing);
 }
 
-void admin_tell_stopping(struct admin *admin)
+void admin_report_stopping(struct admin *admin)
 {
     atomic_store(&admin->stopping, true);
 }

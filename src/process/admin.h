@@ -7,8 +7,8 @@
 #include "config/settings.h"
 #include "observe/access_log.h"
 #include "process/reload/reload.h"
-#include "process/state/keeper.h"
-#include "process/upgrade/heritage.h"
+#include "process/state/state_store.h"
+#include "process/upgrade/handover.h"
 #include "process/worker/worker.h"
 
 struct admin;
@@ -21,15 +21,15 @@ struct admin_view {
     struct worker **workers;
     uint32_t worker_count;
     struct access_log *log; /* may be NULL */
-    struct origin_book *origins;
-    struct split_book *splits;
-    struct keeper *keeper;
+    struct origin_registry *origins;
+    struct split_registry *splits;
+    struct state_store *state_store;
     struct pressure *pressure;
 };
 
 /* Opens the sockets, before privileges go, or takes over those of the process before this one
- * (`heritage`, may be NULL). NULL after log_error. */
-struct admin *admin_open(const struct admin_settings *settings, struct heritage *heritage);
+ * (`handover`, may be NULL). NULL after log_error. */
+struct admin *admin_open(const struct admin_settings *settings, struct handover *handover);
 /* For the process after this one. */
 void admin_hand_over(const struct admin *admin, struct page *lines);
 /* It serves on them now: this one stops to. */
@@ -39,7 +39,7 @@ bool admin_start(struct admin *admin, const struct admin_view *view);
 /* From the return on no order (weights, drains, ramps) is carried out, and none is under way; NULL lets
  * them come. At the start there are none. Main thread. */
 void admin_refuse_changes(struct admin *admin, const char *why);
-void admin_tell_stopping(struct admin *admin);
+void admin_report_stopping(struct admin *admin);
 /* The workers have ended, and still stand. NULL is harmless. */
 void admin_close(struct admin **admin);
 

@@ -4,13 +4,13 @@
 #include "process/process.h"
 
 #include "base/log/log.h"
-#include "origin/origin_book.h"
+#include "origin/origin_registry.h"
 #include "process/admin.h"
 #include "process/ramp_clock.h"
 #include "process/reload/reload.h"
 #include "process/reload/tls_watch.h"
 #include "process/sockets.h"
-#include "process/state/keeper.h"
+#include "process/state/state_store.h"
 #include "process/state/state_directory.h"
 #include "process/system/announce.h"
 #include "process/system/descriptors.h"
@@ -18,7 +18,7 @@
 #include "process/system/preflight.h"
 #include "process/system/privilege.h"
 #include "process/system/signals.h"
-#include "process/upgrade/heritage.h"
+#include "process/upgrade/handover.h"
 #include "process/upgrade/upgrade.h"
 #include "process/worker/pressure_watch.h"
 #include "process/worker/worker.h"
@@ -30,13 +30,13 @@
 
 /* Of clients, counted at once where client_limits are set: 32 MiB, touched only as they come. */
 #define CLIENT_ADDRESSES 300000
-#define MAIL_LOOK_MS 10
+#define MAIL_CHECK_MS 10
 
 struct process {
     struct loop *loop;
     struct signals *signals;
-    struct split_book *splits;
-    struct keeper *keeper;
+    struct split_registry *splits;
+    struct state_store *state_store;
     struct ramp_clock *ramps;
     struct plan *plan; /* the first one: reloads have others, but some of it holds to the end */
     const struct settings *settings;
@@ -46,13 +46,13 @@ struct process {
     struct tls_watch *tls_watch;
     struct sockets *sockets;
     struct access_log *log;
-    struct origin_book *origin_book;
-    struct client_book *client_book;
+    struct origin_registry *origin_registry;
+    struct client_registry *client_registry;
     struct pressure *pressure;
     struct worker **workers;
     uint32_t started;
     struct admin *admin;
-    struct heritage *heritage; /* while starting */
+    struct handover *handover; /* while starting */
     struct upgrade *upgrade;
     struct who upgrade_by;
 
@@ -63,7 +63,7 @@ struct process {
     bool clean;   /* the drain deadline cut nothing */
     pthread_t joiner;
     bool has_joiner;
-    struct alarm mail_look;
+    struct alarm check_posts;
     struct loop_message joined;
 };
 
@@ -81,10 +81,10 @@ static void on_joined(void *owner)
 {
     struct process *process = owner;
 
-    if (loop_close_mail(process->loop)) {
+    if (loop_close_posts(process->loop)) {
         loop_stop(process->loop);
     } else {
-        alarm_set(process->loop, &process->mail_look, MAIL_LOOK_MS, on_joined, process);
+        alarm_set(process->loop, &process->check_posts, MAIL_CHECK_MS, on_joined, process);
     }
 }
 
@@ -116,7 +116,7 @@ static void await_workers(struct process *process)
 {
     process->stopping = true;
     process->clean = true;
-    admin_tell_stopping(process->admin);
+    admin_report_stopping(process->admin);
     reload_stop(process->reload);
     process->has_joiner = pthread_create(&process->joiner, NULL, join_workers, process) == 0;
     if (!process->has_joiner) {
@@ -129,7 +129,7 @@ static void abandon_upgrade(struct process *process)
 {
     if (upgrade_is_under_way(process->upgrade)) {
         upgrade_abandon(process->upgrade);
-        keeper_return(process->keeper);
+        state_store_return(process->state_store);
     }
 }
 
@@ -163,7 +163,7 @@ static void begin_lame_duck(struct process *process, uint32_t for_ms)
         for_ms / 1000);
     process->is_lame = true;
     announce("STOPPING=1");
-    admin_tell_stopping(process->admin);
+    admin_report_stopping(process->admin);
     abandon_upgrade(process);
     alarm_set(process->loop, &process->lame_duck, for_ms, on_lame_duck_over, process);
 }
@@ -211,7 +211,7 @@ static const char *stands_against_upgrade(const struct process *process)
 
 static void take_changes_again(struct process *process)
 {
-    keeper_return(process->keeper);
+    state_store_return(process->state_store);
     admin_refuse_changes(process->admin, NULL);
 }
 
@@ -229,9 +229,9 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     admin_hand_over(process->admin, &lines);
     /* The new process reads the files now: what this one did later would be lost. */
     admin_refuse_changes(process->admin, "an upgrade is under way");
-    keeper_keep_all(process->keeper);
-    keeper_retire(process->keeper);
-    keeper_hand_over(process->keeper, &lines);
+    state_store_save_all(process->state_store);
+    state_store_retire(process->state_store);
+    state_store_hand_over(process->state_store, &lines);
     begun = upgrade_begin(process->upgrade, &lines);
     page_release(&lines);
     process->upgrade_by = *sender;
@@ -243,7 +243,7 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     }
 }
 
-static void tell_leaving(pid_t successor, uint32_t drain_ms)
+static void report_leaving(pid_t successor, uint32_t drain_ms)
 {
     if (drain_ms > 0) {
         log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
@@ -269,7 +269,7 @@ static void on_upgrade_over(void *owner, pid_t successor)
         log_info("a reload came meanwhile: process %ld reads the file again", (long)successor);
         kill(successor, SIGHUP);
     }
-    tell_leaving(successor, drain_ms);
+    report_leaving(successor, drain_ms);
     announce_successor(successor);
     ramp_clock_stop(process->ramps);
     sockets_disown(process->sockets);
@@ -357,8 +357,8 @@ static bool make_workers(struct process *process)
             .index = i,
             .plan = process->plan,
             .log = process->log != NULL ? access_log_ring(process->log, i) : NULL,
-            .origin_book = process->origin_book,
-            .client_book = process->client_book,
+            .origin_registry = process->origin_registry,
+            .client_registry = process->client_registry,
             .sockets = sockets_of_worker(process->sockets, i),
             .extras = extras,
             .extra_count = extra_count,
@@ -377,14 +377,14 @@ static bool make_workers(struct process *process)
 
 static bool start_workers(struct process *process)
 {
-    process->origin_book = origin_book_new(process->settings->workers);
-    process->client_book = client_book_new(CLIENT_ADDRESSES);
+    process->origin_registry = origin_registry_new(process->settings->workers);
+    process->client_registry = client_registry_new(CLIENT_ADDRESSES);
     process->pressure = pressure_watch_plan(process->settings);
-    if (process->origin_book == NULL || process->client_book == NULL || process->pressure == NULL ||
-        !make_workers(process)) {
+    if (process->origin_registry == NULL || process->client_registry == NULL ||
+        process->pressure == NULL || !make_workers(process)) {
         return false;
     }
-    keeper_take_origins(process->keeper, process->origin_book);
+    state_store_restore_drains(process->state_store, process->origin_registry);
     pressure_watch_count_others(process->pressure);
     for (uint32_t i = 0; i < process->settings->workers; i++) {
         if (!worker_start(process->workers[i])) {
@@ -407,9 +407,9 @@ static bool start_admin(struct process *process, const struct process_start *giv
         .workers = process->workers,
         .worker_count = process->settings->workers,
         .log = process->log,
-        .origins = process->origin_book,
+        .origins = process->origin_registry,
         .splits = process->splits,
-        .keeper = process->keeper,
+        .state_store = process->state_store,
         .pressure = process->pressure,
     };
 
@@ -444,28 +444,28 @@ static bool start_reloads(struct process *process, const struct process_start *g
 /* What ramps and operators decided before holds before the file's weights do. */
 static bool start_ramps(struct process *process)
 {
-    const struct keeper_parts kept = {
+    const struct state_store_parts kept = {
         .splits = process->splits,
         .audit = process->audit,
         .state_directory = process->state_directory,
     };
     struct ramp_clock_parts parts = {
         .loop = process->loop,
-        .book = process->splits,
+        .registry = process->splits,
         .audit = process->audit,
     };
 
-    process->keeper = keeper_new(&kept, process->heritage);
-    if (process->keeper == NULL || !plan_adopt_splits(process->plan)) {
+    process->state_store = state_store_new(&kept, process->handover);
+    if (process->state_store == NULL || !plan_adopt_splits(process->plan)) {
         return false;
     }
-    keeper_tell_weights(process->keeper);
-    parts.keeper = process->keeper;
+    state_store_log_weights(process->state_store);
+    parts.state_store = process->state_store;
     process->ramps = ramp_clock_new(&parts);
     return process->ramps != NULL;
 }
 
-static bool open_books(struct process *process)
+static bool open_registries(struct process *process)
 {
     process->state_directory = state_directory_open(process->settings->state_directory);
     process->audit = audit_open(process->state_directory);
@@ -477,15 +477,15 @@ static bool start(struct process *process, const struct process_start *given)
     descriptors_raise_limit();
     /* Before the clients' sockets: a second process that is started by mistake ends here, and does
      * not take connections away from the first one on its way. */
-    process->admin = admin_open(&process->settings->admin, process->heritage);
+    process->admin = admin_open(&process->settings->admin, process->handover);
     if (process->admin == NULL) {
         return false;
     }
-    process->sockets = sockets_inherit(process->settings, process->heritage);
+    process->sockets = sockets_inherit(process->settings, process->handover);
     /* All before the log's thread starts. */
     return process->sockets != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
-           start_process_log() && open_books(process) && start_log(process) &&
+           start_process_log() && open_registries(process) && start_log(process) &&
            start_workers(process) && start_reloads(process, given) && start_admin(process, given);
 }
 
@@ -495,10 +495,10 @@ static void take_apart(struct process *process)
     if (process->settings->pid_file != NULL) {
         pid_file_remove(process->settings->pid_file);
     }
-    heritage_free(&process->heritage);
+    handover_free(&process->handover);
     admin_close(&process->admin); /* it reads what the workers have */
     ramp_clock_free(&process->ramps);
-    keeper_free(&process->keeper); /* with the last worker the drains go */
+    state_store_free(&process->state_store); /* with the last worker the drains go */
     for (uint32_t i = 0; process->workers != NULL && i < process->settings->workers; i++) {
         worker_free(&process->workers[i]);
     }
@@ -507,15 +507,15 @@ static void take_apart(struct process *process)
     upgrade_free(&process->upgrade);
     tls_watch_stop(&process->tls_watch);
     reload_free(&process->reload);
-    origin_book_free(&process->origin_book);
-    client_book_free(&process->client_book);
+    origin_registry_free(&process->origin_registry);
+    client_registry_free(&process->client_registry);
     pressure_free(&process->pressure);
     access_log_stop(&process->log);
     sockets_close(&process->sockets);
     audit_close(&process->audit);
     free(process->state_directory);
     plan_unref(&process->plan);
-    split_book_free(&process->splits);
+    split_registry_free(&process->splits);
     loop_free(&process->loop);
 }
 
@@ -534,13 +534,13 @@ bool process_check(struct snapshot *snapshot)
 static void serve(struct process *process)
 {
     log_info("ready: %u workers", process->settings->workers);
-    keeper_begin(process->keeper);
+    state_store_begin(process->state_store);
     admin_refuse_changes(process->admin, NULL);
     if (process->settings->pid_file != NULL) {
         pid_file_write(process->settings->pid_file);
     }
     announce("READY=1");
-    heritage_tell_ready();
+    handover_report_ready();
     loop_run(process->loop);
     if (process->has_joiner) {
         pthread_join(process->joiner, NULL);
@@ -559,7 +559,7 @@ static void give_up(struct process *process)
 int process_run(const struct process_start *given)
 {
     struct process process = {.splits =
-                                  split_book_new(snapshot_settings(given->snapshot)->workers)};
+                                  split_registry_new(snapshot_settings(given->snapshot)->workers)};
     int status = 1;
 
     memory_return_large();
@@ -569,16 +569,16 @@ int process_run(const struct process_start *given)
     process.plan = process.splits != NULL ? plan_new(given->snapshot, process.splits) : NULL;
     if (process.plan == NULL || process.loop == NULL) {
         plan_unref(&process.plan);
-        split_book_free(&process.splits);
+        split_registry_free(&process.splits);
         loop_free(&process.loop);
         return 1;
     }
     process.settings = plan_settings(process.plan);
     preflight_log_warnings(process.settings);
     process.upgrade = upgrade_new(process.loop, given->arguments, on_upgrade_over, &process);
-    process.heritage = heritage_read();
+    process.handover = handover_read();
     if (process.upgrade != NULL && start(&process, given)) {
-        heritage_free(&process.heritage);
+        handover_free(&process.handover);
         status = 0;
         serve(&process);
     } else {

@@ -18,7 +18,7 @@ struct ramp_clock {
 
 /* --- ticks -------------------------------------------------------------------------------- */
 
-static void tell(struct ramp_clock *clock, const struct ramp_event *event)
+static void report(struct ramp_clock *clock, const struct ramp_event *event)
 {
     char change[64];
     const struct audit_entry entry = {
@@ -56,10 +56,10 @@ static void on_tick(void *owner)
     struct ramp_event event;
     uint32_t cursor = 0;
 
-    while (split_book_tick(clock->parts.book, now_ms(), &cursor, &event)) {
-        tell(clock, &event);
+    while (split_registry_tick(clock->parts.registry, now_ms(), &cursor, &event)) {
+        report(clock, &event);
     }
-    keeper_keep_all(clock->parts.keeper);
+    state_store_save_all(clock->parts.state_store);
     alarm_set(clock->parts.loop, &clock->tick, TICK_MS, on_tick, clock);
 }
 

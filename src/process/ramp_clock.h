@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Moves the ramps of the split book once a second, on the main thread, writes each step and
- * breach into the audit log, and has the keeper write what has changed. Made by
+/* Moves the ramps of the split registry once a second, on the main thread, writes each step and
+ * breach into the audit log, and has the state store write what has changed. Made by
  * process/process.c before the first plan takes effect. */
 #ifndef PROCESS_RAMP_CLOCK_H
 #define PROCESS_RAMP_CLOCK_H
 
 #include "net/loop.h"
 #include "process/state/audit.h"
-#include "process/state/keeper.h"
-#include "split/split_book.h"
+#include "process/state/state_store.h"
+#include "split/split_registry.h"
 
 struct ramp_clock;
 
 struct ramp_clock_parts { /* borrowed */
     struct loop *loop;
-    struct split_book *book;
+    struct split_registry *registry;
     struct audit *audit;
-    struct keeper *keeper;
+    struct state_store *state_store;
 };
 
 /* NULL: out of memory. */

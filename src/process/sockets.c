@@ -169,7 +169,7 @@ static bool open_one(struct sockets *sockets, uint32_t index, const struct socke
     return true;
 }
 
-static void tell_place(const struct place *place)
+static void report_place(const struct place *place)
 {
     char text[ADDRESS_TEXT_MAX];
 
@@ -270,12 +270,12 @@ static bool share_out(struct sockets *sockets, uint32_t index, const int *fds, u
 }
 
 /* false: there is nothing to inherit, or not enough memory for it. */
-static bool inherit_one(struct sockets *sockets, uint32_t index, struct heritage *heritage,
+static bool inherit_one(struct sockets *sockets, uint32_t index, struct handover *handover,
                         bool *good)
 {
     struct place *place = &sockets->places[index];
     int fds[INHERITED_MOST];
-    uint32_t count = heritage_take(heritage, "client", &place->configured, fds, INHERITED_MOST);
+    uint32_t count = handover_take(handover, "client", &place->configured, fds, INHERITED_MOST);
 
     if (count == 0) {
         return false;
@@ -310,7 +310,7 @@ void sockets_hand_over(const struct sockets *sockets, struct page *lines)
                 fds[count++] = sockets->extra_numbers[i];
             }
         }
-        heritage_add(lines, "client", &place->configured, fds, count);
+        handover_add(lines, "client", &place->configured, fds, count);
     }
 }
 
@@ -328,7 +328,7 @@ struct sockets *sockets_open(const struct settings *settings)
     return sockets_inherit(settings, NULL);
 }
 
-struct sockets *sockets_inherit(const struct settings *settings, struct heritage *heritage)
+struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover)
 {
     struct sockets *sockets = sockets_new(settings, settings->workers);
     char why[WHY_BYTES];
@@ -337,13 +337,13 @@ struct sockets *sockets_inherit(const struct settings *settings, struct heritage
         log_error("out of memory");
         return NULL;
     }
-    sockets->alone = sockets->alone && heritage == NULL; /* the process before us still listens */
+    sockets->alone = sockets->alone && handover == NULL; /* the process before us still listens */
     for (uint32_t i = 0; i < sockets->count; i++) {
         bool good = true;
 
         set_key(sockets, i, sockets->next_key++);
         snprintf(why, sizeof(why), "cannot take over the sockets of %s", sockets->places[i].name);
-        if (!inherit_one(sockets, i, heritage, &good)) {
+        if (!inherit_one(sockets, i, handover, &good)) {
             good = open_one(sockets, i, NULL, why);
         }
         if (!good) {
@@ -352,7 +352,7 @@ struct sockets *sockets_inherit(const struct settings *settings, struct heritage
             return NULL;
         }
         sockets->places[i].is_fresh = false;
-        tell_place(&sockets->places[i]);
+        report_place(&sockets->places[i]);
     }
     return sockets;
 }
@@ -445,7 +445,7 @@ void sockets_settle(struct sockets *sockets, struct sockets **former)
         }
         if (place->is_fresh) {
             place->is_fresh = false;
-            tell_place(place);
+            report_place(place);
         }
         place->former = CHANGES_NONE;
     }

@@ -7,14 +7,14 @@
 
 #include "client/client.h"
 #include "config/settings_changes.h"
-#include "process/upgrade/heritage.h"
+#include "process/upgrade/handover.h"
 
 struct sockets;
 
 /* NULL after log_error. */
 struct sockets *sockets_open(const struct settings *settings);
 /* The same with what the process before this one left, as far as addresses fit. */
-struct sockets *sockets_inherit(const struct settings *settings, struct heritage *heritage);
+struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover);
 /* In order of settings.listeners, valid until sockets_close; whoever takes one sets its fd to
  * -1. Of one that is carried on there is only the key. */
 struct client_socket *sockets_of_worker(struct sockets *sockets, uint32_t worker);

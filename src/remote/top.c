@@ -113,7 +113,7 @@ static void draw(const struct page *frame, const char *last)
 
 /* --- keys -------------------------------------------------------------------------------- */
 
-static void look_at(struct top_choice *choice, enum top_view view)
+static void check_at(struct top_choice *choice, enum top_view view)
 {
     choice->view = view;
     choice->sort = -1;
@@ -170,7 +170,7 @@ static bool obey(struct top_choice *choice, int key)
         return true;
     }
     if (view != NULL) {
-        look_at(choice, (enum top_view)(view - view_keys));
+        check_at(choice, (enum top_view)(view - view_keys));
     }
     switch (key) {
     case 'q':

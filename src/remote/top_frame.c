@@ -66,7 +66,7 @@ static const struct view views[TOP_VIEWS] = {
                       {"P99", "p99_us", CELL_DURATION, 8},
                       {"BUSY", "in_flight", CELL_COUNT, 5},
                       {"OPEN", "connections", CELL_COUNT, 5},
-                      {"WAITING", "waiting", CELL_COUNT, 7}}},
+                      {"PENDING", "pending", CELL_COUNT, 7}}},
     [TOP_SPLITS] = {"splits",
                     "splits",
                     {{"ROUTE", "route", CELL_TEXT, 16},
@@ -78,7 +78,7 @@ static const struct view views[TOP_VIEWS] = {
                          {{"CLIENT", "client", CELL_TEXT, 0},
                           {"STATE", "state", CELL_TEXT, 14},
                           {"ROUTE", "route", CELL_TEXT, 0},
-                          {"HELD", "bytes_held", CELL_BYTES, 9},
+                          {"HELD", "memory_bytes", CELL_BYTES, 9},
                           {"FOR", "held_ms", CELL_SPAN, 10},
                           {"MOVED", "bytes_moved", CELL_BYTES, 9},
                           {"COST", "cost", CELL_COUNT, 7}}},
@@ -449,7 +449,7 @@ static void add_head(struct page *out, const struct node *root, const struct top
         human_span((uint64_t)(number_at(root, "now_ms") / 1000 - number_at(process, "started_s")))
             .text,
         number_at(process, "generation"),
-        text_at(process, "file_is_bad").length > 0 ? "   THE FILE DOES NOT LOAD" : "",
+        text_at(process, "file_error").length > 0 ? "   THE FILE DOES NOT LOAD" : "",
         choice->is_paused ? "   PAUSED" : "");
     add_line(out, &line, size);
     line.length = 0;

@@ -32,7 +32,7 @@ struct witness {
     void *owner;
 };
 
-static void tell(const struct witness *witness, struct path_seen seen)
+static void report(const struct witness *witness, struct path_seen seen)
 {
     if (witness->watcher != NULL) {
         witness->watcher(witness->owner, &seen);
@@ -55,7 +55,7 @@ static enum path_cause compare_routes(const struct path_question *question,
         const struct route_settings *found =
             reading.climbs ? NULL : path_route(question, reading.path);
 
-        tell(witness, (struct path_seen){&reading, found, false, found == route});
+        report(witness, (struct path_seen){&reading, found, false, found == route});
         if (found != route) {
             cause = PATH_OTHER_ROUTE;
             if (witness->watcher == NULL) {
@@ -93,7 +93,7 @@ static enum path_cause compare_prefixes(const struct route_settings *route, stru
     while ((step = path_readings_next(&readings, &reading)) == PATH_READING) {
         bool fits = is_within(route->prefix_rewrite, &reading);
 
-        tell(witness, (struct path_seen){&reading, NULL, true, fits});
+        report(witness, (struct path_seen){&reading, NULL, true, fits});
         if (!fits) {
             cause = PATH_OUTSIDE_PREFIX;
             if (witness->watcher == NULL) {
@@ -113,7 +113,7 @@ static bool matches_with(const struct path_question *question, const struct rout
     struct path_reading reading = path_read(path, habits, room);
     const struct route_settings *found = reading.climbs ? NULL : path_route(question, reading.path);
 
-    tell(witness, (struct path_seen){&reading, found, false, found == route});
+    report(witness, (struct path_seen){&reading, found, false, found == route});
     return found == route;
 }
 

@@ -111,8 +111,8 @@ void arm_choose(const struct route_settings *route, const struct http_request *r
     }
 }
 
-static void look_for_pin(const struct route_settings *route, const struct pin_table *pins,
-                         struct arm_choice *choice)
+static void check_for_pin(const struct route_settings *route, const struct pin_table *pins,
+                          struct arm_choice *choice)
 {
     uint64_t arm_seeds[SPLIT_ARMS_MAX];
     struct split_seeds seeds = split_pin_seeds_of(route, arm_seeds);
@@ -143,6 +143,6 @@ void arm_explain(const struct route_settings *route, const struct http_request *
     seeds = split_seeds_of(route, arm_seeds);
     arm_choose(route, request, client, &seeds, weights != NULL ? weights : file_weights, choice);
     if (pins != NULL && choice->key.length > 0) {
-        look_for_pin(route, pins, choice);
+        check_for_pin(route, pins, choice);
     }
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One split as it runs: its present weights, and what its arms did while a ramp compares them.
- * Held by the split book and by the plans that name it, and read by the workers of those plans
- * on a request's way. Weights are written under the book's lock only; each tally is one worker's
+ * Held by the split registry and by the plans that name it, and read by the workers of those plans
+ * on a request's way. Weights are written under the registry's lock only; each tally is one worker's
  * own (relaxed atomics that compile to plain loads and stores). */
 #ifndef SPLIT_LIVE_SPLIT_H
 #define SPLIT_LIVE_SPLIT_H
 
 #include "base/siphash.h"
 #include "observe/metrics.h"
-#include "split/split_book.h"
+#include "split/split_registry.h"
 
 #include <stdatomic.h>
 
@@ -42,7 +42,7 @@ struct live_split {
     char **services;           /* names of the arms */
     uint32_t *file_weights;    /* what the file says */
     _Atomic uint32_t *weights; /* what holds */
-    enum split_cause cause;    /* of these; under the book's lock */
+    enum split_cause cause;    /* of these; under the registry's lock */
     struct arm_tally *tallies; /* ARM_GROUP_COUNT a worker; NULL: no ramp */
     struct siphash_key secret; /* of the hash of clients, or one could choose whom to stand with */
 };
@@ -54,7 +54,7 @@ void live_split_unref(struct live_split **split); /* from any thread */
 /* The route's services and weights are those that this split was made from. */
 bool live_split_is_of(const struct live_split *split, const struct route_settings *route);
 
-/* Under the book's lock. */
+/* Under the registry's lock. */
 void live_split_set(struct live_split *split, const uint32_t *weights);
 bool live_split_is_as_in_file(const struct live_split *split, const uint32_t *weights);
 /* All weights of one moment, and their version; any thread. False while they are being written:

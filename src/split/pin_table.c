@@ -11,7 +11,7 @@
  *
  * All hashes are made with a secret of the installation's: or a client could choose keys that share
  * a line with another client's, and push that one out. The secret lies in the memory too and goes
- * with it to a new binary; the keeper has it in a file beside the pins.
+ * with it to a new binary; the state store has it in a file beside the pins.
  *
  * A line that is full is shared fairly. The client with the most places in it, if it has three or
  * more, loses the one that ends first, whoever comes: so a client that floods the table pushes out
@@ -425,7 +425,7 @@ uint32_t pin_table_hold(struct pin_table *table, const struct split_seeds *seeds
     return arm; /* a line that others write to all the time */
 }
 
-void pin_table_look(const struct pin_table *table, struct pin_counts *counts)
+void pin_table_read(const struct pin_table *table, struct pin_counts *counts)
 {
     counts->held = atomic_load_explicit(&table->held, memory_order_relaxed);
     counts->found = atomic_load_explicit(&table->found, memory_order_relaxed);

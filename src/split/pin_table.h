@@ -37,7 +37,7 @@ struct pin_counts {
     uint64_t pushed_out; /* pins that had to go before their time */
     uint64_t unpinned;   /* keys that found no place */
 };
-void pin_table_look(const struct pin_table *table, struct pin_counts *counts);
+void pin_table_read(const struct pin_table *table, struct pin_counts *counts);
 
 /* The secret that places are found by, drawn with the table. Pins mean something under their own
  * only, so that another one is set before any pin is made or loaded. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ramps of a split book: from step to step while the guard finds nothing, back to the old
- * arm at once when it does, and then nowhere until a person says so. All under the book's lock;
+/* The ramps of a split registry: from step to step while the guard finds nothing, back to the old
+ * arm at once when it does, and then nowhere until a person says so. All under the registry's lock;
  * workers see only the weights. */
 #include "split/ramp.h"
 
 #include "base/siphash.h"
-#include "split/split_book_private.h"
+#include "split/split_registry_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -404,12 +404,12 @@ bool ramp_tick(struct split_entry *entry, uint64_t now_ms, struct ramp_event *ev
 
 /* --- reading ------------------------------------------------------------------------------ */
 
-static void look_at_group(const struct group_counts *counts, struct ramp_group_reading *reading)
+static void check_at_group(const struct group_counts *counts, struct ramp_group_reading *reading)
 {
     *reading = (struct ramp_group_reading){counts->requests, counts->failures, guard_p99(counts)};
 }
 
-void ramp_look(const struct split_entry *entry, struct ramp_reading *reading)
+void ramp_check(const struct split_entry *entry, struct ramp_reading *reading)
 {
     const struct ramp *ramp = entry->ramp;
     uint32_t next;
@@ -431,6 +431,6 @@ void ramp_look(const struct split_entry *entry, struct ramp_reading *reading)
     reading->hold_ms = ramp->settings.steps[ramp->step].hold;
     reading->to = entry->live->services[ramp->settings.to];
     reading->reason = ramp->reason;
-    look_at_group(&ramp->now.groups[ARM_GROUP_NEW], &reading->new_arm);
-    look_at_group(&ramp->now.groups[ARM_GROUP_CONTROL], &reading->control);
+    check_at_group(&ramp->now.groups[ARM_GROUP_NEW], &reading->new_arm);
+    check_at_group(&ramp->now.groups[ARM_GROUP_CONTROL], &reading->control);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The clock's side of the ramps in a split book: process/ramp_clock.c ticks once a second, tells
+/* The clock's side of the ramps in a split registry: process/ramp_clock.c ticks once a second, tells
  * what moved to the audit log, and keeps where each ramp is in a file. */
 #ifndef SPLIT_RAMP_H
 #define SPLIT_RAMP_H
 
-#include "split/split_book.h"
+#include "split/split_registry.h"
 
 struct ramp_event {
     char route[72];
@@ -18,18 +18,18 @@ struct ramp_event {
 
 /* Looks at the ramps from *cursor on (0 at first) until one moves; false when all were looked
  * at. `now_ms` since 1970. */
-bool split_book_tick(struct split_book *book, uint64_t now_ms, uint32_t *cursor,
-                     struct ramp_event *event);
+bool split_registry_tick(struct split_registry *registry, uint64_t now_ms, uint32_t *cursor,
+                         struct ramp_event *event);
 
 /* Counts what is worth saving: orders, steps, breaches. */
-uint64_t split_book_ramp_changes(struct split_book *book);
+uint64_t split_registry_ramp_changes(struct split_registry *registry);
 /* Where all ramps are, as lines of text, for the caller to free; NULL: no memory. */
-char *split_book_save_ramps(struct split_book *book);
+char *split_registry_save_ramps(struct split_registry *registry);
 /* From now on no ramp begins: there is no place to remember a breach over a restart. Splits stay
  * with their other weights, and a line in the log says why. */
-void split_book_forgo_ramps(struct split_book *book);
+void split_registry_forgo_ramps(struct split_registry *registry);
 /* Before the first configuration is adopted. Lines that are not understood are told and left
  * out. false: no memory. */
-bool split_book_restore_ramps(struct split_book *book, char *text);
+bool split_registry_restore_ramps(struct split_registry *registry, char *text);
 
 #endif

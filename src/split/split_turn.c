@@ -28,7 +28,7 @@ static void begin_rotation(struct split_turn *turn)
     turn->control_credit = 0;
 }
 
-static void look_again(struct split_turn *turn)
+static void check_again(struct split_turn *turn)
 {
     uint32_t weights[SPLIT_ARMS_MAX];
     uint32_t version;
@@ -76,7 +76,7 @@ struct split_turn *split_turn_new(struct live_split *live, struct bytes salt)
     }
     turn->version = UINT32_MAX; /* odd: no version is */
     begin_rotation(turn);
-    look_again(turn);
+    check_again(turn);
     return turn;
 }
 
@@ -126,7 +126,7 @@ struct split_seeds split_pin_seeds_of(const struct route_settings *route, uint64
 const uint32_t *split_turn_weights(struct split_turn *turn)
 {
     if (atomic_load_explicit(&turn->live->version, memory_order_relaxed) != turn->version) {
-        look_again(turn);
+        check_again(turn);
     }
     return turn->weights;
 }

@@ -59,10 +59,10 @@ struct tls_acceptor;
 struct tls_client;
 
 /* Told what is wrong with a file, in a sentence that names it. */
-typedef void tls_tell(void *owner, const char *problem);
+typedef void tls_report(void *owner, const char *problem);
 
 /* Reads all files. NULL, and at least one problem told, when anything is wrong. */
-struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell, void *owner);
+struct tls_store *tls_store_new(const struct settings *settings, tls_report *report, void *owner);
 void tls_store_free(struct tls_store **store);
 /* Of one worker and listener; NULL: the listener speaks plain. Lives as long as the store. */
 struct tls_acceptor *tls_store_acceptor(const struct tls_store *store, uint32_t worker,
@@ -180,7 +180,7 @@ void tls_count_failure(uint32_t worker, enum tls_cause cause);
 /* All others may be called by any thread. */
 uint64_t tls_failures(uint32_t worker, enum tls_cause cause);
 
-struct tls_agreed {
+struct tls_negotiated {
     const char *version;
     const char *cipher;
     const char *group; /* NULL: none */
@@ -189,7 +189,7 @@ struct tls_agreed {
 };
 
 /* What that worker agreed on with clients, row by row; false: no more. */
-bool tls_agreed_at(uint32_t worker, uint32_t index, struct tls_agreed *agreed);
+bool tls_negotiated_at(uint32_t worker, uint32_t index, struct tls_negotiated *negotiated);
 
 /* --- before it --------------------------------------------------------------------------- */
 
@@ -207,7 +207,7 @@ enum tls_hello {
 /* Looks at what waits in the socket, behind what was read already, without taking it. *waits,
  * false at first, is kept for the next look: the kernel then tells of bytes only once the rest
  * of a part is there. */
-enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits);
+enum tls_hello tls_hello_peek(int fd, struct bytes early, bool *waits);
 /* The alert for a record that is too large, in clear: nothing was agreed yet. */
 void tls_hello_refuse_large(int fd);
 /* The other side has closed, though bytes of it may still wait. */

@@ -38,7 +38,7 @@ struct name_row {
 
 struct tls_acceptor {
     _Atomic uint32_t references;
-    struct tls_bench *bench;
+    struct tls_context *bench;
     const struct listener_settings *settings; /* while it is built only */
     struct tls_certificate *certificates;
     uint32_t certificate_count;
@@ -571,7 +571,7 @@ static bool load_certificates(struct tls_acceptor *acceptor, struct tls_report *
     return loaded;
 }
 
-struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
+struct tls_acceptor *tls_acceptor_new(struct tls_context *bench,
                                       const struct listener_settings *settings,
                                       struct tls_report *report)
 {
@@ -636,7 +636,7 @@ const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor
     return index < acceptor->certificate_count ? &acceptor->certificates[index] : NULL;
 }
 
-struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor)
+struct tls_context *tls_acceptor_bench(const struct tls_acceptor *acceptor)
 {
     return acceptor->bench;
 }

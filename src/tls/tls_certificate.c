@@ -65,7 +65,7 @@ bool tls_is_file(const char *path, struct tls_report *report)
     return bio != NULL;
 }
 
-static void tell_nobody(void *owner, const char *problem)
+static void report_nobody(void *owner, const char *problem)
 {
     (void)owner;
     (void)problem;
@@ -74,7 +74,7 @@ static void tell_nobody(void *owner, const char *problem)
 /* NULL: it cannot be read, which was told when it was taken up. */
 static BIO *open_again(const char *path)
 {
-    struct tls_report nobody = {.tell = tell_nobody};
+    struct tls_report nobody = {.report = report_nobody};
     struct stat facts;
 
     return open_file(path, &facts, &nobody);
@@ -105,7 +105,7 @@ uint64_t tls_print_of_file(const char *path)
 
 /* --- the certificate --------------------------------------------------------------------- */
 
-static X509 *next_certificate(BIO *bio, struct tls_bench *bench)
+static X509 *next_certificate(BIO *bio, struct tls_context *bench)
 {
     X509 *certificate = X509_new_ex(bench->library, NULL);
 
@@ -116,7 +116,7 @@ static X509 *next_certificate(BIO *bio, struct tls_bench *bench)
     return certificate;
 }
 
-static bool read_chain(struct tls_certificate *certificate, struct tls_bench *bench, BIO *bio)
+static bool read_chain(struct tls_certificate *certificate, struct tls_context *bench, BIO *bio)
 {
     X509 *next;
 
@@ -154,7 +154,7 @@ static bool is_in_date(const struct tls_certificate *certificate, const char *pa
     return true;
 }
 
-static bool load_leaf(struct tls_certificate *certificate, struct tls_bench *bench,
+static bool load_leaf(struct tls_certificate *certificate, struct tls_context *bench,
                       const struct tls_certificate_settings *settings, enum tls_expired expired,
                       struct tls_report *report)
 {
@@ -187,7 +187,7 @@ static int no_passphrase(char *room, int size, int writes, void *owner)
     return -1;
 }
 
-static bool load_key(struct tls_certificate *certificate, struct tls_bench *bench,
+static bool load_key(struct tls_certificate *certificate, struct tls_context *bench,
                      const struct tls_certificate_settings *settings, struct tls_report *report)
 {
     const char *path = settings->key;
@@ -340,7 +340,7 @@ static bool describe(struct tls_certificate *certificate)
            certificate->key_type != NULL;
 }
 
-bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench *bench,
+bool tls_certificate_load(struct tls_certificate *certificate, struct tls_context *bench,
                           const struct tls_certificate_settings *settings, enum tls_expired expired,
                           struct tls_report *report)
 {
@@ -375,7 +375,7 @@ static bool give(X509 *leaf, tls_certificate_take *take, void *owner)
     return take(owner, certificate);
 }
 
-bool tls_certificates_each(struct tls_bench *bench, const char *path, tls_certificate_take *take,
+bool tls_certificates_each(struct tls_context *bench, const char *path, tls_certificate_take *take,
                            void *owner)
 {
     BIO *file = open_again(path);

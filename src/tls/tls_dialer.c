@@ -15,7 +15,7 @@
 
 struct tls_dialer {
     _Atomic uint32_t references;
-    struct tls_bench *bench;
+    struct tls_context *bench;
     SSL_CTX *context;
     struct tls_certificate certificate; /* what it shows; without a leaf: nothing */
     bool verifies;
@@ -138,7 +138,8 @@ static void set_rules(SSL_CTX *context, const struct tls_service_settings *tls)
     SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
-struct tls_dialer *tls_dialer_new(struct tls_bench *bench, const struct service_settings *settings,
+struct tls_dialer *tls_dialer_new(struct tls_context *bench,
+                                  const struct service_settings *settings,
                                   struct tls_report *report)
 {
     struct tls_dialer *dialer = calloc(1, sizeof(*dialer));
@@ -183,7 +184,7 @@ void tls_dialer_unref(struct tls_dialer **held)
     free(dialer);
 }
 
-struct tls_bench *tls_dialer_bench(const struct tls_dialer *dialer)
+struct tls_context *tls_dialer_bench(const struct tls_dialer *dialer)
 {
     return dialer->bench;
 }

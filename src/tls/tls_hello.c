@@ -11,7 +11,7 @@
 #define HEAD_BYTES 5 /* type, version, length (RFC 8446 section 5.1) */
 #define HANDSHAKE_RECORD 22
 #define RECORD_MOST 16384
-#define LOOK_BYTES 4096 /* most hellos are far shorter */
+#define CHECK_BYTES 4096 /* most hellos are far shorter */
 
 /* *needed: how many bytes make a PART whole. */
 static enum tls_hello judge(const unsigned char *bytes, size_t there, size_t *needed)
@@ -35,7 +35,7 @@ static enum tls_hello judge(const unsigned char *bytes, size_t there, size_t *ne
     if (length == 0 || length > RECORD_MOST) {
         return length == 0 ? TLS_HELLO_GARBAGE : TLS_HELLO_LARGE;
     }
-    *needed = HEAD_BYTES + length < LOOK_BYTES ? HEAD_BYTES + length : LOOK_BYTES;
+    *needed = HEAD_BYTES + length < CHECK_BYTES ? HEAD_BYTES + length : CHECK_BYTES;
     return there < *needed ? TLS_HELLO_PART : TLS_HELLO_WHOLE;
 }
 
@@ -60,23 +60,23 @@ static int mark_of(int fd)
  * no part. */
 static bool has_ended(int fd)
 {
-    struct pollfd look = {fd, POLLRDHUP, 0};
+    struct pollfd check = {fd, POLLRDHUP, 0};
 
-    return poll(&look, 1, 0) == 1;
+    return poll(&check, 1, 0) == 1;
 }
 
-enum tls_hello tls_hello_look(int fd, struct bytes early, bool *waits)
+enum tls_hello tls_hello_peek(int fd, struct bytes early, bool *waits)
 {
-    unsigned char bytes[LOOK_BYTES];
-    size_t there = early.length < LOOK_BYTES ? early.length : LOOK_BYTES;
+    unsigned char bytes[CHECK_BYTES];
+    size_t there = early.length < CHECK_BYTES ? early.length : CHECK_BYTES;
     size_t needed;
     enum tls_hello hello;
 
     if (there > 0) {
         memcpy(bytes, early.at, there);
     }
-    if (there < LOOK_BYTES) {
-        ssize_t count = recv(fd, bytes + there, LOOK_BYTES - there, MSG_PEEK | MSG_DONTWAIT);
+    if (there < CHECK_BYTES) {
+        ssize_t count = recv(fd, bytes + there, CHECK_BYTES - there, MSG_PEEK | MSG_DONTWAIT);
 
         if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
             return TLS_HELLO_GONE;

@@ -112,7 +112,7 @@ static bool take_ca(void *owner, struct tls_certificate *certificate)
 }
 
 /* Whether the file can be used was told by whoever uses it. */
-static bool add_cas(struct tls_inventory *inventory, struct tls_bench *bench, struct use use,
+static bool add_cas(struct tls_inventory *inventory, struct tls_context *bench, struct use use,
                     const char *path, const struct file_place *at)
 {
     struct reading reading = {inventory, &use, inventory->count};
@@ -131,7 +131,7 @@ bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acce
 {
     const struct tls_listener_settings *tls = &settings->tls;
     struct use use = {.role = TLS_ROLE_SHOWN, .listener = settings->name};
-    struct tls_bench *bench = tls_acceptor_bench(acceptor);
+    struct tls_context *bench = tls_acceptor_bench(acceptor);
     bool added = true;
 
     for (uint32_t i = 0; added && i < tls->certificate_count; i++) {

@@ -19,7 +19,7 @@
 #define CROWD_FRACTION 8
 #define CROWD_TRIMS 4 /* 8 to the power of this many: a crowd of 4,096 to the last one */
 
-static struct tls_bench *_Atomic benches[WORKERS_MAX];
+static struct tls_context *_Atomic benches[WORKERS_MAX];
 static unsigned char secret[TLS_PROCESS_SECRET_BYTES];
 static bool has_secret;
 
@@ -79,9 +79,9 @@ void tls_use_few_sizes(void)
 
 /* --- one a worker -------------------------------------------------------------------------- */
 
-static struct tls_bench *bench_new(void)
+static struct tls_context *bench_new(void)
 {
-    struct tls_bench *bench = calloc(1, sizeof(*bench));
+    struct tls_context *bench = calloc(1, sizeof(*bench));
 
     if (bench == NULL) {
         return NULL;
@@ -105,7 +105,7 @@ const unsigned char *tls_process_secret(void)
     return has_secret ? secret : NULL;
 }
 
-struct tls_bench *tls_bench_of(uint32_t worker)
+struct tls_context *tls_context_of(uint32_t worker)
 {
     if (worker >= WORKERS_MAX) {
         return NULL;
@@ -116,12 +116,12 @@ struct tls_bench *tls_bench_of(uint32_t worker)
     return benches[worker];
 }
 
-struct tls_bench *tls_bench_if_any(uint32_t worker)
+struct tls_context *tls_context_if_any(uint32_t worker)
 {
     return worker < WORKERS_MAX ? benches[worker] : NULL;
 }
 
-void tls_bench_joined(struct tls_bench *bench)
+void tls_context_joined(struct tls_context *bench)
 {
     if (++bench->connections > bench->crowd) {
         bench->crowd = bench->connections;
@@ -131,7 +131,7 @@ void tls_bench_joined(struct tls_bench *bench)
 /* The library's memory is malloc's, which keeps what a crowd took: 14 KiB for each that stalled in
  * its handshake. It goes back when nearly all have gone, which cannot be often; and some times more
  * as the rest goes, since each of those that are left holds up to 60 KiB. */
-void tls_bench_left(struct tls_bench *bench)
+void tls_context_left(struct tls_context *bench)
 {
     if (--bench->connections > bench->crowd / CROWD_FRACTION) {
         return;
@@ -146,7 +146,7 @@ void tls_bench_left(struct tls_bench *bench)
     }
 }
 
-uint32_t tls_bench_count(void)
+uint32_t tls_context_count(void)
 {
     uint32_t count = WORKERS_MAX;
 

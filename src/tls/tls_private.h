@@ -24,7 +24,7 @@ struct x509_st;
 /* Who is told of problems while a store is built, and what they are about: the place in the
  * configuration and the listener or service stand before each sentence. */
 struct tls_report {
-    tls_tell *tell;
+    tls_report *report;
     void *owner;
     const char *user_kind; /* "listener", "service" */
     const char *user;
@@ -59,15 +59,15 @@ struct tls_tally {
     struct tls_tally_row rows[TLS_TALLY_ROWS];
 };
 
-struct tls_bench;
-void tls_tally_failure(struct tls_bench *bench, enum tls_cause cause);
-void tls_tally_handshake(struct tls_bench *bench, const struct tls_facts *facts);
+struct tls_context;
+void tls_tally_failure(struct tls_context *bench, enum tls_cause cause);
+void tls_tally_handshake(struct tls_context *bench, const struct tls_facts *facts);
 
 /* --- tls_library.c ----------------------------------------------------------------------- */
 
 /* What one worker needs of the library: a context of its own, so that workers share no lock
  * and no counter in it (doc/decisions/010-tls.md), and room to work in. */
-struct tls_bench {
+struct tls_context {
     struct ossl_lib_ctx_st *library;
     struct bio_method_st *socket; /* how the library reaches a transport's socket */
     struct tls_tally tally;
@@ -84,14 +84,14 @@ struct tls_bench {
 
 /* Made at the first call and kept while the process lives. NULL: out of memory. Not to be called
  * from two threads at once. */
-struct tls_bench *tls_bench_of(uint32_t worker);
+struct tls_context *tls_context_of(uint32_t worker);
 /* Of that worker if it has one; any thread. */
-struct tls_bench *tls_bench_if_any(uint32_t worker);
+struct tls_context *tls_context_if_any(uint32_t worker);
 /* One more than the last worker that has one. */
-uint32_t tls_bench_count(void);
+uint32_t tls_context_count(void);
 /* A connection has an object of the library from now on, and no more. Worker's thread. */
-void tls_bench_joined(struct tls_bench *bench);
-void tls_bench_left(struct tls_bench *bench);
+void tls_context_joined(struct tls_context *bench);
+void tls_context_left(struct tls_context *bench);
 /* Random bytes that live as long as the process; NULL: the library has none. */
 #define TLS_PROCESS_SECRET_BYTES 48
 const unsigned char *tls_process_secret(void);
@@ -110,13 +110,14 @@ struct tls_records {
 
 /* The socket of a connection, and what has not passed it yet. */
 struct tls_socket {
-    struct tls_bench *bench;
+    struct tls_context *bench;
     int fd;
     int broken; /* its errno; 0: it works */
     bool end_of_stream;
     bool handshaken;   /* until then each side waits for the other's answer */
     bool unsent_waits; /* it could go out, but will with what the owner writes next */
-    size_t reads_most; /* at once into the bench, in the present call; 0: as the library asks */
+    size_t
+        reads_most; /* at once into the worker context, in the present call; 0: as the library asks */
     struct tls_records records;
     char *early; /* read already; not yet given to the library */
     size_t early_length;
@@ -129,7 +130,7 @@ struct tls_socket {
 struct bio_method_st *tls_socket_method(void);
 /* The library may read so many records from now on, and is then told that no more came. */
 void tls_socket_grant(struct tls_socket *socket, uint32_t records);
-/* Until tls_socket_end_reading bytes come off the socket by the bench, as much as `room` bytes of data
+/* Until tls_socket_end_reading bytes come off the socket by the worker context, as much as `room` bytes of data
  * take with one call. The library then gets them piece by piece. */
 void tls_socket_begin_reading(struct tls_socket *socket, size_t room);
 /* What the library did not take is kept. */
@@ -160,7 +161,7 @@ struct tls_certificate {
 };
 
 /* Reads and checks; false after telling what is wrong. */
-bool tls_certificate_load(struct tls_certificate *certificate, struct tls_bench *bench,
+bool tls_certificate_load(struct tls_certificate *certificate, struct tls_context *bench,
                           const struct tls_certificate_settings *settings, enum tls_expired expired,
                           struct tls_report *report);
 void tls_certificate_release(struct tls_certificate *certificate);
@@ -168,7 +169,7 @@ void tls_certificate_release(struct tls_certificate *certificate);
  * made by malloc; until `take` returns false. false: that, or out of memory. A file that cannot be
  * read has none. */
 typedef bool tls_certificate_take(void *owner, struct tls_certificate *certificate);
-bool tls_certificates_each(struct tls_bench *bench, const char *path, tls_certificate_take *take,
+bool tls_certificates_each(struct tls_context *bench, const char *path, tls_certificate_take *take,
                            void *owner);
 /* A fingerprint of what is in a file; 0: it cannot be read. */
 uint64_t tls_print_of_file(const char *path);
@@ -184,7 +185,7 @@ struct evp_cipher_ctx_st;
 struct evp_mac_ctx_st;
 
 /* NULL after telling what is wrong. */
-struct tls_tickets *tls_tickets_new(struct tls_bench *bench,
+struct tls_tickets *tls_tickets_new(struct tls_context *bench,
                                     const struct tls_listener_settings *tls,
                                     struct tls_report *report);
 void tls_tickets_free(struct tls_tickets **tickets);
@@ -202,14 +203,14 @@ void tls_client_free(struct tls_client **client);
 
 /* --- tls_acceptor.c ---------------------------------------------------------------------- */
 
-struct tls_acceptor *tls_acceptor_new(struct tls_bench *bench,
+struct tls_acceptor *tls_acceptor_new(struct tls_context *bench,
                                       const struct listener_settings *settings,
                                       struct tls_report *report);
 struct tls_acceptor *tls_acceptor_ref(struct tls_acceptor *acceptor);
 void tls_acceptor_unref(struct tls_acceptor **acceptor);
 const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor *acceptor,
                                                        uint32_t index); /* NULL: no more */
-struct tls_bench *tls_acceptor_bench(const struct tls_acceptor *acceptor);
+struct tls_context *tls_acceptor_bench(const struct tls_acceptor *acceptor);
 /* A new connection of it; NULL: out of memory. */
 struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor);
 /* A fingerprint of what is asked of clients that come for that name (NULL: for none). */
@@ -222,9 +223,10 @@ bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *n
 
 /* --- tls_dialer.c ------------------------------------------------------------------------ */
 
-struct tls_dialer *tls_dialer_new(struct tls_bench *bench, const struct service_settings *settings,
+struct tls_dialer *tls_dialer_new(struct tls_context *bench,
+                                  const struct service_settings *settings,
                                   struct tls_report *report);
-struct tls_bench *tls_dialer_bench(const struct tls_dialer *dialer);
+struct tls_context *tls_dialer_bench(const struct tls_dialer *dialer);
 /* What it shows of itself; NULL: nothing. */
 const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *dialer);
 /* A new connection to the owner of that name; NULL: out of memory. */

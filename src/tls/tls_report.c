@@ -25,7 +25,7 @@ void tls_say(struct tls_report *report, const char *format, ...)
     } else {
         snprintf(whole, sizeof(whole), "%s", text);
     }
-    report->tell(report->owner, whole);
+    report->report(report->owner, whole);
 }
 
 bool tls_is_kept_secret(struct tls_report *report, const char *path, const struct stat *facts)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The socket under TLS, as the library sees it: a BIO of ours. What the library writes is staged in
- * the worker's bench; what the socket does not take of that is kept. The library is given no more
+ * the worker's worker context; what the socket does not take of that is kept. The library is given no more
  * records than were granted for this call: it goes on by itself for as long as they bring no data.
  * Called by the library, and by transport_tls.c, which says when what is staged leaves. */
 #include "tls/tls_private.h"
@@ -135,7 +135,7 @@ static ssize_t receive(BIO *bio, struct tls_socket *socket, char *into, size_t r
 
 static int read_arrived(BIO *bio, struct tls_socket *socket, char *into, int room)
 {
-    struct tls_bench *bench = socket->bench;
+    struct tls_context *bench = socket->bench;
 
     if (bench->arrived_used == bench->arrived_length) {
         ssize_t count = receive(bio, socket, bench->arrived, socket->reads_most);
@@ -186,7 +186,7 @@ void tls_socket_begin_reading(struct tls_socket *socket, size_t room)
 
 void tls_socket_end_reading(struct tls_socket *socket)
 {
-    struct tls_bench *bench = socket->bench;
+    struct tls_context *bench = socket->bench;
 
     socket->reads_most = 0;
     if (bench->arrived_used < bench->arrived_length) {
@@ -250,7 +250,7 @@ static void drop_unsent(struct tls_socket *socket, size_t sent)
 
 bool tls_socket_send(struct tls_socket *socket)
 {
-    struct tls_bench *bench = socket->bench;
+    struct tls_context *bench = socket->bench;
     size_t staged = bench->staged;
     size_t sent = send_both(socket, staged);
     size_t of_unsent = sent < socket->unsent_length ? sent : socket->unsent_length;
@@ -268,7 +268,7 @@ bool tls_socket_send(struct tls_socket *socket)
 static int socket_write(BIO *bio, const char *bytes, int length)
 {
     struct tls_socket *socket = BIO_get_data(bio);
-    struct tls_bench *bench = socket->bench;
+    struct tls_context *bench = socket->bench;
 
     BIO_clear_retry_flags(bio);
     if ((size_t)length > sizeof(bench->stage) - bench->staged) {

@@ -21,7 +21,7 @@ struct tls_store {
     struct tls_inventory *inventory;
 };
 
-static void tell_nobody(void *owner, const char *problem)
+static void report_nobody(void *owner, const char *problem)
 {
     (void)owner, (void)problem;
 }
@@ -34,7 +34,7 @@ static bool make_acceptors(struct tls_store *store, const struct settings *setti
 
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         const struct listener_settings *listener = &settings->listeners[i];
-        struct tls_bench *bench;
+        struct tls_context *bench;
 
         if (listener->tls.certificate_count == 0) {
             continue;
@@ -42,7 +42,7 @@ static bool make_acceptors(struct tls_store *store, const struct settings *setti
         report->user_kind = "listener";
         report->user = settings->listeners[i].name;
         report->at = settings->listeners[i].at;
-        bench = tls_bench_of(worker);
+        bench = tls_context_of(worker);
         if (bench == NULL) {
             tls_say(report, "out of memory");
             return false;
@@ -59,7 +59,7 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
     bool made = true;
 
     for (uint32_t i = 0; i < settings->service_count; i++) {
-        struct tls_bench *bench;
+        struct tls_context *bench;
 
         if (!settings->services[i].tls.on) {
             continue;
@@ -67,7 +67,7 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
         report->user_kind = "service";
         report->user = settings->services[i].name;
         report->at = settings->services[i].tls.at;
-        bench = tls_bench_of(worker);
+        bench = tls_context_of(worker);
         if (bench == NULL) {
             tls_say(report, "out of memory");
             return false;
@@ -110,7 +110,8 @@ static struct tls_store *store_sized(const struct settings *settings)
         return NULL;
     }
     /* Fewer workers in a file that is reloaded do not end those that run. */
-    store->workers = settings->workers > tls_bench_count() ? settings->workers : tls_bench_count();
+    store->workers =
+        settings->workers > tls_context_count() ? settings->workers : tls_context_count();
     store->listeners = settings->listener_count;
     store->acceptors = calloc((size_t)store->workers * store->listeners + 1, sizeof(void *));
     store->services = settings->service_count;
@@ -124,7 +125,7 @@ static struct tls_store *store_sized(const struct settings *settings)
 static bool fill(struct tls_store *store, const struct settings *settings,
                  struct tls_report *report)
 {
-    struct tls_report silent = {.tell = tell_nobody};
+    struct tls_report silent = {.report = report_nobody};
 
     for (uint32_t worker = 0; worker < store->workers; worker++) {
         struct tls_report *of_worker = worker == 0 ? report : &silent;
@@ -161,9 +162,9 @@ static void warn_of_shared_keys(const struct tls_report *report)
     }
 }
 
-struct tls_store *tls_store_new(const struct settings *settings, tls_tell *tell, void *owner)
+struct tls_store *tls_store_new(const struct settings *settings, tls_report *on_report, void *owner)
 {
-    struct tls_report report = {.tell = tell, .owner = owner};
+    struct tls_report report = {.report = on_report, .owner = owner};
     struct tls_store *store = store_sized(settings);
 
     if (store == NULL) {

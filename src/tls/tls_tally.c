@@ -9,12 +9,12 @@ static void add_one(_Atomic uint64_t *to)
                           memory_order_relaxed);
 }
 
-void tls_tally_failure(struct tls_bench *bench, enum tls_cause cause)
+void tls_tally_failure(struct tls_context *bench, enum tls_cause cause)
 {
     add_one(&bench->tally.failures[cause]);
 }
 
-void tls_tally_handshake(struct tls_bench *bench, const struct tls_facts *facts)
+void tls_tally_handshake(struct tls_context *bench, const struct tls_facts *facts)
 {
     struct tls_tally *tally = &bench->tally;
     uint32_t count = atomic_load_explicit(&tally->row_count, memory_order_relaxed);
@@ -40,7 +40,7 @@ void tls_tally_handshake(struct tls_bench *bench, const struct tls_facts *facts)
 
 void tls_count_failure(uint32_t worker, enum tls_cause cause)
 {
-    struct tls_bench *bench = tls_bench_if_any(worker);
+    struct tls_context *bench = tls_context_if_any(worker);
 
     if (bench != NULL) {
         tls_tally_failure(bench, cause);
@@ -49,15 +49,15 @@ void tls_count_failure(uint32_t worker, enum tls_cause cause)
 
 uint64_t tls_failures(uint32_t worker, enum tls_cause cause)
 {
-    struct tls_bench *bench = tls_bench_if_any(worker);
+    struct tls_context *bench = tls_context_if_any(worker);
 
     return bench != NULL ? atomic_load_explicit(&bench->tally.failures[cause], memory_order_relaxed)
                          : 0;
 }
 
-bool tls_agreed_at(uint32_t worker, uint32_t index, struct tls_agreed *agreed)
+bool tls_negotiated_at(uint32_t worker, uint32_t index, struct tls_negotiated *negotiated)
 {
-    struct tls_bench *bench = tls_bench_if_any(worker);
+    struct tls_context *bench = tls_context_if_any(worker);
     const struct tls_tally_row *row;
 
     if (bench == NULL ||
@@ -65,7 +65,7 @@ bool tls_agreed_at(uint32_t worker, uint32_t index, struct tls_agreed *agreed)
         return false;
     }
     row = &bench->tally.rows[index];
-    *agreed = (struct tls_agreed){
+    *negotiated = (struct tls_negotiated){
         .version = row->version,
         .cipher = row->cipher,
         .group = row->group,

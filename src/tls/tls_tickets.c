@@ -35,7 +35,7 @@ struct secret {
 };
 
 struct tls_tickets {
-    struct tls_bench *bench;
+    struct tls_context *bench;
     EVP_CIPHER *cipher;
     uint32_t rotate_s;
     uint64_t stretch; /* that `keys` are of */
@@ -46,7 +46,7 @@ struct tls_tickets {
 
 /* --- keys -------------------------------------------------------------------------------- */
 
-static bool draw(struct tls_bench *bench, const struct secret *secret, uint64_t stretch,
+static bool draw(struct tls_context *bench, const struct secret *secret, uint64_t stretch,
                  unsigned char part, unsigned char *into, size_t size)
 {
     unsigned char label[] = "turnpike ticket\0........";
@@ -246,7 +246,7 @@ static bool take_secrets(struct tls_tickets *tickets, const struct tls_listener_
     return taken;
 }
 
-struct tls_tickets *tls_tickets_new(struct tls_bench *bench,
+struct tls_tickets *tls_tickets_new(struct tls_context *bench,
                                     const struct tls_listener_settings *tls,
                                     struct tls_report *report)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The transport that is TLS over a stream socket. The library reads and writes through a BIO of
- * ours (tls_socket.c): what it writes in one call is staged in the worker's bench and leaves in one
+ * ours (tls_socket.c): what it writes in one call is staged in the worker's worker context and leaves in one
  * system call. Writing never blocks within the library, so it never has to be asked again with the
  * same bytes; what the socket does not take is kept here, and as long as there is some, the
  * last byte that the owner offered counts as not taken: so the owner waits for WRITABLE and
@@ -204,7 +204,7 @@ static bool tls_is_stale(struct transport *transport)
 
 /* What goes into the next record: from one piece where that fills it or is the last one, else
  * from several, copied together. `skip` bytes of all were dealt with. */
-static struct bytes next_record(struct tls_bench *bench, const struct iovec *from, int count,
+static struct bytes next_record(struct tls_context *bench, const struct iovec *from, int count,
                                 size_t skip)
 {
     size_t gathered = 0;
@@ -329,7 +329,7 @@ static void tls_free(struct tls *tls)
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(tls->ssl);
-    tls_bench_left(tls->socket.bench);
+    tls_context_left(tls->socket.bench);
     tls_acceptor_unref(&tls->acceptor);
     tls_client_free(&tls->client);
     tls_dialer_unref(&tls->dialer);
@@ -417,7 +417,7 @@ bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, stru
     }
     tls->acceptor = tls_acceptor_ref(acceptor);
     tls->socket.bench = tls_acceptor_bench(acceptor);
-    tls_bench_joined(tls->socket.bench);
+    tls_context_joined(tls->socket.bench);
     tls->ssl = tls_acceptor_connection(acceptor);
     if (tls->ssl == NULL || !tie_to_socket(tls) || !keep_early(tls, early)) {
         ERR_clear_error();
@@ -438,7 +438,7 @@ bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char
     }
     tls->dialer = tls_dialer_ref(dialer);
     tls->socket.bench = tls_dialer_bench(dialer);
-    tls_bench_joined(tls->socket.bench);
+    tls_context_joined(tls->socket.bench);
     tls->ssl = tls_dialer_connection(dialer, name, session);
     if (tls->ssl == NULL || !tie_to_socket(tls)) {
         ERR_clear_error();

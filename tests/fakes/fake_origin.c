@@ -7,11 +7,11 @@
 static void on_heard(struct far_end *end)
 {
     struct fake_origin *origin = end->owner;
-    size_t *looked_at = &origin->looked_at[end - origin->ends];
+    size_t *checked_at = &origin->checked_at[end - origin->ends];
     const char *head_end;
 
-    while ((head_end = strstr(end->in + *looked_at, "\r\n\r\n")) != NULL) {
-        *looked_at = (size_t)(head_end + 4 - end->in);
+    while ((head_end = strstr(end->in + *checked_at, "\r\n\r\n")) != NULL) {
+        *checked_at = (size_t)(head_end + 4 - end->in);
         origin->requests++;
         if (origin->answer != NULL) {
             far_end_say(end, origin->answer);
@@ -47,7 +47,7 @@ void fake_origin_start(struct fake_origin *origin, struct stage *stage)
     fd = listener_open(&origin->address, 0);
     CHECK(fd >= 0 && listener_bound_address(fd, &origin->address));
     origin->name[address_format(&origin->address, origin->name)] = '\0';
-    origin->listener = listener_new(stage->bench.loop, fd, on_accepted, origin);
+    origin->listener = listener_new(stage->worker_context.loop, fd, on_accepted, origin);
     CHECK(origin->listener != NULL);
 }
 

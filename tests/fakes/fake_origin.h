@@ -20,7 +20,7 @@ struct fake_origin {
     unsigned count;              /* connections ever */
     unsigned wanted;
     struct far_end ends[FAKE_ORIGIN_ENDS];
-    size_t looked_at[FAKE_ORIGIN_ENDS];
+    size_t checked_at[FAKE_ORIGIN_ENDS];
 };
 
 void fake_origin_start(struct fake_origin *origin, struct stage *stage);

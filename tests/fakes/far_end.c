@@ -38,8 +38,8 @@ void far_end_init(struct far_end *end, struct stage *stage, int fd)
     end->stage = stage;
     end->in = calloc(1, FAR_END_BYTES + 1);
     CHECK(end->in != NULL && fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
-    CHECK(
-        transport_start_tcp(&end->transport, stage->bench.loop, fd, WATCH_READABLE, on_ready, end));
+    CHECK(transport_start_tcp(&end->transport, stage->worker_context.loop, fd, WATCH_READABLE,
+                              on_ready, end));
 }
 
 void far_end_close(struct far_end *end)

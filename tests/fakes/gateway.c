@@ -21,7 +21,7 @@ static bool place(void *owner, int fd, const struct address *from, uint32_t list
 
 static uint32_t count_all(void *owner)
 {
-    return client_desk_count(((struct gateway *)owner)->clients);
+    return client_context_count(((struct gateway *)owner)->clients);
 }
 
 static const struct client_placing placing = {.place = place, .count_all = count_all};
@@ -50,14 +50,14 @@ struct plan *gateway_plan(const char *format, ...)
 
 static void listen_somewhere(struct gateway *gateway)
 {
-    const struct settings *settings = exchange_desk_settings(gateway->exchanges);
+    const struct settings *settings = exchange_context_settings(gateway->exchanges);
     struct address address;
     int fd;
 
     CHECK(address_parse(BYTES("127.0.0.1:0"), &address));
     fd = listener_open(&address, 0);
-    CHECK(fd >= 0 && client_desk_listen(gateway->clients, &(struct client_socket){fd, 0},
-                                        &settings->listeners[0], 0));
+    CHECK(fd >= 0 && client_context_listen(gateway->clients, &(struct client_socket){fd, 0},
+                                           &settings->listeners[0], 0));
 }
 
 void gateway_init(struct gateway *gateway, struct plan *plan)
@@ -68,18 +68,18 @@ void gateway_init(struct gateway *gateway, struct plan *plan)
     stage_init(&gateway->stage);
     gateway->metrics = metrics_new();
     CHECK(gateway->metrics != NULL && metrics_adopt(gateway->metrics, plan_settings(plan)));
-    gateway->resolver = resolver_new(gateway->stage.bench.loop);
+    gateway->resolver = resolver_new(gateway->stage.worker_context.loop);
     CHECK(gateway->resolver != NULL);
-    gateway->book = origin_book_new(1);
-    gateway->origins = origin_directory_new(&gateway->stage.bench, gateway->resolver,
-                                            gateway->metrics, gateway->book);
+    gateway->registry = origin_registry_new(1);
+    gateway->origins = origin_directory_new(&gateway->stage.worker_context, gateway->resolver,
+                                            gateway->metrics, gateway->registry);
     CHECK(gateway->origins != NULL);
     generation = generation_new(plan, gateway->origins);
     CHECK(generation != NULL);
     gateway->exchanges =
-        exchange_desk_new(&gateway->stage.bench, gateway->metrics, NULL, generation);
+        exchange_context_new(&gateway->stage.worker_context, gateway->metrics, NULL, generation);
     CHECK(gateway->exchanges != NULL);
-    gateway->clients = client_desk_new(gateway->exchanges, &placing, gateway);
+    gateway->clients = client_context_new(gateway->exchanges, &placing, gateway);
     CHECK(gateway->clients != NULL);
     listen_somewhere(gateway);
     gateway->first_plan = plan;
@@ -90,19 +90,19 @@ void gateway_adopt(struct gateway *gateway, struct plan *plan)
     struct generation *generation = generation_new(plan, gateway->origins);
 
     CHECK(generation != NULL && metrics_adopt(gateway->metrics, plan_settings(plan)));
-    exchange_desk_adopt(gateway->exchanges, generation);
+    exchange_context_adopt(gateway->exchanges, generation);
     plan_unref(&plan);
 }
 
 void gateway_release(struct gateway *gateway)
 {
-    client_desk_close_all(gateway->clients);
-    CHECK(client_desk_count(gateway->clients) == 0);
-    CHECK(exchange_desk_count(gateway->exchanges) == 0);
-    client_desk_free(&gateway->clients);
-    exchange_desk_free(&gateway->exchanges);
+    client_context_close_all(gateway->clients);
+    CHECK(client_context_count(gateway->clients) == 0);
+    CHECK(exchange_context_count(gateway->exchanges) == 0);
+    client_context_free(&gateway->clients);
+    exchange_context_free(&gateway->exchanges);
     origin_directory_free(&gateway->origins);
-    origin_book_free(&gateway->book);
+    origin_registry_free(&gateway->registry);
     resolver_free(&gateway->resolver);
     metrics_free(&gateway->metrics);
     plan_unref(&gateway->first_plan);
@@ -116,7 +116,7 @@ static void connect_over(struct gateway *gateway, struct far_end *client, int ty
 
     CHECK(socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     CHECK(address_parse(BYTES("192.0.2.7:4711"), &from));
-    client_desk_take_over(gateway->clients, ends[0], &from, 0, true);
+    client_context_take_over(gateway->clients, ends[0], &from, 0, true);
     far_end_init(client, &gateway->stage, ends[1]);
 }
 

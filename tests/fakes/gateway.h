@@ -11,11 +11,11 @@ struct gateway {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct origin_directory *origins;
-    struct exchange_desk *exchanges;
-    struct plan *first_plan;     /* listeners borrow their names from it */
-    struct client_desk *clients; /* with the first listener of the configuration, on any port */
+    struct exchange_context *exchanges;
+    struct plan *first_plan;        /* listeners borrow their names from it */
+    struct client_context *clients; /* with the first listener of the configuration, on any port */
 };
 
 /* Takes the plan over. Its first listener is a name only, but for proxy_protocol. */

@@ -37,11 +37,11 @@ void lone_worker_make(struct lone_worker *lone, struct plan *plan)
 {
     *lone = (struct lone_worker){
         .plan = plan,
-        .book = origin_book_new(1),
-        .clients = client_book_new(CLIENT_ADDRESSES),
+        .registry = origin_registry_new(1),
+        .clients = client_registry_new(CLIENT_ADDRESSES),
         .pressure = pressure_new(1, UINT64_MAX, UINT64_MAX),
     };
-    CHECK(lone->book != NULL && lone->clients != NULL && lone->pressure != NULL);
+    CHECK(lone->registry != NULL && lone->clients != NULL && lone->pressure != NULL);
     lone_worker_open_sockets(lone);
 }
 
@@ -51,8 +51,8 @@ struct worker *lone_worker_new(struct lone_worker *lone)
         .plan = lone->plan,
         .sockets = sockets_of_worker(lone->sockets, 0),
         .all = lone->workers,
-        .origin_book = lone->book,
-        .client_book = lone->clients,
+        .origin_registry = lone->registry,
+        .client_registry = lone->clients,
         .pressure = lone->pressure,
         .count = 1,
     };
@@ -73,8 +73,8 @@ void lone_worker_end(struct lone_worker *lone)
         worker_join(lone->workers[0]);
         worker_free(&lone->workers[0]);
     }
-    origin_book_free(&lone->book);
-    client_book_free(&lone->clients);
+    origin_registry_free(&lone->registry);
+    client_registry_free(&lone->clients);
     pressure_free(&lone->pressure);
     sockets_close(&lone->sockets);
     plan_unref(&lone->plan);

@@ -10,8 +10,8 @@
 
 struct lone_worker {
     struct plan *plan;
-    struct origin_book *book;
-    struct client_book *clients;
+    struct origin_registry *registry;
+    struct client_registry *clients;
     struct pressure *pressure;
     struct sockets *sockets;
     struct worker *workers[1]; /* NULL: not made */

@@ -15,26 +15,26 @@ static void at_turn_end(void *owner)
     struct stage *stage = owner;
 
     if (stage->done != NULL && stage->done(stage->owner)) {
-        loop_stop(stage->bench.loop);
+        loop_stop(stage->worker_context.loop);
     }
 }
 
 void stage_init(struct stage *stage)
 {
     memset(stage, 0, sizeof(*stage));
-    stage->bench.loop = loop_new();
-    stage->bench.buffers = buffer_pool_new();
-    CHECK(stage->bench.loop != NULL && stage->bench.buffers != NULL);
-    random_init(&stage->bench.random);
-    loop_at_turn_end(stage->bench.loop, at_turn_end, stage);
+    stage->worker_context.loop = loop_new();
+    stage->worker_context.buffers = buffer_pool_new();
+    CHECK(stage->worker_context.loop != NULL && stage->worker_context.buffers != NULL);
+    random_init(&stage->worker_context.random);
+    loop_at_turn_end(stage->worker_context.loop, at_turn_end, stage);
     alarm(GIVE_UP_SECONDS);
 }
 
 void stage_release(struct stage *stage)
 {
-    CHECK(buffer_pool_lent(stage->bench.buffers) == 0);
-    loop_free(&stage->bench.loop);
-    buffer_pool_free(&stage->bench.buffers);
+    CHECK(buffer_pool_lent(stage->worker_context.buffers) == 0);
+    loop_free(&stage->worker_context.loop);
+    buffer_pool_free(&stage->worker_context.buffers);
 }
 
 static void on_call(void *owner)
@@ -50,8 +50,8 @@ void stage_run_until(struct stage *stage, bool (*done)(void *owner), void *owner
     stage->done = done;
     stage->owner = owner;
     /* What the test did counts as done in a turn, and what was put off to its end comes now. */
-    CHECK(loop_post(stage->bench.loop, on_call, NULL));
-    loop_run(stage->bench.loop);
+    CHECK(loop_post(stage->worker_context.loop, on_call, NULL));
+    loop_run(stage->worker_context.loop);
     stage->done = NULL;
 }
 
@@ -69,7 +69,7 @@ static void move_clock(struct quiet *quiet)
 {
     if (quiet->pass_ms != 0 && quiet->rounds % 3 == 0) {
         fake_clock_advance(quiet->rounds == 0 ? quiet->pass_ms : 20);
-        loop_tell_time(quiet->stage->bench.loop);
+        loop_read_clock(quiet->stage->worker_context.loop);
     }
 }
 
@@ -79,7 +79,7 @@ static void on_round(void *owner)
 
     move_clock(quiet);
     if (++quiet->rounds < QUIET_ROUNDS) {
-        CHECK(loop_post(quiet->stage->bench.loop, on_round, quiet));
+        CHECK(loop_post(quiet->stage->worker_context.loop, on_round, quiet));
     }
 }
 
@@ -92,7 +92,7 @@ static void run_rounds(struct stage *stage, uint32_t pass_ms)
 {
     struct quiet quiet = {stage, 0, pass_ms};
 
-    CHECK(loop_post(stage->bench.loop, on_round, &quiet));
+    CHECK(loop_post(stage->worker_context.loop, on_round, &quiet));
     stage_run_until(stage, is_quiet, &quiet);
 }
 

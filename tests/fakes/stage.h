@@ -4,16 +4,16 @@
 #ifndef FAKES_STAGE_H
 #define FAKES_STAGE_H
 
-#include "net/workbench.h"
+#include "net/worker_context.h"
 
 struct stage {
-    struct workbench bench;
+    struct worker_context worker_context;
     bool (*done)(void *owner);
     void *owner;
 };
 
 void stage_init(struct stage *stage);
-/* Whatever was built on the bench must be gone; all buffers must have come back. */
+/* Whatever was built on the worker context must be gone; all buffers must have come back. */
 void stage_release(struct stage *stage);
 
 /* Runs the loop until `done(owner)`; not at all when that is so already. */

@@ -422,7 +422,7 @@ void clients_begin(void)
 }
 
 /* Many servers do not know Expect, and clients go on after a while (RFC 9110 section 10.1.1). */
-static void look_after_held_body(struct client *client)
+static void check_after_held_body(struct client *client)
 {
     if (client->holds_body && client->count == 1 &&
         loop_now_ms() - client->held_ms > WAITS_FOR_100_MS) {
@@ -435,7 +435,7 @@ void clients_go_on(void)
 {
     for (uint32_t i = 0; i < options.clients; i++) {
         if (clients[i].wire != NULL) {
-            look_after_held_body(&clients[i]);
+            check_after_held_body(&clients[i]);
         } else if (next_id < options.requests) {
             open_connection(&clients[i]);
         }
@@ -452,7 +452,7 @@ bool clients_are_done(void)
     return next_id == options.requests;
 }
 
-void clients_tell(void)
+void clients_report(void)
 {
     for (uint32_t i = 0; i < options.clients; i++) {
         const struct client *client = &clients[i];

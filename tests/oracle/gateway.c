@@ -22,7 +22,7 @@ static char log_file[300];
 static const char *cert_file;
 static const char *key_file;
 static uint16_t ports[2];
-static unsigned edition;
+static unsigned loaded_config;
 
 /* The limits of `narrow` make requests wait in line; `again` has another origin to try. */
 static void write_config(void)
@@ -36,32 +36,37 @@ static void write_config(void)
         perror(fresh);
         exit(2);
     }
-    fprintf(file,
-            "workers: 2\n"
-            "access_log: off\n"
-            "admin: {socket: off}\n"
-            "retry: {backoff: %s}\n"
-            /* On a machine that is busy with something else all clients are slow. */
-            "timeouts: {head: 10m, body_idle: 10m, answer_idle: 10m}\n"
-            "listeners:\n"
-            "  - {address: \"127.0.0.1:0\"}\n"
-            "  - {address: \"127.0.0.1:0\", tls: {certificates: [{cert: %s, key: %s}]}}\n"
-            "services:\n"
-            "  wide: {origins: [\"127.0.0.1:%u\"], health: {failures: off, failed_share: off}}\n"
-            "  narrow: {origins: [\"127.0.0.1:%u\"], health: {failures: off, failed_share: off},\n"
-            "    pool: {connections: %u, waiting: 10000, wait_time: 60s, reserve: 0%%}}\n"
-            "  again: {origins: [\"127.0.0.1:%u\", \"127.0.0.1:%u\"],\n"
-            "    health: {failures: off, failed_share: off},\n"
-            "    retry_budget: {percent: 100, least: 100000}}\n"
-            "  secret: {origins: [\"127.0.0.1:%u\"], health: {failures: off, failed_share: off},\n"
-            "    tls: {ca: %s, server_name: a.example}}\n"
-            "routes:\n"
-            "  - {name: wide, match: {path_prefix: /w/}, service: wide}\n"
-            "  - {name: narrow, match: {path_prefix: /n/}, service: narrow}\n"
-            "  - {name: again, match: {path_prefix: /a/}, service: again}\n"
-            "  - {name: secret, match: {path_prefix: /s/}, service: secret}\n",
-            edition % 2 == 0 ? "5ms" : "20ms", cert_file, key_file, origin_port(0), origin_port(1),
-            4 + edition % 2, origin_port(2), origin_port(3), origin_port(4), cert_file);
+    fprintf(
+        file,
+        "workers: 2\n"
+        "access_log: off\n"
+        "admin: {socket: off}\n"
+        "retry: {backoff: %s}\n"
+        /* On a machine that is busy with something else all clients are slow. */
+        "timeouts: {head: 10m, body_idle: 10m, response_idle: 10m}\n"
+        "listeners:\n"
+        "  - {address: \"127.0.0.1:0\"}\n"
+        "  - {address: \"127.0.0.1:0\", tls: {certificates: [{cert: %s, key: %s}]}}\n"
+        "services:\n"
+        "  wide: {origins: [\"127.0.0.1:%u\"], health: {consecutive_failures: off, failed_share: "
+        "off}}\n"
+        "  narrow: {origins: [\"127.0.0.1:%u\"], health: {consecutive_failures: off, failed_share: "
+        "off},\n"
+        "    pool: {max_connections: %u, max_pending: 10000, pending_timeout: 60s, reserve: 0%%}}\n"
+        "  again: {origins: [\"127.0.0.1:%u\", \"127.0.0.1:%u\"],\n"
+        "    health: {consecutive_failures: off, failed_share: off},\n"
+        "    retry_budget: {percent: 100, min_per_second: 100000}}\n"
+        "  secret: {origins: [\"127.0.0.1:%u\"], health: {consecutive_failures: off, failed_share: "
+        "off},\n"
+        "    tls: {ca: %s, server_name: a.example}}\n"
+        "routes:\n"
+        "  - {name: wide, match: {path_prefix: /w/}, service: wide}\n"
+        "  - {name: narrow, match: {path_prefix: /n/}, service: narrow}\n"
+        "  - {name: again, match: {path_prefix: /a/}, service: again}\n"
+        "  - {name: secret, match: {path_prefix: /s/}, service: secret}\n",
+        loaded_config % 2 == 0 ? "5ms" : "20ms", cert_file, key_file, origin_port(0),
+        origin_port(1), 4 + loaded_config % 2, origin_port(2), origin_port(3), origin_port(4),
+        cert_file);
     if (fclose(file) != 0 || rename(fresh, config_file) != 0) {
         perror(config_file);
         exit(2);
@@ -165,7 +170,7 @@ bool gateway_is_there(void)
 
 void gateway_reload(void)
 {
-    edition++;
+    loaded_config++;
     write_config();
     kill(child, SIGHUP);
     ledger_count(TALLY_RELOADS);

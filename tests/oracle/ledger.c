@@ -116,7 +116,7 @@ bool ledger_is_full(void)
     return faults >= FAULTS_MOST;
 }
 
-static void look_at_the_end(void)
+static void check_at_the_end(void)
 {
     for (uint32_t id = 0; id < options.requests; id++) {
         if (entries[id].sent && entries[id].ended == 0) {
@@ -147,7 +147,7 @@ bool ledger_close(void)
     };
 
     if (faults == 0) {
-        look_at_the_end();
+        check_at_the_end();
     }
     for (int i = 0; i < TALLY_COUNT; i++) {
         printf("%10llu %s\n", (unsigned long long)counts[i], words[i]);

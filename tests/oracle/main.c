@@ -101,28 +101,28 @@ static void reload_when_due(void)
 static bool run(void)
 {
     uint64_t moved_ms = loop_now_ms();
-    uint64_t looked_ms = 0;
+    uint64_t checked_ms = 0;
     uint64_t before = 0;
 
     while (!clients_are_done()) {
         clients_go_on();
         loop_turn();
-        if (loop_now_ms() == looked_ms) {
+        if (loop_now_ms() == checked_ms) {
             continue;
         }
-        looked_ms = loop_now_ms();
+        checked_ms = loop_now_ms();
         origins_accept();
         reload_when_due();
         if (ends() != before) {
             before = ends();
-            moved_ms = looked_ms;
+            moved_ms = checked_ms;
         }
-        if (looked_ms - moved_ms > STUCK_MS) {
+        if (checked_ms - moved_ms > STUCK_MS) {
             ledger_fault(NULL, 0, "nothing moves any more");
-            clients_tell();
+            clients_report();
             return false;
         }
-        if (ledger_is_full() || (looked_ms % 256 == 0 && !gateway_is_there())) {
+        if (ledger_is_full() || (checked_ms % 256 == 0 && !gateway_is_there())) {
             return false;
         }
     }

@@ -226,7 +226,7 @@ bool head_framing(const struct head *head, bool is_answer, enum framing *framing
 void clients_begin(void);
 void clients_go_on(void);
 bool clients_are_done(void);
-void clients_tell(void); /* what each waits for */
+void clients_report(void); /* what each waits for */
 
 void origins_begin(const char *cert, const char *key);
 void origins_accept(void);

@@ -63,7 +63,7 @@ static uint32_t length_of_body(uint64_t *state)
         return random_below(state, 5000);
     }
     if (kind < 985) {
-        return 16200 + random_below(state, 400); /* around limits.gather_bytes */
+        return 16200 + random_below(state, 400); /* around limits.request_buffer */
     }
     if (kind < 998) {
         return random_below(state, 66000); /* around a large buffer */

@@ -12,7 +12,7 @@ import { rawOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
 
 const KIB = 1024;
-// Around gather_bytes (16 KiB) and likely buffer sizes.
+// Around request_buffer (16 KiB) and likely buffer sizes.
 const SIZES = [0, 1, 2, 4 * KIB, 16 * KIB - 1, 16 * KIB, 16 * KIB + 1, 64 * KIB, 100_003, 1024 * KIB + 7];
 
 function digest(bytes) {
@@ -98,7 +98,7 @@ test('framing towards the origin', async (t) => {
         assert.equal(seen.framing, 'none');
     });
 
-    await t.test('a body up to gather_bytes is whole before the origin is chosen', async () => {
+    await t.test('a body up to request_buffer is whole before the origin is chosen', async () => {
         const before = origin.heads.length;
         const bystander = await connect(t, gateway);
         client.send(head('POST /gathered HTTP/1.1', 'Host: a', 'Content-Length: 10') + '01234');

@@ -113,7 +113,7 @@ test('the most recently used connection is taken first', async (t) => {
         handler: (asked, answer, record) => until('its turn', () => origin.go || asked.url !== '/together').then(() => answer.end(String(record.connection))),
     });
     origin.go = false;
-    const gateway = await startGateway(t, through(origin, { service: 'pool: {idle: 8}' }));
+    const gateway = await startGateway(t, through(origin, { service: 'pool: {max_idle: 8}' }));
     const together = Array.from({ length: 4 }, () => request(gateway, { path: '/together' }));
     await until('four origin connections', () => origin.connections === 4);
     origin.go = true;
@@ -126,12 +126,12 @@ test('the most recently used connection is taken first', async (t) => {
     assert.equal(origin.connections, 4);
 });
 
-test('no more idle connections than pool.idle', async (t) => {
+test('no more idle connections than pool.max_idle', async (t) => {
     let go = false;
     const origin = await httpOrigin(t, {
         handler: (asked, answer) => until('its turn', () => go).then(() => answer.end()),
     });
-    const gateway = await startGateway(t, through(origin, { service: 'pool: {idle: 2}' }));
+    const gateway = await startGateway(t, through(origin, { service: 'pool: {max_idle: 2}' }));
     const together = Array.from({ length: 6 }, () => request(gateway));
     await until('six origin connections', () => origin.open.size === 6);
     go = true;
@@ -139,27 +139,27 @@ test('no more idle connections than pool.idle', async (t) => {
     await until('two left', () => origin.open.size === 2);
 });
 
-test('no more requests on a connection than pool.requests', async (t) => {
+test('no more requests on a connection than pool.requests_per_connection', async (t) => {
     const origin = await httpOrigin(t);
-    const gateway = await startGateway(t, through(origin, { service: 'pool: {requests: 3}' }));
+    const gateway = await startGateway(t, through(origin, { service: 'pool: {requests_per_connection: 3}' }));
     for (let i = 0; i < 9; i++) {
         await request(gateway);
     }
     assert.deepEqual(origin.requests.map((each) => each.connection), [0, 0, 0, 1, 1, 1, 2, 2, 2]);
 });
 
-test('idle connections close after pool.idle_time', async (t) => {
+test('idle connections close after pool.idle_timeout', async (t) => {
     const origin = await httpOrigin(t);
-    const gateway = await startGateway(t, through(origin, { service: 'pool: {idle_time: 100ms}' }));
+    const gateway = await startGateway(t, through(origin, { service: 'pool: {idle_timeout: 100ms}' }));
     await request(gateway);
     await until('the idle connection to close', () => origin.open.size === 0);
     assert.equal((await request(gateway)).status, 200);
     assert.equal(origin.connections, 2);
 });
 
-test('connections are not used beyond pool.age', async (t) => {
+test('connections are not used beyond pool.max_age', async (t) => {
     const origin = await httpOrigin(t);
-    const gateway = await startGateway(t, through(origin, { service: 'pool: {age: 100ms}' }));
+    const gateway = await startGateway(t, through(origin, { service: 'pool: {max_age: 100ms}' }));
     const started = Date.now();
     await until('a second connection', async () => {
         await request(gateway);
@@ -168,9 +168,9 @@ test('connections are not used beyond pool.age', async (t) => {
     assert.ok(Date.now() - started >= 90);
 });
 
-test('limits.requests ends a client connection politely', async (t) => {
+test('limits.requests_per_connection ends a client connection politely', async (t) => {
     const origin = await httpOrigin(t);
-    const gateway = await startGateway(t, through(origin, { more: 'limits: {requests: 3}' }));
+    const gateway = await startGateway(t, through(origin, { more: 'limits: {requests_per_connection: 3}' }));
     const client = await connect(t, gateway);
     assert.equal((await client.ask(GET)).get('connection'), undefined);
     assert.equal((await client.ask(GET)).get('connection'), undefined);

@@ -98,7 +98,7 @@ test('malformed heads', async (t) => {
         }
         wire.send(reply).end();
     });
-    const gateway = await startGateway(t, through(origin, { service: 'pool: {idle: 1}' }));
+    const gateway = await startGateway(t, through(origin, { service: 'pool: {max_idle: 1}' }));
     for (const [name, bytes, errors] of ANSWERS) {
         await t.test(`${name} is 502`, async () => {
             reply = bytes;

@@ -147,25 +147,25 @@ test('timeouts', { concurrency: 8 }, async (t) => {
         assert.equal((await client.ask(GET)).status, 200);
     });
 
-    scenario('answer_idle: an answer that stops in its head is 504', async (t) => {
+    scenario('response_idle: an answer that stops in its head is 504', async (t) => {
         const origin = await rawOrigin(t, async (wire) => {
             await wire.request();
             wire.send('HTTP/1.1 200 OK\r\nX-A:');
         });
-        const gateway = await startGateway(t, through(origin, { more: 'timeouts: {answer_idle: 200ms, first_byte: 300ms}' }));
+        const gateway = await startGateway(t, through(origin, { more: 'timeouts: {response_idle: 200ms, first_byte: 300ms}' }));
         const client = await connect(t, gateway);
         client.send(GET);
         assertOwnError(await client.answer(), 504);
         await origin.wires[0].closed();
     });
 
-    scenario('answer_idle: an answer that stops in its body breaks off', async (t) => {
+    scenario('response_idle: an answer that stops in its body breaks off', async (t) => {
         const origin = await rawOrigin(t, async (wire) => {
             await wire.request();
             wire.send('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n');
             wire.send(Buffer.alloc(100_000));
         });
-        const gateway = await startGateway(t, through(origin, { more: limit('answer_idle') }));
+        const gateway = await startGateway(t, through(origin, { more: limit('response_idle') }));
         const client = await connect(t, gateway);
         client.send(GET);
         assert.equal((await client.answerHead()).status, 200);
@@ -175,7 +175,7 @@ test('timeouts', { concurrency: 8 }, async (t) => {
         assert.match((await gateway.logged(1))[0]['turnpike.outcome'], /timeout|broke/);
     });
 
-    scenario('answer_idle: a slow answer that goes on is fine', async (t) => {
+    scenario('response_idle: a slow answer that goes on is fine', async (t) => {
         const origin = await rawOrigin(t, async (wire) => {
             await wire.request();
             wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${DRIPS}\r\n\r\n`);
@@ -183,18 +183,18 @@ test('timeouts', { concurrency: 8 }, async (t) => {
             const drip = setInterval(() => left-- > 0 && wire.send('x'), DRIP);
             defer(t, () => clearInterval(drip));
         });
-        const gateway = await startGateway(t, through(origin, { more: generous('answer_idle') }));
+        const gateway = await startGateway(t, through(origin, { more: generous('response_idle') }));
         const client = await connect(t, gateway);
         assert.equal((await client.ask(GET)).text, 'x'.repeat(DRIPS));
     });
 
-    scenario('answer_idle: a client that stops reading is let go', async (t) => {
+    scenario('response_idle: a client that stops reading is let go', async (t) => {
         const origin = await rawOrigin(t, async (wire) => {
             await wire.request();
             wire.send('HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n');
             wire.send(Buffer.alloc(100_000_000));
         });
-        const gateway = await startGateway(t, through(origin, { more: limit('answer_idle') }));
+        const gateway = await startGateway(t, through(origin, { more: limit('response_idle') }));
         const client = await connect(t, gateway);
         client.send(GET);
         await client.answerHead();

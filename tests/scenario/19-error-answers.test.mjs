@@ -161,7 +161,7 @@ routes:
         const busy = await rawOrigin(t, async (wire) => {
             await wire.request();
         });
-        const narrow = await startGateway(t, through(busy, { service: 'pool: {connections: 1, waiting: 0}' }));
+        const narrow = await startGateway(t, through(busy, { service: 'pool: {max_connections: 1, max_pending: 0}' }));
         const first = await connect(t, narrow);
         first.send(head('GET / HTTP/1.1', 'Host: a'));
         await busy.wire(0);

@@ -25,9 +25,9 @@ async function heldOrigin(t) {
 }
 
 test('pool limits', async (t) => {
-    await t.test('no more connections than pool.connections, others wait and are served in order', async (t) => {
+    await t.test('no more connections than pool.max_connections, others wait and are served in order', async (t) => {
         const origin = await heldOrigin(t);
-        const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 2, waiting: 10, wait_time: 10s}' }));
+        const gateway = await startGateway(t, through(origin, { service: 'pool: {max_connections: 2, max_pending: 10, pending_timeout: 10s}' }));
         const clients = [];
         for (let i = 0; i < 6; i++) {
             const client = await connect(t, gateway);
@@ -53,7 +53,7 @@ test('pool limits', async (t) => {
 
     await t.test('a full line is 503 at once', async (t) => {
         const origin = await heldOrigin(t);
-        const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1, waiting: 1, wait_time: 10s}' }));
+        const gateway = await startGateway(t, through(origin, { service: 'pool: {max_connections: 1, max_pending: 1, pending_timeout: 10s}' }));
         const [first, second, third] = [await connect(t, gateway), await connect(t, gateway), await connect(t, gateway)];
         first.send(get('/1'));
         await until('the first at the origin', () => origin.requests.length === 1);
@@ -69,7 +69,7 @@ test('pool limits', async (t) => {
 
     await t.test('who waits too long gets 503', async (t) => {
         const origin = await heldOrigin(t);
-        const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1, waiting: 5, wait_time: 100ms}' }));
+        const gateway = await startGateway(t, through(origin, { service: 'pool: {max_connections: 1, max_pending: 5, pending_timeout: 100ms}' }));
         const [first, second] = [await connect(t, gateway), await connect(t, gateway)];
         first.send(get('/1'));
         await until('the first at the origin', () => origin.requests.length === 1);
@@ -85,7 +85,7 @@ test('pool limits', async (t) => {
 
     await t.test('who leaves the line does not take a turn', async (t) => {
         const origin = await heldOrigin(t);
-        const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1, waiting: 5, wait_time: 10s}' }));
+        const gateway = await startGateway(t, through(origin, { service: 'pool: {max_connections: 1, max_pending: 5, pending_timeout: 10s}' }));
         const [first, second, third] = [await connect(t, gateway), await connect(t, gateway), await connect(t, gateway)];
         first.send(get('/1'));
         await until('the first at the origin', () => origin.requests.length === 1);
@@ -104,7 +104,7 @@ test('pool limits', async (t) => {
 
     await t.test('a connection that dies makes room for the next in line', async (t) => {
         const origin = await heldOrigin(t);
-        const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1, waiting: 5, wait_time: 10s}' }));
+        const gateway = await startGateway(t, through(origin, { service: 'pool: {max_connections: 1, max_pending: 5, pending_timeout: 10s}' }));
         const [first, second] = [await connect(t, gateway), await connect(t, gateway)];
         first.send(head('POST /1 HTTP/1.1', 'Host: a', 'Content-Length: 0'));
         await until('the first at the origin', () => origin.requests.length === 1);

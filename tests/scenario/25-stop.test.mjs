@@ -94,7 +94,7 @@ test('timeouts.drain cuts what does not finish', async (t) => {
     assert.ok(Date.now() - start >= 150);
     assert.equal(gateway.exit.signal, null);
     assert.ok([0, 2].includes(gateway.exit.code), `${gateway.exit.code}`);
-    assert.equal(gateway.entries().at(-1)['turnpike.outcome'], 'cut-by-stop');
+    assert.equal(gateway.entries().at(-1)['turnpike.outcome'], 'closed-by-stop');
 });
 
 test('a second signal ends at once', async (t) => {

@@ -96,8 +96,8 @@ test('no descriptor for an origin connection is an answer, not a crash', async (
     }
 });
 
-test('limits.connections bounds the clients of the process', async (t) => {
-    const gateway = await startGateway(t, `limits: {connections: 10}\n${PONG}`);
+test('limits.max_connections bounds the clients of the process', async (t) => {
+    const gateway = await startGateway(t, `limits: {max_connections: 10}\n${PONG}`);
     const clients = [];
     defer(t, () => clients.forEach((each) => each.destroy()));
     for (let i = 0; i < 30; i++) {

@@ -74,7 +74,7 @@ test('requests that wait for a name go on as soon as another name is resolved', 
     const gateway = await startGateway(t, `
 workers: 1
 dns: {servers: ["${server.address}"]}
-services: {app: {origins: ["late.example.test:${origin.port}", "early.example.test:${origin.port}"], pool: {wait_time: 25s}}}
+services: {app: {origins: ["late.example.test:${origin.port}", "early.example.test:${origin.port}"], pool: {pending_timeout: 25s}}}
 routes: [{name: all, service: app}]
 `);
     const answers = [request(gateway), request(gateway), request(gateway), request(gateway)];

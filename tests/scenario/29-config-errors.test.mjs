@@ -69,6 +69,7 @@ timeouts: {head: 5 parsecs}
 for (const [name, yaml, pattern] of [
     ['a duplicate key', `${GOOD}workers: 1\nworkers: 2\n`, /:9:1: .*workers/],
     ['an unknown key at the top', `${GOOD}wrkers: 1\n`, /:8:1: .*wrkers/],
+    ['a renamed option', `${GOOD}limits: {gather_bytes: 8KiB}\n`, /:8:10: 'limits\.gather_bytes' was renamed: write 'limits\.request_buffer'/],
     ['an alias', 'listeners: &l\n  - address: 127.0.0.1:0\nroutes: *l\n', /alias|anchor/i],
     ['nesting without end', `listeners: ${'['.repeat(200)}${']'.repeat(200)}\n`, /deep|nest/i],
     ['broken YAML', 'listeners: [\n', /:[0-9]+:[0-9]+: /],

@@ -132,8 +132,8 @@ test(`${CASES} visits, seed ${SEED}`, async (t) => {
     const second = await rawOrigin(t, unreliable(random));
     const gateway = await startGateway(t, `
 workers: 2
-timeouts: {head: 1s, body_idle: 1s, first_byte: 1s, answer_idle: 1s}
-services: {app: {origins: ["${origin.address}", "${second.address}"], pool: {connections: 10, idle: 4, wait_time: 1s}}}
+timeouts: {head: 1s, body_idle: 1s, first_byte: 1s, response_idle: 1s}
+services: {app: {origins: ["${origin.address}", "${second.address}"], pool: {max_connections: 10, max_idle: 4, pending_timeout: 1s}}}
 routes:
   - {name: ping, match: {path: /ping}, respond: {status: 200, body: pong}}
   - {name: all, service: app}

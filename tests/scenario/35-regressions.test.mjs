@@ -97,7 +97,7 @@ test('a client that reads late and then sends no more of its body gets its 408',
     const folder = temporaryFolder(t);
     const gateway = await startGateway(t, through(origin, { more: `
 listeners: [{address: "unix:${path.join(folder, 'front')}"}]
-timeouts: {body_idle: 1s, answer_idle: 20s}` }));
+timeouts: {body_idle: 1s, response_idle: 20s}` }));
     const client = await connectUnread(t, gateway);
     client.keepsLog = false;
     client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000')}${'some'.repeat(5000)}`);
@@ -147,7 +147,7 @@ services: {app: {origins: ["${origin.address}"]}}
 routes:
   - {name: page, match: {path: /page}, respond: {body: ${'p'.repeat(24_000)}}}
   - {name: all, service: app}
-timeouts: {answer_idle: 20s}
+timeouts: {response_idle: 20s}
 `);
     const { client } = await behindFullSocket(t, gateway);
     client.send(`${head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}8000\r\n${'b'.repeat(0x8000)}\r\n`);
@@ -258,7 +258,7 @@ test('bytes behind an answer that filled the buffer to its end are never the nex
             await wire.request(NO_DEADLINE);
             wire.ok('second');
         });
-        const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1}' }));
+        const gateway = await startGateway(t, through(origin, { service: 'pool: {max_connections: 1}' }));
         const client = await connect(t, gateway);
         client.send(head('GET /1 HTTP/1.1', 'Host: a') + head('GET /2 HTTP/1.1', 'Host: a'));
         assert.equal((await client.answer()).body.length, size - 41);
@@ -286,7 +286,7 @@ test('a line of requests whose heads do not fit is answered without growing the 
         wire.ok('first');
         await answerAll(wire);
     });
-    const gateway = await startGateway(t, adding(origin, 'request_headers', 'pool: {connections: 1}'));
+    const gateway = await startGateway(t, adding(origin, 'request_headers', 'pool: {max_connections: 1}'));
     const first = await connect(t, gateway);
     first.send(head('GET / HTTP/1.1', 'Host: a'));
     await until('the origin to be busy', () => origin.heads.length === 1);

@@ -18,7 +18,7 @@ const UPLOAD = head('POST / HTTP/1.1', 'Host: a', `Content-Length: ${LENGTH}`);
 const UPGRADE = head('GET / HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: bytes');
 const UPGRADES = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bytes\r\n\r\n';
 // No clock ends anything while a test looks on.
-const PATIENT = 'timeouts: {send_idle: 1h, answer_idle: 1h, body_idle: 1h, tunnel_idle: 1h, first_byte: 1h}\nrates: {body: none, answer: none}';
+const PATIENT = 'timeouts: {send_idle: 1h, response_idle: 1h, body_idle: 1h, tunnel_idle: 1h, first_byte: 1h}\nmin_rates: {request_body: none, response: none}';
 
 // On a Unix socket, whose buffers are small and stay so. `script` follows the head.
 async function stallingOrigin(t, script = () => {}) {
@@ -99,7 +99,7 @@ test('an answer that begins before its upload ends may wait for that', async (t)
         await wire.requestBody(request);
         wire.send('ok');
     });
-    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {answer_idle: 600ms}' }));
+    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {response_idle: 600ms}' }));
     const client = await connect(t, gateway);
     client.send(head('POST / HTTP/1.1', 'Host: a', `Content-Length: ${PIECES * 10_000}`));
     let left = PIECES;
@@ -110,11 +110,11 @@ test('an answer that begins before its upload ends may wait for that', async (t)
 
 test('an answer that begins early and then stops, like its upload, is cut', async (t) => {
     const origin = await stallingOrigin(t, (wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n'));
-    const gateway = await startGateway(t, through(origin, { more: PATIENT.replace('answer_idle: 1h', 'answer_idle: 300ms') }));
+    const gateway = await startGateway(t, through(origin, { more: PATIENT.replace('response_idle: 1h', 'response_idle: 300ms') }));
     const client = await connect(t, gateway);
     client.send(UPLOAD).send(Buffer.alloc(20_000_000, 'x'));
     await client.closed();
-    assert.equal((await outcomeOf(gateway))['turnpike.outcome'], 'cut-by-timeout');
+    assert.equal((await outcomeOf(gateway))['turnpike.outcome'], 'closed-by-timeout');
 });
 
 test('a client that resets while its upload waits is let go', async (t) => {
@@ -202,7 +202,7 @@ test('a tunnel that is full both ways ends when its client leaves, and by tunnel
             await until('the other way to be full', () => origin.wires[0].isFull);
             client.reset();
         }
-        assert.equal((await outcomeOf(gateway))['turnpike.outcome'], leaves ? 'tunnel-closed' : 'cut-by-timeout');
+        assert.equal((await outcomeOf(gateway))['turnpike.outcome'], leaves ? 'tunnel-closed' : 'closed-by-timeout');
     }
 });
 

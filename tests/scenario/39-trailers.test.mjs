@@ -67,7 +67,7 @@ test('trailers of a request that waits stay what they are while more is read beh
                 wire.ok();
             }
         });
-        const gateway = await startGateway(t, through(origin, { service: 'pool: {connections: 1, waiting: 10, wait_time: 20s}' }));
+        const gateway = await startGateway(t, through(origin, { service: 'pool: {max_connections: 1, max_pending: 10, pending_timeout: 20s}' }));
         const first = await connect(t, gateway);
         const client = await connect(t, gateway);
         first.send(get('/first'));
@@ -180,7 +180,7 @@ test('the size of trailers', async (t) => {
     });
     const gateway = await startGateway(t, through(origin));
 
-    await t.test('up to limits.head_bytes and limits.answer_head_bytes they go on whole', async (t) => {
+    await t.test('up to limits.head_bytes and limits.response_head_bytes they go on whole', async (t) => {
         const client = await connect(t, gateway);
         const answer = await client.ask(head('POST / HTTP/1.1', ...CHUNKED) + `2\r\nhi\r\n0\r\n${lines(large)}\r\n`);
         assert.deepEqual(origin.requests.at(-1).trailers, large);

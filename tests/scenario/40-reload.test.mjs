@@ -105,7 +105,7 @@ test('idle connections to origins that stay are used again', async (t) => {
     const client = await connect(t, gateway);
     for (let i = 0; i < 5; i++) {
         assert.equal((await client.ask(GET)).status, 200);
-        await gateway.reload(through(origin, { service: i % 2 ? 'pool: {idle: 9}' : '' }));
+        await gateway.reload(through(origin, { service: i % 2 ? 'pool: {max_idle: 9}' : '' }));
     }
     assert.equal(origin.wires.length, 1);
     assert.equal(origin.requests.length, 5);

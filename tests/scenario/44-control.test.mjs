@@ -26,7 +26,7 @@ test('status tells about the process in the words of the configuration', async (
     assert.equal(status.pid, gateway.pid);
     assert.equal(status.state, 'running');
     assert.equal(status.workers.length, 2);
-    assert.equal(status.exchanges_begun, 5);
+    assert.equal(status.exchanges_started, 5);
     assert.deepEqual(status.listeners.map(({ address, exchanges, errors }) => ({ address, exchanges, errors })),
         [{ address: '127.0.0.1:0', exchanges: 5, errors: 0 }]);
 });
@@ -49,7 +49,7 @@ test('questions show in no log and no counter of the traffic, nor among the list
     assert.equal(gateway.listeners.length, 1);
     assert.deepEqual((await gateway.logged(1)).map((entry) => entry['turnpike.route']), ['hello']);
     const metrics = await metricsOf(gateway);
-    assert.equal(valueOf(metrics, 'turnpike_exchanges_begun_total'), 1);
+    assert.equal(valueOf(metrics, 'turnpike_exchanges_started_total'), 1);
     assert.equal(valueOf(metrics, 'turnpike_client_connections_accepted_total'), 1);
 });
 
@@ -62,12 +62,12 @@ test('metrics are well-formed and add up over the workers', async (t) => {
     const metrics = await metricsOf(gateway);
     for (const [kind, name] of [['listener', '127.0.0.1:0'], ['route', 'all'], ['service', 'app']]) {
         assert.equal(valueOf(metrics, `turnpike_${kind}_exchanges_total`, { [kind]: name, status: '2xx' }), 40);
-        assert.equal(valueOf(metrics, `turnpike_${kind}_exchange_ends_total`, { [kind]: name, end: 'answered' }), 40);
+        assert.equal(valueOf(metrics, `turnpike_${kind}_exchange_outcomes_total`, { [kind]: name, outcome: 'answered' }), 40);
         assert.equal(valueOf(metrics, `turnpike_${kind}_exchange_duration_seconds_count`, { [kind]: name }), 40);
         assert.ok(valueOf(metrics, `turnpike_${kind}_exchange_duration_seconds_sum`, { [kind]: name }) > 0);
     }
-    assert.equal(valueOf(metrics, 'turnpike_origin_answers_total', { origin: origin.address, status: '2xx' }), 40);
-    assert.equal(valueOf(metrics, 'turnpike_origin_answer_duration_seconds_count', { origin: origin.address }), 40);
+    assert.equal(valueOf(metrics, 'turnpike_origin_responses_total', { origin: origin.address, status: '2xx' }), 40);
+    assert.equal(valueOf(metrics, 'turnpike_origin_response_duration_seconds_count', { origin: origin.address }), 40);
     assert.equal(valueOf(metrics, 'turnpike_origin_requests_total', { origin: origin.address }), 40);
     assert.ok(valueOf(metrics, 'turnpike_service_sent_bytes_total', { service: 'app' }) > 40 * 6);
 });
@@ -83,8 +83,8 @@ test('an answer that ends with its connection has a duration, too', async (t) =>
         assert.equal((await request(gateway)).body, 'all of it');
     }
     const metrics = await metricsOf(gateway);
-    assert.equal(valueOf(metrics, 'turnpike_origin_answers_total', { origin: origin.address, status: '2xx' }), 3);
-    assert.equal(valueOf(metrics, 'turnpike_origin_answer_duration_seconds_count', { origin: origin.address }), 3);
+    assert.equal(valueOf(metrics, 'turnpike_origin_responses_total', { origin: origin.address, status: '2xx' }), 3);
+    assert.equal(valueOf(metrics, 'turnpike_origin_response_duration_seconds_count', { origin: origin.address }), 3);
 });
 
 test('failures of an origin are counted by what went wrong, cuts by their cause', async (t) => {
@@ -93,13 +93,13 @@ test('failures of an origin are counted by what went wrong, cuts by their cause'
     const slow = await connect(t, gateway);
     slow.send('GET / HT');
     await until('the slow client to be cut and counted', async () =>
-        valueOf(await metricsOf(gateway), 'turnpike_client_cuts_total', { cause: 'head' }) === 1);
+        valueOf(await metricsOf(gateway), 'turnpike_client_forced_closes_total', { cause: 'head' }) === 1);
     const stalled = await connect(t, gateway);
     stalled.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx');
     await stalled.closed();
     const metrics = await metricsOf(gateway);
-    assert.equal(valueOf(metrics, 'turnpike_client_cut_exchange_duration_seconds_count', { cause: 'body-idle' }), 1);
-    assert.ok(valueOf(metrics, 'turnpike_client_cut_exchange_duration_seconds_sum', { cause: 'body-idle' }) >= 0.1);
+    assert.equal(valueOf(metrics, 'turnpike_client_forced_close_exchange_duration_seconds_count', { cause: 'body-idle' }), 1);
+    assert.ok(valueOf(metrics, 'turnpike_client_forced_close_exchange_duration_seconds_sum', { cause: 'body-idle' }) >= 0.1);
     assert.equal(valueOf(metrics, 'turnpike_origin_attempts_failed_total', { origin: '127.0.0.1:1', failure: 'refused' }), 1);
     assert.equal(valueOf(metrics, 'turnpike_route_errors_total', { route: 'all' }), 2);
 });
@@ -171,7 +171,7 @@ test('while it stops, health says so and questions are still answered', async (t
     const gateway = await startGateway(t, (folder) => `${through(origin)}timeouts: {drain: 5s}\n${adminIn(folder)}`);
     const client = await connect(t, gateway);
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-    await until('the request to be under way', async () => (await askJson(gateway, '/v1/status')).exchanges_begun === 1);
+    await until('the request to be under way', async () => (await askJson(gateway, '/v1/status')).exchanges_started === 1);
     gateway.signal('SIGTERM');
     await until('health to say so', async () => (await ask(gateway, '/health')).status === 503);
     assert.equal((await askJson(gateway, '/v1/status')).state, 'stopping');

@@ -114,7 +114,7 @@ test('reload takes the file up; a bad one changes nothing and says why', async (
     assert.equal((await request(gateway, {})).body, 'other');
     const status = await askJson(gateway, '/v1/status');
     assert.equal(status.generation, 2);
-    assert.match(status.file_is_bad, /unknown option 'nonsense'/);
+    assert.match(status.file_error, /unknown option 'nonsense'/);
     const metrics = await metricsOf(gateway);
     assert.equal(valueOf(metrics, 'turnpike_config_stale'), 1);
     assert.equal(valueOf(metrics, 'turnpike_config_generation'), 2);
@@ -129,13 +129,13 @@ test('a reload that nobody confirms goes back by itself, one that is confirmed s
     await ctlRefused(gateway, /waits for its confirmation\nturnpikectl confirm lets it stay, turnpikectl cancel/, 'reload');
     await until('the way back', async () => (await request(gateway, {})).body === 'rest');
     const stale = async () => valueOf(await metricsOf(gateway), 'turnpike_config_stale');
-    await until('it to be said', async () => (await askJson(gateway, '/v1/status')).file_does_not_run !== undefined);
+    await until('it to be said', async () => (await askJson(gateway, '/v1/status')).rolled_back !== undefined);
     assert.equal(await stale(), 1);
     await ctlLines(gateway, 'reload', '--confirm', '10m');
-    assert.ok((await askJson(gateway, '/v1/status')).goes_back_unless_confirmed_by);
+    assert.ok((await askJson(gateway, '/v1/status')).confirm_by);
     await ctlLines(gateway, 'confirm');
-    assert.equal((await askJson(gateway, '/v1/status')).goes_back_unless_confirmed_by, undefined);
-    assert.equal((await askJson(gateway, '/v1/status')).file_does_not_run, undefined);
+    assert.equal((await askJson(gateway, '/v1/status')).confirm_by, undefined);
+    assert.equal((await askJson(gateway, '/v1/status')).rolled_back, undefined);
     assert.equal(await stale(), 0);
     assert.equal((await request(gateway, {})).body, 'other');
     await ctlRefused(gateway, /no reload waits/, 'cancel');
@@ -243,10 +243,10 @@ test('diff says which weights set at run time would end', async (t) => {
     const next = `${gateway.folder}/next.yaml`;
     fs.writeFileSync(next, fs.readFileSync(file, 'utf8').replace('old: 100%, new: 0%', 'old: 90%, new: 10%'));
     const ends = async (name) => (await ctlLines(gateway, 'diff', name)).join('\n');
-    assert.doesNotMatch(await ends(next), /^ends/m);
+    assert.doesNotMatch(await ends(next), /^overrides ended/m);
     await ctlLines(gateway, 'weight', 'shop', 'new=50');
-    assert.match(await ends(next), /^ends:\nroute shop: old: 50%, new: 50% \(operator\)$/m);
-    assert.doesNotMatch(await ends(file), /^ends/m);
+    assert.match(await ends(next), /^overrides ended:\nroute shop: old: 50%, new: 50% \(operator\)$/m);
+    assert.doesNotMatch(await ends(file), /^overrides ended/m);
 });
 
 test('weights that cannot be are refused, and change nothing', async (t) => {

@@ -73,11 +73,11 @@ test('after weights were set at run time; /metrics counts', async (t) => {
     await ctlLines(gateway, 'weight', 'pay', 'new=0');
     assert.equal(await pay(gateway, 'l'), 'new');
     const metrics = await metricsOf(gateway);
-    assert.equal(valueOf(metrics, 'turnpike_pins_made_total'), 2);
-    assert.equal(valueOf(metrics, 'turnpike_pins_found_total'), 2);
-    assert.equal(valueOf(metrics, 'turnpike_pins_moved_total'), 2);
-    assert.equal(valueOf(metrics, 'turnpike_pins_pushed_out_total'), 0);
-    assert.equal(valueOf(metrics, 'turnpike_split_weight_hundredths', { route: 'pay', service: 'old' }), 10000);
+    assert.equal(valueOf(metrics, 'turnpike_pins_created_total'), 2);
+    assert.equal(valueOf(metrics, 'turnpike_pins_hits_total'), 2);
+    assert.equal(valueOf(metrics, 'turnpike_pins_diverted_total'), 2);
+    assert.equal(valueOf(metrics, 'turnpike_pins_evicted_total'), 0);
+    assert.equal(valueOf(metrics, 'turnpike_split_weight_ratio', { route: 'pay', service: 'old' }), 1);
 });
 
 test('also where user and tester would go elsewhere by now', async (t) => {

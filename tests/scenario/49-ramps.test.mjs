@@ -35,7 +35,7 @@ routes:
 `;
 }
 
-const RAMP = 'steps: [20%, 50%, 100%], hold: 1s, window: 1s, samples: 10';
+const RAMP = 'steps: [20%, 50%, 100%], hold: 1s, window: 1s, min_samples: 10';
 
 // Requests without pause until stderr says it.
 async function busyUntil(gateway, pattern) {
@@ -103,7 +103,7 @@ test('one client does not end a ramp', async (t) => {
             response.end('new');
         },
     });
-    const ramp = 'steps: [50%], hold: 1h, window: 1s, samples: 20';
+    const ramp = 'steps: [50%], hold: 1h, window: 1s, min_samples: 20';
     const gateway = await startGateway(t, (folder) => `${adminIn(folder)}
 ${ramping(state, { old, young }, ramp)}    sticky: {cookie: uid}
 trusted_proxies: [127.0.0.0/8]

@@ -211,7 +211,7 @@ test('what is configured and what was agreed on can be read', async (t) => {
     await until('the end', () => client.ended);
     await openssl(['s_client', '-connect', `127.0.0.1:${gateway.port}`, '-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'], { fails: true });
     const tls = await askJson(gateway, '/v1/tls');
-    const of = (version) => tls.agreed.filter((row) => row.version === version);
+    const of = (version) => tls.negotiated.filter((row) => row.version === version);
     assert.equal(of('TLSv1.2')[0].cipher, 'ECDHE-ECDSA-AES128-GCM-SHA256');
     assert.equal(of('TLSv1.2')[0].handshakes, 1);
     assert.equal(of('TLSv1.3')[0].group, 'X25519');

@@ -116,14 +116,14 @@ test('clients that leave before the handshake cost no handshake', async (t) => {
         await until('the end', () => client.ended);
     }
     await counted('client_left', 5);
-    assert.equal((await askJson(gateway, '/v1/tls')).agreed.length, 0);
+    assert.equal((await askJson(gateway, '/v1/tls')).negotiated.length, 0);
     await works();
     assert.equal((await failures()).internal, 0);
 });
 
 test('an address whose handshakes come to nothing stands behind others, until one of them stands', async (t) => {
     const { gateway, ca, works } = await stage(t);
-    const lastInLine = async () => valueOf(await metricsOf(gateway), 'turnpike_tls_handshakes_last_in_line_total');
+    const lastInLine = async () => valueOf(await metricsOf(gateway), 'turnpike_tls_handshakes_deprioritized_total');
     const from = (address) => connect(t, gateway, { localAddress: address });
     const flight = await hello();
     const stalls = async (count) => {
@@ -200,7 +200,7 @@ test('a head that drips inside of a record is cut like any other', async (t) => 
     }
     assert.ok(raw.ended);
     const [entry] = await gateway.logged(1);
-    assert.equal(entry['turnpike.cut'], 'head');
+    assert.equal(entry['turnpike.closed_by'], 'head');
 });
 
 test('records that carry nothing do not keep a connection', async (t) => {
@@ -238,7 +238,7 @@ test('a handshake that stalls is cut, a slow one is not', async (t) => {
     await until('half a hello to be cut', () => half.ended);
     assert.equal(half.ended, 'fin');
     await counted('timeout', 2);
-    const cuts = valueOf(await metricsOf(gateway), 'turnpike_client_cuts_total', { cause: 'handshake' });
+    const cuts = valueOf(await metricsOf(gateway), 'turnpike_client_forced_closes_total', { cause: 'handshake' });
     assert.equal(cuts, 2);
 });
 
@@ -254,7 +254,7 @@ test('stalled handshakes give their places up while others wait', async (t) => {
 
 test('where places are few, an address of which no handshake has stood yet takes four of them', async (t) => {
     const { gateway, ca, works } = await stage(t, 'limits: {handshakes: 12}');
-    const lastInLine = async () => valueOf(await metricsOf(gateway), 'turnpike_tls_handshakes_last_in_line_total');
+    const lastInLine = async () => valueOf(await metricsOf(gateway), 'turnpike_tls_handshakes_deprioritized_total');
     const flight = await hello();
     const begin = async (address, count) => {
         for (let i = 0; i < count; i++) {

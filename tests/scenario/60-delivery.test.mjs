@@ -84,7 +84,7 @@ const POSTS = [
 // The same again with a body that streams in chunks, and over TLS, where one more thing can break.
 const CHUNKED = head('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked') +
     `a\r\n${'x'.repeat(10)}\r\n`.repeat(2) + '0\r\n\r\n';
-const STREAMS = { more: 'limits: {gather_bytes: 0B}' };
+const STREAMS = { more: 'limits: {request_buffer: 0B}' };
 
 async function overTls(t) {
     const ca = await authority(t);
@@ -185,9 +185,9 @@ test('retry.idempotent: false keeps a GET from being sent again', async (t) => {
     assert.equal(sound.requests.length, 0);
 });
 
-test('retry.others: with_key sends a POST again that carries a key, and no other', async (t) => {
+test('retry.non_idempotent: with_key sends a POST again that carries a key, and no other', async (t) => {
     const keyed = head('POST / HTTP/1.1', 'Host: a', 'Idempotency-Key: "k-1"', 'Content-Length: 2') + 'ok';
-    const route = { route: 'retry: {others: with_key}' };
+    const route = { route: 'retry: {non_idempotent: with_key}' };
     const first = await die(t, 'read', keyed, route);
     assert.equal((await first.client.answer()).text, 'sound');
     assert.equal(first.sound.requests.length, 1);
@@ -197,7 +197,7 @@ test('retry.others: with_key sends a POST again that carries a key, and no other
 });
 
 test('a refused connection is not-sent: a POST goes to the other origin, unless it must not', async (t) => {
-    for (const [route, status] of [['', 200], ['retry: {others: never}', 502]]) {
+    for (const [route, status] of [['', 200], ['retry: {non_idempotent: never}', 502]]) {
         const dead = await rawOrigin(t);
         await dead.close();
         const sound = await soundOrigin(t);
@@ -229,7 +229,7 @@ test('a program that carries a request out and resets the connection is a maybe'
         await wire.request();
         wire.reset();
     });
-    const gateway = await startGateway(t, through(origin, { route: 'reuse: any, retry: {others: unread}' }));
+    const gateway = await startGateway(t, through(origin, { route: 'reuse: any, retry: {non_idempotent: unread}' }));
     const client = await connect(t, gateway);
     assert.equal((await client.ask(POST)).text, 'first');
     assert.equal(assertOwnError(await client.ask(POST), 502).delivery, 'maybe');

@@ -51,7 +51,7 @@ test('it ends a begun answer, visibly', async (t) => {
     await client.closed();
     assert.ok(client.everything.length < 100000);
     const [entry] = await gateway.logged(1);
-    assert.equal(entry['turnpike.outcome'], 'cut-by-timeout');
+    assert.equal(entry['turnpike.outcome'], 'closed-by-timeout');
     assert.equal(entry['error.type'], 'http_response_timeout');
 });
 
@@ -79,7 +79,7 @@ test('an untrusted client\'s wish means nothing, and does not go on in any spell
 
 test('with too little time left nothing is sent', async (t) => {
     const origin = await rawOrigin(t);
-    const gateway = await startGateway(t, through(origin, { more: 'trusted_proxies: [127.0.0.1]\ndeadline: {least: 100ms, header: X-Rest}' }));
+    const gateway = await startGateway(t, through(origin, { more: 'trusted_proxies: [127.0.0.1]\ndeadline: {min_remaining: 100ms, header: X-Rest}' }));
     const client = await connect(t, gateway);
     const problem = assertOwnError(
         await client.ask(head('POST / HTTP/1.1', 'Host: a', 'X-Rest: 50', 'Content-Length: 0')), 504, 'http_response_timeout');
@@ -285,7 +285,7 @@ test('the process waits for such a request, up to the drain deadline', async (t)
         }
         await within('the gateway to stop', gateway.exited);
         const entry = gateway.entries().at(-1);
-        assert.equal(entry['turnpike.outcome'], answers ? 'client-gone' : 'cut-by-stop');
+        assert.equal(entry['turnpike.outcome'], answers ? 'client-gone' : 'closed-by-stop');
         assert.equal(entry['turnpike.attempts'][0].delivery, answers ? 'answered' : 'maybe');
     }
 });

@@ -15,7 +15,7 @@ const GET = head('GET / HTTP/1.1', 'Host: a');
 const POST = head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 2') + 'ok';
 // One worker, so that the order of the origins is one; no ejection, which would end the failures.
 const ONE = 'workers: 1';
-const SERVICE = 'retry_budget: {percent: 20, least: 0}, health: {failures: off, failed_share: off}';
+const SERVICE = 'retry_budget: {percent: 20, min_per_second: 0}, health: {consecutive_failures: off, failed_share: off}';
 
 async function resettingOrigin(t) {
     return rawOrigin(t, async (wire) => {
@@ -47,7 +47,7 @@ test('what follows from a stale connection costs the budget nothing', async (t) 
         wire.ok();
         wire.destroy();
     });
-    const gateway = await startGateway(t, through(origin, { service: 'retry_budget: {percent: 0, least: 0}', more: ONE }));
+    const gateway = await startGateway(t, through(origin, { service: 'retry_budget: {percent: 0, min_per_second: 0}', more: ONE }));
     const client = await connect(t, gateway);
     for (let i = 0; i < 30; i++) {
         assert.equal((await client.ask(GET)).status, 200);

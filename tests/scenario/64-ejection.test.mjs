@@ -8,7 +8,7 @@ import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { until } from './lib/wait.mjs';
 
-const QUICK = 'ejection: 300ms, slow_start: none';
+const QUICK = 'ejection_time: 300ms, slow_start: none';
 
 async function start(t, origins, health = '', { service = '', more = '' } = {}) {
     const list = origins.map((origin) => `{address: "${origin.address}"${origin.backup ? ', backup: true' : ''}}`).join(', ');
@@ -64,7 +64,7 @@ async function triedTwice(gateway, count) {
 
 test('an origin that refuses connections is ejected, and no request notices', async (t) => {
     const dead = await deadOrigin(t, 'dead');
-    const gateway = await start(t, [await httpOrigin(t, { name: 'a' }), dead], 'ejection: 1h, ejection_most: 1h');
+    const gateway = await start(t, [await httpOrigin(t, { name: 'a' }), dead], 'ejection_time: 1h, max_ejection_time: 1h');
     const seen = await tally(gateway, 40);
     assert.deepEqual(seen, { a: 40 });
     await gateway.said(/origin 127\S+: ejected for [0-9.]+ s: 5 attempts in a row failed, the last since the origin refused the connection/);
@@ -79,7 +79,7 @@ test('what was ejected is tried, and comes back', async (t) => {
     await dead.revive();
     await until('it to be back', async () => {
         await request(gateway);
-        return /passed its trial, gets requests again/.test(gateway.stderr);
+        return /passed its half-open probe, gets requests again/.test(gateway.stderr);
     });
     const seen = await tally(gateway, 20);
     assert.deepEqual(seen, { a: 10, dead: 10 });
@@ -107,7 +107,7 @@ test('a failed trial ejects for longer', async (t) => {
     const first = Number((await gateway.said(/: ejected for ([0-9.]+) s/))[1]);
     const again = await until('the trial', async () => {
         await request(gateway);
-        return /failed its trial, ejected for ([0-9.]+) s/.exec(gateway.stderr);
+        return /failed its half-open probe, ejected for ([0-9.]+) s/.exec(gateway.stderr);
     });
     assert.ok(first >= 0.3 && first <= 0.4, `${first}`);
     assert.ok(Number(again[1]) >= 0.6 && Number(again[1]) <= 0.8, again[1]);
@@ -129,7 +129,7 @@ test('a share of failures ejects, too, and successes between them do not help', 
     const ill = await moody(t, 'ill');
     let turn = 0;
     ill.mood = (asked, answer) => (turn++ % 3 === 0 ? answer.end('ill') : answers503(asked, answer));
-    const gateway = await start(t, [await moody(t, 'a'), ill], 'ejection: 1h, ejection_most: 1h, window: 1h, failed_least: 12');
+    const gateway = await start(t, [await moody(t, 'a'), ill], 'ejection_time: 1h, max_ejection_time: 1h, window: 1h, min_attempts: 12');
     await tally(gateway, 60);
     await gateway.said(/ejected for .*: [89] of 1[2-4] attempts failed/);
 });
@@ -148,10 +148,10 @@ test('no more than the set share is ejected, and never the last', async (t) => {
     for (const origin of origins) {
         origin.mood = answers503;
     }
-    const half = await start(t, origins, 'ejection: 1h, ejection_most: 1h');
+    const half = await start(t, origins, 'ejection_time: 1h, max_ejection_time: 1h');
     await tally(half, 100);
     assert.equal(half.stderr.match(/: ejected for/g).length, 2);
-    const all = await start(t, origins, 'ejection: 1h, ejection_most: 1h, ejected_share: 100%');
+    const all = await start(t, origins, 'ejection_time: 1h, max_ejection_time: 1h, max_ejected_share: 100%');
     await tally(all, 100);
     assert.equal(all.stderr.match(/: ejected for/g).length, 3);
 });
@@ -159,7 +159,7 @@ test('no more than the set share is ejected, and never the last', async (t) => {
 test('a POST is no trial while there are requests that may be repeated', async (t) => {
     const ill = await moody(t, 'ill');
     ill.mood = answers503;
-    const gateway = await start(t, [await moody(t, 'a'), ill], 'ejection: 100ms, ejection_most: 100ms, slow_start: none');
+    const gateway = await start(t, [await moody(t, 'a'), ill], 'ejection_time: 100ms, max_ejection_time: 100ms, slow_start: none');
     await tally(gateway, 20);
     await gateway.said(/: ejected for/);
     const before = ill.requests.length;
@@ -177,7 +177,7 @@ test('a slow origin is ejected beside faster ones', async (t) => {
     const slow = await moody(t, 'slow');
     slow.mood = (_, answer) => setTimeout(() => answer.end('slow'), 150);
     const gateway = await start(t, [await moody(t, 'a'), slow, await moody(t, 'b')],
-        'ejection: 1h, ejection_most: 1h, slow: {factor: 3, least: 50ms}');
+        'ejection_time: 1h, max_ejection_time: 1h, slow: {factor: 3, min_time: 50ms}');
     await until('it to be found out', async () => {
         await tally(gateway, 30, { connections: 10 });
         return /: ejected for .*: it takes 0\.[0-9]+ s to answer, another/.test(gateway.stderr);
@@ -190,7 +190,7 @@ test('a slow origin is ejected beside faster ones', async (t) => {
 async function ejectedForSlowness(t, health) {
     const ill = await moody(t, 'ill');
     const well = await moody(t, 'well');
-    const gateway = await start(t, [well, ill], `${QUICK}, slow: {factor: 3, least: 100ms}${health ?? ''}`);
+    const gateway = await start(t, [well, ill], `${QUICK}, slow: {factor: 3, min_time: 100ms}${health ?? ''}`);
     ill.mood = (_, answer) => setTimeout(() => answer.end('ill'), 400);
     await until('it to be found out', async () => {
         await tally(gateway, 40, { connections: 8 });
@@ -203,7 +203,7 @@ test('what was ejected for being slow fails its trial by being slow once', async
     const { ill, gateway, met } = await ejectedForSlowness(t);
     await until('the trial', async () => {
         assert.equal((await request(gateway)).status, 200);
-        return /failed its trial, ejected for/.test(gateway.stderr);
+        return /failed its half-open probe, ejected for/.test(gateway.stderr);
     });
     assert.equal(ill.requests.length - met, 1);
 });
@@ -215,7 +215,7 @@ test('a trial that goes on for too long is given up, and its client served elsew
         assert.equal((await request(gateway)).body, 'well');
         return ill.requests.length > met;
     });
-    await gateway.said(/failed its trial, ejected for [0-9.]+ s: without an answer for 0\.[0-9]+ s/);
+    await gateway.said(/failed its half-open probe, ejected for [0-9.]+ s: without an answer for 0\.[0-9]+ s/);
     const tried = await until('the line of the trial', async () =>
         (await gateway.logged(1)).find((entry) => entry['turnpike.attempts'].length === 2));
     assert.deepEqual(
@@ -224,7 +224,7 @@ test('a trial that goes on for too long is given up, and its client served elsew
     );
 });
 
-test('a POST on trial is left where it is, however slow', async (t) => {
+test('a POST to a half-open origin is left where it is, however slow', async (t) => {
     const { ill, well, gateway, met } = await ejectedForSlowness(t);
     let posts = 0;
     await until('a POST to be tried, for want of anything else', async () => {
@@ -255,7 +255,7 @@ test('a trial whose answer has begun is waited for', async (t) => {
 
 test('an origin that falls silent is ejected, and is back soon after it wakes up', async (t) => {
     const stalls = await moody(t, 'stalls');
-    const gateway = await start(t, [await moody(t, 'a'), stalls], `${QUICK}, slow: {factor: 3, least: 100ms}`);
+    const gateway = await start(t, [await moody(t, 'a'), stalls], `${QUICK}, slow: {factor: 3, min_time: 100ms}`);
     await tally(gateway, 100, { connections: 5 });
     const held = [];
     stalls.mood = (_, answer) => held.push(answer);
@@ -274,13 +274,13 @@ test('an origin that falls silent is ejected, and is back soon after it wakes up
 test('an origin that is back begins with a small share', async (t) => {
     const ill = await moody(t, 'ill');
     ill.mood = answers503;
-    const gateway = await start(t, [await moody(t, 'a'), ill], 'ejection: 100ms, slow_start: 1h');
+    const gateway = await start(t, [await moody(t, 'a'), ill], 'ejection_time: 100ms, slow_start: 1h');
     await tally(gateway, 20);
     await gateway.said(/: ejected for/);
     ill.mood = undefined;
     await until('it to be back', async () => {
         await request(gateway);
-        return /passed its trial/.test(gateway.stderr);
+        return /passed its half-open probe/.test(gateway.stderr);
     });
     const seen = await tally(gateway, 110);
     assert.equal(seen.ill, 10, 'a tenth of the weight of the other');
@@ -290,7 +290,7 @@ test('backup origins serve only while no other can', async (t) => {
     const first = await deadOrigin(t, 'first');
     const spare = await httpOrigin(t, { name: 'spare' });
     spare.backup = true;
-    const gateway = await start(t, [first, spare], `${QUICK}, ejected_share: 100%`);
+    const gateway = await start(t, [first, spare], `${QUICK}, max_ejected_share: 100%`);
     assert.equal((await request(gateway)).status, 502, 'until it is ejected');
     await until('the backup to serve', async () => (await request(gateway)).body === 'spare');
     await first.revive();
@@ -300,7 +300,7 @@ test('backup origins serve only while no other can', async (t) => {
 
 test('an ejection is known to all workers', async (t) => {
     const dead = await deadOrigin(t, 'dead');
-    const gateway = await start(t, [await httpOrigin(t, { name: 'a' }), dead], 'ejection: 1h, ejection_most: 1h', { more: 'workers: 4' });
+    const gateway = await start(t, [await httpOrigin(t, { name: 'a' }), dead], 'ejection_time: 1h, max_ejection_time: 1h', { more: 'workers: 4' });
     await tally(gateway, 200, { connections: 20 });
     const tried = await triedTwice(gateway, 200);
     assert.equal(gateway.stderr.match(/: ejected for/g).length, 1);

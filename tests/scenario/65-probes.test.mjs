@@ -161,11 +161,11 @@ test('a probe of type tcp has no path', async (t) => {
     const { runGateway } = await import('./lib/gateway.mjs');
     const result = await runGateway(t, `
 listeners: [{address: "127.0.0.1:0"}]
-services: {app: {origins: ["127.0.0.1:9"], health: {ejection: 10m, failed_status: 5xx, probe: {type: tcp, path: /x}}}}
+services: {app: {origins: ["127.0.0.1:9"], health: {ejection_time: 10m, failed_status: 5xx, probe: {type: tcp, path: /x}}}}
 routes: [{service: app}]
 `);
     assert.equal(result.code, 1);
     assert.match(result.stderr, /'health\.probe\.path' has no meaning for a probe of type tcp/);
     assert.match(result.stderr, /'health\.failed_status' expects a status such as 503, a range/);
-    assert.match(result.stderr, /'health\.ejection' is longer than health\.ejection_most/);
+    assert.match(result.stderr, /'health\.ejection_time' is longer than health\.max_ejection_time/);
 });

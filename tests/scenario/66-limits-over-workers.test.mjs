@@ -63,43 +63,43 @@ function assertAllWell(results) {
     }
 }
 
-test('limits.origin_requests: so many at one origin, whatever the number of workers', async (t) => {
+test('limits.max_concurrent_requests_per_origin: so many at one origin, whatever the number of workers', async (t) => {
     const origin = await counting(t, 'a');
-    const gateway = await start(t, [origin], 'limits: {origin_requests: 3}');
+    const gateway = await start(t, [origin], 'limits: {max_concurrent_requests_per_origin: 3}');
     assertAllWell(await lanes(gateway, 24, times(10)));
     assert.equal(origin.count.most, 3);
 });
 
-test('limits.requests: so many at all origins together', async (t) => {
+test('limits.max_concurrent_requests: so many at all origins together', async (t) => {
     const common = { now: 0, most: 0 };
     const origins = [await counting(t, 'a', { common }), await counting(t, 'b', { common })];
-    const gateway = await start(t, origins, 'limits: {requests: 5}');
+    const gateway = await start(t, origins, 'limits: {max_concurrent_requests: 5}');
     assertAllWell(await lanes(gateway, 24, times(10)));
     assert.equal(common.most, 5);
 });
 
-test('pool.connections: so many to one origin, whatever the number of workers', async (t) => {
+test('pool.max_connections: so many to one origin, whatever the number of workers', async (t) => {
     const origin = await counting(t, 'a');
-    const gateway = await start(t, [origin], 'pool: {connections: 2}');
+    const gateway = await start(t, [origin], 'pool: {max_connections: 2}');
     assertAllWell(await lanes(gateway, 24, times(10)));
     // One that the gateway has closed may be open at the origin for a moment longer.
     assert.ok(origin.mostOpen >= 2 && origin.mostOpen <= 4, `${origin.mostOpen}`);
 });
 
-test('limits.connections: so many to all origins together', async (t) => {
+test('limits.max_connections: so many to all origins together', async (t) => {
     const origins = [await counting(t, 'a'), await counting(t, 'b')];
     let most = 0;
     for (const origin of origins) {
         origin.server.on('connection', () => (most = Math.max(most, origins[0].open.size + origins[1].open.size)));
     }
-    const gateway = await start(t, origins, 'limits: {connections: 3}');
+    const gateway = await start(t, origins, 'limits: {max_connections: 3}');
     assertAllWell(await lanes(gateway, 24, times(10)));
     assert.ok(most >= 3 && most <= 6, `${most}`);
 });
 
 test('an idle connection that lies with one worker is no reason to wait for another', async (t) => {
     const origin = await counting(t, 'a', { takes: 0 });
-    const gateway = await start(t, [origin], 'pool: {connections: 1, wait_time: 60s}');
+    const gateway = await start(t, [origin], 'pool: {max_connections: 1, pending_timeout: 60s}');
     // Each new client connection goes to the worker with the fewest.
     const agents = Array.from({ length: 8 }, () => keepAliveAgent());
     t.after(() => agents.forEach((agent) => agent.destroy()));
@@ -112,7 +112,7 @@ test('an idle connection that lies with one worker is no reason to wait for anot
 
 test('nobody starves while others are served without end', async (t) => {
     const origin = await counting(t, 'a', { takes: 1 });
-    const gateway = await start(t, [origin], 'limits: {origin_requests: 1}, pool: {wait_time: 60s}');
+    const gateway = await start(t, [origin], 'limits: {max_concurrent_requests_per_origin: 1}, pool: {pending_timeout: 60s}');
     let total = 0;
     const results = await lanes(gateway, 12, () => total++ < 600);
     assertAllWell(results);
@@ -121,12 +121,12 @@ test('nobody starves while others are served without end', async (t) => {
     assert.ok(least >= 5, results.map((statuses) => statuses.length).join(' '));
 });
 
-test('limits.waiting: the line of a service has an end', async (t) => {
+test('limits.max_pending: the line of a service has an end', async (t) => {
     let go = false;
     const origin = await httpOrigin(t, {
         handler: (_, answer) => until('its turn', () => go).then(() => answer.end('a')),
     });
-    const gateway = await start(t, [origin], 'limits: {requests: 2, waiting: 3}');
+    const gateway = await start(t, [origin], 'limits: {max_concurrent_requests: 2, max_pending: 3}');
     const asked = Array.from({ length: 12 }, () => request(gateway));
     const refused = [];
     for (const each of asked) {
@@ -148,7 +148,7 @@ test('a client that leaves gives back what it had', async (t) => {
             }
         },
     });
-    const gateway = await start(t, [origin], 'limits: {requests: 2}');
+    const gateway = await start(t, [origin], 'limits: {max_concurrent_requests: 2}');
     const agents = Array.from({ length: 5 }, () => keepAliveAgent());
     for (const agent of agents) {
         request(gateway, { agent }).catch(() => {});
@@ -205,12 +205,12 @@ test('what was taken is given back, however a request ends', async (t) => {
     const file = (list, service, more = '') => `
 ${WORKERS}
 services: {app: {origins: [${list.map(({ address }) => `"${address}"`).join(', ')}], ${service},
-    health: {failures: off, failed_share: off, slow: {factor: off}}}}
+    health: {consecutive_failures: off, failed_share: off, slow: {factor: off}}}}
 routes: [{name: all, service: app}]
 ${more}`;
     const gateway = await startGateway(t, file([...origins, dead],
-        'limits: {requests: 6, origin_requests: 4, connections: 9, waiting: 12}, pool: {connections: 5, wait_time: 100ms}',
-        'timeouts: {first_byte: 50ms, answer_idle: 50ms, total: 150ms}\nlimits: {gather_bytes: 1KiB}'));
+        'limits: {max_concurrent_requests: 6, max_concurrent_requests_per_origin: 4, max_connections: 9, max_pending: 12}, pool: {max_connections: 5, pending_timeout: 100ms}',
+        'timeouts: {first_byte: 50ms, response_idle: 50ms, total: 150ms}\nlimits: {request_buffer: 1KiB}'));
     await Promise.all(Array.from({ length: 16 }, async (_, number) => {
         for (let i = 0; i < 20; i++) {
             const client = await connect(t, gateway);
@@ -225,8 +225,8 @@ ${more}`;
     }));
 
     // As much as ever can be under way now: less would be a leak, more an account given back twice.
-    for (const [service, most] of [['limits: {connections: 9}', 9], ['limits: {requests: 6}', 6],
-        ['limits: {origin_requests: 4}', 8], ['pool: {connections: 5}', 10]]) {
+    for (const [service, most] of [['limits: {max_connections: 9}', 9], ['limits: {max_concurrent_requests: 6}', 6],
+        ['limits: {max_concurrent_requests_per_origin: 4}', 8], ['pool: {max_connections: 5}', 10]]) {
         await gateway.reload(file(origins, service));
         const clients = await Promise.all(Array.from({ length: 20 }, () => connect(t, gateway)));
         origins.forEach((origin) => (origin.trouble = 'holds'));

@@ -29,11 +29,11 @@ async function ejectIll(gateway) {
 test('an ejection outlives a reload that changes the service', async (t) => {
     const ill = await httpOrigin(t, { name: 'ill', handler: answers503 });
     const origins = [await httpOrigin(t, { name: 'a' }), ill];
-    const gateway = await startGateway(t, service(origins, 'ejection: 1h, ejection_most: 1h'));
+    const gateway = await startGateway(t, service(origins, 'ejection_time: 1h, max_ejection_time: 1h'));
     await ejectIll(gateway);
     const before = ill.requests.length;
     const added = await httpOrigin(t, { name: 'added' });
-    assert.match(await gateway.reload(service([...origins, added], 'ejection: 1h, ejection_most: 1h')), /generation 2/);
+    assert.match(await gateway.reload(service([...origins, added], 'ejection_time: 1h, max_ejection_time: 1h')), /generation 2/);
     const seen = await tally(gateway, 60, { connections: 6 });
     assert.equal(ill.requests.length, before, 'it gets nothing');
     assert.ok(seen.added >= 20, JSON.stringify(seen));

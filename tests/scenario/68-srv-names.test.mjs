@@ -163,7 +163,7 @@ test('a reload that changes the service goes on with the answer that was had', a
     const gateway = await startGateway(t, config(server));
     await tally(gateway, 4);
     server.close();
-    assert.match(await gateway.reload(config(server, { service: 'pool: {idle: 7}' })), /1 changed/);
+    assert.match(await gateway.reload(config(server, { service: 'pool: {max_idle: 7}' })), /1 changed/);
     assert.equal(Object.keys(await tally(gateway, 20)).length, 2);
     assert.deepEqual((await rowsOf(gateway)).map((row) => row.state), ['resolved', 'serves', 'serves']);
 });
@@ -259,7 +259,7 @@ test('the first requests wait for the first answer, and go where it says', async
     server.holds = true;
     const gateway = await startGateway(t, config(server));
     const waiting = Array.from({ length: 6 }, () => request(gateway));
-    await until('them to wait', async () => (await rowsOf(gateway))[0].waiting === 6);
+    await until('them to wait', async () => (await rowsOf(gateway))[0].pending === 6);
     assert.equal((await rowsOf(gateway))[0].state, 'not answered yet');
     server.release();
     const answers = await Promise.all(waiting);
@@ -333,7 +333,7 @@ test('malformed answers are no answers, and harm nothing', async (t) => {
     const bad = Object.keys(forged);
     server.targets(NAME, [{ origin: a }]);
     server.forge = (question) => (forged[question.name] ?? ((asked) => message(asked, [recordBytes('SRV', { target: 'a.example.test', port: a.port }, 1)])))(question);
-    const gateway = await startGateway(t, config(server, { origin: [NAME, ...bad].map((name) => `"srv:${name}"`).join(), service: 'pool: {wait_time: 300ms}' }));
+    const gateway = await startGateway(t, config(server, { origin: [NAME, ...bad].map((name) => `"srv:${name}"`).join(), service: 'pool: {pending_timeout: 300ms}' }));
     await until('the good one to serve', async () => (await request(gateway)).body === 'a');
     assert.deepEqual(await tally(gateway, 10), { a: 10 });
     const times = (name) => server.questions.filter((each) => each.name === name).length;

@@ -87,7 +87,7 @@ test('each address takes its turn, and is shown: log, services, metrics, drain',
 test('one of three addresses answers 503: it is ejected, the others serve', async (t) => {
     const bad = (_, answer) => { answer.statusCode = 503; answer.end(); };
     const { gateway, origins } = await begin(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3'], { '127.0.0.2': bad },
-        { service: 'balance: least_requests, health: {ejection: 1h, ejection_most: 1h}' });
+        { service: 'balance: least_requests, health: {ejection_time: 1h, max_ejection_time: 1h}' });
     const answers = await load(gateway, 6, 600);
     const failed = countOf(answers, (answer) => answer.status !== 200);
     assert.ok(failed <= 20, `${failed} of 600 failed`);
@@ -128,7 +128,7 @@ test('a changed address is followed while all connections are busy', async (t) =
 
 test('an address that refuses costs no request, whatever its method', async (t) => {
     const { gateway, origins } = await begin(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3'], {},
-        { service: 'health: {ejected_share: 0%}' });
+        { service: 'health: {max_ejected_share: 0%}' });
     await origins[0].close();
     await origins[1].close();
     const answers = await load(gateway, 3, 60, (at) => (at % 2 ? 'POST' : 'GET'));
@@ -156,7 +156,7 @@ test('a reload forgets no address and nothing about it', async (t) => {
     await tally(gateway, 4);
     await ctlLines(gateway, 'drain', `${HOST}:${port}@127.0.0.1`, '--force');
     server.close();
-    assert.match(await gateway.reload(config(server, port, { service: 'pool: {idle: 7}' })), /1 changed/);
+    assert.match(await gateway.reload(config(server, port, { service: 'pool: {max_idle: 7}' })), /1 changed/);
     assert.deepEqual(await tally(gateway, 4), { '127.0.0.2': 4 });
 });
 
@@ -184,7 +184,7 @@ function resetsSome() {
 
 test('of an origin that resets 30% clients notice next to nothing', async (t) => {
     const { gateway } = await begin(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3'], { '127.0.0.3': resetsSome() },
-        { service: 'health: {ejection: 1h, ejection_most: 1h}' });
+        { service: 'health: {ejection_time: 1h, max_ejection_time: 1h}' });
     const answers = await load(gateway, 6, 1200, (at) => (at % 2 ? 'POST' : 'GET'));
     const failed = answers.filter((answer) => answer.status !== 200);
     assert.ok(failed.length <= 8, `${failed.length} of 1200 failed`);
@@ -197,7 +197,7 @@ test('of an origin that resets 30% clients notice next to nothing', async (t) =>
 test('an origin whose answers stop after their heads is sent away at once', async (t) => {
     const stalls = (_, answer) => { answer.setHeader('Content-Length', 10); answer.write('12345'); };
     const { gateway, origins } = await begin(t, ['127.0.0.1', '127.0.0.2', '127.0.0.3'], { '127.0.0.3': stalls },
-        { service: 'health: {ejection: 1h, ejection_most: 1h}', more: 'timeouts: {answer_idle: 5m}' });
+        { service: 'health: {ejection_time: 1h, max_ejection_time: 1h}', more: 'timeouts: {response_idle: 5m}' });
     const agent = keepAliveAgent(8);
     let over = false;
     const lane = async () => {
@@ -208,7 +208,7 @@ test('an origin whose answers stop after their heads is sent away at once', asyn
     const lanes = Array.from({ length: 8 }, lane);
     await gateway.said(/@127\.0\.0\.3: ejected for .* answers have stopped/);
     over = true;
-    // Those who wait there are told by a reset, long before answer_idle, as nothing more will come.
+    // Those who wait there are told by a reset, long before response_idle, as nothing more will come.
     await until('all to be told', async () => await Promise.race([Promise.all(lanes), pause(100).then(() => false)]), patient(60_000));
     agent.destroy();
     for (const socket of origins[2].open) {

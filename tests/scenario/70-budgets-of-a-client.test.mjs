@@ -31,13 +31,13 @@ function drip(t, client, pieces) {
 }
 
 async function expectCut(gateway, cause) {
-    const entries = await gateway.logged((all) => all.some((entry) => entry['turnpike.cut'] !== undefined));
-    assert.deepEqual(entries.map((entry) => entry['turnpike.cut']).filter(Boolean), [cause]);
+    const entries = await gateway.logged((all) => all.some((entry) => entry['turnpike.closed_by'] !== undefined));
+    assert.deepEqual(entries.map((entry) => entry['turnpike.closed_by']).filter(Boolean), [cause]);
 }
 
 async function expectNoCut(gateway, count = 1) {
     for (const entry of await gateway.logged(count)) {
-        assert.equal(entry['turnpike.cut'], undefined);
+        assert.equal(entry['turnpike.closed_by'], undefined);
     }
 }
 
@@ -84,7 +84,7 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
     for (const [kind, { fields, piece }] of Object.entries(bodies)) {
         scenario(`a body ${kind} that drips is cut`, async (t) => {
             const origin = await takesBodies(t);
-            const gateway = await startGateway(t, through(origin, { more: `timeouts: {gather: none}\nrates: {body: 10KiB, window: ${WINDOW}ms}` }));
+            const gateway = await startGateway(t, through(origin, { more: `timeouts: {request_buffer: none}\nmin_rates: {request_body: 10KiB, window: ${WINDOW}ms}` }));
             const client = await connect(t, gateway);
             client.send(head('POST / HTTP/1.1', 'Host: a', ...fields));
             drip(t, client, piece);
@@ -98,7 +98,7 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
 
     scenario('a body that drips once it is under way is cut, and its origin connection with it', async (t) => {
         const origin = await takesBodies(t);
-        const gateway = await startGateway(t, through(origin, { more: `rates: {body: 10KiB, window: ${WINDOW}ms}` }));
+        const gateway = await startGateway(t, through(origin, { more: `min_rates: {request_body: 10KiB, window: ${WINDOW}ms}` }));
         const client = await connect(t, gateway);
         client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1000000') + 'x'.repeat(20_000));
         drip(t, client, 'x');
@@ -109,7 +109,7 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
     });
 
     scenario('a body that keeps to the rate is not, in many windows', async (t) => {
-        const gateway = await startGateway(t, through(await takesBodies(t), { more: 'rates: {body: 1KiB, window: 1s}' }));
+        const gateway = await startGateway(t, through(await takesBodies(t), { more: 'min_rates: {request_body: 1KiB, window: 1s}' }));
         const client = await connect(t, gateway);
         const pieces = Array.from({ length: 200 }, () => 'x'.repeat(300));
         client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 60000'));
@@ -130,7 +130,7 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
             await wire.requestBody(request, patient(60_000));
             wire.ok('thanks');
         });
-        const gateway = await startGateway(t, through(origin, { more: `rates: {body: 1MiB, window: ${WINDOW}ms}` }));
+        const gateway = await startGateway(t, through(origin, { more: `min_rates: {request_body: 1MiB, window: ${WINDOW}ms}` }));
         const client = await connect(t, gateway);
         client.send(head('POST / HTTP/1.1', 'Host: a', `Content-Length: ${size}`));
         client.send(Buffer.alloc(size));
@@ -152,10 +152,10 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
     scenario('a route may ask for less than its listener, or more', async (t) => {
         const origin = await takesBodies(t);
         const gateway = await startGateway(t, `
-listeners: [{address: "127.0.0.1:0", rates: {body: 1MiB, window: ${WINDOW}ms}}]
+listeners: [{address: "127.0.0.1:0", min_rates: {request_body: 1MiB, window: ${WINDOW}ms}}]
 services: {app: {origins: ["${origin.address}"]}}
 routes:
-  - {name: slow, match: {path: /slow}, service: app, rates: {body: none}}
+  - {name: slow, match: {path: /slow}, service: app, min_rates: {request_body: none}}
   - {name: fast, match: {path: /fast}, service: app}
 `);
         const patientClient = await connect(t, gateway);
@@ -167,7 +167,7 @@ routes:
         drip(t, patientClient, Array.from({ length: 50 }, () => 'x'.repeat(20)));
         assert.equal((await cut.answer()).status, 408);
         assert.equal((await patientClient.answer()).body.toString(), '1000');
-        const byRoute = Object.fromEntries((await gateway.logged(2)).map((entry) => [entry['turnpike.route'], entry['turnpike.cut']]));
+        const byRoute = Object.fromEntries((await gateway.logged(2)).map((entry) => [entry['turnpike.route'], entry['turnpike.closed_by']]));
         assert.deepEqual(byRoute, { slow: undefined, fast: 'body-rate' });
     });
 
@@ -176,7 +176,7 @@ routes:
     const SIZE = 2_000_000;
 
     scenario('a reader that stops is cut', async (t) => {
-        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `rates: {answer: 10KiB, window: ${WINDOW}ms}` }));
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `min_rates: {response: 10KiB, window: ${WINDOW}ms}` }));
         const client = await connect(t, gateway);
         client.send(GET);
         client.socket.pause();
@@ -187,7 +187,7 @@ routes:
     });
 
     scenario('a reader that drips is cut', async (t) => {
-        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `rates: {answer: 1MiB, window: ${WINDOW}ms}` }));
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `min_rates: {response: 1MiB, window: ${WINDOW}ms}` }));
         const client = await connect(t, gateway, { highWaterMark: 16 });
         client.send(GET);
         client.socket.pause();
@@ -196,8 +196,8 @@ routes:
         await expectCut(gateway, 'answer-rate');
     });
 
-    scenario('answer_idle still ends one that takes nothing at all, where no rate is asked for', async (t) => {
-        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `timeouts: {answer_idle: ${WINDOW}ms}\nrates: {answer: none}` }));
+    scenario('response_idle still ends one that takes nothing at all, where no rate is asked for', async (t) => {
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `timeouts: {response_idle: ${WINDOW}ms}\nmin_rates: {response: none}` }));
         const client = await connect(t, gateway);
         client.send(GET);
         client.socket.pause();
@@ -205,7 +205,7 @@ routes:
     });
 
     scenario('a reader that keeps to the rate is not cut', async (t) => {
-        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `rates: {answer: 100KiB, window: 1s}` }));
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `min_rates: {response: 100KiB, window: 1s}` }));
         const client = await connect(t, gateway);
         client.send(GET);
         // Reads some 500 kB/s, for several windows.
@@ -225,7 +225,7 @@ routes:
             await pause(5 * WINDOW);
             wire.send(Buffer.alloc(half, 'x'));
         });
-        const gateway = await startGateway(t, through(origin, { more: `rates: {answer: 1MiB, window: ${WINDOW}ms}` }));
+        const gateway = await startGateway(t, through(origin, { more: `min_rates: {response: 1MiB, window: ${WINDOW}ms}` }));
         const client = await connect(t, gateway);
         client.send(GET);
         assert.equal((await client.answer()).body.length, 2 * half);
@@ -247,12 +247,12 @@ routes:
             wire.send('0\r\n\r\n');
         });
         const gateway = await startGateway(t, (folder) => `
-limits: {gather_bytes: 8KiB}
-rates: {answer: none}
+limits: {request_buffer: 8KiB}
+min_rates: {response: none}
 listeners:
-  - {address: "127.0.0.1:0", limits: {held_bytes: 16KiB}}
+  - {address: "127.0.0.1:0", limits: {connection_buffer: 16KiB}}
   - {address: "127.0.0.1:0"}
-  - {address: "127.0.0.1:0", limits: {held_bytes: 128KiB}}
+  - {address: "127.0.0.1:0", limits: {connection_buffer: 128KiB}}
 services: {app: {origins: ["${origin.address}"]}}
 routes: [{name: all, service: app}]
 ${adminIn(folder)}`);
@@ -268,7 +268,7 @@ ${adminIn(folder)}`);
         await until('all to be waited for', async () => {
             const before = held;
             const { connections } = await askJson(gateway, '/v1/connections?top=10');
-            held = Object.fromEntries(connections.filter((row) => row.state === 'takes-answer').map((row) => [row.client, row.bytes_held]));
+            held = Object.fromEntries(connections.filter((row) => row.state === 'takes-answer').map((row) => [row.client, row.memory_bytes]));
             await pause(100);
             return Object.keys(held).length === 3 && JSON.stringify(held) === JSON.stringify(before);
         });
@@ -303,7 +303,7 @@ ${adminIn(folder)}`);
             const before = moved;
             const { connections: [row] } = await askJson(gateway, '/v1/connections?top=1');
             moved = row?.bytes_moved ?? 0;
-            held = row?.bytes_held ?? 0;
+            held = row?.memory_bytes ?? 0;
             await pause(100);
             return moved > 100_000 && moved === before;
         });
@@ -338,7 +338,7 @@ ${adminIn(folder)}`);
     });
 
     scenario('the number of requests is spread over an eighth', async (t) => {
-        const gateway = await startGateway(t, `limits: {requests: 400}\n${RESPOND}`);
+        const gateway = await startGateway(t, `limits: {requests_per_connection: 400}\n${RESPOND}`);
         const counts = [];
         for (let i = 0; i < 6; i++) {
             const client = await connect(t, gateway);
@@ -356,7 +356,7 @@ ${adminIn(folder)}`);
     scenario('two listeners, two budgets', async (t) => {
         const gateway = await startGateway(t, `
 listeners:
-  - {address: "127.0.0.1:0", limits: {requests: 1}, timeouts: {keepalive_idle: 1m}}
+  - {address: "127.0.0.1:0", limits: {requests_per_connection: 1}, timeouts: {keepalive_idle: 1m}}
   - {address: "127.0.0.1:0", timeouts: {keepalive_idle: ${WINDOW}ms}}
 ${RESPOND}`);
         const [one, other] = await Promise.all(gateway.listeners.map((listener) => connect(t, listener)));
@@ -366,7 +366,7 @@ ${RESPOND}`);
     });
 
     scenario('every cut is counted by its cause', async (t) => {
-        const gateway = await startGateway(t, (folder) => `timeouts: {head: ${WINDOW}ms, keepalive_idle: 1500ms}\nlimits: {requests: 2}\n${RESPOND}${adminIn(folder)}`);
+        const gateway = await startGateway(t, (folder) => `timeouts: {head: ${WINDOW}ms, keepalive_idle: 1500ms}\nlimits: {requests_per_connection: 2}\n${RESPOND}${adminIn(folder)}`);
         const late = await connect(t, gateway);
         late.send('GET');
         const idle = await connect(t, gateway);
@@ -376,7 +376,7 @@ ${RESPOND}`);
         await many.ask(GET);
         await Promise.all([late, idle, many].map((client) => client.closed()));
         const metrics = await metricsOf(gateway);
-        const cuts = (cause) => valueOf(metrics, 'turnpike_client_cuts_total', { cause });
+        const cuts = (cause) => valueOf(metrics, 'turnpike_client_forced_closes_total', { cause });
         assert.deepEqual(['head', 'keepalive', 'requests', 'body-rate'].map(cuts), [1, 1, 1, 0]);
     });
 

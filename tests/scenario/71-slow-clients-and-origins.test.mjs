@@ -14,7 +14,7 @@ import { patient, pause, until } from './lib/wait.mjs';
 const LARGE = 4_000_000;
 const GET = (path) => head(`GET ${path} HTTP/1.1`, 'Host: a');
 // No rate would cut anyone here.
-const SLOW_IS_FINE = 'rates: {body: none, answer: none}';
+const SLOW_IS_FINE = 'min_rates: {request_body: none, response: none}';
 
 // Answers /large with LARGE bytes, /small-N with N bytes and all else with "ok"; takes bodies.
 const library = (t) => rawOrigin(t, async (wire) => {
@@ -54,9 +54,9 @@ async function untilItStands(what, count) {
 }
 
 const limited = (origin, connections, more = '') =>
-    through(origin, { service: `pool: {connections: ${connections}, reserve: 25%${more}}`, more: SLOW_IS_FINE });
+    through(origin, { service: `pool: {max_connections: ${connections}, reserve: 25%${more}}`, more: SLOW_IS_FINE });
 
-const cuts = (entries) => entries.map((entry) => entry['turnpike.cut']).filter(Boolean);
+const cuts = (entries) => entries.map((entry) => entry['turnpike.closed_by']).filter(Boolean);
 
 test('slow readers beyond their share of an origin give way to whoever waits', async (t) => {
     const origin = await library(t);
@@ -69,7 +69,7 @@ test('slow readers beyond their share of an origin give way to whoever waits', a
     assert.equal((await fast.ask(GET('/'))).text, 'ok');
     const entries = await gateway.logged(2);
     assert.deepEqual(cuts(entries), ['reserve']);
-    assert.equal(entries.find((entry) => entry['turnpike.cut'])['turnpike.outcome'], 'cut-by-timeout');
+    assert.equal(entries.find((entry) => entry['turnpike.closed_by'])['turnpike.outcome'], 'closed-by-timeout');
     // The other three are within the share, and get all of theirs.
     readers.forEach((reader) => reader.socket.resume());
     const ends = await Promise.allSettled(readers.map((reader) => reader.answer({ deadline: patient(30_000) })));
@@ -106,7 +106,7 @@ test('of two connections one is for the others', async (t) => {
 
 test('within their share they are left alone, however many wait', async (t) => {
     const origin = await library(t);
-    const gateway = await startGateway(t, limited(origin, 4, ', wait_time: 2s'));
+    const gateway = await startGateway(t, limited(origin, 4, ', pending_timeout: 2s'));
     const readers = [];
     for (let i = 0; i < 3; i++) {
         readers.push(await slowReader(t, gateway, origin));
@@ -214,14 +214,14 @@ routes: [{name: all, service: app}]
     await until('all to be waited for', async () => (await moving()).length === 8);
     await untilItStands('no more to move', async () => (await moving()).reduce((sum, row) => sum + row.bytes_moved, 0));
     for (const row of await moving()) {
-        assert.ok(row.bytes_held < 20_000, `${row.bytes_held} bytes for ${row.client}`);
+        assert.ok(row.memory_bytes < 20_000, `${row.memory_bytes} bytes for ${row.client}`);
     }
 });
 
 test('a body that drips is gathered without an origin', async (t) => {
     const origin = await library(t);
-    // In chunks it would go on after timeouts.gather: its sender may wait for an answer.
-    const gateway = await startGateway(t, limited(origin, 1).replace('25%', '0%') + 'timeouts: {gather: none}\n');
+    // In chunks it would go on after timeouts.request_buffer: its sender may wait for an answer.
+    const gateway = await startGateway(t, limited(origin, 1).replace('25%', '0%') + 'timeouts: {request_buffer: none}\n');
     for (const fields of [['Content-Length: 3000'], ['Content-Length: 100000000'], ['Transfer-Encoding: chunked']]) {
         const slow = await connect(t, gateway);
         slow.send(`${head('POST / HTTP/1.1', 'Host: a', ...fields)}5\r\nabc`);

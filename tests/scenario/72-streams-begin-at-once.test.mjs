@@ -79,13 +79,13 @@ test('an answer may be whole while its request goes on', async (t) => {
     assert.equal((await client.answer()).text, 'early');
 });
 
-test('a body that is there within timeouts.gather is whole before an origin is asked', async (t) => {
+test('a body that is there within timeouts.request_buffer is whole before an origin is asked', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, `
 services: {app: {origins: ["${origin.address}"]}}
 routes:
-  - {name: patient, match: {path: /patient}, service: app, timeouts: {gather: 1h}}
-  - {name: never, match: {path: /never}, service: app, timeouts: {gather: none}}
+  - {name: patient, match: {path: /patient}, service: app, timeouts: {request_buffer: 1h}}
+  - {name: never, match: {path: /never}, service: app, timeouts: {request_buffer: none}}
   - {name: all, service: app}
 `);
     for (const path of ['/patient', '/never']) {
@@ -101,9 +101,9 @@ routes:
     }
 });
 
-test('gather_bytes: 0B waits for nothing', async (t) => {
+test('request_buffer: 0B waits for nothing', async (t) => {
     const origin = await echo(t);
-    const gateway = await startGateway(t, through(origin, { more: 'limits: {gather_bytes: 0B}\ntimeouts: {gather: 1h}' }));
+    const gateway = await startGateway(t, through(origin, { more: 'limits: {request_buffer: 0B}\ntimeouts: {request_buffer: 1h}' }));
     for (const first of ['', chunk('a')]) {
         const client = await connect(t, gateway);
         client.send(POST() + first);
@@ -142,7 +142,7 @@ test('an answer that began before its request was whole has its time from then o
         await pause(700);
         wire.send('done');
     });
-    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {answer_idle: 1s}' }));
+    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {response_idle: 1s}' }));
     const client = await connect(t, gateway);
     client.send(POST());
     await client.answerHead();

@@ -103,11 +103,11 @@ ${through(origin)}`);
         }
     }
     await Promise.all(cases);
-    assert.deepEqual(gateway.entries().map((entry) => entry['turnpike.cut']).filter(Boolean), []);
+    assert.deepEqual(gateway.entries().map((entry) => entry['turnpike.closed_by']).filter(Boolean), []);
 });
 
 test('where clients wait for a connection, those that achieve nothing give way', async (t) => {
-    const gateway = await startGateway(t, 'workers: 1\nlimits: {connections: 4}\nroutes: [{name: ping, respond: {body: pong}}]\n');
+    const gateway = await startGateway(t, 'workers: 1\nlimits: {max_connections: 4}\nroutes: [{name: ping, respond: {body: pong}}]\n');
     for (let i = 0; i < 4; i++) {
         (await connect(t, gateway)).send('GET / HTTP/1.1\r\nHost');
     }

@@ -23,7 +23,7 @@ async function statuses(gateway, count, options = {}) {
 }
 
 test('connections at once', async (t) => {
-    const gateway = await startGateway(t, `workers: 2\nclient_limits: {connections: 4}\n${PONG}`);
+    const gateway = await startGateway(t, `workers: 2\nclient_limits: {max_connections: 4}\n${PONG}`);
     const clients = [];
     for (let i = 0; i < 4; i++) {
         clients.push(await connect(t, gateway));
@@ -55,7 +55,7 @@ test('connections at once', async (t) => {
 });
 
 test('many that come and go leave nothing behind', async (t) => {
-    const gateway = await startGateway(t, `workers: 2\nclient_limits: {connections: 3}\n${PONG}`);
+    const gateway = await startGateway(t, `workers: 2\nclient_limits: {max_connections: 3}\n${PONG}`);
     for (let i = 0; i < 60; i++) {
         await until('room', async () => (await request(gateway)).status === 200);
     }
@@ -143,13 +143,13 @@ routes:
 });
 
 test('who is exempt', async (t) => {
-    const gateway = await startGateway(t, `client_limits: {${SLOWLY}, connections: 1, connection_rate: 1, exempt: [127.0.0.0/8]}\n${PONG}`);
+    const gateway = await startGateway(t, `client_limits: {${SLOWLY}, max_connections: 1, connection_rate: 1, exempt: [127.0.0.0/8]}\n${PONG}`);
     assert.deepEqual(await statuses(gateway, 12), Array(12).fill(200));
 });
 
 test('a PROXY header names the client', async (t) => {
     const gateway = await startGateway(t, `
-client_limits: {connections: 1, ${SLOWLY}}
+client_limits: {max_connections: 1, ${SLOWLY}}
 listeners: [{address: "127.0.0.1:0", proxy_protocol: {from: [127.0.0.0/8]}}]
 ${PONG}`);
     const from = async (address) => {
@@ -170,7 +170,7 @@ ${PONG}`);
 test('a trusted proxy names the client', async (t) => {
     const gateway = await startGateway(t, `
 trusted_proxies: [127.0.0.0/8]
-client_limits: {connections: 1, connection_rate: 1, ${SLOWLY}}
+client_limits: {max_connections: 1, connection_rate: 1, ${SLOWLY}}
 ${PONG}`);
     const kept = await connectLoose(gateway);
     defer(t, () => kept.destroy());
@@ -182,7 +182,7 @@ ${PONG}`);
 });
 
 test('a reload changes the limits and keeps the counts', async (t) => {
-    const config = (connections) => `client_limits: {connections: ${connections}}\n${PONG}`;
+    const config = (connections) => `client_limits: {max_connections: ${connections}}\n${PONG}`;
     const gateway = await startGateway(t, config(2));
     const first = await connect(t, gateway);
     assert.equal((await first.ask(GET)).status, 200);

@@ -38,11 +38,11 @@ routes:
         return connections.length === 4 && rows['reads-head']?.held_ms > 100 && rows['reads-body']?.held_ms > 100;
     });
     assert.deepEqual(Object.keys(rows).sort(), ['awaits-origin', 'idle', 'reads-body', 'reads-head']);
-    assert.ok(rows['reads-body'].bytes_held > 4096, 'its head, its exchange');
+    assert.ok(rows['reads-body'].memory_bytes > 4096, 'its head, its exchange');
     assert.ok(rows['reads-head'].cost > 0);
     assert.ok(rows['reads-body'].cost > 0);
     assert.equal(rows.idle.cost, 0);
-    assert.ok(rows.idle.bytes_held < 400);
+    assert.ok(rows.idle.memory_bytes < 400);
     assert.equal(rows['reads-body'].route, 'app');
     assert.equal(rows['awaits-origin'].route, 'app');
     for (const row of Object.values(rows)) {

@@ -101,7 +101,7 @@ test('a reader of stderr that stalls holds up no request, no reload and no stop'
 access_log: stderr
 services:
   app: {origins: ["${origin.address}"]}
-  dead: {origins: ["127.0.0.1:1", "127.0.0.2:1"], health: {failures: 1, ejection: 1s}}
+  dead: {origins: ["127.0.0.1:1", "127.0.0.2:1"], health: {consecutive_failures: 1, ejection_time: 1s}}
 routes:
   - {name: dead, match: {path: /dead}, service: dead}
   - {name: main, match: {path_prefix: /}, service: app}

@@ -35,7 +35,7 @@ function run(t, program, ...words) {
 }
 
 async function cutsOf(gateway, cause) {
-    return valueOf(await metricsOf(gateway), 'turnpike_client_cuts_total', { cause });
+    return valueOf(await metricsOf(gateway), 'turnpike_client_forced_closes_total', { cause });
 }
 
 test('a client that renews its key without end is cut, and holds up nobody', async (t) => {
@@ -103,7 +103,7 @@ test('chunks of a byte are handed on together, both ways', async (t) => {
         wire.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`);
     });
     const gateway = await startGateway(t, `
-limits: {gather_bytes: 0B}
+limits: {request_buffer: 0B}
 services: {app: {origins: ["${origin.address}"]}}
 routes: [{name: all, service: app}]
 `);

@@ -129,12 +129,12 @@ test('a request body that we cut behind a begun answer has an error.type', async
         await wire.requestHead();
         wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n');
     });
-    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {body_idle: 200ms}\nlimits: {gather_bytes: 0B}' }));
+    const gateway = await startGateway(t, through(origin, { more: 'timeouts: {body_idle: 200ms}\nlimits: {request_buffer: 0B}' }));
     const slow = await connect(t, gateway);
     slow.send(`${head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 20000')}${'x'.repeat(9000)}`);
     await slow.closed();
     const [entry] = await gateway.logged(1);
-    assert.equal(entry['turnpike.outcome'], 'cut-by-timeout');
+    assert.equal(entry['turnpike.outcome'], 'closed-by-timeout');
     assert.equal(entry['error.type'], 'http_request_error');
     assert.equal(entry['turnpike.detail'], 'the request body did not come in time');
     const broken = await connect(t, gateway);

@@ -13,7 +13,7 @@ const GET = (path) => head(`GET ${path} HTTP/1.1`, 'Host: a');
 // The chunk is larger than what is gathered, so that the request goes to its origin at once.
 const DRIP = `${head('POST /drip HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}4e20\r\n${'x'.repeat(20_000)}\r\n`;
 // No rate would cut anyone here, nor a pause.
-const DRIPS_ARE_FINE = 'rates: {body: none, answer: none}\ntimeouts: {body_idle: 10m}\n';
+const DRIPS_ARE_FINE = 'min_rates: {request_body: none, response: none}\ntimeouts: {body_idle: 10m}\n';
 
 const library = (t) => rawOrigin(t, async (wire) => {
     for (;;) {
@@ -30,10 +30,10 @@ async function drip(t, gateway) {
     return client;
 }
 
-const cuts = (entries) => entries.map((entry) => entry['turnpike.cut']).filter(Boolean);
+const cuts = (entries) => entries.map((entry) => entry['turnpike.closed_by']).filter(Boolean);
 const start = (t, origin, service, more = '') => startGateway(t, through(origin, { service, more: DRIPS_ARE_FINE + more }));
 
-for (const limit of ['limits: {requests: 4}', 'limits: {origin_requests: 4}', 'limits: {connections: 4}', 'pool: {connections: 4}']) {
+for (const limit of ['limits: {requests_per_connection: 4}', 'limits: {max_concurrent_requests_per_origin: 4}', 'limits: {max_connections: 4}', 'pool: {max_connections: 4}']) {
     test(`uploads that drip leave a part of ${limit} to all others`, async (t) => {
         const origin = await library(t);
         const gateway = await start(t, origin, limit);
@@ -52,7 +52,7 @@ for (const limit of ['limits: {requests: 4}', 'limits: {origin_requests: 4}', 'l
 
 test('of the line too', async (t) => {
     const origin = await library(t);
-    const gateway = await start(t, origin, 'limits: {requests: 4, waiting: 8}, pool: {wait_time: 60s}');
+    const gateway = await start(t, origin, 'limits: {requests_per_connection: 4, waiting: 8}, pool: {pending_timeout: 60s}');
     const dripping = [];
     for (let i = 0; i < 20; i++) {
         dripping.push(await drip(t, gateway));
@@ -67,7 +67,7 @@ test('of the line too', async (t) => {
 
 test('an upload that drips gives way while another request waits for its place', async (t) => {
     const origin = await library(t);
-    const gateway = await start(t, origin, 'limits: {requests: 1}, pool: {wait_time: 60s}');
+    const gateway = await start(t, origin, 'limits: {requests_per_connection: 1}, pool: {pending_timeout: 60s}');
     const dripping = await drip(t, gateway);
     await until('it to be at the origin', () => begun(origin) === 1);
     const other = await connect(t, gateway);
@@ -88,7 +88,7 @@ test('who has brought the whole request goes first', async (t) => {
         }
     });
     origin.targets = [];
-    const gateway = await start(t, origin, 'limits: {requests: 1}, pool: {wait_time: 60s}');
+    const gateway = await start(t, origin, 'limits: {requests_per_connection: 1}, pool: {pending_timeout: 60s}');
     const first = await connect(t, gateway);
     first.send(GET('/first'));
     await until('the first to be at the origin', () => origin.targets.length === 1);
@@ -114,7 +114,7 @@ test('who has brought the whole request goes first', async (t) => {
 
 test('nobody is cut while nobody waits', async (t) => {
     const origin = await library(t);
-    const gateway = await start(t, origin, 'limits: {requests: 4}');
+    const gateway = await start(t, origin, 'limits: {requests_per_connection: 4}');
     const dripping = [await drip(t, gateway), await drip(t, gateway)];
     await until('both to be at the origin', () => begun(origin) === 2);
     // Four seconds, in which others are served without a wait.

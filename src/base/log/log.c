@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #define DIRECT_WITHIN_MS 100
-#define LOOK_EVERY_MS 100 /* while stderr takes nothing: is the process to stop? */
-#define LOCK_EVERY_MS 5   /* while the access log writes */
+#define CHECK_EVERY_MS 100 /* while stderr takes nothing: is the process to stop? */
+#define LOCK_EVERY_MS 5    /* while the access log writes */
 #define STOP_WITHIN_MS 2000
 
 static _Atomic int least_level = LOG_LEVEL_INFO;
@@ -29,8 +29,8 @@ static struct {
     pthread_t thread;
     _Atomic bool runs;
     _Atomic bool stop;
-    _Atomic uint32_t bell; /* a futex: changes with each line */
-    uint64_t dropped_told;
+    _Atomic uint32_t wakeup; /* a futex: changes with each line */
+    uint64_t dropped_reported;
 } writer;
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
@@ -81,7 +81,7 @@ static bool write_line(struct bytes line, const _Atomic uint64_t *deadline_ms)
         } else if (milliseconds_now() >= atomic_load(deadline_ms)) {
             return false;
         } else {
-            sink_wait(&sink, LOOK_EVERY_MS);
+            sink_wait(&sink, CHECK_EVERY_MS);
         }
     }
     return true;
@@ -100,20 +100,20 @@ static void write_at_once(struct bytes line)
 
 static _Atomic uint64_t give_up_at_ms = UINT64_MAX; /* moved once the process is to stop */
 
-static void tell_dropped(void)
+static void report_dropped(void)
 {
     uint64_t dropped = log_dropped();
     char line[128];
     int length;
 
-    if (dropped == writer.dropped_told) {
+    if (dropped == writer.dropped_reported) {
         return;
     }
     length = snprintf(line, sizeof(line),
                       "process log: %llu lines were dropped while stderr took nothing\n",
-                      (unsigned long long)(dropped - writer.dropped_told));
+                      (unsigned long long)(dropped - writer.dropped_reported));
     if (write_line((struct bytes){line, (size_t)length}, &give_up_at_ms)) {
-        writer.dropped_told = dropped;
+        writer.dropped_reported = dropped;
     }
 }
 
@@ -138,7 +138,7 @@ static void write_waiting(void)
     while ((line = log_queue_first(&writer.queue)).length > 0) {
         if (lock_sink_in_time()) {
             if (write_line(line, &give_up_at_ms)) {
-                tell_dropped();
+                report_dropped();
             }
             log_sink_unlock();
         }
@@ -152,22 +152,22 @@ static void *run_writer(void *unused)
 
     (void)unused;
     while (!stop) {
-        uint32_t seen = atomic_load_explicit(&writer.bell, memory_order_acquire);
+        uint32_t seen = atomic_load_explicit(&writer.wakeup, memory_order_acquire);
 
         /* Read before writing: what was logged before the stop is written. */
         stop = atomic_load_explicit(&writer.stop, memory_order_acquire);
         write_waiting();
         if (!stop) {
-            syscall(SYS_futex, &writer.bell, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+            syscall(SYS_futex, &writer.wakeup, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
         }
     }
     return NULL;
 }
 
-static void ring_bell(void)
+static void send_wakeup(void)
 {
-    atomic_fetch_add_explicit(&writer.bell, 1, memory_order_release);
-    syscall(SYS_futex, &writer.bell, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    atomic_fetch_add_explicit(&writer.wakeup, 1, memory_order_release);
+    syscall(SYS_futex, &writer.wakeup, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 void log_open(void)
@@ -185,7 +185,7 @@ bool log_start(void)
     log_queue_init(&writer.queue);
     atomic_store(&writer.stop, false);
     atomic_store(&give_up_at_ms, UINT64_MAX);
-    writer.dropped_told = 0;
+    writer.dropped_reported = 0;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&writer.thread, NULL, run_writer, NULL);
@@ -207,7 +207,7 @@ void log_stop(void)
     }
     atomic_store(&give_up_at_ms, milliseconds_now() + STOP_WITHIN_MS);
     atomic_store_explicit(&writer.stop, true, memory_order_release);
-    ring_bell();
+    send_wakeup();
     pthread_join(writer.thread, NULL);
     atomic_store_explicit(&writer.runs, false, memory_order_release);
 }
@@ -235,7 +235,7 @@ static void put_line(struct bytes line)
     if (!atomic_load_explicit(&writer.runs, memory_order_acquire)) {
         write_at_once(line);
     } else if (log_queue_put(&writer.queue, line)) {
-        ring_bell();
+        send_wakeup();
     }
 }
 

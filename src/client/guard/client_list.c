@@ -98,9 +98,9 @@ static void fill_row(const struct client_connection *connection, const struct cl
     *row = (struct client_row){
         .ip = connection->ip,
         .port = connection->port,
-        .worker = client_desk_of(connection)->bench->worker,
+        .worker = client_context_of(connection)->worker_context->worker,
         .state = state_of(connection),
-        .bytes_held = cost->held,
+        .memory_bytes = cost->held,
         .bytes_moved = cost->moved,
         .held_ms = cost->ms,
         .rate = cost->ms > 0 ? cost->moved * 1000 / cost->ms : 0,
@@ -114,7 +114,7 @@ static void fill_row(const struct client_connection *connection, const struct cl
 /* --- a survey ------------------------------------------------------------------------------ */
 
 struct client_survey {
-    struct client_desk *desk;
+    struct client_context *context;
     client_listed *listed;
     void *owner;
     struct alarm again;
@@ -163,7 +163,8 @@ static void sift_down(struct client_row *rows, size_t count)
 
 static void consider(struct client_survey *survey, const struct client_connection *connection)
 {
-    struct client_cost cost = client_cost_of(connection, loop_now(survey->desk->bench->loop));
+    struct client_cost cost =
+        client_cost_of(connection, loop_now(survey->context->worker_context->loop));
 
     if (survey->count < survey->most) {
         fill_row(connection, &cost, &survey->rows[survey->count]);
@@ -185,13 +186,13 @@ static int by_cost(const void *a, const void *b)
 /* Idle ones cost next to nothing, and the longest idle most of these: no need to see them all. */
 static void add_idle(struct client_survey *survey)
 {
-    struct client_desk *desk = survey->desk;
-    size_t looks = 0;
+    struct client_context *context = survey->context;
+    size_t checks = 0;
 
-    for (struct link *link = desk->idle.next; link != &desk->idle && looks < survey->most;
+    for (struct link *link = context->idle.next; link != &context->idle && checks < survey->most;
          link = link->next) {
         consider(survey, CONTAINER_OF(link, struct client_connection, link));
-        looks++;
+        checks++;
     }
 }
 
@@ -199,20 +200,20 @@ static void finish(struct client_survey *survey)
 {
     add_idle(survey);
     qsort(survey->rows, survey->count, sizeof(survey->rows[0]), by_cost);
-    survey->desk->survey = NULL;
+    survey->context->survey = NULL;
     survey->listed(survey->owner, survey->rows, survey->count);
     free(survey);
 }
 
 /* Those looked at go behind the others, so that the first one with the mark ends it. Who comes
  * meanwhile may be missed. */
-static void look_on(void *owner)
+static void check_on(void *owner)
 {
     struct client_survey *survey = owner;
-    struct client_desk *desk = survey->desk;
+    struct client_context *context = survey->context;
 
     for (int i = 0; i < SLICE; i++) {
-        struct link *link = list_first(&desk->busy);
+        struct link *link = list_first(&context->busy);
         struct client_connection *connection =
             link != NULL ? CONTAINER_OF(link, struct client_connection, link) : NULL;
 
@@ -222,41 +223,42 @@ static void look_on(void *owner)
         }
         connection->seen = survey->mark;
         list_remove(link);
-        list_add_last(&desk->busy, link);
+        list_add_last(&context->busy, link);
         consider(survey, connection);
     }
-    alarm_set(desk->bench->loop, &survey->again, SLICE_PAUSE_MS, look_on, survey);
+    alarm_set(context->worker_context->loop, &survey->again, SLICE_PAUSE_MS, check_on, survey);
 }
 
-bool client_list_start(struct client_desk *desk, size_t most, client_listed *listed, void *owner)
+bool client_list_start(struct client_context *context, size_t most, client_listed *listed,
+                       void *owner)
 {
     struct client_survey *survey;
 
     most = most < MOST ? most : MOST;
-    if (desk->survey != NULL) {
+    if (context->survey != NULL) {
         return false;
     }
     survey = calloc(1, sizeof(*survey) + most * sizeof(survey->rows[0]));
     if (survey == NULL) {
         return false;
     }
-    survey->desk = desk;
+    survey->context = context;
     survey->listed = listed;
     survey->owner = owner;
     survey->most = most;
-    survey->mark = desk->survey_mark = desk->survey_mark % UINT8_MAX + 1;
-    desk->survey = survey;
-    look_on(survey);
+    survey->mark = context->survey_mark = context->survey_mark % UINT8_MAX + 1;
+    context->survey = survey;
+    check_on(survey);
     return true;
 }
 
-void client_list_drop(struct client_desk *desk)
+void client_list_drop(struct client_context *context)
 {
-    if (desk->survey != NULL) {
-        struct client_survey *survey = desk->survey;
+    if (context->survey != NULL) {
+        struct client_survey *survey = context->survey;
 
-        alarm_clear(desk->bench->loop, &survey->again);
-        desk->survey = NULL;
+        alarm_clear(context->worker_context->loop, &survey->again);
+        context->survey = NULL;
         survey->listed(survey->owner, NULL, 0);
         free(survey);
     }

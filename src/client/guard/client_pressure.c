@@ -3,7 +3,7 @@
  * step (net/pressure.h): it closes idle connections early, the longest idle first; leaves large
  * bodies unread; has new connections refused (client_admit.c); and closes those that cost most
  * for what they achieve. Called every 100 ms while there is pressure, a bounded slice each time.
- * The same makes room where clients wait because limits.connections is reached (client_accept.c). */
+ * The same makes room where clients wait because limits.max_connections is reached (client_accept.c). */
 #include "client/client_private.h"
 
 #include "base/check.h"
@@ -13,7 +13,7 @@
 #define IDLE_LEAST_REFUSING_MS 300
 #define GO_ON_MOST 256
 #define HELD_LONGEST_MS 1000
-#define LOOK_AT_MOST 4096
+#define CHECK_AT_MOST 4096
 #define CUT_MOST 32
 #define CUT_SHARE 64
 /* Whoever is younger has not shown yet what it achieves, and whoever is faster is honest. */
@@ -22,15 +22,15 @@
 
 /* --- idle connections ---------------------------------------------------------------------- */
 
-static uint32_t close_longest_idle(struct client_desk *desk, enum pressure_level level)
+static uint32_t close_longest_idle(struct client_context *context, enum pressure_level level)
 {
     uint32_t least_ms = level < PRESSURE_REFUSES ? IDLE_LEAST_MS : IDLE_LEAST_REFUSING_MS;
-    uint32_t most = (client_desk_count(desk) / IDLE_SHARE + 1) << (level - 1);
-    uint32_t now_ms = client_clock_ms(desk);
+    uint32_t most = (client_context_count(context) / IDLE_SHARE + 1) << (level - 1);
+    uint32_t now_ms = client_clock_ms(context);
     uint32_t closed = 0;
     struct link *link;
 
-    while (closed < most && (link = list_first(&desk->idle)) != NULL) {
+    while (closed < most && (link = list_first(&context->idle)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
         if (now_ms - connection->since_ms < least_ms) {
@@ -39,7 +39,7 @@ static uint32_t close_longest_idle(struct client_desk *desk, enum pressure_level
         client_cut(connection, CUT_IDLE_PRESSURE);
         closed++;
     }
-    pressure_did(desk->bench->pressure, PRESSURE_CLOSED_IDLE, closed);
+    pressure_did(context->worker_context->pressure, PRESSURE_CLOSED_IDLE, closed);
     return closed;
 }
 
@@ -49,10 +49,10 @@ static uint32_t close_longest_idle(struct client_desk *desk, enum pressure_level
  * a little once a second: so they go on, and one whose client has gone is noticed. */
 bool client_h1_is_held_back(struct client_h1 *h1)
 {
-    struct client_desk *desk = client_desk_of(h1->connection);
+    struct client_context *context = client_context_of(h1->connection);
 
     if (h1->held_back || h1->state != CLIENT_H1_READS_BODY ||
-        pressure_of(desk->bench->pressure, PRESSURE_MEMORY) < PRESSURE_BODIES ||
+        pressure_of(context->worker_context->pressure, PRESSURE_MEMORY) < PRESSURE_BODIES ||
         !client_h1_expects_much(h1)) {
         return h1->held_back;
     }
@@ -61,10 +61,10 @@ bool client_h1_is_held_back(struct client_h1 *h1)
         return false;
     }
     h1->held_back = true;
-    h1->held_ms = client_clock_ms(desk);
-    list_add_last(&desk->held_back, &h1->link);
-    metrics_note(desk->metrics, METRICS_PRESSURE_HELD);
-    pressure_did(desk->bench->pressure, PRESSURE_HELD_BODY, 1);
+    h1->held_ms = client_clock_ms(context);
+    list_add_last(&context->held_back, &h1->link);
+    metrics_note(context->metrics, METRICS_PRESSURE_HELD);
+    pressure_did(context->worker_context->pressure, PRESSURE_HELD_BODY, 1);
     client_h1_holds_body(h1); /* it is not the client who is slow */
     client_h1_want(h1);
     return true;
@@ -81,12 +81,12 @@ static void let_go_on(struct client_h1 *h1)
     client_h1_want(h1);
 }
 
-static void let_bodies_go_on(struct client_desk *desk, uint32_t held_least_ms)
+static void let_bodies_go_on(struct client_context *context, uint32_t held_least_ms)
 {
-    uint32_t now_ms = client_clock_ms(desk);
+    uint32_t now_ms = client_clock_ms(context);
     struct link *link;
 
-    for (int i = 0; i < GO_ON_MOST && (link = list_first(&desk->held_back)) != NULL; i++) {
+    for (int i = 0; i < GO_ON_MOST && (link = list_first(&context->held_back)) != NULL; i++) {
         struct client_h1 *h1 = CONTAINER_OF(link, struct client_h1, link);
 
         if (now_ms - h1->held_ms < held_least_ms) {
@@ -127,18 +127,18 @@ static uint32_t insert(struct candidate *list, uint32_t count, uint32_t most,
 }
 
 /* Of those looked at in this slice; they go behind the others, so that all are looked at. */
-static void cut_costliest(struct client_desk *desk)
+static void cut_costliest(struct client_context *context)
 {
     struct candidate list[CUT_MOST];
-    uint32_t count = client_desk_count(desk);
-    uint32_t looks = count < LOOK_AT_MOST ? count : LOOK_AT_MOST;
-    uint32_t most = looks / CUT_SHARE + 1 < CUT_MOST ? looks / CUT_SHARE + 1 : CUT_MOST;
-    uint64_t now_us = loop_now(desk->bench->loop);
+    uint32_t count = client_context_count(context);
+    uint32_t checks = count < CHECK_AT_MOST ? count : CHECK_AT_MOST;
+    uint32_t most = checks / CUT_SHARE + 1 < CUT_MOST ? checks / CUT_SHARE + 1 : CUT_MOST;
+    uint64_t now_us = loop_now(context->worker_context->loop);
     uint32_t found = 0;
     struct link *first = NULL;
 
-    for (uint32_t i = 0; i < looks; i++) {
-        struct link *link = list_first(&desk->busy);
+    for (uint32_t i = 0; i < checks; i++) {
+        struct link *link = list_first(&context->busy);
         struct client_connection *connection;
         struct client_cost cost;
 
@@ -147,7 +147,7 @@ static void cut_costliest(struct client_desk *desk)
         }
         first = first != NULL ? first : link;
         list_remove(link);
-        list_add_last(&desk->busy, link);
+        list_add_last(&context->busy, link);
         connection = CONTAINER_OF(link, struct client_connection, link);
         cost = client_cost_of(connection, now_us);
         if (may_be_cut(&cost)) {
@@ -157,27 +157,27 @@ static void cut_costliest(struct client_desk *desk)
     for (uint32_t i = 0; i < found; i++) {
         client_cut(list[i].connection, CUT_PRESSURE);
     }
-    pressure_did(desk->bench->pressure, PRESSURE_CUT, found);
+    pressure_did(context->worker_context->pressure, PRESSURE_CUT, found);
 }
 
-void client_desk_relieve(struct client_desk *desk)
+void client_context_relieve(struct client_context *context)
 {
-    const struct pressure *pressure = desk->bench->pressure;
+    const struct pressure *pressure = context->worker_context->pressure;
     enum pressure_level level = pressure_now(pressure);
 
     let_bodies_go_on(
-        desk, pressure_of(pressure, PRESSURE_MEMORY) < PRESSURE_BODIES ? 0 : HELD_LONGEST_MS);
+        context, pressure_of(pressure, PRESSURE_MEMORY) < PRESSURE_BODIES ? 0 : HELD_LONGEST_MS);
     if (level >= PRESSURE_IDLE) {
-        close_longest_idle(desk, level);
+        close_longest_idle(context, level);
     }
     if (level >= PRESSURE_CUTS) {
-        cut_costliest(desk);
+        cut_costliest(context);
     }
 }
 
-void client_desk_make_room(struct client_desk *desk)
+void client_context_make_room(struct client_context *context)
 {
-    if (close_longest_idle(desk, PRESSURE_REFUSES) == 0) {
-        cut_costliest(desk);
+    if (close_longest_idle(context, PRESSURE_REFUSES) == 0) {
+        cut_costliest(context);
     }
 }

@@ -14,19 +14,19 @@
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
-    return client_desk_of(h1->connection)->bench->buffers;
+    return client_context_of(h1->connection)->worker_context->buffers;
 }
 
 struct client_h1 *client_h1_new(struct client_connection *connection)
 {
-    struct client_h1 *h1 = slab_take(client_desk_of(connection)->streams);
+    struct client_h1 *h1 = slab_take(client_context_of(connection)->streams);
 
     if (h1 == NULL) {
         return NULL;
     }
     list_init(&h1->link);
     h1->connection = connection;
-    h1->began_us = loop_now(client_desk_of(connection)->bench->loop);
+    h1->began_us = loop_now(client_context_of(connection)->worker_context->loop);
     h1->state = CLIENT_H1_READS_HEAD;
     h1->facts = (struct client_facts){
         .listener = connection->listener->name,
@@ -58,7 +58,7 @@ void client_h1_release(struct client_h1 *h1)
     later_cancel(&h1->flush);
     list_remove(&h1->link);
     /* A callback up the stack may still look at it. */
-    list_add_last(&client_desk_of(h1->connection)->stream_graves, &h1->link);
+    list_add_last(&client_context_of(h1->connection)->deferred_stream_frees, &h1->link);
 }
 
 void client_h1_abandon(struct client_h1 *h1, enum outcome_end end)
@@ -74,7 +74,7 @@ void client_h1_abandon(struct client_h1 *h1, enum outcome_end end)
 struct h1_limits client_h1_limits(const struct client_h1 *h1)
 {
     const struct limits_settings *limits =
-        &exchange_desk_settings(client_desk_of(h1->connection)->exchanges)->limits;
+        &exchange_context_settings(client_context_of(h1->connection)->exchanges)->limits;
 
     return (struct h1_limits){limits->head_bytes, limits->target_bytes, limits->headers, 0};
 }
@@ -172,7 +172,8 @@ static bool receive_once(struct client_h1 *h1)
     h1->in->end += (uint32_t)count;
     h1->received += (uint64_t)count;
     drip_note(&h1->drip, (size_t)count, h1->out.written);
-    pace_moved(&h1->body_pace, loop_now(client_desk_of(h1->connection)->bench->loop));
+    min_rate_moved(&h1->body_min_rate,
+                   loop_now(client_context_of(h1->connection)->worker_context->loop));
     client_h1_process(h1);
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
 }
@@ -231,14 +232,14 @@ void client_h1_ready(struct client_h1 *h1, short what)
 
 static uint32_t head_age_us(const struct client_h1 *h1)
 {
-    uint64_t now = loop_now(client_desk_of(h1->connection)->bench->loop);
+    uint64_t now = loop_now(client_context_of(h1->connection)->worker_context->loop);
 
     return h1->head_began_us == 0 ? 0 : (uint32_t)(now - h1->head_began_us);
 }
 
 static void count_begun(struct client_h1 *h1)
 {
-    struct client_desk *desk = client_desk_of(h1->connection);
+    struct client_context *context = client_context_of(h1->connection);
 
     h1->connection->served++;
     /* New settings may have come since the first byte; the exchange begins by them. */
@@ -250,10 +251,10 @@ static void count_begun(struct client_h1 *h1)
     h1->answer_ended = false;
     h1->answer_is_small = false;
     h1->closes = false;
-    pace_end(&h1->body_pace);
-    pace_end(&h1->answer_pace);
-    atomic_store_explicit(&desk->begun,
-                          atomic_load_explicit(&desk->begun, memory_order_relaxed) + 1,
+    min_rate_end(&h1->body_min_rate);
+    min_rate_end(&h1->answer_min_rate);
+    atomic_store_explicit(&context->begun,
+                          atomic_load_explicit(&context->begun, memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
 
@@ -281,14 +282,14 @@ static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t sta
 static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
                              const struct h1_problem *problem)
 {
-    struct client_desk *desk = client_desk_of(h1->connection);
+    struct client_context *context = client_context_of(h1->connection);
 
     if (!h2_refusal_begins(buffer_content(h1->in))) {
         refuse(h1, exchange, problem->status, problem->what);
         return;
     }
     exchange_discard(exchange);
-    exchange = exchange_new(desk->exchanges, &h2_refusal_ops, h1, &h1->facts);
+    exchange = exchange_new(context->exchanges, &h2_refusal_ops, h1, &h1->facts);
     if (exchange == NULL) {
         client_close(h1->connection, OUTCOME_CLIENT_GONE);
         return;
@@ -299,14 +300,14 @@ static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
 void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *what,
                            enum cut_cause cause)
 {
-    struct client_desk *desk = client_desk_of(h1->connection);
-    struct exchange *exchange = exchange_new(desk->exchanges, &client_h1_ops, h1, &h1->facts);
+    struct client_context *context = client_context_of(h1->connection);
+    struct exchange *exchange = exchange_new(context->exchanges, &client_h1_ops, h1, &h1->facts);
 
     if (exchange == NULL) {
         client_cut(h1->connection, cause);
         return;
     }
-    metrics_note_cut(desk->metrics, cause);
+    metrics_note_cut(context->metrics, cause);
     exchange_note_cut(exchange, cause);
     refuse(h1, exchange, status, what);
 }
@@ -314,7 +315,7 @@ void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *wh
 void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause)
 {
     h1->closes = true;
-    metrics_note_cut(client_desk_of(h1->connection)->metrics, cause);
+    metrics_note_cut(client_context_of(h1->connection)->metrics, cause);
     exchange_note_cut(h1->exchange, cause);
     exchange_body_failed(h1->exchange, 408, what);
 }
@@ -330,7 +331,7 @@ void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what)
         h1->in->end += count > 0 ? (uint32_t)count : 0;
     }
     exchange =
-        exchange_new(client_desk_of(h1->connection)->exchanges, &client_h1_ops, h1, &h1->facts);
+        exchange_new(client_context_of(h1->connection)->exchanges, &client_h1_ops, h1, &h1->facts);
     if (exchange == NULL) {
         client_close(h1->connection, OUTCOME_CLIENT_GONE);
         return;
@@ -350,7 +351,7 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     h1->version = request->version;
     h1->body_left = request->body_length;
     h1->head_began_us = 0;
-    h1->looked = 0;
+    h1->checked = 0;
     h1_chunked_init(&h1->chunked);
     count_begun(h1);
     h1->closes = !request->keep_alive;
@@ -380,7 +381,7 @@ static enum h1_verdict parse_head(struct client_h1 *h1, struct exchange *exchang
     if (h1->head != NULL) {
         verdict = h1_parse_request(buffer_content(h1->head), limits, request, consumed, problem);
         if (verdict != H1_COMPLETE) {
-            buffer_return(client_desk_of(h1->connection)->bench->buffers, &h1->head);
+            buffer_return(client_context_of(h1->connection)->worker_context->buffers, &h1->head);
         }
     }
     return verdict == H1_INCOMPLETE
@@ -390,17 +391,17 @@ static enum h1_verdict parse_head(struct client_h1 *h1, struct exchange *exchang
 
 static bool step_head(struct client_h1 *h1)
 {
-    struct client_desk *desk = client_desk_of(h1->connection);
+    struct client_context *context = client_context_of(h1->connection);
     const struct h1_limits limits = client_h1_limits(h1);
     struct exchange *exchange;
     struct h1_problem problem;
     size_t consumed = 0;
 
     if (buffer_length(h1->in) == 0 ||
-        !h1_is_worth_parsing(buffer_content(h1->in), h1->looked, &limits)) {
+        !h1_is_worth_parsing(buffer_content(h1->in), h1->checked, &limits)) {
         return false;
     }
-    exchange = exchange_new(desk->exchanges, &client_h1_ops, h1, &h1->facts);
+    exchange = exchange_new(context->exchanges, &client_h1_ops, h1, &h1->facts);
     if (exchange == NULL) {
         client_close(h1->connection, OUTCOME_CLIENT_GONE);
         return false;
@@ -408,7 +409,7 @@ static bool step_head(struct client_h1 *h1)
     switch (parse_head(h1, exchange, &limits, &consumed, &problem)) {
     case H1_INCOMPLETE:
         exchange_discard(exchange);
-        h1->looked = (uint32_t)buffer_length(h1->in);
+        h1->checked = (uint32_t)buffer_length(h1->in);
         client_h1_awaits_head(h1);
         return false;
     case H1_REJECTED:
@@ -487,7 +488,7 @@ static void begin_next_request(struct client_h1 *h1)
     h1->head_is_in_input = false;
     h1->body_paused = false;
     h1->answer_ended = false;
-    buffer_return(client_desk_of(h1->connection)->bench->buffers, &h1->head);
+    buffer_return(client_context_of(h1->connection)->worker_context->buffers, &h1->head);
     if (h1->in == NULL || buffer_length(h1->in) == 0) {
         if (h1->read_closed) {
             client_close(h1->connection, OUTCOME_ANSWERED);
@@ -509,7 +510,7 @@ static void on_over(void *stream)
 
     h1->exchange = NULL;
     client_rest_timer(h1->connection);
-    if (exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges)) {
+    if (exchange_context_is_draining(client_context_of(h1->connection)->exchanges)) {
         h1->closes = true;
     }
     if (h1->state != CLIENT_H1_TUNNELS && !h1->closes) {
@@ -581,19 +582,19 @@ static void on_no_more_requests(void *stream)
     h1->closes = true;
 }
 
-static bool on_tell_peer(void *stream, struct ip *ip)
+static bool on_report_peer(void *stream, struct ip *ip)
 {
     struct client_h1 *h1 = stream;
 
-    return transport_tell_peer_ip(h1->connection->transport.fd, ip);
+    return transport_report_peer_ip(h1->connection->transport.fd, ip);
 }
 
-static bool on_tell_who(void *stream, struct who *who)
+static bool on_report_who(void *stream, struct who *who)
 {
     struct client_h1 *h1 = stream;
 
     who->kind = WHO_ADMIN;
-    return transport_tell_peer(&h1->connection->transport, &who->pid, &who->uid);
+    return transport_report_peer(&h1->connection->transport, &who->pid, &who->uid);
 }
 
 static const struct client_stream_ops client_h1_ops = {
@@ -609,8 +610,8 @@ static const struct client_stream_ops client_h1_ops = {
     .abort = on_abort,
     .want_body = on_want_body,
     .begin_tunnel = on_begin_tunnel,
-    .tell_peer = on_tell_peer,
-    .tell_who = on_tell_who,
+    .report_peer = on_report_peer,
+    .report_who = on_report_who,
     .over = on_over,
 };
 
@@ -628,7 +629,7 @@ static const struct client_stream_ops h2_refusal_ops = {
     .abort = on_abort,
     .want_body = on_want_body,
     .begin_tunnel = on_begin_tunnel,
-    .tell_peer = on_tell_peer,
-    .tell_who = on_tell_who,
+    .report_peer = on_report_peer,
+    .report_who = on_report_who,
     .over = on_over,
 };

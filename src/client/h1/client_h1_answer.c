@@ -21,14 +21,14 @@ static const struct bytes chunk_end = {H1_CRLF, sizeof(H1_CRLF) - 1};
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
-    return client_desk_of(h1->connection)->bench->buffers;
+    return client_context_of(h1->connection)->worker_context->buffers;
 }
 
 static void flush_now(void *owner);
 
 static void flush_later(struct client_h1 *h1)
 {
-    loop_later(client_desk_of(h1->connection)->bench->loop, &h1->flush, flush_now, h1);
+    loop_later(client_context_of(h1->connection)->worker_context->loop, &h1->flush, flush_now, h1);
 }
 
 /* No memory for what the client has to get. */
@@ -118,7 +118,7 @@ static size_t size_of_head(const struct answer_head *head)
 static void write_framing(struct client_h1 *h1, struct text *text, const struct answer_head *head)
 {
     h1->answer_chunked = false;
-    if (head->framing == HTTP_LENGTH_KNOWN || head->tells_length) {
+    if (head->framing == HTTP_LENGTH_KNOWN || head->reports_length) {
         h1_write_content_length(text, head->body_length);
     } else if (head->framing == HTTP_CHUNKED || head->framing == HTTP_UNTIL_CLOSE) {
         /* What the origin ended by closing gets a visible end here: its loss shows. */
@@ -196,17 +196,17 @@ static bool must_close(const struct client_h1 *h1)
     bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
 
     return h1->closes || body_is_coming || was_last ||
-           exchange_desk_is_draining(client_desk_of(h1->connection)->exchanges) ||
-           client_desk_of(h1->connection)->crowded ||
+           exchange_context_is_draining(client_context_of(h1->connection)->exchanges) ||
+           client_context_of(h1->connection)->crowded ||
            (h1->connection->listener->leaves && client_leaves_now(h1->connection));
 }
 
-static bool is_worn(const struct client_h1 *h1)
+static bool is_retired(const struct client_h1 *h1)
 {
-    enum cut_cause cause = client_worn_by(h1->connection);
+    enum cut_cause cause = client_retired_by(h1->connection);
 
     if (cause != CUT_NONE) {
-        metrics_note_cut(client_desk_of(h1->connection)->metrics, cause);
+        metrics_note_cut(client_context_of(h1->connection)->metrics, cause);
     }
     return cause != CUT_NONE;
 }
@@ -215,7 +215,7 @@ bool client_h1_send_head(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
-    h1->closes = must_close(h1) || is_worn(h1);
+    h1->closes = must_close(h1) || is_retired(h1);
     h1->answer_from = outbox_is_empty(&h1->out) ? h1->out.written : UINT64_MAX;
     h1->answer_is_small =
         head->framing != HTTP_LENGTH_KNOWN ? false : head->body_length <= ABSORB_BYTES;
@@ -250,7 +250,7 @@ static size_t absorb_room(const struct client_h1 *h1)
 
     if (room > 0 && !h1->answer_is_small) {
         size_t held = client_held(h1->connection);
-        size_t most = h1->connection->listener->budgets.limits.held_bytes;
+        size_t most = h1->connection->listener->budgets.limits.connection_buffer;
         size_t left = most > held + BUFFER_SMALL_BYTES ? most - held - BUFFER_SMALL_BYTES : 0;
 
         room = left < room ? left : room;
@@ -362,7 +362,7 @@ static bool surely_takes_much(const struct client_h1 *h1)
  * on, the kernel is not asked about, unless the client had to be waited for since. */
 static size_t room_unasked(const struct client_h1 *h1)
 {
-    size_t most = h1->connection->listener->budgets.limits.held_bytes;
+    size_t most = h1->connection->listener->budgets.limits.connection_buffer;
     uint64_t sent = h1->out.written + h1->out.queue.length;
 
     most = (most < UNASKED_BYTES ? most : UNASKED_BYTES) + HEAD_BYTES;
@@ -388,7 +388,7 @@ size_t client_h1_room(void *stream)
         return room;
     }
     room = transport_room(&h1->connection->transport,
-                          h1->connection->listener->budgets.limits.held_bytes);
+                          h1->connection->listener->budgets.limits.connection_buffer);
     if (room > queued) {
         return room - queued;
     }

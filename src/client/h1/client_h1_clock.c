@@ -5,12 +5,12 @@
  * is harmless: each clock that runs is looked at. */
 #include "client/client_private.h"
 
-#define GONE_LOOK_MS 1000 /* how often a client that is not read from is looked at */
-#define UNWATCHED_MS 50   /* an answer that takes longer: see whether its client still waits */
+#define GONE_CHECK_MS 1000 /* how often a client that is not read from is looked at */
+#define UNWATCHED_MS 50    /* an answer that takes longer: see whether its client still waits */
 
 static uint64_t now_of(const struct client_h1 *h1)
 {
-    return loop_now(client_desk_of(h1->connection)->bench->loop);
+    return loop_now(client_context_of(h1->connection)->worker_context->loop);
 }
 
 static const struct client_budgets *budgets_of(const struct client_h1 *h1)
@@ -25,19 +25,19 @@ static uint32_t said(uint32_t of_route, uint32_t of_listener)
     return of_route != RATE_UNSAID ? of_route : of_listener;
 }
 
-static struct pace_rule client_h1_pace_rule(const struct client_h1 *h1, bool body)
+static struct min_rate_rule client_h1_min_rate_rule(const struct client_h1 *h1, bool body)
 {
-    const struct rates_settings *own = exchange_rates(h1->exchange);
-    const struct rates_settings *rates = &budgets_of(h1)->rates;
+    const struct min_rates_settings *own = exchange_min_rates(h1->exchange);
+    const struct min_rates_settings *rates = &budgets_of(h1)->rates;
     const struct timeouts_settings *timeouts = exchange_timeouts(h1->exchange);
-    struct pace_rule rule = {
-        .idle_ms = body ? timeouts->body_idle : timeouts->answer_idle,
-        .rate = body ? rates->body : rates->answer,
+    struct min_rate_rule rule = {
+        .idle_ms = body ? timeouts->body_idle : timeouts->response_idle,
+        .rate = body ? rates->request_body : rates->response,
         .window_ms = rates->window,
     };
 
     if (own != NULL) {
-        rule.rate = said(body ? own->body : own->answer, rule.rate);
+        rule.rate = said(body ? own->request_body : own->response, rule.rate);
         rule.window_ms = said(own->window, rule.window_ms);
     }
     return rule;
@@ -59,7 +59,7 @@ static bool client_h1_is_paused(const struct client_h1 *h1)
 static void client_h1_arm(struct client_h1 *h1)
 {
     uint64_t now_us = now_of(h1);
-    uint32_t wait_ms = client_h1_is_paused(h1) ? GONE_LOOK_MS : UINT32_MAX;
+    uint32_t wait_ms = client_h1_is_paused(h1) ? GONE_CHECK_MS : UINT32_MAX;
 
     if (h1->left_us != 0) {
         uint64_t spent_ms = (now_us - h1->left_us) / 1000;
@@ -69,15 +69,15 @@ static void client_h1_arm(struct client_h1 *h1)
     if (h1->state == CLIENT_H1_TUNNELS && h1->out.blocked) {
         return; /* tunnel_idle runs; and the loop watches */
     }
-    if (pace_runs(&h1->body_pace)) {
-        const struct pace_rule rule = client_h1_pace_rule(h1, true);
+    if (min_rate_runs(&h1->body_min_rate)) {
+        const struct min_rate_rule rule = client_h1_min_rate_rule(h1, true);
 
-        wait_ms = sooner(wait_ms, pace_next_look(&h1->body_pace, &rule, now_us));
+        wait_ms = sooner(wait_ms, min_rate_next_check_ms(&h1->body_min_rate, &rule, now_us));
     }
-    if (pace_runs(&h1->answer_pace)) {
-        const struct pace_rule rule = client_h1_pace_rule(h1, false);
+    if (min_rate_runs(&h1->answer_min_rate)) {
+        const struct min_rate_rule rule = client_h1_min_rate_rule(h1, false);
 
-        wait_ms = sooner(wait_ms, pace_next_look(&h1->answer_pace, &rule, now_us));
+        wait_ms = sooner(wait_ms, min_rate_next_check_ms(&h1->answer_min_rate, &rule, now_us));
     }
     if (wait_ms != UINT32_MAX) {
         client_set_timer(h1->connection, wait_ms);
@@ -104,27 +104,27 @@ void client_h1_awaits_head(struct client_h1 *h1)
 
 void client_h1_awaits_body(struct client_h1 *h1)
 {
-    pace_begin(&h1->body_pace, now_of(h1), h1->received);
+    min_rate_begin(&h1->body_min_rate, now_of(h1), h1->received);
     client_h1_arm(h1);
 }
 
 /* The exchange does not take more of the body, so we do not read on. */
 void client_h1_holds_body(struct client_h1 *h1)
 {
-    pace_hold(&h1->body_pace, now_of(h1));
+    min_rate_hold(&h1->body_min_rate, now_of(h1));
     client_h1_arm(h1);
 }
 
 void client_h1_takes_body(struct client_h1 *h1)
 {
-    pace_go_on(&h1->body_pace, now_of(h1));
+    min_rate_go_on(&h1->body_min_rate, now_of(h1));
     client_h1_arm(h1);
 }
 
 /* The request is whole: the clock that counts now is the origin's. */
 void client_h1_awaits_origin(struct client_h1 *h1)
 {
-    pace_end(&h1->body_pace);
+    min_rate_end(&h1->body_min_rate);
     if (h1->connection->unwatched) {
         client_set_timer(h1->connection, UNWATCHED_MS);
     } else if (!h1->out.blocked) {
@@ -143,18 +143,18 @@ uint64_t client_h1_taken(const struct client_h1 *h1)
 
 void client_h1_awaits_client(struct client_h1 *h1, bool wrote)
 {
-    struct pace *pace = &h1->answer_pace;
+    struct min_rate *min_rate = &h1->answer_min_rate;
 
     if (h1->state == CLIENT_H1_TUNNELS) {
         client_set_timer(h1->connection, exchange_timeouts(h1->exchange)->tunnel_idle);
         return;
     }
-    if (!pace_has_begun(pace)) {
-        pace_begin(pace, now_of(h1), client_h1_taken(h1));
+    if (!min_rate_has_begun(min_rate)) {
+        min_rate_begin(min_rate, now_of(h1), client_h1_taken(h1));
     }
-    pace_go_on(pace, now_of(h1));
+    min_rate_go_on(min_rate, now_of(h1));
     if (wrote) {
-        pace_moved(pace, now_of(h1));
+        min_rate_moved(min_rate, now_of(h1));
     }
     client_h1_arm(h1);
 }
@@ -162,7 +162,7 @@ void client_h1_awaits_client(struct client_h1 *h1, bool wrote)
 /* All that there was is out: more must come from the origin. */
 void client_h1_client_took(struct client_h1 *h1)
 {
-    pace_hold(&h1->answer_pace, now_of(h1));
+    min_rate_hold(&h1->answer_min_rate, now_of(h1));
     client_h1_arm(h1);
 }
 
@@ -184,7 +184,7 @@ static bool has_left(const struct client_h1 *h1)
     if (!client_h1_is_paused(h1)) {
         return false;
     }
-    switch (transport_look(&h1->connection->transport)) {
+    switch (transport_peek(&h1->connection->transport)) {
     case TRANSPORT_THERE:
         break;
     case TRANSPORT_FINISHED:
@@ -220,40 +220,40 @@ static void count_answer_for_body(struct client_h1 *h1)
 {
     if (h1->out.written > h1->written_then) {
         h1->written_then = h1->out.written;
-        pace_moved(&h1->body_pace, now_of(h1));
+        min_rate_moved(&h1->body_min_rate, now_of(h1));
     }
 }
 
 /* false: it was cut. */
-static bool body_keeps_pace(struct client_h1 *h1)
+static bool body_keeps_min_rate(struct client_h1 *h1)
 {
-    const struct pace_rule rule = client_h1_pace_rule(h1, true);
+    const struct min_rate_rule rule = client_h1_min_rate_rule(h1, true);
 
     count_answer_for_body(h1);
-    switch (pace_look(&h1->body_pace, &rule, now_of(h1), h1->received)) {
-    case PACE_FINE:
+    switch (min_rate_check(&h1->body_min_rate, &rule, now_of(h1), h1->received)) {
+    case MIN_RATE_FINE:
         return true;
-    case PACE_STOPPED:
+    case MIN_RATE_STOPPED:
         client_h1_cut_body(h1, "the request body did not come in time", CUT_BODY_IDLE);
         break;
-    case PACE_TOO_SLOW:
+    case MIN_RATE_TOO_SLOW:
         client_h1_cut_body(h1, "the request body came too slowly", CUT_BODY_RATE);
         break;
     }
     return false;
 }
 
-static bool answer_keeps_pace(struct client_h1 *h1)
+static bool answer_keeps_min_rate(struct client_h1 *h1)
 {
-    const struct pace_rule rule = client_h1_pace_rule(h1, false);
+    const struct min_rate_rule rule = client_h1_min_rate_rule(h1, false);
 
-    switch (pace_look(&h1->answer_pace, &rule, now_of(h1), client_h1_taken(h1))) {
-    case PACE_FINE:
+    switch (min_rate_check(&h1->answer_min_rate, &rule, now_of(h1), client_h1_taken(h1))) {
+    case MIN_RATE_FINE:
         return true;
-    case PACE_STOPPED:
+    case MIN_RATE_STOPPED:
         client_cut(h1->connection, CUT_ANSWER_IDLE);
         break;
-    case PACE_TOO_SLOW:
+    case MIN_RATE_TOO_SLOW:
         client_cut(h1->connection, CUT_ANSWER_RATE);
         break;
     }
@@ -266,13 +266,14 @@ static void late_client(struct client_h1 *h1)
         client_close(h1->connection, OUTCOME_CLIENT_GONE);
         return;
     }
-    if (pace_runs(&h1->answer_pace) && !answer_keeps_pace(h1)) {
+    if (min_rate_runs(&h1->answer_min_rate) && !answer_keeps_min_rate(h1)) {
         return;
     }
-    if (pace_runs(&h1->body_pace) && !body_keeps_pace(h1)) {
+    if (min_rate_runs(&h1->body_min_rate) && !body_keeps_min_rate(h1)) {
         return;
     }
-    if (pace_runs(&h1->answer_pace) || pace_runs(&h1->body_pace) || client_h1_is_paused(h1)) {
+    if (min_rate_runs(&h1->answer_min_rate) || min_rate_runs(&h1->body_min_rate) ||
+        client_h1_is_paused(h1)) {
         client_h1_arm(h1);
     } else if (h1->connection->unwatched) {
         h1->connection->unwatched = false;

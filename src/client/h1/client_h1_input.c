@@ -11,7 +11,7 @@
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
-    return client_desk_of(h1->connection)->bench->buffers;
+    return client_context_of(h1->connection)->worker_context->buffers;
 }
 
 /* The head must stay where it is while its exchange lives: what follows it moves instead. */
@@ -165,12 +165,12 @@ static bool step_trailers(struct client_h1 *h1)
     struct h1_problem problem;
     size_t consumed = 0;
 
-    if (!h1_is_worth_parsing(buffer_content(h1->in), h1->looked, &limits)) {
+    if (!h1_is_worth_parsing(buffer_content(h1->in), h1->checked, &limits)) {
         return false;
     }
     switch (h1_parse_trailers(buffer_content(h1->in), &limits, &trailers, &consumed, &problem)) {
     case H1_INCOMPLETE:
-        h1->looked = (uint32_t)buffer_length(h1->in);
+        h1->checked = (uint32_t)buffer_length(h1->in);
         return false;
     case H1_REJECTED:
         refuse_body(h1, &problem);
@@ -178,7 +178,7 @@ static bool step_trailers(struct client_h1 *h1)
     case H1_COMPLETE:
         break;
     }
-    h1->looked = 0;
+    h1->checked = 0;
     h1->in->start += (uint32_t)consumed;
     body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
     return true;

@@ -130,7 +130,7 @@ static void read_redirect(struct reading *reading, const struct node *node,
         return;
     }
     if (to == NULL) {
-        config_tell_missing(reading, node, "to", "a URI or a path");
+        config_report_missing(reading, node, "to", "a URI or a path");
     } else if (route->redirect.to.length > 0) {
         check_redirect_target(reading, to);
     }

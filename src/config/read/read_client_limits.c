@@ -84,7 +84,7 @@ void config_read_route_client_limits(struct reading *reading, const struct node 
         return;
     }
     if (config_node_child(node, "request_rate") == NULL) {
-        config_tell_missing(reading, node, "request_rate", "requests a second, or none");
+        config_report_missing(reading, node, "request_rate", "requests a second, or none");
         return;
     }
     check_burst(reading, node, limits);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Mappings whose keys are options: each key is looked up in the table, unknown ones get the
- * nearest known name, plain values are stored where their row says. */
+ * nearest known name or, once renamed, their new one. Plain values are stored where their row says. */
 #include "config/read/reading.h"
+#include "config/schema/renamed.h"
 #include "config/schema/suggest.h"
 
 #include <stdio.h>
@@ -62,8 +63,8 @@ static const struct option *find_option(const struct reading *reading, enum opti
 }
 
 /* True when the option exists elsewhere, and that was told. */
-static bool tell_misplaced(struct reading *reading, const struct node *key, enum option_place place,
-                           const char *prefix, const char *shown)
+static bool report_misplaced(struct reading *reading, const struct node *key,
+                             enum option_place place, const char *prefix, const char *shown)
 {
     size_t p;
 
@@ -78,11 +79,12 @@ static bool tell_misplaced(struct reading *reading, const struct node *key, enum
     return false;
 }
 
-static void tell_unknown(struct reading *reading, const struct node *key, enum option_place place,
-                         const char *prefix)
+static void report_unknown(struct reading *reading, const struct node *key, enum option_place place,
+                           const char *prefix)
 {
     struct suggestion suggestion;
     const struct option *option;
+    const char *new_path;
     struct bytes known;
     char shown[PATH_ROOM];
     char hint[HINT_MAX];
@@ -90,7 +92,12 @@ static void tell_unknown(struct reading *reading, const struct node *key, enum o
 
     snprintf(shown, sizeof(shown), "%s%s%s", prefix, prefix[0] != '\0' ? "." : "",
              config_show(key->text).text);
-    if (tell_misplaced(reading, key, place, prefix, shown)) {
+    new_path = config_renamed_to(place, shown);
+    if (new_path != NULL) {
+        READING_ERROR(reading, key, "'%s' was renamed: write '%s'", shown, new_path);
+        return;
+    }
+    if (report_misplaced(reading, key, place, prefix, shown)) {
         return;
     }
     config_suggest_begin(&suggestion, key->text);
@@ -121,7 +128,7 @@ bool config_read_group(struct reading *reading, const struct node *node, enum op
         const struct option *option = find_option(reading, place, prefix, member->key->text);
 
         if (option == NULL) {
-            tell_unknown(reading, member->key, place, prefix);
+            report_unknown(reading, member->key, place, prefix);
         } else if (option->size > 0) {
             config_read_value(reading, option, member, record);
         }
@@ -143,8 +150,8 @@ void config_fill_defaults(enum option_place place, const char *prefix, void *rec
     }
 }
 
-void config_tell_missing(struct reading *reading, const struct node *group, const char *option,
-                         const char *expected)
+void config_report_missing(struct reading *reading, const struct node *group, const char *option,
+                           const char *expected)
 {
     READING_ERROR(reading, group, "'%s' is missing here; it expects %s", option, expected);
 }

@@ -136,8 +136,8 @@ static void read_edit(struct reading *reading, const struct edited *edited, enum
     }
 }
 
-static void tell_not_a_mapping(struct reading *reading, const struct edited *edited,
-                               const struct node *node)
+static void report_not_a_mapping(struct reading *reading, const struct edited *edited,
+                                 const struct node *node)
 {
     if (node->kind != NODE_BROKEN) {
         READING_ERROR(reading, node,
@@ -191,7 +191,7 @@ static void read_set(struct reading *reading, const struct edited *edited, const
         return;
     }
     if (node->kind != NODE_MAP) {
-        tell_not_a_mapping(reading, edited, node);
+        report_not_a_mapping(reading, edited, node);
         return;
     }
     rows = config_take_array(reading, edits->set_count + (size_t)node->count, sizeof(*rows));
@@ -229,7 +229,7 @@ static void read_add(struct reading *reading, const struct edited *edited, const
         return;
     }
     if (node->kind != NODE_MAP && node->kind != NODE_LIST) {
-        tell_not_a_mapping(reading, edited, node);
+        report_not_a_mapping(reading, edited, node);
         return;
     }
     edits->add = config_take_array(reading, count_rows(node), sizeof(*edits->add));
@@ -241,7 +241,7 @@ static void read_add(struct reading *reading, const struct edited *edited, const
         if (member->kind == NODE_MAP) {
             read_rows(reading, edited, EDIT_ADD, member, edits->add, &edits->add_count);
         } else {
-            tell_not_a_mapping(reading, edited, member);
+            report_not_a_mapping(reading, edited, member);
         }
     }
 }

@@ -66,8 +66,9 @@ void config_read_health(struct reading *reading, const struct node *node,
     config_read_statuses(reading, config_node_child(node, "failed_status"), PLACE_SERVICE,
                          "health.failed_status", &health->failed_status);
     read_probe(reading, config_node_child(node, "probe"), &health->probe);
-    if (health->ejection > health->ejection_most) {
-        READING_ERROR(reading, node,
-                      "'health.ejection' is longer than health.ejection_most; make one fit");
+    if (health->ejection_time > health->max_ejection_time) {
+        READING_ERROR(
+            reading, node,
+            "'health.ejection_time' is longer than health.max_ejection_time; make one fit");
     }
 }

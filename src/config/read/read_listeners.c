@@ -53,7 +53,7 @@ static void read_address(struct reading *reading, const struct node *listener_no
     const struct node *mode = config_node_child(listener_node, "mode");
 
     if (node == NULL) {
-        config_tell_missing(reading, listener_node, "address", EXPECTED);
+        config_report_missing(reading, listener_node, "address", EXPECTED);
     }
     if (node == NULL || !parse_listen_address(reading, node, &listener->address)) {
         reading->listeners_unsure = true;
@@ -97,8 +97,9 @@ static void read_proxy_protocol(struct reading *reading, const struct node *list
                           "connect, so write proxy_protocol: {}");
         }
     } else if (from == NULL || (from->kind == NODE_LIST && from->count == 0)) {
-        config_tell_missing(reading, node, "proxy_protocol.from",
-                            "the networks of the proxies that send headers, such as [10.0.0.0/8]");
+        config_report_missing(
+            reading, node, "proxy_protocol.from",
+            "the networks of the proxies that send headers, such as [10.0.0.0/8]");
     }
 }
 
@@ -112,11 +113,11 @@ static void read_budgets(struct reading *reading, const struct node *node,
         void *record;
     } groups[] = {{"timeouts", &listener->timeouts},
                   {"limits", &listener->limits},
-                  {"rates", &listener->rates}};
+                  {"min_rates", &listener->min_rates}};
 
     listener->timeouts = settings->timeouts;
     listener->limits = settings->limits;
-    listener->rates = settings->rates;
+    listener->min_rates = settings->min_rates;
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         const struct node *own = config_node_child(node, groups[i].group);
 

@@ -108,7 +108,7 @@ static void warn_of_pattern(struct reading *reading, const struct node *node, co
     }
 }
 
-static void tell_bad_path(struct reading *reading, const struct node *node, const char *option)
+static void report_bad_path(struct reading *reading, const struct node *node, const char *option)
 {
     READING_ERROR(reading, node,
                   "'%s' expects a path that starts with '/', without '?', '#' and bad escapes, "
@@ -162,7 +162,7 @@ static void read_path(struct reading *reading, const struct node *node, const ch
     }
     normal.at = room;
     if (!config_normal_path(text, room, &normal.length)) {
-        tell_bad_path(reading, node, option);
+        report_bad_path(reading, node, option);
     } else if (!bytes_equal(text, normal)) {
         READING_ERROR(reading, node, "'%s' must be in normal form: write '%s'", option,
                       config_show(normal).text);
@@ -326,7 +326,7 @@ static void read_conditions(struct reading *reading, const struct node *node, co
     }
 }
 
-static void tell_unknown_listener(struct reading *reading, const struct node *node)
+static void report_unknown_listener(struct reading *reading, const struct node *node)
 {
     const struct settings *settings = reading->settings;
     struct suggestion suggestion;
@@ -362,7 +362,7 @@ static void read_listener(struct reading *reading, const struct node *node, cons
     if (listener != NULL) {
         *name = config_keep(reading, listener->text).at;
     } else if (!reading->listeners_unsure) {
-        tell_unknown_listener(reading, node);
+        report_unknown_listener(reading, node);
     }
 }
 

@@ -101,7 +101,7 @@ static void read_rewrite(struct reading *reading, const struct node *node,
         return;
     }
     if (prefix == NULL) {
-        config_tell_missing(reading, node, "path_prefix", "a path such as /new/");
+        config_report_missing(reading, node, "path_prefix", "a path such as /new/");
         return;
     }
     route->rewrites_prefix = true;
@@ -124,9 +124,9 @@ static void read_timeouts(struct reading *reading, const struct node *node,
 static void read_rates(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
-    route->rates = (struct rates_settings){RATE_UNSAID, RATE_UNSAID, RATE_UNSAID};
+    route->min_rates = (struct min_rates_settings){RATE_UNSAID, RATE_UNSAID, RATE_UNSAID};
     if (node != NULL) {
-        config_read_group(reading, node, PLACE_ROUTE, "rates", &route->rates);
+        config_read_group(reading, node, PLACE_ROUTE, "min_rates", &route->min_rates);
     }
 }
 
@@ -152,10 +152,10 @@ static void check_key(struct reading *reading, const struct node *node,
     for (uint32_t i = 0; i < edits->set_count; i++) {
         edited |= edits->set[i].id == HTTP_HEADER_IDEMPOTENCY_KEY;
     }
-    if (edited && route->retry.others == RETRY_OTHERS_WITH_KEY) {
+    if (edited && route->retry.non_idempotent == RETRY_NON_IDEMPOTENT_WITH_KEY) {
         READING_ERROR(reading, config_node_child(node, "request_headers"),
                       "'request_headers' takes the client's Idempotency-Key away, by which "
-                      "retry.others: with_key tells origins that a request comes again");
+                      "retry.non_idempotent: with_key tells origins that a request comes again");
     }
 }
 
@@ -172,7 +172,7 @@ static void read_route(struct reading *reading, const struct node *node,
     config_read_header_edits(reading, node, route);
     read_rewrite(reading, config_node_child(node, "rewrite"), route);
     read_timeouts(reading, config_node_child(node, "timeouts"), route);
-    read_rates(reading, config_node_child(node, "rates"), route);
+    read_rates(reading, config_node_child(node, "min_rates"), route);
     read_retry(reading, config_node_child(node, "retry"), route);
     check_key(reading, node, route);
     config_read_route_client_limits(reading, config_node_child(node, "client_limits"), route);

@@ -9,9 +9,9 @@ static void require_both(struct reading *reading, const struct node *group)
     bool key = config_node_child(group, "key") != NULL;
 
     if (cert && !key) {
-        config_tell_missing(reading, group, "key", "the path of the certificate's private key");
+        config_report_missing(reading, group, "key", "the path of the certificate's private key");
     } else if (key && !cert) {
-        config_tell_missing(reading, group, "cert", "the path of the key's certificate");
+        config_report_missing(reading, group, "cert", "the path of the key's certificate");
     }
 }
 

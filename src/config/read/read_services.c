@@ -35,7 +35,7 @@ static bool split_srv(struct bytes text, struct bytes *name)
     return bytes_start_with(text, BYTES("srv:")) && config_is_host_name(*name);
 }
 
-static void tell_bad_origin(struct reading *reading, const struct node *node)
+static void report_bad_origin(struct reading *reading, const struct node *node)
 {
     const char *remedy = "";
 
@@ -77,7 +77,7 @@ static bool read_origin_address(struct reading *reading, const struct node *node
         config_to_lower(text);
         origin->srv = text.at != NULL ? text.at + 4 : NULL;
     } else {
-        tell_bad_origin(reading, node);
+        report_bad_origin(reading, node);
         return false;
     }
     origin->name = config_keep(reading, text).at;
@@ -121,7 +121,7 @@ static void read_origin(struct reading *reading, struct names *seen, const struc
         config_read_group(reading, node, PLACE_SERVICE, "origins", origin);
         address = config_node_child(node, "address");
         if (address == NULL) {
-            config_tell_missing(reading, node, "address", EXPECTED);
+            config_report_missing(reading, node, "address", EXPECTED);
             return;
         }
     }
@@ -167,8 +167,9 @@ static void read_limits(struct reading *reading, const struct node *node,
     if (node != NULL) {
         config_read_group(reading, node, PLACE_SERVICE, "limits", limits);
     }
-    service->pool.limited =
-        limits->requests != 0 || limits->origin_requests != 0 || limits->connections != 0;
+    service->pool.limited = limits->max_concurrent_requests != 0 ||
+                            limits->max_concurrent_requests_per_origin != 0 ||
+                            limits->max_connections != 0;
 }
 
 static void read_leniency(struct reading *reading, const struct node *node,
@@ -201,7 +202,7 @@ static void read_service(struct reading *reading, const struct node *node,
     if (origins != NULL) {
         read_origins(reading, origins, service);
     } else {
-        config_tell_missing(reading, node, "origins", "a list of addresses");
+        config_report_missing(reading, node, "origins", "a list of addresses");
     }
     if (pool != NULL) {
         config_read_group(reading, pool, PLACE_SERVICE, "pool", &service->pool);
@@ -249,7 +250,7 @@ void config_read_services(struct reading *reading, const struct node *node)
     }
 }
 
-static void tell_unknown_service(struct reading *reading, const struct node *node)
+static void report_unknown_service(struct reading *reading, const struct node *node)
 {
     const struct settings *settings = reading->settings;
     struct suggestion suggestion;
@@ -271,7 +272,7 @@ const struct service_settings *config_find_service(struct reading *reading, cons
     const struct service_settings *service = config_names_find(&reading->services, node->text);
 
     if (service == NULL) {
-        tell_unknown_service(reading, node);
+        report_unknown_service(reading, node);
     } else {
         reading->settings->services[service->index].used = true;
     }

@@ -156,16 +156,17 @@ static void read_access_log(struct reading *reading, const struct node *node)
 static void check_held(struct reading *reading, const struct node *held,
                        struct limits_settings *limits)
 {
-    if (limits->held_bytes / 2 >= limits->gather_bytes) {
+    if (limits->connection_buffer / 2 >= limits->request_buffer) {
         return;
     }
     if (held != NULL) {
-        READING_ERROR(reading, held,
-                      "'limits.held_bytes' must be twice limits.gather_bytes (%u bytes), which is "
-                      "held too, or more",
-                      limits->gather_bytes);
+        READING_ERROR(
+            reading, held,
+            "'limits.connection_buffer' must be twice limits.request_buffer (%u bytes), which is "
+            "held too, or more",
+            limits->request_buffer);
     } else {
-        limits->held_bytes = 2 * limits->gather_bytes; /* our default: follows */
+        limits->connection_buffer = 2 * limits->request_buffer; /* our default: follows */
     }
 }
 
@@ -178,7 +179,7 @@ static void read_limits(struct reading *reading, const struct node *node)
     if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "limits", limits)) {
         return;
     }
-    check_held(reading, config_node_child(node, "held_bytes"), limits);
+    check_held(reading, config_node_child(node, "connection_buffer"), limits);
     if (limits->target_bytes <= limits->head_bytes) {
         return;
     }
@@ -214,16 +215,16 @@ static void read_global_options(struct reading *reading, const struct node *root
 {
     struct settings *settings = reading->settings;
     const struct node *timeouts = config_node_child(root, "timeouts");
-    const struct node *rates = config_node_child(root, "rates");
+    const struct node *rates = config_node_child(root, "min_rates");
     const struct node *retry = config_node_child(root, "retry");
 
     config_fill_defaults(PLACE_GLOBAL, "timeouts", &settings->timeouts);
     if (timeouts != NULL) {
         config_read_group(reading, timeouts, PLACE_GLOBAL, "timeouts", &settings->timeouts);
     }
-    config_fill_defaults(PLACE_GLOBAL, "rates", &settings->rates);
+    config_fill_defaults(PLACE_GLOBAL, "min_rates", &settings->min_rates);
     if (rates != NULL) {
-        config_read_group(reading, rates, PLACE_GLOBAL, "rates", &settings->rates);
+        config_read_group(reading, rates, PLACE_GLOBAL, "min_rates", &settings->min_rates);
     }
     read_deadline(reading, config_node_child(root, "deadline"));
     config_fill_defaults(PLACE_GLOBAL, "retry", &settings->retry);
@@ -255,7 +256,7 @@ static void require(struct reading *reading, const struct node *root, const char
                     const char *expected)
 {
     if (config_node_child(root, option) == NULL) {
-        config_tell_missing(reading, root, option, expected);
+        config_report_missing(reading, root, option, expected);
     }
 }
 

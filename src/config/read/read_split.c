@@ -103,8 +103,8 @@ struct source_list {
     uint32_t *count;
 };
 
-static void tell_no_source(struct reading *reading, const struct node *node,
-                           const struct source_list *list)
+static void report_no_source(struct reading *reading, const struct node *node,
+                             const struct source_list *list)
 {
     if (node->kind == NODE_TEXT && !config_node_is_empty(node)) {
         READING_ERROR(reading, node, "'%s' expects %s, not '%s'", list->option, list->expected,
@@ -161,7 +161,7 @@ static void read_source(struct reading *reading, const struct node *node,
         source->kind = SOURCE_CLIENT_ADDRESS;
         return;
     }
-    tell_no_source(reading, node, list);
+    report_no_source(reading, node, list);
 }
 
 /* A list, or one alone. */
@@ -238,7 +238,7 @@ static void read_step(struct reading *reading, const struct node *node,
     }
     config_read_group(reading, node, PLACE_ROUTE, "ramp.steps", step);
     if (config_node_child(node, "weight") == NULL) {
-        config_tell_missing(reading, node, "weight", "a percent such as 5%");
+        config_report_missing(reading, node, "weight", "a percent such as 5%");
     }
 }
 
@@ -298,7 +298,7 @@ static void read_ramp(struct reading *reading, const struct node *node,
         return;
     }
     if (steps == NULL) {
-        config_tell_missing(reading, node, "steps", "a list of percents");
+        config_report_missing(reading, node, "steps", "a list of percents");
         return;
     }
     read_steps(reading, steps, ramp);

@@ -17,10 +17,10 @@ static void read_certificate(struct reading *reading, const struct node *node,
     config_require_absolute(reading, cert, "tls.certificates.cert");
     config_require_absolute(reading, key, "tls.certificates.key");
     if (cert == NULL) {
-        config_tell_missing(reading, node, "cert", "the path of a PEM file");
+        config_report_missing(reading, node, "cert", "the path of a PEM file");
     }
     if (key == NULL) {
-        config_tell_missing(reading, node, "key", "the path of a PEM file");
+        config_report_missing(reading, node, "key", "the path of a PEM file");
     }
 }
 
@@ -58,7 +58,7 @@ static void check_ca(struct reading *reading, const struct node *node, const cha
     }
     config_require_absolute(reading, ca, option);
     if (auth->mode != TLS_CLIENT_AUTH_OFF && auth->ca == NULL) {
-        config_tell_missing(reading, node, "ca", "the path of a PEM file");
+        config_report_missing(reading, node, "ca", "the path of a PEM file");
     }
 }
 
@@ -85,7 +85,7 @@ static void read_host(struct reading *reading, const struct node *node,
     }
     check_ca(reading, node, "tls.hosts.ca", &host->client_auth);
     if (name == NULL) {
-        config_tell_missing(reading, node, "name", "a host name");
+        config_report_missing(reading, node, "name", "a host name");
         return;
     }
     text = bytes_of(host->name);
@@ -152,8 +152,8 @@ void config_read_listener_tls(struct reading *reading, const struct node *node,
         return;
     }
     if (certificates == NULL) {
-        config_tell_missing(reading, node, "certificates",
-                            "a list such as [{cert: /path/to/cert.pem, key: /path/to/key.pem}]");
+        config_report_missing(reading, node, "certificates",
+                              "a list such as [{cert: /path/to/cert.pem, key: /path/to/key.pem}]");
         return;
     }
     read_certificates(reading, certificates, tls);

@@ -185,8 +185,8 @@ static const char *expected_of(const struct option *option, char out[EXPECTED_RO
     return out;
 }
 
-static void tell_not_expected(struct reading *reading, const struct option *option,
-                              const struct node *node)
+static void report_not_expected(struct reading *reading, const struct option *option,
+                                const struct node *node)
 {
     char expected[EXPECTED_ROOM];
     char hint[HINT_MAX] = "";
@@ -206,7 +206,8 @@ static void tell_not_expected(struct reading *reading, const struct option *opti
                   expected_of(option, expected), config_show(node->text).text, hint);
 }
 
-static void tell_bare(struct reading *reading, const struct option *option, const struct node *node)
+static void report_bare(struct reading *reading, const struct option *option,
+                        const struct node *node)
 {
     struct shown shown = config_show(node->text);
     const char *number = shown.text;
@@ -235,11 +236,11 @@ static bool read_number_value(struct reading *reading, const struct option *opti
     }
     verdict = read_number(option, node->text, &number);
     if (verdict == UNIT_BARE) {
-        tell_bare(reading, option, node);
+        report_bare(reading, option, node);
         return false;
     }
     if (verdict != UNIT_READ || !among_words(option, node->text)) {
-        tell_not_expected(reading, option, node);
+        report_not_expected(reading, option, node);
         return false;
     }
     if (!in_range(option, number)) {

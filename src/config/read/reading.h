@@ -50,8 +50,8 @@ bool config_read_group(struct reading *reading, const struct node *node, enum op
 /* Defaults of the options directly below `prefix`. */
 void config_fill_defaults(enum option_place place, const char *prefix, void *record);
 /* Tells that a required option is missing, at the node of its group. */
-void config_tell_missing(struct reading *reading, const struct node *group, const char *option,
-                         const char *expected);
+void config_report_missing(struct reading *reading, const struct node *group, const char *option,
+                           const char *expected);
 
 /* --- read_value.c --- */
 

@@ -126,8 +126,8 @@ static const struct node *first_with(struct reading *reading, uintptr_t rest, st
                             node);
 }
 
-static bool tell_conflict(struct reading *reading, const struct node *node,
-                          const struct node *first, struct bytes host)
+static bool report_conflict(struct reading *reading, const struct node *node,
+                            const struct node *first, struct bytes host)
 {
     const struct node *match = config_node_child(node, "match");
 
@@ -158,13 +158,14 @@ void config_check_conflict(struct reading *reading, const struct node *node,
     rest = config_names_add(&reading->match_rests, rest_text, node);
     rest = rest != NULL ? rest : node; /* stands for this text from now on */
     if (route->host_count == 0) {
-        tell_conflict(reading, node, first_with(reading, (uintptr_t)rest, any_host, node),
-                      any_host);
+        report_conflict(reading, node, first_with(reading, (uintptr_t)rest, any_host, node),
+                        any_host);
     }
     for (i = 0; i < route->host_count; i++) {
         struct bytes host = route->hosts[i].text;
 
-        if (tell_conflict(reading, node, first_with(reading, (uintptr_t)rest, host, node), host)) {
+        if (report_conflict(reading, node, first_with(reading, (uintptr_t)rest, host, node),
+                            host)) {
             return;
         }
     }

@@ -157,7 +157,7 @@ static bool is_other(struct config_errors *errors, const struct yaml_failure *fa
     return true;
 }
 
-void config_tell_yaml_failure(struct config_errors *errors, const struct yaml_failure *failure)
+void config_report_yaml_failure(struct config_errors *errors, const struct yaml_failure *failure)
 {
     if (!is_alias(errors, failure) && !is_tab(errors, failure) && !is_variable(errors, failure) &&
         !is_open_quote(errors, failure) && !is_open_bracket(errors, failure) &&

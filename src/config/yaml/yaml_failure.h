@@ -15,6 +15,6 @@ struct yaml_failure {
     struct mark opening; /* of the innermost '[' or '{' that is open; line 0: none */
 };
 
-void config_tell_yaml_failure(struct config_errors *errors, const struct yaml_failure *failure);
+void config_report_yaml_failure(struct config_errors *errors, const struct yaml_failure *failure);
 
 #endif

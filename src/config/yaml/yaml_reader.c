@@ -35,7 +35,7 @@ static void stop(struct yaml_reader *reader)
     reader->stopped = true;
 }
 
-static void tell_syntax_error(struct yaml_reader *reader)
+static void report_syntax_error(struct yaml_reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
     const struct yaml_failure failure = {
@@ -47,7 +47,7 @@ static void tell_syntax_error(struct yaml_reader *reader)
         .opening = reader->opening,
     };
 
-    config_tell_yaml_failure(reader->errors, &failure);
+    config_report_yaml_failure(reader->errors, &failure);
 }
 
 /* Moves to the next event. After an error in the syntax nothing more can be read. */
@@ -59,7 +59,7 @@ static void advance(struct yaml_reader *reader)
     }
     if (!yaml_parser_parse(&reader->parser, &reader->event)) {
         memset(&reader->event, 0, sizeof(reader->event));
-        tell_syntax_error(reader);
+        report_syntax_error(reader);
         stop(reader);
     }
 }

@@ -69,7 +69,7 @@ static void rest(struct live *live)
     live->asked_us = 0;
 }
 
-static bool is_looked_at(const struct live *live)
+static bool is_checked_at(const struct live *live)
 {
     return live->viewer_count > 0 ||
            (live->asked_us != 0 && loop_now(live->loop) < live->asked_us + ASKED_FOR_US);
@@ -79,7 +79,7 @@ static bool is_looked_at(const struct live *live)
 static void wake(struct live *live)
 {
     if (!alarm_is_set(&live->updating)) {
-        live->updated_us = loop_tell_time(live->loop);
+        live->updated_us = loop_read_clock(live->loop);
         live->updates = 0;
         live_rows_measure(&live->rows, live->sources, 0);
         alarm_set(live->loop, &live->updating, 0, on_update, live);
@@ -96,7 +96,7 @@ static void viewer_leave(struct viewer *viewer)
     page_release(&viewer->piece);
     free(viewer);
     live->viewer_count--;
-    if (!is_looked_at(live)) {
+    if (!is_checked_at(live)) {
         rest(live);
     }
 }
@@ -239,7 +239,7 @@ static void send_to_all(struct live *live)
 /* Until `after_ms` of the next second: what is put off to whole seconds does not drift. */
 static uint32_t until_next(struct live *live, uint32_t after_ms)
 {
-    uint64_t now_ms = loop_tell_time(live->loop) / 1000;
+    uint64_t now_ms = loop_read_clock(live->loop) / 1000;
 
     return SECOND_MS - (uint32_t)((now_ms - after_ms) % SECOND_MS);
 }
@@ -247,9 +247,9 @@ static uint32_t until_next(struct live *live, uint32_t after_ms)
 static void on_update(void *owner)
 {
     struct live *live = owner;
-    uint64_t now_us = loop_tell_time(live->loop);
+    uint64_t now_us = loop_read_clock(live->loop);
 
-    if (!is_looked_at(live)) {
+    if (!is_checked_at(live)) {
         rest(live);
         return;
     }
@@ -333,7 +333,7 @@ void live_now_answer(struct question *question)
         question_refuse(question, 501, "nothing is measured here", "ask /v1/status");
         return;
     }
-    live->asked_us = loop_tell_time(live->loop);
+    live->asked_us = loop_read_clock(live->loop);
     wake(live);
     live->all_rows = true;
     add_update(live, &question->page);

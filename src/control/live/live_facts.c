@@ -18,7 +18,7 @@ static void add_config(struct json *json, const struct control_sources *sources)
     json_number(json, "generation", status.generation);
     json_number(json, "loaded_s", status.loaded_at);
     json_text(json, "fingerprint", status.fingerprint);
-    json_text(json, "file_is_bad", status.last_failed ? status.last_error : NULL);
+    json_text(json, "file_error", status.last_failed ? status.last_error : NULL);
     json_flag(json, "went_back", status.went_back);
     json_number(json, "confirm_until_s", status.unconfirmed ? status.confirm_until : 0);
 }
@@ -61,7 +61,7 @@ static void add_use(struct page *page, const char *name, const struct control_us
 static struct control_use connections_in_use(const struct control_sources *sources)
 {
     struct plan *plan = sources->plan(sources->owner);
-    struct control_use use = {.budget = plan_settings(plan)->limits.connections};
+    struct control_use use = {.budget = plan_settings(plan)->limits.max_connections};
     struct control_facts facts;
 
     sources->facts(sources->owner, &facts);

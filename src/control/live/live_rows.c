@@ -166,7 +166,7 @@ static void add_ramp(struct json *json, const struct ramp_reading *now,
     json_number(json, "weight", now->weight);
     json_number(json, "since_ms", now->since_ms);
     json_text(json, "reason", now->reason[0] != '\0' ? now->reason : NULL);
-    json_number(json, "samples", ramp->samples);
+    json_number(json, "samples", ramp->min_samples);
     json_number(json, "error_rate", ramp->error_rate);
     json_number(json, "p99", ramp->p99);
     add_group(json, "new_arm", &now->new_arm);
@@ -245,7 +245,7 @@ static void add_why(struct json *json, const struct origin_reading *known)
     } else if (known->phase == ORIGIN_EJECTED) {
         page_format(&why, "its answers failed or were slow; ejected %u times in a row",
                     known->ejections);
-    } else if (known->phase == ORIGIN_ON_TRIAL) {
+    } else if (known->phase == ORIGIN_HALF_OPEN) {
         page_add_text(&why, "it was ejected and gets one request at a time");
     }
     json_bytes(json, "why", page_bytes(&why));
@@ -256,7 +256,7 @@ static void add_pool(struct json *json, const struct origin_reading *known)
 {
     json_number(json, "connections", known->connections);
     json_number(json, "in_flight", known->in_flight);
-    json_number(json, "waiting", known->waiting);
+    json_number(json, "pending", known->waiting);
     json_number(json, "back_in_s", (known->ejected_for_ms + 999) / 1000);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What changes how the gateway runs: taking a file up and going back, and draining origins.
- * Reloads are carried out by process/ on another thread; the answer comes back by mail. */
+ * Reloads are carried out by process/ on another thread; the answer comes back by a posted call. */
 #include "config/load.h"
 #include "config/settings_changes.h"
 #include "control/change.h"
@@ -219,11 +219,11 @@ static void add_endings(struct question *question, const struct settings *wanted
             continue;
         }
         if (!any) {
-            json_begin_list(json, "ends");
+            json_begin_list(json, "overrides_ended");
             any = true;
         }
         page_format(&line, "route %s: ", split->route);
-        split_reading_tell(split, &line);
+        split_reading_report(split, &line);
         page_add_text(&line, " (operator)");
         json_bytes(json, NULL, page_bytes(&line));
         page_release(&line);
@@ -245,7 +245,7 @@ static void answer_changes(struct question *question, const struct settings *now
     if (changes == NULL || text == NULL) {
         question_refuse(question, 503, "out of memory", "try again");
     } else {
-        settings_changes_tell(changes, summary, sizeof(summary));
+        settings_changes_report(changes, summary, sizeof(summary));
         json_begin_object(&json, NULL);
         json_text(&json, "summary", summary);
         json_begin_list(&json, "changes");
@@ -395,7 +395,7 @@ static void drain(struct question *question, bool drained)
         change_drop(question);
         return;
     }
-    if (!origin_book_drain(sources->origins, question->name, drained)) {
+    if (!origin_registry_drain(sources->origins, question->name, drained)) {
         change_drop(question);
         refuse_origin(question);
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Asks every worker for its costliest client connections and puts the answers together. Workers
- * are asked and answer by mail, a slice of their connections at a time; none is stopped or waited
+ * are asked and answer by a posted call, a slice of their connections at a time; none is stopped or waited
  * for. Used by connections.c and live.c, on the control thread. */
 #ifndef CONTROL_CLIENT_SURVEY_H
 #define CONTROL_CLIENT_SURVEY_H

@@ -19,7 +19,7 @@ void connection_row_add(struct json *json, const struct client_row *row)
     }
     json_text(json, "client", text);
     json_text(json, "state", row->state);
-    json_number(json, "bytes_held", row->bytes_held);
+    json_number(json, "memory_bytes", row->memory_bytes);
     json_number(json, "held_ms", row->held_ms);
     json_number(json, "bytes_moved", row->bytes_moved);
     json_number(json, "bytes_per_s", row->rate);
@@ -44,7 +44,7 @@ static void on_surveyed(void *owner, const struct client_row *rows, size_t count
     }
     json_end_list(&json);
     if (silent > 0) {
-        json_number(&json, "workers_that_did_not_answer", silent);
+        json_number(&json, "workers_timed_out", silent);
     }
     json_end_object(&json);
     question_answer_json(question);

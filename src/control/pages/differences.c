@@ -51,7 +51,7 @@ static void add_split_line(struct json *json, const struct split_reading *split)
     struct page line = {0};
 
     page_format(&line, "route %s: ", split->route);
-    split_reading_tell(split, &line);
+    split_reading_report(split, &line);
     page_format(&line, " (%s)", split_cause_name(split->cause));
     json_bytes(json, NULL, page_bytes(&line));
     page_release(&line);
@@ -153,7 +153,7 @@ static void add_split_yaml(struct page *page, const struct split_reading *split)
         page_add_text(page, i > 0 ? ", " : "");
         add_quoted(page, split->arms[i].service);
         page_add_text(page, ": ");
-        split_weight_tell(split->arms[i].weight, page);
+        split_weight_report(split->arms[i].weight, page);
     }
     page_format(page, "} # by %s\n", split_cause_name(split->cause));
 }

@@ -7,7 +7,7 @@
 #include "exchange/explain/explain.h"
 
 struct known {
-    struct split_book *book;
+    struct split_registry *registry;
     struct origin_readings origins;
     struct split_readings splits;
     struct srv_readings names;
@@ -64,7 +64,7 @@ static void answer_with(struct question *question, const struct explain_asked *a
                                         .origin_state = state_now,
                                         .targets = targets_now,
                                         .weights = weights_now,
-                                        .pins = split_book_pins(known->book)};
+                                        .pins = split_registry_pins(known->registry)};
     struct explain_refusal refusal;
 
     if (explain(&world, asked, &question->page, &refusal)) {
@@ -79,7 +79,7 @@ void explain_answer(struct question *question)
     const struct control_sources *sources = question->sources;
     struct explain_asked asked = {.text = {question->body, question->body_length}};
     char listener[QUESTION_TEXT_MAX];
-    struct known known = {.book = sources->splits};
+    struct known known = {.registry = sources->splits};
     struct plan *plan;
 
     if (!read_client(question, &asked.client)) {

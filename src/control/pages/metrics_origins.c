@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From two sources: the workers' counters (answers, failures, durations), and the book of all
+/* From two sources: the workers' counters (answers, failures, durations), and the registry of all
  * origins (what is under way, verdicts). */
 #include "control/pages/metrics_origins.h"
 
@@ -17,7 +17,7 @@ static void add_answers(struct page *page, const struct merged *merged)
 {
     static const char *const classes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
                                                                 "3xx",  "4xx", "5xx"};
-    static const char name[] = "turnpike_origin_answers_total";
+    static const char name[] = "turnpike_origin_responses_total";
 
     metrics_text_family(page, name, "counter", "Answers that came from the origin, by status.");
     for (size_t i = 0; i < merged->count; i++) {
@@ -67,7 +67,7 @@ static void add_failures(struct page *page, const struct merged *merged)
 
 static void add_durations(struct page *page, const struct merged *merged)
 {
-    static const char name[] = "turnpike_origin_answer_duration_seconds";
+    static const char name[] = "turnpike_origin_response_duration_seconds";
 
     metrics_text_family(page, name, "histogram",
                         "From the connection that was had to the last byte of the answer.");
@@ -78,7 +78,7 @@ static void add_durations(struct page *page, const struct merged *merged)
     }
 }
 
-/* --- the book ---------------------------------------------------------------------------- */
+/* --- the registry ---------------------------------------------------------------------------- */
 
 #define VALUE(member) \
     static uint64_t member##_of(const struct origin_reading *reading) \
@@ -102,17 +102,17 @@ static uint64_t up_of(const struct origin_reading *reading)
 }
 
 /* clang-format off */
-static const struct book_row {
+static const struct registry_row {
     const char *name;
     const char *type;
     const char *help;
     uint64_t (*value)(const struct origin_reading *reading);
-} book_rows[] = {
+} registry_rows[] = {
     {"turnpike_origin_up",                  "gauge",   "1 while it gets requests: not down, ejected or drained.", up_of},
     {"turnpike_origin_drained",             "gauge",   "1 while an operator keeps it from new requests.", drained_of},
     {"turnpike_origin_connections",         "gauge",   "Connections to it, open or being opened.", connections_of},
     {"turnpike_origin_requests_in_flight",  "gauge",   "Requests that hold a connection.", in_flight_of},
-    {"turnpike_origin_requests_waiting",    "gauge",   "Requests in line for a connection.", waiting_of},
+    {"turnpike_origin_requests_pending",    "gauge",   "Requests in line for a connection.", waiting_of},
     {"turnpike_origin_requests_total",      "counter", "Requests begun on a connection.", requests_of},
     {"turnpike_origin_ejected_total",       "counter", "Times its own answers made it lose its share.", ejected_of},
     {"turnpike_origin_probes_total",        "counter", "Health probes.", probes_of},
@@ -120,10 +120,10 @@ static const struct book_row {
 };
 /* clang-format on */
 
-static void add_book(struct page *page, const struct origin_readings *readings)
+static void add_registry(struct page *page, const struct origin_readings *readings)
 {
-    for (size_t i = 0; i < sizeof(book_rows) / sizeof(book_rows[0]); i++) {
-        const struct book_row *row = &book_rows[i];
+    for (size_t i = 0; i < sizeof(registry_rows) / sizeof(registry_rows[0]); i++) {
+        const struct registry_row *row = &registry_rows[i];
 
         metrics_text_family(page, row->name, row->type, row->help);
         for (size_t j = 0; j < readings->count; j++) {
@@ -174,7 +174,7 @@ void metrics_origins_add(struct page *page, const struct control_sources *source
         page->failed = true;
         return;
     }
-    add_book(page, &readings);
+    add_registry(page, &readings);
     origin_readings_release(&readings);
     add_targets(page, sources);
 }

@@ -36,7 +36,7 @@ static void add_events(struct page *page, const struct control_sources *sources)
 
 static void add_cuts(struct page *page, const struct control_sources *sources)
 {
-    static const char name[] = "turnpike_client_cuts_total";
+    static const char name[] = "turnpike_client_forced_closes_total";
     struct control_facts facts;
 
     sources->facts(sources->owner, &facts);
@@ -55,7 +55,7 @@ static void add_cuts(struct page *page, const struct control_sources *sources)
 /* Only causes that were: a cut between two exchanges has no duration. */
 static void add_cut_durations(struct page *page, const struct control_sources *sources)
 {
-    static const char name[] = "turnpike_client_cut_exchange_duration_seconds";
+    static const char name[] = "turnpike_client_forced_close_exchange_duration_seconds";
     struct merged merged;
 
     if (!merged_read(sources, METRICS_CUTS, &merged)) {
@@ -94,7 +94,7 @@ static void add_process(struct page *page, const struct control_sources *sources
                        facts.stopping);
     metrics_text_plain(page, "turnpike_client_connections", "gauge", "Client connections open now.",
                        connections);
-    metrics_text_plain(page, "turnpike_exchanges_begun_total", "counter",
+    metrics_text_plain(page, "turnpike_exchanges_started_total", "counter",
                        "Requests whose head was read, or refused.", begun);
     metrics_text_plain(page, "turnpike_access_log_dropped_total", "counter",
                        "Lines of the access log that were dropped because its target is too slow.",
@@ -212,13 +212,13 @@ static bool was_asked_for(const struct metrics_reading *reading)
 
 static void add_ends(struct page *page, const struct kind_row *kind, const struct merged *merged)
 {
-    const struct name name = name_of(kind, "exchange_ends_total");
+    const struct name name = name_of(kind, "exchange_outcomes_total");
 
-    metrics_text_family(page, name.text, "counter", "Exchanges that are over, by how they ended.");
+    metrics_text_family(page, name.text, "counter", "Finished exchanges by outcome.");
     for (size_t i = 0; i < merged->count; i++) {
         for (int end = 0; end < OUTCOME_END_COUNT && was_asked_for(&merged->rows[i]); end++) {
             metrics_text_begin(page, name.text, kind->label, merged->rows[i].name);
-            metrics_text_label(page, "end", outcome_end_name((enum outcome_end)end));
+            metrics_text_label(page, "outcome", outcome_end_name((enum outcome_end)end));
             metrics_text_end(page, merged->rows[i].by_end[end]);
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From the split book: what holds now, whoever set it. */
+/* From the split registry: what holds now, whoever set it. */
 #include "control/pages/metrics_splits.h"
 
 #include "control/pages/metrics_text.h"
@@ -8,16 +8,17 @@
 
 static void add_weights(struct page *page, const struct split_readings *readings)
 {
-    static const char name[] = "turnpike_split_weight_hundredths";
+    static const char name[] = "turnpike_split_weight_ratio";
 
-    metrics_text_family(page, name, "gauge", "Weight of a service in a route's split, in 0.01%.");
+    metrics_text_family(page, name, "gauge",
+                        "Weight of a service in the split of a route, 0 to 1.");
     for (size_t i = 0; i < readings->count; i++) {
         const struct split_reading *reading = &readings->rows[i].reading;
 
         for (uint32_t arm = 0; arm < reading->arm_count; arm++) {
             metrics_text_begin(page, name, "route", reading->route);
             metrics_text_label(page, "service", reading->arms[arm].service);
-            metrics_text_end(page, reading->arms[arm].weight);
+            metrics_text_end_ratio(page, reading->arms[arm].weight, SPLIT_WHOLE);
         }
     }
 }
@@ -38,22 +39,22 @@ static void add_ramps(struct page *page, const struct split_readings *readings)
     }
 }
 
-static void add_pins(struct page *page, struct split_book *book)
+static void add_pins(struct page *page, struct split_registry *registry)
 {
     struct pin_counts counts;
 
-    pin_table_look(split_book_pins(book), &counts);
-    metrics_text_plain(page, "turnpike_pins_made_total", "counter",
+    pin_table_read(split_registry_pins(registry), &counts);
+    metrics_text_plain(page, "turnpike_pins_created_total", "counter",
                        "Idempotency keys that were given an arm of a split.", counts.held);
-    metrics_text_plain(page, "turnpike_pins_found_total", "counter",
+    metrics_text_plain(page, "turnpike_pins_hits_total", "counter",
                        "Requests whose key had an arm already.", counts.found);
-    metrics_text_plain(page, "turnpike_pins_moved_total", "counter",
+    metrics_text_plain(page, "turnpike_pins_diverted_total", "counter",
                        "Of these, requests that would have gone to another arm by now.",
                        counts.moved);
-    metrics_text_plain(page, "turnpike_pins_pushed_out_total", "counter",
+    metrics_text_plain(page, "turnpike_pins_evicted_total", "counter",
                        "Keys that lost their place in the table before their time.",
                        counts.pushed_out);
-    metrics_text_plain(page, "turnpike_pins_unpinned_total", "counter",
+    metrics_text_plain(page, "turnpike_pins_rejected_total", "counter",
                        "Keys that got no place in the table: all they could have had were seconds "
                        "old.",
                        counts.unpinned);

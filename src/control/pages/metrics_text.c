@@ -66,6 +66,11 @@ void metrics_text_end(struct page *page, uint64_t value)
     page_add_char(page, '\n');
 }
 
+void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole)
+{
+    page_format(page, "} %.4g\n", (double)part / (double)whole);
+}
+
 void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
                         uint64_t value)
 {

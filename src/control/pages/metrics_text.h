@@ -15,6 +15,8 @@ void metrics_text_family(struct page *page, const char *name, const char *type, 
 void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value);
 void metrics_text_label(struct page *page, const char *label, const char *value);
 void metrics_text_end(struct page *page, uint64_t value);
+/* The same with the ratio of `part` to `whole`, which is at most 10000: "0.25". */
+void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole);
 /* A family of one sample without labels. */
 void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
                         uint64_t value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The book's lock is held while it is read, hence copies, names included. */
+/* The registry's lock is held while it is read, hence copies, names included. */
 #include "control/pages/origin_readings.h"
 
 #include "base/address.h"
@@ -55,7 +55,7 @@ bool origin_readings_take(const struct control_sources *sources, struct origin_r
     struct taking taking = {.readings = readings};
 
     *readings = (struct origin_readings){0};
-    origin_book_read(sources->origins, on_seen, &taking);
+    origin_registry_read(sources->origins, on_seen, &taking);
     if (taking.failed) {
         origin_readings_release(readings);
         return false;

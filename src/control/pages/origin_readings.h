@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A copy of the whole book of origins, sorted by name, for those who show it. */
+/* A copy of the whole registry of origins, sorted by name, for those who show it. */
 #ifndef CONTROL_PAGES_ORIGIN_READINGS_H
 #define CONTROL_PAGES_ORIGIN_READINGS_H
 

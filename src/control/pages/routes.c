@@ -134,7 +134,7 @@ static void add_counters(struct json *json, const struct origin_reading *known)
 {
     json_number(json, "connections", known->connections);
     json_number(json, "in_flight", known->in_flight);
-    json_number(json, "waiting", known->waiting);
+    json_number(json, "pending", known->waiting);
     json_number(json, "requests", known->requests);
     json_number(json, "failures", known->failures);
     json_number(json, "ejected", known->ejected);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The book's lock is held while it is read, hence copies, names included. */
+/* The registry's lock is held while it is read, hence copies, names included. */
 #include "control/pages/split_readings.h"
 
 #include "base/json.h"
@@ -78,7 +78,7 @@ bool split_readings_take(const struct control_sources *sources, struct split_rea
     struct taking taking = {.readings = readings};
 
     *readings = (struct split_readings){0};
-    split_book_read(sources->splits, on_seen, &taking);
+    split_registry_read(sources->splits, on_seen, &taking);
     if (taking.failed) {
         split_readings_release(readings);
         return false;
@@ -111,7 +111,7 @@ const struct split_reading *split_readings_find(const struct split_readings *rea
     return found != NULL ? &found->reading : NULL;
 }
 
-void split_weight_tell(uint32_t weight, struct page *page)
+void split_weight_report(uint32_t weight, struct page *page)
 {
     if (weight % 100 == 0) {
         page_format(page, "%u%%", weight / 100);
@@ -122,10 +122,10 @@ void split_weight_tell(uint32_t weight, struct page *page)
     }
 }
 
-void split_reading_tell(const struct split_reading *reading, struct page *page)
+void split_reading_report(const struct split_reading *reading, struct page *page)
 {
     for (uint32_t i = 0; i < reading->arm_count; i++) {
         page_format(page, "%s%s: ", i > 0 ? ", " : "", reading->arms[i].service);
-        split_weight_tell(reading->arms[i].weight, page);
+        split_weight_report(reading->arms[i].weight, page);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A copy of the whole book of splits, sorted by route, for those who show it. */
+/* A copy of the whole registry of splits, sorted by route, for those who show it. */
 #ifndef CONTROL_PAGES_SPLIT_READINGS_H
 #define CONTROL_PAGES_SPLIT_READINGS_H
 
@@ -23,8 +23,8 @@ void split_readings_release(struct split_readings *readings);
 const struct split_reading *split_readings_find(const struct split_readings *readings,
                                                 const char *route);
 /* "old: 95%, new: 5%", as the file would say it. */
-void split_reading_tell(const struct split_reading *reading, struct page *page);
+void split_reading_report(const struct split_reading *reading, struct page *page);
 /* "95%", "0.05%", of hundredths. */
-void split_weight_tell(uint32_t weight, struct page *page);
+void split_weight_report(uint32_t weight, struct page *page);
 
 #endif

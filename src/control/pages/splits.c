@@ -43,8 +43,8 @@ static bool has_arm(const struct split_reading *split, struct bytes service)
 }
 
 /* Which service it is that the split has not, and which it has. */
-static void tell_strangers(const struct split_reading *split, const struct weights *weights,
-                           struct page *detail)
+static void report_strangers(const struct split_reading *split, const struct weights *weights,
+                             struct page *detail)
 {
     for (uint32_t i = 0; i < weights->count; i++) {
         if (!has_arm(split, weights->rows[i].service)) {
@@ -59,8 +59,8 @@ static void tell_strangers(const struct split_reading *split, const struct weigh
 }
 
 /* With the names in it; nothing where the sentence alone says as much. */
-static void tell_verdict(const struct question *question, enum split_verdict verdict,
-                         const struct weights *weights, struct page *detail)
+static void report_verdict(const struct question *question, enum split_verdict verdict,
+                           const struct weights *weights, struct page *detail)
 {
     struct split_readings readings;
     const struct split_reading *split;
@@ -74,7 +74,7 @@ static void tell_verdict(const struct question *question, enum split_verdict ver
     } else if (verdict == SPLIT_NO_RAMP) {
         page_format(detail, "route '%s' has no ramp", question->name);
     } else if (split != NULL && verdict == SPLIT_NO_ARM && weights != NULL) {
-        tell_strangers(split, weights, detail);
+        report_strangers(split, weights, detail);
     } else if (split != NULL && verdict == SPLIT_RAMP_MOVES) {
         page_format(detail, "the ramp of route '%s' moves its weights", question->name);
     } else if (split != NULL && verdict == SPLIT_NOT_NOW) {
@@ -90,7 +90,7 @@ static void refuse(struct question *question, enum split_verdict verdict,
 {
     struct page detail = {0};
 
-    tell_verdict(question, verdict, weights, &detail);
+    report_verdict(question, verdict, weights, &detail);
     if (detail.length == 0) {
         page_add_text(&detail, split_verdict_sentence(verdict));
     }
@@ -104,7 +104,7 @@ static void refuse(struct question *question, enum split_verdict verdict,
 /* --- what held before and holds after ---------------------------------------------------- */
 
 /* Text of one split as it is now, with its end; empty without memory. */
-static struct page told_now(const struct control_sources *sources, const char *route)
+static struct page reported_now(const struct control_sources *sources, const char *route)
 {
     struct split_readings readings;
     struct page page = {0};
@@ -113,7 +113,7 @@ static struct page told_now(const struct control_sources *sources, const char *r
         const struct split_reading *reading = split_readings_find(&readings, route);
 
         if (reading != NULL) {
-            split_reading_tell(reading, &page);
+            split_reading_report(reading, &page);
         }
         split_readings_release(&readings);
     }
@@ -125,7 +125,7 @@ static struct page told_now(const struct control_sources *sources, const char *r
 static void answer_change(struct question *question, const char *action, struct page *before)
 {
     const struct control_sources *sources = question->sources;
-    struct page after = told_now(sources, question->name);
+    struct page after = reported_now(sources, question->name);
     struct control_change change = {.who = question->who,
                                     .action = action,
                                     .subject = question->name,
@@ -238,7 +238,7 @@ static void refuse_pair(struct question *question, const struct weights *weights
 
 void weights_answer(struct question *question)
 {
-    struct split_book *book = question->sources->splits;
+    struct split_registry *registry = question->sources->splits;
     struct page before;
     struct weights *weights = malloc(sizeof(*weights));
     enum split_verdict verdict;
@@ -252,8 +252,8 @@ void weights_answer(struct question *question)
         free(weights);
         return;
     }
-    before = told_now(question->sources, question->name);
-    verdict = split_book_set(book, bytes_of(question->name), weights->rows, weights->count);
+    before = reported_now(question->sources, question->name);
+    verdict = split_registry_set(registry, bytes_of(question->name), weights->rows, weights->count);
     conclude(question, verdict, "weight", weights, &before);
     free(weights);
 }
@@ -266,8 +266,8 @@ void reset_answer(struct question *question)
     if (!change_begin(question)) {
         return;
     }
-    before = told_now(question->sources, question->name);
-    verdict = split_book_reset(question->sources->splits, bytes_of(question->name));
+    before = reported_now(question->sources, question->name);
+    verdict = split_registry_reset(question->sources->splits, bytes_of(question->name));
     conclude(question, verdict, "reset weight", NULL, &before);
 }
 
@@ -347,8 +347,8 @@ static void order_ramp(struct question *question, enum ramp_order order, const c
     if (!change_begin(question)) {
         return;
     }
-    before = told_now(question->sources, question->name);
-    verdict = split_book_order_ramp(question->sources->splits, bytes_of(question->name), order);
+    before = reported_now(question->sources, question->name);
+    verdict = split_registry_order_ramp(question->sources->splits, bytes_of(question->name), order);
     conclude(question, verdict, action, NULL, &before);
 }
 

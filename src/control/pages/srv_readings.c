@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The book's lock is held while it is read, hence copies. There are few SRV names: no index. */
+/* The registry's lock is held while it is read, hence copies. There are few SRV names: no index. */
 #include "control/pages/srv_readings.h"
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ static void on_seen(void *owner, const struct srv_reading *reading)
 bool srv_readings_take(const struct control_sources *sources, struct srv_readings *readings)
 {
     *readings = (struct srv_readings){0};
-    origin_book_read_srv(sources->origins, on_seen, readings);
+    origin_registry_read_srv(sources->origins, on_seen, readings);
     if (readings->failed) {
         srv_readings_release(readings);
         return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A copy of what the origin book says of SRV names, for those who show it. */
+/* A copy of what the origin registry says of SRV names, for those who show it. */
 #ifndef CONTROL_PAGES_SRV_READINGS_H
 #define CONTROL_PAGES_SRV_READINGS_H
 
@@ -18,7 +18,7 @@ void srv_readings_release(struct srv_readings *readings);
 const struct srv_reading *srv_readings_find(const struct srv_readings *readings, const char *name);
 
 #define SRV_PLACE_ROOM (SRV_HOST_ROOM + 8)
-/* "host:port", by which the book knows the origin at that target. */
+/* "host:port", by which the registry knows the origin at that target. */
 const char *srv_place(const struct srv_target *target, char room[static SRV_PLACE_ROOM]);
 
 #endif

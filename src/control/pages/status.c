@@ -19,13 +19,13 @@ static void add_reloads(struct json *json, const struct control_sources *sources
     json_time(json, "loaded", status.loaded_at);
     json_text(json, "fingerprint", status.fingerprint);
     if (status.unconfirmed) {
-        json_time(json, "goes_back_unless_confirmed_by", status.confirm_until);
+        json_time(json, "confirm_by", status.confirm_until);
     }
     if (status.last_failed) {
-        json_text(json, "file_is_bad", status.last_error);
+        json_text(json, "file_error", status.last_error);
     }
     if (status.went_back) {
-        json_text(json, "file_does_not_run",
+        json_text(json, "rolled_back",
                   "it was taken up and gone back from; turnpikectl reload takes it up again");
     }
 }
@@ -42,14 +42,14 @@ static void add_load(struct json *json, const struct control_sources *sources, u
         begun += load.begun;
     }
     json_number(json, "client_connections", connections);
-    json_number(json, "exchanges_begun", begun);
+    json_number(json, "exchanges_started", begun);
     json_begin_list(json, "workers");
     for (uint32_t worker = 0; worker < workers; worker++) {
         sources->load(sources->owner, worker, &load);
         json_begin_row(json, NULL);
         json_number(json, "worker", worker);
         json_number(json, "client_connections", load.connections);
-        json_number(json, "exchanges_begun", load.begun);
+        json_number(json, "exchanges_started", load.begun);
         json_end_object(json);
     }
     json_end_list(json);

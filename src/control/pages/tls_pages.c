@@ -68,27 +68,27 @@ void certs_answer(struct question *question)
 
 /* --- what was agreed on ------------------------------------------------------------------ */
 
-struct agreed_rows {
+struct negotiated_rows {
     uint32_t count;
-    struct tls_agreed rows[ROWS_MAX];
+    struct tls_negotiated rows[ROWS_MAX];
 };
 
-static bool is_same(const struct tls_agreed *a, const struct tls_agreed *b)
+static bool is_same(const struct tls_negotiated *a, const struct tls_negotiated *b)
 {
     return a->version == b->version && a->cipher == b->cipher && a->group == b->group;
 }
 
-static void add_to(struct agreed_rows *all, const struct tls_agreed *agreed)
+static void add_to(struct negotiated_rows *all, const struct tls_negotiated *negotiated)
 {
     for (uint32_t i = 0; i < all->count; i++) {
-        if (is_same(&all->rows[i], agreed)) {
-            all->rows[i].full += agreed->full;
-            all->rows[i].resumed += agreed->resumed;
+        if (is_same(&all->rows[i], negotiated)) {
+            all->rows[i].full += negotiated->full;
+            all->rows[i].resumed += negotiated->resumed;
             return;
         }
     }
     if (all->count < ROWS_MAX) {
-        all->rows[all->count++] = *agreed;
+        all->rows[all->count++] = *negotiated;
     }
 }
 
@@ -100,15 +100,15 @@ static uint32_t worker_count(const struct control_sources *sources)
     return facts.workers;
 }
 
-static void gather_agreed(const struct control_sources *sources, struct agreed_rows *all)
+static void gather_negotiated(const struct control_sources *sources, struct negotiated_rows *all)
 {
     uint32_t workers = worker_count(sources);
-    struct tls_agreed agreed;
+    struct tls_negotiated negotiated;
 
     all->count = 0;
     for (uint32_t worker = 0; worker < workers; worker++) {
-        for (uint32_t i = 0; tls_agreed_at(worker, i, &agreed); i++) {
-            add_to(all, &agreed);
+        for (uint32_t i = 0; tls_negotiated_at(worker, i, &negotiated); i++) {
+            add_to(all, &negotiated);
         }
     }
 }
@@ -150,12 +150,12 @@ void tls_answer(struct question *question)
     const struct control_sources *sources = question->sources;
     struct plan *plan = sources->plan(sources->owner);
     struct json json = json_on(&question->page);
-    struct agreed_rows all;
+    struct negotiated_rows all;
 
-    gather_agreed(sources, &all);
+    gather_negotiated(sources, &all);
     json_begin_object(&json, NULL);
     add_listeners(&json, plan_settings(plan));
-    json_begin_list(&json, "agreed");
+    json_begin_list(&json, "negotiated");
     for (uint32_t i = 0; i < all.count; i++) {
         json_begin_row(&json, NULL);
         json_text(&json, "version", all.rows[i].version);
@@ -179,14 +179,14 @@ void tls_answer(struct question *question)
 
 /* --- /metrics ---------------------------------------------------------------------------- */
 
-static void add_agreed(struct page *page, const struct control_sources *sources)
+static void add_negotiated(struct page *page, const struct control_sources *sources)
 {
-    static const char name[] = "turnpike_tls_agreed_total";
-    struct agreed_rows all;
+    static const char name[] = "turnpike_tls_negotiated_total";
+    struct negotiated_rows all;
 
-    gather_agreed(sources, &all);
+    gather_negotiated(sources, &all);
     metrics_text_family(page, name, "counter",
-                        "TLS handshakes with clients, by what was agreed on.");
+                        "TLS handshakes with clients, by what was negotiated.");
     for (uint32_t i = 0; i < all.count; i++) {
         for (int resumed = 0; resumed < 2; resumed++) {
             metrics_text_begin(page, name, "version", all.rows[i].version);
@@ -251,7 +251,7 @@ void tls_pages_add_metrics(struct page *page, const struct control_sources *sour
 {
     struct plan *plan = sources->plan(sources->owner);
 
-    add_agreed(page, sources);
+    add_negotiated(page, sources);
     add_failures(page, sources);
     add_expiries(page, plan);
     add_out_of_date(page, plan);

@@ -195,12 +195,12 @@ static void add_time(struct json *json, const char *name, milliseconds time)
 static void add_timeouts(struct json *json, const struct timeouts_settings *timeouts)
 {
     json_begin_row(json, "timeouts");
-    add_time(json, "gather", timeouts->gather);
+    add_time(json, "gather", timeouts->request_buffer);
     add_time(json, "body_idle", timeouts->body_idle);
     add_time(json, "connect", timeouts->connect);
     add_time(json, "send_idle", timeouts->send_idle);
     add_time(json, "first_byte", timeouts->first_byte);
-    add_time(json, "answer_idle", timeouts->answer_idle);
+    add_time(json, "response_idle", timeouts->response_idle);
     add_time(json, "total", timeouts->total);
     json_end_object(json);
 }

@@ -133,40 +133,40 @@ static const char *outranked_by(const struct route_settings *route,
 
 enum verdict { WINS, OUTRANKED, UNMET, NO_PATH, NO_HOST };
 
-struct look {
+struct check {
     enum verdict verdict;
     struct reason because;
 };
 
-static struct look look_at(const struct route_settings *route, const struct http_request *request,
-                           struct bytes path, const char *listener,
-                           const struct route_settings *winner)
+static struct check check_at(const struct route_settings *route, const struct http_request *request,
+                             struct bytes path, const char *listener,
+                             const struct route_settings *winner)
 {
     struct router_unmet unmet = router_first_unmet(route, request, listener, NULL);
-    struct look look = {.verdict = OUTRANKED};
+    struct check check = {.verdict = OUTRANKED};
 
     if (route == winner) {
-        look.verdict = WINS;
-        snprintf(look.because.text, sizeof(look.because.text), "all of its match holds");
+        check.verdict = WINS;
+        snprintf(check.because.text, sizeof(check.because.text), "all of its match holds");
     } else if (host_fit(route, request->host) == 0) {
-        look = (struct look){NO_HOST, no_host(route, request->host)};
+        check = (struct check){NO_HOST, no_host(route, request->host)};
     } else if (path_fit(route, path) == 0) {
-        look = (struct look){NO_PATH, no_path(route, path)};
+        check = (struct check){NO_PATH, no_path(route, path)};
     } else if (unmet.kind != ROUTER_UNMET_NONE) {
-        look = (struct look){UNMET, no_condition(&unmet, request, listener)};
+        check = (struct check){UNMET, no_condition(&unmet, request, listener)};
     } else {
-        snprintf(look.because.text, sizeof(look.because.text), "%s",
+        snprintf(check.because.text, sizeof(check.because.text), "%s",
                  winner != NULL ? outranked_by(route, winner, request->host, path) : "");
     }
-    return look;
+    return check;
 }
 
-static void add_row(struct json *json, const char *name, const struct look *look)
+static void add_row(struct json *json, const char *name, const struct check *check)
 {
     json_begin_row(json, NULL);
     json_text(json, "route", name);
-    json_text(json, "verdict", look->verdict == WINS ? "wins" : "loses");
-    json_text(json, "because", look->because.text);
+    json_text(json, "verdict", check->verdict == WINS ? "wins" : "loses");
+    json_text(json, "because", check->because.text);
     json_end_object(json);
 }
 
@@ -183,13 +183,13 @@ void explain_routes(const struct explain_world *world, const struct http_request
     for (int verdict = WINS; verdict <= NO_HOST; verdict++) {
         for (uint32_t i = 0; i < settings->route_count; i++) {
             const struct route_settings *route = &settings->routes[i];
-            struct look look = look_at(route, request, path, listener, winner);
+            struct check check = check_at(route, request, path, listener, winner);
 
-            if ((int)look.verdict != verdict) {
+            if ((int)check.verdict != verdict) {
                 continue;
             }
             if (rows++ < ROWS_MOST) {
-                add_row(json, route->name, &look);
+                add_row(json, route->name, &check);
             } else {
                 left_out++;
             }
@@ -197,6 +197,6 @@ void explain_routes(const struct explain_world *world, const struct http_request
     }
     json_end_list(json);
     if (left_out > 0) {
-        json_number(json, "further_routes_that_do_not_fit", left_out);
+        json_number(json, "more_routes_that_do_not_match", left_out);
     }
 }

@@ -22,12 +22,12 @@ static bool is_empty_line(struct bytes input, size_t at)
     return before == 0 || input.at[before - 1] == '\n';
 }
 
-bool h1_is_worth_parsing(struct bytes input, size_t looked, const struct h1_limits *limits)
+bool h1_is_worth_parsing(struct bytes input, size_t checked, const struct h1_limits *limits)
 {
-    if (input.length >= 2 * looked || input.length >= limits->head_bytes) {
+    if (input.length >= 2 * checked || input.length >= limits->head_bytes) {
         return true;
     }
-    for (size_t i = looked; i < input.length; i++) {
+    for (size_t i = checked; i < input.length; i++) {
         if (input.at[i] == '\n' && is_empty_line(input, i)) {
             return true;
         }

@@ -32,7 +32,7 @@ struct h1_problem {
 /* `looked` bytes of this head or trailer section have been found incomplete (0: none). Whether to
  * parse again: it may be whole, is too long, or has doubled, so that what is wrong with it is told
  * before its end. So one that comes byte by byte costs no more than some times its length. */
-bool h1_is_worth_parsing(struct bytes input, size_t looked, const struct h1_limits *limits);
+bool h1_is_worth_parsing(struct bytes input, size_t checked, const struct h1_limits *limits);
 
 /* Up to one empty line (CRLF) before the request line is skipped (RFC 9112 section 2.2)
  * and counted in *consumed. Fills framing, keep_alive, host and the rest of *request.

@@ -11,7 +11,7 @@
 #define H1_CRLF "\r\n"
 #define H1_LAST_CHUNK "0\r\n\r\n" /* with an empty trailer section */
 #define H1_CHUNK_HEAD_MAX 18      /* 16 digits and CRLF */
-/* The largest trailer section that is read (limits.head_bytes, limits.answer_head_bytes), a space in
+/* The largest trailer section that is read (limits.head_bytes, limits.response_head_bytes), a space in
  * each of its lines, and the size line before it. */
 #define H1_LAST_CHUNK_MAX (32 * 1024 + HTTP_HEADERS_MAX + 3)
 

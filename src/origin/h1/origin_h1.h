@@ -12,7 +12,7 @@ static inline struct origin_directory *directory_of(const struct origin_connecti
 
 static inline struct buffer_pool *buffers_of(const struct origin_connection *connection)
 {
-    return directory_of(connection)->bench->buffers;
+    return directory_of(connection)->worker_context->buffers;
 }
 
 static inline void set_clock(struct origin_connection *connection, uint32_t milliseconds)

@@ -16,7 +16,7 @@
 static void note_duration(const struct origin_connection *connection)
 {
     metrics_origin_ends(connection->origin->counters,
-                        loop_now(directory_of(connection)->bench->loop) -
+                        loop_now(directory_of(connection)->worker_context->loop) -
                             connection->request->bound_us);
 }
 
@@ -108,19 +108,19 @@ static bool step_length_known(struct origin_connection *connection)
 
 static bool step_trailers(struct origin_connection *connection)
 {
-    struct h1_limits limits = {.head_bytes = connection->request->limits->answer_head_bytes,
+    struct h1_limits limits = {.head_bytes = connection->request->limits->response_head_bytes,
                                .headers = HTTP_HEADERS_MAX};
     struct http_headers trailers;
     struct h1_problem problem;
     size_t consumed = 0;
 
-    if (!h1_is_worth_parsing(buffer_content(connection->in), connection->looked, &limits)) {
+    if (!h1_is_worth_parsing(buffer_content(connection->in), connection->checked, &limits)) {
         return false;
     }
     switch (h1_parse_trailers(buffer_content(connection->in), &limits, &trailers, &consumed,
                               &problem)) {
     case H1_INCOMPLETE:
-        connection->looked = (uint32_t)buffer_length(connection->in);
+        connection->checked = (uint32_t)buffer_length(connection->in);
         break;
     case H1_REJECTED:
         refuse_answer(connection, &problem, ORIGIN_FAILURE_TRAILERS_TOO_LARGE);
@@ -227,7 +227,7 @@ static void read_keep_alive(struct origin_connection *connection,
  * that it is still there may do so for as long as it likes. */
 static bool says_too_often(struct origin_connection *connection)
 {
-    uint64_t now_us = loop_now(directory_of(connection)->bench->loop);
+    uint64_t now_us = loop_now(directory_of(connection)->worker_context->loop);
     uint64_t seconds = (now_us - connection->request->bound_us) / 1000000;
 
     return ++connection->interims > INTERIMS_MOST + INTERIMS_A_SECOND * seconds;
@@ -268,8 +268,8 @@ static bool begin_answer(struct origin_connection *connection, const struct http
     connection->body_left = response->body_length;
     h1_chunked_init(&connection->chunked);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
-    connection->written_looked = connection->out.written;
-    set_clock(connection, request->timeouts->answer_idle);
+    connection->written_checked = connection->out.written;
+    set_clock(connection, request->timeouts->response_idle);
     if (response->framing == HTTP_LENGTH_KNOWN &&
         response->body_length > buffer_length(connection->in)) {
         origin_stall_watch(connection->origin);
@@ -282,20 +282,20 @@ static bool step_head(struct origin_connection *connection)
 {
     struct origin_request *request = connection->request;
     struct http_response *response = &directory_of(connection)->response;
-    struct h1_limits limits = {.head_bytes = request->limits->answer_head_bytes,
+    struct h1_limits limits = {.head_bytes = request->limits->response_head_bytes,
                                .headers = HTTP_HEADERS_MAX,
                                .lenient = request->lenient};
     struct h1_problem problem;
     size_t consumed = 0;
 
     if (buffer_length(connection->in) == 0 ||
-        !h1_is_worth_parsing(buffer_content(connection->in), connection->looked, &limits)) {
+        !h1_is_worth_parsing(buffer_content(connection->in), connection->checked, &limits)) {
         return false;
     }
     switch (h1_parse_response(buffer_content(connection->in), &limits, request->method, response,
                               &consumed, &problem)) {
     case H1_INCOMPLETE:
-        connection->looked = (uint32_t)buffer_length(connection->in);
+        connection->checked = (uint32_t)buffer_length(connection->in);
         return false;
     case H1_REJECTED:
         refuse_answer(connection, &problem, ORIGIN_FAILURE_HEAD_TOO_LARGE);
@@ -303,7 +303,7 @@ static bool step_head(struct origin_connection *connection)
     case H1_COMPLETE:
         break;
     }
-    connection->looked = 0;
+    connection->checked = 0;
     connection->in->start += (uint32_t)consumed;
     return begin_answer(connection, response);
 }
@@ -474,7 +474,7 @@ static bool receive_once(struct origin_connection *connection)
     }
     if (!make_room(connection, large)) {
         origin_connection_fail(connection, is_short_of_memory(connection)
-                                               ? ORIGIN_FAILURE_NO_DESCRIPTOR
+                                               ? ORIGIN_FAILURE_LOCAL_RESOURCE
                                                : ORIGIN_FAILURE_HEAD_TOO_LARGE);
         return false;
     }
@@ -494,7 +494,7 @@ static bool receive_once(struct origin_connection *connection)
         }
         if (count < 0) {
             connection->request->was_reset = errno == ECONNRESET;
-            origin_connection_tell_alert(connection);
+            origin_connection_report_alert(connection);
         }
         on_end_of_stream(connection, count == 0);
         return false;
@@ -512,7 +512,7 @@ static bool receive_once(struct origin_connection *connection)
     drip_note(&connection->drip, (size_t)count, connection->out.written);
     connection->much_came = (size_t)count >= MUCH_BYTES;
     if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
-        set_clock(connection, connection->request->timeouts->answer_idle);
+        set_clock(connection, connection->request->timeouts->response_idle);
     } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
         set_clock(connection, connection->request->timeouts->tunnel_idle);
     }
@@ -545,7 +545,7 @@ void origin_request_resume(struct origin_request *request)
     reserve_client_came(connection);
     set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
                               ? request->timeouts->tunnel_idle
-                              : request->timeouts->answer_idle);
+                              : request->timeouts->response_idle);
     deliver(connection);
     if (connection->request == request) {
         origin_connection_want(connection);

@@ -45,7 +45,7 @@ bool origin_request_send_head(struct origin_request *request, const struct reque
     }
     at = outbox_room(&connection->out, buffers_of(connection), size, &room);
     if (at == NULL) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return true;
     }
     text = text_over(at, room);
@@ -81,10 +81,10 @@ static void mind_the_request(struct origin_connection *connection)
         return;
     }
     if (connection->out.blocked) {
-        connection->left_looked = transport_unacknowledged(&connection->transport);
+        connection->left_checked = transport_unacknowledged(&connection->transport);
         set_clock(connection, timeouts->send_idle);
     } else if (connection->request_whole) {
-        set_clock(connection, connection->request->on_trial
+        set_clock(connection, connection->request->half_open
                                   ? origin_health_patience_ms(connection->request)
                                   : timeouts->first_byte);
     } else {
@@ -131,7 +131,7 @@ void origin_request_flush(struct origin_request *request)
     struct origin_connection *connection = request->connection;
 
     if (connection != NULL && !connection->out.blocked) {
-        loop_later(directory_of(connection)->bench->loop, &connection->flush, flush_now,
+        loop_later(directory_of(connection)->worker_context->loop, &connection->flush, flush_now,
                    connection);
     }
 }
@@ -246,12 +246,12 @@ void origin_request_send_end(struct origin_request *request, const struct http_f
         return;
     }
     if (connection->request_framing == HTTP_CHUNKED && !add_last_chunk(connection, trailers)) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_NO_DESCRIPTOR);
+        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return;
     }
     connection->request_whole = true;
     reserve_client_came(connection);
-    connection->asked_us = loop_now(directory_of(connection)->bench->loop);
+    connection->asked_us = loop_now(directory_of(connection)->worker_context->loop);
     origin_request_flush(request);
 }
 
@@ -272,10 +272,10 @@ bool origin_h1_is_not_to_hurry(struct origin_connection *connection)
  * tells of less. true: less is left than when this was last asked. */
 static bool takes(struct origin_connection *connection)
 {
-    size_t before = connection->left_looked;
+    size_t before = connection->left_checked;
 
-    connection->left_looked = transport_unacknowledged(&connection->transport);
-    return connection->out.blocked && connection->left_looked < before;
+    connection->left_checked = transport_unacknowledged(&connection->transport);
+    return connection->out.blocked && connection->left_checked < before;
 }
 
 bool origin_h1_still_takes(struct origin_connection *connection)
@@ -293,12 +293,12 @@ bool origin_h1_still_takes(struct origin_connection *connection)
 bool origin_h1_still_sends(struct origin_connection *connection)
 {
     bool awaits_client = !connection->request_whole && !connection->out.blocked;
-    bool moved = takes(connection) || connection->out.written != connection->written_looked;
+    bool moved = takes(connection) || connection->out.written != connection->written_checked;
 
-    connection->written_looked = connection->out.written;
+    connection->written_checked = connection->out.written;
     if (!moved && !awaits_client) {
         return false;
     }
-    set_clock(connection, connection->request->timeouts->answer_idle);
+    set_clock(connection, connection->request->timeouts->response_idle);
     return true;
 }

@@ -6,7 +6,7 @@
 
 #include "origin/service/service_private.h"
 
-/* Of an origin's entry in the book, which all workers share. */
+/* Of an origin's entry in the registry, which all workers share. */
 #define READ(field) TALLY_READ(field)
 #define WRITE(field, value) atomic_store_explicit(&(field), value, memory_order_relaxed)
 #define BUMP(field) (void)atomic_fetch_add_explicit(&(field), 1, memory_order_relaxed)
@@ -14,7 +14,7 @@
 
 static inline uint64_t now_of(const struct origin *origin)
 {
-    return loop_now(origin->directory->bench->loop);
+    return loop_now(origin->directory->worker_context->loop);
 }
 
 static inline const struct health_settings *health_of(const struct service *service)
@@ -22,13 +22,13 @@ static inline const struct health_settings *health_of(const struct service *serv
     return &service->settings->health;
 }
 
-/* --- origin_pace.c --- */
+/* --- origin_latency.c --- */
 
 /* An answer's first byte came after so long. */
-void origin_note_pace(struct origin *origin, uint64_t us);
+void origin_note_latency(struct origin *origin, uint64_t us);
 /* The mean of these; of one that is known, it took enough of them. */
-uint64_t origin_pace_us(const struct origin *origin);
-bool origin_pace_is_known(const struct origin *origin);
+uint64_t origin_latency_us(const struct origin *origin);
+bool origin_latency_is_known(const struct origin *origin);
 
 /* The two fastest, as this worker knows them; NULL where so many are not known well. */
 struct leaders {
@@ -50,21 +50,21 @@ enum pardon { SLOW_ONCE_IS_FORGIVEN, SLOW_IS_ENOUGH };
 /* If it serves, and its service can spare it. */
 void origin_eject(struct service *service, struct origin *origin, enum pardon pardon,
                   const char *why);
-/* Within a change of the book: it is ejected; or, being that, stays so for the next span. Both
+/* Within a change of the registry: it is ejected; or, being that, stays so for the next span. Both
  * return for how many microseconds. */
 uint64_t origin_send_away(struct origin *origin, const struct health_settings *health,
                           enum pardon pardon);
 uint64_t origin_stay_away(struct origin *origin, const struct health_settings *health);
 void origin_entry_forget_failures(struct origin_entry *entry);
 
-/* --- origin_trial.c --- */
+/* --- origin_half_open.c --- */
 
-/* Not even the first trial is risked on an origin that accepts no connection. */
-void origin_health_knock(struct service *service, struct origin *origin);
-/* The request that is on trial has its answer, failed, or was slow: `did`, "without an answer
+/* Not even the first half-open request is risked on an origin that accepts no connection. */
+void origin_health_connect_probe(struct service *service, struct origin *origin);
+/* The request that is half-open has its answer, failed, or was slow: `did`, "without an answer
  * for", as the log shall say. */
-void origin_trial_judge(struct origin_request *request, uint64_t waited_us);
-void origin_trial_failed(struct origin_request *request, enum pardon pardon, const char *why);
-void origin_trial_was_slow(struct origin_request *request, const char *did, uint64_t waited_us);
+void origin_half_open_judge(struct origin_request *request, uint64_t waited_us);
+void origin_half_open_failed(struct origin_request *request, enum pardon pardon, const char *why);
+void origin_half_open_was_slow(struct origin_request *request, const char *did, uint64_t waited_us);
 
 #endif

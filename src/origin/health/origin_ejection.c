@@ -18,7 +18,7 @@ static bool is_available(const struct origin *origin)
  * service without any origin is worse than one with bad ones. */
 static bool may_eject(const struct service *service, const struct origin *origin)
 {
-    uint64_t share = health_of(service)->ejected_share;
+    uint64_t share = health_of(service)->max_ejected_share;
     uint32_t others = 0;
     uint32_t away = 0;
 
@@ -43,8 +43,8 @@ void origin_entry_forget_failures(struct origin_entry *entry)
 static uint64_t span_us(const struct health_settings *health, uint32_t ejections,
                         struct random *random)
 {
-    uint64_t most = (uint64_t)health->ejection_most * 1000;
-    uint64_t span = (uint64_t)health->ejection * 1000;
+    uint64_t most = (uint64_t)health->max_ejection_time * 1000;
+    uint64_t span = (uint64_t)health->ejection_time * 1000;
 
     for (uint32_t i = 1; i < ejections && span < most; i++) {
         span *= 2;
@@ -56,7 +56,8 @@ static uint64_t span_us(const struct health_settings *health, uint32_t ejections
 uint64_t origin_stay_away(struct origin *origin, const struct health_settings *health)
 {
     struct origin_entry *entry = origin->entry;
-    uint64_t span = span_us(health, COUNT(entry->ejections), &origin->directory->bench->random);
+    uint64_t span =
+        span_us(health, COUNT(entry->ejections), &origin->directory->worker_context->random);
 
     WRITE(entry->ejected_until_us, now_of(origin) + span);
     return span;
@@ -70,12 +71,12 @@ uint64_t origin_send_away(struct origin *origin, const struct health_settings *h
     uint64_t span;
 
     if (origin_entry_phase(entry) == ORIGIN_SERVES &&
-        now_of(origin) - returned_us > (uint64_t)health->ejection_most * 1000) {
+        now_of(origin) - returned_us > (uint64_t)health->max_ejection_time * 1000) {
         WRITE(entry->ejections, 0);
     }
     span = origin_stay_away(origin, health);
-    WRITE(entry->trials_passed, 0);
-    WRITE(entry->trial_was_slow, pardon == SLOW_IS_ENOUGH);
+    WRITE(entry->half_open_passed, 0);
+    WRITE(entry->half_open_was_slow, pardon == SLOW_IS_ENOUGH);
     WRITE(entry->troubled, true);
     origin_entry_forget_failures(entry);
     BUMP(entry->ejected);
@@ -86,16 +87,16 @@ uint64_t origin_send_away(struct origin *origin, const struct health_settings *h
 void origin_eject(struct service *service, struct origin *origin, enum pardon pardon,
                   const char *why)
 {
-    struct origin_book *book = origin->directory->book;
+    struct origin_registry *registry = origin->directory->registry;
     uint64_t span = 0;
 
-    if (!origin_book_begin_change(book)) {
+    if (!origin_registry_begin_change(registry)) {
         return;
     }
     if (origin_entry_phase(origin->entry) == ORIGIN_SERVES && may_eject(service, origin)) {
         span = origin_send_away(origin, health_of(service), pardon);
     }
-    origin_book_end_change(book);
+    origin_registry_end_change(registry);
     if (span > 0) {
         metrics_note(origin->directory->metrics, METRICS_ORIGIN_EJECTED);
         log_warning("origin %s: ejected for %.1f s: %s", origin->name, (double)span / 1e6, why);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What answers say of an origin, and who gets requests because of it.
  *
- *   serves --failures, slowness, silence--> ejected --it accepts a connection again--> on trial
- *   on trial --enough requests went well--> serves, with a share that grows
- *   on trial --a failure, or slow--> ejected, for twice as long; slow once is forgiven, where it
+ *   serves --failures, slowness, silence--> ejected --it accepts a connection again--> half-open
+ *   half-open --enough requests went well--> serves, with a share that grows
+ *   half-open --a failure, or slow--> ejected, for twice as long; slow once is forgiven, where it
  *                                    was not ejected for that
  *
- * The phase and all that belongs to it stand in the origin book, so one worker's finding holds
+ * The phase and all that belongs to it stand in the origin registry, so one worker's finding holds
  * for all. An answer that is well costs a comparison with what is shared (`troubled`) and a few
  * numbers of this worker's own; everything else happens seldom.
  *
- * Here is what each answer and failure does. What is slow: origin_pace.c, service_review.c; what stops
+ * Here is what each answer and failure does. What is slow: origin_latency.c, service_review.c; what stops
  * after its head: origin_stall.c; the way
- * out and back: origin_ejection.c, origin_trial.c; who gets requests then: service_look.c. */
+ * out and back: origin_ejection.c, origin_half_open.c; who gets requests then: service_refresh.c. */
 #include "origin/health/health_private.h"
 
 #include <stdio.h>
@@ -52,10 +52,10 @@ static void note_failure(struct service *service, struct origin *origin, const c
     }
     answers = READ(entry->window_answers);
     failures = READ(entry->window_failures);
-    if (health->failures > 0 && in_row >= health->failures) {
+    if (health->consecutive_failures > 0 && in_row >= health->consecutive_failures) {
         snprintf(why, sizeof(why), "%u attempts in a row failed, the last since %s", in_row, what);
         origin_eject(service, origin, SLOW_ONCE_IS_FORGIVEN, why);
-    } else if (health->failed_share > 0 && answers >= health->failed_least &&
+    } else if (health->failed_share > 0 && answers >= health->min_attempts &&
                (uint64_t)failures * WHOLE >= (uint64_t)answers * health->failed_share) {
         snprintf(why, sizeof(why), "%u of %u attempts failed, the last since %s", failures, answers,
                  what);
@@ -78,8 +78,8 @@ static void note_success(struct origin *origin)
 static void blame(struct origin_request *request, const char *what)
 {
     TALLY_ADD(request->origin->tally.failures, 1);
-    if (request->on_trial) {
-        origin_trial_failed(request, SLOW_ONCE_IS_FORGIVEN, what);
+    if (request->half_open) {
+        origin_half_open_failed(request, SLOW_ONCE_IS_FORGIVEN, what);
     } else {
         note_failure(request->service, request->origin, what);
     }
@@ -117,9 +117,9 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
     if (request->service == NULL) {
         return;
     }
-    if (failure == ORIGIN_FAILURE_TRIAL_TIMEOUT) {
-        origin_trial_was_slow(request, "without an answer for",
-                              now_of(request->origin) - request->bound_us);
+    if (failure == ORIGIN_FAILURE_HALF_OPEN_TIMEOUT) {
+        origin_half_open_was_slow(request, "without an answer for",
+                                  now_of(request->origin) - request->bound_us);
     } else if (speaks_against(request, failure)) {
         WRITE(request->origin->entry->risky_until_us,
               now_of(request->origin) + (uint64_t)health_of(request->service)->window * 1000);
@@ -174,7 +174,7 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
     origin->unanswered = 0;
     origin->answered_us = now_us;
     if (connection->request_whole) {
-        origin_note_pace(origin, waited_us);
+        origin_note_latency(origin, waited_us);
     }
     if (request->service == NULL) {
         return;
@@ -189,16 +189,16 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
     if (READ(origin->entry->troubled)) {
         note_success(origin);
     }
-    if (request->on_trial && is_long) {
-        request->trial_waited_us = waited_us;
-    } else if (request->on_trial) {
-        origin_trial_judge(request, waited_us);
+    if (request->half_open && is_long) {
+        request->half_open_waited_us = waited_us;
+    } else if (request->half_open) {
+        origin_half_open_judge(request, waited_us);
     }
 }
 
 void origin_health_body_is_whole(struct origin_request *request)
 {
-    if (request->on_trial) {
-        origin_trial_judge(request, request->trial_waited_us);
+    if (request->half_open) {
+        origin_half_open_judge(request, request->half_open_waited_us);
     }
 }

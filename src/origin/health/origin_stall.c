@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An origin that sends heads of answers and then stops: its answers count as well, as far as anybody
- * looks at heads, and each client waits for `answer_idle`. Looked at a few times a second while
+ * looks at heads, and each client waits for `response_idle`. Looked at a few times a second while
  * bodies of known length are awaited; of others nobody knows whether more is due. Several that wait
  * for bytes, found so twice while another origin of the service goes on, send it away; those that
  * still wait some seconds later are broken off, so that their clients need not find out by waiting.
@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define LOOK_MS 250
+#define CHECK_MS 250
 #define STALLED_LEAST 2 /* answers that have stopped; one alone may be the fault of its request */
 #define STALLED_MS 1000 /* without a byte, or the time that counts as slow, if that is longer */
 #define BREAK_MS 5000   /* and then without a byte, at an origin that was sent away for it */
@@ -17,7 +17,7 @@
 
 static struct loop *loop_of(const struct origin *origin)
 {
-    return origin->directory->bench->loop;
+    return origin->directory->worker_context->loop;
 }
 
 static bool awaits_body(const struct origin_connection *connection)
@@ -27,18 +27,18 @@ static bool awaits_body(const struct origin_connection *connection)
            !connection->answer_paused;
 }
 
-/* Its clock was set to answer_idle when the last byte came. */
+/* Its clock was set to response_idle when the last byte came. */
 static uint64_t waited_ms(const struct origin_connection *connection, uint64_t now_us)
 {
     int64_t left_ms = (int64_t)(int32_t)(connection->timer.due - timer_tick_of(now_us)) * TICK_MS;
-    int64_t waited = (int64_t)connection->request->timeouts->answer_idle - left_ms;
+    int64_t waited = (int64_t)connection->request->timeouts->response_idle - left_ms;
 
     return waited > 0 ? (uint64_t)waited : 0;
 }
 
 static uint64_t limit_ms(const struct service *service)
 {
-    uint32_t slow = 2 * health_of(service)->slow_least;
+    uint32_t slow = 2 * health_of(service)->slow_min_time;
 
     return slow > STALLED_MS ? slow : STALLED_MS;
 }
@@ -49,7 +49,7 @@ struct stall {
     uint32_t awaited; /* bodies, these included */
 };
 
-static struct stall look_at_busy(const struct origin *origin)
+static struct stall check_at_busy(const struct origin *origin)
 {
     struct stall stall = {0};
 
@@ -88,7 +88,7 @@ static bool another_goes_on(const struct service *service, const struct origin *
     return false;
 }
 
-static void on_look(void *owner);
+static void on_check(void *owner);
 
 static struct origin_connection *hopeless_one(const struct origin *origin)
 {
@@ -112,9 +112,9 @@ static void break_off_hopeless(struct origin *origin)
     }
 }
 
-static void look_at(struct origin *origin)
+static void check_at(struct origin *origin)
 {
-    const struct stall stall = look_at_busy(origin);
+    const struct stall stall = check_at_busy(origin);
     char why[96];
 
     if (stall.awaited == 0) {
@@ -134,21 +134,21 @@ static void look_at(struct origin *origin)
         origin_eject(stall.service, origin, SLOW_ONCE_IS_FORGIVEN, why);
         origin->stalls = true;
     }
-    alarm_set(loop_of(origin), &origin->stall, LOOK_MS, on_look, origin);
+    alarm_set(loop_of(origin), &origin->stall, CHECK_MS, on_check, origin);
 }
 
-static void on_look(void *owner)
+static void on_check(void *owner)
 {
     struct origin *origin = owner;
 
     origin->references++; /* whose request ends may let go of it */
-    look_at(origin);
+    check_at(origin);
     origin_put(&origin);
 }
 
 void origin_stall_watch(struct origin *origin)
 {
     if (!alarm_is_set(&origin->stall)) {
-        alarm_set(loop_of(origin), &origin->stall, LOOK_MS, on_look, origin);
+        alarm_set(loop_of(origin), &origin->stall, CHECK_MS, on_check, origin);
     }
 }

@@ -22,7 +22,7 @@
 
 static struct loop *loop_of(const struct probe *probe)
 {
-    return probe->directory->bench->loop;
+    return probe->directory->worker_context->loop;
 }
 
 /* --- verdicts ---------------------------------------------------------------------------- */
@@ -47,10 +47,10 @@ static void vote(struct probe *probe, enum origin_verdict verdict)
         atomic_fetch_sub_explicit(vote_for(entry, before), 1, memory_order_relaxed);
     }
     probe->verdict = verdict;
-    origin_book_changed(entry->place.book);
+    origin_registry_changed(entry->place.registry);
 }
 
-static void tell(const struct probe *probe, enum origin_verdict verdict, const char *why)
+static void report(const struct probe *probe, enum origin_verdict verdict, const char *why)
 {
     if (verdict == ORIGIN_VERDICT_DOWN) {
         log_warning("origin %s: down, by the probe of service %s: %s", probe->origin->name,
@@ -75,7 +75,7 @@ static void take_result(struct probe *probe, bool good, const char *why)
     }
     if (probe->verdict != says &&
         (probe->verdict == ORIGIN_VERDICT_UNKNOWN || probe->in_row >= needed)) {
-        tell(probe, says, why);
+        report(probe, says, why);
         vote(probe, says);
     }
 }
@@ -88,7 +88,7 @@ static void wait_again(struct probe *probe)
 {
     uint64_t interval = probe->settings.interval;
     uint64_t most = interval * probe->settings.jitter / WHOLE;
-    struct random *random = &probe->directory->bench->random;
+    struct random *random = &probe->directory->worker_context->random;
 
     probe->state = PROBE_WAITS;
     alarm_set(loop_of(probe), &probe->alarm,
@@ -182,7 +182,7 @@ static void judge_answer(struct probe *probe, const struct http_response *respon
 }
 
 /* From the start each time: an answer is short. */
-static void look_at_answer(struct probe *probe, bool ended)
+static void check_at_answer(struct probe *probe, bool ended)
 {
     const struct h1_limits limits = {
         .head_bytes = HEAD_BYTES, .headers = HTTP_HEADERS_MAX, .lenient = probe->settings.lenient};
@@ -215,9 +215,9 @@ static void read_answer(struct probe *probe)
 
     if (count > 0) {
         probe->used += (size_t)count;
-        look_at_answer(probe, false);
+        check_at_answer(probe, false);
     } else if (count == 0) {
-        look_at_answer(probe, true);
+        check_at_answer(probe, true);
     } else if (errno != EAGAIN) {
         fail_with(probe, "reading its answer", errno);
     }
@@ -341,7 +341,7 @@ static void on_ready(int fd, short what, void *owner)
 
     (void)fd;
     (void)what;
-    loop_tell_time(loop_of(probe));
+    loop_read_clock(loop_of(probe));
     switch (probe->state) {
     case PROBE_CONNECTS:
         on_connected(probe);
@@ -470,7 +470,7 @@ void probe_begin(struct probe *probe)
 {
     uint32_t within =
         probe->settings.interval < FIRST_WITHIN_MS ? probe->settings.interval : FIRST_WITHIN_MS;
-    struct random *random = &probe->directory->bench->random;
+    struct random *random = &probe->directory->worker_context->random;
 
     alarm_set(loop_of(probe), &probe->alarm, (uint32_t)random_below(random, within), on_time,
               probe);

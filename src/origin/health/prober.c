@@ -25,7 +25,7 @@ struct prober {
     bool once_more;   /* after this one */
     uint32_t service; /* where it stands */
     uint32_t origin;
-    struct link *look; /* the probe before the one to look at; NULL: still at the settings */
+    struct link *check; /* the probe before the one to look at; NULL: still at the settings */
 };
 
 static struct probe *find(const struct origin *origin, const char *service)
@@ -78,7 +78,7 @@ struct following {
 };
 
 /* What only stands in for a name without an answer is not asked. */
-static bool follow_told(void *owner, struct origin *origin, uint32_t share_of)
+static bool follow_reported(void *owner, struct origin *origin, uint32_t share_of)
 {
     const struct following *following = owner;
 
@@ -98,10 +98,10 @@ static void follow_name(struct prober *prober, const struct service_settings *se
     struct following following = {prober, service, settings};
 
     if (name != NULL && !name->is_srv) {
-        dns_name_each_address(name, settings, follow_told, &following);
+        dns_name_each_address(name, settings, follow_reported, &following);
     }
     for (uint32_t i = 0; name != NULL && i < name->target_count; i++) {
-        dns_name_each_of_target(name, settings, i, follow_told, &following);
+        dns_name_each_of_target(name, settings, i, follow_reported, &following);
     }
 }
 
@@ -135,14 +135,14 @@ static bool follow_some(struct prober *prober, uint32_t most)
 
 static bool drop_some(struct prober *prober, uint32_t most)
 {
-    while (prober->look->next != &prober->probes) {
-        struct probe *probe = CONTAINER_OF(prober->look->next, struct probe, link);
+    while (prober->check->next != &prober->probes) {
+        struct probe *probe = CONTAINER_OF(prober->check->next, struct probe, link);
 
         if (most-- == 0) {
             return false;
         }
         if (probe->wanted_by == prober->walk) {
-            prober->look = &probe->link;
+            prober->check = &probe->link;
         } else {
             probe_free(probe);
         }
@@ -156,18 +156,18 @@ static void on_follow_tick(void *owner)
 {
     struct prober *prober = owner;
 
-    if (prober->look == NULL && follow_some(prober, FOLLOW_A_TICK)) {
-        prober->look = &prober->probes;
+    if (prober->check == NULL && follow_some(prober, FOLLOW_A_TICK)) {
+        prober->check = &prober->probes;
     }
-    if (prober->look != NULL && drop_some(prober, FOLLOW_A_TICK)) {
+    if (prober->check != NULL && drop_some(prober, FOLLOW_A_TICK)) {
         prober->walks = false;
         if (prober->once_more) {
             begin_walk(prober);
         }
         return;
     }
-    alarm_set(prober->directory->bench->loop, &prober->tick, FOLLOW_TICK_MS, on_follow_tick,
-              prober);
+    alarm_set(prober->directory->worker_context->loop, &prober->tick, FOLLOW_TICK_MS,
+              on_follow_tick, prober);
 }
 
 static void begin_walk(struct prober *prober)
@@ -176,7 +176,7 @@ static void begin_walk(struct prober *prober)
     prober->once_more = false;
     prober->service = 0;
     prober->origin = 0;
-    prober->look = NULL;
+    prober->check = NULL;
     prober->walk++;
     on_follow_tick(prober);
 }
@@ -216,7 +216,7 @@ void prober_free(struct prober **prober)
     if (*prober == NULL) {
         return;
     }
-    alarm_clear((*prober)->directory->bench->loop, &(*prober)->tick);
+    alarm_clear((*prober)->directory->worker_context->loop, &(*prober)->tick);
     while ((link = list_first(&(*prober)->probes)) != NULL) {
         probe_free(CONTAINER_OF(link, struct probe, link));
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Asks the origins of services with a `health.probe` by itself, and writes the verdicts into the
- * origin book. There is one for all workers: it runs on the loop of worker 0. Made and told by
+ * origin registry. There is one for all workers: it runs on the loop of worker 0. Made and told by
  * the directory there (origin_directory.c); its questions are in no count of requests. */
 #ifndef ORIGIN_HEALTH_PROBER_H
 #define ORIGIN_HEALTH_PROBER_H

@@ -23,10 +23,11 @@ static bool is_needed_at_origin(const struct origin_request *request)
     const struct service *service = request->service;
 
     return waits(&entry->waiting) &&
-           (!quota_has_room(&entry->connections, request->pool->connections) ||
+           (!quota_has_room(&entry->connections, request->pool->max_connections) ||
             !quota_has_room(&entry->unfinished, limits_most_unfinished_of_origin(request)) ||
             (service != NULL &&
-             !quota_has_room(&entry->requests, service->settings->limits.origin_requests)));
+             !quota_has_room(&entry->requests,
+                             service->settings->limits.max_concurrent_requests_per_origin)));
 }
 
 static bool is_needed_in_service(const struct origin_request *request)
@@ -38,8 +39,8 @@ static bool is_needed_in_service(const struct origin_request *request)
         return false;
     }
     limits = &service->settings->limits;
-    return !quota_has_room(&service->entry->requests, limits->requests) ||
-           !quota_has_room(&service->entry->connections, limits->connections) ||
+    return !quota_has_room(&service->entry->requests, limits->max_concurrent_requests) ||
+           !quota_has_room(&service->entry->connections, limits->max_connections) ||
            !quota_has_room(&service->entry->unfinished, limits_most_unfinished_of_service(request));
 }
 
@@ -82,7 +83,7 @@ static struct origin_connection *slowest_of(struct origin *origin, uint64_t now_
 
 void origin_hurry_uploads(struct origin *origin)
 {
-    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    uint64_t now_us = loop_now(origin->directory->worker_context->loop);
     uint64_t last_us = atomic_load(&origin->entry->gave_way_us);
     struct origin_connection *slowest;
 

@@ -18,7 +18,7 @@
 #define DOUBT_MOST_MS (10 * 60 * 1000)
 #define FORGIVEN_US (3600 * SECOND_US) /* after so long without a doubt the next is a first one */
 
-#define TOLD_MARGIN_MS 500
+#define REPORTED_MARGIN_MS 500
 
 static void enter(struct keeping *keeping, uint64_t now_us, uint64_t age_us)
 {
@@ -84,13 +84,14 @@ static uint32_t shorter(uint32_t a, uint32_t b)
 }
 
 uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
-                            uint32_t told_ms)
+                            uint32_t reported_ms)
 {
     uint64_t least_us = least_lately(keeping, now_us);
 
-    if (told_ms != 0) {
+    if (reported_ms != 0) {
         most_ms =
-            shorter(most_ms, told_ms > 2 * TOLD_MARGIN_MS ? told_ms - TOLD_MARGIN_MS : told_ms / 2);
+            shorter(most_ms, reported_ms > 2 * REPORTED_MARGIN_MS ? reported_ms - REPORTED_MARGIN_MS
+                                                                  : reported_ms / 2);
     }
     if (least_us >= SECOND_US) {
         /* Shorter ones are left to the origin: whoever closes first keeps the port for a

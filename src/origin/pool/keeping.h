@@ -42,18 +42,18 @@ static inline bool keeping_is_new(const struct keeping *keeping, uint64_t now_us
     return keeping->doubt_ms == 0 && now_us < keeping->doubted_until_us;
 }
 
-/* When to close a connection before the origin does; `most_ms` by the settings, `told_ms` by the
+/* When to close a connection before the origin does; `most_ms` by the settings, `reported_ms` by the
  * origin (0: nothing). */
 uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
-                            uint32_t told_ms);
+                            uint32_t reported_ms);
 
 static inline uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us,
-                                       uint32_t most_ms, uint32_t told_ms)
+                                       uint32_t most_ms, uint32_t reported_ms)
 {
-    if (told_ms == 0 && keeping->least_us == 0) {
+    if (reported_ms == 0 && keeping->least_us == 0) {
         return most_ms; /* the usual case, without a call */
     }
-    return keeping_shorten_ms(keeping, now_us, most_ms, told_ms);
+    return keeping_shorten_ms(keeping, now_us, most_ms, reported_ms);
 }
 
 /* A Keep-Alive field: "timeout=5, max=100". What it does not say is left as it is. */

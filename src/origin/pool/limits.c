@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between a worker's lines and the quotas in the book: taking and giving back, waking whoever is
+/* Between a worker's lines and the quotas in the registry: taking and giving back, waking whoever is
  * next. */
 #include "origin/pool/limits.h"
 
@@ -9,7 +9,7 @@
 
 /* Nothing should need it: a letter that could not be sent, or something kept for a worker that
  * did not come for it. */
-#define LOOK_AGAIN_MS 100
+#define CHECK_AGAIN_MS 100
 #define ASK_PAUSE_US 10000 /* between two rounds of letters about one origin or service */
 
 enum {
@@ -28,12 +28,12 @@ static struct origin_directory *directory_of(const struct origin *origin)
 
 static uint32_t worker_of(const struct origin *origin)
 {
-    return origin->directory->bench->worker;
+    return origin->directory->worker_context->worker;
 }
 
 static uint64_t now_of(const struct origin *origin)
 {
-    return loop_now(origin->directory->bench->loop);
+    return loop_now(origin->directory->worker_context->loop);
 }
 
 static const struct service_limits_settings *limits_of(const struct origin_request *request)
@@ -62,7 +62,7 @@ static void serve_blocked(void *owner)
     }
 }
 
-static void on_look_again(void *owner)
+static void on_check_again(void *owner)
 {
     serve_blocked(owner);
 }
@@ -74,23 +74,24 @@ static void block(struct origin *origin)
     if (list_is_empty(&origin->blocked)) {
         list_add_last(&directory->blocked, &origin->blocked);
     }
-    if (!alarm_is_set(&directory->look_again)) {
-        alarm_set(directory->bench->loop, &directory->look_again, LOOK_AGAIN_MS, on_look_again,
-                  directory);
+    if (!alarm_is_set(&directory->check_again)) {
+        alarm_set(directory->worker_context->loop, &directory->check_again, CHECK_AGAIN_MS,
+                  on_check_again, directory);
     }
 }
 
 /* Somebody may go on, here or elsewhere. */
 static void wake(struct origin_directory *directory, uint32_t worker)
 {
-    if (worker == directory->bench->worker) {
-        loop_later(directory->bench->loop, &directory->serve_blocked, serve_blocked, directory);
+    if (worker == directory->worker_context->worker) {
+        loop_later(directory->worker_context->loop, &directory->serve_blocked, serve_blocked,
+                   directory);
     } else if (worker != QUOTA_NOBODY) {
-        origin_book_wake(directory->book, worker);
+        origin_registry_wake(directory->registry, worker);
     }
 }
 
-void limits_look_again(struct origin *origin)
+void limits_check_again(struct origin *origin)
 {
     block(origin);
 }
@@ -109,7 +110,7 @@ static bool limits_take(struct origin *origin, struct quota *quota, uint32_t lim
     if (quota_take(quota, limit, worker, now_us)) {
         return true;
     }
-    quota_mark_hungry(quota, worker);
+    quota_mark_waiting(quota, worker);
     if (quota_take(quota, limit, worker, now_us)) {
         return true;
     }
@@ -138,14 +139,16 @@ bool limits_take_slots(struct origin_request *request)
         return true;
     }
     limits = limits_of(request);
-    if (limits->origin_requests != 0) {
-        if (!limits_take(origin, &origin->entry->requests, limits->origin_requests)) {
+    if (limits->max_concurrent_requests_per_origin != 0) {
+        if (!limits_take(origin, &origin->entry->requests,
+                         limits->max_concurrent_requests_per_origin)) {
             return false;
         }
         request->slots |= SLOT_OF_ORIGIN;
     }
-    if (limits->requests != 0) {
-        if (!limits_take(origin, &request->service->entry->requests, limits->requests)) {
+    if (limits->max_concurrent_requests != 0) {
+        if (!limits_take(origin, &request->service->entry->requests,
+                         limits->max_concurrent_requests)) {
             limits_pass_request_on(request);
             return false;
         }
@@ -253,7 +256,7 @@ bool limits_claim_counted(const struct origin_connection *connection,
     const struct origin *origin = connection->origin;
     bool needed = origin_has_line(origin);
 
-    if (pool->connections != 0 &&
+    if (pool->max_connections != 0 &&
         quota_is_due_elsewhere(&origin->entry->connections, worker_of(origin), now_of(origin),
                                needed)) {
         return true;
@@ -280,13 +283,16 @@ static bool may_go(const struct origin_request *request, const struct origin *or
     const struct service *service = request->service;
 
     if (!origin_has_address(origin) || is_one_too_many(request, origin) ||
-        !quota_has_room(&origin->entry->connections, request->pool->connections)) {
+        !quota_has_room(&origin->entry->connections, request->pool->max_connections)) {
         return false;
     }
     return service == NULL || !request->pool->limited ||
-           (quota_has_room(&origin->entry->requests, service->settings->limits.origin_requests) &&
-            quota_has_room(&service->entry->requests, service->settings->limits.requests) &&
-            quota_has_room(&service->entry->connections, service->settings->limits.connections));
+           (quota_has_room(&origin->entry->requests,
+                           service->settings->limits.max_concurrent_requests_per_origin) &&
+            quota_has_room(&service->entry->requests,
+                           service->settings->limits.max_concurrent_requests) &&
+            quota_has_room(&service->entry->connections,
+                           service->settings->limits.max_connections));
 }
 
 /* The last places of a line are not for the unfinished either. */
@@ -303,12 +309,12 @@ bool limits_line_is_full(const struct origin_request *request, const struct orig
         return false;
     }
     if (atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
-        places_in_line(request, request->pool->waiting)) {
+        places_in_line(request, request->pool->max_pending)) {
         return true;
     }
-    return service != NULL && service->settings->limits.waiting != 0 &&
+    return service != NULL && service->settings->limits.max_pending != 0 &&
            atomic_load_explicit(&service->entry->waiting, memory_order_relaxed) >=
-               places_in_line(request, service->settings->limits.waiting);
+               places_in_line(request, service->settings->limits.max_pending);
 }
 
 void limits_note_waiting(struct origin_request *request)
@@ -327,20 +333,20 @@ void limits_note_left(struct origin_request *request)
     }
 }
 
-/* --- the worker's desk ------------------------------------------------------------------- */
+/* --- the worker's context ------------------------------------------------------------------- */
 
-void limits_open_desk(struct origin_directory *directory)
+void limits_open_context(struct origin_directory *directory)
 {
     list_init(&directory->blocked);
     list_init(&directory->limited);
-    origin_book_open_desk(directory->book, directory->bench->worker, directory,
-                          directory->bench->loop, serve_blocked);
+    origin_registry_open_context(directory->registry, directory->worker_context->worker, directory,
+                                 directory->worker_context->loop, serve_blocked);
 }
 
-void limits_close_desk(struct origin_directory *directory)
+void limits_close_context(struct origin_directory *directory)
 {
-    origin_book_close_desk(directory->book, directory->bench->worker);
-    alarm_clear(directory->bench->loop, &directory->look_again);
+    origin_registry_close_context(directory->registry, directory->worker_context->worker);
+    alarm_clear(directory->worker_context->loop, &directory->check_again);
     later_cancel(&directory->serve_blocked);
 }
 
@@ -426,18 +432,18 @@ static void on_letter(void *owner)
     free(letter);
 }
 
-static void send_letter(struct origin_book *book, uint32_t worker, struct origin_entry *origin,
-                        struct service_entry *service)
+static void send_letter(struct origin_registry *registry, uint32_t worker,
+                        struct origin_entry *origin, struct service_entry *service)
 {
     struct letter *letter = calloc(1, sizeof(*letter));
 
     if (letter == NULL) {
         return; /* looked at again later */
     }
-    letter->to = origin_book_desk(book, worker);
+    letter->to = origin_registry_context(registry, worker);
     letter->origin = origin != NULL ? origin_entry_hold(origin) : NULL;
     letter->service = service != NULL ? service_entry_hold(service) : NULL;
-    if (letter->to == NULL || !loop_post(letter->to->bench->loop, on_letter, letter)) {
+    if (letter->to == NULL || !loop_post(letter->to->worker_context->loop, on_letter, letter)) {
         origin_entry_put(&letter->origin);
         service_entry_put(&letter->service);
         free(letter);
@@ -447,16 +453,16 @@ static void send_letter(struct origin_book *book, uint32_t worker, struct origin
 static void ask_others(struct origin *origin, struct origin_entry *entry,
                        struct service_entry *service, uint64_t *asked_us)
 {
-    struct origin_book *book = origin->directory->book;
-    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    struct origin_registry *registry = origin->directory->registry;
+    uint64_t now_us = loop_now(origin->directory->worker_context->loop);
 
     if (now_us - *asked_us < ASK_PAUSE_US) {
         return;
     }
     *asked_us = now_us;
-    for (uint32_t i = 0; i < origin_book_workers(book); i++) {
-        if (i != origin->directory->bench->worker) {
-            send_letter(book, i, entry, service);
+    for (uint32_t i = 0; i < origin_registry_workers(registry); i++) {
+        if (i != origin->directory->worker_context->worker) {
+            send_letter(registry, i, entry, service);
         }
     }
 }
@@ -469,11 +475,11 @@ static bool take_of_service(struct origin *origin, struct origin_request *reques
     struct service_entry *entry;
     uint32_t limit;
 
-    if (service == NULL || service->settings->limits.connections == 0) {
+    if (service == NULL || service->settings->limits.max_connections == 0) {
         return true;
     }
     entry = service->entry;
-    limit = service->settings->limits.connections;
+    limit = service->settings->limits.max_connections;
     if (!quota_has_room(&entry->connections, limit)) {
         close_idle_of_service(origin->directory, entry);
     }
@@ -487,7 +493,7 @@ static bool take_of_service(struct origin *origin, struct origin_request *reques
 
 bool limits_take_connection(struct origin *origin, struct origin_request *request)
 {
-    if (!limits_take(origin, &origin->entry->connections, request->pool->connections)) {
+    if (!limits_take(origin, &origin->entry->connections, request->pool->max_connections)) {
         ask_others(origin, origin->entry, NULL, &origin->asked_us);
         return false;
     }

@@ -34,7 +34,7 @@ void limits_pass_request_on(struct origin_request *request);
  * may be under way, or first in line, at an origin and at all those of a service. */
 static inline bool limits_bound_unfinished(const struct origin_request *request)
 {
-    return request->unfinished && (request->pool->connections != 0 || request->pool->limited);
+    return request->unfinished && (request->pool->max_connections != 0 || request->pool->limited);
 }
 /* Takes its part in that, once; false: its origin's line is looked at again when there may be one. */
 bool limits_take_unfinished(struct origin_request *request);
@@ -45,7 +45,7 @@ uint32_t limits_most_unfinished(const struct pool_settings *pool, uint32_t limit
 uint32_t limits_most_unfinished_of_origin(const struct origin_request *request);
 uint32_t limits_most_unfinished_of_service(const struct origin_request *request);
 /* A line of this worker waits for what is not given back through a quota: looked at again soon. */
-void limits_look_again(struct origin *origin);
+void limits_check_again(struct origin *origin);
 /* Lines of this worker may move; they do so at the end of the turn. */
 void limits_serve_later(struct origin *origin);
 
@@ -62,7 +62,7 @@ bool limits_claim_counted(const struct origin_connection *connection,
 static inline bool limits_claim_idle(const struct origin_connection *connection,
                                      const struct pool_settings *pool)
 {
-    return (pool->connections != 0 || connection->service_entry != NULL) &&
+    return (pool->max_connections != 0 || connection->service_entry != NULL) &&
            limits_claim_counted(connection, pool);
 }
 
@@ -73,7 +73,7 @@ void limits_note_waiting(struct origin_request *request);
 void limits_note_left(struct origin_request *request);
 
 /* The worker's part in all this; made and ended by origin_directory.c. */
-void limits_open_desk(struct origin_directory *directory);
-void limits_close_desk(struct origin_directory *directory);
+void limits_open_context(struct origin_directory *directory);
+void limits_close_context(struct origin_directory *directory);
 
 #endif

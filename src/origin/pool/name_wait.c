@@ -11,18 +11,19 @@
 #include "origin/pool/limits.h"
 #include "origin/service/service_private.h"
 
-#define LOOK_MS 100
+#define CHECK_MS 100
 
-static void look_at_all(void *owner);
+static void check_at_all(void *owner);
 
 static bool waits_for_name(const struct origin *origin)
 {
     return !origin_has_address(origin) && !list_is_empty(&origin->line);
 }
 
-static void look_later(struct origin_directory *directory)
+static void check_later(struct origin_directory *directory)
 {
-    alarm_set(directory->bench->loop, &directory->nameless_look, LOOK_MS, look_at_all, directory);
+    alarm_set(directory->worker_context->loop, &directory->nameless_check, CHECK_MS, check_at_all,
+              directory);
 }
 
 void name_wait_watch(struct origin *origin)
@@ -32,15 +33,15 @@ void name_wait_watch(struct origin *origin)
     if (list_is_empty(&origin->nameless)) {
         list_add_last(&directory->nameless, &origin->nameless);
     }
-    if (!alarm_is_set(&directory->nameless_look)) {
-        look_later(directory);
+    if (!alarm_is_set(&directory->nameless_check)) {
+        check_later(directory);
     }
 }
 
-/* Another one, which is ready; NULL: there is none. For no trial: whoever waited does not try. */
+/* Another one, which is ready; NULL: there is none. For no half-open request: whoever waited does not try. */
 static struct origin *ready_for(const struct origin_request *request)
 {
-    struct random *random = &request->origin->directory->bench->random;
+    struct random *random = &request->origin->directory->worker_context->random;
     struct origin *other =
         request->service != NULL ? service_pick(request->service, random, NULL, NULL) : NULL;
 
@@ -61,17 +62,17 @@ static void move_all(struct link *from, struct link *to)
 
 /* What one of them does on its new way may end others: they leave whatever list they are in. One
  * service after which nobody was found is not asked for its next request. */
-static void look_at_line(struct origin *origin)
+static void check_at_line(struct origin *origin)
 {
     const struct service *in_vain = NULL;
-    struct link looked_at;
+    struct link checked_at;
     struct link stays;
     struct link *link;
 
-    list_init(&looked_at);
+    list_init(&checked_at);
     list_init(&stays);
-    move_all(&origin->line, &looked_at);
-    while ((link = list_first(&looked_at)) != NULL) {
+    move_all(&origin->line, &checked_at);
+    while ((link = list_first(&checked_at)) != NULL) {
         struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
         struct origin *other = request->service != in_vain ? ready_for(request) : NULL;
 
@@ -88,7 +89,7 @@ static void look_at_line(struct origin *origin)
     move_all(&stays, &origin->line);
 }
 
-static void look_at_all(void *owner)
+static void check_at_all(void *owner)
 {
     struct origin_directory *directory = owner;
     struct link nameless;
@@ -102,7 +103,7 @@ static void look_at_all(void *owner)
         list_remove(link);
         origin->references++; /* what the requests do may let go of it */
         if (waits_for_name(origin)) {
-            look_at_line(origin);
+            check_at_line(origin);
         }
         if (waits_for_name(origin)) {
             name_wait_watch(origin);
@@ -112,10 +113,10 @@ static void look_at_all(void *owner)
 }
 
 /* Nothing of these was sent, and the address may be nobody's by now. The service stays meanwhile,
- * whatever the requests do: it goes in a turn of its own (exchange_desk_let_go). */
+ * whatever the requests do: it goes in a turn of its own (exchange_context_let_go). */
 static void leave_part(struct origin *origin, struct link *part, struct service *service)
 {
-    struct random *random = &origin->directory->bench->random;
+    struct random *random = &origin->directory->worker_context->random;
     struct link *link = part->next;
 
     while (link != part) {
@@ -147,7 +148,7 @@ void name_wait_leave(struct origin *origin, struct service *service)
 /* Each goes the way of a new request, which may end it or others at once. */
 static void move_line(struct origin *origin)
 {
-    struct random *random = &origin->directory->bench->random;
+    struct random *random = &origin->directory->worker_context->random;
 
     for (uint32_t left = TALLY_READ(origin->tally.waiting); left > 0; left--) {
         struct origin_request *request = pool_take_first(origin);
@@ -198,6 +199,6 @@ void name_wait_answered(struct origin_directory *directory, const char *name, en
         origin_put(&origin);
     }
     if (!list_is_empty(&directory->nameless)) {
-        look_later(directory); /* answers to what was asked together come together, nearly */
+        check_later(directory); /* answers to what was asked together come together, nearly */
     }
 }

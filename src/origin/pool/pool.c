@@ -39,20 +39,21 @@ static struct origin_directory *directory_of(struct origin *origin)
     return origin->directory;
 }
 
-static bool is_worn(const struct origin_connection *connection, const struct pool_settings *pool,
-                    uint64_t now_us)
+static bool is_retired(const struct origin_connection *connection, const struct pool_settings *pool,
+                       uint64_t now_us)
 {
-    if (pool->requests != 0 && connection->carried >= pool->requests) {
+    if (pool->requests_per_connection != 0 &&
+        connection->carried >= pool->requests_per_connection) {
         return true;
     }
     if (connection->carries_most != 0 && connection->carried >= connection->carries_most) {
         return true;
     }
-    return pool->age != 0 && now_us - connection->opened_us > (uint64_t)pool->age * 1000;
+    return pool->max_age != 0 && now_us - connection->opened_us > (uint64_t)pool->max_age * 1000;
 }
 
-static bool needs_look(const struct origin_connection *connection,
-                       const struct origin_request *request, uint64_t now_us)
+static bool needs_check(const struct origin_connection *connection,
+                        const struct origin_request *request, uint64_t now_us)
 {
     return connection->carried > 0 &&
            (!request->replayable || now_us - connection->last_used_us > TRUSTED_IDLE_US);
@@ -94,7 +95,7 @@ static bool will_do(const struct origin_connection *connection,
 static struct origin_connection *take_idle(struct origin *origin,
                                            const struct origin_request *request)
 {
-    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
+    uint64_t now_us = loop_now(directory_of(origin)->worker_context->loop);
     struct link *link;
 
     while ((link = list_first(&origin->idle)) != NULL) {
@@ -103,8 +104,8 @@ static struct origin_connection *take_idle(struct origin *origin,
         if (!will_do(connection, request, now_us)) {
             return NULL; /* it stays for others */
         }
-        if (!is_worn(connection, request->pool, now_us) &&
-            !(needs_look(connection, request, now_us) &&
+        if (!is_retired(connection, request->pool, now_us) &&
+            !(needs_check(connection, request, now_us) &&
               transport_is_stale(&connection->transport))) {
             return connection;
         }
@@ -160,15 +161,16 @@ static void enter_line(struct origin_request *request)
     struct origin *origin = request->origin;
 
     request->waits = true;
-    request->waits_from_us = loop_now(directory_of(origin)->bench->loop);
+    request->waits_from_us = loop_now(directory_of(origin)->worker_context->loop);
     TALLY_ADD(origin->tally.waiting, 1);
     limits_note_waiting(request);
     enter_part(request);
-    timer_set(directory_of(origin)->wait_timers, &request->wait_timer, request->pool->wait_time);
+    timer_set(directory_of(origin)->wait_timers, &request->wait_timer,
+              request->pool->pending_timeout);
     if (!origin_has_address(origin)) {
         name_wait_watch(origin);
     }
-    if (!quota_has_room(&origin->entry->connections, request->pool->connections)) {
+    if (!quota_has_room(&origin->entry->connections, request->pool->max_connections)) {
         reserve_watch(origin);
     }
 }
@@ -190,9 +192,10 @@ static struct origin_request *first_of(struct link *part)
 
 static bool is_overdue(struct origin *origin, const struct origin_request *request)
 {
-    uint64_t waited_us = loop_now(directory_of(origin)->bench->loop) - request->waits_from_us;
+    uint64_t waited_us =
+        loop_now(directory_of(origin)->worker_context->loop) - request->waits_from_us;
 
-    return waited_us >= (uint64_t)request->pool->wait_time * 500;
+    return waited_us >= (uint64_t)request->pool->pending_timeout * 500;
 }
 
 struct origin_request *pool_first_in_line(struct origin *origin)
@@ -246,7 +249,7 @@ static bool open_for(struct origin *origin, struct origin_request *request)
     enum origin_failure failure;
 
     if (origin_directory_connections(directory) >=
-        pressure_origin_places(directory->bench->pressure)) {
+        pressure_origin_places(directory->worker_context->pressure)) {
         origin_directory_spare_one(directory); /* or it would be a client who finds none left */
     }
     if (!limits_take_connection(origin, request)) {
@@ -258,10 +261,10 @@ static bool open_for(struct origin *origin, struct origin_request *request)
     }
     if (!origin_connection_open(origin, request, &failure)) {
         limits_untake_connection(origin, request);
-        if (failure != ORIGIN_FAILURE_NO_DESCRIPTOR) {
+        if (failure != ORIGIN_FAILURE_LOCAL_RESOURCE) {
             pool_dial_failed(origin, failure);
         } else if (!origin_directory_spare_one(directory)) {
-            limits_look_again(origin); /* whatever ends next leaves one */
+            limits_check_again(origin); /* whatever ends next leaves one */
             return false;
         }
     }
@@ -315,9 +318,9 @@ static void keep_idle(struct origin_connection *connection, const struct pool_se
     struct origin *origin = connection->origin;
 
     timer_set(directory_of(origin)->connection_timers, &connection->timer,
-              keeping_idle_ms(&origin->keeping, now_us, pool->idle_time, connection->kept_ms));
+              keeping_idle_ms(&origin->keeping, now_us, pool->idle_timeout, connection->kept_ms));
     keeping_note_idle(&origin->keeping, now_us);
-    if (origin->idle_count > pool->idle) {
+    if (origin->idle_count > pool->max_idle) {
         /* The one that was not needed for the longest time. */
         origin_connection_close(
             CONTAINER_OF(list_last(&origin->idle), struct origin_connection, link));
@@ -393,9 +396,9 @@ void pool_move(struct origin_request *request, struct origin *to)
 void pool_keep(struct origin_connection *connection, const struct pool_settings *pool)
 {
     struct origin *origin = connection->origin;
-    uint64_t now_us = loop_now(directory_of(origin)->bench->loop);
+    uint64_t now_us = loop_now(directory_of(origin)->worker_context->loop);
 
-    if (!connection->reusable || is_worn(connection, pool, now_us)) {
+    if (!connection->reusable || is_retired(connection, pool, now_us)) {
         origin_connection_close(connection);
         pool_serve_line(origin);
         return;
@@ -428,7 +431,7 @@ void origin_request_cancel(struct origin_request *request)
     origin_connection_judge(connection, request);
     if (origin_connection_is_untouched(connection) && !connection->out.broken &&
         connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
-        outbox_clear(&connection->out, directory_of(connection->origin)->bench->buffers);
+        outbox_clear(&connection->out, directory_of(connection->origin)->worker_context->buffers);
         later_cancel(&connection->flush);
         origin_connection_unbind(connection);
         pool_keep(connection, request->pool);

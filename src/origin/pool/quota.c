@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Counting, and the round of the hungry. */
+/* Counting, and the round of those that wait. */
 #include "origin/pool/quota.h"
 
 #define TURN_US 10000 /* so long a worker may give to its own line before it is others' turn */
@@ -40,14 +40,14 @@ bool quota_has_room(const struct quota *quota, uint32_t limit)
     return limit == 0 || atomic_load_explicit(&quota->used, memory_order_relaxed) < limit;
 }
 
-void quota_mark_hungry(struct quota *quota, uint32_t worker)
+void quota_mark_waiting(struct quota *quota, uint32_t worker)
 {
-    atomic_fetch_or(&quota->hungry[worker / 64], UINT64_C(1) << worker % 64);
+    atomic_fetch_or(&quota->waiting[worker / 64], UINT64_C(1) << worker % 64);
 }
 
-static bool is_hungry(const struct quota *quota, uint32_t worker)
+static bool is_waiting(const struct quota *quota, uint32_t worker)
 {
-    return (atomic_load(&quota->hungry[worker / 64]) >> worker % 64 & 1) != 0;
+    return (atomic_load(&quota->waiting[worker / 64]) >> worker % 64 & 1) != 0;
 }
 
 /* false: another thread was faster. */
@@ -55,28 +55,28 @@ static bool take_mark(struct quota *quota, uint32_t worker)
 {
     uint64_t bit = UINT64_C(1) << worker % 64;
 
-    return (atomic_fetch_and(&quota->hungry[worker / 64], ~bit) & bit) != 0;
+    return (atomic_fetch_and(&quota->waiting[worker / 64], ~bit) & bit) != 0;
 }
 
 /* The next one behind `after`, round and round, other than `but`. */
-static uint32_t next_hungry(const struct quota *quota, uint32_t after, uint32_t but)
+static uint32_t next_waiting(const struct quota *quota, uint32_t after, uint32_t but)
 {
     for (uint32_t i = 1; i <= QUOTA_WORKERS; i++) {
         uint32_t worker = (after + i) % QUOTA_WORKERS;
 
-        if (worker % 64 == 0 && atomic_load(&quota->hungry[worker / 64]) == 0) {
+        if (worker % 64 == 0 && atomic_load(&quota->waiting[worker / 64]) == 0) {
             i += 63; /* none of these */
-        } else if (worker != but && is_hungry(quota, worker)) {
+        } else if (worker != but && is_waiting(quota, worker)) {
             return worker;
         }
     }
     return QUOTA_NOBODY;
 }
 
-static bool is_anybody_hungry(const struct quota *quota)
+static bool is_any_waiting(const struct quota *quota)
 {
     for (uint32_t i = 0; i < QUOTA_WORKERS / 64; i++) {
-        if (atomic_load(&quota->hungry[i]) != 0) {
+        if (atomic_load(&quota->waiting[i]) != 0) {
             return true;
         }
     }
@@ -86,13 +86,13 @@ static bool is_anybody_hungry(const struct quota *quota)
 bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t now_us,
                             bool needed_here)
 {
-    return is_anybody_hungry(quota) && next_hungry(quota, worker, worker) != QUOTA_NOBODY &&
+    return is_any_waiting(quota) && next_waiting(quota, worker, worker) != QUOTA_NOBODY &&
            (!needed_here || now_us >= atomic_load(&quota->next_turn_us));
 }
 
 static uint32_t keep_for_next(struct quota *quota, uint32_t worker, uint64_t now_us)
 {
-    uint32_t next = next_hungry(quota, atomic_load(&quota->turn), worker);
+    uint32_t next = next_waiting(quota, atomic_load(&quota->turn), worker);
 
     if (next == QUOTA_NOBODY || !take_mark(quota, next)) {
         return QUOTA_NOBODY;
@@ -108,13 +108,13 @@ uint32_t quota_give(struct quota *quota, uint32_t worker, uint64_t now_us)
     uint32_t next = QUOTA_NOBODY;
 
     atomic_fetch_sub(&quota->used, 1);
-    if (!is_anybody_hungry(quota)) {
+    if (!is_any_waiting(quota)) {
         return QUOTA_NOBODY;
     }
-    if (!is_hungry(quota, worker) || now_us >= atomic_load(&quota->next_turn_us)) {
+    if (!is_waiting(quota, worker) || now_us >= atomic_load(&quota->next_turn_us)) {
         next = keep_for_next(quota, worker, now_us);
     }
-    if (next == QUOTA_NOBODY && is_hungry(quota, worker) && take_mark(quota, worker)) {
+    if (next == QUOTA_NOBODY && is_waiting(quota, worker) && take_mark(quota, worker)) {
         next = worker;
     }
     return next;
@@ -123,5 +123,5 @@ uint32_t quota_give(struct quota *quota, uint32_t worker, uint64_t now_us)
 uint32_t quota_give_on(struct quota *quota, uint32_t worker, uint64_t now_us)
 {
     atomic_fetch_sub(&quota->used, 1);
-    return is_anybody_hungry(quota) ? keep_for_next(quota, worker, now_us) : QUOTA_NOBODY;
+    return is_any_waiting(quota) ? keep_for_next(quota, worker, now_us) : QUOTA_NOBODY;
 }

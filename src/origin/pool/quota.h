@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* So many at once, counted over all workers, and who among the workers is next when one is given
- * back. Part of the entries of the origin book; limits.c uses it. Knows no loops and no clock:
+ * back. Part of the entries of the origin registry; limits.c uses it. Knows no loops and no clock:
  * it says whom to wake, and every call brings the time.
  *
- * Nobody is forgotten: a worker that got none marks itself hungry and then tries once more;
- * whoever gives one back does so first and looks for the hungry afterwards. Both orders are
+ * Nobody is forgotten: a worker that got none marks itself waiting and then tries once more;
+ * whoever gives one back does so first and looks for those that wait afterwards. Both orders are
  * sequentially consistent, so one of the two sees the other. Nobody is starved: at least every
- * few milliseconds one that was given back is kept for the next hungry worker, in turn. */
+ * few milliseconds one that was given back is kept for the next waiting worker, in turn. */
 #ifndef ORIGIN_POOL_QUOTA_H
 #define ORIGIN_POOL_QUOTA_H
 
@@ -21,7 +21,7 @@
 struct quota {
     _Atomic uint32_t used;
     _Atomic uint32_t turn; /* the worker that was woken last */
-    _Atomic uint64_t hungry[QUOTA_WORKERS / 64];
+    _Atomic uint64_t waiting[QUOTA_WORKERS / 64];
     _Atomic uint64_t kept;         /* one is kept: for whom plus one, and until when */
     _Atomic uint64_t next_turn_us; /* before, a worker may give to itself */
 };
@@ -31,7 +31,7 @@ bool quota_take(struct quota *quota, uint32_t limit, uint32_t worker, uint64_t n
 /* A look only. */
 bool quota_has_room(const struct quota *quota, uint32_t limit);
 /* This worker has somebody who waits for one. Try to take once more after this. */
-void quota_mark_hungry(struct quota *quota, uint32_t worker);
+void quota_mark_waiting(struct quota *quota, uint32_t worker);
 /* True when another worker is due for the next one that this worker could also use itself. */
 bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t now_us,
                             bool needed_here);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A share of an origin's connections is not for slow clients. Where the origin is at its limit
- * (pool.connections) and exchanges wait in line, no more of them may have slow clients than what
+ * (pool.max_connections) and exchanges wait in line, no more of them may have slow clients than what
  * pool.reserve leaves; of those beyond it, the ones that moved the least in their time give theirs
  * up. As long as nobody waits, nobody is disturbed.
  *
@@ -20,22 +20,22 @@
 
 #include "config/settings.h"
 
-#define LOOK_MS 100
+#define CHECK_MS 100
 #define SLOW_AFTER_US 1000000
 #define SLOW_RATE (128 * 1024) /* bytes a second: a line that carries this much is in use */
 
 void reserve_client_waited_for(struct origin_connection *connection)
 {
     if (connection->client_from_us == 0) {
-        connection->client_from_us = loop_now(connection->origin->directory->bench->loop);
+        connection->client_from_us = loop_now(connection->origin->directory->worker_context->loop);
     }
 }
 
 void reserve_client_came(struct origin_connection *connection)
 {
     if (connection->client_from_us != 0) {
-        connection->client_us +=
-            loop_now(connection->origin->directory->bench->loop) - connection->client_from_us;
+        connection->client_us += loop_now(connection->origin->directory->worker_context->loop) -
+                                 connection->client_from_us;
         connection->client_from_us = 0;
     }
 }
@@ -95,7 +95,7 @@ static void forget(struct origin *origin)
 /* Marks those of this worker; the slowest of them, or NULL. */
 static struct origin_connection *count_slow(struct origin *origin)
 {
-    uint64_t now_us = loop_now(origin->directory->bench->loop);
+    uint64_t now_us = loop_now(origin->directory->worker_context->loop);
     struct origin_connection *slowest = NULL;
     uint64_t lowest = UINT64_MAX;
 
@@ -114,7 +114,7 @@ static struct origin_connection *count_slow(struct origin *origin)
 
 static uint32_t most_slow(const struct pool_settings *pool)
 {
-    return pool->reserve < SPLIT_WHOLE ? limits_most_unfinished(pool, pool->connections) : 0;
+    return pool->reserve < SPLIT_WHOLE ? limits_most_unfinished(pool, pool->max_connections) : 0;
 }
 
 /* false: no more of them are slow than may be. */
@@ -125,7 +125,7 @@ static bool let_go(struct origin_connection *slowest)
     uint32_t slow = atomic_load(count);
 
     do {
-        if (pool->connections == 0 || slow <= most_slow(pool)) {
+        if (pool->max_connections == 0 || slow <= most_slow(pool)) {
             return false;
         }
     } while (!atomic_compare_exchange_weak(count, &slow, slow - 1));
@@ -147,7 +147,7 @@ static bool has_unfinished(const struct origin *origin)
     return !list_is_empty(&origin->busy) && atomic_load(&origin->entry->unfinished.used) > 0;
 }
 
-static void look(void *owner)
+static void check(void *owner)
 {
     struct origin *origin = owner;
     uint32_t waiting = waiting_for(origin);
@@ -162,7 +162,8 @@ static void look(void *owner)
     }
     origin_hurry_uploads(origin);
     if (waiting_for(origin) > 0 || has_unfinished(origin)) {
-        alarm_set(origin->directory->bench->loop, &origin->reserve, LOOK_MS, look, origin);
+        alarm_set(origin->directory->worker_context->loop, &origin->reserve, CHECK_MS, check,
+                  origin);
     } else {
         forget(origin);
     }
@@ -171,6 +172,7 @@ static void look(void *owner)
 void reserve_watch(struct origin *origin)
 {
     if (!alarm_is_set(&origin->reserve)) {
-        alarm_set(origin->directory->bench->loop, &origin->reserve, LOOK_MS, look, origin);
+        alarm_set(origin->directory->worker_context->loop, &origin->reserve, CHECK_MS, check,
+                  origin);
     }
 }

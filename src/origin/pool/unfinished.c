@@ -20,10 +20,12 @@ static uint32_t lower_limit(uint32_t a, uint32_t b)
 
 uint32_t limits_most_unfinished_of_origin(const struct origin_request *request)
 {
-    uint32_t requests =
-        request->service != NULL ? request->service->settings->limits.origin_requests : 0;
+    uint32_t requests = request->service != NULL
+                            ? request->service->settings->limits.max_concurrent_requests_per_origin
+                            : 0;
 
-    return limits_most_unfinished(request->pool, lower_limit(request->pool->connections, requests));
+    return limits_most_unfinished(request->pool,
+                                  lower_limit(request->pool->max_connections, requests));
 }
 
 uint32_t limits_most_unfinished_of_service(const struct origin_request *request)
@@ -34,6 +36,6 @@ uint32_t limits_most_unfinished_of_service(const struct origin_request *request)
         return 0;
     }
     limits = &request->service->settings->limits;
-    return limits_most_unfinished(request->pool,
-                                  lower_limit(limits->requests, limits->connections));
+    return limits_most_unfinished(
+        request->pool, lower_limit(limits->max_concurrent_requests, limits->max_connections));
 }

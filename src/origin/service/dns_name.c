@@ -13,9 +13,9 @@
 #define SRV_PREFIX "srv:"
 #define HOST_PORT_ROOM (SRV_HOST_ROOM + 8)
 
-static bool dns_name_tells(const struct dns_name *name)
+static bool dns_name_reports(const struct dns_name *name)
 {
-    return name->directory->bench->worker == 0;
+    return name->directory->worker_context->worker == 0;
 }
 
 const char *dns_name_text(const struct origin_settings *settings)
@@ -64,13 +64,13 @@ static struct origin *origin_at(const struct dns_name *name, const struct origin
 }
 
 bool dns_name_each_address(const struct dns_name *name, const struct origin_settings *settings,
-                           dns_name_origin_told *told, void *owner)
+                           dns_name_origin_reported *reported, void *owner)
 {
     if (name->address_count == 0) {
-        return told(owner, dns_name_stand_in(name, settings), 1);
+        return reported(owner, dns_name_stand_in(name, settings), 1);
     }
     for (uint32_t i = 0; i < name->address_count; i++) {
-        if (!told(owner, origin_at(name, settings, &name->addresses[i]), name->address_count)) {
+        if (!reported(owner, origin_at(name, settings, &name->addresses[i]), name->address_count)) {
             return false;
         }
     }
@@ -78,7 +78,7 @@ bool dns_name_each_address(const struct dns_name *name, const struct origin_sett
 }
 
 bool dns_name_each_of_target(const struct dns_name *name, const struct origin_settings *settings,
-                             uint32_t index, dns_name_origin_told *told, void *owner)
+                             uint32_t index, dns_name_origin_reported *reported, void *owner)
 {
     const struct srv_target *target = &name->targets[index];
     char text[HOST_PORT_ROOM];
@@ -94,7 +94,7 @@ bool dns_name_each_of_target(const struct dns_name *name, const struct origin_se
         }
         at.tls_identity = identity;
     }
-    done = dns_name_each_address(name->hosts[index], &at, told, owner);
+    done = dns_name_each_address(name->hosts[index], &at, reported, owner);
     free(identity);
     return done;
 }
@@ -159,12 +159,13 @@ static void spread_later(struct dns_name *name)
     if (list_is_empty(&name->changed)) {
         list_add_last(&directory->names_changed, &name->changed);
     }
-    loop_later(directory->bench->loop, &directory->names_spread, dns_names_spread, directory);
+    loop_later(directory->worker_context->loop, &directory->names_spread, dns_names_spread,
+               directory);
 }
 
 /* --- targets ----------------------------------------------------------------------------- */
 
-static void tell_targets(const struct dns_name *name, const struct srv_answer *answer)
+static void report_targets(const struct dns_name *name, const struct srv_answer *answer)
 {
     if (answer->declined) {
         log_error("%s: its target is \".\": the service is decidedly not available; requests "
@@ -183,11 +184,11 @@ static void tell_targets(const struct dns_name *name, const struct srv_answer *a
     }
 }
 
-static void tell_book(const struct dns_name *name)
+static void report_registry(const struct dns_name *name)
 {
-    if (dns_name_tells(name)) {
-        origin_book_tell_srv(name->directory->book, strchr(name->text, ':') + 1, name->state,
-                             name->targets, name->target_count);
+    if (dns_name_reports(name)) {
+        origin_registry_report_srv(name->directory->registry, strchr(name->text, ':') + 1,
+                                   name->state, name->targets, name->target_count);
     }
 }
 
@@ -246,19 +247,19 @@ void dns_name_targets_answered(void *owner, const struct srv_answer *answer)
 
     if (answer == NULL) {
         name->state = NAME_UNRESOLVED;
-        if (dns_name_tells(name)) {
+        if (dns_name_reports(name)) {
             log_warning("%s cannot be resolved; requests get 502 until it can", name->text);
         }
     } else if (take_targets(name, answer)) {
         name->state = answer->declined ? NAME_DECLINED : NAME_RESOLVED;
-        if (dns_name_tells(name)) {
-            tell_targets(name, answer);
+        if (dns_name_reports(name)) {
+            report_targets(name, answer);
         }
     } else {
         log_error("out of memory: %s stays as it was", name->text);
         return;
     }
-    tell_book(name);
+    report_registry(name);
     spread_later(name);
 }
 
@@ -280,9 +281,9 @@ static bool take_addresses(struct dns_name *name, const struct address *addresse
 }
 
 /* The first answer is what everybody expects; another one moves traffic. */
-static void tell_addresses(const struct dns_name *name, uint32_t former_count)
+static void report_addresses(const struct dns_name *name, uint32_t former_count)
 {
-    if (dns_name_tells(name) && name->state == NAME_RESOLVED) {
+    if (dns_name_reports(name) && name->state == NAME_RESOLVED) {
         log_info("%s: its addresses have changed: %u now, %u before", name->text,
                  name->address_count, former_count);
     }
@@ -295,11 +296,11 @@ void dns_name_addresses_answered(void *owner, const struct address *addresses, s
 
     if (count == 0) {
         name->state = NAME_UNRESOLVED;
-        if (dns_name_tells(name)) {
+        if (dns_name_reports(name)) {
             log_warning("%s cannot be resolved; requests to it get 502 until it can", name->text);
         }
     } else if (take_addresses(name, addresses, count)) {
-        tell_addresses(name, former_count);
+        report_addresses(name, former_count);
         name->state = NAME_RESOLVED;
     } else {
         return;
@@ -341,10 +342,11 @@ static struct resolver_name *watch(struct dns_name *name)
                                          dns_name_addresses_answered, name);
 }
 
-static bool tell_first(const struct dns_name *name)
+static bool report_first(const struct dns_name *name)
 {
-    return !dns_name_tells(name) || !name->is_srv ||
-           origin_book_tell_srv(name->directory->book, asked_for(name), NAME_UNKNOWN, NULL, 0);
+    return !dns_name_reports(name) || !name->is_srv ||
+           origin_registry_report_srv(name->directory->registry, asked_for(name), NAME_UNKNOWN,
+                                      NULL, 0);
 }
 
 static struct dns_name *name_new(struct origin_directory *directory, const char *text)
@@ -362,7 +364,7 @@ static struct dns_name *name_new(struct origin_directory *directory, const char 
     if (name->text != NULL) {
         name->watched = watch(name);
     }
-    if (name->watched == NULL || !tell_first(name)) {
+    if (name->watched == NULL || !report_first(name)) {
         name_free(name);
         return NULL;
     }
@@ -391,8 +393,8 @@ void dns_name_put(struct dns_name **held)
     if (name == NULL || --name->references > 0) {
         return;
     }
-    if (dns_name_tells(name) && name->is_srv) {
-        origin_book_forget_srv(name->directory->book, asked_for(name));
+    if (dns_name_reports(name) && name->is_srv) {
+        origin_registry_forget_srv(name->directory->registry, asked_for(name));
     }
     name_free(name);
 }

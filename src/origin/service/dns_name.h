@@ -38,14 +38,14 @@ bool dns_name_has_changed(const struct dns_name *name);
 /* What is told of each origin that a name stands for: takes over the reference to it. `share_of`:
  * how many addresses share the weight of the host name. NULL: there was no memory for it. false
  * ends the telling. */
-typedef bool dns_name_origin_told(void *owner, struct origin *origin, uint32_t share_of);
+typedef bool dns_name_origin_reported(void *owner, struct origin *origin, uint32_t share_of);
 /* The origins of a host name, with all else as `settings` says of it. Before there are addresses
  * it is one that stands in for them. */
 bool dns_name_each_address(const struct dns_name *name, const struct origin_settings *settings,
-                           dns_name_origin_told *told, void *owner);
+                           dns_name_origin_reported *reported, void *owner);
 /* The same for one of the targets of an SRV name. */
 bool dns_name_each_of_target(const struct dns_name *name, const struct origin_settings *settings,
-                             uint32_t target, dns_name_origin_told *told, void *owner);
+                             uint32_t target, dns_name_origin_reported *reported, void *owner);
 /* The origin that stands in for what the name stands for while that is not known: it has no
  * address, requests to it wait for the first answer or fail as the state says. Counted. NULL: out
  * of memory. */

@@ -39,7 +39,7 @@ uint32_t retry_budget_left(struct retry_budget *budget,
     retry_budget_advance(budget, now_us);
     made = sum_of(budget->retries);
     granted = sum_of(budget->requests) * settings->percent / 100 +
-              ((uint64_t)settings->least * RETRY_BUDGET_SLOTS + workers - 1) / workers;
+              ((uint64_t)settings->min_per_second * RETRY_BUDGET_SLOTS + workers - 1) / workers;
     granted = granted > made ? granted - made : 0;
     return granted < UINT32_MAX ? (uint32_t)granted : UINT32_MAX;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Balancing: rotation, least requests, or the better of two drawn at random, among those origins
- * that service_look (origin_health.c) found fit. */
+ * that service_refresh (origin_health.c) found fit. */
 #include "origin/service/service_private.h"
 
 #include <stdlib.h>
@@ -20,16 +20,16 @@ struct service *service_new(struct origin_directory *directory,
     service->picks_to_review = REVIEW_PICKS;
     list_init(&service->limited);
     list_init(&service->named);
-    service->entry = service_entry_get(directory->book, settings->name);
+    service->entry = service_entry_get(directory->registry, settings->name);
     if (service->entry == NULL || !service_take_origins(service)) {
         service_free(&service);
         return NULL;
     }
     service_dial_with(service, tls);
-    if (settings->limits.connections != 0) {
+    if (settings->limits.max_connections != 0) {
         list_add_last(&directory->limited, &service->limited);
     }
-    service_look(service, loop_now(directory->bench->loop));
+    service_refresh(service, loop_now(directory->worker_context->loop));
     return service;
 }
 
@@ -70,37 +70,38 @@ const struct service_settings *service_settings(const struct service *service)
 }
 
 /* a/wa < b/wb without division; the request to come counts too. */
-static bool is_less_loaded(const struct service_view *view, uint32_t a, uint32_t b)
+static bool is_less_loaded(const struct service_active_set *active_set, uint32_t a, uint32_t b)
 {
-    uint64_t load_a = origin_load(view->origins[a]) + 1;
-    uint64_t load_b = origin_load(view->origins[b]) + 1;
+    uint64_t load_a = origin_load(active_set->origins[a]) + 1;
+    uint64_t load_b = origin_load(active_set->origins[b]) + 1;
 
-    return load_a * view->turns[b].weight < load_b * view->turns[a].weight;
+    return load_a * active_set->turns[b].weight < load_b * active_set->turns[a].weight;
 }
 
 /* Starts at the rotation's turn, so that equally loaded origins take turns. */
 static uint32_t least_loaded(struct service *service)
 {
-    const struct service_view *view = &service->view;
+    const struct service_active_set *active_set = &service->active_set;
     uint32_t best = rotation_next(&service->rotation);
     uint32_t first = best;
 
-    for (uint32_t i = 1; i < view->count; i++) {
-        uint32_t other = (first + i) % view->count;
+    for (uint32_t i = 1; i < active_set->count; i++) {
+        uint32_t other = (first + i) % active_set->count;
 
-        if (is_less_loaded(view, other, best)) {
+        if (is_less_loaded(active_set, other, best)) {
             best = other;
         }
     }
     return best;
 }
 
-static uint32_t better_of_two(const struct service_view *view, struct random *random)
+static uint32_t better_of_two(const struct service_active_set *active_set, struct random *random)
 {
-    uint32_t a = (uint32_t)random_below(random, view->count);
-    uint32_t b = (a + 1 + (uint32_t)random_below(random, view->count - 1)) % view->count;
+    uint32_t a = (uint32_t)random_below(random, active_set->count);
+    uint32_t b =
+        (a + 1 + (uint32_t)random_below(random, active_set->count - 1)) % active_set->count;
 
-    return is_less_loaded(view, b, a) ? b : a;
+    return is_less_loaded(active_set, b, a) ? b : a;
 }
 
 static uint32_t pick(struct service *service, struct random *random)
@@ -109,7 +110,7 @@ static uint32_t pick(struct service *service, struct random *random)
     case BALANCE_LEAST_REQUESTS:
         return least_loaded(service);
     case BALANCE_TWO_CHOICES:
-        return better_of_two(&service->view, random);
+        return better_of_two(&service->active_set, random);
     case BALANCE_ROUND_ROBIN:
         break;
     }
@@ -120,20 +121,20 @@ static uint32_t pick(struct service *service, struct random *random)
 static struct origin *pick_fit(struct service *service, struct random *random,
                                const struct origin *avoid)
 {
-    const struct service_view *view = &service->view;
+    const struct service_active_set *active_set = &service->active_set;
     uint32_t chosen;
 
-    if (view->count == 1) {
-        return view->origins[0];
+    if (active_set->count == 1) {
+        return active_set->origins[0];
     }
-    if (view->count == 0) {
+    if (active_set->count == 0) {
         return NULL;
     }
     chosen = pick(service, random);
-    if (view->origins[chosen] == avoid) {
-        chosen = chosen + 1 < view->count ? chosen + 1 : 0;
+    if (active_set->origins[chosen] == avoid) {
+        chosen = chosen + 1 < active_set->count ? chosen + 1 : 0;
     }
-    return view->origins[chosen];
+    return active_set->origins[chosen];
 }
 
 static bool is_risky(const struct origin *origin, uint64_t now_us)
@@ -145,16 +146,16 @@ static bool is_risky(const struct origin *origin, uint64_t now_us)
  * turn it is does not change. */
 static struct origin *safer_than(struct service *service, struct origin *chosen)
 {
-    const struct service_view *view = &service->view;
-    uint64_t now_us = loop_now(service->directory->bench->loop);
+    const struct service_active_set *active_set = &service->active_set;
+    uint64_t now_us = loop_now(service->directory->worker_context->loop);
     uint32_t first;
 
     if (chosen == NULL || !is_risky(chosen, now_us)) {
         return chosen;
     }
-    first = (uint32_t)random_below(&service->directory->bench->random, view->count);
-    for (uint32_t i = 0; i < view->count; i++) {
-        struct origin *other = view->origins[(first + i) % view->count];
+    first = (uint32_t)random_below(&service->directory->worker_context->random, active_set->count);
+    for (uint32_t i = 0; i < active_set->count; i++) {
+        struct origin *other = active_set->origins[(first + i) % active_set->count];
 
         if (!is_risky(other, now_us)) {
             return other;
@@ -169,17 +170,18 @@ struct origin *service_pick(struct service *service, struct random *random,
     struct origin *tried = NULL;
 
     /* All of this is two comparisons and a count while nothing is wrong. */
-    if (service->serial != origin_book_serial(service->directory->book) || !service->settled) {
-        uint64_t now_us = loop_now(service->directory->bench->loop);
+    if (service->serial != origin_registry_serial(service->directory->registry) ||
+        !service->settled) {
+        uint64_t now_us = loop_now(service->directory->worker_context->loop);
 
-        service_look(service, now_us);
-        if (service->trial_count > 0 && request != NULL && avoid == NULL) {
-            tried = service_take_trial(service, request, now_us);
+        service_refresh(service, now_us);
+        if (service->half_open_count > 0 && request != NULL && avoid == NULL) {
+            tried = service_take_half_open(service, request, now_us);
         }
     }
     if (--service->picks_to_review == 0) {
         service->picks_to_review = REVIEW_PICKS + 4 * service->count;
-        service_review(service, loop_now(service->directory->bench->loop));
+        service_review(service, loop_now(service->directory->worker_context->loop));
     }
     if (request != NULL) {
         request->service = service;

@@ -12,69 +12,69 @@
 
 #include <stdlib.h>
 
-#define LEAVE_LOOK_MS 50
+#define LEAVE_CHECK_MS 50
 #define TAKE_AGAIN_MS 1000
 #define ZERO_PART 100           /* beside others, weight 0 counts for so small a part of 1 */
 #define SHARES (1u << 16)       /* into so many parts a weight is cut: addresses share it */
 #define WEIGHTS_MOST (1u << 22) /* all together: a hundredfold and more must fit into a rotation */
 
 /* All that is as long as a service has origins. */
-struct lineup {
+struct host_set {
     struct origin **origins;
     struct standing *standings;
-    struct origin **trials;
+    struct origin **half_open;
     bool *fit;
-    struct service_view view;
-    struct service_view other_view;
+    struct service_active_set active_set;
+    struct service_active_set other_active_set;
     struct origin **leaving;
     uint64_t *weights; /* while it is made */
     uint32_t count;
 };
 
-static bool view_init(struct service_view *view, uint32_t room)
+static bool active_set_init(struct service_active_set *active_set, uint32_t room)
 {
-    view->origins = calloc(room, sizeof(struct origin *));
-    view->turns = calloc(room, sizeof(*view->turns));
-    return view->origins != NULL && view->turns != NULL;
+    active_set->origins = calloc(room, sizeof(struct origin *));
+    active_set->turns = calloc(room, sizeof(*active_set->turns));
+    return active_set->origins != NULL && active_set->turns != NULL;
 }
 
-static void view_release(struct service_view *view)
+static void active_set_release(struct service_active_set *active_set)
 {
-    free(view->origins);
-    free(view->turns);
+    free(active_set->origins);
+    free(active_set->turns);
 }
 
-static bool lineup_init(struct lineup *lineup, uint32_t room, uint32_t leaving_room)
+static bool host_set_init(struct host_set *host_set, uint32_t room, uint32_t leaving_room)
 {
-    bool views;
+    bool active_sets;
 
-    *lineup = (struct lineup){0};
-    lineup->origins = calloc(room, sizeof(struct origin *));
-    lineup->standings = calloc(room, sizeof(*lineup->standings));
-    lineup->trials = calloc(room, sizeof(struct origin *));
-    lineup->fit = calloc(room, sizeof(*lineup->fit));
-    lineup->weights = calloc(room, sizeof(*lineup->weights));
-    lineup->leaving = calloc(leaving_room + 1, sizeof(struct origin *));
-    views = view_init(&lineup->view, room);
-    views = view_init(&lineup->other_view, room) && views;
-    return views && lineup->origins != NULL && lineup->standings != NULL &&
-           lineup->trials != NULL && lineup->fit != NULL && lineup->weights != NULL &&
-           lineup->leaving != NULL;
+    *host_set = (struct host_set){0};
+    host_set->origins = calloc(room, sizeof(struct origin *));
+    host_set->standings = calloc(room, sizeof(*host_set->standings));
+    host_set->half_open = calloc(room, sizeof(struct origin *));
+    host_set->fit = calloc(room, sizeof(*host_set->fit));
+    host_set->weights = calloc(room, sizeof(*host_set->weights));
+    host_set->leaving = calloc(leaving_room + 1, sizeof(struct origin *));
+    active_sets = active_set_init(&host_set->active_set, room);
+    active_sets = active_set_init(&host_set->other_active_set, room) && active_sets;
+    return active_sets && host_set->origins != NULL && host_set->standings != NULL &&
+           host_set->half_open != NULL && host_set->fit != NULL && host_set->weights != NULL &&
+           host_set->leaving != NULL;
 }
 
-static void lineup_release(struct lineup *lineup)
+static void host_set_release(struct host_set *host_set)
 {
-    for (uint32_t i = 0; i < lineup->count; i++) {
-        origin_put(&lineup->origins[i]);
+    for (uint32_t i = 0; i < host_set->count; i++) {
+        origin_put(&host_set->origins[i]);
     }
-    free(lineup->origins);
-    free(lineup->standings);
-    free(lineup->trials);
-    free(lineup->fit);
-    free(lineup->weights);
-    free(lineup->leaving);
-    view_release(&lineup->view);
-    view_release(&lineup->other_view);
+    free(host_set->origins);
+    free(host_set->standings);
+    free(host_set->half_open);
+    free(host_set->fit);
+    free(host_set->weights);
+    free(host_set->leaving);
+    active_set_release(&host_set->active_set);
+    active_set_release(&host_set->other_active_set);
 }
 
 static bool is_among(struct origin *const *origins, uint32_t count, const struct origin *origin)
@@ -88,19 +88,19 @@ static bool is_among(struct origin *const *origins, uint32_t count, const struct
 }
 
 /* Takes over the reference. Only what DNS says can name an origin twice: the first time counts. */
-static bool add(struct lineup *lineup, struct origin *origin, uint64_t weight, uint32_t rank,
+static bool add(struct host_set *host_set, struct origin *origin, uint64_t weight, uint32_t rank,
                 bool by_name)
 {
     if (origin == NULL) {
         return false;
     }
-    if (by_name && is_among(lineup->origins, lineup->count, origin)) {
+    if (by_name && is_among(host_set->origins, host_set->count, origin)) {
         origin_put(&origin);
         return true;
     }
-    lineup->origins[lineup->count] = origin;
-    lineup->weights[lineup->count] = weight;
-    lineup->standings[lineup->count++].rank = rank;
+    host_set->origins[host_set->count] = origin;
+    host_set->weights[host_set->count] = weight;
+    host_set->standings[host_set->count++].rank = rank;
     return true;
 }
 
@@ -115,22 +115,22 @@ static uint64_t weight_of(const struct srv_target *target, bool all_zero)
     return target->weight > 0 ? (uint64_t)target->weight * ZERO_PART : all_zero ? ZERO_PART : 1;
 }
 
-/* Addresses of a name on their way into a lineup. */
+/* Addresses of a name on their way into a host set. */
 struct adding {
-    struct lineup *lineup;
+    struct host_set *host_set;
     uint64_t weight; /* of all of them together, in ZERO_PARTs */
     uint32_t rank;
 };
 
-static bool add_told(void *owner, struct origin *origin, uint32_t share_of)
+static bool add_reported(void *owner, struct origin *origin, uint32_t share_of)
 {
     const struct adding *adding = owner;
 
-    return add(adding->lineup, origin, adding->weight * SHARES / share_of, adding->rank, true);
+    return add(adding->host_set, origin, adding->weight * SHARES / share_of, adding->rank, true);
 }
 
 /* The targets of one priority, from *next on, which then is the first of another one. */
-static bool add_class(struct lineup *lineup, const struct dns_name *name,
+static bool add_class(struct host_set *host_set, const struct dns_name *name,
                       const struct origin_settings *settings, uint32_t priority_class,
                       uint32_t *next)
 {
@@ -145,59 +145,59 @@ static bool add_class(struct lineup *lineup, const struct dns_name *name,
     }
     *next = end;
     for (uint32_t i = first; i < end; i++) {
-        struct adding adding = {lineup, weight_of(&name->targets[i], all_zero) * settings->weight,
+        struct adding adding = {host_set, weight_of(&name->targets[i], all_zero) * settings->weight,
                                 rank_of(settings, priority_class)};
 
-        if (!dns_name_each_of_target(name, settings, i, add_told, &adding)) {
+        if (!dns_name_each_of_target(name, settings, i, add_reported, &adding)) {
             return false;
         }
     }
     return true;
 }
 
-static bool add_targets(struct lineup *lineup, const struct dns_name *name,
+static bool add_targets(struct host_set *host_set, const struct dns_name *name,
                         const struct origin_settings *settings)
 {
     uint32_t priority_class = 0;
     uint32_t next = 0;
 
     if (name->target_count == 0) {
-        return add(lineup, dns_name_stand_in(name, settings),
+        return add(host_set, dns_name_stand_in(name, settings),
                    (uint64_t)settings->weight * ZERO_PART * SHARES, rank_of(settings, 0), true);
     }
     while (next < name->target_count) {
-        if (!add_class(lineup, name, settings, priority_class++, &next)) {
+        if (!add_class(host_set, name, settings, priority_class++, &next)) {
             return false;
         }
     }
     return true;
 }
 
-static bool add_named(struct lineup *lineup, const struct dns_name *name,
+static bool add_named(struct host_set *host_set, const struct dns_name *name,
                       const struct origin_settings *settings)
 {
-    struct adding adding = {lineup, (uint64_t)settings->weight * ZERO_PART, rank_of(settings, 0)};
+    struct adding adding = {host_set, (uint64_t)settings->weight * ZERO_PART, rank_of(settings, 0)};
 
-    return name->is_srv ? add_targets(lineup, name, settings)
-                        : dns_name_each_address(name, settings, add_told, &adding);
+    return name->is_srv ? add_targets(host_set, name, settings)
+                        : dns_name_each_address(name, settings, add_reported, &adding);
 }
 
 /* Halved until they fit into a rotation; where none is by name, they do. */
-static void settle_weights(struct lineup *lineup)
+static void settle_weights(struct host_set *host_set)
 {
     uint64_t total = 0;
     unsigned halvings = 0;
 
-    for (uint32_t i = 0; i < lineup->count; i++) {
-        total += lineup->weights[i];
+    for (uint32_t i = 0; i < host_set->count; i++) {
+        total += host_set->weights[i];
     }
     while (total >> halvings > WEIGHTS_MOST) {
         halvings++;
     }
-    for (uint32_t i = 0; i < lineup->count; i++) {
-        uint64_t weight = lineup->weights[i] >> halvings;
+    for (uint32_t i = 0; i < host_set->count; i++) {
+        uint64_t weight = host_set->weights[i] >> halvings;
 
-        lineup->standings[i].weight = weight > 0 ? (uint32_t)weight : 1;
+        host_set->standings[i].weight = weight > 0 ? (uint32_t)weight : 1;
     }
 }
 
@@ -224,7 +224,7 @@ static uint32_t room_needed(const struct service *service)
     return room;
 }
 
-static bool fill(const struct service *service, struct lineup *lineup)
+static bool fill(const struct service *service, struct host_set *host_set)
 {
     const struct service_settings *settings = service->settings;
     uint64_t unit = settings->has_names ? (uint64_t)ZERO_PART * SHARES : 1;
@@ -232,53 +232,53 @@ static bool fill(const struct service *service, struct lineup *lineup)
     for (uint32_t i = 0; i < settings->origin_count; i++) {
         const struct origin_settings *origin = &settings->origins[i];
         bool added = dns_name_text(origin) != NULL
-                         ? add_named(lineup, service->names[i], origin)
-                         : add(lineup, origin_get(service->directory, origin),
+                         ? add_named(host_set, service->names[i], origin)
+                         : add(host_set, origin_get(service->directory, origin),
                                origin->weight * unit, rank_of(origin, 0), false);
 
         if (!added) {
             return false;
         }
     }
-    settle_weights(lineup);
+    settle_weights(host_set);
     return true;
 }
 
-static bool make_lineup(const struct service *service, struct lineup *lineup)
+static bool make_host_set(const struct service *service, struct host_set *host_set)
 {
-    if (lineup_init(lineup, room_needed(service), service->leaving_count + service->count) &&
-        fill(service, lineup)) {
+    if (host_set_init(host_set, room_needed(service), service->leaving_count + service->count) &&
+        fill(service, host_set)) {
         return true;
     }
-    lineup_release(lineup);
+    host_set_release(host_set);
     return false;
 }
 
-/* The arrays change place; *lineup has the former ones then. */
-static void exchange_lineups(struct service *service, struct lineup *lineup)
+/* The arrays change place; *host set has the former ones then. */
+static void exchange_host_sets(struct service *service, struct host_set *host_set)
 {
-    struct lineup former = {
+    struct host_set former = {
         .origins = service->origins,
         .standings = service->standings,
-        .trials = service->trials,
+        .half_open = service->half_open,
         .fit = service->fit,
-        .view = service->view,
-        .other_view = service->other_view,
+        .active_set = service->active_set,
+        .other_active_set = service->other_active_set,
         .leaving = service->leaving,
-        .weights = lineup->weights,
+        .weights = host_set->weights,
         .count = service->count,
     };
 
-    service->origins = lineup->origins;
-    service->standings = lineup->standings;
-    service->trials = lineup->trials;
-    service->fit = lineup->fit;
-    service->view = lineup->view;
-    service->other_view = lineup->other_view;
-    service->leaving = lineup->leaving;
-    service->count = lineup->count;
-    service->trial_count = 0;
-    *lineup = former;
+    service->origins = host_set->origins;
+    service->standings = host_set->standings;
+    service->half_open = host_set->half_open;
+    service->fit = host_set->fit;
+    service->active_set = host_set->active_set;
+    service->other_active_set = host_set->other_active_set;
+    service->leaving = host_set->leaving;
+    service->count = host_set->count;
+    service->half_open_count = 0;
+    *host_set = former;
 }
 
 /* --- those who leave --------------------------------------------------------------------- */
@@ -306,8 +306,8 @@ static void on_leave(void *owner)
     }
     service->leaving_count = left;
     if (left > 0) {
-        alarm_set(service->directory->bench->loop, &service->leave, LEAVE_LOOK_MS, on_leave,
-                  service);
+        alarm_set(service->directory->worker_context->loop, &service->leave, LEAVE_CHECK_MS,
+                  on_leave, service);
     }
 }
 
@@ -322,7 +322,7 @@ static void part_with(struct service *service, struct origin *origin)
     service->leaving[service->leaving_count++] = origin;
 }
 
-static void part_with_former(struct service *service, struct lineup *former)
+static void part_with_former(struct service *service, struct host_set *former)
 {
     uint32_t leaving_count = service->leaving_count;
 
@@ -335,23 +335,23 @@ static void part_with_former(struct service *service, struct lineup *former)
     }
     former->count = 0;
     if (service->leaving_count > 0) {
-        alarm_set(service->directory->bench->loop, &service->leave, LEAVE_LOOK_MS, on_leave,
-                  service);
+        alarm_set(service->directory->worker_context->loop, &service->leave, LEAVE_CHECK_MS,
+                  on_leave, service);
     }
 }
 
 /* --- changes ----------------------------------------------------------------------------- */
 
 /* Whose turn it is goes on among those who stay. */
-static void keep_turns(struct service *service, const struct service_view *former,
+static void keep_turns(struct service *service, const struct service_active_set *former,
                        uint32_t former_total)
 {
-    struct service_view *view = &service->view;
+    struct service_active_set *active_set = &service->active_set;
 
-    for (uint32_t i = 0; i < view->count; i++) {
+    for (uint32_t i = 0; i < active_set->count; i++) {
         for (uint32_t j = 0; j < former->count; j++) {
-            if (view->origins[i] == former->origins[j]) {
-                view->turns[i].credit =
+            if (active_set->origins[i] == former->origins[j]) {
+                active_set->turns[i].credit =
                     rotation_carried(&service->rotation, former->turns[j].credit, former_total);
             }
         }
@@ -362,29 +362,29 @@ static void take_again(void *owner)
 {
     struct service *service = owner;
     uint32_t former_total = service->rotation.total;
-    struct lineup lineup;
+    struct host_set host_set;
 
-    if (!make_lineup(service, &lineup)) {
+    if (!make_host_set(service, &host_set)) {
         log_error("out of memory: service %s keeps its former origins for now",
                   service->settings->name);
-        alarm_set(service->directory->bench->loop, &service->take_again, TAKE_AGAIN_MS, take_again,
-                  service);
+        alarm_set(service->directory->worker_context->loop, &service->take_again, TAKE_AGAIN_MS,
+                  take_again, service);
         return;
     }
-    exchange_lineups(service, &lineup);
+    exchange_host_sets(service, &host_set);
     service_dial_with(service, service->tls);
-    part_with_former(service, &lineup);
-    service->look_again_us = 0;
-    service_look(service, loop_now(service->directory->bench->loop));
-    keep_turns(service, &lineup.view, former_total);
-    lineup_release(&lineup);
+    part_with_former(service, &host_set);
+    service->check_again_us = 0;
+    service_refresh(service, loop_now(service->directory->worker_context->loop));
+    keep_turns(service, &host_set.active_set, former_total);
+    host_set_release(&host_set);
 }
 
 void service_follow_names(struct service *service)
 {
     for (uint32_t i = 0; i < service->settings->origin_count; i++) {
         if (service->names[i] != NULL && dns_name_has_changed(service->names[i])) {
-            alarm_clear(service->directory->bench->loop, &service->take_again);
+            alarm_clear(service->directory->worker_context->loop, &service->take_again);
             take_again(service);
             return;
         }
@@ -399,7 +399,8 @@ void service_dial_with(struct service *service, const struct tls_store *tls)
     if (tls == NULL || !service->settings->tls.on) {
         return;
     }
-    dialer = tls_store_dialer(tls, service->directory->bench->worker, service->settings->index);
+    dialer =
+        tls_store_dialer(tls, service->directory->worker_context->worker, service->settings->index);
     for (uint32_t i = 0; i < service->count; i++) {
         origin_dial_with(service->origins[i], dialer);
     }
@@ -431,19 +432,20 @@ static bool take_names(struct service *service)
 
 bool service_take_origins(struct service *service)
 {
-    struct lineup lineup;
+    struct host_set host_set;
 
-    if ((service->settings->has_names && !take_names(service)) || !make_lineup(service, &lineup)) {
+    if ((service->settings->has_names && !take_names(service)) ||
+        !make_host_set(service, &host_set)) {
         return false;
     }
-    exchange_lineups(service, &lineup);
-    lineup_release(&lineup); /* what was there before: nothing */
+    exchange_host_sets(service, &host_set);
+    host_set_release(&host_set); /* what was there before: nothing */
     return true;
 }
 
 static void drop_names(struct service *service)
 {
-    struct loop *loop = service->directory->bench->loop;
+    struct loop *loop = service->directory->worker_context->loop;
 
     alarm_clear(loop, &service->leave);
     alarm_clear(loop, &service->take_again);
@@ -468,9 +470,9 @@ void service_drop_origins(struct service *service)
     }
     free(service->origins);
     free(service->standings);
-    free(service->trials);
+    free(service->half_open);
     free(service->fit);
     free(service->leaving);
-    view_release(&service->view);
-    view_release(&service->other_view);
+    active_set_release(&service->active_set);
+    active_set_release(&service->other_active_set);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What service.c (whose turn it is), service_look.c (who has a turn at all) and the files about
+/* What service.c (whose turn it is), service_refresh.c (who has a turn at all) and the files about
  * health (health_private.h) share about a service; nobody else's. */
 #ifndef ORIGIN_SERVICE_SERVICE_PRIVATE_H
 #define ORIGIN_SERVICE_SERVICE_PRIVATE_H
@@ -10,7 +10,7 @@
 
 /* Who gets requests. Two of them take turns, so that a new look can be compared with the one in
  * force: where they are the same, whose turn it is stays. */
-struct service_view {
+struct service_active_set {
     struct origin **origins;
     struct rotation_member *turns;
     uint32_t count;
@@ -46,16 +46,16 @@ struct service {
 
     uint32_t picks_to_review;
 
-    /* In force while the book's serial is this one and, unless all is settled, until the time to
+    /* In force while the registry's serial is this one and, unless all is settled, until the time to
      * look again. */
     uint64_t serial;
     bool settled;
-    uint64_t look_again_us;
-    struct service_view view;
-    struct service_view other_view;
-    struct rotation rotation; /* over view.turns */
-    struct origin **trials;   /* those that may be tried */
-    uint32_t trial_count;
+    uint64_t check_again_us;
+    struct service_active_set active_set;
+    struct service_active_set other_active_set;
+    struct rotation rotation;  /* over active set.turns */
+    struct origin **half_open; /* those that may be tried */
+    uint32_t half_open_count;
     struct retry_budget retries;
 };
 
@@ -70,11 +70,11 @@ void service_dial_with(struct service *service, const struct tls_store *tls);
 /* Some names have another answer, maybe one of the service's. */
 void service_follow_names(struct service *service);
 
-/* --- service_look.c --- */
+/* --- service_refresh.c --- */
 
 /* Looks at everything that keeps an origin from getting requests, and remembers who may have
  * them. */
-void service_look(struct service *service, uint64_t now_us);
+void service_refresh(struct service *service, uint64_t now_us);
 
 /* --- service_review.c --- */
 
@@ -82,10 +82,10 @@ void service_look(struct service *service, uint64_t now_us);
  * ejected. Every few picks. */
 void service_review(struct service *service, uint64_t now_us);
 
-/* --- origin_trial.c --- */
+/* --- origin_half_open.c --- */
 
 /* An origin that this request may try; NULL: none. */
-struct origin *service_take_trial(struct service *service, struct origin_request *request,
-                                  uint64_t now_us);
+struct origin *service_take_half_open(struct service *service, struct origin_request *request,
+                                      uint64_t now_us);
 
 #endif

@@ -69,12 +69,12 @@ static void on_guard(void *owner)
 
 void origin_unguard(struct origin *origin, const struct service *service)
 {
-    if (origin->knock.service == service) {
-        origin_knock_cancel(origin);
+    if (origin->connect_probe.service == service) {
+        origin_connect_probe_cancel(origin);
     }
     if (origin->guards == service) {
         origin->guards = NULL;
-        alarm_clear(origin->directory->bench->loop, &origin->guard);
+        alarm_clear(origin->directory->worker_context->loop, &origin->guard);
     }
 }
 
@@ -83,14 +83,15 @@ static void stand_guard(struct origin *origin, struct service *service, uint32_t
 {
     if (origin->guards == NULL) {
         origin->guards = service;
-        alarm_set(origin->directory->bench->loop, &origin->guard, milliseconds, on_guard, origin);
+        alarm_set(origin->directory->worker_context->loop, &origin->guard, milliseconds, on_guard,
+                  origin);
     }
 }
 
 static void guard_against_silence(struct origin *origin, struct service *service)
 {
     if (service != NULL && service->count > 1 && health_of(service)->slow_factor > 0) {
-        stand_guard(origin, service, health_of(service)->slow_least + 20);
+        stand_guard(origin, service, health_of(service)->slow_min_time + 20);
     }
 }
 
@@ -114,9 +115,9 @@ static void review_origin(struct service *service, struct origin *origin,
         return;
     }
     limit_us = service_slow_limit_us(service, fastest);
-    if (origin_pace_is_known(origin) && origin_pace_us(origin) > limit_us) {
+    if (origin_latency_is_known(origin) && origin_latency_us(origin) > limit_us) {
         snprintf(why, sizeof(why), "it takes %.2f s to answer, another %.2f s",
-                 (double)origin_pace_us(origin) / 1e6, (double)origin_pace_us(fastest) / 1e6);
+                 (double)origin_latency_us(origin) / 1e6, (double)origin_latency_us(fastest) / 1e6);
         origin_eject(service, origin, SLOW_IS_ENOUGH, why);
     } else if (stays_silent(service, origin, fastest, now_us)) {
         snprintf(why, sizeof(why), "%u requests since its last answer, %.2f s ago",

@@ -27,8 +27,8 @@ static uint64_t print_below(const struct settings *settings, const char *option)
     return print;
 }
 
-void fixed_options_tell(const struct settings *first, const struct settings *now, char *line,
-                        size_t size)
+void fixed_options_report(const struct settings *first, const struct settings *now, char *line,
+                          size_t size)
 {
     const char *before = "; only from the next start on: ";
 

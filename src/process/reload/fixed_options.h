@@ -7,7 +7,7 @@
 #include "config/settings.h"
 
 /* Tells the log; and adds to the text in `line`, for whoever asked. */
-void fixed_options_tell(const struct settings *first, const struct settings *now, char *line,
-                        size_t size);
+void fixed_options_report(const struct settings *first, const struct settings *now, char *line,
+                          size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Orders, one after the other:
  *
- *   read the file -> plan and changes -> sockets -> all workers (take_up) -> the new one runs
+ *   read the file -> plan and changes -> sockets -> all workers (two_phase) -> the new one runs
  *
  * and back to the former one the same way, where a reload was not confirmed. Whatever fails on
  * the way ends in `conclude`, which tells everybody. */
@@ -9,10 +9,10 @@
 
 #include "base/list.h"
 #include "base/log/log.h"
-#include "process/reload/edition.h"
+#include "process/reload/loaded_config.h"
 #include "process/reload/fixed_options.h"
-#include "process/reload/shelf.h"
-#include "process/reload/take_up.h"
+#include "process/reload/retired_configs.h"
+#include "process/reload/two_phase.h"
 #include "process/reload/tls_changes.h"
 #include "process/state/state_directory.h"
 #include "process/worker/pressure_watch.h"
@@ -23,7 +23,7 @@
 #include <time.h>
 
 #define WHY_BYTES 512
-#define TELL_BYTES 1600 /* fits a line of the process log */
+#define REPORT_BYTES 1600 /* fits a line of the process log */
 #define BACK_AGAIN_MS 2000
 #define NO_MORE "ask the process that serves now"
 
@@ -37,10 +37,10 @@ struct reload {
     struct reload_parts parts;
     pthread_mutex_t lock; /* of status and running.plan: others look at them */
     struct reload_status status;
-    struct edition running;
-    struct edition former; /* plan: NULL unless a reload waits for its confirmation */
+    struct loaded_config running;
+    struct loaded_config former; /* plan: NULL unless a reload waits for its confirmation */
     struct link orders;
-    struct shelf shelf;
+    struct retired_configs retired_configs;
     struct alarm confirm_by;
     bool waits; /* for the outcome of an upgrade */
     bool stopping;
@@ -48,11 +48,11 @@ struct reload {
     /* The order being carried out. */
     struct order *order; /* NULL: none */
     const char *action;
-    struct edition next;
+    struct loaded_config next;
     struct settings_changes *changes;
     struct sockets *sockets;
-    struct take_up *take_up;
-    char told[TELL_BYTES];
+    struct two_phase *two_phase;
+    char reported[REPORT_BYTES];
 };
 
 static void begin_next(struct reload *reload);
@@ -86,19 +86,19 @@ static void drop_next(struct reload *reload)
 {
     sockets_close(&reload->sockets);
     settings_changes_free(&reload->changes);
-    edition_release(&reload->next);
+    loaded_config_release(&reload->next);
 }
 
 static void answer(struct reload *reload, struct order *order, bool ok, const char *text,
                    const char *remedy)
 {
-    bool tells_of_file = ok && order->given.kind == RELOAD_FROM_FILE;
+    bool reports_of_file = ok && order->given.kind == RELOAD_FROM_FILE;
     const struct reload_result result = {
         .ok = ok,
         .generation = reload->status.generation,
         .text = text,
         .remedy = remedy,
-        .warnings = tells_of_file ? running_settings(reload)->warnings : NULL,
+        .warnings = reports_of_file ? running_settings(reload)->warnings : NULL,
     };
 
     if (order->given.done != NULL) {
@@ -146,7 +146,7 @@ static void conclude(struct reload *reload, bool ok, const char *text, const cha
 
     audit_write(reload->parts.audit, &entry);
     log_result(reload, ok, text);
-    shelf_note_holes(&reload->shelf); /* reading the file took memory */
+    retired_configs_note_holes(&reload->retired_configs); /* reading the file took memory */
     reload->order = NULL;
     answer(reload, order, ok, text, remedy);
     begin_next(reload);
@@ -171,7 +171,7 @@ static void try_again_later(struct reload *reload)
     alarm_set(reload->parts.loop, &reload->confirm_by, BACK_AGAIN_MS, on_unconfirmed, reload);
 }
 
-/* With what there is of the next edition. */
+/* With what there is of the next loaded config. */
 static void fail(struct reload *reload, const char *why)
 {
     struct fingerprint print = reload->next.print;
@@ -188,19 +188,19 @@ static void fail(struct reload *reload, const char *why)
 /* --- what is told of it ------------------------------------------------------------------ */
 
 /* The file may be the same, and what it names another. */
-static void tell_renewed(struct reload *reload, const struct edition *former)
+static void report_renewed(struct reload *reload, const struct loaded_config *former)
 {
-    tls_changes_tell(plan_tls(former->plan), plan_tls(reload->running.plan), reload->told,
-                     sizeof(reload->told));
+    tls_changes_report(plan_tls(former->plan), plan_tls(reload->running.plan), reload->reported,
+                       sizeof(reload->reported));
 }
 
-static void tell_term(struct reload *reload)
+static void report_term(struct reload *reload)
 {
     uint32_t confirm_ms = reload->order->given.confirm_ms;
-    size_t length = strlen(reload->told);
+    size_t length = strlen(reload->reported);
 
     if (reload->order->given.kind == RELOAD_FROM_FILE && confirm_ms > 0) {
-        snprintf(reload->told + length, sizeof(reload->told) - length,
+        snprintf(reload->reported + length, sizeof(reload->reported) - length,
                  "; goes back unless confirmed within %u s", confirm_ms / 1000);
     }
 }
@@ -216,17 +216,17 @@ static void keep_last_good(const struct reload *reload)
 }
 
 /* It will not come back. The first plan stays to the end: what cannot change is in it. */
-static void retire(struct reload *reload, struct edition *edition)
+static void retire(struct reload *reload, struct loaded_config *loaded_config)
 {
-    if (edition->plan != reload->parts.plan) {
-        shelf_add(&reload->shelf, edition->plan);
-        edition->plan = NULL;
+    if (loaded_config->plan != reload->parts.plan) {
+        retired_configs_add(&reload->retired_configs, loaded_config->plan);
+        loaded_config->plan = NULL;
     }
-    edition_release(edition);
+    loaded_config_release(loaded_config);
 }
 
-/* The edition that ran until now may come back for a while, or goes. */
-static void part_with_former(struct reload *reload, struct edition *former)
+/* The loaded config that ran until now may come back for a while, or goes. */
+static void part_with_former(struct reload *reload, struct loaded_config *former)
 {
     uint32_t confirm_ms = reload->order->given.confirm_ms;
 
@@ -243,7 +243,7 @@ static void part_with_former(struct reload *reload, struct edition *former)
     }
 }
 
-static void swap_editions(struct reload *reload, struct edition *former)
+static void swap_editions(struct reload *reload, struct loaded_config *former)
 {
     pthread_mutex_lock(&reload->lock);
     *former = reload->running;
@@ -267,10 +267,10 @@ static void note_way_back(struct reload *reload, bool went_back)
 static void on_taken_up(void *owner, bool good, uint32_t longest_us)
 {
     struct reload *reload = owner;
-    struct edition former;
+    struct loaded_config former;
     struct fingerprint before = reload->running.print;
 
-    reload->take_up = NULL;
+    reload->two_phase = NULL;
     if (!good) {
         fail(reload, "a worker has no memory for it");
         return;
@@ -283,23 +283,23 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     settings_changes_free(&reload->changes);
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
              longest_us % 1000 / 10);
-    tell_renewed(reload, &former);
-    fixed_options_tell(plan_settings(reload->parts.plan), running_settings(reload), reload->told,
-                       sizeof(reload->told));
-    tell_term(reload);
+    report_renewed(reload, &former);
+    fixed_options_report(plan_settings(reload->parts.plan), running_settings(reload),
+                         reload->reported, sizeof(reload->reported));
+    report_term(reload);
     note_result(reload, true, "");
     part_with_former(reload, &former);
     /* The same file may have been taken up twice. */
     note_way_back(reload, reload->order->given.kind == RELOAD_CANCEL &&
                               strcmp(before.text, reload->running.print.text) != 0);
-    conclude(reload, true, reload->told, NULL, before.text, reload->running.print.text);
+    conclude(reload, true, reload->reported, NULL, before.text, reload->running.print.text);
 }
 
 /* With `next` in place: everything else follows from what it changes. */
-static void take_up_next(struct reload *reload)
+static void two_phase_next(struct reload *reload)
 {
     char why[WHY_BYTES];
-    struct take_up_plan plan;
+    struct two_phase_plan plan;
 
     reload->changes =
         settings_changes_new(running_settings(reload), plan_settings(reload->next.plan));
@@ -307,14 +307,14 @@ static void take_up_next(struct reload *reload)
         fail(reload, "out of memory");
         return;
     }
-    settings_changes_tell(reload->changes, reload->told, sizeof(reload->told));
+    settings_changes_report(reload->changes, reload->reported, sizeof(reload->reported));
     reload->sockets = sockets_carry(*reload->parts.sockets, plan_settings(reload->next.plan),
                                     reload->changes, why);
     if (reload->sockets == NULL) {
         fail(reload, why);
         return;
     }
-    plan = (struct take_up_plan){
+    plan = (struct two_phase_plan){
         .loop = reload->parts.loop,
         .workers = reload->parts.workers,
         .worker_count = reload->parts.worker_count,
@@ -323,8 +323,8 @@ static void take_up_next(struct reload *reload)
         .sockets = reload->sockets,
         .generation = reload->status.generation + 1,
     };
-    reload->take_up = take_up_begin(&plan, on_taken_up, reload);
-    if (reload->take_up == NULL) {
+    reload->two_phase = two_phase_begin(&plan, on_taken_up, reload);
+    if (reload->two_phase == NULL) {
         fail(reload, "out of memory");
     }
 }
@@ -335,9 +335,9 @@ static void load_file(struct reload *reload)
 {
     struct page problems = {0};
 
-    if (edition_read(&reload->next, reload->parts.path, reload->parts.worker_count,
-                     reload->parts.splits, &problems)) {
-        take_up_next(reload);
+    if (loaded_config_read(&reload->next, reload->parts.path, reload->parts.worker_count,
+                           reload->parts.splits, &problems)) {
+        two_phase_next(reload);
     } else {
         page_add_char(&problems, '\0');
         fail(reload, problems.failed || problems.length == 1 ? "out of memory" : problems.at);
@@ -394,7 +394,7 @@ static void go_back(struct reload *reload)
     set_unconfirmed(reload, false, 0);
     reload->next = reload->former;
     memset(&reload->former, 0, sizeof(reload->former));
-    take_up_next(reload);
+    two_phase_next(reload);
 }
 
 static void carry_out(struct reload *reload)
@@ -520,7 +520,7 @@ bool reload_hand_over(struct reload *reload)
 
 /* --- looking ----------------------------------------------------------------------------- */
 
-void reload_look(struct reload *reload, struct reload_status *status)
+void reload_check(struct reload *reload, struct reload_status *status)
 {
     pthread_mutex_lock(&reload->lock);
     *status = reload->status;
@@ -567,7 +567,7 @@ struct reload *reload_new(const struct reload_parts *parts)
     reload->parts = *parts;
     pthread_mutex_init(&reload->lock, NULL);
     list_init(&reload->orders);
-    shelf_init(&reload->shelf, parts->loop);
+    retired_configs_init(&reload->retired_configs, parts->loop);
     reload->running.plan = plan_ref(parts->plan);
     reload->running.print = fingerprint_of(parts->source);
     reload->running.source = malloc(parts->source.length + 1);
@@ -594,7 +594,7 @@ void reload_stop(struct reload *reload)
 {
     reload->stopping = true;
     alarm_clear(reload->parts.loop, &reload->confirm_by);
-    shelf_stop(&reload->shelf);
+    retired_configs_stop(&reload->retired_configs);
 }
 
 void reload_answer_rest(struct reload *reload)
@@ -624,11 +624,11 @@ void reload_free(struct reload **held)
         return;
     }
     reload_answer_rest(reload);
-    take_up_forget(&reload->take_up);
+    two_phase_forget(&reload->two_phase);
     drop_next(reload);
-    shelf_release(&reload->shelf);
-    edition_release(&reload->former);
-    edition_release(&reload->running);
+    retired_configs_release(&reload->retired_configs);
+    loaded_config_release(&reload->former);
+    loaded_config_release(&reload->running);
     pthread_mutex_destroy(&reload->lock);
     free(reload);
 }

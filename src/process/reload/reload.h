@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Taking up a new configuration while everything runs. Lives on the main thread: reads and
  * checks the file there, has every worker build its part beside the old one, and only when all
- * of them have it do they swap, each between two of its events (process/reload/take_up). A bad file, a
+ * of them have it do they swap, each between two of its events (process/reload/two_phase). A bad file, a
  * port that is taken or a worker without memory changes nothing.
  *
  * Orders may be given by any thread; one is carried out after the other. */
@@ -19,7 +19,7 @@ struct reload_parts {  /* borrowed */
     struct loop *loop; /* main's */
     const char *path;  /* of the configuration */
     struct plan *plan; /* the first one, which stays: what cannot change is in it */
-    struct split_book *splits;
+    struct split_registry *splits;
     struct pressure *pressure;
     struct bytes source; /* of that one; only during reload_new */
     struct sockets **sockets;
@@ -51,7 +51,7 @@ bool reload_is_settled(const struct reload *reload);
 /* Any thread. false: out of memory, or the process is ending; `done` is not called then. */
 bool reload_give_order(struct reload *reload, const struct reload_order *order);
 /* Any thread, at any time. */
-void reload_look(struct reload *reload, struct reload_status *status);
+void reload_check(struct reload *reload, struct reload_status *status);
 /* The plan that runs, counted: plan_unref. Any thread but workers (it takes a lock). */
 struct plan *reload_plan(struct reload *reload);
 

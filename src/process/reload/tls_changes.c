@@ -58,8 +58,8 @@ static void add(char *line, size_t size, const char *text)
     snprintf(line + length, size - length, "%s", text);
 }
 
-void tls_changes_tell(const struct tls_store *before, const struct tls_store *now, char *line,
-                      size_t size)
+void tls_changes_report(const struct tls_store *before, const struct tls_store *now, char *line,
+                        size_t size)
 {
     const struct tls_certificate_facts *facts;
     const char *last = ""; /* several listeners may show one file */

@@ -9,7 +9,7 @@
 struct tls_store;
 
 /* Adds "; certificates: 1 renewed (FILE)" to the text in `line`; nothing where nothing was. */
-void tls_changes_tell(const struct tls_store *before, const struct tls_store *now, char *line,
-                      size_t size);
+void tls_changes_report(const struct tls_store *before, const struct tls_store *now, char *line,
+                        size_t size);
 
 #endif

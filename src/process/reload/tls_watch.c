@@ -11,17 +11,17 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define LOOK_MS 2000
-#define LOOKS_A_DAY (24 * 3600 * 1000 / LOOK_MS)
+#define CHECK_MS 2000
+#define CHECKS_A_DAY (24 * 3600 * 1000 / CHECK_MS)
 
 struct tls_watch {
     struct loop *loop;
     struct reload *reload;
-    struct alarm look;
+    struct alarm check;
     const struct plan *seen; /* compared, never followed: the plan of the last look */
     uint64_t taken;          /* print of the files as that plan took them up */
     uint64_t last;           /* at the last look */
-    uint32_t looks;          /* since the last warnings */
+    uint32_t checks;         /* since the last warnings */
 };
 
 static void mix(uint64_t *print, uint64_t value)
@@ -92,7 +92,7 @@ static void order_reload(struct tls_watch *watch)
     reload_give_order(watch->reload, &order);
 }
 
-static void on_look(void *owner)
+static void on_check(void *owner)
 {
     struct tls_watch *watch = owner;
     struct plan *plan = reload_plan(watch->reload);
@@ -102,17 +102,17 @@ static void on_look(void *owner)
         /* Whether a change since the last look was taken up cannot be told: then once more. */
         watch->taken = watch->seen == NULL ? print : watch->last;
         watch->seen = plan;
-        watch->looks = 0;
+        watch->checks = 0;
     } else if (print != watch->taken && print == watch->last) {
         watch->taken = print; /* once, also if it comes to nothing */
         order_reload(watch);
     }
     watch->last = print;
-    if (watch->looks++ % LOOKS_A_DAY == 0) {
+    if (watch->checks++ % CHECKS_A_DAY == 0) {
         tls_store_warn(plan_tls(plan));
     }
     plan_unref(&plan);
-    alarm_set(watch->loop, &watch->look, LOOK_MS, on_look, watch);
+    alarm_set(watch->loop, &watch->check, CHECK_MS, on_check, watch);
 }
 
 struct tls_watch *tls_watch_start(struct loop *loop, struct reload *reload)
@@ -122,7 +122,7 @@ struct tls_watch *tls_watch_start(struct loop *loop, struct reload *reload)
     if (watch != NULL) {
         watch->loop = loop;
         watch->reload = reload;
-        on_look(watch);
+        on_check(watch);
     }
     return watch;
 }
@@ -130,7 +130,7 @@ struct tls_watch *tls_watch_start(struct loop *loop, struct reload *reload)
 void tls_watch_stop(struct tls_watch **watch)
 {
     if (*watch != NULL) {
-        alarm_clear((*watch)->loop, &(*watch)->look);
+        alarm_clear((*watch)->loop, &(*watch)->check);
         free(*watch);
         *watch = NULL;
     }

@@ -164,7 +164,7 @@ static bool write_line(int file, struct bytes line)
 }
 
 /* Its line ends itself. */
-static void tell_instead(const struct page *page)
+static void report_instead(const struct page *page)
 {
     log_info("audit: %.*s", (int)page->length - 1, page->at);
 }
@@ -204,10 +204,10 @@ void audit_write(struct audit *audit, const struct audit_entry *entry)
         log_error("audit: no memory to write down: %s %s", entry->action,
                   entry->ok ? "ok" : "failed");
     } else if (audit->file < 0) {
-        tell_instead(&page);
+        report_instead(&page);
     } else if (!write_line(audit->file, page_bytes(&page))) {
         log_error("cannot write to the audit log: %s", strerror(errno));
-        tell_instead(&page);
+        report_instead(&page);
     }
     page_release(&page);
 }

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TELL_AGAIN_S 60
+#define REPORT_AGAIN_S 60
 
 char *state_directory_choose(const char *configured)
 {
@@ -118,13 +118,13 @@ static bool write_file(const char *path, struct bytes content)
 }
 
 /* Main thread and control thread; what is tried each second is told once a minute. */
-static void tell_failure(const char *directory, const char *name, int failure)
+static void report_failure(const char *directory, const char *name, int failure)
 {
-    static _Atomic time_t told;
+    static _Atomic time_t reported;
     time_t now = time(NULL);
-    time_t before = atomic_load(&told);
+    time_t before = atomic_load(&reported);
 
-    if (now - before >= TELL_AGAIN_S && atomic_compare_exchange_strong(&told, &before, now)) {
+    if (now - before >= REPORT_AGAIN_S && atomic_compare_exchange_strong(&reported, &before, now)) {
         log_warning("cannot write %s/%s: %s; what it should hold would not outlive this process",
                     directory, name, strerror(failure));
     }
@@ -139,7 +139,7 @@ bool state_directory_write(const char *directory, const char *name, struct bytes
     int failure = errno;
 
     if (!good) {
-        tell_failure(directory, name, failure);
+        report_failure(directory, name, failure);
     }
     free(path);
     free(beside);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the process keeps what shall outlive it: the last good configuration, the audit log, and
- * what was decided at run time (keeper.h).
+ * what was decided at run time (state_store.h).
  * Called at start, once privileges are dropped, and by `--last-good`. */
 #ifndef PROCESS_STATE_STATE_DIRECTORY_H
 #define PROCESS_STATE_STATE_DIRECTORY_H

@@ -86,7 +86,7 @@ static const char *remedy_for_file(int failure)
     }
 }
 
-static void look_at_file(const struct file_place *at, const char *what, const char *path)
+static void check_at_file(const struct file_place *at, const char *what, const char *path)
 {
     int failure = path != NULL && path[0] == '/' ? cannot_write(path) : 0;
 
@@ -96,7 +96,7 @@ static void look_at_file(const struct file_place *at, const char *what, const ch
 }
 
 /* A Unix socket is made anew, so it is its folder that matters. */
-static void look_at_socket(const struct file_place *at, const char *what, const char *path)
+static void check_at_socket(const struct file_place *at, const char *what, const char *path)
 {
     char beside[128];
 
@@ -162,13 +162,13 @@ static bool binds_beside(const struct address *address)
     return bound;
 }
 
-static void look_at_address(const struct file_place *at, const char *what, const char *name,
-                            const struct address *address, bool runs)
+static void check_at_address(const struct file_place *at, const char *what, const char *name,
+                             const struct address *address, bool runs)
 {
     int failure = listener_try(address);
 
     if (address->any.sa_family == AF_UNIX) {
-        look_at_socket(at, what, address->local.sun_path);
+        check_at_socket(at, what, address->local.sun_path);
     } else if (failure != 0 && !(failure == EADDRINUSE && runs && binds_beside(address))) {
         warn(at, what, name, remedy_for_port(failure));
     }
@@ -186,7 +186,7 @@ static bool has_ramp(const struct settings *settings)
     return false;
 }
 
-static void look_at_state(const struct settings *settings)
+static void check_at_state(const struct settings *settings)
 {
     char *directory = state_directory_choose(settings->state_directory);
     int failure = directory != NULL && faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0
@@ -211,7 +211,7 @@ static void look_at_state(const struct settings *settings)
 
 /* --- all ---------------------------------------------------------------------------------- */
 
-void preflight_look(const struct settings *settings)
+void preflight_check(const struct settings *settings)
 {
     const struct admin_settings *admin = &settings->admin;
     bool runs = gateway_runs(admin);
@@ -220,18 +220,18 @@ void preflight_look(const struct settings *settings)
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         const struct listener_settings *listener = &settings->listeners[i];
 
-        look_at_address(&listener->at, "listener", listener->name, &listener->address, runs);
+        check_at_address(&listener->at, "listener", listener->name, &listener->address, runs);
     }
     if (admin->socket != NULL) {
-        look_at_socket(&admin->socket_at, "admin.socket", admin->socket);
+        check_at_socket(&admin->socket_at, "admin.socket", admin->socket);
     }
     if (admin->metrics != NULL) {
-        look_at_address(&admin->metrics_at, "admin.metrics", admin->metrics,
-                        &admin->metrics_address, runs);
+        check_at_address(&admin->metrics_at, "admin.metrics", admin->metrics,
+                         &admin->metrics_address, runs);
     }
     changed = become(settings->user);
-    look_at_file(&settings->access_log.at, "access_log", settings->access_log.path);
-    look_at_file(&settings->pid_file_at, "pid_file", settings->pid_file);
-    look_at_state(settings);
+    check_at_file(&settings->access_log.at, "access_log", settings->access_log.path);
+    check_at_file(&settings->pid_file_at, "pid_file", settings->pid_file);
+    check_at_state(settings);
     be_root_again(changed);
 }

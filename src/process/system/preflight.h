@@ -11,6 +11,6 @@
 void preflight_log_warnings(const struct settings *settings);
 /* Looks at folders, ports and the state directory. One thread only: where `user` is set and the
  * process is root, it asks as that user, and is root again. */
-void preflight_look(const struct settings *settings);
+void preflight_check(const struct settings *settings);
 
 #endif

@@ -135,7 +135,7 @@ static bool others_write(const struct stat *facts)
     return (facts->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_sticky;
 }
 
-static bool look_at(const char *path, struct stat *file, struct stat *folder)
+static bool check_at(const char *path, struct stat *file, struct stat *folder)
 {
     int at = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     char *copy = strdup(path);
@@ -176,7 +176,7 @@ bool privilege_yield_to_owner(const char *path)
     if (geteuid() != 0) {
         return true;
     }
-    if (!look_at(path, &file, &folder)) {
+    if (!check_at(path, &file, &folder)) {
         return false;
     }
     if (!S_ISREG(file.st_mode) || others_write(&file)) {

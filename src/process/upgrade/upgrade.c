@@ -4,7 +4,7 @@
 #include "process/upgrade/upgrade.h"
 
 #include "base/log/log.h"
-#include "process/upgrade/heritage.h"
+#include "process/upgrade/handover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,8 +64,8 @@ static void let_inherit(void *owner, int fd)
 
 static bool is_ours(const char *entry)
 {
-    return strncmp(entry, HERITAGE_SOCKETS "=", sizeof(HERITAGE_SOCKETS)) == 0 ||
-           strncmp(entry, HERITAGE_READY "=", sizeof(HERITAGE_READY)) == 0;
+    return strncmp(entry, HANDOVER_SOCKETS "=", sizeof(HANDOVER_SOCKETS)) == 0 ||
+           strncmp(entry, HANDOVER_READY "=", sizeof(HANDOVER_READY)) == 0;
 }
 
 /* The environment with the two more; only the array itself is new. */
@@ -114,7 +114,7 @@ static int spawn(struct upgrade *upgrade, struct bytes lines, int ready, char **
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &waiting);
     posix_spawnattr_setsigdefault(&attributes, &ignored);
-    heritage_each(lines, let_inherit, &actions);
+    handover_each(lines, let_inherit, &actions);
     let_inherit(&actions, ready);
     error = posix_spawn(&upgrade->child, upgrade->path, &actions, &attributes, upgrade->arguments,
                         environment);
@@ -126,17 +126,17 @@ static int spawn(struct upgrade *upgrade, struct bytes lines, int ready, char **
 static int start_child(struct upgrade *upgrade, struct bytes lines, int ready)
 {
     char *sockets = NULL;
-    char *told = NULL;
+    char *reported = NULL;
     char **environment = NULL;
     int error = ENOMEM;
 
-    if (asprintf(&sockets, HERITAGE_SOCKETS "=%.*s", (int)lines.length, lines.at) >= 0 &&
-        asprintf(&told, HERITAGE_READY "=%d", ready) >= 0 &&
-        (environment = with_more(sockets, told)) != NULL) {
+    if (asprintf(&sockets, HANDOVER_SOCKETS "=%.*s", (int)lines.length, lines.at) >= 0 &&
+        asprintf(&reported, HANDOVER_READY "=%d", ready) >= 0 &&
+        (environment = with_more(sockets, reported)) != NULL) {
         error = spawn(upgrade, lines, ready, environment);
     }
     free(sockets);
-    free(told);
+    free(reported);
     free(environment);
     return error;
 }

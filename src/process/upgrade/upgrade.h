@@ -19,7 +19,7 @@ typedef void upgrade_over(void *owner, pid_t successor);
 /* Remembers where the binary is, before anybody replaces it. NULL: out of memory. */
 struct upgrade *upgrade_new(struct loop *loop, char **arguments, upgrade_over *over, void *owner);
 void upgrade_free(struct upgrade **upgrade);
-/* false, after log_error, when it could not even be started. `sockets` are heritage lines. */
+/* false, after log_error, when it could not even be started. `sockets` are handover lines. */
 bool upgrade_begin(struct upgrade *upgrade, const struct page *sockets);
 /* This process stops: the other one is told to. NULL and none are harmless. */
 void upgrade_abandon(struct upgrade *upgrade);

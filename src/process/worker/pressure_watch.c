@@ -8,23 +8,24 @@
 #include <dirent.h>
 #include <stdlib.h>
 
-#define LOOK_US 100000
-#define LOOK_MS (LOOK_US / 1000)
+#define CHECK_US 100000
+#define CHECK_MS (CHECK_US / 1000)
 #define RESIDENT_US 300000
 #define GROWTH_SHARE 64 /* of the budget, after which a look is due at once */
 
 static uint64_t memory_of(const struct pressure_watch *watch)
 {
-    return buffer_pool_lent(watch->bench->buffers) + client_desk_memory(watch->clients) +
-           exchange_desk_memory(watch->exchanges) + origin_directory_memory(watch->origins);
+    return buffer_pool_lent(watch->worker_context->buffers) +
+           client_context_memory(watch->clients) + exchange_context_memory(watch->exchanges) +
+           origin_directory_memory(watch->origins);
 }
 
 static uint64_t descriptors_of(const struct pressure_watch *watch)
 {
-    return client_desk_count(watch->clients) + origin_directory_connections(watch->origins);
+    return client_context_count(watch->clients) + origin_directory_connections(watch->origins);
 }
 
-static uint64_t growth_worth_a_look(const struct pressure *pressure)
+static uint64_t growth_worth_a_check(const struct pressure *pressure)
 {
     return atomic_load_explicit(&pressure->budget[PRESSURE_MEMORY], memory_order_relaxed) /
            GROWTH_SHARE;
@@ -32,60 +33,62 @@ static uint64_t growth_worth_a_look(const struct pressure *pressure)
 
 static void on_again(void *owner);
 
-static void look(struct pressure_watch *watch)
+static void check(struct pressure_watch *watch)
 {
-    struct pressure *pressure = watch->bench->pressure;
-    uint64_t now_us = loop_now(watch->bench->loop);
+    struct pressure *pressure = watch->worker_context->pressure;
+    uint64_t now_us = loop_now(watch->worker_context->loop);
 
-    watch->look_us = now_us + LOOK_US;
-    watch->look_reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed) +
-                           growth_worth_a_look(pressure);
-    if (watch->bench->worker == 0 && now_us >= watch->resident_us) {
+    watch->check_us = now_us + CHECK_US;
+    watch->check_reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed) +
+                            growth_worth_a_check(pressure);
+    if (watch->worker_context->worker == 0 && now_us >= watch->resident_us) {
         watch->resident_us = now_us + RESIDENT_US;
         pressure_note_resident(pressure, memory_resident());
     }
-    pressure_report(pressure, watch->bench->worker, memory_of(watch), descriptors_of(watch),
-                    now_us);
-    client_desk_relieve(watch->clients);
+    pressure_report(pressure, watch->worker_context->worker, memory_of(watch),
+                    descriptors_of(watch), now_us);
+    client_context_relieve(watch->clients);
     if (pressure_of(pressure, PRESSURE_DESCRIPTORS) != PRESSURE_NONE) {
         origin_directory_relieve(watch->origins);
     }
     if (pressure_now(pressure) != PRESSURE_NONE) {
-        alarm_set(watch->bench->loop, &watch->again, LOOK_MS, on_again, watch);
+        alarm_set(watch->worker_context->loop, &watch->again, CHECK_MS, on_again, watch);
     }
 }
 
 static void on_again(void *owner)
 {
-    look(owner);
+    check(owner);
 }
 
 static void at_turn_end(void *owner)
 {
     struct pressure_watch *watch = owner;
-    const struct slab_account *slabs = &watch->bench->pressure->slabs;
+    const struct slab_account *slabs = &watch->worker_context->pressure->slabs;
 
-    if (loop_now(watch->bench->loop) >= watch->look_us ||
-        atomic_load_explicit(&slabs->reserved, memory_order_relaxed) > watch->look_reserved) {
-        look(watch);
+    if (loop_now(watch->worker_context->loop) >= watch->check_us ||
+        atomic_load_explicit(&slabs->reserved, memory_order_relaxed) > watch->check_reserved) {
+        check(watch);
     }
 }
 
-void pressure_watch_start(struct pressure_watch *watch, struct workbench *bench,
-                          struct client_desk *clients, struct exchange_desk *exchanges,
+void pressure_watch_start(struct pressure_watch *watch, struct worker_context *worker_context,
+                          struct client_context *clients, struct exchange_context *exchanges,
                           struct origin_directory *origins)
 {
-    *watch = (struct pressure_watch){
-        .bench = bench, .clients = clients, .exchanges = exchanges, .origins = origins};
-    if (bench->pressure != NULL) {
-        loop_at_turn_end(bench->loop, at_turn_end, watch);
+    *watch = (struct pressure_watch){.worker_context = worker_context,
+                                     .clients = clients,
+                                     .exchanges = exchanges,
+                                     .origins = origins};
+    if (worker_context->pressure != NULL) {
+        loop_at_turn_end(worker_context->loop, at_turn_end, watch);
     }
 }
 
 void pressure_watch_stop(struct pressure_watch *watch)
 {
-    if (watch->bench != NULL) {
-        alarm_clear(watch->bench->loop, &watch->again);
+    if (watch->worker_context != NULL) {
+        alarm_clear(watch->worker_context->loop, &watch->again);
     }
 }
 

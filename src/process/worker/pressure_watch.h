@@ -8,19 +8,19 @@
 #include "net/pressure.h"
 
 struct pressure_watch {
-    struct workbench *bench;
-    struct client_desk *clients;
-    struct exchange_desk *exchanges;
+    struct worker_context *worker_context;
+    struct client_context *clients;
+    struct exchange_context *exchanges;
     struct origin_directory *origins;
-    uint64_t look_us;       /* when a look is due */
-    uint64_t look_reserved; /* from how many bytes of slabs on it is due at once */
+    uint64_t check_us;       /* when a look is due */
+    uint64_t check_reserved; /* from how many bytes of slabs on it is due at once */
     uint64_t resident_us;
     struct alarm again; /* while there is pressure */
 };
 
-/* Embedded in the worker, whose parts it borrows; nothing to do where the bench has no pressure. */
-void pressure_watch_start(struct pressure_watch *watch, struct workbench *bench,
-                          struct client_desk *clients, struct exchange_desk *exchanges,
+/* Embedded in the worker, whose parts it borrows; nothing to do where the worker context has no pressure. */
+void pressure_watch_start(struct pressure_watch *watch, struct worker_context *worker_context,
+                          struct client_context *clients, struct exchange_context *exchanges,
                           struct origin_directory *origins);
 void pressure_watch_stop(struct pressure_watch *watch);
 

@@ -5,7 +5,7 @@
 #include "process/worker/worker.h"
 
 #include "base/log/log.h"
-#include "process/worker/adoption.h"
+#include "process/worker/staged_config.h"
 #include "process/worker/pressure_watch.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define TRIM_MS 2000
 #define REBALANCE_US 20000
 #define REBALANCE_MOST 256
-#define DRAIN_LOOK_MS 20
+#define DRAIN_CHECK_MS 20
 #define IDLE_GRACE_MS 300
 #define PREPARE_US 200 /* of a turn, for a new plan */
 
@@ -32,18 +32,18 @@ struct worker {
     bool draining;
     uint64_t rebalanced_us;
     bool cut; /* the drain deadline found something left */
-    struct workbench bench;
+    struct worker_context worker_context;
     struct resolver *resolver;
     struct metrics *metrics;
     struct origin_directory *origins;
-    struct exchange_desk *exchanges;
-    struct client_desk *clients;
+    struct exchange_context *exchanges;
+    struct client_context *clients;
     struct pressure_watch pressure;
     struct alarm trim;
-    struct alarm drain_look;
+    struct alarm drain_check;
     struct alarm drain_deadline;
     struct worker_order *order; /* a new plan is being prepared */
-    struct adoption *adoption;
+    struct staged_config *staged_config;
     _Atomic uint64_t generation; /* of the plan that runs */
     _Atomic uint32_t coming;     /* connections in the mail to this worker */
     _Atomic uint32_t drain_ms;
@@ -65,7 +65,7 @@ struct transfer {
 
 static uint32_t load_of(const struct worker *worker)
 {
-    return client_desk_count(worker->clients) +
+    return client_context_count(worker->clients) +
            atomic_load_explicit(&worker->coming, memory_order_relaxed);
 }
 
@@ -86,8 +86,8 @@ static void on_transfer(void *owner)
     struct transfer *transfer = owner;
     struct worker *worker = transfer->to;
 
-    client_desk_take_over(worker->clients, transfer->fd, &transfer->from, transfer->listener,
-                          transfer->is_new);
+    client_context_take_over(worker->clients, transfer->fd, &transfer->from, transfer->listener,
+                             transfer->is_new);
     atomic_fetch_sub_explicit(&worker->coming, 1, memory_order_relaxed);
     free(transfer);
 }
@@ -102,7 +102,7 @@ static bool transfer_to(struct worker *to, int fd, const struct address *from, u
     }
     *transfer = (struct transfer){to, fd, listener, is_new, *from};
     atomic_fetch_add_explicit(&to->coming, 1, memory_order_relaxed);
-    if (!loop_post(to->bench.loop, on_transfer, transfer)) {
+    if (!loop_post(to->worker_context.loop, on_transfer, transfer)) {
         atomic_fetch_sub_explicit(&to->coming, 1, memory_order_relaxed);
         free(transfer);
         return false;
@@ -148,7 +148,7 @@ static const struct client_placing placing = {.place = place, .count_all = count
 static void rebalance(void *owner)
 {
     struct worker *worker = owner;
-    uint64_t now_us = loop_now(worker->bench.loop);
+    uint64_t now_us = loop_now(worker->worker_context.loop);
 
     if (worker->draining || now_us - worker->rebalanced_us < REBALANCE_US) {
         return;
@@ -164,12 +164,12 @@ static void rebalance(void *owner)
             !is_of_one_mind(worker, least)) {
             break;
         }
-        fd = client_desk_give_idle(worker->clients, &from, &listener);
+        fd = client_context_give_idle(worker->clients, &from, &listener);
         if (fd < 0) {
             break;
         }
         if (!transfer_to(least, fd, &from, listener, false)) {
-            client_desk_take_over(worker->clients, fd, &from, listener, false);
+            client_context_take_over(worker->clients, fd, &from, listener, false);
             break;
         }
     }
@@ -181,18 +181,18 @@ static void on_trim(void *owner)
 {
     struct worker *worker = owner;
 
-    buffer_pool_trim(worker->bench.buffers);
-    client_desk_trim(worker->clients);
-    exchange_desk_trim(worker->exchanges);
+    buffer_pool_trim(worker->worker_context.buffers);
+    client_context_trim(worker->clients);
+    exchange_context_trim(worker->exchanges);
     origin_directory_trim(worker->origins);
-    alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
+    alarm_set(worker->worker_context.loop, &worker->trim, TRIM_MS, on_trim, worker);
 }
 
 /* --- a new plan -------------------------------------------------------------------------- */
 
-static void drop_adoption(struct worker *worker)
+static void drop_staged_config(struct worker *worker)
 {
-    adoption_abandon(&worker->adoption);
+    staged_config_abandon(&worker->staged_config);
     worker->order = NULL;
 }
 
@@ -201,7 +201,7 @@ static void answer(struct worker *worker, bool ready)
     struct worker_order *order = worker->order;
 
     if (!ready) {
-        drop_adoption(worker);
+        drop_staged_config(worker);
     }
     order->answer(order->owner, ready);
 }
@@ -229,18 +229,18 @@ static void go_on_preparing(void *owner)
 {
     struct worker *worker = owner;
     uint64_t began_us = cpu_us();
-    enum adoption_progress progress;
+    enum staged_config_progress progress;
 
-    if (worker->adoption == NULL) {
+    if (worker->staged_config == NULL) {
         return; /* dropped meanwhile */
     }
     do {
-        progress = adoption_grow(worker->adoption);
-    } while (progress == ADOPTION_GROWS && cpu_us() < began_us + PREPARE_US);
+        progress = staged_config_build(worker->staged_config);
+    } while (progress == STAGED_CONFIG_BUILDS && cpu_us() < began_us + PREPARE_US);
     note_piece(worker->order, began_us);
-    if (progress != ADOPTION_GROWS) {
-        answer(worker, progress == ADOPTION_IS_READY);
-    } else if (!loop_post(worker->bench.loop, go_on_preparing, worker)) {
+    if (progress != STAGED_CONFIG_BUILDS) {
+        answer(worker, progress == STAGED_CONFIG_IS_READY);
+    } else if (!loop_post(worker->worker_context.loop, go_on_preparing, worker)) {
         answer(worker, false);
     }
 }
@@ -249,17 +249,18 @@ static void on_prepare(void *owner)
 {
     struct worker_order *order = owner;
     struct worker *worker = order->worker;
-    const struct adoption_parts parts = {worker->metrics, worker->origins, worker->exchanges,
-                                         worker->clients};
+    const struct staged_config_parts parts = {worker->metrics, worker->origins, worker->exchanges,
+                                              worker->clients};
 
     uint64_t began_us = cpu_us();
 
     worker->order = order;
     if (!worker->draining) {
-        worker->adoption = adoption_new(&parts, order->plan, order->changes, order->sockets);
+        worker->staged_config =
+            staged_config_new(&parts, order->plan, order->changes, order->sockets);
     }
     note_piece(order, began_us);
-    if (worker->adoption != NULL) {
+    if (worker->staged_config != NULL) {
         go_on_preparing(worker);
     } else {
         answer(worker, false);
@@ -271,11 +272,11 @@ static void on_commit(void *owner)
     struct worker_order *order = owner;
     struct worker *worker = order->worker;
 
-    if (worker->adoption != NULL) { /* NULL: it stops */
+    if (worker->staged_config != NULL) { /* NULL: it stops */
         uint64_t began_us = cpu_us();
 
-        loop_tell_time(worker->bench.loop);
-        adoption_commit(&worker->adoption);
+        loop_read_clock(worker->worker_context.loop);
+        staged_config_commit(&worker->staged_config);
         note_piece(order, began_us);
         atomic_store_explicit(&worker->generation, order->generation, memory_order_relaxed);
     }
@@ -287,23 +288,23 @@ static void on_abandon(void *owner)
 {
     struct worker_order *order = owner;
 
-    drop_adoption(order->worker);
+    drop_staged_config(order->worker);
     order->answer(order->owner, true);
 }
 
 bool worker_prepare(struct worker_order *order)
 {
-    return loop_send(order->worker->bench.loop, &order->message, on_prepare, order);
+    return loop_send(order->worker->worker_context.loop, &order->message, on_prepare, order);
 }
 
 bool worker_commit(struct worker_order *order)
 {
-    return loop_send(order->worker->bench.loop, &order->message, on_commit, order);
+    return loop_send(order->worker->worker_context.loop, &order->message, on_commit, order);
 }
 
 bool worker_abandon(struct worker_order *order)
 {
-    return loop_send(order->worker->bench.loop, &order->message, on_abandon, order);
+    return loop_send(order->worker->worker_context.loop, &order->message, on_abandon, order);
 }
 
 /* --- what is asked of it ------------------------------------------------------------------- */
@@ -333,7 +334,7 @@ bool worker_list_connections(struct worker *worker, size_t most, client_listed *
         return false;
     }
     *order = (struct list_order){worker, most, listed, owner};
-    if (!loop_post(worker->bench.loop, on_list_order, order)) {
+    if (!loop_post(worker->worker_context.loop, on_list_order, order)) {
         free(order);
         return false;
     }
@@ -342,42 +343,44 @@ bool worker_list_connections(struct worker *worker, size_t most, client_listed *
 
 /* --- stopping ---------------------------------------------------------------------------- */
 
-static void on_drain_look(void *owner)
+static void on_drain_check(void *owner)
 {
     struct worker *worker = owner;
 
     /* Workers stop listening together: the kernel gives new connections to any that listens. */
     if (count_all(worker) == 0) {
-        client_desk_stop_listening(worker->clients);
+        client_context_stop_listening(worker->clients);
     }
     /* Another worker may not know yet that this one stops, and send it a connection. */
-    if (!client_desk_listens(worker->clients) && load_of(worker) == 0 &&
-        exchange_desk_count(worker->exchanges) == 0 && loop_close_mail(worker->bench.loop)) {
-        loop_stop(worker->bench.loop);
+    if (!client_context_listens(worker->clients) && load_of(worker) == 0 &&
+        exchange_context_count(worker->exchanges) == 0 &&
+        loop_close_posts(worker->worker_context.loop)) {
+        loop_stop(worker->worker_context.loop);
         return;
     }
-    alarm_set(worker->bench.loop, &worker->drain_look, DRAIN_LOOK_MS, on_drain_look, worker);
+    alarm_set(worker->worker_context.loop, &worker->drain_check, DRAIN_CHECK_MS, on_drain_check,
+              worker);
 }
 
 static void on_drain_deadline(void *owner)
 {
     struct worker *worker = owner;
 
-    worker->cut = client_desk_count(worker->clients) > 0;
-    client_desk_stop_listening(worker->clients);
-    client_desk_close_all(worker->clients);
-    exchange_desk_cut_orphans(worker->exchanges);
+    worker->cut = client_context_count(worker->clients) > 0;
+    client_context_stop_listening(worker->clients);
+    client_context_close_all(worker->clients);
+    exchange_context_cut_orphans(worker->exchanges);
 }
 
 static void begin_draining(struct worker *worker, uint32_t deadline_ms)
 {
     worker->draining = true;
-    if (worker->adoption != NULL) {
-        drop_adoption(worker); /* the process stops: nobody waits for an answer */
+    if (worker->staged_config != NULL) {
+        drop_staged_config(worker); /* the process stops: nobody waits for an answer */
     }
     if (deadline_ms > 0) {
-        alarm_set(worker->bench.loop, &worker->drain_deadline, deadline_ms, on_drain_deadline,
-                  worker);
+        alarm_set(worker->worker_context.loop, &worker->drain_deadline, deadline_ms,
+                  on_drain_deadline, worker);
     }
 }
 
@@ -387,8 +390,8 @@ static void on_leave(void *owner)
 
     atomic_store(&worker->leave.under_way, false);
     begin_draining(worker, atomic_load(&worker->drain_ms));
-    client_desk_leave(worker->clients);
-    on_drain_look(worker);
+    client_context_leave(worker->clients);
+    on_drain_check(worker);
 }
 
 static void on_drain(void *owner)
@@ -401,11 +404,11 @@ static void on_drain(void *owner)
     deadline_ms = atomic_load(&worker->drain_ms);
     grace_ms = deadline_ms < IDLE_GRACE_MS ? deadline_ms : IDLE_GRACE_MS;
     begin_draining(worker, deadline_ms);
-    client_desk_drain(worker->clients, grace_ms);
+    client_context_drain(worker->clients, grace_ms);
     if (deadline_ms == 0) {
         on_drain_deadline(worker);
     }
-    on_drain_look(worker);
+    on_drain_check(worker);
 }
 
 static void give_order(struct worker *worker, struct stop_order *order, loop_posted *call,
@@ -413,7 +416,7 @@ static void give_order(struct worker *worker, struct stop_order *order, loop_pos
 {
     atomic_store(&worker->drain_ms, deadline_ms);
     if (!atomic_exchange(&order->under_way, true)) {
-        loop_send(worker->bench.loop, &order->message, call, worker);
+        loop_send(worker->worker_context.loop, &order->message, call, worker);
     }
 }
 
@@ -436,12 +439,12 @@ struct metrics *worker_metrics(const struct worker *worker)
 
 uint32_t worker_connections(const struct worker *worker)
 {
-    return client_desk_count(worker->clients);
+    return client_context_count(worker->clients);
 }
 
 uint64_t worker_begun(const struct worker *worker)
 {
-    return client_desk_begun(worker->clients);
+    return client_context_begun(worker->clients);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -455,23 +458,23 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
 {
     struct generation *generation;
 
-    worker->bench.worker = plan->index;
-    random_init(&worker->bench.random);
-    worker->bench.loop = loop_new();
-    worker->bench.buffers = buffer_pool_new();
+    worker->worker_context.worker = plan->index;
+    random_init(&worker->worker_context.random);
+    worker->worker_context.loop = loop_new();
+    worker->worker_context.buffers = buffer_pool_new();
     worker->metrics = metrics_new();
-    worker->bench.pressure = plan->pressure;
-    if (worker->bench.loop == NULL || worker->bench.buffers == NULL || worker->metrics == NULL ||
-        !metrics_adopt(worker->metrics, plan_settings(plan->plan))) {
+    worker->worker_context.pressure = plan->pressure;
+    if (worker->worker_context.loop == NULL || worker->worker_context.buffers == NULL ||
+        worker->metrics == NULL || !metrics_adopt(worker->metrics, plan_settings(plan->plan))) {
         return false;
     }
-    buffer_pool_account(worker->bench.buffers, pressure_slabs(plan->pressure));
-    worker->resolver = resolver_new(worker->bench.loop);
+    buffer_pool_account(worker->worker_context.buffers, pressure_slabs(plan->pressure));
+    worker->resolver = resolver_new(worker->worker_context.loop);
     if (worker->resolver == NULL || !ask_servers(worker->resolver, plan_settings(plan->plan))) {
         return false;
     }
-    worker->origins =
-        origin_directory_new(&worker->bench, worker->resolver, worker->metrics, plan->origin_book);
+    worker->origins = origin_directory_new(&worker->worker_context, worker->resolver,
+                                           worker->metrics, plan->origin_registry);
     if (worker->origins == NULL) {
         return false;
     }
@@ -479,12 +482,13 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
     if (generation == NULL) {
         return false;
     }
-    worker->exchanges = exchange_desk_new(&worker->bench, worker->metrics, plan->log, generation);
+    worker->exchanges =
+        exchange_context_new(&worker->worker_context, worker->metrics, plan->log, generation);
     if (worker->exchanges == NULL) {
         return false;
     }
-    exchange_desk_know_clients(worker->exchanges, plan->client_book);
-    worker->clients = client_desk_new(worker->exchanges, &placing, worker);
+    exchange_context_know_clients(worker->exchanges, plan->client_registry);
+    worker->clients = client_context_new(worker->exchanges, &placing, worker);
     return worker->clients != NULL;
 }
 
@@ -496,7 +500,7 @@ static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
         const struct client_socket at = plan->sockets[i];
 
         plan->sockets[i].fd = -1;
-        if (!client_desk_listen(worker->clients, &at, &settings->listeners[i], i)) {
+        if (!client_context_listen(worker->clients, &at, &settings->listeners[i], i)) {
             return false;
         }
     }
@@ -515,8 +519,8 @@ static bool listen_on_extras(struct worker *worker, const struct worker_plan *pl
             continue;
         }
         extra->at.fd = -1;
-        if (!client_desk_listen(worker->clients, &at, &settings->listeners[extra->listener],
-                                extra->listener)) {
+        if (!client_context_listen(worker->clients, &at, &settings->listeners[extra->listener],
+                                   extra->listener)) {
             return false;
         }
     }
@@ -538,11 +542,11 @@ struct worker *worker_new(const struct worker_plan *plan)
         worker_free(&worker);
         return NULL;
     }
-    alarm_set(worker->bench.loop, &worker->trim, TRIM_MS, on_trim, worker);
-    pressure_watch_start(&worker->pressure, &worker->bench, worker->clients, worker->exchanges,
-                         worker->origins);
+    alarm_set(worker->worker_context.loop, &worker->trim, TRIM_MS, on_trim, worker);
+    pressure_watch_start(&worker->pressure, &worker->worker_context, worker->clients,
+                         worker->exchanges, worker->origins);
     if (worker->count > 1) {
-        loop_at_turn_end(worker->bench.loop, rebalance, worker);
+        loop_at_turn_end(worker->worker_context.loop, rebalance, worker);
     }
     return worker;
 }
@@ -551,8 +555,8 @@ static void *run(void *owner)
 {
     struct worker *worker = owner;
 
-    loop_run(worker->bench.loop);
-    client_list_drop(worker->clients); /* whoever asked for it goes before the desk does */
+    loop_run(worker->worker_context.loop);
+    client_list_drop(worker->clients); /* whoever asked for it goes before the context does */
     return NULL;
 }
 
@@ -588,17 +592,17 @@ void worker_free(struct worker **held)
     if (worker == NULL) {
         return;
     }
-    adoption_abandon(&worker->adoption);
+    staged_config_abandon(&worker->staged_config);
     pressure_watch_stop(&worker->pressure);
     if (worker->clients != NULL) {
-        client_desk_close_all(worker->clients);
+        client_context_close_all(worker->clients);
     }
-    client_desk_free(&worker->clients);
-    exchange_desk_free(&worker->exchanges);
+    client_context_free(&worker->clients);
+    exchange_context_free(&worker->exchanges);
     origin_directory_free(&worker->origins);
     resolver_free(&worker->resolver);
     metrics_free(&worker->metrics);
-    loop_free(&worker->bench.loop);
-    buffer_pool_free(&worker->bench.buffers);
+    loop_free(&worker->worker_context.loop);
+    buffer_pool_free(&worker->worker_context.buffers);
     free(worker);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker: one thread with one loop, and everything that runs on it. Workers share nothing on
- * a request's way; they talk by mail (loop_post). Made, told and ended by process/process. */
+ * a request's way; they talk by posted calls (loop_post). Made, told and ended by process/process. */
 #ifndef PROCESS_WORKER_WORKER_H
 #define PROCESS_WORKER_WORKER_H
 
@@ -14,8 +14,8 @@ struct worker_plan {
     uint32_t index;
     struct plan *plan;           /* borrowed during worker_new */
     struct access_log_ring *log; /* may be NULL */
-    struct origin_book *origin_book;
-    struct client_book *client_book;
+    struct origin_registry *origin_registry;
+    struct client_registry *client_registry;
     struct pressure *pressure;     /* NULL: nobody watches memory and descriptors */
     struct client_socket *sockets; /* in order of settings.listeners; each fd taken becomes -1 */
     struct extra_socket *extras;   /* of all workers; those of this one are taken likewise */
@@ -37,7 +37,7 @@ struct metrics *worker_metrics(const struct worker *worker);
 uint32_t worker_connections(const struct worker *worker);
 uint64_t worker_begun(const struct worker *worker); /* exchanges, ever */
 
-/* A new plan for a running worker, in two steps (process/reload/take_up). Lives until the last answer,
+/* A new plan for a running worker, in two steps (process/reload/two_phase). Lives until the last answer,
  * with everything it points to. */
 struct worker_order {
     struct worker *worker;

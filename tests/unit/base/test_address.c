@@ -79,7 +79,7 @@ static struct address parsed(const char *text)
     return address;
 }
 
-static void equality_looks_at_everything_that_counts(void **state)
+static void equality_checks_at_everything_that_counts(void **state)
 {
     static const char *const forms[] = {"10.0.0.1:80", "10.0.0.1:81", "10.0.0.2:80", "[::1]:80",
                                         "[::1]:81",    "[::2]:80",    "/run/a",      "/run/b"};
@@ -214,7 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(literal_addresses_are_read_and_written),
         cmocka_unit_test(anything_else_is_refused),
-        cmocka_unit_test(equality_looks_at_everything_that_counts),
+        cmocka_unit_test(equality_checks_at_everything_that_counts),
         cmocka_unit_test(ports_are_read_and_set),
         cmocka_unit_test(no_address_is_written_as_nothing),
         cmocka_unit_test(ips_are_read_and_written),

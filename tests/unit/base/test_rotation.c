@@ -137,7 +137,7 @@ static void a_rare_arm_never_has_two_turns_in_a_row(void **state)
     }
 }
 
-static void equal_members_begin_where_they_are_told(void **state)
+static void equal_members_begin_where_they_are_reported(void **state)
 {
     const struct weights weights = {3, {4, 4, 4}};
     struct rotation_member members[MEMBERS_MAX];
@@ -172,7 +172,7 @@ int main(void)
         cmocka_unit_test(any_run_of_a_period_is_exact),
         cmocka_unit_test(turns_are_spread_evenly),
         cmocka_unit_test(a_rare_arm_never_has_two_turns_in_a_row),
-        cmocka_unit_test(equal_members_begin_where_they_are_told),
+        cmocka_unit_test(equal_members_begin_where_they_are_reported),
         cmocka_unit_test(weightless_members_have_no_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

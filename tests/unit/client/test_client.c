@@ -17,7 +17,7 @@
 
 #define RULES \
     "timeouts: {head: 2s, body_idle: 3s, keepalive_idle: 20s, first_byte: 30s}\n" \
-    "limits: {requests: 50, body_bytes: 1000B, gather_bytes: 500B}\n" \
+    "limits: {requests_per_connection: 50, body_bytes: 1000B, request_buffer: 500B}\n" \
     "routes:\n" \
     "  - {name: ping, match: {path: /ping}, respond: {body: pong}}\n" \
     "  - {name: empty, match: {path: /empty}, respond: {status: 204}}\n" \
@@ -110,8 +110,8 @@ static void a_request_is_answered_and_the_connection_stays(void **state)
     }
     stage_settle(&fixture->gateway.stage);
     assert_false(fixture->client.ended);
-    assert_int_equal(client_desk_begun(fixture->gateway.clients), 3);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 1);
+    assert_int_equal(client_context_begun(fixture->gateway.clients), 3);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 1);
 }
 
 static void an_idle_connection_holds_no_buffer(void **state)
@@ -121,7 +121,7 @@ static void an_idle_connection_holds_no_buffer(void **state)
     far_end_say(&fixture->client, PING);
     far_end_await(&fixture->client, "pong");
     stage_settle(&fixture->gateway.stage);
-    assert_int_equal(buffer_pool_lent(fixture->gateway.stage.bench.buffers), 0);
+    assert_int_equal(buffer_pool_lent(fixture->gateway.stage.worker_context.buffers), 0);
 }
 
 static void a_request_may_come_byte_by_byte(void **state)
@@ -194,7 +194,7 @@ struct turns {
 static bool all_forty_are_answered(void *owner)
 {
     struct turns *turns = owner;
-    uint64_t begun = client_desk_begun(turns->fixture->gateway.clients);
+    uint64_t begun = client_context_begun(turns->fixture->gateway.clients);
 
     turns->most = begun - turns->begun > turns->most ? begun - turns->begun : turns->most;
     turns->begun = begun;
@@ -204,7 +204,7 @@ static bool all_forty_are_answered(void *owner)
 static void pipelined_requests_are_spread_over_turns(void **state)
 {
     struct fixture *fixture = *state;
-    struct turns turns = {fixture, client_desk_begun(fixture->gateway.clients), 0};
+    struct turns turns = {fixture, client_context_begun(fixture->gateway.clients), 0};
     static char many[40 * sizeof(PING)];
 
     many[0] = '\0';
@@ -268,7 +268,7 @@ static void a_silent_connection_is_closed_too(void **state)
     stage_pass(&fixture->gateway.stage, 21000);
     far_end_await_end(&fixture->client);
     assert_int_equal(fixture->client.length, 0);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 0);
 }
 
 static void asked_to_close_it_closes(void **state)
@@ -295,7 +295,7 @@ static void http_1_0_closes_unless_asked_to_stay(void **state)
     assert_int_equal(far_end_count(&fixture->client, "pong"), 1);
 }
 
-static void the_last_of_its_requests_is_told(void **state)
+static void the_last_of_its_requests_is_reported(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -320,13 +320,13 @@ static void it_lingers_over_what_nobody_reads(void **state)
     far_end_await(&fixture->client, "413 Content Too Large\r\n");
     far_end_await_end(&fixture->client); /* its writing side */
     assert_false(fixture->client.reset);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 1); /* it reads on */
+    assert_int_equal(client_context_count(fixture->gateway.clients), 1); /* it reads on */
     far_end_say(&fixture->client, "more that nobody wants");
     stage_settle(&fixture->gateway.stage);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 1);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 1);
     far_end_close(&fixture->client);
     stage_settle(&fixture->gateway.stage);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 0);
 }
 
 static void it_does_not_linger_for_ever(void **state)
@@ -335,11 +335,11 @@ static void it_does_not_linger_for_ever(void **state)
 
     far_end_say(&fixture->client, "nonsense\r\n\r\nand more");
     far_end_await(&fixture->client, "400 Bad Request\r\n");
-    for (int i = 0; i < 10 && client_desk_count(fixture->gateway.clients) > 0; i++) {
+    for (int i = 0; i < 10 && client_context_count(fixture->gateway.clients) > 0; i++) {
         far_end_say(&fixture->client, "drip");
         stage_pass(&fixture->gateway.stage, 1000);
     }
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 0);
 }
 
 static void what_is_malformed_is_refused_and_nothing_behind_it_is_read(void **state)
@@ -372,7 +372,7 @@ static void a_half_closed_client_still_hears_its_answer(void **state)
     transport_finish(&fixture->client.transport);
     far_end_await(&fixture->client, "\r\n\r\nok");
     far_end_await_end(&fixture->client);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 0);
 }
 
 static void but_not_to_a_request_that_is_safe_to_give_up(void **state)
@@ -384,7 +384,7 @@ static void but_not_to_a_request_that_is_safe_to_give_up(void **state)
     fake_origin_await(&fixture->origin, 1);
     transport_finish(&fixture->client.transport);
     far_end_await_end(&fixture->origin.ends[0]);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 0);
 }
 
 static void a_client_that_leaves_takes_its_exchange_along(void **state)
@@ -397,8 +397,8 @@ static void a_client_that_leaves_takes_its_exchange_along(void **state)
     fake_origin_await(&fixture->origin, 1);
     far_end_close(&fixture->client);
     far_end_await_end(&fixture->origin.ends[0]);
-    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
+    assert_int_equal(exchange_context_count(fixture->gateway.exchanges), 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 0);
 }
 
 /* RFC 9112 section 8: half an answer must not look whole. */
@@ -424,7 +424,7 @@ static void the_proxy_header_comes_first(void **state)
     far_end_await(&fixture->client, "pong");
 }
 
-static void the_proxy_header_tells_origins_who_asks(void **state)
+static void the_proxy_header_reports_origins_who_asks(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -559,7 +559,7 @@ static void an_upload_up_to_48_kib_reaches_its_origin_with_one_write(void **stat
         far_end_await(origin, "!");
         far_end_await(&fixture->client, "ok");
         far_end_forget(origin);
-        fixture->origin.looked_at[0] = 0;
+        fixture->origin.checked_at[0] = 0;
         assert_true(facts_of(origin).tcpi_data_segs_in - before.tcpi_data_segs_in <=
                     1 + (uint32_t)(head + sizes[i]) / before.tcpi_advmss);
     }
@@ -596,14 +596,14 @@ static void an_idle_connection_can_be_given_away(void **state)
 
     far_end_say(&fixture->client, PING);
     far_end_await(&fixture->client, "pong");
-    fd = client_desk_give_idle(fixture->gateway.clients, &from, &listener);
+    fd = client_context_give_idle(fixture->gateway.clients, &from, &listener);
     assert_true(fd >= 0);
     assert_int_equal(listener, 0);
     text[address_format(&from, text)] = '\0';
     assert_string_equal(text, "192.0.2.7:4711");
-    assert_int_equal(client_desk_count(fixture->gateway.clients), 0);
-    assert_int_equal(client_desk_give_idle(fixture->gateway.clients, &from, &listener), -1);
-    client_desk_take_over(fixture->gateway.clients, fd, &from, 0, false);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 0);
+    assert_int_equal(client_context_give_idle(fixture->gateway.clients, &from, &listener), -1);
+    client_context_take_over(fixture->gateway.clients, fd, &from, 0, false);
     far_end_forget(&fixture->client);
     far_end_say(&fixture->client, PING);
     far_end_await(&fixture->client, "pong");
@@ -618,7 +618,7 @@ static void draining_says_close_and_closes(void **state)
     fixture->origin.answer = NULL;
     far_end_say(&fixture->client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
     fake_origin_await(&fixture->origin, 1);
-    client_desk_drain(fixture->gateway.clients, 300);
+    client_context_drain(fixture->gateway.clients, 300);
     stage_pass(&fixture->gateway.stage, 500);
     far_end_await_end(&idle);
     assert_false(fixture->client.ended);
@@ -640,11 +640,11 @@ static void one_that_the_loop_cannot_watch_is_refused_and_counted(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     assert_true(address_parse(BYTES("192.0.2.7:4711"), &from));
     full_epoll = true;
-    client_desk_take_over(gateway->clients, ends[0], &from, 0, true);
+    client_context_take_over(gateway->clients, ends[0], &from, 0, true);
     full_epoll = false;
     assert_int_equal(read(ends[1], &byte, 1), 0);
     assert_int_equal(metrics_noted(gateway->metrics, METRICS_PRESSURE_REFUSED), 1);
-    assert_int_equal(client_desk_count(gateway->clients), 1);
+    assert_int_equal(client_context_count(gateway->clients), 1);
     close(ends[1]);
 }
 
@@ -666,7 +666,7 @@ int main(void)
         TEST(a_silent_connection_is_closed_too, set_up),
         TEST(asked_to_close_it_closes, set_up),
         TEST(http_1_0_closes_unless_asked_to_stay, set_up),
-        TEST(the_last_of_its_requests_is_told, set_up),
+        TEST(the_last_of_its_requests_is_reported, set_up),
         TEST(it_lingers_over_what_nobody_reads, set_up),
         TEST(it_does_not_linger_for_ever, set_up),
         TEST(what_is_malformed_is_refused_and_nothing_behind_it_is_read, set_up),
@@ -676,7 +676,7 @@ int main(void)
         TEST(a_client_that_leaves_takes_its_exchange_along, set_up_forwarding),
         TEST(an_answer_that_breaks_off_is_not_ended, set_up_forwarding),
         TEST(the_proxy_header_comes_first, set_up_proxied),
-        TEST(the_proxy_header_tells_origins_who_asks, set_up_proxied_forwarding),
+        TEST(the_proxy_header_reports_origins_who_asks, set_up_proxied_forwarding),
         TEST(the_proxy_header_may_come_in_pieces, set_up_proxied),
         TEST(what_the_proxy_header_took_is_not_the_heads, set_up_proxied),
         TEST(without_a_proxy_header_there_is_no_answer, set_up_proxied),

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #define PLACES 20
-#define DEBTORS 300 /* more than are looked at in a turn */
+#define PENALIZED 300 /* more than are looked at in a turn */
 #define HANDSHAKE_MS 4000
 
 struct fixture {
     struct gateway gateway;
     struct certificate_files files;
-    int far[DEBTORS + 1];
+    int far[PENALIZED + 1];
     int count;
 };
 
@@ -64,7 +64,7 @@ static void connect_from(struct fixture *fixture, uint8_t last)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     ip_to_address(&ip, 4711, &from);
-    client_desk_take_over(fixture->gateway.clients, ends[0], &from, 0, true);
+    client_context_take_over(fixture->gateway.clients, ends[0], &from, 0, true);
     fixture->far[fixture->count++] = ends[1];
 }
 
@@ -81,26 +81,26 @@ static void note(struct fixture *fixture, uint8_t last, int count, bool stood)
     const struct ip ip = ip_in_test_net(last);
 
     while (count-- > 0) {
-        client_stalls_note(fixture->gateway.clients, &ip, stood);
+        client_penalty_note(fixture->gateway.clients, &ip, stood);
     }
 }
 
 /* Connections that have said nothing get one each: none is free any more. */
 static void take_all_places(struct fixture *fixture)
 {
-    struct client_desk *desk = fixture->gateway.clients;
+    struct client_context *context = fixture->gateway.clients;
 
     for (int i = 0; i < PLACES; i++) {
         connect_from(fixture, 1);
     }
-    for (struct link *link = desk->busy.next; link != &desk->busy; link = link->next) {
+    for (struct link *link = context->busy.next; link != &context->busy; link = link->next) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
         connection->has_place = true;
-        client_stalls_begin(desk, &connection->ip);
-        desk->handshakes.at_once++;
+        client_penalty_begin(context, &connection->ip);
+        context->handshakes.at_once++;
     }
-    assert_int_equal(desk->handshakes.at_once, PLACES);
+    assert_int_equal(context->handshakes.at_once, PLACES);
 }
 
 /* Elsewhere a crowd is cut spread; but these keep others waiting. */
@@ -124,7 +124,7 @@ static void who_keeps_others_out_is_cut_in_time(void **state)
 }
 
 /* Its address has paid, and many before it have not: it is seen all the same. */
-static void who_has_paid_does_not_wait_for_debtors_before_it(void **state)
+static void who_has_paid_does_not_wait_for_penalized_before_it(void **state)
 {
     struct fixture *fixture = *state;
     struct gateway *gateway = &fixture->gateway;
@@ -135,8 +135,8 @@ static void who_has_paid_does_not_wait_for_debtors_before_it(void **state)
     handshakes->at_once = PLACES; /* none of them gets one */
     note(fixture, 2, 4, false);
     note(fixture, 3, 3, false);
-    for (int i = 0; i < DEBTORS + 1; i++) {
-        connect_from(fixture, i < DEBTORS ? 2 : 3);
+    for (int i = 0; i < PENALIZED + 1; i++) {
+        connect_from(fixture, i < PENALIZED ? 2 : 3);
         say_hello(fixture, i);
         stage_settle(&gateway->stage);
     }
@@ -156,7 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_keeps_others_out_is_cut_in_time, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(who_has_paid_does_not_wait_for_debtors_before_it, set_up,
+        cmocka_unit_test_setup_teardown(who_has_paid_does_not_wait_for_penalized_before_it, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,8 @@ static void unknown_options(void **state)
          "2:35: 'timeouts.head' cannot stand in a route; its place is at the top of the file"},
         {"listeners: [{address: 127.0.0.1:80, proxy-protocol: true}]\n" ROUTES,
          "1:37: unknown option 'proxy-protocol'; did you mean 'proxy_protocol'?"},
-        {SERVICE("origins: [h:80], pool: {ide: 3}"),
-         "3:40: unknown option 'pool.ide'; did you mean 'idle'?"},
+        {SERVICE("origins: [h:80], pool: {max_idel: 3}"),
+         "3:40: unknown option 'pool.max_idel'; did you mean 'max_idle'?"},
         {SERVICE("origins: [{address: h:80, wieght: 3}]"),
          "3:42: unknown option 'origins.wieght'; did you mean 'weight'?"},
     };
@@ -62,15 +62,17 @@ static void bad_values(void **state)
         {SOUND "timeouts: {head: 2h}\n", "3:18: 'timeouts.head' must be from 10ms to 1h, not 2h"},
         {SOUND "timeouts: {head: 99999999999999999999s}\n",
          "3:18: 'timeouts.head' must be from 10ms to 1h, not 99999999999999999999s"},
-        {SOUND "limits: {held_bytes: 20KiB}\n",
-         "3:22: 'limits.held_bytes' must be twice limits.gather_bytes (16384 bytes), which is "
+        {SOUND "limits: {connection_buffer: 20KiB}\n",
+         "3:29: 'limits.connection_buffer' must be twice limits.request_buffer (16384 bytes), "
+         "which is "
          "held too, or more"},
         {SOUND "dns: {servers: [localhost]}\n",
          "3:17: 'dns.servers' expects an address such as 127.0.0.1, ::1, 127.0.0.1:8600 or "
          "[::1]:8600, not 'localhost'"},
         {SOUND "dns: {servers: []}\n",
          "3:16: 'dns.servers' is empty; leave it out, or give it a value"},
-        {SOUND "rates: {body: 1}\n", "3:15: 'rates.body' needs a unit: write 1B or 1KiB, not 1"},
+        {SOUND "min_rates: {request_body: 1}\n",
+         "3:27: 'min_rates.request_body' needs a unit: write 1B or 1KiB, not 1"},
         {SOUND "timeouts: 5s\n", "3:11: 'timeouts' expects a mapping of options, not text"},
         {SOUND "timeouts:\n", "3:10: 'timeouts' expects a mapping of options, not nothing"},
         {SOUND "limits: {head_bytes: 4096}\n",
@@ -197,8 +199,8 @@ static void services(void **state)
         {SERVICE("origins: [h:80], balance: roundrobin"),
          "3:42: 'balance' expects one of round_robin, least_requests, two_choices, not "
          "'roundrobin'; did you mean 'round_robin'?"},
-        {SERVICE("origins: [h:80], pool: {idle: -1}"),
-         "3:46: 'pool.idle' expects a whole number, not '-1'"},
+        {SERVICE("origins: [h:80], pool: {max_idle: -1}"),
+         "3:50: 'pool.max_idle' expects a whole number, not '-1'"},
         {SOUND "services: {a b: {origins: [h:80]}}\n",
          "3:12: a service's name has 1 to 64 letters, digits and -_. only"},
         {SOUND "services: [a]\n", "3:11: 'services' expects a mapping of names, not a list"},

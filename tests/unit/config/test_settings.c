@@ -32,26 +32,26 @@ static void defaults(void **state)
     assert_int_equal(settings->timeouts.handshake, 15000);
     assert_int_equal(settings->timeouts.head, 60000);
     assert_int_equal(settings->timeouts.lifetime, 3600000);
-    assert_int_equal(settings->rates.body, 0);
-    assert_int_equal(settings->rates.answer, 0);
-    assert_int_equal(settings->rates.window, 60000);
+    assert_int_equal(settings->min_rates.request_body, 0);
+    assert_int_equal(settings->min_rates.response, 0);
+    assert_int_equal(settings->min_rates.window, 60000);
     assert_int_equal(settings->timeouts.body_idle, 60000);
     assert_int_equal(settings->timeouts.connect, 3000);
     assert_int_equal(settings->timeouts.send_idle, 60000);
     assert_int_equal(settings->timeouts.first_byte, 60000);
-    assert_int_equal(settings->timeouts.answer_idle, 60000);
+    assert_int_equal(settings->timeouts.response_idle, 60000);
     assert_int_equal(settings->timeouts.keepalive_idle, 75000);
     assert_int_equal(settings->timeouts.tunnel_idle, 600000);
     assert_int_equal(settings->timeouts.drain, 30000);
     assert_int_equal(settings->limits.head_bytes, 32768);
     assert_int_equal(settings->limits.target_bytes, 8192);
     assert_int_equal(settings->limits.headers, 100);
-    assert_int_equal(settings->limits.answer_head_bytes, 32768);
+    assert_int_equal(settings->limits.response_head_bytes, 32768);
     assert_int_equal(settings->limits.body_bytes, 0);
-    assert_int_equal(settings->limits.gather_bytes, 16384);
-    assert_int_equal(settings->limits.requests, 100000);
-    assert_int_equal(settings->limits.held_bytes, 65536);
-    assert_int_equal(settings->limits.connections, 0);
+    assert_int_equal(settings->limits.request_buffer, 16384);
+    assert_int_equal(settings->limits.requests_per_connection, 100000);
+    assert_int_equal(settings->limits.connection_buffer, 65536);
+    assert_int_equal(settings->limits.max_connections, 0);
     assert_int_equal(settings->access_log.target, ACCESS_LOG_STDERR);
     assert_int_equal(settings->trusted_proxy_count, 0);
     assert_int_equal(settings->service_count, 0);
@@ -130,9 +130,10 @@ static void global_options(void **state)
         "workers: 3\nuser: root\ncore_dumps: true\nvia: edge-1\n"
         "access_log: /var/log/t.json\ntrusted_proxies: [10.0.0.0/8, \"::1\"]\n"
         "timeouts: {head: 250ms, body_idle: 1s, connect: 2s, send_idle: 8s, first_byte: 3s,\n"
-        "  answer_idle: 4s, keepalive_idle: 5s, tunnel_idle: 6m, drain: 7h}\n"
-        "limits: {head_bytes: 4KiB, answer_head_bytes: 2kB, headers: 128,\n"
-        "  body_bytes: 5GiB, gather_bytes: 0B, requests: 1000, connections: 9}\n");
+        "  response_idle: 4s, keepalive_idle: 5s, tunnel_idle: 6m, drain: 7h}\n"
+        "limits: {head_bytes: 4KiB, response_head_bytes: 2kB, headers: 128,\n"
+        "  body_bytes: 5GiB, request_buffer: 0B, requests_per_connection: 1000, max_connections: "
+        "9}\n");
     const struct settings *settings = snapshot_settings(snapshot);
     struct ip ip;
 
@@ -152,12 +153,12 @@ static void global_options(void **state)
     assert_int_equal(settings->timeouts.drain, 7 * 3600000);
     assert_int_equal(settings->limits.head_bytes, 4096);
     assert_int_equal(settings->limits.target_bytes, 4096); /* the default follows the head */
-    assert_int_equal(settings->limits.answer_head_bytes, 2000);
+    assert_int_equal(settings->limits.response_head_bytes, 2000);
     assert_int_equal(settings->limits.headers, 128);
     assert_true(settings->limits.body_bytes == (uint64_t)5 << 30);
-    assert_int_equal(settings->limits.gather_bytes, 0);
-    assert_int_equal(settings->limits.requests, 1000);
-    assert_int_equal(settings->limits.connections, 9);
+    assert_int_equal(settings->limits.request_buffer, 0);
+    assert_int_equal(settings->limits.requests_per_connection, 1000);
+    assert_int_equal(settings->limits.max_connections, 9);
     snapshot_unref(&snapshot);
 }
 
@@ -167,11 +168,11 @@ static void limits_of_a_client_address(void **state)
     struct snapshot *snapshot =
         load_sound("listeners:\n"
                    "- {address: 127.0.0.1:80, client_limits: {request_rate: 7}}\n"
-                   "- {address: 127.0.0.1:81, client_limits: {connections: none}}\n"
+                   "- {address: 127.0.0.1:81, client_limits: {max_connections: none}}\n"
                    "routes:\n"
                    "- {match: {path: /a}, respond: {}, client_limits: {request_rate: 5}}\n"
                    "- {match: {path: /b}, respond: {}}\n"
-                   "client_limits: {connections: 100, connection_rate: 20, request_rate: 50,\n"
+                   "client_limits: {max_connections: 100, connection_rate: 20, request_rate: 50,\n"
                    "  request_burst: 60, exempt: [10.0.0.0/8, \"::1\"]}\n"
                    "limits: {memory: 64MiB, descriptors: 1000}\n");
     const struct settings *settings = snapshot_settings(snapshot);
@@ -185,12 +186,12 @@ static void limits_of_a_client_address(void **state)
     assert_int_equal(settings->exempt_client_count, 2);
     assert_true(settings->limits_requests);
     assert_int_equal(settings->client_limits.scope, 0);
-    assert_int_equal(first->connections, 100);
+    assert_int_equal(first->max_connections, 100);
     assert_int_equal(first->connection_rate, 20);
     assert_int_equal(first->request_rate, 7);
     assert_int_equal(first->request_burst, 14); /* not the one made for another rate */
     assert_int_not_equal(first->scope, 0);
-    assert_int_equal(second->connections, 0);
+    assert_int_equal(second->max_connections, 0);
     assert_int_equal(second->request_rate, 50);
     assert_int_equal(second->request_burst, 60);
     assert_int_equal(second->scope, 0);
@@ -204,7 +205,7 @@ static void limits_of_a_client_address(void **state)
     snapshot = load_sound(MINIMAL);
     settings = snapshot_settings(snapshot);
     assert_false(settings->limits_requests);
-    assert_int_equal(settings->listeners[0].client_limits.connections, 0);
+    assert_int_equal(settings->listeners[0].client_limits.max_connections, 0);
     assert_int_equal(settings->limits.memory, 0);
     snapshot_unref(&snapshot);
 }
@@ -212,17 +213,17 @@ static void limits_of_a_client_address(void **state)
 /* Each is the listener's if it says so, else everyone's; a route's rates stay open unless said. */
 static void budgets_of_listeners_and_routes(void **state)
 {
-    struct snapshot *snapshot =
-        load_sound("listeners:\n"
-                   "- {address: 127.0.0.1:80, timeouts: {head: 1s, lifetime: none},\n"
-                   "   limits: {held_bytes: 32KiB}, rates: {body: none, window: 2s}}\n"
-                   "- address: 127.0.0.1:81\n"
-                   "routes:\n"
-                   "- {match: {path: /a}, respond: {}, rates: {answer: 5KiB}}\n"
-                   "- {match: {path: /b}, respond: {}}\n"
-                   "timeouts: {handshake: 3s}\n"
-                   "limits: {requests: 7}\n"
-                   "rates: {body: 2KiB}\n");
+    struct snapshot *snapshot = load_sound(
+        "listeners:\n"
+        "- {address: 127.0.0.1:80, timeouts: {head: 1s, lifetime: none},\n"
+        "   limits: {connection_buffer: 32KiB}, min_rates: {request_body: none, window: 2s}}\n"
+        "- address: 127.0.0.1:81\n"
+        "routes:\n"
+        "- {match: {path: /a}, respond: {}, min_rates: {response: 5KiB}}\n"
+        "- {match: {path: /b}, respond: {}}\n"
+        "timeouts: {handshake: 3s}\n"
+        "limits: {requests_per_connection: 7}\n"
+        "min_rates: {request_body: 2KiB}\n");
     const struct settings *settings = snapshot_settings(snapshot);
     const struct listener_settings *own = &settings->listeners[0];
     const struct listener_settings *other = &settings->listeners[1];
@@ -231,27 +232,27 @@ static void budgets_of_listeners_and_routes(void **state)
     assert_int_equal(own->timeouts.head, 1000);
     assert_int_equal(own->timeouts.lifetime, 0);
     assert_int_equal(own->timeouts.handshake, 3000);
-    assert_int_equal(own->limits.held_bytes, 32768);
-    assert_int_equal(own->limits.requests, 7);
-    assert_int_equal(own->rates.body, 0);
-    assert_int_equal(own->rates.window, 2000);
+    assert_int_equal(own->limits.connection_buffer, 32768);
+    assert_int_equal(own->limits.requests_per_connection, 7);
+    assert_int_equal(own->min_rates.request_body, 0);
+    assert_int_equal(own->min_rates.window, 2000);
     assert_int_equal(other->timeouts.head, 60000);
-    assert_int_equal(other->limits.held_bytes, 65536);
-    assert_int_equal(other->rates.body, 2048);
-    assert_int_equal(settings->routes[0].rates.answer, 5120);
-    assert_int_equal(settings->routes[0].rates.body, RATE_UNSAID);
-    assert_int_equal(settings->routes[1].rates.window, RATE_UNSAID);
+    assert_int_equal(other->limits.connection_buffer, 65536);
+    assert_int_equal(other->min_rates.request_body, 2048);
+    assert_int_equal(settings->routes[0].min_rates.response, 5120);
+    assert_int_equal(settings->routes[0].min_rates.request_body, RATE_UNSAID);
+    assert_int_equal(settings->routes[1].min_rates.window, RATE_UNSAID);
     snapshot_unref(&snapshot);
 }
 
 /* A gathered body is held. */
 static void held_bytes_follow_gather_bytes(void **state)
 {
-    struct snapshot *snapshot = load_sound(MINIMAL "limits: {gather_bytes: 1MiB}\n");
+    struct snapshot *snapshot = load_sound(MINIMAL "limits: {request_buffer: 1MiB}\n");
 
     (void)state;
-    assert_int_equal(snapshot_settings(snapshot)->limits.held_bytes, 2097152);
-    assert_int_equal(snapshot_settings(snapshot)->listeners[0].limits.held_bytes, 2097152);
+    assert_int_equal(snapshot_settings(snapshot)->limits.connection_buffer, 2097152);
+    assert_int_equal(snapshot_settings(snapshot)->listeners[0].limits.connection_buffer, 2097152);
     snapshot_unref(&snapshot);
 }
 
@@ -278,8 +279,9 @@ static void services_and_listeners(void **state)
         "  s:\n"
         "    balance: two_choices\n"
         "    origins: [\"[::1]:81\", unix:/run/o, Api.Internal:8080, {address: x:1, weight: 9}]\n"
-        "    pool: {idle: 1, connections: 2, requests: 3, age: none, idle_time: 5s, waiting: 6,\n"
-        "           wait_time: 7s}\n");
+        "    pool: {max_idle: 1, max_connections: 2, requests_per_connection: 3, max_age: none, "
+        "idle_timeout: 5s, max_pending: 6,\n"
+        "           pending_timeout: 7s}\n");
     const struct settings *settings = snapshot_settings(snapshot);
     const struct service_settings *service = settings->services;
 
@@ -299,13 +301,13 @@ static void services_and_listeners(void **state)
     assert_int_equal(service->origins[2].port, 8080);
     assert_int_equal(service->origins[2].address.length, 0);
     assert_int_equal(service->origins[3].weight, 9);
-    assert_int_equal(service->pool.idle, 1);
-    assert_int_equal(service->pool.connections, 2);
-    assert_int_equal(service->pool.requests, 3);
-    assert_int_equal(service->pool.age, 0);
-    assert_int_equal(service->pool.idle_time, 5000);
-    assert_int_equal(service->pool.waiting, 6);
-    assert_int_equal(service->pool.wait_time, 7000);
+    assert_int_equal(service->pool.max_idle, 1);
+    assert_int_equal(service->pool.max_connections, 2);
+    assert_int_equal(service->pool.requests_per_connection, 3);
+    assert_int_equal(service->pool.max_age, 0);
+    assert_int_equal(service->pool.idle_timeout, 5000);
+    assert_int_equal(service->pool.max_pending, 6);
+    assert_int_equal(service->pool.pending_timeout, 7000);
     snapshot_unref(&snapshot);
 }
 
@@ -342,18 +344,18 @@ static void srv_names_and_name_servers(void **state)
 static void pool_defaults(void **state)
 {
     struct snapshot *snapshot =
-        load_sound(MINIMAL "services: {s: {origins: [h:80], pool: {idle: 3}}}\n");
+        load_sound(MINIMAL "services: {s: {origins: [h:80], pool: {max_idle: 3}}}\n");
     const struct pool_settings *pool = &snapshot_settings(snapshot)->services[0].pool;
 
     (void)state;
     assert_int_equal(snapshot_settings(snapshot)->services[0].balance, BALANCE_ROUND_ROBIN);
-    assert_int_equal(pool->idle, 3);
-    assert_int_equal(pool->connections, 0);
-    assert_int_equal(pool->requests, 0);
-    assert_int_equal(pool->age, 3600000);
-    assert_int_equal(pool->idle_time, 30000);
-    assert_int_equal(pool->waiting, 1024);
-    assert_int_equal(pool->wait_time, 5000);
+    assert_int_equal(pool->max_idle, 3);
+    assert_int_equal(pool->max_connections, 0);
+    assert_int_equal(pool->requests_per_connection, 0);
+    assert_int_equal(pool->max_age, 3600000);
+    assert_int_equal(pool->idle_timeout, 30000);
+    assert_int_equal(pool->max_pending, 1024);
+    assert_int_equal(pool->pending_timeout, 5000);
     snapshot_unref(&snapshot);
 }
 

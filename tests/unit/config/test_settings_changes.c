@@ -35,7 +35,7 @@ static struct snapshot *load(const char *yaml)
     "  - {name: c, service: two}\n"
 
 static void changes_of(const char *before, const char *now,
-                       void (*look)(const struct settings_changes *changes))
+                       void (*check)(const struct settings_changes *changes))
 {
     struct snapshot *first = load(before);
     struct snapshot *second = load(now);
@@ -43,7 +43,7 @@ static void changes_of(const char *before, const char *now,
         settings_changes_new(snapshot_settings(first), snapshot_settings(second));
 
     assert_non_null(changes);
-    look(changes);
+    check(changes);
     settings_changes_free(&changes);
     assert_null(changes);
     snapshot_unref(&first);
@@ -54,7 +54,7 @@ static void expect_line(const struct settings_changes *changes, const char *expe
 {
     char line[1024];
 
-    assert_int_equal(settings_changes_tell(changes, line, sizeof(line)), strlen(expected));
+    assert_int_equal(settings_changes_report(changes, line, sizeof(line)), strlen(expected));
     assert_string_equal(line, expected);
 }
 
@@ -142,9 +142,9 @@ static void sees_many(const struct settings_changes *changes)
     char line[1024];
     char little[20];
 
-    settings_changes_tell(changes, line, sizeof(line));
+    settings_changes_report(changes, line, sizeof(line));
     assert_non_null(strstr(line, "routes: 7 added (r1, r2, r3, r4, r5, ...), 1 removed (all)"));
-    assert_int_equal(settings_changes_tell(changes, little, sizeof(little)), sizeof(little) - 1);
+    assert_int_equal(settings_changes_report(changes, little, sizeof(little)), sizeof(little) - 1);
     assert_int_equal(strlen(little), sizeof(little) - 1);
 }
 

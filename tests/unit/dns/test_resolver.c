@@ -237,52 +237,52 @@ static int tear_down(void **state)
 
 static void on_changed(void *owner, const struct address *addresses, size_t count)
 {
-    struct listener_of_name *told = owner;
+    struct listener_of_name *reported = owner;
 
-    CHECK(told->name != NULL); /* never from inside resolver_watch */
-    told->calls++;
-    told->count = count;
+    CHECK(reported->name != NULL); /* never from inside resolver_watch */
+    reported->calls++;
+    reported->count = count;
     for (size_t i = 0; i < count && i < 8; i++) {
-        address_format(&addresses[i], told->text[i]);
+        address_format(&addresses[i], reported->text[i]);
     }
-    if (told->unwatches) {
-        resolver_unwatch(&told->name);
+    if (reported->unwatches) {
+        resolver_unwatch(&reported->name);
     }
-    want_pause(told->fixture);
+    want_pause(reported->fixture);
 }
 
-static void begin(struct fixture *fixture, struct listener_of_name *told, const char *host)
+static void begin(struct fixture *fixture, struct listener_of_name *reported, const char *host)
 {
-    told->fixture = fixture;
-    told->name = resolver_watch(fixture->resolver, host, on_changed, told);
-    assert_non_null(told->name);
-    assert_int_equal(told->calls, 0);
+    reported->fixture = fixture;
+    reported->name = resolver_watch(fixture->resolver, host, on_changed, reported);
+    assert_non_null(reported->name);
+    assert_int_equal(reported->calls, 0);
 }
 
 static void on_srv_changed(void *owner, const struct srv_answer *answer)
 {
-    struct listener_of_name *told = owner;
+    struct listener_of_name *reported = owner;
 
-    CHECK(told->name != NULL);
-    told->calls++;
-    told->count = answer != NULL ? answer->count : 0;
-    for (size_t i = 0; i < told->count && i < 8; i++) {
-        snprintf(told->text[i], sizeof(told->text[i]), "%.100s:%u", answer->targets[i].host,
+    CHECK(reported->name != NULL);
+    reported->calls++;
+    reported->count = answer != NULL ? answer->count : 0;
+    for (size_t i = 0; i < reported->count && i < 8; i++) {
+        snprintf(reported->text[i], sizeof(reported->text[i]), "%.100s:%u", answer->targets[i].host,
                  answer->targets[i].port);
     }
-    if (told->unwatches) {
-        resolver_unwatch(&told->name);
+    if (reported->unwatches) {
+        resolver_unwatch(&reported->name);
     }
-    want_pause(told->fixture);
+    want_pause(reported->fixture);
 }
 
-static void begin_srv(struct fixture *fixture, struct listener_of_name *told)
+static void begin_srv(struct fixture *fixture, struct listener_of_name *reported)
 {
-    told->fixture = fixture;
-    told->name =
-        resolver_watch_srv(fixture->resolver, "_a._tcp.example.test.", on_srv_changed, told);
-    assert_non_null(told->name);
-    assert_int_equal(told->calls, 0);
+    reported->fixture = fixture;
+    reported->name =
+        resolver_watch_srv(fixture->resolver, "_a._tcp.example.test.", on_srv_changed, reported);
+    assert_non_null(reported->name);
+    assert_int_equal(reported->calls, 0);
 }
 
 /* --- the tests --------------------------------------------------------------------------- */
@@ -290,50 +290,50 @@ static void begin_srv(struct fixture *fixture, struct listener_of_name *told)
 static void localhost_needs_no_server(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
 
-    begin(fixture, &told, "localhost");
+    begin(fixture, &reported, "localhost");
     run_loop(fixture);
-    assert_true(told.count >= 1);
-    assert_string_equal(told.text[0], "127.0.0.1:0");
+    assert_true(reported.count >= 1);
+    assert_string_equal(reported.text[0], "127.0.0.1:0");
     assert_int_equal(fixture->zone.questions, 0);
-    resolver_unwatch(&told.name);
-    assert_null(told.name);
+    resolver_unwatch(&reported.name);
+    assert_null(reported.name);
 }
 
 static void answers_are_sorted_and_without_duplicates(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
 
     fixture->zone.v4[0] = "10.0.0.9";
     fixture->zone.v4[1] = "10.0.0.1";
     fixture->zone.v4[2] = "10.0.0.9";
     fixture->zone.v6[0] = "2001:db8::2";
     fixture->zone.v6[1] = "2001:db8::1";
-    begin(fixture, &told, "api.example.test");
+    begin(fixture, &reported, "api.example.test");
     run_loop(fixture);
-    assert_int_equal(told.calls, 1);
-    assert_int_equal(told.count, 4);
-    assert_string_equal(told.text[0], "10.0.0.1:0");
-    assert_string_equal(told.text[1], "10.0.0.9:0");
-    assert_string_equal(told.text[2], "[2001:db8::1]:0");
-    assert_string_equal(told.text[3], "[2001:db8::2]:0");
-    resolver_unwatch(&told.name);
+    assert_int_equal(reported.calls, 1);
+    assert_int_equal(reported.count, 4);
+    assert_string_equal(reported.text[0], "10.0.0.1:0");
+    assert_string_equal(reported.text[1], "10.0.0.9:0");
+    assert_string_equal(reported.text[2], "[2001:db8::1]:0");
+    assert_string_equal(reported.text[3], "[2001:db8::2]:0");
+    resolver_unwatch(&reported.name);
 }
 
 static void a_trailing_dot_is_allowed(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     struct listener_of_name local = {0};
 
     fixture->zone.v4[0] = "10.0.0.1";
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_loop(fixture);
-    assert_int_equal(told.count, 1);
+    assert_int_equal(reported.count, 1);
     assert_string_equal(fixture->zone.last_name, "api.example.test.");
-    resolver_unwatch(&told.name);
+    resolver_unwatch(&reported.name);
 
     begin(fixture, &local, "localhost.");
     run_loop(fixture);
@@ -342,137 +342,137 @@ static void a_trailing_dot_is_allowed(void **state)
     resolver_unwatch(&local.name);
 }
 
-static void a_name_without_any_answer_is_told_once_and_asked_again(void **state)
+static void a_name_without_any_answer_is_reported_once_and_asked_again(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     unsigned questions;
 
     fixture->zone.missing = true;
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_loop(fixture);
-    assert_int_equal(told.calls, 1);
-    assert_int_equal(told.count, 0);
+    assert_int_equal(reported.calls, 1);
+    assert_int_equal(reported.count, 0);
     questions = fixture->zone.questions;
     run_for(fixture, 1300);
-    assert_int_equal(told.calls, 1);
+    assert_int_equal(reported.calls, 1);
     assert_true(fixture->zone.questions > questions);
 
     fixture->zone.missing = false;
     fixture->zone.v4[0] = "10.0.0.1";
     run_for(fixture, 4000);
-    assert_int_equal(told.calls, 2);
-    assert_int_equal(told.count, 1);
-    resolver_unwatch(&told.name);
+    assert_int_equal(reported.calls, 2);
+    assert_int_equal(reported.count, 1);
+    resolver_unwatch(&reported.name);
 }
 
-static void a_change_is_told_after_the_ttl_and_no_change_is_not(void **state)
+static void a_change_is_reported_after_the_ttl_and_no_change_is_not(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     unsigned questions;
 
     fixture->zone.ttl = 1;
     fixture->zone.v4[0] = "10.0.0.1";
     fixture->zone.v4[1] = "10.0.0.2";
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_loop(fixture);
-    assert_int_equal(told.count, 2);
+    assert_int_equal(reported.count, 2);
 
     questions = fixture->zone.questions;
     fixture->zone.v4[0] = "10.0.0.2"; /* the same in another order */
     fixture->zone.v4[1] = "10.0.0.1";
     run_for(fixture, 1300);
     assert_true(fixture->zone.questions > questions);
-    assert_int_equal(told.calls, 1);
+    assert_int_equal(reported.calls, 1);
 
     fixture->zone.v4[1] = "10.0.0.3";
     run_for(fixture, 2000);
-    assert_int_equal(told.calls, 2);
-    assert_string_equal(told.text[1], "10.0.0.3:0");
-    resolver_unwatch(&told.name);
+    assert_int_equal(reported.calls, 2);
+    assert_string_equal(reported.text[1], "10.0.0.3:0");
+    resolver_unwatch(&reported.name);
 }
 
 static void the_last_good_answer_is_kept(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     unsigned questions;
 
     fixture->zone.ttl = 1;
     fixture->zone.v4[0] = "10.0.0.1";
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_loop(fixture);
     questions = fixture->zone.questions;
     fixture->zone.missing = true;
     run_for(fixture, 1300);
     assert_true(fixture->zone.questions > questions);
-    assert_int_equal(told.calls, 1);
+    assert_int_equal(reported.calls, 1);
     fixture->zone.missing = false;
     run_for(fixture, 1500);
-    assert_int_equal(told.calls, 1);
-    resolver_unwatch(&told.name);
+    assert_int_equal(reported.calls, 1);
+    resolver_unwatch(&reported.name);
 }
 
 static void a_long_ttl_is_respected(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
 
     fixture->zone.v4[0] = "10.0.0.1";
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_loop(fixture);
     assert_int_equal(fixture->zone.questions, 2); /* A and AAAA */
     run_for(fixture, 1500);
     assert_int_equal(fixture->zone.questions, 2);
-    resolver_unwatch(&told.name);
+    resolver_unwatch(&reported.name);
 }
 
 static void a_lost_question_is_asked_again(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
 
     fixture->zone.silent = true;
     fixture->zone.v4[0] = "10.0.0.1";
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_for(fixture, 200);
-    assert_int_equal(told.calls, 0);
+    assert_int_equal(reported.calls, 0);
     fixture->zone.silent = false;
     run_for(fixture, 4000);
-    assert_int_equal(told.calls, 1);
-    assert_int_equal(told.count, 1);
-    resolver_unwatch(&told.name);
+    assert_int_equal(reported.calls, 1);
+    assert_int_equal(reported.count, 1);
+    resolver_unwatch(&reported.name);
 }
 
 static void a_name_may_go_while_it_is_asked_for(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     struct listener_of_name at_once = {0};
 
     begin(fixture, &at_once, "api.example.test.");
     resolver_unwatch(&at_once.name);
     fixture->zone.silent = true;
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_for(fixture, 100);
     assert_true(fixture->zone.questions > 0);
-    resolver_unwatch(&told.name);
+    resolver_unwatch(&reported.name);
     run_for(fixture, 100);
-    assert_int_equal(told.calls, 0); /* and tear_down frees what is still being asked */
+    assert_int_equal(reported.calls, 0); /* and tear_down frees what is still being asked */
 }
 
 static void a_name_may_go_from_inside_its_callback(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {.unwatches = true};
+    struct listener_of_name reported = {.unwatches = true};
     struct listener_of_name local = {.unwatches = true};
 
     fixture->zone.v4[0] = "10.0.0.1";
-    begin(fixture, &told, "api.example.test.");
+    begin(fixture, &reported, "api.example.test.");
     run_loop(fixture);
-    assert_int_equal(told.calls, 1);
-    assert_null(told.name);
+    assert_int_equal(reported.calls, 1);
+    assert_null(reported.name);
     begin(fixture, &local, "localhost");
     run_loop(fixture);
     assert_int_equal(local.calls, 1);
@@ -481,7 +481,7 @@ static void a_name_may_go_from_inside_its_callback(void **state)
 static void many_names_share_the_channel(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told[50] = {{0}};
+    struct listener_of_name reported[50] = {{0}};
     unsigned answered = 0;
 
     fixture->zone.v4[0] = "10.0.0.1";
@@ -489,34 +489,34 @@ static void many_names_share_the_channel(void **state)
         char host[64];
 
         snprintf(host, sizeof(host), "origin-%u.example.test.", i);
-        begin(fixture, &told[i], host);
+        begin(fixture, &reported[i], host);
     }
     for (unsigned turn = 0; turn < 200 && answered < 50; turn++) {
         run_for(fixture, 50);
         answered = 0;
         for (unsigned i = 0; i < 50; i++) {
-            answered += told[i].calls == 1 && told[i].count == 1;
+            answered += reported[i].calls == 1 && reported[i].count == 1;
         }
     }
     assert_int_equal(answered, 50);
     for (unsigned i = 0; i < 50; i++) {
-        resolver_unwatch(&told[i].name);
+        resolver_unwatch(&reported[i].name);
     }
 }
 
 static void srv_records_are_asked_for_again_after_their_ttl(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     unsigned questions;
 
     fixture->zone.ttl = 1;
     fixture->zone.srv[0] = "b";
     fixture->zone.srv[1] = "a";
-    begin_srv(fixture, &told);
+    begin_srv(fixture, &reported);
     run_loop(fixture);
-    assert_int_equal(told.count, 2);
-    assert_string_equal(told.text[0], "a:80");
+    assert_int_equal(reported.count, 2);
+    assert_string_equal(reported.text[0], "a:80");
     assert_string_equal(fixture->zone.last_name, "_a._tcp.example.test.");
 
     questions = fixture->zone.questions;
@@ -524,44 +524,44 @@ static void srv_records_are_asked_for_again_after_their_ttl(void **state)
     fixture->zone.srv[1] = "b";
     run_for(fixture, 1300);
     assert_true(fixture->zone.questions > questions);
-    assert_int_equal(told.calls, 1);
+    assert_int_equal(reported.calls, 1);
 
     fixture->zone.srv[1] = NULL;
     run_for(fixture, 2000);
-    assert_int_equal(told.calls, 2);
-    assert_int_equal(told.count, 1);
-    resolver_unwatch(&told.name);
+    assert_int_equal(reported.calls, 2);
+    assert_int_equal(reported.count, 1);
+    resolver_unwatch(&reported.name);
 }
 
 static void the_last_good_srv_answer_is_kept(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     unsigned questions;
 
     fixture->zone.ttl = 1;
     fixture->zone.missing = true;
-    begin_srv(fixture, &told);
+    begin_srv(fixture, &reported);
     run_loop(fixture);
-    assert_int_equal(told.calls, 1);
-    assert_int_equal(told.count, 0);
+    assert_int_equal(reported.calls, 1);
+    assert_int_equal(reported.count, 0);
     fixture->zone.missing = false;
     fixture->zone.srv[0] = "a";
     run_for(fixture, 2500);
-    assert_int_equal(told.calls, 2);
-    assert_int_equal(told.count, 1);
+    assert_int_equal(reported.calls, 2);
+    assert_int_equal(reported.count, 1);
     questions = fixture->zone.questions;
     fixture->zone.srv[0] = "no host name";
     run_for(fixture, 1300);
     assert_true(fixture->zone.questions > questions);
-    assert_int_equal(told.calls, 2);
-    resolver_unwatch(&told.name);
+    assert_int_equal(reported.calls, 2);
+    resolver_unwatch(&reported.name);
 }
 
 static void an_srv_name_may_go_while_it_is_asked_for(void **state)
 {
     struct fixture *fixture = *state;
-    struct listener_of_name told = {0};
+    struct listener_of_name reported = {0};
     struct listener_of_name inside = {.unwatches = true};
 
     fixture->zone.srv[0] = "a";
@@ -569,10 +569,10 @@ static void an_srv_name_may_go_while_it_is_asked_for(void **state)
     run_loop(fixture);
     assert_null(inside.name);
     fixture->zone.silent = true;
-    begin_srv(fixture, &told);
+    begin_srv(fixture, &reported);
     run_for(fixture, 100);
-    resolver_unwatch(&told.name);
-    assert_int_equal(told.calls, 0); /* and tear_down frees what is still being asked */
+    resolver_unwatch(&reported.name);
+    assert_int_equal(reported.calls, 0); /* and tear_down frees what is still being asked */
 }
 
 static void pauses_grow_once_haste_is_of_no_use(void **state)
@@ -601,8 +601,8 @@ int main(void)
         WITH_LOOP(localhost_needs_no_server),
         WITH_LOOP(answers_are_sorted_and_without_duplicates),
         WITH_LOOP(a_trailing_dot_is_allowed),
-        WITH_LOOP(a_name_without_any_answer_is_told_once_and_asked_again),
-        WITH_LOOP(a_change_is_told_after_the_ttl_and_no_change_is_not),
+        WITH_LOOP(a_name_without_any_answer_is_reported_once_and_asked_again),
+        WITH_LOOP(a_change_is_reported_after_the_ttl_and_no_change_is_not),
         WITH_LOOP(the_last_good_answer_is_kept),
         WITH_LOOP(a_long_ttl_is_respected),
         WITH_LOOP(a_lost_question_is_asked_again),

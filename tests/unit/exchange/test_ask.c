@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* exchange/ask: a route that whoever made the desk answers, now or later, or never because the
+/* exchange/ask: a route that whoever made the context answers, now or later, or never because the
  * client has left. The client is the other end of a pair of sockets. */
 #include "exchange/ask.h"
 
@@ -56,7 +56,7 @@ static const struct exchange_answerer answerer = {.ask = on_ask, .over = on_over
 static struct plan *asking_plan(void)
 {
     struct plan *plan = gateway_plan("%s", "listeners: [{address: \"127.0.0.1:8080\"}]\n"
-                                           "limits: {gather_bytes: 1000B, body_bytes: 1000B}\n"
+                                           "limits: {request_buffer: 1000B, body_bytes: 1000B}\n"
                                            "routes: [{name: ask, respond: {}}]\n");
 
     ((struct route_settings *)plan_settings(plan)->routes)->action = ROUTE_ASK;
@@ -68,7 +68,7 @@ static int set_up(void **state)
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     gateway_init(&fixture->gateway, asking_plan());
-    exchange_desk_answer_with(fixture->gateway.exchanges, &answerer, fixture);
+    exchange_context_answer_with(fixture->gateway.exchanges, &answerer, fixture);
     gateway_connect(&fixture->gateway, &fixture->client);
     *state = fixture;
     return 0;
@@ -163,7 +163,7 @@ static void a_client_that_left_is_over_once(void **state)
 
     far_end_say(&fixture->client, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
     stage_run_until(&fixture->gateway.stage, was_asked, fixture);
-    client_desk_close_all(fixture->gateway.clients);
+    client_context_close_all(fixture->gateway.clients);
     stage_run_until(&fixture->gateway.stage, is_over, fixture);
     assert_int_equal(fixture->over, 1);
 }

@@ -27,7 +27,7 @@ static int set_up(void **state)
     memset(fixture, 0, sizeof(*fixture));
     gateway_init(&fixture->gateway, gateway_plan("%s", rules));
     fixture->exchange.routing.route =
-        &exchange_desk_settings(fixture->gateway.exchanges)->routes[0];
+        &exchange_context_settings(fixture->gateway.exchanges)->routes[0];
     fixture->exchange.routing.tally = &fixture->tally;
     *state = fixture;
     return 0;

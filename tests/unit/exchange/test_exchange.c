@@ -17,7 +17,7 @@
 static const char rules[] =
     "listeners: [{address: \"127.0.0.1:8080\"}]\n"
     "trusted_proxies: [10.0.0.0/8]\n"
-    "limits: {gather_bytes: 100B, body_bytes: 1000B}\n"
+    "limits: {request_buffer: 100B, body_bytes: 1000B}\n"
     "routes:\n"
     "  - {name: ping, match: {path: /ping}, respond: {body: pong}}\n"
     "  - {name: made, match: {path: /made}, respond: {status: 201, body: x,\n"
@@ -36,7 +36,7 @@ struct stream {
     uint16_t status;
     enum http_framing framing;
     uint64_t body_length;
-    bool tells_length;
+    bool reports_length;
     bool closes;
     char fields[4096]; /* "Name: value\n" */
     char body[4096];
@@ -71,7 +71,7 @@ static bool on_head(void *owner, const struct answer_head *head)
     stream->status = head->status;
     stream->framing = head->framing;
     stream->body_length = head->body_length;
-    stream->tells_length = head->tells_length;
+    stream->reports_length = head->reports_length;
     assert_true(head->reason.length > 0);
     for (uint32_t i = 0; i < head->fields->count; i++) {
         const struct http_field *field = &head->fields->rows[i];
@@ -242,11 +242,11 @@ static void a_route_answers_by_itself(void **state)
     assert_true(has(stream, "Content-Type: text/plain"));
     assert_true(has(stream, "Date: "));
     assert_true(has(stream, "X-Request-Id: "));
-    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
+    assert_int_equal(exchange_context_count(fixture->gateway.exchanges), 0);
     assert_int_equal(metrics_exchanges(fixture->gateway.metrics), 1);
 }
 
-static void a_route_says_what_it_is_told_to(void **state)
+static void a_route_says_what_it_is_reported_to(void **state)
 {
     struct fixture *fixture = *state;
     struct stream *stream = get(fixture, "/made");
@@ -264,7 +264,7 @@ static void head_has_no_body(void **state)
 
     assert_string_equal(stream->log, "HEO");
     assert_int_equal(stream->framing, HTTP_NO_BODY);
-    assert_true(stream->tells_length);
+    assert_true(stream->reports_length);
     assert_int_equal(stream->body_length, 4);
 }
 
@@ -277,7 +277,7 @@ static void no_content_is_just_that(void **state)
     assert_string_equal(stream->log, "HEO");
     assert_int_equal(stream->status, 204);
     assert_int_equal(stream->framing, HTTP_NO_BODY);
-    assert_false(stream->tells_length);
+    assert_false(stream->reports_length);
 }
 
 static void a_redirect_says_where_to(void **state)
@@ -442,11 +442,11 @@ static void it_is_over_only_when_written(void **state)
                      H1_COMPLETE);
     exchange_begin(stream->exchange, consumed, 0);
     assert_string_equal(stream->log, "HBE");
-    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 1);
+    assert_int_equal(exchange_context_count(fixture->gateway.exchanges), 1);
     exchange_count_out(stream->exchange, 120);
     exchange_answer_written(stream->exchange);
     assert_string_equal(stream->log, "HBEO");
-    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
+    assert_int_equal(exchange_context_count(fixture->gateway.exchanges), 0);
 }
 
 static void on_reading(void *owner, const struct metrics_reading *reading)
@@ -469,7 +469,7 @@ static void without_memory_for_an_answer_it_breaks_off(void **state)
     stream->starved = true;
     exchange_refuse(stream->exchange, HTTP_1_1, 400, "bad", 10, 10);
     assert_string_equal(stream->log, "HA");
-    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
+    assert_int_equal(exchange_context_count(fixture->gateway.exchanges), 0);
     metrics_read(fixture->gateway.metrics, METRICS_ROUTES, on_reading, &readings);
     assert_int_equal(readings, 1);
 }
@@ -504,7 +504,7 @@ static void a_client_that_leaves_hears_nothing_more(void **state)
 
     exchange_client_gone(stream->exchange, OUTCOME_CLIENT_GONE);
     assert_string_equal(stream->log, "");
-    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
+    assert_int_equal(exchange_context_count(fixture->gateway.exchanges), 0);
     assert_int_equal(metrics_exchanges(fixture->gateway.metrics), 1);
 }
 
@@ -550,7 +550,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_route_answers_by_itself),
-        TEST(a_route_says_what_it_is_told_to),
+        TEST(a_route_says_what_it_is_reported_to),
         TEST(head_has_no_body),
         TEST(no_content_is_just_that),
         TEST(a_redirect_says_where_to),

@@ -93,12 +93,12 @@ static void forward(struct fixture *fixture, const char *from, int route, const 
 
     memset(exchange, 0, sizeof(*exchange));
     come_from(fixture, from);
-    exchange->desk = fixture->gateway.exchanges;
+    exchange->context = fixture->gateway.exchanges;
     exchange->generation = fixture->gateway.exchanges->generation;
     exchange->client.facts = &fixture->facts;
     exchange->client.ip = fixture->facts.ip;
     exchange->outcome.request_id = BYTES("the-id");
-    exchange->routing.route = &exchange_desk_settings(fixture->gateway.exchanges)->routes[route];
+    exchange->routing.route = &exchange_context_settings(fixture->gateway.exchanges)->routes[route];
     if (h1_parse_request(bytes_of(text), &limits, &exchange->request, &consumed, &problem) !=
         H1_COMPLETE) {
         fprintf(stderr, "%s\n", problem.what);
@@ -357,7 +357,7 @@ static void a_client_without_address_is_unknown(void **state)
 }
 
 /* RFC 9110 section 7.6.3: each hop adds the version it received. */
-static void via_tells_the_version_received(void **state)
+static void via_reports_the_version_received(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -520,7 +520,7 @@ static void a_prefix_gives_way_to_another(void **state)
     expect_target(fixture, STRIPPED, "/strip/%c3%a9", "/%C3%A9");
 }
 
-static void a_head_that_does_not_fit_is_told(void **state)
+static void a_head_that_does_not_fit_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     struct exchange *exchange = &fixture->exchange;
@@ -583,18 +583,18 @@ static void answers_are_edited(void **state)
 }
 
 /* RFC 9110 section 8.6: HEAD and 304 may tell the length of what they leave out. */
-static void the_length_of_an_absent_body_is_told(void **state)
+static void the_length_of_an_absent_body_is_reported(void **state)
 {
     struct fixture *fixture = *state;
 
     answer(fixture, PLAIN, "HTTP/1.1 304 Not Modified\r\nContent-Length: 512\r\n\r\n");
     assert_int_equal(fixture->answer.framing, HTTP_NO_BODY);
-    assert_true(fixture->answer.tells_length);
+    assert_true(fixture->answer.reports_length);
     assert_int_equal(fixture->answer.body_length, 512);
     answer(fixture, PLAIN, "HTTP/1.1 304 Not Modified\r\n\r\n");
-    assert_false(fixture->answer.tells_length);
+    assert_false(fixture->answer.reports_length);
     answer(fixture, PLAIN, "HTTP/1.1 204 No Content\r\n\r\n");
-    assert_false(fixture->answer.tells_length);
+    assert_false(fixture->answer.reports_length);
     assert_int_equal(fixture->answer.framing, HTTP_NO_BODY);
 }
 
@@ -615,7 +615,7 @@ int main(void)
         TEST(a_broken_list_is_believed_up_to_the_break),
         TEST(an_ipv6_client_is_quoted),
         TEST(a_client_without_address_is_unknown),
-        TEST(via_tells_the_version_received),
+        TEST(via_reports_the_version_received),
         TEST(framing_is_said_anew),
         TEST(a_gathered_body_has_a_length),
         TEST(the_expectation_goes_on),
@@ -626,11 +626,11 @@ int main(void)
         TEST(targets_go_on_as_they_came),
         TEST(dots_and_needless_escapes_do_not),
         TEST(a_prefix_gives_way_to_another),
-        TEST(a_head_that_does_not_fit_is_told),
+        TEST(a_head_that_does_not_fit_is_reported),
         TEST(answers_lose_what_is_hop_by_hop),
         TEST(a_date_is_added_where_there_is_none),
         TEST(answers_are_edited),
-        TEST(the_length_of_an_absent_body_is_told),
+        TEST(the_length_of_an_absent_body_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,7 +120,7 @@ static void origins_survive_a_change_of_generation(void **state)
     struct plan *next = gateway_plan("%s", FIRST);
     struct generation *old = generation_new(plan, gateway->origins);
     struct generation *young = generation_new(next, gateway->origins);
-    struct random *random = &gateway->stage.bench.random;
+    struct random *random = &gateway->stage.worker_context.random;
     const struct origin *kept;
 
     kept = service_pick(generation_service(old, &plan_settings(plan)->services[1]), random, NULL,

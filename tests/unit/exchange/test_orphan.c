@@ -26,7 +26,7 @@ static const struct client_stream_ops ops = {.over = NULL};
 
 static bool is_over(void *owner)
 {
-    return exchange_desk_count(((struct fixture *)owner)->gateway.exchanges) == 0;
+    return exchange_context_count(((struct fixture *)owner)->gateway.exchanges) == 0;
 }
 
 /* A request that changes something was sent in full, and its client has left. */
@@ -52,7 +52,7 @@ static int set_up(void **state)
     exchange_begin(fixture->exchange, consumed, 100);
     fake_origin_await(&fixture->origin, 1);
     exchange_client_gone(fixture->exchange, OUTCOME_CLIENT_GONE);
-    assert_true(exchange_desk_has_orphans(fixture->gateway.exchanges));
+    assert_true(exchange_context_has_orphans(fixture->gateway.exchanges));
     *state = fixture;
     return 0;
 }
@@ -73,7 +73,7 @@ static void it_is_over_with_its_answer(void **state)
 
     far_end_say(&fixture->origin.ends[0], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
     stage_run_until(&fixture->gateway.stage, is_over, fixture);
-    assert_false(exchange_desk_has_orphans(fixture->gateway.exchanges));
+    assert_false(exchange_context_has_orphans(fixture->gateway.exchanges));
 }
 
 /* origin_request.h: the request is cancelled before give_way returns, or others wait on. */

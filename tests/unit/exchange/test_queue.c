@@ -15,7 +15,7 @@
 #define OURS ((enum queue_hold)0x80)
 
 static const char rules[] = "listeners: [{address: \"127.0.0.1:8080\"}]\n"
-                            "limits: {gather_bytes: 10B}\n"
+                            "limits: {request_buffer: 10B}\n"
                             "timeouts: {total: 500ms}\n"
                             "routes: [{respond: {body: pong}}]\n";
 
@@ -163,10 +163,10 @@ static void its_client_may_leave(void **state)
     exchange_client_gone(fixture->exchange, OUTCOME_CLIENT_GONE);
     assert_int_equal(fixture->exchange->holds, 0);
     assert_int_equal(fixture->stream.heads, 0);
-    assert_int_equal(exchange_desk_count(fixture->gateway.exchanges), 0);
+    assert_int_equal(exchange_context_count(fixture->gateway.exchanges), 0);
 }
 
-static void a_client_that_is_waited_for_is_told_so(void **state)
+static void a_client_that_is_waited_for_is_reported_so(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -175,7 +175,7 @@ static void a_client_that_is_waited_for_is_told_so(void **state)
     assert_int_equal(fixture->stream.heads, 1);
 }
 
-static void one_that_is_not_is_told_that_it_took_too_long(void **state)
+static void one_that_is_not_is_reported_that_it_took_too_long(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -194,8 +194,8 @@ int main(void)
         TEST(in_any_order),
         TEST(no_more_of_its_body_is_read_meanwhile),
         TEST(its_client_may_leave),
-        TEST(a_client_that_is_waited_for_is_told_so),
-        TEST(one_that_is_not_is_told_that_it_took_too_long),
+        TEST(a_client_that_is_waited_for_is_reported_so),
+        TEST(one_that_is_not_is_reported_that_it_took_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,7 +136,7 @@ static void check_row(struct cases *cases, char cells[COLUMNS][CELL_MAX])
             for (unsigned o = other; o < last_other; o++) {
                 cases->facts.has_key = k == 1;
                 cases->policy.idempotent = f == 1;
-                cases->policy.others = (enum retry_others)o;
+                cases->policy.non_idempotent = (enum retry_non_idempotent)o;
                 for_each_method(cases, strcmp(cells[0], "idempotent") == 0);
             }
         }
@@ -171,10 +171,11 @@ static bool may_be_mended(enum origin_failure failure)
            failure == ORIGIN_FAILURE_CONNECT_TIMEOUT || failure == ORIGIN_FAILURE_NAME_UNKNOWN ||
            failure == ORIGIN_FAILURE_CLOSED || failure == ORIGIN_FAILURE_TLS_CERTIFICATE ||
            failure == ORIGIN_FAILURE_TLS_ALERT || failure == ORIGIN_FAILURE_TLS_PROTOCOL ||
-           failure == ORIGIN_FAILURE_TRIAL_TIMEOUT;
+           failure == ORIGIN_FAILURE_HALF_OPEN_TIMEOUT;
 }
 
-static const struct retry_settings generous = {.idempotent = true, .others = RETRY_OTHERS_WITH_KEY};
+static const struct retry_settings generous = {.idempotent = true,
+                                               .non_idempotent = RETRY_NON_IDEMPOTENT_WITH_KEY};
 
 static struct retry_facts hopeful(enum http_method method)
 {
@@ -204,12 +205,12 @@ static void only_what_another_try_may_mend(void **state)
     }
 }
 
-static void a_trial_given_up_costs_no_budget(void **state)
+static void a_half_open_given_up_costs_no_budget(void **state)
 {
     struct retry_facts facts = hopeful(HTTP_GET);
 
     (void)state;
-    facts.failure = ORIGIN_FAILURE_TRIAL_TIMEOUT;
+    facts.failure = ORIGIN_FAILURE_HALF_OPEN_TIMEOUT;
     facts.evidence.delivery = ORIGIN_DELIVERY_MAYBE;
     facts.within_budget = false;
     assert_true(retry_is_free(&facts));
@@ -276,7 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_of_the_document_holds),
         cmocka_unit_test(only_what_another_try_may_mend),
-        cmocka_unit_test(a_trial_given_up_costs_no_budget),
+        cmocka_unit_test(a_half_open_given_up_costs_no_budget),
         cmocka_unit_test(the_wait_is_random_within_its_bounds),
         cmocka_unit_test(never_a_retry_of_a_retry),
         cmocka_unit_test(never_after_a_byte_of_an_answer),

@@ -29,8 +29,8 @@ struct fixture {
     struct exchange exchange;
     struct http_headers trailers;
     struct http_fields fields;
-    char read[40000]; /* the buffer that the trailers were read into */
-    char told[40000]; /* those that go on, "Name: value\n" each */
+    char read[40000];     /* the buffer that the trailers were read into */
+    char reported[40000]; /* those that go on, "Name: value\n" each */
 };
 
 static int set_up(void **state)
@@ -44,7 +44,7 @@ static int set_up(void **state)
 
 static void give_back(struct fixture *fixture)
 {
-    buffer_return(fixture->gateway.exchanges->bench->buffers,
+    buffer_return(fixture->gateway.exchanges->worker_context->buffers,
                   &fixture->exchange.request_body.trailers);
 }
 
@@ -70,19 +70,19 @@ static void parse(struct fixture *fixture, const char *text)
                      H1_COMPLETE);
 }
 
-static const char *tell(struct fixture *fixture, const struct http_fields *fields)
+static const char *report(struct fixture *fixture, const struct http_fields *fields)
 {
     size_t at = 0;
 
-    fixture->told[0] = '\0';
+    fixture->reported[0] = '\0';
     for (uint32_t i = 0; fields != NULL && i < fields->count; i++) {
         const struct http_field *row = &fields->rows[i];
 
-        at += (size_t)snprintf(fixture->told + at, sizeof(fixture->told) - at, "%.*s: %.*s\n",
-                               (int)row->name.length, row->name.at, (int)row->value.length,
-                               row->value.at);
+        at += (size_t)snprintf(fixture->reported + at, sizeof(fixture->reported) - at,
+                               "%.*s: %.*s\n", (int)row->name.length, row->name.at,
+                               (int)row->value.length, row->value.at);
     }
-    return fixture->told;
+    return fixture->reported;
 }
 
 static void begin(struct fixture *fixture, int route, const char *head)
@@ -93,10 +93,10 @@ static void begin(struct fixture *fixture, int route, const char *head)
 
     give_back(fixture);
     memset(&fixture->exchange, 0, sizeof(fixture->exchange));
-    fixture->exchange.desk = fixture->gateway.exchanges;
+    fixture->exchange.context = fixture->gateway.exchanges;
     fixture->exchange.generation = fixture->gateway.exchanges->generation;
     fixture->exchange.routing.route =
-        &exchange_desk_settings(fixture->gateway.exchanges)->routes[route];
+        &exchange_context_settings(fixture->gateway.exchanges)->routes[route];
     assert_int_equal(
         h1_parse_request(bytes_of(head), &limits, &fixture->exchange.request, &consumed, &problem),
         H1_COMPLETE);
@@ -108,7 +108,7 @@ static const char *keep(struct fixture *fixture, const char *text)
     parse(fixture, text);
     assert_true(trailers_keep(&fixture->exchange, &fixture->trailers));
     memset(fixture->read, '\n', sizeof(fixture->read));
-    return tell(fixture, trailers_kept(&fixture->exchange, &fixture->fields));
+    return report(fixture, trailers_kept(&fixture->exchange, &fixture->fields));
 }
 
 #define HEAD "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
@@ -172,13 +172,13 @@ static void what_a_head_may_not_say_trailers_may_not(void **state)
     size_t count = sizeof(names) / sizeof(names[0]);
 
     for (size_t i = 0; i < count; i++) {
-        bool only_looks_alike = i + 2 >= count;
+        bool only_checks_alike = i + 2 >= count;
         char text[128];
 
         snprintf(text, sizeof(text), "%s: 1\r\nServer-Timing: x\r\n\r\n", names[i]);
         begin(fixture, PLAIN, HEAD "\r\n");
         keep(fixture, text);
-        assert_int_equal(fixture->fields.count, only_looks_alike ? 2 : 1);
+        assert_int_equal(fixture->fields.count, only_checks_alike ? 2 : 1);
     }
 }
 
@@ -201,9 +201,9 @@ static void the_same_in_answers(void **state)
 
     begin(fixture, EDITED, HEAD "\r\n");
     parse(fixture, "X-Secret: 1\r\nVia: 2\r\nX-Gone: 3\r\n\r\n");
-    assert_string_equal(
-        tell(fixture, trailers_of_answer(&fixture->exchange, &fixture->trailers, &fixture->fields)),
-        "X-Gone: 3\n");
+    assert_string_equal(report(fixture, trailers_of_answer(&fixture->exchange, &fixture->trailers,
+                                                           &fixture->fields)),
+                        "X-Gone: 3\n");
     fixture->exchange.answer.keeps_trailers_here = true;
     assert_null(trailers_of_answer(&fixture->exchange, &fixture->trailers, &fixture->fields));
     assert_null(trailers_of_answer(&fixture->exchange, NULL, &fixture->fields));

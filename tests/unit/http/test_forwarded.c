@@ -67,7 +67,7 @@ static void a_quote_hides_nothing_to_its_right(void **state)
     assert_string_equal(nodes_of("\\\""), "!");
 }
 
-static void what_may_be_passed_on_is_told(void **state)
+static void what_may_be_passed_on_is_reported(void **state)
 {
     (void)state;
     assert_sound_end("for=a, for=b", "for=a, for=b");
@@ -81,7 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_come_from_the_right),
         cmocka_unit_test(a_quote_hides_nothing_to_its_right),
-        cmocka_unit_test(what_may_be_passed_on_is_told),
+        cmocka_unit_test(what_may_be_passed_on_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

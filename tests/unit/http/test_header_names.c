@@ -74,7 +74,7 @@ static void other_lengths_are_other_names(void **state)
     assert_int_equal(http_header_name_of(HTTP_HEADER_OTHER).length, 0);
 }
 
-static void a_name_with_underscores_for_dashes_is_told(void **state)
+static void a_name_with_underscores_for_dashes_is_reported(void **state)
 {
     (void)state;
     assert_int_equal(http_header_id_received("Client_Cert", 11), HTTP_HEADER_DISGUISED);
@@ -88,7 +88,7 @@ static void a_name_with_underscores_for_dashes_is_told(void **state)
     assert_int_equal(http_header_name_of(HTTP_HEADER_DISGUISED).length, 0);
 }
 
-static void all_of_x_forwarded_are_told(void **state)
+static void all_of_x_forwarded_are_reported(void **state)
 {
     char text[64] = "x-forwarded-";
 
@@ -124,8 +124,8 @@ int main(void)
         cmocka_unit_test(every_name_is_found_in_any_case),
         cmocka_unit_test(one_wrong_byte_is_another_name),
         cmocka_unit_test(other_lengths_are_other_names),
-        cmocka_unit_test(a_name_with_underscores_for_dashes_is_told),
-        cmocka_unit_test(all_of_x_forwarded_are_told),
+        cmocka_unit_test(a_name_with_underscores_for_dashes_is_reported),
+        cmocka_unit_test(all_of_x_forwarded_are_reported),
         cmocka_unit_test(names_that_cgi_makes_one_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

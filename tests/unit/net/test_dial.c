@@ -83,7 +83,7 @@ static void small_writes_are_not_delayed(void **state)
     close(listening);
 }
 
-static void refusal_is_told(void **state)
+static void refusal_is_reported(void **state)
 {
     struct address address;
     int fd;
@@ -100,7 +100,7 @@ static void refusal_is_told(void **state)
     close(fd);
 }
 
-static void failure_at_once_is_told(void **state)
+static void failure_at_once_is_reported(void **state)
 {
     struct address address;
 
@@ -111,7 +111,7 @@ static void failure_at_once_is_told(void **state)
     assert_int_equal(errno, ENOENT);
 }
 
-static void no_descriptor_is_told_for_what_is_none(void **state)
+static void no_descriptor_is_reported_for_what_is_none(void **state)
 {
     (void)state;
     assert_int_equal(dial_error(-1), EBADF);
@@ -123,9 +123,9 @@ int main(void)
         cmocka_unit_test(it_reaches_who_listens),
         cmocka_unit_test(it_reaches_a_unix_socket),
         cmocka_unit_test(small_writes_are_not_delayed),
-        cmocka_unit_test(refusal_is_told),
-        cmocka_unit_test(failure_at_once_is_told),
-        cmocka_unit_test(no_descriptor_is_told_for_what_is_none),
+        cmocka_unit_test(refusal_is_reported),
+        cmocka_unit_test(failure_at_once_is_reported),
+        cmocka_unit_test(no_descriptor_is_reported_for_what_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ static int set_up(void **state)
     assert_true(fd >= 0);
     assert_true(listener_bound_address(fd, &fixture->address));
     assert_int_not_equal(address_port(&fixture->address), 0);
-    fixture->listener = listener_new(fixture->stage.bench.loop, fd, on_accepted, fixture);
+    fixture->listener = listener_new(fixture->stage.worker_context.loop, fd, on_accepted, fixture);
     assert_non_null(fixture->listener);
     *state = fixture;
     return 0;
@@ -199,7 +199,7 @@ static void several_workers_share_a_port(void **state)
     close(fd);
 }
 
-static void an_address_in_use_is_told(void **state)
+static void an_address_in_use_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     struct address taken;
@@ -446,7 +446,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(freeing_takes_those_who_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(several_workers_share_a_port, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_address_in_use_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_address_in_use_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_unix_socket_has_its_mode_and_replaces_a_stale_file,
                                         set_up, tear_down),
         cmocka_unit_test(of_several_starts_one_has_the_unix_socket),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* net/loop: descriptors that are ready, mail from other threads, alarms, and what happens at the
+/* net/loop: descriptors that are ready, posted calls from other threads, alarms, and what happens at the
  * end of each turn. */
 #include "net/loop.h"
 
@@ -25,7 +25,7 @@ struct seen {
     short what;
     unsigned calls;
     unsigned turn_ends;
-    unsigned letters;
+    unsigned posted_calls;
     unsigned order[8];
     pthread_t reader;
     uint64_t times[EVENTS];
@@ -65,7 +65,7 @@ static void on_ready(int fd, short what, void *owner)
     seen->what |= what;
     seen->calls++;
     if ((what & WATCH_READABLE) != 0) {
-        seen->letters += read(fd, in, sizeof(in)) > 0;
+        seen->posted_calls += read(fd, in, sizeof(in)) > 0;
     }
 }
 
@@ -74,12 +74,12 @@ static bool was_called(void *owner)
     return ((struct seen *)owner)->calls > 0;
 }
 
-static void readable_is_told_until_it_is_read(void **state)
+static void readable_is_reported_until_it_is_read(void **state)
 {
     struct seen *seen = *state;
 
-    assert_true(loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0], WATCH_READABLE,
-                           on_ready, seen));
+    assert_true(loop_watch(seen->stage->worker_context.loop, &seen->watch, seen->ends[0],
+                           WATCH_READABLE, on_ready, seen));
     assert_true(watch_is_on(&seen->watch));
     stage_settle(seen->stage);
     assert_int_equal(seen->calls, 0);
@@ -90,12 +90,12 @@ static void readable_is_told_until_it_is_read(void **state)
     assert_int_equal(seen->what, WATCH_READABLE);
 }
 
-static void interest_changes_what_is_told(void **state)
+static void interest_changes_what_is_reported(void **state)
 {
     struct seen *seen = *state;
 
-    assert_true(
-        loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0], 0, on_ready, seen));
+    assert_true(loop_watch(seen->stage->worker_context.loop, &seen->watch, seen->ends[0], 0,
+                           on_ready, seen));
     assert_int_equal(write(seen->ends[1], "x", 1), 1);
     stage_settle(seen->stage);
     assert_int_equal(seen->calls, 0);
@@ -120,8 +120,8 @@ static void stopping_twice_is_harmless(void **state)
 
     watch_stop(&never);
     assert_false(watch_is_on(&never));
-    assert_true(loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0], WATCH_READABLE,
-                           on_ready, seen));
+    assert_true(loop_watch(seen->stage->worker_context.loop, &seen->watch, seen->ends[0],
+                           WATCH_READABLE, on_ready, seen));
     watch_stop(&seen->watch);
     watch_stop(&seen->watch);
     assert_false(watch_is_on(&seen->watch));
@@ -144,7 +144,7 @@ static void a_watch_may_be_stopped_inside_its_callback(void **state)
 {
     struct seen *seen = *state;
 
-    assert_true(loop_watch(seen->stage->bench.loop, &seen->watch, seen->ends[0],
+    assert_true(loop_watch(seen->stage->worker_context.loop, &seen->watch, seen->ends[0],
                            WATCH_READABLE | WATCH_WRITABLE, stop_within, seen));
     assert_int_equal(write(seen->ends[1], "x", 1), 1);
     stage_settle(seen->stage);
@@ -171,18 +171,18 @@ static void turns_end_in_order_of_registration(void **state)
 {
     struct seen *seen = *state;
 
-    loop_at_turn_end(seen->stage->bench.loop, count_first, seen);
-    loop_at_turn_end(seen->stage->bench.loop, count_second, seen);
+    loop_at_turn_end(seen->stage->worker_context.loop, count_first, seen);
+    loop_at_turn_end(seen->stage->worker_context.loop, count_second, seen);
     stage_settle(seen->stage);
     assert_true(seen->turn_ends >= 2);
     assert_int_equal(seen->turn_ends % 2, 0);
 }
 
-static void on_letter(void *owner)
+static void on_posted_call(void *owner)
 {
     struct seen *seen = owner;
 
-    seen->letters++;
+    seen->posted_calls++;
     seen->on_loops_thread = pthread_equal(pthread_self(), seen->reader) != 0;
 }
 
@@ -191,17 +191,17 @@ static void *post_many(void *owner)
     struct seen *seen = owner;
 
     for (int i = 0; i < 1000; i++) {
-        assert_true(loop_post(seen->stage->bench.loop, on_letter, seen));
+        assert_true(loop_post(seen->stage->worker_context.loop, on_posted_call, seen));
     }
     return NULL;
 }
 
-static bool all_letters_came(void *owner)
+static bool all_posted_calls_came(void *owner)
 {
-    return ((struct seen *)owner)->letters == 4000;
+    return ((struct seen *)owner)->posted_calls == 4000;
 }
 
-static void mail_from_any_thread_is_read_on_the_loops(void **state)
+static void posts_from_any_thread_is_read_on_the_loops(void **state)
 {
     struct seen *seen = *state;
     pthread_t writers[4];
@@ -210,40 +210,40 @@ static void mail_from_any_thread_is_read_on_the_loops(void **state)
     for (int i = 0; i < 4; i++) {
         assert_int_equal(pthread_create(&writers[i], NULL, post_many, seen), 0);
     }
-    stage_run_until(seen->stage, all_letters_came, seen);
+    stage_run_until(seen->stage, all_posted_calls_came, seen);
     for (int i = 0; i < 4; i++) {
         pthread_join(writers[i], NULL);
     }
     assert_true(seen->on_loops_thread);
     stage_settle(seen->stage);
-    assert_int_equal(seen->letters, 4000);
+    assert_int_equal(seen->posted_calls, 4000);
 }
 
-static void unread_mail_goes_with_the_loop(void **state)
+static void unread_posts_goes_with_the_loop(void **state)
 {
     struct seen *seen = *state;
 
-    assert_true(loop_post(seen->stage->bench.loop, on_letter, seen));
-    assert_true(loop_post(seen->stage->bench.loop, on_letter, seen));
+    assert_true(loop_post(seen->stage->worker_context.loop, on_posted_call, seen));
+    assert_true(loop_post(seen->stage->worker_context.loop, on_posted_call, seen));
     /* tear_down frees the loop; a leak would show there */
 }
 
-static bool a_letter_came(void *owner)
+static bool a_posted_call_came(void *owner)
 {
-    return ((struct seen *)owner)->letters > 0;
+    return ((struct seen *)owner)->posted_calls > 0;
 }
 
 static void a_mailbox_closes_only_when_it_is_empty(void **state)
 {
     struct seen *seen = *state;
-    struct loop *loop = seen->stage->bench.loop;
+    struct loop *loop = seen->stage->worker_context.loop;
 
     seen->reader = pthread_self();
-    assert_true(loop_post(loop, on_letter, seen));
-    assert_false(loop_close_mail(loop));
-    stage_run_until(seen->stage, a_letter_came, seen);
-    assert_true(loop_close_mail(loop));
-    assert_false(loop_post(loop, on_letter, seen));
+    assert_true(loop_post(loop, on_posted_call, seen));
+    assert_false(loop_close_posts(loop));
+    stage_run_until(seen->stage, a_posted_call_came, seen);
+    assert_true(loop_close_posts(loop));
+    assert_false(loop_post(loop, on_posted_call, seen));
 }
 
 static void rings_first(void *owner)
@@ -258,13 +258,13 @@ static void rings_second(void *owner)
     struct seen *seen = owner;
 
     seen->order[seen->calls++] = 2;
-    alarm_set(seen->stage->bench.loop, &seen->alarms[0], 50, rings_first, seen);
+    alarm_set(seen->stage->worker_context.loop, &seen->alarms[0], 50, rings_first, seen);
 }
 
 static void alarms_ring_when_due(void **state)
 {
     struct seen *seen = *state;
-    struct loop *loop = seen->stage->bench.loop;
+    struct loop *loop = seen->stage->worker_context.loop;
 
     alarm_set(loop, &seen->alarms[0], 5000, rings_first, seen);
     alarm_set(loop, &seen->alarms[1], 9000, rings_second, seen);
@@ -291,32 +291,32 @@ static void alarms_ring_when_due(void **state)
 static void an_alarm_set_while_running_is_heard_in_time(void **state)
 {
     struct seen *seen = *state;
-    uint64_t before = loop_tell_time(seen->stage->bench.loop);
+    uint64_t before = loop_read_clock(seen->stage->worker_context.loop);
 
-    alarm_set(seen->stage->bench.loop, &seen->alarms[1], 3600000, rings_first, seen);
+    alarm_set(seen->stage->worker_context.loop, &seen->alarms[1], 3600000, rings_first, seen);
     stage_settle(seen->stage);
-    alarm_set(seen->stage->bench.loop, &seen->alarms[0], 10, rings_first, seen);
+    alarm_set(seen->stage->worker_context.loop, &seen->alarms[0], 10, rings_first, seen);
     stage_run_until(seen->stage, was_called, seen);
-    assert_true(loop_now(seen->stage->bench.loop) - before >= 10000);
-    alarm_clear(seen->stage->bench.loop, &seen->alarms[1]);
+    assert_true(loop_now(seen->stage->worker_context.loop) - before >= 10000);
+    alarm_clear(seen->stage->worker_context.loop, &seen->alarms[1]);
 }
 
 static void time_only_moves_forward(void **state)
 {
     struct seen *seen = *state;
-    uint64_t first = loop_tell_time(seen->stage->bench.loop);
+    uint64_t first = loop_read_clock(seen->stage->worker_context.loop);
 
-    assert_int_equal(loop_now(seen->stage->bench.loop), first);
-    assert_true(loop_tell_time(seen->stage->bench.loop) >= first);
+    assert_int_equal(loop_now(seen->stage->worker_context.loop), first);
+    assert_true(loop_read_clock(seen->stage->worker_context.loop) >= first);
 }
 
 static void the_time_of_day_goes_with_it(void **state)
 {
     struct seen *seen = *state;
-    struct loop *loop = seen->stage->bench.loop;
+    struct loop *loop = seen->stage->worker_context.loop;
     uint64_t before = (uint64_t)time(NULL);
 
-    loop_tell_time(loop);
+    loop_read_clock(loop);
     assert_in_range(loop_realtime(loop) / 1000000, before - 1, (uint64_t)time(NULL) + 1);
 }
 
@@ -324,7 +324,7 @@ static void the_time_of_day_goes_with_it(void **state)
 static void on_several_events(int fd, short what, void *owner)
 {
     struct seen *seen = owner;
-    struct loop *loop = seen->stage->bench.loop;
+    struct loop *loop = seen->stage->worker_context.loop;
 
     for (int i = 0; i < EVENTS; i++) {
         struct timespec now;
@@ -342,8 +342,8 @@ static void on_several_events(int fd, short what, void *owner)
 static void one_reading_of_the_clock_serves_four_events_of_a_turn(void **state)
 {
     struct seen *seen = *state;
-    struct loop *loop = seen->stage->bench.loop;
-    uint64_t before = loop_tell_time(loop);
+    struct loop *loop = seen->stage->worker_context.loop;
+    uint64_t before = loop_read_clock(loop);
 
     assert_true(
         loop_watch(loop, &seen->watch, seen->ends[0], WATCH_READABLE, on_several_events, seen));
@@ -404,7 +404,7 @@ static void stop_for_a_while(void *owner)
     usleep(700000);
 }
 
-static void after_a_pause_what_came_is_told_before_alarms_ring(void **state)
+static void after_a_pause_what_came_is_reported_before_alarms_ring(void **state)
 {
     struct seen *seen = *state;
     struct paused *paused = calloc(1, sizeof(*paused));
@@ -412,11 +412,11 @@ static void after_a_pause_what_came_is_told_before_alarms_ring(void **state)
 
     for (int i = 0; i < PIPES; i++) {
         assert_int_equal(pipe(paused->ends[i]), 0);
-        assert_true(loop_watch(seen->stage->bench.loop, &paused->watches[i], paused->ends[i][0],
-                               WATCH_READABLE, on_pipe, paused));
+        assert_true(loop_watch(seen->stage->worker_context.loop, &paused->watches[i],
+                               paused->ends[i][0], WATCH_READABLE, on_pipe, paused));
     }
-    alarm_set(seen->stage->bench.loop, &alarm, 10, on_late_alarm, paused);
-    assert_true(loop_post(seen->stage->bench.loop, stop_for_a_while, paused));
+    alarm_set(seen->stage->worker_context.loop, &alarm, 10, on_late_alarm, paused);
+    assert_true(loop_post(seen->stage->worker_context.loop, stop_for_a_while, paused));
     stage_run_until(seen->stage, alarm_rang, paused);
     assert_int_equal(paused->came_before_alarm, PIPES);
     for (int i = 0; i < PIPES; i++) {
@@ -430,15 +430,15 @@ static void after_a_pause_what_came_is_told_before_alarms_ring(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(readable_is_told_until_it_is_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(interest_changes_what_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(readable_is_reported_until_it_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(interest_changes_what_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_twice_is_harmless, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_watch_may_be_stopped_inside_its_callback, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(turns_end_in_order_of_registration, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(mail_from_any_thread_is_read_on_the_loops, set_up,
+        cmocka_unit_test_setup_teardown(posts_from_any_thread_is_read_on_the_loops, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(unread_mail_goes_with_the_loop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unread_posts_goes_with_the_loop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mailbox_closes_only_when_it_is_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(alarms_ring_when_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_alarm_set_while_running_is_heard_in_time, set_up,
@@ -447,8 +447,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_time_of_day_goes_with_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_reading_of_the_clock_serves_four_events_of_a_turn,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(after_a_pause_what_came_is_told_before_alarms_ring, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(after_a_pause_what_came_is_reported_before_alarms_ring,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

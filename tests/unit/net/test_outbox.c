@@ -152,7 +152,7 @@ static void room_is_as_large_as_asked_for(void **state)
     }
 }
 
-static void what_is_not_taken_is_told(void **state)
+static void what_is_not_taken_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     struct iovec all = piece_of(fixture->stream, STREAM_BYTES);
@@ -334,7 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_written_before_it_is_asked_for, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(room_is_as_large_as_asked_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_is_not_taken_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_taken_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_not_stop_half_way_is_copied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(frames_come_whole_though_their_data_is_held_once, set_up,
                                         tear_down),

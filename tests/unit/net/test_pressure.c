@@ -153,7 +153,7 @@ static void slabs_end_at_the_ceiling(void **state)
 }
 
 /* Lines that the log got while the use was, in turn, what `mib` says. */
-static unsigned lines_told(struct pressure *pressure, const uint64_t *mib, size_t count)
+static unsigned lines_reported(struct pressure *pressure, const uint64_t *mib, size_t count)
 {
     FILE *log = tmpfile();
     int before = dup(STDERR_FILENO);
@@ -176,7 +176,7 @@ static unsigned lines_told(struct pressure *pressure, const uint64_t *mib, size_
     return lines;
 }
 
-static void each_step_is_told_once(void **state)
+static void each_step_is_reported_once(void **state)
 {
     static const uint64_t up[] = {91}; /* over two steps */
     static const uint64_t up_and_down[] = {96, 84, 84, 91, 96, 84, 84, 96};
@@ -184,10 +184,10 @@ static void each_step_is_told_once(void **state)
     struct pressure *pressure = pressure_new(1, 100 * MIB, 1000);
 
     (void)state;
-    assert_int_equal(lines_told(pressure, up, 1), 3);
-    assert_int_equal(lines_told(pressure, up_and_down, 8), 1);
-    assert_int_equal(lines_told(pressure, end, 4), 1);
-    assert_int_equal(lines_told(pressure, up, 1), 3);
+    assert_int_equal(lines_reported(pressure, up, 1), 3);
+    assert_int_equal(lines_reported(pressure, up_and_down, 8), 1);
+    assert_int_equal(lines_reported(pressure, end, 4), 1);
+    assert_int_equal(lines_reported(pressure, up, 1), 3);
     pressure_free(&pressure);
 }
 
@@ -219,7 +219,7 @@ int main(void)
         cmocka_unit_test(all_that_is_held_counts),
         cmocka_unit_test(slabs_end_at_the_ceiling),
         cmocka_unit_test(refusing_for_long_is_not_enough),
-        cmocka_unit_test(each_step_is_told_once),
+        cmocka_unit_test(each_step_is_reported_once),
         cmocka_unit_test(places_for_clients),
     };
 

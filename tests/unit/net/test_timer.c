@@ -72,7 +72,7 @@ static void pass(uint64_t us)
 }
 
 /* As net/loop drives it: asleep until the tick that timer_group_next names. */
-static void sleep_as_told(void)
+static void sleep_as_reported(void)
 {
     uint32_t ticks = timer_group_next(wheel.group);
 
@@ -95,7 +95,7 @@ static const uint32_t spans[] = {0,       1,        9,        10,       11,     
                                  60000,   163830,   163840,   163850,   200000,   655360,
                                  3600000, 10485750, 10485760, 10485770, 86400000, 604800000};
 
-static void each_span_is_kept_when_driven_as_told(void **state)
+static void each_span_is_kept_when_driven_as_reported(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
@@ -105,7 +105,7 @@ static void each_span_is_kept_when_driven_as_told(void **state)
             begin(123456780000 + phase);
             set(&probe, spans[i]);
             while (probe.rung == 0) {
-                sleep_as_told();
+                sleep_as_reported();
             }
             assert_in_time(&probe);
             finish();
@@ -145,7 +145,7 @@ static void a_jump_of_the_clock_rings_all_that_is_due(void **state)
         assert_int_equal(probes[i].rung, spans[i] <= 3600000);
     }
     while (timer_group_count(wheel.group) > 0) {
-        sleep_as_told();
+        sleep_as_reported();
     }
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(probes[i].rung, 1);
@@ -167,7 +167,7 @@ static void moved_later_it_rings_only_then(void **state)
         assert_int_equal(timer_group_count(wheel.group), 1);
     }
     while (probe.rung == 0) {
-        sleep_as_told();
+        sleep_as_reported();
     }
     assert_in_time(&probe);
     finish();
@@ -187,7 +187,7 @@ static void moved_earlier_it_rings_then(void **state)
         set(&probe, 30);
         assert_int_equal(timer_group_count(wheel.group), 1);
         while (probe.rung == 0) {
-            sleep_as_told();
+            sleep_as_reported();
         }
         assert_in_time(&probe);
         pass((uint64_t)later[i] * 2000);
@@ -215,7 +215,7 @@ static void at_rest_it_does_not_ring(void **state)
         timer_rest(wheel.group, &probe.timer);
         set(&probe, spans[i]);
         while (probe.rung == 0) {
-            sleep_as_told();
+            sleep_as_reported();
         }
         assert_in_time(&probe);
         set(&probe, spans[i]);
@@ -236,7 +236,7 @@ static void moved_to_and_fro_it_keeps_the_last_word(void **state)
     set(&probe, 5000);
     set(&probe, 1000);
     while (probe.rung == 0) {
-        sleep_as_told();
+        sleep_as_reported();
     }
     assert_in_time(&probe);
     finish();
@@ -368,7 +368,7 @@ static void it_survives_the_wrap_of_its_tick(void **state)
         begin(wrap_us - 15000);
         set(&probe, spans[i]);
         while (probe.rung == 0) {
-            sleep_as_told();
+            sleep_as_reported();
         }
         assert_in_time(&probe);
         finish();
@@ -376,7 +376,7 @@ static void it_survives_the_wrap_of_its_tick(void **state)
         begin(wrap_us - 1500000);
         set(&probe, spans[i]);
         while (probe.rung == 0) {
-            sleep_as_told();
+            sleep_as_reported();
         }
         assert_in_time(&probe);
         finish();
@@ -393,7 +393,7 @@ static void with_nothing_set_it_may_sleep_for_a_minute(void **state)
     pass(3600ull * 1000 * 1000);
     set(&probe, 100); /* a wheel that stood still for an hour */
     while (probe.rung == 0) {
-        sleep_as_told();
+        sleep_as_reported();
     }
     assert_in_time(&probe);
     assert_int_equal(timer_group_next(wheel.group), TIMER_REST_TICKS);
@@ -443,7 +443,7 @@ static void a_crowd_of_timers_is_in_time(void **state)
 
             while (wheel.now_us / TIMER_TICK_US + timer_group_next(wheel.group) <=
                    awake_us / TIMER_TICK_US) {
-                sleep_as_told();
+                sleep_as_reported();
             }
             wheel.now_us = awake_us; /* something else woke the loop: the wheel is not turned */
         }
@@ -469,7 +469,7 @@ static void a_crowd_of_timers_is_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_span_is_kept_when_driven_as_told),
+        cmocka_unit_test(each_span_is_kept_when_driven_as_reported),
         cmocka_unit_test(each_span_is_kept_when_driven_every_millisecond),
         cmocka_unit_test(a_jump_of_the_clock_rings_all_that_is_due),
         cmocka_unit_test(moved_later_it_rings_only_then),

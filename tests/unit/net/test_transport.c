@@ -56,8 +56,8 @@ static int set_up(void **state)
     stage_init(&fixture->stage);
     connect_pair(ends);
     fixture->far = ends[1];
-    assert_true(transport_start_tcp(&fixture->transport, fixture->stage.bench.loop, ends[0], 0,
-                                    on_ready, fixture));
+    assert_true(transport_start_tcp(&fixture->transport, fixture->stage.worker_context.loop,
+                                    ends[0], 0, on_ready, fixture));
     *state = fixture;
     return 0;
 }
@@ -110,7 +110,7 @@ static void bytes_pass_both_ways(void **state)
 }
 
 /* It would wait for ever otherwise; what its owner wants next does not call that off. */
-static void one_that_the_loop_cannot_watch_is_told_and_at_its_end(void **state)
+static void one_that_the_loop_cannot_watch_is_reported_and_at_its_end(void **state)
 {
     struct fixture *fixture = *state;
     char in[4];
@@ -125,7 +125,7 @@ static void one_that_the_loop_cannot_watch_is_told_and_at_its_end(void **state)
     assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
 }
 
-static void interest_is_told_to_the_loop(void **state)
+static void interest_is_reported_to_the_loop(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -167,7 +167,7 @@ static void closing_twice_is_harmless(void **state)
     assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
 }
 
-static void a_reset_does_not_look_like_an_end(void **state)
+static void a_reset_does_not_check_like_an_end(void **state)
 {
     struct fixture *fixture = *state;
     const struct iovec piece = {"half", 4};
@@ -239,22 +239,22 @@ static void who_finishes_or_leaves_is_seen_without_a_read(void **state)
     struct fixture *fixture = *state;
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_THERE);
+    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_THERE);
     assert_int_equal(send(fixture->far, "abc", 3, 0), 3);
     await_bytes(fixture);
     fixture->calls = 0;
-    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_THERE);
+    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_THERE);
     shutdown(fixture->far, SHUT_WR);
-    while (transport_look(&fixture->transport) == TRANSPORT_THERE) {
+    while (transport_peek(&fixture->transport) == TRANSPORT_THERE) {
     }
-    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_FINISHED);
+    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_FINISHED);
     assert_int_equal(transport_unread(&fixture->transport), 3);
     setsockopt(fixture->far, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     close(fixture->far);
     fixture->far = -1;
-    while (transport_look(&fixture->transport) == TRANSPORT_FINISHED) {
+    while (transport_peek(&fixture->transport) == TRANSPORT_FINISHED) {
     }
-    assert_int_equal(transport_look(&fixture->transport), TRANSPORT_GONE);
+    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_GONE);
     assert_int_equal(fixture->calls, 0);
 }
 
@@ -266,7 +266,7 @@ static void room_is_what_the_kernel_takes_before_it_makes_one_wait(void **state)
     struct fixture *fixture = *state;
     static char bytes[UNSENT_MOST];
     struct iovec piece = {bytes, 0};
-    struct pollfd look = {.fd = fixture->transport.fd, .events = POLLOUT};
+    struct pollfd check = {.fd = fixture->transport.fd, .events = POLLOUT};
     size_t written = 0;
 
     listener_bound_unsent(fixture->transport.fd, UNSENT_MOST);
@@ -277,7 +277,7 @@ static void room_is_what_the_kernel_takes_before_it_makes_one_wait(void **state)
         assert_true(written < 64 * 1024 * 1024); /* the far end reads nothing */
     }
     assert_true(written >= UNSENT_MOST);
-    assert_int_equal(poll(&look, 1, 0), 0);
+    assert_int_equal(poll(&check, 1, 0), 0);
     fcntl(fixture->far, F_SETFL, 0);
     while (written > 0) {
         ssize_t count = read(fixture->far, bytes, sizeof(bytes));
@@ -307,12 +307,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_pass_both_ways, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_that_the_loop_cannot_watch_is_told_and_at_its_end,
+        cmocka_unit_test_setup_teardown(one_that_the_loop_cannot_watch_is_reported_and_at_its_end,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(interest_is_told_to_the_loop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(interest_is_reported_to_the_loop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finishing_ends_one_direction_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_twice_is_harmless, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_reset_does_not_look_like_an_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reset_does_not_check_like_an_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writing_to_who_is_gone_raises_no_signal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(giving_up_leaves_the_connection_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(staleness_is_seen, set_up, tear_down),

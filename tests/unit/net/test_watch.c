@@ -110,7 +110,7 @@ static void stop_other(struct party *party)
     watch_stop(&party->other->watch);
 }
 
-static void who_is_stopped_by_another_is_not_told(void **state)
+static void who_is_stopped_by_another_is_not_reported(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -133,7 +133,7 @@ static void restart_other(struct party *party)
     party->other->act = NULL;
 }
 
-static void what_was_found_for_its_predecessor_is_not_told(void **state)
+static void what_was_found_for_its_predecessor_is_not_reported(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -156,7 +156,7 @@ static void want_less_of_other(struct party *party)
     assert_true(watch_change(&party->other->watch, 0));
 }
 
-static void who_wants_it_no_more_is_not_told(void **state)
+static void who_wants_it_no_more_is_not_reported(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -190,7 +190,7 @@ static void who_calls_itself_has_its_turn_in_the_next_round(void **state)
     }
 }
 
-static void a_call_and_an_event_are_told_together(void **state)
+static void a_call_and_an_event_are_reported_together(void **state)
 {
     struct fixture *fixture = *state;
     struct party *party = &fixture->parties[0];
@@ -243,23 +243,23 @@ static void a_hang_up_shows_to_whoever_reads_or_writes(void **state)
     assert_int_equal(fixture->parties[1].calls, 0);
 }
 
-static unsigned told_of_all(const struct fixture *fixture, unsigned *fewest, unsigned *most)
+static unsigned reported_of_all(const struct fixture *fixture, unsigned *fewest, unsigned *most)
 {
-    unsigned told = 0;
+    unsigned reported = 0;
 
     *fewest = *most = fixture->parties[0].calls;
     for (int i = 0; i < MANY; i++) {
         unsigned calls = fixture->parties[i].calls;
 
-        told += calls;
+        reported += calls;
         *fewest = calls < *fewest ? calls : *fewest;
         *most = calls > *most ? calls : *most;
     }
-    return told;
+    return reported;
 }
 
 /* An engine may ask the kernel for few at first, and for more once it has seen that they are many. */
-static void a_crowd_is_told_in_slices_and_none_twice(void **state)
+static void a_crowd_is_reported_in_slices_and_none_twice(void **state)
 {
     struct fixture *fixture = *state;
     unsigned before = 0;
@@ -270,13 +270,13 @@ static void a_crowd_is_told_in_slices_and_none_twice(void **state)
         start(fixture, i, WATCH_WRITABLE);
     }
     for (int turn = 0; turn < 5 && fewest == 0; turn++) {
-        unsigned told;
+        unsigned reported;
 
         take_turn(fixture);
-        told = told_of_all(fixture, &fewest, &most);
-        assert_in_range(told - before, 1, WATCHES_A_TURN);
+        reported = reported_of_all(fixture, &fewest, &most);
+        assert_in_range(reported - before, 1, WATCHES_A_TURN);
         assert_true(fewest > 0 || most == 1);
-        before = told;
+        before = reported;
     }
     assert_int_equal(fewest, 1);
     assert_in_range(most, 1, 2);
@@ -294,10 +294,10 @@ static bool after_some_turns(void *owner)
     struct slices *slices = owner;
     unsigned fewest;
     unsigned most;
-    unsigned told = told_of_all(slices->fixture, &fewest, &most);
+    unsigned reported = reported_of_all(slices->fixture, &fewest, &most);
 
-    assert_in_range(told - slices->before, 1, WATCHES_A_TURN);
-    slices->before = told;
+    assert_in_range(reported - slices->before, 1, WATCHES_A_TURN);
+    slices->before = reported;
     return ++slices->turns < 20;
 }
 
@@ -312,7 +312,7 @@ static void turns_of_a_run_are_short(void **state)
     }
     assert_true(watches_run(slices.fixture->watches, after_some_turns, &slices));
     assert_int_equal(slices.turns, 20);
-    told_of_all(slices.fixture, &fewest, &most);
+    reported_of_all(slices.fixture, &fewest, &most);
     assert_in_range(most - fewest, 0, 4);
 }
 
@@ -354,7 +354,7 @@ static void a_round_that_is_stopped_at_a_turns_end_is_over(void **state)
 }
 
 /* Kernel events are looked for between two rounds of calls by hand. */
-static bool until_other_is_told(void *owner)
+static bool until_other_is_reported(void *owner)
 {
     struct party *party = owner;
 
@@ -371,7 +371,7 @@ static void who_calls_itself_at_turn_ends_does_not_keep_the_loop(void **state)
     start(fixture, 1, WATCH_READABLE);
     make_readable(fixture, 1);
     watch_call(&fixture->parties[0].watch);
-    assert_true(watches_run(fixture->watches, until_other_is_told, &fixture->parties[0]));
+    assert_true(watches_run(fixture->watches, until_other_is_reported, &fixture->parties[0]));
     assert_int_equal(fixture->parties[1].calls, 1);
     assert_in_range(fixture->parties[0].calls, 1, 3);
 }
@@ -394,7 +394,7 @@ static void ask(struct party *party)
     }
 }
 
-static void others_are_found_whoever_is_told_first(void **state)
+static void others_are_found_whoever_is_reported_first(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -414,7 +414,7 @@ static void others_are_found_whoever_is_told_first(void **state)
     assert_int_equal(asking.no, 2);
 }
 
-static void a_call_from_outside_is_told_and_forgotten_as_any(void **state)
+static void a_call_from_outside_is_reported_and_forgotten_as_any(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -466,7 +466,7 @@ static void a_kernel_that_watches_no_more_is_short_of_memory(void **state)
 }
 
 /* Nothing points to it any more, though its descriptor lives on under another number. */
-static void who_has_stopped_is_not_told_of_a_duplicate(void **state)
+static void who_has_stopped_is_not_reported_of_a_duplicate(void **state)
 {
     struct fixture *fixture = *state;
     struct party *party = &fixture->parties[0];
@@ -505,7 +505,7 @@ static void a_crowd_does_not_keep_others_waiting(void **state)
 }
 
 /* Turns until it is told; each waits as long as the rest may last. */
-static void run_until_told(struct fixture *fixture, int which)
+static void run_until_reported(struct fixture *fixture, int which)
 {
     for (int i = 0; i < 10 && fixture->parties[which].calls == 0; i++) {
         take_turn(fixture);
@@ -520,7 +520,7 @@ static void rest_with_bytes_there(struct fixture *fixture, int which)
     assert_int_equal(write(fixture->parties[which].ends[1], "x", 1), 1);
 }
 
-static void one_that_rests_is_told_a_moment_later(void **state)
+static void one_that_rests_is_reported_a_moment_later(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -529,7 +529,7 @@ static void one_that_rests_is_told_a_moment_later(void **state)
     take_turn(fixture); /* of the other */
     assert_int_equal(fixture->parties[0].calls, 0);
     watch_stop(&fixture->parties[1].watch);
-    run_until_told(fixture, 0);
+    run_until_reported(fixture, 0);
     assert_int_equal(fixture->parties[0].what, WATCH_READABLE);
 }
 
@@ -540,7 +540,7 @@ static void a_call_or_another_wish_ends_a_rest(void **state)
     rest_with_bytes_there(fixture, 0);
     watch_call(&fixture->parties[0].watch);
     watch_rest(&fixture->parties[0].watch); /* too late */
-    run_until_told(fixture, 0);
+    run_until_reported(fixture, 0);
 
     rest_with_bytes_there(fixture, 1);
     assert_true(watch_change(&fixture->parties[1].watch, WATCH_READABLE | WATCH_WRITABLE));
@@ -554,11 +554,11 @@ static void a_call_or_another_wish_ends_a_rest(void **state)
     assert_true(watch_change(&fixture->parties[3].watch, 0));
     watch_rest(&fixture->parties[3].watch); /* nothing to rest from */
     assert_true(watch_change(&fixture->parties[3].watch, WATCH_READABLE));
-    run_until_told(fixture, 3);
+    run_until_reported(fixture, 3);
     assert_int_equal(fixture->parties[2].calls, 0);
 }
 
-static void an_end_is_told_in_spite_of_a_rest(void **state)
+static void an_end_is_reported_in_spite_of_a_rest(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -566,34 +566,34 @@ static void an_end_is_told_in_spite_of_a_rest(void **state)
     watch_rest(&fixture->parties[0].watch);
     close(fixture->parties[0].ends[1]);
     fixture->parties[0].ends[1] = dup(fixture->parties[0].ends[0]);
-    run_until_told(fixture, 0);
+    run_until_reported(fixture, 0);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(who_is_stopped_by_another_is_not_told),
-        TEST(what_was_found_for_its_predecessor_is_not_told),
-        TEST(who_wants_it_no_more_is_not_told),
+        TEST(who_is_stopped_by_another_is_not_reported),
+        TEST(what_was_found_for_its_predecessor_is_not_reported),
+        TEST(who_wants_it_no_more_is_not_reported),
         TEST(who_calls_itself_has_its_turn_in_the_next_round),
-        TEST(a_call_and_an_event_are_told_together),
+        TEST(a_call_and_an_event_are_reported_together),
         TEST(a_call_is_forgotten_with_its_watch),
         TEST(a_call_is_forgotten_when_something_else_is_wanted),
         TEST(a_hang_up_shows_to_whoever_reads_or_writes),
-        TEST(a_crowd_is_told_in_slices_and_none_twice),
+        TEST(a_crowd_is_reported_in_slices_and_none_twice),
         TEST(turns_of_a_run_are_short),
         TEST(a_round_that_is_stopped_at_a_turns_end_is_over),
         TEST(who_calls_itself_at_turn_ends_does_not_keep_the_loop),
-        TEST(others_are_found_whoever_is_told_first),
-        TEST(a_call_from_outside_is_told_and_forgotten_as_any),
+        TEST(others_are_found_whoever_is_reported_first),
+        TEST(a_call_from_outside_is_reported_and_forgotten_as_any),
         TEST(what_cannot_be_watched_is_refused),
         TEST(a_kernel_that_watches_no_more_is_short_of_memory),
-        TEST(who_has_stopped_is_not_told_of_a_duplicate),
+        TEST(who_has_stopped_is_not_reported_of_a_duplicate),
         TEST(a_crowd_does_not_keep_others_waiting),
-        TEST(one_that_rests_is_told_a_moment_later),
+        TEST(one_that_rests_is_reported_a_moment_later),
         TEST(a_call_or_another_wish_ends_a_rest),
-        TEST(an_end_is_told_in_spite_of_a_rest),
+        TEST(an_end_is_reported_in_spite_of_a_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,7 +82,7 @@ static void a_full_line_has_every_field_in_order(void **state)
         "\"turnpike.attempts\":[{\"origin\":\"10.0.0.11:9000\",\"reused\":true,"
         "\"connected_us\":130,\"sent_us\":150,\"first_byte_us\":2100,\"bytes_sent\":640,"
         "\"delivery\":\"answered\"}],\"turnpike.worker\":0,"
-        "\"turnpike.outcome\":\"answered\",\"turnpike.cut\":\"body-rate\","
+        "\"turnpike.outcome\":\"answered\",\"turnpike.closed_by\":\"body-rate\","
         "\"error.type\":\"connection_terminated\","
         "\"turnpike.detail\":\"the origin closed early\",\"turnpike.head_us\":120,"
         "\"turnpike.total_us\":2155,"
@@ -113,7 +113,7 @@ static void each_attempt_has_its_record(void **state)
                            "\"delivery\":\"maybe\",\"error\":\"connection_terminated\"}],"));
 }
 
-static void an_answer_that_the_client_did_not_get_is_told(void **state)
+static void an_answer_that_the_client_did_not_get_is_reported(void **state)
 {
     struct outcome outcome = payment();
 
@@ -298,7 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_line_has_every_field_in_order),
         cmocka_unit_test(each_attempt_has_its_record),
-        cmocka_unit_test(an_answer_that_the_client_did_not_get_is_told),
+        cmocka_unit_test(an_answer_that_the_client_did_not_get_is_reported),
         cmocka_unit_test(what_was_not_reached_is_left_out),
         cmocka_unit_test(cards_do_not_reach_the_line),
         cmocka_unit_test(an_id_of_ours_is_taken_as_it_is),

@@ -95,7 +95,7 @@ static unsigned lines_with(const char *path, const char *what)
 }
 
 /* Dropped lines as the log itself told them. */
-static unsigned told_dropped(const char *path)
+static unsigned reported_dropped(const char *path)
 {
     FILE *file = fopen(path, "r");
     char line[8192];
@@ -272,7 +272,7 @@ static void *drain(void *owner)
 
 #define MANY 40000 /* about 9 MB, more than twice a ring */
 
-static void a_blocked_target_drops_lines_counts_and_tells(void **state)
+static void a_blocked_target_drops_lines_counts_and_reports(void **state)
 {
     struct fixture *fixture = *state;
     struct access_log_settings to_stderr = {.target = ACCESS_LOG_STDERR, .path = NULL};
@@ -297,7 +297,7 @@ static void a_blocked_target_drops_lines_counts_and_tells(void **state)
 
     written = lines_with(fixture->moved, "\"flood\"");
     assert_int_equal(written + dropped, MANY);
-    assert_int_equal(told_dropped(fixture->moved), dropped);
+    assert_int_equal(reported_dropped(fixture->moved), dropped);
 }
 
 /* The reader stays open and idle to the end of the process, and so does the stuck writer. */
@@ -405,7 +405,7 @@ int main(void)
         cmocka_unit_test(a_file_that_cannot_be_opened_fails_the_start),
         WITH_FOLDER(reopening_follows_the_name),
         WITH_FOLDER(the_old_file_is_kept_when_reopening_fails),
-        WITH_FOLDER(a_blocked_target_drops_lines_counts_and_tells),
+        WITH_FOLDER(a_blocked_target_drops_lines_counts_and_reports),
         WITH_FOLDER(a_target_that_never_takes_anything_does_not_hold_the_stop),
         cmocka_unit_test(a_broken_pipe_is_no_end),
         cmocka_unit_test(a_full_disk_is_no_end),

@@ -15,7 +15,7 @@
 
 struct fixture {
     struct access_log_ring *ring;
-    _Atomic uint32_t bell;
+    _Atomic uint32_t wakeup;
 };
 
 static int set_up(void **state)
@@ -24,7 +24,7 @@ static int set_up(void **state)
 
     fixture->ring = aligned_alloc(_Alignof(struct access_log_ring), sizeof(*fixture->ring));
     *state = fixture;
-    return access_ring_init(fixture->ring, &fixture->bell) ? 0 : -1;
+    return access_ring_init(fixture->ring, &fixture->wakeup) ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -279,7 +279,7 @@ static void origins_are_kept_while_they_are_held(void **state)
     struct metrics *metrics = *state;
     struct metrics_origin *held = metrics_origin(metrics, "held");
 
-    const char *told = NULL;
+    const char *reported = NULL;
 
     metrics_origin_begins(held, 200);
     for (int i = 0; i < 1000; i++) {
@@ -289,14 +289,14 @@ static void origins_are_kept_while_they_are_held(void **state)
         snprintf(name, sizeof(name), "10.0.0.1:%d", i);
         origin = metrics_origin(metrics, name);
         assert_non_null(origin);
-        told = i == 0 ? metrics_origin_name(origin) : told;
+        reported = i == 0 ? metrics_origin_name(origin) : reported;
         metrics_origin_leaves(metrics, &origin);
         assert_null(origin);
         reload_with_new(metrics, 0, 1);
     }
     assert_in_range(rows_of(metrics, METRICS_ORIGINS), 16, 40);
     assert_int_equal(reading_of(metrics, METRICS_ORIGINS, "held").exchanges, 1);
-    assert_string_equal(told, "10.0.0.1:0");
+    assert_string_equal(reported, "10.0.0.1:0");
     metrics_origin_leaves(metrics, &held);
 }
 
@@ -319,7 +319,7 @@ static void origins_that_come_and_go_without_a_reload_are_bounded(void **state)
     struct metrics *metrics = *state;
     struct metrics_origin *held = metrics_origin(metrics, "held");
     struct metrics_origin *origin = metrics_origin(metrics, "first");
-    const char *told = metrics_origin_name(origin);
+    const char *reported = metrics_origin_name(origin);
 
     metrics_origin_begins(held, 200);
     metrics_origin_leaves(metrics, &origin);
@@ -328,9 +328,9 @@ static void origins_that_come_and_go_without_a_reload_are_bounded(void **state)
     assert_int_equal(reading_of(metrics, METRICS_ORIGINS, "held").exchanges, 1);
     assert_int_equal(reading_of(metrics, METRICS_ORIGINS, "10.0.0.0:4999").exchanges, 1);
     /* Its name may still be told, and is the same when it comes again. */
-    assert_string_equal(told, "first");
+    assert_string_equal(reported, "first");
     origin = metrics_origin(metrics, "first");
-    assert_ptr_equal(metrics_origin_name(origin), told);
+    assert_ptr_equal(metrics_origin_name(origin), reported);
     metrics_origin_leaves(metrics, &origin);
     metrics_hold(metrics);
     come_and_go(metrics, 1001);
@@ -348,10 +348,10 @@ static void retries_are_counted_by_service(void **state)
     const struct outcome none = outcome_on(&before, 0, -1);
     struct metrics_reading reading;
 
-    metrics_tell_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 7});
-    metrics_tell_retries(metrics, &first, &(struct metrics_retries){.denied = 1, .left = 0});
-    metrics_tell_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 4});
-    metrics_tell_retries(metrics, &none, &(struct metrics_retries){1, 1, 1});
+    metrics_report_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 7});
+    metrics_report_retries(metrics, &first, &(struct metrics_retries){.denied = 1, .left = 0});
+    metrics_report_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 4});
+    metrics_report_retries(metrics, &none, &(struct metrics_retries){1, 1, 1});
     reading = reading_of(metrics, METRICS_SERVICES, "v1");
     assert_int_equal(reading.retries, 2);
     assert_int_equal(reading.retries_denied, 1);

@@ -17,7 +17,7 @@ struct fixture {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct origin_directory *directory;
     struct fake_origin far;
     struct origin_settings settings;
@@ -55,7 +55,7 @@ static void on_connected(void *owner)
     };
 
     if (fixture->before_write != NULL) {
-        loop_later(fixture->stage.bench.loop, &fixture->later, do_before_write, fixture);
+        loop_later(fixture->stage.worker_context.loop, &fixture->later, do_before_write, fixture);
     }
     origin_request_send_head(&fixture->request, &head);
     origin_request_send_end(&fixture->request, NULL);
@@ -166,17 +166,20 @@ static int set_up(void **state)
 
     stage_init(&fixture->stage);
     fixture->metrics = metrics_new();
-    fixture->resolver = resolver_new(fixture->stage.bench.loop);
-    fixture->book = origin_book_new(1);
-    fixture->directory = origin_directory_new(&fixture->stage.bench, fixture->resolver,
-                                              fixture->metrics, fixture->book);
+    fixture->resolver = resolver_new(fixture->stage.worker_context.loop);
+    fixture->registry = origin_registry_new(1);
+    fixture->directory = origin_directory_new(&fixture->stage.worker_context, fixture->resolver,
+                                              fixture->metrics, fixture->registry);
     fake_origin_start(&fixture->far, &fixture->stage);
-    fixture->pool = (struct pool_settings){
-        .idle = 64, .age = 3600000, .idle_time = 30000, .waiting = 1024, .wait_time = 5000};
+    fixture->pool = (struct pool_settings){.max_idle = 64,
+                                           .max_age = 3600000,
+                                           .idle_timeout = 30000,
+                                           .max_pending = 1024,
+                                           .pending_timeout = 5000};
     fixture->timeouts = (struct timeouts_settings){
-        .connect = 3000, .first_byte = 60000, .answer_idle = 60000, .tunnel_idle = 60000};
+        .connect = 3000, .first_byte = 60000, .response_idle = 60000, .tunnel_idle = 60000};
     fixture->limits = (struct limits_settings){
-        .head_bytes = 32768, .target_bytes = 8192, .headers = 100, .answer_head_bytes = 32768};
+        .head_bytes = 32768, .target_bytes = 8192, .headers = 100, .response_head_bytes = 32768};
     fixture->settings = (struct origin_settings){
         .name = fixture->far.name, .address = fixture->far.address, .weight = 1};
     fixture->origin = origin_get(fixture->directory, &fixture->settings);
@@ -192,7 +195,7 @@ static int tear_down(void **state)
     origin_request_cancel(&fixture->request);
     origin_put(&fixture->origin);
     origin_directory_free(&fixture->directory);
-    origin_book_free(&fixture->book);
+    origin_registry_free(&fixture->registry);
     fake_origin_stop(&fixture->far);
     resolver_free(&fixture->resolver);
     metrics_free(&fixture->metrics);

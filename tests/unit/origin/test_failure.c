@@ -55,7 +55,7 @@ static bool is_registered(const char *error)
     return false;
 }
 
-static void each_row_can_be_told(void **state)
+static void each_row_can_be_reported(void **state)
 {
     (void)state;
     for (int i = 0; i < ORIGIN_FAILURE_COUNT; i++) {
@@ -90,13 +90,13 @@ static void limits_are_503(void **state)
     (void)state;
     assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LINE_FULL), 503);
     assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LINE_TIMEOUT), 503);
-    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_NO_DESCRIPTOR), 503);
+    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LOCAL_RESOURCE), 503);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_row_can_be_told),
+        cmocka_unit_test(each_row_can_be_reported),
         cmocka_unit_test(timeouts_are_504_unless_they_are_ours),
         cmocka_unit_test(limits_are_503),
     };

@@ -9,7 +9,7 @@
 
 #include "base/log/log.h"
 #include "net/listener.h"
-#include "process/reload/take_up.h"
+#include "process/reload/two_phase.h"
 #include "process/system/memory.h"
 #include "tests/fakes/lone_worker.h"
 
@@ -147,7 +147,7 @@ static void *accept_connections(void *owner)
 static const char rules[] = "workers: 1\n"
                             "listeners: [{address: \"127.0.0.1:0\"}]\n"
                             "timeouts: {drain: 1s}\n"
-                            "client_limits: {connections: 1000000, connection_rate: 1000000,\n"
+                            "client_limits: {max_connections: 1000000, connection_rate: 1000000,\n"
                             "  request_rate: 1000000}\n"
                             "services: {one: {origins: [\"%s\"]}}\n"
                             "routes:\n"
@@ -586,8 +586,8 @@ static void a_reload_ends_without_memory(void **state)
     struct world *world = *state;
     struct round round = {.loop = loop_new()};
     struct alarm deadline = {0};
-    struct take_up *take_up;
-    struct take_up_plan plan = {
+    struct two_phase *two_phase;
+    struct two_phase_plan plan = {
         .loop = round.loop,
         .workers = world->lone.workers,
         .worker_count = 1,
@@ -601,8 +601,8 @@ static void a_reload_ends_without_memory(void **state)
     plan.changes = (struct settings_changes *)settings_changes_new(plan_settings(world->lone.plan),
                                                                    plan_settings(plan.plan));
     start_shortage(1, 0);
-    take_up = take_up_begin(&plan, on_round_done, &round);
-    assert_non_null(take_up);
+    two_phase = two_phase_begin(&plan, on_round_done, &round);
+    assert_non_null(two_phase);
     alarm_set(round.loop, &deadline, PATIENCE_S * 1000, on_round_hangs, &round);
     loop_run(round.loop);
     end_shortage();

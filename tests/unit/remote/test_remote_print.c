@@ -99,7 +99,7 @@ static void tables_fit(void **state)
     free(text);
 }
 
-static void what_is_no_answer_is_told(void **state)
+static void what_is_no_answer_is_reported(void **state)
 {
     static const char *const wrong[] = {"", "[1]", "{\"a\": ", "text", "{\"a\": 1, \"a\": 2}"};
     bool good;
@@ -134,7 +134,7 @@ int main(void)
         cmocka_unit_test(lists_are_named_unless_they_are_all),
         cmocka_unit_test(nothing_moves_the_cursor),
         cmocka_unit_test(tables_fit),
-        cmocka_unit_test(what_is_no_answer_is_told),
+        cmocka_unit_test(what_is_no_answer_is_reported),
         cmocka_unit_test(a_problem_is_its_detail_and_its_remedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

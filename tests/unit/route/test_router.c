@@ -378,7 +378,7 @@ static void more_conditions_before_fewer_before_the_file(void **state)
     finish(&table);
 }
 
-static void methods_are_told_apart_by_case(void **state)
+static void methods_are_reported_apart_by_case(void **state)
 {
     struct table table;
     struct question question;
@@ -441,7 +441,7 @@ static void listeners_limit_a_route(void **state)
 
 /* --- many --------------------------------------------------------------------------------- */
 
-static void ten_thousand_routes_are_told_apart(void **state)
+static void ten_thousand_routes_are_reported_apart(void **state)
 {
     enum { MANY = 10000 };
     struct table table;
@@ -716,10 +716,10 @@ int main(void)
         cmocka_unit_test(the_host_weighs_more_than_the_path),
         cmocka_unit_test(a_host_without_a_fitting_path_gives_way),
         cmocka_unit_test(more_conditions_before_fewer_before_the_file),
-        cmocka_unit_test(methods_are_told_apart_by_case),
+        cmocka_unit_test(methods_are_reported_apart_by_case),
         cmocka_unit_test(query_conditions_hold),
         cmocka_unit_test(listeners_limit_a_route),
-        cmocka_unit_test(ten_thousand_routes_are_told_apart),
+        cmocka_unit_test(ten_thousand_routes_are_reported_apart),
         cmocka_unit_test(two_hundred_lengths_of_prefix),
         cmocka_unit_test(it_finds_what_a_plain_walk_finds),
     };

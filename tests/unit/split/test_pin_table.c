@@ -61,7 +61,7 @@ static void the_first_arm_stays(void **state)
     assert_int_equal(hold(fixture, "a", 0, NOW + 5), 1);
     assert_int_equal(hold(fixture, "b", 2, NOW + 5), 0);
     assert_int_equal(hold(fixture, "b", 0, NOW + 5), 0);
-    pin_table_look(fixture->table, &counts);
+    pin_table_read(fixture->table, &counts);
     assert_int_equal(counts.held, 2);
     assert_int_equal(counts.found, 3);
     assert_int_equal(counts.moved, 2);
@@ -114,7 +114,7 @@ static void a_full_table_pushes_out_the_oldest(void **state)
         snprintf(key, sizeof(key), "key-%u", i);
         hold(fixture, key, 1, NOW + i * 4);
     }
-    pin_table_look(fixture->table, &counts);
+    pin_table_read(fixture->table, &counts);
     assert_int_equal(counts.held, 4096);
     assert_int_equal(counts.pushed_out, 4096 - 1024);
     for (unsigned i = 4096 - 512; i < 4096; i++) {
@@ -152,7 +152,7 @@ static void one_client_pushes_out_its_own_only(void **state)
     for (unsigned i = 0; i < 20000; i++) {
         hold_for(fixture, 7, i, NOW + 1 + i / 1000);
     }
-    pin_table_look(fixture->table, &counts);
+    pin_table_read(fixture->table, &counts);
     assert_true(counts.pushed_out > 15000);
     for (uint64_t client = 100; client < 116; client++) {
         assert_true(has(fixture, client, 0, NOW + 30));
@@ -170,7 +170,7 @@ static void what_is_seconds_old_stays(void **state)
     for (uint64_t client = 0; client < 4096; client++) {
         hold_for(fixture, client, 0, NOW);
     }
-    pin_table_look(fixture->table, &before);
+    pin_table_read(fixture->table, &before);
     assert_true(before.unpinned > 2000);
     for (uint64_t client = 0; client < 4096; client++) {
         kept += has(fixture, client, 0, NOW + 20);
@@ -180,7 +180,7 @@ static void what_is_seconds_old_stays(void **state)
     for (uint64_t client = 10000; client < 10128; client++) {
         hold_for(fixture, client, 0, NOW + 40);
     }
-    pin_table_look(fixture->table, &counts);
+    pin_table_read(fixture->table, &counts);
     assert_int_equal(counts.unpinned, before.unpinned);
 }
 
@@ -271,7 +271,7 @@ static void a_new_binary_has_the_same_table(void **state)
     pin_table_free(&larger);
 }
 
-static void to_look_changes_nothing(void **state)
+static void to_check_changes_nothing(void **state)
 {
     struct fixture *fixture = *state;
     struct pin_counts counts;
@@ -280,7 +280,7 @@ static void to_look_changes_nothing(void **state)
     hold(fixture, "a", 1, NOW);
     assert_int_equal(pin_table_find(fixture->table, &fixture->seeds, BYTES("a"), NOW), 1);
     assert_int_equal(pin_table_find(fixture->table, &fixture->seeds, BYTES("a"), NOW + 2 * DAY), 3);
-    pin_table_look(fixture->table, &counts);
+    pin_table_read(fixture->table, &counts);
     assert_int_equal(counts.found, 0);
 }
 
@@ -343,7 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(places_are_secret, set_up, tear_down),
         cmocka_unit_test_setup_teardown(over_a_crash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_binary_has_the_same_table, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(to_look_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(to_check_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_agree, set_up, tear_down),
     };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* split/ramp and ramp_guard, through the split book: a ramp's way, its orders, what it
+/* split/ramp and ramp_analysis, through the split registry: a ramp's way, its orders, what it
  * remembers; and a thousand simulated ramps each that see noise, failures or slowness. Time is
  * the test's own, and so are the numbers that are drawn. */
 #include "split/ramp.h"
@@ -8,7 +8,7 @@
 #include "base/system/random.h"
 #include "config/load.h"
 #include "split/live_split.h"
-#include "split/ramp_guard.h"
+#include "split/ramp_analysis.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,17 +24,17 @@
 /* Where even the smallest difference would be a breach if it were not chance. */
 #define RAMP \
     "ramp: {steps: [1%, 5%, {weight: 25%, hold: 300s}, 100%], hold: 240s, window: 60s, " \
-    "samples: 100, error_rate: 0%, p99: 0%}"
+    "min_samples: 100, error_rate: 0%, p99: 0%}"
 
 struct fixture {
-    struct split_book *book;
+    struct split_registry *registry;
     struct snapshot *snapshot;
     struct live_split *splits[4];
     uint64_t now_ms;
     struct ramp_event event;
 };
 
-static void take_up(struct fixture *fixture, const char *split, const char *ramp)
+static void two_phase(struct fixture *fixture, const char *split, const char *ramp)
 {
     struct config_errors *errors;
     const struct settings *settings;
@@ -59,18 +59,18 @@ static void take_up(struct fixture *fixture, const char *split, const char *ramp
     }
     assert_non_null(fixture->snapshot);
     settings = snapshot_settings(fixture->snapshot);
-    fixture->splits[0] = split_book_find(fixture->book, &settings->routes[0]);
+    fixture->splits[0] = split_registry_find(fixture->registry, &settings->routes[0]);
     assert_non_null(fixture->splits[0]);
-    assert_true(split_book_adopt(fixture->book, settings, fixture->splits));
+    assert_true(split_registry_adopt(fixture->registry, settings, fixture->splits));
 }
 
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-    fixture->book = split_book_new(2);
+    fixture->registry = split_registry_new(2);
     fixture->now_ms = START;
-    take_up(fixture, "old: 100%, new: 0%", RAMP);
+    two_phase(fixture, "old: 100%, new: 0%", RAMP);
     *state = fixture;
     return 0;
 }
@@ -83,7 +83,7 @@ static int tear_down(void **state)
         live_split_unref(&fixture->splits[i]);
     }
     snapshot_unref(&fixture->snapshot);
-    split_book_free(&fixture->book);
+    split_registry_free(&fixture->registry);
     free(fixture);
     return 0;
 }
@@ -110,23 +110,23 @@ static void on_seen(void *owner, const struct split_reading *reading)
     seen->weights[1] = reading->arms[1].weight;
 }
 
-static struct seen look(struct fixture *fixture)
+static struct seen check(struct fixture *fixture)
 {
     struct seen seen = {.count = 0};
 
-    split_book_read(fixture->book, on_seen, &seen);
+    split_registry_read(fixture->registry, on_seen, &seen);
     assert_int_equal(seen.count, 1);
     return seen;
 }
 
 static uint32_t weight(struct fixture *fixture)
 {
-    return look(fixture).weights[1];
+    return check(fixture).weights[1];
 }
 
 static enum ramp_phase phase(struct fixture *fixture)
 {
-    return look(fixture).ramp.phase;
+    return check(fixture).ramp.phase;
 }
 
 /* --- running ------------------------------------------------------------------------------ */
@@ -136,7 +136,7 @@ static bool tick(struct fixture *fixture)
     uint32_t cursor = 0;
 
     fixture->now_ms += 1000;
-    return split_book_tick(fixture->book, fixture->now_ms, &cursor, &fixture->event);
+    return split_registry_tick(fixture->registry, fixture->now_ms, &cursor, &fixture->event);
 }
 
 static void serve(struct fixture *fixture, enum arm_group group, unsigned requests,
@@ -176,7 +176,7 @@ static void it_goes_from_step_to_step(void **state)
         assert_string_equal(fixture->event.what, "step");
         assert_int_equal(fixture->event.step, i + 1);
         assert_int_equal(weight(fixture), steps[i].weight);
-        assert_int_equal(look(fixture).cause, SPLIT_BY_RAMP);
+        assert_int_equal(check(fixture).cause, SPLIT_BY_RAMP);
         assert_int_equal(run(fixture, 1000, 5), steps[i].hold_s);
     }
     assert_string_equal(fixture->event.what, "done");
@@ -191,8 +191,8 @@ static void it_may_lead_to_any_of_the_two(void **state)
 {
     struct fixture *fixture = *state;
 
-    take_up(fixture, "new: 0%, old: 100%",
-            "ramp: {to: new, steps: [1%, 5%], window: 1s, hold: 1s}");
+    two_phase(fixture, "new: 0%, old: 100%",
+              "ramp: {to: new, steps: [1%, 5%], window: 1s, hold: 1s}");
     assert_true(tick(fixture));
     assert_string_equal(fixture->event.after, "new: 1.00%, old: 99.00%");
     run(fixture, 1000, 100);
@@ -233,8 +233,10 @@ static void a_breach_goes_back_and_stays(void **state)
     assert_int_equal(run(fixture, 100000, 1), 0);
     assert_int_equal(phase(fixture), RAMP_BREACHED);
 
-    assert_int_equal(split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_PAUSE), SPLIT_NOT_NOW);
-    assert_int_equal(split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_RESUME), SPLIT_DONE);
+    assert_int_equal(split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_PAUSE),
+                     SPLIT_NOT_NOW);
+    assert_int_equal(split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_RESUME),
+                     SPLIT_DONE);
     assert_int_equal(weight(fixture), 0);
     assert_true(tick(fixture));
     assert_int_equal(weight(fixture), 100); /* from its first step */
@@ -313,7 +315,7 @@ static void one_slow_client_ends_no_ramp(void **state)
 
 /* Requests that are fast where the arms are compared with each other make the old one look better
  * than it is. */
-static void one_client_makes_no_arm_look_good(void **state)
+static void one_client_makes_no_arm_check_good(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -362,8 +364,8 @@ static void what_is_allowed_is_no_breach(void **state)
 {
     struct fixture *fixture = *state;
 
-    take_up(fixture, "old: 100%, new: 0%",
-            "ramp: {steps: [1%, 100%], hold: 240s, window: 60s, error_rate: 5%, p99: 400%}");
+    two_phase(fixture, "old: 100%, new: 0%",
+              "ramp: {steps: [1%, 100%], hold: 240s, window: 60s, error_rate: 5%, p99: 400%}");
     tick(fixture);
     for (int i = 0; i < 200; i++) {
         serve(fixture, ARM_GROUP_CONTROL, 1000, 0, 1000);
@@ -378,17 +380,21 @@ static void an_operator_has_the_say(void **state)
     const struct split_weight half = {BYTES("new"), 5000};
 
     tick(fixture);
-    assert_int_equal(split_book_set(fixture->book, BYTES("pay"), &half, 1), SPLIT_RAMP_MOVES);
-    assert_int_equal(split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_PAUSE), SPLIT_DONE);
+    assert_int_equal(split_registry_set(fixture->registry, BYTES("pay"), &half, 1),
+                     SPLIT_RAMP_MOVES);
+    assert_int_equal(split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_PAUSE),
+                     SPLIT_DONE);
     assert_int_equal(run(fixture, 3600, 5), 0);
     assert_int_equal(weight(fixture), 100);
-    assert_int_equal(split_book_set(fixture->book, BYTES("pay"), &half, 1), SPLIT_DONE);
+    assert_int_equal(split_registry_set(fixture->registry, BYTES("pay"), &half, 1), SPLIT_DONE);
     assert_int_equal(weight(fixture), 5000);
     assert_int_equal(run(fixture, 3600, 5), 0);
-    assert_int_equal(split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_RESUME), SPLIT_DONE);
+    assert_int_equal(split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_RESUME),
+                     SPLIT_DONE);
     assert_true(tick(fixture));
     assert_int_equal(weight(fixture), 100);
-    assert_int_equal(split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_ABORT), SPLIT_DONE);
+    assert_int_equal(split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_ABORT),
+                     SPLIT_DONE);
     assert_int_equal(weight(fixture), 0);
     assert_int_equal(run(fixture, 3600, 5), 0);
     assert_int_equal(phase(fixture), RAMP_ABORTED);
@@ -400,7 +406,7 @@ static void a_paused_ramp_is_still_guarded(void **state)
     struct fixture *fixture = *state;
 
     tick(fixture);
-    split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_PAUSE);
+    split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_PAUSE);
     serve(fixture, ARM_GROUP_CONTROL, 200, 0, 1000);
     serve(fixture, ARM_GROUP_NEW, 200, 60, 1000);
     assert_true(tick(fixture));
@@ -425,28 +431,28 @@ static void reloads_change_nothing(void **state)
     tick(fixture);
     /* Each second one: windows and holds go on all the same. */
     while (weight(fixture) == 100 && ticks < 1000) {
-        take_up(fixture, "old: 100%, new: 0%", RAMP);
+        two_phase(fixture, "old: 100%, new: 0%", RAMP);
         run(fixture, 1, 5);
         ticks++;
     }
     assert_int_equal(ticks, 240);
     breach(fixture);
-    take_up(fixture, "old: 100%, new: 0%", RAMP);
+    two_phase(fixture, "old: 100%, new: 0%", RAMP);
     assert_int_equal(phase(fixture), RAMP_BREACHED);
     assert_int_equal(weight(fixture), 0);
     /* Other weights in the file, other steps, other guards: it takes a person all the same. */
-    take_up(fixture, "old: 90%, new: 10%", RAMP);
+    two_phase(fixture, "old: 90%, new: 10%", RAMP);
     assert_int_equal(phase(fixture), RAMP_BREACHED);
     assert_int_equal(weight(fixture), 0);
-    take_up(fixture, "old: 90%, new: 10%", "ramp: {steps: [2%, 100%], error_rate: 50%}");
+    two_phase(fixture, "old: 90%, new: 10%", "ramp: {steps: [2%, 100%], error_rate: 50%}");
     assert_int_equal(phase(fixture), RAMP_BREACHED);
     assert_int_equal(weight(fixture), 0);
     assert_int_equal(run(fixture, 3600, 5), 0);
     /* The ramp gone from the file: its weights hold. Back again: so is the breach. */
-    take_up(fixture, "old: 90%, new: 10%", "salt: x");
+    two_phase(fixture, "old: 90%, new: 10%", "salt: x");
     assert_int_equal(phase(fixture), RAMP_NONE);
     assert_int_equal(weight(fixture), 1000);
-    take_up(fixture, "old: 90%, new: 10%", RAMP);
+    two_phase(fixture, "old: 90%, new: 10%", RAMP);
     assert_int_equal(phase(fixture), RAMP_BREACHED);
     assert_int_equal(weight(fixture), 0);
 }
@@ -457,7 +463,7 @@ static void another_split_begins_anew(void **state)
 
     tick(fixture);
     breach(fixture);
-    take_up(fixture, "old: 100%, other: 0%", RAMP);
+    two_phase(fixture, "old: 100%, other: 0%", RAMP);
     assert_int_equal(phase(fixture), RAMP_MOVES);
     assert_true(tick(fixture));
     assert_int_equal(weight(fixture), 100);
@@ -473,17 +479,17 @@ static void a_restart_remembers(void **state)
     assert_int_equal(run(fixture, 1000, 5), HOLD_S);
     run(fixture, 100, 5);
     for (int round = 0; round < 2; round++) {
-        text = split_book_save_ramps(fixture->book);
+        text = split_registry_save_ramps(fixture->registry);
         assert_non_null(text);
         for (int i = 0; i < 4; i++) {
             live_split_unref(&fixture->splits[i]);
         }
-        split_book_free(&fixture->book);
-        fixture->book = split_book_new(2);
-        assert_true(split_book_restore_ramps(fixture->book, text));
+        split_registry_free(&fixture->registry);
+        fixture->registry = split_registry_new(2);
+        assert_true(split_registry_restore_ramps(fixture->registry, text));
         free(text);
-        take_up(fixture, "old: 100%, new: 0%", RAMP);
-        seen = look(fixture);
+        two_phase(fixture, "old: 100%, new: 0%", RAMP);
+        seen = check(fixture);
         if (round == 0) {
             assert_int_equal(seen.ramp.phase, RAMP_MOVES);
             assert_int_equal(seen.weights[1], 500);
@@ -500,12 +506,12 @@ static void a_restart_remembers(void **state)
 static void spoilt_lines_are_left_out(void **state)
 {
     struct fixture *fixture = *state;
-    struct split_book *book = split_book_new(1);
+    struct split_registry *registry = split_registry_new(1);
     char text[] = "pay\tbreached\t0\nnonsense\n\npay\twild\t0\t0\t0\t0\t\n";
 
     (void)fixture;
-    assert_true(split_book_restore_ramps(book, text));
-    split_book_free(&book);
+    assert_true(split_registry_restore_ramps(registry, text));
+    split_registry_free(&registry);
 }
 
 static void without_a_place_to_remember_it_stays(void **state)
@@ -513,10 +519,10 @@ static void without_a_place_to_remember_it_stays(void **state)
     struct fixture *fixture = *state;
 
     live_split_unref(&fixture->splits[0]);
-    split_book_free(&fixture->book);
-    fixture->book = split_book_new(2);
-    split_book_forgo_ramps(fixture->book);
-    take_up(fixture, "old: 70%, new: 30%", RAMP);
+    split_registry_free(&fixture->registry);
+    fixture->registry = split_registry_new(2);
+    split_registry_forgo_ramps(fixture->registry);
+    two_phase(fixture, "old: 70%, new: 30%", RAMP);
     assert_false(tick(fixture));
     assert_int_equal(phase(fixture), RAMP_NONE);
     assert_int_equal(weight(fixture), 3000);
@@ -555,9 +561,9 @@ static void serve_chance(struct fixture *fixture, struct random *random, enum ar
 
 static void begin_run(struct fixture *fixture)
 {
-    split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_ABORT);
-    split_book_order_ramp(fixture->book, BYTES("pay"), RAMP_RESUME);
-    take_up(fixture, "old: 100%, new: 0%", RAMP);
+    split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_ABORT);
+    split_registry_order_ramp(fixture->registry, BYTES("pay"), RAMP_RESUME);
+    two_phase(fixture, "old: 100%, new: 0%", RAMP);
     tick(fixture);
 }
 
@@ -650,7 +656,7 @@ int main(void)
         TEST(a_breach_goes_back_and_stays),
         TEST(one_client_ends_no_ramp),
         TEST(one_slow_client_ends_no_ramp),
-        TEST(one_client_makes_no_arm_look_good),
+        TEST(one_client_makes_no_arm_check_good),
         TEST(a_client_that_is_all_traffic_counts),
         TEST(a_client_that_is_nearly_all_traffic_counts_later),
         TEST(slowness_is_a_breach_too),

@@ -80,10 +80,10 @@ static void first_bytes(void **state)
         struct ends ends = connected();
         bool waits = false;
 
-        assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_NONE);
+        assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), TLS_HELLO_NONE);
         say(ends, all.at, all.length);
         assert_true(wakes(ends, 5000));
-        assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), cases[i].hello);
+        assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), cases[i].hello);
         close(ends.far);
         close(ends.near);
 
@@ -92,7 +92,7 @@ static void first_bytes(void **state)
         waits = false;
         say(ends, all.at + 1, all.length - 1);
         assert_true(wakes(ends, 5000));
-        assert_int_equal(tls_hello_look(ends.near, bytes_first(all, 1), &waits), cases[i].hello);
+        assert_int_equal(tls_hello_peek(ends.near, bytes_first(all, 1), &waits), cases[i].hello);
         close(ends.far);
         close(ends.near);
     }
@@ -106,14 +106,14 @@ static void a_part_wakes_nobody_until_it_is_whole(void **state)
     (void)state;
     say(ends, "\x16\x03\x01\x00\x04", 5);
     assert_true(wakes(ends, 5000));
-    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_PART);
+    assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), TLS_HELLO_PART);
     assert_true(waits);
     assert_false(wakes(ends, 0));
     say(ends, "abc", 3);
     assert_false(wakes(ends, 20));
     say(ends, "d", 1);
     assert_true(wakes(ends, 5000));
-    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_WHOLE);
+    assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), TLS_HELLO_WHOLE);
     assert_false(waits);
     close(ends.far);
     close(ends.near);
@@ -128,17 +128,17 @@ static void a_part_and_its_end_are_no_part(void **state)
     (void)state;
     say(ends, "\x16\x03\x01\x00\x04", 5);
     assert_true(wakes(ends, 5000));
-    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_PART);
+    assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), TLS_HELLO_PART);
     assert_false(wakes(ends, 0));
     shutdown(ends.far, SHUT_WR);
     assert_true(wakes(ends, 5000));
-    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_GONE);
+    assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), TLS_HELLO_GONE);
     close(ends.far);
     close(ends.near);
 }
 
 /* Whose kernel side knows no low mark. */
-static void a_unix_socket_is_looked_at_again(void **state)
+static void a_unix_socket_is_checked_at_again(void **state)
 {
     bool waits = false;
     int pair[2];
@@ -146,10 +146,10 @@ static void a_unix_socket_is_looked_at_again(void **state)
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     say((struct ends){pair[0], pair[1]}, "\x16\x03\x01\x00\x04", 5);
-    assert_int_equal(tls_hello_look(pair[0], (struct bytes){0}, &waits), TLS_HELLO_PART);
-    assert_int_equal(tls_hello_look(pair[0], (struct bytes){0}, &waits), TLS_HELLO_UNCALLED);
+    assert_int_equal(tls_hello_peek(pair[0], (struct bytes){0}, &waits), TLS_HELLO_PART);
+    assert_int_equal(tls_hello_peek(pair[0], (struct bytes){0}, &waits), TLS_HELLO_UNCALLED);
     say((struct ends){pair[0], pair[1]}, "abcd", 4);
-    assert_int_equal(tls_hello_look(pair[0], (struct bytes){0}, &waits), TLS_HELLO_WHOLE);
+    assert_int_equal(tls_hello_peek(pair[0], (struct bytes){0}, &waits), TLS_HELLO_WHOLE);
     close(pair[0]);
     close(pair[1]);
 }
@@ -167,13 +167,13 @@ static void who_has_gone_is_seen(void **state)
         poll(NULL, 0, 5);
     }
     assert_true(tls_hello_is_gone(ends.near));
-    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_WHOLE);
+    assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), TLS_HELLO_WHOLE);
     close(ends.near);
 
     ends = connected();
     close(ends.far);
     assert_true(wakes(ends, 5000));
-    assert_int_equal(tls_hello_look(ends.near, (struct bytes){0}, &waits), TLS_HELLO_GONE);
+    assert_int_equal(tls_hello_peek(ends.near, (struct bytes){0}, &waits), TLS_HELLO_GONE);
     close(ends.near);
 }
 
@@ -183,7 +183,7 @@ int main(void)
         cmocka_unit_test(first_bytes),
         cmocka_unit_test(a_part_wakes_nobody_until_it_is_whole),
         cmocka_unit_test(a_part_and_its_end_are_no_part),
-        cmocka_unit_test(a_unix_socket_is_looked_at_again),
+        cmocka_unit_test(a_unix_socket_is_checked_at_again),
         cmocka_unit_test(who_has_gone_is_seen),
     };
 

@@ -11,22 +11,22 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-static void come(struct tls_bench *bench, uint32_t count)
+static void come(struct tls_context *worker_context, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        tls_bench_joined(bench);
+        tls_context_joined(worker_context);
     }
 }
 
 /* The largest number of connections at which memory was given back on the way down. */
-static uint32_t trimmed_at(struct tls_bench *bench)
+static uint32_t trimmed_at(struct tls_context *worker_context)
 {
-    uint32_t crowd = bench->crowd;
+    uint32_t crowd = worker_context->crowd;
 
-    while (bench->connections > 0) {
-        tls_bench_left(bench);
-        if (bench->crowd != crowd) {
-            return bench->connections;
+    while (worker_context->connections > 0) {
+        tls_context_left(worker_context);
+        if (worker_context->crowd != crowd) {
+            return worker_context->connections;
         }
     }
     return UINT32_MAX;
@@ -34,37 +34,37 @@ static uint32_t trimmed_at(struct tls_bench *bench)
 
 static void test_a_crowd_that_goes(void **state)
 {
-    struct tls_bench bench = {0};
+    struct tls_context worker_context = {0};
 
     (void)state;
-    come(&bench, 800);
-    assert_int_equal(trimmed_at(&bench), 100);
-    assert_int_equal(trimmed_at(&bench), 12);
-    assert_int_equal(trimmed_at(&bench), 1);
-    assert_int_equal(trimmed_at(&bench), 0);
+    come(&worker_context, 800);
+    assert_int_equal(trimmed_at(&worker_context), 100);
+    assert_int_equal(trimmed_at(&worker_context), 12);
+    assert_int_equal(trimmed_at(&worker_context), 1);
+    assert_int_equal(trimmed_at(&worker_context), 0);
 }
 
 static void test_a_few_that_come_and_go(void **state)
 {
-    struct tls_bench bench = {0};
+    struct tls_context worker_context = {0};
 
     (void)state;
     for (int i = 0; i < 10; i++) {
-        come(&bench, 200);
-        assert_int_equal(trimmed_at(&bench), UINT32_MAX);
+        come(&worker_context, 200);
+        assert_int_equal(trimmed_at(&worker_context), UINT32_MAX);
     }
 }
 
 static void test_a_few_after_a_crowd(void **state)
 {
-    struct tls_bench bench = {0};
+    struct tls_context worker_context = {0};
     int trims = 0;
 
     (void)state;
-    come(&bench, 800);
+    come(&worker_context, 800);
     for (int i = 0; i < 100; i++) {
-        trims += trimmed_at(&bench) != UINT32_MAX;
-        come(&bench, 20);
+        trims += trimmed_at(&worker_context) != UINT32_MAX;
+        come(&worker_context, 20);
     }
     assert_int_equal(trims, 4);
 }

@@ -124,8 +124,8 @@ static int set_up_before_hands_are_shaken(void **state)
     connect_pair(ends);
     fixture->far = ends[1];
     assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &(int){5000}, sizeof(int)), 0);
-    assert_true(transport_start_tcp(&fixture->transport, fixture->stage.bench.loop, ends[0], 0,
-                                    on_ready, fixture));
+    assert_true(transport_start_tcp(&fixture->transport, fixture->stage.worker_context.loop,
+                                    ends[0], 0, on_ready, fixture));
     assert_true(tls_accept(&fixture->transport, tls_store_acceptor(fixture->store, 0, 0),
                            (struct bytes){0}));
     fixture->context = SSL_CTX_new(TLS_client_method());
@@ -268,7 +268,7 @@ static void what_the_socket_did_not_take_is_not_acknowledged(void **state)
 }
 
 /* Several records come in one read of the socket; nothing tells the loop about the rest. */
-static void bytes_that_the_library_holds_are_told(void **state)
+static void bytes_that_the_library_holds_are_reported(void **state)
 {
     struct fixture *fixture = *state;
     char bytes[5000];
@@ -436,7 +436,7 @@ static void after_finishing_the_other_side_may_still_speak(void **state)
 
 /* Records wait in a place that all connections of a worker share: what a look at one of them made
  * the library say must not be left there for the next. */
-static void a_look_leaves_nothing_to_others(void **state)
+static void a_check_leaves_nothing_to_others(void **state)
 {
     struct fixture *fixture = *state;
     static const char no_record[] = "\x17\x03\x03\x00\x05xxxxx";
@@ -471,7 +471,7 @@ static size_t say_into(struct fixture *fixture, char *room, size_t size, bool en
 }
 
 /* The library keeps one list of failures for all connections of a thread. */
-static void a_bad_record_behind_a_good_one_is_told_to_its_own_connection(void **state)
+static void a_bad_record_behind_a_good_one_is_reported_to_its_own_connection(void **state)
 {
     struct fixture *fixture = *state;
     static const char no_record[] = "\x17\x03\x03\x00\x15xxxxxxxxxxxxxxxxxxxxx";
@@ -505,7 +505,7 @@ static void a_bad_record_behind_a_good_one_is_told_to_its_own_connection(void **
 }
 
 /* Whoever says in TLS that it has ended may wait for the same before it closes the socket. */
-static void an_end_that_was_said_behind_bytes_is_told(void **state)
+static void an_end_that_was_said_behind_bytes_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     char bytes[200];
@@ -593,7 +593,7 @@ static void key_updates_without_end_are_cut(void **state)
 }
 
 /* One that rests is looked at and not read. */
-static void a_look_at_a_flood_says_stale(void **state)
+static void a_check_at_a_flood_says_stale(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -687,7 +687,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_byte_arrives_once_and_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_the_socket_did_not_take_is_not_acknowledged, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(bytes_that_the_library_holds_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bytes_that_the_library_holds_are_reported, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_called_who_does_not_want_to_read, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_close_is_said, set_up, tear_down),
@@ -700,16 +701,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_is_no_close, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_finishing_the_other_side_may_still_speak, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_look_leaves_nothing_to_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_check_leaves_nothing_to_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
-            a_bad_record_behind_a_good_one_is_told_to_its_own_connection, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_end_that_was_said_behind_bytes_is_told, set_up,
+            a_bad_record_behind_a_good_one_is_reported_to_its_own_connection, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_end_that_was_said_behind_bytes_is_reported, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_end_that_was_not_said_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_records_are_read_a_piece_at_a_time, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(key_updates_without_end_are_cut, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_look_at_a_flood_says_stale, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_check_at_a_flood_says_stale, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_key_may_be_renewed_for_each_record_of_data, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_hello_in_pieces_is_understood,

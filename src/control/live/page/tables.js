@@ -59,7 +59,7 @@ function alertsOf(update) {
   const { process } = update;
   const now = update.now_ms / 1000;
   if (process.stopping) add('warn', 'The process has been told to stop.');
-  if (process.file_is_bad) add('bad', `The configuration file does not load, what ran before runs on: ${process.file_is_bad}`);
+  if (process.file_error) add('bad', `The configuration file does not load, what ran before runs on: ${process.file_error}`);
   if (process.went_back) add('warn', 'The configuration file is not what runs: its last reload was rolled back.');
   if (process.confirm_until_s > 0) add('warn', `A reload waits for its confirmation and is rolled back in ${span(process.confirm_until_s - now)}: turnpikectl confirm.`);
   for (const [name, use] of Object.entries(update.use)) {
@@ -231,7 +231,7 @@ function splitCard(split, width) {
 // --- services and origins ---
 
 const STATES = {
-  serves: ['●', 'good'], 'on trial': ['◐', 'warn'], ejected: ['▲', 'bad'], down: ['✕', 'bad'], drained: ['■', 'warn'],
+  serves: ['●', 'good'], 'half-open': ['◐', 'warn'], ejected: ['▲', 'bad'], down: ['✕', 'bad'], drained: ['■', 'warn'],
 };
 const stateWord = (name) => (name === 'serves' ? 'serves' : `is ${name}`);
 const CARDS_MOST = 24;
@@ -268,7 +268,7 @@ function newServiceCard(name) {
     { title: 'Req/s', number: true, cell: (row) => rate((row.rate ?? 0) / 100) },
     { title: 'p50', number: true, cell: (row) => duration(row.p50_us) },
     { title: 'p99', number: true, cell: (row) => duration(row.p99_us) },
-    { title: 'Busy/open', number: true, cell: (row) => joined(`${count(row.in_flight)}/${count(row.connections)}`, row.waiting > 0 ? element('small.warn-text', null, `${count(row.waiting)} waiting`) : null) },
+    { title: 'Busy/open', number: true, cell: (row) => joined(`${count(row.in_flight)}/${count(row.connections)}`, row.pending > 0 ? element('small.warn-text', null, `${count(row.pending)} pending`) : null) },
   ]);
   return { node, head, table };
 }
@@ -331,7 +331,7 @@ let cutsTable = null;
 function showClients() {
   connectionsTable ??= new Table(byId('connections'), 'Client connections, the costliest first', [
     { title: 'Client', label: '', cell: (row) => joined(row.client, small(`${row.state}${row.route ? `, ${row.route}` : ''}`)) },
-    { title: 'Held', number: true, cell: (row) => bytes(row.bytes_held) },
+    { title: 'Held', number: true, cell: (row) => bytes(row.memory_bytes) },
     { title: 'For', number: true, cell: (row) => span(row.held_ms / 1000) },
     { title: 'Moved', number: true, cell: (row) => bytes(row.bytes_moved) },
     { title: 'Cost', number: true, cell: (row) => count(row.cost) },

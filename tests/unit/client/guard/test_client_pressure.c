@@ -29,10 +29,10 @@ static int set_up(void **state)
         &fixture->gateway,
         gateway_plan("listeners: [{address: \"127.0.0.1:8080\"}]\n"
                      "timeouts: {head: 1h, keepalive_idle: 1h}\n"
-                     "limits: {gather_bytes: 16KiB}\n"
+                     "limits: {request_buffer: 16KiB}\n"
                      "routes: [{name: ping, match: {path: /ping}, respond: {body: pong}}]"));
     fixture->pressure = pressure_new(1, 100 * MIB, 1000000);
-    fixture->gateway.stage.bench.pressure = fixture->pressure;
+    fixture->gateway.stage.worker_context.pressure = fixture->pressure;
     *state = fixture;
     return 0;
 }
@@ -66,13 +66,13 @@ static void memory_is(struct fixture *fixture, uint64_t mib)
 
     for (int i = 0; i < PRESSURE_LEVELS; i++) {
         stage_pass(stage, 1000);
-        pressure_report(fixture->pressure, 0, mib * MIB, 0, loop_now(stage->bench.loop));
+        pressure_report(fixture->pressure, 0, mib * MIB, 0, loop_now(stage->worker_context.loop));
     }
 }
 
 static void relieve(struct fixture *fixture)
 {
-    client_desk_relieve(fixture->gateway.clients);
+    client_context_relieve(fixture->gateway.clients);
     stage_settle(&fixture->gateway.stage);
 }
 
@@ -230,9 +230,9 @@ static void who_costs_most(void **state)
     assert_int_equal(listing.rows[2].port, 4711);
     assert_int_equal(listing.rows[2].requests, 1);
     assert_true(listing.rows[1].held_ms >= 10000);
-    assert_true(listing.rows[1].bytes_held > 4096);
+    assert_true(listing.rows[1].memory_bytes > 4096);
     assert_int_equal(listing.rows[1].bytes_moved, strlen("GET /ping HTTP/1.1\r\nHos"));
-    assert_true(listing.rows[2].bytes_held < 400);
+    assert_true(listing.rows[2].memory_bytes < 400);
     assert_int_equal(listing.rows[2].cost, 0); /* old it may be */
 
     assert_true(client_list_start(fixture->gateway.clients, 1, on_listed, &listing));

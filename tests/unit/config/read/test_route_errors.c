@@ -206,9 +206,10 @@ static void header_edits(void **state)
         {ROUTE("service: pay-v1\n  response_headers: {set: {X-Request-Id: a}}"),
          "5:28: 'response_headers': the gateway writes 'X-Request-Id' itself, so an edit has no "
          "effect; request_id says whose is kept"},
-        {ROUTE("service: pay-v1\n  retry: {others: with_key}\n"
+        {ROUTE("service: pay-v1\n  retry: {non_idempotent: with_key}\n"
                "  request_headers: {remove: [Idempotency-Key]}"),
-         "6:20: 'request_headers' takes the client's Idempotency-Key away, by which retry.others: "
+         "6:20: 'request_headers' takes the client's Idempotency-Key away, by which "
+         "retry.non_idempotent: "
          "with_key tells origins that a request comes again"},
         {ROUTE("service: pay-v1\n  request_headers: {add: {Host: a}}"),
          "5:27: 'request_headers': Host may only be set, and only in request_headers"},

@@ -100,7 +100,7 @@ static void header_lines_and_the_listener_count(void **state)
                      EXPECT("\"route\": \"admin\"", "\"redirect\": \"/x\""));
 }
 
-static void what_a_forward_would_do_is_told(void **state)
+static void what_a_forward_would_do_is_reported(void **state)
 {
     (void)state;
     assert_explained("POST http://pay.example.com/v1/charge/7", NULL,
@@ -249,7 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_route_has_its_reason),
         cmocka_unit_test(header_lines_and_the_listener_count),
-        cmocka_unit_test(what_a_forward_would_do_is_told),
+        cmocka_unit_test(what_a_forward_would_do_is_reported),
         cmocka_unit_test(what_the_gateway_would_refuse_is_refused),
         cmocka_unit_test(it_says_what_the_router_does),
     };

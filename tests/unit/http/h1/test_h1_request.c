@@ -37,13 +37,13 @@ static unsigned parses_of_drip(struct bytes whole, const struct h1_limits *limit
                                enum h1_verdict *verdict)
 {
     unsigned parses = 0;
-    size_t looked = 0;
+    size_t checked = 0;
 
     *verdict = H1_INCOMPLETE;
     for (size_t length = 1; *verdict == H1_INCOMPLETE && length <= whole.length; length++) {
-        if (h1_is_worth_parsing(bytes_first(whole, length), looked, limits)) {
+        if (h1_is_worth_parsing(bytes_first(whole, length), checked, limits)) {
             *verdict = parse_within(bytes_first(whole, length), limits);
-            looked = length;
+            checked = length;
             parses++;
         }
     }
@@ -745,7 +745,7 @@ static void a_head_that_drips_is_rarely_parsed(void **state)
     assert_int_equal(verdict, H1_COMPLETE);
 }
 
-static void a_drip_that_is_wrong_is_told_before_it_ends(void **state)
+static void a_drip_that_is_wrong_is_reported_before_it_ends(void **state)
 {
     const struct h1_limits limits = {.head_bytes = 1000, .target_bytes = 800, .headers = 100};
     static char text[4000] = "GET / HTTP/1.1\r\nHost: a\r\nbad name: x\r\n";
@@ -810,7 +810,7 @@ int main(void)
         cmocka_unit_test(upgrade_to_another_http_is_not_taken),
         cmocka_unit_test(rfc9112_3_a_long_target_is_414_before_it_ends),
         cmocka_unit_test(a_head_that_drips_is_rarely_parsed),
-        cmocka_unit_test(a_drip_that_is_wrong_is_told_before_it_ends),
+        cmocka_unit_test(a_drip_that_is_wrong_is_reported_before_it_ends),
         cmocka_unit_test(rfc6585_5_a_long_head_is_431_before_it_ends),
         cmocka_unit_test(rfc6585_5_too_many_lines_are_431_before_they_end),
         cmocka_unit_test(a_name_too_long_for_its_field_is_431),

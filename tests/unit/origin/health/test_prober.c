@@ -17,7 +17,7 @@ struct fixture {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct origin_directory *directory;
     struct origin_settings origins[SERVICES];
     struct service_settings services[SERVICES];
@@ -46,10 +46,10 @@ static int set_up(void **state)
 
     stage_init(&fixture->stage);
     fixture->metrics = metrics_new();
-    fixture->resolver = resolver_new(fixture->stage.bench.loop);
-    fixture->book = origin_book_new(1);
-    fixture->directory = origin_directory_new(&fixture->stage.bench, fixture->resolver,
-                                              fixture->metrics, fixture->book);
+    fixture->resolver = resolver_new(fixture->stage.worker_context.loop);
+    fixture->registry = origin_registry_new(1);
+    fixture->directory = origin_directory_new(&fixture->stage.worker_context, fixture->resolver,
+                                              fixture->metrics, fixture->registry);
     for (int i = 0; i < SERVICES; i++) {
         add_service(fixture, i);
     }
@@ -62,7 +62,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
 
     origin_directory_free(&fixture->directory);
-    origin_book_free(&fixture->book);
+    origin_registry_free(&fixture->registry);
     resolver_free(&fixture->resolver);
     metrics_free(&fixture->metrics);
     stage_release(&fixture->stage);
@@ -152,7 +152,7 @@ static uint32_t asked(struct fixture *fixture)
 /* The ticks that go by between one question and the next, by a clock that stands still meanwhile. */
 static void measure_pauses(struct fixture *fixture, uint64_t pauses_ms[PAUSES])
 {
-    struct loop *loop = fixture->stage.bench.loop;
+    struct loop *loop = fixture->stage.worker_context.loop;
     uint64_t last_us = 0;
 
     for (int i = -1; i < PAUSES; i++) {
@@ -179,7 +179,7 @@ static void the_pause_between_two_questions_is_random_within_its_bounds(void **s
 
     fixture->services[0].health.probe.interval = 10000;
     fixture->services[0].health.probe.jitter = 2000; /* a fifth, either way */
-    fixture->stage.bench.random = (struct random){{5, 6, 7, 8}};
+    fixture->stage.worker_context.random = (struct random){{5, 6, 7, 8}};
     origin_directory_follow(fixture->directory, &one);
     measure_pauses(fixture, pauses_ms);
     for (int i = 0; i < PAUSES; i++) {

@@ -34,7 +34,7 @@ struct fixture {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct origin_directory *directory;
     struct fake_origin far;
     struct origin *origin;
@@ -209,20 +209,23 @@ static int set_up(void **state)
 
     stage_init(&fixture->stage);
     fixture->metrics = metrics_new();
-    fixture->resolver = resolver_new(fixture->stage.bench.loop);
-    fixture->book = origin_book_new(1);
-    fixture->directory = origin_directory_new(&fixture->stage.bench, fixture->resolver,
-                                              fixture->metrics, fixture->book);
+    fixture->resolver = resolver_new(fixture->stage.worker_context.loop);
+    fixture->registry = origin_registry_new(1);
+    fixture->directory = origin_directory_new(&fixture->stage.worker_context, fixture->resolver,
+                                              fixture->metrics, fixture->registry);
     fake_origin_start(&fixture->far, &fixture->stage);
-    fixture->pool = (struct pool_settings){
-        .idle = 64, .age = 3600000, .idle_time = 30000, .waiting = 1024, .wait_time = 5000};
+    fixture->pool = (struct pool_settings){.max_idle = 64,
+                                           .max_age = 3600000,
+                                           .idle_timeout = 30000,
+                                           .max_pending = 1024,
+                                           .pending_timeout = 5000};
     fixture->timeouts = (struct timeouts_settings){.connect = 3000,
                                                    .send_idle = 60000,
                                                    .first_byte = 60000,
-                                                   .answer_idle = 60000,
+                                                   .response_idle = 60000,
                                                    .tunnel_idle = 60000};
     fixture->limits = (struct limits_settings){
-        .head_bytes = 32768, .target_bytes = 8192, .headers = 100, .answer_head_bytes = 32768};
+        .head_bytes = 32768, .target_bytes = 8192, .headers = 100, .response_head_bytes = 32768};
     fixture->origin = get(fixture, &fixture->far.address, fixture->far.name);
     assert_non_null(fixture->origin);
     *state = fixture;
@@ -241,7 +244,7 @@ static int tear_down(void **state)
     origin_put(&fixture->origin);
     assert_null(fixture->origin);
     origin_directory_free(&fixture->directory);
-    origin_book_free(&fixture->book);
+    origin_registry_free(&fixture->registry);
     fake_origin_stop(&fixture->far);
     resolver_free(&fixture->resolver);
     metrics_free(&fixture->metrics);
@@ -369,7 +372,7 @@ static void the_one_used_last_is_taken_first(void **state)
     for (int i = 2; i >= 0; i--) {
         for (unsigned j = 0; j < 3; j++) {
             far_end_forget(&fixture->far.ends[j]);
-            fixture->far.looked_at[j] = 0;
+            fixture->far.checked_at[j] = 0;
         }
         ask(fixture, i);
         fake_origin_await(&fixture->far, fixture->far.requests + 1);
@@ -407,7 +410,7 @@ static void idle_connections_beyond_the_limit_are_closed(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.idle = 2;
+    fixture->pool.max_idle = 2;
     fixture->far.answer = NULL;
     for (int i = 0; i < 4; i++) {
         ask(fixture, i);
@@ -438,7 +441,7 @@ static void an_old_connection_takes_no_further_request(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.age = 10000;
+    fixture->pool.max_age = 10000;
     ask_and_await(fixture, 0);
     stage_pass(&fixture->stage, 9000);
     ask_and_await(fixture, 0);
@@ -454,7 +457,7 @@ static void a_connection_carries_no_more_than_its_requests(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.requests = 3;
+    fixture->pool.requests_per_connection = 3;
     for (int i = 0; i < 9; i++) {
         ask_and_await(fixture, 0);
     }
@@ -469,7 +472,7 @@ static void at_the_limit_requests_wait_in_line(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.connections = 2;
+    fixture->pool.max_connections = 2;
     fixture->far.answer = NULL;
     for (int i = 0; i < 6; i++) {
         ask(fixture, i);
@@ -493,7 +496,7 @@ static void the_line_is_served_in_order(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.connections = 1;
+    fixture->pool.max_connections = 1;
     fixture->far.answer = NULL;
     for (int i = 0; i < 4; i++) {
         ask(fixture, i);
@@ -508,12 +511,12 @@ static void the_line_is_served_in_order(void **state)
     }
 }
 
-static void a_full_line_is_told_at_once(void **state)
+static void a_full_line_is_reported_at_once(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.connections = 1;
-    fixture->pool.waiting = 2;
+    fixture->pool.max_connections = 1;
+    fixture->pool.max_pending = 2;
     fixture->far.answer = NULL;
     ask(fixture, 0);
     fake_origin_await(&fixture->far, 1);
@@ -529,7 +532,7 @@ static void nobody_stays_in_line_for_too_long(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.connections = 1;
+    fixture->pool.max_connections = 1;
     fixture->far.answer = NULL;
     ask(fixture, 0);
     fake_origin_await(&fixture->far, 1);
@@ -545,7 +548,7 @@ static void leaving_the_line_makes_room(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.connections = 1;
+    fixture->pool.max_connections = 1;
     fixture->far.answer = NULL;
     for (int i = 0; i < 3; i++) {
         ask(fixture, i);
@@ -563,7 +566,7 @@ static void a_cancelled_request_frees_its_place(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->pool.connections = 1;
+    fixture->pool.max_connections = 1;
     fixture->far.answer = NULL;
     ask(fixture, 0);
     ask(fixture, 1);
@@ -590,7 +593,7 @@ static void a_connection_that_the_origin_closed_is_dropped(void **state)
 }
 
 /* Closed, but the loop has not heard of it yet: what may not be repeated looks first. */
-static void it_looks_before_it_sends_what_may_not_be_repeated(void **state)
+static void it_checks_before_it_sends_what_may_not_be_repeated(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -633,7 +636,7 @@ static void what_was_said_before_the_request_is_no_answer_to_it(void **state)
 
 /* --- failures ----------------------------------------------------------------------------- */
 
-static void a_refused_connection_is_told(void **state)
+static void a_refused_connection_is_reported(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -643,7 +646,7 @@ static void a_refused_connection_is_told(void **state)
     await_failure(ask(fixture, 0), ORIGIN_FAILURE_REFUSED);
 }
 
-static void each_failed_dial_is_told_to_one_request(void **state)
+static void each_failed_dial_is_reported_to_one_request(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -671,7 +674,7 @@ static void an_address_without_a_way_is_unreachable(void **state)
 }
 
 /* A listener whose line of unaccepted connections is full lets no further one come about. */
-static void a_dial_that_takes_too_long_is_told(void **state)
+static void a_dial_that_takes_too_long_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     struct address address;
@@ -701,7 +704,7 @@ static void a_dial_that_takes_too_long_is_told(void **state)
     close(full);
 }
 
-static void an_origin_that_closes_before_it_answers_is_told(void **state)
+static void an_origin_that_closes_before_it_answers_is_reported(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -792,7 +795,7 @@ static void interim_answers_come_before_the_answer(void **state)
     assert_int_equal(fixture->far.count, 1);
 }
 
-static void an_asker_that_takes_less_is_not_told_more(void **state)
+static void an_asker_that_takes_less_is_not_reported_more(void **state)
 {
     struct fixture *fixture = *state;
     struct asker *asker;
@@ -881,19 +884,19 @@ int main(void)
         TEST(a_connection_carries_no_more_than_its_requests),
         TEST(at_the_limit_requests_wait_in_line),
         TEST(the_line_is_served_in_order),
-        TEST(a_full_line_is_told_at_once),
+        TEST(a_full_line_is_reported_at_once),
         TEST(nobody_stays_in_line_for_too_long),
         TEST(leaving_the_line_makes_room),
         TEST(a_cancelled_request_frees_its_place),
         TEST(a_connection_that_the_origin_closed_is_dropped),
-        TEST(it_looks_before_it_sends_what_may_not_be_repeated),
+        TEST(it_checks_before_it_sends_what_may_not_be_repeated),
         TEST(an_origin_that_speaks_unasked_is_not_believed),
         TEST(what_was_said_before_the_request_is_no_answer_to_it),
-        TEST(a_refused_connection_is_told),
-        TEST(each_failed_dial_is_told_to_one_request),
+        TEST(a_refused_connection_is_reported),
+        TEST(each_failed_dial_is_reported_to_one_request),
         TEST(an_address_without_a_way_is_unreachable),
-        TEST(a_dial_that_takes_too_long_is_told),
-        TEST(an_origin_that_closes_before_it_answers_is_told),
+        TEST(a_dial_that_takes_too_long_is_reported),
+        TEST(an_origin_that_closes_before_it_answers_is_reported),
         TEST(half_a_head_is_an_incomplete_answer),
         TEST(half_a_body_is_an_incomplete_answer),
         TEST(a_malformed_answer_ends_the_connection),
@@ -901,7 +904,7 @@ int main(void)
         TEST(an_answer_must_go_on_in_time),
         TEST(an_upgrade_nobody_asked_for_is_refused),
         TEST(interim_answers_come_before_the_answer),
-        TEST(an_asker_that_takes_less_is_not_told_more),
+        TEST(an_asker_that_takes_less_is_not_reported_more),
         TEST(of_a_long_answer_nothing_is_read_without_room),
         TEST(an_answer_may_end_with_its_connection),
         TEST(origins_of_the_same_name_are_one),

@@ -40,7 +40,7 @@ static void what_is_kept_is_not_for_others(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, 1000));
-    quota_mark_hungry(&quota, 70);
+    quota_mark_waiting(&quota, 70);
     assert_int_equal(quota_give(&quota, 0, 1000), 70);
     assert_false(quota_take(&quota, 1, 0, 2000));
     assert_false(quota_take(&quota, 1, 3, 2000));
@@ -53,29 +53,29 @@ static void who_does_not_come_loses_it(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, 1000));
-    quota_mark_hungry(&quota, 70);
+    quota_mark_waiting(&quota, 70);
     assert_int_equal(quota_give(&quota, 0, 1000), 70);
     assert_true(quota_take(&quota, 1, 0, 100000));
 }
 
 static void the_hungry_take_turns(void **state)
 {
-    static const uint32_t hungry[] = {0, 5, 64, 255};
+    static const uint32_t waiting[] = {0, 5, 64, 255};
     struct quota quota = {0};
     uint64_t now_us = 1000000;
 
     (void)state;
     assert_true(quota_take(&quota, 1, 9, now_us));
     for (int i = 0; i < 4; i++) {
-        quota_mark_hungry(&quota, hungry[i]);
+        quota_mark_waiting(&quota, waiting[i]);
     }
     for (int i = 0; i < 12; i++) {
         uint32_t next = quota_give(&quota, 9, now_us);
 
-        assert_int_equal(next, hungry[(i + 1) % 4]);
+        assert_int_equal(next, waiting[(i + 1) % 4]);
         now_us += 100;
         assert_true(quota_take(&quota, 1, next, now_us));
-        quota_mark_hungry(&quota, next);
+        quota_mark_waiting(&quota, next);
     }
 }
 
@@ -87,18 +87,18 @@ static void ones_own_line_comes_first_but_not_for_ever(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, now_us));
-    quota_mark_hungry(&quota, 1);
+    quota_mark_waiting(&quota, 1);
     for (int i = 0; i < 100; i++) {
         uint32_t next;
 
-        quota_mark_hungry(&quota, 0);
+        quota_mark_waiting(&quota, 0);
         next = quota_give(&quota, 0, now_us);
         elsewhere += next == 1;
         assert_true(quota_take(&quota, 1, next, now_us));
         if (next == 1) {
             assert_int_equal(quota_give_on(&quota, 1, now_us), 0);
             assert_true(quota_take(&quota, 1, 0, now_us));
-            quota_mark_hungry(&quota, 1);
+            quota_mark_waiting(&quota, 1);
         }
         now_us += 1000;
     }
@@ -111,10 +111,10 @@ static void who_cannot_use_it_passes_it_on(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, 0));
-    quota_mark_hungry(&quota, 0);
+    quota_mark_waiting(&quota, 0);
     assert_int_equal(quota_give_on(&quota, 0, 0), QUOTA_NOBODY); /* not to itself */
     assert_true(quota_take(&quota, 1, 0, 0));
-    quota_mark_hungry(&quota, 3);
+    quota_mark_waiting(&quota, 3);
     assert_int_equal(quota_give_on(&quota, 0, 0), 3);
 }
 

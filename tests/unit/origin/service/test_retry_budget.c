@@ -9,7 +9,7 @@
 #define SLOT (UINT64_C(1) << RETRY_BUDGET_SHIFT)
 #define START (1000 * SLOT)
 
-static const struct retry_budget_settings fifth = {.percent = 20, .least = 0};
+static const struct retry_budget_settings fifth = {.percent = 20, .min_per_second = 0};
 
 static void note(struct retry_budget *budget, unsigned requests, uint64_t now_us)
 {
@@ -36,7 +36,7 @@ static void retries_are_a_share_of_the_requests(void **state)
 
 static void a_few_are_allowed_beside_and_divided_among_the_workers(void **state)
 {
-    const struct retry_budget_settings settings = {.percent = 0, .least = 3};
+    const struct retry_budget_settings settings = {.percent = 0, .min_per_second = 3};
     struct retry_budget budget = {0};
 
     (void)state;
@@ -60,7 +60,7 @@ static void what_is_old_counts_no_more(void **state)
     assert_int_equal(retry_budget_left(&budget, &fifth, 1, START + 1000 * SLOT), 0);
 }
 
-static void another_second_is_told(void **state)
+static void another_second_is_reported(void **state)
 {
     struct retry_budget budget = {0};
 
@@ -97,7 +97,7 @@ int main(void)
         cmocka_unit_test(retries_are_a_share_of_the_requests),
         cmocka_unit_test(a_few_are_allowed_beside_and_divided_among_the_workers),
         cmocka_unit_test(what_is_old_counts_no_more),
-        cmocka_unit_test(another_second_is_told),
+        cmocka_unit_test(another_second_is_reported),
         cmocka_unit_test(attempts_never_exceed_the_share),
     };
 

@@ -17,7 +17,7 @@ struct fixture {
     struct stage stage;
     struct metrics *metrics;
     struct resolver *resolver;
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct origin_directory *directory;
     struct origin_settings origins[ORIGINS];
     struct service_settings settings;
@@ -37,17 +37,17 @@ static int set_up(void **state)
 
     stage_init(&fixture->stage);
     fixture->metrics = metrics_new();
-    fixture->resolver = resolver_new(fixture->stage.bench.loop);
-    fixture->book = origin_book_new(1);
-    fixture->directory = origin_directory_new(&fixture->stage.bench, fixture->resolver,
-                                              fixture->metrics, fixture->book);
+    fixture->resolver = resolver_new(fixture->stage.worker_context.loop);
+    fixture->registry = origin_registry_new(1);
+    fixture->directory = origin_directory_new(&fixture->stage.worker_context, fixture->resolver,
+                                              fixture->metrics, fixture->registry);
     for (int i = 0; i < ORIGINS; i++) {
         fixture->origins[i] = (struct origin_settings){.name = names[i], .weight = 1};
         assert_true(address_parse(bytes_of(names[i]), &fixture->origins[i].address));
     }
     fixture->settings = (struct service_settings){
         .name = "one", .origins = fixture->origins, .origin_count = ORIGINS};
-    fixture->pool = (struct pool_settings){.waiting = 100, .wait_time = 5000};
+    fixture->pool = (struct pool_settings){.max_pending = 100, .pending_timeout = 5000};
     fixture->timeouts = (struct timeouts_settings){.connect = 3000};
     *state = fixture;
     return 0;
@@ -77,7 +77,7 @@ static int tear_down(void **state)
         origin_put(&fixture->origin[i]);
     }
     origin_directory_free(&fixture->directory);
-    origin_book_free(&fixture->book);
+    origin_registry_free(&fixture->registry);
     resolver_free(&fixture->resolver);
     metrics_free(&fixture->metrics);
     stage_release(&fixture->stage);
@@ -98,8 +98,8 @@ static int index_of(const struct fixture *fixture, const struct origin *origin)
 
 static int pick(struct fixture *fixture, const struct origin *avoid)
 {
-    return index_of(fixture,
-                    service_pick(fixture->service, &fixture->stage.bench.random, avoid, NULL));
+    return index_of(fixture, service_pick(fixture->service, &fixture->stage.worker_context.random,
+                                          avoid, NULL));
 }
 
 static void ignore_failure(void *owner, enum origin_failure failure)

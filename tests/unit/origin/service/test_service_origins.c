@@ -19,7 +19,7 @@ struct fixture {
     struct metrics *metrics;
     struct resolver *resolver;
     int silence; /* a name server that never answers */
-    struct origin_book *book;
+    struct origin_registry *registry;
     struct origin_directory *directory;
     struct origin_settings origins[2];
     struct service_settings settings;
@@ -51,17 +51,17 @@ static int set_up(void **state)
 
     stage_init(&fixture->stage);
     fixture->metrics = metrics_new();
-    fixture->resolver = resolver_new(fixture->stage.bench.loop);
+    fixture->resolver = resolver_new(fixture->stage.worker_context.loop);
     ask_nobody(fixture);
-    fixture->book = origin_book_new(1);
-    fixture->directory = origin_directory_new(&fixture->stage.bench, fixture->resolver,
-                                              fixture->metrics, fixture->book);
+    fixture->registry = origin_registry_new(1);
+    fixture->directory = origin_directory_new(&fixture->stage.worker_context, fixture->resolver,
+                                              fixture->metrics, fixture->registry);
     fixture->origins[0] = (struct origin_settings){.name = "srv:" NAME, .srv = NAME, .weight = 1};
     fixture->origins[1] = (struct origin_settings){.name = "127.0.0.1:9", .weight = 1};
     assert_true(address_parse(BYTES("127.0.0.1:9"), &fixture->origins[1].address));
     fixture->settings = (struct service_settings){
         .name = "one", .origins = fixture->origins, .origin_count = 1, .has_names = true};
-    fixture->pool = (struct pool_settings){.waiting = 100, .wait_time = 5000};
+    fixture->pool = (struct pool_settings){.max_pending = 100, .pending_timeout = 5000};
     fixture->timeouts = (struct timeouts_settings){.connect = 3000};
     fixture->failure = ORIGIN_FAILURE_COUNT;
     *state = fixture;
@@ -75,7 +75,7 @@ static int tear_down(void **state)
     service_free(&fixture->service);
     dns_name_put(&fixture->name);
     origin_directory_free(&fixture->directory);
-    origin_book_free(&fixture->book);
+    origin_registry_free(&fixture->registry);
     resolver_free(&fixture->resolver);
     close(fixture->silence);
     metrics_free(&fixture->metrics);
@@ -145,7 +145,7 @@ static void addresses_become(struct fixture *fixture, const char *name, const ch
 static const char *pick(struct fixture *fixture)
 {
     struct origin *origin =
-        service_pick(fixture->service, &fixture->stage.bench.random, NULL, NULL);
+        service_pick(fixture->service, &fixture->stage.worker_context.random, NULL, NULL);
 
     return origin != NULL ? origin_name(origin) : "nobody";
 }
@@ -189,7 +189,7 @@ static struct origin *find(struct fixture *fixture, const char *name)
 
 static void drain(struct fixture *fixture, const char *name, bool drained)
 {
-    assert_true(origin_book_drain(fixture->book, name, drained));
+    assert_true(origin_registry_drain(fixture->registry, name, drained));
 }
 
 /* --- who gets requests ------------------------------------------------------------------- */
@@ -294,10 +294,10 @@ static void when_all_are_down_the_first_priority_is_tried(void **state)
     for (uint32_t i = 0; i < 2; i++) {
         atomic_store(&fixture->service->origins[i]->entry->probes_down, 1);
     }
-    origin_book_changed(fixture->book);
+    origin_registry_changed(fixture->registry);
     expect_turns(fixture, 10, "a:80 10");
     fixture->settings.health.when_all_down = ALL_DOWN_FAIL;
-    origin_book_changed(fixture->book);
+    origin_registry_changed(fixture->registry);
     assert_string_equal(pick(fixture), "nobody");
 }
 
@@ -361,8 +361,8 @@ static void start(struct fixture *fixture, struct origin *origin)
 
 static void start_on_pick(struct fixture *fixture)
 {
-    start(fixture,
-          service_pick(fixture->service, &fixture->stage.bench.random, NULL, &fixture->request));
+    start(fixture, service_pick(fixture->service, &fixture->stage.worker_context.random, NULL,
+                                &fixture->request));
 }
 
 /* One that is counted for no service has nowhere else to go. */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How access_line writes: each function puts something where `at` points and returns where the
+ * next one goes, without asking for room, since a line has room for all its fields at their
+ * longest. Nothing is written behind what is returned. */
+#ifndef OBSERVE_ACCESS_APPEND_H
+#define OBSERVE_ACCESS_APPEND_H
+
+#include "base/text.h"
+
+/* Copied with a length known to the compiler. */
+#define APPEND_LITERAL(at, literal) \
+    (memcpy((at), (literal), sizeof(literal) - 1), (at) + sizeof(literal) - 1)
+
+static inline char *append_pair(char *at, unsigned below_100)
+{
+    memcpy(at, text_digit_pairs + below_100 * 2, 2);
+    return at + 2;
+}
+
+static inline char *append_four_digits(char *at, unsigned below_10000)
+{
+    return append_pair(append_pair(at, below_10000 / 100), below_10000 % 100);
+}
+
+static inline char *append_small_number(char *at, unsigned below_10000)
+{
+    if (below_10000 < 10) {
+        *at = (char)('0' + below_10000);
+        return at + 1;
+    }
+    if (below_10000 < 100) {
+        return append_pair(at, below_10000);
+    }
+    if (below_10000 < 1000) {
+        *at = (char)('0' + below_10000 / 100);
+        return append_pair(at + 1, below_10000 % 100);
+    }
+    return append_four_digits(at, below_10000);
+}
+
+char *append_large_number(char *at, uint64_t number);
+
+static inline char *append_number(char *at, uint64_t number)
+{
+    return number < 10000 ? append_small_number(at, (unsigned)number)
+                          : append_large_number(at, number);
+}
+
+static inline char *append_six_digits(char *at, uint32_t number)
+{
+    at = append_pair(at, number / 10000);
+    at = append_pair(at, number / 100 % 100);
+    return append_pair(at, number % 100);
+}
+
+/* Short, and of our own: nothing in it needs an escape. */
+static inline char *append_word(char *at, const char *word, size_t most)
+{
+    for (size_t i = 0; i < most && word[i] != '\0'; i++) {
+        *at++ = word[i];
+    }
+    return at;
+}
+
+/* Eight bytes or more, the last ones perhaps a second time. */
+static inline bool append_copy_long(char *at, struct bytes bytes)
+{
+    size_t last = bytes.length - 8;
+    uint64_t word;
+
+    for (size_t i = 0; i < last; i += 8) {
+        memcpy(&word, bytes.at + i, 8);
+        memcpy(at + i, &word, 8);
+        if (!text_word_is_plain(word)) {
+            return false;
+        }
+    }
+    memcpy(&word, bytes.at + last, 8);
+    memcpy(at + last, &word, 8);
+    return text_word_is_plain(word);
+}
+
+/* Looked at in one word, filled up with what is there twice. */
+static inline bool append_copy_short(char *at, struct bytes bytes)
+{
+    uint32_t first;
+    uint32_t last;
+
+    if (bytes.length >= 4) {
+        memcpy(&first, bytes.at, 4);
+        memcpy(&last, bytes.at + bytes.length - 4, 4);
+        memcpy(at, &first, 4);
+        memcpy(at + bytes.length - 4, &last, 4);
+        return text_word_is_plain((uint64_t)first << 32 | last);
+    }
+    for (size_t i = 0; i < bytes.length; i++) {
+        at[i] = bytes.at[i];
+        if (!text_byte_is_plain((unsigned char)bytes.at[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+char *append_json_slowly(char *at, struct bytes bytes, size_t most);
+
+/* The inside of a JSON string, cut so that it takes no more than `most`. Copied while it is looked
+ * at; where something needs an escape, or may, it is begun anew. */
+static inline char *append_json(char *at, struct bytes bytes, size_t most)
+{
+    if (bytes.length <= most &&
+        (bytes.length >= 8 ? append_copy_long(at, bytes) : append_copy_short(at, bytes))) {
+        return at + bytes.length;
+    }
+    return append_json_slowly(at, bytes, most);
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A look at the door of an ejected origin whose time is over: a connection, and nothing on it. Only
+ * if that is accepted is a request risked. Part of a struct origin; origin_half_open.c begins it on
+ * whichever worker notices first, one at a time for the whole process. */
+#ifndef ORIGIN_HEALTH_CONNECT_PROBE_H
+#define ORIGIN_HEALTH_CONNECT_PROBE_H
+
+#include "net/transport.h"
+
+struct origin;
+struct service;
+
+/* `why` it did not accept a connection; NULL: it did. */
+typedef void origin_connect_probed(struct origin *origin, struct service *service, const char *why);
+
+struct connect_probe {
+    struct transport transport;
+    struct alarm alarm;
+    struct service *service; /* whose settings it goes by; NULL: none is on its way */
+    origin_connect_probed *connect_probed;
+};
+
+/* Ends in `knocked`, maybe from inside. */
+void origin_connect_probe(struct origin *origin, struct service *service,
+                          origin_connect_probed *connect_probed);
+/* Without a result. Harmless where none is on its way. */
+void origin_connect_probe_cancel(struct origin *origin);
+
+#endif

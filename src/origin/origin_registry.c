@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who is in the registry, and reading it. What changes an entry is in origin_health.c and prober.c. */
+#include "origin/origin_entry.h"
+
+#include "base/check.h"
+#include "observe/origin_label.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A worker, as the others see it. */
+struct context {
+    struct origin_directory *_Atomic directory;
+    struct loop *loop;
+    loop_posted *wakes;
+    _Atomic bool woken; /* a letter is on its way */
+};
+
+struct origin_registry {
+    /* Read by every worker for every request, seldom written: alone in its cache line. */
+    _Alignas(ORIGIN_CACHE_LINE) _Atomic uint64_t serial;
+    _Alignas(ORIGIN_CACHE_LINE) _Atomic bool changing;
+    pthread_mutex_t lock;
+    uint32_t workers;
+    struct context *contexts;
+    struct name_table origins;
+    struct name_table services;
+    struct link srv_notes;
+};
+
+/* What is known of an SRV name. */
+struct srv_note {
+    struct link link;
+    char *name;
+    enum name_state state;
+    struct srv_target *targets;
+    uint32_t count;
+};
+
+struct origin_registry *origin_registry_new(uint32_t workers)
+{
+    struct origin_registry *registry = aligned_alloc(ORIGIN_CACHE_LINE, sizeof(*registry));
+
+    if (registry == NULL) {
+        return NULL;
+    }
+    memset(registry, 0, sizeof(*registry));
+    registry->contexts = calloc(workers, sizeof(*registry->contexts));
+    if (registry->contexts == NULL) {
+        free(registry);
+        return NULL;
+    }
+    pthread_mutex_init(&registry->lock, NULL);
+    registry->workers = workers;
+    list_init(&registry->srv_notes);
+    name_table_init(&registry->origins);
+    name_table_init(&registry->services);
+    return registry;
+}
+
+void origin_registry_free(struct origin_registry **registry)
+{
+    if (*registry == NULL) {
+        return;
+    }
+    CHECK(name_table_next(&(*registry)->origins, NULL) == NULL &&
+          name_table_next(&(*registry)->services, NULL) == NULL);
+    CHECK(list_is_empty(&(*registry)->srv_notes));
+    pthread_mutex_destroy(&(*registry)->lock);
+    free((*registry)->contexts);
+    free(*registry);
+    *registry = NULL;
+}
+
+uint64_t origin_registry_serial(const struct origin_registry *registry)
+{
+    return atomic_load_explicit(&registry->serial, memory_order_acquire);
+}
+
+void origin_registry_changed(struct origin_registry *registry)
+{
+    atomic_fetch_add_explicit(&registry->serial, 1, memory_order_acq_rel);
+}
+
+bool origin_registry_begin_change(struct origin_registry *registry)
+{
+    return !atomic_exchange_explicit(&registry->changing, true, memory_order_acquire);
+}
+
+void origin_registry_end_change(struct origin_registry *registry)
+{
+    atomic_store_explicit(&registry->changing, false, memory_order_release);
+    origin_registry_changed(registry);
+}
+
+static bool may_follow(enum origin_phase from, enum origin_phase to)
+{
+    switch (to) {
+    case ORIGIN_EJECTED:
+        return from != ORIGIN_EJECTED;
+    case ORIGIN_HALF_OPEN:
+        return from == ORIGIN_EJECTED;
+    case ORIGIN_SERVES:
+        return from == ORIGIN_HALF_OPEN;
+    }
+    return false;
+}
+
+void origin_entry_set_phase(struct origin_entry *entry, enum origin_phase phase)
+{
+    CHECK(may_follow(origin_entry_phase(entry), phase));
+    atomic_store_explicit(&entry->phase, (uint8_t)phase, memory_order_release);
+}
+
+/* --- entries ----------------------------------------------------------------------------- */
+
+static struct registry_entry *place_of(struct named *named)
+{
+    return named != NULL ? CONTAINER_OF(named, struct registry_entry, named) : NULL;
+}
+
+static struct registry_entry *find(const struct name_table *table, const char *name)
+{
+    return place_of(name_table_find(table, name, NULL));
+}
+
+/* What sets the kinds of entries apart. */
+struct kind {
+    size_t size;
+    void (*init)(struct registry_entry *place); /* NULL: zeros will do */
+};
+
+static void place_free(struct registry_entry *place)
+{
+    free(place->name);
+    free(place);
+}
+
+static struct registry_entry *place_new(struct origin_registry *registry, struct name_table *table,
+                                        const char *name, const struct kind *kind)
+{
+    struct registry_entry *place = aligned_alloc(ORIGIN_CACHE_LINE, kind->size);
+
+    if (place == NULL) {
+        return NULL;
+    }
+    memset(place, 0, kind->size);
+    place->registry = registry;
+    place->name = strdup(name);
+    if (place->name == NULL) {
+        place_free(place);
+        return NULL;
+    }
+    if (kind->init != NULL) {
+        kind->init(place);
+    }
+    name_table_add(table, &place->named, place->name);
+    return place;
+}
+
+static struct registry_entry *place_get(struct origin_registry *registry, struct name_table *table,
+                                        const char *name, const struct kind *kind)
+{
+    struct registry_entry *place;
+
+    pthread_mutex_lock(&registry->lock);
+    place = find(table, name);
+    if (place == NULL) {
+        place = place_new(registry, table, name, kind);
+    }
+    if (place != NULL) {
+        place->references++;
+    }
+    pthread_mutex_unlock(&registry->lock);
+    return place;
+}
+
+static void place_hold(struct registry_entry *place)
+{
+    pthread_mutex_lock(&place->registry->lock);
+    place->references++;
+    pthread_mutex_unlock(&place->registry->lock);
+}
+
+static void place_put(struct registry_entry *place)
+{
+    struct origin_registry *registry = place->registry;
+
+    pthread_mutex_lock(&registry->lock);
+    if (--place->references == 0) {
+        name_table_remove(&place->named);
+        place_free(place);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+/* --- origins ----------------------------------------------------------------------------- */
+
+static struct origin_entry *origin_of(struct registry_entry *place)
+{
+    return place != NULL ? CONTAINER_OF(place, struct origin_entry, place) : NULL;
+}
+
+static void init_origin(struct registry_entry *place)
+{
+    list_init(&origin_of(place)->tallies);
+}
+
+static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin};
+
+/* Both under one lock: between two, the name's entry might go. */
+static struct origin_entry *get_locked(struct origin_registry *registry, const char *name)
+{
+    struct origin_entry *entry = origin_of(find(&registry->origins, name));
+
+    if (entry == NULL) {
+        entry = origin_of(place_new(registry, &registry->origins, name, &origin_kind));
+    }
+    if (entry != NULL) {
+        entry->place.references++;
+    }
+    return entry;
+}
+
+static void put_locked(struct origin_entry *entry)
+{
+    struct origin_entry *of = entry->of;
+
+    if (--entry->place.references > 0) {
+        return;
+    }
+    name_table_remove(&entry->place.named);
+    place_free(&entry->place);
+    if (of != NULL) {
+        of->addresses--;
+        put_locked(of); /* which is of none */
+    }
+}
+
+/* NULL: it is none, or there is no memory for it (*failed). */
+static struct origin_entry *get_name_of(struct origin_registry *registry, const char *label,
+                                        bool *failed)
+{
+    struct bytes name = origin_label_name(bytes_of(label));
+    struct origin_entry *of;
+    char *text;
+
+    *failed = false;
+    if (name.length == strlen(label)) {
+        return NULL;
+    }
+    text = strndup(name.at, name.length);
+    of = text != NULL ? get_locked(registry, text) : NULL;
+    *failed = of == NULL;
+    free(text);
+    return of;
+}
+
+static struct origin_entry *get_with_name(struct origin_registry *registry, const char *label)
+{
+    bool failed;
+    struct origin_entry *of = get_name_of(registry, label, &failed);
+    struct origin_entry *entry = failed ? NULL : get_locked(registry, label);
+
+    if (entry == NULL || of == NULL || entry->of != NULL) {
+        if (of != NULL) {
+            put_locked(of); /* the entry has it already, or there is none */
+        }
+        return entry;
+    }
+    entry->of = of;
+    of->addresses++;
+    return entry;
+}
+
+struct origin_entry *origin_entry_get(struct origin_registry *registry, const char *name)
+{
+    struct origin_entry *entry;
+
+    pthread_mutex_lock(&registry->lock);
+    entry = get_with_name(registry, name);
+    pthread_mutex_unlock(&registry->lock);
+    return entry;
+}
+
+struct origin_entry *origin_entry_hold(struct origin_entry *entry)
+{
+    place_hold(&entry->place);
+    return entry;
+}
+
+void origin_entry_put(struct origin_entry **held)
+{
+    struct origin_entry *entry = *held;
+    struct origin_registry *registry;
+
+    *held = NULL;
+    if (entry == NULL) {
+        return;
+    }
+    registry = entry->place.registry;
+    pthread_mutex_lock(&registry->lock);
+    put_locked(entry);
+    pthread_mutex_unlock(&registry->lock);
+}
+
+void origin_entry_join(struct origin_entry *entry, struct origin_tally *tally)
+{
+    pthread_mutex_lock(&entry->place.registry->lock);
+    list_add_last(&entry->tallies, &tally->link);
+    pthread_mutex_unlock(&entry->place.registry->lock);
+}
+
+void origin_entry_leave(struct origin_entry *entry, struct origin_tally *tally)
+{
+    pthread_mutex_lock(&entry->place.registry->lock);
+    entry->past_requests += TALLY_READ(tally->requests);
+    entry->past_failures += TALLY_READ(tally->failures);
+    list_remove(&tally->link);
+    pthread_mutex_unlock(&entry->place.registry->lock);
+}
+
+/* --- services ---------------------------------------------------------------------------- */
+
+static const struct kind service_kind = {.size = sizeof(struct service_entry)};
+
+struct service_entry *service_entry_get(struct origin_registry *registry, const char *name)
+{
+    struct registry_entry *place = place_get(registry, &registry->services, name, &service_kind);
+
+    return place != NULL ? CONTAINER_OF(place, struct service_entry, place) : NULL;
+}
+
+struct service_entry *service_entry_hold(struct service_entry *entry)
+{
+    place_hold(&entry->place);
+    return entry;
+}
+
+void service_entry_put(struct service_entry **held)
+{
+    struct service_entry *entry = *held;
+
+    *held = NULL;
+    if (entry != NULL) {
+        place_put(&entry->place);
+    }
+}
+
+/* --- SRV names --------------------------------------------------------------------------- */
+
+static struct srv_note *find_note(struct origin_registry *registry, const char *name)
+{
+    for (struct link *link = registry->srv_notes.next; link != &registry->srv_notes;
+         link = link->next) {
+        struct srv_note *note = CONTAINER_OF(link, struct srv_note, link);
+
+        if (strcmp(note->name, name) == 0) {
+            return note;
+        }
+    }
+    return NULL;
+}
+
+static struct srv_note *find_or_add_note(struct origin_registry *registry, const char *name)
+{
+    struct srv_note *note = find_note(registry, name);
+
+    if (note != NULL) {
+        return note;
+    }
+    note = calloc(1, sizeof(*note));
+    if (note == NULL || (note->name = strdup(name)) == NULL) {
+        free(note);
+        return NULL;
+    }
+    list_add_last(&registry->srv_notes, &note->link);
+    return note;
+}
+
+bool origin_registry_report_srv(struct origin_registry *registry, const char *name,
+                                enum name_state state, const struct srv_target *targets,
+                                uint32_t count)
+{
+    struct srv_target *copy = count > 0 ? calloc(count, sizeof(*copy)) : NULL;
+    struct srv_note *note = NULL;
+
+    if (count > 0 && copy == NULL) {
+        return false;
+    }
+    if (count > 0) {
+        memcpy(copy, targets, count * sizeof(*copy));
+    }
+    pthread_mutex_lock(&registry->lock);
+    note = find_or_add_note(registry, name);
+    if (note != NULL) {
+        struct srv_target *former = note->targets;
+
+        note->state = state;
+        note->targets = copy;
+        note->count = count;
+        copy = former;
+    }
+    pthread_mutex_unlock(&registry->lock);
+    free(copy);
+    return note != NULL;
+}
+
+void origin_registry_forget_srv(struct origin_registry *registry, const char *name)
+{
+    struct srv_note *note;
+
+    pthread_mutex_lock(&registry->lock);
+    note = find_note(registry, name);
+    if (note != NULL) {
+        list_remove(&note->link);
+        free(note->targets);
+        free(note->name);
+        free(note);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+void origin_registry_read_srv(struct origin_registry *registry, srv_seen *seen, void *owner)
+{
+    pthread_mutex_lock(&registry->lock);
+    for (struct link *link = registry->srv_notes.next; link != &registry->srv_notes;
+         link = link->next) {
+        const struct srv_note *note = CONTAINER_OF(link, struct srv_note, link);
+        const struct srv_reading reading = {note->name, note->state, note->targets, note->count};
+
+        seen(owner, &reading);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+const char *name_state_name(enum name_state state)
+{
+    static const char *const names[] = {"not answered yet", "cannot be resolved", "not available",
+                                        "resolved"};
+
+    return names[state];
+}
+
+/* --- contexts ------------------------------------------------------------------------------- */
+
+uint32_t origin_registry_workers(const struct origin_registry *registry)
+{
+    return registry->workers;
+}
+
+void origin_registry_open_context(struct origin_registry *registry, uint32_t worker,
+                                  struct origin_directory *directory, struct loop *loop,
+                                  loop_posted *wakes)
+{
+    struct context *context = &registry->contexts[worker];
+
+    CHECK(worker < registry->workers);
+    context->loop = loop;
+    context->wakes = wakes;
+    atomic_store_explicit(&context->directory, directory, memory_order_release);
+}
+
+void origin_registry_close_context(struct origin_registry *registry, uint32_t worker)
+{
+    atomic_store_explicit(&registry->contexts[worker].directory, NULL, memory_order_release);
+}
+
+struct origin_directory *origin_registry_context(const struct origin_registry *registry,
+                                                 uint32_t worker)
+{
+    return atomic_load_explicit(&registry->contexts[worker].directory, memory_order_acquire);
+}
+
+static void on_woken(void *owner)
+{
+    struct context *context = owner;
+
+    atomic_store(&context->woken, false); /* before looking: what comes now is another letter */
+    context->wakes(atomic_load(&context->directory));
+}
+
+void origin_registry_wake(struct origin_registry *registry, uint32_t worker)
+{
+    struct context *context = &registry->contexts[worker];
+
+    if (origin_registry_context(registry, worker) != NULL &&
+        !atomic_exchange(&context->woken, true) && !loop_post(context->loop, on_woken, context)) {
+        atomic_store(&context->woken, false);
+    }
+}
+
+/* --- the operator ------------------------------------------------------------------------ */
+
+bool origin_registry_drain(struct origin_registry *registry, const char *name, bool drained)
+{
+    struct origin_entry *entry;
+
+    pthread_mutex_lock(&registry->lock);
+    entry = origin_of(find(&registry->origins, name));
+    if (entry != NULL) {
+        atomic_store_explicit(&entry->drained, drained, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&registry->lock);
+    origin_registry_changed(registry);
+    return entry != NULL;
+}
+
+static enum origin_verdict origin_entry_verdict(const struct origin_entry *entry)
+{
+    if (atomic_load_explicit(&entry->probes_down, memory_order_relaxed) > 0) {
+        return ORIGIN_VERDICT_DOWN;
+    }
+    return atomic_load_explicit(&entry->probes_up, memory_order_relaxed) > 0
+               ? ORIGIN_VERDICT_UP
+               : ORIGIN_VERDICT_UNKNOWN;
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void sum_up(const struct origin_entry *entry, struct origin_reading *reading)
+{
+    for (const struct link *link = entry->tallies.next; link != &entry->tallies;
+         link = link->next) {
+        const struct origin_tally *tally = CONTAINER_OF(link, struct origin_tally, link);
+
+        reading->connections += TALLY_READ(tally->connections);
+        reading->in_flight += TALLY_READ(tally->busy);
+        reading->waiting += TALLY_READ(tally->waiting);
+        reading->requests += TALLY_READ(tally->requests);
+        reading->failures += TALLY_READ(tally->failures);
+    }
+}
+
+static void read_entry(const struct origin_entry *entry, uint64_t now, origin_seen *seen,
+                       void *owner)
+{
+    uint64_t until = TALLY_READ(entry->ejected_until_us);
+    struct origin_reading reading = {
+        .name = entry->place.name,
+        .verdict = origin_entry_verdict(entry),
+        .phase = origin_entry_phase(entry),
+        .drained = origin_entry_is_drained(entry),
+        .drained_itself = TALLY_READ(entry->drained),
+        .addresses = entry->addresses,
+        .ejections = TALLY_READ(entry->ejections),
+        .failures_in_row = TALLY_READ(entry->failures_in_row),
+        .requests = entry->past_requests,
+        .failures = entry->past_failures,
+        .ejected = TALLY_READ(entry->ejected),
+        .probes = TALLY_READ(entry->probes),
+        .probes_failed = TALLY_READ(entry->probes_failed),
+    };
+
+    if (reading.phase == ORIGIN_EJECTED && until > now) {
+        reading.ejected_for_ms = (uint32_t)((until - now) / 1000);
+    }
+    sum_up(entry, &reading);
+    seen(owner, &reading);
+}
+
+void origin_registry_read(struct origin_registry *registry, origin_seen *seen, void *owner)
+{
+    uint64_t now = now_us();
+
+    pthread_mutex_lock(&registry->lock);
+    for (struct named *named = NULL;
+         (named = name_table_next(&registry->origins, named)) != NULL;) {
+        read_entry(origin_of(place_of(named)), now, seen, owner);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+const char *origin_verdict_name(enum origin_verdict verdict)
+{
+    static const char *const names[] = {"unknown", "up", "down"};
+
+    return names[verdict];
+}
+
+const char *origin_phase_name(enum origin_phase phase)
+{
+    static const char *const names[] = {"serves", "ejected", "half-open"};
+
+    return names[phase];
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What of the registry outlives the process, as lines of text: where each ramp is, and weights that
+ * an operator set, with those that the file had then: in another file they would mean another
+ * thing. Read into entries without a split, which the first configuration finds. */
+#include "split/split_registry_private.h"
+
+#include "base/log/log.h"
+#include "split/ramp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Room for as many more entries as the text has lines. */
+static bool make_room(struct split_registry *registry, const char *text)
+{
+    size_t lines = 1;
+    struct split_entry *entries;
+
+    for (const char *at = text; *at != '\0'; at++) {
+        lines += *at == '\n';
+    }
+    entries = realloc(registry->entries, (registry->count + lines) * sizeof(*entries));
+    if (entries == NULL) {
+        return false;
+    }
+    registry->entries = entries;
+    memset(entries + registry->count, 0, lines * sizeof(*entries));
+    return true;
+}
+
+static void sort(struct split_registry *registry)
+{
+    qsort(registry->entries, registry->count, sizeof(*registry->entries), split_entry_compare);
+}
+
+/* --- ramps -------------------------------------------------------------------------------- */
+
+/* route, phase, step, since, prints of services and steps, reason: one line each, by tabs. */
+char *split_registry_save_ramps(struct split_registry *registry)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    pthread_mutex_lock(&registry->lock);
+    for (uint32_t i = 0; i < registry->count; i++) {
+        const struct split_entry *entry = &registry->entries[i];
+        const struct ramp *ramp = entry->ramp != NULL ? entry->ramp : entry->memory;
+
+        if (ramp != NULL) {
+            fprintf(out, "%s\t%s\t%u\t%llu\t%016llx\t%016llx\t%s\n", entry->route,
+                    ramp_phase_name(ramp->phase), ramp->step, (unsigned long long)ramp->since_ms,
+                    (unsigned long long)ramp->services_print, (unsigned long long)ramp->steps_print,
+                    ramp->reason);
+        }
+    }
+    pthread_mutex_unlock(&registry->lock);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool read_phase(const char *word, enum ramp_phase *phase)
+{
+    for (int i = RAMP_MOVES; i <= RAMP_DONE; i++) {
+        if (strcmp(word, ramp_phase_name((enum ramp_phase)i)) == 0) {
+            *phase = (enum ramp_phase)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+#define RAMP_LINE_FIELDS 7
+
+static bool read_ramp(char *line, char **route, struct ramp *ramp)
+{
+    char *fields[RAMP_LINE_FIELDS];
+
+    for (int i = 0; i < RAMP_LINE_FIELDS; i++) {
+        fields[i] = strsep(&line, "\t");
+        if (fields[i] == NULL) {
+            return false;
+        }
+    }
+    *route = fields[0];
+    ramp->step = (uint32_t)strtoul(fields[2], NULL, 10);
+    ramp->since_ms = strtoull(fields[3], NULL, 10);
+    ramp->services_print = strtoull(fields[4], NULL, 16);
+    ramp->steps_print = strtoull(fields[5], NULL, 16);
+    snprintf(ramp->reason, sizeof(ramp->reason), "%s", fields[6]);
+    return fields[0][0] != '\0' && read_phase(fields[1], &ramp->phase);
+}
+
+/* Into an entry without a route, as if its route were away. */
+static bool restore_line(struct split_registry *registry, char *line)
+{
+    struct ramp ramp = {.phase = RAMP_NONE};
+    struct split_entry *entry = &registry->entries[registry->count];
+    char *route;
+
+    if (!read_ramp(line, &route, &ramp)) {
+        log_warning("a line of the ramps' file is not understood and left out");
+        return true;
+    }
+    entry->route = strdup(route);
+    entry->memory = malloc(sizeof(*entry->memory));
+    if (entry->route == NULL || entry->memory == NULL) {
+        split_entry_release(entry);
+        memset(entry, 0, sizeof(*entry));
+        return false;
+    }
+    *entry->memory = ramp;
+    registry->count++;
+    return true;
+}
+
+bool split_registry_restore_ramps(struct split_registry *registry, char *text)
+{
+    char *line;
+
+    if (!make_room(registry, text)) {
+        return false;
+    }
+    while ((line = strsep(&text, "\n")) != NULL) {
+        if (line[0] != '\0' && !restore_line(registry, line)) {
+            return false;
+        }
+    }
+    sort(registry);
+    return true;
+}
+
+/* --- an operator's weights ---------------------------------------------------------------- */
+
+/* "weights", route, then for each arm its service, the file's weight and the one that was set. */
+static void save_entry(const struct split_entry *entry, struct page *page)
+{
+    uint32_t weights[SPLIT_ARMS_MAX];
+    uint32_t version;
+
+    if (entry->live == NULL || entry->live->cause != SPLIT_BY_OPERATOR ||
+        !live_split_get(entry->live, weights, &version)) {
+        return;
+    }
+    page_format(page, SPLIT_KEPT_WORD "\t%s", entry->route);
+    for (uint32_t i = 0; i < entry->live->arm_count; i++) {
+        page_format(page, "\t%s\t%u\t%u", entry->live->services[i], entry->live->file_weights[i],
+                    weights[i]);
+    }
+    page_add_char(page, '\n');
+}
+
+void split_registry_save_weights(struct split_registry *registry, struct page *page)
+{
+    pthread_mutex_lock(&registry->lock);
+    for (uint32_t i = 0; i < registry->count; i++) {
+        save_entry(&registry->entries[i], page);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+static bool read_weight(char **rest, uint32_t *weight)
+{
+    char *field = strsep(rest, "\t");
+    char *end = NULL;
+    unsigned long value = field != NULL ? strtoul(field, &end, 10) : SPLIT_WHOLE + 1;
+
+    *weight = (uint32_t)value;
+    return value <= SPLIT_WHOLE && *end == '\0' && end != field;
+}
+
+static struct split_kept *kept_new(void)
+{
+    struct split_kept *kept = calloc(1, sizeof(*kept));
+
+    if (kept == NULL) {
+        return NULL;
+    }
+    kept->services = calloc(SPLIT_ARMS_MAX, sizeof(*kept->services));
+    kept->file_weights = calloc(SPLIT_ARMS_MAX, sizeof(*kept->file_weights));
+    kept->weights = calloc(SPLIT_ARMS_MAX, sizeof(*kept->weights));
+    if (kept->services == NULL || kept->file_weights == NULL || kept->weights == NULL) {
+        split_kept_free(&kept);
+    }
+    return kept;
+}
+
+/* All arms of a line, which must make a whole. */
+static bool read_arms(char *rest, struct split_kept *kept)
+{
+    uint32_t sum = 0;
+    char *service;
+
+    while ((service = strsep(&rest, "\t")) != NULL) {
+        uint32_t arm = kept->count;
+
+        if (arm == SPLIT_ARMS_MAX || !read_weight(&rest, &kept->file_weights[arm]) ||
+            !read_weight(&rest, &kept->weights[arm]) ||
+            (kept->services[arm] = strdup(service)) == NULL) {
+            return false;
+        }
+        sum += kept->weights[arm];
+        kept->count++;
+    }
+    return kept->count > 1 && sum == SPLIT_WHOLE;
+}
+
+/* The entry that the ramps' lines made, or one more. NULL: out of memory. */
+static struct split_entry *entry_of(struct split_registry *registry, const char *route)
+{
+    struct split_entry *entry = &registry->entries[registry->count];
+
+    for (uint32_t i = 0; i < registry->count; i++) {
+        if (strcmp(registry->entries[i].route, route) == 0) {
+            return &registry->entries[i];
+        }
+    }
+    entry->route = strdup(route);
+    registry->count += entry->route != NULL;
+    return entry->route != NULL ? entry : NULL;
+}
+
+static bool restore_weights(struct split_registry *registry, char *line)
+{
+    struct split_kept *kept = kept_new();
+    char *word = strsep(&line, "\t");
+    char *route = strsep(&line, "\t");
+    struct split_entry *entry;
+
+    if (kept == NULL) {
+        return false;
+    }
+    if (strcmp(word, SPLIT_KEPT_WORD) != 0 || route == NULL || route[0] == '\0' ||
+        !read_arms(line, kept)) {
+        log_warning("a line of weights that were set before this start is not understood and left "
+                    "out");
+        split_kept_free(&kept);
+        return true;
+    }
+    entry = entry_of(registry, route);
+    if (entry == NULL) {
+        split_kept_free(&kept);
+        return false;
+    }
+    split_kept_free(&entry->kept);
+    entry->kept = kept;
+    return true;
+}
+
+bool split_registry_restore_weights(struct split_registry *registry, char *text)
+{
+    char *line;
+
+    if (!make_room(registry, text)) {
+        return false;
+    }
+    while ((line = strsep(&text, "\n")) != NULL) {
+        if (strncmp(line, SPLIT_KEPT_WORD "\t", sizeof(SPLIT_KEPT_WORD)) == 0 &&
+            !restore_weights(registry, line)) {
+            return false;
+        }
+    }
+    sort(registry);
+    return true;
+}
