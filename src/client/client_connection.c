@@ -82,8 +82,7 @@ size_t client_held(const struct client_connection *connection)
     size_t held = sizeof(*connection) + transport_kept(&connection->transport);
 
     if (h1 != NULL) {
-        held += sizeof(*h1) + buffer_held(h1->in) + buffer_held(h1->head) +
-                buffer_queue_held(&h1->out.queue);
+        held += sizeof(*h1) + buffer_held(h1->in) + buffer_queue_held(&h1->out.queue);
         held += h1->exchange != NULL ? exchange_held(h1->exchange) : 0;
     }
     return held;

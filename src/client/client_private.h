@@ -179,7 +179,6 @@ struct client_h1 {
     struct exchange *exchange;
     struct client_facts facts;
     struct buffer *in;
-    struct buffer *head; /* holds the request's head while that is not `in` any more */
     struct outbox out;
     struct later flush;
     uint64_t counted_out;  /* of out.written, told to an exchange */
@@ -369,7 +368,7 @@ void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause c
 bool client_h1_make_room(struct client_h1 *h1);
 /* Before a head is parsed, which stays for as long as its exchange lives: the input is moved into a
  * small buffer if it fits. Else the beginning of it, copied into one, for the caller to return or to
- * keep as h1->head; NULL where there is no memory, too: the head stays where it is. */
+ * keep with the exchange; NULL where there is no memory, too: the head stays where it is. */
 struct buffer *client_h1_head_apart(struct client_h1 *h1);
 /* After reading: what is left may wait for long. */
 void client_h1_keep_rest(struct client_h1 *h1);

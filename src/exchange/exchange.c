@@ -17,8 +17,6 @@
 #include "exchange/trace.h"
 #include "exchange/trailers.h"
 
-#include <stdlib.h>
-
 /* --- states ------------------------------------------------------------------------------ */
 
 static bool may_follow(enum exchange_state from, enum exchange_state to)
@@ -88,6 +86,7 @@ struct exchange *exchange_new(struct exchange_context *context, const struct cli
     exchange->client.ops = ops;
     exchange->client.stream = stream;
     exchange->client.facts = facts;
+    exchange->request.headers.rows = context->rows;
     return exchange;
 }
 
@@ -214,6 +213,30 @@ void exchange_refuse(struct exchange *exchange, enum http_version version, uint1
     exchange->outcome.protocol = version == HTTP_2 ? "2" : "1.1";
     give_id(exchange, NULL);
     reply_error(exchange, status, "http_request_error", what);
+}
+
+/* They were read into a table that the next request of any client is read into. */
+bool exchange_keep_fields(struct exchange *exchange)
+{
+    struct http_headers *headers = &exchange->request.headers;
+    size_t size = headers->count * sizeof(*headers->rows);
+    struct http_header *rows =
+        headers->count <= EXCHANGE_ROWS
+            ? exchange->rows
+            : region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+
+    if (rows == NULL) {
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        return false;
+    }
+    memcpy(rows, headers->rows, size);
+    headers->rows = rows;
+    return true;
+}
+
+void exchange_take_over(struct exchange *exchange, struct buffer **buffer)
+{
+    region_take_over(&exchange->memory, buffer);
 }
 
 /* --- the request's body ------------------------------------------------------------------ */
@@ -353,7 +376,8 @@ void exchange_answer_written(struct exchange *exchange)
 
 size_t exchange_held(const struct exchange *exchange)
 {
-    size_t held = sizeof(*exchange) + buffer_queue_held(&exchange->request_body.body) +
+    size_t held = sizeof(*exchange) + region_held(&exchange->memory) +
+                  buffer_queue_held(&exchange->request_body.body) +
                   buffer_held(exchange->request_body.trailers);
 
     for (const struct attempt *attempt = exchange->attempt; attempt != NULL;
@@ -421,10 +445,8 @@ void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end)
     }
     buffer_queue_clear(context->worker_context->buffers, &exchange->request_body.body);
     buffer_return(context->worker_context->buffers, &exchange->request_body.trailers);
-    free(exchange->routing.target_text);
     context->count--;
     if (exchange->orphan != NULL) {
-        free(exchange->orphan);
         list_remove(&exchange->link);
         context->orphan_count--;
     }

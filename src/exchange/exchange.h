@@ -60,8 +60,12 @@ exchange_context_memory(const struct exchange_context *context); /* bytes in use
 /* NULL: out of memory. `facts` lives as long as the exchange. */
 struct exchange *exchange_new(struct exchange_context *context, const struct client_stream_ops *ops,
                               void *stream, const struct client_facts *facts);
-/* To be filled by the codec before exchange_begin. */
+/* To be filled by the codec right before exchange_begin, with room for HTTP_HEADERS_MAX fields. */
 struct http_request *exchange_request(struct exchange *exchange);
+/* Bytes that the request points to lie in this buffer: it goes with the exchange from now on; *buffer
+ * becomes NULL. What is not handed over stays where it is until the exchange is over, or until
+ * exchange_client_gone. */
+void exchange_take_over(struct exchange *exchange, struct buffer **buffer);
 /* A head was not whole yet: as if it had never been. Only before exchange_begin. */
 void exchange_discard(struct exchange *exchange);
 

@@ -66,6 +66,7 @@ void exchange_release(struct exchange *exchange)
         exchange->attempt = attempt->former;
         attempt_release(attempt);
     }
+    region_release(&exchange->memory, exchange->context->worker_context->buffers);
     if (exchange->generation != NULL) {
         exchange_context_let_go(exchange->context, exchange->generation);
     }

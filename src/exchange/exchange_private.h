@@ -4,6 +4,7 @@
 #define EXCHANGE_EXCHANGE_PRIVATE_H
 
 #include "base/list.h"
+#include "base/memory/region.h"
 #include "base/memory/slab.h"
 #include "base/siphash.h"
 #include "base/uuid.h"
@@ -27,9 +28,10 @@ struct exchange_context {
     struct link leaving;        /* generations that nobody uses any more, being taken apart */
     struct alarm dismantle;
     size_t count;
-    struct timer_group *gathering; /* read their request bodies for a moment */
-    struct timer_group *patience;  /* waits for an origin's 100 (Continue) */
-    struct timer_group *backoffs;  /* wait before another origin is tried */
+    struct http_header rows[HTTP_HEADERS_MAX]; /* fields of a request that is just being read */
+    struct timer_group *gathering;             /* read their request bodies for a moment */
+    struct timer_group *patience;              /* waits for an origin's 100 (Continue) */
+    struct timer_group *backoffs;              /* wait before another origin is tried */
     struct timer_group *deadlines;
     struct link orphans; /* exchanges whose clients have left */
     uint32_t orphan_count;
@@ -65,6 +67,9 @@ enum exchange_state {
 #undef ROW
 };
 
+/* Most requests have no more fields. */
+#define EXCHANGE_ROWS 8
+
 struct exchange {
     struct link link; /* in context->orphans, or in context->deferred_frees once over */
     struct exchange_context *context;
@@ -92,7 +97,6 @@ struct exchange {
     struct {
         const struct route_settings *route;
         struct bytes target; /* that the origin gets; empty: the request's, or a rewritten one */
-        char *target_text;   /* malloc'd, behind `target`; rare */
         const struct service_settings *service;
         struct arm_tally *tally; /* of a ramp that wants to know how it ends; NULL: none */
         uint32_t tally_user;     /* what it knows the client by */
@@ -120,14 +124,18 @@ struct exchange {
     void *asked; /* of the context's answerer; NULL: nothing */
     uint64_t start_us;
     struct outcome outcome;
+    struct region memory; /* what it keeps; goes with it */
     char request_id[UUID_TEXT_LENGTH];
     struct http_request request;
+    struct http_header rows[EXCHANGE_ROWS]; /* of the request, if these suffice */
 };
 
 /* exchange.c */
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
 
+/* The fields of its request outlive this turn. false: no memory, and an answer says so. */
+bool exchange_keep_fields(struct exchange *exchange);
 /* All of the answer was handed to the client stream. */
 void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
                               enum outcome_end end);

@@ -4,8 +4,6 @@
  * belonged to the client's connection is copied or let go of; the answer's body is dropped. */
 #include "exchange/exchange_private.h"
 
-#include <stdlib.h>
-
 /* Further ones are cancelled as they were: clients that come only to leave must not hold
  * connections to origins without bound. */
 #define ORPHANS_MOST 1024
@@ -127,7 +125,8 @@ static bool keep_texts(struct exchange *exchange)
     struct outcome *outcome = &exchange->outcome;
     size_t size = outcome->method.length + outcome->host.length + outcome->path.length +
                   outcome->request_id.length + outcome->client_request_id.length;
-    struct orphan *orphan = malloc(sizeof(*orphan) + size);
+    struct orphan *orphan = region_take(
+        &exchange->memory, exchange->context->worker_context->buffers, sizeof(*orphan) + size);
     char *at;
 
     exchange->orphan = orphan;

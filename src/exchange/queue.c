@@ -27,11 +27,19 @@ static void begin_action(struct exchange *exchange)
     }
 }
 
+/* Without a look at the request's fields any more. */
+static bool is_answered_at_once(const struct route_settings *route)
+{
+    return route->action == ROUTE_RESPOND || route->action == ROUTE_REDIRECT;
+}
+
 void queue_enter(struct exchange *exchange)
 {
     exchange_set_state(exchange, EXCHANGE_QUEUED);
     gather_begin(exchange);
-    if (exchange->holds == 0) {
+    if (exchange->holds == 0 && is_answered_at_once(exchange->routing.route)) {
+        begin_action(exchange);
+    } else if (exchange_keep_fields(exchange) && exchange->holds == 0) {
         begin_action(exchange);
     }
 }

@@ -6,8 +6,6 @@
 #include "http/uri.h"
 #include "route/path_guard.h"
 
-#include <stdlib.h>
-
 static void refuse_path(struct exchange *exchange, enum path_cause cause)
 {
     static const enum metrics_event events[] = {
@@ -26,7 +24,7 @@ static bool keep_target(struct exchange *exchange, const struct route_settings *
 {
     const struct http_request *request = &exchange->request;
     size_t size = path.length + route->prefix_rewrite.length + request->query.length + 1;
-    char *target = malloc(size);
+    char *target = region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
     struct text text = text_over(target, size);
 
     if (target == NULL) {
@@ -41,7 +39,6 @@ static bool keep_target(struct exchange *exchange, const struct route_settings *
         text_add_char(&text, '?');
         text_add_bytes(&text, request->query);
     }
-    exchange->routing.target_text = target;
     exchange->routing.target = text_since(&text, target);
     return true;
 }

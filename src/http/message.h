@@ -43,8 +43,9 @@ struct http_header {
 
 struct http_headers {
     uint32_t count;
-    uint64_t present; /* bit (1 << id) for each known id below 64 that occurs */
-    struct http_header rows[HTTP_HEADERS_MAX];
+    uint64_t present;         /* bit (1 << id) for each known id below 64 that occurs */
+    struct http_header *rows; /* those of who reads the message: room for HTTP_HEADERS_MAX while a
+                               * codec fills them; for `count` where they are kept */
 };
 
 /* How the end of a body is found (RFC 9112 section 6.3). */

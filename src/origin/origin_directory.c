@@ -28,6 +28,7 @@ struct origin_directory *origin_directory_new(struct worker_context *worker_cont
     if (directory == NULL) {
         return NULL;
     }
+    directory->response.headers.rows = directory->response_rows;
     directory->worker_context = worker_context;
     directory->resolver = resolver;
     directory->metrics = metrics;

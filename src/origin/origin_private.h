@@ -40,6 +40,7 @@ struct origin_directory {
     struct timer_group *connection_timers;
     struct timer_group *wait_timers;
     struct http_response response; /* of the head being delivered */
+    struct http_header response_rows[HTTP_HEADERS_MAX];
 };
 
 struct origin {

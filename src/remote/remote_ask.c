@@ -111,7 +111,8 @@ static bool receive(int fd, struct page *input)
 static bool take_apart(const struct page *input, struct remote_answer *answer)
 {
     const struct h1_limits limits = {HEAD_BYTES, HEAD_BYTES, HTTP_HEADERS_MAX, 0};
-    static struct http_response response;
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_response response = {.headers.rows = rows};
     struct h1_problem problem;
     size_t consumed = 0;
     struct bytes rest = page_bytes(input);

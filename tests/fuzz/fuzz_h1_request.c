@@ -11,8 +11,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length);
 
-static struct http_request request;
-static struct http_request again;
+static struct http_header rows[HTTP_HEADERS_MAX];
+static struct http_header rows_again[HTTP_HEADERS_MAX];
+static struct http_request request = {.headers.rows = rows};
+static struct http_request again = {.headers.rows = rows_again};
 
 /* From an exact copy that is gone afterwards: only the verdict and numbers may be used. */
 static enum h1_verdict verdict_of(const uint8_t *input, size_t length,

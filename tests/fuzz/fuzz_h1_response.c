@@ -17,6 +17,7 @@ struct found {
     size_t consumed;
     struct h1_problem problem;
     struct http_response response;
+    struct http_header rows[HTTP_HEADERS_MAX];
 };
 
 static struct found whole;
@@ -30,6 +31,7 @@ static void read_as(enum reading reading, const uint8_t *input, size_t length, s
 
     memcpy(copy, input, length);
     found->consumed = 0;
+    found->response.headers.rows = found->rows;
     if (reading == TRAILERS) {
         found->verdict = h1_parse_trailers(bytes, &limits, &found->response.headers,
                                            &found->consumed, &found->problem);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The two slabs behind a worker's buffers, and the queue operations. */
+/* The slabs behind a worker's buffers, and the queue operations. */
 #include "base/memory/buffer.h"
 
 #include "base/check.h"
@@ -8,14 +8,15 @@
 #include <stdlib.h>
 
 struct buffer_pool {
-    struct slab_pool *slabs[2];
+    struct slab_pool *slabs[BUFFER_SIZE_COUNT];
 };
 
 /* What waits in a queue often waits for long: several small buffers then, rather than one large
  * one that is half empty. */
 #define LARGE_WORTH_BYTES 24576
 
-static const size_t sizes[2] = {BUFFER_SMALL_BYTES, BUFFER_LARGE_BYTES};
+static const size_t sizes[BUFFER_SIZE_COUNT] = {BUFFER_TINY_BYTES, BUFFER_SMALL_BYTES,
+                                                BUFFER_LARGE_BYTES};
 
 struct buffer_pool *buffer_pool_new(void)
 {
@@ -24,10 +25,12 @@ struct buffer_pool *buffer_pool_new(void)
     if (pool == NULL) {
         return NULL;
     }
-    pool->slabs[BUFFER_SMALL] = slab_pool_new(sizes[BUFFER_SMALL]);
-    pool->slabs[BUFFER_LARGE] = slab_pool_new(sizes[BUFFER_LARGE]);
-    if (pool->slabs[BUFFER_SMALL] == NULL || pool->slabs[BUFFER_LARGE] == NULL) {
-        buffer_pool_free(&pool);
+    for (int size = 0; size < BUFFER_SIZE_COUNT; size++) {
+        pool->slabs[size] = slab_pool_new(sizes[size]);
+        if (pool->slabs[size] == NULL) {
+            buffer_pool_free(&pool);
+            return NULL;
+        }
     }
     return pool;
 }
@@ -37,28 +40,35 @@ void buffer_pool_free(struct buffer_pool **pool)
     if (*pool == NULL) {
         return;
     }
-    slab_pool_free(&(*pool)->slabs[BUFFER_SMALL]);
-    slab_pool_free(&(*pool)->slabs[BUFFER_LARGE]);
+    for (int size = 0; size < BUFFER_SIZE_COUNT; size++) {
+        slab_pool_free(&(*pool)->slabs[size]);
+    }
     free(*pool);
     *pool = NULL;
 }
 
 void buffer_pool_account(struct buffer_pool *pool, struct slab_account *account)
 {
-    slab_pool_account(pool->slabs[BUFFER_SMALL], account);
-    slab_pool_account(pool->slabs[BUFFER_LARGE], account);
+    for (int size = 0; size < BUFFER_SIZE_COUNT; size++) {
+        slab_pool_account(pool->slabs[size], account);
+    }
 }
 
 void buffer_pool_trim(struct buffer_pool *pool)
 {
-    slab_pool_trim(pool->slabs[BUFFER_SMALL]);
-    slab_pool_trim(pool->slabs[BUFFER_LARGE]);
+    for (int size = 0; size < BUFFER_SIZE_COUNT; size++) {
+        slab_pool_trim(pool->slabs[size]);
+    }
 }
 
 size_t buffer_pool_lent(const struct buffer_pool *pool)
 {
-    return slab_pool_used(pool->slabs[BUFFER_SMALL]) * sizes[BUFFER_SMALL] +
-           slab_pool_used(pool->slabs[BUFFER_LARGE]) * sizes[BUFFER_LARGE];
+    size_t lent = 0;
+
+    for (int size = 0; size < BUFFER_SIZE_COUNT; size++) {
+        lent += slab_pool_used(pool->slabs[size]) * sizes[size];
+    }
+    return lent;
 }
 
 struct buffer *buffer_borrow(struct buffer_pool *pool, enum buffer_size size)

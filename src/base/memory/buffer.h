@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Buffers lent by a worker's pool, in two sizes, and a queue of them. A connection borrows
+/* Buffers lent by a worker's pool, in three sizes, and a queue of them. A connection borrows
  * one only while bytes wait in it and gives it back when it is empty: idle connections
  * hold none. */
 #ifndef BASE_MEMORY_BUFFER_H
@@ -9,12 +9,15 @@
 
 #include <sys/uio.h>
 
-enum buffer_size { BUFFER_SMALL, BUFFER_LARGE };
+enum buffer_size { BUFFER_TINY, BUFFER_SMALL, BUFFER_LARGE };
+#define BUFFER_SIZE_COUNT 3
 
 /* One cache line more than a power of two each: buffers that follow one another then differ in
  * their cache sets, so the heads of many connections do not push each other out. A large one is
  * what one system call moves; with a small one and the objects of an exchange beside it, a client who
- * does not read makes us hold less than 64 KiB. */
+ * does not read makes us hold less than 64 KiB. A tiny one is for what is kept of a request
+ * (region.h). */
+#define BUFFER_TINY_BYTES 512
 #define BUFFER_SMALL_BYTES (4096 + 64)
 #define BUFFER_LARGE_BYTES (52 * 1024 + 64)
 

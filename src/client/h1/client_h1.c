@@ -53,7 +53,6 @@ void client_h1_release(struct client_h1 *h1)
     CHECK(h1->exchange == NULL);
     h1->connection->h1 = NULL;
     buffer_return(buffers_of(h1), &h1->in);
-    buffer_return(buffers_of(h1), &h1->head);
     outbox_clear(&h1->out, buffers_of(h1));
     later_cancel(&h1->flush);
     list_remove(&h1->link);
@@ -339,13 +338,18 @@ void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what)
     refuse(h1, exchange, status, what);
 }
 
+static bool lies_in(struct bytes bytes, const struct buffer *buffer)
+{
+    return bytes.at >= buffer->bytes && bytes.at < buffer->bytes + buffer->capacity;
+}
+
 static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size_t head_bytes)
 {
     const struct http_request *request = exchange_request(exchange);
     uint32_t age = head_age_us(h1);
 
     h1->in->start += (uint32_t)head_bytes;
-    h1->head_is_in_input = h1->head == NULL;
+    h1->head_is_in_input = lies_in(request->method_text, h1->in);
     h1->exchange = exchange;
     h1->framing = request->framing;
     h1->version = request->version;
@@ -375,13 +379,15 @@ static enum h1_verdict parse_head(struct client_h1 *h1, struct exchange *exchang
                                   struct h1_problem *problem)
 {
     struct http_request *request = exchange_request(exchange);
+    struct buffer *apart = client_h1_head_apart(h1);
     enum h1_verdict verdict = H1_INCOMPLETE;
 
-    h1->head = client_h1_head_apart(h1);
-    if (h1->head != NULL) {
-        verdict = h1_parse_request(buffer_content(h1->head), limits, request, consumed, problem);
-        if (verdict != H1_COMPLETE) {
-            buffer_return(client_context_of(h1->connection)->worker_context->buffers, &h1->head);
+    if (apart != NULL) {
+        verdict = h1_parse_request(buffer_content(apart), limits, request, consumed, problem);
+        if (verdict == H1_COMPLETE) {
+            exchange_take_over(exchange, &apart);
+        } else {
+            buffer_return(client_context_of(h1->connection)->worker_context->buffers, &apart);
         }
     }
     return verdict == H1_INCOMPLETE
@@ -488,7 +494,6 @@ static void begin_next_request(struct client_h1 *h1)
     h1->head_is_in_input = false;
     h1->body_paused = false;
     h1->answer_ended = false;
-    buffer_return(client_context_of(h1->connection)->worker_context->buffers, &h1->head);
     if (h1->in == NULL || buffer_length(h1->in) == 0) {
         if (h1->read_closed) {
             client_close(h1->connection, OUTCOME_ANSWERED);

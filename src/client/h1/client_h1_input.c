@@ -23,10 +23,10 @@ static bool leave_head_behind(struct client_h1 *h1)
     if (fresh == NULL) {
         return false;
     }
-    CHECK(content.length <= buffer_room(fresh));
+    CHECK(content.length <= buffer_room(fresh) && h1->exchange != NULL);
     memcpy(buffer_tail(fresh), content.at, content.length);
     fresh->end += (uint32_t)content.length;
-    h1->head = h1->in;
+    exchange_take_over(h1->exchange, &h1->in);
     h1->in = fresh;
     h1->head_is_in_input = false;
     return true;
@@ -161,7 +161,8 @@ static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
 static bool step_trailers(struct client_h1 *h1)
 {
     const struct h1_limits limits = client_h1_limits(h1);
-    struct http_headers trailers;
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_headers trailers = {.rows = rows};
     struct h1_problem problem;
     size_t consumed = 0;
 

@@ -18,6 +18,7 @@ struct question {
     struct page head; /* what the parser reads; the request points into it */
     const char *scheme;
     struct http_request request;
+    struct http_header rows[HTTP_HEADERS_MAX];
 };
 
 static struct bytes take_line(struct bytes *text)
@@ -150,6 +151,7 @@ static bool read_question(const struct settings *settings, struct bytes text,
     if (question->head.failed) {
         return refuse(refusal, "out of memory", "try again");
     }
+    question->request.headers.rows = question->rows;
     if (h1_parse_request(page_bytes(&question->head), &limits, &question->request, &consumed,
                          &problem) != H1_COMPLETE) {
         return refuse(refusal, problem.what, "a client that sends this is answered with an error");

@@ -110,7 +110,8 @@ static bool step_trailers(struct origin_connection *connection)
 {
     struct h1_limits limits = {.head_bytes = connection->request->limits->response_head_bytes,
                                .headers = HTTP_HEADERS_MAX};
-    struct http_headers trailers;
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_headers trailers = {.rows = rows};
     struct h1_problem problem;
     size_t consumed = 0;
 

@@ -47,6 +47,8 @@ struct fixture {
     char ip_text[ADDRESS_TEXT_MAX];
     struct exchange exchange;
     struct http_response response;
+    struct http_header request_rows[HTTP_HEADERS_MAX];
+    struct http_header response_rows[HTTP_HEADERS_MAX];
     struct forward_page page;
     struct request_head head;
     struct answer_head answer;
@@ -99,6 +101,7 @@ static void forward(struct fixture *fixture, const char *from, int route, const 
     exchange->client.ip = fixture->facts.ip;
     exchange->outcome.request_id = BYTES("the-id");
     exchange->routing.route = &exchange_context_settings(fixture->gateway.exchanges)->routes[route];
+    exchange->request.headers.rows = fixture->request_rows;
     if (h1_parse_request(bytes_of(text), &limits, &exchange->request, &consumed, &problem) !=
         H1_COMPLETE) {
         fprintf(stderr, "%s\n", problem.what);
@@ -116,6 +119,7 @@ static void answer(struct fixture *fixture, int route, const char *text)
     size_t consumed;
 
     forward(fixture, "192.0.2.1", route, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    fixture->response.headers.rows = fixture->response_rows;
     assert_int_equal(h1_parse_response(bytes_of(text), &limits, HTTP_GET, &fixture->response,
                                        &consumed, &problem),
                      H1_COMPLETE);
@@ -478,7 +482,7 @@ static void expect_target(struct fixture *fixture, int route, const char *target
     assert_int_equal(exchange->outcome.route_index, route);
     assert_true(forward_request(exchange, &fixture->page, &fixture->head));
     expect_text(fixture->head.target, expected);
-    free(exchange->routing.target_text);
+    region_release(&exchange->memory, fixture->gateway.exchanges->worker_context->buffers);
 }
 
 static void targets_go_on_as_they_came(void **state)

@@ -28,6 +28,8 @@ struct fixture {
     struct gateway gateway;
     struct exchange exchange;
     struct http_headers trailers;
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_header head_rows[HTTP_HEADERS_MAX];
     struct http_fields fields;
     char read[40000];     /* the buffer that the trailers were read into */
     char reported[40000]; /* those that go on, "Name: value\n" each */
@@ -65,6 +67,7 @@ static void parse(struct fixture *fixture, const char *text)
     size_t consumed;
 
     strcpy(fixture->read, text);
+    fixture->trailers.rows = fixture->rows;
     assert_int_equal(h1_parse_trailers(bytes_of(fixture->read), &limits, &fixture->trailers,
                                        &consumed, &problem),
                      H1_COMPLETE);
@@ -94,6 +97,7 @@ static void begin(struct fixture *fixture, int route, const char *head)
     give_back(fixture);
     memset(&fixture->exchange, 0, sizeof(fixture->exchange));
     fixture->exchange.context = fixture->gateway.exchanges;
+    fixture->exchange.request.headers.rows = fixture->head_rows;
     fixture->exchange.generation = fixture->gateway.exchanges->generation;
     fixture->exchange.routing.route =
         &exchange_context_settings(fixture->gateway.exchanges)->routes[route];

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 static const struct siphash_key key = {1, 2};
-static struct http_request request;
+static struct http_header rows[HTTP_HEADERS_MAX];
+static struct http_request request = {.headers.rows = rows};
 static struct http_connection_names names;
 
 static void parse(const char *text)

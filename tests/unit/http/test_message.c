@@ -15,7 +15,9 @@
 
 static struct http_headers two_headers(void)
 {
-    struct http_headers headers = {.count = 3, .present = (uint64_t)1 << HTTP_HEADER_VIA};
+    static struct http_header rows[3];
+    struct http_headers headers = {
+        .count = 3, .present = (uint64_t)1 << HTTP_HEADER_VIA, .rows = rows};
 
     headers.rows[0] = (struct http_header){"X-Own", "1", 1, 5, HTTP_HEADER_OTHER};
     headers.rows[1] = (struct http_header){"via", "2", 1, 3, HTTP_HEADER_VIA};

@@ -52,7 +52,8 @@ static void expect(const char *method, const char *host, const char *target, con
                    const char *wanted)
 {
     const struct h1_limits limits = {32768, 8192, 100, 0};
-    static struct http_request request;
+    static struct http_header rows[HTTP_HEADERS_MAX];
+    static struct http_request request = {.headers.rows = rows};
     struct path_question question = {plan_router(plan), &request, "127.0.0.1:8080", NULL, NULL};
     struct h1_problem problem = {0};
     struct path_asked asked;

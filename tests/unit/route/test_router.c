@@ -129,6 +129,7 @@ static void build(struct table *table)
 
 struct question {
     struct http_request request;
+    struct http_header rows[HTTP_HEADERS_MAX];
     struct bytes path;
     const char *listener;
 };
@@ -146,6 +147,7 @@ static void ask_header(struct question *question, const char *name, const char *
 {
     struct http_headers *headers = &question->request.headers;
 
+    headers->rows = question->rows;
     headers->rows[headers->count++] = (struct http_header){
         .name = name,
         .name_length = (uint16_t)strlen(name),

@@ -14,6 +14,7 @@
 struct fixture {
     struct snapshot *snapshot;
     struct http_request request;
+    struct http_header rows[HTTP_HEADERS_MAX];
     struct ip client;
     struct arm_choice choice;
 };
@@ -23,6 +24,7 @@ static int set_up(void **state)
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     fixture->request.method = HTTP_POST;
+    fixture->request.headers.rows = fixture->rows;
     assert_true(ip_parse(BYTES("192.0.2.1"), &fixture->client));
     *state = fixture;
     return 0;

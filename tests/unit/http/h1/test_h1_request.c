@@ -11,7 +11,8 @@
 
 static const struct h1_limits roomy = {.head_bytes = 65536, .target_bytes = 8192, .headers = 100};
 
-static struct http_request request;
+static struct http_header rows[HTTP_HEADERS_MAX];
+static struct http_request request = {.headers.rows = rows};
 static struct h1_problem problem;
 static size_t consumed;
 static char *kept;

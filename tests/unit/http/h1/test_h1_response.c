@@ -10,8 +10,9 @@
 
 static const struct h1_limits roomy = {.head_bytes = 65536, .target_bytes = 0, .headers = 100};
 
-static struct http_response response;
-static struct http_headers trailers;
+static struct http_header rows[HTTP_HEADERS_MAX];
+static struct http_response response = {.headers.rows = rows};
+static struct http_headers trailers = {.rows = rows};
 static struct h1_problem problem;
 static size_t consumed;
 static char *kept;
