@@ -50,6 +50,8 @@ void client_context_abandon(struct client_context *context);
 
 /* Open connections; any thread may ask. */
 uint32_t client_context_count(const struct client_context *context);
+/* TLS handshakes under way; any thread. */
+uint32_t client_context_handshakes(const struct client_context *context);
 /* Exchanges begun, ever; any thread may ask. */
 uint64_t client_context_begun(const struct client_context *context);
 /* Lets go of one connection that waits between two requests: its descriptor, or -1 when there

@@ -98,6 +98,11 @@ void client_count(struct client_context *context, uint32_t change)
                           memory_order_relaxed);
 }
 
+uint32_t client_context_handshakes(const struct client_context *context)
+{
+    return atomic_load_explicit(&context->handshakes.at_once, memory_order_relaxed);
+}
+
 uint32_t client_context_count(const struct client_context *context)
 {
     return atomic_load_explicit(&context->count, memory_order_relaxed);

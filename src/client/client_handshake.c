@@ -229,6 +229,10 @@ static void step(struct client_connection *connection)
         client_give_place_up(connection);
         client_penalty_note(client_context_of(connection), &connection->ip, true);
         metrics_note(client_context_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
+        metrics_note_time(
+            client_context_of(connection)->metrics, METRICS_TIME_HANDSHAKE,
+            (uint64_t)(client_clock_ms(client_context_of(connection)) - connection->since_ms) *
+                1000);
         if (tls_facts_of(&connection->transport)->resumed) {
             metrics_note(client_context_of(connection)->metrics, METRICS_TLS_RESUMED);
         }

@@ -61,11 +61,11 @@ struct client_handshakes {
     struct link penalized; /* those whose addresses stall often: they wait for theirs */
     struct link judged;    /* before them: those who were found to be so again in this round */
     struct alarm penalized_turn;
-    uint64_t penalized_us; /* when they had it last */
-    uint64_t used_us;      /* processor time of the worker then */
-    int32_t credit_us;     /* what they may use now; less than nothing: they owe it */
-    uint32_t at_once;      /* under way */
-    uint32_t begun;        /* in this turn of the loop */
+    uint64_t penalized_us;    /* when they had it last */
+    uint64_t used_us;         /* processor time of the worker then */
+    int32_t credit_us;        /* what they may use now; less than nothing: they owe it */
+    _Atomic uint32_t at_once; /* under way; other threads read it */
+    uint32_t begun;           /* in this turn of the loop */
 };
 
 #define CLIENT_PENALTY_SLOTS 4096

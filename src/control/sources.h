@@ -31,6 +31,7 @@ struct control_use {
 /* Counters of one worker that are none of exchanges. */
 struct control_load {
     uint32_t connections; /* of clients, open now */
+    uint32_t handshakes;  /* of TLS with clients, under way */
     uint64_t begun;       /* exchanges, ever */
 };
 

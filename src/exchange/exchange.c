@@ -423,6 +423,9 @@ void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end)
 {
     struct exchange_context *context = exchange->context;
 
+    if (exchange->state == EXCHANGE_TUNNELS) {
+        metrics_note(context->metrics, METRICS_TUNNEL_CLOSED);
+    }
     exchange_set_state(exchange, EXCHANGE_OVER);
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, NULL);

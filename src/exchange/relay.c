@@ -95,6 +95,7 @@ void relay_head(void *owner, const struct http_response *response)
     exchange->answer.begun = true;
     if (response->status == 101) {
         exchange_set_state(exchange, EXCHANGE_TUNNELS);
+        metrics_note(exchange->context->metrics, METRICS_TUNNEL_OPENED);
         exchange->client.ops->begin_tunnel(exchange->client.stream);
         return;
     }

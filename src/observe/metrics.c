@@ -99,6 +99,21 @@ static void count_in_block(struct metrics_block *block, const struct outcome *ou
     counter_add(&block->durations[facts->bucket], 1);
 }
 
+/* Most routes never need them. Without memory the class alone is counted. */
+static void count_code(struct metrics_block *block, unsigned status)
+{
+    counter *codes = atomic_load_explicit(&block->codes, memory_order_relaxed);
+
+    if (codes == NULL) {
+        codes = calloc(METRICS_CODES, sizeof(*codes));
+        if (codes == NULL) {
+            return;
+        }
+        atomic_store_explicit(&block->codes, codes, memory_order_release);
+    }
+    counter_add(&codes[status - METRICS_CODES_FIRST], 1);
+}
+
 /* A block that no settings name, made when it is first asked for; NULL: no memory. */
 static struct metrics_block *make_block(struct metrics *metrics, enum metrics_kind kind,
                                         const char *name)
@@ -126,7 +141,12 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
         .bucket = bucket_of(outcome->total_us),
     };
 
-    count_in_block(route != NULL ? route : metrics->unrouted, outcome, &facts);
+    route = route != NULL ? route : metrics->unrouted;
+    count_in_block(route, outcome, &facts);
+    if (outcome->status >= METRICS_CODES_FIRST &&
+        outcome->status < METRICS_CODES_FIRST + METRICS_CODES) {
+        count_code(route, outcome->status);
+    }
     count_in_block(
         block_for(&families[METRICS_LISTENERS], outcome->listener_index, outcome->listener),
         outcome, &facts);
@@ -159,6 +179,14 @@ void metrics_note(struct metrics *metrics, enum metrics_event event)
 void metrics_note_cut(struct metrics *metrics, enum cut_cause cause)
 {
     counter_add(&metrics->cuts[cause], 1);
+}
+
+void metrics_note_time(struct metrics *metrics, enum metrics_time time, uint64_t microseconds)
+{
+    struct metrics_times *times = &metrics->times[time];
+
+    counter_add(&times->sum_us, microseconds);
+    counter_add(&times->durations[metrics_duration_bucket(microseconds)], 1);
 }
 
 void metrics_origin_begins(struct metrics_origin *origin, uint16_t status)

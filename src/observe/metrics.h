@@ -69,6 +69,8 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(PATH_OUTSIDE_PREFIX, "path_guard_outside_prefix",   "Requests answered 400 since their path can be read as one outside of rewrite.path_prefix.") \
     ROW(PATH_MANY_READINGS,  "path_guard_many_readings",    "Requests answered 400 since their path can be read in too many ways.") \
     ROW(LOOP_REFUSED,       "loops_refused",                  "Requests answered 508 since they had passed through this gateway too often.") \
+    ROW(TUNNEL_OPENED,       "tunnels_opened",              "Connections that were turned over to another protocol (101).") \
+    ROW(TUNNEL_CLOSED,       "tunnels_closed",              "Of these, those that ended.") \
     ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Times that a large body was not read on, for want of memory.") \
     ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for want of memory or descriptors.")
 /* clang-format on */
@@ -81,6 +83,13 @@ enum metrics_event {
 };
 void metrics_note(struct metrics *metrics, enum metrics_event event);
 uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event);
+/* How long something took that is no exchange. */
+enum metrics_time {
+    METRICS_TIME_CONNECT,   /* to an origin, its TLS handshake included */
+    METRICS_TIME_HANDSHAKE, /* of TLS with a client, from its accept on */
+    METRICS_TIME_COUNT
+};
+void metrics_note_time(struct metrics *metrics, enum metrics_time time, uint64_t microseconds);
 /* A connection was cut; also for connections without an exchange. */
 void metrics_note_cut(struct metrics *metrics, enum cut_cause cause);
 uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause);
@@ -139,6 +148,16 @@ void metrics_let_go(struct metrics *metrics);
 typedef void metrics_seen(void *owner, const struct metrics_reading *reading);
 void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
                   void *owner);
+/* Adds what was noted to `reading`, as durations and their sum; any thread. */
+void metrics_read_time(const struct metrics *metrics, enum metrics_time time,
+                       struct metrics_reading *reading);
+
+/* Answers of 400 to 599 one by one, of the routes that gave some. Calls as metrics_read does. */
+#define METRICS_CODES_FIRST 400
+#define METRICS_CODES 200
+typedef void metrics_codes_seen(void *owner, const char *route,
+                                const uint64_t codes[static METRICS_CODES]);
+void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen, void *owner);
 unsigned metrics_duration_bucket(uint64_t microseconds);
 /* Durations in this bucket are below this many microseconds; UINT64_MAX for the last one. */
 uint64_t metrics_duration_limit(unsigned bucket);

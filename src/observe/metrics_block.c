@@ -29,6 +29,7 @@ void metrics_free_blocks(struct metrics_block *block)
         struct metrics_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
 
         free(block->name);
+        free(atomic_load_explicit(&block->codes, memory_order_relaxed));
         free(block);
         block = next;
     }
@@ -80,6 +81,7 @@ static void drop_block(struct metrics_family *family, struct metrics_block *befo
         family->last = before;
     }
     family->count--;
+    free(atomic_load_explicit(&block->codes, memory_order_relaxed));
     free(block);
 }
 

@@ -31,7 +31,13 @@ struct metrics_block {
     counter by_status[METRICS_STATUS_CLASSES]; /* all exchanges: each has one */
     counter by_end[OUTCOME_END_COUNT];
     counter durations[METRICS_DURATION_BUCKETS];
+    counter *_Atomic codes; /* METRICS_CODES of them; of routes, from their first one on */
     char *name;
+};
+
+struct metrics_times {
+    counter sum_us;
+    counter durations[METRICS_DURATION_BUCKETS];
 };
 
 /* Not by an index of the settings: whoever holds an origin holds its block. */
@@ -69,6 +75,7 @@ struct kept_name {
 struct metrics {
     counter events[METRICS_EVENT_COUNT];
     counter cuts[CUT_CAUSE_COUNT];
+    struct metrics_times times[METRICS_TIME_COUNT];
     struct metrics_block *unrouted;
     struct metrics_family families[METRICS_KIND_COUNT];
     struct kept_name *names[METRICS_HASH_SLOTS];

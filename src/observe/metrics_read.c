@@ -98,3 +98,28 @@ void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics
         seen(owner, &reading);
     }
 }
+
+void metrics_read_time(const struct metrics *metrics, enum metrics_time time,
+                       struct metrics_reading *reading)
+{
+    const struct metrics_times *times = &metrics->times[time];
+
+    reading->duration_sum_us += counter_read(&times->sum_us);
+    for (unsigned i = 0; i < METRICS_DURATION_BUCKETS; i++) {
+        reading->durations[i] += counter_read(&times->durations[i]);
+    }
+}
+
+void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen, void *owner)
+{
+    for (const struct metrics_block *block = first_block(&metrics->families[METRICS_ROUTES]);
+         block != NULL; block = next_block(block)) {
+        const counter *codes = atomic_load_explicit(&block->codes, memory_order_acquire);
+        uint64_t copy[METRICS_CODES];
+
+        if (codes != NULL) {
+            read_counters(codes, copy, METRICS_CODES);
+            seen(owner, block->name, copy);
+        }
+    }
+}

@@ -292,6 +292,9 @@ static void stand(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
 
+    metrics_note_time(directory_of(connection)->metrics, METRICS_TIME_CONNECT,
+                      loop_now(directory_of(connection)->worker_context->loop) -
+                          connection->opened_us);
     list_remove(&connection->link);
     origin->dialing--;
     origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);

@@ -191,6 +191,7 @@ static void report_load(void *owner, uint32_t worker, struct control_load *load)
     const struct admin *admin = owner;
 
     load->connections = worker_connections(admin->view.workers[worker]);
+    load->handshakes = worker_handshakes(admin->view.workers[worker]);
     load->begun = worker_begun(admin->view.workers[worker]);
 }
 

@@ -3,7 +3,9 @@
 #include "base/log/log.h"
 #include "control/endpoints.h"
 #include "control/pages/merged.h"
+#include "control/pages/metrics_codes.h"
 #include "control/pages/metrics_origins.h"
+#include "control/pages/metrics_process.h"
 #include "control/pages/metrics_splits.h"
 #include "control/pages/metrics_text.h"
 #include "control/pages/tls_pages.h"
@@ -11,6 +13,8 @@
 #include <stdio.h>
 
 #define CONTENT_TYPE BYTES("text/plain; version=0.0.4; charset=utf-8")
+#define OPEN_NAME "application/openmetrics-text"
+#define OPEN_CONTENT_TYPE BYTES(OPEN_NAME "; version=1.0.0; charset=utf-8")
 
 static const char *const classes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
                                                             "3xx",  "4xx", "5xx"};
@@ -280,6 +284,30 @@ static void add_kind(struct page *page, const struct control_sources *sources,
     merged_release(&merged);
 }
 
+/* Whoever understands OpenMetrics says so; a weight of zero is not looked for. */
+static bool wants_open(const struct question *question)
+{
+    const struct http_request *request = exchange_request(question->exchange);
+    const struct http_header *accept = http_find_named(&request->headers, BYTES("Accept"));
+
+    return accept != NULL &&
+           memmem(accept->value, accept->value_length, OPEN_NAME, sizeof(OPEN_NAME) - 1) != NULL;
+}
+
+static void answer_as_asked(struct question *question)
+{
+    struct page open = {0};
+
+    if (!wants_open(question)) {
+        question_answer(question, 200, CONTENT_TYPE);
+        return;
+    }
+    metrics_text_add_open(&open, page_bytes(&question->page));
+    page_release(&question->page);
+    question->page = open;
+    question_answer(question, 200, OPEN_CONTENT_TYPE);
+}
+
 void metrics_page_answer(struct question *question)
 {
     struct page *page = &question->page;
@@ -293,7 +321,9 @@ void metrics_page_answer(struct question *question)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         add_kind(page, question->sources, &kinds[i]);
     }
+    metrics_codes_add(page, question->sources);
     metrics_origins_add(page, question->sources);
     metrics_splits_add(page, question->sources);
-    question_answer(question, 200, CONTENT_TYPE);
+    metrics_process_add(page, question->sources);
+    answer_as_asked(question);
 }

@@ -4,9 +4,9 @@
 
 #include "observe/origin_label.h"
 
-/* Of the fine buckets that are kept, one a power of two is shown, from 256 us to 67 s. */
-#define FIRST_EDGE_US 256
-#define EDGES 19
+/* Of the fine buckets that are kept, one a power of two is shown, from 64 us to 67 s. */
+#define FIRST_EDGE_US 64
+#define EDGES 21
 
 void metrics_text_family(struct page *page, const char *name, const char *type, const char *help)
 {
@@ -46,6 +46,9 @@ void metrics_text_begin(struct page *page, const char *name, const char *label, 
 {
     page_add_text(page, name);
     page_add_char(page, '{');
+    if (label == NULL) {
+        return;
+    }
     if (strcmp(label, METRICS_TEXT_ORIGIN) == 0) {
         add_origin(page, label, bytes_of(value));
     } else {
@@ -78,6 +81,41 @@ void metrics_text_plain(struct page *page, const char *name, const char *type, c
     page_format(page, "%s %llu\n", name, (unsigned long long)value);
 }
 
+/* --- OpenMetrics ------------------------------------------------------------------------- */
+
+/* The length of the family's name in a line "# TYPE NAME ..." or "# HELP NAME ..."; 0: it is none. */
+static size_t named_until(struct bytes line)
+{
+    const char *end;
+
+    if (!bytes_start_with(line, BYTES("# HELP ")) && !bytes_start_with(line, BYTES("# TYPE "))) {
+        return 0;
+    }
+    end = memchr(line.at + 7, ' ', line.length - 7);
+    return end != NULL ? (size_t)(end - line.at) : 0;
+}
+
+void metrics_text_add_open(struct page *open, struct bytes text)
+{
+    static const char total[] = "_total";
+    const size_t length = sizeof(total) - 1;
+
+    while (text.length > 0) {
+        const char *end = memchr(text.at, '\n', text.length);
+        struct bytes line =
+            bytes_first(text, end != NULL ? (size_t)(end - text.at) + 1 : text.length);
+        size_t name = named_until(line);
+
+        text = bytes_skip(text, line.length);
+        if (name > length && memcmp(line.at + name - length, total, length) == 0) {
+            page_add(open, bytes_first(line, name - length));
+            line = bytes_skip(line, name);
+        }
+        page_add(open, line);
+    }
+    page_add_text(open, "# EOF\n");
+}
+
 /* --- histograms -------------------------------------------------------------------------- */
 
 /* "NAME_PART{LABEL="VALUE"". */
@@ -92,10 +130,11 @@ static void add_bucket(struct page *page, const char *name, const char *label, c
                        uint64_t edge_us, uint64_t count)
 {
     begin_part(page, name, "_bucket", label, value);
+    page_add_text(page, label != NULL ? "," : "");
     if (edge_us == UINT64_MAX) {
-        page_add_text(page, ",le=\"+Inf\"");
+        page_add_text(page, "le=\"+Inf\"");
     } else {
-        page_format(page, ",le=\"%llu.%06llu\"", (unsigned long long)(edge_us / 1000000),
+        page_format(page, "le=\"%llu.%06llu\"", (unsigned long long)(edge_us / 1000000),
                     (unsigned long long)(edge_us % 1000000));
     }
     metrics_text_end(page, count);

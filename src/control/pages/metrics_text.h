@@ -12,6 +12,7 @@ void metrics_text_family(struct page *page, const char *name, const char *type, 
 /* NAME{LABEL="VALUE" without the end: further labels may follow. What an origin is called makes two,
  * where it is an address of a name (observe/origin_label.h). */
 #define METRICS_TEXT_ORIGIN "origin"
+/* `label` may be NULL: none. */
 void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value);
 void metrics_text_label(struct page *page, const char *label, const char *value);
 void metrics_text_end(struct page *page, uint64_t value);
@@ -20,6 +21,8 @@ void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole);
 /* A family of one sample without labels. */
 void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
                         uint64_t value);
+/* The whole page again as OpenMetrics 1.0, which names the family of a counter without _total. */
+void metrics_text_add_open(struct page *open, struct bytes text);
 /* The samples of one histogram: `name` without _bucket, _sum or _count. */
 void metrics_text_histogram(struct page *page, const char *name, const char *label,
                             const struct metrics_reading *reading);

@@ -442,6 +442,11 @@ uint32_t worker_connections(const struct worker *worker)
     return client_context_count(worker->clients);
 }
 
+uint32_t worker_handshakes(const struct worker *worker)
+{
+    return client_context_handshakes(worker->clients);
+}
+
 uint64_t worker_begun(const struct worker *worker)
 {
     return client_context_begun(worker->clients);

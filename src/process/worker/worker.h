@@ -35,7 +35,8 @@ void worker_leave(struct worker *worker, uint32_t deadline_ms);
 /* Any thread. */
 struct metrics *worker_metrics(const struct worker *worker);
 uint32_t worker_connections(const struct worker *worker);
-uint64_t worker_begun(const struct worker *worker); /* exchanges, ever */
+uint32_t worker_handshakes(const struct worker *worker); /* of TLS, under way */
+uint64_t worker_begun(const struct worker *worker);      /* exchanges, ever */
 
 /* A new plan for a running worker, in two steps (process/reload/two_phase). Lives until the last answer,
  * with everything it points to. */

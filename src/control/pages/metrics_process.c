@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* process_* are named and meant as Prometheus's client libraries have them. */
+#include "control/pages/metrics_process.h"
+
+#include "control/pages/merged.h"
+#include "control/pages/metrics_text.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* --- the kernel's view ------------------------------------------------------------------- */
+
+/* Numbers of /proc/self/stat behind the command's name, from the state (0) on. */
+enum { STAT_THREADS = 17, STAT_VIRTUAL_BYTES = 20, STAT_RESIDENT_PAGES = 21, STAT_COUNT };
+
+static bool read_stat(uint64_t numbers[static STAT_COUNT])
+{
+    char text[1024];
+    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    char *at;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    at = strrchr(text, ')');
+    for (int i = 0; at != NULL && i < STAT_COUNT; i++) {
+        at = strchr(at + 1, ' ');
+        numbers[i] = at != NULL ? strtoull(at + 1, NULL, 10) : 0;
+    }
+    return at != NULL;
+}
+
+static void add_seconds(struct page *page, const char *name, const char *help)
+{
+    struct rusage usage;
+    unsigned long long us;
+
+    if (getrusage(RUSAGE_SELF, &usage) < 0) {
+        return;
+    }
+    us = (unsigned long long)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+         (unsigned long long)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    metrics_text_family(page, name, "counter", help);
+    page_format(page, "%s %llu.%06llu\n", name, us / 1000000, us % 1000000);
+}
+
+static void add_kernel(struct page *page, const struct control_sources *sources)
+{
+    uint64_t numbers[STAT_COUNT];
+    struct control_facts facts;
+    struct rlimit limit;
+
+    sources->facts(sources->owner, &facts);
+    add_seconds(page, "process_cpu_seconds_total", "Processor time used, user and system.");
+    metrics_text_plain(page, "process_start_time_seconds", "gauge",
+                       "When the process began, since 1970.", facts.started_realtime_s);
+    if (read_stat(numbers)) {
+        metrics_text_plain(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
+                           numbers[STAT_RESIDENT_PAGES] * (uint64_t)sysconf(_SC_PAGESIZE));
+        metrics_text_plain(page, "process_virtual_memory_bytes", "gauge", "Address space.",
+                           numbers[STAT_VIRTUAL_BYTES]);
+        metrics_text_plain(page, "process_threads", "gauge", "Threads.", numbers[STAT_THREADS]);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        metrics_text_plain(page, "process_max_fds", "gauge", "File descriptors it may open.",
+                           limit.rlim_cur);
+    }
+}
+
+/* --- budgets ----------------------------------------------------------------------------- */
+
+static void add_use(struct page *page, const struct control_sources *sources,
+                    enum pressure_kind kind, const char *used, const char *budget)
+{
+    struct control_use use;
+
+    sources->use(sources->owner, kind, &use);
+    metrics_text_plain(page, used, "gauge", "In use, as counted against the budget.", use.used);
+    if (use.budget != UINT64_MAX) {
+        metrics_text_plain(page, budget, "gauge",
+                           "What the process may use (limits, or what the machine gives).",
+                           use.budget);
+    }
+}
+
+static void add_levels(struct page *page, const struct control_sources *sources)
+{
+    static const char *const kinds[PRESSURE_KINDS] = {
+        [PRESSURE_MEMORY] = "memory", [PRESSURE_DESCRIPTORS] = "descriptors"};
+    static const char name[] = "turnpike_pressure_level";
+
+    metrics_text_family(page, name, "gauge",
+                        "0: enough; 1: idle connections close; 2: large bodies wait; 3: new "
+                        "connections are refused; 4: the costliest are closed.");
+    for (int kind = 0; kind < PRESSURE_KINDS; kind++) {
+        struct control_use use;
+
+        sources->use(sources->owner, (enum pressure_kind)kind, &use);
+        metrics_text_begin(page, name, "resource", kinds[kind]);
+        metrics_text_end(page, use.level);
+    }
+}
+
+static void add_limits(struct page *page, const struct control_sources *sources)
+{
+    struct plan *plan = sources->plan(sources->owner);
+    const struct limits_settings *limits = &plan_settings(plan)->limits;
+    struct control_facts facts;
+    uint64_t handshakes = 0;
+
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        struct control_load load;
+
+        sources->load(sources->owner, worker, &load);
+        handshakes += load.handshakes;
+    }
+    if (limits->max_connections > 0) {
+        metrics_text_plain(page, "turnpike_client_connections_limit", "gauge",
+                           "Client connections that are accepted at once.",
+                           limits->max_connections);
+    }
+    metrics_text_plain(page, "turnpike_tls_handshakes_in_progress", "gauge",
+                       "TLS handshakes with clients under way.", handshakes);
+    metrics_text_plain(page, "turnpike_tls_handshakes_limit", "gauge",
+                       "TLS handshakes with clients that may be under way, over all workers.",
+                       (uint64_t)limits->handshakes * facts.workers);
+    plan_unref(&plan);
+}
+
+static void add_budgets(struct page *page, const struct control_sources *sources)
+{
+    add_limits(page, sources);
+    if (sources->use == NULL) {
+        return;
+    }
+    add_use(page, sources, PRESSURE_MEMORY, "turnpike_memory_used_bytes",
+            "turnpike_memory_budget_bytes");
+    add_use(page, sources, PRESSURE_DESCRIPTORS, "turnpike_descriptors_used",
+            "turnpike_descriptors_budget");
+    add_levels(page, sources);
+}
+
+/* --- times and tunnels ------------------------------------------------------------------- */
+
+static void add_time(struct page *page, const struct control_sources *sources,
+                     enum metrics_time time, const char *name, const char *help)
+{
+    struct metrics_reading reading = {.name = ""};
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        metrics_read_time(sources->metrics(sources->owner, worker), time, &reading);
+    }
+    metrics_text_family(page, name, "histogram", help);
+    metrics_text_histogram(page, name, NULL, &reading);
+}
+
+static void add_tunnels(struct page *page, const struct control_sources *sources)
+{
+    uint64_t closed = merged_event(sources, METRICS_TUNNEL_CLOSED); /* first: never more */
+    uint64_t opened = merged_event(sources, METRICS_TUNNEL_OPENED);
+
+    metrics_text_plain(page, "turnpike_tunnels_open", "gauge",
+                       "Connections that carry another protocol, such as WebSocket.",
+                       opened > closed ? opened - closed : 0);
+}
+
+void metrics_process_add(struct page *page, const struct control_sources *sources)
+{
+    add_budgets(page, sources);
+    add_time(page, sources, METRICS_TIME_CONNECT, "turnpike_origin_connect_duration_seconds",
+             "From the dial to an origin to the connection, its TLS handshake included.");
+    add_time(page, sources, METRICS_TIME_HANDSHAKE, "turnpike_tls_handshake_duration_seconds",
+             "From a client's accept to the end of its TLS handshake.");
+    add_tunnels(page, sources);
+    add_kernel(page, sources);
+}
