@@ -182,28 +182,40 @@ count_scenarios() { # PASS GROUP WRONG BUILD
     report_scenarios "$1" "$2" $((bad > 0))
 }
 
-scenarios() { # PASS BUILD
-    local work_wrong=0 wait_wrong=0 working waiting beside
-    mapfile -t working < <(cd "$work/source" && find tests -name '*.test.mjs' |
-        grep -vE "$waiting_scenarios" | LC_ALL=C sort)
-    mapfile -t waiting < <(cd "$work/source" && find tests -name '*.test.mjs' |
-        grep -E "$waiting_scenarios" | LC_ALL=C sort)
-    (play wait "$2" "${waiting[@]}") &
-    beside=$!
-    (play work "$2" "${working[@]}") || work_wrong=1
-    wait "$beside" || wait_wrong=1
-    count_scenarios "$1" work $work_wrong "$2"
-    count_scenarios "$1" wait $wait_wrong "$2"
+# scenario_files PATTERN: in order; without those of waiting_scenarios, or only them ("-v" or "").
+scenario_files() { # PATTERN INVERT
+    (cd "$work/source" && find tests -name '*.test.mjs' | grep -E "$1" |
+        grep -E "$2" "$waiting_scenarios" | LC_ALL=C sort)
 }
 
-one_pass() { # NAME CONFIGURE_ARGUMENT...
-    local name=$1 build="$work/$1"
-    shift
+scenarios() { # PASS BUILD PATTERN
+    local work_wrong=0 wait_wrong=0 working waiting beside
+    mapfile -t working < <(scenario_files "$3" -v)
+    mapfile -t waiting < <(scenario_files "$3" -e)
+    if [ ${#waiting[@]} != 0 ]; then
+        (play wait "$2" "${waiting[@]}") &
+        beside=$!
+    fi
+    (play work "$2" "${working[@]}") || work_wrong=1
+    if [ ${#waiting[@]} != 0 ]; then
+        wait "$beside" || wait_wrong=1
+    fi
+    count_scenarios "$1" work $work_wrong "$2"
+    if [ ${#waiting[@]} != 0 ]; then
+        count_scenarios "$1" wait $wait_wrong "$2"
+    fi
+}
+
+# one_pass NAME SCENARIOS CONFIGURE_ARGUMENT...: builds, runs all unit tests and the scenarios whose
+# file names match.
+one_pass() {
+    local name=$1 pattern=$2 build="$work/$1"
+    shift 2
     step "$name: build" configure_and_build "$build" "$@" || return
     step "$name: layers by symbol" "$work/source/contrib/check-layers.sh" "$build"
     step "$name: options" "$work/source/contrib/check-options.sh" "$build/contrib/make_config_doc"
     units "$name" "$build"
-    scenarios "$name" "$build"
+    scenarios "$name" "$build" "$pattern"
 }
 
 step "copy of the sources" contrib/copy-tree.sh "$work/source" || finish
@@ -215,13 +227,16 @@ if command -v clang-format-14 >/dev/null; then
     step "format" "$work/source/contrib/format.sh" --check
 fi
 
-one_pass plain
+one_pass plain .
+
+# The other engine behind net/watch.h, in what leans on it most.
+one_pass epoll '/(01|03|04|10|14|25|27|38|40|43|54|61)-' --with-events=epoll --disable-lto
 
 # clang as the second compiler: its warnings differ, and they are errors here too.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 symbolizer=$(command -v llvm-symbolizer-14) && export ASAN_SYMBOLIZER_PATH=$symbolizer
-one_pass sanitized --enable-sanitizers CC=clang
+one_pass sanitized . --enable-sanitizers CC=clang
 step "exports" "$work/source/contrib/check-unused.sh" "$work/sanitized"
 step "threads" "$work/source/contrib/thread-check.sh"
 
