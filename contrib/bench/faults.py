@@ -213,8 +213,8 @@ CONTENDERS = {"nginx": nginx, "haproxy": haproxy, "turnpike": turnpike}
 # --- the clients --------------------------------------------------------------------------------
 
 class Load:
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, patience):
+        self.port, self.patience = port, patience
         self.over = False
         self.next = 0
         self.results = []  # (number, method, begun, ended, "ok" or what it was told)
@@ -236,7 +236,7 @@ class Load:
 
     async def ask(self, streams, number, method):
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self.patience):
                 if not streams:
                     streams[:] = await asyncio.open_connection("127.0.0.1", self.port)
                 return await self.exchange(streams, number, method)
@@ -349,7 +349,7 @@ class Stage:
             "127.0.0.1", self.site.dns_port))
         self.start_gateway()
         await self.until_it_listens()
-        load = Load(self.site.port)
+        load = Load(self.site.port, PATIENCE + (self.arguments.stopped if row.stops else 0))
         lanes = [asyncio.create_task(load.lane()) for _ in range(row.clients)]
         await asyncio.sleep(1.0)
         broken_at = time.monotonic()
@@ -420,10 +420,11 @@ def becomes(mood):
 
 class Row:
     def __init__(self, title, breaks=None, named=(), by_name=False, clients=16, descriptors=0,
-                 stalls_stderr=False):
+                 stalls_stderr=False, stops=False):
         self.title, self.breaks, self.named, self.clients = title, breaks, named, clients
         self.by_name = by_name or bool(named)
         self.descriptors, self.stalls_stderr = descriptors, stalls_stderr
+        self.stops = stops  # for longer than clients wait otherwise: it is not what is judged
 
 
 ROWS = {
@@ -432,7 +433,7 @@ ROWS = {
     "503": Row("one of three addresses answers 503", becomes("503"), named=ADDRESSES),
     "resets": Row("one of three resets 30%", becomes("resets")),
     "stalls": Row("one of three stops behind its heads", becomes("stalls")),
-    "stopped": Row("the gateway is stopped and goes on", stop_gateway),
+    "stopped": Row("the gateway is stopped and goes on", stop_gateway, stops=True),
     "dead": Row("one of three dies, and refuses", kill_one),
     "restart": Row("one of three is away for a second", restart_one),
     "fd64": Row("64 descriptors, 500 clients", clients=500, descriptors=64),
