@@ -33,7 +33,7 @@ async function drip(t, gateway) {
 const cuts = (entries) => entries.map((entry) => entry['turnpike.closed_by']).filter(Boolean);
 const start = (t, origin, service, more = '') => startGateway(t, through(origin, { service, more: DRIPS_ARE_FINE + more }));
 
-for (const limit of ['limits: {requests_per_connection: 4}', 'limits: {max_concurrent_requests_per_origin: 4}', 'limits: {max_connections: 4}', 'pool: {max_connections: 4}']) {
+for (const limit of ['limits: {max_concurrent_requests: 4}', 'limits: {max_concurrent_requests_per_origin: 4}', 'limits: {max_connections: 4}', 'pool: {max_connections: 4}']) {
     test(`uploads that drip leave a part of ${limit} to all others`, async (t) => {
         const origin = await library(t);
         const gateway = await start(t, origin, limit);
@@ -52,7 +52,7 @@ for (const limit of ['limits: {requests_per_connection: 4}', 'limits: {max_concu
 
 test('of the line too', async (t) => {
     const origin = await library(t);
-    const gateway = await start(t, origin, 'limits: {requests_per_connection: 4, waiting: 8}, pool: {pending_timeout: 60s}');
+    const gateway = await start(t, origin, 'limits: {max_concurrent_requests: 4, max_pending: 8}, pool: {pending_timeout: 60s}');
     const dripping = [];
     for (let i = 0; i < 20; i++) {
         dripping.push(await drip(t, gateway));
@@ -67,7 +67,7 @@ test('of the line too', async (t) => {
 
 test('an upload that drips gives way while another request waits for its place', async (t) => {
     const origin = await library(t);
-    const gateway = await start(t, origin, 'limits: {requests_per_connection: 1}, pool: {pending_timeout: 60s}');
+    const gateway = await start(t, origin, 'limits: {max_concurrent_requests: 1}, pool: {pending_timeout: 60s}');
     const dripping = await drip(t, gateway);
     await until('it to be at the origin', () => begun(origin) === 1);
     const other = await connect(t, gateway);
@@ -88,7 +88,7 @@ test('who has brought the whole request goes first', async (t) => {
         }
     });
     origin.targets = [];
-    const gateway = await start(t, origin, 'limits: {requests_per_connection: 1}, pool: {pending_timeout: 60s}');
+    const gateway = await start(t, origin, 'limits: {max_concurrent_requests: 1}, pool: {pending_timeout: 60s}');
     const first = await connect(t, gateway);
     first.send(GET('/first'));
     await until('the first to be at the origin', () => origin.targets.length === 1);
@@ -114,7 +114,7 @@ test('who has brought the whole request goes first', async (t) => {
 
 test('nobody is cut while nobody waits', async (t) => {
     const origin = await library(t);
-    const gateway = await start(t, origin, 'limits: {requests_per_connection: 4}');
+    const gateway = await start(t, origin, 'limits: {max_concurrent_requests: 4}');
     const dripping = [await drip(t, gateway), await drip(t, gateway)];
     await until('both to be at the origin', () => begun(origin) === 2);
     // Four seconds, in which others are served without a wait.
