@@ -123,15 +123,14 @@ static inline bool may_begin_name(char byte)
 enum h1_verdict h1_read_fields(struct h1_cursor *cursor, uint32_t most,
                                struct http_headers *headers)
 {
-    uint32_t limit = most < HTTP_HEADERS_MAX ? most : HTTP_HEADERS_MAX;
+    struct http_header *header = headers->rows;
+    const struct http_header *last = header + (most < HTTP_HEADERS_MAX ? most : HTTP_HEADERS_MAX);
     uint64_t present = 0;
-    uint32_t count = 0;
 
     while (cursor->at < cursor->end && may_begin_name(*cursor->at)) {
-        struct http_header *header = &headers->rows[count];
         enum h1_verdict verdict;
 
-        if (count == limit) {
+        if (header == last) {
             return h1_reject(cursor->problem, 431, "too many header lines", "RFC 6585 section 5");
         }
         verdict = read_name(cursor, header);
@@ -142,9 +141,9 @@ enum h1_verdict h1_read_fields(struct h1_cursor *cursor, uint32_t most,
             return verdict;
         }
         present |= (uint64_t)1 << header->id;
-        count++;
+        header++;
     }
-    headers->count = count;
+    headers->count = (uint32_t)(header - headers->rows);
     headers->present = present & ~((uint64_t)1 << HTTP_HEADER_OTHER);
     return h1_read_line_end(cursor);
 }
