@@ -30,6 +30,10 @@ static const char usage[] =
     "      --state-directory DIR\n"
     "                      where --last-good finds it (default: what FILE says if that can be\n"
     "                      read, $STATE_DIRECTORY, then " STATE_DIRECTORY_DEFAULT ")\n"
+    "      --log-format text|journal|json\n"
+    "                      of the process log (default: journal where stderr is systemd's "
+    "journal,\n"
+    "                      else text)\n"
     "  -V, --version       print the version, and what it waits for events with\n"
     "  -h, --help          print this\n"
     "signals: TERM and INT finish what is under way, a second one ends at once;\n"
@@ -45,7 +49,8 @@ enum {
     OPTION_STATE_DIRECTORY,
     OPTION_EXPLAIN,
     OPTION_LISTENER,
-    OPTION_CLIENT
+    OPTION_CLIENT,
+    OPTION_LOG_FORMAT
 };
 
 static const struct option options[] = {
@@ -58,6 +63,7 @@ static const struct option options[] = {
     {"listener", required_argument, NULL, OPTION_LISTENER},
     {"last-good", no_argument, NULL, OPTION_LAST_GOOD},
     {"state-directory", required_argument, NULL, OPTION_STATE_DIRECTORY},
+    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -75,6 +81,23 @@ struct command {
     bool only_test;
     bool may_use_last_good;
 };
+
+/* --- the process log --------------------------------------------------------------------- */
+
+static bool choose_log_format(const char *name)
+{
+    static const char *const names[] = {
+        [LOG_TEXT] = "text", [LOG_JOURNAL] = "journal", [LOG_JSON] = "json"};
+
+    for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
+        if (strcmp(names[format], name) == 0) {
+            log_set_format((enum log_format)format);
+            return true;
+        }
+    }
+    fprintf(stderr, "turnpike: --log-format expects text, journal or json, not '%s'\n", name);
+    return false;
+}
 
 /* --- loading ----------------------------------------------------------------------------- */
 
@@ -262,6 +285,7 @@ int main(int count, char **arguments)
     int option;
 
     tls_use_few_sizes();
+    log_set_format(log_goes_to_journal() ? LOG_JOURNAL : LOG_TEXT);
     while ((option = getopt_long(count, arguments, "c:tH:Vh", options, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -284,6 +308,11 @@ int main(int count, char **arguments)
             break;
         case OPTION_LISTENER:
             command.listener = optarg;
+            break;
+        case OPTION_LOG_FORMAT:
+            if (!choose_log_format(optarg)) {
+                return 1;
+            }
             break;
         case OPTION_LAST_GOOD:
             command.may_use_last_good = true;

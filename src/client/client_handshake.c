@@ -10,7 +10,10 @@
  * Called by client_connection.c while a connection is AWAITS_HANDSHAKE. */
 #include "client/client_private.h"
 
+#include "base/log/log.h"
 #include "tls/tls.h"
+
+#include <stdio.h>
 
 /* A full one costs about a quarter of a millisecond. */
 #define HELLOS_A_TURN 2
@@ -21,6 +24,9 @@
 #define STALLED_MS 1000
 /* Of a handshake, while the process stops: several slow round trips. */
 #define STOPPING_MS 3000
+/* Lines of the process log about handshakes that failed, and what they tell of a name. */
+#define TOLD_A_SECOND 5
+#define NAME_TOLD 128
 /* Of the worker's time, for the line of those who stall often: one part in so many, of what it
  * leaves unused a larger one, and this much at a stroke. */
 #define PENALIZED_SHARE 64
@@ -45,10 +51,67 @@ static void note_waste(struct client_connection *connection, enum tls_cause caus
     }
 }
 
+/* At most so many lines a second; how many were left out comes with a later one. */
+static bool may_tell(struct client_handshakes *handshakes, uint32_t now_ms, uint32_t *left_out)
+{
+    if (now_ms - handshakes->told_since_ms >= 1000) {
+        handshakes->told_since_ms = now_ms;
+        handshakes->told = 0;
+    }
+    if (handshakes->told == TOLD_A_SECOND) {
+        handshakes->left_out++;
+        return false;
+    }
+    handshakes->told++;
+    *left_out = handshakes->left_out;
+    handshakes->left_out = 0;
+    return true;
+}
+
+/* A name that a client made up may be anything. */
+static void copy_plain(char to[static NAME_TOLD], const char *name)
+{
+    size_t length = 0;
+
+    for (; name[length] != '\0' && length + 1 < NAME_TOLD; length++) {
+        to[length] = name[length] > ' ' && name[length] < 0x7f ? name[length] : '?';
+    }
+    to[length] = '\0';
+}
+
+static void tell_failure(struct client_connection *connection, enum tls_cause cause)
+{
+    struct client_context *context = client_context_of(connection);
+    const char *asked = tls_name_asked(&connection->transport);
+    struct address address;
+    char from[ADDRESS_TEXT_MAX] = "unix";
+    char name[NAME_TOLD] = "";
+    char more[48] = "";
+    uint32_t left_out;
+
+    if (!may_tell(&context->handshakes, client_clock_ms(context), &left_out)) {
+        return;
+    }
+    if (!ip_is_none(&connection->ip)) {
+        ip_to_address(&connection->ip, connection->port, &address);
+        from[address_format(&address, from)] = '\0';
+    }
+    if (asked != NULL) {
+        copy_plain(name, asked);
+    }
+    if (left_out > 0) {
+        snprintf(more, sizeof(more), "; %u more were not told", left_out);
+    }
+    log_info("TLS handshake of %s at %s failed%s%s: %s (%s)%s", from, connection->listener->name,
+             asked != NULL ? ", for " : "", name, tls_cause_sentence(cause), tls_cause_word(cause),
+             more);
+}
+
 static void fail(struct client_connection *connection, enum tls_cause cause)
 {
     struct client_context *context = client_context_of(connection);
 
+    tell_failure(connection, cause);
     metrics_note(context->metrics, METRICS_TLS_FAILED);
     tls_count_failure(context->worker_context->worker, cause);
     note_waste(connection, cause);
@@ -370,6 +433,7 @@ static void check_at_hello(struct client_connection *connection)
         take_turn(connection);
         break;
     case TLS_HELLO_PLAIN:
+        tell_failure(connection, TLS_CAUSE_PLAIN_HTTP);
         tls_count_failure(client_context_of(connection)->worker_context->worker,
                           TLS_CAUSE_PLAIN_HTTP);
         client_refuse_plain(connection);

@@ -66,6 +66,9 @@ struct client_handshakes {
     int32_t credit_us;        /* what they may use now; less than nothing: they owe it */
     _Atomic uint32_t at_once; /* under way; other threads read it */
     uint32_t begun;           /* in this turn of the loop */
+    uint32_t told;            /* lines about failures, since told_since_ms */
+    uint32_t told_since_ms;
+    uint32_t left_out; /* of them, since the last one */
 };
 
 #define CLIENT_PENALTY_SLOTS 4096

@@ -142,6 +142,10 @@ enum tls_standing {
     TLS_OUTDATED,   /* the rules have changed, and what this client showed does not fulfil them */
 };
 
+/* The name that the client asks for (SNI), as soon as its hello was read; NULL: none, or no TLS. It
+ * may be any text. */
+const char *tls_name_asked(struct transport *transport);
+
 /* What a client's connection is good for, asked for each request: by the rules as they are now,
  * those of `acceptor`, which its listener has; NULL: the listener has TLS no more, and the
  * connection keeps the rules that it began with. */

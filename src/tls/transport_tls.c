@@ -584,6 +584,13 @@ const struct tls_facts *tls_facts_of(struct transport *transport)
     return is_tls(transport) ? &tls_of(transport)->facts : NULL;
 }
 
+const char *tls_name_asked(struct transport *transport)
+{
+    return is_tls(transport) && tls_of(transport)->ssl != NULL
+               ? SSL_get_servername(tls_of(transport)->ssl, TLSEXT_NAMETYPE_host_name)
+               : NULL;
+}
+
 /* --- while it stands ----------------------------------------------------------------------- */
 
 /* Rules that came with a reload hold for a client that is here already as for one that comes:

@@ -4,6 +4,7 @@
 #include "base/log/log.h"
 
 #include "base/log/log_queue.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -11,6 +12,8 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +37,25 @@ static struct {
 } writer;
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+static enum log_format line_format = LOG_TEXT;
+
+void log_set_format(enum log_format format)
+{
+    line_format = format;
+}
+
+/* systemd says which file it reads (systemd.exec(5)). */
+bool log_goes_to_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device;
+    unsigned long long inode;
+    struct stat facts;
+
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &facts) == 0 && facts.st_dev == device && facts.st_ino == inode;
+}
 
 void log_set_level(enum log_level least)
 {
@@ -239,32 +261,88 @@ static void put_line(struct bytes line)
     }
 }
 
-static void log_line(enum log_level level, const char *format, va_list arguments)
+/* "2025-01-31T23:59:59.123Z" */
+static void add_time(struct text *line)
 {
-    char line[LOG_LINE_MAX];
     struct timespec now;
     struct tm parts;
+    char text[40];
     int length;
-    int more;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    length = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
+                      parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                      parts.tm_min, parts.tm_sec, now.tv_nsec / 1000000);
+    text_add(line, text, length > 0 ? (size_t)length : 0);
+}
+
+/* What fits; the rest of a very long line is left out. */
+static void add_cut(struct text *line, struct bytes message)
+{
+    size_t room = (size_t)(line->limit - line->at);
+
+    text_add_bytes(line, bytes_first(message, message.length < room ? message.length : room));
+}
+
+static void add_json(struct text *line, enum log_level level, struct bytes message)
+{
+    static const char end[] = "\"}";
+
+    text_add_literal(line, "{\"time\":\"");
+    add_time(line);
+    text_add_literal(line, "\",\"level\":\"");
+    text_add_bytes(line, bytes_of(level_names[level]));
+    text_add_literal(line, "\",\"pid\":");
+    text_add_number(line, (uint64_t)getpid());
+    text_add_literal(line, ",\"message\":\"");
+    text_add_json_cut(line, message, (size_t)(line->limit - line->at) - sizeof(end));
+    text_add_literal(line, end);
+}
+
+/* The room behind the limit is for the line's end. */
+static void add_line(struct text *line, enum log_level level, struct bytes message)
+{
+    static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"}; /* of syslog */
+
+    switch (line_format) {
+    case LOG_JOURNAL:
+        text_add_bytes(line, bytes_of(priorities[level]));
+        add_cut(line, message);
+        break;
+    case LOG_JSON:
+        add_json(line, level, message);
+        break;
+    case LOG_TEXT:
+        add_time(line);
+        text_add_char(line, ' ');
+        text_add_bytes(line, bytes_of(level_names[level]));
+        text_add_char(line, ' ');
+        add_cut(line, message);
+        break;
+    }
+}
+
+static void log_line(enum log_level level, const char *format, va_list arguments)
+{
+    char message[LOG_LINE_MAX];
+    char room[LOG_LINE_MAX];
+    struct text line = text_over(room, sizeof(room) - 1);
+    int length;
 
     if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed)) {
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
-    length = snprintf(line, sizeof(line), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s ",
-                      parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                      parts.tm_min, parts.tm_sec, now.tv_nsec / 1000000, level_names[level]);
-    more = vsnprintf(line + length, sizeof(line) - (size_t)length - 1, format, arguments);
-    if (more < 0) {
+    length = vsnprintf(message, sizeof(message), format, arguments);
+    if (length < 0) {
         return;
     }
-    length += more;
-    if (length > (int)sizeof(line) - 2) {
-        length = (int)sizeof(line) - 2;
+    if (length >= (int)sizeof(message)) {
+        length = (int)sizeof(message) - 1;
     }
-    line[length++] = '\n';
-    put_line((struct bytes){line, (size_t)length});
+    add_line(&line, level, (struct bytes){message, (size_t)length});
+    *line.at++ = '\n';
+    put_line((struct bytes){room, (size_t)(line.at - room)});
 }
 
 #define LOG_FUNCTION(name, level) \

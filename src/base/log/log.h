@@ -13,6 +13,14 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
+/* How a line looks: with its time and level in words; for systemd's journal, which has the time
+ * itself, with the level as syslog's priority; as a JSON object. */
+enum log_format { LOG_TEXT, LOG_JOURNAL, LOG_JSON };
+/* Before other threads run. */
+void log_set_format(enum log_format format);
+/* stderr is a stream to systemd's journal. */
+bool log_goes_to_journal(void);
+
 void log_set_level(enum log_level least);
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
