@@ -54,7 +54,7 @@ static bool admit_standing(struct exchange *exchange)
          * 15.5.20). */
         exchange->client.ops->retire(exchange->client.stream);
         reply_error(exchange, 421, "http_request_denied",
-                    "this connection was made before other client certificates were asked for");
+                    "client-certificate policy changed; reconnect");
         return false;
     case TLS_STANDS:
         break;

@@ -31,7 +31,7 @@ static const char *const sentences[PRESSURE_LEVELS] = {
     "idle connections close early",
     "large request bodies are read only a little",
     "new connections are refused",
-    "the connections that cost most for what they achieve are closed",
+    "the connections with the most memory x time per byte moved are closed",
 };
 
 struct pressure *pressure_new(uint32_t workers, uint64_t memory, uint64_t descriptors)

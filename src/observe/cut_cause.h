@@ -24,7 +24,7 @@
     ROW(EMPTY_RECORDS, "empty-records", "its client sent many TLS records without data") \
     ROW(STOP,          "stop",          "was left when the process stopped") \
     ROW(IDLE_PRESSURE, "idle-pressure", "was idle when the process ran short of memory, descriptors or connections") \
-    ROW(PRESSURE,      "pressure",      "cost most for what it achieved when the process ran short of memory, descriptors or connections")
+    ROW(PRESSURE,      "pressure",      "had the most memory x time per byte moved when the process ran short of memory, descriptors or connections")
 /* clang-format on */
 
 enum cut_cause {

@@ -51,15 +51,15 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(CLIENT_HANDED_OVER, "client_connections_handed_over", "Client connections given to another worker as they came.") \
     ROW(TLS_HANDSHAKE,      "tls_handshakes",                 "TLS handshakes with clients, in full or resumed.") \
     ROW(TLS_RESUMED,        "tls_handshakes_resumed",         "Those that resumed a session.") \
-    ROW(TLS_FAILED,         "tls_handshakes_failed",          "TLS handshakes with clients that came to nothing.") \
-    ROW(TLS_LAST_IN_LINE,   "tls_handshakes_deprioritized",    "TLS handshakes that waited behind others, since those before them from the same address came to nothing.") \
+    ROW(TLS_FAILED,         "tls_handshakes_failed",          "Failed TLS handshakes with clients.") \
+    ROW(TLS_LAST_IN_LINE,   "tls_handshakes_deprioritized",    "TLS handshakes that waited behind others, because earlier ones from the same address failed.") \
     ROW(ACCEPT_PAUSED,      "accept_pauses",                  "Times that accepting paused at limits.max_connections.") \
     ROW(ORIGIN_DIALED,      "origin_connections_dialed",      "Connections to origins that were opened.") \
     ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \
-    ROW(ORIGIN_FAILED,      "origin_failures",                "Attempts that got no whole answer.") \
-    ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Attempts made once more after a failure.") \
-    ROW(RETRY_DENIED,       "retries_denied",                 "Failures not tried again because a retry budget was used up.") \
-    ROW(CLIENT_OUTLIVED,    "exchanges_outliving_clients",    "Requests that were let finish after their clients had left.") \
+    ROW(ORIGIN_FAILED,      "origin_failures",                "Failed attempts.") \
+    ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Retries after a failed attempt.") \
+    ROW(RETRY_DENIED,       "retries_denied",                 "Failures without a retry because a retry budget was exhausted.") \
+    ROW(CLIENT_OUTLIVED,    "exchanges_outliving_clients",    "Requests that finished after their clients had left.") \
     ROW(ORIGIN_EJECTED,     "origin_ejections",               "Times that an origin was ejected.") \
     ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \
     ROW(PROXY_REFUSED,      "proxy_connections_refused",      "Connections closed unread, since proxy_protocol.from does not list their peer.") \
@@ -71,8 +71,8 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(LOOP_REFUSED,       "loops_refused",                  "Requests answered 508 since they had passed through this gateway too often.") \
     ROW(TUNNEL_OPENED,       "tunnels_opened",              "Connections that were turned over to another protocol (101).") \
     ROW(TUNNEL_CLOSED,       "tunnels_closed",              "Of these, those that ended.") \
-    ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Times that a large body was not read on, for want of memory.") \
-    ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for want of memory or descriptors.")
+    ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Pauses in reading a large body, for lack of memory.") \
+    ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for lack of memory or descriptors.")
 /* clang-format on */
 
 enum metrics_event {

@@ -37,54 +37,54 @@ static const struct option options[] = {
      .help = "Worker threads; auto: one for each CPU that the process may use."},
     {.path = "reuse_port", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "exclusive",
      .words = "exclusive|shared", FIELD(settings, reuse_port),
-     .help = "What to do when another process of the same user listens at a listener's address: "
-             "fail, or share it (the kernel then gives each of the two a part of the connections, "
-             "and tells neither). A binary upgrade takes sockets over in either case."},
+     .help = "What happens when another process of the same user listens at a listener's "
+             "address. exclusive: the start fails. shared: both listen, and the kernel gives "
+             "each a part of the connections. A binary upgrade takes sockets over in either "
+             "case."},
     {.path = "user", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "www-data",
      .sample_off = true, FIELD(settings, user),
-     .help = "Unprivileged user to become once all listeners are open; absent: stay as started."},
+     .help = "Unprivileged user that the process becomes once all listeners are open. Absent: "
+             "the user does not change."},
     {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
      FIELD(settings, core_dumps),
-     .help = "Let the process write core dumps; they would hold traffic."},
+     .help = "Allow core dumps. They contain traffic."},
     {.path = "pid_file", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .sample = "/run/turnpike/turnpike.pid", .sample_off = true, FIELD(settings, pid_file),
-     .help = "A file that holds the number of the process that serves, an absolute path in a "
-             "folder that `user` may write to; a binary upgrade replaces it."},
+     .help = "File that holds the pid of the serving process, an absolute path in a folder "
+             "that `user` may write to. A binary upgrade replaces it."},
     {.path = "state_directory", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .sample = "/var/lib/turnpike", .sample_off = true, FIELD(settings, state_directory),
-     .help = "Where the last good configuration, the audit log and what was decided at run time are "
-             "kept, an absolute path that "
-             "`user` may write to; absent: $STATE_DIRECTORY, or /var/lib/turnpike if it is "
-             "there."},
+     .help = "Folder for the last good configuration, the audit log and decisions made at run "
+             "time, an absolute path that `user` may write to. Absent: $STATE_DIRECTORY, or "
+             "/var/lib/turnpike if it exists."},
     {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
      .least = "1", .greatest = "64", FIELD(settings, via),
      .help = "The gateway's name in Via and Proxy-Status."},
     {.path = "request_id", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "trusted",
      .words = "trusted|any", FIELD(settings, request_id),
-     .help = "Whose X-Request-Id goes on to origins and log: that of trusted_proxies, or that of any "
-             "client. All other requests get a fresh one; what their client sent stands in the log "
+     .help = "Whose X-Request-Id is passed to origins and the log: that of trusted_proxies, or "
+             "that of any client. Other requests get a new one; the log then has the client's "
              "as turnpike.client_request_id."},
     {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
      .words = "off|stderr|syslog",
-     .help = "Where the JSON line of each exchange goes; a path is opened again on SIGUSR1."},
+     .help = "Where the JSON line of each exchange is written. A path is reopened on SIGUSR1."},
     {.path = "admin", .places = PLACE_GLOBAL, .type = OPTION_GROUP,
      .help = "The control interface: what turnpikectl talks to, and metrics for Prometheus."},
     {.path = "admin.socket", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "auto",
      .words = "auto|off",
-     .help = "The Unix socket of turnpikectl; auto: /run/turnpike/admin.sock, where its folder "
-             "exists. Whoever may write to it may change how traffic goes."},
+     .help = "Unix socket of turnpikectl. auto: /run/turnpike/admin.sock, if its folder "
+             "exists. Any user with write permission on the socket can change traffic."},
     {.path = "admin.mode", .places = PLACE_GLOBAL, .type = OPTION_MODE, .initial = "0600",
      .least = "0000", .greatest = "0777", .sample_off = true, FIELD(admin_settings, mode),
-     .help = "Permissions of that socket's file."},
+     .help = "Permissions of the socket's file."},
     {.path = "admin.metrics", .places = PLACE_GLOBAL, .type = OPTION_ADDRESS,
      .sample = "127.0.0.1:9464", .sample_off = true,
-     .help = "An address that answers GET /metrics and GET /health; where only this machine reaches "
-             "it (127.0.0.0/8, ::1, a Unix socket), a browser also gets the live page from it."},
+     .help = "Address that serves GET /metrics and GET /health, and nothing else."},
     {.path = "dns", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      .help = "How names of origins are resolved."},
     {.path = "dns.servers", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
      .sample = "[127.0.0.1, \"127.0.0.1:8600\"]",
-     .help = "Whom to ask, an address each, with a port where it is not 53; absent: those of "
+     .help = "Addresses of the DNS servers, with a port unless it is 53. Absent: those of "
              "/etc/resolv.conf."},
     {.path = "include", .places = PLACE_GLOBAL, .type = OPTION_TEXTS, .sample = "conf.d/*.yaml",
      .sample_off = true,
@@ -92,9 +92,9 @@ static const struct option options[] = {
              "conf.d/*.yaml, whose files are read in order of their names; relative ones count "
              "from this file's folder. All other options stay in the main file."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
-     .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are believed "
-             "and kept; those of all others are dropped. The client is "
-             "the last address in X-Forwarded-For, or else in Forwarded, that is not in them."},
+     .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are "
+             "believed and kept; those of other senders are dropped. The client is the last "
+             "address in X-Forwarded-For, or else in Forwarded, outside of these networks."},
 
     {.path = "timeouts", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{first_byte: 5s}",
@@ -104,56 +104,59 @@ static const struct option options[] = {
      .help = "From a connection's accept to the end of its TLS handshake or PROXY header."},
     {.path = "timeouts.head", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, head),
-     .help = "From the first byte of a request head to its last; later it is answered 408."},
+     .help = "From the first byte of a request head to its last. A client that takes longer "
+             "gets 408."},
     {.path = "timeouts.request_buffer", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "50ms", .zero_word = "none", .least = "1ms", .greatest = "1h",
      FIELD(timeouts_settings, request_buffer),
-     .help = "How long a request body in chunks is gathered (limits.request_buffer) before the "
-             "request goes on with what is there, the head alone if nothing is: the client may "
-             "wait for an answer to that. none: until the body is whole or larger than "
-             "limits.request_buffer."},
+     .help = "How long a chunked request body is buffered (limits.request_buffer). Then the "
+             "request goes on with the bytes received so far, or with its head alone, because "
+             "the client may wait for a response. none: until the body is complete or larger "
+             "than limits.request_buffer."},
     {.path = "timeouts.body_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, body_idle),
-     .help = "A client's longest pause in a request body; in a conversation, one in which it takes "
-             "nothing of the answer either."},
+     .help = "Longest pause of a client in a request body. In a two-way stream, a client that "
+             "reads the response is not idle."},
     {.path = "timeouts.connect", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "3s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, connect),
-     .help = "To connect to one address of an origin."},
+     .help = "Time to connect to one address of an origin."},
     {.path = "timeouts.send_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, send_idle),
-     .help = "Between two writes of a request to an origin that takes no more of it for now."},
+     .help = "Time between two writes of a request, while the origin takes no bytes."},
     {.path = "timeouts.first_byte", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, first_byte),
-     .help = "From the end of a request to the first byte of its answer."},
+     .help = "From the end of a request to the first byte of its response."},
     {.path = "timeouts.response_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, response_idle),
-     .help = "Between two reads of an answer, and between two writes of it."},
+     .help = "Time between two reads of a response from an origin, and between two writes to a "
+             "client."},
     {.path = "timeouts.keepalive_idle", .places = PLACE_GLOBAL | PLACE_LISTENER,
      .type = OPTION_TIME, .initial = "75s", .least = "10ms", .greatest = "7d",
      FIELD(timeouts_settings, keepalive_idle),
-     .help = "A client connection between two requests."},
+     .help = "How long a client connection may be idle between two requests."},
     {.path = "timeouts.lifetime", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "1h", .zero_word = "none", .least = "100ms", .greatest = "30d",
      FIELD(timeouts_settings, lifetime),
-     .help = "A client connection, which closes with the first answer after that; some up to an "
-             "eighth earlier, so that those of one moment do not end in one."},
+     .help = "Maximum age of a client connection, which then closes with its next response. "
+             "Some connections close up to an eighth earlier, so that not all close at once."},
     {.path = "timeouts.tunnel_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "10m", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, tunnel_idle),
-     .help = "No byte either way in an upgraded connection (WebSocket)."},
+     .help = "How long an upgraded connection (WebSocket) may be idle in both directions."},
     {.path = "timeouts.total", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "1d",
      FIELD(timeouts_settings, total),
-     .help = "From the first byte of a request to the last of its answer; a trusted client may "
-             "ask for less (deadline.header)."},
+     .help = "From the first byte of a request to the last of its response. A trusted client "
+             "may ask for less (deadline.header)."},
     {.path = "timeouts.lame_duck", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "0s",
      .least = "0s", .greatest = "1h", FIELD(timeouts_settings, lame_duck),
-     .help = "From SIGTERM until the stop begins: meanwhile GET /health answers 503 and clients are "
-             "served as ever, so that a balancer sends its clients elsewhere first. A second "
-             "SIGTERM ends it. The service manager must wait for this and timeouts.drain together "
-             "(TimeoutStopSec=)."},
+     .help = "From SIGTERM until the stop begins. Meanwhile GET /health responds 503 and "
+             "clients are served as usual, so that a load balancer can send them elsewhere. A "
+             "second SIGTERM ends the wait. The service manager must allow for the sum of this "
+             "and timeouts.drain (TimeoutStopSec=)."},
     {.path = "timeouts.drain", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "30s",
      .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, drain),
-     .help = "From SIGTERM, or the end of timeouts.lame_duck, until what is still in flight is cut."},
+     .help = "From SIGTERM, or the end of timeouts.lame_duck, until exchanges still in flight "
+             "are closed."},
     {.path = "timeouts.upgrade_drain", .places = PLACE_GLOBAL, .type = OPTION_TIME,
      .initial = "1h", .zero_word = "none", .least = "10ms", .greatest = "30d",
      FIELD(timeouts_settings, upgrade_drain),
@@ -162,50 +165,50 @@ static const struct option options[] = {
 
     {.path = "min_rates", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{request_body: 100B}",
-     .help = "Bytes a second that a client must move in each window of the time in which it alone "
-             "is waited for; a listener may have its own, a route goes first. Slow clients hurt no "
-             "others as long as nothing is short, and under pressure the costliest are closed "
-             "first (limits.memory)."},
+     .help = "Bytes a second that a client must move in each window, counted while only the "
+             "client is waited for. A listener may have its own, and a route overrides both. "
+             "Slow clients hurt no others while resources last; under pressure the costliest "
+             "are closed first (limits.memory)."},
     {.path = "min_rates.request_body", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_SIZE, .initial = "none", .zero_word = "none", .least = "1B",
      .greatest = "1GiB", FIELD(min_rates_settings, request_body),
-     .help = "Of a request body; a client that moves less in a window is answered 408."},
+     .help = "Rate of a request body. A client below it in a window gets 408."},
     {.path = "min_rates.response", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_SIZE, .initial = "none", .zero_word = "none", .least = "1B",
      .greatest = "1GiB", FIELD(min_rates_settings, response),
-     .help = "Of an answer, as the client acknowledges it; a client that takes less in a window is "
-             "cut."},
+     .help = "Rate of a response, as the client acknowledges it. A client below it in a window "
+             "is closed."},
     {.path = "min_rates.window", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_TIME, .initial = "60s", .least = "10ms", .greatest = "1h",
-     FIELD(min_rates_settings, window), .help = "The time over which rates are counted."},
+     FIELD(min_rates_settings, window), .help = "Time over which rates are counted."},
 
     {.path = "limits", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_GROUP,
      .sample = "{requests_per_connection: 1000}",
      .help = "How much one message or client may ask for; a listener may have its own."},
     {.path = "limits.head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "32KiB",
      .least = "1KiB", .greatest = "32KiB", FIELD(limits_settings, head_bytes),
-     .help = "A request head, its request line included, and its trailers: each at most this; more is "
-             "answered 431."},
+     .help = "Size of a request head with its request line, and of the trailers. More gets "
+             "431."},
     {.path = "limits.target_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "8KiB",
      .least = "64B", .greatest = "32KiB", FIELD(limits_settings, target_bytes),
-     .help = "A request target; more is answered 414."},
+     .help = "Size of a request target. More gets 414."},
     {.path = "limits.headers", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "100",
      .least = "8", .greatest = "128", FIELD(limits_settings, headers),
-     .help = "Header lines of one message; more are answered 431."},
+     .help = "Header lines of one message. More get 431."},
     {.path = "limits.response_head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
      .initial = "32KiB", .least = "1KiB", .greatest = "32KiB",
      FIELD(limits_settings, response_head_bytes),
-     .help = "The head of an origin's answer, and its trailers: each at most this; more becomes 502, or "
-             "breaks the answer off if the client has a part of it."},
+     .help = "Size of the head of an origin's response, and of its trailers. More becomes 502, "
+             "or terminates the response if the client has a part of it."},
     {.path = "limits.body_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "none",
      .zero_word = "none", .least = "1B", .greatest = "1048576GiB",
      FIELD(limits_settings, body_bytes),
-     .help = "A request body; more is answered 413."},
+     .help = "Size of a request body. More gets 413."},
     {.path = "limits.request_buffer", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
      .initial = "16KiB", .least = "0B", .greatest = "1MiB", FIELD(limits_settings, request_buffer),
-     .help = "A request body up to this size is read whole before an origin is chosen, so that a "
-             "slow client holds no connection to one; a body in chunks for timeouts.request_buffer at "
-             "most. 0B: every request goes on at once."},
+     .help = "A request body up to this size is read completely before an origin is chosen, so "
+             "that a slow client holds no connection to an origin. A chunked body is buffered "
+             "for timeouts.request_buffer at most. 0B: requests are not buffered."},
     {.path = "limits.connection_buffer", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_SIZE,
      .initial = "64KiB", .least = "16KiB", .greatest = "64MiB",
      FIELD(limits_settings, connection_buffer),
@@ -219,41 +222,44 @@ static const struct option options[] = {
     {.path = "limits.max_connections", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "10000000",
      FIELD(limits_settings, max_connections),
-     .help = "Client connections of the whole process; none: as many as descriptors allow. Where "
-             "clients wait for one, the longest idle are closed, or else those that cost most for "
-             "what they achieve."},
+     .help = "Client connections of the process; none: as many as descriptors allow. While "
+             "clients wait for one, the gateway closes the longest idle connections, or else "
+             "those with the most memory x time per byte moved."},
     {.path = "limits.memory", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "auto",
      .zero_word = "auto", .least = "16MiB", .greatest = "1048576GiB",
      FIELD(limits_settings, memory),
-     .help = "Memory of the whole process; auto: three quarters of what the cgroup, or else the "
-             "machine, has. Close to it idle connections go early, large bodies are not read on, "
-             "new connections are refused, and those go that cost most for what they achieve."},
+     .help = "Memory of the process; auto: three quarters of the memory of the cgroup or the "
+             "machine. Near the limit, idle connections close early, large bodies are not "
+             "read, and new connections are refused. The gateway then closes the connections "
+             "with the most memory x time per byte moved."},
     {.path = "limits.descriptors", .places = PLACE_GLOBAL, .type = OPTION_COUNT,
      .initial = "auto", .zero_word = "auto", .least = "64", .greatest = "100000000",
      FIELD(limits_settings, descriptors),
-     .help = "File descriptors of the whole process, guarded in the same way, but that new clients "
-             "wait in the kernel; auto: as many as the kernel allows (LimitNOFILE=, ulimit -n)."},
+     .help = "File descriptors of the process, guarded like limits.memory; auto: as many as "
+             "the kernel allows (LimitNOFILE=, ulimit -n)."},
     {.path = "limits.handshakes", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "1000",
      .least = "1", .greatest = "1000000", FIELD(limits_settings, handshakes),
-     .help = "TLS handshakes with clients at once, each worker; further clients wait in line."},
+     .help = "Concurrent TLS handshakes with clients, for each worker. Further handshakes "
+             "wait."},
 
     {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
-     .help = "What is left of timeouts.total, between trusted clients, gateway and origins."},
+     .help = "Remaining time of timeouts.total, passed between trusted clients, gateway and "
+             "origins."},
     {.path = "deadline.header", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .initial = "X-Request-Timeout-Ms", .least = "1", .greatest = "64",
      FIELD(deadline_settings, header),
-     .help = "Header line with the milliseconds that are left: read from trusted_proxies, told to "
-             "origins where there is a limit. Clients' own lines never go on."},
+     .help = "Header line with the remaining milliseconds. It is read from trusted_proxies, "
+             "and sent to origins when there is a limit. Lines of other clients are dropped."},
     {.path = "deadline.min_remaining", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "5ms",
      .zero_word = "none", .least = "1ms", .greatest = "1h", FIELD(deadline_settings, min_remaining),
-     .help = "With less than this left nothing is sent to an origin; answered 504."},
+     .help = "With less time left, no request is sent to an origin, and the client gets 504."},
 
     {.path = "retry", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample_off = true,
-     .help = "Which attempts that got no answer are made once more; doc/RETRIES.md has the table."},
+     .help = "Which attempts without a response are retried; doc/RETRIES.md has the table."},
     {.path = "retry.idempotent", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_FLAG,
      .initial = "true", FIELD(retry_settings, idempotent),
-     .help = "Methods that are safe or idempotent (GET, PUT, DELETE, ...): once more."},
+     .help = "Retry methods that are safe or idempotent (GET, PUT, DELETE, ...)."},
     {.path = "retry.non_idempotent", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_CHOICE,
      .initial = "not_sent", .words = "never|not_sent|unread|with_key",
      FIELD(retry_settings, non_idempotent),
@@ -263,17 +269,17 @@ static const struct option options[] = {
     {.path = "retry.backoff", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "25ms", .zero_word = "none", .least = "1ms", .greatest = "10s",
      FIELD(retry_settings, backoff),
-     .help = "Another origin is asked after a random time up to this."},
+     .help = "Another origin is tried after a random time up to this."},
 
     {.path = "client_limits", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_GROUP, .sample = "{request_rate: 50}",
-     .help = "What one client address (IPv4 /32, IPv6 /64) may have, counted over all workers. "
-             "All off by default: a load balancer, or a company behind one address, is one "
-             "client. A listener may have its own, and a route its own request rate."},
+     .help = "Limits of one client address (IPv4 /32, IPv6 /64), counted over all workers. All "
+             "are off by default, because a load balancer, or a company behind one address, is "
+             "one client. A listener may have its own, and a route its own request rate."},
     {.path = "client_limits.max_connections", .places = PLACE_GLOBAL | PLACE_LISTENER,
      .type = OPTION_COUNT, .initial = "none", .zero_word = "none", .least = "1",
      .greatest = "10000000", FIELD(client_limits_settings, max_connections),
-     .help = "Connections at once; more are refused. Not for trusted_proxies."},
+     .help = "Concurrent connections; more are refused. Not for trusted_proxies."},
     {.path = "client_limits.connection_rate", .places = PLACE_GLOBAL | PLACE_LISTENER,
      .type = OPTION_COUNT, .initial = "none", .zero_word = "none", .least = "1",
      .greatest = "1000000", FIELD(client_limits_settings, connection_rate),
@@ -282,20 +288,20 @@ static const struct option options[] = {
      .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "1000000",
      FIELD(client_limits_settings, request_rate),
-     .help = "Requests a second; more are answered 429. The client is the one that "
-             "trusted_proxies name."},
+     .help = "Requests a second; more get 429. The client is the one that trusted_proxies "
+             "name."},
     {.path = "client_limits.request_burst",
      .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_COUNT,
      .initial = "auto", .zero_word = "auto", .least = "1", .greatest = "10000000",
      FIELD(client_limits_settings, request_burst),
      .help = "Requests that may come at once after a pause; auto: those of two seconds."},
     {.path = "client_limits.exempt", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS,
-     .initial = "[]", .help = "Networks that have no such limits."},
+     .initial = "[]", .help = "Networks without these limits."},
 
     {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
-     .inside = PLACE_LISTENER, .help = "Where clients connect."},
+     .inside = PLACE_LISTENER, .help = "Addresses that clients connect to."},
     {.path = "services", .places = PLACE_GLOBAL, .type = OPTION_NAMED, .inside = PLACE_SERVICE,
-     .sample = "example", .help = "Named sets of origins that routes forward to."},
+     .sample = "example", .help = "Named sets of origins that routes forward to (upstreams)."},
     {.path = "routes", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
      .inside = PLACE_ROUTE,
      .help = "Which requests go where. The most specific match wins; of equals, the first."},
@@ -310,7 +316,7 @@ static const struct option options[] = {
     {.path = "proxy_protocol.from", .places = PLACE_LISTENER, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]",
      .help = "Networks of the proxies that send such headers; a connection from elsewhere is closed "
-             "unread. [0.0.0.0/0, \"::/0\"] takes a header from anybody. A client that a header "
+             "unread. [0.0.0.0/0, \"::/0\"] takes a header from any peer. A client that a header "
              "names is never one of trusted_proxies unless the proxy that sent it is one, too."},
     {.path = "half_close", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(listener_settings, half_close),
@@ -413,10 +419,11 @@ static const struct option options[] = {
     {.path = "hsts", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "1",
      .greatest = "256", .sample = "max-age=31536000; includeSubDomains", .sample_off = true,
      FIELD(listener_settings, hsts),
-     .help = "Strict-Transport-Security of every answer of this listener, which speaks TLS."},
+     .help = "Strict-Transport-Security of every response of this listener, which must speak "
+             "TLS."},
     {.path = "redirect_to_https", .places = PLACE_LISTENER, .type = OPTION_FLAG,
      .initial = "false", FIELD(listener_settings, redirect_to_https),
-     .help = "Answer every request with 308 to the same place under https://, port 443."},
+     .help = "Redirect every request with 308 to https://, port 443."},
 
     /* --- service --- */
     {.path = "origins", .places = PLACE_SERVICE, .type = OPTION_ORIGINS, .required = true,
@@ -446,10 +453,11 @@ static const struct option options[] = {
      .help = "Connections to each origin, and the line in front of it."},
     {.path = "pool.max_idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
      .least = "0", .greatest = "100000", FIELD(pool_settings, max_idle),
-     .help = "Connections that a worker keeps open without a request."},
+     .help = "Idle connections that each worker keeps."},
     {.path = "pool.max_connections", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "100000", FIELD(pool_settings, max_connections),
-     .help = "Connections to one origin at once, of all workers; further exchanges wait in line."},
+     .help = "Concurrent connections to one origin, of all workers. Further exchanges are "
+             "pending."},
     {.path = "pool.reserve", .places = PLACE_SERVICE, .type = OPTION_PERCENT, .initial = "25%",
      .least = "0%", .greatest = "100%", FIELD(pool_settings, reserve),
      .help = "Share, rounded up, of pool.max_connections, pool.max_pending and the limits of the service "
@@ -458,38 +466,38 @@ static const struct option options[] = {
              "are cut."},
     {.path = "pool.requests_per_connection", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "4294967295", FIELD(pool_settings, requests_per_connection),
-     .help = "Requests of one connection, which then is closed."},
+     .help = "Requests of one connection, which is then closed."},
     {.path = "pool.max_age", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "1h",
      .zero_word = "none", .least = "100ms", .greatest = "30d", FIELD(pool_settings, max_age),
      .help = "A connection older than this takes no further request."},
     {.path = "pool.idle_timeout", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "30s",
      .least = "10ms", .greatest = "1d", FIELD(pool_settings, idle_timeout),
-     .help = "A connection without a request for this long is closed."},
+     .help = "An idle connection is closed after this time."},
     {.path = "pool.max_pending", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
      .least = "0", .greatest = "1000000", FIELD(pool_settings, max_pending),
-     .help = "Exchanges in line for one origin, of all workers; further ones are answered 503."},
+     .help = "Exchanges that wait for one origin, of all workers. Further ones get 503."},
     {.path = "pool.pending_timeout", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "5s",
      .least = "10ms", .greatest = "1h", FIELD(pool_settings, pending_timeout),
-     .help = "How long an exchange stays in that line before it is answered 503."},
+     .help = "How long an exchange may wait for a connection. Then it gets 503."},
 
     {.path = "retry_budget", .places = PLACE_SERVICE, .type = OPTION_GROUP,
-     .help = "How many retries the service gets at most, counted over the last 8 seconds."},
+     .help = "How many retries the service may make, counted over the last 8 seconds."},
     {.path = "retry_budget.percent", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "20", .least = "0", .greatest = "100", FIELD(retry_budget_settings, percent),
-     .help = "Retries of a hundred requests."},
+     .help = "Retries per hundred requests."},
     {.path = "retry_budget.min_per_second", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "3", .least = "0", .greatest = "100000", FIELD(retry_budget_settings, min_per_second),
-     .help = "Retries a second that are allowed beside these."},
+     .help = "Retries a second that are allowed in addition."},
     {.path = "limits", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "Limits of the service that hold over all workers."},
     {.path = "limits.max_concurrent_requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_concurrent_requests),
-     .help = "Requests under way at its origins; further ones wait in line."},
+     .help = "Concurrent requests at all origins of the service; further ones wait."},
     {.path = "limits.max_concurrent_requests_per_origin", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_concurrent_requests_per_origin),
-     .help = "Requests under way at each of its origins; further ones wait in line."},
+     .help = "Concurrent requests at each origin; further ones wait."},
     {.path = "limits.max_connections", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_connections),
@@ -498,7 +506,7 @@ static const struct option options[] = {
     {.path = "limits.max_pending", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_pending),
-     .help = "Requests in line for any of its origins; further ones are answered 503."},
+     .help = "Requests that wait for any origin of the service; further ones get 503."},
     {.path = "tls", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample = "{ca: /etc/turnpike/tls/internal-ca.crt}",
      .sample_off = true,
      .help = "Speak TLS with its origins, {} with all as it is by default; absent: plain HTTP."},
@@ -527,8 +535,8 @@ static const struct option options[] = {
      .help = "Oldest version of TLS that is spoken."},
     {.path = "tls.insecure_skip_verify", .places = PLACE_SERVICE, .type = OPTION_FLAG,
      .initial = "false", FIELD(tls_service_settings, insecure_skip_verify),
-     .help = "Talk to whoever answers: the certificate is not looked at. Said in the log at each "
-             "start and reload."},
+     .help = "Do not verify the certificates of origins. The log warns of it at each start and "
+             "reload."},
     {.path = "tls.watch", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
      FIELD(tls_service_settings, watch),
      .help = "Reload when one of these files has changed."},
@@ -539,7 +547,7 @@ static const struct option options[] = {
     {.path = "lenient.bare_lf", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
      FIELD(lenient_settings, bare_lf),
      .help = "Lines of an answer's head that end in LF without CR; its connection is closed behind "
-             "it. Whoever can put a line break into such an origin's header can split its answers."},
+             "it. An attacker who can put a line break into such an origin's header can split its answers."},
     {.path = "lenient.unusual_status", .places = PLACE_SERVICE, .type = OPTION_FLAG,
      .initial = "false", FIELD(lenient_settings, unusual_status),
      .help = "Statuses 600 to 999, which are passed on as they are."},
@@ -552,7 +560,8 @@ static const struct option options[] = {
              "or its probes do. Known to all workers, kept over reloads."},
     {.path = "health.consecutive_failures", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
      .zero_word = "off", .least = "1", .greatest = "10000", FIELD(health_settings, consecutive_failures),
-     .help = "So many attempts in a row without a usable answer eject an origin."},
+     .help = "Consecutive failed attempts that eject an origin. Failed: without a usable "
+             "response."},
     {.path = "health.failed_share", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
      .initial = "50%", .zero_word = "off", .least = "0.01%", .greatest = "100%",
      FIELD(health_settings, failed_share),
@@ -561,45 +570,48 @@ static const struct option options[] = {
              "five, and for these the window may be shorter."},
     {.path = "health.min_attempts", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "20", .least = "1", .greatest = "1000000", FIELD(health_settings, min_attempts),
-     .help = "Attempts that a window must have before their share counts."},
+     .help = "Attempts that a window needs before failed_share counts."},
     {.path = "health.window", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "10s",
      .least = "100ms", .greatest = "1h", FIELD(health_settings, window),
-     .help = "How long a window is; the first failure opens it."},
+     .help = "Length of a window; the first failure opens it."},
     {.path = "health.failed_status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
      .initial = "502-504",
      .help = "Statuses of answers that count as failures: one, a range such as 500-599, or a "
              "list; none: only what got no whole answer."},
     {.path = "health.slow", .places = PLACE_SERVICE, .type = OPTION_GROUP,
-     .help = "Slowness that ejects an origin, seen beside the others of its service."},
+     .help = "Ejects an origin that is slow in comparison with the others of its service."},
     {.path = "health.slow.factor", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
      .zero_word = "off", .least = "2", .greatest = "1000", FIELD(health_settings, slow_factor),
-     .help = "So many times slower to its first byte than the fastest of the others."},
+     .help = "An origin is slow if its first byte takes this many times longer than that of "
+             "the fastest other."},
     {.path = "health.slow.min_time", .places = PLACE_SERVICE, .type = OPTION_TIME,
      .initial = "500ms", .least = "1ms", .greatest = "1h", FIELD(health_settings, slow_min_time),
-     .help = "What is faster than this is never slow."},
+     .help = "A response faster than this is never slow."},
     {.path = "health.ejection_time", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "3s",
      .least = "10ms", .greatest = "1h", FIELD(health_settings, ejection_time),
-     .help = "How long the first ejection lasts, up to 20% more; each further one twice as long."},
+     .help = "Length of the first ejection, up to 20% more. Each further ejection is twice as "
+             "long."},
     {.path = "health.max_ejection_time", .places = PLACE_SERVICE, .type = OPTION_TIME,
      .initial = "5m", .least = "10ms", .greatest = "1d", FIELD(health_settings, max_ejection_time),
-     .help = "No ejection lasts longer; without one for that long, the next is a first one."},
+     .help = "Longest ejection. After this time without one, the next ejection is a first one."},
     {.path = "health.max_ejected_share", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
      .initial = "50%", .least = "0%", .greatest = "100%", FIELD(health_settings, max_ejected_share),
-     .help = "Of the service's origins, rounded up, that may be ejected at once; never the last "
-             "one that serves."},
+     .help = "Share of the service's origins, rounded up, that may be ejected at once; never "
+             "the last one that serves."},
     {.path = "health.half_open_requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "2",
      .least = "1", .greatest = "1000", FIELD(health_settings, half_open_requests),
-     .help = "Requests, one at a time, that must go well before an ejected origin is back."},
+     .help = "Requests, one at a time, that must succeed before an ejected origin is back "
+             "(half-open circuit breaker)."},
     {.path = "health.slow_start", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "10s",
      .zero_word = "none", .least = "100ms", .greatest = "1h", FIELD(health_settings, slow_start),
-     .help = "In which the share of an origin that is back grows from a tenth to the whole."},
+     .help = "Time in which the share of a returned origin grows from a tenth to the whole."},
     {.path = "health.when_all_down", .places = PLACE_SERVICE, .type = OPTION_CHOICE,
      .initial = "try", .words = "try|fail", FIELD(health_settings, when_all_down),
-     .help = "While no origin is fit: try all that are not drained as if they were, or answer "
-             "503 at once."},
+     .help = "Policy while no origin is fit. try: send to all that are not drained. fail: "
+             "respond 503 at once."},
     {.path = "health.probe", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
-     .help = "Asks each origin by itself, once for all workers; these are no requests in any "
-             "count. An origin is down while a probe of any service says so."},
+     .help = "Active health check of each origin, once for all workers; not counted as "
+             "requests. An origin is down while a probe of any service says so."},
     {.path = "health.probe.type", .places = PLACE_SERVICE, .type = OPTION_CHOICE,
      .initial = "http", .words = "http|tcp", FIELD(probe_settings, type),
      .help = "A GET, or only a connection."},
@@ -608,27 +620,28 @@ static const struct option options[] = {
      .help = "Path and query of the GET."},
     {.path = "health.probe.host", .places = PLACE_SERVICE, .type = OPTION_TEXT,
      .least = "1", .greatest = "255", .sample = "api.internal", FIELD(probe_settings, host),
-     .help = "Its Host; absent: the origin's address as written."},
+     .help = "Host of the GET; absent: the origin's address as written."},
     {.path = "health.probe.interval", .places = PLACE_SERVICE, .type = OPTION_TIME,
      .initial = "5s", .least = "20ms", .greatest = "1d", FIELD(probe_settings, interval),
-     .help = "From one probe to the next."},
+     .help = "Time from one probe to the next."},
     {.path = "health.probe.jitter", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
      .initial = "20%", .least = "0%", .greatest = "100%", FIELD(probe_settings, jitter),
-     .help = "How much longer or shorter the interval may be by chance."},
+     .help = "Random deviation of the interval, in both directions."},
     {.path = "health.probe.timeout", .places = PLACE_SERVICE, .type = OPTION_TIME,
      .initial = "2s", .least = "10ms", .greatest = "1h", FIELD(probe_settings, timeout),
-     .help = "For the whole probe."},
+     .help = "Time for the whole probe."},
     {.path = "health.probe.healthy", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "2", .least = "1", .greatest = "1000", FIELD(probe_settings, healthy),
-     .help = "Good ones in a row that make a down origin up."},
+     .help = "Consecutive good probes that bring a down origin up."},
     {.path = "health.probe.unhealthy", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "3", .least = "1", .greatest = "1000", FIELD(probe_settings, unhealthy),
-     .help = "Bad ones in a row that make an up origin down; of a new one the first decides."},
+     .help = "Consecutive bad probes that bring an up origin down. The first probe of a new "
+             "origin decides alone."},
     {.path = "health.probe.status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
-     .initial = "200-399", .help = "Statuses of a good answer, as in health.failed_status."},
+     .initial = "200-399", .help = "Status codes of a good response, as in health.failed_status."},
     {.path = "health.probe.body", .places = PLACE_SERVICE, .type = OPTION_TEXT,
      .least = "1", .greatest = "256", .sample = "ok", FIELD(probe_settings, body),
-     .help = "What must stand somewhere in the first 4 KiB of its body; absent: anything."},
+     .help = "Text that the first 4 KiB of the body must contain; absent: any body is good."},
 
     /* --- route --- */
     {.path = "name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
@@ -681,8 +694,8 @@ static const struct option options[] = {
              "same way. A change deals all users anew."},
     {.path = "override", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{header: X-Arm}, {cookie: arm}]", .sample_off = true, .words = "cookie|header",
-     .help = "Where a tester may name the service of the split that is to answer; other names "
-             "count for nothing."},
+     .help = "Where a tester may name the service of the split to use; other names are "
+             "ignored."},
     {.path = "pin", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      .help = "A request that must not be done twice stays with the arm that saw its key first, "
              "whatever happens to the weights; on every split."},
@@ -691,25 +704,25 @@ static const struct option options[] = {
      .help = "Headers that carry such a key; absent: Idempotency-Key."},
     {.path = "pin.lifetime", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "24h",
      .zero_word = "none", .least = "1m", .greatest = "31d", FIELD(split_settings, pin_lifetime),
-     .help = "How long a key holds its arm; none: keys hold nothing."},
+     .help = "How long a key keeps its arm; none: keys are not pinned."},
     {.path = "ramp", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
-     .help = "Moves a split of two services by itself, step by step, and back at once when the "
-             "new arm does worse than the old one. Needs state_directory."},
+     .help = "Canary release: moves a split of two services in steps, and rolls back at once "
+             "when the new arm does worse than the old one. Needs state_directory."},
     {.path = "ramp.to", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "other",
      .sample_off = true,
-     .help = "The service that is to get the traffic; absent: the split's last one."},
+     .help = "Service that gets the traffic; absent: the last one of the split."},
     {.path = "ramp.steps", .places = PLACE_ROUTE, .type = OPTION_STEPS, .required = true,
      .sample = "[1%, 5%, {weight: 25%, hold: 1h}, 100%]",
-     .help = "Its weights, growing; a group gives a step a hold of its own."},
+     .help = "Weights of the new arm, ascending. A group gives a step its own hold."},
     {.path = "ramp.steps.weight", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .required = true,
      .least = "0.01%", .greatest = "100%", .sample_off = true, .sample = "25%",
      FIELD(ramp_step, weight), .help = "Weight of the new arm."},
     {.path = "ramp.steps.hold", .places = PLACE_ROUTE, .type = OPTION_TIME, .least = "1s",
      .greatest = "30d", .sample_off = true, .sample = "1h", FIELD(ramp_step, hold),
-     .help = "How long at least, in place of ramp.hold."},
+     .help = "Minimum time of this step, in place of ramp.hold."},
     {.path = "ramp.hold", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "10m",
      .least = "1s", .greatest = "30d", FIELD(ramp_settings, hold),
-     .help = "How long each step stays, at least; a full guard window in it is a must."},
+     .help = "Minimum time of each step; it must contain a full window."},
     {.path = "ramp.error_rate", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "1%",
      .least = "0%", .greatest = "100%", FIELD(ramp_settings, error_rate),
      .help = "How far the new arm's share of failures (5xx, broken answers) may be above that of "
@@ -724,10 +737,11 @@ static const struct option options[] = {
      .help = "How much more time than in that group its slowest hundredth may take."},
     {.path = "ramp.window", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "1m",
      .least = "1s", .greatest = "1d", FIELD(ramp_settings, window),
-     .help = "Over which both are compared; a new arm that fails is back within two of them."},
+     .help = "Time over which both arms are compared. A new arm that fails is rolled back "
+             "within two windows."},
     {.path = "ramp.min_samples", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "200",
      .least = "10", .greatest = "1000000000", FIELD(ramp_settings, min_samples),
-     .help = "Requests of each that a window needs at least; with fewer it goes on."},
+     .help = "Requests of each arm that a window needs. With fewer, the window goes on."},
     {.path = "respond", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      .help = "Answer without an origin."},
     {.path = "respond.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "200",

@@ -19,7 +19,7 @@ static void add_answers(struct page *page, const struct merged *merged)
                                                                 "3xx",  "4xx", "5xx"};
     static const char name[] = "turnpike_origin_responses_total";
 
-    metrics_text_family(page, name, "counter", "Answers that came from the origin, by status.");
+    metrics_text_family(page, name, "counter", "Responses of the origin, by status class.");
     for (size_t i = 0; i < merged->count; i++) {
         for (int status = 2; status < METRICS_STATUS_CLASSES; status++) {
             metrics_text_begin(page, name, METRICS_TEXT_ORIGIN, merged->rows[i].name);
@@ -52,8 +52,7 @@ static void add_failures(struct page *page, const struct merged *merged)
     static const char name[] = "turnpike_origin_attempts_failed_total";
     char word[48];
 
-    metrics_text_family(page, name, "counter",
-                        "Attempts that got no whole answer, by what went wrong.");
+    metrics_text_family(page, name, "counter", "Failed attempts, by failure.");
     for (size_t i = 0; i < merged->count; i++) {
         for (int failure = 0; failure < ORIGIN_FAILURE_COUNT; failure++) {
             if (merged->rows[i].by_failure[failure] > 0) {
@@ -70,7 +69,7 @@ static void add_durations(struct page *page, const struct merged *merged)
     static const char name[] = "turnpike_origin_response_duration_seconds";
 
     metrics_text_family(page, name, "histogram",
-                        "From the connection that was had to the last byte of the answer.");
+                        "From an established connection to the last byte of the response.");
     for (size_t i = 0; i < merged->count; i++) {
         if (merged->rows[i].exchanges > 0) {
             metrics_text_histogram(page, name, METRICS_TEXT_ORIGIN, &merged->rows[i]);
@@ -108,13 +107,13 @@ static const struct registry_row {
     const char *help;
     uint64_t (*value)(const struct origin_reading *reading);
 } registry_rows[] = {
-    {"turnpike_origin_up",                  "gauge",   "1 while it gets requests: not down, ejected or drained.", up_of},
-    {"turnpike_origin_drained",             "gauge",   "1 while an operator keeps it from new requests.", drained_of},
-    {"turnpike_origin_connections",         "gauge",   "Connections to it, open or being opened.", connections_of},
+    {"turnpike_origin_up",                  "gauge",   "1 while the origin gets requests: not down, ejected or drained.", up_of},
+    {"turnpike_origin_drained",             "gauge",   "1 while an operator drains the origin.", drained_of},
+    {"turnpike_origin_connections",         "gauge",   "Connections to the origin, open or being opened.", connections_of},
     {"turnpike_origin_requests_in_flight",  "gauge",   "Requests that hold a connection.", in_flight_of},
-    {"turnpike_origin_requests_pending",    "gauge",   "Requests in line for a connection.", waiting_of},
+    {"turnpike_origin_requests_pending",    "gauge",   "Requests that wait for a connection.", waiting_of},
     {"turnpike_origin_requests_total",      "counter", "Requests begun on a connection.", requests_of},
-    {"turnpike_origin_ejected_total",       "counter", "Times its own answers made it lose its share.", ejected_of},
+    {"turnpike_origin_ejected_total",       "counter", "Passive-health ejections.", ejected_of},
     {"turnpike_origin_probes_total",        "counter", "Health probes.", probes_of},
     {"turnpike_origin_probes_failed_total", "counter", "Health probes that failed.", probes_failed_of},
 };

@@ -44,7 +44,8 @@ static void add_cuts(struct page *page, const struct control_sources *sources)
     struct control_facts facts;
 
     sources->facts(sources->owner, &facts);
-    metrics_text_family(page, name, "counter", "Client connections that were cut, by cause.");
+    metrics_text_family(page, name, "counter",
+                        "Client connections that the gateway closed before their end, by cause.");
     for (int cause = CUT_NONE + 1; cause < CUT_CAUSE_COUNT; cause++) {
         uint64_t sum = 0;
 
@@ -66,8 +67,9 @@ static void add_cut_durations(struct page *page, const struct control_sources *s
         page->failed = true;
         return;
     }
-    metrics_text_family(page, name, "histogram",
-                        "From the first byte of a request to where its client was cut, by cause.");
+    metrics_text_family(
+        page, name, "histogram",
+        "From the first byte of a request to the forced close of its client, by cause.");
     for (size_t i = 0; i < merged.count; i++) {
         metrics_text_histogram(page, name, "cause", &merged.rows[i]);
     }
@@ -88,13 +90,13 @@ static void add_process(struct page *page, const struct control_sources *sources
         connections += load.connections;
         begun += load.begun;
     }
-    metrics_text_family(page, "turnpike_info", "gauge", "The version that runs.");
+    metrics_text_family(page, "turnpike_info", "gauge", "The running version.");
     metrics_text_begin(page, "turnpike_info", "version", PACKAGE_VERSION);
     metrics_text_end(page, 1);
     metrics_text_plain(page, "turnpike_start_time_seconds", "gauge",
-                       "When the process began, since 1970.", facts.started_realtime_s);
+                       "When the process started, since 1970.", facts.started_realtime_s);
     metrics_text_plain(page, "turnpike_workers", "gauge", "Worker threads.", facts.workers);
-    metrics_text_plain(page, "turnpike_stopping", "gauge", "1 once the process was told to stop.",
+    metrics_text_plain(page, "turnpike_stopping", "gauge", "1 once the process is stopping.",
                        facts.stopping);
     metrics_text_plain(page, "turnpike_client_connections", "gauge", "Client connections open now.",
                        connections);
@@ -117,20 +119,16 @@ static void add_reloads(struct page *page, const struct control_sources *sources
     }
     sources->reload_status(sources->owner, &status);
     metrics_text_plain(page, "turnpike_config_generation", "gauge",
-                       "Configurations taken up so far, the first one included.",
-                       status.generation);
+                       "Configurations loaded so far, the first one included.", status.generation);
     metrics_text_plain(page, "turnpike_config_loaded_seconds", "gauge",
-                       "When the configuration that runs was taken up, since 1970.",
-                       status.loaded_at);
-    metrics_text_plain(
-        page, "turnpike_config_stale", "gauge",
-        "1 while the file's last state could not be taken up, or was gone back from.",
-        status.last_failed || status.went_back);
+                       "When the running configuration was loaded, since 1970.", status.loaded_at);
+    metrics_text_plain(page, "turnpike_config_stale", "gauge",
+                       "1 while the current file failed to load or was rolled back.",
+                       status.last_failed || status.went_back);
     metrics_text_plain(page, "turnpike_config_unconfirmed", "gauge",
                        "1 while a reload waits for its confirmation.", status.unconfirmed);
-    metrics_text_plain(page, "turnpike_reloads_total", "counter", "Reloads that were taken up.",
-                       status.ok);
-    metrics_text_plain(page, "turnpike_reloads_failed_total", "counter", "Reloads that were not.",
+    metrics_text_plain(page, "turnpike_reloads_total", "counter", "Successful reloads.", status.ok);
+    metrics_text_plain(page, "turnpike_reloads_failed_total", "counter", "Failed reloads.",
                        status.failed);
 }
 
@@ -198,7 +196,7 @@ static void add_statuses(struct page *page, const struct kind_row *kind,
     const struct name name = name_of(kind, "exchanges_total");
 
     metrics_text_family(page, name.text, "counter",
-                        "Exchanges that are over, by the status of their answer.");
+                        "Finished exchanges by status class of the response.");
     for (size_t i = 0; i < merged->count; i++) {
         for (int status = 0; status < METRICS_STATUS_CLASSES; status++) {
             metrics_text_begin(page, name.text, kind->label, merged->rows[i].name);
@@ -255,10 +253,9 @@ static void add_column(struct page *page, const struct merged *merged, const cha
 static void add_retries(struct page *page, const struct merged *merged)
 {
     add_column(page, merged, "turnpike_service_retries_total", "counter",
-               "Attempts made once more after a failure.",
-               offsetof(struct metrics_reading, retries));
+               "Retries after a failed attempt.", offsetof(struct metrics_reading, retries));
     add_column(page, merged, "turnpike_service_retries_denied_total", "counter",
-               "Failures not tried again because retry_budget was used up.",
+               "Failures without a retry because retry_budget was exhausted.",
                offsetof(struct metrics_reading, retries_denied));
     add_column(page, merged, "turnpike_service_retries_left", "gauge",
                "Retries that retry_budget has left, as of the last request.",

@@ -45,15 +45,14 @@ static void add_pins(struct page *page, struct split_registry *registry)
 
     pin_table_read(split_registry_pins(registry), &counts);
     metrics_text_plain(page, "turnpike_pins_created_total", "counter",
-                       "Idempotency keys that were given an arm of a split.", counts.held);
+                       "Idempotency keys pinned to an arm of a split.", counts.held);
     metrics_text_plain(page, "turnpike_pins_hits_total", "counter",
                        "Requests whose key had an arm already.", counts.found);
     metrics_text_plain(page, "turnpike_pins_diverted_total", "counter",
-                       "Of these, requests that would have gone to another arm by now.",
+                       "Requests with a pinned key that the weights would now send to another arm.",
                        counts.moved);
     metrics_text_plain(page, "turnpike_pins_evicted_total", "counter",
-                       "Keys that lost their place in the table before their time.",
-                       counts.pushed_out);
+                       "Keys evicted from the table before their time.", counts.pushed_out);
     metrics_text_plain(page, "turnpike_pins_rejected_total", "counter",
                        "Keys that got no place in the table: all they could have had were seconds "
                        "old.",

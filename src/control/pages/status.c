@@ -26,7 +26,7 @@ static void add_reloads(struct json *json, const struct control_sources *sources
     }
     if (status.went_back) {
         json_text(json, "rolled_back",
-                  "it was taken up and gone back from; turnpikectl reload takes it up again");
+                  "the file was loaded and rolled back; turnpikectl reload loads it again");
     }
 }
 

@@ -39,9 +39,7 @@ void fixed_options_report(const struct settings *first, const struct settings *n
         if (print_below(now, option) == print_below(first, option)) {
             continue;
         }
-        log_warning("'%s' is another in the file than at the start; it cannot change while the "
-                    "process runs and stays as it was",
-                    option);
+        log_warning("'%s' changed; restart to apply", option);
         snprintf(line + length, size - length, "%s%s", before, option);
         before = ", ";
     }

@@ -217,7 +217,7 @@ void handover_report_ready(void)
     }
     if (next_fd(&digits, &fd)) {
         if (write(fd, "1", 1) != 1) {
-            log_warning("whoever started this process does not hear that it is ready");
+            log_warning("cannot report readiness to the parent");
         }
         close(fd);
     }
