@@ -8,6 +8,7 @@
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/trace.h"
 #include "exchange/trailers.h"
 
 /* How long an origin may leave Expect: 100-continue unanswered before we let the client go on:
@@ -46,6 +47,10 @@ static void begin_record(struct attempt *attempt, struct origin *origin)
     CHECK(outcome->attempts < OUTCOME_ATTEMPTS_MAX);
     outcome->tries[outcome->attempts++] = &attempt->record;
     attempt->record.origin = outcome->origin = origin_name(origin);
+    if (attempt->exchange->traced) {
+        trace_step(attempt->exchange, "attempt %u: asks origin %s of service %s", outcome->attempts,
+                   origin_name(origin), outcome->service);
+    }
 }
 
 /* The time for a phase that is reached now: never 0, which would say that it was not. Within one
@@ -72,6 +77,10 @@ static void end_record(struct attempt *attempt, const char *error)
 
     record->delivery = origin_delivery_word(delivery);
     record->error = error;
+    if (attempt->exchange->traced) {
+        trace_step(attempt->exchange, "attempt %u: %s%s%s", attempt->exchange->outcome.attempts,
+                   record->delivery, error != NULL ? ", " : "", error != NULL ? error : "");
+    }
     record->bytes_sent = evidence->bytes_written;
     record->bytes_acked = evidence->bytes_acked;
     if (delivery > attempt->exchange->delivery) {

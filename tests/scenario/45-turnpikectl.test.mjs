@@ -302,6 +302,8 @@ test('trace logs the steps of one request id, of nobody else, until it is stoppe
     for (const state of ['ATTEMPTS', 'RELAYS', 'LEAVES', 'OVER']) {
         assert.ok(lines.some((line) => line.includes(`ms: ${state}: `)), `${state} in\n${lines.join('\n')}`);
     }
+    assert.ok(lines.some((line) => line.includes(`attempt 1: asks origin ${origin.address} of service app`)), lines.join('\n'));
+    assert.ok(lines.some((line) => /attempt 1: answered$/.test(line)), lines.join('\n'));
     await ctlLines(gateway, 'trace', 'stop');
     await request(gateway, { path: '/later', headers: { 'X-Request-Id': 'this-one' } });
     await ctlLines(gateway, 'trace', 'client=127.0.0.1', 'for=5');
