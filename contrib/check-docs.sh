@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Is there still what the documents name? First, in doc/ARCHITECTURE.md, everything in `backticks`:
+# Is there still what the documents name? First, in doc/ARCHITECTURE.md and doc/MECHANISMS.md,
+# everything in `backticks`:
 # a file must lie in src/ or where it says, every other word must stand in the code (not only in a
 # comment), and in a file that stands right beside it: `name` (`file.c`), `name` in `file.c`,
 # **`file.c`** `name`. Then, everywhere: files that links lead to, and paths under contrib/, doc/ and etc/.
@@ -8,7 +9,6 @@
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
-walk=doc/ARCHITECTURE.md
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
@@ -87,8 +87,10 @@ paths_to_nowhere() {
 }
 
 gone=$(
-    words_that_are_gone
-    names_in_other_files
+    for walk in doc/ARCHITECTURE.md doc/MECHANISMS.md; do
+        words_that_are_gone
+        names_in_other_files
+    done
     links_to_nowhere
     paths_to_nowhere
 )
