@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What counting (metrics.c), the blocks that are counted in (metrics_block.c, metrics_origin.c), new
+/* What counting (metrics.c), the blocks that are counted in (metrics_block.c), new
  * settings (metrics_staged.c) and reading (metrics_read.c) share; nobody else's. */
 #ifndef OBSERVE_METRICS_PRIVATE_H
 #define OBSERVE_METRICS_PRIVATE_H

@@ -78,7 +78,7 @@ struct origin {
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 
-    /* What this worker saw of its answers: origin_latency.c, service_review.c. */
+    /* What this worker saw of its answers: origin_health.c, service_review.c. */
     int32_t latency;        /* moving mean of ORIGIN_LATENCY of the times to the first byte */
     uint32_t paces;         /* how many that were, up to a limit */
     uint32_t unanswered;    /* requests given to it since its last answer */

@@ -22,7 +22,7 @@ static inline const struct health_settings *health_of(const struct service *serv
     return &service->settings->health;
 }
 
-/* --- origin_latency.c --- */
+/* --- origin_health.c --- */
 
 /* An answer's first byte came after so long. */
 void origin_note_latency(struct origin *origin, uint64_t us);

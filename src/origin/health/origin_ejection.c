@@ -22,13 +22,13 @@ static bool may_eject(const struct service *service, const struct origin *origin
     uint32_t others = 0;
     uint32_t away = 0;
 
-    for (uint32_t i = 0; i < service->count; i++) {
-        const struct origin *other = service->origins[i];
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        const struct origin *other = service->host_set.origins[i];
 
         away += origin_entry_phase(other->entry) != ORIGIN_SERVES;
         others += other != origin && is_available(other);
     }
-    return others > 0 && away < (service->count * share + WHOLE - 1) / WHOLE;
+    return others > 0 && away < (service->host_set.count * share + WHOLE - 1) / WHOLE;
 }
 
 void origin_entry_forget_failures(struct origin_entry *entry)

@@ -58,14 +58,14 @@ struct origin *service_take_half_open(struct service *service, struct origin_req
                                       uint64_t now_us)
 {
     for (uint32_t i = 0; i < service->half_open_count; i++) {
-        struct origin_entry *entry = service->half_open[i]->entry;
+        struct origin_entry *entry = service->host_set.half_open[i]->entry;
 
         if ((request->replayable ||
              now_us - READ(entry->half_open_since_us) > PATIENT_HALF_OPEN_US) &&
             origin_entry_phase(entry) == ORIGIN_HALF_OPEN &&
             !atomic_exchange_explicit(&entry->half_open_taken, true, memory_order_acq_rel)) {
             request->half_open = true;
-            return service->half_open[i];
+            return service->host_set.half_open[i];
         }
     }
     return NULL;

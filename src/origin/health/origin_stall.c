@@ -76,8 +76,8 @@ static bool another_goes_on(const struct service *service, const struct origin *
 {
     uint64_t now_us = now_of(origin);
 
-    for (uint32_t i = 0; i < service->count; i++) {
-        const struct origin *other = service->origins[i];
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        const struct origin *other = service->host_set.origins[i];
 
         if (other != origin && origin_entry_phase(other->entry) == ORIGIN_SERVES &&
             other->answered_us > 0 &&

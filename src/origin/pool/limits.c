@@ -373,8 +373,8 @@ static bool close_idle_of_service(struct origin_directory *directory,
          link = link->next) {
         struct service *service = CONTAINER_OF(link, struct service, limited);
 
-        for (uint32_t i = 0; service->entry == entry && i < service->count; i++) {
-            if (close_idle_of(service->origins[i], entry)) {
+        for (uint32_t i = 0; service->entry == entry && i < service->host_set.count; i++) {
+            if (close_idle_of(service->host_set.origins[i], entry)) {
                 return true;
             }
         }

@@ -1,9 +1,198 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Balancing: rotation, least requests, or the better of two drawn at random, among those origins
- * that service_refresh (origin_health.c) found fit. */
+/* Whose turn it is among the origins of a service, and who has a turn at all: what keeps an origin from
+ * getting requests (verdicts, ejections, drains, weights that grow) is checked when the registry has
+ * changed or a time has come, and the result is an active set that each pick takes from. */
 #include "origin/service/service_private.h"
 
+#include "origin/health/health_private.h"
+
 #include <stdlib.h>
+
+#define RAMP_LEAST 10        /* percent of its weight that one who is back begins with */
+#define RAMP_CHECK_US 100000 /* its share grows in steps */
+
+static void check_sooner(struct service *service, uint64_t at_us)
+{
+    service->settled = false;
+    if (at_us < service->check_again_us) {
+        service->check_again_us = at_us;
+    }
+}
+
+/* Of one that came back, in percent: all at once might take it down again. */
+static uint32_t ramp(struct service *service, const struct origin *origin, uint64_t now_us)
+{
+    uint64_t whole_us = (uint64_t)health_of(service)->slow_start * 1000;
+    uint64_t returned_us = READ(origin->entry->returned_us);
+    uint64_t since_us = now_us > returned_us ? now_us - returned_us : 0;
+    uint64_t percent;
+
+    if (returned_us == 0 || since_us >= whole_us) {
+        return 100;
+    }
+    check_sooner(service, now_us + RAMP_CHECK_US);
+    percent = since_us * 100 / whole_us;
+    return percent > RAMP_LEAST ? (uint32_t)percent : RAMP_LEAST;
+}
+
+/* Answers from before it was away say nothing about it now. */
+static void forget_latency_of_returned(struct origin *origin)
+{
+    uint64_t returned_us = READ(origin->entry->returned_us);
+
+    if (origin->returned_us != returned_us) {
+        origin->returned_us = returned_us;
+        origin->paces = 0;
+        origin->unanswered = 0;
+    }
+}
+
+static bool check_at(struct service *service, struct origin *origin, uint64_t now_us)
+{
+    struct origin_entry *entry = origin->entry;
+
+    if (origin_entry_phase(entry) == ORIGIN_EJECTED && now_us >= READ(entry->ejected_until_us)) {
+        origin_health_connect_probe(service, origin);
+    }
+    if (origin_entry_is_drained(entry) || READ(entry->probes_down) > 0) {
+        return false;
+    }
+    switch (origin_entry_phase(entry)) {
+    case ORIGIN_EJECTED:
+        /* While a connect probe is on its way, somebody looks at its result now and then. */
+        check_sooner(service, now_us < READ(entry->ejected_until_us) ? READ(entry->ejected_until_us)
+                                                                     : now_us + RAMP_CHECK_US);
+        return false;
+    case ORIGIN_HALF_OPEN:
+        if (!origin_is_unknown(origin)) {
+            service->host_set.half_open[service->half_open_count++] = origin;
+        }
+        check_sooner(service, UINT64_MAX);
+        return false;
+    case ORIGIN_SERVES:
+        break;
+    }
+    forget_latency_of_returned(origin);
+    return !origin_is_unknown(origin);
+}
+
+/* `anyone`: all that are not drained, as if they were fit. */
+static bool is_eligible(const struct service *service, uint32_t index, bool anyone)
+{
+    return anyone ? !origin_entry_is_drained(service->host_set.origins[index]->entry)
+                  : service->host_set.fit[index];
+}
+
+#define NO_RANK UINT32_MAX
+
+static uint32_t best_rank(const struct service *service, bool anyone)
+{
+    uint32_t best = NO_RANK;
+
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        if (service->host_set.standings[i].rank < best && is_eligible(service, i, anyone)) {
+            best = service->host_set.standings[i].rank;
+        }
+    }
+    return best;
+}
+
+/* One whose name is not resolved yet has requests wait: not while another of the rank has not. */
+static bool has_address(const struct service *service, uint32_t rank, bool anyone)
+{
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        if (service->host_set.standings[i].rank == rank &&
+            origin_has_address(service->host_set.origins[i]) && is_eligible(service, i, anyone)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The best kind of which there is any. */
+static void fill_active_set(struct service *service, struct service_active_set *active_set,
+                            uint64_t now_us)
+{
+    uint32_t rank = best_rank(service, false);
+    bool anyone = rank == NO_RANK && health_of(service)->when_all_down == ALL_DOWN_TRY;
+    bool ramps = false;
+    bool resolved;
+
+    if (anyone) {
+        rank = best_rank(service, true);
+    }
+    resolved = has_address(service, rank, anyone);
+    active_set->count = 0;
+    for (uint32_t i = 0; rank != NO_RANK && i < service->host_set.count; i++) {
+        struct origin *origin = service->host_set.origins[i];
+
+        if (service->host_set.standings[i].rank == rank && is_eligible(service, i, anyone) &&
+            (origin_has_address(origin) || !resolved)) {
+            uint32_t percent = ramp(service, origin, now_us);
+
+            ramps = ramps || percent < 100;
+            active_set->origins[active_set->count] = origin;
+            active_set->turns[active_set->count++].weight =
+                service->host_set.standings[i].weight * percent;
+        }
+    }
+    for (uint32_t i = 0; i < active_set->count && !ramps; i++) {
+        active_set->turns[i].weight /= 100;
+    }
+}
+
+static bool are_same(const struct service_active_set *a, const struct service_active_set *b)
+{
+    if (a->count != b->count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (a->origins[i] != b->origins[i] || a->turns[i].weight != b->turns[i].weight) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_in_force(struct service *service)
+{
+    struct service_active_set former = service->host_set.active_set;
+    uint32_t former_total = service->rotation.total;
+
+    service->host_set.active_set = service->host_set.other_active_set;
+    service->host_set.other_active_set = former;
+    if (service->host_set.active_set.count > 0) {
+        rotation_init(&service->rotation, service->host_set.active_set.turns,
+                      service->host_set.active_set.count, service->rotation.next);
+    }
+    /* Or else, looking often and asked seldom, the first would always be first. */
+    for (uint32_t i = 0; i < service->host_set.active_set.count && i < former.count; i++) {
+        if (service->host_set.active_set.origins[i] == former.origins[i]) {
+            service->host_set.active_set.turns[i].credit =
+                rotation_carried(&service->rotation, former.turns[i].credit, former_total);
+        }
+    }
+}
+
+void service_refresh(struct service *service, uint64_t now_us)
+{
+    uint64_t serial = origin_registry_serial(service->directory->registry);
+
+    if (serial == service->serial && service->check_again_us > now_us) {
+        return;
+    }
+    service->settled = true;
+    service->check_again_us = UINT64_MAX;
+    service->half_open_count = 0;
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        service->host_set.fit[i] = check_at(service, service->host_set.origins[i], now_us);
+    }
+    fill_active_set(service, &service->host_set.other_active_set, now_us);
+    if (!are_same(&service->host_set.active_set, &service->host_set.other_active_set)) {
+        put_in_force(service);
+    }
+    service->serial = serial; /* read before: what changed since then is looked at again */
+}
 
 #define REVIEW_PICKS 16
 
@@ -56,7 +245,7 @@ void service_free(struct service **held)
 
 uint32_t service_origin_count(const struct service *service)
 {
-    return service->count;
+    return service->host_set.count;
 }
 
 struct retry_budget *service_retry_budget(struct service *service)
@@ -81,7 +270,7 @@ static bool is_less_loaded(const struct service_active_set *active_set, uint32_t
 /* Starts at the rotation's turn, so that equally loaded origins take turns. */
 static uint32_t least_loaded(struct service *service)
 {
-    const struct service_active_set *active_set = &service->active_set;
+    const struct service_active_set *active_set = &service->host_set.active_set;
     uint32_t best = rotation_next(&service->rotation);
     uint32_t first = best;
 
@@ -110,7 +299,7 @@ static uint32_t pick(struct service *service, struct random *random)
     case BALANCE_LEAST_REQUESTS:
         return least_loaded(service);
     case BALANCE_TWO_CHOICES:
-        return better_of_two(&service->active_set, random);
+        return better_of_two(&service->host_set.active_set, random);
     case BALANCE_ROUND_ROBIN:
         break;
     }
@@ -121,7 +310,7 @@ static uint32_t pick(struct service *service, struct random *random)
 static struct origin *pick_fit(struct service *service, struct random *random,
                                const struct origin *avoid)
 {
-    const struct service_active_set *active_set = &service->active_set;
+    const struct service_active_set *active_set = &service->host_set.active_set;
     uint32_t chosen;
 
     if (active_set->count == 1) {
@@ -146,7 +335,7 @@ static bool is_risky(const struct origin *origin, uint64_t now_us)
  * turn it is does not change. */
 static struct origin *safer_than(struct service *service, struct origin *chosen)
 {
-    const struct service_active_set *active_set = &service->active_set;
+    const struct service_active_set *active_set = &service->host_set.active_set;
     uint64_t now_us = loop_now(service->directory->worker_context->loop);
     uint32_t first;
 
@@ -180,7 +369,7 @@ struct origin *service_pick(struct service *service, struct random *random,
         }
     }
     if (--service->picks_to_review == 0) {
-        service->picks_to_review = REVIEW_PICKS + 4 * service->count;
+        service->picks_to_review = REVIEW_PICKS + 4 * service->host_set.count;
         service_review(service, loop_now(service->directory->worker_context->loop));
     }
     if (request != NULL) {

@@ -18,19 +18,6 @@
 #define SHARES (1u << 16)       /* into so many parts a weight is cut: addresses share it */
 #define WEIGHTS_MOST (1u << 22) /* all together: a hundredfold and more must fit into a rotation */
 
-/* All that is as long as a service has origins. */
-struct host_set {
-    struct origin **origins;
-    struct standing *standings;
-    struct origin **half_open;
-    bool *fit;
-    struct service_active_set active_set;
-    struct service_active_set other_active_set;
-    struct origin **leaving;
-    uint64_t *weights; /* while it is made */
-    uint32_t count;
-};
-
 static bool active_set_init(struct service_active_set *active_set, uint32_t room)
 {
     active_set->origins = calloc(room, sizeof(struct origin *));
@@ -241,12 +228,15 @@ static bool fill(const struct service *service, struct host_set *host_set)
         }
     }
     settle_weights(host_set);
+    free(host_set->weights);
+    host_set->weights = NULL;
     return true;
 }
 
 static bool make_host_set(const struct service *service, struct host_set *host_set)
 {
-    if (host_set_init(host_set, room_needed(service), service->leaving_count + service->count) &&
+    if (host_set_init(host_set, room_needed(service),
+                      service->leaving_count + service->host_set.count) &&
         fill(service, host_set)) {
         return true;
     }
@@ -254,29 +244,12 @@ static bool make_host_set(const struct service *service, struct host_set *host_s
     return false;
 }
 
-/* The arrays change place; *host set has the former ones then. */
+/* They change place; *host_set has the former one then. */
 static void exchange_host_sets(struct service *service, struct host_set *host_set)
 {
-    struct host_set former = {
-        .origins = service->origins,
-        .standings = service->standings,
-        .half_open = service->half_open,
-        .fit = service->fit,
-        .active_set = service->active_set,
-        .other_active_set = service->other_active_set,
-        .leaving = service->leaving,
-        .weights = host_set->weights,
-        .count = service->count,
-    };
+    struct host_set former = service->host_set;
 
-    service->origins = host_set->origins;
-    service->standings = host_set->standings;
-    service->half_open = host_set->half_open;
-    service->fit = host_set->fit;
-    service->active_set = host_set->active_set;
-    service->other_active_set = host_set->other_active_set;
-    service->leaving = host_set->leaving;
-    service->count = host_set->count;
+    service->host_set = *host_set;
     service->half_open_count = 0;
     *host_set = former;
 }
@@ -285,8 +258,8 @@ static void exchange_host_sets(struct service *service, struct host_set *host_se
 
 static void let_go(struct service *service, uint32_t index)
 {
-    origin_unguard(service->leaving[index], service);
-    origin_put(&service->leaving[index]);
+    origin_unguard(service->host_set.leaving[index], service);
+    origin_put(&service->host_set.leaving[index]);
 }
 
 static void on_leave(void *owner)
@@ -295,11 +268,11 @@ static void on_leave(void *owner)
     uint32_t left = 0;
 
     for (uint32_t i = 0; i < service->leaving_count; i++) {
-        name_wait_leave(service->leaving[i], service);
+        name_wait_leave(service->host_set.leaving[i], service);
     }
     for (uint32_t i = 0; i < service->leaving_count; i++) {
-        if (origin_load(service->leaving[i]) > 0) {
-            service->leaving[left++] = service->leaving[i];
+        if (origin_load(service->host_set.leaving[i]) > 0) {
+            service->host_set.leaving[left++] = service->host_set.leaving[i];
         } else {
             let_go(service, i);
         }
@@ -314,12 +287,12 @@ static void on_leave(void *owner)
 /* Another reference to it, or the right to wait until it has nothing to do any more. */
 static void part_with(struct service *service, struct origin *origin)
 {
-    if (is_among(service->origins, service->count, origin)) {
+    if (is_among(service->host_set.origins, service->host_set.count, origin)) {
         origin_put(&origin);
         return;
     }
     origin_unguard(origin, service);
-    service->leaving[service->leaving_count++] = origin;
+    service->host_set.leaving[service->leaving_count++] = origin;
 }
 
 static void part_with_former(struct service *service, struct host_set *former)
@@ -346,7 +319,7 @@ static void part_with_former(struct service *service, struct host_set *former)
 static void keep_turns(struct service *service, const struct service_active_set *former,
                        uint32_t former_total)
 {
-    struct service_active_set *active_set = &service->active_set;
+    struct service_active_set *active_set = &service->host_set.active_set;
 
     for (uint32_t i = 0; i < active_set->count; i++) {
         for (uint32_t j = 0; j < former->count; j++) {
@@ -401,8 +374,8 @@ void service_dial_with(struct service *service, const struct tls_store *tls)
     }
     dialer =
         tls_store_dialer(tls, service->directory->worker_context->worker, service->settings->index);
-    for (uint32_t i = 0; i < service->count; i++) {
-        origin_dial_with(service->origins[i], dialer);
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        origin_dial_with(service->host_set.origins[i], dialer);
     }
 }
 
@@ -461,18 +434,11 @@ static void drop_names(struct service *service)
 
 void service_drop_origins(struct service *service)
 {
-    for (uint32_t i = 0; i < service->count; i++) {
-        origin_unguard(service->origins[i], service);
-        origin_put(&service->origins[i]);
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        origin_unguard(service->host_set.origins[i], service);
     }
     if (service->names != NULL) {
         drop_names(service);
     }
-    free(service->origins);
-    free(service->standings);
-    free(service->half_open);
-    free(service->fit);
-    free(service->leaving);
-    active_set_release(&service->active_set);
-    active_set_release(&service->other_active_set);
+    host_set_release(&service->host_set);
 }

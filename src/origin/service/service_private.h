@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What service.c (whose turn it is), service_refresh.c (who has a turn at all) and the files about
+/* What service.c (who has a turn, and whose it is) and the files about
  * health (health_private.h) share about a service; nobody else's. */
 #ifndef ORIGIN_SERVICE_SERVICE_PRIVATE_H
 #define ORIGIN_SERVICE_SERVICE_PRIVATE_H
@@ -24,22 +24,31 @@ struct standing {
 
 #define RANK_BACKUP 0x10000u /* above all classes of SRV priorities */
 
+/* All that is as long as a service has origins. Another answer of DNS brings another one. */
+struct host_set {
+    struct origin **origins; /* all, in the order of the settings */
+    struct standing *standings;
+    uint32_t count;
+    uint64_t *weights;         /* while it is made */
+    bool *fit;                 /* of these, while they are checked */
+    struct origin **half_open; /* those that may be tried */
+    struct origin **leaving;   /* gone from DNS, while requests are under way on them */
+    struct service_active_set active_set;
+    struct service_active_set other_active_set;
+};
+
 struct service {
     const struct service_settings *settings;
     struct origin_directory *directory;
     const struct tls_store *tls; /* NULL where nothing speaks TLS */
     struct service_entry *entry;
-    struct link limited;     /* in directory->limited */
-    uint64_t asked_us;       /* when other workers were last asked for idle connections */
-    struct origin **origins; /* all, in the order of the settings */
-    struct standing *standings;
-    uint32_t count;
-    bool *fit; /* of these, while looking */
+    struct host_set host_set;
+    struct link limited; /* in directory->limited */
+    uint64_t asked_us;   /* when other workers were last asked for idle connections */
 
     /* Where names are among the settings' origins: service_origins.c. */
     struct link named;       /* in directory->named */
     struct dns_name **names; /* by place in the settings; NULL: an address */
-    struct origin **leaving; /* gone from DNS, while requests are under way on them */
     uint32_t leaving_count;
     struct alarm leave;
     struct alarm take_again;
@@ -51,10 +60,7 @@ struct service {
     uint64_t serial;
     bool settled;
     uint64_t check_again_us;
-    struct service_active_set active_set;
-    struct service_active_set other_active_set;
-    struct rotation rotation;  /* over active set.turns */
-    struct origin **half_open; /* those that may be tried */
+    struct rotation rotation; /* over active set.turns */
     uint32_t half_open_count;
     struct retry_budget retries;
 };
@@ -70,7 +76,7 @@ void service_dial_with(struct service *service, const struct tls_store *tls);
 /* Some names have another answer, maybe one of the service's. */
 void service_follow_names(struct service *service);
 
-/* --- service_refresh.c --- */
+/* --- service.c --- */
 
 /* Looks at everything that keeps an origin from getting requests, and remembers who may have
  * them. */

@@ -13,8 +13,8 @@
 static bool another_answers(const struct service *service, const struct origin *origin,
                             uint64_t lately_us)
 {
-    for (uint32_t i = 0; i < service->count; i++) {
-        const struct origin *other = service->origins[i];
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        const struct origin *other = service->host_set.origins[i];
 
         if (other != origin && origin_entry_phase(other->entry) == ORIGIN_SERVES &&
             other->answered_us > origin->silent_us &&
@@ -90,7 +90,7 @@ static void stand_guard(struct origin *origin, struct service *service, uint32_t
 
 static void guard_against_silence(struct origin *origin, struct service *service)
 {
-    if (service != NULL && service->count > 1 && health_of(service)->slow_factor > 0) {
+    if (service != NULL && service->host_set.count > 1 && health_of(service)->slow_factor > 0) {
         stand_guard(origin, service, health_of(service)->slow_min_time + 20);
     }
 }
@@ -131,12 +131,12 @@ void service_review(struct service *service, uint64_t now_us)
 {
     struct leaders leaders;
 
-    if (health_of(service)->slow_factor == 0 || service->count < 2) {
+    if (health_of(service)->slow_factor == 0 || service->host_set.count < 2) {
         return;
     }
     leaders = service_leaders(service);
-    for (uint32_t i = 0; i < service->count; i++) {
-        struct origin *origin = service->origins[i];
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        struct origin *origin = service->host_set.origins[i];
 
         if (origin_entry_phase(origin->entry) != ORIGIN_SERVES) {
             continue;

@@ -27,7 +27,7 @@ static uint32_t place_of(const struct service *service, const struct origin *ori
 {
     uint32_t place = 0;
 
-    while (place < service->count && service->origins[place] != origin) {
+    while (place < service->host_set.count && service->host_set.origins[place] != origin) {
         place++;
     }
     return place;
@@ -41,13 +41,13 @@ static struct origin *next_sibling(const struct service *service, const struct o
     struct origin *next = NULL;
     uint32_t siblings = 0;
 
-    for (uint32_t i = 1; i < service->count && place < service->count; i++) {
-        uint32_t other = (place + i) % service->count;
+    for (uint32_t i = 1; i < service->host_set.count && place < service->host_set.count; i++) {
+        uint32_t other = (place + i) % service->host_set.count;
 
-        if (is_sibling(origin, service->origins[other])) {
+        if (is_sibling(origin, service->host_set.origins[other])) {
             siblings++;
-            if (next == NULL && service->fit[other]) {
-                next = service->origins[other];
+            if (next == NULL && service->host_set.fit[other]) {
+                next = service->host_set.origins[other];
             }
         }
     }

@@ -169,9 +169,9 @@ static void expect_turns(struct fixture *fixture, int turns, const char *expecte
         known += at == known;
         counts[at]++;
     }
-    for (uint32_t i = 0; i < fixture->service->count; i++) {
+    for (uint32_t i = 0; i < fixture->service->host_set.count; i++) {
         for (int at = 0; at < known; at++) {
-            if (strcmp(names[at], origin_name(fixture->service->origins[i])) == 0) {
+            if (strcmp(names[at], origin_name(fixture->service->host_set.origins[i])) == 0) {
                 size_t length = strlen(text);
 
                 snprintf(text + length, sizeof(text) - length, "%s%s %d", length > 0 ? ", " : "",
@@ -292,7 +292,7 @@ static void when_all_are_down_the_first_priority_is_tried(void **state)
     begin(fixture);
     answer(fixture, "a 10 1, b 20 1");
     for (uint32_t i = 0; i < 2; i++) {
-        atomic_store(&fixture->service->origins[i]->entry->probes_down, 1);
+        atomic_store(&fixture->service->host_set.origins[i]->entry->probes_down, 1);
     }
     origin_registry_changed(fixture->registry);
     expect_turns(fixture, 10, "a:80 10");
@@ -548,7 +548,7 @@ static void each_address_is_an_origin(void **state)
     fixture->origins[1].weight = 2;
     begin_with_nameless(fixture);
     addresses_become(fixture, HOST, "127.0.0.1 127.0.0.2 ::1");
-    assert_int_equal(fixture->service->count, 4);
+    assert_int_equal(fixture->service->host_set.count, 4);
     expect_turns(fixture, 90,
                  "late.example.test:80@127.0.0.1 10, late.example.test:80@127.0.0.2 10, "
                  "late.example.test:80@::1 10, 127.0.0.1:9 60");
@@ -600,7 +600,8 @@ static void an_address_that_refuses_is_followed_by_the_next(void **state)
     assert_int_equal(fixture->failure, ORIGIN_FAILURE_REFUSED);
     assert_int_equal(fixture->request.moves, 2);
     for (uint32_t i = 0; i < 3; i++) {
-        assert_int_equal(atomic_load(&fixture->service->origins[i]->entry->failures_in_row), 1);
+        assert_int_equal(
+            atomic_load(&fixture->service->host_set.origins[i]->entry->failures_in_row), 1);
     }
 }
 
@@ -624,7 +625,7 @@ static void hundreds_of_addresses_change_at_once(void **state)
         dns_name_addresses_answered(name, addresses, 300);
         spread(fixture);
         stage_pass(&fixture->stage, 60);
-        assert_int_equal(fixture->service->count, 301);
+        assert_int_equal(fixture->service->host_set.count, 301);
         assert_int_equal(fixture->directory->origin_count, 301);
     }
 }
