@@ -419,7 +419,7 @@ void exchange_count_out(struct exchange *exchange, uint64_t bytes)
 
 /* --- the end ----------------------------------------------------------------------------- */
 
-void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end)
+static void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end)
 {
     struct exchange_context *context = exchange->context;
 

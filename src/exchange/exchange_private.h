@@ -143,9 +143,6 @@ void exchange_answer_is_whole(struct exchange *exchange, const struct http_field
 void exchange_finish(struct exchange *exchange, enum outcome_end end);
 /* The answer breaks off half way: so does the client stream. */
 void exchange_break_off(struct exchange *exchange, enum outcome_end end);
-/* The one end of each: the outcome goes to log and metrics, everything is given back. As the last
- * step by itself only for a client that is gone. */
-void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end);
 
 /* exchange_context.c: its memory goes back, at once. */
 void exchange_release(struct exchange *exchange);

@@ -461,6 +461,48 @@ static bool is_short_of_memory(const struct origin_connection *connection)
     return connection->in == NULL || connection->in->size == BUFFER_SMALL;
 }
 
+/* Nothing to read yet, the end, or an error: errno says which. */
+static void receive_nothing(struct origin_connection *connection, ssize_t count)
+{
+    if (count < 0 && errno == EAGAIN) {
+        if (buffer_length(connection->in) == 0) {
+            buffer_return(buffers_of(connection), &connection->in);
+        }
+        return;
+    }
+    if (count < 0 && errno == TRANSPORT_FLOODED) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_EMPTY_RECORDS);
+        return;
+    }
+    if (count < 0) {
+        connection->request->was_reset = errno == ECONNRESET;
+        origin_connection_report_alert(connection);
+    }
+    on_end_of_stream(connection, count == 0);
+}
+
+static void take_in(struct origin_connection *connection, size_t count, bool to_brim)
+{
+    connection->in->end += (uint32_t)count;
+    if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
+        origin_connection_is_untouched(connection)) {
+        /* It was said before we wrote anything: that it is about to close, mostly. It must not be
+         * taken for the answer (RFC 9112 section 9.2). */
+        origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
+        return;
+    }
+    connection->heard = true;
+    connection->read_to_brim = to_brim;
+    connection->much_came = count >= MUCH_BYTES;
+    drip_note(&connection->drip, count, connection->out.written);
+    if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
+        set_clock(connection, connection->request->timeouts->response_idle);
+    } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
+        set_clock(connection, connection->request->timeouts->tunnel_idle);
+    }
+    deliver(connection);
+}
+
 /* Whether another read in this turn is likely to bring something. */
 static bool receive_once(struct origin_connection *connection)
 {
@@ -483,41 +525,10 @@ static bool receive_once(struct origin_connection *connection)
     room = large && most < room ? most : room;
     count = transport_read(&connection->transport, buffer_tail(connection->in), room);
     if (count <= 0) {
-        if (count < 0 && errno == EAGAIN) {
-            if (buffer_length(connection->in) == 0) {
-                buffer_return(buffers_of(connection), &connection->in);
-            }
-            return false;
-        }
-        if (count < 0 && errno == TRANSPORT_FLOODED) {
-            origin_connection_fail(connection, ORIGIN_FAILURE_EMPTY_RECORDS);
-            return false;
-        }
-        if (count < 0) {
-            connection->request->was_reset = errno == ECONNRESET;
-            origin_connection_report_alert(connection);
-        }
-        on_end_of_stream(connection, count == 0);
+        receive_nothing(connection, count);
         return false;
     }
-    connection->in->end += (uint32_t)count;
-    if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD &&
-        origin_connection_is_untouched(connection)) {
-        /* It was said before we wrote anything: that it is about to close, mostly. It must not be
-         * taken for the answer (RFC 9112 section 9.2). */
-        origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
-        return false;
-    }
-    connection->heard = true;
-    connection->read_to_brim = (size_t)count == room;
-    drip_note(&connection->drip, (size_t)count, connection->out.written);
-    connection->much_came = (size_t)count >= MUCH_BYTES;
-    if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
-        set_clock(connection, connection->request->timeouts->response_idle);
-    } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
-        set_clock(connection, connection->request->timeouts->tunnel_idle);
-    }
-    deliver(connection);
+    take_in(connection, (size_t)count, (size_t)count == room);
     return (size_t)count == room && connection->request != NULL && !connection->answer_paused;
 }
 

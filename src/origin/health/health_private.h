@@ -24,8 +24,6 @@ static inline const struct health_settings *health_of(const struct service *serv
 
 /* --- origin_health.c --- */
 
-/* An answer's first byte came after so long. */
-void origin_note_latency(struct origin *origin, uint64_t us);
 /* The mean of these; of one that is known, it took enough of them. */
 uint64_t origin_latency_us(const struct origin *origin);
 bool origin_latency_is_known(const struct origin *origin);

@@ -50,7 +50,7 @@ bool origin_latency_is_known(const struct origin *origin)
     return origin->paces >= PACES_ENOUGH;
 }
 
-void origin_note_latency(struct origin *origin, uint64_t us)
+static void origin_note_latency(struct origin *origin, uint64_t us)
 {
     int32_t latency = latency_of(us);
 
