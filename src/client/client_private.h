@@ -211,6 +211,7 @@ struct client_h1 {
     uint8_t in_a_row; /* requests begun since the loop last called */
     bool yields;      /* what it has read goes on in the next turn */
     bool answer_chunked;
+    bool last_chunk_sent; /* with the data before it */
     bool answer_is_small; /* and known to be */
     bool was_waited_for;  /* its socket was full since the stream began */
     bool answer_ended;
@@ -402,10 +403,10 @@ void client_h1_late(struct client_h1 *h1);
 /* client_h1_answer.c: these stand in the table of client_stream_ops (client_h1.c) */
 void client_h1_send_interim(void *stream, const struct answer_head *head);
 bool client_h1_send_head(void *stream, const struct answer_head *head);
-size_t client_h1_send_body(void *stream, struct bytes bytes);
+size_t client_h1_send_body(void *stream, struct bytes bytes, bool last);
 /* In place of these two, to a client that speaks HTTP/2. */
 bool client_h1_send_h2_refusal(void *stream, const struct answer_head *head);
-size_t client_h1_send_nothing(void *stream, struct bytes bytes);
+size_t client_h1_send_nothing(void *stream, struct bytes bytes, bool last);
 size_t client_h1_room(void *stream);
 void client_h1_send_soon(void *stream);
 bool client_h1_send_end(void *stream, const struct http_fields *trailers);

@@ -22,8 +22,8 @@ struct client_stream_ops {
     /* Collected, not yet written. false: too large, or out of memory; nothing was collected. */
     bool (*send_head)(void *stream, const struct answer_head *head);
     /* Returns how many bytes were taken; exchange_client_writable follows when it was fewer
-     * than offered. */
-    size_t (*send_body)(void *stream, struct bytes bytes);
+     * than offered. `last`: `end` without trailers follows once all of them are taken. */
+    size_t (*send_body)(void *stream, struct bytes bytes, bool last);
     /* How much of a long answer it would take now; 0: nothing, exchange_client_writable follows. */
     size_t (*room)(void *stream);
     void (*flush)(void *stream);

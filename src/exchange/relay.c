@@ -104,8 +104,10 @@ void relay_head(void *owner, const struct http_response *response)
 
 size_t relay_body(void *owner, struct bytes bytes)
 {
-    struct exchange *exchange = ((struct attempt *)owner)->exchange;
-    size_t taken = exchange->client.ops->send_body(exchange->client.stream, bytes);
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
+    size_t taken = exchange->client.ops->send_body(exchange->client.stream, bytes,
+                                                   attempt->request.answer_ends);
 
     exchange->answer.blocked = taken < bytes.length;
     return taken;

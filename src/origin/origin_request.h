@@ -61,6 +61,7 @@ struct origin_request {
     bool replayable;              /* a failure can be tried again for free: no look before reuse */
     enum reuse reuse;             /* which pooled connections will do */
     bool unfinished;              /* its body is not whole yet */
+    bool answer_ends;             /* with the bytes of this `body`, as far as its sender knows */
     bool waits;                   /* in line */
     bool held;                    /* and only in that of those that may not go yet: pool.c */
     bool half_open;               /* filled by service_pick: it tries an ejected origin */

@@ -18,6 +18,8 @@
 #define HEAD_BYTES 2048
 
 static const struct bytes chunk_end = {H1_CRLF, sizeof(H1_CRLF) - 1};
+static const struct bytes chunk_end_and_last = {H1_CRLF H1_LAST_CHUNK,
+                                                sizeof(H1_CRLF H1_LAST_CHUNK) - 1};
 
 static struct buffer_pool *buffers_of(const struct client_h1 *h1)
 {
@@ -118,6 +120,7 @@ static size_t size_of_head(const struct answer_head *head)
 static void write_framing(struct client_h1 *h1, struct text *text, const struct answer_head *head)
 {
     h1->answer_chunked = false;
+    h1->last_chunk_sent = false;
     if (head->framing == HTTP_LENGTH_KNOWN || head->reports_length) {
         h1_write_content_length(text, head->body_length);
     } else if (head->framing == HTTP_CHUNKED || head->framing == HTTP_UNTIL_CLOSE) {
@@ -235,9 +238,10 @@ bool client_h1_send_h2_refusal(void *stream, const struct answer_head *head)
     return outbox_add(&h1->out, buffers_of(h1), h2_refusal());
 }
 
-size_t client_h1_send_nothing(void *stream, struct bytes bytes)
+size_t client_h1_send_nothing(void *stream, struct bytes bytes, bool last)
 {
     (void)stream;
+    (void)last;
     return bytes.length;
 }
 
@@ -310,12 +314,14 @@ static size_t coalesce_chunk(struct client_h1 *h1, struct bytes head, struct byt
     return data.length;
 }
 
-static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
+static size_t send_chunk(struct client_h1 *h1, struct bytes bytes, bool last)
 {
     char line[H1_CHUNK_HEAD_MAX];
     struct text text = text_over(line, sizeof(line));
     struct bytes data = bytes_first(bytes, chunk_size(h1, bytes.length));
     bool begins = h1->out.frame_left == 0;
+    bool ends =
+        last && data.length == bytes.length && (begins || data.length == h1->out.frame_left);
     struct bytes head;
     size_t taken;
 
@@ -330,18 +336,19 @@ static size_t send_chunk(struct client_h1 *h1, struct bytes bytes)
         return coalesce_chunk(h1, head, data);
     }
     taken = outbox_send_frame(&h1->out, buffers_of(h1), &h1->connection->transport, head, data,
-                              chunk_end);
+                              ends ? chunk_end_and_last : chunk_end);
+    h1->last_chunk_sent = ends && taken == data.length;
     note_written(h1);
     return taken;
 }
 
-size_t client_h1_send_body(void *stream, struct bytes bytes)
+size_t client_h1_send_body(void *stream, struct bytes bytes, bool last)
 {
     struct client_h1 *h1 = stream;
     size_t taken = 0;
 
     while (h1->answer_chunked && taken < bytes.length) {
-        size_t count = send_chunk(h1, bytes_skip(bytes, taken));
+        size_t count = send_chunk(h1, bytes_skip(bytes, taken), last);
 
         taken += count;
         if (count == 0) {
@@ -427,7 +434,7 @@ bool client_h1_send_end(void *stream, const struct http_fields *trailers)
 {
     struct client_h1 *h1 = stream;
 
-    if (h1->answer_chunked) {
+    if (h1->answer_chunked && !h1->last_chunk_sent) {
         add_last_chunk(h1, trailers);
     }
     h1->answer_ended = true;

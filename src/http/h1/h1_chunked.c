@@ -8,7 +8,7 @@
 
 #define SIZE_DIGITS_MAX 16
 #define SIZE_MAX_BYTES ((uint64_t)1 << 62)
-#define SMALL_BYTES 1024         /* more is not worth moving */
+#define MOVED_BYTES 16384        /* more costs about what it saves, a call of its own */
 #define LINE_BYTES_MAX 256       /* a size with its extensions */
 #define EXTENSION_BYTES_MAX 4096 /* of one body: padding must not outweigh what it carries */
 
@@ -227,15 +227,15 @@ enum h1_chunked_step h1_chunked_next(struct h1_chunked *chunked, struct bytes *i
     return H1_CHUNKED_TRAILERS;
 }
 
-/* A span that is not small, or what comes instead of one, is left for the next call. */
-static bool take_small(struct h1_chunked *chunked, struct bytes *input, struct bytes *data)
+/* A span that is too large to be moved, or what comes instead of one, is left for the next call. */
+static bool take_more(struct h1_chunked *chunked, struct bytes *input, struct bytes *data)
 {
     struct h1_chunked ahead = *chunked;
     struct bytes rest = *input;
     struct h1_problem problem;
 
     if (rest.length == 0 || h1_chunked_next(&ahead, &rest, data, &problem) != H1_CHUNKED_DATA ||
-        data->length > SMALL_BYTES) {
+        data->length > MOVED_BYTES) {
         return false;
     }
     *chunked = ahead;
@@ -249,12 +249,19 @@ enum h1_chunked_step h1_chunked_gather(struct h1_chunked *chunked, struct bytes 
     enum h1_chunked_step step = h1_chunked_next(chunked, input, data, problem);
     struct bytes more;
 
-    if (step != H1_CHUNKED_DATA || data->length > SMALL_BYTES) {
-        return step;
-    }
-    while (take_small(chunked, input, &more)) {
+    while (step == H1_CHUNKED_DATA && take_more(chunked, input, &more)) {
         memmove((char *)(uintptr_t)data->at + data->length, more.at, more.length);
         data->length += more.length;
     }
-    return H1_CHUNKED_DATA;
+    return step;
+}
+
+bool h1_chunked_ends(const struct h1_chunked *chunked, struct bytes input)
+{
+    struct h1_chunked ahead = *chunked;
+    struct h1_problem problem;
+    struct bytes data;
+
+    return h1_chunked_next(&ahead, &input, &data, &problem) == H1_CHUNKED_TRAILERS &&
+           input.length >= 2 && memcmp(input.at, "\r\n", 2) == 0;
 }

@@ -28,9 +28,11 @@ void h1_chunked_init(struct h1_chunked *chunked);
  * small buffer never locks up. A rejected body stays rejected: do not call again. */
 enum h1_chunked_step h1_chunked_next(struct h1_chunked *chunked, struct bytes *input,
                                      struct bytes *data, struct h1_problem *problem);
-/* The same, but the data of small chunks comes in one span, as far as *input goes: handed on one by
- * one, a byte would cost a call and maybe a packet. Writes into what it used of *input. */
+/* The same, but the data of several chunks comes in one span, as far as *input goes: handed on one by
+ * one, each would cost a call and maybe a packet. Writes into what it used of *input. */
 enum h1_chunked_step h1_chunked_gather(struct h1_chunked *chunked, struct bytes *input,
                                        struct bytes *data, struct h1_problem *problem);
+/* The rest of the input says that the body is over, without trailers. */
+bool h1_chunked_ends(const struct h1_chunked *chunked, struct bytes input);
 
 #endif

@@ -144,6 +144,7 @@ static bool step_chunked(struct origin_connection *connection)
     connection->in->start = connection->in->end - (uint32_t)input.length;
     switch (step) {
     case H1_CHUNKED_DATA:
+        connection->request->answer_ends = h1_chunked_ends(&connection->chunked, input);
         return true;
     case H1_CHUNKED_MORE:
         connection->undelivered = (struct bytes){0};
@@ -266,6 +267,7 @@ static bool begin_answer(struct origin_connection *connection, const struct http
     metrics_origin_begins(connection->origin->counters, response->status);
     read_keep_alive(connection, response);
     connection->answer_framing = response->framing;
+    request->answer_ends = false;
     connection->body_left = response->body_length;
     h1_chunked_init(&connection->chunked);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);

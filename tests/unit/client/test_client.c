@@ -522,6 +522,48 @@ static void an_answer_up_to_48_kib_leaves_with_one_write(void **state)
     far_end_release(&client);
 }
 
+/* In chunks of up to 8 KiB, the last of which ends with "!". */
+static void write_chunked(char *answer, size_t size)
+{
+    answer += sprintf(answer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    while (size > 0) {
+        size_t length = size < 8192 ? size : 8192;
+
+        answer += sprintf(answer, "%zx\r\n", length);
+        memset(answer, 'x', length);
+        answer += length;
+        size -= length;
+        answer[-1] = size == 0 ? '!' : 'x';
+        answer += sprintf(answer, "\r\n");
+    }
+    strcpy(answer, "0\r\n\r\n");
+}
+
+static void so_does_one_in_chunks(void **state)
+{
+    static const size_t sizes[] = {13, 1024, 4096, 8192, 16384, 32768, 49152};
+    static char answer[256 + 49152];
+    struct fixture *fixture = *state;
+    struct far_end client;
+
+    gateway_connect_apart(&fixture->gateway, &client);
+    fixture->origin.answer = answer;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char head[32];
+
+        write_chunked(answer, sizes[i]);
+        snprintf(head, sizeof(head), "\r\n\r\n%zx\r\nx", sizes[i]);
+        far_end_forget(&client);
+        client.reads = 0;
+        far_end_say(&client, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+        far_end_await(&client, "!\r\n0\r\n\r\n");
+        assert_int_equal(client.reads, 1);
+        assert_int_equal(far_end_count(&client, head), 1);
+        assert_int_equal(far_end_count(&client, "0\r\n\r\n"), 1);
+    }
+    far_end_release(&client);
+}
+
 static struct tcp_info facts_of(const struct far_end *end)
 {
     struct tcp_info info = {0};
@@ -683,6 +725,7 @@ int main(void)
         TEST(a_body_sent_without_waiting_for_100_arrives, set_up_forwarding),
         TEST(bodies_of_every_kind_arrive, set_up_forwarding),
         TEST(an_answer_up_to_48_kib_leaves_with_one_write, set_up_forwarding),
+        TEST(so_does_one_in_chunks, set_up_forwarding),
         TEST(an_upload_up_to_48_kib_reaches_its_origin_with_one_write, set_up_forwarding),
         TEST(an_idle_connection_can_be_given_away, set_up),
         TEST(draining_says_close_and_closes, set_up_forwarding),

@@ -84,8 +84,9 @@ static bool on_head(void *owner, const struct answer_head *head)
     return !stream->starved;
 }
 
-static size_t on_body(void *owner, struct bytes bytes)
+static size_t on_body(void *owner, struct bytes bytes, bool last)
 {
+    (void)last;
     struct stream *stream = owner;
     size_t count = bytes.length < stream->takes ? bytes.length : stream->takes;
 

@@ -41,8 +41,9 @@ static bool on_head(void *owner, const struct answer_head *head)
     return true;
 }
 
-static size_t on_body(void *owner, struct bytes bytes)
+static size_t on_body(void *owner, struct bytes bytes, bool last)
 {
+    (void)last;
     (void)owner;
     return bytes.length;
 }

@@ -272,16 +272,43 @@ static void a_large_chunk_is_not_moved(void **state)
 
     (void)state;
     memset(text + 12, 'x', 1000);
-    strcpy(text + 12 + 1000, "\r\n1388\r\n");
+    strcpy(text + 12 + 1000, "\r\n4268\r\n");
     input.length += 8;
-    memset(text + input.length, 'y', 5000);
-    input.length += 5000;
+    memset(text + input.length, 'y', 17000);
+    input.length += 17000;
     h1_chunked_init(&chunked);
     assert_int_equal(h1_chunked_gather(&chunked, &input, &data, &problem), H1_CHUNKED_DATA);
     assert_int_equal(data.length, 1002);
     assert_int_equal(h1_chunked_gather(&chunked, &input, &data, &problem), H1_CHUNKED_DATA);
-    assert_int_equal(data.length, 5000);
+    assert_int_equal(data.length, 17000);
     assert_ptr_equal(data.at, text + 7 + 5 + 1000 + 8);
+}
+
+static bool ends_behind_data(const char *text)
+{
+    char copy[64];
+    struct bytes input = {copy, strlen(text)};
+    struct h1_chunked chunked;
+    struct bytes data;
+
+    strcpy(copy, text);
+    h1_chunked_init(&chunked);
+    assert_int_equal(h1_chunked_gather(&chunked, &input, &data, &problem), H1_CHUNKED_DATA);
+    assert_true(bytes_equal(data, BYTES("abcd")));
+    return h1_chunked_ends(&chunked, input);
+}
+
+static void the_end_is_seen_ahead(void **state)
+{
+    (void)state;
+    assert_true(ends_behind_data("2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"));
+    assert_true(ends_behind_data("4\r\nabcd\r\n0;x\r\n\r\n"));
+    assert_true(ends_behind_data("4\r\nabcd\r\n0\r\n\r\nmore"));
+    assert_false(ends_behind_data("4\r\nabcd\r\n0\r\nA: b\r\n\r\n"));
+    assert_false(ends_behind_data("4\r\nabcd\r\n0\r\n\r"));
+    assert_false(ends_behind_data("4\r\nabcd\r\n0\n\n"));
+    assert_false(ends_behind_data("4\r\nabcd\r\n"));
+    assert_false(ends_behind_data("5\r\nabcd"));
 }
 
 int main(void)
@@ -299,6 +326,7 @@ int main(void)
         cmocka_unit_test(rfc9112_7_1_1_all_extensions_of_a_body_are_bounded),
         cmocka_unit_test(small_chunks_come_in_one_span),
         cmocka_unit_test(a_large_chunk_is_not_moved),
+        cmocka_unit_test(the_end_is_seen_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
