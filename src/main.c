@@ -34,7 +34,7 @@ static const char usage[] =
     "                      of the process log (default: journal where stderr is systemd's "
     "journal,\n"
     "                      else text)\n"
-    "  -V, --version       print the version, and what it waits for events with\n"
+    "  -V, --version       print the version, and what it was built for\n"
     "  -h, --help          print this\n"
     "signals: TERM and INT finish what is under way, a second one ends at once;\n"
     "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
@@ -321,7 +321,8 @@ int main(int count, char **arguments)
             command.state_directory = optarg;
             break;
         case 'V':
-            printf("turnpike " PACKAGE_VERSION "\nevents: %s\n", watches_engine());
+            printf("turnpike " PACKAGE_VERSION "\nevents: %s\nsystem: " SYSTEM_NAME "\n",
+                   watches_engine());
             return 0;
         case 'h':
             fputs(usage, stdout);

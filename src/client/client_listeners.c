@@ -6,6 +6,8 @@
  * that put it at another index. Its name and index follow the settings that run. */
 #include "client/client_private.h"
 
+#include "net/listening.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,8 +40,8 @@ static void take_settings(struct client_listener *listener,
     listener->half_close = settings->half_close;
     listener->budgets = (struct client_budgets){
         .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->min_rates};
-    listener_bound_unsent(listener_descriptor(listener->listener),
-                          settings->limits.connection_buffer);
+    listening_bound_unsent(listener_descriptor(listener->listener),
+                           settings->limits.connection_buffer);
 }
 
 static struct client_listener *listener_make(struct client_context *context,

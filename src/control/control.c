@@ -5,6 +5,7 @@
 #include "control/control.h"
 
 #include "base/log/log.h"
+#include "base/system/machine.h"
 #include "client/client.h"
 #include "config/load.h"
 #include "control/asking.h"
@@ -200,7 +201,7 @@ static bool start_thread(struct control *control)
                   strerror(error));
         return false;
     }
-    pthread_setname_np(control->thread, "control");
+    machine_name_thread(control->thread, "control");
     control->started = true;
     return true;
 }

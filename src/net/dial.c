@@ -2,6 +2,8 @@
 /* Sockets towards origins: non-blocking, without Nagle's delay. */
 #include "net/dial.h"
 
+#include "base/system/descriptor.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -9,7 +11,7 @@
 int dial(const struct address *address)
 {
     const int yes = 1;
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = descriptor_socket(address->any.sa_family, SOCK_STREAM);
     int failure;
 
     if (fd < 0) {

@@ -4,6 +4,8 @@
 #include "net/listener.h"
 
 #include "base/log/log.h"
+#include "base/system/descriptor.h"
+#include "net/listening.h"
 #include "net/socket_file.h"
 
 #include <errno.h>
@@ -15,6 +17,7 @@
 #define BATCH 32
 #define BACKLOG 65535 /* the kernel cuts it to net.core.somaxconn */
 #define PAUSE_MS 100
+#define SILENT_SECONDS 1
 #define REPORT_AGAIN_US (60 * 1000000ull) /* without a pause: up and down is one story */
 
 struct listener {
@@ -33,7 +36,6 @@ struct listener {
 static bool set_options(int fd, sa_family_t family)
 {
     const int yes = 1;
-    const int silent_seconds = 1;
 
     if (family == AF_UNIX) {
         return true;
@@ -46,15 +48,8 @@ static bool set_options(int fd, sa_family_t family)
     /* Clients speak first, so a connection is worth waking up for once its first bytes are there:
      * a third less CPU for a connection with one request. One that says nothing comes after a
      * second all the same. */
-    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &silent_seconds, sizeof(silent_seconds));
+    listening_defer(fd, SILENT_SECONDS);
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0;
-}
-
-static bool share_port(int fd)
-{
-    const int yes = 1;
-
-    return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0;
 }
 
 /* The kernel asks for the option of both when the second one binds: without it this bind fails if
@@ -63,8 +58,8 @@ static bool bind_to(int fd, const struct address *address, bool alone)
 {
     bool local = address->any.sa_family == AF_UNIX;
 
-    return (local || alone || share_port(fd)) && bind(fd, &address->any, address->length) == 0 &&
-           (local || share_port(fd));
+    return (local || alone || listening_share_port(fd)) &&
+           bind(fd, &address->any, address->length) == 0 && (local || listening_share_port(fd));
 }
 
 static bool bind_and_listen(int fd, const struct address *address, mode_t mode, bool alone)
@@ -91,7 +86,7 @@ static bool open_local(int fd, const struct address *address, mode_t mode)
 static int open_at(const struct address *address, mode_t mode, bool alone)
 {
     sa_family_t family = address->any.sa_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = descriptor_socket(family, SOCK_STREAM);
     int failure;
 
     if (fd < 0) {
@@ -120,7 +115,7 @@ int listener_open_alone(const struct address *address, mode_t mode)
 int listener_try(const struct address *address)
 {
     sa_family_t family = address->any.sa_family;
-    int fd = family == AF_UNIX ? -1 : socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = family == AF_UNIX ? -1 : descriptor_socket_that_waits(family, SOCK_STREAM);
     int failure = 0;
 
     if (family == AF_UNIX) {
@@ -133,12 +128,6 @@ int listener_try(const struct address *address)
         close(fd);
     }
     return failure;
-}
-
-/* Linux hands the option on from a listening socket to what it accepts. A Unix socket has none. */
-void listener_bound_unsent(int fd, uint32_t bytes)
-{
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 bool listener_bound_address(int fd, struct address *address)
@@ -180,7 +169,7 @@ static bool accept_one(struct listener *listener)
     int accepted;
 
     from.length = sizeof(from.local);
-    accepted = accept4(listener->fd, &from.any, &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    accepted = descriptor_accept(listener->fd, &from.any, &from.length);
     if (accepted >= 0) {
         listener->accepted(listener->owner, accepted, &from);
         return true;
@@ -250,10 +239,8 @@ int listener_descriptor(const struct listener *listener)
 
 void listener_take_silent(struct listener *listener)
 {
-    const int no_seconds = 0;
-
     for (; listener != NULL; listener = listener->next) {
-        setsockopt(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &no_seconds, sizeof(no_seconds));
+        listening_defer(listener->fd, 0);
     }
 }
 

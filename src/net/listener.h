@@ -19,10 +19,6 @@ int listener_try(const struct address *address);
 /* What the kernel bound: the port, where the configuration said 0. */
 bool listener_bound_address(int fd, struct address *address);
 
-/* Of what connections accepted from now on have not sent yet, the kernel takes about this many
- * bytes and not megabytes; what is on its way comes on top of it, as fast as the client takes it. */
-void listener_bound_unsent(int fd, uint32_t bytes);
-
 struct listener;
 /* `fd` is non-blocking and now the callee's. */
 typedef void listener_accepted(void *owner, int fd, const struct address *from);

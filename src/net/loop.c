@@ -6,14 +6,13 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "base/list.h"
+#include "net/loop_wakeup.h"
+#include "net/tick.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define TURN_END_MAX 8
 #define GROUPS_MAX 12
@@ -25,8 +24,7 @@
 
 struct loop {
     struct watches *watches;
-    struct watch tick;
-    int tick_fd;            /* timerfd */
+    struct tick tick;
     struct timer_wake wake; /* when the tick is due */
     uint64_t tick_due_us;   /* the same */
     uint64_t
@@ -48,7 +46,7 @@ struct loop {
         pthread_mutex_t lock;
         struct loop_message *first;
         struct loop_message **last;
-        int wakeup; /* eventfd */
+        struct loop_wakeup wakeup;
         bool closed;
     } posts;
 };
@@ -114,7 +112,7 @@ static bool comes_too_early(struct loop *loop, uint64_t now_us)
         loop->catch_up_us = now_us + CATCH_UP_US;
     }
     if (loop->catch_up_us > now_us &&
-        watches_found_more(loop->watches, &loop->tick, &loop->post_watch)) {
+        watches_found_more(loop->watches, &loop->tick.watch, &loop->post_watch)) {
         return true;
     }
     loop->catch_up_us = 0;
@@ -129,6 +127,7 @@ static void on_tick(int fd, short what, void *owner)
     (void)fd;
     (void)what;
     if (comes_too_early(loop, now)) {
+        tick_stay(&loop->tick);
         return;
     }
     for (int i = 0; i < loop->group_count; i++) {
@@ -137,14 +136,12 @@ static void on_tick(int fd, short what, void *owner)
     loop->wake.too_late = true; /* it is set anew at the end of the turn, and then not readable */
 }
 
-/* Sleeps as long as no timer can be due: a loop with nothing to do does not wake up. A timerfd,
- * since libevent's own timers would have it read the clock twice in each turn. */
+/* Sleeps as long as no timer can be due: a loop with nothing to do does not wake up. */
 static void set_tick(struct loop *loop)
 {
     uint64_t now = loop_read_clock(loop);
     uint32_t ticks = TIMER_REST_TICKS;
     uint64_t due_us;
-    struct itimerspec due = {{0}, {0}};
 
     for (int i = 0; i < loop->group_count; i++) {
         uint32_t next = timer_group_next(loop->groups[i]);
@@ -152,12 +149,10 @@ static void set_tick(struct loop *loop)
         ticks = next < ticks ? next : ticks;
     }
     due_us = now - now % TIMER_TICK_US + (uint64_t)ticks * TIMER_TICK_US;
-    due.it_value.tv_sec = (time_t)(due_us / 1000000);
-    due.it_value.tv_nsec = (long)(due_us % 1000000) * 1000;
     loop->wake.tick = timer_tick_of(now) + ticks;
     loop->wake.too_late = false;
     loop->tick_due_us = due_us;
-    timerfd_settime(loop->tick_fd, TFD_TIMER_ABSTIME, &due, NULL);
+    tick_set(&loop->tick, due_us, now);
 }
 
 /* Its sender may send it again, or free it, from inside the call. */
@@ -176,10 +171,10 @@ static void on_posts(int fd, short what, void *owner)
 {
     struct loop *loop = owner;
     struct loop_message *message;
-    uint64_t count;
 
+    (void)fd;
     (void)what;
-    if (read(fd, &count, sizeof(count)) < 0) {
+    if (!loop_wakeup_take(&loop->posts.wakeup)) {
         return;
     }
     pthread_mutex_lock(&loop->posts.lock);
@@ -200,16 +195,9 @@ static bool open_post_queue(struct loop *loop)
 {
     pthread_mutex_init(&loop->posts.lock, NULL);
     loop->posts.last = &loop->posts.first;
-    loop->posts.wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return loop->posts.wakeup >= 0 &&
-           loop_watch(loop, &loop->post_watch, loop->posts.wakeup, WATCH_READABLE, on_posts, loop);
-}
-
-static bool open_tick(struct loop *loop)
-{
-    loop->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    return loop->tick_fd >= 0 &&
-           loop_watch(loop, &loop->tick, loop->tick_fd, WATCH_READABLE, on_tick, loop);
+    return loop_wakeup_open(&loop->posts.wakeup) &&
+           loop_watch(loop, &loop->post_watch, loop->posts.wakeup.fd, WATCH_READABLE, on_posts,
+                      loop);
 }
 
 static void on_alarm(struct timer *timer)
@@ -226,11 +214,12 @@ struct loop *loop_new(void)
     if (loop == NULL) {
         return NULL;
     }
-    loop->posts.wakeup = -1;
-    loop->tick_fd = -1;
+    loop->posts.wakeup.fd = loop->posts.wakeup.into = -1;
+    loop->tick.fd = -1;
     list_init(&loop->put_off);
     loop->watches = watches_new();
-    if (loop->watches == NULL || !open_post_queue(loop) || !open_tick(loop)) {
+    if (loop->watches == NULL || !open_post_queue(loop) ||
+        !tick_open(&loop->tick, loop->watches, on_tick, loop)) {
         loop_free(&loop);
         return NULL;
     }
@@ -254,14 +243,9 @@ void loop_free(struct loop **loop)
     for (int i = 0; i < (*loop)->group_count; i++) {
         timer_group_free(&(*loop)->groups[i]);
     }
-    watch_stop(&(*loop)->tick);
-    if ((*loop)->tick_fd >= 0) {
-        close((*loop)->tick_fd);
-    }
+    tick_close(&(*loop)->tick);
     watch_stop(&(*loop)->post_watch);
-    if ((*loop)->posts.wakeup >= 0) {
-        close((*loop)->posts.wakeup);
-    }
+    loop_wakeup_close(&(*loop)->posts.wakeup);
     message = (*loop)->posts.first;
     while (message != NULL) {
         struct loop_message *next = message->next;
@@ -357,7 +341,6 @@ bool loop_close_posts(struct loop *loop)
 
 static bool send(struct loop *loop, struct loop_message *message)
 {
-    const uint64_t one = 1;
     bool closed;
 
     message->next = NULL;
@@ -368,8 +351,8 @@ static bool send(struct loop *loop, struct loop_message *message)
         loop->posts.last = &message->next;
     }
     pthread_mutex_unlock(&loop->posts.lock);
-    /* It is the loop's now, whatever becomes of the wake-up: EAGAIN means that it rings. */
-    if (!closed && write(loop->posts.wakeup, &one, sizeof(one)) < 0 && errno != EAGAIN) {
+    /* It is the loop's now, whatever becomes of the wake-up. */
+    if (!closed && !loop_wakeup_send(&loop->posts.wakeup)) {
         log_error("cannot wake a worker: %s", strerror(errno));
     }
     return !closed;

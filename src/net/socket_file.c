@@ -4,6 +4,8 @@
 #include "net/socket_file.h"
 
 #include "base/log/log.h"
+#include "base/system/descriptor.h"
+#include "net/lock_holder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,35 +59,9 @@ static bool is_ours(int fd)
            (facts.st_uid == geteuid() || facts.st_uid == 0);
 }
 
-/* 0: not known. */
-static long holder_of(int fd)
-{
-    FILE *locks = fopen("/proc/locks", "re");
-    struct stat facts;
-    char line[256];
-    long holder = 0;
-
-    if (locks == NULL || fstat(fd, &facts) < 0) {
-        facts.st_ino = 0;
-    }
-    while (locks != NULL && holder == 0 && fgets(line, sizeof(line), locks) != NULL) {
-        unsigned long long number;
-        long pid;
-
-        if (sscanf(line, "%*s FLOCK %*s %*s %ld %*x:%*x:%llu", &pid, &number) == 2 &&
-            number == facts.st_ino) {
-            holder = pid;
-        }
-    }
-    if (locks != NULL) {
-        fclose(locks);
-    }
-    return holder;
-}
-
 static void report_held(const char *path, int fd)
 {
-    long holder = holder_of(fd);
+    long holder = lock_holder(fd);
 
     if (holder > 0) {
         log_error(
@@ -151,7 +127,7 @@ static int lock(const struct address *address)
 /* One whose line is full is no reason to wait: EAGAIN, it stands. */
 static bool nobody_listens(const struct address *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = descriptor_socket(AF_UNIX, SOCK_STREAM);
     bool refused =
         fd >= 0 && connect(fd, &address->any, address->length) < 0 && errno == ECONNREFUSED;
 

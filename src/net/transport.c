@@ -2,10 +2,8 @@
 /* What all transports share: interest, closing, giving away. */
 #include "net/transport.h"
 
-#include <linux/sock_diag.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include "net/socket_facts.h"
+
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -68,35 +66,7 @@ void transport_reset(struct transport *transport)
 
 size_t transport_unacknowledged(const struct transport *transport)
 {
-    int count = 0;
-    size_t kept = transport_kept(transport);
-
-    return ioctl(transport->fd, TIOCOUTQ, &count) == 0 && count > 0 ? kept + (size_t)count : kept;
-}
-
-static size_t left_of(size_t limit, size_t used)
-{
-    return limit > used ? limit - used : 0;
-}
-
-/* What the kernel counts for it, sent and unsent, is not asked further where it is nothing. */
-static size_t estimate_room(int fd, size_t unsent_most)
-{
-    uint32_t memory[SK_MEMINFO_VARS] = {0};
-    socklen_t length = sizeof(memory);
-    size_t by_memory;
-    size_t by_unsent = unsent_most;
-    int unsent = 0;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0) {
-        return unsent_most;
-    }
-    by_memory = left_of(memory[SK_MEMINFO_SNDBUF], memory[SK_MEMINFO_WMEM_QUEUED]);
-    if (memory[SK_MEMINFO_WMEM_QUEUED] > 0 && by_memory > 0 &&
-        ioctl(fd, SIOCOUTQNSD, &unsent) == 0) {
-        by_unsent = left_of(unsent_most, (size_t)unsent);
-    }
-    return by_memory < by_unsent ? by_memory : by_unsent;
+    return transport_kept(transport) + socket_unacknowledged(transport->fd);
 }
 
 static bool is_writable(int fd)
@@ -110,30 +80,26 @@ static bool is_writable(int fd)
  * thinks otherwise. */
 size_t transport_room(const struct transport *transport, size_t unsent_most)
 {
-    size_t room = estimate_room(transport->fd, unsent_most);
+    size_t room = socket_room(transport->fd, unsent_most);
 
     return room == 0 && is_writable(transport->fd) ? 1 : room;
 }
 
 uint32_t transport_round_trip_ms(const struct transport *transport)
 {
-    struct tcp_info info;
-    socklen_t length = sizeof(info);
-
-    memset(&info, 0, sizeof(info));
-    return getsockopt(transport->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0
-               ? info.tcpi_rtt / 1000
-               : 0;
+    return socket_round_trip_ms(transport->fd);
 }
 
 enum transport_sight transport_peek(const struct transport *transport)
 {
-    struct pollfd check = {.fd = transport->fd, .events = POLLRDHUP};
-
-    if (poll(&check, 1, 0) <= 0) {
+    switch (socket_look(transport->fd)) {
+    case SOCKET_OPEN:
         return TRANSPORT_THERE;
+    case SOCKET_ENDED:
+        return TRANSPORT_FINISHED;
+    default:
+        return TRANSPORT_GONE;
     }
-    return (check.revents & (POLLERR | POLLHUP)) != 0 ? TRANSPORT_GONE : TRANSPORT_FINISHED;
 }
 
 size_t transport_unread(const struct transport *transport)
@@ -145,7 +111,7 @@ size_t transport_unread(const struct transport *transport)
 
 void transport_drop_unread(const struct transport *transport)
 {
-    (void)recv(transport->fd, NULL, REST_BYTES, MSG_TRUNC | MSG_DONTWAIT);
+    socket_drop_unread(transport->fd, REST_BYTES);
 }
 
 int transport_give_up(struct transport *transport)
@@ -175,13 +141,5 @@ bool transport_report_peer_ip(int fd, struct ip *ip)
 
 bool transport_report_peer(const struct transport *transport, pid_t *pid, uid_t *uid)
 {
-    struct ucred peer;
-    socklen_t length = sizeof(peer);
-
-    if (getsockopt(transport->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.pid == 0) {
-        return false;
-    }
-    *pid = peer.pid;
-    *uid = peer.uid;
-    return true;
+    return socket_tell_peer(transport->fd, pid, uid);
 }

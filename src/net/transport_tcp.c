@@ -2,22 +2,11 @@
 /* The transport that is a plain stream socket, TCP or Unix. */
 #include "net/transport.h"
 
+#include "net/socket_facts.h"
+
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* recv and send of the C library are points at which a thread may be cancelled, which takes two
- * atomic operations around each call. Nobody cancels our threads. */
-static ssize_t receive(int fd, void *into, size_t room)
-{
-    return syscall(SYS_recvfrom, fd, into, room, 0, NULL, NULL);
-}
-
-static ssize_t send_one(int fd, const struct iovec *piece)
-{
-    return syscall(SYS_sendto, fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0);
-}
 
 static ssize_t send_many(int fd, const struct iovec *pieces, int count)
 {
@@ -31,7 +20,7 @@ static ssize_t tcp_read(struct transport *transport, void *into, size_t room)
     ssize_t count;
 
     do {
-        count = receive(transport->fd, into, room);
+        count = socket_receive(transport->fd, into, room);
     } while (count < 0 && errno == EINTR);
     return count;
 }
@@ -42,7 +31,7 @@ static ssize_t tcp_write(struct transport *transport, const struct iovec *from, 
 
     do {
         written =
-            count == 1 ? send_one(transport->fd, from) : send_many(transport->fd, from, count);
+            count == 1 ? socket_send(transport->fd, from) : send_many(transport->fd, from, count);
     } while (written < 0 && errno == EINTR);
     return written;
 }

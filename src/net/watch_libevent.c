@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "net/watch_full.h"
+#include "net/watch_timer.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -47,6 +48,7 @@ struct event_watch {
     uint8_t wanted : 2;
     bool rests : 1;
     bool is_called : 1;  /* by hand, and not told yet */
+    bool is_timer : 1;   /* it has no descriptor */
     uint8_t called_in;   /* the round in which watches->called counts that; NO_ROUND: in none */
     uint8_t reported_in; /* the last round */
 };
@@ -243,7 +245,7 @@ static void on_event(evutil_socket_t fd, short what, void *room)
     if (watches->left == 0) {
         begin_round(watches);
     }
-    if (watch->rests && !end_rest(watch)) {
+    if (watch->is_timer || (watch->rests && !end_rest(watch))) {
         reported |= WATCH_READABLE;
     }
     watch->reported_in = watches->round;
@@ -403,6 +405,29 @@ bool watch_start(struct watch *room, struct watches *watches, int fd, short want
         return false;
     }
     return true;
+}
+
+bool watch_start_timer(struct watch *room, struct watches *watches, watch_ready *ready, void *owner)
+{
+    static const struct timeval hour = {.tv_sec = 3600};
+
+    watch_start(room, watches, -1, 0, ready, owner);
+    watch_in(room)->is_timer = true;
+    if (event_add(&watch_in(room)->event, &hour) < 0) {
+        memset(room, 0, sizeof(*room));
+        errno = ENOMEM;
+        return false;
+    }
+    return true;
+}
+
+void watch_set_timer(struct watch *room, uint64_t after_us)
+{
+    struct event_watch *watch = watch_in(room);
+    const struct timeval after = {(time_t)(after_us / 1000000), (suseconds_t)(after_us % 1000000)};
+
+    delete (watch);
+    event_add(&watch->event, &after);
 }
 
 bool watch_change(struct watch *room, short wanted)

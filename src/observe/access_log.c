@@ -13,17 +13,17 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "base/log/sink.h"
+#include "base/system/machine.h"
+#include "base/system/wakeup.h"
 #include "base/text.h"
 #include "observe/access_line.h"
 #include "observe/access_ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,22 +62,6 @@ struct access_log {
         size_t notice_written;
     } writer_only;
 };
-
-/* --- the wake-up ---------------------------------------------------------------------------- */
-
-static void send_wakeup(_Atomic uint32_t *wakeup)
-{
-    atomic_fetch_add_explicit(wakeup, 1, memory_order_release);
-    syscall(SYS_futex, wakeup, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
-/* Returns at once when the wake-up has rung since it was `seen`. */
-static void wait_for_wakeup(_Atomic uint32_t *wakeup, uint32_t seen, unsigned timeout_ms)
-{
-    struct timespec most = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
-
-    syscall(SYS_futex, wakeup, FUTEX_WAIT_PRIVATE, seen, &most, NULL, 0);
-}
 
 /* --- the target -------------------------------------------------------------------------- */
 
@@ -312,7 +296,7 @@ static void *run_writer(void *owner)
         pause_ms = next_pause(pause_ms, waiting_bytes(log));
         written = write_all(log);
         if (!stop) {
-            wait_for_wakeup(&log->shared.wakeup, seen, written ? pause_ms : RETRY_AFTER_MS);
+            wakeup_wait(&log->shared.wakeup, seen, written ? pause_ms : RETRY_AFTER_MS);
         }
     }
     return NULL;
@@ -335,7 +319,7 @@ static bool start_thread(struct access_log *log)
                   strerror(error));
         return false;
     }
-    pthread_setname_np(log->thread, "access-log");
+    machine_name_thread(log->thread, "access-log");
     return true;
 }
 
@@ -440,7 +424,7 @@ void access_log_write(struct access_log_ring *ring, const struct outcome *outcom
     }
     access_line_format(&line, outcome, ring->worker_only.memory);
     if (access_ring_commit(ring, &line)) {
-        send_wakeup(ring->wakeup);
+        wakeup_send(ring->wakeup);
     }
 }
 
@@ -461,7 +445,7 @@ void access_log_forget(struct access_log_ring *ring)
 void access_log_reopen(struct access_log *log)
 {
     atomic_store_explicit(&log->shared.reopen, true, memory_order_release);
-    send_wakeup(&log->shared.wakeup);
+    wakeup_send(&log->shared.wakeup);
 }
 
 uint64_t access_log_dropped(const struct access_log *log)
@@ -481,7 +465,7 @@ static bool end_thread(struct access_log *log)
     struct timespec until;
 
     atomic_store_explicit(&log->shared.stop, true, memory_order_release);
-    send_wakeup(&log->shared.wakeup);
+    wakeup_send(&log->shared.wakeup);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += STOP_WITHIN_S;
     if (pthread_timedjoin_np(log->thread, NULL, &until) != 0) {

@@ -4,6 +4,7 @@
 
 #include "base/log/log.h"
 #include "net/listener.h"
+#include "net/listening.h"
 #include "net/socket_file.h"
 
 #include <errno.h>
@@ -129,12 +130,13 @@ static bool opens_alone(const struct sockets *sockets, const struct place *place
     return sockets->alone && !overlaps_one_of(place, sockets) && !overlaps_one_of(place, former);
 }
 
-/* One socket file, whichever worker accepts from it. */
+/* One socket file, whichever worker accepts from it; and one socket where the kernel spreads no
+ * connections. */
 static int open_for(const struct sockets *sockets, uint32_t worker, uint32_t index, bool alone)
 {
     const struct place *place = &sockets->places[index];
 
-    if (is_local(place) && worker > 0) {
+    if ((is_local(place) || !listening_spreads()) && worker > 0) {
         return fcntl(slot(sockets, 0, index)->fd, F_DUPFD_CLOEXEC, 0);
     }
     return alone && worker == 0 ? listener_open_alone(&place->bound, place->mode)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The listening sockets: one for each worker and TCP address (SO_REUSEPORT), one for all workers
+/* The listening sockets: one for each worker and TCP address (where the kernel spreads connections over them), one for all workers
  * on a Unix address. Opened before privileges are dropped. New settings carry on those whose
  * address they name too, with whoever waits in them. Main thread only. */
 #ifndef PROCESS_SOCKETS_H

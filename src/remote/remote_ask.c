@@ -3,6 +3,7 @@
 #include "remote/remote_ask.h"
 
 #include "base/address.h"
+#include "base/system/descriptor.h"
 #include "http/characters.h"
 #include "http/h1/h1_parser.h"
 
@@ -37,7 +38,7 @@ static int connect_to(const char *path, struct page *why)
         page_format(why, "%s is no path of a Unix socket", path);
         return -1;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = descriptor_socket_that_waits(AF_UNIX, SOCK_STREAM);
     if (fd >= 0 && connect(fd, &address.any, address.length) == 0) {
         return fd;
     }

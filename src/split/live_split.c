@@ -3,7 +3,7 @@
 #include "split/live_split.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
+#include <unistd.h>
 
 static void live_split_free(struct live_split *split)
 {
@@ -50,7 +50,7 @@ static bool make_tallies(struct live_split *split, const struct ramp_settings *r
         return false;
     }
     memset(split->tallies, 0, size);
-    return getrandom(&split->secret, sizeof(split->secret), 0) == sizeof(split->secret);
+    return getentropy(&split->secret, sizeof(split->secret)) == 0;
 }
 
 struct live_split *live_split_new(const struct route_settings *route, uint32_t workers)

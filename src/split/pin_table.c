@@ -23,12 +23,12 @@
  * lets its clients go, both hold keys, and a crash of either loses nothing. */
 #include "split/pin_table.h"
 
+#include "base/system/machine.h"
 #include "config/settings.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,7 +109,7 @@ static void use(struct pin_table *table, int memory, struct head *head)
 
 static bool make_memory(struct pin_table *table)
 {
-    int memory = memfd_create("turnpike-pins", MFD_CLOEXEC);
+    int memory = machine_memory_file("turnpike-pins");
     struct head *head = NULL;
 
     if (memory < 0) {
@@ -141,8 +141,7 @@ struct pin_table *pin_table_new(uint32_t pins)
         return NULL;
     }
     table->mask = lines - 1;
-    if (getrandom(&table->secret, sizeof(table->secret), 0) != sizeof(table->secret) ||
-        !make_memory(table)) {
+    if (getentropy(&table->secret, sizeof(table->secret)) != 0 || !make_memory(table)) {
         free(table);
         return NULL;
     }

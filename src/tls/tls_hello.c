@@ -2,10 +2,9 @@
 /* What a client's first bytes are, before anything is spent on them. */
 #include "tls/tls.h"
 
+#include "net/socket_facts.h"
+
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #define HEAD_BYTES 5 /* type, version, length (RFC 8446 section 5.1) */
@@ -60,9 +59,7 @@ static int mark_of(int fd)
  * no part. */
 static bool has_ended(int fd)
 {
-    struct pollfd check = {fd, POLLRDHUP, 0};
-
-    return poll(&check, 1, 0) == 1;
+    return socket_look(fd) != SOCKET_OPEN;
 }
 
 enum tls_hello tls_hello_peek(int fd, struct bytes early, bool *waits)
@@ -111,9 +108,5 @@ void tls_hello_refuse_large(int fd)
 
 bool tls_hello_is_gone(int fd)
 {
-    struct tcp_info facts;
-    socklen_t length = sizeof(facts);
-
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &facts, &length) == 0 &&
-           facts.tcpi_state != TCP_ESTABLISHED && facts.tcpi_state != TCP_SYN_RECV;
+    return socket_tcp_is_over(fd);
 }

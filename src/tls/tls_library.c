@@ -4,7 +4,8 @@
  * with globals, touched while stores are built. */
 #include "tls/tls_private.h"
 
-#include <malloc.h>
+#include "base/system/machine.h"
+
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -49,7 +50,7 @@ static void *take(size_t size, const char *file, int line)
 /* Not realloc: what that cuts off has any size. */
 static void *take_anew(void *held, size_t size, const char *file, int line)
 {
-    size_t room = held != NULL ? malloc_usable_size(held) : 0;
+    size_t room = held != NULL ? machine_memory_room(held) : 0;
     void *moved;
 
     if (held != NULL && size <= room && size >= room / 2) {
@@ -74,7 +75,12 @@ static void give(void *held, const char *file, int line)
 
 void tls_use_few_sizes(void)
 {
-    CRYPTO_set_mem_functions(take, take_anew, give);
+    void *piece = malloc(LEAST_PIECE);
+
+    if (machine_memory_room(piece) > 0) { /* of one that is moved, all must be copied */
+        CRYPTO_set_mem_functions(take, take_anew, give);
+    }
+    free(piece);
 }
 
 /* --- one a worker -------------------------------------------------------------------------- */
@@ -142,7 +148,7 @@ void tls_context_left(struct tls_context *bench)
     if (bench->trims_left > 0) {
         bench->trims_left--;
         bench->crowd = bench->connections;
-        malloc_trim(0);
+        machine_return_holes();
     }
 }
 

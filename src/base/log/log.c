@@ -4,17 +4,17 @@
 #include "base/log/log.h"
 
 #include "base/log/log_queue.h"
+#include "base/system/wakeup.h"
+#include "base/system/machine.h"
 #include "base/text.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,16 +180,10 @@ static void *run_writer(void *unused)
         stop = atomic_load_explicit(&writer.stop, memory_order_acquire);
         write_waiting();
         if (!stop) {
-            syscall(SYS_futex, &writer.wakeup, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+            wakeup_wait(&writer.wakeup, seen, 0);
         }
     }
     return NULL;
-}
-
-static void send_wakeup(void)
-{
-    atomic_fetch_add_explicit(&writer.wakeup, 1, memory_order_release);
-    syscall(SYS_futex, &writer.wakeup, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 void log_open(void)
@@ -216,7 +210,7 @@ bool log_start(void)
         errno = error;
         return false;
     }
-    pthread_setname_np(writer.thread, "process-log");
+    machine_name_thread(writer.thread, "process-log");
     atomic_store_explicit(&writer.runs, true, memory_order_release);
     return true;
 }
@@ -229,7 +223,7 @@ void log_stop(void)
     }
     atomic_store(&give_up_at_ms, milliseconds_now() + STOP_WITHIN_MS);
     atomic_store_explicit(&writer.stop, true, memory_order_release);
-    send_wakeup();
+    wakeup_send(&writer.wakeup);
     pthread_join(writer.thread, NULL);
     atomic_store_explicit(&writer.runs, false, memory_order_release);
 }
@@ -257,7 +251,7 @@ static void put_line(struct bytes line)
     if (!atomic_load_explicit(&writer.runs, memory_order_acquire)) {
         write_at_once(line);
     } else if (log_queue_put(&writer.queue, line)) {
-        send_wakeup();
+        wakeup_send(&writer.wakeup);
     }
 }
 

@@ -2,24 +2,22 @@
 /* Writes that do not block, whatever kind of file the operator gave. */
 #include "base/log/sink.h"
 
+#include "base/system/open_again.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* O_NONBLOCK belongs to the open file description, which stderr shares with the parent process
  * and others; a description of our own leaves theirs as it is. */
-static struct sink open_again(int fd)
+static struct sink opened_again(int fd)
 {
-    char path[32];
-    int own;
+    int own = open_again(fd, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    own = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (own < 0) {
         return (struct sink){fd, SINK_POLLED, false};
     }
@@ -36,7 +34,7 @@ struct sink sink_over_shared(int fd)
     if (S_ISSOCK(about.st_mode)) {
         return (struct sink){fd, SINK_SOCKET, false};
     }
-    return open_again(fd);
+    return opened_again(fd);
 }
 
 struct sink sink_over_own(int fd)

@@ -4,23 +4,18 @@
  * since each names what came before. */
 #include "config/read/reading.h"
 
+#include "base/system/machine.h"
+
 #include <pwd.h>
-#include <sched.h>
 #include <unistd.h>
 
 #define WORKERS_MAX 256
 
 static uint32_t usable_cpus(void)
 {
-    cpu_set_t set;
-    long count = 0;
+    long count = machine_usable_cpus();
 
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-        count = CPU_COUNT(&set);
-    } else {
-        count = sysconf(_SC_NPROCESSORS_ONLN); /* more CPUs than a cpu_set_t holds */
-    }
-    return count < 1 ? 1 : count > WORKERS_MAX ? WORKERS_MAX : (uint32_t)count;
+    return count > WORKERS_MAX ? WORKERS_MAX : (uint32_t)count;
 }
 
 static void check_user(struct reading *reading, const struct node *node)

@@ -2,7 +2,7 @@
 /* Looks at the plans on it once a second, and frees those that are not used any more. */
 #include "process/reload/retired_configs.h"
 
-#include "process/system/memory.h"
+#include "base/system/machine.h"
 
 #include <stdlib.h>
 
@@ -47,7 +47,7 @@ static void on_check(void *owner)
     }
     if (retired_configs->has_holes) {
         retired_configs->has_holes = false;
-        memory_return_holes();
+        machine_return_holes();
     }
     if (!list_is_empty(&retired_configs->plans)) {
         check_later(retired_configs);

@@ -11,7 +11,5 @@ uint64_t memory_given(void);
 uint64_t memory_resident(void);
 /* Before threads: large pieces go back to the kernel as soon as they are free. */
 void memory_return_large(void);
-/* The holes between smaller ones do now; takes up to a millisecond for each ten megabytes. */
-void memory_return_holes(void);
 
 #endif

@@ -3,7 +3,9 @@
 #include "process/system/preflight.h"
 
 #include "base/log/log.h"
+#include "base/system/descriptor.h"
 #include "net/listener.h"
+#include "net/listening.h"
 #include "process/state/state_directory.h"
 
 #include <errno.h>
@@ -135,7 +137,7 @@ static bool gateway_runs(const struct admin_settings *admin)
         !address_parse(bytes_of(path), &address)) {
         return false;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = descriptor_socket(AF_UNIX, SOCK_STREAM);
     runs = fd >= 0 && connect(fd, &address.any, address.length) == 0;
     if (fd >= 0) {
         close(fd);
@@ -148,7 +150,7 @@ static bool gateway_runs(const struct admin_settings *admin)
 static bool binds_beside(const struct address *address)
 {
     const int yes = 1;
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = descriptor_socket_that_waits(address->any.sa_family, SOCK_STREAM);
     bool bound;
 
     if (fd < 0) {
@@ -156,8 +158,7 @@ static bool binds_beside(const struct address *address)
     }
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)); /* IPv4 has no such option */
     bound = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
-            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) == 0 &&
-            bind(fd, &address->any, address->length) == 0;
+            listening_share_port(fd) && bind(fd, &address->any, address->length) == 0;
     close(fd);
     return bound;
 }

@@ -3,25 +3,19 @@
 #include "process/system/privilege.h"
 
 #include "base/log/log.h"
+#include "process/system/identity.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define ENTRY_BYTES 16384 /* of the user database */
-
-struct identity {
-    uid_t uid;
-    gid_t gid;
-};
 
 static bool failed(const char *what)
 {
@@ -45,14 +39,6 @@ static bool find_user(const char *user, struct identity *identity)
     return true;
 }
 
-static bool is_already(const struct identity *identity)
-{
-    uid_t real, effective, saved;
-
-    return getresuid(&real, &effective, &saved) == 0 && real == identity->uid &&
-           effective == identity->uid && saved == identity->uid;
-}
-
 /* Groups first: they cannot be changed any more once root is gone. `user` NULL: it has no name, and so
  * no groups but its own. */
 static bool become(const char *user, const struct identity *identity)
@@ -60,10 +46,10 @@ static bool become(const char *user, const struct identity *identity)
     if (user != NULL ? initgroups(user, identity->gid) < 0 : setgroups(0, NULL) < 0) {
         return failed("take over the user's groups");
     }
-    if (setresgid(identity->gid, identity->gid, identity->gid) < 0) {
+    if (!identity_set_group(identity->gid)) {
         return failed("change the group");
     }
-    if (setresuid(identity->uid, identity->uid, identity->uid) < 0) {
+    if (!identity_set_user(identity->uid)) {
         return failed("change the user");
     }
     return true;
@@ -71,14 +57,11 @@ static bool become(const char *user, const struct identity *identity)
 
 static bool cannot_return(const struct identity *identity)
 {
-    gid_t real, effective, saved;
-
-    if (setresuid(0, 0, 0) == 0 || seteuid(0) == 0 || !is_already(identity)) {
+    if (identity_set_user(0) || seteuid(0) == 0 || !identity_is_user(identity->uid)) {
         log_error("root could be regained after changing the user");
         return false;
     }
-    if (getresgid(&real, &effective, &saved) < 0 || real != identity->gid ||
-        effective != identity->gid || saved != identity->gid) {
+    if (!identity_is_group(identity->gid)) {
         log_error("the group is not the user's after changing it");
         return false;
     }
@@ -92,18 +75,17 @@ static bool change_user(const char *user)
     if (!find_user(user, &identity)) {
         return false;
     }
-    if (is_already(&identity)) {
+    if (identity_is_user(identity.uid)) {
         return true;
     }
     return become(user, &identity) && cannot_return(&identity);
 }
 
-/* After the user: the kernel resets "dumpable" when it changes. */
 static bool set_core_dumps(bool core_dumps)
 {
     const struct rlimit none = {0, 0};
 
-    if (prctl(PR_SET_DUMPABLE, core_dumps ? 1 : 0, 0, 0, 0) < 0) {
+    if (!identity_forbid_dumps(!core_dumps)) {
         return failed("set whether the process may be dumped");
     }
     if (!core_dumps && setrlimit(RLIMIT_CORE, &none) < 0) {
@@ -120,7 +102,7 @@ bool privilege_drop(const char *user, bool core_dumps)
     if (!set_core_dumps(core_dumps)) {
         return false;
     }
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+    if (!identity_forbid_new_privileges()) {
         return failed("keep new privileges away");
     }
     return true;
@@ -137,17 +119,13 @@ static bool others_write(const struct stat *facts)
 
 static bool check_at(const char *path, struct stat *file, struct stat *folder)
 {
-    int at = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     char *copy = strdup(path);
-    bool seen = at >= 0 && copy != NULL && fstat(at, file) == 0 && stat(dirname(copy), folder) == 0;
+    bool seen = copy != NULL && lstat(path, file) == 0 && stat(dirname(copy), folder) == 0;
 
     if (!seen) {
         log_error("cannot read %s: %s", path, strerror(errno));
     }
     free(copy);
-    if (at >= 0) {
-        close(at);
-    }
     return seen;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A signalfd: it tells the sender, and waits in the same place as everything else. */
+/* Blocking them, and telling of those that come (process/system/signal_source). */
 #include "process/system/signals.h"
+
+#include "process/system/signal_source.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
@@ -37,13 +37,12 @@ void signals_block(void)
 static void on_signal(int fd, short what, void *owner)
 {
     struct signals *signals = owner;
-    struct signalfd_siginfo facts;
+    struct who sender;
+    int number;
 
     (void)what;
-    if (read(fd, &facts, sizeof(facts)) == (ssize_t)sizeof(facts)) {
-        const struct who sender = {WHO_SIGNAL, (pid_t)facts.ssi_pid, facts.ssi_uid};
-
-        signals->came(signals->owner, (int)facts.ssi_signo, &sender);
+    if (signal_source_read(fd, &number, &sender)) {
+        signals->came(signals->owner, number, &sender);
     }
 }
 
@@ -58,7 +57,7 @@ struct signals *signals_watch(struct loop *loop, signal_came *came, void *owner)
     fill_set(&set);
     signals->came = came;
     signals->owner = owner;
-    signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    signals->fd = signal_source_open(&set);
     if (signals->fd < 0 ||
         !loop_watch(loop, &signals->watch, signals->fd, WATCH_READABLE, on_signal, signals)) {
         signals_free(&signals);
@@ -68,13 +67,14 @@ struct signals *signals_watch(struct loop *loop, signal_came *came, void *owner)
 
 void signals_free(struct signals **signals)
 {
+    sigset_t set;
+
     if (*signals == NULL) {
         return;
     }
+    fill_set(&set);
     watch_stop(&(*signals)->watch);
-    if ((*signals)->fd >= 0) {
-        close((*signals)->fd);
-    }
+    signal_source_close((*signals)->fd, &set);
     free(*signals);
     *signals = NULL;
 }

@@ -4,6 +4,8 @@
 #include "process/upgrade/upgrade.h"
 
 #include "base/log/log.h"
+#include "base/system/descriptor.h"
+#include "process/system/own_process.h"
 #include "process/upgrade/handover.h"
 
 #include <errno.h>
@@ -37,8 +39,6 @@ struct upgrade {
 struct upgrade *upgrade_new(struct loop *loop, char **arguments, upgrade_over *over, void *owner)
 {
     struct upgrade *upgrade = calloc(1, sizeof(*upgrade));
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
     if (upgrade == NULL) {
         return NULL;
@@ -48,7 +48,7 @@ struct upgrade *upgrade_new(struct loop *loop, char **arguments, upgrade_over *o
     upgrade->owner = owner;
     upgrade->arguments = arguments;
     upgrade->ready = -1;
-    upgrade->path = length > 0 ? strndup(path, (size_t)length) : strdup(arguments[0]);
+    upgrade->path = own_process_path(arguments[0]);
     if (upgrade->path == NULL) {
         upgrade_free(&upgrade);
     }
@@ -92,7 +92,7 @@ static char **with_more(char *sockets, char *ready)
     return all;
 }
 
-/* 0 or an error. Signals that would end the child before it has a signalfd of its own wait for it:
+/* 0 or an error. Signals that would end the child before it can read signals of its own wait for it:
  * whoever tells all processes of this name to reload means no harm. Those that are to end it may. */
 static int spawn(struct upgrade *upgrade, struct bytes lines, int ready, char **environment)
 {
@@ -216,7 +216,7 @@ bool upgrade_begin(struct upgrade *upgrade, const struct page *sockets)
     int ends[2];
     int error;
 
-    if (sockets->failed || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+    if (sockets->failed || !descriptor_pipe(ends)) {
         log_error("upgrade: out of memory or descriptors");
         return false;
     }

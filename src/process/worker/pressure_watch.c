@@ -4,8 +4,8 @@
 
 #include "process/system/descriptors.h"
 #include "process/system/memory.h"
+#include "process/system/own_process.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 
 #define CHECK_US 100000
@@ -130,14 +130,9 @@ void pressure_watch_follow(struct pressure *pressure, const struct settings *set
 
 void pressure_watch_count_others(struct pressure *pressure)
 {
-    DIR *open_ones = opendir("/proc/self/fd");
-    uint64_t count = 0;
+    uint64_t count = own_process_descriptors();
 
-    while (open_ones != NULL && readdir(open_ones) != NULL) {
-        count++;
-    }
-    if (open_ones != NULL) {
-        closedir(open_ones);
-        pressure_note_descriptors(pressure, count > 3 ? count - 3 : 0); /* ".", "..", and itself */
+    if (count > 0) {
+        pressure_note_descriptors(pressure, count);
     }
 }

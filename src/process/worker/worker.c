@@ -5,6 +5,7 @@
 #include "process/worker/worker.h"
 
 #include "base/log/log.h"
+#include "base/system/machine.h"
 #include "process/worker/staged_config.h"
 #include "process/worker/pressure_watch.h"
 
@@ -575,7 +576,7 @@ bool worker_start(struct worker *worker)
         return false;
     }
     snprintf(name, sizeof(name), "worker-%u", worker->index);
-    pthread_setname_np(worker->thread, name);
+    machine_name_thread(worker->thread, name);
     worker->started = true;
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include "net/dial.h"
 #include "net/listener.h"
+#include "net/listening.h"
 #include "tests/fakes/full_epoll.h"
 #include "tests/fakes/stage.h"
 
@@ -269,7 +270,7 @@ static void room_is_what_the_kernel_takes_before_it_makes_one_wait(void **state)
     struct pollfd check = {.fd = fixture->transport.fd, .events = POLLOUT};
     size_t written = 0;
 
-    listener_bound_unsent(fixture->transport.fd, UNSENT_MOST);
+    listening_bound_unsent(fixture->transport.fd, UNSENT_MOST);
     while ((piece.iov_len = transport_room(&fixture->transport, UNSENT_MOST)) > 0) {
         assert_true(piece.iov_len <= UNSENT_MOST);
         assert_int_equal(transport_write(&fixture->transport, &piece, 1), piece.iov_len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Read from /proc and /sys/fs/cgroup: a file that is not there limits nothing. And glibc's malloc,
+/* process/system/memory, read from /proc and /sys/fs/cgroup: a file that is not there limits nothing. And glibc's malloc,
  * which left to itself keeps what a reload took. */
 #include "process/system/memory.h"
 
@@ -120,9 +120,4 @@ uint64_t memory_resident(void)
 void memory_return_large(void)
 {
     mallopt(M_MMAP_THRESHOLD, LARGE_MEMORY);
-}
-
-void memory_return_holes(void)
-{
-    malloc_trim(0);
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the machine tells of itself, and names for threads. */
+#ifndef BASE_SYSTEM_MACHINE_H
+#define BASE_SYSTEM_MACHINE_H
+
+#include <pthread.h>
+#include <stddef.h>
+
+/* CPUs that this process may use; at least 1. */
+long machine_usable_cpus(void);
+/* For those who look at the process from outside; at most 15 characters. */
+void machine_name_thread(pthread_t thread, const char *name);
+/* Holes between pieces of memory go back to the system, where that can be asked for; takes up to a
+ * millisecond for each ten megabytes. */
+void machine_return_holes(void);
+/* Bytes of a piece of malloc that may be used; 0, for any piece, where the C library does not tell. */
+size_t machine_memory_room(void *piece);
+/* A new file without a name, which lives in memory as long as it is open; -1 with errno. */
+int machine_memory_file(const char *name);
+
+#endif

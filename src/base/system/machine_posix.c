@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* base/system/machine as any system tells it: threads stay without names, and a file in memory is one
+ * of the temporary folder whose name goes at once. */
+#include "base/system/machine.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+long machine_usable_cpus(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count < 1 ? 1 : count;
+}
+
+void machine_name_thread(pthread_t thread, const char *name)
+{
+    (void)thread;
+    (void)name;
+}
+
+void machine_return_holes(void)
+{
+}
+
+size_t machine_memory_room(void *piece)
+{
+    (void)piece;
+    return 0;
+}
+
+int machine_memory_file(const char *name)
+{
+    char path[] = "/tmp/turnpike-XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)name;
+    if (fd >= 0) {
+        unlink(path);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+}

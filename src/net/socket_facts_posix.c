@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* net/socket_facts by what every system tells: often that it is unknown. */
+#include "net/socket_facts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+ssize_t socket_receive(int fd, void *into, size_t room)
+{
+    return recv(fd, into, room, 0);
+}
+
+ssize_t socket_send(int fd, const struct iovec *piece)
+{
+    return send(fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL);
+}
+
+size_t socket_unacknowledged(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+/* Either it is writable or it is not. */
+size_t socket_room(int fd, size_t unsent_most)
+{
+    struct pollfd look = {.fd = fd, .events = POLLOUT};
+
+    return poll(&look, 1, 0) == 0 ? 0 : unsent_most;
+}
+
+uint32_t socket_round_trip_ms(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+enum socket_end socket_look(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = 0};
+    char byte;
+    ssize_t count;
+
+    if (poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0) {
+        return SOCKET_GONE;
+    }
+    count = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (count < 0) {
+        return errno == EAGAIN || errno == EINTR ? SOCKET_OPEN : SOCKET_GONE;
+    }
+    return count == 0 ? SOCKET_ENDED : SOCKET_OPEN;
+}
+
+bool socket_tcp_is_over(int fd)
+{
+    return socket_look(fd) == SOCKET_GONE;
+}
+
+void socket_drop_unread(int fd, size_t most)
+{
+    char unread[4096];
+    ssize_t count;
+
+    do {
+        count = recv(fd, unread, most < sizeof(unread) ? most : sizeof(unread), MSG_DONTWAIT);
+        most -= count > 0 ? (size_t)count : 0;
+    } while (count > 0 && most > 0);
+}
+
+/* Both of the user and of the process there is no way that all systems share. */
+bool socket_tell_peer(int fd, pid_t *pid, uid_t *uid)
+{
+    (void)fd;
+    (void)pid;
+    (void)uid;
+    return false;
+}
