@@ -11,7 +11,8 @@ build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 
 # A pattern each of what is there for others than our own files.
-kept='^(main|malloc_usable_size)$'
+# The portable files alone take the engine's timer.
+kept='^(main|malloc_usable_size|watch_(set|start)_timer)$'
 
 # Lines "FILE TYPE SYMBOL" of the global symbols of all objects.
 all_symbols() {

@@ -30,7 +30,7 @@ build_targets() {
             -fsanitize=fuzzer,$sanitize -fno-sanitize-recover=all \
             "../source/tests/fuzz/fuzz_$target.c" -Wl,--start-group src/lib*.a -Wl,--end-group \
             $(pkg-config --libs libevent_core libevent_pthreads yaml-0.1) \
-            $(pkg-config --libs libssl libcrypto libcares) \
+            $(pkg-config --libs libssl libcrypto libcares libnghttp2) \
             -o "$target"
     done
 }

@@ -6,13 +6,13 @@
 set -euo pipefail
 
 build_needs="gcc libc6-dev make autoconf automake pkg-config
-    libevent-dev libyaml-dev libssl-dev libc-ares-dev"
+    libevent-dev libyaml-dev libssl-dev libc-ares-dev libnghttp2-dev"
 # clang with its runtime and llvm (names in sanitizer reports): the second build and the
 # fuzzers. nginx-light and nodejs: origins, and the program that plays the scenarios.
-# git: a real client, and its server. procps: ps and pgrep. python3 and valgrind: the count of
-# instructions a request.
+# nghttp2-client: nghttp and h2load. git: a real client, and its server. procps: ps and pgrep.
+# python3 and valgrind: the count of instructions a request.
 test_needs="libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14
-    nginx-light nodejs git curl openssl procps python3 valgrind"
+    nginx-light nodejs nghttp2-client git curl openssl procps python3 valgrind"
 
 case ${1:-} in
 build) wanted=$build_needs ;;

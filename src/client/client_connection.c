@@ -9,6 +9,7 @@
 #include "client/client_private.h"
 
 #include "base/check.h"
+#include "tls/tls.h"
 
 #include <errno.h>
 
@@ -78,14 +79,10 @@ void client_rest_timer(struct client_connection *connection)
 
 size_t client_held(const struct client_connection *connection)
 {
-    const struct client_h1 *h1 = connection->h1;
-    size_t held = sizeof(*connection) + transport_kept(&connection->transport);
+    const struct client_codec *codec = client_codec_of(connection);
 
-    if (h1 != NULL) {
-        held += sizeof(*h1) + buffer_held(h1->in) + buffer_queue_held(&h1->out.queue);
-        held += h1->exchange != NULL ? exchange_held(h1->exchange) : 0;
-    }
-    return held;
+    return sizeof(*connection) + transport_kept(&connection->transport) +
+           (codec != NULL ? codec->held(connection) : 0);
 }
 
 /* --- ending ------------------------------------------------------------------------------ */
@@ -120,13 +117,13 @@ void client_give_place_up(struct client_connection *connection)
 void client_close(struct client_connection *connection, enum outcome_end end)
 {
     struct client_context *context = client_context_of(connection);
+    const struct client_codec *codec = client_codec_of(connection);
 
     if (connection->state == CLIENT_CLOSED) {
         return;
     }
-    if (connection->h1 != NULL) {
-        client_h1_abandon(connection->h1, end);
-        client_h1_release(connection->h1);
+    if (codec != NULL) {
+        codec->end(connection, end);
     }
     client_give_place_up(connection);
     timer_clear(context->timers, &connection->timer);
@@ -143,17 +140,14 @@ void client_close(struct client_connection *connection, enum outcome_end end)
  * cannot pass for whole. */
 void client_cut(struct client_connection *connection, enum cut_cause cause)
 {
-    struct client_h1 *h1 = connection->h1;
+    const struct client_codec *codec = client_codec_of(connection);
 
     if (connection->state == CLIENT_CLOSED) {
         return;
     }
     metrics_note_cut(client_context_of(connection)->metrics, cause);
-    if (h1 != NULL && h1->exchange != NULL) {
-        exchange_note_cut(h1->exchange, cause);
-        if (h1->out.blocked) {
-            transport_reset(&connection->transport);
-        }
+    if (codec != NULL && codec->note_cut(connection, cause)) {
+        transport_reset(&connection->transport);
     }
     client_close(connection, cause == CUT_STOP ? OUTCOME_CUT_BY_STOP : OUTCOME_CUT_BY_TIMEOUT);
 }
@@ -168,7 +162,7 @@ static uint32_t linger_time(const struct client_connection *connection)
 
 void client_linger(struct client_connection *connection)
 {
-    client_h1_release(connection->h1);
+    client_codec_of(connection)->end(connection, OUTCOME_ANSWERED);
     client_set_state(connection, CLIENT_LINGERS);
     connection->lingered = 0;
     transport_finish(&connection->transport);
@@ -247,7 +241,9 @@ uint32_t client_idle_time(const struct client_connection *connection)
 
 static void be_idle(struct client_connection *connection, uint32_t time_ms)
 {
-    client_h1_release(connection->h1);
+    if (!connection->speaks_h2) {
+        client_h1_release(connection->h1);
+    }
     client_set_state(connection, CLIENT_IDLE);
     connection->unwatched = false;
     transport_want(&connection->transport, WATCH_READABLE);
@@ -281,7 +277,11 @@ void client_stay_idle(struct client_connection *connection)
 
 void client_begin_serving(struct client_connection *connection)
 {
-    if (connection->h1 == NULL && client_h1_new(connection) == NULL) {
+    bool has_codec =
+        connection->h1 != NULL ||
+        (connection->speaks_h2 ? client_h2_new(connection) : client_h1_new(connection) != NULL);
+
+    if (!has_codec) {
         client_close(connection, OUTCOME_CLIENT_GONE);
         return;
     }
@@ -290,13 +290,14 @@ void client_begin_serving(struct client_connection *connection)
 
 void client_handshaken(struct client_connection *connection, bool has_more)
 {
+    connection->speaks_h2 = tls_facts_of(&connection->transport)->speaks_h2;
     client_set_state(connection, CLIENT_IDLE);
     client_set_timer(connection, client_idle_time(connection));
     transport_want(&connection->transport, WATCH_READABLE);
-    if (has_more) {
+    if (has_more || connection->speaks_h2) { /* our SETTINGS need not wait */
         client_begin_serving(connection);
         if (connection->state == CLIENT_SERVES) {
-            client_h1_ready(connection->h1, WATCH_READABLE);
+            client_codec_of(connection)->ready(connection, WATCH_READABLE);
         }
     }
 }
@@ -328,11 +329,11 @@ void client_connection_ready(int fd, short what, void *owner)
     case CLIENT_IDLE:
         client_begin_serving(connection);
         if (connection->state == CLIENT_SERVES) {
-            client_h1_ready(connection->h1, what);
+            client_codec_of(connection)->ready(connection, what);
         }
         break;
     case CLIENT_SERVES:
-        client_h1_ready(connection->h1, what);
+        client_codec_of(connection)->ready(connection, what);
         break;
     case CLIENT_LINGERS:
         client_linger_on(connection);
@@ -357,7 +358,7 @@ void client_connection_late(struct timer *timer)
         client_cut(connection, CUT_KEEPALIVE);
         break;
     case CLIENT_SERVES:
-        client_h1_late(connection->h1);
+        client_codec_of(connection)->late(connection);
         break;
     case CLIENT_LINGERS:
         client_cut(connection, CUT_LINGER);

@@ -10,7 +10,7 @@
 
 /* --- one that may move ------------------------------------------------------------------- */
 
-/* Used last, and without TLS, whose state belongs to this worker. NULL: none of the last few. */
+/* Used last, and without TLS or HTTP/2, whose state belongs to this worker. NULL: none of the last few. */
 static struct client_connection *find_movable(struct client_context *context)
 {
     struct link *link = context->idle.previous;
@@ -18,7 +18,7 @@ static struct client_connection *find_movable(struct client_context *context)
     for (int i = 0; i < MOVABLE_CHECK && link != &context->idle; i++, link = link->previous) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
-        if (connection->transport.ops->plain) {
+        if (connection->transport.ops->plain && !connection->speaks_h2) {
             return connection;
         }
     }
@@ -57,6 +57,7 @@ static void free_deferred(void *owner)
         list_remove(link);
         slab_give(context->streams, CONTAINER_OF(link, struct client_h1, link));
     }
+    client_h2_context_bury(context);
     while ((link = list_first(&context->deferred_frees)) != NULL) {
         list_remove(link);
         slab_give(context->connections, CONTAINER_OF(link, struct client_connection, link));
@@ -88,7 +89,8 @@ struct client_context *client_context_new(struct exchange_context *exchanges,
     context->connections = slab_pool_new(sizeof(struct client_connection));
     context->streams = slab_pool_new(sizeof(struct client_h1));
     context->timers = timer_group_new(context->worker_context->loop, client_connection_late);
-    if (context->connections == NULL || context->streams == NULL || context->timers == NULL) {
+    if (!client_h2_context_begin(context) || context->connections == NULL ||
+        context->streams == NULL || context->timers == NULL) {
         client_context_free(&context);
         return NULL;
     }
@@ -116,6 +118,7 @@ void client_context_free(struct client_context **context)
     client_list_drop(*context);
     slab_pool_free(&(*context)->connections);
     slab_pool_free(&(*context)->streams);
+    client_h2_context_end(*context);
     free(*context);
     *context = NULL;
 }
@@ -130,7 +133,8 @@ uint64_t client_context_begun(const struct client_context *context)
 size_t client_context_memory(const struct client_context *context)
 {
     return slab_pool_used(context->connections) * sizeof(struct client_connection) +
-           slab_pool_used(context->streams) * sizeof(struct client_h1);
+           slab_pool_used(context->streams) * sizeof(struct client_h1) +
+           client_h2_context_memory(context);
 }
 
 void client_context_trim(struct client_context *context)
@@ -138,6 +142,7 @@ void client_context_trim(struct client_context *context)
     client_listeners_forget(context);
     slab_pool_trim(context->connections);
     slab_pool_trim(context->streams);
+    client_h2_context_trim(context);
 }
 
 /* --- stopping ---------------------------------------------------------------------------- */
@@ -180,6 +185,19 @@ bool client_context_listens(const struct client_context *context)
     return false;
 }
 
+/* Of HTTP/1 the next answer says so. */
+static void drain_each(struct link *list)
+{
+    for (struct link *link = list->next; link != list; link = link->next) {
+        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+        const struct client_codec *codec = client_codec_of(connection);
+
+        if (codec != NULL) {
+            codec->drain(connection);
+        }
+    }
+}
+
 /* Those that have not said yet who they are. */
 static void hurry_each(struct link *list)
 {
@@ -219,6 +237,8 @@ void client_context_drain(struct client_context *context, uint32_t grace_ms)
 {
     context->stopping = true;
     exchange_context_drain(context->exchanges);
+    drain_each(&context->idle);
+    drain_each(&context->busy);
     for (struct link *link = context->listeners.next; link != &context->listeners;
          link = link->next) {
         listener_take_silent(CONTAINER_OF(link, struct client_listener, link)->listener);

@@ -38,6 +38,7 @@ static void take_settings(struct client_listener *listener,
     listener->has_rules = settings->redirect_to_https || settings->hsts.length > 0;
     listener->speaks_tls = settings->tls.certificate_count > 0;
     listener->half_close = settings->half_close;
+    listener->h2c = settings->h2c;
     listener->budgets = (struct client_budgets){
         .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->min_rates};
     listening_bound_unsent(listener_descriptor(listener->listener),

@@ -39,6 +39,7 @@ struct client_listener {
         was_proxied; /* it has taken PROXY headers: what its connections come from may be named by one */
     bool speaks_tls;
     bool half_close; /* its clients may end their side before they have their answers */
+    bool h2c;        /* its clients may begin with HTTP/2, without TLS */
     bool has_rules;
     struct listener_rules rules;
     struct client_budgets budgets;
@@ -85,6 +86,17 @@ struct client_penalty {
     struct client_stall slots[CLIENT_PENALTY_SLOTS];
 };
 
+/* What the HTTP/2 connections of a context share (h2/client_h2_context.c). */
+struct client_h2_context {
+    struct h2_sessions *sessions;
+    struct slab_pool *connections;
+    struct slab_pool *streams;
+    struct link deferred_frees;        /* connections' states given up in this turn */
+    struct link deferred_stream_frees; /* streams that ended in it */
+    struct client_h2_section *section; /* where field sections are put together; NULL: not yet */
+    uint32_t section_bytes;            /* of its text */
+};
+
 struct client_context {
     struct exchange_context *exchanges;
     struct worker_context *worker_context;
@@ -111,6 +123,7 @@ struct client_context {
     struct alarm crowd_over;      /* answers say Connection: close until then */
     struct client_handshakes handshakes;
     struct client_penalty penalty;
+    struct client_h2_context h2;
     struct alarm sweep;        /* after a listener has left */
     uint32_t sweep_left;       /* idle connections to look at */
     struct generation *former; /* between client_context_prepare and what follows */
@@ -137,13 +150,51 @@ enum client_state {
 };
 
 struct client_h1;
+struct client_h2;
+struct client_connection;
+
+/* What a connection costs, and whether it is its client that we wait for. */
+struct client_cost {
+    uint64_t held; /* bytes */
+    uint64_t moved;
+    uint64_t ms; /* since it holds them */
+    uint64_t cost;
+    bool waits_for_client;
+};
+
+/* What carries requests on a connection: client_h1_codec or client_h2_codec. Asked for a connection
+ * that has its h1 or h2 only. */
+struct client_codec {
+    void (*ready)(struct client_connection *connection, short what);
+    void (*late)(struct client_connection *connection); /* its timer has run out while it serves */
+    /* Ends all exchanges under way without an answer and gives up what it holds. */
+    void (*end)(struct client_connection *connection, enum outcome_end end);
+    /* Notes the cause with the exchanges under way. true: an answer breaks off half way. */
+    bool (*note_cut)(struct client_connection *connection, enum cut_cause cause);
+    size_t (*held)(const struct client_connection *connection);
+    /* All but held and cost. */
+    void (*cost)(const struct client_connection *connection, uint64_t now_us,
+                 struct client_cost *cost);
+    /* Words for the list: what it does while it serves, and the route of (one of) its requests;
+     * NULL: none yet. */
+    const char *(*state)(const struct client_connection *connection);
+    const char *(*route)(const struct client_connection *connection);
+    uint32_t (*streams)(const struct client_connection *connection); /* exchanges under way */
+    /* It is to end once what is under way is answered; its client is told so. */
+    void (*drain)(struct client_connection *connection);
+};
+extern const struct client_codec client_h1_codec; /* h1/client_h1_codec.c */
+extern const struct client_codec client_h2_codec; /* h2/client_h2.c */
 
 struct client_connection {
     struct transport transport;
     struct link link;
     struct timer timer;
     struct client_listener *listener;
-    struct client_h1 *h1; /* while it serves, or its PROXY header is incomplete */
+    union {
+        struct client_h1 *h1; /* while it serves, or its PROXY header is incomplete */
+        struct client_h2 *h2; /* speaks_h2: from its first byte on */
+    };
     struct ip ip;
     uint32_t served; /* requests begun */
     union {
@@ -153,8 +204,9 @@ struct client_connection {
     uint32_t born;     /* by the loop's clock, client_connection.c */
     client_slot place; /* where it is counted for its address */
     uint16_t port;
-    uint8_t seen;          /* mark of the last survey that saw it */
-    uint8_t state;         /* enum client_state */
+    uint8_t seen;  /* mark of the last survey that saw it */
+    uint8_t state; /* enum client_state */
+    bool speaks_h2 : 1;
     bool has_place : 1;    /* its handshake is under way */
     bool checks_again : 1; /* at a hello, by the clock and not when the loop calls */
     bool flows : 1;        /* it has taken much of its answers since it was last waited for */
@@ -237,6 +289,15 @@ static inline uint32_t client_clock_ms(const struct client_context *context)
     return (uint32_t)(loop_now(context->worker_context->loop) / 1000);
 }
 
+/* NULL: it carries nothing now. */
+static inline const struct client_codec *client_codec_of(const struct client_connection *connection)
+{
+    if (connection->h1 == NULL) {
+        return NULL;
+    }
+    return connection->speaks_h2 ? &client_h2_codec : &client_h1_codec;
+}
+
 uint32_t client_ticks_now(const struct client_connection *connection); /* what `born` is in */
 void client_set_state(struct client_connection *connection, enum client_state state);
 void client_count(struct client_context *context, uint32_t change);
@@ -309,6 +370,18 @@ bool client_penalty_often(struct client_context *context, const struct ip *ip);
 /* Several are under way, and none has stood of late. */
 bool client_penalty_unproven(struct client_context *context, const struct ip *ip);
 
+/* h2/client_h2.c: false: no memory. */
+bool client_h2_new(struct client_connection *connection);
+/* Its first bytes, read already. */
+void client_h2_take(struct client_connection *connection, struct bytes bytes);
+
+/* h2/client_h2_context.c */
+bool client_h2_context_begin(struct client_context *context); /* false: no memory */
+void client_h2_context_end(struct client_context *context);
+void client_h2_context_bury(struct client_context *context);
+void client_h2_context_trim(struct client_context *context);
+size_t client_h2_context_memory(const struct client_context *context);
+
 /* client_listeners.c */
 void client_listeners_release(struct client_context *context);
 /* Those that have left, and whose last connection is gone. */
@@ -325,14 +398,6 @@ bool client_leaves_now(const struct client_connection *connection);
 uint32_t client_leaving_idle_ms(const struct client_connection *connection);
 
 /* client_list.c (and client/guard/client_list.h) */
-/* What a connection costs, and whether it is its client that we wait for. */
-struct client_cost {
-    uint64_t held; /* bytes */
-    uint64_t moved;
-    uint64_t ms; /* since it holds them */
-    uint64_t cost;
-    bool waits_for_client;
-};
 struct client_cost client_cost_of(const struct client_connection *connection, uint64_t now_us);
 
 /* client_pressure.c */

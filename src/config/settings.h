@@ -85,10 +85,14 @@ struct limits_settings {
     uint32_t requests_per_connection; /* of one client connection; 0: no limit */
     uint32_t connection_buffer;       /* in buffers for one client connection, both directions */
     uint32_t
-        max_connections;  /* client connections of the process; 0: as many as descriptors allow */
-    uint64_t memory;      /* of the process, in bytes; 0: a share of what the machine gives it */
-    uint32_t handshakes;  /* of TLS at once, each worker */
-    uint32_t descriptors; /* of the process; 0: as many as the kernel gives it */
+        max_connections;    /* client connections of the process; 0: as many as descriptors allow */
+    uint64_t memory;        /* of the process, in bytes; 0: a share of what the machine gives it */
+    uint32_t handshakes;    /* of TLS at once, each worker */
+    uint32_t http2_streams; /* of a client connection, at once */
+    uint32_t http2_header_table;      /* bytes, each direction of a connection */
+    uint32_t http2_stream_window;     /* bytes of a request body that its origin has not taken */
+    uint32_t http2_connection_window; /* the same of all streams of a connection */
+    uint32_t descriptors;             /* of the process; 0: as many as the kernel gives it */
 };
 
 /* What one client address (IPv4 /32, IPv6 /64) may have, counted over the whole process. */
@@ -165,6 +169,8 @@ struct listener_settings {
     struct network *proxy_from; /* whose headers count; a Unix socket has none */
     uint32_t proxy_from_count;
     bool half_close;    /* its clients may end their side before they have their answers */
+    bool http2;         /* offered by ALPN */
+    bool h2c;           /* by prior knowledge, without TLS */
     mode_t socket_mode; /* Unix sockets */
     struct tls_listener_settings tls;
     bool redirect_to_https;

@@ -26,8 +26,9 @@ struct request_head {
     struct bytes authority; /* becomes Host */
     enum http_framing framing;
     uint64_t body_length;
-    bool upgrades; /* Upgrade is among the fields and Connection must name it */
-    bool binds;    /* the origin may take all of the connection for this client's */
+    bool upgrades;       /* Upgrade is among the fields and Connection must name it */
+    bool takes_trailers; /* its client said so (TE), and the origin is told */
+    bool binds;          /* the origin may take all of the connection for this client's */
     const struct http_fields *fields; /* without framing, connection and Host fields */
 };
 

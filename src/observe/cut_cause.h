@@ -22,6 +22,13 @@
     ROW(RESERVE,       "reserve",       "its client was slow, and others needed the connection to its origin") \
     ROW(TUNNEL_IDLE,   "tunnel-idle",   "its client stopped taking bytes of another protocol") \
     ROW(EMPTY_RECORDS, "empty-records", "its client sent many TLS records without data") \
+    ROW(H2_RESETS,     "reset-flood",     "its client began many HTTP/2 streams that came to nothing") \
+    ROW(H2_SETTINGS,   "settings-flood", "its client sent many HTTP/2 SETTINGS frames") \
+    ROW(H2_PINGS,      "ping-flood", "its client sent many HTTP/2 PING frames, or such of unknown types") \
+    ROW(H2_PRIORITIES, "priority-flood", "its client sent many HTTP/2 PRIORITY or PRIORITY_UPDATE frames") \
+    ROW(H2_WINDOWS,    "window-flood", "its client sent many HTTP/2 WINDOW_UPDATE frames for what it was sent") \
+    ROW(H2_EMPTY_DATA, "empty-data-flood", "its client sent many HTTP/2 DATA frames without data") \
+    ROW(H2_HEADS,      "head-flood", "its client sent HTTP/2 heads that were far too large or came in many pieces") \
     ROW(STOP,          "stop",          "was left when the process stopped") \
     ROW(IDLE_PRESSURE, "idle-pressure", "was idle when the process ran short of memory, descriptors or connections") \
     ROW(PRESSURE,      "pressure",      "had the most memory x time per byte moved when the process ran short of memory, descriptors or connections")

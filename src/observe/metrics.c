@@ -189,6 +189,11 @@ void metrics_note_time(struct metrics *metrics, enum metrics_time time, uint64_t
     counter_add(&times->durations[metrics_duration_bucket(microseconds)], 1);
 }
 
+void metrics_note_h2_fault(struct metrics *metrics, enum h2_fault fault)
+{
+    counter_add(&metrics->h2_faults[fault], 1);
+}
+
 void metrics_origin_begins(struct metrics_origin *origin, uint16_t status)
 {
     unsigned status_class = status / 100u;

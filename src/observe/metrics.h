@@ -7,6 +7,7 @@
 #define OBSERVE_METRICS_H
 
 #include "config/settings.h"
+#include "http/h2/h2_request.h"
 #include "observe/outcome.h"
 
 struct metrics; /* of one worker */
@@ -71,6 +72,9 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(LOOP_REFUSED,       "loops_refused",                  "Requests answered 508 since they had passed through this gateway too often.") \
     ROW(TUNNEL_OPENED,       "tunnels_opened",              "Connections that were turned over to another protocol (101).") \
     ROW(TUNNEL_CLOSED,       "tunnels_closed",              "Of these, those that ended.") \
+    ROW(HTTP2_CONNECTION,   "http2_client_connections",       "Client connections that speak HTTP/2.") \
+    ROW(HTTP2_REFUSED,      "http2_streams_refused",          "HTTP/2 streams refused unprocessed (REFUSED_STREAM).") \
+    ROW(HTTP2_RESET,        "http2_streams_reset",            "HTTP/2 streams that ended before their answers were whole.") \
     ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Pauses in reading a large body, for lack of memory.") \
     ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for lack of memory or descriptors.")
 /* clang-format on */
@@ -93,6 +97,9 @@ void metrics_note_time(struct metrics *metrics, enum metrics_time time, uint64_t
 /* A connection was cut; also for connections without an exchange. */
 void metrics_note_cut(struct metrics *metrics, enum cut_cause cause);
 uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause);
+/* A request in HTTP/2 was refused for what its fields say; most have no exchange. */
+void metrics_note_h2_fault(struct metrics *metrics, enum h2_fault fault);
+uint64_t metrics_h2_faults(const struct metrics *metrics, enum h2_fault fault);
 /* The sum over routes, and over exchanges that no route took; any thread that holds them. */
 uint64_t metrics_exchanges(const struct metrics *metrics);
 

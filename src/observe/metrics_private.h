@@ -76,6 +76,7 @@ struct metrics {
     counter events[METRICS_EVENT_COUNT];
     counter cuts[CUT_CAUSE_COUNT];
     struct metrics_times times[METRICS_TIME_COUNT];
+    counter h2_faults[H2_FAULT_COUNT];
     struct metrics_block *unrouted;
     struct metrics_family families[METRICS_KIND_COUNT];
     struct kept_name *names[METRICS_HASH_SLOTS];

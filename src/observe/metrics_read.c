@@ -26,6 +26,11 @@ uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause)
     return counter_read(&metrics->cuts[cause]);
 }
 
+uint64_t metrics_h2_faults(const struct metrics *metrics, enum h2_fault fault)
+{
+    return counter_read(&metrics->h2_faults[fault]);
+}
+
 static const struct metrics_block *first_block(const struct metrics_family *family)
 {
     return atomic_load_explicit(&family->first, memory_order_acquire);

@@ -132,6 +132,7 @@ struct tls_facts {
     const char *group; /* "X25519"; NULL: none */
     const char *name;  /* asked for by SNI; NULL: none */
     bool resumed;
+    bool speaks_h2;                  /* agreed on by ALPN */
     const struct tls_client *client; /* NULL: it showed no certificate */
 };
 

@@ -49,6 +49,7 @@ struct tls_acceptor {
     char **host_names; /* copies of those that have rules */
     uint32_t host_name_count;
     struct tls_tickets *tickets; /* NULL: sessions are not resumed */
+    bool offers_h2;              /* by ALPN */
     bool refuses_unknown;
     bool has_host_rules;
 };
@@ -197,11 +198,13 @@ static int on_name(SSL *ssl, int *alert, void *owner)
 static int on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length,
                         const unsigned char *offered, unsigned offered_length, void *owner)
 {
-    static const unsigned char spoken[] = "\x08http/1.1";
+    static const unsigned char spoken[] = "\x02h2\x08http/1.1";
+    const struct tls_acceptor *acceptor = owner;
+    unsigned skip = acceptor->offers_h2 ? 0 : 3; /* "h2" and its length */
 
-    (void)ssl, (void)owner;
-    return SSL_select_next_proto((unsigned char **)chosen, chosen_length, spoken,
-                                 sizeof(spoken) - 1, offered,
+    (void)ssl;
+    return SSL_select_next_proto((unsigned char **)chosen, chosen_length, spoken + skip,
+                                 (unsigned)sizeof(spoken) - 1 - skip, offered,
                                  offered_length) == OPENSSL_NPN_NEGOTIATED
                ? SSL_TLSEXT_ERR_OK
                : SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -584,6 +587,7 @@ struct tls_acceptor *tls_acceptor_new(struct tls_context *bench,
     atomic_init(&acceptor->references, 1);
     acceptor->bench = bench;
     acceptor->settings = settings;
+    acceptor->offers_h2 = settings->http2;
     acceptor->refuses_unknown = settings->tls.unknown_names == TLS_UNKNOWN_NAMES_REFUSE;
     acceptor->has_host_rules = settings->tls.host_count > 0;
     if (settings->tls.resume) {

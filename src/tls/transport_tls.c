@@ -474,6 +474,15 @@ static const char *group_of(SSL *ssl)
     return group != NID_undef && (group & TLSEXT_nid_unknown) == 0 ? OBJ_nid2sn(group) : NULL;
 }
 
+static bool agreed_on_h2(const SSL *ssl)
+{
+    const unsigned char *name;
+    unsigned length;
+
+    SSL_get0_alpn_selected(ssl, &name, &length);
+    return length == 2 && memcmp(name, "h2", 2) == 0;
+}
+
 static void note_facts(struct tls *tls)
 {
     tls->facts = (struct tls_facts){
@@ -482,6 +491,7 @@ static void note_facts(struct tls *tls)
         .group = group_of(tls->ssl),
         .name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name),
         .resumed = SSL_session_reused(tls->ssl) == 1,
+        .speaks_h2 = agreed_on_h2(tls->ssl),
         .client = tls->client,
     };
     if (tls->acceptor != NULL) {

@@ -14,34 +14,13 @@
 
 /* --- cost ---------------------------------------------------------------------------------- */
 
-static bool waits_for_client(const struct client_h1 *h1)
-{
-    return h1->out.blocked || h1->state == CLIENT_H1_READS_HEAD ||
-           (h1->state == CLIENT_H1_READS_BODY && !h1->body_paused && !h1->held_back);
-}
-
-/* What the kernel still holds of an answer has not reached anybody. */
-static uint64_t moved_by(const struct client_h1 *h1)
-{
-    uint64_t written = h1->out.written;
-
-    if (h1->out.blocked) {
-        size_t waits = transport_unacknowledged(&h1->connection->transport);
-
-        written = waits < written ? written - waits : 0;
-    }
-    return h1->received + written;
-}
-
 struct client_cost client_cost_of(const struct client_connection *connection, uint64_t now_us)
 {
-    const struct client_h1 *h1 = connection->h1;
+    const struct client_codec *codec = client_codec_of(connection);
     struct client_cost cost = {.held = client_held(connection)};
 
-    if (h1 != NULL) {
-        cost.moved = moved_by(h1);
-        cost.ms = (now_us - h1->began_us) / 1000;
-        cost.waits_for_client = waits_for_client(h1);
+    if (codec != NULL) {
+        codec->cost(connection, now_us, &cost);
     } else if (connection->state != CLIENT_LINGERS) {
         cost.ms = (uint32_t)((uint32_t)(now_us / 1000) - connection->since_ms);
         cost.waits_for_client = connection->state != CLIENT_IDLE;
@@ -64,20 +43,10 @@ static const char *state_of(const struct client_connection *connection)
         [CLIENT_LINGERS] = "lingers",
         [CLIENT_CLOSED] = "closed",
     };
-    const struct client_h1 *h1 = connection->h1;
+    const struct client_codec *codec = client_codec_of(connection);
 
-    if (h1 == NULL || connection->state != CLIENT_SERVES) {
-        return states[connection->state];
-    }
-    if (h1->state == CLIENT_H1_TUNNELS) {
-        return "tunnels";
-    }
-    if (h1->out.blocked) {
-        return "takes-answer";
-    }
-    return h1->state == CLIENT_H1_READS_HEAD   ? "reads-head"
-           : h1->state == CLIENT_H1_READS_BODY ? "reads-body"
-                                               : "awaits-origin";
+    return codec != NULL && connection->state == CLIENT_SERVES ? codec->state(connection)
+                                                               : states[connection->state];
 }
 
 static void copy_name(char to[CLIENT_ROW_NAME_MAX], const char *name)
@@ -93,7 +62,7 @@ static void copy_name(char to[CLIENT_ROW_NAME_MAX], const char *name)
 static void fill_row(const struct client_connection *connection, const struct client_cost *cost,
                      struct client_row *row)
 {
-    const struct client_h1 *h1 = connection->h1;
+    const struct client_codec *codec = client_codec_of(connection);
 
     *row = (struct client_row){
         .ip = connection->ip,
@@ -105,10 +74,11 @@ static void fill_row(const struct client_connection *connection, const struct cl
         .held_ms = cost->ms,
         .rate = cost->ms > 0 ? cost->moved * 1000 / cost->ms : 0,
         .requests = connection->served,
+        .streams = codec != NULL ? codec->streams(connection) : 0,
         .cost = cost->cost,
     };
     copy_name(row->listener, connection->listener->name);
-    copy_name(row->route, h1 != NULL && h1->exchange != NULL ? exchange_route(h1->exchange) : NULL);
+    copy_name(row->route, codec != NULL ? codec->route(connection) : NULL);
 }
 
 /* --- a survey ------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ struct client_row {
     uint64_t held_ms;      /* since when it does; of an idle one, since its last answer */
     uint64_t rate;         /* bytes moved a second since then */
     uint32_t requests;     /* begun, ever */
+    uint32_t streams;      /* requests under way now */
     uint64_t cost;
     char listener[CLIENT_ROW_NAME_MAX];
     char route[CLIENT_ROW_NAME_MAX]; /* empty: none yet */

@@ -277,6 +277,32 @@ static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t sta
     refuse_as(h1, exchange, HTTP_1_1, status, what);
 }
 
+/* By prior knowledge (RFC 9113 section 3.3), with its first bytes: never behind a request. */
+static bool begins_h2(const struct client_h1 *h1)
+{
+    const struct client_connection *connection = h1->connection;
+
+    return connection->listener->h2c && connection->transport.ops->plain &&
+           connection->served == 0 && h2_refusal_begins(buffer_content(h1->in));
+}
+
+static void become_h2(struct client_h1 *h1)
+{
+    struct client_connection *connection = h1->connection;
+    struct buffer_pool *buffers = client_context_of(connection)->worker_context->buffers;
+    struct buffer *in = h1->in;
+
+    h1->in = NULL;
+    client_h1_release(h1);
+    connection->unwatched = false;
+    if (client_h2_new(connection)) {
+        client_h2_take(connection, buffer_content(in));
+    } else {
+        client_close(connection, OUTCOME_CLIENT_GONE);
+    }
+    buffer_return(buffers, &in);
+}
+
 /* What could not be read as a request: told in the words of HTTP/2 if its preface stands there. */
 static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
                              const struct h1_problem *problem)
@@ -288,6 +314,10 @@ static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
         return;
     }
     exchange_discard(exchange);
+    if (begins_h2(h1)) {
+        become_h2(h1);
+        return;
+    }
     exchange = exchange_new(context->exchanges, &h2_refusal_ops, h1, &h1->facts);
     if (exchange == NULL) {
         client_close(h1->connection, OUTCOME_CLIENT_GONE);

@@ -235,12 +235,30 @@ static const struct option options[] = {
     {.path = "limits.descriptors", .places = PLACE_GLOBAL, .type = OPTION_COUNT,
      .initial = "auto", .zero_word = "auto", .least = "64", .greatest = "100000000",
      FIELD(limits_settings, descriptors),
-     .help = "File descriptors of the process, guarded like limits.memory; auto: as many as "
-             "the kernel allows (LimitNOFILE=, ulimit -n)."},
+     .help = "File descriptors of the process, guarded like limits.memory, but new clients "
+             "wait in the kernel's queue; auto: as many as the kernel allows "
+             "(LimitNOFILE=, ulimit -n)."},
     {.path = "limits.handshakes", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "1000",
      .least = "1", .greatest = "1000000", FIELD(limits_settings, handshakes),
      .help = "Concurrent TLS handshakes with clients, for each worker. Further handshakes "
              "wait."},
+    {.path = "limits.http2_streams", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_COUNT,
+     .initial = "128", .least = "1", .greatest = "1000", FIELD(limits_settings, http2_streams),
+     .help = "Requests at once on one HTTP/2 connection of a client; further ones are refused "
+             "unprocessed (REFUSED_STREAM), so that the client may send them again."},
+    {.path = "limits.http2_header_table", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_SIZE, .initial = "4KiB", .least = "0B", .greatest = "64KiB",
+     FIELD(limits_settings, http2_header_table),
+     .help = "Memory for compressed heads of an HTTP/2 client's requests, each connection."},
+    {.path = "limits.http2_stream_window", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_SIZE, .initial = "64KiB", .least = "16KiB", .greatest = "16MiB",
+     FIELD(limits_settings, http2_stream_window),
+     .help = "Bytes of one HTTP/2 request's body that may wait for its origin; more is not sent "
+             "by the client before the origin has taken some."},
+    {.path = "limits.http2_connection_window", .places = PLACE_GLOBAL | PLACE_LISTENER,
+     .type = OPTION_SIZE, .initial = "256KiB", .least = "64KiB", .greatest = "64MiB",
+     FIELD(limits_settings, http2_connection_window),
+     .help = "The same for all requests of one HTTP/2 connection together."},
 
     {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      .help = "Remaining time of timeouts.total, passed between trusted clients, gateway and "
@@ -324,6 +342,14 @@ static const struct option options[] = {
              "client that does so during a safe request (GET, HEAD, OPTIONS, TRACE) is taken to "
              "have left, and 50 ms later the request is cancelled at its origin; requests of "
              "other methods are answered either way."},
+    {.path = "http2", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
+     FIELD(listener_settings, http2),
+     .help = "Offer HTTP/2 (h2) beside HTTP/1.1 to clients that connect with TLS, by ALPN. Its "
+             "budgets are limits.http2_streams and the options behind it."},
+    {.path = "h2c", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
+     FIELD(listener_settings, h2c),
+     .help = "Clients of a listener without TLS may begin with HTTP/2 at once (prior knowledge); "
+             "an Upgrade to it is never followed. false: they hear GOAWAY with HTTP_1_1_REQUIRED."},
     {.path = "mode", .places = PLACE_LISTENER, .type = OPTION_MODE, .initial = "0660",
      .least = "0000", .greatest = "0777", .sample_off = true,
      FIELD(listener_settings, socket_mode), .help = "Permissions of a Unix socket's file."},

@@ -57,6 +57,26 @@ static void add_cuts(struct page *page, const struct control_sources *sources)
     }
 }
 
+static void add_h2_faults(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_http2_requests_malformed_total";
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    metrics_text_family(page, name, "counter",
+                        "Requests in HTTP/2 refused for what their fields say, by cause.");
+    for (int fault = 0; fault < H2_FAULT_COUNT; fault++) {
+        uint64_t sum = 0;
+
+        for (uint32_t worker = 0; worker < facts.workers; worker++) {
+            sum +=
+                metrics_h2_faults(sources->metrics(sources->owner, worker), (enum h2_fault)fault);
+        }
+        metrics_text_begin(page, name, "cause", h2_fault_word((enum h2_fault)fault));
+        metrics_text_end(page, sum);
+    }
+}
+
 /* Only causes that were: a cut between two exchanges has no duration. */
 static void add_cut_durations(struct page *page, const struct control_sources *sources)
 {
@@ -314,6 +334,7 @@ void metrics_page_answer(struct question *question)
     tls_pages_add_metrics(page, question->sources);
     add_events(page, question->sources);
     add_cuts(page, question->sources);
+    add_h2_faults(page, question->sources);
     add_cut_durations(page, question->sources);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         add_kind(page, question->sources, &kinds[i]);

@@ -2,38 +2,14 @@
 /* process_* are named and meant as Prometheus's client libraries have them. */
 #include "control/pages/metrics_process.h"
 
+#include "base/system/process_sizes.h"
 #include "control/pages/merged.h"
 #include "control/pages/metrics_text.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* --- the kernel's view ------------------------------------------------------------------- */
-
-/* Numbers of /proc/self/stat behind the command's name, from the state (0) on. */
-enum { STAT_THREADS = 17, STAT_VIRTUAL_BYTES = 20, STAT_RESIDENT_PAGES = 21, STAT_COUNT };
-
-static bool read_stat(uint64_t numbers[static STAT_COUNT])
-{
-    char text[1024];
-    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-    char *at;
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    text[length > 0 ? length : 0] = '\0';
-    at = strrchr(text, ')');
-    for (int i = 0; at != NULL && i < STAT_COUNT; i++) {
-        at = strchr(at + 1, ' ');
-        numbers[i] = at != NULL ? strtoull(at + 1, NULL, 10) : 0;
-    }
-    return at != NULL;
-}
 
 static void add_seconds(struct page *page, const char *name, const char *help)
 {
@@ -51,7 +27,7 @@ static void add_seconds(struct page *page, const char *name, const char *help)
 
 static void add_kernel(struct page *page, const struct control_sources *sources)
 {
-    uint64_t numbers[STAT_COUNT];
+    struct process_sizes sizes;
     struct control_facts facts;
     struct rlimit limit;
 
@@ -59,12 +35,12 @@ static void add_kernel(struct page *page, const struct control_sources *sources)
     add_seconds(page, "process_cpu_seconds_total", "Processor time used, user and system.");
     metrics_text_plain(page, "process_start_time_seconds", "gauge",
                        "When the process began, since 1970.", facts.started_realtime_s);
-    if (read_stat(numbers)) {
+    if (process_sizes_read(&sizes)) {
         metrics_text_plain(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
-                           numbers[STAT_RESIDENT_PAGES] * (uint64_t)sysconf(_SC_PAGESIZE));
+                           sizes.resident_bytes);
         metrics_text_plain(page, "process_virtual_memory_bytes", "gauge", "Address space.",
-                           numbers[STAT_VIRTUAL_BYTES]);
-        metrics_text_plain(page, "process_threads", "gauge", "Threads.", numbers[STAT_THREADS]);
+                           sizes.virtual_bytes);
+        metrics_text_plain(page, "process_threads", "gauge", "Threads.", sizes.threads);
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         metrics_text_plain(page, "process_max_fds", "gauge", "File descriptors it may open.",

@@ -28,6 +28,8 @@ static void write_head(struct text *text, const struct request_head *head)
     }
     if (head->upgrades) {
         text_add_literal(text, "Connection: Upgrade\r\n");
+    } else if (head->takes_trailers) {
+        text_add_literal(text, "TE: trailers\r\nConnection: TE\r\n");
     }
     h1_write_end(text);
 }

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An answer on its way out of its stream. The exchange pushes bytes in, as far as the stream has
+ * room; the session pulls frames out, as windows, urgency and turns allow. A head is handed over
+ * with the next write only, so that an answer that breaks before can be taken back. */
+#include "client/h2/client_h2_private.h"
+
+#include "base/check.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+
+#define OUT_FULL_BYTES (64 * 1024) /* of frames that wait for the transport: no more are made */
+#define STREAM_ROOM_BYTES (32 * 1024)
+#define SMALL_BYTES STREAM_ROOM_BYTES /* an answer up to this leaves the origin at once */
+#define DIRECT_WORTH_BYTES 2048
+#define FIELDS_BESIDES 2 /* :status and content-length */
+
+/* --- fields -------------------------------------------------------------------------------- */
+
+void client_h2_fields_free(struct client_h2_fields **fields)
+{
+    while (*fields != NULL) {
+        struct client_h2_fields *next = (*fields)->next;
+
+        free(*fields);
+        *fields = next;
+    }
+}
+
+/* RFC 9113 section 8.2.1: names in lower case. */
+static struct bytes add_lower(struct text *text, struct bytes name)
+{
+    const char *from = text->at;
+
+    for (size_t i = 0; i < name.length; i++) {
+        bool upper = name.at[i] >= 'A' && name.at[i] <= 'Z';
+
+        text_add_char(text, (char)(upper ? name.at[i] | 0x20 : name.at[i]));
+    }
+    return text_since(text, from);
+}
+
+static struct bytes add_value(struct text *text, struct bytes value)
+{
+    const char *from = text->at;
+
+    text_add_bytes(text, value);
+    return text_since(text, from);
+}
+
+static struct client_h2_fields *fields_new(uint32_t count, size_t bytes, struct text *text)
+{
+    size_t rows = sizeof(struct client_h2_fields) + count * sizeof(struct http_field);
+    struct client_h2_fields *fields = malloc(rows + bytes);
+
+    if (fields != NULL) {
+        *fields = (struct client_h2_fields){0};
+        *text = text_over((char *)fields + rows, bytes);
+    }
+    return fields;
+}
+
+static void add_all(struct client_h2_fields *fields, struct text *text,
+                    const struct http_fields *from)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        struct http_field *row = &fields->rows[fields->count++];
+
+        row->name = add_lower(text, from->rows[i].name);
+        row->value = add_value(text, from->rows[i].value);
+    }
+}
+
+static void add_number(struct client_h2_fields *fields, struct text *text, struct bytes name,
+                       uint64_t number)
+{
+    struct http_field *row = &fields->rows[fields->count++];
+    const char *from = text->at;
+
+    row->name = name;
+    text_add_number(text, number);
+    row->value = text_since(text, from);
+}
+
+static struct client_h2_fields *fields_of_head(const struct answer_head *head)
+{
+    struct text text;
+    struct client_h2_fields *fields =
+        fields_new(head->fields->count + FIELDS_BESIDES,
+                   head->fields->bytes + (size_t)FIELDS_BESIDES * TEXT_NUMBER_MAX, &text);
+
+    if (fields == NULL) {
+        return NULL;
+    }
+    fields->is_interim = head->status < 200;
+    add_number(fields, &text, BYTES(":status"), head->status);
+    add_all(fields, &text, head->fields);
+    if (head->status >= 200 && (head->framing == HTTP_LENGTH_KNOWN || head->reports_length)) {
+        add_number(fields, &text, BYTES("content-length"), head->body_length);
+    }
+    CHECK(!text.overflowed);
+    return fields;
+}
+
+static void queue_head(struct client_h2_stream *stream, struct client_h2_fields *fields)
+{
+    struct client_h2_fields **last = &stream->fields;
+
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = fields;
+    list_remove(&stream->head);
+    list_add_last(&stream->h2->heads, &stream->head);
+    client_h2_flush_later(stream->h2);
+}
+
+void client_h2_send_interim(void *owner, const struct answer_head *head)
+{
+    struct client_h2_stream *stream = owner;
+    struct client_h2_fields *fields;
+
+    /* For a client that does not read they would pile up (RFC 9110 section 15.2). */
+    if (head->status == 101 || (stream->h2->out.blocked && head->status != 100)) {
+        return;
+    }
+    fields = fields_of_head(head);
+    if (fields != NULL) {
+        queue_head(stream, fields);
+    }
+}
+
+bool client_h2_send_head(void *owner, const struct answer_head *head)
+{
+    struct client_h2_stream *stream = owner;
+    struct client_h2_fields *fields = fields_of_head(head);
+    bool is_empty = head->framing == HTTP_NO_BODY ||
+                    (head->framing == HTTP_LENGTH_KNOWN && head->body_length == 0);
+
+    if (fields == NULL) {
+        return false;
+    }
+    stream->answer_has_body = !is_empty;
+    stream->is_small = head->framing == HTTP_LENGTH_KNOWN && head->body_length <= SMALL_BYTES;
+    fields->has_body = !is_empty;
+    queue_head(stream, fields);
+    return true;
+}
+
+bool client_h2_take_back(void *owner)
+{
+    struct client_h2_stream *stream = owner;
+    struct client_h2 *h2 = stream->h2;
+
+    if (stream->head_handed || stream->closed) {
+        return false;
+    }
+    client_h2_fields_free(&stream->fields);
+    client_h2_fields_free(&stream->trailers);
+    h2->queued -= stream->out.length;
+    buffer_queue_clear(client_h2_buffers(h2), &stream->out);
+    list_remove(&stream->head);
+    stream->answer_ended = false;
+    return true;
+}
+
+static bool hand_over(struct client_h2_stream *stream, const struct client_h2_fields *fields)
+{
+    struct h2_session *session = stream->h2->session;
+
+    stream->to_write++;
+    if (fields->is_interim) {
+        return h2_session_send_interim(session, stream->id, fields->rows, fields->count);
+    }
+    stream->head_handed = true;
+    return h2_session_send_head(session, stream->id, fields->rows, fields->count, fields->has_body,
+                                stream);
+}
+
+static void hand_heads_of(struct client_h2_stream *stream)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    while (stream->fields != NULL) {
+        struct client_h2_fields *fields = stream->fields;
+
+        stream->fields = fields->next;
+        fields->next = h2->handed;
+        h2->handed = fields;
+        if (!stream->closed && !hand_over(stream, fields)) {
+            client_h2_stream_reset(stream, H2_INTERNAL_ERROR);
+        }
+    }
+}
+
+void client_h2_hand_heads(struct client_h2 *h2)
+{
+    struct link *link;
+
+    while ((link = list_first(&h2->heads)) != NULL) {
+        list_remove(link);
+        hand_heads_of(CONTAINER_OF(link, struct client_h2_stream, head));
+    }
+}
+
+void client_h2_free_handed(struct client_h2 *h2)
+{
+    client_h2_fields_free(&h2->handed);
+}
+
+/* --- the body ------------------------------------------------------------------------------ */
+
+/* What waits of all answers together, in streams and for the transport. */
+static size_t room_of_connection(const struct client_h2 *h2)
+{
+    size_t most = h2->connection->listener->budgets.limits.connection_buffer;
+    size_t waits = h2->queued + h2->out.queue.length;
+
+    return most > waits ? most - waits : 0;
+}
+
+/* A stream whose window is closed is a slow reader: its room is that of its window. */
+static size_t room_of(const struct client_h2_stream *stream)
+{
+    const struct client_h2 *h2 = stream->h2;
+    size_t queued = stream->out.length;
+    size_t most = STREAM_ROOM_BYTES;
+    size_t room = queued < most ? most - queued : 0;
+    size_t left = room_of_connection(h2);
+    bool is_open = !h2->out.blocked && !h2->paused && !stream->closed &&
+                   h2_session_window(h2->session, stream->id) > queued;
+
+    if (is_open) {
+        return room; /* it is written at once */
+    }
+    if (!stream->is_small && queued > 0) {
+        return 0;
+    }
+    return left < room ? left : room;
+}
+
+size_t client_h2_room(void *owner)
+{
+    struct client_h2_stream *stream = owner;
+    size_t room = room_of(stream);
+
+    if (room == 0 && list_is_empty(&stream->waiting)) {
+        list_add_last(&stream->h2->waiting, &stream->waiting);
+        client_h2_arm(stream->h2);
+    }
+    return room;
+}
+
+/* Without a copy in between, as far as windows and the transport allow. */
+static size_t send_direct(struct client_h2_stream *stream, struct bytes bytes)
+{
+    struct client_h2 *h2 = stream->h2;
+    size_t left;
+
+    stream->direct = bytes;
+    h2_session_resume(h2->session, stream->id);
+    client_h2_write(h2);
+    left = stream->direct.length;
+    stream->direct = (struct bytes){0};
+    return bytes.length - left;
+}
+
+static size_t queue_body(struct client_h2_stream *stream, struct bytes bytes)
+{
+    struct client_h2 *h2 = stream->h2;
+    size_t room = room_of(stream);
+
+    if (bytes.length > room) {
+        bytes.length = room;
+    }
+    if (bytes.length == 0 || !buffer_queue_add(client_h2_buffers(h2), &stream->out, bytes)) {
+        return 0;
+    }
+    h2->queued += bytes.length;
+    h2_session_resume(h2->session, stream->id);
+    client_h2_flush_later(h2);
+    return bytes.length;
+}
+
+size_t client_h2_send_body(void *owner, struct bytes bytes, bool last)
+{
+    struct client_h2_stream *stream = owner;
+    struct client_h2 *h2 = stream->h2;
+    size_t taken = 0;
+
+    (void)last; /* frames leave together at the end of the turn anyway */
+    if (stream->closed || h2->out.broken) {
+        return bytes.length;
+    }
+    if (bytes.length >= DIRECT_WORTH_BYTES && stream->out.length == 0 && !h2->inside &&
+        !h2->out.blocked) {
+        taken = send_direct(stream, bytes);
+    }
+    if (taken < bytes.length && !stream->closed) {
+        taken += queue_body(stream, bytes_skip(bytes, taken));
+    }
+    if (taken < bytes.length && list_is_empty(&stream->waiting)) {
+        list_add_last(&h2->waiting, &stream->waiting);
+    }
+    return taken;
+}
+
+bool client_h2_send_end(void *owner, const struct http_fields *trailers)
+{
+    struct client_h2_stream *stream = owner;
+    struct client_h2 *h2 = stream->h2;
+
+    if (stream->closed || stream->written) {
+        return true;
+    }
+    if (trailers != NULL && trailers->count > 0 && stream->answer_has_body) {
+        struct text text;
+
+        stream->trailers = fields_new(trailers->count, trailers->bytes, &text);
+        if (stream->trailers == NULL) {
+            client_h2_stream_reset(stream, H2_INTERNAL_ERROR);
+            return true;
+        }
+        add_all(stream->trailers, &text, trailers);
+    }
+    stream->answer_ended = true;
+    h2_session_resume(h2->session, stream->id);
+    client_h2_flush_later(h2);
+    return false;
+}
+
+/* --- out of the stream --------------------------------------------------------------------- */
+
+enum h2_pull client_h2_on_pull(void *owner, void *of, size_t most, size_t *length)
+{
+    struct client_h2 *h2 = owner;
+    struct client_h2_stream *stream = of;
+    size_t there = stream->out.length + stream->direct.length;
+
+    if (h2->out.queue.length >= OUT_FULL_BYTES) {
+        h2->paused = true;
+        return H2_PULL_PAUSE;
+    }
+    *length = there < most ? there : most;
+    if (*length < there || !stream->answer_ended) {
+        return *length > 0 ? H2_PULL_SOME : H2_PULL_WAIT;
+    }
+    if (stream->trailers == NULL) {
+        return H2_PULL_LAST;
+    }
+    return h2_session_send_trailers(h2->session, stream->id, stream->trailers->rows,
+                                    stream->trailers->count)
+               ? H2_PULL_TRAILED
+               : H2_PULL_LAST;
+}
+
+/* Where its last byte stands is known once the frame is in `out` (client_h2_write). */
+static void note_end(struct client_h2_stream *stream)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    stream->end_written = true;
+    stream->ends_at = 0;
+    list_remove(&stream->ending);
+    list_add_last(&h2->ending, &stream->ending);
+}
+
+static void count_out(struct client_h2_stream *stream, size_t bytes)
+{
+    if (stream->exchange != NULL) {
+        exchange_count_out(stream->exchange, bytes);
+    }
+}
+
+static bool write_queued(struct client_h2_stream *stream, size_t *length)
+{
+    struct client_h2 *h2 = stream->h2;
+    struct buffer_pool *buffers = client_h2_buffers(h2);
+
+    while (*length > 0 && stream->out.length > 0) {
+        struct bytes piece = buffer_content(stream->out.first);
+
+        piece.length = piece.length < *length ? piece.length : *length;
+        if (!outbox_add(&h2->out, buffers, piece)) {
+            return false;
+        }
+        buffer_queue_drop(buffers, &stream->out, piece.length);
+        h2->queued -= piece.length;
+        *length -= piece.length;
+    }
+    return true;
+}
+
+bool client_h2_on_write_data(void *owner, void *of, struct bytes head, size_t length)
+{
+    struct client_h2 *h2 = owner;
+    struct client_h2_stream *stream = of;
+    struct buffer_pool *buffers = client_h2_buffers(h2);
+    size_t left = length;
+
+    if (!outbox_add(&h2->out, buffers, head) || !write_queued(stream, &left) ||
+        !outbox_add(&h2->out, buffers, bytes_first(stream->direct, left))) {
+        return false;
+    }
+    if (left > 0) {
+        stream->direct = bytes_skip(stream->direct, left);
+    }
+    stream->sent += length;
+    count_out(stream, head.length + length);
+    client_h2_earn_windows(h2);
+    if (stream->answer_ended && stream->trailers == NULL && stream->out.length == 0 &&
+        stream->direct.length == 0) {
+        note_end(stream);
+    }
+    return true;
+}
+
+/* Of an answer without a body this is all, and behind a body come trailers only. */
+void client_h2_on_wrote_section(void *owner, void *of, size_t length)
+{
+    struct client_h2_stream *stream = of;
+
+    (void)owner;
+    if (stream == NULL) {
+        return;
+    }
+    count_out(stream, length);
+    if (stream->to_write > 0) {
+        stream->to_write--;
+        if (stream->to_write > 0 || !stream->head_handed || stream->answer_has_body) {
+            return;
+        }
+    }
+    note_end(stream);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A request's body on its way in. What the exchange does not take waits in the stream, which its
+ * window bounds: that is opened as bytes are taken. The connection's window is opened at once while
+ * little waits in all streams together, so that a stream whose origin is slow does not hold up the
+ * others. */
+#include "client/h2/client_h2_private.h"
+
+static size_t stored_most(const struct client_h2 *h2)
+{
+    return h2->connection->listener->budgets.limits.http2_connection_window;
+}
+
+void client_h2_note_fault(struct client_h2 *h2, enum h2_fault fault)
+{
+    metrics_note_h2_fault(client_h2_context(h2)->metrics, fault);
+}
+
+static void refuse_body(struct client_h2_stream *stream, enum h2_fault fault)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    client_h2_note_fault(h2, fault);
+    client_h2_stream_abandon(stream, OUTCOME_REQUEST_BROKE);
+    h2_session_reset(h2->session, stream->id, H2_PROTOCOL_ERROR);
+}
+
+/* --- windows ------------------------------------------------------------------------------- */
+
+static void took(struct client_h2_stream *stream, size_t bytes)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    if (!stream->closed) {
+        h2_session_took_of(h2->session, stream->id, bytes);
+    }
+}
+
+/* Of what waited, the connection's window is opened where that has not been done already. */
+static void took_waiting(struct client_h2_stream *stream, size_t bytes)
+{
+    size_t unreturned = stream->unreturned < bytes ? stream->unreturned : bytes;
+
+    stream->h2->stored -= bytes;
+    stream->unreturned -= (uint32_t)unreturned;
+    h2_session_took(stream->h2->session, unreturned);
+    took(stream, bytes);
+}
+
+void client_h2_body_drop(struct client_h2_stream *stream)
+{
+    size_t waits = stream->in.length;
+
+    if (waits > 0) {
+        buffer_queue_clear(client_h2_buffers(stream->h2), &stream->in);
+        took_waiting(stream, waits);
+    }
+}
+
+/* --- to the exchange ----------------------------------------------------------------------- */
+
+static size_t offer(struct client_h2_stream *stream, struct bytes bytes)
+{
+    struct exchange *exchange = stream->exchange;
+    size_t taken;
+
+    stream->feeding = true;
+    taken = exchange_body(exchange, bytes);
+    stream->feeding = false;
+    if (stream->exchange != exchange) {
+        return bytes.length; /* it is over: nothing more is wanted */
+    }
+    stream->paused |= taken < bytes.length;
+    if (taken < bytes.length) {
+        min_rate_hold(&stream->body_min_rate, client_h2_now(stream->h2));
+    }
+    return taken;
+}
+
+static void store(struct client_h2_stream *stream, struct bytes bytes)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    if (!buffer_queue_add(client_h2_buffers(h2), &stream->in, bytes)) {
+        h2_session_took(h2->session, bytes.length);
+        client_h2_stream_abandon(stream, OUTCOME_REQUEST_BROKE);
+        h2_session_reset(h2->session, stream->id, H2_INTERNAL_ERROR);
+        return;
+    }
+    h2->stored += bytes.length;
+    if (h2->stored <= stored_most(h2) / 2) {
+        h2_session_took(h2->session, bytes.length);
+    } else {
+        stream->unreturned += (uint32_t)bytes.length;
+    }
+}
+
+static void feed(struct client_h2_stream *stream, struct bytes bytes)
+{
+    struct client_h2 *h2 = stream->h2;
+    size_t taken = 0;
+
+    if (stream->in.length == 0 && !stream->paused && !stream->feeding) {
+        taken = offer(stream, bytes);
+        if (!client_h2_stands(h2)) {
+            return;
+        }
+        h2_session_took(h2->session, taken);
+        took(stream, taken);
+    }
+    if (taken < bytes.length) {
+        store(stream, bytes_skip(bytes, taken));
+    }
+}
+
+/* The end of the body comes behind all of it. */
+static void end_if_whole(struct client_h2_stream *stream)
+{
+    if (stream->ended && stream->in.length == 0 && stream->exchange != NULL &&
+        !stream->reported_end) {
+        stream->reported_end = true;
+        exchange_body_end(stream->exchange, stream->kept != NULL ? &stream->kept->headers : NULL);
+    }
+}
+
+static void feed_waiting(struct client_h2_stream *stream)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    while (stream->exchange != NULL && !stream->paused && stream->in.length > 0) {
+        struct exchange *exchange = stream->exchange;
+        size_t taken = offer(stream, buffer_content(stream->in.first));
+
+        if (!client_h2_stands(h2) || stream->exchange != exchange) {
+            return;
+        }
+        buffer_queue_drop(client_h2_buffers(h2), &stream->in, taken);
+        took_waiting(stream, taken);
+    }
+    end_if_whole(stream);
+}
+
+void client_h2_want_body(void *owner, bool wanted)
+{
+    struct client_h2_stream *stream = owner;
+    struct client_h2 *h2 = stream->h2;
+
+    stream->paused = !wanted;
+    if (!wanted || stream->feeding || !client_h2_stands(h2)) {
+        return;
+    }
+    if (!stream->ended) {
+        min_rate_go_on(&stream->body_min_rate, client_h2_now(h2));
+    }
+    feed_waiting(stream);
+    if (client_h2_stands(h2)) {
+        client_h2_flush_later(h2); /* windows have opened */
+    }
+}
+
+/* --- events of the session ----------------------------------------------------------------- */
+
+void client_h2_on_data(void *owner, int32_t id, void *of, struct bytes bytes)
+{
+    struct client_h2 *h2 = owner;
+    struct client_h2_stream *stream = of;
+
+    if (!client_h2_stands(h2)) {
+        return;
+    }
+    if (stream == NULL || stream->exchange == NULL) {
+        h2_session_took(h2->session, bytes.length);
+        h2_session_took_of(h2->session, id, bytes.length);
+        return;
+    }
+    stream->received += bytes.length;
+    min_rate_moved(&stream->body_min_rate, client_h2_now(h2));
+    if (stream->length_known && bytes.length > stream->body_left) {
+        h2_session_took(h2->session, bytes.length);
+        refuse_body(stream, H2_FAULT_BODY_LENGTH);
+        return;
+    }
+    stream->body_left -= stream->length_known ? bytes.length : 0;
+    feed(stream, bytes);
+}
+
+static void request_is_whole(struct client_h2_stream *stream)
+{
+    stream->ended = true;
+    stream->h2->reading--;
+    min_rate_end(&stream->body_min_rate);
+}
+
+void client_h2_on_ended(void *owner, int32_t id, void *of)
+{
+    struct client_h2 *h2 = owner;
+    struct client_h2_stream *stream = of;
+
+    (void)id;
+    if (!client_h2_stands(h2) || stream == NULL || stream->ended) {
+        return;
+    }
+    request_is_whole(stream);
+    if (stream->exchange == NULL) {
+        return;
+    }
+    if (stream->length_known && stream->body_left > 0) {
+        refuse_body(stream, H2_FAULT_BODY_LENGTH);
+    } else {
+        end_if_whole(stream);
+    }
+}
+
+void client_h2_body_ended(struct client_h2_stream *stream, struct client_h2_trailers *trailers)
+{
+    stream->kept = trailers;
+    client_h2_on_ended(stream->h2, stream->id, stream);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How long clients of HTTP/2 may take: looked at once in a while, and only while there is something
+ * that a client is waited for. Idle times hold for each stream, minimum rates for its share of the
+ * connection. */
+#include "client/h2/client_h2_private.h"
+
+#define TICK_MS 500
+#define PONG_MS 2000 /* GOAWAY's second step does not wait for longer */
+
+static uint32_t said(uint32_t of_route, uint32_t of_listener)
+{
+    return of_route != RATE_UNSAID ? of_route : of_listener;
+}
+
+/* Streams side by side share a line, so that each may be as slow as its share. */
+static struct min_rate_rule rule_of(const struct client_h2_stream *stream, bool body)
+{
+    const struct client_h2 *h2 = stream->h2;
+    const struct min_rates_settings *own = exchange_min_rates(stream->exchange);
+    const struct min_rates_settings *rates = &h2->connection->listener->budgets.rates;
+    const struct timeouts_settings *timeouts = exchange_timeouts(stream->exchange);
+    struct min_rate_rule rule = {
+        .idle_ms = body ? timeouts->body_idle : timeouts->response_idle,
+        .rate = body ? rates->request_body : rates->response,
+        .window_ms = rates->window,
+    };
+
+    if (own != NULL) {
+        rule.rate = said(body ? own->request_body : own->response, rule.rate);
+        rule.window_ms = said(own->window, rule.window_ms);
+    }
+    rule.rate /= h2->stream_count > 0 ? h2->stream_count : 1;
+    return rule;
+}
+
+void client_h2_awaits_body(struct client_h2_stream *stream)
+{
+    min_rate_begin(&stream->body_min_rate, client_h2_now(stream->h2), stream->received);
+    if (stream->paused) {
+        min_rate_hold(&stream->body_min_rate, client_h2_now(stream->h2));
+    }
+    client_h2_arm(stream->h2);
+}
+
+/* --- a stream ------------------------------------------------------------------------------ */
+
+/* Of what it may have more there is none, or its client's window is closed to it. */
+static bool waits_for_window(const struct client_h2_stream *stream)
+{
+    return (stream->out.length > 0 || !list_is_empty(&stream->waiting)) &&
+           !stream->h2->out.blocked && !stream->closed &&
+           h2_session_window(stream->h2->session, stream->id) == 0;
+}
+
+static void follow_answer(struct client_h2_stream *stream)
+{
+    struct min_rate *min_rate = &stream->answer_min_rate;
+    uint64_t now_us = client_h2_now(stream->h2);
+
+    if (!waits_for_window(stream)) {
+        if (min_rate_has_begun(min_rate)) {
+            min_rate_hold(min_rate, now_us);
+        }
+    } else if (!min_rate_has_begun(min_rate)) {
+        min_rate_begin(min_rate, now_us, stream->sent);
+    } else {
+        min_rate_go_on(min_rate, now_us);
+    }
+}
+
+static void check_at_answer(struct client_h2_stream *stream)
+{
+    struct min_rate_rule rule;
+
+    follow_answer(stream);
+    if (!min_rate_runs(&stream->answer_min_rate)) {
+        return;
+    }
+    rule = rule_of(stream, false);
+    switch (
+        min_rate_check(&stream->answer_min_rate, &rule, client_h2_now(stream->h2), stream->sent)) {
+    case MIN_RATE_FINE:
+        break;
+    case MIN_RATE_STOPPED:
+        client_h2_stream_cut(stream, CUT_ANSWER_IDLE);
+        break;
+    case MIN_RATE_TOO_SLOW:
+        client_h2_stream_cut(stream, CUT_ANSWER_RATE);
+        break;
+    }
+}
+
+static void cut_body(struct client_h2_stream *stream, const char *what, enum cut_cause cause)
+{
+    metrics_note_cut(client_h2_context(stream->h2)->metrics, cause);
+    exchange_note_cut(stream->exchange, cause);
+    min_rate_end(&stream->body_min_rate);
+    exchange_body_failed(stream->exchange, 408, what);
+}
+
+/* In a conversation the client may listen for long: what it takes of the answer shows that it is
+ * there. */
+static void check_at_body(struct client_h2_stream *stream)
+{
+    struct min_rate_rule rule = rule_of(stream, true);
+    uint64_t now_us = client_h2_now(stream->h2);
+
+    if (stream->sent_then != stream->sent) {
+        stream->sent_then = stream->sent;
+        min_rate_moved(&stream->body_min_rate, now_us);
+    }
+    switch (min_rate_check(&stream->body_min_rate, &rule, now_us, stream->received)) {
+    case MIN_RATE_FINE:
+        break;
+    case MIN_RATE_STOPPED:
+        cut_body(stream, "the request body did not come in time", CUT_BODY_IDLE);
+        break;
+    case MIN_RATE_TOO_SLOW:
+        cut_body(stream, "the request body came too slowly", CUT_BODY_RATE);
+        break;
+    }
+}
+
+static void check_at_stream(struct client_h2_stream *stream)
+{
+    if (stream->exchange != NULL && min_rate_runs(&stream->body_min_rate)) {
+        check_at_body(stream);
+    }
+    if (stream->exchange != NULL) {
+        check_at_answer(stream);
+    }
+}
+
+/* --- the connection ------------------------------------------------------------------------ */
+
+/* false: it was cut. */
+static bool keeps_min_rate(struct client_h2 *h2)
+{
+    const struct client_budgets *budgets = &h2->connection->listener->budgets;
+    const struct min_rate_rule rule = {
+        .idle_ms = budgets->timeouts.response_idle,
+        .rate = budgets->rates.response,
+        .window_ms = budgets->rates.window,
+    };
+    uint64_t held = transport_unacknowledged(&h2->connection->transport);
+    uint64_t taken = held < h2->out.written ? h2->out.written - held : 0;
+
+    if (!h2->out.blocked) {
+        min_rate_end(&h2->answer_min_rate);
+        return true;
+    }
+    if (!min_rate_has_begun(&h2->answer_min_rate)) {
+        min_rate_begin(&h2->answer_min_rate, client_h2_now(h2), taken);
+        return true;
+    }
+    switch (min_rate_check(&h2->answer_min_rate, &rule, client_h2_now(h2), taken)) {
+    case MIN_RATE_FINE:
+        return true;
+    case MIN_RATE_STOPPED:
+        client_cut(h2->connection, CUT_ANSWER_IDLE);
+        break;
+    case MIN_RATE_TOO_SLOW:
+        client_cut(h2->connection, CUT_ANSWER_RATE);
+        break;
+    }
+    return false;
+}
+
+static bool section_is_late(const struct client_h2 *h2)
+{
+    return h2->section_us != 0 &&
+           client_h2_now(h2) - h2->section_us >=
+               h2->connection->listener->budgets.timeouts.head * UINT64_C(1000);
+}
+
+static bool pong_is_late(const struct client_h2 *h2)
+{
+    return h2->step == CLIENT_H2_ANNOUNCED &&
+           client_h2_now(h2) - h2->announced_us >= PONG_MS * UINT64_C(1000);
+}
+
+/* A stream that is looked at may end, and others with it: the next one is found before, and the end
+ * of the connection ends it all. */
+static void check_at_streams(struct client_h2 *h2)
+{
+    struct link *link = h2->streams.next;
+
+    while (client_h2_stands(h2) && link != &h2->streams) {
+        struct link *next = link->next;
+
+        check_at_stream(CONTAINER_OF(link, struct client_h2_stream, link));
+        link = next;
+    }
+}
+
+void client_h2_late(struct client_connection *connection)
+{
+    struct client_h2 *h2 = connection->h2;
+
+    h2->ticks = false;
+    if (section_is_late(h2)) {
+        client_h2_fail(h2, H2_ENHANCE_YOUR_CALM, CUT_HEAD);
+    }
+    if (pong_is_late(h2)) {
+        client_h2_refuse_new(h2);
+    }
+    if (!keeps_min_rate(h2)) {
+        return;
+    }
+    check_at_streams(h2);
+    if (client_h2_stands(h2)) {
+        client_h2_flush_later(h2);
+        client_h2_arm(h2);
+    }
+}
+
+void client_h2_arm(struct client_h2 *h2)
+{
+    bool waits = h2->reading > 0 || h2->queued > 0 || h2->out.blocked || h2->section != NULL ||
+                 h2->step == CLIENT_H2_ANNOUNCED || !list_is_empty(&h2->waiting);
+
+    if (waits && !h2->ticks && h2->connection->state == CLIENT_SERVES) {
+        h2->ticks = true;
+        client_set_timer(h2->connection, TICK_MS);
+    }
+}

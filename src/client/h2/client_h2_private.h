@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of client/h2/ share: a client's HTTP/2 connection and its streams.
+ *
+ * Nothing is freed within a turn of the loop: an exchange, the session or a callback further up may
+ * still look at a stream or at its connection. `connection->h2 == h2` says that it still stands. */
+#ifndef CLIENT_H2_CLIENT_H2_PRIVATE_H
+#define CLIENT_H2_CLIENT_H2_PRIVATE_H
+
+#include "client/client_private.h"
+#include "http/h2/h2_request.h"
+#include "http/h2/h2_session.h"
+
+/* A field section while it comes: one at a time on a connection (RFC 9113 section 4.3). */
+struct client_h2_section {
+    uint32_t count;
+    uint32_t bytes; /* of names and values */
+    uint32_t list;  /* the same as RFC 9113 section 6.5.2 counts it, what was not kept too */
+    bool is_request;
+    bool too_large;
+    struct http_field rows[H2_FIELDS_MAX + 1];
+    char text[]; /* as long as limits.head_bytes */
+};
+
+/* Of a request, with their bytes behind them. */
+struct client_h2_trailers {
+    struct http_headers headers;
+    struct http_header rows[];
+};
+
+/* Fields on their way out, in one piece of memory. */
+struct client_h2_fields {
+    struct client_h2_fields *next;
+    bool is_interim;
+    bool has_body;
+    uint32_t count;
+    struct http_field rows[];
+};
+
+/* clang-format off */
+#define CLIENT_H2_BUDGETS(ROW) \
+    ROW(RESETS,        1000, 100) \
+    ROW(SETTINGS,      100,  10) \
+    ROW(PINGS,         200,  20) \
+    ROW(PRIORITIES,    2000, 400) \
+    ROW(WINDOWS,       4000, 400) \
+    ROW(EMPTY_DATA,    200,  20) \
+    ROW(LARGE_HEADS,   100,  10) \
+    ROW(CONTINUATIONS, 200,  20)
+/* clang-format on */
+
+enum client_h2_budget {
+#define ROW(name, burst, rate) CLIENT_H2_##name,
+    CLIENT_H2_BUDGETS(ROW)
+#undef ROW
+        CLIENT_H2_BUDGET_COUNT,
+};
+
+/* clang-format off */
+#define CLIENT_H2_STEPS(ROW) \
+    ROW(STAYS,     "takes new streams") \
+    ROW(ANNOUNCED, "has told its client that it will end, and waits for a round trip") \
+    ROW(REFUSES,   "takes no new stream; ends with the last one") \
+    ROW(FAILED,    "says why it ends, and reads no more")
+/* clang-format on */
+
+enum client_h2_step {
+#define ROW(name, sentence) CLIENT_H2_##name,
+    CLIENT_H2_STEPS(ROW)
+#undef ROW
+};
+
+struct client_h2 {
+    struct link link; /* once given up, in context->h2.deferred frees */
+    struct client_connection *connection;
+    struct h2_session *session;
+    struct outbox out;
+    struct later flush;
+    struct link streams; /* those with an exchange or a place in the session, oldest first */
+    struct link heads;   /* streams whose answer's head is not handed to the session yet */
+    struct link ending;  /* whose answers' last bytes are in `out`, first written first */
+    struct link waiting; /* whose exchanges have more than was taken, in turn */
+    struct client_h2_fields *handed;   /* to the session, until the next pump is over */
+    struct client_h2_section *section; /* under way: the context's, or a copy of its own */
+    struct client_facts facts;
+    struct min_rate answer_min_rate; /* of the transport, while it is full */
+    uint32_t stream_count;           /* exchanges */
+    uint32_t reading;                /* of these, whose request has not ended */
+    size_t queued;                   /* bytes of answers that wait in streams */
+    size_t stored;                   /* bytes of requests that wait in streams */
+    uint64_t received;
+    uint64_t began_us;
+    uint64_t section_us; /* since when a section is under way; 0: none */
+    uint64_t announced_us;
+    uint32_t section_wire; /* bytes of the frames of the section under way */
+    uint32_t budget_ms;    /* when the credits were counted last */
+    uint16_t credit[CLIENT_H2_BUDGET_COUNT];
+    uint8_t step;          /* enum client_h2_step */
+    bool inside;           /* a call of the session is under way: none may be begun */
+    bool served;           /* a stream has begun since it was idle last */
+    bool paused;           /* there is more to write than room */
+    bool signals_priority; /* its client knows RFC 9218 */
+    bool ticks;            /* its timer runs for client_h2_clock.c */
+    bool read_closed;      /* its client will send no more */
+    enum cut_cause why;    /* FAILED: by which budget */
+    char ip_text[ADDRESS_TEXT_MAX];
+};
+
+struct client_h2_stream {
+    struct link link;    /* in h2->streams; at the end in context->h2.deferred_stream_frees */
+    struct link head;    /* in h2->heads */
+    struct link ending;  /* in h2->ending */
+    struct link waiting; /* in h2->waiting */
+    struct client_h2 *h2;
+    struct exchange *exchange;         /* NULL: is over, or never began */
+    char *texts;                       /* of the request's head */
+    struct client_h2_fields *fields;   /* of the answer, not handed over yet, interim ones too */
+    struct client_h2_fields *trailers; /* of the answer */
+    struct client_h2_trailers *kept;   /* of the request, behind what waits of its body */
+    struct buffer_queue in;            /* of the request's body, not taken by the exchange */
+    struct buffer_queue out;           /* of the answer's body, not written */
+    struct bytes direct;               /* behind it: what its exchange offers just now */
+    struct min_rate body_min_rate;
+    struct min_rate answer_min_rate;
+    uint64_t received;  /* bytes of the request's body */
+    uint64_t body_left; /* HTTP_LENGTH_KNOWN */
+    uint64_t sent;      /* bytes of the answer's body written */
+    uint64_t sent_then; /* when the clock looked last */
+    uint64_t ends_at;   /* h2->out.written when all of the answer is; 0: not known yet */
+    uint32_t texts_bytes;
+    uint32_t unreturned; /* bytes of `in` that still narrow the connection's window */
+    int32_t id;
+    uint32_t to_write; /* sections of the answer that are handed over and not written */
+    bool length_known;
+    bool ended;        /* END_STREAM has come, or is not waited for */
+    bool reported_end; /* and its exchange knows */
+    bool closed;       /* the session knows it no more */
+    bool paused;       /* the exchange takes no more of the body now */
+    bool feeding;      /* inside exchange_body */
+    bool head_handed;  /* the final one */
+    bool answer_has_body;
+    bool answer_ended; /* all of it was offered */
+    bool end_written;  /* its last frame is in h2->out */
+    bool written;      /* and out of it */
+    bool is_small;     /* the answer, and known to be */
+    bool reset;
+};
+
+static inline struct client_context *client_h2_context(const struct client_h2 *h2)
+{
+    return client_context_of(h2->connection);
+}
+static inline struct buffer_pool *client_h2_buffers(const struct client_h2 *h2)
+{
+    return client_context_of(h2->connection)->worker_context->buffers;
+}
+static inline uint64_t client_h2_now(const struct client_h2 *h2)
+{
+    return loop_now(client_context_of(h2->connection)->worker_context->loop);
+}
+/* A callback may have ended it. */
+static inline bool client_h2_stands(const struct client_h2 *h2)
+{
+    return h2->connection->speaks_h2 && h2->connection->h2 == h2;
+}
+
+/* client_h2.c */
+extern const struct h2_session_events client_h2_events;
+void client_h2_flush_later(struct client_h2 *h2);
+/* Bytes out of the streams and into the transport, as far as both allow. */
+void client_h2_write(struct client_h2 *h2);
+/* GOAWAY with this code; the connection ends once that is written. */
+void client_h2_fail(struct client_h2 *h2, enum h2_code code, enum cut_cause why);
+/* No new streams from the next round trip on. */
+void client_h2_leave(struct client_h2 *h2);
+/* The second step: streams that it has not seen yet are refused, unprocessed. */
+void client_h2_refuse_new(struct client_h2 *h2);
+/* RFC 9113 section 5.1.2 and what else stands against one more stream. */
+bool client_h2_has_room(const struct client_h2 *h2);
+
+/* client_h2_section.c: events of the session. */
+bool client_h2_on_section(void *owner, int32_t id, bool is_request);
+bool client_h2_on_field(void *owner, struct bytes name, struct bytes value);
+void client_h2_on_section_ended(void *owner, int32_t id, void *stream, bool is_request, bool ends);
+/* What is under way must not stay in the context's memory. false: no memory. */
+bool client_h2_section_leaves_context(struct client_h2 *h2);
+bool client_h2_section_enters_context(struct client_h2 *h2);
+void client_h2_section_drop(struct client_h2 *h2);
+
+/* client_h2_stream.c */
+extern const struct client_stream_ops client_h2_ops;
+struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id);
+/* It is in no list and has no exchange any more; memory goes at the end of the turn. */
+void client_h2_stream_bury(struct client_h2_stream *stream);
+/* Its client, or its connection, is gone. */
+void client_h2_stream_abandon(struct client_h2_stream *stream, enum outcome_end end);
+void client_h2_stream_reset(struct client_h2_stream *stream, enum h2_code code);
+/* Cut by a budget of its own. */
+void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause);
+/* The last byte of its answer was written. */
+void client_h2_stream_written(struct client_h2_stream *stream);
+/* It may take more of its answer: tells its exchange. */
+void client_h2_stream_go_on(struct client_h2_stream *stream);
+size_t client_h2_room(void *stream);
+size_t client_h2_stream_held(const struct client_h2_stream *stream);
+
+/* client_h2_body.c: the request's way in. */
+void client_h2_on_data(void *owner, int32_t id, void *stream, struct bytes bytes);
+void client_h2_on_ended(void *owner, int32_t id, void *stream);
+/* Takes the trailers over; NULL: there are none. */
+void client_h2_body_ended(struct client_h2_stream *stream, struct client_h2_trailers *trailers);
+void client_h2_want_body(void *stream, bool wanted);
+/* The exchange is over: what still waits is dropped, and windows opened for it. */
+void client_h2_body_drop(struct client_h2_stream *stream);
+void client_h2_note_fault(struct client_h2 *h2, enum h2_fault fault);
+
+/* client_h2_answer.c: the answer's way out. */
+void client_h2_send_interim(void *stream, const struct answer_head *head);
+bool client_h2_send_head(void *stream, const struct answer_head *head);
+size_t client_h2_send_body(void *stream, struct bytes bytes, bool last);
+bool client_h2_send_end(void *stream, const struct http_fields *trailers);
+bool client_h2_take_back(void *stream);
+/* Hands heads over to the session. */
+void client_h2_hand_heads(struct client_h2 *h2);
+void client_h2_free_handed(struct client_h2 *h2);
+void client_h2_fields_free(struct client_h2_fields **fields);
+enum h2_pull client_h2_on_pull(void *owner, void *stream, size_t most, size_t *length);
+bool client_h2_on_write_data(void *owner, void *stream, struct bytes head, size_t length);
+void client_h2_on_wrote_section(void *owner, void *stream, size_t length);
+
+/* client_h2_budget.c */
+void client_h2_budgets_begin(struct client_h2 *h2);
+/* Spends one. false: it was spent already, the connection is ending. */
+bool client_h2_spend(struct client_h2 *h2, enum client_h2_budget budget);
+bool client_h2_on_frame(void *owner, const struct h2_frame *frame);
+/* DATA was written: the client may open windows for it. */
+void client_h2_earn_windows(struct client_h2 *h2);
+
+/* client_h2_clock.c */
+/* Starts looking from time to time, while there is something to look at. */
+void client_h2_arm(struct client_h2 *h2);
+void client_h2_late(struct client_connection *connection);
+void client_h2_awaits_body(struct client_h2_stream *stream);
+
+#endif

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Field sections of a client as they come, and the exchange that begins with one. What a section
+ * means is for http/h2/h2_request; here are its limits and its memory: one piece for all connections
+ * of a worker, since a section mostly comes in one read, and a copy for those that do not. */
+#include "client/h2/client_h2_private.h"
+
+#include "base/text.h"
+#include "http/h2/h2_priority.h"
+
+#include <stdlib.h>
+
+/* A field costs so much beside its bytes (RFC 9113 section 6.5.2). */
+#define FIELD_BYTES 32
+/* Of what is refused as too large anyway, so much is decompressed: behind that it is a bomb. */
+#define BOMB_TIMES 4
+
+static const struct limits_settings *limits_of(const struct client_h2 *h2)
+{
+    return &exchange_context_settings(client_h2_context(h2)->exchanges)->limits;
+}
+
+/* --- its memory ---------------------------------------------------------------------------- */
+
+static size_t size_for(size_t text)
+{
+    return sizeof(struct client_h2_section) + text;
+}
+
+/* The context's, which may have to grow after a reload. */
+static struct client_h2_section *context_section(struct client_h2 *h2)
+{
+    struct client_context *context = client_h2_context(h2);
+    uint32_t most = limits_of(h2)->head_bytes;
+
+    if (context->h2.section == NULL || context->h2.section_bytes < most) {
+        free(context->h2.section);
+        context->h2.section = malloc(size_for(most));
+        context->h2.section_bytes = context->h2.section != NULL ? most : 0;
+    }
+    return context->h2.section;
+}
+
+static void move_rows(struct client_h2_section *section, const char *from)
+{
+    for (uint32_t i = 0; i < section->count; i++) {
+        section->rows[i].name.at = section->text + (section->rows[i].name.at - from);
+        section->rows[i].value.at = section->text + (section->rows[i].value.at - from);
+    }
+}
+
+static void copy_section(struct client_h2_section *to, const struct client_h2_section *from)
+{
+    memcpy(to, from, size_for(from->bytes));
+    move_rows(to, from->text);
+}
+
+bool client_h2_section_leaves_context(struct client_h2 *h2)
+{
+    struct client_h2_section *own;
+
+    if (h2->section == NULL) {
+        return true;
+    }
+    own = malloc(size_for(h2->section->bytes));
+    if (own == NULL) {
+        h2->section = NULL;
+        return false;
+    }
+    copy_section(own, h2->section);
+    h2->section = own;
+    return true;
+}
+
+bool client_h2_section_enters_context(struct client_h2 *h2)
+{
+    struct client_h2_section *own = h2->section;
+    struct client_h2_section *shared;
+
+    if (own == NULL) {
+        return true;
+    }
+    shared = context_section(h2);
+    if (shared == NULL || client_h2_context(h2)->h2.section_bytes < own->bytes) {
+        return false;
+    }
+    copy_section(shared, own);
+    free(own);
+    h2->section = shared;
+    return true;
+}
+
+void client_h2_section_drop(struct client_h2 *h2)
+{
+    if (h2->section != client_h2_context(h2)->h2.section) {
+        free(h2->section);
+    }
+    h2->section = NULL;
+    h2->section_us = 0;
+}
+
+/* --- field by field ------------------------------------------------------------------------ */
+
+static bool refuse_stream(struct client_h2 *h2, int32_t id)
+{
+    metrics_note(client_h2_context(h2)->metrics, METRICS_HTTP2_REFUSED);
+    h2_session_reset(h2->session, id, H2_REFUSED_STREAM);
+    return false;
+}
+
+bool client_h2_on_section(void *owner, int32_t id, bool is_request)
+{
+    struct client_h2 *h2 = owner;
+    struct client_h2_section *section;
+
+    if (!client_h2_stands(h2)) {
+        return false;
+    }
+    if (is_request && !client_h2_has_room(h2)) {
+        return refuse_stream(h2, id);
+    }
+    section = context_section(h2);
+    if (section == NULL) {
+        return refuse_stream(h2, id);
+    }
+    section->count = 0;
+    section->bytes = 0;
+    section->list = 0;
+    section->is_request = is_request;
+    section->too_large = false;
+    h2->section = section;
+    h2->section_us = client_h2_now(h2);
+    return true;
+}
+
+static struct bytes keep(struct client_h2_section *section, struct bytes bytes)
+{
+    char *at = section->text + section->bytes;
+
+    if (bytes.length > 0) {
+        memcpy(at, bytes.at, bytes.length);
+    }
+    section->bytes += (uint32_t)bytes.length;
+    return (struct bytes){at, bytes.length};
+}
+
+static bool has_room(const struct client_h2 *h2, const struct client_h2_section *section,
+                     size_t more)
+{
+    const struct limits_settings *limits = limits_of(h2);
+    uint32_t pseudos = section->is_request ? 4 : 0;
+
+    return section->bytes + more <= client_h2_context(h2)->h2.section_bytes &&
+           section->bytes + more <= limits->head_bytes &&
+           section->count < limits->headers + pseudos && section->count < H2_FIELDS_MAX;
+}
+
+bool client_h2_on_field(void *owner, struct bytes name, struct bytes value)
+{
+    struct client_h2 *h2 = owner;
+    struct client_h2_section *section = h2->section;
+
+    if (section == NULL) {
+        return client_h2_stands(h2);
+    }
+    section->list += (uint32_t)(name.length + value.length) + FIELD_BYTES;
+    if (section->list > BOMB_TIMES * limits_of(h2)->head_bytes + H2_FIELDS_MAX * FIELD_BYTES) {
+        client_h2_fail(h2, H2_ENHANCE_YOUR_CALM, CUT_H2_HEADS);
+        return false;
+    }
+    if (section->too_large || !has_room(h2, section, name.length + value.length)) {
+        section->too_large = true;
+        return true; /* decompressed all the same, since later sections build on it */
+    }
+    section->rows[section->count].name = keep(section, name);
+    section->rows[section->count].value = keep(section, value);
+    section->count++;
+    return true;
+}
+
+/* --- a request ----------------------------------------------------------------------------- */
+
+static void count_begun(struct client_h2 *h2)
+{
+    struct client_connection *connection = h2->connection;
+    struct client_context *context = client_h2_context(h2);
+
+    connection->served++;
+    h2->served = true;
+    /* New settings may have come; the exchange begins by them. */
+    h2->facts.listener = connection->listener->name;
+    h2->facts.listener_index = connection->listener->index;
+    h2->facts.accepts =
+        h2->facts.tls != NULL ? client_listener_acceptor(connection->listener) : NULL;
+    atomic_store_explicit(&context->begun,
+                          atomic_load_explicit(&context->begun, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+static void leave_if_worn(struct client_h2 *h2)
+{
+    struct client_connection *connection = h2->connection;
+    enum cut_cause cause = client_retired_by(connection);
+
+    if (cause != CUT_NONE && h2->step == CLIENT_H2_STAYS) {
+        metrics_note_cut(client_h2_context(h2)->metrics, cause);
+        client_h2_leave(h2);
+    }
+    if (connection->listener->leaves && client_leaves_now(connection)) {
+        client_h2_leave(h2);
+    }
+}
+
+static void set_priority(struct client_h2 *h2, int32_t id, const struct http_headers *headers)
+{
+    const struct http_header *row = http_find_named(headers, BYTES("priority"));
+    struct h2_priority priority;
+
+    if (row != NULL) {
+        h2->signals_priority = true;
+        priority = h2_priority_of(http_header_value(row));
+        h2_session_set_priority(h2->session, id, priority.urgency, priority.incremental);
+    } else if (!h2->signals_priority) {
+        /* Of a client that does not say, all answers go on side by side. */
+        h2_session_set_priority(h2->session, id, H2_URGENCY_USUAL, true);
+    }
+}
+
+static struct exchange *begin_exchange(struct client_h2_stream *stream)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    stream->exchange =
+        exchange_new(client_h2_context(h2)->exchanges, &client_h2_ops, stream, &h2->facts);
+    if (stream->exchange != NULL) {
+        h2->stream_count++;
+        count_begun(h2);
+    }
+    return stream->exchange;
+}
+
+/* Answered with a status, unlike what is malformed. */
+static void refuse_with_status(struct client_h2_stream *stream, enum h2_fault fault, bool ends)
+{
+    struct client_h2 *h2 = stream->h2;
+
+    client_h2_note_fault(h2, fault);
+    if (begin_exchange(stream) == NULL) {
+        refuse_stream(h2, stream->id);
+        return;
+    }
+    stream->ended = ends;
+    if (!ends) {
+        h2->reading++;
+    }
+    exchange_refuse(stream->exchange, HTTP_2, h2_fault_status(fault), h2_fault_sentence(fault),
+                    h2->section_wire, 0);
+}
+
+static void refuse_as_malformed(struct client_h2 *h2, int32_t id, enum h2_fault fault)
+{
+    client_h2_note_fault(h2, fault);
+    h2_session_reset(h2->session, id, H2_PROTOCOL_ERROR);
+}
+
+/* false: it was refused. */
+static bool read_request(struct client_h2_stream *stream, bool ends, enum h2_fault *fault)
+{
+    const struct client_h2_section *section = stream->h2->section;
+
+    return h2_read_request(section->rows, section->count, ends, limits_of(stream->h2)->target_bytes,
+                           stream->texts, exchange_request(stream->exchange), fault);
+}
+
+static bool take_texts(struct client_h2_stream *stream)
+{
+    const struct client_h2_section *section = stream->h2->section;
+
+    stream->texts_bytes = (uint32_t)h2_fields_room(section->rows, section->count);
+    stream->texts = malloc(stream->texts_bytes + 1);
+    return stream->texts != NULL;
+}
+
+static void begin_request(struct client_h2_stream *stream, bool ends)
+{
+    struct client_h2 *h2 = stream->h2;
+    struct exchange *exchange = stream->exchange;
+    const struct http_request *request = exchange_request(exchange);
+    uint32_t age_us = (uint32_t)(client_h2_now(h2) - h2->section_us);
+
+    stream->ended = ends;
+    stream->length_known = request->framing == HTTP_LENGTH_KNOWN;
+    stream->body_left = request->body_length;
+    if (!ends) {
+        h2->reading++;
+    }
+    set_priority(h2, stream->id, &request->headers);
+    leave_if_worn(h2);
+    exchange_begin(exchange, h2->section_wire, age_us);
+    if (stream->exchange == exchange && !stream->ended) {
+        client_h2_awaits_body(stream);
+    }
+    client_h2_flush_later(h2);
+}
+
+/* Begun for the sake of its request only, which cannot be used. */
+static void discard_exchange(struct client_h2_stream *stream)
+{
+    exchange_discard(stream->exchange);
+    stream->exchange = NULL;
+    stream->h2->stream_count--;
+}
+
+static void on_whole_head(struct client_h2_stream *stream, bool ends)
+{
+    struct client_h2 *h2 = stream->h2;
+    enum h2_fault fault;
+
+    if (!take_texts(stream) || begin_exchange(stream) == NULL) {
+        refuse_stream(h2, stream->id);
+    } else if (read_request(stream, ends, &fault)) {
+        begin_request(stream, ends);
+    } else {
+        discard_exchange(stream);
+        if (h2_fault_status(fault) != 0) {
+            refuse_with_status(stream, fault, ends);
+        } else {
+            refuse_as_malformed(h2, stream->id, fault);
+        }
+    }
+}
+
+static void on_request(struct client_h2 *h2, int32_t id, bool ends)
+{
+    bool too_large = h2->section->too_large;
+    struct client_h2_stream *stream;
+
+    if (too_large && !client_h2_spend(h2, CLIENT_H2_LARGE_HEADS)) {
+        return;
+    }
+    stream = client_h2_stream_new(h2, id);
+    if (stream == NULL) {
+        refuse_stream(h2, id);
+    } else if (too_large) {
+        refuse_with_status(stream, H2_FAULT_HEAD_TOO_LARGE, ends);
+    } else {
+        on_whole_head(stream, ends);
+    }
+}
+
+/* --- trailers ------------------------------------------------------------------------------ */
+
+static void on_trailers(struct client_h2_stream *stream, bool ends)
+{
+    struct client_h2 *h2 = stream->h2;
+    const struct client_h2_section *section = h2->section;
+    enum h2_fault fault = H2_FAULT_HEAD_TOO_LARGE;
+    struct client_h2_trailers *trailers;
+    size_t rows;
+
+    if (stream->exchange == NULL || stream->kept != NULL) {
+        return;
+    }
+    rows = (section->count + 1) * sizeof(struct http_header);
+    trailers = malloc(sizeof(*trailers) + rows + h2_fields_room(section->rows, section->count));
+    if (trailers == NULL) {
+        client_h2_stream_abandon(stream, OUTCOME_REQUEST_BROKE);
+        h2_session_reset(h2->session, stream->id, H2_INTERNAL_ERROR);
+        return;
+    }
+    trailers->headers.rows = trailers->rows;
+    if (!ends || section->too_large ||
+        !h2_read_trailers(section->rows, section->count, (char *)trailers->rows + rows,
+                          &trailers->headers, &fault)) {
+        client_h2_stream_abandon(stream, OUTCOME_REQUEST_BROKE);
+        refuse_as_malformed(h2, stream->id, fault);
+    } else {
+        client_h2_body_ended(stream, trailers);
+        trailers = NULL;
+    }
+    free(trailers);
+}
+
+void client_h2_on_section_ended(void *owner, int32_t id, void *stream, bool is_request, bool ends)
+{
+    struct client_h2 *h2 = owner;
+
+    if (!client_h2_stands(h2) || h2->section == NULL) {
+        return;
+    }
+    if (is_request) {
+        on_request(h2, id, ends);
+    } else if (stream != NULL) {
+        on_trailers(stream, ends);
+    }
+    if (client_h2_stands(h2)) {
+        client_h2_section_drop(h2);
+    }
+}

@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one file that speaks to nghttp2 for clients' connections. */
+#include "http/h2/h2_session.h"
+
+#include "base/check.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The owner refuses streams above its limit one by one (section 5.1.2: a stream error); the library
+ * would end the connection. It gets a limit that is never reached by a client that heard of ours. */
+#define STREAMS_BEYOND 1024
+/* More memory than this is not had for one session: two tables of 4 KiB, the frames under way and
+ * what the client makes it queue. */
+#define HELD_MOST (1024 * 1024)
+#define SETTINGS_MOST 64
+#define HEAD_BYTES 9     /* of a frame */
+#define PREFACE_BYTES 24 /* RFC 9113 section 3.4 */
+/* Of so many streams of late it is known how they closed. */
+#define KNOWN_STREAMS 256
+
+struct h2_sessions {
+    const struct h2_session_events *events;
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+};
+
+struct h2_session {
+    nghttp2_session *library;
+    const struct h2_session_events *events;
+    void *owner;
+    size_t held;
+    uint32_t streams;
+    int32_t last;                 /* the highest stream that began */
+    uint8_t known[KNOWN_STREAMS]; /* of streams up to that: bits of enum known */
+    size_t left;                  /* of the frame under way, or of the preface */
+    uint8_t head[HEAD_BYTES];     /* of a frame that has come in part */
+    uint8_t head_length;
+    bool skips; /* the section under way is not wanted */
+    bool failed;
+};
+
+/* --- memory, counted ----------------------------------------------------------------------- */
+
+/* What stands before each piece, so that giving it back is counted exactly. */
+union piece {
+    size_t size;
+    max_align_t aligned;
+};
+
+static void *counted_realloc(void *memory, size_t size, void *owner)
+{
+    struct h2_session *session = owner;
+    union piece *piece = memory != NULL ? (union piece *)memory - 1 : NULL;
+    size_t before = piece != NULL ? piece->size : 0;
+    size_t whole = size + sizeof(*piece);
+
+    if (whole < size || session->held - before + whole > HELD_MOST) {
+        return NULL;
+    }
+    piece = realloc(piece, whole);
+    if (piece == NULL) {
+        return NULL;
+    }
+    piece->size = whole;
+    session->held += whole - before;
+    return piece + 1;
+}
+
+static void *counted_malloc(size_t size, void *owner)
+{
+    return counted_realloc(NULL, size, owner);
+}
+
+static void *counted_calloc(size_t number, size_t size, void *owner)
+{
+    size_t bytes;
+    void *memory =
+        __builtin_mul_overflow(number, size, &bytes) ? NULL : counted_realloc(NULL, bytes, owner);
+
+    return memory != NULL ? memset(memory, 0, bytes) : NULL;
+}
+
+static void counted_free(void *memory, void *owner)
+{
+    struct h2_session *session = owner;
+    union piece *piece = memory != NULL ? (union piece *)memory - 1 : NULL;
+
+    session->held -= piece != NULL ? piece->size : 0;
+    free(piece);
+}
+
+size_t h2_session_held(const struct h2_session *session)
+{
+    return sizeof(*session) + session->held;
+}
+
+/* --- streams that are closed (RFC 9113 section 5.1) ----------------------------------------- */
+
+/* The library takes no notice of what comes on a closed stream. It is an error, unless we closed the
+ * stream: then its client may not have heard of that yet. */
+enum known { STREAM_BEGAN = 1, STREAM_RESET_HERE = 2 };
+
+static uint8_t *known_of(struct h2_session *session, int32_t id)
+{
+    return &session->known[((uint32_t)id / 2) % KNOWN_STREAMS];
+}
+
+static void note_begun(struct h2_session *session, int32_t id)
+{
+    int32_t from = id - session->last > 2 * KNOWN_STREAMS ? id - 2 * KNOWN_STREAMS : session->last;
+
+    for (int32_t skipped = from; skipped < id; skipped += 2) {
+        *known_of(session, skipped + 2) = 0;
+    }
+    session->last = id;
+    *known_of(session, id) = STREAM_BEGAN;
+}
+
+static bool is_known(const struct h2_session *session, int32_t id)
+{
+    return id % 2 == 1 && id <= session->last && session->last - id < 2 * KNOWN_STREAMS;
+}
+
+/* false: the connection ends. */
+static bool check_closed(struct h2_session *session, const struct h2_frame *frame)
+{
+    uint8_t known;
+
+    if ((frame->type != H2_FRAME_DATA && frame->type != H2_FRAME_HEADERS) ||
+        !is_known(session, frame->stream) ||
+        nghttp2_session_find_stream(session->library, frame->stream) != NULL) {
+        return true;
+    }
+    known = *known_of(session, frame->stream);
+    if ((known & STREAM_RESET_HERE) != 0) {
+        return true;
+    }
+    h2_session_end(session, (known & STREAM_BEGAN) != 0 ? H2_STREAM_CLOSED : H2_PROTOCOL_ERROR);
+    return false;
+}
+
+/* --- what comes ---------------------------------------------------------------------------- */
+
+static bool is_request(const nghttp2_frame *frame)
+{
+    return frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+}
+
+static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame, void *owner)
+{
+    struct h2_session *session = owner;
+
+    (void)library;
+    if (is_request(frame)) {
+        note_begun(session, frame->hd.stream_id);
+    }
+    session->skips =
+        !session->events->section(session->owner, frame->hd.stream_id, is_request(frame));
+    return session->skips ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+}
+
+static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_length, const uint8_t *value, size_t value_length, uint8_t flags,
+                     void *owner)
+{
+    struct h2_session *session = owner;
+
+    (void)library, (void)frame, (void)flags;
+    if (!session->skips &&
+        !session->events->field(session->owner, (struct bytes){(const char *)name, name_length},
+                                (struct bytes){(const char *)value, value_length})) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    return 0;
+}
+
+static void *stream_of(nghttp2_session *library, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(library, id);
+}
+
+static void received(struct h2_session *session, const nghttp2_frame *frame)
+{
+    const struct h2_session_events *events = session->events;
+    void *stream = stream_of(session->library, frame->hd.stream_id);
+    bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        if (!session->skips) {
+            events->section_ended(session->owner, frame->hd.stream_id, stream, is_request(frame),
+                                  ends);
+        }
+        break;
+    case NGHTTP2_DATA:
+        if (ends) {
+            events->ended(session->owner, frame->hd.stream_id, stream);
+        }
+        break;
+    case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+            events->pong(session->owner);
+        }
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+    case NGHTTP2_SETTINGS:
+        events->opened(session->owner);
+        break;
+    default:
+        break;
+    }
+}
+
+static int on_frame_recv(nghttp2_session *library, const nghttp2_frame *frame, void *owner)
+{
+    (void)library;
+    received(owner, frame);
+    return 0;
+}
+
+static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const uint8_t *data,
+                   size_t length, void *owner)
+{
+    struct h2_session *session = owner;
+
+    (void)flags;
+    session->events->data(session->owner, id, stream_of(library, id),
+                          (struct bytes){(const char *)data, length});
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t code, void *owner)
+{
+    struct h2_session *session = owner;
+
+    session->events->closed(session->owner, id, stream_of(library, id), code);
+    return 0;
+}
+
+static bool take(struct h2_session *session, const char *at, size_t length)
+{
+    ssize_t taken = nghttp2_session_mem_recv(session->library, (const uint8_t *)at, length);
+
+    /* The library says by a GOAWAY what is wrong with a frame; what it cannot go on from is told
+     * here. */
+    if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
+        h2_session_end(session, H2_PROTOCOL_ERROR);
+    } else if (taken == NGHTTP2_ERR_FLOODED) {
+        h2_session_end(session, H2_ENHANCE_YOUR_CALM);
+    }
+    return taken == (ssize_t)length;
+}
+
+static struct h2_frame frame_of(const uint8_t head[HEAD_BYTES])
+{
+    uint8_t type = head[3];
+    uint8_t flags = head[4];
+
+    return (struct h2_frame){
+        .type = type,
+        .ends = (type == H2_FRAME_DATA || type == H2_FRAME_HEADERS) &&
+                (flags & NGHTTP2_FLAG_END_STREAM) != 0,
+        .ack =
+            (type == H2_FRAME_SETTINGS || type == H2_FRAME_PING) && (flags & NGHTTP2_FLAG_ACK) != 0,
+        .stream = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                            (uint32_t)head[7] << 8 | head[8]),
+        .length = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2],
+    };
+}
+
+/* The library tells of some frames late, of others never: what is to be known of each before it is
+ * acted upon is read here. */
+static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
+{
+    const struct h2_frame frame = frame_of(head);
+
+    session->left = frame.length;
+    if (frame.type == H2_FRAME_PRIORITY && frame.stream == 0) {
+        h2_session_end(session, H2_PROTOCOL_ERROR); /* section 6.3 */
+        return false;
+    }
+    return check_closed(session, &frame) && session->events->frame(session->owner, &frame);
+}
+
+/* A head that is not whole yet waits here. */
+static bool gather_head(struct h2_session *session, struct bytes *bytes)
+{
+    size_t count = HEAD_BYTES - session->head_length;
+
+    count = count < bytes->length ? count : bytes->length;
+    memcpy(session->head + session->head_length, bytes->at, count);
+    session->head_length += (uint8_t)count;
+    *bytes = bytes_skip(*bytes, count);
+    if (session->head_length < HEAD_BYTES) {
+        return true;
+    }
+    session->head_length = 0;
+    return check_at(session, session->head) &&
+           take(session, (const char *)session->head, HEAD_BYTES);
+}
+
+/* A frame, or what is there of it, at once. */
+static bool take_piece(struct h2_session *session, struct bytes *bytes)
+{
+    size_t head = 0;
+    size_t count;
+
+    if (session->left == 0) {
+        if (session->head_length > 0 || bytes->length < HEAD_BYTES) {
+            return gather_head(session, bytes);
+        }
+        if (!check_at(session, (const uint8_t *)bytes->at)) {
+            return false;
+        }
+        head = HEAD_BYTES;
+    }
+    count = head + session->left < bytes->length ? head + session->left : bytes->length;
+    session->left -= count - head;
+    if (!take(session, bytes->at, count)) {
+        return false;
+    }
+    *bytes = bytes_skip(*bytes, count);
+    return true;
+}
+
+bool h2_session_receive(struct h2_session *session, struct bytes bytes)
+{
+    while (!session->failed && bytes.length > 0) {
+        session->failed = !take_piece(session, &bytes);
+    }
+    return !session->failed;
+}
+
+bool h2_session_is_over(const struct h2_session *session)
+{
+    return session->failed || (nghttp2_session_want_read(session->library) == 0 &&
+                               nghttp2_session_want_write(session->library) == 0);
+}
+
+/* --- what goes ----------------------------------------------------------------------------- */
+
+/* What broke off at an origin, or was too slow, is told by other codes. */
+static bool blames_client(uint32_t code)
+{
+    return code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL;
+}
+
+static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, void *owner)
+{
+    struct h2_session *session = owner;
+
+    if (frame->hd.type == NGHTTP2_RST_STREAM && is_known(session, frame->hd.stream_id)) {
+        *known_of(session, frame->hd.stream_id) |= STREAM_RESET_HERE;
+    }
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        session->events->wrote_section(session->owner, stream_of(library, frame->hd.stream_id),
+                                       frame->hd.length + 9);
+    } else if (frame->hd.type == NGHTTP2_RST_STREAM &&
+               blames_client(frame->rst_stream.error_code)) {
+        session->events->provoked(session->owner);
+    }
+    return 0;
+}
+
+/* The limit that the owner keeps takes the place of the library's. */
+static struct bytes report_our_limit(const struct h2_session *session, struct bytes frame,
+                                     char memory[SETTINGS_MOST])
+{
+    if (frame.length > SETTINGS_MOST || frame.length < 9 || frame.at[3] != NGHTTP2_SETTINGS) {
+        return frame;
+    }
+    memcpy(memory, frame.at, frame.length);
+    for (size_t at = 9; at + 6 <= frame.length; at += 6) {
+        if (memory[at] == 0 && memory[at + 1] == NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) {
+            memory[at + 2] = (char)(session->streams >> 24);
+            memory[at + 3] = (char)(session->streams >> 16);
+            memory[at + 4] = (char)(session->streams >> 8);
+            memory[at + 5] = (char)session->streams;
+        }
+    }
+    return (struct bytes){memory, frame.length};
+}
+
+bool h2_session_pump(struct h2_session *session)
+{
+    char memory[SETTINGS_MOST];
+    const uint8_t *frame;
+    ssize_t length;
+
+    while ((length = nghttp2_session_mem_send(session->library, &frame)) > 0) {
+        struct bytes bytes = {(const char *)frame, (size_t)length};
+
+        if (!session->events->write(session->owner, report_our_limit(session, bytes, memory))) {
+            session->failed = true;
+            return false;
+        }
+    }
+    session->failed |= length < 0;
+    return !session->failed;
+}
+
+static ssize_t on_read(nghttp2_session *library, int32_t id, uint8_t *into, size_t most,
+                       uint32_t *flags, nghttp2_data_source *source, void *owner)
+{
+    struct h2_session *session = owner;
+    size_t length = 0;
+
+    (void)library, (void)id, (void)into;
+    *flags = NGHTTP2_DATA_FLAG_NO_COPY;
+    switch (session->events->pull(session->owner, source->ptr, most, &length)) {
+    case H2_PULL_SOME:
+        return (ssize_t)length;
+    case H2_PULL_LAST:
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        return (ssize_t)length;
+    case H2_PULL_TRAILED:
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        return (ssize_t)length;
+    case H2_PULL_PAUSE:
+        return NGHTTP2_ERR_PAUSE;
+    case H2_PULL_WAIT:
+        break;
+    }
+    return NGHTTP2_ERR_DEFERRED;
+}
+
+static int on_send_data(nghttp2_session *library, nghttp2_frame *frame, const uint8_t *head,
+                        size_t length, nghttp2_data_source *source, void *owner)
+{
+    struct h2_session *session = owner;
+
+    (void)library, (void)frame; /* no padding is asked for */
+    return session->events->write_data(session->owner, source->ptr,
+                                       (struct bytes){(const char *)head, 9}, length)
+               ? 0
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static bool set_callbacks(nghttp2_session_callbacks **callbacks)
+{
+    if (nghttp2_session_callbacks_new(callbacks) != 0) {
+        return false;
+    }
+    nghttp2_session_callbacks_set_on_begin_headers_callback(*callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(*callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(*callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(*callbacks, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(*callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(*callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_send_data_callback(*callbacks, on_send_data);
+    return true;
+}
+
+/* What others than the owner would decide is switched off; floods are for the owner's budgets. */
+static bool set_option(nghttp2_option **option)
+{
+    if (nghttp2_option_new(option) != 0) {
+        return false;
+    }
+    nghttp2_option_set_no_auto_window_update(*option, 1);
+    nghttp2_option_set_no_http_messaging(*option, 1);
+    nghttp2_option_set_no_closed_streams(*option, 1);
+    nghttp2_option_set_builtin_recv_extension_type(*option, NGHTTP2_PRIORITY_UPDATE);
+    nghttp2_option_set_stream_reset_rate_limit(*option, UINT32_MAX, UINT32_MAX);
+    return true;
+}
+
+struct h2_sessions *h2_sessions_new(const struct h2_session_events *events)
+{
+    struct h2_sessions *sessions = calloc(1, sizeof(*sessions));
+
+    if (sessions == NULL) {
+        return NULL;
+    }
+    sessions->events = events;
+    if (!set_callbacks(&sessions->callbacks) || !set_option(&sessions->option)) {
+        h2_sessions_free(&sessions);
+    }
+    return sessions;
+}
+
+void h2_sessions_free(struct h2_sessions **sessions)
+{
+    if (*sessions != NULL) {
+        nghttp2_session_callbacks_del((*sessions)->callbacks);
+        nghttp2_option_del((*sessions)->option);
+        free(*sessions);
+        *sessions = NULL;
+    }
+}
+
+static bool send_settings(struct h2_session *session, const struct h2_session_limits *limits)
+{
+    const nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams + STREAMS_BEYOND},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->header_list_bytes},
+        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, limits->header_table_bytes},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+
+    return nghttp2_submit_settings(session->library, NGHTTP2_FLAG_NONE, entries,
+                                   sizeof(entries) / sizeof(entries[0])) == 0 &&
+           nghttp2_session_set_local_window_size(session->library, NGHTTP2_FLAG_NONE, 0,
+                                                 (int32_t)limits->connection_window) == 0;
+}
+
+struct h2_session *h2_session_new(const struct h2_sessions *sessions, void *owner,
+                                  const struct h2_session_limits *limits)
+{
+    struct h2_session *session = calloc(1, sizeof(*session));
+    nghttp2_mem memory = {session, counted_malloc, counted_free, counted_calloc, counted_realloc};
+
+    if (session == NULL) {
+        return NULL;
+    }
+    session->events = sessions->events;
+    session->owner = owner;
+    session->streams = limits->streams;
+    session->left = PREFACE_BYTES;
+    if (nghttp2_session_server_new3(&session->library, sessions->callbacks, session,
+                                    sessions->option, &memory) != 0) {
+        free(session);
+        return NULL;
+    }
+    if (!send_settings(session, limits)) {
+        h2_session_free(&session);
+    }
+    return session;
+}
+
+void h2_session_free(struct h2_session **session)
+{
+    if (*session != NULL) {
+        nghttp2_session_del((*session)->library);
+        CHECK((*session)->held == 0);
+        free(*session);
+        *session = NULL;
+    }
+}
+
+/* --- orders -------------------------------------------------------------------------------- */
+
+void h2_session_own(struct h2_session *session, int32_t id, void *stream)
+{
+    nghttp2_session_set_stream_user_data(session->library, id, stream);
+}
+
+/* Memory may be out: then the window stays as it is, and what was consumed is told with the next
+ * call. */
+void h2_session_took(struct h2_session *session, size_t bytes)
+{
+    if (bytes > 0) {
+        (void)nghttp2_session_consume_connection(session->library, bytes);
+    }
+}
+
+void h2_session_took_of(struct h2_session *session, int32_t id, size_t bytes)
+{
+    if (bytes > 0) {
+        (void)nghttp2_session_consume_stream(session->library, id, bytes);
+    }
+}
+
+static void name_values(nghttp2_nv *pairs, const struct http_field *fields, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        pairs[i] = (nghttp2_nv){
+            .name = (uint8_t *)fields[i].name.at,
+            .value = (uint8_t *)fields[i].value.at,
+            .namelen = fields[i].name.length,
+            .valuelen = fields[i].value.length,
+            .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
+        };
+    }
+}
+
+#define PAIRS_MOST (HTTP_FIELDS_MAX + 4)
+
+bool h2_session_send_interim(struct h2_session *session, int32_t id,
+                             const struct http_field *fields, uint32_t count)
+{
+    nghttp2_nv pairs[PAIRS_MOST];
+
+    CHECK(count <= PAIRS_MOST);
+    name_values(pairs, fields, count);
+    return nghttp2_submit_headers(session->library, NGHTTP2_FLAG_NONE, id, NULL, pairs, count,
+                                  NULL) == 0;
+}
+
+bool h2_session_send_head(struct h2_session *session, int32_t id, const struct http_field *fields,
+                          uint32_t count, bool has_body, void *stream)
+{
+    nghttp2_nv pairs[PAIRS_MOST];
+    const nghttp2_data_provider provider = {{.ptr = stream}, on_read};
+
+    CHECK(count <= PAIRS_MOST);
+    name_values(pairs, fields, count);
+    return nghttp2_submit_response(session->library, id, pairs, count,
+                                   has_body ? &provider : NULL) == 0;
+}
+
+bool h2_session_send_trailers(struct h2_session *session, int32_t id,
+                              const struct http_field *fields, uint32_t count)
+{
+    nghttp2_nv pairs[PAIRS_MOST];
+
+    CHECK(count <= PAIRS_MOST);
+    name_values(pairs, fields, count);
+    return nghttp2_submit_trailer(session->library, id, pairs, count) == 0;
+}
+
+/* Of a stream that waits for nothing, or is gone, there is nothing to resume. */
+void h2_session_resume(struct h2_session *session, int32_t id)
+{
+    (void)nghttp2_session_resume_data(session->library, id);
+}
+
+void h2_session_reset(struct h2_session *session, int32_t id, enum h2_code code)
+{
+    if (nghttp2_submit_rst_stream(session->library, NGHTTP2_FLAG_NONE, id, (uint32_t)code) != 0) {
+        session->failed = true;
+    }
+}
+
+void h2_session_set_priority(struct h2_session *session, int32_t id, uint8_t urgency,
+                             bool incremental)
+{
+    const nghttp2_extpri priority = {urgency, incremental};
+
+    (void)nghttp2_session_change_extpri_stream_priority(session->library, id, &priority, 0);
+}
+
+size_t h2_session_window(const struct h2_session *session, int32_t id)
+{
+    int32_t of_stream = nghttp2_session_get_stream_remote_window_size(session->library, id);
+    int32_t of_all = nghttp2_session_get_remote_window_size(session->library);
+    int32_t least = of_stream < of_all ? of_stream : of_all;
+
+    return least > 0 ? (size_t)least : 0;
+}
+
+void h2_session_ping(struct h2_session *session)
+{
+    (void)nghttp2_submit_ping(session->library, NGHTTP2_FLAG_NONE, NULL);
+}
+
+void h2_session_announce_end(struct h2_session *session)
+{
+    (void)nghttp2_submit_shutdown_notice(session->library);
+}
+
+void h2_session_refuse_new(struct h2_session *session)
+{
+    (void)nghttp2_submit_goaway(session->library, NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(session->library),
+                                NGHTTP2_NO_ERROR, NULL, 0);
+}
+
+void h2_session_end(struct h2_session *session, enum h2_code code)
+{
+    (void)nghttp2_session_terminate_session(session->library, (uint32_t)code);
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A client that sends exactly the HTTP/2 frames it is told, good or bad, and reads what comes back
+// frame by frame. Of HPACK it writes literals without an index, so that a head is what it says.
+//
+//     const peer = await Http2Peer.connect(t, gateway);
+//     peer.send(peer.headers(1, GET, { end: true }));
+//     await peer.answered(1);
+import { connect } from '../scenario/lib/raw-client.mjs';
+
+export const DATA = 0;
+export const HEADERS = 1;
+export const PRIORITY = 2;
+export const RST_STREAM = 3;
+export const SETTINGS = 4;
+export const PUSH_PROMISE = 5;
+export const PING = 6;
+export const GOAWAY = 7;
+export const WINDOW_UPDATE = 8;
+export const CONTINUATION = 9;
+export const PRIORITY_UPDATE = 16;
+
+export const END_STREAM = 1;
+export const ACK = 1;
+export const END_HEADERS = 4;
+export const PADDED = 8;
+export const WITH_PRIORITY = 32;
+
+export const CODES = ['NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'FLOW_CONTROL_ERROR', 'SETTINGS_TIMEOUT', 'STREAM_CLOSED',
+    'FRAME_SIZE_ERROR', 'REFUSED_STREAM', 'CANCEL', 'COMPRESSION_ERROR', 'CONNECT_ERROR', 'ENHANCE_YOUR_CALM'];
+
+export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+
+export const GET = [[':method', 'GET'], [':scheme', 'http'], [':authority', 'a.test'], [':path', '/']];
+export const POST = [[':method', 'POST'], ...GET.slice(1)];
+
+export function number32(value) {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(value >>> 0);
+    return bytes;
+}
+
+export function frame(type, flags, stream, payload = Buffer.alloc(0)) {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head[3] = type;
+    head[4] = flags;
+    head.writeUInt32BE(stream >>> 0, 5);
+    return Buffer.concat([head, payload]);
+}
+
+// RFC 7541 section 5.1.
+export function hpackInteger(value, prefix, first = 0) {
+    const most = (1 << prefix) - 1;
+    if (value < most) {
+        return Buffer.from([first | value]);
+    }
+    const bytes = [first | most];
+    let rest = value - most;
+    while (rest >= 128) {
+        bytes.push((rest % 128) | 128);
+        rest = Math.floor(rest / 128);
+    }
+    return Buffer.from([...bytes, rest]);
+}
+
+export function hpackText(text) {
+    const bytes = Buffer.from(text, 'latin1');
+    return Buffer.concat([hpackInteger(bytes.length, 7), bytes]);
+}
+
+export function literal([name, value], first = 0) {
+    return Buffer.concat([Buffer.from([first]), hpackText(name), hpackText(value)]);
+}
+
+export function block(fields) {
+    return Buffer.concat(fields.map((field) => (Buffer.isBuffer(field) ? field : literal(field))));
+}
+
+export function headers(stream, fields, { end = false, endHeaders = true, flags = 0, before = Buffer.alloc(0), after = Buffer.alloc(0) } = {}) {
+    const all = (end ? END_STREAM : 0) | (endHeaders ? END_HEADERS : 0) | flags;
+    return frame(HEADERS, all, stream, Buffer.concat([before, block(fields), after]));
+}
+
+export function data(stream, bytes = '', { end = false } = {}) {
+    return frame(DATA, end ? END_STREAM : 0, stream, Buffer.from(bytes));
+}
+
+export function settings(pairs = []) {
+    return frame(SETTINGS, 0, 0, Buffer.concat(pairs.map(([id, value]) => Buffer.concat([Buffer.from([id >> 8, id & 255]), number32(value)]))));
+}
+
+export function reset(stream, code = 8) {
+    return frame(RST_STREAM, 0, stream, number32(code));
+}
+
+export function windowUpdate(stream, increment) {
+    return frame(WINDOW_UPDATE, 0, stream, number32(increment));
+}
+
+export function ping(bytes = '12345678', flags = 0) {
+    return frame(PING, flags, 0, Buffer.from(bytes));
+}
+
+export class Http2Peer {
+    constructor(wire) {
+        this.wire = wire;
+        this.frames = [];
+        this.goaway = undefined;
+        this.ended = undefined;
+    }
+
+    // Preface and empty SETTINGS first, unless told otherwise.
+    static async connect(t, gateway, { preface = PREFACE, first = settings(), at = 0 } = {}) {
+        const wire = await connect(t, gateway.listeners ? gateway.listeners[at].connectOptions : gateway);
+        const peer = new Http2Peer(wire);
+        wire.keepsLog = false;
+        wire.send(Buffer.concat([Buffer.from(preface, 'latin1'), first]));
+        return peer;
+    }
+
+    send(...frames) {
+        this.wire.send(Buffer.concat(frames));
+    }
+
+    // The next frame; undefined at the end of the connection.
+    async read() {
+        let head;
+        try {
+            head = await this.wire.take(9);
+        } catch (error) {
+            if (!this.wire.ended) {
+                throw error;
+            }
+            this.ended = this.wire.ended;
+            return undefined;
+        }
+        const length = head.readUIntBE(0, 3);
+        const payload = length > 0 ? await this.wire.take(length) : Buffer.alloc(0);
+        const got = { type: head[3], flags: head[4], stream: head.readUInt32BE(5), payload };
+        if (got.type === GOAWAY) {
+            this.goaway = { last: payload.readUInt32BE(0), code: CODES[payload.readUInt32BE(4)] };
+        }
+        if (got.type === SETTINGS && (got.flags & ACK) === 0 && this.acks !== false) {
+            this.wire.send(frame(SETTINGS, ACK, 0));
+        }
+        this.frames.push(got);
+        return got;
+    }
+
+    // Reads on until a frame is what is looked for; undefined: the connection ended before.
+    async until(wanted) {
+        for (;;) {
+            const got = await this.read();
+            if (got === undefined || wanted(got)) {
+                return got;
+            }
+        }
+    }
+
+    // The code of the reset or GOAWAY that comes next, 'closed' at the end of the connection.
+    // A graceful GOAWAY is stepped over.
+    async error(stream) {
+        const got = await this.until(({ type, stream: of, payload }) =>
+            (type === RST_STREAM && (stream === undefined || of === stream)) || (type === GOAWAY && payload.readUInt32BE(4) !== 0));
+        if (got === undefined) {
+            return 'closed';
+        }
+        return got.type === RST_STREAM ? `stream ${CODES[got.payload.readUInt32BE(0)]}` : CODES[got.payload.readUInt32BE(4)];
+    }
+
+    // All of a stream's answer: its first bytes of HPACK (0x88 is :status 200) and body.
+    async answered(stream) {
+        const answer = { body: Buffer.alloc(0) };
+        for (;;) {
+            const got = await this.read();
+            if (got === undefined) {
+                throw new Error(`the connection ended before stream ${stream} was answered; GOAWAY ${JSON.stringify(this.goaway)}`);
+            }
+            if (got.stream !== stream) {
+                continue;
+            }
+            if (got.type === RST_STREAM) {
+                throw new Error(`stream ${stream} was reset: ${CODES[got.payload.readUInt32BE(0)]}`);
+            }
+            if (got.type === HEADERS) {
+                answer.status ??= got.payload[0] === 0x88 ? 200 : got.payload[0];
+            }
+            if (got.type === DATA) {
+                answer.body = Buffer.concat([answer.body, got.payload]);
+            }
+            if ((got.type === HEADERS || got.type === DATA) && (got.flags & END_STREAM) !== 0) {
+                return answer;
+            }
+        }
+    }
+
+    // It still answers: an acknowledged PING.
+    async lives() {
+        this.send(ping('alive?!!'));
+        return (await this.until(({ type, flags, payload }) => type === PING && (flags & ACK) !== 0 && payload.equals(Buffer.from('alive?!!')))) !== undefined;
+    }
+
+    async closed() {
+        await this.until(() => false);
+        return this.goaway?.code ?? 'no GOAWAY';
+    }
+}
