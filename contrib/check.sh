@@ -223,6 +223,10 @@ step "layers by include" "$work/source/contrib/check-layers.sh"
 step "headers compile alone" "$work/source/contrib/check-headers.sh"
 step "documents" "$work/source/contrib/check-docs.sh"
 step "states" "$work/source/contrib/make-states.sh" --check
+step "system" "$work/source/contrib/check-system.sh"
+if command -v clang-tidy-14 >/dev/null; then
+    step "static" "$work/source/contrib/check-static.sh"
+fi
 if command -v clang-format-14 >/dev/null; then
     step "format" "$work/source/contrib/format.sh" --check
 fi
