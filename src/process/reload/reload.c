@@ -107,13 +107,27 @@ static void answer(struct reload *reload, struct order *order, bool ok, const ch
     free(order);
 }
 
+/* A hopeless file must not fill the log's queue, in which other lines wait, too. */
+#define LOGGED_LINES_MAX 60
+
 static void log_lines(const char *text)
 {
+    unsigned lines = 0;
+    unsigned more = 0;
+
     while (*text != '\0') {
         size_t length = strcspn(text, "\n");
 
-        log_error("%.*s", (int)length, text);
+        if (lines < LOGGED_LINES_MAX) {
+            log_error("%.*s", (int)length, text);
+            lines++;
+        } else {
+            more++;
+        }
         text += length + (text[length] == '\n');
+    }
+    if (more > 0) {
+        log_error("%u more lines are not shown; turnpike -t -c FILE tells all errors", more);
     }
 }
 

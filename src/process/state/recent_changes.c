@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #define TEXTS 6
+/* Of the errors of a hopeless file a page shows the first ones; the audit log has them all. */
+#define TEXT_MAX 1024
 
 static size_t size_of(const char *text)
 {
-    return text != NULL ? strlen(text) + 1 : 0;
+    return text != NULL ? strnlen(text, TEXT_MAX) + 1 : 0;
 }
 
 /* Moves *text into the block at *room. */
@@ -17,7 +19,8 @@ static void keep(const char **text, char **room)
     size_t size = size_of(*text);
 
     if (size > 0) {
-        memcpy(*room, *text, size);
+        memcpy(*room, *text, size - 1);
+        (*room)[size - 1] = '\0';
         *text = *room;
         *room += size;
     }
