@@ -59,7 +59,7 @@ struct loop_message {
     bool is_posted; /* allocated by loop_post */
 };
 bool loop_send(struct loop *loop, struct loop_message *message, loop_posted *call, void *owner);
-/* No posted calls is taken from now on, so that none is left when the loop stops. false: some has come
+/* No posted call is taken from now on, so that none is left when the loop stops. false: some have come
  * and not been read; the mailbox stays open. */
 bool loop_close_posts(struct loop *loop);
 
