@@ -64,7 +64,8 @@ void reply_go_on(struct exchange *exchange)
     struct bytes *rest = &exchange->answer.own_rest;
 
     while (rest->length > 0) {
-        size_t taken = exchange->client.ops->send_body(exchange->client.stream, *rest, true);
+        size_t taken = exchange->client.ops->send_body(exchange->client.stream, *rest,
+                                                       !exchange->answer.is_stream);
 
         *rest = bytes_skip(*rest, taken);
         if (taken == 0) {
