@@ -117,7 +117,8 @@ units() { # PASS BUILD
     report "$1: unit tests and corpora" $wrong "$work/output"
 }
 
-# Scenarios that wait for most of their time are played beside the others.
+# Scenarios that wait for most of their time are played beside the others, of which two are played at
+# a time: they wait as well.
 waiting_scenarios='/(18-timeouts|61-deadlines-and-leaving|70-budgets-of-a-client|73-patience|79-git-and-event-streams)\.'
 
 # play GROUP BUILD FILE...: leaves what node says in GROUP.output and its TAP in GROUP.tap.
@@ -196,7 +197,7 @@ scenarios() { # PASS BUILD PATTERN
         (play wait "$2" "${waiting[@]}") &
         beside=$!
     fi
-    (play work "$2" "${working[@]}") || work_wrong=1
+    (play work "$2" --test-concurrency=2 "${working[@]}") || work_wrong=1
     if [ ${#waiting[@]} != 0 ]; then
         wait "$beside" || wait_wrong=1
     fi

@@ -542,20 +542,25 @@ static double fraction(struct random *random)
     return (double)(random_next(random) >> 11) / 9007199254740992.0;
 }
 
-/* A long tail, as answers of real services have: Pareto over 5 ms, shape 2. */
+/* A long tail, as answers of real services have: Pareto over 5 ms, shape 2. Each draw is a statement
+ * of its own, so that all compilers draw in the same order. */
 static uint64_t draw_duration(struct random *random, const struct manner *manner)
 {
     double duration = 5000 / sqrt(1 - fraction(random));
+    bool is_slow = fraction(random) < manner->slow;
 
-    return (uint64_t)(fraction(random) < manner->slow ? duration * manner->slower : duration);
+    return (uint64_t)(is_slow ? duration * manner->slower : duration);
 }
 
 static void serve_chance(struct fixture *fixture, struct random *random, enum arm_group group,
                          const struct manner *manner, unsigned requests)
 {
     for (unsigned i = 0; i < requests; i++) {
-        arm_tally_count(live_split_tally(fixture->splits[0], 0, group), i % ARM_USERS,
-                        fraction(random) < manner->failing, draw_duration(random, manner));
+        unsigned user = (unsigned)random_below(random, ARM_USERS);
+        bool failed = fraction(random) < manner->failing;
+        uint64_t duration_us = draw_duration(random, manner);
+
+        arm_tally_count(live_split_tally(fixture->splits[0], 0, group), user, failed, duration_us);
     }
 }
 
