@@ -114,6 +114,7 @@ struct exchange {
         bool keeps_trailers_here; /* its head names fields that must not go on */
         struct bytes own_rest;    /* of an answer of our own, still to be sent */
         bool is_stream;           /* further pieces of it follow (ask.c) */
+        bool is_lent;             /* own_rest is its writer's, and goes when the call is over */
     } answer;
 
     struct timer deadline;

@@ -25,6 +25,32 @@ static bool gives_request_up(uint16_t status)
     }
 }
 
+/* What the client did not take at once outlives the call that wrote it. false: no memory. */
+static bool keep_rest(struct exchange *exchange)
+{
+    struct bytes *rest = &exchange->answer.own_rest;
+    char *copy;
+
+    if (!exchange->answer.is_lent) {
+        return true; /* the snapshot's, or the answerer's: it stays until the exchange is over */
+    }
+    copy = region_take(&exchange->memory, exchange->context->worker_context->buffers, rest->length);
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, rest->at, rest->length);
+    rest->at = copy;
+    exchange->answer.is_lent = false;
+    return true;
+}
+
+static void break_off_without_memory(struct exchange *exchange)
+{
+    exchange->outcome.error = OUTCOME_OWN_ERROR;
+    exchange->outcome.detail = "no memory was left for an answer of the gateway's own";
+    exchange_break_off(exchange, OUTCOME_GATEWAY_BROKE);
+}
+
 /* The body goes unless the request was HEAD or the status forbids it. */
 static void send_answer(struct exchange *exchange, struct answer_head *head, struct bytes body)
 {
@@ -50,9 +76,7 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
         body.length = 0;
     }
     if (!ops->send_head(stream, head)) {
-        exchange->outcome.error = OUTCOME_OWN_ERROR;
-        exchange->outcome.detail = "no memory was left for an answer of the gateway's own";
-        exchange_break_off(exchange, OUTCOME_GATEWAY_BROKE);
+        break_off_without_memory(exchange);
         return;
     }
     exchange->answer.own_rest = body;
@@ -69,7 +93,10 @@ void reply_go_on(struct exchange *exchange)
 
         *rest = bytes_skip(*rest, taken);
         if (taken == 0) {
-            return; /* a slow reader of a long respond: body, which the snapshot holds */
+            if (!keep_rest(exchange)) {
+                break_off_without_memory(exchange);
+            }
+            return;
         }
     }
     if (exchange->answer.is_stream) {
@@ -164,6 +191,7 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     }
     forward_common_answer_fields(exchange, &page);
     body = write_problem(exchange, &page.text, status, error, detail);
+    exchange->answer.is_lent = true;
     send_answer(exchange, &head, body);
 }
 
@@ -229,6 +257,7 @@ void reply_over_limit(struct exchange *exchange, const struct client_limits_sett
     add_retry_after(exchange, &page, wait_s);
     forward_common_answer_fields(exchange, &page);
     body = write_quota_problem(exchange, &page.text);
+    exchange->answer.is_lent = true;
     send_answer(exchange, &head, body);
 }
 
