@@ -1,16 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# check-package.sh [TURNPIKE.deb]: installs the Debian package on this machine, starts what it
-# brings, asks it, hands it over to the binary of a second installation, removes it and purges it.
-# Builds the package when none is given. Needs root, and a machine without the package; systemd
-# need not run. Ends with "N passed, N failed".
+# check-package.sh [TURNPIKE.deb]: installs the Debian package, starts what it brings, asks it, hands
+# it over to the binary of a second installation, removes it and purges it; all of that on a copy of
+# this machine (contrib/private-machine.sh). Builds the package when none is given. Ends with "N passed,
+# N failed"; exits 77 where there can be no such copy.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "$(dpkg-query -W -f '${db:Status-Status}' turnpike 2>/dev/null)" = installed ]; then
-    echo "The package turnpike is installed here; this test would remove it." >&2
-    exit 2
+if [ "${1:-}" != --inside ]; then
+    contrib/private-machine.sh true || exit
+    built=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-package.XXXXXX")
+    trap 'rm -rf "$built"' EXIT
+    package=${1:-}
+    [ -n "$package" ] || package=$(contrib/make-deb.sh "$built" | tail -1)
+    contrib/private-machine.sh bash contrib/check-package.sh --inside "$(realpath "$package")"
+    exit
 fi
+
+package=$2
+apt-get purge --yes turnpike >/dev/null 2>&1 # where this machine has it
 work=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-package.XXXXXX")
 gateway=
 cleanup() {
@@ -18,8 +26,6 @@ cleanup() {
     rm -rf "$work"
 }
 trap cleanup EXIT
-package=${1:-}
-[ -n "$package" ] || package=$(contrib/make-deb.sh "$work" | tail -1)
 
 passed=0
 failed=0
@@ -40,7 +46,7 @@ answers() {
     curl -fsS --retry 20 --retry-connrefused --retry-delay 1 http://127.0.0.1:8080/ |
         grep -q 'Turnpike runs'
 }
-start() { # as the unit does, without systemd
+start() { # CONFIGURATION: as the unit does, without systemd
     install -d -o turnpike -g turnpike /run/turnpike
     setpriv --reuid turnpike --regid turnpike --init-groups env STATE_DIRECTORY=/var/lib/turnpike \
         /usr/sbin/turnpike -c "$1" --last-good 2>"$work/log" &
@@ -73,17 +79,45 @@ serves_tls() {
     local wrong=$?
     stop && [ $wrong = 0 ]
 }
+# Where systemd runs, these two make the user and the folders; here they are only tried.
+makes_user_and_folders() {
+    systemd-sysusers --dry-run /usr/lib/sysusers.d/turnpike.conf &&
+        systemd-tmpfiles --create /usr/lib/tmpfiles.d/turnpike.conf &&
+        [ "$(stat -c '%U %a' /run/turnpike /var/lib/turnpike /var/log/turnpike | tr '\n' ' ')" = \
+            "turnpike 755 turnpike 750 turnpike 750 " ]
+}
+rotates_logs() {
+    if command -v logrotate >/dev/null; then
+        logrotate --debug /etc/logrotate.d/turnpike
+    else
+        grep -q 'kill -s USR1' /etc/logrotate.d/turnpike
+    fi
+}
+# Each line of the kernel's settings names one that there is.
+names_kernel_settings() {
+    local key value
+    while IFS='= ' read -r key value; do
+        [ -e "/proc/sys/$(tr . / <<<"$key")" ] || return
+    done < <(grep -v '^#' /usr/share/doc/turnpike/examples/turnpike.sysctl)
+}
+has_recipes() {
+    [ "$(find /usr/share/doc/turnpike/examples -name '*.yaml' | wc -l)" -ge 9 ]
+}
 is_gone() {
     [ ! -e /usr/sbin/turnpike ] && [ ! -e /lib/systemd/system/turnpike.service ]
 }
 leaves_nothing() {
-    [ ! -e /etc/turnpike/turnpike.yaml ] && [ ! -e /var/lib/turnpike ]
+    [ ! -e /etc/turnpike/turnpike.yaml ] && [ ! -e /var/lib/turnpike ] && [ ! -e /run/turnpike ]
 }
 
 step "installs" dpkg -i "$package"
 step "its configuration is good" turnpike -t -c /etc/turnpike/turnpike.yaml
 step "has its user" id turnpike
 step "man pages are readable" sh -c 'man -l /usr/share/man/man8/turnpike.8.gz | grep -q SYNOPSIS'
+step "user and folders by sysusers and tmpfiles" makes_user_and_folders
+step "rotation of logs" rotates_logs
+step "settings of the kernel" names_kernel_settings
+step "recipes" has_recipes
 step "systemd-analyze security: at most 2.0" exposure
 start /etc/turnpike/turnpike.yaml
 step "serves what it was installed with" answers

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# check-unused.sh BUILD: which functions and data does src/ offer to other files that no other file
-# takes? They are either not needed at all or belong to their file alone (static). BUILD has to be
+# check-unused.sh [BUILD]: which functions and data does src/ offer to other files that no other file
+# takes? They are either not needed at all or belong to their file alone (static). BUILD (build) has to be
 # built with its tests (make check TESTS=) and without link-time optimisation, which hides who calls
 # whom. What only a test takes is fine: it is there to be tested. Prints a line each and exits 1.
 # Called by contrib/check.sh.
 set -euo pipefail
 export LC_ALL=C
-build=$(cd "$1" && pwd)
+build=${1:-$(dirname "$0")/../build}
+build=$(cd "$build" && pwd)
 cd "$(dirname "$0")/.."
 
 # A pattern each of what is there for others than our own files.

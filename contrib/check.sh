@@ -5,7 +5,16 @@
 # with clang under AddressSanitizer and UBSan and runs them again. Works on a copy in a folder
 # of its own, so the checkout stays as it was. A step that fails prints what it said; the last
 # line is the total, and the exit status is 1 when anything failed.
+# --portable: only the scenarios with the portable files, but all of them; some ten minutes.
 set -uo pipefail
+only=${1:-}
+case $only in
+'' | --portable) ;;
+*)
+    echo "usage: check.sh [--portable]" >&2
+    exit 2
+    ;;
+esac
 cd "$(dirname "$0")/.." || exit
 
 contrib/install-needs.sh test || exit 1
@@ -121,6 +130,8 @@ units() { # PASS BUILD
 # a time: they wait as well.
 waiting_scenarios='/(18-timeouts|61-deadlines-and-leaving|70-budgets-of-a-client|73-patience|79-git-and-event-streams)\.'
 
+left_out='^$' # files that a pass does without
+
 # play GROUP BUILD FILE...: leaves what node says in GROUP.output and its TAP in GROUP.tap.
 play() {
     local group=$work/$1 build=$2
@@ -185,7 +196,7 @@ count_scenarios() { # PASS GROUP WRONG BUILD
 
 # scenario_files PATTERN: in order; without those of waiting_scenarios, or only them ("-v" or "").
 scenario_files() { # PATTERN INVERT
-    (cd "$work/source" && find tests -name '*.test.mjs' | grep -E "$1" |
+    (cd "$work/source" && find tests -name '*.test.mjs' | grep -E "$1" | grep -vE "$left_out" |
         grep -E "$2" "$waiting_scenarios" | LC_ALL=C sort)
 }
 
@@ -219,10 +230,22 @@ one_pass() {
     scenarios "$name" "$build" "$pattern"
 }
 
+# Without anything that only Linux has (tests/scenario/linux-only.txt), waiting with poll. Its unit
+# tests are those of the Linux build, whose timers they move by hand.
+portable() {
+    step "posix: build" configure_and_build "$work/posix" --with-system=posix --disable-lto || return
+    EVENT_NOEPOLL=1 scenarios posix "$work/posix" .
+}
+
 step "copy of the sources" contrib/copy-tree.sh "$work/source" || finish
+if [ "$only" = --portable ]; then
+    portable
+    finish
+fi
 step "layers by include" "$work/source/contrib/check-layers.sh"
 step "headers compile alone" "$work/source/contrib/check-headers.sh"
 step "documents" "$work/source/contrib/check-docs.sh"
+step "image" "$work/source/contrib/make-image.sh" --check
 step "states" "$work/source/contrib/make-states.sh" --check
 step "system" "$work/source/contrib/check-system.sh"
 if command -v clang-tidy-14 >/dev/null; then
@@ -237,10 +260,10 @@ one_pass plain .
 # The other engine behind net/watch.h, in what leans on it most.
 one_pass epoll '/(01|03|04|10|14|25|27|38|40|43|54|61)-' --with-events=epoll --disable-lto
 
-# Without anything that only Linux has, waiting with poll. Its unit tests are those of the Linux build,
-# whose timers they move by hand.
-step "posix: build" configure_and_build "$work/posix" --with-system=posix --disable-lto &&
-    EVENT_NOEPOLL=1 scenarios posix "$work/posix" '/(03|04|05|10|14|22|24|25|27)-'
+# With the portable files, what does not wait for long; --portable plays the others, too.
+left_out='/(100|18|26|30|31|32|33|34|35|38|45|49|50|51|55|60|61|64|68|69|70|71|73|76|79-git|83-live|87|89|9[0-9])-|/54-tls-reload'
+portable
+left_out='^$'
 
 # clang as the second compiler: its warnings differ, and they are errors here too.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}

@@ -16,7 +16,11 @@ test_needs="libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format-14 clang
 
 case ${1:-} in
 build) wanted=$build_needs ;;
-test) wanted="$build_needs $test_needs" ;;
+test)
+    wanted="$build_needs $test_needs"
+    # The scenarios with a gRPC library install that by npm, which may have come with nodejs.
+    command -v npm >/dev/null || wanted="$wanted npm"
+    ;;
 package) wanted="$build_needs debhelper dpkg-dev fakeroot" ;;
 *) echo "usage: install-needs.sh build|test|package" >&2; exit 2 ;;
 esac

@@ -101,7 +101,7 @@ test_programs() {
     for source in tests/fuzz/fuzz_*.c; do
         program check_PROGRAMS "${source%.c}" "$source" tests/fuzz/replay.c
     done
-    printf 'tests_oracle_oracle_LDADD = $(base_library) $(TLS_LIBS)\n'
+    printf 'tests_oracle_oracle_LDADD = $(base_library) $(TLS_LIBS) $(NGHTTP2_LIBS)\n'
     program EXTRA_PROGRAMS tests/oracle/oracle tests/oracle/*.c tests/oracle/*.h \
         tests/fakes/certificate_files.c
 }

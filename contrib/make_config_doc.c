@@ -245,8 +245,11 @@ static void sample_option(const struct option *option, enum option_place place, 
         printf("\n");
         sample_group(place, option->path, inner);
     } else if (has_members) {
+        struct sample inner = *at;
+
         printf("\n");
-        sample_members(option, place, *at);
+        inner.off = off;
+        sample_members(option, place, inner);
     } else if (needs_quotes(option, value)) {
         printf(" \"%s\"\n", value);
     } else {
@@ -482,6 +485,13 @@ static void json_type(const struct option *option, enum option_place place, int 
         printf("\"anyOf\": [{");
         json_words(option->words, false);
         printf("}, {\"type\": \"string\", \"pattern\": \"^/.\"}]");
+        break;
+    case OPTION_LOG_GROUP:
+        printf("\"anyOf\": [{");
+        json_words(option->words, false);
+        printf("}, {\"type\": \"string\", \"pattern\": \"^/.\"}, ");
+        json_object(place, option->path, indent);
+        printf("]");
         break;
     case OPTION_SPLIT:
         printf("\"type\": \"object\", \"minProperties\": 1, \"additionalProperties\": "

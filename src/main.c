@@ -5,6 +5,7 @@
 #include "config/yaml/source_files.h"
 #include "base/page.h"
 #include "config/settings_changes.h"
+#include "config/value_changes.h"
 #include "net/watch.h"
 #include "tls/tls.h"
 #include "process/explain_file.h"
@@ -19,14 +20,14 @@
 #include <string.h>
 
 static const char usage[] =
-    "turnpike: ends client connections, forwards their HTTP requests to services\n"
+    "turnpike: terminates client connections and forwards their HTTP requests to services\n"
     "usage: turnpike -c FILE [-t | --diff NEW | --explain 'METHOD URL' | --last-good]\n"
     "  -c, --config FILE   the configuration (YAML)\n"
-    "  -t, --test          only check the configuration: exit 0 when it is good, 1 when not\n"
-    "      --diff NEW      say what a reload from FILE to NEW would change\n"
+    "  -t, --test          check the configuration only: exit status 0 when it is good, else 1\n"
+    "      --diff NEW      show what a reload from FILE to NEW would change, old and new values\n"
     "      --explain 'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]\n"
-    "                      say which route such a request takes, why, and what is done then\n"
-    "      --last-good     when FILE is bad, start with the last one that was not\n"
+    "                      say which route such a request takes, why, and what happens then\n"
+    "      --last-good     if FILE is bad, start with the last good configuration\n"
     "      --state-directory DIR\n"
     "                      where --last-good finds it (default: what FILE says if that can be\n"
     "                      read, $STATE_DIRECTORY, then " STATE_DIRECTORY_DEFAULT ")\n"
@@ -36,12 +37,12 @@ static const char usage[] =
     "                      else text)\n"
     "  -V, --version       print the version, and what it was built for\n"
     "  -h, --help          print this\n"
-    "signals: TERM and INT finish what is under way, a second one ends at once;\n"
-    "         HUP takes up the configuration as it is in FILE by then, without a break;\n"
-    "         USR2 hands over to the binary that lies in the same place by then;\n"
-    "         USR1 opens the access log again\n"
-    "exit status: 0; 1 when something is wrong, which is said on stderr; warnings leave it 0\n"
-    "a running gateway is asked and changed by turnpikectl\n";
+    "signals: TERM and INT finish requests under way, a second one stops at once;\n"
+    "         HUP reloads FILE and closes no connection;\n"
+    "         USR2 hands over to the binary that is at the same path now;\n"
+    "         USR1 reopens the access log\n"
+    "exit status: 0; 1 after an error, which is on stderr; warnings leave it 0\n"
+    "turnpikectl inspects and changes a running gateway\n";
 
 enum {
     OPTION_DIFF = 256,
@@ -226,13 +227,25 @@ static int test(const struct command *command)
     return good ? 0 : 1;
 }
 
-static void print_diff(const struct settings *before, const struct settings *now)
+static void print_values(const struct loaded *before, const struct loaded *now)
 {
-    struct settings_changes *changes = settings_changes_new(before, now);
+    struct page values = {0};
+
+    if (value_changes_add(&values, before->source, now->source)) {
+        fwrite(values.at, 1, values.length, stdout);
+    }
+    page_release(&values);
+}
+
+static void print_diff(const struct loaded *before, const struct loaded *now)
+{
+    struct settings_changes *changes =
+        settings_changes_new(snapshot_settings(before->snapshot), snapshot_settings(now->snapshot));
     char line[4096];
 
     if (changes != NULL) {
         settings_changes_print(changes, stdout);
+        print_values(before, now);
         settings_changes_report(changes, line, sizeof(line));
         puts(line);
     }
@@ -264,7 +277,7 @@ static int diff(const struct command *command)
     bool good = before.snapshot != NULL && now.snapshot != NULL;
 
     if (good) {
-        print_diff(snapshot_settings(before.snapshot), snapshot_settings(now.snapshot));
+        print_diff(&before, &now);
     }
     unload(&before);
     unload(&now);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct words { /* what stands behind the command */
     int count;
@@ -26,6 +27,7 @@ struct asking {
     bool json;
     bool help;
     bool force;           /* --force, for drain */
+    bool diff;            /* --diff, for reload */
     const char *top;      /* --top N */
     const char *confirm;  /* --confirm 60s */
     const char *listener; /* --listener ADDRESS, for explain */
@@ -40,7 +42,7 @@ struct asking {
 typedef bool make_question(struct asking *asking, const struct words *words);
 
 static make_question ask_plain, ask_connections, ask_reload, ask_diff, ask_weight, ask_origin,
-    ask_ramp, ask_explain, ask_trace;
+    ask_ramp, ask_explain, ask_trace, ask_maintenance;
 
 struct command {
     const char *name;
@@ -59,13 +61,14 @@ static const struct command commands[] = {
     {"services",    "",                  "GET",  "/v1/services",    ask_plain,       false, "services and their origins"},
     {"routes",      "",                  "GET",  "/v1/routes",      ask_plain,       false, "routes and where they lead"},
     {"connections", "[--top [N]]",         "GET",  "/v1/connections", ask_connections, false, "the costliest client connections: memory x time per byte moved"},
-    {"reload",      "[--confirm 60s]",   "POST", "/v1/reload",      ask_reload,      false, "reload the file; with --confirm roll back unless confirmed in time"},
+    {"reload",      "[--confirm 60s | --diff]",   "POST", "/v1/reload",      ask_reload,      false, "reload the file; --confirm: roll back unless confirmed in time; --diff: only show what would change"},
     {"confirm",     "",                  "POST", "/v1/confirm",     ask_plain,       false, "keep the last reload"},
     {"cancel",      "",                  "POST", "/v1/cancel",      ask_plain,       false, "roll back an unconfirmed reload"},
     {"diff",        "FILE",              "POST", "/v1/diff",        ask_diff,        false, "what this file would change"},
     {"weight",      "ROUTE SERVICE=N...|reset", "POST", "/v1/routes/",    ask_weight,      false, "set the weights of a split, in percent: weight shop new=5 old=95; reset: as in the file"},
     {"drain",       "ORIGIN [--force]",  "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
     {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
+    {"maintenance", "ROUTE on|off|file", "POST", "/v1/routes/",    ask_maintenance, false, "answer 503 to all but testers; file: as the configuration says"},
     {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
     {"ramp",        "status | pause|resume|abort ROUTE", "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
     {"trace",       "client=IP|id=REQUEST-ID [for=SECONDS] | stop", "POST", "/v1/trace", ask_trace, false, "log each step of one client's requests, or of one request, for a minute"},
@@ -82,7 +85,7 @@ static const struct command commands[] = {
 
 static void print_usage(FILE *out)
 {
-    fputs("turnpikectl: asks a running gateway, and changes how it runs\n"
+    fputs("turnpikectl: inspects and changes a running gateway\n"
           "usage: turnpikectl [-s SOCKET] [--json] COMMAND\n"
           "  -s, --socket PATH   the gateway's admin.socket (default: $TURNPIKE_SOCKET, or\n"
           "                      " ADMIN_SOCKET ")\n"
@@ -95,9 +98,7 @@ static void print_usage(FILE *out)
         fprintf(out, "  %s%s%s\n        %s\n", commands[i].name, *commands[i].words ? " " : "",
                 commands[i].words, commands[i].help);
     }
-    fputs("exit status: 0; 1 when the gateway refused or is not there; 2 for words that are no\n"
-          "             command\n",
-          out);
+    fputs("exit status: 0; 1 when the gateway refused or does not respond; 2: usage error\n", out);
 }
 
 /* What one command's --help says beyond its line in the list. */
@@ -111,7 +112,8 @@ static const struct {
     {"reload",
      "  --confirm TIME   such as 60s or 5m: the former configuration comes back unless\n"
      "                   `turnpikectl confirm` is given within that time\n"
-     "A file with errors changes nothing. `turnpikectl diff FILE` says what it would do.\n"},
+     "  --diff           show old and new values, and reload nothing\n"
+     "A file with errors changes nothing. `turnpikectl diff FILE` compares with another file.\n"},
     {"weight", "  weight shop new=5         5%, and the other service gets the rest\n"
                "  weight shop new=5 old=95  all of them, in percent, in steps of 0.01\n"
                "  weight shop reset         as in the file\n"
@@ -171,12 +173,28 @@ static bool ask_connections(struct asking *asking, const struct words *words)
     return words->count == 0;
 }
 
+static bool ask_maintenance(struct asking *asking, const struct words *words)
+{
+    if (words->count != 2) {
+        return false;
+    }
+    remote_escape(&asking->target, words->at[0]);
+    page_add_text(&asking->target, "/maintenance?state=");
+    remote_escape(&asking->target, words->at[1]);
+    return true;
+}
+
 static bool ask_reload(struct asking *asking, const struct words *words)
 {
     uint64_t milliseconds;
 
     if (words->count != 0) {
         return false;
+    }
+    if (asking->diff) {
+        asking->method = "GET";
+        page_add_text(&asking->target, "/diff");
+        return asking->confirm == NULL;
     }
     if (asking->confirm == NULL) {
         return true;
@@ -383,6 +401,27 @@ static int run(const struct command *command, struct asking *asking)
     return answered ? 0 : 1;
 }
 
+/* Rates are measured from the first look on: on a terminal the table comes with the second one. */
+static int run_after_a_look(const struct command *command, struct asking *asking)
+{
+    struct remote_question question = {
+        .socket = asking->socket, .method = command->method, .target = command->path};
+    struct remote_answer answer = {0};
+    struct page why = {0};
+
+    if (remote_ask(&question, &answer, &why)) {
+        sleep(1);
+    }
+    page_release(&answer.body);
+    page_release(&why);
+    return run(command, asking);
+}
+
+static bool has_rates(const struct command *command)
+{
+    return strcmp(command->name, "routes") == 0 || strcmp(command->name, "services") == 0;
+}
+
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
@@ -425,10 +464,20 @@ static int run_words(struct asking *asking, int count, char **words)
     if (strcmp(command->name, "top") == 0 && !asking->json) {
         return top_run(asking->socket);
     }
+    if (has_rates(command) && !asking->json && isatty(STDOUT_FILENO)) {
+        return run_after_a_look(command, asking);
+    }
     return run(command, asking);
 }
 
-enum { OPTION_TOP = 256, OPTION_CONFIRM, OPTION_LISTENER, OPTION_CLIENT, OPTION_FORCE };
+enum {
+    OPTION_TOP = 256,
+    OPTION_CONFIRM,
+    OPTION_LISTENER,
+    OPTION_CLIENT,
+    OPTION_FORCE,
+    OPTION_DIFF
+};
 
 static const struct option options[] = {
     {"socket", required_argument, NULL, 's'},
@@ -438,6 +487,7 @@ static const struct option options[] = {
     {"listener", required_argument, NULL, OPTION_LISTENER},
     {"client", required_argument, NULL, OPTION_CLIENT},
     {"force", no_argument, NULL, OPTION_FORCE},
+    {"diff", no_argument, NULL, OPTION_DIFF},
     {"header", required_argument, NULL, 'H'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -485,6 +535,9 @@ int main(int count, char **arguments)
             return 0;
         case OPTION_FORCE:
             asking.force = true;
+            break;
+        case OPTION_DIFF:
+            asking.diff = true;
             break;
         case 'h':
             asking.help = true;

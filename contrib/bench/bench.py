@@ -58,25 +58,27 @@ def arguments():
     parser.add_argument("--contender", nargs="+", metavar="NAME", action="extend",
                         choices=CONTENDERS, help="default: all")
     parser.add_argument("--turnpike", help="binary; default: build/src/turnpike of this checkout")
+    parser.add_argument("--other", metavar="TURNPIKE",
+                        help="a second binary of Turnpike, measured in turns with the first")
     parser.add_argument("--nginx", default="nginx", help="binary")
     parser.add_argument("--haproxy", default="haproxy", help="binary")
     parser.add_argument("--wrk", default="wrk", help="binary")
     parser.add_argument("--origin", choices=["auto", "own", "nginx"], default="auto",
-                        help="auto: nginx for the 1k, 64k and 1m files, else our own")
+                        help="auto: nginx for files (1k to 1m), else our own")
     parser.add_argument("--gateway-cores", default="0", help="default 0")
     parser.add_argument("--load-cores", default="1", help="of origin and load; default 1")
     parser.add_argument("--json", metavar="FILE", help="also write every figure there")
     return parser.parse_args()
 
 
-def turnpike_copy(named, folder):
-    """Turnpike's binary, copied: a rebuild meanwhile must not change what is measured."""
+def turnpike_copy(named, folder, name="turnpike"):
+    """A binary of Turnpike, copied: a rebuild meanwhile must not change what is measured."""
     checkout = os.path.join(HERE, "..", "..")
     path = contenders.found(named or os.path.join(checkout, "build/src/turnpike"),
                             *([] if named else [os.path.join(checkout, "src/turnpike")]))
     if path is None:
         raise Failure("no turnpike binary: build it, or name one with --turnpike")
-    return shutil.copy(path, os.path.join(folder, "turnpike"))
+    return shutil.copy(path, os.path.join(folder, name))
 
 
 def chosen_contenders(options, folder):
@@ -90,6 +92,8 @@ def chosen_contenders(options, folder):
             if path is None:
                 raise Failure(f"no {kind.name} binary: install it or name one with --{kind.name}")
             chosen.append(kind(path))
+    if options.other is not None:
+        chosen.append(contenders.OtherTurnpike(turnpike_copy(options.other, folder, "other")))
     if "turnpike" in wanted:
         chosen.append(contenders.Turnpike(turnpike_copy(options.turnpike, folder)))
     return chosen

@@ -248,12 +248,19 @@ routes:
         return [self.binary, "-c", path]
 
 
+class OtherTurnpike(Turnpike):
+    """A second build, set up like the first: what a change costs, or another event engine."""
+
+    name = "other"
+
+
 def nginx_origin(binary, folder, port):
-    """nginx as a static origin: files of 1 kB, 64 kB and 1 MB, and 13 bytes by `return`."""
+    """nginx as a static origin: files of 1 kB to 1 MB, and 13 bytes by `return`."""
     files = os.path.join(folder, "files")
     os.makedirs(files)
     os.chmod(folder, 0o755)
-    for name, size in (("1k", 1 << 10), ("64k", 1 << 16), ("1m", 1 << 20)):
+    for name, size in (("1k", 1 << 10), ("4k", 4 << 10), ("8k", 8 << 10), ("16k", 16 << 10),
+                       ("32k", 32 << 10), ("64k", 64 << 10), ("1m", 1 << 20)):
         write(os.path.join(files, name), "x" * size)
     path = write(os.path.join(folder, "origin.conf"), f"""
 daemon off;

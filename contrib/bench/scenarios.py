@@ -27,13 +27,17 @@ class Scenario:
     handshakes: str = ""       # "full" or "resumed", one a request: the load is handshakes.c
 
 
+SIZES_KB = (1, 4, 8, 16, 32, 64)  # of a page, or of an API's answer
+
 SCENARIOS = [
     Scenario("keepalive", "64 connections, 13-byte answer"),
     Scenario("short", "a new client connection each request, 64 at once", short=True),
-    Scenario("answer-1k", "1 kB answers", path="/1k", files=True),
-    Scenario("answer-64k", "64 kB answers", path="/64k", files=True),
+    *[Scenario(f"answer-{k}k", f"{k} kB answers", path=f"/{k}k", files=True)
+      for k in SIZES_KB],
     Scenario("answer-1m", "1 MB answers, 16 connections", path="/1m", files=True, connections=16),
+    *[Scenario(f"upload-{k}k", f"{k} kB uploads", upload=k << 10) for k in SIZES_KB],
     Scenario("upload-1m", "1 MB uploads, 16 connections", upload=1 << 20, connections=16),
+    Scenario("keepalive-1000", "1,000 connections, 13-byte answer", connections=1000),
     Scenario("busy-1", "1 busy connection, 10,000 idle", connections=1, idle=10000),
     Scenario("busy-64", "64 busy connections, 10,000 idle", idle=10000),
     Scenario("busy-1000", "1,000 busy connections, 10,000 idle", connections=1000, idle=10000),
@@ -51,6 +55,8 @@ SCENARIOS = [
              responds=True, short=True, tls=True, handshakes="full", shares=True),
     Scenario("tls-resumed", "TLS, a resumed handshake each request, 64 at once, the same",
              responds=True, short=True, tls=True, handshakes="resumed", shares=True),
+    *[Scenario(f"tls-{k}k", f"TLS, {k} kB answers", path=f"/{k}k", files=True, tls=True)
+      for k in SIZES_KB],
     Scenario("tls-1m", "TLS, 1 MB answers, 16 connections", path="/1m", files=True, connections=16,
              tls=True),
     Scenario("tls-workers-1", "TLS, full handshakes, 1 worker and its load on one core",

@@ -130,11 +130,13 @@ static const char octet_texts[][4] = {
 
 _Static_assert(sizeof(octet_texts) == 256 * 4, "one for each octet");
 
+static const uint8_t octet_lengths[] = {[0 ... 9] = 1, [10 ... 99] = 2, [100 ... 255] = 3};
+
 /* Four bytes whatever its length, of which the next octet covers those that are too many. */
 static char *put_octet(char *out, unsigned octet)
 {
     memcpy(out, octet_texts[octet], 4);
-    return out + 1 + (octet >= 10) + (octet >= 100);
+    return out + octet_lengths[octet];
 }
 
 /* Once an exchange, hence without a test for room at each digit. Writes INET_ADDRSTRLEN at most,

@@ -117,6 +117,13 @@ void json_number(struct json *json, const char *name, uint64_t value)
     page_add_number(json->page, value);
 }
 
+void json_hundredths(struct json *json, const char *name, uint64_t value)
+{
+    begin_member(json, name);
+    page_format(json->page, "%llu.%02u", (unsigned long long)(value / 100),
+                (unsigned)(value % 100));
+}
+
 void json_flag(struct json *json, const char *name, bool value)
 {
     begin_member(json, name);

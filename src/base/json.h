@@ -25,6 +25,8 @@ void json_end_list(struct json *json);
 void json_text(struct json *json, const char *name, const char *value); /* NULL value: null */
 void json_bytes(struct json *json, const char *name, struct bytes value);
 void json_number(struct json *json, const char *name, uint64_t value);
+/* A number with two decimals; `value` in hundredths. */
+void json_hundredths(struct json *json, const char *name, uint64_t value);
 void json_flag(struct json *json, const char *name, bool value);
 /* Counted in 0.01 %, as the configuration would say it: 9500 is "95%", 5 is "0.05%". */
 void json_percent(struct json *json, const char *name, uint64_t value);

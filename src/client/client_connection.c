@@ -239,10 +239,15 @@ uint32_t client_idle_time(const struct client_connection *connection)
     return connection->listener->budgets.timeouts.keepalive_idle;
 }
 
+#define REST_MS 1000 /* idle for so long, an HTTP/2 connection gives up what it can have again */
+
 static void be_idle(struct client_connection *connection, uint32_t time_ms)
 {
     if (!connection->speaks_h2) {
         client_h1_release(connection->h1);
+    } else if (time_ms > REST_MS) {
+        connection->may_rest = true;
+        time_ms = REST_MS;
     }
     client_set_state(connection, CLIENT_IDLE);
     connection->unwatched = false;
@@ -264,6 +269,13 @@ static uint32_t rest_of_idle_time(const struct client_connection *connection)
         return time_ms; /* reckoned from now on */
     }
     return spent_ms < time_ms ? time_ms - spent_ms : 0;
+}
+
+static void rest(struct client_connection *connection)
+{
+    connection->may_rest = false;
+    client_codec_of(connection)->rest(connection);
+    client_set_timer(connection, rest_of_idle_time(connection));
 }
 
 /* Records of TLS that carry nothing must not renew it. */
@@ -355,7 +367,11 @@ void client_connection_late(struct timer *timer)
         client_handshake_late(connection);
         break;
     case CLIENT_IDLE:
-        client_cut(connection, CUT_KEEPALIVE);
+        if (connection->may_rest) {
+            rest(connection);
+        } else {
+            client_cut(connection, CUT_KEEPALIVE);
+        }
         break;
     case CLIENT_SERVES:
         client_codec_of(connection)->late(connection);

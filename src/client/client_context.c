@@ -95,7 +95,7 @@ struct client_context *client_context_new(struct exchange_context *exchanges,
         return NULL;
     }
     slab_pool_account(context->connections, pressure_slabs(context->worker_context->pressure));
-    slab_pool_clear(context->streams, offsetof(struct client_h1, ip_text));
+    slab_pool_clear(context->streams, sizeof(struct client_h1));
     slab_pool_account(context->streams, pressure_slabs(context->worker_context->pressure));
     loop_at_turn_end(context->worker_context->loop, free_deferred, context);
     return context;

@@ -276,6 +276,15 @@ void client_handshakes_go_on(struct client_context *context)
 
 /* --- the handshake itself ---------------------------------------------------------------- */
 
+static void note_time(struct client_connection *connection)
+{
+    struct client_context *context = client_context_of(connection);
+    uint32_t milliseconds = client_clock_ms(context) - connection->since_ms;
+
+    metrics_note_time(context->metrics, METRICS_TIME_HANDSHAKE, (uint64_t)milliseconds * 1000);
+    tls_note_handshake(&connection->transport, milliseconds);
+}
+
 static void step(struct client_connection *connection)
 {
     enum tls_cause cause = TLS_CAUSE_INTERNAL;
@@ -292,10 +301,7 @@ static void step(struct client_connection *connection)
         client_give_place_up(connection);
         client_penalty_note(client_context_of(connection), &connection->ip, true);
         metrics_note(client_context_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
-        metrics_note_time(
-            client_context_of(connection)->metrics, METRICS_TIME_HANDSHAKE,
-            (uint64_t)(client_clock_ms(client_context_of(connection)) - connection->since_ms) *
-                1000);
+        note_time(connection);
         if (tls_facts_of(&connection->transport)->resumed) {
             metrics_note(client_context_of(connection)->metrics, METRICS_TLS_RESUMED);
         }

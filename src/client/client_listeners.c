@@ -34,8 +34,10 @@ static void take_settings(struct client_listener *listener,
     listener->was_proxied |= settings->proxy_protocol;
     listener->proxy_from = settings->proxy_from;
     listener->proxy_from_count = settings->proxy_from_count;
-    listener->rules = (struct listener_rules){settings->redirect_to_https, settings->hsts};
-    listener->has_rules = settings->redirect_to_https || settings->hsts.length > 0;
+    listener->rules = (struct listener_rules){settings->redirect_to_https, settings->hsts,
+                                              settings->has_doors ? &settings->doors : NULL};
+    listener->has_rules =
+        settings->redirect_to_https || settings->hsts.length > 0 || settings->has_doors;
     listener->speaks_tls = settings->tls.certificate_count > 0;
     listener->half_close = settings->half_close;
     listener->h2c = settings->h2c;

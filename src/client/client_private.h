@@ -94,7 +94,6 @@ struct client_h2_context {
     struct link deferred_frees;        /* connections' states given up in this turn */
     struct link deferred_stream_frees; /* streams that ended in it */
     struct client_h2_section *section; /* where field sections are put together; NULL: not yet */
-    uint32_t section_bytes;            /* of its text */
 };
 
 struct client_context {
@@ -182,6 +181,9 @@ struct client_codec {
     uint32_t (*streams)(const struct client_connection *connection); /* exchanges under way */
     /* It is to end once what is under way is answered; its client is told so. */
     void (*drain)(struct client_connection *connection);
+    /* It has been idle for a while: what an idle connection does not need may go. NULL where
+     * there is nothing; asked of HTTP/2 only. */
+    void (*rest)(struct client_connection *connection);
 };
 extern const struct client_codec client_h1_codec; /* h1/client_h1_codec.c */
 extern const struct client_codec client_h2_codec; /* h2/client_h2.c */
@@ -209,6 +211,7 @@ struct client_connection {
     bool speaks_h2 : 1;
     bool has_place : 1;    /* its handshake is under way */
     bool checks_again : 1; /* at a hello, by the clock and not when the loop calls */
+    bool may_rest : 1;     /* idle, and its timer rings for that first */
     bool flows : 1;        /* it has taken much of its answers since it was last waited for */
     bool hello_waits;      /* see tls_hello_peek */
     bool unwatched; /* the loop does not watch it: its first request is just being answered */
@@ -250,9 +253,10 @@ struct client_h1 {
     struct min_rate answer_min_rate;
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
     struct h1_chunked chunked;
-    uint32_t held_ms; /* since when it is held back */
-    uint32_t checked; /* bytes of a head or of trailers that were found incomplete */
-    uint32_t absorbs; /* answer bytes that may wait here so that the origin is free */
+    uint32_t held_ms;  /* since when it is held back */
+    uint32_t checked;  /* bytes of a head or of trailers that were found incomplete */
+    uint32_t absorbs;  /* answer bytes that may wait here so that the origin is free */
+    uint32_t promised; /* so long the queue may become, as the origin's connection was told */
     enum client_h1_state state;
     enum http_framing framing; /* of the request */
     enum http_version version;
@@ -267,10 +271,9 @@ struct client_h1 {
     bool answer_is_small; /* and known to be */
     bool was_waited_for;  /* its socket was full since the stream began */
     bool answer_ended;
-    bool closes;                    /* after this answer */
-    bool read_closed;               /* the client has half-closed; its answer is still sent */
-    bool processing;                /* inside client_h1_process */
-    char ip_text[ADDRESS_TEXT_MAX]; /* last: not cleared for each stream */
+    bool closes;      /* after this answer */
+    bool read_closed; /* the client has half-closed; its answer is still sent */
+    bool processing;  /* inside client_h1_process */
 };
 
 /* A client may half-close though its listener knows nothing of it ("nc -N"): an answer that comes

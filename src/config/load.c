@@ -64,6 +64,21 @@ static struct node *read_parts(struct reading *reading, struct bytes source)
     return root;
 }
 
+struct node *config_load_tree(struct arena *scratch, struct bytes source)
+{
+    struct reading reading = {.scratch = scratch, .errors = config_errors_new("")};
+    struct node *root = NULL;
+
+    if (reading.errors != NULL && config_source_check(&source, reading.errors)) {
+        root = read_parts(&reading, source);
+    }
+    if (config_errors_count(reading.errors) > 0 || arena_failed(scratch)) {
+        root = NULL;
+    }
+    config_errors_free(&reading.errors);
+    return root;
+}
+
 /* Fills arena and settings from the text; what is wrong goes to the errors. */
 static void read_source(struct reading *reading, const char *name, struct bytes source)
 {

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+struct arena;
+struct node;
 struct config_errors; /* in order of line and column */
 
 /* NULL when anything is wrong; *errors then holds all of it (free with config_errors_free),
@@ -17,6 +19,9 @@ struct snapshot *config_load(const char *path, struct config_errors **errors);
  * file in messages. */
 struct snapshot *config_load_bytes(const char *name, struct bytes source,
                                    struct config_errors **errors);
+/* The tree of all files of such a text, in `scratch`; NULL where it cannot be read. For what compares
+ * texts that were loaded before. */
+struct node *config_load_tree(struct arena *scratch, struct bytes source);
 size_t config_errors_count(const struct config_errors *errors);
 /* Each as "file:line:column: what is wrong", then the source line and a caret below.
  * NULL is taken for "no memory". */

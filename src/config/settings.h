@@ -28,6 +28,7 @@ struct timeouts_settings {
     milliseconds keepalive_idle; /* client connection between two requests */
     milliseconds lifetime;       /* of a client connection; 0: no limit */
     milliseconds tunnel_idle;    /* no byte either way in an upgraded connection */
+    milliseconds stream_idle;    /* the same of an RPC, in place of the four idle times above */
     milliseconds total;          /* of a whole exchange; 0: no limit */
     milliseconds lame_duck;      /* from SIGTERM until the stop begins */
     milliseconds drain;          /* from then until what is left is cut */
@@ -89,7 +90,7 @@ struct limits_settings {
     uint64_t memory;        /* of the process, in bytes; 0: a share of what the machine gives it */
     uint32_t handshakes;    /* of TLS at once, each worker */
     uint32_t http2_streams; /* of a client connection, at once */
-    uint32_t http2_header_table;      /* bytes, each direction of a connection */
+    uint32_t http2_header_table;      /* bytes, of the requests of a connection */
     uint32_t http2_stream_window;     /* bytes of a request body that its origin has not taken */
     uint32_t http2_connection_window; /* the same of all streams of a connection */
     uint32_t descriptors;             /* of the process; 0: as many as the kernel gives it */
@@ -109,10 +110,46 @@ enum request_id_from { REQUEST_ID_FROM_TRUSTED, REQUEST_ID_FROM_ANY };
 
 enum access_log_target { ACCESS_LOG_OFF, ACCESS_LOG_STDERR, ACCESS_LOG_FILE, ACCESS_LOG_SYSLOG };
 
+/* What a line may have besides the usual. */
+enum access_field_kind {
+    ACCESS_FIELD_REQUEST_HEADER,
+    ACCESS_FIELD_RESPONSE_HEADER,
+    ACCESS_FIELD_SERVER_NAME,    /* that the client asked for (SNI) */
+    ACCESS_FIELD_CLIENT_SUBJECT, /* of its certificate */
+    ACCESS_FIELD_HANDSHAKE,      /* its time, a number */
+    ACCESS_FIELD_QUERY_KEYS,
+};
+
+struct access_field {
+    enum access_field_kind kind;
+    struct bytes key;    /* as the line has it */
+    struct bytes header; /* its name, of the first two */
+};
+
+#define ACCESS_FIELDS_MAX 16
+#define ACCESS_FIELD_KEY_MAX 96
+
 struct access_log_settings {
     enum access_log_target target;
     const char *path; /* ACCESS_LOG_FILE */
     struct file_place at;
+    struct access_field *fields;
+    uint32_t field_count;
+    uint32_t sample; /* in 0.01 % */
+};
+
+/* Whose traceparent is believed; for all others a new trace begins. */
+enum tracing_parents { TRACING_PARENTS_TRUSTED, TRACING_PARENTS_ANY };
+
+struct tracing_settings {
+    const char *to; /* the collector's URL as written; NULL: no tracing */
+    const char *authority;
+    const char *host; /* of it, without brackets */
+    const char *port;
+    const char *path;
+    uint32_t sample; /* of new traces, in 0.01 % */
+    enum tracing_parents parents;
+    milliseconds timeout; /* of one POST */
 };
 
 enum tls_version { TLS_1_2, TLS_1_3 };
@@ -160,6 +197,23 @@ struct tls_listener_settings {
     bool watch;
 };
 
+struct pair_match { /* a header or a query parameter */
+    struct bytes name;
+    struct bytes value;
+    bool present_only; /* any value */
+};
+
+/* Who may come in by a listener or a route. */
+struct doors_settings {
+    struct network *allow; /* none: all */
+    uint32_t allow_count;
+    struct network *deny; /* even if allowed */
+    uint32_t deny_count;
+    bool maintenance;        /* of a route: all are answered 503, */
+    struct pair_match *pass; /* but those with one of these header fields */
+    uint32_t pass_count;
+};
+
 struct listener_settings {
     uint64_t print; /* of what the file says of it (config/yaml/node.h): did a reload change it? */
     const char *name;     /* for logs: the address as written */
@@ -174,6 +228,8 @@ struct listener_settings {
     mode_t socket_mode; /* Unix sockets */
     struct tls_listener_settings tls;
     bool redirect_to_https;
+    struct doors_settings doors;
+    bool has_doors;
     struct bytes hsts; /* of Strict-Transport-Security; empty: none */
     /* Global ones where the listener does not say. */
     struct timeouts_settings timeouts;
@@ -182,7 +238,15 @@ struct listener_settings {
     struct client_limits_settings client_limits;
 };
 
+/* What is spoken with an origin. */
+enum origin_protocol {
+    ORIGIN_PROTOCOL_HTTP1,
+    ORIGIN_PROTOCOL_HTTP2, /* on plain connections without asking (RFC 9113 section 3.3) */
+    ORIGIN_PROTOCOL_AUTO,  /* over TLS what the origin chooses; else HTTP/1 */
+};
+
 struct origin_settings {
+    enum origin_protocol protocol;
     const char *name;       /* as written: "10.0.0.1:80", "api.internal:8080", "unix:/run/x" */
     struct address address; /* length 0 when host is to be resolved */
     const char *host;       /* NULL for literal addresses */
@@ -229,7 +293,7 @@ static inline bool status_set_has(const struct status_set *set, uint32_t status)
            (set->words[bit / 64] >> bit % 64 & 1) != 0;
 }
 
-enum probe_type { PROBE_HTTP, PROBE_TCP };
+enum probe_type { PROBE_HTTP, PROBE_TCP, PROBE_GRPC };
 
 struct probe_settings {
     bool on; /* the service has a `probe:` */
@@ -242,8 +306,9 @@ struct probe_settings {
     uint32_t healthy;   /* good ones in a row until a down origin is up */
     uint32_t unhealthy; /* bad ones in a row until an up origin is down */
     struct status_set status;
-    struct bytes body; /* must stand in the answer's body; empty: anything */
-    uint8_t lenient;   /* as the service is */
+    struct bytes body;         /* must stand in the answer's body; empty: anything */
+    struct bytes grpc_service; /* that is asked for; empty: the server as a whole */
+    uint8_t lenient;           /* as the service is */
 };
 
 enum when_all_down { ALL_DOWN_TRY, ALL_DOWN_FAIL };
@@ -254,6 +319,7 @@ struct health_settings {
     uint32_t min_attempts;         /* answers in a window that may eject */
     milliseconds window;
     struct status_set failed_status; /* answers that count as failures */
+    uint32_t failed_grpc_status;     /* the same of gRPC: a bit for each enum grpc_status */
     uint32_t slow_factor;            /* that often slower than the others ejects; 0: never */
     milliseconds slow_min_time;
     milliseconds ejection_time;     /* the first time */
@@ -298,6 +364,7 @@ struct service_settings {
     uint64_t print;
     uint32_t index; /* in settings.services */
     enum balance balance;
+    enum origin_protocol protocol;
     enum via_to_origins via;
     struct lenient_settings lenient;
     struct origin_settings *origins;
@@ -326,12 +393,6 @@ struct header_edits {
     uint32_t add_count;
 };
 
-struct pair_match { /* a header or a query parameter */
-    struct bytes name;
-    struct bytes value;
-    bool present_only; /* any value */
-};
-
 enum host_match { HOST_ANY, HOST_EXACT, HOST_SUFFIX };
 enum path_match { PATH_ANY, PATH_EXACT, PATH_PREFIX };
 
@@ -346,13 +407,60 @@ struct arm_settings {
 };
 
 /* A place in a request that a value is taken from. */
-enum source_kind { SOURCE_COOKIE, SOURCE_HEADER, SOURCE_QUERY, SOURCE_CLIENT_ADDRESS };
-#define SOURCE_KIND_COUNT 4
+enum source_kind {
+    SOURCE_COOKIE,
+    SOURCE_HEADER,
+    SOURCE_QUERY,
+    SOURCE_PATH_SEGMENT,
+    SOURCE_CLIENT_ADDRESS,
+    SOURCE_CERTIFICATE, /* the subject of the client's */
+    SOURCE_KIND_COUNT,
+};
 
 struct request_source {
     enum source_kind kind;
-    struct bytes name; /* SOURCE_CLIENT_ADDRESS has none */
+    struct bytes name; /* of a cookie, header or query parameter */
     uint16_t id;       /* SOURCE_HEADER: enum http_header_id */
+    uint32_t segment;  /* SOURCE_PATH_SEGMENT: 1 is the first */
+};
+
+/* An operator's own document in place of ours. */
+struct error_page {
+    uint16_t status; /* 0: of a route in maintenance */
+    struct bytes body;
+};
+
+struct error_pages_settings {
+    struct error_page *rows;
+    uint32_t count;
+};
+
+/* Of a route: how many users may be there at once, and what the others see. */
+struct waiting_room_settings {
+    uint32_t active;       /* 0: there is none */
+    uint32_t per_minute;   /* new users; 0: no limit */
+    milliseconds session;  /* without a request */
+    uint64_t opens_at_ms;  /* since 1970; 0: open */
+    struct bytes opens_at; /* as written */
+    const char *cookie;
+    struct bytes page;  /* empty: ours */
+    struct bytes *keys; /* the first one signs; none: the installation's secret */
+    uint32_t key_count;
+};
+
+enum rate_limit_mode { RATE_LIMIT_ENFORCE, RATE_LIMIT_REPORT };
+
+/* Requests of one route that have the same key. */
+struct rate_limit_settings {
+    const char *name;
+    struct request_source *key; /* all of them together */
+    uint32_t key_count;
+    uint32_t requests; /* in `window` */
+    milliseconds window;
+    uint32_t burst; /* at once after a pause; never 0 */
+    enum rate_limit_mode mode;
+    uint32_t scope;       /* whose count it is: a number for the names of the route and the limit */
+    const char *sentence; /* for who is over it */
 };
 
 struct ramp_step {
@@ -371,6 +479,7 @@ struct ramp_settings {
     milliseconds window;
     uint32_t min_samples;            /* fewer of them say nothing */
     struct status_set failed_status; /* answers that count against an arm */
+    uint32_t failed_grpc_status;     /* the same of gRPC: a bit for each enum grpc_status */
 };
 
 /* How a split chooses, besides by its weights. */
@@ -413,6 +522,7 @@ struct route_settings {
     uint32_t host_count; /* 0: any host */
     enum path_match path_kind;
     struct bytes path; /* normal form */
+    bool needs_grpc; /* the request's Content-Type is that of gRPC; `path` has service and method */
     struct bytes *methods;
     uint32_t method_count; /* 0: any method */
     struct pair_match *headers;
@@ -436,14 +546,22 @@ struct route_settings {
     struct header_edits request_headers;
     struct header_edits response_headers;
     enum path_guard path_guard;
-    bool rewrites_location;              /* of answers: places that name the origin */
-    bool rewrites_prefix;                /* PATH_PREFIX only */
-    struct bytes prefix_rewrite;         /* takes the place of the matched prefix */
-    struct timeouts_settings timeouts;   /* global ones where the route does not say */
-    struct min_rates_settings min_rates; /* RATE_UNSAID where the route does not say */
-    uint64_t body_bytes;                 /* limits.body_bytes where the route does not say */
+    bool rewrites_location;                /* of answers: places that name the origin */
+    bool rewrites_prefix;                  /* PATH_PREFIX only */
+    struct bytes prefix_rewrite;           /* takes the place of the matched prefix */
+    struct timeouts_settings timeouts;     /* global ones where the route does not say */
+    struct timeouts_settings rpc_timeouts; /* the same, with stream_idle in its places */
+    struct min_rates_settings min_rates;   /* RATE_UNSAID where the route does not say */
+    uint64_t body_bytes;                   /* limits.body_bytes where the route does not say */
     struct client_limits_settings client_limits; /* scope 0: as the listener has it */
-    struct retry_settings retry;                 /* and so on */
+    struct doors_settings doors;
+    bool has_doors;
+    struct error_pages_settings error_pages; /* before the global ones */
+    struct rate_limit_settings *rate_limits; /* each holds */
+    uint32_t rate_limit_count;
+    struct waiting_room_settings waiting_room;
+    bool is_metered;             /* it has one of the two */
+    struct retry_settings retry; /* and so on */
     enum reuse reuse;
 };
 
@@ -494,6 +612,7 @@ struct settings {
     struct retry_settings retry;
     struct deadline_settings deadline;
     struct access_log_settings access_log;
+    struct tracing_settings tracing;
     struct admin_settings admin;
     struct network *trusted_proxies;
     uint32_t trusted_proxy_count;
@@ -501,6 +620,7 @@ struct settings {
     struct network *exempt_clients; /* from client_limits */
     uint32_t exempt_client_count;
     bool limits_requests; /* a request_rate is set somewhere */
+    struct error_pages_settings error_pages;
     struct listener_settings *listeners;
     uint32_t listener_count;
     struct service_settings *services;

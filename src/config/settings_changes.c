@@ -185,7 +185,7 @@ static bool fill_listeners(struct roster *roster, const struct settings *setting
 /* --- what only a start takes up ------------------------------------------------------------ */
 
 const char *const settings_fixed_options[] = {"workers",         "user",  "core_dumps",
-                                              "access_log",      "admin", "pid_file",
+                                              "access_log.to",   "admin", "pid_file",
                                               "state_directory", "dns",   NULL};
 
 /* --- matching ---------------------------------------------------------------------------- */
@@ -511,11 +511,6 @@ static void print_item(void *owner, const struct item *item)
             printing->of_options && is_fixed(item->name) ? " (only from the next start on)" : "");
 }
 
-static void print_value(void *owner, const char *text)
-{
-    fprintf(owner, "  %s\n", text);
-}
-
 void settings_changes_print(const struct settings_changes *changes, FILE *out)
 {
     for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
@@ -524,9 +519,6 @@ void settings_changes_print(const struct settings_changes *changes, FILE *out)
                                         kind == CHANGE_OF_OPTIONS};
 
             each_item(&changes->pairs[kind], (enum change_verb)verb, print_item, &printing);
-        }
-        if (kind == CHANGE_OF_ROUTES) {
-            report_values(changes, print_value, out);
         }
     }
 }

@@ -21,7 +21,7 @@ static void find_answer(void *owner)
     const char *other_method;
 
     if (is_order_of_a_page(request)) {
-        question_refuse(question, 403, "a web page may not give orders", "use turnpikectl");
+        question_refuse(question, 403, "a web page may not change anything", "use turnpikectl");
         return;
     }
     question->query = request->query;

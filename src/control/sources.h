@@ -10,6 +10,7 @@
 #include "exchange/generation.h"
 #include "net/pressure.h"
 #include "observe/metrics.h"
+#include "observe/span_exporter.h"
 #include "origin/origin_registry.h"
 #include "split/split_registry.h"
 
@@ -64,6 +65,8 @@ struct control_sources {
     void (*facts)(void *owner, struct control_facts *facts);
     /* The plan that new exchanges begin with; a reference. */
     struct plan *(*plan)(void *owner);
+    /* A copy of the text that runs, malloc'd; NULL: out of memory. */
+    char *(*source)(void *owner, size_t *length);
     struct metrics *(*metrics)(void *owner, uint32_t worker);
     void (*load)(void *owner, uint32_t worker, struct control_load *load);
     /* Around each change, in this order, and note_change only if there was one. What stands against
@@ -81,6 +84,7 @@ struct control_sources {
     bool (*list_connections)(void *owner, uint32_t worker, size_t most, client_listed *listed,
                              void *listed_owner);
     uint64_t (*dropped_lines)(void *owner); /* of the access log */
+    void (*count_spans)(void *owner, struct span_counts *counts);
     void (*use)(void *owner, enum pressure_kind kind, struct control_use *use);
     /* The last entries of the audit log, newest first. */
     void (*past_changes)(void *owner, control_past_change_seen *seen, void *seen_owner);

@@ -26,6 +26,7 @@
 #define TTL_LEAST_MS 1000u
 #define TTL_MOST_MS (5 * 60 * 1000u)
 #define LOCAL_TTL_MS (30 * 1000u) /* names from /etc/hosts, which have none */
+#define SOON_MS 250u
 #define PAUSE_LEAST_MS 1000u
 #define PAUSE_MOST_MS (30 * 1000u)
 #define HASTE_US (60 * UINT64_C(1000000))
@@ -60,10 +61,11 @@ struct resolver_name {
     bool asking;
     bool telling;   /* inside `changed` */
     bool unwatched; /* to be freed once neither asking nor telling */
-    bool reported;  /* an answer, or that there is none */
     bool failing;   /* said so in the log */
     uint32_t pause_ms;
-    uint64_t begun_us;         /* when it was first asked */
+    bool hastened;             /* the next question comes as soon as it may */
+    uint64_t begun_us;         /* when it was first asked; */
+    uint64_t failed_us;        /* when that failed the last time */
     struct address *addresses; /* the last good answer; */
     size_t count;
     struct srv_answer srv; /* or, of SRV records, this one */
@@ -264,6 +266,17 @@ static void free_name(struct resolver_name *name)
     free(name);
 }
 
+static bool has_answer(const struct resolver_name *name)
+{
+    return name->count > 0 || name->has_srv;
+}
+
+static void ask_in(struct resolver_name *name, uint32_t milliseconds)
+{
+    alarm_set(name->resolver->loop, &name->again, milliseconds,
+              name->srv_changed != NULL ? ask_for_srv : ask, name);
+}
+
 /* Workers that started together shall not all ask at the same moment ever after. */
 static void ask_again_in(struct resolver_name *name, uint32_t milliseconds)
 {
@@ -271,13 +284,11 @@ static void ask_again_in(struct resolver_name *name, uint32_t milliseconds)
     if (milliseconds < TTL_LEAST_MS) {
         milliseconds = TTL_LEAST_MS;
     }
-    alarm_set(name->resolver->loop, &name->again, milliseconds,
-              name->srv_changed != NULL ? ask_for_srv : ask, name);
+    ask_in(name, milliseconds);
 }
 
 static void report(struct resolver_name *name)
 {
-    name->reported = true;
     name->telling = true;
     if (name->srv_changed != NULL) {
         name->srv_changed(name->owner, name->has_srv ? &name->srv : NULL);
@@ -311,15 +322,17 @@ uint32_t resolver_next_pause_ms(uint32_t pause_ms, bool has_answer, uint64_t ask
 
 static void failed(struct resolver_name *name, const char *why)
 {
+    name->failed_us = loop_now(name->resolver->loop);
+    name->hastened = false;
     if (!name->failing) {
         name->failing = true;
         log_warning("cannot resolve %s: %s%s", name->host, why,
-                    name->count > 0 || name->has_srv ? ", keeping its last answer" : "");
+                    has_answer(name) ? ", keeping its last answer" : "");
     }
     ask_again_in(name, name->pause_ms);
-    name->pause_ms = resolver_next_pause_ms(name->pause_ms, name->count > 0 || name->has_srv,
-                                            loop_now(name->resolver->loop) - name->begun_us);
-    if (!name->reported) {
+    name->pause_ms =
+        resolver_next_pause_ms(name->pause_ms, has_answer(name), name->failed_us - name->begun_us);
+    if (!has_answer(name)) {
         report(name);
     }
 }
@@ -528,7 +541,7 @@ static void begin(struct resolver_name *name, struct resolver *resolver, void *o
     name->pause_ms = PAUSE_LEAST_MS;
     name->begun_us = loop_now(resolver->loop);
     list_add_last(&resolver->names, &name->link);
-    alarm_set(resolver->loop, &name->again, 0, name->srv_changed != NULL ? ask_for_srv : ask, name);
+    ask_in(name, 0);
 }
 
 struct resolver_name *resolver_watch(struct resolver *resolver, const char *host,
@@ -553,6 +566,17 @@ struct resolver_name *resolver_watch_srv(struct resolver *resolver, const char *
         begin(name, resolver, owner);
     }
     return name;
+}
+
+void resolver_ask_soon(struct resolver_name *name)
+{
+    uint64_t since_us = loop_now(name->resolver->loop) - name->failed_us;
+    uint32_t since_ms = since_us < SOON_MS * 1000 ? (uint32_t)(since_us / 1000) : SOON_MS;
+
+    if (name->failing && !name->hastened && !name->asking && !has_answer(name)) {
+        name->hastened = true;
+        ask_in(name, SOON_MS - since_ms);
+    }
 }
 
 void resolver_unwatch(struct resolver_name **name)

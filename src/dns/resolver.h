@@ -19,9 +19,9 @@ void resolver_free(struct resolver **resolver);
  * watch. */
 bool resolver_use_servers(struct resolver *resolver, const char *servers);
 
-/* Called once an answer differs from the one before, or failed before any was had (count 0).
- * Addresses have port 0, IPv4 before IPv6, each family sorted, no duplicates; valid during the
- * call only. Never called from inside resolver_watch. */
+/* Called once an answer differs from the one before, and after each failure before any was had
+ * (count 0). Addresses have port 0, IPv4 before IPv6, each family sorted, no duplicates; valid during the
+ * call only. Never called from inside resolver_watch or resolver_ask_soon. */
 typedef void resolver_changed(void *owner, const struct address *addresses, size_t count);
 
 /* Begins to resolve `host` and keeps at it until resolver_unwatch. Re-resolves after the TTL
@@ -29,13 +29,18 @@ typedef void resolver_changed(void *owner, const struct address *addresses, size
  * (1 s to 30 s), before the first answer every second. Reads /etc/hosts and /etc/resolv.conf as c-ares does. NULL: out of memory. */
 struct resolver_name *resolver_watch(struct resolver *resolver, const char *host,
                                      resolver_changed *changed, void *owner);
-/* The same for SRV records. The answer is valid during the call only; NULL: the first try failed.
+/* The same for SRV records. The answer is valid during the call only; NULL: a try failed, and there
+ * was no answer yet.
  * What their targets' addresses are is another question. */
 typedef void resolver_srv_changed(void *owner, const struct srv_answer *answer);
 struct resolver_name *resolver_watch_srv(struct resolver *resolver, const char *name,
                                          resolver_srv_changed *changed, void *owner);
 /* May be called from inside `changed`. */
 void resolver_unwatch(struct resolver_name **name);
+
+/* A request waits for a name that has no answer yet: it is asked for 250 ms after the last failure,
+ * if no question is under way. Cheap where that is arranged already. */
+void resolver_ask_soon(struct resolver_name *name);
 
 /* After a failure, and the pause that follows it: how long the next pause is. A name that has never had
  * an answer is asked each second for a minute, since nothing is served by it yet; after that, and

@@ -70,6 +70,10 @@ bool admit_listener(struct exchange *exchange)
     if (facts->tls != NULL && !admit_standing(exchange)) {
         return false;
     }
+    if (facts->rules != NULL && facts->rules->doors != NULL &&
+        !doors_admit(exchange, facts->rules->doors)) {
+        return false;
+    }
     if (facts->rules != NULL && facts->rules->redirect_to_https) {
         reply_redirect_to_https(exchange);
         return false;
@@ -129,6 +133,19 @@ static bool is_exempt(const struct settings *settings, const struct ip *ip)
     return false;
 }
 
+static void refuse_rate(struct exchange *exchange, const struct client_limits_settings *limits,
+                        uint64_t wait_ms)
+{
+    const struct reply_quota quota = {
+        BYTES("requests"), limits->request_burst,
+        /* How long an empty bucket takes to fill. */
+        (limits->request_burst + limits->request_rate - 1) / limits->request_rate, wait_ms,
+        "this client address sends more requests than it may"};
+
+    metrics_note(exchange->context->metrics, METRICS_REQUEST_OVER_LIMIT);
+    reply_over_limit(exchange, &quota);
+}
+
 bool admit_rate(struct exchange *exchange)
 {
     const struct settings *settings = generation_settings(exchange->generation);
@@ -144,8 +161,7 @@ bool admit_rate(struct exchange *exchange)
                                 loop_now(exchange->context->worker_context->loop), &wait_ms)) {
         return true;
     }
-    metrics_note(exchange->context->metrics, METRICS_REQUEST_OVER_LIMIT);
-    reply_over_limit(exchange, limits, wait_ms);
+    refuse_rate(exchange, limits, wait_ms);
     return false;
 }
 

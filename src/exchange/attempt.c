@@ -8,6 +8,7 @@
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/spans.h"
 #include "exchange/trace.h"
 #include "exchange/trailers.h"
 
@@ -47,6 +48,9 @@ static void begin_record(struct attempt *attempt, struct origin *origin)
     CHECK(outcome->attempts < OUTCOME_ATTEMPTS_MAX);
     outcome->tries[outcome->attempts++] = &attempt->record;
     attempt->record.origin = outcome->origin = origin_name(origin);
+    if (attempt->exchange->span != NULL) {
+        spans_attempt_begins(attempt->exchange);
+    }
     if (attempt->exchange->traced) {
         trace_step(attempt->exchange, "attempt %u: asks origin %s of service %s", outcome->attempts,
                    origin_name(origin), outcome->service);
@@ -81,6 +85,9 @@ static void end_record(struct attempt *attempt, const char *error)
         trace_step(attempt->exchange, "attempt %u: %s%s%s", attempt->exchange->outcome.attempts,
                    record->delivery, error != NULL ? ", " : "", error != NULL ? error : "");
     }
+    if (attempt->exchange->span != NULL) {
+        spans_attempt_ends(attempt->exchange);
+    }
     record->bytes_sent = evidence->bytes_written;
     record->bytes_acked = evidence->bytes_acked;
     if (delivery > attempt->exchange->delivery) {
@@ -111,11 +118,12 @@ struct attempt *attempt_new(struct exchange *exchange, const struct origin_reque
     request->events = events;
     request->owner = attempt;
     request->pool = &exchange->routing.service->pool;
-    request->timeouts = &exchange->routing.route->timeouts;
+    request->timeouts = exchange_timeouts(exchange);
     request->limits = &generation_settings(exchange->generation)->limits;
     request->lenient = exchange->routing.service->lenient.bits;
     request->method = exchange->request.method;
     request->unfinished = !exchange->request_body.whole;
+    request->is_grpc = exchange->outcome.is_grpc;
     request->replayable = attempt->former == NULL && is_replayable(exchange);
     return attempt;
 }
@@ -173,6 +181,7 @@ void attempt_connected(void *owner)
 
     attempt->record.connected_us = reached_us(attempt);
     attempt->record.reused = attempt->request.evidence.kept_connection;
+    attempt->record.http2 = attempt->request.evidence.http2;
     if (!deadline_leaves_time(exchange)) {
         return;
     }

@@ -64,6 +64,12 @@ const struct arm_settings *choice_make(struct exchange *exchange)
     return &route->arms[choice.arm];
 }
 
+/* Also of what went out as a gRPC status. */
+static uint16_t status_meant(const struct outcome *outcome)
+{
+    return outcome->error_status != 0 ? outcome->error_status : outcome->status;
+}
+
 /* Memory or descriptors of ours had run out. */
 static bool is_our_failure(const struct outcome *outcome)
 {
@@ -80,19 +86,26 @@ static bool says_nothing(const struct outcome *outcome)
     case OUTCOME_GATEWAY_BROKE:
         return true;
     case OUTCOME_ANSWERED_HERE:
-        return outcome->status < 500 || is_our_failure(outcome);
+        return status_meant(outcome) < 500 || is_our_failure(outcome);
     default:
         return false;
     }
+}
+
+/* What is answered here is judged by the error that it stands for. */
+static bool has_failed_grpc(const struct outcome *outcome, const struct ramp_settings *ramp)
+{
+    return outcome->is_grpc && outcome->end == OUTCOME_ANSWERED &&
+           (ramp->failed_grpc_status >> outcome->grpc_status & 1) != 0;
 }
 
 /* A status that a client's request causes by itself (a method that is not implemented) is none of
  * ramp.failed_status. What we answer in an origin's place is its failure. */
 static bool has_failed(const struct outcome *outcome, const struct ramp_settings *ramp)
 {
-    return (outcome->end == OUTCOME_ANSWERED_HERE && outcome->status >= 500) ||
+    return (outcome->end == OUTCOME_ANSWERED_HERE && status_meant(outcome) >= 500) ||
            status_set_has(&ramp->failed_status, outcome->status) ||
-           outcome->end == OUTCOME_ORIGIN_BROKE ||
+           has_failed_grpc(outcome, ramp) || outcome->end == OUTCOME_ORIGIN_BROKE ||
            (outcome->end == OUTCOME_CUT_BY_TIMEOUT && outcome->cut == CUT_NONE);
 }
 

@@ -9,6 +9,7 @@
 #include "exchange/client_registry.h"
 
 #include "base/check.h"
+#include "base/siphash.h"
 #include "base/system/random.h"
 
 #include <endian.h>
@@ -148,10 +149,9 @@ static struct entry *find(struct set *set, uint64_t address, uint32_t scope)
     return least;
 }
 
-/* Takes one from a bucket that holds `burst` and gets `rate` a second; else how long to wait. */
-static uint64_t take_one(uint64_t *full_at_ns, uint32_t rate, uint32_t burst, uint64_t now_ns)
+/* Takes one from a bucket that holds `burst` and gets one more each `each_ns`; else how long to wait. */
+static uint64_t take_each(uint64_t *full_at_ns, uint64_t each_ns, uint32_t burst, uint64_t now_ns)
 {
-    uint64_t each_ns = NS_A_SECOND / rate;
     uint64_t full_at = *full_at_ns > now_ns ? *full_at_ns : now_ns;
     uint64_t ahead = full_at - now_ns;
     uint64_t most = each_ns * (burst - 1);
@@ -161,6 +161,11 @@ static uint64_t take_one(uint64_t *full_at_ns, uint32_t rate, uint32_t burst, ui
     }
     *full_at_ns = full_at + each_ns;
     return 0;
+}
+
+static uint64_t take_one(uint64_t *full_at_ns, uint32_t rate, uint32_t burst, uint64_t now_ns)
+{
+    return take_each(full_at_ns, NS_A_SECOND / rate, burst, now_ns);
 }
 
 static bool takes_connection(struct client_registry *registry, uint64_t address,
@@ -258,6 +263,48 @@ bool client_registry_request(struct client_registry *registry, const struct ip *
     unlock(set);
     *wait_ms = (wait_ns + 999999) / 1000000;
     return wait_ns == 0;
+}
+
+uint64_t client_registry_key(const struct client_registry *registry, uint64_t before,
+                             struct bytes value)
+{
+    const struct siphash_key secret = {registry->seed[0], registry->seed[1]};
+    uint64_t key = siphash_number(&secret, before) + siphash(&secret, value);
+
+    return key != 0 ? key : 1; /* 0 is a free entry */
+}
+
+uint64_t client_registry_take(struct client_registry *registry, uint64_t key,
+                              const struct client_rate *rate, uint64_t now_us)
+{
+    struct set *set = set_of(registry, key, rate->scope);
+    struct entry *entry;
+    uint64_t wait_ns = 0;
+
+    lock(set);
+    entry = find(set, key, rate->scope);
+    if (entry != NULL) {
+        wait_ns = take_each(&entry->requests_ns, rate->each_ns, rate->burst, now_us * 1000);
+    }
+    unlock(set);
+    return wait_ns;
+}
+
+void client_registry_give_back(struct client_registry *registry, uint64_t key,
+                               const struct client_rate *rate)
+{
+    struct set *set = set_of(registry, key, rate->scope);
+
+    lock(set);
+    for (int i = 0; i < ENTRIES; i++) {
+        struct entry *entry = &set->entries[i];
+
+        if (entry->address == key && entry->scope == rate->scope &&
+            entry->requests_ns >= rate->each_ns) {
+            entry->requests_ns -= rate->each_ns;
+        }
+    }
+    unlock(set);
 }
 
 uint32_t client_registry_connections(struct client_registry *registry, const struct ip *ip)

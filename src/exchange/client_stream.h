@@ -50,7 +50,8 @@ struct client_stream_ops {
 /* What a listener wants of every exchange, and few listeners do. */
 struct listener_rules {
     bool redirect_to_https;
-    struct bytes hsts; /* empty: none */
+    struct bytes hsts;                  /* empty: none */
+    const struct doors_settings *doors; /* NULL: none */
 };
 
 /* What does not change while a client connection lives. */
@@ -58,7 +59,6 @@ struct client_facts {
     const char *listener;    /* name; lives as long as the connection */
     uint32_t listener_index; /* in the settings */
     struct ip ip;            /* of the connection, or of its PROXY header */
-    struct bytes ip_text;    /* the same as text; empty: none */
     bool may_be_proxied;     /* `ip` may be what a PROXY header says */
     uint16_t port;
     struct bytes scheme;                /* "http", "https" */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How long the whole exchange may take: timeouts.total, shortened by what a trusted client asks
- * for in a header field, which carries the deadline from hop to hop. An exchange without a deadline
+ * for in a header field, which carries the deadline from hop to hop (in gRPC: grpc-timeout). An exchange without a deadline
  * costs a comparison. Called as the exchange begins (exchange.c), before each attempt and before
  * anything is sent (tries.c, attempt.c), and while the head for the origin is put together
  * (forward.c). */
@@ -20,6 +20,20 @@ const struct deadline_settings *deadline_settings_of(const struct exchange *exch
     return &generation_settings(exchange->generation)->deadline;
 }
 
+static const struct http_header *find_grpc_timeout(const struct exchange *exchange)
+{
+    return exchange->outcome.is_grpc
+               ? http_find_named(&exchange->request.headers, DEADLINE_GRPC_FIELD)
+               : NULL;
+}
+
+static bool read_grpc_timeout(const struct exchange *exchange, uint32_t *milliseconds)
+{
+    const struct http_header *row = find_grpc_timeout(exchange);
+
+    return row != NULL && grpc_timeout_read(http_header_value(row), milliseconds);
+}
+
 /* false: the client asks for nothing, or is not to. */
 static bool read_wish(const struct exchange *exchange, uint32_t *milliseconds)
 {
@@ -27,6 +41,9 @@ static bool read_wish(const struct exchange *exchange, uint32_t *milliseconds)
 
     if (!exchange->client.trusted) {
         return false;
+    }
+    if (read_grpc_timeout(exchange, milliseconds)) {
+        return true;
     }
     row = http_find_named(&exchange->request.headers,
                           bytes_of(deadline_settings_of(exchange)->header));
@@ -50,13 +67,38 @@ bool deadline_pass_on(const struct exchange *exchange, struct http_fields *field
     return http_fields_add(fields, name, text_since(text, from));
 }
 
+/* That of a client that is not trusted ends nothing here, and goes on: it is between the client and
+ * the origin, and can only make the call shorter. What is left of our own time is told if it is less. */
+bool deadline_pass_on_grpc(const struct exchange *exchange, struct http_fields *fields,
+                           struct text *text)
+{
+    uint32_t wish;
+    bool wished = read_grpc_timeout(exchange, &wish);
+    uint32_t most = wished ? wish : UINT32_MAX;
+    const char *from = text->at;
+
+    if (exchange->deadline_us != 0 && left_ms(exchange) < most) {
+        most = left_ms(exchange);
+    } else if (!wished) {
+        return true;
+    }
+    grpc_timeout_add(text, most > 0 ? most : 1);
+    return http_fields_add(fields, DEADLINE_GRPC_FIELD, text_since(text, from));
+}
+
 /* --- the clock --------------------------------------------------------------------------- */
 
-void deadline_begin(struct exchange *exchange)
+bool deadline_begin(struct exchange *exchange)
 {
     uint32_t total = exchange_timeouts(exchange)->total;
     uint32_t wish;
 
+    if (exchange->outcome.is_grpc && find_grpc_timeout(exchange) != NULL &&
+        !read_grpc_timeout(exchange, &wish)) {
+        reply_error(exchange, 400, "http_request_error",
+                    "grpc-timeout is not one to eight digits and a unit");
+        return false;
+    }
     if (read_wish(exchange, &wish) && (total == 0 || wish < total)) {
         total = wish > 0 ? wish : 1;
     }
@@ -64,6 +106,7 @@ void deadline_begin(struct exchange *exchange)
         exchange->deadline_us = exchange->start_us + total * UINT64_C(1000);
         timer_set(exchange->context->deadlines, &exchange->deadline, left_ms(exchange));
     }
+    return true;
 }
 
 bool deadline_still_leaves_time(struct exchange *exchange)

@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "exchange/exchange_private.h"
 
-/* Once the route is known. */
-void deadline_begin(struct exchange *exchange);
+#define DEADLINE_GRPC_FIELD BYTES("grpc-timeout")
+
+/* Once the route is known. false: an answer was given instead. */
+bool deadline_begin(struct exchange *exchange);
 /* Where there is one. false: an answer was given instead. */
 bool deadline_still_leaves_time(struct exchange *exchange);
 void deadline_is_over(struct timer *timer);
@@ -17,6 +19,9 @@ const struct deadline_settings *deadline_settings_of(const struct exchange *exch
  * (forward.c). false: it does not fit. */
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
                       struct text *text);
+/* The same of gRPC, in its own field. */
+bool deadline_pass_on_grpc(const struct exchange *exchange, struct http_fields *fields,
+                           struct text *text);
 
 /* false: an answer was given instead. */
 static inline bool deadline_leaves_time(struct exchange *exchange)

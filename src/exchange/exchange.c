@@ -12,8 +12,11 @@
 
 #include "base/check.h"
 #include "exchange/deadline.h"
+#include "exchange/maintenance.h"
+#include "exchange/log_fields.h"
 #include "exchange/queue.h"
 #include "exchange/routing.h"
+#include "exchange/spans.h"
 #include "exchange/trace.h"
 #include "exchange/trailers.h"
 
@@ -150,6 +153,25 @@ static void give_id(struct exchange *exchange, const struct http_header *inbound
     outcome->request_id_is_ours = true;
 }
 
+/* gRPC, gRPC-Web and the streams of Connect say so in their Content-Type. */
+static bool is_rpc(const struct http_request *request)
+{
+    const struct http_header *row = http_find(&request->headers, HTTP_HEADER_CONTENT_TYPE);
+
+    return row != NULL && (bytes_start_with(http_header_value(row), BYTES("application/grpc")) ||
+                           bytes_start_with(http_header_value(row), BYTES("application/connect+")));
+}
+
+/* gRPC is defined over HTTP/2 only. Not inlined: most requests are none. */
+static __attribute__((noinline)) void note_grpc(struct exchange *exchange)
+{
+    const struct http_header *type =
+        http_find(&exchange->request.headers, HTTP_HEADER_CONTENT_TYPE);
+
+    exchange->outcome.is_grpc = type != NULL && grpc_is_content_type(http_header_value(type));
+    exchange->outcome.grpc_status = GRPC_NO_STATUS;
+}
+
 static void note_request(struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
@@ -166,11 +188,15 @@ static void note_request(struct exchange *exchange)
         outcome->tls_cipher = exchange->client.facts->tls->cipher;
         outcome->tls_resumed = exchange->client.facts->tls->resumed;
     }
+    if (request->version == HTTP_2) {
+        note_grpc(exchange);
+    }
     give_id(exchange, http_find(&request->headers, HTTP_HEADER_X_REQUEST_ID));
     exchange->request_body.kept = true;
     exchange->request_body.whole =
         request->framing == HTTP_NO_BODY ||
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0);
+    exchange->is_rpc = !exchange->request_body.whole && is_rpc(request);
 }
 
 static void trace_request(struct exchange *exchange)
@@ -187,17 +213,36 @@ static void trace_request(struct exchange *exchange)
     }
 }
 
+static bool admit_metered(struct exchange *exchange)
+{
+    return rate_limits_admit(exchange) &&
+           (exchange->routing.route->waiting_room.active == 0 || waiting_room_admit(exchange));
+}
+
+static bool has_doors(const struct exchange *exchange)
+{
+    return exchange->routing.route->has_doors ||
+           atomic_load_explicit(&maintenance_orders, memory_order_relaxed) > 0;
+}
+
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
     open_registries(exchange, head_bytes, head_us);
     admit_identify_client(exchange);
     note_request(exchange);
+    if (exchange->context->is_tracing) {
+        spans_begin(exchange);
+    }
+    if (exchange->context->logs_extras) {
+        log_fields_begin(exchange);
+    }
     if (atomic_load_explicit(&trace_on, memory_order_relaxed)) {
         trace_request(exchange);
     }
     if (admit_listener(exchange) && admit_method(exchange) && routing_find(exchange) &&
-        admit_rate(exchange) && admit_size(exchange) && admit_loop(exchange)) {
-        deadline_begin(exchange);
+        (!has_doors(exchange) || doors_admit_route(exchange)) && admit_rate(exchange) &&
+        (!exchange->routing.route->is_metered || admit_metered(exchange)) && admit_size(exchange) &&
+        admit_loop(exchange) && deadline_begin(exchange)) {
         queue_enter(exchange);
     }
 }
@@ -255,6 +300,7 @@ static void fail_request(struct exchange *exchange, uint16_t status, const char 
     if (exchange->answer.begun) {
         exchange->outcome.error = error;
         exchange->outcome.detail = what;
+        exchange->outcome.error_status = status;
         exchange_break_off(exchange,
                            status == 408 ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
         return;
@@ -389,13 +435,27 @@ size_t exchange_held(const struct exchange *exchange)
 
 const struct timeouts_settings *exchange_timeouts(const struct exchange *exchange)
 {
-    return exchange->routing.route != NULL ? &exchange->routing.route->timeouts
-                                           : &generation_settings(exchange->generation)->timeouts;
+    const struct route_settings *route = exchange->routing.route;
+
+    if (route == NULL) {
+        return &generation_settings(exchange->generation)->timeouts;
+    }
+    return exchange->is_rpc ? &route->rpc_timeouts : &route->timeouts;
 }
 
 const struct min_rates_settings *exchange_min_rates(const struct exchange *exchange)
 {
+    static const struct min_rates_settings none = {.window = RATE_UNSAID};
+
+    if (exchange->is_rpc) {
+        return &none;
+    }
     return exchange->routing.route != NULL ? &exchange->routing.route->min_rates : NULL;
+}
+
+void exchange_note_no_status(struct exchange *exchange)
+{
+    exchange->outcome.status = 0;
 }
 
 void exchange_note_cut(struct exchange *exchange, enum cut_cause cause)
@@ -440,8 +500,12 @@ static void exchange_finish_accounting(struct exchange *exchange, enum outcome_e
     if (exchange->routing.tally != NULL) {
         choice_count(exchange);
     }
-    if (context->log != NULL) {
+    if (context->log != NULL && (context->log_sample == SPLIT_WHOLE ||
+                                 log_fields_want_line(exchange, context->log_sample))) {
         access_log_write(context->log, &exchange->outcome);
+    }
+    if (exchange->span != NULL) {
+        spans_write(exchange);
     }
     if (exchange->asked != NULL) {
         context->answerer->over(exchange->asked);
@@ -464,6 +528,9 @@ void exchange_finish(struct exchange *exchange, enum outcome_end end)
 
 void exchange_break_off(struct exchange *exchange, enum outcome_end end)
 {
+    if (reply_grpc_breaks_off(exchange, end)) {
+        return;
+    }
     exchange_finish_accounting(exchange, end);
     exchange->client.ops->abort(exchange->client.stream);
 }

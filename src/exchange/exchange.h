@@ -15,6 +15,7 @@
 #include "net/worker_context.h"
 #include "observe/access_log.h"
 #include "observe/metrics.h"
+#include "observe/span_exporter.h"
 
 struct exchange;
 struct exchange_context; /* where a worker's exchanges are run */
@@ -38,6 +39,8 @@ struct metrics *exchange_context_metrics(const struct exchange_context *context)
 /* Borrows it. Without one nobody has limits. */
 void exchange_context_know_clients(struct exchange_context *context,
                                    struct client_registry *registry);
+/* Where spans of sampled exchanges go; borrowed. Without it they go nowhere. */
+void exchange_context_know_spans(struct exchange_context *context, struct span_ring *ring);
 /* May a client connect? `peer`: what sent the PROXY header that names it; NULL: it came by itself. false: over its limits. Else where it is counted, to be given to
  * exchange_context_dismiss when the connection ends. One that comes from another worker is not new. */
 bool exchange_context_admits(struct exchange_context *context, const struct ip *ip,
@@ -94,6 +97,9 @@ void exchange_count_out(struct exchange *exchange, uint64_t bytes);
 const char *exchange_route(const struct exchange *exchange); /* its name; NULL: none yet */
 /* The client is about to be cut: for the log. */
 void exchange_note_cut(struct exchange *exchange, enum cut_cause cause);
+/* What its client gets in place of the head is no answer with a status: neither the log nor the
+ * metrics have one. From inside send_head. */
+void exchange_note_no_status(struct exchange *exchange);
 
 /* Those of its route; NULL: it has none. */
 const struct min_rates_settings *exchange_min_rates(const struct exchange *exchange);

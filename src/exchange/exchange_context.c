@@ -3,6 +3,7 @@
  * generation that new ones begin with. Former generations go from here, a piece at a time. */
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
+#include "exchange/spans.h"
 #include "exchange/tries.h"
 
 #include "base/check.h"
@@ -102,6 +103,16 @@ static void note_via(struct exchange_context *context)
     }
 }
 
+/* Asked for each exchange. */
+static void note_observed(struct exchange_context *context)
+{
+    const struct settings *settings = generation_settings(context->generation);
+
+    context->is_tracing = settings->tracing.to != NULL;
+    context->logs_extras = context->log != NULL && settings->access_log.field_count > 0;
+    context->log_sample = settings->access_log.sample;
+}
+
 static void on_patience_over(struct timer *timer)
 {
     reply_continue(CONTAINER_OF(timer, struct attempt, patience)->exchange);
@@ -125,6 +136,7 @@ struct exchange_context *exchange_context_new(struct worker_context *worker_cont
     context->log = log;
     context->generation = generation;
     note_via(context);
+    note_observed(context);
     list_init(&context->deferred_frees);
     list_init(&context->orphans);
     list_init(&context->leaving);
@@ -167,6 +179,7 @@ void exchange_context_adopt(struct exchange_context *context, struct generation 
 
     context->generation = generation;
     note_via(context);
+    note_observed(context);
     access_log_forget(context->log);
     generation_settle(generation);
     exchange_context_let_go(context, old);
@@ -203,6 +216,11 @@ void exchange_context_know_clients(struct exchange_context *context,
     context->clients = registry;
 }
 
+void exchange_context_know_spans(struct exchange_context *context, struct span_ring *ring)
+{
+    context->spans = ring;
+}
+
 void exchange_context_dismiss(struct exchange_context *context, client_slot *place)
 {
     if (*place != 0) {
@@ -235,6 +253,7 @@ void exchange_context_trim(struct exchange_context *context)
     slab_pool_trim(context->exchanges);
     slab_pool_trim(context->attempts);
     access_log_rest(context->log);
+    span_exporter_rest(context->spans);
 }
 
 size_t exchange_context_memory(const struct exchange_context *context)

@@ -19,6 +19,10 @@ struct exchange_context {
     struct worker_context *worker_context;
     struct metrics *metrics;
     struct access_log_ring *log;
+    struct span_ring *spans;         /* NULL: spans go nowhere */
+    bool logs_extras;                /* lines have more fields than the usual ones */
+    uint32_t log_sample;             /* in 0.01 % */
+    bool is_tracing;                 /* new exchanges have spans */
     struct client_registry *clients; /* NULL: nobody has limits */
     struct siphash_key names_key;    /* for tables of what senders name */
     struct generation *generation;
@@ -112,14 +116,18 @@ struct exchange {
         bool begun;               /* a final head went to the client */
         bool blocked;             /* the client took fewer bytes than offered */
         bool keeps_trailers_here; /* its head names fields that must not go on */
-        struct bytes own_rest;    /* of an answer of our own, still to be sent */
+        bool takes_status;        /* gRPC: trailers may end it at any time */
         bool is_stream;           /* further pieces of it follow (ask.c) */
         bool is_lent;             /* own_rest is its writer's, and goes when the call is over */
+        struct bytes own_rest;    /* of an answer of our own, still to be sent */
+        struct bytes cookie;      /* a Set-Cookie that goes with it; empty: none */
     } answer;
 
     struct timer deadline;
-    uint64_t deadline_us;  /* 0: none */
-    bool traced;           /* each of its steps goes to the process log (trace.c) */
+    uint64_t deadline_us;       /* 0: none */
+    bool traced;                /* each of its steps goes to the process log (trace.c) */
+    bool is_rpc;                /* its stream may be quiet for long: timeouts.stream_idle */
+    struct exchange_span *span; /* NULL: tracing is off (spans.c) */
     struct orphan *orphan; /* its client has left, and it goes on (orphan.c); NULL: it has not */
 
     void *asked; /* of the context's answerer; NULL: nothing */
@@ -154,6 +162,17 @@ void admit_identify_client(struct exchange *exchange);
 bool admit_listener(struct exchange *exchange);
 bool admit_method(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
+/* doors.c */
+bool doors_admit(struct exchange *exchange, const struct doors_settings *doors);
+bool doors_admit_route(struct exchange *exchange);
+/* waiting_room.c */
+bool waiting_room_admit(struct exchange *exchange);
+/* What a user who waits is shown, in the exchange's memory: a page, or JSON. */
+struct room_place;
+struct bytes waiting_room_body(struct exchange *exchange, const struct room_place *place,
+                               bool is_page);
+/* rate_limits.c; once the route is known */
+bool rate_limits_admit(struct exchange *exchange);
 bool admit_size(struct exchange *exchange);
 /* A request that is forwarded has not come by here too often. */
 bool admit_loop(struct exchange *exchange);
@@ -188,9 +207,19 @@ void relay_ended(void *owner, const struct http_headers *trailers);
 
 /* reply.c: answers of the gateway's own. */
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail);
-/* Too many requests of this address; the next one may come in `wait_ms`. */
-void reply_over_limit(struct exchange *exchange, const struct client_limits_settings *limits,
-                      uint64_t wait_ms);
+/* The route is in maintenance. */
+void reply_maintenance(struct exchange *exchange);
+/* The user waits in the route's waiting room. */
+void reply_waiting_room(struct exchange *exchange, const struct room_place *place);
+/* Which limit of a rate a request is over. */
+struct reply_quota {
+    struct bytes name;
+    uint64_t requests; /* at once */
+    uint64_t window_s; /* and again after so long */
+    uint64_t wait_ms;  /* until the next one may come */
+    const char *sentence;
+};
+void reply_over_limit(struct exchange *exchange, const struct reply_quota *quota);
 /* The client can take more of an answer that was begun here. */
 void reply_go_on(struct exchange *exchange);
 void reply_continue(struct exchange *exchange);
@@ -198,6 +227,9 @@ void reply_respond(struct exchange *exchange, const struct route_settings *route
 void reply_redirect(struct exchange *exchange, const struct route_settings *route);
 void reply_redirect_to_https(struct exchange *exchange);
 void reply_options(struct exchange *exchange);
+/* An answer to gRPC breaks off half way: it ends with trailers that say why, where it still can; false:
+ * it cannot. */
+bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end);
 void reply_asked(struct exchange *exchange, const struct exchange_reply *reply);
 
 /* ask.c: the context's answerer gets the request, once it is whole. */

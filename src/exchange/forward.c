@@ -4,6 +4,7 @@
 
 #include "exchange/deadline.h"
 #include "exchange/public_place.h"
+#include "exchange/spans.h"
 #include "route/path_guard.h"
 
 #include "http/connection_names.h"
@@ -138,9 +139,10 @@ struct passing {
     uint64_t dropped;                   /* a bit for each id */
     const struct header_edits *edits;
     struct bytes dropped_name; /* one without an id; empty: none */
-    bool named;                /* Connection names fields */
-    bool asks_names;           /* one of these has to look at names */
-    struct taken_away taken;   /* where it names fields */
+    bool drops_tracestate;
+    bool named;              /* Connection names fields */
+    bool asks_names;         /* one of these has to look at names */
+    struct taken_away taken; /* where it names fields */
 };
 
 static void choose_passing(const struct exchange *exchange, const struct http_headers *headers,
@@ -154,6 +156,7 @@ static void choose_passing(const struct exchange *exchange, const struct http_he
     passing->dropped = dropped;
     passing->edits = edited ? edits : NULL;
     passing->dropped_name = dropped_name;
+    passing->drops_tracestate = false;
     passing->named = named;
     passing->asks_names = named || edited || dropped_name.length > 0;
     if (named) {
@@ -175,7 +178,8 @@ static bool name_passes(const struct passing *passing, const struct http_header 
     return !is_taken_away(passing, row) &&
            !(passing->edits != NULL && forward_is_edited_away(passing->edits, name)) &&
            !(passing->dropped_name.length > 0 &&
-             http_header_names_meet(passing->dropped_name, name));
+             http_header_names_meet(passing->dropped_name, name)) &&
+           !(passing->drops_tracestate && bytes_equal_fold(name, BYTES("tracestate")));
 }
 
 static bool passes(const struct passing *passing, const struct http_header *row)
@@ -243,27 +247,38 @@ static void add_inbound_list(const struct exchange *exchange, enum http_header_i
 }
 
 /* RFC 7239 section 6.3. */
-static struct bytes client_name(const struct exchange *exchange)
+static struct bytes client_name(const struct exchange *exchange, struct text *text)
 {
-    struct bytes text = exchange->client.facts->ip_text;
+    const struct ip *ip = &exchange->client.facts->ip;
+    char *from = text->at;
 
-    return text.length > 0 ? text : BYTES("unknown");
+    if (ip_is_none(ip)) {
+        return BYTES("unknown");
+    }
+    if (text->limit - from < ADDRESS_TEXT_MAX) {
+        text->overflowed = true;
+        return BYTES("");
+    }
+    text->at += ip_format(ip, from);
+    return text_since(text, from);
 }
 
-static struct bytes forwarded_for(const struct exchange *exchange, struct text *text)
+static struct bytes forwarded_for(const struct exchange *exchange, struct bytes client,
+                                  struct text *text)
 {
     const char *from = text->at;
 
     add_inbound_list(exchange, HTTP_HEADER_X_FORWARDED_FOR, text);
     if (text->at == from) {
-        return client_name(exchange);
+        return client;
     }
-    text_add_bytes(text, client_name(exchange));
+    text_add_bytes(text, client);
     return text_since(text, from);
 }
 
 /* RFC 7239 section 6: IPv6 in brackets and quotes. */
-static struct bytes forwarded(const struct exchange *exchange, struct text *text)
+static struct bytes forwarded(const struct exchange *exchange, struct bytes client,
+                              struct text *text)
 {
     const struct ip *ip = &exchange->client.facts->ip;
     const char *from = text->at;
@@ -271,10 +286,10 @@ static struct bytes forwarded(const struct exchange *exchange, struct text *text
     add_inbound_list(exchange, HTTP_HEADER_FORWARDED, text);
     text_add_literal(text, "for=");
     if (ip_is_none(ip) || ip_is_v4(ip)) {
-        text_add_bytes(text, client_name(exchange));
+        text_add_bytes(text, client);
     } else {
         text_add_literal(text, "\"[");
-        text_add_bytes(text, client_name(exchange));
+        text_add_bytes(text, client);
         text_add_literal(text, "]\"");
     }
     if (exchange->request.authority.length > 0) {
@@ -325,16 +340,18 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
 {
     struct http_fields *fields = &page->fields;
     struct text *text = &page->text;
+    struct bytes client = client_name(exchange, text);
     struct bytes host =
         trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, exchange->request.authority);
 
-    return http_fields_add(fields, BYTES("X-Forwarded-For"), forwarded_for(exchange, text)) &&
+    return http_fields_add(fields, BYTES("X-Forwarded-For"),
+                           forwarded_for(exchange, client, text)) &&
            http_fields_add(fields, BYTES("X-Forwarded-Proto"),
                            trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO,
                                       exchange->client.facts->scheme)) &&
            (host.length == 0 || http_fields_add(fields, BYTES("X-Forwarded-Host"), host)) &&
            add_client_certificate(exchange, fields) &&
-           http_fields_add(fields, BYTES("Forwarded"), forwarded(exchange, text)) &&
+           http_fields_add(fields, BYTES("Forwarded"), forwarded(exchange, client, text)) &&
            http_fields_add(fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
            (goes_without_via(exchange) ||
             http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version)));
@@ -466,6 +483,24 @@ static bool takes_trailers(const struct http_request *request)
     return false;
 }
 
+/* traceparent is written anew; tracestate goes with the trace that it came with. */
+static void drop_trace_fields(const struct exchange *exchange, struct passing *passing)
+{
+    passing->dropped |= BIT(TRACEPARENT);
+    if (!exchange->span->facts.has_parent) {
+        passing->drops_tracestate = true;
+        passing->asks_names = true;
+    }
+}
+
+/* Not inlined: few requests need it. */
+static __attribute__((noinline)) bool put_grpc_timeout(const struct exchange *exchange,
+                                                       struct forward_page *page)
+{
+    http_fields_drop(&page->fields, DEADLINE_GRPC_FIELD);
+    return deadline_pass_on_grpc(exchange, &page->fields, &page->text);
+}
+
 bool forward_request(const struct exchange *exchange, struct forward_page *page,
                      struct request_head *head)
 {
@@ -507,8 +542,14 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
         also |= BIT(VIA);
     }
     choose_passing_of_request(exchange, also, except, &passing);
-    return add_passing(&passing, &page->fields) && add_max_forwards(exchange, page) &&
-           add_own_request_fields(exchange, page) &&
+    if (exchange->span != NULL) {
+        spans_note_target(exchange, head->target);
+        drop_trace_fields(exchange, &passing);
+    }
+    return add_passing(&passing, &page->fields) &&
+           (!exchange->outcome.is_grpc || put_grpc_timeout(exchange, page)) &&
+           add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
+           (exchange->span == NULL || spans_add_field(exchange, page)) &&
            (exchange->deadline_us == 0 || deadline_pass_on(exchange, &page->fields, &page->text)) &&
            add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
 }
@@ -550,14 +591,17 @@ bool forward_common_answer_fields(const struct exchange *exchange, struct forwar
 
     return http_fields_add(&page->fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
            add_hsts(exchange, page) &&
+           (exchange->answer.cookie.length == 0 ||
+            http_fields_add(&page->fields, BYTES("Set-Cookie"), exchange->answer.cookie)) &&
            (route == NULL || add_edits(&route->response_headers, &page->fields));
 }
 
+/* An answer to gRPC that is a head alone stays one, without a Content-Length. */
 static enum http_framing answer_framing(const struct exchange *exchange,
                                         const struct http_response *response)
 {
-    if (response->framing == HTTP_NO_BODY && !http_status_forbids_body(response->status) &&
-        exchange->request.method != HTTP_HEAD) {
+    if (response->framing == HTTP_NO_BODY && !exchange->outcome.is_grpc &&
+        !http_status_forbids_body(response->status) && exchange->request.method != HTTP_HEAD) {
         return HTTP_LENGTH_KNOWN;
     }
     return response->framing;

@@ -7,9 +7,15 @@
  * known length is sent whole by its client, whatever the answer: it is gathered without a time
  * limit of its own.
  *
+ * gRPC marks the end of each message itself, and its streams begin with words to and fro. A call with
+ * one message comes in one piece; what has not come by then is a stream, for which each wait would be
+ * one more at the start of each conversation.
+ *
  * Called by queue.c and exchange.c while the exchange is QUEUED. */
 #include "exchange/exchange_private.h"
 #include "exchange/queue.h"
+
+#define GRPC_MOST_MS 5
 
 static size_t most_bytes(const struct exchange *exchange)
 {
@@ -26,9 +32,20 @@ static bool should_gather(const struct exchange *exchange)
            most_bytes(exchange) > 0;
 }
 
-void gather_begin(struct exchange *exchange)
+/* 0: no limit. */
+static uint32_t most_ms_of(const struct exchange *exchange)
 {
     uint32_t most_ms = exchange->routing.route->timeouts.request_buffer;
+
+    if (exchange->outcome.is_grpc && (most_ms == 0 || most_ms > GRPC_MOST_MS)) {
+        return GRPC_MOST_MS;
+    }
+    return most_ms;
+}
+
+void gather_begin(struct exchange *exchange)
+{
+    uint32_t most_ms = most_ms_of(exchange);
 
     if (!should_gather(exchange)) {
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An exchange whose client has left, after a request that changes something was sent in full: it
- * cannot be called back, so its answer is awaited and the log tells how it went. Everything that
+ * cannot be called back, so its answer is awaited and the log tells how it went. Not so of gRPC, where
+ * leaving is a message: the origin is to hear that the call was cancelled. Everything that
  * belonged to the client's connection is copied or let go of; the answer's body is dropped. */
 #include "exchange/exchange_private.h"
 
@@ -146,7 +147,7 @@ static bool keep_texts(struct exchange *exchange)
 static bool was_sent_for_good(const struct exchange *exchange)
 {
     return exchange->state == EXCHANGE_ATTEMPTS && attempt_was_sent(exchange->attempt) &&
-           !http_method_is_safe(exchange->request.method);
+           !http_method_is_safe(exchange->request.method) && !exchange->outcome.is_grpc;
 }
 
 bool orphan_begin(struct exchange *exchange, enum outcome_end end)

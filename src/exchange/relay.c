@@ -2,6 +2,7 @@
 /* Passes an origin's answer on to the client as it comes, under back-pressure. */
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/log_fields.h"
 #include "exchange/trailers.h"
 #include "http/connection_names.h"
 
@@ -60,13 +61,30 @@ static bool switches_as_asked(const struct exchange *exchange, const struct http
     return http_list_next(&list, &protocol) && names_protocol(&exchange->request.headers, protocol);
 }
 
+/* In HTTP/2 any success says that the tunnel stands (RFC 8441 section 5); this one is none. */
+static bool takes_for_tunnel(const struct exchange *exchange, const struct http_response *response)
+{
+    return exchange->request.wants_upgrade && exchange->request.version == HTTP_2 &&
+           response->status >= 200 && response->status < 300;
+}
+
 static void refuse_switch(struct exchange *exchange)
 {
     reply_error(exchange, 502, "http_upgrade_failed",
-                "the origin switched to a protocol that it was not asked for");
+                "the origin did not switch to the protocol that it was asked for");
 }
 
 /* --- the answer ---------------------------------------------------------------------------- */
+
+/* Of trailers, or of a head that stands for both. */
+static void note_grpc_status(struct exchange *exchange, const struct http_headers *fields)
+{
+    const struct http_header *row = http_find_named(fields, BYTES("grpc-status"));
+
+    if (row != NULL) {
+        exchange->outcome.grpc_status = grpc_status_read(http_header_value(row));
+    }
+}
 
 void relay_head(void *owner, const struct http_response *response)
 {
@@ -77,7 +95,11 @@ void relay_head(void *owner, const struct http_response *response)
 
     timer_clear(exchange->context->patience, &attempt->patience);
     attempt_answered(attempt, response->status);
-    if (response->status == 101 && !switches_as_asked(exchange, response)) {
+    if (exchange->outcome.extras != NULL) {
+        log_fields_answer(exchange, &response->headers);
+    }
+    if ((response->status == 101 && !switches_as_asked(exchange, response)) ||
+        takes_for_tunnel(exchange, response)) {
         refuse_switch(exchange);
         return;
     }
@@ -93,6 +115,10 @@ void relay_head(void *owner, const struct http_response *response)
     exchange->answer.keeps_trailers_here =
         response->framing == HTTP_CHUNKED && http_connection_names_fields(&response->headers);
     exchange->answer.begun = true;
+    if (exchange->outcome.is_grpc) {
+        exchange->answer.takes_status = head.framing == HTTP_CHUNKED;
+        note_grpc_status(exchange, &response->headers);
+    }
     if (response->status == 101) {
         exchange_set_state(exchange, EXCHANGE_TUNNELS);
         metrics_note(exchange->context->metrics, METRICS_TUNNEL_OPENED);
@@ -138,6 +164,12 @@ void relay_ended(void *owner, const struct http_headers *trailers)
     struct http_fields fields;
 
     attempt_set_over(attempt);
+    if (exchange->outcome.is_grpc) {
+        if (trailers != NULL) {
+            note_grpc_status(exchange, trailers);
+        }
+        origin_request_grpc_ended(&attempt->request, exchange->outcome.grpc_status);
+    }
     exchange_answer_is_whole(exchange, trailers_of_answer(exchange, trailers, &fields),
                              exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED
                                                                  : OUTCOME_ANSWERED);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Answers of the gateway's own: respond:, redirect:, and errors, which say what happened in
- * Proxy-Status (RFC 9209) and in a problem+json body (RFC 9457). */
+ * Proxy-Status (RFC 9209) and in a problem+json body (RFC 9457), or as a gRPC status where the
+ * request is gRPC. */
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/grpc_error.h"
 #include "exchange/redirect.h"
+#include "exchange/spans.h"
+#include "exchange/waiting/room.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
 
@@ -67,7 +71,7 @@ static void send_answer(struct exchange *exchange, struct answer_head *head, str
     head->reason = http_reason_of(head->status);
     head->body_length = body.length;
     head->framing = exchange->answer.is_stream ? HTTP_CHUNKED : HTTP_LENGTH_KNOWN;
-    if (http_status_forbids_body(head->status)) {
+    if (http_status_forbids_body(head->status) || exchange->outcome.error_status != 0) {
         head->framing = HTTP_NO_BODY;
         body.length = 0;
     } else if (exchange->request.method == HTTP_HEAD) {
@@ -146,6 +150,16 @@ static struct bytes write_proxy_status(const struct exchange *exchange, struct t
     return text_since(text, from);
 }
 
+/* Behind the request id: the trace, for whoever looks at one. */
+static void end_problem(const struct exchange *exchange, struct text *text)
+{
+    if (exchange->span != NULL) {
+        text_add_literal(text, "\",\"trace_id\":\"");
+        text_add(text, exchange->outcome.trace->trace_id, TRACE_ID_LENGTH);
+    }
+    text_add_literal(text, "\"}\n");
+}
+
 static struct bytes write_problem(const struct exchange *exchange, struct text *text,
                                   uint16_t status, const char *error, const char *detail)
 {
@@ -163,15 +177,172 @@ static struct bytes write_problem(const struct exchange *exchange, struct text *
     text_add_json(text, bytes_of(origin_delivery_word(exchange->delivery)));
     text_add_literal(text, "\",\"request_id\":\"");
     text_add_json(text, exchange->outcome.request_id);
-    text_add_literal(text, "\"}\n");
+    end_problem(exchange, text);
     return text_since(text, from);
 }
 
-void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail)
+/* --- as a gRPC status ---------------------------------------------------------------------- */
+
+#define SENTENCE_BYTES 512 /* more of it is not told in grpc-message */
+
+static struct bytes write_message(const struct exchange *exchange, struct text *text,
+                                  const char *detail)
+{
+    char room[SENTENCE_BYTES];
+    struct text plain = text_over(room, sizeof(room));
+    struct bytes sentence = write_detail(exchange, &plain, detail);
+    const char *from = text->at;
+
+    grpc_add_message(text, sentence);
+    return text_since(text, from);
+}
+
+static struct bytes write_status(struct text *text, enum grpc_status status)
+{
+    const char *from = text->at;
+
+    text_add_number(text, status);
+    return text_since(text, from);
+}
+
+static bool may_have_run(const struct exchange *exchange)
+{
+    return exchange->delivery >= ORIGIN_DELIVERY_MAYBE;
+}
+
+static void add_grpc_status(struct exchange *exchange, struct forward_page *page, uint16_t status,
+                            const char *error, const char *detail)
+{
+    enum grpc_status code = grpc_error_status(status, error, may_have_run(exchange));
+
+    exchange->outcome.grpc_status = code;
+    exchange->outcome.error_status = status;
+    http_fields_add(&page->fields, BYTES("grpc-status"), write_status(&page->text, code));
+    http_fields_add(&page->fields, BYTES("grpc-message"),
+                    write_message(exchange, &page->text, detail));
+}
+
+/* Trailers alone: one head with the status in it and no body. `pushback_ms`: how long the client
+ * had better wait before it calls again; 0: it is not told. */
+static void reply_grpc(struct exchange *exchange, uint16_t status, const char *error,
+                       const char *detail, uint64_t pushback_ms)
+{
+    struct forward_page page;
+    struct answer_head head;
+    const char *from;
+
+    begin_page(exchange, &page, &head, 200);
+    http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/grpc"));
+    add_grpc_status(exchange, &page, status, error, detail);
+    http_fields_add(&page.fields, BYTES("Proxy-Status"),
+                    write_proxy_status(exchange, &page.text, error, detail));
+    if (pushback_ms > 0) {
+        from = page.text.at;
+        text_add_number(&page.text, pushback_ms);
+        http_fields_add(&page.fields, BYTES("grpc-retry-pushback-ms"),
+                        text_since(&page.text, from));
+    }
+    forward_common_answer_fields(exchange, &page);
+    send_answer(exchange, &head, (struct bytes){0});
+}
+
+/* What an answer that breaks off would have been in HTTP. */
+static uint16_t status_of_end(const struct exchange *exchange, enum outcome_end end)
+{
+    if (exchange->outcome.error_status != 0) {
+        return exchange->outcome.error_status;
+    }
+    switch (end) {
+    case OUTCOME_CUT_BY_TIMEOUT:
+        return 504;
+    case OUTCOME_ORIGIN_BROKE:
+        return 502;
+    case OUTCOME_REQUEST_BROKE:
+        return 400;
+    default:
+        return 503;
+    }
+}
+
+/* The client has a head, so that it does not repeat the call by itself, whatever the status: it may
+ * be UNAVAILABLE, as if there were no gateway in between. */
+bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end)
+{
+    const char *error = exchange->outcome.error != NULL ? exchange->outcome.error : "";
+    const char *detail = exchange->outcome.detail != NULL ? exchange->outcome.detail : "";
+    char room[4 * SENTENCE_BYTES];
+    struct text text = text_over(room, sizeof(room));
+    enum grpc_status status;
+    struct http_fields fields;
+
+    if (!exchange->answer.takes_status || exchange->state != EXCHANGE_RELAYS) {
+        return false;
+    }
+    status = grpc_error_status(status_of_end(exchange, end), error, false);
+    exchange->outcome.grpc_status = status;
+    exchange->answer.blocked = false;
+    attempt_end(exchange->attempt, error);
+    http_fields_clear(&fields);
+    http_fields_add(&fields, BYTES("grpc-status"), write_status(&text, status));
+    http_fields_add(&fields, BYTES("grpc-message"), write_message(exchange, &text, detail));
+    exchange_answer_is_whole(exchange, &fields, end);
+    return true;
+}
+
+/* --- as a problem document ----------------------------------------------------------------- */
+
+static const struct error_page *page_among(const struct error_pages_settings *pages,
+                                           uint16_t status)
+{
+    for (uint32_t i = 0; i < pages->count; i++) {
+        if (pages->rows[i].status == status) {
+            return &pages->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* The operator's own for this status, of the route or global; 0: of maintenance. */
+static const struct error_page *page_for(const struct exchange *exchange, uint16_t status)
+{
+    const struct route_settings *route = exchange->routing.route;
+    const struct error_page *page = route != NULL ? page_among(&route->error_pages, status) : NULL;
+
+    return page != NULL
+               ? page
+               : page_among(&generation_settings(exchange->generation)->error_pages, status);
+}
+
+/* A program wants to know what happened, a person to read it. */
+static bool is_browser(const struct exchange *exchange)
+{
+    const struct http_header *accept = http_find(&exchange->request.headers, HTTP_HEADER_ACCEPT);
+    struct bytes value = accept != NULL ? http_header_value(accept) : (struct bytes){0};
+
+    return value.length > 0 && memmem(value.at, value.length, "text/html", 9) != NULL;
+}
+
+#define RETRY_AFTER_S 1
+#define MAINTENANCE_S 60
+
+/* Not for all who were refused at the same time. */
+static void add_spread_retry(const struct exchange *exchange, struct forward_page *page,
+                             uint32_t seconds)
+{
+    const char *from = page->text.at;
+
+    text_add_number(&page->text, seconds + random_below(&exchange->context->worker_context->random,
+                                                        seconds + 1));
+    http_fields_add(&page->fields, BYTES("Retry-After"), text_since(&page->text, from));
+}
+
+static void give_error(struct exchange *exchange, uint16_t status, const char *error,
+                       const char *detail, const struct error_page *own, uint32_t retry_after_s)
 {
     struct forward_page page;
     struct answer_head head;
     struct bytes body;
+    bool is_page = own != NULL && is_browser(exchange);
 
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, error);
@@ -179,36 +350,92 @@ void reply_error(struct exchange *exchange, uint16_t status, const char *error, 
     }
     exchange->outcome.error = error;
     exchange->outcome.detail = detail;
+    if (exchange->outcome.is_grpc) {
+        reply_grpc(exchange, status, error, detail, 0);
+        return;
+    }
     begin_page(exchange, &page, &head, status);
-    http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/problem+json"));
+    http_fields_add(&page.fields, BYTES("Content-Type"),
+                    is_page ? BYTES("text/html; charset=utf-8")
+                            : BYTES("application/problem+json"));
+    if (own != NULL) {
+        http_fields_add(&page.fields, BYTES("Vary"), BYTES("Accept"));
+    }
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
                     write_proxy_status(exchange, &page.text, error, detail));
     if (status == 405) {
         http_fields_add(&page.fields, BYTES("Allow"), BYTES(ALLOWED_METHODS));
     }
     if (status == 503) {
-        http_fields_add(&page.fields, BYTES("Retry-After"), BYTES("1"));
+        add_spread_retry(exchange, &page, retry_after_s);
     }
     forward_common_answer_fields(exchange, &page);
-    body = write_problem(exchange, &page.text, status, error, detail);
-    exchange->answer.is_lent = true;
+    body = is_page ? own->body : write_problem(exchange, &page.text, status, error, detail);
+    exchange->answer.is_lent = !is_page;
     send_answer(exchange, &head, body);
 }
 
-/* draft-ietf-httpapi-ratelimit-headers-11. The window is how long an empty bucket takes to fill. */
-static void add_rate_limit(struct forward_page *page, const struct client_limits_settings *limits,
+void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail)
+{
+    give_error(exchange, status, error, detail, page_for(exchange, status), RETRY_AFTER_S);
+}
+
+void reply_maintenance(struct exchange *exchange)
+{
+    const struct error_page *own = page_for(exchange, 0);
+
+    give_error(exchange, 503, "destination_unavailable", "the route is in maintenance",
+               own != NULL ? own : page_for(exchange, 503), MAINTENANCE_S);
+}
+
+void reply_waiting_room(struct exchange *exchange, const struct room_place *place)
+{
+    static const char error[] = "http_request_denied";
+    static const char detail[] = "this user waits in the route's waiting room";
+    bool is_page = is_browser(exchange);
+    struct forward_page page;
+    struct answer_head head;
+    const char *from;
+    struct bytes body;
+
+    exchange->outcome.error = error;
+    exchange->outcome.detail = detail;
+    if (exchange->outcome.is_grpc) {
+        reply_grpc(exchange, 503, error, detail, (uint64_t)place->again_s * 1000);
+        return;
+    }
+    begin_page(exchange, &page, &head, 503);
+    body = waiting_room_body(exchange, place, is_page);
+    http_fields_add(&page.fields, BYTES("Content-Type"),
+                    is_page ? BYTES("text/html; charset=utf-8") : BYTES("application/json"));
+    http_fields_add(&page.fields, BYTES("Cache-Control"), BYTES("no-store"));
+    http_fields_add(&page.fields, BYTES("Vary"), BYTES("Accept, Cookie"));
+    from = page.text.at;
+    text_add_number(&page.text, place->again_s);
+    http_fields_add(&page.fields, BYTES("Retry-After"), text_since(&page.text, from));
+    http_fields_add(&page.fields, BYTES("Proxy-Status"),
+                    write_proxy_status(exchange, &page.text, error, detail));
+    forward_common_answer_fields(exchange, &page);
+    send_answer(exchange, &head, body);
+}
+
+/* draft-ietf-httpapi-ratelimit-headers-11. */
+static void add_rate_limit(struct forward_page *page, const struct reply_quota *quota,
                            uint64_t wait_s)
 {
-    uint32_t window = (limits->request_burst + limits->request_rate - 1) / limits->request_rate;
     const char *from = page->text.at;
 
-    text_add_literal(&page->text, "\"requests\";q=");
-    text_add_number(&page->text, limits->request_burst);
+    text_add_char(&page->text, '"');
+    text_add_bytes(&page->text, quota->name);
+    text_add_literal(&page->text, "\";q=");
+    text_add_number(&page->text, quota->requests);
     text_add_literal(&page->text, ";w=");
-    text_add_number(&page->text, window);
+    text_add_number(&page->text, quota->window_s);
     http_fields_add(&page->fields, BYTES("RateLimit-Policy"), text_since(&page->text, from));
     from = page->text.at;
-    text_add_literal(&page->text, "\"requests\";r=0;t=");
+    text_add_char(&page->text, '"');
+    text_add_bytes(&page->text, quota->name);
+    text_add_literal(&page->text, "\";r=0;t=");
     text_add_number(&page->text, wait_s);
     http_fields_add(&page->fields, BYTES("RateLimit"), text_since(&page->text, from));
 }
@@ -224,39 +451,51 @@ static void add_retry_after(const struct exchange *exchange, struct forward_page
     http_fields_add(&page->fields, BYTES("Retry-After"), text_since(&page->text, from));
 }
 
-static struct bytes write_quota_problem(const struct exchange *exchange, struct text *text)
+/* The same in gRPC, which counts in milliseconds. */
+static uint64_t pushback_ms(const struct exchange *exchange, const struct reply_quota *quota)
+{
+    return 1 + quota->wait_ms +
+           random_below(&exchange->context->worker_context->random, 1 + quota->wait_ms / 2);
+}
+
+static struct bytes write_quota_problem(const struct exchange *exchange,
+                                        const struct reply_quota *quota, struct text *text)
 {
     const char *from = text->at;
 
     text_add_literal(
         text, "{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\","
               "\"title\":\"Request cannot be satisfied as assigned quota has been exceeded\","
-              "\"status\":429,\"violated-policies\":[\"requests\"],\"request_id\":\"");
+              "\"status\":429,\"violated-policies\":[\"");
+    text_add_bytes(text, quota->name);
+    text_add_literal(text, "\"],\"request_id\":\"");
     text_add_json(text, exchange->outcome.request_id);
-    text_add_literal(text, "\"}\n");
+    end_problem(exchange, text);
     return text_since(text, from);
 }
 
-void reply_over_limit(struct exchange *exchange, const struct client_limits_settings *limits,
-                      uint64_t wait_ms)
+void reply_over_limit(struct exchange *exchange, const struct reply_quota *quota)
 {
     static const char error[] = "http_request_denied";
-    static const char detail[] = "this client address sends more requests than it may";
-    uint64_t wait_s = (wait_ms + 999) / 1000;
+    uint64_t wait_s = (quota->wait_ms + 999) / 1000;
     struct forward_page page;
     struct answer_head head;
     struct bytes body;
 
     exchange->outcome.error = error;
-    exchange->outcome.detail = detail;
+    exchange->outcome.detail = quota->sentence;
+    if (exchange->outcome.is_grpc) {
+        reply_grpc(exchange, 429, error, quota->sentence, pushback_ms(exchange, quota));
+        return;
+    }
     begin_page(exchange, &page, &head, 429);
     http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/problem+json"));
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
-                    write_proxy_status(exchange, &page.text, error, detail));
-    add_rate_limit(&page, limits, wait_s);
+                    write_proxy_status(exchange, &page.text, error, quota->sentence));
+    add_rate_limit(&page, quota, wait_s);
     add_retry_after(exchange, &page, wait_s);
     forward_common_answer_fields(exchange, &page);
-    body = write_quota_problem(exchange, &page.text);
+    body = write_quota_problem(exchange, quota, &page.text);
     exchange->answer.is_lent = true;
     send_answer(exchange, &head, body);
 }

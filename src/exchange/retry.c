@@ -26,6 +26,12 @@ static bool is_worth_it(enum origin_failure failure)
     case ORIGIN_FAILURE_TLS_PROTOCOL:
     case ORIGIN_FAILURE_NAME_UNKNOWN:
     case ORIGIN_FAILURE_CLOSED:
+    case ORIGIN_FAILURE_NOT_HTTP2:
+    case ORIGIN_FAILURE_STREAM_REFUSED:
+    case ORIGIN_FAILURE_STREAM_RESET:
+    case ORIGIN_FAILURE_PING_TIMEOUT:
+    case ORIGIN_FAILURE_H2_BROKEN:
+    case ORIGIN_FAILURE_H2_FLOOD:
     case ORIGIN_FAILURE_HALF_OPEN_TIMEOUT:
         return true;
     default:
@@ -51,7 +57,7 @@ static bool may_be_repeated(const struct retry_facts *facts)
     case RETRY_NON_IDEMPOTENT_NEVER:
         return false;
     case RETRY_NON_IDEMPOTENT_NOT_SENT:
-        return facts->evidence.delivery == ORIGIN_DELIVERY_NOT_SENT;
+        return facts->evidence.delivery <= ORIGIN_DELIVERY_NOT_PROCESSED;
     case RETRY_NON_IDEMPOTENT_UNREAD:
         return facts->evidence.delivery <= ORIGIN_DELIVERY_UNREAD;
     case RETRY_NON_IDEMPOTENT_WITH_KEY:
@@ -86,7 +92,8 @@ enum retry_verdict retry_judge(const struct retry_facts *facts)
     if (!policy_allows(facts)) {
         return RETRY_POLICY;
     }
-    if (!facts->other_origin && !facts->evidence.kept_connection) {
+    if (!facts->other_origin && !facts->evidence.kept_connection &&
+        facts->evidence.delivery != ORIGIN_DELIVERY_NOT_PROCESSED) {
         return RETRY_NO_OTHER;
     }
     return facts->within_budget || retry_is_free(facts) ? RETRY_YES : RETRY_BUDGET;

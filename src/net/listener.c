@@ -112,6 +112,16 @@ int listener_open_alone(const struct address *address, mode_t mode)
     return open_at(address, mode, true);
 }
 
+void listener_adopt(int fd, sa_family_t family)
+{
+    const int yes = 1;
+
+    if (family != AF_UNIX) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+        listening_defer(fd, SILENT_SECONDS);
+    }
+}
+
 int listener_try(const struct address *address)
 {
     sa_family_t family = address->any.sa_family;

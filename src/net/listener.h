@@ -13,6 +13,8 @@ int listener_open(const struct address *address, mode_t mode);
 /* The same where nothing else listens yet, else EADDRINUSE: the kernel would give each process a
  * share of the connections, and tell neither. More of our own can be opened there afterwards. */
 int listener_open_alone(const struct address *address, mode_t mode);
+/* A listening socket that another program opened gets the options that listener_open gives. */
+void listener_adopt(int fd, sa_family_t family);
 /* Whether listener_open_alone would bind there now: 0, or an error. Touches nothing, so that a
  * Unix address is not looked at. */
 int listener_try(const struct address *address);

@@ -34,6 +34,8 @@ struct loop {
     uint64_t realtime_ahead_us; /* of the monotonic clock */
     uint64_t ask_realtime_us;   /* when by how much is found out again */
     bool stopping;
+    loop_came_late *came_late; /* NULL: it is not asked */
+    void *came_late_owner;
     struct link put_off; /* of struct later */
     int turn_end_count;
     loop_turn_end *turn_ends[TURN_END_MAX];
@@ -126,6 +128,10 @@ static void on_tick(int fd, short what, void *owner)
 
     (void)fd;
     (void)what;
+    if (loop->came_late != NULL) {
+        loop->came_late(loop->came_late_owner,
+                        now > loop->tick_due_us ? now - loop->tick_due_us : 0);
+    }
     if (comes_too_early(loop, now)) {
         tick_stay(&loop->tick);
         return;
@@ -327,6 +333,12 @@ void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner)
     CHECK(loop->turn_end_count < TURN_END_MAX);
     loop->turn_ends[loop->turn_end_count] = call;
     loop->turn_end_owners[loop->turn_end_count++] = owner;
+}
+
+void loop_report_lag(struct loop *loop, loop_came_late *call, void *owner)
+{
+    loop->came_late = call;
+    loop->came_late_owner = owner;
 }
 
 bool loop_close_posts(struct loop *loop)

@@ -46,6 +46,10 @@ void later_cancel(struct later *later);
 typedef void loop_turn_end(void *owner);
 void loop_at_turn_end(struct loop *loop, loop_turn_end *call, void *owner);
 
+/* Called at each due timer with how late the loop came to it: what a turn before it took. One caller. */
+typedef void loop_came_late(void *owner, uint64_t microseconds);
+void loop_report_lag(struct loop *loop, loop_came_late *call, void *owner);
+
 /* Hands `call(owner)` to the loop's thread; safe from any thread. false: out of memory, or the
  * mailbox is closed; nobody will call. */
 typedef void loop_posted(void *owner);

@@ -35,7 +35,11 @@ void outbox_filled(struct outbox *outbox, size_t count)
 
 bool outbox_add(struct outbox *outbox, struct buffer_pool *pool, struct bytes bytes)
 {
-    return outbox->broken || buffer_queue_add(pool, &outbox->queue, bytes);
+    if (outbox->broken) {
+        return true;
+    }
+    return outbox->blocked ? buffer_queue_add_to_wait(pool, &outbox->queue, bytes)
+                           : buffer_queue_add(pool, &outbox->queue, bytes);
 }
 
 static size_t total_of(const struct iovec *pieces, int count)

@@ -4,6 +4,7 @@
 
 #include "net/socket_facts.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -121,6 +122,13 @@ int transport_give_up(struct transport *transport)
     watch_stop(&transport->watch);
     transport->fd = -1;
     return fd;
+}
+
+bool transport_has_input(const struct transport *transport)
+{
+    char byte;
+
+    return recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 bool transport_is_stale(struct transport *transport)

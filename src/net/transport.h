@@ -106,6 +106,8 @@ void transport_drop_unread(const struct transport *transport);
 bool transport_report_peer_ip(int fd, struct ip *ip);
 /* The process at the other end of a Unix socket; false: it is none. */
 bool transport_report_peer(const struct transport *transport, pid_t *pid, uid_t *uid);
+/* The kernel has bytes of the other side, or its end, that were not read yet. Reads nothing. */
+bool transport_has_input(const struct transport *transport);
 /* True when the other side has closed or sent something unasked: not to be used again. */
 bool transport_is_stale(struct transport *transport);
 

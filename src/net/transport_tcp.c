@@ -4,7 +4,6 @@
 
 #include "net/socket_facts.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,9 +48,7 @@ static void tcp_close(struct transport *transport, bool clean)
 
 static bool tcp_is_stale(struct transport *transport)
 {
-    char byte;
-
-    return recv(transport->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+    return transport_has_input(transport);
 }
 
 static const struct transport_ops tcp_ops = {

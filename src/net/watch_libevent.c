@@ -183,9 +183,16 @@ static void next_round(struct watches *watches)
     watches->round = watches->round == UINT8_MAX ? NO_ROUND + 1 : watches->round + 1;
 }
 
-static void begin_round(struct watches *watches)
+/* Alone in its round, as nearly always where there is little to do: libevent has taken it out of those
+ * that are active, where its place said which one comes next. */
+static bool is_alone(const struct event_watch *watch)
 {
-    watches->left = active(watches) + 1;
+    return watch->event.ev_evcallback.evcb_active_next.tqe_next == NULL;
+}
+
+static void begin_round(struct watches *watches, const struct event_watch *first)
+{
+    watches->left = is_alone(first) ? 1 : active(watches) + 1;
     watches->found = watches->left;
     watches->unsure = false;
 }
@@ -243,7 +250,7 @@ static void on_event(evutil_socket_t fd, short what, void *room)
     short reported = reported_by(what);
 
     if (watches->left == 0) {
-        begin_round(watches);
+        begin_round(watches, watch);
     }
     if (watch->is_timer || (watch->rests && !end_rest(watch))) {
         reported |= WATCH_READABLE;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/uuid.h"
+#include "http/trace_context.h"
 #include "observe/access_append.h"
 #include "observe/card_mask.h"
 #include "observe/origin_label.h"
@@ -122,7 +123,7 @@ static char *put_request(char *at, const struct outcome *outcome)
     }
     if (outcome->scheme.length > 0) {
         at = APPEND_LITERAL(at, ",\"url.scheme\":\"");
-        at = append_json(at, outcome->scheme, WORD_MOST);
+        at = append_plain(at, outcome->scheme, WORD_MOST);
         *at++ = '"';
     }
     PUT_FROM_CLIENT(at, "url.path", outcome->path, PATH_MOST);
@@ -132,6 +133,9 @@ static char *put_request(char *at, const struct outcome *outcome)
     }
     if (outcome->protocol != NULL) {
         PUT_WORD(at, "network.protocol.version", outcome->protocol);
+    }
+    if (outcome->is_grpc && outcome->grpc_status != GRPC_NO_STATUS) {
+        PUT_NUMBER(at, "rpc.grpc.status_code", outcome->grpc_status);
     }
     return at;
 }
@@ -166,6 +170,18 @@ static char *put_request_id(char *at, const struct outcome *outcome)
     at = APPEND_LITERAL(at + UUID_TEXT_LENGTH, "\"");
     PUT_FROM_CLIENT(at, "turnpike.client_request_id", outcome->client_request_id, REQUEST_ID_MOST);
     return at;
+}
+
+/* With the flags of traceparent, so that one sees whether there are spans. */
+static char *put_trace(char *at, const struct trace_context *trace)
+{
+    at = APPEND_LITERAL(at, ",\"trace_id\":\"");
+    memcpy(at, trace->trace_id, TRACE_ID_LENGTH);
+    at = APPEND_LITERAL(at + TRACE_ID_LENGTH, "\",\"span_id\":\"");
+    memcpy(at, trace->span_id, SPAN_ID_LENGTH);
+    at += SPAN_ID_LENGTH;
+    return trace->sampled ? APPEND_LITERAL(at, "\",\"trace_flags\":\"01\"")
+                          : APPEND_LITERAL(at, "\",\"trace_flags\":\"00\"");
 }
 
 static char *put_names(char *at, const struct outcome *outcome)
@@ -271,6 +287,9 @@ static char *end_attempt(char *at, const struct outcome_attempt *attempt, uint16
         at = APPEND_LITERAL(at, ",\"reused\":false");
         PUT_REACHED(at, "connected_us", attempt->connected_us);
     }
+    if (attempt->http2) {
+        at = APPEND_LITERAL(at, ",\"protocol\":\"2\"");
+    }
     PUT_REACHED(at, "sent_us", attempt->sent_us);
     PUT_REACHED(at, "first_byte_us", attempt->first_byte_us);
     if (attempt->status != status) { /* else it stands in the line already */
@@ -336,7 +355,7 @@ static char *put_detail(char *at, const struct outcome *outcome)
 static char *put_end(char *at, const struct outcome *outcome)
 {
     at = APPEND_LITERAL(at, ",\"turnpike.outcome\":\"");
-    at = append_json(at, outcome_end_word(outcome->end), WORD_MOST);
+    at = append_plain(at, outcome_end_word(outcome->end), WORD_MOST);
     *at++ = '"';
     if (outcome->cut != CUT_NONE) {
         PUT_WORD(at, "turnpike.closed_by", cut_cause_name(outcome->cut));
@@ -344,6 +363,25 @@ static char *put_end(char *at, const struct outcome *outcome)
     PUT_NAME(at, "error.type", outcome->error, ERROR_MOST);
     if (outcome->detail != NULL) {
         at = put_detail(at, outcome);
+    }
+    return at;
+}
+
+static char *put_extras(char *at, const struct access_extras *extras)
+{
+    for (uint32_t i = 0; i < extras->count; i++) {
+        const struct access_field *field = &extras->fields[i];
+        const char *quote = field->kind == ACCESS_FIELD_HANDSHAKE ? "" : "\"";
+
+        if (extras->values[i].length == 0) {
+            continue;
+        }
+        at = APPEND_LITERAL(at, ",\"");
+        at = append_json(at, field->key, ACCESS_FIELD_KEY_MAX);
+        at = APPEND_LITERAL(at, "\":");
+        at = append_word(at, quote, 1);
+        at = put_from_client(at, extras->values[i], ACCESS_VALUE_MAX);
+        at = append_word(at, quote, 1);
     }
     return at;
 }
@@ -367,13 +405,22 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     at = put_request(at, outcome);
     at = put_client(at, outcome);
     at = put_request_id(at, outcome);
+    if (outcome->trace != NULL) {
+        at = put_trace(at, outcome->trace);
+    }
     at = put_prefix(at, outcome, memory);
     at = put_attempts(at, outcome);
     PUT_NUMBER(at, "turnpike.worker", outcome->worker);
     if (outcome->arm_by != NULL) {
         at = put_arm(at, outcome);
     }
+    if (outcome->rate_limit != NULL) {
+        PUT_NAME(at, "turnpike.rate_limit", outcome->rate_limit, NAME_MOST);
+    }
     at = put_end(at, outcome);
+    if (outcome->extras != NULL) {
+        at = put_extras(at, outcome->extras);
+    }
     at = put_totals(at, outcome);
     CHECK(at <= line->limit);
     line->at = at;

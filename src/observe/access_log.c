@@ -17,7 +17,7 @@
 #include "base/system/wakeup.h"
 #include "base/text.h"
 #include "observe/access_line.h"
-#include "observe/access_ring.h"
+#include "observe/line_ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +35,12 @@
 #define RETRY_AFTER_MS 1000        /* a target that failed */
 #define CHECK_EVERY_MS 100         /* while a target takes nothing: is it to be opened again? */
 #define STOP_WITHIN_S 2
+
+/* Of one worker. */
+struct access_log_ring {
+    struct line_ring lines;
+    struct access_memory *memory; /* the worker's */
+};
 
 struct access_log {
     enum access_log_target target;
@@ -122,13 +128,13 @@ static size_t write_piece(struct access_log *log, struct bytes piece)
 
 /* Takes what is there now and no more, so that a busy worker does not keep the writer from
  * the other rings. false when the target failed. */
-static bool write_ring(struct access_log *log, struct access_log_ring *ring)
+static bool write_ring(struct access_log *log, struct line_ring *ring)
 {
-    size_t left = access_ring_length(ring);
+    size_t left = line_ring_length(ring);
 
     while (left > 0) {
         struct bytes piece =
-            log->target == ACCESS_LOG_SYSLOG ? access_ring_line(ring) : access_ring_piece(ring);
+            log->target == ACCESS_LOG_SYSLOG ? line_ring_line(ring) : line_ring_piece(ring);
         size_t written;
 
         if (piece.length > left) {
@@ -139,7 +145,7 @@ static bool write_ring(struct access_log *log, struct access_log_ring *ring)
             return false;
         }
         log->writer_only.inside_line = piece.at[written - 1] != '\n';
-        access_ring_consume(ring, written);
+        line_ring_consume(ring, written);
         left -= written;
     }
     return true;
@@ -149,7 +155,7 @@ static bool write_ring(struct access_log *log, struct access_log_ring *ring)
 static bool write_rings(struct access_log *log)
 {
     for (uint32_t i = 0; i < log->ring_count; i++) {
-        if (!write_ring(log, &log->rings[log->writer_only.ring])) {
+        if (!write_ring(log, &log->rings[log->writer_only.ring].lines)) {
             return false;
         }
         log->writer_only.ring = (log->writer_only.ring + 1) % log->ring_count;
@@ -193,7 +199,7 @@ static size_t waiting_bytes(struct access_log *log)
     size_t sum = 0;
 
     for (uint32_t i = 0; i < log->ring_count; i++) {
-        sum += access_ring_length(&log->rings[i]);
+        sum += line_ring_length(&log->rings[i].lines);
     }
     return sum;
 }
@@ -228,10 +234,10 @@ static bool write_all(struct access_log *log)
 /* The beginning of these lines stayed in the old file. */
 static void forget_half_written(struct access_log *log)
 {
-    struct access_log_ring *ring = &log->rings[log->writer_only.ring];
+    struct line_ring *ring = &log->rings[log->writer_only.ring].lines;
 
     if (log->writer_only.inside_line) {
-        access_ring_consume(ring, access_ring_line(ring).length);
+        line_ring_consume(ring, line_ring_line(ring).length);
         log->writer_only.inside_line = false;
         atomic_fetch_add_explicit(&log->shared.lost, 1, memory_order_relaxed);
     }
@@ -354,7 +360,11 @@ static bool make_rings(struct access_log *log, uint32_t count)
         return false;
     }
     while (log->ring_count < count) {
-        if (!access_ring_init(&log->rings[log->ring_count], &log->shared.wakeup)) {
+        struct access_log_ring *ring = &log->rings[log->ring_count];
+
+        ring->memory = calloc(1, sizeof(*ring->memory));
+        if (ring->memory == NULL || !line_ring_init(&ring->lines, &log->shared.wakeup)) {
+            free(ring->memory);
             return false;
         }
         log->ring_count++;
@@ -365,7 +375,8 @@ static bool make_rings(struct access_log *log, uint32_t count)
 static void free_log(struct access_log *log)
 {
     for (uint32_t i = 0; i < log->ring_count; i++) {
-        access_ring_release(&log->rings[i]);
+        line_ring_release(&log->rings[i].lines);
+        free(log->rings[i].memory);
     }
     free(log->rings);
     sink_close(&log->writer_only.file);
@@ -419,26 +430,26 @@ void access_log_write(struct access_log_ring *ring, const struct outcome *outcom
 {
     struct text line;
 
-    if (ring == NULL || !access_ring_begin(ring, &line)) {
+    if (ring == NULL || !line_ring_begin(&ring->lines, &line)) {
         return;
     }
-    access_line_format(&line, outcome, ring->worker_only.memory);
-    if (access_ring_commit(ring, &line)) {
-        wakeup_send(ring->wakeup);
+    access_line_format(&line, outcome, ring->memory);
+    if (line_ring_commit(&ring->lines, &line)) {
+        wakeup_send(ring->lines.wakeup);
     }
 }
 
 void access_log_rest(struct access_log_ring *ring)
 {
     if (ring != NULL) {
-        access_ring_rest(ring);
+        line_ring_rest(&ring->lines);
     }
 }
 
 void access_log_forget(struct access_log_ring *ring)
 {
     if (ring != NULL) {
-        access_memory_forget(ring->worker_only.memory);
+        access_memory_forget(ring->memory);
     }
 }
 
@@ -453,7 +464,7 @@ uint64_t access_log_dropped(const struct access_log *log)
     uint64_t dropped = atomic_load_explicit(&log->shared.lost, memory_order_relaxed);
 
     for (uint32_t i = 0; i < log->ring_count; i++) {
-        dropped += atomic_load_explicit(&log->rings[i].dropped, memory_order_relaxed);
+        dropped += atomic_load_explicit(&log->rings[i].lines.dropped, memory_order_relaxed);
     }
     return dropped;
 }

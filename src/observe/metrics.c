@@ -100,18 +100,18 @@ static void count_in_block(struct metrics_block *block, const struct outcome *ou
 }
 
 /* Most routes never need them. Without memory the class alone is counted. */
-static void count_code(struct metrics_block *block, unsigned status)
+static void count_seldom(counter *_Atomic *counters, size_t count, size_t index)
 {
-    counter *codes = atomic_load_explicit(&block->codes, memory_order_relaxed);
+    counter *there = atomic_load_explicit(counters, memory_order_relaxed);
 
-    if (codes == NULL) {
-        codes = calloc(METRICS_CODES, sizeof(*codes));
-        if (codes == NULL) {
+    if (there == NULL) {
+        there = calloc(count, sizeof(*there));
+        if (there == NULL) {
             return;
         }
-        atomic_store_explicit(&block->codes, codes, memory_order_release);
+        atomic_store_explicit(counters, there, memory_order_release);
     }
-    counter_add(&codes[status - METRICS_CODES_FIRST], 1);
+    counter_add(&there[index], 1);
 }
 
 /* A block that no settings name, made when it is first asked for; NULL: no memory. */
@@ -145,7 +145,10 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
     count_in_block(route, outcome, &facts);
     if (outcome->status >= METRICS_CODES_FIRST &&
         outcome->status < METRICS_CODES_FIRST + METRICS_CODES) {
-        count_code(route, outcome->status);
+        count_seldom(&route->codes, METRICS_CODES, outcome->status - METRICS_CODES_FIRST);
+    }
+    if (outcome->is_grpc) {
+        count_seldom(&route->grpc, GRPC_STATUS_COUNT, outcome->grpc_status);
     }
     count_in_block(
         block_for(&families[METRICS_LISTENERS], outcome->listener_index, outcome->listener),
@@ -187,6 +190,22 @@ void metrics_note_time(struct metrics *metrics, enum metrics_time time, uint64_t
 
     counter_add(&times->sum_us, microseconds);
     counter_add(&times->durations[metrics_duration_bucket(microseconds)], 1);
+}
+
+void metrics_note_lag(struct metrics *metrics, uint64_t microseconds, uint64_t now_us)
+{
+    uint64_t minute = now_us / METRICS_MINUTE_US;
+    counter *of = &metrics->lags[minute & 1].minute;
+    counter *longest = &metrics->lags[minute & 1].longest_us;
+
+    metrics_note_time(metrics, METRICS_TIME_LAG, microseconds);
+    if (counter_read(of) != minute) {
+        atomic_store_explicit(longest, 0, memory_order_relaxed);
+        atomic_store_explicit(of, minute, memory_order_relaxed);
+    }
+    if (microseconds > counter_read(longest)) {
+        atomic_store_explicit(longest, microseconds, memory_order_relaxed);
+    }
 }
 
 void metrics_note_h2_fault(struct metrics *metrics, enum h2_fault fault)

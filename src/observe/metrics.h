@@ -65,7 +65,11 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \
     ROW(PROXY_REFUSED,      "proxy_connections_refused",      "Connections closed unread, since proxy_protocol.from does not list their peer.") \
     ROW(CLIENT_OVER_LIMIT,  "client_connections_over_limit",  "Connections refused by client_limits.") \
-    ROW(REQUEST_OVER_LIMIT, "requests_rate_limited",            "Requests answered 429 by client_limits.") \
+    ROW(REQUEST_OVER_LIMIT, "requests_rate_limited",            "Requests answered 429 by client_limits or rate_limits.") \
+    ROW(REQUEST_REPORTED,   "requests_over_reported_limits",  "Requests over a limit of rate_limits with mode: report.") \
+    ROW(ADDRESS_REFUSED,    "requests_refused_by_address",    "Requests answered 403 by allow and deny.") \
+    ROW(WAITS_IN_ROOM,      "requests_in_waiting_rooms",      "Requests of users who wait in a waiting room.") \
+    ROW(IN_MAINTENANCE,     "requests_in_maintenance",        "Requests answered 503 since their route was in maintenance.") \
     ROW(PATH_OTHER_ROUTE,    "path_guard_other_route",      "Requests answered 400 since their path can be read as that of another route.") \
     ROW(PATH_OUTSIDE_PREFIX, "path_guard_outside_prefix",   "Requests answered 400 since their path can be read as one outside of rewrite.path_prefix.") \
     ROW(PATH_MANY_READINGS,  "path_guard_many_readings",    "Requests answered 400 since their path can be read in too many ways.") \
@@ -73,6 +77,7 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(TUNNEL_OPENED,       "tunnels_opened",              "Connections that were turned over to another protocol (101).") \
     ROW(TUNNEL_CLOSED,       "tunnels_closed",              "Of these, those that ended.") \
     ROW(HTTP2_CONNECTION,   "http2_client_connections",       "Client connections that speak HTTP/2.") \
+    ROW(HTTP2_NOT_OFFERED,  "http2_connections_refused",      "Connections in HTTP/2 to a listener without it: closed with HTTP_1_1_REQUIRED.") \
     ROW(HTTP2_REFUSED,      "http2_streams_refused",          "HTTP/2 streams refused unprocessed (REFUSED_STREAM).") \
     ROW(HTTP2_RESET,        "http2_streams_reset",            "HTTP/2 streams that ended before their answers were whole.") \
     ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Pauses in reading a large body, for lack of memory.") \
@@ -91,9 +96,12 @@ uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event);
 enum metrics_time {
     METRICS_TIME_CONNECT,   /* to an origin, its TLS handshake included */
     METRICS_TIME_HANDSHAKE, /* of TLS with a client, from its accept on */
+    METRICS_TIME_LAG, /* from when a timer of a worker's loop was due to when the loop came to it */
     METRICS_TIME_COUNT
 };
 void metrics_note_time(struct metrics *metrics, enum metrics_time time, uint64_t microseconds);
+/* The same for METRICS_TIME_LAG, and the longest one of each minute, by the monotonic clock. */
+void metrics_note_lag(struct metrics *metrics, uint64_t microseconds, uint64_t now_us);
 /* A connection was cut; also for connections without an exchange. */
 void metrics_note_cut(struct metrics *metrics, enum cut_cause cause);
 uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause);
@@ -159,12 +167,19 @@ void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics
 void metrics_read_time(const struct metrics *metrics, enum metrics_time time,
                        struct metrics_reading *reading);
 
+/* The longest of the minute of `now_us` and of the one before it; any thread. */
+uint64_t metrics_longest_lag(const struct metrics *metrics, uint64_t now_us);
+
 /* Answers of 400 to 599 one by one, of the routes that gave some. Calls as metrics_read does. */
 #define METRICS_CODES_FIRST 400
 #define METRICS_CODES 200
 typedef void metrics_codes_seen(void *owner, const char *route,
                                 const uint64_t codes[static METRICS_CODES]);
 void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen, void *owner);
+/* Of the routes that carried gRPC: calls by their status, GRPC_NO_STATUS the last. */
+typedef void metrics_grpc_seen(void *owner, const char *route,
+                               const uint64_t statuses[static GRPC_STATUS_COUNT]);
+void metrics_read_grpc(const struct metrics *metrics, metrics_grpc_seen *seen, void *owner);
 unsigned metrics_duration_bucket(uint64_t microseconds);
 /* Durations in this bucket are below this many microseconds; UINT64_MAX for the last one. */
 uint64_t metrics_duration_limit(unsigned bucket);

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #define METRICS_HASH_SLOTS 4096
+#define METRICS_MINUTE_US 60000000u
 
 /* Written by one thread alone: a load and a store, without a locked instruction. */
 typedef _Atomic uint64_t counter;
@@ -32,6 +33,7 @@ struct metrics_block {
     counter by_end[OUTCOME_END_COUNT];
     counter durations[METRICS_DURATION_BUCKETS];
     counter *_Atomic codes; /* METRICS_CODES of them; of routes, from their first one on */
+    counter *_Atomic grpc; /* GRPC_STATUS_COUNT of them; of routes, from their first gRPC call on */
     char *name;
 };
 
@@ -76,6 +78,10 @@ struct metrics {
     counter events[METRICS_EVENT_COUNT];
     counter cuts[CUT_CAUSE_COUNT];
     struct metrics_times times[METRICS_TIME_COUNT];
+    struct {
+        counter minute;
+        counter longest_us;
+    } lags[2]; /* of this minute and the one before, by its parity */
     counter h2_faults[H2_FAULT_COUNT];
     struct metrics_block *unrouted;
     struct metrics_family families[METRICS_KIND_COUNT];

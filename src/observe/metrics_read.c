@@ -115,6 +115,21 @@ void metrics_read_time(const struct metrics *metrics, enum metrics_time time,
     }
 }
 
+uint64_t metrics_longest_lag(const struct metrics *metrics, uint64_t now_us)
+{
+    uint64_t minute = now_us / METRICS_MINUTE_US;
+    uint64_t longest = 0;
+
+    for (int i = 0; i < 2; i++) {
+        uint64_t lag = counter_read(&metrics->lags[i].longest_us);
+
+        if (counter_read(&metrics->lags[i].minute) + 1 >= minute && lag > longest) {
+            longest = lag;
+        }
+    }
+    return longest;
+}
+
 void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen, void *owner)
 {
     for (const struct metrics_block *block = first_block(&metrics->families[METRICS_ROUTES]);
@@ -124,6 +139,20 @@ void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen,
 
         if (codes != NULL) {
             read_counters(codes, copy, METRICS_CODES);
+            seen(owner, block->name, copy);
+        }
+    }
+}
+
+void metrics_read_grpc(const struct metrics *metrics, metrics_grpc_seen *seen, void *owner)
+{
+    for (const struct metrics_block *block = first_block(&metrics->families[METRICS_ROUTES]);
+         block != NULL; block = next_block(block)) {
+        const counter *statuses = atomic_load_explicit(&block->grpc, memory_order_acquire);
+        uint64_t copy[GRPC_STATUS_COUNT];
+
+        if (statuses != NULL) {
+            read_counters(statuses, copy, GRPC_STATUS_COUNT);
             seen(owner, block->name, copy);
         }
     }

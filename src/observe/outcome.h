@@ -6,6 +6,8 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "config/settings.h"
+#include "http/grpc.h"
 #include "observe/cut_cause.h"
 
 /* How an exchange ended. */
@@ -40,30 +42,48 @@ struct outcome_attempt {
     uint32_t first_byte_us; /* first byte of the answer read */
     uint16_t status;        /* of the origin's answer; 0: none came */
     bool reused;            /* a pooled connection */
+    bool http2;             /* over a stream of HTTP/2 */
 };
+
+/* What access_log.fields asks for: a value for each field, cut; empty where there is none. */
+#define ACCESS_VALUE_MAX 512
+struct access_extras {
+    const struct access_field *fields;
+    uint32_t count;
+    struct bytes values[];
+};
+
+struct trace_context;
 
 struct outcome {
     enum outcome_end end;
-    uint16_t status;      /* 0: none was sent */
-    const char *protocol; /* "1.0", "1.1", "2" */
+    uint16_t status; /* 0: none was sent */
+    uint16_t client_port;
+    bool request_id_is_ours; /* a UUID made here, not a text that came with the request */
+    bool tls_resumed;
+    bool is_grpc;                 /* the request is gRPC; grpc_status holds for such only */
+    enum grpc_status grpc_status; /* sent to the client, or meant for it */
+    uint16_t error_status; /* of an error of the gateway's own that was sent as a gRPC status: what
+                              it would have been in HTTP; 0: there was none */
+    const char *protocol;  /* "1.0", "1.1", "2" */
     struct bytes method;
     struct bytes scheme; /* "http", "https" */
     struct bytes host;
     struct bytes path; /* without query */
     struct bytes request_id;
-    bool request_id_is_ours;        /* a UUID made here, not a text that came with the request */
-    struct bytes client_request_id; /* one that came and was not taken; empty: none */
-    const char *tls_version;        /* "TLSv1.3"; NULL: plain */
+    const struct trace_context *trace; /* NULL: tracing is off */
+    struct access_extras *extras;      /* NULL: none are asked for */
+    struct bytes client_request_id;    /* one that came and was not taken; empty: none */
+    const char *tls_version;           /* "TLSv1.3"; NULL: plain */
     const char *tls_cipher;
-    bool tls_resumed;
     const struct ip *client; /* the true one behind trusted proxies */
-    uint16_t client_port;
-    const char *listener; /* names of the configuration; NULL when not reached */
+    const char *listener;    /* names of the configuration; NULL when not reached */
     const char *route;
     const char *service;
     const char *arm_by; /* what chose among a split's arms; NULL: there was but one */
     bool has_bucket;
-    uint16_t bucket; /* the user's, in 0.01 %: weights above it put them into the new arm */
+    uint16_t bucket;        /* the user's, in 0.01 %: weights above it put them into the new arm */
+    const char *rate_limit; /* that it was over; NULL: none */
     const char *origin;
     const struct outcome_attempt *tries[OUTCOME_ATTEMPTS_MAX]; /* the first `attempts` */
     uint8_t attempts;

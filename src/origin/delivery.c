@@ -63,7 +63,7 @@ uint32_t origin_connection_verdict_ms(const struct origin_connection *connection
     return wait_ms < VERDICT_MOST_MS ? wait_ms : VERDICT_MOST_MS;
 }
 
-void origin_connection_judge(struct origin_connection *connection, struct origin_request *request)
+void origin_h1_judge(struct origin_connection *connection, struct origin_request *request)
 {
     struct tcp_ending ending;
     bool reported = false;

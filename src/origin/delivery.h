@@ -11,6 +11,7 @@
 /* clang-format off */
 #define ORIGIN_DELIVERY_TABLE(ROW) \
     ROW(NOT_SENT, "not-sent", "no byte of the request was taken by a socket") \
+    ROW(NOT_PROCESSED, "not-processed", "the origin said that it has not processed the request") \
     ROW(UNREAD,   "unread",   "the origin had closed the connection before its kernel took a byte of the request") \
     ROW(MAYBE,    "maybe",    "the origin may have got the request") \
     ROW(ANSWERED, "answered", "the origin began to answer")
@@ -28,6 +29,7 @@ struct origin_evidence {
     enum origin_delivery delivery; /* known after `failed` and after a cancel */
     bool kept_connection;          /* it went over one that had been kept after others: the origin
                                     * may have been ending that, and not this request */
+    bool http2;                    /* it went over a stream of HTTP/2 */
     uint64_t bytes_written;        /* taken by the socket */
     uint64_t bytes_acked;          /* of these, by the origin's kernel; known after a failure */
 };

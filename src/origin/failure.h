@@ -32,6 +32,12 @@
     ROW(INTERIM_FLOOD,     502, "http_protocol_error",      "the origin sent too many interim answers (1xx) and no final one") \
     ROW(HEAD_TOO_LARGE,    502, "http_response_header_section_size", "the head of the origin's answer is too large") \
     ROW(TRAILERS_TOO_LARGE,502, "http_response_trailer_section_size", "the trailers of the origin's answer are too large") \
+    ROW(NOT_HTTP2,         502, "http_protocol_error",      "the origin does not speak HTTP/2") \
+    ROW(STREAM_REFUSED,    503, "destination_unavailable",  "the origin refused the request's stream") \
+    ROW(STREAM_RESET,      502, "connection_terminated",    "the origin reset the request's stream before it answered") \
+    ROW(PING_TIMEOUT,      504, "connection_read_timeout",  "the origin did not answer a PING in time") \
+    ROW(H2_BROKEN,         502, "http_protocol_error",      "the origin broke the rules of HTTP/2") \
+    ROW(H2_FLOOD,          502, "http_protocol_error",      "the origin sent too many HTTP/2 frames that bring nothing") \
     ROW(INCOMPLETE,        502, "http_response_incomplete", "the origin closed the connection in the middle of its answer") \
     ROW(UPGRADE_UNASKED,   502, "http_upgrade_failed",      "the origin switched protocols without being asked") \
     ROW(TUNNEL_IDLE,       504, "connection_read_timeout",  "no byte passed the tunnel for too long")

@@ -30,7 +30,8 @@ static struct origin *find(struct origin_directory *directory,
 {
     struct origin *origin = origin_named(directory, settings->name, NULL);
 
-    while (origin != NULL && !is_same_tls(origin, settings)) {
+    while (origin != NULL &&
+           (!is_same_tls(origin, settings) || origin->protocol != settings->protocol)) {
         origin = origin_named(directory, settings->name, origin);
     }
     return origin;
@@ -92,6 +93,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->idle);
     list_init(&origin->busy);
     list_init(&origin->dials);
+    list_init(&origin->carriers);
     list_init(&origin->line);
     list_init(&origin->later);
     list_init(&origin->held);
@@ -100,6 +102,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->nameless);
     origin->directory = directory;
     origin->address = settings->address;
+    origin->protocol = settings->protocol;
     origin->absence = ORIGIN_FAILURE_NAME_UNKNOWN;
     origin->counters = metrics_origin(directory->metrics, settings->name);
     if (origin->counters != NULL) {
@@ -178,7 +181,8 @@ void origins_leave(struct origin_directory *directory, uint32_t most)
         struct origin *origin = CONTAINER_OF(link, struct origin, leaving);
 
         most--;
-        if (close_some(&origin->idle, &most) && close_some(&origin->dials, &most)) {
+        if (close_some(&origin->idle, &most) && close_some(&origin->dials, &most) &&
+            close_some(&origin->carriers, &most)) {
             list_remove(&origin->leaving);
             origin_free(origin);
         }
@@ -205,7 +209,8 @@ void origin_put(struct origin **held)
         return;
     }
     CHECK(TALLY_READ(origin->tally.busy) == 0 && TALLY_READ(origin->tally.waiting) == 0);
-    if (list_is_empty(&origin->idle) && list_is_empty(&origin->dials)) {
+    if (list_is_empty(&origin->idle) && list_is_empty(&origin->dials) &&
+        list_is_empty(&origin->carriers)) {
         origin_free(origin);
         return;
     }

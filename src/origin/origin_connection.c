@@ -24,6 +24,10 @@ static bool may_follow(enum origin_connection_state from, enum origin_connection
         return false;
     case ORIGIN_CONNECTION_HANDSHAKES:
         return from == ORIGIN_CONNECTION_CONNECTING;
+    case ORIGIN_CONNECTION_GREETS:
+        return from == ORIGIN_CONNECTION_CONNECTING || from == ORIGIN_CONNECTION_HANDSHAKES;
+    case ORIGIN_CONNECTION_CARRIES:
+        return from == ORIGIN_CONNECTION_GREETS;
     case ORIGIN_CONNECTION_IDLE:
         return from == ORIGIN_CONNECTION_CONNECTING || from == ORIGIN_CONNECTION_HANDSHAKES ||
                from == ORIGIN_CONNECTION_AWAITS_HEAD || from == ORIGIN_CONNECTION_READS_BODY;
@@ -106,6 +110,7 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
     memset(connection, 0, sizeof(*connection));
     connection->transport.fd = -1;
     connection->origin = origin;
+    connection->ops = &origin_h1_ops;
     connection->state = ORIGIN_CONNECTION_CONNECTING;
     connection->reusable = true;
     if (!begin_dial(connection)) {
@@ -126,7 +131,8 @@ bool origin_connection_open(struct origin *origin, struct origin_request *reques
 static bool origin_connection_is_opening(const struct origin_connection *connection)
 {
     return connection->state == ORIGIN_CONNECTION_CONNECTING ||
-           connection->state == ORIGIN_CONNECTION_HANDSHAKES;
+           connection->state == ORIGIN_CONNECTION_HANDSHAKES ||
+           connection->state == ORIGIN_CONNECTION_GREETS;
 }
 
 static void leave_lists(struct origin_connection *connection)
@@ -151,13 +157,20 @@ void origin_connection_close(struct origin_connection *connection)
     if (connection->state == ORIGIN_CONNECTION_CLOSED) {
         return;
     }
+    if (connection->h2 != NULL) {
+        origin_h2_closes(connection);
+    }
     leave_lists(connection);
     if (connection->request != NULL) {
         connection->request->connection = NULL;
         limits_give_request(connection->request);
         connection->request = NULL;
     }
-    TALLY_ADD(connection->origin->tally.connections, -1u);
+    if (connection->ops->part != NULL) {
+        connection->ops->part(connection);
+    } else {
+        TALLY_ADD(connection->origin->tally.connections, -1u);
+    }
     timer_clear(directory->connection_timers, &connection->timer);
     buffer_return(directory->worker_context->buffers, &connection->in);
     outbox_clear(&connection->out, directory->worker_context->buffers);
@@ -207,6 +220,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     request->connection = connection;
     request->bound_us = loop_now(origin->directory->worker_context->loop);
     request->evidence.kept_connection = connection->carried > 0;
+    request->evidence.http2 = connection->stream != NULL;
     connection->carried++;
     connection->written_before = connection->out.written;
     if (request->evidence.kept_connection) {
@@ -271,7 +285,7 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
 
     metrics_note(origin->directory->metrics, METRICS_ORIGIN_FAILED);
     if (request != NULL) {
-        origin_connection_judge(connection, request);
+        connection->ops->judge(connection, request);
         if (failure == ORIGIN_FAILURE_CLOSED && request->evidence.kept_connection) {
             origin_connection_note_closed_idle(connection);
         }
@@ -288,20 +302,54 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
 
 /* --- it stands, once TLS does ------------------------------------------------------------- */
 
-static void stand(struct origin_connection *connection)
+static void note_standing(struct origin_connection *connection)
 {
-    struct origin *origin = connection->origin;
-
     metrics_note_time(directory_of(connection)->metrics, METRICS_TIME_CONNECT,
                       loop_now(directory_of(connection)->worker_context->loop) -
                           connection->opened_us);
     list_remove(&connection->link);
-    origin->dialing--;
+    connection->origin->dialing--;
+}
+
+static void stand(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    note_standing(connection);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
     origin->idle_count++;
     list_add_first(&origin->idle, &connection->link);
     origin_connection_want(connection);
     pool_offer(connection);
+}
+
+void origin_connection_carries(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+
+    note_standing(connection);
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_CARRIES);
+    list_add_last(&origin->carriers, &connection->link);
+    limits_give_connection(connection); /* its streams have places of their own */
+    /* The clock of connecting goes on: one that no request takes is closed by it (origin_h2_late). */
+    pool_serve_line(origin);
+}
+
+/* Which protocol is spoken is known. */
+static void begin_protocol(struct origin_connection *connection)
+{
+    struct origin *origin = connection->origin;
+    const struct tls_facts *facts = tls_facts_of(&connection->transport);
+    bool speaks_h2 = facts != NULL ? facts->speaks_h2 : origin->protocol == ORIGIN_PROTOCOL_HTTP2;
+
+    origin->spoke_http1 = !speaks_h2;
+    if (speaks_h2) {
+        origin_h2_greet(connection);
+    } else if (origin->protocol == ORIGIN_PROTOCOL_HTTP2) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_NOT_HTTP2);
+    } else {
+        stand(connection);
+    }
 }
 
 static enum origin_failure failure_of_handshake(const struct origin_connection *connection,
@@ -330,7 +378,7 @@ static void step_handshake(struct origin_connection *connection)
     loop_read_clock(loop); /* that took a while, maybe */
     switch (step) {
     case TLS_DONE:
-        stand(connection);
+        begin_protocol(connection);
         break;
     case TLS_WAITS:
         transport_want(&connection->transport, wanted);
@@ -369,7 +417,7 @@ static void on_connected(struct origin_connection *connection)
     if (origin->tls_name != NULL) {
         begin_handshake(connection);
     } else {
-        stand(connection);
+        begin_protocol(connection);
     }
 }
 
@@ -385,6 +433,10 @@ static void origin_connection_ready(int fd, short what, void *owner)
     }
     if (connection->state == ORIGIN_CONNECTION_HANDSHAKES) {
         step_handshake(connection);
+        return;
+    }
+    if (connection->h2 != NULL) {
+        origin_h2_ready(connection, what);
         return;
     }
     if ((what & WATCH_READABLE) != 0) {
@@ -419,7 +471,11 @@ void origin_connection_late(struct timer *timer)
     switch (connection->state) {
     case ORIGIN_CONNECTION_CONNECTING:
     case ORIGIN_CONNECTION_HANDSHAKES:
+    case ORIGIN_CONNECTION_GREETS:
         origin_connection_fail(connection, ORIGIN_FAILURE_CONNECT_TIMEOUT);
+        break;
+    case ORIGIN_CONNECTION_CARRIES:
+        origin_h2_late(connection);
         break;
     case ORIGIN_CONNECTION_IDLE:
         origin_connection_close(connection);
@@ -429,7 +485,7 @@ void origin_connection_late(struct timer *timer)
             origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED);
             break;
         }
-        if (origin_h1_is_not_to_hurry(connection) || origin_h1_still_takes(connection)) {
+        if (connection->ops->goes_on(connection)) {
             break;
         }
         origin_connection_fail(connection, connection->out.blocked ? ORIGIN_FAILURE_SEND_TIMEOUT
@@ -438,7 +494,7 @@ void origin_connection_late(struct timer *timer)
                                                : ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT);
         break;
     case ORIGIN_CONNECTION_READS_BODY:
-        if (origin_h1_still_sends(connection)) {
+        if (connection->ops->goes_on(connection)) {
             break;
         }
         origin_connection_fail(connection, ORIGIN_FAILURE_ANSWER_TIMEOUT);

@@ -3,6 +3,7 @@
 #include "origin/origin_private.h"
 
 #include "base/check.h"
+#include "origin/h2/origin_h2.h"
 #include "origin/health/prober.h"
 #include "origin/pool/limits.h"
 
@@ -14,8 +15,13 @@ static void free_deferred(void *owner)
     struct link *link;
 
     while ((link = list_first(&directory->deferred_frees)) != NULL) {
+        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+
         list_remove(link);
-        slab_give(directory->connections, CONTAINER_OF(link, struct origin_connection, link));
+        if (connection->h2 != NULL) {
+            origin_h2_free(connection);
+        }
+        slab_give(directory->connections, connection);
     }
 }
 
@@ -41,20 +47,23 @@ struct origin_directory *origin_directory_new(struct worker_context *worker_cont
     list_init(&directory->names_changed);
     list_init(&directory->nameless);
     directory->connections = slab_pool_new(sizeof(struct origin_connection));
+    directory->streams = slab_pool_new(sizeof(struct origin_h2_stream));
     directory->connection_timers = timer_group_new(worker_context->loop, origin_connection_late);
     directory->wait_timers = timer_group_new(worker_context->loop, pool_wait_over);
     if (worker_context->worker == 0) {
         directory->prober = prober_new(directory);
     }
-    if (directory->connections == NULL ||
+    if (directory->connections == NULL || directory->streams == NULL ||
         (worker_context->worker == 0 && directory->prober == NULL) ||
         directory->connection_timers == NULL || directory->wait_timers == NULL) {
         prober_free(&directory->prober);
+        slab_pool_free(&directory->streams);
         slab_pool_free(&directory->connections);
         free(directory);
         return NULL;
     }
     slab_pool_account(directory->connections, pressure_slabs(worker_context->pressure));
+    slab_pool_account(directory->streams, pressure_slabs(worker_context->pressure));
     limits_open_context(directory);
     loop_at_turn_end(worker_context->loop, free_deferred, directory);
     return directory;
@@ -74,6 +83,7 @@ void origin_directory_free(struct origin_directory **directory)
     CHECK((*directory)->origin_count == 0);
     CHECK(name_table_next(&(*directory)->names, NULL) == NULL);
     free_deferred(*directory);
+    slab_pool_free(&(*directory)->streams);
     slab_pool_free(&(*directory)->connections);
     free(*directory);
     *directory = NULL;
@@ -88,7 +98,7 @@ void origin_directory_follow(struct origin_directory *directory, const struct se
 
 uint32_t origin_directory_connections(const struct origin_directory *directory)
 {
-    return (uint32_t)slab_pool_used(directory->connections);
+    return (uint32_t)slab_pool_used(directory->connections) - directory->stream_count;
 }
 
 size_t origin_directory_memory(const struct origin_directory *directory)
@@ -99,4 +109,5 @@ size_t origin_directory_memory(const struct origin_directory *directory)
 void origin_directory_trim(struct origin_directory *directory)
 {
     slab_pool_trim(directory->connections);
+    slab_pool_trim(directory->streams);
 }

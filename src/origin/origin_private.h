@@ -22,6 +22,8 @@ struct origin_directory {
     struct origin_registry *registry;
     struct prober *prober; /* on worker 0; else NULL */
     struct slab_pool *connections;
+    struct slab_pool *streams; /* of struct origin_h2_stream */
+    uint32_t stream_count;     /* of these connections, so many are streams of others */
     struct name_table origins;
     uint32_t origin_count;
     struct link deferred_frees; /* connections closed in this turn */
@@ -56,7 +58,8 @@ struct origin {
     uint64_t tls_reported_us;    /* when a failure of TLS was last told */
     struct address address;      /* length 0: it only stands in, for a name without an answer; */
     char *stands_for;            /* for this one */
-    bool resolved;               /* that name, to nothing */
+    bool resolved;               /* that name, to nothing; */
+    bool awaited;                /* and the next answer may be better: requests wait for it */
     enum origin_failure absence; /* what requests get then */
     struct origin_entry *entry;  /* what all workers know of it */
     struct origin_tally tally;   /* this worker's numbers */
@@ -67,9 +70,12 @@ struct origin {
     struct link busy;     /* with a request, longest first */
     struct alarm reserve; /* while some wait in line: reserve.c */
     struct link dials;    /* being opened */
-    struct link line;     /* of origin_request.in_line */
-    struct link later;    /* the same: unfinished, they go behind those */
-    struct link held;     /* the same: unfinished, and too many such are under way */
+    struct link carriers; /* that carry streams: h2/ */
+    enum origin_protocol protocol;
+    bool spoke_http1;  /* when it was last asked which it speaks */
+    struct link line;  /* of origin_request.in_line */
+    struct link later; /* the same: unfinished, they go behind those */
+    struct link held;  /* the same: unfinished, and too many such are under way */
     uint32_t held_count;
     struct link probes;   /* of it: prober.c */
     struct link blocked;  /* in directory->blocked */
@@ -98,6 +104,8 @@ struct origin {
 #define ORIGIN_CONNECTION_STATES(ROW) \
     ROW(CONNECTING,   "is being opened") \
     ROW(HANDSHAKES,   "agrees on TLS") \
+    ROW(GREETS,       "waits for the SETTINGS of HTTP/2") \
+    ROW(CARRIES,      "carries streams of HTTP/2") \
     ROW(IDLE,         "waits in the pool") \
     ROW(AWAITS_HEAD,  "has a request, waits for the answer's head") \
     ROW(READS_BODY,   "reads the answer's body") \
@@ -111,12 +119,35 @@ enum origin_connection_state {
 #undef ROW
 };
 
+struct origin_connection;
+
+/* What carries a request, as origin_request.h asks of it. The connection has a request, and may have
+ * none once it returns. */
+struct origin_connection_ops {
+    bool (*send_head)(struct origin_connection *connection, const struct request_head *head);
+    size_t (*send_body)(struct origin_connection *connection, const struct bytes *pieces,
+                        int count);
+    void (*send_end)(struct origin_connection *connection, const struct http_fields *trailers);
+    void (*flush)(struct origin_connection *connection);
+    void (*resume)(struct origin_connection *connection);
+    size_t (*held)(const struct origin_connection *connection);
+    /* Its clock has run out, but what it stood for has moved since: it was set anew. */
+    bool (*goes_on)(struct origin_connection *connection);
+    /* Writes into the request what became of its bytes; while the connection is still open. */
+    void (*judge)(struct origin_connection *connection, struct origin_request *request);
+    /* The connection closes: what carries it is let go. NULL: nothing else does. */
+    void (*part)(struct origin_connection *connection);
+};
+
 struct origin_connection {
+    const struct origin_connection_ops *ops;
     struct transport transport;
     struct link link; /* in origin->dials, origin->idle or directory->deferred_frees */
     struct timer timer;
     struct origin *origin;
-    struct origin_request *request; /* NULL: none */
+    struct origin_request *request;  /* NULL: none */
+    struct origin_h2 *h2;            /* it carries streams, or is about to; NULL: it does not */
+    struct origin_h2_stream *stream; /* that it is; NULL: it has a transport of its own */
     struct buffer *in;
     struct outbox out;
     struct later flush;
@@ -151,6 +182,7 @@ struct origin_connection {
     bool ended_cleanly;  /* the origin ended its side, other than by a reset */
     bool awaits_verdict; /* and is kept open for a moment, to hear what became of the request */
     bool counted_slow;   /* in entry->slow: reserve.c */
+    bool placed;         /* it has a place of what limits connections: limits.c */
     bool read_to_brim;   /* the last read filled its room: more may wait in the socket */
     bool much_came;      /* with the last read */
 };
@@ -193,14 +225,33 @@ void origin_connection_report_alert(struct origin_connection *connection);
 
 void origin_connection_late(struct timer *timer);
 
+/* The origin speaks HTTP/2 on it: it stands, and has no request ever. */
+void origin_connection_carries(struct origin_connection *connection);
+
+/* h2/origin_h2.c */
+/* The next connection to it is one for many requests, as far as is known. */
+bool origin_h2_is_expected(const struct origin *origin);
+/* Begins HTTP/2 on a connection that stands otherwise. */
+void origin_h2_greet(struct origin_connection *connection);
+void origin_h2_ready(struct origin_connection *connection, short what);
+void origin_h2_late(struct origin_connection *connection);
+/* A stream with the right to one more connection, as an idle connection; NULL: none has room. */
+struct origin_connection *origin_h2_take(struct origin *origin, struct origin_request *request);
+/* No further connection is of use at present. */
+bool origin_h2_may_soon(const struct origin *origin);
+/* A connection that carries no stream at present; NULL: there is none. */
+struct origin_connection *origin_h2_idle(const struct origin *origin);
+/* Its connection closes; and then its memory goes. */
+void origin_h2_closes(struct origin_connection *connection);
+void origin_h2_free(struct origin_connection *connection);
+
 /* delivery.c */
 /* No byte of the present request can have left. */
 bool origin_connection_is_untouched(const struct origin_connection *connection);
 /* After the origin's FIN: it acknowledges none of the request, which may be on its way still, so
  * that a reset would prove it unread. Returns how long to wait for that; 0: not at all. */
 uint32_t origin_connection_verdict_ms(const struct origin_connection *connection);
-/* Writes into the request what became of its bytes; while the connection is still open. */
-void origin_connection_judge(struct origin_connection *connection, struct origin_request *request);
+void origin_h1_judge(struct origin_connection *connection, struct origin_request *request);
 
 /* pool.c */
 /* Counts the failure, holds it against the origin, tells it: the way of every one. */
@@ -215,6 +266,8 @@ void pool_take(struct origin_request *request);
 struct origin_request *pool_take_first(struct origin *origin);
 /* The one that is served next, of those that may go; NULL: there is none. */
 struct origin_request *pool_first_in_line(struct origin *origin);
+/* It has waited for half of the time it may: no other goes before it any more. */
+bool pool_is_overdue(const struct origin_request *request);
 /* A request could use a connection that gets free. */
 static inline bool origin_has_line(const struct origin *origin)
 {
@@ -269,15 +322,8 @@ void origin_hurry_uploads(struct origin *origin);
 void origin_h1_receive(struct origin_connection *connection);
 
 /* origin_h1_request.c */
+extern const struct origin_connection_ops origin_h1_ops;
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);
-/* Its clock for taking the request has run out, but it has taken some since then: the clock was set
- * anew. */
-bool origin_h1_still_takes(struct origin_connection *connection);
-/* The answer has stopped, but not the request: the clock was set anew. */
-bool origin_h1_still_sends(struct origin_connection *connection);
-/* Its clock, set to hurry a half-open request, has run out, but its answer has begun to come: the usual clock
- * runs then. false: it has not. */
-bool origin_h1_is_not_to_hurry(struct origin_connection *connection);
 
 #endif

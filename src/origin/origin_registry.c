@@ -3,6 +3,7 @@
 #include "origin/origin_entry.h"
 
 #include "base/check.h"
+#include "base/log/log.h"
 #include "observe/origin_label.h"
 
 #include <pthread.h>
@@ -27,6 +28,7 @@ struct origin_registry {
     struct name_table origins;
     struct name_table services;
     struct link srv_notes;
+    struct drain_notes drained;
 };
 
 /* What is known of an SRV name. */
@@ -54,6 +56,7 @@ struct origin_registry *origin_registry_new(uint32_t workers)
     pthread_mutex_init(&registry->lock, NULL);
     registry->workers = workers;
     list_init(&registry->srv_notes);
+    drain_notes_init(&registry->drained);
     name_table_init(&registry->origins);
     name_table_init(&registry->services);
     return registry;
@@ -67,6 +70,7 @@ void origin_registry_free(struct origin_registry **registry)
     CHECK(name_table_next(&(*registry)->origins, NULL) == NULL &&
           name_table_next(&(*registry)->services, NULL) == NULL);
     CHECK(list_is_empty(&(*registry)->srv_notes));
+    drain_notes_release(&(*registry)->drained);
     pthread_mutex_destroy(&(*registry)->lock);
     free((*registry)->contexts);
     free(*registry);
@@ -216,6 +220,9 @@ static struct origin_entry *get_locked(struct origin_registry *registry, const c
 
     if (entry == NULL) {
         entry = origin_of(place_new(registry, &registry->origins, name, &origin_kind));
+        if (entry != NULL) {
+            entry->drained = drain_notes_take(&registry->drained, name);
+        }
     }
     if (entry != NULL) {
         entry->place.references++;
@@ -223,18 +230,32 @@ static struct origin_entry *get_locked(struct origin_registry *registry, const c
     return entry;
 }
 
-static void put_locked(struct origin_entry *entry)
+/* DNS may give the address again: it is as drained then as it is now. */
+static void keep_drain(struct origin_registry *registry, const struct origin_entry *entry)
+{
+    if (entry->of != NULL && TALLY_READ(entry->drained) &&
+        !drain_notes_add(&registry->drained, entry->place.name)) {
+        log_warning("origin %s is drained and gone from DNS; should it come back, it is not",
+                    entry->place.name);
+    }
+}
+
+static void put_locked(struct origin_registry *registry, struct origin_entry *entry)
 {
     struct origin_entry *of = entry->of;
 
     if (--entry->place.references > 0) {
         return;
     }
+    keep_drain(registry, entry);
     name_table_remove(&entry->place.named);
+    if (of == NULL) {
+        drain_notes_forget(&registry->drained, entry->place.name);
+    }
     place_free(&entry->place);
     if (of != NULL) {
         of->addresses--;
-        put_locked(of); /* which is of none */
+        put_locked(registry, of); /* which is of none */
     }
 }
 
@@ -265,7 +286,7 @@ static struct origin_entry *get_with_name(struct origin_registry *registry, cons
 
     if (entry == NULL || of == NULL || entry->of != NULL) {
         if (of != NULL) {
-            put_locked(of); /* the entry has it already, or there is none */
+            put_locked(registry, of); /* the entry has it already, or there is none */
         }
         return entry;
     }
@@ -301,7 +322,7 @@ void origin_entry_put(struct origin_entry **held)
     }
     registry = entry->place.registry;
     pthread_mutex_lock(&registry->lock);
-    put_locked(entry);
+    put_locked(registry, entry);
     pthread_mutex_unlock(&registry->lock);
 }
 
@@ -493,18 +514,67 @@ void origin_registry_wake(struct origin_registry *registry, uint32_t worker)
 
 /* --- the operator ------------------------------------------------------------------------ */
 
-bool origin_registry_drain(struct origin_registry *registry, const char *name, bool drained)
+/* false: there is no such origin. */
+static bool drain_one(struct origin_registry *registry, const char *label, bool drained)
 {
-    struct origin_entry *entry;
+    struct origin_entry *entry = origin_of(find(&registry->origins, label));
 
-    pthread_mutex_lock(&registry->lock);
-    entry = origin_of(find(&registry->origins, name));
     if (entry != NULL) {
         atomic_store_explicit(&entry->drained, drained, memory_order_relaxed);
     }
+    return entry != NULL;
+}
+
+/* An address of a name that has none now. */
+static bool may_come(struct origin_registry *registry, const char *label)
+{
+    struct bytes name = origin_label_name(bytes_of(label));
+    char *text = name.length < strlen(label) ? strndup(name.at, name.length) : NULL;
+    const struct origin_entry *of = text != NULL ? origin_of(find(&registry->origins, text)) : NULL;
+
+    free(text);
+    return of != NULL && of->addresses == 0;
+}
+
+bool origin_registry_drain(struct origin_registry *registry, const char *name, bool drained)
+{
+    bool known;
+
+    pthread_mutex_lock(&registry->lock);
+    known = drain_one(registry, name, drained);
+    if (!known && drained) {
+        known = may_come(registry, name) && drain_notes_add(&registry->drained, name);
+    } else if (!known) {
+        known = drain_notes_take(&registry->drained, name);
+    }
     pthread_mutex_unlock(&registry->lock);
     origin_registry_changed(registry);
-    return entry != NULL;
+    return known;
+}
+
+enum drain_restored origin_registry_restore_drain(struct origin_registry *registry,
+                                                  const char *name)
+{
+    enum drain_restored restored = DRAIN_OF_NONE;
+
+    pthread_mutex_lock(&registry->lock);
+    if (drain_one(registry, name, true)) {
+        restored = DRAIN_IN_FORCE;
+    } else if (origin_label_address(bytes_of(name)).length > 0 &&
+               drain_notes_add(&registry->drained, name)) {
+        restored = DRAIN_NOTED;
+    }
+    pthread_mutex_unlock(&registry->lock);
+    origin_registry_changed(registry);
+    return restored;
+}
+
+void origin_registry_read_drain_notes(struct origin_registry *registry, drain_noted *noted,
+                                      void *owner)
+{
+    pthread_mutex_lock(&registry->lock);
+    drain_notes_read(&registry->drained, noted, owner);
+    pthread_mutex_unlock(&registry->lock);
 }
 
 static enum origin_verdict origin_entry_verdict(const struct origin_entry *entry)

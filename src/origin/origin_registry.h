@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "dns/srv_answer.h"
+#include "origin/drain_notes.h"
 
 struct origin_registry;
 struct origin_entry;
@@ -33,9 +34,21 @@ struct origin_registry *origin_registry_new(uint32_t workers);
 void origin_registry_free(struct origin_registry **registry);
 
 /* The operator's word: a drained origin gets no new requests, what it has is finished. It holds
- * as long as any generation names the origin; of a name, for all addresses that it has or gets.
- * false: the registry has no such origin. */
+ * as long as any generation names the origin; of a name, for all addresses that it has or gets; of
+ * an address of a name, also while DNS does not give it. false: the registry has no such origin, nor a
+ * name without addresses that this may be one of. */
 bool origin_registry_drain(struct origin_registry *registry, const char *name, bool drained);
+/* Drains again what was drained before this start. */
+enum drain_restored {
+    DRAIN_OF_NONE,
+    DRAIN_IN_FORCE,
+    DRAIN_NOTED, /* an address that DNS has not given yet */
+};
+enum drain_restored origin_registry_restore_drain(struct origin_registry *registry,
+                                                  const char *name);
+/* Drained addresses that DNS does not give now. The lock is held meanwhile. */
+void origin_registry_read_drain_notes(struct origin_registry *registry, drain_noted *noted,
+                                      void *owner);
 
 /* A copy of one entry. Numbers of different workers are not of one and the same moment. */
 struct origin_reading {

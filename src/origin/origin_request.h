@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "config/settings.h"
 #include "http/fields.h"
+#include "http/grpc.h"
 #include "net/outbox.h"
 #include "net/timer.h"
 #include "origin/delivery.h"
@@ -61,6 +62,7 @@ struct origin_request {
     bool replayable;              /* a failure can be tried again for free: no look before reuse */
     enum reuse reuse;             /* which pooled connections will do */
     bool unfinished;              /* its body is not whole yet */
+    bool is_grpc;                 /* its answer is judged by origin_request_grpc_ended */
     bool answer_ends;             /* with the bytes of this `body`, as far as its sender knows */
     bool waits;                   /* in line */
     bool held;                    /* and only in that of those that may not go yet: pool.c */
@@ -77,7 +79,7 @@ struct origin_request {
     struct timer wait_timer;
 };
 
-/* Fill events, owner, pool, timeouts, limits, method, unfinished, replayable and reuse first. `connected` or `failed`
+/* Fill events, owner, pool, timeouts, limits, method, unfinished, is_grpc, replayable and reuse first. `connected` or `failed`
  * follows, maybe before this returns. */
 void origin_request_start(struct origin_request *request, struct origin *origin);
 /* false: the head is too large; nothing was sent, and the connection is still held. */
@@ -99,6 +101,9 @@ size_t origin_request_held(const struct origin_request *request);
 /* The client hears of the failure that `failed` told: there is no other try. Harmless where there
  * was no origin to start it on. */
 void origin_request_failure_seen(struct origin_request *request, enum origin_failure failure);
+/* How a gRPC call ended whose answer is whole; called once, with `ended`. Harmless for what is not
+ * gRPC, or was answered in plain HTTP. */
+void origin_request_grpc_ended(struct origin_request *request, enum grpc_status status);
 /* Gives up: the connection is closed unless nothing was sent on it. No event follows.
  * Harmless when over. */
 void origin_request_cancel(struct origin_request *request);

@@ -9,7 +9,8 @@ static struct origin_connection *longest_idle(struct origin *origin)
 {
     struct link *link = list_last(&origin->idle);
 
-    return link != NULL ? CONTAINER_OF(link, struct origin_connection, link) : NULL;
+    return link != NULL ? CONTAINER_OF(link, struct origin_connection, link)
+                        : origin_h2_idle(origin);
 }
 
 /* The origin behind `after` (NULL: the first); NULL: there is no further one. */

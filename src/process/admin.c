@@ -179,6 +179,13 @@ static struct plan *give_plan(void *owner)
     return reload_plan(admin->view.reload);
 }
 
+static char *give_source(void *owner, size_t *length)
+{
+    const struct admin *admin = owner;
+
+    return reload_source(admin->view.reload, length);
+}
+
 static struct metrics *find_metrics(void *owner, uint32_t worker)
 {
     const struct admin *admin = owner;
@@ -200,6 +207,13 @@ static uint64_t count_dropped_lines(void *owner)
     const struct admin *admin = owner;
 
     return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
+}
+
+static void count_spans(void *owner, struct span_counts *counts)
+{
+    const struct admin *admin = owner;
+
+    span_exporter_read(admin->view.spans, counts);
 }
 
 static void report_use(void *owner, enum pressure_kind kind, struct control_use *use)
@@ -289,6 +303,7 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .owner = admin,
         .facts = report_facts,
         .plan = give_plan,
+        .source = give_source,
         .metrics = find_metrics,
         .load = report_load,
         .begin_change = begin_change,
@@ -296,6 +311,7 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .end_change = end_change,
         .give_order = give_order,
         .reload_status = report_reload_status,
+        .count_spans = count_spans,
         .list_connections = list_connections,
         .origins = view->origins,
         .splits = view->splits,

@@ -6,6 +6,7 @@
 
 #include "config/settings.h"
 #include "observe/access_log.h"
+#include "observe/span_exporter.h"
 #include "process/reload/reload.h"
 #include "process/state/state_store.h"
 #include "process/upgrade/handover.h"
@@ -21,6 +22,7 @@ struct admin_view {
     struct worker **workers;
     uint32_t worker_count;
     struct access_log *log; /* may be NULL */
+    struct span_exporter *spans;
     struct origin_registry *origins;
     struct split_registry *splits;
     struct state_store *state_store;

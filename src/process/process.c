@@ -12,6 +12,7 @@
 #include "process/sockets.h"
 #include "process/state/state_store.h"
 #include "process/state/state_directory.h"
+#include "process/system/activation.h"
 #include "process/system/announce.h"
 #include "process/system/descriptors.h"
 #include "process/system/memory.h"
@@ -20,6 +21,7 @@
 #include "process/system/signals.h"
 #include "process/upgrade/handover.h"
 #include "process/upgrade/upgrade.h"
+#include "process/watchdog.h"
 #include "process/worker/pressure_watch.h"
 #include "process/worker/worker.h"
 
@@ -46,13 +48,16 @@ struct process {
     struct tls_watch *tls_watch;
     struct sockets *sockets;
     struct access_log *log;
+    struct span_exporter *spans;
     struct origin_registry *origin_registry;
     struct client_registry *client_registry;
     struct pressure *pressure;
     struct worker **workers;
     uint32_t started;
     struct admin *admin;
-    struct handover *handover; /* while starting */
+    struct handover *handover;     /* while starting */
+    struct activation *activation; /* sockets of the service manager; NULL: none */
+    struct watchdog *watchdog;     /* NULL: the service manager asks for none */
     struct upgrade *upgrade;
     struct who upgrade_by;
 
@@ -129,6 +134,7 @@ static void abandon_upgrade(struct process *process)
 {
     if (upgrade_is_under_way(process->upgrade)) {
         upgrade_abandon(process->upgrade);
+        ramp_clock_keep(process->ramps);
         state_store_return(process->state_store);
     }
 }
@@ -211,6 +217,7 @@ static const char *stands_against_upgrade(const struct process *process)
 
 static void take_changes_again(struct process *process)
 {
+    ramp_clock_keep(process->ramps);
     state_store_return(process->state_store);
     admin_refuse_changes(process->admin, NULL);
 }
@@ -226,12 +233,14 @@ static void begin_upgrade(struct process *process, const struct who *sender)
         return;
     }
     sockets_hand_over(process->sockets, &lines);
+    activation_hand_over(process->activation, &lines);
     admin_hand_over(process->admin, &lines);
     /* The new process reads the files now: what this one did later would be lost. */
     admin_refuse_changes(process->admin, "an upgrade is under way");
     state_store_save_all(process->state_store);
     state_store_retire(process->state_store);
     state_store_hand_over(process->state_store, &lines);
+    ramp_clock_hand_over(process->ramps, &lines);
     begun = upgrade_begin(process->upgrade, &lines);
     page_release(&lines);
     process->upgrade_by = *sender;
@@ -270,6 +279,7 @@ static void on_upgrade_over(void *owner, pid_t successor)
         kill(successor, SIGHUP);
     }
     report_leaving(successor, drain_ms);
+    watchdog_stop(process->watchdog);
     announce_successor(successor);
     ramp_clock_stop(process->ramps);
     sockets_disown(process->sockets);
@@ -345,6 +355,15 @@ static bool start_log(struct process *process)
     return process->log != NULL;
 }
 
+static bool start_spans(struct process *process)
+{
+    process->spans = span_exporter_new(process->settings->workers);
+    if (process->spans != NULL) {
+        span_exporter_send_to(process->spans, &process->settings->tracing, process->settings->via);
+    }
+    return process->spans != NULL;
+}
+
 static bool make_workers(struct process *process)
 {
     uint32_t count = process->settings->workers;
@@ -357,6 +376,7 @@ static bool make_workers(struct process *process)
             .index = i,
             .plan = process->plan,
             .log = process->log != NULL ? access_log_ring(process->log, i) : NULL,
+            .spans = span_exporter_ring(process->spans, i),
             .origin_registry = process->origin_registry,
             .client_registry = process->client_registry,
             .sockets = sockets_of_worker(process->sockets, i),
@@ -407,6 +427,7 @@ static bool start_admin(struct process *process, const struct process_start *giv
         .workers = process->workers,
         .worker_count = process->settings->workers,
         .log = process->log,
+        .spans = process->spans,
         .origins = process->origin_registry,
         .splits = process->splits,
         .state_store = process->state_store,
@@ -424,6 +445,7 @@ static bool start_reloads(struct process *process, const struct process_start *g
         .plan = process->plan,
         .splits = process->splits,
         .pressure = process->pressure,
+        .spans = process->spans,
         .source = given->source,
         .sockets = &process->sockets,
         .workers = process->workers,
@@ -453,6 +475,7 @@ static bool start_ramps(struct process *process)
         .loop = process->loop,
         .registry = process->splits,
         .audit = process->audit,
+        .handover = process->handover,
     };
 
     process->state_store = state_store_new(&kept, process->handover);
@@ -481,12 +504,14 @@ static bool start(struct process *process, const struct process_start *given)
     if (process->admin == NULL) {
         return false;
     }
-    process->sockets = sockets_inherit(process->settings, process->handover);
+    process->activation = activation_read(process->handover);
+    process->sockets = sockets_inherit(process->settings, process->handover, process->activation);
     /* All before the log's thread starts. */
     return process->sockets != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
            start_process_log() && open_registries(process) && start_log(process) &&
-           start_workers(process) && start_reloads(process, given) && start_admin(process, given);
+           start_spans(process) && start_workers(process) && start_reloads(process, given) &&
+           start_admin(process, given);
 }
 
 static void take_apart(struct process *process)
@@ -503,6 +528,7 @@ static void take_apart(struct process *process)
         worker_free(&process->workers[i]);
     }
     free(process->workers);
+    watchdog_free(&process->watchdog);
     signals_free(&process->signals);
     upgrade_free(&process->upgrade);
     tls_watch_stop(&process->tls_watch);
@@ -511,7 +537,9 @@ static void take_apart(struct process *process)
     client_registry_free(&process->client_registry);
     pressure_free(&process->pressure);
     access_log_stop(&process->log);
+    span_exporter_stop(&process->spans);
     sockets_close(&process->sockets);
+    activation_free(&process->activation);
     audit_close(&process->audit);
     free(process->state_directory);
     plan_unref(&process->plan);
@@ -531,8 +559,9 @@ bool process_check(struct snapshot *snapshot)
     return good;
 }
 
-static void serve(struct process *process)
+static void serve(struct process *process, bool is_successor)
 {
+    activation_report_unused(process->activation);
     log_info("ready: %u workers", process->settings->workers);
     state_store_begin(process->state_store);
     admin_refuse_changes(process->admin, NULL);
@@ -541,6 +570,8 @@ static void serve(struct process *process)
     }
     announce("READY=1");
     handover_report_ready();
+    process->watchdog =
+        watchdog_start(process->loop, process->workers, process->started, is_successor);
     loop_run(process->loop);
     if (process->has_joiner) {
         pthread_join(process->joiner, NULL);
@@ -578,9 +609,11 @@ int process_run(const struct process_start *given)
     process.upgrade = upgrade_new(process.loop, given->arguments, on_upgrade_over, &process);
     process.handover = handover_read();
     if (process.upgrade != NULL && start(&process, given)) {
+        bool is_successor = process.handover != NULL;
+
         handover_free(&process.handover);
         status = 0;
-        serve(&process);
+        serve(&process, is_successor);
     } else {
         give_up(&process);
     }

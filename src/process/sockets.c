@@ -35,7 +35,8 @@ struct sockets {
     uint32_t workers;
     uint32_t count; /* listeners */
     uint32_t next_key;
-    bool alone; /* no other process may listen where one is opened */
+    bool alone;                    /* no other process may listen where one is opened */
+    struct activation *activation; /* borrowed; NULL: none */
     struct place *places;
     struct client_socket *slots; /* [worker][listener] */
     int *numbers;                /* the same: which descriptor it is, whoever has it */
@@ -85,9 +86,9 @@ static const char *remedy_for(int failure)
     }
 }
 
-static void own_file(struct place *place)
+static void own_file(const struct sockets *sockets, struct place *place)
 {
-    place->owns_file = is_local(place);
+    place->owns_file = is_local(place) && !activation_has(sockets->activation, &place->configured);
     if (place->owns_file) {
         socket_file_note(&place->bound, &place->file);
     }
@@ -160,7 +161,7 @@ static bool open_one(struct sockets *sockets, uint32_t index, const struct socke
         }
         set_fd(sockets, worker, index, fd);
         place->opened = true;
-        own_file(place);
+        own_file(sockets, place);
         /* Port 0 is whatever the first worker got. */
         if (!is_local(place) && !listener_bound_address(fd, &place->bound)) {
             snprintf(why, WHY_BYTES, "cannot tell where %s listens: %s", place->name,
@@ -283,10 +284,29 @@ static bool inherit_one(struct sockets *sockets, uint32_t index, struct handover
         return false;
     }
     place->opened = true;
-    own_file(place);
+    own_file(sockets, place);
     *good = share_out(sockets, index, fds, count) &&
             (is_local(place) || listener_bound_address(fds[0], &place->bound));
     return true;
+}
+
+/* What the service manager opened, or else sockets of our own. A reload gives no worker a second
+ * socket of one address. */
+static bool take_or_open(struct sockets *sockets, uint32_t index, const struct sockets *former,
+                         char *why)
+{
+    struct place *place = &sockets->places[index];
+    int fds[INHERITED_MOST];
+    uint32_t most = former != NULL ? sockets->workers : INHERITED_MOST;
+    uint32_t count = activation_take(sockets->activation, &place->configured, fds, most);
+
+    if (count == 0) {
+        return open_one(sockets, index, former, why);
+    }
+    snprintf(why, WHY_BYTES, "cannot copy the service manager's socket for %s", place->name);
+    place->opened = true;
+    place->is_fresh = true;
+    return share_out(sockets, index, fds, count);
 }
 
 struct extra_socket *sockets_extras(struct sockets *sockets, uint32_t *count)
@@ -327,10 +347,11 @@ void sockets_disown(struct sockets *sockets)
 
 struct sockets *sockets_open(const struct settings *settings)
 {
-    return sockets_inherit(settings, NULL);
+    return sockets_inherit(settings, NULL, NULL);
 }
 
-struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover)
+struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover,
+                                struct activation *activation)
 {
     struct sockets *sockets = sockets_new(settings, settings->workers);
     char why[WHY_BYTES];
@@ -339,6 +360,7 @@ struct sockets *sockets_inherit(const struct settings *settings, struct handover
         log_error("out of memory");
         return NULL;
     }
+    sockets->activation = activation;
     sockets->alone = sockets->alone && handover == NULL; /* the process before us still listens */
     for (uint32_t i = 0; i < sockets->count; i++) {
         bool good = true;
@@ -346,7 +368,7 @@ struct sockets *sockets_inherit(const struct settings *settings, struct handover
         set_key(sockets, i, sockets->next_key++);
         snprintf(why, sizeof(why), "cannot take over the sockets of %s", sockets->places[i].name);
         if (!inherit_one(sockets, i, handover, &good)) {
-            good = open_one(sockets, i, NULL, why);
+            good = take_or_open(sockets, i, NULL, why);
         }
         if (!good) {
             log_error("%s", why);
@@ -406,6 +428,7 @@ struct sockets *sockets_carry(const struct sockets *former, const struct setting
         return NULL;
     }
     sockets->next_key = former->next_key;
+    sockets->activation = former->activation;
     for (uint32_t i = 0; i < sockets->count; i++) {
         uint32_t from = settings_changes_former(changes, CHANGE_OF_LISTENERS, i);
 
@@ -418,7 +441,7 @@ struct sockets *sockets_carry(const struct sockets *former, const struct setting
             continue;
         }
         set_key(sockets, i, sockets->next_key++);
-        if (!open_one(sockets, i, former, why)) {
+        if (!take_or_open(sockets, i, former, why)) {
             sockets_close(&sockets);
             return NULL;
         }

@@ -7,14 +7,17 @@
 
 #include "client/client.h"
 #include "config/settings_changes.h"
+#include "process/system/activation.h"
 #include "process/upgrade/handover.h"
 
 struct sockets;
 
 /* NULL after log_error. */
 struct sockets *sockets_open(const struct settings *settings);
-/* The same with what the process before this one left, as far as addresses fit. */
-struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover);
+/* The same with what the process before this one left, and with what the service manager opened, as
+ * far as addresses fit. `activation` is kept for reloads; both may be NULL. */
+struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover,
+                                struct activation *activation);
 /* In order of settings.listeners, valid until sockets_close; whoever takes one sets its fd to
  * -1. Of one that is carried on there is only the key. */
 struct client_socket *sockets_of_worker(struct sockets *sockets, uint32_t worker);

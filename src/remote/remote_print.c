@@ -128,6 +128,14 @@ static struct bytes first_columns(struct bytes text, int columns)
     return text;
 }
 
+/* As many bytes from the end as fill so many columns, at most. */
+static struct bytes last_columns(struct bytes text, int columns)
+{
+    struct bytes front = first_columns(text, width_of(text) - columns);
+
+    return bytes_skip(text, front.length);
+}
+
 /* Nothing from the far end, or from a script that asks, may move the cursor. */
 static void print_text(struct bytes text, FILE *out)
 {
@@ -330,7 +338,18 @@ static void fit(struct table *table, const struct node *rows, struct page *page,
 
 /* --- printing ---------------------------------------------------------------------------- */
 
-/* What is too wide ends in "~". */
+/* What is too wide ends in "~"; of a path the end is what tells files apart. */
+static void print_cut(struct bytes text, int columns, FILE *out)
+{
+    if (bytes_start_with(text, BYTES("/"))) {
+        fputc('~', out);
+        print_text(last_columns(text, columns - 1), out);
+    } else {
+        print_text(first_columns(text, columns - 1), out);
+        fputc('~', out);
+    }
+}
+
 static void print_cell(const struct table *table, const struct column *column, struct bytes text,
                        FILE *out)
 {
@@ -341,8 +360,7 @@ static void print_cell(const struct table *table, const struct column *column, s
         fprintf(out, "%*s", gap, "");
     }
     if (gap < 0 && column->width > 1) {
-        print_text(first_columns(text, column->width - 1), out);
-        fputc('~', out);
+        print_cut(text, column->width, out);
     } else {
         print_text(text, out);
     }

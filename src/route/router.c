@@ -5,6 +5,7 @@
 #include "route/router.h"
 
 #include "base/hash.h"
+#include "http/grpc.h"
 #include "http/uri.h"
 
 #include <stdlib.h>
@@ -102,9 +103,9 @@ static uint32_t host_set_of(struct router *router, const struct host_pattern *pa
 
 uint32_t router_conditions(const struct route_settings *route)
 {
-    return (route->method_count > 0) + (route->listener_count > 0) + route->header_count +
-           route->query_count + route->needs_certificate + (route->certificate_subject.length > 0) +
-           (route->certificate_name_count > 0);
+    return route->needs_grpc + (route->method_count > 0) + (route->listener_count > 0) +
+           route->header_count + route->query_count + route->needs_certificate +
+           (route->certificate_subject.length > 0) + (route->certificate_name_count > 0);
 }
 
 static void add_candidate(struct router *router, const struct route_settings *route,
@@ -333,6 +334,14 @@ static bool method_fits(const struct route_settings *route, struct bytes method)
     return route->method_count == 0;
 }
 
+static bool is_grpc(const struct http_request *request)
+{
+    const struct http_header *type = http_find(&request->headers, HTTP_HEADER_CONTENT_TYPE);
+
+    return request->method == HTTP_POST && type != NULL &&
+           grpc_is_content_type(http_header_value(type));
+}
+
 static bool listener_fits(const struct route_settings *route, const char *listener)
 {
     for (uint32_t i = 0; i < route->listener_count; i++) {
@@ -396,6 +405,9 @@ struct router_unmet router_first_unmet(const struct route_settings *route,
 {
     if (route->needs_certificate && !certificate_fits(route, tls)) {
         return (struct router_unmet){ROUTER_UNMET_CERTIFICATE, NULL};
+    }
+    if (route->needs_grpc && !is_grpc(request)) {
+        return (struct router_unmet){ROUTER_UNMET_GRPC, NULL};
     }
     if (!method_fits(route, request->method_text)) {
         return (struct router_unmet){ROUTER_UNMET_METHOD, NULL};

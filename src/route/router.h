@@ -4,7 +4,7 @@
  *
  * Order: an exact host before the longest suffix before any host; within that an exact path
  * before the longest prefix before any path (which the prefix "/" is too); within that the route with more conditions
- * (method, headers, query, listener, client certificate), then the one that stands first in the file. */
+ * (gRPC, method, headers, query, listener, client certificate), then the one that stands first in the file. */
 #ifndef ROUTE_ROUTER_H
 #define ROUTE_ROUTER_H
 
@@ -30,6 +30,7 @@ uint32_t router_conditions(const struct route_settings *route);
 struct router_unmet {
     enum {
         ROUTER_UNMET_NONE,
+        ROUTER_UNMET_GRPC,
         ROUTER_UNMET_METHOD,
         ROUTER_UNMET_LISTENER,
         ROUTER_UNMET_HEADER,

@@ -219,6 +219,22 @@ void ramp_carry_over(struct split_entry *entry, const struct split_entry *old)
     ramp->windows = before->windows;
 }
 
+bool ramp_follow(struct split_entry *entry, const struct ramp *former)
+{
+    struct ramp *ramp = entry->ramp;
+
+    if (ramp->ordered || entry->live->cause == SPLIT_BY_OPERATOR ||
+        former->services_print != ramp->services_print ||
+        former->steps_print != ramp->steps_print ||
+        (former->phase == ramp->phase && former->step == ramp->step &&
+         former->since_ms == ramp->since_ms)) {
+        return false;
+    }
+    remember(ramp, former);
+    ramp_apply(entry);
+    return true;
+}
+
 /* --- orders ------------------------------------------------------------------------------- */
 
 static void enter(struct split_entry *entry, enum ramp_phase phase, uint64_t now_ms)
@@ -244,7 +260,7 @@ static enum split_verdict resume(struct split_entry *entry)
     }
 }
 
-enum split_verdict ramp_order(struct split_entry *entry, enum ramp_order order)
+static enum split_verdict carry_out(struct split_entry *entry, enum ramp_order order)
 {
     struct ramp *ramp = entry->ramp;
 
@@ -265,6 +281,14 @@ enum split_verdict ramp_order(struct split_entry *entry, enum ramp_order order)
         return SPLIT_DONE;
     }
     return SPLIT_NOT_NOW;
+}
+
+enum split_verdict ramp_order(struct split_entry *entry, enum ramp_order order)
+{
+    enum split_verdict verdict = carry_out(entry, order);
+
+    entry->ramp->ordered = entry->ramp->ordered || verdict == SPLIT_DONE;
+    return verdict;
 }
 
 /* --- the clock ---------------------------------------------------------------------------- */

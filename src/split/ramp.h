@@ -28,6 +28,9 @@ char *split_registry_save_ramps(struct split_registry *registry);
 /* From now on no ramp begins: there is no place to remember a breach over a restart. Splits stay
  * with their other weights, and a line in the log says why. */
 void split_registry_forgo_ramps(struct split_registry *registry);
+/* Where the ramps of the process before were in the end, as lines of that text: those that are about
+ * the same moves and steps go on from there. */
+void split_registry_follow_ramps(struct split_registry *registry, char *text);
 /* Before the first configuration is adopted. Lines that are not understood are told and left
  * out. false: no memory. */
 bool split_registry_restore_ramps(struct split_registry *registry, char *text);

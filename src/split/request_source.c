@@ -81,6 +81,10 @@ bool request_source_value(const struct request_source *source, const struct http
     case SOURCE_CLIENT_ADDRESS:
         found = client_value(client, room, value);
         break;
+    case SOURCE_PATH_SEGMENT:
+    case SOURCE_CERTIFICATE:
+    case SOURCE_KIND_COUNT:
+        break; /* of rate limits only: exchange/rate_limits.c */
     }
     return found && value->length > 0;
 }

@@ -136,6 +136,38 @@ bool split_registry_restore_ramps(struct split_registry *registry, char *text)
     return true;
 }
 
+static void follow_line(struct split_registry *registry, char *line)
+{
+    struct ramp ramp = {.phase = RAMP_NONE};
+    struct split_entry *entry;
+    char *route;
+
+    if (!read_ramp(line, &route, &ramp)) {
+        log_warning("where a ramp of the process before was is not understood and left out");
+        return;
+    }
+    entry = split_registry_entry(registry, bytes_of(route));
+    if (entry != NULL && entry->live != NULL && entry->ramp != NULL && ramp_follow(entry, &ramp)) {
+        registry->ramp_changes++;
+        log_info("route %s: its ramp is at step %u of %u (%s), as the process before left it",
+                 route, ramp.step + 1, entry->ramp->settings.step_count,
+                 ramp_phase_name(ramp.phase));
+    }
+}
+
+void split_registry_follow_ramps(struct split_registry *registry, char *text)
+{
+    char *line;
+
+    pthread_mutex_lock(&registry->lock);
+    while ((line = strsep(&text, "\n")) != NULL) {
+        if (line[0] != '\0') {
+            follow_line(registry, line);
+        }
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
 /* --- an operator's weights ---------------------------------------------------------------- */
 
 /* "weights", route, then for each arm its service, the file's weight and the one that was set. */

@@ -18,6 +18,7 @@ struct ramp {
     uint32_t step;
     uint64_t since_ms; /* since 1970: of the step or phase; 0: it begins with the next tick */
     char reason[GUARD_REASON_MAX];
+    bool ordered; /* by an operator, since this process has it */
 
     /* The guard's view; nothing of it outlives a restart. */
     struct group_counts seen[ARM_GROUP_COUNT]; /* of all workers, at the last tick */
@@ -72,6 +73,9 @@ void ramp_free(struct ramp **ramp);
 bool ramp_was_stopped(const struct ramp *ramp);
 /* The same for an entry of a new configuration; `old`, its like in the one before, may be NULL. */
 void ramp_carry_over(struct split_entry *entry, const struct split_entry *old);
+/* true: it was elsewhere, and is now where `former` says. Nothing changes where that is about another
+ * move, or where an operator gave an order since. */
+bool ramp_follow(struct split_entry *entry, const struct ramp *former);
 enum split_verdict ramp_order(struct split_entry *entry, enum ramp_order order);
 void ramp_check(const struct split_entry *entry, struct ramp_reading *reading);
 

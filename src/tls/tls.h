@@ -133,6 +133,7 @@ struct tls_facts {
     const char *name;  /* asked for by SNI; NULL: none */
     bool resumed;
     bool speaks_h2;                  /* agreed on by ALPN */
+    uint32_t handshake_ms;           /* from the connection's accept on; of clients */
     const struct tls_client *client; /* NULL: it showed no certificate */
 };
 
@@ -162,6 +163,10 @@ bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, stru
 bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char *name,
               struct tls_session **session);
 
+/* The same connection, before its first step: HTTP/1.1 alone is offered, whatever the dialer does. false:
+ * no memory. */
+bool tls_offer_http1(struct transport *transport);
+
 enum tls_step { TLS_DONE, TLS_WAITS, TLS_FAILED };
 
 /* Goes on with the handshake as far as the other side's bytes allow. *wanted: what to wait for;
@@ -174,6 +179,7 @@ const char *tls_certificate_problem(const struct transport *transport);
 const char *tls_alert(const struct transport *transport);
 /* NULL for a plain transport. */
 const struct tls_facts *tls_facts_of(struct transport *transport);
+void tls_note_handshake(struct transport *transport, uint32_t milliseconds);
 /* Bytes were read from the socket that the owner has not asked for yet: some may come out of them. */
 bool tls_has_more(const struct transport *transport);
 

@@ -19,6 +19,7 @@ struct tls_dialer {
     SSL_CTX *context;
     struct tls_certificate certificate; /* what it shows; without a leaf: nothing */
     bool verifies;
+    enum origin_protocol protocol;
 };
 
 struct tls_session {
@@ -150,6 +151,7 @@ struct tls_dialer *tls_dialer_new(struct tls_context *bench,
     }
     atomic_init(&dialer->references, 1);
     dialer->bench = bench;
+    dialer->protocol = settings->protocol;
     dialer->context = SSL_CTX_new_ex(bench->library, NULL, TLS_client_method());
     if (dialer->context == NULL) {
         tls_say(report, "%s", tls_reason());
@@ -214,6 +216,17 @@ static bool set_name(const struct tls_dialer *dialer, SSL *ssl, const char *name
     return SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
+/* By ALPN (RFC 7301), what is liked best first. */
+static bool set_protocols(const struct tls_dialer *dialer, SSL *ssl)
+{
+    static const unsigned char all[] = "\x02h2\x08http/1.1";
+    const unsigned char *from = dialer->protocol == ORIGIN_PROTOCOL_HTTP1 ? all + 3 : all;
+    const unsigned char *to =
+        dialer->protocol == ORIGIN_PROTOCOL_HTTP2 ? all + 3 : all + sizeof(all) - 1;
+
+    return SSL_set_alpn_protos(ssl, from, (unsigned)(to - from)) == 0;
+}
+
 /* A copy: the library spoils a session of TLS 1.3 with its first use, for the sake of clients that
  * do not want to be known again. Not every origin gives a new one each time. */
 static void resume(SSL *ssl, const SSL_SESSION *of)
@@ -229,7 +242,6 @@ static void resume(SSL *ssl, const SSL_SESSION *of)
 struct ssl_st *tls_dialer_connection(struct tls_dialer *dialer, const char *name,
                                      struct tls_session **session)
 {
-    static const unsigned char spoken[] = "\x08http/1.1";
     SSL *ssl = SSL_new(dialer->context);
 
     if (ssl == NULL) {
@@ -237,7 +249,7 @@ struct ssl_st *tls_dialer_connection(struct tls_dialer *dialer, const char *name
     }
     SSL_set_connect_state(ssl);
     SSL_set_app_data(ssl, session);
-    if (!set_name(dialer, ssl, name) || SSL_set_alpn_protos(ssl, spoken, sizeof(spoken) - 1) != 0) {
+    if (!set_name(dialer, ssl, name) || !set_protocols(dialer, ssl)) {
         SSL_free(ssl);
         return NULL;
     }

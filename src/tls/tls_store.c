@@ -73,10 +73,9 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
             return false;
         }
         if (worker == 0 && settings->services[i].tls.insecure_skip_verify) {
-            log_warning(
-                "service %s: tls.insecure_skip_verify: its origins can be anybody; traffic to "
-                "them can be read and changed on its way",
-                settings->services[i].name);
+            log_warning("service %s: tls.insecure_skip_verify: any server can pose as its origins, "
+                        "and traffic to them can be read and changed on its way",
+                        settings->services[i].name);
         }
         store->dialers[worker * store->services + i] =
             tls_dialer_new(bench, &settings->services[i], report);

@@ -449,6 +449,13 @@ bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char
     return true;
 }
 
+bool tls_offer_http1(struct transport *transport)
+{
+    static const unsigned char spoken[] = "\x08http/1.1";
+
+    return SSL_set_alpn_protos(tls_of(transport)->ssl, spoken, sizeof(spoken) - 1) == 0;
+}
+
 const char *tls_certificate_problem(const struct transport *transport)
 {
     const SSL *ssl = is_tls(transport) ? tls_of(transport)->ssl : NULL;
@@ -592,6 +599,11 @@ enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_caus
 const struct tls_facts *tls_facts_of(struct transport *transport)
 {
     return is_tls(transport) ? &tls_of(transport)->facts : NULL;
+}
+
+void tls_note_handshake(struct transport *transport, uint32_t milliseconds)
+{
+    tls_of(transport)->facts.handshake_ms = milliseconds;
 }
 
 const char *tls_name_asked(struct transport *transport)

@@ -45,8 +45,8 @@ static void write_config(void)
         /* On a machine that is busy with something else all clients are slow. */
         "timeouts: {head: 10m, body_idle: 10m, response_idle: 10m}\n"
         "listeners:\n"
-        "  - {address: \"127.0.0.1:0\"}\n"
-        "  - {address: \"127.0.0.1:0\", tls: {certificates: [{cert: %s, key: %s}]}}\n"
+        "  - {address: \"127.0.0.1:0\", h2c: true}\n"
+        "  - {address: \"127.0.0.1:0\", http2: true, tls: {certificates: [{cert: %s, key: %s}]}}\n"
         "services:\n"
         "  wide: {origins: [\"127.0.0.1:%u\"], health: {consecutive_failures: off, failed_share: "
         "off}}\n"

@@ -136,7 +136,7 @@ bool ledger_close(void)
         [TALLY_EXECUTED] = "carried out by origins",
         [TALLY_RETRIED] = "of these again, by a retry",
         [TALLY_ANSWERED] = "answers of the right origin to the right client, whole",
-        [TALLY_BY_GATEWAY] = "answered 502, 503 or 504 by the gateway",
+        [TALLY_BY_GATEWAY] = "answered 408, 502, 503 or 504 by the gateway",
         [TALLY_UNANSWERED] = "whose client left or whose answer was cut, as planned",
         [TALLY_VOID] = "behind an answer that closed",
         [TALLY_TRAILERS_UP] = "trailer sections at origins as they were sent",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* oracle --gateway PROGRAM [--requests N] [--seed N] [--clients N] [--reload-every N] [--tls]
+/* oracle --gateway PROGRAM [--requests N] [--seed N] [--clients N] [--reload-every N] [--tls] [--h2]
  *
  * Sends N random requests through the gateway and looks at each where it arrives, and at each answer.
  * What clients and origins do follows from the seed; when they do it depends on the machine. Exit
@@ -23,7 +23,7 @@ struct oracle_options options = {.requests = 20000, .clients = 48};
 static void usage(void)
 {
     fprintf(stderr, "usage: oracle --gateway PROGRAM [--requests N] [--seed N] [--clients N] "
-                    "[--reload-every N] [--tls]\n");
+                    "[--reload-every N] [--tls] [--h2]\n");
     exit(2);
 }
 
@@ -47,6 +47,7 @@ static void read_options(int count, char **values)
         {"clients", required_argument, NULL, 'c'},
         {"reload-every", required_argument, NULL, 'r'},
         {"tls", no_argument, NULL, 't'},
+        {"h2", no_argument, NULL, '2'},
         {0},
     };
     int option;
@@ -71,6 +72,9 @@ static void read_options(int count, char **values)
             break;
         case 't':
             options.tls = true;
+            break;
+        case '2':
+            options.h2 = true;
             break;
         default:
             usage();
@@ -104,8 +108,9 @@ static bool run(void)
     uint64_t checked_ms = 0;
     uint64_t before = 0;
 
-    while (!clients_are_done()) {
+    while (!clients_are_done() || !clients_h2_are_done()) {
         clients_go_on();
+        clients_h2_go_on();
         loop_turn();
         if (loop_now_ms() == checked_ms) {
             continue;
@@ -120,6 +125,7 @@ static bool run(void)
         if (checked_ms - moved_ms > STUCK_MS) {
             ledger_fault(NULL, 0, "nothing moves any more");
             clients_report();
+            clients_h2_report();
             return false;
         }
         if (ledger_is_full() || (checked_ms % 256 == 0 && !gateway_is_there())) {
@@ -132,6 +138,7 @@ static bool run(void)
 int main(int count, char **values)
 {
     struct certificate_files files;
+    uint32_t h2;
     bool good;
 
     signal(SIGPIPE, SIG_IGN);
@@ -144,7 +151,9 @@ int main(int count, char **values)
     loop_prepare();
     origins_begin(files.cert, files.key);
     gateway_begin(files.folder, files.cert, files.key);
-    clients_begin();
+    h2 = options.h2 ? (options.clients + 1) / 2 : 0;
+    clients_begin(options.clients - h2);
+    clients_h2_begin(h2);
     good = run();
     good = ledger_close() && good;
     good = gateway_end() && good;

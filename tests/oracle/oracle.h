@@ -4,8 +4,8 @@
  * at the client: both follow from the seed and the request's number (plan.c). Nothing of the
  * gateway's own code is used, so that no mistake is shared.
  *
- * HTTP/1 stands in reader.c, client.c and the writing half of plan.c; plans, ledger and origins do
- * not know how a client speaks, so that clients of HTTP/2 can stand beside client.c. */
+ * HTTP/1 stands in reader.c, client.c and the writing half of plan.c, HTTP/2 in client_h2.c; plans,
+ * ledger and origins do not know how a client speaks. */
 #ifndef ORACLE_ORACLE_H
 #define ORACLE_ORACLE_H
 
@@ -24,6 +24,7 @@ struct oracle_options {
     uint32_t clients;
     uint32_t reload_every; /* requests; 0: never */
     bool tls;              /* clients and origins also speak TLS */
+    bool h2;               /* half of the clients speak HTTP/2 */
 };
 extern struct oracle_options options;
 
@@ -221,12 +222,21 @@ bool line_is(const struct line *line, const char *name);
 /* Framing as the fields say it; false: they do not, or say it twice. */
 bool head_framing(const struct head *head, bool is_answer, enum framing *framing, uint64_t *length);
 
-/* --- client.c, origin.c, gateway.c ----------------------------------------------------------------- */
+/* --- client.c, client_h2.c, origin.c, gateway.c ----------------------------------------------------------------- */
 
-void clients_begin(void);
+bool clients_have_more(void);
+bool client_take_id(uint32_t *id); /* the next request's; false: all were sent */
+int client_connect(uint16_t port);
+
+void clients_begin(uint32_t count);
 void clients_go_on(void);
 bool clients_are_done(void);
 void clients_report(void); /* what each waits for */
+
+void clients_h2_begin(uint32_t count);
+void clients_h2_go_on(void);
+bool clients_h2_are_done(void);
+void clients_h2_report(void);
 
 void origins_begin(const char *cert, const char *key);
 void origins_accept(void);

@@ -76,11 +76,16 @@ static const struct {
     const char *name;
     const char *value;
 } added[] = {
-    {"Host", "oracle.example"},  {"X-Forwarded-For", "127.0.0.1"},
-    {"X-Forwarded-Proto", NULL}, {"X-Forwarded-Host", "oracle.example"},
-    {"Forwarded", NULL},         {"X-Request-Id", NULL},
-    {"Via", "1.1 turnpike"},     {"Expect", "100-continue"},
-    {"Content-Length", NULL},    {"Transfer-Encoding", "chunked"},
+    {"Host", "oracle.example"},
+    {"X-Forwarded-For", "127.0.0.1"},
+    {"X-Forwarded-Proto", NULL},
+    {"X-Forwarded-Host", "oracle.example"},
+    {"Forwarded", NULL},
+    {"X-Request-Id", NULL},
+    {"Via", NULL},
+    {"Expect", "100-continue"},
+    {"Content-Length", NULL},
+    {"Transfer-Encoding", "chunked"},
 };
 #define ADDED (sizeof(added) / sizeof(added[0]))
 

@@ -101,6 +101,19 @@ export function ping(bytes = '12345678', flags = 0) {
     return frame(PING, flags, 0, Buffer.from(bytes));
 }
 
+// Of a field section that begins with :status, maybe behind an update of the table's size (RFC 7541
+// section 6.3).
+function statusOf(section) {
+    let at = 0;
+
+    while ((section[at] & 0xe0) === 0x20) {
+        if ((section[at++] & 0x1f) === 0x1f) {
+            while (section[at++] & 0x80);
+        }
+    }
+    return section[at] === 0x88 ? 200 : section[at];
+}
+
 export class Http2Peer {
     constructor(wire) {
         this.wire = wire;
@@ -183,7 +196,7 @@ export class Http2Peer {
                 throw new Error(`stream ${stream} was reset: ${CODES[got.payload.readUInt32BE(0)]}`);
             }
             if (got.type === HEADERS) {
-                answer.status ??= got.payload[0] === 0x88 ? 200 : got.payload[0];
+                answer.status ??= statusOf(got.payload);
             }
             if (got.type === DATA) {
                 answer.body = Buffer.concat([answer.body, got.payload]);

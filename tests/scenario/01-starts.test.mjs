@@ -6,6 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { temporaryFolder } from './lib/folder.mjs';
 import { BINARY, runGateway, startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 import { connect } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 
@@ -61,7 +62,7 @@ test('an address in use is an error that names it, and exit code 1', async (t) =
 });
 
 // The kernel would give each of the two a part of the connections (SO_REUSEPORT).
-test('a second process on the same port does not start, unless both say that they share it', async (t) => {
+test(...linuxOnly('a second process on the same port does not start, unless both say that they share it'), async (t) => {
     const first = await startGateway(t, PONG);
     const same = (more) => `access_log: off\nworkers: 1\nlisteners: [{address: "127.0.0.1:${first.port}"}]\n${more}${PONG}\n`;
     const refused = await runGateway(t, same(''));
@@ -82,7 +83,7 @@ test('a second process on the port of the metrics does not start', async (t) => 
     assert.match(second.stderr, /admin\.metrics\): Address already in use/);
 });
 
-test('one process may listen on all addresses of a port and on one of them, also by a reload', async (t) => {
+test(...linuxOnly('one process may listen on all addresses of a port and on one of them, also by a reload'), async (t) => {
     const holder = await startGateway(t, PONG);
     const { port } = holder;
     await holder.stop();

@@ -41,6 +41,44 @@ routes:
     assert.equal((await request(gateway)).body, 'other');
 });
 
+// Answers of the name server wait for `release`, from now on.
+function holdAnswers(server) {
+    const take = server.take.bind(server);
+    const held = [];
+    server.take = (bytes, send) => held.push(() => take(bytes, send));
+    return { held, release: () => { server.take = take; held.forEach((go) => go()); } };
+}
+
+test('a request for a name that is not known yet waits for the next answer, whichever it is', async (t) => {
+    const origin = await httpOrigin(t, { name: 'here' });
+    const server = await nameServer(t);
+    const gateway = await startGateway(t, `
+workers: 1
+dns: {servers: ["${server.address}"]}
+services: {app: {origins: ["new.example.test:${origin.port}"], pool: {pending_timeout: 1h}}}
+routes:
+  - {name: direct, match: {path: /direct}, respond: {status: 204}}
+  - {name: all, service: app}
+`);
+    const waiting = async () => {
+        const { held, release } = holdAnswers(server);
+        await until('the next question', () => held.length > 0);
+        const answers = [request(gateway), request(gateway, { method: 'POST', body: 'x' })];
+        for (let i = 0; i < 2; i++) { // a turn of the loop for each, after theirs
+            assert.equal((await request(gateway, { path: '/direct' })).status, 204);
+        }
+        return { answers, release };
+    };
+    await gateway.said(/cannot resolve new\.example\.test/);
+    const vain = await waiting();
+    vain.release();
+    assert.deepEqual((await Promise.all(vain.answers)).map((each) => each.status), [502, 502]);
+    const lucky = await waiting();
+    server.set('A', 'new.example.test', '127.0.0.1');
+    lucky.release();
+    assert.deepEqual((await Promise.all(lucky.answers)).map((each) => each.body), ['here', 'here']);
+});
+
 test('beside an origin that cannot be resolved another one serves', async (t) => {
     const origin = await httpOrigin(t, { name: 'here' });
     const gateway = await startGateway(t, through([origin, 'no-such-name.invalid:80']));

@@ -6,6 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { temporaryFolder } from './lib/folder.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 
 const GOOD = `listeners:
   - address: 127.0.0.1:0
@@ -169,7 +170,7 @@ routes:
     }
 });
 
-test('-t beside the gateway that runs tells nothing of its ports', async (t) => {
+test(...linuxOnly('-t beside the gateway that runs tells nothing of its ports'), async (t) => {
     const gateway = await startGateway(t, (folder) => `admin: {socket: ${folder}/admin.sock}\nroutes: [{name: r, respond: {body: x}}]\n`);
     const yaml = `listeners: [{address: "127.0.0.1:${gateway.port}"}]\naccess_log: off\nroutes: [{name: r, respond: {body: x}}]\n`;
     assert.match(await warned(t, `${yaml}admin: {socket: off}\n`), /another process listens there/);

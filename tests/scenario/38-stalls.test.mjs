@@ -7,6 +7,7 @@ import { defer } from './lib/cleanup.mjs';
 import { through } from './lib/configs.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
@@ -76,7 +77,7 @@ test('an origin that takes a body slowly, but takes it, is waited for', async (t
 });
 
 // The kernel calls a socket writable only once a good part of what it holds was taken.
-test('also where that is not enough for its socket to be writable within send_idle', async (t) => {
+test(...linuxOnly('also where that is not enough for its socket to be writable within send_idle'), async (t) => {
     const SIZE = 700_000;
     const origin = await stallingOrigin(t, async (wire) => {
         const drip = setInterval(() => wire.socket.read(), 1200);
@@ -133,7 +134,7 @@ for (const [name, framing, before] of [
     ['of known length', `Content-Length: ${LENGTH}`, ''],
     ['in chunks', 'Transfer-Encoding: chunked', '3b9aca00\r\n'],
 ]) {
-    test(`a client that ends in the middle of a body ${name} which waits is noticed`, async (t) => {
+    test(...linuxOnly(`a client that ends in the middle of a body ${name} which waits is noticed`), async (t) => {
         const origin = await stallingOrigin(t);
         const front = path.join(origin.folder, 'front.sock');
         const gateway = await startGateway(t, `listeners: [{address: "unix:${front}", mode: "0600"}]\n${through(origin, { more: PATIENT })}`);

@@ -11,6 +11,7 @@ import { BINARY, startGateway } from './lib/gateway.mjs';
 import { connect, connectLoose, head } from './lib/raw-client.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
+import { ownBinary, served, startsLater } from './lib/upgrade.mjs';
 import { until } from './lib/wait.mjs';
 import { echoWebSockets, openWebSocket } from './lib/websocket.mjs';
 
@@ -18,13 +19,6 @@ const GET = head('GET / HTTP/1.1', 'Host: a');
 
 function saying(text, more = '') {
     return `routes: [{name: all, respond: {status: 200, body: "${text}"}}]\n${more}`;
-}
-
-// The binary on a path of its own, so that another one can be put there.
-function ownBinary(folder) {
-    const place = path.join(folder, 'turnpike-binary');
-    fs.copyFileSync(BINARY, place);
-    return place;
 }
 
 function isThere(pid) {
@@ -140,23 +134,6 @@ test('a binary that does not start changes nothing', async (t) => {
     const other = await connect(t, gateway);
     assert.equal((await other.ask(GET)).text, 'there');
 });
-
-// A binary that starts only once it is told to. It waits in a built-in command of the shell: with
-// children of its own, the shell might take signals that it was started without.
-function startsLater(t, gateway, how) {
-    const place = path.join(gateway.folder, 'turnpike-binary');
-    const real = path.join(gateway.folder, 'turnpike-real');
-    const go = path.join(gateway.folder, 'go');
-    execFileSync('mkfifo', [go]);
-    const pipe = fs.openSync(go, 'r+');
-    t.after(() => fs.closeSync(pipe));
-    fs.copyFileSync(BINARY, real);
-    fs.unlinkSync(place);
-    fs.writeFileSync(place, `#!/bin/sh\nread word <'${go}'\n${how(real)}\n`, { mode: 0o755 });
-    return () => fs.writeSync(pipe, 'go\n');
-}
-
-const served = /upgrade: process ([0-9]+) serves now/;
 
 test('a reload that comes while the new process starts is not lost', async (t) => {
     const gateway = await startGateway(t, saying('one'), { binary: ownBinary });

@@ -9,6 +9,7 @@ import { through } from './lib/configs.mjs';
 import { adminIn, ask, askJson, askRefused, metricsOf, parseMetrics, valueOf } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
@@ -144,7 +145,7 @@ test('a second process is told who is in its way, and opens no listener', async 
 });
 
 // A lock file is left behind by nobody, but another user may make one in a folder where all may write.
-test('a lock file that another process holds ends a start with an error that names both', async (t) => {
+test(...linuxOnly('a lock file that another process holds ends a start with an error that names both'), async (t) => {
     const folder = temporaryFolder(t);
     const holder = spawn('flock', [`${folder}/admin.sock.lock`, 'sleep', '60'], { stdio: 'ignore', detached: true });
     t.after(() => process.kill(-holder.pid));

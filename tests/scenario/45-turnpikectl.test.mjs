@@ -82,7 +82,7 @@ test('a drained origin is said to be, in services and in the log', async (t) => 
     assert.equal(await stateNow(), 'serves');
     await ctlLines(gateway, 'drain', origin.address, '--force');
     assert.equal(await stateNow(), 'drained');
-    assert.match(gateway.stderr, new RegExp(`drain ${origin.address}, .*uid ${process.getuid()}`));
+    await gateway.said(new RegExp(`drain ${origin.address}, .*uid ${process.getuid()}`));
     assert.deepEqual((await askJson(gateway, '/v1/status')).differs_from_file, [`origin ${origin.address}: drained (operator)`]);
     await ctlLines(gateway, 'reload');
     assert.equal(await stateNow(), 'drained');

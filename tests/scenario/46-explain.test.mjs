@@ -80,7 +80,7 @@ test('origins are those of the arm, with its balance; of all arms while it is no
     assert.equal(facts['found in'], 'header x-arm');
     assert.equal(facts.balance, 'least_requests');
     assert.match(facts.timeouts, / total=none$/);
-    assert.equal(facts['retried when'], 'not-sent=yes unread=no: policy maybe=no: policy');
+    assert.equal(facts['retried when'], 'not-sent=yes not-processed=yes unread=no: policy maybe=no: policy');
     assert.deepEqual(tables.origins.slice(1).map(([service]) => service), ['new', 'new']);
     const turn = await explainFile(t, yaml, url);
     assert.equal(turn.facts.balance, undefined);

@@ -8,6 +8,7 @@ import { request } from './lib/client.mjs';
 import { adminIn, ctlLines, metricsOf, valueOf } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { until } from './lib/wait.mjs';
@@ -203,7 +204,7 @@ test('a file that is gone or of another size is made anew', async (t) => {
 });
 
 // The old process still serves whom it has: what either of them sees first, the other keeps to.
-test('both processes of an upgrade have the same keys', async (t) => {
+test(...linuxOnly('both processes of an upgrade have the same keys'), async (t) => {
     const origins = await arms(t);
     const gateway = await startGateway(t, splitting(origins, [100, 0]));
     const client = await connect(t, gateway);

@@ -9,6 +9,7 @@ import { adminIn, askJson, ctlLines, ctlRefused, metricsOf, valueOf } from './li
 import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { ownBinary, served, startsLater } from './lib/upgrade.mjs';
 import { patient, until } from './lib/wait.mjs';
 
 // The new arm answers with the status that `manner` holds at the moment.
@@ -89,6 +90,25 @@ test('an arm that fails loses its traffic, over reloads and a restart', async (t
 
     const next = await startGateway(t, ramping(state, origins, RAMP));
     assert.deepEqual(await tally(next, 20), { old: 20 });
+});
+
+test('what a ramp does while a new process starts holds there', async (t) => {
+    const state = temporaryFolder(t);
+    const manner = { status: 200 };
+    const origins = await arms(t, manner);
+    const gateway = await startGateway(t, (folder) => `${adminIn(folder)}\n${ramping(state, origins, RAMP)}`, { binary: ownBinary });
+    const go = startsLater(t, gateway, (real) => `exec '${real}' "$@"`);
+    await busyUntil(gateway, /route pay: ramp, step 2 of 3/);
+    gateway.signal('SIGUSR2');
+    await gateway.said(/upgrade: started/);
+    manner.status = 500;
+    await busyUntil(gateway, /route pay: the ramp went back/);
+    go();
+    gateway.pid = Number((await gateway.said(served))[1]);
+    await gateway.said(/route pay: its ramp is at step 2 of 3 \(breached\), as the process before left it/);
+    assert.equal((await askJson(gateway, '/v1/ramps')).ramps[0].state, 'breached');
+    assert.deepEqual(await tally(gateway, 20), { old: 20 });
+    await until('the breach to be kept', () => /^pay\tbreached\t/m.test(fs.readFileSync(path.join(state, 'ramps'), 'utf8')));
 });
 
 // One client finds a cookie that leads to the new arm, and asks there for what fails.

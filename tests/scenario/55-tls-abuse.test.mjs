@@ -9,6 +9,7 @@ import tls from 'node:tls';
 import { defer } from './lib/cleanup.mjs';
 import { adminIn, askJson, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect } from './lib/raw-client.mjs';
 import { pause, until, within } from './lib/wait.mjs';
@@ -152,7 +153,7 @@ test('an address whose handshakes come to nothing stands behind others, until on
     assert.ok(second.every((client) => !client.ended));
 });
 
-test('half a hello spins nobody, whether its client waits or has gone', async (t) => {
+test(...linuxOnly('half a hello spins nobody, whether its client waits or has gone'), async (t) => {
     const ca = await authority(t);
     const own = await ca.issue();
     const gateway = await startGateway(t, (folder) => `

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { keepAliveAgent, request, tally } from './lib/client.mjs';
-import { adminIn, askJson, ctlLines, metricsOf, valueOf } from './lib/control.mjs';
+import { adminIn, askJson, ctlLines, ctlRefused, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { nameServer } from './lib/name-server.mjs';
 import { httpOrigin } from './lib/origin.mjs';
@@ -158,6 +158,34 @@ test('a reload forgets no address and nothing about it', async (t) => {
     server.close();
     assert.match(await gateway.reload(config(server, port, { service: 'pool: {max_idle: 7}' })), /1 changed/);
     assert.deepEqual(await tally(gateway, 4), { '127.0.0.2': 4 });
+});
+
+const differences = async (gateway) => (await askJson(gateway, '/v1/status')).differs_from_file ?? [];
+
+test('a drained address is drained when it comes, comes back, or comes after a start', async (t) => {
+    const server = await nameServer(t);
+    const origins = await originsAt(t, ['127.0.0.1', '127.0.0.2']);
+    const { port } = origins[0];
+    const gateway = await startGateway(t, (folder) => config(server, port, { more: `state_directory: ${folder}` })(folder));
+    const drained = `${HOST}:${port}@127.0.0.1`;
+    const served = (body) => until(`an answer of ${body}`, async () => (await request(gateway)).body === body, patient(10_000));
+    await gateway.said(/cannot be resolved/);
+    await ctlLines(gateway, 'drain', drained);
+    assert.deepEqual(await differences(gateway), [`origin ${drained}: drained (operator), not in DNS now`]);
+    server.set('A', HOST, ['127.0.0.1', '127.0.0.2']);
+    await served('127.0.0.2');
+    assert.deepEqual(await tally(gateway, 4), { '127.0.0.2': 4 });
+    server.set('A', HOST, '127.0.0.2');
+    await until('it to be gone', async () => (await addressesOf(gateway)).length === 1, patient(10_000));
+    await until('it to be told so', async () => /not in DNS now/.test(await differences(gateway)), patient(10_000));
+    await gateway.upgrade();
+    server.set('A', HOST, ['127.0.0.1', '127.0.0.2']);
+    await until('it to be back', async () => (await addressesOf(gateway)).length === 2, patient(10_000));
+    assert.deepEqual(await differences(gateway), [`origin ${drained}: drained (operator)`]);
+    assert.deepEqual(await tally(gateway, 4), { '127.0.0.2': 4 });
+    await ctlLines(gateway, 'undrain', drained);
+    assert.deepEqual(await tally(gateway, 4), { '127.0.0.1': 2, '127.0.0.2': 2 });
+    await ctlRefused(gateway, /no service has an origin/, 'drain', `${HOST}:${port}@127.0.0.9`);
 });
 
 test('a name that is unknown at start is asked for again every second', async (t) => {

@@ -6,6 +6,7 @@ import test from 'node:test';
 import { through } from './lib/configs.mjs';
 import { adminIn, askJson } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { authority, certificateList, secureConnect } from './lib/tls.mjs';
@@ -58,7 +59,7 @@ const limited = (origin, connections, more = '') =>
 
 const cuts = (entries) => entries.map((entry) => entry['turnpike.closed_by']).filter(Boolean);
 
-test('slow readers beyond their share of an origin give way to whoever waits', async (t) => {
+test(...linuxOnly('slow readers beyond their share of an origin give way to whoever waits'), async (t) => {
     const origin = await library(t);
     const gateway = await startGateway(t, limited(origin, 4));
     const readers = [];
@@ -77,7 +78,7 @@ test('slow readers beyond their share of an origin give way to whoever waits', a
 });
 
 // Of four workers hardly ever all four clients are one's: it is the share of all that counts.
-test('wherever the slow ones are, and whoever waits', async (t) => {
+test(...linuxOnly('wherever the slow ones are, and whoever waits'), async (t) => {
     const origin = await library(t);
     const gateway = await startGateway(t, `workers: 4\n${limited(origin, 4)}`);
     const readers = [];
@@ -94,7 +95,7 @@ test('wherever the slow ones are, and whoever waits', async (t) => {
     assert.deepEqual(cuts(await gateway.logged(12)), ['reserve']);
 });
 
-test('of two connections one is for the others', async (t) => {
+test(...linuxOnly('of two connections one is for the others'), async (t) => {
     const origin = await library(t);
     const gateway = await startGateway(t, limited(origin, 2));
     await slowReader(t, gateway, origin);
@@ -193,7 +194,7 @@ test('a small answer is off its origin whatever its reader does', async (t) => {
 
 // What waits for it waits in the kernel, which has it anyway: before it was a buffer of 52 KiB, over
 // TLS two of them.
-test('of a long answer that its client does not read next to nothing is held', async (t) => {
+test(...linuxOnly('of a long answer that its client does not read next to nothing is held'), async (t) => {
     const origin = await library(t);
     const ca = await authority(t);
     const own = await ca.issue();

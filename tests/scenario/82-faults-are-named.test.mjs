@@ -6,6 +6,7 @@ import http2 from 'node:http2';
 import test from 'node:test';
 import tls from 'node:tls';
 import { through } from './lib/configs.mjs';
+import { adminIn, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
@@ -157,7 +158,7 @@ test('TLS on a plain port is told as such', async (t) => {
 });
 
 test('HTTP/2 on a port without it is told in its own words', async (t) => {
-    const gateway = await startGateway(t, 'routes: [{name: all, respond: {body: ok}}]');
+    const gateway = await startGateway(t, (folder) => `routes: [{name: all, respond: {body: ok}}]\n${adminIn(folder)}`);
     const session = http2.connect(gateway.url('/'));
     session.on('error', () => {});
     const code = await new Promise((resolve) => session.once('goaway', resolve));
@@ -170,5 +171,9 @@ test('HTTP/2 on a port without it is told in its own words', async (t) => {
     for (const entry of await gateway.logged(2)) {
         assert.equal(entry['network.protocol.version'], '2');
         assert.equal(entry['turnpike.detail'], 'the client speaks HTTP/2 where HTTP/1.1 is expected');
+        assert.equal(entry['http.response.status_code'], undefined, 'no answer with a status was sent');
     }
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_http2_connections_refused_total'), 2);
+    assert.deepEqual(metrics.get('turnpike_route_error_responses_total').samples, []);
 });

@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
+import { adminIn, askJson } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
-import { patient, until } from './lib/wait.mjs';
+import { patient, pause, until } from './lib/wait.mjs';
 
 const GET = (path) => head(`GET ${path} HTTP/1.1`, 'Host: a');
 // The chunk is larger than what is gathered, so that the request goes to its origin at once.
@@ -110,6 +111,59 @@ test('who has brought the whole request goes first', async (t) => {
     upload.send('0\r\n\r\n');
     assert.equal((await upload.answer()).status, 200);
     assert.deepEqual(origin.targets, ['/first', '/second', '/drip']);
+});
+
+// Connections, by the worker that has them: two at least on each of two.
+async function onBothWorkers(t, gateway) {
+    const workers = [[], []];
+    for (let count = 1; workers.some((clients) => clients.length < 2) || count <= 6; count++) {
+        const client = await connect(t, gateway);
+        assert.equal((await client.ask(GET('/direct'))).status, 204);
+        const entries = await gateway.logged(count);
+        workers[entries.at(-1)['turnpike.worker']].push(client);
+    }
+    return workers;
+}
+
+test('on whichever worker', async (t) => {
+    const targets = [];
+    let go = false;
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            const { target } = await wire.request(patient(120_000));
+            targets.push(target);
+            await until('the first to be let go', () => target !== '/first' || go);
+            await pause(target === '/second' ? 100 : 0); // longer than a worker's turn is
+            wire.ok('ok');
+        }
+    });
+    const gateway = await startGateway(t, (folder) => `
+workers: 2
+services: {app: {origins: ["${origin.address}"], limits: {max_concurrent_requests: 1}, pool: {pending_timeout: 1h}}}
+routes:
+  - {name: direct, match: {path: /direct}, respond: {status: 204}}
+  - {name: all, service: app}
+${adminIn(folder)}
+${DRIPS_ARE_FINE}`);
+    const inLine = (count) => until(`${count} in line`, async () => {
+        const { origins } = await askJson(gateway, '/v1/services');
+        return origins[0].pending === count;
+    });
+    const [[holds, uploads], [second, third]] = await onBothWorkers(t, gateway);
+    holds.send(GET('/first'));
+    await until('the first to be at the origin', () => targets.length === 1);
+    uploads.send(DRIP);
+    await inLine(1);
+    second.send(GET('/second'));
+    third.send(GET('/third'));
+    await inLine(3);
+    go = true;
+    assert.equal((await second.answer()).status, 200);
+    assert.equal((await third.answer()).status, 200);
+    uploads.send('0\r\n\r\n');
+    assert.equal((await uploads.answer()).status, 200);
+    assert.deepEqual(targets.toSorted(), ['/drip', '/first', '/second', '/third']);
+    assert.equal(targets.at(-1), '/drip');
 });
 
 test('nobody is cut while nobody waits', async (t) => {

@@ -99,6 +99,14 @@ test('help of one command speaks of that one', async (t) => {
     assert.match((await ctl(gateway, '--help')).stdout, /certs/);
 });
 
+test('a bad file has no diff, and one that changes nothing has an empty one', async (t) => {
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, yaml(origin));
+    assert.match((await ctlLines(gateway, 'reload', '--diff')).join('\n'), /changes: none/);
+    gateway.rewrite((folder) => yaml(origin)(folder).replace('app: 95%', 'app: 94%'));
+    await ctlRefused(gateway, /must add up to 100%/, 'reload', '--diff');
+});
+
 test('the last origin of a service is drained only with --force', async (t) => {
     const origin = await httpOrigin(t);
     const gateway = await startGateway(t, yaml(origin));
@@ -115,5 +123,22 @@ test('diff and reload tell weights before and after', async (t) => {
     fs.copyFileSync(gateway.file, file);
     const lines = await ctlLines(gateway, 'diff', file);
     assert.ok(lines.some((line) => /pay: split new 5% -> 1%/.test(line)), lines.join('\n'));
+    const before = await ctlLines(gateway, 'status');
+    const planned = await ctlLines(gateway, 'reload', '--diff');
+    assert.ok(planned.some((line) => /pay: split new 5% -> 1%/.test(line)), planned.join('\n'));
+    assert.deepEqual((await ctlLines(gateway, 'status')).filter((line) => /generation/.test(line)), before.filter((line) => /generation/.test(line)), 'nothing was reloaded');
     assert.match(await gateway.reload(), /pay: split app 95% -> 99%; pay: split new 5% -> 1%/);
+});
+
+test('routes and services have rates and latencies once they were looked at', async (t) => {
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, yaml(origin));
+    await ctlLines(gateway, 'routes');
+    const row = await until('a rate', async () => {
+        await request(gateway, { path: '/' });
+        const rows = JSON.parse((await ctl(gateway, '--json', 'routes')).stdout).routes;
+        return rows.find((each) => each.rate_per_s > 0);
+    });
+    assert.ok(row.p50_us > 0 && row.p99_us >= row.p50_us, JSON.stringify(row));
+    assert.match((await ctlLines(gateway, 'services')).join('\n'), /RATE/);
 });

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { request } from './lib/client.mjs';
 import { adminIn, ask, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { linuxOnly } from './lib/linux-only.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { patient, until } from './lib/wait.mjs';
 import { echoWebSockets, openWebSocket } from './lib/websocket.mjs';
@@ -31,7 +32,7 @@ routes:
   - {name: all, service: app}
 `;
 
-test('codes, budgets, times and the process are told', async (t) => {
+test(...linuxOnly('codes, budgets, times and the process are told'), async (t) => {
     const origin = await httpOrigin(t);
     const gateway = await startGateway(t, yaml(origin));
     for (let i = 0; i < 6; i++) {
@@ -86,7 +87,7 @@ test('OpenMetrics where asked for', async (t) => {
 // Names of series that a query reads.
 const namesIn = (text) => new Set(text.match(/\b(turnpike|process)_[a-z0-9_]+/g));
 
-test('rules and dashboard name what there is, and each alert has its page', async (t) => {
+test(...linuxOnly('rules and dashboard name what there is, and each alert has its page'), async (t) => {
     const origin = await httpOrigin(t);
     const gateway = await startGateway(t, yaml(origin));
     const families = await metricsOf(gateway);
@@ -115,4 +116,18 @@ test('promtool finds nothing', { skip: !hasPromtool && 'no promtool is installed
     assert.deepEqual([checked.status, checked.stdout, checked.stderr], [0, '', '']);
     const rules = spawnSync('promtool', ['check', 'rules', RULES], { encoding: 'utf8' });
     assert.equal(rules.status, 0, rules.stdout + rules.stderr);
+});
+
+test('how late the loops of all workers came to their timers', async (t) => {
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, yaml(origin));
+    await until('a timer of a loop to be due', async () => valueOf(await metricsOf(gateway), 'turnpike_loop_lag_seconds_count', {}) > 0, LONG);
+    const metrics = await metricsOf(gateway);
+    const longest = valueOf(metrics, 'turnpike_loop_lag_max_seconds', {});
+    assert.ok(longest >= 0 && longest < 600, String(longest));
+    assert.ok(longest <= valueOf(metrics, 'turnpike_loop_lag_seconds_sum', {}) + 1e-9);
+    process.kill(gateway.pid, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 3000)); // longer than the pause between two timers
+    process.kill(gateway.pid, 'SIGCONT');
+    await until('the pause to be told', async () => valueOf(await metricsOf(gateway), 'turnpike_loop_lag_max_seconds', {}) > 0.5, LONG);
 });

@@ -57,6 +57,7 @@ const FLOODS = {
     'empty DATA': ['empty-data-flood', [headers(1, POST)], () => data(1)],
     'rapid resets': ['reset-flood', [], (i) => Buffer.concat([headers(odd(i), [...GET.slice(0, 3), [':path', '/wait']], END), reset(odd(i))])],
     'resets provoked by windows that overflow': ['reset-flood', [], (i) => Buffer.concat([headers(odd(i), [...GET.slice(0, 3), [':path', '/wait']], END), windowUpdate(odd(i), 2 ** 31 - 1), windowUpdate(odd(i), 2 ** 31 - 1)])],
+    'resets provoked by bodies that are too long': ['reset-flood', [], (i) => Buffer.concat([headers(odd(i), [...POST.slice(0, 3), [':path', '/wait'], ['content-length', '1']]), data(odd(i), 'xx')])],
     'resets provoked by malformed requests': ['reset-flood', [], (i) => headers(odd(i), [...GET, ['connection', 'close']], END)],
     'heads that are too large': ['head-flood', [], (i) => headers(odd(i), [...GET, ...Array.from({ length: 3 }, () => ['x', 'y'.repeat(5000)])], END)],
 };
@@ -73,6 +74,20 @@ for (const [name, [cause, first, piece]] of Object.entries(FLOODS)) {
         assert.equal(await cuts(gateway, cause), 1);
         other.send(headers(3, GET, END));
         assert.equal((await other.answered(3)).status, 200);
+        assert.equal((await request(gateway)).status, 200);
+    });
+}
+
+for (const [what, piece, code] of [
+    ['a window that grows by nothing', windowUpdate(1, 0), 'PROTOCOL_ERROR'],
+    ['DATA behind the end of a request', data(1, 'x'), 'STREAM_CLOSED'],
+]) {
+    test(`${what} provokes no reset: it ends the connection at once`, async (t) => {
+        const { gateway } = await served(t, { handler: () => {} });
+        const peer = await Http2Peer.connect(t, gateway);
+
+        peer.send(headers(1, [...GET.slice(0, 3), [':path', '/wait']], END), piece);
+        assert.equal(await peer.closed(), code);
         assert.equal((await request(gateway)).status, 200);
     });
 }

@@ -11,8 +11,8 @@ struct buffer_pool {
     struct slab_pool *slabs[BUFFER_SIZE_COUNT];
 };
 
-/* What waits in a queue often waits for long: several small buffers then, rather than one large
- * one that is half empty. */
+/* What waits in a queue may wait for long: several small buffers then, rather than one large one that
+ * is half empty. */
 #define LARGE_WORTH_BYTES 24576
 
 static const size_t sizes[BUFFER_SIZE_COUNT] = {BUFFER_TINY_BYTES, BUFFER_SMALL_BYTES,
@@ -176,7 +176,8 @@ static size_t append_to_last(struct buffer_queue *queue, struct bytes bytes)
 }
 
 /* Borrows first, so that running out of memory leaves the queue as it was. */
-bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, struct bytes bytes)
+static bool add(struct buffer_pool *pool, struct buffer_queue *queue, struct bytes bytes,
+                size_t worth_large)
 {
     size_t room = queue->last != NULL ? buffer_room(queue->last) : 0;
     struct buffer_queue more = {0};
@@ -188,7 +189,7 @@ bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, stru
     while (planned < bytes.length) {
         size_t left = bytes.length - planned;
         struct buffer *buffer =
-            buffer_borrow(pool, left > LARGE_WORTH_BYTES ? BUFFER_LARGE : BUFFER_SMALL);
+            buffer_borrow(pool, left > worth_large ? BUFFER_LARGE : BUFFER_SMALL);
 
         if (buffer == NULL) {
             buffer_queue_clear(pool, &more);
@@ -206,6 +207,17 @@ bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, stru
         bytes = bytes_skip(bytes, append_to_last(queue, bytes));
     }
     return true;
+}
+
+bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, struct bytes bytes)
+{
+    return add(pool, queue, bytes, LARGE_WORTH_BYTES);
+}
+
+bool buffer_queue_add_to_wait(struct buffer_pool *pool, struct buffer_queue *queue,
+                              struct bytes bytes)
+{
+    return add(pool, queue, bytes, SIZE_MAX);
 }
 
 size_t buffer_queue_held(const struct buffer_queue *queue)

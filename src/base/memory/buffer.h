@@ -85,6 +85,9 @@ struct buffer_queue {
 
 /* Appends a copy; all or nothing. false: no memory. */
 bool buffer_queue_add(struct buffer_pool *pool, struct buffer_queue *queue, struct bytes bytes);
+/* The same, of what is known to wait: in no larger buffers than it needs. */
+bool buffer_queue_add_to_wait(struct buffer_pool *pool, struct buffer_queue *queue,
+                              struct bytes bytes);
 /* Takes over a buffer that already has content; *buffer becomes NULL. */
 void buffer_queue_take(struct buffer_queue *queue, struct buffer **buffer);
 /* Memory of its buffers, full or not. */

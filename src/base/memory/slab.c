@@ -26,6 +26,7 @@
 #define SLAB_LARGE (1024u * 1024)
 #define SMALL_OBJECT 2048
 #define ALIGNMENT 16
+#define PAGE 4096 /* objects of whole pages are aligned to pages */
 #define WORTH_FORGETTING (16u * 1024)
 #define SPARES 32
 #define BURST 4 /* so many times what was needed since the last trim was needed once */
@@ -49,9 +50,9 @@ struct slab_pool {
     uint32_t objects_per_slab;
     uint32_t slab_count;
     uint32_t empty_count;
-    size_t zeros; /* not known to the compiler, which would clear a kilobyte in a slower way */
-    size_t used;
-    size_t used_peak; /* since the last trim */
+    size_t zeros;    /* not known to the compiler, which would clear a kilobyte in a slower way */
+    size_t out;      /* of their slabs: in use, or a spare */
+    size_t out_peak; /* since the last trim */
     struct slab_account *account;
     uint32_t spare_count;
     void *spares[SPARES]; /* given back, and not yet to their slabs: most are taken again soon */
@@ -60,11 +61,12 @@ struct slab_pool {
 static void lay_out(struct slab_pool *pool)
 {
     size_t count = (pool->slab_size - sizeof(struct slab)) / (pool->object_size + sizeof(uint16_t));
+    size_t alignment = pool->object_size % PAGE == 0 ? PAGE : ALIGNMENT;
     size_t head;
 
     for (;;) {
         head = sizeof(struct slab) + count * sizeof(uint16_t);
-        head = (head + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        head = (head + alignment - 1) / alignment * alignment;
         if (head + count * pool->object_size <= pool->slab_size) {
             break;
         }
@@ -193,6 +195,9 @@ static __attribute__((noinline)) void *take_from_slab(struct slab_pool *pool)
     if (slab == NULL) {
         return NULL;
     }
+    if (++pool->out > pool->out_peak) {
+        pool->out_peak = pool->out;
+    }
     index = slab->free_count > 0 ? slab->free_index[--slab->free_count] : slab->fresh++;
     if (slab->used++ == 0) {
         pool->empty_count--;
@@ -209,6 +214,7 @@ static void give_to_slab(struct slab_pool *pool, void *object)
     struct slab *slab = slab_of(pool, object);
     size_t offset = (size_t)((char *)object - (char *)slab) - pool->first_offset;
 
+    pool->out--;
     if (slab->used == pool->objects_per_slab) {
         list_remove(&slab->link);
         list_add_first(&pool->open, &slab->link);
@@ -243,8 +249,8 @@ void slab_pool_free(struct slab_pool **pool)
     if (*pool == NULL) {
         return;
     }
-    CHECK((*pool)->used == 0);
     give_spares_to_slabs(*pool);
+    CHECK((*pool)->out == 0);
     while ((link = list_first(&(*pool)->open)) != NULL) {
         slab_free(CONTAINER_OF(link, struct slab, link));
     }
@@ -259,9 +265,6 @@ void *slab_take(struct slab_pool *pool)
     if (object == NULL) {
         return NULL;
     }
-    if (++pool->used > pool->used_peak) {
-        pool->used_peak = pool->used;
-    }
     ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
     return pool->zeros == 0 ? object : memset(object, 0, pool->zeros);
 }
@@ -270,7 +273,6 @@ void slab_give(struct slab_pool *pool, void *object)
 {
     CHECK(slab_of(pool, object)->pool == pool);
     ASAN_POISON_MEMORY_REGION(object, pool->object_size);
-    pool->used--;
     if (pool->spare_count < SPARES) {
         pool->spares[pool->spare_count++] = object;
     } else {
@@ -291,7 +293,7 @@ static void forget_pages(struct slab *slab)
 void slab_pool_trim(struct slab_pool *pool)
 {
     uint32_t per_slab = pool->objects_per_slab;
-    size_t wanted = (pool->used_peak + per_slab - 1) / per_slab + 1;
+    size_t wanted = (pool->out_peak + per_slab - 1) / per_slab + 1;
     struct link *link;
 
     give_spares_to_slabs(pool);
@@ -307,17 +309,17 @@ void slab_pool_trim(struct slab_pool *pool)
     for (link = pool->open.next; link != &pool->open; link = link->next) {
         struct slab *slab = CONTAINER_OF(link, struct slab, link);
 
-        if (slab->used == 0 && slab->touched > BURST * pool->used_peak &&
+        if (slab->used == 0 && slab->touched > BURST * pool->out_peak &&
             slab->touched * pool->object_size > WORTH_FORGETTING) {
             forget_pages(slab);
         }
     }
-    pool->used_peak = pool->used;
+    pool->out_peak = pool->out;
 }
 
 size_t slab_pool_used(const struct slab_pool *pool)
 {
-    return pool->used;
+    return pool->out - pool->spare_count;
 }
 
 size_t slab_pool_reserved(const struct slab_pool *pool)

@@ -18,7 +18,8 @@ struct slab_account {
 
 struct slab_pool;
 
-/* NULL: out of memory. Objects are aligned to 16 bytes and hold what their last user left. */
+/* NULL: out of memory. Objects are aligned to 16 bytes, to 4 KiB where their size is a multiple of
+ * that, and hold what their last user left. */
 struct slab_pool *slab_pool_new(size_t object_size);
 /* From now on its slabs count there, and none comes beyond the ceiling. Before the first object
  * is taken; NULL: nowhere. */

@@ -75,6 +75,7 @@ static void fill_row(const struct client_connection *connection, const struct cl
         .rate = cost->ms > 0 ? cost->moved * 1000 / cost->ms : 0,
         .requests = connection->served,
         .streams = codec != NULL ? codec->streams(connection) : 0,
+        .protocol = connection->speaks_h2 ? "2" : "1.1",
         .cost = cost->cost,
     };
     copy_name(row->listener, connection->listener->name);

@@ -21,6 +21,7 @@ struct client_row {
     uint64_t rate;         /* bytes moved a second since then */
     uint32_t requests;     /* begun, ever */
     uint32_t streams;      /* requests under way now */
+    const char *protocol;  /* static: "1.1" or "2", as the access log has it */
     uint64_t cost;
     char listener[CLIENT_ROW_NAME_MAX];
     char route[CLIENT_ROW_NAME_MAX]; /* empty: none yet */

@@ -11,6 +11,7 @@
 #define IDLE_SHARE 64 /* of all connections, closed in each slice; twice that on each step up */
 #define IDLE_LEAST_MS 1000
 #define IDLE_LEAST_REFUSING_MS 300
+#define HEARD_MOST 16 /* that have something to say are passed over in a slice */
 #define GO_ON_MOST 256
 #define HELD_LONGEST_MS 1000
 #define CHECK_AT_MOST 4096
@@ -28,16 +29,19 @@ static uint32_t close_longest_idle(struct client_context *context, enum pressure
     uint32_t most = (client_context_count(context) / IDLE_SHARE + 1) << (level - 1);
     uint32_t now_ms = client_clock_ms(context);
     uint32_t closed = 0;
-    struct link *link;
+    struct link *link = context->idle.next;
 
-    while (closed < most && (link = list_first(&context->idle)) != NULL) {
+    for (uint32_t i = 0; i < most + HEARD_MOST && closed < most && link != &context->idle; i++) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
+        link = link->next;
         if (now_ms - connection->since_ms < least_ms) {
             break; /* its next request may be on its way */
         }
-        client_cut(connection, CUT_IDLE_PRESSURE);
-        closed++;
+        if (!transport_has_input(&connection->transport)) { /* else the loop comes to it */
+            client_cut(connection, CUT_IDLE_PRESSURE);
+            closed++;
+        }
     }
     pressure_did(context->worker_context->pressure, PRESSURE_CLOSED_IDLE, closed);
     return closed;

@@ -5,6 +5,29 @@
 
 #include "base/check.h"
 
+static uint32_t said(uint32_t of_route, uint32_t of_listener)
+{
+    return of_route != RATE_UNSAID ? of_route : of_listener;
+}
+
+struct min_rate_rule min_rate_rule_of(const struct exchange *exchange,
+                                      const struct min_rates_settings *of_listener, bool body)
+{
+    const struct min_rates_settings *own = exchange_min_rates(exchange);
+    const struct timeouts_settings *timeouts = exchange_timeouts(exchange);
+    struct min_rate_rule rule = {
+        .idle_ms = body ? timeouts->body_idle : timeouts->response_idle,
+        .rate = body ? of_listener->request_body : of_listener->response,
+        .window_ms = of_listener->window,
+    };
+
+    if (own != NULL) {
+        rule.rate = said(body ? own->request_body : own->response, rule.rate);
+        rule.window_ms = said(own->window, rule.window_ms);
+    }
+    return rule;
+}
+
 void min_rate_begin(struct min_rate *min_rate, uint64_t now_us, uint64_t bytes)
 {
     CHECK(now_us != 0);

@@ -6,8 +6,7 @@
 #ifndef CLIENT_GUARD_MIN_RATE_H
 #define CLIENT_GUARD_MIN_RATE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "exchange/exchange.h"
 
 struct min_rate_rule {
     uint32_t idle_ms; /* longest time without a byte */
@@ -25,6 +24,11 @@ struct min_rate {
 };
 
 enum min_rate_verdict { MIN_RATE_FINE, MIN_RATE_STOPPED, MIN_RATE_TOO_SLOW };
+
+/* What holds for an exchange: what its route says, else its listener; of its request's body or of its
+ * answer. */
+struct min_rate_rule min_rate_rule_of(const struct exchange *exchange,
+                                      const struct min_rates_settings *of_listener, bool body);
 
 /* `bytes` counts from anywhere; only its growth matters. `now_us` is never 0. */
 void min_rate_begin(struct min_rate *min_rate, uint64_t now_us, uint64_t bytes);

@@ -45,7 +45,6 @@ void client_h1_know_client(struct client_h1 *h1)
 {
     h1->facts.ip = h1->connection->ip;
     h1->facts.port = h1->connection->port;
-    h1->facts.ip_text = (struct bytes){h1->ip_text, ip_format(&h1->facts.ip, h1->ip_text)};
 }
 
 void client_h1_release(struct client_h1 *h1)

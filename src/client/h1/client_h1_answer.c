@@ -231,6 +231,8 @@ bool client_h1_send_h2_refusal(void *stream, const struct answer_head *head)
     struct client_h1 *h1 = stream;
 
     (void)head;
+    exchange_note_no_status(h1->exchange);
+    metrics_note(client_context_of(h1->connection)->metrics, METRICS_HTTP2_NOT_OFFERED);
     h1->closes = true;
     h1->answer_chunked = false;
     h1->answer_is_small = true;
@@ -246,7 +248,8 @@ size_t client_h1_send_nothing(void *stream, struct bytes bytes, bool last)
 }
 
 /* What may wait here. An answer that is known to be small always may: that lets go of the buffer
- * of its origin's connection. One that may be large only as far as the budget goes. */
+ * of its origin's connection. One that may be large only as far as the budget goes, or went when its
+ * origin's connection asked: the buffer that it has read into since goes back once all is taken. */
 static size_t absorb_room(const struct client_h1 *h1)
 {
     size_t queued = h1->out.queue.length;
@@ -257,8 +260,17 @@ static size_t absorb_room(const struct client_h1 *h1)
         size_t most = h1->connection->listener->budgets.limits.connection_buffer;
         size_t left = most > held + BUFFER_SMALL_BYTES ? most - held - BUFFER_SMALL_BYTES : 0;
 
+        left = h1->promised > queued && h1->promised - queued > left ? h1->promised - queued : left;
         room = left < room ? left : room;
     }
+    return room;
+}
+
+static size_t promise_room(struct client_h1 *h1)
+{
+    size_t room = absorb_room(h1);
+
+    h1->promised = (uint32_t)(h1->out.queue.length + room);
     return room;
 }
 
@@ -384,11 +396,12 @@ size_t client_h1_room(void *stream)
     size_t queued = h1->out.queue.length;
     size_t room;
 
+    h1->promised = 0;
     if (h1->answer_is_small || surely_takes_much(h1)) {
         return SIZE_MAX; /* a small one is absorbed */
     }
     if (h1->out.blocked) {
-        return absorb_room(h1);
+        return promise_room(h1);
     }
     room = room_unasked(h1);
     if (room > 0) {
@@ -401,7 +414,7 @@ size_t client_h1_room(void *stream)
     }
     h1->out.blocked = true;
     note_written(h1);
-    return absorb_room(h1);
+    return promise_room(h1);
 }
 
 void client_h1_send_soon(void *stream)

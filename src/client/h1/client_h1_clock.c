@@ -18,29 +18,9 @@ static const struct client_budgets *budgets_of(const struct client_h1 *h1)
     return &h1->connection->listener->budgets;
 }
 
-/* --- rules ------------------------------------------------------------------------------- */
-
-static uint32_t said(uint32_t of_route, uint32_t of_listener)
+static struct min_rate_rule rule_of(const struct client_h1 *h1, bool body)
 {
-    return of_route != RATE_UNSAID ? of_route : of_listener;
-}
-
-static struct min_rate_rule client_h1_min_rate_rule(const struct client_h1 *h1, bool body)
-{
-    const struct min_rates_settings *own = exchange_min_rates(h1->exchange);
-    const struct min_rates_settings *rates = &budgets_of(h1)->rates;
-    const struct timeouts_settings *timeouts = exchange_timeouts(h1->exchange);
-    struct min_rate_rule rule = {
-        .idle_ms = body ? timeouts->body_idle : timeouts->response_idle,
-        .rate = body ? rates->request_body : rates->response,
-        .window_ms = rates->window,
-    };
-
-    if (own != NULL) {
-        rule.rate = said(body ? own->request_body : own->response, rule.rate);
-        rule.window_ms = said(own->window, rule.window_ms);
-    }
-    return rule;
+    return min_rate_rule_of(h1->exchange, &budgets_of(h1)->rates, body);
 }
 
 /* --- the timer ----------------------------------------------------------------------------- */
@@ -70,12 +50,12 @@ static void client_h1_arm(struct client_h1 *h1)
         return; /* tunnel_idle runs; and the loop watches */
     }
     if (min_rate_runs(&h1->body_min_rate)) {
-        const struct min_rate_rule rule = client_h1_min_rate_rule(h1, true);
+        const struct min_rate_rule rule = rule_of(h1, true);
 
         wait_ms = sooner(wait_ms, min_rate_next_check_ms(&h1->body_min_rate, &rule, now_us));
     }
     if (min_rate_runs(&h1->answer_min_rate)) {
-        const struct min_rate_rule rule = client_h1_min_rate_rule(h1, false);
+        const struct min_rate_rule rule = rule_of(h1, false);
 
         wait_ms = sooner(wait_ms, min_rate_next_check_ms(&h1->answer_min_rate, &rule, now_us));
     }
@@ -227,7 +207,7 @@ static void count_answer_for_body(struct client_h1 *h1)
 /* false: it was cut. */
 static bool body_keeps_min_rate(struct client_h1 *h1)
 {
-    const struct min_rate_rule rule = client_h1_min_rate_rule(h1, true);
+    const struct min_rate_rule rule = rule_of(h1, true);
 
     count_answer_for_body(h1);
     switch (min_rate_check(&h1->body_min_rate, &rule, now_of(h1), h1->received)) {
@@ -245,7 +225,7 @@ static bool body_keeps_min_rate(struct client_h1 *h1)
 
 static bool answer_keeps_min_rate(struct client_h1 *h1)
 {
-    const struct min_rate_rule rule = client_h1_min_rate_rule(h1, false);
+    const struct min_rate_rule rule = rule_of(h1, false);
 
     switch (min_rate_check(&h1->answer_min_rate, &rule, now_of(h1), client_h1_taken(h1))) {
     case MIN_RATE_FINE:

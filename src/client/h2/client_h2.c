@@ -79,6 +79,7 @@ bool client_h2_new(struct client_connection *connection)
     list_init(&h2->heads);
     list_init(&h2->ending);
     list_init(&h2->waiting);
+    list_init(&h2->gathered);
     h2->began_us = loop_now(context->worker_context->loop);
     h2->facts = (struct client_facts){
         .listener = connection->listener->name,
@@ -88,9 +89,7 @@ bool client_h2_new(struct client_connection *connection)
         .may_be_proxied = connection->listener->was_proxied,
         .scheme = connection->transport.ops->scheme,
         .tls = connection->transport.ops->plain ? NULL : tls_facts_of(&connection->transport),
-        .rules = connection->listener->has_rules ? &connection->listener->rules : NULL,
     };
-    h2->facts.ip_text = (struct bytes){h2->ip_text, ip_format(&h2->facts.ip, h2->ip_text)};
     client_h2_budgets_begin(h2);
     connection->h2 = h2;
     connection->speaks_h2 = true;
@@ -259,6 +258,10 @@ static void stamp_ends(struct client_h2 *h2)
 static void pump(struct client_h2 *h2)
 {
     h2->paused = false;
+    if (!h2_session_may_pump(h2->session)) {
+        client_h2_flush_later(h2);
+        return;
+    }
     h2->inside = true;
     client_h2_hand_heads(h2);
     if (!h2_session_pump(h2->session) && !h2->out.broken && !h2_session_is_over(h2->session)) {
@@ -380,8 +383,8 @@ static void rest_if_idle(struct client_h2 *h2)
 {
     struct client_connection *connection = h2->connection;
 
-    if (h2->stream_count > 0 || !outbox_is_empty(&h2->out) || h2->step == CLIENT_H2_ANNOUNCED ||
-        connection->state != CLIENT_SERVES) {
+    if (h2->stream_count > 0 || h2->section != NULL || !outbox_is_empty(&h2->out) ||
+        h2->step == CLIENT_H2_ANNOUNCED || connection->state != CLIENT_SERVES) {
         return;
     }
     h2->ticks = false;
@@ -425,17 +428,31 @@ void client_h2_flush_later(struct client_h2 *h2)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
+/* A request is worth a read, however short it is. */
+static void note_drip(struct client_h2 *h2, size_t count, uint32_t served_before)
+{
+    bool brought_request = h2->connection->served != served_before;
+
+    drip_note(&h2->drip, brought_request ? DRIP_BYTES : count, h2->out.written);
+}
+
 static void take_bytes(struct client_h2 *h2, struct bytes bytes)
 {
+    uint32_t served = h2->connection->served;
     bool fine;
 
     h2->received += bytes.length;
     h2->inside = true;
-    fine = client_h2_section_enters_context(h2) && h2_session_receive(h2->session, bytes);
+    fine = h2_session_receive(h2->session, bytes);
     if (!client_h2_stands(h2)) {
         return;
     }
     h2->inside = false;
+    note_drip(h2, bytes.length, served);
+    client_h2_feed_gathered(h2);
+    if (!client_h2_stands(h2)) {
+        return;
+    }
     if (!client_h2_section_leaves_context(h2) || !fine) {
         client_h2_fail(h2, H2_PROTOCOL_ERROR, h2->step == CLIENT_H2_FAILED ? h2->why : CUT_NONE);
     }
@@ -449,6 +466,7 @@ static void on_end_of_stream(struct client_h2 *h2, bool clean)
     }
     if (clean && h2->stream_count > 0) {
         h2->read_closed = true; /* it may still listen for what it asked */
+        client_h2_note_left(h2);
         client_h2_flush_later(h2);
     } else {
         client_close(h2->connection, OUTCOME_CLIENT_GONE);
@@ -511,6 +529,9 @@ static void ready(struct client_connection *connection, short what)
         client_h2_write(h2);
         settle(h2);
     }
+    if (client_h2_stands(h2) && drip_is_on(&h2->drip)) {
+        watch_rest(&connection->transport.watch);
+    }
 }
 
 /* --- as its connection sees it ------------------------------------------------------------- */
@@ -535,7 +556,7 @@ static size_t held(const struct client_connection *connection)
     size_t held = sizeof(*h2) + h2_session_held(h2->session) + buffer_queue_held(&h2->out.queue);
 
     if (h2->section != NULL) {
-        held += sizeof(*h2->section) + h2->section->bytes;
+        held += sizeof(*h2->section) + h2->section->capacity;
     }
     for (struct link *link = h2->streams.next; link != &h2->streams; link = link->next) {
         held += client_h2_stream_held(CONTAINER_OF(link, struct client_h2_stream, link));
@@ -587,6 +608,11 @@ static void drain(struct client_connection *connection)
     client_h2_leave(connection->h2);
 }
 
+static void rest(struct client_connection *connection)
+{
+    h2_session_rest(connection->h2->session);
+}
+
 const struct client_codec client_h2_codec = {
     .ready = ready,
     .late = client_h2_late,
@@ -598,4 +624,5 @@ const struct client_codec client_h2_codec = {
     .route = route,
     .streams = streams,
     .drain = drain,
+    .rest = rest,
 };

@@ -61,11 +61,15 @@ static struct client_h2_fields *fields_new(uint32_t count, size_t bytes, struct 
 }
 
 static void add_all(struct client_h2_fields *fields, struct text *text,
-                    const struct http_fields *from)
+                    const struct http_fields *from, bool except_upgrade)
 {
     for (uint32_t i = 0; i < from->count; i++) {
-        struct http_field *row = &fields->rows[fields->count++];
+        struct http_field *row = &fields->rows[fields->count];
 
+        if (except_upgrade && client_h2_is_of_upgrade(from->rows[i].name)) {
+            continue;
+        }
+        fields->count++;
         row->name = add_lower(text, from->rows[i].name);
         row->value = add_value(text, from->rows[i].value);
     }
@@ -92,9 +96,9 @@ static struct client_h2_fields *fields_of_head(const struct answer_head *head)
     if (fields == NULL) {
         return NULL;
     }
-    fields->is_interim = head->status < 200;
-    add_number(fields, &text, BYTES(":status"), head->status);
-    add_all(fields, &text, head->fields);
+    fields->is_interim = head->status < 200 && !head->upgrades;
+    add_number(fields, &text, BYTES(":status"), head->upgrades ? 200 : head->status);
+    add_all(fields, &text, head->fields, head->upgrades);
     if (head->status >= 200 && (head->framing == HTTP_LENGTH_KNOWN || head->reports_length)) {
         add_number(fields, &text, BYTES("content-length"), head->body_length);
     }
@@ -134,8 +138,9 @@ bool client_h2_send_head(void *owner, const struct answer_head *head)
 {
     struct client_h2_stream *stream = owner;
     struct client_h2_fields *fields = fields_of_head(head);
-    bool is_empty = head->framing == HTTP_NO_BODY ||
-                    (head->framing == HTTP_LENGTH_KNOWN && head->body_length == 0);
+    bool is_empty =
+        !head->upgrades && (head->framing == HTTP_NO_BODY ||
+                            (head->framing == HTTP_LENGTH_KNOWN && head->body_length == 0));
 
     if (fields == NULL) {
         return false;
@@ -321,7 +326,7 @@ bool client_h2_send_end(void *owner, const struct http_fields *trailers)
             client_h2_stream_reset(stream, H2_INTERNAL_ERROR);
             return true;
         }
-        add_all(stream->trailers, &text, trailers);
+        add_all(stream->trailers, &text, trailers, false);
     }
     stream->answer_ended = true;
     h2_session_resume(h2->session, stream->id);

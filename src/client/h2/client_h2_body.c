@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A request's body on its way in. What the exchange does not take waits in the stream, which its
- * window bounds: that is opened as bytes are taken. The connection's window is opened at once while
+/* A request's body on its way in. Small pieces of one read go on together. What the exchange does not
+ * take waits in the stream, which its window bounds: that is opened as bytes are taken. The connection's window is opened at once while
  * little waits in all streams together, so that a stream whose origin is slow does not hold up the
  * others. */
 #include "client/h2/client_h2_private.h"
+
+/* A smaller piece waits for the others of its read, so that each is not a chunk and a packet of its
+ * own at the origin. */
+#define GATHER_BELOW_BYTES 1024
 
 static size_t stored_most(const struct client_h2 *h2)
 {
@@ -50,6 +54,7 @@ void client_h2_body_drop(struct client_h2_stream *stream)
 {
     size_t waits = stream->in.length;
 
+    list_remove(&stream->gathered);
     if (waits > 0) {
         buffer_queue_clear(client_h2_buffers(stream->h2), &stream->in);
         took_waiting(stream, waits);
@@ -94,12 +99,19 @@ static void store(struct client_h2_stream *stream, struct bytes bytes)
     }
 }
 
+/* Nothing is gained where more is not to come. */
+static bool goes_on_alone(const struct client_h2_stream *stream, struct bytes bytes)
+{
+    return bytes.length >= GATHER_BELOW_BYTES || stream->h2->data_ends;
+}
+
 static void feed(struct client_h2_stream *stream, struct bytes bytes)
 {
     struct client_h2 *h2 = stream->h2;
     size_t taken = 0;
 
-    if (stream->in.length == 0 && !stream->paused && !stream->feeding) {
+    if (stream->in.length == 0 && !stream->paused && !stream->feeding &&
+        goes_on_alone(stream, bytes)) {
         taken = offer(stream, bytes);
         if (!client_h2_stands(h2)) {
             return;
@@ -110,13 +122,16 @@ static void feed(struct client_h2_stream *stream, struct bytes bytes)
     if (taken < bytes.length) {
         store(stream, bytes_skip(bytes, taken));
     }
+    if (stream->in.length > 0 && !stream->paused && list_is_empty(&stream->gathered)) {
+        list_add_last(&h2->gathered, &stream->gathered);
+    }
 }
 
 /* The end of the body comes behind all of it. */
 static void end_if_whole(struct client_h2_stream *stream)
 {
     if (stream->ended && stream->in.length == 0 && stream->exchange != NULL &&
-        !stream->reported_end) {
+        !stream->reported_end && stream->tunnels == stream->asks_tunnel) {
         stream->reported_end = true;
         exchange_body_end(stream->exchange, stream->kept != NULL ? &stream->kept->headers : NULL);
     }
@@ -137,6 +152,16 @@ static void feed_waiting(struct client_h2_stream *stream)
         took_waiting(stream, taken);
     }
     end_if_whole(stream);
+}
+
+void client_h2_feed_gathered(struct client_h2 *h2)
+{
+    struct link *link;
+
+    while (client_h2_stands(h2) && (link = list_first(&h2->gathered)) != NULL) {
+        list_remove(link);
+        feed_waiting(CONTAINER_OF(link, struct client_h2_stream, gathered));
+    }
 }
 
 void client_h2_want_body(void *owner, bool wanted)

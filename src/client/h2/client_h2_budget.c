@@ -75,6 +75,7 @@ bool client_h2_on_frame(void *owner, const struct h2_frame *frame)
     }
     switch (frame->type) {
     case H2_FRAME_DATA:
+        h2->data_ends = frame->ends;
         return frame->length > 0 || frame->ends || client_h2_spend(h2, CLIENT_H2_EMPTY_DATA);
     case H2_FRAME_HEADERS:
         h2->section_wire = (uint32_t)frame->length + 9;

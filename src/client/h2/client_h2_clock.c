@@ -7,27 +7,16 @@
 #define TICK_MS 500
 #define PONG_MS 2000 /* GOAWAY's second step does not wait for longer */
 
-static uint32_t said(uint32_t of_route, uint32_t of_listener)
-{
-    return of_route != RATE_UNSAID ? of_route : of_listener;
-}
-
 /* Streams side by side share a line, so that each may be as slow as its share. */
 static struct min_rate_rule rule_of(const struct client_h2_stream *stream, bool body)
 {
     const struct client_h2 *h2 = stream->h2;
-    const struct min_rates_settings *own = exchange_min_rates(stream->exchange);
-    const struct min_rates_settings *rates = &h2->connection->listener->budgets.rates;
-    const struct timeouts_settings *timeouts = exchange_timeouts(stream->exchange);
-    struct min_rate_rule rule = {
-        .idle_ms = body ? timeouts->body_idle : timeouts->response_idle,
-        .rate = body ? rates->request_body : rates->response,
-        .window_ms = rates->window,
-    };
+    struct min_rate_rule rule =
+        min_rate_rule_of(stream->exchange, &h2->connection->listener->budgets.rates, body);
 
-    if (own != NULL) {
-        rule.rate = said(body ? own->request_body : own->response, rule.rate);
-        rule.window_ms = said(own->window, rule.window_ms);
+    if (stream->tunnels) {
+        rule.idle_ms = exchange_timeouts(stream->exchange)->tunnel_idle;
+        rule.rate = 0;
     }
     rule.rate /= h2->stream_count > 0 ? h2->stream_count : 1;
     return rule;
@@ -131,6 +120,45 @@ static void check_at_stream(struct client_h2_stream *stream)
     }
 }
 
+/* --- a client that has left ---------------------------------------------------------------- */
+
+/* The rest of its request cannot come. */
+static bool is_cut_short(const struct client_h2_stream *stream)
+{
+    return !stream->ended;
+}
+
+/* By TCP alone a client that has left looks like one that listens on: what is safe is given up. */
+static bool seems_unwanted(const struct client_h2_stream *stream)
+{
+    return !stream->answer_ended && http_method_is_safe(exchange_request(stream->exchange)->method);
+}
+
+static void give_up(struct client_h2 *h2, bool (*which)(const struct client_h2_stream *stream))
+{
+    struct link *link = h2->streams.next;
+
+    while (client_h2_stands(h2) && link != &h2->streams) {
+        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
+
+        link = link->next;
+        if (stream->exchange != NULL && which(stream)) {
+            client_h2_stream_abandon(stream, OUTCOME_CLIENT_GONE);
+            client_h2_stream_reset(stream, H2_CANCEL);
+        }
+    }
+}
+
+void client_h2_note_left(struct client_h2 *h2)
+{
+    give_up(h2, is_cut_short);
+    if (!h2->connection->listener->half_close) {
+        h2->left_us = client_h2_now(h2);
+        h2->ticks = true;
+        client_set_timer(h2->connection, CLIENT_LEFT_MS);
+    }
+}
+
 /* --- the connection ------------------------------------------------------------------------ */
 
 /* false: it was cut. */
@@ -198,6 +226,10 @@ void client_h2_late(struct client_connection *connection)
     struct client_h2 *h2 = connection->h2;
 
     h2->ticks = false;
+    if (h2->left_us != 0 && client_h2_now(h2) - h2->left_us >= CLIENT_LEFT_MS * UINT64_C(1000)) {
+        h2->left_us = 0;
+        give_up(h2, seems_unwanted);
+    }
     if (section_is_late(h2)) {
         client_h2_fail(h2, H2_ENHANCE_YOUR_CALM, CUT_HEAD);
     }

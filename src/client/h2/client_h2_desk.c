@@ -16,8 +16,9 @@ bool client_h2_context_begin(struct client_context *context)
     if (h2->sessions == NULL || h2->connections == NULL || h2->streams == NULL) {
         return false;
     }
-    slab_pool_clear(h2->connections, offsetof(struct client_h2, ip_text));
+    slab_pool_clear(h2->connections, sizeof(struct client_h2));
     slab_pool_account(h2->connections, pressure_slabs(context->worker_context->pressure));
+    h2_sessions_account(h2->sessions, pressure_slabs(context->worker_context->pressure));
     slab_pool_clear(h2->streams, sizeof(struct client_h2_stream));
     slab_pool_account(h2->streams, pressure_slabs(context->worker_context->pressure));
     return true;
@@ -53,6 +54,7 @@ void client_h2_context_trim(struct client_context *context)
 {
     slab_pool_trim(context->h2.connections);
     slab_pool_trim(context->h2.streams);
+    h2_sessions_trim(context->h2.sessions);
 }
 
 size_t client_h2_context_memory(const struct client_context *context)

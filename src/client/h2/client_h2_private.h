@@ -13,12 +13,13 @@
 /* A field section while it comes: one at a time on a connection (RFC 9113 section 4.3). */
 struct client_h2_section {
     uint32_t count;
-    uint32_t bytes; /* of names and values */
-    uint32_t list;  /* the same as RFC 9113 section 6.5.2 counts it, what was not kept too */
+    uint32_t bytes;    /* of names and values */
+    uint32_t capacity; /* of `text` */
+    uint32_t list;     /* the same as RFC 9113 section 6.5.2 counts it, what was not kept too */
     bool is_request;
     bool too_large;
     struct http_field rows[H2_FIELDS_MAX + 1];
-    char text[]; /* as long as limits.head_bytes */
+    char text[];
 };
 
 /* Of a request, with their bytes behind them. */
@@ -75,22 +76,25 @@ struct client_h2 {
     struct h2_session *session;
     struct outbox out;
     struct later flush;
-    struct link streams; /* those with an exchange or a place in the session, oldest first */
-    struct link heads;   /* streams whose answer's head is not handed to the session yet */
-    struct link ending;  /* whose answers' last bytes are in `out`, first written first */
-    struct link waiting; /* whose exchanges have more than was taken, in turn */
+    struct link streams;  /* those with an exchange or a place in the session, oldest first */
+    struct link heads;    /* streams whose answer's head is not handed to the session yet */
+    struct link ending;   /* whose answers' last bytes are in `out`, first written first */
+    struct link waiting;  /* whose exchanges have more than was taken, in turn */
+    struct link gathered; /* whose requests' bodies have come in small pieces, in this read */
     struct client_h2_fields *handed;   /* to the session, until the next pump is over */
-    struct client_h2_section *section; /* under way: the context's, or a copy of its own */
+    struct client_h2_section *section; /* under way: the context's, or one of its own */
     struct client_facts facts;
     struct min_rate answer_min_rate; /* of the transport, while it is full */
-    uint32_t stream_count;           /* exchanges */
-    uint32_t reading;                /* of these, whose request has not ended */
-    size_t queued;                   /* bytes of answers that wait in streams */
-    size_t stored;                   /* bytes of requests that wait in streams */
+    struct drip drip;
+    uint32_t stream_count; /* exchanges */
+    uint32_t reading;      /* of these, whose request has not ended */
+    size_t queued;         /* bytes of answers that wait in streams */
+    size_t stored;         /* bytes of requests that wait in streams */
     uint64_t received;
     uint64_t began_us;
     uint64_t section_us; /* since when a section is under way; 0: none */
     uint64_t announced_us;
+    uint64_t left_us;      /* when its client ended its side; 0: not, or what it left is given up */
     uint32_t section_wire; /* bytes of the frames of the section under way */
     uint32_t budget_ms;    /* when the credits were counted last */
     uint16_t credit[CLIENT_H2_BUDGET_COUNT];
@@ -100,16 +104,17 @@ struct client_h2 {
     bool paused;           /* there is more to write than room */
     bool signals_priority; /* its client knows RFC 9218 */
     bool ticks;            /* its timer runs for client_h2_clock.c */
+    bool data_ends;        /* the DATA frame under way has END_STREAM */
     bool read_closed;      /* its client will send no more */
     enum cut_cause why;    /* FAILED: by which budget */
-    char ip_text[ADDRESS_TEXT_MAX];
 };
 
 struct client_h2_stream {
-    struct link link;    /* in h2->streams; at the end in context->h2.deferred_stream_frees */
-    struct link head;    /* in h2->heads */
-    struct link ending;  /* in h2->ending */
-    struct link waiting; /* in h2->waiting */
+    struct link link;     /* in h2->streams; at the end in context->h2.deferred_stream_frees */
+    struct link head;     /* in h2->heads */
+    struct link ending;   /* in h2->ending */
+    struct link waiting;  /* in h2->waiting */
+    struct link gathered; /* in h2->gathered */
     struct client_h2 *h2;
     struct exchange *exchange;         /* NULL: is over, or never began */
     char *texts;                       /* of the request's head */
@@ -142,6 +147,8 @@ struct client_h2_stream {
     bool end_written;  /* its last frame is in h2->out */
     bool written;      /* and out of it */
     bool is_small;     /* the answer, and known to be */
+    bool asks_tunnel;  /* an extended CONNECT: what follows its head is for the tunnel */
+    bool tunnels;      /* which stands */
     bool reset;
 };
 
@@ -181,9 +188,8 @@ bool client_h2_has_room(const struct client_h2 *h2);
 bool client_h2_on_section(void *owner, int32_t id, bool is_request);
 bool client_h2_on_field(void *owner, struct bytes name, struct bytes value);
 void client_h2_on_section_ended(void *owner, int32_t id, void *stream, bool is_request, bool ends);
-/* What is under way must not stay in the context's memory. false: no memory. */
+/* What is under way as a read ends must not stay in the context's memory. false: no memory. */
 bool client_h2_section_leaves_context(struct client_h2 *h2);
-bool client_h2_section_enters_context(struct client_h2 *h2);
 void client_h2_section_drop(struct client_h2 *h2);
 
 /* client_h2_stream.c */
@@ -203,12 +209,22 @@ void client_h2_stream_go_on(struct client_h2_stream *stream);
 size_t client_h2_room(void *stream);
 size_t client_h2_stream_held(const struct client_h2_stream *stream);
 
+/* client_h2_websocket.c: RFC 8441. */
+#define CLIENT_H2_KEY_BYTES 24
+/* A key of our own, as the origin wants one; `memory`: CLIENT_H2_KEY_BYTES. */
+void client_h2_add_websocket_key(struct client_h2_stream *stream, char *memory);
+/* Whether a field of the origin's 101 is about its connection, and goes no further. */
+bool client_h2_is_of_upgrade(struct bytes name);
+void client_h2_begin_tunnel(void *stream);
+
 /* client_h2_body.c: the request's way in. */
 void client_h2_on_data(void *owner, int32_t id, void *stream, struct bytes bytes);
 void client_h2_on_ended(void *owner, int32_t id, void *stream);
 /* Takes the trailers over; NULL: there are none. */
 void client_h2_body_ended(struct client_h2_stream *stream, struct client_h2_trailers *trailers);
 void client_h2_want_body(void *stream, bool wanted);
+/* A read is over: what came of bodies in small pieces goes to their exchanges. */
+void client_h2_feed_gathered(struct client_h2 *h2);
 /* The exchange is over: what still waits is dropped, and windows opened for it. */
 void client_h2_body_drop(struct client_h2_stream *stream);
 void client_h2_note_fault(struct client_h2 *h2, enum h2_fault fault);
@@ -240,5 +256,7 @@ void client_h2_earn_windows(struct client_h2 *h2);
 void client_h2_arm(struct client_h2 *h2);
 void client_h2_late(struct client_connection *connection);
 void client_h2_awaits_body(struct client_h2_stream *stream);
+/* Its client has ended its side: what it cannot want any more is given up, now or a moment later. */
+void client_h2_note_left(struct client_h2 *h2);
 
 #endif

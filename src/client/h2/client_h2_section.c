@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Field sections of a client as they come, and the exchange that begins with one. What a section
  * means is for http/h2/h2_request; here are its limits and its memory: one piece for all connections
- * of a worker, since a section mostly comes in one read, and a copy for those that do not. */
+ * of a worker, since a section mostly comes in one read, and one of its own that grows for those that
+ * do not. */
 #include "client/h2/client_h2_private.h"
 
 #include "base/text.h"
@@ -11,6 +12,8 @@
 
 /* A field costs so much beside its bytes (RFC 9113 section 6.5.2). */
 #define FIELD_BYTES 32
+/* One of its own has room for so much more than it holds, at least. */
+#define OWN_LEAST_BYTES 256
 /* Of what is refused as too large anyway, so much is decompressed: behind that it is a bomb. */
 #define BOMB_TIMES 4
 
@@ -32,60 +35,62 @@ static struct client_h2_section *context_section(struct client_h2 *h2)
     struct client_context *context = client_h2_context(h2);
     uint32_t most = limits_of(h2)->head_bytes;
 
-    if (context->h2.section == NULL || context->h2.section_bytes < most) {
+    if (context->h2.section == NULL || context->h2.section->capacity < most) {
         free(context->h2.section);
         context->h2.section = malloc(size_for(most));
-        context->h2.section_bytes = context->h2.section != NULL ? most : 0;
+        if (context->h2.section != NULL) {
+            context->h2.section->capacity = most;
+        }
     }
     return context->h2.section;
 }
 
-static void move_rows(struct client_h2_section *section, const char *from)
+/* Twice what it has to hold, so that what is copied stays in proportion to what comes, however small
+ * the pieces. Does not move `from`. */
+static struct client_h2_section *section_with_room(const struct client_h2_section *from,
+                                                   size_t more)
 {
-    for (uint32_t i = 0; i < section->count; i++) {
-        section->rows[i].name.at = section->text + (section->rows[i].name.at - from);
-        section->rows[i].value.at = section->text + (section->rows[i].value.at - from);
-    }
-}
+    size_t capacity = 2 * (from->bytes + more) + OWN_LEAST_BYTES;
+    struct client_h2_section *section = malloc(size_for(capacity));
 
-static void copy_section(struct client_h2_section *to, const struct client_h2_section *from)
-{
-    memcpy(to, from, size_for(from->bytes));
-    move_rows(to, from->text);
+    if (section == NULL) {
+        return NULL;
+    }
+    memcpy(section, from, size_for(from->bytes));
+    section->capacity = (uint32_t)capacity;
+    for (uint32_t i = 0; i < section->count; i++) {
+        section->rows[i].name.at = section->text + (from->rows[i].name.at - from->text);
+        section->rows[i].value.at = section->text + (from->rows[i].value.at - from->text);
+    }
+    return section;
 }
 
 bool client_h2_section_leaves_context(struct client_h2 *h2)
 {
-    struct client_h2_section *own;
-
-    if (h2->section == NULL) {
-        return true;
+    if (h2->section != NULL && h2->section == client_h2_context(h2)->h2.section) {
+        h2->section = section_with_room(h2->section, 0);
+        return h2->section != NULL;
     }
-    own = malloc(size_for(h2->section->bytes));
-    if (own == NULL) {
-        h2->section = NULL;
-        return false;
-    }
-    copy_section(own, h2->section);
-    h2->section = own;
     return true;
 }
 
-bool client_h2_section_enters_context(struct client_h2 *h2)
+/* false: no memory. */
+static bool make_room(struct client_h2 *h2, size_t more)
 {
-    struct client_h2_section *own = h2->section;
-    struct client_h2_section *shared;
+    struct client_h2_section *former = h2->section;
+    struct client_h2_section *section;
 
-    if (own == NULL) {
+    if (former->bytes + more <= former->capacity) {
         return true;
     }
-    shared = context_section(h2);
-    if (shared == NULL || client_h2_context(h2)->h2.section_bytes < own->bytes) {
+    section = section_with_room(former, more);
+    if (section == NULL) {
         return false;
     }
-    copy_section(shared, own);
-    free(own);
-    h2->section = shared;
+    if (former != client_h2_context(h2)->h2.section) {
+        free(former);
+    }
+    h2->section = section;
     return true;
 }
 
@@ -149,8 +154,7 @@ static bool has_room(const struct client_h2 *h2, const struct client_h2_section 
     const struct limits_settings *limits = limits_of(h2);
     uint32_t pseudos = section->is_request ? 4 : 0;
 
-    return section->bytes + more <= client_h2_context(h2)->h2.section_bytes &&
-           section->bytes + more <= limits->head_bytes &&
+    return section->bytes + more <= limits->head_bytes &&
            section->count < limits->headers + pseudos && section->count < H2_FIELDS_MAX;
 }
 
@@ -167,10 +171,12 @@ bool client_h2_on_field(void *owner, struct bytes name, struct bytes value)
         client_h2_fail(h2, H2_ENHANCE_YOUR_CALM, CUT_H2_HEADS);
         return false;
     }
-    if (section->too_large || !has_room(h2, section, name.length + value.length)) {
+    if (section->too_large || !has_room(h2, section, name.length + value.length) ||
+        !make_room(h2, name.length + value.length)) {
         section->too_large = true;
         return true; /* decompressed all the same, since later sections build on it */
     }
+    section = h2->section;
     section->rows[section->count].name = keep(section, name);
     section->rows[section->count].value = keep(section, value);
     section->count++;
@@ -189,6 +195,7 @@ static void count_begun(struct client_h2 *h2)
     /* New settings may have come; the exchange begins by them. */
     h2->facts.listener = connection->listener->name;
     h2->facts.listener_index = connection->listener->index;
+    h2->facts.rules = connection->listener->has_rules ? &connection->listener->rules : NULL;
     h2->facts.accepts =
         h2->facts.tls != NULL ? client_listener_acceptor(connection->listener) : NULL;
     atomic_store_explicit(&context->begun,
@@ -276,7 +283,7 @@ static bool take_texts(struct client_h2_stream *stream)
     const struct client_h2_section *section = stream->h2->section;
 
     stream->texts_bytes = (uint32_t)h2_fields_room(section->rows, section->count);
-    stream->texts = malloc(stream->texts_bytes + 1);
+    stream->texts = malloc(stream->texts_bytes + CLIENT_H2_KEY_BYTES);
     return stream->texts != NULL;
 }
 
@@ -288,6 +295,11 @@ static void begin_request(struct client_h2_stream *stream, bool ends)
     uint32_t age_us = (uint32_t)(client_h2_now(h2) - h2->section_us);
 
     stream->ended = ends;
+    if (request->wants_upgrade) {
+        stream->asks_tunnel = true;
+        stream->paused = true; /* until it stands */
+        client_h2_add_websocket_key(stream, stream->texts + stream->texts_bytes);
+    }
     stream->length_known = request->framing == HTTP_LENGTH_KNOWN;
     stream->body_left = request->body_length;
     if (!ends) {
@@ -296,7 +308,7 @@ static void begin_request(struct client_h2_stream *stream, bool ends)
     set_priority(h2, stream->id, &request->headers);
     leave_if_worn(h2);
     exchange_begin(exchange, h2->section_wire, age_us);
-    if (stream->exchange == exchange && !stream->ended) {
+    if (stream->exchange == exchange && !stream->ended && !stream->asks_tunnel) {
         client_h2_awaits_body(stream);
     }
     client_h2_flush_later(h2);

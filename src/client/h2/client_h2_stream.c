@@ -19,6 +19,7 @@ struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id)
     list_init(&stream->head);
     list_init(&stream->ending);
     list_init(&stream->waiting);
+    list_init(&stream->gathered);
     stream->h2 = h2;
     stream->id = id;
     list_add_last(&h2->streams, &stream->link);
@@ -170,12 +171,6 @@ static void on_retire(void *owner)
     client_h2_leave(stream->h2);
 }
 
-/* No request can ask for one. */
-static void on_begin_tunnel(void *owner)
-{
-    (void)owner;
-}
-
 static bool on_report_peer(void *owner, struct ip *ip)
 {
     const struct client_h2_stream *stream = owner;
@@ -203,7 +198,7 @@ const struct client_stream_ops client_h2_ops = {
     .take_back = client_h2_take_back,
     .abort = on_abort,
     .want_body = client_h2_want_body,
-    .begin_tunnel = on_begin_tunnel,
+    .begin_tunnel = client_h2_begin_tunnel,
     .report_peer = on_report_peer,
     .report_who = on_report_who,
     .over = on_over,

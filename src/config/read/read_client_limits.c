@@ -92,13 +92,30 @@ void config_read_route_client_limits(struct reading *reading, const struct node 
     limits->scope = 1;
 }
 
-/* A number for a kind and a name; never 0. */
-static uint32_t scope_of(char kind, const char *name)
+/* Never 0. */
+static uint32_t scope_from(uint64_t hash)
 {
-    uint64_t hash = hash_more(hash_more(HASH_START, (struct bytes){&kind, 1}), bytes_of(name));
     uint32_t scope = (uint32_t)(hash ^ (hash >> 32));
 
     return scope != 0 ? scope : 1;
+}
+
+/* A number for a kind and a name. */
+static uint32_t scope_of(char kind, const char *name)
+{
+    return scope_from(hash_more(hash_more(HASH_START, (struct bytes){&kind, 1}), bytes_of(name)));
+}
+
+static void finish_rate_limits(struct route_settings *route)
+{
+    uint64_t hash = hash_more(HASH_START, BYTES("k"));
+
+    hash = hash_more(hash_more(hash, bytes_of(route->name)), BYTES("/"));
+    for (uint32_t i = 0; i < route->rate_limit_count; i++) {
+        struct rate_limit_settings *limit = &route->rate_limits[i];
+
+        limit->scope = scope_from(hash_more(hash, bytes_of(limit->name)));
+    }
 }
 
 void config_finish_client_limits(struct settings *settings)
@@ -118,5 +135,8 @@ void config_finish_client_limits(struct settings *settings)
             route->client_limits.scope = scope_of('r', route->name);
         }
         settings->limits_requests |= route->client_limits.request_rate != 0;
+        if (route->rate_limit_count > 0 && route->name != NULL) {
+            finish_rate_limits(route);
+        }
     }
 }

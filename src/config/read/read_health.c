@@ -17,18 +17,32 @@ static void check_target(struct reading *reading, const struct node *node,
     if (host != NULL && probe->host.length > 0 && !config_is_visible(probe->host)) {
         READING_ERROR(reading, host, "'health.probe.host' expects a host without spaces");
     }
+    if (probe->grpc_service.length > 0 && !config_is_visible(probe->grpc_service)) {
+        READING_ERROR(reading, config_node_child(node, "grpc_service"),
+                      "'health.probe.grpc_service' expects a name without spaces");
+    }
 }
 
-static void refuse_http_parts(struct reading *reading, const struct node *node)
+/* What a probe of each type has no use for. */
+static void refuse_parts_of_others(struct reading *reading, const struct node *node,
+                                   enum probe_type type)
 {
-    static const char *const parts[] = {"path", "host", "status", "body"};
+    static const char *const words[] = {"http", "tcp", "grpc"};
+    static const struct {
+        const char *part;
+        bool used[3]; /* by enum probe_type */
+    } parts[] = {
+        {"path", {true, false, false}},         {"host", {true, false, true}},
+        {"status", {true, false, false}},       {"body", {true, false, false}},
+        {"grpc_service", {false, false, true}},
+    };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        const struct node *part = config_node_child(node, parts[i]);
+        const struct node *part = config_node_child(node, parts[i].part);
 
-        if (part != NULL) {
-            READING_ERROR(reading, part, "'health.probe.%s' has no meaning for a probe of type tcp",
-                          parts[i]);
+        if (part != NULL && !parts[i].used[type]) {
+            READING_ERROR(reading, part, "'health.probe.%s' has no meaning for a probe of type %s",
+                          parts[i].part, words[type]);
         }
     }
 }
@@ -43,9 +57,8 @@ static void read_probe(struct reading *reading, const struct node *node,
     probe->on = true;
     config_read_statuses(reading, config_node_child(node, "status"), PLACE_SERVICE,
                          "health.probe.status", &probe->status);
-    if (probe->type == PROBE_TCP) {
-        refuse_http_parts(reading, node);
-    } else {
+    refuse_parts_of_others(reading, node, probe->type);
+    if (probe->type != PROBE_TCP) {
         check_target(reading, node, probe);
     }
 }
@@ -65,6 +78,8 @@ void config_read_health(struct reading *reading, const struct node *node,
     }
     config_read_statuses(reading, config_node_child(node, "failed_status"), PLACE_SERVICE,
                          "health.failed_status", &health->failed_status);
+    config_read_grpc_statuses(reading, config_node_child(node, "failed_grpc_status"), PLACE_SERVICE,
+                              "health.failed_grpc_status", &health->failed_grpc_status);
     read_probe(reading, config_node_child(node, "probe"), &health->probe);
     if (health->ejection_time > health->max_ejection_time) {
         READING_ERROR(

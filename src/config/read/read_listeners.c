@@ -80,8 +80,8 @@ static void read_proxy_protocol(struct reading *reading, const struct node *list
     if (node->kind == NODE_TEXT) {
         READING_ERROR(reading, node,
                       "'proxy_protocol' expects the networks of the proxies that send headers: "
-                      "{from: [10.0.0.0/8]}, or {from: [0.0.0.0/0, \"::/0\"]} to take one from "
-                      "anybody");
+                      "{from: [10.0.0.0/8]}, or {from: [0.0.0.0/0, \"::/0\"]} to take them "
+                      "from any peer");
         return;
     }
     if (!config_read_group(reading, node, PLACE_LISTENER, "proxy_protocol", listener)) {
@@ -180,6 +180,7 @@ void config_read_listeners(struct reading *reading, const struct node *node)
             config_read_listener_client_limits(reading, config_node_child(member, "client_limits"),
                                                listener);
             check_https(reading, member, listener);
+            listener->has_doors = config_read_doors(reading, member, &listener->doors);
             config_read_listener_tls(reading, config_node_child(member, "tls"), &listener->tls);
         } else {
             reading->listeners_unsure = true;

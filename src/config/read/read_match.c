@@ -5,6 +5,7 @@
 #include "config/yaml/foreign_syntax.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 #define HOST_EXPECTED "a host such as example.com, \"*.example.com\" or \"*\""
 
@@ -193,6 +194,81 @@ static void read_paths(struct reading *reading, const struct node *match,
     }
 }
 
+/* --- gRPC ------------------------------------------------------------------------------ */
+
+/* What service and method are made of: no '/', and nothing that a path would need escapes for. */
+static bool is_grpc_name(struct bytes text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.at[i];
+
+        if (!isalnum(byte) && strchr("._-", byte) == NULL) {
+            return false;
+        }
+    }
+    return text.length > 0 && text.at[0] != '.';
+}
+
+static bool read_grpc_name(struct reading *reading, const struct node *node, const char *option,
+                           struct bytes *text)
+{
+    if (!config_read_text(reading, node, option, "a name such as shop.v1.Orders", text)) {
+        return false;
+    }
+    if (!is_grpc_name(*text)) {
+        READING_ERROR(reading, node, "'%s' expects a name such as shop.v1.Orders, not '%s'", option,
+                      config_show(*text).text);
+        return false;
+    }
+    return true;
+}
+
+/* "/service/" or "/service/method". */
+static void put_grpc_path(struct reading *reading, struct bytes service, struct bytes method,
+                          struct route_settings *route)
+{
+    size_t length = service.length + method.length + 2;
+    char *room = arena_take(reading->arena, length + 1);
+
+    if (room == NULL) {
+        return;
+    }
+    snprintf(room, length + 1, "/%.*s/%.*s", (int)service.length, service.at, (int)method.length,
+             method.length > 0 ? method.at : "");
+    route->path_kind = method.length > 0 ? PATH_EXACT : PATH_PREFIX;
+    route->path = (struct bytes){room, length};
+}
+
+static void read_grpc(struct reading *reading, const struct node *node, const struct node *match,
+                      struct route_settings *route)
+{
+    const struct node *service = config_node_child(node, "service");
+    const struct node *method = config_node_child(node, "method");
+    struct bytes service_name;
+    struct bytes method_name = {0};
+
+    if (node == NULL || !config_read_group(reading, node, PLACE_ROUTE, "match.grpc", route)) {
+        return;
+    }
+    route->needs_grpc = true;
+    if (config_node_child(match, "path") != NULL ||
+        config_node_child(match, "path_prefix") != NULL) {
+        READING_ERROR(reading, node->key,
+                      "a route matches 'grpc' or a path, not both: the path is /service/method");
+    } else if (service == NULL && method != NULL) {
+        READING_ERROR(
+            reading, method,
+            "'match.grpc.method' needs 'match.grpc.service': a method is one of a service");
+    } else if (service != NULL &&
+               read_grpc_name(reading, service, "match.grpc.service", &service_name) &&
+               (method == NULL ||
+                read_grpc_name(reading, method, "match.grpc.method", &method_name))) {
+        put_grpc_path(reading, service_name, method_name, route);
+    }
+}
+
+/* --- the rest -------------------------------------------------------------------------- */
+
 /* A common method in small letters, which would never match. */
 static const char *meant_method(struct bytes text)
 {
@@ -302,10 +378,10 @@ static void read_condition(struct reading *reading, const struct node *node, con
     }
 }
 
-static void read_conditions(struct reading *reading, const struct node *node, const char *option,
+void config_read_conditions(struct reading *reading, const struct node *node, const char *option,
                             struct pair_match **pairs, uint32_t *count)
 {
-    bool is_header = strcmp(option, "match.headers") == 0;
+    bool is_header = strcmp(option, "match.query") != 0;
     const struct node *member;
 
     if (node == NULL || node->kind == NODE_BROKEN) {
@@ -417,11 +493,12 @@ void config_read_match(struct reading *reading, const struct node *node,
     }
     read_hosts(reading, config_node_child(node, "host"), route);
     read_paths(reading, node, route);
+    read_grpc(reading, config_node_child(node, "grpc"), node, route);
     read_methods(reading, config_node_child(node, "method"), route);
-    read_conditions(reading, config_node_child(node, "headers"), "match.headers", &route->headers,
-                    &route->header_count);
-    read_conditions(reading, config_node_child(node, "query"), "match.query", &route->query,
-                    &route->query_count);
+    config_read_conditions(reading, config_node_child(node, "headers"), "match.headers",
+                           &route->headers, &route->header_count);
+    config_read_conditions(reading, config_node_child(node, "query"), "match.query", &route->query,
+                           &route->query_count);
     read_listener_names(reading, config_node_child(node, "listener"), route);
     read_certificate(reading, config_node_child(node, "client_certificate"), route);
 }

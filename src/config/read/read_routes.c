@@ -118,6 +118,11 @@ static void read_timeouts(struct reading *reading, const struct node *node,
     if (node != NULL) {
         config_read_group(reading, node, PLACE_ROUTE, "timeouts", &route->timeouts);
     }
+    route->rpc_timeouts = route->timeouts;
+    route->rpc_timeouts.body_idle = route->timeouts.stream_idle;
+    route->rpc_timeouts.send_idle = route->timeouts.stream_idle;
+    route->rpc_timeouts.first_byte = route->timeouts.stream_idle;
+    route->rpc_timeouts.response_idle = route->timeouts.stream_idle;
 }
 
 /* What a route leaves open is the listener's to say, and that is known with a request only. */
@@ -176,6 +181,11 @@ static void read_route(struct reading *reading, const struct node *node,
     read_retry(reading, config_node_child(node, "retry"), route);
     check_key(reading, node, route);
     config_read_route_client_limits(reading, config_node_child(node, "client_limits"), route);
+    config_read_route_doors(reading, node, route);
+    config_read_error_pages(reading, config_node_child(node, "error_pages"), &route->error_pages);
+    config_read_rate_limits(reading, config_node_child(node, "rate_limits"), route);
+    config_read_waiting_room(reading, config_node_child(node, "waiting_room"), route);
+    route->is_metered = route->rate_limit_count > 0 || route->waiting_room.active > 0;
 }
 
 static void name_the_nameless(struct reading *reading, const struct node *list)
@@ -189,6 +199,19 @@ static void name_the_nameless(struct reading *reading, const struct node *list)
             name_by_position(reading, member, &settings->routes[i]);
         }
         member = member->next;
+    }
+}
+
+/* Each room has a cookie of its own, or a user of two would lose a place with each step. */
+static void name_cookies(struct reading *reading)
+{
+    for (uint32_t i = 0; i < reading->settings->route_count; i++) {
+        struct route_settings *route = &reading->settings->routes[i];
+
+        if (route->waiting_room.active > 0 && route->waiting_room.cookie == NULL) {
+            route->waiting_room.cookie =
+                arena_format(reading->arena, "turnpike-ticket-%s", route->name);
+        }
     }
 }
 
@@ -221,4 +244,5 @@ void config_read_routes(struct reading *reading, const struct node *node)
         }
     }
     name_the_nameless(reading, node);
+    name_cookies(reading);
 }

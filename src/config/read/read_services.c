@@ -158,6 +158,20 @@ static void read_origins(struct reading *reading, const struct node *node,
     }
 }
 
+/* Its question would be no HTTP/2, and each origin down. */
+static void check_http_probe(struct reading *reading, const struct node *node,
+                             const struct service_settings *service)
+{
+    const struct node *probe = config_node_child(config_node_child(node, "health"), "probe");
+
+    if (service->health.probe.on && service->health.probe.type == PROBE_HTTP &&
+        service->protocol == ORIGIN_PROTOCOL_HTTP2 && !service->tls.on) {
+        READING_ERROR(reading, probe->key,
+                      "a probe of type http asks over HTTP/1.1, which origins of 'protocol: http2' "
+                      "without tls need not speak; use another type");
+    }
+}
+
 static void read_limits(struct reading *reading, const struct node *node,
                         struct service_settings *service)
 {
@@ -181,6 +195,33 @@ static void read_leniency(struct reading *reading, const struct node *node,
     lenient->bits = (uint8_t)((lenient->bare_lf ? HTTP_LENIENT_BARE_LF : 0) |
                               (lenient->unusual_status ? HTTP_LENIENT_STATUS : 0) |
                               (lenient->chunked_in_http_1_0 ? HTTP_LENIENT_CHUNKED : 0));
+}
+
+/* It asks over HTTP/2, as the service's requests do. */
+static void check_grpc_probe(struct reading *reading, const struct node *node,
+                             const struct service_settings *service)
+{
+    const struct node *probe = config_node_child(config_node_child(node, "health"), "probe");
+    bool speaks_http2 = service->protocol == ORIGIN_PROTOCOL_HTTP2 ||
+                        (service->protocol == ORIGIN_PROTOCOL_AUTO && service->tls.on);
+
+    if (service->health.probe.on && service->health.probe.type == PROBE_GRPC && !speaks_http2) {
+        READING_ERROR(reading, probe->key,
+                      "a probe of type grpc asks over HTTP/2: the service needs protocol: http2");
+    }
+}
+
+/* Without TLS nothing says what an origin speaks. */
+static void set_protocol(const struct service_settings *service)
+{
+    for (uint32_t i = 0; i < service->origin_count; i++) {
+        struct origin_settings *origin = &service->origins[i];
+        bool plain = origin->tls_identity == NULL;
+
+        origin->protocol = plain && service->protocol == ORIGIN_PROTOCOL_AUTO
+                               ? ORIGIN_PROTOCOL_HTTP1
+                               : service->protocol;
+    }
 }
 
 static void read_service(struct reading *reading, const struct node *node,
@@ -216,6 +257,9 @@ static void read_service(struct reading *reading, const struct node *node,
     config_read_health(reading, config_node_child(node, "health"), &service->health);
     config_read_service_tls(reading, config_node_child(node, "tls"), &service->tls);
     config_finish_service_tls(reading, node, service);
+    check_http_probe(reading, node, service);
+    set_protocol(service);
+    check_grpc_probe(reading, node, service);
 }
 
 void config_read_services(struct reading *reading, const struct node *node)

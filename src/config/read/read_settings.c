@@ -86,12 +86,19 @@ static bool is_compared_by_name(struct bytes key)
            bytes_equal(key, BYTES("routes"));
 }
 
+/* `access_log: stderr` says the same as `access_log: {to: stderr}`. */
+static bool is_short_for_group(const char *prefix, const struct node *node)
+{
+    return prefix[0] == '\0' && bytes_equal(node->key->text, BYTES("access_log"));
+}
+
 static void add_option_print(struct reading *reading, const char *prefix, const struct node *node)
 {
     struct option_print *option = &reading->settings->options[reading->settings->option_count++];
 
-    option->path = arena_format(reading->arena, "%s%s%.*s", prefix, prefix[0] != '\0' ? "." : "",
-                                (int)node->key->text.length, node->key->text.at);
+    option->path = arena_format(reading->arena, "%s%s%.*s%s", prefix, prefix[0] != '\0' ? "." : "",
+                                (int)node->key->text.length, node->key->text.at,
+                                is_short_for_group(prefix, node) ? ".to" : "");
     option->print = config_node_print(node);
 }
 
@@ -118,32 +125,6 @@ static void print_options(struct reading *reading, const struct node *root)
         for (const struct node *part = member->first; part != NULL; part = part->next) {
             add_option_print(reading, config_keep(reading, member->key->text).at, part);
         }
-    }
-}
-
-static void read_access_log(struct reading *reading, const struct node *node)
-{
-    struct access_log_settings *log = &reading->settings->access_log;
-    struct bytes text = BYTES("stderr");
-
-    log->at = config_place_of(reading, node);
-    if (node != NULL && !config_read_text(reading, node, "access_log",
-                                          "off, stderr, syslog or an absolute path", &text)) {
-        return;
-    }
-    if (bytes_equal(text, BYTES("stderr"))) {
-        log->target = ACCESS_LOG_STDERR;
-    } else if (bytes_equal(text, BYTES("off"))) {
-        log->target = ACCESS_LOG_OFF;
-    } else if (bytes_equal(text, BYTES("syslog"))) {
-        log->target = ACCESS_LOG_SYSLOG;
-    } else if (text.length > 1 && text.at[0] == '/' && memchr(text.at, 0, text.length) == NULL) {
-        log->target = ACCESS_LOG_FILE;
-        log->path = config_keep(reading, text).at;
-    } else {
-        READING_ERROR(reading, node,
-                      "'access_log' expects off, stderr, syslog or an absolute path, not '%s'",
-                      config_show(text).text);
     }
 }
 
@@ -227,12 +208,15 @@ static void read_global_options(struct reading *reading, const struct node *root
         config_read_group(reading, retry, PLACE_GLOBAL, "retry", &settings->retry);
     }
     read_limits(reading, config_node_child(root, "limits"));
-    read_access_log(reading, config_node_child(root, "access_log"));
+    config_read_access_log(reading, config_node_child(root, "access_log"));
+    config_read_tracing(reading, config_node_child(root, "tracing"));
     config_read_admin(reading, config_node_child(root, "admin"));
     config_read_dns(reading, config_node_child(root, "dns"));
     config_read_networks(reading, config_node_child(root, "trusted_proxies"), "trusted_proxies",
                          &settings->trusted_proxies, &settings->trusted_proxy_count);
     config_read_client_limits(reading, config_node_child(root, "client_limits"));
+    config_read_error_pages(reading, config_node_child(root, "error_pages"),
+                            &settings->error_pages);
     check_user(reading, config_node_child(root, "user"));
     check_via(reading, config_node_child(root, "via"));
     check_include(reading, config_node_child(root, "include"));

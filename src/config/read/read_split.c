@@ -86,104 +86,6 @@ void config_read_split(struct reading *reading, const struct node *node,
     }
 }
 
-/* --- places in a request ----------------------------------------------------------------- */
-
-static const char *const source_words[SOURCE_KIND_COUNT] = {
-    [SOURCE_COOKIE] = "cookie",
-    [SOURCE_HEADER] = "header",
-    [SOURCE_QUERY] = "query",
-    [SOURCE_CLIENT_ADDRESS] = "client_address",
-};
-
-struct source_list {
-    const char *option;
-    unsigned kinds; /* bits (1 << enum source_kind) that may stand in it */
-    const char *expected;
-    struct request_source **sources;
-    uint32_t *count;
-};
-
-static void report_no_source(struct reading *reading, const struct node *node,
-                             const struct source_list *list)
-{
-    if (node->kind == NODE_TEXT && !config_node_is_empty(node)) {
-        READING_ERROR(reading, node, "'%s' expects %s, not '%s'", list->option, list->expected,
-                      config_show(node->text).text);
-    } else if (node->kind != NODE_BROKEN) {
-        READING_ERROR(reading, node, "'%s' expects %s, not %s", list->option, list->expected,
-                      config_node_kind(node));
-    }
-}
-
-static bool is_source_name(enum source_kind kind, struct bytes name)
-{
-    return kind == SOURCE_QUERY ? config_is_visible(name) && strpbrk(name.at, "&=#") == NULL
-                                : config_is_token(name);
-}
-
-static void read_named_source(struct reading *reading, const struct node *node,
-                              const struct source_list *list, enum source_kind kind,
-                              struct request_source *source)
-{
-    struct bytes text;
-
-    if (!config_read_text(reading, node, list->option, "a name", &text)) {
-        return;
-    }
-    if (!is_source_name(kind, text)) {
-        READING_ERROR(reading, node, "'%s': '%s' is no name of a %s", list->option,
-                      config_show(text).text,
-                      kind == SOURCE_QUERY ? "query parameter" : source_words[kind]);
-        return;
-    }
-    source->kind = kind;
-    source->name = config_keep(reading, text);
-    if (kind == SOURCE_HEADER) {
-        config_to_lower(source->name);
-        source->id = (uint16_t)http_header_id_of(text.at, text.length);
-    }
-}
-
-static void read_source(struct reading *reading, const struct node *node,
-                        const struct source_list *list, struct request_source *source)
-{
-    const struct node *pair = node->kind == NODE_MAP && node->count == 1 ? node->first : NULL;
-
-    for (int kind = 0; pair != NULL && kind < SOURCE_CLIENT_ADDRESS; kind++) {
-        if ((list->kinds >> kind & 1) != 0 &&
-            bytes_equal(pair->key->text, bytes_of(source_words[kind]))) {
-            read_named_source(reading, pair, list, (enum source_kind)kind, source);
-            return;
-        }
-    }
-    if (node->kind == NODE_TEXT && (list->kinds >> SOURCE_CLIENT_ADDRESS & 1) != 0 &&
-        bytes_equal(node->text, BYTES("client_address"))) {
-        source->kind = SOURCE_CLIENT_ADDRESS;
-        return;
-    }
-    report_no_source(reading, node, list);
-}
-
-/* A list, or one alone. */
-static void read_sources(struct reading *reading, const struct node *node,
-                         const struct source_list *list)
-{
-    const struct node *member = node;
-    uint32_t count = 1;
-
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind == NODE_LIST && node->count > 0) {
-        member = node->first;
-        count = node->count;
-    }
-    *list->sources = config_take_array(reading, count, sizeof(**list->sources));
-    for (; *list->sources != NULL && *list->count < count; member = member->next) {
-        read_source(reading, member, list, &(*list->sources)[(*list->count)++]);
-    }
-}
-
 /* --- pin --------------------------------------------------------------------------------- */
 
 static void read_pin_headers(struct reading *reading, const struct node *node,
@@ -196,8 +98,10 @@ static void read_pin_headers(struct reading *reading, const struct node *node,
     if (node == NULL) {
         split->pin_headers = config_take_array(reading, 1, sizeof(*split->pin_headers));
         if (split->pin_headers != NULL) {
-            split->pin_headers[split->pin_header_count++] = (struct request_source){
-                SOURCE_HEADER, BYTES("idempotency-key"), HTTP_HEADER_IDEMPOTENCY_KEY};
+            split->pin_headers[split->pin_header_count++] =
+                (struct request_source){.kind = SOURCE_HEADER,
+                                        .name = BYTES("idempotency-key"),
+                                        .id = HTTP_HEADER_IDEMPOTENCY_KEY};
         }
         return;
     }
@@ -207,8 +111,8 @@ static void read_pin_headers(struct reading *reading, const struct node *node,
     }
     split->pin_headers = config_take_array(reading, count, sizeof(*split->pin_headers));
     for (; split->pin_headers != NULL && split->pin_header_count < count; member = member->next) {
-        read_named_source(reading, member, &list, SOURCE_HEADER,
-                          &split->pin_headers[split->pin_header_count++]);
+        config_read_named_source(reading, member, &list, SOURCE_HEADER,
+                                 &split->pin_headers[split->pin_header_count++]);
     }
 }
 
@@ -304,6 +208,8 @@ static void read_ramp(struct reading *reading, const struct node *node,
     read_steps(reading, steps, ramp);
     config_read_statuses(reading, config_node_child(node, "failed_status"), PLACE_ROUTE,
                          "ramp.failed_status", &ramp->failed_status);
+    config_read_grpc_statuses(reading, config_node_child(node, "failed_grpc_status"), PLACE_ROUTE,
+                              "ramp.failed_grpc_status", &ramp->failed_grpc_status);
     if (route->arm_count != 2) {
         READING_ERROR(reading, node->key, "a ramp moves a split of two services, not of %u",
                       route->arm_count);
@@ -355,8 +261,8 @@ void config_read_split_options(struct reading *reading, const struct node *node,
     }
     config_fill_defaults(PLACE_ROUTE, "pin", split);
     config_fill_defaults(PLACE_ROUTE, "ramp", &split->ramp);
-    read_sources(reading, config_node_child(node, "sticky"), &sticky);
-    read_sources(reading, config_node_child(node, "override"), &override);
+    config_read_sources(reading, config_node_child(node, "sticky"), &sticky);
+    config_read_sources(reading, config_node_child(node, "override"), &override);
     read_pin(reading, config_node_child(node, "pin"), split);
     if (ramp != NULL) {
         read_ramp(reading, ramp, route);

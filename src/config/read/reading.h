@@ -88,7 +88,9 @@ struct bytes config_keep(struct reading *reading, struct bytes text);
 /* --- one file each; all take nodes that may be NULL --- */
 
 void config_read_settings(struct reading *reading, const struct node *root);
+void config_read_access_log(struct reading *reading, const struct node *node);
 void config_read_admin(struct reading *reading, const struct node *node);
+void config_read_tracing(struct reading *reading, const struct node *node);
 void config_read_dns(struct reading *reading, const struct node *node);
 void config_read_listeners(struct reading *reading, const struct node *node);
 void config_read_listener_tls(struct reading *reading, const struct node *node,
@@ -102,6 +104,9 @@ void config_finish_service_tls(struct reading *reading, const struct node *node,
 /* Statuses and ranges; without a node those of the option's default. */
 void config_read_statuses(struct reading *reading, const struct node *node, enum option_place place,
                           const char *path, struct status_set *set);
+/* The same of gRPC: a bit for each enum grpc_status. */
+void config_read_grpc_statuses(struct reading *reading, const struct node *node,
+                               enum option_place place, const char *path, uint32_t *set);
 /* The `health` of a service, with its defaults. */
 void config_read_health(struct reading *reading, const struct node *node,
                         struct health_settings *health);
@@ -115,6 +120,40 @@ void config_read_action(struct reading *reading, const struct node *node,
                         struct route_settings *route);
 void config_read_split(struct reading *reading, const struct node *node,
                        struct route_settings *route);
+/* Places in a request (read_sources.c). */
+struct source_list {
+    const char *option;
+    unsigned kinds; /* bits (1 << enum source_kind) that may stand in it */
+    const char *expected;
+    struct request_source **sources;
+    uint32_t *count;
+};
+/* A list of them, or one alone. */
+void config_read_sources(struct reading *reading, const struct node *node,
+                         const struct source_list *list);
+/* The name of one whose kind is known: a cookie, header or query parameter. */
+void config_read_named_source(struct reading *reading, const struct node *node,
+                              const struct source_list *list, enum source_kind kind,
+                              struct request_source *source);
+/* Header fields or query parameters by name, with a value or true. */
+void config_read_conditions(struct reading *reading, const struct node *node, const char *option,
+                            struct pair_match **pairs, uint32_t *count);
+/* `allow` and `deny` of a listener or route; whether there are any. */
+bool config_read_doors(struct reading *reading, const struct node *node,
+                       struct doors_settings *doors);
+/* The same of a route, and `maintenance_pass`. */
+void config_read_route_doors(struct reading *reading, const struct node *node,
+                             struct route_settings *route);
+void config_read_error_pages(struct reading *reading, const struct node *node,
+                             struct error_pages_settings *pages);
+void config_read_waiting_room(struct reading *reading, const struct node *node,
+                              struct route_settings *route);
+/* A file that belongs to the configuration, at most `most` bytes; false, with an error. */
+bool config_read_own_file(struct reading *reading, const struct node *node, const char *option,
+                          size_t most, struct bytes *content);
+/* The `rate_limits` of a route, once its name is read. */
+void config_read_rate_limits(struct reading *reading, const struct node *node,
+                             struct route_settings *route);
 /* What stands beside `split` in a route: sticky, salt, override, pin and ramp. */
 void config_read_split_options(struct reading *reading, const struct node *node,
                                struct route_settings *route);
@@ -141,7 +180,7 @@ void config_read_listener_client_limits(struct reading *reading, const struct no
                                         struct listener_settings *listener);
 void config_read_route_client_limits(struct reading *reading, const struct node *node,
                                      struct route_settings *route);
-/* Once all names are known. */
+/* Once all names are known; those of rate limits too. */
 void config_finish_client_limits(struct settings *settings);
 
 /* --- text_rules.c: what may stand in a text --- */

@@ -80,6 +80,9 @@ static void put_rest(FILE *out, const struct route_settings *route)
     }
     put_pairs(out, '\2', route->headers, route->header_count);
     put_pairs(out, '\3', route->query, route->query_count);
+    if (route->needs_grpc) {
+        put(out, '\13', BYTES(""));
+    }
     if (route->needs_certificate) {
         put(out, '\10', route->certificate_subject);
     }

@@ -65,9 +65,45 @@ static const struct option options[] = {
      .help = "Whose X-Request-Id is passed to origins and the log: that of trusted_proxies, or "
              "that of any client. Other requests get a new one; the log then has the client's "
              "as turnpike.client_request_id."},
-    {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
+    {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG_GROUP, .initial = "stderr",
      .words = "off|stderr|syslog",
-     .help = "Where the JSON line of each exchange is written. A path is reopened on SIGUSR1."},
+     .help = "Where the JSON line of each exchange is written. A path is reopened on SIGUSR1. As a "
+             "group it says what is in the lines, too."},
+    {.path = "access_log.to", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
+     .words = "off|stderr|syslog", .help = "The same, within the group."},
+    {.path = "access_log.fields", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
+     .sample = "[user_agent.original, http.request.header.referer]",
+     .help = "Fields that a line has besides the usual ones, where the exchange has them: "
+             "user_agent.original, http.request.header.NAME, http.response.header.NAME (of an "
+             "origin's answer), tls.client.server_name, tls.client.subject, turnpike.handshake_ms, "
+             "turnpike.query_keys (names of query parameters, without values). A value is cut at "
+             "512 bytes, a referer at its query; card numbers are masked. Fields that hold "
+             "credentials (Authorization, cookies) are refused."},
+    {.path = "access_log.sample", .places = PLACE_GLOBAL, .type = OPTION_PERCENT,
+     .initial = "100%", .least = "0%", .greatest = "100%", FIELD(access_log_settings, sample),
+     .help = "Share of exchanges that have a line. Errors always have one: a status of 400 or "
+             "more, an exchange that broke off, and one that was tried more than once."},
+    {.path = "tracing", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Spans of each exchange and its attempts, sent to a collector of OpenTelemetry. Origins "
+             "get the context of their attempt as traceparent. Absent: there are no spans, and "
+             "traceparent and tracestate pass untouched."},
+    {.path = "tracing.to", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .required = true,
+     .sample = "http://127.0.0.1:4318/v1/traces",
+     .help = "URL that takes OTLP over HTTP in JSON, a POST about once a second. Plain HTTP: a "
+             "collector on the same machine or network speaks TLS to others. A worker never waits "
+             "for it; spans that it does not take in time are dropped and counted."},
+    {.path = "tracing.sample", .places = PLACE_GLOBAL, .type = OPTION_PERCENT, .initial = "1%",
+     .least = "0%", .greatest = "100%", FIELD(tracing_settings, sample),
+     .help = "Share of new traces that are sampled. A request with a parent that is believed is "
+             "sampled if its parent is."},
+    {.path = "tracing.parents", .places = PLACE_GLOBAL, .type = OPTION_CHOICE,
+     .initial = "trusted", .words = "trusted|any", FIELD(tracing_settings, parents),
+     .help = "Whose traceparent is believed: that of trusted_proxies, or that of any client. For "
+             "other requests a new trace begins, with a link to the client's, and tracestate is "
+             "dropped."},
+    {.path = "tracing.timeout", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "10s",
+     .least = "100ms", .greatest = "1m", FIELD(tracing_settings, timeout),
+     .help = "How long one POST to the collector may take."},
     {.path = "admin", .places = PLACE_GLOBAL, .type = OPTION_GROUP,
      .help = "The control interface: what turnpikectl talks to, and metrics for Prometheus."},
     {.path = "admin.socket", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "auto",
@@ -112,7 +148,7 @@ static const struct option options[] = {
      .help = "How long a chunked request body is buffered (limits.request_buffer). Then the "
              "request goes on with the bytes received so far, or with its head alone, because "
              "the client may wait for a response. none: until the body is complete or larger "
-             "than limits.request_buffer."},
+             "than limits.request_buffer. Of a gRPC call: 5ms at most."},
     {.path = "timeouts.body_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, body_idle),
      .help = "Longest pause of a client in a request body. In a two-way stream, a client that "
@@ -142,6 +178,12 @@ static const struct option options[] = {
     {.path = "timeouts.tunnel_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "10m", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, tunnel_idle),
      .help = "How long an upgraded connection (WebSocket) may be idle in both directions."},
+    {.path = "timeouts.stream_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "10m", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, stream_idle),
+     .help = "How long a stream of an RPC may be idle in both directions. It holds in place of "
+             "timeouts.body_idle, send_idle, first_byte and response_idle, and min_rates do not "
+             "hold, for requests whose Content-Type is application/grpc, application/grpc-web or "
+             "application/connect, with any suffix. A deadline ends them too (timeouts.total)."},
     {.path = "timeouts.total", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "1d",
      FIELD(timeouts_settings, total),
@@ -281,8 +323,8 @@ static const struct option options[] = {
     {.path = "retry.non_idempotent", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_CHOICE,
      .initial = "not_sent", .words = "never|not_sent|unread|with_key",
      FIELD(retry_settings, non_idempotent),
-     .help = "All other methods (POST, PATCH): once more only if no byte was sent; also if the "
-             "kernel proves that none was read; with_key: also in doubt, if the request carries "
+     .help = "All other methods (POST, PATCH): once more only if no byte was sent, or the origin says "
+             "that it did not process them (HTTP/2); also if the kernel proves that none was read; with_key: also in doubt, if the request carries "
              "Idempotency-Key and the service keeps to it."},
     {.path = "retry.backoff", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "25ms", .zero_word = "none", .least = "1ms", .greatest = "10s",
@@ -316,6 +358,13 @@ static const struct option options[] = {
     {.path = "client_limits.exempt", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS,
      .initial = "[]", .help = "Networks without these limits."},
 
+    {.path = "error_pages", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_HEADERS,
+     .sample = "{503: /etc/turnpike/busy.html, maintenance: /etc/turnpike/maintenance.html}",
+     .sample_off = true,
+     .help = "HTML files, by status, for browsers (Accept: text/html) in place of the gateway's own "
+             "error documents; all other clients get those. Read at a start and a reload, up to 256 "
+             "KiB each. Those of a route come before the global ones; maintenance is for routes in "
+             "maintenance, else 503."},
     {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
      .inside = PLACE_LISTENER, .help = "Addresses that clients connect to."},
     {.path = "services", .places = PLACE_GLOBAL, .type = OPTION_NAMED, .inside = PLACE_SERVICE,
@@ -342,10 +391,10 @@ static const struct option options[] = {
              "client that does so during a safe request (GET, HEAD, OPTIONS, TRACE) is taken to "
              "have left, and 50 ms later the request is cancelled at its origin; requests of "
              "other methods are answered either way."},
-    {.path = "http2", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
+    {.path = "http2", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
      FIELD(listener_settings, http2),
      .help = "Offer HTTP/2 (h2) beside HTTP/1.1 to clients that connect with TLS, by ALPN. Its "
-             "budgets are limits.http2_streams and the options behind it."},
+             "budgets are limits.http2_streams and the options behind it. Without TLS: see h2c."},
     {.path = "h2c", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(listener_settings, h2c),
      .help = "Clients of a listener without TLS may begin with HTTP/2 at once (prior knowledge); "
@@ -442,6 +491,14 @@ static const struct option options[] = {
     {.path = "tls.watch", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(tls_listener_settings, watch),
      .help = "Reload when one of these files has changed."},
+    {.path = "allow", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
+     .sample = "[10.0.0.0/8]", .sample_off = true,
+     .help = "Networks of clients whose requests are served; others get 403. Absent: all. The client "
+             "is the one that trusted_proxies name; one without an address (a Unix socket) is in no "
+             "network."},
+    {.path = "deny", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
+     .sample = "[10.66.0.0/16]", .sample_off = true,
+     .help = "Networks of clients whose requests get 403, even if allow lists them."},
     {.path = "hsts", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "1",
      .greatest = "256", .sample = "max-age=31536000; includeSubDomains", .sample_off = true,
      FIELD(listener_settings, hsts),
@@ -471,6 +528,10 @@ static const struct option options[] = {
     {.path = "balance", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "round_robin",
      .words = "round_robin|least_requests|two_choices", FIELD(service_settings, balance),
      .help = "How the next origin is chosen."},
+    {.path = "protocol", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "http1",
+     .words = "http1|http2|auto", FIELD(service_settings, protocol),
+     .help = "What is spoken with its origins. auto: over TLS HTTP/2 where the origin offers it, else "
+             "HTTP/1.1. http2: nothing else, without TLS by prior knowledge."},
     {.path = "via", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "on",
      .words = "on|off", FIELD(service_settings, via),
      .help = "Whether its origins get Via, ours and what came with the request; off: nginx as origin "
@@ -604,6 +665,11 @@ static const struct option options[] = {
      .initial = "502-504",
      .help = "Statuses of answers that count as failures: one, a range such as 500-599, or a "
              "list; none: only what got no whole answer."},
+    {.path = "health.failed_grpc_status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
+     .initial = "UNAVAILABLE",
+     .help = "gRPC statuses that count as failures: one by its name, or a list; none: no status "
+             "counts. UNKNOWN and INTERNAL are what many applications answer to a request that "
+             "they cannot handle, and DEADLINE_EXCEEDED depends on the client's deadline."},
     {.path = "health.slow", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "Ejects an origin that is slow in comparison with the others of its service."},
     {.path = "health.slow.factor", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
@@ -639,14 +705,14 @@ static const struct option options[] = {
      .help = "Active health check of each origin, once for all workers; not counted as "
              "requests. An origin is down while a probe of any service says so."},
     {.path = "health.probe.type", .places = PLACE_SERVICE, .type = OPTION_CHOICE,
-     .initial = "http", .words = "http|tcp", FIELD(probe_settings, type),
-     .help = "A GET, or only a connection."},
+     .initial = "http", .words = "http|tcp|grpc", FIELD(probe_settings, type),
+     .help = "A GET, only a connection, or a call of grpc.health.v1.Health/Check, over HTTP/2."},
     {.path = "health.probe.path", .places = PLACE_SERVICE, .type = OPTION_TEXT, .initial = "/",
      .least = "1", .greatest = "2048", .sample = "/health", FIELD(probe_settings, path),
      .help = "Path and query of the GET."},
     {.path = "health.probe.host", .places = PLACE_SERVICE, .type = OPTION_TEXT,
      .least = "1", .greatest = "255", .sample = "api.internal", FIELD(probe_settings, host),
-     .help = "Host of the GET; absent: the origin's address as written."},
+     .help = "Host of the GET or call; absent: the origin's address as written."},
     {.path = "health.probe.interval", .places = PLACE_SERVICE, .type = OPTION_TIME,
      .initial = "5s", .least = "20ms", .greatest = "1d", FIELD(probe_settings, interval),
      .help = "Time from one probe to the next."},
@@ -668,6 +734,10 @@ static const struct option options[] = {
     {.path = "health.probe.body", .places = PLACE_SERVICE, .type = OPTION_TEXT,
      .least = "1", .greatest = "256", .sample = "ok", FIELD(probe_settings, body),
      .help = "Text that the first 4 KiB of the body must contain; absent: any body is good."},
+    {.path = "health.probe.grpc_service", .places = PLACE_SERVICE, .type = OPTION_TEXT,
+     .initial = "", .least = "0", .greatest = "512", FIELD(probe_settings, grpc_service),
+     .help = "Service that a probe of type grpc asks for; empty: the server as a whole. Good is "
+             "SERVING, and nothing else."},
 
     /* --- route --- */
     {.path = "name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
@@ -681,6 +751,14 @@ static const struct option options[] = {
      .sample_off = true, .help = "The whole path, in normal form."},
     {.path = "match.path_prefix", .places = PLACE_ROUTE, .type = OPTION_PATH, .sample = "/v1/",
      .help = "What the path starts with, in normal form; the longest wins."},
+    {.path = "match.grpc", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "gRPC calls: POST with a Content-Type of application/grpc; {}: any. In place of "
+             "match.path and match.path_prefix."},
+    {.path = "match.grpc.service", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
+     .greatest = "512", .sample = "shop.v1.Orders",
+     .help = "The service with its package, as in the path /shop.v1.Orders/Place."},
+    {.path = "match.grpc.method", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
+     .greatest = "512", .sample = "Place", .help = "One method of that service; absent: all."},
     {.path = "match.method", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[GET, HEAD, POST]", .help = "One method or a list."},
     {.path = "match.headers", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
@@ -758,6 +836,10 @@ static const struct option options[] = {
      .help = "Statuses of an arm's answers that count as failures, as in health.failed_status; not "
              "those that the request causes by itself, such as 501 and 505. An arm that gives no "
              "whole answer has failed in any case."},
+    {.path = "ramp.failed_grpc_status", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .initial = "[UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS]",
+     .help = "gRPC statuses of an arm's answers that count as failures, as in "
+             "health.failed_grpc_status. What clients cause by themselves is in both arms alike."},
     {.path = "ramp.p99", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "50%",
      .least = "0%", .greatest = "10000%", FIELD(ramp_settings, p99),
      .help = "How much more time than in that group its slowest hundredth may take."},
@@ -804,6 +886,67 @@ static const struct option options[] = {
      .words = "on|off", FIELD(route_settings, path_guard), .sample_off = true,
      .help = "on: a path that would take this route is answered 400 when an origin may read it as "
              "the path of another route, or of none; off: it passes as it came (doc/PATHS.md)."},
+    {.path = "maintenance", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
+     .sample_off = true, FIELD(route_settings, doors.maintenance),
+     .help = "Answer 503 to all but testers, with error_pages.maintenance for browsers. turnpikectl "
+             "maintenance ROUTE on (or off) does the same at run time, before what the file says."},
+    {.path = "maintenance_pass", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
+     .sample = "{X-Tester: a-secret}", .sample_off = true,
+     .help = "Header fields of testers: a request with one of them is served in maintenance."},
+    {.path = "rate_limits", .places = PLACE_ROUTE, .type = OPTION_ROWS, .sample_off = true,
+     .help = "Rates of requests by key, such as an API key or a user; each holds by itself, and "
+             "counts over all workers. More get 429 with RateLimit fields."},
+    {.path = "rate_limits.name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
+     .greatest = "64", .sample = "each-customer", FIELD(rate_limit_settings, name),
+     .help = "The limit in answers and the log: letters, digits and -_. Absent: limit-1 and so on. "
+             "A limit that keeps its name keeps its count over a reload."},
+    {.path = "rate_limits.key", .places = PLACE_ROUTE, .type = OPTION_SOURCES, .required = true,
+     .sample = "[{header: X-Api-Key}]",
+     .words = "cookie|header|query|path_segment|client_address|certificate_subject",
+     .help = "What is counted: a place in the request, or several together. {path_segment: 1} is the "
+             "first segment of the path; certificate_subject is that of the client's certificate. "
+             "A request that lacks one of them is not counted by this limit."},
+    {.path = "rate_limits.requests", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
+     .least = "1", .greatest = "1000000000", .sample = "100", FIELD(rate_limit_settings, requests),
+     .help = "Requests of one key in each window."},
+    {.path = "rate_limits.window", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "1s",
+     .least = "100ms", .greatest = "31d", FIELD(rate_limit_settings, window),
+     .help = "The time in which so many may come."},
+    {.path = "rate_limits.burst", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "auto",
+     .zero_word = "auto", .least = "1", .greatest = "1000000000",
+     FIELD(rate_limit_settings, burst),
+     .help = "Requests that may come at once after a pause; auto: those of a window."},
+    {.path = "rate_limits.mode", .places = PLACE_ROUTE, .type = OPTION_CHOICE,
+     .initial = "enforce", .words = "enforce|report", FIELD(rate_limit_settings, mode),
+     .help = "report: requests over the limit are served, counted and named in the access log."},
+    {.path = "waiting_room", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "A queue of users before the route: who has no place yet gets a page that asks again by "
+             "itself (browsers) or JSON, with 503. Users are told apart by a signed cookie."},
+    {.path = "waiting_room.active", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
+     .least = "1", .greatest = "4000000", .sample = "500", FIELD(waiting_room_settings, active),
+     .help = "Users that are let in at once, by each gateway."},
+    {.path = "waiting_room.per_minute", .places = PLACE_ROUTE, .type = OPTION_COUNT,
+     .initial = "none", .zero_word = "none", .least = "1", .greatest = "100000000",
+     FIELD(waiting_room_settings, per_minute), .help = "New users that are let in each minute."},
+    {.path = "waiting_room.session", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "5m",
+     .least = "5s", .greatest = "1d", FIELD(waiting_room_settings, session),
+     .help = "A user that makes no request for so long gives the place away."},
+    {.path = "waiting_room.opens_at", .places = PLACE_ROUTE, .type = OPTION_TEXT,
+     .least = "20", .greatest = "32", .sample = "\"2030-11-29T08:00:00Z\"", .sample_off = true,
+     FIELD(waiting_room_settings, opens_at),
+     .help = "Until then all wait; at that time they come in by lot, before those who come later."},
+    {.path = "waiting_room.page", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", .sample = "/etc/turnpike/waiting.html", .sample_off = true,
+     .help = "HTML file up to 48 KiB in place of the gateway's own; {place}, {wait} and {again} "
+             "(seconds, for its refresh) in it are filled in."},
+    {.path = "waiting_room.cookie", .places = PLACE_ROUTE, .type = OPTION_TEXT,
+     .least = "1", .greatest = "96", .sample = "shop-ticket", .sample_off = true,
+     FIELD(waiting_room_settings, cookie),
+     .help = "Its name. Absent: turnpike-ticket- and the name of the route."},
+    {.path = "waiting_room.keys", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+     .sample = "[/etc/turnpike/tickets.key]", .sample_off = true,
+     .help = "Files of 32 or more random bytes that sign the cookie, the same on all gateways of a "
+             "fleet; the first one signs, all are taken. Absent: a secret kept in state_directory."},
     HEADER_EDITS("request_headers", "the request that the origin gets"),
     HEADER_EDITS("response_headers", "the answer that the client gets"),
     {.path = "body_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .zero_word = "none",
@@ -831,6 +974,7 @@ static const char *const type_names[OPTION_TYPE_COUNT] = {
     [OPTION_ADDRESS] = "address",
     [OPTION_NETWORKS] = "list of networks",
     [OPTION_LOG] = "word or absolute path",
+    [OPTION_LOG_GROUP] = "word, absolute path or group",
     [OPTION_SPLIT] = "mapping of service to percent",
     [OPTION_SOURCES] = "list of places in a request",
     [OPTION_STEPS] = "list of percents or groups",

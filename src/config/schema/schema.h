@@ -28,6 +28,7 @@ enum option_type {
     OPTION_ADDRESS,
     OPTION_NETWORKS,    /* list of CIDR networks */
     OPTION_LOG,         /* one of `words`, or an absolute path */
+    OPTION_LOG_GROUP,   /* the same, or a group of the options below it */
     OPTION_SPLIT,       /* service name: percent */
     OPTION_SOURCES,     /* list of places in a request, such as {cookie: uid} */
     OPTION_STEPS,       /* list of percents, or of groups */

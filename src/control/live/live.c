@@ -318,7 +318,7 @@ void live_answer(struct question *question)
         viewer = viewer_new(live, question);
     }
     if (viewer == NULL) {
-        question_refuse(question, 503, "too many look already, or memory is short",
+        question_refuse(question, 503, "there are too many viewers, or memory is short",
                         "close another page, or ask /v1/status");
         return;
     }
@@ -339,6 +339,16 @@ void live_now_answer(struct question *question)
     add_update(live, &question->page);
     live->all_rows = true; /* for those who look on */
     question_answer_json(question);
+}
+
+const struct live_meters *live_meters_of(struct live *live, enum metrics_kind kind)
+{
+    if (live == NULL) {
+        return NULL;
+    }
+    live->asked_us = loop_read_clock(live->loop);
+    wake(live);
+    return kind == METRICS_ROUTES ? &live->rows.routes_met : &live->rows.services_met;
 }
 
 /* --- life -------------------------------------------------------------------------------- */

@@ -76,7 +76,7 @@ static void add_match(struct json *json, const struct route_settings *route)
         page_add(&text, route->path);
         page_add_text(&text, route->path_kind == PATH_PREFIX ? "…" : "");
     }
-    if (route->header_count + route->query_count + route->listener_count > 0) {
+    if (route->needs_grpc + route->header_count + route->query_count + route->listener_count > 0) {
         page_add_text(&text, " and more");
     }
     json_bytes(json, "match", text.length > 0 ? page_bytes(&text) : BYTES("all"));

@@ -3,6 +3,8 @@
  * Reloads are carried out by process/ on another thread; the answer comes back by a posted call. */
 #include "config/load.h"
 #include "config/settings_changes.h"
+#include "config/value_changes.h"
+#include "config/yaml/source_files.h"
 #include "control/change.h"
 #include "control/endpoints.h"
 #include "control/pages/origin_readings.h"
@@ -45,7 +47,7 @@ static void answer_errand(struct question *question, const struct errand *errand
     struct json json = json_on(&question->page);
 
     if (errand->text.failed || errand->warnings.failed) {
-        question_refuse(question, 503, "out of memory", "look into the log for what was done");
+        question_refuse(question, 503, "out of memory", "the log says what was done");
         return;
     }
     if (!errand->ok) {
@@ -115,7 +117,7 @@ static void give_order(struct question *question, enum reload_kind kind, uint32_
         }
         free(errand);
     }
-    question_refuse(question, 503, "no configuration can be taken up now",
+    question_refuse(question, 503, "no reload is possible now",
                     "the process is ending or out of memory: look into its log");
 }
 
@@ -234,8 +236,29 @@ static void add_endings(struct question *question, const struct settings *wanted
     split_readings_release(&splits);
 }
 
+/* Value by value, from what runs to the new text. */
+static void add_values(struct question *question, struct bytes wanted, struct json *json)
+{
+    const struct control_sources *sources = question->sources;
+    size_t length = 0;
+    char *running = sources->source != NULL ? sources->source(sources->owner, &length) : NULL;
+    struct page values = {0};
+
+    if (running != NULL && value_changes_add(&values, (struct bytes){running, length}, wanted) &&
+        values.length > 0) {
+        page_add_char(&values, '\0');
+        if (!values.failed) {
+            json_begin_list(json, "values");
+            add_lines(json, values.at);
+            json_end_list(json);
+        }
+    }
+    page_release(&values);
+    free(running);
+}
+
 static void answer_changes(struct question *question, const struct settings *now,
-                           const struct settings *wanted)
+                           const struct settings *wanted, struct bytes file)
 {
     struct settings_changes *changes = settings_changes_new(now, wanted);
     char *text = changes != NULL ? printed(print_changes, changes) : NULL;
@@ -251,6 +274,7 @@ static void answer_changes(struct question *question, const struct settings *now
         json_begin_list(&json, "changes");
         add_lines(&json, text);
         json_end_list(&json);
+        add_values(question, file, &json);
         add_endings(question, wanted, &json);
         json_end_object(&json);
         question_answer_json(question);
@@ -259,26 +283,54 @@ static void answer_changes(struct question *question, const struct settings *now
     settings_changes_free(&changes);
 }
 
-void diff_answer(struct question *question)
+static void answer_diff(struct question *question, const char *name, struct bytes file)
 {
     const struct control_sources *sources = question->sources;
-    struct bytes file = {question->body, question->body_length};
-    char name[QUESTION_TEXT_MAX] = "the new file";
     struct config_errors *errors = NULL;
-    struct snapshot *wanted;
+    struct snapshot *wanted = config_load_bytes(name, file, &errors);
     struct plan *plan;
 
-    question_value(question, "name", name);
-    wanted = config_load_bytes(name, file, &errors);
     if (wanted == NULL) {
         refuse_file(question, errors);
         config_errors_free(&errors);
         return;
     }
     plan = sources->plan(sources->owner);
-    answer_changes(question, plan_settings(plan), snapshot_settings(wanted));
+    answer_changes(question, plan_settings(plan), snapshot_settings(wanted), file);
     plan_unref(&plan);
     snapshot_unref(&wanted);
+}
+
+void diff_answer(struct question *question)
+{
+    char name[QUESTION_TEXT_MAX] = "the new file";
+
+    question_value(question, "name", name);
+    answer_diff(question, name, (struct bytes){question->body, question->body_length});
+}
+
+void reload_diff_answer(struct question *question)
+{
+    const struct control_sources *sources = question->sources;
+    struct config_errors *errors = NULL;
+    struct control_facts facts;
+    struct bytes file;
+    char *room;
+
+    sources->facts(sources->owner, &facts);
+    if (facts.config_file == NULL) {
+        question_refuse(question, 404, "the configuration's file is not known",
+                        "compare with a file: turnpikectl diff FILE");
+        return;
+    }
+    room = config_read_file(facts.config_file, 0, &file, &errors);
+    if (room == NULL) {
+        refuse_file(question, errors);
+        config_errors_free(&errors);
+        return;
+    }
+    answer_diff(question, facts.config_file, file);
+    free(room);
 }
 
 /* --- draining ---------------------------------------------------------------------------- */

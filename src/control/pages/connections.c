@@ -23,7 +23,9 @@ void connection_row_add(struct json *json, const struct client_row *row)
     json_number(json, "held_ms", row->held_ms);
     json_number(json, "bytes_moved", row->bytes_moved);
     json_number(json, "bytes_per_s", row->rate);
+    json_text(json, "http", row->protocol);
     json_number(json, "requests", row->requests);
+    json_number(json, "streams", row->streams);
     json_number(json, "cost", row->cost);
     json_text(json, "listener", row->listener);
     json_text(json, "route", row->route[0] != '\0' ? row->route : NULL);

@@ -10,10 +10,18 @@
 struct differences {
     struct split_readings splits;
     struct origin_readings origins;
+    struct page notes; /* drained addresses that DNS does not give now, each with a NUL behind it */
 };
+
+static void on_drain_note(void *owner, const char *label)
+{
+    page_add(owner, (struct bytes){label, strlen(label) + 1});
+}
 
 static void take(const struct control_sources *sources, struct differences *differences)
 {
+    differences->notes = (struct page){0};
+    origin_registry_read_drain_notes(sources->origins, on_drain_note, &differences->notes);
     split_readings_take(sources, &differences->splits);
     origin_readings_take(sources, &differences->origins);
 }
@@ -22,6 +30,16 @@ static void release(struct differences *differences)
 {
     split_readings_release(&differences->splits);
     origin_readings_release(&differences->origins);
+    page_release(&differences->notes);
+}
+
+/* The next one behind `label`, or the first; NULL: there is none. */
+static const char *next_note(const struct differences *differences, const char *label)
+{
+    struct bytes notes = page_bytes(&differences->notes);
+    size_t at = label != NULL ? (size_t)(label - notes.at) + strlen(label) + 1 : 0;
+
+    return at < notes.length ? notes.at + at : NULL;
 }
 
 static bool any_split(const struct differences *differences)
@@ -41,7 +59,7 @@ static bool any_origin(const struct differences *differences)
             return true;
         }
     }
-    return false;
+    return next_note(differences, NULL) != NULL;
 }
 
 /* --- for status -------------------------------------------------------------------------- */
@@ -72,6 +90,13 @@ static void add_lines(struct json *json, const struct differences *differences)
             json_bytes(json, NULL, page_bytes(&line));
             page_release(&line);
         }
+    }
+    for (const char *label = NULL; (label = next_note(differences, label)) != NULL;) {
+        struct page line = {0};
+
+        page_format(&line, "origin %s: drained (operator), not in DNS now", label);
+        json_bytes(json, NULL, page_bytes(&line));
+        page_release(&line);
     }
 }
 
@@ -176,6 +201,9 @@ static void add_yaml(struct page *page, const struct differences *differences)
         if (differences->origins.rows[i].drained) {
             page_format(page, "#   %s\n", differences->origins.rows[i].name);
         }
+    }
+    for (const char *label = NULL; (label = next_note(differences, label)) != NULL;) {
+        page_format(page, "#   %s (not in DNS now)\n", label);
     }
     if (page->length == 0) {
         page_add_text(page, "# Nothing differs from the file.\n");

@@ -4,6 +4,7 @@
 
 #include "control/pages/metrics_text.h"
 #include "control/pages/rows.h"
+#include "http/grpc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,23 +22,34 @@ struct gathering {
     bool failed;
 };
 
-static void on_seen(void *owner, const char *route, const uint64_t codes[static METRICS_CODES])
+static void gather(struct gathering *gathering, const struct code_row *row)
 {
-    struct gathering *gathering = owner;
+    struct code_row *rows;
 
-    for (uint32_t i = 0; i < METRICS_CODES && !gathering->failed; i++) {
-        struct code_row *rows;
+    if (row->count == 0 || gathering->failed) {
+        return;
+    }
+    rows = rows_with_room(gathering->rows, gathering->count, &gathering->room, sizeof(*rows));
+    if (rows == NULL) {
+        gathering->failed = true;
+        return;
+    }
+    gathering->rows = rows;
+    rows[gathering->count++] = *row;
+}
 
-        if (codes[i] == 0) {
-            continue;
-        }
-        rows = rows_with_room(gathering->rows, gathering->count, &gathering->room, sizeof(*rows));
-        if (rows == NULL) {
-            gathering->failed = true;
-            return;
-        }
-        gathering->rows = rows;
-        rows[gathering->count++] = (struct code_row){route, METRICS_CODES_FIRST + i, codes[i]};
+static void on_code_seen(void *owner, const char *route, const uint64_t codes[static METRICS_CODES])
+{
+    for (uint32_t i = 0; i < METRICS_CODES; i++) {
+        gather(owner, &(struct code_row){route, METRICS_CODES_FIRST + i, codes[i]});
+    }
+}
+
+static void on_grpc_seen(void *owner, const char *route,
+                         const uint64_t statuses[static GRPC_STATUS_COUNT])
+{
+    for (uint32_t i = 0; i < GRPC_STATUS_COUNT; i++) {
+        gather(owner, &(struct code_row){route, i, statuses[i]});
     }
 }
 
@@ -50,46 +62,93 @@ static int compare_rows(const void *left, const void *right)
     return names != 0 ? names : (a->code > b->code) - (a->code < b->code);
 }
 
-/* Rows of several workers that mean the same stand side by side. */
-static void add_rows(struct page *page, const struct gathering *gathering)
-{
-    static const char name[] = "turnpike_route_error_responses_total";
+/* --- families ------------------------------------------------------------------------------ */
 
-    metrics_text_family(page, name, "counter", "Answers of 400 to 599, by their status.");
+struct family {
+    const char *name;
+    const char *help;
+    const char *label;
+    void (*read)(const struct metrics *metrics, struct gathering *gathering);
+    void (*add_label)(struct page *page, const char *label, uint32_t code);
+};
+
+static void read_codes(const struct metrics *metrics, struct gathering *gathering)
+{
+    metrics_read_codes(metrics, on_code_seen, gathering);
+}
+
+static void add_code(struct page *page, const char *label, uint32_t code)
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%u", code);
+    metrics_text_label(page, label, text);
+}
+
+static void read_grpc(const struct metrics *metrics, struct gathering *gathering)
+{
+    metrics_read_grpc(metrics, on_grpc_seen, gathering);
+}
+
+static void add_grpc_status(struct page *page, const char *label, uint32_t code)
+{
+    metrics_text_label(page, label, grpc_status_name((enum grpc_status)code));
+}
+
+static const struct family families[] = {
+    {"turnpike_route_error_responses_total", "Answers of 400 to 599, by their status.", "code",
+     read_codes, add_code},
+    {"turnpike_route_grpc_calls_total",
+     "gRPC calls by their status; none: they ended without one, cancelled or reset.", "grpc_status",
+     read_grpc, add_grpc_status},
+};
+
+/* Rows of several workers that mean the same stand side by side. */
+static void add_rows(struct page *page, const struct family *family,
+                     const struct gathering *gathering)
+{
+    metrics_text_family(page, family->name, "counter", family->help);
     for (size_t i = 0; i < gathering->count;) {
         const struct code_row *row = &gathering->rows[i];
         uint64_t sum = 0;
-        char code[16];
 
         for (; i < gathering->count && compare_rows(row, &gathering->rows[i]) == 0; i++) {
             sum += gathering->rows[i].count;
         }
-        snprintf(code, sizeof(code), "%u", row->code);
-        metrics_text_begin(page, name, "route", row->route);
-        metrics_text_label(page, "code", code);
+        metrics_text_begin(page, family->name, "route", row->route);
+        family->add_label(page, family->label, row->code);
         metrics_text_end(page, sum);
     }
 }
 
-void metrics_codes_add(struct page *page, const struct control_sources *sources)
+static void add_family(struct page *page, const struct control_sources *sources, uint32_t workers,
+                       const struct family *family)
 {
     struct gathering gathering = {.count = 0};
-    struct control_facts facts;
 
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+    for (uint32_t worker = 0; worker < workers; worker++) {
         struct metrics *metrics = sources->metrics(sources->owner, worker);
 
         metrics_hold(metrics);
-        metrics_read_codes(metrics, on_seen, &gathering);
+        family->read(metrics, &gathering);
     }
     if (gathering.count > 1) {
         qsort(gathering.rows, gathering.count, sizeof(*gathering.rows), compare_rows);
     }
-    add_rows(page, &gathering);
+    add_rows(page, family, &gathering);
     page->failed = page->failed || gathering.failed;
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+    for (uint32_t worker = 0; worker < workers; worker++) {
         metrics_let_go(sources->metrics(sources->owner, worker));
     }
     free(gathering.rows);
+}
+
+void metrics_codes_add(struct page *page, const struct control_sources *sources)
+{
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        add_family(page, sources, facts.workers, &families[i]);
+    }
 }

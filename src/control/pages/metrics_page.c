@@ -130,6 +130,23 @@ static void add_process(struct page *page, const struct control_sources *sources
                        log_dropped());
 }
 
+static void add_spans(struct page *page, const struct control_sources *sources)
+{
+    struct span_counts counts;
+
+    if (sources->count_spans == NULL) {
+        return;
+    }
+    sources->count_spans(sources->owner, &counts);
+    metrics_text_plain(page, "turnpike_spans_exported_total", "counter",
+                       "Spans that the collector of tracing.to took.", counts.exported);
+    metrics_text_plain(page, "turnpike_spans_dropped_total", "counter",
+                       "Spans that were dropped because the collector is too slow or refused them.",
+                       counts.dropped);
+    metrics_text_plain(page, "turnpike_span_posts_failed_total", "counter",
+                       "POSTs of spans that the collector did not take.", counts.failures);
+}
+
 static void add_reloads(struct page *page, const struct control_sources *sources)
 {
     struct reload_status status;
@@ -330,6 +347,7 @@ void metrics_page_answer(struct question *question)
     struct page *page = &question->page;
 
     add_process(page, question->sources);
+    add_spans(page, question->sources);
     add_reloads(page, question->sources);
     tls_pages_add_metrics(page, question->sources);
     add_events(page, question->sources);

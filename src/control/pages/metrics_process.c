@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 
 /* --- the kernel's view ------------------------------------------------------------------- */
 
@@ -138,6 +139,31 @@ static void add_time(struct page *page, const struct control_sources *sources,
     metrics_text_histogram(page, name, NULL, &reading);
 }
 
+/* Of all workers together: which one it was helps nobody, and a label for each costs. */
+static void add_lag(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_loop_lag_max_seconds";
+    struct control_facts facts;
+    struct timespec now;
+    uint64_t longest = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    sources->facts(sources->owner, &facts);
+    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+        uint64_t lag =
+            metrics_longest_lag(sources->metrics(sources->owner, worker),
+                                (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+
+        longest = lag > longest ? lag : longest;
+    }
+    metrics_text_family(page, name, "gauge",
+                        "Longest lag of a worker's loop in this minute and the one before.");
+    page_format(page, "%s %llu.%06llu\n", name, (unsigned long long)(longest / 1000000),
+                (unsigned long long)(longest % 1000000));
+    add_time(page, sources, METRICS_TIME_LAG, "turnpike_loop_lag_seconds",
+             "How late workers' loops came to due timers: what the turns before them took.");
+}
+
 static void add_tunnels(struct page *page, const struct control_sources *sources)
 {
     uint64_t closed = merged_event(sources, METRICS_TUNNEL_CLOSED); /* first: never more */
@@ -155,6 +181,7 @@ void metrics_process_add(struct page *page, const struct control_sources *source
              "From the dial to an origin to the connection, its TLS handshake included.");
     add_time(page, sources, METRICS_TIME_HANDSHAKE, "turnpike_tls_handshake_duration_seconds",
              "From a client's accept to the end of its TLS handshake.");
+    add_lag(page, sources);
     add_tunnels(page, sources);
     add_kernel(page, sources);
 }

@@ -3,6 +3,8 @@
  * the configuration's own words. */
 #include "config/schema/schema.h"
 #include "control/endpoints.h"
+#include "control/live/live.h"
+#include "exchange/maintenance.h"
 #include "control/pages/merged.h"
 #include "control/pages/origin_readings.h"
 #include "control/pages/split_readings.h"
@@ -17,6 +19,19 @@ static void add_counts(struct json *json, const struct metrics_reading *reading)
     json_number(json, "errors", reading != NULL ? reading->errors : 0);
     json_number(json, "received_bytes", reading != NULL ? reading->bytes_in : 0);
     json_number(json, "sent_bytes", reading != NULL ? reading->bytes_out : 0);
+}
+
+/* Of the last seconds, where they were measured. */
+static void add_speed(struct json *json, const struct live_meters *meters, const char *name)
+{
+    const struct live_meter *meter = meters != NULL ? live_meters_find(meters, name) : NULL;
+
+    if (meter == NULL || meter->recent_seconds <= 0) {
+        return;
+    }
+    json_hundredths(json, "rate_per_s", (uint64_t)(live_meter_rate(meter) * 100 + 0.5));
+    json_number(json, "p50_us", live_meter_percentile(meter, 0.5));
+    json_number(json, "p99_us", live_meter_percentile(meter, 0.99));
 }
 
 /* --- routes ------------------------------------------------------------------------------ */
@@ -52,9 +67,10 @@ static void add_match(struct json *json, const struct route_settings *route)
         }
         json_end_list(json);
     }
-    if (route->header_count + route->query_count + route->listener_count > 0) {
+    if (route->needs_grpc + route->header_count + route->query_count + route->listener_count > 0) {
         json_number(json, "further_conditions",
-                    route->header_count + route->query_count + (route->listener_count > 0));
+                    route->needs_grpc + route->header_count + route->query_count +
+                        (route->listener_count > 0));
     }
     json_end_object(json);
 }
@@ -105,6 +121,7 @@ void routes_answer(struct question *question)
     struct json json = json_on(&question->page);
     struct merged merged;
     struct split_readings splits;
+    const struct live_meters *meters = live_meters_of(question->live, METRICS_ROUTES);
     bool counted = merged_read(sources, METRICS_ROUTES, &merged);
     bool known = split_readings_take(sources, &splits);
 
@@ -117,7 +134,11 @@ void routes_answer(struct question *question)
         json_text(&json, "name", route->name);
         add_match(&json, route);
         add_action(&json, route, known ? split_readings_find(&splits, route->name) : NULL);
+        if (maintenance_holds(route)) {
+            json_flag(&json, "maintenance", true);
+        }
         add_counts(&json, counted ? merged_find(&merged, route->name) : NULL);
+        add_speed(&json, meters, route->name);
         json_end_object(&json);
     }
     json_end_list(&json);
@@ -268,6 +289,7 @@ void services_answer(struct question *question)
     struct json json = json_on(&question->page);
     struct merged merged;
     struct srv_readings names;
+    const struct live_meters *meters = live_meters_of(question->live, METRICS_SERVICES);
     bool counted = merged_read(sources, METRICS_SERVICES, &merged);
 
     srv_readings_take(sources, &names); /* without memory there are none */
@@ -282,6 +304,7 @@ void services_answer(struct question *question)
                    config_choice_word(PLACE_SERVICE, "balance", service->balance));
         json_number(&json, "origins", count_origins(service, &names));
         add_counts(&json, counted ? merged_find(&merged, service->name) : NULL);
+        add_speed(&json, meters, service->name);
         json_end_object(&json);
     }
     json_end_list(&json);

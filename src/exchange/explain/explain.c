@@ -4,6 +4,8 @@
 #include "exchange/explain/explain.h"
 
 #include "config/schema/schema.h"
+#include "exchange/doors.h"
+#include "exchange/maintenance.h"
 #include "exchange/retry.h"
 #include "http/h1/h1_parser.h"
 #include "http/uri.h"
@@ -382,6 +384,38 @@ static void add_origins(const struct explain_world *world, const struct service_
     }
 }
 
+/* What is decided before the route's action. */
+static void add_doors(const struct listener_settings *listener, const struct route_settings *route,
+                      const struct ip *client, struct json *json)
+{
+    if (!doors_let_in(&listener->doors, client) || !doors_let_in(&route->doors, client)) {
+        json_text(json, "refused", "403: allow and deny do not let this client in");
+    }
+    if (maintenance_holds(route)) {
+        json_text(json, "maintenance", "503 to all but testers (maintenance_pass)");
+    }
+}
+
+static void add_rate_limits(const struct route_settings *route, struct json *json)
+{
+    if (route->rate_limit_count == 0) {
+        return;
+    }
+    json_begin_list(json, "rate_limits");
+    for (uint32_t i = 0; i < route->rate_limit_count; i++) {
+        const struct rate_limit_settings *limit = &route->rate_limits[i];
+
+        json_begin_row(json, NULL);
+        json_text(json, "name", limit->name);
+        json_number(json, "requests", limit->requests);
+        json_number(json, "window_ms", limit->window);
+        json_number(json, "burst", limit->burst);
+        json_bytes(json, "mode", config_choice_word(PLACE_ROUTE, "rate_limits.mode", limit->mode));
+        json_end_object(json);
+    }
+    json_end_list(json);
+}
+
 static struct destination add_forward(const struct explain_world *world,
                                       const struct route_settings *route,
                                       const struct http_request *request, const struct ip *client,
@@ -465,6 +499,8 @@ static void write_answer(const struct explain_world *world, const struct questio
     route = explain_path(&about, asked, &refused, &json);
     json_text(&json, "route", route != NULL ? route->name : "none: answered with 404");
     if (route != NULL && !refused) {
+        add_doors(listener, route, client, &json);
+        add_rate_limits(route, &json);
         to = add_action(world, route, request, client, &json);
     }
     explain_readings(&about, asked, route, &json);

@@ -88,6 +88,10 @@ static struct reason no_condition(const struct router_unmet *unmet,
     const struct pair_match *pair = unmet->pair;
 
     switch (unmet->kind) {
+    case ROUTER_UNMET_GRPC:
+        snprintf(reason.text, sizeof(reason.text),
+                 "it is no gRPC call: POST with Content-Type application/grpc");
+        break;
     case ROUTER_UNMET_METHOD:
         snprintf(reason.text, sizeof(reason.text), "method %.*s is not among its methods",
                  SHOW(request->method_text));

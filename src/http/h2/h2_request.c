@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "http/characters.h"
 #include "http/framing.h"
+#include "http/h2/h2_field.h"
 #include "http/uri.h"
 
 #define METHOD_MOST 32
@@ -43,6 +44,8 @@ uint16_t h2_fault_status(enum h2_fault fault)
         return 414;
     case H2_FAULT_HEAD_TOO_LARGE:
         return 431;
+    case H2_FAULT_PROTOCOL_UNKNOWN:
+        return 501; /* RFC 9220 section 3 */
     default:
         return 0;
     }
@@ -52,61 +55,6 @@ static bool refuse(enum h2_fault *fault, enum h2_fault why)
 {
     *fault = why;
     return false;
-}
-
-/* --- one field (RFC 9113 section 8.2) ------------------------------------------------------ */
-
-static bool check_name(struct bytes name, enum h2_fault *fault)
-{
-    if (name.length == 0 || name.length > UINT16_MAX) {
-        return refuse(fault, name.length == 0 ? H2_FAULT_NAME_EMPTY : H2_FAULT_HEAD_TOO_LARGE);
-    }
-    for (size_t i = 0; i < name.length; i++) {
-        if (name.at[i] >= 'A' && name.at[i] <= 'Z') {
-            return refuse(fault, H2_FAULT_NAME_CASE);
-        }
-        if (!http_char_is(name.at[i], HTTP_CHAR_TOKEN)) {
-            return refuse(fault, H2_FAULT_NAME_CHARACTER);
-        }
-    }
-    return true;
-}
-
-static bool is_space(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-static bool check_value(struct bytes value, enum h2_fault *fault)
-{
-    if (value.length == 0) {
-        return true;
-    }
-    if (http_scan_value(value.at, value.at + value.length) != value.at + value.length) {
-        return refuse(fault, H2_FAULT_VALUE_CHARACTER);
-    }
-    if (is_space(value.at[0]) || is_space(value.at[value.length - 1])) {
-        return refuse(fault, H2_FAULT_VALUE_SPACE);
-    }
-    return true;
-}
-
-/* RFC 9113 section 8.2.2 */
-static bool check_connection(const struct http_header *row, enum h2_fault *fault)
-{
-    switch (row->id) {
-    case HTTP_HEADER_CONNECTION:
-    case HTTP_HEADER_PROXY_CONNECTION:
-    case HTTP_HEADER_KEEP_ALIVE:
-    case HTTP_HEADER_TRANSFER_ENCODING:
-    case HTTP_HEADER_UPGRADE:
-        return refuse(fault, H2_FAULT_CONNECTION_FIELD);
-    case HTTP_HEADER_TE:
-        return bytes_equal_fold(http_header_value(row), BYTES("trailers")) ||
-               refuse(fault, H2_FAULT_TE);
-    default:
-        return true;
-    }
 }
 
 static struct bytes copy(struct text *memory, struct bytes bytes)
@@ -128,7 +76,7 @@ static bool add_row(const struct http_field *field, struct text *memory,
     if (headers->count == HTTP_HEADERS_MAX) {
         return refuse(fault, H2_FAULT_HEAD_TOO_LARGE);
     }
-    if (!check_name(field->name, fault) || !check_value(field->value, fault)) {
+    if (!h2_check_name(field->name, fault) || !h2_check_value(field->value, fault)) {
         return false;
     }
     name = copy(memory, field->name);
@@ -140,7 +88,7 @@ static bool add_row(const struct http_field *field, struct text *memory,
         .name_length = (uint16_t)name.length,
         .id = (uint16_t)http_header_id_received(name.at, name.length),
     };
-    if (!check_connection(row, fault)) {
+    if (!h2_check_connection(row, fault)) {
         return false;
     }
     headers->present |= (uint64_t)1 << row->id;
@@ -161,25 +109,18 @@ static void end_rows(struct http_headers *headers)
 
 /* --- pseudo fields (section 8.3.1) --------------------------------------------------------- */
 
-enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PSEUDO_COUNT };
+enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, PSEUDO_COUNT };
 
 struct pseudos {
     bool there[PSEUDO_COUNT];
     struct bytes value[PSEUDO_COUNT];
 };
 
-static bool is_pseudo(const struct http_field *field)
-{
-    return field->name.length > 0 && field->name.at[0] == ':';
-}
-
 static enum pseudo pseudo_of(struct bytes name)
 {
     static const struct bytes names[] = {
-        [METHOD] = {":method", 7},
-        [SCHEME] = {":scheme", 7},
-        [AUTHORITY] = {":authority", 10},
-        [PATH] = {":path", 5},
+        [METHOD] = {":method", 7}, [SCHEME] = {":scheme", 7},     [AUTHORITY] = {":authority", 10},
+        [PATH] = {":path", 5},     [PROTOCOL] = {":protocol", 9},
     };
     enum pseudo pseudo = METHOD;
 
@@ -196,7 +137,7 @@ static bool read_pseudos(const struct http_field *fields, uint32_t count, struct
     uint32_t i;
 
     *pseudos = (struct pseudos){0};
-    for (i = 0; i < count && is_pseudo(&fields[i]); i++) {
+    for (i = 0; i < count && h2_is_pseudo(&fields[i]); i++) {
         enum pseudo pseudo = pseudo_of(fields[i].name);
 
         if (pseudo == PSEUDO_COUNT) {
@@ -205,7 +146,7 @@ static bool read_pseudos(const struct http_field *fields, uint32_t count, struct
         if (pseudos->there[pseudo]) {
             return refuse(fault, H2_FAULT_PSEUDO_TWICE);
         }
-        if (!check_value(fields[i].value, fault)) {
+        if (!h2_check_value(fields[i].value, fault)) {
             return false;
         }
         pseudos->there[pseudo] = true;
@@ -260,6 +201,38 @@ static bool understand_connect(const struct pseudos *pseudos, struct http_reques
     request->query = (struct bytes){request->target.at + request->target.length, 0};
     request->has_query = false;
     request->framing = HTTP_NO_BODY; /* what follows would be the tunnel's */
+    return true;
+}
+
+/* A request for a tunnel through the origin (RFC 8441 section 4) is what GET with Upgrade is in
+ * HTTP/1.1, and goes on as that; a WebSocket is the one protocol known. */
+static bool understand_protocol(const struct pseudos *pseudos, bool ends,
+                                struct http_request *request, enum h2_fault *fault)
+{
+    struct http_headers *headers = &request->headers;
+
+    if (request->method != HTTP_CONNECT || !pseudos->there[AUTHORITY] || ends ||
+        http_has(headers, HTTP_HEADER_CONTENT_LENGTH)) {
+        return refuse(fault, H2_FAULT_PROTOCOL);
+    }
+    if (!bytes_equal_fold(pseudos->value[PROTOCOL], BYTES("websocket"))) {
+        return refuse(fault, H2_FAULT_PROTOCOL_UNKNOWN);
+    }
+    if (headers->count == HTTP_HEADERS_MAX) {
+        return refuse(fault, H2_FAULT_HEAD_TOO_LARGE);
+    }
+    headers->rows[headers->count++] = (struct http_header){
+        .name = "upgrade",
+        .value = "websocket",
+        .value_length = sizeof("websocket") - 1,
+        .name_length = sizeof("upgrade") - 1,
+        .id = HTTP_HEADER_UPGRADE,
+    };
+    headers->present |= (uint64_t)1 << HTTP_HEADER_UPGRADE;
+    request->method = HTTP_GET;
+    request->method_text = BYTES("GET");
+    request->wants_upgrade = true;
+    request->framing = HTTP_NO_BODY;
     return true;
 }
 
@@ -456,7 +429,7 @@ static bool add_cookies(const struct http_field *fields, uint32_t count, struct 
         if (!is_cookie(&fields[i])) {
             continue;
         }
-        if (!check_value(fields[i].value, fault)) {
+        if (!h2_check_value(fields[i].value, fault)) {
             return false;
         }
         text_add_literal(memory, "; ");
@@ -487,7 +460,7 @@ static bool read_rows(const struct http_field *fields, uint32_t count, struct te
     for (uint32_t i = 0; i < count; i++) {
         bool added = true;
 
-        if (is_pseudo(&fields[i])) {
+        if (h2_is_pseudo(&fields[i])) {
             return refuse(fault, H2_FAULT_PSEUDO_LATE);
         }
         if (!is_cookie(&fields[i])) {
@@ -524,6 +497,9 @@ bool h2_read_request(const struct http_field *fields, uint32_t count, bool ends,
         !understand_body(ends, request, fault)) {
         return false;
     }
+    if (pseudos.there[PROTOCOL] && !understand_protocol(&pseudos, ends, request, fault)) {
+        return false;
+    }
     if (request->method == HTTP_CONNECT) {
         return understand_connect(&pseudos, request, fault);
     }
@@ -539,7 +515,7 @@ bool h2_read_trailers(const struct http_field *fields, uint32_t count, char *mem
 
     begin_rows(trailers);
     for (uint32_t i = 0; i < count; i++) {
-        if (is_pseudo(&fields[i])) {
+        if (h2_is_pseudo(&fields[i])) {
             return refuse(fault, H2_FAULT_TRAILER_FIELD);
         }
         if (!add_row(&fields[i], &text, trailers, fault)) {

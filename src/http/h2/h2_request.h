@@ -29,6 +29,7 @@
     ROW(AUTHORITY,        "authority",        ":authority or Host is missing or malformed") \
     ROW(HOST,             "host",             "Host differs from :authority or occurs more than once") \
     ROW(CONNECT,          "connect",          "CONNECT with :scheme or :path") \
+    ROW(PROTOCOL,         "protocol",         ":protocol without what an extended CONNECT has") \
     ROW(CONNECTION_FIELD, "connection_field", "a field of the connection, which HTTP/2 does not have") \
     ROW(TE,               "te",               "TE other than trailers") \
     ROW(CONTENT_LENGTH,   "content_length",   "Content-Length is not one decimal number") \
@@ -36,6 +37,7 @@
     ROW(TRAILER_FIELD,    "trailer_field",    "a field that must not stand in a trailer section") \
     ROW(EXPECT,           "expect",           "an expectation other than 100-continue") \
     ROW(TARGET_TOO_LONG,  "target_too_long",  ":path is too long") \
+    ROW(PROTOCOL_UNKNOWN, "protocol_unknown", ":protocol names another protocol than websocket") \
     ROW(HEAD_TOO_LARGE,   "head_too_large",   "the head is too large or has too many fields")
 /* clang-format on */
 
@@ -48,7 +50,7 @@ enum h2_fault {
 
 const char *h2_fault_word(enum h2_fault fault);
 const char *h2_fault_sentence(enum h2_fault fault);
-/* The status to answer with (414, 417, 431); 0: the request is malformed, which is a stream error
+/* The status to answer with (414, 417, 431, 501); 0: the request is malformed, which is a stream error
  * of type PROTOCOL_ERROR (RFC 9113 section 8.1.1). */
 uint16_t h2_fault_status(enum h2_fault fault);
 
@@ -57,7 +59,8 @@ size_t h2_fields_room(const struct http_field *fields, uint32_t count);
 
 /* Fills *request, whose bytes are copied to `memory` (h2_fields_room bytes) and stay valid as long
  * as that does. `ends`: no body follows. `target_most`: bytes of :path. Cookie fields become one
- * (RFC 9113 section 8.2.3). false: *fault says why. */
+ * (RFC 9113 section 8.2.3). An extended CONNECT for a WebSocket (RFC 8441) becomes GET that wants an
+ * upgrade. false: *fault says why. */
 bool h2_read_request(const struct http_field *fields, uint32_t count, bool ends,
                      uint32_t target_most, char *memory, struct http_request *request,
                      enum h2_fault *fault);

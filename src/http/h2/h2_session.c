@@ -3,6 +3,7 @@
 #include "http/h2/h2_session.h"
 
 #include "base/check.h"
+#include "http/h2/h2_memory.h"
 
 #include <nghttp2/nghttp2.h>
 #include <stddef.h>
@@ -12,9 +13,9 @@
 /* The owner refuses streams above its limit one by one (section 5.1.2: a stream error); the library
  * would end the connection. It gets a limit that is never reached by a client that heard of ours. */
 #define STREAMS_BEYOND 1024
-/* More memory than this is not had for one session: two tables of 4 KiB, the frames under way and
- * what the client makes it queue. */
-#define HELD_MOST (1024 * 1024)
+/* Of answers' fields: of a table of twice the size a connection would hold twice as much, and few
+ * answers have more that comes again. */
+#define ANSWER_TABLE_BYTES 2048
 #define SETTINGS_MOST 64
 #define HEAD_BYTES 9     /* of a frame */
 #define PREFACE_BYTES 24 /* RFC 9113 section 3.4 */
@@ -25,13 +26,16 @@ struct h2_sessions {
     const struct h2_session_events *events;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
+    struct h2_memory_pool *memory;
+    bool pumps; /* a session writes: the frame's buffer that all share is its own */
 };
 
 struct h2_session {
     nghttp2_session *library;
     const struct h2_session_events *events;
     void *owner;
-    size_t held;
+    struct h2_sessions *sessions;
+    struct h2_memory memory;
     uint32_t streams;
     int32_t last;                 /* the highest stream that began */
     uint8_t known[KNOWN_STREAMS]; /* of streams up to that: bits of enum known */
@@ -42,59 +46,18 @@ struct h2_session {
     bool failed;
 };
 
-/* --- memory, counted ----------------------------------------------------------------------- */
-
-/* What stands before each piece, so that giving it back is counted exactly. */
-union piece {
-    size_t size;
-    max_align_t aligned;
-};
-
-static void *counted_realloc(void *memory, size_t size, void *owner)
+/* Awake: its memory may be packed (h2_session_rest). */
+static nghttp2_session *library_of(struct h2_session *session)
 {
-    struct h2_session *session = owner;
-    union piece *piece = memory != NULL ? (union piece *)memory - 1 : NULL;
-    size_t before = piece != NULL ? piece->size : 0;
-    size_t whole = size + sizeof(*piece);
-
-    if (whole < size || session->held - before + whole > HELD_MOST) {
-        return NULL;
+    if (session->memory.packed != NULL) {
+        h2_memory_unpack(&session->memory);
     }
-    piece = realloc(piece, whole);
-    if (piece == NULL) {
-        return NULL;
-    }
-    piece->size = whole;
-    session->held += whole - before;
-    return piece + 1;
-}
-
-static void *counted_malloc(size_t size, void *owner)
-{
-    return counted_realloc(NULL, size, owner);
-}
-
-static void *counted_calloc(size_t number, size_t size, void *owner)
-{
-    size_t bytes;
-    void *memory =
-        __builtin_mul_overflow(number, size, &bytes) ? NULL : counted_realloc(NULL, bytes, owner);
-
-    return memory != NULL ? memset(memory, 0, bytes) : NULL;
-}
-
-static void counted_free(void *memory, void *owner)
-{
-    struct h2_session *session = owner;
-    union piece *piece = memory != NULL ? (union piece *)memory - 1 : NULL;
-
-    session->held -= piece != NULL ? piece->size : 0;
-    free(piece);
+    return session->library;
 }
 
 size_t h2_session_held(const struct h2_session *session)
 {
-    return sizeof(*session) + session->held;
+    return sizeof(*session) + session->memory.held;
 }
 
 /* --- streams that are closed (RFC 9113 section 5.1) ----------------------------------------- */
@@ -131,7 +94,7 @@ static bool check_closed(struct h2_session *session, const struct h2_frame *fram
 
     if ((frame->type != H2_FRAME_DATA && frame->type != H2_FRAME_HEADERS) ||
         !is_known(session, frame->stream) ||
-        nghttp2_session_find_stream(session->library, frame->stream) != NULL) {
+        nghttp2_session_find_stream(library_of(session), frame->stream) != NULL) {
         return true;
     }
     known = *known_of(session, frame->stream);
@@ -185,7 +148,7 @@ static void *stream_of(nghttp2_session *library, int32_t id)
 static void received(struct h2_session *session, const nghttp2_frame *frame)
 {
     const struct h2_session_events *events = session->events;
-    void *stream = stream_of(session->library, frame->hd.stream_id);
+    void *stream = stream_of(library_of(session), frame->hd.stream_id);
     bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
     switch (frame->hd.type) {
@@ -242,7 +205,7 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t code, 
 
 static bool take(struct h2_session *session, const char *at, size_t length)
 {
-    ssize_t taken = nghttp2_session_mem_recv(session->library, (const uint8_t *)at, length);
+    ssize_t taken = nghttp2_session_mem_recv(library_of(session), (const uint8_t *)at, length);
 
     /* The library says by a GOAWAY what is wrong with a frame; what it cannot go on from is told
      * here. */
@@ -334,10 +297,10 @@ bool h2_session_receive(struct h2_session *session, struct bytes bytes)
     return !session->failed;
 }
 
-bool h2_session_is_over(const struct h2_session *session)
+bool h2_session_is_over(struct h2_session *session)
 {
-    return session->failed || (nghttp2_session_want_read(session->library) == 0 &&
-                               nghttp2_session_want_write(session->library) == 0);
+    return session->failed || (nghttp2_session_want_read(library_of(session)) == 0 &&
+                               nghttp2_session_want_write(library_of(session)) == 0);
 }
 
 /* --- what goes ----------------------------------------------------------------------------- */
@@ -384,13 +347,13 @@ static struct bytes report_our_limit(const struct h2_session *session, struct by
     return (struct bytes){memory, frame.length};
 }
 
-bool h2_session_pump(struct h2_session *session)
+static bool pump(struct h2_session *session)
 {
     char memory[SETTINGS_MOST];
     const uint8_t *frame;
     ssize_t length;
 
-    while ((length = nghttp2_session_mem_send(session->library, &frame)) > 0) {
+    while ((length = nghttp2_session_mem_send(library_of(session), &frame)) > 0) {
         struct bytes bytes = {(const char *)frame, (size_t)length};
 
         if (!session->events->write(session->owner, report_our_limit(session, bytes, memory))) {
@@ -400,6 +363,28 @@ bool h2_session_pump(struct h2_session *session)
     }
     session->failed |= length < 0;
     return !session->failed;
+}
+
+bool h2_session_may_pump(const struct h2_session *session)
+{
+    return !session->sessions->pumps;
+}
+
+bool h2_session_pump(struct h2_session *session)
+{
+    bool fine = true;
+
+    if (h2_session_may_pump(session)) {
+        session->sessions->pumps = true;
+        fine = pump(session);
+        session->sessions->pumps = false;
+    }
+    return fine;
+}
+
+void h2_session_rest(struct h2_session *session)
+{
+    h2_memory_pack(&session->memory);
 }
 
 static ssize_t on_read(nghttp2_session *library, int32_t id, uint8_t *into, size_t most,
@@ -466,6 +451,7 @@ static bool set_option(nghttp2_option **option)
     nghttp2_option_set_no_http_messaging(*option, 1);
     nghttp2_option_set_no_closed_streams(*option, 1);
     nghttp2_option_set_builtin_recv_extension_type(*option, NGHTTP2_PRIORITY_UPDATE);
+    nghttp2_option_set_max_deflate_dynamic_table_size(*option, ANSWER_TABLE_BYTES);
     nghttp2_option_set_stream_reset_rate_limit(*option, UINT32_MAX, UINT32_MAX);
     return true;
 }
@@ -478,7 +464,9 @@ struct h2_sessions *h2_sessions_new(const struct h2_session_events *events)
         return NULL;
     }
     sessions->events = events;
-    if (!set_callbacks(&sessions->callbacks) || !set_option(&sessions->option)) {
+    sessions->memory = h2_memory_pool_new();
+    if (sessions->memory == NULL || !set_callbacks(&sessions->callbacks) ||
+        !set_option(&sessions->option)) {
         h2_sessions_free(&sessions);
     }
     return sessions;
@@ -489,6 +477,7 @@ void h2_sessions_free(struct h2_sessions **sessions)
     if (*sessions != NULL) {
         nghttp2_session_callbacks_del((*sessions)->callbacks);
         nghttp2_option_del((*sessions)->option);
+        h2_memory_pool_free(&(*sessions)->memory);
         free(*sessions);
         *sessions = NULL;
     }
@@ -502,19 +491,31 @@ static bool send_settings(struct h2_session *session, const struct h2_session_li
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->header_list_bytes},
         {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, limits->header_table_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* RFC 8441 */
     };
 
-    return nghttp2_submit_settings(session->library, NGHTTP2_FLAG_NONE, entries,
+    return nghttp2_submit_settings(library_of(session), NGHTTP2_FLAG_NONE, entries,
                                    sizeof(entries) / sizeof(entries[0])) == 0 &&
-           nghttp2_session_set_local_window_size(session->library, NGHTTP2_FLAG_NONE, 0,
+           nghttp2_session_set_local_window_size(library_of(session), NGHTTP2_FLAG_NONE, 0,
                                                  (int32_t)limits->connection_window) == 0;
 }
 
-struct h2_session *h2_session_new(const struct h2_sessions *sessions, void *owner,
+void h2_sessions_account(struct h2_sessions *sessions, struct slab_account *account)
+{
+    h2_memory_pool_account(sessions->memory, account);
+}
+
+void h2_sessions_trim(struct h2_sessions *sessions)
+{
+    h2_memory_pool_trim(sessions->memory);
+}
+
+struct h2_session *h2_session_new(struct h2_sessions *sessions, void *owner,
                                   const struct h2_session_limits *limits)
 {
     struct h2_session *session = calloc(1, sizeof(*session));
-    nghttp2_mem memory = {session, counted_malloc, counted_free, counted_calloc, counted_realloc};
+    nghttp2_mem memory;
+    int failed;
 
     if (session == NULL) {
         return NULL;
@@ -523,8 +524,13 @@ struct h2_session *h2_session_new(const struct h2_sessions *sessions, void *owne
     session->owner = owner;
     session->streams = limits->streams;
     session->left = PREFACE_BYTES;
-    if (nghttp2_session_server_new3(&session->library, sessions->callbacks, session,
-                                    sessions->option, &memory) != 0) {
+    session->sessions = sessions;
+    h2_memory_offer(&session->memory, sessions->memory, &memory);
+    failed = nghttp2_session_server_new3(&session->library, sessions->callbacks, session,
+                                         sessions->option, &memory);
+    h2_memory_begun(&session->memory);
+    if (failed != 0) {
+        h2_memory_end(&session->memory);
         free(session);
         return NULL;
     }
@@ -537,8 +543,8 @@ struct h2_session *h2_session_new(const struct h2_sessions *sessions, void *owne
 void h2_session_free(struct h2_session **session)
 {
     if (*session != NULL) {
-        nghttp2_session_del((*session)->library);
-        CHECK((*session)->held == 0);
+        nghttp2_session_del(library_of(*session));
+        h2_memory_end(&(*session)->memory);
         free(*session);
         *session = NULL;
     }
@@ -548,7 +554,7 @@ void h2_session_free(struct h2_session **session)
 
 void h2_session_own(struct h2_session *session, int32_t id, void *stream)
 {
-    nghttp2_session_set_stream_user_data(session->library, id, stream);
+    nghttp2_session_set_stream_user_data(library_of(session), id, stream);
 }
 
 /* Memory may be out: then the window stays as it is, and what was consumed is told with the next
@@ -556,14 +562,14 @@ void h2_session_own(struct h2_session *session, int32_t id, void *stream)
 void h2_session_took(struct h2_session *session, size_t bytes)
 {
     if (bytes > 0) {
-        (void)nghttp2_session_consume_connection(session->library, bytes);
+        (void)nghttp2_session_consume_connection(library_of(session), bytes);
     }
 }
 
 void h2_session_took_of(struct h2_session *session, int32_t id, size_t bytes)
 {
     if (bytes > 0) {
-        (void)nghttp2_session_consume_stream(session->library, id, bytes);
+        (void)nghttp2_session_consume_stream(library_of(session), id, bytes);
     }
 }
 
@@ -589,7 +595,7 @@ bool h2_session_send_interim(struct h2_session *session, int32_t id,
 
     CHECK(count <= PAIRS_MOST);
     name_values(pairs, fields, count);
-    return nghttp2_submit_headers(session->library, NGHTTP2_FLAG_NONE, id, NULL, pairs, count,
+    return nghttp2_submit_headers(library_of(session), NGHTTP2_FLAG_NONE, id, NULL, pairs, count,
                                   NULL) == 0;
 }
 
@@ -601,7 +607,7 @@ bool h2_session_send_head(struct h2_session *session, int32_t id, const struct h
 
     CHECK(count <= PAIRS_MOST);
     name_values(pairs, fields, count);
-    return nghttp2_submit_response(session->library, id, pairs, count,
+    return nghttp2_submit_response(library_of(session), id, pairs, count,
                                    has_body ? &provider : NULL) == 0;
 }
 
@@ -612,18 +618,19 @@ bool h2_session_send_trailers(struct h2_session *session, int32_t id,
 
     CHECK(count <= PAIRS_MOST);
     name_values(pairs, fields, count);
-    return nghttp2_submit_trailer(session->library, id, pairs, count) == 0;
+    return nghttp2_submit_trailer(library_of(session), id, pairs, count) == 0;
 }
 
 /* Of a stream that waits for nothing, or is gone, there is nothing to resume. */
 void h2_session_resume(struct h2_session *session, int32_t id)
 {
-    (void)nghttp2_session_resume_data(session->library, id);
+    (void)nghttp2_session_resume_data(library_of(session), id);
 }
 
 void h2_session_reset(struct h2_session *session, int32_t id, enum h2_code code)
 {
-    if (nghttp2_submit_rst_stream(session->library, NGHTTP2_FLAG_NONE, id, (uint32_t)code) != 0) {
+    if (nghttp2_submit_rst_stream(library_of(session), NGHTTP2_FLAG_NONE, id, (uint32_t)code) !=
+        0) {
         session->failed = true;
     }
 }
@@ -633,13 +640,13 @@ void h2_session_set_priority(struct h2_session *session, int32_t id, uint8_t urg
 {
     const nghttp2_extpri priority = {urgency, incremental};
 
-    (void)nghttp2_session_change_extpri_stream_priority(session->library, id, &priority, 0);
+    (void)nghttp2_session_change_extpri_stream_priority(library_of(session), id, &priority, 0);
 }
 
-size_t h2_session_window(const struct h2_session *session, int32_t id)
+size_t h2_session_window(struct h2_session *session, int32_t id)
 {
-    int32_t of_stream = nghttp2_session_get_stream_remote_window_size(session->library, id);
-    int32_t of_all = nghttp2_session_get_remote_window_size(session->library);
+    int32_t of_stream = nghttp2_session_get_stream_remote_window_size(library_of(session), id);
+    int32_t of_all = nghttp2_session_get_remote_window_size(library_of(session));
     int32_t least = of_stream < of_all ? of_stream : of_all;
 
     return least > 0 ? (size_t)least : 0;
@@ -647,22 +654,22 @@ size_t h2_session_window(const struct h2_session *session, int32_t id)
 
 void h2_session_ping(struct h2_session *session)
 {
-    (void)nghttp2_submit_ping(session->library, NGHTTP2_FLAG_NONE, NULL);
+    (void)nghttp2_submit_ping(library_of(session), NGHTTP2_FLAG_NONE, NULL);
 }
 
 void h2_session_announce_end(struct h2_session *session)
 {
-    (void)nghttp2_submit_shutdown_notice(session->library);
+    (void)nghttp2_submit_shutdown_notice(library_of(session));
 }
 
 void h2_session_refuse_new(struct h2_session *session)
 {
-    (void)nghttp2_submit_goaway(session->library, NGHTTP2_FLAG_NONE,
-                                nghttp2_session_get_last_proc_stream_id(session->library),
+    (void)nghttp2_submit_goaway(library_of(session), NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(library_of(session)),
                                 NGHTTP2_NO_ERROR, NULL, 0);
 }
 
 void h2_session_end(struct h2_session *session, enum h2_code code)
 {
-    (void)nghttp2_session_terminate_session(session->library, (uint32_t)code);
+    (void)nghttp2_session_terminate_session(library_of(session), (uint32_t)code);
 }

@@ -11,6 +11,8 @@
 
 #include "http/fields.h"
 
+struct slab_account;
+
 /* RFC 9113 section 7 */
 enum h2_code {
     H2_NO_ERROR = 0,
@@ -88,6 +90,9 @@ struct h2_session_events {
 struct h2_sessions;
 struct h2_sessions *h2_sessions_new(const struct h2_session_events *events); /* NULL: no memory */
 void h2_sessions_free(struct h2_sessions **sessions);
+/* Where its slabs count (slab_pool_account); what a burst had goes back (slab_pool_trim). */
+void h2_sessions_account(struct h2_sessions *sessions, struct slab_account *account);
+void h2_sessions_trim(struct h2_sessions *sessions);
 
 struct h2_session_limits {
     uint32_t streams; /* at a time: told to the client, kept by the owner */
@@ -99,7 +104,7 @@ struct h2_session_limits {
 
 struct h2_session;
 /* Our SETTINGS are queued. NULL: no memory. */
-struct h2_session *h2_session_new(const struct h2_sessions *sessions, void *owner,
+struct h2_session *h2_session_new(struct h2_sessions *sessions, void *owner,
                                   const struct h2_session_limits *limits);
 void h2_session_free(struct h2_session **session);
 size_t h2_session_held(const struct h2_session *session); /* bytes of memory */
@@ -107,10 +112,15 @@ size_t h2_session_held(const struct h2_session *session); /* bytes of memory */
 /* false: the client broke the protocol or memory is out; a GOAWAY that says why is queued where
  * that makes sense. Nothing further is to be received. */
 bool h2_session_receive(struct h2_session *session, struct bytes bytes);
-/* Writes what is queued, answers' bodies as `pull` has them. false: see h2_session_receive. */
+/* Writes what is queued, answers' bodies as `pull` has them. false: see h2_session_receive. It does
+ * nothing while another session of the worker writes, so that a call out of one of its events comes
+ * to nothing; then h2_session_may_pump is false. */
+bool h2_session_may_pump(const struct h2_session *session);
 bool h2_session_pump(struct h2_session *session);
+/* It is idle and may be for long: its memory shrinks until the next call. Not within an event. */
+void h2_session_rest(struct h2_session *session);
 /* Nothing more can be received or written. */
-bool h2_session_is_over(const struct h2_session *session);
+bool h2_session_is_over(struct h2_session *session);
 
 /* What events name the stream by from now on. */
 void h2_session_own(struct h2_session *session, int32_t id, void *stream);
@@ -134,7 +144,7 @@ void h2_session_reset(struct h2_session *session, int32_t id, enum h2_code code)
 void h2_session_set_priority(struct h2_session *session, int32_t id, uint8_t urgency,
                              bool incremental);
 /* What the client would take of this stream; 0: its window or the connection's is closed. */
-size_t h2_session_window(const struct h2_session *session, int32_t id);
+size_t h2_session_window(struct h2_session *session, int32_t id);
 
 void h2_session_ping(struct h2_session *session);
 /* First step: no stream is refused yet. The second one names the last that was taken. */

@@ -5,6 +5,9 @@
 
 #include "origin/origin_private.h"
 
+/* origin_h1_answer.c */
+void origin_h1_resume(struct origin_connection *connection);
+
 static inline struct origin_directory *directory_of(const struct origin_connection *connection)
 {
     return connection->origin->directory;

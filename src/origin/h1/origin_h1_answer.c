@@ -323,6 +323,8 @@ static bool step(struct origin_connection *connection)
         return step_body(connection);
     case ORIGIN_CONNECTION_CONNECTING:
     case ORIGIN_CONNECTION_HANDSHAKES:
+    case ORIGIN_CONNECTION_GREETS:
+    case ORIGIN_CONNECTION_CARRIES:
     case ORIGIN_CONNECTION_IDLE:
     case ORIGIN_CONNECTION_CLOSED:
         break;
@@ -548,11 +550,11 @@ void origin_h1_receive(struct origin_connection *connection)
     }
 }
 
-void origin_request_resume(struct origin_request *request)
+void origin_h1_resume(struct origin_connection *connection)
 {
-    struct origin_connection *connection = request->connection;
+    struct origin_request *request = connection->request;
 
-    if (connection == NULL || !connection->answer_paused) {
+    if (!connection->answer_paused) {
         return;
     }
     connection->answer_paused = false;

@@ -34,9 +34,8 @@ static void write_head(struct text *text, const struct request_head *head)
     h1_write_end(text);
 }
 
-bool origin_request_send_head(struct origin_request *request, const struct request_head *head)
+static bool send_head(struct origin_connection *connection, const struct request_head *head)
 {
-    struct origin_connection *connection = request->connection;
     size_t size = size_of_head(head);
     size_t room = 0;
     char *at;
@@ -128,11 +127,9 @@ static void flush_now(void *owner)
 }
 
 /* Until the turn ends an origin may still say that it closes: nothing is lost on it then. */
-void origin_request_flush(struct origin_request *request)
+static void flush_later(struct origin_connection *connection)
 {
-    struct origin_connection *connection = request->connection;
-
-    if (connection != NULL && !connection->out.blocked) {
+    if (!connection->out.blocked) {
         loop_later(directory_of(connection)->worker_context->loop, &connection->flush, flush_now,
                    connection);
     }
@@ -198,13 +195,12 @@ static size_t send_chunks(struct origin_connection *connection, const struct byt
     return total;
 }
 
-size_t origin_request_send_body(struct origin_request *request, const struct bytes *pieces,
-                                int count)
+static size_t send_body(struct origin_connection *connection, const struct bytes *pieces, int count)
 {
-    struct origin_connection *connection = request->connection;
+    struct origin_request *request = connection->request;
     size_t taken;
 
-    if (connection == NULL || connection->out.blocked || pieces[0].length == 0) {
+    if (connection->out.blocked || pieces[0].length == 0) {
         return 0;
     }
     if (connection->request_framing == HTTP_CHUNKED &&
@@ -240,13 +236,8 @@ static bool add_last_chunk(struct origin_connection *connection, const struct ht
                : add_trailers(connection, trailers);
 }
 
-void origin_request_send_end(struct origin_request *request, const struct http_fields *trailers)
+static void send_end(struct origin_connection *connection, const struct http_fields *trailers)
 {
-    struct origin_connection *connection = request->connection;
-
-    if (connection == NULL) {
-        return;
-    }
     if (connection->request_framing == HTTP_CHUNKED && !add_last_chunk(connection, trailers)) {
         origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return;
@@ -254,11 +245,11 @@ void origin_request_send_end(struct origin_request *request, const struct http_f
     connection->request_whole = true;
     reserve_client_came(connection);
     connection->asked_us = loop_now(directory_of(connection)->worker_context->loop);
-    origin_request_flush(request);
+    flush_later(connection);
 }
 
 /* Half a head, or a word in between: its answer is on its way, and cannot be had elsewhere. */
-bool origin_h1_is_not_to_hurry(struct origin_connection *connection)
+static bool is_not_to_hurry(struct origin_connection *connection)
 {
     struct origin_request *request = connection->request;
 
@@ -280,7 +271,7 @@ static bool takes(struct origin_connection *connection)
     return connection->out.blocked && connection->left_checked < before;
 }
 
-bool origin_h1_still_takes(struct origin_connection *connection)
+static bool still_takes(struct origin_connection *connection)
 {
     if (!takes(connection)) {
         return false;
@@ -292,7 +283,7 @@ bool origin_h1_still_takes(struct origin_connection *connection)
 /* An answer may begin before its request is whole, and then wait for that. While the origin takes
  * more of it, or the client is slow to bring more and has the clock, the origin has not stopped; nor
  * has it if the last of the request went out only since the clock was set. */
-bool origin_h1_still_sends(struct origin_connection *connection)
+static bool still_sends(struct origin_connection *connection)
 {
     bool awaits_client = !connection->request_whole && !connection->out.blocked;
     bool moved = takes(connection) || connection->out.written != connection->written_checked;
@@ -304,3 +295,27 @@ bool origin_h1_still_sends(struct origin_connection *connection)
     set_clock(connection, connection->request->timeouts->response_idle);
     return true;
 }
+
+static bool goes_on(struct origin_connection *connection)
+{
+    return connection->state == ORIGIN_CONNECTION_AWAITS_HEAD
+               ? is_not_to_hurry(connection) || still_takes(connection)
+               : still_sends(connection);
+}
+
+static size_t held(const struct origin_connection *connection)
+{
+    return sizeof(*connection) + buffer_held(connection->in) +
+           buffer_queue_held(&connection->out.queue);
+}
+
+const struct origin_connection_ops origin_h1_ops = {
+    .send_head = send_head,
+    .send_body = send_body,
+    .send_end = send_end,
+    .flush = flush_later,
+    .resume = origin_h1_resume,
+    .held = held,
+    .goes_on = goes_on,
+    .judge = origin_h1_judge,
+};

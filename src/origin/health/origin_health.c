@@ -191,6 +191,12 @@ static bool speaks_against(const struct origin_request *request, enum origin_fai
     case ORIGIN_FAILURE_MALFORMED:
     case ORIGIN_FAILURE_INTERIM_FLOOD:
     case ORIGIN_FAILURE_INCOMPLETE:
+    case ORIGIN_FAILURE_NOT_HTTP2:
+    case ORIGIN_FAILURE_STREAM_REFUSED:
+    case ORIGIN_FAILURE_STREAM_RESET:
+    case ORIGIN_FAILURE_PING_TIMEOUT:
+    case ORIGIN_FAILURE_H2_BROKEN:
+    case ORIGIN_FAILURE_H2_FLOOD:
         return true;
     case ORIGIN_FAILURE_CLOSED:
         return !request->evidence.kept_connection ||
@@ -252,6 +258,40 @@ void origin_request_failure_seen(struct origin_request *request, enum origin_fai
     origin_eject(request->service, origin, SLOW_ONCE_IS_FORGIVEN, why);
 }
 
+static void pass(struct origin_request *request)
+{
+    if (READ(request->origin->entry->troubled)) {
+        note_success(request->origin);
+    }
+}
+
+/* A head with 200 says nothing of a gRPC call: how it went stands in its trailers. */
+static bool is_judged_later(struct origin_request *request, uint16_t status)
+{
+    request->is_grpc = request->is_grpc && status == 200;
+    return request->is_grpc;
+}
+
+void origin_request_grpc_ended(struct origin_request *request, enum grpc_status status)
+{
+    char what[64];
+
+    if (!request->is_grpc || request->service == NULL) {
+        return;
+    }
+    request->is_grpc = false;
+    if ((health_of(request->service)->failed_grpc_status >> status & 1) != 0) {
+        snprintf(what, sizeof(what), "it answered grpc-status %u (%s)", status,
+                 grpc_status_name(status));
+        blame(request, what);
+        return;
+    }
+    pass(request);
+    if (request->half_open) {
+        origin_half_open_judge(request, request->half_open_waited_us);
+    }
+}
+
 void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long)
 {
     struct origin *origin = connection->origin;
@@ -267,6 +307,10 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
     if (request->service == NULL) {
         return;
     }
+    if (is_judged_later(request, status)) {
+        request->half_open_waited_us = waited_us;
+        return;
+    }
     if (status_set_has(&health_of(request->service)->failed_status, status)) {
         char what[64];
 
@@ -274,9 +318,7 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
         blame(request, what);
         return;
     }
-    if (READ(origin->entry->troubled)) {
-        note_success(origin);
-    }
+    pass(request);
     if (request->half_open && is_long) {
         request->half_open_waited_us = waited_us;
     } else if (request->half_open) {
@@ -286,7 +328,7 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
 
 void origin_health_body_is_whole(struct origin_request *request)
 {
-    if (request->half_open) {
+    if (request->half_open && !request->is_grpc) {
         origin_half_open_judge(request, request->half_open_waited_us);
     }
 }

@@ -3,6 +3,8 @@
  * verdict; the first one does at once. */
 #include "origin/health/probe.h"
 
+#include "origin/health/grpc_check.h"
+
 #include "base/check.h"
 #include "base/log/log.h"
 #include "http/h1/h1_chunked.h"
@@ -103,6 +105,7 @@ static void let_go(struct probe *probe)
     }
     free(probe->room);
     probe->room = NULL;
+    grpc_check_free(&probe->check);
 }
 
 static void finish(struct probe *probe, bool good, const char *why)
@@ -277,6 +280,93 @@ static void ask(struct probe *probe)
     write_request(probe);
 }
 
+/* --- one question by gRPC ---------------------------------------------------------------- */
+
+/* false: it waits, or the probe is over. */
+static bool write_some(struct probe *probe)
+{
+    struct bytes output = grpc_check_output(probe->check);
+    const struct iovec piece = {(char *)output.at, output.length};
+    ssize_t count;
+
+    if (output.length == 0) {
+        return false;
+    }
+    count = transport_write(&probe->transport, &piece, 1);
+    if (count < 0 && errno != EAGAIN) {
+        fail_with(probe, "asking it", errno);
+        return false;
+    }
+    if (count > 0) {
+        grpc_check_wrote(probe->check, (size_t)count);
+    }
+    return count > 0;
+}
+
+/* The same. */
+#define TALK_MOST 65536u /* bytes of an origin's answers to one check; it needs some hundred */
+
+static bool read_some(struct probe *probe)
+{
+    char room[2048];
+    char why[GRPC_CHECK_WHY_MAX];
+    ssize_t count = transport_read(&probe->transport, room, sizeof(room));
+
+    if (count < 0 && errno != EAGAIN) {
+        fail_with(probe, "reading its answer", errno);
+    } else if (count == 0) {
+        finish(probe, false, "it closed the connection before it answered");
+    }
+    if (count <= 0) {
+        return false;
+    }
+    probe->talked += (size_t)count;
+    if (probe->talked > TALK_MOST) {
+        finish(probe, false, "it says more than a health check needs");
+        return false;
+    }
+    switch (grpc_check_receive(probe->check, (struct bytes){room, (size_t)count}, why)) {
+    case GRPC_CHECK_WAITS:
+        return true;
+    case GRPC_CHECK_GOOD:
+        finish(probe, true, NULL);
+        break;
+    case GRPC_CHECK_BAD:
+        finish(probe, false, why);
+        break;
+    }
+    return false;
+}
+
+#define TALK_ROUNDS 8 /* in a turn of the loop */
+
+static void talk(struct probe *probe)
+{
+    for (int i = 0;
+         i < TALK_ROUNDS && (write_some(probe) || (probe->check != NULL && read_some(probe)));
+         i++) {
+    }
+    if (probe->check != NULL) {
+        transport_want(&probe->transport, grpc_check_output(probe->check).length > 0
+                                              ? WATCH_READABLE | WATCH_WRITABLE
+                                              : WATCH_READABLE);
+    }
+}
+
+static void begin_talk(struct probe *probe)
+{
+    probe->check = grpc_check_new(host_of(probe), probe->settings.grpc_service,
+                                  probe->origin->tls_name != NULL);
+    if (probe->check == NULL) {
+        let_go(probe); /* says nothing about the origin */
+        wait_again(probe);
+        return;
+    }
+    probe->state = PROBE_TALKS;
+    probe->talked = 0;
+    talk(probe);
+}
+
 static void go_on(struct probe *probe);
 
 static void step_handshake(struct probe *probe)
@@ -304,7 +394,8 @@ static void begin_handshake(struct probe *probe)
     struct origin *origin = probe->origin;
 
     if (origin->dialer == NULL ||
-        !tls_dial(&probe->transport, origin->dialer, origin->tls_name, &origin->resumable)) {
+        !tls_dial(&probe->transport, origin->dialer, origin->tls_name, &origin->resumable) ||
+        (probe->settings.type == PROBE_HTTP && !tls_offer_http1(&probe->transport))) {
         let_go(probe); /* says nothing about the origin */
         wait_again(probe);
         return;
@@ -328,10 +419,16 @@ static void on_connected(struct probe *probe)
 
 static void go_on(struct probe *probe)
 {
-    if (probe->settings.type == PROBE_TCP) {
+    switch (probe->settings.type) {
+    case PROBE_TCP:
         finish(probe, true, NULL);
-    } else {
+        break;
+    case PROBE_HTTP:
         ask(probe);
+        break;
+    case PROBE_GRPC:
+        begin_talk(probe);
+        break;
     }
 }
 
@@ -354,6 +451,9 @@ static void on_ready(int fd, short what, void *owner)
         break;
     case PROBE_READS:
         read_answer(probe);
+        break;
+    case PROBE_TALKS:
+        talk(probe);
         break;
     case PROBE_WAITS:
         break;
@@ -411,6 +511,7 @@ static void free_settings(struct probe_settings *settings)
     free((char *)settings->path.at);
     free((char *)settings->host.at);
     free((char *)settings->body.at);
+    free((char *)settings->grpc_service.at);
 }
 
 bool probe_take_settings(struct probe *probe, const struct probe_settings *settings)
@@ -420,6 +521,7 @@ bool probe_take_settings(struct probe *probe, const struct probe_settings *setti
 
     all = keep_text(&copy.host) && all;
     all = keep_text(&copy.body) && all;
+    all = keep_text(&copy.grpc_service) && all;
     if (!all) {
         free_settings(&copy);
         return false;

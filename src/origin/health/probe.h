@@ -12,7 +12,8 @@
     ROW(CONNECTS, "opens a connection") \
     ROW(HANDSHAKES, "agrees on TLS") \
     ROW(ASKS,     "writes its request") \
-    ROW(READS,    "reads the answer")
+    ROW(READS,    "reads the answer") \
+    ROW(TALKS,    "asks by gRPC: writes and reads as it comes")
 /* clang-format on */
 
 enum probe_state {
@@ -40,6 +41,8 @@ struct probe {
     char *room; /* while ASKS (the request) and READS (the answer) */
     size_t used;
     size_t sent;
+    struct grpc_check *check; /* while TALKS */
+    size_t talked;            /* bytes that came for it */
 };
 
 /* Takes over the reference to the origin. It asks nothing yet. NULL: out of memory. */

@@ -102,15 +102,23 @@ void limits_serve_later(struct origin *origin)
     wake(directory_of(origin), worker_of(origin));
 }
 
-static bool limits_take(struct origin *origin, struct quota *quota, uint32_t limit)
+/* Of a request that waits, or is about to. */
+static enum quota_need need_of(const struct origin_request *request)
 {
+    return !limits_bound_unfinished(request) || pool_is_overdue(request) ? QUOTA_NEED_FIRST
+                                                                         : QUOTA_NEED_LATER;
+}
+
+static bool limits_take(const struct origin_request *request, struct quota *quota, uint32_t limit)
+{
+    struct origin *origin = request->origin;
     uint32_t worker = worker_of(origin);
     uint64_t now_us = now_of(origin);
 
     if (quota_take(quota, limit, worker, now_us)) {
         return true;
     }
-    quota_mark_waiting(quota, worker);
+    quota_mark_waiting(quota, worker, need_of(request));
     if (quota_take(quota, limit, worker, now_us)) {
         return true;
     }
@@ -132,7 +140,6 @@ static void limits_give_on(struct origin *origin, struct quota *quota)
 
 bool limits_take_slots(struct origin_request *request)
 {
-    struct origin *origin = request->origin;
     const struct service_limits_settings *limits;
 
     if (request->service == NULL || (request->slots & SLOTS_OF_REQUEST) != 0) {
@@ -140,14 +147,14 @@ bool limits_take_slots(struct origin_request *request)
     }
     limits = limits_of(request);
     if (limits->max_concurrent_requests_per_origin != 0) {
-        if (!limits_take(origin, &origin->entry->requests,
+        if (!limits_take(request, &request->origin->entry->requests,
                          limits->max_concurrent_requests_per_origin)) {
             return false;
         }
         request->slots |= SLOT_OF_ORIGIN;
     }
     if (limits->max_concurrent_requests != 0) {
-        if (!limits_take(origin, &request->service->entry->requests,
+        if (!limits_take(request, &request->service->entry->requests,
                          limits->max_concurrent_requests)) {
             limits_pass_request_on(request);
             return false;
@@ -195,7 +202,6 @@ void limits_pass_request_on(struct origin_request *request)
 
 bool limits_take_unfinished(struct origin_request *request)
 {
-    struct origin *origin = request->origin;
     uint32_t most = limits_most_unfinished_of_origin(request);
     uint32_t most_of_service = limits_most_unfinished_of_service(request);
 
@@ -203,12 +209,12 @@ bool limits_take_unfinished(struct origin_request *request)
         return true;
     }
     /* Counted also where only the service has a limit: give_way.c looks for them. */
-    if (!limits_take(origin, &origin->entry->unfinished, most)) {
+    if (!limits_take(request, &request->origin->entry->unfinished, most)) {
         return false;
     }
     request->slots |= SLOT_UNFINISHED;
     if (most_of_service != 0) {
-        if (!limits_take(origin, &request->service->entry->unfinished, most_of_service)) {
+        if (!limits_take(request, &request->service->entry->unfinished, most_of_service)) {
             give_those(request, SLOTS_UNFINISHED, limits_give_on);
             return false;
         }
@@ -235,6 +241,7 @@ void limits_untake_connection(struct origin *origin, struct origin_request *requ
 
 void limits_bind_connection(struct origin_connection *connection, struct origin_request *request)
 {
+    connection->placed = true;
     if (request->service_slot) {
         request->service_slot = false;
         connection->service_entry = service_entry_hold(request->service->entry);
@@ -243,6 +250,10 @@ void limits_bind_connection(struct origin_connection *connection, struct origin_
 
 void limits_give_connection(struct origin_connection *connection)
 {
+    if (!connection->placed) {
+        return;
+    }
+    connection->placed = false;
     give(connection->origin, &connection->origin->entry->connections);
     if (connection->service_entry != NULL) {
         give(connection->origin, &connection->service_entry->connections);
@@ -253,17 +264,18 @@ void limits_give_connection(struct origin_connection *connection)
 bool limits_claim_counted(const struct origin_connection *connection,
                           const struct pool_settings *pool)
 {
-    const struct origin *origin = connection->origin;
-    bool needed = origin_has_line(origin);
+    struct origin *origin = connection->origin;
+    const struct origin_request *first = pool_first_in_line(origin);
+    enum quota_need here = first != NULL ? need_of(first) : QUOTA_NO_NEED;
 
     if (pool->max_connections != 0 &&
         quota_is_due_elsewhere(&origin->entry->connections, worker_of(origin), now_of(origin),
-                               needed)) {
+                               here)) {
         return true;
     }
     return connection->service_entry != NULL &&
            quota_is_due_elsewhere(&connection->service_entry->connections, worker_of(origin),
-                                  now_of(origin), needed);
+                                  now_of(origin), here);
 }
 
 /* --- lines ------------------------------------------------------------------------------- */
@@ -483,7 +495,7 @@ static bool take_of_service(struct origin *origin, struct origin_request *reques
     if (!quota_has_room(&entry->connections, limit)) {
         close_idle_of_service(origin->directory, entry);
     }
-    if (!limits_take(origin, &entry->connections, limit)) {
+    if (!limits_take(request, &entry->connections, limit)) {
         ask_others(origin, NULL, entry, &service->asked_us);
         return false;
     }
@@ -493,7 +505,7 @@ static bool take_of_service(struct origin *origin, struct origin_request *reques
 
 bool limits_take_connection(struct origin *origin, struct origin_request *request)
 {
-    if (!limits_take(origin, &origin->entry->connections, request->pool->max_connections)) {
+    if (!limits_take(request, &origin->entry->connections, request->pool->max_connections)) {
         ask_others(origin, origin->entry, NULL, &origin->asked_us);
         return false;
     }

@@ -55,6 +55,7 @@ bool limits_take_connection(struct origin *origin, struct origin_request *reques
 void limits_untake_connection(struct origin *origin, struct origin_request *request);
 /* It now belongs to this connection, with all that follows. */
 void limits_bind_connection(struct origin_connection *connection, struct origin_request *request);
+/* Harmless where it has given it back already. */
 void limits_give_connection(struct origin_connection *connection);
 /* An idle connection must go: another worker is due for it. */
 bool limits_claim_counted(const struct origin_connection *connection,

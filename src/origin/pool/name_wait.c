@@ -3,12 +3,14 @@
  * for another origin of their service to get ready: resolved, undrained, back from being ejected.
  * They go there then, since the answer may never come. Looked at a few times a second while somebody
  * waits so, but not right after a name was resolved: those that were asked for together are answered
- * together, and the first of them should not get what waits for all.
+ * together, and the first of them should not get what waits for all. Where DNS has no answer they wait
+ * for the next one, which is asked for soon then, and fail with it: not for longer.
  *
  * Called by pool.c and the resolver, through the directory's events. */
 #include "origin/pool/name_wait.h"
 
 #include "origin/pool/limits.h"
+#include "origin/service/dns_name.h"
 #include "origin/service/service_private.h"
 
 #define CHECK_MS 100
@@ -26,6 +28,16 @@ static void check_later(struct origin_directory *directory)
               directory);
 }
 
+static void ask_soon(const struct origin *origin)
+{
+    const struct dns_name *name =
+        origin->stands_for != NULL ? dns_name_find(origin->directory, origin->stands_for) : NULL;
+
+    if (name != NULL) {
+        dns_name_ask_soon(name);
+    }
+}
+
 void name_wait_watch(struct origin *origin)
 {
     struct origin_directory *directory = origin->directory;
@@ -36,6 +48,7 @@ void name_wait_watch(struct origin *origin)
     if (!alarm_is_set(&directory->nameless_check)) {
         check_later(directory);
     }
+    ask_soon(origin);
 }
 
 /* Another one, which is ready; NULL: there is none. For no half-open request: whoever waited does not try. */
@@ -173,7 +186,9 @@ static void attend(struct origin *origin, enum name_state state)
         move_line(origin);
         return;
     }
-    while (!list_is_empty(&origin->line)) {
+    /* Their other try may wait here again, for the next answer. */
+    for (uint32_t left = TALLY_READ(origin->tally.waiting);
+         left > 0 && !list_is_empty(&origin->line); left--) {
         pool_dial_failed(origin, origin->absence);
     }
 }

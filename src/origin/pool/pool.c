@@ -21,15 +21,6 @@ void origin_fail_request(struct origin_request *request, enum origin_failure fai
     request->events->failed(request->owner, failure);
 }
 
-size_t origin_request_held(const struct origin_request *request)
-{
-    const struct origin_connection *connection = request->connection;
-
-    return connection == NULL ? 0
-                              : sizeof(*connection) + buffer_held(connection->in) +
-                                    buffer_queue_held(&connection->out.queue);
-}
-
 /* A connection that was used a moment ago and now carries something that may be sent again is
  * not looked at first: the look costs a system call, a wrong guess only a free second try. */
 #define TRUSTED_IDLE_US 100000
@@ -92,8 +83,7 @@ static bool will_do(const struct origin_connection *connection,
 }
 
 /* The one used last, or none: the others have been idle for longer. */
-static struct origin_connection *take_idle(struct origin *origin,
-                                           const struct origin_request *request)
+static struct origin_connection *take_idle(struct origin *origin, struct origin_request *request)
 {
     uint64_t now_us = loop_now(directory_of(origin)->worker_context->loop);
     struct link *link;
@@ -111,7 +101,7 @@ static struct origin_connection *take_idle(struct origin *origin,
         }
         origin_connection_close(connection);
     }
-    return NULL;
+    return !list_is_empty(&origin->carriers) ? origin_h2_take(origin, request) : NULL;
 }
 
 static void leave_part(struct origin_request *request)
@@ -190,12 +180,12 @@ static struct origin_request *first_of(struct link *part)
     return link != NULL ? CONTAINER_OF(link, struct origin_request, in_line) : NULL;
 }
 
-static bool is_overdue(struct origin *origin, const struct origin_request *request)
+bool pool_is_overdue(const struct origin_request *request)
 {
-    uint64_t waited_us =
-        loop_now(directory_of(origin)->worker_context->loop) - request->waits_from_us;
+    uint64_t now_us = loop_now(request->origin->directory->worker_context->loop);
 
-    return waited_us >= (uint64_t)request->pool->pending_timeout * 500;
+    return request->waits &&
+           now_us - request->waits_from_us >= (uint64_t)request->pool->pending_timeout * 500;
 }
 
 struct origin_request *pool_first_in_line(struct origin *origin)
@@ -203,15 +193,21 @@ struct origin_request *pool_first_in_line(struct origin *origin)
     struct origin_request *first = first_of(&origin->line);
     struct origin_request *later = first_of(&origin->later);
 
-    return later != NULL && (first == NULL || is_overdue(origin, later)) ? later : first;
+    return later != NULL && (first == NULL || pool_is_overdue(later)) ? later : first;
 }
 
 void pool_dial_failed(struct origin *origin, enum origin_failure failure)
 {
-    struct origin_request *request = pool_first_in_line(origin);
+    /* All of them wait for one connection, where one is enough. */
+    uint32_t most = origin_has_address(origin) && origin_h2_is_expected(origin)
+                        ? TALLY_READ(origin->tally.waiting)
+                        : 1;
+    struct origin_request *request;
 
-    if (request != NULL && !sibling_takes_over(origin, failure)) {
-        fail_waiting(request, failure);
+    for (uint32_t i = 0; i < most && (request = pool_first_in_line(origin)) != NULL; i++) {
+        if (!sibling_takes_over(origin, failure)) {
+            fail_waiting(request, failure);
+        }
     }
 }
 
@@ -271,6 +267,15 @@ static bool open_for(struct origin *origin, struct origin_request *request)
     return true;
 }
 
+/* What is on its way will do for all that may go. */
+static bool has_dialed_enough(const struct origin *origin)
+{
+    if (origin_h2_is_expected(origin)) {
+        return origin->dialing > 0 || origin_h2_may_soon(origin);
+    }
+    return origin->dialing >= TALLY_READ(origin->tally.waiting) - origin->held_count;
+}
+
 static void let_held_go_on(struct origin *origin)
 {
     struct origin_request *request;
@@ -293,7 +298,7 @@ static void serve_line(struct origin *origin)
         if (connection != NULL) {
             leave_line(request);
             origin_connection_bind(connection, request);
-        } else if (origin->dialing >= TALLY_READ(origin->tally.waiting) - origin->held_count) {
+        } else if (has_dialed_enough(origin)) {
             return;
         } else if (!open_for(origin, request)) {
             return;
@@ -375,7 +380,7 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         origin_connection_bind(connection, request);
         return;
     }
-    if (origin_is_unknown(origin)) {
+    if (origin_is_unknown(origin) && !origin->awaited) {
         origin_fail_request(request, origin->absence);
         return;
     }
@@ -428,9 +433,9 @@ void origin_request_cancel(struct origin_request *request)
         limits_give_request(request);
         return;
     }
-    origin_connection_judge(connection, request);
-    if (origin_connection_is_untouched(connection) && !connection->out.broken &&
-        connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
+    connection->ops->judge(connection, request);
+    if (connection->stream == NULL && origin_connection_is_untouched(connection) &&
+        !connection->out.broken && connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
         outbox_clear(&connection->out, directory_of(connection->origin)->worker_context->buffers);
         later_cancel(&connection->flush);
         origin_connection_unbind(connection);

@@ -40,59 +40,81 @@ bool quota_has_room(const struct quota *quota, uint32_t limit)
     return limit == 0 || atomic_load_explicit(&quota->used, memory_order_relaxed) < limit;
 }
 
-void quota_mark_waiting(struct quota *quota, uint32_t worker)
-{
-    atomic_fetch_or(&quota->waiting[worker / 64], UINT64_C(1) << worker % 64);
-}
-
-static bool is_waiting(const struct quota *quota, uint32_t worker)
-{
-    return (atomic_load(&quota->waiting[worker / 64]) >> worker % 64 & 1) != 0;
-}
-
-/* false: another thread was faster. */
-static bool take_mark(struct quota *quota, uint32_t worker)
+void quota_mark_waiting(struct quota *quota, uint32_t worker, enum quota_need need)
 {
     uint64_t bit = UINT64_C(1) << worker % 64;
 
-    return (atomic_fetch_and(&quota->waiting[worker / 64], ~bit) & bit) != 0;
-}
-
-/* The next one behind `after`, round and round, other than `but`. */
-static uint32_t next_waiting(const struct quota *quota, uint32_t after, uint32_t but)
-{
-    for (uint32_t i = 1; i <= QUOTA_WORKERS; i++) {
-        uint32_t worker = (after + i) % QUOTA_WORKERS;
-
-        if (worker % 64 == 0 && atomic_load(&quota->waiting[worker / 64]) == 0) {
-            i += 63; /* none of these */
-        } else if (worker != but && is_waiting(quota, worker)) {
-            return worker;
-        }
+    if (need == QUOTA_NEED_FIRST) {
+        atomic_fetch_or(&quota->first[worker / 64], bit);
     }
-    return QUOTA_NOBODY;
+    atomic_fetch_or(&quota->waiting[worker / 64], bit);
 }
 
-static bool is_any_waiting(const struct quota *quota)
+static bool is_in(const _Atomic uint64_t *marks, uint32_t worker)
+{
+    return (atomic_load(&marks[worker / 64]) >> worker % 64 & 1) != 0;
+}
+
+/* false: another thread was faster. A mark that comes in between may lose its place among the first,
+ * and never is one of these alone. */
+static bool take_mark(struct quota *quota, uint32_t worker)
+{
+    uint64_t bit = UINT64_C(1) << worker % 64;
+    bool was_there = (atomic_fetch_and(&quota->waiting[worker / 64], ~bit) & bit) != 0;
+
+    atomic_fetch_and(&quota->first[worker / 64], ~bit);
+    return was_there;
+}
+
+static bool is_any_in(const _Atomic uint64_t *marks)
 {
     for (uint32_t i = 0; i < QUOTA_WORKERS / 64; i++) {
-        if (atomic_load(&quota->waiting[i]) != 0) {
+        if (atomic_load(&marks[i]) != 0) {
             return true;
         }
     }
     return false;
 }
 
-bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t now_us,
-                            bool needed_here)
+/* The marks among which the turn goes. */
+static const _Atomic uint64_t *candidates(const struct quota *quota)
 {
-    return is_any_waiting(quota) && next_waiting(quota, worker, worker) != QUOTA_NOBODY &&
-           (!needed_here || now_us >= atomic_load(&quota->next_turn_us));
+    return is_any_in(quota->first) ? quota->first : quota->waiting;
 }
 
-static uint32_t keep_for_next(struct quota *quota, uint32_t worker, uint64_t now_us)
+/* The next one behind `after`, round and round, other than `but`. */
+static uint32_t next_in(const _Atomic uint64_t *marks, uint32_t after, uint32_t but)
 {
-    uint32_t next = next_waiting(quota, atomic_load(&quota->turn), worker);
+    for (uint32_t i = 1; i <= QUOTA_WORKERS; i++) {
+        uint32_t worker = (after + i) % QUOTA_WORKERS;
+
+        if (worker % 64 == 0 && atomic_load(&marks[worker / 64]) == 0) {
+            i += 63; /* none of these */
+        } else if (worker != but && is_in(marks, worker)) {
+            return worker;
+        }
+    }
+    return QUOTA_NOBODY;
+}
+
+bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t now_us,
+                            enum quota_need here)
+{
+    const _Atomic uint64_t *marks;
+
+    if (!is_any_in(quota->waiting)) {
+        return false;
+    }
+    marks = here == QUOTA_NEED_FIRST ? quota->first : candidates(quota);
+    return next_in(marks, worker, worker) != QUOTA_NOBODY &&
+           (here == QUOTA_NO_NEED || (here == QUOTA_NEED_LATER && marks == quota->first) ||
+            now_us >= atomic_load(&quota->next_turn_us));
+}
+
+static uint32_t keep_for_next(struct quota *quota, const _Atomic uint64_t *marks, uint32_t worker,
+                              uint64_t now_us)
+{
+    uint32_t next = next_in(marks, atomic_load(&quota->turn), worker);
 
     if (next == QUOTA_NOBODY || !take_mark(quota, next)) {
         return QUOTA_NOBODY;
@@ -105,16 +127,18 @@ static uint32_t keep_for_next(struct quota *quota, uint32_t worker, uint64_t now
 
 uint32_t quota_give(struct quota *quota, uint32_t worker, uint64_t now_us)
 {
+    const _Atomic uint64_t *marks;
     uint32_t next = QUOTA_NOBODY;
 
     atomic_fetch_sub(&quota->used, 1);
-    if (!is_any_waiting(quota)) {
+    if (!is_any_in(quota->waiting)) {
         return QUOTA_NOBODY;
     }
-    if (!is_waiting(quota, worker) || now_us >= atomic_load(&quota->next_turn_us)) {
-        next = keep_for_next(quota, worker, now_us);
+    marks = candidates(quota);
+    if (!is_in(marks, worker) || now_us >= atomic_load(&quota->next_turn_us)) {
+        next = keep_for_next(quota, marks, worker, now_us);
     }
-    if (next == QUOTA_NOBODY && is_waiting(quota, worker) && take_mark(quota, worker)) {
+    if (next == QUOTA_NOBODY && is_in(quota->waiting, worker) && take_mark(quota, worker)) {
         next = worker;
     }
     return next;
@@ -122,6 +146,12 @@ uint32_t quota_give(struct quota *quota, uint32_t worker, uint64_t now_us)
 
 uint32_t quota_give_on(struct quota *quota, uint32_t worker, uint64_t now_us)
 {
+    const _Atomic uint64_t *marks;
+
     atomic_fetch_sub(&quota->used, 1);
-    return is_any_waiting(quota) ? keep_for_next(quota, worker, now_us) : QUOTA_NOBODY;
+    marks = candidates(quota);
+    if (next_in(marks, worker, worker) == QUOTA_NOBODY) {
+        marks = quota->waiting; /* this worker alone has something first, and cannot use it */
+    }
+    return is_any_in(marks) ? keep_for_next(quota, marks, worker, now_us) : QUOTA_NOBODY;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define SRV_PREFIX "srv:"
+#define AWAITED_US (60 * UINT64_C(1000000)) /* as long as the resolver asks often */
 #define HOST_PORT_ROOM (SRV_HOST_ROOM + 8)
 
 static bool dns_name_reports(const struct dns_name *name)
@@ -28,13 +29,18 @@ static const char *asked_for(const struct dns_name *name)
     return name->is_srv ? name->text + sizeof(SRV_PREFIX) - 1 : name->text;
 }
 
+static bool differs(const struct dns_name *name)
+{
+    return !list_is_empty(&name->changed) && !name->as_before;
+}
+
 bool dns_name_has_changed(const struct dns_name *name)
 {
-    if (!list_is_empty(&name->changed)) {
+    if (differs(name)) {
         return true;
     }
     for (uint32_t i = 0; i < name->target_count; i++) {
-        if (!list_is_empty(&name->hosts[i]->changed)) {
+        if (differs(name->hosts[i])) {
             return true;
         }
     }
@@ -82,7 +88,8 @@ bool dns_name_each_of_target(const struct dns_name *name, const struct origin_se
 {
     const struct srv_target *target = &name->targets[index];
     char text[HOST_PORT_ROOM];
-    struct origin_settings at = {.name = text, .port = target->port};
+    struct origin_settings at = {
+        .protocol = settings->protocol, .name = text, .port = target->port};
     char *identity = NULL;
     bool done;
 
@@ -102,6 +109,7 @@ bool dns_name_each_of_target(const struct dns_name *name, const struct origin_se
 static void mark(const struct dns_name *name, struct origin *origin)
 {
     origin->resolved = name->state != NAME_UNKNOWN;
+    origin->awaited = name->state == NAME_UNRESOLVED && !name->given_up;
     origin->absence =
         name->state == NAME_DECLINED ? ORIGIN_FAILURE_NOT_OFFERED : ORIGIN_FAILURE_NAME_UNKNOWN;
 }
@@ -152,15 +160,38 @@ void dns_names_spread(void *owner)
     }
 }
 
-static void spread_later(struct dns_name *name)
+static void spread_later(struct dns_name *name, bool as_before)
 {
     struct origin_directory *directory = name->directory;
 
+    name->as_before = as_before && (list_is_empty(&name->changed) || name->as_before);
     if (list_is_empty(&name->changed)) {
         list_add_last(&directory->names_changed, &name->changed);
     }
     loop_later(directory->worker_context->loop, &directory->names_spread, dns_names_spread,
                directory);
+}
+
+/* The resolver found nothing. Requests that wait for this answer fail; the next ones wait for the next
+ * answer, but not for ever. */
+static void note_failure(struct dns_name *name)
+{
+    uint64_t now_us = loop_now(name->directory->worker_context->loop);
+
+    if (name->state != NAME_UNRESOLVED) {
+        name->state = NAME_UNRESOLVED;
+        name->unresolved_us = now_us;
+        name->given_up = false;
+        if (dns_name_reports(name)) {
+            log_warning("%s cannot be resolved; requests get 502 until it can", name->text);
+        }
+        spread_later(name, false);
+    } else if (!name->given_up && now_us - name->unresolved_us >= AWAITED_US) {
+        name->given_up = true;
+        spread_later(name, false);
+    } else {
+        spread_later(name, true);
+    }
 }
 
 /* --- targets ----------------------------------------------------------------------------- */
@@ -246,21 +277,18 @@ void dns_name_targets_answered(void *owner, const struct srv_answer *answer)
     struct dns_name *name = owner;
 
     if (answer == NULL) {
-        name->state = NAME_UNRESOLVED;
-        if (dns_name_reports(name)) {
-            log_warning("%s cannot be resolved; requests get 502 until it can", name->text);
-        }
+        note_failure(name);
     } else if (take_targets(name, answer)) {
         name->state = answer->declined ? NAME_DECLINED : NAME_RESOLVED;
         if (dns_name_reports(name)) {
             report_targets(name, answer);
         }
+        spread_later(name, false);
     } else {
         log_error("out of memory: %s stays as it was", name->text);
         return;
     }
     report_registry(name);
-    spread_later(name);
 }
 
 /* --- addresses --------------------------------------------------------------------------- */
@@ -295,20 +323,22 @@ void dns_name_addresses_answered(void *owner, const struct address *addresses, s
     uint32_t former_count = name->address_count;
 
     if (count == 0) {
-        name->state = NAME_UNRESOLVED;
-        if (dns_name_reports(name)) {
-            log_warning("%s cannot be resolved; requests to it get 502 until it can", name->text);
-        }
+        note_failure(name);
     } else if (take_addresses(name, addresses, count)) {
         report_addresses(name, former_count);
         name->state = NAME_RESOLVED;
-    } else {
-        return;
+        spread_later(name, false);
     }
-    spread_later(name);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
+
+void dns_name_ask_soon(const struct dns_name *name)
+{
+    if (name->state == NAME_UNRESOLVED && !name->given_up) {
+        resolver_ask_soon(name->watched);
+    }
+}
 
 struct dns_name *dns_name_find(struct origin_directory *directory, const char *text)
 {

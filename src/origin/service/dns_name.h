@@ -18,6 +18,9 @@ struct dns_name {
     uint32_t references;
     struct resolver_name *watched;
     enum name_state state;
+    uint64_t unresolved_us;     /* NAME_UNRESOLVED: since when */
+    bool given_up;              /* and for so long that no request waits for its next answer */
+    bool as_before;             /* `changed`, but only by another failure: services need not look */
     struct srv_target *targets; /* of an SRV name that is NAME_RESOLVED */
     struct dns_name **hosts;    /* the names of these; held */
     uint32_t target_count;
@@ -32,6 +35,8 @@ struct dns_name *dns_name_get(struct origin_directory *directory, const char *te
 void dns_name_put(struct dns_name **name);
 /* NULL: no service of this worker names it. */
 struct dns_name *dns_name_find(struct origin_directory *directory, const char *text);
+/* A request waits for the next answer to a name that has none yet. */
+void dns_name_ask_soon(const struct dns_name *name);
 /* The name or, of an SRV name, that of one of its targets has another answer. */
 bool dns_name_has_changed(const struct dns_name *name);
 

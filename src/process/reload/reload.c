@@ -294,6 +294,8 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     reload->sockets = NULL;
     swap_editions(reload, &former);
     pressure_watch_follow(reload->parts.pressure, running_settings(reload));
+    span_exporter_send_to(reload->parts.spans, &running_settings(reload)->tracing,
+                          running_settings(reload)->via);
     settings_changes_free(&reload->changes);
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
              longest_us % 1000 / 10);
@@ -539,6 +541,20 @@ void reload_check(struct reload *reload, struct reload_status *status)
     pthread_mutex_lock(&reload->lock);
     *status = reload->status;
     pthread_mutex_unlock(&reload->lock);
+}
+
+char *reload_source(struct reload *reload, size_t *length)
+{
+    char *copy;
+
+    pthread_mutex_lock(&reload->lock);
+    *length = reload->running.length;
+    copy = malloc(*length + 1);
+    if (copy != NULL) {
+        memcpy(copy, reload->running.source, *length);
+    }
+    pthread_mutex_unlock(&reload->lock);
+    return copy;
 }
 
 struct plan *reload_plan(struct reload *reload)

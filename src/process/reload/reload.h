@@ -21,6 +21,7 @@ struct reload_parts {  /* borrowed */
     struct plan *plan; /* the first one, which stays: what cannot change is in it */
     struct split_registry *splits;
     struct pressure *pressure;
+    struct span_exporter *spans;
     struct bytes source; /* of that one; only during reload_new */
     struct sockets **sockets;
     struct worker **workers;
@@ -52,6 +53,8 @@ bool reload_is_settled(const struct reload *reload);
 bool reload_give_order(struct reload *reload, const struct reload_order *order);
 /* Any thread, at any time. */
 void reload_check(struct reload *reload, struct reload_status *status);
+/* A copy of the text that runs, malloc'd: NULL, out of memory. Any thread but workers. */
+char *reload_source(struct reload *reload, size_t *length);
 /* The plan that runs, counted: plan_unref. Any thread but workers (it takes a lock). */
 struct plan *reload_plan(struct reload *reload);
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files: `ramps` and `changes` (an operator's weights and drains), lines of text that are replaced
+/* Files: `ramps` and `changes` (an operator's weights, drains and orders of
+ * maintenance), lines of text that are replaced
  * as a whole; `pins`, the table of keys, changed in place a piece at a time; `pin-secret`, which
- * says where in that table a key is. */
+ * says where in that table a key is; `waiting-rooms`, how many users were let in. */
 #include "process/state/state_store.h"
 
 #include "base/log/log.h"
 #include "control/pages/split_readings.h"
+#include "exchange/maintenance.h"
+#include "exchange/waiting/rooms.h"
 #include "process/state/state_directory.h"
 #include "split/pin_table.h"
 #include "split/ramp.h"
@@ -23,9 +26,11 @@
 #define PINS_FILE "pins"
 #define PINS_KIND "pins" /* among the handover */
 #define SECRET_FILE "pin-secret"
+#define ROOMS_FILE "waiting-rooms"
 #define SECRET_FORM "turnpike-pins-1" /* changes with what the words of the table mean */
 #define SECRET_TEXT_MAX 64
 #define DRAINED_WORD "drained"
+#define MAINTENANCE_WORD "maintenance"
 
 struct state_store {
     struct state_store_parts parts;
@@ -35,6 +40,7 @@ struct state_store {
     bool retired;
     uint64_t kept_ramps;  /* changes as of the file */
     char *kept_changes;   /* what stands in the file; NULL: not known */
+    char *kept_rooms;     /* the same of waiting rooms */
     char *drained_before; /* lines of the last process; NULL: no more */
     bool pins_failed;     /* told once */
     bool drops_pins;      /* what their file holds means nothing */
@@ -134,6 +140,26 @@ static bool restore_ramps(struct state_store *state_store)
     return good;
 }
 
+/* "COUNT SECOND ROUTE": who was let in is not known, but how many. */
+static void restore_rooms(struct state_store *state_store)
+{
+    size_t length;
+    char *rooms = read_state(state_store, ROOMS_FILE, &length);
+    char *rest = rooms;
+    char *line;
+
+    while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+        char *end;
+        unsigned long active = strtoul(line, &end, 10);
+        unsigned long seen_s = end != line ? strtoul(end, &end, 10) : 0;
+
+        if (seen_s > 0 && *end == ' ' && active > 0 && active <= UINT32_MAX) {
+            rooms_expect(end + 1, (uint32_t)active, (uint32_t)seen_s);
+        }
+    }
+    free(rooms);
+}
+
 /* One line, the same on each gateway that shall find the same places. */
 static void secret_text(const struct state_store *state_store, char text[SECRET_TEXT_MAX])
 {
@@ -190,6 +216,7 @@ static bool restore(struct state_store *state_store, struct handover *handover)
     if (!has_pins) {
         restore_pins(state_store);
     }
+    restore_rooms(state_store);
     return restore_ramps(state_store) && restore_changes(state_store);
 }
 
@@ -232,10 +259,26 @@ void state_store_log_weights(struct state_store *state_store)
 
 static void drain_again(struct state_store *state_store, const char *name)
 {
-    if (origin_registry_drain(state_store->origins, name, true)) {
+    if (origin_registry_restore_drain(state_store->origins, name) != DRAIN_OF_NONE) {
         note(state_store, "drain", name, NULL);
     } else {
         log_info("origin %s was drained before this start and is in no service now", name);
+    }
+}
+
+/* "maintenance\tORDER\tROUTE". */
+static void order_again(struct state_store *state_store, char *line)
+{
+    char *word = line + sizeof(MAINTENANCE_WORD);
+    char *route = strchr(word, '\t');
+    enum maintenance_order order;
+
+    if (route == NULL) {
+        return;
+    }
+    *route++ = '\0';
+    if (maintenance_word(word, &order) && maintenance_set(route, order)) {
+        note(state_store, "maintenance", route, word);
     }
 }
 
@@ -248,6 +291,8 @@ void state_store_restore_drains(struct state_store *state_store, struct origin_r
     while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
         if (strncmp(line, DRAINED_WORD "\t", sizeof(DRAINED_WORD)) == 0) {
             drain_again(state_store, line + sizeof(DRAINED_WORD));
+        } else if (strncmp(line, MAINTENANCE_WORD "\t", sizeof(MAINTENANCE_WORD)) == 0) {
+            order_again(state_store, line);
         }
     }
     free(state_store->drained_before);
@@ -283,11 +328,23 @@ static int keep_ramps(struct state_store *state_store)
 }
 
 /* A line a name: whatever has a line's end in it cannot be kept. */
+static void keep_drain(void *owner, const char *label)
+{
+    if (strchr(label, '\n') == NULL) {
+        page_format(owner, DRAINED_WORD "\t%s\n", label);
+    }
+}
+
 static void on_origin(void *owner, const struct origin_reading *reading)
 {
-    if (reading->drained_itself && strchr(reading->name, '\n') == NULL) {
-        page_format(owner, DRAINED_WORD "\t%s\n", reading->name);
+    if (reading->drained_itself) {
+        keep_drain(owner, reading->name);
     }
+}
+
+static void on_maintenance(void *owner, const char *route, enum maintenance_order order)
+{
+    page_format(owner, MAINTENANCE_WORD "\t%s\t%s\n", maintenance_order_name(order), route);
 }
 
 static bool are_kept(const struct state_store *state_store, const struct page *text)
@@ -306,6 +363,8 @@ static int keep_changes(struct state_store *state_store)
     }
     split_registry_save_weights(state_store->parts.splits, &text);
     origin_registry_read(state_store->origins, on_origin, &text);
+    maintenance_read(on_maintenance, &text);
+    origin_registry_read_drain_notes(state_store->origins, keep_drain, &text);
     page_add_char(&text, '\0');
     if (text.failed) {
         failure = ENOMEM;
@@ -389,6 +448,43 @@ static bool keep_secret(struct state_store *state_store)
     return state_store->secret_kept;
 }
 
+/* An eighth more at most: rather too many places kept than too few, and a file that is not written each
+ * second. */
+static uint32_t rounded_up(uint32_t active)
+{
+    uint32_t step = 1;
+
+    while (step < active / 16) {
+        step *= 2;
+    }
+    return (active + step - 1) / step * step;
+}
+
+static void on_room(void *owner, const char *route, uint32_t active, uint32_t seen_s)
+{
+    if (active > 0) {
+        page_format(owner, "%u %u %s\n", rounded_up(active), seen_s, route);
+    }
+}
+
+/* With the secret that tickets are signed with. Not worth a word where it fails: a place more or less
+ * for one session. */
+static void keep_rooms(struct state_store *state_store)
+{
+    struct page text = {0};
+
+    rooms_read(on_room, &text);
+    page_add_char(&text, '\0');
+    if (!text.failed && (text.length > 1 || state_store->kept_rooms != NULL) &&
+        keep_secret(state_store) &&
+        (state_store->kept_rooms == NULL || strcmp(text.at, state_store->kept_rooms) != 0) &&
+        write_state(state_store, ROOMS_FILE, bytes_of(text.at))) {
+        free(state_store->kept_rooms);
+        state_store->kept_rooms = strdup(text.at);
+    }
+    page_release(&text);
+}
+
 /* Without `lasting` the kernel writes it to the disk within half a minute: what a crash of the
  * process leaves is whole, and the thread does not wait for the disk each second. */
 static void keep_pins(struct state_store *state_store, bool lasting)
@@ -432,6 +528,7 @@ static int keep(struct state_store *state_store, bool with_pins, bool lasting)
 
         failure = ramps != 0 ? ramps : changes;
         if (with_pins) {
+            keep_rooms(state_store);
             keep_pins(state_store, lasting);
         }
     }
@@ -510,6 +607,7 @@ void state_store_free(struct state_store **held)
     keep(state_store, true, true);
     pthread_mutex_destroy(&state_store->lock);
     free(state_store->kept_changes);
+    free(state_store->kept_rooms);
     free(state_store->drained_before);
     free(state_store);
 }

@@ -140,8 +140,8 @@ static bool become_owner(const char *path, uid_t owner, gid_t group)
         identity.gid = found->pw_gid;
     }
     log_warning("%s belongs to user %lu and not to root: this process becomes that user before it "
-                "reads it, since whoever may write it must not get more rights by it; ports and "
-                "files that only root may open cannot be opened",
+                "reads it, so that a user who may write it gets no more rights by it; ports "
+                "and files that only root may open cannot be opened",
                 path, (unsigned long)owner);
     return become(found != NULL ? found->pw_name : NULL, &identity) && cannot_return(&identity);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define MEMORY "memory" /* in place of an address */
+#define PIPE "pipe"     /* the same */
 
 struct handover {
     char *room;         /* the variable's value; taken lines are blanked */
@@ -42,6 +43,11 @@ void handover_add(struct page *lines, const char *kind, const struct address *ad
 void handover_add_memory(struct page *lines, const char *kind, int fd)
 {
     page_format(lines, "%s %d " MEMORY "\n", kind, fd);
+}
+
+void handover_add_pipe(struct page *lines, const char *kind, int fd)
+{
+    page_format(lines, "%s %d " PIPE "\n", kind, fd);
 }
 
 /* --- reading lines ----------------------------------------------------------------------- */
@@ -170,19 +176,39 @@ static bool is_memory(int fd)
            fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
 }
 
-int handover_take_memory(struct handover *handover, const char *kind)
+static bool is_pipe(int fd)
+{
+    struct stat facts;
+
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+           fstat(fd, &facts) == 0 && S_ISFIFO(facts.st_mode);
+}
+
+/* `as` stands in place of an address. */
+static int take_one(struct handover *handover, const char *kind, struct bytes as,
+                    bool (*is_right)(int fd))
 {
     struct bytes rest = handover != NULL ? handover->lines : (struct bytes){0};
     struct line line;
     int fd;
 
     while (next_line(&rest, &line)) {
-        if (bytes_equal(line.kind, bytes_of(kind)) && bytes_equal(line.address, BYTES(MEMORY))) {
+        if (bytes_equal(line.kind, bytes_of(kind)) && bytes_equal(line.address, as)) {
             ((char *)line.kind.at)[0] = '-'; /* inside handover->room */
-            return next_fd(&line.fds, &fd) && is_memory(fd) ? fd : -1;
+            return next_fd(&line.fds, &fd) && is_right(fd) ? fd : -1;
         }
     }
     return -1;
+}
+
+int handover_take_memory(struct handover *handover, const char *kind)
+{
+    return take_one(handover, kind, BYTES(MEMORY), is_memory);
+}
+
+int handover_take_pipe(struct handover *handover, const char *kind)
+{
+    return take_one(handover, kind, BYTES(PIPE), is_pipe);
 }
 
 void handover_free(struct handover **handover)
@@ -195,8 +221,8 @@ void handover_free(struct handover **handover)
     }
     while (next_line(&(*handover)->lines, &line)) {
         while (line.kind.at[0] != '-' && next_fd(&line.fds, &fd)) {
-            if (is_listening(fd) ||
-                is_memory(fd)) { /* whatever else somebody wrote there is not ours */
+            /* Whatever else somebody wrote there is not ours. */
+            if (is_listening(fd) || is_memory(fd) || is_pipe(fd)) {
                 close(fd);
             }
         }

@@ -19,6 +19,8 @@ void handover_add(struct page *lines, const char *kind, const struct address *ad
                   const int *fds, uint32_t count);
 /* Memory that has a descriptor, one of its kind. */
 void handover_add_memory(struct page *lines, const char *kind, int fd);
+/* The end of a pipe to read from, one of its kind. */
+void handover_add_pipe(struct page *lines, const char *kind, int fd);
 /* Calls `each` for every descriptor in such lines. */
 void handover_each(struct bytes lines, void (*each)(void *owner, int fd), void *owner);
 
@@ -35,6 +37,8 @@ uint32_t handover_take(struct handover *handover, const char *kind, const struct
                        int *fds, uint32_t most);
 /* The descriptor of such memory, which is the caller's now; -1: none. NULL has none. */
 int handover_take_memory(struct handover *handover, const char *kind);
+/* The same of such a pipe, which does not block. */
+int handover_take_pipe(struct handover *handover, const char *kind);
 /* Closes what nobody took. */
 void handover_free(struct handover **handover);
 

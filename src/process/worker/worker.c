@@ -176,6 +176,13 @@ static void rebalance(void *owner)
     }
 }
 
+static void on_late(void *owner, uint64_t microseconds)
+{
+    struct worker *worker = owner;
+
+    metrics_note_lag(worker->metrics, microseconds, loop_now(worker->worker_context.loop));
+}
+
 /* --- upkeep ------------------------------------------------------------------------------ */
 
 static void on_trim(void *owner)
@@ -342,6 +349,12 @@ bool worker_list_connections(struct worker *worker, size_t most, client_listed *
     return true;
 }
 
+bool worker_send(struct worker *worker, struct loop_message *message, loop_posted *call,
+                 void *owner)
+{
+    return loop_send(worker->worker_context.loop, message, call, owner);
+}
+
 /* --- stopping ---------------------------------------------------------------------------- */
 
 static void on_drain_check(void *owner)
@@ -474,6 +487,7 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
         worker->metrics == NULL || !metrics_adopt(worker->metrics, plan_settings(plan->plan))) {
         return false;
     }
+    loop_report_lag(worker->worker_context.loop, on_late, worker);
     buffer_pool_account(worker->worker_context.buffers, pressure_slabs(plan->pressure));
     worker->resolver = resolver_new(worker->worker_context.loop);
     if (worker->resolver == NULL || !ask_servers(worker->resolver, plan_settings(plan->plan))) {
@@ -494,6 +508,7 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
         return false;
     }
     exchange_context_know_clients(worker->exchanges, plan->client_registry);
+    exchange_context_know_spans(worker->exchanges, plan->spans);
     worker->clients = client_context_new(worker->exchanges, &placing, worker);
     return worker->clients != NULL;
 }

@@ -14,6 +14,7 @@ struct worker_plan {
     uint32_t index;
     struct plan *plan;           /* borrowed during worker_new */
     struct access_log_ring *log; /* may be NULL */
+    struct span_ring *spans;
     struct origin_registry *origin_registry;
     struct client_registry *client_registry;
     struct pressure *pressure;     /* NULL: nobody watches memory and descriptors */
@@ -32,6 +33,9 @@ void worker_drain(struct worker *worker, uint32_t deadline_ms);
 /* The same, gently: another process serves the same sockets now, so that idle connections may end
  * over timeouts.drain. A deadline of 0 ms: none. */
 void worker_leave(struct worker *worker, uint32_t deadline_ms);
+/* Any thread: has the worker make the call at its next turn (loop_send). */
+bool worker_send(struct worker *worker, struct loop_message *message, loop_posted *call,
+                 void *owner);
 /* Any thread. */
 struct metrics *worker_metrics(const struct worker *worker);
 uint32_t worker_connections(const struct worker *worker);

@@ -31,8 +31,8 @@ function answers(port) {
 }
 
 // `files` maps names to contents under the document root; `locations` goes into the server block;
-// `tls` is a certificate ({cert, key}) to speak TLS with.
-export async function nginxOrigin(t, { files = {}, locations = '', tls } = {}) {
+// `tls` is a certificate ({cert, key}) to speak TLS with; `http2` has it speak HTTP/2, without TLS only that.
+export async function nginxOrigin(t, { files = {}, locations = '', tls, http2 = false } = {}) {
     const folder = temporaryFolder(t, 'nginx-');
     const root = path.join(folder, 'root');
     for (const [name, content] of Object.entries(files)) {
@@ -41,7 +41,7 @@ export async function nginxOrigin(t, { files = {}, locations = '', tls } = {}) {
         fs.writeFileSync(file, content);
     }
     for (let attempt = 0; attempt < 5; attempt++) {
-        const origin = await tryStart(folder, root, locations, await freePort(), tls);
+        const origin = await tryStart(folder, root, locations, await freePort(), tls, http2);
         if (origin) {
             defer(t, () => origin.close());
             return origin;
@@ -50,7 +50,7 @@ export async function nginxOrigin(t, { files = {}, locations = '', tls } = {}) {
     throw new Error(`nginx does not start: ${fs.readFileSync(path.join(folder, 'error.log'), 'utf8')}`);
 }
 
-async function tryStart(folder, root, locations, port, tls) {
+async function tryStart(folder, root, locations, port, tls, http2) {
     const secured = tls ? `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};` : '';
     const user = process.getuid() === 0 ? 'user root;' : '';
     const file = path.join(folder, 'nginx.conf');
@@ -72,7 +72,7 @@ http {
     scgi_temp_path ${folder}/scgi;
     client_max_body_size 0;
     server {
-        listen 127.0.0.1:${port}${tls ? ' ssl' : ''};
+        listen 127.0.0.1:${port}${tls ? ' ssl' : ''}${http2 ? ' http2' : ''};
         ${secured}
         root ${root};
         ${locations}

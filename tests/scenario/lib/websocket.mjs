@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { head } from './http-message.mjs';
 import { connect } from './raw-client.mjs';
-import { DEADLINE_MS } from './wait.mjs';
+import { DEADLINE_MS, until, within } from './wait.mjs';
 import { Wire } from './wire.mjs';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'; // section 1.3
@@ -77,6 +77,23 @@ export async function openWebSocket(t, gateway, path = '/') {
         `Sec-WebSocket-Key: ${key}`, 'Sec-WebSocket-Version: 13'));
     assert.equal(answer.status, 101);
     assert.equal(answer.get('sec-websocket-accept'), acceptOf(key));
+    return socketOn(wire);
+}
+
+// The same as a stream of an HTTP/2 connection (RFC 8441).
+export async function openWebSocketHttp2(session, path = '/', more = {}) {
+    await until('the gateway to say that it knows :protocol', () => session.remoteSettings.enableConnectProtocol);
+    const stream = session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': path, 'sec-websocket-version': '13', ...more }, { endStream: false });
+    const wire = new Wire(stream);
+    wire.keepsLog = false;
+    const headers = await within('an answer', new Promise((resolve, reject) => {
+        stream.once('response', resolve);
+        stream.once('error', reject);
+    }));
+    return Object.assign(socketOn(wire), { stream, headers });
+}
+
+function socketOn(wire) {
     return {
         wire,
         async echo(text, deadline = DEADLINE_MS) {

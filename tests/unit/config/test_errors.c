@@ -122,7 +122,7 @@ static void what_is_missing(void **state)
          "1:13: 'address' is missing here; it expects " ADDRESS},
         {"listeners: [{address: \"127.0.0.1:80\", proxy_protocol: true}]\n" ROUTES,
          "1:55: 'proxy_protocol' expects the networks of the proxies that send headers: {from: "
-         "[10.0.0.0/8]}, or {from: [0.0.0.0/0, \"::/0\"]} to take one from anybody"},
+         "[10.0.0.0/8]}, or {from: [0.0.0.0/0, \"::/0\"]} to take them from any peer"},
         {"listeners: [{address: \"127.0.0.1:80\", proxy_protocol: {}}]\n" ROUTES,
          "1:55: 'proxy_protocol.from' is missing here; it expects the networks of the proxies that "
          "send headers, such as [10.0.0.0/8]"},

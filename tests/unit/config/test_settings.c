@@ -42,6 +42,7 @@ static void defaults(void **state)
     assert_int_equal(settings->timeouts.response_idle, 60000);
     assert_int_equal(settings->timeouts.keepalive_idle, 75000);
     assert_int_equal(settings->timeouts.tunnel_idle, 600000);
+    assert_int_equal(settings->timeouts.stream_idle, 600000);
     assert_int_equal(settings->timeouts.drain, 30000);
     assert_int_equal(settings->limits.head_bytes, 32768);
     assert_int_equal(settings->limits.target_bytes, 8192);

@@ -358,7 +358,7 @@ static void a_trailing_dot_is_allowed(void **state)
     resolver_unwatch(&local.name);
 }
 
-static void a_name_without_any_answer_is_reported_once_and_asked_again(void **state)
+static void a_name_without_any_answer_is_asked_for_again(void **state)
 {
     struct fixture *fixture = *state;
     struct listener_of_name reported = {0};
@@ -370,16 +370,34 @@ static void a_name_without_any_answer_is_reported_once_and_asked_again(void **st
     assert_int_equal(reported.calls, 1);
     assert_int_equal(reported.count, 0);
     questions = fixture->zone.questions;
-    run_for(fixture, 1300);
-    assert_int_equal(reported.calls, 1);
+    run_until_called(fixture, &reported.calls, 2);
+    assert_int_equal(reported.count, 0);
     assert_true(fixture->zone.questions > questions);
 
     fixture->zone.missing = false;
     fixture->zone.v4[0] = "10.0.0.1";
-    run_for(fixture, 4000);
-    assert_int_equal(reported.calls, 2);
+    run_until_called(fixture, &reported.calls, 3);
     assert_int_equal(reported.count, 1);
     resolver_unwatch(&reported.name);
+}
+
+static void a_name_that_requests_wait_for_is_asked_for_before_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct listener_of_name other = {0};
+    struct listener_of_name awaited = {0};
+
+    fixture->zone.missing = true;
+    begin(fixture, &other, "other.example.test.");
+    run_until_called(fixture, &other.calls, 1);
+    begin(fixture, &awaited, "awaited.example.test.");
+    run_until_called(fixture, &awaited.calls, 1);
+    resolver_ask_soon(awaited.name);
+    resolver_ask_soon(awaited.name);
+    run_until_called(fixture, &awaited.calls, 2);
+    assert_int_equal(other.calls, 1);
+    resolver_unwatch(&other.name);
+    resolver_unwatch(&awaited.name);
 }
 
 static void a_change_is_reported_after_the_ttl_and_no_change_is_not(void **state)
@@ -617,7 +635,8 @@ int main(void)
         WITH_LOOP(localhost_needs_no_server),
         WITH_LOOP(answers_are_sorted_and_without_duplicates),
         WITH_LOOP(a_trailing_dot_is_allowed),
-        WITH_LOOP(a_name_without_any_answer_is_reported_once_and_asked_again),
+        WITH_LOOP(a_name_without_any_answer_is_asked_for_again),
+        WITH_LOOP(a_name_that_requests_wait_for_is_asked_for_before_others),
         WITH_LOOP(a_change_is_reported_after_the_ttl_and_no_change_is_not),
         WITH_LOOP(the_last_good_answer_is_kept),
         WITH_LOOP(a_long_ttl_is_respected),

@@ -74,6 +74,31 @@ static void not_for_the_client(void **state)
     expect(fixture, OUTCOME_ANSWERED_HERE, 413, "http_request_error", 0, 0);
 }
 
+/* The status in HTTP is 200 whatever came of it. */
+static void a_grpc_call_counts_by_its_status(void **state)
+{
+    struct fixture *fixture = *state;
+    struct outcome *outcome = &fixture->exchange.outcome;
+
+    outcome->is_grpc = true;
+    outcome->grpc_status = GRPC_OK;
+    expect(fixture, OUTCOME_ANSWERED, 200, NULL, 1, 0);
+    outcome->grpc_status = GRPC_NOT_FOUND;
+    expect(fixture, OUTCOME_ANSWERED, 200, NULL, 2, 0);
+    outcome->grpc_status = GRPC_UNAVAILABLE;
+    expect(fixture, OUTCOME_ANSWERED, 200, NULL, 3, 1);
+    outcome->grpc_status = GRPC_UNKNOWN;
+    expect(fixture, OUTCOME_ANSWERED, 200, NULL, 4, 2);
+    outcome->grpc_status = GRPC_NO_STATUS;
+    expect(fixture, OUTCOME_CLIENT_GONE, 200, NULL, 5, 2);
+    outcome->grpc_status = GRPC_UNAVAILABLE;
+    outcome->error_status = 502;
+    expect(fixture, OUTCOME_ANSWERED_HERE, 200, "connection_refused", 6, 3);
+    outcome->grpc_status = GRPC_RESOURCE_EXHAUSTED;
+    outcome->error_status = 413;
+    expect(fixture, OUTCOME_ANSWERED_HERE, 200, "http_request_error", 6, 3);
+}
+
 /* Memory, descriptors. */
 static void nor_for_what_the_gateway_lacks(void **state)
 {
@@ -91,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_arm_answers_for_its_origins),
         TEST(not_for_the_client),
+        TEST(a_grpc_call_counts_by_its_status),
         TEST(nor_for_what_the_gateway_lacks),
     };
 

@@ -174,7 +174,6 @@ static int set_up(void **state)
     fixture->facts =
         (struct client_facts){.listener = "127.0.0.1:8080", .scheme = BYTES("http"), .port = 4711};
     assert_true(ip_parse(BYTES("192.0.2.7"), &fixture->facts.ip));
-    fixture->facts.ip_text = BYTES("192.0.2.7");
     *state = fixture;
     return 0;
 }

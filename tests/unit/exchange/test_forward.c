@@ -44,7 +44,6 @@ enum { PLAIN, EDITED, REWRITTEN, RENAMED, KEYED, STRIPPED };
 struct fixture {
     struct gateway gateway;
     struct client_facts facts;
-    char ip_text[ADDRESS_TEXT_MAX];
     struct exchange exchange;
     struct http_response response;
     struct http_header request_rows[HTTP_HEADERS_MAX];
@@ -81,8 +80,6 @@ static void come_from(struct fixture *fixture, const char *ip)
     if (ip != NULL) {
         assert_true(ip_parse(bytes_of(ip), &fixture->facts.ip));
     }
-    fixture->facts.ip_text =
-        (struct bytes){fixture->ip_text, ip_format(&fixture->facts.ip, fixture->ip_text)};
 }
 
 /* As exchange_begin does it, without choosing an origin. */

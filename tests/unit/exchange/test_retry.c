@@ -110,7 +110,8 @@ static void for_each_method(struct cases *cases, bool idempotent)
 
 static void check_row(struct cases *cases, char cells[COLUMNS][CELL_MAX])
 {
-    static const char *const deliveries[] = {"not-sent", "unread", "maybe", "answered"};
+    static const char *const deliveries[] = {"not-sent", "not-processed", "unread", "maybe",
+                                             "answered"};
     static const char *const keys[] = {"none", "given"};
     static const char *const flags[] = {"false", "true"};
     static const char *const others[] = {"never", "not_sent", "unread", "with_key"};
@@ -121,7 +122,7 @@ static void check_row(struct cases *cases, char cells[COLUMNS][CELL_MAX])
     cases->facts = (struct retry_facts){
         .failure = ORIGIN_FAILURE_CLOSED,
         .attempts = 1,
-        .evidence.delivery = (enum origin_delivery)index_of(cells[1], deliveries, 4),
+        .evidence.delivery = (enum origin_delivery)index_of(cells[1], deliveries, 5),
         .body_kept = strcmp(cells[2], "kept") == 0,
         .other_origin = place == 1,
         .evidence.kept_connection = place == 2,
@@ -171,7 +172,10 @@ static bool may_be_mended(enum origin_failure failure)
            failure == ORIGIN_FAILURE_CONNECT_TIMEOUT || failure == ORIGIN_FAILURE_NAME_UNKNOWN ||
            failure == ORIGIN_FAILURE_CLOSED || failure == ORIGIN_FAILURE_TLS_CERTIFICATE ||
            failure == ORIGIN_FAILURE_TLS_ALERT || failure == ORIGIN_FAILURE_TLS_PROTOCOL ||
-           failure == ORIGIN_FAILURE_HALF_OPEN_TIMEOUT;
+           failure == ORIGIN_FAILURE_HALF_OPEN_TIMEOUT || failure == ORIGIN_FAILURE_NOT_HTTP2 ||
+           failure == ORIGIN_FAILURE_STREAM_REFUSED || failure == ORIGIN_FAILURE_STREAM_RESET ||
+           failure == ORIGIN_FAILURE_PING_TIMEOUT || failure == ORIGIN_FAILURE_H2_BROKEN ||
+           failure == ORIGIN_FAILURE_H2_FLOOD;
 }
 
 static const struct retry_settings generous = {.idempotent = true,

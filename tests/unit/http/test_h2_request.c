@@ -140,7 +140,6 @@ static void pseudo_fields_have_an_order_and_a_number(void **state)
     refuse_section(HEAD ":authority=a.test\n", H2_FAULT_PSEUDO_TWICE);
     refuse_section(HEAD ":scheme=https\n", H2_FAULT_PSEUDO_TWICE);
     refuse_section(HEAD ":status=200\n", H2_FAULT_PSEUDO_UNKNOWN);
-    refuse_section(HEAD ":protocol=websocket\n", H2_FAULT_PSEUDO_UNKNOWN);
     refuse_section(HEAD ":=x\n", H2_FAULT_PSEUDO_UNKNOWN);
     refuse_section(HEAD ":Path=/\n", H2_FAULT_PSEUDO_UNKNOWN);
     refuse_section(":scheme=https\n:authority=a.test\n:path=/\n", H2_FAULT_PSEUDO_MISSING);
@@ -337,6 +336,33 @@ static void connect_names_an_authority_alone(void **state)
     refuse_section(":method=CONNECT\n:authority=a.test:443\n:path=/\n", H2_FAULT_CONNECT);
 }
 
+#define EXTENDED ":method=CONNECT\n:scheme=https\n:authority=a.test\n:path=/chat?x\n"
+
+static void an_extended_connect_wants_an_upgrade(void **state)
+{
+    (void)state;
+    ends = false;
+    accept_section(EXTENDED ":protocol=websocket\nsec-websocket-version=13\n");
+    assert_int_equal(request.method, HTTP_GET);
+    assert_text(request.method_text, "GET");
+    assert_true(request.wants_upgrade);
+    assert_int_equal(request.framing, HTTP_NO_BODY);
+    assert_text(request.target, "/chat?x");
+    assert_text(request.host, "a.test");
+    assert_text(value_of("upgrade"), "websocket");
+    assert_text(value_of("sec-websocket-version"), "13");
+    refuse_section(HEAD ":protocol=websocket\n", H2_FAULT_PROTOCOL);
+    refuse_section(EXTENDED ":protocol=connect-udp\n", H2_FAULT_PROTOCOL_UNKNOWN);
+    refuse_section(EXTENDED ":protocol=websocket\ncontent-length=0\n", H2_FAULT_PROTOCOL);
+    refuse_section(EXTENDED ":protocol=websocket\nupgrade=x\n", H2_FAULT_CONNECTION_FIELD);
+    refuse_section(":method=CONNECT\n:scheme=https\n:path=/\n:protocol=websocket\n",
+                   H2_FAULT_PROTOCOL);
+    refuse_section(":method=CONNECT\n:authority=a.test\n:path=/\n:protocol=websocket\n",
+                   H2_FAULT_PSEUDO_MISSING);
+    ends = true;
+    refuse_section(EXTENDED ":protocol=websocket\n", H2_FAULT_PROTOCOL);
+}
+
 static void too_many_fields_are_reported_so(void **state)
 {
     enum h2_fault fault;
@@ -406,6 +432,7 @@ int main(void)
         cmocka_unit_test(only_100_continue_is_expected),
         cmocka_unit_test(cookie_crumbs_become_one_field),
         cmocka_unit_test(connect_names_an_authority_alone),
+        cmocka_unit_test(an_extended_connect_wants_an_upgrade),
         cmocka_unit_test(too_many_fields_are_reported_so),
         cmocka_unit_test(trailers_have_fewer_fields),
     };

@@ -163,6 +163,24 @@ static void small_pieces_share_a_buffer(void **state)
     buffer_pool_free(&pool);
 }
 
+/* A large one for as much as a large one is worth would hold far more. */
+static void what_is_to_wait_is_held_in_small_ones(void **state)
+{
+    static const char text[32 * 1024];
+    struct bytes bytes = {text, sizeof(text)};
+    struct buffer_pool *pool = buffer_pool_new();
+    struct buffer_queue queue = {0};
+
+    (void)state;
+    assert_true(buffer_queue_add(pool, &queue, bytes));
+    assert_int_equal(buffer_queue_held(&queue), BUFFER_LARGE_BYTES);
+    buffer_queue_clear(pool, &queue);
+    assert_true(buffer_queue_add_to_wait(pool, &queue, bytes));
+    assert_true(buffer_queue_held(&queue) <= sizeof(text) + 2 * BUFFER_SMALL_BYTES);
+    buffer_queue_clear(pool, &queue);
+    buffer_pool_free(&pool);
+}
+
 static void dropping_nothing_of_an_empty_queue_is_harmless(void **state)
 {
     struct buffer_pool *pool = buffer_pool_new();
@@ -242,6 +260,7 @@ int main(void)
         cmocka_unit_test(growing_keeps_the_content),
         cmocka_unit_test(a_queue_takes_over_buffers),
         cmocka_unit_test(small_pieces_share_a_buffer),
+        cmocka_unit_test(what_is_to_wait_is_held_in_small_ones),
         cmocka_unit_test(dropping_nothing_of_an_empty_queue_is_harmless),
         cmocka_unit_test(vectors_are_bounded),
         cmocka_unit_test(bytes_come_out_as_they_went_in),

@@ -104,6 +104,28 @@ static void the_longest_idle_go_first(void **state)
     assert_int_equal(cuts(fixture, CUT_IDLE_PRESSURE), 2);
 }
 
+/* As after a pause of the whole process: nothing was read, and all look idle. */
+static void a_request_that_was_not_read_yet_is_served(void **state)
+{
+    struct fixture *fixture = *state;
+    struct far_end *speaks = connect_one(fixture);
+    struct far_end *silent = connect_one(fixture);
+
+    far_end_say(speaks, GET);
+    far_end_await(speaks, "pong");
+    far_end_forget(speaks);
+    far_end_say(silent, GET);
+    far_end_await(silent, "pong");
+    memory_is(fixture, 80);
+    stage_pass(&fixture->gateway.stage, 5000);
+    far_end_say(speaks, GET);
+    client_context_relieve(fixture->gateway.clients);
+    client_context_relieve(fixture->gateway.clients);
+    far_end_await(speaks, "pong");
+    far_end_await_end(silent);
+    assert_int_equal(cuts(fixture, CUT_IDLE_PRESSURE), 1);
+}
+
 static void nobody_is_closed_without_pressure(void **state)
 {
     struct fixture *fixture = *state;
@@ -248,6 +270,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(the_longest_idle_go_first),
+        CASE(a_request_that_was_not_read_yet_is_served),
         CASE(nobody_is_closed_without_pressure),
         CASE(new_ones_are_refused),
         CASE(large_bodies_wait),

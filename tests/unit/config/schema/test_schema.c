@@ -67,7 +67,8 @@ static void children_have_a_group(void **state)
             group = config_option_find((enum option_place)place, above);
             assert_non_null(group);
             assert_true(group->type == OPTION_GROUP || group->type == OPTION_ORIGINS ||
-                        group->type == OPTION_ROWS || group->type == OPTION_STEPS);
+                        group->type == OPTION_ROWS || group->type == OPTION_STEPS ||
+                        group->type == OPTION_LOG_GROUP);
         }
     }
 }

@@ -40,7 +40,7 @@ static void what_is_kept_is_not_for_others(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, 1000));
-    quota_mark_waiting(&quota, 70);
+    quota_mark_waiting(&quota, 70, QUOTA_NEED_FIRST);
     assert_int_equal(quota_give(&quota, 0, 1000), 70);
     assert_false(quota_take(&quota, 1, 0, 2000));
     assert_false(quota_take(&quota, 1, 3, 2000));
@@ -53,7 +53,7 @@ static void who_does_not_come_loses_it(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, 1000));
-    quota_mark_waiting(&quota, 70);
+    quota_mark_waiting(&quota, 70, QUOTA_NEED_FIRST);
     assert_int_equal(quota_give(&quota, 0, 1000), 70);
     assert_true(quota_take(&quota, 1, 0, 100000));
 }
@@ -67,7 +67,7 @@ static void the_hungry_take_turns(void **state)
     (void)state;
     assert_true(quota_take(&quota, 1, 9, now_us));
     for (int i = 0; i < 4; i++) {
-        quota_mark_waiting(&quota, waiting[i]);
+        quota_mark_waiting(&quota, waiting[i], QUOTA_NEED_FIRST);
     }
     for (int i = 0; i < 12; i++) {
         uint32_t next = quota_give(&quota, 9, now_us);
@@ -75,7 +75,7 @@ static void the_hungry_take_turns(void **state)
         assert_int_equal(next, waiting[(i + 1) % 4]);
         now_us += 100;
         assert_true(quota_take(&quota, 1, next, now_us));
-        quota_mark_waiting(&quota, next);
+        quota_mark_waiting(&quota, next, QUOTA_NEED_FIRST);
     }
 }
 
@@ -87,18 +87,18 @@ static void ones_own_line_comes_first_but_not_for_ever(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, now_us));
-    quota_mark_waiting(&quota, 1);
+    quota_mark_waiting(&quota, 1, QUOTA_NEED_FIRST);
     for (int i = 0; i < 100; i++) {
         uint32_t next;
 
-        quota_mark_waiting(&quota, 0);
+        quota_mark_waiting(&quota, 0, QUOTA_NEED_FIRST);
         next = quota_give(&quota, 0, now_us);
         elsewhere += next == 1;
         assert_true(quota_take(&quota, 1, next, now_us));
         if (next == 1) {
             assert_int_equal(quota_give_on(&quota, 1, now_us), 0);
             assert_true(quota_take(&quota, 1, 0, now_us));
-            quota_mark_waiting(&quota, 1);
+            quota_mark_waiting(&quota, 1, QUOTA_NEED_FIRST);
         }
         now_us += 1000;
     }
@@ -111,10 +111,42 @@ static void who_cannot_use_it_passes_it_on(void **state)
 
     (void)state;
     assert_true(quota_take(&quota, 1, 0, 0));
-    quota_mark_waiting(&quota, 0);
+    quota_mark_waiting(&quota, 0, QUOTA_NEED_FIRST);
     assert_int_equal(quota_give_on(&quota, 0, 0), QUOTA_NOBODY); /* not to itself */
     assert_true(quota_take(&quota, 1, 0, 0));
-    quota_mark_waiting(&quota, 3);
+    quota_mark_waiting(&quota, 3, QUOTA_NEED_FIRST);
+    assert_int_equal(quota_give_on(&quota, 0, 0), 3);
+}
+
+static void what_stands_behind_others_does_so_over_all_workers(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, 0));
+    quota_mark_waiting(&quota, 0, QUOTA_NEED_LATER);
+    quota_mark_waiting(&quota, 1, QUOTA_NEED_LATER);
+    quota_mark_waiting(&quota, 2, QUOTA_NEED_FIRST);
+    assert_true(quota_is_due_elsewhere(&quota, 0, 0, QUOTA_NEED_LATER));
+    assert_int_equal(quota_give(&quota, 0, 0), 2);
+    assert_true(quota_take(&quota, 1, 2, 0));
+    quota_mark_waiting(&quota, 2, QUOTA_NEED_FIRST);
+    assert_false(quota_is_due_elsewhere(&quota, 2, 1000000, QUOTA_NEED_FIRST));
+    assert_int_equal(quota_give(&quota, 2, 1000000), 2); /* whoever's turn it is */
+    assert_true(quota_take(&quota, 1, 2, 1000000));
+    assert_int_equal(quota_give(&quota, 2, 2000000), 0);
+    assert_true(quota_take(&quota, 1, 0, 2000000));
+    assert_int_equal(quota_give(&quota, 0, 3000000), 1);
+}
+
+static void who_has_something_first_and_cannot_use_it_passes_it_on(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, 0));
+    quota_mark_waiting(&quota, 0, QUOTA_NEED_FIRST);
+    quota_mark_waiting(&quota, 3, QUOTA_NEED_LATER);
     assert_int_equal(quota_give_on(&quota, 0, 0), 3);
 }
 
@@ -176,6 +208,8 @@ int main(void)
         cmocka_unit_test(the_hungry_take_turns),
         cmocka_unit_test(ones_own_line_comes_first_but_not_for_ever),
         cmocka_unit_test(who_cannot_use_it_passes_it_on),
+        cmocka_unit_test(what_stands_behind_others_does_so_over_all_workers),
+        cmocka_unit_test(who_has_something_first_and_cannot_use_it_passes_it_on),
         cmocka_unit_test(threads_never_exceed_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

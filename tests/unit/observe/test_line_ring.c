@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* observe/access_ring: order, wrapping, being full, starting over, and two threads at it
+/* observe/line_ring: order, wrapping, being full, starting over, and two threads at it
  * (this test is also run under ThreadSanitizer). */
-#include "observe/access_ring.h"
+#include "observe/line_ring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 
 struct fixture {
-    struct access_log_ring *ring;
+    struct line_ring *ring;
     _Atomic uint32_t wakeup;
 };
 
@@ -22,69 +22,69 @@ static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-    fixture->ring = aligned_alloc(_Alignof(struct access_log_ring), sizeof(*fixture->ring));
+    fixture->ring = aligned_alloc(_Alignof(struct line_ring), sizeof(*fixture->ring));
     *state = fixture;
-    return access_ring_init(fixture->ring, &fixture->wakeup) ? 0 : -1;
+    return line_ring_init(fixture->ring, &fixture->wakeup) ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
 
-    access_ring_release(fixture->ring);
+    line_ring_release(fixture->ring);
     free(fixture->ring);
     free(fixture);
     return 0;
 }
 
-static bool put(struct access_log_ring *ring, uint64_t number, size_t filling, bool *wake)
+static bool put(struct line_ring *ring, uint64_t number, size_t filling, bool *wake)
 {
-    static const char fill[ACCESS_LINE_MAX] = {0};
+    static const char fill[LINE_RING_LINE_MAX] = {0};
     struct text line;
 
-    if (!access_ring_begin(ring, &line)) {
+    if (!line_ring_begin(ring, &line)) {
         return false;
     }
     text_add_number(&line, number);
     text_add_char(&line, ' ');
     text_add(&line, fill, filling);
     text_add_char(&line, '\n');
-    *wake = access_ring_commit(ring, &line);
+    *wake = line_ring_commit(ring, &line);
     return true;
 }
 
-static uint64_t take_line(struct access_log_ring *ring)
+static uint64_t take_line(struct line_ring *ring)
 {
-    struct bytes line = access_ring_line(ring);
+    struct bytes line = line_ring_line(ring);
     uint64_t number;
 
     assert_true(line.length > 2);
     assert_int_equal(line.at[line.length - 1], '\n');
     number = strtoull(line.at, NULL, 10);
-    access_ring_consume(ring, line.length);
+    line_ring_consume(ring, line.length);
     return number;
 }
 
 static void lines_come_out_as_they_went_in(void **state)
 {
-    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    struct line_ring *ring = ((struct fixture *)*state)->ring;
     bool wake;
 
-    assert_int_equal(access_ring_length(ring), 0);
-    assert_int_equal(access_ring_piece(ring).length, 0);
+    assert_int_equal(line_ring_length(ring), 0);
+    assert_int_equal(line_ring_piece(ring).length, 0);
     assert_true(put(ring, 1, 0, &wake));
     assert_true(put(ring, 2, 0, &wake));
     assert_false(wake);
-    assert_int_equal(access_ring_length(ring), 6);
-    assert_memory_equal(access_ring_piece(ring).at, "1 \n2 \n", 6);
+    assert_int_equal(line_ring_length(ring), 6);
+    assert_memory_equal(line_ring_piece(ring).at, "1 \n2 \n", 6);
     assert_int_equal(take_line(ring), 1);
     assert_int_equal(take_line(ring), 2);
-    assert_int_equal(access_ring_length(ring), 0);
+    assert_int_equal(line_ring_length(ring), 0);
 }
 
 static void a_full_ring_drops_counts_and_recovers(void **state)
 {
-    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    struct line_ring *ring = ((struct fixture *)*state)->ring;
     uint64_t sent = 0;
     unsigned wakes = 0;
     bool wake = false;
@@ -105,14 +105,14 @@ static void a_full_ring_drops_counts_and_recovers(void **state)
     for (uint64_t i = 10; i <= sent; i++) {
         assert_int_equal(take_line(ring), i);
     }
-    assert_int_equal(access_ring_length(ring), 0);
+    assert_int_equal(line_ring_length(ring), 0);
     assert_int_equal(ring->dropped, 2);
 }
 
 /* Kept half full, so that it never starts over and the end of its memory is crossed often. */
 static void lines_across_the_end_stay_whole(void **state)
 {
-    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    struct line_ring *ring = ((struct fixture *)*state)->ring;
     uint64_t taken = 0;
     bool wake;
 
@@ -122,7 +122,7 @@ static void lines_across_the_end_stay_whole(void **state)
             assert_int_equal(take_line(ring), taken++);
         }
     }
-    while (access_ring_length(ring) > 0) {
+    while (line_ring_length(ring) > 0) {
         assert_int_equal(take_line(ring), taken++);
     }
     assert_int_equal(taken, 30000);
@@ -131,35 +131,35 @@ static void lines_across_the_end_stay_whole(void **state)
 /* The same by pieces, which end at the end of the memory wherever a line may stand. */
 static void pieces_across_the_end_join_up(void **state)
 {
-    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    struct line_ring *ring = ((struct fixture *)*state)->ring;
     uint64_t newlines = 0;
     bool wake;
 
     for (uint64_t i = 0; i < 30000; i++) {
         assert_true(put(ring, i, 997, &wake));
-        if (access_ring_length(ring) > ACCESS_RING_BYTES / 2) {
-            struct bytes piece = access_ring_piece(ring);
+        if (line_ring_length(ring) > LINE_RING_BYTES / 2) {
+            struct bytes piece = line_ring_piece(ring);
 
             for (size_t at = 0; at < piece.length; at++) {
                 newlines += piece.at[at] == '\n';
             }
-            access_ring_consume(ring, piece.length);
+            line_ring_consume(ring, piece.length);
         }
     }
-    while (access_ring_length(ring) > 0) {
-        struct bytes piece = access_ring_piece(ring);
+    while (line_ring_length(ring) > 0) {
+        struct bytes piece = line_ring_piece(ring);
 
         for (size_t at = 0; at < piece.length; at++) {
             newlines += piece.at[at] == '\n';
         }
-        access_ring_consume(ring, piece.length);
+        line_ring_consume(ring, piece.length);
     }
     assert_int_equal(newlines, 30000);
 }
 
 static void a_quiet_ring_stays_in_its_first_pages(void **state)
 {
-    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    struct line_ring *ring = ((struct fixture *)*state)->ring;
     size_t furthest = 0;
     bool wake;
 
@@ -167,22 +167,22 @@ static void a_quiet_ring_stays_in_its_first_pages(void **state)
         struct bytes line;
 
         assert_true(put(ring, i, 700, &wake));
-        line = access_ring_line(ring);
+        line = line_ring_line(ring);
         if ((size_t)(line.at - ring->bytes) > furthest) {
             furthest = (size_t)(line.at - ring->bytes);
         }
         assert_int_equal(take_line(ring), i);
         assert_false(wake);
     }
-    assert_in_range(furthest, ACCESS_RING_WARM_BYTES / 2, ACCESS_RING_WARM_BYTES + ACCESS_LINE_MAX);
+    assert_in_range(furthest, LINE_RING_WARM_BYTES / 2, LINE_RING_WARM_BYTES + LINE_RING_LINE_MAX);
 }
 
-static size_t resident_bytes(const struct access_log_ring *ring)
+static size_t resident_bytes(const struct line_ring *ring)
 {
-    static unsigned char present[ACCESS_RING_BYTES / 4096];
+    static unsigned char present[LINE_RING_BYTES / 4096];
     size_t pages = 0;
 
-    assert_int_equal(mincore(ring->bytes, ACCESS_RING_BYTES, present), 0);
+    assert_int_equal(mincore(ring->bytes, LINE_RING_BYTES, present), 0);
     for (size_t i = 0; i < sizeof(present); i++) {
         pages += present[i] & 1;
     }
@@ -192,7 +192,7 @@ static size_t resident_bytes(const struct access_log_ring *ring)
 /* The writer was kept waiting until the ring was full; then it comes in time again. */
 static void a_burst_leaves_no_pages_behind(void **state)
 {
-    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    struct line_ring *ring = ((struct fixture *)*state)->ring;
     uint64_t put_in = 0;
     uint64_t taken = 0;
     bool wake;
@@ -200,7 +200,7 @@ static void a_burst_leaves_no_pages_behind(void **state)
     while (put(ring, put_in, 700, &wake)) {
         put_in++;
     }
-    assert_true(resident_bytes(ring) > ACCESS_RING_BYTES * 3u / 4);
+    assert_true(resident_bytes(ring) > LINE_RING_BYTES * 3u / 4);
     while (taken < put_in) {
         assert_int_equal(take_line(ring), taken++);
     }
@@ -208,13 +208,13 @@ static void a_burst_leaves_no_pages_behind(void **state)
         assert_true(put(ring, put_in++, 700, &wake));
         assert_int_equal(take_line(ring), taken++);
     }
-    assert_true(resident_bytes(ring) <= ACCESS_RING_WARM_BYTES + 65536);
+    assert_true(resident_bytes(ring) <= LINE_RING_WARM_BYTES + 65536);
 }
 
 /* Everybody has left and nobody comes; the clock goes on. */
 static void a_burst_before_a_silence_leaves_none_either(void **state)
 {
-    struct access_log_ring *ring = ((struct fixture *)*state)->ring;
+    struct line_ring *ring = ((struct fixture *)*state)->ring;
     uint64_t put_in = 0;
     uint64_t taken = 0;
     bool wake;
@@ -223,13 +223,13 @@ static void a_burst_before_a_silence_leaves_none_either(void **state)
         while (put(ring, put_in, 700, &wake)) {
             put_in++;
         }
-        access_ring_rest(ring);
+        line_ring_rest(ring);
         while (taken < put_in) {
             assert_int_equal(take_line(ring), taken++);
         }
-        access_ring_rest(ring);
-        access_ring_rest(ring);
-        assert_true(resident_bytes(ring) <= ACCESS_RING_REST_BYTES);
+        line_ring_rest(ring);
+        line_ring_rest(ring);
+        assert_true(resident_bytes(ring) <= LINE_RING_REST_BYTES);
     }
     assert_true(put(ring, put_in, 700, &wake));
     assert_int_equal(take_line(ring), put_in);
@@ -259,14 +259,14 @@ static void two_threads_agree(void **state)
 
     assert_int_equal(pthread_create(&producer, NULL, produce, fixture), 0);
     for (uint64_t expected = 0; expected < THREADED_LINES;) {
-        if (access_ring_length(fixture->ring) > 0) {
+        if (line_ring_length(fixture->ring) > 0) {
             assert_int_equal(take_line(fixture->ring), expected++);
         } else {
             sched_yield();
         }
     }
     pthread_join(producer, NULL);
-    assert_int_equal(access_ring_length(fixture->ring), 0);
+    assert_int_equal(line_ring_length(fixture->ring), 0);
 }
 
 int main(void)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ring of one worker; access_ring.h tells how the two sides share it. */
-#include "observe/access_ring.h"
+/* The ring of one worker; line_ring.h tells how the two sides share it. */
+#include "observe/line_ring.h"
 
 #include "base/check.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
 
-#define SIZE ((uint64_t)ACCESS_RING_BYTES)
-#define MAPPED_BYTES (ACCESS_RING_BYTES + ACCESS_LINE_MAX)
+#define SIZE ((uint64_t)LINE_RING_BYTES)
+#define MAPPED_BYTES (LINE_RING_BYTES + LINE_RING_LINE_MAX)
 #define NOWHERE UINT64_MAX
 
 _Static_assert((SIZE & (SIZE - 1)) == 0, "offsets are positions with their high bits off");
@@ -23,7 +22,7 @@ static uint64_t next_beginning(uint64_t position)
     return (position + SIZE - 1) & ~(SIZE - 1);
 }
 
-bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *wakeup)
+bool line_ring_init(struct line_ring *ring, _Atomic uint32_t *wakeup)
 {
     void *memory = mmap(NULL, MAPPED_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -32,11 +31,6 @@ bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *wakeup)
         return false;
     }
     memset(ring, 0, sizeof(*ring));
-    ring->worker_only.memory = calloc(1, sizeof(*ring->worker_only.memory));
-    if (ring->worker_only.memory == NULL) {
-        munmap(memory, MAPPED_BYTES);
-        return false;
-    }
     ring->bytes = memory;
     ring->wakeup = wakeup;
     ring->worker_only.asked_at_tail = NOWHERE;
@@ -44,11 +38,10 @@ bool access_ring_init(struct access_log_ring *ring, _Atomic uint32_t *wakeup)
     return true;
 }
 
-void access_ring_release(struct access_log_ring *ring)
+void line_ring_release(struct line_ring *ring)
 {
     if (ring->bytes != NULL) {
         munmap(ring->bytes, MAPPED_BYTES);
-        free(ring->worker_only.memory);
         ring->bytes = NULL;
     }
 }
@@ -56,7 +49,7 @@ void access_ring_release(struct access_log_ring *ring)
 /* --- the worker's side ------------------------------------------------------------------- */
 
 /* The writer's own tail lags behind a jump until the next line comes. */
-static void check_at_tail(struct access_log_ring *ring)
+static void check_at_tail(struct line_ring *ring)
 {
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
 
@@ -65,21 +58,21 @@ static void check_at_tail(struct access_log_ring *ring)
     }
 }
 
-static uint64_t used_bytes(const struct access_log_ring *ring)
+static uint64_t used_bytes(const struct line_ring *ring)
 {
     return ring->worker_only.head - ring->worker_only.tail_seen;
 }
 
 /* A writer that was kept waiting once would otherwise leave the ring's pages behind for good, a few
  * more each time. Neither side has anything in them now, and this one puts the next line there. */
-static void forget_burst(struct access_log_ring *ring, size_t stays)
+static void forget_burst(struct line_ring *ring, size_t stays)
 {
     madvise(ring->bytes + stays, MAPPED_BYTES - stays, MADV_DONTNEED);
 }
 
 /* The writer has taken everything up to `head`, so nothing lies between it and the next
  * beginning. Only one jump can be on its way: the next one needs an empty ring again. */
-static void start_over_if_empty(struct access_log_ring *ring, size_t stays)
+static void start_over_if_empty(struct line_ring *ring, size_t stays)
 {
     uint64_t head = ring->worker_only.head;
 
@@ -92,49 +85,42 @@ static void start_over_if_empty(struct access_log_ring *ring, size_t stays)
     }
 }
 
-static void count_dropped(struct access_log_ring *ring)
+static void count_dropped(struct line_ring *ring)
 {
     uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
 
     atomic_store_explicit(&ring->dropped, dropped + 1, memory_order_relaxed);
 }
 
-bool access_ring_begin(struct access_log_ring *ring, struct text *line)
+bool line_ring_make_room(struct line_ring *ring)
 {
-    if (offset_of(ring->worker_only.head) >= ACCESS_RING_WARM_BYTES) {
-        start_over_if_empty(ring, ACCESS_RING_WARM_BYTES);
+    if (offset_of(ring->worker_only.head) >= LINE_RING_WARM_BYTES) {
+        start_over_if_empty(ring, LINE_RING_WARM_BYTES);
     }
-    if (SIZE - used_bytes(ring) < ACCESS_LINE_MAX) {
+    if (SIZE - used_bytes(ring) < LINE_RING_LINE_MAX) {
         check_at_tail(ring);
-        if (SIZE - used_bytes(ring) < ACCESS_LINE_MAX) {
+        if (SIZE - used_bytes(ring) < LINE_RING_LINE_MAX) {
             count_dropped(ring);
             return false;
         }
     }
-    *line = text_over(ring->bytes + offset_of(ring->worker_only.head), ACCESS_LINE_MAX);
     return true;
 }
 
-void access_ring_rest(struct access_log_ring *ring)
+void line_ring_rest(struct line_ring *ring)
 {
-    if (offset_of(ring->worker_only.head) >= ACCESS_RING_REST_BYTES) {
-        start_over_if_empty(ring, ACCESS_RING_REST_BYTES);
+    if (offset_of(ring->worker_only.head) >= LINE_RING_REST_BYTES) {
+        start_over_if_empty(ring, LINE_RING_REST_BYTES);
     }
 }
 
-/* What was written into the slack belongs at the beginning as well. */
-static void copy_slack(struct access_log_ring *ring, size_t end)
+void line_ring_copy_slack(struct line_ring *ring, size_t end)
 {
-    if (end > ACCESS_RING_BYTES) {
-        memcpy(ring->bytes, ring->bytes + ACCESS_RING_BYTES, end - ACCESS_RING_BYTES);
-    }
+    memcpy(ring->bytes, ring->bytes + LINE_RING_BYTES, end - LINE_RING_BYTES);
 }
 
-static bool should_wake(struct access_log_ring *ring)
+bool line_ring_should_wake(struct line_ring *ring)
 {
-    if (used_bytes(ring) <= SIZE / 2) {
-        return false;
-    }
     check_at_tail(ring);
     if (used_bytes(ring) <= SIZE / 2 ||
         ring->worker_only.asked_at_tail == ring->worker_only.tail_seen) {
@@ -144,18 +130,9 @@ static bool should_wake(struct access_log_ring *ring)
     return true;
 }
 
-bool access_ring_commit(struct access_log_ring *ring, const struct text *line)
-{
-    CHECK(!line->overflowed);
-    copy_slack(ring, offset_of(ring->worker_only.head) + text_length(line));
-    ring->worker_only.head += text_length(line);
-    atomic_store_explicit(&ring->head, ring->worker_only.head, memory_order_release);
-    return should_wake(ring);
-}
-
 /* --- the writer's side ------------------------------------------------------------------- */
 
-static void follow_jump(struct access_log_ring *ring, uint64_t *tail)
+static void follow_jump(struct line_ring *ring, uint64_t *tail)
 {
     if (*tail == atomic_load_explicit(&ring->jump_from, memory_order_relaxed)) {
         *tail = next_beginning(*tail);
@@ -163,7 +140,7 @@ static void follow_jump(struct access_log_ring *ring, uint64_t *tail)
     }
 }
 
-size_t access_ring_length(struct access_log_ring *ring)
+size_t line_ring_length(struct line_ring *ring)
 {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
@@ -174,18 +151,18 @@ size_t access_ring_length(struct access_log_ring *ring)
     return (size_t)(head - tail);
 }
 
-struct bytes access_ring_piece(struct access_log_ring *ring)
+struct bytes line_ring_piece(struct line_ring *ring)
 {
-    size_t length = access_ring_length(ring);
+    size_t length = line_ring_length(ring);
     size_t offset = offset_of(atomic_load_explicit(&ring->tail, memory_order_relaxed));
-    size_t most = ACCESS_RING_BYTES - offset;
+    size_t most = LINE_RING_BYTES - offset;
 
     return (struct bytes){ring->bytes + offset, length < most ? length : most};
 }
 
-struct bytes access_ring_line(struct access_log_ring *ring)
+struct bytes line_ring_line(struct line_ring *ring)
 {
-    size_t length = access_ring_length(ring);
+    size_t length = line_ring_length(ring);
     size_t offset = offset_of(atomic_load_explicit(&ring->tail, memory_order_relaxed));
     size_t most = MAPPED_BYTES - offset; /* a line that reaches the slack is whole there */
     const char *start = ring->bytes + offset;
@@ -199,7 +176,7 @@ struct bytes access_ring_line(struct access_log_ring *ring)
     return (struct bytes){start, (size_t)(end + 1 - start)};
 }
 
-void access_ring_consume(struct access_log_ring *ring, size_t length)
+void line_ring_consume(struct line_ring *ring, size_t length)
 {
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
 

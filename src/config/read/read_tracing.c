@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The `tracing` group: where spans are sent, and which traces have some. */
+#include "config/read/reading.h"
+
+#include "http/uri.h"
+
+#define TO_EXPECTED "a URL such as http://127.0.0.1:4318/v1/traces"
+#define SCHEME "http://"
+
+/* Printable ASCII without spaces goes into a request line as it is. */
+static bool split_url(struct reading *reading, struct bytes url, struct tracing_settings *tracing)
+{
+    struct bytes authority;
+    struct bytes host;
+    struct bytes port;
+    const char *slash;
+
+    if (!bytes_start_with(url, BYTES(SCHEME)) || !config_is_visible(url) ||
+        memchr(url.at, '#', url.length) != NULL) {
+        return false;
+    }
+    authority = bytes_skip(url, sizeof(SCHEME) - 1);
+    slash = memchr(authority.at, '/', authority.length);
+    if (slash == NULL) {
+        return false;
+    }
+    authority.length = (size_t)(slash - authority.at);
+    if (!uri_split_authority(authority, &host, &port)) {
+        return false;
+    }
+    if (host.at[0] == '[') {
+        host = bytes_first(bytes_skip(host, 1), host.length - 2);
+    }
+    tracing->authority = config_keep(reading, authority).at;
+    tracing->host = config_keep(reading, host).at;
+    tracing->port = port.length > 0 ? config_keep(reading, port).at : "80";
+    tracing->path = config_keep(reading, bytes_skip(url, sizeof(SCHEME) - 1 + authority.length)).at;
+    tracing->to = config_keep(reading, url).at;
+    return true;
+}
+
+void config_read_tracing(struct reading *reading, const struct node *node)
+{
+    struct tracing_settings *tracing = &reading->settings->tracing;
+    const struct node *to = config_node_child(node, "to");
+    struct bytes url;
+
+    config_fill_defaults(PLACE_GLOBAL, "tracing", tracing);
+    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "tracing", tracing)) {
+        return;
+    }
+    if (to == NULL) {
+        config_report_missing(reading, node, "tracing.to", TO_EXPECTED);
+        return;
+    }
+    if (!config_read_text(reading, to, "tracing.to", TO_EXPECTED, &url)) {
+        return;
+    }
+    if (bytes_start_with(url, BYTES("https://"))) {
+        READING_ERROR(reading, to,
+                      "'tracing.to' expects http://, not '%s': spans go to a collector nearby, "
+                      "which speaks TLS to others",
+                      config_show(url).text);
+    } else if (!split_url(reading, url, tracing)) {
+        READING_ERROR(reading, to, "'tracing.to' expects " TO_EXPECTED ", not '%s'",
+                      config_show(url).text);
+    }
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Two tables of seats (who is active, who waits), each in sets of sixteen by the user's number, which
+ * is random; and how many wait by the second of their arrival, as a tree of sums (Fenwick), so that a
+ * user's place is known in seventeen steps. A user comes in when fewer wait with an earlier arrival
+ * than there is room for: places of earlier ones are kept for them until they ask again. */
+#include "exchange/waiting/room.h"
+
+#include "base/check.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define WAYS 16u
+#define LEAST_SETS 256u
+#define WAITING_SETS 65536u /* a million users */
+#define SPAN_S 131072u      /* of arrivals that are told apart; a power of two */
+#define PAST_S 86400u       /* of it before now */
+#define SWEEP_SETS 256u     /* under the lock at once */
+#define AGAIN_LEAST_S 5u
+#define AGAIN_MOST_S 30u
+#define MISSED 3u    /* so many times not asked again: gone */
+#define BURST_S 5u   /* of new users of per_minute at once */
+#define TOKEN 60000u /* one user; per_minute of its parts come each millisecond */
+
+struct seat {
+    uint64_t id; /* 0: free */
+    uint32_t until_s;
+    uint32_t since_s; /* of those who wait */
+};
+
+struct table {
+    struct seat *seats;
+    uint32_t sets;
+    uint32_t count;
+};
+
+struct room {
+    pthread_mutex_t lock;
+    struct table active;
+    struct table waiting;
+    uint32_t *arrivals; /* SPAN_S sums; [0] is not used */
+    uint32_t base_s;    /* arrival of [1] */
+    uint32_t expected;  /* active in a former process, not seen yet */
+    uint32_t expected_until_s;
+    uint64_t tokens; /* of new users, in parts of TOKEN */
+    uint64_t filled_ms;
+};
+
+/* --- arrivals ----------------------------------------------------------------------------- */
+
+static uint32_t index_of(const struct room *room, uint32_t since_s)
+{
+    if (since_s <= room->base_s) {
+        return 1;
+    }
+    return since_s - room->base_s < SPAN_S - 1 ? since_s - room->base_s + 1 : SPAN_S - 1;
+}
+
+static void count_arrival(struct room *room, uint32_t since_s, int32_t change)
+{
+    for (uint32_t i = index_of(room, since_s); i < SPAN_S; i += i & -i) {
+        room->arrivals[i] += (uint32_t)change;
+    }
+}
+
+static uint32_t earlier_than(const struct room *room, uint32_t since_s)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = index_of(room, since_s) - 1; i > 0; i -= i & -i) {
+        sum += room->arrivals[i];
+    }
+    return sum;
+}
+
+/* Time has gone on: what is told apart moves with it. */
+static void move_base(struct room *room, uint32_t now_s)
+{
+    room->base_s = now_s > PAST_S ? now_s - PAST_S : 0;
+    memset(room->arrivals, 0, SPAN_S * sizeof(*room->arrivals));
+    for (uint32_t i = 0; i < room->waiting.sets * WAYS; i++) {
+        if (room->waiting.seats[i].id != 0) {
+            count_arrival(room, room->waiting.seats[i].since_s, 1);
+        }
+    }
+}
+
+/* --- seats -------------------------------------------------------------------------------- */
+
+static void give_up(struct room *room, struct table *table, struct seat *seat)
+{
+    if (table == &room->waiting) {
+        count_arrival(room, seat->since_s, -1);
+    }
+    CHECK(table->count > 0);
+    table->count--;
+    seat->id = 0;
+}
+
+static struct seat *set_of(const struct table *table, uint64_t id)
+{
+    return &table->seats[(id & (table->sets - 1)) * WAYS];
+}
+
+static struct seat *find(const struct table *table, uint64_t id)
+{
+    struct seat *set = set_of(table, id);
+
+    for (uint32_t i = 0; i < WAYS; i++) {
+        if (set[i].id == id) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+/* NULL: sixteen others are here. */
+static struct seat *take_seat(struct room *room, struct table *table, uint64_t id, uint32_t now_s)
+{
+    struct seat *set = set_of(table, id);
+
+    for (uint32_t i = 0; i < WAYS; i++) {
+        if (set[i].id != 0 && set[i].until_s < now_s) {
+            give_up(room, table, &set[i]);
+        }
+        if (set[i].id == 0) {
+            set[i].id = id;
+            table->count++;
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- coming in ---------------------------------------------------------------------------- */
+
+static void fill_tokens(struct room *room, const struct room_limits *limits, uint64_t now_ms)
+{
+    uint64_t most = (uint64_t)limits->per_minute * 1000 * BURST_S;
+
+    if (now_ms > room->filled_ms) {
+        uint64_t elapsed_ms = now_ms - room->filled_ms;
+
+        elapsed_ms = elapsed_ms < 60000 ? elapsed_ms : 60000;
+        room->tokens += elapsed_ms * limits->per_minute;
+        room->filled_ms = now_ms;
+    }
+    most = most > TOKEN ? most : TOKEN;
+    room->tokens = room->tokens < most ? room->tokens : most;
+}
+
+/* How many may come in now. */
+static uint32_t openings(struct room *room, const struct room_limits *limits, uint64_t now_ms)
+{
+    uint64_t taken = (uint64_t)room->active.count + room->expected;
+    uint64_t free = taken < limits->active ? limits->active - taken : 0;
+
+    if (limits->per_minute != 0) {
+        fill_tokens(room, limits, now_ms);
+        free = free < room->tokens / TOKEN ? free : room->tokens / TOKEN;
+    }
+    return (uint32_t)free;
+}
+
+static void tell_place(const struct room_limits *limits, uint32_t earlier, struct room_place *place)
+{
+    /* At the pace of per_minute, or else as if all left after a session. */
+    uint64_t pace = limits->per_minute != 0 ? limits->per_minute
+                                            : (uint64_t)limits->active * 60 / limits->session_s;
+    uint64_t wait_s;
+
+    pace = pace > 0 ? pace : 1;
+    place->number = earlier + 1;
+    wait_s = (uint64_t)place->number * 60 / pace + 1;
+    place->wait_s = wait_s < UINT32_MAX ? (uint32_t)wait_s : UINT32_MAX;
+    place->again_s = (uint32_t)(wait_s / 10 < AGAIN_LEAST_S  ? AGAIN_LEAST_S
+                                : wait_s / 10 > AGAIN_MOST_S ? AGAIN_MOST_S
+                                                             : wait_s / 10);
+}
+
+static bool come_in(struct room *room, const struct room_limits *limits, uint64_t id,
+                    struct seat *waits, uint32_t now_s)
+{
+    struct seat *seat = take_seat(room, &room->active, id, now_s);
+
+    if (seat == NULL) {
+        return false;
+    }
+    seat->until_s = now_s + limits->session_s;
+    if (limits->per_minute != 0) {
+        room->tokens -= TOKEN;
+    }
+    if (waits != NULL) {
+        give_up(room, &room->waiting, waits);
+    }
+    return true;
+}
+
+static void wait_on(struct room *room, uint64_t id, uint32_t since_s, struct seat *seat,
+                    uint32_t now_s, const struct room_place *place)
+{
+    if (seat == NULL && (seat = take_seat(room, &room->waiting, id, now_s)) != NULL) {
+        seat->since_s = since_s;
+        count_arrival(room, since_s, 1);
+    }
+    if (seat != NULL) {
+        seat->until_s = now_s + MISSED * place->again_s;
+    }
+}
+
+static bool is_active(const struct room *room, const struct room_limits *limits, uint64_t id,
+                      uint32_t now_s)
+{
+    struct seat *seat = find(&room->active, id);
+
+    if (seat == NULL || seat->until_s < now_s) {
+        return false;
+    }
+    seat->until_s = now_s + limits->session_s;
+    return true;
+}
+
+bool room_enter(struct room *room, const struct room_limits *limits, uint64_t id, uint64_t since_ms,
+                uint64_t now_ms, struct room_place *place)
+{
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+    uint32_t since_s = (uint32_t)(since_ms / 1000);
+    struct seat *waits;
+    uint32_t earlier;
+    bool in;
+
+    pthread_mutex_lock(&room->lock);
+    if (room->base_s == 0) {
+        room->base_s = now_s > PAST_S ? now_s - PAST_S : 0;
+    }
+    if (is_active(room, limits, id, now_s)) { /* by a request beside this one */
+        pthread_mutex_unlock(&room->lock);
+        return true;
+    }
+    waits = find(&room->waiting, id);
+    earlier = earlier_than(room, since_s);
+    in = earlier < openings(room, limits, now_ms) && come_in(room, limits, id, waits, now_s);
+    if (!in) {
+        tell_place(limits, earlier, place);
+        wait_on(room, id, since_s, waits, now_s, place);
+    }
+    pthread_mutex_unlock(&room->lock);
+    return in;
+}
+
+bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
+               uint32_t good_until_s, uint64_t now_ms)
+{
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+    struct seat *seat;
+
+    pthread_mutex_lock(&room->lock);
+    seat = find(&room->active, id);
+    if (seat == NULL && good_until_s >= now_s) {
+        seat = take_seat(room, &room->active, id, now_s);
+        if (seat != NULL && room->expected > 0) {
+            room->expected--;
+        }
+    }
+    if (seat != NULL) {
+        seat->until_s = now_s + limits->session_s;
+    }
+    pthread_mutex_unlock(&room->lock);
+    return seat != NULL || good_until_s >= now_s;
+}
+
+/* --- time --------------------------------------------------------------------------------- */
+
+void room_expect(struct room *room, uint32_t active, uint32_t until_s)
+{
+    pthread_mutex_lock(&room->lock);
+    room->expected = active;
+    room->expected_until_s = until_s;
+    pthread_mutex_unlock(&room->lock);
+}
+
+static void sweep(struct room *room, struct table *table, uint32_t now_s)
+{
+    bool any = true;
+
+    for (uint32_t set = 0; any && set < table->sets; set += SWEEP_SETS) {
+        pthread_mutex_lock(&room->lock);
+        any = table->count > 0;
+        for (uint32_t i = set * WAYS; any && i < (set + SWEEP_SETS) * WAYS; i++) {
+            if (table->seats[i].id != 0 && table->seats[i].until_s < now_s) {
+                give_up(room, table, &table->seats[i]);
+            }
+        }
+        pthread_mutex_unlock(&room->lock);
+    }
+}
+
+void room_tick(struct room *room, uint64_t now_ms)
+{
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+
+    pthread_mutex_lock(&room->lock);
+    if (now_s >= room->expected_until_s) {
+        room->expected = 0;
+    }
+    if (room->base_s != 0 && now_s - room->base_s > SPAN_S - 3600) {
+        move_base(room, now_s);
+    }
+    pthread_mutex_unlock(&room->lock);
+    sweep(room, &room->active, now_s);
+    sweep(room, &room->waiting, now_s);
+}
+
+uint32_t room_active(struct room *room)
+{
+    uint32_t count;
+
+    pthread_mutex_lock(&room->lock);
+    count = room->active.count + room->expected;
+    pthread_mutex_unlock(&room->lock);
+    return count;
+}
+
+uint32_t room_waiting(struct room *room)
+{
+    uint32_t count;
+
+    pthread_mutex_lock(&room->lock);
+    count = room->waiting.count;
+    pthread_mutex_unlock(&room->lock);
+    return count;
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+/* NULL: no memory. */
+static void *take_pages(size_t size)
+{
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return pages != MAP_FAILED ? pages : NULL;
+}
+
+static size_t table_size(const struct table *table)
+{
+    return (size_t)table->sets * WAYS * sizeof(struct seat);
+}
+
+static bool make_table(struct table *table, uint32_t sets)
+{
+    table->sets = sets;
+    table->seats = take_pages(table_size(table));
+    return table->seats != NULL;
+}
+
+struct room *room_new(uint32_t active)
+{
+    struct room *room = calloc(1, sizeof(*room));
+    uint32_t sets = LEAST_SETS;
+
+    if (room == NULL) {
+        return NULL;
+    }
+    pthread_mutex_init(&room->lock, NULL);
+    while (sets * WAYS / 4 < active && sets < 1u << 20) {
+        sets *= 2; /* four times the room, so that no set is ever full */
+    }
+    room->arrivals = take_pages(SPAN_S * sizeof(*room->arrivals));
+    if (room->arrivals == NULL || !make_table(&room->active, sets) ||
+        !make_table(&room->waiting, WAITING_SETS)) {
+        room_free(&room);
+    }
+    return room;
+}
+
+void room_free(struct room **held)
+{
+    struct room *room = *held;
+
+    *held = NULL;
+    if (room == NULL) {
+        return;
+    }
+    if (room->arrivals != NULL) {
+        munmap(room->arrivals, SPAN_S * sizeof(*room->arrivals));
+    }
+    if (room->active.seats != NULL) {
+        munmap(room->active.seats, table_size(&room->active));
+    }
+    if (room->waiting.seats != NULL) {
+        munmap(room->waiting.seats, table_size(&room->waiting));
+    }
+    pthread_mutex_destroy(&room->lock);
+    free(room);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A waiting room: at most so many users are active at once, so many new ones come in a minute, and
+ * those who wait come in by the order of their arrival. One for a route and the process. Tickets are
+ * the users' own (ticket.h): this knows only who is here now, and forgets who has not come for a
+ * while. Any thread; a lock is held for some hundred nanoseconds. */
+#ifndef EXCHANGE_WAITING_ROOM_H
+#define EXCHANGE_WAITING_ROOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct room;
+
+struct room_limits {
+    uint32_t active;     /* users at once */
+    uint32_t per_minute; /* new ones; 0: no limit */
+    uint32_t session_s;  /* how long one without a request stays active */
+};
+
+struct room_place {
+    uint32_t number;  /* 1: the next one */
+    uint32_t wait_s;  /* an estimate */
+    uint32_t again_s; /* when to ask again; who does not for three times as long loses nothing but
+                         that others go first meanwhile */
+};
+
+/* `active`: as of the limits that it begins with; memory is touched only as users come. NULL: none. */
+struct room *room_new(uint32_t active);
+void room_free(struct room **room);
+
+/* A user who waits since `since_ms`, or comes for the first time. true: is active from now on. */
+bool room_enter(struct room *room, const struct room_limits *limits, uint64_t id, uint64_t since_ms,
+                uint64_t now_ms, struct room_place *place);
+/* A user who was let in makes a request. false: has been away for longer than the session, by what
+ * the room knows and by the ticket (`good_until_s`). A user that the room does not know was let in by
+ * another process, and stays. */
+bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
+               uint32_t good_until_s, uint64_t now_ms);
+/* So many were active when a former process ended, and have their places until they come or their
+ * session is over. */
+void room_expect(struct room *room, uint32_t active, uint32_t until_s);
+/* Each second: forgets who has gone. */
+void room_tick(struct room *room, uint64_t now_ms);
+
+uint32_t room_active(struct room *room);
+uint32_t room_waiting(struct room *room);
+
+#endif

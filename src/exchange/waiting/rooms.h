@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The waiting rooms of the process, by their routes' names: a reload keeps them, and what was active in
+ * a former process is known again (process/state). Any thread. */
+#ifndef EXCHANGE_WAITING_ROOMS_H
+#define EXCHANGE_WAITING_ROOMS_H
+
+#include "config/settings.h"
+#include "exchange/waiting/room.h"
+
+/* Made with the first request. NULL: no memory, or more than 256 rooms. */
+struct room *rooms_find(const struct route_settings *route, uint64_t now_ms);
+struct room_limits rooms_limits(const struct waiting_room_settings *settings);
+/* Before any request: so many users of the route were active in a former process, at `seen_s`. */
+void rooms_expect(const char *route, uint32_t active, uint32_t seen_s);
+/* Each second. */
+void rooms_tick(uint64_t now_ms);
+
+/* `seen_s`: when that was so, within a minute. */
+typedef void rooms_seen(void *owner, const char *route, uint32_t active, uint32_t seen_s);
+void rooms_read(rooms_seen *seen, void *owner);
+
+#endif

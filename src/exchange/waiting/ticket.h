@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a user of a waiting room carries in a cookie: who it is, since when it waits, whether it was
+ * let in. Signed, so that the gateway keeps nothing for it; gateways with the same keys take each
+ * other's. Pure. */
+#ifndef EXCHANGE_WAITING_TICKET_H
+#define EXCHANGE_WAITING_TICKET_H
+
+#include "base/bytes.h"
+
+#define TICKET_TEXT_MAX 96
+
+struct ticket {
+    bool is_in;            /* let in; else it waits */
+    uint64_t id;           /* not 0 */
+    uint64_t since_ms;     /* its place in the order */
+    uint32_t good_until_s; /* since 1970 */
+};
+
+/* `room` is the route's name: a ticket is good for one. Returns the text's length; 0: no signature
+ * could be made. */
+size_t ticket_write(const struct ticket *ticket, struct bytes room, struct bytes key,
+                    char text[TICKET_TEXT_MAX]);
+/* false: not of this room, forged or changed. Whether it is still good is the caller's question. */
+bool ticket_read(struct bytes text, struct bytes room, const struct bytes *keys, uint32_t key_count,
+                 struct ticket *ticket);
+
+#endif

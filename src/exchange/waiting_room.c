@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The waiting room of a route, as requests meet it: their ticket is read and renewed, and who has to
+ * wait gets a page that asks again by itself, or JSON. Called by exchange_begin. */
+#include "exchange/exchange_private.h"
+
+#include "exchange/forward.h"
+#include "exchange/waiting/rooms.h"
+#include "exchange/waiting/ticket.h"
+#include "split/pin_table.h"
+#include "split/request_source.h"
+
+#include <stdio.h>
+
+#define WAITING_TICKET_S (24 * 3600u) /* a ticket of one who waits is good for so long */
+#define LOTTERY_MS 3600000u           /* over which those are dealt who came before the opening */
+#define RENEWALS 8u                   /* of a ticket, in each session */
+#define COOKIE_MOST 512
+#define JSON_MOST 256
+#define OWN_KEY_BYTES sizeof(struct siphash_key)
+
+/* The room, and what the request brought. */
+struct visit {
+    const struct waiting_room_settings *settings;
+    struct bytes name;
+    uint64_t now_ms;
+    const struct bytes *keys;
+    uint32_t key_count;
+    struct bytes own_key; /* where the file names none */
+    struct siphash_key own;
+    struct ticket ticket;
+    bool has_ticket;
+};
+
+/* Without keys of its own the room has the installation's secret, which outlives the process. */
+static void find_keys(const struct exchange *exchange, struct visit *visit)
+{
+    struct pin_table *pins = generation_pins(exchange->generation);
+
+    visit->keys = visit->settings->keys;
+    visit->key_count = visit->settings->key_count;
+    if (visit->key_count == 0) {
+        visit->own = pins != NULL ? pin_table_secret(pins) : (struct siphash_key){0, 0};
+        visit->own_key = (struct bytes){(const char *)&visit->own, OWN_KEY_BYTES};
+        visit->keys = &visit->own_key;
+        visit->key_count = 1;
+    }
+}
+
+static void begin_visit(const struct exchange *exchange, struct visit *visit)
+{
+    const struct route_settings *route = exchange->routing.route;
+    struct request_source cookie = {.kind = SOURCE_COOKIE,
+                                    .name = bytes_of(route->waiting_room.cookie)};
+    struct bytes text;
+
+    memset(visit, 0, sizeof(*visit));
+    visit->settings = &route->waiting_room;
+    visit->name = bytes_of(route->name);
+    visit->now_ms = loop_realtime(exchange->context->worker_context->loop) / 1000;
+    find_keys(exchange, visit);
+    visit->has_ticket =
+        request_source_value(&cookie, &exchange->request, NULL, NULL, &text) &&
+        ticket_read(text, visit->name, visit->keys, visit->key_count, &visit->ticket) &&
+        (visit->ticket.is_in || visit->ticket.good_until_s >= visit->now_ms / 1000);
+}
+
+/* Those who come before the opening are dealt: being first by a second is not fair to all. */
+static uint64_t arrival_of(const struct exchange *exchange, const struct visit *visit)
+{
+    uint64_t opens_ms = visit->settings->opens_at_ms;
+
+    if (visit->now_ms >= opens_ms) {
+        return visit->now_ms;
+    }
+    return opens_ms - 1 - random_below(&exchange->context->worker_context->random, LOTTERY_MS);
+}
+
+static void take_ticket(const struct exchange *exchange, struct visit *visit)
+{
+    visit->ticket = (struct ticket){.id = random_next(&exchange->context->worker_context->random),
+                                    .since_ms = arrival_of(exchange, visit)};
+    visit->ticket.id |= visit->ticket.id == 0;
+}
+
+/* false: no memory. */
+static bool give_ticket(struct exchange *exchange, struct visit *visit, uint32_t good_for_s)
+{
+    bool secure = bytes_equal(exchange->client.facts->scheme, BYTES("https"));
+    char *line =
+        region_take(&exchange->memory, exchange->context->worker_context->buffers, COOKIE_MOST);
+    char text[TICKET_TEXT_MAX];
+    size_t length;
+
+    visit->ticket.good_until_s = (uint32_t)(visit->now_ms / 1000) + good_for_s;
+    length = ticket_write(&visit->ticket, visit->name, visit->keys[0], text);
+    if (line == NULL || length == 0) {
+        return false;
+    }
+    length = (size_t)snprintf(
+        line, COOKIE_MOST, "%s=%.*s; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s",
+        visit->settings->cookie, (int)length, text, good_for_s, secure ? "; Secure" : "");
+    exchange->answer.cookie = (struct bytes){line, length};
+    return true;
+}
+
+static bool let_in(struct exchange *exchange, struct visit *visit)
+{
+    visit->ticket.is_in = true;
+    /* Without a new ticket it would come in again and again, each time as another user. */
+    if (give_ticket(exchange, visit, visit->settings->session / 1000)) {
+        return true;
+    }
+    reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+    return false;
+}
+
+static bool stays(struct exchange *exchange, struct visit *visit, struct room *room)
+{
+    const struct room_limits limits = rooms_limits(visit->settings);
+    uint32_t now_s = (uint32_t)(visit->now_ms / 1000);
+
+    if (!room_stay(room, &limits, visit->ticket.id, visit->ticket.good_until_s, visit->now_ms)) {
+        return false;
+    }
+    if (visit->ticket.good_until_s < now_s + limits.session_s - limits.session_s / RENEWALS) {
+        give_ticket(exchange, visit, limits.session_s);
+    }
+    return true;
+}
+
+static void wait_for_opening(const struct visit *visit, struct room_place *place)
+{
+    uint64_t wait_s = (visit->settings->opens_at_ms - visit->now_ms) / 1000 + 1;
+
+    place->number = 0;
+    place->wait_s = wait_s < UINT32_MAX ? (uint32_t)wait_s : UINT32_MAX;
+    place->again_s = wait_s < 5 ? (uint32_t)wait_s : wait_s / 10 < 30 ? 5 : 30;
+}
+
+static bool waits(struct exchange *exchange, struct visit *visit, const struct room_place *place)
+{
+    visit->ticket.is_in = false;
+    if (!give_ticket(exchange, visit, WAITING_TICKET_S)) {
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        return false;
+    }
+    metrics_note(exchange->context->metrics, METRICS_WAITS_IN_ROOM);
+    reply_waiting_room(exchange, place);
+    return false;
+}
+
+bool waiting_room_admit(struct exchange *exchange)
+{
+    struct room_limits limits;
+    struct room_place place;
+    struct visit visit;
+    struct room *room;
+
+    begin_visit(exchange, &visit);
+    limits = rooms_limits(visit.settings);
+    room = rooms_find(exchange->routing.route, visit.now_ms);
+    if (room == NULL) {
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        return false;
+    }
+    if (visit.has_ticket && visit.ticket.is_in && stays(exchange, &visit, room)) {
+        return true;
+    }
+    if (!visit.has_ticket || visit.ticket.is_in) {
+        take_ticket(exchange, &visit);
+    }
+    if (visit.now_ms < visit.settings->opens_at_ms) {
+        wait_for_opening(&visit, &place);
+        return waits(exchange, &visit, &place);
+    }
+    if (room_enter(room, &limits, visit.ticket.id, visit.ticket.since_ms, visit.now_ms, &place)) {
+        return let_in(exchange, &visit);
+    }
+    return waits(exchange, &visit, &place);
+}
+
+/* --- what is shown ------------------------------------------------------------------------ */
+
+static const char own_page[] =
+    "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+    "<meta name=\"robots\" content=\"noindex\">"
+    "<meta http-equiv=\"refresh\" content=\"{again}\"><title>Please wait</title>"
+    "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 "
+    "1rem;"
+    "color-scheme:light dark}strong{font-size:1.6rem}</style></head>"
+    "<body><main><h1>There is a queue</h1><div role=\"status\" aria-live=\"polite\">"
+    "<p>Your place: <strong>{place}</strong></p><p>Expected wait: <strong>{wait}</strong></p></div>"
+    "<p>This page asks again by itself. Keep it open: you will not lose your place.</p>"
+    "</main></body></html>\n";
+
+static void add_wait(struct text *text, uint32_t wait_s)
+{
+    if (wait_s < 60) {
+        text_add_literal(text, "less than a minute");
+        return;
+    }
+    text_add_number(text, (wait_s + 59) / 60);
+    text_add_literal(text, " minutes");
+}
+
+static void add_value(struct text *text, struct bytes name, const struct room_place *place)
+{
+    if (bytes_equal(name, BYTES("place"))) {
+        if (place->number > 0) {
+            text_add_number(text, place->number);
+        } else {
+            text_add_literal(text, "drawn at the start");
+        }
+    } else if (bytes_equal(name, BYTES("wait"))) {
+        add_wait(text, place->wait_s);
+    } else {
+        text_add_number(text, place->again_s);
+    }
+}
+
+/* The length of "{place}", "{wait}" or "{again}" at the start of this; 0: none. */
+static size_t name_at(struct bytes page, struct bytes *name)
+{
+    static const char *const names[] = {"place", "wait", "again"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t length = strlen(names[i]);
+
+        if (page.length > length + 1 && memcmp(page.at + 1, names[i], length) == 0 &&
+            page.at[length + 1] == '}') {
+            *name = bytes_of(names[i]);
+            return length + 2;
+        }
+    }
+    return 0;
+}
+
+static void fill_in(struct text *text, struct bytes page, const struct room_place *place)
+{
+    while (page.length > 0) {
+        const char *brace = memchr(page.at, '{', page.length);
+        size_t before = brace != NULL ? (size_t)(brace - page.at) : page.length;
+        struct bytes name;
+        size_t length;
+
+        text_add_bytes(text, bytes_first(page, before));
+        page = bytes_skip(page, before);
+        if (page.length == 0) {
+            return;
+        }
+        length = name_at(page, &name);
+        if (length > 0) {
+            add_value(text, name, place);
+        } else {
+            text_add_char(text, '{');
+            length = 1;
+        }
+        page = bytes_skip(page, length);
+    }
+}
+
+static void add_json(struct text *text, const struct room_place *place)
+{
+    text_add_literal(text, "{\"status\":503,\"title\":\"Please wait\",\"place\":");
+    text_add_number(text, place->number);
+    text_add_literal(text, ",\"wait_seconds\":");
+    text_add_number(text, place->wait_s);
+    text_add_literal(text, ",\"ask_again_seconds\":");
+    text_add_number(text, place->again_s);
+    text_add_literal(text, "}\n");
+}
+
+#define VALUES_MOST 4096 /* what the names in a page may grow by */
+
+struct bytes waiting_room_body(struct exchange *exchange, const struct room_place *place,
+                               bool is_page)
+{
+    struct bytes page = exchange->routing.route->waiting_room.page;
+    size_t size;
+    struct text text;
+    char *room;
+
+    page = page.length > 0 ? page : BYTES(own_page);
+    size = is_page ? page.length + VALUES_MOST : JSON_MOST;
+    room = region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+    if (room == NULL) {
+        return (struct bytes){0};
+    }
+    text = text_over(room, size);
+    if (is_page) {
+        fill_in(&text, page, place);
+    } else {
+        add_json(&text, place);
+    }
+    return text_since(&text, room);
+}

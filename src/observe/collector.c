@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A client of HTTP/1.1 that knows one request. Of the answer it reads the head only: which statuses
+ * ask for another try is said by OTLP ("Failures" of OTLP/HTTP). */
+#include "observe/collector.h"
+
+#include "base/system/descriptor.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HEAD_MAX 4096
+#define RETRY_AFTER_MOST_S 30
+
+struct call {
+    int fd;
+    uint64_t until_ms;
+    struct collector_answer *answer;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool fail(struct call *call, const char *what, int error)
+{
+    snprintf(call->answer->why, sizeof(call->answer->why), "%s: %s", what, strerror(error));
+    return false;
+}
+
+static bool wait_for(struct call *call, short events)
+{
+    uint64_t now = now_ms();
+    struct pollfd watched = {.fd = call->fd, .events = events};
+    int ready = now < call->until_ms ? poll(&watched, 1, (int)(call->until_ms - now)) : 0;
+
+    if (ready == 0) {
+        return fail(call, "no answer", ETIMEDOUT);
+    }
+    return ready > 0 || errno == EINTR;
+}
+
+static bool finish_connect(struct call *call)
+{
+    int error = 0;
+    socklen_t length = sizeof(error);
+
+    if (!wait_for(call, POLLOUT)) {
+        return false;
+    }
+    getsockopt(call->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error == 0 || fail(call, "cannot connect", error);
+}
+
+static bool connect_to(struct call *call, const struct addrinfo *address)
+{
+    call->fd = descriptor_socket(address->ai_family, SOCK_STREAM);
+    if (call->fd < 0) {
+        return fail(call, "no socket", errno);
+    }
+    if (connect(call->fd, address->ai_addr, address->ai_addrlen) == 0 ||
+        (errno == EINPROGRESS && finish_connect(call))) {
+        return true;
+    }
+    if (call->answer->why[0] == '\0') {
+        fail(call, "cannot connect", errno);
+    }
+    close(call->fd);
+    call->fd = -1;
+    return false;
+}
+
+/* To the first of its addresses that takes the connection. */
+static bool open_connection(struct call *call, const struct tracing_settings *to)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *addresses = NULL;
+    int error = getaddrinfo(to->host, to->port, &hints, &addresses);
+    bool connected = false;
+
+    if (error != 0) {
+        snprintf(call->answer->why, sizeof(call->answer->why), "cannot resolve its name: %s",
+                 gai_strerror(error));
+        return false;
+    }
+    for (const struct addrinfo *at = addresses; at != NULL && !connected; at = at->ai_next) {
+        call->answer->why[0] = '\0';
+        connected = connect_to(call, at);
+    }
+    freeaddrinfo(addresses);
+    return connected;
+}
+
+static bool send_all(struct call *call, struct bytes bytes)
+{
+    while (bytes.length > 0) {
+        ssize_t sent = send(call->fd, bytes.at, bytes.length, MSG_NOSIGNAL);
+
+        if (sent >= 0) {
+            bytes = bytes_skip(bytes, (size_t)sent);
+        } else if (errno == EAGAIN) {
+            if (!wait_for(call, POLLOUT)) {
+                return false;
+            }
+        } else if (errno != EINTR) {
+            return fail(call, "cannot send", errno);
+        }
+    }
+    return true;
+}
+
+/* Its head, ended by a zero; more is not read, since the connection ends. */
+static bool read_head(struct call *call, char head[static HEAD_MAX])
+{
+    size_t length = 0;
+
+    for (;;) {
+        ssize_t got = recv(call->fd, head + length, HEAD_MAX - 1 - length, 0);
+
+        if (got > 0) {
+            length += (size_t)got;
+            head[length] = '\0';
+            if (strstr(head, "\r\n\r\n") != NULL || length == HEAD_MAX - 1) {
+                return true;
+            }
+        } else if (got == 0) {
+            return fail(call, "no answer", ECONNRESET);
+        } else if (errno == EAGAIN) {
+            if (!wait_for(call, POLLIN)) {
+                return false;
+            }
+        } else if (errno != EINTR) {
+            return fail(call, "no answer", errno);
+        }
+    }
+}
+
+static unsigned retry_after(const char *head)
+{
+    const char *field = strcasestr(head, "\r\nRetry-After:");
+    unsigned seconds = 0;
+
+    if (field == NULL || sscanf(field + sizeof("\r\nRetry-After:") - 1, "%9u", &seconds) != 1) {
+        return 0;
+    }
+    return seconds < RETRY_AFTER_MOST_S ? seconds : RETRY_AFTER_MOST_S;
+}
+
+static void judge(struct call *call, const char *head)
+{
+    struct collector_answer *answer = call->answer;
+    unsigned status = 0;
+
+    if (sscanf(head, "HTTP/1.%*1[01] %3u", &status) != 1) {
+        snprintf(answer->why, sizeof(answer->why), "its answer is not HTTP/1.1");
+        return;
+    }
+    if (status >= 200 && status < 300) {
+        answer->verdict = COLLECTOR_TOOK;
+        return;
+    }
+    if (status != 429 && status != 502 && status != 503 && status != 504) {
+        answer->verdict = COLLECTOR_REFUSED;
+    }
+    answer->retry_after_s = retry_after(head);
+    snprintf(answer->why, sizeof(answer->why), "its answer is %u", status);
+}
+
+static bool exchange_messages(struct call *call, const struct tracing_settings *to,
+                              struct bytes body, char answer[static HEAD_MAX])
+{
+    char *request = NULL;
+    int length =
+        asprintf(&request,
+                 "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\nUser-Agent: turnpike\r\nConnection: close\r\n\r\n",
+                 to->path, to->authority, body.length);
+    bool good;
+
+    if (length < 0) {
+        return fail(call, "cannot send", ENOMEM);
+    }
+    good = send_all(call, (struct bytes){request, (size_t)length}) && send_all(call, body) &&
+           read_head(call, answer);
+    free(request);
+    return good;
+}
+
+void collector_post(const struct tracing_settings *to, struct bytes body, unsigned timeout_ms,
+                    struct collector_answer *answer)
+{
+    struct call call = {.fd = -1, .until_ms = now_ms() + timeout_ms, .answer = answer};
+    char head[HEAD_MAX];
+
+    *answer = (struct collector_answer){.verdict = COLLECTOR_LATER};
+    if (open_connection(&call, to) && exchange_messages(&call, to, body, head)) {
+        judge(&call, head);
+    }
+    if (call.fd >= 0) {
+        close(call.fd);
+    }
+}

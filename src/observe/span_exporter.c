@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The exporter's thread and the rings of the workers.
+ *
+ *   worker 1 ─ ring ─┐
+ *   worker 2 ─ ring ─┼─ exporter's thread ─ POST ─ collector
+ *   worker n ─ ring ─┘  about once a second, sooner where a ring is half full
+ *
+ * A batch that the collector does not take is kept and sent again a few times, more slowly each time;
+ * meanwhile the rings fill. Then it is dropped and counted, as are spans that find their ring full. */
+#include "observe/span_exporter.h"
+
+#include "base/check.h"
+#include "base/log/log.h"
+#include "base/system/machine.h"
+#include "base/system/wakeup.h"
+#include "observe/collector.h"
+#include "observe/line_ring.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SEND_EVERY_MS 1000
+#define BATCH_BYTES (512u * 1024)
+#define TRIES_MAX 4 /* of one batch; the pauses between them double, from SEND_EVERY_MS on */
+#define LAST_POST_MS 1000
+#define STOP_WITHIN_S 2
+
+struct span_ring {
+    struct line_ring lines;
+    _Atomic uint64_t dropped; /* spans; written by the worker */
+};
+
+/* Copied strings, freed together. */
+struct target {
+    struct tracing_settings settings;
+    const char *name; /* the gateway's */
+};
+
+struct span_exporter {
+    struct span_ring *rings;
+    uint32_t ring_count;
+    pthread_t thread;
+    bool has_thread; /* main thread's */
+
+    struct {
+        _Atomic uint32_t wakeup;
+        _Atomic bool stop;
+        _Atomic uint64_t exported;
+        _Atomic uint64_t dropped;
+        _Atomic uint64_t failures;
+        pthread_mutex_t lock;
+        struct target *next; /* under the lock: a new target, not yet seen; NULL: none */
+    } shared;
+
+    struct {
+        struct target *target; /* NULL: none was given; its settings.to NULL: off */
+        char *batch;
+        struct text text; /* over it */
+        uint64_t spans;   /* in it */
+        bool is_closed;   /* its end is written */
+        unsigned tries;
+        bool failing; /* was told, and none was taken since */
+    } thread_only;
+};
+
+/* --- targets ----------------------------------------------------------------------------- */
+
+static void target_free(struct target *target)
+{
+    if (target != NULL) {
+        free((char *)target->settings.to);
+        free((char *)target->settings.authority);
+        free((char *)target->settings.host);
+        free((char *)target->settings.port);
+        free((char *)target->settings.path);
+        free((char *)target->name);
+        free(target);
+    }
+}
+
+static bool copy_text(const char **to, const char *text)
+{
+    *to = strdup(text);
+    return *to != NULL;
+}
+
+static struct target *target_new(const struct tracing_settings *settings, const char *name)
+{
+    struct target *target = calloc(1, sizeof(*target));
+
+    if (target == NULL) {
+        return NULL;
+    }
+    target->settings.timeout = settings->timeout;
+    if (copy_text(&target->name, name) &&
+        (settings->to == NULL || (copy_text(&target->settings.to, settings->to) &&
+                                  copy_text(&target->settings.authority, settings->authority) &&
+                                  copy_text(&target->settings.host, settings->host) &&
+                                  copy_text(&target->settings.port, settings->port) &&
+                                  copy_text(&target->settings.path, settings->path)))) {
+        return target;
+    }
+    target_free(target);
+    return NULL;
+}
+
+static void take_next_target(struct span_exporter *exporter)
+{
+    struct target *next;
+
+    pthread_mutex_lock(&exporter->shared.lock);
+    next = exporter->shared.next;
+    exporter->shared.next = NULL;
+    pthread_mutex_unlock(&exporter->shared.lock);
+    if (next != NULL) {
+        target_free(exporter->thread_only.target);
+        exporter->thread_only.target = next;
+    }
+}
+
+/* --- a batch ----------------------------------------------------------------------------- */
+
+static void add_count(_Atomic uint64_t *to, uint64_t count)
+{
+    atomic_fetch_add_explicit(to, count, memory_order_relaxed);
+}
+
+static void begin_batch(struct span_exporter *exporter)
+{
+    struct text *text = &exporter->thread_only.text;
+
+    *text = text_over(exporter->thread_only.batch, BATCH_BYTES);
+    exporter->thread_only.spans = 0;
+    exporter->thread_only.tries = 0;
+    exporter->thread_only.is_closed = false;
+    text_add_literal(text, "{\"resourceSpans\":[{\"resource\":{\"attributes\":["
+                           "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"");
+    text_add_json(text, bytes_of(exporter->thread_only.target->name));
+    text_add_literal(text,
+                     "\"}},{\"key\":\"service.version\",\"value\":{\"stringValue\":\""
+                     "" PACKAGE_VERSION "\"}}]},\"scopeSpans\":[{\"scope\":"
+                     "{\"name\":\"turnpike\",\"version\":\"" PACKAGE_VERSION "\"},\"spans\":[");
+}
+
+static void close_batch(struct span_exporter *exporter)
+{
+    if (!exporter->thread_only.is_closed) {
+        text_add_literal(&exporter->thread_only.text, "]}]}]}\n");
+        exporter->thread_only.is_closed = true;
+    }
+}
+
+static size_t room_in_batch(const struct span_exporter *exporter)
+{
+    return (size_t)(exporter->thread_only.text.limit - exporter->thread_only.text.at);
+}
+
+/* Lines, each a span, as far as there is room for the longest one. */
+static void collect_ring(struct span_exporter *exporter, struct line_ring *ring)
+{
+    struct text *text = &exporter->thread_only.text;
+
+    while (line_ring_length(ring) > 0 && room_in_batch(exporter) > 2 * LINE_RING_LINE_MAX) {
+        struct bytes line = line_ring_line(ring);
+
+        if (exporter->thread_only.spans++ > 0) {
+            text_add_char(text, ',');
+        }
+        text_add_bytes(text, bytes_first(line, line.length - 1)); /* without the newline */
+        line_ring_consume(ring, line.length);
+    }
+}
+
+static void collect(struct span_exporter *exporter)
+{
+    for (uint32_t i = 0; i < exporter->ring_count && !exporter->thread_only.is_closed; i++) {
+        collect_ring(exporter, &exporter->rings[i].lines);
+    }
+}
+
+static bool much_waits(const struct span_exporter *exporter)
+{
+    size_t waiting = 0;
+
+    for (uint32_t i = 0; i < exporter->ring_count; i++) {
+        waiting += line_ring_length(&exporter->rings[i].lines);
+    }
+    return waiting > BATCH_BYTES / 4;
+}
+
+/* --- sending ----------------------------------------------------------------------------- */
+
+static void report_failure(struct span_exporter *exporter, const char *why)
+{
+    add_count(&exporter->shared.failures, 1);
+    if (!exporter->thread_only.failing) {
+        log_warning(
+            "tracing: %s takes no spans: %s; later ones wait, and are dropped where too many "
+            "do",
+            exporter->thread_only.target->settings.to, why);
+        exporter->thread_only.failing = true;
+    }
+}
+
+static void report_success(struct span_exporter *exporter)
+{
+    if (exporter->thread_only.failing) {
+        log_info("tracing: %s takes spans again", exporter->thread_only.target->settings.to);
+        exporter->thread_only.failing = false;
+    }
+}
+
+static void drop_batch(struct span_exporter *exporter)
+{
+    add_count(&exporter->shared.dropped, exporter->thread_only.spans);
+    begin_batch(exporter);
+}
+
+static unsigned pause_after(const struct span_exporter *exporter,
+                            const struct collector_answer *answer)
+{
+    unsigned pause_ms = SEND_EVERY_MS << (exporter->thread_only.tries - 1);
+
+    return answer->retry_after_s * 1000 > pause_ms ? answer->retry_after_s * 1000 : pause_ms;
+}
+
+/* Returns how long to wait before the next one. */
+static unsigned send_batch(struct span_exporter *exporter, unsigned timeout_ms)
+{
+    struct text *text = &exporter->thread_only.text;
+    struct collector_answer answer;
+
+    close_batch(exporter);
+    CHECK(!text->overflowed);
+    collector_post(&exporter->thread_only.target->settings, text_since(text, text->start),
+                   timeout_ms, &answer);
+    if (answer.verdict == COLLECTOR_TOOK) {
+        report_success(exporter);
+        add_count(&exporter->shared.exported, exporter->thread_only.spans);
+        begin_batch(exporter);
+        return much_waits(exporter) ? 1 : SEND_EVERY_MS;
+    }
+    report_failure(exporter, answer.why);
+    if (answer.verdict == COLLECTOR_REFUSED || ++exporter->thread_only.tries >= TRIES_MAX) {
+        drop_batch(exporter);
+        return SEND_EVERY_MS;
+    }
+    return pause_after(exporter, &answer);
+}
+
+static bool is_on(const struct span_exporter *exporter)
+{
+    return exporter->thread_only.target->settings.to != NULL;
+}
+
+/* Spans of exchanges that began before it was turned off have nowhere to go. */
+static void drop_all(struct span_exporter *exporter)
+{
+    do {
+        drop_batch(exporter);
+        collect(exporter);
+    } while (exporter->thread_only.spans > 0);
+}
+
+/* Returns how long to wait before the next turn; 0: until something happens. */
+static unsigned run_turn(struct span_exporter *exporter, unsigned timeout_ms)
+{
+    if (!is_on(exporter)) {
+        drop_all(exporter);
+        return 0;
+    }
+    collect(exporter);
+    return exporter->thread_only.spans > 0 ? send_batch(exporter, timeout_ms) : SEND_EVERY_MS;
+}
+
+static void *run_exporter(void *owner)
+{
+    struct span_exporter *exporter = owner;
+    bool stop = false;
+
+    take_next_target(exporter);
+    begin_batch(exporter);
+    while (!stop) {
+        uint32_t seen = atomic_load_explicit(&exporter->shared.wakeup, memory_order_acquire);
+        unsigned pause_ms;
+
+        take_next_target(exporter);
+        /* Read before collecting: what was written before the stop is collected once more. */
+        stop = atomic_load_explicit(&exporter->shared.stop, memory_order_acquire);
+        pause_ms = run_turn(exporter,
+                            stop ? LAST_POST_MS : exporter->thread_only.target->settings.timeout);
+        if (!stop) {
+            wakeup_wait(&exporter->shared.wakeup, seen, pause_ms);
+        }
+    }
+    return NULL;
+}
+
+/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
+static void start_thread(struct span_exporter *exporter)
+{
+    sigset_t all;
+    sigset_t before;
+    int error;
+
+    exporter->thread_only.batch = malloc(BATCH_BYTES);
+    if (exporter->thread_only.batch == NULL) {
+        log_error("tracing: out of memory; no spans are sent until the next reload");
+        return;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&exporter->thread, NULL, run_exporter, exporter);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        log_error("tracing: cannot start its thread: %s (the limit of threads is reached: ulimit "
+                  "-u, or TasksMax= of the unit); no spans are sent until the next reload",
+                  strerror(error));
+        free(exporter->thread_only.batch);
+        exporter->thread_only.batch = NULL;
+        return;
+    }
+    machine_name_thread(exporter->thread, "spans");
+    exporter->has_thread = true;
+}
+
+/* --- what others ask --------------------------------------------------------------------- */
+
+struct span_exporter *span_exporter_new(uint32_t rings)
+{
+    struct span_exporter *exporter = calloc(1, sizeof(*exporter));
+
+    CHECK(rings > 0);
+    if (exporter == NULL) {
+        return NULL;
+    }
+    pthread_mutex_init(&exporter->shared.lock, NULL);
+    exporter->rings = aligned_alloc(_Alignof(struct span_ring), rings * sizeof(*exporter->rings));
+    while (exporter->rings != NULL && exporter->ring_count < rings) {
+        struct span_ring *ring = &exporter->rings[exporter->ring_count];
+
+        atomic_init(&ring->dropped, 0);
+        if (!line_ring_init(&ring->lines, &exporter->shared.wakeup)) {
+            break;
+        }
+        exporter->ring_count++;
+    }
+    if (exporter->ring_count < rings) {
+        span_exporter_stop(&exporter);
+    }
+    return exporter;
+}
+
+void span_exporter_send_to(struct span_exporter *exporter, const struct tracing_settings *target,
+                           const char *name)
+{
+    struct target *next;
+
+    if (target->to == NULL && !exporter->has_thread) {
+        return;
+    }
+    next = target_new(target, name);
+    if (next == NULL) {
+        log_error("tracing: out of memory; spans go where they went before");
+        return;
+    }
+    pthread_mutex_lock(&exporter->shared.lock);
+    target_free(exporter->shared.next);
+    exporter->shared.next = next;
+    pthread_mutex_unlock(&exporter->shared.lock);
+    if (!exporter->has_thread) {
+        start_thread(exporter);
+    }
+    wakeup_send(&exporter->shared.wakeup);
+}
+
+struct span_ring *span_exporter_ring(struct span_exporter *exporter, uint32_t index)
+{
+    CHECK(index < exporter->ring_count);
+    return &exporter->rings[index];
+}
+
+static void note_dropped(struct span_ring *ring, const struct outcome *outcome)
+{
+    uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
+
+    atomic_store_explicit(&ring->dropped, dropped + 1 + outcome->attempts, memory_order_relaxed);
+}
+
+void span_exporter_write(struct span_ring *ring, const struct outcome *outcome,
+                         const struct span_facts *facts)
+{
+    struct text text;
+
+    if (ring == NULL) {
+        return;
+    }
+    if (!line_ring_begin(&ring->lines, &text)) {
+        note_dropped(ring, outcome);
+        return;
+    }
+    span_line_format(&text, outcome, facts);
+    if (text.overflowed) {
+        note_dropped(ring, outcome);
+    } else if (line_ring_commit(&ring->lines, &text)) {
+        wakeup_send(ring->lines.wakeup);
+    }
+}
+
+void span_exporter_rest(struct span_ring *ring)
+{
+    if (ring != NULL) {
+        line_ring_rest(&ring->lines);
+    }
+}
+
+void span_exporter_read(const struct span_exporter *exporter, struct span_counts *counts)
+{
+    counts->exported = atomic_load_explicit(&exporter->shared.exported, memory_order_relaxed);
+    counts->failures = atomic_load_explicit(&exporter->shared.failures, memory_order_relaxed);
+    counts->dropped = atomic_load_explicit(&exporter->shared.dropped, memory_order_relaxed);
+    for (uint32_t i = 0; i < exporter->ring_count; i++) {
+        counts->dropped += atomic_load_explicit(&exporter->rings[i].dropped, memory_order_relaxed);
+    }
+}
+
+/* false: stuck in the kernel or in the lookup of a name; it is left behind with all it uses. */
+static bool end_thread(struct span_exporter *exporter)
+{
+    struct timespec until;
+
+    if (!exporter->has_thread) {
+        return true;
+    }
+    atomic_store_explicit(&exporter->shared.stop, true, memory_order_release);
+    wakeup_send(&exporter->shared.wakeup);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_WITHIN_S;
+    if (pthread_timedjoin_np(exporter->thread, NULL, &until) != 0) {
+        pthread_detach(exporter->thread);
+        return false;
+    }
+    return true;
+}
+
+void span_exporter_stop(struct span_exporter **held)
+{
+    struct span_exporter *exporter = *held;
+
+    *held = NULL;
+    if (exporter == NULL || !end_thread(exporter)) {
+        return;
+    }
+    for (uint32_t i = 0; i < exporter->ring_count; i++) {
+        line_ring_release(&exporter->rings[i].lines);
+    }
+    free(exporter->rings);
+    free(exporter->thread_only.batch);
+    target_free(exporter->thread_only.target);
+    target_free(exporter->shared.next);
+    pthread_mutex_destroy(&exporter->shared.lock);
+    free(exporter);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* HTTP/2 towards an origin. One connection carries any number of requests, each on a stream of its
+ * own. To the rest of origin/ a stream is a connection with one request (`connection->stream`), which
+ * ends with that request; limits, balancing, health and the line count it as such. What carries the
+ * streams (`connection->h2`) is a connection of the state CARRIES, in origin->carriers, and never has a
+ * request itself. Called by origin_connection.c and pool.c. */
+#ifndef ORIGIN_H2_ORIGIN_H2_H
+#define ORIGIN_H2_ORIGIN_H2_H
+
+#include "http/h2/h2_origin_session.h"
+#include "origin/origin_private.h"
+
+/* A field section as it comes. */
+struct origin_h2_section {
+    uint32_t count;
+    uint32_t bytes; /* of `text` in use */
+    uint32_t room;
+    uint32_t list; /* bytes of the header list, as RFC 9113 section 6.5.2 counts */
+    bool too_large;
+    struct {
+        uint32_t at; /* in `text`: the name, and behind it the value */
+        uint32_t name_length;
+        uint32_t value_length;
+    } places[H2_FIELDS_MAX];
+    char *text;
+};
+
+struct origin_h2 {
+    struct origin_connection *connection;
+    struct h2_origin_session *session;
+    struct link streams; /* that the session knows: of origin_h2_stream.link */
+    struct link moved;   /* of these, whose requests went on */
+    struct link touched; /* of these, whose answers went on */
+    uint32_t stream_count;
+    uint32_t frames_left; /* that bring nothing; origin_h2_budget.c */
+    uint64_t earned_us;   /* when these were last added to */
+    uint64_t heard_us;    /* when bytes last came */
+    uint64_t pinged_us;   /* since when a PING waits for its answer; 0: none does */
+    uint32_t data_left;   /* of the DATA frame that comes */
+    bool data_ends;       /* and it ends its stream */
+    uint8_t frame_type;   /* of the frame that comes or came last */
+    struct origin_h2_section section;
+    struct origin_h2_stream *begins; /* whose head is written next */
+    struct pool_settings pool;       /* of the stream that was begun last */
+    bool inside;                     /* a call of the session */
+    bool is_ready;                   /* the origin's SETTINGS came */
+    bool leaves;                     /* no further stream begins on it */
+    bool paused;                     /* there was no room to write to */
+    bool asked;                      /* before it is used: by a PING */
+    bool was_idle;                   /* its clock of being idle runs */
+    bool over;                       /* nothing further is said on it */
+    bool doomed;                     /* it ends once the session's call is over, since: */
+    enum origin_failure failure;
+    const char *fault; /* in words; NULL: the failure says all */
+};
+
+struct origin_h2_stream {
+    struct origin_directory *directory;
+    struct origin_connection *connection; /* with its request; NULL: that is over */
+    struct origin_h2 *h2;                 /* NULL: the session does not know it any more */
+    int32_t id;
+    struct link link;
+    struct link moved;
+    struct link touched;
+    uint64_t head_at;        /* where its head stands in what was written to the connection */
+    struct buffer_queue out; /* of the request's body */
+    struct buffer_queue in;  /* of the answer's body: decoded, not taken yet */
+    struct origin_h2_kept *trailers; /* of the request */
+    struct origin_h2_kept *answer_trailers;
+    bool head_written;
+    bool sent;    /* the request's last frame was written */
+    bool ended;   /* the answer's last byte came */
+    bool refused; /* the origin says that it did not process it */
+};
+
+/* Fields, kept with their text. */
+struct origin_h2_kept {
+    uint32_t count;
+    struct http_field rows[];
+};
+
+static inline struct origin_directory *origin_h2_directory(const struct origin_h2 *h2)
+{
+    return h2->connection->origin->directory;
+}
+
+static inline struct buffer_pool *origin_h2_buffers(const struct origin_h2 *h2)
+{
+    return origin_h2_directory(h2)->worker_context->buffers;
+}
+
+static inline uint64_t origin_h2_now(const struct origin_h2 *h2)
+{
+    return loop_now(origin_h2_directory(h2)->worker_context->loop);
+}
+
+/* origin_h2.c */
+/* Writes what is queued at the end of the turn. */
+void origin_h2_flush_later(struct origin_h2 *h2);
+/* All that is under way on it fails, each with its own verdict. Within a call of the session it ends
+ * once that is over. */
+void origin_h2_fail(struct origin_h2 *h2, enum origin_failure failure, const char *fault);
+
+/* origin_h2_stream.c */
+extern const struct h2_origin_session_events origin_h2_events;
+/* A stream as an idle connection; NULL: no memory. */
+struct origin_connection *origin_h2_stream_open(struct origin_h2 *h2);
+void origin_h2_stream_free(struct origin_h2_stream *stream);
+/* Tells requests that went on, and answers. */
+void origin_h2_report_moved(struct origin_h2 *h2);
+void origin_h2_report_touched(struct origin_h2 *h2);
+
+/* origin_h2_request.c */
+extern const struct origin_connection_ops origin_h2_ops;
+void origin_h2_on_begins(void *owner, void *stream);
+bool origin_h2_on_write(void *owner, struct bytes frame);
+enum h2_pull origin_h2_on_pull(void *owner, void *stream, size_t most, size_t *length);
+bool origin_h2_on_write_data(void *owner, void *stream, struct bytes head, size_t length);
+/* The request went on: its clock, and who feeds it. */
+void origin_h2_request_moved(struct origin_h2_stream *stream);
+
+/* origin_h2_answer.c */
+void origin_h2_on_section(void *owner, void *stream);
+void origin_h2_on_field(void *owner, void *stream, struct bytes name, struct bytes value);
+void origin_h2_on_section_ended(void *owner, void *stream, bool ends);
+void origin_h2_on_data(void *owner, void *stream, struct bytes bytes);
+void origin_h2_on_ended(void *owner, void *stream);
+void origin_h2_resume(struct origin_connection *connection);
+/* The answer is malformed: its stream fails, the others go on. */
+void origin_h2_refuse_answer(struct origin_h2_stream *stream, enum origin_failure failure,
+                             const char *fault);
+
+/* origin_h2_budget.c */
+void origin_h2_budget_begin(struct origin_h2 *h2);
+/* The connection brought something: a request, or a part of one. */
+void origin_h2_budget_earn(struct origin_h2 *h2, uint32_t frames);
+/* false: there were too many. */
+bool origin_h2_budget_spend(struct origin_h2 *h2);
+
+static inline void origin_h2_set_clock(struct origin_connection *connection, uint32_t milliseconds)
+{
+    timer_set(connection->origin->directory->connection_timers, &connection->timer, milliseconds);
+}
+
+static inline void origin_h2_stop_clock(struct origin_connection *connection)
+{
+    timer_rest(connection->origin->directory->connection_timers, &connection->timer);
+}
+
+#endif

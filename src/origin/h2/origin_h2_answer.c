@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An answer as it comes on a stream: turned into events of the request. What the client does not take
+ * waits in the stream, bounded by its window, which opens only as the client takes bytes. Strict:
+ * whatever is not well-formed ends the stream, and it alone. */
+#include "base/text.h"
+#include "http/h2/h2_answer.h"
+#include "origin/h2/origin_h2.h"
+
+#include <stdlib.h>
+
+#define INTERIMS_MOST 32
+#define INTERIMS_A_SECOND 4
+#define FIELD_BYTES 32 /* that a field costs beside its bytes (RFC 9113 section 6.5.2) */
+#define BOMB_TIMES 4   /* of what is too large anyway, so much is decompressed */
+#define HEAD_BYTES_USUAL (64 * 1024)
+#define TEXT_LEAST 2048
+
+static struct origin_directory *directory_of(const struct origin_connection *connection)
+{
+    return connection->origin->directory;
+}
+
+void origin_h2_refuse_answer(struct origin_h2_stream *stream, enum origin_failure failure,
+                             const char *fault)
+{
+    struct origin_connection *connection = stream->connection;
+
+    connection->request->fault = fault;
+    origin_connection_fail(connection, failure);
+}
+
+static void refuse(struct origin_h2_stream *stream, const char *fault)
+{
+    origin_h2_refuse_answer(stream, ORIGIN_FAILURE_MALFORMED, fault);
+}
+
+/* --- field sections ------------------------------------------------------------------------ */
+
+void origin_h2_on_section(void *owner, void *of)
+{
+    struct origin_h2 *h2 = owner;
+
+    (void)of;
+    h2->section.count = 0;
+    h2->section.bytes = 0;
+    h2->section.list = 0;
+    h2->section.too_large = false;
+}
+
+static uint32_t head_bytes_of(const struct origin_h2_stream *stream)
+{
+    return stream != NULL && stream->connection != NULL
+               ? stream->connection->request->limits->response_head_bytes
+               : HEAD_BYTES_USUAL;
+}
+
+static bool make_room(struct origin_h2_section *section, size_t more)
+{
+    size_t room = section->room > 0 ? section->room : TEXT_LEAST;
+    char *text;
+
+    while (room < section->bytes + more) {
+        room *= 2;
+    }
+    if (room > section->room) {
+        text = realloc(section->text, room);
+        if (text == NULL) {
+            return false;
+        }
+        section->text = text;
+        section->room = (uint32_t)room;
+    }
+    return true;
+}
+
+static void keep(struct origin_h2_section *section, struct bytes bytes)
+{
+    if (bytes.length > 0) {
+        memcpy(section->text + section->bytes, bytes.at, bytes.length);
+    }
+    section->bytes += (uint32_t)bytes.length;
+}
+
+void origin_h2_on_field(void *owner, void *of, struct bytes name, struct bytes value)
+{
+    struct origin_h2 *h2 = owner;
+    struct origin_h2_section *section = &h2->section;
+    uint32_t most = head_bytes_of(of);
+
+    section->list += (uint32_t)(name.length + value.length) + FIELD_BYTES;
+    if (section->list > BOMB_TIMES * most + H2_FIELDS_MAX * FIELD_BYTES) {
+        origin_h2_fail(h2, ORIGIN_FAILURE_HEAD_TOO_LARGE, NULL);
+        return;
+    }
+    if (section->too_large || section->count == H2_FIELDS_MAX ||
+        section->bytes + name.length + value.length > most ||
+        !make_room(section, name.length + value.length)) {
+        section->too_large = true; /* decompressed all the same, since later sections build on it */
+        return;
+    }
+    section->places[section->count].at = section->bytes;
+    section->places[section->count].name_length = (uint32_t)name.length;
+    section->places[section->count].value_length = (uint32_t)value.length;
+    section->count++;
+    keep(section, name);
+    keep(section, value);
+}
+
+static uint32_t fields_of(const struct origin_h2_section *section,
+                          struct http_field fields[H2_FIELDS_MAX])
+{
+    for (uint32_t i = 0; i < section->count; i++) {
+        const char *at = section->text + section->places[i].at;
+
+        fields[i].name = (struct bytes){at, section->places[i].name_length};
+        fields[i].value =
+            (struct bytes){at + section->places[i].name_length, section->places[i].value_length};
+    }
+    return section->count;
+}
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+static void finish_answer(struct origin_connection *connection, const struct http_headers *trailers)
+{
+    struct origin *origin = connection->origin;
+    struct origin_request *request = connection->request;
+
+    origin_h2_stop_clock(connection);
+    metrics_origin_ends(origin->counters, loop_now(directory_of(connection)->worker_context->loop) -
+                                              request->bound_us);
+    origin_health_body_is_whole(request);
+    origin_connection_unbind(connection);
+    origin_connection_close(connection);
+    pool_serve_line(origin);
+    request->events->ended(request->owner, trailers);
+}
+
+static void touch(struct origin_h2_stream *stream)
+{
+    list_remove(&stream->touched);
+    list_add_last(&stream->h2->touched, &stream->touched);
+}
+
+static void pause(struct origin_connection *connection)
+{
+    connection->answer_paused = true;
+    reserve_client_waited_for(connection);
+    origin_h2_stop_clock(connection);
+}
+
+/* --- the body ------------------------------------------------------------------------------ */
+
+static void open_window(struct origin_h2_stream *stream, size_t bytes)
+{
+    if (stream->h2 != NULL && bytes > 0) {
+        h2_origin_session_took_of(stream->h2->session, stream->id, bytes);
+        origin_h2_flush_later(stream->h2);
+    }
+}
+
+/* Returns how much of it was taken; the request may be over then. */
+static size_t offer(struct origin_connection *connection, struct bytes bytes)
+{
+    struct origin_request *request = connection->request;
+    struct origin_h2_stream *stream = connection->stream;
+    size_t taken = request->events->body(request->owner, bytes);
+
+    if (connection->request == request) {
+        connection->passed += taken;
+        open_window(stream, taken);
+    }
+    return taken;
+}
+
+/* The bytes end the body, and nothing is left of it. */
+static bool fits(struct origin_h2_stream *stream, size_t length)
+{
+    struct origin_connection *connection = stream->connection;
+
+    if (connection->state != ORIGIN_CONNECTION_READS_BODY) {
+        refuse(stream, "DATA before the answer's head");
+        return false;
+    }
+    if (connection->answer_framing == HTTP_NO_BODY) {
+        refuse(stream, "DATA in an answer that has no body");
+        return false;
+    }
+    if (connection->answer_framing == HTTP_LENGTH_KNOWN) {
+        if (length > connection->body_left) {
+            refuse(stream, "the body is longer than Content-Length says");
+            return false;
+        }
+        connection->body_left -= length;
+    }
+    return true;
+}
+
+void origin_h2_on_data(void *owner, void *of, struct bytes bytes)
+{
+    struct origin_h2 *h2 = owner;
+    struct origin_h2_stream *stream = of;
+    struct origin_connection *connection = stream->connection;
+    struct origin_request *request;
+    size_t taken = 0;
+
+    h2->data_left -= bytes.length < h2->data_left ? (uint32_t)bytes.length : h2->data_left;
+    if (connection == NULL || h2->doomed || bytes.length == 0 || !fits(stream, bytes.length)) {
+        return;
+    }
+    request = connection->request;
+    if (!connection->answer_paused) {
+        origin_h2_set_clock(connection, request->timeouts->response_idle);
+        request->answer_ends = h2->data_ends && h2->data_left == 0;
+        taken = offer(connection, bytes);
+        if (connection->request != request) {
+            return;
+        }
+        touch(stream);
+    }
+    if (taken == bytes.length) {
+        return;
+    }
+    if (!buffer_queue_add(origin_h2_buffers(h2), &stream->in, bytes_skip(bytes, taken))) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
+        return;
+    }
+    if (!connection->answer_paused) {
+        pause(connection);
+    }
+}
+
+static void finish_with_kept(struct origin_connection *connection)
+{
+    struct origin_h2_kept *kept = connection->stream->answer_trailers;
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_headers trailers = {.rows = rows};
+    const char *fault;
+
+    connection->stream->answer_trailers = NULL;
+    if (kept != NULL && h2_read_answer_trailers(kept->rows, kept->count, &trailers, &fault) &&
+        trailers.count > 0) {
+        finish_answer(connection, &trailers);
+    } else {
+        finish_answer(connection, NULL);
+    }
+    free(kept);
+}
+
+/* What waits in the stream. false: the client took less, or the request is over. */
+static bool deliver_kept(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+    struct origin_h2_stream *stream = connection->stream;
+
+    while (stream->in.length > 0) {
+        struct bytes piece = buffer_content(stream->in.first);
+        size_t taken;
+
+        request->answer_ends = stream->ended && piece.length == stream->in.length;
+        taken = offer(connection, piece);
+        if (connection->request != request) {
+            return false;
+        }
+        buffer_queue_drop(directory_of(connection)->worker_context->buffers, &stream->in, taken);
+        if (taken < piece.length) {
+            pause(connection);
+            return false;
+        }
+    }
+    return true;
+}
+
+void origin_h2_resume(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+
+    if (!connection->answer_paused || connection->delivering) {
+        return;
+    }
+    connection->answer_paused = false;
+    reserve_client_came(connection);
+    origin_h2_set_clock(connection, request->timeouts->response_idle);
+    connection->delivering = true;
+    if (deliver_kept(connection)) {
+        connection->delivering = false;
+        if (connection->stream->ended) {
+            finish_with_kept(connection);
+        } else {
+            request->events->drained(request->owner);
+        }
+    } else if (connection->request == request) {
+        connection->delivering = false;
+        request->events->drained(request->owner);
+    }
+}
+
+void origin_h2_on_ended(void *owner, void *of)
+{
+    struct origin_h2 *h2 = owner;
+    struct origin_h2_stream *stream = of;
+    struct origin_connection *connection = stream->connection;
+
+    if (connection == NULL || h2->doomed) {
+        return;
+    }
+    if (connection->state != ORIGIN_CONNECTION_READS_BODY) {
+        refuse(stream, "the stream ended without an answer");
+    } else if (connection->answer_framing == HTTP_LENGTH_KNOWN && connection->body_left > 0) {
+        refuse(stream, "the body is shorter than Content-Length says");
+    } else {
+        stream->ended = true;
+        if (!connection->answer_paused) {
+            finish_with_kept(connection);
+        }
+    }
+}
+
+/* --- heads and trailers -------------------------------------------------------------------- */
+
+/* Each is work for two sides and brings the request no further. */
+static bool says_too_often(struct origin_connection *connection)
+{
+    uint64_t now_us = loop_now(directory_of(connection)->worker_context->loop);
+    uint64_t seconds = (now_us - connection->request->bound_us) / 1000000;
+
+    return ++connection->interims > INTERIMS_MOST + INTERIMS_A_SECOND * seconds;
+}
+
+static void begin_answer(struct origin_h2_stream *stream, const struct http_response *response,
+                         bool ends)
+{
+    struct origin_connection *connection = stream->connection;
+    struct origin_request *request = connection->request;
+    bool is_long = response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0;
+
+    origin_health_answered(connection, response->status, is_long);
+    metrics_origin_begins(connection->origin->counters, response->status);
+    connection->answer_framing = response->framing;
+    connection->body_left = response->framing == HTTP_LENGTH_KNOWN ? response->body_length : 0;
+    request->answer_ends = false;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
+    connection->written_checked = connection->out.written;
+    origin_h2_set_clock(connection, request->timeouts->response_idle);
+    if (is_long) {
+        origin_stall_watch(connection->origin);
+    }
+    request->events->head(request->owner, response);
+    if (connection->request != request) {
+        return;
+    }
+    if (ends) {
+        stream->ended = true;
+        finish_answer(connection, NULL);
+    } else {
+        touch(stream);
+    }
+}
+
+static void on_head(struct origin_h2_stream *stream, bool ends)
+{
+    struct origin_h2_section *section = &stream->h2->section;
+    struct origin_connection *connection = stream->connection;
+    struct origin_request *request = connection->request;
+    struct http_response *response = &directory_of(connection)->response;
+    struct http_field fields[H2_FIELDS_MAX];
+    uint32_t count = fields_of(section, fields);
+    const char *fault;
+
+    if (section->too_large) {
+        origin_h2_refuse_answer(stream, ORIGIN_FAILURE_HEAD_TOO_LARGE, NULL);
+    } else if (!h2_read_answer(fields, count, request->method, ends, request->lenient, response,
+                               &fault)) {
+        refuse(stream, fault);
+    } else if (response->status >= 200) {
+        begin_answer(stream, response, ends);
+    } else if (says_too_often(connection)) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_INTERIM_FLOOD);
+    } else {
+        request->events->interim(request->owner, response);
+    }
+}
+
+/* A copy of what came, for a client that is behind. */
+static struct origin_h2_kept *keep_section(const struct http_field *fields, uint32_t count,
+                                           size_t bytes)
+{
+    size_t rows = sizeof(struct origin_h2_kept) + count * sizeof(struct http_field);
+    struct origin_h2_kept *kept = malloc(rows + bytes + 1);
+    struct text text;
+
+    if (kept == NULL) {
+        return NULL;
+    }
+    kept->count = count;
+    text = text_over((char *)kept + rows, bytes + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *at = text.at;
+
+        text_add_bytes(&text, fields[i].name);
+        kept->rows[i].name = text_since(&text, at);
+        at = text.at;
+        text_add_bytes(&text, fields[i].value);
+        kept->rows[i].value = text_since(&text, at);
+    }
+    return kept;
+}
+
+static void on_trailers(struct origin_h2_stream *stream, bool ends)
+{
+    struct origin_h2 *h2 = stream->h2;
+    struct http_field fields[H2_FIELDS_MAX];
+    uint32_t count = fields_of(&h2->section, fields);
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_headers trailers = {.rows = rows};
+    const char *fault = "a field section in the middle of the body";
+
+    if (h2->section.too_large) {
+        origin_h2_refuse_answer(stream, ORIGIN_FAILURE_TRAILERS_TOO_LARGE, NULL);
+        return;
+    }
+    if (!ends || !h2_read_answer_trailers(fields, count, &trailers, &fault)) {
+        refuse(stream, fault);
+        return;
+    }
+    stream->answer_trailers = keep_section(fields, count, h2->section.bytes);
+    if (stream->answer_trailers == NULL) {
+        origin_connection_fail(stream->connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
+        return;
+    }
+    origin_h2_on_ended(h2, stream);
+}
+
+void origin_h2_on_section_ended(void *owner, void *of, bool ends)
+{
+    struct origin_h2 *h2 = owner;
+    struct origin_h2_stream *stream = of;
+
+    if (h2->doomed || stream == NULL || stream->connection == NULL) {
+        return;
+    }
+    stream->connection->heard = true;
+    if (stream->connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
+        on_head(stream, ends);
+    } else if (stream->connection->state == ORIGIN_CONNECTION_READS_BODY) {
+        on_trailers(stream, ends);
+    }
+}

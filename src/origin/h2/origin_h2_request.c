@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A request on its way to an origin by a stream. The exchange pushes its body in, up to a bound; the
+ * session pulls frames out, as the origin's windows allow. What went is told at the end of the turn
+ * (origin_h2_request_moved). */
+#include "base/check.h"
+#include "base/text.h"
+#include "origin/h2/origin_h2.h"
+
+#include <stdlib.h>
+
+#define OUT_FULL_BYTES (64 * 1024) /* of frames that wait for the transport: no more are made */
+#define STREAM_ROOM_BYTES (32 * 1024)
+#define FIELDS_BESIDES 6 /* four pseudo fields, content-length, te */
+#define FRAMES_A_REQUEST 16
+
+/* --- its head ------------------------------------------------------------------------------ */
+
+/* RFC 9113 section 8.2.1: names in lower case. */
+static struct bytes add_lower(struct text *text, struct bytes name)
+{
+    const char *from = text->at;
+
+    for (size_t i = 0; i < name.length; i++) {
+        bool upper = name.at[i] >= 'A' && name.at[i] <= 'Z';
+
+        text_add_char(text, (char)(upper ? name.at[i] | 0x20 : name.at[i]));
+    }
+    return text_since(text, from);
+}
+
+/* A switch of protocols is no part of HTTP/2 (section 8.6); the origin is asked without it. */
+static bool is_dropped(const struct request_head *head, struct bytes name)
+{
+    return head->upgrades && bytes_equal_fold(name, BYTES("upgrade"));
+}
+
+static uint32_t fill_fields(const struct request_head *head, struct bytes scheme, struct text *text,
+                            struct http_field *fields)
+{
+    uint32_t count = 0;
+    const char *from;
+
+    fields[count++] = (struct http_field){BYTES(":method"), head->method};
+    fields[count++] = (struct http_field){BYTES(":scheme"), scheme};
+    if (head->authority.length > 0) {
+        fields[count++] = (struct http_field){BYTES(":authority"), head->authority};
+    }
+    fields[count++] = (struct http_field){BYTES(":path"), head->target};
+    for (uint32_t i = 0; i < head->fields->count; i++) {
+        const struct http_field *row = &head->fields->rows[i];
+
+        if (!is_dropped(head, row->name)) {
+            fields[count++] = (struct http_field){add_lower(text, row->name), row->value};
+        }
+    }
+    if (head->framing == HTTP_LENGTH_KNOWN) {
+        from = text->at;
+        text_add_number(text, head->body_length);
+        fields[count++] = (struct http_field){BYTES("content-length"), text_since(text, from)};
+    }
+    if (head->takes_trailers) {
+        fields[count++] = (struct http_field){BYTES("te"), BYTES("trailers")};
+    }
+    return count;
+}
+
+static bool has_body(const struct request_head *head)
+{
+    return head->framing == HTTP_CHUNKED ||
+           (head->framing == HTTP_LENGTH_KNOWN && head->body_length > 0);
+}
+
+static bool send_head(struct origin_connection *connection, const struct request_head *head)
+{
+    struct origin_h2_stream *stream = connection->stream;
+    struct origin_h2 *h2 = stream->h2;
+    struct http_field fields[HTTP_FIELDS_MAX + FIELDS_BESIDES];
+    struct buffer *scratch;
+    struct text text;
+    uint32_t count;
+
+    if (head->fields->bytes + TEXT_NUMBER_MAX > BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
+        return false;
+    }
+    scratch = buffer_borrow(origin_h2_buffers(h2), BUFFER_LARGE);
+    if (scratch == NULL) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
+        return true;
+    }
+    text = text_over(buffer_tail(scratch), buffer_room(scratch));
+    count = fill_fields(head, h2->connection->transport.ops->scheme, &text, fields);
+    CHECK(!text.overflowed);
+    connection->request_framing = has_body(head) ? head->framing : HTTP_NO_BODY;
+    stream->id = h2_origin_session_request(h2->session, fields, count, has_body(head), stream);
+    buffer_return(origin_h2_buffers(h2), &scratch);
+    if (stream->id == 0) {
+        h2->leaves = true; /* its numbers have run out, or memory has */
+        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
+        return true;
+    }
+    origin_h2_budget_earn(h2, FRAMES_A_REQUEST);
+    if (has_body(head)) {
+        reserve_client_waited_for(connection);
+    }
+    origin_h2_flush_later(h2);
+    return true;
+}
+
+/* --- its body ------------------------------------------------------------------------------ */
+
+/* Which clock runs while the answer has not begun. */
+static void mind_the_request(struct origin_connection *connection)
+{
+    const struct origin_h2_stream *stream = connection->stream;
+    const struct timeouts_settings *timeouts = connection->request->timeouts;
+
+    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD) {
+        return;
+    }
+    if (connection->out.blocked || (connection->request_whole && !stream->sent)) {
+        origin_h2_set_clock(connection, timeouts->send_idle);
+    } else if (connection->request_whole) {
+        origin_h2_set_clock(connection, connection->request->half_open
+                                            ? origin_health_patience_ms(connection->request)
+                                            : timeouts->first_byte);
+    } else {
+        origin_h2_stop_clock(connection); /* the client's clock runs now */
+    }
+}
+
+static size_t add_piece(struct origin_connection *connection, struct bytes piece)
+{
+    struct origin_h2_stream *stream = connection->stream;
+    size_t room =
+        stream->out.length < STREAM_ROOM_BYTES ? STREAM_ROOM_BYTES - stream->out.length : 0;
+
+    piece = bytes_first(piece, piece.length < room ? piece.length : room);
+    if (piece.length == 0 ||
+        !buffer_queue_add(origin_h2_buffers(stream->h2), &stream->out, piece)) {
+        return 0;
+    }
+    return piece.length;
+}
+
+static size_t send_body(struct origin_connection *connection, const struct bytes *pieces, int count)
+{
+    struct origin_h2_stream *stream = connection->stream;
+    size_t total = 0;
+
+    if (stream->h2 == NULL || connection->out.blocked || connection->request_whole) {
+        return 0;
+    }
+    for (int i = 0; i < count && !connection->out.blocked; i++) {
+        size_t taken = add_piece(connection, pieces[i]);
+
+        total += taken;
+        connection->out.blocked = taken < pieces[i].length;
+    }
+    if (total > 0) {
+        h2_origin_session_resume(stream->h2->session, stream->id);
+        origin_h2_flush_later(stream->h2);
+    }
+    if (connection->out.blocked) {
+        reserve_client_came(connection);
+        mind_the_request(connection);
+    }
+    return total;
+}
+
+static struct origin_h2_kept *keep_fields(const struct http_fields *from)
+{
+    size_t rows = sizeof(struct origin_h2_kept) + from->count * sizeof(struct http_field);
+    struct origin_h2_kept *kept = malloc(rows + from->bytes);
+    struct text text;
+
+    if (kept == NULL) {
+        return NULL;
+    }
+    *kept = (struct origin_h2_kept){.count = from->count};
+    text = text_over((char *)kept + rows, from->bytes);
+    for (uint32_t i = 0; i < from->count; i++) {
+        const char *at;
+
+        kept->rows[i].name = add_lower(&text, from->rows[i].name);
+        at = text.at;
+        text_add_bytes(&text, from->rows[i].value);
+        kept->rows[i].value = text_since(&text, at);
+    }
+    CHECK(!text.overflowed);
+    return kept;
+}
+
+static void send_end(struct origin_connection *connection, const struct http_fields *trailers)
+{
+    struct origin_h2_stream *stream = connection->stream;
+
+    if (trailers != NULL && trailers->count > 0 && connection->request_framing != HTTP_NO_BODY) {
+        stream->trailers = keep_fields(trailers);
+        if (stream->trailers == NULL) {
+            origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
+            return;
+        }
+    }
+    connection->request_whole = true;
+    reserve_client_came(connection);
+    connection->asked_us = loop_now(connection->origin->directory->worker_context->loop);
+    if (stream->h2 != NULL) {
+        h2_origin_session_resume(stream->h2->session, stream->id);
+        origin_h2_flush_later(stream->h2);
+    }
+    mind_the_request(connection); /* where its windows are closed nothing else sets a clock */
+}
+
+static void flush(struct origin_connection *connection)
+{
+    if (connection->stream->h2 != NULL) {
+        origin_h2_flush_later(connection->stream->h2);
+    }
+}
+
+/* --- out of the stream --------------------------------------------------------------------- */
+
+static void note_moved(struct origin_h2_stream *stream)
+{
+    if (stream->connection != NULL) {
+        list_remove(&stream->moved);
+        list_add_last(&stream->h2->moved, &stream->moved);
+    }
+}
+
+void origin_h2_on_begins(void *owner, void *of)
+{
+    struct origin_h2 *h2 = owner;
+    struct origin_h2_stream *stream = of;
+
+    stream->head_at = h2->connection->out.written + h2->connection->out.queue.length;
+    stream->head_written = true;
+    stream->sent =
+        stream->connection != NULL && stream->connection->request_framing == HTTP_NO_BODY;
+    h2->begins = stream;
+    note_moved(stream);
+}
+
+bool origin_h2_on_write(void *owner, struct bytes frame)
+{
+    struct origin_h2 *h2 = owner;
+
+    if (h2->begins != NULL && h2->begins->connection != NULL) {
+        h2->begins->connection->out.written += frame.length;
+    }
+    h2->begins = NULL;
+    return outbox_add(&h2->connection->out, origin_h2_buffers(h2), frame);
+}
+
+enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *length)
+{
+    struct origin_h2 *h2 = owner;
+    struct origin_h2_stream *stream = of;
+
+    if (stream->connection == NULL) {
+        return H2_PULL_WAIT; /* its reset is queued */
+    }
+    if (h2->connection->out.queue.length >= OUT_FULL_BYTES) {
+        h2->paused = true;
+        return H2_PULL_PAUSE;
+    }
+    *length = stream->out.length < most ? stream->out.length : most;
+    if (*length < stream->out.length || !stream->connection->request_whole) {
+        return *length > 0 ? H2_PULL_SOME : H2_PULL_WAIT;
+    }
+    stream->sent = true;
+    note_moved(stream);
+    if (stream->trailers == NULL ||
+        !h2_origin_session_send_trailers(h2->session, stream->id, stream->trailers->rows,
+                                         stream->trailers->count)) {
+        return H2_PULL_LAST;
+    }
+    return H2_PULL_TRAILED;
+}
+
+bool origin_h2_on_write_data(void *owner, void *of, struct bytes head, size_t length)
+{
+    struct origin_h2 *h2 = owner;
+    struct origin_h2_stream *stream = of;
+    struct buffer_pool *buffers = origin_h2_buffers(h2);
+    struct outbox *out = &h2->connection->out;
+
+    if (!outbox_add(out, buffers, head)) {
+        return false;
+    }
+    if (stream->connection != NULL) {
+        stream->connection->out.written += head.length + length;
+    }
+    origin_h2_budget_earn(h2, 2); /* the origin opens its windows for it */
+    while (length > 0) {
+        struct bytes piece = bytes_first(
+            buffer_content(stream->out.first),
+            length < buffer_length(stream->out.first) ? length : buffer_length(stream->out.first));
+
+        if (!outbox_add(out, buffers, piece)) {
+            return false;
+        }
+        buffer_queue_drop(buffers, &stream->out, piece.length);
+        length -= piece.length;
+    }
+    note_moved(stream);
+    return true;
+}
+
+/* What waits for the transport has not gone yet, but will without the request's help. */
+void origin_h2_request_moved(struct origin_h2_stream *stream)
+{
+    struct origin_connection *connection = stream->connection;
+    struct origin_request *request = connection->request;
+
+    request->evidence.bytes_written = connection->out.written;
+    if (connection->out.blocked && stream->out.length <= STREAM_ROOM_BYTES / 2) {
+        connection->out.blocked = false;
+        if (!connection->request_whole) {
+            reserve_client_waited_for(connection);
+        }
+    }
+    mind_the_request(connection);
+    if (!connection->out.blocked && (!connection->request_whole || stream->sent)) {
+        request->events->writable(request->owner);
+    }
+}
+
+/* --- clocks, memory, evidence -------------------------------------------------------------- */
+
+/* Half a head, or a word in between: its answer is on its way, and cannot be had elsewhere. */
+static bool is_not_to_hurry(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+
+    if (!request->hurried || !connection->heard) {
+        return false;
+    }
+    request->hurried = false;
+    origin_h2_set_clock(connection, request->timeouts->first_byte);
+    return true;
+}
+
+static bool moved_since(struct origin_connection *connection)
+{
+    bool moved = connection->out.written != connection->written_checked;
+
+    connection->written_checked = connection->out.written;
+    return moved;
+}
+
+static bool goes_on(struct origin_connection *connection)
+{
+    const struct timeouts_settings *timeouts = connection->request->timeouts;
+    bool moved = moved_since(connection);
+
+    if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
+        if (is_not_to_hurry(connection)) {
+            return true;
+        }
+        if (connection->out.blocked && moved) {
+            origin_h2_set_clock(connection, timeouts->send_idle);
+            return true;
+        }
+        return false;
+    }
+    if (!moved && (connection->request_whole || connection->out.blocked)) {
+        return false;
+    }
+    origin_h2_set_clock(connection, timeouts->response_idle);
+    return true;
+}
+
+static size_t held(const struct origin_connection *connection)
+{
+    const struct origin_h2_stream *stream = connection->stream;
+
+    return sizeof(*connection) + sizeof(*stream) + buffer_queue_held(&stream->out) +
+           buffer_queue_held(&stream->in);
+}
+
+/* Under TLS a write that took nothing may have put a part of a record on the wire. */
+static bool is_untouched(const struct origin_h2_stream *stream)
+{
+    const struct origin_connection *carrier = stream->h2->connection;
+
+    /* While the connection lives, what is queued on it is still written. */
+    return !stream->head_written ||
+           ((stream->h2->over || carrier->out.broken) && carrier->out.written <= stream->head_at &&
+            (carrier->transport.ops->plain || (!carrier->out.blocked && !carrier->out.broken)));
+}
+
+static void judge(struct origin_connection *connection, struct origin_request *request)
+{
+    const struct origin_h2_stream *stream = connection->stream;
+    bool untouched = stream->h2 != NULL && is_untouched(stream);
+
+    request->evidence.bytes_written = untouched ? 0 : connection->out.written;
+    request->evidence.delivery = connection->heard ? ORIGIN_DELIVERY_ANSWERED
+                                 : untouched       ? ORIGIN_DELIVERY_NOT_SENT
+                                 : stream->refused ? ORIGIN_DELIVERY_NOT_PROCESSED
+                                                   : ORIGIN_DELIVERY_MAYBE;
+}
+
+static enum h2_code code_of_end(const struct origin_h2_stream *stream)
+{
+    return stream->ended ? H2_NO_ERROR : H2_CANCEL;
+}
+
+/* What the session still knows stays with it until it tells the stream's end. */
+static void part(struct origin_connection *connection)
+{
+    struct origin_h2_stream *stream = connection->stream;
+    struct origin_h2 *h2 = stream->h2;
+
+    connection->stream = NULL;
+    stream->connection = NULL;
+    connection->origin->directory->stream_count--;
+    list_remove(&stream->moved);
+    list_remove(&stream->touched);
+    buffer_queue_clear(connection->origin->directory->worker_context->buffers, &stream->in);
+    buffer_queue_clear(connection->origin->directory->worker_context->buffers, &stream->out);
+    if (h2 == NULL) {
+        origin_h2_stream_free(stream);
+        return;
+    }
+    if (stream->id == 0) {
+        list_remove(&stream->link); /* the session does not know it */
+        h2->stream_count--;
+        origin_h2_stream_free(stream);
+        origin_h2_flush_later(h2);
+        return;
+    }
+    if (!h2->over && !(stream->ended && stream->sent)) {
+        h2_origin_session_reset(h2->session, stream->id, code_of_end(stream));
+    }
+    origin_h2_flush_later(h2);
+}
+
+const struct origin_connection_ops origin_h2_ops = {
+    .send_head = send_head,
+    .send_body = send_body,
+    .send_end = send_end,
+    .flush = flush,
+    .resume = origin_h2_resume,
+    .held = held,
+    .goes_on = goes_on,
+    .judge = judge,
+    .part = part,
+};

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What is told of HTTP/2 connections and their streams: to operators, in the access log, to clients.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import test from 'node:test';
+import tls from 'node:tls';
+import { through } from './lib/configs.mjs';
+import { adminIn, askJson, ctl } from './lib/control.mjs';
+import { curl } from './lib/curl.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { ask, connectHttp2, open } from './lib/http2.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { authority, certificateList } from './lib/tls.mjs';
+import { until, within } from './lib/wait.mjs';
+import * as h2 from '../peers/http2_peer.mjs';
+
+const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
+
+test('HTTP/2 is offered on each listener with TLS that does not say otherwise', async (t) => {
+    const ca = await authority(t);
+    const own = await ca.issue({ names: ['a.example', 'IP:127.0.0.1'] });
+    const secured = `tls: {certificates: ${certificateList(own)}}`;
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, `
+listeners:
+  - {address: "127.0.0.1:0", ${secured}}
+  - {address: "127.0.0.1:0", http2: false, ${secured}}
+${through(origin)}`);
+    const versions = [];
+
+    for (const { port } of gateway.listeners) {
+        versions.push((await curl('--cacert', ca.cert, `https://127.0.0.1:${port}/`)).version);
+        versions.push((await curl('--http1.1', '--cacert', ca.cert, `https://127.0.0.1:${port}/`)).version);
+    }
+    assert.deepEqual(versions, ['2', '1.1', '1.1', '1.1']);
+    const socket = tls.connect({ host: '127.0.0.1', port: gateway.listeners[0].port, ca: fs.readFileSync(ca.cert) });
+    await within('a client without ALPN', new Promise((resolve) => socket.once('secureConnect', resolve)));
+    assert.equal(socket.alpnProtocol, false);
+    socket.destroy();
+});
+
+test('turnpikectl connections tells the protocol and the streams under way', async (t) => {
+    const waiting = [];
+    const origin = await httpOrigin(t, { handler: (request, response) => waiting.push(response) });
+    const gateway = await startGateway(t, (folder) => `${PLAIN}\n${through(origin, { more: adminIn(folder) })}`);
+    const session = await connectHttp2(t, gateway);
+    const streams = Array.from({ length: 7 }, () => open(session));
+
+    await until('all to be asked', () => waiting.length === 7);
+    const { connections } = await askJson(gateway, '/v1/connections?top=10');
+    const [row] = connections;
+    assert.equal(connections.length, 1);
+    assert.equal(row.http, '2');
+    assert.equal(row.streams, 7);
+    assert.equal(row.requests, 7);
+    assert.equal(row.state, 'awaits-origin');
+    const { stdout } = await ctl(gateway, 'connections');
+    assert.match(stdout, /HTTP +REQU.* +STRE/);
+    waiting.forEach((response) => response.end('ok'));
+    await within('all answers', Promise.all(streams.map((stream) => stream.answer)));
+    await until('none to be under way', async () => (await askJson(gateway, '/v1/connections?top=10')).connections[0].streams === 0);
+});
+
+test('the log says which budget closed a stream, and of which connection', async (t) => {
+    const origin = await httpOrigin(t, { handler: (request, response) => request.url === '/large' && response.end(Buffer.alloc(1_000_000)) });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { more: 'timeouts: {body_idle: 500ms, response_idle: 500ms}' })}`);
+    const logged = async (path) => (await gateway.entries()).find((entry) => entry['url.path'] === path);
+    const peer = await h2.Http2Peer.connect(t, gateway);
+    const slow = await h2.Http2Peer.connect(t, gateway, { first: h2.settings([[4, 0]]) });
+    const at = (fields, path) => [...fields.slice(0, 3), [':path', path]];
+
+    peer.send(h2.headers(1, at(h2.POST, '/body')));
+    slow.send(h2.headers(1, at(h2.GET, '/large'), { end: true }));
+    await until('both to be cut', async () => await logged('/body') && await logged('/large'));
+    assert.equal((await logged('/body'))['turnpike.closed_by'], 'body-idle');
+    assert.equal((await logged('/large'))['turnpike.closed_by'], 'answer-idle');
+    peer.send(h2.headers(3, at(h2.GET, '/flooded'), { end: true }));
+    await peer.lives();
+    peer.send(...Array.from({ length: 400 }, () => h2.ping()));
+    await peer.closed();
+    await until('it to be logged', async () => (await logged('/flooded'))?.['turnpike.closed_by'] === 'ping-flood');
+});
+
+test('a request that comes back again and again is 508', async (t) => {
+    const gateway = await startGateway(t, (folder) => `
+listeners: [{address: "127.0.0.1:0", h2c: true}, {address: "unix:${folder}/self.sock"}]
+services: {self: {origins: ["unix:${folder}/self.sock"]}}
+routes: [{name: all, service: self}]
+`);
+    const session = await connectHttp2(t, gateway);
+    const answer = await ask(session, { ':path': '/round' });
+
+    assert.equal(answer.status, 508);
+    assert.match(answer.headers['proxy-status'], /error=proxy_loop_detected/);
+});

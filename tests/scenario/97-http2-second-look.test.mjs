@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// HTTP/2 clients that leave, drip, or stay while the configuration changes.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { through } from './lib/configs.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { ask, connectHttp2 } from './lib/http2.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { authority, certificateList } from './lib/tls.mjs';
+import { until } from './lib/wait.mjs';
+import { Http2Peer, GET, POST, data, frame, headers, CONTINUATION, DATA, HEADERS, END_STREAM, END_HEADERS, block } from '../peers/http2_peer.mjs';
+
+const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
+const END = { end: true };
+const STREAM_HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n';
+
+const ended = (wire) => until('the origin connection to end', () => wire.ended);
+
+// Each way a client may go with a FIN, and what is to become of its request.
+test('an event stream ends at the origin when its client closes', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.requestHead();
+        wire.send(STREAM_HEAD);
+    });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, GET, END));
+    await peer.until(({ type }) => type === DATA);
+    peer.wire.end();
+    await ended(await origin.wire(0));
+    const [entry] = await gateway.logged(1);
+    assert.equal(entry['turnpike.outcome'], 'client-gone');
+});
+
+test('an upload that cannot come to its end is given up at the origin', async (t) => {
+    const origin = await rawOrigin(t, (wire) => wire.requestHead());
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, [...POST, ['content-length', '200000']]), ...Array.from({ length: 4 }, () => data(1, Buffer.alloc(15000))));
+    const wire = await origin.wire(0);
+    await until('the head at the origin', () => origin.heads.length === 1);
+    peer.wire.end();
+    await ended(wire);
+});
+
+test('whoever asked for a change and ends its side is answered', async (t) => {
+    let go;
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        await new Promise((resolve) => (go = resolve));
+        wire.ok('done');
+    });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, POST), data(1, 'x', END));
+    await until('the request', () => go);
+    peer.acks = false; // what it says no more
+    peer.wire.end();
+    setTimeout(go, 200); // longer than what is safe is kept
+    assert.equal((await peer.answered(1)).body.toString(), 'done');
+});
+
+test('a listener with half_close answers what is safe, too', async (t) => {
+    let go;
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        await new Promise((resolve) => (go = resolve));
+        wire.ok('done');
+    });
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true, half_close: true}]\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, GET, END));
+    await until('the request', () => go);
+    peer.acks = false; // what it says no more
+    peer.wire.end();
+    setTimeout(go, 200);
+    assert.equal((await peer.answered(1)).body.toString(), 'done');
+});
+
+test('half a head has the time of heads, not of idle connections', async (t) => {
+    const gateway = await startGateway(t, `${PLAIN}\ntimeouts: {head: 1s, keepalive_idle: 1h}\nroutes: [{name: all, respond: {body: hello}}]`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.acks = false; // nothing may stand between the pieces of a head
+    peer.send(headers(1, GET, { end: true, endHeaders: false }));
+    assert.equal(await peer.closed(), 'ENHANCE_YOUR_CALM');
+});
+
+test('a large head is read the same in pieces of every size', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const more = Array.from({ length: 25 }, (_, i) => [`x-${i}`, String.fromCharCode(97 + i).repeat(i === 3 ? 9000 : 800 + i)]);
+    const large = block([...GET, ...more]);
+    const parts = [frame(HEADERS, END_STREAM, 1, large.subarray(0, 15000)), frame(CONTINUATION, END_HEADERS, 1, large.subarray(15000))];
+    const bytes = Buffer.concat(parts);
+
+    for (const most of [7, 100, 1000, 8000]) {
+        const peer = await Http2Peer.connect(t, gateway);
+        peer.acks = false;
+        for (let at = 0; at < bytes.length; at += most) {
+            peer.send(bytes.subarray(at, at + most));
+            if (at % (20 * most) === 0) {
+                await new Promise((resolve) => setImmediate(resolve));
+            }
+        }
+        assert.equal((await peer.answered(1)).status, 200);
+        const { fields } = origin.requests.at(-1);
+        for (const [name, value] of more) {
+            assert.deepEqual(fields.filter(([at]) => at === name), [[name, value]]);
+        }
+    }
+});
+
+test('DATA in pieces of a byte is not a packet each at the origin', async (t) => {
+    const COUNT = 4000;
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.ok();
+    });
+    const gateway = await startGateway(t, `${PLAIN}\nlimits: {request_buffer: 0B}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, POST));
+    const wire = await origin.wire(0);
+    await until('the head at the origin', () => origin.heads.length === 1);
+    peer.send(...Array.from({ length: COUNT }, () => data(1, 'x')), data(1, '', END));
+    assert.equal((await peer.answered(1)).status, 200);
+    assert.equal(origin.requests[0].body.length, COUNT);
+    const bytes = Buffer.byteLength(wire.everything, 'latin1');
+    assert.ok(bytes < 2 * COUNT, `${bytes} bytes for ${COUNT}`); // a chunk each: six times as many
+});
+
+test('a connection that stays goes by the rules of its listener as they are now', async (t) => {
+    const ca = await authority(t);
+    const own = await ca.issue({ names: ['a.example', 'IP:127.0.0.1'] });
+    const yaml = (hsts) => `
+listeners: [{address: "127.0.0.1:0", http2: true${hsts}, tls: {certificates: ${certificateList(own)}}}]
+routes: [{name: all, respond: {body: hello}}]
+`;
+    const gateway = await startGateway(t, yaml(''));
+    const session = await connectHttp2(t, gateway, { ca: ca.pem });
+
+    assert.equal((await ask(session)).headers['strict-transport-security'], undefined);
+    await gateway.reload(yaml(', hsts: max-age=60'));
+    assert.equal((await ask(session)).headers['strict-transport-security'], 'max-age=60');
+    await gateway.reload(yaml(''));
+    assert.equal((await ask(session)).headers['strict-transport-security'], undefined);
+});

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Origins over HTTP/2 that refuse, leave, break and flood: what they say they did not process goes on
+// elsewhere, all else has today's verdicts; a malformed answer fails alone and is named.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { request } from './lib/client.mjs';
+import { through } from './lib/configs.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { ask, connectHttp2, open } from './lib/http2.mjs';
+import { rawHttp2Origin } from './lib/raw-http2-origin.mjs';
+import { patient, pause, until, within } from './lib/wait.mjs';
+import * as h2 from '../peers/http2_peer.mjs';
+
+const { data, frame, headers, literal, number32, ping, reset, settings, windowUpdate } = h2;
+const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]\nworkers: 1';
+const H2 = { service: 'protocol: http2' };
+const OK = [[':status', '200']];
+const END = { end: true };
+const goaway = (last, code = 0) => frame(h2.GOAWAY, 0, 0, Buffer.concat([number32(last), number32(code)]));
+
+const ok = (stream, body = 'ok') => Buffer.concat([headers(stream, OK), data(stream, body, END)]);
+
+async function answerAll(peer) {
+    for (let id = await peer.request(); id !== undefined; id = await peer.request()) {
+        peer.send(ok(id));
+    }
+}
+
+async function through1(t, script, options) {
+    const origin = await rawHttp2Origin(t, script, options);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, H2)}`);
+    return { origin, gateway };
+}
+
+const post = (gateway) => request(gateway, { method: 'POST', body: 'once' });
+
+test('a POST whose stream is refused goes to the same origin once more', async (t) => {
+    const { gateway } = await through1(t, async (peer, number) => {
+        const id = await peer.request();
+        peer.send(number === 0 ? reset(id, 7) : ok(id));
+        await answerAll(peer);
+    });
+    assert.equal((await post(gateway)).body, 'ok');
+    const [entry] = await gateway.logged(1);
+    assert.deepEqual(entry['turnpike.attempts'].map(({ delivery, protocol }) => [delivery, protocol]),
+        [['not-processed', '2'], ['answered', '2']]);
+});
+
+test('a POST above the last stream of a GOAWAY goes over a new connection', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer, number) => {
+        const id = await peer.request();
+        peer.send(number === 0 ? goaway(0) : ok(id));
+        await answerAll(peer);
+    });
+    assert.equal((await post(gateway)).body, 'ok');
+    assert.equal(origin.wires.length, 2);
+});
+
+test('streams up to the last of a GOAWAY are answered, new ones go over a new connection', async (t) => {
+    const held = [];
+    const { origin, gateway } = await through1(t, async (peer, number) => {
+        const id = await peer.request();
+        if (number === 0) {
+            peer.send(goaway(2 ** 31 - 1), goaway(id));
+            held.push(() => peer.send(ok(id, 'old')));
+        } else {
+            peer.send(ok(id, 'new'));
+        }
+        await answerAll(peer);
+    });
+    const client = await connectHttp2(t, gateway);
+    const first = open(client);
+    await until('the first to arrive', () => held.length === 1);
+    assert.equal((await ask(client)).body, 'new');
+    held[0]();
+    assert.equal((await first.answer).body, 'old');
+    assert.equal(origin.wires.length, 2);
+});
+
+test('a POST on a connection that breaks may have been processed, and is not repeated', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer) => {
+        await peer.request();
+        peer.wire.socket.destroy();
+    });
+    const answer = await post(gateway);
+    assert.equal(answer.status, 502, answer.body);
+    assert.equal(JSON.parse(answer.body).delivery, 'maybe');
+    assert.equal(origin.wires.length, 1);
+});
+
+test('one bad connection fails its own streams, each with its own verdict', async (t) => {
+    const { gateway } = await through1(t, async (peer, number) => {
+        if (number > 0) {
+            await answerAll(peer);
+            return;
+        }
+        const one = await peer.request();
+        const two = await peer.request();
+        peer.send(headers(one, OK), data(one, 'half'));
+        await peer.request();
+        peer.send(ok(two, 'whole'));
+        await peer.lives();
+        peer.wire.socket.destroy();
+    });
+    const client = await connectHttp2(t, gateway);
+    const begun = open(client, { ':path': '/1' });
+    const whole = open(client, { ':path': '/2' });
+    await begun.begun;
+    const unheard = open(client, { ':path': '/3' }, { body: 'x' });
+    assert.equal((await whole.answer).body, 'whole');
+    await assert.rejects(begun.answer);
+    const answer = await unheard.answer;
+    assert.equal(answer.status, 502);
+    assert.equal(JSON.parse(answer.body).delivery, 'maybe');
+    assert.equal((await request(gateway)).body, 'ok');
+});
+
+const MALFORMED = {
+    'no :status': [(id) => headers(id, [['a', 'b']], END), /:status/],
+    'a :status of two digits': [(id) => headers(id, [[':status', '20']], END), /:status/],
+    'a second :status': [(id) => headers(id, [...OK, ...OK], END), /pseudo/],
+    'a :status of 101': [(id) => headers(id, [[':status', '101']]), /:status/],
+    'a request\'s pseudo field': [(id) => headers(id, [...OK, [':path', '/']], END), /pseudo/],
+    'a name in upper case': [(id) => headers(id, [...OK, ['X-Some', 'b']], END), /upper case/],
+    'a name with a space': [(id) => headers(id, [...OK, ['x some', 'b']], END), /forbidden character/],
+    'an empty name': [(id) => headers(id, [...OK, ['', 'b']], END), /without a name/],
+    'CR LF in a value': [(id) => headers(id, [...OK, ['a', 'b\r\nset-cookie: c']], END), /control character/],
+    'NUL in a value': [(id) => headers(id, [...OK, ['a', 'b\0']], END), /control character/],
+    'a space before a value': [(id) => headers(id, [...OK, ['a', ' b']], END), /white space/],
+    'Connection': [(id) => headers(id, [...OK, ['connection', 'close']], END), /connection/],
+    'Transfer-Encoding': [(id) => headers(id, [...OK, ['transfer-encoding', 'chunked']], END), /connection/],
+    'two lengths': [(id) => headers(id, [...OK, ['content-length', '1'], ['content-length', '2']]), /Content-Length/i],
+    'a length and no body': [(id) => headers(id, [...OK, ['content-length', '3']], END), /Content-Length/],
+    'an interim answer that ends the stream': [(id) => headers(id, [[':status', '103']], END), /interim/],
+};
+
+for (const [what, [piece, fault]] of Object.entries(MALFORMED)) {
+    test(`an answer with ${what} is a 502 that names it, and others go on`, async (t) => {
+        const { origin, gateway } = await through1(t, async (peer) => {
+            const bad = await peer.request();
+            peer.send(piece(bad));
+            await answerAll(peer);
+        });
+        const answer = await post(gateway);
+        assert.equal(answer.status, 502, answer.body);
+        const [entry] = await gateway.logged(1);
+        assert.match(JSON.stringify(entry), fault);
+        assert.equal((await post(gateway)).body, 'ok');
+        assert.equal(origin.wires.length, 1);
+    });
+}
+
+test('a body that is shorter or longer than its length says is broken off', async (t) => {
+    const { gateway } = await through1(t, async (peer) => {
+        for (const body of ['ab', 'abcd']) {
+            const id = await peer.request();
+            peer.send(headers(id, [...OK, ['content-length', '3']]), data(id, body, END));
+        }
+        await answerAll(peer);
+    });
+    for (let i = 0; i < 2; i++) {
+        const answer = await request(gateway).catch(() => ({ status: 'broken' }));
+        assert.notEqual(answer.status, 200);
+    }
+    assert.equal((await request(gateway)).body, 'ok');
+});
+
+const FLOODS = {
+    SETTINGS: () => settings([[4, 65535]]),
+    PING: () => ping(),
+    'unknown frames': () => frame(0x42, 0, 0, Buffer.from('x')),
+    'empty DATA': (id) => data(id),
+    'WINDOW_UPDATE': () => windowUpdate(0, 1),
+    PRIORITY: (id) => frame(h2.PRIORITY, 0, id, Buffer.from([0, 0, 0, 0, 1])),
+};
+
+for (const [what, piece] of Object.entries(FLOODS)) {
+    test(`a flood of ${what} ends that connection`, async (t) => {
+        const { origin, gateway } = await through1(t, async (peer, number) => {
+            const id = await peer.request();
+            if (number > 0) {
+                peer.send(ok(id));
+                await answerAll(peer);
+                return;
+            }
+            peer.send(headers(id, OK));
+            for (let i = 0; i < 400 && !peer.wire.ended; i++) {
+                peer.send(...Array.from({ length: 50 }, () => piece(id)));
+                await new Promise((resolve) => setImmediate(resolve));
+            }
+        });
+        await request(gateway).catch(() => {});
+        await until('the connection to end', () => origin.wires[0].ended);
+        assert.equal((await request(gateway)).body, 'ok');
+    });
+}
+
+test('heads that are too large, bombs and endless CONTINUATION are refused', async (t) => {
+    const large = literal(['x-large', 'x'.repeat(15_000)]);
+    const { gateway } = await through1(t, async (peer, number) => {
+        const id = await peer.request();
+        if (number === 0) {
+            peer.send(headers(id, OK, { endHeaders: false }));
+            for (let i = 0; i < 100; i++) {
+                peer.send(frame(h2.CONTINUATION, 0, id, large));
+            }
+            return;
+        }
+        await answerAll(peer);
+        peer.send(ok(id));
+    });
+    const answer = await post(gateway);
+    assert.equal(answer.status, 502, answer.body);
+});
+
+test('a push is refused', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer, number) => {
+        const id = await peer.request();
+        if (number === 0) {
+            peer.send(frame(h2.PUSH_PROMISE, 4, id, Buffer.concat([number32(2), literal([':method', 'GET'])])));
+            await peer.closed();
+            return;
+        }
+        peer.send(ok(id));
+        await answerAll(peer);
+    });
+    assert.equal((await request(gateway)).status, 502);
+    await until('the connection to end', () => origin.peers[0].ended);
+    assert.equal(origin.peers[0].goaway.code, 'PROTOCOL_ERROR');
+});
+
+test('an origin that allows no stream is waited for, and not dialed again and again', async (t) => {
+    let opened;
+    const { origin, gateway } = await through1(t, async (peer) => {
+        opened = () => peer.send(settings([[3, 10]]));
+        await answerAll(peer);
+    }, { first: settings([[3, 0]]) });
+    const asked = request(gateway);
+    await until('a connection', () => opened !== undefined);
+    opened();
+    assert.equal((await asked).body, 'ok');
+    assert.equal(origin.wires.length, 1);
+});
+
+test('a connection that ends without a request on it is no endless circle', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer) => {
+        peer.send(goaway(0, 11));
+        peer.wire.socket.end();
+    });
+    const answer = await request(gateway);
+    assert.equal(answer.status, 502, answer.body);
+    assert.ok(origin.wires.length < 5, `${origin.wires.length} connections`);
+});
+
+test('a POST does not go over a connection that has fallen silent', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer, number) => {
+        peer.send(ok(await peer.request()));
+        if (number > 0) {
+            await answerAll(peer); // the first one answers nothing any more, not even a PING
+        }
+    });
+
+    assert.equal((await post(gateway)).body, 'ok');
+    await pause(5500); // the gateway asks after 5 s of silence; earlier there is nothing to see
+    assert.equal((await post(gateway)).body, 'ok');
+    assert.equal(origin.wires.length, 2);
+});
+
+test('requests on a connection that answers no PING fail, those elsewhere go on', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer, number) => {
+        if (number > 0) {
+            await answerAll(peer);
+            return;
+        }
+        const id = await peer.request();
+        peer.send(headers(id, OK), data(id, 'begun'));
+    });
+    const client = await connectHttp2(t, gateway);
+    const stream = open(client);
+
+    await stream.begun;
+    await assert.rejects(within('the end of a stream', stream.answer, patient(60_000)));
+    assert.equal((await request(gateway)).body, 'ok');
+    assert.equal(origin.wires.length, 2);
+});

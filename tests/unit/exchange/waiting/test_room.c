@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* exchange/waiting/room: never more active than the limit, earlier arrivals first, by simulation. */
+#include "exchange/waiting/room.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#define START_MS (1800000000ULL * 1000)
+
+static uint64_t numbers = 12;
+
+static uint64_t draw(void)
+{
+    numbers = numbers * 6364136223846793005u + 1442695040888963407u;
+    return numbers >> 16;
+}
+
+static void one_after_another(void **state)
+{
+    const struct room_limits limits = {.active = 2, .session_s = 10};
+    struct room *room = room_new(limits.active);
+    struct room_place place;
+
+    (void)state;
+    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
+    assert_true(room_enter(room, &limits, 2, START_MS, START_MS, &place));
+    assert_false(room_enter(room, &limits, 3, START_MS + 1000, START_MS + 1000, &place));
+    assert_int_equal(place.number, 1);
+    assert_false(room_enter(room, &limits, 4, START_MS + 2000, START_MS + 2000, &place));
+    assert_int_equal(place.number, 2);
+    assert_true(room_stay(room, &limits, 1, 0, START_MS + 9000));
+    room_tick(room, START_MS + 11000);
+    assert_int_equal(room_active(room), 1); /* 2 has gone */
+    assert_false(room_enter(room, &limits, 4, START_MS + 2000, START_MS + 11000, &place));
+    assert_true(room_enter(room, &limits, 3, START_MS + 1000, START_MS + 11000, &place));
+    assert_int_equal(room_waiting(room), 1);
+    room_free(&room);
+}
+
+/* Its place is kept for as long as it was asked to come again in, three times over. */
+static void one_that_has_gone_holds_up_nobody(void **state)
+{
+    const struct room_limits one = {.active = 1, .session_s = 3600};
+    const struct room_limits two = {.active = 2, .session_s = 3600};
+    struct room *room = room_new(two.active);
+    struct room_place place;
+    uint64_t gone_ms;
+
+    (void)state;
+    assert_true(room_enter(room, &one, 1, START_MS, START_MS, &place));
+    assert_false(room_enter(room, &one, 2, START_MS + 1000, START_MS + 1000, &place));
+    gone_ms = START_MS + 1000 + 3 * 1000 * (uint64_t)place.again_s;
+    assert_false(room_enter(room, &two, 3, START_MS + 2000, START_MS + 3000, &place));
+    room_tick(room, gone_ms);
+    assert_false(room_enter(room, &two, 3, START_MS + 2000, gone_ms, &place));
+    room_tick(room, gone_ms + 1000);
+    assert_true(room_enter(room, &two, 3, START_MS + 2000, gone_ms + 1000, &place));
+    assert_int_equal(room_waiting(room), 0);
+    room_free(&room);
+}
+
+static void new_users_each_minute(void **state)
+{
+    const struct room_limits limits = {.active = 100000, .per_minute = 600, .session_s = 3600};
+    struct room *room = room_new(limits.active);
+    struct room_place place;
+    uint32_t in = 0;
+
+    (void)state;
+    for (uint64_t s = 0; s < 120; s++) {
+        for (uint64_t user = 1; user <= 5000; user++) {
+            if (!room_stay(room, &limits, user, 0, START_MS + s * 1000)) {
+                in += room_enter(room, &limits, user, START_MS, START_MS + s * 1000, &place);
+            }
+        }
+    }
+    assert_in_range(in, 1190, 1250);
+    room_free(&room);
+}
+
+/* However often it is asked, no part of a user is lost. */
+static void a_few_each_minute(void **state)
+{
+    const struct room_limits limits = {.active = 1000, .per_minute = 50, .session_s = 3600};
+    struct room *room = room_new(limits.active);
+    struct room_place place;
+    uint32_t in = 0;
+
+    (void)state;
+    for (uint64_t ms = 0; ms < 120000; ms++) {
+        uint64_t user = 1 + ms % 200;
+
+        if (!room_stay(room, &limits, user, 0, START_MS + ms)) {
+            in += room_enter(room, &limits, user, START_MS, START_MS + ms, &place);
+        }
+    }
+    assert_in_range(in, 98, 106);
+    room_free(&room);
+}
+
+/* Two requests with one ticket, side by side. */
+static void one_ticket_one_place(void **state)
+{
+    const struct room_limits limits = {.active = 2, .session_s = 10};
+    struct room *room = room_new(limits.active);
+    struct room_place place;
+
+    (void)state;
+    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
+    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
+    assert_int_equal(room_active(room), 1);
+    room_free(&room);
+}
+
+static void a_former_process(void **state)
+{
+    const struct room_limits limits = {.active = 3, .session_s = 10};
+    struct room *room = room_new(limits.active);
+    uint32_t now_s = (uint32_t)(START_MS / 1000);
+    struct room_place place;
+
+    (void)state;
+    room_expect(room, 2, now_s + 10);
+    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
+    assert_false(room_enter(room, &limits, 2, START_MS, START_MS, &place));
+    assert_true(room_stay(room, &limits, 7, now_s + 5, START_MS)); /* one of the two */
+    assert_int_equal(room_active(room), 3);
+    assert_false(room_stay(room, &limits, 8, now_s - 5, START_MS)); /* away for too long */
+    room_tick(room, START_MS + 10000);
+    assert_true(room_enter(room, &limits, 2, START_MS, START_MS + 10000, &place));
+    room_free(&room);
+}
+
+#define USERS 100000u
+#define LIMIT 2000u
+
+struct user {
+    uint64_t since_ms;
+    uint64_t next_ms;
+    uint64_t leaves_ms;
+    enum { COMES, WAITS, IS_IN, IS_GONE } state;
+};
+
+static int by_arrival(const void *a, const void *b)
+{
+    const struct user *one = a;
+    const struct user *other = b;
+
+    return one->since_ms < other->since_ms ? -1 : one->since_ms > other->since_ms;
+}
+
+/* Users come within a minute, ask as they are told, stay for a while and leave. */
+static void a_crowd(void **state)
+{
+    const struct room_limits limits = {.active = LIMIT, .session_s = 5};
+    struct room *room = room_new(limits.active);
+    struct user *users = calloc(USERS, sizeof(*users));
+    uint32_t left = USERS;
+    uint32_t in = 0;
+    uint32_t first_waiting = 0; /* all before it are in */
+    uint64_t now_ms = START_MS;
+
+    (void)state;
+    for (uint32_t i = 0; i < USERS; i++) {
+        users[i].since_ms = START_MS + draw() % 60000;
+        users[i].next_ms = users[i].since_ms;
+    }
+    qsort(users, USERS, sizeof(*users), by_arrival);
+    for (; left > 0; now_ms += 250) {
+        room_tick(room, now_ms);
+        for (uint32_t i = 0; i < USERS; i++) {
+            struct user *user = &users[i];
+            struct room_place place;
+
+            if (user->state == IS_GONE || user->next_ms > now_ms) {
+                continue;
+            }
+            if (user->state == IS_IN) {
+                if (now_ms >= user->leaves_ms) {
+                    user->state = IS_GONE;
+                    in--;
+                    left--;
+                } else {
+                    assert_true(room_stay(room, &limits, i + 1, 0, now_ms));
+                    user->next_ms = now_ms + 1000;
+                }
+            } else if (room_enter(room, &limits, i + 1, user->since_ms, now_ms, &place)) {
+                user->state = IS_IN;
+                in++;
+                user->leaves_ms = now_ms + 1000 + draw() % 4000;
+                user->next_ms = now_ms + 1000;
+                while (first_waiting < USERS && users[first_waiting].state >= IS_IN) {
+                    first_waiting++;
+                }
+                /* Those who wait before it have their places kept. */
+                if (first_waiting < i &&
+                    users[first_waiting].since_ms / 1000 < user->since_ms / 1000) {
+                    assert_true(i - first_waiting < 4 * LIMIT);
+                }
+            } else {
+                user->state = WAITS;
+                user->next_ms = now_ms + place.again_s * 1000;
+            }
+            assert_true(room_active(room) <= LIMIT);
+            assert_true(in <= LIMIT);
+        }
+        assert_true(now_ms < START_MS + 3600000);
+    }
+    free(users);
+    room_free(&room);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_after_another),
+        cmocka_unit_test(one_that_has_gone_holds_up_nobody),
+        cmocka_unit_test(new_users_each_minute),
+        cmocka_unit_test(a_former_process),
+        cmocka_unit_test(a_few_each_minute),
+        cmocka_unit_test(one_ticket_one_place),
+        cmocka_unit_test(a_crowd),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

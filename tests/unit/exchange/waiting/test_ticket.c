@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* exchange/waiting/ticket: what was signed is read, whatever was changed is not. */
+#include "exchange/waiting/ticket.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static const struct bytes key = {"0123456789abcdef0123456789abcdef",
+                                 sizeof("0123456789abcdef0123456789abcdef") - 1};
+static const struct bytes other_key = {"another key of thirty-two bytes..",
+                                       sizeof("another key of thirty-two bytes..") - 1};
+static const struct ticket wanted = {true, 0x1234567890abcdefu, 1800000000123u, 1800000300u};
+
+static void what_was_written_is_read(void **state)
+{
+    const struct bytes keys[] = {other_key, key};
+    char text[TICKET_TEXT_MAX];
+    struct ticket ticket;
+    size_t length = ticket_write(&wanted, BYTES("shop"), key, text);
+
+    (void)state;
+    assert_true(length > 0 && length < TICKET_TEXT_MAX);
+    assert_true(ticket_read((struct bytes){text, length}, BYTES("shop"), keys, 2, &ticket));
+    assert_true(ticket.is_in);
+    assert_int_equal(ticket.id, wanted.id);
+    assert_int_equal(ticket.since_ms, wanted.since_ms);
+    assert_int_equal(ticket.good_until_s, wanted.good_until_s);
+    assert_false(ticket_read((struct bytes){text, length}, BYTES("shop"), keys, 1, &ticket));
+    assert_false(ticket_read((struct bytes){text, length}, BYTES("other"), keys, 2, &ticket));
+}
+
+static void no_byte_of_it_can_be_changed(void **state)
+{
+    char text[TICKET_TEXT_MAX];
+    struct ticket ticket;
+    size_t length = ticket_write(&wanted, BYTES("shop"), key, text);
+
+    (void)state;
+    for (size_t i = 0; i < length; i++) {
+        for (int change = 1; change < 256; change++) {
+            text[i] = (char)(text[i] ^ change);
+            assert_false(
+                ticket_read((struct bytes){text, length}, BYTES("shop"), &key, 1, &ticket));
+            text[i] = (char)(text[i] ^ change);
+        }
+        assert_false(ticket_read((struct bytes){text, i}, BYTES("shop"), &key, 1, &ticket));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_written_is_read),
+        cmocka_unit_test(no_byte_of_it_can_be_changed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
