@@ -44,9 +44,10 @@ static inline struct bytes bytes_skip(struct bytes whole, size_t count)
     return (struct bytes){whole.at + count, whole.length - count};
 }
 
+/* At most `count` bytes: never more than there are. */
 static inline struct bytes bytes_first(struct bytes whole, size_t count)
 {
-    return (struct bytes){whole.at, count};
+    return (struct bytes){whole.at, count < whole.length ? count : whole.length};
 }
 
 /* Removes spaces and tabs (RFC 9110 section 5.6.3, OWS) at both ends. */

@@ -2,6 +2,7 @@
 // HTTP/2 with clients that are as they should be: curl, nghttp, h2load and Node.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import test from 'node:test';
@@ -19,6 +20,8 @@ import { patient, until, within } from './lib/wait.mjs';
 
 const run = promisify(execFile);
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 async function secured(t, http2 = true) {
     const ca = await authority(t);
@@ -250,20 +253,23 @@ test('a slow origin holds up its own upload only', async (t) => {
             if (request.url === '/slow') {
                 await new Promise((resolve) => waiting.push(resolve));
             }
-            response.end(String((await record.body()).length));
+            const body = await record.body();
+            response.end(`${body.length} ${sha256(body)}`);
         },
     });
     const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
     const session = await connectHttp2(t, gateway, { maxSessionMemory: 100 });
-    const slow = Array.from({ length: 3 }, () => open(session, { ':path': '/slow' }, { body: Buffer.alloc(8_000_000) }));
+    const large = randomBytes(8_000_000);
+    const small = randomBytes(300_000);
+    const slow = Array.from({ length: 3 }, () => open(session, { ':path': '/slow' }, { body: large }));
 
     await until('the origin to be asked', () => waiting.length === 3);
     for (let i = 0; i < 10; i++) {
-        assert.equal((await ask(session, {}, { body: Buffer.alloc(300_000) })).body, '300000');
+        assert.equal((await ask(session, {}, { body: small })).body, `300000 ${sha256(small)}`);
     }
     waiting.forEach((resolve) => resolve());
     for (const stream of slow) {
-        assert.equal((await within('a slow upload', stream.answer, patient(30000))).body, '8000000');
+        assert.equal((await within('a slow upload', stream.answer, patient(30000))).body, `8000000 ${sha256(large)}`);
     }
 });
 

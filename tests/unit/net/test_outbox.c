@@ -189,11 +189,11 @@ static void what_may_not_stop_half_way_is_copied(void **state)
     assert_int_equal(buffer_pool_lent(fixture->pool), 0);
 }
 
-/* Of the data the transport does not take nothing is copied, but while it is blocked. */
-static void frames_come_whole_though_their_data_is_held_once(void **state)
+/* Of the data the transport does not take nothing is copied, but while it is blocked. What goes on
+ * with a frame may be any part of its rest: `most` bytes at a time. */
+static void send_frames(struct fixture *fixture, size_t most)
 {
     enum { HEAD = 5, END = 3 };
-    struct fixture *fixture = *state;
     struct outbox *outbox = &fixture->outbox;
     struct random random = {{1, 2, 3, 4}};
     size_t frame = 0; /* where it begins in the stream */
@@ -212,9 +212,14 @@ static void frames_come_whole_though_their_data_is_held_once(void **state)
             size = size < rest ? size : rest;
         }
         if (rest > 0 && (!copies || random_below(&random, 50) == 0)) {
-            in += outbox_send_frame(outbox, fixture->pool, &fixture->transport, head,
-                                    (struct bytes){fixture->stream + frame + HEAD + in, size - in},
-                                    (struct bytes){fixture->stream + frame + HEAD + size, END});
+            size_t offered = in > 0 && size - in > most ? most : size - in;
+            size_t taken =
+                outbox_send_frame(outbox, fixture->pool, &fixture->transport, head,
+                                  (struct bytes){fixture->stream + frame + HEAD + in, offered},
+                                  (struct bytes){fixture->stream + frame + HEAD + size, END});
+
+            assert_true(taken <= offered);
+            in += taken;
             assert_true(copies || outbox->queue.length <= queued + HEAD + END);
             assert_int_equal(outbox->frame_left, in == 0 ? 0 : size - in);
         }
@@ -228,6 +233,16 @@ static void frames_come_whole_though_their_data_is_held_once(void **state)
         }
     }
     assert_int_equal(frame, outbox->written + outbox->queue.length);
+}
+
+static void frames_come_whole_though_their_data_is_held_once(void **state)
+{
+    send_frames(*state, SIZE_MAX);
+}
+
+static void a_frame_goes_on_with_any_part_of_its_rest(void **state)
+{
+    send_frames(*state, 4136);
 }
 
 /* Everything mixed, both ends at their own pace: the order holds. */
@@ -337,6 +352,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_taken_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_not_stop_half_way_is_copied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(frames_come_whole_though_their_data_is_held_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_frame_goes_on_with_any_part_of_its_rest, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(order_holds_whatever_way_bytes_take, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_transport_takes_everything, set_up, tear_down),
