@@ -41,6 +41,8 @@ test('facts are lines, lists are tables', async (t) => {
 
 test('--json prints what the gateway said', async (t) => {
     const gateway = await simple(t);
+    // Rates are told from the second reading on; without traffic they stay 0.
+    await until('rates', async () => 'rate_per_s' in (await askJson(gateway, '/v1/routes')).routes[0]);
     const printed = JSON.parse((await ctlLines(gateway, '--json', 'routes')).join('\n'));
     assert.deepEqual(printed, await askJson(gateway, '/v1/routes'));
 });
