@@ -4,11 +4,21 @@
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include "base/check.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
+
+#if defined(__has_feature) /* clang's word */
+#if __has_feature(address_sanitizer)
+#define BYTES_CHECKED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) /* gcc's */
+#define BYTES_CHECKED
+#endif
 
 struct bytes {
     const char *at;
@@ -39,8 +49,13 @@ static inline bool bytes_start_with(struct bytes whole, struct bytes prefix)
            (prefix.length == 0 || memcmp(whole.at, prefix.at, prefix.length) == 0);
 }
 
+/* What is behind the first `count` bytes, of which there are so many. Checked under sanitizers only:
+ * it stands in every loop. */
 static inline struct bytes bytes_skip(struct bytes whole, size_t count)
 {
+#ifdef BYTES_CHECKED
+    CHECK(count <= whole.length);
+#endif
     return (struct bytes){whole.at + count, whole.length - count};
 }
 

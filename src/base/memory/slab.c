@@ -17,9 +17,11 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #include <sanitizer/asan_interface.h>
-#else /* objects that are free cannot be told from others then */
+#define GUARD 64 /* bytes behind each object that stay poisoned: a read beyond it is found */
+#else            /* objects that are free cannot be told from others then */
 #define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define GUARD 0
 #endif
 
 #define SLAB_SMALL (64u * 1024)
@@ -83,7 +85,7 @@ struct slab_pool *slab_pool_new(size_t object_size)
     if (pool == NULL) {
         return NULL;
     }
-    pool->object_size = (object_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    pool->object_size = (object_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + GUARD;
     pool->slab_size = object_size > SMALL_OBJECT ? SLAB_LARGE : SLAB_SMALL;
     list_init(&pool->open);
     list_init(&pool->full);
@@ -161,6 +163,8 @@ static struct slab *slab_new(struct slab_pool *pool)
         leave_account(pool);
         return NULL;
     }
+    ASAN_POISON_MEMORY_REGION((char *)slab + pool->first_offset,
+                              pool->slab_size - pool->first_offset);
     slab->pool = pool;
     list_add_first(&pool->open, &slab->link);
     pool->slab_count++;
@@ -265,7 +269,7 @@ void *slab_take(struct slab_pool *pool)
     if (object == NULL) {
         return NULL;
     }
-    ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size);
+    ASAN_UNPOISON_MEMORY_REGION(object, pool->object_size - GUARD);
     return pool->zeros == 0 ? object : memset(object, 0, pool->zeros);
 }
 
