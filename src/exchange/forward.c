@@ -585,14 +585,41 @@ static bool add_hsts(const struct exchange *exchange, struct forward_page *page)
     return http_fields_add(&page->fields, HSTS, rules->hsts);
 }
 
+/* Whether no shared cache stores it as it is (RFC 9111 section 3). */
+static bool is_private(const struct http_fields *fields)
+{
+    for (uint32_t i = 0; i < fields->count; i++) {
+        struct bytes list = fields->rows[i].value;
+        struct bytes member;
+
+        if (!bytes_equal_fold(fields->rows[i].name, BYTES("Cache-Control"))) {
+            continue;
+        }
+        while (http_list_next(&list, &member)) {
+            if (bytes_equal_fold(member, BYTES("private")) ||
+                bytes_equal_fold(member, BYTES("no-store"))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* It is one user's: out of a shared cache it would make one user of many. */
+static bool add_cookie(const struct exchange *exchange, struct http_fields *fields)
+{
+    return exchange->answer.cookie.length == 0 ||
+           (http_fields_add(fields, BYTES("Set-Cookie"), exchange->answer.cookie) &&
+            (is_private(fields) ||
+             http_fields_add(fields, BYTES("Cache-Control"), BYTES("private"))));
+}
+
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page)
 {
     const struct route_settings *route = exchange->routing.route;
 
     return http_fields_add(&page->fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
-           add_hsts(exchange, page) &&
-           (exchange->answer.cookie.length == 0 ||
-            http_fields_add(&page->fields, BYTES("Set-Cookie"), exchange->answer.cookie)) &&
+           add_hsts(exchange, page) && add_cookie(exchange, &page->fields) &&
            (route == NULL || add_edits(&route->response_headers, &page->fields));
 }
 

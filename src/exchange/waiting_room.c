@@ -46,6 +46,22 @@ static void find_keys(const struct exchange *exchange, struct visit *visit)
     }
 }
 
+/* One that was let in and has stayed away keeps its arrival for as long as if it had come back once:
+ * for a whole session, although its seat was kept on trial only. */
+static uint64_t ends_s(const struct visit *visit)
+{
+    uint32_t session_s = visit->settings->session / 1000;
+
+    return visit->ticket.kind == TICKET_FIRST ? (uint64_t)visit->ticket.since_ms / 1000 + session_s
+                                              : visit->ticket.good_until_s;
+}
+
+/* One of kind TICKET_IN is asked of the room, which knows of later requests than its ticket. */
+static bool is_good(const struct visit *visit)
+{
+    return visit->ticket.kind == TICKET_IN || ends_s(visit) >= visit->now_ms / 1000;
+}
+
 static void begin_visit(const struct exchange *exchange, struct visit *visit)
 {
     const struct route_settings *route = exchange->routing.route;
@@ -61,7 +77,7 @@ static void begin_visit(const struct exchange *exchange, struct visit *visit)
     visit->has_ticket =
         request_source_value(&cookie, &exchange->request, NULL, NULL, &text) &&
         ticket_read(text, visit->name, visit->keys, visit->key_count, &visit->ticket) &&
-        (visit->ticket.is_in || visit->ticket.good_until_s >= visit->now_ms / 1000);
+        is_good(visit);
 }
 
 /* Those who come before the opening are dealt: being first by a second is not fair to all. */
@@ -83,7 +99,8 @@ static void take_ticket(const struct exchange *exchange, struct visit *visit)
 }
 
 /* false: no memory. */
-static bool give_ticket(struct exchange *exchange, struct visit *visit, uint32_t good_for_s)
+static bool give_ticket(struct exchange *exchange, struct visit *visit, uint32_t good_for_s,
+                        uint32_t kept_for_s)
 {
     bool secure = bytes_equal(exchange->client.facts->scheme, BYTES("https"));
     char *line =
@@ -98,16 +115,19 @@ static bool give_ticket(struct exchange *exchange, struct visit *visit, uint32_t
     }
     length = (size_t)snprintf(
         line, COOKIE_MOST, "%s=%.*s; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s",
-        visit->settings->cookie, (int)length, text, good_for_s, secure ? "; Secure" : "");
+        visit->settings->cookie, (int)length, text, kept_for_s, secure ? "; Secure" : "");
     exchange->answer.cookie = (struct bytes){line, length};
     return true;
 }
 
-static bool let_in(struct exchange *exchange, struct visit *visit)
+static bool let_in(struct exchange *exchange, struct visit *visit, bool returns)
 {
-    visit->ticket.is_in = true;
+    const struct room_limits limits = rooms_limits(visit->settings);
+    uint32_t seat_s = returns ? limits.session_s : room_trial_s(&limits);
+
+    visit->ticket.kind = returns ? TICKET_IN : TICKET_FIRST;
     /* Without a new ticket it would come in again and again, each time as another user. */
-    if (give_ticket(exchange, visit, visit->settings->session / 1000)) {
+    if (give_ticket(exchange, visit, seat_s, limits.session_s)) {
         return true;
     }
     reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
@@ -122,8 +142,10 @@ static bool stays(struct exchange *exchange, struct visit *visit, struct room *r
     if (!room_stay(room, &limits, visit->ticket.id, visit->ticket.good_until_s, visit->now_ms)) {
         return false;
     }
-    if (visit->ticket.good_until_s < now_s + limits.session_s - limits.session_s / RENEWALS) {
-        give_ticket(exchange, visit, limits.session_s);
+    if (visit->ticket.kind == TICKET_FIRST ||
+        visit->ticket.good_until_s < now_s + limits.session_s - limits.session_s / RENEWALS) {
+        visit->ticket.kind = TICKET_IN;
+        give_ticket(exchange, visit, limits.session_s, limits.session_s);
     }
     return true;
 }
@@ -139,8 +161,8 @@ static void wait_for_opening(const struct visit *visit, struct room_place *place
 
 static bool waits(struct exchange *exchange, struct visit *visit, const struct room_place *place)
 {
-    visit->ticket.is_in = false;
-    if (!give_ticket(exchange, visit, WAITING_TICKET_S)) {
+    visit->ticket.kind = TICKET_WAITS;
+    if (!give_ticket(exchange, visit, WAITING_TICKET_S, WAITING_TICKET_S)) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return false;
     }
@@ -149,34 +171,52 @@ static bool waits(struct exchange *exchange, struct visit *visit, const struct r
     return false;
 }
 
+/* It was let in, and its seat on trial is over: what it sends now may be what it came for. The room
+ * counts it no longer, and it has no seat by this. */
+static bool was_let_in(const struct exchange *exchange, const struct visit *visit)
+{
+    return visit->has_ticket && visit->ticket.kind == TICKET_FIRST &&
+           !http_method_is_safe(exchange->request.method);
+}
+
+static bool comes_in(struct exchange *exchange, struct visit *visit, struct room *room)
+{
+    const struct room_limits limits = rooms_limits(visit->settings);
+    /* A new ticket for one that is over is as good as none: the old one can be brought again. */
+    bool returns = visit->has_ticket && visit->ticket.kind != TICKET_IN;
+    struct room_user user = {.customer = ip_customer(&exchange->client.ip), .returns = returns};
+    struct room_place place;
+
+    if (!returns) {
+        take_ticket(exchange, visit);
+    }
+    if (visit->now_ms < visit->settings->opens_at_ms) {
+        wait_for_opening(visit, &place);
+        return waits(exchange, visit, &place);
+    }
+    user.id = visit->ticket.id;
+    user.since_ms = visit->ticket.since_ms;
+    if (room_enter(room, &limits, &user, visit->now_ms, &place)) {
+        return let_in(exchange, visit, returns);
+    }
+    return was_let_in(exchange, visit) || waits(exchange, visit, &place);
+}
+
 bool waiting_room_admit(struct exchange *exchange)
 {
-    struct room_limits limits;
-    struct room_place place;
     struct visit visit;
     struct room *room;
 
     begin_visit(exchange, &visit);
-    limits = rooms_limits(visit.settings);
     room = rooms_find(exchange->routing.route, visit.now_ms);
     if (room == NULL) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return false;
     }
-    if (visit.has_ticket && visit.ticket.is_in && stays(exchange, &visit, room)) {
+    if (visit.has_ticket && visit.ticket.kind != TICKET_WAITS && stays(exchange, &visit, room)) {
         return true;
     }
-    if (!visit.has_ticket || visit.ticket.is_in) {
-        take_ticket(exchange, &visit);
-    }
-    if (visit.now_ms < visit.settings->opens_at_ms) {
-        wait_for_opening(&visit, &place);
-        return waits(exchange, &visit, &place);
-    }
-    if (room_enter(room, &limits, visit.ticket.id, visit.ticket.since_ms, visit.now_ms, &place)) {
-        return let_in(exchange, &visit);
-    }
-    return waits(exchange, &visit, &place);
+    return comes_in(exchange, &visit, room);
 }
 
 /* --- what is shown ------------------------------------------------------------------------ */

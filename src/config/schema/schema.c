@@ -921,7 +921,9 @@ static const struct option options[] = {
      .help = "report: requests over the limit are served, counted and named in the access log."},
     {.path = "waiting_room", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      .help = "A queue of users before the route: who has no place yet gets a page that asks again by "
-             "itself (browsers) or JSON, with 503. Users are told apart by a signed cookie."},
+             "itself (browsers) or JSON, with 503. Users are told apart by a signed cookie; a first "
+             "place is kept for 20 s until it is brought back, for a tenth of the room (8 at least) "
+             "from one address."},
     {.path = "waiting_room.active", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
      .least = "1", .greatest = "4000000", .sample = "500", FIELD(waiting_room_settings, active),
      .help = "Users that are let in at once, by each gateway."},
@@ -930,7 +932,8 @@ static const struct option options[] = {
      FIELD(waiting_room_settings, per_minute), .help = "New users that are let in each minute."},
     {.path = "waiting_room.session", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "5m",
      .least = "5s", .greatest = "1d", FIELD(waiting_room_settings, session),
-     .help = "A user that makes no request for so long gives the place away."},
+     .help = "A user that makes no request for so long gives the place away; before the second one, "
+             "after 20 s at most."},
     {.path = "waiting_room.opens_at", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .least = "20", .greatest = "32", .sample = "\"2030-11-29T08:00:00Z\"", .sample_off = true,
      FIELD(waiting_room_settings, opens_at),

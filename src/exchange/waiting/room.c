@@ -2,10 +2,18 @@
 /* Two tables of seats (who is active, who waits), each in sets of sixteen by the user's number, which
  * is random; and how many wait by the second of their arrival, as a tree of sums (Fenwick), so that a
  * user's place is known in seventeen steps. A user comes in when fewer wait with an earlier arrival
- * than there is room for: places of earlier ones are kept for them until they ask again. */
+ * than there is room for: places of earlier ones are kept for them until they ask again.
+ *
+ * A client that ignores cookies is a new user with each request. So a seat is on trial until its user
+ * has brought the ticket back: it is held for some seconds only, and one address has at most a tenth
+ * of the room on trial. What comes above that from one address holds nothing, and has to bring its
+ * ticket back first. Trials are counted by a hash of the address: addresses that share a count are
+ * held to the bound together, which costs their users one more request. */
 #include "exchange/waiting/room.h"
 
 #include "base/check.h"
+#include "base/siphash.h"
+#include "base/system/random.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,14 +28,20 @@
 #define SWEEP_SETS 256u     /* under the lock at once */
 #define AGAIN_LEAST_S 5u
 #define AGAIN_MOST_S 30u
-#define MISSED 3u    /* so many times not asked again: gone */
-#define BURST_S 5u   /* of new users of per_minute at once */
-#define TOKEN 60000u /* one user; per_minute of its parts come each millisecond */
+#define MISSED 3u      /* so many times not asked again: gone */
+#define BURST_S 5u     /* of new users of per_minute at once */
+#define TOKEN 60000u   /* one user; per_minute of its parts come each millisecond */
+#define TRIALS 65536u  /* counts of addresses; a power of two */
+#define TRIAL_PART 10u /* of the room, for one address */
+#define TRIAL_LEAST 8u
+#define TRIAL_LATE_S 3u /* one who waits on trial may come so much later than asked to */
+#define SOON_S 1u       /* one who only lacks the ticket is asked to come again */
 
 struct seat {
     uint64_t id; /* 0: free */
     uint32_t until_s;
     uint32_t since_s; /* of those who wait */
+    uint32_t trial; /* where it is counted among `trials`, and 1; 0: its ticket was brought back */
 };
 
 struct table {
@@ -40,9 +54,11 @@ struct room {
     pthread_mutex_t lock;
     struct table active;
     struct table waiting;
-    uint32_t *arrivals; /* SPAN_S sums; [0] is not used */
-    uint32_t base_s;    /* arrival of [1] */
-    uint32_t expected;  /* active in a former process, not seen yet */
+    uint32_t *arrivals;        /* SPAN_S sums; [0] is not used */
+    uint32_t base_s;           /* arrival of [1] */
+    uint32_t *trials;          /* TRIALS counts */
+    struct siphash_key secret; /* or clients could choose addresses that share a count */
+    uint32_t expected;         /* active in a former process, not seen yet */
     uint32_t expected_until_s;
     uint64_t tokens; /* of new users, in parts of TOKEN */
     uint64_t filled_ms;
@@ -89,8 +105,24 @@ static void move_base(struct room *room, uint32_t now_s)
 
 /* --- seats -------------------------------------------------------------------------------- */
 
+static void begin_trial(struct room *room, struct seat *seat, uint32_t trial)
+{
+    seat->trial = trial;
+    room->trials[trial - 1]++;
+}
+
+static void end_trial(struct room *room, struct seat *seat)
+{
+    if (seat->trial != 0) {
+        CHECK(room->trials[seat->trial - 1] > 0);
+        room->trials[seat->trial - 1]--;
+        seat->trial = 0;
+    }
+}
+
 static void give_up(struct room *room, struct table *table, struct seat *seat)
 {
+    end_trial(room, seat);
     if (table == &room->waiting) {
         count_arrival(room, seat->since_s, -1);
     }
@@ -180,37 +212,66 @@ static void tell_place(const struct room_limits *limits, uint32_t earlier, struc
                                                              : wait_s / 10);
 }
 
+/* Where the user is counted while on trial; 0: it brought its ticket back. */
+static uint32_t trial_of(const struct room *room, const struct room_user *user)
+{
+    return user->returns
+               ? 0
+               : 1 + (uint32_t)(siphash_number(&room->secret, user->customer) & (TRIALS - 1));
+}
+
+static bool has_trial_left(const struct room *room, const struct room_limits *limits,
+                           uint32_t trial)
+{
+    uint32_t whole = limits->per_minute != 0 && limits->per_minute < limits->active
+                         ? limits->per_minute
+                         : limits->active;
+    uint32_t most = whole / TRIAL_PART > TRIAL_LEAST ? whole / TRIAL_PART : TRIAL_LEAST;
+
+    return trial == 0 || room->trials[trial - 1] < most;
+}
+
 static bool come_in(struct room *room, const struct room_limits *limits, uint64_t id,
-                    struct seat *waits, uint32_t now_s)
+                    uint32_t trial, struct seat *waits, uint32_t now_s)
 {
     struct seat *seat = take_seat(room, &room->active, id, now_s);
 
     if (seat == NULL) {
         return false;
     }
-    seat->until_s = now_s + limits->session_s;
+    seat->until_s = now_s + (trial == 0 ? limits->session_s : room_trial_s(limits));
     if (limits->per_minute != 0) {
         room->tokens -= TOKEN;
     }
     if (waits != NULL) {
         give_up(room, &room->waiting, waits);
     }
+    if (trial != 0) {
+        begin_trial(room, seat, trial);
+    }
     return true;
 }
 
-static void wait_on(struct room *room, uint64_t id, uint32_t since_s, struct seat *seat,
-                    uint32_t now_s, const struct room_place *place)
+static void wait_on(struct room *room, const struct room_user *user, uint32_t trial,
+                    struct seat *seat, uint32_t now_s, const struct room_place *place)
 {
-    if (seat == NULL && (seat = take_seat(room, &room->waiting, id, now_s)) != NULL) {
-        seat->since_s = since_s;
-        count_arrival(room, since_s, 1);
+    if (seat == NULL && (seat = take_seat(room, &room->waiting, user->id, now_s)) != NULL) {
+        seat->since_s = (uint32_t)(user->since_ms / 1000);
+        count_arrival(room, seat->since_s, 1);
+        if (trial != 0) {
+            begin_trial(room, seat, trial);
+        }
+    }
+    if (seat != NULL && trial == 0) {
+        end_trial(room, seat);
     }
     if (seat != NULL) {
-        seat->until_s = now_s + MISSED * place->again_s;
+        seat->until_s =
+            now_s + (trial == 0 ? MISSED * place->again_s : place->again_s + TRIAL_LATE_S);
     }
 }
 
-static bool is_active(const struct room *room, const struct room_limits *limits, uint64_t id,
+static bool is_active(struct room *room, const struct room_limits *limits, uint64_t id,
                       uint32_t now_s)
 {
     struct seat *seat = find(&room->active, id);
@@ -218,36 +279,59 @@ static bool is_active(const struct room *room, const struct room_limits *limits,
     if (seat == NULL || seat->until_s < now_s) {
         return false;
     }
+    end_trial(room, seat);
     seat->until_s = now_s + limits->session_s;
     return true;
 }
 
-bool room_enter(struct room *room, const struct room_limits *limits, uint64_t id, uint64_t since_ms,
+/* By a request beside this one, or by its turn. */
+static bool is_let_in(struct room *room, const struct room_limits *limits,
+                      const struct room_user *user, uint64_t now_ms, struct room_place *place)
+{
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+    uint32_t trial = trial_of(room, user);
+    bool may_try = has_trial_left(room, limits, trial);
+    struct seat *waits;
+    uint32_t earlier;
+    bool has_room;
+
+    if (is_active(room, limits, user->id, now_s)) {
+        return true;
+    }
+    waits = find(&room->waiting, user->id);
+    earlier = earlier_than(room, (uint32_t)(user->since_ms / 1000));
+    has_room = earlier < openings(room, limits, now_ms);
+    if (has_room && may_try && come_in(room, limits, user->id, trial, waits, now_s)) {
+        return true;
+    }
+    tell_place(limits, earlier, place);
+    if (may_try) {
+        wait_on(room, user, trial, waits, now_s, place);
+    } else if (has_room) {
+        place->wait_s = SOON_S;
+        place->again_s = SOON_S;
+    }
+    return false;
+}
+
+bool room_enter(struct room *room, const struct room_limits *limits, const struct room_user *user,
                 uint64_t now_ms, struct room_place *place)
 {
     uint32_t now_s = (uint32_t)(now_ms / 1000);
-    uint32_t since_s = (uint32_t)(since_ms / 1000);
-    struct seat *waits;
-    uint32_t earlier;
     bool in;
 
     pthread_mutex_lock(&room->lock);
     if (room->base_s == 0) {
         room->base_s = now_s > PAST_S ? now_s - PAST_S : 0;
     }
-    if (is_active(room, limits, id, now_s)) { /* by a request beside this one */
-        pthread_mutex_unlock(&room->lock);
-        return true;
-    }
-    waits = find(&room->waiting, id);
-    earlier = earlier_than(room, since_s);
-    in = earlier < openings(room, limits, now_ms) && come_in(room, limits, id, waits, now_s);
-    if (!in) {
-        tell_place(limits, earlier, place);
-        wait_on(room, id, since_s, waits, now_s, place);
-    }
+    in = is_let_in(room, limits, user, now_ms, place);
     pthread_mutex_unlock(&room->lock);
     return in;
+}
+
+uint32_t room_trial_s(const struct room_limits *limits)
+{
+    return limits->session_s < ROOM_TRIAL_S ? limits->session_s : ROOM_TRIAL_S;
 }
 
 bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
@@ -265,6 +349,7 @@ bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
         }
     }
     if (seat != NULL) {
+        end_trial(room, seat);
         seat->until_s = now_s + limits->session_s;
     }
     pthread_mutex_unlock(&room->lock);
@@ -360,6 +445,7 @@ struct room *room_new(uint32_t active)
 {
     struct room *room = calloc(1, sizeof(*room));
     uint32_t sets = LEAST_SETS;
+    struct random random;
 
     if (room == NULL) {
         return NULL;
@@ -368,8 +454,11 @@ struct room *room_new(uint32_t active)
     while (sets * WAYS / 4 < active && sets < 1u << 20) {
         sets *= 2; /* four times the room, so that no set is ever full */
     }
+    random_init(&random);
+    room->secret = (struct siphash_key){random_next(&random), random_next(&random)};
+    room->trials = take_pages(TRIALS * sizeof(*room->trials));
     room->arrivals = take_pages(SPAN_S * sizeof(*room->arrivals));
-    if (room->arrivals == NULL || !make_table(&room->active, sets) ||
+    if (room->arrivals == NULL || room->trials == NULL || !make_table(&room->active, sets) ||
         !make_table(&room->waiting, WAITING_SETS)) {
         room_free(&room);
     }
@@ -386,6 +475,9 @@ void room_free(struct room **held)
     }
     if (room->arrivals != NULL) {
         munmap(room->arrivals, SPAN_S * sizeof(*room->arrivals));
+    }
+    if (room->trials != NULL) {
+        munmap(room->trials, TRIALS * sizeof(*room->trials));
     }
     if (room->active.seats != NULL) {
         munmap(room->active.seats, table_size(&room->active));

@@ -24,12 +24,25 @@ struct room_place {
                          that others go first meanwhile */
 };
 
+/* A user as it asks to come in. */
+struct room_user {
+    uint64_t id;
+    uint64_t since_ms; /* its place in the order */
+    uint64_t customer; /* whose address it asks from (ip_customer) */
+    bool returns;      /* it brought a ticket back, so that it keeps cookies */
+};
+
+/* So long at most a seat is kept for a user who has not brought the ticket back yet. */
+#define ROOM_TRIAL_S 20u
+uint32_t room_trial_s(const struct room_limits *limits);
+
 /* `active`: as of the limits that it begins with; memory is touched only as users come. NULL: none. */
 struct room *room_new(uint32_t active);
 void room_free(struct room **room);
 
-/* A user who waits since `since_ms`, or comes for the first time. true: is active from now on. */
-bool room_enter(struct room *room, const struct room_limits *limits, uint64_t id, uint64_t since_ms,
+/* A user who waits, or comes for the first time. true: is active from now on; one who does not
+ * `return`, for room_trial_s unless room_stay is called meanwhile. */
+bool room_enter(struct room *room, const struct room_limits *limits, const struct room_user *user,
                 uint64_t now_ms, struct room_place *place);
 /* A user who was let in makes a request. false: has been away for longer than the session, by what
  * the room knows and by the ticket (`good_until_s`). A user that the room does not know was let in by

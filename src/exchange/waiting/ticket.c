@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* "K.ID.SINCE.UNTIL.MAC", all hexadecimal of fixed width, K being "w" or "a"; the MAC is the first half
- * of an HMAC-SHA-256 over the room's name and what stands before it. */
+/* "K.ID.SINCE.UNTIL.MAC", all hexadecimal of fixed width, K being a letter of `letters`; the MAC is the
+ * first half of an HMAC-SHA-256 over the room's name and what stands before it. */
 #include "exchange/waiting/ticket.h"
 
 #include "tls/tls_mac.h"
@@ -10,6 +10,12 @@
 #define BODY_LENGTH (1 + 1 + 16 + 1 + 12 + 1 + 8)
 #define MAC_LENGTH 32 /* digits */
 #define MESSAGE_MAX 256
+
+static const char letters[] = {
+    [TICKET_WAITS] = 'w',
+    [TICKET_FIRST] = 'f',
+    [TICKET_IN] = 'a',
+};
 
 static bool sign(struct bytes body, struct bytes room, struct bytes key,
                  char digits[MAC_LENGTH + 1])
@@ -34,7 +40,7 @@ size_t ticket_write(const struct ticket *ticket, struct bytes room, struct bytes
 {
     char digits[MAC_LENGTH + 1];
     int length =
-        snprintf(text, TICKET_TEXT_MAX, "%c.%016llx.%012llx.%08x", ticket->is_in ? 'a' : 'w',
+        snprintf(text, TICKET_TEXT_MAX, "%c.%016llx.%012llx.%08x", letters[ticket->kind],
                  (unsigned long long)ticket->id,
                  (unsigned long long)(ticket->since_ms & 0xffffffffffff), ticket->good_until_s);
 
@@ -87,12 +93,13 @@ bool ticket_read(struct bytes text, struct bytes room, const struct bytes *keys,
 {
     struct bytes rest = text;
     uint64_t until = 0;
+    const char *letter;
 
-    if (text.length != BODY_LENGTH + 1 + MAC_LENGTH || (text.at[0] != 'a' && text.at[0] != 'w') ||
-        text.at[1] != '.') {
+    if (text.length != BODY_LENGTH + 1 + MAC_LENGTH || text.at[1] != '.' ||
+        (letter = memchr(letters, text.at[0], sizeof(letters))) == NULL) {
         return false;
     }
-    ticket->is_in = text.at[0] == 'a';
+    ticket->kind = (enum ticket_kind)(letter - letters);
     rest = bytes_skip(rest, 2);
     if (!read_number(&rest, 16, &ticket->id) || !read_number(&rest, 12, &ticket->since_ms) ||
         !read_number(&rest, 8, &until) || ticket->id == 0) {

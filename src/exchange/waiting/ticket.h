@@ -9,8 +9,14 @@
 
 #define TICKET_TEXT_MAX 96
 
+enum ticket_kind {
+    TICKET_WAITS,
+    TICKET_FIRST, /* let in, and has not brought a ticket back yet */
+    TICKET_IN,
+};
+
 struct ticket {
-    bool is_in;            /* let in; else it waits */
+    enum ticket_kind kind;
     uint64_t id;           /* not 0 */
     uint64_t since_ms;     /* its place in the order */
     uint32_t good_until_s; /* since 1970 */

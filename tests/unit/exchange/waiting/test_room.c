@@ -12,6 +12,24 @@
 
 static uint64_t numbers = 12;
 
+/* One who keeps cookies, and has brought its ticket back. */
+static bool enters(struct room *room, const struct room_limits *limits, uint64_t id,
+                   uint64_t since_ms, uint64_t now_ms, struct room_place *place)
+{
+    const struct room_user user = {.id = id, .since_ms = since_ms, .customer = id, .returns = true};
+
+    return room_enter(room, limits, &user, now_ms, place);
+}
+
+/* Without a ticket. */
+static bool comes(struct room *room, const struct room_limits *limits, uint64_t id,
+                  uint64_t customer, uint64_t now_ms, struct room_place *place)
+{
+    const struct room_user user = {.id = id, .since_ms = now_ms, .customer = customer};
+
+    return room_enter(room, limits, &user, now_ms, place);
+}
+
 static uint64_t draw(void)
 {
     numbers = numbers * 6364136223846793005u + 1442695040888963407u;
@@ -25,17 +43,17 @@ static void one_after_another(void **state)
     struct room_place place;
 
     (void)state;
-    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
-    assert_true(room_enter(room, &limits, 2, START_MS, START_MS, &place));
-    assert_false(room_enter(room, &limits, 3, START_MS + 1000, START_MS + 1000, &place));
+    assert_true(enters(room, &limits, 1, START_MS, START_MS, &place));
+    assert_true(enters(room, &limits, 2, START_MS, START_MS, &place));
+    assert_false(enters(room, &limits, 3, START_MS + 1000, START_MS + 1000, &place));
     assert_int_equal(place.number, 1);
-    assert_false(room_enter(room, &limits, 4, START_MS + 2000, START_MS + 2000, &place));
+    assert_false(enters(room, &limits, 4, START_MS + 2000, START_MS + 2000, &place));
     assert_int_equal(place.number, 2);
     assert_true(room_stay(room, &limits, 1, 0, START_MS + 9000));
     room_tick(room, START_MS + 11000);
     assert_int_equal(room_active(room), 1); /* 2 has gone */
-    assert_false(room_enter(room, &limits, 4, START_MS + 2000, START_MS + 11000, &place));
-    assert_true(room_enter(room, &limits, 3, START_MS + 1000, START_MS + 11000, &place));
+    assert_false(enters(room, &limits, 4, START_MS + 2000, START_MS + 11000, &place));
+    assert_true(enters(room, &limits, 3, START_MS + 1000, START_MS + 11000, &place));
     assert_int_equal(room_waiting(room), 1);
     room_free(&room);
 }
@@ -50,14 +68,14 @@ static void one_that_has_gone_holds_up_nobody(void **state)
     uint64_t gone_ms;
 
     (void)state;
-    assert_true(room_enter(room, &one, 1, START_MS, START_MS, &place));
-    assert_false(room_enter(room, &one, 2, START_MS + 1000, START_MS + 1000, &place));
+    assert_true(enters(room, &one, 1, START_MS, START_MS, &place));
+    assert_false(enters(room, &one, 2, START_MS + 1000, START_MS + 1000, &place));
     gone_ms = START_MS + 1000 + 3 * 1000 * (uint64_t)place.again_s;
-    assert_false(room_enter(room, &two, 3, START_MS + 2000, START_MS + 3000, &place));
+    assert_false(enters(room, &two, 3, START_MS + 2000, START_MS + 3000, &place));
     room_tick(room, gone_ms);
-    assert_false(room_enter(room, &two, 3, START_MS + 2000, gone_ms, &place));
+    assert_false(enters(room, &two, 3, START_MS + 2000, gone_ms, &place));
     room_tick(room, gone_ms + 1000);
-    assert_true(room_enter(room, &two, 3, START_MS + 2000, gone_ms + 1000, &place));
+    assert_true(enters(room, &two, 3, START_MS + 2000, gone_ms + 1000, &place));
     assert_int_equal(room_waiting(room), 0);
     room_free(&room);
 }
@@ -73,7 +91,7 @@ static void new_users_each_minute(void **state)
     for (uint64_t s = 0; s < 120; s++) {
         for (uint64_t user = 1; user <= 5000; user++) {
             if (!room_stay(room, &limits, user, 0, START_MS + s * 1000)) {
-                in += room_enter(room, &limits, user, START_MS, START_MS + s * 1000, &place);
+                in += enters(room, &limits, user, START_MS, START_MS + s * 1000, &place);
             }
         }
     }
@@ -94,7 +112,7 @@ static void a_few_each_minute(void **state)
         uint64_t user = 1 + ms % 200;
 
         if (!room_stay(room, &limits, user, 0, START_MS + ms)) {
-            in += room_enter(room, &limits, user, START_MS, START_MS + ms, &place);
+            in += enters(room, &limits, user, START_MS, START_MS + ms, &place);
         }
     }
     assert_in_range(in, 98, 106);
@@ -109,8 +127,8 @@ static void one_ticket_one_place(void **state)
     struct room_place place;
 
     (void)state;
-    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
-    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
+    assert_true(enters(room, &limits, 1, START_MS, START_MS, &place));
+    assert_true(enters(room, &limits, 1, START_MS, START_MS, &place));
     assert_int_equal(room_active(room), 1);
     room_free(&room);
 }
@@ -124,13 +142,103 @@ static void a_former_process(void **state)
 
     (void)state;
     room_expect(room, 2, now_s + 10);
-    assert_true(room_enter(room, &limits, 1, START_MS, START_MS, &place));
-    assert_false(room_enter(room, &limits, 2, START_MS, START_MS, &place));
+    assert_true(enters(room, &limits, 1, START_MS, START_MS, &place));
+    assert_false(enters(room, &limits, 2, START_MS, START_MS, &place));
     assert_true(room_stay(room, &limits, 7, now_s + 5, START_MS)); /* one of the two */
     assert_int_equal(room_active(room), 3);
     assert_false(room_stay(room, &limits, 8, now_s - 5, START_MS)); /* away for too long */
     room_tick(room, START_MS + 10000);
-    assert_true(room_enter(room, &limits, 2, START_MS, START_MS + 10000, &place));
+    assert_true(enters(room, &limits, 2, START_MS, START_MS + 10000, &place));
+    room_free(&room);
+}
+
+#define ONE_ADDRESS 77u
+
+/* 500 requests that ignore the cookie: each is another user. */
+static void one_address_fills_no_room(void **state)
+{
+    const struct room_limits limits = {.active = 500, .session_s = 3600};
+    struct room *room = room_new(limits.active);
+    struct room_place place;
+    uint32_t in = 0;
+
+    (void)state;
+    for (uint64_t id = 1; id <= 500; id++) {
+        in += comes(room, &limits, id, ONE_ADDRESS, START_MS, &place);
+    }
+    assert_int_equal(in, 50);
+    assert_int_equal(room_active(room), 50);
+    assert_int_equal(room_waiting(room), 0);
+    assert_int_equal(place.again_s, 1); /* there is room: only the ticket is missing */
+    /* Others behind the same address come in as soon as they bring their tickets back. */
+    assert_true(enters(room, &limits, 500, START_MS, START_MS + 1000, &place));
+    assert_true(comes(room, &limits, 501, 1, START_MS, &place));
+    assert_int_equal(room_active(room), 52);
+    /* And its seats are free again soon. */
+    room_tick(room, START_MS + 1000 * (ROOM_TRIAL_S + 1));
+    assert_int_equal(room_active(room), 1);
+    room_free(&room);
+}
+
+static void who_brings_the_ticket_back_has_a_seat(void **state)
+{
+    const struct room_limits limits = {.active = 2, .session_s = 3600};
+    struct room *room = room_new(limits.active);
+    uint32_t now_s = (uint32_t)(START_MS / 1000);
+    struct room_place place;
+
+    (void)state;
+    assert_true(comes(room, &limits, 1, 1, START_MS, &place));
+    assert_true(comes(room, &limits, 2, 2, START_MS, &place));
+    assert_true(room_stay(room, &limits, 1, now_s + ROOM_TRIAL_S, START_MS + 5000));
+    room_tick(room, START_MS + 1000 * (ROOM_TRIAL_S + 1));
+    assert_int_equal(room_active(room), 1);
+    /* The other has to ask for a seat again, with its arrival; and is before all who came later. */
+    assert_false(room_stay(room, &limits, 2, now_s + ROOM_TRIAL_S, START_MS + 30000));
+    assert_true(enters(room, &limits, 2, START_MS, START_MS + 30000, &place));
+    assert_true(room_stay(room, &limits, 2, 0, START_MS + 3000000));
+    room_free(&room);
+}
+
+/* While the room is full: what one address asks without tickets is not before others for long. */
+static void no_places_without_tickets(void **state)
+{
+    const struct room_limits full = {.active = 1, .session_s = 3600};
+    const struct room_limits wider = {.active = 2, .session_s = 3600};
+    struct room *room = room_new(wider.active);
+    struct room_place place;
+
+    (void)state;
+    assert_true(enters(room, &full, 1, START_MS, START_MS, &place));
+    for (uint64_t id = 2; id <= 1000; id++) {
+        assert_false(comes(room, &full, id, ONE_ADDRESS, START_MS, &place));
+    }
+    assert_int_equal(room_waiting(room), 8);
+    assert_false(comes(room, &full, 2000, 1, START_MS + 1000, &place));
+    assert_int_equal(place.number, 9);
+    room_tick(room, START_MS + 36000);
+    assert_int_equal(room_waiting(room), 0);
+    assert_true(enters(room, &wider, 2000, START_MS + 1000, START_MS + 36000, &place));
+    room_free(&room);
+}
+
+/* A first request has its place in the order until it was told to ask again. */
+static void a_place_until_asked_again(void **state)
+{
+    const struct room_limits one = {.active = 1, .session_s = 3600};
+    const struct room_limits two = {.active = 2, .session_s = 3600};
+    struct room *room = room_new(two.active);
+    struct room_place place;
+    uint64_t again_ms;
+
+    (void)state;
+    assert_true(enters(room, &one, 1, START_MS, START_MS, &place));
+    assert_false(comes(room, &one, 2, 2, START_MS, &place));
+    again_ms = START_MS + 1000 * (uint64_t)place.again_s;
+    room_tick(room, again_ms);
+    assert_false(comes(room, &two, 3, 3, again_ms, &place));
+    assert_true(enters(room, &two, 2, START_MS, again_ms, &place));
+    assert_int_equal(room_waiting(room), 1);
     room_free(&room);
 }
 
@@ -187,7 +295,7 @@ static void a_crowd(void **state)
                     assert_true(room_stay(room, &limits, i + 1, 0, now_ms));
                     user->next_ms = now_ms + 1000;
                 }
-            } else if (room_enter(room, &limits, i + 1, user->since_ms, now_ms, &place)) {
+            } else if (enters(room, &limits, i + 1, user->since_ms, now_ms, &place)) {
                 user->state = IS_IN;
                 in++;
                 user->leaves_ms = now_ms + 1000 + draw() % 4000;
@@ -222,6 +330,10 @@ int main(void)
         cmocka_unit_test(a_former_process),
         cmocka_unit_test(a_few_each_minute),
         cmocka_unit_test(one_ticket_one_place),
+        cmocka_unit_test(one_address_fills_no_room),
+        cmocka_unit_test(who_brings_the_ticket_back_has_a_seat),
+        cmocka_unit_test(no_places_without_tickets),
+        cmocka_unit_test(a_place_until_asked_again),
         cmocka_unit_test(a_crowd),
     };
 

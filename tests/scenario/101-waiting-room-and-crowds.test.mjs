@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// waiting_room of a route against clients that ignore its cookie: what one address may hold, who comes
+// in all the same, and what shared caches are told.
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { keepAliveAgent, request } from './lib/client.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
+import { until } from './lib/wait.mjs';
+
+const KEY = 'k'.repeat(48);
+const COOKIE = 'turnpike-ticket-sale';
+
+// `from`: the address that a trusted proxy names.
+const config = (room) => (folder) => {
+    fs.writeFileSync(path.join(folder, 'key'), KEY);
+    return `
+state_directory: ${folder}
+trusted_proxies: [127.0.0.0/8]
+routes:
+  - {name: sale, waiting_room: {${room}, keys: [${folder}/key]}, respond: {body: in}}
+`;
+};
+
+const ask = (gateway, from, { cookie, ...options } = {}) => request(gateway, { ...options, headers: { Accept: 'application/json', 'X-Forwarded-For': from, ...(cookie ? { Cookie: cookie } : {}) } });
+const cookieOf = (answer) => answer.headers['set-cookie'][0].split(';')[0];
+
+// What the gateway would have given: it signs with the same key.
+function ticket(kind, sinceMs, untilS, id = crypto.randomBytes(8).toString('hex')) {
+    const text = `${kind}.${id}.${sinceMs.toString(16).padStart(12, '0')}.${untilS.toString(16).padStart(8, '0')}`;
+    const mac = crypto.createHmac('sha256', KEY).update(`turnpike waiting room sale/${text}`).digest('hex').slice(0, 32);
+    return `${COOKIE}=${text}.${mac}`;
+}
+
+test('one client that ignores cookies', async (t) => {
+    const gateway = await startGateway(t, config('active: 500, session: 1h'));
+    const agent = keepAliveAgent();
+    t.after(() => agent.destroy());
+    const answers = [];
+    for (let i = 0; i < 500; i++) {
+        answers.push(await ask(gateway, '192.0.2.1', { agent }));
+    }
+    const refused = answers.filter((answer) => answer.status === 503);
+
+    await t.test('holds a tenth of the room', () => {
+        assert.equal(answers.filter((answer) => answer.status === 200).length, 50);
+        assert.equal(refused.length, 450);
+        assert.equal(JSON.parse(refused[0].body).ask_again_seconds, 1);
+        assert.equal(refused[0].headers['retry-after'], '1');
+    });
+
+    await t.test('others come in at once', async () => {
+        for (let i = 0; i < 60; i++) {
+            assert.equal((await ask(gateway, `198.51.100.${i}`)).status, 200);
+        }
+    });
+
+    await t.test('so do those behind its address, once they bring their tickets back', async () => {
+        for (const answer of refused.slice(0, 100)) {
+            const back = await ask(gateway, '192.0.2.1', { cookie: cookieOf(answer) });
+            assert.equal(back.status, 200);
+            assert.match(back.headers['set-cookie'][0], /=a\..*; Max-Age=3600;/);
+        }
+    });
+
+    await t.test('an IPv6 customer is one, whatever the address', async () => {
+        let [inside, outside] = [0, 0];
+        for (let i = 0; i < 80; i++) {
+            const { status } = await ask(gateway, `2001:db8:0:7::${i.toString(16)}`, { agent });
+            inside += status === 200;
+            outside += status === 503;
+        }
+        assert.deepEqual([inside, outside], [50, 30]);
+        assert.equal((await ask(gateway, '2001:db8:0:8::1')).status, 200);
+    });
+});
+
+test('while the room is full', async (t) => {
+    const gateway = await startGateway(t, config('active: 1, session: 1h'));
+    const first = await ask(gateway, '192.0.2.1');
+    assert.equal(first.status, 200);
+    const second = await ask(gateway, '192.0.2.1', { cookie: cookieOf(first) });
+    assert.equal(second.status, 200);
+    for (let i = 0; i < 100; i++) {
+        assert.equal((await ask(gateway, '192.0.2.66')).status, 503);
+    }
+
+    await t.test('one address without tickets is before others eight times at most', async () => {
+        const since = Date.now();
+        await until('another second', () => Math.floor(Date.now() / 1000) > Math.floor(since / 1000));
+        const told = JSON.parse((await ask(gateway, '192.0.2.2')).body);
+        assert.ok(told.place <= 9, `place ${told.place}`);
+    });
+
+    await t.test('who is in sends what it came for', async () => {
+        assert.equal((await ask(gateway, '192.0.2.1', { method: 'POST', body: 'pays', cookie: cookieOf(second) })).status, 200);
+    });
+
+    await t.test('also after a first request only, and a pause', async () => {
+        const now = Math.floor(Date.now() / 1000);
+        const mine = ticket('f', (now - 60) * 1000, now - 40);
+        const page = await ask(gateway, '192.0.2.3', { cookie: mine });
+        assert.equal(page.status, 503);
+        assert.equal(JSON.parse(page.body).place, 1, 'its arrival counts');
+        assert.equal((await ask(gateway, '192.0.2.3', { method: 'POST', body: 'pays', cookie: mine })).status, 200);
+        const old = ticket('f', (now - 4000) * 1000, now - 3980);
+        assert.equal((await ask(gateway, '192.0.2.3', { method: 'POST', cookie: old })).status, 503, 'a session later it does not');
+    });
+
+    await t.test('tickets that are over, changed or made by others are none', async () => {
+        const now = Math.floor(Date.now() / 1000);
+        const good = ticket('a', (now - 60) * 1000, now + 600);
+        assert.equal((await ask(gateway, '192.0.2.4', { cookie: good })).status, 200, 'of a gateway with the same key');
+        for (const bad of [ticket('a', (now - 4000) * 1000, now - 10), good.replace(/.$/, (last) => (last === '0' ? '1' : '0')), good.replace('=a.', '=f.'), `${COOKIE}=`, ticket('x', now * 1000, now + 600)]) {
+            assert.equal((await ask(gateway, '192.0.2.4', { cookie: bad })).status, 503, bad);
+        }
+    });
+});
+
+test('shared caches keep no answer with a ticket', async (t) => {
+    const said = { '/none': null, '/public': 'public, max-age=60', '/private': 'max-age=5, private', '/no-store': 'no-store', '/part': 'private="x-a", max-age=60' };
+    const origin = await httpOrigin(t, { handler: (incoming, answer) => {
+        const control = said[incoming.url];
+        answer.writeHead(200, control ? { 'Cache-Control': control } : {});
+        answer.end('a');
+    } });
+    const gateway = await startGateway(t, () => `
+services:
+  shop: {origins: ["${origin.address}"]}
+routes:
+  - {name: sale, waiting_room: {active: 100}, service: shop}
+`);
+    const told = async (where, options) => (await ask(gateway, '192.0.2.1', { path: where, ...options })).headers['cache-control'];
+
+    assert.equal(await told('/none'), 'private');
+    assert.equal(await told('/public'), 'public, max-age=60, private');
+    assert.equal(await told('/private'), 'max-age=5, private');
+    assert.equal(await told('/no-store'), 'no-store');
+    assert.equal(await told('/part'), 'private="x-a", max-age=60, private');
+
+    const first = await ask(gateway, '192.0.2.1', { path: '/none' });
+    const second = await ask(gateway, '192.0.2.1', { path: '/none', cookie: cookieOf(first) });
+    const third = await ask(gateway, '192.0.2.1', { path: '/public', cookie: cookieOf(second) });
+    assert.equal(third.headers['set-cookie'], undefined);
+    assert.equal(third.headers['cache-control'], 'public, max-age=60', 'without a new ticket it is what the origin said');
+});
