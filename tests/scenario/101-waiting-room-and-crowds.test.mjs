@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { keepAliveAgent, request } from './lib/client.mjs';
+import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { until } from './lib/wait.mjs';
@@ -146,4 +147,20 @@ routes:
     const third = await ask(gateway, '192.0.2.1', { path: '/public', cookie: cookieOf(second) });
     assert.equal(third.headers['set-cookie'], undefined);
     assert.equal(third.headers['cache-control'], 'public, max-age=60', 'without a new ticket it is what the origin said');
+});
+
+test('a restart keeps the places of those who wait', async (t) => {
+    const state = temporaryFolder(t);
+    const yaml = (active) => `state_directory: ${state}\ntrusted_proxies: [127.0.0.0/8]\nroutes: [{name: sale, waiting_room: {active: ${active}, session: 1h}, respond: {body: in}}]`;
+    const before = await startGateway(t, yaml(1));
+    const first = await ask(before, '192.0.2.1');
+    assert.equal((await ask(before, '192.0.2.1', { cookie: cookieOf(first) })).status, 200);
+    const waits = await ask(before, '192.0.2.2');
+    assert.equal(waits.status, 503);
+    await until('both to be written down', () => fs.existsSync(path.join(state, 'waiting-rooms')) && /^1 1 /.test(fs.readFileSync(path.join(state, 'waiting-rooms'), 'utf8')));
+    await before.stop();
+
+    const after = await startGateway(t, yaml(2));
+    assert.equal((await ask(after, '192.0.2.3')).status, 503, 'one who comes later');
+    assert.equal((await ask(after, '192.0.2.2', { cookie: cookieOf(waits) })).status, 200);
 });

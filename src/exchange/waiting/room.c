@@ -2,7 +2,8 @@
 /* Two tables of seats (who is active, who waits), each in sets of sixteen by the user's number, which
  * is random; and how many wait by the second of their arrival, as a tree of sums (Fenwick), so that a
  * user's place is known in seventeen steps. A user comes in when fewer wait with an earlier arrival
- * than there is room for: places of earlier ones are kept for them until they ask again.
+ * than there is room for: places of earlier ones are kept for them until they ask again. Those who
+ * waited in a former process and have not asked again count as earlier than all.
  *
  * A client that ignores cookies is a new user with each request. So a seat is on trial until its user
  * has brought the ticket back: it is held for some seconds only, and one address has at most a tenth
@@ -27,12 +28,12 @@
 #define PAST_S 86400u       /* of it before now */
 #define SWEEP_SETS 256u     /* under the lock at once */
 #define AGAIN_LEAST_S 5u
-#define AGAIN_MOST_S 30u
-#define MISSED 3u      /* so many times not asked again: gone */
-#define BURST_S 5u     /* of new users of per_minute at once */
-#define TOKEN 60000u   /* one user; per_minute of its parts come each millisecond */
-#define TRIALS 65536u  /* counts of addresses; a power of two */
-#define TRIAL_PART 10u /* of the room, for one address */
+#define AGAIN_MOST_S 30u /* ROOM_ASKED_AGAIN_S follows from it */
+#define MISSED 3u        /* so many times not asked again: gone */
+#define BURST_S 5u       /* of new users of per_minute at once */
+#define TOKEN 60000u     /* one user; per_minute of its parts come each millisecond */
+#define TRIALS 65536u    /* counts of addresses; a power of two */
+#define TRIAL_PART 10u   /* of the room, for one address */
 #define TRIAL_LEAST 8u
 #define TRIAL_LATE_S 3u /* one who waits on trial may come so much later than asked to */
 #define SOON_S 1u       /* one who only lacks the ticket is asked to come again */
@@ -58,9 +59,8 @@ struct room {
     uint32_t base_s;           /* arrival of [1] */
     uint32_t *trials;          /* TRIALS counts */
     struct siphash_key secret; /* or clients could choose addresses that share a count */
-    uint32_t expected;         /* active in a former process, not seen yet */
-    uint32_t expected_until_s;
-    uint64_t tokens; /* of new users, in parts of TOKEN */
+    struct room_former former; /* without those who were seen again */
+    uint64_t tokens;           /* of new users, in parts of TOKEN */
     uint64_t filled_ms;
 };
 
@@ -186,7 +186,7 @@ static void fill_tokens(struct room *room, const struct room_limits *limits, uin
 /* How many may come in now. */
 static uint32_t openings(struct room *room, const struct room_limits *limits, uint64_t now_ms)
 {
-    uint64_t taken = (uint64_t)room->active.count + room->expected;
+    uint64_t taken = (uint64_t)room->active.count + room->former.active;
     uint64_t free = taken < limits->active ? limits->active - taken : 0;
 
     if (limits->per_minute != 0) {
@@ -299,7 +299,10 @@ static bool is_let_in(struct room *room, const struct room_limits *limits,
         return true;
     }
     waits = find(&room->waiting, user->id);
-    earlier = earlier_than(room, (uint32_t)(user->since_ms / 1000));
+    if (user->returns && waits == NULL && room->former.waiting > 0) {
+        room->former.waiting--;
+    }
+    earlier = room->former.waiting + earlier_than(room, (uint32_t)(user->since_ms / 1000));
     has_room = earlier < openings(room, limits, now_ms);
     if (has_room && may_try && come_in(room, limits, user->id, trial, waits, now_s)) {
         return true;
@@ -344,8 +347,8 @@ bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
     seat = find(&room->active, id);
     if (seat == NULL && good_until_s >= now_s) {
         seat = take_seat(room, &room->active, id, now_s);
-        if (seat != NULL && room->expected > 0) {
-            room->expected--;
+        if (seat != NULL && room->former.active > 0) {
+            room->former.active--;
         }
     }
     if (seat != NULL) {
@@ -358,12 +361,21 @@ bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
 
 /* --- time --------------------------------------------------------------------------------- */
 
-void room_expect(struct room *room, uint32_t active, uint32_t until_s)
+void room_expect(struct room *room, const struct room_former *former)
 {
     pthread_mutex_lock(&room->lock);
-    room->expected = active;
-    room->expected_until_s = until_s;
+    room->former = *former;
     pthread_mutex_unlock(&room->lock);
+}
+
+static void forget_former(struct room *room, uint32_t now_s)
+{
+    if (now_s >= room->former.active_until_s) {
+        room->former.active = 0;
+    }
+    if (now_s >= room->former.waiting_until_s) {
+        room->former.waiting = 0;
+    }
 }
 
 static void sweep(struct room *room, struct table *table, uint32_t now_s)
@@ -387,9 +399,7 @@ void room_tick(struct room *room, uint64_t now_ms)
     uint32_t now_s = (uint32_t)(now_ms / 1000);
 
     pthread_mutex_lock(&room->lock);
-    if (now_s >= room->expected_until_s) {
-        room->expected = 0;
-    }
+    forget_former(room, now_s);
     if (room->base_s != 0 && now_s - room->base_s > SPAN_S - 3600) {
         move_base(room, now_s);
     }
@@ -403,7 +413,7 @@ uint32_t room_active(struct room *room)
     uint32_t count;
 
     pthread_mutex_lock(&room->lock);
-    count = room->active.count + room->expected;
+    count = room->active.count + room->former.active;
     pthread_mutex_unlock(&room->lock);
     return count;
 }

@@ -49,13 +49,21 @@ bool room_enter(struct room *room, const struct room_limits *limits, const struc
  * another process, and stays. */
 bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
                uint32_t good_until_s, uint64_t now_ms);
-/* So many were active when a former process ended, and have their places until they come or their
- * session is over. */
-void room_expect(struct room *room, uint32_t active, uint32_t until_s);
+/* What a former process knew. Their places are kept until they come, or until these seconds. */
+struct room_former {
+    uint32_t active;
+    uint32_t waiting;
+    uint32_t active_until_s;
+    uint32_t waiting_until_s;
+};
+void room_expect(struct room *room, const struct room_former *former);
+/* So long after a start all who wait have asked again. */
+#define ROOM_ASKED_AGAIN_S 33u
 /* Each second: forgets who has gone. */
 void room_tick(struct room *room, uint64_t now_ms);
 
 uint32_t room_active(struct room *room);
+/* Without those of a former process: one that restarts ever again lets users in all the same. */
 uint32_t room_waiting(struct room *room);
 
 #endif

@@ -10,12 +10,13 @@
 
 #define ROOMS_MOST 256
 #define A_MINUTE_S 60u
+#define WAITED_FOR_S 3600u
 
 static _Atomic uint32_t room_count;
 static struct {
     const char *route;
-    uint32_t expected; /* of a former process, while `room` is NULL */
-    uint32_t seen_s;   /* the last tick with a room, or when that was so */
+    struct rooms_count former; /* while `room` is NULL */
+    uint32_t seen_s;           /* the last tick with a room */
     _Atomic(struct room *) room;
 } entries[ROOMS_MOST];
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
@@ -51,6 +52,21 @@ struct room_limits rooms_limits(const struct waiting_room_settings *settings)
     return (struct room_limits){settings->active, settings->per_minute, settings->session / 1000};
 }
 
+static struct room_former former_of(uint32_t place, const struct room_limits *limits,
+                                    uint64_t now_ms)
+{
+    const struct rooms_count *former = &entries[place].former;
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+
+    return (struct room_former){
+        .active = former->active,
+        .waiting = former->waiting,
+        .active_until_s = former->seen_s + A_MINUTE_S + limits->session_s,
+        /* After a longer pause those who waited are elsewhere. */
+        .waiting_until_s = now_s < former->seen_s + WAITED_FOR_S ? now_s + ROOM_ASKED_AGAIN_S : 0,
+    };
+}
+
 static struct room *make(const struct route_settings *route, uint64_t now_ms)
 {
     struct room_limits limits = rooms_limits(&route->waiting_room);
@@ -64,8 +80,9 @@ static struct room *make(const struct route_settings *route, uint64_t now_ms)
     }
     if (place < ROOMS_MOST && room == NULL && (room = room_new(limits.active)) != NULL) {
         /* It was written down within a minute. */
-        room_expect(room, entries[place].expected,
-                    entries[place].seen_s + A_MINUTE_S + limits.session_s);
+        const struct room_former former = former_of(place, &limits, now_ms);
+
+        room_expect(room, &former);
         room_tick(room, now_ms);
         atomic_store_explicit(&entries[place].room, room, memory_order_release);
     }
@@ -83,15 +100,14 @@ struct room *rooms_find(const struct route_settings *route, uint64_t now_ms)
     return room != NULL ? room : make(route, now_ms);
 }
 
-void rooms_expect(const char *route, uint32_t active, uint32_t seen_s)
+void rooms_expect(const char *route, const struct rooms_count *count)
 {
     uint32_t place;
 
     pthread_mutex_lock(&writers);
     place = add(route);
     if (place < ROOMS_MOST) {
-        entries[place].expected = active;
-        entries[place].seen_s = seen_s;
+        entries[place].former = *count;
     }
     pthread_mutex_unlock(&writers);
 }
@@ -117,7 +133,13 @@ void rooms_read(rooms_seen *seen, void *owner)
     for (uint32_t i = 0; i < count; i++) {
         struct room *room = atomic_load_explicit(&entries[i].room, memory_order_acquire);
 
-        seen(owner, entries[i].route, room != NULL ? room_active(room) : entries[i].expected,
-             entries[i].seen_s);
+        if (room == NULL) {
+            seen(owner, entries[i].route, &entries[i].former);
+        } else {
+            const struct rooms_count count = {room_active(room), room_waiting(room),
+                                              entries[i].seen_s};
+
+            seen(owner, entries[i].route, &count);
+        }
     }
 }

@@ -10,13 +10,19 @@
 /* Made with the first request. NULL: no memory, or more than 256 rooms. */
 struct room *rooms_find(const struct route_settings *route, uint64_t now_ms);
 struct room_limits rooms_limits(const struct waiting_room_settings *settings);
-/* Before any request: so many users of the route were active in a former process, at `seen_s`. */
-void rooms_expect(const char *route, uint32_t active, uint32_t seen_s);
+/* How many users a route's room has, or had in a former process. */
+struct rooms_count {
+    uint32_t active;
+    uint32_t waiting;
+    uint32_t seen_s; /* when that was so, within a minute */
+};
+
+/* Before any request: so many there were in a former process. */
+void rooms_expect(const char *route, const struct rooms_count *count);
 /* Each second. */
 void rooms_tick(uint64_t now_ms);
 
-/* `seen_s`: when that was so, within a minute. */
-typedef void rooms_seen(void *owner, const char *route, uint32_t active, uint32_t seen_s);
+typedef void rooms_seen(void *owner, const char *route, const struct rooms_count *count);
 void rooms_read(rooms_seen *seen, void *owner);
 
 #endif

@@ -140,7 +140,25 @@ static bool restore_ramps(struct state_store *state_store)
     return good;
 }
 
-/* "COUNT SECOND ROUTE": who was let in is not known, but how many. */
+/* "ACTIVE WAITING SECOND ROUTE": who was let in is not known, but how many. */
+static void restore_room(char *line)
+{
+    unsigned long numbers[3];
+    struct rooms_count count;
+    char *end = line;
+
+    for (int i = 0; i < 3; i++) {
+        char *from = end;
+
+        numbers[i] = strtoul(from, &end, 10);
+        if (end == from || *end != ' ' || numbers[i] > UINT32_MAX) {
+            return;
+        }
+    }
+    count = (struct rooms_count){(uint32_t)numbers[0], (uint32_t)numbers[1], (uint32_t)numbers[2]};
+    rooms_expect(end + 1, &count);
+}
+
 static void restore_rooms(struct state_store *state_store)
 {
     size_t length;
@@ -149,13 +167,7 @@ static void restore_rooms(struct state_store *state_store)
     char *line;
 
     while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
-        char *end;
-        unsigned long active = strtoul(line, &end, 10);
-        unsigned long seen_s = end != line ? strtoul(end, &end, 10) : 0;
-
-        if (seen_s > 0 && *end == ' ' && active > 0 && active <= UINT32_MAX) {
-            rooms_expect(end + 1, (uint32_t)active, (uint32_t)seen_s);
-        }
+        restore_room(line);
     }
     free(rooms);
 }
@@ -460,10 +472,11 @@ static uint32_t rounded_up(uint32_t active)
     return (active + step - 1) / step * step;
 }
 
-static void on_room(void *owner, const char *route, uint32_t active, uint32_t seen_s)
+static void on_room(void *owner, const char *route, const struct rooms_count *count)
 {
-    if (active > 0) {
-        page_format(owner, "%u %u %s\n", rounded_up(active), seen_s, route);
+    if (count->active > 0 || count->waiting > 0) {
+        page_format(owner, "%u %u %u %s\n", rounded_up(count->active), rounded_up(count->waiting),
+                    count->seen_s, route);
     }
 }
 

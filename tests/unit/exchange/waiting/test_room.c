@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* exchange/waiting/room: never more active than the limit, earlier arrivals first, by simulation. */
+/* exchange/waiting/room: never more active than the limit, earlier arrivals first, and
+ * what a request without a ticket holds. test_crowd.c has many users. */
 #include "exchange/waiting/room.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include <stdlib.h>
 
 #define START_MS (1800000000ULL * 1000)
-
-static uint64_t numbers = 12;
 
 /* One who keeps cookies, and has brought its ticket back. */
 static bool enters(struct room *room, const struct room_limits *limits, uint64_t id,
@@ -28,12 +26,6 @@ static bool comes(struct room *room, const struct room_limits *limits, uint64_t 
     const struct room_user user = {.id = id, .since_ms = now_ms, .customer = customer};
 
     return room_enter(room, limits, &user, now_ms, place);
-}
-
-static uint64_t draw(void)
-{
-    numbers = numbers * 6364136223846793005u + 1442695040888963407u;
-    return numbers >> 16;
 }
 
 static void one_after_another(void **state)
@@ -141,7 +133,7 @@ static void a_former_process(void **state)
     struct room_place place;
 
     (void)state;
-    room_expect(room, 2, now_s + 10);
+    room_expect(room, &(const struct room_former){.active = 2, .active_until_s = now_s + 10});
     assert_true(enters(room, &limits, 1, START_MS, START_MS, &place));
     assert_false(enters(room, &limits, 2, START_MS, START_MS, &place));
     assert_true(room_stay(room, &limits, 7, now_s + 5, START_MS)); /* one of the two */
@@ -242,85 +234,6 @@ static void a_place_until_asked_again(void **state)
     room_free(&room);
 }
 
-#define USERS 100000u
-#define LIMIT 2000u
-
-struct user {
-    uint64_t since_ms;
-    uint64_t next_ms;
-    uint64_t leaves_ms;
-    enum { COMES, WAITS, IS_IN, IS_GONE } state;
-};
-
-static int by_arrival(const void *a, const void *b)
-{
-    const struct user *one = a;
-    const struct user *other = b;
-
-    return one->since_ms < other->since_ms ? -1 : one->since_ms > other->since_ms;
-}
-
-/* Users come within a minute, ask as they are told, stay for a while and leave. */
-static void a_crowd(void **state)
-{
-    const struct room_limits limits = {.active = LIMIT, .session_s = 5};
-    struct room *room = room_new(limits.active);
-    struct user *users = calloc(USERS, sizeof(*users));
-    uint32_t left = USERS;
-    uint32_t in = 0;
-    uint32_t first_waiting = 0; /* all before it are in */
-    uint64_t now_ms = START_MS;
-
-    (void)state;
-    for (uint32_t i = 0; i < USERS; i++) {
-        users[i].since_ms = START_MS + draw() % 60000;
-        users[i].next_ms = users[i].since_ms;
-    }
-    qsort(users, USERS, sizeof(*users), by_arrival);
-    for (; left > 0; now_ms += 250) {
-        room_tick(room, now_ms);
-        for (uint32_t i = 0; i < USERS; i++) {
-            struct user *user = &users[i];
-            struct room_place place;
-
-            if (user->state == IS_GONE || user->next_ms > now_ms) {
-                continue;
-            }
-            if (user->state == IS_IN) {
-                if (now_ms >= user->leaves_ms) {
-                    user->state = IS_GONE;
-                    in--;
-                    left--;
-                } else {
-                    assert_true(room_stay(room, &limits, i + 1, 0, now_ms));
-                    user->next_ms = now_ms + 1000;
-                }
-            } else if (enters(room, &limits, i + 1, user->since_ms, now_ms, &place)) {
-                user->state = IS_IN;
-                in++;
-                user->leaves_ms = now_ms + 1000 + draw() % 4000;
-                user->next_ms = now_ms + 1000;
-                while (first_waiting < USERS && users[first_waiting].state >= IS_IN) {
-                    first_waiting++;
-                }
-                /* Those who wait before it have their places kept. */
-                if (first_waiting < i &&
-                    users[first_waiting].since_ms / 1000 < user->since_ms / 1000) {
-                    assert_true(i - first_waiting < 4 * LIMIT);
-                }
-            } else {
-                user->state = WAITS;
-                user->next_ms = now_ms + place.again_s * 1000;
-            }
-            assert_true(room_active(room) <= LIMIT);
-            assert_true(in <= LIMIT);
-        }
-        assert_true(now_ms < START_MS + 3600000);
-    }
-    free(users);
-    room_free(&room);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,7 +247,6 @@ int main(void)
         cmocka_unit_test(who_brings_the_ticket_back_has_a_seat),
         cmocka_unit_test(no_places_without_tickets),
         cmocka_unit_test(a_place_until_asked_again),
-        cmocka_unit_test(a_crowd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
