@@ -448,6 +448,8 @@ struct waiting_room_settings {
     uint32_t key_count;
 };
 
+#define RATE_LIMITS_MOST 32u /* of one route */
+
 enum rate_limit_mode { RATE_LIMIT_ENFORCE, RATE_LIMIT_REPORT };
 
 /* Requests of one route that have the same key. */

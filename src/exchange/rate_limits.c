@@ -75,18 +75,16 @@ static struct client_rate rate_of(const struct rate_limit_settings *limit)
                                 limit->burst};
 }
 
-/* What the limits before this one have counted is given back: the request is not served. */
-static void give_back(struct exchange *exchange, uint32_t before)
+/* What the limits before this one have counted is given back: the request is not served. Also by
+ * those that only report, or a trial would count more than its limit does later. `taken`: the keys,
+ * 0 where nothing was counted. */
+static void give_back(struct exchange *exchange, const uint64_t *taken, uint32_t before)
 {
-    const struct route_settings *route = exchange->routing.route;
-    uint64_t key;
-
     for (uint32_t i = 0; i < before; i++) {
-        const struct rate_limit_settings *limit = &route->rate_limits[i];
-        const struct client_rate rate = rate_of(limit);
+        const struct client_rate rate = rate_of(&exchange->routing.route->rate_limits[i]);
 
-        if (limit->mode == RATE_LIMIT_ENFORCE && key_of(exchange, limit, &key)) {
-            client_registry_give_back(exchange->context->clients, key, &rate);
+        if (taken[i] != 0) {
+            client_registry_give_back(exchange->context->clients, taken[i], &rate);
         }
     }
 }
@@ -108,6 +106,7 @@ bool rate_limits_admit(struct exchange *exchange)
 {
     const struct route_settings *route = exchange->routing.route;
     uint64_t now = loop_now(exchange->context->worker_context->loop);
+    uint64_t taken[RATE_LIMITS_MOST];
 
     if (exchange->context->clients == NULL) {
         return true;
@@ -116,15 +115,19 @@ bool rate_limits_admit(struct exchange *exchange)
         const struct rate_limit_settings *limit = &route->rate_limits[i];
         const struct client_rate rate = rate_of(limit);
         uint64_t wait_ns;
-        uint64_t key;
 
-        if (!key_of(exchange, limit, &key) ||
-            (wait_ns = client_registry_take(exchange->context->clients, key, &rate, now)) == 0) {
+        if (!key_of(exchange, limit, &taken[i])) {
+            taken[i] = 0;
             continue;
         }
+        wait_ns = client_registry_take(exchange->context->clients, taken[i], &rate, now);
+        if (wait_ns == 0) {
+            continue;
+        }
+        taken[i] = 0;
         exchange->outcome.rate_limit = limit->name;
         if (limit->mode == RATE_LIMIT_ENFORCE) {
-            give_back(exchange, i);
+            give_back(exchange, taken, i);
             refuse(exchange, limit, wait_ns);
             return false;
         }

@@ -74,6 +74,19 @@ test('rate limits by key', async (t) => {
         assert.deepEqual(seen, [200, 200, 'each', 'each', 200, 200, 'all']);
     });
 
+    await t.test('nor has one that only reports', async (t) => {
+        const gateway = await startGateway(t, route(`
+      - {name: trial, key: {path_segment: 1}, requests: 4, window: 1h, mode: report}
+      - {name: each, key: {header: X-User}, requests: 2, window: 1h}`));
+        const users = ['a', 'a', 'a', 'a', 'a', 'b', 'b', 'c'];
+        for (const user of users) {
+            await request(gateway, { path: '/x', headers: { 'X-User': user } });
+        }
+        const lines = () => gateway.entries().filter((entry) => entry['url.path'] === '/x');
+        await until('all lines', () => lines().length === users.length);
+        assert.deepEqual(lines().map((entry) => entry['turnpike.rate_limit'] ?? '-'), ['-', '-', 'each', 'each', 'each', '-', '-', 'trial']);
+    });
+
     await t.test('a burst comes after a pause, and then one at a time', async (t) => {
         const gateway = await startGateway(t, route('[{key: client_address, requests: 1, window: 1h, burst: 5}]'));
         assert.deepEqual(await statuses(gateway, 7), [200, 200, 200, 200, 200, 429, 429]);
@@ -112,6 +125,7 @@ test('mistakes in rate_limits', async (t) => {
     await told('[{key: client_address}]', /requests/);
     await told('[{key: {header: "a b"}, requests: 1}]', /is no name of a header/);
     await told('[{key: {path_segment: 0}, requests: 1}]', /path_segment expects a number from 1/);
+    await told(`[${Array.from({ length: 33 }, (_, i) => `{name: a${i}, key: client_address, requests: 1}`)}]`, /32 are the most/);
     await told('[{key: {cookie: a}, requests: 1}, {name: limit-1, key: {cookie: b}, requests: 1}]', /two rate limits named 'limit-1'/);
     await told('[{key: user, requests: 1}]', /certificate_subject, not 'user'/);
     await told('[{key: client_address, requests: 1, window: 31d, burst: 1000}]', /more than a year/);

@@ -101,6 +101,11 @@ void config_read_rate_limits(struct reading *reading, const struct node *node,
                       config_node_kind(node));
         return;
     }
+    if (node->count > RATE_LIMITS_MOST) {
+        READING_ERROR(reading, node, "'rate_limits': %u are the most that a route may have, not %u",
+                      RATE_LIMITS_MOST, node->count);
+        return;
+    }
     route->rate_limits = config_take_array(reading, node->count, sizeof(*route->rate_limits));
     for (const struct node *member = node->first; route->rate_limits != NULL && member != NULL;
          member = member->next) {

@@ -895,7 +895,7 @@ static const struct option options[] = {
      .help = "Header fields of testers: a request with one of them is served in maintenance."},
     {.path = "rate_limits", .places = PLACE_ROUTE, .type = OPTION_ROWS, .sample_off = true,
      .help = "Rates of requests by key, such as an API key or a user; each holds by itself, and "
-             "counts over all workers. More get 429 with RateLimit fields."},
+             "counts over all workers. More get 429 with RateLimit fields. 32 at most."},
     {.path = "rate_limits.name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
      .greatest = "64", .sample = "each-customer", FIELD(rate_limit_settings, name),
      .help = "The limit in answers and the log: letters, digits and -_. Absent: limit-1 and so on. "
