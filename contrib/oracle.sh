@@ -3,8 +3,8 @@
 # oracle.sh [REQUESTS [SEED]]: random clients (trailers, pipelining, splits, waiting, retries, early
 # answers, Expect, clients that leave, reloads) and origins that report whatever no client sent; see
 # tests/oracle/oracle.h. A tenth of REQUESTS (2000000) goes through a build with sanitizers, plain
-# only, with TLS, and with half of the clients over HTTP/2, and then all of them, plain and half over
-# HTTP/2, through one as it is by default. Builds copies of the sources; the checkout stays as it
+# only, with TLS, with half of the clients over HTTP/2, and with the origins over HTTP/2 as well, and
+# then all of them, in the same ways, through one as it is by default. Builds copies of the sources; the checkout stays as it
 # was. An hour on two cores; the seed is told first.
 set -euo pipefail
 requests=${1:-2000000}
@@ -37,5 +37,7 @@ build sanitized --enable-sanitizers CC=clang
 run sanitized --requests $((requests / 10)) --reload-every 5000
 run sanitized --requests $((requests / 10)) --reload-every 5000 --tls
 run sanitized --requests $((requests / 10)) --reload-every 5000 --tls --h2
+run sanitized --requests $((requests / 10)) --reload-every 5000 --tls --h2 --h2-origins
 run default --requests "$requests" --reload-every 25000
 run default --requests "$requests" --reload-every 25000 --h2
+run default --requests "$requests" --reload-every 25000 --tls --h2 --h2-origins

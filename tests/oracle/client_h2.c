@@ -2,9 +2,8 @@
 /* Clients of HTTP/2, over a library of its own frames: many streams on a connection, bodies in frames
  * of random sizes with padding, windows of random sizes, resets at any moment. Each stream knows its
  * plan and looks at every byte of its answer. */
-#include "oracle.h"
+#include "oracle_h2.h"
 
-#include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,39 +89,11 @@ static void leave(struct client *client, bool reset)
 
 /* --- requests ------------------------------------------------------------------------------------------ */
 
-#define PAIRS_MOST (FIELDS_MAX + 8)
-
-struct pairs {
-    nghttp2_nv rows[PAIRS_MOST];
-    char names[FIELDS_MAX][sizeof(((struct field *)0)->name)];
-    size_t count;
-};
-
-static void add(struct pairs *pairs, const char *name, const char *value, size_t length)
-{
-    pairs->rows[pairs->count++] =
-        (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), length, 0};
-}
-
-static void add_section(struct pairs *pairs, const struct section *section)
-{
-    for (unsigned i = 0; i < section->count; i++) {
-        char *name = pairs->names[i];
-
-        for (size_t k = 0; k < sizeof(pairs->names[i]); k++) {
-            char byte = section->rows[i].name[k];
-
-            name[k] = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
-        }
-        add(pairs, name, section->rows[i].value, section->rows[i].length);
-    }
-}
-
 static void submit_trailers(struct stream *stream)
 {
     struct pairs pairs = {.count = 0};
 
-    add_section(&pairs, &stream->plan.request.trailers);
+    pairs_add_section(&pairs, &stream->plan.request.trailers);
     nghttp2_submit_trailer(stream->client->session, stream->at, pairs.rows, pairs.count);
 }
 
@@ -138,10 +109,7 @@ static ssize_t on_read(nghttp2_session *session, int32_t at, uint8_t *into, size
     if (stream->holds_body) {
         return NGHTTP2_ERR_DEFERRED;
     }
-    if (random_chance(random, 5000)) {
-        most = 1 + random_below(random, (uint32_t)(random_chance(random, 5000) ? most : 20));
-    }
-    most = most < left ? most : left;
+    most = length_of_frame(most, left, random);
     memcpy(into, request->body + stream->sent, most);
     stream->sent += (uint32_t)most;
     if (stream->sent == request->body_length) {
@@ -161,17 +129,17 @@ static void submit(struct stream *stream)
     struct pairs pairs = {.count = 0};
     char length[16];
 
-    add(&pairs, ":method", plan->method, strlen(plan->method));
-    add(&pairs, ":scheme", "http", 4);
-    add(&pairs, ":authority", "oracle.example", 14);
-    add(&pairs, ":path", plan->target, strlen(plan->target));
-    add_section(&pairs, &plan->request.fields);
+    pairs_add(&pairs, ":method", plan->method, strlen(plan->method));
+    pairs_add(&pairs, ":scheme", "http", 4);
+    pairs_add(&pairs, ":authority", "oracle.example", 14);
+    pairs_add(&pairs, ":path", plan->target, strlen(plan->target));
+    pairs_add_section(&pairs, &plan->request.fields);
     if (plan->request.framing == FRAMING_LENGTH) {
         snprintf(length, sizeof(length), "%u", plan->request.body_length);
-        add(&pairs, "content-length", length, strlen(length));
+        pairs_add(&pairs, "content-length", length, strlen(length));
     }
     if (plan->expects) {
-        add(&pairs, "expect", "100-continue", 12);
+        pairs_add(&pairs, "expect", "100-continue", 12);
     }
     stream->at =
         nghttp2_submit_request(stream->client->session, NULL, pairs.rows, pairs.count,
@@ -416,13 +384,9 @@ static ssize_t on_padding(nghttp2_session *session, const nghttp2_frame *frame, 
                           void *owner)
 {
     struct client *client = owner;
-    size_t length = frame->hd.length;
 
     (void)session;
-    if (random_chance(&client->random, 1000)) {
-        length += random_below(&client->random, 200);
-    }
-    return (ssize_t)(length < most ? length : most);
+    return padded(frame, most, &client->random);
 }
 
 /* --- connections -------------------------------------------------------------------------------------- */
@@ -439,17 +403,7 @@ static void fill(struct client *client)
 
 static void pump(struct client *client)
 {
-    const uint8_t *bytes;
-    ssize_t length;
-
-    while ((length = nghttp2_session_mem_send(client->session, &bytes)) > 0) {
-        pile_add(&client->wire->out, bytes, (size_t)length);
-    }
-    length = (ssize_t)pile_length(&client->wire->out);
-    client->wire->piece = random_chance(&client->random, 5000)
-                              ? UINT32_MAX
-                              : 1 + (uint32_t)length / (1 + random_below(&client->random, 20));
-    wire_send(client->wire);
+    pump_frames(client->session, client->wire, &client->random);
 }
 
 /* One that it does not want any more, whatever it is doing. */
@@ -520,17 +474,11 @@ static void on_changed(struct wire *wire)
 
 static void begin_session(struct client *client)
 {
-    static const uint32_t windows[] = {500, 5000, 65535, 65535, 1u << 20};
-    const nghttp2_settings_entry entries[] = {
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, windows[random_below(&client->random, 5)]},
-        {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, random_below(&client->random, 3) * 4096},
-        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-    };
-
-    if (nghttp2_session_client_new(&client->session, callbacks, client) != 0 ||
-        nghttp2_submit_settings(client->session, 0, entries, 3) != 0) {
+    if (nghttp2_session_client_new(&client->session, callbacks, client) != 0) {
         abort();
     }
+    submit_random_settings(client->session, &client->random,
+                           (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
 }
 
 static void open_connection(struct client *client)

@@ -27,6 +27,7 @@ static unsigned loaded_config;
 /* The limits of `narrow` make requests wait in line; `again` has another origin to try. */
 static void write_config(void)
 {
+    const char *plain = options.h2_origins ? "http2" : "http1";
     char fresh[sizeof(config_file) + 8];
     FILE *file;
 
@@ -48,25 +49,25 @@ static void write_config(void)
         "  - {address: \"127.0.0.1:0\", h2c: true}\n"
         "  - {address: \"127.0.0.1:0\", http2: true, tls: {certificates: [{cert: %s, key: %s}]}}\n"
         "services:\n"
-        "  wide: {origins: [\"127.0.0.1:%u\"], health: {consecutive_failures: off, failed_share: "
-        "off}}\n"
-        "  narrow: {origins: [\"127.0.0.1:%u\"], health: {consecutive_failures: off, failed_share: "
-        "off},\n"
+        "  wide: {protocol: %s, origins: [\"127.0.0.1:%u\"],\n"
+        "    health: {consecutive_failures: off, failed_share: off}}\n"
+        "  narrow: {protocol: %s, origins: [\"127.0.0.1:%u\"],\n"
+        "    health: {consecutive_failures: off, failed_share: off},\n"
         "    pool: {max_connections: %u, max_pending: 10000, pending_timeout: 60s, reserve: 0%%}}\n"
-        "  again: {origins: [\"127.0.0.1:%u\", \"127.0.0.1:%u\"],\n"
+        "  again: {protocol: %s, origins: [\"127.0.0.1:%u\", \"127.0.0.1:%u\"],\n"
         "    health: {consecutive_failures: off, failed_share: off},\n"
         "    retry_budget: {percent: 100, min_per_second: 100000}}\n"
-        "  secret: {origins: [\"127.0.0.1:%u\"], health: {consecutive_failures: off, failed_share: "
-        "off},\n"
+        "  secret: {protocol: %s, origins: [\"127.0.0.1:%u\"],\n"
+        "    health: {consecutive_failures: off, failed_share: off},\n"
         "    tls: {ca: %s, server_name: a.example}}\n"
         "routes:\n"
         "  - {name: wide, match: {path_prefix: /w/}, service: wide}\n"
         "  - {name: narrow, match: {path_prefix: /n/}, service: narrow}\n"
         "  - {name: again, match: {path_prefix: /a/}, service: again}\n"
         "  - {name: secret, match: {path_prefix: /s/}, service: secret}\n",
-        loaded_config % 2 == 0 ? "5ms" : "20ms", cert_file, key_file, origin_port(0),
-        origin_port(1), 4 + loaded_config % 2, origin_port(2), origin_port(3), origin_port(4),
-        cert_file);
+        loaded_config % 2 == 0 ? "5ms" : "20ms", cert_file, key_file, plain, origin_port(0), plain,
+        origin_port(1), 4 + loaded_config % 2, plain, origin_port(2), origin_port(3),
+        options.h2_origins ? "auto" : "http1", origin_port(4), cert_file);
     if (fclose(file) != 0 || rename(fresh, config_file) != 0) {
         perror(config_file);
         exit(2);

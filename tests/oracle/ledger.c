@@ -143,6 +143,7 @@ bool ledger_close(void)
         [TALLY_TRAILERS_DOWN] = "trailer sections at clients as they were sent",
         [TALLY_PIPELINED] = "sent before the answer to another",
         [TALLY_CLOSED_ON] = "times an origin closed as a request came",
+        [TALLY_REFUSED] = "streams that an origin gave back unprocessed",
         [TALLY_RELOADS] = "reloads",
     };
 

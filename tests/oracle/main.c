@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* oracle --gateway PROGRAM [--requests N] [--seed N] [--clients N] [--reload-every N] [--tls] [--h2]
+ * [--h2-origins]
  *
  * Sends N random requests through the gateway and looks at each where it arrives, and at each answer.
  * What clients and origins do follows from the seed; when they do it depends on the machine. Exit
@@ -23,7 +24,7 @@ struct oracle_options options = {.requests = 20000, .clients = 48};
 static void usage(void)
 {
     fprintf(stderr, "usage: oracle --gateway PROGRAM [--requests N] [--seed N] [--clients N] "
-                    "[--reload-every N] [--tls] [--h2]\n");
+                    "[--reload-every N] [--tls] [--h2] [--h2-origins]\n");
     exit(2);
 }
 
@@ -48,6 +49,7 @@ static void read_options(int count, char **values)
         {"reload-every", required_argument, NULL, 'r'},
         {"tls", no_argument, NULL, 't'},
         {"h2", no_argument, NULL, '2'},
+        {"h2-origins", no_argument, NULL, 'o'},
         {0},
     };
     int option;
@@ -75,6 +77,9 @@ static void read_options(int count, char **values)
             break;
         case '2':
             options.h2 = true;
+            break;
+        case 'o':
+            options.h2_origins = true;
             break;
         default:
             usage();

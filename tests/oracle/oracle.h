@@ -4,8 +4,8 @@
  * at the client: both follow from the seed and the request's number (plan.c). Nothing of the
  * gateway's own code is used, so that no mistake is shared.
  *
- * HTTP/1 stands in reader.c, client.c and the writing half of plan.c, HTTP/2 in client_h2.c; plans,
- * ledger and origins do not know how a client speaks. */
+ * HTTP/1 stands in reader.c, client.c, origin.c and the writing half of plan.c, HTTP/2 in client_h2.c,
+ * origin_h2.c and wire_h2.c; plans and ledger do not know how the two sides speak. */
 #ifndef ORACLE_ORACLE_H
 #define ORACLE_ORACLE_H
 
@@ -25,6 +25,7 @@ struct oracle_options {
     uint32_t reload_every; /* requests; 0: never */
     bool tls;              /* clients and origins also speak TLS */
     bool h2;               /* half of the clients speak HTTP/2 */
+    bool h2_origins;       /* all origins do */
 };
 extern struct oracle_options options;
 
@@ -125,6 +126,7 @@ enum tally {
     TALLY_TRAILERS_DOWN, /* and a client */
     TALLY_PIPELINED,     /* sent before the answer to another */
     TALLY_CLOSED_ON,     /* an origin closed as a request came */
+    TALLY_REFUSED,       /* streams that an origin gave back unprocessed */
     TALLY_RELOADS,
     TALLY_COUNT,
 };
@@ -222,7 +224,7 @@ bool line_is(const struct line *line, const char *name);
 /* Framing as the fields say it; false: they do not, or say it twice. */
 bool head_framing(const struct head *head, bool is_answer, enum framing *framing, uint64_t *length);
 
-/* --- client.c, client_h2.c, origin.c, gateway.c ----------------------------------------------------------------- */
+/* --- client.c, client_h2.c, origin.c, origin_h2.c, gateway.c ----------------------------------------------------------------- */
 
 bool clients_have_more(void);
 bool client_take_id(uint32_t *id); /* the next request's; false: all were sent */
@@ -241,7 +243,14 @@ void clients_h2_report(void);
 void origins_begin(const char *cert, const char *key);
 void origins_accept(void);
 uint16_t origin_port(unsigned index);
+enum service origin_service(unsigned index);
+/* All fields of the request, in order, and beside them only what a gateway adds. */
+bool origin_fields_fit(const struct plan *plan, const struct head *head, bool *has_host);
+bool origin_trailers_fit(const struct plan *plan, const struct head *found);
 #define ORIGINS 5 /* by service: 0, 1, 2 and 3, 4 */
+
+void origins_h2_begin(SSL_CTX *context);
+void origin_h2_begin(unsigned index, int fd, uint64_t random);
 
 void gateway_begin(const char *folder, const char *cert, const char *key);
 uint16_t gateway_port(bool tls);

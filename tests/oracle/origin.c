@@ -38,7 +38,7 @@ uint16_t origin_port(unsigned index)
     return listeners[index].port;
 }
 
-static enum service service_of(unsigned index)
+enum service origin_service(unsigned index)
 {
     static const enum service services[ORIGINS] = {SERVICE_WIDE, SERVICE_NARROW, SERVICE_AGAIN,
                                                    SERVICE_AGAIN, SERVICE_SECRET};
@@ -101,10 +101,9 @@ static int which_added(const struct line *line)
     return -1;
 }
 
-static bool fields_are_right(const struct origin *origin)
+bool origin_fields_fit(const struct plan *plan, const struct head *head, bool *has_host)
 {
-    const struct section *wanted = &origin->plan.request.fields;
-    const struct head *head = &origin->reader.head;
+    const struct section *wanted = &plan->request.fields;
     unsigned seen = 0;
     unsigned found = 0;
 
@@ -124,7 +123,15 @@ static bool fields_are_right(const struct origin *origin)
             return false;
         }
     }
-    return found == wanted->count && (seen & 1) != 0;
+    *has_host = (seen & 1) != 0;
+    return found == wanted->count;
+}
+
+static bool fields_are_right(const struct origin *origin)
+{
+    bool has_host;
+
+    return origin_fields_fit(&origin->plan, &origin->reader.head, &has_host) && has_host;
 }
 
 /* The plan of the request that the target names; false: no client has sent one. */
@@ -145,7 +152,7 @@ static bool find_plan(struct origin *origin)
     }
     plan_make(&origin->plan, id);
     snprintf(wanted, sizeof(wanted), "%s %s HTTP/1.1", origin->plan.method, origin->plan.target);
-    return strcmp(line, wanted) == 0 && origin->plan.service == service_of(origin->index);
+    return strcmp(line, wanted) == 0 && origin->plan.service == origin_service(origin->index);
 }
 
 /* A chunked body may have a length by now, if no trailers follow it. */
@@ -185,7 +192,7 @@ static void answer(struct origin *origin)
 
 static bool closes_now(struct origin *origin, uint32_t often, uint32_t seldom)
 {
-    uint32_t share = service_of(origin->index) == SERVICE_AGAIN ? often : seldom;
+    uint32_t share = origin_service(origin->index) == SERVICE_AGAIN ? often : seldom;
 
     if (!random_chance(&origin->random, share)) {
         return false;
@@ -227,15 +234,11 @@ static void on_head(struct origin *origin)
     }
 }
 
-static bool trailers_are_right(struct origin *origin)
+bool origin_trailers_fit(const struct plan *plan, const struct head *found)
 {
-    const struct message *request = &origin->plan.request;
-    const struct head *found = &origin->reader.trailers;
+    const struct message *request = &plan->request;
     unsigned wanted = request->trailers.count - request->lost_trailers;
 
-    if (origin->reader.framing != FRAMING_CHUNKED) {
-        return true; /* on_head looked whether there are any */
-    }
     if (found->count != wanted) {
         return false;
     }
@@ -251,6 +254,12 @@ static bool trailers_are_right(struct origin *origin)
         ledger_count(TALLY_TRAILERS_UP);
     }
     return true;
+}
+
+static bool trailers_are_right(const struct origin *origin)
+{
+    return origin->reader.framing != FRAMING_CHUNKED || /* on_head looked whether there are any */
+           origin_trailers_fit(&origin->plan, &origin->reader.trailers);
 }
 
 static void after_answer(struct origin *origin)
@@ -380,9 +389,9 @@ static void take_in(unsigned index, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
     origin->index = index;
     origin->random = random_next(&seeds);
-    origin->wire =
-        wire_new(fd, service_of(index) == SERVICE_SECRET ? context : NULL, true, on_any, origin);
-    if (service_of(index) != SERVICE_NARROW) { /* whose few connections all would wait for */
+    origin->wire = wire_new(fd, origin_service(index) == SERVICE_SECRET ? context : NULL, true,
+                            on_any, origin);
+    if (origin_service(index) != SERVICE_NARROW) { /* whose few connections all would wait for */
         wire_maybe_slow(origin->wire, &origin->random);
     }
 }
@@ -393,7 +402,11 @@ void origins_accept(void)
         int fd;
 
         while ((fd = accept4(listeners[i].fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-            take_in(i, fd);
+            if (options.h2_origins) {
+                origin_h2_begin(i, fd, random_next(&seeds));
+            } else {
+                take_in(i, fd);
+            }
         }
     }
 }
@@ -418,6 +431,9 @@ void origins_begin(const char *cert, const char *key)
 {
     seeds = options.seed ^ 0x0419u;
     context = wire_server_context(cert, key);
+    if (options.h2_origins) {
+        origins_h2_begin(context);
+    }
     for (unsigned i = 0; i < ORIGINS; i++) {
         listen_on(i);
     }

@@ -257,7 +257,9 @@ static bool deliver_kept(struct origin_connection *connection)
         struct bytes piece = buffer_content(stream->in.first);
         size_t taken;
 
-        request->answer_ends = stream->ended && piece.length == stream->in.length;
+        /* Behind its last byte there may be trailers: these are told at the end. */
+        request->answer_ends =
+            stream->ended && stream->answer_trailers == NULL && piece.length == stream->in.length;
         taken = offer(connection, piece);
         if (connection->request != request) {
             return false;
