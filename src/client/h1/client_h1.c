@@ -276,13 +276,15 @@ static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t sta
     refuse_as(h1, exchange, HTTP_1_1, status, what);
 }
 
-/* By prior knowledge (RFC 9113 section 3.3), with its first bytes: never behind a request. */
+/* By prior knowledge (RFC 9113 section 3.3), with its first bytes: never behind a request. What is no
+ * HTTP/1 either is a preface that is wrong, and HTTP/2 says so (section 3.4). */
 static bool begins_h2(const struct client_h1 *h1)
 {
     const struct client_connection *connection = h1->connection;
+    struct bytes input = buffer_content(h1->in);
 
     return connection->listener->h2c && connection->transport.ops->plain &&
-           connection->served == 0 && h2_refusal_begins(buffer_content(h1->in));
+           connection->served == 0 && (h2_refusal_begins(input) || h2_refusal_is_no_http(input));
 }
 
 static void become_h2(struct client_h1 *h1)
@@ -308,15 +310,16 @@ static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
 {
     struct client_context *context = client_context_of(h1->connection);
 
+    if (begins_h2(h1)) {
+        exchange_discard(exchange);
+        become_h2(h1);
+        return;
+    }
     if (!h2_refusal_begins(buffer_content(h1->in))) {
         refuse(h1, exchange, problem->status, problem->what);
         return;
     }
     exchange_discard(exchange);
-    if (begins_h2(h1)) {
-        become_h2(h1);
-        return;
-    }
     exchange = exchange_new(context->exchanges, &h2_refusal_ops, h1, &h1->facts);
     if (exchange == NULL) {
         client_close(h1->connection, OUTCOME_CLIENT_GONE);

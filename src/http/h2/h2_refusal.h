@@ -9,6 +9,9 @@
 
 /* Whether these bytes begin like a client's preface (RFC 9113 section 3.4). */
 bool h2_refusal_begins(struct bytes input);
+/* Whether the first line is whole and names no version of HTTP: where HTTP/2 is offered too, it is a
+ * preface that is wrong as likely as a request. */
+bool h2_refusal_is_no_http(struct bytes input);
 /* An empty SETTINGS, which has to come first, and GOAWAY. */
 struct bytes h2_refusal(void);
 

@@ -19,6 +19,7 @@
 #define SETTINGS_MOST 64
 #define HEAD_BYTES 9     /* of a frame */
 #define PREFACE_BYTES 24 /* RFC 9113 section 3.4 */
+#define PRIORITY_BYTES 5 /* of a PRIORITY frame, behind its head: the first four are a stream */
 /* Of so many streams of late it is known how they closed. */
 #define KNOWN_STREAMS 256
 
@@ -42,6 +43,8 @@ struct h2_session {
     size_t left;                  /* of the frame under way, or of the preface */
     uint8_t head[HEAD_BYTES];     /* of a frame that has come in part */
     uint8_t head_length;
+    int32_t prioritized;          /* the stream of a PRIORITY frame under way; 0: it is another */
+    uint32_t depends;             /* what came of the stream that it shall depend on */
     bool skips; /* the section under way is not wanted */
     bool failed;
 };
@@ -243,6 +246,8 @@ static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
     session->left = frame.length;
     if (frame.type == H2_FRAME_PRIORITY && frame.stream == 0) {
         h2_session_end(session, H2_PROTOCOL_ERROR); /* section 6.3 */
+    session->prioritized =
+        frame.type == H2_FRAME_PRIORITY && frame.length == PRIORITY_BYTES ? frame.stream : 0;
         return false;
     }
     return check_closed(session, &frame) && session->events->frame(session->owner, &frame);
@@ -250,6 +255,22 @@ static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
 
 /* A head that is not whole yet waits here. */
 static bool gather_head(struct h2_session *session, struct bytes *bytes)
+/* No dependency is followed (RFC 9113 section 5.3.2), and the library reads none. A stream that
+ * depends on itself is an error all the same (RFC 7540 section 5.3.1), and a sign of a client that
+ * is confused. `piece`: of the frame's payload. */
+static bool check_dependency(struct h2_session *session, struct bytes piece)
+{
+    for (size_t at = PRIORITY_BYTES - session->left; piece.length > 0;
+         at++, piece = bytes_skip(piece, 1)) {
+        session->depends = session->depends << 8 | (uint8_t)piece.at[0];
+        if (at == 3 && (session->depends & INT32_MAX) == (uint32_t)session->prioritized) {
+            h2_session_end(session, H2_PROTOCOL_ERROR);
+            return false;
+        }
+    }
+    return true;
+}
+
 {
     size_t count = HEAD_BYTES - session->head_length;
 
@@ -283,6 +304,10 @@ static bool take_piece(struct h2_session *session, struct bytes *bytes)
     count = head + session->left < bytes->length ? head + session->left : bytes->length;
     session->left -= count - head;
     if (!take(session, bytes->at, count)) {
+    if (session->prioritized != 0 &&
+        !check_dependency(session, bytes_first(bytes_skip(*bytes, head), count - head))) {
+        return false;
+    }
         return false;
     }
     *bytes = bytes_skip(*bytes, count);
