@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "http/h2/h2_memory.h"
+#include "http/h2/h2_repeats.h"
 
 #include <nghttp2/nghttp2.h>
 #include <stddef.h>
@@ -18,8 +19,8 @@
 #define ANSWER_TABLE_BYTES 2048
 #define SETTINGS_MOST 64
 #define HEAD_BYTES 9     /* of a frame */
-#define PREFACE_BYTES 24 /* RFC 9113 section 3.4 */
 #define PRIORITY_BYTES 5 /* of a PRIORITY frame, behind its head: the first four are a stream */
+#define PREFACE_BYTES 24 /* RFC 9113 section 3.4 */
 /* Of so many streams of late it is known how they closed. */
 #define KNOWN_STREAMS 256
 
@@ -37,14 +38,15 @@ struct h2_session {
     void *owner;
     struct h2_sessions *sessions;
     struct h2_memory memory;
+    struct h2_repeats repeats;
     uint32_t streams;
     int32_t last;                 /* the highest stream that began */
     uint8_t known[KNOWN_STREAMS]; /* of streams up to that: bits of enum known */
     size_t left;                  /* of the frame under way, or of the preface */
-    uint8_t head[HEAD_BYTES];     /* of a frame that has come in part */
-    uint8_t head_length;
     int32_t prioritized;          /* the stream of a PRIORITY frame under way; 0: it is another */
     uint32_t depends;             /* what came of the stream that it shall depend on */
+    uint8_t head[HEAD_BYTES];     /* of a frame that has come in part */
+    uint8_t head_length;
     bool skips; /* the section under way is not wanted */
     bool failed;
 };
@@ -244,17 +246,15 @@ static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
     const struct h2_frame frame = frame_of(head);
 
     session->left = frame.length;
-    if (frame.type == H2_FRAME_PRIORITY && frame.stream == 0) {
-        h2_session_end(session, H2_PROTOCOL_ERROR); /* section 6.3 */
     session->prioritized =
         frame.type == H2_FRAME_PRIORITY && frame.length == PRIORITY_BYTES ? frame.stream : 0;
+    if (frame.type == H2_FRAME_PRIORITY && frame.stream == 0) {
+        h2_session_end(session, H2_PROTOCOL_ERROR); /* section 6.3 */
         return false;
     }
     return check_closed(session, &frame) && session->events->frame(session->owner, &frame);
 }
 
-/* A head that is not whole yet waits here. */
-static bool gather_head(struct h2_session *session, struct bytes *bytes)
 /* No dependency is followed (RFC 9113 section 5.3.2), and the library reads none. A stream that
  * depends on itself is an error all the same (RFC 7540 section 5.3.1), and a sign of a client that
  * is confused. `piece`: of the frame's payload. */
@@ -271,6 +271,8 @@ static bool check_dependency(struct h2_session *session, struct bytes piece)
     return true;
 }
 
+/* A head that is not whole yet waits here. */
+static bool gather_head(struct h2_session *session, struct bytes *bytes)
 {
     size_t count = HEAD_BYTES - session->head_length;
 
@@ -302,12 +304,12 @@ static bool take_piece(struct h2_session *session, struct bytes *bytes)
         head = HEAD_BYTES;
     }
     count = head + session->left < bytes->length ? head + session->left : bytes->length;
-    session->left -= count - head;
-    if (!take(session, bytes->at, count)) {
     if (session->prioritized != 0 &&
         !check_dependency(session, bytes_first(bytes_skip(*bytes, head), count - head))) {
         return false;
     }
+    session->left -= count - head;
+    if (!take(session, bytes->at, count)) {
         return false;
     }
     *bytes = bytes_skip(*bytes, count);
@@ -598,7 +600,17 @@ void h2_session_took_of(struct h2_session *session, int32_t id, size_t bytes)
     }
 }
 
-static void name_values(nghttp2_nv *pairs, const struct http_field *fields, uint32_t count)
+static uint8_t flags_of(struct h2_session *session, const struct http_field *field)
+{
+    uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+
+    return h2_repeats_note(&session->repeats, field->name, field->value)
+               ? flags
+               : flags | NGHTTP2_NV_FLAG_NO_INDEX;
+}
+
+static void name_values(struct h2_session *session, nghttp2_nv *pairs,
+                        const struct http_field *fields, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         pairs[i] = (nghttp2_nv){
@@ -606,7 +618,7 @@ static void name_values(nghttp2_nv *pairs, const struct http_field *fields, uint
             .value = (uint8_t *)fields[i].value.at,
             .namelen = fields[i].name.length,
             .valuelen = fields[i].value.length,
-            .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
+            .flags = flags_of(session, &fields[i]),
         };
     }
 }
@@ -619,7 +631,7 @@ bool h2_session_send_interim(struct h2_session *session, int32_t id,
     nghttp2_nv pairs[PAIRS_MOST];
 
     CHECK(count <= PAIRS_MOST);
-    name_values(pairs, fields, count);
+    name_values(session, pairs, fields, count);
     return nghttp2_submit_headers(library_of(session), NGHTTP2_FLAG_NONE, id, NULL, pairs, count,
                                   NULL) == 0;
 }
@@ -631,7 +643,7 @@ bool h2_session_send_head(struct h2_session *session, int32_t id, const struct h
     const nghttp2_data_provider provider = {{.ptr = stream}, on_read};
 
     CHECK(count <= PAIRS_MOST);
-    name_values(pairs, fields, count);
+    name_values(session, pairs, fields, count);
     return nghttp2_submit_response(library_of(session), id, pairs, count,
                                    has_body ? &provider : NULL) == 0;
 }
@@ -642,7 +654,7 @@ bool h2_session_send_trailers(struct h2_session *session, int32_t id,
     nghttp2_nv pairs[PAIRS_MOST];
 
     CHECK(count <= PAIRS_MOST);
-    name_values(pairs, fields, count);
+    name_values(session, pairs, fields, count);
     return nghttp2_submit_trailer(library_of(session), id, pairs, count) == 0;
 }
 
