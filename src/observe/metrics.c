@@ -130,11 +130,21 @@ static struct metrics_block *make_block(struct metrics *metrics, enum metrics_ki
     return block;
 }
 
+/* Only exchanges with a trace that a collector gets: the others' ids lead nowhere. */
+static bool is_sampled(const struct outcome *outcome)
+{
+    return outcome->trace != NULL && outcome->trace->sampled;
+}
+
 void metrics_count(struct metrics *metrics, const struct outcome *outcome)
 {
     struct metrics_family *families = metrics->families;
     struct metrics_block *route =
         block_for(&families[METRICS_ROUTES], outcome->route_index, outcome->route);
+    struct metrics_block *listener =
+        block_for(&families[METRICS_LISTENERS], outcome->listener_index, outcome->listener);
+    struct metrics_block *service =
+        block_for(&families[METRICS_SERVICES], outcome->service_index, outcome->service);
     unsigned status_class = outcome->status / 100u;
     const struct facts facts = {
         .status_class = status_class < METRICS_STATUS_CLASSES ? status_class : 0,
@@ -150,11 +160,13 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
     if (outcome->is_grpc) {
         count_seldom(&route->grpc, GRPC_STATUS_COUNT, outcome->grpc_status);
     }
-    count_in_block(
-        block_for(&families[METRICS_LISTENERS], outcome->listener_index, outcome->listener),
-        outcome, &facts);
-    count_in_block(block_for(&families[METRICS_SERVICES], outcome->service_index, outcome->service),
-                   outcome, &facts);
+    count_in_block(listener, outcome, &facts);
+    count_in_block(service, outcome, &facts);
+    if (is_sampled(outcome)) {
+        metrics_note_exemplar(route, facts.bucket, outcome);
+        metrics_note_exemplar(listener, facts.bucket, outcome);
+        metrics_note_exemplar(service, facts.bucket, outcome);
+    }
     if (outcome->cut != CUT_NONE) {
         count_in_block(make_block(metrics, METRICS_CUTS, cut_cause_name(outcome->cut)), outcome,
                        &facts);

@@ -8,6 +8,7 @@
 
 #include "config/settings.h"
 #include "http/h2/h2_request.h"
+#include "http/trace_context.h"
 #include "observe/outcome.h"
 
 struct metrics; /* of one worker */
@@ -180,6 +181,21 @@ void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen,
 typedef void metrics_grpc_seen(void *owner, const char *route,
                                const uint64_t statuses[static GRPC_STATUS_COUNT]);
 void metrics_read_grpc(const struct metrics *metrics, metrics_grpc_seen *seen, void *owner);
+
+/* Of each bucket that /metrics shows, one a power of two: the last sampled exchange that fell into
+ * it, so that a trace can be found from a slow bucket. */
+#define METRICS_EXEMPLARS 22
+struct metrics_exemplar {
+    char trace_id[TRACE_ID_LENGTH];
+    uint64_t duration_us;
+    uint64_t ended_us; /* since 1970; 0: there was none */
+};
+/* Of the names of this kind that had some. Calls as metrics_read does. */
+typedef void
+metrics_exemplars_seen(void *owner, const char *name,
+                       const struct metrics_exemplar exemplars[static METRICS_EXEMPLARS]);
+void metrics_read_exemplars(const struct metrics *metrics, enum metrics_kind kind,
+                            metrics_exemplars_seen *seen, void *owner);
 unsigned metrics_duration_bucket(uint64_t microseconds);
 /* Durations in this bucket are below this many microseconds; UINT64_MAX for the last one. */
 uint64_t metrics_duration_limit(unsigned bucket);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What counting (metrics.c), the blocks that are counted in (metrics_block.c), new
- * settings (metrics_staged.c) and reading (metrics_read.c) share; nobody else's. */
+/* What counting (metrics.c), the blocks that are counted in (metrics_block.c), their exemplars
+ * (metrics_exemplars.c), new settings (metrics_staged.c) and reading (metrics_read.c) share. */
 #ifndef OBSERVE_METRICS_PRIVATE_H
 #define OBSERVE_METRICS_PRIVATE_H
 
@@ -15,6 +15,8 @@
 
 /* Written by one thread alone: a load and a store, without a locked instruction. */
 typedef _Atomic uint64_t counter;
+
+struct metrics_exemplars;
 
 struct metrics_block {
     struct metrics_block *_Atomic next; /* in the order of staged config; read by any thread */
@@ -34,6 +36,7 @@ struct metrics_block {
     counter durations[METRICS_DURATION_BUCKETS];
     counter *_Atomic codes; /* METRICS_CODES of them; of routes, from their first one on */
     counter *_Atomic grpc; /* GRPC_STATUS_COUNT of them; of routes, from their first gRPC call on */
+    struct metrics_exemplars *_Atomic exemplars; /* from the first sampled exchange on */
     char *name;
 };
 
@@ -103,6 +106,12 @@ static inline uint64_t counter_read(const counter *from)
 {
     return atomic_load_explicit(from, memory_order_relaxed);
 }
+
+/* --- metrics_exemplars.c --- */
+
+/* A sampled exchange was counted in `block`, in the bucket `bucket` of the fine ones. */
+void metrics_note_exemplar(struct metrics_block *block, unsigned bucket,
+                           const struct outcome *outcome);
 
 /* --- metrics_block.c --- */
 

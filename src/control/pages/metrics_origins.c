@@ -72,7 +72,7 @@ static void add_durations(struct page *page, const struct merged *merged)
                         "From an established connection to the last byte of the response.");
     for (size_t i = 0; i < merged->count; i++) {
         if (merged->rows[i].exchanges > 0) {
-            metrics_text_histogram(page, name, METRICS_TEXT_ORIGIN, &merged->rows[i]);
+            metrics_text_histogram(page, name, METRICS_TEXT_ORIGIN, &merged->rows[i], NULL);
         }
     }
 }

@@ -4,6 +4,7 @@
 #include "control/endpoints.h"
 #include "control/pages/merged.h"
 #include "control/pages/metrics_codes.h"
+#include "control/pages/metrics_exemplars.h"
 #include "control/pages/metrics_origins.h"
 #include "control/pages/metrics_process.h"
 #include "control/pages/metrics_splits.h"
@@ -91,7 +92,7 @@ static void add_cut_durations(struct page *page, const struct control_sources *s
         page, name, "histogram",
         "From the first byte of a request to the forced close of its client, by cause.");
     for (size_t i = 0; i < merged.count; i++) {
-        metrics_text_histogram(page, name, "cause", &merged.rows[i]);
+        metrics_text_histogram(page, name, "cause", &merged.rows[i], NULL);
     }
     merged_release(&merged);
 }
@@ -264,7 +265,7 @@ static void add_ends(struct page *page, const struct kind_row *kind, const struc
 }
 
 static void add_durations(struct page *page, const struct kind_row *kind,
-                          const struct merged *merged)
+                          const struct merged *merged, const struct exemplar_rows *exemplars)
 {
     const struct name name = name_of(kind, "exchange_duration_seconds");
 
@@ -272,7 +273,8 @@ static void add_durations(struct page *page, const struct kind_row *kind,
                         "From the first byte of a request to the last of its answer.");
     for (size_t i = 0; i < merged->count; i++) {
         if (was_asked_for(&merged->rows[i])) {
-            metrics_text_histogram(page, name.text, kind->label, &merged->rows[i]);
+            metrics_text_histogram(page, name.text, kind->label, &merged->rows[i],
+                                   exemplar_rows_find(exemplars, merged->rows[i].name));
         }
     }
 }
@@ -300,13 +302,17 @@ static void add_retries(struct page *page, const struct merged *merged)
 }
 
 static void add_kind(struct page *page, const struct control_sources *sources,
-                     const struct kind_row *kind)
+                     const struct kind_row *kind, bool open)
 {
     struct merged merged;
+    struct exemplar_rows exemplars = {0};
 
     if (!merged_read(sources, kind->kind, &merged)) {
         page->failed = true;
         return;
+    }
+    if (open && !exemplar_rows_read(sources, kind->kind, &exemplars)) {
+        page->failed = true;
     }
     add_statuses(page, kind, &merged);
     add_counters(page, kind, &merged);
@@ -314,11 +320,12 @@ static void add_kind(struct page *page, const struct control_sources *sources,
         add_retries(page, &merged);
     }
     add_ends(page, kind, &merged);
-    add_durations(page, kind, &merged);
+    add_durations(page, kind, &merged, &exemplars);
+    exemplar_rows_release(&exemplars);
     merged_release(&merged);
 }
 
-/* Whoever understands OpenMetrics says so; a weight of zero is not looked for. */
+/* A caller that understands OpenMetrics says so; a weight of zero is not looked for. */
 static bool wants_open(const struct question *question)
 {
     const struct http_request *request = exchange_request(question->exchange);
@@ -328,14 +335,10 @@ static bool wants_open(const struct question *question)
            memmem(accept->value, accept->value_length, OPEN_NAME, sizeof(OPEN_NAME) - 1) != NULL;
 }
 
-static void answer_as_asked(struct question *question)
+static void answer_open(struct question *question)
 {
     struct page open = {0};
 
-    if (!wants_open(question)) {
-        question_answer(question, 200, CONTENT_TYPE);
-        return;
-    }
     metrics_text_add_open(&open, page_bytes(&question->page));
     page_release(&question->page);
     question->page = open;
@@ -345,6 +348,7 @@ static void answer_as_asked(struct question *question)
 void metrics_page_answer(struct question *question)
 {
     struct page *page = &question->page;
+    bool open = wants_open(question);
 
     add_process(page, question->sources);
     add_spans(page, question->sources);
@@ -355,11 +359,15 @@ void metrics_page_answer(struct question *question)
     add_h2_faults(page, question->sources);
     add_cut_durations(page, question->sources);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        add_kind(page, question->sources, &kinds[i]);
+        add_kind(page, question->sources, &kinds[i], open);
     }
     metrics_codes_add(page, question->sources);
     metrics_origins_add(page, question->sources);
     metrics_splits_add(page, question->sources);
     metrics_process_add(page, question->sources);
-    answer_as_asked(question);
+    if (open) {
+        answer_open(question);
+    } else {
+        question_answer(question, 200, CONTENT_TYPE);
+    }
 }

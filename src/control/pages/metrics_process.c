@@ -136,7 +136,7 @@ static void add_time(struct page *page, const struct control_sources *sources,
         metrics_read_time(sources->metrics(sources->owner, worker), time, &reading);
     }
     metrics_text_family(page, name, "histogram", help);
-    metrics_text_histogram(page, name, NULL, &reading);
+    metrics_text_histogram(page, name, NULL, &reading, NULL);
 }
 
 /* Of all workers together: which one it was helps nobody, and a label for each costs. */

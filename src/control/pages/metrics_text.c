@@ -7,6 +7,7 @@
 /* Of the fine buckets that are kept, one a power of two is shown, from 64 us to 67 s. */
 #define FIRST_EDGE_US 64
 #define EDGES 21
+_Static_assert(EDGES + 1 == METRICS_EXEMPLARS, "an exemplar for each bucket, +Inf included");
 
 void metrics_text_family(struct page *page, const char *name, const char *type, const char *help)
 {
@@ -126,8 +127,20 @@ static void begin_part(struct page *page, const char *name, const char *part, co
     metrics_text_begin(page, part, label, value);
 }
 
+/* Behind the sample, as OpenMetrics has it: " # {trace_id="..."} SECONDS WHEN". */
+static void add_exemplar(struct page *page, const struct metrics_exemplar *exemplar)
+{
+    page_add_text(page, " # {trace_id=\"");
+    page_add(page, (struct bytes){exemplar->trace_id, TRACE_ID_LENGTH});
+    page_format(page, "\"} %llu.%06llu %llu.%06llu",
+                (unsigned long long)(exemplar->duration_us / 1000000),
+                (unsigned long long)(exemplar->duration_us % 1000000),
+                (unsigned long long)(exemplar->ended_us / 1000000),
+                (unsigned long long)(exemplar->ended_us % 1000000));
+}
+
 static void add_bucket(struct page *page, const char *name, const char *label, const char *value,
-                       uint64_t edge_us, uint64_t count)
+                       uint64_t edge_us, uint64_t count, const struct metrics_exemplar *exemplar)
 {
     begin_part(page, name, "_bucket", label, value);
     page_add_text(page, label != NULL ? "," : "");
@@ -137,12 +150,18 @@ static void add_bucket(struct page *page, const char *name, const char *label, c
         page_format(page, "le=\"%llu.%06llu\"", (unsigned long long)(edge_us / 1000000),
                     (unsigned long long)(edge_us % 1000000));
     }
-    metrics_text_end(page, count);
+    page_add_text(page, "} ");
+    page_add_number(page, count);
+    if (exemplar != NULL && exemplar->ended_us != 0) {
+        add_exemplar(page, exemplar);
+    }
+    page_add_char(page, '\n');
 }
 
 /* The count is the sum of the buckets: counters that are read while they grow need not agree. */
 void metrics_text_histogram(struct page *page, const char *name, const char *label,
-                            const struct metrics_reading *reading)
+                            const struct metrics_reading *reading,
+                            const struct metrics_exemplar *exemplars)
 {
     uint64_t count = 0;
     unsigned bucket = 0;
@@ -153,12 +172,14 @@ void metrics_text_histogram(struct page *page, const char *name, const char *lab
         for (; metrics_duration_limit(bucket) <= edge_us; bucket++) {
             count += reading->durations[bucket];
         }
-        add_bucket(page, name, label, reading->name, edge_us, count);
+        add_bucket(page, name, label, reading->name, edge_us, count,
+                   exemplars != NULL ? &exemplars[i] : NULL);
     }
     for (; bucket < METRICS_DURATION_BUCKETS; bucket++) {
         count += reading->durations[bucket];
     }
-    add_bucket(page, name, label, reading->name, UINT64_MAX, count);
+    add_bucket(page, name, label, reading->name, UINT64_MAX, count,
+               exemplars != NULL ? &exemplars[EDGES] : NULL);
     begin_part(page, name, "_sum", label, reading->name);
     page_format(page, "} %llu.%06llu\n", (unsigned long long)(reading->duration_sum_us / 1000000),
                 (unsigned long long)(reading->duration_sum_us % 1000000));

@@ -23,8 +23,10 @@ void metrics_text_plain(struct page *page, const char *name, const char *type, c
                         uint64_t value);
 /* The whole page again as OpenMetrics 1.0, which names the family of a counter without _total. */
 void metrics_text_add_open(struct page *open, struct bytes text);
-/* The samples of one histogram: `name` without _bucket, _sum or _count. */
+/* The samples of one histogram: `name` without _bucket, _sum or _count. `exemplars`: one a bucket, in
+ * OpenMetrics only; NULL: none. */
 void metrics_text_histogram(struct page *page, const char *name, const char *label,
-                            const struct metrics_reading *reading);
+                            const struct metrics_reading *reading,
+                            const struct metrics_exemplar *exemplars);
 
 #endif

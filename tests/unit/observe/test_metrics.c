@@ -469,6 +469,107 @@ static void others_may_read_at_any_time(void **state)
     assert_int_equal(reading_of(metrics, METRICS_ROUTES, "ping").exchanges, THREADED / 2);
 }
 
+/* --- exemplars --------------------------------------------------------------------------- */
+
+struct found_exemplars {
+    const char *name;
+    struct metrics_exemplar all[METRICS_EXEMPLARS];
+    unsigned times;
+};
+
+static void keep_exemplars(void *owner, const char *name,
+                           const struct metrics_exemplar exemplars[static METRICS_EXEMPLARS])
+{
+    struct found_exemplars *found = owner;
+
+    if (strcmp(name, found->name) == 0) {
+        memcpy(found->all, exemplars, sizeof(found->all));
+        found->times++;
+    }
+}
+
+static void only_sampled_exchanges_leave_an_exemplar(void **state)
+{
+    struct metrics *metrics = *state;
+    struct outcome outcome = outcome_on(&before, 0, 1);
+    struct trace_context trace = {.sampled = false};
+    struct found_exemplars found = {.name = "pay"};
+
+    memset(trace.trace_id, '7', TRACE_ID_LENGTH);
+    metrics_count(metrics, &outcome);
+    outcome.trace = &trace;
+    metrics_count(metrics, &outcome);
+    metrics_read_exemplars(metrics, METRICS_ROUTES, keep_exemplars, &found);
+    assert_int_equal(found.times, 0);
+    trace.sampled = true;
+    outcome.start_realtime_us = 5000000;
+    for (uint32_t us = 1; us < 100u * 1000 * 1000; us *= 3) {
+        outcome.total_us = us;
+        metrics_count(metrics, &outcome);
+    }
+    metrics_read_exemplars(metrics, METRICS_ROUTES, keep_exemplars, &found);
+    assert_int_equal(found.times, 1);
+    for (unsigned i = 0; i < METRICS_EXEMPLARS; i++) {
+        const struct metrics_exemplar *exemplar = &found.all[i];
+        uint64_t edge_us = UINT64_C(64) << i;
+
+        if (exemplar->ended_us != 0) {
+            assert_memory_equal(exemplar->trace_id, trace.trace_id, TRACE_ID_LENGTH);
+            assert_int_equal(exemplar->ended_us, 5000000 + exemplar->duration_us);
+            assert_true(i == METRICS_EXEMPLARS - 1 || exemplar->duration_us < edge_us);
+            assert_true(i == 0 || exemplar->duration_us >= edge_us / 2);
+        }
+    }
+    assert_int_equal(found.all[0].duration_us, 27); /* the last one below 64 us */
+    found = (struct found_exemplars){.name = "v2"};
+    metrics_read_exemplars(metrics, METRICS_SERVICES, keep_exemplars, &found);
+    assert_int_equal(found.times, 1);
+    found = (struct found_exemplars){.name = "0.0.0.0:80"};
+    metrics_read_exemplars(metrics, METRICS_LISTENERS, keep_exemplars, &found);
+    assert_int_equal(found.times, 1);
+    found = (struct found_exemplars){.name = "ping"};
+    metrics_read_exemplars(metrics, METRICS_ROUTES, keep_exemplars, &found);
+    assert_int_equal(found.times, 0);
+}
+
+static void *count_sampled(void *owner)
+{
+    struct metrics *metrics = owner;
+    struct outcome outcome = outcome_on(&before, 0, 0);
+    struct trace_context trace = {.sampled = true};
+
+    outcome.trace = &trace;
+    for (int i = 0; i < THREADED; i++) {
+        memset(trace.trace_id, 'a' + i % 6, TRACE_ID_LENGTH);
+        outcome.start_realtime_us = (uint64_t)('a' + i % 6);
+        metrics_count(metrics, &outcome);
+    }
+    return NULL;
+}
+
+/* Each word of an exemplar tells which exchange it is of. */
+static void no_half_of_an_exemplar_is_read(void **state)
+{
+    struct metrics *metrics = *state;
+    pthread_t writer;
+
+    assert_int_equal(pthread_create(&writer, NULL, count_sampled, metrics), 0);
+    while (metrics_exchanges(metrics) < THREADED) {
+        struct found_exemplars found = {.name = "pay"};
+
+        metrics_read_exemplars(metrics, METRICS_ROUTES, keep_exemplars, &found);
+        for (unsigned i = 0; i < METRICS_EXEMPLARS; i++) {
+            const struct metrics_exemplar *exemplar = &found.all[i];
+            char digit = (char)(exemplar->ended_us - exemplar->duration_us);
+
+            for (unsigned j = 0; exemplar->ended_us != 0 && j < TRACE_ID_LENGTH; j++) {
+                assert_int_equal(exemplar->trace_id[j], digit);
+            }
+        }
+    }
+    pthread_join(writer, NULL);
+}
+
 #define WITH_METRICS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -489,6 +590,8 @@ int main(void)
         WITH_METRICS(events_are_counted),
         WITH_METRICS(exchanges_that_were_cut_are_counted_by_cause),
         WITH_METRICS(others_may_read_at_any_time),
+        WITH_METRICS(only_sampled_exchanges_leave_an_exemplar),
+        WITH_METRICS(no_half_of_an_exemplar_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

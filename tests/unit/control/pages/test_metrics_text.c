@@ -48,7 +48,7 @@ static void a_histogram_adds_up(void **state)
     reading.durations[0] = 3;
     reading.durations[metrics_duration_bucket(1000000)] = 4;
     reading.durations[METRICS_DURATION_BUCKETS - 1] = 5;
-    metrics_text_histogram(&page, "h", "route", &reading);
+    metrics_text_histogram(&page, "h", "route", &reading, NULL);
     page_add_char(&page, '\0');
     for (char *line = strtok(page.at, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         unsigned long long count = strtoull(strrchr(line, ' ') + 1, NULL, 10);
@@ -68,12 +68,39 @@ static void a_histogram_adds_up(void **state)
     page_release(&page);
 }
 
+static void an_exemplar_stands_behind_its_bucket(void **state)
+{
+    struct metrics_reading reading = {.name = "r"};
+    struct metrics_exemplar exemplars[METRICS_EXEMPLARS] = {0};
+    struct page page = {0};
+
+    (void)state;
+    memset(exemplars[1].trace_id, 'a', TRACE_ID_LENGTH);
+    exemplars[1].duration_us = 100;
+    exemplars[1].ended_us = 1700000000000250;
+    memset(exemplars[METRICS_EXEMPLARS - 1].trace_id, 'b', TRACE_ID_LENGTH);
+    exemplars[METRICS_EXEMPLARS - 1].duration_us = 70000000;
+    exemplars[METRICS_EXEMPLARS - 1].ended_us = 1700000000000251;
+    reading.durations[metrics_duration_bucket(100)] = 1;
+    metrics_text_histogram(&page, "h", "route", &reading, exemplars);
+    page_add_char(&page, '\0');
+    assert_non_null(strstr(page.at, "h_bucket{route=\"r\",le=\"0.000064\"} 0\n"));
+    assert_non_null(strstr(page.at, "h_bucket{route=\"r\",le=\"0.000128\"} 1 # "
+                                    "{trace_id=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"} 0.000100 "
+                                    "1700000000.000250\n"));
+    assert_non_null(strstr(page.at, "le=\"+Inf\"} 1 # "
+                                    "{trace_id=\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"} 70.000000 "
+                                    "1700000000.000251\n"));
+    page_release(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_are_escaped),
         cmocka_unit_test(an_address_of_a_name_has_a_label_of_its_own),
         cmocka_unit_test(a_histogram_adds_up),
+        cmocka_unit_test(an_exemplar_stands_behind_its_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
