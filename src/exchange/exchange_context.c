@@ -3,6 +3,7 @@
  * generation that new ones begin with. Former generations go from here, a piece at a time. */
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
+#include "exchange/repeats.h"
 #include "exchange/spans.h"
 #include "exchange/tries.h"
 
@@ -169,6 +170,7 @@ void exchange_context_free(struct exchange_context **context)
     generation_unref(&(*context)->generation);
     slab_pool_free(&(*context)->exchanges);
     slab_pool_free(&(*context)->attempts);
+    repeats_free(&(*context)->repeats);
     free(*context);
     *context = NULL;
 }

@@ -25,6 +25,7 @@ struct exchange_context {
     bool is_tracing;                 /* new exchanges have spans */
     struct client_registry *clients; /* NULL: nobody has limits */
     struct siphash_key names_key;    /* for tables of what senders name */
+    struct repeats *repeats;         /* NULL: no request has named itself yet */
     struct generation *generation;
     struct slab_pool *exchanges;
     struct slab_pool *attempts;

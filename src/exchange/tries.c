@@ -6,6 +6,7 @@
 
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
+#include "exchange/repeats.h"
 #include "exchange/retry.h"
 #include "split/request_source.h"
 
@@ -83,11 +84,77 @@ static void report_retries(const struct exchange *exchange, uint32_t made, uint3
     metrics_report_retries(exchange->context->metrics, &exchange->outcome, &retries);
 }
 
+/* In the lines that the route's split names for it, or in the one that most APIs use; empty: none. */
+static struct bytes idempotency_key(const struct exchange *exchange)
+{
+    const struct split_settings *split = &exchange->routing.route->split;
+    const struct http_header *row =
+        http_find(&exchange->request.headers, HTTP_HEADER_IDEMPOTENCY_KEY);
+    struct bytes key = {0};
+
+    if (row != NULL && row->value_length > 0) {
+        return http_header_value(row);
+    }
+    return request_source_first(split->pin_headers, split->pin_header_count, &exchange->request,
+                                NULL, NULL, &key) != NULL
+               ? key
+               : (struct bytes){0};
+}
+
+/* The client's own name for the request; empty: none. */
+static struct bytes name_of(const struct exchange *exchange)
+{
+    const struct outcome *outcome = &exchange->outcome;
+    struct bytes key = idempotency_key(exchange);
+
+    if (key.length > 0) {
+        return key;
+    }
+    return outcome->request_id_is_ours ? outcome->client_request_id : outcome->request_id;
+}
+
+/* One id may stand on many requests for one user's action: what is asked for belongs to the name. Not
+ * inlined: most requests have none. */
+static __attribute__((noinline)) bool has_come_before(struct exchange *exchange)
+{
+    struct exchange_context *context = exchange->context;
+    const struct http_request *request = &exchange->request;
+    struct bytes name = name_of(exchange);
+    uint64_t hash;
+
+    if (context->repeats == NULL) {
+        context->repeats = repeats_new();
+    }
+    if (name.length == 0 || context->repeats == NULL) {
+        return false;
+    }
+    hash = siphash_number(&context->names_key, siphash(&context->names_key, name));
+    hash = siphash_number(&context->names_key, hash ^ siphash(&context->names_key, request->path));
+    if (!repeats_note(context->repeats, hash + (uint64_t)request->method,
+                      loop_now(context->worker_context->loop))) {
+        return false;
+    }
+    metrics_note(context->metrics, METRICS_REQUEST_REPEATED);
+    return true;
+}
+
+static bool is_repeat(struct exchange *exchange)
+{
+    const struct http_headers *headers = &exchange->request.headers;
+
+    if (!http_has(headers, HTTP_HEADER_IDEMPOTENCY_KEY) &&
+        !http_has(headers, HTTP_HEADER_X_REQUEST_ID) &&
+        exchange->routing.route->split.pin_header_count == 0) {
+        return false;
+    }
+    return has_come_before(exchange);
+}
+
 void tries_begin(struct exchange *exchange)
 {
     exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
     choose_service(exchange);
-    if (retry_budget_note_request(budget_of(exchange),
+    if (retry_budget_note_request(budget_of(exchange), is_repeat(exchange),
                                   loop_now(exchange->context->worker_context->loop))) {
         report_retries(exchange, 0, 0); /* once a second */
     }
@@ -101,17 +168,6 @@ void tries_backoff_over(struct timer *timer)
 
 /* --- failing ----------------------------------------------------------------------------- */
 
-/* In the lines that the route's split names for it, or in the one that most APIs use. */
-static bool has_idempotency_key(const struct exchange *exchange)
-{
-    const struct split_settings *split = &exchange->routing.route->split;
-    struct bytes key;
-
-    return http_has(&exchange->request.headers, HTTP_HEADER_IDEMPOTENCY_KEY) ||
-           request_source_first(split->pin_headers, split->pin_header_count, &exchange->request,
-                                NULL, NULL, &key) != NULL;
-}
-
 static struct retry_facts facts_of(const struct attempt *attempt, enum origin_failure failure)
 {
     const struct exchange *exchange = attempt->exchange;
@@ -124,7 +180,7 @@ static struct retry_facts facts_of(const struct attempt *attempt, enum origin_fa
         .attempts = exchange->outcome.attempts,
         .answer_begun = exchange->answer.begun,
         .body_kept = exchange->request_body.kept,
-        .has_key = has_idempotency_key(exchange),
+        .has_key = idempotency_key(exchange).length > 0,
         .other_origin = service_origin_count(generation_service(exchange->generation,
                                                                 exchange->routing.service)) > 1,
         .within_budget = retries_left(exchange) > 0,

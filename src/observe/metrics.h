@@ -61,6 +61,7 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(ORIGIN_FAILED,      "origin_failures",                "Failed attempts.") \
     ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Retries after a failed attempt.") \
     ROW(RETRY_DENIED,       "retries_denied",                 "Failures without a retry because a retry budget was exhausted.") \
+    ROW(REQUEST_REPEATED,   "requests_repeated",              "Requests that their clients had sent before, by idempotency key or request id.") \
     ROW(CLIENT_OUTLIVED,    "exchanges_outliving_clients",    "Requests that finished after their clients had left.") \
     ROW(ORIGIN_EJECTED,     "origin_ejections",               "Times that an origin was ejected.") \
     ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \

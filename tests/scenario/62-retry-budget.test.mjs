@@ -41,6 +41,26 @@ test('retries stay below the share; the others fail at once', async (t) => {
     assert.equal(valueOf(metrics, 'turnpike_service_retries_left', { service: 'app' }), 0);
 });
 
+test('what clients send again leaves the gateway fewer retries', async (t) => {
+    const origins = [await resettingOrigin(t), await resettingOrigin(t)];
+    const attempts = () => origins[0].requests.length + origins[1].requests.length;
+    const gateway = await startGateway(t, (folder) =>
+        through(origins, { service: SERVICE, more: `${ONE}\n${adminIn(folder)}`, route: 'retry: {backoff: 1ms}' }));
+    for (let i = 0; i < 50; i++) {
+        for (const name of [{ 'X-Request-Id': `one-${i}` }, { 'X-Request-Id': `one-${i}` }]) {
+            assert.equal((await request(gateway, { headers: name })).status, 502);
+        }
+    }
+    assert.equal(attempts(), 100, 'one for each');
+    // One id on requests for other things is no repetition, nor is another key.
+    for (let i = 0; i < 50; i++) {
+        await request(gateway, { path: `/${i}`, headers: { 'X-Request-Id': 'two' } });
+        await request(gateway, { path: '/', headers: { 'X-Request-Id': 'three', 'Idempotency-Key': `${i}` } });
+        await request(gateway);
+    }
+    assert.equal(valueOf(await metricsOf(gateway), 'turnpike_requests_repeated_total'), 50);
+});
+
 test('what follows from a stale connection costs the budget nothing', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         await wire.request();

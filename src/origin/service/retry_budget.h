@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How many retries a service gets, so that a sick one is not asked ever more: a share of the
- * requests of the last 8 seconds, and a few beside. Each worker counts its own: shares add up to
+ * requests of the last 8 seconds, and a few beside. What clients send again by themselves is taken
+ * off the share, not off the few: clients cannot take all of the budget away. Each worker counts its own: shares add up to
  * the share of all, and the few are divided. Part of a struct service; exchange/attempt.c notes
  * requests and takes. Knows no clock: every call brings the time. */
 #ifndef ORIGIN_SERVICE_RETRY_BUDGET_H
@@ -16,20 +17,24 @@ struct retry_budget {
     uint64_t slot; /* the present one, counted from the beginning of time */
     uint32_t requests[RETRY_BUDGET_SLOTS];
     uint32_t retries[RETRY_BUDGET_SLOTS];
+    uint32_t repeats[RETRY_BUDGET_SLOTS]; /* that clients sent again */
 };
 
 /* Forgets what is too old. */
 void retry_budget_advance(struct retry_budget *budget, uint64_t now_us);
 
-/* A request, at its first attempt. True when another second has begun. */
-static inline bool retry_budget_note_request(struct retry_budget *budget, uint64_t now_us)
+/* A request, at its first attempt; `is_repeat`: its client has sent it before. True when another
+ * second has begun. */
+static inline bool retry_budget_note_request(struct retry_budget *budget, bool is_repeat,
+                                             uint64_t now_us)
 {
+    uint32_t *counts = is_repeat ? budget->repeats : budget->requests;
     bool advances = now_us >> RETRY_BUDGET_SHIFT != budget->slot;
 
     if (advances) {
         retry_budget_advance(budget, now_us);
     }
-    budget->requests[budget->slot % RETRY_BUDGET_SLOTS]++;
+    counts[budget->slot % RETRY_BUDGET_SLOTS]++;
     return advances;
 }
 

@@ -14,7 +14,7 @@ static const struct retry_budget_settings fifth = {.percent = 20, .min_per_secon
 static void note(struct retry_budget *budget, unsigned requests, uint64_t now_us)
 {
     for (unsigned i = 0; i < requests; i++) {
-        retry_budget_note_request(budget, now_us);
+        retry_budget_note_request(budget, false, now_us);
     }
 }
 
@@ -45,6 +45,27 @@ static void a_few_are_allowed_beside_and_divided_among_the_workers(void **state)
     assert_int_equal(retry_budget_left(&budget, &settings, 100, START), 1); /* never none */
 }
 
+/* They leave less for the gateway's own; but never less than the few beside. */
+static void what_clients_send_again_counts(void **state)
+{
+    const struct retry_budget_settings settings = {.percent = 20, .min_per_second = 1};
+    struct retry_budget budget = {0};
+
+    (void)state;
+    note(&budget, 50, START);
+    assert_int_equal(retry_budget_left(&budget, &settings, 1, START), 10 + RETRY_BUDGET_SLOTS);
+    for (int i = 0; i < 4; i++) {
+        retry_budget_note_request(&budget, true, START);
+    }
+    assert_int_equal(retry_budget_left(&budget, &settings, 1, START), 6 + RETRY_BUDGET_SLOTS);
+    for (int i = 0; i < 1000; i++) {
+        retry_budget_note_request(&budget, true, START);
+    }
+    assert_int_equal(retry_budget_left(&budget, &settings, 1, START), RETRY_BUDGET_SLOTS);
+    note(&budget, 50, START + 9 * SLOT);
+    assert_int_equal(retry_budget_left(&budget, &fifth, 1, START + 9 * SLOT), 10);
+}
+
 static void what_is_old_counts_no_more(void **state)
 {
     struct retry_budget budget = {0};
@@ -65,9 +86,9 @@ static void another_second_is_reported(void **state)
     struct retry_budget budget = {0};
 
     (void)state;
-    assert_true(retry_budget_note_request(&budget, START));
-    assert_false(retry_budget_note_request(&budget, START + SLOT - 1));
-    assert_true(retry_budget_note_request(&budget, START + SLOT));
+    assert_true(retry_budget_note_request(&budget, false, START));
+    assert_false(retry_budget_note_request(&budget, false, START + SLOT - 1));
+    assert_true(retry_budget_note_request(&budget, false, START + SLOT));
 }
 
 /* An origin that fails everything: the attempts stay below 1.2 times the requests. */
@@ -80,7 +101,7 @@ static void attempts_never_exceed_the_share(void **state)
     for (unsigned i = 1; i <= 100000; i++) {
         uint64_t now_us = START + i * SLOT / 1000;
 
-        retry_budget_note_request(&budget, now_us);
+        retry_budget_note_request(&budget, false, now_us);
         attempts++;
         if (retry_budget_left(&budget, &fifth, 1, now_us) > 0) {
             retry_budget_take(&budget, now_us);
@@ -96,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(retries_are_a_share_of_the_requests),
         cmocka_unit_test(a_few_are_allowed_beside_and_divided_among_the_workers),
+        cmocka_unit_test(what_clients_send_again_counts),
         cmocka_unit_test(what_is_old_counts_no_more),
         cmocka_unit_test(another_second_is_reported),
         cmocka_unit_test(attempts_never_exceed_the_share),
