@@ -160,27 +160,6 @@ static void end_problem(const struct exchange *exchange, struct text *text)
     text_add_literal(text, "\"}\n");
 }
 
-static struct bytes write_problem(const struct exchange *exchange, struct text *text,
-                                  uint16_t status, const char *error, const char *detail)
-{
-    const char *from = text->at;
-
-    text_add_literal(text, "{\"type\":\"about:blank\",\"title\":\"");
-    text_add_json(text, http_reason_of(status));
-    text_add_literal(text, "\",\"status\":");
-    text_add_number(text, status);
-    text_add_literal(text, ",\"detail\":\"");
-    write_detail(exchange, text, detail);
-    text_add_literal(text, "\",\"error\":\"");
-    text_add_json(text, bytes_of(error));
-    text_add_literal(text, "\",\"delivery\":\"");
-    text_add_json(text, bytes_of(origin_delivery_word(exchange->delivery)));
-    text_add_literal(text, "\",\"request_id\":\"");
-    text_add_json(text, exchange->outcome.request_id);
-    end_problem(exchange, text);
-    return text_since(text, from);
-}
-
 /* --- as a gRPC status ---------------------------------------------------------------------- */
 
 #define SENTENCE_BYTES 512 /* more of it is not told in grpc-message */
@@ -289,7 +268,7 @@ bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end)
     return true;
 }
 
-/* --- as a problem document ----------------------------------------------------------------- */
+/* --- pages of the operator's ----------------------------------------------------------------- */
 
 static const struct error_page *page_among(const struct error_pages_settings *pages,
                                            uint16_t status)
@@ -322,57 +301,133 @@ static bool is_browser(const struct exchange *exchange)
     return value.length > 0 && memmem(value.at, value.length, "text/html", 9) != NULL;
 }
 
+/* --- refusals ------------------------------------------------------------------------------ */
+
+/* What an answer that turns a request down says beside what all of them say. */
+struct refusal {
+    uint16_t status;
+    const char *error; /* RFC 9209 section 2.3 */
+    const char *detail;
+    uint64_t retry_after_s; /* 0: not told */
+    uint64_t pushback_ms;   /* the same for gRPC */
+    uint32_t field_count;
+    struct http_field fields[3];
+    struct bytes content_type;
+    /* The body, in `text` unless it `stays` until the exchange is over. Not called for gRPC. */
+    struct bytes (*write)(struct exchange *exchange, const struct refusal *refusal,
+                          struct text *text);
+    const void *about; /* for `write` */
+    bool stays;
+};
+
+static void add_refusal_field(struct refusal *refusal, struct bytes name, struct bytes value)
+{
+    refusal->fields[refusal->field_count++] = (struct http_field){name, value};
+}
+
+/* Not for all who were refused at the same time. */
+static uint64_t spread(const struct exchange *exchange, uint64_t least, uint64_t more)
+{
+    return least + random_below(&exchange->context->worker_context->random, more + 1);
+}
+
+/* The one writer of them all. */
+static void refuse(struct exchange *exchange, const struct refusal *refusal)
+{
+    struct forward_page page;
+    struct answer_head head;
+    struct bytes body;
+    const char *from;
+
+    exchange->outcome.error = refusal->error;
+    exchange->outcome.detail = refusal->detail;
+    if (exchange->outcome.is_grpc) {
+        reply_grpc(exchange, refusal->status, refusal->error, refusal->detail,
+                   refusal->pushback_ms);
+        return;
+    }
+    begin_page(exchange, &page, &head, refusal->status);
+    http_fields_add(&page.fields, BYTES("Content-Type"), refusal->content_type);
+    http_fields_add(&page.fields, BYTES("Proxy-Status"),
+                    write_proxy_status(exchange, &page.text, refusal->error, refusal->detail));
+    for (uint32_t i = 0; i < refusal->field_count; i++) {
+        http_fields_add(&page.fields, refusal->fields[i].name, refusal->fields[i].value);
+    }
+    if (refusal->retry_after_s > 0) {
+        from = page.text.at;
+        text_add_number(&page.text, refusal->retry_after_s);
+        http_fields_add(&page.fields, BYTES("Retry-After"), text_since(&page.text, from));
+    }
+    forward_common_answer_fields(exchange, &page);
+    body = refusal->write(exchange, refusal, &page.text);
+    exchange->answer.is_lent = !refusal->stays;
+    send_answer(exchange, &head, body);
+}
+
+#define HTML BYTES("text/html; charset=utf-8")
+#define PROBLEM BYTES("application/problem+json")
 #define RETRY_AFTER_S 1
 #define MAINTENANCE_S 60
 
-/* Not for all who were refused at the same time. */
-static void add_spread_retry(const struct exchange *exchange, struct forward_page *page,
-                             uint32_t seconds)
+static struct bytes write_problem(struct exchange *exchange, const struct refusal *refusal,
+                                  struct text *text)
 {
-    const char *from = page->text.at;
+    const char *from = text->at;
 
-    text_add_number(&page->text, seconds + random_below(&exchange->context->worker_context->random,
-                                                        seconds + 1));
-    http_fields_add(&page->fields, BYTES("Retry-After"), text_since(&page->text, from));
+    text_add_literal(text, "{\"type\":\"about:blank\",\"title\":\"");
+    text_add_json(text, http_reason_of(refusal->status));
+    text_add_literal(text, "\",\"status\":");
+    text_add_number(text, refusal->status);
+    text_add_literal(text, ",\"detail\":\"");
+    write_detail(exchange, text, refusal->detail);
+    text_add_literal(text, "\",\"error\":\"");
+    text_add_json(text, bytes_of(refusal->error));
+    text_add_literal(text, "\",\"delivery\":\"");
+    text_add_json(text, bytes_of(origin_delivery_word(exchange->delivery)));
+    text_add_literal(text, "\",\"request_id\":\"");
+    text_add_json(text, exchange->outcome.request_id);
+    end_problem(exchange, text);
+    return text_since(text, from);
+}
+
+static struct bytes take_page(struct exchange *exchange, const struct refusal *refusal,
+                              struct text *text)
+{
+    const struct error_page *page = refusal->about;
+
+    (void)exchange;
+    (void)text;
+    return page->body;
 }
 
 static void give_error(struct exchange *exchange, uint16_t status, const char *error,
                        const char *detail, const struct error_page *own, uint32_t retry_after_s)
 {
-    struct forward_page page;
-    struct answer_head head;
-    struct bytes body;
     bool is_page = own != NULL && is_browser(exchange);
+    struct refusal refusal = {
+        .status = status,
+        .error = error,
+        .detail = detail,
+        .content_type = is_page ? HTML : PROBLEM,
+        .write = is_page ? take_page : write_problem,
+        .about = own,
+        .stays = is_page,
+    };
 
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, error);
         timer_clear(exchange->context->backoffs, &exchange->backoff);
     }
-    exchange->outcome.error = error;
-    exchange->outcome.detail = detail;
-    if (exchange->outcome.is_grpc) {
-        reply_grpc(exchange, status, error, detail, 0);
-        return;
-    }
-    begin_page(exchange, &page, &head, status);
-    http_fields_add(&page.fields, BYTES("Content-Type"),
-                    is_page ? BYTES("text/html; charset=utf-8")
-                            : BYTES("application/problem+json"));
     if (own != NULL) {
-        http_fields_add(&page.fields, BYTES("Vary"), BYTES("Accept"));
+        add_refusal_field(&refusal, BYTES("Vary"), BYTES("Accept"));
     }
-    http_fields_add(&page.fields, BYTES("Proxy-Status"),
-                    write_proxy_status(exchange, &page.text, error, detail));
     if (status == 405) {
-        http_fields_add(&page.fields, BYTES("Allow"), BYTES(ALLOWED_METHODS));
+        add_refusal_field(&refusal, BYTES("Allow"), BYTES(ALLOWED_METHODS));
     }
     if (status == 503) {
-        add_spread_retry(exchange, &page, retry_after_s);
+        refusal.retry_after_s = spread(exchange, retry_after_s, retry_after_s);
     }
-    forward_common_answer_fields(exchange, &page);
-    body = is_page ? own->body : write_problem(exchange, &page.text, status, error, detail);
-    exchange->answer.is_lent = !is_page;
-    send_answer(exchange, &head, body);
+    refuse(exchange, &refusal);
 }
 
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail)
@@ -388,79 +443,59 @@ void reply_maintenance(struct exchange *exchange)
                own != NULL ? own : page_for(exchange, 503), MAINTENANCE_S);
 }
 
+static struct bytes write_place(struct exchange *exchange, const struct refusal *refusal,
+                                struct text *text)
+{
+    (void)text;
+    return waiting_room_body(exchange, refusal->about, is_browser(exchange));
+}
+
 void reply_waiting_room(struct exchange *exchange, const struct room_place *place)
 {
-    static const char error[] = "http_request_denied";
-    static const char detail[] = "this user waits in the route's waiting room";
-    bool is_page = is_browser(exchange);
-    struct forward_page page;
-    struct answer_head head;
-    const char *from;
-    struct bytes body;
+    struct refusal refusal = {
+        .status = 503,
+        .error = "http_request_denied",
+        .detail = "this user waits in the route's waiting room",
+        .retry_after_s = place->again_s,
+        .pushback_ms = (uint64_t)place->again_s * 1000,
+        .content_type = is_browser(exchange) ? HTML : BYTES("application/json"),
+        .write = write_place,
+        .about = place,
+        .stays = true,
+    };
 
-    exchange->outcome.error = error;
-    exchange->outcome.detail = detail;
-    if (exchange->outcome.is_grpc) {
-        reply_grpc(exchange, 503, error, detail, (uint64_t)place->again_s * 1000);
-        return;
-    }
-    begin_page(exchange, &page, &head, 503);
-    body = waiting_room_body(exchange, place, is_page);
-    http_fields_add(&page.fields, BYTES("Content-Type"),
-                    is_page ? BYTES("text/html; charset=utf-8") : BYTES("application/json"));
-    http_fields_add(&page.fields, BYTES("Cache-Control"), BYTES("no-store"));
-    http_fields_add(&page.fields, BYTES("Vary"), BYTES("Accept, Cookie"));
-    from = page.text.at;
-    text_add_number(&page.text, place->again_s);
-    http_fields_add(&page.fields, BYTES("Retry-After"), text_since(&page.text, from));
-    http_fields_add(&page.fields, BYTES("Proxy-Status"),
-                    write_proxy_status(exchange, &page.text, error, detail));
-    forward_common_answer_fields(exchange, &page);
-    send_answer(exchange, &head, body);
+    add_refusal_field(&refusal, BYTES("Cache-Control"), BYTES("no-store"));
+    add_refusal_field(&refusal, BYTES("Vary"), BYTES("Accept, Cookie"));
+    refuse(exchange, &refusal);
 }
+
+#define RATE_LIMIT_TEXT_MAX 320 /* two times a limit's name, which the schema bounds, and numbers */
 
 /* draft-ietf-httpapi-ratelimit-headers-11. */
-static void add_rate_limit(struct forward_page *page, const struct reply_quota *quota,
-                           uint64_t wait_s)
+static void add_rate_limit(struct refusal *refusal, const struct reply_quota *quota,
+                           uint64_t wait_s, struct text *text)
 {
-    const char *from = page->text.at;
+    const char *from = text->at;
 
-    text_add_char(&page->text, '"');
-    text_add_bytes(&page->text, quota->name);
-    text_add_literal(&page->text, "\";q=");
-    text_add_number(&page->text, quota->requests);
-    text_add_literal(&page->text, ";w=");
-    text_add_number(&page->text, quota->window_s);
-    http_fields_add(&page->fields, BYTES("RateLimit-Policy"), text_since(&page->text, from));
-    from = page->text.at;
-    text_add_char(&page->text, '"');
-    text_add_bytes(&page->text, quota->name);
-    text_add_literal(&page->text, "\";r=0;t=");
-    text_add_number(&page->text, wait_s);
-    http_fields_add(&page->fields, BYTES("RateLimit"), text_since(&page->text, from));
+    text_add_char(text, '"');
+    text_add_bytes(text, quota->name);
+    text_add_literal(text, "\";q=");
+    text_add_number(text, quota->requests);
+    text_add_literal(text, ";w=");
+    text_add_number(text, quota->window_s);
+    add_refusal_field(refusal, BYTES("RateLimit-Policy"), text_since(text, from));
+    from = text->at;
+    text_add_char(text, '"');
+    text_add_bytes(text, quota->name);
+    text_add_literal(text, "\";r=0;t=");
+    text_add_number(text, wait_s);
+    add_refusal_field(refusal, BYTES("RateLimit"), text_since(text, from));
 }
 
-/* Not before the quota is there again, and not for all who were refused at the same time. */
-static void add_retry_after(const struct exchange *exchange, struct forward_page *page,
-                            uint64_t wait_s)
+static struct bytes write_quota_problem(struct exchange *exchange, const struct refusal *refusal,
+                                        struct text *text)
 {
-    const char *from = page->text.at;
-
-    text_add_number(&page->text, wait_s + random_below(&exchange->context->worker_context->random,
-                                                       2 + wait_s / 2));
-    http_fields_add(&page->fields, BYTES("Retry-After"), text_since(&page->text, from));
-}
-
-/* The same in gRPC, which counts in milliseconds. */
-static uint64_t pushback_ms(const struct exchange *exchange, const struct reply_quota *quota)
-{
-    return 1 + quota->wait_ms +
-           random_below(&exchange->context->worker_context->random, 1 + quota->wait_ms / 2);
-}
-
-static struct bytes write_quota_problem(const struct exchange *exchange,
-                                        const struct reply_quota *quota, struct text *text)
-{
+    const struct reply_quota *quota = refusal->about;
     const char *from = text->at;
 
     text_add_literal(
@@ -476,28 +511,23 @@ static struct bytes write_quota_problem(const struct exchange *exchange,
 
 void reply_over_limit(struct exchange *exchange, const struct reply_quota *quota)
 {
-    static const char error[] = "http_request_denied";
     uint64_t wait_s = (quota->wait_ms + 999) / 1000;
-    struct forward_page page;
-    struct answer_head head;
-    struct bytes body;
+    char room[RATE_LIMIT_TEXT_MAX];
+    struct text text = text_over(room, sizeof(room));
+    struct refusal refusal = {
+        .status = 429,
+        .error = "http_request_denied",
+        .detail = quota->sentence,
+        /* Not before the quota is there again. */
+        .retry_after_s = spread(exchange, wait_s, 1 + wait_s / 2),
+        .pushback_ms = spread(exchange, 1 + quota->wait_ms, quota->wait_ms / 2),
+        .content_type = PROBLEM,
+        .write = write_quota_problem,
+        .about = quota,
+    };
 
-    exchange->outcome.error = error;
-    exchange->outcome.detail = quota->sentence;
-    if (exchange->outcome.is_grpc) {
-        reply_grpc(exchange, 429, error, quota->sentence, pushback_ms(exchange, quota));
-        return;
-    }
-    begin_page(exchange, &page, &head, 429);
-    http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/problem+json"));
-    http_fields_add(&page.fields, BYTES("Proxy-Status"),
-                    write_proxy_status(exchange, &page.text, error, quota->sentence));
-    add_rate_limit(&page, quota, wait_s);
-    add_retry_after(exchange, &page, wait_s);
-    forward_common_answer_fields(exchange, &page);
-    body = write_quota_problem(exchange, quota, &page.text);
-    exchange->answer.is_lent = true;
-    send_answer(exchange, &head, body);
+    add_rate_limit(&refusal, quota, wait_s, &text);
+    refuse(exchange, &refusal);
 }
 
 void reply_continue(struct exchange *exchange)
