@@ -190,12 +190,13 @@ static bool comes_in(struct exchange *exchange, struct visit *visit, struct room
     if (!returns) {
         take_ticket(exchange, visit);
     }
-    if (visit->now_ms < visit->settings->opens_at_ms) {
-        wait_for_opening(visit, &place);
-        return waits(exchange, visit, &place);
-    }
     user.id = visit->ticket.id;
     user.since_ms = visit->ticket.since_ms;
+    if (visit->now_ms < visit->settings->opens_at_ms) {
+        wait_for_opening(visit, &place);
+        room_wait(room, &limits, &user, visit->now_ms, place.again_s);
+        return waits(exchange, visit, &place);
+    }
     if (room_enter(room, &limits, &user, visit->now_ms, &place)) {
         return let_in(exchange, visit, returns);
     }

@@ -164,3 +164,24 @@ test('a restart keeps the places of those who wait', async (t) => {
     assert.equal((await ask(after, '192.0.2.3')).status, 503, 'one who comes later');
     assert.equal((await ask(after, '192.0.2.2', { cookie: cookieOf(waits) })).status, 200);
 });
+
+test('at the opening the lot decides, whoever asks first', async (t) => {
+    const before = new Date(Date.now() + 7200000).toISOString().replace(/\.[0-9]+/, '');
+    const gateway = await startGateway(t, config(`active: 1, session: 1h, opens_at: "${before}"`));
+    const users = [];
+    for (let i = 0; i < 6; i++) {
+        const first = await ask(gateway, `192.0.2.${i}`);
+        const again = await ask(gateway, `192.0.2.${i}`, { cookie: cookieOf(first) });
+        assert.equal(again.status, 503);
+        const cookie = cookieOf(again);
+        users.push({ from: `192.0.2.${i}`, cookie, second: Math.floor(parseInt(cookie.split('.')[2], 16) / 1000) });
+    }
+    users.sort((a, b) => b.second - a.second);
+    await gateway.reload(config('active: 1, session: 1h, opens_at: "2020-01-01T00:00:00Z"'));
+    const statuses = [];
+    for (const user of users) {
+        statuses.push((await ask(gateway, user.from, { cookie: user.cookie })).status);
+    }
+    const earliest = users.filter((user) => user.second === users.at(-1).second).length;
+    assert.deepEqual(statuses, users.map((_, i) => (i === users.length - earliest ? 200 : 503)));
+});

@@ -317,6 +317,28 @@ static bool is_let_in(struct room *room, const struct room_limits *limits,
     return false;
 }
 
+static void begin_order(struct room *room, uint32_t now_s)
+{
+    if (room->base_s == 0) {
+        room->base_s = now_s > PAST_S ? now_s - PAST_S : 0;
+    }
+}
+
+void room_wait(struct room *room, const struct room_limits *limits, const struct room_user *user,
+               uint64_t now_ms, uint32_t again_s)
+{
+    const struct room_place place = {.again_s = again_s};
+    uint32_t now_s = (uint32_t)(now_ms / 1000);
+    uint32_t trial = trial_of(room, user);
+
+    pthread_mutex_lock(&room->lock);
+    begin_order(room, now_s);
+    if (has_trial_left(room, limits, trial)) {
+        wait_on(room, user, trial, find(&room->waiting, user->id), now_s, &place);
+    }
+    pthread_mutex_unlock(&room->lock);
+}
+
 bool room_enter(struct room *room, const struct room_limits *limits, const struct room_user *user,
                 uint64_t now_ms, struct room_place *place)
 {
@@ -324,9 +346,7 @@ bool room_enter(struct room *room, const struct room_limits *limits, const struc
     bool in;
 
     pthread_mutex_lock(&room->lock);
-    if (room->base_s == 0) {
-        room->base_s = now_s > PAST_S ? now_s - PAST_S : 0;
-    }
+    begin_order(room, now_s);
     in = is_let_in(room, limits, user, now_ms, place);
     pthread_mutex_unlock(&room->lock);
     return in;

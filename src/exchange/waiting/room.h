@@ -44,6 +44,9 @@ void room_free(struct room **room);
  * `return`, for room_trial_s unless room_stay is called meanwhile. */
 bool room_enter(struct room *room, const struct room_limits *limits, const struct room_user *user,
                 uint64_t now_ms, struct room_place *place);
+/* Before the room opens: the user has a place in the order, and will ask again after `again_s`. */
+void room_wait(struct room *room, const struct room_limits *limits, const struct room_user *user,
+               uint64_t now_ms, uint32_t again_s);
 /* A user who was let in makes a request. false: has been away for longer than the session, by what
  * the room knows and by the ticket (`good_until_s`). A user that the room does not know was let in by
  * another process, and stays. */

@@ -234,6 +234,26 @@ static void a_place_until_asked_again(void **state)
     room_free(&room);
 }
 
+/* The lot decides, not the first request after the opening. */
+static void the_order_of_those_who_came_before_the_opening(void **state)
+{
+    const struct room_limits limits = {.active = 10, .session_s = 3600};
+    struct room *room = room_new(limits.active);
+    struct room_place place;
+
+    (void)state;
+    for (uint64_t id = 1; id <= 100; id++) {
+        const struct room_user user = {id, START_MS + id * 1000, id, true};
+
+        room_wait(room, &limits, &user, START_MS, 5);
+    }
+    for (uint64_t id = 100; id >= 1; id--) {
+        assert_int_equal(enters(room, &limits, id, START_MS + id * 1000, START_MS + 10000, &place),
+                         id <= 10);
+    }
+    room_free(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +267,7 @@ int main(void)
         cmocka_unit_test(who_brings_the_ticket_back_has_a_seat),
         cmocka_unit_test(no_places_without_tickets),
         cmocka_unit_test(a_place_until_asked_again),
+        cmocka_unit_test(the_order_of_those_who_came_before_the_opening),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
