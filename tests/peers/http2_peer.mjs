@@ -135,11 +135,10 @@ export class Http2Peer {
         this.wire.send(Buffer.concat(frames));
     }
 
-    // The next frame; undefined at the end of the connection.
-    async read() {
-        let head;
+    // undefined at the end of the connection. A reset may cut a frame anywhere.
+    async take(size) {
         try {
-            head = await this.wire.take(9);
+            return await this.wire.take(size);
         } catch (error) {
             if (!this.wire.ended) {
                 throw error;
@@ -147,8 +146,15 @@ export class Http2Peer {
             this.ended = this.wire.ended;
             return undefined;
         }
-        const length = head.readUIntBE(0, 3);
-        const payload = length > 0 ? await this.wire.take(length) : Buffer.alloc(0);
+    }
+
+    // The next frame; undefined at the end of the connection.
+    async read() {
+        const head = await this.take(9);
+        const payload = head && await this.take(head.readUIntBE(0, 3));
+        if (payload === undefined) {
+            return undefined;
+        }
         const got = { type: head[3], flags: head[4], stream: head.readUInt32BE(5), payload };
         if (got.type === GOAWAY) {
             this.goaway = { last: payload.readUInt32BE(0), code: CODES[payload.readUInt32BE(4)] };

@@ -25,7 +25,7 @@ const GET = head('GET / HTTP/1.1', 'Host: a');
 test('PROXY protocol', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, `
-timeouts: {handshake: 300ms, head: 300ms, keepalive_idle: 300ms}
+timeouts: {handshake: 2s, head: 2s, keepalive_idle: 2s}
 listeners:
   - {address: "127.0.0.1:0", proxy_protocol: {from: [127.0.0.0/8]}}
   - {address: "127.0.0.2:0"}
