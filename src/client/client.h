@@ -72,6 +72,8 @@ void client_context_relieve(struct client_context *context);
 void client_context_drain(struct client_context *context, uint32_t grace_ms);
 /* Accepts what waits in the kernel, and closes all listening sockets. */
 void client_context_stop_listening(struct client_context *context);
+/* Closes them too, but leaves who waits in the kernel to the process that has the same sockets. */
+void client_context_discard_listening(struct client_context *context);
 bool client_context_listens(const struct client_context *context);
 /* Lets all listeners leave, as if no settings named them: the same sockets are served by another
  * process now. */

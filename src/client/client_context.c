@@ -174,6 +174,14 @@ void client_context_stop_listening(struct client_context *context)
     }
 }
 
+void client_context_discard_listening(struct client_context *context)
+{
+    for (struct link *link = context->listeners.next; link != &context->listeners;
+         link = link->next) {
+        listener_discard(&CONTAINER_OF(link, struct client_listener, link)->listener);
+    }
+}
+
 bool client_context_listens(const struct client_context *context)
 {
     for (struct link *link = context->listeners.next; link != &context->listeners;

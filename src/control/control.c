@@ -20,6 +20,7 @@
 #define TRIM_MS 5000
 #define STOP_CHECK_MS 20
 #define STOP_CHECKS 10
+#define LEAVE_GRACE_MS 1000 /* clients that connected just now have not asked yet */
 
 /* Read by the ordinary reader, so that every default is there; the rest is set below. */
 static const char own_file[] = "workers: 1\n"
@@ -46,6 +47,9 @@ struct control {
     struct alarm trim;
     struct alarm stop;
     struct loop_message stopped;
+    struct loop_message leaves;
+    loop_posted *left; /* what on_leave calls, and for whom */
+    void *left_owner;
     int stop_checks;
 };
 
@@ -250,11 +254,17 @@ struct control *control_start(const struct control_places *places,
 
 /* --- stopping ---------------------------------------------------------------------------- */
 
+static int stop_checks_most(const struct control *control)
+{
+    return STOP_CHECKS + (control->left != NULL ? LEAVE_GRACE_MS / STOP_CHECK_MS : 0);
+}
+
 static void on_stop_check(void *owner)
 {
     struct control *control = owner;
 
-    if (client_context_count(control->clients) == 0 || control->stop_checks++ == STOP_CHECKS) {
+    if (client_context_count(control->clients) == 0 ||
+        control->stop_checks++ == stop_checks_most(control)) {
         loop_stop(control->worker_context.loop);
         return;
     }
@@ -265,8 +275,10 @@ static void on_stop(void *owner)
 {
     struct control *control = owner;
 
-    live_stop(control->live);
-    client_context_drain(control->clients, 0);
+    if (control->left == NULL) { /* else it has been done, with more time */
+        live_stop(control->live);
+        client_context_drain(control->clients, 0);
+    }
     on_stop_check(control);
 }
 
@@ -281,4 +293,21 @@ void control_stop(struct control **held)
     loop_send(control->worker_context.loop, &control->stopped, on_stop, control);
     pthread_join(control->thread, NULL);
     take_apart(control);
+}
+
+static void on_leave(void *owner)
+{
+    struct control *control = owner;
+
+    live_stop(control->live);
+    client_context_discard_listening(control->clients);
+    client_context_drain(control->clients, LEAVE_GRACE_MS);
+    control->left(control->left_owner);
+}
+
+void control_leave(struct control *control, loop_posted *left, void *owner)
+{
+    control->left = left;
+    control->left_owner = owner;
+    loop_send(control->worker_context.loop, &control->leaves, on_leave, control);
 }

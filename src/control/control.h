@@ -22,5 +22,8 @@ struct control *control_start(const struct control_places *places,
                               const struct control_sources *sources);
 /* The workers are gone. Answers what is under way, as far as clients take it, and ends. */
 void control_stop(struct control **control);
+/* Another process has the same sockets: clients that wait in the kernel are left to it, and those that
+ * are here already are answered. `left` is called on the thread of `control`, once no other comes. */
+void control_leave(struct control *control, loop_posted *left, void *owner);
 
 #endif

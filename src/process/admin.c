@@ -151,10 +151,14 @@ void admin_hand_over(const struct admin *admin, struct page *lines)
     page_add(lines, page_bytes(&admin->to_hand_over));
 }
 
-void admin_leave(struct admin *admin)
+void admin_leave(struct admin *admin, loop_posted *left, void *owner)
 {
     admin->owns_file = false; /* its file is the other's now */
-    control_stop(&admin->control);
+    if (admin->control != NULL) {
+        control_leave(admin->control, left, owner);
+    } else {
+        left(owner);
+    }
 }
 
 /* --- sources ----------------------------------------------------------------------------- */

@@ -35,7 +35,7 @@ struct admin *admin_open(const struct admin_settings *settings, struct handover 
 /* For the process after this one. */
 void admin_hand_over(const struct admin *admin, struct page *lines);
 /* It serves on them now: this one stops to. */
-void admin_leave(struct admin *admin);
+void admin_leave(struct admin *admin, loop_posted *left, void *owner);
 /* Starts its thread, if there is anything to listen on. false after log_error. */
 bool admin_start(struct admin *admin, const struct admin_view *view);
 /* From the return on no order (weights, drains, ramps) is carried out, and none is under way; NULL lets

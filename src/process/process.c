@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Of clients, counted at once where client_limits are set: 32 MiB, touched only as they come. */
@@ -66,6 +67,11 @@ struct process {
     bool stopping;
     bool leaving; /* for a successor, and nobody has said yet that it shall stop */
     bool clean;   /* the drain deadline cut nothing */
+    pid_t successor;
+    uint32_t leave_ms;     /* timeouts.upgrade_drain when it came */
+    atomic_uint listening; /* workers that have not left their listeners yet */
+    struct loop_message all_left;
+    bool has_told_leaving; /* with a successor, it does not end before */
     pthread_t joiner;
     bool has_joiner;
     struct alarm check_posts;
@@ -86,7 +92,9 @@ static void on_joined(void *owner)
 {
     struct process *process = owner;
 
-    if (loop_close_posts(process->loop)) {
+    bool is_told = process->successor == 0 || process->has_told_leaving;
+
+    if (is_told && loop_close_posts(process->loop)) {
         loop_stop(process->loop);
     } else {
         alarm_set(process->loop, &process->check_posts, MAIL_CHECK_MS, on_joined, process);
@@ -252,21 +260,44 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     }
 }
 
-static void report_leaving(pid_t successor, uint32_t drain_ms)
+/* Operators rely on it: who connects after this line, client or operator, meets the new process. */
+static void report_leaving(void *owner)
 {
-    if (drain_ms > 0) {
-        log_info("upgrade: process %ld serves now; this one leaves within %u s", (long)successor,
-                 drain_ms / 1000);
+    struct process *process = owner;
+    long successor = process->successor;
+
+    process->has_told_leaving = true;
+    if (process->leave_ms > 0) {
+        log_info("upgrade: process %ld serves now; this one leaves within %u s", successor,
+                 process->leave_ms / 1000);
     } else {
         log_info("upgrade: process %ld serves now; this one leaves with its last connection",
-                 (long)successor);
+                 successor);
     }
+}
+
+/* On the thread of a worker, or of the control interface. */
+static void on_left(void *owner)
+{
+    struct process *process = owner;
+
+    if (atomic_fetch_sub(&process->listening, 1) == 1) {
+        loop_send(process->loop, &process->all_left, report_leaving, process);
+    }
+}
+
+static void leave_listeners(struct process *process)
+{
+    atomic_store(&process->listening, process->started + 1);
+    for (uint32_t i = 0; i < process->started; i++) {
+        worker_leave(process->workers[i], process->leave_ms, on_left, process);
+    }
+    admin_leave(process->admin, on_left, process);
 }
 
 static void on_upgrade_over(void *owner, pid_t successor)
 {
     struct process *process = owner;
-    uint32_t drain_ms = timeouts_now(process).upgrade_drain;
 
     note_upgrade(process, successor != 0, successor != 0 ? NULL : "the new process did not start");
     if (successor == 0) {
@@ -278,15 +309,13 @@ static void on_upgrade_over(void *owner, pid_t successor)
         log_info("a reload came meanwhile: process %ld reads the file again", (long)successor);
         kill(successor, SIGHUP);
     }
-    report_leaving(successor, drain_ms);
+    process->successor = successor;
+    process->leave_ms = timeouts_now(process).upgrade_drain;
     watchdog_stop(process->watchdog);
     announce_successor(successor);
     ramp_clock_stop(process->ramps);
     sockets_disown(process->sockets);
-    admin_leave(process->admin);
-    for (uint32_t i = 0; i < process->started; i++) {
-        worker_leave(process->workers[i], drain_ms);
-    }
+    leave_listeners(process);
     process->leaving = true;
     await_workers(process);
 }

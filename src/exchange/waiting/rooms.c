@@ -16,7 +16,7 @@ static _Atomic uint32_t room_count;
 static struct {
     const char *route;
     struct rooms_count former; /* while `room` is NULL */
-    uint32_t seen_s;           /* the last tick with a room */
+    _Atomic uint32_t seen_s;   /* the last tick with a room, or when that was so */
     _Atomic(struct room *) room;
 } entries[ROOMS_MOST];
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
@@ -52,6 +52,11 @@ struct room_limits rooms_limits(const struct waiting_room_settings *settings)
     return (struct room_limits){settings->active, settings->per_minute, settings->session / 1000};
 }
 
+static uint32_t minute_of(uint64_t now_ms)
+{
+    return (uint32_t)(now_ms / 1000) / A_MINUTE_S * A_MINUTE_S;
+}
+
 static struct room_former former_of(uint32_t place, const struct room_limits *limits,
                                     uint64_t now_ms)
 {
@@ -84,6 +89,8 @@ static struct room *make(const struct route_settings *route, uint64_t now_ms)
 
         room_expect(room, &former);
         room_tick(room, now_ms);
+        /* An upgrade or a stop may come before the first tick. */
+        entries[place].seen_s = minute_of(now_ms);
         atomic_store_explicit(&entries[place].room, room, memory_order_release);
     }
     pthread_mutex_unlock(&writers);
@@ -121,7 +128,7 @@ void rooms_tick(uint64_t now_ms)
 
         if (room != NULL) {
             room_tick(room, now_ms);
-            entries[i].seen_s = (uint32_t)(now_ms / 1000) / A_MINUTE_S * A_MINUTE_S;
+            entries[i].seen_s = minute_of(now_ms);
         }
     }
 }

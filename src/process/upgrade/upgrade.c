@@ -30,7 +30,8 @@ struct upgrade {
     char *path;
     char **arguments;
     pid_t child; /* 0: none */
-    int ready;   /* our end of the pipe, or -1 */
+    bool is_abandoned;
+    int ready; /* our end of the pipe, or -1 */
     struct watch watch;
     struct alarm patience;
     struct alarm reap;
@@ -186,7 +187,7 @@ static void on_word(int fd, short what, void *owner)
         return;
     }
     stop_waiting(upgrade);
-    if (count == 1) {
+    if (count == 1 && !upgrade->is_abandoned) { /* else it has been told to end */
         upgrade->child = 0;
         upgrade->over(upgrade->owner, child);
     } else {
@@ -242,6 +243,7 @@ bool upgrade_begin(struct upgrade *upgrade, const struct page *sockets)
 void upgrade_abandon(struct upgrade *upgrade)
 {
     if (upgrade != NULL && upgrade->child != 0) {
+        upgrade->is_abandoned = true;
         kill(upgrade->child, SIGTERM);
     }
 }

@@ -52,6 +52,8 @@ struct worker {
         atomic_bool under_way;
         struct loop_message message;
     } drain, leave;
+    loop_posted *left; /* what is called, and for whom, once this worker has left its listeners */
+    void *left_owner;
 };
 
 /* --- spreading connections --------------------------------------------------------------- */
@@ -405,6 +407,7 @@ static void on_leave(void *owner)
     atomic_store(&worker->leave.under_way, false);
     begin_draining(worker, atomic_load(&worker->drain_ms));
     client_context_leave(worker->clients);
+    worker->left(worker->left_owner);
     on_drain_check(worker);
 }
 
@@ -434,8 +437,10 @@ static void give_order(struct worker *worker, struct stop_order *order, loop_pos
     }
 }
 
-void worker_leave(struct worker *worker, uint32_t deadline_ms)
+void worker_leave(struct worker *worker, uint32_t deadline_ms, loop_posted *left, void *owner)
 {
+    worker->left = left;
+    worker->left_owner = owner;
     give_order(worker, &worker->leave, on_leave, deadline_ms);
 }
 

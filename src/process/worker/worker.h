@@ -31,8 +31,9 @@ bool worker_start(struct worker *worker);
 /* Any thread: answer what is under way, then stop; cut what is left after `deadline_ms`. */
 void worker_drain(struct worker *worker, uint32_t deadline_ms);
 /* The same, gently: another process serves the same sockets now, so that idle connections may end
- * over timeouts.drain. A deadline of 0 ms: none. */
-void worker_leave(struct worker *worker, uint32_t deadline_ms);
+ * over timeouts.drain. A deadline of 0 ms: none. `left` is called on the worker's thread, once it
+ * accepts no more; never if the worker has ended. */
+void worker_leave(struct worker *worker, uint32_t deadline_ms, loop_posted *left, void *owner);
 /* Any thread: has the worker make the call at its next turn (loop_send). */
 bool worker_send(struct worker *worker, struct loop_message *message, loop_posted *call,
                  void *owner);
