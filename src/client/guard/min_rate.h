@@ -57,9 +57,10 @@ static inline void min_rate_end(struct min_rate *min_rate)
     min_rate->window_us = 0;
 }
 
+/* While it is held time stands still: going on adds what has passed by then. */
 static inline void min_rate_moved(struct min_rate *min_rate, uint64_t now_us)
 {
-    min_rate->moved_us = now_us;
+    min_rate->moved_us = min_rate->held_us != 0 ? min_rate->held_us : now_us;
 }
 
 #endif

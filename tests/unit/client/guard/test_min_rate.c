@@ -137,6 +137,23 @@ static void time_that_we_spend_is_not_the_clients(void **state)
                      MIN_RATE_TOO_SLOW);
 }
 
+/* Over HTTP/2 a client may send on while its origin takes nothing. */
+static void what_moves_while_we_let_it_wait_moves_nothing_ahead(void **state)
+{
+    struct min_rate min_rate;
+
+    (void)state;
+    min_rate_begin(&min_rate, BEGIN, 0);
+    min_rate_hold(&min_rate, BEGIN + 10 * SECOND);
+    min_rate_moved(&min_rate, BEGIN + 50 * SECOND);
+    min_rate_go_on(&min_rate, BEGIN + 100 * SECOND);
+    assert_int_equal(min_rate_check(&min_rate, &by_default, BEGIN + 101 * SECOND, 0),
+                     MIN_RATE_FINE);
+    assert_int_equal(min_rate_next_check_ms(&min_rate, &by_default, BEGIN + 101 * SECOND), 59000);
+    assert_int_equal(min_rate_check(&min_rate, &by_default, BEGIN + 160 * SECOND, 0),
+                     MIN_RATE_STOPPED);
+}
+
 /* What a look finds acknowledged may be less than what was so before: never a byte too few. */
 static void progress_does_not_go_back(void **state)
 {
@@ -159,6 +176,7 @@ int main(void)
         cmocka_unit_test(without_a_rate_a_client_may_drip),
         cmocka_unit_test(a_rate_counts_over_the_window),
         cmocka_unit_test(time_that_we_spend_is_not_the_clients),
+        cmocka_unit_test(what_moves_while_we_let_it_wait_moves_nothing_ahead),
         cmocka_unit_test(progress_does_not_go_back),
     };
 
