@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # oracle.sh [REQUESTS [SEED]]: random clients (trailers, pipelining, splits, waiting, retries, early
-# answers, Expect, clients that leave, reloads) and origins that report whatever no client sent; see
-# tests/oracle/oracle.h. A tenth of REQUESTS (2000000) goes through a build with sanitizers, plain
-# only, with TLS, with half of the clients over HTTP/2, and with the origins over HTTP/2 as well, and
-# then all of them, in the same ways, through one as it is by default. Builds copies of the sources; the checkout stays as it
+# answers, Expect, bodies of up to a megabyte to slow readers, clients that leave, reloads) and origins
+# that report whatever no client sent; see tests/oracle/oracle.h. A tenth of REQUESTS (2000000) goes
+# through a build with sanitizers, plain only, with TLS, with half of the clients over HTTP/2, and with
+# the origins over HTTP/2 as well, and then all of them, in the same ways, through one as it is by
+# default. Builds copies of the sources; the checkout stays as it
 # was. An hour on two cores; the seed is told first.
 set -euo pipefail
 requests=${1:-2000000}

@@ -84,6 +84,7 @@ static void send_request(struct client *client)
     }
     client->ids[client->count++] = id;
     client->left--;
+    wire_maybe_slow_for(client->wire, plan_answer_length(&plan), &client->random);
     client->is_last_out = plan.closes;
     plan_write_head(&plan, &client->wire->out);
     if (plan.expects) {
@@ -129,14 +130,14 @@ static void leave(struct client *client, bool reset)
 }
 
 /* A client that reads slowly has not taken what is whole when the answer behind it breaks off, and
- * the gateway lingers for some seconds only. */
-static bool is_lost_with_a_cut_one(const struct client *client)
+ * the gateway lingers for some seconds only. Nor may it keep one of few connections from others. */
+static bool is_lost_by_slowness(const struct client *client)
 {
     struct plan plan;
 
     for (uint32_t i = 0; i < client->count && wire_is_slow(client->wire); i++) {
         plan_make(&plan, client->ids[i]);
-        if (plan.is_cut) {
+        if (plan.is_cut || plan.service == SERVICE_NARROW) {
             return true;
         }
     }
@@ -146,7 +147,7 @@ static bool is_lost_with_a_cut_one(const struct client *client)
 /* The gateway has closed. */
 static void on_end(struct client *client)
 {
-    if (is_lost_with_a_cut_one(client)) {
+    if (is_lost_by_slowness(client)) {
         end_all(client, TALLY_UNANSWERED);
     }
     if (client->count > 0 && !client->awaited.is_cut) {
@@ -224,13 +225,11 @@ static bool wrong(struct client *client, const char *what)
     return false;
 }
 
-/* On a machine that is too busy for these clients they are slow senders, which give way to others that
- * wait for the same connections. */
-static bool gave_way(const struct line *why)
+bool client_gave_way(const char *why, size_t length)
 {
     static const char reason[] = "the client was slow, and others waited for the connection";
 
-    return memmem(why->value, why->value_length, reason, sizeof(reason) - 1) != NULL;
+    return memmem(why, length, reason, sizeof(reason) - 1) != NULL;
 }
 
 static bool begin_own_answer(struct client *client, unsigned status)
@@ -238,8 +237,8 @@ static bool begin_own_answer(struct client *client, unsigned status)
     const struct line *why = head_find(&client->reader.head, "Proxy-Status");
 
     client->by_gateway = true;
-    if (why == NULL ||
-        (status != 502 && status != 503 && status != 504 && !(status == 408 && gave_way(why)))) {
+    if (why == NULL || (status != 502 && status != 503 && status != 504 &&
+                        !(status == 408 && client_gave_way(why->value, why->value_length)))) {
         return wrong(client, "an answer that no origin gave");
     }
     return true;
@@ -343,6 +342,9 @@ static bool on_answer_end(struct client *client)
         give_up(client);
         return false;
     }
+    if (!client->by_gateway && plan_answer_length(&client->awaited) >= BODY_LARGE) {
+        ledger_count(TALLY_LARGE_DOWN);
+    }
     ledger_ended(client->ids[0], client->by_gateway ? TALLY_BY_GATEWAY : TALLY_ANSWERED);
     client->was_continued = false;
     client->count--;
@@ -403,13 +405,16 @@ static void on_changed(struct wire *wire)
 
 /* --- connections ------------------------------------------------------------------------------------ */
 
-int client_connect(uint16_t port)
+int client_connect(uint16_t port, uint64_t *random)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int yes = 1;
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd >= 0 && random_chance(random, 5000)) {
+        wire_be_narrow(fd, 4096);
+    }
     if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
         perror("connect to the gateway");
         exit(2);
@@ -431,8 +436,8 @@ static void open_connection(struct client *client)
     client->leaves = random_chance(&client->random, 300)
                          ? random_below(&client->random, client->left)
                          : UINT32_MAX;
-    client->wire = wire_new(client_connect(gateway_port(tls)), tls ? context : NULL, false,
-                            on_changed, client);
+    client->wire = wire_new(client_connect(gateway_port(tls), &client->random),
+                            tls ? context : NULL, false, on_changed, client);
     wire_maybe_slow(client->wire, &client->random);
     fill(client);
 }

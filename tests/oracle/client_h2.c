@@ -30,7 +30,7 @@ struct stream {
     unsigned found;
     bool names_request;
     bool names_other;
-    bool has_proxy_status;
+    char proxy_status[160];
     bool has_other_field;
 };
 
@@ -167,6 +167,7 @@ static void send_request(struct client *client, uint32_t id)
         ledger_count(TALLY_PIPELINED);
     }
     client->left--;
+    wire_maybe_slow_for(client->wire, plan_answer_length(&stream->plan), &client->random);
     submit(stream);
 }
 
@@ -209,7 +210,8 @@ static int on_section(nghttp2_session *session, const nghttp2_frame *frame, void
         stream->status = 0;
         stream->found = 0;
         stream->names_request = stream->names_other = false;
-        stream->has_proxy_status = stream->has_other_field = false;
+        stream->has_other_field = false;
+        stream->proxy_status[0] = '\0';
     }
     return 0;
 }
@@ -234,7 +236,7 @@ static int on_field(nghttp2_session *session, const nghttp2_frame *frame, const 
         stream->names_request = is(value, length, id);
         stream->names_other = !stream->names_request;
     } else if (is(name, name_length, "proxy-status")) {
-        stream->has_proxy_status = true;
+        snprintf(stream->proxy_status, sizeof(stream->proxy_status), "%.*s", (int)length, value);
     } else if (row != NULL && is(name, name_length, row->name) && length == row->length &&
                memcmp(value, row->value, length) == 0) {
         stream->found++;
@@ -256,6 +258,19 @@ static void on_interim(struct stream *stream)
     resume(stream);
 }
 
+static void on_own_answer(struct stream *stream)
+{
+    const char *why = stream->proxy_status;
+    char what[240];
+
+    if (why[0] == '\0' ||
+        (stream->status != 502 && stream->status != 503 && stream->status != 504 &&
+         !(stream->status == 408 && client_gave_way(why, strlen(why))))) {
+        snprintf(what, sizeof(what), "an answer that no origin gave (%u, %s)", stream->status, why);
+        wrong(stream, what);
+    }
+}
+
 static void on_head(struct stream *stream)
 {
     stream->has_head = true;
@@ -263,9 +278,7 @@ static void on_head(struct stream *stream)
     if (stream->names_other) {
         wrong(stream, "an answer to another request");
     } else if (stream->by_gateway) {
-        if (stream->status < 502 || stream->status > 504 || !stream->has_proxy_status) {
-            wrong(stream, "an answer that no origin gave");
-        }
+        on_own_answer(stream);
     } else if (stream->status != stream->plan.status || stream->has_other_field ||
                stream->found != stream->plan.answer.fields.count) {
         wrong(stream, "an answer with another head");
@@ -294,7 +307,7 @@ static bool awaits_trailers(const struct stream *stream)
 
 static void on_answer_end(struct stream *stream, bool with_trailers)
 {
-    uint32_t length = plan_answer_has_body(&stream->plan) ? stream->plan.answer.body_length : 0;
+    uint32_t length = plan_answer_length(&stream->plan);
 
     stream->is_whole = true;
     if (!stream->has_head) {
@@ -305,6 +318,8 @@ static void on_answer_end(struct stream *stream, bool with_trailers)
         wrong(stream, "an answer that is too short");
     } else if (!with_trailers && awaits_trailers(stream)) {
         wrong(stream, "an answer without its trailers");
+    } else if (!stream->by_gateway && length >= BODY_LARGE) {
+        ledger_count(TALLY_LARGE_DOWN);
     }
 }
 
@@ -357,6 +372,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t at, const ui
     return 0;
 }
 
+/* A slow reader may not keep one of few connections from others. */
+static bool may_give_way(const struct stream *stream)
+{
+    return wire_is_slow(stream->client->wire) && stream->plan.service == SERVICE_NARROW;
+}
+
 static int on_close(nghttp2_session *session, int32_t at, uint32_t code, void *owner)
 {
     struct stream *stream = nghttp2_session_get_stream_user_data(session, at);
@@ -371,7 +392,7 @@ static int on_close(nghttp2_session *session, int32_t at, uint32_t code, void *o
     } else if (code == NGHTTP2_REFUSED_STREAM) {
         stream_end(stream, TALLY_VOID); /* unprocessed: no origin may have seen it */
     } else {
-        if (!stream->plan.is_cut) {
+        if (!stream->plan.is_cut && !may_give_way(stream)) {
             snprintf(what, sizeof(what), "a reset with %u instead of an answer", code);
             wrong(stream, what);
         }
@@ -493,8 +514,8 @@ static void open_connection(struct client *client)
     client->leaves = random_chance(&client->random, 300)
                          ? random_below(&client->random, client->left)
                          : UINT32_MAX;
-    client->wire = wire_new(client_connect(gateway_port(tls)), tls ? context : NULL, false,
-                            on_changed, client);
+    client->wire = wire_new(client_connect(gateway_port(tls), &client->random),
+                            tls ? context : NULL, false, on_changed, client);
     if (tls) {
         SSL_set_alpn_protos(client->wire->tls, (const unsigned char *)"\x02h2", 3);
     }
@@ -553,10 +574,13 @@ void clients_h2_report(void)
              stream = stream->next) {
             fprintf(stderr,
                     "    HTTP/2 client %u, stream %d awaits the answer to %x (%s %s): "
-                    "%u of %u sent, %u received%s\n",
+                    "%u of %u sent, %u received%s; windows %d and %d, %zu bytes to write\n",
                     i, stream->at, stream->plan.id, stream->plan.method, stream->plan.target,
                     stream->sent, stream->plan.request.body_length, stream->received,
-                    stream->holds_body ? ", waits for 100" : "");
+                    stream->holds_body ? ", waits for 100" : "",
+                    nghttp2_session_get_stream_remote_window_size(clients[i].session, stream->at),
+                    nghttp2_session_get_remote_window_size(clients[i].session),
+                    pile_length(&clients[i].wire->out));
         }
     }
 }

@@ -141,6 +141,8 @@ bool ledger_close(void)
         [TALLY_VOID] = "behind an answer that closed",
         [TALLY_TRAILERS_UP] = "trailer sections at origins as they were sent",
         [TALLY_TRAILERS_DOWN] = "trailer sections at clients as they were sent",
+        [TALLY_LARGE_UP] = "large bodies at origins, byte by byte",
+        [TALLY_LARGE_DOWN] = "large bodies at clients, byte by byte",
         [TALLY_PIPELINED] = "sent before the answer to another",
         [TALLY_CLOSED_ON] = "times an origin closed as a request came",
         [TALLY_REFUSED] = "streams that an origin gave back unprocessed",

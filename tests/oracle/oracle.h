@@ -61,7 +61,8 @@ void pile_free(struct pile *pile);
 /* --- plan.c: what a request and its answer are ---------------------------------------------------- */
 
 #define FIELDS_MAX 8
-#define BODY_MOST 300000
+#define BODY_MOST 1000000
+#define BODY_LARGE 50000 /* from here on it fills windows, sockets and buffers */
 
 enum service { SERVICE_WIDE, SERVICE_NARROW, SERVICE_AGAIN, SERVICE_SECRET, SERVICE_COUNT };
 enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
@@ -111,6 +112,7 @@ void plan_write_head(const struct plan *plan, struct pile *out);
 void plan_write_body(const struct plan *plan, struct pile *out);
 void plan_write_answer(const struct plan *plan, struct pile *out);
 bool plan_answer_has_body(const struct plan *plan);
+uint32_t plan_answer_length(const struct plan *plan); /* of its body, if it may have one */
 
 /* --- ledger.c: what was sent, carried out, answered --------------------------------------------- */
 
@@ -124,6 +126,8 @@ enum tally {
     TALLY_VOID,          /* behind an answer that closed */
     TALLY_TRAILERS_UP,   /* sections that reached an origin as they were sent */
     TALLY_TRAILERS_DOWN, /* and a client */
+    TALLY_LARGE_UP,      /* bodies from BODY_LARGE on that reached an origin byte by byte */
+    TALLY_LARGE_DOWN,    /* and a client */
     TALLY_PIPELINED,     /* sent before the answer to another */
     TALLY_CLOSED_ON,     /* an origin closed as a request came */
     TALLY_REFUSED,       /* streams that an origin gave back unprocessed */
@@ -157,8 +161,11 @@ struct wire {
     bool ended;     /* the other side's end was read */
     bool reset;
     uint32_t sip;                       /* most bytes a turn that are read */
+    uint64_t rests;                     /* random; 0: never stops reading for a while */
+    uint64_t rest_ms;                   /* it reads on then; 0: now */
     uint64_t wake_ms;                   /* 0: none */
     uint32_t events;                    /* asked of epoll */
+    bool watched;                       /* epoll knows it */
     void (*changed)(struct wire *wire); /* bytes came, or the end, or the time */
     void *owner;
     struct wire *next; /* of all */
@@ -174,8 +181,13 @@ SSL_CTX *wire_client_context(void);
 struct wire *wire_new(int fd, SSL_CTX *context, bool accepts, void (*changed)(struct wire *),
                       void *owner);
 void wire_ready(struct wire *wire, uint32_t events);
+/* What waits for a slow reader waits in the gateway and not in the kernel. Before the socket is
+ * connected or listens: later, what is on its way is dropped, and comes again after seconds. */
+void wire_be_narrow(int fd, int bytes);
 /* Some read slowly, and what waits for them waits in the gateway. */
 void wire_maybe_slow(struct wire *wire, uint64_t *random);
+/* Half of those that a large body comes to become slow, if they are not. */
+void wire_maybe_slow_for(struct wire *wire, uint32_t body_length, uint64_t *random);
 bool wire_is_slow(const struct wire *wire);
 /* To be written, a piece a turn. */
 void wire_send(struct wire *wire);
@@ -228,7 +240,10 @@ bool head_framing(const struct head *head, bool is_answer, enum framing *framing
 
 bool clients_have_more(void);
 bool client_take_id(uint32_t *id); /* the next request's; false: all were sent */
-int client_connect(uint16_t port);
+int client_connect(uint16_t port, uint64_t *random);
+/* On a machine that is too busy for these clients they are slow senders, which give way to others that
+ * wait for the same connections: 408 with this reason in Proxy-Status. */
+bool client_gave_way(const char *why, size_t length);
 
 void clients_begin(uint32_t count);
 void clients_go_on(void);

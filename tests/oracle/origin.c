@@ -225,6 +225,9 @@ static void on_head(struct origin *origin)
     }
     reader_expect(&origin->reader, framing, length, &origin->plan.request);
     origin->reads = true;
+    if (service_of(origin->index) != SERVICE_NARROW) {
+        wire_maybe_slow_for(origin->wire, origin->plan.request.body_length, &origin->random);
+    }
     if (head_find(&origin->reader.head, "Expect") != NULL && origin->plan.continues) {
         pile_format(&origin->wire->out, "HTTP/1.1 100 Continue\r\n\r\n");
         wire_send(origin->wire);
@@ -298,6 +301,9 @@ static void on_whole(struct origin *origin)
                      origin->index, origin->plan.id, origin->plan.method, origin->plan.target);
         end(origin, true);
         return;
+    }
+    if (origin->plan.request.body_length >= BODY_LARGE) {
+        ledger_count(TALLY_LARGE_UP);
     }
     if (origin->answers) {
         after_answer(origin);
@@ -418,6 +424,9 @@ static void listen_on(unsigned index)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd >= 0 && service_of(index) != SERVICE_NARROW) {
+        wire_be_narrow(fd, 16384);
+    }
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1024) < 0 ||
         getsockname(fd, (struct sockaddr *)&at, &length) < 0) {
         perror("an origin's listener");

@@ -334,6 +334,10 @@ static void on_head(struct ask *ask, bool ends)
     } else if (!length_fits(ask) || (!ends && ask->plan.request.framing == FRAMING_NONE)) {
         wrong(ask, "a request with another framing");
     } else if (!gives_back(ask)) {
+        if (origin_service(ask->carrier->index) != SERVICE_NARROW) {
+            wire_maybe_slow_for(ask->carrier->wire, ask->plan.request.body_length,
+                                &ask->carrier->random);
+        }
         if (head_find(&ask->head, "expect") != NULL && ask->plan.continues && !ends) {
             send_interim(ask, "100", false);
         }
@@ -351,8 +355,13 @@ static void on_whole(struct ask *ask, const struct head *trailers)
         wrong(ask, "a request that is too short");
     } else if (!origin_trailers_fit(&ask->plan, trailers != NULL ? trailers : &none)) {
         wrong(ask, "a request with other trailers");
-    } else if (!ask->plan.is_early) {
-        answer(ask);
+    } else {
+        if (ask->received >= BODY_LARGE) {
+            ledger_count(TALLY_LARGE_UP);
+        }
+        if (!ask->plan.is_early) {
+            answer(ask);
+        }
     }
 }
 

@@ -56,19 +56,19 @@ static uint32_t length_of_body(uint64_t *state)
 {
     uint32_t kind = random_below(state, 1000);
 
-    if (kind < 700) {
+    if (kind < 690) {
         return random_below(state, 300);
     }
-    if (kind < 950) {
+    if (kind < 945) {
         return random_below(state, 5000);
     }
-    if (kind < 985) {
+    if (kind < 978) {
         return 16200 + random_below(state, 400); /* around limits.request_buffer */
     }
-    if (kind < 998) {
+    if (kind < 990) {
         return random_below(state, 66000); /* around a large buffer */
     }
-    return random_below(state, BODY_MOST); /* more than a slow reader's socket holds */
+    return BODY_LARGE + random_below(state, BODY_MOST - BODY_LARGE);
 }
 
 static uint32_t length_of_value(uint64_t *state)
@@ -212,6 +212,11 @@ void plan_make(struct plan *plan, uint32_t id)
 bool plan_answer_has_body(const struct plan *plan)
 {
     return !plan->is_head && plan->status != 204 && plan->status != 304;
+}
+
+uint32_t plan_answer_length(const struct plan *plan)
+{
+    return plan_answer_has_body(plan) ? plan->answer.body_length : 0;
 }
 
 /* --- in HTTP/1.1 ---------------------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 #include "oracle.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 #include <unistd.h>
 
 #define READ_BYTES 65536
+#define RESTS_IN_TEN_THOUSAND 300
+#define REST_MOST_MS 30
 
 static int epoll_fd;
 static uint64_t now_ms;
@@ -48,15 +52,23 @@ void loop_prepare(void)
 void loop_watch(struct wire *wire, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = wire};
-    int operation = wire->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    int operation = wire->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
     if (wire->fd >= 0 && wire->events != events) {
         wire->events = events;
+        wire->watched = true;
         if (epoll_ctl(epoll_fd, operation, wire->fd, &event) < 0) {
             perror("epoll_ctl");
             exit(2);
         }
     }
+}
+
+static void watch(struct wire *wire)
+{
+    bool reads = !wire->ended && wire->rest_ms == 0;
+
+    loop_watch(wire, (reads ? EPOLLIN : 0u) | (pile_length(&wire->out) > 0 ? EPOLLOUT : 0u));
 }
 
 static void wake_those_who_wait(void)
@@ -65,6 +77,10 @@ static void wake_those_who_wait(void)
 
     for (struct wire *wire = all; wire != NULL; wire = next) {
         next = wire->next;
+        if (wire->fd >= 0 && wire->rest_ms != 0 && wire->rest_ms <= now_ms) {
+            wire->rest_ms = 0;
+            watch(wire);
+        }
         if (wire->fd >= 0 && wire->wake_ms != 0 && wire->wake_ms <= now_ms) {
             wire->wake_ms = 0;
             wire->changed(wire);
@@ -230,11 +246,11 @@ static void transmit(struct wire *wire)
     }
 }
 
-static void watch(struct wire *wire)
+static void maybe_rest(struct wire *wire)
 {
-    uint32_t events = (wire->ended ? 0u : EPOLLIN) | (pile_length(&wire->out) > 0 ? EPOLLOUT : 0u);
-
-    loop_watch(wire, events);
+    if (wire->rests != 0 && random_chance(&wire->rests, RESTS_IN_TEN_THOUSAND)) {
+        wire->rest_ms = now_ms + 1 + random_below(&wire->rests, REST_MOST_MS);
+    }
 }
 
 void wire_ready(struct wire *wire, uint32_t events)
@@ -243,8 +259,9 @@ void wire_ready(struct wire *wire, uint32_t events)
     bool any = false;
 
     transmit(wire);
-    if (wire->tls != NULL || (events & ~(uint32_t)EPOLLOUT) != 0) {
+    if (wire->rest_ms == 0 && (wire->tls != NULL || (events & ~(uint32_t)EPOLLOUT) != 0)) {
         any = receive(wire);
+        maybe_rest(wire);
     }
     if (any || (was_writing && pile_length(&wire->out) == 0)) {
         wire->changed(wire);
@@ -257,13 +274,32 @@ void wire_ready(struct wire *wire, uint32_t events)
     }
 }
 
+static void become_slow(struct wire *wire, uint64_t *random)
+{
+    wire->sip = 200 + random_below(random, 3000);
+    wire->rests = random_next(random) | 1;
+}
+
+void wire_be_narrow(int fd, int bytes)
+{
+    int segment =
+        1400; /* with loopback's 64 kB the kernel sets aside more than a megabyte to send */
+
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
 void wire_maybe_slow(struct wire *wire, uint64_t *random)
 {
-    int little = 4096;
-
     if (random_chance(random, 1500)) {
-        wire->sip = 200 + random_below(random, 3000);
-        setsockopt(wire->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+        become_slow(wire, random);
+    }
+}
+
+void wire_maybe_slow_for(struct wire *wire, uint32_t body_length, uint64_t *random)
+{
+    if (body_length >= BODY_LARGE && !wire_is_slow(wire) && random_chance(random, 5000)) {
+        become_slow(wire, random);
     }
 }
 

@@ -37,8 +37,11 @@ ssize_t padded(const nghttp2_frame *frame, size_t most, uint64_t *random)
 
 size_t length_of_frame(size_t most, size_t left, uint64_t *random)
 {
+    size_t drawn;
+
     if (random_chance(random, 5000)) {
-        most = 1 + random_below(random, (uint32_t)(random_chance(random, 5000) ? most : 20));
+        drawn = 1 + random_below(random, random_chance(random, 5000) ? (uint32_t)most : 20);
+        most = drawn < most ? drawn : most; /* what the window has left */
     }
     return most < left ? most : left;
 }
@@ -50,6 +53,9 @@ void pump_frames(nghttp2_session *session, struct wire *wire, uint64_t *random)
 
     while ((length = nghttp2_session_mem_send(session, &bytes)) > 0) {
         pile_add(&wire->out, bytes, (size_t)length);
+    }
+    if (length < 0) {
+        abort();
     }
     length = (ssize_t)pile_length(&wire->out);
     wire->piece = random_chance(random, 5000)
