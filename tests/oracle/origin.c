@@ -225,7 +225,7 @@ static void on_head(struct origin *origin)
     }
     reader_expect(&origin->reader, framing, length, &origin->plan.request);
     origin->reads = true;
-    if (service_of(origin->index) != SERVICE_NARROW) {
+    if (origin_service(origin->index) != SERVICE_NARROW) {
         wire_maybe_slow_for(origin->wire, origin->plan.request.body_length, &origin->random);
     }
     if (head_find(&origin->reader.head, "Expect") != NULL && origin->plan.continues) {
@@ -424,7 +424,7 @@ static void listen_on(unsigned index)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd >= 0 && service_of(index) != SERVICE_NARROW) {
+    if (fd >= 0 && origin_service(index) != SERVICE_NARROW) {
         wire_be_narrow(fd, 16384);
     }
     if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1024) < 0 ||
