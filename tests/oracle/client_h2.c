@@ -570,17 +570,23 @@ bool clients_h2_are_done(void)
 void clients_h2_report(void)
 {
     for (uint32_t i = 0; i < client_count; i++) {
-        for (const struct stream *stream = clients[i].streams; stream != NULL;
-             stream = stream->next) {
+        const struct client *client = &clients[i];
+
+        if (client->wire == NULL) {
+            continue;
+        }
+        fprintf(stderr, "    HTTP/2 client %u%s: %zu bytes to write, %zu unread, window %d\n", i,
+                client->wire->tls != NULL ? ", TLS" : "", pile_length(&client->wire->out),
+                pile_length(&client->wire->in),
+                nghttp2_session_get_remote_window_size(client->session));
+        for (const struct stream *stream = client->streams; stream != NULL; stream = stream->next) {
             fprintf(stderr,
-                    "    HTTP/2 client %u, stream %d awaits the answer to %x (%s %s): "
-                    "%u of %u sent, %u received%s; windows %d and %d, %zu bytes to write\n",
-                    i, stream->at, stream->plan.id, stream->plan.method, stream->plan.target,
-                    stream->sent, stream->plan.request.body_length, stream->received,
-                    stream->holds_body ? ", waits for 100" : "",
-                    nghttp2_session_get_stream_remote_window_size(clients[i].session, stream->at),
-                    nghttp2_session_get_remote_window_size(clients[i].session),
-                    pile_length(&clients[i].wire->out));
+                    "        stream %d awaits the answer to %x (%s %s): "
+                    "%u of %u sent, window %d, %u received%s\n",
+                    stream->at, stream->plan.id, stream->plan.method, stream->plan.target,
+                    stream->sent, stream->plan.request.body_length,
+                    nghttp2_session_get_stream_remote_window_size(client->session, stream->at),
+                    stream->received, stream->holds_body ? ", waits for 100" : "");
         }
     }
 }

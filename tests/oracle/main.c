@@ -131,6 +131,7 @@ static bool run(void)
             ledger_fault(NULL, 0, "nothing moves any more");
             clients_report();
             clients_h2_report();
+            origins_h2_report();
             return false;
         }
         if (ledger_is_full() || (checked_ms % 256 == 0 && !gateway_is_there())) {

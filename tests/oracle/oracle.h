@@ -158,6 +158,7 @@ struct wire {
     struct pile in;
     struct pile out;
     uint32_t piece; /* most bytes a write */
+    size_t tried;   /* what TLS has begun to write it wants offered again; 0: nothing */
     bool ended;     /* the other side's end was read */
     bool reset;
     uint32_t sip;                       /* most bytes a turn that are read */
@@ -266,6 +267,7 @@ bool origin_trailers_fit(const struct plan *plan, const struct head *found);
 
 void origins_h2_begin(SSL_CTX *context);
 void origin_h2_begin(unsigned index, int fd, uint64_t random);
+void origins_h2_report(void);
 
 void gateway_begin(const char *folder, const char *cert, const char *key);
 uint16_t gateway_port(bool tls);

@@ -37,7 +37,8 @@ struct ask {
 
 /* A connection. */
 struct carrier {
-    struct wire *wire; /* NULL: closed */
+    struct carrier *next; /* of all that are open */
+    struct wire *wire;    /* NULL: closed */
     nghttp2_session *session;
     struct ask *asks;
     unsigned index;
@@ -48,6 +49,7 @@ struct carrier {
     int32_t last; /* of the streams that it will still answer then */
 };
 
+static struct carrier *carriers;
 static nghttp2_session_callbacks *callbacks;
 static SSL_CTX *tls_context;
 
@@ -492,6 +494,12 @@ static void on_changed(struct wire *wire)
     }
     go_on(carrier);
     if (carrier->wire == NULL) {
+        struct carrier **at = &carriers;
+
+        while (*at != carrier) {
+            at = &(*at)->next;
+        }
+        *at = carrier->next;
         wire->owner = NULL;
         nghttp2_session_del(carrier->session);
         free(carrier);
@@ -509,6 +517,8 @@ void origin_h2_begin(unsigned index, int fd, uint64_t random)
         abort();
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    carrier->next = carriers;
+    carriers = carrier;
     carrier->index = index;
     carrier->random = random;
     carrier->wire = wire_new(fd, is_secret ? tls_context : NULL, true, on_changed, carrier);
@@ -543,4 +553,29 @@ void origins_h2_begin(SSL_CTX *context)
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_select_padding_callback(callbacks, on_padding);
+}
+
+void origins_h2_report(void)
+{
+    for (const struct carrier *carrier = carriers; carrier != NULL; carrier = carrier->next) {
+        fprintf(
+            stderr,
+            "    origin %u, %u streams begun%s, %zu bytes to write, %zu unread, windows %d %d\n",
+            carrier->index, carrier->begun, carrier->leaves ? ", leaves" : "",
+            pile_length(&carrier->wire->out), pile_length(&carrier->wire->in),
+            nghttp2_session_get_remote_window_size(carrier->session),
+            nghttp2_session_get_local_window_size(carrier->session));
+        for (const struct ask *ask = carrier->asks; ask != NULL; ask = ask->next) {
+            fprintf(stderr,
+                    "        stream %d, request %x (%s): %u of %u received, %s, %u of %u sent, "
+                    "window %d\n",
+                    ask->at, ask->plan.id, ask->plan.method, ask->received,
+                    ask->plan.request.body_length,
+                    ask->due_ms != 0 ? "due"
+                    : ask->answers   ? "answers"
+                                     : "reads",
+                    ask->sent, ask->plan.answer.body_length,
+                    nghttp2_session_get_stream_remote_window_size(carrier->session, ask->at));
+        }
+    }
 }

@@ -233,12 +233,15 @@ static bool receive(struct wire *wire)
 static void transmit(struct wire *wire)
 {
     size_t length = pile_length(&wire->out);
+    size_t most = length < wire->piece ? length : wire->piece;
     ssize_t count;
 
     if (length == 0) {
         return;
     }
-    count = write_some(wire, pile_at(&wire->out), length < wire->piece ? length : wire->piece);
+    most = wire->tried > 0 ? wire->tried : most;
+    count = write_some(wire, pile_at(&wire->out), most);
+    wire->tried = wire->tls != NULL && count < 0 && errno == EAGAIN ? most : 0;
     if (count > 0) {
         pile_drop(&wire->out, (size_t)count);
     } else if (count < 0 && errno != EAGAIN) {

@@ -37,13 +37,13 @@ ssize_t padded(const nghttp2_frame *frame, size_t most, uint64_t *random)
 
 size_t length_of_frame(size_t most, size_t left, uint64_t *random)
 {
-    size_t drawn;
+    size_t wanted = most;
 
     if (random_chance(random, 5000)) {
-        drawn = 1 + random_below(random, random_chance(random, 5000) ? (uint32_t)most : 20);
-        most = drawn < most ? drawn : most; /* what the window has left */
+        wanted = 1 + random_below(random, random_chance(random, 5000) ? (uint32_t)most : 20);
     }
-    return most < left ? most : left;
+    wanted = wanted < most ? wanted : most;
+    return wanted < left ? wanted : left;
 }
 
 void pump_frames(nghttp2_session *session, struct wire *wire, uint64_t *random)
@@ -55,7 +55,7 @@ void pump_frames(nghttp2_session *session, struct wire *wire, uint64_t *random)
         pile_add(&wire->out, bytes, (size_t)length);
     }
     if (length < 0) {
-        abort();
+        ledger_fault(NULL, 0, "the library does not write: %s", nghttp2_strerror((int)length));
     }
     length = (ssize_t)pile_length(&wire->out);
     wire->piece = random_chance(random, 5000)
