@@ -66,7 +66,7 @@ machine() { # PREFIX HEADER SOURCE
 failures() {
     printf '\n## Why an attempt failed\n\nTable in `src/origin/failure.h`.\n\n'
     printf '| Failure | Status | Error type (RFC 9209) | Sentence |\n|---|---|---|---|\n'
-    sed -nE 's/^ *ROW\(([A-Z_]+), *([0-9]+), *"([^"]*)", *"([^"]*)"\).*/| `\1` | \2 | \3 | \4 |/p' \
+    sed -nE 's/^ *ROW\(([A-Z0-9_]+), *([0-9]+), *[A-Z]+, *[A-Z]+, *"([^"]*)", *"([^"]*)"\).*/| `\1` | \2 | \3 | \4 |/p' \
         src/origin/failure.h
 }
 

@@ -15,30 +15,6 @@ const char *retry_word(enum retry_verdict verdict)
     return words[verdict];
 }
 
-static bool is_worth_it(enum origin_failure failure)
-{
-    switch (failure) {
-    case ORIGIN_FAILURE_REFUSED:
-    case ORIGIN_FAILURE_UNREACHABLE:
-    case ORIGIN_FAILURE_CONNECT_TIMEOUT:
-    case ORIGIN_FAILURE_TLS_CERTIFICATE:
-    case ORIGIN_FAILURE_TLS_ALERT:
-    case ORIGIN_FAILURE_TLS_PROTOCOL:
-    case ORIGIN_FAILURE_NAME_UNKNOWN:
-    case ORIGIN_FAILURE_CLOSED:
-    case ORIGIN_FAILURE_NOT_HTTP2:
-    case ORIGIN_FAILURE_STREAM_REFUSED:
-    case ORIGIN_FAILURE_STREAM_RESET:
-    case ORIGIN_FAILURE_PING_TIMEOUT:
-    case ORIGIN_FAILURE_H2_BROKEN:
-    case ORIGIN_FAILURE_H2_FLOOD:
-    case ORIGIN_FAILURE_HALF_OPEN_TIMEOUT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool is_of_stale_connection(const struct retry_facts *facts)
 {
     return facts->evidence.kept_connection && facts->failure == ORIGIN_FAILURE_CLOSED &&
@@ -83,7 +59,7 @@ enum retry_verdict retry_judge(const struct retry_facts *facts)
     if (facts->attempts >= ATTEMPTS_MAX) {
         return RETRY_LAST;
     }
-    if (!is_worth_it(facts->failure)) {
+    if (!origin_failure_is_worth_another(facts->failure)) {
         return RETRY_POINTLESS;
     }
     if (!facts->body_kept) {

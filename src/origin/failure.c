@@ -4,13 +4,35 @@
 
 static const struct {
     uint16_t status;
+    bool is_worth_another;
+    enum origin_blame blame;
     const char *error;
     const char *sentence;
 } rows[] = {
-#define ROW(name, status, error, sentence) {status, error, sentence},
+#define AGAIN true
+#define POINTLESS false
+#define BLAMED ORIGIN_BLAMED
+#define BLAMELESS ORIGIN_BLAMELESS
+#define SOMETIMES ORIGIN_BLAMED_SOMETIMES
+#define ROW(name, status, again, blame, error, sentence) {status, again, blame, error, sentence},
     ORIGIN_FAILURE_TABLE(ROW)
 #undef ROW
+#undef AGAIN
+#undef POINTLESS
+#undef BLAMED
+#undef BLAMELESS
+#undef SOMETIMES
 };
+
+bool origin_failure_is_worth_another(enum origin_failure failure)
+{
+    return rows[failure].is_worth_another;
+}
+
+enum origin_blame origin_failure_blame(enum origin_failure failure)
+{
+    return rows[failure].blame;
+}
 
 uint16_t origin_failure_status(enum origin_failure failure)
 {

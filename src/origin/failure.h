@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Why an attempt got no whole answer, as one table: the status for the client, the error type
- * of RFC 9209 section 2.3, and a sentence. Read by exchange/ for answers and by the logs. */
+/* Why an attempt got no whole answer, as one table: the status for the client, whether another attempt
+ * may end otherwise (AGAIN, POINTLESS), whether it speaks against the origin (BLAMED, BLAMELESS,
+ * SOMETIMES), the error type of RFC 9209 section 2.3, and a sentence. Read by exchange/ for answers
+ * and retries, by health/ for ejections, and by the logs. */
 #ifndef ORIGIN_FAILURE_H
 #define ORIGIN_FAILURE_H
 
@@ -9,47 +11,57 @@
 
 /* clang-format off */
 #define ORIGIN_FAILURE_TABLE(ROW) \
-    ROW(NAME_TIMEOUT,      504, "dns_timeout",              "the origin's name was not resolved in time") \
-    ROW(NAME_UNKNOWN,      502, "dns_error",                "the origin's name cannot be resolved") \
-    ROW(NOT_OFFERED,       503, "destination_unavailable",  "the SRV records of the origins say that the service is not available") \
-    ROW(NONE_FIT,          503, "destination_unavailable",  "no origin of the service is fit for requests at present") \
-    ROW(REFUSED,           502, "connection_refused",       "the origin refused the connection") \
-    ROW(UNREACHABLE,       502, "destination_ip_unroutable","the origin cannot be reached") \
-    ROW(CONNECT_TIMEOUT,   504, "connection_timeout",       "the origin did not accept the connection in time") \
-    ROW(TLS_CERTIFICATE,   502, "tls_certificate_error",    "the origin's certificate is not good") \
-    ROW(TLS_ALERT,         502, "tls_alert_received",       "the origin ended the TLS handshake with an alert") \
-    ROW(TLS_PROTOCOL,      502, "tls_protocol_error",       "TLS handshake with the origin failed") \
-    ROW(EMPTY_RECORDS,     502, "tls_protocol_error",       "the origin sent many TLS records without data") \
-    ROW(LOCAL_RESOURCE,     503, "proxy_internal_error",     "no file descriptor or memory was left for a connection to the origin") \
-    ROW(LINE_FULL,         503, "connection_limit_reached", "the origin is at its connection limit and too many requests wait in line") \
-    ROW(LINE_TIMEOUT,      503, "connection_limit_reached", "the origin was at its connection limit for too long") \
-    ROW(CLOSED,            502, "connection_terminated",    "the origin closed the connection before it answered") \
-    ROW(FIRST_BYTE_TIMEOUT,504, "http_response_timeout",    "the origin did not begin to answer in time") \
-    ROW(HALF_OPEN_TIMEOUT,     504, "http_response_timeout",    "the origin was half-open and did not begin to answer as soon as another would have") \
-    ROW(ANSWER_TIMEOUT,    504, "connection_read_timeout",  "the origin stopped in the middle of its answer") \
-    ROW(SEND_TIMEOUT,      504, "connection_write_timeout", "the origin did not take the request in time") \
-    ROW(MALFORMED,         502, "http_protocol_error",      "the origin's answer is not well-formed HTTP") \
-    ROW(INTERIM_FLOOD,     502, "http_protocol_error",      "the origin sent too many interim answers (1xx) and no final one") \
-    ROW(HEAD_TOO_LARGE,    502, "http_response_header_section_size", "the head of the origin's answer is too large") \
-    ROW(TRAILERS_TOO_LARGE,502, "http_response_trailer_section_size", "the trailers of the origin's answer are too large") \
-    ROW(NOT_HTTP2,         502, "http_protocol_error",      "the origin does not speak HTTP/2") \
-    ROW(STREAM_REFUSED,    503, "destination_unavailable",  "the origin refused the request's stream") \
-    ROW(STREAM_RESET,      502, "connection_terminated",    "the origin reset the request's stream before it answered") \
-    ROW(PING_TIMEOUT,      504, "connection_read_timeout",  "the origin did not answer a PING in time") \
-    ROW(H2_BROKEN,         502, "http_protocol_error",      "the origin broke the rules of HTTP/2") \
-    ROW(H2_FLOOD,          502, "http_protocol_error",      "the origin sent too many HTTP/2 frames that bring nothing") \
-    ROW(INCOMPLETE,        502, "http_response_incomplete", "the origin closed the connection in the middle of its answer") \
-    ROW(UPGRADE_UNASKED,   502, "http_upgrade_failed",      "the origin switched protocols without being asked") \
-    ROW(TUNNEL_IDLE,       504, "connection_read_timeout",  "no byte passed the tunnel for too long")
+    ROW(NAME_TIMEOUT,      504, POINTLESS, BLAMELESS, "dns_timeout",                        "the origin's name was not resolved in time") \
+    ROW(NAME_UNKNOWN,      502, AGAIN,     BLAMELESS, "dns_error",                          "the origin's name cannot be resolved") \
+    ROW(NOT_OFFERED,       503, POINTLESS, BLAMELESS, "destination_unavailable",            "the SRV records of the origins say that the service is not available") \
+    ROW(NONE_FIT,          503, POINTLESS, BLAMELESS, "destination_unavailable",            "no origin of the service is fit for requests at present") \
+    ROW(REFUSED,           502, AGAIN,     BLAMED,    "connection_refused",                 "the origin refused the connection") \
+    ROW(UNREACHABLE,       502, AGAIN,     BLAMED,    "destination_ip_unroutable",          "the origin cannot be reached") \
+    ROW(CONNECT_TIMEOUT,   504, AGAIN,     BLAMED,    "connection_timeout",                 "the origin did not accept the connection in time") \
+    ROW(TLS_CERTIFICATE,   502, AGAIN,     BLAMED,    "tls_certificate_error",              "the origin's certificate is not good") \
+    ROW(TLS_ALERT,         502, AGAIN,     BLAMED,    "tls_alert_received",                 "the origin ended the TLS handshake with an alert") \
+    ROW(TLS_PROTOCOL,      502, AGAIN,     BLAMED,    "tls_protocol_error",                 "TLS handshake with the origin failed") \
+    ROW(EMPTY_RECORDS,     502, POINTLESS, BLAMED,    "tls_protocol_error",                 "the origin sent many TLS records without data") \
+    ROW(LOCAL_RESOURCE,    503, POINTLESS, BLAMELESS, "proxy_internal_error",               "no file descriptor or memory was left for a connection to the origin") \
+    ROW(LINE_FULL,         503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin is at its connection limit and too many requests wait in line") \
+    ROW(LINE_TIMEOUT,      503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin was at its connection limit for too long") \
+    ROW(CLOSED,            502, AGAIN,     SOMETIMES, "connection_terminated",              "the origin closed the connection before it answered") \
+    ROW(FIRST_BYTE_TIMEOUT,504, POINTLESS, BLAMED,    "http_response_timeout",              "the origin did not begin to answer in time") \
+    ROW(HALF_OPEN_TIMEOUT, 504, AGAIN,     BLAMELESS, "http_response_timeout",              "the origin was half-open and did not begin to answer as soon as another would have") \
+    ROW(ANSWER_TIMEOUT,    504, POINTLESS, BLAMED,    "connection_read_timeout",            "the origin stopped in the middle of its answer") \
+    ROW(SEND_TIMEOUT,      504, POINTLESS, BLAMED,    "connection_write_timeout",           "the origin did not take the request in time") \
+    ROW(MALFORMED,         502, POINTLESS, BLAMED,    "http_protocol_error",                "the origin's answer is not well-formed HTTP") \
+    ROW(INTERIM_FLOOD,     502, POINTLESS, BLAMED,    "http_protocol_error",                "the origin sent too many interim answers (1xx) and no final one") \
+    ROW(HEAD_TOO_LARGE,    502, POINTLESS, BLAMELESS, "http_response_header_section_size",  "the head of the origin's answer is too large") \
+    ROW(TRAILERS_TOO_LARGE,502, POINTLESS, BLAMELESS, "http_response_trailer_section_size", "the trailers of the origin's answer are too large") \
+    ROW(NOT_HTTP2,         502, AGAIN,     BLAMED,    "http_protocol_error",                "the origin does not speak HTTP/2") \
+    ROW(STREAM_REFUSED,    503, AGAIN,     BLAMED,    "destination_unavailable",            "the origin refused the request's stream") \
+    ROW(STREAM_RESET,      502, AGAIN,     BLAMED,    "connection_terminated",              "the origin reset the request's stream before it answered") \
+    ROW(PING_TIMEOUT,      504, AGAIN,     BLAMED,    "connection_read_timeout",            "the origin did not answer a PING in time") \
+    ROW(H2_BROKEN,         502, AGAIN,     BLAMED,    "http_protocol_error",                "the origin broke the rules of HTTP/2") \
+    ROW(H2_FLOOD,          502, AGAIN,     BLAMED,    "http_protocol_error",                "the origin sent too many HTTP/2 frames that bring nothing") \
+    ROW(INCOMPLETE,        502, POINTLESS, BLAMED,    "http_response_incomplete",           "the origin closed the connection in the middle of its answer") \
+    ROW(UPGRADE_UNASKED,   502, POINTLESS, BLAMELESS, "http_upgrade_failed",                "the origin switched protocols without being asked") \
+    ROW(TUNNEL_IDLE,       504, POINTLESS, BLAMELESS, "connection_read_timeout",            "no byte passed the tunnel for too long")
 /* clang-format on */
 
 enum origin_failure {
-#define ROW(name, status, error, sentence) ORIGIN_FAILURE_##name,
+#define ROW(name, status, again, blame, error, sentence) ORIGIN_FAILURE_##name,
     ORIGIN_FAILURE_TABLE(ROW)
 #undef ROW
         ORIGIN_FAILURE_COUNT,
 };
 
+/* Whether it is the origin's fault, or that of the way to it. Limits of the gateway's own are not. */
+enum origin_blame {
+    ORIGIN_BLAMELESS,
+    ORIGIN_BLAMED,
+    ORIGIN_BLAMED_SOMETIMES, /* not where it closed a connection for being idle just when it was used */
+};
+
+/* Another attempt may end otherwise: waiting longer would not only add load. */
+bool origin_failure_is_worth_another(enum origin_failure failure);
+enum origin_blame origin_failure_blame(enum origin_failure failure);
 uint16_t origin_failure_status(enum origin_failure failure);
 const char *origin_failure_error(enum origin_failure failure);
 const char *origin_failure_sentence(enum origin_failure failure);

@@ -173,37 +173,13 @@ static void blame(struct origin_request *request, const char *what)
     }
 }
 
-/* What is the origin's fault, or that of the way to it. Our own limits are not, nor is a
- * connection that it closed for being idle just when we used it. */
 static bool speaks_against(const struct origin_request *request, enum origin_failure failure)
 {
-    switch (failure) {
-    case ORIGIN_FAILURE_REFUSED:
-    case ORIGIN_FAILURE_UNREACHABLE:
-    case ORIGIN_FAILURE_CONNECT_TIMEOUT:
-    case ORIGIN_FAILURE_TLS_CERTIFICATE:
-    case ORIGIN_FAILURE_TLS_ALERT:
-    case ORIGIN_FAILURE_TLS_PROTOCOL:
-    case ORIGIN_FAILURE_EMPTY_RECORDS:
-    case ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT:
-    case ORIGIN_FAILURE_ANSWER_TIMEOUT:
-    case ORIGIN_FAILURE_SEND_TIMEOUT:
-    case ORIGIN_FAILURE_MALFORMED:
-    case ORIGIN_FAILURE_INTERIM_FLOOD:
-    case ORIGIN_FAILURE_INCOMPLETE:
-    case ORIGIN_FAILURE_NOT_HTTP2:
-    case ORIGIN_FAILURE_STREAM_REFUSED:
-    case ORIGIN_FAILURE_STREAM_RESET:
-    case ORIGIN_FAILURE_PING_TIMEOUT:
-    case ORIGIN_FAILURE_H2_BROKEN:
-    case ORIGIN_FAILURE_H2_FLOOD:
-        return true;
-    case ORIGIN_FAILURE_CLOSED:
-        return !request->evidence.kept_connection ||
-               request->evidence.delivery > ORIGIN_DELIVERY_UNREAD;
-    default:
-        return false;
-    }
+    enum origin_blame blame = origin_failure_blame(failure);
+    bool was_stale =
+        request->evidence.kept_connection && request->evidence.delivery <= ORIGIN_DELIVERY_UNREAD;
+
+    return blame == ORIGIN_BLAMED || (blame == ORIGIN_BLAMED_SOMETIMES && !was_stale);
 }
 
 void origin_health_failed(struct origin_request *request, enum origin_failure failure)

@@ -93,12 +93,38 @@ static void limits_are_503(void **state)
     assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LOCAL_RESOURCE), 503);
 }
 
+/* The gateway's own limits, and clients that ask for nothing any more, are no reason to eject an origin. */
+static void limits_and_tunnels_are_blameless(void **state)
+{
+    (void)state;
+    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_LINE_FULL), ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_LINE_TIMEOUT), ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_LOCAL_RESOURCE), ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_TUNNEL_IDLE), ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_CLOSED), ORIGIN_BLAMED_SOMETIMES);
+    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_H2_FLOOD), ORIGIN_BLAMED);
+}
+
+/* What waited for long waits as long again: only a quick failure is asked about elsewhere. */
+static void slow_failures_are_not_repeated(void **state)
+{
+    (void)state;
+    assert_false(origin_failure_is_worth_another(ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT));
+    assert_false(origin_failure_is_worth_another(ORIGIN_FAILURE_SEND_TIMEOUT));
+    assert_false(origin_failure_is_worth_another(ORIGIN_FAILURE_LINE_TIMEOUT));
+    assert_true(origin_failure_is_worth_another(ORIGIN_FAILURE_REFUSED));
+    assert_true(origin_failure_is_worth_another(ORIGIN_FAILURE_STREAM_REFUSED));
+    assert_true(origin_failure_is_worth_another(ORIGIN_FAILURE_HALF_OPEN_TIMEOUT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_can_be_reported),
         cmocka_unit_test(timeouts_are_504_unless_they_are_ours),
         cmocka_unit_test(limits_are_503),
+        cmocka_unit_test(limits_and_tunnels_are_blameless),
+        cmocka_unit_test(slow_failures_are_not_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
