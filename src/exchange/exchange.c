@@ -153,23 +153,24 @@ static void give_id(struct exchange *exchange, const struct http_header *inbound
     outcome->request_id_is_ours = true;
 }
 
-/* gRPC, gRPC-Web and the streams of Connect say so in their Content-Type. */
-static bool is_rpc(const struct http_request *request)
+/* gRPC, gRPC-Web and the streams of Connect. */
+static bool names_rpc(struct bytes type)
 {
-    const struct http_header *row = http_find(&request->headers, HTTP_HEADER_CONTENT_TYPE);
-
-    return row != NULL && (bytes_start_with(http_header_value(row), BYTES("application/grpc")) ||
-                           bytes_start_with(http_header_value(row), BYTES("application/connect+")));
+    return bytes_start_with(type, BYTES("application/grpc")) ||
+           bytes_start_with(type, BYTES("application/connect+"));
 }
 
-/* gRPC is defined over HTTP/2 only. Not inlined: most requests are none. */
-static __attribute__((noinline)) void note_grpc(struct exchange *exchange)
+/* Content-Type says so; gRPC is defined over HTTP/2 only. Not inlined: most requests are none. */
+static __attribute__((noinline)) void note_rpc(struct exchange *exchange)
 {
-    const struct http_header *type =
-        http_find(&exchange->request.headers, HTTP_HEADER_CONTENT_TYPE);
+    const struct http_header *row = http_find(&exchange->request.headers, HTTP_HEADER_CONTENT_TYPE);
+    struct bytes type = row != NULL ? http_header_value(row) : BYTES("");
 
-    exchange->outcome.is_grpc = type != NULL && grpc_is_content_type(http_header_value(type));
-    exchange->outcome.grpc_status = GRPC_NO_STATUS;
+    exchange->is_rpc = !exchange->request_body.whole && names_rpc(type);
+    if (exchange->request.version == HTTP_2) {
+        exchange->outcome.is_grpc = grpc_is_content_type(type);
+        exchange->outcome.grpc_status = GRPC_NO_STATUS;
+    }
 }
 
 static void note_request(struct exchange *exchange)
@@ -188,15 +189,14 @@ static void note_request(struct exchange *exchange)
         outcome->tls_cipher = exchange->client.facts->tls->cipher;
         outcome->tls_resumed = exchange->client.facts->tls->resumed;
     }
-    if (request->version == HTTP_2) {
-        note_grpc(exchange);
-    }
     give_id(exchange, http_find(&request->headers, HTTP_HEADER_X_REQUEST_ID));
     exchange->request_body.kept = true;
     exchange->request_body.whole =
         request->framing == HTTP_NO_BODY ||
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0);
-    exchange->is_rpc = !exchange->request_body.whole && is_rpc(request);
+    if (!exchange->request_body.whole || request->version == HTTP_2) {
+        note_rpc(exchange);
+    }
 }
 
 static void trace_request(struct exchange *exchange)

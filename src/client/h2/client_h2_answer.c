@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "http/h2/h2_field.h"
 
 #include <stdlib.h>
 
@@ -25,19 +26,6 @@ void client_h2_fields_free(struct client_h2_fields **fields)
         free(*fields);
         *fields = next;
     }
-}
-
-/* RFC 9113 section 8.2.1: names in lower case. */
-static struct bytes add_lower(struct text *text, struct bytes name)
-{
-    const char *from = text->at;
-
-    for (size_t i = 0; i < name.length; i++) {
-        bool upper = name.at[i] >= 'A' && name.at[i] <= 'Z';
-
-        text_add_char(text, (char)(upper ? name.at[i] | 0x20 : name.at[i]));
-    }
-    return text_since(text, from);
 }
 
 static struct bytes add_value(struct text *text, struct bytes value)
@@ -70,7 +58,7 @@ static void add_all(struct client_h2_fields *fields, struct text *text,
             continue;
         }
         fields->count++;
-        row->name = add_lower(text, from->rows[i].name);
+        row->name = h2_add_name(text, from->rows[i].name);
         row->value = add_value(text, from->rows[i].value);
     }
 }

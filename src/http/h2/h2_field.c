@@ -61,3 +61,15 @@ bool h2_check_connection(const struct http_header *row, enum h2_fault *fault)
         return true;
     }
 }
+
+struct bytes h2_add_name(struct text *text, struct bytes name)
+{
+    const char *from = text->at;
+
+    for (size_t i = 0; i < name.length; i++) {
+        bool upper = name.at[i] >= 'A' && name.at[i] <= 'Z';
+
+        text_add_char(text, (char)(upper ? name.at[i] | 0x20 : name.at[i]));
+    }
+    return text_since(text, from);
+}

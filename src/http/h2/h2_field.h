@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What holds of each field of a message in HTTP/2, whoever sent it (RFC 9113 section 8.2). Called by
- * h2_request.c and h2_answer.c; false: *fault says why the message is malformed. */
+/* What holds of each field of a message in HTTP/2, whoever sent it (RFC 9113 section 8.2). The checks
+ * are called by h2_request.c and h2_answer.c; false: *fault says why the message is malformed. Names
+ * are written by client/h2 and origin/h2. */
 #ifndef HTTP_H2_H2_FIELD_H
 #define HTTP_H2_H2_FIELD_H
 
+#include "base/text.h"
 #include "http/h2/h2_request.h"
 
 static inline bool h2_is_pseudo(const struct http_field *field)
@@ -15,5 +17,8 @@ bool h2_check_name(struct bytes name, enum h2_fault *fault);
 bool h2_check_value(struct bytes value, enum h2_fault *fault);
 /* Not one of a connection (section 8.2.2). */
 bool h2_check_connection(const struct http_header *row, enum h2_fault *fault);
+
+/* Appends the name in lower case, as it must go out (section 8.2.1). */
+struct bytes h2_add_name(struct text *text, struct bytes name);
 
 #endif

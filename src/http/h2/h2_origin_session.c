@@ -253,24 +253,10 @@ static ssize_t on_read(nghttp2_session *library, int32_t id, uint8_t *into, size
 {
     struct h2_origin_session *session = owner;
     size_t length = 0;
+    enum h2_pull pull = session->events->pull(session->owner, source->ptr, most, &length);
 
     (void)library, (void)id, (void)into;
-    *flags = NGHTTP2_DATA_FLAG_NO_COPY;
-    switch (session->events->pull(session->owner, source->ptr, most, &length)) {
-    case H2_PULL_SOME:
-        return (ssize_t)length;
-    case H2_PULL_LAST:
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        return (ssize_t)length;
-    case H2_PULL_TRAILED:
-        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        return (ssize_t)length;
-    case H2_PULL_PAUSE:
-        return NGHTTP2_ERR_PAUSE;
-    case H2_PULL_WAIT:
-        break;
-    }
-    return NGHTTP2_ERR_DEFERRED;
+    return h2_pull_tell(pull, length, flags);
 }
 
 static int on_send_data(nghttp2_session *library, nghttp2_frame *frame, const uint8_t *head,

@@ -10,6 +10,7 @@
 #define HTTP_H2_H2_SESSION_H
 
 #include "http/fields.h"
+#include "http/h2/h2_pull.h"
 
 struct slab_account;
 
@@ -23,6 +24,7 @@ enum h2_code {
     H2_REFUSED_STREAM = 7,
     H2_CANCEL = 8,
     H2_ENHANCE_YOUR_CALM = 11,
+    H2_INADEQUATE_SECURITY = 12,
 };
 
 /* RFC 9113 section 6, RFC 9218 section 7.1 */
@@ -45,15 +47,6 @@ struct h2_frame {
     bool ack;
     int32_t stream;
     size_t length; /* of its payload */
-};
-
-/* What an answer's body has next. */
-enum h2_pull {
-    H2_PULL_SOME,    /* *length bytes follow, which `data` will be asked for */
-    H2_PULL_LAST,    /* the same, and nothing behind them */
-    H2_PULL_TRAILED, /* the same, and trailers behind them: h2_session_send_trailers was called */
-    H2_PULL_WAIT,    /* nothing now: h2_session_resume follows */
-    H2_PULL_PAUSE,   /* no room to write to: h2_session_pump will be called again */
 };
 
 /* `stream` is what h2_session_own was given, NULL before. */

@@ -4,6 +4,7 @@
  * (origin_h2_request_moved). */
 #include "base/check.h"
 #include "base/text.h"
+#include "http/h2/h2_field.h"
 #include "origin/h2/origin_h2.h"
 
 #include <stdlib.h>
@@ -14,19 +15,6 @@
 #define FRAMES_A_REQUEST 16
 
 /* --- its head ------------------------------------------------------------------------------ */
-
-/* RFC 9113 section 8.2.1: names in lower case. */
-static struct bytes add_lower(struct text *text, struct bytes name)
-{
-    const char *from = text->at;
-
-    for (size_t i = 0; i < name.length; i++) {
-        bool upper = name.at[i] >= 'A' && name.at[i] <= 'Z';
-
-        text_add_char(text, (char)(upper ? name.at[i] | 0x20 : name.at[i]));
-    }
-    return text_since(text, from);
-}
 
 /* A switch of protocols is no part of HTTP/2 (section 8.6); the origin is asked without it. */
 static bool is_dropped(const struct request_head *head, struct bytes name)
@@ -50,7 +38,7 @@ static uint32_t fill_fields(const struct request_head *head, struct bytes scheme
         const struct http_field *row = &head->fields->rows[i];
 
         if (!is_dropped(head, row->name)) {
-            fields[count++] = (struct http_field){add_lower(text, row->name), row->value};
+            fields[count++] = (struct http_field){h2_add_name(text, row->name), row->value};
         }
     }
     if (head->framing == HTTP_LENGTH_KNOWN) {
@@ -181,7 +169,7 @@ static struct origin_h2_kept *keep_fields(const struct http_fields *from)
     for (uint32_t i = 0; i < from->count; i++) {
         const char *at;
 
-        kept->rows[i].name = add_lower(&text, from->rows[i].name);
+        kept->rows[i].name = h2_add_name(&text, from->rows[i].name);
         at = text.at;
         text_add_bytes(&text, from->rows[i].value);
         kept->rows[i].value = text_since(&text, at);
@@ -416,6 +404,7 @@ static void part(struct origin_connection *connection)
     connection->stream = NULL;
     stream->connection = NULL;
     connection->origin->directory->stream_count--;
+    TALLY_ADD(connection->origin->tally.http2_streams, -1u);
     list_remove(&stream->moved);
     list_remove(&stream->touched);
     buffer_queue_clear(connection->origin->directory->worker_context->buffers, &stream->in);
