@@ -119,6 +119,7 @@ struct exchange {
         bool keeps_trailers_here; /* its head names fields that must not go on */
         bool takes_status;        /* gRPC: trailers may end it at any time */
         bool is_stream;           /* further pieces of it follow (ask.c) */
+        bool ends_by_reset;       /* the last attempt's stream was reset by its origin */
         bool is_lent;             /* own_rest is its writer's, and goes when the call is over */
         struct bytes own_rest;    /* of an answer of our own, still to be sent */
         struct bytes cookie;      /* a Set-Cookie that goes with it; empty: none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two tables: by the type of the error where that says more, else by the HTTP status. */
+/* Two tables, by the type of the error where that says more, else by the HTTP status; and one of resets. */
 #include "exchange/grpc_error.h"
 
 struct type_row {
@@ -57,4 +57,21 @@ enum grpc_status grpc_error_status(uint16_t status, const char *error, bool may_
     enum grpc_status found = find(status, error);
 
     return found == GRPC_UNAVAILABLE && may_have_run ? GRPC_INTERNAL : found;
+}
+
+/* CANCEL, too: the origin's deadline, or what it waited for, was over. */
+enum grpc_status grpc_error_of_reset(uint32_t code)
+{
+    switch (code) {
+    case H2_REFUSED_STREAM:
+        return GRPC_UNAVAILABLE;
+    case H2_CANCEL:
+        return GRPC_CANCELLED;
+    case H2_ENHANCE_YOUR_CALM:
+        return GRPC_RESOURCE_EXHAUSTED;
+    case H2_INADEQUATE_SECURITY:
+        return GRPC_PERMISSION_DENIED;
+    default:
+        return GRPC_INTERNAL;
+    }
 }

@@ -14,9 +14,13 @@
 #define EXCHANGE_GRPC_ERROR_H
 
 #include "http/grpc.h"
+#include "http/h2/h2_session.h"
 
 /* `status` and `error` (RFC 9209 type): of the answer in HTTP. `may_have_run`: an origin may have
  * read the request. */
 enum grpc_status grpc_error_status(uint16_t status, const char *error, bool may_have_run);
+/* The origin reset the call's stream with this code of HTTP/2 (PROTOCOL-HTTP2, "HTTP2 Transport Mapping",
+ * "Errors"), which a client without a gateway would have seen itself. */
+enum grpc_status grpc_error_of_reset(uint32_t code);
 
 #endif

@@ -189,10 +189,18 @@ static bool may_have_run(const struct exchange *exchange)
     return exchange->delivery >= ORIGIN_DELIVERY_MAYBE;
 }
 
+static enum grpc_status grpc_status_of(const struct exchange *exchange, uint16_t status,
+                                       const char *error, bool has_run)
+{
+    return exchange->answer.ends_by_reset
+               ? grpc_error_of_reset(exchange->attempt->request.reset_code)
+               : grpc_error_status(status, error, has_run);
+}
+
 static void add_grpc_status(struct exchange *exchange, struct forward_page *page, uint16_t status,
                             const char *error, const char *detail)
 {
-    enum grpc_status code = grpc_error_status(status, error, may_have_run(exchange));
+    enum grpc_status code = grpc_status_of(exchange, status, error, may_have_run(exchange));
 
     exchange->outcome.grpc_status = code;
     exchange->outcome.error_status = status;
@@ -257,7 +265,7 @@ bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end)
     if (!exchange->answer.takes_status || exchange->state != EXCHANGE_RELAYS) {
         return false;
     }
-    status = grpc_error_status(status_of_end(exchange, end), error, false);
+    status = grpc_status_of(exchange, status_of_end(exchange, end), error, false);
     exchange->outcome.grpc_status = status;
     exchange->answer.blocked = false;
     attempt_end(exchange->attempt, error);

@@ -214,9 +214,16 @@ static const char *sentence_of(struct attempt *attempt, enum origin_failure fail
     return origin_failure_reported(failure, attempt->request.was_reset);
 }
 
+/* There is no other try. */
+static void client_sees(struct attempt *attempt, enum origin_failure failure)
+{
+    attempt->exchange->answer.ends_by_reset = attempt->request.stream_was_reset;
+    origin_request_failure_seen(&attempt->request, failure);
+}
+
 static void fail_for_good(struct attempt *attempt, enum origin_failure failure)
 {
-    origin_request_failure_seen(&attempt->request, failure);
+    client_sees(attempt, failure);
     reply_error(attempt->exchange, origin_failure_status(failure), origin_failure_error(failure),
                 sentence_of(attempt, failure));
 }
@@ -270,7 +277,7 @@ static void on_failed(void *owner, enum origin_failure failure)
         return;
     }
     if (exchange->answer.begun) {
-        origin_request_failure_seen(&attempt->request, failure);
+        client_sees(attempt, failure);
         exchange->outcome.error = origin_failure_error(failure);
         exchange->outcome.detail = sentence_of(attempt, failure);
         exchange_break_off(exchange, end_after(failure));

@@ -56,6 +56,8 @@ struct origin_request {
     const struct limits_settings *limits;
     uint8_t lenient;         /* bits of enum http_leniency */
     bool was_reset;          /* known after `failed`: the origin reset the connection */
+    bool stream_was_reset;   /* the same: it reset the request's stream, with: */
+    uint32_t reset_code;     /* of RFC 9113 section 7 */
     const char *fault;       /* the same: what was not well-formed; NULL: nothing was */
     struct service *service; /* filled by service_pick; NULL: the result speaks for no one */
     enum http_method method;

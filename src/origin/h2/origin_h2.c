@@ -180,6 +180,7 @@ struct origin_connection *origin_h2_take(struct origin *origin, struct origin_re
             continue;
         }
         if (!limits_take_connection(origin, request)) {
+            limits_pass_request_on(request); /* for one that has a place */
             return NULL;
         }
         stream = origin_h2_stream_open(h2);

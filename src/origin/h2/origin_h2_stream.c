@@ -35,6 +35,7 @@ struct origin_connection *origin_h2_stream_open(struct origin_h2 *h2)
     list_add_last(&h2->streams, &stream->link);
     h2->stream_count++;
     directory->stream_count++;
+    TALLY_ADD(origin->tally.http2_streams, 1);
     list_add_first(&origin->idle, &connection->link);
     origin->idle_count++;
     return connection;
@@ -101,6 +102,8 @@ static void fail_closed(struct origin_h2_stream *stream, uint32_t code)
     }
     stream->refused = code == H2_REFUSED_STREAM && !connection->heard;
     connection->request->was_reset = !leaves;
+    connection->request->stream_was_reset = !leaves;
+    connection->request->reset_code = code;
     if (stream->refused) {
         origin_connection_fail(connection,
                                leaves ? ORIGIN_FAILURE_CLOSED : ORIGIN_FAILURE_STREAM_REFUSED);

@@ -76,12 +76,26 @@ static void no_call_that_may_have_run_is_unavailable(void **state)
     }
 }
 
+/* PROTOCOL-HTTP2, "HTTP2 Transport Mapping", Errors. */
+static void resets_have_the_statuses_that_clients_give_them(void **state)
+{
+    (void)state;
+    assert_int_equal(grpc_error_of_reset(H2_NO_ERROR), GRPC_INTERNAL);
+    assert_int_equal(grpc_error_of_reset(H2_PROTOCOL_ERROR), GRPC_INTERNAL);
+    assert_int_equal(grpc_error_of_reset(H2_REFUSED_STREAM), GRPC_UNAVAILABLE);
+    assert_int_equal(grpc_error_of_reset(H2_CANCEL), GRPC_CANCELLED);
+    assert_int_equal(grpc_error_of_reset(H2_ENHANCE_YOUR_CALM), GRPC_RESOURCE_EXHAUSTED);
+    assert_int_equal(grpc_error_of_reset(H2_INADEQUATE_SECURITY), GRPC_PERMISSION_DENIED);
+    assert_int_equal(grpc_error_of_reset(UINT32_MAX), GRPC_INTERNAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_gateway_refuses),
         cmocka_unit_test(failures_of_origins),
         cmocka_unit_test(no_call_that_may_have_run_is_unavailable),
+        cmocka_unit_test(resets_have_the_statuses_that_clients_give_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
