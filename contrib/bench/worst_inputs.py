@@ -28,6 +28,7 @@ CONFIG = """
 workers: 1
 listeners:
   - {address: "127.0.0.1:%(port)d"}
+  - {address: "127.0.0.1:%(h2c_port)d", h2c: true}
   - {address: "127.0.0.1:%(tls_port)d", tls: {certificates: [{cert: %(folder)s/cert.pem, key: %(folder)s/key.pem}]}}
 limits: {head_bytes: 32KiB, target_bytes: 16KiB}
 trusted_proxies: [127.0.0.0/8]
@@ -237,6 +238,104 @@ class Tls:
         pass
 
 
+# --- frames of HTTP/2 (RFC 9113 section 4.1), heads in literals of HPACK ------------------------
+
+DATA, HEADERS, PRIORITY, RESET, SETTINGS, PING, WINDOW, CONTINUATION = 0, 1, 2, 3, 4, 6, 8, 9
+END_STREAM, END_HEADERS = 1, 4
+LAST_PING = b"the last"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def frame(kind, flags=0, stream=0, payload=b""):
+    return (len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") +
+            payload)
+
+
+def setting(number, value):
+    return frame(SETTINGS, payload=number.to_bytes(2, "big") + value.to_bytes(4, "big"))
+
+
+def h2_head(path=b"/rest", method=b"\x82", more=b""):
+    return method + b"\x86" + b"\x01\x01a" + b"\x04" + bytes([len(path)]) + path + more
+
+
+def asked(stream, path=b"/rest"):
+    return frame(HEADERS, END_STREAM | END_HEADERS, stream, h2_head(path))
+
+
+def posted(stream):
+    return frame(HEADERS, END_HEADERS, stream, h2_head(b"/rest", b"\x83"))
+
+
+def odd(count):
+    return range(1, 2 * count, 2)
+
+
+def bomb(stream):
+    """A value that is put into the table once, and named as often as a head has room for."""
+    grown = b"\x40\x01x\x7f" + b"\x81\x1e" + b"v" * 4000  # 127 + 3873
+    block = h2_head(more=grown + b"\xbe" * 40000)
+    parts = [block[i:i + 16384] for i in range(0, len(block), 16384)]
+    frames = [frame(HEADERS if i == 0 else CONTINUATION,
+                    (END_STREAM if i == 0 else 0) | (END_HEADERS if i == len(parts) - 1 else 0),
+                    stream, part) for i, part in enumerate(parts)]
+    return b"".join(frames)
+
+
+def h2_floods():
+    yield "HPACK bomb", b"".join(bomb(stream) for stream in odd(4))
+    yield "rapid reset", b"".join(asked(stream) + frame(RESET, 0, stream, b"\0\0\0\x08")
+                                  for stream in odd(2000))
+    yield "resets provoked from us", b"".join(asked(stream) + frame(WINDOW, 0, stream, b"\0" * 4)
+                                             for stream in odd(2000))
+    yield "CONTINUATION flood", (frame(HEADERS, 0, 1, h2_head()) +
+                                 frame(CONTINUATION, 0, 1) * 20000)
+    yield "DATA of a byte", posted(1) + frame(DATA, 0, 1, b"x") * 20000 + frame(DATA, END_STREAM, 1)
+    yield "empty DATA", posted(1) + frame(DATA, 0, 1) * 20000
+    yield "windows of a byte", (b"".join(asked(stream, b"/body-30000") for stream in odd(100)) +
+                                (setting(4, 1) + setting(4, 0)) * 500)
+    yield "WINDOW_UPDATE", frame(WINDOW, 0, 0, b"\0\0\0\x01") * 20000
+    yield "SETTINGS", frame(SETTINGS) * 20000
+    yield "PING", frame(PING, 0, 0, b"12345678") * 20000
+    yield "PRIORITY", frame(PRIORITY, 0, 1, b"\0\0\0\x03\x10") * 20000
+    yield "frames of an unknown type", frame(99) * 20000
+    yield "heads that are malformed", b"".join(
+        frame(HEADERS, END_STREAM | END_HEADERS, stream, h2_head(more=b"\0\x01A\x01b"))
+        for stream in odd(2000))
+
+
+class Http2Flood:
+    """Sends its frames on a new connection, until all were read or the gateway has had enough."""
+
+    def __init__(self, port, frames):
+        self.port = port
+        self.bytes = (PREFACE + setting(4, 0) + frames + frame(PING, 0, 0, LAST_PING))
+
+    def round(self):
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20,
+                                              source_address=("127.0.0.2", 0))
+        sender = threading.Thread(target=self.send_all, args=(connection,))
+        sender.start()
+        tail = b""
+        try:
+            while (got := connection.recv(1 << 16)) and LAST_PING not in tail + got:
+                tail = got[-len(LAST_PING):]
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it was cut
+        sender.join()
+        connection.close()
+
+    def send_all(self, connection):
+        try:
+            connection.sendall(self.bytes)
+        except OSError:
+            pass
+
+    def close(self):
+        pass
+
+
 class Case:
     def __init__(self, name, attack, honest, rounds=60):
         self.name, self.attack, self.honest, self.rounds = name, attack, honest, rounds
@@ -257,6 +356,15 @@ def of_origin(name, ports, path, rounds=60):
 def of_tls(name, ports, program, kind, count, honest_bytes, rounds=6):
     return Case(name, lambda: Tls(program, ports["tls"], kind, count),
                 lambda: Tls(program, ports["tls"], "request", honest_bytes), rounds)
+
+
+def of_http2(name, ports, frames, rounds=10):
+    """Its twin is a connection with requests whose bodies have as many bytes, as windows allow."""
+    honest = b"".join(posted(stream) + frame(DATA, 0, stream, b"h" * 16000) * 3 +
+                      frame(DATA, END_STREAM, stream)
+                      for stream in odd(1 + min(15, len(frames) // 48000)))
+    return Case("HTTP/2: " + name, lambda: Http2Flood(ports["h2c"], frames),
+                lambda: Http2Flood(ports["h2c"], honest), rounds)
 
 
 def cases(ports, program):
@@ -301,6 +409,8 @@ def cases(ports, program):
                     honest=lambda: Repeated(ports["plain"], one, 2000))
     yield of_tls("TLS: records of a byte", ports, program, "bytes", 20000, 20000 * 23)
     yield of_tls("TLS: key updates", ports, program, "keys", 2000, 2000 * 27)
+    for name, frames in h2_floods():
+        yield of_http2(name, ports, frames)
     yield of_origin("answer: tokens of Connection", ports, b"/tokens")
     yield of_origin("answer: tokens that name nothing", ports, b"/other-tokens")
     yield of_origin("answer: 90 long lines", ports, b"/fields")
@@ -374,7 +484,8 @@ def median_of_honest(port, seconds):
 
 
 def prepare(folder, processes, options):
-    ports = {"plain": free_port(), "tls": free_port(), "origin": free_port()}
+    ports = {"plain": free_port(), "h2c": free_port(), "tls": free_port(),
+             "origin": free_port()}
     program = os.path.join(folder, "tls_flood")
     subprocess.run(["cc", "-O2", "-o", program, os.path.join(ROOT, "tests/peers/tls_flood.c"),
                     "-lssl", "-lcrypto"], check=True)
@@ -386,7 +497,7 @@ def prepare(folder, processes, options):
     config = os.path.join(folder, "turnpike.yaml")
     with open(config, "w") as file:
         file.write(CONFIG % {"port": ports["plain"], "tls_port": ports["tls"],
-                             "folder": folder, "origin": ports["origin"],
+                             "h2c_port": ports["h2c"], "folder": folder, "origin": ports["origin"],
                              "conditions": conditions()})
     gateway = processes.start([options.turnpike, "-c", config])
     processes.wait_until_answering(gateway, ports["plain"], "/honest")

@@ -147,6 +147,8 @@ static void leave_lists(struct origin_connection *connection)
         TALLY_ADD(origin->tally.busy, -1u);
     } else if (connection->state == ORIGIN_CONNECTION_IDLE) {
         origin->idle_count--;
+    } else if (connection->state == ORIGIN_CONNECTION_CARRIES) {
+        TALLY_ADD(origin->tally.http2_connections, -1u);
     }
 }
 
@@ -330,6 +332,7 @@ void origin_connection_carries(struct origin_connection *connection)
     note_standing(connection);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_CARRIES);
     list_add_last(&origin->carriers, &connection->link);
+    TALLY_ADD(origin->tally.http2_connections, 1);
     limits_give_connection(connection); /* its streams have places of their own */
     /* The clock of connecting goes on: one that no request takes is closed by it (origin_h2_late). */
     pool_serve_line(origin);

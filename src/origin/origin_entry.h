@@ -18,7 +18,9 @@
 /* One worker's numbers of one origin: written by that worker alone, without locked instructions,
  * read by whoever wants the sum. */
 struct origin_tally {
-    _Atomic uint32_t connections; /* open or being opened */
+    _Atomic uint32_t connections;       /* open or being opened */
+    _Atomic uint32_t http2_connections; /* of these, those that carry streams */
+    _Atomic uint32_t http2_streams;
     _Atomic uint32_t busy;
     _Atomic uint32_t waiting;
     _Atomic uint64_t requests;

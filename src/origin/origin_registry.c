@@ -604,6 +604,8 @@ static void sum_up(const struct origin_entry *entry, struct origin_reading *read
         const struct origin_tally *tally = CONTAINER_OF(link, struct origin_tally, link);
 
         reading->connections += TALLY_READ(tally->connections);
+        reading->http2_connections += TALLY_READ(tally->http2_connections);
+        reading->http2_streams += TALLY_READ(tally->http2_streams);
         reading->in_flight += TALLY_READ(tally->busy);
         reading->waiting += TALLY_READ(tally->waiting);
         reading->requests += TALLY_READ(tally->requests);

@@ -61,13 +61,15 @@ struct origin_reading {
     uint32_t ejected_for_ms; /* what is left of it */
     uint32_t ejections;      /* in a row: what the time grows with */
     uint32_t failures_in_row;
-    uint32_t connections; /* open or being opened, of all workers */
-    uint32_t in_flight;   /* requests that hold a connection */
-    uint32_t waiting;     /* in line for one */
-    uint64_t requests;    /* begun, ever */
-    uint64_t failures;    /* attempts that speak against it, ever */
-    uint64_t ejected;     /* times, ever */
-    uint64_t probes;      /* ever */
+    uint32_t connections;       /* open or being opened, of all workers */
+    uint32_t http2_connections; /* of these, those that carry streams */
+    uint32_t http2_streams;
+    uint32_t in_flight; /* requests that hold a connection */
+    uint32_t waiting;   /* in line for one */
+    uint64_t requests;  /* begun, ever */
+    uint64_t failures;  /* attempts that speak against it, ever */
+    uint64_t ejected;   /* times, ever */
+    uint64_t probes;    /* ever */
     uint64_t probes_failed;
 };
 

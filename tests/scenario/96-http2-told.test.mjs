@@ -5,10 +5,11 @@ import fs from 'node:fs';
 import test from 'node:test';
 import tls from 'node:tls';
 import { through } from './lib/configs.mjs';
-import { adminIn, askJson, ctl } from './lib/control.mjs';
+import { adminIn, askJson, ctl, metricsOf, valueOf } from './lib/control.mjs';
 import { curl } from './lib/curl.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
+import { http2Origin } from './lib/http2-origin.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
 import { until, within } from './lib/wait.mjs';
@@ -92,4 +93,39 @@ routes: [{name: all, service: self}]
 
     assert.equal(answer.status, 508);
     assert.match(answer.headers['proxy-status'], /error=proxy_loop_detected/);
+});
+
+test('services and metrics tell how origins are connected', async (t) => {
+    const held = [];
+    const origin = await http2Origin(t, { handler: (stream) => void held.push(stream) });
+    const other = await httpOrigin(t);
+    const gateway = await startGateway(t, (folder) => `${PLAIN}
+workers: 1
+${adminIn(folder)}
+services:
+  new: {protocol: http2, origins: ["${origin.address}"]}
+  old: {origins: ["${other.address}"]}
+routes:
+  - {name: new, match: {path_prefix: /new/}, service: new}
+  - {name: old, service: old}
+`);
+    const client = await connectHttp2(t, gateway);
+    const streams = [1, 2, 3].map((i) => open(client, { ':path': `/new/${i}` }));
+    await ask(client, { ':path': '/' });
+    await until('three streams', () => held.length === 3);
+
+    const rows = JSON.stringify(await askJson(gateway, '/v1/services'));
+    assert.match(rows, /"protocol":"http2","connections":1,"http2_connections":1,"http2_streams":3/);
+    assert.equal(rows.match(/http2_connections/g).length, 1);
+    const metrics = await metricsOf(gateway);
+    assert.equal(valueOf(metrics, 'turnpike_origin_http2_streams', { origin: origin.address }), 3);
+    assert.equal(valueOf(metrics, 'turnpike_origin_http2_streams', { origin: other.address }), 0);
+    assert.equal(valueOf(metrics, 'turnpike_origin_http2_connections', { origin: origin.address }), 1);
+    held.forEach((stream) => stream.respond({ ':status': 204 }, { endStream: true }));
+    await Promise.all(streams.map(({ answer }) => answer));
+    await until('no stream to be left', async () =>
+        valueOf(await metricsOf(gateway), 'turnpike_origin_http2_streams', { origin: origin.address }) === 0);
+    origin.sessions.forEach((session) => session.destroy());
+    await until('no connection to be left', async () =>
+        valueOf(await metricsOf(gateway), 'turnpike_origin_http2_connections', { origin: origin.address }) === 0);
 });

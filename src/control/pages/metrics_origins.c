@@ -85,6 +85,8 @@ static void add_durations(struct page *page, const struct merged *merged)
         return (uint64_t)reading->member; \
     }
 VALUE(connections)
+VALUE(http2_connections)
+VALUE(http2_streams)
 VALUE(in_flight)
 VALUE(waiting)
 VALUE(requests)
@@ -110,6 +112,8 @@ static const struct registry_row {
     {"turnpike_origin_up",                  "gauge",   "1 while the origin gets requests: not down, ejected or drained.", up_of},
     {"turnpike_origin_drained",             "gauge",   "1 while an operator drains the origin.", drained_of},
     {"turnpike_origin_connections",         "gauge",   "Connections to the origin, open or being opened.", connections_of},
+    {"turnpike_origin_http2_connections",   "gauge",   "Connections to the origin that carry streams of HTTP/2.", http2_connections_of},
+    {"turnpike_origin_http2_streams",       "gauge",   "Streams of HTTP/2 with a request, on these connections.", http2_streams_of},
     {"turnpike_origin_requests_in_flight",  "gauge",   "Requests that hold a connection.", in_flight_of},
     {"turnpike_origin_requests_pending",    "gauge",   "Requests that wait for a connection.", waiting_of},
     {"turnpike_origin_requests_total",      "counter", "Requests begun on a connection.", requests_of},

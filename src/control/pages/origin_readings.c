@@ -108,6 +108,8 @@ static void add_up(struct origin_summary *summary, const struct origin_reading *
     struct origin_reading *sum = &summary->sum;
 
     sum->connections += row->connections;
+    sum->http2_connections += row->http2_connections;
+    sum->http2_streams += row->http2_streams;
     sum->in_flight += row->in_flight;
     sum->waiting += row->waiting;
     sum->requests += row->requests;

@@ -154,12 +154,27 @@ void routes_answer(struct question *question)
 static void add_counters(struct json *json, const struct origin_reading *known)
 {
     json_number(json, "connections", known->connections);
+    if (known->http2_connections > 0) {
+        json_number(json, "http2_connections", known->http2_connections);
+        json_number(json, "http2_streams", known->http2_streams);
+    }
     json_number(json, "in_flight", known->in_flight);
     json_number(json, "pending", known->waiting);
     json_number(json, "requests", known->requests);
     json_number(json, "failures", known->failures);
     json_number(json, "ejected", known->ejected);
     json_text(json, "probes", origin_verdict_name(known->verdict));
+}
+
+/* Nothing where it is HTTP/1, as is usual. */
+static void add_protocol(struct json *json, const struct origin_settings *origin)
+{
+    static const char *const words[] = {
+        [ORIGIN_PROTOCOL_HTTP2] = "http2", [ORIGIN_PROTOCOL_AUTO] = "auto"};
+
+    if (origin->protocol != ORIGIN_PROTOCOL_HTTP1) {
+        json_text(json, "protocol", words[origin->protocol]);
+    }
 }
 
 static void add_addresses(struct json *json, const struct origin_summary *summary)
@@ -180,6 +195,7 @@ static void add_origin(struct json *json, const struct service_settings *service
     json_text(json, "address", origin->name);
     json_number(json, "weight", origin->weight);
     json_text(json, "state", summary.state);
+    add_protocol(json, origin);
     add_counters(json, &summary.sum);
     add_addresses(json, &summary);
     json_end_object(json);
