@@ -6,6 +6,7 @@
 #include "http/h1/h1_parser.h"
 #include "http/h1/h1_writer.h"
 #include "http/h2/h2_answer.h"
+#include "tests/fakes/h2_section.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length);
 
@@ -14,32 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length);
 static struct http_field fields[H2_FIELDS_MAX];
 static struct http_header rows[HTTP_HEADERS_MAX];
 static struct http_header rows_again[HTTP_HEADERS_MAX];
-
-/* Up to two NULs, which are taken off too. */
-static struct bytes take_part(struct bytes *rest)
-{
-    size_t length = 0;
-    struct bytes part;
-
-    while (length < rest->length && !bytes_start_with(bytes_skip(*rest, length), BYTES("\0\0"))) {
-        length++;
-    }
-    part = bytes_first(*rest, length);
-    *rest = bytes_skip(*rest, length + 2 <= rest->length ? length + 2 : rest->length);
-    return part;
-}
-
-static uint32_t split(struct bytes rest)
-{
-    uint32_t count = 0;
-
-    while (rest.length > 0 && count < H2_FIELDS_MAX) {
-        fields[count].name = take_part(&rest);
-        fields[count].value = take_part(&rest);
-        count++;
-    }
-    return count;
-}
 
 static void write_head(struct text *text, const struct http_response *response)
 {
@@ -90,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
         return 0;
     }
     method = (input[0] & 2) != 0 ? HTTP_HEAD : HTTP_GET;
-    count = split((struct bytes){(const char *)input + 1, length - 1});
+    count = h2_section_of_any((struct bytes){(const char *)input + 1, length - 1}, fields,
+                              H2_FIELDS_MAX);
     if ((input[0] & 4) != 0) {
         CHECK(h2_read_answer_trailers(fields, count, &trailers, &fault) || fault != NULL);
     } else if (h2_read_answer(fields, count, method, (input[0] & 1) != 0, 0, &response, &fault)) {

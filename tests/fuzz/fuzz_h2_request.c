@@ -6,6 +6,7 @@
 #include "http/h1/h1_parser.h"
 #include "http/h1/h1_writer.h"
 #include "http/h2/h2_request.h"
+#include "tests/fakes/h2_section.h"
 
 #include <stdlib.h>
 
@@ -16,20 +17,6 @@ static struct http_request again;
 static struct http_headers trailers;
 static struct http_header rows[HTTP_HEADERS_MAX];
 static struct http_header rows_again[HTTP_HEADERS_MAX];
-
-/* Up to two NULs, which are taken off too. */
-static struct bytes take_part(struct bytes *rest)
-{
-    size_t length = 0;
-    struct bytes part;
-
-    while (length < rest->length && !bytes_start_with(bytes_skip(*rest, length), BYTES("\0\0"))) {
-        length++;
-    }
-    part = bytes_first(*rest, length);
-    *rest = bytes_skip(*rest, length + 2 <= rest->length ? length + 2 : rest->length);
-    return part;
-}
 
 static void check_rows(const struct http_headers *headers)
 {
@@ -102,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
     struct http_field fields[H2_FIELDS_MAX + 8];
     struct bytes rest = {(const char *)input, length};
     enum h2_fault fault = H2_FAULT_COUNT;
-    uint32_t count = 0;
+    uint32_t count;
     bool ends;
     char *memory;
 
@@ -110,11 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
         return 0;
     }
     ends = (rest.at[0] & 1) != 0;
-    rest = bytes_skip(rest, 1);
-    while (rest.length > 0 && count < H2_FIELDS_MAX + 8) {
-        fields[count].name = take_part(&rest);
-        fields[count++].value = take_part(&rest);
-    }
+    count = h2_section_of_any(bytes_skip(rest, 1), fields, H2_FIELDS_MAX + 8);
     request.headers.rows = rows;
     again.headers.rows = rows_again;
     trailers.rows = rows;

@@ -3,6 +3,8 @@
  * field, "name=value"; \n ends a field. */
 #include "http/h2/h2_answer.h"
 
+#include "tests/fakes/h2_section.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -16,18 +18,7 @@ static const char *fault;
 
 static uint32_t split(struct bytes text)
 {
-    uint32_t count = 0;
-
-    while (text.length > 0) {
-        const char *end = memchr(text.at, '\n', text.length);
-        const char *equals = memchr(text.at, '=', text.length);
-
-        assert_true(end != NULL && equals != NULL && equals < end);
-        fields[count++] = (struct http_field){{text.at, (size_t)(equals - text.at)},
-                                              {equals + 1, (size_t)(end - equals - 1)}};
-        text = bytes_skip(text, (size_t)(end + 1 - text.at));
-    }
-    return count;
+    return h2_section_of_lines(text, fields);
 }
 
 static void accept_head(const char *text, enum http_method method, bool ends)
