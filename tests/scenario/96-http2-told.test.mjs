@@ -117,6 +117,8 @@ routes:
     const rows = JSON.stringify(await askJson(gateway, '/v1/services'));
     assert.match(rows, /"protocol":"http2","connections":1,"http2_connections":1,"http2_streams":3/);
     assert.equal(rows.match(/http2_connections/g).length, 1);
+    const said = await ctl(gateway, '--json', 'explain', 'GET http://a/new/');
+    assert.match(said.stdout, /"protocol": ?"http2"/, said.stdout);
     const metrics = await metricsOf(gateway);
     assert.equal(valueOf(metrics, 'turnpike_origin_http2_streams', { origin: origin.address }), 3);
     assert.equal(valueOf(metrics, 'turnpike_origin_http2_streams', { origin: other.address }), 0);

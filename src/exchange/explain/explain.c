@@ -345,6 +345,10 @@ static void add_origin(const struct explain_world *world, const struct service_s
     if (world->origin_state != NULL) {
         json_text(json, "state", world->origin_state(world->owner, name));
     }
+    if (origin->protocol != ORIGIN_PROTOCOL_HTTP1) { /* as is usual */
+        json_bytes(json, "protocol",
+                   config_choice_word(PLACE_SERVICE, "protocol", origin->protocol));
+    }
     json_end_object(json);
 }
 
