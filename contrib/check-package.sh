@@ -5,19 +5,8 @@
 # this machine (contrib/private-machine.sh). Builds the package when none is given. Ends with "N passed,
 # N failed"; exits 77 where there can be no such copy.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/on-private-machine.sh"
 
-if [ "${1:-}" != --inside ]; then
-    contrib/private-machine.sh true || exit
-    built=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-package.XXXXXX")
-    trap 'rm -rf "$built"' EXIT
-    package=${1:-}
-    [ -n "$package" ] || package=$(contrib/make-deb.sh "$built" | tail -1)
-    contrib/private-machine.sh bash contrib/check-package.sh --inside "$(realpath "$package")"
-    exit
-fi
-
-package=$2
 apt-get purge --yes turnpike >/dev/null 2>&1 # where this machine has it
 work=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-package.XXXXXX")
 gateway=

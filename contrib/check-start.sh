@@ -4,21 +4,11 @@
 # (contrib/private-machine.sh), and prints what each part took. Text behind "  # " must stand in what
 # the command prints. Builds the package when none is given. Exits 77 where there can be no such copy.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/on-private-machine.sh"
 limit=600 # seconds
 
-if [ "${1:-}" != --inside ]; then
-    contrib/private-machine.sh true || exit
-    work=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-start.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    package=${1:-}
-    [ -n "$package" ] || package=$(contrib/make-deb.sh "$work" | tail -1)
-    contrib/private-machine.sh bash contrib/check-start.sh --inside "$(realpath "$package")"
-    exit
-fi
-
 mkdir -p /root/start
-cp "$2" /root/start/
+cp "$package" /root/start/
 page=$PWD/doc/START.md
 cd /root/start
 python3 - "$page" "$limit" <<'END'

@@ -4,7 +4,7 @@
 # with it but the kernel: what COMMAND installs, starts and writes is gone afterwards, its network is a
 # loopback of its own, its /run is empty. `systemctl` there is contrib/systemctl-stand-in.py, since
 # systemd cannot be started for a test. The checkout is seen at its place. Exits 77 where the kernel
-# does not allow it (no root, no namespaces, no overlay). Called by check-package.sh, check-start.sh.
+# does not allow it (no root, no namespaces, no overlay). Called by on-private-machine.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 
