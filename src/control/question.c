@@ -8,6 +8,8 @@
 #include "http/characters.h"
 #include "http/uri.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -97,6 +99,18 @@ void question_refuse(struct question *question, uint16_t status, const char *det
     question_answer(question, status, BYTES("application/problem+json"));
 }
 
+void question_refuse_named(struct question *question, uint16_t status, const char *remedy,
+                           const char *detail, ...)
+{
+    char text[QUESTION_DETAIL_MAX];
+    va_list names;
+
+    va_start(names, detail);
+    vsnprintf(text, sizeof(text), detail, names);
+    va_end(names);
+    question_refuse(question, status, text, remedy);
+}
+
 /* --- who asks ---------------------------------------------------------------------------- */
 
 static bool is_plain(struct bytes host)
@@ -167,7 +181,6 @@ bool question_number(struct question *question, const char *name, uint64_t other
                      uint64_t *value)
 {
     char text[QUESTION_TEXT_MAX];
-    struct page problem = {0};
     uint64_t number = 0;
     const char *at = text;
 
@@ -182,11 +195,8 @@ bool question_number(struct question *question, const char *name, uint64_t other
         *value = number;
         return true;
     }
-    page_format(&problem, "'%s' expects a number from 0 to %llu, not '%s'", name,
-                (unsigned long long)most, text);
-    page_add_char(&problem, '\0');
-    question_refuse(question, 400, problem.failed ? "not a number" : problem.at,
-                    "give a whole number");
-    page_release(&problem);
+    question_refuse_named(question, 400, "give a whole number",
+                          "'%s' expects a number from 0 to %llu, not '%s'", name,
+                          (unsigned long long)most, text);
     return false;
 }

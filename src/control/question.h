@@ -58,6 +58,10 @@ bool question_check_host(struct question *question);
 /* A problem (RFC 9457): what is wrong, and what to do about it. */
 void question_refuse(struct question *question, uint16_t status, const char *detail,
                      const char *remedy);
+/* The same with names in it, cut at QUESTION_DETAIL_MAX. */
+#define QUESTION_DETAIL_MAX 1024
+void question_refuse_named(struct question *question, uint16_t status, const char *remedy,
+                           const char *detail, ...) __attribute__((format(printf, 4, 5)));
 
 /* Takes percent escapes off; false: a bad one, a zero byte, or too long. */
 bool question_decode(struct bytes text, char out[static QUESTION_TEXT_MAX]);

@@ -335,17 +335,6 @@ void reload_diff_answer(struct question *question)
 
 /* --- draining ---------------------------------------------------------------------------- */
 
-static void refuse_origin(struct question *question)
-{
-    struct page detail = {0};
-
-    page_format(&detail, "no service has an origin '%s'", question->name);
-    page_add_char(&detail, '\0');
-    question_refuse(question, 404, detail.failed ? "no service has such an origin" : detail.at,
-                    "turnpikectl services lists them, as the file calls them");
-    page_release(&detail);
-}
-
 /* Whether this origin or address gives the service a host once `name` is drained. */
 static bool serves_without(const struct origin_readings *readings, const char *origin,
                            const char *name)
@@ -410,7 +399,6 @@ static bool check_last(struct question *question)
     const struct control_sources *sources = question->sources;
     char value[QUESTION_TEXT_MAX];
     struct origin_readings readings;
-    struct page detail = {0};
     const char *service;
     struct plan *plan;
 
@@ -421,12 +409,9 @@ static bool check_last(struct question *question)
     plan = sources->plan(sources->owner);
     service = service_left_alone(plan_settings(plan), &readings, question->name);
     if (service != NULL) {
-        page_format(&detail, "%s is the last origin of service '%s' that gets requests",
-                    question->name, service);
-        page_add_char(&detail, '\0');
-        question_refuse(question, 409, detail.failed ? "it is a service's last origin" : detail.at,
-                        "undrain another one first, or drain it all the same with --force");
-        page_release(&detail);
+        question_refuse_named(
+            question, 409, "undrain another one first, or drain it all the same with --force",
+            "%s is the last origin of service '%s' that gets requests", question->name, service);
     }
     plan_unref(&plan);
     origin_readings_release(&readings);
@@ -449,7 +434,9 @@ static void drain(struct question *question, bool drained)
     }
     if (!origin_registry_drain(sources->origins, question->name, drained)) {
         change_drop(question);
-        refuse_origin(question);
+        question_refuse_named(question, 404,
+                              "turnpikectl services lists them, as the file calls them",
+                              "no service has an origin '%s'", question->name);
         return;
     }
     if (!change_note(question, &change)) {

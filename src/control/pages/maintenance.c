@@ -17,17 +17,6 @@ static bool has_route(const struct control_sources *sources, const char *name)
     return found;
 }
 
-static void refuse_route(struct question *question)
-{
-    struct page detail = {0};
-
-    page_format(&detail, "there is no route '%s'", question->name);
-    page_add_char(&detail, '\0');
-    question_refuse(question, 404, detail.failed ? "there is no such route" : detail.at,
-                    "turnpikectl routes lists them");
-    page_release(&detail);
-}
-
 static void carry_out(struct question *question, enum maintenance_order order)
 {
     struct control_change change = {.who = question->who,
@@ -67,7 +56,8 @@ void maintenance_answer(struct question *question)
         question_refuse(question, 400, "'state' is on, off, or file",
                         "file: as the configuration says");
     } else if (!has_route(question->sources, question->name)) {
-        refuse_route(question);
+        question_refuse_named(question, 404, "turnpikectl routes lists them",
+                              "there is no route '%s'", question->name);
     } else {
         carry_out(question, order);
     }

@@ -215,7 +215,6 @@ static bool read_weights(struct bytes query, struct weights *weights)
 static void refuse_pair(struct question *question, const struct weights *weights)
 {
     struct bytes rest = question->query;
-    struct page detail = {0};
     char text[QUESTION_TEXT_MAX] = "";
 
     for (uint32_t i = 0; weights != NULL && i < weights->count; i++) {
@@ -226,14 +225,10 @@ static void refuse_pair(struct question *question, const struct weights *weights
     if (memchr(rest.at, '&', rest.length) != NULL) {
         rest.length = (size_t)((const char *)memchr(rest.at, '&', rest.length) - rest.at);
     }
-    page_format(&detail,
-                "'%s' is no weight, which is SERVICE=PERCENT, from 0 to 100 in steps of "
-                "0.01%%",
-                question_decode(rest, text) ? text : "");
-    page_add_char(&detail, '\0');
-    question_refuse(question, 400, detail.failed ? "a weight is SERVICE=PERCENT" : detail.at,
-                    "as in turnpikectl weight shop new=5 old=95");
-    page_release(&detail);
+    question_refuse_named(question, 400, "as in turnpikectl weight shop new=5 old=95",
+                          "'%s' is no weight, which is SERVICE=PERCENT, from 0 to 100 in steps of "
+                          "0.01%%",
+                          question_decode(rest, text) ? text : "");
 }
 
 void weights_answer(struct question *question)

@@ -89,6 +89,24 @@ static void a_refusal_says_what_to_do(void **state)
     page_release(&question.page);
 }
 
+static void a_refusal_names_what_it_speaks_of(void **state)
+{
+    struct question question = {0};
+    char longest[QUESTION_DETAIL_MAX + 100];
+
+    (void)state;
+    question_refuse_named(&question, 404, "look", "there is no route '%s'", "a\"b");
+    page_add_char(&question.page, '\0');
+    assert_non_null(strstr(question.page.at, "\"detail\": \"there is no route 'a\\\"b'\""));
+    page_release(&question.page);
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    question = (struct question){.answered = false};
+    question_refuse_named(&question, 404, "look", "no '%s'", longest);
+    assert_true(question.answered && question.page.length < QUESTION_DETAIL_MAX + 200);
+    page_release(&question.page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +114,7 @@ int main(void)
         cmocka_unit_test(a_value_is_found_by_its_whole_name),
         cmocka_unit_test(numbers_keep_within_their_bounds),
         cmocka_unit_test(a_refusal_says_what_to_do),
+        cmocka_unit_test(a_refusal_names_what_it_speaks_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
