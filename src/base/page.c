@@ -17,7 +17,7 @@ void page_release(struct page *page)
     *page = (struct page){0};
 }
 
-static bool make_room(struct page *page, size_t more)
+static bool grow(struct page *page, size_t more)
 {
     size_t room = page->room > 0 ? page->room : FIRST_ROOM;
     char *at;
@@ -29,9 +29,6 @@ static bool make_room(struct page *page, size_t more)
     while (room - page->length < more) {
         room *= 2;
     }
-    if (room == page->room) {
-        return true;
-    }
     at = realloc(page->at, room);
     if (at == NULL) {
         page->failed = true;
@@ -40,6 +37,12 @@ static bool make_room(struct page *page, size_t more)
     page->at = at;
     page->room = room;
     return true;
+}
+
+/* Nearly always there is some. */
+static inline bool make_room(struct page *page, size_t more)
+{
+    return (more <= page->room - page->length && page->at != NULL) || grow(page, more);
 }
 
 void page_add(struct page *page, struct bytes bytes)
@@ -58,6 +61,14 @@ void page_add_text(struct page *page, const char *text)
 void page_add_char(struct page *page, char byte)
 {
     page_add(page, (struct bytes){&byte, 1});
+}
+
+void page_repeat(struct page *page, size_t from, size_t length)
+{
+    if (make_room(page, length)) {
+        memcpy(page->at + page->length, page->at + from, length);
+        page->length += length;
+    }
 }
 
 void page_add_number(struct page *page, uint64_t number)

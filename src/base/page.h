@@ -22,6 +22,8 @@ void page_release(struct page *page);
 void page_add(struct page *page, struct bytes bytes);
 void page_add_text(struct page *page, const char *text);
 void page_add_char(struct page *page, char byte);
+/* Once more what stands on the page from `from` on, `length` bytes of it. */
+void page_repeat(struct page *page, size_t from, size_t length);
 void page_add_number(struct page *page, uint64_t number);
 void page_format(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* As the inside of a JSON string (see base/text.h). */

@@ -62,12 +62,22 @@ static void shrink(float *value, float kept)
     }
 }
 
-static void add_reading(struct live_meter *meter, const struct metrics_reading *reading,
-                        double seconds)
+/* Most of a thousand routes stand still from one second to the next. */
+static bool stands_still(const struct live_meter *meter, const struct metrics_reading *reading)
 {
-    float kept = powf(KEPT_A_SECOND, (float)seconds);
+    return meter->idle && reading->exchanges == meter->exchanges &&
+           live_failures_of(reading) == meter->failures;
+}
 
-    meter->recent_seconds = meter->recent_seconds * kept + (float)seconds;
+static void add_reading(struct live_meter *meter, const struct metrics_reading *reading,
+                        float seconds, float kept)
+{
+    float most = 0;
+
+    meter->recent_seconds = meter->recent_seconds * kept + seconds;
+    if (stands_still(meter, reading)) {
+        return;
+    }
     shrink(&meter->recent_exchanges, kept);
     shrink(&meter->recent_failures, kept);
     meter->recent_exchanges += (float)grown(&meter->exchanges, reading->exchanges);
@@ -75,7 +85,10 @@ static void add_reading(struct live_meter *meter, const struct metrics_reading *
     for (unsigned i = 0; i < METRICS_DURATION_BUCKETS; i++) {
         shrink(&meter->recent[i], kept);
         meter->recent[i] += (float)grown(&meter->durations[i], reading->durations[i]);
+        most = meter->recent[i] > most ? meter->recent[i] : most;
     }
+    meter->idle = meter->recent_exchanges + meter->recent_failures + most <= 0;
+    meter->told = false;
 }
 
 static bool begin(struct live_meter *meter, const struct metrics_reading *reading)
@@ -165,11 +178,13 @@ static bool renew(struct live_meters *meters, const struct merged *merged)
 
 bool live_meters_update(struct live_meters *meters, const struct merged *merged, double seconds)
 {
+    float kept = powf(KEPT_A_SECOND, (float)seconds);
+
     if (!all_are_known(meters, merged) && !renew(meters, merged)) {
         return false;
     }
     for (size_t i = 0; i < merged->count; i++) {
-        add_reading(&meters->rows[i], &merged->rows[i], seconds);
+        add_reading(&meters->rows[i], &merged->rows[i], (float)seconds, kept);
     }
     return true;
 }
@@ -183,7 +198,7 @@ void live_meters_release(struct live_meters *meters)
     *meters = (struct live_meters){0};
 }
 
-const struct live_meter *live_meters_find(const struct live_meters *meters, const char *name)
+struct live_meter *live_meters_find(const struct live_meters *meters, const char *name)
 {
     return find(meters, name);
 }

@@ -17,6 +17,8 @@ struct live_meter {
     float recent_exchanges;
     float recent_failures;
     float recent_seconds;
+    bool idle; /* nothing is recent */
+    bool told; /* the caller's: what it shows of the idle meter was told; false once it moves */
 };
 
 struct live_meters {
@@ -29,7 +31,7 @@ struct live_meters {
 bool live_meters_update(struct live_meters *meters, const struct merged *merged, double seconds);
 void live_meters_release(struct live_meters *meters);
 /* NULL: no such name. */
-const struct live_meter *live_meters_find(const struct live_meters *meters, const char *name);
+struct live_meter *live_meters_find(const struct live_meters *meters, const char *name);
 
 /* In a second. */
 double live_meter_rate(const struct live_meter *meter);

@@ -104,13 +104,24 @@ static void add_goal(struct json *json, const struct route_settings *route)
     }
 }
 
-static void add_routes(struct live_rows *rows, const struct settings *settings, struct page *page)
+/* `same`: the settings are those of the update before. A route that stood still is not written again only
+ * to find that nothing about it has changed. */
+static void add_routes(struct live_rows *rows, const struct settings *settings, bool same,
+                       struct page *page)
 {
     live_table_begin(&rows->routes, "routes", page);
     for (uint32_t i = 0; i < settings->route_count; i++) {
         const struct route_settings *route = &settings->routes[i];
-        struct json json = live_table_row(&rows->routes);
+        struct live_meter *meter = live_meters_find(&rows->routes_met, route->name);
+        struct json json;
 
+        if (same && meter != NULL && meter->told && live_table_keep_row(&rows->routes)) {
+            continue;
+        }
+        if (meter != NULL) {
+            meter->told = meter->idle;
+        }
+        json = live_table_row(&rows->routes);
         json_text(&json, "name", route->name);
         add_match(&json, route);
         add_goal(&json, route);
@@ -352,11 +363,14 @@ void live_rows_add(struct live_rows *rows, const struct control_sources *sources
     struct plan *plan = sources->plan(sources->owner);
     const struct settings *settings = plan_settings(plan);
 
-    add_routes(rows, settings, page);
+    add_routes(rows, settings, plan == rows->told, page);
     add_splits(rows, sources, settings, page);
     add_services(rows, settings, page);
     add_origins(rows, sources, settings, page);
-    plan_unref(&plan);
+    if (rows->told != NULL) {
+        plan_unref(&rows->told);
+    }
+    rows->told = plan;
 }
 
 void live_rows_forget(struct live_rows *rows)
@@ -369,6 +383,9 @@ void live_rows_forget(struct live_rows *rows)
 
 void live_rows_release(struct live_rows *rows)
 {
+    if (rows->told != NULL) {
+        plan_unref(&rows->told);
+    }
     live_meters_release(&rows->routes_met);
     live_meters_release(&rows->services_met);
     live_meters_release(&rows->origins_met);

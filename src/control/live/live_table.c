@@ -16,6 +16,15 @@ void live_table_begin(struct live_table *table, const char *name, struct page *o
     page_format(out, ",\"%s\":{\"rows\":{", name);
 }
 
+bool live_table_keep_row(struct live_table *table)
+{
+    if (table->index >= table->count) {
+        return false;
+    }
+    table->index++;
+    return true;
+}
+
 struct json live_table_row(struct live_table *table)
 {
     struct json json = json_on(&table->row);

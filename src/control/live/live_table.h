@@ -19,6 +19,9 @@ struct live_table {   /* zeroed at first */
 };
 
 void live_table_begin(struct live_table *table, const char *name, struct page *out);
+/* The next row is as it was in the last update, as the caller knows. false: it has to be written, since
+ * the last update had none there. */
+bool live_table_keep_row(struct live_table *table);
 /* Where the next row's members go. */
 struct json live_table_row(struct live_table *table);
 void live_table_row_end(struct live_table *table, struct json *json);

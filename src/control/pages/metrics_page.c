@@ -228,6 +228,16 @@ static void add_counters(struct page *page, const struct kind_row *kind,
     }
 }
 
+static const char *class_word(size_t index)
+{
+    return classes[index];
+}
+
+static const char *end_word(size_t index)
+{
+    return outcome_end_name((enum outcome_end)index);
+}
+
 static void add_statuses(struct page *page, const struct kind_row *kind,
                          const struct merged *merged)
 {
@@ -236,11 +246,10 @@ static void add_statuses(struct page *page, const struct kind_row *kind,
     metrics_text_family(page, name.text, "counter",
                         "Finished exchanges by status class of the response.");
     for (size_t i = 0; i < merged->count; i++) {
-        for (int status = 0; status < METRICS_STATUS_CLASSES; status++) {
-            metrics_text_begin(page, name.text, kind->label, merged->rows[i].name);
-            metrics_text_label(page, "status", classes[status]);
-            metrics_text_end(page, merged->rows[i].by_status[status]);
-        }
+        metrics_text_split(page, name.text, kind->label, merged->rows[i].name,
+                           &(struct metrics_text_split){"status", class_word,
+                                                        merged->rows[i].by_status,
+                                                        METRICS_STATUS_CLASSES});
     }
 }
 
@@ -256,10 +265,10 @@ static void add_ends(struct page *page, const struct kind_row *kind, const struc
 
     metrics_text_family(page, name.text, "counter", "Finished exchanges by outcome.");
     for (size_t i = 0; i < merged->count; i++) {
-        for (int end = 0; end < OUTCOME_END_COUNT && was_asked_for(&merged->rows[i]); end++) {
-            metrics_text_begin(page, name.text, kind->label, merged->rows[i].name);
-            metrics_text_label(page, "outcome", outcome_end_name((enum outcome_end)end));
-            metrics_text_end(page, merged->rows[i].by_end[end]);
+        if (was_asked_for(&merged->rows[i])) {
+            metrics_text_split(page, name.text, kind->label, merged->rows[i].name,
+                               &(struct metrics_text_split){
+                                   "outcome", end_word, merged->rows[i].by_end, OUTCOME_END_COUNT});
         }
     }
 }

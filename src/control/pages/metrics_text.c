@@ -14,19 +14,33 @@ void metrics_text_family(struct page *page, const char *name, const char *type, 
     page_format(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* Bytes before the first one that is escaped. */
+static size_t plain_length(struct bytes value)
+{
+    size_t length = 0;
+
+    while (length < value.length && value.at[length] != '\n' && value.at[length] != '\\' &&
+           value.at[length] != '"') {
+        length++;
+    }
+    return length;
+}
+
 /* In a value backslash, quote and line feed are escaped. */
 static void add_label(struct page *page, const char *label, struct bytes value)
 {
-    page_format(page, "%s=\"", label);
-    for (size_t i = 0; i < value.length; i++) {
-        if (value.at[i] == '\n') {
-            page_add_text(page, "\\n");
-            continue;
-        }
-        if (value.at[i] == '\\' || value.at[i] == '"') {
+    page_add_text(page, label);
+    page_add(page, BYTES("=\""));
+    while (value.length > 0) {
+        size_t plain = plain_length(value);
+
+        page_add(page, bytes_first(value, plain));
+        value = bytes_skip(value, plain);
+        if (value.length > 0) {
             page_add_char(page, '\\');
+            page_add_char(page, value.at[0] == '\n' ? 'n' : value.at[0]);
+            value = bytes_skip(value, 1);
         }
-        page_add_char(page, value.at[i]);
     }
     page_add_char(page, '"');
 }
@@ -65,9 +79,27 @@ void metrics_text_label(struct page *page, const char *label, const char *value)
 
 void metrics_text_end(struct page *page, uint64_t value)
 {
-    page_add_text(page, "} ");
+    page_add(page, BYTES("} "));
     page_add_number(page, value);
     page_add_char(page, '\n');
+}
+
+void metrics_text_split(struct page *page, const char *name, const char *label, const char *value,
+                        const struct metrics_text_split *split)
+{
+    size_t from = page->length;
+    size_t length;
+
+    metrics_text_begin(page, name, label, value);
+    page_add_char(page, ',');
+    length = page->length - from;
+    for (size_t i = 0; i < split->count; i++) {
+        if (i > 0) {
+            page_repeat(page, from, length);
+        }
+        add_label(page, split->label, bytes_of(split->word(i)));
+        metrics_text_end(page, split->values[i]);
+    }
 }
 
 void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole)
@@ -119,6 +151,19 @@ void metrics_text_add_open(struct page *open, struct bytes text)
 
 /* --- histograms -------------------------------------------------------------------------- */
 
+/* Microseconds as seconds: "0.000064". */
+static void add_seconds(struct page *page, uint64_t us)
+{
+    char digits[32];
+    char *at = digits + sizeof(digits);
+
+    for (int i = 0; us > 0 || i < 8; i++) {
+        *--at = i == 6 ? '.' : (char)('0' + us % 10);
+        us = i == 6 ? us : us / 10;
+    }
+    page_add(page, (struct bytes){at, (size_t)(digits + sizeof(digits) - at)});
+}
+
 /* "NAME_PART{LABEL="VALUE"". */
 static void begin_part(struct page *page, const char *name, const char *part, const char *label,
                        const char *value)
@@ -132,25 +177,15 @@ static void add_exemplar(struct page *page, const struct metrics_exemplar *exemp
 {
     page_add_text(page, " # {trace_id=\"");
     page_add(page, (struct bytes){exemplar->trace_id, TRACE_ID_LENGTH});
-    page_format(page, "\"} %llu.%06llu %llu.%06llu",
-                (unsigned long long)(exemplar->duration_us / 1000000),
-                (unsigned long long)(exemplar->duration_us % 1000000),
-                (unsigned long long)(exemplar->ended_us / 1000000),
-                (unsigned long long)(exemplar->ended_us % 1000000));
+    page_add_text(page, "\"} ");
+    add_seconds(page, exemplar->duration_us);
+    page_add_char(page, ' ');
+    add_seconds(page, exemplar->ended_us);
 }
 
-static void add_bucket(struct page *page, const char *name, const char *label, const char *value,
-                       uint64_t edge_us, uint64_t count, const struct metrics_exemplar *exemplar)
+static void end_bucket(struct page *page, uint64_t count, const struct metrics_exemplar *exemplar)
 {
-    begin_part(page, name, "_bucket", label, value);
-    page_add_text(page, label != NULL ? "," : "");
-    if (edge_us == UINT64_MAX) {
-        page_add_text(page, "le=\"+Inf\"");
-    } else {
-        page_format(page, "le=\"%llu.%06llu\"", (unsigned long long)(edge_us / 1000000),
-                    (unsigned long long)(edge_us % 1000000));
-    }
-    page_add_text(page, "} ");
+    page_add(page, BYTES("\"} "));
     page_add_number(page, count);
     if (exemplar != NULL && exemplar->ended_us != 0) {
         add_exemplar(page, exemplar);
@@ -158,31 +193,39 @@ static void add_bucket(struct page *page, const char *name, const char *label, c
     page_add_char(page, '\n');
 }
 
-/* The count is the sum of the buckets: counters that are read while they grow need not agree. */
+/* The count is the sum of the buckets: counters that are read while they grow need not agree. A page of
+ * a thousand routes is 22,000 buckets: what they begin with is written once and repeated. */
 void metrics_text_histogram(struct page *page, const char *name, const char *label,
                             const struct metrics_reading *reading,
                             const struct metrics_exemplar *exemplars)
 {
+    size_t from = page->length;
     uint64_t count = 0;
     unsigned bucket = 0;
+    size_t length;
 
+    begin_part(page, name, "_bucket", label, reading->name);
+    page_add_text(page, label != NULL ? ",le=\"" : "le=\"");
+    length = page->length - from;
     for (int i = 0; i < EDGES; i++) {
         uint64_t edge_us = (uint64_t)FIRST_EDGE_US << i;
 
         for (; metrics_duration_limit(bucket) <= edge_us; bucket++) {
             count += reading->durations[bucket];
         }
-        add_bucket(page, name, label, reading->name, edge_us, count,
-                   exemplars != NULL ? &exemplars[i] : NULL);
+        add_seconds(page, edge_us);
+        end_bucket(page, count, exemplars != NULL ? &exemplars[i] : NULL);
+        page_repeat(page, from, length);
     }
     for (; bucket < METRICS_DURATION_BUCKETS; bucket++) {
         count += reading->durations[bucket];
     }
-    add_bucket(page, name, label, reading->name, UINT64_MAX, count,
-               exemplars != NULL ? &exemplars[EDGES] : NULL);
+    page_add(page, BYTES("+Inf"));
+    end_bucket(page, count, exemplars != NULL ? &exemplars[EDGES] : NULL);
     begin_part(page, name, "_sum", label, reading->name);
-    page_format(page, "} %llu.%06llu\n", (unsigned long long)(reading->duration_sum_us / 1000000),
-                (unsigned long long)(reading->duration_sum_us % 1000000));
+    page_add(page, BYTES("} "));
+    add_seconds(page, reading->duration_sum_us);
+    page_add_char(page, '\n');
     begin_part(page, name, "_count", label, reading->name);
     metrics_text_end(page, count);
 }

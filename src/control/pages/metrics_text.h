@@ -16,6 +16,15 @@ void metrics_text_family(struct page *page, const char *name, const char *type, 
 void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value);
 void metrics_text_label(struct page *page, const char *label, const char *value);
 void metrics_text_end(struct page *page, uint64_t value);
+/* One sample for each of `count` (at least one) values, that a second label tells apart. */
+struct metrics_text_split {
+    const char *label;
+    const char *(*word)(size_t index);
+    const uint64_t *values;
+    size_t count;
+};
+void metrics_text_split(struct page *page, const char *name, const char *label, const char *value,
+                        const struct metrics_text_split *split);
 /* The same with the ratio of `part` to `whole`, which is at most 10000: "0.25". */
 void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole);
 /* A family of one sample without labels. */

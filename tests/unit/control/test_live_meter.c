@@ -60,6 +60,18 @@ static void what_is_idle_comes_to_rest(void **state)
         update(&meters, &row, 1, 1);
     }
     assert_true(live_meter_rate(live_meters_find(&meters, "pay")) == 0);
+    assert_true(live_meters_find(&meters, "pay")->idle);
+    live_meters_find(&meters, "pay")->told = true;
+    update(&meters, &row, 1, 1);
+    assert_true(live_meters_find(&meters, "pay")->told);
+    /* After a rest it moves like any other. */
+    row.exchanges += 8;
+    row.durations[7] += 8;
+    update(&meters, &row, 1, 1);
+    assert_false(live_meters_find(&meters, "pay")->idle);
+    assert_false(live_meters_find(&meters, "pay")->told);
+    assert_true(live_meter_rate(live_meters_find(&meters, "pay")) > 0.9);
+    assert_true(live_meter_percentile(live_meters_find(&meters, "pay"), 0.5) > 0);
     live_meters_release(&meters);
 }
 

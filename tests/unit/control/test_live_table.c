@@ -43,9 +43,31 @@ static void only_rows_that_differ_are_sent(void **state)
     live_table_release(&table);
 }
 
+static void a_row_that_is_kept_is_not_sent(void **state)
+{
+    struct live_table table = {0};
+    struct page page = {0};
+
+    (void)state;
+    assert_update(&table, (uint64_t[]){1, 2}, 2,
+                  ",\"t\":{\"rows\":{\"0\":{\"n\": 1},\"1\":{\"n\": 2}},\"count\":2}");
+    live_table_begin(&table, "t", &page);
+    assert_true(live_table_keep_row(&table));
+    assert_true(live_table_keep_row(&table));
+    assert_false(live_table_keep_row(&table)); /* there was none */
+    live_table_end(&table);
+    page_add_char(&page, '\0');
+    assert_string_equal(page.at, ",\"t\":{\"rows\":{},\"count\":2}");
+    page_release(&page);
+    assert_update(&table, (uint64_t[]){1, 3}, 2,
+                  ",\"t\":{\"rows\":{\"1\":{\"n\": 3}},\"count\":2}");
+    live_table_release(&table);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(only_rows_that_differ_are_sent)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(only_rows_that_differ_are_sent),
+                                       cmocka_unit_test(a_row_that_is_kept_is_not_sent)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
