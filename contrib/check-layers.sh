@@ -17,6 +17,7 @@ base      0
 http      1
 net       1
 config    2
+cache     3
 dns       3
 observe   3
 tls       3

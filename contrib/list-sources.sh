@@ -10,7 +10,7 @@ export LC_ALL=C
 shopt -s nullglob
 cd "$(dirname "$0")/.."
 
-layers="base http net config dns observe tls origin route split exchange client control remote
+layers="base http net config cache dns observe tls origin route split exchange client control remote
     process"
 
 # assign VARIABLE WORD...: one make assignment, one word a line.

@@ -448,6 +448,22 @@ struct waiting_room_settings {
     uint32_t key_count;
 };
 
+/* Of a route: `cache`, and what `coalesce` needs of it. */
+struct caching_settings {
+    bool on; /* answers are stored */
+    bool coalesce;
+    uint32_t max_coalesced;        /* requests that wait for one */
+    milliseconds coalesce_timeout; /* after which another one goes to the origin */
+    milliseconds ttl;              /* of answers that do not say; 0: they are not stored */
+    milliseconds stale_while_revalidate;
+    milliseconds stale_if_error;
+    uint64_t max_bytes;
+    uint64_t max_answer;
+    bool requests_with_cookie; /* take part */
+    bool requests_with_authorization;
+    bool answers_with_set_cookie; /* are stored, without that field */
+};
+
 #define RATE_LIMITS_MOST 32u /* of one route */
 
 enum rate_limit_mode { RATE_LIMIT_ENFORCE, RATE_LIMIT_REPORT };
@@ -562,7 +578,9 @@ struct route_settings {
     struct rate_limit_settings *rate_limits; /* each holds */
     uint32_t rate_limit_count;
     struct waiting_room_settings waiting_room;
-    bool is_metered;             /* it has one of the two */
+    bool is_metered; /* it has one of the two */
+    struct caching_settings caching;
+    bool has_caching;            /* one of its two */
     struct retry_settings retry; /* and so on */
     enum reuse reuse;
 };

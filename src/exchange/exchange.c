@@ -11,6 +11,7 @@
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"
+#include "exchange/caching.h"
 #include "exchange/deadline.h"
 #include "exchange/maintenance.h"
 #include "exchange/log_fields.h"
@@ -509,6 +510,9 @@ static void exchange_finish_accounting(struct exchange *exchange, enum outcome_e
     }
     if (exchange->asked != NULL) {
         context->answerer->over(exchange->asked);
+    }
+    if (exchange->caching != NULL) {
+        caching_over(exchange);
     }
     buffer_queue_clear(context->worker_context->buffers, &exchange->request_body.body);
     buffer_return(context->worker_context->buffers, &exchange->request_body.trailers);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a worker's exchanges are run: what they share, the memory they come from, and the
  * generation that new ones begin with. Former generations go from here, a piece at a time. */
+#include "cache/cache_store.h"
+#include "exchange/caching.h"
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/repeats.h"
@@ -67,6 +69,9 @@ void exchange_release(struct exchange *exchange)
     while ((attempt = exchange->attempt) != NULL) {
         exchange->attempt = attempt->former;
         attempt_release(attempt);
+    }
+    if (exchange->caching != NULL) {
+        caching_release(exchange);
     }
     region_release(&exchange->memory, exchange->context->worker_context->buffers);
     if (exchange->generation != NULL) {
@@ -147,8 +152,10 @@ struct exchange_context *exchange_context_new(struct worker_context *worker_cont
     context->patience = timer_group_new(worker_context->loop, on_patience_over);
     context->backoffs = timer_group_new(worker_context->loop, tries_backoff_over);
     context->deadlines = timer_group_new(worker_context->loop, deadline_is_over);
-    if (context->exchanges == NULL || context->attempts == NULL || context->gathering == NULL ||
-        context->patience == NULL || context->backoffs == NULL || context->deadlines == NULL) {
+    context->patiences = timer_group_new(worker_context->loop, caching_wait_is_over);
+    if (context->patiences == NULL || context->exchanges == NULL || context->attempts == NULL ||
+        context->gathering == NULL || context->patience == NULL || context->backoffs == NULL ||
+        context->deadlines == NULL) {
         exchange_context_free(&context);
         return NULL;
     }
@@ -184,6 +191,9 @@ void exchange_context_adopt(struct exchange_context *context, struct generation 
     note_observed(context);
     access_log_forget(context->log);
     generation_settle(generation);
+    if (cache_store_is_used()) {
+        cache_store_keep(generation_settings(generation));
+    }
     exchange_context_let_go(context, old);
 }
 
@@ -254,6 +264,11 @@ void exchange_context_trim(struct exchange_context *context)
 {
     slab_pool_trim(context->exchanges);
     slab_pool_trim(context->attempts);
+    if (cache_store_is_used()) {
+        cache_store_sweep(loop_now(context->worker_context->loop),
+                          pressure_of(context->worker_context->pressure, PRESSURE_MEMORY) >=
+                              PRESSURE_BODIES);
+    }
     access_log_rest(context->log);
     span_exporter_rest(context->spans);
 }

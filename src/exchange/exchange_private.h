@@ -38,7 +38,8 @@ struct exchange_context {
     struct timer_group *patience;              /* waits for an origin's 100 (Continue) */
     struct timer_group *backoffs;              /* wait before another origin is tried */
     struct timer_group *deadlines;
-    struct link orphans; /* exchanges whose clients have left */
+    struct timer_group *patiences; /* wait for what another exchange fetches (caching.c) */
+    struct link orphans;           /* exchanges whose clients have left */
     uint32_t orphan_count;
     bool draining;
     const struct exchange_answerer *answerer; /* of ROUTE_ASK */
@@ -132,7 +133,8 @@ struct exchange {
     struct exchange_span *span; /* NULL: tracing is off (spans.c) */
     struct orphan *orphan; /* its client has left, and it goes on (orphan.c); NULL: it has not */
 
-    void *asked; /* of the context's answerer; NULL: nothing */
+    struct caching *caching; /* NULL: its route neither stores nor coalesces (caching.c) */
+    void *asked;             /* of the context's answerer; NULL: nothing */
     uint64_t start_us;
     struct outcome outcome;
     struct region memory; /* what it keeps; goes with it */

@@ -2,6 +2,8 @@
 /* Decides field by field; writes nothing itself. */
 #include "exchange/forward.h"
 
+#include "cache/stored.h"
+#include "exchange/caching.h"
 #include "exchange/deadline.h"
 #include "exchange/public_place.h"
 #include "exchange/spans.h"
@@ -550,6 +552,7 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
            (!exchange->outcome.is_grpc || put_grpc_timeout(exchange, page)) &&
            add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
            (exchange->span == NULL || spans_add_field(exchange, page)) &&
+           (exchange->caching == NULL || caching_edit_request(exchange, page)) &&
            (exchange->deadline_us == 0 || deadline_pass_on(exchange, &page->fields, &page->text)) &&
            add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
 }
@@ -658,11 +661,13 @@ static void turn_to_public_place(const struct exchange *exchange, struct forward
     struct bytes scheme = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, own);
     struct bytes authority =
         trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, exchange->request.authority);
+    const struct stored *stored = exchange->caching != NULL ? caching_serves(exchange) : NULL;
     bool known = bytes_equal(scheme, BYTES("https")) || bytes_equal(scheme, BYTES("http"));
     const struct public_place place = {
         .route = exchange->routing.route,
-        .origin = bytes_of(origin_name(exchange->attempt->origin)),
-        .origin_tls = exchange->routing.service->tls.on,
+        .origin =
+            bytes_of(stored != NULL ? stored->origin : origin_name(exchange->attempt->origin)),
+        .origin_tls = stored != NULL ? stored->origin_tls : exchange->routing.service->tls.on,
         .sent = authority_for(exchange),
         .scheme = known ? scheme : own,
         .authority = is_authority(authority) ? authority : exchange->request.authority,

@@ -4,6 +4,7 @@
 #include "exchange/queue.h"
 
 #include "base/check.h"
+#include "exchange/caching.h"
 #include "exchange/exchange_private.h"
 #include "exchange/tries.h"
 
@@ -19,7 +20,9 @@ static void begin_action(struct exchange *exchange)
         reply_redirect(exchange, route);
         break;
     case ROUTE_FORWARD:
-        tries_begin(exchange);
+        if (!route->has_caching || !caching_begin(exchange)) {
+            tries_begin(exchange);
+        }
         break;
     case ROUTE_ASK:
         ask_answerer(exchange);
@@ -59,6 +62,9 @@ void queue_release(struct exchange *exchange, enum queue_hold hold)
     if (hold == QUEUE_BODY) {
         timer_clear(exchange->context->gathering, &exchange->request_body.gather);
     }
+    if (hold == QUEUE_SHARED) {
+        caching_leaves_queue(exchange);
+    }
     if (exchange->holds == 0) {
         begin_action(exchange);
     }
@@ -66,6 +72,9 @@ void queue_release(struct exchange *exchange, enum queue_hold hold)
 
 void queue_leave(struct exchange *exchange)
 {
+    if ((exchange->holds & QUEUE_SHARED) != 0) {
+        caching_leaves_queue(exchange);
+    }
     exchange->holds = 0;
     timer_clear(exchange->context->gathering, &exchange->request_body.gather);
 }

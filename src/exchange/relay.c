@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Passes an origin's answer on to the client as it comes, under back-pressure. */
+#include "cache/cache_store.h"
+#include "exchange/caching.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
 #include "exchange/log_fields.h"
@@ -86,6 +88,18 @@ static void note_grpc_status(struct exchange *exchange, const struct http_header
     }
 }
 
+static void note_for_cache(struct exchange *exchange, const struct http_response *response,
+                           struct forward_page *page)
+{
+    if (exchange->caching != NULL) {
+        caching_head(exchange, response, page);
+    }
+    if (!http_method_is_safe(exchange->request.method) && response->status < 400 &&
+        cache_store_is_used()) {
+        caching_invalidate(exchange);
+    }
+}
+
 void relay_head(void *owner, const struct http_response *response)
 {
     struct attempt *attempt = owner;
@@ -103,10 +117,14 @@ void relay_head(void *owner, const struct http_response *response)
         refuse_switch(exchange);
         return;
     }
+    if (exchange->caching != NULL && caching_takes_head(exchange, response)) {
+        return;
+    }
     if (!forward_answer(exchange, response, &page, &head)) {
         refuse_head(exchange);
         return;
     }
+    note_for_cache(exchange, response, &page);
     if (!exchange->client.ops->send_head(exchange->client.stream, &head)) {
         refuse_head(exchange);
         return;
@@ -136,6 +154,9 @@ size_t relay_body(void *owner, struct bytes bytes)
                                                    attempt->request.answer_ends);
 
     exchange->answer.blocked = taken < bytes.length;
+    if (exchange->caching != NULL) {
+        caching_body(exchange, bytes_first(bytes, taken));
+    }
     return taken;
 }
 
@@ -169,6 +190,9 @@ void relay_ended(void *owner, const struct http_headers *trailers)
             note_grpc_status(exchange, trailers);
         }
         origin_request_grpc_ended(&attempt->request, exchange->outcome.grpc_status);
+    }
+    if (exchange->caching != NULL && caching_ended(exchange, trailers)) {
+        return;
     }
     exchange_answer_is_whole(exchange, trailers_of_answer(exchange, trailers, &fields),
                              exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED

@@ -4,6 +4,7 @@
  * back goes to relay.c. Called by queue.c, and by the events of attempts. */
 #include "exchange/tries.h"
 
+#include "exchange/caching.h"
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/repeats.h"
@@ -224,6 +225,9 @@ static void client_sees(struct attempt *attempt, enum origin_failure failure)
 static void fail_for_good(struct attempt *attempt, enum origin_failure failure)
 {
     client_sees(attempt, failure);
+    if (attempt->exchange->caching != NULL && caching_failed(attempt->exchange)) {
+        return;
+    }
     reply_error(attempt->exchange, origin_failure_status(failure), origin_failure_error(failure),
                 sentence_of(attempt, failure));
 }

@@ -9,7 +9,7 @@
 #include "observe/outcome.h"
 
 /* The usual fields, and with access_log.fields so many more. */
-#define ACCESS_LINE_MAX (5376 + ACCESS_FIELDS_MAX * (ACCESS_FIELD_KEY_MAX + ACCESS_VALUE_MAX + 8))
+#define ACCESS_LINE_MAX (5440 + ACCESS_FIELDS_MAX * (ACCESS_FIELD_KEY_MAX + ACCESS_VALUE_MAX + 8))
 
 #define ACCESS_PREFIXES 256
 #define ACCESS_PREFIX_MAX 1200 /* with all names at their longest */

@@ -72,6 +72,12 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(ADDRESS_REFUSED,    "requests_refused_by_address",    "Requests answered 403 by allow and deny.") \
     ROW(WAITS_IN_ROOM,      "requests_in_waiting_rooms",      "Requests of users who wait in a waiting room.") \
     ROW(IN_MAINTENANCE,     "requests_in_maintenance",        "Requests answered 503 since their route was in maintenance.") \
+    ROW(CACHE_HIT,          "cache_hits",                     "Requests answered from memory while the answer was fresh.") \
+    ROW(CACHE_STALE,        "cache_stale_hits",               "Requests answered from memory with a stale answer.") \
+    ROW(CACHE_COLLAPSED,    "cache_collapsed",                "Requests that got the answer which another one fetched (coalesce).") \
+    ROW(CACHE_REVALIDATED,  "cache_revalidations",            "Stored answers that their origin confirmed (304).") \
+    ROW(CACHE_MISS,         "cache_misses",                   "Requests that went to an origin to fetch an answer that may be shared.") \
+    ROW(CACHE_BYPASS,       "cache_bypasses",                 "Requests of routes with a cache that may take no part in it.") \
     ROW(PATH_OTHER_ROUTE,    "path_guard_other_route",      "Requests answered 400 since their path can be read as that of another route.") \
     ROW(PATH_OUTSIDE_PREFIX, "path_guard_outside_prefix",   "Requests answered 400 since their path can be read as one outside of rewrite.path_prefix.") \
     ROW(PATH_MANY_READINGS,  "path_guard_many_readings",    "Requests answered 400 since their path can be read in too many ways.") \

@@ -84,6 +84,7 @@ struct outcome {
     bool has_bucket;
     uint16_t bucket;        /* the user's, in 0.01 %: weights above it put them into the new arm */
     const char *rate_limit; /* that it was over; NULL: none */
+    const char *cache;      /* what its cache did, in a word; NULL: the route has none */
     const char *origin;
     const struct outcome_attempt *tries[OUTCOME_ATTEMPTS_MAX]; /* the first `attempts` */
     uint8_t attempts;

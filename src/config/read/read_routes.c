@@ -167,6 +167,7 @@ static void check_key(struct reading *reading, const struct node *node,
 static void read_route(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
+    config_fill_defaults(PLACE_ROUTE, "", route);
     route->body_bytes = reading->settings->limits.body_bytes;
     if (!config_read_group(reading, node, PLACE_ROUTE, "", route)) {
         return;
@@ -185,6 +186,7 @@ static void read_route(struct reading *reading, const struct node *node,
     config_read_error_pages(reading, config_node_child(node, "error_pages"), &route->error_pages);
     config_read_rate_limits(reading, config_node_child(node, "rate_limits"), route);
     config_read_waiting_room(reading, config_node_child(node, "waiting_room"), route);
+    config_read_cache(reading, node, route);
     route->is_metered = route->rate_limit_count > 0 || route->waiting_room.active > 0;
 }
 

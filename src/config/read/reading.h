@@ -146,6 +146,9 @@ void config_read_route_doors(struct reading *reading, const struct node *node,
                              struct route_settings *route);
 void config_read_error_pages(struct reading *reading, const struct node *node,
                              struct error_pages_settings *pages);
+/* After the route's action. */
+void config_read_cache(struct reading *reading, const struct node *node,
+                       struct route_settings *route);
 void config_read_waiting_room(struct reading *reading, const struct node *node,
                               struct route_settings *route);
 /* A file that belongs to the configuration, at most `most` bytes; false, with an error. */

@@ -950,6 +950,57 @@ static const struct option options[] = {
      .sample = "[/etc/turnpike/tickets.key]", .sample_off = true,
      .help = "Files of 32 or more random bytes that sign the cookie, the same on all gateways of a "
              "fleet; the first one signs, all are taken. Absent: a secret kept in state_directory."},
+    {.path = "coalesce", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
+     .sample_off = true, FIELD(route_settings, caching.coalesce),
+     .help = "Of several GET or HEAD requests for one URL at a time only the first goes to the "
+             "origin; the others wait for its answer, if it may be shared (doc/CACHE.md). Not "
+             "those with Authorization, Cookie or a client certificate."},
+    {.path = "max_coalesced", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "10000",
+     .least = "1", .greatest = "10000000", .sample_off = true,
+     FIELD(route_settings, caching.max_coalesced),
+     .help = "Requests that may wait for one answer; further ones go to the origin by themselves."},
+    {.path = "coalesce_timeout", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "3s",
+     .least = "10ms", .greatest = "1h", .sample_off = true,
+     FIELD(route_settings, caching.coalesce_timeout),
+     .help = "When the first request has taken so long, one of those that wait goes to the origin "
+             "as well, and so on. Each waits no longer than timeouts.first_byte."},
+    {.path = "cache", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     .help = "Keeps answers to GET in memory, by RFC 9111, for all workers, over reloads "
+             "(doc/CACHE.md). Only those that may be shared: none with Set-Cookie, none to a "
+             "request with Authorization, Cookie or a client certificate."},
+    {.path = "cache.ttl", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "none",
+     .zero_word = "none", .least = "10ms", .greatest = "31d", .sample = "1s",
+     FIELD(caching_settings, ttl),
+     .help = "Freshness of answers that do not state any (Cache-Control, Expires); none: they are "
+             "not kept."},
+    {.path = "cache.stale_while_revalidate", .places = PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "31d", .sample = "10s",
+     FIELD(caching_settings, stale_while_revalidate),
+     .help = "So long after its freshness an answer is served on while one request fetches it anew; "
+             "what the answer says of it itself goes before."},
+    {.path = "cache.stale_if_error", .places = PLACE_ROUTE, .type = OPTION_TIME,
+     .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "31d", .sample = "10m",
+     FIELD(caching_settings, stale_if_error),
+     .help = "So long after its freshness an answer is served where the origin fails or answers "
+             "5xx; what the answer says of it itself goes before."},
+    {.path = "cache.max_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .initial = "64MiB",
+     .least = "64KiB", .greatest = "1024GiB", FIELD(caching_settings, max_bytes),
+     .help = "Memory for answers of this route; the least recently used go first."},
+    {.path = "cache.max_answer", .places = PLACE_ROUTE, .type = OPTION_SIZE, .initial = "1MiB",
+     .least = "1KiB", .greatest = "1GiB", FIELD(caching_settings, max_answer),
+     .help = "A longer body is not kept, and not shared with those who wait."},
+    {.path = "cache.requests_with_cookie", .places = PLACE_ROUTE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(caching_settings, requests_with_cookie),
+     .help = "Requests with Cookie take part: the operator knows that answers do not depend on it, "
+             "or say Vary: Cookie. The origin sees the cookies of the one that fetches."},
+    {.path = "cache.requests_with_authorization", .places = PLACE_ROUTE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(caching_settings, requests_with_authorization),
+     .help = "Requests with Authorization take part where the answer allows it (public, s-maxage "
+             "or must-revalidate: RFC 9111 section 3.5)."},
+    {.path = "cache.answers_with_set_cookie", .places = PLACE_ROUTE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(caching_settings, answers_with_set_cookie),
+     .help = "Answers with Set-Cookie are kept, without that field: only the client whose request "
+             "fetched it gets the cookie."},
     HEADER_EDITS("request_headers", "the request that the origin gets"),
     HEADER_EDITS("response_headers", "the answer that the client gets"),
     {.path = "body_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .zero_word = "none",

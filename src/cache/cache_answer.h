@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an answer lets a shared cache do: may it be stored, shared with those who wait for it, for
+ * how long is it fresh (RFC 9111 sections 3 and 4.2). Functions of heads alone. */
+#ifndef CACHE_CACHE_ANSWER_H
+#define CACHE_CACHE_ANSWER_H
+
+#include "cache/cache_request.h"
+#include "config/settings.h"
+
+struct cache_answer {
+    struct cache_control control;
+    struct bytes etag; /* empty: none */
+    struct bytes last_modified;
+    int64_t date;    /* seconds since 1970; -1: none */
+    int64_t expires; /* 0 where it is no date: long ago */
+    bool has_expires;
+    uint32_t age;
+    bool has_set_cookie;
+    bool has_vary;
+    bool varies_by_all; /* Vary: *, or by what the gateway itself writes */
+    bool is_stream;     /* text/event-stream */
+};
+
+void cache_answer_read(const struct http_response *response, struct cache_answer *answer);
+
+enum cache_use {
+    CACHE_FAILED, /* what was asked for went wrong: it says nothing about the next try */
+    CACHE_OWN,    /* for this one client only: nothing is kept, nobody gets a copy */
+    CACHE_SHARED, /* for those who wait for it as well, and is not kept */
+    CACHE_STORED, /* kept */
+};
+/* `lifetime_ms`: how long it is fresh, counted from age 0; for CACHE_STORED. */
+enum cache_use cache_answer_use(const struct caching_settings *settings,
+                                const struct cache_request *request,
+                                const struct http_response *response,
+                                const struct cache_answer *answer, uint64_t *lifetime_ms);
+/* RFC 9111 section 4.2.3: when it came, `now_s`, `delay_s` after it was asked for. */
+uint64_t cache_answer_age_s(const struct cache_answer *answer, int64_t now_s, uint64_t delay_s);
+
+#endif

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Before the origin: looks the request up, lets it wait or lead. */
+#include "exchange/caching.h"
+
+#include "exchange/caching_private.h"
+#include "exchange/queue.h"
+
+#define LOOKS_MOST 4 /* in a row, where others change what is found meanwhile */
+
+/* --- the key --------------------------------------------------------------------------------- */
+
+static struct bytes trusted_or(const struct exchange *exchange, enum http_header_id id,
+                               struct bytes own)
+{
+    const struct http_header *row =
+        exchange->client.trusted ? http_find(&exchange->request.headers, id) : NULL;
+
+    return row != NULL && row->value_length > 0 ? http_header_value(row) : own;
+}
+
+static void add_lower(struct text *text, struct bytes bytes)
+{
+    for (size_t i = 0; i < bytes.length; i++) {
+        char byte = bytes.at[i];
+
+        text_add_char(text, byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte);
+    }
+}
+
+/* With what the origin is told of scheme and host: its answer may name them. */
+struct bytes caching_uri(const struct exchange *exchange, struct text *text)
+{
+    const struct http_request *request = &exchange->request;
+    struct bytes host = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, request->authority);
+    const char *from = text->at;
+
+    add_lower(text,
+              trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, exchange->client.facts->scheme));
+    text_add_literal(text, "://");
+    add_lower(text, host);
+    if (request->path.length == 0) {
+        text_add_char(text, '/');
+    }
+    text_add_bytes(text, request->target);
+    if (!bytes_equal(host, request->authority)) {
+        text_add_char(text, '\n');
+        add_lower(text, request->authority);
+    }
+    return text_since(text, from);
+}
+
+/* A copy in the exchange's memory. false: no memory. */
+static bool keep_bytes(struct exchange *exchange, struct bytes bytes, struct bytes *kept)
+{
+    char *at =
+        region_take(&exchange->memory, exchange->context->worker_context->buffers, bytes.length);
+
+    if (at != NULL) {
+        memcpy(at, bytes.at, bytes.length);
+        *kept = (struct bytes){at, bytes.length};
+    }
+    return at != NULL;
+}
+
+/* Not inlined, like all that needs so much room on the stack. */
+static __attribute__((noinline)) bool make_key(struct exchange *exchange, struct caching *caching)
+{
+    char room[CACHING_KEY_MOST];
+    struct text text = text_over(room, sizeof(room));
+
+    text_add_char(&text, exchange->request.method == HTTP_HEAD ? CACHE_KEY_HEAD : CACHE_KEY_GET);
+    caching_uri(exchange, &text);
+    if (text.overflowed || !keep_bytes(exchange, text_since(&text, room), &caching->primary)) {
+        return false;
+    }
+    caching->primary_hash = cache_hash(caching->primary);
+    caching->key = caching->primary;
+    caching->hash = caching->primary_hash;
+    return true;
+}
+
+/* The key of the answers to requests like this one, where `marker` says what they vary by. */
+static __attribute__((noinline)) bool
+make_variant_key(struct exchange *exchange, struct caching *caching, const struct stored *marker)
+{
+    char room[2 * CACHING_KEY_MOST];
+    struct text text = text_over(room, sizeof(room));
+
+    text_add_bytes(&text, caching->primary);
+    text_add_char(&text, '\n');
+    text_add_number(&text, marker->number);
+    text_add_char(&text, '\n');
+    cache_vary_add_key(marker->body, &exchange->request.headers, &text);
+    if (text.overflowed || !keep_bytes(exchange, text_since(&text, room), &caching->key)) {
+        return false;
+    }
+    caching->hash = cache_hash(caching->key);
+    return true;
+}
+
+/* --- who takes part -------------------------------------------------------------------------- */
+
+static bool takes_part(const struct exchange *exchange, const struct cache_request *facts)
+{
+    const struct caching_settings *settings = caching_settings_of(exchange);
+    const struct tls_facts *tls = exchange->client.facts->tls;
+
+    return (!facts->has_authorization || settings->requests_with_authorization) &&
+           (!facts->has_cookie || settings->requests_with_cookie) &&
+           (tls == NULL || tls->client == NULL) && !facts->is_odd && !facts->control.no_store &&
+           exchange->request_body.whole && exchange->request.framing == HTTP_NO_BODY &&
+           !exchange->request.wants_upgrade && !exchange->outcome.is_grpc &&
+           !exchange->request.expects_continue;
+}
+
+static bool wants_anew(const struct cache_control *control)
+{
+    return control->no_cache || (control->max_age.said && control->max_age.seconds == 0);
+}
+
+/* NULL: no memory. */
+static struct caching *make(struct exchange *exchange)
+{
+    struct exchange_context *context = exchange->context;
+    const struct route_settings *route = exchange->routing.route;
+    bool may = exchange->request.method == HTTP_GET || exchange->request.method == HTTP_HEAD;
+    struct caching *caching =
+        region_take(&exchange->memory, context->worker_context->buffers, sizeof(*caching));
+
+    if (caching == NULL) {
+        return NULL;
+    }
+    memset(caching, 0, sizeof(*caching));
+    exchange->caching = caching;
+    caching->exchange = exchange;
+    cache_request_read(&exchange->request, &caching->facts);
+    caching->asks_anew = wants_anew(&caching->facts.control);
+    caching->forwarded = may ? "bypass" : "method";
+    exchange->outcome.cache = "bypass";
+    if (may && takes_part(exchange, &caching->facts) && make_key(exchange, caching)) {
+        caching->space = cache_space_find(route->name, route->print);
+        caching->forwarded = "uri-miss";
+        exchange->outcome.cache = "miss";
+    } else {
+        metrics_note(context->metrics, METRICS_CACHE_BYPASS);
+    }
+    return caching;
+}
+
+/* --- looking up ------------------------------------------------------------------------------ */
+
+/* A reference; NULL: nothing, or what says that requests like this one go alone. */
+static struct stored *find(struct exchange *exchange, struct caching *caching, bool *alone)
+{
+    struct stored *stored;
+
+    caching->key = caching->primary;
+    caching->hash = caching->primary_hash;
+    stored = cache_store_find(caching->space, caching->hash, caching->key);
+    if (stored != NULL && stored->kind == STORED_VARY) {
+        bool made = make_variant_key(exchange, caching, stored);
+
+        stored_unref(&stored);
+        if (!made) {
+            *alone = true;
+            return NULL;
+        }
+        caching->forwarded = "vary-miss";
+        stored = cache_store_find(caching->space, caching->hash, caching->key);
+    }
+    if (stored != NULL && stored->kind == STORED_PASS) {
+        *alone = stored_is_fresh(stored, caching_now(exchange));
+    }
+    return stored;
+}
+
+/* HEAD is served from GET. */
+static struct stored *find_for_method(struct exchange *exchange, struct caching *caching,
+                                      bool *alone)
+{
+    struct stored *stored;
+    bool ignored = false;
+
+    if (exchange->request.method != HTTP_HEAD) {
+        return find(exchange, caching, alone);
+    }
+    ((char *)caching->primary.at)[0] = CACHE_KEY_GET;
+    caching->primary_hash = cache_hash(caching->primary);
+    stored = find(exchange, caching, &ignored);
+    if (stored != NULL && stored->kind == STORED_ANSWER &&
+        stored_is_fresh(stored, caching_now(exchange))) {
+        return stored;
+    }
+    stored_unref(&stored);
+    caching->forwarded = "uri-miss";
+    ((char *)caching->primary.at)[0] = CACHE_KEY_HEAD;
+    caching->primary_hash = cache_hash(caching->primary);
+    return find(exchange, caching, alone);
+}
+
+static bool suits(const struct caching *caching, const struct stored *stored, uint64_t now_us)
+{
+    const struct cache_control *control = &caching->facts.control;
+    uint64_t lasts_ms = stored_lasts_ms(stored, now_us);
+    uint64_t margin_ms = (uint64_t)control->min_fresh.seconds * 1000;
+
+    if (caching->asks_anew ||
+        (control->max_age.said && stored_age_s(stored, now_us) > control->max_age.seconds)) {
+        return false;
+    }
+    if (lasts_ms + margin_ms < stored->fresh_ms) {
+        return true;
+    }
+    return !stored->must_revalidate && margin_ms == 0 &&
+           (control->max_stale_any ||
+            (control->max_stale.said &&
+             lasts_ms <= stored->fresh_ms + (uint64_t)control->max_stale.seconds * 1000));
+}
+
+/* Served on while one request fetches it anew. */
+static bool suits_meanwhile(const struct caching *caching, const struct stored *stored,
+                            uint64_t now_us)
+{
+    return stored != NULL && stored->kind == STORED_ANSWER && !caching->asks_anew &&
+           !stored->must_revalidate && !caching->facts.control.max_age.said &&
+           !caching->facts.control.min_fresh.said &&
+           stored_lasts_ms(stored, now_us) < stored->fresh_ms + stored->swr_ms;
+}
+
+static void reply_hit(struct exchange *exchange, struct stored *stored)
+{
+    bool fresh = stored_is_fresh(stored, caching_now(exchange));
+
+    exchange->outcome.cache = fresh ? "hit" : "stale";
+    metrics_note(exchange->context->metrics, fresh ? METRICS_CACHE_HIT : METRICS_CACHE_STALE);
+    caching_reply(exchange, stored);
+}
+
+/* --- going to the origin --------------------------------------------------------------------- */
+
+static void go(struct exchange *exchange, struct caching *caching)
+{
+    const struct stored *found = caching->found;
+
+    if (found != NULL && found->kind == STORED_ANSWER) {
+        caching->validates = exchange->request.method == HTTP_GET &&
+                             caching->facts.range.length == 0 &&
+                             (found->etag.length > 0 || found->last_modified.length > 0);
+        caching->forwarded = caching->asks_anew ? "request" : "stale";
+    }
+    caching->fetches = true;
+    caching->epoch = cache_store_epoch(caching->space, caching->primary_hash);
+    caching->asked_us = caching_now(exchange);
+    metrics_note(exchange->context->metrics, METRICS_CACHE_MISS);
+}
+
+bool caching_edit_request(const struct exchange *exchange, struct forward_page *page)
+{
+    const struct caching *caching = exchange->caching;
+    const struct stored *found = caching->found;
+
+    if (!caching->validates && caching->flight == NULL) {
+        return true;
+    }
+    http_fields_drop(&page->fields, BYTES("If-None-Match"));
+    http_fields_drop(&page->fields, BYTES("If-Modified-Since"));
+    if (!caching->validates) {
+        return true;
+    }
+    if (found->etag.length > 0) {
+        return http_fields_add(&page->fields, BYTES("If-None-Match"), found->etag);
+    }
+    return http_fields_add(&page->fields, BYTES("If-Modified-Since"), found->last_modified);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+/* Of an answer that varies: the same choice as that of the one who fetched it. */
+static __attribute__((noinline)) bool fits(const struct exchange *exchange,
+                                           const struct stored *stored)
+{
+    char room[2 * CACHING_KEY_MOST];
+    struct text text = text_over(room, sizeof(room));
+
+    if (stored->vary.length == 0) {
+        return true;
+    }
+    cache_vary_add_key(stored->vary, &exchange->request.headers, &text);
+    return !text.overflowed && bytes_equal(text_since(&text, room), stored->variant);
+}
+
+static void on_told(void *owner, enum cache_news news, struct stored *stored,
+                    struct cache_flight *flight)
+{
+    struct exchange *exchange = owner;
+    struct caching *caching = exchange->caching;
+
+    (void)news;
+    caching->waiter = NULL;
+    caching->flight = flight;
+    if (stored != NULL && fits(exchange, stored)) {
+        caching->serves = stored;
+    } else if (stored != NULL) {
+        stored_unref(&stored);
+    }
+    queue_release(exchange, QUEUE_SHARED);
+}
+
+static void hold(struct exchange *exchange, struct caching *caching)
+{
+    if (caching->waits_from_us == 0) {
+        caching->waits_from_us = caching_now(exchange);
+    }
+    queue_hold(exchange, QUEUE_SHARED);
+    timer_set(exchange->context->patiences, &caching->patience,
+              caching_settings_of(exchange)->coalesce_timeout);
+}
+
+void caching_leaves_queue(struct exchange *exchange)
+{
+    struct caching *caching = exchange->caching;
+
+    timer_clear(exchange->context->patiences, &caching->patience);
+    if (caching->waiter != NULL) {
+        cache_waiter_leave(&caching->waiter);
+    }
+}
+
+static bool has_waited_long(const struct exchange *exchange, const struct caching *caching)
+{
+    uint32_t most_ms = exchange_timeouts(exchange)->first_byte;
+
+    return most_ms != 0 &&
+           caching_now(exchange) - caching->waits_from_us >= (uint64_t)most_ms * 1000;
+}
+
+void caching_wait_is_over(struct timer *timer)
+{
+    struct caching *caching = CONTAINER_OF(timer, struct caching, patience);
+    struct exchange *exchange = caching->exchange;
+    uint32_t patience_ms = caching_settings_of(exchange)->coalesce_timeout;
+
+    if (cache_waiter_takes_over(&caching->waiter, caching_now(exchange),
+                                (uint64_t)patience_ms * 1000, &caching->flight)) {
+        queue_release(exchange, QUEUE_SHARED);
+    } else if (has_waited_long(exchange, caching)) {
+        reply_error(exchange, 504, "http_response_timeout",
+                    "the request that this one waited for (coalesce) got no answer");
+    } else {
+        timer_set(exchange->context->patiences, &caching->patience, patience_ms);
+    }
+}
+
+/* Whether it waits, or fetches for others too; never of what only this client wants. */
+static enum cache_joined join(struct exchange *exchange, struct caching *caching, bool meanwhile)
+{
+    const struct caching_settings *settings = caching_settings_of(exchange);
+    const struct cache_joining joining = {
+        .space = caching->space,
+        .hash = caching->hash,
+        .key = caching->key,
+        .seen = caching->found,
+        .max_waiting = settings->max_coalesced,
+        .may_wait = !meanwhile,
+        .now_us = caching_now(exchange),
+        .loop = exchange->context->worker_context->loop,
+        .told = on_told,
+        .owner = exchange,
+    };
+
+    if (caching->asks_anew || caching->facts.range.length > 0 ||
+        (!settings->coalesce && !meanwhile)) {
+        return CACHE_FAILS;
+    }
+    return cache_flight_join(&joining, &caching->flight, &caching->waiter);
+}
+
+/* --- the table of contents ------------------------------------------------------------------- */
+
+static void refuse_uncached(struct exchange *exchange)
+{
+    reply_error(exchange, 504, "http_request_denied",
+                "the client takes a stored answer only (only-if-cached), and there is none");
+}
+
+enum look { LOOK_DONE, LOOK_GO, LOOK_AGAIN };
+
+static enum look look_once(struct exchange *exchange, struct caching *caching)
+{
+    uint64_t now_us = caching_now(exchange);
+    bool alone = false;
+    bool meanwhile;
+
+    stored_unref(&caching->found);
+    caching->found = find_for_method(exchange, caching, &alone);
+    if (caching->found != NULL && caching->found->kind == STORED_ANSWER &&
+        suits(caching, caching->found, now_us)) {
+        struct stored *hit = caching->found;
+
+        caching->found = NULL;
+        reply_hit(exchange, hit);
+        return LOOK_DONE;
+    }
+    if (caching->facts.control.only_if_cached) {
+        refuse_uncached(exchange);
+        return LOOK_DONE;
+    }
+    if (alone) {
+        return LOOK_GO;
+    }
+    meanwhile = suits_meanwhile(caching, caching->found, now_us);
+    switch (join(exchange, caching, meanwhile)) {
+    case CACHE_WAITS:
+        hold(exchange, caching);
+        return LOOK_DONE;
+    case CACHE_AGAIN:
+        return LOOK_AGAIN;
+    case CACHE_FLIES:
+        if (meanwhile) {
+            struct stored *stale = caching->found;
+
+            caching->found = NULL;
+            reply_hit(exchange, stale);
+            return LOOK_DONE;
+        }
+        return LOOK_GO;
+    case CACHE_LEADS:
+    case CACHE_FAILS:
+        break;
+    }
+    return LOOK_GO;
+}
+
+static bool look_up(struct exchange *exchange, struct caching *caching)
+{
+    enum look look = LOOK_AGAIN;
+
+    for (int i = 0; look == LOOK_AGAIN && i < LOOKS_MOST; i++) {
+        look = look_once(exchange, caching);
+    }
+    if (look != LOOK_DONE) {
+        go(exchange, caching);
+    }
+    return look == LOOK_DONE;
+}
+
+static void reply_shared(struct exchange *exchange, struct caching *caching)
+{
+    struct stored *stored = caching->serves;
+
+    caching->serves = NULL;
+    caching->collapsed = true;
+    exchange->outcome.cache = "collapsed";
+    metrics_note(exchange->context->metrics, METRICS_CACHE_COLLAPSED);
+    caching_reply(exchange, stored);
+}
+
+bool caching_begin(struct exchange *exchange)
+{
+    struct caching *caching = exchange->caching;
+
+    if (caching == NULL && (caching = make(exchange)) == NULL) {
+        return false;
+    }
+    if (caching->space == NULL) {
+        return false;
+    }
+    if (caching->serves != NULL) {
+        reply_shared(exchange, caching);
+        return true;
+    }
+    if (caching->flight != NULL) {
+        go(exchange, caching);
+        return false;
+    }
+    return look_up(exchange, caching);
+}
+
+/* --- what changes something ------------------------------------------------------------------ */
+
+__attribute__((noinline)) void caching_invalidate(const struct exchange *exchange)
+{
+    char room[CACHING_KEY_MOST];
+    struct text text = text_over(room, sizeof(room));
+    struct bytes uri = caching_uri(exchange, &text);
+
+    if (!text.overflowed) {
+        cache_store_invalidate(uri);
+    }
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+void caching_over(struct exchange *exchange)
+{
+    struct caching *caching = exchange->caching;
+
+    timer_clear(exchange->context->patiences, &caching->patience);
+    if (caching->waiter != NULL) {
+        cache_waiter_leave(&caching->waiter);
+    }
+    if (caching->flight != NULL) {
+        cache_flight_fail(&caching->flight, caching_now(exchange));
+    }
+    caching_drop_draft(caching);
+}
+
+const struct stored *caching_serves(const struct exchange *exchange)
+{
+    return exchange->caching->serves;
+}
+
+void caching_release(struct exchange *exchange)
+{
+    stored_unref(&exchange->caching->found);
+    stored_unref(&exchange->caching->serves);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `coalesce` and `cache` of a route: one fetch for many, and answers from memory by RFC 9111.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { keepAliveAgent, request } from './lib/client.mjs';
+import { startGateway } from './lib/gateway.mjs';
+import { rawOrigin } from './lib/raw-origin.mjs';
+import { until } from './lib/wait.mjs';
+
+const LONG_MS = 3_600_000;
+
+const config = (origin, route, more = '') => `
+services: {shop: {origins: ["${origin.address}"]}}
+routes:
+  - name: shop
+    service: shop
+    ${route}
+${more}`;
+
+// An origin whose answers are made by a function of the request and its number; those that wait are
+// let go by `open`.
+async function cacheOrigin(t, make) {
+    let count = 0;
+    let open;
+    const gate = new Promise((resolve) => (open = resolve));
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            const asked = await wire.request(LONG_MS);
+            const answer = await make(asked, ++count, gate);
+            if (answer === null) {
+                wire.destroy();
+                return;
+            }
+            const { status = '200 OK', body = '', fields = [] } = answer;
+            const length = status.startsWith('304') ? [] : [`Content-Length: ${Buffer.byteLength(body, 'latin1')}`];
+            const text = asked.method === 'HEAD' || status.startsWith('304') ? '' : body;
+            wire.send([`HTTP/1.1 ${status}`, ...length, ...fields].join('\r\n') + `\r\n\r\n${text}`);
+        }
+    });
+    origin.open = open;
+    return origin;
+}
+
+const get = (gateway, path = '/', headers = {}, more = {}) => request(gateway, { path, headers, ...more });
+
+test('one fetch for many', async (t) => {
+    await t.test('500 at once over two workers are one request to the origin', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (asked.target === '/hot') {
+                await gate;
+            }
+            return { body: `answer ${number}` };
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}', 'workers: 2'));
+        const agents = keepAliveAgent(500);
+        const all = Array.from({ length: 500 }, () => get(gateway, '/hot', {}, { agent: agents }));
+        await until('the leader at the origin', () => origin.requests.length > 0);
+        await get(gateway, '/other');
+        origin.open(); // those that come later find it stored
+        const answers = await Promise.all(all);
+        agents.destroy();
+        assert.deepEqual(new Set(answers.map((each) => each.body)), new Set(['answer 1']));
+        assert.equal(origin.requests.filter((each) => each.target === '/hot').length, 1);
+        assert.ok(answers.some((each) => each.headers['cache-status'] === 'turnpike; fwd=uri-miss; collapsed'));
+    });
+
+    await t.test('where the first fails one follows, never all', async (t) => {
+        let now = 0;
+        let most = 0;
+        let failed = 0;
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (asked.target !== '/hot') {
+                return {};
+            }
+            most = Math.max(most, ++now);
+            await gate;
+            now--;
+            number = ++failed;
+            return number <= 3 ? { status: '500 Oh no', body: 'no' } : { body: 'yes' };
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}', 'workers: 2'));
+        const agents = keepAliveAgent(100);
+        const all = Array.from({ length: 100 }, () => get(gateway, '/hot', {}, { agent: agents }));
+        await until('the leader at the origin', () => origin.requests.length > 0);
+        await get(gateway, '/other');
+        origin.open();
+        const answers = await Promise.all(all);
+        agents.destroy();
+        assert.equal(answers.filter((each) => each.status === 500).length, 3);
+        assert.equal(answers.filter((each) => each.body === 'yes').length, 97);
+        assert.equal(origin.requests.filter((each) => each.target === '/hot').length, 4);
+        assert.equal(most, 1);
+    });
+
+    await t.test('the first one\'s client leaves: another one leads', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (number === 1) {
+                await gate;
+            }
+            return { body: `answer ${number}` };
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true'));
+        const leader = keepAliveAgent();
+        const first = get(gateway, '/hot', {}, { agent: leader }).catch((error) => error);
+        await until('the leader at the origin', () => origin.requests.length === 1);
+        const others = Array.from({ length: 5 }, () => get(gateway, '/hot'));
+        await get(gateway, '/other');
+        leader.destroy();
+        await first;
+        for (const answer of await Promise.all(others)) {
+            assert.match(answer.body, /^answer/);
+        }
+        origin.open();
+        assert.equal(origin.requests.filter((each) => each.target === '/hot').length, 2);
+    });
+
+    await t.test('an answer for one client only is shared with none', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (asked.target === '/mine') {
+                await gate;
+            }
+            return { body: `for ${number}`, fields: ['Set-Cookie: id=1'] };
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true'));
+        const all = Array.from({ length: 20 }, () => get(gateway, '/mine'));
+        await until('the leader at the origin', () => origin.requests.length > 0);
+        await get(gateway, '/other');
+        origin.open();
+        const bodies = (await Promise.all(all)).map((each) => each.body);
+        assert.equal(new Set(bodies).size, 20);
+    });
+
+    await t.test('with credentials each goes by itself', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: `for ${number}` }));
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}'));
+        for (const headers of [{ Cookie: 'a=b' }, { Authorization: 'Basic YTpi' }]) {
+            const one = await get(gateway, '/', headers);
+            const two = await get(gateway, '/', headers);
+            assert.notEqual(one.body, two.body);
+            assert.equal(one.headers['cache-status'], 'turnpike; fwd=bypass');
+        }
+    });
+});
+
+test('answers from memory', async (t) => {
+    await t.test('a hit has Age and Cache-Status, and no origin', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: `answer ${number}`, fields: ['Content-Type: text/plain', 'X-Own: 1'] }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        const first = await get(gateway, '/a?b');
+        assert.equal(first.headers['cache-status'], 'turnpike; fwd=uri-miss; stored');
+        const second = await get(gateway, '/a?b');
+        assert.equal(second.body, 'answer 1');
+        assert.match(second.headers['cache-status'], /^turnpike; hit; ttl=3[0-9]+$/);
+        assert.match(second.headers.age, /^[0-9]+$/);
+        assert.equal(second.headers['x-own'], '1');
+        assert.equal((await get(gateway, '/a?c')).body, 'answer 2');
+        const head = await get(gateway, '/a?b', {}, { method: 'HEAD' });
+        assert.equal(head.headers['content-length'], '8');
+        assert.match(head.headers['cache-status'], /hit/);
+        assert.equal(origin.requests.length, 2);
+        const entry = await until('the line of the log', () => gateway.entries().find((each) => each['turnpike.cache'] === 'hit'));
+        assert.deepEqual(entry['turnpike.attempts'], []);
+    });
+
+    await t.test('what must not be stored is not', async (t) => {
+        const kinds = {
+            'no-store': 'Cache-Control: no-store',
+            private: 'Cache-Control: private, max-age=60',
+            'no-cache': 'Cache-Control: no-cache, max-age=60',
+            stale: 'Cache-Control: max-age=0',
+            cookie: 'Set-Cookie: a=b',
+            vary: 'Vary: *',
+            expired: 'Expires: 0',
+            old: 'Cache-Control: max-age=5\r\nAge: 9',
+            broken: 'Cache-Control: max-age=60, foo="bar, no-store',
+        };
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: String(number), fields: [kinds[asked.target.slice(1)]] }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        for (const kind of Object.keys(kinds)) {
+            const one = await get(gateway, `/${kind}`);
+            assert.equal(one.headers['cache-status'], 'turnpike; fwd=uri-miss', kind);
+            assert.notEqual((await get(gateway, `/${kind}`)).body, one.body, kind);
+        }
+    });
+
+    await t.test('Vary: each choice has its own', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({
+            body: `${number}`, fields: ['Vary: Accept-Language', 'Cache-Control: max-age=60'],
+        }));
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        const of = async (language) => (await get(gateway, '/', language ? { 'Accept-Language': language } : {})).body;
+        assert.deepEqual([await of('de'), await of('fr'), await of(''), await of('de'), await of('fr'), await of('')], ['1', '2', '3', '1', '2', '3']);
+    });
+
+    await t.test('a stale answer is checked by its validator', async (t) => {
+        const origin = await cacheOrigin(t, async (asked) => (asked.get('If-None-Match') === '"v1"'
+            ? { status: '304 Not Modified', fields: ['ETag: "v1"', 'Cache-Control: max-age=60', 'X-Fresh: 1'] }
+            : { body: 'whole', fields: ['ETag: "v1"', 'Cache-Control: max-age=60'] }));
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        await get(gateway);
+        const checked = await get(gateway, '/', { 'Cache-Control': 'no-cache' });
+        assert.equal(checked.status, 200);
+        assert.equal(checked.body, 'whole');
+        assert.equal(checked.headers['x-fresh'], '1');
+        assert.equal(checked.headers['cache-status'], 'turnpike; fwd=request; fwd-status=304');
+        const hit = await get(gateway, '/', { 'If-None-Match': 'W/"v1"' });
+        assert.equal(hit.status, 304);
+        assert.equal(origin.requests.length, 2);
+    });
+
+    await t.test('Range from the whole', async (t) => {
+        const origin = await cacheOrigin(t, async () => ({ body: '0123456789', fields: ['ETag: "v1"'] }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        await get(gateway);
+        const part = await get(gateway, '/', { Range: 'bytes=2-4' });
+        assert.deepEqual([part.status, part.body, part.headers['content-range']], [206, '234', 'bytes 2-4/10']);
+        assert.equal((await get(gateway, '/', { Range: 'bytes=-3' })).body, '789');
+        assert.equal((await get(gateway, '/', { Range: 'bytes=8-' })).body, '89');
+        const none = await get(gateway, '/', { Range: 'bytes=10-' });
+        assert.deepEqual([none.status, none.headers['content-range']], [416, 'bytes */10']);
+        assert.equal((await get(gateway, '/', { Range: 'bytes=1-2', 'If-Range': '"v2"' })).status, 200);
+        assert.equal(origin.requests.length, 1);
+    });
+
+    await t.test('an unsafe method throws out what is stored of its URI', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: `${number}` }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        assert.equal((await get(gateway, '/a')).body, '1');
+        assert.equal((await get(gateway, '/b')).body, '2');
+        await request(gateway, { path: '/a', method: 'POST', body: 'x' });
+        assert.equal((await get(gateway, '/a')).body, '4');
+        assert.equal((await get(gateway, '/b')).body, '2');
+    });
+
+    await t.test('stale_if_error serves what there is, where the origin fails or answers 5xx', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => [{ body: 'good' }, { status: '503 Down', body: 'bad' }][number - 1] ?? null);
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 10ms, stale_if_error: 1h}'));
+        assert.equal((await get(gateway)).body, 'good');
+        for (const sent of [2, 3]) {
+            do {
+                const answer = await get(gateway);
+                assert.deepEqual([answer.status, answer.body], [200, 'good']);
+            } while (origin.requests.length < sent);
+        }
+    });
+
+    await t.test('a reload keeps it', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: `${number}` }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        assert.equal((await get(gateway)).body, '1');
+        await gateway.reload();
+        assert.equal((await get(gateway)).body, '1');
+    });
+});
