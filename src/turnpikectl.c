@@ -42,7 +42,7 @@ struct asking {
 typedef bool make_question(struct asking *asking, const struct words *words);
 
 static make_question ask_plain, ask_connections, ask_reload, ask_diff, ask_weight, ask_origin,
-    ask_ramp, ask_explain, ask_trace, ask_maintenance;
+    ask_ramp, ask_explain, ask_trace, ask_maintenance, ask_cache;
 
 struct command {
     const char *name;
@@ -69,6 +69,7 @@ static const struct command commands[] = {
     {"drain",       "ORIGIN [--force]",  "POST", "/v1/origins/",    ask_origin,      false, "the origin gets no new requests"},
     {"undrain",     "ORIGIN",            "POST", "/v1/origins/",    ask_origin,      false, "the origin gets its share again"},
     {"maintenance", "ROUTE on|off|file", "POST", "/v1/routes/",    ask_maintenance, false, "answer 503 to all but testers; file: as the configuration says"},
+    {"cache",       "[purge PREFIX]",    "GET",  "/v1/cache",       ask_cache,       false, "what routes have stored; purge: throw out what is stored of URIs that begin so"},
     {"explain",     "'METHOD URL' [-H 'NAME: VALUE']... [--listener ADDRESS] [--client IP]", "POST", "/v1/explain", ask_explain, false, "which route wins and why, what would be done"},
     {"ramp",        "status | pause|resume|abort ROUTE", "GET",  "/v1/ramps", ask_ramp, false, "how far ramps are; stop one, go on, or give it up"},
     {"trace",       "client=IP|id=REQUEST-ID [for=SECONDS] | stop", "POST", "/v1/trace", ask_trace, false, "log each step of one client's requests, or of one request, for a minute"},
@@ -182,6 +183,17 @@ static bool ask_maintenance(struct asking *asking, const struct words *words)
     page_add_text(&asking->target, "/maintenance?state=");
     remote_escape(&asking->target, words->at[1]);
     return true;
+}
+
+static bool ask_cache(struct asking *asking, const struct words *words)
+{
+    if (words->count == 2 && strcmp(words->at[0], "purge") == 0) {
+        asking->method = "POST";
+        page_add_text(&asking->target, "/purge?prefix=");
+        remote_escape(&asking->target, words->at[1]);
+        return true;
+    }
+    return words->count == 0;
 }
 
 static bool ask_reload(struct asking *asking, const struct words *words)

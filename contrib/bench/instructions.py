@@ -27,6 +27,7 @@ CASES = { # connections, request
     "forward": (1, FORWARD),
     "forward-64": (64, FORWARD),
     "respond": (1, b"GET /respond HTTP/1.1\r\nHost: bench.test\r\n\r\n"),
+    "cache-hit": (1, b"GET /hit HTTP/1.1\r\nHost: bench.test\r\n\r\n"),
     "big-head": (1, f"GET /13 HTTP/1.1\r\nHost: bench.test\r\n{HEADERS}\r\n".encode()),
 }
 RENEW = "To renew the baseline after a change that is worth its cost: instructions.sh --renew"
@@ -56,6 +57,11 @@ routes:
   - name: respond
     match: {{path: /respond}}
     respond: {{status: 200, body: "{BODY.decode()}"}}
+  - name: hit
+    match: {{path: /hit}}
+    service: origins
+    rewrite: {{path_prefix: /13}}
+    cache: {{ttl: 1d}}
   - name: forward
     service: origins
 """)

@@ -25,6 +25,8 @@ static const struct endpoint endpoints[] = {
     {"POST", "/v1/routes/*/weights", weights_answer, AT_SOCKET_ONLY, "?SERVICE=PERCENT&...: the split's weights from now on"},
     {"POST", "/v1/routes/*/reset",   reset_answer,   AT_SOCKET_ONLY, "the split's weights are the file's again"},
     {"POST", "/v1/routes/*/maintenance", maintenance_answer, AT_SOCKET_ONLY, "?state=on: all but testers get 503; off; file: as the file says"},
+    {"GET",  "/v1/cache",           cache_answer_question, AT_SOCKET_ONLY, "what each route has stored"},
+    {"POST", "/v1/cache/purge",     cache_purge_answer, AT_SOCKET_ONLY, "?prefix=/PATH or https://HOST/PATH: throws out what is stored of such URIs"},
     {"GET",  "/v1/ramps",           ramps_answer,       AT_SOCKET_ONLY, "how far ramps are"},
     {"POST", "/v1/ramps/*/pause",   ramp_pause_answer,  AT_SOCKET_ONLY, "the ramp stays where it is"},
     {"POST", "/v1/ramps/*/resume",  ramp_resume_answer, AT_SOCKET_ONLY, "it goes on"},

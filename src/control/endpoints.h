@@ -52,6 +52,8 @@ void reload_diff_answer(struct question *question);
 void drain_answer(struct question *question);
 void undrain_answer(struct question *question);
 void maintenance_answer(struct question *question);
+void cache_answer_question(struct question *question);
+void cache_purge_answer(struct question *question);
 void trace_answer(struct question *question);
 void trace_stop_answer(struct question *question);
 void live_page_answer(struct question *question);

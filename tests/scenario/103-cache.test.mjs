@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { keepAliveAgent, request } from './lib/client.mjs';
+import { ctl } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { Random } from './lib/random.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -244,6 +246,29 @@ test('answers from memory', async (t) => {
         }
     });
 
+    await t.test('turnpikectl tells what there is, and throws it out; explain tells who takes part', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: `${number}` }));
+        const gateway = await startGateway(t, (folder) => `${config(origin, 'cache: {ttl: 1h}')}\nadmin: {socket: ${folder}/admin.sock}\n`);
+        for (const path of ['/a/1', '/a/2', '/b']) {
+            await get(gateway, path);
+        }
+        const told = async (...words) => {
+            const { code, stdout, stderr } = await ctl(gateway, ...words);
+            assert.equal(code, 0, stderr);
+            return stdout;
+        };
+        const kept = async () => JSON.parse(await told('--json', 'cache')).routes[0].answers;
+        assert.equal(await kept(), 3);
+        assert.match(await told('cache', 'purge', '/a/'), /2 answers/);
+        assert.equal(await kept(), 1);
+        assert.equal((await get(gateway, '/b')).body, '3');
+        assert.equal((await get(gateway, '/a/1')).body, '4');
+        assert.match(await told('cache', 'purge', `http://127.0.0.1:${gateway.port}/`), /2 answers/);
+        assert.equal((await ctl(gateway, 'cache', 'purge', 'nonsense')).code, 1);
+        assert.match(await told('explain', `GET ${gateway.url('/a')}`, '-H', 'Cookie: a=b'), /takes no part/);
+        assert.match(await told('explain', `GET ${gateway.url('/a')}`), /ttl_ms/);
+    });
+
     await t.test('a reload keeps it', async (t) => {
         const origin = await cacheOrigin(t, async (asked, number) => ({ body: `${number}` }));
         const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
@@ -251,4 +276,59 @@ test('answers from memory', async (t) => {
         await gateway.reload();
         assert.equal((await get(gateway)).body, '1');
     });
+});
+
+// What a strict reading of RFC 9111 allows: an answer made for one request may reach another one only so.
+function mayShare(source, asked) {
+    const lower = (headers, name) => headers[name];
+    const control = source.fields['Cache-Control'] ?? '';
+    const vary = (source.fields.Vary ?? '').split(', ').filter((name) => name !== '');
+    return source.path === asked.path && ![source, asked].some((each) => each.headers.Authorization || each.headers.Cookie) &&
+        !source.fields['Set-Cookie'] && !/no-store|private|no-cache|max-age=0/.test(control) && !vary.includes('*') &&
+        !/no-store|no-cache/.test(asked.headers['Cache-Control'] ?? '') && !/no-store/.test(source.headers['Cache-Control'] ?? '') &&
+        vary.every((name) => lower(source.headers, name) === lower(asked.headers, name));
+}
+
+test('no answer reaches a client that it was not made for', async (t) => {
+    const random = new Random(20260607);
+    const pick = (list) => random.pick(list);
+    const made = new Map();
+    const asked = new Map();
+    const origin = await cacheOrigin(t, async (wire, number) => {
+        const source = asked.get(wire.get('X-Number'));
+        const fields = {};
+        const put = (name, value) => value && (fields[name] = value);
+        put('Cache-Control', pick(['', '', 'max-age=60', 'public', 'private', 'no-store', 'no-cache', 'max-age=0', 'max-age=60, private="x"', 's-maxage=60']));
+        put('Vary', pick(['', '', '', 'Accept-Language', 'Accept-Language, X-Tenant', '*']));
+        put('Set-Cookie', pick(['', '', '', `id=${number}`]));
+        made.set(String(number), { ...source, fields });
+        return { status: pick(['200 OK', '200 OK', '200 OK', '404 Not Found', '500 Oh no']), body: String(number), fields: Object.entries(fields).map((field) => field.join(': ')) };
+    });
+    const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}', 'workers: 2'));
+    let sent = 0;
+    let shared = 0;
+    const lane = async () => {
+        const agent = keepAliveAgent();
+        for (let i = 0; i < 60; i++) {
+            const headers = { 'X-Number': String(++sent) };
+            const put = (name, value) => value && (headers[name] = value);
+            put('Authorization', pick(['', '', '', `Bearer ${sent}`]));
+            put('Cookie', pick(['', '', '', `user=${sent}`]));
+            put('Accept-Language', pick(['', 'de', 'fr']));
+            put('X-Tenant', pick(['', 'a', 'b']));
+            put('Cache-Control', pick(['', '', '', '', 'no-cache', 'no-store', 'max-age=5']));
+            const path = `/${random.below(6)}`;
+            asked.set(headers['X-Number'], { path, headers });
+            const answer = await request(gateway, { path, headers, agent });
+            const source = made.get(answer.body);
+            if (source.headers['X-Number'] !== headers['X-Number']) {
+                shared++;
+                assert.ok(mayShare(source, { path, headers }), JSON.stringify({ source, path, headers }));
+                assert.equal(answer.headers['set-cookie'], undefined);
+            }
+        }
+        agent.destroy();
+    };
+    await Promise.all(Array.from({ length: 16 }, lane));
+    assert.ok(shared > 20, `${shared} of ${sent}`);
 });

@@ -420,6 +420,35 @@ static void add_rate_limits(const struct route_settings *route, struct json *jso
     json_end_list(json);
 }
 
+/* Whether its answer may be another one's too is known once it is there. */
+static void add_caching(const struct route_settings *route, const struct http_request *request,
+                        struct json *json)
+{
+    const struct caching_settings *caching = &route->caching;
+    bool is_read = request->method == HTTP_GET || request->method == HTTP_HEAD;
+
+    if (!route->has_caching) {
+        return;
+    }
+    if (caching->on) {
+        json_begin_object(json, "cache");
+        json_number(json, "ttl_ms", caching->ttl);
+        json_number(json, "stale_while_revalidate_ms", caching->stale_while_revalidate);
+        json_number(json, "stale_if_error_ms", caching->stale_if_error);
+        json_number(json, "max_bytes", caching->max_bytes);
+        json_end_object(json);
+    }
+    json_flag(json, "coalesce", caching->coalesce);
+    if (!is_read ||
+        (http_has(&request->headers, HTTP_HEADER_COOKIE) && !caching->requests_with_cookie) ||
+        (http_has(&request->headers, HTTP_HEADER_AUTHORIZATION) &&
+         !caching->requests_with_authorization)) {
+        json_text(json, "cache_bypass",
+                  "this request takes no part: it is no GET or HEAD, or has Cookie or "
+                  "Authorization");
+    }
+}
+
 static struct destination add_forward(const struct explain_world *world,
                                       const struct route_settings *route,
                                       const struct http_request *request, const struct ip *client,
@@ -505,6 +534,7 @@ static void write_answer(const struct explain_world *world, const struct questio
     if (route != NULL && !refused) {
         add_doors(listener, route, client, &json);
         add_rate_limits(route, &json);
+        add_caching(route, request, &json);
         to = add_action(world, route, request, client, &json);
     }
     explain_readings(&about, asked, route, &json);

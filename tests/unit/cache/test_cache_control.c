@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cache/cache_control: RFC 9111 sections 1.2.2, 4.2.1 and 5.2. */
+#include "cache/cache_control.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static struct cache_control read_text(const char *text)
+{
+    struct cache_control control = {0};
+
+    cache_control_read(bytes_of(text), &control);
+    return control;
+}
+
+static void names_have_any_case_and_strange_ones_are_passed_over(void **state)
+{
+    struct cache_control control = read_text("Max-Age=5, PUBLIC, what=\"a, no-store\",, x");
+
+    (void)state;
+    assert_true(control.max_age.said && control.max_age.seconds == 5);
+    assert_true(control.is_public);
+    assert_false(control.no_store);
+}
+
+static void each_flag_is_known(void **state)
+{
+    (void)state;
+    assert_true(read_text("no-store").no_store);
+    assert_true(read_text("no-cache=\"Set-Cookie\"").no_cache);
+    assert_true(read_text("private=\"X-Own\"").is_private);
+    assert_true(read_text("must-revalidate").must_revalidate);
+    assert_true(read_text("proxy-revalidate").must_revalidate);
+    assert_true(read_text("only-if-cached").only_if_cached);
+    assert_true(read_text("max-stale").max_stale_any);
+    assert_false(read_text("max-stale=3").max_stale_any);
+}
+
+static void a_number_that_is_none_is_zero_and_of_two_the_less_holds(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t seconds;
+    } rows[] = {
+        {"max-age=60", 60},
+        {"max-age=\"60\"", 60},
+        {"max-age = 60", 60},
+        {"max-age=", 0},
+        {"max-age", 0},
+        {"max-age=-1", 0},
+        {"max-age=1.5", 0},
+        {"max-age=60s", 0},
+        {"max-age=60, max-age=5", 5},
+        {"max-age=5, max-age=60", 5},
+        {"max-age=99999999999999999999999", CACHE_SECONDS_MOST},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cache_control control = read_text(rows[i].text);
+
+        assert_true(control.max_age.said);
+        assert_int_equal(control.max_age.seconds, rows[i].seconds);
+    }
+}
+
+static void an_open_string_may_hide_no_store(void **state)
+{
+    (void)state;
+    assert_true(read_text("max-age=60, foo=\"bar, no-store").no_store);
+    assert_true(read_text("private, foo=\"b\\\"").no_store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_have_any_case_and_strange_ones_are_passed_over),
+        cmocka_unit_test(each_flag_is_known),
+        cmocka_unit_test(a_number_that_is_none_is_zero_and_of_two_the_less_holds),
+        cmocka_unit_test(an_open_string_may_hide_no_store),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
