@@ -53,9 +53,3 @@ void cache_request_read(const struct http_request *request, struct cache_request
     /* RFC 9111 section 5.4: Pragma holds only where there is no Cache-Control. */
     facts->control.no_cache |= pragma && !has_control;
 }
-
-bool cache_request_is_partial(const struct cache_request *facts)
-{
-    return facts->range.length > 0 || facts->if_none_match.length > 0 ||
-           facts->if_modified_since.length > 0;
-}

@@ -17,7 +17,5 @@ struct cache_request {
 };
 
 void cache_request_read(const struct http_request *request, struct cache_request *facts);
-/* One of the conditions or Range: its answer may not be what others get. */
-bool cache_request_is_partial(const struct cache_request *facts);
 
 #endif

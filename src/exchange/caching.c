@@ -28,7 +28,7 @@ static void add_lower(struct text *text, struct bytes bytes)
 }
 
 /* With what the origin is told of scheme and host: its answer may name them. */
-struct bytes caching_uri(const struct exchange *exchange, struct text *text)
+static struct bytes write_uri(const struct exchange *exchange, struct text *text)
 {
     const struct http_request *request = &exchange->request;
     struct bytes host = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, request->authority);
@@ -69,7 +69,7 @@ static __attribute__((noinline)) bool make_key(struct exchange *exchange, struct
     struct text text = text_over(room, sizeof(room));
 
     text_add_char(&text, exchange->request.method == HTTP_HEAD ? CACHE_KEY_HEAD : CACHE_KEY_GET);
-    caching_uri(exchange, &text);
+    write_uri(exchange, &text);
     if (text.overflowed || !keep_bytes(exchange, text_since(&text, room), &caching->primary)) {
         return false;
     }
@@ -118,8 +118,7 @@ static bool wants_anew(const struct cache_control *control)
     return control->no_cache || (control->max_age.said && control->max_age.seconds == 0);
 }
 
-/* NULL: no memory. */
-static struct caching *make(struct exchange *exchange)
+struct caching *caching_make(struct exchange *exchange)
 {
     struct exchange_context *context = exchange->context;
     const struct route_settings *route = exchange->routing.route;
@@ -238,7 +237,7 @@ static void reply_hit(struct exchange *exchange, struct stored *stored)
 
 /* --- going to the origin --------------------------------------------------------------------- */
 
-static void go(struct exchange *exchange, struct caching *caching)
+void caching_go(struct exchange *exchange, struct caching *caching)
 {
     const struct stored *found = caching->found;
 
@@ -385,6 +384,15 @@ static void refuse_uncached(struct exchange *exchange)
 
 enum look { LOOK_DONE, LOOK_GO, LOOK_AGAIN };
 
+static enum look reply_found(struct exchange *exchange, struct caching *caching)
+{
+    struct stored *found = caching->found;
+
+    caching->found = NULL;
+    reply_hit(exchange, found);
+    return LOOK_DONE;
+}
+
 static enum look look_once(struct exchange *exchange, struct caching *caching)
 {
     uint64_t now_us = caching_now(exchange);
@@ -395,11 +403,7 @@ static enum look look_once(struct exchange *exchange, struct caching *caching)
     caching->found = find_for_method(exchange, caching, &alone);
     if (caching->found != NULL && caching->found->kind == STORED_ANSWER &&
         suits(caching, caching->found, now_us)) {
-        struct stored *hit = caching->found;
-
-        caching->found = NULL;
-        reply_hit(exchange, hit);
-        return LOOK_DONE;
+        return reply_found(exchange, caching);
     }
     if (caching->facts.control.only_if_cached) {
         refuse_uncached(exchange);
@@ -416,15 +420,9 @@ static enum look look_once(struct exchange *exchange, struct caching *caching)
     case CACHE_AGAIN:
         return LOOK_AGAIN;
     case CACHE_FLIES:
-        if (meanwhile) {
-            struct stored *stale = caching->found;
-
-            caching->found = NULL;
-            reply_hit(exchange, stale);
-            return LOOK_DONE;
-        }
-        return LOOK_GO;
+        return meanwhile ? reply_found(exchange, caching) : LOOK_GO;
     case CACHE_LEADS:
+        return meanwhile && caching_refresh(exchange) ? reply_found(exchange, caching) : LOOK_GO;
     case CACHE_FAILS:
         break;
     }
@@ -439,7 +437,7 @@ static bool look_up(struct exchange *exchange, struct caching *caching)
         look = look_once(exchange, caching);
     }
     if (look != LOOK_DONE) {
-        go(exchange, caching);
+        caching_go(exchange, caching);
     }
     return look == LOOK_DONE;
 }
@@ -459,7 +457,7 @@ bool caching_begin(struct exchange *exchange)
 {
     struct caching *caching = exchange->caching;
 
-    if (caching == NULL && (caching = make(exchange)) == NULL) {
+    if (caching == NULL && (caching = caching_make(exchange)) == NULL) {
         return false;
     }
     if (caching->space == NULL) {
@@ -470,7 +468,7 @@ bool caching_begin(struct exchange *exchange)
         return true;
     }
     if (caching->flight != NULL) {
-        go(exchange, caching);
+        caching_go(exchange, caching);
         return false;
     }
     return look_up(exchange, caching);
@@ -482,7 +480,7 @@ __attribute__((noinline)) void caching_invalidate(const struct exchange *exchang
 {
     char room[CACHING_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
-    struct bytes uri = caching_uri(exchange, &text);
+    struct bytes uri = write_uri(exchange, &text);
 
     if (!text.overflowed) {
         cache_store_invalidate(uri);

@@ -313,8 +313,9 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
                                   .headers = caching->draft->headers};
     cache_answer_read(&like, &answer);
     answer.age = 0; /* it was checked just now, and Age is not kept */
-    caching->stores = cache_answer_use(caching_settings_of(exchange), &caching->facts, &like,
-                                       &answer, &lifetime_ms) == CACHE_STORED;
+    caching->use = cache_answer_use(caching_settings_of(exchange), &caching->facts, &like, &answer,
+                                    &lifetime_ms);
+    caching->stores = caching->use == CACHE_STORED;
     set_times(exchange, &answer, lifetime_ms, caching->draft);
     caching->refreshed = true;
     return true;
@@ -379,10 +380,13 @@ bool caching_ended(struct exchange *exchange, const struct http_headers *trailer
     struct stored *refreshed;
 
     if (caching->refreshed) {
-        publish(exchange);
-        let_one_follow(exchange);
-        refreshed = caching->draft;
-        caching->draft = NULL;
+        refreshed = stored_ref(caching->draft);
+        if (caching->use >= CACHE_SHARED) {
+            publish(exchange);
+        } else {
+            let_all_go(exchange);
+        }
+        caching_drop_draft(caching);
         exchange->outcome.cache = "revalidated";
         metrics_note(exchange->context->metrics, METRICS_CACHE_REVALIDATED);
         caching_reply(exchange, refreshed);

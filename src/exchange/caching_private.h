@@ -33,6 +33,7 @@ struct caching {
     struct stored *draft; /* what is being read, without its body */
     bool stores;          /* it goes into the store; else only to those who wait */
     bool refreshed;       /* `draft` is whole: a 304 came */
+    enum cache_use use;   /* of `draft`, then */
     char *body;
     size_t length;
     size_t room;
@@ -49,8 +50,15 @@ static inline uint64_t caching_now(const struct exchange *exchange)
     return loop_now(exchange->context->worker_context->loop);
 }
 
-/* caching_key.c: "https://host/target" as the client sees it. false: too long. */
-struct bytes caching_uri(const struct exchange *exchange, struct text *text);
+/* caching.c: what it goes to the origin with; the store is asked nothing any more. */
+void caching_go(struct exchange *exchange, struct caching *caching);
+/* NULL: no memory. */
+struct caching *caching_make(struct exchange *exchange);
+/* caching_refresh.c: a fetch for no client, which leads `like`'s flight and takes it over. false: it could
+ * not be begun. */
+bool caching_refresh(struct exchange *like);
+
+/* What of a key, or of a choice by Vary, is worth a place. */
 #define CACHING_KEY_MOST 12288
 
 /* caching_reply.c: the stored answer, or the part of it that the client wants. Takes the reference

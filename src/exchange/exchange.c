@@ -248,6 +248,18 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     }
 }
 
+void exchange_begin_apart(struct exchange *exchange, const struct exchange *like)
+{
+    open_registries(exchange, 0, 0);
+    exchange->client.ip = like->client.ip;
+    exchange->client.trusted = like->client.trusted;
+    note_request(exchange);
+    exchange->routing.route = like->routing.route;
+    exchange->outcome.route = like->outcome.route;
+    exchange->outcome.route_index = like->outcome.route_index;
+    exchange_set_state(exchange, EXCHANGE_QUEUED);
+}
+
 void exchange_refuse(struct exchange *exchange, enum http_version version, uint16_t status,
                      const char *what, size_t bytes_read, uint32_t head_us)
 {

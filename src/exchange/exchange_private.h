@@ -191,9 +191,15 @@ size_t gather_body(struct exchange *exchange, struct bytes bytes);
 /* timeouts.request_buffer is over. */
 void gather_is_over(struct timer *timer);
 
+/* An exchange of the gateway's own, for a client that has been answered: it asks the same as `like` does,
+ * of the same route. Its request's fields must be copies. It is QUEUED then. */
+void exchange_begin_apart(struct exchange *exchange, const struct exchange *like);
+
 /* orphan.c: exchanges that go on without their clients. */
 /* True when this one does. */
 bool orphan_begin(struct exchange *exchange, enum outcome_end end);
+/* Never had a client of its own; ends with the others at the latest. false: no memory. */
+bool orphan_adopt(struct exchange *exchange);
 void orphan_end(struct exchange *exchange, const char *error);
 
 /* choice.c: which arm of a split. */

@@ -174,6 +174,21 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
     return true;
 }
 
+bool orphan_adopt(struct exchange *exchange)
+{
+    struct orphan *orphan =
+        region_take(&exchange->memory, exchange->context->worker_context->buffers, sizeof(*orphan));
+
+    if (orphan == NULL || exchange->context->orphan_count >= ORPHANS_MOST) {
+        return false;
+    }
+    orphan->dropped = 0;
+    exchange->orphan = orphan;
+    exchange->context->orphan_count++;
+    list_add_last(&exchange->context->orphans, &exchange->link);
+    return true;
+}
+
 void orphan_end(struct exchange *exchange, const char *error)
 {
     attempt_end(exchange->attempt, error);

@@ -234,6 +234,26 @@ test('answers from memory', async (t) => {
         assert.equal((await get(gateway, '/b')).body, '2');
     });
 
+    await t.test('stale_while_revalidate: what there is at once, and one fetch for no client', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (number > 1) {
+                await gate;
+            }
+            return { body: `${number}`, fields: ['X-Own: 1'] };
+        });
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 10ms, stale_while_revalidate: 1h}'));
+        assert.equal((await get(gateway)).body, '1');
+        await until('a fetch for no client', async () => {
+            assert.equal((await get(gateway)).body, '1'); // though the origin does not answer
+            return origin.requests.length === 2;
+        });
+        assert.match((await get(gateway)).headers['cache-status'], /^turnpike; hit; ttl=-[0-9]+$/);
+        assert.equal(origin.requests.length, 2);
+        origin.open();
+        await gateway.logged((entries) => entries.some((entry) => entry['turnpike.cache'] === 'refresh'));
+        assert.notEqual((await get(gateway)).body, '1');
+    });
+
     await t.test('stale_if_error serves what there is, where the origin fails or answers 5xx', async (t) => {
         const origin = await cacheOrigin(t, async (asked, number) => [{ body: 'good' }, { status: '503 Down', body: 'bad' }][number - 1] ?? null);
         const gateway = await startGateway(t, config(origin, 'cache: {ttl: 10ms, stale_if_error: 1h}'));
