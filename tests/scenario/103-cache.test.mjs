@@ -5,6 +5,7 @@ import test from 'node:test';
 import { keepAliveAgent, request } from './lib/client.mjs';
 import { ctl } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { ask as askHttp2, connectHttp2 } from './lib/http2.mjs';
 import { Random } from './lib/random.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
@@ -130,6 +131,60 @@ test('one fetch for many', async (t) => {
         origin.open();
         const bodies = (await Promise.all(all)).map((each) => each.body);
         assert.equal(new Set(bodies).size, 20);
+    });
+
+    await t.test('those who wait get what their own fields choose (Vary)', async (t) => {
+        for (const cache of ['', '\n    cache: {ttl: 1h}']) {
+            const origin = await cacheOrigin(t, async (asked, number, gate) => {
+                if (asked.target === '/hot') {
+                    await gate;
+                }
+                return { body: `${asked.get('Accept-Language')}`, fields: ['Vary: Accept-Language'] };
+            });
+            const gateway = await startGateway(t, config(origin, `coalesce: true${cache}`, 'workers: 2'));
+            const languages = ['de', 'fr', 'it', 'de', 'fr', 'it', 'de', 'fr', 'it'];
+            const all = languages.map((language) => get(gateway, '/hot', { 'Accept-Language': language }));
+            await until('the leader at the origin', () => origin.requests.length > 0);
+            await get(gateway, '/other');
+            origin.open();
+            assert.deepEqual((await Promise.all(all)).map((each) => each.body), languages);
+        }
+    });
+
+    await t.test('a slow one gets another one beside it, and not all', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (number === 1) {
+                await gate;
+            }
+            return { body: `answer ${number}` };
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    coalesce_timeout: 500ms\n    cache: {ttl: 1h}', 'workers: 2'));
+        const leader = get(gateway, '/hot');
+        await until('the leader at the origin', () => origin.requests.length === 1);
+        const others = await Promise.all(Array.from({ length: 30 }, () => get(gateway, '/hot')));
+        assert.ok(others.every((each) => /^answer [2-4]$/.test(each.body)));
+        assert.ok(origin.requests.length <= 4, `${origin.requests.length}`);
+        origin.open();
+        assert.equal((await leader).body, 'answer 1');
+    });
+
+    await t.test('streams of HTTP/2 wait and are served in the same way, at any length', async (t) => {
+        const body = 'x'.repeat(300_000);
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            await gate;
+            return { body };
+        });
+        const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true}]\n${config(origin, 'coalesce: true\n    cache: {ttl: 1h}')}`);
+        const session = await connectHttp2(t, gateway);
+        const streams = Array.from({ length: 40 }, () => askHttp2(session, { ':path': '/hot' }));
+        await until('the leader at the origin', () => origin.requests.length > 0);
+        const plain = get(gateway, '/hot');
+        origin.open();
+        for (const answer of [...await Promise.all(streams), await plain, await get(gateway, '/hot'), await askHttp2(session, { ':path': '/hot' })]) {
+            assert.equal(answer.status, 200);
+            assert.equal(String(answer.body).length, body.length);
+        }
+        assert.equal(origin.requests.length, 1);
     });
 
     await t.test('with credentials each goes by itself', async (t) => {
