@@ -271,11 +271,17 @@ struct pool_settings { /* each origin; connections and waiting over all workers,
     bool limited;                 /* the service has limits that its requests are counted for */
 };
 
+/* Of a request, by its route: what waits is served in this order. */
+enum priority { PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_BULK, PRIORITY_COUNT };
+
+#define CONCURRENCY_UNSAID UINT32_MAX
+
 struct service_limits_settings {                 /* over all workers; 0: no limit */
     uint32_t max_concurrent_requests;            /* under way */
     uint32_t max_concurrent_requests_per_origin; /* of each origin */
     uint32_t max_connections;
     uint32_t max_pending;
+    bool adaptive; /* concurrency: auto: of each origin, as its answers' times say */
 };
 
 #define STATUS_SET_FIRST 100
@@ -374,6 +380,7 @@ struct service_settings {
     struct retry_budget_settings retry_budget;
     struct health_settings health;
     struct service_limits_settings limits;
+    uint32_t concurrency; /* as the file says it, 0: auto; `limits` has what comes of it */
     struct tls_service_settings tls;
 };
 
@@ -583,6 +590,9 @@ struct route_settings {
     bool has_caching;            /* one of its two */
     struct retry_settings retry; /* and so on */
     enum reuse reuse;
+    enum priority priority;
+    struct request_source *fair_by; /* what tells its clients apart, in the order they are tried */
+    uint32_t fair_by_count;         /* 0: the client's address */
 };
 
 struct option_print { /* one global option as the file has it */
@@ -624,7 +634,8 @@ struct settings {
     const char *dns_servers;      /* "127.0.0.1:53,[::1]:53"; NULL: those of /etc/resolv.conf */
     struct option_print *options; /* that stand in the file */
     uint32_t option_count;
-    const char *via; /* name in Via and Proxy-Status, default "turnpike" */
+    const char *via;             /* name in Via and Proxy-Status, default "turnpike" */
+    const char *priority_header; /* of trusted clients; NULL: routes alone say it */
     enum request_id_from request_id;
     struct timeouts_settings timeouts;
     struct limits_settings limits;

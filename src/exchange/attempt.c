@@ -8,6 +8,7 @@
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/precedence.h"
 #include "exchange/spans.h"
 #include "exchange/trace.h"
 #include "exchange/trailers.h"
@@ -105,6 +106,7 @@ static bool is_replayable(const struct exchange *exchange)
 
 struct attempt *attempt_new(struct exchange *exchange, const struct origin_request_events *events)
 {
+    const struct settings *settings = generation_settings(exchange->generation);
     struct attempt *attempt = slab_take(exchange->context->attempts);
     struct origin_request *request;
 
@@ -119,9 +121,14 @@ struct attempt *attempt_new(struct exchange *exchange, const struct origin_reque
     request->owner = attempt;
     request->pool = &exchange->routing.service->pool;
     request->timeouts = exchange_timeouts(exchange);
-    request->limits = &generation_settings(exchange->generation)->limits;
+    request->limits = &settings->limits;
     request->lenient = exchange->routing.service->lenient.bits;
     request->method = exchange->request.method;
+    request->deadline_us = exchange->deadline_us;
+    request->priority = (uint8_t)exchange->routing.route->priority;
+    if (request->pool->limited || settings->priority_header != NULL) {
+        precedence_fill(exchange, request);
+    }
     request->unfinished = !exchange->request_body.whole;
     request->is_grpc = exchange->outcome.is_grpc;
     request->replayable = attempt->former == NULL && is_replayable(exchange);

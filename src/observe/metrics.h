@@ -121,7 +121,7 @@ uint64_t metrics_exchanges(const struct metrics *metrics);
 
 /* Counters of one origin, found once and kept until it leaves. What failures there are is known
  * further up (origin/failure.h): here they are numbers. NULL: no memory. */
-#define METRICS_FAILURES_MAX 32
+#define METRICS_FAILURES_MAX 48
 struct metrics_origin;
 struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name);
 const char *metrics_origin_name(const struct metrics_origin *origin); /* as long as the metrics */

@@ -3,6 +3,7 @@
  * address and its part in the origin registry. One that nobody names any more goes: its connections first,
  * a few at a time. */
 #include "origin/origin_private.h"
+#include "origin/pool/lines.h"
 
 #include "base/check.h"
 
@@ -47,6 +48,7 @@ static void origin_free(struct origin *origin)
     alarm_clear(origin->directory->worker_context->loop, &origin->stall);
     list_remove(&origin->blocked);
     list_remove(&origin->nameless);
+    lines_release(origin);
     if (origin->entry != NULL) {
         origin_entry_leave(origin->entry, &origin->tally);
         origin_entry_put(&origin->entry);
@@ -95,8 +97,7 @@ static struct origin *origin_new(struct origin_directory *directory,
     list_init(&origin->dials);
     list_init(&origin->carriers);
     list_init(&origin->line);
-    list_init(&origin->later);
-    list_init(&origin->held);
+    list_init(&origin->lines);
     list_init(&origin->probes);
     list_init(&origin->blocked);
     list_init(&origin->nameless);

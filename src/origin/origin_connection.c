@@ -221,6 +221,10 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
     connection->request = request;
     request->connection = connection;
     request->bound_us = loop_now(origin->directory->worker_context->loop);
+    if (request->pool->limited) {
+        limits_note_given(
+            request, request->waits_from_us == 0 ? 0 : request->bound_us - request->waits_from_us);
+    }
     request->evidence.kept_connection = connection->carried > 0;
     request->evidence.http2 = connection->stream != NULL;
     connection->carried++;

@@ -9,6 +9,7 @@
 #include "base/name_table.h"
 #include "net/loop.h"
 #include "origin/origin_registry.h"
+#include "origin/pool/adaptive.h"
 #include "origin/pool/quota.h"
 
 #include <stdatomic.h>
@@ -79,6 +80,7 @@ struct origin_entry {
     struct quota requests;                                /* of services with such a limit */
     struct quota unfinished; /* requests whose body is not whole: where there is any limit */
     _Atomic uint32_t waiting;
+    struct adaptive adaptive;     /* of services with concurrency: auto */
     _Atomic uint64_t gave_way_us; /* when an upload last gave way: give_way.c */
     _Atomic uint32_t slow;        /* connections with slow clients, while some wait: reserve.c */
 };

@@ -72,10 +72,11 @@ struct origin {
     struct link dials;    /* being opened */
     struct link carriers; /* that carry streams: h2/ */
     enum origin_protocol protocol;
-    bool spoke_http1;  /* when it was last asked which it speaks */
-    struct link line;  /* of origin_request.in_line */
-    struct link later; /* the same: unfinished, they go behind those */
-    struct link held;  /* the same: unfinished, and too many such are under way */
+    bool spoke_http1;               /* when it was last asked which it speaks */
+    struct link line;               /* of origin_request.in_line, while it has no address */
+    struct link lines;              /* else: by service, lines.c */
+    uint32_t ready[PRIORITY_COUNT]; /* in these, but for what is held */
+    uint32_t passed_over[PRIORITY_COUNT];
     uint32_t held_count;
     struct link probes;   /* of it: prober.c */
     struct link blocked;  /* in directory->blocked */
@@ -271,7 +272,8 @@ bool pool_is_overdue(const struct origin_request *request);
 /* A request could use a connection that gets free. */
 static inline bool origin_has_line(const struct origin *origin)
 {
-    return !list_is_empty(&origin->line) || !list_is_empty(&origin->later);
+    return !list_is_empty(&origin->line) || origin->ready[PRIORITY_CRITICAL] > 0 ||
+           origin->ready[PRIORITY_NORMAL] > 0 || origin->ready[PRIORITY_BULK] > 0;
 }
 /* One that left the line goes to another origin instead; which may end it at once. */
 void pool_move(struct origin_request *request, struct origin *to);

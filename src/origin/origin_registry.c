@@ -613,6 +613,16 @@ static void sum_up(const struct origin_entry *entry, struct origin_reading *read
     }
 }
 
+static void read_adaptive(const struct adaptive *adaptive, struct origin_reading *reading)
+{
+    reading->limit = TALLY_READ(adaptive->limit);
+    reading->adapts = reading->limit != 0;
+    reading->base_us = TALLY_READ(adaptive->base_us);
+    for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
+        reading->refused += TALLY_READ(adaptive->refused[class]);
+    }
+}
+
 static void read_entry(const struct origin_entry *entry, uint64_t now, origin_seen *seen,
                        void *owner)
 {
@@ -637,6 +647,7 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
         reading.ejected_for_ms = (uint32_t)((until - now) / 1000);
     }
     sum_up(entry, &reading);
+    read_adaptive(&entry->adaptive, &reading);
     seen(owner, &reading);
 }
 

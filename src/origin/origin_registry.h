@@ -66,6 +66,10 @@ struct origin_reading {
     uint32_t http2_streams;
     uint32_t in_flight; /* requests that hold a connection */
     uint32_t waiting;   /* in line for one */
+    bool adapts;        /* concurrency: auto; else the next are 0 */
+    uint32_t limit;     /* requests that may be under way */
+    uint32_t base_us;   /* what one takes without a queue */
+    uint64_t refused;   /* that would not have been served soon, ever */
     uint64_t requests;  /* begun, ever */
     uint64_t failures;  /* attempts that speak against it, ever */
     uint64_t ejected;   /* times, ever */

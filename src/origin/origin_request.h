@@ -18,6 +18,7 @@
 #include "origin/delivery.h"
 #include "origin/failure.h"
 
+struct line;
 struct origin;
 struct origin_connection;
 struct service;
@@ -61,27 +62,33 @@ struct origin_request {
     const char *fault;       /* the same: what was not well-formed; NULL: nothing was */
     struct service *service; /* filled by service_pick; NULL: the result speaks for no one */
     enum http_method method;
-    bool replayable;              /* a failure can be tried again for free: no look before reuse */
-    enum reuse reuse;             /* which pooled connections will do */
-    bool unfinished;              /* its body is not whole yet */
-    bool is_grpc;                 /* its answer is judged by origin_request_grpc_ended */
-    bool answer_ends;             /* with the bytes of this `body`, as far as its sender knows */
-    bool waits;                   /* in line */
-    bool held;                    /* and only in that of those that may not go yet: pool.c */
-    bool half_open;               /* filled by service_pick: it tries an ejected origin */
-    bool hurried;                 /* and goes to another one if that is slow to answer */
-    uint64_t bound_us;            /* when it had its connection */
+    bool replayable;      /* a failure can be tried again for free: no look before reuse */
+    enum reuse reuse;     /* which pooled connections will do */
+    bool unfinished;      /* its body is not whole yet */
+    bool is_grpc;         /* its answer is judged by origin_request_grpc_ended */
+    bool answer_ends;     /* with the bytes of this `body`, as far as its sender knows */
+    bool waits;           /* in line */
+    uint8_t priority;     /* enum priority: its place in line */
+    uint8_t part;         /* of the line: enum line_part */
+    uint32_t fair_key;    /* tells its client from others in line; 0: first come, first served */
+    uint32_t in_flight;   /* at the origin when it was given to it: adaptive.c */
+    uint64_t deadline_us; /* it is of no use after that; 0: there is no such time */
+    uint32_t mark;        /* of the turns in line: lines.c */
+    bool half_open;       /* filled by service_pick: it tries an ejected origin */
+    bool hurried;         /* and goes to another one if that is slow to answer */
+    uint64_t bound_us;    /* when it had its connection */
     uint64_t half_open_waited_us; /* for the head of an answer half-open */
     struct origin_evidence evidence;
     uint8_t moves;          /* to another address of the same name: sibling.c */
     uint8_t slots;          /* taken of what limits requests: limits.c */
     bool service_slot;      /* and of its service's connections, for the one being opened */
     uint64_t waits_from_us; /* in line */
+    struct line *line;      /* it stands in; NULL: none, or that for a name */
     struct link in_line;
     struct timer wait_timer;
 };
 
-/* Fill events, owner, pool, timeouts, limits, method, unfinished, is_grpc, replayable and reuse first. `connected` or `failed`
+/* Fill events, owner, pool, timeouts, limits, method, priority, fair_key, unfinished, is_grpc, replayable and reuse first. `connected` or `failed`
  * follows, maybe before this returns. */
 void origin_request_start(struct origin_request *request, struct origin *origin);
 /* false: the head is too large; nothing was sent, and the connection is still held. */

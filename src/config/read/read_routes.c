@@ -164,6 +164,21 @@ static void check_key(struct reading *reading, const struct node *node,
     }
 }
 
+static void read_fair_by(struct reading *reading, const struct node *node,
+                         struct route_settings *route)
+{
+    const struct source_list list = {
+        "fair_by",
+        1u << SOURCE_COOKIE | 1u << SOURCE_HEADER | 1u << SOURCE_QUERY |
+            1u << SOURCE_CLIENT_ADDRESS,
+        "{cookie: NAME}, {header: NAME}, {query: NAME} or client_address",
+        &route->fair_by,
+        &route->fair_by_count,
+    };
+
+    config_read_sources(reading, config_node_child(node, "fair_by"), &list);
+}
+
 static void read_route(struct reading *reading, const struct node *node,
                        struct route_settings *route)
 {
@@ -184,6 +199,7 @@ static void read_route(struct reading *reading, const struct node *node,
     config_read_route_client_limits(reading, config_node_child(node, "client_limits"), route);
     config_read_route_doors(reading, node, route);
     config_read_error_pages(reading, config_node_child(node, "error_pages"), &route->error_pages);
+    read_fair_by(reading, node, route);
     config_read_rate_limits(reading, config_node_child(node, "rate_limits"), route);
     config_read_waiting_room(reading, config_node_child(node, "waiting_room"), route);
     config_read_cache(reading, node, route);

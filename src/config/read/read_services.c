@@ -181,7 +181,14 @@ static void read_limits(struct reading *reading, const struct node *node,
     if (node != NULL) {
         config_read_group(reading, node, PLACE_SERVICE, "limits", limits);
     }
-    service->pool.limited = limits->max_concurrent_requests != 0 ||
+    if (service->concurrency == 0) {
+        limits->adaptive = true;
+    } else if (service->concurrency != CONCURRENCY_UNSAID &&
+               (limits->max_concurrent_requests_per_origin == 0 ||
+                service->concurrency < limits->max_concurrent_requests_per_origin)) {
+        limits->max_concurrent_requests_per_origin = service->concurrency;
+    }
+    service->pool.limited = limits->adaptive || limits->max_concurrent_requests != 0 ||
                             limits->max_concurrent_requests_per_origin != 0 ||
                             limits->max_connections != 0;
 }
@@ -232,6 +239,7 @@ static void read_service(struct reading *reading, const struct node *node,
     const struct node *budget;
 
     config_fill_defaults(PLACE_SERVICE, "", service);
+    service->concurrency = CONCURRENCY_UNSAID;
     config_fill_defaults(PLACE_SERVICE, "pool", &service->pool);
     config_fill_defaults(PLACE_SERVICE, "retry_budget", &service->retry_budget);
     if (!config_read_group(reading, node, PLACE_SERVICE, "", service)) {

@@ -60,6 +60,10 @@ static const struct option options[] = {
     {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
      .least = "1", .greatest = "64", FIELD(settings, via),
      .help = "The gateway's name in Via and Proxy-Status."},
+    {.path = "priority_header", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "X-Priority",
+     .sample_off = true, .least = "1", .greatest = "64", FIELD(settings, priority_header),
+     .help = "Request header in which trusted_proxies may say critical, normal or bulk, before what the "
+             "route says (priority). Lines of other clients count for nothing."},
     {.path = "request_id", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "trusted",
      .words = "trusted|any", FIELD(settings, request_id),
      .help = "Whose X-Request-Id is passed to origins and the log: that of trusted_proxies, or "
@@ -528,6 +532,13 @@ static const struct option options[] = {
     {.path = "balance", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "round_robin",
      .words = "round_robin|least_requests|two_choices", FIELD(service_settings, balance),
      .help = "How the next origin is chosen."},
+    {.path = "concurrency", .places = PLACE_SERVICE, .type = OPTION_COUNT, .zero_word = "auto",
+     .least = "1", .greatest = "100000", .sample = "auto", .sample_off = true,
+     FIELD(service_settings, concurrency),
+     .help = "Requests under way at each origin; more wait for a moment, by the priority of their route, "
+             "or get 503. auto: as many as each origin serves without its answers getting slower, "
+             "measured all the time. A number is that of limits.max_concurrent_requests_per_origin. "
+             "Absent: no limit."},
     {.path = "protocol", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "http1",
      .words = "http1|http2|auto", FIELD(service_settings, protocol),
      .help = "What is spoken with its origins. auto: over TLS HTTP/2 where the origin offers it, else "
@@ -893,6 +904,16 @@ static const struct option options[] = {
     {.path = "maintenance_pass", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
      .sample = "{X-Tester: a-secret}", .sample_off = true,
      .help = "Header fields of testers: a request with one of them is served in maintenance."},
+    {.path = "priority", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "normal",
+     .words = "critical|normal|bulk", FIELD(route_settings, priority),
+     .help = "Which requests go first where requests wait for an origin (limits, pool.max_connections, "
+             "concurrency): critical before normal before bulk. A lower class keeps one place in two "
+             "hundred."},
+    {.path = "fair_by", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
+     .sample = "[{cookie: session}, {header: X-Api-Key}]", .sample_off = true,
+     .words = "cookie|header|query|client_address",
+     .help = "What tells clients apart, the first one there is, while requests wait for an origin of a "
+             "service with concurrency: auto: each client has its turn. Absent: the client's address."},
     {.path = "rate_limits", .places = PLACE_ROUTE, .type = OPTION_ROWS, .sample_off = true,
      .help = "Rates of requests by key, such as an API key or a user; each holds by itself, and "
              "counts over all workers. More get 429 with RateLimit fields. 32 at most."},

@@ -89,6 +89,8 @@ VALUE(http2_connections)
 VALUE(http2_streams)
 VALUE(in_flight)
 VALUE(waiting)
+VALUE(limit)
+VALUE(refused)
 VALUE(requests)
 VALUE(drained)
 VALUE(ejected)
@@ -116,6 +118,8 @@ static const struct registry_row {
     {"turnpike_origin_http2_streams",       "gauge",   "Streams of HTTP/2 with a request, on these connections.", http2_streams_of},
     {"turnpike_origin_requests_in_flight",  "gauge",   "Requests that hold a connection.", in_flight_of},
     {"turnpike_origin_requests_pending",    "gauge",   "Requests that wait for a connection.", waiting_of},
+    {"turnpike_origin_concurrency_limit",   "gauge",   "Requests that may be under way, with concurrency: auto; else 0.", limit_of},
+    {"turnpike_origin_requests_refused_total", "counter", "Requests refused by concurrency: auto.", refused_of},
     {"turnpike_origin_requests_total",      "counter", "Requests begun on a connection.", requests_of},
     {"turnpike_origin_ejected_total",       "counter", "Passive-health ejections.", ejected_of},
     {"turnpike_origin_probes_total",        "counter", "Health probes.", probes_of},

@@ -112,6 +112,9 @@ static void add_up(struct origin_summary *summary, const struct origin_reading *
     sum->http2_streams += row->http2_streams;
     sum->in_flight += row->in_flight;
     sum->waiting += row->waiting;
+    sum->adapts = sum->adapts || row->adapts;
+    sum->limit += row->limit;
+    sum->refused += row->refused;
     sum->requests += row->requests;
     sum->failures += row->failures;
     sum->ejected += row->ejected;

@@ -160,6 +160,10 @@ static void add_counters(struct json *json, const struct origin_reading *known)
     }
     json_number(json, "in_flight", known->in_flight);
     json_number(json, "pending", known->waiting);
+    if (known->adapts) {
+        json_number(json, "concurrency", known->limit);
+        json_number(json, "refused", known->refused);
+    }
     json_number(json, "requests", known->requests);
     json_number(json, "failures", known->failures);
     json_number(json, "ejected", known->ejected);

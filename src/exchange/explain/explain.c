@@ -400,6 +400,19 @@ static void add_doors(const struct listener_settings *listener, const struct rou
     }
 }
 
+static void add_priority(const struct route_settings *route, struct json *json)
+{
+    if (route->action == ROUTE_FORWARD && route->priority != PRIORITY_NORMAL) {
+        json_bytes(json, "priority", config_choice_word(PLACE_ROUTE, "priority", route->priority));
+    }
+    for (uint32_t i = 0; i < route->arm_count; i++) {
+        if (route->arms[i].service->limits.adaptive) {
+            json_text(json, "concurrency", "auto: more than the origin serves wait or get 503");
+            return;
+        }
+    }
+}
+
 static void add_rate_limits(const struct route_settings *route, struct json *json)
 {
     if (route->rate_limit_count == 0) {
@@ -535,6 +548,7 @@ static void write_answer(const struct explain_world *world, const struct questio
         add_doors(listener, route, client, &json);
         add_rate_limits(route, &json);
         add_caching(route, request, &json);
+        add_priority(route, &json);
         to = add_action(world, route, request, client, &json);
     }
     explain_readings(&about, asked, route, &json);

@@ -14,6 +14,7 @@
  * after its head: origin_stall.c; the way out and back: origin_ejection.c, origin_half_open.c; who
  * gets requests then: service.c. */
 #include "origin/health/health_private.h"
+#include "origin/pool/limits.h"
 
 #include <stdio.h>
 
@@ -282,6 +283,9 @@ void origin_health_answered(struct origin_connection *connection, uint16_t statu
     }
     if (request->service == NULL) {
         return;
+    }
+    if (request->pool->limited && connection->request_whole && status < 500) {
+        limits_note_answer(request, connection->asked_us);
     }
     if (is_judged_later(request, status)) {
         request->half_open_waited_us = waited_us;

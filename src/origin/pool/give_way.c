@@ -26,8 +26,7 @@ static bool is_needed_at_origin(const struct origin_request *request)
            (!quota_has_room(&entry->connections, request->pool->max_connections) ||
             !quota_has_room(&entry->unfinished, limits_most_unfinished_of_origin(request)) ||
             (service != NULL &&
-             !quota_has_room(&entry->requests,
-                             service->settings->limits.max_concurrent_requests_per_origin)));
+             !quota_has_room(&entry->requests, limits_most_at_origin(request, request->origin))));
 }
 
 static bool is_needed_in_service(const struct origin_request *request)

@@ -102,11 +102,15 @@ void limits_serve_later(struct origin *origin)
     wake(directory_of(origin), worker_of(origin));
 }
 
+_Static_assert(PRIORITY_COUNT *QUOTA_NEEDS_OF_CLASS == QUOTA_NEEDS, "two of each class");
+
 /* Of a request that waits, or is about to. */
-static enum quota_need need_of(const struct origin_request *request)
+static unsigned need_of(const struct origin_request *request)
 {
-    return !limits_bound_unfinished(request) || pool_is_overdue(request) ? QUOTA_NEED_FIRST
-                                                                         : QUOTA_NEED_LATER;
+    bool first = !limits_bound_unfinished(request) || pool_is_overdue(request);
+
+    return request->priority * QUOTA_NEEDS_OF_CLASS +
+           (unsigned)(first ? QUOTA_NEED_FIRST : QUOTA_NEED_LATER);
 }
 
 static bool limits_take(const struct origin_request *request, struct quota *quota, uint32_t limit)
@@ -136,6 +140,103 @@ static void limits_give_on(struct origin *origin, struct quota *quota)
     wake(directory_of(origin), quota_give_on(quota, worker_of(origin), now_of(origin)));
 }
 
+/* --- what adapts --------------------------------------------------------------------------- */
+
+static bool is_adaptive(const struct origin_request *request)
+{
+    return request->service != NULL && limits_of(request)->adaptive;
+}
+
+uint32_t limits_most_at_origin(const struct origin_request *request, const struct origin *origin)
+{
+    uint32_t fixed = limits_of(request)->max_concurrent_requests_per_origin;
+    uint32_t now = limits_of(request)->adaptive ? adaptive_now(&origin->entry->adaptive) : 0;
+
+    return fixed == 0 || (now != 0 && now < fixed) ? now : fixed;
+}
+
+bool limits_waits_too_long(const struct origin_request *request, const struct origin *origin,
+                           uint64_t time_left_ms)
+{
+    const struct adaptive *adaptive = &origin->entry->adaptive;
+    enum priority class = request->priority;
+    uint32_t wait_ms;
+    uint32_t most_ms;
+
+    if (!is_adaptive(request) || limits_waits_for_dial(request) || limits_may_go(request, origin)) {
+        return false;
+    }
+    wait_ms = adaptive_wait_ms(adaptive, class);
+    most_ms = adaptive_patience_ms(adaptive, class);
+    /* One of each class may stand in line, for its promised share. */
+    return wait_ms > time_left_ms ||
+           (wait_ms > most_ms &&
+            atomic_load_explicit(&adaptive->waiting[class], memory_order_relaxed) > 0);
+}
+
+bool limits_waits_for_dial(const struct origin_request *request)
+{
+    return is_adaptive(request) && (request->slots & SLOT_OF_ORIGIN) != 0;
+}
+
+uint32_t limits_patience_ms(const struct origin_request *request)
+{
+    uint32_t most_ms = request->pool->pending_timeout;
+    uint32_t patience_ms;
+
+    if (!is_adaptive(request)) {
+        return most_ms;
+    }
+    patience_ms = adaptive_patience_ms(&request->origin->entry->adaptive, request->priority);
+    return patience_ms < most_ms ? patience_ms : most_ms;
+}
+
+bool limits_has_waited_enough(const struct origin_request *request)
+{
+    return is_adaptive(request) && !limits_waits_for_dial(request) &&
+           now_of(request->origin) - request->waits_from_us >
+               (uint64_t)limits_patience_ms(request) * 1000;
+}
+
+enum origin_failure limits_failure(const struct origin_request *request)
+{
+    if (!is_adaptive(request)) {
+        return ORIGIN_FAILURE_LINE_TIMEOUT;
+    }
+    limits_note_refused(request);
+    return ORIGIN_FAILURE_OVERLOADED;
+}
+
+void limits_note_refused(const struct origin_request *request)
+{
+    atomic_fetch_add_explicit(&request->origin->entry->adaptive.refused[request->priority], 1,
+                              memory_order_relaxed);
+}
+
+void limits_note_given(struct origin_request *request, uint64_t waited_us)
+{
+    struct origin_entry *entry = request->origin->entry;
+
+    if (is_adaptive(request)) {
+        request->in_flight = atomic_load_explicit(&entry->requests.used, memory_order_relaxed);
+        adaptive_note_given(&entry->adaptive, request->priority, waited_us);
+    }
+}
+
+void limits_note_answer(const struct origin_request *request, uint64_t asked_us)
+{
+    struct origin_entry *entry = request->origin->entry;
+    uint32_t now;
+
+    if (is_adaptive(request)) {
+        now = atomic_load_explicit(&entry->requests.used, memory_order_relaxed);
+        adaptive_note_answer(
+            &entry->adaptive,
+            &(struct adaptive_sample){asked_us, now_of(request->origin),
+                                      now > request->in_flight ? now : request->in_flight});
+    }
+}
+
 /* --- requests ---------------------------------------------------------------------------- */
 
 bool limits_take_slots(struct origin_request *request)
@@ -146,9 +247,9 @@ bool limits_take_slots(struct origin_request *request)
         return true;
     }
     limits = limits_of(request);
-    if (limits->max_concurrent_requests_per_origin != 0) {
+    if (limits_most_at_origin(request, request->origin) != 0) {
         if (!limits_take(request, &request->origin->entry->requests,
-                         limits->max_concurrent_requests_per_origin)) {
+                         limits_most_at_origin(request, request->origin))) {
             return false;
         }
         request->slots |= SLOT_OF_ORIGIN;
@@ -266,7 +367,7 @@ bool limits_claim_counted(const struct origin_connection *connection,
 {
     struct origin *origin = connection->origin;
     const struct origin_request *first = pool_first_in_line(origin);
-    enum quota_need here = first != NULL ? need_of(first) : QUOTA_NO_NEED;
+    unsigned here = first != NULL ? need_of(first) : QUOTA_NO_NEED;
 
     if (pool->max_connections != 0 &&
         quota_is_due_elsewhere(&origin->entry->connections, worker_of(origin), now_of(origin),
@@ -290,7 +391,7 @@ static bool is_one_too_many(const struct origin_request *request, const struct o
                              limits_most_unfinished_of_service(request))));
 }
 
-static bool may_go(const struct origin_request *request, const struct origin *origin)
+bool limits_may_go(const struct origin_request *request, const struct origin *origin)
 {
     const struct service *service = request->service;
 
@@ -299,8 +400,7 @@ static bool may_go(const struct origin_request *request, const struct origin *or
         return false;
     }
     return service == NULL || !request->pool->limited ||
-           (quota_has_room(&origin->entry->requests,
-                           service->settings->limits.max_concurrent_requests_per_origin) &&
+           (quota_has_room(&origin->entry->requests, limits_most_at_origin(request, origin)) &&
             quota_has_room(&service->entry->requests,
                            service->settings->limits.max_concurrent_requests) &&
             quota_has_room(&service->entry->connections,
@@ -317,7 +417,7 @@ bool limits_line_is_full(const struct origin_request *request, const struct orig
 {
     const struct service *service = request->service;
 
-    if (may_go(request, origin)) {
+    if (limits_may_go(request, origin)) {
         return false;
     }
     if (atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
@@ -335,6 +435,10 @@ void limits_note_waiting(struct origin_request *request)
     if (request->service != NULL) {
         atomic_fetch_add_explicit(&request->service->entry->waiting, 1, memory_order_relaxed);
     }
+    if (is_adaptive(request)) {
+        atomic_fetch_add_explicit(&request->origin->entry->adaptive.waiting[request->priority], 1,
+                                  memory_order_relaxed);
+    }
 }
 
 void limits_note_left(struct origin_request *request)
@@ -342,6 +446,10 @@ void limits_note_left(struct origin_request *request)
     atomic_fetch_sub_explicit(&request->origin->entry->waiting, 1, memory_order_relaxed);
     if (request->service != NULL) {
         atomic_fetch_sub_explicit(&request->service->entry->waiting, 1, memory_order_relaxed);
+    }
+    if (is_adaptive(request)) {
+        atomic_fetch_sub_explicit(&request->origin->entry->adaptive.waiting[request->priority], 1,
+                                  memory_order_relaxed);
     }
 }
 

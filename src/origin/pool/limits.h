@@ -67,6 +67,25 @@ static inline bool limits_claim_idle(const struct origin_connection *connection,
            limits_claim_counted(connection, pool);
 }
 
+/* At its origin, of what limits it: fixed, or found by adaptive.c; 0: no limit. For a request with a
+ * service. */
+uint32_t limits_most_at_origin(const struct origin_request *request, const struct origin *origin);
+/* `concurrency: auto`: it would not be served soon enough; harmless for others, as are the next ones. */
+bool limits_waits_too_long(const struct origin_request *request, const struct origin *origin,
+                           uint64_t time_left_ms);
+/* The same: it has its place at the origin, and waits for the connection. */
+bool limits_waits_for_dial(const struct origin_request *request);
+/* How long it may wait in line; and it has. */
+uint32_t limits_patience_ms(const struct origin_request *request);
+bool limits_has_waited_enough(const struct origin_request *request);
+/* What its wait ends with. */
+enum origin_failure limits_failure(const struct origin_request *request);
+void limits_note_refused(const struct origin_request *request);
+/* It has a connection; and the origin's answer to it, that went out whole at asked_us. */
+void limits_note_given(struct origin_request *request, uint64_t waited_us);
+void limits_note_answer(const struct origin_request *request, uint64_t asked_us);
+/* A look only: nothing keeps it from having a connection, or waiting for a dial. */
+bool limits_may_go(const struct origin_request *request, const struct origin *origin);
 /* No more requests may wait for this origin, or in this service. */
 bool limits_line_is_full(const struct origin_request *request, const struct origin *origin);
 /* One waits, or does no more. */

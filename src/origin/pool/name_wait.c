@@ -10,6 +10,7 @@
 #include "origin/pool/name_wait.h"
 
 #include "origin/pool/limits.h"
+#include "origin/pool/lines.h"
 #include "origin/service/dns_name.h"
 #include "origin/service/service_private.h"
 
@@ -127,33 +128,35 @@ static void check_at_all(void *owner)
 
 /* Nothing of these was sent, and the address may be nobody's by now. The service stays meanwhile,
  * whatever the requests do: it goes in a turn of its own (exchange_context_let_go). */
-static void leave_part(struct origin *origin, struct link *part, struct service *service)
+static void move_on(void *owner, struct origin_request *request)
 {
-    struct random *random = &origin->directory->worker_context->random;
-    struct link *link = part->next;
+    struct random *random = &request->origin->directory->worker_context->random;
+    struct origin *other = service_pick(owner, random, NULL, NULL);
 
-    while (link != part) {
-        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
-        struct origin *other = NULL;
-
-        link = link->next;
-        if (request->service == service) {
-            other = service_pick(service, random, NULL, NULL);
-        }
-        if (other != NULL) { /* else it had better stay */
-            origin_health_given_up(request);
-            pool_take(request);
-            pool_move(request, other);
-            link = part->next; /* what it did may have ended others */
-        }
+    if (other != NULL) { /* else it had better stay */
+        origin_health_given_up(request);
+        pool_take(request);
+        pool_move(request, other);
     }
 }
 
 void name_wait_leave(struct origin *origin, struct service *service)
 {
-    leave_part(origin, &origin->line, service);
-    leave_part(origin, &origin->later, service);
-    leave_part(origin, &origin->held, service);
+    struct link line;
+    struct link *link;
+
+    list_init(&line);
+    move_all(&origin->line, &line);
+    while ((link = list_first(&line)) != NULL) {
+        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
+
+        list_remove(link);
+        list_add_last(&origin->line, link);
+        if (request->service == service) {
+            move_on(service, request);
+        }
+    }
+    lines_visit(origin, service, move_on, service);
 }
 
 /* --- the answer of DNS ------------------------------------------------------------------- */

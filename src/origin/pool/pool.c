@@ -3,11 +3,12 @@
  * Whoever is first in line gets whichever connection is free first, so a request that waits
  * for its dial is served earlier when another connection comes back.
  *
- * The line has three parts where there are limits. `line`: requests whose body is whole. `later`:
- * unfinished ones, served behind those, but no later than after half of the time they may wait.
- * `held`: unfinished ones of which too many are under way (limits_take_unfinished); they go on to
- * `later` as others end. */
+ * Lines are by service and class (lines.h), and of three parts where there are limits. LINE_WHOLE:
+ * requests whose body is whole. LINE_LATER: unfinished ones, served behind those, but no later than
+ * after half of the time they may wait. LINE_HELD: unfinished ones of which too many are under way
+ * (limits_take_unfinished); they go on to LINE_LATER as others end. */
 #include "origin/pool/limits.h"
+#include "origin/pool/lines.h"
 #include "origin/pool/name_wait.h"
 #include "origin/service/sibling.h"
 
@@ -106,22 +107,37 @@ static struct origin_connection *take_idle(struct origin *origin, struct origin_
 
 static void leave_part(struct origin_request *request)
 {
-    list_remove(&request->in_line);
-    if (request->held) {
-        request->held = false;
+    if (request->line == NULL) {
+        list_remove(&request->in_line); /* of those that wait for a name */
+        return;
+    }
+    if (request->part == LINE_HELD) {
         request->origin->held_count--;
     }
+    lines_leave(request);
+}
+
+static void note_left(struct origin_request *request)
+{
+    request->waits = false;
+    TALLY_ADD(request->origin->tally.waiting, -1u);
+    limits_note_left(request);
+    timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
 }
 
 static void leave_line(struct origin_request *request)
 {
     if (request->waits) {
-        request->waits = false;
         leave_part(request);
-        TALLY_ADD(request->origin->tally.waiting, -1u);
-        limits_note_left(request);
-        timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
+        note_left(request);
     }
+}
+
+/* It waits, and stands nowhere: no memory was left for its place. */
+static void fail_unlined(struct origin_request *request)
+{
+    note_left(request);
+    origin_fail_request(request, ORIGIN_FAILURE_LOCAL_RESOURCE);
 }
 
 static void fail_waiting(struct origin_request *request, enum origin_failure failure)
@@ -131,53 +147,60 @@ static void fail_waiting(struct origin_request *request, enum origin_failure fai
 }
 
 /* No request goes to an origin without an address: those that wait there are moved elsewhere. */
-static void enter_part(struct origin_request *request)
+static bool enter_part(struct origin_request *request)
 {
     struct origin *origin = request->origin;
 
-    if (!limits_bound_unfinished(request) || !origin_has_address(origin)) {
+    if (!origin_has_address(origin)) {
         list_add_last(&origin->line, &request->in_line);
-    } else if (list_is_empty(&origin->held) && limits_take_unfinished(request)) {
-        list_add_last(&origin->later, &request->in_line);
-    } else {
-        request->held = true;
-        origin->held_count++;
-        list_add_last(&origin->held, &request->in_line);
+        return true;
     }
+    if (!limits_bound_unfinished(request)) {
+        return lines_enter(origin, request, LINE_WHOLE);
+    }
+    if (!lines_has_before(origin, request, LINE_HELD) && limits_take_unfinished(request)) {
+        return lines_enter(origin, request, LINE_LATER);
+    }
+    if (lines_enter(origin, request, LINE_HELD)) {
+        origin->held_count++;
+        return true;
+    }
+    return false;
 }
 
-static void enter_line(struct origin_request *request)
+/* false: out of memory. */
+static bool enter_line(struct origin_request *request)
 {
     struct origin *origin = request->origin;
 
+    if (!enter_part(request)) {
+        return false;
+    }
     request->waits = true;
     request->waits_from_us = loop_now(directory_of(origin)->worker_context->loop);
     TALLY_ADD(origin->tally.waiting, 1);
     limits_note_waiting(request);
-    enter_part(request);
-    timer_set(directory_of(origin)->wait_timers, &request->wait_timer,
-              request->pool->pending_timeout);
+    timer_set(directory_of(origin)->wait_timers, &request->wait_timer, limits_patience_ms(request));
     if (!origin_has_address(origin)) {
         name_wait_watch(origin);
     }
     if (!quota_has_room(&origin->entry->connections, request->pool->max_connections)) {
         reserve_watch(origin);
     }
+    return true;
 }
 
 void pool_wait_over(struct timer *timer)
 {
     struct origin_request *request = CONTAINER_OF(timer, struct origin_request, wait_timer);
 
+    if (limits_waits_for_dial(request) && !pool_is_overdue(request)) {
+        timer_set(directory_of(request->origin)->wait_timers, timer,
+                  request->pool->pending_timeout / 2);
+        return;
+    }
     fail_waiting(request, !origin_has_address(request->origin) ? ORIGIN_FAILURE_NAME_TIMEOUT
-                                                               : ORIGIN_FAILURE_LINE_TIMEOUT);
-}
-
-static struct origin_request *first_of(struct link *part)
-{
-    struct link *link = list_first(part);
-
-    return link != NULL ? CONTAINER_OF(link, struct origin_request, in_line) : NULL;
+                                                               : limits_failure(request));
 }
 
 bool pool_is_overdue(const struct origin_request *request)
@@ -190,10 +213,10 @@ bool pool_is_overdue(const struct origin_request *request)
 
 struct origin_request *pool_first_in_line(struct origin *origin)
 {
-    struct origin_request *first = first_of(&origin->line);
-    struct origin_request *later = first_of(&origin->later);
+    struct link *link = list_first(&origin->line);
 
-    return later != NULL && (first == NULL || pool_is_overdue(later)) ? later : first;
+    return link != NULL ? CONTAINER_OF(link, struct origin_request, in_line)
+                        : lines_first(origin, true);
 }
 
 void pool_dial_failed(struct origin *origin, enum origin_failure failure)
@@ -268,8 +291,15 @@ static bool open_for(struct origin *origin, struct origin_request *request)
 }
 
 /* What is on its way will do for all that may go. */
-static bool has_dialed_enough(const struct origin *origin)
+static bool has_dialed_enough(const struct origin *origin, const struct origin_request *request)
 {
+    uint32_t most = request->service != NULL && request->pool->limited
+                        ? limits_most_at_origin(request, origin)
+                        : 0;
+
+    if (most != 0 && TALLY_READ(origin->tally.busy) + origin->dialing >= most) {
+        return true; /* which are busy, or will be */
+    }
     if (origin_h2_is_expected(origin)) {
         return origin->dialing > 0 || origin_h2_may_soon(origin);
     }
@@ -280,28 +310,43 @@ static void let_held_go_on(struct origin *origin)
 {
     struct origin_request *request;
 
-    while ((request = first_of(&origin->held)) != NULL && limits_take_unfinished(request)) {
+    while (origin->held_count > 0 && (request = lines_first_held(origin, false)) != NULL) {
+        if (!limits_take_unfinished(request)) {
+            lines_set_aside(request);
+            continue;
+        }
         leave_part(request);
-        list_add_last(&origin->later, &request->in_line);
+        if (!lines_enter(origin, request, LINE_LATER)) {
+            fail_unlined(request);
+        }
     }
+    lines_look_again(origin);
 }
 
 static void serve_line(struct origin *origin)
 {
     struct origin_request *request;
 
+    lines_look_again(origin);
     let_held_go_on(origin);
-    while (origin_has_address(origin) && (request = pool_first_in_line(origin)) != NULL &&
-           limits_take_request(request)) {
-        struct origin_connection *connection = take_idle(origin, request);
+    while (origin_has_address(origin) && (request = lines_first(origin, false)) != NULL) {
+        struct origin_connection *connection;
 
+        if (limits_has_waited_enough(request)) {
+            fail_waiting(request, limits_failure(request));
+            continue;
+        }
+        if (!limits_take_request(request)) {
+            lines_set_aside(request);
+            continue;
+        }
+        connection = take_idle(origin, request);
         if (connection != NULL) {
+            lines_note_served(request);
             leave_line(request);
             origin_connection_bind(connection, request);
-        } else if (has_dialed_enough(origin)) {
-            return;
-        } else if (!open_for(origin, request)) {
-            return;
+        } else if (has_dialed_enough(origin, request) || !open_for(origin, request)) {
+            lines_set_aside(request);
         }
     }
 }
@@ -338,14 +383,25 @@ void pool_offer(struct origin_connection *connection)
     pool_serve_line(connection->origin);
 }
 
+/* Of those that wait none goes before it, or could. */
+static bool may_pass(struct origin *origin, struct origin_request *request)
+{
+    bool bound = limits_bound_unfinished(request);
+
+    return list_is_empty(&origin->line) && !lines_has_before(origin, request, LINE_WHOLE) &&
+           !(bound && (lines_has_before(origin, request, LINE_LATER) ||
+                       lines_has_before(origin, request, LINE_HELD))) &&
+           lines_let_pass(origin, request, limits_may_go);
+}
+
 /* None waits before it, and no limit keeps it from going. */
 static bool may_go_at_once(struct origin *origin, struct origin_request *request)
 {
-    if (limits_bound_unfinished(request)) {
-        return list_is_empty(&origin->held) && !origin_has_line(origin) &&
-               limits_take_unfinished(request) && limits_take_request(request);
+    if (TALLY_READ(origin->tally.waiting) > 0 && !may_pass(origin, request)) {
+        return false;
     }
-    return list_is_empty(&origin->line) && limits_take_request(request);
+    return (!limits_bound_unfinished(request) || limits_take_unfinished(request)) &&
+           limits_take_request(request);
 }
 
 void origin_request_body_is_whole(struct origin_request *request)
@@ -359,9 +415,32 @@ void origin_request_body_is_whole(struct origin_request *request)
     }
     if (request->waits) {
         leave_part(request);
-        enter_part(request);
+        if (!enter_part(request)) {
+            fail_unlined(request);
+            return;
+        }
         limits_serve_later(request->origin);
     }
+}
+
+static uint64_t time_left_ms(const struct origin_request *request)
+{
+    uint64_t now_us = loop_now(request->origin->directory->worker_context->loop);
+
+    return request->deadline_us == 0       ? UINT64_MAX
+           : request->deadline_us < now_us ? 0
+                                           : (request->deadline_us - now_us) / 1000;
+}
+
+/* A client that has more in line gives up its last place for one that has less. */
+static bool displaces(const struct origin_request *request)
+{
+    struct origin_request *other = lines_greediest(request->origin, request);
+
+    if (other != NULL) {
+        fail_waiting(other, limits_failure(other));
+    }
+    return other != NULL;
 }
 
 void origin_request_start(struct origin_request *request, struct origin *origin)
@@ -371,6 +450,8 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
     request->origin = origin;
     request->connection = NULL;
     request->waits = false;
+    request->line = NULL;
+    request->waits_from_us = 0;
     request->evidence.bytes_written = 0;
     request->evidence.bytes_acked = 0;
     request->evidence.delivery = ORIGIN_DELIVERY_NOT_SENT;
@@ -388,7 +469,15 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         origin_fail_request(request, ORIGIN_FAILURE_LINE_FULL);
         return;
     }
-    enter_line(request);
+    if (limits_waits_too_long(request, origin, time_left_ms(request)) && !displaces(request)) {
+        limits_note_refused(request);
+        origin_fail_request(request, ORIGIN_FAILURE_OVERLOADED);
+        return;
+    }
+    if (!enter_line(request)) {
+        origin_fail_request(request, ORIGIN_FAILURE_LOCAL_RESOURCE);
+        return;
+    }
     pool_serve_line(origin);
 }
 

@@ -40,13 +40,11 @@ bool quota_has_room(const struct quota *quota, uint32_t limit)
     return limit == 0 || atomic_load_explicit(&quota->used, memory_order_relaxed) < limit;
 }
 
-void quota_mark_waiting(struct quota *quota, uint32_t worker, enum quota_need need)
+void quota_mark_waiting(struct quota *quota, uint32_t worker, unsigned need)
 {
     uint64_t bit = UINT64_C(1) << worker % 64;
 
-    if (need == QUOTA_NEED_FIRST) {
-        atomic_fetch_or(&quota->first[worker / 64], bit);
-    }
+    atomic_fetch_or(&quota->needs[need][worker / 64], bit);
     atomic_fetch_or(&quota->waiting[worker / 64], bit);
 }
 
@@ -55,14 +53,18 @@ static bool is_in(const _Atomic uint64_t *marks, uint32_t worker)
     return (atomic_load(&marks[worker / 64]) >> worker % 64 & 1) != 0;
 }
 
-/* false: another thread was faster. A mark that comes in between may lose its place among the first,
- * and never is one of these alone. */
+/* false: another thread was faster. A mark that comes in between may lose its need, and never is one
+ * of these alone. */
 static bool take_mark(struct quota *quota, uint32_t worker)
 {
     uint64_t bit = UINT64_C(1) << worker % 64;
     bool was_there = (atomic_fetch_and(&quota->waiting[worker / 64], ~bit) & bit) != 0;
 
-    atomic_fetch_and(&quota->first[worker / 64], ~bit);
+    for (unsigned need = 0; need < QUOTA_NEEDS; need++) {
+        if (is_in(quota->needs[need], worker)) {
+            atomic_fetch_and(&quota->needs[need][worker / 64], ~bit);
+        }
+    }
     return was_there;
 }
 
@@ -76,10 +78,40 @@ static bool is_any_in(const _Atomic uint64_t *marks)
     return false;
 }
 
-/* The marks among which the turn goes. */
-static const _Atomic uint64_t *candidates(const struct quota *quota)
+/* The first need that any has; QUOTA_NO_NEED: none is known. */
+static unsigned first_need(const struct quota *quota)
 {
-    return is_any_in(quota->first) ? quota->first : quota->waiting;
+    unsigned need = 0;
+
+    while (need < QUOTA_NEEDS && !is_any_in(quota->needs[need])) {
+        need++;
+    }
+    return need;
+}
+
+static unsigned last_need(const struct quota *quota)
+{
+    unsigned need = QUOTA_NEEDS;
+
+    while (need > 0 && !is_any_in(quota->needs[need - 1])) {
+        need--;
+    }
+    return need > 0 ? need - 1 : QUOTA_NO_NEED;
+}
+
+static const _Atomic uint64_t *marks_of(const struct quota *quota, unsigned need)
+{
+    return need < QUOTA_NEEDS ? quota->needs[need] : quota->waiting;
+}
+
+/* The marks among which the turn goes. */
+static const _Atomic uint64_t *candidates(struct quota *quota)
+{
+    bool promised =
+        atomic_fetch_add_explicit(&quota->gives, 1, memory_order_relaxed) % QUOTA_PROMISE ==
+        QUOTA_PROMISE - 1;
+
+    return marks_of(quota, promised ? last_need(quota) : first_need(quota));
 }
 
 /* The next one behind `after`, round and round, other than `but`. */
@@ -98,17 +130,16 @@ static uint32_t next_in(const _Atomic uint64_t *marks, uint32_t after, uint32_t 
 }
 
 bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t now_us,
-                            enum quota_need here)
+                            unsigned here)
 {
-    const _Atomic uint64_t *marks;
+    unsigned best;
 
     if (!is_any_in(quota->waiting)) {
         return false;
     }
-    marks = here == QUOTA_NEED_FIRST ? quota->first : candidates(quota);
-    return next_in(marks, worker, worker) != QUOTA_NOBODY &&
-           (here == QUOTA_NO_NEED || (here == QUOTA_NEED_LATER && marks == quota->first) ||
-            now_us >= atomic_load(&quota->next_turn_us));
+    best = first_need(quota);
+    return best <= here && next_in(marks_of(quota, best), worker, worker) != QUOTA_NOBODY &&
+           (here == QUOTA_NO_NEED || best < here || now_us >= atomic_load(&quota->next_turn_us));
 }
 
 static uint32_t keep_for_next(struct quota *quota, const _Atomic uint64_t *marks, uint32_t worker,
@@ -151,7 +182,7 @@ uint32_t quota_give_on(struct quota *quota, uint32_t worker, uint64_t now_us)
     atomic_fetch_sub(&quota->used, 1);
     marks = candidates(quota);
     if (next_in(marks, worker, worker) == QUOTA_NOBODY) {
-        marks = quota->waiting; /* this worker alone has something first, and cannot use it */
+        marks = quota->waiting; /* this worker alone is first, and cannot use it */
     }
     return is_any_in(marks) ? keep_for_next(quota, marks, worker, now_us) : QUOTA_NOBODY;
 }

@@ -20,9 +20,8 @@ static uint32_t lower_limit(uint32_t a, uint32_t b)
 
 uint32_t limits_most_unfinished_of_origin(const struct origin_request *request)
 {
-    uint32_t requests = request->service != NULL
-                            ? request->service->settings->limits.max_concurrent_requests_per_origin
-                            : 0;
+    uint32_t requests =
+        request->service != NULL ? limits_most_at_origin(request, request->origin) : 0;
 
     return limits_most_unfinished(request->pool,
                                   lower_limit(request->pool->max_connections, requests));

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
+/* An open-loop load generator for HTTP/1.1: each request has its time, whether or not those before it
+ * have been answered, and its latency counts from when it should have been sent. So a gateway that
+ * stalls is not asked less for that. Called by overload.py.
+ *
+ * Usage: open_load PORT SECONDS TIMEOUT_MS CLASS... with CLASS = NAME:PATH:RATE[:CLIENTS]. Rates are a
+ * second; times between requests are even, with classes mixed. CLIENTS: so many, told by X-Client.
+ * Writes one JSON object. A connection carries one request at a time; one that is late is closed. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLASSES 8
+#define CONNECTIONS 16384
+#define HEAD_MOST 2048
+
+struct class
+{
+    const char *name;
+    const char *path;
+    double rate;
+    unsigned clients;
+    double next; /* seconds from the start */
+    uint64_t sent, good, refused, other, late, broken;
+    float *good_ms;
+    float *refused_ms;
+    size_t good_room, refused_room;
+};
+
+struct connection {
+    int fd; /* -1: closed */
+    struct class *class;
+    double due;
+    bool used, sent;
+    size_t length;
+    int next_idle, next_busy, last_busy;
+    char in[HEAD_MOST];
+};
+
+static struct class classes[CLASSES];
+static int class_count;
+static struct connection connections[CONNECTIONS];
+static int idle = -1;       /* open, nothing under way: the one used last */
+static int first_busy = -1; /* in order of `due` */
+static int end_busy = -1;
+static int opened;
+static int spare = -1; /* closed */
+static int epoll_fd;
+static double timeout_s;
+static double started;
+static int port;
+
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9 - started;
+}
+
+static void note(float **list, size_t *room, uint64_t count, double ms)
+{
+    if (count >= *room) {
+        *room = *room ? *room * 2 : 4096;
+        *list = realloc(*list, *room * sizeof(**list));
+        if (*list == NULL) {
+            exit(1);
+        }
+    }
+    (*list)[count] = (float)ms;
+}
+
+static void leave_busy(int at)
+{
+    struct connection *c = &connections[at];
+
+    if (c->last_busy >= 0) {
+        connections[c->last_busy].next_busy = c->next_busy;
+    } else {
+        first_busy = c->next_busy;
+    }
+    if (c->next_busy >= 0) {
+        connections[c->next_busy].last_busy = c->last_busy;
+    } else {
+        end_busy = c->last_busy;
+    }
+    c->class = NULL;
+}
+
+static void close_one(int at)
+{
+    close(connections[at].fd);
+    connections[at].fd = -1;
+    connections[at].next_idle = spare;
+    spare = at;
+}
+
+static int open_one(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int at = spare;
+    int yes = 1;
+    int fd;
+
+    if (at >= 0) {
+        spare = connections[at].next_idle;
+    } else if (opened < CONNECTIONS) {
+        at = opened++;
+    } else {
+        return -1;
+    }
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    connections[at].fd = fd;
+    connections[at].used = false;
+    if (fd < 0 || (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 && errno != EINPROGRESS)) {
+        close_one(at);
+        return -1;
+    }
+    epoll_ctl(
+        epoll_fd, EPOLL_CTL_ADD, fd,
+        &(struct epoll_event){.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = (uint32_t)at});
+    return at;
+}
+
+static bool write_request(struct connection *c)
+{
+    char head[512];
+    int length = snprintf(head, sizeof(head),
+                          "GET %s HTTP/1.1\r\nHost: bench\r\nX-Client: %u\r\n\r\n", c->class->path,
+                          c->class->clients ? (unsigned)(c->class->sent % c->class->clients) : 0);
+
+    if (send(c->fd, head, (size_t)length, MSG_NOSIGNAL) == length) {
+        c->sent = true;
+        return true;
+    }
+    return errno == EAGAIN || errno == ENOTCONN;
+}
+
+static void fail(int at)
+{
+    connections[at].class->broken++;
+    leave_busy(at);
+    close_one(at);
+}
+
+static void begin(struct class *class, double due)
+{
+    int at = idle;
+    struct connection *c;
+
+    class->sent++;
+    if (at >= 0) {
+        idle = connections[at].next_idle;
+    } else {
+        at = open_one();
+    }
+    if (at < 0) {
+        class->broken++;
+        return;
+    }
+    c = &connections[at];
+    c->class = class;
+    c->due = due;
+    c->length = 0;
+    c->sent = false;
+    c->next_busy = -1;
+    c->last_busy = end_busy;
+    if (end_busy >= 0) {
+        connections[end_busy].next_busy = at;
+    } else {
+        first_busy = at;
+    }
+    end_busy = at;
+    if (!write_request(c)) {
+        fail(at);
+    }
+}
+
+static void finish(int at, int status)
+{
+    struct connection *c = &connections[at];
+    struct class *class = c->class;
+    double ms = (now() - c->due) * 1000;
+
+    if (status == 200) {
+        note(&class->good_ms, &class->good_room, class->good++, ms);
+    } else if (status == 503 || status == 429) {
+        note(&class->refused_ms, &class->refused_room, class->refused++, ms);
+    } else {
+        class->other++;
+    }
+    leave_busy(at);
+    c->used = true;
+    c->next_idle = idle;
+    idle = at;
+}
+
+/* true: the answer is whole. Only Content-Length: that is all the gateways here send. */
+static bool is_whole(struct connection *c, int *status)
+{
+    const char *end;
+    const char *field;
+
+    c->in[c->length] = '\0';
+    end = strstr(c->in, "\r\n\r\n");
+    if (end == NULL) {
+        return false;
+    }
+    *status = atoi(c->in + 9);
+    field = strcasestr(c->in, "\r\ncontent-length:");
+    return c->length - (size_t)(end + 4 - c->in) >= (field != NULL ? (size_t)atol(field + 17) : 0);
+}
+
+static void on_event(int at, uint32_t what)
+{
+    struct connection *c = &connections[at];
+    int status;
+
+    if (c->fd < 0) {
+        return;
+    }
+    if (c->class != NULL && !c->sent && (what & EPOLLOUT) != 0 && !write_request(c)) {
+        fail(at);
+        return;
+    }
+    while ((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+        ssize_t got = c->length < HEAD_MOST - 1
+                          ? recv(c->fd, c->in + c->length, HEAD_MOST - 1 - c->length, 0)
+                          : 0;
+
+        if (got < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (got <= 0 && c->class != NULL) {
+            fail(at);
+            return;
+        }
+        if (got <= 0) { /* idle: taken out of the ring, which is short */
+            int *place = &idle;
+
+            while (*place >= 0 && *place != at) {
+                place = &connections[*place].next_idle;
+            }
+            if (*place == at) {
+                *place = c->next_idle;
+            }
+            close_one(at);
+            return;
+        }
+        c->length += (size_t)got;
+        if (c->class != NULL && is_whole(c, &status)) {
+            finish(at, status);
+            c->length = 0;
+        }
+    }
+}
+
+static void end_late(double time)
+{
+    while (first_busy >= 0 && connections[first_busy].due + timeout_s < time) {
+        int at = first_busy;
+
+        connections[at].class->late++;
+        leave_busy(at);
+        close_one(at);
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    float x = *(const float *)a;
+    float y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double at_share(float *list, uint64_t count, double share)
+{
+    return count == 0 ? 0 : (double)list[(uint64_t)((double)(count - 1) * share)];
+}
+
+/* Of all classes. */
+static double median_refused(void)
+{
+    uint64_t count = 0;
+    float *all;
+    double median;
+
+    for (int i = 0; i < class_count; i++) {
+        count += classes[i].refused;
+    }
+    all = calloc(count + 1, sizeof(*all));
+    if (all == NULL) {
+        exit(1);
+    }
+    count = 0;
+    for (int i = 0; i < class_count; i++) {
+        if (classes[i].refused > 0) {
+            memcpy(all + count, classes[i].refused_ms, classes[i].refused * sizeof(*all));
+        }
+        count += classes[i].refused;
+    }
+    qsort(all, count, sizeof(*all), by_value);
+    median = at_share(all, count, 0.5);
+    free(all);
+    return median;
+}
+
+static void print_class(struct class *c, bool last)
+{
+    qsort(c->good_ms, c->good, sizeof(float), by_value);
+    qsort(c->refused_ms, c->refused, sizeof(float), by_value);
+    printf("\"%s\":{\"sent\":%lu,\"good\":%lu,\"refused\":%lu,\"late\":%lu,\"broken\":%lu,"
+           "\"other\":%lu,"
+           "\"p50\":%.2f,\"p99\":%.2f,\"refused_p50\":%.2f,\"refused_max\":%.2f}%s",
+           c->name, c->sent, c->good, c->refused, c->late, c->broken, c->other,
+           at_share(c->good_ms, c->good, 0.5), at_share(c->good_ms, c->good, 0.99),
+           at_share(c->refused_ms, c->refused, 0.5), at_share(c->refused_ms, c->refused, 1),
+           last ? "" : ",");
+}
+
+static void read_class(char *text)
+{
+    struct class *class = &classes[class_count++];
+    char *rest = text;
+    const char *rate;
+    const char *clients;
+
+    class->name = strsep(&rest, ":");
+    class->path = strsep(&rest, ":");
+    rate = strsep(&rest, ":");
+    clients = strsep(&rest, ":");
+    class->rate = rate != NULL ? atof(rate) : 0;
+    class->clients = clients != NULL ? (unsigned)atoi(clients) : 0;
+    class->next = 0.5 / class->rate;
+}
+
+static struct class *next_due(void)
+{
+    struct class *next = &classes[0];
+
+    for (int i = 1; i < class_count; i++) {
+        if (classes[i].next < next->next) {
+            next = &classes[i];
+        }
+    }
+    return next;
+}
+
+int main(int argc, char **argv)
+{
+    struct epoll_event events[256];
+    struct rlimit files = {CONNECTIONS + 64, CONNECTIONS + 64};
+    double seconds;
+
+    if (argc < 5 || argc - 4 > CLASSES) {
+        fprintf(stderr, "usage: open_load PORT SECONDS TIMEOUT_MS NAME:PATH:RATE[:CLIENTS]...\n");
+        return 2;
+    }
+    setrlimit(RLIMIT_NOFILE, &files);
+    port = atoi(argv[1]);
+    seconds = atof(argv[2]);
+    timeout_s = atof(argv[3]) / 1000;
+    for (int i = 4; i < argc; i++) {
+        read_class(argv[i]);
+    }
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    started = now();
+    for (double time = 0; time < seconds || first_busy >= 0; time = now()) {
+        struct class *class = next_due();
+        double wait = class->next < seconds ? class->next - time : 0.01;
+        struct timespec pause = {0, wait > 0 ? (long)((wait < 0.01 ? wait : 0.01) * 1e9) : 0};
+        int count;
+
+        while (class->next <= time && class->next < seconds) {
+            begin(class, class->next);
+            class->next += 1 / class->rate;
+            class = next_due();
+        }
+        count = epoll_pwait2(epoll_fd, events, 256, &pause, NULL);
+        for (int i = 0; i < count; i++) {
+            on_event((int)events[i].data.u32, events[i].events);
+        }
+        end_late(now());
+    }
+    printf("{\"refused_p50\":%.2f,\"classes\":{", median_refused());
+    for (int i = 0; i < class_count; i++) {
+        print_class(&classes[i], i + 1 == class_count);
+    }
+    printf("}}\n");
+    return 0;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The samples of all workers, and what follows from the limit for those in line. */
+#include "origin/pool/adaptive.h"
+
+#include <string.h>
+
+#define LOOK_US 100000
+#define RATE_STEP 4 /* a look counts for a quarter */
+#define PROMISE 200 /* a class has one in so many, at the least: lines.h */
+
+#define PATIENCE_MS 90 /* in line; longer where the origin itself takes longer */
+#define CROWDED_MS \
+    5 /* CoDel's target: the shortest wait of a look is longer, with a queue that stands */
+#define CROWDED_PATIENCE_MS 10
+
+#define LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
+#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+
+static uint32_t base_ms(const struct adaptive *adaptive)
+{
+    return LOAD(adaptive->base_us) / 1000;
+}
+
+/* --- looks: ten a second ------------------------------------------------------------------- */
+
+/* The shortest wait shows a queue that stands, whatever bursts there were. */
+static void look_at_class(struct adaptive *adaptive, unsigned class, uint64_t since_us)
+{
+    uint32_t given = atomic_exchange_explicit(&adaptive->given[class], 0, memory_order_relaxed);
+    uint32_t shortest =
+        atomic_exchange_explicit(&adaptive->shortest_ms[class], 0, memory_order_relaxed);
+    uint32_t rate = (uint32_t)(given * UINT64_C(1000000) / since_us);
+    uint32_t before = LOAD(adaptive->class_rates[class]);
+    uint32_t target = base_ms(adaptive) / 2 > CROWDED_MS ? base_ms(adaptive) / 2 : CROWDED_MS;
+
+    STORE(adaptive->class_rates[class], before - before / RATE_STEP + rate / RATE_STEP);
+    STORE(adaptive->crowded[class],
+          given > 0 ? shortest > target + 1 : LOAD(adaptive->waiting[class]) > 0);
+}
+
+static void look(struct adaptive *adaptive, uint64_t now_us)
+{
+    const struct adaptive_limit *book = &adaptive->book;
+    uint64_t since_us = now_us - adaptive->looked_us;
+
+    if (since_us < LOOK_US) {
+        return;
+    }
+    adaptive->looked_us = now_us;
+    for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
+        look_at_class(adaptive, class, since_us);
+    }
+    if (book->recent_us > 0) {
+        double rate = book->limit * 1e6 / book->recent_us;
+
+        STORE(adaptive->rate, rate < 1 ? 1 : rate > 1e9 ? 1000000000u : (uint32_t)rate);
+        STORE(adaptive->base_us, book->base_us < 4e9 ? (uint32_t)book->base_us : UINT32_MAX);
+    }
+}
+
+/* --- from requests ------------------------------------------------------------------------- */
+
+void adaptive_note_given(struct adaptive *adaptive, enum priority class, uint64_t waited_us)
+{
+    uint32_t waited_ms = waited_us / 1000 < UINT32_MAX - 1 ? (uint32_t)(waited_us / 1000) : 0;
+    uint32_t shortest = LOAD(adaptive->shortest_ms[class]);
+
+    atomic_fetch_add_explicit(&adaptive->given[class], 1, memory_order_relaxed);
+    if (shortest == 0 || waited_ms + 1 < shortest) {
+        STORE(adaptive->shortest_ms[class], waited_ms + 1);
+    }
+}
+
+void adaptive_note_answer(struct adaptive *adaptive, const struct adaptive_sample *sample)
+{
+    if (atomic_exchange_explicit(&adaptive->busy, true, memory_order_acquire)) {
+        return;
+    }
+    if (!adaptive->begun) {
+        adaptive->begun = true;
+        adaptive->looked_us = sample->now_us;
+        adaptive_limit_init(&adaptive->book, sample->now_us);
+    }
+    if (adaptive_limit_note(&adaptive->book, sample)) {
+        STORE(adaptive->limit, adaptive_limit_now(&adaptive->book));
+    }
+    look(adaptive, sample->now_us);
+    atomic_store_explicit(&adaptive->busy, false, memory_order_release);
+}
+
+/* --- for those in line --------------------------------------------------------------------- */
+
+uint32_t adaptive_patience_ms(const struct adaptive *adaptive, enum priority class)
+{
+    uint32_t base = base_ms(adaptive);
+
+    if (LOAD(adaptive->crowded[class])) {
+        return base > CROWDED_PATIENCE_MS ? base : CROWDED_PATIENCE_MS;
+    }
+    return base + base / 4 > PATIENCE_MS ? base + base / 4 : PATIENCE_MS;
+}
+
+/* A second, that higher classes leave. */
+static uint32_t rate_for(const struct adaptive *adaptive, enum priority class)
+{
+    uint32_t rate = LOAD(adaptive->rate);
+    uint32_t least = rate / PROMISE + 1;
+
+    for (unsigned higher = 0; higher < class; higher++) {
+        uint32_t theirs = LOAD(adaptive->class_rates[higher]);
+
+        rate = rate > theirs ? rate - theirs : 0;
+    }
+    return rate > least ? rate : least;
+}
+
+uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class)
+{
+    uint64_t before = 1;
+
+    if (LOAD(adaptive->rate) == 0) {
+        return 0; /* nothing is known yet */
+    }
+    for (unsigned each = 0; each <= class; each++) {
+        before += LOAD(adaptive->waiting[each]);
+    }
+    return (uint32_t)(before * 1000 / rate_for(adaptive, class));
+}

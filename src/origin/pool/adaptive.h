@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The limit of an origin of services with `concurrency: auto`, shared by all workers: samples go in,
+ * what may be under way comes out, and how long a request of a class would have to wait for it
+ * (doc/decisions/018-adaptive-concurrency.md). Part of an origin's entry, so that a reload keeps it.
+ * Called by limits.c and pool.c with the time of the loop; the arithmetic is in adaptive_limit.c.
+ *
+ * No worker waits for another here: whoever finds the books open leaves its sample out. */
+#ifndef ORIGIN_POOL_ADAPTIVE_H
+#define ORIGIN_POOL_ADAPTIVE_H
+
+#include "config/settings.h"
+#include "origin/pool/adaptive_limit.h"
+
+#include <stdatomic.h>
+
+/* Zeroed: nothing is known yet. */
+struct adaptive {
+    _Atomic uint32_t limit;                       /* 0: not known yet */
+    _Atomic uint32_t base_us;                     /* of one answer without a queue, for readers */
+    _Atomic uint32_t rate;                        /* requests a second that it can serve */
+    _Atomic uint32_t class_rates[PRIORITY_COUNT]; /* that it is given */
+    _Atomic uint32_t given[PRIORITY_COUNT];       /* since the last look */
+    _Atomic uint32_t shortest_ms[PRIORITY_COUNT]; /* wait of those, plus one; 0: none waited less */
+    _Atomic bool crowded[PRIORITY_COUNT]; /* its shortest wait was long: a standing queue (CoDel) */
+    _Atomic uint32_t waiting[PRIORITY_COUNT];
+    _Atomic uint64_t refused[PRIORITY_COUNT]; /* ever */
+
+    _Atomic bool busy; /* a worker writes what follows */
+    bool begun;
+    uint64_t looked_us;
+    struct adaptive_limit book;
+};
+
+/* What may be under way at once, at present. */
+static inline uint32_t adaptive_now(const struct adaptive *adaptive)
+{
+    uint32_t limit = atomic_load_explicit(&adaptive->limit, memory_order_relaxed);
+
+    return limit != 0 ? limit : ADAPTIVE_INITIAL;
+}
+
+/* A request of that class goes to the origin, after so long in line. */
+void adaptive_note_given(struct adaptive *adaptive, enum priority class, uint64_t waited_us);
+/* Its answer has begun, and says how long the origin took. */
+void adaptive_note_answer(struct adaptive *adaptive, const struct adaptive_sample *sample);
+
+/* How long one of that class may wait in line. */
+uint32_t adaptive_patience_ms(const struct adaptive *adaptive, enum priority class);
+/* How long the next one would have to, as things stand. */
+uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class);
+
+#endif
