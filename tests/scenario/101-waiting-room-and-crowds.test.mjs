@@ -37,30 +37,31 @@ function ticket(kind, sinceMs, untilS, id = crypto.randomBytes(8).toString('hex'
 }
 
 test('one client that ignores cookies', async (t) => {
-    const gateway = await startGateway(t, config('active: 500, session: 1h'));
+    const gateway = await startGateway(t, config('active: 200, session: 1h'));
     const agent = keepAliveAgent();
     t.after(() => agent.destroy());
+    // Few enough to be over long before the first of their seats is free again.
     const answers = [];
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 60; i++) {
         answers.push(await ask(gateway, '192.0.2.1', { agent }));
     }
     const refused = answers.filter((answer) => answer.status === 503);
 
     await t.test('holds a tenth of the room', () => {
-        assert.equal(answers.filter((answer) => answer.status === 200).length, 50);
-        assert.equal(refused.length, 450);
+        assert.equal(answers.filter((answer) => answer.status === 200).length, 20);
+        assert.equal(refused.length, 40);
         assert.equal(JSON.parse(refused[0].body).ask_again_seconds, 1);
         assert.equal(refused[0].headers['retry-after'], '1');
     });
 
     await t.test('others come in at once', async () => {
-        for (let i = 0; i < 60; i++) {
+        for (let i = 0; i < 30; i++) {
             assert.equal((await ask(gateway, `198.51.100.${i}`)).status, 200);
         }
     });
 
     await t.test('so do those behind its address, once they bring their tickets back', async () => {
-        for (const answer of refused.slice(0, 100)) {
+        for (const answer of refused.slice(0, 30)) {
             const back = await ask(gateway, '192.0.2.1', { cookie: cookieOf(answer) });
             assert.equal(back.status, 200);
             assert.match(back.headers['set-cookie'][0], /=a\..*; Max-Age=3600;/);
@@ -69,12 +70,12 @@ test('one client that ignores cookies', async (t) => {
 
     await t.test('an IPv6 customer is one, whatever the address', async () => {
         let [inside, outside] = [0, 0];
-        for (let i = 0; i < 80; i++) {
+        for (let i = 0; i < 30; i++) {
             const { status } = await ask(gateway, `2001:db8:0:7::${i.toString(16)}`, { agent });
             inside += status === 200;
             outside += status === 503;
         }
-        assert.deepEqual([inside, outside], [50, 30]);
+        assert.deepEqual([inside, outside], [20, 10]);
         assert.equal((await ask(gateway, '2001:db8:0:8::1')).status, 200);
     });
 });
@@ -157,6 +158,7 @@ test('a restart keeps the places of those who wait', async (t) => {
     assert.equal((await ask(before, '192.0.2.1', { cookie: cookieOf(first) })).status, 200);
     const waits = await ask(before, '192.0.2.2');
     assert.equal(waits.status, 503);
+    assert.equal((await ask(before, '192.0.2.2', { cookie: cookieOf(waits) })).status, 503);
     await until('both to be written down', () => fs.existsSync(path.join(state, 'waiting-rooms')) && /^1 1 /.test(fs.readFileSync(path.join(state, 'waiting-rooms'), 'utf8')));
     await before.stop();
 
