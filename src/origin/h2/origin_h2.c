@@ -353,13 +353,15 @@ static void write_out(struct origin_h2 *h2)
             return;
         }
     }
-    origin_h2_flush_later(h2);
+    if (!out->broken) { /* else reading finds its end: to write again would never come to one */
+        origin_h2_flush_later(h2);
+    }
 }
 
 static void want(struct origin_h2 *h2)
 {
     struct outbox *out = &h2->connection->out;
-    bool reads = out->queue.length < OUT_MOST_BYTES;
+    bool reads = out->broken || out->queue.length < OUT_MOST_BYTES;
 
     transport_want(&h2->connection->transport,
                    (short)((reads ? WATCH_READABLE : 0) | (out->blocked ? WATCH_WRITABLE : 0)));
