@@ -94,6 +94,7 @@ struct client_h2_context {
     struct link deferred_frees;        /* connections' states given up in this turn */
     struct link deferred_stream_frees; /* streams that ended in it */
     struct client_h2_section *section; /* where field sections are put together; NULL: not yet */
+    uint64_t flooded_us;               /* when a read was costly last; 0: never */
 };
 
 struct client_context {

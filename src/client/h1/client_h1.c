@@ -140,6 +140,18 @@ static void on_end_of_stream(struct client_h1 *h1, bool clean)
     client_close(h1->connection, OUTCOME_CLIENT_GONE);
 }
 
+/* What comes first on a connection that may turn out to be HTTP/2: no more than a first read of that
+ * (client_h2_budget.c). */
+#define UNDECIDED_BYTES 1024
+
+static size_t room_of_read(const struct client_h1 *h1)
+{
+    size_t room = buffer_room(h1->in);
+    bool undecided = h1->connection->listener->h2c && h1->received == 0;
+
+    return undecided && room > UNDECIDED_BYTES ? UNDECIDED_BYTES : room;
+}
+
 /* Whether another read in this turn is likely to bring something. */
 static bool receive_once(struct client_h1 *h1)
 {
@@ -154,7 +166,7 @@ static bool receive_once(struct client_h1 *h1)
         }
         return false;
     }
-    room = buffer_room(h1->in);
+    room = room_of_read(h1);
     count = transport_read(&h1->connection->transport, buffer_tail(h1->in), room);
     if (count < 0 && errno == EAGAIN) {
         return false;

@@ -485,6 +485,7 @@ static bool receive_once(struct client_h2 *h2)
         client_close(h2->connection, OUTCOME_CLIENT_GONE);
         return false;
     }
+    room = room < h2->read_most ? room : h2->read_most;
     count = transport_read(&h2->connection->transport, buffer_tail(in), room);
     if (count > 0) {
         in->end += (uint32_t)count;
@@ -495,7 +496,11 @@ static bool receive_once(struct client_h2 *h2)
         on_end_of_stream(h2, count == 0);
     }
     buffer_return(buffers, &in);
-    return count > 0 && (size_t)count == room && client_h2_stands(h2);
+    if (count <= 0 || !client_h2_stands(h2)) {
+        return false;
+    }
+    client_h2_note_read(h2, (size_t)count);
+    return (size_t)count == room && !h2->costly;
 }
 
 static void read_all(struct client_h2 *h2)
@@ -510,6 +515,7 @@ void client_h2_take(struct client_connection *connection, struct bytes bytes)
 
     take_bytes(h2, bytes);
     if (client_h2_stands(h2)) {
+        client_h2_note_read(h2, bytes.length);
         client_h2_write(h2);
         settle(h2);
     }
@@ -529,7 +535,7 @@ static void ready(struct client_connection *connection, short what)
         client_h2_write(h2);
         settle(h2);
     }
-    if (client_h2_stands(h2) && drip_is_on(&h2->drip)) {
+    if (client_h2_stands(h2) && (drip_is_on(&h2->drip) || h2->costly)) {
         watch_rest(&connection->transport.watch);
     }
 }

@@ -25,11 +25,29 @@ static const enum cut_cause causes[] = {
 
 #define WINDOWS_A_FRAME 4 /* updates that one frame of DATA is worth */
 #define REFILL_LEAST_MS 100
+/* A first read brings little that is honest: SETTINGS, and a request or a few. */
+#define FIRST_READ_BYTES 1024
+#define WARY_READ_BYTES 512
+#define READ_MOST_BYTES (32 * 1024)
+/* A read that spends more is one of a flood, or of a client that gives up many requests at once. */
+#define SPENT_A_READ 8
+#define SPENT_A_WARY_READ 2
+#define FLOOD_LASTS_US 1000000
+
+/* A client that is cut comes back at once: connections that begin beside a flood are read in small
+ * pieces too, until they have shown what they bring. Those that bring requests notice nothing. */
+static bool is_flooded(const struct client_h2 *h2)
+{
+    uint64_t since_us = client_h2_context(h2)->h2.flooded_us;
+
+    return since_us != 0 && client_h2_now(h2) - since_us < FLOOD_LASTS_US;
+}
 
 void client_h2_budgets_begin(struct client_h2 *h2)
 {
     memcpy(h2->credit, bursts, sizeof(h2->credit));
     h2->budget_ms = client_clock_ms(client_h2_context(h2));
+    h2->read_most = is_flooded(h2) ? WARY_READ_BYTES : FIRST_READ_BYTES;
 }
 
 static void refill(struct client_h2 *h2)
@@ -47,6 +65,16 @@ static void refill(struct client_h2 *h2)
     }
 }
 
+/* Windows are opened for every answer, and a large head is as dear as many small frames. */
+static void note_spent(struct client_h2 *h2, enum client_h2_budget budget)
+{
+    if (budget == CLIENT_H2_LARGE_HEADS) {
+        h2->spent += SPENT_A_READ + 1;
+    } else if (budget != CLIENT_H2_WINDOWS || h2->credit[budget] < bursts[budget] / 2) {
+        h2->spent++;
+    }
+}
+
 bool client_h2_spend(struct client_h2 *h2, enum client_h2_budget budget)
 {
     refill(h2);
@@ -55,7 +83,24 @@ bool client_h2_spend(struct client_h2 *h2, enum client_h2_budget budget)
         return false;
     }
     h2->credit[budget]--;
+    note_spent(h2, budget);
     return true;
+}
+
+/* A whole read of streams that are begun and reset at once is a turn of tens of milliseconds for all
+ * others. Of a client that sends such, little is read at a time, and not in each turn. */
+void client_h2_note_read(struct client_h2 *h2, size_t count)
+{
+    bool is_wary = h2->read_most == WARY_READ_BYTES;
+
+    h2->costly = h2->spent > (is_wary ? SPENT_A_WARY_READ : SPENT_A_READ);
+    h2->spent = 0;
+    if (h2->costly) {
+        h2->read_most = WARY_READ_BYTES;
+        client_h2_context(h2)->h2.flooded_us = client_h2_now(h2);
+    } else if (count >= h2->read_most && h2->read_most < READ_MOST_BYTES) {
+        h2->read_most *= 2;
+    }
 }
 
 void client_h2_earn_windows(struct client_h2 *h2)

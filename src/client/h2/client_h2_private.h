@@ -98,6 +98,9 @@ struct client_h2 {
     uint32_t section_wire; /* bytes of the frames of the section under way */
     uint32_t budget_ms;    /* when the credits were counted last */
     uint16_t credit[CLIENT_H2_BUDGET_COUNT];
+    uint16_t spent;        /* credits, since the last read was over */
+    uint16_t read_most;    /* bytes of the next read */
+    bool costly;           /* the last read was: the next one comes a moment later */
     uint8_t step;          /* enum client_h2_step */
     bool inside;           /* a call of the session is under way: none may be begun */
     bool served;           /* a stream has begun since it was idle last */
@@ -248,6 +251,8 @@ void client_h2_budgets_begin(struct client_h2 *h2);
 /* Spends one. false: it was spent already, the connection is ending. */
 bool client_h2_spend(struct client_h2 *h2, enum client_h2_budget budget);
 bool client_h2_on_frame(void *owner, const struct h2_frame *frame);
+/* Behind each read: what was spent since the last one says how much the next one may bring. */
+void client_h2_note_read(struct client_h2 *h2, size_t count);
 /* DATA was written: the client may open windows for it. */
 void client_h2_earn_windows(struct client_h2 *h2);
 
