@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads every worker's counters into one array, sorts it by name, adds neighbours up. */
+/* Reads the counters of the first worker into an array and sorts it by name; those of further workers are
+ * added to the rows that are there. */
 #include "control/pages/merged.h"
 
 #include <stdlib.h>
@@ -8,27 +9,9 @@
 struct gathering {
     struct merged *merged;
     size_t room;
+    size_t sorted; /* rows that can be found by name: those of the workers before */
     bool failed;
 };
-
-static void on_seen(void *owner, const struct metrics_reading *reading)
-{
-    struct gathering *gathering = owner;
-    struct merged *merged = gathering->merged;
-
-    if (merged->count == gathering->room) {
-        size_t room = gathering->room > 0 ? gathering->room * 2 : 64;
-        struct metrics_reading *rows = realloc(merged->rows, room * sizeof(*rows));
-
-        if (rows == NULL) {
-            gathering->failed = true;
-            return;
-        }
-        merged->rows = rows;
-        gathering->room = room;
-    }
-    merged->rows[merged->count++] = *reading;
-}
 
 static int compare_names(const void *left, const void *right)
 {
@@ -36,6 +19,14 @@ static int compare_names(const void *left, const void *right)
     const struct metrics_reading *b = right;
 
     return strcmp(a->name, b->name);
+}
+
+static struct metrics_reading *find(const struct merged *merged, size_t count, const char *name)
+{
+    const struct metrics_reading wanted = {.name = name};
+
+    return count > 0 ? bsearch(&wanted, merged->rows, count, sizeof(*merged->rows), compare_names)
+                     : NULL;
 }
 
 static void add_each(uint64_t *to, const uint64_t *from, size_t count)
@@ -61,18 +52,38 @@ static void add_reading(struct metrics_reading *to, const struct metrics_reading
     add_each(to->by_failure, from->by_failure, METRICS_FAILURES_MAX);
 }
 
-static void add_neighbours_up(struct merged *merged)
+static void on_seen(void *owner, const struct metrics_reading *reading)
 {
-    size_t kept = 0;
+    struct gathering *gathering = owner;
+    struct merged *merged = gathering->merged;
+    struct metrics_reading *row = find(merged, gathering->sorted, reading->name);
 
-    for (size_t i = 1; i < merged->count; i++) {
-        if (strcmp(merged->rows[kept].name, merged->rows[i].name) == 0) {
-            add_reading(&merged->rows[kept], &merged->rows[i]);
-        } else {
-            merged->rows[++kept] = merged->rows[i];
-        }
+    if (row != NULL) {
+        add_reading(row, reading);
+        return;
     }
-    merged->count = merged->count > 0 ? kept + 1 : 0;
+    if (merged->count == gathering->room) {
+        size_t room = gathering->room > 0 ? gathering->room * 2 : 64;
+        struct metrics_reading *rows = realloc(merged->rows, room * sizeof(*rows));
+
+        if (rows == NULL) {
+            gathering->failed = true;
+            return;
+        }
+        merged->rows = rows;
+        gathering->room = room;
+    }
+    merged->rows[merged->count++] = *reading;
+}
+
+static void sort(struct gathering *gathering)
+{
+    struct merged *merged = gathering->merged;
+
+    if (merged->count > gathering->sorted) {
+        qsort(merged->rows, merged->count, sizeof(*merged->rows), compare_names);
+        gathering->sorted = merged->count;
+    }
 }
 
 static void for_all(const struct control_sources *sources, void (*what)(struct metrics *metrics))
@@ -96,15 +107,12 @@ bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
     sources->facts(sources->owner, &facts);
     for (uint32_t worker = 0; worker < facts.workers; worker++) {
         metrics_read(sources->metrics(sources->owner, worker), kind, on_seen, &gathering);
+        sort(&gathering);
     }
     if (gathering.failed) {
         merged_release(merged);
         return false;
     }
-    if (merged->count > 1) {
-        qsort(merged->rows, merged->count, sizeof(*merged->rows), compare_names);
-    }
-    add_neighbours_up(merged);
     return true;
 }
 
@@ -119,11 +127,7 @@ void merged_release(struct merged *merged)
 
 const struct metrics_reading *merged_find(const struct merged *merged, const char *name)
 {
-    const struct metrics_reading wanted = {.name = name};
-
-    return merged->count > 0
-               ? bsearch(&wanted, merged->rows, merged->count, sizeof(*merged->rows), compare_names)
-               : NULL;
+    return find(merged, merged->count, name);
 }
 
 uint64_t merged_event(const struct control_sources *sources, enum metrics_event event)
