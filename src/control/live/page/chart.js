@@ -1,7 +1,7 @@
 // Charts that move: a sample a second, the newest at the right. Drawn as paths; the value under
 // the pointer, or under the cursor that the arrow keys move, is told as text.
 
-const MARGIN = { left: 44, right: 6, top: 6, bottom: 18 };
+const MARGIN = { left: 52, right: 6, top: 6, bottom: 18 };
 
 function niceTop(value) {
   const power = 10 ** Math.floor(Math.log10(value));

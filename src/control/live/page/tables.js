@@ -71,6 +71,9 @@ function alertsOf(update) {
   }
   const hurt = state.origins.filter((origin) => origin.why !== '');
   for (const origin of hurt.slice(0, 6)) add(['down', 'ejected'].includes(origin.state) ? 'bad' : 'warn', `${origin.service}: origin ${origin.name} ${stateWord(origin.state)}: ${origin.why}.`);
+  const failing = state.routes.filter((route) => route.failures >= 10 && route.failures >= route.rate * 0.05);
+  for (const route of failing.slice(0, 4)) add('bad', `Route ${route.name}: ${percent(route.failures / route.rate)} of requests fail.`);
+  if (failing.length > 4) add('bad', `${failing.length - 4} more routes fail.`);
   if (hurt.length > 6) add('bad', `${hurt.length - 6} more origins do not get their share.`);
   for (const certificate of state.certificates) {
     const days = (certificate.not_after_s - now) / 86400;
@@ -124,8 +127,10 @@ function showMeters(update) {
 
 const ARM_WORDS = { file: 'as in the file', operator: 'set by an operator', ramp: 'moved by its ramp' };
 
+const BAR_ROOM = 2500; // an arm with less has no room for its name, which stands below the bar as well
+
 function splitBar(split) {
-  const bar = element('div.split-bar', { 'aria-hidden': 'true' }, ...split.arms.map((arm, i) => element(`span.arm${Math.min(i, 3)}`, null, `${arm.service} ${weight(arm.weight)}`)));
+  const bar = element('div.split-bar', { 'aria-hidden': 'true' }, ...split.arms.map((arm, i) => element(`span.arm${Math.min(i, 3)}`, null, arm.weight < BAR_ROOM ? '' : `${arm.service} ${weight(arm.weight)}`)));
   split.arms.forEach((arm, i) => {
     bar.children[i].style.flexGrow = arm.weight;
     bar.children[i].style.flexBasis = '0';
@@ -361,7 +366,7 @@ function changeItem(change, now) {
 function showChanges(update) {
   const now = update.now_ms / 1000;
   const list = byId('changes');
-  const key = `${JSON.stringify(state.changes)}${Math.floor(now / 60)}`;
+  const key = `${JSON.stringify(state.changes)}${Math.floor(now / 5)}`;
   if (list.said === key) return;
   list.said = key;
   list.replaceChildren(...(state.changes.length > 0 ? state.changes.map((change) => changeItem(change, now)) : [element('li.empty', null, 'Nothing was changed since it started.')]));
