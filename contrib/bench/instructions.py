@@ -58,7 +58,7 @@ routes:
     match: {{path: /respond}}
     respond: {{status: 200, body: "{BODY.decode()}"}}
   - name: hit
-    match: {{path: /hit}}
+    match: {{path_prefix: /hit}}
     service: origins
     rewrite: {{path_prefix: /13}}
     cache: {{ttl: 1d}}
