@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { startGateway } from './lib/gateway.mjs';
+import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
@@ -22,8 +23,8 @@ async function heldOrigin(t) {
     return origin;
 }
 
-async function start(t, text, ...files) {
-    return startGateway(t, `workers: 1\n${text}`, ...files);
+async function start(t, text) {
+    return startGateway(t, `workers: 1\n${text}`);
 }
 
 // Sends one request, and returns once it is on its way through the gateway.
@@ -56,5 +57,68 @@ routes:
         assert.equal((await payment.answer()).text, '/pay/');
         await until('the one that waited', () => origin.requests.length === 3);
         assert.equal(origin.requests[2].target, '/2');
+    });
+});
+
+const classes = (origin, service) => `
+services: {app: {origins: ["${origin.address}"], ${service}}}
+routes:
+  - {name: pay, match: {path_prefix: /critical}, priority: critical, service: app}
+  - {name: stats, match: {path_prefix: /bulk}, priority: bulk, service: app}
+  - {name: all, service: app}
+`;
+
+test('priority', async (t) => {
+    await t.test('what waits is served by class, and within one in order', async (t) => {
+        const origin = await heldOrigin(t);
+        const gateway = await start(t, classes(origin, 'concurrency: 1'));
+        await ask(t, gateway, '/first');
+        await until('the first at the origin', () => origin.requests.length === 1);
+        for (const target of ['/bulk/1', '/normal/1', '/critical/1', '/bulk/2', '/critical/2', '/normal/2']) {
+            await ask(t, gateway, target);
+        }
+        for (let count = 2; count <= 7; count++) {
+            await origin.answer();
+            await until('the next', () => origin.requests.length === count);
+        }
+        assert.deepEqual(
+            origin.requests.map((each) => each.target),
+            ['/first', '/critical/1', '/critical/2', '/normal/1', '/normal/2', '/bulk/1', '/bulk/2'],
+        );
+    });
+
+    for (const trusted of [true, false]) {
+        await t.test(`priority_header of ${trusted ? 'a trusted client counts' : 'any other client does not'}`, async (t) => {
+            const origin = await heldOrigin(t);
+            const gateway = await start(t, `priority_header: X-Priority
+${trusted ? 'trusted_proxies: [127.0.0.0/8]' : ''}${classes(origin, 'concurrency: 1')}`);
+            await ask(t, gateway, '/first');
+            await until('the first at the origin', () => origin.requests.length === 1);
+            await ask(t, gateway, '/normal');
+            await ask(t, gateway, '/told', 'X-Priority: critical');
+            await origin.answer();
+            await until('the next', () => origin.requests.length === 2);
+            assert.equal(origin.requests[1].target, trusted ? '/told' : '/normal');
+        });
+    }
+});
+
+test('concurrency: auto', async (t) => {
+    await t.test('what is above the limit and would wait for long gets 503; the connection stays', async (t) => {
+        const origin = await heldOrigin(t);
+        const gateway = await start(t, classes(origin, 'concurrency: auto'));
+        for (let i = 0; i < 16; i++) {
+            await ask(t, gateway, `/${i}`);
+        }
+        await until('the limit at the origin', () => origin.requests.length === 16);
+        const client = await connect(t, gateway);
+        const refused = await client.ask(get('/more'));
+        assertOwnError(refused, 503, 'connection_limit_reached');
+        assert.match(refused.headers['retry-after'], /^[12]$/);
+        assert.equal(origin.requests.length, 16);
+        await origin.answer();
+        client.send(get('/again'));
+        await until('it to be served', () => origin.requests.length === 17);
+        assert.equal(origin.requests[16].target, '/again');
     });
 });

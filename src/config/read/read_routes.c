@@ -184,6 +184,7 @@ static void read_route(struct reading *reading, const struct node *node,
 {
     config_fill_defaults(PLACE_ROUTE, "", route);
     route->body_bytes = reading->settings->limits.body_bytes;
+    route->priority = PRIORITY_NORMAL;
     if (!config_read_group(reading, node, PLACE_ROUTE, "", route)) {
         return;
     }
