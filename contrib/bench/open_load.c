@@ -138,10 +138,11 @@ static int open_one(void)
 static bool write_request(struct connection *c)
 {
     char head[512];
-    int length = snprintf(head, sizeof(head),
-                          "GET %s HTTP/1.1\r\nHost: bench\r\nX-Client: %u\r\n\r\n", c->class->path,
-                          (unsigned)(c->class - classes) * 1000 +
-                              (c->class->clients ? (unsigned)(c->class->sent % c->class->clients) : 0));
+    int length =
+        snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: bench\r\nX-Client: %u\r\n\r\n",
+                 c->class->path,
+                 (unsigned)(c->class - classes) * 1000 +
+                     (c->class->clients ? (unsigned)(c->class->sent % c->class->clients) : 0));
 
     if (send(c->fd, head, (size_t)length, MSG_NOSIGNAL) == length) {
         c->sent = true;
