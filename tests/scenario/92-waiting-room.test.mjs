@@ -83,7 +83,9 @@ test('a waiting room', async (t) => {
         await gateway.upgrade();
         assert.ok(await a.isIn());
         assert.ok(await b.isIn());
+        // Those who waited are known to the new process once they have asked again.
         assert.equal((await c.ask()).status, 503);
+        assert.equal((await d.ask()).status, 503);
         assert.equal((await new User(gateway).ask()).status, 503);
     });
 
