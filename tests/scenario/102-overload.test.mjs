@@ -40,8 +40,8 @@ test('lines', async (t) => {
         const origin = await heldOrigin(t);
         const gateway = await start(t, `
 services:
-  telemetry: {origins: ["${origin.address}"], limits: {max_concurrent_requests: 1}}
-  payments: {origins: ["${origin.address}"], limits: {max_concurrent_requests: 10}}
+  telemetry: {origins: ["${origin.address}"], limits: {max_concurrent_requests: 1}, pool: {pending_timeout: 60s}}
+  payments: {origins: ["${origin.address}"], limits: {max_concurrent_requests: 10}, pool: {pending_timeout: 60s}}
 routes:
   - {name: pay, match: {path_prefix: /pay/}, service: payments}
   - {name: all, service: telemetry}
@@ -60,6 +60,34 @@ routes:
     });
 });
 
+test('a request with a place of its own', async (t) => {
+    await t.test('is served where no one may wait', async (t) => {
+        const origin = await heldOrigin(t);
+        const gateway = await start(t, classes(origin, 'concurrency: 1, pool: {max_pending: 0}'));
+        const client = await ask(t, gateway, '/only');
+        await until('it at the origin', () => origin.requests.length === 1);
+        await origin.answer();
+        assert.equal((await client.answer()).text, '/only');
+    });
+
+    await t.test('is served beside requests of the address that no limit counts', async (t) => {
+        const origin = await heldOrigin(t);
+        const gateway = await start(t, `
+services:
+  free: {origins: ["${origin.address}"]}
+  bound: {origins: ["${origin.address}"], concurrency: 1}
+routes:
+  - {name: free, match: {path_prefix: /free}, service: free}
+  - {name: bound, service: bound}
+`);
+        await ask(t, gateway, '/free/1');
+        await ask(t, gateway, '/free/2');
+        await until('both at the origin', () => origin.requests.length === 2);
+        await ask(t, gateway, '/bound');
+        await until('it beside them', () => origin.requests.length === 3);
+    });
+});
+
 const classes = (origin, service) => `
 services: {app: {origins: ["${origin.address}"], ${service}}}
 routes:
@@ -71,7 +99,7 @@ routes:
 test('priority', async (t) => {
     await t.test('what waits is served by class, and within one in order', async (t) => {
         const origin = await heldOrigin(t);
-        const gateway = await start(t, classes(origin, 'concurrency: 1'));
+        const gateway = await start(t, classes(origin, 'concurrency: 1, pool: {pending_timeout: 60s}'));
         await ask(t, gateway, '/first');
         await until('the first at the origin', () => origin.requests.length === 1);
         for (const target of ['/bulk/1', '/normal/1', '/critical/1', '/bulk/2', '/critical/2', '/normal/2']) {
@@ -91,7 +119,7 @@ test('priority', async (t) => {
         await t.test(`priority_header of ${trusted ? 'a trusted client counts' : 'any other client does not'}`, async (t) => {
             const origin = await heldOrigin(t);
             const gateway = await start(t, `priority_header: X-Priority
-${trusted ? 'trusted_proxies: [127.0.0.0/8]' : ''}${classes(origin, 'concurrency: 1')}`);
+${trusted ? 'trusted_proxies: [127.0.0.0/8]' : ''}${classes(origin, 'concurrency: 1, pool: {pending_timeout: 60s}')}`);
             await ask(t, gateway, '/first');
             await until('the first at the origin', () => origin.requests.length === 1);
             await ask(t, gateway, '/normal');

@@ -71,20 +71,28 @@ void adaptive_note_given(struct adaptive *adaptive, enum priority class, uint64_
     }
 }
 
+/* Each worker reads its own clock, once a turn: a sample of an older one counts as of now. */
 void adaptive_note_answer(struct adaptive *adaptive, const struct adaptive_sample *sample)
 {
+    struct adaptive_sample at = *sample;
+
     if (atomic_exchange_explicit(&adaptive->busy, true, memory_order_acquire)) {
         return;
     }
+    if (at.now_us < adaptive->latest_us) {
+        at.begun_us += adaptive->latest_us - at.now_us;
+        at.now_us = adaptive->latest_us;
+    }
+    adaptive->latest_us = at.now_us;
     if (!adaptive->begun) {
         adaptive->begun = true;
-        adaptive->looked_us = sample->now_us;
-        adaptive_limit_init(&adaptive->book, sample->now_us);
+        adaptive->looked_us = at.now_us;
+        adaptive_limit_init(&adaptive->book, at.now_us);
     }
-    if (adaptive_limit_note(&adaptive->book, sample)) {
+    if (adaptive_limit_note(&adaptive->book, &at)) {
         STORE(adaptive->limit, adaptive_limit_now(&adaptive->book));
     }
-    look(adaptive, sample->now_us);
+    look(adaptive, at.now_us);
     atomic_store_explicit(&adaptive->busy, false, memory_order_release);
 }
 

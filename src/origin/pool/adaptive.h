@@ -28,6 +28,7 @@ struct adaptive {
     _Atomic bool busy; /* a worker writes what follows */
     bool begun;
     uint64_t looked_us;
+    uint64_t latest_us; /* of all workers' clocks, which are not read together */
     struct adaptive_limit book;
 };
 

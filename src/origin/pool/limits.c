@@ -9,7 +9,7 @@
 
 /* Nothing should need it: a letter that could not be sent, or something kept for a worker that
  * did not come for it. */
-#define CHECK_AGAIN_MS 100
+#define CHECK_AGAIN_MS 10  /* no longer than the patience of a request: adaptive.c */
 #define ASK_PAUSE_US 10000 /* between two rounds of letters about one origin or service */
 
 enum {
@@ -184,7 +184,8 @@ uint32_t limits_patience_ms(const struct origin_request *request)
     uint32_t most_ms = request->pool->pending_timeout;
     uint32_t patience_ms;
 
-    if (!is_adaptive(request)) {
+    /* Waiting for a name is not waiting for the origin. */
+    if (!is_adaptive(request) || !origin_has_address(request->origin)) {
         return most_ms;
     }
     patience_ms = adaptive_patience_ms(&request->origin->entry->adaptive, request->priority);
@@ -383,12 +384,23 @@ bool limits_claim_counted(const struct origin_connection *connection,
 
 static bool is_one_too_many(const struct origin_request *request, const struct origin *origin)
 {
-    return limits_bound_unfinished(request) &&
+    return limits_bound_unfinished(request) && (request->slots & SLOT_UNFINISHED) == 0 &&
            (!quota_has_room(&origin->entry->unfinished,
                             limits_most_unfinished_of_origin(request)) ||
             (request->service != NULL &&
              !quota_has_room(&request->service->entry->unfinished,
                              limits_most_unfinished_of_service(request))));
+}
+
+/* It has one, or would get one: its own does not count against it. */
+static bool has_request_slot(const struct origin_request *request, const struct origin *origin)
+{
+    const struct service *service = request->service;
+
+    return (request->slots & SLOTS_OF_REQUEST) != 0 ||
+           (quota_has_room(&origin->entry->requests, limits_most_at_origin(request, origin)) &&
+            quota_has_room(&service->entry->requests,
+                           service->settings->limits.max_concurrent_requests));
 }
 
 bool limits_may_go(const struct origin_request *request, const struct origin *origin)
@@ -400,9 +412,7 @@ bool limits_may_go(const struct origin_request *request, const struct origin *or
         return false;
     }
     return service == NULL || !request->pool->limited ||
-           (quota_has_room(&origin->entry->requests, limits_most_at_origin(request, origin)) &&
-            quota_has_room(&service->entry->requests,
-                           service->settings->limits.max_concurrent_requests) &&
+           (has_request_slot(request, origin) &&
             quota_has_room(&service->entry->connections,
                            service->settings->limits.max_connections));
 }

@@ -310,7 +310,8 @@ void lines_visit(struct origin *origin, const struct service *service, line_visi
     struct line *line = find(origin, service, true);
 
     for (unsigned class = 0; line != NULL && class < PRIORITY_COUNT; class ++) {
-        for (unsigned part = 0; part < PARTS; part++) {
+        /* What a visit ends may let a line that is empty be another service's. */
+        for (unsigned part = 0; part < PARTS && line->service == service; part++) {
             visit_part(&line->parts[class][part], visit, owner);
         }
     }

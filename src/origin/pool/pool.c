@@ -297,7 +297,9 @@ static bool has_dialed_enough(const struct origin *origin, const struct origin_r
                         ? limits_most_at_origin(request, origin)
                         : 0;
 
-    if (most != 0 && TALLY_READ(origin->tally.busy) + origin->dialing >= most) {
+    /* The busy ones may be those of others, whom no limit counts: only a dial on its way is waited for. */
+    if (most != 0 && origin->dialing > 0 &&
+        TALLY_READ(origin->tally.busy) + origin->dialing >= most) {
         return true; /* which are busy, or will be */
     }
     if (origin_h2_is_expected(origin)) {

@@ -107,10 +107,12 @@ static const _Atomic uint64_t *marks_of(const struct quota *quota, unsigned need
 /* The marks among which the turn goes. */
 static const _Atomic uint64_t *candidates(struct quota *quota)
 {
-    bool promised =
-        atomic_fetch_add_explicit(&quota->gives, 1, memory_order_relaxed) % QUOTA_PROMISE ==
-        QUOTA_PROMISE - 1;
+    uint32_t gives = (uint32_t)atomic_fetch_add_explicit(&quota->gives, 1, memory_order_relaxed);
+    bool promised = gives % QUOTA_PROMISE == QUOTA_PROMISE - 1;
 
+    if (gives % 8 == 3) {
+        return quota->waiting; /* the first ones may have a lower limit than others */
+    }
     return marks_of(quota, promised ? last_need(quota) : first_need(quota));
 }
 
