@@ -148,13 +148,23 @@ test('a request body that we cut behind a begun answer has an error.type', async
     assert.equal(second['turnpike.detail'], 'a chunk without a size');
 });
 
-test('TLS on a plain port is told as such', async (t) => {
-    const gateway = await startGateway(t, 'routes: [{name: all, respond: {body: ok}}]');
-    const socket = tls.connect({ ...gateway.connectOptions, rejectUnauthorized: false });
-    await new Promise((resolve) => socket.once('error', resolve));
-    const [entry] = await gateway.logged(1);
-    assert.equal(entry['turnpike.detail'], 'the client begins a TLS handshake where plain HTTP is spoken');
-    assert.equal(entry['error.type'], 'http_request_error');
+for (const h2c of [false, true]) {
+    test(`TLS on a plain port is told as such${h2c ? ', with h2c too' : ''}`, async (t) => {
+        const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: ${h2c}}]\nroutes: [{name: all, respond: {body: ok}}]`);
+        const socket = tls.connect({ ...gateway.connectOptions, rejectUnauthorized: false });
+        await new Promise((resolve) => socket.once('error', resolve));
+        const [entry] = await gateway.logged(1);
+        assert.equal(entry['turnpike.detail'], 'the client begins a TLS handshake where plain HTTP is spoken');
+        assert.equal(entry['error.type'], 'http_request_error');
+    });
+}
+
+test('a line without a version is refused in the words of HTTP/1.1, with h2c too', async (t) => {
+    const gateway = await startGateway(t, 'listeners: [{address: "127.0.0.1:0", h2c: true}]\nroutes: [{name: all, respond: {body: ok}}]');
+    for (const line of ['GET /\r\n\r\n', 'GET / http/1.1\r\n\r\n']) {
+        const raw = await connect(t, gateway);
+        assert.equal((await raw.ask(line)).status, 400, line);
+    }
 });
 
 test('HTTP/2 on a port without it is told in its own words', async (t) => {

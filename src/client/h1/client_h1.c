@@ -147,7 +147,8 @@ static void on_end_of_stream(struct client_h1 *h1, bool clean)
 static size_t room_of_read(const struct client_h1 *h1)
 {
     size_t room = buffer_room(h1->in);
-    bool undecided = h1->connection->listener->h2c && h1->received == 0;
+    bool undecided = h1->connection->listener->h2c && h1->connection->served == 0 &&
+                     h1->connection->transport.ops->plain && h1->received == 0;
 
     return undecided && room > UNDECIDED_BYTES ? UNDECIDED_BYTES : room;
 }

@@ -92,12 +92,16 @@ bool client_h2_spend(struct client_h2 *h2, enum client_h2_budget budget)
 void client_h2_note_read(struct client_h2 *h2, size_t count)
 {
     bool is_wary = h2->read_most == WARY_READ_BYTES;
+    bool was_costly = h2->costly;
 
     h2->costly = h2->spent > (is_wary ? SPENT_A_WARY_READ : SPENT_A_READ);
     h2->spent = 0;
     if (h2->costly) {
         h2->read_most = WARY_READ_BYTES;
-        client_h2_context(h2)->h2.flooded_us = client_h2_now(h2);
+        /* The first frames of an honest client are many in few bytes: one such read is no flood. */
+        if (!is_wary || was_costly) {
+            client_h2_context(h2)->h2.flooded_us = client_h2_now(h2);
+        }
     } else if (count >= h2->read_most && h2->read_most < READ_MOST_BYTES) {
         h2->read_most *= 2;
     }

@@ -19,12 +19,14 @@ bool h2_refusal_begins(struct bytes input)
     return bytes_start_with(input, BYTES("PRI * HTTP/2.0\r\n"));
 }
 
+/* A blank line, a TLS hello, "GET /" and "GET / http/1.1" are for HTTP/1.1 to refuse, in its words. */
 bool h2_refusal_is_no_http(struct bytes input)
 {
     const char *end = memchr(input.at, '\n', input.length);
     size_t length = end != NULL ? (size_t)(end - input.at) : 0;
 
-    return end != NULL && memmem(input.at, length, "HTTP/", 5) == NULL;
+    return length > 1 && input.at[0] > ' ' && input.at[0] < 0x7f &&
+           memchr(input.at, '/', length) == NULL;
 }
 
 struct bytes h2_refusal(void)
