@@ -198,6 +198,11 @@ struct origin_request *lines_first(const struct origin *origin, bool all)
 {
     struct origin_request *request = NULL;
 
+    if (origin->ready[PRIORITY_CRITICAL] + origin->ready[PRIORITY_NORMAL] +
+            origin->ready[PRIORITY_BULK] ==
+        0) {
+        return NULL; /* as after nearly every request */
+    }
     for (unsigned class = PRIORITY_COUNT; class -- > 1;) {
         if (origin->passed_over[class] >= LINES_PROMISE && origin->ready[class] > 0 &&
             (request = first_of_class(origin, class, all)) != NULL) {
