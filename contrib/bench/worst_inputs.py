@@ -282,6 +282,10 @@ def bomb(stream):
     return b"".join(frames)
 
 
+# How many requests a round of them has.
+FLOODS_OF_REQUESTS = {"rapid reset": 2000, "heads that are malformed": 2000}
+
+
 def h2_floods():
     yield "HPACK bomb", b"".join(bomb(stream) for stream in odd(4))
     yield "rapid reset", b"".join(asked(stream) + frame(RESET, 0, stream, b"\0\0\0\x08")
@@ -358,8 +362,46 @@ def of_tls(name, ports, program, kind, count, honest_bytes, rounds=6):
                 lambda: Tls(program, ports["tls"], "request", honest_bytes), rounds)
 
 
+class Http2Requests:
+    """As many requests as a flood that is made of requests, on connections of a hundred streams,
+    each of which waits for its answer."""
+
+    STREAMS = 100
+
+    def __init__(self, port, count):
+        self.port = port
+        self.count = count
+        self.bytes = (PREFACE + frame(SETTINGS) +
+                      b"".join(asked(stream) for stream in odd(self.STREAMS)))
+
+    def round(self):
+        for _ in range(self.count // self.STREAMS):
+            connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+            connection.sendall(self.bytes)
+            self.read_answers(connection)
+            connection.close()
+
+    def read_answers(self, connection):
+        came, left = b"", self.STREAMS
+        while left > 0:
+            came += connection.recv(1 << 16)
+            while len(came) >= 9 and len(came) >= 9 + int.from_bytes(came[:3], "big"):
+                left -= came[3] in (DATA, HEADERS) and came[4] & END_STREAM
+                came = came[9 + int.from_bytes(came[:3], "big"):]
+
+    def close(self):
+        pass
+
+
+def of_requests(name, ports, frames, count):
+    return Case("HTTP/2: " + name, lambda: Http2Flood(ports["h2c"], frames),
+                lambda: Http2Requests(ports["h2c"], count), 10)
+
+
 def of_http2(name, ports, frames, rounds=10):
     """Its twin is a connection with requests whose bodies have as many bytes, as windows allow."""
+    if name in FLOODS_OF_REQUESTS:
+        return of_requests(name, ports, frames, FLOODS_OF_REQUESTS[name])
     honest = b"".join(posted(stream) + frame(DATA, 0, stream, b"h" * 16000) * 3 +
                       frame(DATA, END_STREAM, stream)
                       for stream in odd(1 + min(15, len(frames) // 48000)))

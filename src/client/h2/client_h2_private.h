@@ -40,9 +40,9 @@ struct client_h2_fields {
 /* clang-format off */
 #define CLIENT_H2_BUDGETS(ROW) \
     ROW(RESETS,        1000, 100) \
-    ROW(SETTINGS,      100,  10) \
+    ROW(SETTINGS,      50,   5) \
     ROW(PINGS,         200,  20) \
-    ROW(PRIORITIES,    2000, 400) \
+    ROW(PRIORITIES,    1000, 400) \
     ROW(WINDOWS,       4000, 400) \
     ROW(EMPTY_DATA,    200,  20) \
     ROW(LARGE_HEADS,   100,  10) \
