@@ -173,30 +173,6 @@ static struct stored *find(struct exchange *exchange, struct caching *caching, b
     return stored;
 }
 
-/* HEAD is served from GET. */
-static struct stored *find_for_method(struct exchange *exchange, struct caching *caching,
-                                      bool *alone)
-{
-    struct stored *stored;
-    bool ignored = false;
-
-    if (exchange->request.method != HTTP_HEAD) {
-        return find(exchange, caching, alone);
-    }
-    ((char *)caching->primary.at)[0] = CACHE_KEY_GET;
-    caching->primary_hash = cache_hash(caching->primary);
-    stored = find(exchange, caching, &ignored);
-    if (stored != NULL && stored->kind == STORED_ANSWER &&
-        stored_is_fresh(stored, caching_now(exchange))) {
-        return stored;
-    }
-    stored_unref(&stored);
-    caching->forwarded = "uri-miss";
-    ((char *)caching->primary.at)[0] = CACHE_KEY_HEAD;
-    caching->primary_hash = cache_hash(caching->primary);
-    return find(exchange, caching, alone);
-}
-
 static bool suits(const struct caching *caching, const struct stored *stored, uint64_t now_us)
 {
     const struct cache_control *control = &caching->facts.control;
@@ -214,6 +190,31 @@ static bool suits(const struct caching *caching, const struct stored *stored, ui
            (control->max_stale_any ||
             (control->max_stale.said &&
              lasts_ms <= stored->fresh_ms + (uint64_t)control->max_stale.seconds * 1000));
+}
+
+/* HEAD is served from GET, where that suits it; else it has nothing to do with GET's key: an answer
+ * without a body must never come to stand there. */
+static struct stored *find_for_method(struct exchange *exchange, struct caching *caching,
+                                      bool *alone)
+{
+    struct stored *stored;
+    bool ignored = false;
+
+    if (exchange->request.method != HTTP_HEAD) {
+        return find(exchange, caching, alone);
+    }
+    ((char *)caching->primary.at)[0] = CACHE_KEY_GET;
+    caching->primary_hash = cache_hash(caching->primary);
+    stored = find(exchange, caching, &ignored);
+    if (stored != NULL && stored->kind == STORED_ANSWER &&
+        suits(caching, stored, caching_now(exchange))) {
+        return stored;
+    }
+    stored_unref(&stored);
+    caching->forwarded = "uri-miss";
+    ((char *)caching->primary.at)[0] = CACHE_KEY_HEAD;
+    caching->primary_hash = cache_hash(caching->primary);
+    return find(exchange, caching, alone);
 }
 
 /* Served on while one request fetches it anew. */
@@ -350,6 +351,13 @@ void caching_wait_is_over(struct timer *timer)
     }
 }
 
+/* There is one for all, and only this client wants another one (min-fresh, max-age). */
+static bool has_fresh(const struct exchange *exchange, const struct caching *caching)
+{
+    return caching->found != NULL && caching->found->kind == STORED_ANSWER &&
+           stored_is_fresh(caching->found, caching_now(exchange));
+}
+
 /* Whether it waits, or fetches for others too; never of what only this client wants. */
 static enum cache_joined join(struct exchange *exchange, struct caching *caching, bool meanwhile)
 {
@@ -367,7 +375,7 @@ static enum cache_joined join(struct exchange *exchange, struct caching *caching
         .owner = exchange,
     };
 
-    if (caching->asks_anew || caching->facts.range.length > 0 ||
+    if (caching->asks_anew || caching->facts.range.length > 0 || has_fresh(exchange, caching) ||
         (!settings->coalesce && !meanwhile)) {
         return CACHE_FAILS;
     }

@@ -54,7 +54,7 @@ test('one fetch for many', async (t) => {
             }
             return { body: `answer ${number}` };
         });
-        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}', 'workers: 2'));
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    coalesce_timeout: 60s\n    cache: {ttl: 1h}', 'workers: 2'));
         const agents = keepAliveAgent(500);
         const all = Array.from({ length: 500 }, () => get(gateway, '/hot', {}, { agent: agents }));
         await until('the leader at the origin', () => origin.requests.length > 0);
@@ -81,7 +81,7 @@ test('one fetch for many', async (t) => {
             number = ++failed;
             return number <= 3 ? { status: '500 Oh no', body: 'no' } : { body: 'yes' };
         });
-        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}', 'workers: 2'));
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    coalesce_timeout: 60s\n    cache: {ttl: 1h}', 'workers: 2'));
         const agents = keepAliveAgent(100);
         const all = Array.from({ length: 100 }, () => get(gateway, '/hot', {}, { agent: agents }));
         await until('the leader at the origin', () => origin.requests.length > 0);
@@ -174,7 +174,7 @@ test('one fetch for many', async (t) => {
             await gate;
             return { body };
         });
-        const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true}]\n${config(origin, 'coalesce: true\n    cache: {ttl: 1h}')}`);
+        const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true}]\n${config(origin, 'coalesce: true\n    coalesce_timeout: 60s\n    cache: {ttl: 1h}')}`);
         const session = await connectHttp2(t, gateway);
         const streams = Array.from({ length: 40 }, () => askHttp2(session, { ':path': '/hot' }));
         await until('the leader at the origin', () => origin.requests.length > 0);
@@ -217,6 +217,30 @@ test('answers from memory', async (t) => {
         assert.equal(origin.requests.length, 2);
         const entry = await until('the line of the log', () => gateway.entries().find((each) => each['turnpike.cache'] === 'hit'));
         assert.deepEqual(entry['turnpike.attempts'], []);
+    });
+
+    await t.test('HEAD goes to the origin by itself, and GET keeps its body', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: `answer ${number}` }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        await get(gateway);
+        let sent = 1;
+        for (const wish of ['no-cache', 'max-age=0', 'min-fresh=99999999']) {
+            const head = await get(gateway, '/', { 'Cache-Control': wish }, { method: 'HEAD' });
+            assert.equal(head.headers['content-length'], '8', wish);
+            assert.equal(origin.requests.length, ++sent, wish);
+            assert.equal((await get(gateway)).body, 'answer 1', wish);
+        }
+    });
+
+    await t.test('what one client wants and the origin refuses leaves what others get', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => (asked.get('Accept') === 'none/none'
+            ? { status: '406 Not Acceptable' } : { body: `answer ${number}` }));
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}'));
+        await get(gateway);
+        for (const wish of ['min-fresh=99999999', 'no-cache']) {
+            assert.equal((await get(gateway, '/', { Accept: 'none/none', 'Cache-Control': wish })).status, 406);
+            assert.equal((await get(gateway)).body, 'answer 1');
+        }
     });
 
     await t.test('what must not be stored is not', async (t) => {
