@@ -10,6 +10,7 @@
 
 #define CACHE_SHARDS 16
 #define CACHE_FLIGHT_CHAINS 64
+#define CACHE_EPOCHS 256
 
 struct cache_shard {
     _Alignas(64) pthread_mutex_t lock; /* held for some hundred nanoseconds */
@@ -17,7 +18,10 @@ struct cache_shard {
     size_t chain_count;                /* a power of two */
     size_t count;
     struct link used; /* the one used last is the first */
-    uint64_t epoch; /* how often something was thrown out: what was asked for before is not kept */
+    /* How often something was thrown out: what was asked for before is not kept. By bits of the hash,
+     * so that what changes one URI costs the others next to nothing. */
+    uint32_t emptied;
+    uint32_t epochs[CACHE_EPOCHS];
     struct cache_flight *flights[CACHE_FLIGHT_CHAINS];
 };
 
@@ -32,6 +36,17 @@ struct cache_space {
 static inline struct cache_shard *cache_shard_of(struct cache_space *space, uint64_t hash)
 {
     return &space->shards[hash >> 60];
+}
+
+static inline uint32_t *cache_epoch_of(struct cache_shard *shard, uint64_t hash)
+{
+    return &shard->epochs[hash >> 52 & (CACHE_EPOCHS - 1)];
+}
+
+/* With the shard's lock held. */
+static inline uint64_t cache_shard_epoch(struct cache_shard *shard, uint64_t hash)
+{
+    return ((uint64_t)shard->emptied << 32) + *cache_epoch_of(shard, hash);
 }
 
 /* With the shard's lock held; no reference is taken. NULL: nothing. */

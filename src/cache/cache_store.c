@@ -118,7 +118,7 @@ static void empty(struct cache_space *space, struct cache_shard *shard)
     while ((stored = oldest_of(shard)) != NULL) {
         take_out(space, shard, stored);
     }
-    shard->epoch++;
+    shard->emptied++;
     pthread_mutex_unlock(&shard->lock);
 }
 
@@ -259,7 +259,7 @@ uint64_t cache_store_epoch(struct cache_space *space, uint64_t hash)
     uint64_t epoch;
 
     pthread_mutex_lock(&shard->lock);
-    epoch = shard->epoch;
+    epoch = cache_shard_epoch(shard, hash);
     pthread_mutex_unlock(&shard->lock);
     return epoch;
 }
@@ -291,26 +291,65 @@ static bool make_room(struct cache_space *space, uint64_t hash, uint64_t more, u
     return !is_full(space, more, max_bytes);
 }
 
+/* What it counts beyond the one whose place it takes, where both have one body. */
+static uint64_t adds(struct cache_space *space, uint64_t hash, const struct stored *stored)
+{
+    struct cache_shard *shard = cache_shard_of(space, hash);
+    const struct stored *former;
+    bool shares;
+
+    if (stored->body_of == NULL) {
+        return stored->size;
+    }
+    pthread_mutex_lock(&shard->lock);
+    former = cache_shard_find(shard, hash, stored->key);
+    shares = former != NULL && former->body.at == stored->body.at;
+    pthread_mutex_unlock(&shard->lock);
+    return shares ? stored->size - stored->body.length : stored->size;
+}
+
+/* A second time, as the former may have gone to make room. */
+static bool make_room_for(struct cache_space *space, uint64_t hash, uint64_t max_bytes,
+                          const struct stored *stored)
+{
+    return make_room(space, hash, adds(space, hash, stored), max_bytes) &&
+           make_room(space, hash, adds(space, hash, stored), max_bytes);
+}
+
+/* That some request went alone says nothing against what serves others. */
+static bool may_replace(const struct stored *former, const struct stored *stored)
+{
+    return stored->kind != STORED_PASS || former->kind == STORED_PASS ||
+           (former->kind == STORED_ANSWER && !stored_is_fresh(former, stored->came_us));
+}
+
+static bool put_locked(struct cache_space *space, struct cache_shard *shard, struct stored *stored)
+{
+    struct stored *former = cache_shard_find(shard, stored->hash, stored->key);
+
+    if ((former != NULL && !may_replace(former, stored)) ||
+        (shard->count >= shard->chain_count && !grow(shard))) {
+        return false;
+    }
+    if (former != NULL) {
+        take_out(space, shard, former);
+    }
+    put_in(space, shard, stored_ref(stored));
+    return true;
+}
+
 bool cache_store_put(struct cache_space *space, uint64_t hash, uint64_t epoch, uint64_t max_bytes,
                      struct stored *stored)
 {
     struct cache_shard *shard = cache_shard_of(space, hash);
-    struct stored *former;
     bool put;
 
     stored->hash = hash;
-    if (stored->size > max_bytes || !make_room(space, hash, stored->size, max_bytes)) {
+    if (stored->size > max_bytes || !make_room_for(space, hash, max_bytes, stored)) {
         return false;
     }
     pthread_mutex_lock(&shard->lock);
-    put = shard->epoch == epoch && (shard->count < shard->chain_count || grow(shard));
-    if (put) {
-        former = cache_shard_find(shard, hash, stored->key);
-        if (former != NULL) {
-            take_out(space, shard, former);
-        }
-        put_in(space, shard, stored_ref(stored));
-    }
+    put = cache_shard_epoch(shard, hash) == epoch && put_locked(space, shard, stored);
     pthread_mutex_unlock(&shard->lock);
     return put;
 }
@@ -338,7 +377,7 @@ static void drop(struct cache_space *space, struct bytes key)
     struct stored *stored;
 
     pthread_mutex_lock(&shard->lock);
-    shard->epoch++;
+    (*cache_epoch_of(shard, hash))++;
     stored = cache_shard_find(shard, hash, key);
     if (stored != NULL) {
         take_out(space, shard, stored);
@@ -397,7 +436,7 @@ static uint64_t purge_shard(struct cache_space *space, struct cache_shard *shard
     uint64_t purged = 0;
 
     pthread_mutex_lock(&shard->lock);
-    shard->epoch++;
+    shard->emptied++;
     for (link = shard->used.next; link != &shard->used;) {
         struct stored *stored = CONTAINER_OF(link, struct stored, used);
 

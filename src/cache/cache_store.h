@@ -18,7 +18,8 @@ struct stored *cache_store_find(struct cache_space *space, uint64_t hash, struct
 /* Changes when something was thrown out that may have had this key. */
 uint64_t cache_store_epoch(struct cache_space *space, uint64_t hash);
 /* Takes the place of what has the same key. Not if the epoch is another one by now, or it is larger
- * than all the space may be. false: it is not stored. */
+ * than all the space may be; STORED_PASS never that of a fresh answer or of STORED_VARY. false: it is not
+ * stored. */
 bool cache_store_put(struct cache_space *space, uint64_t hash, uint64_t epoch, uint64_t max_bytes,
                      struct stored *stored);
 

@@ -204,13 +204,19 @@ static bool is_replaced(const struct http_header *old, const struct kept_rows *f
     return false;
 }
 
-struct stored *stored_refreshed(const struct stored *stored, const struct http_response *response)
+/* Any number of clients may have it checked at once: a copy for each would have no bound. */
+static void share_body(struct stored *stored, struct stored *refreshed)
+{
+    refreshed->body_of = stored_ref(stored->body_of != NULL ? stored->body_of : stored);
+    stored_give_body(refreshed, stored->body);
+}
+
+struct stored *stored_refreshed(struct stored *stored, const struct http_response *response)
 {
     const struct labels labels = {stored->key, stored->vary, stored->variant, stored->origin};
     struct kept_rows kept = {0, 0, {NULL}};
     uint32_t fresh;
     struct stored *refreshed;
-    char *body;
 
     choose_rows(&response->headers, &kept);
     fresh = kept.count;
@@ -219,22 +225,14 @@ struct stored *stored_refreshed(const struct stored *stored, const struct http_r
             keep(&kept, &stored->headers.rows[i]);
         }
     }
-    if (kept.count > HTTP_HEADERS_MAX || (body = malloc(stored->body.length + 1)) == NULL) {
+    if (kept.count > HTTP_HEADERS_MAX || (refreshed = with_rows(&labels, &kept)) == NULL) {
         return NULL;
-    }
-    refreshed = with_rows(&labels, &kept);
-    if (refreshed == NULL) {
-        free(body);
-        return NULL;
-    }
-    if (stored->body.length > 0) {
-        memcpy(body, stored->body.at, stored->body.length);
     }
     refreshed->status = stored->status;
     refreshed->has_length = stored->has_length;
     refreshed->head_length = stored->head_length;
     refreshed->origin_tls = stored->origin_tls;
-    stored_give_body(refreshed, (struct bytes){body, stored->body.length});
+    share_body(stored, refreshed);
     return refreshed;
 }
 
@@ -249,12 +247,14 @@ void stored_unref(struct stored **stored)
     struct stored *last = *stored;
 
     *stored = NULL;
-    if (last == NULL ||
-        atomic_fetch_sub_explicit(&last->references, 1, memory_order_acq_rel) != 1) {
-        return;
+    while (last != NULL &&
+           atomic_fetch_sub_explicit(&last->references, 1, memory_order_acq_rel) == 1) {
+        struct stored *body_of = last->body_of;
+
+        if (last->kind == STORED_ANSWER && body_of == NULL) {
+            free((void *)last->body.at);
+        }
+        free(last);
+        last = body_of;
     }
-    if (last->kind == STORED_ANSWER) {
-        free((void *)last->body.at);
-    }
-    free(last);
 }

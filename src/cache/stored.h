@@ -36,10 +36,11 @@ struct stored {
     bool has_length;      /* of the body that a GET would have, where this answered HEAD */
     bool origin_tls;
     uint64_t head_length;
-    size_t size; /* of all of it */
+    size_t size; /* of all of it, with its body */
     struct bytes key;
     struct bytes body;
-    struct bytes etag; /* these point into the fields */
+    struct stored *body_of; /* a reference to the one that has the body's memory; NULL: this one */
+    struct bytes etag;      /* these point into the fields */
     struct bytes last_modified;
     struct bytes vary;    /* names of the fields that choose it; empty: none */
     struct bytes variant; /* and what the request had in them (cache_vary.h) */
@@ -56,8 +57,8 @@ struct stored *stored_answer(struct bytes key, const struct http_response *respo
 /* Memory of malloc, or NULL with a length of 0: taken over. Before others see it. */
 void stored_give_body(struct stored *stored, struct bytes body);
 /* The same answer, refreshed: `response` is a 304, whose fields take the place of the old ones (RFC
- * 9111 section 3.2). */
-struct stored *stored_refreshed(const struct stored *stored, const struct http_response *response);
+ * 9111 section 3.2). Both have the same body, in the same memory. */
+struct stored *stored_refreshed(struct stored *stored, const struct http_response *response);
 struct stored *stored_ref(struct stored *stored);
 void stored_unref(struct stored **stored);
 
