@@ -30,7 +30,7 @@ static const struct {
     {BYTES("private"), offsetof(struct cache_control, is_private)},
     {BYTES("public"), offsetof(struct cache_control, is_public)},
     {BYTES("must-revalidate"), offsetof(struct cache_control, must_revalidate)},
-    {BYTES("proxy-revalidate"), offsetof(struct cache_control, must_revalidate)},
+    {BYTES("proxy-revalidate"), offsetof(struct cache_control, proxy_revalidate)},
     {BYTES("only-if-cached"), offsetof(struct cache_control, only_if_cached)},
 };
 

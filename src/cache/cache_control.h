@@ -17,7 +17,8 @@ struct cache_control {
     bool no_cache; /* also with field names: RFC 9111 section 5.2.2.4 lets us read it as without */
     bool is_private;
     bool is_public;
-    bool must_revalidate; /* or proxy-revalidate */
+    bool must_revalidate;
+    bool proxy_revalidate; /* the same for shared caches, but no leave to store (section 3.5) */
     bool only_if_cached;
     bool max_stale_any; /* max-stale without a number */
     struct cache_seconds max_age;

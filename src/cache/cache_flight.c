@@ -11,11 +11,13 @@ struct cache_flight {
     struct cache_flight *next; /* in its chain, unless over */
     struct cache_shard *shard;
     uint64_t hash;
+    uint64_t print;
     uint64_t led_us;  /* since when the last leader leads */
     uint32_t leaders; /* at it now */
     uint32_t holders; /* leaders, and waiters in the list */
     uint32_t waiting;
-    bool over; /* those who waited were told */
+    bool over;   /* those who waited were told */
+    bool failed; /* some leader's try */
     struct link waiters;
     size_t key_length;
     char key[];
@@ -25,6 +27,7 @@ struct cache_waiter {
     struct link link;
     struct cache_shard *shard;
     struct cache_flight *flight; /* NULL: it was taken off */
+    uint64_t since_us;
     struct loop *loop;
     struct loop_message message;
     cache_told *told;
@@ -41,12 +44,17 @@ static struct cache_flight **chain_of(struct cache_shard *shard, uint64_t hash)
     return &shard->flights[hash % CACHE_FLIGHT_CHAINS];
 }
 
-static struct cache_flight *find(struct cache_shard *shard, uint64_t hash, struct bytes key)
+static bool is_what(const struct cache_flight *flight, const struct cache_joining *joining)
 {
-    struct cache_flight *flight = *chain_of(shard, hash);
+    return flight->hash == joining->hash && flight->print == joining->print &&
+           bytes_equal((struct bytes){flight->key, flight->key_length}, joining->key);
+}
 
-    while (flight != NULL && (flight->hash != hash ||
-                              !bytes_equal((struct bytes){flight->key, flight->key_length}, key))) {
+static struct cache_flight *find(struct cache_shard *shard, const struct cache_joining *joining)
+{
+    struct cache_flight *flight = *chain_of(shard, joining->hash);
+
+    while (flight != NULL && !is_what(flight, joining)) {
         flight = flight->next;
     }
     return flight;
@@ -80,6 +88,7 @@ static struct cache_flight *begin(const struct cache_joining *joining, struct ca
     }
     flight->shard = shard;
     flight->hash = joining->hash;
+    flight->print = joining->print;
     flight->led_us = joining->now_us;
     flight->leaders = 1;
     flight->holders = 1;
@@ -101,6 +110,7 @@ static struct cache_waiter *wait_for(const struct cache_joining *joining,
     }
     waiter->shard = flight->shard;
     waiter->flight = flight;
+    waiter->since_us = joining->now_us;
     waiter->loop = joining->loop;
     waiter->told = joining->told;
     waiter->owner = joining->owner;
@@ -136,7 +146,7 @@ static void deliver(void *owner)
     } else {
         stored_unref(&waiter->stored);
         if (waiter->leads != NULL) {
-            cache_flight_fail(&waiter->leads, loop_now(waiter->loop));
+            cache_flight_leave(&waiter->leads, loop_now(waiter->loop));
         }
     }
     free(waiter);
@@ -151,12 +161,23 @@ static void send_word(struct cache_waiter *waiter)
     }
 }
 
+/* To those that were taken off; no lock is held. */
+static void send_all(struct link *told)
+{
+    while (!list_is_empty(told)) {
+        struct cache_waiter *waiter = CONTAINER_OF(list_first(told), struct cache_waiter, link);
+
+        list_remove(&waiter->link);
+        send_word(waiter);
+    }
+}
+
 /* --- joining --------------------------------------------------------------------------------- */
 
 static enum cache_joined join_locked(const struct cache_joining *joining, struct cache_shard *shard,
                                      struct cache_flight **flight, struct cache_waiter **waiter)
 {
-    struct cache_flight *found = find(shard, joining->hash, joining->key);
+    struct cache_flight *found = find(shard, joining);
 
     if (found == NULL) {
         const struct stored *now = cache_shard_find(shard, joining->hash, joining->key);
@@ -213,40 +234,76 @@ void cache_flight_land(struct cache_flight **flight, struct stored *stored)
     }
     let_go(landed);
     pthread_mutex_unlock(&shard->lock);
-    while (!list_is_empty(&told)) {
-        waiter = CONTAINER_OF(list_first(&told), struct cache_waiter, link);
-        list_remove(&waiter->link);
-        send_word(waiter);
+    send_all(&told);
+}
+
+/* They stand in the order they came; a clock of one worker may be a little behind another one's. */
+static void dismiss_patient(struct cache_flight *flight, uint64_t now_us, uint64_t patience_us,
+                            struct link *told)
+{
+    struct cache_waiter *waiter;
+
+    while ((waiter = first_of(flight)) != NULL && now_us >= waiter->since_us + patience_us) {
+        take_off(waiter);
+        flight->holders--; /* the caller's is left */
+        waiter->news = CACHE_NEWS_FAILED;
+        list_add_last(told, &waiter->link);
     }
 }
 
-void cache_flight_fail(struct cache_flight **flight, uint64_t now_us)
+/* The first of those who wait, who stands in *told then. */
+static void appoint(struct cache_flight *flight, uint64_t now_us, struct link *told)
+{
+    struct cache_waiter *successor = first_of(flight);
+
+    if (successor == NULL) {
+        end_flight(flight);
+        return;
+    }
+    take_off(successor); /* what held the list holds for the leader from now on */
+    flight->leaders++;
+    flight->led_us = now_us;
+    successor->news = CACHE_NEWS_LEADS;
+    successor->leads = flight;
+    list_add_last(told, &successor->link);
+}
+
+void cache_flight_fail(struct cache_flight **flight, uint64_t now_us, uint64_t patience_us)
 {
     struct cache_flight *failed = *flight;
     struct cache_shard *shard = failed->shard;
-    struct cache_waiter *successor = NULL;
+    struct link told;
 
     *flight = NULL;
+    list_init(&told);
     pthread_mutex_lock(&shard->lock);
+    failed->failed = true;
     failed->leaders--;
     if (!failed->over && failed->leaders == 0) {
-        successor = first_of(failed);
-        if (successor == NULL) {
-            end_flight(failed);
-        }
-    }
-    if (successor != NULL) {
-        take_off(successor); /* what held the list holds for the leader from now on */
-        failed->leaders++;
-        failed->led_us = now_us;
-        successor->news = CACHE_NEWS_LEADS;
-        successor->leads = failed;
+        appoint(failed, now_us, &told);
+        dismiss_patient(failed, now_us, patience_us, &told);
     }
     let_go(failed);
     pthread_mutex_unlock(&shard->lock);
-    if (successor != NULL) {
-        send_word(successor);
+    send_all(&told);
+}
+
+void cache_flight_leave(struct cache_flight **flight, uint64_t now_us)
+{
+    struct cache_flight *left = *flight;
+    struct cache_shard *shard = left->shard;
+    struct link told;
+
+    *flight = NULL;
+    list_init(&told);
+    pthread_mutex_lock(&shard->lock);
+    left->leaders--;
+    if (!left->over && left->leaders == 0) {
+        appoint(left, now_us, &told);
     }
+    let_go(left);
+    pthread_mutex_unlock(&shard->lock);
+    send_all(&told);
 }
 
 /* --- waiting --------------------------------------------------------------------------------- */
@@ -273,6 +330,16 @@ bool cache_waiter_takes_over(struct cache_waiter **waiter, uint64_t now_us, uint
         *waiter = NULL;
     }
     return takes_over;
+}
+
+bool cache_waiter_saw_failure(const struct cache_waiter *waiter)
+{
+    bool failed;
+
+    pthread_mutex_lock(&waiter->shard->lock);
+    failed = waiter->flight != NULL && waiter->flight->failed;
+    pthread_mutex_unlock(&waiter->shard->lock);
+    return failed;
 }
 
 void cache_waiter_leave(struct cache_waiter **waiter)

@@ -15,6 +15,7 @@ enum cache_news {
     CACHE_NEWS_SHARED, /* there is an answer for them */
     CACHE_NEWS_ALONE,  /* each asks again, from the beginning */
     CACHE_NEWS_LEADS,  /* this one leads now */
+    CACHE_NEWS_FAILED, /* a leader failed, and this one has waited for long */
 };
 
 /* On the loop of who waits, once. Whatever it is handed is the callee's. */
@@ -25,6 +26,7 @@ struct cache_joining {
     struct cache_space *space;
     uint64_t hash;
     struct bytes key;
+    uint64_t print;            /* of the route: over a reload old and new requests share nothing */
     const struct stored *seen; /* what the store had when it was asked; NULL: nothing */
     uint32_t max_waiting;
     bool may_wait;
@@ -46,13 +48,18 @@ enum cache_joined cache_flight_join(const struct cache_joining *joining,
 
 /* The leader has it: all who wait get a reference. NULL: they ask again, each by itself. */
 void cache_flight_land(struct cache_flight **flight, struct stored *stored);
-/* The leader failed: one of those who wait leads now, unless another leader is still at it. */
-void cache_flight_fail(struct cache_flight **flight, uint64_t now_us);
+/* The leader got no answer, or one that is an error: one of those who wait leads now, unless another
+ * leader is still at it. Then the others that have waited for `patience_us` are told that it failed. */
+void cache_flight_fail(struct cache_flight **flight, uint64_t now_us, uint64_t patience_us);
+/* The leader goes, which says nothing about the origin: one of those who wait leads now. */
+void cache_flight_leave(struct cache_flight **flight, uint64_t now_us);
 
 /* The last leader has taken longer than `patience_us`: this one leads beside it from now on, and *waiter is
  * NULL then. false: another one does, or it has been told meanwhile. */
 bool cache_waiter_takes_over(struct cache_waiter **waiter, uint64_t now_us, uint64_t patience_us,
                              struct cache_flight **flight);
+/* A leader of what it waits for has failed, in place of which another one tries. */
+bool cache_waiter_saw_failure(const struct cache_waiter *waiter);
 /* Waits no more; what it would be told is dealt with. */
 void cache_waiter_leave(struct cache_waiter **waiter);
 

@@ -195,6 +195,11 @@ struct cache_space *cache_space_find(const char *route, uint64_t print)
     return space;
 }
 
+bool cache_space_is_of(const struct cache_space *space, uint64_t print)
+{
+    return atomic_load_explicit(&space->print, memory_order_relaxed) == print;
+}
+
 static bool is_kept(const struct settings *settings, const char *route)
 {
     for (uint32_t i = 0; i < settings->route_count; i++) {

@@ -11,6 +11,8 @@ struct cache_space;
 /* Made with the first request; NULL: no memory, or more than 1024 names of routes. A space whose route
  * has changed since it was filled is empty again. */
 struct cache_space *cache_space_find(const char *route, uint64_t print);
+/* By now another one's print may count, as routes change with a reload. */
+bool cache_space_is_of(const struct cache_space *space, uint64_t print);
 uint64_t cache_hash(struct bytes key); /* with a key of the process's own */
 
 /* A reference to what is stored under the key; NULL: nothing. */

@@ -289,15 +289,33 @@ static __attribute__((noinline)) bool fits(const struct exchange *exchange,
     return !text.overflowed && bytes_equal(text_since(&text, room), stored->variant);
 }
 
+static uint64_t patience_us(const struct exchange *exchange)
+{
+    return (uint64_t)caching_settings_of(exchange)->coalesce_timeout * 1000;
+}
+
+/* It shares the failure of the one it waited for, as it would have shared the answer: to try in its turn
+ * would let the last of many wait as long as all the others need. */
+static void fail_with_leader(struct exchange *exchange)
+{
+    if (!caching_serves_in_need(exchange)) {
+        reply_error(exchange, 503, "destination_unavailable",
+                    "the request that this one waited for (coalesce) failed");
+    }
+}
+
 static void on_told(void *owner, enum cache_news news, struct stored *stored,
                     struct cache_flight *flight)
 {
     struct exchange *exchange = owner;
     struct caching *caching = exchange->caching;
 
-    (void)news;
     caching->waiter = NULL;
     caching->flight = flight;
+    if (news == CACHE_NEWS_FAILED) {
+        fail_with_leader(exchange);
+        return;
+    }
     if (stored != NULL && fits(exchange, stored)) {
         caching->serves = stored;
     } else if (stored != NULL) {
@@ -334,20 +352,29 @@ static bool has_waited_long(const struct exchange *exchange, const struct cachin
            caching_now(exchange) - caching->waits_from_us >= (uint64_t)most_ms * 1000;
 }
 
+/* Not for the second one's answer either. */
+static bool waits_for_failing(const struct exchange *exchange, const struct caching *caching)
+{
+    return caching_now(exchange) - caching->waits_from_us >= 2 * patience_us(exchange) &&
+           cache_waiter_saw_failure(caching->waiter);
+}
+
 void caching_wait_is_over(struct timer *timer)
 {
     struct caching *caching = CONTAINER_OF(timer, struct caching, patience);
     struct exchange *exchange = caching->exchange;
-    uint32_t patience_ms = caching_settings_of(exchange)->coalesce_timeout;
 
-    if (cache_waiter_takes_over(&caching->waiter, caching_now(exchange),
-                                (uint64_t)patience_ms * 1000, &caching->flight)) {
+    if (waits_for_failing(exchange, caching)) {
+        fail_with_leader(exchange);
+    } else if (cache_waiter_takes_over(&caching->waiter, caching_now(exchange),
+                                       patience_us(exchange), &caching->flight)) {
         queue_release(exchange, QUEUE_SHARED);
     } else if (has_waited_long(exchange, caching)) {
         reply_error(exchange, 504, "http_response_timeout",
                     "the request that this one waited for (coalesce) got no answer");
     } else {
-        timer_set(exchange->context->patiences, &caching->patience, patience_ms);
+        timer_set(exchange->context->patiences, &caching->patience,
+                  caching_settings_of(exchange)->coalesce_timeout);
     }
 }
 
@@ -366,6 +393,7 @@ static enum cache_joined join(struct exchange *exchange, struct caching *caching
         .space = caching->space,
         .hash = caching->hash,
         .key = caching->key,
+        .print = exchange->routing.route->print,
         .seen = caching->found,
         .max_waiting = settings->max_coalesced,
         .may_wait = !meanwhile,
@@ -495,6 +523,16 @@ __attribute__((noinline)) void caching_invalidate(const struct exchange *exchang
     }
 }
 
+__attribute__((noinline)) struct bytes caching_keep_uri(struct exchange *exchange)
+{
+    char room[CACHING_KEY_MOST];
+    struct text text = text_over(room, sizeof(room));
+    struct bytes uri = write_uri(exchange, &text);
+    struct bytes kept = {NULL, 0};
+
+    return !text.overflowed && keep_bytes(exchange, uri, &kept) ? kept : (struct bytes){NULL, 0};
+}
+
 /* --- the end --------------------------------------------------------------------------------- */
 
 void caching_over(struct exchange *exchange)
@@ -505,8 +543,10 @@ void caching_over(struct exchange *exchange)
     if (caching->waiter != NULL) {
         cache_waiter_leave(&caching->waiter);
     }
-    if (caching->flight != NULL) {
-        cache_flight_fail(&caching->flight, caching_now(exchange));
+    if (caching->flight != NULL && exchange->outcome.end == OUTCOME_ORIGIN_BROKE) {
+        cache_flight_fail(&caching->flight, caching_now(exchange), patience_us(exchange));
+    } else if (caching->flight != NULL) {
+        cache_flight_leave(&caching->flight, caching_now(exchange));
     }
     caching_drop_draft(caching);
 }

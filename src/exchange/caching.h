@@ -26,6 +26,8 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
 void caching_head(struct exchange *exchange, const struct http_response *response,
                   struct forward_page *page);
 void caching_body(struct exchange *exchange, struct bytes bytes);
+/* false: no client gets what is still to come, and the store does not either. */
+bool caching_is_of_use(const struct exchange *exchange);
 /* The answer is whole. True: it was not for the client, who is answered now. */
 bool caching_ended(struct exchange *exchange, const struct http_headers *trailers);
 /* There is no answer, and no other try. True: a stored one was given instead. */
@@ -33,6 +35,9 @@ bool caching_failed(struct exchange *exchange);
 
 /* A method that changes something went well: what is stored of its URI is thrown out. */
 void caching_invalidate(const struct exchange *exchange);
+/* What cache_store_invalidate is to be told when it did, in the exchange's memory: for one that outlives
+ * its client. Empty: it is too long to be stored, or there is no memory. */
+struct bytes caching_keep_uri(struct exchange *exchange);
 
 /* The stored answer that the client gets; NULL: none. */
 const struct stored *caching_serves(const struct exchange *exchange);

@@ -62,8 +62,23 @@ static bool grow(struct caching *caching, size_t least)
 static void let_one_follow(struct exchange *exchange)
 {
     if (exchange->caching->flight != NULL) {
-        cache_flight_fail(&exchange->caching->flight, caching_now(exchange));
+        cache_flight_fail(&exchange->caching->flight, caching_now(exchange),
+                          (uint64_t)caching_settings_of(exchange)->coalesce_timeout * 1000);
     }
+}
+
+/* What it has is of no use to others, and says nothing about what they will get. */
+static void let_one_try(struct exchange *exchange)
+{
+    if (exchange->caching->flight != NULL) {
+        cache_flight_leave(&exchange->caching->flight, caching_now(exchange));
+    }
+}
+
+/* A request of before a reload that changed the route: another service may answer by now. */
+static bool is_of_today(const struct exchange *exchange)
+{
+    return cache_space_is_of(exchange->caching->space, exchange->routing.route->print);
 }
 
 /* It was for this client only: those who wait each need their own, and later ones do not wait. */
@@ -109,7 +124,8 @@ static void set_times(const struct exchange *exchange, const struct cache_answer
     stored->came_us = now_us;
     stored->age_s = age_s;
     stored->fresh_ms = lifetime_ms > age_s * 1000 ? lifetime_ms - age_s * 1000 : 0;
-    stored->must_revalidate = answer->control.must_revalidate || answer->control.s_maxage.said;
+    stored->must_revalidate = answer->control.must_revalidate || answer->control.proxy_revalidate ||
+                              answer->control.s_maxage.said;
     stored->swr_ms =
         ms_of(&answer->control.stale_while_revalidate, settings->stale_while_revalidate);
     stored->sie_ms = ms_of(&answer->control.stale_if_error, settings->stale_if_error);
@@ -163,7 +179,7 @@ static struct stored *find_marker(struct exchange *exchange, struct bytes names)
         return marker;
     }
     stored_unref(&marker);
-    marker = stored_new(STORED_VARY, caching->primary, names);
+    marker = is_of_today(exchange) ? stored_new(STORED_VARY, caching->primary, names) : NULL;
     if (marker != NULL) {
         marker->came_us = caching_now(exchange);
         marker->fresh_ms = marker->keep_ms = VARY_KEEP_MS;
@@ -285,19 +301,66 @@ static void reply_in_need(struct exchange *exchange)
     if (caching->flight != NULL) {
         cache_flight_land(&caching->flight, stale);
     }
-    attempt_end(exchange->attempt, NULL);
+    if (exchange->attempt != NULL) {
+        attempt_end(exchange->attempt, NULL);
+    }
     caching_reply(exchange, stale);
+}
+
+bool caching_serves_in_need(struct exchange *exchange)
+{
+    bool suits = suits_in_need(exchange);
+
+    if (suits) {
+        reply_in_need(exchange);
+    }
+    return suits;
+}
+
+/* What a 304 says by itself: it was checked just now, so that the age and date of before count no more. */
+static void note_check(const struct exchange *exchange, const struct cache_answer *check,
+                       struct cache_answer *answer)
+{
+    const struct loop *loop = exchange->context->worker_context->loop;
+
+    answer->age = check->age;
+    if (check->date < 0) {
+        answer->date = (int64_t)(loop_realtime(loop) / 1000000); /* RFC 9110 section 6.6.1 */
+    }
+}
+
+/* By other fields than the answer that it stands for: under that one's key it would reach clients that
+ * these fields choose another one for. */
+static __attribute__((noinline)) bool varies_otherwise(const struct stored *found,
+                                                       const struct http_response *response)
+{
+    char room[CACHING_KEY_MOST];
+    struct text text = text_over(room, sizeof(room));
+
+    cache_vary_add_names(&response->headers, &text);
+    return text.overflowed || !bytes_equal(text_since(&text, room), found->vary);
+}
+
+/* Only this client gets it; the others, and who asks next, have it fetched whole. */
+static void forget_found(struct exchange *exchange)
+{
+    struct caching *caching = exchange->caching;
+
+    cache_store_invalidate(bytes_skip(caching->primary, 1));
+    if (caching->flight != NULL) {
+        cache_flight_land(&caching->flight, NULL);
+    }
 }
 
 bool caching_takes_head(struct exchange *exchange, const struct http_response *response)
 {
     struct caching *caching = exchange->caching;
+    struct cache_answer check;
     struct cache_answer answer;
     uint64_t lifetime_ms;
     struct http_response like;
 
-    if (response->status >= 500 && suits_in_need(exchange)) {
-        reply_in_need(exchange);
+    if (response->status >= 500 && caching_serves_in_need(exchange)) {
         return true;
     }
     if (!caching->validates || response->status != 304) {
@@ -311,13 +374,18 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
     like = (struct http_response){.status = caching->draft->status,
                                   .framing = HTTP_LENGTH_KNOWN,
                                   .headers = caching->draft->headers};
+    cache_answer_read(response, &check);
     cache_answer_read(&like, &answer);
-    answer.age = 0; /* it was checked just now, and Age is not kept */
+    note_check(exchange, &check, &answer);
     caching->use = cache_answer_use(caching_settings_of(exchange), &caching->facts, &like, &answer,
                                     &lifetime_ms);
     caching->stores = caching->use == CACHE_STORED;
     set_times(exchange, &answer, lifetime_ms, caching->draft);
     caching->refreshed = true;
+    if (check.has_vary && varies_otherwise(caching->found, response)) {
+        caching->use = CACHE_OWN;
+        forget_found(exchange);
+    }
     return true;
 }
 
@@ -339,21 +407,28 @@ void caching_body(struct exchange *exchange, struct bytes bytes)
     caching->length += bytes.length;
 }
 
+bool caching_is_of_use(const struct exchange *exchange)
+{
+    return !exchange->caching->for_none || exchange->caching->draft != NULL;
+}
+
 /* To the store, and to those who wait; not if something was thrown out since it was asked for. */
 static void publish(struct exchange *exchange)
 {
     struct caching *caching = exchange->caching;
     struct stored *draft = caching->draft;
+    uint64_t hash = cache_hash(draft->key);
+    /* What throws a variant out throws its marker out too, so that one put too late is never found. */
+    uint64_t epoch =
+        hash == caching->primary_hash ? caching->epoch : cache_store_epoch(caching->space, hash);
 
     if (cache_store_epoch(caching->space, caching->primary_hash) != caching->epoch) {
-        let_one_follow(exchange);
+        let_one_try(exchange);
         return;
     }
-    if (caching->stores) {
-        uint64_t hash = cache_hash(draft->key);
-
-        cache_store_put(caching->space, hash, cache_store_epoch(caching->space, hash),
-                        caching_settings_of(exchange)->max_bytes, draft);
+    if (caching->stores && is_of_today(exchange)) {
+        cache_store_put(caching->space, hash, epoch, caching_settings_of(exchange)->max_bytes,
+                        draft);
     }
     if (caching->flight != NULL) {
         cache_flight_land(&caching->flight, draft);
@@ -409,8 +484,7 @@ bool caching_failed(struct exchange *exchange)
 {
     caching_drop_draft(exchange->caching);
     exchange->caching->refreshed = false;
-    if (suits_in_need(exchange)) {
-        reply_in_need(exchange);
+    if (caching_serves_in_need(exchange)) {
         return true;
     }
     let_one_follow(exchange);

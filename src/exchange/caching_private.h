@@ -33,6 +33,7 @@ struct caching {
     struct stored *draft; /* what is being read, without its body */
     bool stores;          /* it goes into the store; else only to those who wait */
     bool refreshed;       /* `draft` is whole: a 304 came */
+    bool for_none;        /* no client gets what it fetches (caching_refresh.c) */
     enum cache_use use;   /* of `draft`, then */
     char *body;
     size_t length;
@@ -70,5 +71,7 @@ void caching_add_status(const struct exchange *exchange, const struct http_respo
 
 /* caching_collect.c: what was fetched goes, unfinished. */
 void caching_drop_draft(struct caching *caching);
+/* There is no answer: true if a stale one was given instead, also to those who wait. */
+bool caching_serves_in_need(struct exchange *exchange);
 
 #endif

@@ -209,9 +209,11 @@ bool caching_refresh(struct exchange *like)
         exchange_finish(exchange, OUTCOME_GATEWAY_BROKE);
         return false;
     }
-    caching->key = caching->primary;
-    caching->hash = caching->primary_hash;
+    caching->for_none = true;
     caching->found = stored_ref(leader->found);
+    caching->key =
+        caching->found->key; /* of its variant, if it has one: what it leads goes by that */
+    caching->hash = leader->hash;
     caching->flight = leader->flight;
     leader->flight = NULL;
     exchange->outcome.cache = "refresh";

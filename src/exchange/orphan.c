@@ -3,6 +3,8 @@
  * cannot be called back, so its answer is awaited and the log tells how it went. Not so of gRPC, where
  * leaving is a message: the origin is to hear that the call was cancelled. Everything that
  * belonged to the client's connection is copied or let go of; the answer's body is dropped. */
+#include "cache/cache_store.h"
+#include "exchange/caching.h"
 #include "exchange/exchange_private.h"
 
 /* Further ones are cancelled as they were: clients that come only to leave must not hold
@@ -14,6 +16,7 @@
 
 struct orphan {
     uint64_t dropped; /* bytes of the answer's body */
+    struct bytes uri; /* of what is stored, and is not true any more once this went well */
     char texts[];     /* what the log tells of the request */
 };
 
@@ -42,8 +45,12 @@ static void on_interim(void *owner, const struct http_response *response)
 static void on_head(void *owner, const struct http_response *response)
 {
     struct attempt *attempt = owner;
+    struct bytes uri = attempt->exchange->orphan->uri;
 
     attempt_answered(attempt, response->status);
+    if (response->status < 400 && uri.length > 0) {
+        cache_store_invalidate(uri);
+    }
     if (response->status == 101) {
         orphan_end(attempt->exchange, NULL);
     }
@@ -135,6 +142,8 @@ static bool keep_texts(struct exchange *exchange)
         return false;
     }
     orphan->dropped = 0;
+    orphan->uri =
+        cache_store_is_used() ? caching_keep_uri(exchange) : (struct bytes){orphan->texts, 0};
     at = orphan->texts;
     keep_bytes(&outcome->method, &at);
     keep_bytes(&outcome->host, &at);
@@ -183,6 +192,7 @@ bool orphan_adopt(struct exchange *exchange)
         return false;
     }
     orphan->dropped = 0;
+    orphan->uri = (struct bytes){orphan->texts, 0};
     exchange->orphan = orphan;
     exchange->context->orphan_count++;
     list_add_last(&exchange->context->orphans, &exchange->link);

@@ -156,6 +156,9 @@ size_t relay_body(void *owner, struct bytes bytes)
     exchange->answer.blocked = taken < bytes.length;
     if (exchange->caching != NULL) {
         caching_body(exchange, bytes_first(bytes, taken));
+        if (!attempt->request.answer_ends && !caching_is_of_use(exchange)) {
+            orphan_end(exchange, NULL); /* it may have no end */
+        }
     }
     return taken;
 }

@@ -168,6 +168,58 @@ test('one fetch for many', async (t) => {
         assert.equal((await leader).body, 'answer 1');
     });
 
+    await t.test('those who waited for long for what fails are not tried one after another', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (asked.target === '/hot') {
+                await gate;
+            }
+            return { status: '500 Oh no' };
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    coalesce_timeout: 100ms'));
+        const agents = keepAliveAgent(200);
+        const all = Array.from({ length: 200 }, () => get(gateway, '/hot', {}, { agent: agents }));
+        const hot = () => origin.requests.filter((each) => each.target === '/hot').length;
+        await until('the leader at the origin', () => hot() > 0);
+        await get(gateway, '/other');
+        const sent = hot();
+        await until('two more, which is longer than all others need to lose patience', () => hot() >= sent + 2);
+        origin.open();
+        const answers = await Promise.all(all);
+        agents.destroy();
+        assert.equal(answers.filter((each) => each.status === 500).length, hot());
+        assert.equal(answers.filter((each) => each.status === 503).length, 200 - hot());
+        assert.ok(hot() < 200);
+    });
+
+    await t.test('one that waits over a reload changes nothing for those after it', async (t) => {
+        const origins = [];
+        for (const name of ['old', 'new']) {
+            origins.push(await cacheOrigin(t, async (asked, number, gate) => {
+                if (asked.target === '/hot' && number === 1) {
+                    await gate;
+                }
+                return { body: name };
+            }));
+        }
+        const [old, other] = origins;
+        other.open();
+        const yaml = (origin, ttl) => config(origin, `coalesce: true\n    coalesce_timeout: 60s\n    cache: {ttl: ${ttl}}`);
+        const gateway = await startGateway(t, yaml(old, '1h'));
+        const leader = keepAliveAgent();
+        const first = get(gateway, '/hot', {}, { agent: leader }).catch((error) => error);
+        await until('the leader at the origin', () => old.requests.length === 1);
+        const second = get(gateway, '/hot');
+        await get(gateway, '/before');
+        gateway.rewrite(yaml(other, '2h'));
+        await gateway.reload();
+        assert.equal((await get(gateway, '/after')).body, 'new');
+        leader.destroy();
+        await first;
+        await second;
+        assert.equal((await get(gateway, '/hot')).body, 'new');
+        old.open();
+    });
+
     await t.test('streams of HTTP/2 wait and are served in the same way, at any length', async (t) => {
         const body = 'x'.repeat(300_000);
         const origin = await cacheOrigin(t, async (asked, number, gate) => {
@@ -289,6 +341,31 @@ test('answers from memory', async (t) => {
         assert.equal(origin.requests.length, 2);
     });
 
+    await t.test('a 304 without Date is as old as its arrival', async (t) => {
+        const fields = ['ETag: "v1"', 'Cache-Control: max-age=60'];
+        const origin = await cacheOrigin(t, async (asked) => (asked.get('If-None-Match') === '"v1"'
+            ? { status: '304 Not Modified', fields }
+            : { body: 'whole', fields: [...fields, 'Date: Sun, 06 Nov 1994 08:49:37 GMT'] }));
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        await get(gateway);
+        assert.match((await get(gateway)).headers['cache-status'], /fwd-status=304/);
+        assert.match((await get(gateway)).headers['cache-status'], /; hit/);
+        assert.equal(origin.requests.length, 2);
+    });
+
+    await t.test('a 304 that varies by other fields is for its client only', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => {
+            const fields = ['ETag: "v1"', 'Cache-Control: max-age=60', ...(number > 1 ? ['Vary: Accept-Language'] : [])];
+            return asked.get('If-None-Match') === '"v1"' ? { status: '304 Not Modified', fields } : { body: `answer ${number}`, fields };
+        });
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        await get(gateway);
+        assert.equal((await get(gateway, '/', { 'Cache-Control': 'no-cache' })).body, 'answer 1');
+        assert.equal((await get(gateway, '/', { 'Accept-Language': 'fr' })).body, 'answer 3');
+        assert.equal((await get(gateway, '/', { 'Accept-Language': 'de' })).body, 'answer 4');
+        assert.equal((await get(gateway, '/', { 'Accept-Language': 'fr' })).body, 'answer 3');
+    });
+
     await t.test('Range from the whole', async (t) => {
         const origin = await cacheOrigin(t, async () => ({ body: '0123456789', fields: ['ETag: "v1"'] }));
         const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
@@ -313,6 +390,26 @@ test('answers from memory', async (t) => {
         assert.equal((await get(gateway, '/b')).body, '2');
     });
 
+    await t.test('the same where its client has left', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (asked.method === 'POST') {
+                await gate;
+            }
+            return { body: `${number}` };
+        });
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        assert.equal((await get(gateway, '/a')).body, '1');
+        const leaver = keepAliveAgent();
+        const left = request(gateway, { path: '/a', method: 'POST', body: 'x', agent: leaver }).catch((error) => error);
+        await until('the request at the origin', () => origin.requests.length === 2);
+        leaver.destroy();
+        await left;
+        assert.equal((await get(gateway, '/other')).body, '3'); // its client's end has been read by now
+        origin.open();
+        await gateway.logged((entries) => entries.some((entry) => entry['http.request.method'] === 'POST'));
+        assert.notEqual((await get(gateway, '/a')).body, '1');
+    });
+
     await t.test('stale_while_revalidate: what there is at once, and one fetch for no client', async (t) => {
         const origin = await cacheOrigin(t, async (asked, number, gate) => {
             if (number > 1) {
@@ -331,6 +428,26 @@ test('answers from memory', async (t) => {
         origin.open();
         await gateway.logged((entries) => entries.some((entry) => entry['turnpike.cache'] === 'refresh'));
         assert.notEqual((await get(gateway)).body, '1');
+    });
+
+    await t.test('a fetch for no client ends where nothing of it is kept', async (t) => {
+        const origin = await rawOrigin(t, async (wire) => {
+            for (;;) {
+                await wire.request(LONG_MS);
+                if (origin.requests.length > 1) {
+                    wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' + `2000\r\n${'x'.repeat(8192)}\r\n`.repeat(4));
+                    return; // and no end
+                }
+                wire.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood');
+            }
+        });
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 10ms, stale_while_revalidate: 1h, max_answer: 16KiB}'));
+        assert.equal((await get(gateway)).body, 'good');
+        await until('a fetch for no client', async () => {
+            await get(gateway);
+            return origin.requests.length > 1;
+        });
+        await gateway.logged((entries) => entries.some((entry) => entry['turnpike.cache'] === 'refresh'));
     });
 
     await t.test('stale_if_error serves what there is, where the origin fails or answers 5xx', async (t) => {

@@ -984,7 +984,8 @@ static const struct option options[] = {
      .least = "10ms", .greatest = "1h", .sample_off = true,
      FIELD(route_settings, caching.coalesce_timeout),
      .help = "When the first request has taken so long, one of those that wait goes to the origin "
-             "as well, and so on. Each waits no longer than timeouts.first_byte."},
+             "as well, and so on. Each waits no longer than timeouts.first_byte; where the first one "
+             "failed, those that have waited so long get 503."},
     {.path = "cache", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      .help = "Keeps answers to GET in memory, by RFC 9111, for all workers, over reloads "
              "(doc/CACHE.md). Only those that may be shared: none with Set-Cookie, none to a "

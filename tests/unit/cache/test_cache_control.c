@@ -33,7 +33,8 @@ static void each_flag_is_known(void **state)
     assert_true(read_text("no-cache=\"Set-Cookie\"").no_cache);
     assert_true(read_text("private=\"X-Own\"").is_private);
     assert_true(read_text("must-revalidate").must_revalidate);
-    assert_true(read_text("proxy-revalidate").must_revalidate);
+    assert_true(read_text("proxy-revalidate").proxy_revalidate);
+    assert_false(read_text("proxy-revalidate").must_revalidate);
     assert_true(read_text("only-if-cached").only_if_cached);
     assert_true(read_text("max-stale").max_stale_any);
     assert_false(read_text("max-stale=3").max_stale_any);
