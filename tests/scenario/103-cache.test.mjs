@@ -7,7 +7,6 @@ import { ctl } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { ask as askHttp2, connectHttp2 } from './lib/http2.mjs';
 import { Random } from './lib/random.mjs';
-import { connect } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -389,27 +388,6 @@ test('answers from memory', async (t) => {
         await request(gateway, { path: '/a', method: 'POST', body: 'x' });
         assert.equal((await get(gateway, '/a')).body, '4');
         assert.equal((await get(gateway, '/b')).body, '2');
-    });
-
-    await t.test('the same where its client has left', async (t) => {
-        const origin = await cacheOrigin(t, async (asked, number, gate) => {
-            if (asked.method === 'POST') {
-                await gate;
-            }
-            return { body: `${number}` };
-        });
-        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
-        assert.equal((await get(gateway, '/a')).body, '1');
-        const client = await connect(t, gateway);
-        client.send(`POST /a HTTP/1.1\r\nHost: ${gateway.connectOptions.host ?? '127.0.0.1'}:${gateway.port}\r\nContent-Length: 1\r\n\r\nx`);
-        await until('the request at the origin', () => origin.requests.length === 2);
-        client.reset();
-        assert.equal((await get(gateway, '/other')).body, '3'); // its client's end has been read by now
-        origin.open();
-        const [entry] = (await gateway.logged((entries) => entries.some((each) => each['http.request.method'] === 'POST')))
-            .filter((each) => each['http.request.method'] === 'POST');
-        assert.equal(entry['turnpike.outcome'], 'client-gone');
-        assert.notEqual((await get(gateway, '/a')).body, '1');
     });
 
     await t.test('stale_while_revalidate: what there is at once, and one fetch for no client', async (t) => {

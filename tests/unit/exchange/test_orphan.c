@@ -3,6 +3,7 @@
  * until what it holds is needed. */
 #include "../../fakes/fake_origin.h"
 #include "../../fakes/gateway.h"
+#include "cache/cache_store.h"
 #include "exchange/exchange_private.h"
 #include "http/h1/h1_parser.h"
 
@@ -29,6 +30,30 @@ static bool is_over(void *owner)
     return exchange_context_count(((struct fixture *)owner)->gateway.exchanges) == 0;
 }
 
+/* What some route has stored of the URI that is about to change. */
+static void store_it(void)
+{
+    static const struct http_response response = {.status = 200, .version = HTTP_1_1};
+    struct cache_space *space = cache_space_find("another", 1);
+    struct bytes key = BYTES("Ghttp://h/it");
+    struct stored *stored = stored_answer(key, &response, "origin", BYTES(""), BYTES(""));
+
+    stored->fresh_ms = stored->keep_ms = 1000000000;
+    assert_true(cache_store_put(space, cache_hash(key), cache_store_epoch(space, cache_hash(key)),
+                                1000000, stored));
+    stored_unref(&stored);
+}
+
+static bool it_is_stored(void)
+{
+    struct bytes key = BYTES("Ghttp://h/it");
+    struct stored *stored = cache_store_find(cache_space_find("another", 1), cache_hash(key), key);
+    bool found = stored != NULL;
+
+    stored_unref(&stored);
+    return found;
+}
+
 /* A request that changes something was sent in full, and its client has left. */
 static int set_up(void **state)
 {
@@ -45,6 +70,7 @@ static int set_up(void **state)
     gateway_adopt(&fixture->gateway, gateway_plan(RULES "services: {one: {origins: [\"%s\"]}}\n"
                                                         "routes: [{service: one}]\n",
                                                   fixture->origin.name));
+    store_it(); /* a reload before would have thrown it out: no route is called so */
     fixture->exchange = exchange_new(fixture->gateway.exchanges, &ops, fixture, &fixture->facts);
     assert_int_equal(h1_parse_request(bytes_of(text), &limits, exchange_request(fixture->exchange),
                                       &consumed, &problem),
@@ -64,6 +90,7 @@ static int tear_down(void **state)
     fake_origin_stop(&fixture->origin);
     gateway_release(&fixture->gateway);
     free(fixture);
+    cache_store_purge(BYTES("/"));
     return 0;
 }
 
@@ -74,6 +101,17 @@ static void it_is_over_with_its_answer(void **state)
     far_end_say(&fixture->origin.ends[0], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
     stage_run_until(&fixture->gateway.stage, is_over, fixture);
     assert_false(exchange_context_has_orphans(fixture->gateway.exchanges));
+}
+
+/* RFC 9111 section 4.4. */
+static void what_it_changed_is_not_served_any_more(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(it_is_stored());
+    far_end_say(&fixture->origin.ends[0], "HTTP/1.1 204 No Content\r\n\r\n");
+    stage_run_until(&fixture->gateway.stage, is_over, fixture);
+    assert_false(it_is_stored());
 }
 
 /* origin_request.h: the request is cancelled before give_way returns, or others wait on. */
@@ -93,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(it_is_over_with_its_answer),
+        TEST(what_it_changed_is_not_served_any_more),
         TEST(it_gives_way),
     };
 
