@@ -317,8 +317,9 @@ static uint64_t adds(struct cache_space *space, uint64_t hash, const struct stor
 static bool make_room_for(struct cache_space *space, uint64_t hash, uint64_t max_bytes,
                           const struct stored *stored)
 {
-    return make_room(space, hash, adds(space, hash, stored), max_bytes) &&
-           make_room(space, hash, adds(space, hash, stored), max_bytes);
+    bool has_room = make_room(space, hash, adds(space, hash, stored), max_bytes);
+
+    return has_room && make_room(space, hash, adds(space, hash, stored), max_bytes);
 }
 
 /* That some request went alone says nothing against what serves others. */
