@@ -268,10 +268,10 @@ fi
 one_pass plain .
 
 # The other engine behind net/watch.h, in what leans on it most.
-one_pass epoll '/(01|03|04|10|14|25|27|38|40|43|54|61)-' --with-events=epoll --disable-lto
+one_pass epoll '/(01|03|04|10|14|25|27|38|40|43|54|56|61)-' --with-events=epoll --disable-lto
 
 # With the portable files, what does not wait for long; --portable plays the others, too.
-left_out='/(100|18|26|30|31|32|33|34|35|38|45|49|50|51|55|60|61|64|68|69|70|71|73|76|79-git|83-live|87|89|9[0-9])-|/54-tls-reload'
+left_out='/(100|18|26|30|31|32|33|34|35|38|45|49|50|51|55|56|58|60|61|63|64|68|69|70|71|73|76|79|80|83-live|87|89|9[0-9]|11[89]|12[0-4])-'
 portable
 left_out='^$'
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The other side of a TLS connection, misbehaving as no real program can be made to: after an honest
  * handshake it sends records that carry nothing, as fast as they are read. Compiled and run by
- * tests/scenario/79-pieces-of-a-turn.test.mjs and contrib/bench/worst_inputs.sh.
+ * tests/scenario/116-pieces-of-a-turn.test.mjs and contrib/bench/worst_inputs.sh.
  *
  *   tls_flood client PORT keys|bytes|request COUNT    to 127.0.0.1:PORT
  *   tls_flood server CERT KEY keys|tickets COUNT      prints its port; behind each request's head

@@ -5,23 +5,10 @@ import test from 'node:test';
 import { startGateway } from './lib/gateway.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
-import { rawOrigin } from './lib/raw-origin.mjs';
+import { heldOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
 
 const get = (target, ...fields) => head(`GET ${target} HTTP/1.1`, 'Host: a', ...fields);
-
-// Answers a request only when it is told to: origin.answer() answers the oldest.
-async function heldOrigin(t) {
-    const origin = await rawOrigin(t, async (wire) => {
-        for (;;) {
-            const asked = await wire.request();
-            origin.pending.push(() => wire.ok(asked.target));
-        }
-    });
-    origin.pending = [];
-    origin.answer = async () => (await until('a request to answer', () => origin.pending.shift()))();
-    return origin;
-}
 
 async function start(t, text) {
     return startGateway(t, `workers: 1\n${text}`);

@@ -13,7 +13,7 @@ import { http2Origin } from './lib/http2-origin.mjs';
 import { connectHttp2 } from './lib/http2.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { Random } from './lib/random.mjs';
-import { patient, until, within } from './lib/wait.mjs';
+import { drained, patient, until, within } from './lib/wait.mjs';
 
 const SEED = Number(process.env.TURNPIKE_SEED ?? 1904);
 const AT_ONCE = 12;
@@ -51,18 +51,6 @@ async function readAll(stream, slow) {
         }
     }
     return { length, hash: hash.digest('hex') };
-}
-
-function drained(stream) {
-    return new Promise((resolve) => {
-        const done = () => {
-            stream.off('drain', done);
-            stream.off('close', done);
-            resolve();
-        };
-        stream.on('drain', done);
-        stream.on('close', done);
-    });
 }
 
 // In pieces, as the stream takes them; some senders pause.

@@ -6,23 +6,10 @@ import { through } from './lib/configs.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { assertOwnError } from './lib/proxy-status.mjs';
 import { connect, head } from './lib/raw-client.mjs';
-import { rawOrigin } from './lib/raw-origin.mjs';
+import { heldOrigin } from './lib/raw-origin.mjs';
 import { until } from './lib/wait.mjs';
 
 const get = (target) => head(`GET ${target} HTTP/1.1`, 'Host: a');
-
-// An origin that answers a request only when it is told to: origin.answer() answers the oldest.
-async function heldOrigin(t) {
-    const origin = await rawOrigin(t, async (wire) => {
-        for (;;) {
-            const asked = await wire.request();
-            origin.pending.push(() => wire.ok(asked.target));
-        }
-    });
-    origin.pending = [];
-    origin.answer = async () => (await until('a request to answer', () => origin.pending.shift()))();
-    return origin;
-}
 
 test('pool limits', async (t) => {
     await t.test('no more connections than pool.max_connections, others wait and are served in order', async (t) => {

@@ -11,7 +11,7 @@ import { pause, until } from './lib/wait.mjs';
 
 const GET = head('GET /ping HTTP/1.1', 'Host: a');
 const PONG = 'routes: [{name: ping, match: {path: /ping}, respond: {status: 200, body: pong}}]';
-// Nothing guards them before the kernel has none left (76-pressure.test.mjs has the guard).
+// Nothing guards them before the kernel has none left (76-descriptor-pressure.test.mjs has the guard).
 const UNGUARDED = 'limits: {descriptors: 100000}';
 const FEW = { wrap: ['prlimit', '--nofile=64:64'] };
 

@@ -10,7 +10,7 @@ import { isInstrumented, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { PatternCheck, patternAt } from './lib/pattern.mjs';
 import { Random } from './lib/random.mjs';
-import { patient, within } from './lib/wait.mjs';
+import { drained, patient, within } from './lib/wait.mjs';
 
 const SEED = Number(process.env.TURNPIKE_SEED ?? 4711);
 const EXCHANGES = isInstrumented ? 200 : 600;
@@ -18,18 +18,6 @@ const LANES = 12;
 
 function turn() {
     return new Promise((resolve) => setImmediate(resolve));
-}
-
-function drained(stream) {
-    return new Promise((resolve) => {
-        const done = () => {
-            stream.off('drain', done);
-            stream.off('close', done);
-            resolve();
-        };
-        stream.on('drain', done);
-        stream.on('close', done);
-    });
 }
 
 async function writeRandomly(stream, size, random) {

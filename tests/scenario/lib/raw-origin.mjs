@@ -98,3 +98,16 @@ export async function rawOrigin(t, script = answerAll, where = {}) {
     });
     return origin;
 }
+
+// An origin that answers a request only when the test says so: origin.answer() answers the oldest.
+export async function heldOrigin(t) {
+    const origin = await rawOrigin(t, async (wire) => {
+        for (;;) {
+            const asked = await wire.request();
+            origin.pending.push(() => wire.ok(asked.target));
+        }
+    });
+    origin.pending = [];
+    origin.answer = async () => (await until('a request to answer', () => origin.pending.shift()))();
+    return origin;
+}

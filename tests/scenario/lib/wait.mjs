@@ -45,3 +45,16 @@ export async function within(what, promise, deadline = DEADLINE_MS) {
         clearTimeout(timer);
     }
 }
+
+// A writable stream takes bytes again, or has closed.
+export function drained(stream) {
+    return new Promise((resolve) => {
+        const done = () => {
+            stream.off('drain', done);
+            stream.off('close', done);
+            resolve();
+        };
+        stream.on('drain', done);
+        stream.on('close', done);
+    });
+}

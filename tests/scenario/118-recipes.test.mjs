@@ -274,7 +274,7 @@ test('the page and the folder name the same recipes, and no section is left out 
     const linked = [...page.matchAll(/^\[etc\/examples\/(\S+)\]/gm)].map(([, name]) => name).sort();
 
     assert.deepEqual(linked, files);
-    const own = fs.readFileSync(path.join(ROOT, 'tests/scenario/90-recipes.test.mjs'), 'utf8');
+    const own = fs.readFileSync(path.join(ROOT, 'tests/scenario/118-recipes.test.mjs'), 'utf8');
     for (const heading of headingsOf('RECIPES.md')) {
         assert.ok(own.includes(`'RECIPES.md', '${heading}'`), `the commands of "${heading}" are not run`);
     }
