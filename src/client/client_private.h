@@ -186,7 +186,7 @@ struct client_codec {
      * there is nothing; asked of HTTP/2 only. */
     void (*rest)(struct client_connection *connection);
 };
-extern const struct client_codec client_h1_codec; /* h1/client_h1_codec.c */
+extern const struct client_codec client_h1_codec; /* h1/client_h1.c */
 extern const struct client_codec client_h2_codec; /* h2/client_h2.c */
 
 struct client_connection {
@@ -417,16 +417,12 @@ void client_note_gone(struct client_context *context);
 struct client_h1 *client_h1_new(struct client_connection *connection);
 /* Takes the client's address over from the connection. */
 void client_h1_know_client(struct client_h1 *h1);
-/* Ends the exchange under way without an answer. */
-void client_h1_abandon(struct client_h1 *h1, enum outcome_end end);
 /* Gives up buffers and state; the exchange, if any, must be over. */
 void client_h1_release(struct client_h1 *h1);
-struct h1_limits client_h1_limits(const struct client_h1 *h1);
 /* More of the body is to come than a small buffer takes. */
 bool client_h1_expects_much(const struct client_h1 *h1);
 /* Has the loop watch for what it can use now. */
 void client_h1_want(struct client_h1 *h1);
-void client_h1_ready(struct client_h1 *h1, short what);
 void client_h1_process(struct client_h1 *h1);
 /* Reads what is there, answers with that status, closes. */
 void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what);
@@ -435,22 +431,6 @@ void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *wh
                            enum cut_cause cause);
 /* The body under way is answered with 408, if that is still possible. */
 void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause);
-
-/* client_h1_input.c */
-/* false: no room (or no memory) to read into. */
-bool client_h1_make_room(struct client_h1 *h1);
-/* Before a head is parsed, which stays for as long as its exchange lives: the input is moved into a
- * small buffer if it fits. Else the beginning of it, copied into one, for the caller to return or to
- * keep with the exchange; NULL where there is no memory, too: the head stays where it is. */
-struct buffer *client_h1_head_apart(struct client_h1 *h1);
-/* After reading: what is left may wait for long. */
-void client_h1_keep_rest(struct client_h1 *h1);
-
-/* true while there is more to do at once. */
-bool client_h1_step_body(struct client_h1 *h1);
-bool client_h1_step_tunnel(struct client_h1 *h1);
-/* The request is whole: the clock that counts now is the origin's. */
-void client_h1_await_end(struct client_h1 *h1);
 
 /* client_h1_clock.c */
 /* For whom is waited from now on. */

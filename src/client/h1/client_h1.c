@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* HTTP/1 with a client, step by step: a stream is made, bytes come in, a head, an exchange begins and is
- * fed (client_h1_input.c); when its answer is through (client_h1_answer.c), the next one. One request
+ * fed; when its answer is through (client_h1_answer.c), the next one. One request
  * at a time; what was pipelined behind it waits in the buffer.
  *
  * Called by the connection's events; and by the exchange, through the table at the end. */
@@ -59,7 +59,8 @@ void client_h1_release(struct client_h1 *h1)
     list_add_last(&client_context_of(h1->connection)->deferred_stream_frees, &h1->link);
 }
 
-void client_h1_abandon(struct client_h1 *h1, enum outcome_end end)
+/* Ends the exchange under way without an answer. */
+static void client_h1_abandon(struct client_h1 *h1, enum outcome_end end)
 {
     struct exchange *exchange = h1->exchange;
 
@@ -69,7 +70,7 @@ void client_h1_abandon(struct client_h1 *h1, enum outcome_end end)
     }
 }
 
-struct h1_limits client_h1_limits(const struct client_h1 *h1)
+static struct h1_limits client_h1_limits(const struct client_h1 *h1)
 {
     const struct limits_settings *limits =
         &exchange_context_settings(client_context_of(h1->connection)->exchanges)->limits;
@@ -110,6 +111,229 @@ void client_h1_want(struct client_h1 *h1)
 
 static const struct client_stream_ops client_h1_ops;
 static const struct client_stream_ops h2_refusal_ops;
+
+/* --- what the client sends ---------------------------------------------------------------- */
+
+/* What a client sends: the buffer that a stream reads into (borrowed when bytes may come, moved on
+ * from under a head that must stay, given back when it is empty), and the body of a request or the
+ * bytes of a tunnel, handed to the exchange without their coding, a step at a time. */
+
+#define ROOM_WORTH_READING 256
+
+/* The head must stay where it is while its exchange lives: what follows it moves instead. */
+static bool leave_head_behind(struct client_h1 *h1)
+{
+    struct bytes content = buffer_content(h1->in);
+    struct buffer *fresh = buffer_borrow(buffers_of(h1), BUFFER_LARGE);
+
+    if (fresh == NULL) {
+        return false;
+    }
+    CHECK(content.length <= buffer_room(fresh) && h1->exchange != NULL);
+    memcpy(buffer_tail(fresh), content.at, content.length);
+    fresh->end += (uint32_t)content.length;
+    exchange_take_over(h1->exchange, &h1->in);
+    h1->in = fresh;
+    h1->head_is_in_input = false;
+    return true;
+}
+
+/* With a head its whole body may have come, and all of that leaves the buffer at once. */
+static bool may_read_much(const struct client_h1 *h1)
+{
+    return h1->state == CLIENT_H1_READS_HEAD || client_h1_expects_much(h1);
+}
+
+/* false: no room (or no memory) to read into. */
+static bool client_h1_make_room(struct client_h1 *h1)
+{
+    bool much = may_read_much(h1);
+
+    if (h1->in == NULL) {
+        h1->in = buffer_borrow(buffers_of(h1), much ? BUFFER_LARGE : BUFFER_SMALL);
+        return h1->in != NULL;
+    }
+    if (h1->head_is_in_input) {
+        bool enough = buffer_room(h1->in) >= ROOM_WORTH_READING && !much;
+
+        /* Behind a whole request only the next one can come: it may wait. */
+        return enough || (h1->state != CLIENT_H1_AWAITS_END && leave_head_behind(h1));
+    }
+    if (h1->undelivered.length > 0) {
+        return buffer_room(h1->in) >= ROOM_WORTH_READING; /* it lies in there: nothing moves */
+    }
+    buffer_compact(h1->in);
+    if (h1->in->size == BUFFER_SMALL && (much || buffer_room(h1->in) < ROOM_WORTH_READING)) {
+        return buffer_grow(buffers_of(h1), &h1->in);
+    }
+    if (buffer_room(h1->in) >= ROOM_WORTH_READING) {
+        return true;
+    }
+    /* The rest of a head or of trailers may be short too, and nothing else would ask for it. */
+    return h1->state != CLIENT_H1_AWAITS_END && buffer_room(h1->in) > 0;
+}
+
+/* After reading: what is left may wait for long. */
+static void client_h1_keep_rest(struct client_h1 *h1)
+{
+    if (h1->in == NULL || h1->head_is_in_input) {
+        return;
+    }
+    if (h1->undelivered.length == 0 && buffer_length(h1->in) == 0) {
+        buffer_return(buffers_of(h1), &h1->in);
+    } else {
+        buffer_shrink(buffers_of(h1), &h1->in, &h1->undelivered);
+    }
+}
+
+/* Before a head is parsed, which stays for as long as its exchange lives: the input is moved into a
+ * small buffer if it fits. Else the beginning of it, copied into one, for the caller to return or to
+ * keep with the exchange; NULL where there is no memory, too: the head stays where it is. */
+static struct buffer *client_h1_head_apart(struct client_h1 *h1)
+{
+    struct bytes content;
+    struct buffer *apart;
+
+    buffer_shrink(buffers_of(h1), &h1->in, &h1->undelivered);
+    apart = h1->in->size == BUFFER_LARGE ? buffer_borrow(buffers_of(h1), BUFFER_SMALL) : NULL;
+    if (apart != NULL) {
+        content = buffer_content(h1->in);
+        apart->end = content.length < apart->capacity ? (uint32_t)content.length : apart->capacity;
+        memcpy(apart->bytes, content.at, apart->end);
+    }
+    return apart;
+}
+
+/* The request is whole: the clock that counts now is the origin's. */
+static void client_h1_await_end(struct client_h1 *h1)
+{
+    h1->state = CLIENT_H1_AWAITS_END;
+    client_h1_awaits_origin(h1);
+}
+
+static void body_is_whole(struct client_h1 *h1, const struct http_headers *trailers)
+{
+    client_h1_await_end(h1);
+    exchange_body_end(h1->exchange, trailers);
+}
+
+/* false: the exchange took less than there is, or is over. */
+static bool hand_over(struct client_h1 *h1)
+{
+    struct exchange *exchange = h1->exchange;
+    size_t taken = exchange_body(exchange, h1->undelivered);
+
+    if (h1->exchange != exchange) {
+        return h1->connection->h1 == h1;
+    }
+    h1->undelivered = bytes_skip(h1->undelivered, taken);
+    if (h1->undelivered.length > 0) {
+        h1->body_paused = true;
+        client_h1_holds_body(h1); /* now we are the slow ones */
+        client_h1_want(h1);
+        return false;
+    }
+    return true;
+}
+
+static bool take_input(struct client_h1 *h1, uint64_t most)
+{
+    struct bytes content = buffer_content(h1->in);
+
+    if (content.length > most) {
+        content.length = (size_t)most;
+    }
+    h1->in->start += (uint32_t)content.length;
+    h1->undelivered = content;
+    return content.length > 0;
+}
+
+static bool step_length_known(struct client_h1 *h1)
+{
+    if (h1->body_left == 0) {
+        body_is_whole(h1, NULL);
+        return true;
+    }
+    if (!take_input(h1, h1->body_left)) {
+        return false;
+    }
+    h1->body_left -= h1->undelivered.length;
+    return true;
+}
+
+/* Where the body ends is not known any more: nothing further is read of it. */
+static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
+{
+    h1->closes = true;
+    h1->body_paused = true;
+    client_h1_want(h1);
+    exchange_body_failed(h1->exchange, problem->status, problem->what);
+}
+
+static bool step_trailers(struct client_h1 *h1)
+{
+    const struct h1_limits limits = client_h1_limits(h1);
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_headers trailers = {.rows = rows};
+    struct h1_problem problem;
+    size_t consumed = 0;
+
+    if (!h1_is_worth_parsing(buffer_content(h1->in), h1->checked, &limits)) {
+        return false;
+    }
+    switch (h1_parse_trailers(buffer_content(h1->in), &limits, &trailers, &consumed, &problem)) {
+    case H1_INCOMPLETE:
+        h1->checked = (uint32_t)buffer_length(h1->in);
+        return false;
+    case H1_REJECTED:
+        refuse_body(h1, &problem);
+        return false;
+    case H1_COMPLETE:
+        break;
+    }
+    h1->checked = 0;
+    h1->in->start += (uint32_t)consumed;
+    body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
+    return true;
+}
+
+static bool step_chunked(struct client_h1 *h1)
+{
+    struct bytes input = buffer_content(h1->in);
+    struct bytes data = {0};
+    struct h1_problem problem;
+    enum h1_chunked_step step = h1_chunked_gather(&h1->chunked, &input, &data, &problem);
+
+    h1->in->start = h1->in->end - (uint32_t)input.length;
+    switch (step) {
+    case H1_CHUNKED_DATA:
+        h1->undelivered = data;
+        return true;
+    case H1_CHUNKED_MORE:
+        return false;
+    case H1_CHUNKED_TRAILERS:
+        return step_trailers(h1);
+    case H1_CHUNKED_REJECTED:
+        break;
+    }
+    refuse_body(h1, &problem);
+    return false;
+}
+
+/* true while there is more to do at once. */
+static bool client_h1_step_body(struct client_h1 *h1)
+{
+    if (h1->undelivered.length > 0) {
+        return hand_over(h1);
+    }
+    return h1->framing == HTTP_CHUNKED ? step_chunked(h1) : step_length_known(h1);
+}
+
+/* true while there is more to do at once. */
+static bool client_h1_step_tunnel(struct client_h1 *h1)
+{
+    return (h1->undelivered.length > 0 || take_input(h1, UINT64_MAX)) && hand_over(h1);
+}
 
 /* --- reading ------------------------------------------------------------------------------- */
 
@@ -220,7 +444,7 @@ static void receive(struct client_h1 *h1)
     }
 }
 
-void client_h1_ready(struct client_h1 *h1, short what)
+static void client_h1_ready(struct client_h1 *h1, short what)
 {
     struct client_connection *connection = h1->connection;
 
@@ -682,4 +906,114 @@ static const struct client_stream_ops h2_refusal_ops = {
     .report_peer = on_report_peer,
     .report_who = on_report_who,
     .over = on_over,
+};
+
+/* --- as its connection sees it ------------------------------------------------------------ */
+
+/* HTTP/1 as a connection and those who look after connections see it (struct client_codec). */
+
+static void ready(struct client_connection *connection, short what)
+{
+    client_h1_ready(connection->h1, what);
+}
+
+static void late(struct client_connection *connection)
+{
+    client_h1_late(connection->h1);
+}
+
+static void end(struct client_connection *connection, enum outcome_end end)
+{
+    client_h1_abandon(connection->h1, end);
+    client_h1_release(connection->h1);
+}
+
+static bool note_cut(struct client_connection *connection, enum cut_cause cause)
+{
+    const struct client_h1 *h1 = connection->h1;
+
+    if (h1->exchange == NULL) {
+        return false;
+    }
+    exchange_note_cut(h1->exchange, cause);
+    return h1->out.blocked;
+}
+
+static size_t held(const struct client_connection *connection)
+{
+    const struct client_h1 *h1 = connection->h1;
+
+    return sizeof(*h1) + buffer_held(h1->in) + buffer_queue_held(&h1->out.queue) +
+           (h1->exchange != NULL ? exchange_held(h1->exchange) : 0);
+}
+
+/* What the kernel still holds of an answer has not reached its client. */
+static uint64_t moved_by(const struct client_h1 *h1)
+{
+    uint64_t written = h1->out.written;
+
+    if (h1->out.blocked) {
+        size_t waits = transport_unacknowledged(&h1->connection->transport);
+
+        written = waits < written ? written - waits : 0;
+    }
+    return h1->received + written;
+}
+
+static void cost(const struct client_connection *connection, uint64_t now_us,
+                 struct client_cost *cost)
+{
+    const struct client_h1 *h1 = connection->h1;
+
+    cost->moved = moved_by(h1);
+    cost->ms = (now_us - h1->began_us) / 1000;
+    cost->waits_for_client =
+        h1->out.blocked || h1->state == CLIENT_H1_READS_HEAD ||
+        (h1->state == CLIENT_H1_READS_BODY && !h1->body_paused && !h1->held_back);
+}
+
+static const char *state(const struct client_connection *connection)
+{
+    const struct client_h1 *h1 = connection->h1;
+
+    if (h1->state == CLIENT_H1_TUNNELS) {
+        return "tunnels";
+    }
+    if (h1->out.blocked) {
+        return "takes-answer";
+    }
+    return h1->state == CLIENT_H1_READS_HEAD   ? "reads-head"
+           : h1->state == CLIENT_H1_READS_BODY ? "reads-body"
+                                               : "awaits-origin";
+}
+
+static const char *route(const struct client_connection *connection)
+{
+    const struct client_h1 *h1 = connection->h1;
+
+    return h1->exchange != NULL ? exchange_route(h1->exchange) : NULL;
+}
+
+static uint32_t streams(const struct client_connection *connection)
+{
+    return connection->h1->exchange != NULL ? 1 : 0;
+}
+
+/* The next answer says so (client_h1_send_head). */
+static void drain(struct client_connection *connection)
+{
+    (void)connection;
+}
+
+const struct client_codec client_h1_codec = {
+    .ready = ready,
+    .late = late,
+    .end = end,
+    .note_cut = note_cut,
+    .held = held,
+    .cost = cost,
+    .state = state,
+    .route = route,
+    .streams = streams,
+    .drain = drain,
 };
