@@ -68,7 +68,7 @@ struct origin {
     uint32_t idle_count;
     struct link idle;     /* most recently used first */
     struct link busy;     /* with a request, longest first */
-    struct alarm reserve; /* while some wait in line: reserve.c */
+    struct alarm reserve; /* while some wait in line: pool.c */
     struct link dials;    /* being opened */
     struct link carriers; /* that carry streams: h2/ */
     enum origin_protocol protocol;
@@ -178,11 +178,11 @@ struct origin_connection {
     bool request_upgrades;
     bool answer_paused;  /* the exchange takes no more */
     bool reusable;       /* so far nothing forbids another request */
-    bool delivering;     /* inside deliver, origin_h1_answer.c */
+    bool delivering;     /* inside deliver, origin_h1.c */
     bool heard;          /* bytes came back for the present request */
     bool ended_cleanly;  /* the origin ended its side, other than by a reset */
     bool awaits_verdict; /* and is kept open for a moment, to hear what became of the request */
-    bool counted_slow;   /* in entry->slow: reserve.c */
+    bool counted_slow;   /* in entry->slow: pool.c */
     bool placed;         /* it has a place of what limits connections: limits.c */
     bool read_to_brim;   /* the last read filled its room: more may wait in the socket */
     bool much_came;      /* with the last read */
@@ -304,7 +304,7 @@ void origin_health_asked(struct origin *origin, struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
 
-/* reserve.c */
+/* pool.c */
 /* A request begins on it. */
 void reserve_begin(struct origin_connection *connection);
 /* From here on it waits for its client, or does not any more; saying so twice is harmless. */
@@ -319,11 +319,10 @@ void reserve_watch(struct origin *origin);
 /* give_way.c: one upload that drips ends, if others wait for what it has. */
 void origin_hurry_uploads(struct origin *origin);
 
-/* origin_h1_answer.c */
+/* h1/origin_h1.c */
 /* Reads what is there and tells the request. */
 void origin_h1_receive(struct origin_connection *connection);
 
-/* origin_h1_request.c */
 extern const struct origin_connection_ops origin_h1_ops;
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);

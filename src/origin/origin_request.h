@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The seam between an exchange and whatever carries its request to an origin. The exchange
  * embeds a struct origin_request in its attempt, asks for a connection, sends, and is told
- * what comes back. HTTP/1 stands behind it (origin_h1_request.c, origin_h1_answer.c); HTTP/2 will too.
+ * what comes back. HTTP/1 stands behind it (origin_h1.c); HTTP/2 will too.
  *
  * Order of events: moved*, connected, then any number of interim, then head, body*, drained*, ended;
  * failed may take the place of any of them and is the last. After ended or failed the request

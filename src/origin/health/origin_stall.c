@@ -4,7 +4,7 @@
  * bodies of known length are awaited; of others nobody knows whether more is due. Several that wait
  * for bytes, found so twice while another origin of the service goes on, send it away; those that
  * still wait some seconds later are broken off, so that their clients need not find out by waiting.
- * Called by origin_h1_answer.c. */
+ * Called by origin_h1.c. */
 #include "origin/health/health_private.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* An upload that drips ends early where others wait for what it has: its origin's or its service's
  * requests or connections, of which there is a limit. Without a limit, or while none waits, no
  * upload ends so. The slowest of this worker goes, one at a time over all workers, so that the one
- * that waits can take the place before the next one ends. Called by reserve.c, every 100 ms while the
+ * that waits can take the place before the next one ends. Called by pool.c, every 100 ms while the
  * origin has unfinished requests. */
 #include "origin/pool/limits.h"
 

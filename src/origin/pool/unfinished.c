@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How many requests whose body is not whole may be under way: what pool.reserve leaves them of each
- * limit. Pure reckoning, for limits.c, reserve.c and give_way.c. */
+ * limit. Pure reckoning, for limits.c, pool.c and give_way.c. */
 #include "origin/pool/limits.h"
 
 #include "origin/service/service_private.h"
