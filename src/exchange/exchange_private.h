@@ -181,9 +181,7 @@ bool admit_size(struct exchange *exchange);
 /* A request that is forwarded has not come by here too often. */
 bool admit_loop(struct exchange *exchange);
 
-/* gather.c: the request body is read before the exchange leaves the queue. */
-/* Holds the exchange there if so. */
-void gather_begin(struct exchange *exchange);
+/* queue.c: the request body is read before the exchange leaves the queue. */
 /* Whether so much more is still gathered; else the body holds the exchange no longer. */
 bool gather_has_room(const struct exchange *exchange, size_t length);
 /* More of the body, while QUEUED. Returns how many bytes were taken. */

@@ -9,7 +9,7 @@ struct exchange;
 
 /* What may hold an exchange; bits. */
 enum queue_hold {
-    QUEUE_BODY = 1,    /* its request body is read first: gather.c */
+    QUEUE_BODY = 1,    /* its request body is read first: queue.c */
     QUEUE_SHARED = 16, /* another exchange fetches what it asks for: caching.c */
 };
 
