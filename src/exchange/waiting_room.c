@@ -9,8 +9,6 @@
 #include "split/pin_table.h"
 #include "split/request_source.h"
 
-#include <stdio.h>
-
 #define WAITING_TICKET_S (24 * 3600u) /* a ticket of one who waits is good for so long */
 #define LOTTERY_MS 3600000u           /* over which those are dealt who came before the opening */
 #define RENEWALS 8u                   /* of a ticket, in each session */
@@ -102,21 +100,27 @@ static void take_ticket(const struct exchange *exchange, struct visit *visit)
 static bool give_ticket(struct exchange *exchange, struct visit *visit, uint32_t good_for_s,
                         uint32_t kept_for_s)
 {
-    bool secure = bytes_equal(exchange->client.facts->scheme, BYTES("https"));
     char *line =
         region_take(&exchange->memory, exchange->context->worker_context->buffers, COOKIE_MOST);
-    char text[TICKET_TEXT_MAX];
+    struct text text = text_over(line, COOKIE_MOST);
+    char ticket[TICKET_TEXT_MAX];
     size_t length;
 
     visit->ticket.good_until_s = (uint32_t)(visit->now_ms / 1000) + good_for_s;
-    length = ticket_write(&visit->ticket, visit->name, visit->keys[0], text);
+    length = ticket_write(&visit->ticket, visit->name, visit->keys[0], ticket);
     if (line == NULL || length == 0) {
         return false;
     }
-    length = (size_t)snprintf(
-        line, COOKIE_MOST, "%s=%.*s; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s",
-        visit->settings->cookie, (int)length, text, kept_for_s, secure ? "; Secure" : "");
-    exchange->answer.cookie = (struct bytes){line, length};
+    text_add_bytes(&text, bytes_of(visit->settings->cookie));
+    text_add_char(&text, '=');
+    text_add(&text, ticket, length);
+    text_add_literal(&text, "; Path=/; Max-Age=");
+    text_add_number(&text, kept_for_s);
+    text_add_literal(&text, "; HttpOnly; SameSite=Lax");
+    if (bytes_equal(exchange->client.facts->scheme, BYTES("https"))) {
+        text_add_literal(&text, "; Secure");
+    }
+    exchange->answer.cookie = text_since(&text, line);
     return true;
 }
 

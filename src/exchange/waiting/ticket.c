@@ -3,9 +3,8 @@
  * first half of an HMAC-SHA-256 over the room's name and what stands before it. */
 #include "exchange/waiting/ticket.h"
 
+#include "base/text.h"
 #include "tls/tls_mac.h"
-
-#include <stdio.h>
 
 #define BODY_LENGTH (1 + 1 + 16 + 1 + 12 + 1 + 8)
 #define MAC_LENGTH 32 /* digits */
@@ -17,20 +16,30 @@ static const char letters[] = {
     [TICKET_IN] = 'a',
 };
 
-static bool sign(struct bytes body, struct bytes room, struct bytes key,
-                 char digits[MAC_LENGTH + 1])
+/* Each refusal of a room writes one: printf would take longer than the rest of the answer. */
+static void add_hex(struct text *text, uint64_t number, unsigned digits)
+{
+    for (unsigned i = digits; i > 0; i--) {
+        text_add_char(text, "0123456789abcdef"[number >> 4 * (i - 1) & 15]);
+    }
+}
+
+static bool sign(struct bytes body, struct bytes room, struct bytes key, char digits[MAC_LENGTH])
 {
     unsigned char mac[TLS_MAC_BYTES];
     char message[MESSAGE_MAX];
-    size_t length = (size_t)snprintf(message, sizeof(message), "turnpike waiting room %.*s/%.*s",
-                                     (int)(room.length < 128 ? room.length : 128), room.at,
-                                     (int)body.length, body.at);
+    struct text text = text_over(message, sizeof(message));
+    struct text signature = text_over(digits, MAC_LENGTH);
 
-    if (length >= sizeof(message) || !tls_mac_make(key, (struct bytes){message, length}, mac)) {
+    text_add_literal(&text, "turnpike waiting room ");
+    text_add_bytes(&text, bytes_first(room, room.length < 128 ? room.length : 128));
+    text_add_char(&text, '/');
+    text_add_bytes(&text, body);
+    if (text.overflowed || !tls_mac_make(key, text_since(&text, message), mac)) {
         return false;
     }
     for (int i = 0; i < MAC_LENGTH / 2; i++) {
-        snprintf(digits + 2 * (size_t)i, 3, "%02x", mac[i]);
+        add_hex(&signature, mac[i], 2);
     }
     return true;
 }
@@ -38,17 +47,19 @@ static bool sign(struct bytes body, struct bytes room, struct bytes key,
 size_t ticket_write(const struct ticket *ticket, struct bytes room, struct bytes key,
                     char text[TICKET_TEXT_MAX])
 {
-    char digits[MAC_LENGTH + 1];
-    int length =
-        snprintf(text, TICKET_TEXT_MAX, "%c.%016llx.%012llx.%08x", letters[ticket->kind],
-                 (unsigned long long)ticket->id,
-                 (unsigned long long)(ticket->since_ms & 0xffffffffffff), ticket->good_until_s);
+    struct text body = text_over(text, TICKET_TEXT_MAX);
 
-    if (length != BODY_LENGTH || !sign((struct bytes){text, BODY_LENGTH}, room, key, digits)) {
-        return 0;
-    }
-    return (size_t)length +
-           (size_t)snprintf(text + length, TICKET_TEXT_MAX - (size_t)length, ".%s", digits);
+    text_add_char(&body, letters[ticket->kind]);
+    text_add_char(&body, '.');
+    add_hex(&body, ticket->id, 16);
+    text_add_char(&body, '.');
+    add_hex(&body, ticket->since_ms, 12);
+    text_add_char(&body, '.');
+    add_hex(&body, ticket->good_until_s, 8);
+    text_add_char(&body, '.');
+    return sign((struct bytes){text, BODY_LENGTH}, room, key, body.at)
+               ? BODY_LENGTH + 1 + MAC_LENGTH
+               : 0;
 }
 
 static bool read_number(struct bytes *text, size_t digits, uint64_t *number)
@@ -76,7 +87,7 @@ static bool read_number(struct bytes *text, size_t digits, uint64_t *number)
 static bool is_signed(struct bytes text, struct bytes room, const struct bytes *keys,
                       uint32_t key_count)
 {
-    char digits[MAC_LENGTH + 1];
+    char digits[MAC_LENGTH];
 
     for (uint32_t i = 0; i < key_count; i++) {
         if (sign(bytes_first(text, BODY_LENGTH), room, keys[i], digits) &&
