@@ -475,6 +475,12 @@ struct caching_settings {
 
 enum rate_limit_mode { RATE_LIMIT_ENFORCE, RATE_LIMIT_REPORT };
 
+/* What who is over the limit of this name is told, up to the request's id. */
+#define RATE_LIMIT_PROBLEM(name) \
+    "{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\"," \
+    "\"title\":\"Request cannot be satisfied as assigned quota has been exceeded\"," \
+    "\"status\":429,\"violated-policies\":[\"" name "\"],\"request_id\":\""
+
 /* Requests of one route that have the same key. */
 struct rate_limit_settings {
     const char *name;
@@ -486,6 +492,8 @@ struct rate_limit_settings {
     enum rate_limit_mode mode;
     uint32_t scope;       /* whose count it is: a number for the names of the route and the limit */
     const char *sentence; /* for who is over it */
+    const char *policy;   /* RateLimit-Policy */
+    const char *problem;  /* RATE_LIMIT_PROBLEM */
 };
 
 struct ramp_step {

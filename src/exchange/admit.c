@@ -133,15 +133,25 @@ static bool is_exempt(const struct settings *settings, const struct ip *ip)
     return false;
 }
 
+#define POLICY_MAX 80 /* with two numbers */
+
 static void refuse_rate(struct exchange *exchange, const struct client_limits_settings *limits,
                         uint64_t wait_ms)
 {
-    const struct reply_quota quota = {
-        BYTES("requests"), limits->request_burst,
-        /* How long an empty bucket takes to fill. */
-        (limits->request_burst + limits->request_rate - 1) / limits->request_rate, wait_ms,
-        "this client address sends more requests than it may"};
+    char room[POLICY_MAX];
+    struct text text = text_over(room, sizeof(room));
+    struct reply_quota quota = {.name = BYTES("requests"),
+                                .problem = BYTES(RATE_LIMIT_PROBLEM("requests")),
+                                .wait_ms = wait_ms,
+                                .sentence = "this client address sends more requests than it may"};
 
+    text_add_literal(&text, "\"requests\";q=");
+    text_add_number(&text, limits->request_burst);
+    text_add_literal(&text, ";w=");
+    /* How long an empty bucket takes to fill. */
+    text_add_number(&text,
+                    (limits->request_burst + limits->request_rate - 1) / limits->request_rate);
+    quota.policy = text_since(&text, room);
     metrics_note(exchange->context->metrics, METRICS_REQUEST_OVER_LIMIT);
     reply_over_limit(exchange, &quota);
 }

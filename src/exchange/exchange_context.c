@@ -99,6 +99,7 @@ static void note_via(struct exchange_context *context)
     static const char versions[VIA_VERSIONS][5] = {
         [HTTP_1_0] = "1.0 ", [HTTP_1_1] = "1.1 ", [HTTP_2] = "2.0 "};
 
+    memset(context->problems, 0, sizeof(context->problems)); /* they name it */
     for (int i = 0; i < VIA_VERSIONS; i++) {
         struct text text = text_over(context->via.text[i], VIA_TEXT_MAX);
 

@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "exchange/ask.h"
 #include "exchange/attempt.h"
+#include "exchange/problem.h"
 #include "http/date.h"
 
 #define VIA_VERSIONS (HTTP_2 + 1)
@@ -52,6 +53,7 @@ struct exchange_context {
         uint64_t second;
         char text[HTTP_DATE_LENGTH + 1];
     } date;
+    struct problem problems[PROBLEMS_KEPT]; /* by the present settings */
 };
 
 /* clang-format off */
@@ -222,9 +224,9 @@ void reply_waiting_room(struct exchange *exchange, const struct room_place *plac
 /* Which limit of a rate a request is over. */
 struct reply_quota {
     struct bytes name;
-    uint64_t requests; /* at once */
-    uint64_t window_s; /* and again after so long */
-    uint64_t wait_ms;  /* until the next one may come */
+    struct bytes policy;  /* RateLimit-Policy */
+    struct bytes problem; /* problem+json, up to the request's id */
+    uint64_t wait_ms;     /* until the next one may come */
     const char *sentence;
 };
 void reply_over_limit(struct exchange *exchange, const struct reply_quota *quota);

@@ -93,9 +93,7 @@ static void refuse(struct exchange *exchange, const struct rate_limit_settings *
                    uint64_t wait_ns)
 {
     const struct reply_quota quota = {
-        bytes_of(limit->name), limit->burst,
-        /* How long an empty bucket takes to fill. */
-        ((uint64_t)limit->window * limit->burst / limit->requests + 999) / 1000,
+        bytes_of(limit->name), bytes_of(limit->policy), bytes_of(limit->problem),
         (wait_ns + NS_A_MILLISECOND - 1) / NS_A_MILLISECOND, limit->sentence};
 
     metrics_note(exchange->context->metrics, METRICS_REQUEST_OVER_LIMIT);

@@ -5,6 +5,7 @@
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
 #include "exchange/grpc_error.h"
+#include "exchange/problem.h"
 #include "exchange/redirect.h"
 #include "exchange/spans.h"
 #include "exchange/waiting/room.h"
@@ -121,38 +122,16 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
     forward_add_date(exchange, page);
 }
 
-/* With the fault that it speaks of. Static sentences: no quotes in them. */
-static struct bytes write_detail(const struct exchange *exchange, struct text *text,
-                                 const char *detail)
-{
-    const char *from = text->at;
-
-    text_add_bytes(text, bytes_of(detail));
-    if (exchange->outcome.fault != NULL) {
-        text_add_literal(text, ": ");
-        text_add_bytes(text, bytes_of(exchange->outcome.fault));
-    }
-    return text_since(text, from);
-}
-
-static struct bytes write_proxy_status(const struct exchange *exchange, struct text *text,
-                                       const char *error, const char *detail)
-{
-    const char *from = text->at;
-
-    text_add_bytes(text, bytes_of(generation_settings(exchange->generation)->via));
-    text_add_literal(text, "; error=");
-    text_add_bytes(text, bytes_of(error));
-    text_add_literal(text, "; details=\"");
-    write_detail(exchange, text, detail);
-    text_add_literal(text, "\"; delivery=");
-    text_add_bytes(text, bytes_of(origin_delivery_word(exchange->delivery)));
-    return text_since(text, from);
-}
-
-/* Behind the request id: the trace, for whoever looks at one. */
+/* The request id and, behind it, the trace, for whoever looks at one. */
 static void end_problem(const struct exchange *exchange, struct text *text)
 {
+    struct bytes id = exchange->outcome.request_id;
+
+    if (exchange->outcome.request_id_is_ours) {
+        text_add_bytes(text, id);
+    } else {
+        text_add_json(text, id);
+    }
     if (exchange->span != NULL) {
         text_add_literal(text, "\",\"trace_id\":\"");
         text_add(text, exchange->outcome.trace->trace_id, TRACE_ID_LENGTH);
@@ -169,7 +148,7 @@ static struct bytes write_message(const struct exchange *exchange, struct text *
 {
     char room[SENTENCE_BYTES];
     struct text plain = text_over(room, sizeof(room));
-    struct bytes sentence = write_detail(exchange, &plain, detail);
+    struct bytes sentence = problem_write_detail(exchange, &plain, detail);
     const char *from = text->at;
 
     grpc_add_message(text, sentence);
@@ -222,7 +201,7 @@ static void reply_grpc(struct exchange *exchange, uint16_t status, const char *e
     http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/grpc"));
     add_grpc_status(exchange, &page, status, error, detail);
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
-                    write_proxy_status(exchange, &page.text, error, detail));
+                    problem_write_proxy_status(exchange, &page.text, error, detail));
     if (pushback_ms > 0) {
         from = page.text.at;
         text_add_number(&page.text, pushback_ms);
@@ -323,7 +302,7 @@ struct refusal {
     struct bytes content_type;
     /* The body, in `text` unless it `stays` until the exchange is over. Not called for gRPC. */
     struct bytes (*write)(struct exchange *exchange, const struct refusal *refusal,
-                          struct text *text);
+                          const struct problem *problem, struct text *text);
     const void *about; /* for `write` */
     bool stays;
 };
@@ -342,6 +321,7 @@ static uint64_t spread(const struct exchange *exchange, uint64_t least, uint64_t
 /* The one writer of them all. */
 static void refuse(struct exchange *exchange, const struct refusal *refusal)
 {
+    const struct problem *problem;
     struct forward_page page;
     struct answer_head head;
     struct bytes body;
@@ -354,10 +334,13 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
                    refusal->pushback_ms);
         return;
     }
+    problem = problem_find(exchange, refusal->status, refusal->error, refusal->detail);
     begin_page(exchange, &page, &head, refusal->status);
     http_fields_add(&page.fields, BYTES("Content-Type"), refusal->content_type);
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
-                    write_proxy_status(exchange, &page.text, refusal->error, refusal->detail));
+                    problem != NULL ? problem->proxy_status
+                                    : problem_write_proxy_status(exchange, &page.text,
+                                                                 refusal->error, refusal->detail));
     for (uint32_t i = 0; i < refusal->field_count; i++) {
         http_fields_add(&page.fields, refusal->fields[i].name, refusal->fields[i].value);
     }
@@ -367,7 +350,7 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
         http_fields_add(&page.fields, BYTES("Retry-After"), text_since(&page.text, from));
     }
     forward_common_answer_fields(exchange, &page);
-    body = refusal->write(exchange, refusal, &page.text);
+    body = refusal->write(exchange, refusal, problem, &page.text);
     exchange->answer.is_lent = !refusal->stays;
     send_answer(exchange, &head, body);
 }
@@ -378,32 +361,26 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
 #define MAINTENANCE_S 60
 
 static struct bytes write_problem(struct exchange *exchange, const struct refusal *refusal,
-                                  struct text *text)
+                                  const struct problem *problem, struct text *text)
 {
     const char *from = text->at;
 
-    text_add_literal(text, "{\"type\":\"about:blank\",\"title\":\"");
-    text_add_json(text, http_reason_of(refusal->status));
-    text_add_literal(text, "\",\"status\":");
-    text_add_number(text, refusal->status);
-    text_add_literal(text, ",\"detail\":\"");
-    write_detail(exchange, text, refusal->detail);
-    text_add_literal(text, "\",\"error\":\"");
-    text_add_json(text, bytes_of(refusal->error));
-    text_add_literal(text, "\",\"delivery\":\"");
-    text_add_json(text, bytes_of(origin_delivery_word(exchange->delivery)));
-    text_add_literal(text, "\",\"request_id\":\"");
-    text_add_json(text, exchange->outcome.request_id);
+    if (problem != NULL) {
+        text_add_bytes(text, problem->body);
+    } else {
+        problem_begin_body(exchange, text, refusal->status, refusal->error, refusal->detail);
+    }
     end_problem(exchange, text);
     return text_since(text, from);
 }
 
 static struct bytes take_page(struct exchange *exchange, const struct refusal *refusal,
-                              struct text *text)
+                              const struct problem *problem, struct text *text)
 {
     const struct error_page *page = refusal->about;
 
     (void)exchange;
+    (void)problem;
     (void)text;
     return page->body;
 }
@@ -452,8 +429,9 @@ void reply_maintenance(struct exchange *exchange)
 }
 
 static struct bytes write_place(struct exchange *exchange, const struct refusal *refusal,
-                                struct text *text)
+                                const struct problem *problem, struct text *text)
 {
+    (void)problem;
     (void)text;
     return waiting_room_body(exchange, refusal->about, is_browser(exchange));
 }
@@ -477,7 +455,7 @@ void reply_waiting_room(struct exchange *exchange, const struct room_place *plac
     refuse(exchange, &refusal);
 }
 
-#define RATE_LIMIT_TEXT_MAX 320 /* two times a limit's name, which the schema bounds, and numbers */
+#define RATE_LIMIT_TEXT_MAX 160 /* a limit's name, which the schema bounds, and a number */
 
 /* draft-ietf-httpapi-ratelimit-headers-11. */
 static void add_rate_limit(struct refusal *refusal, const struct reply_quota *quota,
@@ -485,14 +463,7 @@ static void add_rate_limit(struct refusal *refusal, const struct reply_quota *qu
 {
     const char *from = text->at;
 
-    text_add_char(text, '"');
-    text_add_bytes(text, quota->name);
-    text_add_literal(text, "\";q=");
-    text_add_number(text, quota->requests);
-    text_add_literal(text, ";w=");
-    text_add_number(text, quota->window_s);
-    add_refusal_field(refusal, BYTES("RateLimit-Policy"), text_since(text, from));
-    from = text->at;
+    add_refusal_field(refusal, BYTES("RateLimit-Policy"), quota->policy);
     text_add_char(text, '"');
     text_add_bytes(text, quota->name);
     text_add_literal(text, "\";r=0;t=");
@@ -501,18 +472,13 @@ static void add_rate_limit(struct refusal *refusal, const struct reply_quota *qu
 }
 
 static struct bytes write_quota_problem(struct exchange *exchange, const struct refusal *refusal,
-                                        struct text *text)
+                                        const struct problem *problem, struct text *text)
 {
     const struct reply_quota *quota = refusal->about;
     const char *from = text->at;
 
-    text_add_literal(
-        text, "{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\","
-              "\"title\":\"Request cannot be satisfied as assigned quota has been exceeded\","
-              "\"status\":429,\"violated-policies\":[\"");
-    text_add_bytes(text, quota->name);
-    text_add_literal(text, "\"],\"request_id\":\"");
-    text_add_json(text, exchange->outcome.request_id);
+    (void)problem;
+    text_add_bytes(text, quota->problem);
     end_problem(exchange, text);
     return text_since(text, from);
 }

@@ -68,6 +68,19 @@ static void check_burst(struct reading *reading, const struct node *node,
     }
 }
 
+/* What who is over it is told. The name has no letters that JSON or a structured field would escape. */
+static void write_texts(struct reading *reading, struct rate_limit_settings *limit)
+{
+    /* How long an empty bucket takes to fill. */
+    uint64_t window_s = ((uint64_t)limit->window * limit->burst / limit->requests + 999) / 1000;
+
+    limit->sentence =
+        arena_format(reading->arena, "more requests than rate limit %s allows", limit->name);
+    limit->policy = arena_format(reading->arena, "\"%s\";q=%u;w=%llu", limit->name, limit->burst,
+                                 (unsigned long long)window_s);
+    limit->problem = arena_format(reading->arena, RATE_LIMIT_PROBLEM("%s"), limit->name);
+}
+
 static void read_limit(struct reading *reading, const struct node *node,
                        const struct route_settings *route, struct rate_limit_settings *limit)
 {
@@ -82,10 +95,9 @@ static void read_limit(struct reading *reading, const struct node *node,
         config_report_missing(reading, node, "requests", "a number of requests in each window");
     }
     check_burst(reading, node, limit);
-    limit->sentence =
-        limit->name != NULL
-            ? arena_format(reading->arena, "more requests than rate limit %s allows", limit->name)
-            : NULL;
+    if (limit->name != NULL && limit->requests > 0) {
+        write_texts(reading, limit);
+    }
 }
 
 void config_read_rate_limits(struct reading *reading, const struct node *node,
