@@ -67,6 +67,7 @@ static int set_up(void **state)
     gateway_init(&fixture->gateway,
                  gateway_plan("%s", RULES "routes: [{respond: {status: 204}}]\n"));
     fake_origin_start(&fixture->origin, &fixture->gateway.stage);
+    fixture->origin.answer = NULL; /* what it says is for each test to choose */
     gateway_adopt(&fixture->gateway, gateway_plan(RULES "services: {one: {origins: [\"%s\"]}}\n"
                                                         "routes: [{service: one}]\n",
                                                   fixture->origin.name));
@@ -114,6 +115,15 @@ static void what_it_changed_is_not_served_any_more(void **state)
     assert_false(it_is_stored());
 }
 
+static void what_went_wrong_changed_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_say(&fixture->origin.ends[0], "HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n");
+    stage_run_until(&fixture->gateway.stage, is_over, fixture);
+    assert_true(it_is_stored());
+}
+
 /* origin_request.h: the request is cancelled before give_way returns, or others wait on. */
 static void it_gives_way(void **state)
 {
@@ -132,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_is_over_with_its_answer),
         TEST(what_it_changed_is_not_served_any_more),
+        TEST(what_went_wrong_changed_nothing),
         TEST(it_gives_way),
     };
 
