@@ -40,6 +40,7 @@ routes:
   - {name: respond, match: {path: /r}, respond: {body: "r"}}
   - {name: edited, match: {path: /edited}, service: app, request_headers: {remove: [X-A, X-B, X-C, X-D, X-E]}}
 %(conditions)s
+%(stored)s
   - {name: named, match: {host: "*.named.example"}, service: app}
   - {name: rest, service: app}
 """
@@ -52,6 +53,22 @@ def conditions():
         rows.append("  - {name: c%d, match: {path_prefix: /conditions/, headers: {X-%d: y}, "
                     "query: {k%d: v}}, service: app}" % (i, i, i))
     return "\n".join(rows)
+
+
+STORED = 1000
+
+
+def stored():
+    """Routes that store answers: what changes a URI is looked for in the memory of each."""
+    return "\n".join("  - {name: s%d, match: {path_prefix: /stored/%d/}, service: app, "
+                     "cache: {ttl: 1h}}" % (i, i) for i in range(STORED))
+
+
+def fill_stored(port):
+    client = Client(port, b"".join(request(b"/stored/%d/" % i, method=b"GET")
+                                   for i in range(STORED)), STORED)
+    client.round()
+    client.close()
 
 
 # --- the origin: sends what the path asks for ---------------------------------------------------
@@ -434,6 +451,9 @@ def cases(ports, program):
                     request(b"/" + READINGS, host=b"." * 254))
     yield of_client("head: path of escapes", ports, request(b"/" + b"%61" * 2600))
     yield of_client("head: path of dot segments", ports, request(b"/a/.." * 1300 + b"/b"))
+    changed = b"/" + b"c" * 12000
+    yield of_client("head: long URI changed, 1,000 caches", ports, request(changed),
+                    honest=lambda: Client(ports["plain"], request(changed, method=b"GET")))
     yield of_client("head: X-Forwarded-For", ports,
                     request(more=b"X-Forwarded-For: " + addresses + b"\r\n"))
     yield of_client("head: Forwarded", ports, request(more=b"Forwarded: " + elements + b"\r\n"))
@@ -540,9 +560,10 @@ def prepare(folder, processes, options):
     with open(config, "w") as file:
         file.write(CONFIG % {"port": ports["plain"], "tls_port": ports["tls"],
                              "h2c_port": ports["h2c"], "folder": folder, "origin": ports["origin"],
-                             "conditions": conditions()})
+                             "conditions": conditions(), "stored": stored()})
     gateway = processes.start([options.turnpike, "-c", config])
     processes.wait_until_answering(gateway, ports["plain"], "/honest")
+    fill_stored(ports["plain"])
     return gateway.pid, ports, program
 
 

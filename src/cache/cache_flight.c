@@ -10,8 +10,8 @@
 struct cache_flight {
     struct cache_flight *next; /* in its chain, unless over */
     struct cache_shard *shard;
+    struct cache_space *space; /* a reference: the last waiter's message may outlive its exchange */
     uint64_t hash;
-    uint64_t print;
     uint64_t led_us;  /* since when the last leader leads */
     uint32_t leaders; /* at it now */
     uint32_t holders; /* leaders, and waiters in the list */
@@ -46,7 +46,7 @@ static struct cache_flight **chain_of(struct cache_shard *shard, uint64_t hash)
 
 static bool is_what(const struct cache_flight *flight, const struct cache_joining *joining)
 {
-    return flight->hash == joining->hash && flight->print == joining->print &&
+    return flight->hash == joining->hash && flight->space == joining->space &&
            bytes_equal((struct bytes){flight->key, flight->key_length}, joining->key);
 }
 
@@ -60,11 +60,10 @@ static struct cache_flight *find(struct cache_shard *shard, const struct cache_j
     return flight;
 }
 
-static void let_go(struct cache_flight *flight)
+/* What is to be freed once the lock is not held any more; NULL: others hold it. */
+static struct cache_flight *let_go(struct cache_flight *flight)
 {
-    if (--flight->holders == 0) {
-        free(flight);
-    }
+    return --flight->holders == 0 ? flight : NULL;
 }
 
 static void end_flight(struct cache_flight *flight)
@@ -87,8 +86,8 @@ static struct cache_flight *begin(const struct cache_joining *joining, struct ca
         return NULL;
     }
     flight->shard = shard;
+    flight->space = cache_space_ref(joining->space);
     flight->hash = joining->hash;
-    flight->print = joining->print;
     flight->led_us = joining->now_us;
     flight->leaders = 1;
     flight->holders = 1;
@@ -133,6 +132,14 @@ static struct cache_waiter *first_of(struct cache_flight *flight)
     struct link *link = list_first(&flight->waiters);
 
     return link != NULL ? CONTAINER_OF(link, struct cache_waiter, link) : NULL;
+}
+
+static void bury(struct cache_flight *flight)
+{
+    if (flight != NULL) {
+        cache_space_drop(&flight->space);
+        free(flight);
+    }
 }
 
 /* --- telling --------------------------------------------------------------------------------- */
@@ -180,7 +187,8 @@ static enum cache_joined join_locked(const struct cache_joining *joining, struct
     struct cache_flight *found = find(shard, joining);
 
     if (found == NULL) {
-        const struct stored *now = cache_shard_find(shard, joining->hash, joining->key);
+        const struct stored *now =
+            cache_shard_find(shard, joining->space, joining->hash, joining->key);
 
         if (now != NULL && now != joining->seen) {
             return CACHE_AGAIN;
@@ -198,7 +206,7 @@ static enum cache_joined join_locked(const struct cache_joining *joining, struct
 enum cache_joined cache_flight_join(const struct cache_joining *joining,
                                     struct cache_flight **flight, struct cache_waiter **waiter)
 {
-    struct cache_shard *shard = cache_shard_of(joining->space, joining->hash);
+    struct cache_shard *shard = cache_shard_of(joining->hash);
     enum cache_joined joined;
 
     *flight = NULL;
@@ -232,8 +240,9 @@ void cache_flight_land(struct cache_flight **flight, struct stored *stored)
         waiter->stored = stored != NULL ? stored_ref(stored) : NULL;
         list_add_last(&told, &waiter->link);
     }
-    let_go(landed);
+    landed = let_go(landed);
     pthread_mutex_unlock(&shard->lock);
+    bury(landed);
     send_all(&told);
 }
 
@@ -283,8 +292,9 @@ void cache_flight_fail(struct cache_flight **flight, uint64_t now_us, uint64_t p
         appoint(failed, now_us, &told);
         dismiss_patient(failed, now_us, patience_us, &told);
     }
-    let_go(failed);
+    failed = let_go(failed);
     pthread_mutex_unlock(&shard->lock);
+    bury(failed);
     send_all(&told);
 }
 
@@ -301,8 +311,9 @@ void cache_flight_leave(struct cache_flight **flight, uint64_t now_us)
     if (!left->over && left->leaders == 0) {
         appoint(left, now_us, &told);
     }
-    let_go(left);
+    left = let_go(left);
     pthread_mutex_unlock(&shard->lock);
+    bury(left);
     send_all(&told);
 }
 
@@ -346,6 +357,7 @@ void cache_waiter_leave(struct cache_waiter **waiter)
 {
     struct cache_waiter *leaver = *waiter;
     struct cache_shard *shard = leaver->shard;
+    struct cache_flight *over = NULL;
     struct cache_flight *joined;
 
     *waiter = NULL;
@@ -354,9 +366,10 @@ void cache_waiter_leave(struct cache_waiter **waiter)
     joined = leaver->flight;
     if (joined != NULL) {
         take_off(leaver);
-        let_go(joined);
+        over = let_go(joined);
     }
     pthread_mutex_unlock(&shard->lock);
+    bury(over);
     if (joined != NULL) {
         free(leaver); /* else its message is on the way */
     }

@@ -26,7 +26,6 @@ struct cache_joining {
     struct cache_space *space;
     uint64_t hash;
     struct bytes key;
-    uint64_t print;            /* of the route: over a reload old and new requests share nothing */
     const struct stored *seen; /* what the store had when it was asked; NULL: nothing */
     uint32_t max_waiting;
     bool may_wait;

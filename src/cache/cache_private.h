@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What store and flights share: a shard of one route's space. Nobody outside of cache/ includes this. */
+/* What store and flights share: the shards. Nobody outside of cache/ includes this. */
 #ifndef CACHE_CACHE_PRIVATE_H
 #define CACHE_CACHE_PRIVATE_H
 
@@ -8,16 +8,18 @@
 
 #include <pthread.h>
 
-#define CACHE_SHARDS 16
+#define CACHE_SHARD_BITS 6
+#define CACHE_SHARDS (1 << CACHE_SHARD_BITS)
 #define CACHE_FLIGHT_CHAINS 64
 #define CACHE_EPOCHS 256
 
+/* A part of the answers of all spaces, by bits of the hash: those of one URI stand in one chain, whatever
+ * the route, so that a change of it is one look-up. */
 struct cache_shard {
     _Alignas(64) pthread_mutex_t lock; /* held for some hundred nanoseconds */
     struct stored **chains;            /* NULL: nothing was ever stored */
     size_t chain_count;                /* a power of two */
     size_t count;
-    struct link used; /* the one used last is the first */
     /* How often something was thrown out: what was asked for before is not kept. By bits of the hash,
      * so that what changes one URI costs the others next to nothing. */
     uint32_t emptied;
@@ -26,21 +28,26 @@ struct cache_shard {
 };
 
 struct cache_space {
-    const char *route;
-    _Atomic uint64_t print;  /* of the route's settings: others begin with nothing */
+    struct cache_space *next; /* of all, under the lock of these */
+    _Atomic uint32_t references;
+    uint64_t print;          /* of the route's settings: others are another space */
     _Atomic uint64_t bytes;  /* of what is stored, and of what is being read to be stored */
     _Atomic uint64_t stored; /* how many */
-    struct cache_shard shards[CACHE_SHARDS];
+    struct link
+        used[CACHE_SHARDS]; /* of each shard, under its lock; the one used last is the first */
+    char route[];
 };
 
-static inline struct cache_shard *cache_shard_of(struct cache_space *space, uint64_t hash)
+extern struct cache_shard cache_shards[CACHE_SHARDS];
+
+static inline struct cache_shard *cache_shard_of(uint64_t hash)
 {
-    return &space->shards[hash >> 60];
+    return &cache_shards[hash >> (64 - CACHE_SHARD_BITS)];
 }
 
 static inline uint32_t *cache_epoch_of(struct cache_shard *shard, uint64_t hash)
 {
-    return &shard->epochs[hash >> 52 & (CACHE_EPOCHS - 1)];
+    return &shard->epochs[hash >> 48 & (CACHE_EPOCHS - 1)];
 }
 
 /* With the shard's lock held. */
@@ -50,6 +57,7 @@ static inline uint64_t cache_shard_epoch(struct cache_shard *shard, uint64_t has
 }
 
 /* With the shard's lock held; no reference is taken. NULL: nothing. */
-struct stored *cache_shard_find(const struct cache_shard *shard, uint64_t hash, struct bytes key);
+struct stored *cache_shard_find(const struct cache_shard *shard, const struct cache_space *space,
+                                uint64_t hash, struct bytes key);
 
 #endif

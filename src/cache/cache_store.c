@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Spaces are added behind the others and never taken away, so that workers find theirs without a
- * lock. A space is sixteen shards, each a hash table and a list by use under a lock of its own. */
+/* Sixty-four shards, each a hash table under a lock of its own; for each space a list by use in each. A
+ * space's references are counted without a lock: once the last one is gone none is added, and what held it
+ * takes it off the list of all. */
 #include "cache/cache_store.h"
 
 #include "base/siphash.h"
@@ -9,13 +10,19 @@
 
 #include <stdlib.h>
 
-#define SPACES_MOST 1024
 #define LEAST_CHAINS 64
+#define SPACE_CHAINS 256
 #define SWEEP_MOST 2048 /* of a shard at once */
 
-static struct cache_space *_Atomic spaces[SPACES_MOST];
+struct cache_shard cache_shards[CACHE_SHARDS] = {
+    [0 ... CACHE_SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+
+static struct {
+    pthread_mutex_t lock; /* for long during a sweep: workers try it, and only others wait for it */
+    struct cache_space *chains[SPACE_CHAINS];
+} spaces = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 static _Atomic uint32_t space_count;
-static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static struct siphash_key hash_key;
 
@@ -38,21 +45,29 @@ bool cache_store_is_used(void)
     return atomic_load_explicit(&space_count, memory_order_relaxed) > 0;
 }
 
+static struct link *used_in(struct cache_space *space, const struct cache_shard *shard)
+{
+    return &space->used[shard - cache_shards];
+}
+
 /* --- a shard, its lock held ---------------------------------------------------------------- */
 
-struct stored *cache_shard_find(const struct cache_shard *shard, uint64_t hash, struct bytes key)
+struct stored *cache_shard_find(const struct cache_shard *shard, const struct cache_space *space,
+                                uint64_t hash, struct bytes key)
 {
     struct stored *stored =
         shard->chains != NULL ? shard->chains[hash & (shard->chain_count - 1)] : NULL;
 
-    while (stored != NULL && (stored->hash != hash || !bytes_equal(stored->key, key))) {
+    while (stored != NULL &&
+           (stored->hash != hash || stored->space != space || !bytes_equal(stored->key, key))) {
         stored = stored->next;
     }
     return stored;
 }
 
-static void take_out(struct cache_space *space, struct cache_shard *shard, struct stored *stored)
+static void take_out(struct cache_shard *shard, struct stored *stored)
 {
+    struct cache_space *space = stored->space;
     struct stored **link = &shard->chains[stored->hash & (shard->chain_count - 1)];
 
     while (*link != stored) {
@@ -97,17 +112,93 @@ static void put_in(struct cache_space *space, struct cache_shard *shard, struct 
     stored->next = *chain;
     *chain = stored;
     stored->is_in_store = true;
-    list_add_first(&shard->used, &stored->used);
+    stored->space = space;
+    list_add_first(used_in(space, shard), &stored->used);
     shard->count++;
     atomic_fetch_add_explicit(&space->bytes, stored->size, memory_order_relaxed);
     atomic_fetch_add_explicit(&space->stored, 1, memory_order_relaxed);
 }
 
-static struct stored *oldest_of(struct cache_shard *shard)
+static struct stored *oldest_of(struct cache_space *space, const struct cache_shard *shard)
 {
-    struct link *link = list_last(&shard->used);
+    struct link *link = list_last(used_in(space, shard));
 
     return link != NULL ? CONTAINER_OF(link, struct stored, used) : NULL;
+}
+
+/* --- spaces -------------------------------------------------------------------------------- */
+
+static struct cache_space **chain_of(const char *route, uint64_t print)
+{
+    return &spaces.chains[(cache_hash(bytes_of(route)) ^ print) % SPACE_CHAINS];
+}
+
+/* false: its last reference has gone. */
+static bool revive(struct cache_space *space)
+{
+    uint32_t references = atomic_load_explicit(&space->references, memory_order_relaxed);
+
+    while (references > 0 &&
+           !atomic_compare_exchange_weak_explicit(&space->references, &references, references + 1,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+    return references > 0;
+}
+
+static struct cache_space *make(const char *route, uint64_t print)
+{
+    size_t length = strlen(route) + 1;
+    struct cache_space *space = calloc(1, sizeof(*space) + length);
+
+    if (space == NULL) {
+        return NULL;
+    }
+    atomic_init(&space->references, 1);
+    space->print = print;
+    memcpy(space->route, route, length);
+    for (int i = 0; i < CACHE_SHARDS; i++) {
+        list_init(&space->used[i]);
+    }
+    return space;
+}
+
+struct cache_space *cache_space_take(const char *route, uint64_t print)
+{
+    struct cache_space **chain = chain_of(route, print);
+    struct cache_space *space;
+
+    pthread_mutex_lock(&spaces.lock);
+    space = *chain;
+    while (space != NULL &&
+           (space->print != print || strcmp(space->route, route) != 0 || !revive(space))) {
+        space = space->next;
+    }
+    if (space == NULL && (space = make(route, print)) != NULL) {
+        space->next = *chain;
+        *chain = space;
+        atomic_fetch_add_explicit(&space_count, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&spaces.lock);
+    return space;
+}
+
+struct cache_space *cache_space_ref(struct cache_space *space)
+{
+    atomic_fetch_add_explicit(&space->references, 1, memory_order_relaxed);
+    return space;
+}
+
+static void take_off(struct cache_space *space)
+{
+    struct cache_space **link = chain_of(space->route, space->print);
+
+    pthread_mutex_lock(&spaces.lock);
+    while (*link != space) {
+        link = &(*link)->next;
+    }
+    *link = space->next;
+    pthread_mutex_unlock(&spaces.lock);
+    atomic_fetch_sub_explicit(&space_count, 1, memory_order_relaxed);
 }
 
 static void empty(struct cache_space *space, struct cache_shard *shard)
@@ -115,152 +206,87 @@ static void empty(struct cache_space *space, struct cache_shard *shard)
     struct stored *stored;
 
     pthread_mutex_lock(&shard->lock);
-    while ((stored = oldest_of(shard)) != NULL) {
-        take_out(space, shard, stored);
+    while ((stored = oldest_of(space, shard)) != NULL) {
+        take_out(shard, stored);
     }
-    shard->emptied++;
     pthread_mutex_unlock(&shard->lock);
 }
 
-static void empty_all(struct cache_space *space)
+void cache_space_drop(struct cache_space **held)
 {
+    struct cache_space *space = *held;
+
+    *held = NULL;
+    if (space == NULL ||
+        atomic_fetch_sub_explicit(&space->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    take_off(space);
     for (int i = 0; i < CACHE_SHARDS; i++) {
-        empty(space, &space->shards[i]);
+        empty(space, &cache_shards[i]);
     }
+    free(space);
 }
 
-/* --- spaces -------------------------------------------------------------------------------- */
+typedef void visit(struct cache_space *space, void *owner);
 
-static struct cache_space *find(const char *route, uint32_t count)
+/* With the lock of the list held: none of them goes meanwhile. */
+static void visit_all(visit *seen, void *owner)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        struct cache_space *space = atomic_load_explicit(&spaces[i], memory_order_acquire);
-
-        if (strcmp(space->route, route) == 0) {
-            return space;
+    for (int i = 0; i < SPACE_CHAINS; i++) {
+        for (struct cache_space *space = spaces.chains[i]; space != NULL; space = space->next) {
+            seen(space, owner);
         }
     }
-    return NULL;
 }
 
-static struct cache_space *make(const char *route, uint64_t print)
+struct reader {
+    cache_seen *seen;
+    void *owner;
+};
+
+static void read_space(struct cache_space *space, void *owner)
 {
-    struct cache_space *space = aligned_alloc(64, (sizeof(*space) + 63) / 64 * 64);
+    const struct reader *reader = owner;
+    const struct cache_reading reading = {
+        space->route, atomic_load_explicit(&space->bytes, memory_order_relaxed),
+        atomic_load_explicit(&space->stored, memory_order_relaxed)};
 
-    if (space == NULL) {
-        return NULL;
-    }
-    memset(space, 0, sizeof(*space));
-    space->route = strdup(route);
-    if (space->route == NULL) {
-        free(space);
-        return NULL;
-    }
-    atomic_init(&space->print, print);
-    for (int i = 0; i < CACHE_SHARDS; i++) {
-        pthread_mutex_init(&space->shards[i].lock, NULL);
-        list_init(&space->shards[i].used);
-    }
-    return space;
-}
-
-static struct cache_space *add(const char *route, uint64_t print)
-{
-    uint32_t count;
-    struct cache_space *space;
-
-    pthread_mutex_lock(&writers);
-    count = atomic_load_explicit(&space_count, memory_order_relaxed);
-    space = find(route, count);
-    if (space == NULL && count < SPACES_MOST && (space = make(route, print)) != NULL) {
-        atomic_store_explicit(&spaces[count], space, memory_order_release);
-        atomic_store_explicit(&space_count, count + 1, memory_order_release);
-    }
-    pthread_mutex_unlock(&writers);
-    return space;
-}
-
-struct cache_space *cache_space_find(const char *route, uint64_t print)
-{
-    struct cache_space *space =
-        find(route, atomic_load_explicit(&space_count, memory_order_acquire));
-
-    if (space == NULL) {
-        return add(route, print);
-    }
-    if (atomic_load_explicit(&space->print, memory_order_relaxed) != print) {
-        atomic_store_explicit(&space->print, print, memory_order_relaxed);
-        empty_all(space);
-    }
-    return space;
-}
-
-bool cache_space_is_of(const struct cache_space *space, uint64_t print)
-{
-    return atomic_load_explicit(&space->print, memory_order_relaxed) == print;
-}
-
-static bool is_kept(const struct settings *settings, const char *route)
-{
-    for (uint32_t i = 0; i < settings->route_count; i++) {
-        if (settings->routes[i].has_caching && strcmp(settings->routes[i].name, route) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void cache_store_keep(const struct settings *settings)
-{
-    uint32_t count = atomic_load_explicit(&space_count, memory_order_acquire);
-
-    for (uint32_t i = 0; i < count; i++) {
-        struct cache_space *space = atomic_load_explicit(&spaces[i], memory_order_acquire);
-
-        if (atomic_load_explicit(&space->stored, memory_order_relaxed) > 0 &&
-            !is_kept(settings, space->route)) {
-            empty_all(space);
-        }
-    }
+    reader->seen(reader->owner, &reading);
 }
 
 void cache_store_read(cache_seen *seen, void *owner)
 {
-    uint32_t count = atomic_load_explicit(&space_count, memory_order_acquire);
+    struct reader reader = {seen, owner};
 
-    for (uint32_t i = 0; i < count; i++) {
-        struct cache_space *space = atomic_load_explicit(&spaces[i], memory_order_acquire);
-        const struct cache_reading reading = {
-            space->route, atomic_load_explicit(&space->bytes, memory_order_relaxed),
-            atomic_load_explicit(&space->stored, memory_order_relaxed)};
-
-        seen(owner, &reading);
-    }
+    pthread_mutex_lock(&spaces.lock);
+    visit_all(read_space, &reader);
+    pthread_mutex_unlock(&spaces.lock);
 }
 
 /* --- finding and putting ------------------------------------------------------------------- */
 
 struct stored *cache_store_find(struct cache_space *space, uint64_t hash, struct bytes key)
 {
-    struct cache_shard *shard = cache_shard_of(space, hash);
+    struct cache_shard *shard = cache_shard_of(hash);
     struct stored *stored;
 
     pthread_mutex_lock(&shard->lock);
-    stored = cache_shard_find(shard, hash, key);
+    stored = cache_shard_find(shard, space, hash, key);
     if (stored != NULL) {
         stored_ref(stored);
-        if (shard->used.next != &stored->used) {
+        if (used_in(space, shard)->next != &stored->used) {
             list_remove(&stored->used);
-            list_add_first(&shard->used, &stored->used);
+            list_add_first(used_in(space, shard), &stored->used);
         }
     }
     pthread_mutex_unlock(&shard->lock);
     return stored;
 }
 
-uint64_t cache_store_epoch(struct cache_space *space, uint64_t hash)
+uint64_t cache_store_epoch(uint64_t hash)
 {
-    struct cache_shard *shard = cache_shard_of(space, hash);
+    struct cache_shard *shard = cache_shard_of(hash);
     uint64_t epoch;
 
     pthread_mutex_lock(&shard->lock);
@@ -280,8 +306,8 @@ static void evict_from(struct cache_space *space, struct cache_shard *shard, uin
     struct stored *stored;
 
     pthread_mutex_lock(&shard->lock);
-    while (is_full(space, more, max_bytes) && (stored = oldest_of(shard)) != NULL) {
-        take_out(space, shard, stored);
+    while (is_full(space, more, max_bytes) && (stored = oldest_of(space, shard)) != NULL) {
+        take_out(shard, stored);
     }
     pthread_mutex_unlock(&shard->lock);
 }
@@ -290,7 +316,7 @@ static void evict_from(struct cache_space *space, struct cache_shard *shard, uin
 static bool make_room(struct cache_space *space, uint64_t hash, uint64_t more, uint64_t max_bytes)
 {
     for (int i = 0; is_full(space, more, max_bytes) && i < CACHE_SHARDS; i++) {
-        evict_from(space, &space->shards[(hash >> 60 ^ (unsigned)i) % CACHE_SHARDS], more,
+        evict_from(space, &cache_shards[(cache_shard_of(hash) - cache_shards) ^ i], more,
                    max_bytes);
     }
     return !is_full(space, more, max_bytes);
@@ -299,7 +325,7 @@ static bool make_room(struct cache_space *space, uint64_t hash, uint64_t more, u
 /* What it counts beyond the one whose place it takes, where both have one body. */
 static uint64_t adds(struct cache_space *space, uint64_t hash, const struct stored *stored)
 {
-    struct cache_shard *shard = cache_shard_of(space, hash);
+    struct cache_shard *shard = cache_shard_of(hash);
     const struct stored *former;
     bool shares;
 
@@ -307,7 +333,7 @@ static uint64_t adds(struct cache_space *space, uint64_t hash, const struct stor
         return stored->size;
     }
     pthread_mutex_lock(&shard->lock);
-    former = cache_shard_find(shard, hash, stored->key);
+    former = cache_shard_find(shard, space, hash, stored->key);
     shares = former != NULL && former->body.at == stored->body.at;
     pthread_mutex_unlock(&shard->lock);
     return shares ? stored->size - stored->body.length : stored->size;
@@ -331,14 +357,14 @@ static bool may_replace(const struct stored *former, const struct stored *stored
 
 static bool put_locked(struct cache_space *space, struct cache_shard *shard, struct stored *stored)
 {
-    struct stored *former = cache_shard_find(shard, stored->hash, stored->key);
+    struct stored *former = cache_shard_find(shard, space, stored->hash, stored->key);
 
     if ((former != NULL && !may_replace(former, stored)) ||
         (shard->count >= shard->chain_count && !grow(shard))) {
         return false;
     }
     if (former != NULL) {
-        take_out(space, shard, former);
+        take_out(shard, former);
     }
     put_in(space, shard, stored_ref(stored));
     return true;
@@ -347,7 +373,7 @@ static bool put_locked(struct cache_space *space, struct cache_shard *shard, str
 bool cache_store_put(struct cache_space *space, uint64_t hash, uint64_t epoch, uint64_t max_bytes,
                      struct stored *stored)
 {
-    struct cache_shard *shard = cache_shard_of(space, hash);
+    struct cache_shard *shard = cache_shard_of(hash);
     bool put;
 
     stored->hash = hash;
@@ -376,40 +402,38 @@ void cache_store_give_back(struct cache_space *space, uint64_t bytes)
 
 /* --- throwing out -------------------------------------------------------------------------- */
 
-static void drop(struct cache_space *space, struct bytes key)
+static void drop(struct bytes key)
 {
     uint64_t hash = cache_hash(key);
-    struct cache_shard *shard = cache_shard_of(space, hash);
+    struct cache_shard *shard = cache_shard_of(hash);
     struct stored *stored;
 
     pthread_mutex_lock(&shard->lock);
     (*cache_epoch_of(shard, hash))++;
-    stored = cache_shard_find(shard, hash, key);
-    if (stored != NULL) {
-        take_out(space, shard, stored);
+    stored = shard->chains != NULL ? shard->chains[hash & (shard->chain_count - 1)] : NULL;
+    while (stored != NULL) {
+        struct stored *next = stored->next;
+
+        if (stored->hash == hash && bytes_equal(stored->key, key)) {
+            take_out(shard, stored);
+        }
+        stored = next;
     }
     pthread_mutex_unlock(&shard->lock);
 }
 
 void cache_store_invalidate(struct bytes uri)
 {
-    uint32_t count = atomic_load_explicit(&space_count, memory_order_acquire);
-    char *key = malloc(uri.length + 1);
+    char key[CACHE_KEY_MOST];
 
-    for (uint32_t i = 0; i < count; i++) {
-        struct cache_space *space = atomic_load_explicit(&spaces[i], memory_order_acquire);
-
-        if (key == NULL) {
-            empty_all(space); /* rather than one that is wrong */
-            continue;
-        }
-        memcpy(key + 1, uri.at, uri.length);
-        key[0] = CACHE_KEY_GET;
-        drop(space, (struct bytes){key, uri.length + 1});
-        key[0] = CACHE_KEY_HEAD;
-        drop(space, (struct bytes){key, uri.length + 1});
+    if (uri.length >= sizeof(key)) {
+        return;
     }
-    free(key);
+    memcpy(key + 1, uri.at, uri.length);
+    key[0] = CACHE_KEY_GET;
+    drop((struct bytes){key, uri.length + 1});
+    key[0] = CACHE_KEY_HEAD;
+    drop((struct bytes){key, uri.length + 1});
 }
 
 /* "Ghttps://host/path": what stands behind the host. */
@@ -435,76 +459,92 @@ static bool begins_so(struct bytes key, struct bytes prefix)
     return bytes_start_with(bytes_skip(key, 1), prefix);
 }
 
-static uint64_t purge_shard(struct cache_space *space, struct cache_shard *shard,
-                            struct bytes prefix)
+static uint64_t purge_chain(struct cache_shard *shard, struct stored *stored, struct bytes prefix)
 {
-    struct link *link;
     uint64_t purged = 0;
 
-    pthread_mutex_lock(&shard->lock);
-    shard->emptied++;
-    for (link = shard->used.next; link != &shard->used;) {
-        struct stored *stored = CONTAINER_OF(link, struct stored, used);
+    while (stored != NULL) {
+        struct stored *next = stored->next;
 
-        link = link->next;
         if (begins_so(stored->key, prefix)) {
             purged += stored->kind == STORED_ANSWER;
-            take_out(space, shard, stored);
+            take_out(shard, stored);
         }
+        stored = next;
     }
-    pthread_mutex_unlock(&shard->lock);
     return purged;
 }
 
 uint64_t cache_store_purge(struct bytes prefix)
 {
-    uint32_t count = atomic_load_explicit(&space_count, memory_order_acquire);
     uint64_t purged = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        struct cache_space *space = atomic_load_explicit(&spaces[i], memory_order_acquire);
+    for (int i = 0; i < CACHE_SHARDS; i++) {
+        struct cache_shard *shard = &cache_shards[i];
 
-        for (int j = 0; j < CACHE_SHARDS; j++) {
-            purged += purge_shard(space, &space->shards[j], prefix);
+        pthread_mutex_lock(&shard->lock);
+        shard->emptied++;
+        for (size_t j = 0; j < shard->chain_count; j++) {
+            purged += purge_chain(shard, shard->chains[j], prefix);
         }
+        pthread_mutex_unlock(&shard->lock);
     }
     return purged;
 }
 
-/* From the one that was used longest ago. */
-static void sweep_shard(struct cache_space *space, struct cache_shard *shard, uint64_t now_us,
-                        bool memory_is_short)
+struct sweep {
+    uint64_t now_us;
+    bool memory_is_short;
+};
+
+static size_t length_of(const struct link *list)
 {
+    size_t length = 0;
+
+    for (const struct link *link = list->next; link != list; link = link->next) {
+        length++;
+    }
+    return length;
+}
+
+/* From the one that was used longest ago. */
+static void sweep_shard(struct cache_space *space, struct cache_shard *shard,
+                        const struct sweep *sweep)
+{
+    struct link *used = used_in(space, shard);
     struct link *link;
-    size_t left;
+    size_t surplus;
     unsigned most = SWEEP_MOST;
 
     pthread_mutex_lock(&shard->lock);
-    left = shard->count / 2;
-    for (link = shard->used.previous; link != &shard->used && most > 0; most--) {
+    surplus = sweep->memory_is_short ? (length_of(used) + 1) / 2 : 0;
+    for (link = used->previous; link != used && most > 0; most--) {
         struct stored *stored = CONTAINER_OF(link, struct stored, used);
 
         link = link->previous;
-        if ((memory_is_short && shard->count > left) ||
-            stored_lasts_ms(stored, now_us) > stored->keep_ms) {
-            take_out(space, shard, stored);
+        if (surplus > 0 || stored_lasts_ms(stored, sweep->now_us) > stored->keep_ms) {
+            surplus -= surplus > 0;
+            take_out(shard, stored);
         }
     }
     pthread_mutex_unlock(&shard->lock);
 }
 
+static void sweep_space(struct cache_space *space, void *owner)
+{
+    for (int i = 0;
+         atomic_load_explicit(&space->stored, memory_order_relaxed) > 0 && i < CACHE_SHARDS; i++) {
+        sweep_shard(space, &cache_shards[i], owner);
+    }
+}
+
 void cache_store_sweep(uint64_t now_us, bool memory_is_short)
 {
-    uint32_t count = atomic_load_explicit(&space_count, memory_order_acquire);
+    struct sweep sweep = {now_us, memory_is_short};
 
-    for (uint32_t i = 0; i < count; i++) {
-        struct cache_space *space = atomic_load_explicit(&spaces[i], memory_order_acquire);
-
-        if (atomic_load_explicit(&space->stored, memory_order_relaxed) == 0) {
-            continue;
-        }
-        for (int j = 0; j < CACHE_SHARDS; j++) {
-            sweep_shard(space, &space->shards[j], now_us, memory_is_short);
-        }
+    if (pthread_mutex_trylock(&spaces.lock) != 0) {
+        return; /* another worker sweeps, or a reload changes what there is: next time */
     }
+    visit_all(sweep_space, &sweep);
+    pthread_mutex_unlock(&spaces.lock);
 }

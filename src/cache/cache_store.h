@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The stored answers of all routes, for all workers: a space for each route, by its name, so that a
- * reload keeps it. Any thread. Callers hold references; what is thrown out lives as long as these. */
+/* The stored answers of all routes, for all workers. Each route has a space, which is counted and bounded
+ * by itself and belongs to the plans that have this route with these settings: a reload keeps it, and one
+ * that changes the route has another one. Any thread. Callers hold references; what is thrown out lives
+ * as long as these. */
 #ifndef CACHE_CACHE_STORE_H
 #define CACHE_CACHE_STORE_H
 
@@ -8,17 +10,17 @@
 
 struct cache_space;
 
-/* Made with the first request; NULL: no memory, or more than 1024 names of routes. A space whose route
- * has changed since it was filled is empty again. */
-struct cache_space *cache_space_find(const char *route, uint64_t print);
-/* By now another one's print may count, as routes change with a reload. */
-bool cache_space_is_of(const struct cache_space *space, uint64_t print);
+/* A reference to the space of the route whose settings have this print. NULL: no memory. */
+struct cache_space *cache_space_take(const char *route, uint64_t print);
+struct cache_space *cache_space_ref(struct cache_space *space);
+/* With the last one all that it has goes. */
+void cache_space_drop(struct cache_space **space);
 uint64_t cache_hash(struct bytes key); /* with a key of the process's own */
 
 /* A reference to what is stored under the key; NULL: nothing. */
 struct stored *cache_store_find(struct cache_space *space, uint64_t hash, struct bytes key);
 /* Changes when something was thrown out that may have had this key. */
-uint64_t cache_store_epoch(struct cache_space *space, uint64_t hash);
+uint64_t cache_store_epoch(uint64_t hash);
 /* Takes the place of what has the same key. Not if the epoch is another one by now, or it is larger
  * than all the space may be; STORED_PASS never that of a fresh answer or of STORED_VARY. false: it is not
  * stored. */
@@ -31,24 +33,26 @@ void cache_store_give_back(struct cache_space *space, uint64_t bytes);
 
 /* Some route has a space. */
 bool cache_store_is_used(void);
-/* What is stored of this URI, of GET and HEAD, in the spaces of all routes (RFC 9111 section 4.4). */
+/* What is stored of this URI, of GET and HEAD, in the spaces of all routes (RFC 9111 section 4.4). The cost
+ * does not depend on how many these are. */
 void cache_store_invalidate(struct bytes uri);
 /* All whose URI begins so; with "/" at its front, those of any host whose target does. How many. */
 uint64_t cache_store_purge(struct bytes prefix);
 /* A key is the letter of its method and the URI, then maybe more behind a line's end. */
 #define CACHE_KEY_GET 'G'
 #define CACHE_KEY_HEAD 'H'
+/* Nothing is stored under a longer one. */
+#define CACHE_KEY_MOST 12288
 
 /* Every few seconds: what is of no use any more goes, and half of all where memory is short. */
 void cache_store_sweep(uint64_t now_us, bool memory_is_short);
-/* Spaces of routes that are not there any more are emptied. */
-void cache_store_keep(const struct settings *settings);
 
 struct cache_reading {
     const char *route;
     uint64_t bytes;
     uint64_t stored;
 };
+/* While a reload that changed a route goes on, it has two spaces. */
 typedef void cache_seen(void *owner, const struct cache_reading *reading);
 void cache_store_read(cache_seen *seen, void *owner);
 

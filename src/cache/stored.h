@@ -17,8 +17,9 @@ enum stored_kind {
 
 struct stored {
     _Atomic uint32_t references;
-    /* The next four belong to the store, under its lock. */
+    /* The next five belong to the store, under its lock. */
     bool is_in_store;
+    struct cache_space *space;
     uint64_t hash;
     struct stored *next;
     struct link used; /* the one used last is the first */

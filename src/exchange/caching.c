@@ -65,7 +65,7 @@ static bool keep_bytes(struct exchange *exchange, struct bytes bytes, struct byt
 /* Not inlined, like all that needs so much room on the stack. */
 static __attribute__((noinline)) bool make_key(struct exchange *exchange, struct caching *caching)
 {
-    char room[CACHING_KEY_MOST];
+    char room[CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
 
     text_add_char(&text, exchange->request.method == HTTP_HEAD ? CACHE_KEY_HEAD : CACHE_KEY_GET);
@@ -83,7 +83,7 @@ static __attribute__((noinline)) bool make_key(struct exchange *exchange, struct
 static __attribute__((noinline)) bool
 make_variant_key(struct exchange *exchange, struct caching *caching, const struct stored *marker)
 {
-    char room[2 * CACHING_KEY_MOST];
+    char room[2 * CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
 
     text_add_bytes(&text, caching->primary);
@@ -121,7 +121,6 @@ static bool wants_anew(const struct cache_control *control)
 struct caching *caching_make(struct exchange *exchange)
 {
     struct exchange_context *context = exchange->context;
-    const struct route_settings *route = exchange->routing.route;
     bool may = exchange->request.method == HTTP_GET || exchange->request.method == HTTP_HEAD;
     struct caching *caching =
         region_take(&exchange->memory, context->worker_context->buffers, sizeof(*caching));
@@ -137,7 +136,7 @@ struct caching *caching_make(struct exchange *exchange)
     caching->forwarded = may ? "bypass" : "method";
     exchange->outcome.cache = "bypass";
     if (may && takes_part(exchange, &caching->facts) && make_key(exchange, caching)) {
-        caching->space = cache_space_find(route->name, route->print);
+        caching->space = generation_cache_space(exchange->generation, exchange->routing.route);
         caching->forwarded = "uri-miss";
         exchange->outcome.cache = "miss";
     } else {
@@ -249,7 +248,7 @@ void caching_go(struct exchange *exchange, struct caching *caching)
         caching->forwarded = caching->asks_anew ? "request" : "stale";
     }
     caching->fetches = true;
-    caching->epoch = cache_store_epoch(caching->space, caching->primary_hash);
+    caching->epoch = cache_store_epoch(caching->primary_hash);
     caching->asked_us = caching_now(exchange);
     metrics_note(exchange->context->metrics, METRICS_CACHE_MISS);
 }
@@ -279,7 +278,7 @@ bool caching_edit_request(const struct exchange *exchange, struct forward_page *
 static __attribute__((noinline)) bool fits(const struct exchange *exchange,
                                            const struct stored *stored)
 {
-    char room[2 * CACHING_KEY_MOST];
+    char room[2 * CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
 
     if (stored->vary.length == 0) {
@@ -393,7 +392,6 @@ static enum cache_joined join(struct exchange *exchange, struct caching *caching
         .space = caching->space,
         .hash = caching->hash,
         .key = caching->key,
-        .print = exchange->routing.route->print,
         .seen = caching->found,
         .max_waiting = settings->max_coalesced,
         .may_wait = !meanwhile,
@@ -514,7 +512,7 @@ bool caching_begin(struct exchange *exchange)
 
 __attribute__((noinline)) void caching_invalidate(const struct exchange *exchange)
 {
-    char room[CACHING_KEY_MOST];
+    char room[CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
     struct bytes uri = write_uri(exchange, &text);
 
@@ -525,7 +523,7 @@ __attribute__((noinline)) void caching_invalidate(const struct exchange *exchang
 
 __attribute__((noinline)) struct bytes caching_keep_uri(struct exchange *exchange)
 {
-    char room[CACHING_KEY_MOST];
+    char room[CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
     struct bytes uri = write_uri(exchange, &text);
     struct bytes kept = {NULL, 0};

@@ -75,12 +75,6 @@ static void let_one_try(struct exchange *exchange)
     }
 }
 
-/* A request of before a reload that changed the route: another service may answer by now. */
-static bool is_of_today(const struct exchange *exchange)
-{
-    return cache_space_is_of(exchange->caching->space, exchange->routing.route->print);
-}
-
 /* It was for this client only: those who wait each need their own, and later ones do not wait. */
 static void let_all_go(struct exchange *exchange)
 {
@@ -95,8 +89,7 @@ static void let_all_go(struct exchange *exchange)
     if (marker != NULL) {
         marker->came_us = caching_now(exchange);
         marker->fresh_ms = marker->keep_ms = PASS_MS;
-        cache_store_put(caching->space, caching->hash,
-                        cache_store_epoch(caching->space, caching->hash),
+        cache_store_put(caching->space, caching->hash, cache_store_epoch(caching->hash),
                         caching_settings_of(exchange)->max_bytes, marker);
         stored_unref(&marker);
     }
@@ -179,7 +172,7 @@ static struct stored *find_marker(struct exchange *exchange, struct bytes names)
         return marker;
     }
     stored_unref(&marker);
-    marker = is_of_today(exchange) ? stored_new(STORED_VARY, caching->primary, names) : NULL;
+    marker = stored_new(STORED_VARY, caching->primary, names);
     if (marker != NULL) {
         marker->came_us = caching_now(exchange);
         marker->fresh_ms = marker->keep_ms = VARY_KEEP_MS;
@@ -196,7 +189,7 @@ static __attribute__((noinline)) struct stored *begin_varied(struct exchange *ex
                                                              const struct http_response *response)
 {
     struct caching *caching = exchange->caching;
-    char room[3 * CACHING_KEY_MOST];
+    char room[3 * CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
     struct stored *draft = NULL;
     struct stored *marker;
@@ -334,7 +327,7 @@ static void note_check(const struct exchange *exchange, const struct cache_answe
 static __attribute__((noinline)) bool varies_otherwise(const struct stored *found,
                                                        const struct http_response *response)
 {
-    char room[CACHING_KEY_MOST];
+    char room[CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
 
     cache_vary_add_names(&response->headers, &text);
@@ -419,14 +412,13 @@ static void publish(struct exchange *exchange)
     struct stored *draft = caching->draft;
     uint64_t hash = cache_hash(draft->key);
     /* What throws a variant out throws its marker out too, so that one put too late is never found. */
-    uint64_t epoch =
-        hash == caching->primary_hash ? caching->epoch : cache_store_epoch(caching->space, hash);
+    uint64_t epoch = hash == caching->primary_hash ? caching->epoch : cache_store_epoch(hash);
 
-    if (cache_store_epoch(caching->space, caching->primary_hash) != caching->epoch) {
+    if (cache_store_epoch(caching->primary_hash) != caching->epoch) {
         let_one_try(exchange);
         return;
     }
-    if (caching->stores && is_of_today(exchange)) {
+    if (caching->stores) {
         cache_store_put(caching->space, hash, epoch, caching_settings_of(exchange)->max_bytes,
                         draft);
     }

@@ -59,9 +59,6 @@ struct caching *caching_make(struct exchange *exchange);
  * not be begun. */
 bool caching_refresh(struct exchange *like);
 
-/* What of a key, or of a choice by Vary, is worth a place. */
-#define CACHING_KEY_MOST 12288
-
 /* caching_reply.c: the stored answer, or the part of it that the client wants. Takes the reference
  * over. */
 void caching_reply(struct exchange *exchange, struct stored *stored);

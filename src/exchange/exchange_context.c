@@ -192,9 +192,6 @@ void exchange_context_adopt(struct exchange_context *context, struct generation 
     note_observed(context);
     access_log_forget(context->log);
     generation_settle(generation);
-    if (cache_store_is_used()) {
-        cache_store_keep(generation_settings(generation));
-    }
     exchange_context_let_go(context, old);
 }
 

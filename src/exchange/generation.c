@@ -14,7 +14,8 @@ struct plan {
     struct router *router;
     struct tls_store *tls;
     struct split_registry *registry;
-    struct live_split **splits; /* by route index; NULL: fewer than two arms */
+    struct live_split **splits;  /* by route index; NULL: fewer than two arms */
+    struct cache_space **spaces; /* by route index; NULL: no route stores or shares answers */
 };
 
 /* A service and a split outlive the generation they were made for where a reload keeps them. All
@@ -53,7 +54,11 @@ static void plan_free(struct plan *plan)
     for (uint32_t i = 0; plan->splits != NULL && i < count; i++) {
         live_split_unref(&plan->splits[i]);
     }
+    for (uint32_t i = 0; plan->spaces != NULL && i < count; i++) {
+        cache_space_drop(&plan->spaces[i]);
+    }
     free(plan->splits);
+    free(plan->spaces);
     router_free(&plan->router);
     tls_store_free(&plan->tls);
     snapshot_unref(&plan->snapshot);
@@ -79,6 +84,28 @@ static bool find_splits(struct plan *plan)
     return plan->splits != NULL;
 }
 
+/* Those of the plan before, where their routes have not changed. */
+static bool find_spaces(struct plan *plan)
+{
+    const struct settings *settings = plan_settings(plan);
+
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+
+        if (!route->has_caching) {
+            continue;
+        }
+        if (plan->spaces == NULL) {
+            plan->spaces = calloc(settings->route_count, sizeof(*plan->spaces));
+        }
+        if (plan->spaces == NULL ||
+            (plan->spaces[i] = cache_space_take(route->name, route->print)) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct plan *plan_new(struct snapshot *snapshot, struct split_registry *registry)
 {
     return plan_new_telling(snapshot, registry, log_problem, NULL);
@@ -98,7 +125,7 @@ struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *
     plan->snapshot = snapshot;
     plan->registry = registry;
     plan->router = router_new(plan_settings(plan));
-    if (plan->router == NULL || !find_splits(plan)) {
+    if (plan->router == NULL || !find_splits(plan) || !find_spaces(plan)) {
         report(owner, "out of memory");
         plan_free(plan);
         return NULL;
@@ -411,4 +438,10 @@ struct split_turn *generation_split(struct generation *generation,
                                     const struct route_settings *route)
 {
     return generation->splits[route->index];
+}
+
+struct cache_space *generation_cache_space(const struct generation *generation,
+                                           const struct route_settings *route)
+{
+    return generation->plan->spaces != NULL ? generation->plan->spaces[route->index] : NULL;
 }

@@ -7,6 +7,7 @@
 #define EXCHANGE_GENERATION_H
 
 #include "base/list.h"
+#include "cache/cache_store.h"
 #include "config/settings_changes.h"
 #include "config/snapshot.h"
 #include "origin/service/service.h"
@@ -71,6 +72,9 @@ struct service *generation_service(struct generation *generation,
                                    const struct service_settings *settings);
 /* NULL for a plan without a registry. */
 struct pin_table *generation_pins(const struct generation *generation);
+/* Where the answers of this route are stored; NULL: it has neither `cache` nor `coalesce`. */
+struct cache_space *generation_cache_space(const struct generation *generation,
+                                           const struct route_settings *route);
 /* Whose turn it is at this route; NULL for one that has not two arms or more. */
 struct split_turn *generation_split(struct generation *generation,
                                     const struct route_settings *route);

@@ -28,7 +28,7 @@ static bool put(struct cache_space *space, struct stored *stored, uint64_t max_b
 {
     uint64_t hash = cache_hash(stored->key);
 
-    return cache_store_put(space, hash, cache_store_epoch(space, hash), max_bytes, stored);
+    return cache_store_put(space, hash, cache_store_epoch(hash), max_bytes, stored);
 }
 
 static struct stored *find(struct cache_space *space, struct bytes key)
@@ -53,7 +53,6 @@ static uint64_t bytes_counted(void)
 
 static void a_change_of_one_uri_leaves_the_others(void **state)
 {
-    struct cache_space *space = cache_space_find("epochs", 1);
     unsigned kept = 0;
 
     (void)state;
@@ -61,33 +60,164 @@ static void a_change_of_one_uri_leaves_the_others(void **state)
         char room[32];
         struct bytes key = {room, (size_t)snprintf(room, sizeof(room), "Ghttp://h/%u", i)};
         uint64_t hash = cache_hash(key);
-        uint64_t epoch = cache_store_epoch(space, hash);
+        uint64_t epoch = cache_store_epoch(hash);
 
         cache_store_invalidate(BYTES("http://h/other"));
-        kept += cache_store_epoch(space, hash) == epoch;
+        kept += cache_store_epoch(hash) == epoch;
         cache_store_invalidate(bytes_skip(key, 1));
-        assert_int_not_equal(cache_store_epoch(space, hash), epoch);
+        assert_int_not_equal(cache_store_epoch(hash), epoch);
     }
     assert_true(kept > 190); /* of 200, by a hash with a key that differs each time */
 }
 
-static void emptying_changes_every_epoch(void **state)
+static void a_purge_changes_every_epoch(void **state)
 {
-    struct cache_space *space = cache_space_find("emptied", 1);
     uint64_t hash = cache_hash(BYTES("Ghttp://h/"));
-    uint64_t epoch = cache_store_epoch(space, hash);
+    uint64_t epoch = cache_store_epoch(hash);
 
     (void)state;
     cache_store_purge(BYTES("http://h/elsewhere"));
-    assert_int_not_equal(cache_store_epoch(space, hash), epoch);
-    epoch = cache_store_epoch(space, hash);
-    assert_ptr_equal(cache_space_find("emptied", 2), space);
-    assert_int_not_equal(cache_store_epoch(space, hash), epoch);
+    assert_int_not_equal(cache_store_epoch(hash), epoch);
+}
+
+static bool has(struct cache_space *space, struct bytes key)
+{
+    struct stored *stored = find(space, key);
+    bool found = stored != NULL;
+
+    stored_unref(&stored);
+    return found;
+}
+
+static void put_new(struct cache_space *space, struct bytes key, size_t length)
+{
+    struct stored *stored = make_answer(key, length);
+
+    assert_true(put(space, stored, MOST));
+    stored_unref(&stored);
+}
+
+/* Workers take a reload up one after another, and finish what they have begun. */
+static void generations_do_not_empty_each_others_spaces(void **state)
+{
+    struct bytes key = BYTES("Ghttp://h/");
+    struct cache_space *before = cache_space_take("two", 1);
+    struct cache_space *after = cache_space_take("two", 2);
+    struct cache_space *again = cache_space_take("two", 1);
+
+    (void)state;
+    put_new(before, key, 10);
+    assert_ptr_equal(again, before);
+    assert_false(has(after, key));
+    assert_true(has(before, key));
+    cache_space_drop(&before);
+    assert_true(has(again, key));
+    cache_space_drop(&again);
+    before = cache_space_take("two", 1);
+    assert_false(has(before, key));
+    cache_space_drop(&before);
+    cache_space_drop(&after);
+}
+
+static void a_changed_uri_is_thrown_out_of_all_spaces(void **state)
+{
+    struct bytes get = BYTES("Ghttp://h/1");
+    struct bytes head = BYTES("Hhttp://h/1");
+    struct bytes other = BYTES("Ghttp://h/2");
+    struct cache_space *spaces[3];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        char name[] = {(char)('a' + i), '\0'};
+
+        spaces[i] = cache_space_take(name, 1);
+        put_new(spaces[i], get, 10);
+        put_new(spaces[i], head, 0);
+        put_new(spaces[i], other, 10);
+    }
+    cache_store_invalidate(BYTES("http://h/1"));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(has(spaces[i], get));
+        assert_false(has(spaces[i], head));
+        assert_true(has(spaces[i], other));
+        cache_space_drop(&spaces[i]);
+    }
+}
+
+static unsigned count_of(struct cache_space *space, unsigned answers)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < answers; i++) {
+        char room[32];
+
+        found += has(space,
+                     (struct bytes){room, (size_t)snprintf(room, sizeof(room), "Ghttp://h/%u", i)});
+    }
+    return found;
+}
+
+/* One space is not made room in for another one, and what is used stays. */
+static void a_space_keeps_to_its_bytes(void **state)
+{
+    struct cache_space *other = cache_space_take("other", 1);
+    struct cache_space *space = cache_space_take("counted", 1);
+    struct stored *large = make_answer(BYTES("Ghttp://h/large"), MOST);
+    struct bytes mine = BYTES("Ghttp://h/other");
+    unsigned kept;
+
+    (void)state;
+    put_new(other, mine, MOST / 2);
+    for (unsigned i = 0; i < 400; i++) {
+        char room[32];
+
+        put_new(space,
+                (struct bytes){room, (size_t)snprintf(room, sizeof(room), "Ghttp://h/%u", i)},
+                1000);
+        assert_true(bytes_counted() <= MOST);
+    }
+    kept = count_of(space, 400);
+    assert_in_range(kept, 60, 99);
+    assert_true(count_of(space, 400) == kept);
+    assert_false(put(space, large, MOST));
+    assert_int_equal(count_of(space, 400), kept);
+    assert_false(cache_store_reserve(space, MOST + 1, MOST));
+    assert_true(cache_store_reserve(space, MOST, MOST));
+    assert_int_equal(count_of(space, 400), 0);
+    assert_int_equal(bytes_counted(), MOST);
+    cache_store_give_back(space, MOST);
+    assert_int_equal(bytes_counted(), 0);
+    assert_true(has(other, mine));
+    stored_unref(&large);
+    cache_space_drop(&space);
+    cache_space_drop(&other);
+}
+
+/* What is of no use any more; and half of the others, where memory is short. */
+static void a_sweep_takes_what_is_over(void **state)
+{
+    struct cache_space *space = cache_space_take("counted", 1);
+
+    (void)state;
+    for (unsigned i = 0; i < 64; i++) {
+        char room[32];
+
+        put_new(space,
+                (struct bytes){room, (size_t)snprintf(room, sizeof(room), "Ghttp://h/%u", i)}, 10);
+    }
+    cache_store_sweep(1000 * 1000, false);
+    assert_int_equal(count_of(space, 64), 64);
+    cache_store_sweep(1000 * 1000, true);
+    assert_in_range(count_of(space, 64), 1, 32);
+    cache_store_sweep(1001 * 1000, false);
+    assert_int_equal(count_of(space, 64), 0);
+    assert_int_equal(bytes_counted(), 0);
+    cache_space_drop(&space);
 }
 
 static void a_refreshed_answer_shares_the_body_and_counts_it_once(void **state)
 {
-    struct cache_space *space = cache_space_find("counted", 1);
+    struct cache_space *space = cache_space_take("counted", 1);
     struct bytes key = BYTES("Ghttp://h/");
     struct stored *stored = make_answer(key, 60000);
     struct stored *refreshed;
@@ -111,11 +241,12 @@ static void a_refreshed_answer_shares_the_body_and_counts_it_once(void **state)
     assert_int_equal(bytes_counted(), 0);
     assert_int_equal(again->body.at[again->body.length - 1], 0); /* it is still there */
     stored_unref(&again);
+    cache_space_drop(&space);
 }
 
 static void a_refreshed_answer_whose_former_has_gone_counts_whole(void **state)
 {
-    struct cache_space *space = cache_space_find("counted", 1);
+    struct cache_space *space = cache_space_take("counted", 1);
     struct bytes key = BYTES("Ghttp://h/");
     struct stored *stored = make_answer(key, 60000);
     struct stored *other = make_answer(BYTES("Ghttp://h/other"), 60000);
@@ -129,12 +260,12 @@ static void a_refreshed_answer_whose_former_has_gone_counts_whole(void **state)
     stored_unref(&other);
     stored_unref(&stored);
     stored_unref(&refreshed);
-    cache_store_purge(BYTES("/"));
+    cache_space_drop(&space);
 }
 
 static void a_pass_marker_takes_the_place_of_stale_answers_only(void **state)
 {
-    struct cache_space *space = cache_space_find("markers", 1);
+    struct cache_space *space = cache_space_take("markers", 1);
     struct bytes key = BYTES("Ghttp://h/");
     struct stored *vary = stored_new(STORED_VARY, key, BYTES("Accept,"));
     struct stored *answer = make_answer(key, 10);
@@ -152,14 +283,18 @@ static void a_pass_marker_takes_the_place_of_stale_answers_only(void **state)
     stored_unref(&vary);
     stored_unref(&answer);
     stored_unref(&pass);
-    cache_store_purge(BYTES("/"));
+    cache_space_drop(&space);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_change_of_one_uri_leaves_the_others),
-        cmocka_unit_test(emptying_changes_every_epoch),
+        cmocka_unit_test(a_purge_changes_every_epoch),
+        cmocka_unit_test(generations_do_not_empty_each_others_spaces),
+        cmocka_unit_test(a_changed_uri_is_thrown_out_of_all_spaces),
+        cmocka_unit_test(a_space_keeps_to_its_bytes),
+        cmocka_unit_test(a_sweep_takes_what_is_over),
         cmocka_unit_test(a_refreshed_answer_shares_the_body_and_counts_it_once),
         cmocka_unit_test(a_refreshed_answer_whose_former_has_gone_counts_whole),
         cmocka_unit_test(a_pass_marker_takes_the_place_of_stale_answers_only),

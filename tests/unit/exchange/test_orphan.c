@@ -20,6 +20,7 @@ struct fixture {
     struct fake_origin origin;
     struct client_facts facts;
     struct exchange *exchange;
+    struct cache_space *space;
 };
 
 /* The client leaves before its stream is asked for anything. */
@@ -31,23 +32,23 @@ static bool is_over(void *owner)
 }
 
 /* What some route has stored of the URI that is about to change. */
-static void store_it(void)
+static void store_it(struct fixture *fixture)
 {
     static const struct http_response response = {.status = 200, .version = HTTP_1_1};
-    struct cache_space *space = cache_space_find("another", 1);
     struct bytes key = BYTES("Ghttp://h/it");
     struct stored *stored = stored_answer(key, &response, "origin", BYTES(""), BYTES(""));
 
+    fixture->space = cache_space_take("another", 1);
     stored->fresh_ms = stored->keep_ms = 1000000000;
-    assert_true(cache_store_put(space, cache_hash(key), cache_store_epoch(space, cache_hash(key)),
+    assert_true(cache_store_put(fixture->space, cache_hash(key), cache_store_epoch(cache_hash(key)),
                                 1000000, stored));
     stored_unref(&stored);
 }
 
-static bool it_is_stored(void)
+static bool it_is_stored(const struct fixture *fixture)
 {
     struct bytes key = BYTES("Ghttp://h/it");
-    struct stored *stored = cache_store_find(cache_space_find("another", 1), cache_hash(key), key);
+    struct stored *stored = cache_store_find(fixture->space, cache_hash(key), key);
     bool found = stored != NULL;
 
     stored_unref(&stored);
@@ -71,7 +72,7 @@ static int set_up(void **state)
     gateway_adopt(&fixture->gateway, gateway_plan(RULES "services: {one: {origins: [\"%s\"]}}\n"
                                                         "routes: [{service: one}]\n",
                                                   fixture->origin.name));
-    store_it(); /* a reload before would have thrown it out: no route is called so */
+    store_it(fixture);
     fixture->exchange = exchange_new(fixture->gateway.exchanges, &ops, fixture, &fixture->facts);
     assert_int_equal(h1_parse_request(bytes_of(text), &limits, exchange_request(fixture->exchange),
                                       &consumed, &problem),
@@ -90,8 +91,8 @@ static int tear_down(void **state)
 
     fake_origin_stop(&fixture->origin);
     gateway_release(&fixture->gateway);
+    cache_space_drop(&fixture->space);
     free(fixture);
-    cache_store_purge(BYTES("/"));
     return 0;
 }
 
@@ -109,10 +110,10 @@ static void what_it_changed_is_not_served_any_more(void **state)
 {
     struct fixture *fixture = *state;
 
-    assert_true(it_is_stored());
+    assert_true(it_is_stored(fixture));
     far_end_say(&fixture->origin.ends[0], "HTTP/1.1 204 No Content\r\n\r\n");
     stage_run_until(&fixture->gateway.stage, is_over, fixture);
-    assert_false(it_is_stored());
+    assert_false(it_is_stored(fixture));
 }
 
 static void what_went_wrong_changed_nothing(void **state)
@@ -121,7 +122,7 @@ static void what_went_wrong_changed_nothing(void **state)
 
     far_end_say(&fixture->origin.ends[0], "HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n");
     stage_run_until(&fixture->gateway.stage, is_over, fixture);
-    assert_true(it_is_stored());
+    assert_true(it_is_stored(fixture));
 }
 
 /* origin_request.h: the request is cancelled before give_way returns, or others wait on. */
