@@ -2,6 +2,7 @@
 // `coalesce` and `cache` of a route: one fetch for many, and answers from memory by RFC 9111.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { cacheOrigin } from './lib/cache-origin.mjs';
 import { keepAliveAgent, request } from './lib/client.mjs';
 import { ctl } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
@@ -19,30 +20,6 @@ routes:
     service: shop
     ${route}
 ${more}`;
-
-// An origin whose answers are made by a function of the request and its number; those that wait are
-// let go by `open`.
-async function cacheOrigin(t, make) {
-    let count = 0;
-    let open;
-    const gate = new Promise((resolve) => (open = resolve));
-    const origin = await rawOrigin(t, async (wire) => {
-        for (;;) {
-            const asked = await wire.request(LONG_MS);
-            const answer = await make(asked, ++count, gate);
-            if (answer === null) {
-                wire.destroy();
-                return;
-            }
-            const { status = '200 OK', body = '', fields = [] } = answer;
-            const length = status.startsWith('304') ? [] : [`Content-Length: ${Buffer.byteLength(body, 'latin1')}`];
-            const text = asked.method === 'HEAD' || status.startsWith('304') ? '' : body;
-            wire.send([`HTTP/1.1 ${status}`, ...length, ...fields].join('\r\n') + `\r\n\r\n${text}`);
-        }
-    });
-    origin.open = open;
-    return origin;
-}
 
 const get = (gateway, path = '/', headers = {}, more = {}) => request(gateway, { path, headers, ...more });
 
