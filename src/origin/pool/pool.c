@@ -358,7 +358,7 @@ static void serve_line(struct origin *origin)
  * not ever deeper: a line is longer than a stack. */
 void pool_serve_line(struct origin *origin)
 {
-    if (!origin->serving) {
+    if (!origin->serving && TALLY_READ(origin->tally.waiting) > 0) {
         origin->serving = true;
         serve_line(origin);
         origin->serving = false;
