@@ -23,30 +23,20 @@
 
 /* --- states ------------------------------------------------------------------------------ */
 
-static bool may_follow(enum exchange_state from, enum exchange_state to)
-{
-    switch (to) {
-    case EXCHANGE_NEW:
-        return false;
-    case EXCHANGE_QUEUED:
-        return from == EXCHANGE_NEW;
-    case EXCHANGE_ATTEMPTS:
-        return from == EXCHANGE_QUEUED; /* another try changes nothing */
-    case EXCHANGE_RELAYS:
-    case EXCHANGE_TUNNELS:
-        return from == EXCHANGE_ATTEMPTS;
-    case EXCHANGE_ASKS:
-        return from == EXCHANGE_QUEUED;
-    case EXCHANGE_REPLIES:
-        return from == EXCHANGE_NEW || from == EXCHANGE_QUEUED || from == EXCHANGE_ATTEMPTS ||
-               from == EXCHANGE_RELAYS || from == EXCHANGE_ASKS;
-    case EXCHANGE_LEAVES:
-        return from == EXCHANGE_RELAYS || from == EXCHANGE_TUNNELS || from == EXCHANGE_REPLIES;
-    case EXCHANGE_OVER:
-        return from != EXCHANGE_OVER;
-    }
-    return false;
-}
+#define FROM(state) (1u << EXCHANGE_##state)
+
+/* What each may follow; another try changes nothing. */
+static const uint16_t formers[] = {
+    [EXCHANGE_NEW] = 0,
+    [EXCHANGE_QUEUED] = FROM(NEW),
+    [EXCHANGE_ATTEMPTS] = FROM(QUEUED),
+    [EXCHANGE_RELAYS] = FROM(ATTEMPTS),
+    [EXCHANGE_TUNNELS] = FROM(ATTEMPTS),
+    [EXCHANGE_ASKS] = FROM(QUEUED),
+    [EXCHANGE_REPLIES] = FROM(NEW) | FROM(QUEUED) | FROM(ATTEMPTS) | FROM(RELAYS) | FROM(ASKS),
+    [EXCHANGE_LEAVES] = FROM(RELAYS) | FROM(TUNNELS) | FROM(REPLIES),
+    [EXCHANGE_OVER] = FROM(OVER) - 1, /* all but itself */
+};
 
 static const char *const state_sentences[] = {
 #define ROW(name, sentence) #name ": " sentence,
@@ -56,7 +46,7 @@ static const char *const state_sentences[] = {
 
 void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
-    CHECK(may_follow(exchange->state, state));
+    CHECK((formers[state] >> exchange->state & 1) != 0);
     if (exchange->holds != 0) {
         queue_leave(exchange);
     }

@@ -55,11 +55,12 @@ static uint32_t most_ms_of(const struct exchange *exchange)
 /* Holds the exchange there if so. */
 static void gather_begin(struct exchange *exchange)
 {
-    uint32_t most_ms = most_ms_of(exchange);
+    uint32_t most_ms;
 
     if (!should_gather(exchange)) {
         return;
     }
+    most_ms = most_ms_of(exchange);
     queue_hold(exchange, QUEUE_BODY);
     /* What the control interface is asked must be whole. */
     if (exchange->request.framing == HTTP_CHUNKED && most_ms != 0 &&
