@@ -128,9 +128,10 @@ static struct stored *oldest_of(struct cache_space *space, const struct cache_sh
 
 /* --- spaces -------------------------------------------------------------------------------- */
 
-static struct cache_space **chain_of(const char *route, uint64_t print)
+/* All of one route stand in one. */
+static struct cache_space **chain_of(const char *route)
 {
-    return &spaces.chains[(cache_hash(bytes_of(route)) ^ print) % SPACE_CHAINS];
+    return &spaces.chains[cache_hash(bytes_of(route)) % SPACE_CHAINS];
 }
 
 /* false: its last reference has gone. */
@@ -164,7 +165,7 @@ static struct cache_space *make(const char *route, uint64_t print)
 
 struct cache_space *cache_space_take(const char *route, uint64_t print)
 {
-    struct cache_space **chain = chain_of(route, print);
+    struct cache_space **chain = chain_of(route);
     struct cache_space *space;
 
     pthread_mutex_lock(&spaces.lock);
@@ -190,7 +191,7 @@ struct cache_space *cache_space_ref(struct cache_space *space)
 
 static void take_off(struct cache_space *space)
 {
-    struct cache_space **link = chain_of(space->route, space->print);
+    struct cache_space **link = chain_of(space->route);
 
     pthread_mutex_lock(&spaces.lock);
     while (*link != space) {
@@ -245,13 +246,31 @@ struct reader {
     void *owner;
 };
 
+/* false: there is another one of this route before it, which has told for both. */
+static bool is_first_of_route(struct cache_space *space)
+{
+    struct cache_space *first = *chain_of(space->route);
+
+    while (strcmp(first->route, space->route) != 0) {
+        first = first->next;
+    }
+    return first == space;
+}
+
 static void read_space(struct cache_space *space, void *owner)
 {
     const struct reader *reader = owner;
-    const struct cache_reading reading = {
-        space->route, atomic_load_explicit(&space->bytes, memory_order_relaxed),
-        atomic_load_explicit(&space->stored, memory_order_relaxed)};
+    struct cache_reading reading = {.route = space->route};
 
+    if (!is_first_of_route(space)) {
+        return;
+    }
+    for (; space != NULL; space = space->next) {
+        if (strcmp(space->route, reading.route) == 0) {
+            reading.bytes += atomic_load_explicit(&space->bytes, memory_order_relaxed);
+            reading.stored += atomic_load_explicit(&space->stored, memory_order_relaxed);
+        }
+    }
     reader->seen(reader->owner, &reading);
 }
 

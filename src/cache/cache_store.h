@@ -52,7 +52,7 @@ struct cache_reading {
     uint64_t bytes;
     uint64_t stored;
 };
-/* While a reload that changed a route goes on, it has two spaces. */
+/* Of each route once: while a reload that changed it goes on, of its two spaces together. */
 typedef void cache_seen(void *owner, const struct cache_reading *reading);
 void cache_store_read(cache_seen *seen, void *owner);
 

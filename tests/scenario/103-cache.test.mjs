@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { cacheOrigin } from './lib/cache-origin.mjs';
 import { keepAliveAgent, request } from './lib/client.mjs';
-import { ctl } from './lib/control.mjs';
+import { ctl, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { ask as askHttp2, connectHttp2 } from './lib/http2.mjs';
 import { Random } from './lib/random.mjs';
@@ -434,6 +434,9 @@ test('answers from memory', async (t) => {
         };
         const kept = async () => JSON.parse(await told('--json', 'cache')).routes[0].answers;
         assert.equal(await kept(), 3);
+        const measured = await metricsOf(gateway);
+        assert.equal(valueOf(measured, 'turnpike_cache_answers', { route: 'shop' }), 3);
+        assert.ok(valueOf(measured, 'turnpike_cache_bytes', { route: 'shop' }) > 300);
         assert.match(await told('cache', 'purge', '/a/'), /2 answers/);
         assert.equal(await kept(), 1);
         assert.equal((await get(gateway, '/b')).body, '3');

@@ -3,6 +3,7 @@
 #include "base/log/log.h"
 #include "control/endpoints.h"
 #include "control/pages/merged.h"
+#include "control/pages/metrics_cache.h"
 #include "control/pages/metrics_codes.h"
 #include "control/pages/metrics_exemplars.h"
 #include "control/pages/metrics_origins.h"
@@ -373,6 +374,7 @@ void metrics_page_answer(struct question *question)
     metrics_codes_add(page, question->sources);
     metrics_origins_add(page, question->sources);
     metrics_splits_add(page, question->sources);
+    metrics_cache_add(page);
     metrics_process_add(page, question->sources);
     if (open) {
         answer_open(question);
