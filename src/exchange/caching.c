@@ -20,10 +20,11 @@ static struct bytes trusted_or(const struct exchange *exchange, enum http_header
 
 static void add_lower(struct text *text, struct bytes bytes)
 {
-    for (size_t i = 0; i < bytes.length; i++) {
-        char byte = bytes.at[i];
+    char *at = text->at;
 
-        text_add_char(text, byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte);
+    text_add_bytes(text, bytes);
+    for (size_t i = 0; at != text->at && i < bytes.length; i++) {
+        at[i] = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] + ('a' - 'A') : at[i]);
     }
 }
 
