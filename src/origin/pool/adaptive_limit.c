@@ -8,11 +8,12 @@
 #include <math.h>
 
 #define WINDOW_US 100000
-#define WINDOW_ANSWERS 12     /* fewer say too little, unless a window lasts long */
-#define WINDOW_LONG 4         /* base latencies */
-#define TOLERANCE 1.10        /* latency may vary so much without a queue */
-#define CLEAR 1.06            /* below, none is seen: the limit grows fast */
-#define GROWTH 1.15           /* so fast, a window */
+#define WINDOW_ANSWERS 12 /* fewer say too little, unless a window lasts long */
+#define WINDOW_LONG 4     /* base latencies */
+#define TOLERANCE 1.10    /* latency may vary so much without a queue */
+#define CLEAR 1.06        /* below, none is seen: the limit grows fast */
+#define GROWTH 1.15       /* so fast, a window */
+#define LEAST_ROOM 0.75 /* for growth: few slots would else get a queue as long as they are many */
 #define LEAST_GRADIENT 0.85   /* a limit in force lets no more in: nothing is urgent */
 #define SLOW 1.5              /* times the base: has the origin become slower, or is it a queue? */
 #define SLOW_WINDOWS 2        /* before a probe is to tell */
@@ -26,7 +27,8 @@
 #define PROBE_REST 40     /* base latencies between two */
 #define CHANCE 3          /* standard errors of a probe's mean: more is no chance */
 #define BASE_STEP 0.3     /* of a probe that says nearly what was known */
-#define CLEAN_STEP 0.2    /* of a window in which few were under way */
+#define CLEAN_STEP 0.05   /* of a window in which few were under way */
+#define FAST_WINDOWS 2    /* in a row, in half of the base: not by chance */
 #define OTHER_BASE 0.25   /* a probe that says something else: the origin has changed */
 #define FIRST_WINDOWS 3   /* at once, before the first probe */
 #define SAMPLE_MOST 10    /* base latencies: one that hung counts for no more */
@@ -67,7 +69,7 @@ static double room_for_growth(double limit)
 {
     double room = sqrt(limit) / 4;
 
-    return room < 1 ? 1 : room;
+    return room < LEAST_ROOM ? LEAST_ROOM : room;
 }
 
 /* --- probes -------------------------------------------------------------------------------- */
@@ -97,7 +99,9 @@ static void learn_from_probe(struct adaptive_limit *limit)
     double chance = chance_of(limit, found_us);
     bool is_other = fabs(change) > (chance > OTHER_BASE ? chance : OTHER_BASE);
 
-    limit->base_us += (is_other ? 1 : BASE_STEP) * change * limit->base_us;
+    /* The first windows have the quick answers alone: nothing better is known than the first probe. */
+    limit->base_us += (is_other || !limit->probed ? 1 : BASE_STEP) * change * limit->base_us;
+    limit->probed = true;
     limit->probe_pause_us = fabs(change) > OTHER_BASE / 2 && fabs(change) > chance / 2
                                 ? PROBE_OFTEN_US
                                 : limit->probe_pause_us * 2;
@@ -106,11 +110,12 @@ static void learn_from_probe(struct adaptive_limit *limit)
     }
 }
 
-/* With fewer at once each took so much less time: they queued there still. */
+/* With fewer at once each took so much less time, not by chance: they queued there still. */
 static bool goes_deeper(struct adaptive_limit *limit, uint64_t now_us)
 {
     double found_us = limit->probe_sum_us / limit->probe_answers;
-    bool fell = found_us < limit->recent_us * STILL_QUEUES;
+    double error_us = chance_of(limit, found_us) / CHANCE * limit->base_us;
+    bool fell = found_us + error_us < limit->recent_us * STILL_QUEUES;
 
     limit->recent_us = found_us;
     if (!fell || limit->limit * limit->probe_share * PROBE_SHARE < 1) {
@@ -200,10 +205,13 @@ static void follow(struct adaptive_limit *limit)
     }
 }
 
+/* What was seen while the origin was slower says nothing any more. */
 static void learn_base(struct adaptive_limit *limit, double mean_us)
 {
-    if (limit->base_us == 0 || mean_us < limit->base_us / 2) {
+    limit->fast_windows = mean_us < limit->base_us / 2 ? limit->fast_windows + 1 : 0;
+    if (limit->base_us == 0 || limit->fast_windows >= FAST_WINDOWS) {
         limit->base_us = mean_us;
+        limit->recent_us = mean_us;
     } else if (is_clean(limit) || limit->limit < 2) {
         limit->base_us += CLEAN_STEP * (mean_us - limit->base_us);
     }
@@ -236,11 +244,12 @@ static void end_window(struct adaptive_limit *limit, uint64_t now_us)
     begin_window(limit, now_us);
 }
 
+/* A shorter one than an answer takes would show what an earlier limit did. */
 static bool window_is_over(const struct adaptive_limit *limit, uint64_t now_us)
 {
     double since_us = (double)(now_us - limit->window_from_us);
 
-    return since_us >= WINDOW_US &&
+    return since_us >= WINDOW_US && since_us >= limit->base_us &&
            (limit->answers >= WINDOW_ANSWERS || since_us >= limit->base_us * WINDOW_LONG);
 }
 

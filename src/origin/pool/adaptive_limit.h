@@ -30,7 +30,9 @@ struct adaptive_limit {
     uint64_t probe_at_us;    /* the next one, at the earliest */
     uint32_t probe_pause_us; /* between the last one and that */
     uint32_t slow_windows;   /* in a row, far above the base */
+    uint32_t fast_windows;   /* in a row, far below it */
     uint32_t first_windows;  /* before the base may be believed */
+    bool probed;             /* ever */
 
     /* The present window, and the present probe. */
     uint64_t window_from_us;

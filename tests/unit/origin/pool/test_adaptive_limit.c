@@ -64,12 +64,8 @@ static void begin_model(struct model *model, unsigned slots, double milliseconds
     adaptive_limit_init(&model->limit, 0);
 }
 
-static void fill(struct model *model, unsigned most)
+static void begin_inside(struct model *model)
 {
-    while (model->in_flight < adaptive_limit_now(&model->limit) && model->in_flight < most) {
-        model->line[(model->line_first + model->line_count++) % INSIDE] = model->now;
-        model->in_flight++;
-    }
     while (model->busy < model->slots && model->line_count > 0) {
         model->begun[model->busy] = model->line[model->line_first];
         model->ends[model->busy++] = model->now + service_seconds(model);
@@ -78,14 +74,41 @@ static void fill(struct model *model, unsigned most)
     }
 }
 
-static void answer_next(struct model *model)
+static void give(struct model *model)
+{
+    model->line[(model->line_first + model->line_count++) % INSIDE] = model->now;
+    model->in_flight++;
+    begin_inside(model);
+}
+
+static bool has_room(const struct model *model)
+{
+    return model->in_flight < adaptive_limit_now(&model->limit);
+}
+
+static void fill(struct model *model, unsigned most)
+{
+    while (has_room(model) && model->in_flight < most) {
+        give(model);
+    }
+    begin_inside(model);
+}
+
+static unsigned next_to_end(const struct model *model)
 {
     unsigned next = 0;
-    struct adaptive_sample sample;
 
     for (unsigned i = 1; i < model->busy; i++) {
         next = model->ends[i] < model->ends[next] ? i : next;
     }
+    return next;
+}
+
+static void answer_next(struct model *model)
+{
+    unsigned next = next_to_end(model);
+    struct adaptive_sample sample;
+
     model->now = model->ends[next];
     sample = (struct adaptive_sample){(uint64_t)(model->begun[next] * 1e6),
                                       (uint64_t)(model->now * 1e6), model->in_flight};
@@ -135,15 +158,28 @@ static void finds_the_slots_and_keeps_them_for_an_hour(void **state)
     }
 }
 
+/* What chance makes of the capacity itself counts as well. By a dozen answers, four slots whose times
+ * scatter by as much as they last cannot be told from three. */
 static void noise_alone_lowers_nothing(void **state)
 {
+    static const struct {
+        unsigned slots;
+        double milliseconds;
+        enum noise noise;
+        double seconds;
+        double least;
+    } origins[] = {
+        {12, 40, SCATTERED, 3600, 0.98}, {12, 40, EXPONENTIAL, 3600, 0.98},
+        {4, 40, SCATTERED, 3600, 0.98},  {4, 40, EXPONENTIAL, 3600, 0.97},
+        {100, 5, EXPONENTIAL, 60, 0.98}, {100, 5, SCATTERED, 60, 0.98},
+    };
+
     (void)state;
-    begin_model(&model, 12, 40, SCATTERED);
-    run(&model, 20, ALL);
-    assert_true(run(&model, 3600, ALL) > 0.98 * capacity(&model));
-    begin_model(&model, 100, 5, EXPONENTIAL);
-    run(&model, 20, ALL);
-    assert_true(run(&model, 60, ALL) > 0.98 * capacity(&model));
+    for (unsigned i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
+        begin_model(&model, origins[i].slots, origins[i].milliseconds, origins[i].noise);
+        run(&model, 20, ALL);
+        assert_true(run(&model, origins[i].seconds, ALL) > origins[i].least * capacity(&model));
+    }
 }
 
 static void settles_after_a_change(void **state)
@@ -162,6 +198,17 @@ static void settles_after_a_change(void **state)
     }
 }
 
+/* What it knows of the slow time is not taken for a queue. */
+static void loses_little_while_an_origin_becomes_fast_again(void **state)
+{
+    (void)state;
+    begin_model(&model, 12, 120, STEADY);
+    run(&model, 60, ALL);
+    model.milliseconds = 40;
+    run(&model, 0.12, ALL);
+    assert_true(run(&model, 3, ALL) > 0.97 * capacity(&model));
+}
+
 static void follows_slots_that_go_and_come(void **state)
 {
     (void)state;
@@ -175,19 +222,88 @@ static void follows_slots_that_go_and_come(void **state)
     assert_true(run(&model, 10, ALL) > 0.95 * capacity(&model));
 }
 
-/* With room to spare the latency is learnt for nothing, and the limit stays. */
+/* With room to spare a change by a tenth is learnt for nothing within 10 s, and the limit stays. */
 static void learns_from_an_unloaded_origin(void **state)
 {
-    double before;
+    static const double changes[] = {1.1, 0.9};
+    static const enum noise noises[] = {STEADY, SCATTERED, EXPONENTIAL};
 
     (void)state;
-    begin_model(&model, 12, 40, STEADY);
-    run(&model, 30, ALL);
-    before = model.limit.limit;
-    model.milliseconds = 44;
-    run(&model, 10, 4);
-    assert_true(fabs(model.limit.base_us / 44000 - 1) < 0.02);
-    assert_true(fabs(model.limit.limit / before - 1) < 0.15);
+    for (unsigned i = 0; i < 6; i++) {
+        double before;
+
+        begin_model(&model, 12, 40, noises[i / 2]);
+        run(&model, 30, ALL);
+        before = model.limit.limit;
+        model.milliseconds = 40 * changes[i % 2];
+        for (unsigned second = 0; second < 60; second++) {
+            run(&model, second == 0 ? 10 : 1, 4);
+            assert_true(fabs(model.limit.base_us / model.milliseconds / 1000 - 1) < 0.15);
+            assert_true(fabs(model.limit.limit / before - 1) < 0.15);
+        }
+        run(&model, 1, ALL);
+        assert_true(run(&model, 20, ALL) > 0.95 * capacity(&model));
+    }
+}
+
+static void advance(struct model *model, double until)
+{
+    while (model->busy > 0 && model->ends[next_to_end(model)] <= until) {
+        answer_next(model);
+        begin_inside(model);
+    }
+    model->now = until;
+}
+
+/* One of the two in turn, else the other; else refused. */
+static void offer(struct model *models, unsigned turn)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct model *each = &models[(turn + i) % 2];
+
+        if (has_room(each)) {
+            give(each);
+            return;
+        }
+    }
+}
+
+static void assert_found(const struct model *model, uint64_t before, double seconds)
+{
+    assert_true((double)(model->answers - before) > 0.95 * capacity(model) * seconds);
+    assert_true(model->limit.limit >= model->slots);
+    assert_true(model->limit.limit <= model->slots * 1.25 + 3);
+    assert_true(fabs(model->limit.base_us / model->milliseconds / 1000 - 1) < 0.15);
+}
+
+/* Twice what both can serve together, dealt out in turn. */
+static void two_origins_of_unequal_speed_each_find_their_own(void **state)
+{
+    static const double others[][2] = {{12, 120}, {4, 10}, {48, 400}};
+    static struct model models[2];
+    uint64_t before[2];
+    double now = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        double rate;
+
+        now = 0;
+        begin_model(&models[0], 12, 40, SCATTERED);
+        begin_model(&models[1], (unsigned)others[i][0], others[i][1], SCATTERED);
+        rate = 2 * (capacity(&models[0]) + capacity(&models[1]));
+        for (unsigned turn = 0; now < 60; turn++, now += 1 / rate) {
+            if (now < 20) {
+                before[0] = models[0].answers;
+                before[1] = models[1].answers;
+            }
+            advance(&models[0], now);
+            advance(&models[1], now);
+            offer(models, turn);
+        }
+        assert_found(&models[0], before[0], 40);
+        assert_found(&models[1], before[1], 40);
+    }
 }
 
 /* A limit that nothing comes up against does not grow. */
@@ -205,8 +321,10 @@ int main(void)
         cmocka_unit_test(finds_the_slots_and_keeps_them_for_an_hour),
         cmocka_unit_test(noise_alone_lowers_nothing),
         cmocka_unit_test(settles_after_a_change),
+        cmocka_unit_test(loses_little_while_an_origin_becomes_fast_again),
         cmocka_unit_test(follows_slots_that_go_and_come),
         cmocka_unit_test(learns_from_an_unloaded_origin),
+        cmocka_unit_test(two_origins_of_unequal_speed_each_find_their_own),
         cmocka_unit_test(does_not_grow_unused),
     };
 
