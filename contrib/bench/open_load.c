@@ -4,9 +4,12 @@
  * have been answered, and its latency counts from when it should have been sent. So a gateway that
  * stalls is not asked less for that. Called by overload.py.
  *
- * Usage: open_load PORT SECONDS TIMEOUT_MS CLASS... with CLASS = NAME:PATH:RATE[:CLIENTS]. Rates are a
- * second; times between requests are even, with classes mixed. CLIENTS: so many, told by X-Client.
- * Writes one JSON object. A connection carries one request at a time; one that is late is closed. */
+ * Usage: open_load PORT SECONDS TIMEOUT_MS[:TRIES] CLASS... with CLASS = NAME:PATH:RATE[:CLIENTS]. Rates
+ * are a second; times between requests are even, with classes mixed. CLIENTS: so many, told by
+ * X-Client. A request that is refused, broken or late is sent again after 25 to 250 ms (full jitter),
+ * until it was sent TRIES times; its latency still counts from the first time.
+ * Writes one JSON object; `good_at`: good answers in each 50 ms from the start. A connection carries
+ * one request at a time; one that is late is closed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +27,11 @@
 #define CLASSES 8
 #define CONNECTIONS 16384
 #define HEAD_MOST 2048
+#define SPANS 4096 /* of SPAN_S, for good_at */
+#define SPAN_S 0.05
+#define AGAIN_LEAST_S 0.025
+#define AGAIN_MOST_S 0.25
+#define AGAIN_ROOM 65536
 
 struct class
 {
@@ -31,17 +39,27 @@ struct class
     const char *path;
     double rate;
     unsigned clients;
-    double next; /* seconds from the start */
-    uint64_t sent, good, refused, other, late, broken;
+    double next;                                       /* seconds from the start */
+    uint64_t sent, good, refused, other, late, broken; /* requests, by how each ended */
+    uint64_t tries;
+    uint32_t good_at[SPANS];
     float *good_ms;
     float *refused_ms;
     size_t good_room, refused_room;
 };
 
+/* One try of a request. */
+struct request {
+    struct class *class; /* NULL: none */
+    double due;          /* the first try */
+    double began;
+    unsigned client;
+    unsigned tries; /* with this one */
+};
+
 struct connection {
     int fd; /* -1: closed */
-    struct class *class;
-    double due;
+    struct request request;
     bool used, sent;
     size_t length;
     int next_idle, next_busy, last_busy;
@@ -52,12 +70,15 @@ static struct class classes[CLASSES];
 static int class_count;
 static struct connection connections[CONNECTIONS];
 static int idle = -1;       /* open, nothing under way: the one used last */
-static int first_busy = -1; /* in order of `due` */
+static int first_busy = -1; /* in order of `began` */
 static int end_busy = -1;
 static int opened;
 static int spare = -1; /* closed */
 static int epoll_fd;
 static double timeout_s;
+static unsigned most_tries = 1;
+static struct request agains[AGAIN_ROOM]; /* a heap: the earliest `began` first */
+static size_t again_count;
 static double started;
 static int port;
 
@@ -81,6 +102,63 @@ static void note(float **list, size_t *room, uint64_t count, double ms)
     (*list)[count] = (float)ms;
 }
 
+/* --- what is sent again ----------------------------------------------------------------------- */
+
+static void again_swap(size_t a, size_t b)
+{
+    struct request request = agains[a];
+
+    agains[a] = agains[b];
+    agains[b] = request;
+}
+
+static void again_add(const struct request *request)
+{
+    size_t at = again_count++;
+
+    agains[at] = *request;
+    while (at > 0 && agains[at].began < agains[(at - 1) / 2].began) {
+        again_swap(at, (at - 1) / 2);
+        at = (at - 1) / 2;
+    }
+}
+
+static struct request again_take(void)
+{
+    struct request first = agains[0];
+    size_t at = 0;
+
+    agains[0] = agains[--again_count];
+    for (size_t next = 1; next < again_count; next = 2 * at + 1) {
+        next += next + 1 < again_count && agains[next + 1].began < agains[next].began;
+        if (agains[at].began <= agains[next].began) {
+            break;
+        }
+        again_swap(at, next);
+        at = next;
+    }
+    return first;
+}
+
+/* A try came to nothing. false: it was the last one. */
+static bool tries_again(struct request request)
+{
+    if (request.tries >= most_tries || again_count == AGAIN_ROOM) {
+        return false;
+    }
+    request.began =
+        now() + AGAIN_LEAST_S + (AGAIN_MOST_S - AGAIN_LEAST_S) * ((double)random() / RAND_MAX);
+    again_add(&request);
+    return true;
+}
+
+static void end_broken(struct request request)
+{
+    request.class->broken += !tries_again(request);
+}
+
+/* --- connections ------------------------------------------------------------------------------- */
+
 static void leave_busy(int at)
 {
     struct connection *c = &connections[at];
@@ -95,7 +173,7 @@ static void leave_busy(int at)
     } else {
         end_busy = c->last_busy;
     }
-    c->class = NULL;
+    c->request.class = NULL;
 }
 
 static void close_one(int at)
@@ -138,11 +216,9 @@ static int open_one(void)
 static bool write_request(struct connection *c)
 {
     char head[512];
-    int length =
-        snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: bench\r\nX-Client: %u\r\n\r\n",
-                 c->class->path,
-                 (unsigned)(c->class - classes) * 1000 +
-                     (c->class->clients ? (unsigned)(c->class->sent % c->class->clients) : 0));
+    int length = snprintf(
+        head, sizeof(head), "GET %s HTTP/1.1\r\nHost: bench\r\nX-Client: %u\r\n\r\n",
+        c->request.class->path, (unsigned)(c->request.class - classes) * 1000 + c->request.client);
 
     if (send(c->fd, head, (size_t)length, MSG_NOSIGNAL) == length) {
         c->sent = true;
@@ -153,29 +229,31 @@ static bool write_request(struct connection *c)
 
 static void fail(int at)
 {
-    connections[at].class->broken++;
+    struct request request = connections[at].request;
+
+    end_broken(request);
     leave_busy(at);
     close_one(at);
 }
 
-static void begin(struct class *class, double due)
+static void begin(struct request request)
 {
     int at = idle;
     struct connection *c;
 
-    class->sent++;
+    request.tries++;
+    request.class->tries++;
     if (at >= 0) {
         idle = connections[at].next_idle;
     } else {
         at = open_one();
     }
     if (at < 0) {
-        class->broken++;
+        end_broken(request);
         return;
     }
     c = &connections[at];
-    c->class = class;
-    c->due = due;
+    c->request = request;
     c->length = 0;
     c->sent = false;
     c->next_busy = -1;
@@ -191,16 +269,38 @@ static void begin(struct class *class, double due)
     }
 }
 
+static void begin_new(struct class *class)
+{
+    unsigned client = class->clients ? (unsigned)(class->sent % class->clients) : 0;
+
+    class->sent++;
+    begin((struct request){class, class->next, class->next, client, 0});
+    class->next += 1 / class->rate;
+}
+
+static void note_good(struct class *class, double due)
+{
+    double time = now();
+
+    note(&class->good_ms, &class->good_room, class->good++, (time - due) * 1000);
+    if (time / SPAN_S < SPANS) {
+        class->good_at[(size_t)(time / SPAN_S)]++;
+    }
+}
+
 static void finish(int at, int status)
 {
     struct connection *c = &connections[at];
-    struct class *class = c->class;
-    double ms = (now() - c->due) * 1000;
+    struct request request = c->request;
+    struct class *class = request.class;
 
     if (status == 200) {
-        note(&class->good_ms, &class->good_room, class->good++, ms);
+        note_good(class, request.due);
+    } else if (tries_again(request)) {
+        /* What the request ends with is not known yet. */
     } else if (status == 503 || status == 429) {
-        note(&class->refused_ms, &class->refused_room, class->refused++, ms);
+        note(&class->refused_ms, &class->refused_room, class->refused++,
+             (now() - request.began) * 1000);
     } else {
         class->other++;
     }
@@ -234,7 +334,7 @@ static void on_event(int at, uint32_t what)
     if (c->fd < 0) {
         return;
     }
-    if (c->class != NULL && !c->sent && (what & EPOLLOUT) != 0 && !write_request(c)) {
+    if (c->request.class != NULL && !c->sent && (what & EPOLLOUT) != 0 && !write_request(c)) {
         fail(at);
         return;
     }
@@ -246,7 +346,7 @@ static void on_event(int at, uint32_t what)
         if (got < 0 && errno == EAGAIN) {
             return;
         }
-        if (got <= 0 && c->class != NULL) {
+        if (got <= 0 && c->request.class != NULL) {
             fail(at);
             return;
         }
@@ -263,7 +363,7 @@ static void on_event(int at, uint32_t what)
             return;
         }
         c->length += (size_t)got;
-        if (c->class != NULL && is_whole(c, &status)) {
+        if (c->request.class != NULL && is_whole(c, &status)) {
             finish(at, status);
             c->length = 0;
         }
@@ -272,10 +372,11 @@ static void on_event(int at, uint32_t what)
 
 static void end_late(double time)
 {
-    while (first_busy >= 0 && connections[first_busy].due + timeout_s < time) {
+    while (first_busy >= 0 && connections[first_busy].request.began + timeout_s < time) {
         int at = first_busy;
+        struct request request = connections[at].request;
 
-        connections[at].class->late++;
+        request.class->late += !tries_again(request);
         leave_busy(at);
         close_one(at);
     }
@@ -321,17 +422,21 @@ static double median_refused(void)
     return median;
 }
 
-static void print_class(struct class *c, bool last)
+static void print_class(struct class *c, int spans, bool last)
 {
     qsort(c->good_ms, c->good, sizeof(float), by_value);
     qsort(c->refused_ms, c->refused, sizeof(float), by_value);
-    printf("\"%s\":{\"sent\":%lu,\"good\":%lu,\"refused\":%lu,\"late\":%lu,\"broken\":%lu,"
+    printf("\"%s\":{\"sent\":%lu,\"tries\":%lu,\"good\":%lu,\"refused\":%lu,\"late\":%lu,"
+           "\"broken\":%lu,"
            "\"other\":%lu,"
-           "\"p50\":%.2f,\"p99\":%.2f,\"refused_p50\":%.2f,\"refused_max\":%.2f}%s",
-           c->name, c->sent, c->good, c->refused, c->late, c->broken, c->other,
+           "\"p50\":%.3f,\"p99\":%.2f,\"refused_p50\":%.2f,\"refused_max\":%.2f,\"good_at\":[",
+           c->name, c->sent, c->tries, c->good, c->refused, c->late, c->broken, c->other,
            at_share(c->good_ms, c->good, 0.5), at_share(c->good_ms, c->good, 0.99),
-           at_share(c->refused_ms, c->refused, 0.5), at_share(c->refused_ms, c->refused, 1),
-           last ? "" : ",");
+           at_share(c->refused_ms, c->refused, 0.5), at_share(c->refused_ms, c->refused, 1));
+    for (int i = 0; i < spans; i++) {
+        printf("%u%s", c->good_at[i], i + 1 < spans ? "," : "");
+    }
+    printf("]}%s", last ? "" : ",");
 }
 
 static void read_class(char *text)
@@ -350,6 +455,17 @@ static void read_class(char *text)
     class->next = 0.5 / class->rate;
 }
 
+/* Until the next request, or the next try; at most 10 ms. */
+static struct timespec pause_before(const struct class *next, double seconds, double time)
+{
+    double wait = next->next < seconds ? next->next - time : 0.01;
+
+    if (again_count > 0 && agains[0].began - time < wait) {
+        wait = agains[0].began - time;
+    }
+    return (struct timespec){0, wait > 0 ? (long)((wait < 0.01 ? wait : 0.01) * 1e9) : 0};
+}
+
 static struct class *next_due(void)
 {
     struct class *next = &classes[0];
@@ -366,31 +482,37 @@ int main(int argc, char **argv)
 {
     struct epoll_event events[256];
     struct rlimit files = {CONNECTIONS + 64, CONNECTIONS + 64};
+    const char *tries;
     double seconds;
+    int spans;
 
     if (argc < 5 || argc - 4 > CLASSES) {
-        fprintf(stderr, "usage: open_load PORT SECONDS TIMEOUT_MS NAME:PATH:RATE[:CLIENTS]...\n");
+        fprintf(stderr,
+                "usage: open_load PORT SECONDS TIMEOUT_MS[:TRIES] NAME:PATH:RATE[:CLIENTS]...\n");
         return 2;
     }
     setrlimit(RLIMIT_NOFILE, &files);
     port = atoi(argv[1]);
     seconds = atof(argv[2]);
     timeout_s = atof(argv[3]) / 1000;
+    tries = strchr(argv[3], ':');
+    most_tries = tries != NULL ? (unsigned)atoi(tries + 1) : 1;
     for (int i = 4; i < argc; i++) {
         read_class(argv[i]);
     }
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     started = now();
-    for (double time = 0; time < seconds || first_busy >= 0; time = now()) {
+    for (double time = 0; time < seconds || first_busy >= 0 || again_count > 0; time = now()) {
         struct class *class = next_due();
-        double wait = class->next < seconds ? class->next - time : 0.01;
-        struct timespec pause = {0, wait > 0 ? (long)((wait < 0.01 ? wait : 0.01) * 1e9) : 0};
+        struct timespec pause = pause_before(class, seconds, time);
         int count;
 
         while (class->next <= time && class->next < seconds) {
-            begin(class, class->next);
-            class->next += 1 / class->rate;
+            begin_new(class);
             class = next_due();
+        }
+        while (again_count > 0 && agains[0].began <= time) {
+            begin(again_take());
         }
         count = epoll_pwait2(epoll_fd, events, 256, &pause, NULL);
         for (int i = 0; i < count; i++) {
@@ -398,9 +520,10 @@ int main(int argc, char **argv)
         }
         end_late(now());
     }
-    printf("{\"refused_p50\":%.2f,\"classes\":{", median_refused());
+    spans = (int)(now() / SPAN_S) < SPANS ? (int)(now() / SPAN_S) : SPANS;
+    printf("{\"started\":%.6f,\"refused_p50\":%.2f,\"classes\":{", started, median_refused());
     for (int i = 0; i < class_count; i++) {
-        print_class(&classes[i], i + 1 == class_count);
+        print_class(&classes[i], spans, i + 1 == class_count);
     }
     printf("}}\n");
     return 0;

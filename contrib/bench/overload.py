@@ -5,23 +5,21 @@ open loop, in three classes (10 % critical, 60 % normal, 30 % bulk) whose client
 gateway is told neither slots nor rates (concurrency: auto).
 
     contrib/bench/overload.py build/src/turnpike [--seconds 20] [--times 0.5,1,2,5,10] [--workers 1]
-                                                 [--only busy,slower,stall]
+                              [--only half,times,busy,slower,stall,storm,cold]
+                              [--gateways turnpike,nginx:12,haproxy:12 | --peers]
 
-Prints one line a run beside what is aimed at. Needs python3 and a C compiler; some minutes."""
+--peers: beside it nginx and HAProxy, told the right number of slots, a third of it and four times
+(overload_gateways.py). Prints one line a run beside what is aimed at, of each gateway. Needs python3
+and a C compiler; some minutes for each gateway."""
 import argparse
-import json
-import os
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-import urllib.request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SLOTS, MS = 12, 40
-CAPACITY = SLOTS * 1000 / MS
-SHARES = {"critical": 0.1, "normal": 0.6, "bulk": 0.3}
+from overload_gateways import gateway_of
+from overload_stand import CAPACITY, MS, Stand, build_load, three_classes
+
+SPAN = 0.05  # of good_at
+PEERS = "turnpike,nginx:12,haproxy:12,nginx:4,haproxy:4,nginx:48,haproxy:48"
 AIMS = {
     0.5: "nothing refused",
     1: "goodput .95",
@@ -31,98 +29,73 @@ AIMS = {
 }
 
 
-def config(origin, workers):
-    routes = "\n".join(
-        f"  - {{name: {name}, match: {{path_prefix: /{name}}}, priority: {name}, service: shop,"
-        f" fair_by: {{header: X-Client}}}}"
-        for name in SHARES)
-    return f"""
-listeners:
-  - address: "127.0.0.1:0"
-workers: {workers}
-admin: {{socket: off}}
-access_log: off
-services:
-  shop: {{origins: ["127.0.0.1:{origin}"], concurrency: auto}}
-routes:
-{routes}
-"""
+# --- what came of a load ------------------------------------------------------------------------
+
+def total(result, field):
+    return sum(each[field] for each in result["classes"].values())
 
 
-class Stand:
-    """An origin, a gateway before it, and the load."""
-
-    def __init__(self, turnpike, folder, workers):
-        self.folder = folder
-        self.load = os.path.join(folder, "open_load")
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", self.load,
-                        os.path.join(HERE, "open_load.c")], check=True)
-        self.origin = subprocess.Popen([sys.executable, os.path.join(HERE, "slots_origin.py"),
-                                        "--slots", str(SLOTS), "--ms", str(MS)],
-                                       stdout=subprocess.PIPE, text=True)
-        self.origin_port = int(self.origin.stdout.readline())
-        path = os.path.join(folder, "turnpike.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(config(self.origin_port, workers))
-        self.gateway = subprocess.Popen([turnpike, "-c", path], stderr=subprocess.PIPE, text=True)
-        self.port = self.wait_for_port()
-
-    def wait_for_port(self):
-        for line in self.gateway.stderr:
-            if "127.0.0.1:" in line and "listening" in line:
-                threading.Thread(target=lambda: [None for _ in self.gateway.stderr], daemon=True).start()
-                return int(line.split("127.0.0.1:")[1].split()[0].strip(",;."))
-        raise SystemExit("the gateway did not start")
-
-    def order(self, what):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.origin_port}/.bench/{what}") as answer:
-            return json.loads(answer.read())
-
-    def play(self, seconds, classes, timeout_ms=2000):
-        asked = [f"{name}:/{name}:{rate}:{clients}" for name, rate, clients in classes]
-        ran = subprocess.run([self.load, str(self.port), str(seconds), str(timeout_ms), *asked],
-                             stdout=subprocess.PIPE, text=True, check=True)
-        return json.loads(ran.stdout)
-
-    def stop(self):
-        for process in (self.gateway, self.origin):
-            process.terminate()
-            process.wait()
+def good_in(result, begin, seconds, classes=None):
+    """Good answers a second, `begin` seconds from the start of the load."""
+    first, last = round(begin / SPAN), round((begin + seconds) / SPAN)
+    return sum(sum(each["good_at"][first:last]) for name, each in result["classes"].items()
+               if classes is None or name in classes) / (last - first) / SPAN
 
 
-def cpu_of(process):
-    with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def time_until(result, begin, rate, window=0.25, classes=None):
+    """From `begin` until a window begins in which .95 of `rate` is served. None: there is none."""
+    for span in range(160):
+        if good_in(result, begin + span * SPAN, window, classes) >= 0.95 * rate:
+            return span * SPAN
+    return None
 
 
-def report(label, answer, seconds, before, after, capacity, aim):
+def after(seconds):
+    return "never" if seconds is None else f"after {seconds:.2f} s"
+
+
+def say(stand, what, text, aim):
+    print(f"{stand.label:>10} {what:>9}  {text}   [{aim}]", flush=True)
+
+
+def report(stand, what, answer, seconds, before, capacity, aim):
+    stats = stand.order("stats")
     result = answer["classes"]
-    good = sum(each["good"] for each in result.values())
+    good = total(answer, "good")
     parts = [f"{name} {each['good'] / max(each['sent'], 1):.3f} p99 {each['p99']:.0f}"
              for name, each in result.items()]
-    refused = [each for each in result.values() if each["refused"]]
-    late = sum(each["late"] + each["broken"] + each["other"] for each in result.values())
-    begun = after["begun"] - before["begun"]
-    wasted = begun - good
-    print(f"{label:>10}  goodput {good / seconds / capacity:.3f}  {'; '.join(parts)}  "
-          f"p50 {result[next(iter(result))]['p50']:.1f}  "
-          f"refused p50 {answer['refused_p50']:.2f} "
-          f"max {max((each['refused_max'] for each in refused), default=0):.0f} ms  late or broken {late}  "
-          f"wasted {max(wasted, 0) / max(begun, 1):.3f}  most inside {after['most_inside']}"
-          f"   [{aim}]", flush=True)
+    refused = [each["refused_max"] for each in result.values() if each["refused"]]
+    late = total(answer, "late") + total(answer, "broken") + total(answer, "other")
+    begun = stats["begun"] - before["begun"]
+    say(stand, what,
+        f"goodput {good / seconds / capacity:.3f}  {'; '.join(parts)}  "
+        f"refused p50 {answer['refused_p50']:.2f} max {max(refused, default=0):.0f} ms  "
+        f"late or broken {late}  wasted {max(begun - good, 0) / max(begun, 1):.3f}  "
+        f"most inside {stats['most_inside']}", aim)
 
 
-def three_classes(times):
-    return [(name, CAPACITY * times * share, 50) for name, share in SHARES.items()]
+# --- runs ------------------------------------------------------------------------------------------
+
+def run_half(stand, seconds):
+    """In slices by turns at the origin and through the gateway, both with half the capacity."""
+    slices = 4
+    medians = {stand.origin_port: [], stand.port: []}
+    refused = 0
+    for turn in range(2 * slices):
+        port = (stand.origin_port, stand.port)[turn % 2]
+        result = stand.play(seconds / slices / 2, [("normal", CAPACITY / 2, 50)], port=port)
+        medians[port].append(result["classes"]["normal"]["p50"])
+        refused += total(result, "sent") - total(result, "good")
+    direct, through = (sum(medians[port]) / slices for port in (stand.origin_port, stand.port))
+    say(stand, "half", f"p50 {through:.2f} ms, directly {direct:.2f}: added {through - direct:.2f} ms; "
+        f"not served {refused}", "added .35, not served 0")
 
 
-def run_times(stand, times, seconds):
-    before = stand.order("stats")
-    result = stand.play(seconds, three_classes(times))
-    offered = min(times, 1)
-    report(f"x {times:g}", result, seconds, before, stand.order("stats"), CAPACITY * offered,
-           AIMS.get(times, ""))
+def run_times(stand, seconds, times):
+    for each in times:
+        before = stand.order("stats")
+        result = stand.play(seconds, three_classes(each))
+        report(stand, f"x {each:g}", result, seconds, before, CAPACITY * min(each, 1), AIMS.get(each, ""))
 
 
 def run_busy(stand, seconds):
@@ -131,30 +104,94 @@ def run_busy(stand, seconds):
         each = CAPACITY * times / 60
         before = stand.order("stats")
         result = stand.play(seconds, [("normal", each * 40, 40), ("normal?busy", each * 20, 1)])
-        report(f"busy {times:g}", result, seconds, before, stand.order("stats"), CAPACITY * min(times, 1),
-               aim)
+        report(stand, f"busy {times:g}", result, seconds, before, CAPACITY * min(times, 1), aim)
 
 
-def run_slower(stand, seconds):
-    """Three times slower for a while, and back, at twice the capacity that is left."""
-    stand.order(f"set?ms={3 * MS}")
+def run_slower(stand, _):
+    """Three times slower for 15 s, and back; at twice the capacity all the time."""
+    timers = [stand.order_after(3, f"set?ms={3 * MS}"), stand.order_after(18, f"set?ms={MS}")]
+    result = stand.play(28, three_classes(2))
+    for timer in timers:
+        timer.join()
+    critical = result["classes"]["critical"]
+    back = time_until(result, 18.1, CAPACITY)
+    say(stand, "3x slower", f"goodput {good_in(result, 3.2, 14.8) / CAPACITY * 3:.3f} of what is left  "
+        f"critical {critical['good'] / critical['sent']:.3f} p99 {critical['p99']:.0f}  "
+        f"back {after(back)}  then {good_in(result, 18.1 + (back or 0), 9 - (back or 0)) / CAPACITY:.3f}",
+        ".95 of what is left, critical p99 660, back within 1 s, then .95")
+
+
+def say_recovery(stand, what, result, end, length, aim, asked):
+    rates = {name: rate for name, rate, _ in three_classes(0.9)}
+    classes = "; ".join(
+        f"{name} {after(time_until(result, end, rates[name], 0.5, [name]))}" for name in rates)
+    back = time_until(result, end, sum(rates.values()))
+    say(stand, what, f"back {after(back)} ({classes})  "
+        f"then {good_in(result, end + (back or 0), length - end - (back or 0)) / sum(rates.values()):.3f} of "
+        f"what is asked  "
+        f"{total(result, 'tries') / total(result, 'sent'):.2f} tries a request, at the origin "
+        f"{asked / total(result, 'sent'):.2f}", aim)
+
+
+def run_outage(stand, what, order, seconds, tries, aim):
+    """At nine tenths of the capacity; clients try again after 25 to 250 ms."""
+    length = seconds + 15
     before = stand.order("stats")
-    result = stand.play(seconds, three_classes(2 / 3))
-    report("3x slower", result, seconds, before, stand.order("stats"), CAPACITY / 3,
-           "goodput .95 of what is left, critical p99 660")
-    stand.order(f"set?ms={MS}")
-    before = stand.order("stats")
-    result = stand.play(seconds, three_classes(2))
-    report("and back", result, seconds, before, stand.order("stats"), CAPACITY, "goodput .95")
+    timer = stand.order_after(4, f"{order}?s={seconds}")
+    result = stand.play(length, three_classes(0.9), tries)
+    timer.join()
+    asked = stand.order("stats")["asked"] - before["asked"]
+    say_recovery(stand, what, result, seconds + 4.05, length, aim, asked)
 
 
-def run_stall(stand, seconds):
-    stand.order("stall?s=10")
-    stand.play(10, three_classes(1))
-    time.sleep(0.2)
-    before = stand.order("stats")
-    result = stand.play(seconds, three_classes(1))
-    report("stalled", result, seconds, before, stand.order("stats"), CAPACITY, "all back within 4 s")
+def run_stall(stand, _):
+    run_outage(stand, "stall", "stall", 10, 3,
+               "critical at once, all within 4 s, .85 of the requests at the origin")
+
+
+def run_storm(stand, _):
+    run_outage(stand, "storm", "down", 5, 12, "back within 1.5 s, then .95")
+
+
+def run_cold(stand, _):
+    """500 at once for a URL that nobody has asked for yet, five times."""
+    slowest, most, served = 0, 0, 0
+    for turn in range(5):
+        before = stand.order("stats")
+        result = stand.play(0.0005, [(f"same/{turn}", 1e6, 50)])
+        most = max(most, stand.order("stats")["asked"] - before["asked"])
+        slowest = max(slowest, max(each["p99"] for each in result["classes"].values()))
+        served += total(result, "good")
+        time.sleep(0.3)
+    say(stand, "cold", f"at the origin {most}  p99 {slowest:.0f} ms  served {served} of 2500",
+        "1, 250 ms, two workers")
+
+
+RUNS = {"busy": run_busy, "slower": run_slower, "stall": run_stall, "storm": run_storm}
+
+
+def run_apart(stand, run, seconds):
+    try:
+        run(stand, seconds)
+    finally:
+        stand.stop()
+
+
+def measure(gateway, load, given, only):
+    if "half" in only:
+        run_apart(Stand(gateway, load, given.workers, fine=True), run_half, given.seconds)
+    stand = Stand(gateway, load, given.workers)
+    try:
+        stand.play(3, three_classes(0.2))
+        if "times" in only:
+            run_times(stand, given.seconds, [float(each) for each in given.times.split(",")])
+        for name, run in RUNS.items():
+            if name in only:
+                run(stand, given.seconds)
+    finally:
+        stand.stop()
+    if "cold" in only:
+        run_apart(Stand(gateway, load, 2), run_cold, given.seconds)
 
 
 def main():
@@ -163,20 +200,18 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--times", default="0.5,1,2,5,10")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--only", default="times,busy,slower,stall")
+    parser.add_argument("--only", default="half,times,busy,slower,stall,storm,cold")
+    parser.add_argument("--gateways", default="turnpike")
+    parser.add_argument("--peers", action="store_true")
     given = parser.parse_args()
-    only = given.only.split(",")
     with tempfile.TemporaryDirectory() as folder:
-        stand = Stand(given.turnpike, folder, given.workers)
-        try:
-            stand.play(3, three_classes(0.2))
-            for times in given.times.split(",") if "times" in only else []:
-                run_times(stand, float(times), given.seconds)
-            for name, run in (("busy", run_busy), ("slower", run_slower), ("stall", run_stall)):
-                if name in only:
-                    run(stand, given.seconds)
-        finally:
-            stand.stop()
+        load = build_load(folder)
+        for text in (PEERS if given.peers else given.gateways).split(","):
+            gateway = gateway_of(text, given.turnpike)
+            if gateway is None:
+                print(f"{text:>10}  left out: not installed")
+            else:
+                measure(gateway, load, given, given.only.split(","))
 
 
 main()
