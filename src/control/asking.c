@@ -65,6 +65,7 @@ static void *on_ask(void *owner, struct exchange *exchange, const struct exchang
     question->sources = context->sources;
     question->loop = context->loop;
     question->live = context->live;
+    question->kept = context->kept;
     question->exchange = exchange;
     question->listener = asked->listener_index;
     question->who = asked->who;

@@ -11,6 +11,7 @@ struct question_context {
     const struct control_sources *sources;
     struct loop *loop;
     struct live *live;
+    struct kept_room *kept;
 };
 
 #endif

@@ -34,6 +34,7 @@ struct control {
     bool started;
     struct control_sources sources;
     struct question_context questions;
+    struct kept_room kept;
     struct live *live;
     struct worker_context worker_context;
     struct metrics *metrics;   /* of its own, read by nobody */
@@ -155,8 +156,8 @@ static bool build_exchanges(struct control *control)
     if (control->live == NULL) {
         return false;
     }
-    control->questions =
-        (struct question_context){&control->sources, control->worker_context.loop, control->live};
+    control->questions = (struct question_context){&control->sources, control->worker_context.loop,
+                                                   control->live, &control->kept};
     exchange_context_answer_with(control->exchanges, &asking_answerer, &control->questions);
     return true;
 }
@@ -217,6 +218,7 @@ static void take_apart(struct control *control)
     }
     client_context_free(&control->clients);
     exchange_context_free(&control->exchanges);
+    kept_room_release(&control->kept, control->worker_context.loop);
     live_free(&control->live);
     origin_directory_free(&control->origins);
     resolver_free(&control->resolver);

@@ -19,6 +19,41 @@ void question_hold(struct question *question)
     question->held++;
 }
 
+void kept_room_release(struct kept_room *room, struct loop *loop)
+{
+    if (alarm_is_set(&room->drop)) { /* else there may be no loop */
+        alarm_clear(loop, &room->drop);
+    }
+    page_release(&room->page);
+}
+
+static void on_drop(void *owner)
+{
+    struct kept_room *room = owner;
+
+    page_release(&room->page);
+}
+
+/* Two answers at once: the room of one is kept. */
+static void keep_room(struct question *question)
+{
+    struct kept_room *room = question->kept;
+
+    if (room->page.at == NULL && !question->page.failed) {
+        room->page = question->page;
+        room->page.length = 0;
+        question->page = (struct page){0};
+        alarm_set(question->loop, &room->drop, KEPT_ROOM_MS, on_drop, room);
+    }
+}
+
+void question_use_kept_room(struct question *question)
+{
+    question->keeps_room = true;
+    question->page = question->kept->page;
+    question->kept->page = (struct page){0};
+}
+
 void question_let_go(struct question *question)
 {
     CHECK(question->held > 0);
@@ -26,6 +61,9 @@ void question_let_go(struct question *question)
         return;
     }
     later_cancel(&question->answer_later);
+    if (question->keeps_room) {
+        keep_room(question);
+    }
     page_release(&question->page);
     free(question->body);
     free(question);

@@ -13,6 +13,16 @@ struct question;
 struct endpoint;
 struct live;
 
+/* The room of the last big answer, for the next one: a scrape of a thousand routes is 3.3 MB, which the
+ * system would have to map anew each second. As much as one answer, until KEPT_ROOM_MS after the last
+ * one. */
+#define KEPT_ROOM_MS 5000
+struct kept_room {
+    struct page page; /* empty */
+    struct alarm drop;
+};
+void kept_room_release(struct kept_room *room, struct loop *loop);
+
 /* Room for a decoded name or value of the query. */
 #define QUESTION_TEXT_MAX 256
 
@@ -32,7 +42,9 @@ struct question {
     char name[QUESTION_TEXT_MAX]; /* what stands for "*" in the endpoint's path */
     char *body;
     size_t body_length;
-    struct page page; /* the answer, as far as it is written */
+    struct page page;       /* the answer, as far as it is written */
+    struct kept_room *kept; /* of the control thread */
+    bool keeps_room;        /* of `page`, for a later answer */
     /* Of an answer in pieces: called when its exchange is over. */
     void (*on_stream_over)(void *owner);
     void *stream_owner; /* NULL: none */
@@ -42,6 +54,8 @@ struct question {
 void question_hold(struct question *question);
 void question_let_go(struct question *question);
 
+/* Before anything is written: the answer may be big, and there will be more of them. */
+void question_use_kept_room(struct question *question);
 /* Answers with what is on the page; once. Harmless when the client is gone. */
 void question_answer(struct question *question, uint16_t status, struct bytes content_type);
 void question_answer_json(struct question *question);

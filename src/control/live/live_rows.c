@@ -12,23 +12,21 @@
 
 /* --- measuring --------------------------------------------------------------------------- */
 
-static void measure(struct live_meters *meters, const struct control_sources *sources,
-                    enum metrics_kind kind, double seconds)
+static void measure(struct live_meters *meters, struct merged *counted,
+                    const struct control_sources *sources, enum metrics_kind kind, double seconds)
 {
-    struct merged merged;
-
-    if (merged_read(sources, kind, &merged)) {
-        live_meters_update(meters, &merged, seconds); /* without memory: as it was */
-        merged_release(&merged);
+    if (merged_read_again(sources, kind, counted)) {
+        live_meters_update(meters, counted, seconds); /* without memory: as it was */
+        merged_let_go(counted);
     }
 }
 
 void live_rows_measure(struct live_rows *rows, const struct control_sources *sources,
                        double seconds)
 {
-    measure(&rows->routes_met, sources, METRICS_ROUTES, seconds);
-    measure(&rows->services_met, sources, METRICS_SERVICES, seconds);
-    measure(&rows->origins_met, sources, METRICS_ORIGINS, seconds);
+    measure(&rows->routes_met, &rows->counted, sources, METRICS_ROUTES, seconds);
+    measure(&rows->services_met, &rows->counted, sources, METRICS_SERVICES, seconds);
+    measure(&rows->origins_met, &rows->counted, sources, METRICS_ORIGINS, seconds);
 }
 
 static uint64_t hundredths(double rate)
@@ -389,6 +387,7 @@ void live_rows_release(struct live_rows *rows)
     live_meters_release(&rows->routes_met);
     live_meters_release(&rows->services_met);
     live_meters_release(&rows->origins_met);
+    merged_release(&rows->counted);
     live_table_release(&rows->routes);
     live_table_release(&rows->splits);
     live_table_release(&rows->services);

@@ -11,7 +11,8 @@ struct live_rows { /* zeroed at first */
     struct live_meters routes_met;
     struct live_meters services_met;
     struct live_meters origins_met;
-    struct plan *told; /* of the last update; NULL: there was none. Held. */
+    struct merged counted; /* empty; its room serves each second's reading */
+    struct plan *told;     /* of the last update; NULL: there was none. Held. */
     struct live_table routes;
     struct live_table splits;
     struct live_table services;

@@ -8,7 +8,6 @@
 
 struct gathering {
     struct merged *merged;
-    size_t room;
     size_t sorted; /* rows that can be found by name: those of the workers before */
     bool failed;
 };
@@ -62,8 +61,8 @@ static void on_seen(void *owner, const struct metrics_reading *reading)
         add_reading(row, reading);
         return;
     }
-    if (merged->count == gathering->room) {
-        size_t room = gathering->room > 0 ? gathering->room * 2 : 64;
+    if (merged->count == merged->room) {
+        size_t room = merged->room > 0 ? merged->room * 2 : 64;
         struct metrics_reading *rows = realloc(merged->rows, room * sizeof(*rows));
 
         if (rows == NULL) {
@@ -71,7 +70,7 @@ static void on_seen(void *owner, const struct metrics_reading *reading)
             return;
         }
         merged->rows = rows;
-        gathering->room = room;
+        merged->room = room;
     }
     merged->rows[merged->count++] = *reading;
 }
@@ -99,10 +98,18 @@ static void for_all(const struct control_sources *sources, void (*what)(struct m
 bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
                  struct merged *merged)
 {
+    *merged = (struct merged){0};
+    return merged_read_again(sources, kind, merged);
+}
+
+bool merged_read_again(const struct control_sources *sources, enum metrics_kind kind,
+                       struct merged *merged)
+{
     struct gathering gathering = {.merged = merged};
     struct control_facts facts;
 
-    *merged = (struct merged){.held = sources};
+    merged->count = 0;
+    merged->held = sources;
     for_all(sources, metrics_hold);
     sources->facts(sources->owner, &facts);
     for (uint32_t worker = 0; worker < facts.workers; worker++) {
@@ -116,11 +123,18 @@ bool merged_read(const struct control_sources *sources, enum metrics_kind kind,
     return true;
 }
 
-void merged_release(struct merged *merged)
+void merged_let_go(struct merged *merged)
 {
     if (merged->held != NULL) {
         for_all(merged->held, metrics_let_go);
     }
+    merged->held = NULL;
+    merged->count = 0; /* their names are the metrics' own */
+}
+
+void merged_release(struct merged *merged)
+{
+    merged_let_go(merged);
     free(merged->rows);
     *merged = (struct merged){0};
 }

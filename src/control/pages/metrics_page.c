@@ -360,6 +360,7 @@ void metrics_page_answer(struct question *question)
     struct page *page = &question->page;
     bool open = wants_open(question);
 
+    question_use_kept_room(question);
     add_process(page, question->sources);
     add_spans(page, question->sources);
     add_reloads(page, question->sources);

@@ -172,6 +172,13 @@ static void begin_part(struct page *page, const char *name, const char *part, co
     metrics_text_begin(page, part, label, value);
 }
 
+/* A number on the page. */
+struct number {
+    uint64_t value;
+    size_t from;
+    size_t length; /* 0: there is none */
+};
+
 /* Behind the sample, as OpenMetrics has it: " # {trace_id="..."} SECONDS WHEN". */
 static void add_exemplar(struct page *page, const struct metrics_exemplar *exemplar)
 {
@@ -183,10 +190,25 @@ static void add_exemplar(struct page *page, const struct metrics_exemplar *exemp
     add_seconds(page, exemplar->ended_us);
 }
 
-static void end_bucket(struct page *page, uint64_t count, const struct metrics_exemplar *exemplar)
+/* Few buckets of a histogram differ from
+ * the one below, so that most numbers are only copied. */
+static void add_count(struct page *page, uint64_t count, struct number *last)
+{
+    if (last->length > 0 && last->value == count) {
+        page_repeat(page, last->from, last->length);
+        return;
+    }
+    last->value = count;
+    last->from = page->length;
+    page_add_number(page, count);
+    last->length = page->length - last->from;
+}
+
+static void end_bucket(struct page *page, uint64_t count, struct number *last,
+                       const struct metrics_exemplar *exemplar)
 {
     page_add(page, BYTES("\"} "));
-    page_add_number(page, count);
+    add_count(page, count, last);
     if (exemplar != NULL && exemplar->ended_us != 0) {
         add_exemplar(page, exemplar);
     }
@@ -202,6 +224,7 @@ void metrics_text_histogram(struct page *page, const char *name, const char *lab
     size_t from = page->length;
     uint64_t count = 0;
     unsigned bucket = 0;
+    struct number last = {0};
     size_t length;
 
     begin_part(page, name, "_bucket", label, reading->name);
@@ -214,14 +237,14 @@ void metrics_text_histogram(struct page *page, const char *name, const char *lab
             count += reading->durations[bucket];
         }
         add_seconds(page, edge_us);
-        end_bucket(page, count, exemplars != NULL ? &exemplars[i] : NULL);
+        end_bucket(page, count, &last, exemplars != NULL ? &exemplars[i] : NULL);
         page_repeat(page, from, length);
     }
     for (; bucket < METRICS_DURATION_BUCKETS; bucket++) {
         count += reading->durations[bucket];
     }
     page_add(page, BYTES("+Inf"));
-    end_bucket(page, count, exemplars != NULL ? &exemplars[EDGES] : NULL);
+    end_bucket(page, count, &last, exemplars != NULL ? &exemplars[EDGES] : NULL);
     begin_part(page, name, "_sum", label, reading->name);
     page_add(page, BYTES("} "));
     add_seconds(page, reading->duration_sum_us);
