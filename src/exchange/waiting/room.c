@@ -27,6 +27,7 @@
 #define SPAN_S 131072u      /* of arrivals that are told apart; a power of two */
 #define PAST_S 86400u       /* of it before now */
 #define SWEEP_SETS 256u     /* under the lock at once */
+#define BLOCK_SETS 16u      /* of which an empty one is not looked at */
 #define AGAIN_LEAST_S 5u
 #define AGAIN_MOST_S 30u /* ROOM_ASKED_AGAIN_S follows from it */
 #define MISSED 3u        /* so many times not asked again: gone */
@@ -47,6 +48,7 @@ struct seat {
 
 struct table {
     struct seat *seats;
+    uint16_t *taken; /* seats of each BLOCK_SETS sets */
     uint32_t sets;
     uint32_t count;
 };
@@ -120,6 +122,11 @@ static void end_trial(struct room *room, struct seat *seat)
     }
 }
 
+static uint16_t *taken_beside(const struct table *table, const struct seat *seat)
+{
+    return &table->taken[(size_t)(seat - table->seats) / (BLOCK_SETS * WAYS)];
+}
+
 static void give_up(struct room *room, struct table *table, struct seat *seat)
 {
     end_trial(room, seat);
@@ -128,6 +135,7 @@ static void give_up(struct room *room, struct table *table, struct seat *seat)
     }
     CHECK(table->count > 0);
     table->count--;
+    --*taken_beside(table, seat);
     seat->id = 0;
 }
 
@@ -160,6 +168,7 @@ static struct seat *take_seat(struct room *room, struct table *table, uint64_t i
         if (set[i].id == 0) {
             set[i].id = id;
             table->count++;
+            ++*taken_beside(table, &set[i]);
             return &set[i];
         }
     }
@@ -398,6 +407,18 @@ static void forget_former(struct room *room, uint32_t now_s)
     }
 }
 
+static void sweep_block(struct room *room, struct table *table, struct seat *block, uint32_t now_s)
+{
+    if (*taken_beside(table, block) == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < BLOCK_SETS * WAYS; i++) {
+        if (block[i].id != 0 && block[i].until_s < now_s) {
+            give_up(room, table, &block[i]);
+        }
+    }
+}
+
 static void sweep(struct room *room, struct table *table, uint32_t now_s)
 {
     bool any = true;
@@ -405,10 +426,8 @@ static void sweep(struct room *room, struct table *table, uint32_t now_s)
     for (uint32_t set = 0; any && set < table->sets; set += SWEEP_SETS) {
         pthread_mutex_lock(&room->lock);
         any = table->count > 0;
-        for (uint32_t i = set * WAYS; any && i < (set + SWEEP_SETS) * WAYS; i++) {
-            if (table->seats[i].id != 0 && table->seats[i].until_s < now_s) {
-                give_up(room, table, &table->seats[i]);
-            }
+        for (uint32_t i = set; any && i < set + SWEEP_SETS; i += BLOCK_SETS) {
+            sweep_block(room, table, &table->seats[(size_t)i * WAYS], now_s);
         }
         pthread_mutex_unlock(&room->lock);
     }
@@ -464,11 +483,27 @@ static size_t table_size(const struct table *table)
     return (size_t)table->sets * WAYS * sizeof(struct seat);
 }
 
+static size_t taken_size(const struct table *table)
+{
+    return table->sets / BLOCK_SETS * sizeof(*table->taken);
+}
+
 static bool make_table(struct table *table, uint32_t sets)
 {
     table->sets = sets;
     table->seats = take_pages(table_size(table));
-    return table->seats != NULL;
+    table->taken = take_pages(taken_size(table));
+    return table->seats != NULL && table->taken != NULL;
+}
+
+static void free_table(struct table *table)
+{
+    if (table->seats != NULL) {
+        munmap(table->seats, table_size(table));
+    }
+    if (table->taken != NULL) {
+        munmap(table->taken, taken_size(table));
+    }
 }
 
 struct room *room_new(uint32_t active)
@@ -509,12 +544,8 @@ void room_free(struct room **held)
     if (room->trials != NULL) {
         munmap(room->trials, TRIALS * sizeof(*room->trials));
     }
-    if (room->active.seats != NULL) {
-        munmap(room->active.seats, table_size(&room->active));
-    }
-    if (room->waiting.seats != NULL) {
-        munmap(room->waiting.seats, table_size(&room->waiting));
-    }
+    free_table(&room->active);
+    free_table(&room->waiting);
     pthread_mutex_destroy(&room->lock);
     free(room);
 }

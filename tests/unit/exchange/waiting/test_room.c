@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <sys/resource.h>
 
 #define START_MS (1800000000ULL * 1000)
 
@@ -254,6 +255,36 @@ static void the_order_of_those_who_came_before_the_opening(void **state)
     room_free(&room);
 }
 
+static long faults(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+/* There is room for a million of them: 24 MB, whose pages are in memory once they were looked at. */
+static void a_tick_looks_only_where_users_are(void **state)
+{
+    const struct room_limits limits = {.active = 1, .session_s = 3600};
+    struct room *room = room_new(limits.active);
+    struct room_place place;
+    long before;
+
+    (void)state;
+    assert_true(enters(room, &limits, 1, START_MS, START_MS, &place));
+    /* of all sets the last */
+    assert_false(enters(room, &limits, UINT64_MAX, START_MS + 1000, START_MS + 1000, &place));
+    before = faults();
+    room_tick(room, START_MS + 2000);
+    assert_in_range(faults() - before, 0, 200);
+    assert_int_equal(room_waiting(room), 1);
+    room_tick(room, START_MS + 200000);
+    assert_int_equal(room_waiting(room), 0);
+    assert_int_equal(room_active(room), 1);
+    room_free(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +299,7 @@ int main(void)
         cmocka_unit_test(no_places_without_tickets),
         cmocka_unit_test(a_place_until_asked_again),
         cmocka_unit_test(the_order_of_those_who_came_before_the_opening),
+        cmocka_unit_test(a_tick_looks_only_where_users_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
