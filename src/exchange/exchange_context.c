@@ -8,6 +8,7 @@
 #include "exchange/repeats.h"
 #include "exchange/spans.h"
 #include "exchange/tries.h"
+#include "tls/tls_mac.h"
 
 #include "base/check.h"
 #include "base/text.h"
@@ -179,6 +180,7 @@ void exchange_context_free(struct exchange_context **context)
     slab_pool_free(&(*context)->exchanges);
     slab_pool_free(&(*context)->attempts);
     repeats_free(&(*context)->repeats);
+    tls_mac_maker_free(&(*context)->macs);
     free(*context);
     *context = NULL;
 }

@@ -27,6 +27,7 @@ struct exchange_context {
     struct client_registry *clients; /* NULL: nobody has limits */
     struct siphash_key names_key;    /* for tables of what senders name */
     struct repeats *repeats;         /* NULL: no request has named itself yet */
+    struct tls_mac_maker *macs;      /* of tickets; NULL: none was asked for yet */
     struct generation *generation;
     struct slab_pool *exchanges;
     struct slab_pool *attempts;

@@ -8,6 +8,7 @@
 #include "exchange/waiting/ticket.h"
 #include "split/pin_table.h"
 #include "split/request_source.h"
+#include "tls/tls_mac.h"
 
 #define WAITING_TICKET_S (24 * 3600u) /* a ticket of one who waits is good for so long */
 #define LOTTERY_MS 3600000u           /* over which those are dealt who came before the opening */
@@ -19,6 +20,7 @@
 /* The room, and what the request brought. */
 struct visit {
     const struct waiting_room_settings *settings;
+    struct tls_mac_maker *macs; /* NULL: no memory */
     struct bytes name;
     uint64_t now_ms;
     const struct bytes *keys;
@@ -60,6 +62,15 @@ static bool is_good(const struct visit *visit)
     return visit->ticket.kind == TICKET_IN || ends_s(visit) >= visit->now_ms / 1000;
 }
 
+/* The worker's own, made with the first visit. */
+static struct tls_mac_maker *macs_of(struct exchange_context *context)
+{
+    if (context->macs == NULL) {
+        context->macs = tls_mac_maker_new();
+    }
+    return context->macs;
+}
+
 static void begin_visit(const struct exchange *exchange, struct visit *visit)
 {
     const struct route_settings *route = exchange->routing.route;
@@ -71,11 +82,12 @@ static void begin_visit(const struct exchange *exchange, struct visit *visit)
     visit->settings = &route->waiting_room;
     visit->name = bytes_of(route->name);
     visit->now_ms = loop_realtime(exchange->context->worker_context->loop) / 1000;
+    visit->macs = macs_of(exchange->context);
     find_keys(exchange, visit);
-    visit->has_ticket =
-        request_source_value(&cookie, &exchange->request, NULL, NULL, &text) &&
-        ticket_read(text, visit->name, visit->keys, visit->key_count, &visit->ticket) &&
-        is_good(visit);
+    visit->has_ticket = request_source_value(&cookie, &exchange->request, NULL, NULL, &text) &&
+                        ticket_read(visit->macs, text, visit->name, visit->keys, visit->key_count,
+                                    &visit->ticket) &&
+                        is_good(visit);
 }
 
 /* Those who come before the opening are dealt: being first by a second is not fair to all. */
@@ -107,7 +119,7 @@ static bool give_ticket(struct exchange *exchange, struct visit *visit, uint32_t
     size_t length;
 
     visit->ticket.good_until_s = (uint32_t)(visit->now_ms / 1000) + good_for_s;
-    length = ticket_write(&visit->ticket, visit->name, visit->keys[0], ticket);
+    length = ticket_write(visit->macs, &visit->ticket, visit->name, visit->keys[0], ticket);
     if (line == NULL || length == 0) {
         return false;
     }

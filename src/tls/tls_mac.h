@@ -7,8 +7,18 @@
 
 #define TLS_MAC_BYTES 32
 
-/* false: the library cannot. */
-bool tls_mac_make(struct bytes key, struct bytes message, unsigned char mac[TLS_MAC_BYTES]);
+/* What one thread makes its MACs with. The keys it used last are kept ready: to find the algorithm and
+ * to take a key in costs several times as much as a short message. */
+struct tls_mac_maker;
+
+/* NULL: no memory, or the library cannot. */
+struct tls_mac_maker *tls_mac_maker_new(void);
+void tls_mac_maker_free(struct tls_mac_maker **maker);
+
+/* false: the library cannot, or there is no maker. A key may be used once and never again; it is known
+ * by its bytes, not by where it lies. */
+bool tls_mac_make(struct tls_mac_maker *maker, struct bytes key, struct bytes message,
+                  unsigned char mac[TLS_MAC_BYTES]);
 /* In a time that does not tell how much of it is right. */
 bool tls_mac_equal(const unsigned char *mac, const unsigned char *other, size_t length);
 

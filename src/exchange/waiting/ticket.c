@@ -24,7 +24,8 @@ static void add_hex(struct text *text, uint64_t number, unsigned digits)
     }
 }
 
-static bool sign(struct bytes body, struct bytes room, struct bytes key, char digits[MAC_LENGTH])
+static bool sign(struct tls_mac_maker *maker, struct bytes body, struct bytes room,
+                 struct bytes key, char digits[MAC_LENGTH])
 {
     unsigned char mac[TLS_MAC_BYTES];
     char message[MESSAGE_MAX];
@@ -35,7 +36,7 @@ static bool sign(struct bytes body, struct bytes room, struct bytes key, char di
     text_add_bytes(&text, bytes_first(room, room.length < 128 ? room.length : 128));
     text_add_char(&text, '/');
     text_add_bytes(&text, body);
-    if (text.overflowed || !tls_mac_make(key, text_since(&text, message), mac)) {
+    if (text.overflowed || !tls_mac_make(maker, key, text_since(&text, message), mac)) {
         return false;
     }
     for (int i = 0; i < MAC_LENGTH / 2; i++) {
@@ -44,8 +45,8 @@ static bool sign(struct bytes body, struct bytes room, struct bytes key, char di
     return true;
 }
 
-size_t ticket_write(const struct ticket *ticket, struct bytes room, struct bytes key,
-                    char text[TICKET_TEXT_MAX])
+size_t ticket_write(struct tls_mac_maker *maker, const struct ticket *ticket, struct bytes room,
+                    struct bytes key, char text[TICKET_TEXT_MAX])
 {
     struct text body = text_over(text, TICKET_TEXT_MAX);
 
@@ -57,7 +58,7 @@ size_t ticket_write(const struct ticket *ticket, struct bytes room, struct bytes
     text_add_char(&body, '.');
     add_hex(&body, ticket->good_until_s, 8);
     text_add_char(&body, '.');
-    return sign((struct bytes){text, BODY_LENGTH}, room, key, body.at)
+    return sign(maker, (struct bytes){text, BODY_LENGTH}, room, key, body.at)
                ? BODY_LENGTH + 1 + MAC_LENGTH
                : 0;
 }
@@ -84,13 +85,13 @@ static bool read_number(struct bytes *text, size_t digits, uint64_t *number)
     return true;
 }
 
-static bool is_signed(struct bytes text, struct bytes room, const struct bytes *keys,
-                      uint32_t key_count)
+static bool is_signed(struct tls_mac_maker *maker, struct bytes text, struct bytes room,
+                      const struct bytes *keys, uint32_t key_count)
 {
     char digits[MAC_LENGTH];
 
     for (uint32_t i = 0; i < key_count; i++) {
-        if (sign(bytes_first(text, BODY_LENGTH), room, keys[i], digits) &&
+        if (sign(maker, bytes_first(text, BODY_LENGTH), room, keys[i], digits) &&
             tls_mac_equal((const unsigned char *)digits,
                           (const unsigned char *)text.at + BODY_LENGTH + 1, MAC_LENGTH)) {
             return true;
@@ -99,8 +100,8 @@ static bool is_signed(struct bytes text, struct bytes room, const struct bytes *
     return false;
 }
 
-bool ticket_read(struct bytes text, struct bytes room, const struct bytes *keys, uint32_t key_count,
-                 struct ticket *ticket)
+bool ticket_read(struct tls_mac_maker *maker, struct bytes text, struct bytes room,
+                 const struct bytes *keys, uint32_t key_count, struct ticket *ticket)
 {
     struct bytes rest = text;
     uint64_t until = 0;
@@ -117,5 +118,5 @@ bool ticket_read(struct bytes text, struct bytes room, const struct bytes *keys,
         return false;
     }
     ticket->good_until_s = (uint32_t)until;
-    return is_signed(text, room, keys, key_count);
+    return is_signed(maker, text, room, keys, key_count);
 }

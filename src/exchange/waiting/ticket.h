@@ -7,6 +7,8 @@
 
 #include "base/bytes.h"
 
+struct tls_mac_maker;
+
 #define TICKET_TEXT_MAX 96
 
 enum ticket_kind {
@@ -24,10 +26,10 @@ struct ticket {
 
 /* `room` is the route's name: a ticket is good for one. Returns the text's length; 0: no signature
  * could be made. */
-size_t ticket_write(const struct ticket *ticket, struct bytes room, struct bytes key,
-                    char text[TICKET_TEXT_MAX]);
+size_t ticket_write(struct tls_mac_maker *maker, const struct ticket *ticket, struct bytes room,
+                    struct bytes key, char text[TICKET_TEXT_MAX]);
 /* false: not of this room, forged or changed. Whether it is still good is the caller's question. */
-bool ticket_read(struct bytes text, struct bytes room, const struct bytes *keys, uint32_t key_count,
-                 struct ticket *ticket);
+bool ticket_read(struct tls_mac_maker *maker, struct bytes text, struct bytes room,
+                 const struct bytes *keys, uint32_t key_count, struct ticket *ticket);
 
 #endif

@@ -2,6 +2,8 @@
 /* exchange/waiting/ticket: what was signed is read, whatever was changed is not. */
 #include "exchange/waiting/ticket.h"
 
+#include "tls/tls_mac.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,39 +16,56 @@ static const struct bytes other_key = {"another key of thirty-two bytes..",
 static const struct ticket wanted = {TICKET_FIRST, 0x1234567890abcdefu, 1800000000123u,
                                      1800000300u};
 
+static struct tls_mac_maker *maker;
+
+static int make_maker(void **state)
+{
+    (void)state;
+    maker = tls_mac_maker_new();
+    return maker != NULL ? 0 : -1;
+}
+
+static int free_maker(void **state)
+{
+    (void)state;
+    tls_mac_maker_free(&maker);
+    return 0;
+}
+
 static void what_was_written_is_read(void **state)
 {
     const struct bytes keys[] = {other_key, key};
     char text[TICKET_TEXT_MAX];
     struct ticket ticket;
-    size_t length = ticket_write(&wanted, BYTES("shop"), key, text);
+    size_t length = ticket_write(maker, &wanted, BYTES("shop"), key, text);
 
     (void)state;
     assert_true(length > 0 && length < TICKET_TEXT_MAX);
-    assert_true(ticket_read((struct bytes){text, length}, BYTES("shop"), keys, 2, &ticket));
+    assert_true(ticket_read(maker, (struct bytes){text, length}, BYTES("shop"), keys, 2, &ticket));
     assert_int_equal(ticket.kind, TICKET_FIRST);
     assert_int_equal(ticket.id, wanted.id);
     assert_int_equal(ticket.since_ms, wanted.since_ms);
     assert_int_equal(ticket.good_until_s, wanted.good_until_s);
-    assert_false(ticket_read((struct bytes){text, length}, BYTES("shop"), keys, 1, &ticket));
-    assert_false(ticket_read((struct bytes){text, length}, BYTES("other"), keys, 2, &ticket));
+    assert_false(ticket_read(maker, (struct bytes){text, length}, BYTES("shop"), keys, 1, &ticket));
+    assert_false(
+        ticket_read(maker, (struct bytes){text, length}, BYTES("other"), keys, 2, &ticket));
 }
 
 static void no_byte_of_it_can_be_changed(void **state)
 {
     char text[TICKET_TEXT_MAX];
     struct ticket ticket;
-    size_t length = ticket_write(&wanted, BYTES("shop"), key, text);
+    size_t length = ticket_write(maker, &wanted, BYTES("shop"), key, text);
 
     (void)state;
     for (size_t i = 0; i < length; i++) {
         for (int change = 1; change < 256; change++) {
             text[i] = (char)(text[i] ^ change);
             assert_false(
-                ticket_read((struct bytes){text, length}, BYTES("shop"), &key, 1, &ticket));
+                ticket_read(maker, (struct bytes){text, length}, BYTES("shop"), &key, 1, &ticket));
             text[i] = (char)(text[i] ^ change);
         }
-        assert_false(ticket_read((struct bytes){text, i}, BYTES("shop"), &key, 1, &ticket));
+        assert_false(ticket_read(maker, (struct bytes){text, i}, BYTES("shop"), &key, 1, &ticket));
     }
 }
 
@@ -57,5 +76,5 @@ int main(void)
         cmocka_unit_test(no_byte_of_it_can_be_changed),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_maker, free_maker);
 }
