@@ -13,9 +13,9 @@
 #define PAIRS_MOST (HTTP_FIELDS_MAX + 8)
 
 struct h2_origin_session {
+    struct h2_pull_writer writer; /* first: h2_pull_set_callback */
     nghttp2_session *library;
     const struct h2_origin_session_events *events;
-    void *owner;
     struct h2_memory memory;
     size_t left;              /* of the frame that comes */
     uint8_t head[HEAD_BYTES]; /* of the next one, as far as it has come */
@@ -50,7 +50,7 @@ static int on_begin_frame(nghttp2_session *library, const nghttp2_frame_hd *head
         h2_origin_session_end(session, H2_PROTOCOL_ERROR);
         session->failed = true;
     } else {
-        session->events->frame(session->owner, &frame);
+        session->events->frame(session->writer.owner, &frame);
     }
     return session->failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
@@ -60,7 +60,7 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
     struct h2_origin_session *session = owner;
     void *stream = stream_of(library, frame->hd.stream_id);
 
-    session->events->section(session->owner, stream);
+    session->events->section(session->writer.owner, stream);
     return 0;
 }
 
@@ -71,7 +71,7 @@ static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const
     struct h2_origin_session *session = owner;
 
     (void)flags;
-    session->events->field(session->owner, stream_of(library, frame->hd.stream_id),
+    session->events->field(session->writer.owner, stream_of(library, frame->hd.stream_id),
                            (struct bytes){(const char *)name, name_length},
                            (struct bytes){(const char *)value, value_length});
     return session->failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
@@ -84,9 +84,9 @@ static void on_settings(struct h2_origin_session *session, const nghttp2_frame *
     }
     if (!session->settled) {
         session->settled = true;
-        session->events->ready(session->owner);
+        session->events->ready(session->writer.owner);
     }
-    session->events->opened(session->owner);
+    session->events->opened(session->writer.owner);
 }
 
 static void received(struct h2_origin_session *session, const nghttp2_frame *frame)
@@ -97,26 +97,26 @@ static void received(struct h2_origin_session *session, const nghttp2_frame *fra
 
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
-        events->section_ended(session->owner, stream, ends);
+        events->section_ended(session->writer.owner, stream, ends);
         break;
     case NGHTTP2_DATA:
         if (ends && stream != NULL) {
-            events->ended(session->owner, stream);
+            events->ended(session->writer.owner, stream);
         }
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-            events->pong(session->owner);
+            events->pong(session->writer.owner);
         }
         break;
     case NGHTTP2_GOAWAY:
-        events->leaves(session->owner, frame->goaway.error_code);
+        events->leaves(session->writer.owner, frame->goaway.error_code);
         break;
     case NGHTTP2_SETTINGS:
         on_settings(session, frame);
         break;
     case NGHTTP2_WINDOW_UPDATE:
-        events->opened(session->owner);
+        events->opened(session->writer.owner);
         break;
     default:
         break;
@@ -142,7 +142,8 @@ static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const ui
     /* Memory may be out: what was consumed is told with the next piece then. */
     (void)nghttp2_session_consume_connection(library, length);
     if (stream != NULL) {
-        session->events->data(session->owner, stream, (struct bytes){(const char *)data, length});
+        session->events->data(session->writer.owner, stream,
+                              (struct bytes){(const char *)data, length});
     }
     return session->failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
@@ -153,7 +154,7 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t code, 
     void *stream = stream_of(library, id);
 
     if (stream != NULL) {
-        session->events->closed(session->owner, stream, code);
+        session->events->closed(session->writer.owner, stream, code);
     }
     return 0;
 }
@@ -164,7 +165,7 @@ static void note_unknown(struct h2_origin_session *session)
     const struct h2_frame frame = {.type = session->head[3], .length = session->left};
 
     if (frame.type > NGHTTP2_CONTINUATION) {
-        session->events->frame(session->owner, &frame);
+        session->events->frame(session->writer.owner, &frame);
     }
 }
 
@@ -226,7 +227,7 @@ static int before_frame_send(nghttp2_session *library, const nghttp2_frame *fram
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         stream = stream_of(library, frame->hd.stream_id);
         if (stream != NULL) {
-            session->events->begins(session->owner, stream);
+            session->events->begins(session->writer.owner, stream);
         }
     }
     return 0;
@@ -238,7 +239,7 @@ bool h2_origin_session_pump(struct h2_origin_session *session)
     ssize_t length;
 
     while ((length = nghttp2_session_mem_send(session->library, &frame)) > 0) {
-        if (!session->events->write(session->owner,
+        if (!session->events->write(session->writer.owner,
                                     (struct bytes){(const char *)frame, (size_t)length})) {
             session->failed = true;
             return false;
@@ -253,22 +254,10 @@ static ssize_t on_read(nghttp2_session *library, int32_t id, uint8_t *into, size
 {
     struct h2_origin_session *session = owner;
     size_t length = 0;
-    enum h2_pull pull = session->events->pull(session->owner, source->ptr, most, &length);
+    enum h2_pull pull = session->events->pull(session->writer.owner, source->ptr, most, &length);
 
     (void)library, (void)id, (void)into;
     return h2_pull_tell(pull, length, flags);
-}
-
-static int on_send_data(nghttp2_session *library, nghttp2_frame *frame, const uint8_t *head,
-                        size_t length, nghttp2_data_source *source, void *owner)
-{
-    struct h2_origin_session *session = owner;
-
-    (void)library, (void)frame; /* no padding is asked for */
-    return session->events->write_data(session->owner, source->ptr,
-                                       (struct bytes){(const char *)head, HEAD_BYTES}, length)
-               ? 0
-               : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* --- life ---------------------------------------------------------------------------------- */
@@ -282,7 +271,7 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame_send);
-    nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+    h2_pull_set_callback(callbacks);
 }
 
 /* What others than the owner would decide is switched off; floods are for the owner's budgets. */
@@ -337,7 +326,7 @@ struct h2_origin_session *h2_origin_session_new(const struct h2_origin_session_e
         return NULL;
     }
     session->events = events;
-    session->owner = owner;
+    session->writer = (struct h2_pull_writer){owner, events->write_data};
     if (!make_library(session)) {
         h2_memory_end(&session->memory);
         free(session);

@@ -33,9 +33,9 @@ struct h2_sessions {
 };
 
 struct h2_session {
+    struct h2_pull_writer writer; /* first: h2_pull_set_callback */
     nghttp2_session *library;
     const struct h2_session_events *events;
-    void *owner;
     struct h2_sessions *sessions;
     struct h2_memory memory;
     struct h2_repeats repeats;
@@ -126,7 +126,7 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
         note_begun(session, frame->hd.stream_id);
     }
     session->skips =
-        !session->events->section(session->owner, frame->hd.stream_id, is_request(frame));
+        !session->events->section(session->writer.owner, frame->hd.stream_id, is_request(frame));
     return session->skips ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
@@ -138,7 +138,8 @@ static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const
 
     (void)library, (void)frame, (void)flags;
     if (!session->skips &&
-        !session->events->field(session->owner, (struct bytes){(const char *)name, name_length},
+        !session->events->field(session->writer.owner,
+                                (struct bytes){(const char *)name, name_length},
                                 (struct bytes){(const char *)value, value_length})) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
@@ -159,23 +160,23 @@ static void received(struct h2_session *session, const nghttp2_frame *frame)
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         if (!session->skips) {
-            events->section_ended(session->owner, frame->hd.stream_id, stream, is_request(frame),
-                                  ends);
+            events->section_ended(session->writer.owner, frame->hd.stream_id, stream,
+                                  is_request(frame), ends);
         }
         break;
     case NGHTTP2_DATA:
         if (ends) {
-            events->ended(session->owner, frame->hd.stream_id, stream);
+            events->ended(session->writer.owner, frame->hd.stream_id, stream);
         }
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-            events->pong(session->owner);
+            events->pong(session->writer.owner);
         }
         break;
     case NGHTTP2_WINDOW_UPDATE:
     case NGHTTP2_SETTINGS:
-        events->opened(session->owner);
+        events->opened(session->writer.owner);
         break;
     default:
         break;
@@ -195,7 +196,7 @@ static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const ui
     struct h2_session *session = owner;
 
     (void)flags;
-    session->events->data(session->owner, id, stream_of(library, id),
+    session->events->data(session->writer.owner, id, stream_of(library, id),
                           (struct bytes){(const char *)data, length});
     return 0;
 }
@@ -204,7 +205,7 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t code, 
 {
     struct h2_session *session = owner;
 
-    session->events->closed(session->owner, id, stream_of(library, id), code);
+    session->events->closed(session->writer.owner, id, stream_of(library, id), code);
     return 0;
 }
 
@@ -252,7 +253,7 @@ static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
         h2_session_end(session, H2_PROTOCOL_ERROR); /* section 6.3 */
         return false;
     }
-    return check_closed(session, &frame) && session->events->frame(session->owner, &frame);
+    return check_closed(session, &frame) && session->events->frame(session->writer.owner, &frame);
 }
 
 /* No dependency is followed (RFC 9113 section 5.3.2), and the library reads none. A stream that
@@ -346,11 +347,11 @@ static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, v
         *known_of(session, frame->hd.stream_id) |= STREAM_RESET_HERE;
     }
     if (frame->hd.type == NGHTTP2_HEADERS) {
-        session->events->wrote_section(session->owner, stream_of(library, frame->hd.stream_id),
-                                       frame->hd.length + 9);
+        session->events->wrote_section(
+            session->writer.owner, stream_of(library, frame->hd.stream_id), frame->hd.length + 9);
     } else if (frame->hd.type == NGHTTP2_RST_STREAM &&
                blames_client(frame->rst_stream.error_code)) {
-        session->events->provoked(session->owner);
+        session->events->provoked(session->writer.owner);
     }
     return 0;
 }
@@ -383,7 +384,8 @@ static bool pump(struct h2_session *session)
     while ((length = nghttp2_session_mem_send(library_of(session), &frame)) > 0) {
         struct bytes bytes = {(const char *)frame, (size_t)length};
 
-        if (!session->events->write(session->owner, report_our_limit(session, bytes, memory))) {
+        if (!session->events->write(session->writer.owner,
+                                    report_our_limit(session, bytes, memory))) {
             session->failed = true;
             return false;
         }
@@ -419,22 +421,10 @@ static ssize_t on_read(nghttp2_session *library, int32_t id, uint8_t *into, size
 {
     struct h2_session *session = owner;
     size_t length = 0;
-    enum h2_pull pull = session->events->pull(session->owner, source->ptr, most, &length);
+    enum h2_pull pull = session->events->pull(session->writer.owner, source->ptr, most, &length);
 
     (void)library, (void)id, (void)into;
     return h2_pull_tell(pull, length, flags);
-}
-
-static int on_send_data(nghttp2_session *library, nghttp2_frame *frame, const uint8_t *head,
-                        size_t length, nghttp2_data_source *source, void *owner)
-{
-    struct h2_session *session = owner;
-
-    (void)library, (void)frame; /* no padding is asked for */
-    return session->events->write_data(session->owner, source->ptr,
-                                       (struct bytes){(const char *)head, HEAD_BYTES}, length)
-               ? 0
-               : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* --- life ---------------------------------------------------------------------------------- */
@@ -450,7 +440,7 @@ static bool set_callbacks(nghttp2_session_callbacks **callbacks)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(*callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(*callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(*callbacks, on_frame_send);
-    nghttp2_session_callbacks_set_send_data_callback(*callbacks, on_send_data);
+    h2_pull_set_callback(*callbacks);
     return true;
 }
 
@@ -534,7 +524,7 @@ struct h2_session *h2_session_new(struct h2_sessions *sessions, void *owner,
         return NULL;
     }
     session->events = sessions->events;
-    session->owner = owner;
+    session->writer = (struct h2_pull_writer){owner, sessions->events->write_data};
     session->streams = limits->streams;
     session->left = PREFACE_BYTES;
     session->sessions = sessions;
