@@ -423,6 +423,18 @@ static uint32_t places_in_line(const struct origin_request *request, uint32_t li
     return limits_bound_unfinished(request) ? limits_most_unfinished(request->pool, limit) : limit;
 }
 
+static uint32_t places_at_origin(const struct origin_request *request)
+{
+    return places_in_line(request, request->pool->max_pending);
+}
+
+static uint32_t places_in_service(const struct origin_request *request)
+{
+    uint32_t limit = request->service->settings->limits.max_pending;
+
+    return limit != 0 ? places_in_line(request, limit) : UINT32_MAX;
+}
+
 bool limits_line_is_full(const struct origin_request *request, const struct origin *origin)
 {
     const struct service *service = request->service;
@@ -430,28 +442,48 @@ bool limits_line_is_full(const struct origin_request *request, const struct orig
     if (limits_may_go(request, origin)) {
         return false;
     }
-    if (atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
-        places_in_line(request, request->pool->max_pending)) {
-        return true;
-    }
-    return service != NULL && service->settings->limits.max_pending != 0 &&
-           atomic_load_explicit(&service->entry->waiting, memory_order_relaxed) >=
-               places_in_line(request, service->settings->limits.max_pending);
+    return atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
+               places_at_origin(request) ||
+           (service != NULL &&
+            atomic_load_explicit(&service->entry->waiting, memory_order_relaxed) >=
+                places_in_service(request));
 }
 
-void limits_note_waiting(struct origin_request *request)
+/* In one step: other workers count here too. */
+static bool add_below(_Atomic uint32_t *count, uint32_t most)
 {
-    atomic_fetch_add_explicit(&request->origin->entry->waiting, 1, memory_order_relaxed);
-    if (request->service != NULL) {
-        atomic_fetch_add_explicit(&request->service->entry->waiting, 1, memory_order_relaxed);
+    uint32_t now = atomic_load_explicit(count, memory_order_relaxed);
+
+    while (now < most) {
+        if (atomic_compare_exchange_weak_explicit(count, &now, now + 1, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool limits_take_place(struct origin_request *request)
+{
+    struct origin_entry *entry = request->origin->entry;
+    bool may_go = limits_may_go(request, request->origin);
+
+    if (!add_below(&entry->waiting, may_go ? UINT32_MAX : places_at_origin(request))) {
+        return false;
+    }
+    if (request->service != NULL && !add_below(&request->service->entry->waiting,
+                                               may_go ? UINT32_MAX : places_in_service(request))) {
+        atomic_fetch_sub_explicit(&entry->waiting, 1, memory_order_relaxed);
+        return false;
     }
     if (is_adaptive(request)) {
-        atomic_fetch_add_explicit(&request->origin->entry->adaptive.waiting[request->priority], 1,
+        atomic_fetch_add_explicit(&entry->adaptive.waiting[request->priority], 1,
                                   memory_order_relaxed);
     }
+    return true;
 }
 
-void limits_note_left(struct origin_request *request)
+void limits_give_place(struct origin_request *request)
 {
     atomic_fetch_sub_explicit(&request->origin->entry->waiting, 1, memory_order_relaxed);
     if (request->service != NULL) {

@@ -86,11 +86,11 @@ void limits_note_given(struct origin_request *request, uint64_t waited_us);
 void limits_note_answer(const struct origin_request *request, uint64_t asked_us);
 /* A look only: nothing keeps it from having a connection, or waiting for a dial. */
 bool limits_may_go(const struct origin_request *request, const struct origin *origin);
-/* No more requests may wait for this origin, or in this service. */
+/* A look only: no more requests may wait for this origin, or in this service. */
 bool limits_line_is_full(const struct origin_request *request, const struct origin *origin);
-/* One waits, or does no more. */
-void limits_note_waiting(struct origin_request *request);
-void limits_note_left(struct origin_request *request);
+/* In line at its origin, and in its service. false: by now others have the last ones. */
+bool limits_take_place(struct origin_request *request);
+void limits_give_place(struct origin_request *request);
 
 /* The worker's part in all this; made and ended by origin_directory.c. */
 void limits_open_context(struct origin_directory *directory);

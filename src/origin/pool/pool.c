@@ -122,7 +122,7 @@ static void note_left(struct origin_request *request)
 {
     request->waits = false;
     TALLY_ADD(request->origin->tally.waiting, -1u);
-    limits_note_left(request);
+    limits_give_place(request);
     timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
 }
 
@@ -169,18 +169,22 @@ static bool enter_part(struct origin_request *request)
     return false;
 }
 
-/* false: out of memory. */
-static bool enter_line(struct origin_request *request)
+static bool enter_line(struct origin_request *request, enum origin_failure *failure)
 {
     struct origin *origin = request->origin;
 
+    if (!limits_take_place(request)) {
+        *failure = ORIGIN_FAILURE_LINE_FULL;
+        return false;
+    }
     if (!enter_part(request)) {
+        limits_give_place(request);
+        *failure = ORIGIN_FAILURE_LOCAL_RESOURCE;
         return false;
     }
     request->waits = true;
     request->waits_from_us = loop_now(directory_of(origin)->worker_context->loop);
     TALLY_ADD(origin->tally.waiting, 1);
-    limits_note_waiting(request);
     timer_set(directory_of(origin)->wait_timers, &request->wait_timer, limits_patience_ms(request));
     if (!origin_has_address(origin)) {
         name_wait_watch(origin);
@@ -449,6 +453,7 @@ static bool displaces(const struct origin_request *request)
 void origin_request_start(struct origin_request *request, struct origin *origin)
 {
     struct origin_connection *connection;
+    enum origin_failure failure;
 
     request->origin = origin;
     request->connection = NULL;
@@ -477,8 +482,8 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         origin_fail_request(request, ORIGIN_FAILURE_OVERLOADED);
         return;
     }
-    if (!enter_line(request)) {
-        origin_fail_request(request, ORIGIN_FAILURE_LOCAL_RESOURCE);
+    if (!enter_line(request, &failure)) {
+        origin_fail_request(request, failure);
         return;
     }
     pool_serve_line(origin);
