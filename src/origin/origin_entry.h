@@ -11,6 +11,7 @@
 #include "origin/origin_registry.h"
 #include "origin/pool/adaptive.h"
 #include "origin/pool/quota.h"
+#include "origin/pool/recovery.h"
 
 #include <stdatomic.h>
 
@@ -75,6 +76,7 @@ struct origin_entry {
     _Atomic uint64_t ejected;        /* times, ever */
     _Atomic uint64_t probes;
     _Atomic uint64_t probes_failed;
+    struct recovery recovery; /* of services with a limit at their origins */
 
     _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* always counted */
     struct quota requests;                                /* of services with such a limit */

@@ -648,6 +648,9 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
     }
     sum_up(entry, &reading);
     read_adaptive(&entry->adaptive, &reading);
+    reading.recovery_places = recovery_is_on(&entry->recovery)
+                                  ? recovery_places_now(&entry->recovery, UINT32_MAX, now)
+                                  : 0;
     seen(owner, &reading);
 }
 

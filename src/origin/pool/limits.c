@@ -147,12 +147,32 @@ static bool is_adaptive(const struct origin_request *request)
     return request->service != NULL && limits_of(request)->adaptive;
 }
 
-uint32_t limits_most_at_origin(const struct origin_request *request, const struct origin *origin)
+static uint32_t whole_limit(const struct origin_request *request, const struct origin *origin)
 {
     uint32_t fixed = limits_of(request)->max_concurrent_requests_per_origin;
     uint32_t now = limits_of(request)->adaptive ? adaptive_now(&origin->entry->adaptive) : 0;
 
     return fixed == 0 || (now != 0 && now < fixed) ? now : fixed;
+}
+
+uint32_t limits_most_at_origin(const struct origin_request *request, const struct origin *origin)
+{
+    return recovery_places(&origin->entry->recovery, whole_limit(request, origin), now_of(origin));
+}
+
+void limits_note_success(const struct origin_request *request)
+{
+    const struct origin *origin = request->origin;
+
+    recovery_note_success(&origin->entry->recovery, whole_limit(request, origin), request->bound_us,
+                          now_of(origin));
+}
+
+void limits_note_failure(const struct origin_request *request)
+{
+    if (whole_limit(request, request->origin) != 0) {
+        recovery_note_failure(&request->origin->entry->recovery, now_of(request->origin));
+    }
 }
 
 bool limits_waits_too_long(const struct origin_request *request, const struct origin *origin,

@@ -67,8 +67,8 @@ static inline bool limits_claim_idle(const struct origin_connection *connection,
            limits_claim_counted(connection, pool);
 }
 
-/* At its origin, of what limits it: fixed, or found by adaptive.c; 0: no limit. For a request with a
- * service. */
+/* At its origin, of what limits it: fixed, or found by adaptive.c, and less after an outage
+ * (recovery.h); 0: no limit. For a request with a service. */
 uint32_t limits_most_at_origin(const struct origin_request *request, const struct origin *origin);
 /* `concurrency: auto`: it would not be served soon enough; harmless for others, as are the next ones. */
 bool limits_waits_too_long(const struct origin_request *request, const struct origin *origin,
@@ -84,6 +84,9 @@ void limits_note_refused(const struct origin_request *request);
 /* It has a connection; and the origin's answer to it, that went out whole at asked_us. */
 void limits_note_given(struct origin_request *request, uint64_t waited_us);
 void limits_note_answer(const struct origin_request *request, uint64_t asked_us);
+/* What the answer says of the origin, or that there is none; of services with limits. */
+void limits_note_success(const struct origin_request *request);
+void limits_note_failure(const struct origin_request *request);
 /* A look only: nothing keeps it from having a connection, or waiting for a dial. */
 bool limits_may_go(const struct origin_request *request, const struct origin *origin);
 /* A look only: no more requests may wait for this origin, or in this service. */

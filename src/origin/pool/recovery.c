@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is left of a limit, after an outage. */
+#include "origin/pool/recovery.h"
+
+#define OUTAGE_FAILURES 5
+#define OUTAGE_US 1000000
+#define FIRST_SHARE 10 /* one in so many */
+#define STEP_US 1000000
+
+#define LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
+#define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
+
+/* Each worker reads its own clock, once a turn. */
+static uint64_t span_us(uint64_t from_us, uint64_t now_us)
+{
+    return now_us > from_us ? now_us - from_us : 0;
+}
+
+static uint32_t first_places(uint32_t whole)
+{
+    return whole > FIRST_SHARE ? whole / FIRST_SHARE : 1;
+}
+
+static uint64_t places_at(const struct recovery *recovery, uint64_t now_us)
+{
+    uint64_t whole = LOAD(recovery->whole);
+    uint64_t by_time = span_us(LOAD(recovery->began_us), now_us) / (STEP_US / 1000) * whole /
+                       (UINT64_C(1000) * FIRST_SHARE);
+
+    return LOAD(recovery->half_places) / 2 + by_time;
+}
+
+void recovery_note_failure(struct recovery *recovery, uint64_t now_us)
+{
+    if (atomic_fetch_add_explicit(&recovery->failures, 1, memory_order_relaxed) == 0) {
+        STORE(recovery->failing_us, now_us);
+    }
+}
+
+static void begin(struct recovery *recovery, uint32_t limit, uint64_t now_us)
+{
+    STORE(recovery->whole, limit);
+    STORE(recovery->half_places, first_places(limit) * 2);
+    STORE(recovery->began_us, now_us);
+}
+
+/* What was sent before it began says nothing of what the origin bears since. */
+static void go_on(struct recovery *recovery, uint32_t limit, uint64_t sent_us, uint64_t now_us)
+{
+    if (limit > LOAD(recovery->whole)) {
+        STORE(recovery->whole, limit);
+    }
+    if (sent_us >= LOAD(recovery->began_us)) {
+        (void)atomic_fetch_add_explicit(&recovery->half_places, 1, memory_order_relaxed);
+    }
+    if (places_at(recovery, now_us) >= LOAD(recovery->whole)) {
+        STORE(recovery->began_us, 0);
+    }
+}
+
+void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint64_t sent_us,
+                                      uint64_t now_us)
+{
+    /* Of several workers' at once, one finds them. */
+    uint32_t failures = LOAD(recovery->failures) != 0
+                            ? atomic_exchange_explicit(&recovery->failures, 0, memory_order_relaxed)
+                            : 0;
+
+    if (limit > 1 && failures >= OUTAGE_FAILURES &&
+        span_us(LOAD(recovery->failing_us), now_us) >= OUTAGE_US) {
+        begin(recovery, limit, now_us);
+    } else if (limit != 0 && recovery_is_on(recovery)) {
+        go_on(recovery, limit, sent_us, now_us);
+    }
+}
+
+uint32_t recovery_places_now(const struct recovery *recovery, uint32_t limit, uint64_t now_us)
+{
+    uint64_t places = places_at(recovery, now_us);
+
+    /* Another worker may have ended it just now: a look that comes too late is right soon. */
+    return places >= limit ? limit : places > 0 ? (uint32_t)places : 1;
+}
