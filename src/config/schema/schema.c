@@ -538,7 +538,8 @@ static const struct option options[] = {
      .help = "Requests under way at each origin; more wait for a moment, by the priority of their route, "
              "or get 503. auto: as many as each origin serves without its answers getting slower, "
              "measured all the time. A number is that of limits.max_concurrent_requests_per_origin. "
-             "Absent: no limit."},
+             "After an outage it begins with a tenth, and grows with each answer. Absent: no limit, and no "
+             "such ramp."},
     {.path = "protocol", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "http1",
      .words = "http1|http2|auto", FIELD(service_settings, protocol),
      .help = "What is spoken with its origins. auto: over TLS HTTP/2 where the origin offers it, else "

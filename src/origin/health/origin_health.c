@@ -167,6 +167,9 @@ static void note_success(struct origin *origin)
 static void blame(struct origin_request *request, const char *what)
 {
     TALLY_ADD(request->origin->tally.failures, 1);
+    if (request->pool->limited) {
+        limits_note_failure(request);
+    }
     if (request->half_open) {
         origin_half_open_failed(request, SLOW_ONCE_IS_FORGIVEN, what);
     } else {
@@ -237,6 +240,9 @@ void origin_request_failure_seen(struct origin_request *request, enum origin_fai
 
 static void pass(struct origin_request *request)
 {
+    if (request->pool->limited) {
+        limits_note_success(request);
+    }
     if (READ(request->origin->entry->troubled)) {
         note_success(request->origin);
     }
