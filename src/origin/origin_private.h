@@ -307,9 +307,9 @@ void origin_unguard(struct origin *origin, const struct service *service);
 /* pool.c */
 /* A request begins on it. */
 void reserve_begin(struct origin_connection *connection);
-/* From here on it waits for its client, or does not any more; saying so twice is harmless. */
 /* It is over; before the two are parted. */
 void reserve_end(struct origin_connection *connection);
+/* From here on it waits for its client, or does not any more; saying so twice is harmless. */
 void reserve_client_waited_for(struct origin_connection *connection);
 void reserve_client_came(struct origin_connection *connection);
 /* A request waits in line for one of the origin's connections, which has a limit, on any worker; or
