@@ -648,9 +648,7 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
     }
     sum_up(entry, &reading);
     read_adaptive(&entry->adaptive, &reading);
-    reading.recovery_places = recovery_is_on(&entry->recovery)
-                                  ? recovery_places_now(&entry->recovery, UINT32_MAX, now)
-                                  : 0;
+    reading.recovery_places = recovery_places_shown(&entry->recovery, now);
     seen(owner, &reading);
 }
 

@@ -81,6 +81,7 @@ struct origin_request {
     struct origin_evidence evidence;
     uint8_t moves;          /* to another address of the same name: sibling.c */
     uint8_t slots;          /* taken of what limits requests: limits.c */
+    uint64_t slot_us;       /* when it took that of its origin */
     bool service_slot;      /* and of its service's connections, for the one being opened */
     uint64_t waits_from_us; /* in line */
     struct line *line;      /* it stands in; NULL: none, or that for a name */

@@ -163,9 +163,15 @@ uint32_t limits_most_at_origin(const struct origin_request *request, const struc
 void limits_note_success(const struct origin_request *request)
 {
     const struct origin *origin = request->origin;
+    struct origin_entry *entry = origin->entry;
+    uint32_t limit = whole_limit(request, origin);
 
-    recovery_note_success(&origin->entry->recovery, whole_limit(request, origin), request->bound_us,
-                          now_of(origin));
+    /* Nor was a failure noted of a service without a limit. */
+    if (limit != 0) {
+        recovery_note_success(&entry->recovery, limit,
+                              atomic_load_explicit(&entry->requests.used, memory_order_relaxed),
+                              request->bound_us, now_of(origin));
+    }
 }
 
 void limits_note_failure(const struct origin_request *request)
@@ -274,6 +280,7 @@ bool limits_take_slots(struct origin_request *request)
             return false;
         }
         request->slots |= SLOT_OF_ORIGIN;
+        request->slot_us = now_of(request->origin);
     }
     if (limits->max_concurrent_requests != 0) {
         if (!limits_take(request, &request->service->entry->requests,
@@ -295,6 +302,7 @@ static void give_those(struct origin_request *request, unsigned which,
 
     request->slots &= (uint8_t)~which;
     if ((slots & SLOT_OF_ORIGIN) != 0) {
+        recovery_note_place_given(&origin->entry->recovery, request->slot_us);
         give_one(origin, &origin->entry->requests);
     }
     if ((slots & SLOT_OF_SERVICE) != 0) {

@@ -21,11 +21,16 @@ static uint32_t first_places(uint32_t whole)
     return whole > FIRST_SHARE ? whole / FIRST_SHARE : 1;
 }
 
-static uint64_t places_at(const struct recovery *recovery, uint64_t now_us)
+static uint64_t began_us_of(const struct recovery *recovery)
+{
+    return atomic_load_explicit(&recovery->began_us, memory_order_acquire);
+}
+
+static uint64_t places_at(const struct recovery *recovery, uint64_t began_us, uint64_t now_us)
 {
     uint64_t whole = LOAD(recovery->whole);
-    uint64_t by_time = span_us(LOAD(recovery->began_us), now_us) / (STEP_US / 1000) * whole /
-                       (UINT64_C(1000) * FIRST_SHARE);
+    uint64_t by_time =
+        span_us(began_us, now_us) / (STEP_US / 1000) * whole / (UINT64_C(1000) * FIRST_SHARE);
 
     return LOAD(recovery->half_places) / 2 + by_time;
 }
@@ -37,29 +42,33 @@ void recovery_note_failure(struct recovery *recovery, uint64_t now_us)
     }
 }
 
-static void begin(struct recovery *recovery, uint32_t limit, uint64_t now_us)
+static void begin(struct recovery *recovery, uint32_t limit, uint32_t under_way, uint64_t now_us)
 {
+    STORE(recovery->older, under_way);
     STORE(recovery->whole, limit);
     STORE(recovery->half_places, first_places(limit) * 2);
-    STORE(recovery->began_us, now_us);
+    atomic_store_explicit(&recovery->began_us, now_us, memory_order_release); /* the others first */
 }
 
 /* What was sent before it began says nothing of what the origin bears since. */
 static void go_on(struct recovery *recovery, uint32_t limit, uint64_t sent_us, uint64_t now_us)
 {
+    uint64_t began_us = began_us_of(recovery);
+
     if (limit > LOAD(recovery->whole)) {
         STORE(recovery->whole, limit);
     }
-    if (sent_us >= LOAD(recovery->began_us)) {
+    if (sent_us >= began_us) {
         (void)atomic_fetch_add_explicit(&recovery->half_places, 1, memory_order_relaxed);
     }
-    if (places_at(recovery, now_us) >= LOAD(recovery->whole)) {
-        STORE(recovery->began_us, 0);
+    /* Another worker may just have begun anew: that one stays. */
+    if (began_us != 0 && places_at(recovery, began_us, now_us) >= LOAD(recovery->whole)) {
+        (void)atomic_compare_exchange_strong(&recovery->began_us, &began_us, 0);
     }
 }
 
-void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint64_t sent_us,
-                                      uint64_t now_us)
+void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint32_t under_way,
+                                      uint64_t sent_us, uint64_t now_us)
 {
     /* Of several workers' at once, one finds them. */
     uint32_t failures = LOAD(recovery->failures) != 0
@@ -68,16 +77,37 @@ void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit,
 
     if (limit > 1 && failures >= OUTAGE_FAILURES &&
         span_us(LOAD(recovery->failing_us), now_us) >= OUTAGE_US) {
-        begin(recovery, limit, now_us);
+        begin(recovery, limit, under_way, now_us);
     } else if (limit != 0 && recovery_is_on(recovery)) {
         go_on(recovery, limit, sent_us, now_us);
     }
 }
 
+void recovery_note_place_given(struct recovery *recovery, uint64_t taken_us)
+{
+    uint32_t older = LOAD(recovery->older);
+
+    if (taken_us >= began_us_of(recovery)) {
+        return;
+    }
+    while (older > 0 && !atomic_compare_exchange_weak(&recovery->older, &older, older - 1)) {
+    }
+}
+
 uint32_t recovery_places_now(const struct recovery *recovery, uint32_t limit, uint64_t now_us)
 {
-    uint64_t places = places_at(recovery, now_us);
+    uint64_t places = places_at(recovery, began_us_of(recovery), now_us);
 
     /* Another worker may have ended it just now: a look that comes too late is right soon. */
-    return places >= limit ? limit : places > 0 ? (uint32_t)places : 1;
+    places = (places > 0 ? places : 1) + LOAD(recovery->older);
+    return places >= limit ? limit : (uint32_t)places;
+}
+
+uint32_t recovery_places_shown(const struct recovery *recovery, uint64_t now_us)
+{
+    uint32_t whole = LOAD(recovery->whole);
+    uint32_t places =
+        recovery_is_on(recovery) ? recovery_places_now(recovery, whole, now_us) : whole;
+
+    return places < whole ? places : 0;
 }

@@ -4,10 +4,11 @@
  * entry, shared by all workers; limits.c asks only for services with
  * a limit.
  *
- * An outage is five failures in a row, over a second and more. The first success after it begins with
- * a tenth of the limit; each that was sent since adds half a place, which is half as much again with
- * each round trip. A failure adds none. Since answers may go on for hours (WebSockets, events), and none other would
- * ever come, each second adds a tenth of the limit as well. */
+ * An outage is five failures in a row, with a second and more from the first of them to the success
+ * that ends it. That success begins with a tenth of the limit; each that was sent since adds half a
+ * place, which is half as much again with each round trip. A failure adds none. Since answers may go on
+ * for hours (WebSockets, events), and none other would ever come, each second adds a tenth of the limit
+ * as well. What was under way before it began has its place beside these, until it ends. */
 #ifndef ORIGIN_POOL_RECOVERY_H
 #define ORIGIN_POOL_RECOVERY_H
 
@@ -22,15 +23,21 @@ struct recovery {
     _Atomic uint64_t began_us;    /* 0: the limit is whole */
     _Atomic uint32_t whole;       /* places, when it is: the greatest limit that was seen */
     _Atomic uint32_t half_places; /* that successes came to */
+    _Atomic uint32_t older;       /* requests under way since before began_us */
 };
 
 /* The times are those of a worker's loop; `limit` is that of the request, 0: none. It
- * went to the origin at sent_us. */
+ * went to the origin at sent_us; under_way are all requests there. */
 void recovery_note_failure(struct recovery *recovery, uint64_t now_us);
-void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint64_t sent_us,
-                                      uint64_t now_us);
+void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint32_t under_way,
+                                      uint64_t sent_us, uint64_t now_us);
+/* A request gives its place back, which it took at taken_us. */
+void recovery_note_place_given(struct recovery *recovery, uint64_t taken_us);
 /* How many may be under way of `limit`, which is not 0; at least 1. */
 uint32_t recovery_places_now(const struct recovery *recovery, uint32_t limit, uint64_t now_us);
+
+/* The same for who looks at it; 0: its limit is whole, by time also where nothing was sent since. */
+uint32_t recovery_places_shown(const struct recovery *recovery, uint64_t now_us);
 
 static inline bool recovery_is_on(const struct recovery *recovery)
 {
@@ -38,11 +45,11 @@ static inline bool recovery_is_on(const struct recovery *recovery)
 }
 
 static inline void recovery_note_success(struct recovery *recovery, uint32_t limit,
-                                         uint64_t sent_us, uint64_t now_us)
+                                         uint32_t under_way, uint64_t sent_us, uint64_t now_us)
 {
     if (atomic_load_explicit(&recovery->failures, memory_order_relaxed) != 0 ||
         recovery_is_on(recovery)) {
-        recovery_note_success_in_trouble(recovery, limit, sent_us, now_us);
+        recovery_note_success_in_trouble(recovery, limit, under_way, sent_us, now_us);
     }
 }
 
