@@ -30,6 +30,7 @@ struct cache_shard {
 struct cache_space {
     struct cache_space *next; /* of all, under the lock of these */
     _Atomic uint32_t references;
+    _Atomic bool is_closed;  /* no plan that runs has it: nothing is stored */
     uint64_t print;          /* of the route's settings: others are another space */
     _Atomic uint64_t bytes;  /* of what is stored, and of what is being read to be stored */
     _Atomic uint64_t stored; /* how many */

@@ -12,7 +12,8 @@
 
 #define LEAST_CHAINS 64
 #define SPACE_CHAINS 256
-#define SWEEP_MOST 2048 /* of a shard at once */
+#define SWEEP_MOST 512     /* of a shard at once */
+#define EMPTIED_AT_ONCE 64 /* while others wait for the shard */
 
 struct cache_shard cache_shards[CACHE_SHARDS] = {
     [0 ... CACHE_SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
@@ -179,6 +180,9 @@ struct cache_space *cache_space_take(const char *route, uint64_t print)
         *chain = space;
         atomic_fetch_add_explicit(&space_count, 1, memory_order_relaxed);
     }
+    if (space != NULL) {
+        atomic_store(&space->is_closed, false); /* the route may have come back */
+    }
     pthread_mutex_unlock(&spaces.lock);
     return space;
 }
@@ -202,15 +206,34 @@ static void take_off(struct cache_space *space)
     atomic_fetch_sub_explicit(&space_count, 1, memory_order_relaxed);
 }
 
+/* Nothing is put there any more. Hits of other spaces go in between. */
 static void empty(struct cache_space *space, struct cache_shard *shard)
 {
     struct stored *stored;
+    unsigned taken = 0;
 
     pthread_mutex_lock(&shard->lock);
     while ((stored = oldest_of(space, shard)) != NULL) {
         take_out(shard, stored);
+        if (++taken % EMPTIED_AT_ONCE == 0) {
+            pthread_mutex_unlock(&shard->lock);
+            pthread_mutex_lock(&shard->lock);
+        }
     }
     pthread_mutex_unlock(&shard->lock);
+}
+
+static void empty_all(struct cache_space *space)
+{
+    for (int i = 0; i < CACHE_SHARDS; i++) {
+        empty(space, &cache_shards[i]);
+    }
+}
+
+void cache_space_close(struct cache_space *space)
+{
+    atomic_store(&space->is_closed, true);
+    empty_all(space);
 }
 
 void cache_space_drop(struct cache_space **held)
@@ -223,9 +246,7 @@ void cache_space_drop(struct cache_space **held)
         return;
     }
     take_off(space);
-    for (int i = 0; i < CACHE_SHARDS; i++) {
-        empty(space, &cache_shards[i]);
-    }
+    empty_all(space);
     free(space);
 }
 
@@ -261,17 +282,21 @@ static void read_space(struct cache_space *space, void *owner)
 {
     const struct reader *reader = owner;
     struct cache_reading reading = {.route = space->route};
+    bool is_open = false;
 
     if (!is_first_of_route(space)) {
         return;
     }
     for (; space != NULL; space = space->next) {
         if (strcmp(space->route, reading.route) == 0) {
+            is_open = is_open || !atomic_load(&space->is_closed);
             reading.bytes += atomic_load_explicit(&space->bytes, memory_order_relaxed);
             reading.stored += atomic_load_explicit(&space->stored, memory_order_relaxed);
         }
     }
-    reader->seen(reader->owner, &reading);
+    if (is_open || reading.bytes > 0) {
+        reader->seen(reader->owner, &reading);
+    }
 }
 
 void cache_store_read(cache_seen *seen, void *owner)
@@ -378,7 +403,8 @@ static bool put_locked(struct cache_space *space, struct cache_shard *shard, str
 {
     struct stored *former = cache_shard_find(shard, space, stored->hash, stored->key);
 
-    if ((former != NULL && !may_replace(former, stored)) ||
+    /* Asked under the lock, so that a space that was closed and emptied stays empty. */
+    if (atomic_load(&space->is_closed) || (former != NULL && !may_replace(former, stored)) ||
         (shard->count >= shard->chain_count && !grow(shard))) {
         return false;
     }
@@ -516,11 +542,13 @@ struct sweep {
     bool memory_is_short;
 };
 
+/* As far as it matters: no more than SWEEP_MOST go at once. */
 static size_t length_of(const struct link *list)
 {
     size_t length = 0;
 
-    for (const struct link *link = list->next; link != list; link = link->next) {
+    for (const struct link *link = list->next; link != list && length < (size_t)2 * SWEEP_MOST;
+         link = link->next) {
         length++;
     }
     return length;

@@ -65,6 +65,29 @@ static void plan_free(struct plan *plan)
     free(plan);
 }
 
+static bool has_space(const struct plan *plan, const struct cache_space *space)
+{
+    uint32_t count = plan->spaces != NULL ? plan_settings(plan)->route_count : 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (plan->spaces[i] == space) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void plan_close_spaces(struct plan *retired, const struct plan *running)
+{
+    uint32_t count = retired->spaces != NULL ? plan_settings(retired)->route_count : 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (retired->spaces[i] != NULL && !has_space(running, retired->spaces[i])) {
+            cache_space_close(retired->spaces[i]);
+        }
+    }
+}
+
 static bool find_splits(struct plan *plan)
 {
     const struct settings *settings = plan_settings(plan);

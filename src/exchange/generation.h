@@ -28,6 +28,8 @@ struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *
                               plan_problem *report, void *owner);
 struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan **plan); /* from any thread */
+/* What only the plan that will not come back has stored goes, while its exchanges may go on. */
+void plan_close_spaces(struct plan *retired, const struct plan *running);
 /* Nobody but the caller holds it: whoever keeps a last reference to a plan that ran lets it go
  * then, away from the loops, since freeing ten thousand routes takes a while. */
 bool plan_is_unused(const struct plan *plan);

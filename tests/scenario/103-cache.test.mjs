@@ -454,6 +454,21 @@ test('answers from memory', async (t) => {
         await gateway.reload();
         assert.equal((await get(gateway)).body, '1');
     });
+
+    await t.test('a reload that changes the cache lets go what the configuration before it had stored', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({ body: `${number}` }));
+        const yaml = (folder, ttl) => `${config(origin, `cache: {ttl: ${ttl}}`)}\nadmin: {socket: ${folder}/admin.sock}\n`;
+        let place;
+        const gateway = await startGateway(t, (folder) => yaml(place = folder, '1h'));
+        const kept = async () => valueOf(await metricsOf(gateway), 'turnpike_cache_answers', { route: 'shop' });
+        for (const ttl of ['2h', '3h', '1h']) {
+            await get(gateway);
+            assert.equal(await kept(), 1);
+            await gateway.reload(yaml(place, ttl));
+            await until('nothing is stored', async () => await kept() === 0);
+        }
+        assert.equal((await get(gateway)).body, '4');
+    });
 });
 
 // What a strict reading of RFC 9111 allows: an answer made for one request may reach another one only so.

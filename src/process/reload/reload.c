@@ -232,6 +232,7 @@ static void keep_last_good(const struct reload *reload)
 /* It will not come back. The first plan stays to the end: what cannot change is in it. */
 static void retire(struct reload *reload, struct loaded_config *loaded_config)
 {
+    plan_close_spaces(loaded_config->plan, reload->running.plan);
     if (loaded_config->plan != reload->parts.plan) {
         retired_configs_add(&reload->retired_configs, loaded_config->plan);
         loaded_config->plan = NULL;

@@ -119,6 +119,38 @@ static void generations_do_not_empty_each_others_spaces(void **state)
     cache_space_drop(&after);
 }
 
+static unsigned told;
+
+static void tell(void *owner, const struct cache_reading *reading)
+{
+    told += strcmp(reading->route, owner) == 0;
+}
+
+/* A plan goes when its last tunnel does; what it has stored goes with the reload. */
+static void a_closed_space_is_empty_until_it_is_taken_again(void **state)
+{
+    struct bytes key = BYTES("Ghttp://h/closed");
+    struct cache_space *space = cache_space_take("closed", 1);
+    struct stored *stored = make_answer(key, 10);
+    struct cache_space *again;
+
+    (void)state;
+    put_new(space, key, 10);
+    cache_store_read(tell, "closed");
+    assert_int_equal(told, 1);
+    cache_space_close(space);
+    assert_false(has(space, key));
+    assert_false(put(space, stored, MOST));
+    cache_store_read(tell, "closed");
+    assert_int_equal(told, 1);
+    again = cache_space_take("closed", 1);
+    assert_ptr_equal(again, space);
+    assert_true(put(again, stored, MOST));
+    stored_unref(&stored);
+    cache_space_drop(&again);
+    cache_space_drop(&space);
+}
+
 static void a_changed_uri_is_thrown_out_of_all_spaces(void **state)
 {
     struct bytes get = BYTES("Ghttp://h/1");
@@ -292,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_change_of_one_uri_leaves_the_others),
         cmocka_unit_test(a_purge_changes_every_epoch),
         cmocka_unit_test(generations_do_not_empty_each_others_spaces),
+        cmocka_unit_test(a_closed_space_is_empty_until_it_is_taken_again),
         cmocka_unit_test(a_changed_uri_is_thrown_out_of_all_spaces),
         cmocka_unit_test(a_space_keeps_to_its_bytes),
         cmocka_unit_test(a_sweep_takes_what_is_over),
