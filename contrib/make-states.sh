@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # make-states.sh [--check]: writes doc/STATES.md from the tables of states and failures in src/,
-# and from the functions may_follow that guard every change of state. --check compares instead,
+# and from the functions may_follow or tables formers that guard every change of state. --check compares instead,
 # prints the difference and exits 1 when there is one.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
 
-# PREFIX HEADER SOURCE: the table PREFIX_STATES of the header; the source with its may_follow,
+# PREFIX HEADER SOURCE: the table PREFIX_STATES of the header; the source with its may_follow or formers,
 # "-" where states are set without one.
 machines='
 CLIENT            src/client/client_private.h    src/client/client_connection.c
@@ -29,9 +29,21 @@ states_of() { # PREFIX HEADER
         }' "$2"
 }
 
-# Lines "NAME|AFTER": the states that NAME may follow, in words.
+# Lines "NAME|AFTER": the states that NAME may follow, in words, of a function may_follow or of a
+# table formers.
 followers_of() { # PREFIX SOURCE
     awk -v prefix="$1_" '
+        /^static const uint16_t formers\[\]/ { table = 1; next }
+        table && /^}/ { exit }
+        table && /\] = / {
+            name = $1; gsub(/[\[\]]/, "", name); sub(prefix, "", name)
+            said = $0; sub(/^[^=]*= /, "", said); sub(/,[^,]*$/, "", said)
+            if (said == "0") said = "none: the first one"
+            if (said ~ / - 1$/) { sub(/ - 1$/, "", said); said = "any but " said }
+            gsub(/FROM\(|\)/, "", said); gsub(/ \| /, ", ", said)
+            print name "|" said
+            next
+        }
         /^static bool may_follow\(/ { inside = 1 }
         inside && /^}/ { exit }
         inside && /case / { name = $2; sub(/:$/, "", name); sub(prefix, "", name)
