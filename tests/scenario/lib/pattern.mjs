@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A body of any size whose every byte is known from its position, so that both ends can make
 // and check it piece by piece without holding it.
+import { drained } from './wait.mjs';
+
 const PERIOD = 65_521; // a prime, so that it falls in step with no buffer size
 const TWICE = Buffer.alloc(2 * PERIOD + 65_536);
 for (let i = 0; i < TWICE.length; i++) {
@@ -39,15 +41,7 @@ export async function writePattern(stream, size, progress = {}) {
         const piece = patternAt(progress.sent, size - progress.sent);
         progress.sent += piece.length;
         if (!stream.write(piece)) {
-            await new Promise((resolve) => {
-                const done = () => {
-                    stream.off('drain', done);
-                    stream.off('close', done);
-                    resolve();
-                };
-                stream.on('drain', done);
-                stream.on('close', done);
-            });
+            await drained(stream);
         }
     }
 }
