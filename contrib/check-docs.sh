@@ -4,7 +4,8 @@
 # everything in `backticks`:
 # a file must lie in src/ or where it says, every other word must stand in the code (not only in a
 # comment), and in a file that stands right beside it: `name` (`file.c`), `name` in `file.c`,
-# **`file.c`** `name`. Then, everywhere: files that links lead to, and paths under contrib/, doc/ and etc/.
+# **`file.c`** `name`. Then, everywhere: options, files that links lead to, and paths under contrib/, doc/
+# and etc/; in the pages for those who come from a peer, each word in the column of ours.
 # Prints one line for each that is gone and exits 1 when there is any. Called by contrib/check.sh.
 set -euo pipefail
 export LC_ALL=C
@@ -86,11 +87,106 @@ paths_to_nowhere() {
         done
 }
 
+# Options stand in doc/CONFIG.md, which check-options.sh compares with the schema; commands of turnpikectl
+# in its table. On each page an option is a text in backticks with a group before it: `timeouts.connect`.
+# In the right column of a page for those who come from a peer, each text in backticks is an option, a part of one (`connect`), a
+# value (`least_requests`), YAML with them, or a command. Header names and paths begin otherwise.
+options_that_are_gone() {
+    grep -oE '^    \{"[a-z]+"' src/turnpikectl.c | tr -d ' {"' >"$fresh/commands"
+    grep -oE '^    \{"[a-z-]+"' src/main.c | tr -d ' {"' | sed 's/^/--/' >>"$fresh/commands"
+    awk '
+        function known(path) {
+            return path in option || path in part || path in value || path ~ /^(user_agent|tls\.client)\./
+        }
+        # YAML: each key below the keys that enclose it.
+        function read_yaml(text,    depth, path, key, at) {
+            depth = 0
+            path[0] = ""
+            while (match(text, /[a-z0-9_.]+:( |$)|[][{}]|"[^"]*"/)) {
+                key = substr(text, RSTART, RLENGTH)
+                at = RSTART + RLENGTH
+                text = substr(text, at)
+                if (key ~ /^[[{]$/) {
+                    path[depth + 1] = path[depth "k"]
+                    depth++
+                    path[depth "k"] = path[depth]
+                } else if (key ~ /^[]}]$/) {
+                    depth--
+                } else if (key !~ /^"/) {
+                    sub(/: ?$/, "", key)
+                    if (path[depth] in free) {
+                        continue
+                    }
+                    key = path[depth] (path[depth] == "" ? "" : ".") key
+                    sub(/^(listeners|routes)\./, "", key)
+                    path[depth "k"] = key
+                    if (!(key in option) && !(depth == 0 && key in part)) {
+                        print FILENAME ": no option " key
+                    }
+                }
+            }
+        }
+        function read_text(text,    words) {
+            if (text ~ /^turnpikectl [a-z]/) {
+                split(text, words, " ")
+                if (!(words[2] in command)) {
+                    print FILENAME ": no command " words[2] " of turnpikectl"
+                }
+            } else if (text ~ /^turnpike --[a-z]/) {
+                split(text, words, " ")
+                if (!(words[2] in command)) {
+                    print FILENAME ": no option " words[2] " of turnpike"
+                }
+            } else if (text ~ /^[a-z0-9_.]+: ?/ && text !~ /^(srv|unix):/) {
+                read_yaml(text)
+            } else if (text ~ /^[a-z0-9_]+(\.[a-z0-9_]+)*$/ && text !~ /^turnpike/ && !known(text)) {
+                print FILENAME ": no option " text
+            }
+        }
+        FILENAME == commands { command[$1] = 1; next }
+        FILENAME == "doc/CONFIG.md" && !/^\| `/ { next }
+        FILENAME == "doc/CONFIG.md" {
+            split($0, cell, " \\| ")
+            name = cell[1]
+            gsub(/[|` ]/, "", name)
+            option[name] = 1
+            count = split(name, parts, ".")
+            last = parts[count]
+            if (cell[2] ~ /^mapping|places in a request/) {
+                free[name] = free[last] = 1
+            }
+            part[last] = 1
+            if (count > 1) {
+                group[parts[1]] = 1
+            }
+            for (rest = cell[3] cell[4]; match(rest, /`[^`]+`/); rest = substr(rest, RSTART + RLENGTH)) {
+                value[substr(rest, RSTART + 1, RLENGTH - 2)] = 1
+            }
+            next
+        }
+        {
+            ours = FILENAME ~ /FROM-/ && /^\| / && sub(/^\| .* \| /, "")
+            for (rest = $0; match(rest, /`[^`]+`/);) {
+                text = substr(rest, RSTART + 1, RLENGTH - 2)
+                rest = substr(rest, RSTART + RLENGTH)
+                first = text
+                sub(/\..*/, "", first)
+                if (ours) {
+                    read_text(text)
+                } else if (text ~ /^[a-z0-9_]+(\.[a-z0-9_]+)+$/ && text !~ /\.[ch]$/ && first in group && !known(text)) {
+                    print FILENAME ": no option " text
+                }
+            }
+        }
+    ' commands="$fresh/commands" "$fresh/commands" doc/CONFIG.md *.md doc/*.md
+}
+
 gone=$(
     for walk in doc/ARCHITECTURE.md doc/MECHANISMS.md; do
         words_that_are_gone
         names_in_other_files
     done
+    options_that_are_gone
     links_to_nowhere
     paths_to_nowhere
 )

@@ -112,7 +112,9 @@ static const char doc_head[] =
     "- A time, size or percent without its unit is an error, never a guess.\n"
     "- The file is one YAML document of at most 16 MiB and 16 levels. Anchors, aliases, tags\n"
     "  and duplicate keys are refused. Text that starts with `*`, `{`, `[` or `%` needs quotes.\n"
-    "- Truth is `true` and `false` only.\n";
+    "- Truth is `true` and `false` only.\n"
+    "- Environment variables are not read: what runs is what this file says, and those that it\n"
+    "  includes.\n";
 
 static const char doc_match[] =
     "A request goes to the route with the most specific match; of routes that are equally\n"
