@@ -103,6 +103,20 @@ test('flash sale: as many as the shop bears, a line, and 503 for the others', as
     assert.ok(answers.some((answer) => answer.status === 429), 'a client that asks too much gets 429');
 });
 
+test('waiting room: one user is in, the next one waits, and all may pay', async (t) => {
+    const tickets = await Promise.all([1, 2].map(() => httpOrigin(t, { name: 'tickets' })));
+    const gateway = await startRecipe(t, 'waiting-room.yaml', {
+        '10.0.2.31:8080': tickets[0].address, '10.0.2.32:8080': tickets[1].address, '0.0.0.0:80': '127.0.0.1:0', 'active: 2000': 'active: 1',
+    });
+    const ask = (headers) => request(gateway, { path: '/static/hall.svg', headers: { Host: 'tickets.example.com', ...headers } });
+
+    await runCommands(t, 'RECIPES.md', 'Waiting room', { gateway, ports: ports(gateway, 80) });
+    const seen = () => tickets.flatMap((origin) => origin.requests).filter((record) => record.url === '/static/hall.svg').length;
+    assert.equal(seen(), 1);
+    assert.equal((await ask()).body, 'tickets');
+    assert.equal(seen(), 1, 'it is stored');
+});
+
 test('moving off an old service: users stay, testers choose, the ramp obeys', async (t) => {
     const [old, young] = await Promise.all(['orders-old', 'orders-new'].map((name) => httpOrigin(t, { name })));
     const gateway = await startRecipe(t, 'move-service.yaml', {
