@@ -59,7 +59,8 @@ static const struct option options[] = {
              "/var/lib/turnpike if it exists."},
     {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
      .least = "1", .greatest = "64", FIELD(settings, via),
-     .help = "The gateway's name in Via and Proxy-Status."},
+     .help = "The gateway's name in the Via and Proxy-Status fields. To send an origin no Via, "
+             "see via of a service."},
     {.path = "priority_header", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "X-Priority",
      .sample_off = true, .least = "1", .greatest = "64", FIELD(settings, priority_header),
      .help = "Request header in which trusted_proxies may say critical, normal or bulk, before what the "
@@ -71,10 +72,13 @@ static const struct option options[] = {
              "as turnpike.client_request_id."},
     {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG_GROUP, .initial = "stderr",
      .words = "off|stderr|syslog",
-     .help = "Where the JSON line of each exchange is written. A path is reopened on SIGUSR1. As a "
-             "group it says what is in the lines, too."},
+     .help = "Where the JSON line of each exchange is written: off, stderr, syslog or the path "
+             "of a file, which SIGUSR1 reopens. A group (to, fields, sample) also says what is "
+             "written."},
     {.path = "access_log.to", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
-     .words = "off|stderr|syslog", .help = "The same, within the group."},
+     .words = "off|stderr|syslog",
+     .help = "Where the lines are written: off, stderr, syslog or the path of a file, which "
+             "SIGUSR1 reopens."},
     {.path = "access_log.fields", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
      .sample = "[user_agent.original, http.request.header.referer]",
      .help = "Fields that a line has besides the usual ones, where the exchange has them: "
@@ -290,21 +294,24 @@ static const struct option options[] = {
              "wait."},
     {.path = "limits.http2_streams", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_COUNT,
      .initial = "128", .least = "1", .greatest = "1000", FIELD(limits_settings, http2_streams),
-     .help = "Requests at once on one HTTP/2 connection of a client; further ones are refused "
-             "unprocessed (REFUSED_STREAM), so that the client may send them again."},
+     .help = "Concurrent requests on one HTTP/2 connection of a client. Further ones are "
+             "refused unprocessed (REFUSED_STREAM), so that the client may send them again."},
     {.path = "limits.http2_header_table", .places = PLACE_GLOBAL | PLACE_LISTENER,
      .type = OPTION_SIZE, .initial = "4KiB", .least = "0B", .greatest = "64KiB",
      FIELD(limits_settings, http2_header_table),
-     .help = "Memory for compressed heads of an HTTP/2 client's requests, each connection."},
+     .help = "Memory for the header compression (HPACK) of one HTTP/2 connection of a client, "
+             "for its requests."},
     {.path = "limits.http2_stream_window", .places = PLACE_GLOBAL | PLACE_LISTENER,
      .type = OPTION_SIZE, .initial = "64KiB", .least = "16KiB", .greatest = "16MiB",
      FIELD(limits_settings, http2_stream_window),
-     .help = "Bytes of one HTTP/2 request's body that may wait for its origin; more is not sent "
-             "by the client before the origin has taken some."},
+     .help = "Bytes of one HTTP/2 request body that may wait for the origin (flow control "
+             "window). The client sends no more until the origin has taken some."},
     {.path = "limits.http2_connection_window", .places = PLACE_GLOBAL | PLACE_LISTENER,
      .type = OPTION_SIZE, .initial = "256KiB", .least = "64KiB", .greatest = "64MiB",
      FIELD(limits_settings, http2_connection_window),
-     .help = "The same for all requests of one HTTP/2 connection together."},
+     .help = "Bytes of all request bodies of one HTTP/2 connection together that may wait for "
+             "origins (flow control window). The client sends no more until an origin has taken "
+             "some."},
 
     {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      .help = "Remaining time of timeouts.total, passed between trusted clients, gateway and "
@@ -398,42 +405,47 @@ static const struct option options[] = {
     {.path = "http2", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
      FIELD(listener_settings, http2),
      .help = "Offer HTTP/2 (h2) beside HTTP/1.1 to clients that connect with TLS, by ALPN. Its "
-             "budgets are limits.http2_streams and the options behind it. Without TLS: see h2c."},
+             "budgets are limits.http2_streams and the options that follow it. Without TLS: see "
+             "h2c."},
     {.path = "h2c", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(listener_settings, h2c),
-     .help = "Clients of a listener without TLS may begin with HTTP/2 at once (prior knowledge); "
-             "an Upgrade to it is never followed. false: they hear GOAWAY with HTTP_1_1_REQUIRED."},
+     .help = "Clients of a listener without TLS may begin with HTTP/2 at once (prior "
+             "knowledge). An Upgrade to h2c is never followed. false: such clients get GOAWAY "
+             "with HTTP_1_1_REQUIRED."},
     {.path = "mode", .places = PLACE_LISTENER, .type = OPTION_MODE, .initial = "0660",
      .least = "0000", .greatest = "0777", .sample_off = true,
      FIELD(listener_settings, socket_mode), .help = "Permissions of a Unix socket's file."},
 
     {.path = "timeouts", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample = "{head: 5s}",
      .sample_off = true,
-     .help = "How long to wait for its clients, where not as long as everywhere."},
+     .help = "Timeouts of this listener's clients, in place of the global ones."},
     {.path = "tls", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample_off = true,
-     .help = "Speak TLS (1.2 and 1.3); absent: plain HTTP."},
+     .help = "Speak TLS (1.2 and 1.3) with clients. Absent: plain HTTP."},
     {.path = "tls.certificates", .places = PLACE_LISTENER, .type = OPTION_ROWS, .required = true,
-     .help = "Each is shown to the names that stand in it, ECDSA before RSA; the first one is the "
-             "default."},
+     .help = "Certificates and their private keys. A client gets the one that has the name it "
+             "asks for (SNI), ECDSA before RSA. Without such a one it gets the first "
+             "(tls.unknown_names)."},
     {.path = "tls.certificates.cert", .places = PLACE_LISTENER, .type = OPTION_TEXT,
      .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.crt",
      FIELD(tls_certificate_settings, cert),
-     .help = "PEM file with the certificate, then those between it and its CA."},
+     .help = "PEM file with the certificate, followed by the intermediate certificates up to "
+             "its CA."},
     {.path = "tls.certificates.key", .places = PLACE_LISTENER, .type = OPTION_TEXT,
      .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.key",
      FIELD(tls_certificate_settings, key),
-     .help = "PEM file with its private key. One that every user of the machine may read is "
-             "refused; one that a group or an ACL may read is warned of."},
+     .help = "PEM file with the private key of the certificate. A file that every user of the "
+             "machine may read is refused. For a file that a group or an ACL may read the log "
+             "has a warning."},
     {.path = "tls.unknown_names", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
      .initial = "default", .words = "default|refuse",
      FIELD(tls_listener_settings, unknown_names),
-     .help = "A client that asks for a name (SNI) in no certificate, or for none, gets the default "
-             "one, or a refusal."},
+     .help = "What a client gets that asks for no name (SNI), or for one that no certificate "
+             "has. default: the first certificate. refuse: the handshake fails."},
     {.path = "tls.expired", .places = PLACE_LISTENER, .type = OPTION_CHOICE, .initial = "serve",
      .words = "serve|refuse", FIELD(tls_listener_settings, expired),
-     .help = "What becomes of a certificate that is out of date (expired, or not valid yet). serve: "
-             "it is used, which is told as an error in the log and shown in /metrics; clients of its names refuse it, and all other names work. refuse: "
-             "the start or the reload fails."},
+     .help = "What happens to a certificate that has expired or is not valid yet. serve: it is "
+             "used, the log has an error and /metrics shows it; clients of its names refuse it, "
+             "and all other names work. refuse: the start or the reload fails."},
     {.path = "tls.min_version", .places = PLACE_LISTENER, .type = OPTION_CHOICE, .initial = "1.2",
      .words = "1.2|1.3", FIELD(tls_listener_settings, min_version),
      .help = "Oldest version of TLS that is spoken."},
@@ -442,7 +454,7 @@ static const struct option options[] = {
                 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305",
      .least = "1", .greatest = "4096", FIELD(tls_listener_settings, ciphers),
-     .help = "Cipher suites of TLS 1.2 in OpenSSL's words, best first."},
+     .help = "Cipher suites of TLS 1.2 in OpenSSL's notation, best first."},
     {.path = "tls.cipher_suites", .places = PLACE_LISTENER, .type = OPTION_TEXT,
      .initial = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
      .least = "1", .greatest = "4096", FIELD(tls_listener_settings, cipher_suites),
@@ -452,49 +464,54 @@ static const struct option options[] = {
      FIELD(tls_listener_settings, groups),
      .help = "Groups of the key exchange, best first."},
     {.path = "tls.client_auth", .places = PLACE_LISTENER, .type = OPTION_GROUP,
-     .help = "Certificates of clients; origins get them as Client-Cert (RFC 9440)."},
+     .help = "Client certificates (mutual TLS). Origins get a client's certificate as "
+             "Client-Cert (RFC 9440)."},
     {.path = "tls.client_auth.mode", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
      .initial = "off", .words = "off|optional|required",
      FIELD(tls_client_auth_settings, mode),
-     .help = "Whether a client is asked for one, and whether it must have one; what it shows must "
-             "be good. After a reload this holds for connections that are there already, too: who "
-             "does not fulfil it is answered 421, and closed."},
+     .help = "Whether clients are asked for a certificate. optional: a client without one may "
+             "connect. required: without one the handshake fails. With either, a certificate "
+             "that tls.client_auth.ca has not issued fails the handshake. After a reload the "
+             "mode also holds for open connections: a request on one that does not meet it gets "
+             "421, and the connection closes."},
     {.path = "tls.client_auth.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/tls/clients-ca.crt",
      FIELD(tls_client_auth_settings, ca),
-     .help = "PEM file with the CAs that issue them."},
+     .help = "PEM file with the CAs whose client certificates are accepted."},
     {.path = "tls.hosts", .places = PLACE_LISTENER, .type = OPTION_ROWS,
-     .help = "Names with rules of their own; a request for one of them must come over a connection "
-             "that asked for it, else it is answered 421."},
+     .help = "Host names with rules of their own for client certificates. A request for such a "
+             "host must come over a connection that asked for it by SNI, otherwise it gets 421."},
     {.path = "tls.hosts.name", .places = PLACE_LISTENER, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "253", .sample = "pay.example.com", FIELD(tls_host_settings, name),
-     .help = "\"pay.example.com\", or \"*.pay.example.com\" (any name below it, as in match.host); of "
-             "several the longest holds."},
+     .help = "\"pay.example.com\", or \"*.pay.example.com\" (any name below it, as in "
+             "match.host). The longest name that matches counts."},
     {.path = "tls.hosts.mode", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
      .initial = "required", .words = "off|optional|required",
-     FIELD(tls_host_settings, client_auth.mode), .help = "In place of tls.client_auth.mode."},
+     FIELD(tls_host_settings, client_auth.mode),
+     .help = "For this host, in place of tls.client_auth.mode."},
     {.path = "tls.hosts.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/tls/merchants-ca.crt",
      FIELD(tls_host_settings, client_auth.ca),
-     .help = "In place of tls.client_auth.ca, which it is when absent."},
+     .help = "For this host, in place of tls.client_auth.ca. Absent: that file."},
     {.path = "tls.resume", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
      FIELD(tls_listener_settings, resume),
-     .help = "Let clients resume their sessions with a ticket, which spares both sides most of a "
+     .help = "Let clients resume sessions with a ticket, which saves most of the cost of a "
              "handshake."},
     {.path = "tls.ticket_keys", .places = PLACE_LISTENER, .type = OPTION_TEXTS,
      .sample = "[/etc/turnpike/tls/tickets.key]", .sample_off = true,
-     .help = "Files of 32 or more random bytes (openssl rand -out FILE 48), the same on all "
-             "gateways of a fleet. Tickets are made with the first one and taken from all. Absent: "
-             "a secret that lives as long as the process."},
+     .help = "Files of at least 32 random bytes (openssl rand -out FILE 48) that protect "
+             "session tickets, the same on all gateways of a fleet. New tickets are made with "
+             "the first file; tickets of all files are accepted. Absent: a secret that lives as "
+             "long as the process."},
     {.path = "tls.ticket_rotate", .places = PLACE_LISTENER, .type = OPTION_TIME, .initial = "12h",
      .zero_word = "none", .least = "1s", .greatest = "3d",
      FIELD(tls_listener_settings, ticket_rotate),
-     .help = "Fresh keys for tickets are drawn from those secrets so often, at the same time "
-             "everywhere; a ticket is good for as long. none: the secrets never change by "
+     .help = "How often new keys for tickets are derived from those secrets, at the same time "
+             "on all gateways. A ticket is valid for as long. none: the keys never change by "
              "themselves."},
     {.path = "tls.watch", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(tls_listener_settings, watch),
-     .help = "Reload when one of these files has changed."},
+     .help = "Reload the configuration when one of these files has changed."},
     {.path = "allow", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]", .sample_off = true,
      .help = "Networks of clients whose requests are served; others get 403. Absent: all. The client "
@@ -546,8 +563,9 @@ static const struct option options[] = {
              "HTTP/1.1. http2: nothing else, without TLS by prior knowledge."},
     {.path = "via", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "on",
      .words = "on|off", FIELD(service_settings, via),
-     .help = "Whether its origins get Via, ours and what came with the request; off: nginx as origin "
-             "compresses for who sends Via only by gzip_proxied, which is off by default."},
+     .help = "Whether the origins get Via, the gateway's and what came with the request. off is "
+             "for nginx as an origin: it compresses answers to requests with Via only where its "
+             "gzip_proxied says so, which is off by default."},
     {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "Connections to each origin, and the line in front of it."},
     {.path = "pool.max_idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
@@ -638,7 +656,7 @@ static const struct option options[] = {
              "reload."},
     {.path = "tls.watch", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
      FIELD(tls_service_settings, watch),
-     .help = "Reload when one of these files has changed."},
+     .help = "Reload the configuration when one of these files has changed."},
 
     {.path = "lenient", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
      .help = "Faults of origins' answers, and of probes' answers, that are taken instead of answered "
@@ -664,9 +682,10 @@ static const struct option options[] = {
     {.path = "health.failed_share", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
      .initial = "50%", .zero_word = "off", .least = "0.01%", .greatest = "100%",
      FIELD(health_settings, failed_share),
-     .help = "This share of the attempts of a window without a usable answer ejects it, too. From "
-             "the second on a failure that its client saw, for there was no other try, counts for "
-             "five, and for these the window may be shorter."},
+     .help = "The origin is ejected when this share of a window's attempts ended without a "
+             "usable answer, once the window has health.min_attempts. Failures that clients "
+             "saw, because they were not retried, count five times from the second one on, and "
+             "need no minimum of attempts."},
     {.path = "health.min_attempts", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "20", .least = "1", .greatest = "1000000", FIELD(health_settings, min_attempts),
      .help = "Attempts that a window needs before failed_share counts."},
@@ -801,13 +820,15 @@ static const struct option options[] = {
     {.path = "sticky", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{cookie: uid}, {header: X-User}, {query: user}, client_address]",
      .sample_off = true, .words = "cookie|header|query|client_address",
-     .help = "Where a split finds what names its user; the first that is there counts. The same "
-             "user gets the same arm, from every worker and after every restart; as an arm grows, "
-             "users only move into it. Absent: arms take turns."},
+     .help = "Places in a request that identify its user; the first one present counts. A user "
+             "always gets the same arm, from every worker and after every restart. When an arm "
+             "grows, users only move into it. Absent: requests are spread over the arms by "
+             "weight, whichever client sends them."},
     {.path = "salt", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "spring", .least = "1",
      .greatest = "256", .sample_off = true, FIELD(route_settings, split.salt),
-     .help = "Mixed into where users fall; routes with the same salt and services send a user the "
-             "same way. A change deals all users anew."},
+     .help = "Text that is hashed together with what identifies a user (sticky). Routes with "
+             "the same services and the same salt, or none, send a user to the same arm. A new "
+             "salt deals all users anew."},
     {.path = "override", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{header: X-Arm}, {cookie: arm}]", .sample_off = true, .words = "cookie|header",
      .help = "Where a tester may name the service of the split to use; other names are "
@@ -942,36 +963,42 @@ static const struct option options[] = {
      .initial = "enforce", .words = "enforce|report", FIELD(rate_limit_settings, mode),
      .help = "report: requests over the limit are served, counted and named in the access log."},
     {.path = "waiting_room", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
-     .help = "A queue of users before the route: who has no place yet gets a page that asks again by "
-             "itself (browsers) or JSON, with 503. Users are told apart by a signed cookie; a first "
-             "place is kept for 20 s until it is brought back, for a tenth of the room (8 at least) "
-             "from one address."},
+     .help = "A queue of users in front of the route. While all places are taken, a user gets "
+             "503 with a page that asks again by itself (browsers), or with JSON. A signed "
+             "cookie tells users apart. The place of a new user is held for 20 s until the "
+             "cookie comes back; one client address has at most a tenth of the room, or 8 "
+             "places, held so."},
     {.path = "waiting_room.active", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
      .least = "1", .greatest = "4000000", .sample = "500", FIELD(waiting_room_settings, active),
-     .help = "Users that are let in at once, by each gateway."},
+     .help = "Users that are let in at the same time. Each gateway counts its own users."},
     {.path = "waiting_room.per_minute", .places = PLACE_ROUTE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "100000000",
-     FIELD(waiting_room_settings, per_minute), .help = "New users that are let in each minute."},
+     FIELD(waiting_room_settings, per_minute),
+     .help = "New users that are let in each minute, at most."},
     {.path = "waiting_room.session", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "5m",
      .least = "5s", .greatest = "1d", FIELD(waiting_room_settings, session),
-     .help = "A user that makes no request for so long gives the place away; before the second one, "
-             "after 20 s at most."},
+     .help = "How long a user keeps the place after the last request. A user that has made one "
+             "request only loses it after 20 s at most."},
     {.path = "waiting_room.opens_at", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .least = "20", .greatest = "32", .sample = "\"2030-11-29T08:00:00Z\"", .sample_off = true,
      FIELD(waiting_room_settings, opens_at),
-     .help = "Until then all wait; at that time they come in by lot, before those who come later."},
+     .help = "Time at which users are let in. Until then all wait. Then those who wait come in "
+             "by lot, before users who arrive later. Absent: the room is open."},
     {.path = "waiting_room.page", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/waiting.html", .sample_off = true,
-     .help = "HTML file up to 48 KiB in place of the gateway's own; {place}, {wait} and {again} "
-             "(seconds, for its refresh) in it are filled in."},
+     .help = "HTML file of up to 48 KiB, in place of the gateway's own page. In it {place} "
+             "becomes the user's place, {wait} the expected wait in words, and {again} the "
+             "seconds until the page should ask again."},
     {.path = "waiting_room.cookie", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .least = "1", .greatest = "96", .sample = "shop-ticket", .sample_off = true,
      FIELD(waiting_room_settings, cookie),
-     .help = "Its name. Absent: turnpike-ticket- and the name of the route."},
+     .help = "Name of the cookie that holds a user's ticket. Absent: turnpike-ticket- and the "
+             "name of the route."},
     {.path = "waiting_room.keys", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[/etc/turnpike/tickets.key]", .sample_off = true,
-     .help = "Files of 32 or more random bytes that sign the cookie, the same on all gateways of a "
-             "fleet; the first one signs, all are taken. Absent: a secret kept in state_directory."},
+     .help = "Files of at least 32 random bytes that sign the cookie, the same on all gateways "
+             "of a fleet. The first one signs; cookies signed with any of them are accepted. "
+             "Absent: a secret kept in state_directory."},
     {.path = "coalesce", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
      .sample_off = true, FIELD(route_settings, caching.coalesce),
      .help = "Of several GET or HEAD requests for one URL at a time only the first goes to the "
@@ -994,24 +1021,27 @@ static const struct option options[] = {
     {.path = "cache.ttl", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "none",
      .zero_word = "none", .least = "10ms", .greatest = "31d", .sample = "1s",
      FIELD(caching_settings, ttl),
-     .help = "Freshness of answers that do not state any (Cache-Control, Expires); none: they are "
-             "not kept."},
+     .help = "How long an answer is fresh that does not say so itself (Cache-Control, Expires). "
+             "none: such answers are not stored."},
     {.path = "cache.stale_while_revalidate", .places = PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "31d", .sample = "10s",
      FIELD(caching_settings, stale_while_revalidate),
-     .help = "So long after its freshness an answer is served on while one request fetches it anew; "
-             "what the answer says of it itself goes before."},
+     .help = "How long after the end of its freshness a stored answer is still served while one "
+             "request fetches a new one. The answer's own stale-while-revalidate takes "
+             "precedence. none: not at all."},
     {.path = "cache.stale_if_error", .places = PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "none", .zero_word = "none", .least = "10ms", .greatest = "31d", .sample = "10m",
      FIELD(caching_settings, stale_if_error),
-     .help = "So long after its freshness an answer is served where the origin fails or answers "
-             "5xx; what the answer says of it itself goes before."},
+     .help = "How long after the end of its freshness a stored answer is served when the origin "
+             "fails or answers 5xx. The answer's own stale-if-error takes precedence. none: not "
+             "at all."},
     {.path = "cache.max_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .initial = "64MiB",
      .least = "64KiB", .greatest = "1024GiB", FIELD(caching_settings, max_bytes),
-     .help = "Memory for answers of this route; the least recently used go first."},
+     .help = "Memory for the stored answers of this route. At the limit, the least recently "
+             "used ones are evicted."},
     {.path = "cache.max_answer", .places = PLACE_ROUTE, .type = OPTION_SIZE, .initial = "1MiB",
      .least = "1KiB", .greatest = "1GiB", FIELD(caching_settings, max_answer),
-     .help = "A longer body is not kept, and not shared with those who wait."},
+     .help = "Largest body that is stored, or shared with requests that wait for it."},
     {.path = "cache.requests_with_cookie", .places = PLACE_ROUTE, .type = OPTION_FLAG,
      .initial = "false", FIELD(caching_settings, requests_with_cookie),
      .help = "Requests with Cookie take part: the operator knows that answers do not depend on it, "
