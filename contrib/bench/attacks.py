@@ -23,26 +23,15 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
 from contenders import write  # noqa: E402
+from frames import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE,  # noqa: E402
+                    PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, text)
 from processes import Failure, Processes, free_port  # noqa: E402
 
 CLIENTS = 32
 ATTACKERS = 4
 HERE = os.path.dirname(os.path.abspath(__file__))
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 8, 9
-END_STREAM, END_HEADERS = 1, 4
 PIECE = 64 * 1024
 MOST_BYTES = 2 * 1024 * 1024  # of a flood, on one connection
-
-
-def frame(kind, flags, stream, payload=b""):
-    return (len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
-            + payload)
-
-
-def text(value):
-    assert len(value) < 127
-    return bytes([len(value)]) + value
 
 
 def head(path):

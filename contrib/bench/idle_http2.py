@@ -22,20 +22,13 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from contenders import CIPHERS, certificate, write  # noqa: E402
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, SETTINGS = 0, 1, 4
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
-
-
-def frame(kind, flags, stream, payload=b""):
-    return (len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
-            + payload)
+from frames import (ACK, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS,  # noqa: E402
+                    frame, text)
 
 
 def literal(name, value):
     """Goes into the table, as a browser's fields do."""
-    return bytes([0x40, len(name)]) + name + bytes([len(value)]) + value
+    return b"\x40" + text(name) + text(value)
 
 
 FIELDS = [(b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130"),
@@ -50,9 +43,9 @@ def request(stream):
         rest = b"".join(literal(name, value) for name, value in FIELDS)
     else:
         rest = bytes([0x80 | index for index in (62, 63, 64, 65, 66)])
-    authority = b"\x01" + bytes([9]) + b"bench.tes"
+    authority = b"\x01" + text(b"bench.tes")
     return frame(HEADERS, END_STREAM | END_HEADERS, stream,
-                 b"\x82\x87" + b"\x04" + bytes([len(path)]) + path + authority + rest)
+                 b"\x82\x87\x04" + text(path) + authority + rest)
 
 
 class Connection:

@@ -56,14 +56,15 @@ def start_time_of(pid):
         return None
 
 
-def connect(port, tls):
-    """A connection to a port of this machine, whatever certificate it shows."""
+def connect(port, tls, protocols=()):
+    """A connection to a port of this machine, whatever certificate it shows. `protocols`: ALPN's."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=2)
     if not tls:
         return connection
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
+    trusting.set_alpn_protocols(protocols)
     return trusting.wrap_socket(connection, server_hostname="bench.test")
 
 
