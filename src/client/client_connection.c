@@ -19,6 +19,24 @@
 
 #define TICK_BITS 16 /* of microseconds: 1/16 s or so, of which 32 bits last for years */
 
+struct client_context *client_context_of(const struct client_connection *connection)
+{
+    return connection->listener->context;
+}
+
+uint32_t client_clock_ms(const struct client_context *context)
+{
+    return (uint32_t)(loop_now(context->worker_context->loop) / 1000);
+}
+
+const struct client_codec *client_codec_of(const struct client_connection *connection)
+{
+    if (connection->h1 == NULL) {
+        return NULL;
+    }
+    return connection->speaks_h2 ? &client_h2_codec : &client_h1_codec;
+}
+
 static uint32_t ticks_of(uint64_t us)
 {
     return (uint32_t)(us >> TICK_BITS);

@@ -284,24 +284,10 @@ struct client_h1 {
 #define CLIENT_LEAVE_GRACE_MS 300 /* an idle client's request may be on its way */
 
 /* client_connection.c */
-static inline struct client_context *client_context_of(const struct client_connection *connection)
-{
-    return connection->listener->context;
-}
-static inline uint32_t client_clock_ms(const struct client_context *context)
-{
-    return (uint32_t)(loop_now(context->worker_context->loop) / 1000);
-}
-
+struct client_context *client_context_of(const struct client_connection *connection);
+uint32_t client_clock_ms(const struct client_context *context);
 /* NULL: it carries nothing now. */
-static inline const struct client_codec *client_codec_of(const struct client_connection *connection)
-{
-    if (connection->h1 == NULL) {
-        return NULL;
-    }
-    return connection->speaks_h2 ? &client_h2_codec : &client_h1_codec;
-}
-
+const struct client_codec *client_codec_of(const struct client_connection *connection);
 uint32_t client_ticks_now(const struct client_connection *connection); /* what `born` is in */
 void client_set_state(struct client_connection *connection, enum client_state state);
 void client_count(struct client_context *context, uint32_t change);
