@@ -170,6 +170,28 @@ void client_cut(struct client_connection *connection, enum cut_cause cause)
     client_close(connection, cause == CUT_STOP ? OUTCOME_CUT_BY_STOP : OUTCOME_CUT_BY_TIMEOUT);
 }
 
+void client_free_deferred(void *owner)
+{
+    struct client_context *context = owner;
+    struct link *link;
+
+    if (context->handshakes.begun > 0 || !list_is_empty(&context->handshakes.line)) {
+        client_handshakes_go_on(context);
+    }
+    while ((link = list_first(&context->deferred_stream_frees)) != NULL) {
+        list_remove(link);
+        slab_give(context->streams, CONTAINER_OF(link, struct client_h1, link));
+    }
+    if (!list_is_empty(&context->h2.deferred_stream_frees) ||
+        !list_is_empty(&context->h2.deferred_frees)) {
+        client_h2_context_bury(context);
+    }
+    while ((link = list_first(&context->deferred_frees)) != NULL) {
+        list_remove(link);
+        slab_give(context->connections, CONTAINER_OF(link, struct client_connection, link));
+    }
+}
+
 /* What is on its way to us when we say our last goes on coming for a round trip. */
 static uint32_t linger_time(const struct client_connection *connection)
 {

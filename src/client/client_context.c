@@ -45,25 +45,6 @@ int client_context_give_idle(struct client_context *context, struct address *fro
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static void free_deferred(void *owner)
-{
-    struct client_context *context = owner;
-    struct link *link;
-
-    if (context->handshakes.begun > 0 || !list_is_empty(&context->handshakes.line)) {
-        client_handshakes_go_on(context);
-    }
-    while ((link = list_first(&context->deferred_stream_frees)) != NULL) {
-        list_remove(link);
-        slab_give(context->streams, CONTAINER_OF(link, struct client_h1, link));
-    }
-    client_h2_context_bury(context);
-    while ((link = list_first(&context->deferred_frees)) != NULL) {
-        list_remove(link);
-        slab_give(context->connections, CONTAINER_OF(link, struct client_connection, link));
-    }
-}
-
 struct client_context *client_context_new(struct exchange_context *exchanges,
                                           const struct client_placing *placing, void *owner)
 {
@@ -97,7 +78,7 @@ struct client_context *client_context_new(struct exchange_context *exchanges,
     slab_pool_account(context->connections, pressure_slabs(context->worker_context->pressure));
     slab_pool_clear(context->streams, sizeof(struct client_h1));
     slab_pool_account(context->streams, pressure_slabs(context->worker_context->pressure));
-    loop_at_turn_end(context->worker_context->loop, free_deferred, context);
+    loop_at_turn_end(context->worker_context->loop, client_free_deferred, context);
     return context;
 }
 
@@ -114,7 +95,7 @@ void client_context_free(struct client_context **context)
     later_cancel(&(*context)->place_free);
     alarm_clear((*context)->worker_context->loop, &(*context)->handshakes.penalized_turn);
     client_listeners_release(*context);
-    free_deferred(*context);
+    client_free_deferred(*context);
     client_list_drop(*context);
     slab_pool_free(&(*context)->connections);
     slab_pool_free(&(*context)->streams);

@@ -293,6 +293,8 @@ void client_set_state(struct client_connection *connection, enum client_state st
 void client_count(struct client_context *context, uint32_t change);
 /* The one end of a connection. `end` reaches the log if a request was under way. */
 void client_close(struct client_connection *connection, enum outcome_end end);
+/* Gives back the memory of what ended in this turn, at its end. */
+void client_free_deferred(void *owner);
 /* Ends it because a budget is spent: counted, noted, and where an answer breaks off, reset. */
 void client_cut(struct client_connection *connection, enum cut_cause cause);
 /* Its place among the handshakes; harmless when it has none. */
