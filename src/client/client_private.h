@@ -422,11 +422,10 @@ void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause c
 
 /* client_h1_clock.c */
 /* For whom is waited from now on. */
-void client_h1_awaits_head(struct client_h1 *h1);   /* its first bytes are there */
-void client_h1_awaits_body(struct client_h1 *h1);   /* from its start */
-void client_h1_holds_body(struct client_h1 *h1);    /* we do not read it now */
-void client_h1_takes_body(struct client_h1 *h1);    /* we do again */
-void client_h1_awaits_origin(struct client_h1 *h1); /* the request is whole */
+void client_h1_awaits_head(struct client_h1 *h1); /* its first bytes are there */
+void client_h1_awaits_body(struct client_h1 *h1); /* from its start */
+void client_h1_holds_body(struct client_h1 *h1);  /* we do not read it now */
+void client_h1_takes_body(struct client_h1 *h1);  /* we do again */
 /* It ended its side: what is under way is given up after CLIENT_LEFT_MS. */
 void client_h1_client_left(struct client_h1 *h1);
 /* The transport is full; `wrote`: it has just taken something. */

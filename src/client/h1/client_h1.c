@@ -204,15 +204,22 @@ static struct buffer *client_h1_head_apart(struct client_h1 *h1)
     return apart;
 }
 
+#define UNWATCHED_MS 50 /* an answer that takes longer: see whether its client still waits */
+
 /* The request is whole: the clock that counts now is the origin's. */
 static void client_h1_await_end(struct client_h1 *h1)
 {
     h1->state = CLIENT_H1_AWAITS_END;
-    client_h1_awaits_origin(h1);
+    if (h1->connection->unwatched) {
+        client_set_timer(h1->connection, UNWATCHED_MS);
+    } else if (!h1->out.blocked) {
+        client_rest_timer(h1->connection);
+    }
 }
 
 static void body_is_whole(struct client_h1 *h1, const struct http_headers *trailers)
 {
+    min_rate_end(&h1->body_min_rate);
     client_h1_await_end(h1);
     exchange_body_end(h1->exchange, trailers);
 }
@@ -407,8 +414,10 @@ static bool receive_once(struct client_h1 *h1)
     h1->in->end += (uint32_t)count;
     h1->received += (uint64_t)count;
     drip_note(&h1->drip, (size_t)count, h1->out.written);
-    min_rate_moved(&h1->body_min_rate,
-                   loop_now(client_context_of(h1->connection)->worker_context->loop));
+    if (h1->state != CLIENT_H1_READS_HEAD) {
+        min_rate_moved(&h1->body_min_rate,
+                       loop_now(client_context_of(h1->connection)->worker_context->loop));
+    }
     client_h1_process(h1);
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
 }
@@ -486,8 +495,9 @@ static void count_begun(struct client_h1 *h1)
     h1->answer_ended = false;
     h1->answer_is_small = false;
     h1->closes = false;
-    min_rate_end(&h1->body_min_rate);
-    min_rate_end(&h1->answer_min_rate);
+    if (h1->was_waited_for) {
+        min_rate_end(&h1->answer_min_rate);
+    }
     atomic_store_explicit(&context->begun,
                           atomic_load_explicit(&context->begun, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -750,6 +760,7 @@ static void skip_body_at_hand(struct client_h1 *h1)
 {
     if (h1->state == CLIENT_H1_READS_BODY && h1->framing == HTTP_LENGTH_KNOWN &&
         h1->body_left <= buffer_length(h1->in)) {
+        min_rate_end(&h1->body_min_rate);
         h1->in->start += (uint32_t)h1->body_left;
         h1->body_left = 0;
         h1->undelivered = (struct bytes){0};

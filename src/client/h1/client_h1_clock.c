@@ -6,7 +6,6 @@
 #include "client/client_private.h"
 
 #define GONE_CHECK_MS 1000 /* how often a client that is not read from is looked at */
-#define UNWATCHED_MS 50    /* an answer that takes longer: see whether its client still waits */
 
 static uint64_t now_of(const struct client_h1 *h1)
 {
@@ -99,17 +98,6 @@ void client_h1_takes_body(struct client_h1 *h1)
 {
     min_rate_go_on(&h1->body_min_rate, now_of(h1));
     client_h1_arm(h1);
-}
-
-/* The request is whole: the clock that counts now is the origin's. */
-void client_h1_awaits_origin(struct client_h1 *h1)
-{
-    min_rate_end(&h1->body_min_rate);
-    if (h1->connection->unwatched) {
-        client_set_timer(h1->connection, UNWATCHED_MS);
-    } else if (!h1->out.blocked) {
-        client_rest_timer(h1->connection);
-    }
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
