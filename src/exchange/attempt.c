@@ -189,7 +189,7 @@ void attempt_connected(void *owner)
     attempt->record.connected_us = reached_us(attempt);
     attempt->record.reused = attempt->request.evidence.kept_connection;
     attempt->record.http2 = attempt->request.evidence.http2;
-    if (!deadline_leaves_time(exchange)) {
+    if (exchange->deadline_us != 0 && !deadline_leaves_time(exchange)) {
         return;
     }
     send_head(attempt);
@@ -274,10 +274,13 @@ static bool send_and_drop(struct attempt *attempt)
 
 static void send_end(struct attempt *attempt)
 {
+    const struct exchange *exchange = attempt->exchange;
     struct http_fields trailers;
 
     set_state(attempt, ATTEMPT_SENT);
-    origin_request_send_end(&attempt->request, trailers_kept(attempt->exchange, &trailers));
+    origin_request_send_end(&attempt->request, exchange->request_body.trailers != NULL
+                                                   ? trailers_kept(exchange, &trailers)
+                                                   : NULL);
 }
 
 void attempt_go_on(struct attempt *attempt)

@@ -109,7 +109,7 @@ bool deadline_begin(struct exchange *exchange)
     return true;
 }
 
-bool deadline_still_leaves_time(struct exchange *exchange)
+bool deadline_leaves_time(struct exchange *exchange)
 {
     if (left_ms(exchange) >= generation_settings(exchange->generation)->deadline.min_remaining) {
         return true;

@@ -8,10 +8,10 @@
 
 #define DEADLINE_GRPC_FIELD BYTES("grpc-timeout")
 
-/* Once the route is known. false: an answer was given instead. */
+/* Once the route is known, where there may be one. false: an answer was given instead. */
 bool deadline_begin(struct exchange *exchange);
 /* Where there is one. false: an answer was given instead. */
-bool deadline_still_leaves_time(struct exchange *exchange);
+bool deadline_leaves_time(struct exchange *exchange);
 void deadline_is_over(struct timer *timer);
 
 const struct deadline_settings *deadline_settings_of(const struct exchange *exchange);
@@ -22,11 +22,5 @@ bool deadline_pass_on(const struct exchange *exchange, struct http_fields *field
 /* The same of gRPC, in its own field. */
 bool deadline_pass_on_grpc(const struct exchange *exchange, struct http_fields *fields,
                            struct text *text);
-
-/* false: an answer was given instead. */
-static inline bool deadline_leaves_time(struct exchange *exchange)
-{
-    return exchange->deadline_us == 0 || deadline_still_leaves_time(exchange);
-}
 
 #endif

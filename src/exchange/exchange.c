@@ -216,6 +216,13 @@ static bool has_doors(const struct exchange *exchange)
            atomic_load_explicit(&maintenance_orders, memory_order_relaxed) > 0;
 }
 
+/* Known of the exchange: the route says how long it may take, or its client may say so. */
+static bool may_have_deadline(const struct exchange *exchange)
+{
+    return exchange->client.trusted || exchange->outcome.is_grpc ||
+           exchange_timeouts(exchange)->total != 0;
+}
+
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
     open_registries(exchange, head_bytes, head_us);
@@ -233,7 +240,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     if (admit_listener(exchange) && admit_method(exchange) && routing_find(exchange) &&
         (!has_doors(exchange) || doors_admit_route(exchange)) && admit_rate(exchange) &&
         (!exchange->routing.route->is_metered || admit_metered(exchange)) && admit_size(exchange) &&
-        admit_loop(exchange) && deadline_begin(exchange)) {
+        admit_loop(exchange) && (!may_have_deadline(exchange) || deadline_begin(exchange))) {
         queue_enter(exchange);
     }
 }

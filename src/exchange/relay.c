@@ -185,6 +185,7 @@ void relay_ended(void *owner, const struct http_headers *trailers)
 {
     struct attempt *attempt = owner;
     struct exchange *exchange = attempt->exchange;
+    const struct http_fields *passed = NULL;
     struct http_fields fields;
 
     attempt_set_over(attempt);
@@ -197,7 +198,10 @@ void relay_ended(void *owner, const struct http_headers *trailers)
     if (exchange->caching != NULL && caching_ended(exchange, trailers)) {
         return;
     }
-    exchange_answer_is_whole(exchange, trailers_of_answer(exchange, trailers, &fields),
+    if (trailers != NULL) {
+        passed = trailers_of_answer(exchange, trailers, &fields);
+    }
+    exchange_answer_is_whole(exchange, passed,
                              exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED
                                                                  : OUTCOME_ANSWERED);
 }

@@ -183,9 +183,6 @@ const struct http_fields *trailers_kept(const struct exchange *exchange, struct 
 {
     struct bytes text;
 
-    if (exchange->request_body.trailers == NULL) {
-        return NULL;
-    }
     http_fields_clear(fields);
     text = buffer_content(exchange->request_body.trailers);
     while (text.length > 0) {
@@ -202,7 +199,7 @@ const struct http_fields *trailers_of_answer(const struct exchange *exchange,
                                              const struct http_headers *trailers,
                                              struct http_fields *fields)
 {
-    if (trailers == NULL || exchange->answer.keeps_trailers_here) {
+    if (exchange->answer.keeps_trailers_here) {
         return NULL;
     }
     add_passing(trailers, &exchange->routing.route->response_headers, fields);

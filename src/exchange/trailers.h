@@ -10,7 +10,7 @@
 /* Copies those of the request's trailers that go on: the bytes that `trailers` points to are read
  * over by the client's next request. Called once the body is whole. false: no memory. */
 bool trailers_keep(struct exchange *exchange, const struct http_headers *trailers);
-/* Those that were kept, as rows that stay valid while the exchange lives; NULL: there are none. */
+/* Those that were kept (request_body.trailers), as rows that stay valid while the exchange lives. */
 const struct http_fields *trailers_kept(const struct exchange *exchange,
                                         struct http_fields *fields);
 /* Those of an answer, as rows that are valid as long as `trailers`; NULL: there are none. */

@@ -48,7 +48,7 @@ static void try_origin(struct exchange *exchange)
     struct attempt *attempt;
     struct origin *origin;
 
-    if (!deadline_leaves_time(exchange)) {
+    if (exchange->deadline_us != 0 && !deadline_leaves_time(exchange)) {
         return;
     }
     attempt = attempt_new(exchange, &events);

@@ -112,7 +112,9 @@ static const char *keep(struct fixture *fixture, const char *text)
     parse(fixture, text);
     assert_true(trailers_keep(&fixture->exchange, &fixture->trailers));
     memset(fixture->read, '\n', sizeof(fixture->read));
-    return report(fixture, trailers_kept(&fixture->exchange, &fixture->fields));
+    return report(fixture, fixture->exchange.request_body.trailers != NULL
+                               ? trailers_kept(&fixture->exchange, &fixture->fields)
+                               : NULL);
 }
 
 #define HEAD "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
@@ -122,7 +124,7 @@ static void a_request_keeps_a_copy(void **state)
     struct fixture *fixture = *state;
 
     begin(fixture, PLAIN, HEAD "\r\n");
-    assert_null(trailers_kept(&fixture->exchange, &fixture->fields));
+    assert_null(fixture->exchange.request_body.trailers);
     assert_string_equal(keep(fixture, "X-Sum:  a: b \r\nEmpty:\r\nX-Sum: 2\r\n\r\n"),
                         "X-Sum: a: b\nEmpty: \nX-Sum: 2\n");
     assert_true(exchange_held(&fixture->exchange) >
@@ -210,7 +212,6 @@ static void the_same_in_answers(void **state)
                         "X-Gone: 3\n");
     fixture->exchange.answer.keeps_trailers_here = true;
     assert_null(trailers_of_answer(&fixture->exchange, &fixture->trailers, &fixture->fields));
-    assert_null(trailers_of_answer(&fixture->exchange, NULL, &fixture->fields));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
