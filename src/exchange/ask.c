@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "exchange/exchange_private.h"
-#include "exchange/queue.h"
 
 void exchange_context_answer_with(struct exchange_context *context,
                                   const struct exchange_answerer *answerer, void *owner)

@@ -3,7 +3,6 @@
 #include "exchange/caching.h"
 
 #include "exchange/caching_private.h"
-#include "exchange/queue.h"
 
 #define LOOKS_MOST 4 /* in a row, where others change what is found meanwhile */
 

@@ -6,8 +6,6 @@
  * (forward.c). */
 #include "exchange/deadline.h"
 
-#include "exchange/queue.h"
-
 #define MOST_DIGITS 8 /* of milliseconds: a day and more */
 
 #define SHORT_OF_TIME "too little was left of the time for the whole exchange"

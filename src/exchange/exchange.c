@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life of an exchange, step by step:
  *
- *   exchange_begin -> admit (who asks, may it pass) -> route -> queue (what holds it back: queue.c)
+ *   exchange_begin -> admit (who asks, may it pass) -> route -> queue (what holds it back)
  *     -> tries (an origin, an attempt on it: tries.c) -> relay (its answer: relay.c)
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
@@ -15,11 +15,10 @@
 #include "exchange/deadline.h"
 #include "exchange/maintenance.h"
 #include "exchange/log_fields.h"
-#include "exchange/queue.h"
 #include "exchange/routing.h"
 #include "exchange/spans.h"
 #include "exchange/trace.h"
-#include "exchange/trailers.h"
+#include "exchange/tries.h"
 
 /* --- states ------------------------------------------------------------------------------ */
 
@@ -44,11 +43,21 @@ static const char *const state_sentences[] = {
 #undef ROW
 };
 
+/* It goes on though it was held: its client has left, say, or an answer is given. */
+static void leave_queue(struct exchange *exchange)
+{
+    if ((exchange->holds & QUEUE_SHARED) != 0) {
+        caching_leaves_queue(exchange);
+    }
+    exchange->holds = 0;
+    timer_clear(exchange->context->gathering, &exchange->request_body.gather);
+}
+
 void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
     CHECK((formers[state] >> exchange->state & 1) != 0);
     if (exchange->holds != 0) {
-        queue_leave(exchange);
+        leave_queue(exchange);
     }
     exchange->state = state;
     if (exchange->traced) {
@@ -204,6 +213,78 @@ static void trace_request(struct exchange *exchange)
     }
 }
 
+/* --- the queue: what holds an exchange back ----------------------------------------------- */
+
+/* Where an exchange stands between routing and its route's action. Whatever has to hold exchanges back
+ * at that point does it here: each reason is a row of enum queue_hold, and knows by itself which
+ * exchanges it holds. An exchange that nothing holds passes through at once. */
+
+static void begin_action(struct exchange *exchange)
+{
+    const struct route_settings *route = exchange->routing.route;
+
+    switch (route->action) {
+    case ROUTE_RESPOND:
+        reply_respond(exchange, route);
+        break;
+    case ROUTE_REDIRECT:
+        reply_redirect(exchange, route);
+        break;
+    case ROUTE_FORWARD:
+        if (!route->has_caching || !caching_begin(exchange)) {
+            tries_begin(exchange);
+        }
+        break;
+    case ROUTE_ASK:
+        ask_answerer(exchange);
+        break;
+    }
+}
+
+/* Without a look at the request's fields any more. */
+static bool is_answered_at_once(const struct route_settings *route)
+{
+    return route->action == ROUTE_RESPOND || route->action == ROUTE_REDIRECT;
+}
+
+static void queue_enter(struct exchange *exchange)
+{
+    exchange_set_state(exchange, EXCHANGE_QUEUED);
+    if (!exchange->request_body.whole) {
+        gather_begin(exchange);
+    }
+    if (exchange->holds == 0 && is_answered_at_once(exchange->routing.route)) {
+        begin_action(exchange);
+    } else if (exchange_keep_fields(exchange) && exchange->holds == 0) {
+        begin_action(exchange);
+    }
+}
+
+void queue_hold(struct exchange *exchange, enum queue_hold hold)
+{
+    CHECK(exchange->state == EXCHANGE_QUEUED);
+    exchange->holds |= (uint8_t)hold;
+}
+
+void queue_release(struct exchange *exchange, enum queue_hold hold)
+{
+    if ((exchange->holds & hold) == 0) {
+        return;
+    }
+    exchange->holds &= (uint8_t)~hold;
+    if (hold == QUEUE_BODY) {
+        timer_clear(exchange->context->gathering, &exchange->request_body.gather);
+    }
+    if (hold == QUEUE_SHARED) {
+        caching_leaves_queue(exchange);
+    }
+    if (exchange->holds == 0) {
+        begin_action(exchange);
+    }
+}
+
+/* --- what it passes ------------------------------------------------------------------------ */
+
 static bool admit_metered(struct exchange *exchange)
 {
     return rate_limits_admit(exchange) &&
@@ -292,123 +373,6 @@ bool exchange_keep_fields(struct exchange *exchange)
 void exchange_take_over(struct exchange *exchange, struct buffer **buffer)
 {
     region_take_over(&exchange->memory, buffer);
-}
-
-/* --- the request's body ------------------------------------------------------------------ */
-
-static bool is_too_large(struct exchange *exchange)
-{
-    uint64_t most = exchange->routing.route->body_bytes;
-
-    return most != 0 && exchange->request_body.received > most;
-}
-
-/* Answers so, or, where an answer has begun, breaks that off. */
-static void fail_request(struct exchange *exchange, uint16_t status, const char *error,
-                         const char *what)
-{
-    if (exchange->answer.begun) {
-        exchange->outcome.error = error;
-        exchange->outcome.detail = what;
-        exchange->outcome.error_status = status;
-        exchange_break_off(exchange,
-                           status == 408 ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
-        return;
-    }
-    reply_error(exchange, status, error, what);
-}
-
-/* It ends here, whatever becomes of the exchange: nothing waits for it. */
-static bool is_ignored(const struct exchange *exchange)
-{
-    return exchange->state >= EXCHANGE_REPLIES;
-}
-
-/* Straight through while nothing waits before it; else it waits here, up to the bound. */
-static size_t stream_body(struct exchange *exchange, struct bytes bytes)
-{
-    struct attempt *attempt = exchange->attempt;
-    struct buffer_queue *queue = &exchange->request_body.body;
-    size_t most = generation_settings(exchange->generation)->limits.request_buffer;
-    size_t room = most > queue->length ? most - queue->length : 0;
-
-    if (attempt->state == ATTEMPT_SENDS && queue->length == 0) {
-        size_t taken = attempt_send(attempt, bytes);
-
-        origin_request_flush(&attempt->request);
-        return taken;
-    }
-    if (bytes.length > room) {
-        bytes.length = room;
-    }
-    if (!buffer_queue_add(exchange->context->worker_context->buffers, queue, bytes)) {
-        return 0;
-    }
-    attempt_go_on(attempt);
-    return bytes.length;
-}
-
-size_t exchange_body(struct exchange *exchange, struct bytes bytes)
-{
-    size_t taken = bytes.length;
-
-    if (exchange->state == EXCHANGE_TUNNELS) {
-        taken = attempt_send(exchange->attempt, bytes);
-        exchange->outcome.bytes_in += taken;
-        exchange->request_body.paused = taken < bytes.length;
-        return taken;
-    }
-    if (is_ignored(exchange)) {
-        return bytes.length;
-    }
-    exchange->request_body.received += bytes.length;
-    exchange->outcome.bytes_in += bytes.length;
-    if (is_too_large(exchange)) {
-        fail_request(exchange, 413, "http_request_error", "the request body is too large");
-        return bytes.length;
-    }
-    if (exchange->state == EXCHANGE_QUEUED && !gather_has_room(exchange, bytes.length)) {
-        queue_release(exchange, QUEUE_BODY); /* larger than we keep: it streams from here on */
-    }
-    if (exchange->state == EXCHANGE_QUEUED) {
-        taken = gather_body(exchange, bytes);
-    } else if (!is_ignored(exchange)) {
-        taken = stream_body(exchange, bytes);
-    }
-    exchange->request_body.received -= bytes.length - taken;
-    exchange->outcome.bytes_in -= bytes.length - taken;
-    exchange->request_body.paused = taken < bytes.length;
-    return taken;
-}
-
-void exchange_body_end(struct exchange *exchange, const struct http_headers *trailers)
-{
-    if (exchange->state == EXCHANGE_TUNNELS) {
-        exchange_finish(exchange, OUTCOME_TUNNEL_CLOSED);
-        return;
-    }
-    exchange->request_body.whole = true;
-    if (is_ignored(exchange)) {
-        return;
-    }
-    if (trailers != NULL && !trailers_keep(exchange, trailers)) {
-        fail_request(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
-        return;
-    }
-    if (exchange->state == EXCHANGE_QUEUED) {
-        queue_release(exchange, QUEUE_BODY);
-    } else {
-        origin_request_body_is_whole(&exchange->attempt->request);
-        attempt_go_on(exchange->attempt);
-    }
-}
-
-void exchange_body_failed(struct exchange *exchange, uint16_t status, const char *what)
-{
-    if (exchange->state >= EXCHANGE_LEAVES) {
-        return;
-    }
-    fail_request(exchange, status, "http_request_error", what);
 }
 
 /* --- the answer's way out ---------------------------------------------------------------- */

@@ -184,7 +184,21 @@ bool admit_size(struct exchange *exchange);
 /* A request that is forwarded has not come by here too often. */
 bool admit_loop(struct exchange *exchange);
 
-/* queue.c: the request body is read before the exchange leaves the queue. */
+/* What may hold an exchange in the queue; bits. */
+enum queue_hold {
+    QUEUE_BODY = 1,    /* its request body is read first: request_body.c */
+    QUEUE_SHARED = 16, /* another exchange fetches what it asks for: caching.c */
+};
+
+/* Only while QUEUED. */
+void queue_hold(struct exchange *exchange, enum queue_hold hold);
+/* This does not hold it any more: once nothing does, its route's action begins. Harmless where this
+ * held nothing. */
+void queue_release(struct exchange *exchange, enum queue_hold hold);
+
+/* request_body.c: the request body is read before the exchange leaves the queue. */
+/* Holds the exchange there if so; its body is not whole yet. */
+void gather_begin(struct exchange *exchange);
 /* Whether so much more is still gathered; else the body holds the exchange no longer. */
 bool gather_has_room(const struct exchange *exchange, size_t length);
 /* More of the body, while QUEUED. Returns how many bytes were taken. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tries of one exchange: chooses service and origin, makes an attempt (attempt.c), and where it
  * fails decides whether there is another one (retry.c) or an error answer (reply.c). What comes
- * back goes to relay.c. Called by queue.c, and by the events of attempts. */
+ * back goes to relay.c. Called by exchange.c, and by the events of attempts. */
 #include "exchange/tries.h"
 
 #include "exchange/caching.h"

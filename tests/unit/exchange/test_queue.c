@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* exchange/queue: what holds an exchange before its route's action, alone and together with the
  * reading of its body. The second hold is the test's own, as a later feature would have one. */
-#include "exchange/queue.h"
 
 #include "../../fakes/gateway.h"
 #include "exchange/exchange_private.h"

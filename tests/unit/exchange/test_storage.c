@@ -3,7 +3,6 @@
  * connection. doc/ARCHITECTURE.md says the figures. */
 #include "../../fakes/gateway.h"
 #include "exchange/exchange_private.h"
-#include "exchange/queue.h"
 #include "http/h1/h1_parser.h"
 
 #include <setjmp.h>
