@@ -15,7 +15,6 @@
 #include "exchange/deadline.h"
 #include "exchange/maintenance.h"
 #include "exchange/log_fields.h"
-#include "exchange/routing.h"
 #include "exchange/spans.h"
 #include "exchange/trace.h"
 #include "exchange/tries.h"
@@ -318,7 +317,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
     if (atomic_load_explicit(&trace_on, memory_order_relaxed)) {
         trace_request(exchange);
     }
-    if (admit_listener(exchange) && admit_method(exchange) && routing_find(exchange) &&
+    if (admit_listener(exchange) && admit_method(exchange) && admit_route(exchange) &&
         (!has_doors(exchange) || doors_admit_route(exchange)) && admit_rate(exchange) &&
         (!exchange->routing.route->is_metered || admit_metered(exchange)) && admit_size(exchange) &&
         admit_loop(exchange) && (!may_have_deadline(exchange) || deadline_begin(exchange))) {

@@ -168,6 +168,8 @@ void admit_identify_client(struct exchange *exchange);
 /* false: an answer was given instead. */
 bool admit_listener(struct exchange *exchange);
 bool admit_method(struct exchange *exchange);
+/* Which route it takes: sets routing.route, and routing.target where the request's own does not serve. */
+bool admit_route(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
 /* doors.c */
 bool doors_admit(struct exchange *exchange, const struct doors_settings *doors);

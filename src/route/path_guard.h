@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What of a path goes to an origin, and whether the origin could read it as the path of another
- * route (doc/PATHS.md). Used by exchange/routing for requests and by exchange/explain/explain. Changes
+ * route (doc/PATHS.md). Used by exchange/admit for requests and by exchange/explain/explain. Changes
  * nothing. */
 #ifndef ROUTE_PATH_GUARD_H
 #define ROUTE_PATH_GUARD_H

@@ -3,7 +3,6 @@
  * so that only what a client could send is tried. */
 #include "exchange/forward.h"
 
-#include "exchange/routing.h"
 #include "http/h1/h1_parser.h"
 #include "tests/fakes/gateway.h"
 
@@ -475,7 +474,7 @@ static void expect_target(struct fixture *fixture, int route, const char *target
 
     snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
     forward(fixture, "192.0.2.1", route, text);
-    assert_true(routing_find(exchange));
+    assert_true(admit_route(exchange));
     assert_int_equal(exchange->outcome.route_index, route);
     assert_true(forward_request(exchange, &fixture->page, &fixture->head));
     expect_text(fixture->head.target, expected);
