@@ -11,6 +11,7 @@
 #include "client/client_private.h"
 
 #include "base/log/log.h"
+#include "observe/card_mask.h"
 #include "tls/tls.h"
 
 #include <stdio.h>
@@ -71,12 +72,13 @@ static bool may_tell(struct client_handshakes *handshakes, uint32_t now_ms, uint
 /* A name that a client made up may be anything. */
 static void copy_plain(char to[static NAME_TOLD], const char *name)
 {
-    size_t length = 0;
+    char scratch[NAME_TOLD - 1];
+    struct bytes masked = card_mask(bytes_of(name), sizeof(scratch), scratch);
 
-    for (; name[length] != '\0' && length + 1 < NAME_TOLD; length++) {
-        to[length] = name[length] > ' ' && name[length] < 0x7f ? name[length] : '?';
+    for (size_t i = 0; i < masked.length; i++) {
+        to[i] = masked.at[i] > ' ' && masked.at[i] < 0x7f ? masked.at[i] : '?';
     }
-    to[length] = '\0';
+    to[masked.length] = '\0';
 }
 
 static void tell_failure(struct client_connection *connection, enum tls_cause cause)

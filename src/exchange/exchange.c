@@ -128,7 +128,7 @@ static void open_registries(struct exchange *exchange, size_t bytes_read, uint32
 
 static bool takes_id(const struct exchange *exchange, const struct http_header *inbound)
 {
-    return inbound->value_length > 0 && inbound->value_length <= 128 &&
+    return inbound->value_length > 0 && inbound->value_length <= REQUEST_ID_MAX &&
            (exchange->client.trusted ||
             generation_settings(exchange->generation)->request_id == REQUEST_ID_FROM_ANY);
 }
@@ -195,20 +195,6 @@ static void note_request(struct exchange *exchange)
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0);
     if (!exchange->request_body.whole || request->version == HTTP_2) {
         note_rpc(exchange);
-    }
-}
-
-static void trace_request(struct exchange *exchange)
-{
-    const struct http_request *request = &exchange->request;
-    char client[ADDRESS_TEXT_MAX];
-
-    exchange->traced = trace_wants(exchange);
-    if (exchange->traced) {
-        client[ip_format(&exchange->client.ip, client)] = '\0';
-        trace_step(exchange, "%.*s %.*s%.*s from %s", (int)request->method_text.length,
-                   request->method_text.at, (int)request->host.length, request->host.at,
-                   (int)request->path.length, request->path.at, client);
     }
 }
 
@@ -315,7 +301,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
         log_fields_begin(exchange);
     }
     if (atomic_load_explicit(&trace_on, memory_order_relaxed)) {
-        trace_request(exchange);
+        trace_begin(exchange);
     }
     if (admit_listener(exchange) && admit_method(exchange) && admit_route(exchange) &&
         (!has_doors(exchange) || doors_admit_route(exchange)) && admit_rate(exchange) &&

@@ -2,26 +2,44 @@
 /* Values are copied, so that they outlive the buffers that they came in, and the client. */
 #include "exchange/log_fields.h"
 
+#include "observe/card_mask.h"
+
 static const struct access_log_settings *settings_of(const struct exchange *exchange)
 {
     return &generation_settings(exchange->generation)->access_log;
 }
 
+/* Card numbers are masked before the value is cut: half of one would not be known for what it is. */
 static struct bytes keep(struct exchange *exchange, struct bytes value)
 {
-    size_t length = value.length < ACCESS_VALUE_MAX ? value.length : ACCESS_VALUE_MAX;
-    char *copy = length > 0 ? region_take(&exchange->memory,
-                                          exchange->context->worker_context->buffers, length)
-                            : NULL;
+    char scratch[ACCESS_VALUE_MAX];
+    struct bytes masked = card_mask(value, sizeof(scratch), scratch);
+    char *copy = masked.length > 0
+                     ? region_take(&exchange->memory, exchange->context->worker_context->buffers,
+                                   masked.length)
+                     : NULL;
 
     if (copy == NULL) {
         return BYTES("");
     }
-    memcpy(copy, value.at, length);
-    return (struct bytes){copy, length};
+    memcpy(copy, masked.at, masked.length);
+    return (struct bytes){copy, masked.length};
 }
 
 /* --- of the request ---------------------------------------------------------------------- */
+
+/* "https://joe:word@shop.example/" begins with its host then. */
+static struct bytes without_user(struct bytes url)
+{
+    const char *authority = memmem(url.at, url.length, "//", 2);
+    size_t start = authority != NULL ? (size_t)(authority - url.at) + 2 : 0;
+    size_t end = start;
+
+    for (size_t i = start; i < url.length && url.at[i] != '/'; i++) {
+        end = url.at[i] == '@' ? i + 1 : end;
+    }
+    return end > start ? bytes_skip(url, end) : url;
+}
 
 /* A referer's query has values as ours has. */
 static struct bytes without_query(struct bytes url)
@@ -39,7 +57,7 @@ static struct bytes header_value(const struct http_headers *headers, struct byte
     const struct http_header *row = http_find_named(headers, name);
     struct bytes value = row != NULL ? http_header_value(row) : BYTES("");
 
-    return bytes_equal_fold(name, BYTES("referer")) ? without_query(value) : value;
+    return bytes_equal_fold(name, BYTES("referer")) ? without_user(without_query(value)) : value;
 }
 
 /* "a,b" of "a=1&b=2". What has no "=" may be a value without a name. */

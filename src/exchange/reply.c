@@ -9,6 +9,7 @@
 #include "exchange/redirect.h"
 #include "exchange/spans.h"
 #include "exchange/waiting/room.h"
+#include "observe/card_mask.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
 
@@ -126,11 +127,12 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
 static void end_problem(const struct exchange *exchange, struct text *text)
 {
     struct bytes id = exchange->outcome.request_id;
+    char scratch[REQUEST_ID_MAX];
 
     if (exchange->outcome.request_id_is_ours) {
         text_add_bytes(text, id);
     } else {
-        text_add_json(text, id);
+        text_add_json(text, card_mask(id, sizeof(scratch), scratch));
     }
     if (exchange->span != NULL) {
         text_add_literal(text, "\",\"trace_id\":\"");

@@ -4,17 +4,20 @@
 
 #include "base/log/log.h"
 #include "exchange/exchange_private.h"
+#include "observe/card_mask.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#define TARGET_SHOWN 128 /* bytes of the method, of the host and of the path */
 
 _Atomic bool trace_on;
 
 static struct {
     pthread_mutex_t lock;
     struct ip client;
-    char id[TRACE_ID_MAX];
+    char id[REQUEST_ID_MAX];
     size_t id_length;
     uint64_t until_us; /* since 1970 */
 } filter = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -37,7 +40,7 @@ void trace_start(const struct ip *client, struct bytes id, uint32_t seconds)
 {
     pthread_mutex_lock(&filter.lock);
     filter.client = *client;
-    filter.id_length = id.length < TRACE_ID_MAX ? id.length : TRACE_ID_MAX;
+    filter.id_length = id.length < REQUEST_ID_MAX ? id.length : REQUEST_ID_MAX;
     memcpy(filter.id, id.at, filter.id_length);
     filter.until_us = now_us() + seconds * UINT64_C(1000000);
     set(true);
@@ -63,7 +66,7 @@ static bool fits(const struct exchange *exchange)
             bytes_equal(id, exchange->outcome.client_request_id));
 }
 
-bool trace_wants(struct exchange *exchange)
+static bool wants(const struct exchange *exchange)
 {
     bool wanted = false;
 
@@ -82,11 +85,30 @@ void trace_step(const struct exchange *exchange, const char *format, ...)
     const struct bytes id = exchange->outcome.request_id;
     uint32_t age_us = exchange_elapsed_us(exchange);
     char said[512];
+    char scratch[REQUEST_ID_MAX];
+    struct bytes shown = card_mask(id, sizeof(scratch), scratch);
     va_list list;
 
     va_start(list, format);
     vsnprintf(said, sizeof(said), format, list);
     va_end(list);
-    log_debug("trace %.*s +%u.%03u ms: %s", (int)id.length, id.length > 0 ? id.at : "",
+    log_debug("trace %.*s +%u.%03u ms: %s", (int)shown.length, shown.length > 0 ? shown.at : "",
               age_us / 1000, age_us % 1000, said);
+}
+
+void trace_begin(struct exchange *exchange)
+{
+    const struct outcome *outcome = &exchange->outcome;
+    char scratch[3][TARGET_SHOWN];
+    struct bytes method = card_mask(outcome->method, TARGET_SHOWN, scratch[0]);
+    struct bytes host = card_mask(outcome->host, TARGET_SHOWN, scratch[1]);
+    struct bytes path = card_mask(outcome->path, TARGET_SHOWN, scratch[2]);
+    char client[ADDRESS_TEXT_MAX];
+
+    exchange->traced = wants(exchange);
+    if (exchange->traced) {
+        client[ip_format(&exchange->client.ip, client)] = '\0';
+        trace_step(exchange, "%.*s %.*s%.*s from %s", (int)method.length, method.at,
+                   (int)host.length, host.at, (int)path.length, path.at, client);
+    }
 }

@@ -118,7 +118,7 @@ static char *put_request(char *at, const struct outcome *outcome)
 {
     if (outcome->method.length > 0) {
         at = APPEND_LITERAL(at, ",\"http.request.method\":\"");
-        at = append_json(at, outcome->method, METHOD_MOST);
+        at = put_from_client(at, outcome->method, METHOD_MOST);
         *at++ = '"';
     }
     if (outcome->scheme.length > 0) {
@@ -380,7 +380,7 @@ static char *put_extras(char *at, const struct access_extras *extras)
         at = append_json(at, field->key, ACCESS_FIELD_KEY_MAX);
         at = APPEND_LITERAL(at, "\":");
         at = append_word(at, quote, 1);
-        at = put_from_client(at, extras->values[i], ACCESS_VALUE_MAX);
+        at = append_json(at, extras->values[i], ACCESS_VALUE_MAX);
         at = append_word(at, quote, 1);
     }
     return at;

@@ -45,8 +45,10 @@ struct outcome_attempt {
     bool http2;             /* over a stream of HTTP/2 */
 };
 
-/* What access_log.fields asks for: a value for each field, cut; empty where there is none. */
+/* What access_log.fields asks for: a value for each field, without card numbers and cut; empty where
+ * there is none. */
 #define ACCESS_VALUE_MAX 512
+#define REQUEST_ID_MAX 128 /* a longer one is not taken from a request */
 struct access_extras {
     const struct access_field *fields;
     uint32_t count;

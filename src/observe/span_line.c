@@ -49,12 +49,12 @@ static void put_text(struct text *text, const char *key, struct bytes value)
     text_add_literal(text, "\"}}");
 }
 
-/* What a client chose may hold a card number. */
-static void put_from_client(struct text *text, const char *key, struct bytes value)
+/* What a client chose may hold a card number, which is masked before it might be cut. */
+static void put_from_client(struct text *text, const char *key, struct bytes value, size_t most)
 {
     char scratch[PATH_MOST];
 
-    put_text(text, key, card_mask(value, PATH_MOST, scratch));
+    put_text(text, key, card_mask(value, most, scratch));
 }
 
 static void put_name(struct text *text, const char *key, const char *value)
@@ -93,7 +93,7 @@ static void put_method(struct text *text, struct bytes method)
         return;
     }
     put_text(text, "http.request.method", BYTES("_OTHER"));
-    put_from_client(text, "http.request.method_original", cut(method, NAME_MOST));
+    put_from_client(text, "http.request.method_original", method, NAME_MOST);
 }
 
 static void put_port(struct text *text, const char *key, struct bytes port)
@@ -214,7 +214,7 @@ static void put_server(struct text *text, const struct outcome *outcome,
     if (outcome->host.length == 0) {
         return;
     }
-    put_from_client(text, "server.address", cut(outcome->host, NAME_MOST));
+    put_from_client(text, "server.address", outcome->host, NAME_MOST);
     if (uri_split_authority(facts->authority, &host, &port) && port.length > 0) {
         put_port(text, "server.port", port);
     } else {
@@ -236,7 +236,7 @@ static void put_exchange(struct text *text, const struct outcome *outcome,
 {
     put_method(text, outcome->method);
     put_text(text, "url.scheme", outcome->scheme);
-    put_from_client(text, "url.path", outcome->path);
+    put_from_client(text, "url.path", outcome->path, PATH_MOST);
     put_server(text, outcome, facts);
     put_client(text, outcome->client);
     put_name(text, "network.protocol.version", outcome->protocol);
@@ -257,7 +257,7 @@ static void put_exchange(struct text *text, const struct outcome *outcome,
     put_text(text, "turnpike.outcome", outcome_end_word(outcome->end));
     put_number(text, "turnpike.attempts", outcome->attempts);
     put_name(text, "turnpike.detail", outcome->detail);
-    put_from_client(text, "turnpike.request_id", cut(outcome->request_id, NAME_MOST));
+    put_from_client(text, "turnpike.request_id", outcome->request_id, NAME_MOST);
 }
 
 static void put_link(struct text *text, const struct trace_context *link)
@@ -318,14 +318,15 @@ static void split_origin(struct bytes name, struct bytes *host, struct bytes *po
 /* The place that was asked for, without its query. */
 static void put_url(struct text *text, struct bytes authority, const struct span_facts *facts)
 {
-    char scratch[2 * PATH_MOST];
-    struct text url = text_over(scratch, sizeof(scratch));
+    char scratch[PATH_MOST];
+    char room[2 * PATH_MOST];
+    struct text url = text_over(room, sizeof(room));
 
     text_add_bytes(&url, facts->origin_scheme);
     text_add_literal(&url, "://");
-    text_add_bytes(&url, cut(authority, NAME_MOST));
-    text_add_bytes(&url, cut(facts->origin_target, PATH_MOST));
-    put_from_client(text, "url.full", text_since(&url, scratch));
+    text_add_bytes(&url, card_mask(authority, NAME_MOST, scratch));
+    text_add_bytes(&url, card_mask(facts->origin_target, PATH_MOST, scratch));
+    put_text(text, "url.full", text_since(&url, room));
 }
 
 static void put_origin(struct text *text, const struct outcome *outcome,

@@ -36,7 +36,7 @@ routes: [{match: {path: /ping}, respond: {body: pong}}, {match: {path_prefix: /}
     const [full, bare] = await gateway.logged(2);
     assert.equal(full['user_agent.original'], 'shop "1"/\u00e9');
     assert.equal(full['http.request.header.referer'], 'https://shop.example/cart');
-    assert.equal(full['http.request.header.X-Tenant'].length, 512 - CARD.length + '411111*1111'.length);
+    assert.equal(full['http.request.header.X-Tenant'].length, 512);
     assert.match(full['http.request.header.X-Tenant'], /^411111\*1111 x+$/);
     assert.equal(full['http.response.header.x-cache'], 'hit 411111*1111');
     assert.equal(full['tls.client.server_name'], 'a.example');

@@ -50,6 +50,38 @@ static void encoded_digits_hide_nothing(void **state)
     assert_masked("/4%31%31%31%31%31%31%31%31%31%31%31%31%31%31%31", 256, "/411111*1111");
 }
 
+static void groups_are_one_number(void **state)
+{
+    (void)state;
+    assert_masked("4111 1111 1111 1111", 256, "411111*1111");
+    assert_masked("/a/4111-1111-1111-1111/b", 256, "/a/411111*1111/b");
+    assert_masked("/4111+1111+1111+1111", 256, "/411111*1111");
+    assert_masked("4111.1111_1111-1111", 256, "411111*1111");
+    assert_masked("/4111%201111%2d1111%2D1111", 256, "/411111*1111");
+    assert_masked("/%34111%5F1111%2b1111%2E1111", 256, "/411111*1111");
+    assert_masked("3782 822463 10005", 256, "378282*0005");
+    assert_masked("3056-930902-5904", 256, "305693*5904");
+    assert_masked("6304 0000 0000 0000 000", 256, "630400*0000");
+    assert_masked("4222-2222-2222-2", 256, "422222*2222");
+    assert_masked("12-4111-1111-1111-1111-5", 256, "12-411111*1111-5");
+    assert_masked("12-4111111111111111.3", 256, "12-411111*1111.3");
+    assert_masked("4111 1111 1111 1111 5555 5555 5555 4444", 256, "411111*1111 555555*4444");
+}
+
+static void other_groups_stay(void **state)
+{
+    static const char *const texts[] = {
+        "4111 1111 1111 1112", "41-11-11-11-11-11-11-11", "4111--1111--1111--1111",
+        "4111/1111/1111/1111", "41111111 11111111",       "0193a5f2-4111-1111-1111-111111111111",
+        "4111-1111-1111-",     "4111 1111 1111",          "4111%2G1111%211111%5A1111",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_masked(texts[i], 256, texts[i]);
+    }
+}
+
 static void other_numbers_stay(void **state)
 {
     (void)state;
@@ -83,6 +115,8 @@ int main(void)
         cmocka_unit_test(cards_are_hidden),
         cmocka_unit_test(cards_are_found_at_every_position),
         cmocka_unit_test(encoded_digits_hide_nothing),
+        cmocka_unit_test(groups_are_one_number),
+        cmocka_unit_test(other_groups_stay),
         cmocka_unit_test(other_numbers_stay),
         cmocka_unit_test(a_cut_shows_no_more_of_a_card),
     };
