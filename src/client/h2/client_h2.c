@@ -264,7 +264,8 @@ static void pump(struct client_h2 *h2)
     }
     h2->inside = true;
     client_h2_hand_heads(h2);
-    if (!h2_session_pump(h2->session) && !h2->out.broken && !h2_session_is_over(h2->session)) {
+    if (h2_session_wants_pump(h2->session) && !h2_session_pump(h2->session) && !h2->out.broken &&
+        !h2_session_is_over(h2->session)) {
         outbox_break(&h2->out, client_h2_buffers(h2), &h2->connection->transport);
     }
     h2->inside = false;
@@ -396,6 +397,15 @@ static void rest_if_idle(struct client_h2 *h2)
     h2->served = false;
 }
 
+/* What streams that ended have asked for is done, unless they left frames to write. */
+static void forget_needless_flush(struct client_h2 *h2)
+{
+    if (h2->flush.call != NULL && list_is_empty(&h2->heads) &&
+        !h2_session_wants_pump(h2->session)) {
+        later_cancel(&h2->flush);
+    }
+}
+
 static void settle(struct client_h2 *h2)
 {
     report_ends(h2);
@@ -405,6 +415,7 @@ static void settle(struct client_h2 *h2)
     if (!client_h2_stands(h2) || end_if_over(h2)) {
         return;
     }
+    forget_needless_flush(h2);
     want(h2);
     rest_if_idle(h2);
     client_h2_arm(h2);
@@ -516,8 +527,7 @@ void client_h2_take(struct client_connection *connection, struct bytes bytes)
     take_bytes(h2, bytes);
     if (client_h2_stands(h2)) {
         client_h2_note_read(h2, bytes.length);
-        client_h2_write(h2);
-        settle(h2);
+        client_h2_flush_later(h2);
     }
 }
 
@@ -532,8 +542,7 @@ static void ready(struct client_connection *connection, short what)
         read_all(h2);
     }
     if (client_h2_stands(h2)) {
-        client_h2_write(h2);
-        settle(h2);
+        client_h2_flush_later(h2);
     }
     if (client_h2_stands(h2) && (drip_is_on(&h2->drip) || h2->costly)) {
         watch_rest(&connection->transport.watch);

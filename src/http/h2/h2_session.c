@@ -394,6 +394,11 @@ static bool pump(struct h2_session *session)
     return !session->failed;
 }
 
+bool h2_session_wants_pump(struct h2_session *session)
+{
+    return nghttp2_session_want_write(library_of(session)) != 0;
+}
+
 bool h2_session_may_pump(const struct h2_session *session)
 {
     return !session->sessions->pumps;

@@ -105,6 +105,8 @@ size_t h2_session_held(const struct h2_session *session); /* bytes of memory */
 /* false: the client broke the protocol or memory is out; a GOAWAY that says why is queued where
  * that makes sense. Nothing further is to be received. */
 bool h2_session_receive(struct h2_session *session, struct bytes bytes);
+/* Something is queued that can be written now. */
+bool h2_session_wants_pump(struct h2_session *session);
 /* Writes what is queued, answers' bodies as `pull` has them. false: see h2_session_receive. It does
  * nothing while another session of the worker writes, so that a call out of one of its events comes
  * to nothing; then h2_session_may_pump is false. */
