@@ -139,16 +139,21 @@ static char *put_octet(char *out, unsigned octet)
     return out + octet_lengths[octet];
 }
 
+static char *put_octet_and_dot(char *out, unsigned octet)
+{
+    out = put_octet(out, octet);
+    *out = '.';
+    return out + 1;
+}
+
 /* Once an exchange, hence without a test for room at each digit. Writes INET_ADDRSTRLEN at most,
  * of which the last is the fourth byte of the last octet; returns the end. */
 static char *put_v4(char *out, const uint8_t octets[4])
 {
-    out = put_octet(out, octets[0]);
-    for (int i = 1; i < 4; i++) {
-        *out++ = '.';
-        out = put_octet(out, octets[i]);
-    }
-    return out;
+    out = put_octet_and_dot(out, octets[0]);
+    out = put_octet_and_dot(out, octets[1]);
+    out = put_octet_and_dot(out, octets[2]);
+    return put_octet(out, octets[3]);
 }
 
 static void add_v4(struct text *text, const uint8_t octets[4])

@@ -184,25 +184,32 @@ static bool name_passes(const struct passing *passing, const struct http_header 
            !(passing->drops_tracestate && bytes_equal_fold(name, BYTES("tracestate")));
 }
 
+/* Names that are not in the table are never among those dropped by id. */
 static bool passes(const struct passing *passing, const struct http_header *row)
 {
-    return (row->id == HTTP_HEADER_OTHER || (passing->dropped >> row->id & 1) == 0) &&
+    return (passing->dropped >> row->id & 1) == 0 &&
            (!passing->asks_names || name_passes(passing, row));
 }
 
-static bool add_passing(const struct passing *passing, struct http_fields *fields)
+/* There is room for all fields of a head, and some more. */
+_Static_assert(HTTP_FIELDS_MAX >= HTTP_HEADERS_MAX, "see add_passing");
+
+/* `fields` is empty. */
+static void add_passing(const struct passing *passing, struct http_fields *fields)
 {
-    const struct http_headers *headers = passing->headers;
+    const struct http_header *row = passing->headers->rows;
+    const struct http_header *end = row + passing->headers->count;
+    struct http_field *to = fields->rows;
+    size_t bytes = 0;
 
-    for (uint32_t i = 0; i < headers->count; i++) {
-        const struct http_header *row = &headers->rows[i];
-
-        if (passes(passing, row) &&
-            !http_fields_add(fields, http_header_name(row), http_header_value(row))) {
-            return false;
+    for (; row < end; row++) {
+        if (passes(passing, row)) {
+            *to++ = (struct http_field){http_header_name(row), http_header_value(row)};
+            bytes += row->name_length + (size_t)row->value_length + 4;
         }
     }
-    return true;
+    fields->count = (uint32_t)(to - fields->rows);
+    fields->bytes = bytes;
 }
 
 static bool add_edits(const struct header_edits *edits, struct http_fields *fields)
@@ -338,6 +345,18 @@ static bool goes_without_via(const struct exchange *exchange)
     return service != NULL && service->via == VIA_OFF;
 }
 
+/* More than are put below. */
+#define OWN_FIELDS_MAX 8
+
+static inline struct http_field *put(struct http_field *to, size_t *bytes, struct bytes name,
+                                     struct bytes value)
+{
+    *to = (struct http_field){name, value};
+    *bytes += name.length + value.length + 4;
+    return to + 1;
+}
+
+/* One test for room, since each request has them. */
 static bool add_own_request_fields(const struct exchange *exchange, struct forward_page *page)
 {
     struct http_fields *fields = &page->fields;
@@ -345,18 +364,27 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
     struct bytes client = client_name(exchange, text);
     struct bytes host =
         trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, exchange->request.authority);
+    struct bytes proto =
+        trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, exchange->client.facts->scheme);
+    struct http_field *to = fields->rows + fields->count;
+    size_t bytes = 0;
 
-    return http_fields_add(fields, BYTES("X-Forwarded-For"),
-                           forwarded_for(exchange, client, text)) &&
-           http_fields_add(fields, BYTES("X-Forwarded-Proto"),
-                           trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO,
-                                      exchange->client.facts->scheme)) &&
-           (host.length == 0 || http_fields_add(fields, BYTES("X-Forwarded-Host"), host)) &&
-           add_client_certificate(exchange, fields) &&
-           http_fields_add(fields, BYTES("Forwarded"), forwarded(exchange, client, text)) &&
-           http_fields_add(fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
-           (goes_without_via(exchange) ||
-            http_fields_add(fields, BYTES("Via"), via(exchange, exchange->request.version)));
+    if (fields->count + OWN_FIELDS_MAX > HTTP_FIELDS_MAX) {
+        return false;
+    }
+    to = put(to, &bytes, BYTES("X-Forwarded-For"), forwarded_for(exchange, client, text));
+    to = put(to, &bytes, BYTES("X-Forwarded-Proto"), proto);
+    if (host.length > 0) {
+        to = put(to, &bytes, BYTES("X-Forwarded-Host"), host);
+    }
+    to = put(to, &bytes, BYTES("Forwarded"), forwarded(exchange, client, text));
+    to = put(to, &bytes, BYTES("X-Request-Id"), exchange->outcome.request_id);
+    if (!goes_without_via(exchange)) {
+        to = put(to, &bytes, BYTES("Via"), via(exchange, exchange->request.version));
+    }
+    fields->count = (uint32_t)(to - fields->rows);
+    fields->bytes += bytes;
+    return add_client_certificate(exchange, fields);
 }
 
 /* --- the request ------------------------------------------------------------------------- */
@@ -548,8 +576,8 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
         spans_note_target(exchange, head->target);
         drop_trace_fields(exchange, &passing);
     }
-    return add_passing(&passing, &page->fields) &&
-           (!exchange->outcome.is_grpc || put_grpc_timeout(exchange, page)) &&
+    add_passing(&passing, &page->fields);
+    return (!exchange->outcome.is_grpc || put_grpc_timeout(exchange, page)) &&
            add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
            (exchange->span == NULL || spans_add_field(exchange, page)) &&
            (exchange->caching == NULL || caching_edit_request(exchange, page)) &&
@@ -701,9 +729,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
         dropped |= BIT(TRAILER);
     }
     choose_passing(exchange, &response->headers, dropped, edits, BYTES(""), &passing);
-    if (!add_passing(&passing, &page->fields)) {
-        return false;
-    }
+    add_passing(&passing, &page->fields);
     if (exchange->routing.route != NULL && exchange->routing.route->rewrites_location) {
         turn_to_public_place(exchange, page);
     }

@@ -68,6 +68,14 @@ static inline unsigned http_not_in_value_bits(__m128i bytes)
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), delete));
 }
 
+/* Visible ASCII and spaces, which most values are made of: a bit each. Moved up by one, so that DEL
+ * counts as negative, one signed comparison finds them. */
+static inline unsigned http_visible_bits(__m128i bytes)
+{
+    return (unsigned)_mm_movemask_epi8(
+        _mm_cmpgt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8(0x20)));
+}
+
 /* Eight bytes, and NULs above them. */
 static inline __m128i http_load_half(const char *at)
 {
@@ -101,8 +109,17 @@ static inline const char *http_scan_value(const char *at, const char *end)
 {
 #ifdef __SSE2__
     for (; end - at >= 16; at += 16) {
-        unsigned wrong = http_not_in_value_bits(_mm_loadu_si128((const __m128i *)at));
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        unsigned others = http_visible_bits(bytes) ^ 0xffff;
+        unsigned wrong;
 
+        if (others == 0) {
+            continue;
+        }
+        if (at[__builtin_ctz(others)] == '\r') { /* as nearly always */
+            return at + __builtin_ctz(others);
+        }
+        wrong = http_not_in_value_bits(bytes);
         if (wrong != 0) {
             return at + __builtin_ctz(wrong);
         }

@@ -180,7 +180,8 @@ static void next_round(struct watches *watches)
 {
     watches->left = 0;
     watches->called = 0;
-    watches->round = watches->round == UINT8_MAX ? NO_ROUND + 1 : watches->round + 1;
+    watches->round++;
+    watches->round += watches->round == NO_ROUND;
 }
 
 /* Alone in its round, as nearly always where there is little to do: libevent has taken it out of those
@@ -242,6 +243,18 @@ static short reported_by(short what)
 
 static bool end_rest(struct event_watch *watch);
 
+/* What is told of a watch that is a timer, rests, or was called by hand; 0: nothing. */
+static __attribute__((noinline)) short reported_apart(struct event_watch *watch, short reported)
+{
+    if (watch->is_timer || (watch->rests && !end_rest(watch))) {
+        reported |= WATCH_READABLE;
+    }
+    if (reported != 0 && watch->is_called) {
+        forget_call(watch);
+    }
+    return reported;
+}
+
 /* The watch may be gone after its callback. */
 static void on_event(evutil_socket_t fd, short what, void *room)
 {
@@ -252,14 +265,11 @@ static void on_event(evutil_socket_t fd, short what, void *room)
     if (watches->left == 0) {
         begin_round(watches, watch);
     }
-    if (watch->is_timer || (watch->rests && !end_rest(watch))) {
-        reported |= WATCH_READABLE;
-    }
     watch->reported_in = watches->round;
+    if (watch->is_timer || watch->rests || watch->is_called) {
+        reported = reported_apart(watch, reported);
+    }
     if (reported != 0) {
-        if (watch->is_called) {
-            forget_call(watch);
-        }
         watch->ready(fd, reported, (char *)watch + watch->owner_at);
     }
     note_reported(watches);

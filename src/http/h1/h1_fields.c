@@ -70,9 +70,26 @@ static enum h1_verdict reject_name(const struct h1_cursor *cursor, size_t length
                      "RFC 9110 section 5.1");
 }
 
-static enum h1_verdict read_name(struct h1_cursor *cursor, struct http_header *header)
+/* The name that ends at the colon `at`. */
+static inline void put_name(struct http_header *header, const char *name, const char *at)
 {
-    const char *at = http_skip_plain(cursor->at, cursor->end);
+    size_t length = (size_t)(at - name);
+
+    header->name = name;
+    header->name_length = (uint16_t)length;
+    header->id = (uint16_t)http_header_id_received(name, length);
+}
+
+/* Nearly all names end where http_skip_plain stops. */
+static inline bool is_name(const char *name, const char *at, const char *end)
+{
+    return at < end && *at == ':' && (size_t)(at - name) - 1 < UINT16_MAX;
+}
+
+/* The other characters that a name may hold, from `at` on; H1_COMPLETE leaves the colon in *colon. */
+static __attribute__((noinline)) enum h1_verdict
+read_rest_of_name(const struct h1_cursor *cursor, const char *at, const char **colon)
+{
     size_t length;
 
     while (at < cursor->end && http_char_is(*at, HTTP_CHAR_TOKEN)) {
@@ -88,25 +105,47 @@ static enum h1_verdict read_name(struct h1_cursor *cursor, struct http_header *h
     if (*at != ':' || length == 0) {
         return reject_name(cursor, length, *at);
     }
-    header->name = cursor->at;
-    header->name_length = (uint16_t)length;
-    header->id = (uint16_t)http_header_id_received(cursor->at, length);
+    *colon = at;
+    return H1_COMPLETE;
+}
+
+static inline enum h1_verdict read_name(struct h1_cursor *cursor, struct http_header *header)
+{
+    const char *at = http_skip_plain(cursor->at, cursor->end);
+
+    if (!is_name(cursor->at, at, cursor->end)) {
+        enum h1_verdict verdict = read_rest_of_name(cursor, at, &at);
+
+        if (verdict != H1_COMPLETE) {
+            return verdict;
+        }
+    }
+    put_name(header, cursor->at, at);
     cursor->at = at + 1;
     return H1_COMPLETE;
 }
 
-/* The white space around a value is not part of it (RFC 9112 section 5.1). */
-static enum h1_verdict read_value(struct h1_cursor *cursor, struct http_header *header)
+/* Most senders put one space behind the colon. */
+static inline const char *skip_blanks(const char *at, const char *end)
 {
-    const char *first = cursor->at;
-    const char *last;
-
-    while (first < cursor->end && (*first == ' ' || *first == '\t')) {
-        first++;
+    if (end - at >= 2 && at[0] == ' ' && (uint8_t)at[1] > ' ') {
+        return at + 1;
     }
-    last = http_scan_value(first, cursor->end);
+    while (at < end && (*at == ' ' || *at == '\t')) {
+        at++;
+    }
+    return at;
+}
+
+/* The white space around a value is not part of it (RFC 9112 section 5.1). What is in it and not
+ * above a space is a space or a tab. */
+static inline enum h1_verdict read_value(struct h1_cursor *cursor, struct http_header *header)
+{
+    const char *first = skip_blanks(cursor->at, cursor->end);
+    const char *last = http_scan_value(first, cursor->end);
+
     cursor->at = last;
-    while (last > first && (last[-1] == ' ' || last[-1] == '\t')) {
+    while (last > first && (uint8_t)last[-1] <= ' ') {
         last--;
     }
     header->value = first;

@@ -36,7 +36,7 @@ enum h1_verdict h1_miss_line_end(struct h1_cursor *cursor) __attribute__((cold))
 /* Steps over CRLF. Anything else is rejected, a bare LF and a bare CR by name. */
 static inline enum h1_verdict h1_read_line_end(struct h1_cursor *cursor)
 {
-    if (cursor->end - cursor->at < 2 || cursor->at[0] != '\r' || cursor->at[1] != '\n') {
+    if (cursor->end - cursor->at < 2 || memcmp(cursor->at, "\r\n", 2) != 0) {
         return h1_miss_line_end(cursor);
     }
     cursor->at += 2;

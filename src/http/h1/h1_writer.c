@@ -89,23 +89,20 @@ static bool is_one_piece(const struct http_field *row)
     return row->value.at == end_of(row->name) + 2 && memcmp(end_of(row->name), ": ", 2) == 0;
 }
 
-static bool stands_behind(const struct http_field *row, const struct http_field *before)
-{
-    return row->name.at == end_of(before->value) + 2 &&
-           memcmp(end_of(before->value), H1_CRLF, 2) == 0;
-}
-
 /* The rows from `first` on that are one piece of what was read, as bytes; *next is behind them. */
 static struct bytes run_from(const struct http_field *first, const struct http_field *end,
                              const struct http_field **next)
 {
-    const struct http_field *last = first;
+    const struct http_field *row = first;
+    const char *last;
 
-    while (last + 1 < end && stands_behind(last + 1, last) && is_one_piece(last + 1)) {
-        last++;
-    }
-    *next = last + 1;
-    return (struct bytes){first->name.at, (size_t)(end_of(last->value) - first->name.at)};
+    do {
+        last = end_of(row->value);
+        row++;
+    } while (row < end && row->name.at == last + 2 && memcmp(last, H1_CRLF, 2) == 0 &&
+             is_one_piece(row));
+    *next = row;
+    return (struct bytes){first->name.at, (size_t)(last - first->name.at)};
 }
 
 void h1_write_fields(struct text *text, const struct http_fields *fields)
