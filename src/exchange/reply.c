@@ -430,25 +430,33 @@ void reply_maintenance(struct exchange *exchange)
                own != NULL ? own : page_for(exchange, 503), MAINTENANCE_S);
 }
 
+struct place_told {
+    const struct room_place *place;
+    bool as_page;
+};
+
 static struct bytes write_place(struct exchange *exchange, const struct refusal *refusal,
                                 const struct problem *problem, struct text *text)
 {
+    const struct place_told *told = refusal->about;
+
     (void)problem;
     (void)text;
-    return waiting_room_body(exchange, refusal->about, is_browser(exchange));
+    return waiting_room_body(exchange, told->place, told->as_page);
 }
 
 void reply_waiting_room(struct exchange *exchange, const struct room_place *place)
 {
+    const struct place_told told = {place, is_browser(exchange)};
     struct refusal refusal = {
         .status = 503,
         .error = "http_request_denied",
         .detail = "this user waits in the route's waiting room",
         .retry_after_s = place->again_s,
         .pushback_ms = (uint64_t)place->again_s * 1000,
-        .content_type = is_browser(exchange) ? HTML : BYTES("application/json"),
+        .content_type = told.as_page ? HTML : BYTES("application/json"),
         .write = write_place,
-        .about = place,
+        .about = &told,
         .stays = true,
     };
 

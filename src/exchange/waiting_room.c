@@ -12,7 +12,7 @@
 
 #define WAITING_TICKET_S (24 * 3600u) /* a ticket of one who waits is good for so long */
 #define LOTTERY_MS 3600000u           /* over which those are dealt who came before the opening */
-#define RENEWALS 8u                   /* of a ticket, in each session */
+#define RENEWALS 8u                   /* of a ticket, in the time that it is good for */
 #define COOKIE_MOST 512
 #define JSON_MOST 256
 #define OWN_KEY_BYTES sizeof(struct siphash_key)
@@ -150,16 +150,22 @@ static bool let_in(struct exchange *exchange, struct visit *visit, bool returns)
     return false;
 }
 
+/* A new one takes a signature, which may be as much as the rest of the answer. */
+static bool grows_old(const struct visit *visit, uint32_t good_for_s)
+{
+    uint64_t now_s = visit->now_ms / 1000;
+
+    return visit->ticket.good_until_s < now_s + good_for_s - good_for_s / RENEWALS;
+}
+
 static bool stays(struct exchange *exchange, struct visit *visit, struct room *room)
 {
     const struct room_limits limits = rooms_limits(visit->settings);
-    uint32_t now_s = (uint32_t)(visit->now_ms / 1000);
 
     if (!room_stay(room, &limits, visit->ticket.id, visit->ticket.good_until_s, visit->now_ms)) {
         return false;
     }
-    if (visit->ticket.kind == TICKET_FIRST ||
-        visit->ticket.good_until_s < now_s + limits.session_s - limits.session_s / RENEWALS) {
+    if (visit->ticket.kind == TICKET_FIRST || grows_old(visit, limits.session_s)) {
         visit->ticket.kind = TICKET_IN;
         give_ticket(exchange, visit, limits.session_s, limits.session_s);
     }
@@ -175,10 +181,19 @@ static void wait_for_opening(const struct visit *visit, struct room_place *place
     place->again_s = wait_s < 5 ? (uint32_t)wait_s : wait_s / 10 < 30 ? 5 : 30;
 }
 
-static bool waits(struct exchange *exchange, struct visit *visit, const struct room_place *place)
+/* The ticket that it brought says all there is to say. */
+static bool keeps_ticket(const struct visit *visit, bool returns)
 {
+    return returns && visit->ticket.kind == TICKET_WAITS && !grows_old(visit, WAITING_TICKET_S);
+}
+
+static bool waits(struct exchange *exchange, struct visit *visit, bool returns,
+                  const struct room_place *place)
+{
+    bool keeps = keeps_ticket(visit, returns);
+
     visit->ticket.kind = TICKET_WAITS;
-    if (!give_ticket(exchange, visit, WAITING_TICKET_S, WAITING_TICKET_S)) {
+    if (!keeps && !give_ticket(exchange, visit, WAITING_TICKET_S, WAITING_TICKET_S)) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return false;
     }
@@ -211,12 +226,12 @@ static bool comes_in(struct exchange *exchange, struct visit *visit, struct room
     if (visit->now_ms < visit->settings->opens_at_ms) {
         wait_for_opening(visit, &place);
         room_wait(room, &limits, &user, visit->now_ms, place.again_s);
-        return waits(exchange, visit, &place);
+        return waits(exchange, visit, returns, &place);
     }
     if (room_enter(room, &limits, &user, visit->now_ms, &place)) {
         return let_in(exchange, visit, returns);
     }
-    return was_let_in(exchange, visit) || waits(exchange, visit, &place);
+    return was_let_in(exchange, visit) || waits(exchange, visit, returns, &place);
 }
 
 bool waiting_room_admit(struct exchange *exchange)

@@ -30,9 +30,11 @@ const ask = (gateway, from, { cookie, ...options } = {}) => request(gateway, { .
 const cookieOf = (answer) => answer.headers['set-cookie'][0].split(';')[0];
 
 // What the gateway would have given: it signs with the same key.
+const hmac = (key, text) => crypto.createHmac('sha256', key).update(text).digest();
+const roomKey = hmac(KEY, 'turnpike waiting room sale');
 function ticket(kind, sinceMs, untilS, id = crypto.randomBytes(8).toString('hex')) {
     const text = `${kind}.${id}.${sinceMs.toString(16).padStart(12, '0')}.${untilS.toString(16).padStart(8, '0')}`;
-    const mac = crypto.createHmac('sha256', KEY).update(`turnpike waiting room sale/${text}`).digest('hex').slice(0, 32);
+    const mac = hmac(roomKey, text).toString('hex').slice(0, 32);
     return `${COOKIE}=${text}.${mac}`;
 }
 
@@ -120,6 +122,20 @@ test('while the room is full', async (t) => {
             assert.equal((await ask(gateway, '192.0.2.4', { cookie: bad })).status, 503, bad);
         }
     });
+
+    await t.test('who waits keeps its ticket, until an eighth of its day is over', async () => {
+        const now = Math.floor(Date.now() / 1000);
+        const first = await ask(gateway, '192.0.2.5');
+        const again = await ask(gateway, '192.0.2.5', { cookie: cookieOf(first) });
+        assert.equal(again.status, 503);
+        assert.equal(again.headers['set-cookie'], undefined);
+        const old = ticket('w', (now - 11000) * 1000, now - 11000 + 86400, '0123456789abcdef');
+        const renewed = await ask(gateway, '192.0.2.6', { cookie: old });
+        assert.equal(renewed.status, 503);
+        assert.match(renewed.headers['set-cookie'][0], /=w\.0123456789abcdef\..*; Max-Age=86400;/);
+        const wasIn = ticket('f', (now - 60) * 1000, now - 40, 'fedcba9876543210');
+        assert.match((await ask(gateway, '192.0.2.7', { cookie: wasIn })).headers['set-cookie'][0], /=w\.fedcba9876543210\./);
+    });
 });
 
 test('shared caches keep no answer with a ticket', async (t) => {
@@ -175,7 +191,7 @@ test('at the opening the lot decides, whoever asks first', async (t) => {
         const first = await ask(gateway, `192.0.2.${i}`);
         const again = await ask(gateway, `192.0.2.${i}`, { cookie: cookieOf(first) });
         assert.equal(again.status, 503);
-        const cookie = cookieOf(again);
+        const cookie = cookieOf(first);
         users.push({ from: `192.0.2.${i}`, cookie, second: Math.floor(parseInt(cookie.split('.')[2], 16) / 1000) });
     }
     users.sort((a, b) => b.second - a.second);

@@ -293,6 +293,12 @@ static bool is_active(struct room *room, const struct room_limits *limits, uint6
     return true;
 }
 
+/* The number of one without a ticket is new: the sixteen seats where it could be are in no cache. */
+static struct seat *where_it_waits(const struct room *room, const struct room_user *user)
+{
+    return user->returns ? find(&room->waiting, user->id) : NULL;
+}
+
 /* By a request beside this one, or by its turn. */
 static bool is_let_in(struct room *room, const struct room_limits *limits,
                       const struct room_user *user, uint64_t now_ms, struct room_place *place)
@@ -304,10 +310,10 @@ static bool is_let_in(struct room *room, const struct room_limits *limits,
     uint32_t earlier;
     bool has_room;
 
-    if (is_active(room, limits, user->id, now_s)) {
+    if (user->returns && is_active(room, limits, user->id, now_s)) {
         return true;
     }
-    waits = find(&room->waiting, user->id);
+    waits = where_it_waits(room, user);
     if (user->returns && waits == NULL && room->former.waiting > 0) {
         room->former.waiting--;
     }
@@ -343,7 +349,7 @@ void room_wait(struct room *room, const struct room_limits *limits, const struct
     pthread_mutex_lock(&room->lock);
     begin_order(room, now_s);
     if (has_trial_left(room, limits, trial)) {
-        wait_on(room, user, trial, find(&room->waiting, user->id), now_s, &place);
+        wait_on(room, user, trial, where_it_waits(room, user), now_s, &place);
     }
     pthread_mutex_unlock(&room->lock);
 }

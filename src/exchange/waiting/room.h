@@ -29,7 +29,7 @@ struct room_user {
     uint64_t id;
     uint64_t since_ms; /* its place in the order */
     uint64_t customer; /* whose address it asks from (ip_customer) */
-    bool returns;      /* it brought a ticket back, so that it keeps cookies */
+    bool returns;      /* it brought a ticket back, so that it keeps cookies; or else `id` is new */
 };
 
 /* So long at most a seat is kept for a user who has not brought the ticket back yet. */

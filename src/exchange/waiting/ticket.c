@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* "K.ID.SINCE.UNTIL.MAC", all hexadecimal of fixed width, K being a letter of `letters`; the MAC is the
- * first half of an HMAC-SHA-256 over the room's name and what stands before it. */
+ * first half of an HMAC-SHA-256 over what stands before it, by a key of the room's own. The room's name
+ * in the message would take SHA-256 another block, for each refusal of a room. */
 #include "exchange/waiting/ticket.h"
 
 #include "base/text.h"
@@ -8,7 +9,7 @@
 
 #define BODY_LENGTH (1 + 1 + 16 + 1 + 12 + 1 + 8)
 #define MAC_LENGTH 32 /* digits */
-#define MESSAGE_MAX 256
+#define PURPOSE_MAX 160
 
 static const char letters[] = {
     [TICKET_WAITS] = 'w',
@@ -17,30 +18,28 @@ static const char letters[] = {
 };
 
 /* Each refusal of a room writes one: printf would take longer than the rest of the answer. */
-static void add_hex(struct text *text, uint64_t number, unsigned digits)
+static char *put_hex(char *at, uint64_t number, unsigned digits)
 {
-    for (unsigned i = digits; i > 0; i--) {
-        text_add_char(text, "0123456789abcdef"[number >> 4 * (i - 1) & 15]);
+    for (unsigned shift = 4 * digits; shift > 0; shift -= 4) {
+        *at++ = "0123456789abcdef"[number >> (shift - 4) & 15];
     }
+    return at;
 }
 
 static bool sign(struct tls_mac_maker *maker, struct bytes body, struct bytes room,
                  struct bytes key, char digits[MAC_LENGTH])
 {
     unsigned char mac[TLS_MAC_BYTES];
-    char message[MESSAGE_MAX];
-    struct text text = text_over(message, sizeof(message));
-    struct text signature = text_over(digits, MAC_LENGTH);
+    char label[PURPOSE_MAX];
+    struct text purpose = text_over(label, sizeof(label));
 
-    text_add_literal(&text, "turnpike waiting room ");
-    text_add_bytes(&text, bytes_first(room, room.length < 128 ? room.length : 128));
-    text_add_char(&text, '/');
-    text_add_bytes(&text, body);
-    if (text.overflowed || !tls_mac_make(maker, key, text_since(&text, message), mac)) {
+    text_add_literal(&purpose, "turnpike waiting room ");
+    text_add_bytes(&purpose, bytes_first(room, room.length < 128 ? room.length : 128));
+    if (!tls_mac_make(maker, key, text_since(&purpose, label), body, mac)) {
         return false;
     }
     for (int i = 0; i < MAC_LENGTH / 2; i++) {
-        add_hex(&signature, mac[i], 2);
+        digits = put_hex(digits, mac[i], 2);
     }
     return true;
 }
@@ -48,17 +47,17 @@ static bool sign(struct tls_mac_maker *maker, struct bytes body, struct bytes ro
 size_t ticket_write(struct tls_mac_maker *maker, const struct ticket *ticket, struct bytes room,
                     struct bytes key, char text[TICKET_TEXT_MAX])
 {
-    struct text body = text_over(text, TICKET_TEXT_MAX);
+    char *at = text;
 
-    text_add_char(&body, letters[ticket->kind]);
-    text_add_char(&body, '.');
-    add_hex(&body, ticket->id, 16);
-    text_add_char(&body, '.');
-    add_hex(&body, ticket->since_ms, 12);
-    text_add_char(&body, '.');
-    add_hex(&body, ticket->good_until_s, 8);
-    text_add_char(&body, '.');
-    return sign(maker, (struct bytes){text, BODY_LENGTH}, room, key, body.at)
+    *at++ = letters[ticket->kind];
+    *at++ = '.';
+    at = put_hex(at, ticket->id, 16);
+    *at++ = '.';
+    at = put_hex(at, ticket->since_ms, 12);
+    *at++ = '.';
+    at = put_hex(at, ticket->good_until_s, 8);
+    *at++ = '.';
+    return sign(maker, (struct bytes){text, BODY_LENGTH}, room, key, at)
                ? BODY_LENGTH + 1 + MAC_LENGTH
                : 0;
 }
