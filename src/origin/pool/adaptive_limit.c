@@ -26,8 +26,9 @@
 #define STILL_QUEUES 0.75 /* of what it took before: nearly as much less as there are fewer */
 #define PROBE_REST 40     /* base latencies between two */
 #define CHANCE 3          /* standard errors of a probe's mean: more is no chance */
+#define SLOW_CHANCE 2     /* of a window's: the next one has to say the same */
 #define BASE_STEP 0.3     /* of a probe that says nearly what was known */
-#define CLEAN_STEP 0.05   /* of a window in which few were under way */
+#define CLEAN_STEP 0.03   /* of a window in which few were under way */
 #define FAST_WINDOWS 2    /* in a row, in half of the base: not by chance */
 #define OTHER_BASE 0.25   /* a probe that says something else: the origin has changed */
 #define FIRST_WINDOWS 3   /* at once, before the first probe */
@@ -51,9 +52,8 @@ uint32_t adaptive_limit_now(const struct adaptive_limit *limit)
 static void begin_window(struct adaptive_limit *limit, uint64_t now_us)
 {
     limit->window_from_us = now_us;
-    limit->answers = 0;
+    limit->window = (struct adaptive_times){0};
     limit->most = 0;
-    limit->sum_us = 0;
 }
 
 static double time_of(const struct adaptive_limit *limit, const struct adaptive_sample *sample)
@@ -63,6 +63,27 @@ static double time_of(const struct adaptive_limit *limit, const struct adaptive_
     return limit->base_us != 0 && time_us > limit->base_us * SAMPLE_MOST
                ? limit->base_us * SAMPLE_MOST
                : time_us;
+}
+
+static void add_time(struct adaptive_times *times, double time_us)
+{
+    times->answers++;
+    times->sum_us += time_us;
+    times->squares += time_us * time_us;
+}
+
+static double mean_of(const struct adaptive_times *times)
+{
+    return times->sum_us / times->answers;
+}
+
+/* The standard error of the mean. */
+static double error_of(const struct adaptive_times *times)
+{
+    double mean_us = mean_of(times);
+    double variance = times->squares / times->answers - mean_us * mean_us;
+
+    return variance > 0 ? sqrt(variance / times->answers) : 0;
 }
 
 static double room_for_growth(double limit)
@@ -79,24 +100,15 @@ static void begin_drain(struct adaptive_limit *limit, double share, uint64_t now
     limit->phase = ADAPTIVE_DRAINS;
     limit->phase_from_us = now_us;
     limit->probe_share = share;
-    limit->probe_answers = 0;
-    limit->probe_sum_us = 0;
-    limit->probe_squares = 0;
-}
-
-/* Of the probe's mean, as a part of the base: what chance alone may make of it. */
-static double chance_of(const struct adaptive_limit *limit, double mean_us)
-{
-    double variance = limit->probe_squares / limit->probe_answers - mean_us * mean_us;
-
-    return variance > 0 ? CHANCE * sqrt(variance / limit->probe_answers) / limit->base_us : 0;
+    limit->probe = (struct adaptive_times){0};
 }
 
 static void learn_from_probe(struct adaptive_limit *limit)
 {
-    double found_us = limit->probe_sum_us / limit->probe_answers;
+    double found_us = mean_of(&limit->probe);
     double change = found_us / limit->base_us - 1;
-    double chance = chance_of(limit, found_us);
+    /* A mean that is low by chance has a low error as well. */
+    double chance = CHANCE * error_of(&limit->probe) / fmin(found_us, limit->base_us);
     bool is_other = fabs(change) > (chance > OTHER_BASE ? chance : OTHER_BASE);
 
     /* The first windows have the quick answers alone: nothing better is known than the first probe. */
@@ -113,9 +125,8 @@ static void learn_from_probe(struct adaptive_limit *limit)
 /* With fewer at once each took so much less time, not by chance: they queued there still. */
 static bool goes_deeper(struct adaptive_limit *limit, uint64_t now_us)
 {
-    double found_us = limit->probe_sum_us / limit->probe_answers;
-    double error_us = chance_of(limit, found_us) / CHANCE * limit->base_us;
-    bool fell = found_us + error_us < limit->recent_us * STILL_QUEUES;
+    double found_us = mean_of(&limit->probe);
+    bool fell = found_us + error_of(&limit->probe) < limit->recent_us * STILL_QUEUES;
 
     limit->recent_us = found_us;
     if (!fell || limit->limit * limit->probe_share * PROBE_SHARE < 1) {
@@ -137,13 +148,13 @@ static void leave_deep_queue(struct adaptive_limit *limit)
 
 static void end_probe(struct adaptive_limit *limit, uint64_t now_us)
 {
-    if (limit->probe_answers >= PROBE_ANSWERS / 2 && goes_deeper(limit, now_us)) {
+    if (limit->probe.answers >= PROBE_ANSWERS / 2 && goes_deeper(limit, now_us)) {
         return;
     }
     limit->phase = ADAPTIVE_STEADY;
     limit->slow_windows = 0;
     begin_window(limit, now_us);
-    if (limit->probe_answers >= PROBE_ANSWERS / 2) {
+    if (limit->probe.answers >= PROBE_ANSWERS / 2) {
         learn_from_probe(limit);
         leave_deep_queue(limit);
     }
@@ -154,7 +165,6 @@ static void end_probe(struct adaptive_limit *limit, uint64_t now_us)
 static void step_probe(struct adaptive_limit *limit, const struct adaptive_sample *sample)
 {
     double since_us = (double)(sample->now_us - limit->phase_from_us);
-    double time_us = time_of(limit, sample);
 
     if (limit->phase == ADAPTIVE_DRAINS) {
         if (since_us >= DRAIN_LONG * limit->recent_us) {
@@ -164,10 +174,8 @@ static void step_probe(struct adaptive_limit *limit, const struct adaptive_sampl
         return;
     }
     /* Whenever it began: of those that begin from now on, the ones that take long would be missing. */
-    limit->probe_answers++;
-    limit->probe_sum_us += time_us;
-    limit->probe_squares += time_us * time_us;
-    if ((limit->probe_answers >= PROBE_ANSWERS && since_us >= 2 * limit->base_us) ||
+    add_time(&limit->probe, time_of(limit, sample));
+    if ((limit->probe.answers >= PROBE_ANSWERS && since_us >= 2 * limit->base_us) ||
         since_us >= PROBE_LONG * limit->recent_us) {
         end_probe(limit, sample->now_us);
     }
@@ -206,15 +214,34 @@ static void follow(struct adaptive_limit *limit)
 }
 
 /* What was seen while the origin was slower says nothing any more. */
+static void forget_slow_times(struct adaptive_limit *limit, double mean_us)
+{
+    limit->fast_windows++;
+    if (limit->fast_windows == 1) {
+        limit->recent_us = mean_us;
+    } else if (limit->fast_windows == FAST_WINDOWS) {
+        limit->base_us = limit->recent_us;
+        limit->fast_windows = 0;
+    }
+}
+
 static void learn_base(struct adaptive_limit *limit, double mean_us)
 {
-    limit->fast_windows = mean_us < limit->base_us / 2 ? limit->fast_windows + 1 : 0;
-    if (limit->base_us == 0 || limit->fast_windows >= FAST_WINDOWS) {
+    if (limit->base_us == 0) {
         limit->base_us = mean_us;
-        limit->recent_us = mean_us;
+    } else if (mean_us < limit->base_us / 2) {
+        forget_slow_times(limit, mean_us);
+        return;
     } else if (is_clean(limit) || limit->limit < 2) {
         limit->base_us += CLEAN_STEP * (mean_us - limit->base_us);
     }
+    limit->fast_windows = 0;
+}
+
+/* At few slots a window of a dozen answers is often far above the base by chance alone. */
+static bool is_slow(const struct adaptive_limit *limit)
+{
+    return limit->recent_us - SLOW_CHANCE * error_of(&limit->window) > limit->base_us * SLOW;
 }
 
 static bool is_time_to_probe(struct adaptive_limit *limit, uint64_t now_us)
@@ -222,13 +249,13 @@ static bool is_time_to_probe(struct adaptive_limit *limit, uint64_t now_us)
     if (limit->limit < 2 || !is_pressed(limit)) {
         return false;
     }
-    limit->slow_windows = limit->recent_us > limit->base_us * SLOW ? limit->slow_windows + 1 : 0;
+    limit->slow_windows = is_slow(limit) ? limit->slow_windows + 1 : 0;
     return limit->slow_windows >= SLOW_WINDOWS || now_us >= limit->probe_at_us;
 }
 
 static void end_window(struct adaptive_limit *limit, uint64_t now_us)
 {
-    double mean_us = limit->sum_us / limit->answers;
+    double mean_us = mean_of(&limit->window);
 
     limit->recent_us = limit->recent_us == 0 ? mean_us : (limit->recent_us + mean_us) / 2;
     learn_base(limit, mean_us);
@@ -250,7 +277,7 @@ static bool window_is_over(const struct adaptive_limit *limit, uint64_t now_us)
     double since_us = (double)(now_us - limit->window_from_us);
 
     return since_us >= WINDOW_US && since_us >= limit->base_us &&
-           (limit->answers >= WINDOW_ANSWERS || since_us >= limit->base_us * WINDOW_LONG);
+           (limit->window.answers >= WINDOW_ANSWERS || since_us >= limit->base_us * WINDOW_LONG);
 }
 
 bool adaptive_limit_note(struct adaptive_limit *limit, const struct adaptive_sample *sample)
@@ -259,8 +286,7 @@ bool adaptive_limit_note(struct adaptive_limit *limit, const struct adaptive_sam
         step_probe(limit, sample);
         return true;
     }
-    limit->answers++;
-    limit->sum_us += time_of(limit, sample);
+    add_time(&limit->window, time_of(limit, sample));
     if (sample->in_flight > limit->most) {
         limit->most = sample->in_flight;
     }

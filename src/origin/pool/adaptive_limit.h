@@ -21,6 +21,13 @@ enum adaptive_phase {
     ADAPTIVE_MEASURES, /* and the requests begun since then say how long one takes without a queue */
 };
 
+/* Of some answers: what their mean is, and what chance may have made of it. */
+struct adaptive_times {
+    uint32_t answers;
+    double sum_us;
+    double squares;
+};
+
 struct adaptive_limit {
     double limit;
     double base_us;   /* of an answer that waited for no other at the origin; 0: not known yet */
@@ -29,21 +36,18 @@ struct adaptive_limit {
     uint64_t phase_from_us;
     uint64_t probe_at_us;    /* the next one, at the earliest */
     uint32_t probe_pause_us; /* between the last one and that */
-    uint32_t slow_windows;   /* in a row, far above the base */
+    uint32_t slow_windows;   /* in a row, far above the base, not by chance */
     uint32_t fast_windows;   /* in a row, far below it */
     uint32_t first_windows;  /* before the base may be believed */
     bool probed;             /* ever */
 
     /* The present window, and the present probe. */
     uint64_t window_from_us;
-    uint32_t answers;
+    struct adaptive_times window;
     uint32_t most; /* requests that were under way at once */
-    double sum_us;
-    uint32_t probe_answers;
+    struct adaptive_times probe;
     double probe_share;     /* of the limit, meanwhile */
     double probe_before_us; /* recent_us then */
-    double probe_sum_us;
-    double probe_squares;
 };
 
 /* One whole answer of the origin, of a request that it was given at begun_us. */
