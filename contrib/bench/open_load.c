@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#define _GNU_SOURCE
 /* An open-loop load generator for HTTP/1.1: each request has its time, whether or not those before it
  * have been answered, and its latency counts from when it should have been sent. So a gateway that
- * stalls is not asked less for that. Called by overload.py.
+ * stalls is not asked less for that. Called by overload.py and observers.py.
  *
- * Usage: open_load PORT SECONDS TIMEOUT_MS[:TRIES] CLASS... with CLASS = NAME:PATH:RATE[:CLIENTS]. Rates
- * are a second; times between requests are even, with classes mixed. CLIENTS: so many, told by
- * X-Client. A request that is refused, broken or late is sent again after 25 to 250 ms (full jitter),
+ * Usage: open_load PORT SECONDS TIMEOUT_MS[:TRIES] CLASS... with CLASS = NAME:PATH:RATE[:CLIENTS[:PATHS]].
+ * Rates are a second; times between requests are even, with classes mixed. CLIENTS: so many, told by
+ * X-Client. PATHS: so many, each in turn: `#` in PATH stands for a number below. A request that is refused, broken or late is sent again after 25 to 250 ms (full jitter),
  * until it was sent TRIES times; its latency still counts from the first time.
  * Writes one JSON object; `good_at`: good answers in each 50 ms from the start. A connection carries
  * one request at a time; one that is late is closed. */
@@ -39,6 +38,7 @@ struct class
     const char *path;
     double rate;
     unsigned clients;
+    unsigned paths;                                    /* 0: PATH has no pattern */
     double next;                                       /* seconds from the start */
     uint64_t sent, good, refused, other, late, broken; /* requests, by how each ended */
     uint64_t tries;
@@ -54,6 +54,7 @@ struct request {
     double due;          /* the first try */
     double began;
     unsigned client;
+    unsigned path;  /* what stands for `#` */
     unsigned tries; /* with this one */
 };
 
@@ -215,10 +216,19 @@ static int open_one(void)
 
 static bool write_request(struct connection *c)
 {
+    const struct class *class = c->request.class;
+    const char *hole = class->paths > 0 ? strchr(class->path, '#') : NULL;
+    char number[12] = "";
     char head[512];
-    int length = snprintf(
-        head, sizeof(head), "GET %s HTTP/1.1\r\nHost: bench\r\nX-Client: %u\r\n\r\n",
-        c->request.class->path, (unsigned)(c->request.class - classes) * 1000 + c->request.client);
+    int length;
+
+    if (hole != NULL) {
+        snprintf(number, sizeof(number), "%u", c->request.path);
+    }
+    length = snprintf(
+        head, sizeof(head), "GET %.*s%s%s HTTP/1.1\r\nHost: bench\r\nX-Client: %u\r\n\r\n",
+        hole != NULL ? (int)(hole - class->path) : (int)strlen(class->path), class->path, number,
+        hole != NULL ? hole + 1 : "", (unsigned)(class - classes) * 1000 + c->request.client);
 
     if (send(c->fd, head, (size_t)length, MSG_NOSIGNAL) == length) {
         c->sent = true;
@@ -272,9 +282,10 @@ static void begin(struct request request)
 static void begin_new(struct class *class)
 {
     unsigned client = class->clients ? (unsigned)(class->sent % class->clients) : 0;
+    unsigned path = class->paths > 0 ? (unsigned)(class->sent % class->paths) : 0;
 
     class->sent++;
-    begin((struct request){class, class->next, class->next, client, 0});
+    begin((struct request){class, class->next, class->next, client, path, 0});
     class->next += 1 / class->rate;
 }
 
@@ -429,7 +440,7 @@ static void print_class(struct class *c, int spans, bool last)
     printf("\"%s\":{\"sent\":%lu,\"tries\":%lu,\"good\":%lu,\"refused\":%lu,\"late\":%lu,"
            "\"broken\":%lu,"
            "\"other\":%lu,"
-           "\"p50\":%.3f,\"p99\":%.2f,\"refused_p50\":%.2f,\"refused_max\":%.2f,\"good_at\":[",
+           "\"p50\":%.3f,\"p99\":%.3f,\"refused_p50\":%.2f,\"refused_max\":%.2f,\"good_at\":[",
            c->name, c->sent, c->tries, c->good, c->refused, c->late, c->broken, c->other,
            at_share(c->good_ms, c->good, 0.5), at_share(c->good_ms, c->good, 0.99),
            at_share(c->refused_ms, c->refused, 0.5), at_share(c->refused_ms, c->refused, 1));
@@ -445,13 +456,16 @@ static void read_class(char *text)
     char *rest = text;
     const char *rate;
     const char *clients;
+    const char *paths;
 
     class->name = strsep(&rest, ":");
     class->path = strsep(&rest, ":");
     rate = strsep(&rest, ":");
     clients = strsep(&rest, ":");
+    paths = strsep(&rest, ":");
     class->rate = rate != NULL ? atof(rate) : 0;
     class->clients = clients != NULL ? (unsigned)atoi(clients) : 0;
+    class->paths = paths != NULL ? (unsigned)atoi(paths) : 0;
     class->next = 0.5 / class->rate;
 }
 
@@ -487,8 +501,8 @@ int main(int argc, char **argv)
     int spans;
 
     if (argc < 5 || argc - 4 > CLASSES) {
-        fprintf(stderr,
-                "usage: open_load PORT SECONDS TIMEOUT_MS[:TRIES] NAME:PATH:RATE[:CLIENTS]...\n");
+        fprintf(stderr, "usage: open_load PORT SECONDS TIMEOUT_MS[:TRIES] "
+                        "NAME:PATH:RATE[:CLIENTS[:PATHS]]...\n");
         return 2;
     }
     setrlimit(RLIMIT_NOFILE, &files);

@@ -77,6 +77,6 @@ class Stand:
 
 def build_load(folder):
     path = os.path.join(folder, "open_load")
-    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", path, os.path.join(HERE, "open_load.c")],
-                   check=True)
+    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-D_GNU_SOURCE", "-o", path,
+                    os.path.join(HERE, "open_load.c")], check=True)
     return path
