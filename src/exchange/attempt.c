@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The life of one attempt: made, bound to a connection, its request sent, its record closed.
- * Called by tries.c, which chooses the origin and judges what comes of it, by exchange.c with what
- * the client sends, and by relay.c once an answer comes. */
+/* The attempts of an exchange: service and origin are chosen, an attempt is made and bound to a
+ * connection, its request is sent, the answer is passed on to the client as it comes, under
+ * back-pressure, its record is closed. What follows one that fails: tries.c. Answers out of the
+ * ordinary: relay.c. Called by exchange.c, with what the client sends by request_body.c, and by the
+ * events of origin_request.h. */
 #include "exchange/attempt.h"
 
 #include "base/check.h"
+#include "cache/cache_store.h"
+#include "exchange/caching.h"
 #include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
+#include "exchange/log_fields.h"
 #include "exchange/precedence.h"
 #include "exchange/spans.h"
 #include "exchange/trace.h"
 #include "exchange/trailers.h"
+#include "exchange/tries.h"
+#include "http/connection_names.h"
 
 /* How long an origin may leave Expect: 100-continue unanswered before we let the client go on:
  * many servers do not know it. */
@@ -104,7 +111,8 @@ static bool is_replayable(const struct exchange *exchange)
            http_method_is_idempotent(exchange->request.method);
 }
 
-struct attempt *attempt_new(struct exchange *exchange, const struct origin_request_events *events)
+static struct attempt *attempt_new(struct exchange *exchange,
+                                   const struct origin_request_events *events)
 {
     const struct settings *settings = generation_settings(exchange->generation);
     struct attempt *attempt = slab_take(exchange->context->attempts);
@@ -149,7 +157,7 @@ static enum reuse reuse_for(const struct attempt *attempt, const struct origin *
     return attempt->request.replayable ? REUSE_ANY : attempt->exchange->routing.route->reuse;
 }
 
-void attempt_start(struct attempt *attempt, struct origin *origin)
+static void attempt_start(struct attempt *attempt, struct origin *origin)
 {
     attempt->request.reuse = reuse_for(attempt, origin);
     attempt->origin = origin;
@@ -157,7 +165,7 @@ void attempt_start(struct attempt *attempt, struct origin *origin)
     origin_request_start(&attempt->request, origin);
 }
 
-void attempt_moved(void *owner, struct origin *origin)
+static void attempt_moved(void *owner, struct origin *origin)
 {
     struct attempt *attempt = owner;
 
@@ -181,7 +189,7 @@ static void send_head(struct attempt *attempt)
     }
 }
 
-void attempt_connected(void *owner)
+static void attempt_connected(void *owner)
 {
     struct attempt *attempt = owner;
     struct exchange *exchange = attempt->exchange;
@@ -309,7 +317,7 @@ size_t attempt_send(struct attempt *attempt, struct bytes bytes)
     return origin_request_send_body(&attempt->request, &bytes, 1);
 }
 
-void attempt_writable(void *owner)
+static void attempt_writable(void *owner)
 {
     struct attempt *attempt = owner;
     struct exchange *exchange = attempt->exchange;
@@ -332,13 +340,130 @@ bool attempt_was_sent(const struct attempt *attempt)
     return attempt->state == ATTEMPT_SENT && attempt->record.sent_us != 0;
 }
 
-/* --- its end ----------------------------------------------------------------------------- */
+/* --- its answer, passed on as it comes -------------------------------------------------------- */
 
 void attempt_answered(struct attempt *attempt, uint16_t status)
 {
     attempt->record.first_byte_us = reached_us(attempt);
     attempt->record.status = status;
 }
+
+static void note_for_cache(struct exchange *exchange, const struct http_response *response,
+                           struct forward_page *page)
+{
+    if (exchange->caching != NULL) {
+        caching_head(exchange, response, page);
+    }
+    if (!http_method_is_safe(exchange->request.method) && response->status < 400 &&
+        cache_store_is_used()) {
+        caching_invalidate(exchange);
+    }
+}
+
+static void relay_head(void *owner, const struct http_response *response)
+{
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
+    struct forward_page page;
+    struct answer_head head;
+
+    timer_clear(exchange->context->patience, &attempt->patience);
+    attempt_answered(attempt, response->status);
+    if (exchange->outcome.extras != NULL) {
+        log_fields_answer(exchange, &response->headers);
+    }
+    if ((response->status == 101 || exchange->request.wants_upgrade) &&
+        !relay_may_switch(exchange, response)) {
+        return;
+    }
+    if (exchange->caching != NULL && caching_takes_head(exchange, response)) {
+        return;
+    }
+    if (!forward_answer(exchange, response, &page, &head)) {
+        relay_refuse_head(exchange);
+        return;
+    }
+    note_for_cache(exchange, response, &page);
+    if (!exchange->client.ops->send_head(exchange->client.stream, &head)) {
+        relay_refuse_head(exchange);
+        return;
+    }
+    exchange->outcome.status = response->status;
+    exchange->answer.keeps_trailers_here =
+        response->framing == HTTP_CHUNKED && http_connection_names_fields(&response->headers);
+    exchange->answer.begun = true;
+    if (exchange->outcome.is_grpc) {
+        exchange->answer.takes_status = head.framing == HTTP_CHUNKED;
+        relay_note_grpc_status(exchange, &response->headers);
+    }
+    if (response->status == 101) {
+        relay_begin_tunnel(exchange);
+    } else {
+        exchange_set_state(exchange, EXCHANGE_RELAYS);
+    }
+}
+
+static size_t relay_body(void *owner, struct bytes bytes)
+{
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
+    size_t taken = exchange->client.ops->send_body(exchange->client.stream, bytes,
+                                                   attempt->request.answer_ends);
+
+    exchange->answer.blocked = taken < bytes.length;
+    if (exchange->caching != NULL) {
+        caching_body(exchange, bytes_first(bytes, taken));
+        if (!attempt->request.answer_ends && !caching_is_of_use(exchange)) {
+            orphan_end(exchange, NULL); /* it may have no end */
+        }
+    }
+    return taken;
+}
+
+static size_t relay_room(void *owner)
+{
+    struct exchange *exchange = ((struct attempt *)owner)->exchange;
+    size_t room = exchange->client.ops->room(exchange->client.stream);
+
+    exchange->answer.blocked = room == 0;
+    return room;
+}
+
+static void relay_drained(void *owner)
+{
+    struct exchange *exchange = ((struct attempt *)owner)->exchange;
+
+    if (exchange->state == EXCHANGE_RELAYS || exchange->state == EXCHANGE_TUNNELS) {
+        exchange->client.ops->flush(exchange->client.stream);
+    }
+}
+
+static void relay_ended(void *owner, const struct http_headers *trailers)
+{
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
+    const struct http_fields *passed = NULL;
+    struct http_fields fields;
+
+    attempt_set_over(attempt);
+    if (exchange->outcome.is_grpc) {
+        if (trailers != NULL) {
+            relay_note_grpc_status(exchange, trailers);
+        }
+        origin_request_grpc_ended(&attempt->request, exchange->outcome.grpc_status);
+    }
+    if (exchange->caching != NULL && caching_ended(exchange, trailers)) {
+        return;
+    }
+    if (trailers != NULL) {
+        passed = trailers_of_answer(exchange, trailers, &fields);
+    }
+    exchange_answer_is_whole(exchange, passed,
+                             exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED
+                                                                 : OUTCOME_ANSWERED);
+}
+
+/* --- its end ----------------------------------------------------------------------------- */
 
 void attempt_set_over(struct attempt *attempt)
 {
@@ -355,4 +480,85 @@ void attempt_end(struct attempt *attempt, const char *error)
     if (attempt->origin != NULL && attempt->record.delivery == NULL) {
         end_record(attempt, error);
     }
+}
+
+/* --- one after the other ---------------------------------------------------------------------- */
+
+static const struct origin_request_events events = {
+    .moved = attempt_moved,
+    .connected = attempt_connected,
+    .interim = relay_interim,
+    .head = relay_head,
+    .body = relay_body,
+    .room = relay_room,
+    .drained = relay_drained,
+    .ended = relay_ended,
+    .writable = attempt_writable,
+    .failed = tries_failed,
+    .give_way = tries_give_way,
+};
+
+static void choose_service(struct exchange *exchange)
+{
+    const struct route_settings *route = exchange->routing.route;
+    const struct arm_settings *arm = route->arm_count == 1 ? route->arms : choice_make(exchange);
+
+    exchange->routing.service = arm->service;
+    exchange->outcome.service = arm->service->name;
+    exchange->outcome.service_index = (int32_t)arm->service->index;
+}
+
+/* Not on the origin of the attempt before it, if there is another. */
+void attempts_try(struct exchange *exchange)
+{
+    struct service *service = generation_service(exchange->generation, exchange->routing.service);
+    const struct attempt *former = exchange->attempt;
+    struct attempt *attempt;
+    struct origin *origin;
+
+    if (exchange->deadline_us != 0 && !deadline_leaves_time(exchange)) {
+        return;
+    }
+    attempt = attempt_new(exchange, &events);
+    if (attempt == NULL) {
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        return;
+    }
+    origin = service_pick(service, &exchange->context->worker_context->random,
+                          former != NULL ? former->origin : NULL, &attempt->request);
+    if (origin == NULL) {
+        tries_failed(attempt, ORIGIN_FAILURE_NONE_FIT);
+        return;
+    }
+    attempt_start(attempt, origin);
+}
+
+static bool is_repeat(struct exchange *exchange)
+{
+    const struct http_headers *headers = &exchange->request.headers;
+
+    if (!http_has(headers, HTTP_HEADER_IDEMPOTENCY_KEY) &&
+        !http_has(headers, HTTP_HEADER_X_REQUEST_ID) &&
+        exchange->routing.route->split.pin_header_count == 0) {
+        return false;
+    }
+    return tries_has_come_before(exchange);
+}
+
+void attempts_begin(struct exchange *exchange)
+{
+    exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
+    choose_service(exchange);
+    if (retry_budget_note_request(service_retry_budget(generation_service(
+                                      exchange->generation, exchange->routing.service)),
+                                  is_repeat(exchange),
+                                  loop_now(exchange->context->worker_context->loop))) {
+        tries_report(exchange, 0, 0); /* once a second */
+    }
+    attempts_try(exchange);
+}
+
+void attempts_backoff_over(struct timer *timer)
+{
+    attempts_try(CONTAINER_OF(timer, struct exchange, backoff));
 }

@@ -37,19 +37,15 @@ struct attempt {
     struct origin_request request;
 };
 
-/* The next one of its exchange, not yet on an origin: service_pick fills its request further.
- * `events` get it as their owner. NULL: out of memory. */
-struct attempt *attempt_new(struct exchange *exchange, const struct origin_request_events *events);
+/* It leaves the queue: the first attempt is made. */
+void attempts_begin(struct exchange *exchange);
+/* One more, not on the origin of the one before it, if there is another. */
+void attempts_try(struct exchange *exchange);
+/* The wait before another one is over. */
+void attempts_backoff_over(struct timer *timer);
 /* At the end of the turn in which its exchange ended. */
 void attempt_release(struct attempt *attempt);
 
-/* A connection is asked for; the events say what comes of it, maybe before this returns. */
-void attempt_start(struct attempt *attempt, struct origin *origin);
-
-/* These events say only what becomes of the attempt itself. */
-void attempt_moved(void *owner, struct origin *origin);
-void attempt_connected(void *owner);
-void attempt_writable(void *owner);
 /* The head of the final answer is there. */
 void attempt_answered(struct attempt *attempt, uint16_t status);
 

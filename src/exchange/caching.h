@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An exchange of a route with `cache` or `coalesce`: whether a stored answer serves it, whether it waits
  * for what another one fetches, and what becomes of the answer that it fetches itself. The rules are
- * in cache/; this is where they meet an exchange. Called by exchange.c before the route's action, by relay.c
+ * in cache/; this is where they meet an exchange. Called by exchange.c before the route's action, by attempt.c
  * and tries.c with what comes of it. */
 #ifndef EXCHANGE_CACHING_H
 #define EXCHANGE_CACHING_H

@@ -2,7 +2,6 @@
 /* Fetches an answer anew for no client: the one whose request showed that it is stale has been served
  * with what there is (stale_while_revalidate). Called by caching.c. */
 #include "exchange/caching_private.h"
-#include "exchange/tries.h"
 
 /* --- a stream that takes all ----------------------------------------------------------------- */
 
@@ -218,6 +217,6 @@ bool caching_refresh(struct exchange *like)
     leader->flight = NULL;
     exchange->outcome.cache = "refresh";
     caching_go(exchange, caching);
-    tries_begin(exchange);
+    attempts_begin(exchange);
     return true;
 }

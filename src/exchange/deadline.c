@@ -2,7 +2,7 @@
 /* How long the whole exchange may take: timeouts.total, shortened by what a trusted client asks
  * for in a header field, which carries the deadline from hop to hop (in gRPC: grpc-timeout). An exchange without a deadline
  * costs a comparison. Called as the exchange begins (exchange.c), before each attempt and before
- * anything is sent (tries.c, attempt.c), and while the head for the origin is put together
+ * anything is sent (attempt.c), and while the head for the origin is put together
  * (forward.c). */
 #include "exchange/deadline.h"
 

@@ -2,7 +2,7 @@
 /* The life of an exchange, step by step:
  *
  *   exchange_begin -> admit (who asks, may it pass) -> route -> queue (what holds it back)
- *     -> tries (an origin, an attempt on it: tries.c) -> relay (its answer: relay.c)
+ *     -> attempts (an origin is chosen and asked, its answer passed on: attempt.c)
  *     -> finish (outcome to log and metrics)
  *   with a side step to reply.c wherever the gateway answers by itself.
  *
@@ -17,7 +17,6 @@
 #include "exchange/log_fields.h"
 #include "exchange/spans.h"
 #include "exchange/trace.h"
-#include "exchange/tries.h"
 
 /* --- states ------------------------------------------------------------------------------ */
 
@@ -228,7 +227,7 @@ static void begin_action(struct exchange *exchange)
         break;
     case ROUTE_FORWARD:
         if (!route->has_caching || !caching_begin(exchange)) {
-            tries_begin(exchange);
+            attempts_begin(exchange);
         }
         break;
     case ROUTE_ASK:

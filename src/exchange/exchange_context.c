@@ -7,7 +7,6 @@
 #include "exchange/exchange_private.h"
 #include "exchange/repeats.h"
 #include "exchange/spans.h"
-#include "exchange/tries.h"
 #include "tls/tls_mac.h"
 
 #include "base/check.h"
@@ -152,7 +151,7 @@ struct exchange_context *exchange_context_new(struct worker_context *worker_cont
     context->attempts = slab_pool_new(sizeof(struct attempt));
     context->gathering = timer_group_new(worker_context->loop, gather_is_over);
     context->patience = timer_group_new(worker_context->loop, on_patience_over);
-    context->backoffs = timer_group_new(worker_context->loop, tries_backoff_over);
+    context->backoffs = timer_group_new(worker_context->loop, attempts_backoff_over);
     context->deadlines = timer_group_new(worker_context->loop, deadline_is_over);
     context->patiences = timer_group_new(worker_context->loop, caching_wait_is_over);
     if (context->patiences == NULL || context->exchanges == NULL || context->attempts == NULL ||

@@ -224,13 +224,16 @@ const struct arm_settings *choice_make(struct exchange *exchange);
 /* How it went, for a ramp that asked; routing.tally is set. */
 void choice_count(const struct exchange *exchange);
 
-/* relay.c: events of an attempt once an answer comes; it is their owner. */
+/* relay.c: answers out of the ordinary. */
 void relay_interim(void *owner, const struct http_response *response);
-void relay_head(void *owner, const struct http_response *response);
-size_t relay_body(void *owner, struct bytes bytes);
-size_t relay_room(void *owner);
-void relay_drained(void *owner);
-void relay_ended(void *owner, const struct http_headers *trailers);
+/* With what is added to it, the head fits nowhere. */
+void relay_refuse_head(struct exchange *exchange);
+/* Another protocol was asked for, or is switched to. false: an answer was given instead. */
+bool relay_may_switch(struct exchange *exchange, const struct http_response *response);
+/* The 101 went to the client. */
+void relay_begin_tunnel(struct exchange *exchange);
+/* Of trailers, or of a head that stands for both. */
+void relay_note_grpc_status(struct exchange *exchange, const struct http_headers *fields);
 
 /* reply.c: answers of the gateway's own. */
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail);

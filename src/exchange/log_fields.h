@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What access_log.fields asks for, taken down while the exchange has it. Called by exchange.c and relay.c
+/* What access_log.fields asks for, taken down while the exchange has it. Called by exchange.c and attempt.c
  * where the configuration asks for some. */
 #ifndef EXCHANGE_LOG_FIELDS_H
 #define EXCHANGE_LOG_FIELDS_H

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Passes an origin's answer on to the client as it comes, under back-pressure. */
-#include "cache/cache_store.h"
-#include "exchange/caching.h"
+/* What answers of origins have beside the ordinary: interim ones, a switch of protocols, the status of
+ * gRPC. Called by attempt.c, which passes answers on. */
 #include "exchange/exchange_private.h"
 #include "exchange/forward.h"
-#include "exchange/log_fields.h"
-#include "exchange/trailers.h"
-#include "http/connection_names.h"
 
 void relay_interim(void *owner, const struct http_response *response)
 {
@@ -29,7 +25,7 @@ void relay_interim(void *owner, const struct http_response *response)
     }
 }
 
-static void refuse_head(struct exchange *exchange)
+void relay_refuse_head(struct exchange *exchange)
 {
     reply_error(exchange, 502, "http_response_header_section_size",
                 "the answer's head is too large with what is added to it");
@@ -70,138 +66,31 @@ static bool takes_for_tunnel(const struct exchange *exchange, const struct http_
            response->status >= 200 && response->status < 300;
 }
 
-static void refuse_switch(struct exchange *exchange)
+bool relay_may_switch(struct exchange *exchange, const struct http_response *response)
 {
+    if (response->status == 101 ? switches_as_asked(exchange, response)
+                                : !takes_for_tunnel(exchange, response)) {
+        return true;
+    }
     reply_error(exchange, 502, "http_upgrade_failed",
                 "the origin did not switch to the protocol that it was asked for");
+    return false;
 }
 
-/* --- the answer ---------------------------------------------------------------------------- */
+void relay_begin_tunnel(struct exchange *exchange)
+{
+    exchange_set_state(exchange, EXCHANGE_TUNNELS);
+    metrics_note(exchange->context->metrics, METRICS_TUNNEL_OPENED);
+    exchange->client.ops->begin_tunnel(exchange->client.stream);
+}
 
-/* Of trailers, or of a head that stands for both. */
-static void note_grpc_status(struct exchange *exchange, const struct http_headers *fields)
+/* --- gRPC ---------------------------------------------------------------------------------- */
+
+void relay_note_grpc_status(struct exchange *exchange, const struct http_headers *fields)
 {
     const struct http_header *row = http_find_named(fields, BYTES("grpc-status"));
 
     if (row != NULL) {
         exchange->outcome.grpc_status = grpc_status_read(http_header_value(row));
     }
-}
-
-static void note_for_cache(struct exchange *exchange, const struct http_response *response,
-                           struct forward_page *page)
-{
-    if (exchange->caching != NULL) {
-        caching_head(exchange, response, page);
-    }
-    if (!http_method_is_safe(exchange->request.method) && response->status < 400 &&
-        cache_store_is_used()) {
-        caching_invalidate(exchange);
-    }
-}
-
-void relay_head(void *owner, const struct http_response *response)
-{
-    struct attempt *attempt = owner;
-    struct exchange *exchange = attempt->exchange;
-    struct forward_page page;
-    struct answer_head head;
-
-    timer_clear(exchange->context->patience, &attempt->patience);
-    attempt_answered(attempt, response->status);
-    if (exchange->outcome.extras != NULL) {
-        log_fields_answer(exchange, &response->headers);
-    }
-    if ((response->status == 101 && !switches_as_asked(exchange, response)) ||
-        takes_for_tunnel(exchange, response)) {
-        refuse_switch(exchange);
-        return;
-    }
-    if (exchange->caching != NULL && caching_takes_head(exchange, response)) {
-        return;
-    }
-    if (!forward_answer(exchange, response, &page, &head)) {
-        refuse_head(exchange);
-        return;
-    }
-    note_for_cache(exchange, response, &page);
-    if (!exchange->client.ops->send_head(exchange->client.stream, &head)) {
-        refuse_head(exchange);
-        return;
-    }
-    exchange->outcome.status = response->status;
-    exchange->answer.keeps_trailers_here =
-        response->framing == HTTP_CHUNKED && http_connection_names_fields(&response->headers);
-    exchange->answer.begun = true;
-    if (exchange->outcome.is_grpc) {
-        exchange->answer.takes_status = head.framing == HTTP_CHUNKED;
-        note_grpc_status(exchange, &response->headers);
-    }
-    if (response->status == 101) {
-        exchange_set_state(exchange, EXCHANGE_TUNNELS);
-        metrics_note(exchange->context->metrics, METRICS_TUNNEL_OPENED);
-        exchange->client.ops->begin_tunnel(exchange->client.stream);
-        return;
-    }
-    exchange_set_state(exchange, EXCHANGE_RELAYS);
-}
-
-size_t relay_body(void *owner, struct bytes bytes)
-{
-    struct attempt *attempt = owner;
-    struct exchange *exchange = attempt->exchange;
-    size_t taken = exchange->client.ops->send_body(exchange->client.stream, bytes,
-                                                   attempt->request.answer_ends);
-
-    exchange->answer.blocked = taken < bytes.length;
-    if (exchange->caching != NULL) {
-        caching_body(exchange, bytes_first(bytes, taken));
-        if (!attempt->request.answer_ends && !caching_is_of_use(exchange)) {
-            orphan_end(exchange, NULL); /* it may have no end */
-        }
-    }
-    return taken;
-}
-
-size_t relay_room(void *owner)
-{
-    struct exchange *exchange = ((struct attempt *)owner)->exchange;
-    size_t room = exchange->client.ops->room(exchange->client.stream);
-
-    exchange->answer.blocked = room == 0;
-    return room;
-}
-
-void relay_drained(void *owner)
-{
-    struct exchange *exchange = ((struct attempt *)owner)->exchange;
-
-    if (exchange->state == EXCHANGE_RELAYS || exchange->state == EXCHANGE_TUNNELS) {
-        exchange->client.ops->flush(exchange->client.stream);
-    }
-}
-
-void relay_ended(void *owner, const struct http_headers *trailers)
-{
-    struct attempt *attempt = owner;
-    struct exchange *exchange = attempt->exchange;
-    const struct http_fields *passed = NULL;
-    struct http_fields fields;
-
-    attempt_set_over(attempt);
-    if (exchange->outcome.is_grpc) {
-        if (trailers != NULL) {
-            note_grpc_status(exchange, trailers);
-        }
-        origin_request_grpc_ended(&attempt->request, exchange->outcome.grpc_status);
-    }
-    if (exchange->caching != NULL && caching_ended(exchange, trailers)) {
-        return;
-    }
-    if (trailers != NULL) {
-        passed = trailers_of_answer(exchange, trailers, &fields);
-    }
-    exchange_answer_is_whole(exchange, passed,
-                             exchange->state == EXCHANGE_TUNNELS ? OUTCOME_TUNNEL_CLOSED
-                                                                 : OUTCOME_ANSWERED);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The trailers of a request are decided on when its body ends (exchange.c) and written by each of
  * its attempts (attempt.c), which may be much later: what is kept of them is a copy, in a buffer of
- * the exchange's own. Those of an answer are written at once (relay.c).
+ * the exchange's own. Those of an answer are written at once (attempt.c).
  *
  * Fields that say where a message ends or who sent it are refused by the parser already
  * (http_trailers_are_allowed), so that none of those below ever ends a message. */

@@ -1,69 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tries of one exchange: chooses service and origin, makes an attempt (attempt.c), and where it
- * fails decides whether there is another one (retry.c) or an error answer (reply.c). What comes
- * back goes to relay.c. Called by exchange.c, and by the events of attempts. */
+/* What follows an attempt that failed: another one, if it may be made (retry.c), or an error answer
+ * (reply.c). And which requests clients try again by themselves. Called by attempt.c, and by the events of
+ * attempts. */
 #include "exchange/tries.h"
 
 #include "exchange/caching.h"
-#include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/repeats.h"
 #include "exchange/retry.h"
 #include "split/request_source.h"
-
-static void on_failed(void *owner, enum origin_failure failure);
-static void on_give_way(void *owner);
-
-static const struct origin_request_events events = {
-    .moved = attempt_moved,
-    .connected = attempt_connected,
-    .interim = relay_interim,
-    .head = relay_head,
-    .body = relay_body,
-    .room = relay_room,
-    .drained = relay_drained,
-    .ended = relay_ended,
-    .writable = attempt_writable,
-    .failed = on_failed,
-    .give_way = on_give_way,
-};
-
-/* --- trying ------------------------------------------------------------------------------ */
-
-static void choose_service(struct exchange *exchange)
-{
-    const struct route_settings *route = exchange->routing.route;
-    const struct arm_settings *arm = route->arm_count == 1 ? route->arms : choice_make(exchange);
-
-    exchange->routing.service = arm->service;
-    exchange->outcome.service = arm->service->name;
-    exchange->outcome.service_index = (int32_t)arm->service->index;
-}
-
-/* Not on the origin of the attempt before it, if there is another. */
-static void try_origin(struct exchange *exchange)
-{
-    struct service *service = generation_service(exchange->generation, exchange->routing.service);
-    const struct attempt *former = exchange->attempt;
-    struct attempt *attempt;
-    struct origin *origin;
-
-    if (exchange->deadline_us != 0 && !deadline_leaves_time(exchange)) {
-        return;
-    }
-    attempt = attempt_new(exchange, &events);
-    if (attempt == NULL) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
-        return;
-    }
-    origin = service_pick(service, &exchange->context->worker_context->random,
-                          former != NULL ? former->origin : NULL, &attempt->request);
-    if (origin == NULL) {
-        on_failed(attempt, ORIGIN_FAILURE_NONE_FIT);
-        return;
-    }
-    attempt_start(attempt, origin);
-}
 
 static struct retry_budget *budget_of(const struct exchange *exchange)
 {
@@ -78,7 +23,7 @@ static uint32_t retries_left(const struct exchange *exchange)
                              loop_now(exchange->context->worker_context->loop));
 }
 
-static void report_retries(const struct exchange *exchange, uint32_t made, uint32_t denied)
+void tries_report(const struct exchange *exchange, uint32_t made, uint32_t denied)
 {
     const struct metrics_retries retries = {made, denied, retries_left(exchange)};
 
@@ -114,9 +59,8 @@ static struct bytes name_of(const struct exchange *exchange)
     return outcome->request_id_is_ours ? outcome->client_request_id : outcome->request_id;
 }
 
-/* One id may stand on many requests for one user's action: what is asked for belongs to the name. Not
- * inlined: most requests have none. */
-static __attribute__((noinline)) bool has_come_before(struct exchange *exchange)
+/* One id may stand on many requests for one user's action: what is asked for belongs to the name. */
+bool tries_has_come_before(struct exchange *exchange)
 {
     struct exchange_context *context = exchange->context;
     const struct http_request *request = &exchange->request;
@@ -139,35 +83,7 @@ static __attribute__((noinline)) bool has_come_before(struct exchange *exchange)
     return true;
 }
 
-static bool is_repeat(struct exchange *exchange)
-{
-    const struct http_headers *headers = &exchange->request.headers;
-
-    if (!http_has(headers, HTTP_HEADER_IDEMPOTENCY_KEY) &&
-        !http_has(headers, HTTP_HEADER_X_REQUEST_ID) &&
-        exchange->routing.route->split.pin_header_count == 0) {
-        return false;
-    }
-    return has_come_before(exchange);
-}
-
-void tries_begin(struct exchange *exchange)
-{
-    exchange_set_state(exchange, EXCHANGE_ATTEMPTS);
-    choose_service(exchange);
-    if (retry_budget_note_request(budget_of(exchange), is_repeat(exchange),
-                                  loop_now(exchange->context->worker_context->loop))) {
-        report_retries(exchange, 0, 0); /* once a second */
-    }
-    try_origin(exchange);
-}
-
-void tries_backoff_over(struct timer *timer)
-{
-    try_origin(CONTAINER_OF(timer, struct exchange, backoff));
-}
-
-/* --- failing ----------------------------------------------------------------------------- */
+/* --- what comes after ---------------------------------------------------------------------- */
 
 static struct retry_facts facts_of(const struct attempt *attempt, enum origin_failure failure)
 {
@@ -196,14 +112,14 @@ static void try_again(struct exchange *exchange, const struct retry_facts *facts
 
     metrics_note(exchange->context->metrics, METRICS_ATTEMPT_RETRIED);
     if (retry_is_free(facts)) {
-        report_retries(exchange, 1, 0);
-        try_origin(exchange);
+        tries_report(exchange, 1, 0);
+        attempts_try(exchange);
         return;
     }
     retry_budget_take(budget_of(exchange), loop_now(exchange->context->worker_context->loop));
-    report_retries(exchange, 1, 0);
+    tries_report(exchange, 1, 0);
     if (wait_ms == 0) {
-        try_origin(exchange);
+        attempts_try(exchange);
     } else {
         timer_set(exchange->context->backoffs, &exchange->backoff, wait_ms);
     }
@@ -245,7 +161,7 @@ static void consider_retry(struct attempt *attempt, enum origin_failure failure)
     }
     if (verdict == RETRY_BUDGET) {
         metrics_note(exchange->context->metrics, METRICS_RETRY_DENIED);
-        report_retries(exchange, 0, 1);
+        tries_report(exchange, 0, 1);
     }
     fail_for_good(attempt, failure);
 }
@@ -263,7 +179,7 @@ static enum outcome_end end_after(enum origin_failure failure)
     }
 }
 
-static void on_failed(void *owner, enum origin_failure failure)
+void tries_failed(void *owner, enum origin_failure failure)
 {
     struct attempt *attempt = owner;
     struct exchange *exchange = attempt->exchange;
@@ -290,7 +206,7 @@ static void on_failed(void *owner, enum origin_failure failure)
     consider_retry(attempt, failure);
 }
 
-static void on_give_way(void *owner)
+void tries_give_way(void *owner)
 {
     static const char why[] = "the client was slow, and others waited for the connection";
     struct attempt *attempt = owner;

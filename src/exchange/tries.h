@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tries of one exchange to have its request answered by an origin. */
+/* What follows an attempt that failed, and what clients try again. */
 #ifndef EXCHANGE_TRIES_H
 #define EXCHANGE_TRIES_H
 
-#include "net/timer.h"
+#include "origin/failure.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 struct exchange;
 
-/* It leaves the queue: the first attempt is made. */
-void tries_begin(struct exchange *exchange);
-/* The wait before another try is over. */
-void tries_backoff_over(struct timer *timer);
+/* Events of attempts, which are their owners. */
+void tries_failed(void *owner, enum origin_failure failure);
+void tries_give_way(void *owner);
+
+/* The request names itself, and the same name was there a moment ago. */
+bool tries_has_come_before(struct exchange *exchange);
+/* Tells how the service's budget of retries stands; `made` and `denied` now. */
+void tries_report(const struct exchange *exchange, uint32_t made, uint32_t denied);
 
 #endif

@@ -518,7 +518,7 @@ void origin_connection_late(struct timer *timer)
 
 /* What an exchange asks of its request's connection, handed to whatever carries it: HTTP/1 (h1/) or a
  * stream of HTTP/2 (h2/). A request that waits in line, or is over, has no connection. Called by
- * exchange/attempt.c and exchange/relay.c. */
+ * exchange/attempt.c. */
 
 bool origin_request_send_head(struct origin_request *request, const struct request_head *head)
 {
