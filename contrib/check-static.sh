@@ -27,7 +27,8 @@ fi
 # points to itself, that list_remove takes the first one away, that a reader whose node is NULL has
 # returned before, nor that a queue with a length has a buffer. Arrays of pointers are meant.
 known='
-src/exchange/generation.c             bugprone-sizeof-expression
+src/exchange/exchange_context.c       bugprone-sizeof-expression
+src/exchange/plan.c                   bugprone-sizeof-expression
 src/process/process.c                 bugprone-sizeof-expression
 src/base/list.h                       clang-analyzer-core.NullDereference
 src/base/list.h                       clang-analyzer-unix.Malloc
