@@ -143,7 +143,9 @@ static void leave_lists(struct origin_connection *connection)
     if (origin_connection_is_opening(connection)) {
         origin->dialing--;
     } else if (connection->request != NULL) {
-        reserve_end(connection);
+        if (connection->counted_slow) {
+            reserve_end(connection);
+        }
         TALLY_ADD(origin->tally.busy, -1u);
     } else if (connection->state == ORIGIN_CONNECTION_IDLE) {
         origin->idle_count--;
@@ -197,6 +199,9 @@ static void begin_request(struct origin_connection *connection)
 {
     connection->request_framing = HTTP_NO_BODY;
     connection->answer_framing = HTTP_NO_BODY;
+    connection->client_from_us = 0;
+    connection->client_us = 0;
+    connection->passed = 0;
     connection->body_left = 0;
     connection->undelivered = (struct bytes){0};
     connection->request_whole = false;
@@ -233,7 +238,9 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
         metrics_note(origin->directory->metrics, METRICS_ORIGIN_REUSED);
     }
     list_add_last(&origin->busy, &connection->link);
-    reserve_begin(connection);
+    if (limits_bound_unfinished(request)) {
+        reserve_watch(origin);
+    }
     timer_rest(origin->directory->connection_timers, &connection->timer);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_AWAITS_HEAD);
     begin_request(connection);
@@ -242,7 +249,9 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
 
 void origin_connection_unbind(struct origin_connection *connection)
 {
-    reserve_end(connection);
+    if (connection->counted_slow) {
+        reserve_end(connection);
+    }
     list_remove(&connection->link);
     connection->request->connection = NULL;
     limits_give_request(connection->request);

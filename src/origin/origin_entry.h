@@ -84,7 +84,7 @@ struct origin_entry {
     _Atomic uint32_t waiting;
     struct adaptive adaptive;     /* of services with concurrency: auto */
     _Atomic uint64_t gave_way_us; /* when an upload last gave way: give_way.c */
-    _Atomic uint32_t slow;        /* connections with slow clients, while some wait: pool.c */
+    _Atomic uint32_t slow;        /* connections with slow clients, while some wait: reserve.c */
 };
 
 /* What all workers have of one service; by its name. */

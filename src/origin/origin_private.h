@@ -68,7 +68,7 @@ struct origin {
     uint32_t idle_count;
     struct link idle;     /* most recently used first */
     struct link busy;     /* with a request, longest first */
-    struct alarm reserve; /* while some wait in line: pool.c */
+    struct alarm reserve; /* while some wait in line: reserve.c */
     struct link dials;    /* being opened */
     struct link carriers; /* that carry streams: h2/ */
     enum origin_protocol protocol;
@@ -182,7 +182,7 @@ struct origin_connection {
     bool heard;          /* bytes came back for the present request */
     bool ended_cleanly;  /* the origin ended its side, other than by a reset */
     bool awaits_verdict; /* and is kept open for a moment, to hear what became of the request */
-    bool counted_slow;   /* in entry->slow: pool.c */
+    bool counted_slow;   /* in entry->slow: reserve.c */
     bool placed;         /* it has a place of what limits connections: limits.c */
     bool read_to_brim;   /* the last read filled its room: more may wait in the socket */
     bool much_came;      /* with the last read */
@@ -304,10 +304,8 @@ void origin_health_asked(struct origin *origin, struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
 
-/* pool.c */
-/* A request begins on it. */
-void reserve_begin(struct origin_connection *connection);
-/* It is over; before the two are parted. */
+/* reserve.c */
+/* The request is over; before the two are parted. Where it is counted as slow. */
 void reserve_end(struct origin_connection *connection);
 /* From here on it waits for its client, or does not any more; saying so twice is harmless. */
 void reserve_client_waited_for(struct origin_connection *connection);

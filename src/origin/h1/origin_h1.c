@@ -273,7 +273,9 @@ static void send_end(struct origin_connection *connection, const struct http_fie
         return;
     }
     connection->request_whole = true;
-    reserve_client_came(connection);
+    if (connection->client_from_us != 0) {
+        reserve_client_came(connection);
+    }
     connection->asked_us = loop_now(directory_of(connection)->worker_context->loop);
     flush_later(connection);
 }
