@@ -238,7 +238,7 @@ void origin_connection_bind(struct origin_connection *connection, struct origin_
         metrics_note(origin->directory->metrics, METRICS_ORIGIN_REUSED);
     }
     list_add_last(&origin->busy, &connection->link);
-    if (limits_bound_unfinished(request)) {
+    if (request->unfinished && limits_bound_unfinished(request)) {
         reserve_watch(origin);
     }
     timer_rest(origin->directory->connection_timers, &connection->timer);
@@ -254,7 +254,9 @@ void origin_connection_unbind(struct origin_connection *connection)
     }
     list_remove(&connection->link);
     connection->request->connection = NULL;
-    limits_give_request(connection->request);
+    if (connection->request->slots != 0) {
+        limits_give_request(connection->request);
+    }
     connection->request = NULL;
     TALLY_ADD(connection->origin->tally.busy, -1u);
 }

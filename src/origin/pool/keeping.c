@@ -45,6 +45,13 @@ static void doubt(struct keeping *keeping, uint64_t now_us)
     keeping->doubted_until_us = now_us + keeping->doubt_ms * UINT64_C(1000);
 }
 
+void keeping_note_idle(struct keeping *keeping, uint64_t now_us)
+{
+    if (keeping->doubted_until_us == 0) {
+        keeping->doubted_until_us = now_us + KEEPING_SHORT_US;
+    }
+}
+
 void keeping_note_closed(struct keeping *keeping, uint64_t now_us, uint64_t age_us)
 {
     enter(keeping, now_us, age_us);
@@ -83,8 +90,8 @@ static uint32_t shorter(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
-                            uint32_t reported_ms)
+uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
+                         uint32_t reported_ms)
 {
     uint64_t least_us = least_lately(keeping, now_us);
 

@@ -21,12 +21,7 @@ struct keeping {
 #define KEEPING_SHORT_US UINT64_C(100000)
 
 /* A connection has become idle. Before the first one has been so for a while nothing is known. */
-static inline void keeping_note_idle(struct keeping *keeping, uint64_t now_us)
-{
-    if (keeping->doubted_until_us == 0) {
-        keeping->doubted_until_us = now_us + KEEPING_SHORT_US;
-    }
-}
+void keeping_note_idle(struct keeping *keeping, uint64_t now_us);
 
 /* The origin closed a connection that had been idle for so long. */
 void keeping_note_closed(struct keeping *keeping, uint64_t now_us, uint64_t age_us);
@@ -43,18 +38,9 @@ static inline bool keeping_is_new(const struct keeping *keeping, uint64_t now_us
 }
 
 /* When to close a connection before the origin does; `most_ms` by the settings, `reported_ms` by the
- * origin (0: nothing). */
-uint32_t keeping_shorten_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
-                            uint32_t reported_ms);
-
-static inline uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us,
-                                       uint32_t most_ms, uint32_t reported_ms)
-{
-    if (reported_ms == 0 && keeping->least_us == 0) {
-        return most_ms; /* the usual case, without a call */
-    }
-    return keeping_shorten_ms(keeping, now_us, most_ms, reported_ms);
-}
+ * origin (0: nothing). As the settings say where the origin says nothing and closed none (least_us). */
+uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us, uint32_t most_ms,
+                         uint32_t reported_ms);
 
 /* A Keep-Alive field: "timeout=5, max=100". What it does not say is left as it is. */
 void keeping_read_field(struct bytes value, uint32_t *kept_ms, uint32_t *requests_more);

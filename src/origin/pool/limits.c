@@ -266,7 +266,7 @@ void limits_note_answer(const struct origin_request *request, uint64_t asked_us)
 
 /* --- requests ---------------------------------------------------------------------------- */
 
-bool limits_take_slots(struct origin_request *request)
+bool limits_take_request(struct origin_request *request)
 {
     const struct service_limits_settings *limits;
 
@@ -316,9 +316,11 @@ static void give_those(struct origin_request *request, unsigned which,
     }
 }
 
-void limits_give_slots(struct origin_request *request)
+void limits_give_request(struct origin_request *request)
 {
-    give_those(request, SLOTS_OF_REQUEST | SLOTS_UNFINISHED, give);
+    if (request->slots != 0) {
+        give_those(request, SLOTS_OF_REQUEST | SLOTS_UNFINISHED, give);
+    }
 }
 
 void limits_pass_request_on(struct origin_request *request)
@@ -329,6 +331,11 @@ void limits_pass_request_on(struct origin_request *request)
 }
 
 /* --- unfinished requests ----------------------------------------------------------------- */
+
+bool limits_bound_unfinished(const struct origin_request *request)
+{
+    return request->unfinished && (request->pool->max_connections != 0 || request->pool->limited);
+}
 
 bool limits_take_unfinished(struct origin_request *request)
 {
@@ -391,8 +398,7 @@ void limits_give_connection(struct origin_connection *connection)
     }
 }
 
-bool limits_claim_counted(const struct origin_connection *connection,
-                          const struct pool_settings *pool)
+bool limits_claim_idle(const struct origin_connection *connection, const struct pool_settings *pool)
 {
     struct origin *origin = connection->origin;
     const struct origin_request *first = pool_first_in_line(origin);

@@ -8,34 +8,18 @@
 
 #include "origin/origin_private.h"
 
-/* What the two below come to where there are limits. */
-bool limits_take_slots(struct origin_request *request);
-void limits_give_slots(struct origin_request *request);
-
-/* A request's right to be under way; taken once, whatever is asked again. false: its origin's line
- * is looked at again when there may be one. */
-static inline bool limits_take_request(struct origin_request *request)
-{
-    return !request->pool->limited || limits_take_slots(request);
-}
-
+/* A request's right to be under way, where its service has limits (pool->limited); taken once, whatever
+ * is asked again. false: its origin's line is looked at again when there may be one. */
+bool limits_take_request(struct origin_request *request);
 /* It is over, or is not to begin; harmless where nothing was taken. */
-static inline void limits_give_request(struct origin_request *request)
-{
-    if (request->slots != 0) {
-        limits_give_slots(request);
-    }
-}
+void limits_give_request(struct origin_request *request);
 
 /* The same, since something else is missing: others may have more use for it. */
 void limits_pass_request_on(struct origin_request *request);
 
 /* Of each limit a share (pool.reserve) is not for requests whose body is not whole: so many of these
  * may be under way, or first in line, at an origin and at all those of a service. */
-static inline bool limits_bound_unfinished(const struct origin_request *request)
-{
-    return request->unfinished && (request->pool->max_connections != 0 || request->pool->limited);
-}
+bool limits_bound_unfinished(const struct origin_request *request);
 /* Takes its part in that, once; false: its origin's line is looked at again when there may be one. */
 bool limits_take_unfinished(struct origin_request *request);
 /* Its body is whole now. */
@@ -57,15 +41,9 @@ void limits_untake_connection(struct origin *origin, struct origin_request *requ
 void limits_bind_connection(struct origin_connection *connection, struct origin_request *request);
 /* Harmless where it has given it back already. */
 void limits_give_connection(struct origin_connection *connection);
-/* An idle connection must go: another worker is due for it. */
-bool limits_claim_counted(const struct origin_connection *connection,
-                          const struct pool_settings *pool);
-static inline bool limits_claim_idle(const struct origin_connection *connection,
-                                     const struct pool_settings *pool)
-{
-    return (pool->max_connections != 0 || connection->service_entry != NULL) &&
-           limits_claim_counted(connection, pool);
-}
+/* An idle connection must go: another worker is due for it. Asked where something limits them. */
+bool limits_claim_idle(const struct origin_connection *connection,
+                       const struct pool_settings *pool);
 
 /* At its origin, of what limits it: fixed, or found by adaptive.c, and less after an outage
  * (recovery.h); 0: no limit. For a request with a service. */

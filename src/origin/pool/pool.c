@@ -343,7 +343,7 @@ static void serve_line(struct origin *origin)
             fail_waiting(request, limits_failure(request));
             continue;
         }
-        if (!limits_take_request(request)) {
+        if (request->pool->limited && !limits_take_request(request)) {
             lines_set_aside(request);
             continue;
         }
@@ -373,10 +373,15 @@ static void keep_idle(struct origin_connection *connection, const struct pool_se
                       uint64_t now_us)
 {
     struct origin *origin = connection->origin;
+    uint32_t idle_ms = pool->idle_timeout;
 
-    timer_set(directory_of(origin)->connection_timers, &connection->timer,
-              keeping_idle_ms(&origin->keeping, now_us, pool->idle_timeout, connection->kept_ms));
-    keeping_note_idle(&origin->keeping, now_us);
+    if (connection->kept_ms != 0 || origin->keeping.least_us != 0) {
+        idle_ms = keeping_idle_ms(&origin->keeping, now_us, idle_ms, connection->kept_ms);
+    }
+    timer_set(directory_of(origin)->connection_timers, &connection->timer, idle_ms);
+    if (origin->keeping.doubted_until_us == 0) {
+        keeping_note_idle(&origin->keeping, now_us);
+    }
     if (origin->idle_count > pool->max_idle) {
         /* The one that was not needed for the longest time. */
         origin_connection_close(
@@ -407,8 +412,11 @@ static bool may_go_at_once(struct origin *origin, struct origin_request *request
     if (TALLY_READ(origin->tally.waiting) > 0 && !may_pass(origin, request)) {
         return false;
     }
-    return (!limits_bound_unfinished(request) || limits_take_unfinished(request)) &&
-           limits_take_request(request);
+    if (request->unfinished && limits_bound_unfinished(request) &&
+        !limits_take_unfinished(request)) {
+        return false;
+    }
+    return !request->pool->limited || limits_take_request(request);
 }
 
 void origin_request_body_is_whole(struct origin_request *request)
@@ -511,7 +519,8 @@ void pool_keep(struct origin_connection *connection, const struct pool_settings 
     connection->last_used_us = now_us;
     timer_rest(directory_of(origin)->connection_timers, &connection->timer);
     origin_connection_want(connection);
-    if (limits_claim_idle(connection, pool)) {
+    if ((pool->max_connections != 0 || connection->service_entry != NULL) &&
+        limits_claim_idle(connection, pool)) {
         origin_connection_close(connection);
     }
     pool_serve_line(origin);
