@@ -16,25 +16,6 @@
 #include "net/tcp_ending.h"
 #include "origin/origin_private.h"
 
-static const char *const words[] = {
-#define ROW(name, word, sentence) word,
-    ORIGIN_DELIVERY_TABLE(ROW)
-#undef ROW
-};
-
-const char *origin_delivery_word(enum origin_delivery delivery)
-{
-    return words[delivery];
-}
-
-/* Under TLS a write that took nothing may have put a part of a record on the wire. */
-bool origin_connection_is_untouched(const struct origin_connection *connection)
-{
-    return connection->out.written == connection->written_before &&
-           (connection->transport.ops->plain ||
-            (!connection->out.blocked && !connection->out.broken));
-}
-
 static uint64_t acked_of_request(const struct origin_connection *connection,
                                  const struct tcp_ending *ending)
 {

@@ -261,6 +261,25 @@ void origin_connection_unbind(struct origin_connection *connection)
     TALLY_ADD(connection->origin->tally.busy, -1u);
 }
 
+/* Under TLS a write that took nothing may have put a part of a record on the wire. */
+bool origin_connection_is_untouched(const struct origin_connection *connection)
+{
+    return connection->out.written == connection->written_before &&
+           (connection->transport.ops->plain ||
+            (!connection->out.blocked && !connection->out.broken));
+}
+
+static const char *const delivery_words[] = {
+#define ROW(name, word, sentence) word,
+    ORIGIN_DELIVERY_TABLE(ROW)
+#undef ROW
+};
+
+const char *origin_delivery_word(enum origin_delivery delivery)
+{
+    return delivery_words[delivery];
+}
+
 #define TLS_REPORT_US 10000000
 
 /* What is wrong with a certificate shows nowhere else. */
@@ -314,6 +333,22 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
     } else if (request != NULL) {
         origin_fail_request(request, failure);
         pool_serve_line(origin);
+    }
+}
+
+void origin_connections_free(void *owner)
+{
+    struct origin_directory *directory = owner;
+    struct link *link;
+
+    while ((link = list_first(&directory->deferred_frees)) != NULL) {
+        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+
+        list_remove(link);
+        if (connection->h2 != NULL) {
+            origin_h2_free(connection);
+        }
+        slab_give(directory->connections, connection);
     }
 }
 

@@ -9,22 +9,6 @@
 
 #include <stdlib.h>
 
-static void free_deferred(void *owner)
-{
-    struct origin_directory *directory = owner;
-    struct link *link;
-
-    while ((link = list_first(&directory->deferred_frees)) != NULL) {
-        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
-
-        list_remove(link);
-        if (connection->h2 != NULL) {
-            origin_h2_free(connection);
-        }
-        slab_give(directory->connections, connection);
-    }
-}
-
 struct origin_directory *origin_directory_new(struct worker_context *worker_context,
                                               struct resolver *resolver, struct metrics *metrics,
                                               struct origin_registry *registry)
@@ -65,7 +49,7 @@ struct origin_directory *origin_directory_new(struct worker_context *worker_cont
     slab_pool_account(directory->connections, pressure_slabs(worker_context->pressure));
     slab_pool_account(directory->streams, pressure_slabs(worker_context->pressure));
     limits_open_context(directory);
-    loop_at_turn_end(worker_context->loop, free_deferred, directory);
+    loop_at_turn_end(worker_context->loop, origin_connections_free, directory);
     return directory;
 }
 
@@ -82,7 +66,7 @@ void origin_directory_free(struct origin_directory **directory)
     origins_leave(*directory, UINT32_MAX);
     CHECK((*directory)->origin_count == 0);
     CHECK(name_table_next(&(*directory)->names, NULL) == NULL);
-    free_deferred(*directory);
+    origin_connections_free(*directory);
     slab_pool_free(&(*directory)->streams);
     slab_pool_free(&(*directory)->connections);
     free(*directory);

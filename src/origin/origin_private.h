@@ -226,6 +226,11 @@ void origin_connection_report_alert(struct origin_connection *connection);
 
 void origin_connection_late(struct timer *timer);
 
+/* No byte of the present request can have left. */
+bool origin_connection_is_untouched(const struct origin_connection *connection);
+/* Gives back the memory of those closed in this turn, at its end. */
+void origin_connections_free(void *directory);
+
 /* The origin speaks HTTP/2 on it: it stands, and has no request ever. */
 void origin_connection_carries(struct origin_connection *connection);
 
@@ -247,8 +252,6 @@ void origin_h2_closes(struct origin_connection *connection);
 void origin_h2_free(struct origin_connection *connection);
 
 /* delivery.c */
-/* No byte of the present request can have left. */
-bool origin_connection_is_untouched(const struct origin_connection *connection);
 /* After the origin's FIN: it acknowledges none of the request, which may be on its way still, so
  * that a reset would prove it unread. Returns how long to wait for that; 0: not at all. */
 uint32_t origin_connection_verdict_ms(const struct origin_connection *connection);
