@@ -143,11 +143,6 @@ void origin_dial_with(struct origin *origin, struct tls_dialer *dialer)
     origin->dialer = dialer != NULL ? tls_dialer_ref(dialer) : NULL;
 }
 
-const char *origin_name(const struct origin *origin)
-{
-    return origin->name;
-}
-
 uint32_t origin_load(const struct origin *origin)
 {
     return TALLY_READ(origin->tally.busy) + TALLY_READ(origin->tally.waiting);

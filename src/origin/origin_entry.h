@@ -123,7 +123,7 @@ struct origin_directory *origin_registry_context(const struct origin_registry *r
 void origin_registry_wake(struct origin_registry *registry, uint32_t worker);
 
 /* Grows with each change that may matter to who is chosen: services look again then. */
-uint64_t origin_registry_serial(const struct origin_registry *registry);
+const _Atomic uint64_t *origin_registry_serial(const struct origin_registry *registry);
 void origin_registry_changed(struct origin_registry *registry);
 /* Who changes a phase holds this: for some stores, never longer. false: another thread is at it;
  * what was seen will be seen again. */

@@ -77,9 +77,9 @@ void origin_registry_free(struct origin_registry **registry)
     *registry = NULL;
 }
 
-uint64_t origin_registry_serial(const struct origin_registry *registry)
+const _Atomic uint64_t *origin_registry_serial(const struct origin_registry *registry)
 {
-    return atomic_load_explicit(&registry->serial, memory_order_acquire);
+    return &registry->serial;
 }
 
 void origin_registry_changed(struct origin_registry *registry)

@@ -24,19 +24,8 @@ struct retry_budget {
 void retry_budget_advance(struct retry_budget *budget, uint64_t now_us);
 
 /* A request, at its first attempt; `is_repeat`: its client has sent it before. True when another
- * second has begun. */
-static inline bool retry_budget_note_request(struct retry_budget *budget, bool is_repeat,
-                                             uint64_t now_us)
-{
-    uint32_t *counts = is_repeat ? budget->repeats : budget->requests;
-    bool advances = now_us >> RETRY_BUDGET_SHIFT != budget->slot;
-
-    if (advances) {
-        retry_budget_advance(budget, now_us);
-    }
-    counts[budget->slot % RETRY_BUDGET_SLOTS]++;
-    return advances;
-}
+ * second has begun. In service.c, beside what else each request counts. */
+bool retry_budget_note_request(struct retry_budget *budget, bool is_repeat, uint64_t now_us);
 
 /* How many retries it has left; `workers` share the settings' least. */
 uint32_t retry_budget_left(struct retry_budget *budget,

@@ -176,7 +176,7 @@ static void put_in_force(struct service *service)
 
 void service_refresh(struct service *service, uint64_t now_us)
 {
-    uint64_t serial = origin_registry_serial(service->directory->registry);
+    uint64_t serial = atomic_load_explicit(service->registry_serial, memory_order_acquire);
 
     if (serial == service->serial && service->check_again_us > now_us) {
         return;
@@ -206,6 +206,7 @@ struct service *service_new(struct origin_directory *directory,
     }
     service->settings = settings;
     service->directory = directory;
+    service->registry_serial = origin_registry_serial(directory->registry);
     service->picks_to_review = REVIEW_PICKS;
     list_init(&service->limited);
     list_init(&service->named);
@@ -359,7 +360,7 @@ struct origin *service_pick(struct service *service, struct random *random,
     struct origin *tried = NULL;
 
     /* All of this is two comparisons and a count while nothing is wrong. */
-    if (service->serial != origin_registry_serial(service->directory->registry) ||
+    if (service->serial != atomic_load_explicit(service->registry_serial, memory_order_acquire) ||
         !service->settled) {
         uint64_t now_us = loop_now(service->directory->worker_context->loop);
 
@@ -382,4 +383,21 @@ struct origin *service_pick(struct service *service, struct random *random,
         return pick_fit(service, random, avoid);
     }
     return safer_than(service, pick_fit(service, random, avoid));
+}
+
+const char *origin_name(const struct origin *origin)
+{
+    return origin->name;
+}
+
+bool retry_budget_note_request(struct retry_budget *budget, bool is_repeat, uint64_t now_us)
+{
+    uint32_t *counts = is_repeat ? budget->repeats : budget->requests;
+    bool advances = now_us >> RETRY_BUDGET_SHIFT != budget->slot;
+
+    if (advances) {
+        retry_budget_advance(budget, now_us);
+    }
+    counts[budget->slot % RETRY_BUDGET_SLOTS]++;
+    return advances;
 }

@@ -58,6 +58,7 @@ struct service {
     /* In force while the registry's serial is this one and, unless all is settled, until the time to
      * look again. */
     uint64_t serial;
+    const _Atomic uint64_t *registry_serial;
     bool settled;
     uint64_t check_again_us;
     struct rotation rotation; /* over active set.turns */
