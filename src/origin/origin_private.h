@@ -85,7 +85,7 @@ struct origin {
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 
-    /* What this worker saw of its answers: origin_health.c, service_review.c. */
+    /* What this worker saw of its answers: service.c, service_review.c. */
     int32_t latency;        /* moving mean of ORIGIN_LATENCY of the times to the first byte */
     uint32_t paces;         /* how many that were, up to a limit */
     uint32_t unanswered;    /* requests given to it since its last answer */
@@ -286,10 +286,12 @@ void pool_wait_over(struct timer *timer);
 /* The answer is over and the request unbound: keep the connection, hand it on, or close it. */
 void pool_keep(struct origin_connection *connection, const struct pool_settings *pool);
 
-/* origin_health.c: an attempt has an answer's head, or has failed. `is_long`: a body of known length
+/* service.c: an attempt went to the origin; it has an answer's head. `is_long`: a body of known length
  * follows, without which a half-open request is not passed. */
+void origin_health_asked(struct origin *origin, struct origin_request *request);
 void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long);
 void origin_health_body_is_whole(struct origin_request *request);
+/* origin_health.c: it has failed. */
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 
 /* origin_half_open.c */
@@ -302,8 +304,6 @@ uint32_t origin_health_patience_ms(struct origin_request *request);
 void origin_stall_watch(struct origin *origin);
 
 /* service_review.c */
-/* An attempt went to the origin. */
-void origin_health_asked(struct origin *origin, struct origin_request *request);
 /* The service goes. */
 void origin_unguard(struct origin *origin, const struct service *service);
 

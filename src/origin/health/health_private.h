@@ -22,11 +22,27 @@ static inline const struct health_settings *health_of(const struct service *serv
     return &service->settings->health;
 }
 
-/* --- origin_health.c --- */
+/* --- service.c --- */
 
-/* The mean of these; of one that is known, it took enough of them. */
+/* The mean of the times to its answers; of one that is known, it took enough of them. */
 uint64_t origin_latency_us(const struct origin *origin);
 bool origin_latency_is_known(const struct origin *origin);
+/* The request went well. */
+void origin_health_pass(struct origin_request *request);
+
+/* --- service_review.c --- */
+
+#define ORIGIN_SILENT_REQUESTS 10 /* given to an origin without any answer */
+
+/* So many have been: where nobody picks, nobody would look whether it has fallen silent. */
+void origin_guard_against_silence(struct origin *origin, struct service *service);
+
+/* --- origin_health.c --- */
+
+/* The request failed, since `what`. */
+void origin_health_blame(struct origin_request *request, const char *what);
+/* After failures an answer went well. */
+void origin_health_note_success(struct origin *origin);
 
 /* The two fastest, as this worker knows them; NULL where so many are not known well. */
 struct leaders {

@@ -10,59 +10,13 @@
  * for all. An answer that is well costs a comparison with what is shared (`troubled`) and a few
  * numbers of this worker's own; everything else happens seldom.
  *
- * Here is what each answer and failure does. Who is slower than others: service_review.c; what stops
+ * Here is what each failure does; what each answer does, in service.c. Who is slower than others: service_review.c; what stops
  * after its head: origin_stall.c; the way out and back: origin_ejection.c, origin_half_open.c; who
  * gets requests then: service.c. */
 #include "origin/health/health_private.h"
 #include "origin/pool/limits.h"
 
 #include <stdio.h>
-
-#define LATENCY_FRACTION 12 /* binary digits behind the point of a pace */
-#define LATENCY_STEP 4      /* a new one counts for 1/16 */
-#define PACES_ENOUGH 16     /* before they say anything */
-
-/* The binary logarithm, so that the mean is that of ratios: one answer of half a minute among
- * those of five milliseconds does not make an origin slow, eighteen of two seconds do. */
-static int32_t latency_of(uint64_t us)
-{
-    uint64_t x = us + 1;
-    int power = 63 - __builtin_clzll(x);
-    uint64_t rest = power == 0 ? 0 : x << (64 - power) >> (64 - LATENCY_FRACTION);
-
-    return (int32_t)((uint64_t)power << LATENCY_FRACTION | rest);
-}
-
-static uint64_t us_of_latency(int32_t latency)
-{
-    uint64_t power = UINT64_C(1) << (latency >> LATENCY_FRACTION);
-
-    return power +
-           (power * (uint64_t)(latency & ((1 << LATENCY_FRACTION) - 1)) >> LATENCY_FRACTION);
-}
-
-uint64_t origin_latency_us(const struct origin *origin)
-{
-    return us_of_latency(origin->latency);
-}
-
-bool origin_latency_is_known(const struct origin *origin)
-{
-    return origin->paces >= PACES_ENOUGH;
-}
-
-static void origin_note_latency(struct origin *origin, uint64_t us)
-{
-    int32_t latency = latency_of(us);
-
-    if (origin->paces == 0) {
-        origin->latency = latency;
-    }
-    origin->latency += (latency - origin->latency) / (1 << LATENCY_STEP);
-    if (origin->paces < PACES_ENOUGH) {
-        origin->paces++;
-    }
-}
 
 struct leaders service_leaders(const struct service *service)
 {
@@ -152,7 +106,7 @@ static void note_failure(struct service *service, struct origin *origin, const c
     }
 }
 
-static void note_success(struct origin *origin)
+void origin_health_note_success(struct origin *origin)
 {
     struct origin_entry *entry = origin->entry;
 
@@ -164,7 +118,7 @@ static void note_success(struct origin *origin)
     }
 }
 
-static void blame(struct origin_request *request, const char *what)
+void origin_health_blame(struct origin_request *request, const char *what)
 {
     TALLY_ADD(request->origin->tally.failures, 1);
     if (request->pool->limited) {
@@ -197,7 +151,7 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
     } else if (speaks_against(request, failure)) {
         WRITE(request->origin->entry->risky_until_us,
               now_of(request->origin) + (uint64_t)health_of(request->service)->window * 1000);
-        blame(request, origin_failure_sentence(failure));
+        origin_health_blame(request, origin_failure_sentence(failure));
     } else {
         origin_health_given_up(request);
     }
@@ -238,23 +192,6 @@ void origin_request_failure_seen(struct origin_request *request, enum origin_fai
     origin_eject(request->service, origin, SLOW_ONCE_IS_FORGIVEN, why);
 }
 
-static void pass(struct origin_request *request)
-{
-    if (request->pool->limited) {
-        limits_note_success(request);
-    }
-    if (READ(request->origin->entry->troubled)) {
-        note_success(request->origin);
-    }
-}
-
-/* A head with 200 says nothing of a gRPC call: how it went stands in its trailers. */
-static bool is_judged_later(struct origin_request *request, uint16_t status)
-{
-    request->is_grpc = request->is_grpc && status == 200;
-    return request->is_grpc;
-}
-
 void origin_request_grpc_ended(struct origin_request *request, enum grpc_status status)
 {
     char what[64];
@@ -266,55 +203,11 @@ void origin_request_grpc_ended(struct origin_request *request, enum grpc_status 
     if ((health_of(request->service)->failed_grpc_status >> status & 1) != 0) {
         snprintf(what, sizeof(what), "it answered grpc-status %u (%s)", status,
                  grpc_status_name(status));
-        blame(request, what);
+        origin_health_blame(request, what);
         return;
     }
-    pass(request);
+    origin_health_pass(request);
     if (request->half_open) {
-        origin_half_open_judge(request, request->half_open_waited_us);
-    }
-}
-
-void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long)
-{
-    struct origin *origin = connection->origin;
-    struct origin_request *request = connection->request;
-    uint64_t now_us = now_of(origin);
-    uint64_t waited_us = connection->request_whole ? now_us - connection->asked_us : 0;
-
-    origin->unanswered = 0;
-    origin->answered_us = now_us;
-    if (connection->request_whole) {
-        origin_note_latency(origin, waited_us);
-    }
-    if (request->service == NULL) {
-        return;
-    }
-    if (request->pool->limited && connection->request_whole && status < 500) {
-        limits_note_answer(request, connection->asked_us);
-    }
-    if (is_judged_later(request, status)) {
-        request->half_open_waited_us = waited_us;
-        return;
-    }
-    if (status_set_has(&health_of(request->service)->failed_status, status)) {
-        char what[64];
-
-        snprintf(what, sizeof(what), "it answered %u", status);
-        blame(request, what);
-        return;
-    }
-    pass(request);
-    if (request->half_open && is_long) {
-        request->half_open_waited_us = waited_us;
-    } else if (request->half_open) {
-        origin_half_open_judge(request, waited_us);
-    }
-}
-
-void origin_health_body_is_whole(struct origin_request *request)
-{
-    if (request->half_open && !request->is_grpc) {
         origin_half_open_judge(request, request->half_open_waited_us);
     }
 }

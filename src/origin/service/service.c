@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whose turn it is among the origins of a service, and who has a turn at all: what keeps an origin from
+/* Which origin of a service gets a request, and what the request and its answer say of it (failures:
+ * origin_health.c). Whose turn it is among the origins, and who has a turn at all: what keeps an origin from
  * getting requests (verdicts, ejections, drains, weights that grow) is checked when the registry has
  * changed or a time has come, and the result is an active set that each pick takes from. */
 #include "origin/service/service_private.h"
 
 #include "origin/health/health_private.h"
+#include "origin/pool/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define RAMP_LEAST 10        /* percent of its weight that one who is back begins with */
@@ -400,4 +403,123 @@ bool retry_budget_note_request(struct retry_budget *budget, bool is_repeat, uint
     }
     counts[budget->slot % RETRY_BUDGET_SLOTS]++;
     return advances;
+}
+
+/* --- what its requests and their answers say of an origin ---------------------------------- */
+
+#define LATENCY_FRACTION 12 /* binary digits behind the point of a pace */
+#define LATENCY_STEP 4      /* a new one counts for 1/16 */
+#define PACES_ENOUGH 16     /* before they say anything */
+
+/* The binary logarithm, so that the mean is that of ratios: one answer of half a minute among
+ * those of five milliseconds does not make an origin slow, eighteen of two seconds do. */
+static int32_t latency_of(uint64_t us)
+{
+    uint64_t x = us + 1;
+    int power = 63 - __builtin_clzll(x);
+    uint64_t rest = power == 0 ? 0 : x << (64 - power) >> (64 - LATENCY_FRACTION);
+
+    return (int32_t)((uint64_t)power << LATENCY_FRACTION | rest);
+}
+
+static uint64_t us_of_latency(int32_t latency)
+{
+    uint64_t power = UINT64_C(1) << (latency >> LATENCY_FRACTION);
+
+    return power +
+           (power * (uint64_t)(latency & ((1 << LATENCY_FRACTION) - 1)) >> LATENCY_FRACTION);
+}
+
+uint64_t origin_latency_us(const struct origin *origin)
+{
+    return us_of_latency(origin->latency);
+}
+
+bool origin_latency_is_known(const struct origin *origin)
+{
+    return origin->paces >= PACES_ENOUGH;
+}
+
+static void origin_note_latency(struct origin *origin, uint64_t us)
+{
+    int32_t latency = latency_of(us);
+
+    if (origin->paces == 0) {
+        origin->latency = latency;
+    }
+    origin->latency += (latency - origin->latency) / (1 << LATENCY_STEP);
+    if (origin->paces < PACES_ENOUGH) {
+        origin->paces++;
+    }
+}
+
+void origin_health_asked(struct origin *origin, struct origin_request *request)
+{
+    if (origin->unanswered++ == 0) {
+        origin->silent_us = loop_now(origin->directory->worker_context->loop);
+    }
+    if (origin->unanswered == ORIGIN_SILENT_REQUESTS) {
+        origin_guard_against_silence(origin, request->service);
+    }
+}
+
+void origin_health_pass(struct origin_request *request)
+{
+    if (request->pool->limited) {
+        limits_note_success(request);
+    }
+    if (READ(request->origin->entry->troubled)) {
+        origin_health_note_success(request->origin);
+    }
+}
+
+/* A head with 200 says nothing of a gRPC call: how it went stands in its trailers. */
+static bool is_judged_later(struct origin_request *request, uint16_t status)
+{
+    request->is_grpc = request->is_grpc && status == 200;
+    return request->is_grpc;
+}
+
+void origin_health_answered(struct origin_connection *connection, uint16_t status, bool is_long)
+{
+    struct origin *origin = connection->origin;
+    struct origin_request *request = connection->request;
+    uint64_t now_us = loop_now(origin->directory->worker_context->loop);
+    uint64_t waited_us = connection->request_whole ? now_us - connection->asked_us : 0;
+
+    origin->unanswered = 0;
+    origin->answered_us = now_us;
+    if (connection->request_whole) {
+        origin_note_latency(origin, waited_us);
+    }
+    if (request->service == NULL) {
+        return;
+    }
+    if (request->pool->limited && connection->request_whole && status < 500) {
+        limits_note_answer(request, connection->asked_us);
+    }
+    if (is_judged_later(request, status)) {
+        request->half_open_waited_us = waited_us;
+        return;
+    }
+    if (status_set_has(&request->service->settings->health.failed_status, status)) {
+        char what[64];
+
+        snprintf(what, sizeof(what), "it answered %u", status);
+        origin_health_blame(request, what);
+        return;
+    }
+    origin_health_pass(request);
+    if (request->half_open && is_long) {
+        request->half_open_waited_us = waited_us;
+    } else if (request->half_open) {
+        origin_half_open_judge(request, waited_us);
+    }
+}
+
+void origin_health_body_is_whole(struct origin_request *request)
+{
+    if (request->half_open && !request->is_grpc) {
+        origin_half_open_judge(request, request->half_open_waited_us);
+    }
 }

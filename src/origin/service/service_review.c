@@ -6,8 +6,7 @@
 
 #include <stdio.h>
 
-#define SILENT_REQUESTS 10 /* given to an origin without any answer */
-#define SUSPECTED_MS 120   /* between the two times that an origin is found silent */
+#define SUSPECTED_MS 120 /* between the two times that an origin is found silent */
 
 /* Another one answers: it has done so lately, or all that it was given. */
 static bool another_answers(const struct service *service, const struct origin *origin,
@@ -31,12 +30,11 @@ static bool is_silent(const struct service *service, const struct origin *origin
 {
     uint64_t limit_us = service_slow_limit_us(service, fastest);
 
-    return origin->unanswered >= SILENT_REQUESTS && now_us - origin->silent_us > limit_us &&
+    return origin->unanswered >= ORIGIN_SILENT_REQUESTS && now_us - origin->silent_us > limit_us &&
            another_answers(service, origin, now_us - limit_us / 2);
 }
 
 static void stand_guard(struct origin *origin, struct service *service, uint32_t milliseconds);
-static void guard_against_silence(struct origin *origin, struct service *service);
 
 /* The second time that it is found so, a moment after the first: where all of them have stalled,
  * one is the first to come back, and its answers say nothing yet about the others. */
@@ -61,9 +59,9 @@ static void on_guard(void *owner)
 
     origin->guards = NULL;
     service_review(service, now_of(origin));
-    if (origin->unanswered >= SILENT_REQUESTS &&
+    if (origin->unanswered >= ORIGIN_SILENT_REQUESTS &&
         origin_entry_phase(origin->entry) == ORIGIN_SERVES) {
-        guard_against_silence(origin, service); /* not for long enough yet */
+        origin_guard_against_silence(origin, service); /* not for long enough yet */
     }
 }
 
@@ -88,20 +86,10 @@ static void stand_guard(struct origin *origin, struct service *service, uint32_t
     }
 }
 
-static void guard_against_silence(struct origin *origin, struct service *service)
+void origin_guard_against_silence(struct origin *origin, struct service *service)
 {
     if (service != NULL && service->host_set.count > 1 && health_of(service)->slow_factor > 0) {
         stand_guard(origin, service, health_of(service)->slow_min_time + 20);
-    }
-}
-
-void origin_health_asked(struct origin *origin, struct origin_request *request)
-{
-    if (origin->unanswered++ == 0) {
-        origin->silent_us = now_of(origin);
-    }
-    if (origin->unanswered == SILENT_REQUESTS) {
-        guard_against_silence(origin, request->service);
     }
 }
 
