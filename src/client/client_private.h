@@ -186,7 +186,7 @@ struct client_codec {
      * there is nothing; asked of HTTP/2 only. */
     void (*rest)(struct client_connection *connection);
 };
-extern const struct client_codec client_h1_codec; /* h1/client_h1.c */
+extern const struct client_codec client_h1_codec; /* h1/client_h1_codec.c */
 extern const struct client_codec client_h2_codec; /* h2/client_h2.c */
 
 struct client_connection {
@@ -412,6 +412,28 @@ bool client_h1_expects_much(const struct client_h1 *h1);
 /* Has the loop watch for what it can use now. */
 void client_h1_want(struct client_h1 *h1);
 void client_h1_process(struct client_h1 *h1);
+/* The socket is ready, or it goes on by itself. */
+void client_h1_ready(struct client_connection *connection, short what);
+/* false: no room (or no memory) to read into. */
+bool client_h1_make_room(struct client_h1 *h1);
+struct h1_limits client_h1_limits(const struct client_h1 *h1);
+/* The request is whole: the clock that counts now is the origin's. */
+void client_h1_await_end(struct client_h1 *h1);
+/* A request begins, and since when its head is read. */
+void client_h1_count_begun(struct client_h1 *h1);
+uint32_t client_h1_head_age_us(const struct client_h1 *h1);
+/* What an exchange may ask of its client; and where its answer is a frame of HTTP/2. */
+extern const struct client_stream_ops client_h1_ops;
+extern const struct client_stream_ops client_h1_refusal_ops;
+
+/* client_h1_body.c: true while there is more to do at once. */
+bool client_h1_step_body(struct client_h1 *h1);
+bool client_h1_step_tunnel(struct client_h1 *h1);
+
+/* client_h1_refuse.c */
+/* What could not be read as a request: told in the words of HTTP/2 if its preface stands there. */
+void client_h1_refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
+                                const struct h1_problem *problem);
 /* Reads what is there, answers with that status, closes. */
 void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what);
 /* The head under way is answered with `status` and not read any further. */
@@ -434,7 +456,7 @@ void client_h1_client_took(struct client_h1 *h1); /* it is not full any more */
 /* What the client has acknowledged: what the kernel holds may never arrive. */
 uint64_t client_h1_taken(const struct client_h1 *h1);
 /* The timer has run out. */
-void client_h1_late(struct client_h1 *h1);
+void client_h1_late(struct client_connection *connection);
 
 /* client_h1_answer.c: these stand in the table of client_stream_ops (client_h1.c) */
 void client_h1_send_interim(void *stream, const struct answer_head *head);

@@ -3,11 +3,11 @@
  * fed; when its answer is through (client_h1_answer.c), the next one. One request
  * at a time; what was pipelined behind it waits in the buffer.
  *
- * Called by the connection's events; and by the exchange, through the table at the end. */
+ * Called by the connection's events (client_h1_codec.c); and by the exchange, through the table at the
+ * end. A body is client_h1_body.c's, what cannot be read client_h1_refuse.c's. */
 #include "client/client_private.h"
 
 #include "base/check.h"
-#include "http/h2/h2_refusal.h"
 #include "tls/tls.h"
 
 #include <errno.h>
@@ -59,18 +59,7 @@ void client_h1_release(struct client_h1 *h1)
     list_add_last(&client_context_of(h1->connection)->deferred_stream_frees, &h1->link);
 }
 
-/* Ends the exchange under way without an answer. */
-static void client_h1_abandon(struct client_h1 *h1, enum outcome_end end)
-{
-    struct exchange *exchange = h1->exchange;
-
-    if (exchange != NULL) {
-        h1->exchange = NULL;
-        exchange_client_gone(exchange, end);
-    }
-}
-
-static struct h1_limits client_h1_limits(const struct client_h1 *h1)
+struct h1_limits client_h1_limits(const struct client_h1 *h1)
 {
     const struct limits_settings *limits =
         &exchange_context_settings(client_context_of(h1->connection)->exchanges)->limits;
@@ -109,14 +98,10 @@ void client_h1_want(struct client_h1 *h1)
 /* Pipelined requests that the gateway answers itself: each takes some 10 us. */
 #define REQUESTS_A_TURN 16
 
-static const struct client_stream_ops client_h1_ops;
-static const struct client_stream_ops h2_refusal_ops;
+/* --- the buffer --------------------------------------------------------------------------- */
 
-/* --- what the client sends ---------------------------------------------------------------- */
-
-/* What a client sends: the buffer that a stream reads into (borrowed when bytes may come, moved on
- * from under a head that must stay, given back when it is empty), and the body of a request or the
- * bytes of a tunnel, handed to the exchange without their coding, a step at a time. */
+/* The buffer that a stream reads into: borrowed when bytes may come, moved on from under a head that must
+ * stay, given back when it is empty. */
 
 #define ROOM_WORTH_READING 256
 
@@ -144,8 +129,7 @@ static bool may_read_much(const struct client_h1 *h1)
     return h1->state == CLIENT_H1_READS_HEAD || client_h1_expects_much(h1);
 }
 
-/* false: no room (or no memory) to read into. */
-static bool client_h1_make_room(struct client_h1 *h1)
+bool client_h1_make_room(struct client_h1 *h1)
 {
     bool much = may_read_much(h1);
 
@@ -206,8 +190,7 @@ static struct buffer *client_h1_head_apart(struct client_h1 *h1)
 
 #define UNWATCHED_MS 50 /* an answer that takes longer: see whether its client still waits */
 
-/* The request is whole: the clock that counts now is the origin's. */
-static void client_h1_await_end(struct client_h1 *h1)
+void client_h1_await_end(struct client_h1 *h1)
 {
     h1->state = CLIENT_H1_AWAITS_END;
     if (h1->connection->unwatched) {
@@ -215,131 +198,6 @@ static void client_h1_await_end(struct client_h1 *h1)
     } else if (!h1->out.blocked) {
         client_rest_timer(h1->connection);
     }
-}
-
-static void body_is_whole(struct client_h1 *h1, const struct http_headers *trailers)
-{
-    min_rate_end(&h1->body_min_rate);
-    client_h1_await_end(h1);
-    exchange_body_end(h1->exchange, trailers);
-}
-
-/* false: the exchange took less than there is, or is over. */
-static bool hand_over(struct client_h1 *h1)
-{
-    struct exchange *exchange = h1->exchange;
-    size_t taken = exchange_body(exchange, h1->undelivered);
-
-    if (h1->exchange != exchange) {
-        return h1->connection->h1 == h1;
-    }
-    h1->undelivered = bytes_skip(h1->undelivered, taken);
-    if (h1->undelivered.length > 0) {
-        h1->body_paused = true;
-        client_h1_holds_body(h1); /* now we are the slow ones */
-        client_h1_want(h1);
-        return false;
-    }
-    return true;
-}
-
-static bool take_input(struct client_h1 *h1, uint64_t most)
-{
-    struct bytes content = buffer_content(h1->in);
-
-    if (content.length > most) {
-        content.length = (size_t)most;
-    }
-    h1->in->start += (uint32_t)content.length;
-    h1->undelivered = content;
-    return content.length > 0;
-}
-
-static bool step_length_known(struct client_h1 *h1)
-{
-    if (h1->body_left == 0) {
-        body_is_whole(h1, NULL);
-        return true;
-    }
-    if (!take_input(h1, h1->body_left)) {
-        return false;
-    }
-    h1->body_left -= h1->undelivered.length;
-    return true;
-}
-
-/* Where the body ends is not known any more: nothing further is read of it. */
-static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
-{
-    h1->closes = true;
-    h1->body_paused = true;
-    client_h1_want(h1);
-    exchange_body_failed(h1->exchange, problem->status, problem->what);
-}
-
-static bool step_trailers(struct client_h1 *h1)
-{
-    const struct h1_limits limits = client_h1_limits(h1);
-    struct http_header rows[HTTP_HEADERS_MAX];
-    struct http_headers trailers = {.rows = rows};
-    struct h1_problem problem;
-    size_t consumed = 0;
-
-    if (!h1_is_worth_parsing(buffer_content(h1->in), h1->checked, &limits)) {
-        return false;
-    }
-    switch (h1_parse_trailers(buffer_content(h1->in), &limits, &trailers, &consumed, &problem)) {
-    case H1_INCOMPLETE:
-        h1->checked = (uint32_t)buffer_length(h1->in);
-        return false;
-    case H1_REJECTED:
-        refuse_body(h1, &problem);
-        return false;
-    case H1_COMPLETE:
-        break;
-    }
-    h1->checked = 0;
-    h1->in->start += (uint32_t)consumed;
-    body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
-    return true;
-}
-
-static bool step_chunked(struct client_h1 *h1)
-{
-    struct bytes input = buffer_content(h1->in);
-    struct bytes data = {0};
-    struct h1_problem problem;
-    enum h1_chunked_step step = h1_chunked_gather(&h1->chunked, &input, &data, &problem);
-
-    h1->in->start = h1->in->end - (uint32_t)input.length;
-    switch (step) {
-    case H1_CHUNKED_DATA:
-        h1->undelivered = data;
-        return true;
-    case H1_CHUNKED_MORE:
-        return false;
-    case H1_CHUNKED_TRAILERS:
-        return step_trailers(h1);
-    case H1_CHUNKED_REJECTED:
-        break;
-    }
-    refuse_body(h1, &problem);
-    return false;
-}
-
-/* true while there is more to do at once. */
-static bool client_h1_step_body(struct client_h1 *h1)
-{
-    if (h1->undelivered.length > 0) {
-        return hand_over(h1);
-    }
-    return h1->framing == HTTP_CHUNKED ? step_chunked(h1) : step_length_known(h1);
-}
-
-/* true while there is more to do at once. */
-static bool client_h1_step_tunnel(struct client_h1 *h1)
-{
-    return (h1->undelivered.length > 0 || take_input(h1, UINT64_MAX)) && hand_over(h1);
 }
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -453,9 +311,9 @@ static void receive(struct client_h1 *h1)
     }
 }
 
-static void client_h1_ready(struct client_h1 *h1, short what)
+void client_h1_ready(struct client_connection *connection, short what)
 {
-    struct client_connection *connection = h1->connection;
+    struct client_h1 *h1 = connection->h1;
 
     h1->in_a_row = 0;
     if ((what & WATCH_WRITABLE) != 0) {
@@ -474,14 +332,14 @@ static void client_h1_ready(struct client_h1 *h1, short what)
 
 /* --- the head ------------------------------------------------------------------------------ */
 
-static uint32_t head_age_us(const struct client_h1 *h1)
+uint32_t client_h1_head_age_us(const struct client_h1 *h1)
 {
     uint64_t now = loop_now(client_context_of(h1->connection)->worker_context->loop);
 
     return h1->head_began_us == 0 ? 0 : (uint32_t)(now - h1->head_began_us);
 }
 
-static void count_begun(struct client_h1 *h1)
+void client_h1_count_begun(struct client_h1 *h1)
 {
     struct client_context *context = client_context_of(h1->connection);
 
@@ -503,120 +361,6 @@ static void count_begun(struct client_h1 *h1)
                           memory_order_relaxed);
 }
 
-static void refuse_as(struct client_h1 *h1, struct exchange *exchange, enum http_version version,
-                      uint16_t status, const char *what)
-{
-    h1->exchange = exchange;
-    count_begun(h1);
-    h1->version = HTTP_1_1;
-    h1->framing = HTTP_NO_BODY;
-    h1->state = CLIENT_H1_AWAITS_END;
-    h1->closes = true; /* where the next request begins is not known */
-    client_rest_timer(h1->connection);
-    exchange_refuse(exchange, version, status, what, h1->in != NULL ? buffer_length(h1->in) : 0,
-                    head_age_us(h1));
-}
-
-static void refuse(struct client_h1 *h1, struct exchange *exchange, uint16_t status,
-                   const char *what)
-{
-    refuse_as(h1, exchange, HTTP_1_1, status, what);
-}
-
-/* By prior knowledge (RFC 9113 section 3.3), with its first bytes: never behind a request. What is no
- * HTTP/1 either is a preface that is wrong, and HTTP/2 says so (section 3.4). */
-static bool begins_h2(const struct client_h1 *h1)
-{
-    const struct client_connection *connection = h1->connection;
-    struct bytes input = buffer_content(h1->in);
-
-    return connection->listener->h2c && connection->transport.ops->plain &&
-           connection->served == 0 && (h2_refusal_begins(input) || h2_refusal_is_no_http(input));
-}
-
-static void become_h2(struct client_h1 *h1)
-{
-    struct client_connection *connection = h1->connection;
-    struct buffer_pool *buffers = client_context_of(connection)->worker_context->buffers;
-    struct buffer *in = h1->in;
-
-    h1->in = NULL;
-    client_h1_release(h1);
-    connection->unwatched = false;
-    if (client_h2_new(connection)) {
-        client_h2_take(connection, buffer_content(in));
-    } else {
-        client_close(connection, OUTCOME_CLIENT_GONE);
-    }
-    buffer_return(buffers, &in);
-}
-
-/* What could not be read as a request: told in the words of HTTP/2 if its preface stands there. */
-static void refuse_malformed(struct client_h1 *h1, struct exchange *exchange,
-                             const struct h1_problem *problem)
-{
-    struct client_context *context = client_context_of(h1->connection);
-
-    if (begins_h2(h1)) {
-        exchange_discard(exchange);
-        become_h2(h1);
-        return;
-    }
-    if (!h2_refusal_begins(buffer_content(h1->in))) {
-        refuse(h1, exchange, problem->status, problem->what);
-        return;
-    }
-    exchange_discard(exchange);
-    exchange = exchange_new(context->exchanges, &h2_refusal_ops, h1, &h1->facts);
-    if (exchange == NULL) {
-        client_close(h1->connection, OUTCOME_CLIENT_GONE);
-        return;
-    }
-    refuse_as(h1, exchange, HTTP_2, 505, "the client speaks HTTP/2 where HTTP/1.1 is expected");
-}
-
-void client_h1_refuse_head(struct client_h1 *h1, uint16_t status, const char *what,
-                           enum cut_cause cause)
-{
-    struct client_context *context = client_context_of(h1->connection);
-    struct exchange *exchange = exchange_new(context->exchanges, &client_h1_ops, h1, &h1->facts);
-
-    if (exchange == NULL) {
-        client_cut(h1->connection, cause);
-        return;
-    }
-    metrics_note_cut(context->metrics, cause);
-    exchange_note_cut(exchange, cause);
-    refuse(h1, exchange, status, what);
-}
-
-void client_h1_cut_body(struct client_h1 *h1, const char *what, enum cut_cause cause)
-{
-    h1->closes = true;
-    metrics_note_cut(client_context_of(h1->connection)->metrics, cause);
-    exchange_note_cut(h1->exchange, cause);
-    exchange_body_failed(h1->exchange, 408, what);
-}
-
-void client_h1_refuse(struct client_h1 *h1, uint16_t status, const char *what)
-{
-    struct exchange *exchange;
-
-    if (client_h1_make_room(h1) && buffer_room(h1->in) > 0) {
-        ssize_t count =
-            transport_read(&h1->connection->transport, buffer_tail(h1->in), buffer_room(h1->in));
-
-        h1->in->end += count > 0 ? (uint32_t)count : 0;
-    }
-    exchange =
-        exchange_new(client_context_of(h1->connection)->exchanges, &client_h1_ops, h1, &h1->facts);
-    if (exchange == NULL) {
-        client_close(h1->connection, OUTCOME_CLIENT_GONE);
-        return;
-    }
-    refuse(h1, exchange, status, what);
-}
-
 static bool lies_in(struct bytes bytes, const struct buffer *buffer)
 {
     return bytes.at >= buffer->bytes && bytes.at < buffer->bytes + buffer->capacity;
@@ -625,7 +369,7 @@ static bool lies_in(struct bytes bytes, const struct buffer *buffer)
 static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size_t head_bytes)
 {
     const struct http_request *request = exchange_request(exchange);
-    uint32_t age = head_age_us(h1);
+    uint32_t age = client_h1_head_age_us(h1);
 
     h1->in->start += (uint32_t)head_bytes;
     h1->head_is_in_input = lies_in(request->method_text, h1->in);
@@ -636,7 +380,7 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     h1->head_began_us = 0;
     h1->checked = 0;
     h1_chunked_init(&h1->chunked);
-    count_begun(h1);
+    client_h1_count_begun(h1);
     h1->closes = !request->keep_alive;
     if (request->framing == HTTP_NO_BODY ||
         (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0)) {
@@ -698,7 +442,7 @@ static bool step_head(struct client_h1 *h1)
         client_h1_awaits_head(h1);
         return false;
     case H1_REJECTED:
-        refuse_malformed(h1, exchange, &problem);
+        client_h1_refuse_malformed(h1, exchange, &problem);
         return false;
     case H1_COMPLETE:
         break;
@@ -882,7 +626,7 @@ static bool on_report_who(void *stream, struct who *who)
     return transport_report_peer(&h1->connection->transport, &who->pid, &who->uid);
 }
 
-static const struct client_stream_ops client_h1_ops = {
+const struct client_stream_ops client_h1_ops = {
     .send_interim = client_h1_send_interim,
     .give_up_request = on_no_more_requests,
     .retire = on_no_more_requests,
@@ -901,7 +645,7 @@ static const struct client_stream_ops client_h1_ops = {
 };
 
 /* The answer is a frame that no status and no body fit in. */
-static const struct client_stream_ops h2_refusal_ops = {
+const struct client_stream_ops client_h1_refusal_ops = {
     .send_interim = client_h1_send_interim,
     .give_up_request = on_no_more_requests,
     .retire = on_no_more_requests,
@@ -917,114 +661,4 @@ static const struct client_stream_ops h2_refusal_ops = {
     .report_peer = on_report_peer,
     .report_who = on_report_who,
     .over = on_over,
-};
-
-/* --- as its connection sees it ------------------------------------------------------------ */
-
-/* HTTP/1 as a connection and those who look after connections see it (struct client_codec). */
-
-static void ready(struct client_connection *connection, short what)
-{
-    client_h1_ready(connection->h1, what);
-}
-
-static void late(struct client_connection *connection)
-{
-    client_h1_late(connection->h1);
-}
-
-static void end(struct client_connection *connection, enum outcome_end end)
-{
-    client_h1_abandon(connection->h1, end);
-    client_h1_release(connection->h1);
-}
-
-static bool note_cut(struct client_connection *connection, enum cut_cause cause)
-{
-    const struct client_h1 *h1 = connection->h1;
-
-    if (h1->exchange == NULL) {
-        return false;
-    }
-    exchange_note_cut(h1->exchange, cause);
-    return h1->out.blocked;
-}
-
-static size_t held(const struct client_connection *connection)
-{
-    const struct client_h1 *h1 = connection->h1;
-
-    return sizeof(*h1) + buffer_held(h1->in) + buffer_queue_held(&h1->out.queue) +
-           (h1->exchange != NULL ? exchange_held(h1->exchange) : 0);
-}
-
-/* What the kernel still holds of an answer has not reached its client. */
-static uint64_t moved_by(const struct client_h1 *h1)
-{
-    uint64_t written = h1->out.written;
-
-    if (h1->out.blocked) {
-        size_t waits = transport_unacknowledged(&h1->connection->transport);
-
-        written = waits < written ? written - waits : 0;
-    }
-    return h1->received + written;
-}
-
-static void cost(const struct client_connection *connection, uint64_t now_us,
-                 struct client_cost *cost)
-{
-    const struct client_h1 *h1 = connection->h1;
-
-    cost->moved = moved_by(h1);
-    cost->ms = (now_us - h1->began_us) / 1000;
-    cost->waits_for_client =
-        h1->out.blocked || h1->state == CLIENT_H1_READS_HEAD ||
-        (h1->state == CLIENT_H1_READS_BODY && !h1->body_paused && !h1->held_back);
-}
-
-static const char *state(const struct client_connection *connection)
-{
-    const struct client_h1 *h1 = connection->h1;
-
-    if (h1->state == CLIENT_H1_TUNNELS) {
-        return "tunnels";
-    }
-    if (h1->out.blocked) {
-        return "takes-answer";
-    }
-    return h1->state == CLIENT_H1_READS_HEAD   ? "reads-head"
-           : h1->state == CLIENT_H1_READS_BODY ? "reads-body"
-                                               : "awaits-origin";
-}
-
-static const char *route(const struct client_connection *connection)
-{
-    const struct client_h1 *h1 = connection->h1;
-
-    return h1->exchange != NULL ? exchange_route(h1->exchange) : NULL;
-}
-
-static uint32_t streams(const struct client_connection *connection)
-{
-    return connection->h1->exchange != NULL ? 1 : 0;
-}
-
-/* The next answer says so (client_h1_send_head). */
-static void drain(struct client_connection *connection)
-{
-    (void)connection;
-}
-
-const struct client_codec client_h1_codec = {
-    .ready = ready,
-    .late = late,
-    .end = end,
-    .note_cut = note_cut,
-    .held = held,
-    .cost = cost,
-    .state = state,
-    .route = route,
-    .streams = streams,
-    .drain = drain,
 };

@@ -260,8 +260,10 @@ static void late_tunnel(struct client_h1 *h1)
     }
 }
 
-void client_h1_late(struct client_h1 *h1)
+void client_h1_late(struct client_connection *connection)
 {
+    struct client_h1 *h1 = connection->h1;
+
     switch (h1->state) {
     case CLIENT_H1_READS_HEAD:
         late_head(h1);
