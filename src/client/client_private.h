@@ -89,6 +89,7 @@ struct client_penalty {
 /* What the HTTP/2 connections of a context share (h2/client_h2_context.c). */
 struct client_h2_context {
     struct h2_sessions *sessions;
+    struct piece_pool *pieces; /* fields of requests and answers; the library's */
     struct slab_pool *connections;
     struct slab_pool *streams;
     struct link deferred_frees;        /* connections' states given up in this turn */

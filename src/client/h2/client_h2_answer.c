@@ -8,8 +8,6 @@
 #include "base/text.h"
 #include "http/h2/h2_field.h"
 
-#include <stdlib.h>
-
 #define OUT_FULL_BYTES (64 * 1024) /* of frames that wait for the transport: no more are made */
 #define STREAM_ROOM_BYTES (32 * 1024)
 #define SMALL_BYTES STREAM_ROOM_BYTES /* an answer up to this leaves the origin at once */
@@ -18,12 +16,12 @@
 
 /* --- fields -------------------------------------------------------------------------------- */
 
-void client_h2_fields_free(struct client_h2_fields **fields)
+void client_h2_fields_free(struct client_h2 *h2, struct client_h2_fields **fields)
 {
     while (*fields != NULL) {
         struct client_h2_fields *next = (*fields)->next;
 
-        free(*fields);
+        piece_give(client_h2_pieces(h2), *fields);
         *fields = next;
     }
 }
@@ -36,10 +34,11 @@ static struct bytes add_value(struct text *text, struct bytes value)
     return text_since(text, from);
 }
 
-static struct client_h2_fields *fields_new(uint32_t count, size_t bytes, struct text *text)
+static struct client_h2_fields *fields_new(const struct client_h2 *h2, uint32_t count, size_t bytes,
+                                           struct text *text)
 {
     size_t rows = sizeof(struct client_h2_fields) + count * sizeof(struct http_field);
-    struct client_h2_fields *fields = malloc(rows + bytes);
+    struct client_h2_fields *fields = piece_take(client_h2_pieces(h2), rows + bytes);
 
     if (fields != NULL) {
         *fields = (struct client_h2_fields){0};
@@ -74,11 +73,12 @@ static void add_number(struct client_h2_fields *fields, struct text *text, struc
     row->value = text_since(text, from);
 }
 
-static struct client_h2_fields *fields_of_head(const struct answer_head *head)
+static struct client_h2_fields *fields_of_head(const struct client_h2 *h2,
+                                               const struct answer_head *head)
 {
     struct text text;
     struct client_h2_fields *fields =
-        fields_new(head->fields->count + FIELDS_BESIDES,
+        fields_new(h2, head->fields->count + FIELDS_BESIDES,
                    head->fields->bytes + (size_t)FIELDS_BESIDES * TEXT_NUMBER_MAX, &text);
 
     if (fields == NULL) {
@@ -116,7 +116,7 @@ void client_h2_send_interim(void *owner, const struct answer_head *head)
     if (head->status == 101 || (stream->h2->out.blocked && head->status != 100)) {
         return;
     }
-    fields = fields_of_head(head);
+    fields = fields_of_head(stream->h2, head);
     if (fields != NULL) {
         queue_head(stream, fields);
     }
@@ -125,7 +125,7 @@ void client_h2_send_interim(void *owner, const struct answer_head *head)
 bool client_h2_send_head(void *owner, const struct answer_head *head)
 {
     struct client_h2_stream *stream = owner;
-    struct client_h2_fields *fields = fields_of_head(head);
+    struct client_h2_fields *fields = fields_of_head(stream->h2, head);
     bool is_empty =
         !head->upgrades && (head->framing == HTTP_NO_BODY ||
                             (head->framing == HTTP_LENGTH_KNOWN && head->body_length == 0));
@@ -148,8 +148,8 @@ bool client_h2_take_back(void *owner)
     if (stream->head_handed || stream->closed) {
         return false;
     }
-    client_h2_fields_free(&stream->fields);
-    client_h2_fields_free(&stream->trailers);
+    client_h2_fields_free(h2, &stream->fields);
+    client_h2_fields_free(h2, &stream->trailers);
     h2->queued -= stream->out.length;
     buffer_queue_clear(client_h2_buffers(h2), &stream->out);
     list_remove(&stream->head);
@@ -198,7 +198,7 @@ void client_h2_hand_heads(struct client_h2 *h2)
 
 void client_h2_free_handed(struct client_h2 *h2)
 {
-    client_h2_fields_free(&h2->handed);
+    client_h2_fields_free(h2, &h2->handed);
 }
 
 /* --- the body ------------------------------------------------------------------------------ */
@@ -220,13 +220,16 @@ static size_t room_of(const struct client_h2_stream *stream)
     size_t most = STREAM_ROOM_BYTES;
     size_t room = queued < most ? most - queued : 0;
     size_t left = room_of_connection(h2);
-    bool is_open = !h2->out.blocked && !h2->paused && !stream->closed &&
-                   h2_session_window(h2->session, stream->id) > queued;
+    bool may_wait = stream->is_small || queued == 0;
 
-    if (is_open) {
+    if (may_wait && left >= room) {
+        return room;
+    }
+    if (!h2->out.blocked && !h2->paused && !stream->closed &&
+        h2_session_window(h2->session, stream->id) > queued) {
         return room; /* it is written at once */
     }
-    if (!stream->is_small && queued > 0) {
+    if (!may_wait) {
         return 0;
     }
     return left < room ? left : room;
@@ -258,6 +261,15 @@ static size_t send_direct(struct client_h2_stream *stream, struct bytes bytes)
     return bytes.length - left;
 }
 
+/* Before its head is handed over, the session knows nothing of its body. */
+static void resume(struct client_h2_stream *stream)
+{
+    if (stream->head_handed) {
+        h2_session_resume(stream->h2->session, stream->id);
+    }
+    client_h2_flush_later(stream->h2);
+}
+
 static size_t queue_body(struct client_h2_stream *stream, struct bytes bytes)
 {
     struct client_h2 *h2 = stream->h2;
@@ -270,8 +282,7 @@ static size_t queue_body(struct client_h2_stream *stream, struct bytes bytes)
         return 0;
     }
     h2->queued += bytes.length;
-    h2_session_resume(h2->session, stream->id);
-    client_h2_flush_later(h2);
+    resume(stream);
     return bytes.length;
 }
 
@@ -309,7 +320,7 @@ bool client_h2_send_end(void *owner, const struct http_fields *trailers)
     if (trailers != NULL && trailers->count > 0 && stream->answer_has_body) {
         struct text text;
 
-        stream->trailers = fields_new(trailers->count, trailers->bytes, &text);
+        stream->trailers = fields_new(h2, trailers->count, trailers->bytes, &text);
         if (stream->trailers == NULL) {
             client_h2_stream_reset(stream, H2_INTERNAL_ERROR);
             return true;
@@ -317,8 +328,7 @@ bool client_h2_send_end(void *owner, const struct http_fields *trailers)
         add_all(stream->trailers, &text, trailers, false);
     }
     stream->answer_ended = true;
-    h2_session_resume(h2->session, stream->id);
-    client_h2_flush_later(h2);
+    resume(stream);
     return false;
 }
 

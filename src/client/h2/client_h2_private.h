@@ -6,6 +6,7 @@
 #ifndef CLIENT_H2_CLIENT_H2_PRIVATE_H
 #define CLIENT_H2_CLIENT_H2_PRIVATE_H
 
+#include "base/memory/pieces.h"
 #include "client/client_private.h"
 #include "http/h2/h2_request.h"
 #include "http/h2/h2_session.h"
@@ -16,6 +17,9 @@ struct client_h2_section {
     uint32_t bytes;    /* of names and values */
     uint32_t capacity; /* of `text` */
     uint32_t list;     /* the same as RFC 9113 section 6.5.2 counts it, what was not kept too */
+    uint32_t most_bytes;
+    uint32_t most_count;
+    uint32_t most_list;
     bool is_request;
     bool too_large;
     struct http_field rows[H2_FIELDS_MAX + 1];
@@ -163,6 +167,10 @@ static inline struct buffer_pool *client_h2_buffers(const struct client_h2 *h2)
 {
     return client_context_of(h2->connection)->worker_context->buffers;
 }
+static inline struct piece_pool *client_h2_pieces(const struct client_h2 *h2)
+{
+    return client_h2_context(h2)->h2.pieces;
+}
 static inline uint64_t client_h2_now(const struct client_h2 *h2)
 {
     return loop_now(client_context_of(h2->connection)->worker_context->loop);
@@ -241,7 +249,7 @@ bool client_h2_take_back(void *stream);
 /* Hands heads over to the session. */
 void client_h2_hand_heads(struct client_h2 *h2);
 void client_h2_free_handed(struct client_h2 *h2);
-void client_h2_fields_free(struct client_h2_fields **fields);
+void client_h2_fields_free(struct client_h2 *h2, struct client_h2_fields **fields);
 enum h2_pull client_h2_on_pull(void *owner, void *stream, size_t most, size_t *length);
 bool client_h2_on_write_data(void *owner, void *stream, struct bytes head, size_t length);
 void client_h2_on_wrote_section(void *owner, void *stream, size_t length);

@@ -16,6 +16,7 @@
 #define OWN_LEAST_BYTES 256
 /* Of what is refused as too large anyway, so much is decompressed: behind that it is a bomb. */
 #define BOMB_TIMES 4
+#define PSEUDOS 4 /* of a request */
 
 static const struct limits_settings *limits_of(const struct client_h2 *h2)
 {
@@ -112,6 +113,21 @@ static bool refuse_stream(struct client_h2 *h2, int32_t id)
     return false;
 }
 
+static void section_begin(struct client_h2_section *section, const struct limits_settings *limits,
+                          bool is_request)
+{
+    uint32_t rows = limits->headers + (is_request ? PSEUDOS : 0);
+
+    section->count = 0;
+    section->bytes = 0;
+    section->list = 0;
+    section->most_bytes = limits->head_bytes;
+    section->most_count = rows < H2_FIELDS_MAX ? rows : H2_FIELDS_MAX;
+    section->most_list = BOMB_TIMES * limits->head_bytes + H2_FIELDS_MAX * FIELD_BYTES;
+    section->is_request = is_request;
+    section->too_large = false;
+}
+
 bool client_h2_on_section(void *owner, int32_t id, bool is_request)
 {
     struct client_h2 *h2 = owner;
@@ -127,11 +143,7 @@ bool client_h2_on_section(void *owner, int32_t id, bool is_request)
     if (section == NULL) {
         return refuse_stream(h2, id);
     }
-    section->count = 0;
-    section->bytes = 0;
-    section->list = 0;
-    section->is_request = is_request;
-    section->too_large = false;
+    section_begin(section, limits_of(h2), is_request);
     h2->section = section;
     h2->section_us = client_h2_now(h2);
     return true;
@@ -148,31 +160,22 @@ static struct bytes keep(struct client_h2_section *section, struct bytes bytes)
     return (struct bytes){at, bytes.length};
 }
 
-static bool has_room(const struct client_h2 *h2, const struct client_h2_section *section,
-                     size_t more)
-{
-    const struct limits_settings *limits = limits_of(h2);
-    uint32_t pseudos = section->is_request ? 4 : 0;
-
-    return section->bytes + more <= limits->head_bytes &&
-           section->count < limits->headers + pseudos && section->count < H2_FIELDS_MAX;
-}
-
 bool client_h2_on_field(void *owner, struct bytes name, struct bytes value)
 {
     struct client_h2 *h2 = owner;
     struct client_h2_section *section = h2->section;
+    size_t more = name.length + value.length;
 
     if (section == NULL) {
         return client_h2_stands(h2);
     }
-    section->list += (uint32_t)(name.length + value.length) + FIELD_BYTES;
-    if (section->list > BOMB_TIMES * limits_of(h2)->head_bytes + H2_FIELDS_MAX * FIELD_BYTES) {
+    section->list += (uint32_t)more + FIELD_BYTES;
+    if (section->list > section->most_list) {
         client_h2_fail(h2, H2_ENHANCE_YOUR_CALM, CUT_H2_HEADS);
         return false;
     }
-    if (section->too_large || !has_room(h2, section, name.length + value.length) ||
-        !make_room(h2, name.length + value.length)) {
+    if (section->too_large || section->bytes + more > section->most_bytes ||
+        section->count == section->most_count || !make_room(h2, more)) {
         section->too_large = true;
         return true; /* decompressed all the same, since later sections build on it */
     }
@@ -283,7 +286,8 @@ static bool take_texts(struct client_h2_stream *stream)
     const struct client_h2_section *section = stream->h2->section;
 
     stream->texts_bytes = (uint32_t)h2_fields_room(section->rows, section->count);
-    stream->texts = malloc(stream->texts_bytes + CLIENT_H2_KEY_BYTES);
+    stream->texts =
+        piece_take(client_h2_pieces(stream->h2), stream->texts_bytes + CLIENT_H2_KEY_BYTES);
     return stream->texts != NULL;
 }
 

@@ -31,8 +31,8 @@ static void drop_answer(struct client_h2_stream *stream)
 {
     struct client_h2 *h2 = stream->h2;
 
-    client_h2_fields_free(&stream->fields);
-    client_h2_fields_free(&stream->trailers);
+    client_h2_fields_free(h2, &stream->fields);
+    client_h2_fields_free(h2, &stream->trailers);
     h2->queued -= stream->out.length;
     buffer_queue_clear(client_h2_buffers(h2), &stream->out);
     list_remove(&stream->head);
@@ -47,7 +47,7 @@ void client_h2_stream_bury(struct client_h2_stream *stream)
     CHECK(stream->exchange == NULL && stream->closed);
     drop_answer(stream);
     client_h2_body_drop(stream);
-    free(stream->texts);
+    piece_give(client_h2_pieces(h2), stream->texts);
     free(stream->kept);
     list_remove(&stream->link);
     list_add_last(&client_h2_context(h2)->h2.deferred_stream_frees, &stream->link);

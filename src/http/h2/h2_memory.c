@@ -2,6 +2,7 @@
 #include "http/h2/h2_memory.h"
 
 #include "base/check.h"
+#include "base/memory/pieces.h"
 #include "base/memory/slab.h"
 
 #include <nghttp2/nghttp2.h>
@@ -21,6 +22,7 @@
 
 struct h2_memory_pool {
     struct slab_pool *pages;
+    struct piece_pool *pieces;
     size_t frame_bytes;
     void *frame; /* lent to all sessions; stands in use only while one of them writes */
 };
@@ -33,13 +35,14 @@ struct h2_memory_packed {
 
 /* --- of a worker --------------------------------------------------------------------------- */
 
-struct h2_memory_pool *h2_memory_pool_new(void)
+struct h2_memory_pool *h2_memory_pool_new(struct piece_pool *pieces)
 {
     struct h2_memory_pool *pool = calloc(1, sizeof(*pool));
 
     if (pool == NULL) {
         return NULL;
     }
+    pool->pieces = pieces;
     pool->pages = slab_pool_new(PAGES_BYTES);
     if (pool->pages == NULL) {
         free(pool);
@@ -124,36 +127,41 @@ static void *take_at_begin(struct h2_memory *memory, size_t size)
 
 /* --- counted --------------------------------------------------------------------------------- */
 
-/* What stands before each other piece, so that giving it back is counted exactly. The library has no
- * type that wants to be aligned to more. */
-union piece {
-    size_t size;
-    uint64_t aligned;
-};
-
-static void *take_counted(void *held, size_t size, struct h2_memory *memory)
+static struct piece_pool *pieces_of(const struct h2_memory *memory)
 {
-    union piece *piece = held != NULL ? (union piece *)held - 1 : NULL;
-    size_t before = piece != NULL ? piece->size : 0;
-    size_t whole = size + sizeof(*piece);
+    return memory->pool != NULL ? memory->pool->pieces : NULL;
+}
 
-    if (whole < size || memory->held - before + whole > HELD_MOST) {
-        return NULL;
+static bool may_hold(const struct h2_memory *memory, size_t before, size_t size)
+{
+    return size <= HELD_MOST && memory->held - before + size <= HELD_MOST;
+}
+
+static void *take_counted(size_t size, struct h2_memory *memory)
+{
+    void *piece = may_hold(memory, 0, size) ? piece_take(pieces_of(memory), size) : NULL;
+
+    memory->held += piece_held(piece);
+    return piece;
+}
+
+static void *take_counted_anew(void *held, size_t size, struct h2_memory *memory)
+{
+    size_t before = piece_held(held);
+    void *piece =
+        may_hold(memory, before, size) ? piece_resize(pieces_of(memory), held, size) : NULL;
+
+    if (piece != NULL) {
+        memory->held += piece_held(piece) - before;
     }
-    piece = realloc(piece, whole);
-    if (piece == NULL) {
-        return NULL;
-    }
-    piece->size = whole;
-    memory->held += whole - before;
-    return piece + 1;
+    return piece;
 }
 
 static void *take(size_t size, void *owner)
 {
     void *piece = take_at_begin(owner, size);
 
-    return piece != NULL ? piece : take_counted(NULL, size, owner);
+    return piece != NULL ? piece : take_counted(size, owner);
 }
 
 static void *take_zeros(size_t number, size_t size, void *owner)
@@ -170,7 +178,7 @@ static void *move_out(const void *held, size_t size, struct h2_memory *memory)
     size_t room = is_frame(memory, held)
                       ? memory->pool->frame_bytes
                       : (size_t)(memory->pages + PAGES_BYTES - (const char *)held);
-    void *moved = take_counted(NULL, size, memory);
+    void *moved = take_counted(size, memory);
 
     return moved != NULL ? memcpy(moved, held, size < room ? size : room) : NULL;
 }
@@ -185,20 +193,18 @@ static void *take_anew(void *held, size_t size, void *owner)
     if (is_frame(memory, held) || is_in_pages(memory, held)) {
         return move_out(held, size, memory);
     }
-    return take_counted(held, size, memory);
+    return take_counted_anew(held, size, memory);
 }
 
 static void give(void *held, void *owner)
 {
     struct h2_memory *memory = owner;
-    union piece *piece;
 
     if (held == NULL || is_frame(memory, held) || is_in_pages(memory, held)) {
         return;
     }
-    piece = (union piece *)held - 1;
-    memory->held -= piece->size;
-    free(piece);
+    memory->held -= piece_held(held);
+    piece_give(pieces_of(memory), held);
 }
 
 /* --- of a session ---------------------------------------------------------------------------- */

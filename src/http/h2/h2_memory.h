@@ -13,12 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct piece_pool;
 struct slab_account;
 struct h2_memory_packed;
 
 /* What the sessions of a worker share. */
 struct h2_memory_pool;
-struct h2_memory_pool *h2_memory_pool_new(void); /* NULL: no memory */
+/* `pieces`: where what the library asks for comes from. NULL: no memory. */
+struct h2_memory_pool *h2_memory_pool_new(struct piece_pool *pieces);
 void h2_memory_pool_account(struct h2_memory_pool *pool, struct slab_account *account);
 void h2_memory_pool_trim(struct h2_memory_pool *pool);
 /* All sessions are gone. */

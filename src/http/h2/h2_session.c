@@ -464,7 +464,8 @@ static bool set_option(nghttp2_option **option)
     return true;
 }
 
-struct h2_sessions *h2_sessions_new(const struct h2_session_events *events)
+struct h2_sessions *h2_sessions_new(const struct h2_session_events *events,
+                                    struct piece_pool *pieces)
 {
     struct h2_sessions *sessions = calloc(1, sizeof(*sessions));
 
@@ -472,7 +473,7 @@ struct h2_sessions *h2_sessions_new(const struct h2_session_events *events)
         return NULL;
     }
     sessions->events = events;
-    sessions->memory = h2_memory_pool_new();
+    sessions->memory = h2_memory_pool_new(pieces);
     if (sessions->memory == NULL || !set_callbacks(&sessions->callbacks) ||
         !set_option(&sessions->option)) {
         h2_sessions_free(&sessions);

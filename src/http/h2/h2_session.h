@@ -12,6 +12,7 @@
 #include "http/fields.h"
 #include "http/h2/h2_pull.h"
 
+struct piece_pool;
 struct slab_account;
 
 /* RFC 9113 section 7 */
@@ -81,7 +82,9 @@ struct h2_session_events {
 
 /* What all sessions of a worker have in common. */
 struct h2_sessions;
-struct h2_sessions *h2_sessions_new(const struct h2_session_events *events); /* NULL: no memory */
+/* `pieces`: where the library's memory comes from. NULL: no memory. */
+struct h2_sessions *h2_sessions_new(const struct h2_session_events *events,
+                                    struct piece_pool *pieces);
 void h2_sessions_free(struct h2_sessions **sessions);
 /* Where its slabs count (slab_pool_account); what a burst had goes back (slab_pool_trim). */
 void h2_sessions_account(struct h2_sessions *sessions, struct slab_account *account);

@@ -147,7 +147,7 @@ static void request(struct peer *peer, unsigned number)
 
 static void test_packed_memory_comes_back(void **state)
 {
-    struct h2_sessions *sessions = h2_sessions_new(&events);
+    struct h2_sessions *sessions = h2_sessions_new(&events, NULL);
     struct peer *awake = peer_new(sessions);
     struct peer *rests = peer_new(sessions);
     size_t held;
@@ -174,7 +174,7 @@ static void test_packed_memory_comes_back(void **state)
 
 static void test_one_session_writes_at_a_time(void **state)
 {
-    struct h2_sessions *sessions = h2_sessions_new(&events);
+    struct h2_sessions *sessions = h2_sessions_new(&events, NULL);
     struct peer *alone = peer_new(sessions);
     struct peer *one = peer_new(sessions);
     struct peer *other = peer_new(sessions);
