@@ -108,6 +108,8 @@ static inline const char *http_skip_plain(const char *at, const char *end)
 static inline const char *http_scan_value(const char *at, const char *end)
 {
 #ifdef __SSE2__
+    const char *start = at;
+
     for (; end - at >= 16; at += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)at);
         unsigned others = http_visible_bits(bytes) ^ 0xffff;
@@ -126,6 +128,8 @@ static inline const char *http_scan_value(const char *at, const char *end)
     }
     if (end - at >= 8) {
         at += __builtin_ctz(http_not_in_value_bits(http_load_half(at)));
+    } else if (end - start >= 8) { /* the last eight, some of which were looked at before */
+        return end - 8 + __builtin_ctz(http_not_in_value_bits(http_load_half(end - 8)));
     }
 #endif
     while (at < end && ((uint8_t)*at >= 0x20 || *at == '\t') && *at != 0x7f) {

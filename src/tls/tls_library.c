@@ -31,13 +31,17 @@ static bool has_secret;
  * Of a few sizes only it is a few pages. */
 static size_t sparing(size_t size)
 {
-    size_t piece = LEAST_PIECE;
+    size_t last = size + PIECE_HEAD - 1;
+    size_t power; /* 2 to some power up to `last`: the piece is one half or once as large more */
 
-    while (piece < size + PIECE_HEAD) {
-        /* by a half and by a third in turn: 32, 48, 64, 96, ... */
-        piece += (piece & (piece - 1)) == 0 ? piece / 2 : piece / 3;
+    if (last < LEAST_PIECE) {
+        return LEAST_PIECE - PIECE_HEAD;
     }
-    return piece <= MOST_PIECE ? piece - PIECE_HEAD : size;
+    if (last >= MOST_PIECE) {
+        return size;
+    }
+    power = (size_t)1 << (63 - __builtin_clzll(last));
+    return power + (last < power + power / 2 ? power / 2 : power) - PIECE_HEAD;
 }
 
 static void *take(size_t size, const char *file, int line)

@@ -62,14 +62,48 @@ bool h2_check_connection(const struct http_header *row, enum h2_fault *fault)
     }
 }
 
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Eight bytes with their upper case letters in lower case: the bit by which the cases differ is set
+ * where a byte without its top bit is between "A" and "Z", which the sums tell by carrying into it. */
+static uint64_t lower_word(uint64_t word)
+{
+    uint64_t low = word & EACH_BYTE(0x7f);
+    uint64_t from_a = low + EACH_BYTE(0x80 - 'A');
+    uint64_t beyond_z = low + EACH_BYTE(0x80 - 'Z' - 1);
+
+    return word | ((from_a & ~beyond_z & ~word & EACH_BYTE(0x80)) >> 2);
+}
+
+/* The last word may overlap the one before it, which is read from `from` again. */
+static void lower(char *to, const char *from, size_t length)
+{
+    uint64_t word = 0;
+
+    if (length < sizeof(word)) {
+        memcpy(&word, from, length);
+        word = lower_word(word);
+        memcpy(to, &word, length);
+        return;
+    }
+    for (size_t at = 0; at < length; at += sizeof(word)) {
+        size_t here = at < length - sizeof(word) ? at : length - sizeof(word);
+
+        memcpy(&word, from + here, sizeof(word));
+        word = lower_word(word);
+        memcpy(to + here, &word, sizeof(word));
+    }
+}
+
 struct bytes h2_add_name(struct text *text, struct bytes name)
 {
-    const char *from = text->at;
+    char *at = text->at;
 
-    for (size_t i = 0; i < name.length; i++) {
-        bool upper = name.at[i] >= 'A' && name.at[i] <= 'Z';
-
-        text_add_char(text, (char)(upper ? name.at[i] | 0x20 : name.at[i]));
+    if ((size_t)(text->limit - at) < name.length) {
+        text->overflowed = true;
+        return (struct bytes){at, 0};
     }
-    return text_since(text, from);
+    lower(at, name.at, name.length);
+    text->at += name.length;
+    return (struct bytes){at, name.length};
 }
