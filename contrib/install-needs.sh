@@ -52,7 +52,7 @@ echo "Installing:$missing"
 
 # nginx is wanted as a program that the tests start, never as a service: its package would
 # start one on port 80 of this machine. Debian asks policy-rc.d before it starts any service;
-# 101 means "no". One that is there already belongs to somebody and is left alone.
+# 101 means "no". A file that is there already is left alone.
 policy=/usr/sbin/policy-rc.d
 allow_services() { :; }
 if [ ! -e "$policy" ]; then

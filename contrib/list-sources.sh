@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Writes sources.am, which Makefile.am includes: every source file by the folder it lies in.
-# A file belongs to the build by lying in its folder, so nobody edits a list for it. Of twins one is
+# A file belongs to the build by lying in its folder, so there is no list to edit. Of twins one is
 # built, as configure was told: *_libevent.c or *_epoll.c, *_linux.c or *_posix.c. The file is left
 # untouched when nothing changed; otherwise make runs automake again by itself.
 # Called by autogen.sh and contrib/quickstart.sh.

@@ -330,7 +330,7 @@ class Stage:
         if not self.row.stalls_stderr:
             self.gateway = self.processes.start(self.command)
             return
-        self.unread, full = os.pipe()  # nobody reads it
+        self.unread, full = os.pipe()  # it has no reader
         self.gateway = subprocess.Popen(self.command, stdout=full, stderr=full,
                                         stdin=subprocess.DEVNULL, start_new_session=True)
         self.gateway.said = os.devnull

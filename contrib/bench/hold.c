@@ -3,7 +3,7 @@
  * open until its standard input ends. Says what an idle connection costs in the gateway's own
  * memory: the difference of its resident memory divided by N. Started by bench.py.
  *
- * Prints one line once every connection is idle, which ends the wait of whoever started it: bytes
+ * Prints one line once every connection is idle, which ends the wait of the caller: bytes
  * of resident memory per connection, and the same between N/3 and N connections only, so that what
  * is paid once is left out. (Without a pid to look at it does not wait for memory to settle.)
  * Requests go out 16 at a time: the gateway should show what idle connections cost, not what a

@@ -3,14 +3,14 @@
  * one epoll, answers made before the first request. Started by bench.py, instructions.py and
  * syscalls.py.
  *
- * The last segment of the path names the answer: /13, /1k, /4k, /8k, /16k, /32k, /48k, /64k, /1m, /8m
- * (any prefix before it), and /13-close, which says "Connection: close" and keeps its connection all
- * the same (it lets the floor relay, which parses nothing, serve clients that reconnect after each
- * answer). A request with a body (Content-Length) is answered after its last byte. "Connection:
- * close" is honoured.
+ * The last segment of the path names the answer: /13, /1k, /4k, /8k, /16k, /32k, /48k, /64k, /1m,
+ * /8m (any prefix before it), and /13-close, which says "Connection: close" and keeps its
+ * connection all the same (it lets the floor relay, which parses nothing, serve clients that
+ * reconnect after each answer). A request with a body (Content-Length) is answered after its last
+ * byte. "Connection: close" is honoured.
  *
  * SEND_BYTES bounds the buffers of its sockets: on the loopback the kernel takes 4 MB of an answer
- * at once, two milliseconds in which it answers nobody else; over a network some 100 kB.
+ * at once, two milliseconds in which it answers no other client; over a network some 100 kB.
  *
  * It trusts what it reads: the gateways in front of it are ours to choose. */
 #include <arpa/inet.h>

@@ -154,7 +154,7 @@ def run_storm(stand, _):
 
 
 def run_cold(stand, _):
-    """500 at once for a URL that nobody has asked for yet, five times."""
+    """500 at once for a URL that was not asked for yet, five times."""
     slowest, most, served = 0, 0, 0
     for turn in range(5):
         before = stand.order("stats")

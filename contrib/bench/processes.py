@@ -17,7 +17,7 @@ class Failure(Exception):
 
 
 def free_port():
-    """A port nobody listens on, below the range that outgoing connections take theirs from."""
+    """A port without a listener, below the range that outgoing connections take theirs from."""
     while True:
         port = random.randrange(10000, 32000)
         with socket.socket() as probe:

@@ -97,7 +97,7 @@ def serve_side(listener, seconds):
 def write(path, text):
     with open(path + ".new", "w") as file:
         file.write(text)
-    os.rename(path + ".new", path)  # nobody reads half of it
+    os.rename(path + ".new", path)  # no reader gets half of it
 
 
 class Contender:

@@ -117,7 +117,7 @@ def arguments():
     parser.add_argument("--gateway-cores", default="0")
     parser.add_argument("--origin-cores", default=None,
                         help="default: those of the load; those of the gateway leave the slow "
-                        "clients' program a core that nobody waits for")
+                        "clients' program a core that no measurement waits for")
     parser.add_argument("--load-cores", default="1")
     parser.add_argument("--drip", type=int, default=2,
                         help="seconds between two bytes of a slow client (default 2): at 15,000 of "

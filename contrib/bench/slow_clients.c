@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Slow clients, thousands of them on one thread: each drips a head, drips a body, reads a large
  * answer at a trickle, or stalls in its TLS handshake: says nothing, half a ClientHello, or a whole
- * one and nothing more after the answer to it. Whoever is cut comes back at once, so that there are
+ * one and nothing more after the answer to it. A client that is cut comes back at once, so there are
  * always as many. Started by slow.py.
  *
  *     slow_clients PORT PATH DRIP_MS HEADS BODIES READERS SILENT HALVES HELLOS [once]
@@ -9,12 +9,12 @@
  * Prints "open N" once all are there, and when its standard input ends, what became of them:
  * "cut N longest_ms M" (how long the longest that was cut had been there) or "cut 0 longest_ms 0".
  * Each drips a byte, or reads a few, every DRIP_MS.
- * With "once" nobody comes back. Each hundred of them have a source address of their own
+ * With "once" none comes back. Each hundred of them have a source address of their own
  * (127.2.0.1 and so on): connect would search long for a free port otherwise.
  *
  *     slow_clients sink PORT
  *
- * says "open" and takes whoever comes until it leaves, without reading: what slow clients take of the
+ * says "open" and accepts each client until it leaves, without reading: what slow clients take of the
  * cores that they share with the load shows beside it. */
 #include <arpa/inet.h>
 #include <errno.h>

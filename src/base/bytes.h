@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A borrowed run of bytes: pointer and length, never NUL-terminated, never owned.
- * Used at every level; whoever hands one out says how long it stays valid. */
+ * Used at every level; the function that hands one out says how long it stays valid. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 

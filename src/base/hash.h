@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The one hash for names of the configuration and for telling files apart. It withstands nobody: what
- * a client may choose is hashed with a key (siphash.h). */
+/* The one hash for names of the configuration and for telling files apart. It withstands no attack:
+ * what a client may choose is hashed with a key (siphash.h). */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

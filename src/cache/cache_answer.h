@@ -25,7 +25,7 @@ void cache_answer_read(const struct http_response *response, struct cache_answer
 
 enum cache_use {
     CACHE_FAILED, /* what was asked for went wrong: it says nothing about the next try */
-    CACHE_OWN,    /* for this one client only: nothing is kept, nobody gets a copy */
+    CACHE_OWN,    /* for this one client only: nothing is kept or copied */
     CACHE_SHARED, /* for those who wait for it as well, and is not kept */
     CACHE_STORED, /* kept */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What store and flights share: the shards. Nobody outside of cache/ includes this. */
+/* What store and flights share: the shards. No file outside of cache/ includes this. */
 #ifndef CACHE_CACHE_PRIVATE_H
 #define CACHE_CACHE_PRIVATE_H
 

@@ -12,7 +12,7 @@
 enum stored_kind {
     STORED_ANSWER,
     STORED_VARY, /* the body names the fields that choose among several */
-    STORED_PASS, /* what was answered last is for one client each: nobody waits for such */
+    STORED_PASS, /* what was answered last is for one client each: no request waits for such */
 };
 
 struct stored {

@@ -8,7 +8,7 @@
 
 struct client_context;
 
-/* What a context asks whoever knows all workers. */
+/* What a context asks the process, which knows all workers. */
 struct client_placing {
     /* For each accepted connection before anything is read: true when it was given to another
      * worker (the descriptor is gone then). `key` is the listener's. */

@@ -376,7 +376,7 @@ void client_connection_ready(int fd, short what, void *owner)
         break;
     case CLIENT_AWAITS_HANDSHAKE:
         client_handshake_ready(connection);
-        loop_read_clock(loop); /* of what that took, whoever comes next should know */
+        loop_read_clock(loop); /* the next connection should know what that took */
         break;
     case CLIENT_IDLE:
         client_begin_serving(connection);

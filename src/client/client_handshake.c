@@ -20,8 +20,8 @@
 #define HELLOS_A_TURN 2
 /* Places are few once one in so many is taken. */
 #define CROWDED_SHARE 4
-/* While others wait for a place, whoever has kept one for so long without coming to an end gives
- * it up: stalled clients must not keep the rest out until timeouts.handshake. */
+/* While others wait for a slot, a client that has kept one for so long without coming to an end
+ * gives it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
 /* Of a handshake, while the process stops: several slow round trips. */
 #define STOPPING_MS 3000
@@ -169,8 +169,8 @@ static bool somebody_wants_its_place(struct client_context *context)
                                         first_penalized(&context->handshakes) != NULL);
 }
 
-/* Stalled clients are known by their addresses only once they have stalled. Until then nobody who is
- * unknown takes many of the places, once they become few. */
+/* Stalled clients are known by their addresses only once they have stalled. Until then no client
+ * that is unknown takes many of the places, once they become few. */
 static bool comes_last(struct client_context *context, const struct ip *ip)
 {
     return client_penalty_often(context, ip) ||

@@ -131,7 +131,7 @@ struct client_context {
     bool paused;               /* as many are here as may be: client_accept.c */
     bool crowded;              /* other clients wait for a place: answers end their connections */
     bool stopping;             /* accepted connections stay on this worker */
-    bool ending;               /* whoever still comes is turned away */
+    bool ending;               /* a client that still comes is turned away */
 };
 
 /* clang-format off */
@@ -385,7 +385,7 @@ struct client_listener *client_listener_find(struct client_context *context, uin
 /* How it meets clients now; NULL: plain. */
 struct tls_acceptor *client_listener_acceptor(const struct client_listener *listener);
 /* Of a listener that leaves: whether its next answer is the last. They go within half a second, not
- * all at once: whoever is told to go comes back at once, with a handshake of TLS maybe. */
+ * all at once: a client that is told to go comes back at once, with a handshake of TLS maybe. */
 bool client_leaves_now(const struct client_connection *connection);
 /* How long a connection of a listener that leaves may be idle: drawn at random. */
 uint32_t client_leaving_idle_ms(const struct client_connection *connection);

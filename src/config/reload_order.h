@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An order to change the running configuration, as plain data: given by a signal or by the
- * admin interface, carried out by process/reload/reload on the main thread. It stands this far down so
- * that whoever gives orders need not know the process. */
+/* An order to change the running configuration, as plain data: given by a signal or by the admin
+ * interface, carried out by process/reload/reload on the main thread. It stands this far down so
+ * that those who give orders need not know the process. */
 #ifndef CONFIG_RELOAD_ORDER_H
 #define CONFIG_RELOAD_ORDER_H
 
@@ -12,7 +12,7 @@
 /* Who asked, for the audit log. */
 enum who_kind { WHO_GATEWAY, WHO_SIGNAL, WHO_ADMIN };
 struct who {
-    enum who_kind kind; /* WHO_GATEWAY: nobody did; a clock ran out, the process began */
+    enum who_kind kind; /* WHO_GATEWAY: no person did; a clock ran out, the process began */
     pid_t pid;          /* the signal's sender, or the peer of the admin socket */
     uid_t uid;
 };

@@ -532,7 +532,7 @@ enum route_action {
     ROUTE_FORWARD,
     ROUTE_RESPOND,
     ROUTE_REDIRECT,
-    ROUTE_ASK, /* no file can say it: whoever made the context answers (exchange/ask.h) */
+    ROUTE_ASK, /* no file can say it: the maker of the context answers (exchange/ask.h) */
 };
 
 struct respond_settings {

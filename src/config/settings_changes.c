@@ -315,7 +315,7 @@ bool settings_changes_option(const struct settings_changes *changes, const char 
 
 typedef void report_item(void *owner, const struct item *item);
 
-/* Whoever was removed stands in the former roster, all others in the new one. */
+/* A removed object is in the former roster, all others are in the new one. */
 static void each_item(const struct pair *pair, enum change_verb verb, report_item *report,
                       void *owner)
 {

@@ -37,7 +37,7 @@ struct control {
     struct kept_room kept;
     struct live *live;
     struct worker_context worker_context;
-    struct metrics *metrics;   /* of its own, read by nobody */
+    struct metrics *metrics;   /* of its own, without a reader */
     struct snapshot *defaults; /* what `settings` below was copied from */
     /* An empty directory of origins, since everything above one counts on it. */
     struct origin_registry *registry;
@@ -101,7 +101,7 @@ static void on_trim(void *owner)
     exchange_context_trim(control->exchanges);
 }
 
-/* Nothing is placed elsewhere; but with nobody asking this thread need not wake up either. */
+/* Nothing is placed elsewhere; but without questions this thread need not wake up either. */
 static bool keep_here(void *owner, int fd, const struct address *from, uint32_t listener)
 {
     struct control *control = owner;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A question of an operator and its answer. It lives as long as somebody holds it: its exchange
- * (asking.c), and whoever waits for the reply of somebody who was asked on its behalf (a worker,
+/* A question of an operator and its answer. It lives as long as it is held: by its exchange
+ * (asking.c), and by code that waits for a reply on its behalf (of a worker,
  * the process). All on the control thread. */
 #ifndef CONTROL_QUESTION_H
 #define CONTROL_QUESTION_H
@@ -33,7 +33,7 @@ struct question {
     struct exchange *exchange; /* NULL: gone */
     const struct endpoint *endpoint;
     struct later answer_later;
-    uint32_t held; /* by its exchange, and by whoever will still come back */
+    uint32_t held; /* by its exchange, and by callbacks that are still to come */
     uint32_t listener;
     struct who who;
     bool answered;
@@ -50,7 +50,7 @@ struct question {
     void *stream_owner; /* NULL: none */
 };
 
-/* Keeps it while somebody will call back; question_let_go then: who lets go last frees it. */
+/* Keeps it until a callback; question_let_go then: the last one frees it. */
 void question_hold(struct question *question);
 void question_let_go(struct question *question);
 

@@ -180,8 +180,8 @@ static bool take_target(struct walk *walk, size_t end)
     return true;
 }
 
-/* Aliases on the way to the records count for their TTL, and are not followed: whoever answered
- * has done that. */
+/* Aliases on the way to the records count for their TTL, and are not followed: the server that
+ * answered has done that. */
 static bool walk_records(struct walk *walk)
 {
     for (uint32_t left = number_at(walk, 6, 2); left > 0; left--) {

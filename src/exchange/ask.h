@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An internal origin: requests on a route whose action is ROUTE_ASK are answered by whoever made
+/* An internal origin: requests on a route whose action is ROUTE_ASK are answered by the maker of
  * the context, now or later. Used by control/, whose context carries nothing else; no configuration
  * can name such a route. */
 #ifndef EXCHANGE_ASK_H

@@ -150,7 +150,7 @@ static enum cache_use judge(const struct exchange *exchange, const struct http_r
     if (use == CACHE_STORED && memory_is_short(exchange)) {
         use = CACHE_SHARED;
     }
-    /* Nobody to share it with. */
+    /* No request to share it with. */
     return use == CACHE_SHARED && caching->flight == NULL ? CACHE_OWN : use;
 }
 

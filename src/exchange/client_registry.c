@@ -22,7 +22,7 @@
 #define LEAST_SETS 1024u
 #define SPINS 100
 #define NS_A_SECOND 1000000000u
-#define V4_TAG ((uint64_t)1 << 32) /* as a number: 0:1::/32 is nobody's, nor is 0:2::/32 */
+#define V4_TAG ((uint64_t)1 << 32) /* as a number: no client has 0:1::/32 or 0:2::/32 */
 #define ZERO_V6 ((uint64_t)2 << 32)
 
 struct entry {
@@ -102,7 +102,7 @@ static struct set *set_of(const struct client_registry *registry, uint64_t addre
     return &registry->sets[(hash >> 32) & registry->mask];
 }
 
-/* Held for a handful of instructions, so that sleeping would cost more than waiting; whoever
+/* Held for a handful of instructions, so that sleeping would cost more than waiting; a thread that
  * was interrupted with it in hand gets the CPU. */
 static void lock(struct set *set)
 {

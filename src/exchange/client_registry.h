@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What each client address has right now: how many connections, and how fast new ones and
- * requests come; and the same of other keys that requests carry. One for the process, so that it is true over all workers. Its memory is fixed:
- * whoever asks for nothing is forgotten first. Made by process/process, handed to the workers.
+/* What each client address has right now: how many connections, and how fast new ones and requests
+ * come; and the same of other keys that requests carry. One for the process, so that it is true
+ * over all workers. Its memory is fixed: a client without requests is forgotten first. Made by
+ * process/process, handed to the workers.
  *
  * An address is an IPv4 address or the first 64 bits of an IPv6 one, which is what one customer
  * gets. A client without one (a Unix socket) has no limits.
  *
- * Any thread may call all of this; a call takes a lock that covers a handful of addresses, for
- * some ten nanoseconds. Who has no limit set does not call. */
+ * Any thread may call all of this; a call takes a lock that covers a handful of addresses, for some
+ * ten nanoseconds. Who has no limit set does not call. */
 #ifndef EXCHANGE_CLIENT_REGISTRY_H
 #define EXCHANGE_CLIENT_REGISTRY_H
 

@@ -36,7 +36,7 @@ const struct settings *exchange_context_settings(const struct exchange_context *
 const struct tls_store *exchange_context_tls(const struct exchange_context *context);
 struct worker_context *exchange_context_worker_context(const struct exchange_context *context);
 struct metrics *exchange_context_metrics(const struct exchange_context *context);
-/* Borrows it. Without one nobody has limits. */
+/* Borrows it. Without one no client has limits. */
 void exchange_context_know_clients(struct exchange_context *context,
                                    struct client_registry *registry);
 /* Where spans of sampled exchanges go; borrowed. Without it they go nowhere. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the steps of an exchange share. Nobody outside exchange/ includes this. */
+/* What the steps of an exchange share. No file outside exchange/ includes this. */
 #ifndef EXCHANGE_EXCHANGE_PRIVATE_H
 #define EXCHANGE_EXCHANGE_PRIVATE_H
 
@@ -24,7 +24,7 @@ struct exchange_context {
     bool logs_extras;                /* lines have more fields than the usual ones */
     uint32_t log_sample;             /* in 0.01 % */
     bool is_tracing;                 /* new exchanges have spans */
-    struct client_registry *clients; /* NULL: nobody has limits */
+    struct client_registry *clients; /* NULL: no client has limits */
     struct siphash_key names_key;    /* for tables of what senders name */
     struct repeats *repeats;         /* NULL: no request has named itself yet */
     struct tls_mac_maker *macs;      /* of tickets; NULL: none was asked for yet */
@@ -32,7 +32,7 @@ struct exchange_context {
     struct slab_pool *exchanges;
     struct slab_pool *attempts;
     struct link deferred_frees; /* exchanges that ended in this turn */
-    struct link leaving;        /* generations that nobody uses any more, being taken apart */
+    struct link leaving;        /* generations without users, being taken apart */
     struct alarm dismantle;
     size_t count;
     struct http_header rows[HTTP_HEADERS_MAX]; /* fields of a request that is just being read */

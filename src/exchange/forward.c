@@ -18,7 +18,7 @@
 
 #define BIT(id) (1ull << HTTP_HEADER_##id)
 
-/* Belong to one connection, or are said anew by whoever writes the head. */
+/* Belong to one connection, or are written anew with the head. */
 #define ALWAYS_DROPPED \
     (BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) | BIT(TE) | \
      BIT(TRANSFER_ENCODING) | BIT(UPGRADE) | BIT(CONTENT_LENGTH) | BIT(PROXY_AUTHENTICATE) | \

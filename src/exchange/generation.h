@@ -22,7 +22,7 @@ struct plan;
  * file of TLS that is not good (and the reference is given back). Made away from the loops; the
  * registry must outlive it. Without a registry (NULL) weights stay as in the file. */
 struct plan *plan_new(struct snapshot *snapshot, struct split_registry *registry);
-/* The same for whoever wants to hear each problem. */
+/* The same, with a call for each problem. */
 typedef void plan_problem(void *owner, const char *problem);
 struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *registry,
                               plan_problem *report, void *owner);
@@ -30,7 +30,7 @@ struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan **plan); /* from any thread */
 /* What only the plan that will not come back has stored goes, while its exchanges may go on. */
 void plan_close_spaces(struct plan *retired, const struct plan *running);
-/* Nobody but the caller holds it: whoever keeps a last reference to a plan that ran lets it go
+/* Only the caller holds it: the holder of a last reference to a plan that ran lets it go
  * then, away from the loops, since freeing ten thousand routes takes a while. */
 bool plan_is_unused(const struct plan *plan);
 const struct settings *plan_settings(const struct plan *plan);
@@ -68,7 +68,7 @@ void generation_unref(struct generation **generation);
  * off `most`. */
 bool generation_drop(struct generation *generation);
 bool generation_dismantle(struct generation *generation, unsigned *most);
-/* While it is being taken apart, for whoever keeps a list of those. */
+/* While it is being taken apart, for a list of those. */
 struct link *generation_link(struct generation *generation);
 struct generation *generation_of_link(struct link *link);
 const struct settings *generation_settings(const struct generation *generation);

@@ -20,7 +20,7 @@ struct orphan {
     char texts[];     /* what the log tells of the request */
 };
 
-/* --- nobody's stream ----------------------------------------------------------------------- */
+/* --- a stream without a client ------------------------------------------------------------- */
 
 static void over(void *stream)
 {

@@ -123,7 +123,7 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
     forward_add_date(exchange, page);
 }
 
-/* The request id and, behind it, the trace, for whoever looks at one. */
+/* The request id and, behind it, the trace, for readers of one. */
 static void end_problem(const struct exchange *exchange, struct text *text)
 {
     struct bytes id = exchange->outcome.request_id;

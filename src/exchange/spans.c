@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Trust: a traceparent decides which trace the spans join and whether they are sampled. A client that
- * may choose both can have every request of its own sampled, and can put its spans into a trace of
- * somebody else. So only trusted_proxies are believed, unless the configuration says otherwise; for all
- * others a new trace begins, sampled by share, with a link to the client's span, which is what
- * OpenTelemetry does at public endpoints. tracestate belongs to the trace that it came with. */
+/* Trust: a traceparent decides which trace the spans join and whether they are sampled. A client
+ * that may choose both can have every request of its own sampled, and can put its spans into a
+ * trace of another person. So only trusted_proxies are believed, unless the configuration says
+ * otherwise; for all others a new trace begins, sampled by share, with a link to the client's span,
+ * which is what OpenTelemetry does at public endpoints. tracestate belongs to the trace that it
+ * came with. */
 #include "exchange/spans.h"
 
 #include "exchange/exchange_private.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The Date field's form of a time (RFC 9110 section 5.6.7, IMF-fixdate). Called by whoever
- * writes answers, which keeps the text for as long as the second lasts. */
+/* The Date field's form of a time (RFC 9110 section 5.6.7, IMF-fixdate). Called by code that
+ * writes answers, and keeps the text for as long as the second lasts. */
 #ifndef HTTP_DATE_H
 #define HTTP_DATE_H
 

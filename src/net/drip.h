@@ -2,7 +2,7 @@
 /* Whether the other side of a connection sends in pieces so small that each read of one costs far
  * more than its bytes: many in a row, and nothing was written to it meanwhile (else it waits for an
  * answer to each). It is then read again a moment later (watch_rest), when more has come. A sender
- * of less than two hundred pieces a second does not notice. Embedded by whoever reads; zeroed. */
+ * of less than two hundred pieces a second does not notice. Embedded by the reader; zeroed. */
 #ifndef NET_DRIP_H
 #define NET_DRIP_H
 

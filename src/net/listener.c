@@ -146,7 +146,8 @@ bool listener_bound_address(int fd, struct address *address)
     return getsockname(fd, &address->any, &address->length) == 0;
 }
 
-/* Whatever made it pause may keep the loop from watching it, too: nobody else would call it then. */
+/* Whatever made it pause may keep the loop from watching it, too: it would not be called again
+ * then. */
 static void on_pause_over(void *owner)
 {
     struct listener *listener = owner;

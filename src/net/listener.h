@@ -36,7 +36,7 @@ int listener_descriptor(const struct listener *listener);
 void listener_take_silent(struct listener *listener);
 /* Accepts what already waits in the kernel (closing would reset those), then closes. */
 void listener_free(struct listener **listener);
-/* Closes without that: nobody was told of it yet. */
+/* Closes without that: it was not announced yet. */
 void listener_discard(struct listener **listener);
 /* Accepts nothing more until listener_resume; connections wait in the kernel. */
 void listener_pause(struct listener *listener);

@@ -61,7 +61,7 @@ static uint64_t read_clock(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Whoever lost the processor between the two readings asks again the next time. */
+/* If the thread lost the processor between the two readings, the next call reads again. */
 static void compare_clocks(struct loop *loop)
 {
     uint64_t realtime = read_clock(CLOCK_REALTIME);

@@ -21,7 +21,7 @@ uint64_t loop_now(const struct loop *loop);
 uint64_t loop_read_clock(struct loop *loop);
 /* Microseconds of processor time that the calling thread has used, ever; a system call. */
 uint64_t loop_used_time(void);
-/* Whoever is called back by a watch and cares about time says so at the start of the callback. Of a
+/* A callback of a watch that cares about time says so at the start of the callback. Of a
  * turn's events the first reads the clock, and each fourth after it: to read it for each would be
  * 3% of what we do for a request, and three events take some twenty microseconds. */
 void loop_note_event(struct loop *loop);
@@ -30,7 +30,7 @@ void loop_note_event(struct loop *loop);
 uint64_t loop_realtime(const struct loop *loop);
 
 /* Puts `call(owner)` off to the end of the turn, once all events are dealt with: answers and
- * requests of one turn are written one after the other then, and whoever reads them is woken
+ * requests of one turn are written one after the other then, and their reader is woken
  * once instead of for each. Embedded by its owner; zeroed at first. */
 typedef void later_call(void *owner);
 struct later {
@@ -51,7 +51,7 @@ typedef void loop_came_late(void *owner, uint64_t microseconds);
 void loop_report_lag(struct loop *loop, loop_came_late *call, void *owner);
 
 /* Hands `call(owner)` to the loop's thread; safe from any thread. false: out of memory, or the
- * mailbox is closed; nobody will call. */
+ * mailbox is closed; there will be no call. */
 typedef void loop_posted(void *owner);
 bool loop_post(struct loop *loop, loop_posted *call, void *owner);
 /* The same with a message that the sender keeps, so that it needs no memory: for what must arrive.

@@ -68,7 +68,7 @@ static void put(_Atomic uint64_t *to, uint64_t value)
     atomic_store_explicit(to, value, memory_order_relaxed);
 }
 
-/* Slabs may have what the rest leaves; a quarter in any case, or nobody could be served. */
+/* Slabs may have what the rest leaves; a quarter in any case, or no client could be served. */
 static void set_ceiling(struct pressure *pressure)
 {
     uint64_t budget = get(&pressure->budget[PRESSURE_MEMORY]);
@@ -83,7 +83,7 @@ void pressure_set_budget(struct pressure *pressure, enum pressure_kind kind, uin
     set_ceiling(pressure);
 }
 
-/* Slabs that nobody has touched are reserved and not resident: this errs towards too little. */
+/* Slabs that were never touched are reserved and not resident: this errs towards too little. */
 void pressure_note_resident(struct pressure *pressure, uint64_t resident)
 {
     uint64_t slabs = get(&pressure->slabs.reserved);
@@ -229,7 +229,7 @@ static uint32_t level_for(enum pressure_kind kind, uint64_t permille)
     return level;
 }
 
-/* Pools whose free objects are of the wrong size do not help whoever needs another slab: better
+/* Pools whose free objects are of the wrong size do not help a pool that needs another slab: better
  * refused in words than dropped for want of memory. */
 static bool slabs_run_out(const struct pressure *pressure)
 {
@@ -245,7 +245,7 @@ static bool refuses_for_long(const struct pressure *pressure, enum pressure_kind
            get(&pressure->done[PRESSURE_REFUSED]) != get(&pressure->refused_before[kind]);
 }
 
-/* Several workers may judge at once: whoever changes the level tells. */
+/* Several workers may judge at once: the one that changes the level logs it. */
 static void judge(struct pressure *pressure, enum pressure_kind kind, uint64_t now_us)
 {
     uint64_t used = pressure_used(pressure, kind);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How short the process is of memory and of file descriptors: a ladder of levels, one for each,
- * that all workers read. One object for the process, lent to each worker's worker context. Workers report
- * what they hold (process/worker/pressure_watch.c); whoever reports also judges, so that no thread of
- * its own is needed. What a level means for clients is done in client/guard/client_pressure.c. */
+ * that all workers read. One object for the process, lent to each worker's worker context. Workers
+ * report what they hold (process/worker/pressure_watch.c); the worker that reports also judges, so
+ * that no thread of its own is needed. What a level means for clients is done in
+ * client/guard/client_pressure.c. */
 #ifndef NET_PRESSURE_H
 #define NET_PRESSURE_H
 

@@ -75,7 +75,7 @@ static void report_held(const char *path, int fd)
     }
 }
 
-/* Whoever waited may have got the lock of a file that went with the claim before. */
+/* After a wait, this may be the lock of a file that went with the claim before. */
 static bool is_gone(int fd)
 {
     struct stat facts;

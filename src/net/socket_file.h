@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The file of a Unix socket that somebody listens on: claimed so that of several processes one
+/* The file of a Unix socket that a process listens on: claimed so that of several processes one
  * has it, told apart from one that took its place, removed with its listener. Used by listener.c
  * and by those in process/ who own such files. */
 #ifndef NET_SOCKET_FILE_H
@@ -10,8 +10,8 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* Makes the address free to be bound: a file that nobody listens on any more goes. Until the
- * claim is ended, nobody else who claims comes in between. Waits for others' claims, which last as
+/* Makes the address free to be bound: a file without a listener goes. Until the
+ * claim is ended, no other claim comes in between. Waits for others' claims, which last as
  * long as bind and listen take; EBUSY, after log_error, for one that lasts two seconds. The claim,
  * or -1 with errno. */
 int socket_file_claim(const struct address *address);

@@ -13,7 +13,7 @@
 /* Embedded in its owner; zeroed means not set. */
 struct timer {
     struct timer *next;
-    struct timer **link; /* whoever points here; NULL: not in the wheel */
+    struct timer **link; /* what points here; NULL: not in the wheel */
     uint32_t due;        /* tick at which it is really due */
     uint32_t slot_tick;  /* tick at which the wheel will look */
 };
@@ -22,13 +22,13 @@ struct timer_group;
 /* The timer is no longer set when its callback runs; it may be set again there. */
 typedef void timer_due(struct timer *timer);
 
-/* When whoever drives the groups means to do so next; a timer set for an earlier tick says so. */
+/* When the driver of the groups means to run them next; a timer set for an earlier tick says so. */
 struct timer_wake {
     uint32_t tick;
     bool too_late;
 };
 
-/* `clock` (microseconds) is read when a timer is set; both are kept by whoever drives the group.
+/* `clock` (microseconds) is read when a timer is set; both are kept by the driver of the group.
  * NULL: out of memory. */
 struct timer_group *timer_group_make(timer_due *due, const uint64_t *clock,
                                      struct timer_wake *wake);

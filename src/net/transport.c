@@ -77,8 +77,8 @@ static bool is_writable(int fd)
     return poll(&check, 1, 0) != 0;
 }
 
-/* Whoever is told that there is none waits for WRITABLE, and would be called at once where the loop
- * thinks otherwise. */
+/* A caller that is told that there is none waits for WRITABLE, and would be called at once where
+ * the loop thinks otherwise. */
 size_t transport_room(const struct transport *transport, size_t unsent_most)
 {
     size_t room = socket_room(transport->fd, unsent_most);

@@ -41,7 +41,7 @@ struct transport {
     const struct transport_ops *ops;
     int fd; /* -1: closed */
     short wanted;
-    bool holds; /* bytes that the loop cannot see: whoever wants to read is called */
+    bool holds; /* bytes that the loop cannot see: a reader is called */
     bool ends;  /* set by the owner: what it offers to the next write is the last */
     struct watch watch;
 };

@@ -143,7 +143,7 @@ static short take_call(struct epoll_watch *watch)
     return WATCH_READABLE | WATCH_WRITABLE;
 }
 
-/* An error or a hang-up comes unasked, and shows to whoever reads or writes. */
+/* An error or a hang-up comes unasked, and shows when the owner reads or writes. */
 static short ready_for(uint32_t events)
 {
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
@@ -168,7 +168,7 @@ static void report_event(const struct epoll_event *event)
     }
 }
 
-/* Who is called while this goes on has its turn in the next round: nobody can keep the loop. */
+/* Who is called while this goes on has its turn in the next round: no watch can keep the loop. */
 static void report_called(struct watches *watches)
 {
     struct link now;

@@ -114,7 +114,7 @@ static struct event_base *base_new(void)
     if (config == NULL) {
         return NULL;
     }
-    /* Its clock is read by no one here; net/loop has its own. */
+    /* Its clock is not read here; net/loop has its own. */
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
                                       EVENT_BASE_FLAG_NO_CACHE_TIME);
     base = avoid_methods(config) ? event_base_new_with_config(config) : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The fields of an access-log line in their order. Every text has a limit, in bytes as written
- * (escapes included), and together with the names they stay below ACCESS_LINE_MAX: nobody asks
+ * (escapes included), and together with the names they stay below ACCESS_LINE_MAX: no check
  * for room on the way (access_append.h), the unit test writes the longest line there can be. */
 #include "observe/access_line.h"
 

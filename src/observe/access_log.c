@@ -71,7 +71,7 @@ struct access_log {
 
 /* --- the target -------------------------------------------------------------------------- */
 
-/* Non-blocking for a pipe that nobody reads, which would hold up the start, or the writer: it is an
+/* Non-blocking for a pipe without a reader, which would hold up the start, or the writer: it is an
  * error (ENXIO). */
 static int open_file(const char *path)
 {
@@ -470,7 +470,7 @@ uint64_t access_log_dropped(const struct access_log *log)
 }
 
 /* false when the writer is stuck in the kernel, since its target takes nothing (a full pipe
- * that nobody reads). It is then left behind with all it uses: the process is about to end. */
+ * without a reader). It is then left behind with all it uses: the process is about to end. */
 static bool end_thread(struct access_log *log)
 {
     struct timespec until;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Why a client's connection was cut short, one row a cause: what is counted under which name
- * (metrics), what the access log says (turnpike.closed_by), and what a person is told. Whoever cuts
- * names the cause (metrics_note_cut) and, where an exchange was under way, notes it in its
+ * (metrics), what the access log says (turnpike.closed_by), and what a person is told. Code that
+ * cuts names the cause (metrics_note_cut) and, where an exchange was under way, notes it in its
  * outcome. The order is that of the counters and of nothing else. */
 #ifndef OBSERVE_CUT_CAUSE_H
 #define OBSERVE_CUT_CAUSE_H

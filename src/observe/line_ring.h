@@ -21,8 +21,8 @@
  * a quiet worker touches these few pages only, not all of them in turn; the others go back. */
 #define LINE_RING_WARM_BYTES (256u * 1024)
 
-/* So much stays of one that is found empty by the clock: who has left was logged, and nobody may
- * come for a long time. */
+/* So much stays of one that is found empty by the clock: the clients that left were logged, and
+ * none may come for a long time. */
 #define LINE_RING_REST_BYTES (32u * 1024)
 
 struct line_ring {

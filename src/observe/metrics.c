@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A worker's counters. Each name has one block of counters that outlives reloads; these only
  * change which index leads to which block. Blocks are appended to a list that other threads walk.
- * Names that are gone keep theirs, for they may come back and for whoever reads them next; of
+ * Names that are gone keep theirs, for they may come back, and for the next reader; of
  * those that went long ago only some, or reloads with ever new names would grow for good. They
- * are forgotten while a reload is prepared, unless somebody reads.
+ * are forgotten while a reload is prepared, unless there is a reader.
  *
  * An exchange that began before a reload ends with the indexes of the old settings. Each entry
  * therefore remembers the very pointer of the name it was adopted with: where the outcome's

@@ -167,7 +167,7 @@ struct metrics_reading {
 void metrics_hold(struct metrics *metrics);
 void metrics_let_go(struct metrics *metrics);
 /* Calls once for each name that was adopted, but for those that went long ago. The name stays
- * valid for as long as whoever reads holds the metrics. */
+ * valid for as long as the reader holds the metrics. */
 typedef void metrics_seen(void *owner, const struct metrics_reading *reading);
 void metrics_read(const struct metrics *metrics, enum metrics_kind kind, metrics_seen *seen,
                   void *owner);

@@ -66,7 +66,7 @@ void metrics_add_block(struct metrics_family *family, struct metrics_block *bloc
     family->count++;
 }
 
-/* `before` it in the list; NULL: it is the first. Nobody reads. */
+/* `before` it in the list; NULL: it is the first. No reader is there. */
 static void drop_block(struct metrics_family *family, struct metrics_block *before,
                        struct metrics_block *block)
 {
@@ -176,7 +176,7 @@ static void forget_some(struct metrics *metrics, unsigned most)
     }
 }
 
-/* Waits for nobody who reads. A reload that is under way stands at a block, and forgets itself. */
+/* Does not wait for readers. A reload that is under way stands at a block, and forgets itself. */
 static void make_room(struct metrics *metrics)
 {
     if (metrics->staged_configs > 0 || pthread_mutex_trylock(&metrics->lock) != 0) {

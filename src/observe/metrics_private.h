@@ -45,7 +45,7 @@ struct metrics_times {
     counter durations[METRICS_DURATION_BUCKETS];
 };
 
-/* Not by an index of the settings: whoever holds an origin holds its block. */
+/* Not by an index of the settings: the holder of an origin holds its block. */
 struct metrics_origin {
     struct metrics_block block; /* first: it is cast to and fro */
     counter failures[METRICS_FAILURES_MAX];
@@ -71,7 +71,7 @@ struct metrics_family {
     size_t held; /* by holders */
 };
 
-/* Of an origin that is forgotten: whoever was sent there may still tell its name. */
+/* Of an origin that is forgotten: a request that was sent there may still log its name. */
 struct kept_name {
     struct kept_name *next;
     char *name;
@@ -122,7 +122,8 @@ struct metrics_block *metrics_find_block(const struct metrics_family *family, co
 void metrics_add_block(struct metrics_family *family, struct metrics_block *block);
 /* It stays though no settings name it. */
 void metrics_hold_block(struct metrics_family *family, struct metrics_block *block);
-/* `before` it in the list; NULL: it is the first. Nobody reads. false: no memory, and it stays. */
+/* `before` it in the list; NULL: it is the first. No reader is there. false: no memory, and it
+ * stays. */
 bool metrics_forget(struct metrics *metrics, int kind, struct metrics_block *before,
                     struct metrics_block *block);
 /* All from this one on. */

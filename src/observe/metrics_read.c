@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What was counted, for whoever shows it (control/); from any thread. */
+/* What was counted, for those who show it (control/); from any thread. */
 #include "observe/metrics_private.h"
 
 void metrics_hold(struct metrics *metrics)

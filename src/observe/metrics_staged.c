@@ -131,7 +131,8 @@ static bool sweep(struct metrics_staged_config *staged_config, unsigned most)
     return true;
 }
 
-/* Waits for nobody: who cannot be forgotten now, for somebody reads, is at the next reload. */
+/* Does not wait: a name that cannot be forgotten now, because of a reader, is at the next
+ * reload. */
 static bool forget_gone(struct metrics_staged_config *staged_config, unsigned most)
 {
     struct metrics *metrics = staged_config->metrics;

@@ -91,7 +91,7 @@ struct outcome {
     const struct outcome_attempt *tries[OUTCOME_ATTEMPTS_MAX]; /* the first `attempts` */
     uint8_t attempts;
     uint32_t worker;    /* index of the one that ran it */
-    enum cut_cause cut; /* CUT_NONE: nobody cut it */
+    enum cut_cause cut; /* CUT_NONE: it was not cut */
     const char *error;  /* RFC 9209 error type; NULL: none */
     const char *detail; /* a static sentence; NULL: none */
     const char *fault;  /* which fault of a message it speaks of, static too; NULL: it says all */

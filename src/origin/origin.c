@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an origin is to one worker: made when it is first named, found by name from then on, with its
- * address and its part in the origin registry. One that nobody names any more goes: its connections first,
- * a few at a time. */
+/* What an origin is to one worker: made when it is first named, found by name from then on, with
+ * its address and its part in the origin registry. An origin that no service names any more goes:
+ * its connections first, a few at a time. */
 #include "origin/origin_private.h"
 #include "origin/pool/lines.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The entries of the origin registry as origin/ itself sees them; nobody else's. Their fields are
+/* The entries of the origin registry as origin/ itself sees them. Their fields are
  * written by many threads but seldom: on failures, verdicts and the operator's word. What every
  * request counts is in each worker's own tally, which the registry only knows the place of. */
 #ifndef ORIGIN_ORIGIN_ENTRY_H
@@ -18,7 +18,7 @@
 #define ORIGIN_CACHE_LINE 64
 
 /* One worker's numbers of one origin: written by that worker alone, without locked instructions,
- * read by whoever wants the sum. */
+ * read by all that want the sum. */
 struct origin_tally {
     _Atomic uint32_t connections;       /* open or being opened */
     _Atomic uint32_t http2_connections; /* of these, those that carry streams */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of origin/ share about origins and their connections; nobody else's. */
+/* What the files of origin/ share about origins and their connections. No file outside includes
+ * this. */
 #ifndef ORIGIN_ORIGIN_PRIVATE_H
 #define ORIGIN_ORIGIN_PRIVATE_H
 
@@ -27,7 +28,7 @@ struct origin_directory {
     struct name_table origins;
     uint32_t origin_count;
     struct link deferred_frees; /* connections closed in this turn */
-    struct link leaving; /* origins that nobody names any more, while their connections close */
+    struct link leaving; /* origins that no service names any more, while their connections close */
     struct alarm leave_tick;
     struct link blocked;       /* origins whose lines wait for what a worker gives back */
     struct link limited;       /* services with a limit of connections */
@@ -295,7 +296,7 @@ void origin_health_body_is_whole(struct origin_request *request);
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 
 /* origin_half_open.c */
-/* An attempt was given up by whoever made it. */
+/* The exchange has given up the attempt. */
 void origin_health_given_up(struct origin_request *request);
 /* How long this one, which is half-open, waits for its answer's first byte. */
 uint32_t origin_health_patience_ms(struct origin_request *request);

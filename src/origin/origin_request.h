@@ -60,7 +60,7 @@ struct origin_request {
     bool stream_was_reset;   /* the same: it reset the request's stream, with: */
     uint32_t reset_code;     /* of RFC 9113 section 7 */
     const char *fault;       /* the same: what was not well-formed; NULL: nothing was */
-    struct service *service; /* filled by service_pick; NULL: the result speaks for no one */
+    struct service *service; /* filled by service_pick; NULL: the result counts for no service */
     enum http_method method;
     bool replayable;      /* a failure can be tried again for free: no look before reuse */
     enum reuse reuse;     /* which pooled connections will do */

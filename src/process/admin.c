@@ -85,7 +85,7 @@ static void report_no_listener(const struct file_place *at, const char *name, co
               strerror(failure), remedy_for(failure));
 }
 
-/* Where nobody asked for a socket, a start does not fail for it. */
+/* Where the file names no socket, a start does not fail for it. */
 static bool open_socket(struct admin *admin, const struct admin_settings *settings)
 {
     const char *path = settings->socket;

@@ -65,7 +65,7 @@ struct process {
     bool is_lame; /* it has been told to stop and serves on, until others have noticed */
     struct alarm lame_duck;
     bool stopping;
-    bool leaving; /* for a successor, and nobody has said yet that it shall stop */
+    bool leaving; /* for a successor, and not told yet to stop */
     bool clean;   /* the drain deadline cut nothing */
     pid_t successor;
     uint32_t leave_ms;     /* timeouts.upgrade_drain when it came */

@@ -39,7 +39,7 @@ struct sockets {
     struct activation *activation; /* borrowed; NULL: none */
     struct place *places;
     struct client_socket *slots; /* [worker][listener] */
-    int *numbers;                /* the same: which descriptor it is, whoever has it */
+    int *numbers;                /* the same: which descriptor it is, whichever process has it */
     struct extra_socket *extras;
     int *extra_numbers;
     uint32_t extra_count;

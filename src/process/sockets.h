@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The listening sockets: one for each worker and TCP address (where the kernel spreads connections over them), one for all workers
- * on a Unix address. Opened before privileges are dropped. New settings carry on those whose
- * address they name too, with whoever waits in them. Main thread only. */
+/* The listening sockets: one for each worker and TCP address (where the kernel spreads connections
+ * over them), one for all workers on a Unix address. Opened before privileges are dropped. New
+ * settings carry on those whose address they name too, with the connections that wait in them. Main
+ * thread only. */
 #ifndef PROCESS_SOCKETS_H
 #define PROCESS_SOCKETS_H
 
@@ -18,7 +19,7 @@ struct sockets *sockets_open(const struct settings *settings);
  * far as addresses fit. `activation` is kept for reloads; both may be NULL. */
 struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover,
                                 struct activation *activation);
-/* In order of settings.listeners, valid until sockets_close; whoever takes one sets its fd to
+/* In order of settings.listeners, valid until sockets_close; a worker that takes one sets its fd to
  * -1. Of one that is carried on there is only the key. */
 struct client_socket *sockets_of_worker(struct sockets *sockets, uint32_t worker);
 /* Sockets that came from more workers than there are now: some have more than one. */
@@ -33,7 +34,7 @@ struct extra_socket *sockets_extras(struct sockets *sockets, uint32_t *count);
 void sockets_hand_over(const struct sockets *sockets, struct page *lines);
 /* It does: the files of Unix sockets are its own now. */
 void sockets_disown(struct sockets *sockets);
-/* Closes what nobody took, removes the files of Unix sockets. */
+/* Closes what no worker took, removes the files of Unix sockets. */
 void sockets_close(struct sockets **sockets);
 
 /* For new settings: those of listeners that stay are carried on, others are opened. `why` (1024

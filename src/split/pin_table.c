@@ -14,7 +14,7 @@
  * with it to a new binary; the state store has it in a file beside the pins.
  *
  * A line that is full is shared fairly. The client with the most places in it, if it has three or
- * more, loses the one that ends first, whoever comes: so a client that floods the table pushes out
+ * more, loses the one that ends first, so that a client that floods the table pushes out
  * its own pins. Else the pin that ends first goes, but none that is younger than half a minute: a
  * request that was sent just now is the likeliest to be sent again. Where all are young the newcomer
  * gets no pin, which is counted; the arithmetic of the split still has it.
@@ -344,7 +344,7 @@ static void mark_changed(struct pin_table *table, const struct line *line)
     }
 }
 
-/* Another thread may do the same at this moment: whoever's word is found first afterwards has
+/* Another thread may do the same at this moment: the entry that is found first afterwards has
  * the say, and a second one of ours is taken back. */
 static uint32_t insert(struct pin_table *table, const struct sought *sought, uint32_t arm,
                        uint64_t word)

@@ -66,8 +66,8 @@ bool ramp_was_stopped(const struct ramp *ramp)
     return ramp->phase != RAMP_MOVES && ramp->phase != RAMP_DONE;
 }
 
-/* The same steps: it goes on where it was. Others: it begins anew, unless something or somebody
- * stopped it; that takes a person to undo, not an edit of the steps. */
+/* The same steps: it goes on where it was. Others: it begins anew, unless the analysis or an
+ * operator stopped it; that takes a person to undo, not an edit of the steps. */
 static void remember(struct ramp *ramp, const struct ramp *old)
 {
     bool same_steps = old->steps_print == ramp->steps_print;

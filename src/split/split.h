@@ -41,7 +41,7 @@ uint32_t split_bucket(const struct split_seeds *seeds, const uint32_t *weights, 
 /* Both at once, which costs little more than one of them: the arm, and the bucket of `arm`. */
 uint32_t split_arm_and_bucket(const struct split_seeds *seeds, const uint32_t *weights,
                               uint32_t arm, uint64_t place, uint32_t *bucket);
-/* For tests and whoever checks another implementation. */
+/* For tests, and for checks of another implementation. */
 uint64_t split_cost(uint64_t draw);
 
 #endif

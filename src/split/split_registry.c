@@ -294,7 +294,7 @@ static void show(const struct split_entry *entry, split_seen *seen, void *owner)
         .cause = entry->live->cause,
     };
 
-    CHECK(live_split_get(live, weights, &version)); /* nobody writes: the lock is held */
+    CHECK(live_split_get(live, weights, &version)); /* no writer: the lock is held */
     reading.differs = !live_split_is_as_in_file(live, weights);
     for (uint32_t i = 0; i < live->arm_count; i++) {
         arms[i] = (struct split_arm_reading){live->services[i], live->file_weights[i], weights[i]};

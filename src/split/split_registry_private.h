@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the registry (split_registry.c), how it takes up configurations (split_registry_adopt.c), its ramps
- * (ramp.c) and what is kept of it over a restart (split_registry_kept.c) share. Nobody else includes this. */
+/* What the registry (split_registry.c), how it takes up configurations (split_registry_adopt.c),
+ * its ramps (ramp.c) and what is kept of it over a restart (split_registry_kept.c) share. No other
+ * file includes this. */
 #ifndef SPLIT_SPLIT_REGISTRY_PRIVATE_H
 #define SPLIT_SPLIT_REGISTRY_PRIVATE_H
 
@@ -69,7 +70,7 @@ void split_kept_free(struct split_kept **kept);
 bool ramp_prepare(const struct split_entry *entry, const struct route_settings *route,
                   struct ramp **ramp);
 void ramp_free(struct ramp **ramp);
-/* Something or somebody stopped it: to be remembered even while the file has no ramp. */
+/* The analysis or an operator stopped it: to be remembered even while the file has no ramp. */
 bool ramp_was_stopped(const struct ramp *ramp);
 /* The same for an entry of a new configuration; `old`, its like in the one before, may be NULL. */
 void ramp_carry_over(struct split_entry *entry, const struct split_entry *old);

@@ -104,14 +104,14 @@ const char *tls_dating_word(enum tls_dating dating);
 struct tls_dialer;
 
 /* Of one worker and service; NULL: its origins speak plain. Lives as long as the store, or longer
- * for whoever counts it. */
+ * for those that count it. */
 struct tls_dialer *tls_store_dialer(const struct tls_store *store, uint32_t worker,
                                     uint32_t service);
 struct tls_dialer *tls_dialer_ref(struct tls_dialer *dialer);
 void tls_dialer_unref(struct tls_dialer **dialer);
 
 /* The last session with one origin, to be resumed with the next connection: a full handshake
- * less. Kept by whoever keeps the origin, and longer than its connections. NULL: none yet. */
+ * less. Kept with the origin, and longer than its connections. NULL: none yet. */
 struct tls_session;
 void tls_session_forget(struct tls_session **session);
 

@@ -65,7 +65,7 @@ bool tls_is_file(const char *path, struct tls_report *report)
     return bio != NULL;
 }
 
-static void report_nobody(void *owner, const char *problem)
+static void report_nothing(void *owner, const char *problem)
 {
     (void)owner;
     (void)problem;
@@ -74,10 +74,10 @@ static void report_nobody(void *owner, const char *problem)
 /* NULL: it cannot be read, which was told when it was taken up. */
 static BIO *open_again(const char *path)
 {
-    struct tls_report nobody = {.report = report_nobody};
+    struct tls_report silent = {.report = report_nothing};
     struct stat facts;
 
-    return open_file(path, &facts, &nobody);
+    return open_file(path, &facts, &silent);
 }
 
 uint64_t tls_print_of_file(const char *path)
@@ -180,7 +180,7 @@ static bool load_leaf(struct tls_certificate *certificate, struct tls_context *b
 
 /* --- the key ----------------------------------------------------------------------------- */
 
-/* There is nobody who could be asked. */
+/* There is no person to ask for a passphrase. */
 static int no_passphrase(char *room, int size, int writes, void *owner)
 {
     (void)room, (void)size, (void)writes, (void)owner;

@@ -38,7 +38,7 @@ static enum tls_hello judge(const unsigned char *bytes, size_t there, size_t *ne
     return there < *needed ? TLS_HELLO_PART : TLS_HELLO_WHOLE;
 }
 
-/* Until so many bytes are there, the kernel does not call the socket readable: nobody spins on
+/* Until so many bytes are there, the kernel does not call the socket readable: no worker spins on
  * a part that stays in the socket. */
 static void wait_for(int fd, size_t bytes)
 {
@@ -55,7 +55,7 @@ static int mark_of(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &count, &length) == 0 ? count : 0;
 }
 
-/* Behind bytes that wait, recv does not show the end; and whoever has said its last completes
+/* Behind bytes that wait, recv does not show the end; and a client that has said its last completes
  * no part. */
 static bool has_ended(int fd)
 {

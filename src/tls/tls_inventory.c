@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* All certificates that a snapshot names, for people: what clients and origins are shown, and the
  * CAs by whom they must be vouched for. Made with its store, of what the first worker has, and
- * read only from then on. What the system trusts is not listed: nobody named it. */
+ * read only from then on. What the system trusts is not listed: the file does not name it. */
 #include "tls/tls_private.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 struct entry {
     struct tls_certificate_facts facts;
-    struct tls_certificate *own; /* of a CA; what is shown belongs to whoever shows it */
+    struct tls_certificate *own; /* of a CA; a certificate that is sent belongs to its sender */
 };
 
 struct tls_inventory {
@@ -111,7 +111,7 @@ static bool take_ca(void *owner, struct tls_certificate *certificate)
     return true;
 }
 
-/* Whether the file can be used was told by whoever uses it. */
+/* Whether the file can be used was told by its user. */
 static bool add_cas(struct tls_inventory *inventory, struct tls_context *bench, struct use use,
                     const char *path, const struct file_place *at)
 {

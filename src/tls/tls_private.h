@@ -192,7 +192,8 @@ void tls_tickets_free(struct tls_tickets **tickets);
 /* As the library's callback for tickets wants it. */
 int tls_tickets_use(struct tls_tickets *tickets, unsigned char *name, unsigned char *iv,
                     struct evp_cipher_ctx_st *cipher, struct evp_mac_ctx_st *mac, bool encrypts);
-/* Sessions of that library object end so long after their full handshake, whoever resumes them. */
+/* Sessions of that library object end so long after their full handshake, however often they are
+ * resumed. */
 void tls_tickets_bound_age(struct tls_tickets *tickets, struct ssl_ctx_st *context);
 
 /* --- tls_client_certificate.c ------------------------------------------------------------ */

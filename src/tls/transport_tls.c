@@ -27,7 +27,7 @@
 #define WRITE_MOST (4 * TLS_RECORD_MOST) /* of one call */
 /* A full buffer in records of 1 kB each. To read a key update takes 5 us, so a call 300 us. */
 #define RECORDS_A_CALL 64
-/* A handshake takes less than ten, unless somebody cuts its messages into pieces. */
+/* A handshake takes less than ten, unless the peer cuts its messages into pieces. */
 #define HANDSHAKE_RECORDS_MOST 512
 /* Records without data: tickets, key updates, alerts, padding. One more for each full record of
  * data: libraries renew keys after millions of those. */
@@ -615,8 +615,8 @@ const char *tls_name_asked(struct transport *transport)
 
 /* --- while it stands ----------------------------------------------------------------------- */
 
-/* Rules that came with a reload hold for a client that is here already as for one that comes:
- * else whoever keeps a connection need never fulfil them. What it showed is looked at again. */
+/* Rules that came with a reload hold for a client that is here already as for one that comes: else
+ * a client that keeps a connection need never fulfil them. What it showed is looked at again. */
 static bool fulfils_rule(struct tls *tls, const struct tls_acceptor *acceptor)
 {
     uint64_t rule = tls_acceptor_rule(acceptor, tls->facts.name);

@@ -17,8 +17,8 @@ static const struct bytes too_busy =
     BYTES("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n" EMPTY);
 
 /* What the client has sent is read first, as far as it is here: closing with bytes unread would
- * reset the connection, and the reset might overtake the answer (RFC 9112 section 9.6). Nobody
- * waits for anything: a client that has not spoken yet has its answer when it does. */
+ * reset the connection, and the reset might overtake the answer (RFC 9112 section 9.6). Nothing
+ * is waited for: a client that has not spoken yet has its answer when it does. */
 void client_turn_away(struct client_context *context, int fd, bool is_plain, enum metrics_event why)
 {
     struct bytes answer = why == METRICS_CLIENT_OVER_LIMIT ? too_many : too_busy;

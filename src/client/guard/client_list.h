@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which client connections of one worker cost most for what they achieve: cost is bytes held beyond
- * the bare connection, times milliseconds held, over bytes moved. Asked for by whoever administers
- * (through process/worker/worker) and by the context itself when memory is short. The connections are looked
- * at in slices, so that a worker with 100,000 of them goes on working in between. */
+ * the bare connection, times milliseconds held, over bytes moved. Asked for by the operator of
+ * (through process/worker/worker) and by the context itself when memory is short. The connections
+ * are looked at in slices, so that a worker with 100,000 of them goes on working in between. */
 #ifndef CLIENT_GUARD_CLIENT_LIST_H
 #define CLIENT_GUARD_CLIENT_LIST_H
 
@@ -32,7 +32,7 @@ typedef void client_listed(void *owner, const struct client_row *rows, size_t co
 
 /* Lists at most `most` connections (at most 1000 are given), then calls back once: before it
  * returns, or some turns later; with no rows if the context goes before that. false: out of memory,
- * or the last one is not over yet; nobody will be called. On the context's thread. */
+ * or the last one is not over yet; there will be no call. On the context's thread. */
 bool client_list_start(struct client_context *context, size_t most, client_listed *listed,
                        void *owner);
 /* A list that is under way ends with no rows, now: the context's thread is about to end. */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which addresses stall in TLS handshakes: whoever begins one makes us sign, and one that says no
- * more after that has cost us much and itself nothing. An address with more handshakes that came
- * to nothing than handshakes that stood is a penalized client for a while: its next ones stand in a line of
- * their own, which gets a small share of the worker's time (client_handshake.c). It is never
- * refused, and handshakes that come to stand pay its debts. An address with several under way of
- * which none has stood yet is suspected of the same where places are few.
+/* Which addresses stall in TLS handshakes: a client that begins one makes us sign, and one that
+ * says no more after that has cost us much and itself nothing. An address with more handshakes that
+ * came to nothing than handshakes that stood is a penalized client for a while: its next ones stand
+ * in a line of their own, which gets a small share of the worker's time (client_handshake.c). It is
+ * never refused, and handshakes that come to stand pay its debts. An address with several under way
+ * of which none has stood yet is suspected of the same where places are few.
  *
- * A table of fixed size with one debt for each slot, which is paid by waiting alone, too.
- * Slots are found by a keyed hash, so that nobody can choose whose slot to share; a few share one
- * by chance, and as long as they behave it is paid for them all. */
+ * A table of fixed size with one debt for each slot, which is paid by waiting alone, too. Slots are
+ * found by a keyed hash, so that no client can choose whose slot to share; a few share one by
+ * chance, and as long as they behave it is paid for them all. */
 #include "client/client_private.h"
 
-/* As long as timeouts.handshake by default: whoever is cut then and comes back at once is known
- * still, and what little it gets in the other line keeps it known. */
+/* As long as timeouts.handshake by default: a client that is cut then and comes back at once is
+ * known still, and what little it gets in the other line keeps it known. */
 #define STALL_COSTS_MS 15000
 #define PENALIZED_MS (2 * STALL_COSTS_MS) /* three in a short while, beyond those that stood */
 /* Two that stand then end it, however many a program that was killed left unfinished at once. */

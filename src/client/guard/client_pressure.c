@@ -17,7 +17,7 @@
 #define CHECK_AT_MOST 4096
 #define CUT_MOST 32
 #define CUT_SHARE 64
-/* Whoever is younger has not shown yet what it achieves, and whoever is faster is honest. */
+/* A younger client has not shown yet what it achieves, and a faster one is honest. */
 #define CUT_AGE_MS 2000
 #define CUT_RATE 16384
 

@@ -492,14 +492,14 @@ void client_h1_process(struct client_h1 *h1)
 
 /* --- after the answer ---------------------------------------------------------------------- */
 
-/* Bytes that the client sent and nobody will read: closing now would reset the connection. */
+/* Bytes that the client sent and that will not be read: closing now would reset the connection. */
 static bool has_unread_bytes(const struct client_h1 *h1)
 {
     return h1->state == CLIENT_H1_READS_BODY || h1->undelivered.length > 0 ||
            (h1->in != NULL && buffer_length(h1->in) > 0);
 }
 
-/* A small body that nobody wanted, but which is here already. */
+/* A small body that was not wanted, but which is here already. */
 static void skip_body_at_hand(struct client_h1 *h1)
 {
     if (h1->state == CLIENT_H1_READS_BODY && h1->framing == HTTP_LENGTH_KNOWN &&

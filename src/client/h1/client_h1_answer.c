@@ -77,8 +77,8 @@ static void write_out(struct client_h1 *h1)
     note_written(h1);
 }
 
-/* A client that a write finds gone may look like one that half-closed to whoever reads after that:
- * the error is told once only. Its answer, which may be long, would be fetched for nobody. */
+/* A client that a write finds gone may look like one that half-closed to a read after that:
+ * the error is told once only. Its answer, which may be long, would be fetched for no client. */
 static void flush_now(void *owner)
 {
     struct client_h1 *h1 = owner;

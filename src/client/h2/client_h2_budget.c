@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Floods of HTTP/2: each kind of frame that costs more than it says has a budget, so many at once and
- * so many a second, and whoever is out of it hears GOAWAY (RFC 9113 section 10.5). Called for every
- * frame that comes. */
+/* Floods of HTTP/2: each kind of frame that costs more than it says has a budget, so many at once
+ * and so many a second, and a client that is out of it gets GOAWAY (RFC 9113 section 10.5). Called
+ * for every frame that comes. */
 #include "client/h2/client_h2_private.h"
 
 static const uint16_t bursts[] = {

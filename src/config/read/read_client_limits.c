@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The `client_limits` groups: the global one, those of listeners, which replace what they name,
- * and those of routes. Whoever has its own also counts on its own: its `scope` is made from its
- * name, so that a reload does not begin a new count. */
+/* The `client_limits` groups: the global one, those of listeners, which replace what they name, and
+ * those of routes. A listener or route with limits of its own also counts by itself: its `scope` is
+ * made from its name, so that a reload does not begin a new count. */
 #include "config/read/reading.h"
 
 #include "base/hash.h"

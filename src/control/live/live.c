@@ -34,7 +34,7 @@ struct live {
     struct alarm updating; /* while there are viewers */
     uint64_t updated_us;
     uint64_t updates;
-    uint64_t asked_us; /* when somebody asked for one update; 0: nobody does */
+    uint64_t asked_us; /* when one update was asked for; 0: none was */
     bool all_rows;     /* are due with the next update */
     struct live_rows rows;
     struct live_facts facts;

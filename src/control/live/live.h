@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the live page shows, as it happens: an update a second to everybody who looks, made once
- * for all of them, and no work but the history's while nobody does. One object, made and ended by
+ * for all of them, and no work but the history's without a viewer. One object, made and ended by
  * control.c, on the control thread. */
 #ifndef CONTROL_LIVE_H
 #define CONTROL_LIVE_H

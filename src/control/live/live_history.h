@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last hour, a sample a second: how many requests, how many of them failed, how long they
- * took. Sampled on the control thread, whether or not it is looked at, so that whoever opens the
+ * took. Sampled on the control thread, with and without a viewer, so that a browser that opens the
  * live page sees what came before. Fixed memory: 3,600 samples of 24 bytes. */
 #ifndef CONTROL_LIVE_HISTORY_H
 #define CONTROL_LIVE_HISTORY_H

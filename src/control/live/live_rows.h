@@ -19,7 +19,7 @@ struct live_rows { /* zeroed at first */
     struct live_table origins;
 };
 
-/* Takes the counters in: before each live_rows_add, and once when somebody begins to look. */
+/* Takes the counters in: before each live_rows_add, and once when a viewer comes. */
 void live_rows_measure(struct live_rows *rows, const struct control_sources *sources,
                        double seconds);
 /* Members of the update. */

@@ -206,7 +206,8 @@ static bool says_the_same(const struct settings *wanted, const struct split_read
     return false;
 }
 
-/* What an operator set would end with that file: it may be a way back that somebody counts on. */
+/* What an operator set would end with that file: it may be a way back that an operator counts
+ * on. */
 static void add_endings(struct question *question, const struct settings *wanted, struct json *json)
 {
     struct split_readings splits;

@@ -254,7 +254,7 @@ static void add_statuses(struct page *page, const struct kind_row *kind,
     }
 }
 
-/* Ten thousand routes that nobody asks for would be 300,000 lines of 0. */
+/* Ten thousand routes without requests would be 300,000 lines of 0. */
 static bool was_asked_for(const struct metrics_reading *reading)
 {
     return reading->exchanges > 0;

@@ -139,7 +139,7 @@ static void add_time(struct page *page, const struct control_sources *sources,
     metrics_text_histogram(page, name, NULL, &reading, NULL);
 }
 
-/* Of all workers together: which one it was helps nobody, and a label for each costs. */
+/* Of all workers together: which one it was helps no operator, and a label for each costs. */
 static void add_lag(struct page *page, const struct control_sources *sources)
 {
     static const char name[] = "turnpike_loop_lag_max_seconds";

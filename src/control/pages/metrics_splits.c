@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From the split registry: what holds now, whoever set it. */
+/* From the split registry: what holds now, by the file, an operator or a ramp. */
 #include "control/pages/metrics_splits.h"
 
 #include "control/pages/metrics_text.h"

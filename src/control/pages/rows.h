@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An array on the heap that grows while a registry is read, whose length nobody knows before. */
+/* An array on the heap that grows while a registry is read, whose length is not known before. */
 #ifndef CONTROL_PAGES_ROWS_H
 #define CONTROL_PAGES_ROWS_H
 

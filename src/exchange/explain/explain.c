@@ -112,7 +112,7 @@ static bool refuse(struct explain_refusal *refusal, const char *why, const char 
     return false;
 }
 
-/* What the parser would say about this is of no use to whoever typed it. */
+/* What the parser would say about this is of no use to the operator who typed it. */
 static bool is_well_put(struct bytes text, struct explain_refusal *refusal)
 {
     struct bytes line = take_line(&text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What would become of a request, and why: which route wins and why each other loses, the arm,
- * the timeouts, whether it would be tried again, the origins in the order in which they are
- * asked. Asks nobody and changes nothing. Used by `turnpike --explain` (on a file) and by control/
- * (on what runs). */
+/* What would become of a request, and why: which route wins and why each other loses, the arm, the
+ * timeouts, whether it would be tried again, the origins in the order in which they are asked.
+ * Sends nothing and changes nothing. Used by `turnpike --explain` (on a file) and by control/ (on
+ * what runs). */
 #ifndef EXCHANGE_EXPLAIN_EXPLAIN_H
 #define EXCHANGE_EXPLAIN_EXPLAIN_H
 

@@ -67,7 +67,7 @@ static bool take_absolute_form(struct http_request *request, size_t scheme,
     if (request->target.length == 0) {
         request->target = request->method == HTTP_OPTIONS ? BYTES("*") : BYTES("/");
     }
-    return true; /* "http://host?query" leaves "?query": whoever forwards puts a "/" before */
+    return true; /* "http://host?query" leaves "?query": the forwarder puts a "/" before */
 }
 
 static bool take_authority_form(struct http_request *request, struct h1_problem *problem)

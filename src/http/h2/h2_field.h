@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What holds of each field of a message in HTTP/2, whoever sent it (RFC 9113 section 8.2). The checks
- * are called by h2_request.c and h2_answer.c; false: *fault says why the message is malformed. Names
- * are written by client/h2 and origin/h2. */
+/* What holds of each field of a message in HTTP/2, of a client's or an origin's (RFC 9113 section
+ * 8.2). The checks are called by h2_request.c and h2_answer.c; false: *fault says why the message
+ * is malformed. Names are written by client/h2 and origin/h2. */
 #ifndef HTTP_H2_H2_FIELD_H
 #define HTTP_H2_H2_FIELD_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* HTTP/1.1 with an origin: writes the request of an exchange, minds the clock until the answer begins,
- * and turns the bytes that come back into events of the request. Strict: whatever is not well-formed
- * ends the connection, and an answer that is not followed by silence makes it unfit for another
- * request. Called through the table at the end by whoever has the request, and by
+/* HTTP/1.1 with an origin: writes the request of an exchange, minds the clock until the answer
+ * begins, and turns the bytes that come back into events of the request. Strict: whatever is not
+ * well-formed ends the connection, and an answer that is not followed by silence makes it unfit for
+ * another request. Called through the table at the end by the owner of the request, and by
  * origin_connection.c when its socket is ready. */
 #include "origin/origin_private.h"
 
@@ -695,7 +695,7 @@ static void deliver(struct origin_connection *connection)
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-/* The origin has closed without an answer. What we sent may be on its way: whoever has closed
+/* The origin has closed without an answer. What we sent may be on its way: a peer that has closed
  * answers it with a reset, and that is worth a moment, since the client may then try again. */
 static bool await_verdict(struct origin_connection *connection)
 {

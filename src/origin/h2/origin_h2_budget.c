@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Frames of an origin that bring nothing: SETTINGS, PING, PRIORITY, resets, windows, empty DATA and
- * what nobody knows. Each costs; time gives some, and so does each request and each piece of one that
- * is written, for which windows are told. */
+ * what we do not know. Each costs; time gives some, and so does each request and each piece of one
+ * that is written, for which windows are told. */
 #include "origin/h2/origin_h2.h"
 
 #define FRAMES_MOST 2000

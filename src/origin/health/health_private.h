@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files about origins' health share (origin_health.c tells which there are); nobody
- * else's. */
+/* What the files about origins' health share (origin_health.c lists them). */
 #ifndef ORIGIN_HEALTH_HEALTH_PRIVATE_H
 #define ORIGIN_HEALTH_HEALTH_PRIVATE_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An origin that sends heads of answers and then stops: its answers count as well, as far as anybody
- * looks at heads, and each client waits for `response_idle`. Looked at a few times a second while
- * bodies of known length are awaited; of others nobody knows whether more is due. Several that wait
- * for bytes, found so twice while another origin of the service goes on, send it away; those that
- * still wait some seconds later are broken off, so that their clients need not find out by waiting.
- * Called by origin_h1.c. */
+/* An origin that sends heads of answers and then stops: its answers count as well, as far as
+ * anybody looks at heads, and each client waits for `response_idle`. Looked at a few times a second
+ * while bodies of known length are awaited; of others it is not known whether more is due. Several
+ * that wait for bytes, found so twice while another origin of the service goes on, send it away;
+ * those that still wait some seconds later are broken off, so that their clients need not find out
+ * by waiting. Called by origin_h1.c. */
 #include "origin/health/health_private.h"
 
 #include <stdio.h>

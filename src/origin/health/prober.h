@@ -14,10 +14,10 @@ struct prober;
 struct prober *prober_new(struct origin_directory *directory);
 void prober_free(struct prober **prober);
 
-/* These services are probed, a few of them from now on and the rest within some ticks. Whoever was
- * probed for a service of the same name keeps its verdict and what led to it. Settings are borrowed
- * until others are followed, what they say of a probe is copied. Without memory for a new probe it
- * is told in the log and left out. */
+/* These services are probed, a few of them from now on and the rest within some ticks. An origin
+ * that was probed for a service of the same name keeps its verdict and what led to it. Settings are
+ * borrowed until others are followed, what they say of a probe is copied. Without memory for a new
+ * probe it is told in the log and left out. */
 void prober_follow(struct prober *prober, const struct settings *settings);
 /* An SRV name has other targets now: the same settings are followed again. */
 void prober_follow_names(struct prober *prober);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The limit of an origin of services with `concurrency: auto`, shared by all workers: samples go in,
- * what may be under way comes out, and how long a request of a class would have to wait for it
- * (doc/decisions/018-adaptive-concurrency.md). Part of an origin's entry, so that a reload keeps it.
- * Called by limits.c and pool.c with the time of the loop; the arithmetic is in adaptive_limit.c.
+/* The limit of an origin of services with `concurrency: auto`, shared by all workers: samples go
+ * in, what may be under way comes out, and how long a request of a class would have to wait for it
+ * (doc/decisions/018-adaptive-concurrency.md). Part of an origin's entry, so that a reload keeps
+ * it. Called by limits.c and pool.c with the time of the loop; the arithmetic is in
+ * adaptive_limit.c.
  *
- * No worker waits for another here: whoever finds the books open leaves its sample out. */
+ * No worker waits for another here: one that finds the record open leaves its sample out. */
 #ifndef ORIGIN_POOL_ADAPTIVE_H
 #define ORIGIN_POOL_ADAPTIVE_H
 

@@ -8,7 +8,7 @@
  * it is trusted with half of what the longest idle connection proves, as soon as it does. */
 #include "origin/pool/keeping.h"
 
-#define MOST_DIGITS 6 /* of a number that somebody means */
+#define MOST_DIGITS 6 /* of a plausible number */
 #define SECOND_US UINT64_C(1000000)
 
 #define TRUSTED_MOST_US SECOND_US
@@ -101,7 +101,7 @@ uint32_t keeping_idle_ms(const struct keeping *keeping, uint64_t now_us, uint32_
                                                                   : reported_ms / 2);
     }
     if (least_us >= SECOND_US) {
-        /* Shorter ones are left to the origin: whoever closes first keeps the port for a
+        /* Shorter ones are left to the origin: the side that closes first keeps the port for a
          * minute, and a gateway that closed so often would run out of them. */
         most_ms = shorter(most_ms, (uint32_t)(least_us / 1000 / 4 * 3));
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between a worker's lines and the quotas in the registry: taking and giving back, waking whoever is
- * next. */
+/* Between a worker's lines and the quotas in the registry: taking and giving back, waking the
+ * request that is next. */
 #include "origin/pool/limits.h"
 
 #include "origin/service/service_private.h"
@@ -80,7 +80,7 @@ static void block(struct origin *origin)
     }
 }
 
-/* Somebody may go on, here or elsewhere. */
+/* A request may go on, here or on another worker. */
 static void wake(struct origin_directory *directory, uint32_t worker)
 {
     if (worker == directory->worker_context->worker) {
@@ -592,7 +592,7 @@ static void close_idle_of_entry(struct origin_directory *directory,
 
 /* --- of others --------------------------------------------------------------------------- */
 
-/* Somebody waits elsewhere for what slow clients may hold here. */
+/* A request of another worker waits for what slow clients may hold here. */
 static void watch_reserve_of_entry(struct origin_directory *directory,
                                    const struct origin_entry *entry)
 {

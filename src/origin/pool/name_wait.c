@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests in line for an origin whose name is not resolved yet. They wait for the answer of DNS, or
- * for another origin of their service to get ready: resolved, undrained, back from being ejected.
- * They go there then, since the answer may never come. Looked at a few times a second while somebody
- * waits so, but not right after a name was resolved: those that were asked for together are answered
- * together, and the first of them should not get what waits for all. Where DNS has no answer they wait
- * for the next one, which is asked for soon then, and fail with it: not for longer.
+/* Requests in line for an origin whose name is not resolved yet. They wait for the answer of DNS,
+ * or for another origin of their service to get ready: resolved, undrained, back from being
+ * ejected. They go there then, since the answer may never come. Looked at a few times a second
+ * while a request waits so, but not right after a name was resolved: those that were asked for
+ * together are answered together, and the first of them should not get what waits for all. Where
+ * DNS has no answer they wait for the next one, which is asked for soon then, and fail with it: not
+ * for longer.
  *
  * Called by pool.c and the resolver, through the directory's events. */
 #include "origin/pool/name_wait.h"
@@ -52,7 +53,8 @@ void name_wait_watch(struct origin *origin)
     ask_soon(origin);
 }
 
-/* Another one, which is ready; NULL: there is none. For no half-open request: whoever waited does not try. */
+/* Another one, which is ready; NULL: there is none. Not a half-open one: it tries others than those
+ * that waited. */
 static struct origin *ready_for(const struct origin_request *request)
 {
     struct random *random = &request->origin->directory->worker_context->random;
@@ -75,7 +77,7 @@ static void move_all(struct link *from, struct link *to)
 }
 
 /* What one of them does on its new way may end others: they leave whatever list they are in. One
- * service after which nobody was found is not asked for its next request. */
+ * service for which no other origin was found is not asked for its next request. */
 static void check_at_line(struct origin *origin)
 {
     const struct service *in_vain = NULL;
@@ -126,7 +128,7 @@ static void check_at_all(void *owner)
     }
 }
 
-/* Nothing of these was sent, and the address may be nobody's by now. The service stays meanwhile,
+/* Nothing of these was sent, and the address may be out of use by now. The service stays meanwhile,
  * whatever the requests do: it goes in a turn of its own (exchange_context_let_go). */
 static void move_on(void *owner, struct origin_request *request)
 {

@@ -3,12 +3,12 @@
  * back. Part of the entries of the origin registry; limits.c uses it. Knows no loops and no clock:
  * it says whom to wake, and every call brings the time.
  *
- * Nobody is forgotten: a worker that got none marks itself waiting and then tries once more;
- * whoever gives one back does so first and looks for those that wait afterwards. Both orders are
- * sequentially consistent, so one of the two sees the other. Nobody is starved: at least every
- * few milliseconds one that was given back is kept for the next waiting worker, in turn. The turn is
- * among those workers whose need is the first of all; but for one in QUOTA_PROMISE, which is for the
- * last. */
+ * No worker is forgotten: one that got none marks itself waiting and then tries once more; a worker
+ * that gives one back does so first and looks for those that wait afterwards. Both orders are
+ * sequentially consistent, so one of the two sees the other. No worker starves: at least every few
+ * milliseconds one that was given back is kept for the next waiting worker, in turn. The turn is
+ * among those workers whose need is the first of all; but for one in QUOTA_PROMISE, which is for
+ * the last. */
 #ifndef ORIGIN_POOL_QUOTA_H
 #define ORIGIN_POOL_QUOTA_H
 

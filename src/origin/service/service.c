@@ -62,7 +62,7 @@ static bool check_at(struct service *service, struct origin *origin, uint64_t no
     }
     switch (origin_entry_phase(entry)) {
     case ORIGIN_EJECTED:
-        /* While a connect probe is on its way, somebody looks at its result now and then. */
+        /* While a connect probe is on its way, its result is checked now and then. */
         check_sooner(service, now_us < READ(entry->ejected_until_us) ? READ(entry->ejected_until_us)
                                                                      : now_us + RAMP_CHECK_US);
         return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who the origins of a service are: those of the settings, and what names stand for: each address
  * of a host name is one, as is each address of each target of an SRV name. Those by address are the
- * same for life. When DNS has another answer, whoever stays keeps all that it has; who is new is
- * made; who is gone gets no further requests, those in line for it go elsewhere, and it is let go of
- * once none is under way on it, as origin_put wants it. */
+ * same for life. When DNS has another answer, an origin that stays keeps all that it has; a new one
+ * is made; who is gone gets no further requests, those in line for it go elsewhere, and it is let
+ * go of once none is under way on it, as origin_put wants it. */
 #include "origin/pool/name_wait.h"
 #include "origin/service/dns_name.h"
 #include "origin/service/service_private.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Compares the origins of a service with each other: one that is much slower than the others, or
  * has fallen silent while they answer, is ejected. Looked at every few picks (service.c), and by a
- * guard where nobody picks. */
+ * guard where no request picks an origin. */
 #include "origin/health/health_private.h"
 
 #include <stdio.h>
@@ -76,7 +76,7 @@ void origin_unguard(struct origin *origin, const struct service *service)
     }
 }
 
-/* Where all clients wait for that one origin, nobody picks, and so nobody would review. */
+/* Where all clients wait for that one origin, no request picks an origin, so none would review. */
 static void stand_guard(struct origin *origin, struct service *service, uint32_t milliseconds)
 {
     if (origin->guards == NULL) {

@@ -6,7 +6,7 @@
 
 #include "config/settings.h"
 
-/* Tells the log; and adds to the text in `line`, for whoever asked. */
+/* Tells the log; and adds to the text in `line`, for the operator who asked. */
 void fixed_options_report(const struct settings *first, const struct settings *now, char *line,
                           size_t size);
 

@@ -176,7 +176,7 @@ static void set_unconfirmed(struct reload *reload, bool unconfirmed, uint32_t fo
 
 static void on_unconfirmed(void *owner);
 
-/* There is a way back as long as nobody confirms. */
+/* There is a way back until the operator confirms. */
 static void try_again_later(struct reload *reload)
 {
     reload->former = reload->next;

@@ -65,7 +65,7 @@ void retired_configs_add(struct retired_configs *retired_configs, struct plan *p
     struct shelved *shelved = malloc(sizeof(*shelved));
 
     if (shelved == NULL) {
-        plan_unref(&plan); /* whoever uses it last frees it */
+        plan_unref(&plan); /* its last user frees it */
         return;
     }
     list_init(&shelved->link);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Plans that ran, until nobody uses them any more. Freeing ten thousand routes takes a while: it is
+/* Plans that ran, until their last user is gone. Freeing ten thousand routes takes a while: it is
  * done here, on the main thread, and not by the worker that happens to use a plan last. */
 #ifndef PROCESS_RELOAD_RETIRED_CONFIGS_H
 #define PROCESS_RELOAD_RETIRED_CONFIGS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which certificates are others than before, though the configuration names the same files: what a
- * renewal changes. Told after a reload, to the log, the audit log and whoever asked. */
+ * renewal changes. Told after a reload, to the log, the audit log and the operator who asked. */
 #ifndef PROCESS_RELOAD_TLS_CHANGES_H
 #define PROCESS_RELOAD_TLS_CHANGES_H
 

@@ -26,8 +26,8 @@ struct audit {
     struct recent_changes recent;
 };
 
-/* It may have been renamed to be kept elsewhere, or be gone: what is written next would be seen by
- * nobody. */
+/* It may have been renamed to be kept elsewhere, or be gone: what is written next would not be
+ * seen. */
 static bool is_in_place(const struct audit *audit)
 {
     struct stat open_one;

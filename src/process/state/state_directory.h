@@ -16,7 +16,7 @@ char *state_directory_choose(const char *configured); /* malloc'd; NULL: out of 
 /* The same, or NULL, with a line in the log, when it is not there or may not be written to. */
 char *state_directory_open(const char *configured);
 
-/* Puts the file in place in one step: whoever reads sees the whole old one or the whole new one.
+/* Puts the file in place in one step: a reader sees the whole old one or the whole new one.
  * false: errno says why, and the log does once a minute. */
 bool state_directory_write(const char *directory, const char *name, struct bytes content);
 char *state_directory_path(const char *directory, const char *name); /* malloc'd */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Telling whoever started the process how it is: systemd's notification socket ($NOTIFY_SOCKET,
+/* Telling the service manager how the process is: systemd's notification socket ($NOTIFY_SOCKET,
  * Type=notify) and a file with the process id. Main thread. */
 #ifndef PROCESS_SYSTEM_ANNOUNCE_H
 #define PROCESS_SYSTEM_ANNOUNCE_H

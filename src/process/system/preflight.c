@@ -48,7 +48,7 @@ static bool become(const char *user)
 static void be_root_again(bool was)
 {
     if (was && (seteuid(0) < 0 || setegid(0) < 0 || setgroups(0, NULL) < 0)) {
-        abort(); /* what follows would answer for somebody else */
+        abort(); /* what follows would answer for another process */
     }
 }
 

@@ -12,9 +12,9 @@
  * of the same user may look into this one. false after saying why in the log. */
 bool privilege_drop(const char *user, bool core_dumps);
 
-/* Before a file is read that another user may have written, as root only: becomes that user for good, so
- * that the file gives nobody more rights than they have. Stays root for a file that only root can have
- * put there. false after log_error. */
+/* Before a file is read that another user may have written, as root only: becomes that user for
+ * good, so that the file gives no user more rights than that user has. Stays root for a file that
+ * only root can have put there. false after log_error. */
 bool privilege_yield_to_owner(const char *path);
 
 #endif

@@ -110,7 +110,7 @@ void handover_each(struct bytes lines, void (*each)(void *owner, int fd), void *
 
 /* --- to take over ------------------------------------------------------------------------ */
 
-/* Also keeps it from whoever this process may start one day. */
+/* Also keeps it from children that this process may start one day. */
 static bool is_listening(int fd)
 {
     int listens = 0;
@@ -221,7 +221,7 @@ void handover_free(struct handover **handover)
     }
     while (next_line(&(*handover)->lines, &line)) {
         while (line.kind.at[0] != '-' && next_fd(&line.fds, &fd)) {
-            /* Whatever else somebody wrote there is not ours. */
+            /* Other text there is not ours. */
             if (is_listening(fd) || is_memory(fd) || is_pipe(fd)) {
                 close(fd);
             }

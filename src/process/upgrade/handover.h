@@ -2,7 +2,7 @@
 /* Listening sockets on their way from one process to the next (a binary upgrade): numbers of
  * descriptors, with the addresses they were configured for, in an environment variable. The new
  * process takes what its configuration names and closes the rest. The sockets are the same, with
- * whoever waits in them, so nobody is refused in between. Main thread only. */
+ * the connections that wait in them, so none is refused in between. Main thread only. */
 #ifndef PROCESS_UPGRADE_HANDOVER_H
 #define PROCESS_UPGRADE_HANDOVER_H
 
@@ -28,7 +28,7 @@ void handover_each(struct bytes lines, void (*each)(void *owner, int fd), void *
 
 struct handover;
 
-/* What the environment says, which forgets it; nobody else inherits it. NULL: nothing. */
+/* What the environment says, which forgets it; no other child inherits it. NULL: nothing. */
 struct handover *handover_read(void);
 /* The sockets of one listener with this address, which are the caller's now: how many, at most
  * `most`; 0: none. Of listeners with one address (port 0) each call takes the next. NULL has
@@ -39,10 +39,10 @@ uint32_t handover_take(struct handover *handover, const char *kind, const struct
 int handover_take_memory(struct handover *handover, const char *kind);
 /* The same of such a pipe, which does not block. */
 int handover_take_pipe(struct handover *handover, const char *kind);
-/* Closes what nobody took. */
+/* Closes what was not taken. */
 void handover_free(struct handover **handover);
 
-/* The start went well: whoever waits for it hears it, once. */
+/* The start went well: the process that waits for it hears it, once. */
 void handover_report_ready(void);
 
 #endif

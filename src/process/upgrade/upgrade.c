@@ -93,8 +93,9 @@ static char **with_more(char *sockets, char *ready)
     return all;
 }
 
-/* 0 or an error. Signals that would end the child before it can read signals of its own wait for it:
- * whoever tells all processes of this name to reload means no harm. Those that are to end it may. */
+/* 0 or an error. Signals that would end the child before it can read signals of its own wait for
+ * it: an operator who tells all processes of this name to reload means no harm. Those that are to
+ * end it may. */
 static int spawn(struct upgrade *upgrade, struct bytes lines, int ready, char **environment)
 {
     posix_spawn_file_actions_t actions;

@@ -234,7 +234,7 @@ static void note_piece(struct worker_order *order, uint64_t began_us)
     }
 }
 
-/* A piece a turn: whoever has sent something meanwhile comes first. */
+/* A piece a turn: clients that have sent something meanwhile come first. */
 static void go_on_preparing(void *owner)
 {
     struct worker *worker = owner;
@@ -392,7 +392,7 @@ static void begin_draining(struct worker *worker, uint32_t deadline_ms)
 {
     worker->draining = true;
     if (worker->staged_config != NULL) {
-        drop_staged_config(worker); /* the process stops: nobody waits for an answer */
+        drop_staged_config(worker); /* the process stops: no caller waits for an answer */
     }
     if (deadline_ms > 0) {
         alarm_set(worker->worker_context.loop, &worker->drain_deadline, deadline_ms,
@@ -582,7 +582,7 @@ static void *run(void *owner)
     struct worker *worker = owner;
 
     loop_run(worker->worker_context.loop);
-    client_list_drop(worker->clients); /* whoever asked for it goes before the context does */
+    client_list_drop(worker->clients); /* its caller goes before the context does */
     return NULL;
 }
 

@@ -17,7 +17,7 @@ struct worker_plan {
     struct span_ring *spans;
     struct origin_registry *origin_registry;
     struct client_registry *client_registry;
-    struct pressure *pressure;     /* NULL: nobody watches memory and descriptors */
+    struct pressure *pressure;     /* NULL: memory and descriptors are not watched */
     struct client_socket *sockets; /* in order of settings.listeners; each fd taken becomes -1 */
     struct extra_socket *extras;   /* of all workers; those of this one are taken likewise */
     uint32_t extra_count;
@@ -62,8 +62,9 @@ bool worker_prepare(struct worker_order *order);
 bool worker_commit(struct worker_order *order);
 bool worker_abandon(struct worker_order *order);
 
-/* Any thread: the worker's costliest connections (client/guard/client_list.h). `listed` is called once,
- * on the worker's thread; with no rows when it cannot be done now. false: nobody will be called. */
+/* Any thread: the worker's costliest connections (client/guard/client_list.h). `listed` is called
+ * once, on the worker's thread; with no rows when it cannot be done now. false: there will be no
+ * call. */
 bool worker_list_connections(struct worker *worker, size_t most, client_listed *listed,
                              void *owner);
 /* Waits for the thread; true when nothing had to be cut. */

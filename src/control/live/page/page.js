@@ -83,7 +83,7 @@ function listen() {
   });
 }
 
-// Nobody looks at a page in the background: it asks for nothing.
+// A page in the background is not seen: it asks for nothing.
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) {
     stream.close();
