@@ -187,11 +187,19 @@ static bool keeps_ticket(const struct visit *visit, bool returns)
     return returns && visit->ticket.kind == TICKET_WAITS && !grows_old(visit, WAITING_TICKET_S);
 }
 
+/* Those who were turned away together do not come again together; never later than the room expects. */
+static void spread(const struct exchange *exchange, struct room_place *place)
+{
+    place->again_s -=
+        (uint32_t)random_below(&exchange->context->worker_context->random, place->again_s / 4 + 1);
+}
+
 static bool waits(struct exchange *exchange, struct visit *visit, bool returns,
-                  const struct room_place *place)
+                  struct room_place *place)
 {
     bool keeps = keeps_ticket(visit, returns);
 
+    spread(exchange, place);
     visit->ticket.kind = TICKET_WAITS;
     if (!keeps && !give_ticket(exchange, visit, WAITING_TICKET_S, WAITING_TICKET_S)) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");

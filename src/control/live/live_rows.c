@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "control/pages/origin_readings.h"
+#include "control/pages/route_facts.h"
 #include "control/pages/split_readings.h"
 #include "control/pages/srv_readings.h"
 
@@ -113,7 +114,8 @@ static void add_routes(struct live_rows *rows, const struct settings *settings, 
         struct live_meter *meter = live_meters_find(&rows->routes_met, route->name);
         struct json json;
 
-        if (same && meter != NULL && meter->told && live_table_keep_row(&rows->routes)) {
+        if (same && meter != NULL && meter->told && !route_facts_are_there(route) &&
+            live_table_keep_row(&rows->routes)) {
             continue;
         }
         if (meter != NULL) {
@@ -123,6 +125,7 @@ static void add_routes(struct live_rows *rows, const struct settings *settings, 
         json_text(&json, "name", route->name);
         add_match(&json, route);
         add_goal(&json, route);
+        route_facts_add(&json, route);
         add_meter(&json, &rows->routes_met, route->name);
         live_table_row_end(&rows->routes, &json);
     }

@@ -4,6 +4,7 @@
 #include "control/endpoints.h"
 #include "control/pages/merged.h"
 #include "control/pages/metrics_cache.h"
+#include "control/pages/metrics_rooms.h"
 #include "control/pages/metrics_codes.h"
 #include "control/pages/metrics_exemplars.h"
 #include "control/pages/metrics_origins.h"
@@ -376,6 +377,7 @@ void metrics_page_answer(struct question *question)
     metrics_origins_add(page, question->sources);
     metrics_splits_add(page, question->sources);
     metrics_cache_add(page);
+    metrics_rooms_add(page, question->sources);
     metrics_process_add(page, question->sources);
     if (open) {
         answer_open(question);

@@ -7,6 +7,7 @@
 #include "exchange/maintenance.h"
 #include "control/pages/merged.h"
 #include "control/pages/origin_readings.h"
+#include "control/pages/route_facts.h"
 #include "control/pages/split_readings.h"
 #include "control/pages/srv_readings.h"
 #include "observe/origin_label.h"
@@ -137,6 +138,7 @@ void routes_answer(struct question *question)
         if (maintenance_holds(route)) {
             json_flag(&json, "maintenance", true);
         }
+        route_facts_add(&json, route);
         add_counts(&json, counted ? merged_find(&merged, route->name) : NULL);
         add_speed(&json, meters, route->name);
         json_end_object(&json);

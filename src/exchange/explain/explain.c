@@ -7,6 +7,7 @@
 #include "exchange/doors.h"
 #include "exchange/maintenance.h"
 #include "exchange/retry.h"
+#include "exchange/waiting/rooms.h"
 #include "http/h1/h1_parser.h"
 #include "http/uri.h"
 #include "split/arm_choice.h"
@@ -433,6 +434,28 @@ static void add_rate_limits(const struct route_settings *route, struct json *jso
     json_end_list(json);
 }
 
+/* Whether the user has a place is known by its ticket alone. */
+static void add_waiting_room(const struct route_settings *route, struct json *json)
+{
+    const struct waiting_room_settings *settings = &route->waiting_room;
+    struct rooms_reading room;
+
+    if (settings->active == 0) {
+        return;
+    }
+    rooms_read_one(route->name, &room);
+    json_begin_object(json, "waiting_room");
+    json_number(json, "places", settings->active);
+    if (settings->per_minute > 0) {
+        json_number(json, "per_minute", settings->per_minute);
+    }
+    json_number(json, "session_ms", settings->session);
+    json_text(json, "cookie", settings->cookie);
+    json_number(json, "active", room.count.active);
+    json_number(json, "waiting", room.count.waiting);
+    json_end_object(json);
+}
+
 /* Whether its answer may be another one's too is known once it is there. */
 static void add_caching(const struct route_settings *route, const struct http_request *request,
                         struct json *json)
@@ -547,6 +570,7 @@ static void write_answer(const struct explain_world *world, const struct questio
     if (route != NULL && !refused) {
         add_doors(listener, route, client, &json);
         add_rate_limits(route, &json);
+        add_waiting_room(route, &json);
         add_caching(route, request, &json);
         add_priority(route, &json);
         to = add_action(world, route, request, client, &json);

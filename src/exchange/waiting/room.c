@@ -64,6 +64,7 @@ struct room {
     struct room_former former; /* without those who were seen again */
     uint64_t tokens;           /* of new users, in parts of TOKEN */
     uint64_t filled_ms;
+    struct room_tally tally;
 };
 
 /* --- arrivals ----------------------------------------------------------------------------- */
@@ -249,6 +250,7 @@ static bool come_in(struct room *room, const struct room_limits *limits, uint64_
         return false;
     }
     seat->until_s = now_s + (trial == 0 ? limits->session_s : room_trial_s(limits));
+    room->tally.admitted++;
     if (limits->per_minute != 0) {
         room->tokens -= TOKEN;
     }
@@ -323,6 +325,7 @@ static bool is_let_in(struct room *room, const struct room_limits *limits,
         return true;
     }
     tell_place(limits, earlier, place);
+    room->tally.turned_away[has_room && !may_try ? ROOM_LACKS_TICKET : ROOM_IS_FULL]++;
     if (may_try) {
         wait_on(room, user, trial, waits, now_s, place);
     } else if (has_room) {
@@ -348,6 +351,7 @@ void room_wait(struct room *room, const struct room_limits *limits, const struct
 
     pthread_mutex_lock(&room->lock);
     begin_order(room, now_s);
+    room->tally.turned_away[ROOM_IS_CLOSED]++;
     if (has_trial_left(room, limits, trial)) {
         wait_on(room, user, trial, where_it_waits(room, user), now_s, &place);
     }
@@ -451,6 +455,16 @@ void room_tick(struct room *room, uint64_t now_ms)
     pthread_mutex_unlock(&room->lock);
     sweep(room, &room->active, now_s);
     sweep(room, &room->waiting, now_s);
+}
+
+struct room_tally room_tally(struct room *room)
+{
+    struct room_tally tally;
+
+    pthread_mutex_lock(&room->lock);
+    tally = room->tally;
+    pthread_mutex_unlock(&room->lock);
+    return tally;
 }
 
 uint32_t room_active(struct room *room)

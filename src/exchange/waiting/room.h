@@ -65,6 +65,20 @@ void room_expect(struct room *room, const struct room_former *former);
 /* Each second: forgets who has gone. */
 void room_tick(struct room *room, uint64_t now_ms);
 
+/* Why a request was turned away. */
+enum room_refusal {
+    ROOM_IS_FULL,
+    ROOM_LACKS_TICKET, /* there is room, but too many from the address brought no ticket back */
+    ROOM_IS_CLOSED,    /* before the opening */
+    ROOM_REFUSALS
+};
+/* Since the room was made. */
+struct room_tally {
+    uint64_t admitted;                   /* users; each time that one comes anew */
+    uint64_t turned_away[ROOM_REFUSALS]; /* requests */
+};
+struct room_tally room_tally(struct room *room);
+
 uint32_t room_active(struct room *room);
 /* Without those of a former process: one that restarts ever again lets users in all the same. */
 uint32_t room_waiting(struct room *room);

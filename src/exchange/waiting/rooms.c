@@ -133,20 +133,37 @@ void rooms_tick(uint64_t now_ms)
     }
 }
 
+static struct rooms_count count_of(uint32_t place, struct room *room)
+{
+    return room == NULL
+               ? entries[place].former
+               : (struct rooms_count){room_active(room), room_waiting(room), entries[place].seen_s};
+}
+
+void rooms_read_one(const char *route, struct rooms_reading *reading)
+{
+    uint32_t count = atomic_load_explicit(&room_count, memory_order_acquire);
+    uint32_t place = find(route, count);
+
+    *reading = (struct rooms_reading){.count = {0}};
+    if (place < count) {
+        struct room *room = atomic_load_explicit(&entries[place].room, memory_order_acquire);
+
+        reading->count = count_of(place, room);
+        if (room != NULL) {
+            reading->tally = room_tally(room);
+        }
+    }
+}
+
 void rooms_read(rooms_seen *seen, void *owner)
 {
     uint32_t count = atomic_load_explicit(&room_count, memory_order_acquire);
 
     for (uint32_t i = 0; i < count; i++) {
         struct room *room = atomic_load_explicit(&entries[i].room, memory_order_acquire);
+        const struct rooms_count now = count_of(i, room);
 
-        if (room == NULL) {
-            seen(owner, entries[i].route, &entries[i].former);
-        } else {
-            const struct rooms_count count = {room_active(room), room_waiting(room),
-                                              entries[i].seen_s};
-
-            seen(owner, entries[i].route, &count);
-        }
+        seen(owner, entries[i].route, &now);
     }
 }

@@ -22,6 +22,13 @@ void rooms_expect(const char *route, const struct rooms_count *count);
 /* Each second. */
 void rooms_tick(uint64_t now_ms);
 
+/* Of one route, with what was counted; zeros where there is none yet. */
+struct rooms_reading {
+    struct rooms_count count;
+    struct room_tally tally;
+};
+void rooms_read_one(const char *route, struct rooms_reading *reading);
+
 typedef void rooms_seen(void *owner, const char *route, const struct rooms_count *count);
 void rooms_read(rooms_seen *seen, void *owner);
 

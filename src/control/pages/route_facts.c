@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control/pages/route_facts.h"
+
+#include "exchange/waiting/rooms.h"
+
+bool route_facts_are_there(const struct route_settings *route)
+{
+    return route->waiting_room.active > 0;
+}
+
+static void add_room(struct json *json, const struct route_settings *route)
+{
+    struct rooms_reading room;
+
+    if (route->waiting_room.active == 0) {
+        return;
+    }
+    rooms_read_one(route->name, &room);
+    json_begin_object(json, "waiting_room");
+    json_number(json, "places", route->waiting_room.active);
+    json_number(json, "active", room.count.active);
+    json_number(json, "waiting", room.count.waiting);
+    json_number(json, "admitted", room.tally.admitted);
+    json_number(json, "turned_away",
+                room.tally.turned_away[ROOM_IS_FULL] + room.tally.turned_away[ROOM_LACKS_TICKET] +
+                    room.tally.turned_away[ROOM_IS_CLOSED]);
+    json_end_object(json);
+}
+
+void route_facts_add(struct json *json, const struct route_settings *route)
+{
+    add_room(json, route);
+}
