@@ -271,13 +271,15 @@ static void end_window(struct adaptive_limit *limit, uint64_t now_us)
     begin_window(limit, now_us);
 }
 
-/* A shorter one than an answer takes would show what an earlier limit did. */
+/* A shorter one than an answer takes would show what an earlier limit did. While answers are faster
+ * than the base says, it is they that tell how long that is. */
 static bool window_is_over(const struct adaptive_limit *limit, uint64_t now_us)
 {
     double since_us = (double)(now_us - limit->window_from_us);
+    double answer_us = fmin(limit->base_us, mean_of(&limit->window));
 
-    return since_us >= WINDOW_US && since_us >= limit->base_us &&
-           (limit->window.answers >= WINDOW_ANSWERS || since_us >= limit->base_us * WINDOW_LONG);
+    return since_us >= WINDOW_US && since_us >= answer_us &&
+           (limit->window.answers >= WINDOW_ANSWERS || since_us >= answer_us * WINDOW_LONG);
 }
 
 bool adaptive_limit_note(struct adaptive_limit *limit, const struct adaptive_sample *sample)

@@ -187,7 +187,7 @@ static void noise_alone_lowers_nothing(void **state)
         {4, 40, EXPONENTIAL, 30, 150},  {8, 40, EXPONENTIAL, 30, 150},
         {12, 40, EXPONENTIAL, 30, 150}, {4, 40, SCATTERED, 1, 3600},
         {12, 40, SCATTERED, 1, 3600},   {12, 40, EXPONENTIAL, 1, 3600},
-        {100, 5, SCATTERED, 1, 60},     {100, 5, EXPONENTIAL, 30, 10},
+        {100, 5, SCATTERED, 1, 60},     {100, 5, EXPONENTIAL, 3, 10},
     };
 
     (void)state;
@@ -226,6 +226,18 @@ static void loses_little_while_an_origin_becomes_fast_again(void **state)
     model.milliseconds = 40;
     run(&model, 0.12, ALL);
     assert_true(run(&model, 3, ALL) > 0.97 * capacity(&model));
+}
+
+/* An origin that starts answers its first requests late. */
+static void forgets_slow_first_answers_soon(void **state)
+{
+    (void)state;
+    begin_model(&model, 12, 3000, STEADY);
+    run(&model, 10, ALL);
+    model.milliseconds = 40;
+    run(&model, 3.1, ALL); /* those that began before */
+    run(&model, 1, ALL);
+    assert_true(model.limit.base_us < 2 * 40000);
 }
 
 static void follows_slots_that_go_and_come(void **state)
@@ -341,6 +353,7 @@ int main(void)
         cmocka_unit_test(noise_alone_lowers_nothing),
         cmocka_unit_test(settles_after_a_change),
         cmocka_unit_test(loses_little_while_an_origin_becomes_fast_again),
+        cmocka_unit_test(forgets_slow_first_answers_soon),
         cmocka_unit_test(follows_slots_that_go_and_come),
         cmocka_unit_test(learns_from_an_unloaded_origin),
         cmocka_unit_test(two_origins_of_unequal_speed_each_find_their_own),
