@@ -233,7 +233,7 @@ static void forgets_slow_first_answers_soon(void **state)
 {
     (void)state;
     begin_model(&model, 12, 3000, STEADY);
-    run(&model, 10, ALL);
+    run(&model, 0.01, ALL);
     model.milliseconds = 40;
     run(&model, 3.1, ALL); /* those that began before */
     run(&model, 1, ALL);
