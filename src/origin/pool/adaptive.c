@@ -109,11 +109,16 @@ uint32_t adaptive_patience_ms(const struct adaptive *adaptive, enum priority cla
 }
 
 /* A second, that higher classes leave. */
-static uint32_t rate_for(const struct adaptive *adaptive, enum priority class)
+static uint32_t rate_for(const struct adaptive *adaptive, enum priority class, uint32_t most)
 {
+    uint32_t limit = adaptive_now(adaptive);
     uint32_t rate = LOAD(adaptive->rate);
-    uint32_t least = rate / PROMISE + 1;
+    uint32_t least;
 
+    if (most < limit) {
+        rate = (uint32_t)((uint64_t)rate * most / limit);
+    }
+    least = rate / PROMISE + 1;
     for (unsigned higher = 0; higher < class; higher++) {
         uint32_t theirs = LOAD(adaptive->class_rates[higher]);
 
@@ -122,7 +127,7 @@ static uint32_t rate_for(const struct adaptive *adaptive, enum priority class)
     return rate > least ? rate : least;
 }
 
-uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class)
+uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class, uint32_t most)
 {
     uint64_t before = 1;
 
@@ -132,5 +137,5 @@ uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class)
     for (unsigned each = 0; each <= class; each++) {
         before += LOAD(adaptive->waiting[each]);
     }
-    return (uint32_t)(before * 1000 / rate_for(adaptive, class));
+    return (uint32_t)(before * 1000 / rate_for(adaptive, class, most));
 }

@@ -192,7 +192,8 @@ bool limits_waits_too_long(const struct origin_request *request, const struct or
     if (!is_adaptive(request) || limits_waits_for_dial(request) || limits_may_go(request, origin)) {
         return false;
     }
-    wait_ms = adaptive_wait_ms(adaptive, class);
+    /* After an outage fewer are let in, but not for long enough to tell by how much it delays. */
+    wait_ms = adaptive_wait_ms(adaptive, class, whole_limit(request, origin));
     most_ms = adaptive_patience_ms(adaptive, class);
     /* One of each class may stand in line, for its promised share. */
     return wait_ms > time_left_ms ||
