@@ -147,27 +147,11 @@ http {{
 
 
 def haproxy(binary, folder, port, origin, _, log):
-    path = contenders.write(os.path.join(folder, "haproxy.cfg"), f"""
-global
-    nbthread 1
-    maxconn 4096
-    no strict-limits
-    tune.pool-high-fd-ratio 100
-    tune.pool-low-fd-ratio 100
-    {"log stdout format raw local0" if log else ""}
+    path = contenders.write(os.path.join(folder, "haproxy.cfg"), f"""{contenders.haproxy_common(1, 4096, log)}
 cache answers
     total-max-size 64
     max-object-size 1000000
     max-age 86400
-defaults
-    mode http
-    {"log global" if log else ""}
-    {"option httplog" if log else ""}
-    http-reuse always
-    timeout connect 5s
-    timeout client 600s
-    timeout server 600s
-    timeout http-keep-alive 600s
 frontend clients
     bind 127.0.0.1:{port} backlog 4096
     use_backend hits if {{ path_beg /hit }}

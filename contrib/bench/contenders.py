@@ -21,6 +21,28 @@ def write(path, text):
     return path
 
 
+def haproxy_common(threads, connections, log=False):
+    """Its sections `global` and `defaults`."""
+    return f"""
+global
+    nbthread {threads}
+    maxconn {connections}
+    no strict-limits
+    tune.pool-high-fd-ratio 100
+    tune.pool-low-fd-ratio 100
+    {"log stdout format raw local0" if log else ""}
+defaults
+    mode http
+    {"log global" if log else ""}
+    {"option httplog" if log else ""}
+    http-reuse always
+    timeout connect 5s
+    timeout client 600s
+    timeout server 600s
+    timeout http-keep-alive 600s
+"""
+
+
 def origins_of(scenario, port):
     return [f"{address}:{port}" for address in origin_addresses(scenario.origins)]
 
@@ -192,20 +214,8 @@ class Haproxy(Gateway):
             _, _, both = certificate(folder)
             secured = (f"ssl crt {both} alpn http/1.1 ssl-min-ver TLSv1.2 ciphers {CIPHERS} "
                        f"ciphersuites {SUITES} curves {GROUPS}")
-        path = write(os.path.join(folder, "haproxy.cfg"), f"""
-global
-    nbthread {scenario.workers}
-    maxconn {min(DESCRIPTORS - 64, 40000)}
-    no strict-limits
-    tune.pool-high-fd-ratio 100
-    tune.pool-low-fd-ratio 100
-defaults
-    mode http
-    http-reuse always
-    timeout connect 5s
-    timeout client 600s
-    timeout server 600s
-    timeout http-keep-alive 600s
+        common = haproxy_common(scenario.workers, min(DESCRIPTORS - 64, 40000))
+        path = write(os.path.join(folder, "haproxy.cfg"), f"""{common}
 frontend clients
     bind 127.0.0.1:{port} backlog 4096 {shards} {secured}
 {chosen}
