@@ -40,7 +40,7 @@ static void look_at_class(struct adaptive *adaptive, unsigned class, uint64_t si
 
 static void look(struct adaptive *adaptive, uint64_t now_us)
 {
-    const struct adaptive_limit *book = &adaptive->book;
+    const struct adaptive_limit *found = &adaptive->found;
     uint64_t since_us = now_us - adaptive->looked_us;
 
     if (since_us < LOOK_US) {
@@ -50,11 +50,11 @@ static void look(struct adaptive *adaptive, uint64_t now_us)
     for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
         look_at_class(adaptive, class, since_us);
     }
-    if (book->recent_us > 0) {
-        double rate = book->limit * 1e6 / book->recent_us;
+    if (found->recent_us > 0) {
+        double rate = found->limit * 1e6 / found->recent_us;
 
         STORE(adaptive->rate, rate < 1 ? 1 : rate > 1e9 ? 1000000000u : (uint32_t)rate);
-        STORE(adaptive->base_us, book->base_us < 4e9 ? (uint32_t)book->base_us : UINT32_MAX);
+        STORE(adaptive->base_us, found->base_us < 4e9 ? (uint32_t)found->base_us : UINT32_MAX);
     }
 }
 
@@ -87,10 +87,10 @@ void adaptive_note_answer(struct adaptive *adaptive, const struct adaptive_sampl
     if (!adaptive->begun) {
         adaptive->begun = true;
         adaptive->looked_us = at.now_us;
-        adaptive_limit_init(&adaptive->book, at.now_us);
+        adaptive_limit_init(&adaptive->found, at.now_us);
     }
-    if (adaptive_limit_note(&adaptive->book, &at)) {
-        STORE(adaptive->limit, adaptive_limit_now(&adaptive->book));
+    if (adaptive_limit_note(&adaptive->found, &at)) {
+        STORE(adaptive->limit, adaptive_limit_now(&adaptive->found));
     }
     look(adaptive, at.now_us);
     atomic_store_explicit(&adaptive->busy, false, memory_order_release);

@@ -5,7 +5,7 @@
  * it. Called by limits.c and pool.c with the time of the loop; the arithmetic is in
  * adaptive_limit.c.
  *
- * No worker waits for another here: one that finds the record open leaves its sample out. */
+ * No worker waits for another here: a worker that finds another one writing leaves its sample out. */
 #ifndef ORIGIN_POOL_ADAPTIVE_H
 #define ORIGIN_POOL_ADAPTIVE_H
 
@@ -30,7 +30,7 @@ struct adaptive {
     bool begun;
     uint64_t looked_us;
     uint64_t latest_us; /* of all workers' clocks, which are not read together */
-    struct adaptive_limit book;
+    struct adaptive_limit found;
 };
 
 /* What may be under way at once, at present. */

@@ -7,10 +7,10 @@
 
 #include <stdlib.h>
 
-/* Nothing should need it: a letter that could not be sent, or something kept for a worker that
+/* Nothing should need it: a call that could not be posted, or something kept for a worker that
  * did not come for it. */
 #define CHECK_AGAIN_MS 10  /* no longer than the patience of a request: adaptive.c */
-#define ASK_PAUSE_US 10000 /* between two rounds of letters about one origin or service */
+#define ASK_PAUSE_US 10000 /* between two rounds of calls about one origin or service */
 
 enum {
     SLOT_OF_ORIGIN = 1,
@@ -607,43 +607,45 @@ static void watch_reserve_of_entry(struct origin_directory *directory,
     }
 }
 
-/* "Close one that you do not need": of an origin, or of a service. Holds the entry. */
-struct letter {
+/* A posted call: that worker closes one that it does not need, of an origin or of a service. Holds the
+ * entry. */
+struct posted_close {
     struct origin_directory *to;
     struct origin_entry *origin;
     struct service_entry *service;
 };
 
-static void on_letter(void *owner)
+static void on_posted_close(void *owner)
 {
-    struct letter *letter = owner;
+    struct posted_close *posted = owner;
 
-    if (letter->service != NULL) {
-        close_idle_of_service(letter->to, letter->service);
+    if (posted->service != NULL) {
+        close_idle_of_service(posted->to, posted->service);
     } else {
-        close_idle_of_entry(letter->to, letter->origin);
-        watch_reserve_of_entry(letter->to, letter->origin);
+        close_idle_of_entry(posted->to, posted->origin);
+        watch_reserve_of_entry(posted->to, posted->origin);
     }
-    origin_entry_put(&letter->origin);
-    service_entry_put(&letter->service);
-    free(letter);
+    origin_entry_put(&posted->origin);
+    service_entry_put(&posted->service);
+    free(posted);
 }
 
-static void send_letter(struct origin_registry *registry, uint32_t worker,
-                        struct origin_entry *origin, struct service_entry *service)
+static void post_close(struct origin_registry *registry, uint32_t worker,
+                       struct origin_entry *origin, struct service_entry *service)
 {
-    struct letter *letter = calloc(1, sizeof(*letter));
+    struct posted_close *posted = calloc(1, sizeof(*posted));
 
-    if (letter == NULL) {
+    if (posted == NULL) {
         return; /* looked at again later */
     }
-    letter->to = origin_registry_context(registry, worker);
-    letter->origin = origin != NULL ? origin_entry_hold(origin) : NULL;
-    letter->service = service != NULL ? service_entry_hold(service) : NULL;
-    if (letter->to == NULL || !loop_post(letter->to->worker_context->loop, on_letter, letter)) {
-        origin_entry_put(&letter->origin);
-        service_entry_put(&letter->service);
-        free(letter);
+    posted->to = origin_registry_context(registry, worker);
+    posted->origin = origin != NULL ? origin_entry_hold(origin) : NULL;
+    posted->service = service != NULL ? service_entry_hold(service) : NULL;
+    if (posted->to == NULL ||
+        !loop_post(posted->to->worker_context->loop, on_posted_close, posted)) {
+        origin_entry_put(&posted->origin);
+        service_entry_put(&posted->service);
+        free(posted);
     }
 }
 
@@ -659,7 +661,7 @@ static void ask_others(struct origin *origin, struct origin_entry *entry,
     *asked_us = now_us;
     for (uint32_t i = 0; i < origin_registry_workers(registry); i++) {
         if (i != origin->directory->worker_context->worker) {
-            send_letter(registry, i, entry, service);
+            post_close(registry, i, entry, service);
         }
     }
 }
