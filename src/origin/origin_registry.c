@@ -648,7 +648,7 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
     }
     sum_up(entry, &reading);
     read_adaptive(&entry->adaptive, &reading);
-    reading.recovery_places = recovery_places_shown(&entry->recovery, now);
+    reading.recovery_slots = recovery_slots_shown(&entry->recovery, now);
     seen(owner, &reading);
 }
 

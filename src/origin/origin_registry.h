@@ -64,17 +64,17 @@ struct origin_reading {
     uint32_t connections;       /* open or being opened, of all workers */
     uint32_t http2_connections; /* of these, those that carry streams */
     uint32_t http2_streams;
-    uint32_t in_flight;       /* requests that hold a connection */
-    uint32_t waiting;         /* in line for one */
-    bool adapts;              /* concurrency: auto; else the next are 0 */
-    uint32_t limit;           /* requests that may be under way */
-    uint32_t base_us;         /* what one takes without a queue */
-    uint32_t recovery_places; /* that may be, since it was out; 0: all that its limit says */
-    uint64_t refused;         /* that would not have been served soon, ever */
-    uint64_t requests;        /* begun, ever */
-    uint64_t failures;        /* attempts that speak against it, ever */
-    uint64_t ejected;         /* times, ever */
-    uint64_t probes;          /* ever */
+    uint32_t in_flight;      /* requests that hold a connection */
+    uint32_t waiting;        /* in line for one */
+    bool adapts;             /* concurrency: auto; else the next are 0 */
+    uint32_t limit;          /* requests that may be under way */
+    uint32_t base_us;        /* what one takes without a queue */
+    uint32_t recovery_slots; /* that may be, since it was out; 0: all that its limit says */
+    uint64_t refused;        /* that would not have been served soon, ever */
+    uint64_t requests;       /* begun, ever */
+    uint64_t failures;       /* attempts that speak against it, ever */
+    uint64_t ejected;        /* times, ever */
+    uint64_t probes;         /* ever */
     uint64_t probes_failed;
 };
 

@@ -56,7 +56,7 @@ routes: [{name: a, service: a}]
             answers.push(client.answer());
         }
         const line = async () => valueOf(await metricsOf(gateway), 'turnpike_origin_requests_pending', { origin: address });
-        const places = async () => valueOf(await metricsOf(gateway), 'turnpike_origin_recovery_places', { origin: address });
+        const places = async () => valueOf(await metricsOf(gateway), 'turnpike_origin_recovery_slots', { origin: address });
         const inside = [];
         for (let served = 0; served < answers.length; served += inside.at(-1)) {
             const left = answers.length - served;

@@ -90,7 +90,7 @@ VALUE(http2_streams)
 VALUE(in_flight)
 VALUE(waiting)
 VALUE(limit)
-VALUE(recovery_places)
+VALUE(recovery_slots)
 VALUE(refused)
 VALUE(requests)
 VALUE(drained)
@@ -120,7 +120,7 @@ static const struct registry_row {
     {"turnpike_origin_requests_in_flight",  "gauge",   "Requests that hold a connection.", in_flight_of},
     {"turnpike_origin_requests_pending",    "gauge",   "Requests that wait for a connection.", waiting_of},
     {"turnpike_origin_concurrency_limit",   "gauge",   "Requests that may be under way, with concurrency: auto; else 0.", limit_of},
-    {"turnpike_origin_recovery_places",     "gauge",   "Requests that may be under way after an outage, until its limit is whole; else 0.", recovery_places_of},
+    {"turnpike_origin_recovery_slots",      "gauge",   "Requests that may be under way after an outage, until its limit is whole; else 0.", recovery_slots_of},
     {"turnpike_origin_requests_refused_total", "counter", "Requests refused by concurrency: auto.", refused_of},
     {"turnpike_origin_requests_total",      "counter", "Requests begun on a connection.", requests_of},
     {"turnpike_origin_ejected_total",       "counter", "Passive-health ejections.", ejected_of},

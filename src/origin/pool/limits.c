@@ -157,7 +157,7 @@ static uint32_t whole_limit(const struct origin_request *request, const struct o
 
 uint32_t limits_most_at_origin(const struct origin_request *request, const struct origin *origin)
 {
-    return recovery_places(&origin->entry->recovery, whole_limit(request, origin), now_of(origin));
+    return recovery_slots(&origin->entry->recovery, whole_limit(request, origin), now_of(origin));
 }
 
 void limits_note_success(const struct origin_request *request)

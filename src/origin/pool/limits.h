@@ -51,7 +51,7 @@ uint32_t limits_most_at_origin(const struct origin_request *request, const struc
 /* `concurrency: auto`: it would not be served soon enough; harmless for others, as are the next ones. */
 bool limits_waits_too_long(const struct origin_request *request, const struct origin *origin,
                            uint64_t time_left_ms);
-/* The same: it has its place at the origin, and waits for the connection. */
+/* The same: it has its slot at the origin, and waits for the connection. */
 bool limits_waits_for_dial(const struct origin_request *request);
 /* How long it may wait in line; and it has. */
 uint32_t limits_patience_ms(const struct origin_request *request);

@@ -16,7 +16,7 @@ static uint64_t span_us(uint64_t from_us, uint64_t now_us)
     return now_us > from_us ? now_us - from_us : 0;
 }
 
-static uint32_t first_places(uint32_t whole)
+static uint32_t first_slots(uint32_t whole)
 {
     return whole > FIRST_SHARE ? whole / FIRST_SHARE : 1;
 }
@@ -26,13 +26,13 @@ static uint64_t began_us_of(const struct recovery *recovery)
     return atomic_load_explicit(&recovery->began_us, memory_order_acquire);
 }
 
-static uint64_t places_at(const struct recovery *recovery, uint64_t began_us, uint64_t now_us)
+static uint64_t slots_at(const struct recovery *recovery, uint64_t began_us, uint64_t now_us)
 {
     uint64_t whole = LOAD(recovery->whole);
     uint64_t by_time =
         span_us(began_us, now_us) / (STEP_US / 1000) * whole / (UINT64_C(1000) * FIRST_SHARE);
 
-    return LOAD(recovery->half_places) / 2 + by_time;
+    return LOAD(recovery->half_slots) / 2 + by_time;
 }
 
 void recovery_note_failure(struct recovery *recovery, uint64_t now_us)
@@ -46,7 +46,7 @@ static void begin(struct recovery *recovery, uint32_t limit, uint32_t under_way,
 {
     STORE(recovery->older, under_way);
     STORE(recovery->whole, limit);
-    STORE(recovery->half_places, first_places(limit) * 2);
+    STORE(recovery->half_slots, first_slots(limit) * 2);
     atomic_store_explicit(&recovery->began_us, now_us, memory_order_release); /* the others first */
 }
 
@@ -59,10 +59,10 @@ static void go_on(struct recovery *recovery, uint32_t limit, uint64_t sent_us, u
         STORE(recovery->whole, limit);
     }
     if (sent_us >= began_us) {
-        (void)atomic_fetch_add_explicit(&recovery->half_places, 1, memory_order_relaxed);
+        (void)atomic_fetch_add_explicit(&recovery->half_slots, 1, memory_order_relaxed);
     }
     /* Another worker may just have begun anew: that one stays. */
-    if (began_us != 0 && places_at(recovery, began_us, now_us) >= LOAD(recovery->whole)) {
+    if (began_us != 0 && slots_at(recovery, began_us, now_us) >= LOAD(recovery->whole)) {
         (void)atomic_compare_exchange_strong(&recovery->began_us, &began_us, 0);
     }
 }
@@ -83,7 +83,7 @@ void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit,
     }
 }
 
-void recovery_note_place_given(struct recovery *recovery, uint64_t taken_us)
+void recovery_note_slot_given(struct recovery *recovery, uint64_t taken_us)
 {
     uint32_t older = LOAD(recovery->older);
 
@@ -94,20 +94,19 @@ void recovery_note_place_given(struct recovery *recovery, uint64_t taken_us)
     }
 }
 
-uint32_t recovery_places_now(const struct recovery *recovery, uint32_t limit, uint64_t now_us)
+uint32_t recovery_slots_now(const struct recovery *recovery, uint32_t limit, uint64_t now_us)
 {
-    uint64_t places = places_at(recovery, began_us_of(recovery), now_us);
+    uint64_t slots = slots_at(recovery, began_us_of(recovery), now_us);
 
     /* Another worker may have ended it just now: a look that comes too late is right soon. */
-    places = (places > 0 ? places : 1) + LOAD(recovery->older);
-    return places >= limit ? limit : (uint32_t)places;
+    slots = (slots > 0 ? slots : 1) + LOAD(recovery->older);
+    return slots >= limit ? limit : (uint32_t)slots;
 }
 
-uint32_t recovery_places_shown(const struct recovery *recovery, uint64_t now_us)
+uint32_t recovery_slots_shown(const struct recovery *recovery, uint64_t now_us)
 {
     uint32_t whole = LOAD(recovery->whole);
-    uint32_t places =
-        recovery_is_on(recovery) ? recovery_places_now(recovery, whole, now_us) : whole;
+    uint32_t slots = recovery_is_on(recovery) ? recovery_slots_now(recovery, whole, now_us) : whole;
 
-    return places < whole ? places : 0;
+    return slots < whole ? slots : 0;
 }

@@ -6,9 +6,9 @@
  *
  * An outage is five failures in a row, with a second and more from the first of them to the success
  * that ends it. That success begins with a tenth of the limit; each that was sent since adds half a
- * place, which is half as much again with each round trip. A failure adds none. Since answers may go on
+ * slot, which is half as much again with each round trip. A failure adds none. Since answers may go on
  * for hours (WebSockets, events), and none other would ever come, each second adds a tenth of the limit
- * as well. What was under way before it began has its place beside these, until it ends. */
+ * as well. What was under way before it began has its slot beside these, until it ends. */
 #ifndef ORIGIN_POOL_RECOVERY_H
 #define ORIGIN_POOL_RECOVERY_H
 
@@ -18,12 +18,12 @@
 
 /* Zeroed: none has failed. */
 struct recovery {
-    _Atomic uint32_t failures;    /* in a row, of requests that a limit counts */
-    _Atomic uint64_t failing_us;  /* since when */
-    _Atomic uint64_t began_us;    /* 0: the limit is whole */
-    _Atomic uint32_t whole;       /* places, when it is: the greatest limit that was seen */
-    _Atomic uint32_t half_places; /* that successes came to */
-    _Atomic uint32_t older;       /* requests under way since before began_us */
+    _Atomic uint32_t failures;   /* in a row, of requests that a limit counts */
+    _Atomic uint64_t failing_us; /* since when */
+    _Atomic uint64_t began_us;   /* 0: the limit is whole */
+    _Atomic uint32_t whole;      /* slots, when it is: the greatest limit that was seen */
+    _Atomic uint32_t half_slots; /* that successes came to */
+    _Atomic uint32_t older;      /* requests under way since before began_us */
 };
 
 /* The times are those of a worker's loop; `limit` is that of the request, 0: none. It
@@ -31,13 +31,13 @@ struct recovery {
 void recovery_note_failure(struct recovery *recovery, uint64_t now_us);
 void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint32_t under_way,
                                       uint64_t sent_us, uint64_t now_us);
-/* A request gives its place back, which it took at taken_us. */
-void recovery_note_place_given(struct recovery *recovery, uint64_t taken_us);
+/* A request gives its slot back, which it took at taken_us. */
+void recovery_note_slot_given(struct recovery *recovery, uint64_t taken_us);
 /* How many may be under way of `limit`, which is not 0; at least 1. */
-uint32_t recovery_places_now(const struct recovery *recovery, uint32_t limit, uint64_t now_us);
+uint32_t recovery_slots_now(const struct recovery *recovery, uint32_t limit, uint64_t now_us);
 
 /* The same for who looks at it; 0: its limit is whole, by time also where nothing was sent since. */
-uint32_t recovery_places_shown(const struct recovery *recovery, uint64_t now_us);
+uint32_t recovery_slots_shown(const struct recovery *recovery, uint64_t now_us);
 
 static inline bool recovery_is_on(const struct recovery *recovery)
 {
@@ -53,10 +53,10 @@ static inline void recovery_note_success(struct recovery *recovery, uint32_t lim
     }
 }
 
-static inline uint32_t recovery_places(const struct recovery *recovery, uint32_t limit,
-                                       uint64_t now_us)
+static inline uint32_t recovery_slots(const struct recovery *recovery, uint32_t limit,
+                                      uint64_t now_us)
 {
-    return limit != 0 && recovery_is_on(recovery) ? recovery_places_now(recovery, limit, now_us)
+    return limit != 0 && recovery_is_on(recovery) ? recovery_slots_now(recovery, limit, now_us)
                                                   : limit;
 }
 
