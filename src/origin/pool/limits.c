@@ -303,7 +303,7 @@ static void give_those(struct origin_request *request, unsigned which,
 
     request->slots &= (uint8_t)~which;
     if ((slots & SLOT_OF_ORIGIN) != 0) {
-        recovery_note_place_given(&origin->entry->recovery, request->slot_us);
+        recovery_note_slot_given(&origin->entry->recovery, request->slot_us);
         give_one(origin, &origin->entry->requests);
     }
     if ((slots & SLOT_OF_SERVICE) != 0) {
