@@ -2,8 +2,6 @@
 /* Room doubles, so that adding costs the same however long the page is. */
 #include "base/page.h"
 
-#include "base/text.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,12 +61,15 @@ void page_add_char(struct page *page, char byte)
     page_add(page, (struct bytes){&byte, 1});
 }
 
-void page_repeat(struct page *page, size_t from, size_t length)
+struct text page_text(struct page *page, size_t most)
 {
-    if (make_room(page, length)) {
-        memcpy(page->at + page->length, page->at + from, length);
-        page->length += length;
-    }
+    return make_room(page, most) ? text_over(page->at + page->length, most) : text_over(NULL, 0);
+}
+
+void page_take_text(struct page *page, const struct text *text)
+{
+    page->failed = page->failed || text->overflowed;
+    page->length += text_length(text);
 }
 
 void page_add_number(struct page *page, uint64_t number)

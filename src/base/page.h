@@ -4,7 +4,7 @@
 #ifndef BASE_PAGE_H
 #define BASE_PAGE_H
 
-#include "base/bytes.h"
+#include "base/text.h"
 
 struct page {
     char *at; /* NULL while empty */
@@ -22,8 +22,10 @@ void page_release(struct page *page);
 void page_add(struct page *page, struct bytes bytes);
 void page_add_text(struct page *page, const char *text);
 void page_add_char(struct page *page, char byte);
-/* Once more what stands on the page from `from` on, `length` bytes of it. */
-void page_repeat(struct page *page, size_t from, size_t length);
+/* A cursor over `most` bytes behind what stands on the page, for many small pieces; NULL memory in it: there
+ * is none. page_take_text adds what was written with it; nothing else may be added in between. */
+struct text page_text(struct page *page, size_t most);
+void page_take_text(struct page *page, const struct text *text);
 void page_add_number(struct page *page, uint64_t number);
 void page_format(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* As the inside of a JSON string (see base/text.h). */

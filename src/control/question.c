@@ -25,6 +25,7 @@ void kept_room_release(struct kept_room *room, struct loop *loop)
         alarm_clear(loop, &room->drop);
     }
     page_release(&room->page);
+    merged_release(&room->counted);
 }
 
 static void on_drop(void *owner)
@@ -32,6 +33,7 @@ static void on_drop(void *owner)
     struct kept_room *room = owner;
 
     page_release(&room->page);
+    merged_release(&room->counted);
 }
 
 /* Two answers at once: the room of one is kept. */

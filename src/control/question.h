@@ -6,6 +6,7 @@
 #define CONTROL_QUESTION_H
 
 #include "base/json.h"
+#include "control/pages/merged.h"
 #include "control/sources.h"
 #include "exchange/ask.h"
 
@@ -13,12 +14,13 @@ struct question;
 struct endpoint;
 struct live;
 
-/* The room of the last big answer, for the next one: a scrape of a thousand routes is 3.3 MB, which the
- * system would have to map anew each second. As much as one answer, until KEPT_ROOM_MS after the last
- * one. */
+/* The room of the last big answer, for the next one: a scrape of a thousand routes is 3.3 MB and reads
+ * 1.3 MB of counters, which the system would have to map anew each second. As much as one answer, until
+ * KEPT_ROOM_MS after the last one. */
 #define KEPT_ROOM_MS 5000
 struct kept_room {
-    struct page page; /* empty */
+    struct page page;      /* empty */
+    struct merged counted; /* empty; used while an answer is written */
     struct alarm drop;
 };
 void kept_room_release(struct kept_room *room, struct loop *loop);

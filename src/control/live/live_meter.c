@@ -3,6 +3,8 @@
  * eight seconds and does not jump. */
 #include "control/live/live_meter.h"
 
+#include "control/yield.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -28,9 +30,10 @@ uint64_t live_percentile(const float counts[static METRICS_DURATION_BUCKETS], do
     }
     for (unsigned i = 0; i < METRICS_DURATION_BUCKETS && total > 0; i++) {
         double count = (double)counts[i];
-        double from = i > 0 ? limit_of(i - 1) : 0;
 
         if (count > 0 && below + count >= share * total) {
+            double from = i > 0 ? limit_of(i - 1) : 0;
+
             return (uint64_t)(from + (limit_of(i) - from) * (share * total - below) / count);
         }
         below += count;
@@ -83,6 +86,9 @@ static void add_reading(struct live_meter *meter, const struct metrics_reading *
     meter->recent_exchanges += (float)grown(&meter->exchanges, reading->exchanges);
     meter->recent_failures += (float)grown(&meter->failures, live_failures_of(reading));
     for (unsigned i = 0; i < METRICS_DURATION_BUCKETS; i++) {
+        if (reading->durations[i] == meter->durations[i] && meter->recent[i] <= 0) {
+            continue; /* as most are: durations of a route lie close together */
+        }
         shrink(&meter->recent[i], kept);
         meter->recent[i] += (float)grown(&meter->durations[i], reading->durations[i]);
         most = meter->recent[i] > most ? meter->recent[i] : most;
@@ -185,6 +191,7 @@ bool live_meters_update(struct live_meters *meters, const struct merged *merged,
     }
     for (size_t i = 0; i < merged->count; i++) {
         add_reading(&meters->rows[i], &merged->rows[i], (float)seconds, kept);
+        yield_each(i + 1, 1, YIELD_ROWS);
     }
     return true;
 }

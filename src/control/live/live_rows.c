@@ -35,10 +35,8 @@ static uint64_t hundredths(double rate)
     return (uint64_t)(rate * 100 + 0.5);
 }
 
-static void add_meter(struct json *json, const struct live_meters *meters, const char *name)
+static void add_meter(struct json *json, const struct live_meter *meter)
 {
-    const struct live_meter *meter = live_meters_find(meters, name);
-
     if (meter == NULL) {
         return;
     }
@@ -58,28 +56,26 @@ static void add_host(struct page *text, const struct host_pattern *host)
 }
 
 /* "shop.example, *.shop.example /api/..." */
-static void add_match(struct json *json, const struct route_settings *route)
+static void add_match(struct json *json, const struct route_settings *route, struct page *text)
 {
-    struct page text = {0};
-
+    text->length = 0;
     for (uint32_t i = 0; i < route->method_count; i++) {
-        page_add(&text, route->methods[i]);
-        page_add_text(&text, i + 1 < route->method_count ? "|" : " ");
+        page_add(text, route->methods[i]);
+        page_add_text(text, i + 1 < route->method_count ? "|" : " ");
     }
     for (uint32_t i = 0; i < route->host_count; i++) {
-        page_add_text(&text, i > 0 ? ", " : "");
-        add_host(&text, &route->hosts[i]);
+        page_add_text(text, i > 0 ? ", " : "");
+        add_host(text, &route->hosts[i]);
     }
     if (route->path_kind != PATH_ANY) {
-        page_add_text(&text, route->host_count > 0 ? " " : "");
-        page_add(&text, route->path);
-        page_add_text(&text, route->path_kind == PATH_PREFIX ? "…" : "");
+        page_add_text(text, route->host_count > 0 ? " " : "");
+        page_add(text, route->path);
+        page_add_text(text, route->path_kind == PATH_PREFIX ? "…" : "");
     }
     if (route->needs_grpc + route->header_count + route->query_count + route->listener_count > 0) {
-        page_add_text(&text, " and more");
+        page_add_text(text, " and more");
     }
-    json_bytes(json, "match", text.length > 0 ? page_bytes(&text) : BYTES("all"));
-    page_release(&text);
+    json_bytes(json, "match", text->length > 0 ? page_bytes(text) : BYTES("all"));
 }
 
 static void add_goal(struct json *json, const struct route_settings *route)
@@ -108,6 +104,8 @@ static void add_goal(struct json *json, const struct route_settings *route)
 static void add_routes(struct live_rows *rows, const struct settings *settings, bool same,
                        struct page *page)
 {
+    struct page match = {0};
+
     live_table_begin(&rows->routes, "routes", page);
     for (uint32_t i = 0; i < settings->route_count; i++) {
         const struct route_settings *route = &settings->routes[i];
@@ -123,13 +121,14 @@ static void add_routes(struct live_rows *rows, const struct settings *settings, 
         }
         json = live_table_row(&rows->routes);
         json_text(&json, "name", route->name);
-        add_match(&json, route);
+        add_match(&json, route, &match);
         add_goal(&json, route);
         route_facts_add(&json, route);
-        add_meter(&json, &rows->routes_met, route->name);
+        add_meter(&json, meter);
         live_table_row_end(&rows->routes, &json);
     }
     live_table_end(&rows->routes);
+    page_release(&match);
 }
 
 /* --- splits ------------------------------------------------------------------------------ */
@@ -228,7 +227,7 @@ static void add_services(struct live_rows *rows, const struct settings *settings
         struct json json = live_table_row(&rows->services);
 
         json_text(&json, "name", service->name);
-        add_meter(&json, &rows->services_met, service->name);
+        add_meter(&json, live_meters_find(&rows->services_met, service->name));
         live_table_row_end(&rows->services, &json);
     }
     live_table_end(&rows->services);
@@ -284,7 +283,7 @@ static void add_reading(struct origin_table *table, const struct origin_reading 
     json_number(&json, "weight", weight);
     json_flag(&json, "backup", backup);
     add_pool(&json, known);
-    add_meter(&json, &table->rows->origins_met, name);
+    add_meter(&json, live_meters_find(&table->rows->origins_met, name));
     live_table_row_end(&table->rows->origins, &json);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "control/pages/rows.h"
+#include "control/yield.h"
 
 #include <stdlib.h>
 
@@ -60,11 +61,14 @@ void live_table_row_end(struct live_table *table, struct json *json)
     if (table->row.failed) {
         table->out->failed = true;
     } else if (is_new(table, hash_of_bytes(page_bytes(&table->row)))) {
-        page_format(table->out, "%s\"%zu\":", table->any ? "," : "", table->index);
+        page_add_text(table->out, table->any ? ",\"" : "\"");
+        page_add_number(table->out, table->index);
+        page_add_text(table->out, "\":");
         page_add(table->out, bytes_first(page_bytes(&table->row), table->row.length - 1));
         table->any = true;
     }
     table->index++;
+    yield_each(table->index, 1, YIELD_ROWS);
 }
 
 void live_table_end(struct live_table *table)

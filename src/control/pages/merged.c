@@ -3,6 +3,8 @@
  * added to the rows that are there. */
 #include "control/pages/merged.h"
 
+#include "control/yield.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +75,7 @@ static void on_seen(void *owner, const struct metrics_reading *reading)
         merged->room = room;
     }
     merged->rows[merged->count++] = *reading;
+    yield_each(merged->count, 1, YIELD_ROWS);
 }
 
 static void sort(struct gathering *gathering)

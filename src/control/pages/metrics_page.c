@@ -312,28 +312,29 @@ static void add_retries(struct page *page, const struct merged *merged)
                offsetof(struct metrics_reading, retries_left));
 }
 
-static void add_kind(struct page *page, const struct control_sources *sources,
-                     const struct kind_row *kind, bool open)
+static void add_kind(struct question *question, const struct kind_row *kind, bool open)
 {
-    struct merged merged;
+    struct page *page = &question->page;
+    const struct control_sources *sources = question->sources;
+    struct merged *merged = &question->kept->counted;
     struct exemplar_rows exemplars = {0};
 
-    if (!merged_read(sources, kind->kind, &merged)) {
+    if (!merged_read_again(sources, kind->kind, merged)) {
         page->failed = true;
         return;
     }
     if (open && !exemplar_rows_read(sources, kind->kind, &exemplars)) {
         page->failed = true;
     }
-    add_statuses(page, kind, &merged);
-    add_counters(page, kind, &merged);
+    add_statuses(page, kind, merged);
+    add_counters(page, kind, merged);
     if (kind->kind == METRICS_SERVICES) {
-        add_retries(page, &merged);
+        add_retries(page, merged);
     }
-    add_ends(page, kind, &merged);
-    add_durations(page, kind, &merged, &exemplars);
+    add_ends(page, kind, merged);
+    add_durations(page, kind, merged, &exemplars);
     exemplar_rows_release(&exemplars);
-    merged_release(&merged);
+    merged_let_go(merged);
 }
 
 /* A caller that understands OpenMetrics says so; a weight of zero is not looked for. */
@@ -371,7 +372,7 @@ void metrics_page_answer(struct question *question)
     add_h2_faults(page, question->sources);
     add_cut_durations(page, question->sources);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        add_kind(page, question->sources, &kinds[i], open);
+        add_kind(question, &kinds[i], open);
     }
     metrics_codes_add(page, question->sources);
     metrics_origins_add(page, question->sources);

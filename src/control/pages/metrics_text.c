@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Written straight onto the page; nothing is kept in between. */
+/* Written straight onto the page; nothing is kept in between. A page of a thousand routes is forty thousand
+ * lines: each has its room at once, and what a row's lines begin with is made once and copied. */
 #include "control/pages/metrics_text.h"
 
+#include "control/yield.h"
 #include "observe/origin_label.h"
 
 /* Of the fine buckets that are kept, one a power of two is shown, from 64 us to 67 s. */
@@ -14,11 +16,29 @@ void metrics_text_family(struct page *page, const char *name, const char *type, 
     page_format(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* --- a line ------------------------------------------------------------------------------ */
+
+#define PUNCTUATION_MOST 16 /* of a label, or of the end of a line */
+#define END_MOST (PUNCTUATION_MOST + TEXT_NUMBER_MAX)
+
+/* At most: each byte of the value may be escaped. */
+static size_t label_room(const char *label, struct bytes value)
+{
+    return strlen(label) + 2 * value.length + PUNCTUATION_MOST;
+}
+
 /* Bytes before the first one that is escaped. */
 static size_t plain_length(struct bytes value)
 {
     size_t length = 0;
+    uint64_t word;
 
+    for (; value.length - length >= sizeof(word); length += sizeof(word)) {
+        memcpy(&word, value.at + length, sizeof(word));
+        if (!text_word_is_plain(word)) {
+            break; /* also for a byte that is only escaped in JSON */
+        }
+    }
     while (length < value.length && value.at[length] != '\n' && value.at[length] != '\\' &&
            value.at[length] != '"') {
         length++;
@@ -27,61 +47,82 @@ static size_t plain_length(struct bytes value)
 }
 
 /* In a value backslash, quote and line feed are escaped. */
-static void add_label(struct page *page, const char *label, struct bytes value)
+static void add_label(struct text *text, const char *label, struct bytes value)
 {
-    page_add_text(page, label);
-    page_add(page, BYTES("=\""));
+    text_add_bytes(text, bytes_of(label));
+    text_add_literal(text, "=\"");
     while (value.length > 0) {
         size_t plain = plain_length(value);
 
-        page_add(page, bytes_first(value, plain));
+        text_add_bytes(text, bytes_first(value, plain));
         value = bytes_skip(value, plain);
         if (value.length > 0) {
-            page_add_char(page, '\\');
-            page_add_char(page, value.at[0] == '\n' ? 'n' : value.at[0]);
+            text_add_char(text, '\\');
+            text_add_char(text, value.at[0] == '\n' ? 'n' : value.at[0]);
             value = bytes_skip(value, 1);
         }
     }
-    page_add_char(page, '"');
+    text_add_char(text, '"');
 }
 
 /* An address of a name has two labels, so that sums by name are easy. */
-static void add_origin(struct page *page, const char *label, struct bytes value)
+static void add_origin(struct text *text, const char *label, struct bytes value)
 {
     struct bytes address = origin_label_address(value);
 
-    add_label(page, label, origin_label_name(value));
+    add_label(text, label, origin_label_name(value));
     if (address.length > 0) {
-        page_add_char(page, ',');
-        add_label(page, "address", address);
+        text_add_char(text, ',');
+        add_label(text, "address", address);
     }
+}
+
+/* "NAMEPART{LABEL="VALUE"". */
+static void begin_part(struct page *page, const char *name, const char *part, const char *label,
+                       const char *value)
+{
+    size_t labels = label != NULL ? label_room(label, bytes_of(value)) : 0;
+    struct text text = page_text(page, strlen(name) + strlen(part) + labels + PUNCTUATION_MOST);
+
+    text_add_bytes(&text, bytes_of(name));
+    text_add_bytes(&text, bytes_of(part));
+    text_add_char(&text, '{');
+    if (label != NULL && strcmp(label, METRICS_TEXT_ORIGIN) == 0) {
+        add_origin(&text, label, bytes_of(value));
+    } else if (label != NULL) {
+        add_label(&text, label, bytes_of(value));
+    }
+    page_take_text(page, &text);
 }
 
 void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value)
 {
-    page_add_text(page, name);
-    page_add_char(page, '{');
-    if (label == NULL) {
-        return;
-    }
-    if (strcmp(label, METRICS_TEXT_ORIGIN) == 0) {
-        add_origin(page, label, bytes_of(value));
-    } else {
-        add_label(page, label, bytes_of(value));
-    }
+    begin_part(page, name, "", label, value);
 }
 
 void metrics_text_label(struct page *page, const char *label, const char *value)
 {
-    page_add_char(page, ',');
-    add_label(page, label, bytes_of(value));
+    struct text text = page_text(page, label_room(label, bytes_of(value)));
+
+    text_add_char(&text, ',');
+    add_label(&text, label, bytes_of(value));
+    page_take_text(page, &text);
+}
+
+static void add_end(struct text *text, uint64_t value)
+{
+    text_add_literal(text, "} ");
+    text_add_number(text, value);
+    text_add_char(text, '\n');
 }
 
 void metrics_text_end(struct page *page, uint64_t value)
 {
-    page_add(page, BYTES("} "));
-    page_add_number(page, value);
-    page_add_char(page, '\n');
+    struct text text = page_text(page, END_MOST);
+
+    add_end(&text, value);
+    page_take_text(page, &text);
+    yield_each(page->length, text_length(&text), YIELD_BYTES);
 }
 
 void metrics_text_split(struct page *page, const char *name, const char *label, const char *value,
@@ -93,13 +134,18 @@ void metrics_text_split(struct page *page, const char *name, const char *label, 
     metrics_text_begin(page, name, label, value);
     page_add_char(page, ',');
     length = page->length - from;
-    for (size_t i = 0; i < split->count; i++) {
+    for (size_t i = 0; i < split->count && !page->failed; i++) {
+        struct bytes word = bytes_of(split->word(i));
+        struct text text = page_text(page, length + label_room(split->label, word) + END_MOST);
+
         if (i > 0) {
-            page_repeat(page, from, length);
+            text_add_bytes(&text, (struct bytes){page->at + from, length});
         }
-        add_label(page, split->label, bytes_of(split->word(i)));
-        metrics_text_end(page, split->values[i]);
+        add_label(&text, split->label, word);
+        add_end(&text, split->values[i]);
+        page_take_text(page, &text);
     }
+    yield_each(page->length, page->length - from, YIELD_BYTES);
 }
 
 void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole)
@@ -151,104 +197,117 @@ void metrics_text_add_open(struct page *open, struct bytes text)
 
 /* --- histograms -------------------------------------------------------------------------- */
 
+#define SECONDS_MOST (TEXT_NUMBER_MAX + 1)
+#define EXEMPLAR_MOST (TRACE_ID_LENGTH + 2 * SECONDS_MOST + 2 * PUNCTUATION_MOST)
+
+/* FIRST_EDGE_US, and each twice the one before. */
+static const struct bytes edges[EDGES] = {
+#define EDGE(text) \
+    { \
+        text, sizeof(text) - 1 \
+    }
+    EDGE("0.000064"),  EDGE("0.000128"), EDGE("0.000256"), EDGE("0.000512"),  EDGE("0.001024"),
+    EDGE("0.002048"),  EDGE("0.004096"), EDGE("0.008192"), EDGE("0.016384"),  EDGE("0.032768"),
+    EDGE("0.065536"),  EDGE("0.131072"), EDGE("0.262144"), EDGE("0.524288"),  EDGE("1.048576"),
+    EDGE("2.097152"),  EDGE("4.194304"), EDGE("8.388608"), EDGE("16.777216"), EDGE("33.554432"),
+    EDGE("67.108864"),
+#undef EDGE
+};
+
 /* Microseconds as seconds: "0.000064". */
-static void add_seconds(struct page *page, uint64_t us)
+static void add_seconds(struct text *text, uint64_t us)
 {
-    char digits[32];
+    char digits[SECONDS_MOST + 1];
     char *at = digits + sizeof(digits);
 
     for (int i = 0; us > 0 || i < 8; i++) {
         *--at = i == 6 ? '.' : (char)('0' + us % 10);
         us = i == 6 ? us : us / 10;
     }
-    page_add(page, (struct bytes){at, (size_t)(digits + sizeof(digits) - at)});
+    text_add(text, at, (size_t)(digits + sizeof(digits) - at));
 }
-
-/* "NAME_PART{LABEL="VALUE"". */
-static void begin_part(struct page *page, const char *name, const char *part, const char *label,
-                       const char *value)
-{
-    page_add_text(page, name);
-    metrics_text_begin(page, part, label, value);
-}
-
-/* A number on the page. */
-struct number {
-    uint64_t value;
-    size_t from;
-    size_t length; /* 0: there is none */
-};
 
 /* Behind the sample, as OpenMetrics has it: " # {trace_id="..."} SECONDS WHEN". */
-static void add_exemplar(struct page *page, const struct metrics_exemplar *exemplar)
+static void add_exemplar(struct text *text, const struct metrics_exemplar *exemplar)
 {
-    page_add_text(page, " # {trace_id=\"");
-    page_add(page, (struct bytes){exemplar->trace_id, TRACE_ID_LENGTH});
-    page_add_text(page, "\"} ");
-    add_seconds(page, exemplar->duration_us);
-    page_add_char(page, ' ');
-    add_seconds(page, exemplar->ended_us);
+    text_add_literal(text, " # {trace_id=\"");
+    text_add(text, exemplar->trace_id, TRACE_ID_LENGTH);
+    text_add_literal(text, "\"} ");
+    add_seconds(text, exemplar->duration_us);
+    text_add_char(text, ' ');
+    add_seconds(text, exemplar->ended_us);
 }
 
-/* Few buckets of a histogram differ from
- * the one below, so that most numbers are only copied. */
-static void add_count(struct page *page, uint64_t count, struct number *last)
+/* One row's buckets: each line begins with `begin`. */
+struct bucket_lines {
+    struct text text;
+    struct bytes begin;
+    const struct metrics_exemplar *exemplars; /* NULL: none */
+};
+
+static void add_bucket(struct bucket_lines *lines, unsigned bucket, struct bytes edge,
+                       uint64_t count)
 {
-    if (last->length > 0 && last->value == count) {
-        page_repeat(page, last->from, last->length);
-        return;
+    struct text *text = &lines->text;
+
+    if (bucket > 0) {
+        text_add_bytes(text, lines->begin);
     }
-    last->value = count;
-    last->from = page->length;
-    page_add_number(page, count);
-    last->length = page->length - last->from;
-}
-
-static void end_bucket(struct page *page, uint64_t count, struct number *last,
-                       const struct metrics_exemplar *exemplar)
-{
-    page_add(page, BYTES("\"} "));
-    add_count(page, count, last);
-    if (exemplar != NULL && exemplar->ended_us != 0) {
-        add_exemplar(page, exemplar);
+    text_add_bytes(text, edge);
+    text_add_literal(text, "\"} ");
+    text_add_number(text, count);
+    if (lines->exemplars != NULL && lines->exemplars[bucket].ended_us != 0) {
+        add_exemplar(text, &lines->exemplars[bucket]);
     }
-    page_add_char(page, '\n');
+    text_add_char(text, '\n');
 }
 
-/* The count is the sum of the buckets: counters that are read while they grow need not agree. A page of
- * a thousand routes is 22,000 buckets: what they begin with is written once and repeated. */
+/* The sum of all: the beginning of the first line stands on the page, `length` bytes from its end. */
+static uint64_t add_buckets(struct page *page, size_t length, const struct metrics_reading *reading,
+                            const struct metrics_exemplar *exemplars)
+{
+    const size_t line = length + sizeof("67.108864") + END_MOST + EXEMPLAR_MOST;
+    struct bucket_lines lines = {page_text(page, (EDGES + 1) * line), {0}, exemplars};
+    uint64_t count = 0;
+    unsigned bucket = 0;
+
+    if (page->failed) {
+        return 0;
+    }
+    lines.begin = (struct bytes){page->at + page->length - length, length};
+    for (unsigned i = 0; i < EDGES; i++) {
+        for (; metrics_duration_limit(bucket) <= (uint64_t)FIRST_EDGE_US << i; bucket++) {
+            count += reading->durations[bucket];
+        }
+        add_bucket(&lines, i, edges[i], count);
+    }
+    for (; bucket < METRICS_DURATION_BUCKETS; bucket++) {
+        count += reading->durations[bucket];
+    }
+    add_bucket(&lines, EDGES, BYTES("+Inf"), count);
+    page_take_text(page, &lines.text);
+    return count;
+}
+
+/* The count is the sum of the buckets: counters that are read while they grow need not agree. */
 void metrics_text_histogram(struct page *page, const char *name, const char *label,
                             const struct metrics_reading *reading,
                             const struct metrics_exemplar *exemplars)
 {
     size_t from = page->length;
-    uint64_t count = 0;
-    unsigned bucket = 0;
-    struct number last = {0};
-    size_t length;
+    struct text text;
+    uint64_t count;
 
     begin_part(page, name, "_bucket", label, reading->name);
     page_add_text(page, label != NULL ? ",le=\"" : "le=\"");
-    length = page->length - from;
-    for (int i = 0; i < EDGES; i++) {
-        uint64_t edge_us = (uint64_t)FIRST_EDGE_US << i;
-
-        for (; metrics_duration_limit(bucket) <= edge_us; bucket++) {
-            count += reading->durations[bucket];
-        }
-        add_seconds(page, edge_us);
-        end_bucket(page, count, &last, exemplars != NULL ? &exemplars[i] : NULL);
-        page_repeat(page, from, length);
-    }
-    for (; bucket < METRICS_DURATION_BUCKETS; bucket++) {
-        count += reading->durations[bucket];
-    }
-    page_add(page, BYTES("+Inf"));
-    end_bucket(page, count, &last, exemplars != NULL ? &exemplars[EDGES] : NULL);
+    count = add_buckets(page, page->length - from, reading, exemplars);
     begin_part(page, name, "_sum", label, reading->name);
-    page_add(page, BYTES("} "));
-    add_seconds(page, reading->duration_sum_us);
-    page_add_char(page, '\n');
+    text = page_text(page, SECONDS_MOST + END_MOST);
+    text_add_literal(&text, "} ");
+    add_seconds(&text, reading->duration_sum_us);
+    text_add_char(&text, '\n');
+    page_take_text(page, &text);
     begin_part(page, name, "_count", label, reading->name);
     metrics_text_end(page, count);
+    yield_each(page->length, page->length - from, YIELD_BYTES);
 }

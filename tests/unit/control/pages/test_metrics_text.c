@@ -68,6 +68,31 @@ static void a_histogram_adds_up(void **state)
     page_release(&page);
 }
 
+/* The edges are texts: each twice the one before, from the first limit of the counters on. */
+static void edges_double(void **state)
+{
+    const struct metrics_reading reading = {.name = "r"};
+    struct page page = {0};
+    uint64_t wanted_us = metrics_duration_limit(0);
+    int edges = 0;
+
+    (void)state;
+    metrics_text_histogram(&page, "h", NULL, &reading, NULL);
+    page_add_char(&page, '\0');
+    for (char *at = strstr(page.at, "le=\""); at != NULL; at = strstr(at + 1, "le=\"")) {
+        char *end;
+        double seconds = strtod(at + 4, &end);
+
+        if (strncmp(at + 4, "+Inf", 4) != 0) {
+            assert_true(*end == '"' && (uint64_t)(seconds * 1e6 + 0.5) == wanted_us);
+            wanted_us *= 2;
+            edges++;
+        }
+    }
+    assert_int_equal(edges, METRICS_EXEMPLARS - 1);
+    page_release(&page);
+}
+
 static void an_exemplar_stands_behind_its_bucket(void **state)
 {
     struct metrics_reading reading = {.name = "r"};
@@ -100,6 +125,7 @@ int main(void)
         cmocka_unit_test(labels_are_escaped),
         cmocka_unit_test(an_address_of_a_name_has_a_label_of_its_own),
         cmocka_unit_test(a_histogram_adds_up),
+        cmocka_unit_test(edges_double),
         cmocka_unit_test(an_exemplar_stands_behind_its_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
