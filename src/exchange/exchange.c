@@ -190,9 +190,9 @@ static void note_request(struct exchange *exchange)
     outcome->method = request->method_text;
     outcome->host = request->host;
     outcome->path = request->path;
-    outcome->protocol = request->version == HTTP_1_0   ? "1.0"
-                        : request->version == HTTP_1_1 ? "1.1"
-                                                       : "2";
+    outcome->protocol = request->version == HTTP_1_0   ? BYTES("1.0")
+                        : request->version == HTTP_1_1 ? BYTES("1.1")
+                                                       : BYTES("2");
     if (exchange->client.facts->tls != NULL) {
         outcome->tls_version = exchange->client.facts->tls->version;
         outcome->tls_cipher = exchange->client.facts->tls->cipher;
@@ -341,7 +341,7 @@ void exchange_refuse(struct exchange *exchange, enum http_version version, uint1
     http_request_forget(&exchange->request);
     exchange->request.method = HTTP_METHOD_OTHER;
     exchange->request.version = version;
-    exchange->outcome.protocol = version == HTTP_2 ? "2" : "1.1";
+    exchange->outcome.protocol = version == HTTP_2 ? BYTES("2") : BYTES("1.1");
     give_id(exchange, NULL);
     reply_error(exchange, status, "http_request_error", what);
 }

@@ -131,8 +131,10 @@ static char *put_request(char *at, const struct outcome *outcome)
     if (outcome->status != 0) {
         PUT_NUMBER(at, "http.response.status_code", outcome->status);
     }
-    if (outcome->protocol != NULL) {
-        PUT_WORD(at, "network.protocol.version", outcome->protocol);
+    if (outcome->protocol.length > 0) {
+        at = APPEND_LITERAL(at, ",\"network.protocol.version\":\"");
+        at = append_plain(at, outcome->protocol, WORD_MOST);
+        *at++ = '"';
     }
     if (outcome->is_grpc && outcome->grpc_status != GRPC_NO_STATUS) {
         PUT_NUMBER(at, "rpc.grpc.status_code", outcome->grpc_status);

@@ -67,7 +67,7 @@ struct outcome {
     enum grpc_status grpc_status; /* sent to the client, or meant for it */
     uint16_t error_status; /* of an error of the gateway's own that was sent as a gRPC status: what
                               it would have been in HTTP; 0: there was none */
-    const char *protocol;  /* "1.0", "1.1", "2" */
+    struct bytes protocol; /* "1.0", "1.1", "2" */
     struct bytes method;
     struct bytes scheme; /* "http", "https" */
     struct bytes host;

@@ -239,7 +239,7 @@ static void put_exchange(struct text *text, const struct outcome *outcome,
     put_from_client(text, "url.path", outcome->path, PATH_MOST);
     put_server(text, outcome, facts);
     put_client(text, outcome->client);
-    put_name(text, "network.protocol.version", outcome->protocol);
+    put_text(text, "network.protocol.version", outcome->protocol);
     if (outcome->route != NULL) {
         begin_attribute(text, "http.route", "stringValue");
         text_add_char(text, '"');

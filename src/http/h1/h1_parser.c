@@ -62,7 +62,13 @@ static enum h1_verdict reject_method(const struct h1_cursor *cursor, size_t leng
                      "RFC 9112 section 3.1");
 }
 
-static enum h1_verdict read_method(struct h1_cursor *cursor, struct http_request *request)
+static bool begins_with(const struct h1_cursor *cursor, struct bytes text)
+{
+    return (size_t)(cursor->end - cursor->at) >= text.length &&
+           memcmp(cursor->at, text.at, text.length) == 0;
+}
+
+static enum h1_verdict read_any_method(struct h1_cursor *cursor, struct http_request *request)
 {
     const char *at = cursor->at;
     size_t length;
@@ -83,6 +89,18 @@ static enum h1_verdict read_method(struct h1_cursor *cursor, struct http_request
     request->method_text = (struct bytes){cursor->at, length};
     request->method = http_method_of(request->method_text);
     cursor->at = at + 1;
+    return H1_COMPLETE;
+}
+
+/* Most requests are GETs. */
+static enum h1_verdict read_method(struct h1_cursor *cursor, struct http_request *request)
+{
+    if (!begins_with(cursor, BYTES("GET "))) {
+        return read_any_method(cursor, request);
+    }
+    request->method_text = (struct bytes){cursor->at, 3};
+    request->method = HTTP_GET;
+    cursor->at += 4;
     return H1_COMPLETE;
 }
 
@@ -129,9 +147,6 @@ static bool could_be_version(struct bytes text)
 {
     static const char form[] = "HTTP/0.0";
 
-    if (bytes_equal(text, BYTES("HTTP/1.1"))) {
-        return true;
-    }
     for (size_t i = 0; i < text.length; i++) {
         if (form[i] == '0' ? !http_char_is(text.at[i], HTTP_CHAR_DIGIT) : text.at[i] != form[i]) {
             return false;
@@ -170,8 +185,14 @@ static bool version_of(struct bytes text, enum http_version *version)
 static enum h1_verdict read_request_version(struct h1_cursor *cursor, struct http_request *request)
 {
     struct bytes text;
-    enum h1_verdict verdict = read_version(cursor, &text);
+    enum h1_verdict verdict;
 
+    if (begins_with(cursor, BYTES("HTTP/1.1\r\n"))) { /* as nearly always */
+        request->version = HTTP_1_1;
+        cursor->at += 10;
+        return H1_COMPLETE;
+    }
+    verdict = read_version(cursor, &text);
     if (verdict != H1_COMPLETE) {
         return verdict;
     }
@@ -227,8 +248,14 @@ static enum h1_verdict read_response_version(struct h1_cursor *cursor,
                                              struct http_response *response)
 {
     struct bytes text;
-    enum h1_verdict verdict = read_version(cursor, &text);
+    enum h1_verdict verdict;
 
+    if (begins_with(cursor, BYTES("HTTP/1.1"))) {
+        response->version = HTTP_1_1;
+        cursor->at += VERSION_LENGTH;
+        return H1_COMPLETE;
+    }
+    verdict = read_version(cursor, &text);
     if (verdict == H1_COMPLETE && !version_of(text, &response->version)) {
         return h1_reject(cursor->problem, 502, "a major version of HTTP other than 1",
                          "RFC 9112 section 2.3");
@@ -241,9 +268,13 @@ static enum h1_verdict read_status(struct h1_cursor *cursor, uint8_t lenient,
                                    struct http_response *response)
 {
     uint16_t last = (lenient & HTTP_LENIENT_STATUS) != 0 ? 999 : 599;
-
     const char *at = cursor->at;
 
+    if (begins_with(cursor, BYTES(" 200"))) {
+        response->status = 200;
+        cursor->at += 4;
+        return H1_COMPLETE;
+    }
     response->status = 0;
     for (int i = 0; i < 4; i++, at++) {
         if (at == cursor->end) {

@@ -26,7 +26,7 @@ static struct outcome payment(void)
     return (struct outcome){
         .end = OUTCOME_ANSWERED,
         .status = 201,
-        .protocol = "1.1",
+        .protocol = BYTES("1.1"),
         .method = BYTES("POST"),
         .scheme = BYTES("https"),
         .host = BYTES("pay.example.com"),
@@ -272,7 +272,7 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
                 .status = 599,
             };
         }
-        outcome.protocol = "1.1";
+        outcome.protocol = BYTES("1.1");
         outcome.tls_version = "TLSv1.3";
         outcome.tls_cipher = "a-cipher-with-a-name-that-is-longer-than-any-there-is";
         outcome.arm_by = "idempotency-key-of-the-request";
