@@ -29,7 +29,8 @@ void transport_want(struct transport *transport, short wanted)
             transport_break(transport);
         }
     }
-    if (transport->holds && (wanted & WATCH_READABLE) != 0 && transport->fd >= 0) {
+    if (transport->holds && (wanted & WATCH_READABLE) != 0 && transport->fd >= 0 &&
+        !watch_rests(&transport->watch)) { /* a rest ends with a call */
         watch_call(&transport->watch);
     }
 }

@@ -57,10 +57,11 @@ bool watch_change(struct watch *watch, short wanted);
 /* Tells READABLE and WRITABLE once, as soon as the loop is back, whatever was wanted. */
 void watch_call(struct watch *watch);
 /* Where READABLE alone is wanted: tells nothing for a moment (WATCH_REST_MS at most), so that what
- * comes in very small pieces is found together. Any change of what is wanted, and any call by hand,
- * ends it. */
+ * comes in very small pieces is found together; a call by hand that was not told yet is told behind
+ * it. Any change of what is wanted, and any further call by hand, ends it. */
 #define WATCH_REST_MS 5
 void watch_rest(struct watch *watch);
+bool watch_rests(const struct watch *watch);
 bool watch_is_on(const struct watch *watch);
 /* Must come before close(fd); nothing is told any more, not even what has been found ready already.
  * Stopping twice is harmless. */

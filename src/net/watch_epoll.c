@@ -35,8 +35,9 @@ struct epoll_watch {
     struct link called; /* by hand; or among those that rest */
     int fd;
     short wanted;
-    bool is_called;
-    bool rests;
+    bool is_called : 1;
+    bool rests : 1;
+    bool owes_call : 1; /* by hand, from before it rested */
 };
 
 _Static_assert(sizeof(struct epoll_watch) == sizeof(struct watch), "WATCH_BYTES of net/watch.h");
@@ -106,10 +107,19 @@ static bool report_kernel(struct epoll_watch *watch, int operation, short wanted
     return false;
 }
 
+static void call(struct epoll_watch *watch)
+{
+    if (!watch->is_called) {
+        watch->is_called = true;
+        list_add_last(&watch->watches->called, &watch->called);
+    }
+}
+
 static void leave_rest(struct epoll_watch *watch)
 {
     if (watch->rests) {
         watch->rests = false;
+        watch->owes_call = false;
         list_remove(&watch->called);
     }
 }
@@ -117,8 +127,13 @@ static void leave_rest(struct epoll_watch *watch)
 /* What came meanwhile is told as ever. To change what the kernel has already cannot fail. */
 static void end_rest(struct epoll_watch *watch)
 {
+    bool owed = watch->owes_call;
+
     leave_rest(watch);
     report_kernel(watch, EPOLL_CTL_MOD, watch->wanted);
+    if (owed) {
+        call(watch);
+    }
 }
 
 static void set_end_of_rest(struct watches *watches)
@@ -305,10 +320,11 @@ void watch_rest(struct watch *room)
     struct epoll_watch *watch = watch_in(room);
     struct watches *watches = watch->watches;
 
-    if (watches == NULL || watch->is_called || watch->rests || watch->wanted != WATCH_READABLE ||
+    if (watches == NULL || watch->rests || watch->wanted != WATCH_READABLE ||
         !report_kernel(watch, EPOLL_CTL_MOD, 0)) {
         return;
     }
+    watch->owes_call = take_call(watch) != 0;
     if (list_is_empty(&watches->resting)) {
         set_end_of_rest(watches);
     }
@@ -323,10 +339,12 @@ void watch_call(struct watch *room)
     if (watch->rests) {
         end_rest(watch);
     }
-    if (!watch->is_called) {
-        watch->is_called = true;
-        list_add_last(&watch->watches->called, &watch->called);
-    }
+    call(watch);
+}
+
+bool watch_rests(const struct watch *room)
+{
+    return ((const struct epoll_watch *)(const void *)room->bytes)->rests;
 }
 
 bool watch_is_on(const struct watch *room)

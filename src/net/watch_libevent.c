@@ -48,6 +48,7 @@ struct event_watch {
     uint8_t wanted : 2;
     bool rests : 1;
     bool is_called : 1;  /* by hand, and not told yet */
+    bool owes_call : 1;  /* by hand, from before it rested */
     bool is_timer : 1;   /* it has no descriptor */
     uint8_t called_in;   /* the round in which watches->called counts that; NO_ROUND: in none */
     uint8_t reported_in; /* the last round */
@@ -236,6 +237,15 @@ static void note_reported(struct watches *watches)
     }
 }
 
+/* What was called by hand before a rest is told behind it. */
+static short take_owed(struct event_watch *watch)
+{
+    bool owed = watch->owes_call && !watch->rests;
+
+    watch->owes_call &= !owed;
+    return owed ? WATCH_READABLE | WATCH_WRITABLE : 0;
+}
+
 static short reported_by(short what)
 {
     return (what >> 1) & (WATCH_READABLE | WATCH_WRITABLE);
@@ -243,12 +253,14 @@ static short reported_by(short what)
 
 static bool end_rest(struct event_watch *watch);
 
-/* What is told of a watch that is a timer, rests, or was called by hand; 0: nothing. */
+/* What is told of a watch that is a timer, rests, or was called by hand, also before its rest; 0:
+ * nothing. */
 static __attribute__((noinline)) short reported_apart(struct event_watch *watch, short reported)
 {
     if (watch->is_timer || (watch->rests && !end_rest(watch))) {
         reported |= WATCH_READABLE;
     }
+    reported |= take_owed(watch);
     if (reported != 0 && watch->is_called) {
         forget_call(watch);
     }
@@ -266,7 +278,7 @@ static void on_event(evutil_socket_t fd, short what, void *room)
         begin_round(watches, watch);
     }
     watch->reported_in = watches->round;
-    if (watch->is_timer || watch->rests || watch->is_called) {
+    if (watch->is_timer || watch->rests || watch->is_called || watch->owes_call) {
         reported = reported_apart(watch, reported);
     }
     if (reported != 0) {
@@ -340,6 +352,7 @@ static void take_out(struct event_watch *watch)
 {
     forget_call(watch);
     watch->rests = false;
+    watch->owes_call = false;
     delete (watch);
 }
 
@@ -462,10 +475,24 @@ void watch_rest(struct watch *room)
 {
     struct event_watch *watch = watch_in(room);
 
-    if (watch_is_on(room) && !watch->is_called && !watch->rests &&
-        watch->wanted == WATCH_READABLE && !rest(watch)) {
-        end_rest(watch);
+    if (!watch_is_on(room) || watch->rests || watch->wanted != WATCH_READABLE) {
+        return;
     }
+    watch->owes_call = watch->is_called;
+    forget_call(watch);
+    if (!rest(watch)) {
+        bool owed = watch->owes_call;
+
+        end_rest(watch);
+        if (owed) {
+            watch_call(room);
+        }
+    }
+}
+
+bool watch_rests(const struct watch *room)
+{
+    return ((const struct event_watch *)(const void *)room->bytes)->rests;
 }
 
 /* What was found ready is told together with the call. */
@@ -478,6 +505,7 @@ void watch_call(struct watch *room)
     if (watch->rests) {
         end_rest(watch);
     }
+    watch->owes_call = false;
     if (watch->is_called) {
         return;
     }

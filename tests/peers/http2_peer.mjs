@@ -122,9 +122,10 @@ export class Http2Peer {
         this.ended = undefined;
     }
 
-    // Preface and empty SETTINGS first, unless told otherwise.
-    static async connect(t, gateway, { preface = PREFACE, first = settings(), at = 0 } = {}) {
-        const wire = await connect(t, gateway.listeners ? gateway.listeners[at].connectOptions : gateway);
+    // Preface and empty SETTINGS first, unless told otherwise. `ca`: over TLS, of the name a.example.
+    static async connect(t, gateway, { preface = PREFACE, first = settings(), at = 0, ca } = {}) {
+        const secure = ca && { ca, servername: 'a.example', ALPNProtocols: ['h2'] };
+        const wire = await connect(t, gateway.listeners ? gateway.listeners[at].connectOptions : gateway, { secure });
         const peer = new Http2Peer(wire);
         wire.keepsLog = false;
         wire.send(Buffer.concat([Buffer.from(preface, 'latin1'), first]));

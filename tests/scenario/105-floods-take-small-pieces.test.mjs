@@ -3,10 +3,12 @@
 // those who are served beside it wait for none of them. A client that comes while one goes on, or that
 // has ended one, is served as before.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { keepAliveAgent, request } from './lib/client.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { authority, certificateList } from './lib/tls.mjs';
 import * as h2 from '../peers/http2_peer.mjs';
 
 const { Http2Peer, GET, POST, headers, data, reset, ping } = h2;
@@ -16,7 +18,7 @@ const odd = (i) => 2 * i + 1;
 const gaveUp = (count) => Array.from({ length: count }, (_, i) => [headers(odd(i), WAIT, END), reset(odd(i))]).flat();
 const answersPing = (peer) => peer.until(({ type, flags }) => type === h2.PING && flags === h2.ACK);
 
-async function served(t) {
+async function served(t, { tls = '' } = {}) {
     const origin = await httpOrigin(t, {
         handler: async (req, response) => {
             let bytes = 0;
@@ -29,7 +31,7 @@ async function served(t) {
         },
     });
     const gateway = await startGateway(t, `
-listeners: [{address: "127.0.0.1:0", h2c: true}]
+listeners: [{address: "127.0.0.1:0", h2c: true}${tls}]
 services: {app: {origins: ["${origin.address}"]}}
 routes: [{name: hello, match: {path: /hello}, respond: {body: hello}}, {name: all, service: app}]
 `);
@@ -37,9 +39,8 @@ routes: [{name: hello, match: {path: /hello}, respond: {body: hello}}, {name: al
 }
 
 // 900 streams that are begun and reset are 50 kB: read at once, they would be one or two turns.
-test('while many streams are begun and reset, others are served in between', async (t) => {
-    const { gateway } = await served(t);
-    const flooder = await Http2Peer.connect(t, gateway);
+async function serveBesideFlood(t, gateway, options) {
+    const flooder = await Http2Peer.connect(t, gateway, options);
     const agent = keepAliveAgent();
     let is_over = false;
     let answers = 0;
@@ -56,7 +57,27 @@ test('while many streams are begun and reset, others are served in between', asy
         answers++;
     }
     await over;
+    return answers;
+}
+
+test('while many streams are begun and reset, others are served in between', async (t) => {
+    const { gateway } = await served(t);
+    const answers = await serveBesideFlood(t, gateway);
+
     assert.ok(answers >= 3, `${answers} answers beside the flood`);
+});
+
+// What the library has read ahead waits for the connection's next piece, too.
+test('over TLS the same', async (t) => {
+    const ca = await authority(t);
+    const own = await ca.issue({ names: ['a.example'] });
+    const { gateway } = await served(t, {
+        tls: `, {address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}`,
+    });
+    const plain = await serveBesideFlood(t, gateway);
+    const secure = await serveBesideFlood(t, gateway, { at: 1, ca: readFileSync(ca.cert) });
+
+    assert.ok(secure >= plain / 10, `${secure} answers beside the flood over TLS, ${plain} without`);
 });
 
 test('a client that has given up many requests goes on with others', async (t) => {

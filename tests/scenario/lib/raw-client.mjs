@@ -6,6 +6,7 @@
 //     const answer = await client.answer();
 //     await client.expectClose();
 import net from 'node:net';
+import tls from 'node:tls';
 import { defer } from './cleanup.mjs';
 import { readAnswer, readAnswerHead } from './http-message.mjs';
 import { within } from './wait.mjs';
@@ -43,11 +44,12 @@ export async function connect(t, to, options = {}) {
 }
 
 // Like connect, for loops over many connections: whoever calls destroys.
-export async function connectLoose(to, options = {}) {
-    const where = to.connectOptions ?? to;
-    const socket = net.connect({ allowHalfOpen: true, ...where, ...options });
+// `secure`: options of tls.connect.
+export async function connectLoose(to, { secure, ...options } = {}) {
+    const where = { allowHalfOpen: true, ...(to.connectOptions ?? to), ...options };
+    const socket = secure ? tls.connect({ ...where, ...secure }) : net.connect(where);
     await within('a connection', new Promise((resolve, reject) => {
-        socket.once('connect', resolve);
+        socket.once(secure ? 'secureConnect' : 'connect', resolve);
         socket.once('error', reject);
     }));
     return new RawClient(socket);

@@ -87,10 +87,11 @@ export class Wire {
         return this;
     }
 
-    // RST where the socket knows it: a Unix socket does not, and Node (18, 20) never closes a
-    // socket whose end() is still under way when it is reset, and then does not exit either.
+    // RST where the socket knows it: a Unix socket does not, nor does one over TLS, and Node (18, 20)
+    // never closes a socket whose end() is still under way when it is reset, and then does not exit
+    // either.
     reset() {
-        if (this.socket.remoteAddress && !this.socket.writableEnded) {
+        if (this.socket.remoteAddress && !this.socket.writableEnded && !this.socket.encrypted) {
             this.socket.resetAndDestroy();
         } else {
             this.socket.destroy();

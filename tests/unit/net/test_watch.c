@@ -538,8 +538,9 @@ static void a_call_or_another_wish_ends_a_rest(void **state)
     struct fixture *fixture = *state;
 
     rest_with_bytes_there(fixture, 0);
+    assert_true(watch_rests(&fixture->parties[0].watch));
     watch_call(&fixture->parties[0].watch);
-    watch_rest(&fixture->parties[0].watch); /* too late */
+    assert_false(watch_rests(&fixture->parties[0].watch));
     run_until_reported(fixture, 0);
 
     rest_with_bytes_there(fixture, 1);
@@ -556,6 +557,40 @@ static void a_call_or_another_wish_ends_a_rest(void **state)
     assert_true(watch_change(&fixture->parties[3].watch, WATCH_READABLE));
     run_until_reported(fixture, 3);
     assert_int_equal(fixture->parties[2].calls, 0);
+}
+
+/* As over TLS, where the call is for what the library has read already. */
+static void one_that_is_called_rests_before_it_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, WATCH_READABLE);
+    watch_call(&fixture->parties[0].watch);
+    watch_rest(&fixture->parties[0].watch);
+    assert_true(watch_rests(&fixture->parties[0].watch));
+    start(fixture, 1, WATCH_WRITABLE);
+    take_turn(fixture); /* of the other */
+    assert_int_equal(fixture->parties[0].calls, 0);
+    watch_stop(&fixture->parties[1].watch);
+    run_until_reported(fixture, 0);
+    assert_int_equal(fixture->parties[0].what, WATCH_READABLE | WATCH_WRITABLE);
+    assert_false(watch_rests(&fixture->parties[0].watch));
+}
+
+/* As a change of what is wanted drops it without a rest. */
+static void a_call_that_rests_is_dropped_with_another_wish(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start(fixture, 0, WATCH_READABLE);
+    watch_call(&fixture->parties[0].watch);
+    watch_rest(&fixture->parties[0].watch);
+    assert_true(watch_change(&fixture->parties[0].watch, 0));
+    assert_true(watch_change(&fixture->parties[0].watch, WATCH_READABLE));
+    start(fixture, 1, WATCH_WRITABLE);
+    take_turn(fixture);
+    take_turn(fixture);
+    assert_int_equal(fixture->parties[0].calls, 0);
 }
 
 static void an_end_is_reported_in_spite_of_a_rest(void **state)
@@ -593,6 +628,8 @@ int main(void)
         TEST(a_crowd_does_not_keep_others_waiting),
         TEST(one_that_rests_is_reported_a_moment_later),
         TEST(a_call_or_another_wish_ends_a_rest),
+        TEST(one_that_is_called_rests_before_it_is_told),
+        TEST(a_call_that_rests_is_dropped_with_another_wish),
         TEST(an_end_is_reported_in_spite_of_a_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
