@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* exchange/queue: what holds an exchange before its route's action, alone and together with the
+/* exchange/exchange: what holds an exchange before its route's action, alone and together with the
  * reading of its body. The second hold is the test's own, as a later feature would have one. */
 
 #include "../../fakes/gateway.h"
