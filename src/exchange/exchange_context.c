@@ -35,7 +35,7 @@ struct generation {
     struct split_turn **splits;       /* by route index; NULL: one arm, or none */
     uint32_t services_made;
     uint32_t splits_made;
-    struct link link; /* of those being taken apart */
+    struct link link; /* in context->leaving, while it is taken apart */
 
     /* While it grows; borrowed. */
     struct origin_directory *directory;
@@ -185,7 +185,8 @@ enum generation_progress generation_grow(struct generation *generation, unsigned
     return GENERATION_GROWS;
 }
 
-void generation_settle(struct generation *generation)
+/* Now it is the one that runs: what it shares goes by its settings from here on. */
+static void generation_settle(struct generation *generation)
 {
     const struct settings *settings = generation_settings(generation);
 
@@ -219,13 +220,15 @@ struct generation *generation_ref(struct generation *generation)
     return generation;
 }
 
-bool generation_drop(struct generation *generation)
+/* Letting go has two steps for those who must not pause: true when that was the last reference; then
+ * generation_dismantle is called until it says that nothing is left. It takes what it did off `most`. */
+static bool generation_drop(struct generation *generation)
 {
     CHECK(generation->references > 0);
     return --generation->references == 0;
 }
 
-bool generation_dismantle(struct generation *generation, unsigned *most)
+static bool generation_dismantle(struct generation *generation, unsigned *most)
 {
     for (; *most > 0; (*most)--) {
         if (generation->services != NULL && generation->services_made > 0) {
@@ -249,16 +252,6 @@ bool generation_dismantle(struct generation *generation, unsigned *most)
         }
     }
     return false;
-}
-
-struct link *generation_link(struct generation *generation)
-{
-    return &generation->link;
-}
-
-struct generation *generation_of_link(struct link *link)
-{
-    return CONTAINER_OF(link, struct generation, link);
 }
 
 void generation_unref(struct generation **held)
@@ -322,7 +315,7 @@ static void dismantle(void *owner)
 
     while (most > 0 && (link = list_first(&context->leaving)) != NULL) {
         list_remove(link);
-        if (!generation_dismantle(generation_of_link(link), &most)) {
+        if (!generation_dismantle(CONTAINER_OF(link, struct generation, link), &most)) {
             list_add_first(&context->leaving, link);
         }
     }
@@ -337,7 +330,7 @@ void exchange_context_let_go(struct exchange_context *context, struct generation
     if (!generation_drop(generation)) {
         return;
     }
-    list_add_last(&context->leaving, generation_link(generation));
+    list_add_last(&context->leaving, &generation->link);
     if (!alarm_is_set(&context->dismantle)) {
         alarm_set(context->worker_context->loop, &context->dismantle, DISMANTLE_MS, dismantle,
                   context);
@@ -351,7 +344,7 @@ static void dismantle_all(struct exchange_context *context)
     alarm_clear(context->worker_context->loop, &context->dismantle);
     while ((link = list_first(&context->leaving)) != NULL) {
         list_remove(link);
-        generation_dismantle(generation_of_link(link), &(unsigned){UINT32_MAX});
+        generation_dismantle(CONTAINER_OF(link, struct generation, link), &(unsigned){UINT32_MAX});
     }
 }
 

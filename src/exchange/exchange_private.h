@@ -201,10 +201,6 @@ void queue_release(struct exchange *exchange, enum queue_hold hold);
 /* request_body.c: the request body is read before the exchange leaves the queue. */
 /* Holds the exchange there if so; its body is not whole yet. */
 void gather_begin(struct exchange *exchange);
-/* Whether so much more is still gathered; else the body holds the exchange no longer. */
-bool gather_has_room(const struct exchange *exchange, size_t length);
-/* More of the body, while QUEUED. Returns how many bytes were taken. */
-size_t gather_body(struct exchange *exchange, struct bytes bytes);
 /* timeouts.request_buffer is over. */
 void gather_is_over(struct timer *timer);
 

@@ -58,19 +58,9 @@ struct generation *generation_begin(struct plan *plan, struct origin_directory *
 enum generation_progress { GENERATION_GROWS, GENERATION_IS_WHOLE, GENERATION_FAILED };
 /* Makes at most `most` services and splits; out of memory, generation_unref is all that is left. */
 enum generation_progress generation_grow(struct generation *generation, unsigned most);
-/* Now it is the one that runs: what it shares goes by its settings from here on. */
-void generation_settle(struct generation *generation);
 
 struct generation *generation_ref(struct generation *generation);
 void generation_unref(struct generation **generation);
-/* In two steps for those who must not pause: true when that was the last reference; then
- * generation_dismantle is to be called until it says that nothing is left. It takes what it did
- * off `most`. */
-bool generation_drop(struct generation *generation);
-bool generation_dismantle(struct generation *generation, unsigned *most);
-/* While it is being taken apart, for a list of those. */
-struct link *generation_link(struct generation *generation);
-struct generation *generation_of_link(struct link *link);
 const struct settings *generation_settings(const struct generation *generation);
 const struct tls_store *generation_tls(const struct generation *generation);
 const struct router *generation_router(const struct generation *generation);

@@ -63,13 +63,15 @@ void gather_begin(struct exchange *exchange)
     }
 }
 
-bool gather_has_room(const struct exchange *exchange, size_t length)
+/* Whether so much more is still gathered; else the body holds the exchange no longer. */
+static bool gather_has_room(const struct exchange *exchange, size_t length)
 {
     return exchange->request_body.body.length + length <= most_bytes(exchange);
 }
 
-/* What something else holds is read up to the bound. */
-size_t gather_body(struct exchange *exchange, struct bytes bytes)
+/* More of the body, while QUEUED; what something else holds is read up to the bound. Returns how many
+ * bytes were taken. */
+static size_t gather_body(struct exchange *exchange, struct bytes bytes)
 {
     struct buffer_queue *queue = &exchange->request_body.body;
     size_t most = most_bytes(exchange);
