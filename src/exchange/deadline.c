@@ -13,9 +13,9 @@
 
 /* --- the field --------------------------------------------------------------------------- */
 
-const struct deadline_settings *deadline_settings_of(const struct exchange *exchange)
+static struct bytes field_name(const struct exchange *exchange)
 {
-    return &generation_settings(exchange->generation)->deadline;
+    return bytes_of(generation_settings(exchange->generation)->deadline.header);
 }
 
 static const struct http_header *find_grpc_timeout(const struct exchange *exchange)
@@ -43,8 +43,7 @@ static bool read_wish(const struct exchange *exchange, uint32_t *milliseconds)
     if (read_grpc_timeout(exchange, milliseconds)) {
         return true;
     }
-    row = http_find_named(&exchange->request.headers,
-                          bytes_of(deadline_settings_of(exchange)->header));
+    row = http_find_named(&exchange->request.headers, field_name(exchange));
     return row != NULL && bytes_read_decimal(http_header_value(row), MOST_DIGITS, milliseconds);
 }
 
@@ -58,7 +57,7 @@ static uint32_t left_ms(const struct exchange *exchange)
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
                       struct text *text)
 {
-    struct bytes name = bytes_of(deadline_settings_of(exchange)->header);
+    struct bytes name = field_name(exchange);
     const char *from = text->at;
 
     text_add_number(text, left_ms(exchange));

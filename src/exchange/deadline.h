@@ -14,7 +14,6 @@ bool deadline_begin(struct exchange *exchange);
 bool deadline_leaves_time(struct exchange *exchange);
 void deadline_is_over(struct timer *timer);
 
-const struct deadline_settings *deadline_settings_of(const struct exchange *exchange);
 /* Where there is one: tells the origin what is left, in place of the client's line, which is dropped
  * (forward.c). false: it does not fit. */
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,

@@ -463,7 +463,7 @@ static void choose_passing_of_request(const struct exchange *exchange, uint64_t 
                                       uint64_t except, struct passing *passing)
 {
     const struct route_settings *route = exchange->routing.route;
-    const struct deadline_settings *deadline = deadline_settings_of(exchange);
+    const struct deadline_settings *deadline = &generation_settings(exchange->generation)->deadline;
     uint64_t dropped = REQUEST_DROPPED | also;
     struct bytes name = BYTES("");
 
