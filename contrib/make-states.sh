@@ -35,6 +35,8 @@ followers_of() { # PREFIX SOURCE
     awk -v prefix="$1_" '
         /^static const uint16_t formers\[\]/ { table = 1; next }
         table && /^}/ { exit }
+        table && /\] =$/ { held = $0; next } # its states stand on the next line
+        held != "" { sub(/^ +/, ""); $0 = held " " $0; held = "" }
         table && /\] = / {
             name = $1; gsub(/[\[\]]/, "", name); sub(prefix, "", name)
             said = $0; sub(/^[^=]*= /, "", said); sub(/,[^,]*$/, "", said)

@@ -49,31 +49,23 @@ uint32_t client_ticks_now(const struct client_connection *connection)
 
 /* --- state and clock --------------------------------------------------------------------- */
 
-static bool may_follow(enum client_state from, enum client_state to)
-{
-    switch (to) {
-    case CLIENT_AWAITS_PROXY_HEADER:
-        return false;
-    case CLIENT_AWAITS_HANDSHAKE:
-        return from == CLIENT_AWAITS_PROXY_HEADER;
-    case CLIENT_IDLE:
-        return from == CLIENT_AWAITS_PROXY_HEADER || from == CLIENT_AWAITS_HANDSHAKE ||
-               from == CLIENT_SERVES;
-    case CLIENT_SERVES:
-        return from == CLIENT_IDLE;
-    case CLIENT_LINGERS:
-        return from == CLIENT_SERVES;
-    case CLIENT_CLOSED:
-        return from != CLIENT_CLOSED;
-    }
-    return false;
-}
+#define FROM(state) (1u << CLIENT_##state)
+
+/* What each may follow. */
+static const uint16_t formers[] = {
+    [CLIENT_AWAITS_PROXY_HEADER] = 0,
+    [CLIENT_AWAITS_HANDSHAKE] = FROM(AWAITS_PROXY_HEADER),
+    [CLIENT_IDLE] = FROM(AWAITS_PROXY_HEADER) | FROM(AWAITS_HANDSHAKE) | FROM(SERVES),
+    [CLIENT_SERVES] = FROM(IDLE),
+    [CLIENT_LINGERS] = FROM(SERVES),
+    [CLIENT_CLOSED] = FROM(CLOSED) - 1, /* all but itself */
+};
 
 void client_set_state(struct client_connection *connection, enum client_state state)
 {
     struct client_context *context = client_context_of(connection);
 
-    CHECK(may_follow((enum client_state)connection->state, state));
+    CHECK((formers[state] >> connection->state & 1) != 0);
     connection->state = (uint8_t)state;
     if (state == CLIENT_IDLE) {
         connection->since_ms = client_clock_ms(context);

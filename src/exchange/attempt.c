@@ -26,24 +26,19 @@
 
 /* --- states ------------------------------------------------------------------------------ */
 
-static bool may_follow(enum attempt_state from, enum attempt_state to)
-{
-    switch (to) {
-    case ATTEMPT_WAITS:
-        return false;
-    case ATTEMPT_SENDS:
-        return from == ATTEMPT_WAITS;
-    case ATTEMPT_SENT:
-        return from == ATTEMPT_SENDS;
-    case ATTEMPT_OVER:
-        return from != ATTEMPT_OVER;
-    }
-    return false;
-}
+#define FROM(state) (1u << ATTEMPT_##state)
+
+/* What each may follow. */
+static const uint16_t formers[] = {
+    [ATTEMPT_WAITS] = 0,
+    [ATTEMPT_SENDS] = FROM(WAITS),
+    [ATTEMPT_SENT] = FROM(SENDS),
+    [ATTEMPT_OVER] = FROM(OVER) - 1, /* all but itself */
+};
 
 static void set_state(struct attempt *attempt, enum attempt_state state)
 {
-    CHECK(may_follow(attempt->state, state));
+    CHECK((formers[state] >> attempt->state & 1) != 0);
     attempt->state = state;
 }
 

@@ -17,35 +17,26 @@ static struct origin_directory *directory_of(struct origin_connection *connectio
     return connection->origin->directory;
 }
 
-static bool may_follow(enum origin_connection_state from, enum origin_connection_state to)
-{
-    switch (to) {
-    case ORIGIN_CONNECTION_CONNECTING:
-        return false;
-    case ORIGIN_CONNECTION_HANDSHAKES:
-        return from == ORIGIN_CONNECTION_CONNECTING;
-    case ORIGIN_CONNECTION_GREETS:
-        return from == ORIGIN_CONNECTION_CONNECTING || from == ORIGIN_CONNECTION_HANDSHAKES;
-    case ORIGIN_CONNECTION_CARRIES:
-        return from == ORIGIN_CONNECTION_GREETS;
-    case ORIGIN_CONNECTION_IDLE:
-        return from == ORIGIN_CONNECTION_CONNECTING || from == ORIGIN_CONNECTION_HANDSHAKES ||
-               from == ORIGIN_CONNECTION_AWAITS_HEAD || from == ORIGIN_CONNECTION_READS_BODY;
-    case ORIGIN_CONNECTION_AWAITS_HEAD:
-        return from == ORIGIN_CONNECTION_IDLE;
-    case ORIGIN_CONNECTION_READS_BODY:
-    case ORIGIN_CONNECTION_TUNNELS:
-        return from == ORIGIN_CONNECTION_AWAITS_HEAD;
-    case ORIGIN_CONNECTION_CLOSED:
-        return from != ORIGIN_CONNECTION_CLOSED;
-    }
-    return false;
-}
+#define FROM(state) (1u << ORIGIN_CONNECTION_##state)
+
+/* What each may follow. */
+static const uint16_t formers[] = {
+    [ORIGIN_CONNECTION_CONNECTING] = 0,
+    [ORIGIN_CONNECTION_HANDSHAKES] = FROM(CONNECTING),
+    [ORIGIN_CONNECTION_GREETS] = FROM(CONNECTING) | FROM(HANDSHAKES),
+    [ORIGIN_CONNECTION_CARRIES] = FROM(GREETS),
+    [ORIGIN_CONNECTION_IDLE] =
+        FROM(CONNECTING) | FROM(HANDSHAKES) | FROM(AWAITS_HEAD) | FROM(READS_BODY),
+    [ORIGIN_CONNECTION_AWAITS_HEAD] = FROM(IDLE),
+    [ORIGIN_CONNECTION_READS_BODY] = FROM(AWAITS_HEAD),
+    [ORIGIN_CONNECTION_TUNNELS] = FROM(AWAITS_HEAD),
+    [ORIGIN_CONNECTION_CLOSED] = FROM(CLOSED) - 1, /* all but itself */
+};
 
 void origin_connection_set_state(struct origin_connection *connection,
                                  enum origin_connection_state state)
 {
-    CHECK(may_follow(connection->state, state));
+    CHECK((formers[state] >> connection->state & 1) != 0);
     connection->state = state;
 }
 
