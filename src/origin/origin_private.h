@@ -162,7 +162,7 @@ struct origin_connection {
     uint64_t client_us;       /* how long it did before, in the present request */
     uint64_t passed;          /* bytes of the answer handed over */
     uint64_t written_before;  /* out.written when the present request began */
-    uint64_t written_checked; /* and when the answer began, or origin_h1_still_sends last looked */
+    uint64_t written_checked; /* and when the answer began, or origin_h1_goes_on last looked */
     size_t left_checked;      /* what it had not taken yet then, or when the clock was set */
     struct service_entry *service_entry; /* held; NULL: it counts for no service */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
@@ -324,7 +324,19 @@ void origin_hurry_uploads(struct origin *origin);
 /* h1/origin_h1.c */
 /* Reads what is there and tells the request. */
 void origin_h1_receive(struct origin_connection *connection);
+void origin_h1_note_written(struct origin_connection *connection);
+/* Which clock runs while the answer has not begun. */
+void origin_h1_mind_the_request(struct origin_connection *connection);
 
+/* h1/origin_h1_upload.c: as struct origin_connection_ops has it. */
+size_t origin_h1_send_body(struct origin_connection *connection, const struct bytes *pieces,
+                           int count);
+bool origin_h1_goes_on(struct origin_connection *connection);
+/* `trailers` may be NULL. false: no memory. */
+bool origin_h1_add_last_chunk(struct origin_connection *connection,
+                              const struct http_fields *trailers);
+
+/* h1/origin_h1.c */
 extern const struct origin_connection_ops origin_h1_ops;
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);

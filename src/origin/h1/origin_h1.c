@@ -2,7 +2,8 @@
 /* HTTP/1.1 with an origin: writes the request of an exchange, minds the clock until the answer
  * begins, and turns the bytes that come back into events of the request. Strict: whatever is not
  * well-formed ends the connection, and an answer that is not followed by silence makes it unfit for
- * another request. Called through the table at the end by the owner of the request, and by
+ * another request. The body of a request is in origin_h1_upload.c. Called through the table at the
+ * end by the owner of the request, and by
  * origin_connection.c when its socket is ready. */
 #include "origin/origin_private.h"
 
@@ -11,7 +12,6 @@
 
 #include <errno.h>
 
-#define COALESCE_BYTES 2048
 #define READS_A_TURN 4
 #define INTERIMS_MOST 32
 #define INTERIMS_A_SECOND 4
@@ -94,7 +94,7 @@ static bool send_head(struct origin_connection *connection, const struct request
     return true;
 }
 
-static void note_written(struct origin_connection *connection)
+void origin_h1_note_written(struct origin_connection *connection)
 {
     struct origin_request *request = connection->request;
 
@@ -103,8 +103,7 @@ static void note_written(struct origin_connection *connection)
     }
 }
 
-/* Which clock runs while the answer has not begun. */
-static void mind_the_request(struct origin_connection *connection)
+void origin_h1_mind_the_request(struct origin_connection *connection)
 {
     const struct timeouts_settings *timeouts = connection->request->timeouts;
 
@@ -129,10 +128,10 @@ static void flush(struct origin_connection *connection)
     if (!connection->out.blocked) {
         outbox_flush(&connection->out, buffers_of(connection), &connection->transport);
     }
-    note_written(connection);
+    origin_h1_note_written(connection);
     origin_connection_want(connection);
     if (connection->request != NULL) {
-        mind_the_request(connection);
+        origin_h1_mind_the_request(connection);
     }
 }
 
@@ -165,110 +164,10 @@ static void flush_later(struct origin_connection *connection)
     }
 }
 
-/* A copy of it leaves with what waits before it. false: it is not worth that, or there is no memory. */
-static bool coalesce(struct origin_connection *connection, struct bytes bytes)
-{
-    size_t room = 0;
-    char *at = NULL;
-
-    if (connection->state != ORIGIN_CONNECTION_TUNNELS && bytes.length <= COALESCE_BYTES &&
-        !outbox_is_empty(&connection->out)) {
-        at = outbox_room(&connection->out, buffers_of(connection), bytes.length, &room);
-    }
-    if (at != NULL) {
-        memcpy(at, bytes.at, bytes.length);
-        outbox_filled(&connection->out, bytes.length);
-    }
-    return at != NULL;
-}
-
-static size_t send_plain(struct origin_connection *connection, const struct bytes *pieces,
-                         int count)
-{
-    struct iovec vectors[OUTBOX_PIECES];
-
-    if (count == 1 && coalesce(connection, pieces[0])) {
-        return pieces[0].length;
-    }
-    for (int i = 0; i < count; i++) {
-        vectors[i] = (struct iovec){(void *)pieces[i].at, pieces[i].length};
-    }
-    return outbox_send(&connection->out, buffers_of(connection), &connection->transport, vectors,
-                       count);
-}
-
-static size_t send_chunk(struct origin_connection *connection, struct bytes bytes)
-{
-    char line[H1_CHUNK_HEAD_MAX];
-    struct text text = text_over(line, sizeof(line));
-
-    if (connection->out.frame_left == 0) {
-        h1_write_chunk_head(&text, bytes.length);
-    }
-    return outbox_send_frame(&connection->out, buffers_of(connection), &connection->transport,
-                             (struct bytes){line, text_length(&text)}, bytes, BYTES(H1_CRLF));
-}
-
-static size_t send_chunks(struct origin_connection *connection, const struct bytes *pieces,
-                          int count)
-{
-    size_t total = 0;
-
-    for (int i = 0; i < count; i++) {
-        size_t taken = 0;
-
-        while (taken < pieces[i].length && !connection->out.blocked) {
-            taken += send_chunk(connection, bytes_skip(pieces[i], taken));
-        }
-        total += taken;
-    }
-    return total;
-}
-
-static size_t send_body(struct origin_connection *connection, const struct bytes *pieces, int count)
-{
-    struct origin_request *request = connection->request;
-    size_t taken;
-
-    if (connection->out.blocked || pieces[0].length == 0) {
-        return 0;
-    }
-    if (connection->request_framing == HTTP_CHUNKED &&
-        connection->state != ORIGIN_CONNECTION_TUNNELS) {
-        taken = send_chunks(connection, pieces, count);
-    } else {
-        taken = send_plain(connection, pieces, count);
-    }
-    note_written(connection);
-    if (connection->request != NULL && connection->out.blocked) {
-        reserve_client_came(connection);
-        origin_connection_want(connection);
-        mind_the_request(connection);
-    }
-    if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
-        set_clock(connection, request->timeouts->tunnel_idle);
-    }
-    return taken;
-}
-
-static bool add_trailers(struct origin_connection *connection, const struct http_fields *trailers)
-{
-    char memory[H1_LAST_CHUNK_MAX];
-
-    return outbox_add(&connection->out, buffers_of(connection),
-                      h1_write_last_chunk(memory, trailers));
-}
-
-static bool add_last_chunk(struct origin_connection *connection, const struct http_fields *trailers)
-{
-    return trailers == NULL
-               ? outbox_add(&connection->out, buffers_of(connection), BYTES(H1_LAST_CHUNK))
-               : add_trailers(connection, trailers);
-}
-
 static void send_end(struct origin_connection *connection, const struct http_fields *trailers)
 {
-    if (connection->request_framing == HTTP_CHUNKED && !add_last_chunk(connection, trailers)) {
+    if (connection->request_framing == HTTP_CHUNKED &&
+        !origin_h1_add_last_chunk(connection, trailers)) {
         origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return;
     }
@@ -278,61 +177,6 @@ static void send_end(struct origin_connection *connection, const struct http_fie
     }
     connection->asked_us = loop_now(directory_of(connection)->worker_context->loop);
     flush_later(connection);
-}
-
-/* Half a head, or a word in between: its answer is on its way, and cannot be had elsewhere. */
-static bool is_not_to_hurry(struct origin_connection *connection)
-{
-    struct origin_request *request = connection->request;
-
-    if (!request->hurried || !connection->heard) {
-        return false;
-    }
-    request->hurried = false;
-    set_clock(connection, request->timeouts->first_byte);
-    return true;
-}
-
-/* The kernel calls a socket writable once a good part of what it holds was taken; what it still holds
- * tells of less. true: less is left than when this was last asked. */
-static bool takes(struct origin_connection *connection)
-{
-    size_t before = connection->left_checked;
-
-    connection->left_checked = transport_unacknowledged(&connection->transport);
-    return connection->out.blocked && connection->left_checked < before;
-}
-
-static bool still_takes(struct origin_connection *connection)
-{
-    if (!takes(connection)) {
-        return false;
-    }
-    set_clock(connection, connection->request->timeouts->send_idle);
-    return true;
-}
-
-/* An answer may begin before its request is whole, and then wait for that. While the origin takes
- * more of it, or the client is slow to bring more and has the clock, the origin has not stopped; nor
- * has it if the last of the request went out only since the clock was set. */
-static bool still_sends(struct origin_connection *connection)
-{
-    bool awaits_client = !connection->request_whole && !connection->out.blocked;
-    bool moved = takes(connection) || connection->out.written != connection->written_checked;
-
-    connection->written_checked = connection->out.written;
-    if (!moved && !awaits_client) {
-        return false;
-    }
-    set_clock(connection, connection->request->timeouts->response_idle);
-    return true;
-}
-
-static bool goes_on(struct origin_connection *connection)
-{
-    return connection->state == ORIGIN_CONNECTION_AWAITS_HEAD
-               ? is_not_to_hurry(connection) || still_takes(connection)
-               : still_sends(connection);
 }
 
 static size_t held(const struct origin_connection *connection)
@@ -900,11 +744,11 @@ static void origin_h1_resume(struct origin_connection *connection)
 
 const struct origin_connection_ops origin_h1_ops = {
     .send_head = send_head,
-    .send_body = send_body,
+    .send_body = origin_h1_send_body,
     .send_end = send_end,
     .flush = flush_later,
     .resume = origin_h1_resume,
     .held = held,
-    .goes_on = goes_on,
+    .goes_on = origin_h1_goes_on,
     .judge = origin_h1_judge,
 };
