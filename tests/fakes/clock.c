@@ -54,7 +54,7 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *due, struct itim
     return set_really(fd, due, before);
 }
 
-/* Those that are closed by now say so, and nobody listens. */
+/* Those that are closed by now say so, without a listener. */
 void fake_clock_advance(uint32_t milliseconds)
 {
     offset_ms += milliseconds;

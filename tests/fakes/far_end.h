@@ -20,7 +20,7 @@ struct far_end {
     unsigned reads; /* that brought something */
     bool ended;     /* the other side has closed, or reset */
     bool reset;
-    far_end_heard *heard; /* NULL: nobody asks */
+    far_end_heard *heard; /* NULL: not asked for */
     void *owner;
     const char *awaited;
 };

@@ -84,7 +84,7 @@ static void check_headers(const struct http_headers *headers, struct bytes head,
     CHECK(headers->present == present);
 }
 
-/* "http://host?query": whoever forwards it puts a "/" before the target. */
+/* "http://host?query": the forwarder puts a "/" before the target. */
 static bool lacks_path(void)
 {
     return request.path.length == 0 && request.has_query;

@@ -31,7 +31,7 @@ test('one origin connection serves request after request, of different clients t
     assert.equal(origin.connections, 1);
 });
 
-test('a connection on which a user has made himself known carries nobody else', async (t) => {
+test('a connection on which a user has made himself known carries no other user', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         let user = 'nobody'; // of the whole connection, as NTLM and Negotiate have it
         for (;;) {
@@ -91,7 +91,7 @@ test('an origin that closes between requests costs no error', async (t) => {
     assert.equal(origin.wires.length, 20);
 });
 
-test('bytes that nobody asked for on a kept connection are never an answer', async (t) => {
+test('bytes without a request on a kept connection are never an answer', async (t) => {
     const origin = await rawOrigin(t, async (wire, number) => {
         await wire.request();
         wire.ok(`answer ${number}`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the gateway says about itself and the client: Via, X-Forwarded-*, Forwarded, X-Request-Id.
-// What a client that nobody trusts claims about others is not passed on.
+// What a client that is not trusted claims about others is not passed on.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';

@@ -138,7 +138,7 @@ test('an origin that does not read stops the client from sending', async (t) => 
     writePattern(client.socket, size, progress);
     const stuckAt = await settled(() => progress.sent);
     await pause(BODY_IDLE + 500); // it is the origin that keeps the client waiting
-    assert.ok(stuckAt < size / 2, `the client could send ${stuckAt} bytes that nobody read`);
+    assert.ok(stuckAt < size / 2, `the client could send ${stuckAt} bytes that were not read`);
     assertMemory(gateway);
     origin.wires[0].socket.resume();
     assert.equal((await client.answer({ deadline: LONG })).status, 200);
@@ -165,7 +165,7 @@ test('a client that does not read stops the origin from sending', async (t) => {
     const check = new PatternCheck();
     check.add(client.held);
     const stuckAt = await settled(() => progress.sent);
-    assert.ok(stuckAt < size / 2, `the origin could send ${stuckAt} bytes that nobody read`);
+    assert.ok(stuckAt < size / 2, `the origin could send ${stuckAt} bytes that were not read`);
     assertMemory(gateway);
     client.socket.on('data', (bytes) => check.add(bytes));
     client.socket.resume();

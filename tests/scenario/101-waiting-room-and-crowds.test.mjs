@@ -183,7 +183,7 @@ test('a restart keeps the places of those who wait', async (t) => {
     assert.equal((await ask(after, '192.0.2.2', { cookie: cookieOf(waits) })).status, 200);
 });
 
-test('at the opening the lot decides, whoever asks first', async (t) => {
+test('at the opening the lot decides, not who asks first', async (t) => {
     const before = new Date(Date.now() + 7200000).toISOString().replace(/\.[0-9]+/, '');
     const gateway = await startGateway(t, config(`active: 1, session: 1h, opens_at: "${before}"`));
     const users = [];

@@ -48,7 +48,7 @@ routes:
 });
 
 test('a request with a place of its own', async (t) => {
-    await t.test('is served where no one may wait', async (t) => {
+    await t.test('is served where none may wait', async (t) => {
         const origin = await heldOrigin(t);
         const gateway = await start(t, classes(origin, 'concurrency: 1, pool: {max_pending: 0}'));
         const client = await ask(t, gateway, '/only');

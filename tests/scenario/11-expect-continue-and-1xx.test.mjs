@@ -178,7 +178,7 @@ test('interim answers of the origin', async (t) => {
         assert.equal((await client.answer()).status, 200);
     });
 
-    await t.test('a 100 that nobody waits for is passed on too (RFC 9110 section 15.2)', async () => {
+    await t.test('a 100 that is not waited for is passed on too (RFC 9110 section 15.2)', async () => {
         reply = 'HTTP/1.1 100 Continue\r\n\r\n';
         const client = await connect(t, gateway);
         client.send(head('GET / HTTP/1.1', 'Host: a'));

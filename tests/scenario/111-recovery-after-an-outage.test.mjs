@@ -60,7 +60,7 @@ routes: [{name: a, service: a}]
         const inside = [];
         for (let served = 0; served < answers.length; served += inside.at(-1)) {
             const left = answers.length - served;
-            // Nobody else goes in: who is not at the origin stands in line.
+            // No other request goes in: those that are not at the origin wait in line.
             await until('all at the origin or in line', async () => pending.length >= Math.min(await places() || LIMIT, left) &&
                 await line() === left - pending.length);
             inside.push(pending.length);

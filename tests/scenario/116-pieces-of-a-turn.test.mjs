@@ -38,7 +38,7 @@ async function cutsOf(gateway, cause) {
     return valueOf(await metricsOf(gateway), 'turnpike_client_forced_closes_total', { cause });
 }
 
-test('a client that renews its key without end is cut, and holds up nobody', async (t) => {
+test('a client that renews its key without end is cut, and delays no other', async (t) => {
     const program = floodProgram(t);
     const ca = await authority(t);
     const own = await ca.issue();

@@ -45,7 +45,7 @@ test('an upload that cannot come to its end is given up at the origin', async (t
     await ended(wire);
 });
 
-test('whoever asked for a change and ends its side is answered', async (t) => {
+test('a client that asked for a change and ends its side is answered', async (t) => {
     let go;
     const origin = await rawOrigin(t, async (wire) => {
         await wire.request();

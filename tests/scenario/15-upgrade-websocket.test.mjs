@@ -193,7 +193,7 @@ test('what is no upgrade', async (t) => {
     });
 });
 
-test('a 101 that nobody asked for is 502', async (t) => {
+test('a 101 that was not asked for is 502', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         await wire.request();
         wire.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');

@@ -11,7 +11,7 @@ test('target forms', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, through(origin));
 
-    await t.test('CONNECT is refused and forwarded to nobody', async () => {
+    await t.test('CONNECT is refused and not forwarded', async () => {
         const client = await connect(t, gateway);
         client.send(`${head('CONNECT 127.0.0.1:22 HTTP/1.1', 'Host: 127.0.0.1:22')}${head('GET /tunnelled HTTP/1.1', 'Host: a')}`);
         const answer = await client.answer();

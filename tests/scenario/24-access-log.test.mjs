@@ -194,7 +194,7 @@ routes: [{name: all, respond: {status: 200, body: ok}}]
     gateway.child.stderr.resume();
 });
 
-test('a pipe that nobody reads is an error, not a start that never ends', async (t) => {
+test('a pipe without a reader is an error, not a start that never ends', async (t) => {
     const pipe = path.join(temporaryFolder(t), 'log');
     execFileSync('mkfifo', [pipe]);
     const config = `access_log: ${pipe}\nlisteners: [{address: "127.0.0.1:0"}]\nroutes: [{name: all, respond: {body: ok}}]\n`;

@@ -34,7 +34,7 @@ async function stallingOrigin(t, script = () => {}) {
     return origin;
 }
 
-// Sends until nobody takes any more. How much that was.
+// Sends until no more is taken. How much that was.
 async function fill(wire) {
     for (let sent = 0; ; sent += PIECE.length) {
         const taken = new Promise((resolve) => wire.socket.write(PIECE, () => resolve(true)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// SIGHUP: another configuration is taken up, and whoever is connected does not notice.
+// SIGHUP: another configuration is taken up, and connected clients do not notice.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -79,7 +79,7 @@ test('a file that is gone changes nothing', async (t) => {
     assert.equal((await client.ask(GET)).text, 'still here');
 });
 
-test('a pipe that nobody writes into holds no reload up', async (t) => {
+test('a pipe without a writer holds no reload up', async (t) => {
     const gateway = await startGateway(t, saying('still here'));
     fs.unlinkSync(gateway.file);
     assert.equal(spawnSync('mkfifo', [gateway.file]).status, 0);

@@ -144,7 +144,7 @@ test('a second process is told who is in its way, and opens no listener', async 
     assert.equal((await ask(gateway, '/v1/status')).status, 200);
 });
 
-// A lock file is left behind by nobody, but another user may make one in a folder where all may write.
+// No process leaves a lock file behind, but another user may make one in a folder where all may write.
 test(...linuxOnly('a lock file that another process holds ends a start with an error that names both'), async (t) => {
     const folder = temporaryFolder(t);
     const holder = spawn('flock', [`${folder}/admin.sock.lock`, 'sleep', '60'], { stdio: 'ignore', detached: true });

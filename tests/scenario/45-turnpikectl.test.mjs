@@ -122,7 +122,7 @@ test('reload takes the file up; a bad one changes nothing and says why', async (
     assert.equal(valueOf(metrics, 'turnpike_config_generation'), 2);
 });
 
-test('a reload that nobody confirms goes back by itself, one that is confirmed stays', async (t) => {
+test('a reload that is not confirmed goes back by itself, one that is confirmed stays', async (t) => {
     const gateway = await simple(t);
     const file = `${gateway.folder}/turnpike.yaml`;
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('body: rest', 'body: other'));
@@ -289,7 +289,7 @@ test('the costliest connections of all workers are listed', async (t) => {
     await ctlRefused(gateway, /'top' expects a number/, 'connections', '--top', 'all');
 });
 
-test('trace logs the steps of one request id, of nobody else, until it is stopped', async (t) => {
+test('trace logs the steps of one request id, of no other, until it is stopped', async (t) => {
     const origin = await httpOrigin(t);
     const gateway = await startGateway(t, (folder) => `request_id: any\n${through(origin)}${adminIn(folder)}`);
     await ctlRefused(gateway, /client=IP or id=REQUEST-ID/, 'trace', 'for=5');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Users who stay with their arm, whoever asks where and when; overrides.
+// Users who stay with their arm, wherever and whenever they ask; overrides.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';

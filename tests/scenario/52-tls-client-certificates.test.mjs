@@ -82,7 +82,7 @@ test('optional: without one a client comes in too, with a bad one it does not', 
     await assert.rejects(ask(shows(stranger)));
 });
 
-test('off: nobody is asked', async (t) => {
+test('off: no client is asked', async (t) => {
     const { clients, origin, ask } = await stage(t, () => '{mode: off}');
     const good = await clients.issue({ names: ['merchant.example'], client: true });
     assert.equal((await ask(shows(good))).status, 200);

@@ -65,7 +65,7 @@ test('alerts and empty records without end', async (t) => {
     await works();
 });
 
-test('records that are too large, or that somebody changed', async (t) => {
+test('records that are too large, or that were changed on the way', async (t) => {
     const { gateway, ca, counted, works } = await stage(t);
     const records = [
         Buffer.concat([Buffer.from([23, 3, 3, 0x7f, 0xff]), Buffer.alloc(0x7fff)]),
@@ -153,7 +153,7 @@ test('an address whose handshakes come to nothing stands behind others, until on
     assert.ok(second.every((client) => !client.ended));
 });
 
-test(...linuxOnly('half a hello spins nobody, whether its client waits or has gone'), async (t) => {
+test(...linuxOnly('half a hello spins no worker, whether its client waits or has gone'), async (t) => {
     const ca = await authority(t);
     const own = await ca.issue();
     const gateway = await startGateway(t, (folder) => `

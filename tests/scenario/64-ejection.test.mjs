@@ -39,7 +39,7 @@ const answers503 = (_, answer) => {
     answer.end();
 };
 
-// An address where nobody listens, until somebody does.
+// An address without a listener, until there is one.
 async function deadOrigin(t, name) {
     const gone = await httpOrigin(t, { name });
     const { port, address } = gone;

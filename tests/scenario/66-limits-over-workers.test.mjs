@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Limits of origins and services hold over all workers, and nobody is forgotten in a line.
+// Limits of origins and services hold over all workers, and no request is forgotten in a line.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { keepAliveAgent, request } from './lib/client.mjs';
@@ -110,7 +110,7 @@ test('an idle connection that lies with one worker is no reason to wait for anot
     assert.ok(workers.size > 1, 'more than one worker had requests');
 });
 
-test('nobody starves while others are served without end', async (t) => {
+test('no client starves while others are served without end', async (t) => {
     const origin = await counting(t, 'a', { takes: 1 });
     const gateway = await start(t, [origin], 'limits: {max_concurrent_requests_per_origin: 1}, pool: {pending_timeout: 60s}');
     let total = 0;

@@ -63,7 +63,7 @@ test('probes follow the settings, verdicts stay', async (t) => {
     const count = asked.length;
     await gateway.reload(service(origins, 'slow_start: none'));
     await until('requests at it', async () => (await request(gateway)).body === 'b');
-    assert.ok(asked.slice(count).filter((url) => url !== '/').length <= 4, 'nobody probes any more');
+    assert.ok(asked.slice(count).filter((url) => url !== '/').length <= 4, 'there are no probes any more');
 });
 
 test('a down origin whose probe is taken away is up', async (t) => {

@@ -271,7 +271,7 @@ test('the first requests wait for the first answer, and go where it says', async
     }
 });
 
-test('a name that cannot be resolved is 502 until it can, beside others nobody notices', async (t) => {
+test('a name that cannot be resolved is 502 until it can, beside others it is not noticed', async (t) => {
     const [a, b] = await origins(t, 'a', 'b');
     const server = await nameServer(t);
     const gateway = await startGateway(t, config(server));

@@ -2,7 +2,7 @@
 // What one client connection may use of time, rate and number: for each budget a client that
 // oversteps it, which is cut with its cause in the log, and one that nearly does, which is not.
 // Windows are short here; what keeps to a rate does so by a wide margin, so that a hiccup of this
-// process cuts nobody.
+// process cuts no client.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { defer } from './lib/cleanup.mjs';

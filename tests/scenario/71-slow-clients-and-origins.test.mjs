@@ -59,7 +59,7 @@ const limited = (origin, connections, more = '') =>
 
 const cuts = (entries) => entries.map((entry) => entry['turnpike.closed_by']).filter(Boolean);
 
-test(...linuxOnly('slow readers beyond their share of an origin give way to whoever waits'), async (t) => {
+test(...linuxOnly('slow readers beyond their share of an origin give way to those that wait'), async (t) => {
     const origin = await library(t);
     const gateway = await startGateway(t, limited(origin, 4));
     const readers = [];
@@ -78,7 +78,7 @@ test(...linuxOnly('slow readers beyond their share of an origin give way to whoe
 });
 
 // Of four workers hardly ever all four clients are one's: it is the share of all that counts.
-test(...linuxOnly('wherever the slow ones are, and whoever waits'), async (t) => {
+test(...linuxOnly('wherever the slow ones are, and whichever client waits'), async (t) => {
     const origin = await library(t);
     const gateway = await startGateway(t, `workers: 4\n${limited(origin, 4)}`);
     const readers = [];
@@ -160,7 +160,7 @@ test('but not one whose request is whole by now', async (t) => {
     assert.deepEqual(cuts(await gateway.logged(2)), []);
 });
 
-test('an origin that is slow itself makes nobody give way', async (t) => {
+test('an origin that is slow itself makes no client give way', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {
         for (;;) {
             await wire.request(patient(60_000));

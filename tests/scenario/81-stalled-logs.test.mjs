@@ -25,7 +25,7 @@ function ask(socketPath, target) {
     });
 }
 
-// A pipe that nobody reads, filled to its last byte before the gateway starts when `full`.
+// A pipe without a reader, filled to its last byte before the gateway starts when `full`.
 function stalledPipe(t, folder) {
     const name = path.join(folder, 'stalled');
     execFileSync('mkfifo', [name]);

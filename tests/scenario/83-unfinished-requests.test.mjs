@@ -166,7 +166,7 @@ ${DRIPS_ARE_FINE}`);
     assert.equal(targets.at(-1), '/drip');
 });
 
-test('nobody is cut while nobody waits', async (t) => {
+test('no client is cut while none waits', async (t) => {
     const origin = await library(t);
     const gateway = await start(t, origin, 'limits: {max_concurrent_requests: 4}');
     const dripping = [await drip(t, gateway), await drip(t, gateway)];

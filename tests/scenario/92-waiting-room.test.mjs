@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// waiting_room of a route: who is let in, what those who wait see, tickets that nobody can make, and
+// waiting_room of a route: who is let in, what those who wait see, tickets that cannot be forged, and
 // restarts in the middle.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';

@@ -29,7 +29,7 @@ def stand_still():
 
 
 def unread_bytes(port):
-    """What waits in the kernel for a connection that nobody has accepted."""
+    """What waits in the kernel for a connection that was not accepted."""
     with open("/proc/net/tcp") as table:
         for line in table:
             columns = line.split()

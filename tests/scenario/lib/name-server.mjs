@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A name server on loopback, by hand (RFC 1035): UDP, and TCP where an answer is too long for it.
-// A zone maps "TYPE name" to records; a test changes it at any time. Whoever wants bad bytes gives
+// A zone maps "TYPE name" to records; a test changes it at any time. A test that wants bad bytes gives
 // `forge`, which is called with the question and returns the whole answer, or nothing for silence.
 import dgram from 'node:dgram';
 import net from 'node:net';
@@ -165,7 +165,7 @@ class NameServer {
         });
     }
 
-    // Nobody listens there any more.
+    // There is no listener any more.
     close() {
         this.udp?.close();
         this.tcp?.close();
@@ -181,7 +181,7 @@ export async function nameServer(t) {
             defer(t, () => server.close());
             return server;
         } catch (error) {
-            server.close(); // UDP has that port for somebody else
+            server.close(); // another process has that port for UDP
             if (tries === 20) {
                 throw error;
             }

@@ -154,7 +154,7 @@ export class Wire {
     // The other side closes, and has said nothing beyond what was taken.
     async expectClose(deadline) {
         await this.closed(deadline);
-        assert.equal(this.held.toString('latin1'), '', 'bytes that nobody expected');
+        assert.equal(this.held.toString('latin1'), '', 'bytes that were not expected');
     }
 
     // The other side closes (FIN or RST), whatever it says before.
@@ -165,7 +165,7 @@ export class Wire {
 
     // Nothing comes and nothing closes: asked where a later event has already been seen.
     expectSilence() {
-        assert.equal(this.held.toString('latin1'), '', 'bytes that nobody expected');
+        assert.equal(this.held.toString('latin1'), '', 'bytes that were not expected');
         assert.equal(this.ended, null, 'closed though it should stay open');
     }
 }

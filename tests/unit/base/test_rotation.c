@@ -95,7 +95,7 @@ static void any_run_of_a_period_is_exact(void **state)
     }
 }
 
-/* After n turns nobody is a whole turn per member away from n * weight / total. */
+/* After n turns no member is a whole turn per member away from n * weight / total. */
 static void turns_are_spread_evenly(void **state)
 {
     (void)state;

@@ -163,7 +163,7 @@ static void global_options(void **state)
     snapshot_unref(&snapshot);
 }
 
-/* Whoever has a rate of its own also counts on its own. */
+/* A listener or route with a rate of its own also counts by itself. */
 static void limits_of_a_client_address(void **state)
 {
     struct snapshot *snapshot =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What operators ask, taken apart: names and values come from whoever has the socket. */
+/* What operators ask, taken apart: names and values come from any user of the socket. */
 #include "control/question.h"
 
 #include <setjmp.h>

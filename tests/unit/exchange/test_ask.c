@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* exchange/ask: a route that whoever made the context answers, now or later, or never because the
+/* exchange/ask: a route that the maker of the context answers, now or later, or never because the
  * client has left. The client is the other end of a pair of sockets. */
 #include "exchange/ask.h"
 

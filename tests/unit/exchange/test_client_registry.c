@@ -138,7 +138,7 @@ static void requests_a_second(void **state)
     client_registry_free(&registry);
 }
 
-/* Many more addresses than there is room for: whoever has connections stays counted. */
+/* Many more addresses than there is room for: a client with connections stays counted. */
 static void others_are_forgotten_first(void **state)
 {
     const struct client_limits_settings limits = {.max_connections = 1, .connection_rate = 1000};

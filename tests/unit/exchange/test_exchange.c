@@ -458,8 +458,8 @@ static void on_reading(void *owner, const struct metrics_reading *reading)
     }
 }
 
-/* Not even the head of an answer finds room: the connection ends, nobody is left waiting. No origin
- * had a part in that. */
+/* Not even the head of an answer finds room: the connection ends, no client is left waiting. No
+ * origin had a part in that. */
 static void without_memory_for_an_answer_it_breaks_off(void **state)
 {
     struct fixture *fixture = *state;

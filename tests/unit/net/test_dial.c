@@ -89,7 +89,7 @@ static void refusal_is_reported(void **state)
     int fd;
 
     (void)state;
-    close(listen_on("127.0.0.1:0", &address)); /* nobody is there any more */
+    close(listen_on("127.0.0.1:0", &address)); /* there is no listener any more */
     fd = dial(&address);
     if (fd < 0) {
         assert_int_equal(errno, ECONNREFUSED);

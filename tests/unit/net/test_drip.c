@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* net/drip: who sends in very small pieces without waiting for anything is found out, nobody else. */
+/* net/drip: who sends in very small pieces without waiting for anything is found out, and no
+ * other. */
 #include "net/drip.h"
 
 #include <setjmp.h>

@@ -163,7 +163,7 @@ static void paused_it_leaves_them_in_the_kernel(void **state)
     stage_run_until(&fixture->stage, all_came, fixture);
 }
 
-/* Nobody would call it again. */
+/* It would not be called again. */
 static void what_cannot_be_watched_now_is_tried_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -234,10 +234,10 @@ static void a_unix_socket_has_its_mode_and_replaces_a_stale_file(void **state)
     assert_int_equal(stat(path, &facts), 0);
     assert_int_equal(facts.st_mode & 0777, 0620);
     errno = 0;
-    assert_int_equal(listener_open(&address, 0600), -1); /* somebody answers there */
+    assert_int_equal(listener_open(&address, 0600), -1); /* a process answers there */
     assert_int_equal(errno, EADDRINUSE);
     close(first);
-    second = listener_open(&address, 0600); /* nobody does: a left-over */
+    second = listener_open(&address, 0600); /* none does: a left-over */
     assert_true(second >= 0);
     assert_int_equal(stat(path, &facts), 0);
     assert_int_equal(facts.st_mode & 0777, 0600);

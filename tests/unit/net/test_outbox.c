@@ -334,7 +334,7 @@ static void whose_transport_breaks_is_called_and_finds_it_closed(void **state)
     assert_int_equal(write(fixture->far, "said", 4), 4);
     outbox_send_whole(&fixture->outbox, fixture->pool, &fixture->transport, &more, 1);
     assert_true(fixture->outbox.broken);
-    assert_int_equal(fixture->calls, 0); /* not while somebody writes */
+    assert_int_equal(fixture->calls, 0); /* not while there are writes */
     loop_run(fixture->loop);
     assert_int_equal(fixture->calls, 1);
     assert_int_equal(transport_read(&fixture->transport, in, sizeof(in)), 4);

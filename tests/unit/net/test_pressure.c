@@ -80,7 +80,7 @@ static void refusing_for_long_is_not_enough(void **state)
     (void)state;
     memory_is(pressure, 91);
     now_us += 10 * SECOND;
-    memory_is(pressure, 91); /* nobody was refused: those that are there may stay */
+    memory_is(pressure, 91); /* none was refused: clients that are there may stay */
     assert_int_equal(pressure_now(pressure), PRESSURE_REFUSES);
     pressure_did(pressure, PRESSURE_REFUSED, 1);
     memory_is(pressure, 91);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* net/timer with a clock of the test's own: never early, at most 20 ms late, and whoever drives
- * the wheel may sleep exactly as long as it says. */
+/* net/timer with a clock of the test's own: never early, at most 20 ms late, and the code that
+ * drives the wheel may sleep exactly as long as it says. */
 #include "net/timer.h"
 
 #include "base/list.h"
@@ -315,7 +315,7 @@ static void one_advance_ends_even_if_timers_are_set_for_now(void **state)
     finish();
 }
 
-/* Whoever is cleared or put off while it waits for its turn does not ring then. */
+/* A timer that is cleared or put off while it waits for its turn does not ring then. */
 static void very_many_of_one_tick_are_spread(void **state)
 {
     enum { MANY = 1000 };

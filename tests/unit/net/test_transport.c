@@ -261,7 +261,8 @@ static void who_finishes_or_leaves_is_seen_without_a_read(void **state)
 
 #define UNSENT_MOST 65536
 
-/* Whoever finds no room waits for WRITABLE: it must not come at once, or the loop would spin. */
+/* A caller that finds no room waits for WRITABLE: it must not come at once, or the loop would
+ * spin. */
 static void room_is_what_the_kernel_takes_before_it_makes_one_wait(void **state)
 {
     struct fixture *fixture = *state;

@@ -441,7 +441,7 @@ static void what_cannot_be_watched_is_refused(void **state)
     watch_stop(watch);
 }
 
-/* To callers it is memory that is short, and no fault of whoever they talk to. */
+/* To callers it is memory that is short, and no fault of their peer. */
 static void a_kernel_that_watches_no_more_is_short_of_memory(void **state)
 {
     struct fixture *fixture = *state;

@@ -228,7 +228,7 @@ static void the_old_file_is_kept_when_reopening_fails(void **state)
     rmdir(fixture->path);
 }
 
-/* stderr becomes a small pipe that nobody reads for a while. */
+/* stderr becomes a small pipe without a reader for a while. */
 struct blocked_stderr {
     int saved;
     int reader;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* observe/card_mask: what is hidden, what is not, and cuts. The numbers are the well-known
- * test cards of the schemes, which belong to nobody. */
+ * test cards of the schemes, which belong to no person. */
 #include "observe/card_mask.h"
 
 #include <setjmp.h>

@@ -211,7 +211,7 @@ static void a_burst_leaves_no_pages_behind(void **state)
     assert_true(resident_bytes(ring) <= LINE_RING_WARM_BYTES + 65536);
 }
 
-/* Everybody has left and nobody comes; the clock goes on. */
+/* All clients have left and none comes; the clock goes on. */
 static void a_burst_before_a_silence_leaves_none_either(void **state)
 {
     struct line_ring *ring = ((struct fixture *)*state)->ring;

@@ -239,7 +239,7 @@ static void names_that_went_long_ago_are_forgotten(void **state)
     assert_int_equal(reading_of(metrics, METRICS_ROUTES, "new-0").exchanges, 1);
 }
 
-/* However many: whoever reads must see what they came to. */
+/* However many: a reader must see what they came to. */
 static void names_that_just_went_are_all_kept(void **state)
 {
     struct metrics *metrics = *state;

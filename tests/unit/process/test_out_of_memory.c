@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Out of memory fails the one connection: a whole worker, with origins behind it and clients in
  * front of it, while allocations fail in its thread. The worst that may happen to a client is
- * that its connection is closed; nobody is left waiting, nothing is leaked, and once memory is
+ * that its connection is closed; no client is left waiting, nothing is leaked, and once memory is
  * back all is well again.
  *
  * Of TLS: test_tls_out_of_memory.c. */
@@ -284,7 +284,7 @@ static enum verdict ask(const struct world *world, const char *head, const char 
     if (send_text(fd, head) && body != NULL) {
         send_text(fd, body);
     }
-    /* Whoever is left waiting here for ten seconds found the defect. */
+    /* A client that is left waiting here for ten seconds found the defect. */
     assert_true(read_to_end(fd, in, sizeof(in), &length));
     close(fd);
     return judge(in, length);
@@ -357,7 +357,7 @@ static void every_nth_allocation_may_fail(void **state)
     assert_int_equal(ask_each_way(world), WAYS);
 }
 
-/* Clients that stay connected while memory is out, and nobody asks anything: no busy loop. */
+/* Clients that stay connected while memory is out, without requests: no busy loop. */
 static void without_memory_it_rests(void **state)
 {
     struct world *world = *state;
@@ -449,7 +449,7 @@ static void on_listed(void *owner, const struct client_row *rows, size_t count)
     atomic_fetch_add((atomic_uint *)owner, 1);
 }
 
-/* A list that cannot be made is an empty one, and whoever asked hears of it. */
+/* A list that cannot be made is an empty one, and its caller hears of it. */
 static void lists_are_always_answered(void **state)
 {
     struct world *world = *state;
@@ -531,7 +531,7 @@ static bool offer_plan(struct world *world, struct plan *plan,
     return ready;
 }
 
-/* The worker goes on with what it has, as if nobody had asked. */
+/* The worker goes on with what it has, as if there had been no order. */
 static void a_new_plan_may_fail_at_any_allocation(void **state)
 {
     struct world *world = *state;

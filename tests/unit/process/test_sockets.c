@@ -147,7 +147,7 @@ static void a_file_that_another_took_over_stays(void **state)
     assert_int_equal(rmdir(place.folder), 0);
 }
 
-/* The second address is taken by somebody: the first must not stay open either. */
+/* The second address is taken by another process: the first must not stay open either. */
 static void one_that_cannot_be_opened_closes_all(void **state)
 {
     struct listener_settings listeners[2] = {listener_at("127.0.0.1:0"),
@@ -172,7 +172,7 @@ static void one_that_cannot_be_opened_closes_all(void **state)
     close(other);
 }
 
-/* A file that belongs to somebody who answers is not removed by a start that fails. */
+/* A file that belongs to a process that answers is not removed by a start that fails. */
 static void a_unix_socket_in_use_is_left_alone(void **state)
 {
     struct unix_place place;

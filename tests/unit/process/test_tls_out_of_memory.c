@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Out of memory within TLS: a whole worker whose allocations fail in the library and around it, from
- * the first byte of a handshake to the end of the connection. That connection is closed at worst;
- * nobody is left waiting, nothing is leaked, and the next one is served. */
+/* Out of memory within TLS: a whole worker whose allocations fail in the library and around it,
+ * from the first byte of a handshake to the end of the connection. That connection is closed at
+ * worst; no client is left waiting, nothing is leaked, and the next one is served. */
 #include "short_memory.h"
 
 #include "base/log/log.h"
@@ -102,7 +102,7 @@ static int tear_down(void **state)
 
 /* --- a client ------------------------------------------------------------------------------ */
 
-/* Whoever is left waiting for twenty seconds found the defect. */
+/* A client that is left waiting for twenty seconds found the defect. */
 static void is_over(SSL *ssl, int result)
 {
     int error = SSL_get_error(ssl, result);

@@ -86,7 +86,7 @@ static void whatever_the_arms_are_called_in_the_file(void **state)
 
     assert_int_equal(hold(fixture, "a", 0, NOW), 0);
     assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 1, 0, NOW, DAY), 1);
-    /* An arm that is gone holds nobody. */
+    /* An arm that is gone holds no key. */
     seeds.arms = &turned[2];
     seeds.count = 1;
     assert_int_equal(pin_table_hold(fixture->table, &seeds, BYTES("a"), 1, 0, NOW, DAY), 0);

@@ -400,7 +400,7 @@ static void an_operator_has_the_say(void **state)
     assert_int_equal(phase(fixture), RAMP_ABORTED);
 }
 
-/* Somebody who pauses a ramp wants no more of it, not less care. */
+/* An operator who pauses a ramp wants no more of it, not less care. */
 static void a_paused_ramp_is_still_guarded(void **state)
 {
     struct fixture *fixture = *state;

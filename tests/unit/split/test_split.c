@@ -245,7 +245,7 @@ static void a_growing_arm_only_gains(void **state)
     }
 }
 
-/* The others keep their proportions: nobody moves among them. */
+/* The others keep their proportions: no user moves among them. */
 static void one_of_five_grows_alone(void **state)
 {
     struct fixture *fixture = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tls/tls_hello: what first bytes are taken for, and that a part wakes nobody. */
+/* tls/tls_hello: what first bytes are taken for, and that a part wakes no worker. */
 #include "tls/tls.h"
 
 #include "net/dial.h"

@@ -194,7 +194,7 @@ static void take(struct fixture *fixture, size_t *received, size_t most)
     }
 }
 
-/* The sizes of the pieces change all the time; whoever reads is slow. */
+/* The sizes of the pieces change all the time; the reader is slow. */
 static void every_byte_arrives_once_and_in_order(void **state)
 {
     enum { ALL = 3000000 };
@@ -235,8 +235,8 @@ static void every_byte_arrives_once_and_in_order(void **state)
     free(bytes);
 }
 
-/* What waits in memory for the socket to take it has reached nobody: a client that takes what comes
- * would seem to have taken nothing for as long as that flows. */
+/* What waits in memory for the socket to take it has reached no peer: a client that takes what
+ * comes would seem to have taken nothing for as long as that flows. */
 static void what_the_socket_did_not_take_is_not_acknowledged(void **state)
 {
     enum { PIECE = 60000, A_RECORD = 16500 };
@@ -504,7 +504,7 @@ static void a_bad_record_behind_a_good_one_is_reported_to_its_own_connection(voi
     tear_down(&others_state);
 }
 
-/* Whoever says in TLS that it has ended may wait for the same before it closes the socket. */
+/* A peer that says in TLS that it has ended may wait for the same before it closes the socket. */
 static void an_end_that_was_said_behind_bytes_is_reported(void **state)
 {
     struct fixture *fixture = *state;

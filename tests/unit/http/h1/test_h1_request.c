@@ -334,7 +334,7 @@ static void rfc9112_3_2_2_absolute_form_is_reduced(void **state)
     assert_bytes(request.host, "[::1]");
     accept_head("GET http://a HTTP/1.0\r\n\r\n");
     assert_bytes(request.host, "a");
-    accept_head("GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n"); /* whoever forwards adds "/" */
+    accept_head("GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n"); /* the forwarder adds "/" */
     assert_bytes(request.target, "?b");
     assert_bytes(request.path, "");
     assert_bytes(request.query, "b");

@@ -24,7 +24,7 @@ struct fixture {
     char names[SERVICES][32];
 };
 
-/* Nobody is there to be asked. */
+/* There is no origin to be asked. */
 static void add_service(struct fixture *fixture, int number)
 {
     char *name = fixture->names[number];

@@ -864,7 +864,7 @@ static void origins_of_the_same_name_are_one(void **state)
     ask_and_await(fixture, 0);
     origin_put(&same);
     stage_settle(&fixture->stage);
-    assert_int_equal(fake_origin_open(&fixture->far), 1); /* somebody still holds it */
+    assert_int_equal(fake_origin_open(&fixture->far), 1); /* it is still held */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

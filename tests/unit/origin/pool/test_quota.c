@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* origin/pool/quota: never more than the limit, whichever threads take, and nobody forgotten. */
+/* origin/pool/quota: never more than the limit, whichever threads take, and no worker forgotten. */
 #include "origin/pool/quota.h"
 
 #include <pthread.h>
@@ -132,7 +132,7 @@ static void what_stands_behind_others_does_so_over_all_workers(void **state)
     assert_true(quota_take(&quota, 1, 2, 0));
     quota_mark_waiting(&quota, 2, QUOTA_NEED_FIRST);
     assert_false(quota_is_due_elsewhere(&quota, 2, 1000000, QUOTA_NEED_FIRST));
-    assert_int_equal(quota_give(&quota, 2, 1000000), 2); /* whoever's turn it is */
+    assert_int_equal(quota_give(&quota, 2, 1000000), 2); /* whichever worker is next */
     assert_true(quota_take(&quota, 1, 2, 1000000));
     assert_int_equal(quota_give(&quota, 2, 2000000), 0);
     assert_true(quota_take(&quota, 1, 0, 2000000));

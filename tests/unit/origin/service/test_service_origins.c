@@ -147,7 +147,7 @@ static const char *pick(struct fixture *fixture)
     struct origin *origin =
         service_pick(fixture->service, &fixture->stage.worker_context.random, NULL, NULL);
 
-    return origin != NULL ? origin_name(origin) : "nobody";
+    return origin != NULL ? origin_name(origin) : "none";
 }
 
 /* Whom `turns` requests went to: "a:80 3, b:80 1". */
@@ -217,7 +217,7 @@ static void the_greatest_weights_fit(void **state)
     }
     answer(fixture, text);
     for (int i = 0; i < SRV_TARGETS_MOST; i++) {
-        assert_string_not_equal(pick(fixture), "nobody");
+        assert_string_not_equal(pick(fixture), "none");
     }
     answer(fixture, "a 0 65535, b 0 65535, c 0 0");
     expect_turns(fixture, 1000, "a:80 500, b:80 500");
@@ -264,7 +264,7 @@ static void the_lowest_priority_with_anyone_fit_has_all(void **state)
     drain(fixture, "c:80", true);
     expect_turns(fixture, 10, "d:80 10");
     drain(fixture, "d:80", true);
-    assert_string_equal(pick(fixture), "nobody");
+    assert_string_equal(pick(fixture), "none");
     drain(fixture, "a:80", false);
     expect_turns(fixture, 10, "a:80 10");
 }
@@ -298,7 +298,7 @@ static void when_all_are_down_the_first_priority_is_tried(void **state)
     expect_turns(fixture, 10, "a:80 10");
     fixture->settings.health.when_all_down = ALL_DOWN_FAIL;
     origin_registry_changed(fixture->registry);
-    assert_string_equal(pick(fixture), "nobody");
+    assert_string_equal(pick(fixture), "none");
 }
 
 /* --- changes ----------------------------------------------------------------------------- */
@@ -463,7 +463,7 @@ static void who_waits_for_a_name_goes_to_one_that_gets_ready(void **state)
     assert_string_equal(origin_name(fixture->request.origin), "127.0.0.1:9");
     assert_int_equal(origin_load(find(fixture, NAMELESS)), 0);
     stage_settle(&fixture->stage);
-    assert_int_equal(fixture->failure, ORIGIN_FAILURE_REFUSED); /* nobody is there */
+    assert_int_equal(fixture->failure, ORIGIN_FAILURE_REFUSED); /* no listener is there */
 }
 
 /* One behind it has nowhere else to go, and keeps its place. */
@@ -589,7 +589,7 @@ static void a_drained_name_is_drained_at_all_addresses(void **state)
     expect_turns(fixture, 4, "late.example.test:80@127.0.0.4 4");
 }
 
-/* Nobody listens there. Nothing was sent, so it stays one attempt, and counts against each. */
+/* There is no listener. Nothing was sent, so it stays one attempt, and counts against each. */
 static void an_address_that_refuses_is_followed_by_the_next(void **state)
 {
     struct fixture *fixture = *state;

@@ -118,7 +118,7 @@ static void what_nobody_takes_is_closed(void **state)
     close(fds[0]);
 }
 
-/* Whatever somebody put into the environment: no descriptor that does not listen is taken. */
+/* Whatever is in the environment: no descriptor that does not listen is taken. */
 static void only_listening_sockets_count(void **state)
 {
     struct address address = address_of("127.0.0.1:0");
@@ -172,7 +172,7 @@ static void without_any_there_is_none(void **state)
     assert_null(handover);
     assert_int_equal(handover_take(handover, "client", &address, &taken, 1), 0);
     handover_free(&handover);
-    handover_report_ready(); /* nobody asked */
+    handover_report_ready(); /* no process asked */
 }
 
 static void readiness_is_reported_once(void **state)
