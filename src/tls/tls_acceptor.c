@@ -38,7 +38,7 @@ struct name_row {
 
 struct tls_acceptor {
     _Atomic uint32_t references;
-    struct tls_context *bench;
+    struct tls_context *tls_context;
     const struct listener_settings *settings; /* while it is built only */
     struct tls_certificate *certificates;
     uint32_t certificate_count;
@@ -319,7 +319,7 @@ static bool make_context(struct tls_acceptor *acceptor, struct terms *terms,
                          struct tls_report *report)
 {
     const struct listener_settings *settings = acceptor->settings;
-    SSL_CTX *context = SSL_CTX_new_ex(acceptor->bench->library, NULL, TLS_server_method());
+    SSL_CTX *context = SSL_CTX_new_ex(acceptor->tls_context->library, NULL, TLS_server_method());
 
     if (context == NULL) {
         tls_say(report, "%s", tls_reason());
@@ -567,14 +567,14 @@ static bool load_certificates(struct tls_acceptor *acceptor, struct tls_report *
         return false;
     }
     for (uint32_t i = 0; i < tls->certificate_count; i++) {
-        loaded &= tls_certificate_load(&acceptor->certificates[i], acceptor->bench,
+        loaded &= tls_certificate_load(&acceptor->certificates[i], acceptor->tls_context,
                                        &tls->certificates[i], tls->expired, report);
         acceptor->certificate_count++;
     }
     return loaded;
 }
 
-struct tls_acceptor *tls_acceptor_new(struct tls_context *bench,
+struct tls_acceptor *tls_acceptor_new(struct tls_context *tls_context,
                                       const struct listener_settings *settings,
                                       struct tls_report *report)
 {
@@ -585,13 +585,13 @@ struct tls_acceptor *tls_acceptor_new(struct tls_context *bench,
         return NULL;
     }
     atomic_init(&acceptor->references, 1);
-    acceptor->bench = bench;
+    acceptor->tls_context = tls_context;
     acceptor->settings = settings;
     acceptor->offers_h2 = settings->http2;
     acceptor->refuses_unknown = settings->tls.unknown_names == TLS_UNKNOWN_NAMES_REFUSE;
     acceptor->has_host_rules = settings->tls.host_count > 0;
     if (settings->tls.resume) {
-        acceptor->tickets = tls_tickets_new(bench, &settings->tls, report);
+        acceptor->tickets = tls_tickets_new(tls_context, &settings->tls, report);
     }
     if (!load_certificates(acceptor, report) ||
         (settings->tls.resume && acceptor->tickets == NULL) || !make_names(acceptor, report)) {
@@ -642,7 +642,7 @@ const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor
 
 struct tls_context *tls_acceptor_bench(const struct tls_acceptor *acceptor)
 {
-    return acceptor->bench;
+    return acceptor->tls_context;
 }
 
 static const struct terms *terms_for(const struct tls_acceptor *acceptor, struct bytes asked)
@@ -676,7 +676,7 @@ bool tls_acceptor_may_mix(const struct tls_acceptor *acceptor, const char *name,
 static bool is_verified(const struct tls_acceptor *acceptor, SSL_CTX *context, X509 *certificate,
                         STACK_OF(X509) * chain)
 {
-    X509_STORE_CTX *check = X509_STORE_CTX_new_ex(acceptor->bench->library, NULL);
+    X509_STORE_CTX *check = X509_STORE_CTX_new_ex(acceptor->tls_context->library, NULL);
     bool good =
         check != NULL &&
         X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context), certificate, chain) == 1 &&

@@ -105,9 +105,9 @@ uint64_t tls_print_of_file(const char *path)
 
 /* --- the certificate --------------------------------------------------------------------- */
 
-static X509 *next_certificate(BIO *bio, struct tls_context *bench)
+static X509 *next_certificate(BIO *bio, struct tls_context *tls_context)
 {
-    X509 *certificate = X509_new_ex(bench->library, NULL);
+    X509 *certificate = X509_new_ex(tls_context->library, NULL);
 
     if (certificate != NULL && PEM_read_bio_X509(bio, &certificate, NULL, NULL) == NULL) {
         X509_free(certificate);
@@ -116,16 +116,17 @@ static X509 *next_certificate(BIO *bio, struct tls_context *bench)
     return certificate;
 }
 
-static bool read_chain(struct tls_certificate *certificate, struct tls_context *bench, BIO *bio)
+static bool read_chain(struct tls_certificate *certificate, struct tls_context *tls_context,
+                       BIO *bio)
 {
     X509 *next;
 
-    certificate->leaf = next_certificate(bio, bench);
+    certificate->leaf = next_certificate(bio, tls_context);
     certificate->chain = sk_X509_new_null();
     if (certificate->leaf == NULL || certificate->chain == NULL) {
         return false;
     }
-    while ((next = next_certificate(bio, bench)) != NULL) {
+    while ((next = next_certificate(bio, tls_context)) != NULL) {
         if (sk_X509_push(certificate->chain, next) <= 0) {
             X509_free(next);
             return false;
@@ -154,7 +155,7 @@ static bool is_in_date(const struct tls_certificate *certificate, const char *pa
     return true;
 }
 
-static bool load_leaf(struct tls_certificate *certificate, struct tls_context *bench,
+static bool load_leaf(struct tls_certificate *certificate, struct tls_context *tls_context,
                       const struct tls_certificate_settings *settings, enum tls_expired expired,
                       struct tls_report *report)
 {
@@ -168,7 +169,7 @@ static bool load_leaf(struct tls_certificate *certificate, struct tls_context *b
     if (bio == NULL) {
         return false;
     }
-    read = read_chain(certificate, bench, bio);
+    read = read_chain(certificate, tls_context, bio);
     BIO_free(bio);
     if (!read) {
         tls_say(report, "%s holds no good PEM certificate: %s", path, tls_reason());
@@ -187,7 +188,7 @@ static int no_passphrase(char *room, int size, int writes, void *owner)
     return -1;
 }
 
-static bool load_key(struct tls_certificate *certificate, struct tls_context *bench,
+static bool load_key(struct tls_certificate *certificate, struct tls_context *tls_context,
                      const struct tls_certificate_settings *settings, struct tls_report *report)
 {
     const char *path = settings->key;
@@ -201,7 +202,7 @@ static bool load_key(struct tls_certificate *certificate, struct tls_context *be
     }
     if (tls_is_kept_secret(report, path, &facts)) {
         certificate->key =
-            PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, NULL, bench->library, NULL);
+            PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, NULL, tls_context->library, NULL);
         if (certificate->key == NULL) {
             tls_say(report, "%s holds no PEM key without a passphrase: %s", path, tls_reason());
         }
@@ -340,13 +341,13 @@ static bool describe(struct tls_certificate *certificate)
            certificate->key_type != NULL;
 }
 
-bool tls_certificate_load(struct tls_certificate *certificate, struct tls_context *bench,
+bool tls_certificate_load(struct tls_certificate *certificate, struct tls_context *tls_context,
                           const struct tls_certificate_settings *settings, enum tls_expired expired,
                           struct tls_report *report)
 {
     memset(certificate, 0, sizeof(*certificate));
-    if (!load_leaf(certificate, bench, settings, expired, report) ||
-        !load_key(certificate, bench, settings, report)) {
+    if (!load_leaf(certificate, tls_context, settings, expired, report) ||
+        !load_key(certificate, tls_context, settings, report)) {
         tls_certificate_release(certificate);
         return false;
     }
@@ -375,14 +376,14 @@ static bool give(X509 *leaf, tls_certificate_take *take, void *owner)
     return take(owner, certificate);
 }
 
-bool tls_certificates_each(struct tls_context *bench, const char *path, tls_certificate_take *take,
-                           void *owner)
+bool tls_certificates_each(struct tls_context *tls_context, const char *path,
+                           tls_certificate_take *take, void *owner)
 {
     BIO *file = open_again(path);
     X509 *next;
     bool given = true;
 
-    while (file != NULL && given && (next = next_certificate(file, bench)) != NULL) {
+    while (file != NULL && given && (next = next_certificate(file, tls_context)) != NULL) {
         given = give(next, take, owner);
     }
     BIO_free(file);

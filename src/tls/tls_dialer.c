@@ -15,7 +15,7 @@
 
 struct tls_dialer {
     _Atomic uint32_t references;
-    struct tls_context *bench;
+    struct tls_context *tls_context;
     SSL_CTX *context;
     struct tls_certificate certificate; /* what it shows; without a leaf: nothing */
     bool verifies;
@@ -80,8 +80,8 @@ static bool set_certificate(struct tls_dialer *dialer, const struct service_sett
     if (files.cert == NULL || files.key == NULL) {
         return true;
     }
-    if (!tls_certificate_load(&dialer->certificate, dialer->bench, &files, settings->tls.expired,
-                              report)) {
+    if (!tls_certificate_load(&dialer->certificate, dialer->tls_context, &files,
+                              settings->tls.expired, report)) {
         return false;
     }
     if (SSL_CTX_use_cert_and_key(dialer->context, dialer->certificate.leaf, dialer->certificate.key,
@@ -139,7 +139,7 @@ static void set_rules(SSL_CTX *context, const struct tls_service_settings *tls)
     SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
-struct tls_dialer *tls_dialer_new(struct tls_context *bench,
+struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
                                   const struct service_settings *settings,
                                   struct tls_report *report)
 {
@@ -150,9 +150,9 @@ struct tls_dialer *tls_dialer_new(struct tls_context *bench,
         return NULL;
     }
     atomic_init(&dialer->references, 1);
-    dialer->bench = bench;
+    dialer->tls_context = tls_context;
     dialer->protocol = settings->protocol;
-    dialer->context = SSL_CTX_new_ex(bench->library, NULL, TLS_client_method());
+    dialer->context = SSL_CTX_new_ex(tls_context->library, NULL, TLS_client_method());
     if (dialer->context == NULL) {
         tls_say(report, "%s", tls_reason());
         tls_dialer_unref(&dialer);
@@ -188,7 +188,7 @@ void tls_dialer_unref(struct tls_dialer **held)
 
 struct tls_context *tls_dialer_bench(const struct tls_dialer *dialer)
 {
-    return dialer->bench;
+    return dialer->tls_context;
 }
 
 const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *dialer)

@@ -112,8 +112,8 @@ static bool take_ca(void *owner, struct tls_certificate *certificate)
 }
 
 /* Whether the file can be used was told by its user. */
-static bool add_cas(struct tls_inventory *inventory, struct tls_context *bench, struct use use,
-                    const char *path, const struct file_place *at)
+static bool add_cas(struct tls_inventory *inventory, struct tls_context *tls_context,
+                    struct use use, const char *path, const struct file_place *at)
 {
     struct reading reading = {inventory, &use, inventory->count};
 
@@ -121,7 +121,7 @@ static bool add_cas(struct tls_inventory *inventory, struct tls_context *bench, 
     use.cert = path;
     use.at = *at;
     use.key = NULL;
-    return path == NULL || tls_certificates_each(bench, path, take_ca, &reading);
+    return path == NULL || tls_certificates_each(tls_context, path, take_ca, &reading);
 }
 
 /* --- who uses them ----------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acce
 {
     const struct tls_listener_settings *tls = &settings->tls;
     struct use use = {.role = TLS_ROLE_SHOWN, .listener = settings->name};
-    struct tls_context *bench = tls_acceptor_bench(acceptor);
+    struct tls_context *tls_context = tls_acceptor_bench(acceptor);
     bool added = true;
 
     for (uint32_t i = 0; added && i < tls->certificate_count; i++) {
@@ -140,7 +140,8 @@ bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acce
         use.at = tls->certificates[i].cert_at;
         added = add(inventory, tls_acceptor_certificate(acceptor, i), NULL, &use);
     }
-    added = added && add_cas(inventory, bench, use, tls->client_auth.ca, &tls->client_auth.ca_at);
+    added =
+        added && add_cas(inventory, tls_context, use, tls->client_auth.ca, &tls->client_auth.ca_at);
     for (uint32_t i = 0; added && i < tls->host_count; i++) {
         const char *ca = tls->hosts[i].client_auth.ca;
         bool is_new =
@@ -151,7 +152,8 @@ bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acce
 
             is_new = other == NULL || strcmp(ca, other) != 0;
         }
-        added = !is_new || add_cas(inventory, bench, use, ca, &tls->hosts[i].client_auth.ca_at);
+        added =
+            !is_new || add_cas(inventory, tls_context, use, ca, &tls->hosts[i].client_auth.ca_at);
     }
     return added;
 }

@@ -91,20 +91,20 @@ void tls_use_few_sizes(void)
 
 static struct tls_context *bench_new(void)
 {
-    struct tls_context *bench = calloc(1, sizeof(*bench));
+    struct tls_context *tls_context = calloc(1, sizeof(*tls_context));
 
-    if (bench == NULL) {
+    if (tls_context == NULL) {
         return NULL;
     }
-    bench->library = OSSL_LIB_CTX_new();
-    bench->socket = tls_socket_method();
-    if (bench->library == NULL || bench->socket == NULL) {
-        OSSL_LIB_CTX_free(bench->library);
-        BIO_meth_free(bench->socket);
-        free(bench);
+    tls_context->library = OSSL_LIB_CTX_new();
+    tls_context->socket = tls_socket_method();
+    if (tls_context->library == NULL || tls_context->socket == NULL) {
+        OSSL_LIB_CTX_free(tls_context->library);
+        BIO_meth_free(tls_context->socket);
+        free(tls_context);
         return NULL;
     }
-    return bench;
+    return tls_context;
 }
 
 const unsigned char *tls_process_secret(void)
@@ -131,27 +131,27 @@ struct tls_context *tls_context_if_any(uint32_t worker)
     return worker < WORKERS_MAX ? benches[worker] : NULL;
 }
 
-void tls_context_joined(struct tls_context *bench)
+void tls_context_joined(struct tls_context *tls_context)
 {
-    if (++bench->connections > bench->crowd) {
-        bench->crowd = bench->connections;
+    if (++tls_context->connections > tls_context->crowd) {
+        tls_context->crowd = tls_context->connections;
     }
 }
 
 /* The library's memory is malloc's, which keeps what a crowd took: 14 KiB for each that stalled in
  * its handshake. It goes back when nearly all have gone, which cannot be often; and some times more
  * as the rest goes, since each of those that are left holds up to 60 KiB. */
-void tls_context_left(struct tls_context *bench)
+void tls_context_left(struct tls_context *tls_context)
 {
-    if (--bench->connections > bench->crowd / CROWD_FRACTION) {
+    if (--tls_context->connections > tls_context->crowd / CROWD_FRACTION) {
         return;
     }
-    if (bench->crowd >= CROWD_LEAST) {
-        bench->trims_left = CROWD_TRIMS;
+    if (tls_context->crowd >= CROWD_LEAST) {
+        tls_context->trims_left = CROWD_TRIMS;
     }
-    if (bench->trims_left > 0) {
-        bench->trims_left--;
-        bench->crowd = bench->connections;
+    if (tls_context->trims_left > 0) {
+        tls_context->trims_left--;
+        tls_context->crowd = tls_context->connections;
         machine_return_holes();
     }
 }

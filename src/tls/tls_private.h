@@ -60,8 +60,8 @@ struct tls_tally {
 };
 
 struct tls_context;
-void tls_tally_failure(struct tls_context *bench, enum tls_cause cause);
-void tls_tally_handshake(struct tls_context *bench, const struct tls_facts *facts);
+void tls_tally_failure(struct tls_context *tls_context, enum tls_cause cause);
+void tls_tally_handshake(struct tls_context *tls_context, const struct tls_facts *facts);
 
 /* --- tls_library.c ----------------------------------------------------------------------- */
 
@@ -90,8 +90,8 @@ struct tls_context *tls_context_if_any(uint32_t worker);
 /* One more than the last worker that has one. */
 uint32_t tls_context_count(void);
 /* A connection has an object of the library from now on, and no more. Worker's thread. */
-void tls_context_joined(struct tls_context *bench);
-void tls_context_left(struct tls_context *bench);
+void tls_context_joined(struct tls_context *tls_context);
+void tls_context_left(struct tls_context *tls_context);
 /* Random bytes that live as long as the process; NULL: the library has none. */
 #define TLS_PROCESS_SECRET_BYTES 48
 const unsigned char *tls_process_secret(void);
@@ -110,7 +110,7 @@ struct tls_records {
 
 /* The socket of a connection, and what has not passed it yet. */
 struct tls_socket {
-    struct tls_context *bench;
+    struct tls_context *tls_context;
     int fd;
     int broken; /* its errno; 0: it works */
     bool end_of_stream;
@@ -161,7 +161,7 @@ struct tls_certificate {
 };
 
 /* Reads and checks; false after telling what is wrong. */
-bool tls_certificate_load(struct tls_certificate *certificate, struct tls_context *bench,
+bool tls_certificate_load(struct tls_certificate *certificate, struct tls_context *tls_context,
                           const struct tls_certificate_settings *settings, enum tls_expired expired,
                           struct tls_report *report);
 void tls_certificate_release(struct tls_certificate *certificate);
@@ -169,8 +169,8 @@ void tls_certificate_release(struct tls_certificate *certificate);
  * made by malloc; until `take` returns false. false: that, or out of memory. A file that cannot be
  * read has none. */
 typedef bool tls_certificate_take(void *owner, struct tls_certificate *certificate);
-bool tls_certificates_each(struct tls_context *bench, const char *path, tls_certificate_take *take,
-                           void *owner);
+bool tls_certificates_each(struct tls_context *tls_context, const char *path,
+                           tls_certificate_take *take, void *owner);
 /* A fingerprint of what is in a file; 0: it cannot be read. */
 uint64_t tls_print_of_file(const char *path);
 /* A regular file that can be read; told if not. The library would wait for a pipe's writer. */
@@ -185,7 +185,7 @@ struct evp_cipher_ctx_st;
 struct evp_mac_ctx_st;
 
 /* NULL after telling what is wrong. */
-struct tls_tickets *tls_tickets_new(struct tls_context *bench,
+struct tls_tickets *tls_tickets_new(struct tls_context *tls_context,
                                     const struct tls_listener_settings *tls,
                                     struct tls_report *report);
 void tls_tickets_free(struct tls_tickets **tickets);
@@ -204,7 +204,7 @@ void tls_client_free(struct tls_client **client);
 
 /* --- tls_acceptor.c ---------------------------------------------------------------------- */
 
-struct tls_acceptor *tls_acceptor_new(struct tls_context *bench,
+struct tls_acceptor *tls_acceptor_new(struct tls_context *tls_context,
                                       const struct listener_settings *settings,
                                       struct tls_report *report);
 struct tls_acceptor *tls_acceptor_ref(struct tls_acceptor *acceptor);
@@ -224,7 +224,7 @@ bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *n
 
 /* --- tls_dialer.c ------------------------------------------------------------------------ */
 
-struct tls_dialer *tls_dialer_new(struct tls_context *bench,
+struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
                                   const struct service_settings *settings,
                                   struct tls_report *report);
 struct tls_context *tls_dialer_bench(const struct tls_dialer *dialer);

@@ -26,7 +26,8 @@ void tls_socket_grant(struct tls_socket *socket, uint32_t records)
 bool tls_socket_withholds(const struct tls_socket *socket)
 {
     return socket->early != NULL ||
-           (socket->reads_most > 0 && socket->bench->arrived_used < socket->bench->arrived_length);
+           (socket->reads_most > 0 &&
+            socket->tls_context->arrived_used < socket->tls_context->arrived_length);
 }
 
 /* The present record was the last one that was granted, and is whole. */
@@ -135,19 +136,19 @@ static ssize_t receive(BIO *bio, struct tls_socket *socket, char *into, size_t r
 
 static int read_arrived(BIO *bio, struct tls_socket *socket, char *into, int room)
 {
-    struct tls_context *bench = socket->bench;
+    struct tls_context *tls_context = socket->tls_context;
 
-    if (bench->arrived_used == bench->arrived_length) {
-        ssize_t count = receive(bio, socket, bench->arrived, socket->reads_most);
+    if (tls_context->arrived_used == tls_context->arrived_length) {
+        ssize_t count = receive(bio, socket, tls_context->arrived, socket->reads_most);
 
         if (count <= 0) {
             return (int)count;
         }
-        bench->arrived_length = (size_t)count;
-        bench->arrived_used = 0;
+        tls_context->arrived_length = (size_t)count;
+        tls_context->arrived_used = 0;
     }
-    return give_from(socket, (struct bytes){bench->arrived, bench->arrived_length},
-                     &bench->arrived_used, into, room);
+    return give_from(socket, (struct bytes){tls_context->arrived, tls_context->arrived_length},
+                     &tls_context->arrived_used, into, room);
 }
 
 static int socket_read(BIO *bio, char *into, int room)
@@ -167,7 +168,7 @@ static int socket_read(BIO *bio, char *into, int room)
         return read_arrived(bio, socket, into, room);
     }
     /* What would be read answers what is staged: it cannot be there yet. */
-    if (!socket->handshaken && socket->bench->staged > 0) {
+    if (!socket->handshaken && socket->tls_context->staged > 0) {
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -180,18 +181,18 @@ void tls_socket_begin_reading(struct tls_socket *socket, size_t room)
     size_t most = (room > TLS_RECORD_MOST ? room : TLS_RECORD_MOST) + RECORDS_OVERHEAD;
 
     socket->reads_most = most < TLS_ARRIVED_BYTES ? most : TLS_ARRIVED_BYTES;
-    socket->bench->arrived_length = 0;
-    socket->bench->arrived_used = 0;
+    socket->tls_context->arrived_length = 0;
+    socket->tls_context->arrived_used = 0;
 }
 
 void tls_socket_end_reading(struct tls_socket *socket)
 {
-    struct tls_context *bench = socket->bench;
+    struct tls_context *tls_context = socket->tls_context;
 
     socket->reads_most = 0;
-    if (bench->arrived_used < bench->arrived_length) {
-        withhold(socket, bench->arrived + bench->arrived_used,
-                 bench->arrived_length - bench->arrived_used);
+    if (tls_context->arrived_used < tls_context->arrived_length) {
+        withhold(socket, tls_context->arrived + tls_context->arrived_used,
+                 tls_context->arrived_length - tls_context->arrived_used);
     }
 }
 
@@ -219,7 +220,8 @@ void tls_socket_keep(struct tls_socket *socket, const char *bytes, size_t length
 /* What waits, and what is staged. */
 static size_t send_both(struct tls_socket *socket, size_t staged)
 {
-    struct iovec both[] = {{socket->unsent, socket->unsent_length}, {socket->bench->stage, staged}};
+    struct iovec both[] = {{socket->unsent, socket->unsent_length},
+                           {socket->tls_context->stage, staged}};
     const int first = socket->unsent_length == 0;
     const struct msghdr message = {.msg_iov = both + first,
                                    .msg_iovlen = (size_t)(2 - first - (staged == 0))};
@@ -250,17 +252,17 @@ static void drop_unsent(struct tls_socket *socket, size_t sent)
 
 bool tls_socket_send(struct tls_socket *socket)
 {
-    struct tls_context *bench = socket->bench;
-    size_t staged = bench->staged;
+    struct tls_context *tls_context = socket->tls_context;
+    size_t staged = tls_context->staged;
     size_t sent = send_both(socket, staged);
     size_t of_unsent = sent < socket->unsent_length ? sent : socket->unsent_length;
 
-    bench->staged = 0;
+    tls_context->staged = 0;
     socket->unsent_waits = false;
     drop_unsent(socket, of_unsent);
     sent -= of_unsent;
     if (socket->broken == 0) {
-        tls_socket_keep(socket, bench->stage + sent, staged - sent);
+        tls_socket_keep(socket, tls_context->stage + sent, staged - sent);
     }
     return socket->unsent_length == 0 && socket->broken == 0;
 }
@@ -268,17 +270,17 @@ bool tls_socket_send(struct tls_socket *socket)
 static int socket_write(BIO *bio, const char *bytes, int length)
 {
     struct tls_socket *socket = BIO_get_data(bio);
-    struct tls_context *bench = socket->bench;
+    struct tls_context *tls_context = socket->tls_context;
 
     BIO_clear_retry_flags(bio);
-    if ((size_t)length > sizeof(bench->stage) - bench->staged) {
+    if ((size_t)length > sizeof(tls_context->stage) - tls_context->staged) {
         tls_socket_send(socket);
     }
-    if (socket->broken != 0 || (size_t)length > sizeof(bench->stage)) {
+    if (socket->broken != 0 || (size_t)length > sizeof(tls_context->stage)) {
         return -1;
     }
-    memcpy(bench->stage + bench->staged, bytes, (size_t)length);
-    bench->staged += (size_t)length;
+    memcpy(tls_context->stage + tls_context->staged, bytes, (size_t)length);
+    tls_context->staged += (size_t)length;
     return length;
 }
 

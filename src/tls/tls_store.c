@@ -34,7 +34,7 @@ static bool make_acceptors(struct tls_store *store, const struct settings *setti
 
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         const struct listener_settings *listener = &settings->listeners[i];
-        struct tls_context *bench;
+        struct tls_context *tls_context;
 
         if (listener->tls.certificate_count == 0) {
             continue;
@@ -42,12 +42,13 @@ static bool make_acceptors(struct tls_store *store, const struct settings *setti
         report->user_kind = "listener";
         report->user = settings->listeners[i].name;
         report->at = settings->listeners[i].at;
-        bench = tls_context_of(worker);
-        if (bench == NULL) {
+        tls_context = tls_context_of(worker);
+        if (tls_context == NULL) {
             tls_say(report, "out of memory");
             return false;
         }
-        store->acceptors[worker * store->listeners + i] = tls_acceptor_new(bench, listener, report);
+        store->acceptors[worker * store->listeners + i] =
+            tls_acceptor_new(tls_context, listener, report);
         made &= store->acceptors[worker * store->listeners + i] != NULL;
     }
     return made;
@@ -59,7 +60,7 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
     bool made = true;
 
     for (uint32_t i = 0; i < settings->service_count; i++) {
-        struct tls_context *bench;
+        struct tls_context *tls_context;
 
         if (!settings->services[i].tls.on) {
             continue;
@@ -67,8 +68,8 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
         report->user_kind = "service";
         report->user = settings->services[i].name;
         report->at = settings->services[i].tls.at;
-        bench = tls_context_of(worker);
-        if (bench == NULL) {
+        tls_context = tls_context_of(worker);
+        if (tls_context == NULL) {
             tls_say(report, "out of memory");
             return false;
         }
@@ -78,7 +79,7 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
                         settings->services[i].name);
         }
         store->dialers[worker * store->services + i] =
-            tls_dialer_new(bench, &settings->services[i], report);
+            tls_dialer_new(tls_context, &settings->services[i], report);
         made &= store->dialers[worker * store->services + i] != NULL;
     }
     return made;

@@ -9,14 +9,14 @@ static void add_one(_Atomic uint64_t *to)
                           memory_order_relaxed);
 }
 
-void tls_tally_failure(struct tls_context *bench, enum tls_cause cause)
+void tls_tally_failure(struct tls_context *tls_context, enum tls_cause cause)
 {
-    add_one(&bench->tally.failures[cause]);
+    add_one(&tls_context->tally.failures[cause]);
 }
 
-void tls_tally_handshake(struct tls_context *bench, const struct tls_facts *facts)
+void tls_tally_handshake(struct tls_context *tls_context, const struct tls_facts *facts)
 {
-    struct tls_tally *tally = &bench->tally;
+    struct tls_tally *tally = &tls_context->tally;
     uint32_t count = atomic_load_explicit(&tally->row_count, memory_order_relaxed);
     struct tls_tally_row *row = tally->rows;
 
@@ -40,31 +40,32 @@ void tls_tally_handshake(struct tls_context *bench, const struct tls_facts *fact
 
 void tls_count_failure(uint32_t worker, enum tls_cause cause)
 {
-    struct tls_context *bench = tls_context_if_any(worker);
+    struct tls_context *tls_context = tls_context_if_any(worker);
 
-    if (bench != NULL) {
-        tls_tally_failure(bench, cause);
+    if (tls_context != NULL) {
+        tls_tally_failure(tls_context, cause);
     }
 }
 
 uint64_t tls_failures(uint32_t worker, enum tls_cause cause)
 {
-    struct tls_context *bench = tls_context_if_any(worker);
+    struct tls_context *tls_context = tls_context_if_any(worker);
 
-    return bench != NULL ? atomic_load_explicit(&bench->tally.failures[cause], memory_order_relaxed)
-                         : 0;
+    return tls_context != NULL
+               ? atomic_load_explicit(&tls_context->tally.failures[cause], memory_order_relaxed)
+               : 0;
 }
 
 bool tls_negotiated_at(uint32_t worker, uint32_t index, struct tls_negotiated *negotiated)
 {
-    struct tls_context *bench = tls_context_if_any(worker);
+    struct tls_context *tls_context = tls_context_if_any(worker);
     const struct tls_tally_row *row;
 
-    if (bench == NULL ||
-        index >= atomic_load_explicit(&bench->tally.row_count, memory_order_acquire)) {
+    if (tls_context == NULL ||
+        index >= atomic_load_explicit(&tls_context->tally.row_count, memory_order_acquire)) {
         return false;
     }
-    row = &bench->tally.rows[index];
+    row = &tls_context->tally.rows[index];
     *negotiated = (struct tls_negotiated){
         .version = row->version,
         .cipher = row->cipher,

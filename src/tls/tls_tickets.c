@@ -35,7 +35,7 @@ struct secret {
 };
 
 struct tls_tickets {
-    struct tls_context *bench;
+    struct tls_context *tls_context;
     EVP_CIPHER *cipher;
     uint32_t rotate_s;
     uint64_t stretch; /* that `keys` are of */
@@ -46,7 +46,7 @@ struct tls_tickets {
 
 /* --- keys -------------------------------------------------------------------------------- */
 
-static bool draw(struct tls_context *bench, const struct secret *secret, uint64_t stretch,
+static bool draw(struct tls_context *tls_context, const struct secret *secret, uint64_t stretch,
                  unsigned char part, unsigned char *into, size_t size)
 {
     unsigned char label[] = "turnpike ticket\0........";
@@ -57,7 +57,7 @@ static bool draw(struct tls_context *bench, const struct secret *secret, uint64_
     for (int i = 0; i < 8; i++) {
         label[16 + i] = (unsigned char)(stretch >> (8 * i));
     }
-    if (EVP_Q_mac(bench->library, "HMAC", NULL, "SHA256", NULL, secret->bytes, secret->length,
+    if (EVP_Q_mac(tls_context->library, "HMAC", NULL, "SHA256", NULL, secret->bytes, secret->length,
                   label, sizeof(label) - 1, drawn, sizeof(drawn), &length) == NULL ||
         length < size) {
         return false;
@@ -75,9 +75,9 @@ static bool draw_keys(struct tls_tickets *tickets, uint64_t stretch)
         uint64_t of = stretch + (uint64_t)(int64_t)offsets[i % STRETCHES];
         struct ticket_key *key = &tickets->keys[i];
 
-        if (!draw(tickets->bench, secret, of, 1, key->name, sizeof(key->name)) ||
-            !draw(tickets->bench, secret, of, 2, key->cipher, sizeof(key->cipher)) ||
-            !draw(tickets->bench, secret, of, 3, key->mac, sizeof(key->mac))) {
+        if (!draw(tickets->tls_context, secret, of, 1, key->name, sizeof(key->name)) ||
+            !draw(tickets->tls_context, secret, of, 2, key->cipher, sizeof(key->cipher)) ||
+            !draw(tickets->tls_context, secret, of, 3, key->mac, sizeof(key->mac))) {
             return false;
         }
     }
@@ -111,7 +111,7 @@ static int begin_ticket(struct tls_tickets *tickets, unsigned char *name, unsign
     struct ticket_key *key = &tickets->keys[0];
 
     memcpy(name, key->name, sizeof(key->name));
-    return RAND_bytes_ex(tickets->bench->library, iv, 16, 0) == 1 &&
+    return RAND_bytes_ex(tickets->tls_context->library, iv, 16, 0) == 1 &&
                    EVP_EncryptInit_ex(cipher, tickets->cipher, NULL, key->cipher, iv) == 1 &&
                    set_mac(mac, key)
                ? 1
@@ -246,7 +246,7 @@ static bool take_secrets(struct tls_tickets *tickets, const struct tls_listener_
     return taken;
 }
 
-struct tls_tickets *tls_tickets_new(struct tls_context *bench,
+struct tls_tickets *tls_tickets_new(struct tls_context *tls_context,
                                     const struct tls_listener_settings *tls,
                                     struct tls_report *report)
 {
@@ -256,12 +256,12 @@ struct tls_tickets *tls_tickets_new(struct tls_context *bench,
         tls_say(report, "out of memory");
         return NULL;
     }
-    tickets->bench = bench;
+    tickets->tls_context = tls_context;
     tickets->rotate_s = tls->ticket_rotate / 1000;
     tickets->count = tls->ticket_key_count > 0 ? tls->ticket_key_count : 1;
     tickets->secrets = calloc(tickets->count, sizeof(*tickets->secrets));
     tickets->keys = calloc((size_t)tickets->count * STRETCHES, sizeof(*tickets->keys));
-    tickets->cipher = EVP_CIPHER_fetch(bench->library, "AES-256-CBC", NULL);
+    tickets->cipher = EVP_CIPHER_fetch(tls_context->library, "AES-256-CBC", NULL);
     if (tickets->secrets == NULL || tickets->keys == NULL || tickets->cipher == NULL) {
         tls_say(report, "out of memory");
     } else if (take_secrets(tickets, tls, report)) {

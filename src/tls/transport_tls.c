@@ -85,9 +85,10 @@ static ssize_t why_nothing(struct tls *tls)
         return 0;
     }
     if (tls->acceptor != NULL) {
-        tls_tally_failure(tls->socket.bench, tls->socket.broken != 0
-                                                 ? TLS_CAUSE_CLIENT_LEFT
-                                                 : tls_cause_of_failure(tls->socket.end_of_stream));
+        tls_tally_failure(tls->socket.tls_context,
+                          tls->socket.broken != 0
+                              ? TLS_CAUSE_CLIENT_LEFT
+                              : tls_cause_of_failure(tls->socket.end_of_stream));
     } else {
         tls->alert = tls_alert_in_queue();
     }
@@ -107,7 +108,7 @@ static bool is_flooded(const struct tls *tls)
 static void break_for_flood(struct tls *tls)
 {
     if (tls->acceptor != NULL) {
-        tls_tally_failure(tls->socket.bench, TLS_CAUSE_ALERT_FLOOD);
+        tls_tally_failure(tls->socket.tls_context, TLS_CAUSE_ALERT_FLOOD);
     }
     tls->failed = true;
     tls->socket.broken = TRANSPORT_FLOODED;
@@ -156,7 +157,7 @@ static ssize_t tls_read(struct transport *transport, void *into, size_t room)
         nothing = why_nothing(tls);
         why = errno;
     }
-    if (tls->socket.bench->staged > 0) {
+    if (tls->socket.tls_context->staged > 0) {
         tls_socket_send(&tls->socket); /* an alert, or the answer to a key update */
     }
     if (stopped && why == EAGAIN && is_flooded(tls)) {
@@ -190,7 +191,7 @@ static bool tls_is_stale(struct transport *transport)
     tls_socket_grant(&tls->socket, RECORDS_A_CALL);
     stale = SSL_peek_ex(tls->ssl, &byte, 1, &count) == 1 || why_nothing(tls) == 0 ||
             errno != EAGAIN || is_flooded(tls);
-    if (tls->socket.bench->staged > 0) {
+    if (tls->socket.tls_context->staged > 0) {
         /* An alert, or the answer to a key update: never into the next one's. */
         tls_socket_send(&tls->socket);
     }
@@ -204,8 +205,8 @@ static bool tls_is_stale(struct transport *transport)
 
 /* What goes into the next record: from one piece where that fills it or is the last one, else
  * from several, copied together. `skip` bytes of all were dealt with. */
-static struct bytes next_record(struct tls_context *bench, const struct iovec *from, int count,
-                                size_t skip)
+static struct bytes next_record(struct tls_context *tls_context, const struct iovec *from,
+                                int count, size_t skip)
 {
     size_t gathered = 0;
     int i = 0;
@@ -228,18 +229,18 @@ static struct bytes next_record(struct tls_context *bench, const struct iovec *f
         if (length > TLS_RECORD_MOST - gathered) {
             length = TLS_RECORD_MOST - gathered;
         }
-        memcpy(bench->gather + gathered, (const char *)from[i].iov_base + skip, length);
+        memcpy(tls_context->gather + gathered, (const char *)from[i].iov_base + skip, length);
         gathered += length;
         skip = 0;
     }
-    return (struct bytes){bench->gather, gathered};
+    return (struct bytes){tls_context->gather, gathered};
 }
 
 /* false: the library failed. */
 static bool encrypt(struct tls *tls, const struct iovec *from, int count, size_t *taken)
 {
     while (*taken < WRITE_MOST) {
-        struct bytes record = next_record(tls->socket.bench, from, count, *taken);
+        struct bytes record = next_record(tls->socket.tls_context, from, count, *taken);
         size_t written = 0;
 
         if (record.length == 0) {
@@ -248,7 +249,7 @@ static bool encrypt(struct tls *tls, const struct iovec *from, int count, size_t
         if (SSL_write_ex(tls->ssl, record.at, record.length, &written) != 1) {
             ERR_clear_error();
             tls->failed = true;
-            tls->socket.bench->staged = 0;
+            tls->socket.tls_context->staged = 0;
             return false;
         }
         *taken += written;
@@ -329,7 +330,7 @@ static void tls_free(struct tls *tls)
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(tls->ssl);
-    tls_context_left(tls->socket.bench);
+    tls_context_left(tls->socket.tls_context);
     tls_acceptor_unref(&tls->acceptor);
     tls_client_free(&tls->client);
     tls_dialer_unref(&tls->dialer);
@@ -385,7 +386,7 @@ static bool keep_early(struct tls *tls, struct bytes early)
 
 static bool tie_to_socket(struct tls *tls)
 {
-    BIO *bio = BIO_new(tls->socket.bench->socket);
+    BIO *bio = BIO_new(tls->socket.tls_context->socket);
 
     if (bio == NULL) {
         return false;
@@ -416,8 +417,8 @@ bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, stru
         return false;
     }
     tls->acceptor = tls_acceptor_ref(acceptor);
-    tls->socket.bench = tls_acceptor_bench(acceptor);
-    tls_context_joined(tls->socket.bench);
+    tls->socket.tls_context = tls_acceptor_bench(acceptor);
+    tls_context_joined(tls->socket.tls_context);
     tls->ssl = tls_acceptor_connection(acceptor);
     if (tls->ssl == NULL || !tie_to_socket(tls) || !keep_early(tls, early)) {
         ERR_clear_error();
@@ -437,8 +438,8 @@ bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char
         return false;
     }
     tls->dialer = tls_dialer_ref(dialer);
-    tls->socket.bench = tls_dialer_bench(dialer);
-    tls_context_joined(tls->socket.bench);
+    tls->socket.tls_context = tls_dialer_bench(dialer);
+    tls_context_joined(tls->socket.tls_context);
     tls->ssl = tls_dialer_connection(dialer, name, session);
     if (tls->ssl == NULL || !tie_to_socket(tls)) {
         ERR_clear_error();
@@ -537,7 +538,7 @@ static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
     tls->reads = tls->socket.records.whole; /* those of the handshake are no flood */
     note_facts(tls);
     if (tls->acceptor != NULL) {
-        tls_tally_handshake(tls->socket.bench, &tls->facts);
+        tls_tally_handshake(tls->socket.tls_context, &tls->facts);
     }
     return TLS_DONE;
 }
@@ -545,13 +546,13 @@ static enum tls_step finish_handshake(struct tls *tls, enum tls_cause *cause)
 /* The ticket of TLS 1.3. Where the client has asked already, it goes out with the answer. */
 static bool keeps_ticket(struct tls *tls)
 {
-    size_t staged = tls->socket.bench->staged;
+    size_t staged = tls->socket.tls_context->staged;
 
     if (staged == 0 || tls->socket.unsent_length > 0 || !SSL_has_pending(tls->ssl)) {
         return false;
     }
-    tls->socket.bench->staged = 0;
-    tls_socket_keep(&tls->socket, tls->socket.bench->stage, staged);
+    tls->socket.tls_context->staged = 0;
+    tls_socket_keep(&tls->socket, tls->socket.tls_context->stage, staged);
     tls->socket.unsent_waits = true;
     return true;
 }
