@@ -345,7 +345,7 @@ void origin_connections_free(void *owner)
 
 /* --- it stands, once TLS does ------------------------------------------------------------- */
 
-static void note_standing(struct origin_connection *connection)
+static void note_established(struct origin_connection *connection)
 {
     metrics_note_time(directory_of(connection)->metrics, METRICS_TIME_CONNECT,
                       loop_now(directory_of(connection)->worker_context->loop) -
@@ -354,11 +354,11 @@ static void note_standing(struct origin_connection *connection)
     connection->origin->dialing--;
 }
 
-static void stand(struct origin_connection *connection)
+static void become_established(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
 
-    note_standing(connection);
+    note_established(connection);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_IDLE);
     origin->idle_count++;
     list_add_first(&origin->idle, &connection->link);
@@ -370,7 +370,7 @@ void origin_connection_carries(struct origin_connection *connection)
 {
     struct origin *origin = connection->origin;
 
-    note_standing(connection);
+    note_established(connection);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_CARRIES);
     list_add_last(&origin->carriers, &connection->link);
     TALLY_ADD(origin->tally.http2_connections, 1);
@@ -392,7 +392,7 @@ static void begin_protocol(struct origin_connection *connection)
     } else if (origin->protocol == ORIGIN_PROTOCOL_HTTP2) {
         origin_connection_fail(connection, ORIGIN_FAILURE_NOT_HTTP2);
     } else {
-        stand(connection);
+        become_established(connection);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The entries of the origin registry as origin/ itself sees them. Their fields are
  * written by many threads but seldom: on failures, verdicts and the operator's word. What every
- * request counts is in each worker's own tally, which the registry only knows the place of. */
+ * request counts is in each worker's own tally, which the registry only knows the address of. */
 #ifndef ORIGIN_ORIGIN_ENTRY_H
 #define ORIGIN_ORIGIN_ENTRY_H
 
@@ -43,7 +43,7 @@ struct registry_entry {
 };
 
 struct origin_entry {
-    struct registry_entry place;
+    struct registry_entry common;
     struct origin_entry *of; /* the name that it is an address of; NULL: none. Held */
     uint32_t addresses;      /* of a name: entries that are `of` it; under the registry's lock */
     struct link tallies;    /* under the registry's lock; of one worker two, where one speaks TLS */
@@ -89,7 +89,7 @@ struct origin_entry {
 
 /* What all workers have of one service; by its name. */
 struct service_entry {
-    struct registry_entry place;
+    struct registry_entry common;
     _Alignas(ORIGIN_CACHE_LINE) struct quota connections; /* these two where it has such a limit */
     struct quota requests;
     struct quota unfinished;

@@ -57,8 +57,8 @@ struct origin {
     struct tls_dialer *dialer; /* NULL: the same, or not told yet */
     struct tls_session *resumable;
     uint64_t tls_reported_us;    /* when a failure of TLS was last told */
-    struct address address;      /* length 0: it only stands in, for a name without an answer; */
-    char *stands_for;            /* for this one */
+    struct address address;      /* length 0: a placeholder for a name without an answer; */
+    char *stands_for;            /* this name */
     bool resolved;               /* that name, to nothing; */
     bool awaited;                /* and the next answer may be better: requests wait for it */
     enum origin_failure absence; /* what requests get then */
@@ -133,7 +133,7 @@ struct origin_connection_ops {
     void (*flush)(struct origin_connection *connection);
     void (*resume)(struct origin_connection *connection);
     size_t (*held)(const struct origin_connection *connection);
-    /* Its clock has run out, but what it stood for has moved since: it was set anew. */
+    /* Its timer has run out, but what it bounds has moved since: it was set anew. */
     bool (*goes_on)(struct origin_connection *connection);
     /* Writes into the request what became of its bytes; while the connection is still open. */
     void (*judge)(struct origin_connection *connection, struct origin_request *request);
@@ -238,7 +238,7 @@ void origin_connection_carries(struct origin_connection *connection);
 /* h2/origin_h2.c */
 /* The next connection to it is one for many requests, as far as is known. */
 bool origin_h2_is_expected(const struct origin *origin);
-/* Begins HTTP/2 on a connection that stands otherwise. */
+/* Begins HTTP/2 on a connection that is established otherwise. */
 void origin_h2_greet(struct origin_connection *connection);
 void origin_h2_ready(struct origin_connection *connection, short what);
 void origin_h2_late(struct origin_connection *connection);
@@ -261,7 +261,7 @@ void origin_h1_judge(struct origin_connection *connection, struct origin_request
 /* pool.c */
 /* Counts the failure, holds it against the origin, tells it: the way of every one. */
 void origin_fail_request(struct origin_request *request, enum origin_failure failure);
-/* A connection stands and has no request: give it to the first in line or keep it. */
+/* An established connection has no request: give it to the first in line or keep it. */
 void pool_offer(struct origin_connection *connection);
 /* A connection could not be opened: the first in line hears of it. */
 void pool_dial_failed(struct origin *origin, enum origin_failure failure);

@@ -132,83 +132,83 @@ static struct registry_entry *find(const struct name_table *table, const char *n
 /* What sets the kinds of entries apart. */
 struct kind {
     size_t size;
-    void (*init)(struct registry_entry *place); /* NULL: zeros will do */
+    void (*init)(struct registry_entry *common); /* NULL: zeros will do */
 };
 
-static void place_free(struct registry_entry *place)
+static void entry_free(struct registry_entry *common)
 {
-    free(place->name);
-    free(place);
+    free(common->name);
+    free(common);
 }
 
-static struct registry_entry *place_new(struct origin_registry *registry, struct name_table *table,
+static struct registry_entry *entry_new(struct origin_registry *registry, struct name_table *table,
                                         const char *name, const struct kind *kind)
 {
-    struct registry_entry *place = aligned_alloc(ORIGIN_CACHE_LINE, kind->size);
+    struct registry_entry *common = aligned_alloc(ORIGIN_CACHE_LINE, kind->size);
 
-    if (place == NULL) {
+    if (common == NULL) {
         return NULL;
     }
-    memset(place, 0, kind->size);
-    place->registry = registry;
-    place->name = strdup(name);
-    if (place->name == NULL) {
-        place_free(place);
+    memset(common, 0, kind->size);
+    common->registry = registry;
+    common->name = strdup(name);
+    if (common->name == NULL) {
+        entry_free(common);
         return NULL;
     }
     if (kind->init != NULL) {
-        kind->init(place);
+        kind->init(common);
     }
-    name_table_add(table, &place->named, place->name);
-    return place;
+    name_table_add(table, &common->named, common->name);
+    return common;
 }
 
-static struct registry_entry *place_get(struct origin_registry *registry, struct name_table *table,
+static struct registry_entry *entry_get(struct origin_registry *registry, struct name_table *table,
                                         const char *name, const struct kind *kind)
 {
-    struct registry_entry *place;
+    struct registry_entry *common;
 
     pthread_mutex_lock(&registry->lock);
-    place = find(table, name);
-    if (place == NULL) {
-        place = place_new(registry, table, name, kind);
+    common = find(table, name);
+    if (common == NULL) {
+        common = entry_new(registry, table, name, kind);
     }
-    if (place != NULL) {
-        place->references++;
+    if (common != NULL) {
+        common->references++;
     }
     pthread_mutex_unlock(&registry->lock);
-    return place;
+    return common;
 }
 
-static void place_hold(struct registry_entry *place)
+static void entry_hold(struct registry_entry *common)
 {
-    pthread_mutex_lock(&place->registry->lock);
-    place->references++;
-    pthread_mutex_unlock(&place->registry->lock);
+    pthread_mutex_lock(&common->registry->lock);
+    common->references++;
+    pthread_mutex_unlock(&common->registry->lock);
 }
 
-static void place_put(struct registry_entry *place)
+static void entry_put(struct registry_entry *common)
 {
-    struct origin_registry *registry = place->registry;
+    struct origin_registry *registry = common->registry;
 
     pthread_mutex_lock(&registry->lock);
-    if (--place->references == 0) {
-        name_table_remove(&place->named);
-        place_free(place);
+    if (--common->references == 0) {
+        name_table_remove(&common->named);
+        entry_free(common);
     }
     pthread_mutex_unlock(&registry->lock);
 }
 
 /* --- origins ----------------------------------------------------------------------------- */
 
-static struct origin_entry *origin_of(struct registry_entry *place)
+static struct origin_entry *origin_of(struct registry_entry *common)
 {
-    return place != NULL ? CONTAINER_OF(place, struct origin_entry, place) : NULL;
+    return common != NULL ? CONTAINER_OF(common, struct origin_entry, common) : NULL;
 }
 
-static void init_origin(struct registry_entry *place)
+static void init_origin(struct registry_entry *common)
 {
-    list_init(&origin_of(place)->tallies);
+    list_init(&origin_of(common)->tallies);
 }
 
 static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin};
@@ -219,13 +219,13 @@ static struct origin_entry *get_locked(struct origin_registry *registry, const c
     struct origin_entry *entry = origin_of(find(&registry->origins, name));
 
     if (entry == NULL) {
-        entry = origin_of(place_new(registry, &registry->origins, name, &origin_kind));
+        entry = origin_of(entry_new(registry, &registry->origins, name, &origin_kind));
         if (entry != NULL) {
             entry->drained = drain_notes_take(&registry->drained, name);
         }
     }
     if (entry != NULL) {
-        entry->place.references++;
+        entry->common.references++;
     }
     return entry;
 }
@@ -234,9 +234,9 @@ static struct origin_entry *get_locked(struct origin_registry *registry, const c
 static void keep_drain(struct origin_registry *registry, const struct origin_entry *entry)
 {
     if (entry->of != NULL && TALLY_READ(entry->drained) &&
-        !drain_notes_add(&registry->drained, entry->place.name)) {
+        !drain_notes_add(&registry->drained, entry->common.name)) {
         log_warning("origin %s is drained and gone from DNS; should it come back, it is not",
-                    entry->place.name);
+                    entry->common.name);
     }
 }
 
@@ -244,15 +244,15 @@ static void put_locked(struct origin_registry *registry, struct origin_entry *en
 {
     struct origin_entry *of = entry->of;
 
-    if (--entry->place.references > 0) {
+    if (--entry->common.references > 0) {
         return;
     }
     keep_drain(registry, entry);
-    name_table_remove(&entry->place.named);
+    name_table_remove(&entry->common.named);
     if (of == NULL) {
-        drain_notes_forget(&registry->drained, entry->place.name);
+        drain_notes_forget(&registry->drained, entry->common.name);
     }
-    place_free(&entry->place);
+    entry_free(&entry->common);
     if (of != NULL) {
         of->addresses--;
         put_locked(registry, of); /* which is of none */
@@ -307,7 +307,7 @@ struct origin_entry *origin_entry_get(struct origin_registry *registry, const ch
 
 struct origin_entry *origin_entry_hold(struct origin_entry *entry)
 {
-    place_hold(&entry->place);
+    entry_hold(&entry->common);
     return entry;
 }
 
@@ -320,7 +320,7 @@ void origin_entry_put(struct origin_entry **held)
     if (entry == NULL) {
         return;
     }
-    registry = entry->place.registry;
+    registry = entry->common.registry;
     pthread_mutex_lock(&registry->lock);
     put_locked(registry, entry);
     pthread_mutex_unlock(&registry->lock);
@@ -328,18 +328,18 @@ void origin_entry_put(struct origin_entry **held)
 
 void origin_entry_join(struct origin_entry *entry, struct origin_tally *tally)
 {
-    pthread_mutex_lock(&entry->place.registry->lock);
+    pthread_mutex_lock(&entry->common.registry->lock);
     list_add_last(&entry->tallies, &tally->link);
-    pthread_mutex_unlock(&entry->place.registry->lock);
+    pthread_mutex_unlock(&entry->common.registry->lock);
 }
 
 void origin_entry_leave(struct origin_entry *entry, struct origin_tally *tally)
 {
-    pthread_mutex_lock(&entry->place.registry->lock);
+    pthread_mutex_lock(&entry->common.registry->lock);
     entry->past_requests += TALLY_READ(tally->requests);
     entry->past_failures += TALLY_READ(tally->failures);
     list_remove(&tally->link);
-    pthread_mutex_unlock(&entry->place.registry->lock);
+    pthread_mutex_unlock(&entry->common.registry->lock);
 }
 
 /* --- services ---------------------------------------------------------------------------- */
@@ -348,14 +348,14 @@ static const struct kind service_kind = {.size = sizeof(struct service_entry)};
 
 struct service_entry *service_entry_get(struct origin_registry *registry, const char *name)
 {
-    struct registry_entry *place = place_get(registry, &registry->services, name, &service_kind);
+    struct registry_entry *common = entry_get(registry, &registry->services, name, &service_kind);
 
-    return place != NULL ? CONTAINER_OF(place, struct service_entry, place) : NULL;
+    return common != NULL ? CONTAINER_OF(common, struct service_entry, common) : NULL;
 }
 
 struct service_entry *service_entry_hold(struct service_entry *entry)
 {
-    place_hold(&entry->place);
+    entry_hold(&entry->common);
     return entry;
 }
 
@@ -365,7 +365,7 @@ void service_entry_put(struct service_entry **held)
 
     *held = NULL;
     if (entry != NULL) {
-        place_put(&entry->place);
+        entry_put(&entry->common);
     }
 }
 
@@ -628,7 +628,7 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
 {
     uint64_t until = TALLY_READ(entry->ejected_until_us);
     struct origin_reading reading = {
-        .name = entry->place.name,
+        .name = entry->common.name,
         .verdict = origin_entry_verdict(entry),
         .phase = origin_entry_phase(entry),
         .drained = origin_entry_is_drained(entry),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The seam between an exchange and whatever carries its request to an origin. The exchange
  * embeds a struct origin_request in its attempt, asks for a connection, sends, and is told
- * what comes back. HTTP/1 stands behind it (origin_h1.c); HTTP/2 will too.
+ * what comes back. Behind it are HTTP/1 (h1/origin_h1.c) and HTTP/2 (h2/origin_h2.c).
  *
  * Order of events: moved*, connected, then any number of interim, then head, body*, drained*, ended;
  * failed may take the place of any of them and is the last. After ended or failed the request
@@ -84,7 +84,7 @@ struct origin_request {
     uint64_t slot_us;       /* when it took that of its origin */
     bool service_slot;      /* and of its service's connections, for the one being opened */
     uint64_t waits_from_us; /* in line */
-    struct line *line;      /* it stands in; NULL: none, or that for a name */
+    struct line *line;      /* that it waits in; NULL: none, or that for a name */
     struct link in_line;
     struct timer wait_timer;
 };
@@ -98,7 +98,7 @@ bool origin_request_send_head(struct origin_request *request, const struct reque
  * it was fewer than offered. */
 size_t origin_request_send_body(struct origin_request *request, const struct bytes *pieces,
                                 int count);
-/* The body of an unfinished request is whole, wherever the request stands; harmless for others. */
+/* The body of an unfinished request is whole, wherever the request is; harmless for others. */
 void origin_request_body_is_whole(struct origin_request *request);
 /* The request is whole. `trailers` may be NULL, and is needed during the call only. */
 void origin_request_send_end(struct origin_request *request, const struct http_fields *trailers);

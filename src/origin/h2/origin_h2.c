@@ -35,7 +35,7 @@ static struct timer_group *timers_of(const struct origin_h2 *h2)
     return origin_h2_directory(h2)->connection_timers;
 }
 
-static bool stands(const struct origin_h2 *h2)
+static bool is_open(const struct origin_h2 *h2)
 {
     return h2->connection->state != ORIGIN_CONNECTION_CLOSED;
 }
@@ -367,7 +367,7 @@ static void want(struct origin_h2 *h2)
                    (short)((reads ? WATCH_READABLE : 0) | (out->blocked ? WATCH_WRITABLE : 0)));
 }
 
-/* true: it does not stand any more. */
+/* true: it is closed. */
 static bool end_if_over(struct origin_h2 *h2)
 {
     if (h2->doomed) {
@@ -382,7 +382,7 @@ static bool end_if_over(struct origin_h2 *h2)
     } else if (h2->leaves && h2->stream_count == 0) {
         end(h2, ORIGIN_FAILURE_CLOSED, NULL);
     }
-    return !stands(h2);
+    return !is_open(h2);
 }
 
 static void serve(struct origin_h2 *h2)
@@ -408,16 +408,16 @@ static void settle(struct origin_h2 *h2)
 
     origin_h2_report_touched(h2);
     origin_h2_report_moved(h2);
-    if (!stands(h2) || end_if_over(h2)) {
+    if (!is_open(h2) || end_if_over(h2)) {
         return;
     }
     if (h2->is_ready && connection->state == ORIGIN_CONNECTION_GREETS) {
         origin_connection_carries(connection);
     }
-    if (stands(h2)) {
+    if (is_open(h2)) {
         want(h2);
     }
-    if (stands(h2) && connection->state == ORIGIN_CONNECTION_CARRIES) {
+    if (is_open(h2) && connection->state == ORIGIN_CONNECTION_CARRIES) {
         serve(h2);
     }
 }
@@ -432,7 +432,7 @@ static void flush_now(void *owner)
 
 void origin_h2_flush_later(struct origin_h2 *h2)
 {
-    if (stands(h2) && !h2->over) {
+    if (is_open(h2) && !h2->over) {
         loop_later(origin_h2_directory(h2)->worker_context->loop, &h2->connection->flush, flush_now,
                    h2);
     }
@@ -489,7 +489,7 @@ static bool receive_once(struct origin_h2 *h2)
         on_end_of_stream(h2, count);
     }
     buffer_return(buffers, &in);
-    return count > 0 && (size_t)count == room && stands(h2) && !h2->doomed;
+    return count > 0 && (size_t)count == room && is_open(h2) && !h2->doomed;
 }
 
 void origin_h2_ready(struct origin_connection *connection, short what)
@@ -503,7 +503,7 @@ void origin_h2_ready(struct origin_connection *connection, short what)
         for (int i = 0; i < READS_A_TURN && receive_once(h2); i++) {
         }
     }
-    if (stands(h2)) {
+    if (is_open(h2)) {
         write_out(h2);
         settle(h2);
     }

@@ -62,9 +62,9 @@ struct origin_h2_stream {
     struct link link;
     struct link moved;
     struct link touched;
-    uint64_t head_at;        /* where its head stands in what was written to the connection */
-    struct buffer_queue out; /* of the request's body */
-    struct buffer_queue in;  /* of the answer's body: decoded, not taken yet */
+    uint64_t head_at;                /* where its head is in what was written to the connection */
+    struct buffer_queue out;         /* of the request's body */
+    struct buffer_queue in;          /* of the answer's body: decoded, not taken yet */
     struct origin_h2_kept *trailers; /* of the request */
     struct origin_h2_kept *answer_trailers;
     bool head_written;

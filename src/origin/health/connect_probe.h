@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A look at the door of an ejected origin whose time is over: a connection, and nothing on it. Only
- * if that is accepted is a request risked. Part of a struct origin; origin_half_open.c begins it on
+/* A TCP connection to an ejected origin whose time is over, with nothing sent on it. A request is
+ * risked only if the origin accepts it. Part of a struct origin; origin_half_open.c begins it on
  * whichever worker notices first, one at a time for the whole process. */
 #ifndef ORIGIN_HEALTH_CONNECT_PROBE_H
 #define ORIGIN_HEALTH_CONNECT_PROBE_H
@@ -10,7 +10,7 @@
 struct origin;
 struct service;
 
-/* `why` it did not accept a connection; NULL: it did. */
+/* `why` the origin did not accept a connection; NULL: it did. */
 typedef void origin_connect_probed(struct origin *origin, struct service *service, const char *why);
 
 struct connect_probe {
@@ -20,7 +20,7 @@ struct connect_probe {
     origin_connect_probed *connect_probed;
 };
 
-/* Ends in `knocked`, maybe from inside. */
+/* Ends in `connect_probed`, which may be called before this returns. */
 void origin_connect_probe(struct origin *origin, struct service *service,
                           origin_connect_probed *connect_probed);
 /* Without a result. Harmless where none is on its way. */

@@ -12,7 +12,7 @@
 
 static void begin_half_open(struct origin_entry *entry, uint64_t now_us)
 {
-    if (!origin_registry_begin_change(entry->place.registry)) {
+    if (!origin_registry_begin_change(entry->common.registry)) {
         return;
     }
     if (origin_entry_phase(entry) == ORIGIN_EJECTED && now_us >= READ(entry->ejected_until_us)) {
@@ -20,7 +20,7 @@ static void begin_half_open(struct origin_entry *entry, uint64_t now_us)
         WRITE(entry->half_open_taken, false);
         origin_entry_set_phase(entry, ORIGIN_HALF_OPEN);
     }
-    origin_registry_end_change(entry->place.registry);
+    origin_registry_end_change(entry->common.registry);
 }
 
 static void on_connect_probed(struct origin *origin, struct service *service, const char *why)
@@ -30,11 +30,11 @@ static void on_connect_probed(struct origin *origin, struct service *service, co
 
     if (why == NULL) {
         begin_half_open(entry, now_of(origin));
-    } else if (origin_registry_begin_change(entry->place.registry)) {
+    } else if (origin_registry_begin_change(entry->common.registry)) {
         if (origin_entry_phase(entry) == ORIGIN_EJECTED) {
             span = origin_stay_away(origin, health_of(service));
         }
-        origin_registry_end_change(entry->place.registry);
+        origin_registry_end_change(entry->common.registry);
     }
     atomic_store_explicit(&entry->connect_probing, false, memory_order_release);
     if (span > 0) {

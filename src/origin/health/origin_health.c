@@ -6,7 +6,7 @@
  *   half-open --a failure, or slow--> ejected, for twice as long; slow once is forgiven, where it
  *                                    was not ejected for that
  *
- * The phase and all that belongs to it stand in the origin registry, so one worker's finding holds
+ * The phase and all that belongs to it are in the origin registry, so one worker's finding holds
  * for all. An answer that is well costs a comparison with what is shared (`troubled`) and a few
  * numbers of this worker's own; everything else happens seldom.
  *

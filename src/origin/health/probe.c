@@ -49,7 +49,7 @@ static void vote(struct probe *probe, enum origin_verdict verdict)
         atomic_fetch_sub_explicit(vote_for(entry, before), 1, memory_order_relaxed);
     }
     probe->verdict = verdict;
-    origin_registry_changed(entry->place.registry);
+    origin_registry_changed(entry->common.registry);
 }
 
 static void report(const struct probe *probe, enum origin_verdict verdict, const char *why)

@@ -23,7 +23,7 @@ struct prober {
     uint32_t walk; /* its number */
     bool walks;
     bool once_more;   /* after this one */
-    uint32_t service; /* where it stands */
+    uint32_t service; /* where the walk is */
     uint32_t origin;
     struct link *check; /* the probe before the one to look at; NULL: still at the settings */
 };
@@ -77,7 +77,7 @@ struct following {
     const struct origin_settings *settings;
 };
 
-/* What only stands in for a name without an answer is not asked. */
+/* A placeholder for a name without an answer is not probed. */
 static bool follow_reported(void *owner, struct origin *origin, uint32_t share_of)
 {
     const struct following *following = owner;

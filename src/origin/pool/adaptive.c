@@ -10,7 +10,7 @@
 
 #define PATIENCE_MS 90 /* in line; longer where the origin itself takes longer */
 #define CROWDED_MS \
-    5 /* CoDel's target: the shortest wait of a look is longer, with a queue that stands */
+    5 /* CoDel's target: the shortest wait of a look is longer, with a standing queue */
 #define CROWDED_PATIENCE_MS 10
 
 #define LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
@@ -23,7 +23,7 @@ static uint32_t base_ms(const struct adaptive *adaptive)
 
 /* --- looks: ten a second ------------------------------------------------------------------- */
 
-/* The shortest wait shows a queue that stands, whatever bursts there were. */
+/* The shortest wait shows a standing queue, whatever bursts there were. */
 static void look_at_class(struct adaptive *adaptive, unsigned class, uint64_t since_us)
 {
     uint32_t given = atomic_exchange_explicit(&adaptive->given[class], 0, memory_order_relaxed);

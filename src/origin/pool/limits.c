@@ -195,7 +195,7 @@ bool limits_waits_too_long(const struct origin_request *request, const struct or
     /* After an outage fewer are let in, but not for long enough to tell by how much it delays. */
     wait_ms = adaptive_wait_ms(adaptive, class, whole_limit(request, origin));
     most_ms = adaptive_patience_ms(adaptive, class);
-    /* One of each class may stand in line, for its promised share. */
+    /* One of each class may wait in line, for its promised share. */
     return wait_ms > time_left_ms ||
            (wait_ms > most_ms &&
             atomic_load_explicit(&adaptive->waiting[class], memory_order_relaxed) > 0);
@@ -583,7 +583,7 @@ static bool close_idle_of_service(struct origin_directory *directory,
 static void close_idle_of_entry(struct origin_directory *directory,
                                 const struct origin_entry *entry)
 {
-    const char *name = entry->place.name;
+    const char *name = entry->common.name;
     struct origin *origin = origin_named(directory, name, NULL);
 
     while (origin != NULL && (origin_has_line(origin) || !close_idle_of(origin, NULL))) {
@@ -597,7 +597,7 @@ static void close_idle_of_entry(struct origin_directory *directory,
 static void watch_reserve_of_entry(struct origin_directory *directory,
                                    const struct origin_entry *entry)
 {
-    const char *name = entry->place.name;
+    const char *name = entry->common.name;
     struct origin *origin = origin_named(directory, name, NULL);
 
     for (; origin != NULL; origin = origin_named(directory, name, origin)) {

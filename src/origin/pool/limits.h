@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Limits of origins and services that hold over all workers: how many requests are under way, how
- * many connections stand, how many requests wait. pool.c asks before it lets a request out of its
+ * many connections are open, how many requests wait. pool.c asks before it lets a request out of its
  * line; what cannot go waits, and is looked at again when any worker has given something back.
  * Where a service has no limits, none of this is reached but for a comparison. */
 #ifndef ORIGIN_POOL_LIMITS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The requests of one worker that wait for an origin, by service and class: what one service waits
  * for (a limit of its own) holds up no other service that names the same address, and no class
- * stands behind a lower one. Only the order is decided here; pool.c lets requests in and out, and
+ * waits behind a lower one. Only the order is decided here; pool.c lets requests in and out, and
  * limits.c says who may go.
  *
  * Within a class requests go in order of arrival, or, where clients are told apart (`fair_key` of the
@@ -9,7 +9,7 @@
  * (start-time fair queueing), and the lowest mark is first. A lower class is not left without
  * anything: it has one of LINES_PROMISE places that others get before it.
  *
- * What must stay true: a request stands in one line at most, and leaves it by lines_leave alone. */
+ * What must stay true: a request is in one line at most, and leaves it by lines_leave alone. */
 #ifndef ORIGIN_POOL_LINES_H
 #define ORIGIN_POOL_LINES_H
 
@@ -17,7 +17,7 @@
 
 #define LINES_PROMISE 200
 
-/* Unfinished requests stand apart (pool.c). */
+/* Unfinished requests have lines of their own (pool.c). */
 enum line_part { LINE_WHOLE, LINE_LATER, LINE_HELD };
 
 /* false: out of memory. `part` must not be LINE_HELD for a request that may go. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests in line for an origin that only stands in for a name. */
+/* Requests in line for an origin that is a placeholder for a name. */
 #ifndef ORIGIN_POOL_NAME_WAIT_H
 #define ORIGIN_POOL_NAME_WAIT_H
 
 #include "origin/origin_private.h"
 
-/* One stands in line there. */
+/* A request waits in line there. */
 void name_wait_watch(struct origin *origin);
 /* The service has the origin no more: those of its requests that wait in line go elsewhere. */
 void name_wait_leave(struct origin *origin, struct service *service);

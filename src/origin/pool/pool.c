@@ -134,7 +134,7 @@ static void leave_line(struct origin_request *request)
     }
 }
 
-/* It waits, and stands nowhere: no memory was left for its place. */
+/* It waits in no line: no memory was left for its entry. */
 static void fail_unlined(struct origin_request *request)
 {
     note_left(request);

@@ -20,7 +20,7 @@
 #define QUOTA_NOBODY UINT32_MAX
 
 /* What a worker's line would do with one: the lower the sooner. Of each class two: for what is first
- * in line, and for what stands behind others of the class, on whichever worker. */
+ * in line, and for what waits behind others of the class, on whichever worker. */
 enum {
     QUOTA_NEED_FIRST = 0,
     QUOTA_NEED_LATER = 1,

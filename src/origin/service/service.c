@@ -93,8 +93,8 @@ static uint32_t best_rank(const struct service *service, bool anyone)
     uint32_t best = NO_RANK;
 
     for (uint32_t i = 0; i < service->host_set.count; i++) {
-        if (service->host_set.standings[i].rank < best && is_eligible(service, i, anyone)) {
-            best = service->host_set.standings[i].rank;
+        if (service->host_set.preferences[i].rank < best && is_eligible(service, i, anyone)) {
+            best = service->host_set.preferences[i].rank;
         }
     }
     return best;
@@ -104,7 +104,7 @@ static uint32_t best_rank(const struct service *service, bool anyone)
 static bool has_address(const struct service *service, uint32_t rank, bool anyone)
 {
     for (uint32_t i = 0; i < service->host_set.count; i++) {
-        if (service->host_set.standings[i].rank == rank &&
+        if (service->host_set.preferences[i].rank == rank &&
             origin_has_address(service->host_set.origins[i]) && is_eligible(service, i, anyone)) {
             return true;
         }
@@ -129,14 +129,14 @@ static void fill_active_set(struct service *service, struct service_active_set *
     for (uint32_t i = 0; rank != NO_RANK && i < service->host_set.count; i++) {
         struct origin *origin = service->host_set.origins[i];
 
-        if (service->host_set.standings[i].rank == rank && is_eligible(service, i, anyone) &&
+        if (service->host_set.preferences[i].rank == rank && is_eligible(service, i, anyone) &&
             (origin_has_address(origin) || !resolved)) {
             uint32_t percent = ramp(service, origin, now_us);
 
             ramps = ramps || percent < 100;
             active_set->origins[active_set->count] = origin;
             active_set->turns[active_set->count++].weight =
-                service->host_set.standings[i].weight * percent;
+                service->host_set.preferences[i].weight * percent;
         }
     }
     for (uint32_t i = 0; i < active_set->count && !ramps; i++) {

@@ -37,14 +37,14 @@ static bool host_set_init(struct host_set *host_set, uint32_t room, uint32_t lea
 
     *host_set = (struct host_set){0};
     host_set->origins = calloc(room, sizeof(struct origin *));
-    host_set->standings = calloc(room, sizeof(*host_set->standings));
+    host_set->preferences = calloc(room, sizeof(*host_set->preferences));
     host_set->half_open = calloc(room, sizeof(struct origin *));
     host_set->fit = calloc(room, sizeof(*host_set->fit));
     host_set->weights = calloc(room, sizeof(*host_set->weights));
     host_set->leaving = calloc(leaving_room + 1, sizeof(struct origin *));
     active_sets = active_set_init(&host_set->active_set, room);
     active_sets = active_set_init(&host_set->other_active_set, room) && active_sets;
-    return active_sets && host_set->origins != NULL && host_set->standings != NULL &&
+    return active_sets && host_set->origins != NULL && host_set->preferences != NULL &&
            host_set->half_open != NULL && host_set->fit != NULL && host_set->weights != NULL &&
            host_set->leaving != NULL;
 }
@@ -55,7 +55,7 @@ static void host_set_release(struct host_set *host_set)
         origin_put(&host_set->origins[i]);
     }
     free(host_set->origins);
-    free(host_set->standings);
+    free(host_set->preferences);
     free(host_set->half_open);
     free(host_set->fit);
     free(host_set->weights);
@@ -87,7 +87,7 @@ static bool add(struct host_set *host_set, struct origin *origin, uint64_t weigh
     }
     host_set->origins[host_set->count] = origin;
     host_set->weights[host_set->count] = weight;
-    host_set->standings[host_set->count++].rank = rank;
+    host_set->preferences[host_set->count++].rank = rank;
     return true;
 }
 
@@ -184,7 +184,7 @@ static void settle_weights(struct host_set *host_set)
     for (uint32_t i = 0; i < host_set->count; i++) {
         uint64_t weight = host_set->weights[i] >> halvings;
 
-        host_set->standings[i].weight = weight > 0 ? (uint32_t)weight : 1;
+        host_set->preferences[i].weight = weight > 0 ? (uint32_t)weight : 1;
     }
 }
 

@@ -16,8 +16,8 @@ struct service_active_set {
     uint32_t count;
 };
 
-/* What the settings, and what DNS says of a name in them, say of one of the origins. */
-struct standing {
+/* Weight and rank of one origin, from the settings and from DNS. */
+struct host_preference {
     uint32_t weight;
     uint32_t rank; /* requests go to the lowest of which any is fit */
 };
@@ -27,7 +27,7 @@ struct standing {
 /* All that is as long as a service has origins. Another answer of DNS brings another one. */
 struct host_set {
     struct origin **origins; /* all, in the order of the settings */
-    struct standing *standings;
+    struct host_preference *preferences;
     uint32_t count;
     uint64_t *weights;         /* while it is made */
     bool *fit;                 /* of these, while they are checked */

@@ -43,7 +43,7 @@ export async function connect(t, to, options = {}) {
     return client;
 }
 
-// Like connect, for loops over many connections: whoever calls destroys.
+// Like connect, for loops over many connections: the caller destroys them.
 // `secure`: options of tls.connect.
 export async function connectLoose(to, { secure, ...options } = {}) {
     const where = { allowHalfOpen: true, ...(to.connectOptions ?? to), ...options };
