@@ -91,7 +91,7 @@ static void check_for_space(void *owner)
     }
 }
 
-static void on_place_free(void *owner)
+static void on_space_free(void *owner)
 {
     struct client_context *context = owner;
 
@@ -103,7 +103,7 @@ static void on_place_free(void *owner)
 void client_note_gone(struct client_context *context)
 {
     if (context->paused && !context->ending) {
-        loop_later(context->worker_context->loop, &context->place_free, on_place_free, context);
+        loop_later(context->worker_context->loop, &context->space_free, on_space_free, context);
     }
 }
 
@@ -137,19 +137,19 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     bool reads_at_once = is_new && !expects_proxy_header;
     struct client_context *context = listener->context;
     struct ip ip = ip_of_address(from);
-    client_slot place = 0;
+    client_slot slot = 0;
     struct client_connection *connection;
 
     if (expects_proxy_header && !client_may_send_proxy_header(listener, &ip)) {
         close(fd);
         return;
     }
-    if (!client_may_come(listener, fd, &ip, is_new, !expects_proxy_header, &place)) {
+    if (!client_may_come(listener, fd, &ip, is_new, !expects_proxy_header, &slot)) {
         return;
     }
     connection = slab_take(context->connections);
     if (connection == NULL) {
-        exchange_context_dismiss(context->exchanges, &place);
+        exchange_context_dismiss(context->exchanges, &slot);
         metrics_note(context->metrics, METRICS_PRESSURE_REFUSED);
         close(fd);
         return;
@@ -158,7 +158,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     list_init(&connection->link);
     connection->listener = listener;
     connection->ip = ip;
-    connection->place = place;
+    connection->slot = slot;
     connection->port = ip_is_none(&connection->ip) ? 0 : address_port(from);
     connection->state = expects_proxy_header ? CLIENT_AWAITS_PROXY_HEADER
                         : expects_tls        ? CLIENT_AWAITS_HANDSHAKE
@@ -166,7 +166,7 @@ static void add_connection(struct client_listener *listener, int fd, const struc
     if (!transport_start_tcp(&connection->transport, context->worker_context->loop, fd,
                              reads_at_once ? 0 : WATCH_READABLE, client_connection_ready,
                              connection)) {
-        exchange_context_dismiss(context->exchanges, &place);
+        exchange_context_dismiss(context->exchanges, &slot);
         metrics_note(context->metrics, METRICS_PRESSURE_REFUSED);
         slab_give(context->connections, connection);
         return;

@@ -115,10 +115,10 @@ uint32_t client_context_count(const struct client_context *context)
     return atomic_load_explicit(&context->count, memory_order_relaxed);
 }
 
-void client_give_place_up(struct client_connection *connection)
+void client_release_handshake_slot(struct client_connection *connection)
 {
-    if (connection->has_place) {
-        connection->has_place = false;
+    if (connection->has_handshake_slot) {
+        connection->has_handshake_slot = false;
         client_context_of(connection)->handshakes.at_once--;
         client_penalty_end(client_context_of(connection), &connection->ip);
     }
@@ -135,7 +135,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     if (codec != NULL) {
         codec->end(connection, end);
     }
-    client_give_place_up(connection);
+    client_release_handshake_slot(connection);
     timer_clear(context->timers, &connection->timer);
     transport_close(&connection->transport);
     client_set_state(connection, CLIENT_CLOSED);
@@ -143,7 +143,7 @@ void client_close(struct client_connection *connection, enum outcome_end end)
     client_count(context, (uint32_t)-1);
     client_note_gone(context);
     metrics_note(context->metrics, METRICS_CLIENT_CLOSED);
-    exchange_context_dismiss(context->exchanges, &connection->place);
+    exchange_context_dismiss(context->exchanges, &connection->slot);
 }
 
 /* A reset where an answer is under way: what the kernel still holds of it is given up, and it

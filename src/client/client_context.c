@@ -92,7 +92,7 @@ void client_context_free(struct client_context **context)
     alarm_clear((*context)->worker_context->loop, &(*context)->late_comers);
     alarm_clear((*context)->worker_context->loop, &(*context)->full_check);
     alarm_clear((*context)->worker_context->loop, &(*context)->crowd_over);
-    later_cancel(&(*context)->place_free);
+    later_cancel(&(*context)->space_free);
     alarm_clear((*context)->worker_context->loop, &(*context)->handshakes.penalized_turn);
     client_listeners_release(*context);
     client_free_deferred(*context);

@@ -47,7 +47,7 @@ static struct client_handshakes *handshakes_of(struct client_connection *connect
 /* Before its place is given up: who never had one cost nothing. */
 static void note_waste(struct client_connection *connection, enum tls_cause cause)
 {
-    if (connection->has_place && cause != TLS_CAUSE_INTERNAL) {
+    if (connection->has_handshake_slot && cause != TLS_CAUSE_INTERNAL) {
         client_penalty_note(client_context_of(connection), &connection->ip, false);
     }
 }
@@ -163,7 +163,7 @@ static struct link *first_penalized(struct client_handshakes *handshakes)
 }
 
 /* Who waits while places are free waits for the next turn only. */
-static bool somebody_wants_its_place(struct client_context *context)
+static bool others_wait_for_its_slot(struct client_context *context)
 {
     return !has_free_place(context) && (!list_is_empty(&context->handshakes.line) ||
                                         first_penalized(&context->handshakes) != NULL);
@@ -180,8 +180,8 @@ static bool comes_last(struct client_context *context, const struct ip *ip)
 
 static bool may_go_on(const struct client_connection *connection)
 {
-    return connection->has_place && !somebody_wants_its_place(client_context_of(connection)) &&
-           rest_of_time(connection) > 0;
+    return connection->has_handshake_slot &&
+           !others_wait_for_its_slot(client_context_of(connection)) && rest_of_time(connection) > 0;
 }
 
 static void check_at_hello(struct client_connection *connection);
@@ -212,7 +212,7 @@ static void take_place(struct client_connection *connection)
 {
     struct client_handshakes *handshakes = handshakes_of(connection);
 
-    connection->has_place = true;
+    connection->has_handshake_slot = true;
     list_remove(&connection->link);
     list_add_last(&client_context_of(connection)->busy, &connection->link);
     client_set_timer(connection, stall_time(connection));
@@ -300,7 +300,7 @@ static void step(struct client_connection *connection)
         fail(connection, cause);
         break;
     case TLS_DONE:
-        client_give_place_up(connection);
+        client_release_handshake_slot(connection);
         client_penalty_note(client_context_of(connection), &connection->ip, true);
         metrics_note(client_context_of(connection)->metrics, METRICS_TLS_HANDSHAKE);
         note_time(connection);
@@ -464,7 +464,7 @@ void client_handshake_ready(struct client_connection *connection)
     connection->unwatched = false;
     if (!connection->transport.ops->plain) {
         step(connection);
-    } else if (connection->has_place) {
+    } else if (connection->has_handshake_slot) {
         begin(connection);
     } else {
         check_at_hello(connection);

@@ -120,7 +120,7 @@ struct client_context {
     struct client_survey *survey; /* of the costliest connections, while one is made */
     uint8_t survey_mark;          /* of the last one */
     struct alarm full_check;      /* while paused */
-    struct later place_free;      /* the same, and one of this worker has gone */
+    struct later space_free;      /* the same, and one of this worker has gone */
     struct alarm crowd_over;      /* answers say Connection: close until then */
     struct client_handshakes handshakes;
     struct client_penalty penalty;
@@ -205,17 +205,17 @@ struct client_connection {
         uint32_t since_ms; /* accepted, idle or in its handshake: since when by the loop's clock */
         uint32_t lingered; /* bytes read while lingering */
     };
-    uint32_t born;     /* by the loop's clock, client_connection.c */
-    client_slot place; /* where it is counted for its address */
+    uint32_t born;    /* by the loop's clock, client_connection.c */
+    client_slot slot; /* where it is counted for its address */
     uint16_t port;
     uint8_t seen;  /* mark of the last survey that saw it */
     uint8_t state; /* enum client_state */
     bool speaks_h2 : 1;
-    bool has_place : 1;    /* its handshake is under way */
-    bool checks_again : 1; /* at a hello, by the clock and not when the loop calls */
-    bool may_rest : 1;     /* idle, and its timer rings for that first */
-    bool flows : 1;        /* it has taken much of its answers since it was last waited for */
-    bool hello_waits;      /* see tls_hello_peek */
+    bool has_handshake_slot : 1; /* its handshake is under way */
+    bool checks_again : 1;       /* at a hello, by the clock and not when the loop calls */
+    bool may_rest : 1;           /* idle, and its timer rings for that first */
+    bool flows : 1;              /* it has taken much of its answers since it was last waited for */
+    bool hello_waits;            /* see tls_hello_peek */
     bool unwatched; /* the loop does not watch it: its first request is just being answered */
 };
 
@@ -298,8 +298,8 @@ void client_close(struct client_connection *connection, enum outcome_end end);
 void client_free_deferred(void *owner);
 /* Ends it because a budget is spent: counted, noted, and where an answer breaks off, reset. */
 void client_cut(struct client_connection *connection, enum cut_cause cause);
-/* Its place among the handshakes; harmless when it has none. */
-void client_give_place_up(struct client_connection *connection);
+/* Gives back its slot for a handshake; harmless when it has none. */
+void client_release_handshake_slot(struct client_connection *connection);
 /* Says goodbye first: half-close, then read on for a bounded while. */
 void client_linger(struct client_connection *connection);
 /* CUT_REQUESTS or CUT_LIFETIME: the present answer is to be its last. */
@@ -328,7 +328,7 @@ void client_refuse_plain(struct client_connection *connection);
 /* false: it may not, was told so if that is cheap, and is closed. Who it is may have to be seen
  * first, in its PROXY header; then it is not counted yet. */
 bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
-                     bool knows_client, client_slot *place);
+                     bool knows_client, client_slot *slot);
 /* Where the listener wants a PROXY header: whether this peer's counts. false: counted and told. */
 bool client_may_send_proxy_header(struct client_listener *listener, const struct ip *ip);
 /* Counts and says why a connection is about to be closed. */

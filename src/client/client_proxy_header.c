@@ -35,7 +35,7 @@ static bool parse(struct client_connection *connection)
     }
     if (!exchange_context_admits(client_context_of(connection)->exchanges, &connection->ip,
                                  has_source ? &peer : NULL, connection->listener->index, true,
-                                 &connection->place)) {
+                                 &connection->slot)) {
         client_turn_away(client_context_of(connection), connection->transport.fd,
                          !connection->listener->speaks_tls, METRICS_CLIENT_OVER_LIMIT);
         client_close(connection, OUTCOME_CLIENT_GONE);

@@ -81,7 +81,7 @@ static const struct ip *peer_of(const struct client_listener *listener, int fd, 
 }
 
 bool client_may_come(struct client_listener *listener, int fd, const struct ip *ip, bool is_new,
-                     bool knows_client, client_slot *place)
+                     bool knows_client, client_slot *slot)
 {
     struct client_context *context = listener->context;
     struct ip peer;
@@ -96,7 +96,7 @@ bool client_may_come(struct client_listener *listener, int fd, const struct ip *
     }
     if (!knows_client ||
         exchange_context_admits(context->exchanges, ip, peer_of(listener, fd, ip, &peer),
-                                listener->index, is_new, place)) {
+                                listener->index, is_new, slot)) {
         return true;
     }
     client_turn_away(context, fd, !listener->speaks_tls, METRICS_CLIENT_OVER_LIMIT);

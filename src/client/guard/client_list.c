@@ -24,7 +24,7 @@ struct client_cost client_cost_of(const struct client_connection *connection, ui
     } else if (connection->state != CLIENT_LINGERS) {
         cost.ms = (uint32_t)((uint32_t)(now_us / 1000) - connection->since_ms);
         cost.waits_for_client = connection->state != CLIENT_IDLE;
-        cost.held += connection->has_place ? HANDSHAKE_BYTES : 0;
+        cost.held += connection->has_handshake_slot ? HANDSHAKE_BYTES : 0;
     }
     /* What every connection has is free: one that merely is old costs nothing. */
     cost.cost = (cost.held - sizeof(*connection)) * cost.ms / (cost.moved + FREE_BYTES);

@@ -96,7 +96,7 @@ static void take_all_places(struct fixture *fixture)
     for (struct link *link = context->busy.next; link != &context->busy; link = link->next) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
-        connection->has_place = true;
+        connection->has_handshake_slot = true;
         client_penalty_begin(context, &connection->ip);
         context->handshakes.at_once++;
     }
