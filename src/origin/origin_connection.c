@@ -343,7 +343,7 @@ void origin_connections_free(void *owner)
     }
 }
 
-/* --- it stands, once TLS does ------------------------------------------------------------- */
+/* --- it is established, once TLS is ------------------------------------------------------- */
 
 static void note_established(struct origin_connection *connection)
 {

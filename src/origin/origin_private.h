@@ -232,7 +232,7 @@ bool origin_connection_is_untouched(const struct origin_connection *connection);
 /* Gives back the memory of those closed in this turn, at its end. */
 void origin_connections_free(void *directory);
 
-/* The origin speaks HTTP/2 on it: it stands, and has no request ever. */
+/* The origin speaks HTTP/2 on it: it is established, and never has a request. */
 void origin_connection_carries(struct origin_connection *connection);
 
 /* h2/origin_h2.c */

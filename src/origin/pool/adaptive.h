@@ -48,7 +48,7 @@ void adaptive_note_answer(struct adaptive *adaptive, const struct adaptive_sampl
 
 /* How long one of that class may wait in line. */
 uint32_t adaptive_patience_ms(const struct adaptive *adaptive, enum priority class);
-/* How long the next one would have to, as things stand, where `most` may be under way at once: a
+/* How long the next one would have to, at present, where `most` may be under way at once: a
  * number that an operator set may be below the limit. */
 uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class, uint32_t most);
 
