@@ -347,21 +347,25 @@ static uint32_t passes_in(const struct http_header *row, struct bytes name)
     return count;
 }
 
-bool admit_loop(struct exchange *exchange)
+static uint32_t passes_through_here(const struct exchange *exchange)
 {
     const struct http_headers *headers = &exchange->request.headers;
     struct bytes name = bytes_of(generation_settings(exchange->generation)->via);
     uint32_t passes = 0;
 
-    if (!http_has(headers, HTTP_HEADER_VIA) || exchange->routing.route->action != ROUTE_FORWARD) {
-        return true;
-    }
     for (uint32_t i = 0; i < headers->count; i++) {
         if (headers->rows[i].id == HTTP_HEADER_VIA) {
             passes += passes_in(&headers->rows[i], name);
         }
     }
-    if (passes <= PASSES_MOST) {
+    return passes;
+}
+
+bool admit_loop(struct exchange *exchange)
+{
+    if (!http_has(&exchange->request.headers, HTTP_HEADER_VIA) ||
+        exchange->routing.route->action != ROUTE_FORWARD ||
+        passes_through_here(exchange) <= PASSES_MOST) {
         return true;
     }
     metrics_note(exchange->context->metrics, METRICS_LOOP_REFUSED);
