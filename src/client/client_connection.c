@@ -15,6 +15,10 @@
 
 #define LINGER_MS 3000
 #define LINGER_MOST_MS 10000
+/* Longer only as its client goes on to take what was sent. A window that was closed opens in steps:
+ * one look that finds nothing taken says little. */
+#define LINGER_LOOK_MS 2500
+#define LINGER_LOOKS 12 /* half a minute */
 #define LINGER_BYTES (16u * 1024 * 1024)
 
 #define TICK_BITS 16 /* of microseconds: 1/16 s or so, of which 32 bits last for years */
@@ -197,7 +201,10 @@ void client_linger(struct client_connection *connection)
     client_codec_of(connection)->end(connection, OUTCOME_ANSWERED);
     client_set_state(connection, CLIENT_LINGERS);
     connection->lingered = 0;
+    connection->looks = 0;
+    connection->stalls = false;
     transport_finish(&connection->transport);
+    connection->untaken = (uint32_t)transport_unacknowledged(&connection->transport);
     transport_want(&connection->transport, WATCH_READABLE);
     client_set_timer(connection, linger_time(connection));
 }
@@ -227,6 +234,28 @@ static void client_linger_on(struct client_connection *connection)
             client_cut(connection, CUT_LINGER);
             return;
         }
+    }
+}
+
+/* While its client takes what was sent, if slowly; under pressure others need its memory more. */
+static bool may_linger_on(struct client_connection *connection)
+{
+    const struct pressure *pressure = client_context_of(connection)->worker_context->pressure;
+    uint32_t before = connection->untaken;
+    bool stalled = connection->stalls;
+
+    connection->untaken = (uint32_t)transport_unacknowledged(&connection->transport);
+    connection->stalls = connection->untaken >= before;
+    return connection->untaken > 0 && !(stalled && connection->stalls) &&
+           ++connection->looks < LINGER_LOOKS && pressure_now(pressure) < PRESSURE_BODIES;
+}
+
+static void client_linger_late(struct client_connection *connection)
+{
+    if (may_linger_on(connection)) {
+        client_set_timer(connection, LINGER_LOOK_MS);
+    } else {
+        client_cut(connection, CUT_LINGER);
     }
 }
 
@@ -409,7 +438,7 @@ void client_connection_late(struct timer *timer)
         client_codec_of(connection)->late(connection);
         break;
     case CLIENT_LINGERS:
-        client_cut(connection, CUT_LINGER);
+        client_linger_late(connection);
         break;
     case CLIENT_CLOSED:
         break;

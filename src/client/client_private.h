@@ -205,7 +205,10 @@ struct client_connection {
         uint32_t since_ms; /* accepted, idle or in its handshake: since when by the loop's clock */
         uint32_t lingered; /* bytes read while lingering */
     };
-    uint32_t born;    /* by the loop's clock, client_connection.c */
+    union {
+        uint32_t born;    /* by the loop's clock, client_connection.c; until it lingers */
+        uint32_t untaken; /* bytes of its answers that its client had not taken, when looked at */
+    };
     client_slot slot; /* where it is counted for its address */
     uint16_t port;
     uint8_t seen;  /* mark of the last survey that saw it */
@@ -214,9 +217,11 @@ struct client_connection {
     bool has_handshake_slot : 1; /* its handshake is under way */
     bool checks_again : 1;       /* at a hello, by the clock and not when the loop calls */
     bool may_rest : 1;           /* idle, and its timer rings for that first */
+    bool stalls : 1;             /* lingering: its client took nothing between the last two looks */
     bool flows : 1;              /* it has taken much of its answers since it was last waited for */
     bool hello_waits;            /* see tls_hello_peek */
     bool unwatched; /* the loop does not watch it: its first request is just being answered */
+    uint8_t looks;  /* lingering: times that it was looked at */
 };
 
 /* clang-format off */

@@ -6,9 +6,13 @@
 #include "config/load.h"
 #include "net/listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static bool place(void *owner, int fd, const struct address *from, uint32_t listener)
 {
@@ -109,15 +113,21 @@ void gateway_release(struct gateway *gateway)
     stage_release(&gateway->stage);
 }
 
-static void connect_over(struct gateway *gateway, struct far_end *client, int type)
+static void take_over(struct gateway *gateway, struct far_end *client, const int ends[2])
 {
     struct address from;
-    int ends[2];
 
-    CHECK(socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     CHECK(address_parse(BYTES("192.0.2.7:4711"), &from));
     client_context_take_over(gateway->clients, ends[0], &from, 0, true);
     far_end_init(client, &gateway->stage, ends[1]);
+}
+
+static void connect_over(struct gateway *gateway, struct far_end *client, int type)
+{
+    int ends[2];
+
+    CHECK(socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    take_over(gateway, client, ends);
 }
 
 void gateway_connect(struct gateway *gateway, struct far_end *client)
@@ -128,4 +138,30 @@ void gateway_connect(struct gateway *gateway, struct far_end *client)
 void gateway_connect_apart(struct gateway *gateway, struct far_end *client)
 {
     connect_over(gateway, client, SOCK_SEQPACKET);
+}
+
+static void set_socket(int fd, int level, int option, int value)
+{
+    CHECK(setsockopt(fd, level, option, &value, sizeof(value)) == 0);
+}
+
+void gateway_connect_narrow(struct gateway *gateway, struct far_end *client)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(here);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int ends[2];
+
+    ends[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(listener >= 0 && ends[1] >= 0);
+    set_socket(ends[1], SOL_SOCKET, SO_RCVBUF, 8192);
+    set_socket(ends[1], IPPROTO_TCP, TCP_MAXSEG, 536);
+    CHECK(bind(listener, (struct sockaddr *)&here, sizeof(here)) == 0 && listen(listener, 1) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&here, &length) == 0);
+    CHECK(connect(ends[1], (struct sockaddr *)&here, sizeof(here)) == 0);
+    ends[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    CHECK(ends[0] >= 0);
+    set_socket(ends[0], SOL_SOCKET, SO_SNDBUF, 1024 * 1024);
+    close(listener);
+    take_over(gateway, client, ends);
 }

@@ -30,5 +30,8 @@ void gateway_release(struct gateway *gateway);
 void gateway_connect(struct gateway *gateway, struct far_end *client);
 /* The same, over sockets that keep writes apart: each is one read of the client's (far_end.reads). */
 void gateway_connect_apart(struct gateway *gateway, struct far_end *client);
+/* The same over TCP: the kernel holds all that is sent to the client, who takes little of it at a
+ * time. */
+void gateway_connect_narrow(struct gateway *gateway, struct far_end *client);
 
 #endif

@@ -342,6 +342,76 @@ static void it_does_not_linger_for_ever(void **state)
     assert_int_equal(client_context_count(fixture->gateway.clients), 0);
 }
 
+#define LONG_ANSWER 150000
+
+/* A client that takes so much of its answer each 300 ms, and sends on; how much of it that was. */
+static size_t take_slowly(struct fixture *fixture, struct far_end *client, size_t piece)
+{
+    static char into[8192];
+    size_t taken = 0;
+    ssize_t count = 0;
+
+    transport_want(&client->transport, 0);
+    far_end_say(client, "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nand more");
+    for (int i = 0; i < 200 && client_context_count(fixture->gateway.clients) > 1; i++) {
+        stage_pass(&fixture->gateway.stage, 300);
+        count = piece > 0 ? transport_read(&client->transport, into, piece) : -1;
+        if (count == 0) {
+            break;
+        }
+        taken += count > 0 ? (size_t)count : 0;
+        if (send(client->transport.fd, "drip", 4, MSG_NOSIGNAL) < 0) {
+            break;
+        }
+    }
+    return taken;
+}
+
+static void answer_at_length(struct fixture *fixture)
+{
+    static char answer[128 + LONG_ANSWER];
+    int head = snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
+                        LONG_ANSWER);
+
+    memset(answer + head, 'x', LONG_ANSWER);
+    fixture->origin.answer = answer;
+}
+
+static void it_lingers_as_long_as_its_client_takes_the_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct far_end client;
+
+    answer_at_length(fixture);
+    gateway_connect_narrow(&fixture->gateway, &client);
+    assert_true(take_slowly(fixture, &client, 8192) > LONG_ANSWER);
+    far_end_release(&client);
+}
+
+static void it_does_not_linger_for_one_that_takes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct far_end client;
+
+    answer_at_length(fixture);
+    gateway_connect_narrow(&fixture->gateway, &client);
+    take_slowly(fixture, &client, 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 1); /* the fixture's own */
+    far_end_release(&client);
+}
+
+static void it_lingers_half_a_minute_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+    struct far_end client;
+
+    answer_at_length(fixture);
+    gateway_connect_narrow(&fixture->gateway, &client);
+    assert_true(take_slowly(fixture, &client, 600) < LONG_ANSWER);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 1);
+    far_end_release(&client);
+}
+
 static void what_is_malformed_is_refused_and_nothing_behind_it_is_read(void **state)
 {
     struct fixture *fixture = *state;
@@ -711,6 +781,9 @@ int main(void)
         TEST(the_last_of_its_requests_is_reported, set_up),
         TEST(it_lingers_over_what_nobody_reads, set_up),
         TEST(it_does_not_linger_for_ever, set_up),
+        TEST(it_lingers_as_long_as_its_client_takes_the_answer, set_up_forwarding),
+        TEST(it_does_not_linger_for_one_that_takes_nothing, set_up_forwarding),
+        TEST(it_lingers_half_a_minute_at_most, set_up_forwarding),
         TEST(what_is_malformed_is_refused_and_nothing_behind_it_is_read, set_up),
         TEST(a_body_with_a_broken_chunk_is_400, set_up),
         TEST(a_half_closed_client_still_hears_its_answer, set_up_forwarding),
