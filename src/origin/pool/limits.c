@@ -43,6 +43,19 @@ static const struct service_limits_settings *limits_of(const struct origin_reque
 
 /* --- lines that cannot move -------------------------------------------------------------- */
 
+static void wake(struct origin_directory *directory, uint32_t worker);
+
+/* Its requests have left the line before they could come for what is kept for them. */
+static void decline(struct origin *origin)
+{
+    struct quota *quotas[] = {&origin->entry->requests, &origin->entry->unfinished,
+                              &origin->entry->connections};
+
+    for (unsigned i = 0; i < sizeof(quotas) / sizeof(quotas[0]); i++) {
+        wake(directory_of(origin), quota_decline(quotas[i], worker_of(origin), now_of(origin)));
+    }
+}
+
 static void serve_blocked(void *owner)
 {
     struct origin_directory *directory = owner;
@@ -59,6 +72,9 @@ static void serve_blocked(void *owner)
 
         list_remove(link);
         pool_serve_line(origin);
+        if (pool_first_in_line(origin) == NULL) {
+            decline(origin);
+        }
     }
 }
 

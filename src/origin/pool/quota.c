@@ -188,3 +188,13 @@ uint32_t quota_give_on(struct quota *quota, uint32_t worker, uint64_t now_us)
     }
     return is_any_in(marks) ? keep_for_next(quota, marks, worker, now_us) : QUOTA_NOBODY;
 }
+
+uint32_t quota_decline(struct quota *quota, uint32_t worker, uint64_t now_us)
+{
+    uint64_t kept = atomic_load(&quota->kept);
+
+    if ((kept & 0xffff) != worker + 1 || !atomic_compare_exchange_strong(&quota->kept, &kept, 0)) {
+        return QUOTA_NOBODY;
+    }
+    return keep_for_next(quota, candidates(quota), worker, now_us);
+}

@@ -56,5 +56,7 @@ bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t
 uint32_t quota_give(struct quota *quota, uint32_t worker, uint64_t now_us);
 /* The same where this worker has just found that it cannot use it. */
 uint32_t quota_give_on(struct quota *quota, uint32_t worker, uint64_t now_us);
+/* This worker's line is empty: what is kept for it is others'. Returns whom to wake, as above. */
+uint32_t quota_decline(struct quota *quota, uint32_t worker, uint64_t now_us);
 
 #endif

@@ -47,6 +47,24 @@ static void what_is_kept_is_not_for_others(void **state)
     assert_true(quota_take(&quota, 1, 70, 2000));
 }
 
+static void who_needs_it_no_more_leaves_it_to_the_next(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_int_equal(quota_decline(&quota, 0, 1000), QUOTA_NOBODY);
+    assert_true(quota_take(&quota, 1, 0, 1000));
+    quota_mark_waiting(&quota, 70, QUOTA_NEED_FIRST);
+    assert_int_equal(quota_give(&quota, 0, 1000), 70);
+    quota_mark_waiting(&quota, 3, QUOTA_NEED_FIRST);
+    assert_false(quota_take(&quota, 1, 3, 2000));
+    assert_int_equal(quota_decline(&quota, 3, 2000), QUOTA_NOBODY); /* not its own */
+    assert_int_equal(quota_decline(&quota, 70, 2000), 3);
+    assert_false(quota_take(&quota, 1, 0, 2000));
+    assert_true(quota_take(&quota, 1, 3, 2000));
+    assert_int_equal(quota_decline(&quota, 3, 2000), QUOTA_NOBODY);
+}
+
 static void who_does_not_come_loses_it(void **state)
 {
     struct quota quota = {0};
@@ -204,6 +222,7 @@ int main(void)
         cmocka_unit_test(so_many_and_no_more),
         cmocka_unit_test(without_a_limit_it_counts),
         cmocka_unit_test(what_is_kept_is_not_for_others),
+        cmocka_unit_test(who_needs_it_no_more_leaves_it_to_the_next),
         cmocka_unit_test(who_does_not_come_loses_it),
         cmocka_unit_test(the_hungry_take_turns),
         cmocka_unit_test(ones_own_line_comes_first_but_not_for_ever),
