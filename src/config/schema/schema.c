@@ -123,7 +123,8 @@ static const struct option options[] = {
      .help = "Permissions of the socket's file."},
     {.path = "admin.metrics", .places = PLACE_GLOBAL, .type = OPTION_ADDRESS,
      .sample = "127.0.0.1:9464", .sample_off = true,
-     .help = "Address that serves GET /metrics and GET /health, and nothing else."},
+     .help = "Address that serves GET /metrics and GET /health, nothing else. A loopback address also "
+             "serves the live page, GET /."},
     {.path = "dns", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      .help = "How names of origins are resolved."},
     {.path = "dns.servers", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
