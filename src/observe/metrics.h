@@ -58,13 +58,13 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(ACCEPT_PAUSED,      "accept_pauses",                  "Times that accepting paused at limits.max_connections.") \
     ROW(ORIGIN_DIALED,      "origin_connections_dialed",      "Connections to origins that were opened.") \
     ROW(ORIGIN_REUSED,      "origin_connections_reused",      "Requests sent on a pooled connection.") \
-    ROW(ORIGIN_FAILED,      "origin_failures",                "Failed attempts.") \
-    ROW(ATTEMPT_RETRIED,    "attempts_retried",               "Retries after a failed attempt.") \
+    ROW(ORIGIN_FAILED,      "attempts_failed",                "Failed attempts.") \
+    ROW(ATTEMPT_RETRIED,    "retries",                        "Retries after a failed attempt.") \
     ROW(RETRY_DENIED,       "retries_denied",                 "Failures without a retry because a retry budget was exhausted.") \
     ROW(REQUEST_REPEATED,   "requests_repeated",              "Requests that their clients had sent before, by idempotency key or request id.") \
     ROW(CLIENT_OUTLIVED,    "exchanges_outliving_clients",    "Requests that finished after their clients had left.") \
-    ROW(ORIGIN_EJECTED,     "origin_ejections",               "Times that an origin was ejected.") \
-    ROW(ORIGIN_RETURNED,    "origin_returns",                 "Times that an ejected origin came back.") \
+    ROW(ORIGIN_EJECTED,     "ejections",                      "Times that an origin was ejected.") \
+    ROW(ORIGIN_RETURNED,    "ejections_ended",                "Times that an ejected origin came back.") \
     ROW(PROXY_REFUSED,      "proxy_connections_refused",      "Connections closed unread, since proxy_protocol.from does not list their peer.") \
     ROW(CLIENT_OVER_LIMIT,  "client_connections_over_limit",  "Connections refused by client_limits.") \
     ROW(REQUEST_OVER_LIMIT, "requests_rate_limited",            "Requests answered 429 by client_limits or rate_limits.") \

@@ -75,7 +75,7 @@ test('after weights were set at run time; /metrics counts', async (t) => {
     assert.equal(await pay(gateway, 'l'), 'new');
     const metrics = await metricsOf(gateway);
     assert.equal(valueOf(metrics, 'turnpike_pins_created_total'), 2);
-    assert.equal(valueOf(metrics, 'turnpike_pins_hits_total'), 2);
+    assert.equal(valueOf(metrics, 'turnpike_pins_hit_total'), 2);
     assert.equal(valueOf(metrics, 'turnpike_pins_diverted_total'), 2);
     assert.equal(valueOf(metrics, 'turnpike_pins_evicted_total'), 0);
     assert.equal(valueOf(metrics, 'turnpike_split_weight_ratio', { route: 'pay', service: 'old' }), 1);

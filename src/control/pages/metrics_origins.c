@@ -123,7 +123,7 @@ static const struct registry_row {
     {"turnpike_origin_recovery_slots",      "gauge",   "Requests that may be under way after an outage, until its limit is whole; else 0.", recovery_slots_of},
     {"turnpike_origin_requests_refused_total", "counter", "Requests refused by concurrency: auto.", refused_of},
     {"turnpike_origin_requests_total",      "counter", "Requests begun on a connection.", requests_of},
-    {"turnpike_origin_ejected_total",       "counter", "Passive-health ejections.", ejected_of},
+    {"turnpike_origin_ejections_total",     "counter", "Passive-health ejections.", ejected_of},
     {"turnpike_origin_probes_total",        "counter", "Health probes.", probes_of},
     {"turnpike_origin_probes_failed_total", "counter", "Health probes that failed.", probes_failed_of},
 };

@@ -160,7 +160,7 @@ static void add_reloads(struct page *page, const struct control_sources *sources
     sources->reload_status(sources->owner, &status);
     metrics_text_plain(page, "turnpike_config_generation", "gauge",
                        "Configurations loaded so far, the first one included.", status.generation);
-    metrics_text_plain(page, "turnpike_config_loaded_seconds", "gauge",
+    metrics_text_plain(page, "turnpike_config_loaded_time_seconds", "gauge",
                        "When the running configuration was loaded, since 1970.", status.loaded_at);
     metrics_text_plain(page, "turnpike_config_stale", "gauge",
                        "1 while the current file failed to load or was rolled back.",

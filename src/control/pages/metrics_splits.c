@@ -46,7 +46,7 @@ static void add_pins(struct page *page, struct split_registry *registry)
     pin_table_read(split_registry_pins(registry), &counts);
     metrics_text_plain(page, "turnpike_pins_created_total", "counter",
                        "Idempotency keys pinned to an arm of a split.", counts.held);
-    metrics_text_plain(page, "turnpike_pins_hits_total", "counter",
+    metrics_text_plain(page, "turnpike_pins_hit_total", "counter",
                        "Requests whose key had an arm already.", counts.found);
     metrics_text_plain(page, "turnpike_pins_diverted_total", "counter",
                        "Requests with a pinned key that the weights would now send to another arm.",
