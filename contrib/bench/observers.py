@@ -49,6 +49,9 @@ def arguments():
     parser.add_argument("--load-core", type=int, default=1)
     parser.add_argument("--control", choices=("gateway", "load", "free"), default="gateway",
                         help="core of the control thread (default gateway)")
+    parser.add_argument("--shield", action="store_true",
+                        help="the gateway's threads too are of SCHED_FIFO: other programs do not disturb "
+                             "them, and they wait for each other until one sleeps or yields")
     parser.add_argument("--most", type=float, default=1.02,
                         help="ratio that the medians may reach (default 1.02)")
     parser.add_argument("--open-metrics", action="store_true", help="scrapes ask for OpenMetrics")
@@ -165,6 +168,8 @@ def place_threads(options, pid):
                "free": {options.gateway_core, options.load_core}}[options.control]
     for task, name in names_of_threads(pid).items():
         os.sched_setaffinity(task, control if name == "control" else {options.gateway_core})
+        if options.shield:
+            os.sched_setscheduler(task, os.SCHED_FIFO, os.sched_param(1))
 
 
 def in_front(priority, core):
