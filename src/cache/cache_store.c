@@ -180,9 +180,6 @@ struct cache_space *cache_space_take(const char *route, uint64_t print)
         *chain = space;
         atomic_fetch_add_explicit(&space_count, 1, memory_order_relaxed);
     }
-    if (space != NULL) {
-        atomic_store(&space->is_closed, false); /* the route may have come back */
-    }
     pthread_mutex_unlock(&spaces.lock);
     return space;
 }
@@ -234,6 +231,11 @@ void cache_space_close(struct cache_space *space)
 {
     atomic_store(&space->is_closed, true);
     empty_all(space);
+}
+
+void cache_space_open(struct cache_space *space)
+{
+    atomic_store(&space->is_closed, false);
 }
 
 void cache_space_drop(struct cache_space **held)

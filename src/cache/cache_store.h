@@ -14,8 +14,9 @@ struct cache_space;
 struct cache_space *cache_space_take(const char *route, uint64_t print);
 struct cache_space *cache_space_ref(struct cache_space *space);
 /* No plan that runs has it any more, though older ones may for as long as a tunnel lasts: all that it has
- * goes, and nothing comes until cache_space_take gives it again. By the thread that reloads. */
+ * goes, and nothing comes until a plan with it takes effect. By the thread that reloads. */
 void cache_space_close(struct cache_space *space);
+void cache_space_open(struct cache_space *space); /* as a new one is */
 /* With the last one all that it has goes. */
 void cache_space_drop(struct cache_space **space);
 uint64_t cache_hash(struct bytes key); /* with a key of the process's own */

@@ -137,10 +137,26 @@ struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *
     return plan;
 }
 
-bool plan_adopt_splits(struct plan *plan)
+/* A route that comes back has the space that was closed when it went. */
+static void open_spaces(struct plan *plan)
 {
-    return plan->registry == NULL ||
-           split_registry_adopt(plan->registry, plan_settings(plan), plan->splits);
+    uint32_t count = plan->spaces != NULL ? plan_settings(plan)->route_count : 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (plan->spaces[i] != NULL) {
+            cache_space_open(plan->spaces[i]);
+        }
+    }
+}
+
+bool plan_take_effect(struct plan *plan)
+{
+    if (plan->registry != NULL &&
+        !split_registry_adopt(plan->registry, plan_settings(plan), plan->splits)) {
+        return false;
+    }
+    open_spaces(plan);
+    return true;
 }
 
 struct plan *plan_ref(struct plan *plan)

@@ -508,7 +508,7 @@ static bool start_ramps(struct process *process)
     };
 
     process->state_store = state_store_new(&kept, process->handover);
-    if (process->state_store == NULL || !plan_adopt_splits(process->plan)) {
+    if (process->state_store == NULL || !plan_take_effect(process->plan)) {
         return false;
     }
     state_store_log_weights(process->state_store);

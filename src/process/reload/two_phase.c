@@ -82,7 +82,7 @@ static void on_answer(void *owner)
         end(two_phase);
     } else {
         /* Before any worker has them: a ramp that went back must not show the file's weights. */
-        two_phase->good = two_phase->good && plan_adopt_splits(two_phase->plan.plan);
+        two_phase->good = two_phase->good && plan_take_effect(two_phase->plan.plan);
         begin_second_round(two_phase);
     }
 }
