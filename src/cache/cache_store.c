@@ -14,6 +14,7 @@
 #define SPACE_CHAINS 256
 #define SWEEP_MOST 512     /* of a shard at once */
 #define EMPTIED_AT_ONCE 64 /* while others wait for the shard */
+#define LOOKED_AT_ONCE 256 /* chains and answers, in the same way */
 
 struct cache_shard cache_shards[CACHE_SHARDS] = {
     [0 ... CACHE_SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}};
@@ -506,19 +507,43 @@ static bool begins_so(struct bytes key, struct bytes prefix)
     return bytes_start_with(bytes_skip(key, 1), prefix);
 }
 
-static uint64_t purge_chain(struct cache_shard *shard, struct stored *stored, struct bytes prefix)
+/* How many it looked at. */
+static size_t purge_chain(struct cache_shard *shard, struct stored *stored, struct bytes prefix,
+                          uint64_t *purged)
 {
-    uint64_t purged = 0;
+    size_t looked = 0;
 
     while (stored != NULL) {
         struct stored *next = stored->next;
 
         if (begins_so(stored->key, prefix)) {
-            purged += stored->kind == STORED_ANSWER;
+            *purged += stored->kind == STORED_ANSWER;
             take_out(shard, stored);
         }
         stored = next;
+        looked++;
     }
+    return looked;
+}
+
+/* Hits go in between. Where the table has grown meanwhile, a chain is now two: itself, and one behind all
+ * that there were. */
+static uint64_t purge_shard(struct cache_shard *shard, struct bytes prefix)
+{
+    uint64_t purged = 0;
+    size_t looked = 0;
+
+    pthread_mutex_lock(&shard->lock);
+    shard->emptied++;
+    for (size_t i = 0; i < shard->chain_count; i++) {
+        looked += 1 + purge_chain(shard, shard->chains[i], prefix, &purged);
+        if (looked >= LOOKED_AT_ONCE) {
+            looked = 0;
+            pthread_mutex_unlock(&shard->lock);
+            pthread_mutex_lock(&shard->lock);
+        }
+    }
+    pthread_mutex_unlock(&shard->lock);
     return purged;
 }
 
@@ -527,14 +552,7 @@ uint64_t cache_store_purge(struct bytes prefix)
     uint64_t purged = 0;
 
     for (int i = 0; i < CACHE_SHARDS; i++) {
-        struct cache_shard *shard = &cache_shards[i];
-
-        pthread_mutex_lock(&shard->lock);
-        shard->emptied++;
-        for (size_t j = 0; j < shard->chain_count; j++) {
-            purged += purge_chain(shard, shard->chains[j], prefix);
-        }
-        pthread_mutex_unlock(&shard->lock);
+        purged += purge_shard(&cache_shards[i], prefix);
     }
     return purged;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -150,6 +151,58 @@ static void a_closed_space_is_empty_until_it_is_opened_again(void **state)
     assert_true(put(again, stored, MOST));
     stored_unref(&stored);
     cache_space_drop(&again);
+    cache_space_drop(&space);
+}
+
+#define EACH 20000u /* several pieces of each shard, which grows twice while it is purged */
+
+static struct bytes numbered(char room[32], const char *where, unsigned i)
+{
+    return (struct bytes){room, (size_t)snprintf(room, 32, "Ghttp://h/%s/%u", where, i)};
+}
+
+static void put_many(struct cache_space *space, const char *where)
+{
+    for (unsigned i = 0; i < EACH; i++) {
+        char room[32];
+        struct stored *stored = make_answer(numbered(room, where, i), 1);
+
+        put(space, stored, UINT64_MAX);
+        stored_unref(&stored);
+    }
+}
+
+static unsigned count_found(struct cache_space *space, const char *where)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < EACH; i++) {
+        char room[32];
+
+        count += has(space, numbered(room, where, i));
+    }
+    return count;
+}
+
+static void *put_others(void *space)
+{
+    put_many(space, "c");
+    return NULL;
+}
+
+static void a_purge_in_pieces_leaves_nothing_out(void **state)
+{
+    struct cache_space *space = cache_space_take("purged", 1);
+    pthread_t thread;
+
+    (void)state;
+    put_many(space, "a");
+    put_many(space, "b");
+    assert_int_equal(pthread_create(&thread, NULL, put_others, space), 0);
+    assert_int_equal(cache_store_purge(BYTES("/a/")), EACH);
+    pthread_join(thread, NULL);
+    assert_int_equal(count_found(space, "a"), 0);
+    assert_int_equal(count_found(space, "b"), EACH);
     cache_space_drop(&space);
 }
 
@@ -327,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_purge_changes_every_epoch),
         cmocka_unit_test(generations_do_not_empty_each_others_spaces),
         cmocka_unit_test(a_closed_space_is_empty_until_it_is_opened_again),
+        cmocka_unit_test(a_purge_in_pieces_leaves_nothing_out),
         cmocka_unit_test(a_changed_uri_is_thrown_out_of_all_spaces),
         cmocka_unit_test(a_space_keeps_to_its_bytes),
         cmocka_unit_test(a_sweep_takes_what_is_over),
