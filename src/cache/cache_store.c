@@ -281,23 +281,27 @@ static bool is_first_of_route(struct cache_space *space)
     return first == space;
 }
 
+/* From this space of the chain on. true: one of them is open. */
+static bool add_up(const struct cache_space *space, struct cache_reading *reading)
+{
+    bool is_open = false;
+
+    for (; space != NULL; space = space->next) {
+        if (strcmp(space->route, reading->route) == 0) {
+            is_open = is_open || !atomic_load(&space->is_closed);
+            reading->bytes += atomic_load_explicit(&space->bytes, memory_order_relaxed);
+            reading->stored += atomic_load_explicit(&space->stored, memory_order_relaxed);
+        }
+    }
+    return is_open;
+}
+
 static void read_space(struct cache_space *space, void *owner)
 {
     const struct reader *reader = owner;
     struct cache_reading reading = {.route = space->route};
-    bool is_open = false;
 
-    if (!is_first_of_route(space)) {
-        return;
-    }
-    for (; space != NULL; space = space->next) {
-        if (strcmp(space->route, reading.route) == 0) {
-            is_open = is_open || !atomic_load(&space->is_closed);
-            reading.bytes += atomic_load_explicit(&space->bytes, memory_order_relaxed);
-            reading.stored += atomic_load_explicit(&space->stored, memory_order_relaxed);
-        }
-    }
-    if (is_open || reading.bytes > 0) {
+    if (is_first_of_route(space) && (add_up(space, &reading) || reading.bytes > 0)) {
         reader->seen(reader->owner, &reading);
     }
 }
@@ -309,6 +313,16 @@ void cache_store_read(cache_seen *seen, void *owner)
     pthread_mutex_lock(&spaces.lock);
     visit_all(read_space, &reader);
     pthread_mutex_unlock(&spaces.lock);
+}
+
+struct cache_reading cache_store_read_route(const char *route)
+{
+    struct cache_reading reading = {.route = route};
+
+    pthread_mutex_lock(&spaces.lock);
+    add_up(*chain_of(route), &reading);
+    pthread_mutex_unlock(&spaces.lock);
+    return reading;
 }
 
 /* --- finding and putting ------------------------------------------------------------------- */

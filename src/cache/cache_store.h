@@ -59,5 +59,7 @@ struct cache_reading {
 /* Of each route once: while a reload that changed it goes on, of its two spaces together. */
 typedef void cache_seen(void *owner, const struct cache_reading *reading);
 void cache_store_read(cache_seen *seen, void *owner);
+/* Of one; zeros where it has no space. */
+struct cache_reading cache_store_read_route(const char *route);
 
 #endif

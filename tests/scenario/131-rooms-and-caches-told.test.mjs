@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What operators are told of waiting rooms: by /metrics, /v1/routes, the live page and explain.
+// What operators are told of waiting rooms and caches: by /metrics, /v1/routes, the live page and explain.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { adminIn, askJson, ctl, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { httpOrigin } from './lib/origin.mjs';
 
 const inAnHour = new Date(Date.now() + 3600000).toISOString().replace(/\.[0-9]+/, '');
 const config = (folder) => `
@@ -67,4 +68,25 @@ test('those who are turned away together are asked to come again at different ti
     }
     assert.ok(told.size >= 3, [...told].join(' '));
     assert.ok(Math.min(...told) >= 20 && Math.max(...told) <= 30, [...told].join(' '));
+});
+
+test('what a cache holds is told with its route, also to the live page', async (t) => {
+    const origin = await httpOrigin(t, { handler: (incoming, answer) => answer.end('a'.repeat(1000)) });
+    const gateway = await startGateway(t, (folder) => `
+${adminIn(folder)}
+services:
+  shop: {origins: ["${origin.address}"]}
+routes:
+  - {name: shop, match: {path_prefix: /shop}, service: shop, cache: {ttl: 1h, max_bytes: 1MiB}}
+  - {name: rest, service: shop}
+`);
+    for (const path of ['/shop/1', '/shop/2', '/shop/1', '/rest']) {
+        assert.equal((await request(gateway, { path })).status, 200);
+    }
+    for (const routes of [(await askJson(gateway, '/v1/routes')).routes, (await askJson(gateway, '/v1/live')).routes.rows]) {
+        const { answers, bytes, max_bytes: most } = routes[0].cache;
+        assert.deepEqual([answers, most], [2, 1 << 20]);
+        assert.ok(bytes > 2000 && bytes < 20000, String(bytes));
+        assert.equal(routes[1].cache, undefined);
+    }
 });

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/pages/route_facts.h"
 
+#include "cache/cache_store.h"
 #include "exchange/waiting/rooms.h"
 
 bool route_facts_are_there(const struct route_settings *route)
 {
-    return route->waiting_room.active > 0;
+    return route->waiting_room.active > 0 || route->caching.on;
 }
 
 static void add_room(struct json *json, const struct route_settings *route)
@@ -27,7 +28,23 @@ static void add_room(struct json *json, const struct route_settings *route)
     json_end_object(json);
 }
 
+static void add_cache(struct json *json, const struct route_settings *route)
+{
+    struct cache_reading cache;
+
+    if (!route->caching.on) {
+        return;
+    }
+    cache = cache_store_read_route(route->name);
+    json_begin_object(json, "cache");
+    json_number(json, "answers", cache.stored);
+    json_number(json, "bytes", cache.bytes);
+    json_number(json, "max_bytes", route->caching.max_bytes);
+    json_end_object(json);
+}
+
 void route_facts_add(struct json *json, const struct route_settings *route)
 {
     add_room(json, route);
+    add_cache(json, route);
 }

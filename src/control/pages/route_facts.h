@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a route tells beside its counts: its waiting room. For /v1/routes and the live page. */
+/* What a route tells beside its counts: its waiting room, and what its cache holds. For /v1/routes and the live page. */
 #ifndef CONTROL_PAGES_ROUTE_FACTS_H
 #define CONTROL_PAGES_ROUTE_FACTS_H
 

@@ -309,13 +309,14 @@ let routesTable = null;
 
 const armsOf = (route) => state.splits.find((split) => split.route === route.name)?.arms.map((arm) => `${arm.service} ${weight(arm.weight)}`).join(', ') ?? `${route.arms} services`;
 const roomOf = (room) => (room ? small(`waiting room: ${count(room.active)} of ${count(room.places)} in, ${count(room.waiting)} wait, ${count(room.turned_away)} times turned away`) : null);
+const cacheOf = (cache) => (cache ? small(`cache: ${count(cache.answers)} answers, ${bytes(cache.bytes)}, ${percent(cache.bytes / cache.max_bytes)} of what it may hold`) : null);
 const goalOf = (route) => (route.service ? `→ ${route.service}` : route.arms ? `→ ${armsOf(route)}` : route.respond ? `answers ${route.respond}` : route.redirect ? `redirects to ${route.redirect}` : '–');
 
 function showRoutes() {
   routesTable ??= new Table(byId('routes'), 'Routes in the order of the file', [
     { title: 'Route', label: '', cell: (row) => row.name },
     { title: 'Matches', full: true, cell: (row) => element('code', null, row.match) },
-    { title: 'Goes to', full: true, label: '', cell: (row) => joined(goalOf(row), roomOf(row.waiting_room)) },
+    { title: 'Goes to', full: true, label: '', cell: (row) => joined(goalOf(row), roomOf(row.waiting_room), cacheOf(row.cache)) },
     { title: 'Requests/s', number: true, cell: (row) => rate((row.rate ?? 0) / 100) },
     { title: 'Failed', number: true, cell: errorCell },
     { title: 'p50', number: true, cell: (row) => duration(row.p50_us) },
