@@ -134,11 +134,11 @@ struct caching *caching_make(struct exchange *exchange)
     cache_request_read(&exchange->request, &caching->facts);
     caching->asks_anew = wants_anew(&caching->facts.control);
     caching->forwarded = may ? "bypass" : "method";
-    exchange->outcome.cache = "bypass";
+    exchange->outcome.cache = OUTCOME_CACHE_BYPASS;
     if (may && takes_part(exchange, &caching->facts) && make_key(exchange, caching)) {
         caching->space = generation_cache_space(exchange->generation, exchange->routing.route);
         caching->forwarded = "uri-miss";
-        exchange->outcome.cache = "miss";
+        exchange->outcome.cache = OUTCOME_CACHE_MISS;
     } else {
         metrics_note(context->metrics, METRICS_CACHE_BYPASS);
     }
@@ -230,7 +230,7 @@ static void reply_hit(struct exchange *exchange, struct stored *stored)
 {
     bool fresh = stored_is_fresh(stored, caching_now(exchange));
 
-    exchange->outcome.cache = fresh ? "hit" : "stale";
+    exchange->outcome.cache = fresh ? OUTCOME_CACHE_HIT : OUTCOME_CACHE_STALE;
     metrics_note(exchange->context->metrics, fresh ? METRICS_CACHE_HIT : METRICS_CACHE_STALE);
     caching_reply(exchange, stored);
 }
@@ -482,7 +482,7 @@ static void reply_shared(struct exchange *exchange, struct caching *caching)
 
     caching->serves = NULL;
     caching->collapsed = true;
-    exchange->outcome.cache = "collapsed";
+    exchange->outcome.cache = OUTCOME_CACHE_COLLAPSED;
     metrics_note(exchange->context->metrics, METRICS_CACHE_COLLAPSED);
     caching_reply(exchange, stored);
 }

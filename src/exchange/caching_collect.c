@@ -289,7 +289,7 @@ static void reply_in_need(struct exchange *exchange)
     struct stored *stale = caching->found;
 
     caching->found = NULL;
-    exchange->outcome.cache = "stale";
+    exchange->outcome.cache = OUTCOME_CACHE_STALE;
     metrics_note(exchange->context->metrics, METRICS_CACHE_STALE);
     if (caching->flight != NULL) {
         cache_flight_land(&caching->flight, stale);
@@ -454,7 +454,7 @@ bool caching_ended(struct exchange *exchange, const struct http_headers *trailer
             let_all_go(exchange);
         }
         caching_drop_draft(caching);
-        exchange->outcome.cache = "revalidated";
+        exchange->outcome.cache = OUTCOME_CACHE_REVALIDATED;
         metrics_note(exchange->context->metrics, METRICS_CACHE_REVALIDATED);
         caching_reply(exchange, refreshed);
         return true;

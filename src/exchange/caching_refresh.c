@@ -215,7 +215,7 @@ bool caching_refresh(struct exchange *like)
     caching->hash = leader->hash;
     caching->flight = leader->flight;
     leader->flight = NULL;
-    exchange->outcome.cache = "refresh";
+    exchange->outcome.cache = OUTCOME_CACHE_REFRESH;
     caching_go(exchange, caching);
     attempts_begin(exchange);
     return true;

@@ -36,6 +36,10 @@ bool plan_is_unused(const struct plan *plan);
 const struct settings *plan_settings(const struct plan *plan);
 const struct router *plan_router(const struct plan *plan);
 const struct tls_store *plan_tls(const struct plan *plan);
+struct split_registry *plan_registry(const struct plan *plan); /* NULL: it has none */
+/* Of a route, by its index; NULL: it has none. */
+struct live_split *plan_split(const struct plan *plan, uint32_t route);
+struct cache_space *plan_space(const struct plan *plan, uint32_t route);
 /* What its splits are is what they are from now on, and its caches take answers: once, before workers
  * take the plan up, and again with a plan that is gone back to. false: out of memory, nothing changed. */
 bool plan_take_effect(struct plan *plan);

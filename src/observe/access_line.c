@@ -419,8 +419,8 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     if (outcome->rate_limit != NULL) {
         PUT_NAME(at, "turnpike.rate_limit", outcome->rate_limit, NAME_MOST);
     }
-    if (outcome->cache != NULL) {
-        PUT_WORD(at, "turnpike.cache", outcome->cache);
+    if (outcome->cache != OUTCOME_CACHE_NONE) {
+        PUT_WORD(at, "turnpike.cache", outcome_cache_name(outcome->cache));
     }
     at = put_end(at, outcome);
     if (outcome->extras != NULL) {

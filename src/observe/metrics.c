@@ -160,6 +160,9 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
     if (outcome->is_grpc) {
         count_seldom(&route->grpc, GRPC_STATUS_COUNT, outcome->grpc_status);
     }
+    if (outcome->cache != OUTCOME_CACHE_NONE) {
+        count_seldom(&route->caches, OUTCOME_CACHE_COUNT, outcome->cache);
+    }
     count_in_block(listener, outcome, &facts);
     count_in_block(service, outcome, &facts);
     if (is_sampled(outcome)) {

@@ -160,6 +160,7 @@ struct metrics_reading {
     uint64_t by_status[METRICS_STATUS_CLASSES];
     uint64_t by_end[OUTCOME_END_COUNT];
     uint64_t durations[METRICS_DURATION_BUCKETS];
+    uint64_t by_cache[OUTCOME_CACHE_COUNT];    /* METRICS_ROUTES */
     uint64_t by_failure[METRICS_FAILURES_MAX]; /* METRICS_ORIGINS */
 };
 

@@ -31,6 +31,7 @@ void metrics_free_blocks(struct metrics_block *block)
         free(block->name);
         free(atomic_load_explicit(&block->codes, memory_order_relaxed));
         free(atomic_load_explicit(&block->grpc, memory_order_relaxed));
+        free(atomic_load_explicit(&block->caches, memory_order_relaxed));
         free(atomic_load_explicit(&block->exemplars, memory_order_relaxed));
         free(block);
         block = next;
@@ -85,6 +86,7 @@ static void drop_block(struct metrics_family *family, struct metrics_block *befo
     family->count--;
     free(atomic_load_explicit(&block->codes, memory_order_relaxed));
     free(atomic_load_explicit(&block->grpc, memory_order_relaxed));
+    free(atomic_load_explicit(&block->caches, memory_order_relaxed));
     free(atomic_load_explicit(&block->exemplars, memory_order_relaxed));
     free(block);
 }

@@ -36,6 +36,7 @@ struct metrics_block {
     counter durations[METRICS_DURATION_BUCKETS];
     counter *_Atomic codes; /* METRICS_CODES of them; of routes, from their first one on */
     counter *_Atomic grpc; /* GRPC_STATUS_COUNT of them; of routes, from their first gRPC call on */
+    counter *_Atomic caches; /* OUTCOME_CACHE_COUNT of them; of routes, from the first one on */
     struct metrics_exemplars *_Atomic exemplars; /* from the first sampled exchange on */
     char *name;
 };

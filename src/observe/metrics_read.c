@@ -73,6 +73,7 @@ static void read_block(const struct metrics_block *block, enum metrics_kind kind
                        struct metrics_reading *reading)
 {
     const struct metrics_origin *origin = (const struct metrics_origin *)block;
+    const counter *caches = atomic_load_explicit(&block->caches, memory_order_acquire);
 
     reading->name = block->name;
     reading->exchanges = count_of(block);
@@ -86,6 +87,10 @@ static void read_block(const struct metrics_block *block, enum metrics_kind kind
     read_counters(block->by_status, reading->by_status, METRICS_STATUS_CLASSES);
     read_counters(block->by_end, reading->by_end, OUTCOME_END_COUNT);
     read_counters(block->durations, reading->durations, METRICS_DURATION_BUCKETS);
+    memset(reading->by_cache, 0, sizeof(reading->by_cache));
+    if (caches != NULL) {
+        read_counters(caches, reading->by_cache, OUTCOME_CACHE_COUNT);
+    }
     memset(reading->by_failure, 0, sizeof(reading->by_failure));
     if (kind == METRICS_ORIGINS) {
         read_counters(origin->failures, reading->by_failure, METRICS_FAILURES_MAX);

@@ -29,6 +29,22 @@ struct bytes outcome_end_word(enum outcome_end end)
     return end_names[end];
 }
 
+const char *outcome_cache_name(enum outcome_cache cache)
+{
+    static const char *const names[OUTCOME_CACHE_COUNT] = {
+        [OUTCOME_CACHE_NONE] = "none",
+        [OUTCOME_CACHE_HIT] = "hit",
+        [OUTCOME_CACHE_STALE] = "stale",
+        [OUTCOME_CACHE_COLLAPSED] = "collapsed",
+        [OUTCOME_CACHE_REVALIDATED] = "revalidated",
+        [OUTCOME_CACHE_REFRESH] = "refresh",
+        [OUTCOME_CACHE_MISS] = "miss",
+        [OUTCOME_CACHE_BYPASS] = "bypass",
+    };
+
+    return names[cache];
+}
+
 const char *outcome_end_name(enum outcome_end end)
 {
     return outcome_end_word(end).at;

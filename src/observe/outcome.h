@@ -57,6 +57,19 @@ struct access_extras {
 
 struct trace_context;
 
+/* What the cache of its route did. */
+enum outcome_cache {
+    OUTCOME_CACHE_NONE, /* there is none */
+    OUTCOME_CACHE_HIT,
+    OUTCOME_CACHE_STALE,
+    OUTCOME_CACHE_COLLAPSED,
+    OUTCOME_CACHE_REVALIDATED,
+    OUTCOME_CACHE_REFRESH,
+    OUTCOME_CACHE_MISS,
+    OUTCOME_CACHE_BYPASS,
+    OUTCOME_CACHE_COUNT
+};
+
 struct outcome {
     enum outcome_end end;
     uint16_t status; /* 0: none was sent */
@@ -86,7 +99,7 @@ struct outcome {
     bool has_bucket;
     uint16_t bucket;        /* the user's, in 0.01 %: weights above it put them into the new arm */
     const char *rate_limit; /* that it was over; NULL: none */
-    const char *cache;      /* what its cache did, in a word; NULL: the route has none */
+    enum outcome_cache cache;
     const char *origin;
     const struct outcome_attempt *tries[OUTCOME_ATTEMPTS_MAX]; /* the first `attempts` */
     uint8_t attempts;
@@ -108,6 +121,7 @@ struct outcome {
     int32_t service_index; /* -1: none */
 };
 
+const char *outcome_cache_name(enum outcome_cache cache);
 const char *outcome_end_name(enum outcome_end end);
 struct bytes outcome_end_word(enum outcome_end end); /* the same, its length with it */
 

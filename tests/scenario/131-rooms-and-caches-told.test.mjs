@@ -89,4 +89,7 @@ routes:
         assert.ok(bytes > 2000 && bytes < 20000, String(bytes));
         assert.equal(routes[1].cache, undefined);
     }
+    const metrics = await metricsOf(gateway);
+    const did = (what) => valueOf(metrics, 'turnpike_route_cache_requests_total', { route: 'shop', cache: what });
+    assert.deepEqual([did('hit'), did('miss'), did('bypass')], [1, 2, 0]);
 });

@@ -50,6 +50,7 @@ static void add_reading(struct metrics_reading *to, const struct metrics_reading
     add_each(to->by_status, from->by_status, METRICS_STATUS_CLASSES);
     add_each(to->by_end, from->by_end, OUTCOME_END_COUNT);
     add_each(to->durations, from->durations, METRICS_DURATION_BUCKETS);
+    add_each(to->by_cache, from->by_cache, OUTCOME_CACHE_COUNT);
     add_each(to->by_failure, from->by_failure, METRICS_FAILURES_MAX);
 }
 

@@ -275,6 +275,37 @@ static void add_ends(struct page *page, const struct kind_row *kind, const struc
     }
 }
 
+static const char *cache_word(size_t index)
+{
+    return outcome_cache_name((enum outcome_cache)(index + 1));
+}
+
+static bool has_cache(const struct metrics_reading *reading)
+{
+    uint64_t sum = 0;
+
+    for (int i = OUTCOME_CACHE_NONE + 1; i < OUTCOME_CACHE_COUNT; i++) {
+        sum += reading->by_cache[i];
+    }
+    return sum > 0;
+}
+
+static void add_caches(struct page *page, const struct merged *merged)
+{
+    static const char name[] = "turnpike_route_cache_requests_total";
+
+    metrics_text_family(page, name, "counter", "Requests by what the cache of their route did.");
+    for (size_t i = 0; i < merged->count; i++) {
+        if (has_cache(&merged->rows[i])) {
+            metrics_text_split(
+                page, name, "route", merged->rows[i].name,
+                &(struct metrics_text_split){"cache", cache_word,
+                                             &merged->rows[i].by_cache[OUTCOME_CACHE_NONE + 1],
+                                             OUTCOME_CACHE_COUNT - 1});
+        }
+    }
+}
+
 static void add_durations(struct page *page, const struct kind_row *kind,
                           const struct merged *merged, const struct exemplar_rows *exemplars)
 {
@@ -328,6 +359,9 @@ static void add_kind(struct question *question, const struct kind_row *kind, boo
     }
     add_statuses(page, kind, merged);
     add_counters(page, kind, merged);
+    if (kind->kind == METRICS_ROUTES) {
+        add_caches(page, merged);
+    }
     if (kind->kind == METRICS_SERVICES) {
         add_retries(page, merged);
     }
