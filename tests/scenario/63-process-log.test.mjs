@@ -52,12 +52,15 @@ test('lines are text, JSON where asked for, and have priorities for the journal'
 test('a handshake that fails is told, a flood of them is not', async (t) => {
     const own = await (await authority(t)).issue({ names: ['shop.example'] });
     const gateway = await startGateway(t, `
+timeouts: {handshake: 100ms}
 listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}]
 routes: [{name: all, respond: {status: 204}}]
 `);
     const plain = net.connect(gateway.port, '127.0.0.1', () => plain.write('GET / HTTP/1.1\r\n\r\n'));
     plain.on('error', () => {});
     await gateway.said(/info TLS handshake of 127\.0\.0\.1:[0-9]+ at 127\.0\.0\.1:0 failed: .*\(plain_http\)/, LONG);
+    net.connect(gateway.port, '127.0.0.1').on('error', () => {}); // says nothing
+    await gateway.said(/TLS handshake of .* failed: .*\(timeout\)/, LONG);
     // A client that can agree on nothing has said what it asks for.
     tls.connect({ port: gateway.port, host: '127.0.0.1', servername: 'shop.example', maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }).on('error', () => {});
     await gateway.said(/TLS handshake of .* failed, for shop\.example: /, LONG);
