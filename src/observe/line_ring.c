@@ -2,6 +2,8 @@
 /* The ring of one worker; line_ring.h tells how the two sides share it. */
 #include "observe/line_ring.h"
 
+#include "base/system/machine.h"
+
 #include "base/check.h"
 
 #include <sys/mman.h>
@@ -30,6 +32,7 @@ bool line_ring_init(struct line_ring *ring, _Atomic uint32_t *wakeup)
     if (memory == MAP_FAILED) {
         return false;
     }
+    machine_keep_from_cores(memory, MAPPED_BYTES);
     memset(ring, 0, sizeof(*ring));
     ring->bytes = memory;
     ring->wakeup = wakeup;

@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
 import { collector } from './lib/collector.mjs';
-import { adminIn, ask, ctl, ctlLines } from './lib/control.mjs';
-import { startGateway } from './lib/gateway.mjs';
+import { adminIn, ask, ctl, ctlLines, metricsOf, valueOf } from './lib/control.mjs';
+import { isInstrumented, startGateway } from './lib/gateway.mjs';
 import { ask as askHttp2, connectHttp2, open } from './lib/http2.mjs';
 import { assertSilent, CARD, PATHS, SECRET, SPELLINGS } from './lib/marks.mjs';
 import { httpOrigin } from './lib/origin.mjs';
@@ -233,3 +234,63 @@ routes:
     }
     assert.ok(told[gateway.accessLogFile].includes('411111*1111') && told.spans.includes('411111*1111') && told.stderr.includes('411111*1111'));
 });
+
+// The core file that a gateway leaves in its folder, where this machine writes cores there.
+async function coreOf(gateway) {
+    gateway.expectsExit = true;
+    gateway.signal('SIGABRT');
+    await within('the gateway to be gone', gateway.exited, patient(30_000));
+    const [name] = fs.readdirSync(gateway.folder).filter((each) => /^core(\.[0-9]+)?$/.test(each));
+    assert.ok(name, `a core file in ${fs.readdirSync(gateway.folder)}`);
+    return fs.readFileSync(path.join(gateway.folder, name));
+}
+
+function countOf(bytes, mark) {
+    let count = 0;
+    for (let at = bytes.indexOf(mark); at >= 0; at = bytes.indexOf(mark, at + 1)) {
+        count++;
+    }
+    return count;
+}
+
+const noCores = isInstrumented ? 'a sanitizer writes no core'
+    : !/^core$/.test(fs.readFileSync('/proc/sys/kernel/core_pattern', 'latin1').trim()) ? 'cores go elsewhere here (kernel.core_pattern)' : false;
+
+// What is under way when the core is written, by how it came, and how much of its 20,000 marks may be seen:
+// what a copy left in registers; over TLS and HTTP/2 what the libraries hold, and heads of streams.
+const UNDER_WAY = {
+    'HTTP/1': { most: 100, begin: async (t, gateway) => {
+        for (let i = 0; i < 20; i++) {
+            const client = await connect(t, gateway);
+            client.send(head(`POST /slow/${i}?token=${SECRET} HTTP/1.1`, 'Host: a.example', 'Content-Length: 100000', `Cookie: ${SECRET}`) + SECRET.repeat(1000));
+        }
+    } },
+    'HTTP/2 and TLS': { most: 4000, begin: async (t, gateway, ca) => {
+        const session = await connectHttp2(t, gateway, { at: 1, ca: ca.pem, servername: 'a.example', checkServerIdentity: () => undefined });
+        for (let i = 0; i < 20; i++) {
+            open(session, { ':path': `/slow/${i}?token=${SECRET}`, ':method': 'POST', cookie: SECRET }, { endStream: false }).write(SECRET.repeat(1000));
+        }
+    } },
+};
+
+for (const [kind, { most, begin }] of Object.entries(UNDER_WAY)) {
+    test(`a core file is without the buffers of ${kind}`, { skip: noCores }, async (t) => {
+        const ca = await authority(t);
+        const own = await ca.issue({ names: ['a.example'] });
+        const slow = await rawOrigin(t, async (wire) => { await wire.requestHead(); });
+        const gateway = await startGateway(t, (folder) => `
+${adminIn(folder)}
+core_dumps: true
+listeners: [{address: "127.0.0.1:0"}, {address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}]
+services: {slow: {origins: ["${slow.address}"]}}
+routes: [{name: slow, match: {path_prefix: /slow}, service: slow}]
+`, { wrap: ['sh', '-c', 'ulimit -c unlimited; exec "$@"', 'sh'] });
+        await begin(t, gateway, ca);
+        await until('all to be under way', async () => valueOf(await metricsOf(gateway), 'turnpike_exchanges_started_total') === 20, patient(30_000));
+        const core = await coreOf(gateway);
+        assert.ok(countOf(core, 'turnpike') > 0);
+        const count = countOf(core, SECRET);
+        t.diagnostic(`${core.length} bytes, ${count} marks`);
+        assert.ok(count <= most, `${count} marks`);
+    });
+}

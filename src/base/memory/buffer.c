@@ -31,6 +31,7 @@ struct buffer_pool *buffer_pool_new(void)
             buffer_pool_free(&pool);
             return NULL;
         }
+        slab_pool_keep_from_cores(pool->slabs[size]);
     }
     return pool;
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "base/system/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ struct slab_pool {
     size_t out;      /* of their slabs: in use, or a spare */
     size_t out_peak; /* since the last trim */
     struct slab_account *account;
+    bool keeps_from_cores;
     uint32_t spare_count;
     void *spares[SPARES]; /* given back, and not yet to their slabs: most are taken again soon */
 };
@@ -119,6 +121,12 @@ void slab_pool_account(struct slab_pool *pool, struct slab_account *account)
     pool->account = account;
 }
 
+void slab_pool_keep_from_cores(struct slab_pool *pool)
+{
+    CHECK(pool->slab_count == 0);
+    pool->keeps_from_cores = true;
+}
+
 void slab_pool_clear(struct slab_pool *pool, size_t zeros)
 {
     CHECK(zeros <= pool->object_size);
@@ -162,6 +170,9 @@ static struct slab *slab_new(struct slab_pool *pool)
     if (slab == NULL) {
         leave_account(pool);
         return NULL;
+    }
+    if (pool->keeps_from_cores) {
+        machine_keep_from_cores(slab, pool->slab_size);
     }
     ASAN_POISON_MEMORY_REGION((char *)slab + pool->first_offset,
                               pool->slab_size - pool->first_offset);

@@ -24,6 +24,9 @@ struct slab_pool *slab_pool_new(size_t object_size);
 /* From now on its slabs count there, and none comes beyond the ceiling. Before the first object
  * is taken; NULL: nowhere. */
 void slab_pool_account(struct slab_pool *pool, struct slab_account *account);
+/* Its slabs, which hold what others sent, stay out of a core file, where the system can leave memory out
+ * (Linux). Before the first object is taken. */
+void slab_pool_keep_from_cores(struct slab_pool *pool);
 /* From now on objects come with so many zeros at their start. */
 void slab_pool_clear(struct slab_pool *pool, size_t zeros);
 /* All objects must have been given back. */

@@ -15,6 +15,8 @@ void machine_name_thread(pthread_t thread, const char *name);
 void machine_return_holes(void);
 /* Bytes of a piece of malloc that may be used; 0, for any piece, where the C library does not tell. */
 size_t machine_memory_room(void *piece);
+/* Whole pages that no core file is to have, where the system can leave some out. */
+void machine_keep_from_cores(void *pages, size_t size);
 /* A new file without a name, which lives in memory as long as it is open; -1 with errno. */
 int machine_memory_file(const char *name);
 

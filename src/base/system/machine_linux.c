@@ -35,6 +35,11 @@ size_t machine_memory_room(void *piece)
     return malloc_usable_size(piece);
 }
 
+void machine_keep_from_cores(void *pages, size_t size)
+{
+    madvise(pages, size, MADV_DONTDUMP);
+}
+
 int machine_memory_file(const char *name)
 {
     return memfd_create(name, MFD_CLOEXEC);

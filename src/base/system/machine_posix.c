@@ -30,6 +30,12 @@ size_t machine_memory_room(void *piece)
     return 0;
 }
 
+void machine_keep_from_cores(void *pages, size_t size)
+{
+    (void)pages;
+    (void)size;
+}
+
 int machine_memory_file(const char *name)
 {
     char path[] = "/tmp/turnpike-XXXXXX";

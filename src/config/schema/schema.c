@@ -47,7 +47,8 @@ static const struct option options[] = {
              "the user does not change."},
     {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
      FIELD(settings, core_dumps),
-     .help = "Allow core dumps. They contain traffic."},
+     .help = "Allow core dumps. Buffers of messages stay out of them (on Linux), but not all that "
+             "clients sent, nor keys: SECURITY.md says what."},
     {.path = "pid_file", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .sample = "/run/turnpike/turnpike.pid", .sample_off = true, FIELD(settings, pid_file),
      .help = "File that holds the pid of the serving process, an absolute path in a folder "

@@ -48,6 +48,7 @@ struct h2_memory_pool *h2_memory_pool_new(struct piece_pool *pieces)
         free(pool);
         return NULL;
     }
+    slab_pool_keep_from_cores(pool->pages);
     return pool;
 }
 
