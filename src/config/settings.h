@@ -141,17 +141,6 @@ struct access_log_settings {
 /* Whose traceparent is believed; for all others a new trace begins. */
 enum tracing_parents { TRACING_PARENTS_TRUSTED, TRACING_PARENTS_ANY };
 
-struct tracing_settings {
-    const char *to; /* the collector's URL as written; NULL: no tracing */
-    const char *authority;
-    const char *host; /* of it, without brackets */
-    const char *port;
-    const char *path;
-    uint32_t sample; /* of new traces, in 0.01 % */
-    enum tracing_parents parents;
-    milliseconds timeout; /* of one POST */
-};
-
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum tls_unknown_names { TLS_UNKNOWN_NAMES_DEFAULT, TLS_UNKNOWN_NAMES_REFUSE };
 /* What becomes of a certificate of ours that is out of date. */
@@ -353,6 +342,18 @@ struct tls_service_settings {
     enum tls_version min_version;
     bool insecure_skip_verify;
     bool watch;
+};
+
+struct tracing_settings {
+    const char *to; /* the collector's URL as written; NULL: no tracing */
+    const char *authority;
+    const char *host; /* of it, without brackets */
+    const char *port;
+    const char *path;
+    struct tls_service_settings tls; /* `on` with https:// */
+    uint32_t sample;                 /* of new traces, in 0.01 % */
+    enum tracing_parents parents;
+    milliseconds timeout; /* of one POST */
 };
 
 struct lenient_settings { /* what is taken from origins; see enum http_leniency */

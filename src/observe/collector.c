@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A client of HTTP/1.1 that knows one request. Of the answer it reads the head only: which statuses
+/* A client of HTTP/1.1, over TLS or not, that knows one request. Of the answer it reads the head only: which statuses
  * ask for another try is said by OTLP ("Failures" of OTLP/HTTP). */
 #include "observe/collector.h"
 
@@ -18,6 +18,8 @@
 
 struct call {
     int fd;
+    const struct collector_tls_ops *tls; /* NULL: plain */
+    void *connection;                    /* of TLS */
     uint64_t until_ms;
     struct collector_answer *answer;
 };
@@ -46,6 +48,23 @@ static bool wait_for(struct call *call, short events)
         return fail(call, "no answer", ETIMEDOUT);
     }
     return ready > 0 || errno == EINTR;
+}
+
+/* errno says why a call came to nothing; true: it is to be made again. */
+static bool try_again(struct call *call, const char *what, short events)
+{
+    if (errno == EAGAIN) {
+        return wait_for(call, events);
+    }
+    if (errno == EINTR) {
+        return true;
+    }
+    if (errno == EPROTO && call->connection != NULL) {
+        snprintf(call->answer->why, sizeof(call->answer->why), "%s: TLS: %s", what,
+                 call->tls->problem(call->connection));
+        return false;
+    }
+    return fail(call, what, errno);
 }
 
 static bool finish_connect(struct call *call)
@@ -99,19 +118,39 @@ static bool open_connection(struct call *call, const struct tracing_settings *to
     return connected;
 }
 
+/* Its certificate is checked for the name of the URL. */
+static bool secure(struct call *call, const struct collector_tls *tls, const char *name)
+{
+    short events = 0;
+
+    if (tls->ops == NULL) {
+        return true;
+    }
+    call->tls = tls->ops;
+    call->connection = tls->ops->begin(tls->dialer, call->fd, name);
+    if (call->connection == NULL) {
+        return fail(call, "cannot connect", ENOMEM);
+    }
+    while (!call->tls->handshake(call->connection, &events)) {
+        if (!try_again(call, "cannot connect", events)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool send_all(struct call *call, struct bytes bytes)
 {
     while (bytes.length > 0) {
-        ssize_t sent = send(call->fd, bytes.at, bytes.length, MSG_NOSIGNAL);
+        short events = POLLOUT;
+        ssize_t sent = call->connection != NULL
+                           ? call->tls->send(call->connection, bytes, &events)
+                           : send(call->fd, bytes.at, bytes.length, MSG_NOSIGNAL);
 
         if (sent >= 0) {
             bytes = bytes_skip(bytes, (size_t)sent);
-        } else if (errno == EAGAIN) {
-            if (!wait_for(call, POLLOUT)) {
-                return false;
-            }
-        } else if (errno != EINTR) {
-            return fail(call, "cannot send", errno);
+        } else if (!try_again(call, "cannot send", events)) {
+            return false;
         }
     }
     return true;
@@ -123,7 +162,11 @@ static bool read_head(struct call *call, char head[static HEAD_MAX])
     size_t length = 0;
 
     for (;;) {
-        ssize_t got = recv(call->fd, head + length, HEAD_MAX - 1 - length, 0);
+        short events = POLLIN;
+        size_t room = HEAD_MAX - 1 - length;
+        ssize_t got = call->connection != NULL
+                          ? call->tls->receive(call->connection, head + length, room, &events)
+                          : recv(call->fd, head + length, room, 0);
 
         if (got > 0) {
             length += (size_t)got;
@@ -133,12 +176,8 @@ static bool read_head(struct call *call, char head[static HEAD_MAX])
             }
         } else if (got == 0) {
             return fail(call, "no answer", ECONNRESET);
-        } else if (errno == EAGAIN) {
-            if (!wait_for(call, POLLIN)) {
-                return false;
-            }
-        } else if (errno != EINTR) {
-            return fail(call, "no answer", errno);
+        } else if (!try_again(call, "no answer", events)) {
+            return false;
         }
     }
 }
@@ -194,15 +233,19 @@ static bool exchange_messages(struct call *call, const struct tracing_settings *
     return good;
 }
 
-void collector_post(const struct tracing_settings *to, struct bytes body, unsigned timeout_ms,
-                    struct collector_answer *answer)
+void collector_post(const struct tracing_settings *to, const struct collector_tls *tls,
+                    struct bytes body, unsigned timeout_ms, struct collector_answer *answer)
 {
     struct call call = {.fd = -1, .until_ms = now_ms() + timeout_ms, .answer = answer};
     char head[HEAD_MAX];
 
     *answer = (struct collector_answer){.verdict = COLLECTOR_LATER};
-    if (open_connection(&call, to) && exchange_messages(&call, to, body, head)) {
+    if (open_connection(&call, to) && secure(&call, tls, to->host) &&
+        exchange_messages(&call, to, body, head)) {
         judge(&call, head);
+    }
+    if (call.connection != NULL) {
+        call.tls->end(call.connection);
     }
     if (call.fd >= 0) {
         close(call.fd);

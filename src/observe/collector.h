@@ -7,6 +7,8 @@
 
 #include "config/settings.h"
 
+#include <sys/types.h>
+
 enum collector_verdict {
     COLLECTOR_TOOK,
     COLLECTOR_LATER,   /* it did not take them, and may a moment later */
@@ -16,10 +18,28 @@ enum collector_verdict {
 struct collector_answer {
     enum collector_verdict verdict;
     unsigned retry_after_s; /* as it asked; 0: it did not */
-    char why[96];           /* unless it took them */
+    char why[192];          /* unless it took them */
 };
 
-void collector_post(const struct tracing_settings *to, struct bytes body, unsigned timeout_ms,
-                    struct collector_answer *answer);
+/* How a connection speaks TLS: handed over by process/, since no TLS is known here. Sockets do not
+ * block; where a call does not do what it is asked for, errno says why, and EAGAIN that it is to be
+ * made again after a poll() for *events. */
+struct collector_tls_ops {
+    void *(*begin)(void *dialer, int fd, const char *name); /* NULL: out of memory */
+    bool (*handshake)(void *connection, short *events);
+    ssize_t (*receive)(void *connection, void *into, size_t room, short *events);
+    ssize_t (*send)(void *connection, struct bytes bytes, short *events);
+    const char *(*problem)(const void *connection); /* why it failed */
+    void (*end)(void *connection);
+    void (*forget)(void *dialer); /* nobody begins with it any more */
+};
+
+struct collector_tls {
+    const struct collector_tls_ops *ops; /* NULL: plain */
+    void *dialer;
+};
+
+void collector_post(const struct tracing_settings *to, const struct collector_tls *tls,
+                    struct bytes body, unsigned timeout_ms, struct collector_answer *answer);
 
 #endif

@@ -13,7 +13,6 @@
 #include "base/log/log.h"
 #include "base/system/machine.h"
 #include "base/system/wakeup.h"
-#include "observe/collector.h"
 #include "observe/line_ring.h"
 
 #include <pthread.h>
@@ -35,6 +34,7 @@ struct span_ring {
 /* Copied strings, freed together. */
 struct target {
     struct tracing_settings settings;
+    struct collector_tls tls;
     const char *name; /* the gateway's */
 };
 
@@ -70,6 +70,9 @@ struct span_exporter {
 static void target_free(struct target *target)
 {
     if (target != NULL) {
+        if (target->tls.ops != NULL) {
+            target->tls.ops->forget(target->tls.dialer);
+        }
         free((char *)target->settings.to);
         free((char *)target->settings.authority);
         free((char *)target->settings.host);
@@ -234,8 +237,8 @@ static unsigned send_batch(struct span_exporter *exporter, unsigned timeout_ms)
 
     close_batch(exporter);
     CHECK(!text->overflowed);
-    collector_post(&exporter->thread_only.target->settings, text_since(text, text->start),
-                   timeout_ms, &answer);
+    collector_post(&exporter->thread_only.target->settings, &exporter->thread_only.target->tls,
+                   text_since(text, text->start), timeout_ms, &answer);
     if (answer.verdict == COLLECTOR_TOOK) {
         report_success(exporter);
         add_count(&exporter->shared.exported, exporter->thread_only.spans);
@@ -354,7 +357,7 @@ struct span_exporter *span_exporter_new(uint32_t rings)
 }
 
 void span_exporter_send_to(struct span_exporter *exporter, const struct tracing_settings *target,
-                           const char *name)
+                           const struct collector_tls *tls, const char *name)
 {
     struct target *next;
 
@@ -364,8 +367,12 @@ void span_exporter_send_to(struct span_exporter *exporter, const struct tracing_
     next = target_new(target, name);
     if (next == NULL) {
         log_error("tracing: out of memory; spans go where they went before");
+        if (tls->ops != NULL) {
+            tls->ops->forget(tls->dialer);
+        }
         return;
     }
+    next->tls = *tls;
     pthread_mutex_lock(&exporter->shared.lock);
     target_free(exporter->shared.next);
     exporter->shared.next = next;

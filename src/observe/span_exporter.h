@@ -6,6 +6,7 @@
 #define OBSERVE_SPAN_EXPORTER_H
 
 #include "config/settings.h"
+#include "observe/collector.h"
 #include "observe/span_line.h"
 
 struct span_exporter; /* one a process */
@@ -20,9 +21,10 @@ struct span_counts {
 /* Sends nothing until it is told where to. `rings` is the number of workers. NULL: out of memory. */
 struct span_exporter *span_exporter_new(uint32_t rings);
 /* Where spans go from now on, at the start and after each reload; copied. The first target starts the
- * thread. Main thread. `name` is the gateway's, service.name of its spans. */
+ * thread. Main thread. `name` is the gateway's, service.name of its spans; what `tls` holds is the
+ * exporter's from then on. */
 void span_exporter_send_to(struct span_exporter *exporter, const struct tracing_settings *target,
-                           const char *name);
+                           const struct collector_tls *tls, const char *name);
 struct span_ring *span_exporter_ring(struct span_exporter *exporter, uint32_t index);
 /* From the ring's own worker only. Never blocks. `ring` NULL: harmless. */
 void span_exporter_write(struct span_ring *ring, const struct outcome *outcome,

@@ -6,6 +6,7 @@
 #include "base/log/log.h"
 #include "origin/origin_registry.h"
 #include "process/admin.h"
+#include "process/collector_tls.h"
 #include "process/ramp_clock.h"
 #include "process/reload/reload.h"
 #include "process/reload/tls_watch.h"
@@ -388,7 +389,10 @@ static bool start_spans(struct process *process)
 {
     process->spans = span_exporter_new(process->settings->workers);
     if (process->spans != NULL) {
-        span_exporter_send_to(process->spans, &process->settings->tracing, process->settings->via);
+        const struct collector_tls tls = collector_tls_of(plan_tls(process->plan));
+
+        span_exporter_send_to(process->spans, &process->settings->tracing, &tls,
+                              process->settings->via);
     }
     return process->spans != NULL;
 }

@@ -115,6 +115,24 @@ void tls_dialer_unref(struct tls_dialer **dialer);
 struct tls_session;
 void tls_session_forget(struct tls_session **session);
 
+/* --- towards the collector of traces ----------------------------------------------------- */
+
+/* NULL: it speaks plain. As above. */
+struct tls_dialer *tls_store_collector(const struct tls_store *store);
+
+/* A connection of a thread without a loop, over a connected socket that does not block and stays the
+ * caller's. NULL: out of memory. */
+struct tls_channel;
+struct tls_channel *tls_channel_new(struct tls_dialer *dialer, int fd, const char *name);
+/* Where these do not do what they are asked for (false, -1), errno says why; EAGAIN: poll() for *events,
+ * then call again with the same bytes. 0 of a read: the end was said. */
+bool tls_channel_handshake(struct tls_channel *channel, short *events);
+ssize_t tls_channel_read(struct tls_channel *channel, void *into, size_t room, short *events);
+ssize_t tls_channel_write(struct tls_channel *channel, struct bytes bytes, short *events);
+/* Why it failed, in a sentence. */
+const char *tls_channel_problem(const struct tls_channel *channel);
+void tls_channel_free(struct tls_channel **channel);
+
 /* --- a connection ------------------------------------------------------------------------ */
 
 /* What a client's certificate says. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How one worker meets the origins of one service over TLS: whom it trusts, what it shows of
- * itself, and the session that it resumes. Built with the store, away from the loops. */
+/* How one worker meets the origins of one service over TLS, and how spans reach their collector: whom
+ * it trusts, what it shows of itself, and the session that it resumes. Built with the store, away from the loops. */
 #include "tls/tls_private.h"
 
 #include "base/address.h"
@@ -43,14 +43,14 @@ static bool trust_system(SSL_CTX *context)
     return SSL_CTX_set_default_verify_paths(context) == 1;
 }
 
-static bool set_trust(struct tls_dialer *dialer, const struct service_settings *settings,
+static bool set_trust(struct tls_dialer *dialer, const struct tls_service_settings *tls,
                       struct tls_report *report)
 {
-    const char *ca = settings->tls.ca;
+    const char *ca = tls->ca;
 
-    dialer->verifies = !settings->tls.insecure_skip_verify;
+    dialer->verifies = !tls->insecure_skip_verify;
     SSL_CTX_set_verify(dialer->context, dialer->verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    report->at = ca != NULL ? settings->tls.ca_at : settings->tls.at;
+    report->at = ca != NULL ? tls->ca_at : tls->at;
     if (ca != NULL) {
         if (!tls_is_file(ca, report)) {
             return false;
@@ -71,17 +71,15 @@ static bool set_trust(struct tls_dialer *dialer, const struct service_settings *
 
 /* --- what it shows ----------------------------------------------------------------------- */
 
-static bool set_certificate(struct tls_dialer *dialer, const struct service_settings *settings,
+static bool set_certificate(struct tls_dialer *dialer, const struct tls_service_settings *tls,
                             struct tls_report *report)
 {
-    const struct tls_certificate_settings files = {settings->tls.cert, settings->tls.key,
-                                                   settings->tls.cert_at, settings->tls.key_at};
+    const struct tls_certificate_settings files = {tls->cert, tls->key, tls->cert_at, tls->key_at};
 
     if (files.cert == NULL || files.key == NULL) {
         return true;
     }
-    if (!tls_certificate_load(&dialer->certificate, dialer->tls_context, &files,
-                              settings->tls.expired, report)) {
+    if (!tls_certificate_load(&dialer->certificate, dialer->tls_context, &files, tls->expired, report)) {
         return false;
     }
     if (SSL_CTX_use_cert_and_key(dialer->context, dialer->certificate.leaf, dialer->certificate.key,
@@ -139,9 +137,8 @@ static void set_rules(SSL_CTX *context, const struct tls_service_settings *tls)
     SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
-struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
-                                  const struct service_settings *settings,
-                                  struct tls_report *report)
+struct tls_dialer *tls_dialer_new(struct tls_context *tls_context, const struct tls_service_settings *tls,
+                                  enum origin_protocol protocol, struct tls_report *report)
 {
     struct tls_dialer *dialer = calloc(1, sizeof(*dialer));
 
@@ -151,15 +148,15 @@ struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
     }
     atomic_init(&dialer->references, 1);
     dialer->tls_context = tls_context;
-    dialer->protocol = settings->protocol;
+    dialer->protocol = protocol;
     dialer->context = SSL_CTX_new_ex(tls_context->library, NULL, TLS_client_method());
     if (dialer->context == NULL) {
         tls_say(report, "%s", tls_reason());
         tls_dialer_unref(&dialer);
         return NULL;
     }
-    set_rules(dialer->context, &settings->tls);
-    if (!set_trust(dialer, settings, report) || !set_certificate(dialer, settings, report)) {
+    set_rules(dialer->context, tls);
+    if (!set_trust(dialer, tls, report) || !set_certificate(dialer, tls, report)) {
         tls_dialer_unref(&dialer);
         return NULL;
     }

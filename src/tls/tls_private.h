@@ -224,9 +224,8 @@ bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *n
 
 /* --- tls_dialer.c ------------------------------------------------------------------------ */
 
-struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
-                                  const struct service_settings *settings,
-                                  struct tls_report *report);
+struct tls_dialer *tls_dialer_new(struct tls_context *tls_context, const struct tls_service_settings *tls,
+                                  enum origin_protocol protocol, struct tls_report *report);
 struct tls_context *tls_dialer_bench(const struct tls_dialer *dialer);
 /* What it shows of itself; NULL: nothing. */
 const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *dialer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* All that one snapshot says about TLS: an acceptor for each worker and listener, a dialer for each
- * worker and service, and the list of their certificates. */
+ * worker and service, one for the collector of traces, and the list of their certificates. */
 #include "tls/tls_private.h"
 
 #include "base/log/log.h"
@@ -18,6 +18,7 @@ struct tls_store {
     uint32_t services;
     struct tls_acceptor **acceptors; /* [worker][listener] */
     struct tls_dialer **dialers;     /* [worker][service] */
+    struct tls_dialer *collector;    /* NULL: it speaks plain */
     struct tls_inventory *inventory;
 };
 
@@ -78,11 +79,31 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
                         "and traffic to them can be read and changed on its way",
                         settings->services[i].name);
         }
-        store->dialers[worker * store->services + i] =
-            tls_dialer_new(tls_context, &settings->services[i], report);
+        store->dialers[worker * store->services + i] = tls_dialer_new(
+            tls_context, &settings->services[i].tls, settings->services[i].protocol, report);
         made &= store->dialers[worker * store->services + i] != NULL;
     }
     return made;
+}
+
+static bool make_collector(struct tls_store *store, const struct settings *settings,
+                           struct tls_report *report)
+{
+    const struct tls_service_settings *tls = &settings->tracing.tls;
+    struct tls_context *bench = tls_context_of(0);
+
+    if (!tls->on) {
+        return true;
+    }
+    report->user_kind = "collector";
+    report->user = settings->tracing.to;
+    report->at = tls->at;
+    if (bench == NULL) {
+        tls_say(report, "out of memory");
+        return false;
+    }
+    store->collector = tls_dialer_new(bench, tls, ORIGIN_PROTOCOL_HTTP1, report);
+    return store->collector != NULL;
 }
 
 static bool take_inventory(struct tls_store *store, const struct settings *settings)
@@ -139,6 +160,9 @@ static bool fill(struct tls_store *store, const struct settings *settings,
             return false;
         }
     }
+    if (!make_collector(store, settings, report)) {
+        return false;
+    }
     report->user = NULL;
     if (!take_inventory(store, settings)) {
         tls_say(report, "out of memory");
@@ -194,6 +218,7 @@ void tls_store_free(struct tls_store **held)
     for (uint32_t i = 0; store->dialers != NULL && i < store->workers * store->services; i++) {
         tls_dialer_unref(&store->dialers[i]);
     }
+    tls_dialer_unref(&store->collector);
     free(store->acceptors);
     free(store->dialers);
     free(store);
@@ -213,6 +238,11 @@ struct tls_dialer *tls_store_dialer(const struct tls_store *store, uint32_t work
     return worker < store->workers && service < store->services
                ? store->dialers[worker * store->services + service]
                : NULL;
+}
+
+struct tls_dialer *tls_store_collector(const struct tls_store *store)
+{
+    return store->collector;
 }
 
 const struct tls_certificate_facts *tls_store_certificate(const struct tls_store *store,

@@ -11,6 +11,7 @@ import { adminIn, ask } from './lib/control.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
+import { authority } from './lib/tls.mjs';
 import { patient, until } from './lib/wait.mjs';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -291,6 +292,62 @@ routes: [{match: {path_prefix: /}, service: app}]
     assert.equal(root.attributes['turnpike.outcome'], 'client-gone');
 });
 
+test('over TLS the collector must show a certificate that is trusted, with its name', async (t) => {
+    const ca = await authority(t);
+    const other = await authority(t, 'Another CA');
+    const certificate = await ca.issue({ names: ['localhost'] });
+    const to = await collector(t, { certificate, host: 'localhost' });
+    const yaml = (folder, more) => `
+${adminIn(folder)}
+tracing: {${more}, sample: 100%}
+routes: [{match: {path_prefix: /}, respond: {body: pong}}]
+`;
+    const secure = `to: "${to.url}", tls: {ca: ${ca.cert}}`;
+    const gateway = await startGateway(t, (folder) => yaml(folder, secure));
+    await request(gateway);
+    await to.has(1);
+    assert.deepEqual([...new Set(to.names)], ['localhost']);
+    assert.equal(await metric(gateway, 'turnpike_span_posts_failed_total'), 0);
+
+    // Refused, counted and told; requests are served, and spans wait until they may go.
+    let taken = 1;
+    for (const [wrong, why] of [
+        [`to: "${to.url}", tls: {ca: ${other.cert}}`, /takes no spans: cannot connect: TLS: .*certificate/],
+        [`to: "${to.url}"`, /takes no spans: cannot connect: TLS: .*certificate/],
+        [`to: "${to.url.replace('localhost', '127.0.0.1')}", tls: {ca: ${ca.cert}}`, /takes no spans: cannot connect: TLS: IP address mismatch/],
+    ]) {
+        const from = gateway.stderr.length;
+        const failed = await metric(gateway, 'turnpike_span_posts_failed_total');
+        assert.match(await gateway.reload(yaml(gateway.folder, wrong)), /generation/);
+        assert.equal((await request(gateway)).status, 200);
+        await until('the refusal to be told', () => why.test(gateway.stderr.slice(from)), patient(30_000));
+        assert.ok(await metric(gateway, 'turnpike_span_posts_failed_total') > failed);
+        assert.equal(to.spans.length, taken);
+        assert.match(await gateway.reload(yaml(gateway.folder, secure)), /generation/);
+        await to.has(++taken);
+        await until('the end of it to be told', () => /takes spans again/.test(gateway.stderr.slice(from)), patient(30_000));
+    }
+});
+
+test('a collector that is slow in its handshake holds up no request, and no stop', async (t) => {
+    const silent = net.createServer((socket) => socket.on('error', () => {})).listen({ host: '127.0.0.1', port: 0 });
+    defer(t, () => silent.close());
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const gateway = await startGateway(t, (folder) => `
+${adminIn(folder)}
+tracing: {to: "https://127.0.0.1:${silent.address().port}/v1/traces", sample: 100%, timeout: 100ms}
+routes: [{match: {path_prefix: /}, respond: {body: pong}}]
+`);
+    const agent = keepAliveAgent();
+    defer(t, () => agent.destroy());
+    for (let i = 0; i < 500; i++) {
+        assert.equal((await request(gateway, { agent })).status, 200);
+    }
+    await gateway.said(/takes no spans: no answer: Connection timed out/, patient(30_000));
+    assert.equal((await request(gateway, { agent })).status, 200);
+    await gateway.stop();
+});
+
 test('where spans cannot go is told by the check', async (t) => {
     const wrong = async (to) => {
         const { code, stderr } = await runGateway(t, `
@@ -301,7 +358,9 @@ routes: [{respond: {body: pong}}]
         assert.equal(code, 1, to);
         return stderr;
     };
-    assert.match(await wrong('to: "https://127.0.0.1:4318/v1/traces"'), /expects http:\/\//);
+    assert.match(await wrong('to: "http://127.0.0.1:4318/v1/traces", tls: {ca: /ca.crt}'), /'tracing.tls' is of no use: 'tracing.to' begins with http:/);
+    assert.match(await wrong('to: "https://127.0.0.1:4318/v1/traces", tls: {ca: ca.crt}'), /'tracing.tls.ca' expects an absolute path/);
+    assert.match(await wrong('to: "https://127.0.0.1:4318/v1/traces", tls: {ca: /no/such.crt}'), /collector https:\S+: .*\/no\/such.crt/);
     assert.match(await wrong('to: "127.0.0.1:4318"'), /expects a URL such as/);
     assert.match(await wrong('to: "http://127.0.0.1:4318"'), /expects a URL such as/);
     assert.match(await wrong('to: "http:///v1/traces"'), /expects a URL such as/);

@@ -5,21 +5,24 @@
 #include "http/uri.h"
 
 #define TO_EXPECTED "a URL such as http://127.0.0.1:4318/v1/traces"
-#define SCHEME "http://"
+#define PLAIN "http://"
+#define SECURE "https://"
 
 /* Printable ASCII without spaces goes into a request line as it is. */
 static bool split_url(struct reading *reading, struct bytes url, struct tracing_settings *tracing)
 {
+    bool secure = bytes_start_with(url, BYTES(SECURE));
+    size_t scheme_length = secure ? sizeof(SECURE) - 1 : sizeof(PLAIN) - 1;
     struct bytes authority;
     struct bytes host;
     struct bytes port;
     const char *slash;
 
-    if (!bytes_start_with(url, BYTES(SCHEME)) || !config_is_visible(url) ||
+    if ((!secure && !bytes_start_with(url, BYTES(PLAIN))) || !config_is_visible(url) ||
         memchr(url.at, '#', url.length) != NULL) {
         return false;
     }
-    authority = bytes_skip(url, sizeof(SCHEME) - 1);
+    authority = bytes_skip(url, scheme_length);
     slash = memchr(authority.at, '/', authority.length);
     if (slash == NULL) {
         return false;
@@ -33,10 +36,28 @@ static bool split_url(struct reading *reading, struct bytes url, struct tracing_
     }
     tracing->authority = config_keep(reading, authority).at;
     tracing->host = config_keep(reading, host).at;
-    tracing->port = port.length > 0 ? config_keep(reading, port).at : "80";
-    tracing->path = config_keep(reading, bytes_skip(url, sizeof(SCHEME) - 1 + authority.length)).at;
+    tracing->port = port.length > 0 ? config_keep(reading, port).at : secure ? "443" : "80";
+    tracing->path = config_keep(reading, bytes_skip(url, scheme_length + authority.length)).at;
     tracing->to = config_keep(reading, url).at;
+    tracing->tls.on = secure;
     return true;
+}
+
+static void read_tls(struct reading *reading, const struct node *node,
+                     struct tls_service_settings *tls)
+{
+    const struct node *ca = config_node_child(node, "ca");
+
+    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "tracing.tls", tls)) {
+        return;
+    }
+    tls->ca_at = config_place_of(reading, ca);
+    config_require_absolute(reading, ca, "tracing.tls.ca");
+    if (!tls->on) {
+        READING_ERROR(reading, node,
+                      "'tracing.tls' is of no use: 'tracing.to' begins with http://; let it begin "
+                      "with https://, or remove 'tracing.tls'");
+    }
 }
 
 void config_read_tracing(struct reading *reading, const struct node *node)
@@ -56,13 +77,11 @@ void config_read_tracing(struct reading *reading, const struct node *node)
     if (!config_read_text(reading, to, "tracing.to", TO_EXPECTED, &url)) {
         return;
     }
-    if (bytes_start_with(url, BYTES("https://"))) {
-        READING_ERROR(reading, to,
-                      "'tracing.to' expects http://, not '%s': spans go to a collector nearby, "
-                      "which speaks TLS to others",
-                      config_show(url).text);
-    } else if (!split_url(reading, url, tracing)) {
+    if (!split_url(reading, url, tracing)) {
         READING_ERROR(reading, to, "'tracing.to' expects " TO_EXPECTED ", not '%s'",
                       config_show(url).text);
+        return;
     }
+    tracing->tls.at = config_place_of(reading, to);
+    read_tls(reading, config_node_child(node, "tls"), &tracing->tls);
 }

@@ -98,9 +98,16 @@ static const struct option options[] = {
              "traceparent and tracestate pass untouched."},
     {.path = "tracing.to", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .required = true,
      .sample = "http://127.0.0.1:4318/v1/traces",
-     .help = "URL that takes OTLP over HTTP in JSON, a POST about once a second. Plain HTTP: a "
-             "collector on the same machine or network speaks TLS to others. A worker never waits "
-             "for it; spans that it does not take in time are dropped and counted."},
+     .help = "URL that takes OTLP over HTTP in JSON, a POST about once a second. With https:// its "
+             "certificate must have the name of the URL. A worker never waits for it; spans that it "
+             "does not take in time are dropped and counted."},
+    {.path = "tracing.tls", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     .help = "What is asked of a collector whose URL begins with https://."},
+    {.path = "tracing.tls.ca", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .least = "2",
+     .greatest = "4096", .sample = "/etc/turnpike/tls/collector-ca.crt", .sample_off = true,
+     FIELD(tls_service_settings, ca),
+     .help = "PEM file with the certificates that may have signed the collector's; default: what the "
+             "system trusts."},
     {.path = "tracing.sample", .places = PLACE_GLOBAL, .type = OPTION_PERCENT, .initial = "1%",
      .least = "0%", .greatest = "100%", FIELD(tracing_settings, sample),
      .help = "Share of new traces that are sampled. A request with a parent that is believed is "

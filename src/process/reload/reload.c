@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/log/log.h"
+#include "process/collector_tls.h"
 #include "process/reload/loaded_config.h"
 #include "process/reload/fixed_options.h"
 #include "process/reload/retired_configs.h"
@@ -284,6 +285,7 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     struct reload *reload = owner;
     struct loaded_config former;
     struct fingerprint before = reload->running.print;
+    struct collector_tls tls;
 
     reload->two_phase = NULL;
     if (!good) {
@@ -295,7 +297,8 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     reload->sockets = NULL;
     swap_editions(reload, &former);
     pressure_watch_follow(reload->parts.pressure, running_settings(reload));
-    span_exporter_send_to(reload->parts.spans, &running_settings(reload)->tracing,
+    tls = collector_tls_of(plan_tls(reload->running.plan));
+    span_exporter_send_to(reload->parts.spans, &running_settings(reload)->tracing, &tls,
                           running_settings(reload)->via);
     settings_changes_free(&reload->changes);
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,

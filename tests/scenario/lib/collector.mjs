@@ -3,7 +3,9 @@
 // checked is from the OTLP specification ("JSON Protobuf Encoding"), trace.proto, and the semantic
 // conventions for HTTP spans. A batch that is not as it should be fails the test.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { defer } from './cleanup.mjs';
 import { patient, until, within } from './wait.mjs';
 
@@ -113,10 +115,11 @@ function spansOf(text) {
     return spans;
 }
 
-// answer: what it says to a batch that is in order; it may also never answer.
-export async function collector(t, { answer = (response) => response.end('{}'), host = '127.0.0.1', port = 0 } = {}) {
-    const self = { spans: [], raw: '', posts: 0, failure: null, sockets: new Set(), answer };
-    const server = http.createServer(async (request, response) => {
+// answer: what it says to a batch that is in order; it may also never answer. certificate: of one that
+// speaks TLS (lib/tls.mjs).
+export async function collector(t, { answer = (response) => response.end('{}'), host = '127.0.0.1', port = 0, certificate } = {}) {
+    const self = { spans: [], raw: '', posts: 0, failure: null, sockets: new Set(), answer, names: [] };
+    const take = async (request, response) => {
         const parts = [];
         for await (const part of request) {
             parts.push(part);
@@ -138,7 +141,11 @@ export async function collector(t, { answer = (response) => response.end('{}'), 
             self.failure ??= error;
             response.writeHead(400).end();
         }
-    });
+    };
+    const server = certificate
+        ? https.createServer({ cert: fs.readFileSync(certificate.cert), key: fs.readFileSync(certificate.key) }, take)
+        : http.createServer(take);
+    server.on('secureConnection', (socket) => self.names.push(socket.servername));
     server.on('connection', (socket) => {
         self.sockets.add(socket);
         socket.on('close', () => self.sockets.delete(socket));
@@ -151,7 +158,7 @@ export async function collector(t, { answer = (response) => response.end('{}'), 
     server.listen({ host: '127.0.0.1', port });
     await within('the collector to listen', listening);
     self.port = server.address().port;
-    self.url = `http://127.0.0.1:${self.port}/v1/traces`;
+    self.url = `${certificate ? 'https' : 'http'}://${host}:${self.port}/v1/traces`;
     self.close = () => new Promise((resolve) => {
         server.close(() => resolve());
         self.sockets.forEach((socket) => socket.destroy());

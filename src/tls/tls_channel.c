@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* TLS over a socket of a thread that has no loop and may wait, though never within the library: the
+ * socket does not block, and each call says what to wait for. Called, through process/, by the thread
+ * that sends spans. */
+#include "tls/tls_private.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+struct tls_channel {
+    SSL *ssl;
+    struct tls_session *session; /* never resumed: a connection carries one batch */
+    enum tls_cause cause;
+};
+
+struct tls_channel *tls_channel_new(struct tls_dialer *dialer, int fd, const char *name)
+{
+    struct tls_channel *channel = calloc(1, sizeof(*channel));
+
+    if (channel == NULL) {
+        return NULL;
+    }
+    channel->ssl = tls_dialer_connection(dialer, name, &channel->session);
+    if (channel->ssl == NULL || SSL_set_fd(channel->ssl, fd) != 1) {
+        tls_channel_free(&channel);
+        return NULL;
+    }
+    return channel;
+}
+
+/* After a call that did not do what it was asked for: errno says why, EAGAIN that *events has what to
+ * wait for. */
+static void judge(struct tls_channel *channel, int result, short *events)
+{
+    switch (SSL_get_error(channel->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        *events = POLLIN;
+        errno = EAGAIN;
+        break;
+    case SSL_ERROR_WANT_WRITE:
+        *events = POLLOUT;
+        errno = EAGAIN;
+        break;
+    default:
+        channel->cause = tls_cause_of_failure(errno == 0);
+        errno = EPROTO;
+    }
+}
+
+bool tls_channel_handshake(struct tls_channel *channel, short *events)
+{
+    int result;
+
+    ERR_clear_error();
+    errno = 0;
+    result = SSL_do_handshake(channel->ssl);
+    if (result != 1) {
+        judge(channel, result, events);
+    }
+    return result == 1;
+}
+
+ssize_t tls_channel_read(struct tls_channel *channel, void *into, size_t room, short *events)
+{
+    size_t count = 0;
+    int result;
+
+    ERR_clear_error();
+    errno = 0;
+    result = SSL_read_ex(channel->ssl, into, room, &count);
+    if (result == 1) {
+        return (ssize_t)count;
+    }
+    if (SSL_get_error(channel->ssl, result) == SSL_ERROR_ZERO_RETURN) {
+        return 0;
+    }
+    judge(channel, result, events);
+    return -1;
+}
+
+ssize_t tls_channel_write(struct tls_channel *channel, struct bytes bytes, short *events)
+{
+    size_t count = 0;
+    int result;
+
+    ERR_clear_error();
+    errno = 0;
+    result = SSL_write_ex(channel->ssl, bytes.at, bytes.length, &count);
+    if (result == 1) {
+        return (ssize_t)count;
+    }
+    judge(channel, result, events);
+    return -1;
+}
+
+const char *tls_channel_problem(const struct tls_channel *channel)
+{
+    long result = SSL_get_verify_result(channel->ssl);
+
+    return result != X509_V_OK ? X509_verify_cert_error_string(result)
+                               : tls_cause_sentence(channel->cause);
+}
+
+void tls_channel_free(struct tls_channel **held)
+{
+    struct tls_channel *channel = *held;
+
+    *held = NULL;
+    if (channel->ssl != NULL) {
+        if (SSL_is_init_finished(channel->ssl)) {
+            SSL_shutdown(channel->ssl); /* says goodbye, and does not wait for the other's */
+        }
+        ERR_clear_error();
+        SSL_free(channel->ssl);
+    }
+    tls_session_forget(&channel->session);
+    free(channel);
+}
