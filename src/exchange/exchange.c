@@ -242,6 +242,26 @@ static bool is_answered_at_once(const struct route_settings *route)
     return route->action == ROUTE_RESPOND || route->action == ROUTE_REDIRECT;
 }
 
+/* The fields of its request outlive this turn: they were read into a table that the next request of any
+ * client is read into. false: no memory, and an answer says so. */
+static bool keep_fields(struct exchange *exchange)
+{
+    struct http_headers *headers = &exchange->request.headers;
+    size_t size = headers->count * sizeof(*headers->rows);
+    struct http_header *rows =
+        headers->count <= EXCHANGE_ROWS
+            ? exchange->rows
+            : region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+
+    if (rows == NULL) {
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        return false;
+    }
+    memcpy(rows, headers->rows, size);
+    headers->rows = rows;
+    return true;
+}
+
 static void queue_enter(struct exchange *exchange)
 {
     exchange_set_state(exchange, EXCHANGE_QUEUED);
@@ -250,7 +270,7 @@ static void queue_enter(struct exchange *exchange)
     }
     if (exchange->holds == 0 && is_answered_at_once(exchange->routing.route)) {
         begin_action(exchange);
-    } else if (exchange_keep_fields(exchange) && exchange->holds == 0) {
+    } else if (keep_fields(exchange) && exchange->holds == 0) {
         begin_action(exchange);
     }
 }
@@ -344,25 +364,6 @@ void exchange_refuse(struct exchange *exchange, enum http_version version, uint1
     exchange->outcome.protocol = version == HTTP_2 ? BYTES("2") : BYTES("1.1");
     give_id(exchange, NULL);
     reply_error(exchange, status, "http_request_error", what);
-}
-
-/* They were read into a table that the next request of any client is read into. */
-bool exchange_keep_fields(struct exchange *exchange)
-{
-    struct http_headers *headers = &exchange->request.headers;
-    size_t size = headers->count * sizeof(*headers->rows);
-    struct http_header *rows =
-        headers->count <= EXCHANGE_ROWS
-            ? exchange->rows
-            : region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
-
-    if (rows == NULL) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
-        return false;
-    }
-    memcpy(rows, headers->rows, size);
-    headers->rows = rows;
-    return true;
 }
 
 void exchange_take_over(struct exchange *exchange, struct buffer **buffer)

@@ -150,8 +150,6 @@ struct exchange {
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
 
-/* The fields of its request outlive this turn. false: no memory, and an answer says so. */
-bool exchange_keep_fields(struct exchange *exchange);
 /* All of the answer was handed to the client stream. */
 void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
                               enum outcome_end end);
