@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See name_table.h. Chains in buckets whose number does not change. */
+/* A hash table by name with a fixed number of buckets, each a list of the entries in it. */
 #include "base/name_table.h"
 
 #include "base/hash.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two rounds for each eight bytes, four at the end. Bytes are put together by shifts, so that
- * the machine's byte order does not matter. */
+/* SipHash-2-4: two rounds for each word of eight bytes, four at the end. Words are built by shifts,
+ * so that the machine's byte order does not matter. */
 #include "base/siphash.h"
 
 struct state {
@@ -15,7 +15,7 @@ static uint64_t rotate(uint64_t word, int by)
     return word << by | word >> (64 - by);
 }
 
-/* Always inlined, as is `take`: a call for each round would take as long as the round. */
+/* Always inlined, as is `mix_in`: a call for each round would mix_in as long as the round. */
 static inline __attribute__((always_inline)) void sip_round(struct state *v)
 {
     v->a += v->b;
@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) void sip_round(struct state *v)
     v->c = rotate(v->c, 32);
 }
 
-static inline __attribute__((always_inline)) void take(struct state *v, uint64_t word)
+static inline __attribute__((always_inline)) void mix_in(struct state *v, uint64_t word)
 {
     v->d ^= word;
     sip_round(v);
@@ -57,7 +57,7 @@ static uint64_t end(struct state *v)
     return v->a ^ v->b ^ v->c ^ v->d;
 }
 
-/* One load, where the machine can. */
+/* Compiles to one load on machines that allow unaligned ones. */
 static uint64_t word_at(const char *at)
 {
     const unsigned char *byte = (const unsigned char *)at;
@@ -67,7 +67,7 @@ static uint64_t word_at(const char *at)
            (uint64_t)byte[6] << 48 | (uint64_t)byte[7] << 56;
 }
 
-/* Of less than eight bytes. */
+/* The last word, of less than eight bytes. */
 static uint64_t word_of(const char *at, size_t length)
 {
     uint64_t word = 0;
@@ -84,9 +84,9 @@ uint64_t siphash(const struct siphash_key *key, struct bytes message)
     uint64_t length = message.length;
 
     for (; message.length >= 8; message = bytes_skip(message, 8)) {
-        take(&v, word_at(message.at));
+        mix_in(&v, word_at(message.at));
     }
-    take(&v, word_of(message.at, message.length) | length << 56);
+    mix_in(&v, word_of(message.at, message.length) | length << 56);
     return end(&v);
 }
 
@@ -94,7 +94,7 @@ uint64_t siphash_number(const struct siphash_key *key, uint64_t message)
 {
     struct state v = begin(key);
 
-    take(&v, message);
-    take(&v, (uint64_t)8 << 56);
+    mix_in(&v, message);
+    mix_in(&v, (uint64_t)8 << 56);
     return end(&v);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Connections come in: accepted here, or by another worker that gives them away. Accepting pauses
- * while the process has as many as it may (limits.max_connections), or this worker its part of those for
- * which there are descriptors. If clients wait then, a few of the longest idle or costliest
- * connections give way, and answers say Connection: close until no client has waited for a while. */
+/* New client connections: accepted here, or handed over by another worker. Accepting pauses while
+ * the process has limits.max_connections of them, or this worker its share of those for which there
+ * are descriptors. If clients wait in the kernel's queue then (`crowded`), a few of the longest
+ * idle or costliest connections close, and answers say Connection: close until none has waited for
+ * a while. */
 #include "client/client_private.h"
 
 #include <poll.h>
 #include <unistd.h>
 
 #define FULL_CHECK_MS 50
-#define CROWD_MS 2000
+#define CROWD_MS 2000 /* without waiting clients, until answers keep connections open again */
 
-/* One is served in any case. */
+/* One client is served in any case. */
 static bool is_short_of_descriptors(const struct client_context *context)
 {
     const struct pressure *pressure = context->worker_context->pressure;

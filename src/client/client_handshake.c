@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A client's TLS handshake. Before anything is spent on it, its first record must be there in
- * full and the client must still be. Handshakes then take their turn: few at once begin in a turn
- * of the loop, so that those who are served already do not wait for much cryptography, and
- * limits.handshakes are under way at most. The others stand in line, first come, first served.
- * Clients whose addresses stall often, or might (client_penalty.c), have a line of their own and a
- * share of the time: who is cut and comes back at once would else take most of it from those who
- * are served, for nothing.
+/* A client's TLS handshake. It begins once its first record is complete and while the client is
+ * still connected. Few handshakes begin in a turn of the loop, so that other clients do not wait
+ * for much cryptography, and limits.handshakes at most are under way: each holds a slot. The others
+ * wait in a queue (`line`), first come, first served. Clients whose addresses stall often, or might
+ * (client_penalty.c), wait in a queue of their own (`penalized`), which gets a share of the
+ * worker's time. Otherwise clients that are cut and come back at once would take most of it from
+ * the others.
  *
  * Called by client_connection.c while a connection is AWAITS_HANDSHAKE. */
 #include "client/client_private.h"
@@ -16,25 +16,25 @@
 
 #include <stdio.h>
 
-/* A full one costs about a quarter of a millisecond. */
-#define HELLOS_A_TURN 2
-/* Places are few once one in so many is taken. */
+/* A full handshake costs about a quarter of a millisecond. */
+#define BEGUN_A_TURN 2
+/* Slots are scarce once one in so many is taken. */
 #define CROWDED_SHARE 4
 /* While others wait for a slot, a client that has kept one for so long without coming to an end
  * gives it up: stalled clients must not keep the rest out until timeouts.handshake. */
 #define STALLED_MS 1000
 /* Of a handshake, while the process stops: several slow round trips. */
 #define STOPPING_MS 3000
-/* Lines of the process log about handshakes that failed, and what they tell of a name. */
-#define TOLD_A_SECOND 5
-#define NAME_TOLD 128
-/* Of the worker's time, for the line of those who stall often: one part in so many, of what it
- * leaves unused a larger one, and this much at a stroke. */
+/* Lines of the process log about failed handshakes, and the length of a name in them. */
+#define LINES_A_SECOND 5
+#define NAME_LOGGED 128
+/* The share of the worker's time for the penalized queue: one part in so many of all, one in fewer
+ * of what the worker leaves unused, and this much at once. */
 #define PENALIZED_SHARE 64
 #define PENALIZED_IDLE_SHARE 12
 #define PENALIZED_TURN_MS 10
-#define PENALIZED_STROKE_US 2000
-#define PENALIZED_JUDGED 256 /* in a turn: whether they still are penalized clients */
+#define PENALIZED_BURST_US 2000
+#define PENALIZED_JUDGED 256 /* in a turn: checked for being penalized still */
 /* Where the kernel cannot be told to wait for the rest of a hello: Unix sockets, and TCP when it
  * is short of memory. */
 #define CHECK_AGAIN_MS 100
@@ -44,7 +44,7 @@ static struct client_handshakes *handshakes_of(struct client_connection *connect
     return &client_context_of(connection)->handshakes;
 }
 
-/* Before its place is given up: who never had one cost nothing. */
+/* Called while it still holds its slot: a client that never had one cost nothing. */
 static void note_waste(struct client_connection *connection, enum tls_cause cause)
 {
     if (connection->has_handshake_slot && cause != TLS_CAUSE_INTERNAL) {
@@ -53,13 +53,13 @@ static void note_waste(struct client_connection *connection, enum tls_cause caus
 }
 
 /* At most so many lines a second; how many were left out comes with a later one. */
-static bool may_tell(struct client_handshakes *handshakes, uint32_t now_ms, uint32_t *left_out)
+static bool may_log(struct client_handshakes *handshakes, uint32_t now_ms, uint32_t *left_out)
 {
     if (now_ms - handshakes->told_since_ms >= 1000) {
         handshakes->told_since_ms = now_ms;
         handshakes->told = 0;
     }
-    if (handshakes->told == TOLD_A_SECOND) {
+    if (handshakes->told == LINES_A_SECOND) {
         handshakes->left_out++;
         return false;
     }
@@ -70,9 +70,9 @@ static bool may_tell(struct client_handshakes *handshakes, uint32_t now_ms, uint
 }
 
 /* A name that a client made up may be anything. */
-static void copy_plain(char to[static NAME_TOLD], const char *name)
+static void copy_plain(char to[static NAME_LOGGED], const char *name)
 {
-    char scratch[NAME_TOLD - 1];
+    char scratch[NAME_LOGGED - 1];
     struct bytes masked = card_mask(bytes_of(name), sizeof(scratch), scratch);
 
     for (size_t i = 0; i < masked.length; i++) {
@@ -81,17 +81,17 @@ static void copy_plain(char to[static NAME_TOLD], const char *name)
     to[masked.length] = '\0';
 }
 
-static void tell_failure(struct client_connection *connection, enum tls_cause cause)
+static void log_failure(struct client_connection *connection, enum tls_cause cause)
 {
     struct client_context *context = client_context_of(connection);
     const char *asked = tls_name_asked(&connection->transport);
     struct address address;
     char from[ADDRESS_TEXT_MAX] = "unix";
-    char name[NAME_TOLD] = "";
+    char name[NAME_LOGGED] = "";
     char more[48] = "";
     uint32_t left_out;
 
-    if (!may_tell(&context->handshakes, client_clock_ms(context), &left_out)) {
+    if (!may_log(&context->handshakes, client_clock_ms(context), &left_out)) {
         return;
     }
     if (!ip_is_none(&connection->ip)) {
@@ -113,7 +113,7 @@ static void fail(struct client_connection *connection, enum tls_cause cause)
 {
     struct client_context *context = client_context_of(connection);
 
-    tell_failure(connection, cause);
+    log_failure(connection, cause);
     metrics_note(context->metrics, METRICS_TLS_FAILED);
     tls_count_failure(context->worker_context->worker, cause);
     note_waste(connection, cause);
@@ -136,8 +136,8 @@ static uint32_t stall_time(const struct client_connection *connection)
     return most < STALLED_MS ? most : STALLED_MS;
 }
 
-/* Until timeouts.handshake is over; 0: it is. */
-static uint32_t rest_of_time(const struct client_connection *connection)
+/* Milliseconds until timeouts.handshake is over; 0: it is. */
+static uint32_t time_left(const struct client_connection *connection)
 {
     uint32_t most = client_handshake_time(connection);
     uint32_t spent = client_clock_ms(client_context_of(connection)) - connection->since_ms;
@@ -145,14 +145,14 @@ static uint32_t rest_of_time(const struct client_connection *connection)
     return spent < most ? most - spent : 0;
 }
 
-static uint32_t places(const struct client_context *context)
+static uint32_t slot_limit(const struct client_context *context)
 {
     return exchange_context_settings(context->exchanges)->limits.handshakes;
 }
 
-static bool has_free_place(const struct client_context *context)
+static bool has_free_slot(const struct client_context *context)
 {
-    return context->handshakes.at_once < places(context);
+    return context->handshakes.at_once < slot_limit(context);
 }
 
 static struct link *first_penalized(struct client_handshakes *handshakes)
@@ -162,26 +162,26 @@ static struct link *first_penalized(struct client_handshakes *handshakes)
     return link != NULL ? link : list_first(&handshakes->penalized);
 }
 
-/* Who waits while places are free waits for the next turn only. */
+/* A client that waits while slots are free waits for the next turn only. */
 static bool others_wait_for_its_slot(struct client_context *context)
 {
-    return !has_free_place(context) && (!list_is_empty(&context->handshakes.line) ||
-                                        first_penalized(&context->handshakes) != NULL);
+    return !has_free_slot(context) && (!list_is_empty(&context->handshakes.line) ||
+                                       first_penalized(&context->handshakes) != NULL);
 }
 
 /* Stalled clients are known by their addresses only once they have stalled. Until then no client
- * that is unknown takes many of the places, once they become few. */
+ * that is unknown takes many of the slots, once they become scarce. */
 static bool comes_last(struct client_context *context, const struct ip *ip)
 {
     return client_penalty_often(context, ip) ||
-           (context->handshakes.at_once >= places(context) / CROWDED_SHARE &&
+           (context->handshakes.at_once >= slot_limit(context) / CROWDED_SHARE &&
             client_penalty_unproven(context, ip));
 }
 
 static bool may_go_on(const struct client_connection *connection)
 {
     return connection->has_handshake_slot &&
-           !others_wait_for_its_slot(client_context_of(connection)) && rest_of_time(connection) > 0;
+           !others_wait_for_its_slot(client_context_of(connection)) && time_left(connection) > 0;
 }
 
 static void check_at_hello(struct client_connection *connection);
@@ -190,8 +190,8 @@ void client_handshake_late(struct client_connection *connection)
 {
     struct client_context *context = client_context_of(connection);
 
-    if (connection->checks_again && rest_of_time(connection) > 0) {
-        client_set_timer(connection, rest_of_time(connection));
+    if (connection->checks_again && time_left(connection) > 0) {
+        client_set_timer(connection, time_left(connection));
         check_at_hello(connection);
         return;
     }
@@ -207,9 +207,9 @@ void client_handshake_late(struct client_connection *connection)
     client_cut(connection, CUT_HANDSHAKE);
 }
 
-/* --- places and the line ----------------------------------------------------------------- */
+/* --- slots and the queue ----------------------------------------------------------------- */
 
-static void take_place(struct client_connection *connection)
+static void take_slot(struct client_connection *connection)
 {
     struct client_handshakes *handshakes = handshakes_of(connection);
 
@@ -257,14 +257,14 @@ static void enter_penalized_line(struct client_connection *connection)
     }
 }
 
-/* At the end of a turn: those whose turn it is next are called in the next one. */
+/* At the end of a turn: the first in the queue get slots, and are called in the next turn. */
 void client_handshakes_go_on(struct client_context *context)
 {
     struct client_handshakes *handshakes = &context->handshakes;
     struct link *link;
 
     handshakes->begun = 0;
-    while (handshakes->begun < HELLOS_A_TURN && has_free_place(context) &&
+    while (handshakes->begun < BEGUN_A_TURN && has_free_slot(context) &&
            (link = list_first(&handshakes->line)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
 
@@ -272,7 +272,7 @@ void client_handshakes_go_on(struct client_context *context)
             enter_penalized_line(connection);
             continue;
         }
-        take_place(connection);
+        take_slot(connection);
         watch_call(&connection->transport.watch);
     }
 }
@@ -338,7 +338,8 @@ static void begin(struct client_connection *connection)
     step(connection);
 }
 
-/* Since the last turn, and what is left from it: less than nothing if that took too long. */
+/* Microseconds that the penalized queue may use now: those earned since its last turn, and the rest
+ * of that turn, which is negative if it took too long. */
 static int32_t penalized_credit(struct client_context *context)
 {
     const struct client_handshakes *handshakes = &context->handshakes;
@@ -349,13 +350,14 @@ static int32_t penalized_credit(struct client_context *context)
                         (int64_t)(idle_us / PENALIZED_IDLE_SHARE);
 
     note_penalized_turn(context);
-    return credit_us < PENALIZED_STROKE_US ? (int32_t)credit_us : PENALIZED_STROKE_US;
+    return credit_us < PENALIZED_BURST_US ? (int32_t)credit_us : PENALIZED_BURST_US;
 }
 
-/* Whose address has paid meanwhile stands in the other line again, with all who came with it: one
- * bad moment of many clients must not hold them up any longer than it takes to see that. Each turn
- * goes on where the last one ended: behind thousands of penalized clients it is seen as well. */
-static void pardon(struct client_context *context)
+/* Clients whose addresses are no longer penalized move to the normal queue: one bad moment of many
+ * clients must not delay them for longer than it takes to see that. Each turn checks some more
+ * (`judged` are those of this round), so that all are seen, also behind thousands of penalized
+ * ones. */
+static void requeue_unpenalized(struct client_context *context)
 {
     struct client_handshakes *handshakes = &context->handshakes;
     struct link *link;
@@ -376,7 +378,7 @@ static void pardon(struct client_context *context)
     }
 }
 
-/* What they use is measured: a signature may take a fifth of a millisecond, or two. */
+/* The time of each is measured: a signature may take a fifth of a millisecond, or two. */
 static void give_penalized_their_turn(void *owner)
 {
     struct client_context *context = owner;
@@ -384,13 +386,13 @@ static void give_penalized_their_turn(void *owner)
     struct link *link;
 
     handshakes->credit_us = penalized_credit(context);
-    pardon(context);
-    while (handshakes->credit_us > 0 && has_free_place(context) &&
+    requeue_unpenalized(context);
+    while (handshakes->credit_us > 0 && has_free_slot(context) &&
            (link = first_penalized(handshakes)) != NULL) {
         struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
         uint64_t before_us = loop_read_clock(context->worker_context->loop);
 
-        take_place(connection);
+        take_slot(connection);
         begin(connection);
         handshakes->credit_us -=
             (int32_t)(loop_read_clock(context->worker_context->loop) - before_us);
@@ -408,9 +410,9 @@ static void take_turn(struct client_connection *connection)
         enter_penalized_line(connection);
         return;
     }
-    if (list_is_empty(&context->handshakes.line) && context->handshakes.begun < HELLOS_A_TURN &&
-        has_free_place(context)) {
-        take_place(connection);
+    if (list_is_empty(&context->handshakes.line) && context->handshakes.begun < BEGUN_A_TURN &&
+        has_free_slot(context)) {
+        take_slot(connection);
         begin(connection);
     } else {
         enter_line(connection);
@@ -419,7 +421,7 @@ static void take_turn(struct client_connection *connection)
 
 static void check_again_later(struct client_connection *connection)
 {
-    uint32_t rest_ms = rest_of_time(connection);
+    uint32_t rest_ms = time_left(connection);
 
     connection->checks_again = true;
     transport_want(&connection->transport, 0);
@@ -442,7 +444,7 @@ static void check_at_hello(struct client_connection *connection)
         take_turn(connection);
         break;
     case TLS_HELLO_PLAIN:
-        tell_failure(connection, TLS_CAUSE_PLAIN_HTTP);
+        log_failure(connection, TLS_CAUSE_PLAIN_HTTP);
         tls_count_failure(client_context_of(connection)->worker_context->worker,
                           TLS_CAUSE_PLAIN_HTTP);
         client_refuse_plain(connection);

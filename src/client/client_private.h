@@ -76,9 +76,9 @@ struct client_handshakes {
 
 /* client_penalty.c */
 struct client_stall {
-    uint32_t paid_ms;   /* by the loop's clock; 0: nothing was owed */
-    uint16_t stood_s;   /* the same: when a handshake stood last; 0: never */
-    uint16_t under_way; /* handshakes */
+    uint32_t ends_ms;     /* the penalty, by the loop's clock; 0: none */
+    uint16_t succeeded_s; /* when a handshake last succeeded; 0: never */
+    uint16_t under_way;   /* handshakes */
 };
 
 struct client_penalty {
@@ -359,7 +359,7 @@ void client_stay_idle(struct client_connection *connection);
 
 /* client_penalty.c */
 /* A handshake of that address came to stand, or to nothing by its doing. */
-void client_penalty_note(struct client_context *context, const struct ip *ip, bool stood);
+void client_penalty_note(struct client_context *context, const struct ip *ip, bool succeeded);
 /* One of its handshakes begins; ends, whatever came of it. */
 void client_penalty_begin(struct client_context *context, const struct ip *ip);
 void client_penalty_end(struct client_context *context, const struct ip *ip);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One short function a kind of place. */
+/* Finds a value in a request (`sticky`, `override`, `pin`, `fair_by`): one short function for each
+ * kind of source. */
 #include "split/request_source.h"
 
 #include "http/uri.h"

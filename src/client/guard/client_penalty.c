@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which addresses stall in TLS handshakes: a client that begins one makes us sign, and one that
- * says no more after that has cost us much and itself nothing. An address with more handshakes that
- * came to nothing than handshakes that stood is a penalized client for a while: its next ones stand
- * in a line of their own, which gets a small share of the worker's time (client_handshake.c). It is
- * never refused, and handshakes that come to stand pay its debts. An address with several under way
- * of which none has stood yet is suspected of the same where places are few.
+/* The handshake penalty: which addresses stall in TLS handshakes. A handshake makes the gateway
+ * sign, and a client that stalls afterwards has paid nothing for it. An address with more failed
+ * handshakes than successful ones is penalized for a while: its next handshakes wait in a queue of
+ * their own, which gets a small share of the worker's time (client_handshake.c). They are never
+ * refused, and each success shortens the penalty. An address with several handshakes under way and
+ * none that succeeded lately counts as unproven; it waits in that queue as well while handshake
+ * slots are scarce.
  *
- * A table of fixed size with one debt for each slot, which is paid by waiting alone, too. Slots are
- * found by a keyed hash, so that no client can choose whose slot to share; a few share one by
- * chance, and as long as they behave it is paid for them all. */
+ * The table has a fixed size, and each slot one time at which its penalty ends. Slots are found by
+ * a keyed hash, so that no client can choose whose slot to share. A few addresses share one by
+ * chance, and the successes of each shorten the penalty for all. */
 #include "client/client_private.h"
 
 /* As long as timeouts.handshake by default: a client that is cut then and comes back at once is
- * known still, and what little it gets in the other line keeps it known. */
+ * known still, and its share of the other queue keeps it known. */
 #define STALL_COSTS_MS 15000
-#define PENALIZED_MS (2 * STALL_COSTS_MS) /* three in a short while, beyond those that stood */
-/* Two that stand then end it, however many a program that was killed left unfinished at once. */
+#define PENALIZED_MS (2 * STALL_COSTS_MS) /* three failures in a short while, more than successes */
+/* Two successes then end the penalty, however many handshakes a killed program left unfinished. */
 #define MOST_MS (4 * STALL_COSTS_MS)
 #define PROVEN_FOR_S 30
 #define UNPROVEN_MAX 4 /* under way: as many as a browser begins at once */
@@ -31,12 +32,12 @@ static struct client_stall *slot_of(struct client_context *context, const struct
     return &penalty->slots[siphash_number(&penalty->key, ip_customer(ip)) % CLIENT_PENALTY_SLOTS];
 }
 
-/* How far ahead it is; what lies behind is paid, and 0 was never owed. */
-static uint32_t left_of(uint32_t paid_ms, uint32_t now_ms)
+/* Milliseconds until the penalty ends; 0: there is none. */
+static uint32_t left_of(uint32_t ends_ms, uint32_t now_ms)
 {
-    uint32_t left_ms = paid_ms - now_ms;
+    uint32_t left_ms = ends_ms - now_ms;
 
-    return paid_ms != 0 && left_ms <= MOST_MS ? left_ms : 0;
+    return ends_ms != 0 && left_ms <= MOST_MS ? left_ms : 0;
 }
 
 static uint16_t second_of(uint32_t now_ms)
@@ -46,7 +47,7 @@ static uint16_t second_of(uint32_t now_ms)
     return second != 0 ? second : 1;
 }
 
-void client_penalty_note(struct client_context *context, const struct ip *ip, bool stood)
+void client_penalty_note(struct client_context *context, const struct ip *ip, bool succeeded)
 {
     uint32_t now_ms = client_clock_ms(context);
     struct client_stall *slot;
@@ -56,17 +57,17 @@ void client_penalty_note(struct client_context *context, const struct ip *ip, bo
         return;
     }
     slot = slot_of(context, ip);
-    left_ms = left_of(slot->paid_ms, now_ms);
-    if (stood) {
+    left_ms = left_of(slot->ends_ms, now_ms);
+    if (succeeded) {
         left_ms = left_ms > STALL_COSTS_MS ? left_ms - STALL_COSTS_MS : 0;
-        slot->stood_s = second_of(now_ms);
+        slot->succeeded_s = second_of(now_ms);
     } else {
         left_ms = left_ms + STALL_COSTS_MS < MOST_MS ? left_ms + STALL_COSTS_MS : MOST_MS;
     }
-    slot->paid_ms = left_ms > 0 ? now_ms + left_ms : 0;
+    slot->ends_ms = left_ms > 0 ? now_ms + left_ms : 0;
 }
 
-/* limits.handshakes may be more than can be counted here: then the last ones are not. */
+/* limits.handshakes may exceed the range of this count: then the last ones are not counted. */
 void client_penalty_begin(struct client_context *context, const struct ip *ip)
 {
     if (!ip_is_none(ip)) {
@@ -88,14 +89,14 @@ void client_penalty_end(struct client_context *context, const struct ip *ip)
 bool client_penalty_often(struct client_context *context, const struct ip *ip)
 {
     return !ip_is_none(ip) &&
-           left_of(slot_of(context, ip)->paid_ms, client_clock_ms(context)) > PENALIZED_MS;
+           left_of(slot_of(context, ip)->ends_ms, client_clock_ms(context)) > PENALIZED_MS;
 }
 
 bool client_penalty_unproven(struct client_context *context, const struct ip *ip)
 {
     const struct client_stall *slot = slot_of(context, ip);
-    uint16_t since_s = (uint16_t)(second_of(client_clock_ms(context)) - slot->stood_s);
+    uint16_t since_s = (uint16_t)(second_of(client_clock_ms(context)) - slot->succeeded_s);
 
     return !ip_is_none(ip) && slot->under_way >= UNPROVEN_MAX &&
-           (slot->stood_s == 0 || since_s > PROVEN_FOR_S);
+           (slot->succeeded_s == 0 || since_s > PROVEN_FOR_S);
 }

@@ -8,12 +8,13 @@
 #include "http/h2/h2_refusal.h"
 
 #define COALESCE_BYTES 2048
-#define ABSORB_BYTES 32768 /* an answer up to this leaves the origin at once */
+#define ABSORB_BYTES 32768 /* an answer up to this waits in the outbox, not at the origin */
 #define CHUNK_WORTH_BYTES 2048
-/* More than the kernels of both sides hold for a client that has stopped reading, mostly. */
+/* Usually more than the kernels of both sides buffer for a client that has stopped reading: a
+ * client that took this much without a pause is reading (`flows`). */
 #define FLOWS_BYTES (256 * 1024)
-/* A socket that has sent what came before takes so much, if it may keep it unsent: an answer's body and
- * its head. */
+/* The kernel takes this much of an answer without being asked for free space, after the socket has
+ * sent the answers before it; and this much for the head. */
 #define UNASKED_BYTES (64 * 1024)
 #define HEAD_BYTES 2048
 
@@ -33,7 +34,7 @@ static void flush_later(struct client_h1 *h1)
     loop_later(client_context_of(h1->connection)->worker_context->loop, &h1->flush, flush_now, h1);
 }
 
-/* No memory for what the client has to get. */
+/* No memory for a part of the answer: the connection is reset. */
 static void break_off(struct client_h1 *h1)
 {
     outbox_break(&h1->out, buffers_of(h1), &h1->connection->transport);
@@ -64,7 +65,7 @@ static void note_written(struct client_h1 *h1)
         }
     }
     if (h1->out.broken) {
-        flush_later(h1); /* not from here: the exchange is in the middle of its sentence */
+        flush_later(h1); /* not from here: the exchange is still writing */
     }
     client_h1_want(h1);
 }
@@ -124,7 +125,8 @@ static void write_framing(struct client_h1 *h1, struct text *text, const struct 
     if (head->framing == HTTP_LENGTH_KNOWN || head->reports_length) {
         h1_write_content_length(text, head->body_length);
     } else if (head->framing == HTTP_CHUNKED || head->framing == HTTP_UNTIL_CLOSE) {
-        /* What the origin ended by closing gets a visible end here: its loss shows. */
+        /* An answer that ends with the origin's connection is chunked here, so that the client sees
+         * whether it is whole. */
         if (h1->version == HTTP_1_0) {
             h1->closes = true;
         } else {
@@ -178,7 +180,7 @@ void client_h1_send_interim(void *stream, const struct answer_head *head)
 {
     struct client_h1 *h1 = stream;
 
-    /* For a client that does not read they would pile up; 100 comes only once. */
+    /* Interim answers would pile up for a client that does not read; 100 comes only once. */
     bool has_room = !h1->out.blocked || head->status == 100;
 
     if (h1->version == HTTP_1_0 || !has_room || !write_head(h1, head)) {
@@ -247,9 +249,10 @@ size_t client_h1_send_nothing(void *stream, struct bytes bytes, bool last)
     return bytes.length;
 }
 
-/* What may wait here. An answer that is known to be small always may: that lets go of the buffer
- * of its origin's connection. One that may be large only as far as the budget goes, or went when its
- * origin's connection asked: the buffer that it has read into since goes back once all is taken. */
+/* Bytes of the answer that may still wait in the outbox. A small answer always may, so that the
+ * buffer of its origin's connection is free. A large one may as far as the client's memory budget
+ * allows now, or allowed when the origin's connection last asked (`promised`): it has read that
+ * much since, and its buffer goes back once all of it is taken. */
 static size_t absorb_room(const struct client_h1 *h1)
 {
     size_t queued = h1->out.queue.length;
@@ -304,7 +307,7 @@ static size_t send_plain(struct client_h1 *h1, struct bytes bytes)
     return taken;
 }
 
-/* What of a chunk may be sent now, or wait here; 0: nothing. */
+/* Bytes of a chunk that may be sent now, or wait in the outbox; 0: none. */
 static size_t chunk_size(const struct client_h1 *h1, size_t offered)
 {
     size_t room = h1->out.blocked ? absorb_room(h1) : offered;
@@ -315,7 +318,7 @@ static size_t chunk_size(const struct client_h1 *h1, size_t offered)
     return h1->out.frame_left > 0 || room >= CHUNK_WORTH_BYTES ? room : 0;
 }
 
-/* Written with whatever follows. */
+/* Adds a small chunk to the outbox, to be written with what follows. */
 static size_t coalesce_chunk(struct client_h1 *h1, struct bytes head, struct bytes data)
 {
     if (!outbox_add(&h1->out, buffers_of(h1), head) ||
@@ -370,15 +373,16 @@ size_t client_h1_send_body(void *stream, struct bytes bytes, bool last)
     return h1->answer_chunked ? taken : send_plain(h1, bytes);
 }
 
-/* To ask the kernel costs a twentieth of what a read and a write do. What TLS makes of the bytes would
- * wait here beside the rest of them: there it is asked of every long answer. */
+/* Asking the kernel for free space costs a twentieth of a read and a write. With TLS it is asked
+ * for every long answer, because encrypted bytes that do not fit would wait in memory beside the
+ * plain ones. */
 static bool surely_takes_much(const struct client_h1 *h1)
 {
     return h1->connection->flows && h1->connection->transport.ops->plain;
 }
 
-/* A client that has just asked has taken all that came before. What its socket surely takes from there
- * on, the kernel is not asked about, unless the client had to be waited for since. */
+/* Bytes that the socket takes without being asked for free space: a client that has just sent a
+ * request has taken all answers before it. 0 once its socket was full since. */
 static size_t room_unasked(const struct client_h1 *h1)
 {
     size_t most = h1->connection->listener->budgets.limits.connection_buffer;
@@ -388,8 +392,8 @@ static size_t room_unasked(const struct client_h1 *h1)
     return h1->was_waited_for || sent >= most ? 0 : most - (size_t)sent;
 }
 
-/* What the kernel keeps for a slow client is bounded (client_listeners.c); more of a long answer would
- * only wait here. */
+/* How much of an answer to read from its origin now. The kernel's buffer for a slow client is
+ * bounded (client_listeners.c), so more of a long answer would only wait in memory here. */
 size_t client_h1_room(void *stream)
 {
     struct client_h1 *h1 = stream;
@@ -473,7 +477,7 @@ bool client_h1_take_back(void *stream)
     return true;
 }
 
-/* What is queued belongs to the answer; raw bytes follow. */
+/* The connection becomes a tunnel: the queued bytes belong to the answer, raw bytes follow. */
 void client_h1_answer_switches(struct client_h1 *h1)
 {
     h1->absorbs = 0;

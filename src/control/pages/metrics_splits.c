@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From the split registry: what holds now, by the file, an operator or a ramp. */
+/* Metrics of the split registry: the weights that hold now (of the file, an operator or a ramp),
+ * the phases of ramps, and the counts of pinned keys. */
 #include "control/pages/metrics_splits.h"
 
 #include "control/pages/metrics_text.h"
@@ -54,8 +55,8 @@ static void add_pins(struct page *page, struct split_registry *registry)
     metrics_text_plain(page, "turnpike_pins_evicted_total", "counter",
                        "Keys evicted from the table before their time.", counts.pushed_out);
     metrics_text_plain(page, "turnpike_pins_rejected_total", "counter",
-                       "Keys that got no place in the table: all they could have had were seconds "
-                       "old.",
+                       "Keys that were not pinned: the entries that could make room were only "
+                       "seconds old.",
                        counts.unpinned);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The life of a stream: opened as a connection that can carry one request, told of by the session,
- * over. It outlives its request where the session still knows it: an origin that was told to stop
- * has not done so yet, and its place is not free. */
+/* The life of an HTTP/2 stream to an origin. To the pool a stream is an origin_connection that can
+ * carry one request. Events of the session (http/h2) report its frames. A stream outlives its
+ * request until the session has closed it: an origin that got RST_STREAM may still send, and the
+ * stream still counts against the origin's limit of concurrent streams. */
 #include "origin/h2/origin_h2.h"
 
 #include <stdlib.h>
@@ -80,7 +81,7 @@ static void forget(struct origin_h2_stream *stream)
     list_remove(&stream->moved);
     list_remove(&stream->touched);
     stream->h2->stream_count--;
-    origin_h2_flush_later(stream->h2); /* a place is free */
+    origin_h2_flush_later(stream->h2); /* one more stream may open */
     stream->h2 = NULL;
 }
 
@@ -92,7 +93,7 @@ static void fail_closed(struct origin_h2_stream *stream, uint32_t code)
     bool leaves = h2->frame_type == H2_FRAME_GOAWAY;
 
     if (!stream->head_written) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED); /* the origin leaves */
+        origin_connection_fail(connection, ORIGIN_FAILURE_CLOSED); /* GOAWAY: the origin closes */
         return;
     }
     if (h2->frame_type != H2_FRAME_RST_STREAM && !leaves) {
@@ -126,7 +127,7 @@ static void on_closed(void *owner, void *of, uint32_t code)
     }
     stream->id = 0;
     if (connection != NULL && !stream->ended) {
-        fail_closed(stream, code); /* frees it, as it has no number */
+        fail_closed(stream, code); /* frees the stream, as it has no id */
         return;
     }
     forget(stream);
@@ -150,7 +151,7 @@ static void on_pong(void *owner)
 
     h2->pinged_us = 0;
     h2->asked = false;
-    origin_h2_flush_later(h2); /* who waits in line may go */
+    origin_h2_flush_later(h2); /* pending requests may go */
 }
 
 static void on_opened(void *owner)
@@ -176,7 +177,7 @@ const struct h2_origin_session_events origin_h2_events = {
     .write_data = origin_h2_on_write_data,
 };
 
-/* --- what is told once the session's call is over -------------------------------------------- */
+/* --- reports that wait for the end of the session's call -------------------------------------- */
 
 static void each_once(struct link *from, size_t offset,
                       void (*report)(struct origin_h2_stream *stream))
