@@ -219,8 +219,8 @@ static const struct option options[] = {
     {.path = "timeouts.upgrade_drain", .places = PLACE_GLOBAL, .type = OPTION_TIME,
      .initial = "1h", .zero_word = "none", .least = "10ms", .greatest = "30d",
      FIELD(timeouts_settings, upgrade_drain),
-     .help = "From a binary upgrade until the old process cuts downloads and WebSockets that are "
-             "not over; none: it waits for them as long as they last."},
+     .help = "From a binary upgrade until the old process closes downloads and WebSockets that "
+             "have not ended. none: the old process waits until they end."},
 
     {.path = "min_rates", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{request_body: 100B}",
@@ -276,8 +276,8 @@ static const struct option options[] = {
     {.path = "limits.requests_per_connection", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_COUNT,
      .initial = "100000", .zero_word = "none", .least = "0", .greatest = "4294967295",
      FIELD(limits_settings, requests_per_connection),
-     .help = "Requests of one client connection, which then is closed; of 100 or more, some "
-             "connections have up to an eighth fewer, so that they do not all end at once."},
+     .help = "Requests of one client connection, which then closes. With a limit of 100 or "
+             "more, some connections get up to an eighth fewer, so that not all close at once."},
     {.path = "limits.max_connections", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "10000000",
      FIELD(limits_settings, max_connections),
@@ -540,7 +540,8 @@ static const struct option options[] = {
 
     /* --- service --- */
     {.path = "origins", .places = PLACE_SERVICE, .type = OPTION_ORIGINS, .required = true,
-     .help = "Addresses that answer for the service; a plain text is short for its address."},
+     .help = "Addresses that serve the service. A text is short for a group with only an "
+             "address."},
     {.path = "origins.address", .places = PLACE_SERVICE, .type = OPTION_ADDRESS, .required = true,
      .sample = "127.0.0.1:9000",
      .help = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:8080\", \"unix:/run/api.sock\", or "
@@ -549,34 +550,35 @@ static const struct option options[] = {
              "its addresses: each is an origin of its own for health, balance, limits and pools."},
     {.path = "origins.weight", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1",
      .least = "1", .greatest = "1000", FIELD(origin_settings, weight),
-     .help = "Its share of the requests, against those of the other origins; the addresses of a "
-             "name share it, the targets of an SRV name have those of their records, each so many "
-             "times."},
+     .help = "Share of the requests, relative to the other origins. The addresses of a name "
+             "share its weight. The targets of an SRV name have the weights of their records, "
+             "multiplied by this."},
     {.path = "origins.backup", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
      FIELD(origin_settings, backup),
-     .help = "Gets requests only while none of the others can."},
+     .help = "The origin gets requests only while none of the others can."},
     {.path = "balance", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "round_robin",
      .words = "round_robin|least_requests|two_choices", FIELD(service_settings, balance),
      .help = "How the next origin is chosen."},
     {.path = "concurrency", .places = PLACE_SERVICE, .type = OPTION_COUNT, .zero_word = "auto",
      .least = "1", .greatest = "100000", .sample = "auto", .sample_off = true,
      FIELD(service_settings, concurrency),
-     .help = "Requests under way at each origin; more wait for a moment, by the priority of their route, "
-             "or get 503. auto: as many as each origin serves without its answers getting slower, "
-             "measured all the time. A number is that of limits.max_concurrent_requests_per_origin. "
-             "After an outage it begins with a tenth, and grows with each answer. Absent: no limit, and no "
-             "such ramp."},
+     .help = "Concurrent requests at each origin. Further ones wait for a moment, by the "
+             "priority of their route, or get 503. auto: as many as each origin serves without "
+             "getting slower, measured all the time. A number means the same as "
+             "limits.max_concurrent_requests_per_origin. After an outage of the origin the "
+             "limit begins with a tenth, and grows with each answer. Absent: no limit, also "
+             "after an outage."},
     {.path = "protocol", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "http1",
      .words = "http1|http2|auto", FIELD(service_settings, protocol),
-     .help = "What is spoken with its origins. auto: over TLS HTTP/2 where the origin offers it, else "
-             "HTTP/1.1. http2: nothing else, without TLS by prior knowledge."},
+     .help = "Protocol spoken with the origins. auto: with TLS, HTTP/2 where the origin offers "
+             "it, otherwise HTTP/1.1. http2: HTTP/2 only, without TLS by prior knowledge."},
     {.path = "via", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "on",
      .words = "on|off", FIELD(service_settings, via),
      .help = "Whether the origins get Via, the gateway's and what came with the request. off is "
              "for nginx as an origin: it compresses answers to requests with Via only where its "
              "gzip_proxied says so, which is off by default."},
     {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
-     .help = "Connections to each origin, and the line in front of it."},
+     .help = "Connections to each origin, and the requests that wait for one."},
     {.path = "pool.max_idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
      .least = "0", .greatest = "100000", FIELD(pool_settings, max_idle),
      .help = "Idle connections that each worker keeps."},
@@ -635,27 +637,29 @@ static const struct option options[] = {
      .help = "Requests that wait for any origin of the service; further ones get 503."},
     {.path = "tls", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample = "{ca: /etc/turnpike/tls/internal-ca.crt}",
      .sample_off = true,
-     .help = "Speak TLS with its origins, {} with all as it is by default; absent: plain HTTP."},
+     .help = "Speak TLS with the origins; {} for TLS with all defaults. Absent: plain HTTP."},
     {.path = "tls.ca", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", FIELD(tls_service_settings, ca),
-     .help = "PEM file with the certificates that may have signed those of the origins; default: "
-             "what the system trusts."},
+     .help = "PEM file with the CAs that may have issued the certificates of the origins. "
+             "Absent: the CAs that the system trusts."},
     {.path = "tls.server_name", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "1",
      .greatest = "253", FIELD(tls_service_settings, server_name),
-     .help = "The name that is asked for (SNI) and that the certificate must have, whatever Host "
-             "says; default: that of the origin."},
+     .help = "Name that is asked for (SNI) and that the origin's certificate must have, "
+             "whatever Host says. Absent: the name of the origin."},
     {.path = "tls.cert", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", FIELD(tls_service_settings, cert),
-     .help = "PEM file with our own certificate, for origins that want one."},
+     .help = "PEM file with the gateway's own certificate, for origins that ask for one (mutual "
+             "TLS)."},
     {.path = "tls.key", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", FIELD(tls_service_settings, key),
-     .help = "PEM file with its private key. One that every user of the machine may read is "
-             "refused; one that a group or an ACL may read is warned of."},
+     .help = "PEM file with the private key of the gateway's certificate. A file that every "
+             "user of the machine may read is refused. For a file that a group or an ACL may "
+             "read the log has a warning."},
     {.path = "tls.expired", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "serve",
      .words = "serve|refuse", FIELD(tls_service_settings, expired),
-     .help = "What becomes of a certificate of ours that is out of date (expired, or not valid yet). serve: "
-             "it is used, which is told as an error in the log and shown in /metrics; origins may refuse it. refuse: "
-             "the start or the reload fails."},
+     .help = "What happens when the gateway's own certificate has expired or is not valid yet. "
+             "serve: it is used, the log has an error and /metrics shows it; origins may refuse "
+             "it. refuse: the start or the reload fails."},
     {.path = "tls.min_version", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "1.2",
      .words = "1.2|1.3", FIELD(tls_service_settings, min_version),
      .help = "Oldest version of TLS that is spoken."},
@@ -950,8 +954,8 @@ static const struct option options[] = {
              "counts over all workers. More get 429 with RateLimit fields. 32 at most."},
     {.path = "rate_limits.name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
      .greatest = "64", .sample = "each-customer", FIELD(rate_limit_settings, name),
-     .help = "The limit in answers and the log: letters, digits and -_. Absent: limit-1 and so on. "
-             "A limit that keeps its name keeps its count over a reload."},
+     .help = "Name of the limit in answers and the log: letters, digits, - and _. Absent: "
+             "limit-1 and so on. A limit that keeps its name keeps its counts over a reload."},
     {.path = "rate_limits.key", .places = PLACE_ROUTE, .type = OPTION_SOURCES, .required = true,
      .sample = "[{header: X-Api-Key}]",
      .words = "cookie|header|query|path_segment|client_address|certificate_subject",
@@ -1020,9 +1024,10 @@ static const struct option options[] = {
     {.path = "coalesce_timeout", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "3s",
      .least = "10ms", .greatest = "1h", .sample_off = true,
      FIELD(route_settings, caching.coalesce_timeout),
-     .help = "When the first request has taken so long, one of those that wait goes to the origin "
-             "as well, and so on. Each waits no longer than timeouts.first_byte; where the first one "
-             "failed, those that have waited so long get 503."},
+     .help = "How long requests wait for the answer to the first one. Then one of them goes to "
+             "the origin as well, after the same time another one, and so on. None waits longer "
+             "than timeouts.first_byte. If the first request failed, those that have waited "
+             "this long get 503."},
     {.path = "cache", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      .help = "Keeps answers to GET in memory, by RFC 9111, for all workers, over reloads "
              "(doc/CACHE.md). Only those that may be shared: none with Set-Cookie, none to a "
