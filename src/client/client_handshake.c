@@ -199,7 +199,7 @@ void client_handshake_late(struct client_connection *connection)
         client_set_timer(connection, stall_time(connection));
         return;
     }
-    tell_failure(connection, TLS_CAUSE_TIMEOUT);
+    log_failure(connection, TLS_CAUSE_TIMEOUT);
     metrics_note(context->metrics, METRICS_TLS_FAILED);
     tls_count_failure(context->worker_context->worker, TLS_CAUSE_TIMEOUT);
     note_waste(connection, TLS_CAUSE_TIMEOUT);

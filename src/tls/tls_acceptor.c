@@ -640,7 +640,7 @@ const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor
     return index < acceptor->certificate_count ? &acceptor->certificates[index] : NULL;
 }
 
-struct tls_context *tls_acceptor_bench(const struct tls_acceptor *acceptor)
+struct tls_context *tls_acceptor_tls_context(const struct tls_acceptor *acceptor)
 {
     return acceptor->tls_context;
 }

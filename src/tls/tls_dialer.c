@@ -79,7 +79,8 @@ static bool set_certificate(struct tls_dialer *dialer, const struct tls_service_
     if (files.cert == NULL || files.key == NULL) {
         return true;
     }
-    if (!tls_certificate_load(&dialer->certificate, dialer->tls_context, &files, tls->expired, report)) {
+    if (!tls_certificate_load(&dialer->certificate, dialer->tls_context, &files, tls->expired,
+                              report)) {
         return false;
     }
     if (SSL_CTX_use_cert_and_key(dialer->context, dialer->certificate.leaf, dialer->certificate.key,
@@ -137,7 +138,8 @@ static void set_rules(SSL_CTX *context, const struct tls_service_settings *tls)
     SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
-struct tls_dialer *tls_dialer_new(struct tls_context *tls_context, const struct tls_service_settings *tls,
+struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
+                                  const struct tls_service_settings *tls,
                                   enum origin_protocol protocol, struct tls_report *report)
 {
     struct tls_dialer *dialer = calloc(1, sizeof(*dialer));
@@ -183,7 +185,7 @@ void tls_dialer_unref(struct tls_dialer **held)
     free(dialer);
 }
 
-struct tls_context *tls_dialer_bench(const struct tls_dialer *dialer)
+struct tls_context *tls_dialer_tls_context(const struct tls_dialer *dialer)
 {
     return dialer->tls_context;
 }

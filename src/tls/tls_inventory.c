@@ -131,7 +131,7 @@ bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acce
 {
     const struct tls_listener_settings *tls = &settings->tls;
     struct use use = {.role = TLS_ROLE_SHOWN, .listener = settings->name};
-    struct tls_context *tls_context = tls_acceptor_bench(acceptor);
+    struct tls_context *tls_context = tls_acceptor_tls_context(acceptor);
     bool added = true;
 
     for (uint32_t i = 0; added && i < tls->certificate_count; i++) {
@@ -169,7 +169,7 @@ bool tls_inventory_add_service(struct tls_inventory *inventory, struct tls_diale
                             .at = settings->tls.cert_at};
 
     return (shown == NULL || add(inventory, shown, NULL, &use)) &&
-           add_cas(inventory, tls_dialer_bench(dialer), use, settings->tls.ca,
+           add_cas(inventory, tls_dialer_tls_context(dialer), use, settings->tls.ca,
                    &settings->tls.ca_at);
 }
 

@@ -20,7 +20,7 @@
 #define CROWD_FRACTION 8
 #define CROWD_TRIMS 4 /* 8 to the power of this many: a crowd of 4,096 to the last one */
 
-static struct tls_context *_Atomic benches[WORKERS_MAX];
+static struct tls_context *_Atomic contexts[WORKERS_MAX];
 static unsigned char secret[TLS_PROCESS_SECRET_BYTES];
 static bool has_secret;
 
@@ -89,7 +89,7 @@ void tls_use_few_sizes(void)
 
 /* --- one a worker -------------------------------------------------------------------------- */
 
-static struct tls_context *bench_new(void)
+static struct tls_context *tls_context_new(void)
 {
     struct tls_context *tls_context = calloc(1, sizeof(*tls_context));
 
@@ -120,15 +120,15 @@ struct tls_context *tls_context_of(uint32_t worker)
     if (worker >= WORKERS_MAX) {
         return NULL;
     }
-    if (benches[worker] == NULL) {
-        benches[worker] = bench_new();
+    if (contexts[worker] == NULL) {
+        contexts[worker] = tls_context_new();
     }
-    return benches[worker];
+    return contexts[worker];
 }
 
 struct tls_context *tls_context_if_any(uint32_t worker)
 {
-    return worker < WORKERS_MAX ? benches[worker] : NULL;
+    return worker < WORKERS_MAX ? contexts[worker] : NULL;
 }
 
 void tls_context_joined(struct tls_context *tls_context)
@@ -160,7 +160,7 @@ uint32_t tls_context_count(void)
 {
     uint32_t count = WORKERS_MAX;
 
-    while (count > 0 && benches[count - 1] == NULL) {
+    while (count > 0 && contexts[count - 1] == NULL) {
         count--;
     }
     return count;

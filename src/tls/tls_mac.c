@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* HMAC-SHA-256 by OpenSSL, with the last keys kept initialized: to set a key up costs several times
+ * as much as the MAC of a short message. Used by one thread. */
 #include "tls/tls_mac.h"
 
 #include <openssl/core_names.h>
@@ -7,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS_READY 16u /* of more the one goes that was taken in first */
+#define KEYS_READY 16u /* a further one replaces the oldest */
 
 struct ready_key {
-    EVP_MAC_CTX *context; /* NULL: none here */
+    EVP_MAC_CTX *context; /* NULL: the slot is empty */
     char *name;           /* the key, and the purpose behind it */
     size_t key_length;
     size_t length;
@@ -18,7 +20,7 @@ struct ready_key {
 
 struct tls_mac_maker {
     EVP_MAC *hmac;
-    uint32_t next; /* its place is taken for the next new key */
+    uint32_t next; /* index of the slot for the next new key */
     struct ready_key keys[KEYS_READY];
 };
 

@@ -211,7 +211,7 @@ struct tls_acceptor *tls_acceptor_ref(struct tls_acceptor *acceptor);
 void tls_acceptor_unref(struct tls_acceptor **acceptor);
 const struct tls_certificate *tls_acceptor_certificate(const struct tls_acceptor *acceptor,
                                                        uint32_t index); /* NULL: no more */
-struct tls_context *tls_acceptor_bench(const struct tls_acceptor *acceptor);
+struct tls_context *tls_acceptor_tls_context(const struct tls_acceptor *acceptor);
 /* A new connection of it; NULL: out of memory. */
 struct ssl_st *tls_acceptor_connection(struct tls_acceptor *acceptor);
 /* A fingerprint of what is asked of clients that come for that name (NULL: for none). */
@@ -224,9 +224,10 @@ bool tls_acceptor_would_admit(const struct tls_acceptor *acceptor, const char *n
 
 /* --- tls_dialer.c ------------------------------------------------------------------------ */
 
-struct tls_dialer *tls_dialer_new(struct tls_context *tls_context, const struct tls_service_settings *tls,
+struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
+                                  const struct tls_service_settings *tls,
                                   enum origin_protocol protocol, struct tls_report *report);
-struct tls_context *tls_dialer_bench(const struct tls_dialer *dialer);
+struct tls_context *tls_dialer_tls_context(const struct tls_dialer *dialer);
 /* What it shows of itself; NULL: nothing. */
 const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *dialer);
 /* A new connection to the owner of that name; NULL: out of memory. */

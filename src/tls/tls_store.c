@@ -90,7 +90,7 @@ static bool make_collector(struct tls_store *store, const struct settings *setti
                            struct tls_report *report)
 {
     const struct tls_service_settings *tls = &settings->tracing.tls;
-    struct tls_context *bench = tls_context_of(0);
+    struct tls_context *tls_context = tls_context_of(0);
 
     if (!tls->on) {
         return true;
@@ -98,11 +98,11 @@ static bool make_collector(struct tls_store *store, const struct settings *setti
     report->user_kind = "collector";
     report->user = settings->tracing.to;
     report->at = tls->at;
-    if (bench == NULL) {
+    if (tls_context == NULL) {
         tls_say(report, "out of memory");
         return false;
     }
-    store->collector = tls_dialer_new(bench, tls, ORIGIN_PROTOCOL_HTTP1, report);
+    store->collector = tls_dialer_new(tls_context, tls, ORIGIN_PROTOCOL_HTTP1, report);
     return store->collector != NULL;
 }
 

@@ -417,7 +417,7 @@ bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, stru
         return false;
     }
     tls->acceptor = tls_acceptor_ref(acceptor);
-    tls->socket.tls_context = tls_acceptor_bench(acceptor);
+    tls->socket.tls_context = tls_acceptor_tls_context(acceptor);
     tls_context_joined(tls->socket.tls_context);
     tls->ssl = tls_acceptor_connection(acceptor);
     if (tls->ssl == NULL || !tie_to_socket(tls) || !keep_early(tls, early)) {
@@ -438,7 +438,7 @@ bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char
         return false;
     }
     tls->dialer = tls_dialer_ref(dialer);
-    tls->socket.tls_context = tls_dialer_bench(dialer);
+    tls->socket.tls_context = tls_dialer_tls_context(dialer);
     tls_context_joined(tls->socket.tls_context);
     tls->ssl = tls_dialer_connection(dialer, name, session);
     if (tls->ssl == NULL || !tie_to_socket(tls)) {
