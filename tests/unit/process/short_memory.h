@@ -123,6 +123,11 @@ void slab_pool_account(struct slab_pool *pool, struct slab_account *account)
     (void)account;
 }
 
+void slab_pool_keep_from_cores(struct slab_pool *pool)
+{
+    (void)pool;
+}
+
 void slab_pool_clear(struct slab_pool *pool, size_t zeros)
 {
     pool->zeros = zeros;
