@@ -52,6 +52,21 @@ static size_t total_of(const struct iovec *pieces, int count)
     return total;
 }
 
+/* Cuts the pieces off behind OUTBOX_SEND_MOST; returns how many are left. */
+static int first_of(struct iovec *pieces, int count)
+{
+    size_t most = OUTBOX_SEND_MOST;
+
+    for (int i = 0; i < count; i++) {
+        if (pieces[i].iov_len >= most) {
+            pieces[i].iov_len = most;
+            return i + 1;
+        }
+        most -= pieces[i].iov_len;
+    }
+    return count;
+}
+
 void outbox_break(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport)
 {
     outbox->broken = true;
@@ -80,6 +95,9 @@ size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct trans
         for (int i = 0; i < count; i++) {
             vectors[used++] = more[i];
         }
+    }
+    if (queued + offered > OUTBOX_SEND_MOST) {
+        used = first_of(vectors, used);
     }
     transport->ends = outbox->ends && total_of(vectors, used) == queued + offered;
     written = transport_write(transport, vectors, used);

@@ -9,6 +9,8 @@
 #include "net/transport.h"
 
 #define OUTBOX_PIECES 16 /* that one send takes behind what is queued */
+#define OUTBOX_SEND_MOST \
+    (128u * 1024) /* bytes: the thread does nothing else while the kernel copies them */
 
 struct outbox {
     struct buffer_queue queue;
@@ -28,7 +30,8 @@ void outbox_filled(struct outbox *outbox, size_t count);
 /* A copy; false: no memory. */
 bool outbox_add(struct outbox *outbox, struct buffer_pool *pool, struct bytes bytes);
 /* Writes what is queued and then `more` (at most OUTBOX_PIECES). Returns how many bytes of `more`
- * were taken; sets `blocked` when not everything went. */
+ * were taken; sets `blocked` when not everything went, also where there was more than
+ * OUTBOX_SEND_MOST: the next turn goes on. */
 size_t outbox_send(struct outbox *outbox, struct buffer_pool *pool, struct transport *transport,
                    const struct iovec *more, int count);
 /* The same, but what the transport does not take is copied: for what may not stop half way. */

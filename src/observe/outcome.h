@@ -97,9 +97,9 @@ struct outcome {
     const char *service;
     const char *arm_by; /* what chose among a split's arms; NULL: there was but one */
     bool has_bucket;
-    uint16_t bucket;        /* the user's, in 0.01 %: weights above it put them into the new arm */
-    const char *rate_limit; /* that it was over; NULL: none */
+    uint16_t bucket; /* the user's, in 0.01 %: weights above it put them into the new arm */
     enum outcome_cache cache;
+    const char *rate_limit; /* that it was over; NULL: none */
     const char *origin;
     const struct outcome_attempt *tries[OUTCOME_ATTEMPTS_MAX]; /* the first `attempts` */
     uint8_t attempts;

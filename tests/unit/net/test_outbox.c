@@ -342,6 +342,23 @@ static void whose_transport_breaks_is_called_and_finds_it_closed(void **state)
     assert_int_equal(read(fixture->far, in, sizeof(in)), 0);
 }
 
+/* A thread does nothing else while the kernel copies what it is given. */
+static void no_call_gives_the_kernel_more_than_a_turn_may_take(void **state)
+{
+    struct fixture *fixture = *state;
+    const int much = (int)STREAM_BYTES;
+    const struct iovec whole = piece_of(fixture->stream, STREAM_BYTES);
+    size_t at = 0;
+    size_t taken;
+
+    setsockopt(fixture->transport.fd, SOL_SOCKET, SO_SNDBUFFORCE, &much, sizeof(much));
+    taken = outbox_send(&fixture->outbox, fixture->pool, &fixture->transport, &whole, 1);
+    assert_in_range(taken, 1, OUTBOX_SEND_MOST);
+    assert_true(fixture->outbox.blocked); /* goes on when the loop says that the socket has room */
+    expect_stream(fixture, &at);
+    assert_int_equal(at, taken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +368,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(room_is_as_large_as_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_taken_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_not_stop_half_way_is_copied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_call_gives_the_kernel_more_than_a_turn_may_take, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(frames_come_whole_though_their_data_is_held_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_frame_goes_on_with_any_part_of_its_rest, set_up,
