@@ -192,6 +192,7 @@ static void *run(void *owner)
 {
     struct control *control = owner;
 
+    machine_put_behind_others();
     loop_run(control->worker_context.loop);
     return NULL;
 }

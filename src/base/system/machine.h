@@ -10,6 +10,9 @@
 long machine_usable_cpus(void);
 /* For those who look at the process from outside; at most 15 characters. */
 void machine_name_thread(pthread_t thread, const char *name);
+/* Where the calling thread shares a core with others, they come first, and it still has about a tenth;
+ * nothing where threads have no priority of their own. */
+void machine_put_behind_others(void);
 /* Holes between pieces of memory go back to the system, where that can be asked for; takes up to a
  * millisecond for each ten megabytes. */
 void machine_return_holes(void);

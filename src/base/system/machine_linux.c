@@ -5,7 +5,10 @@
 #include <malloc.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define BEHIND_OTHERS 10 /* nice value */
 
 long machine_usable_cpus(void)
 {
@@ -23,6 +26,12 @@ long machine_usable_cpus(void)
 void machine_name_thread(pthread_t thread, const char *name)
 {
     pthread_setname_np(thread, name);
+}
+
+/* Linux has a nice value for each thread, other than POSIX. */
+void machine_put_behind_others(void)
+{
+    setpriority(PRIO_PROCESS, 0, BEHIND_OTHERS);
 }
 
 void machine_return_holes(void)

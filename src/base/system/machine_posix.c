@@ -20,6 +20,10 @@ void machine_name_thread(pthread_t thread, const char *name)
     (void)name;
 }
 
+void machine_put_behind_others(void)
+{
+}
+
 void machine_return_holes(void)
 {
 }
