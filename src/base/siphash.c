@@ -15,7 +15,7 @@ static uint64_t rotate(uint64_t word, int by)
     return word << by | word >> (64 - by);
 }
 
-/* Always inlined, as is `mix_in`: a call for each round would mix_in as long as the round. */
+/* Always inlined, as is `mix_in`: a call for each round would take as long as the round. */
 static inline __attribute__((always_inline)) void sip_round(struct state *v)
 {
     v->a += v->b;

@@ -237,17 +237,20 @@ static void client_linger_on(struct client_connection *connection)
     }
 }
 
-/* While its client takes what was sent, if slowly; under pressure others need its memory more. */
+/* While its client takes what was sent, if slowly; under pressure others need its memory or its
+ * connection more, and a stop waits for no such client. */
 static bool may_linger_on(struct client_connection *connection)
 {
-    const struct pressure *pressure = client_context_of(connection)->worker_context->pressure;
+    const struct client_context *context = client_context_of(connection);
+    const struct pressure *pressure = context->worker_context->pressure;
     uint32_t before = connection->untaken;
     bool stalled = connection->stalls;
 
     connection->untaken = (uint32_t)transport_unacknowledged(&connection->transport);
     connection->stalls = connection->untaken >= before;
     return connection->untaken > 0 && !(stalled && connection->stalls) &&
-           ++connection->looks < LINGER_LOOKS && pressure_now(pressure) < PRESSURE_BODIES;
+           ++connection->looks < LINGER_LOOKS && pressure_now(pressure) < PRESSURE_BODIES &&
+           !context->paused && !context->crowded && !context->stopping;
 }
 
 static void client_linger_late(struct client_connection *connection)

@@ -460,13 +460,28 @@ void watch_set_timer(struct watch *room, uint64_t after_us)
     event_add(&watch->event, &after);
 }
 
+/* Ends a rest; what was called by hand before it is told. */
+static void wake(struct watch *room)
+{
+    struct event_watch *watch = watch_in(room);
+    bool owed = watch->owes_call;
+
+    end_rest(watch);
+    if (owed) {
+        watch_call(room);
+    }
+}
+
 bool watch_change(struct watch *room, short wanted)
 {
     struct event_watch *watch = watch_in(room);
 
     CHECK(watch_is_on(room));
-    if (watch->wanted != wanted || watch->rests) {
+    if (watch->wanted != wanted) {
         return change(watch, wanted);
+    }
+    if (watch->rests) {
+        wake(room);
     }
     return true;
 }
@@ -481,12 +496,7 @@ void watch_rest(struct watch *room)
     watch->owes_call = watch->is_called;
     forget_call(watch);
     if (!rest(watch)) {
-        bool owed = watch->owes_call;
-
-        end_rest(watch);
-        if (owed) {
-            watch_call(room);
-        }
+        wake(room);
     }
 }
 

@@ -37,7 +37,14 @@ struct tls_channel *tls_channel_new(struct tls_dialer *dialer, int fd, const cha
  * wait for. */
 static void judge(struct tls_channel *channel, int result, short *events)
 {
-    switch (SSL_get_error(channel->ssl, result)) {
+    int broken = errno; /* the socket's own failure, where it is one */
+    int error = SSL_get_error(channel->ssl, result);
+
+    if (error == SSL_ERROR_SYSCALL && broken != 0) {
+        errno = broken;
+        return;
+    }
+    switch (error) {
     case SSL_ERROR_WANT_READ:
         *events = POLLIN;
         errno = EAGAIN;
@@ -47,7 +54,7 @@ static void judge(struct tls_channel *channel, int result, short *events)
         errno = EAGAIN;
         break;
     default:
-        channel->cause = tls_cause_of_failure(errno == 0);
+        channel->cause = tls_cause_of_failure(broken == 0);
         errno = EPROTO;
     }
 }

@@ -90,11 +90,12 @@ static bool make_collector(struct tls_store *store, const struct settings *setti
                            struct tls_report *report)
 {
     const struct tls_service_settings *tls = &settings->tracing.tls;
-    struct tls_context *tls_context = tls_context_of(0);
+    struct tls_context *tls_context;
 
     if (!tls->on) {
         return true;
     }
+    tls_context = tls_context_of(0);
     report->user_kind = "collector";
     report->user = settings->tracing.to;
     report->at = tls->at;

@@ -50,6 +50,8 @@ struct piece_pool *piece_pool_new(void)
         pool->slabs[i] = slab_pool_new(size_of(i));
         if (pool->slabs[i] == NULL) {
             piece_pool_free(&pool);
+        } else {
+            slab_pool_keep_from_cores(pool->slabs[i]);
         }
     }
     return pool;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which client connections of one worker cost most for what they achieve: cost is bytes held beyond
- * the bare connection, times milliseconds held, over bytes moved. Asked for by the operator of
+ * the bare connection, times milliseconds held, over bytes moved. Asked for by the operator
  * (through process/worker/worker) and by the context itself when memory is short. The connections
  * are looked at in slices, so that a worker with 100,000 of them goes on working in between. */
 #ifndef CLIENT_GUARD_CLIENT_LIST_H

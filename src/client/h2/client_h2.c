@@ -397,11 +397,12 @@ static void rest_if_idle(struct client_h2 *h2)
     h2->served = false;
 }
 
-/* What streams that ended have asked for is done, unless they left frames to write. */
+/* What streams that ended have asked for is done, unless they left frames to write, or those that went
+ * on ended a stream, or made room for one that still waits. */
 static void forget_needless_flush(struct client_h2 *h2)
 {
-    if (h2->flush.call != NULL && list_is_empty(&h2->heads) &&
-        !h2_session_wants_pump(h2->session)) {
+    if (h2->flush.call != NULL && list_is_empty(&h2->heads) && list_is_empty(&h2->ending) &&
+        list_is_empty(&h2->waiting) && !h2_session_wants_pump(h2->session)) {
         later_cancel(&h2->flush);
     }
 }
