@@ -36,7 +36,11 @@ async function logged(t, words, environment = () => ({})) {
 
 test('lines are text, JSON where asked for, and have priorities for the journal', async (t) => {
     const text = await logged(t, []);
-    assert.match(text.lines.at(-1), /^[0-9-]+T[0-9:.]+Z info ready: 1 workers$/);
+    for (const line of text.lines) {
+        const [, pid] = /^[0-9-]+T[0-9:.]+Z ([0-9]+) (?:info|warning) \S/.exec(line) ?? assert.fail(line);
+        assert.equal(Number(pid), text.pid);
+    }
+    assert.match(text.lines.at(-1), / info ready: 1 workers$/);
     const json = await logged(t, ['--log-format', 'json']);
     for (const line of json.lines) {
         const entry = JSON.parse(line);

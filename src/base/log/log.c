@@ -310,6 +310,8 @@ static void add_line(struct text *line, enum log_level level, struct bytes messa
     case LOG_TEXT:
         add_time(line);
         text_add_char(line, ' ');
+        text_add_number(line, (uint64_t)getpid());
+        text_add_char(line, ' ');
         text_add_bytes(line, bytes_of(level_names[level]));
         text_add_char(line, ' ');
         add_cut(line, message);

@@ -13,8 +13,8 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
-/* How a line looks: with its time and level in words; for systemd's journal, which has the time
- * itself, with the level as syslog's priority; as a JSON object. */
+/* How a line looks: with its time, pid and level in words; for systemd's journal, which has time and
+ * pid itself, with the level as syslog's priority; as a JSON object. */
 enum log_format { LOG_TEXT, LOG_JOURNAL, LOG_JSON };
 /* Before other threads run. */
 void log_set_format(enum log_format format);

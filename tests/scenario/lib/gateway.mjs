@@ -22,9 +22,9 @@ const WRAP = (process.env.TURNPIKE_WRAP ?? '').split(' ').filter((word) => word 
 export const isInstrumented = WRAP.length > 0 ||
     (fs.existsSync(BINARY) && ['__asan_init', '__tsan_init'].some((name) => fs.readFileSync(BINARY).includes(name)));
 
-const LISTENING = /^\S+ info listening on (\S+) \((.+)\)$/gm;
-const RELOADED = /^\S+ (?:info (?:reload|roll back): generation [0-9]+: .*|error (?:reload|roll back) failed;.*)$/gm;
-const READY = /^\S+ info ready: ([0-9]+) workers?$/m;
+const LISTENING = /^\S+ [0-9]+ info listening on (\S+) \((.+)\)$/gm;
+const RELOADED = /^\S+ [0-9]+ (?:info (?:reload|roll back): generation [0-9]+: .*|error (?:reload|roll back) failed;.*)$/gm;
+const READY = /^\S+ [0-9]+ info ready: ([0-9]+) workers?$/m;
 
 // Adds what nearly every scenario wants and few want to say.
 function complete(yaml, folder) {

@@ -172,9 +172,29 @@ static void test_a_full_stderr_does_not_keep_the_log_from_stopping(void **state)
     log_info("given up before the test is");
 }
 
+static void test_a_line_of_text_has_time_pid_and_level(void **state)
+{
+    struct fixture *fixture = *state;
+    char said[256] = {0};
+    unsigned parts[7];
+    int pid;
+    int end = 0;
+
+    log_warning("one of %d", 2);
+    assert_true(read(fixture->reader, said, sizeof(said) - 1) > 0);
+    assert_int_equal(sscanf(said, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ %d warning one of 2\n%n", &parts[0],
+                            &parts[1], &parts[2], &parts[3], &parts[4], &parts[5], &parts[6], &pid,
+                            &end),
+                     8);
+    assert_int_equal(end, strlen(said));
+    assert_int_equal(pid, getpid());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_line_of_text_has_time_pid_and_level, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_lines_of_threads_are_whole_and_in_order, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_stderr_drops_lines_and_holds_up_no_thread,
