@@ -365,7 +365,9 @@ static void put_attempt(struct text *text, const struct outcome *outcome,
     if (attempt->error != NULL || attempt->status >= 400) {
         put_error(text, attempt->error, attempt->status);
     }
+    put_name(text, "turnpike.route", outcome->route);
     put_name(text, "turnpike.service", outcome->service);
+    put_name(text, "turnpike.origin", attempt->origin);
     put_name(text, "turnpike.delivery", attempt->delivery);
     put_flag(text, "turnpike.reused", attempt->reused);
     put_reached(text, "turnpike.connected_us", attempt->connected_us);

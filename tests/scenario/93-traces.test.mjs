@@ -79,6 +79,9 @@ routes: [{name: pay, match: {path_prefix: /v1/}, service: pay, rewrite: {path_pr
             assert.equal(attempt.attributes['server.address'], '127.0.0.1');
             assert.equal(attempt.attributes['server.port'], origin.port);
             assert.equal(attempt.attributes['url.full'], `http://${origin.address}/api/pay`);
+            assert.equal(attempt.attributes['turnpike.route'], 'pay');
+            assert.equal(attempt.attributes['turnpike.service'], 'pay');
+            assert.equal(attempt.attributes['turnpike.origin'], origin.address);
             assert.equal(attempt.attributes['turnpike.delivery'], isLast ? 'answered' : 'not-sent');
             assert.equal(attempt.attributes['error.type'], isLast ? undefined : 'connection_refused');
             assert.ok(BigInt(attempt.startTimeUnixNano) >= BigInt(root.startTimeUnixNano));
