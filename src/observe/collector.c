@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A client of HTTP/1.1, over TLS or not, that knows one request. Of the answer it reads the head only: which statuses
- * ask for another try is said by OTLP ("Failures" of OTLP/HTTP). */
+/* A client of HTTP/1.1, over TLS or not, that knows one request. What the answer means is read by
+ * collector_answer.c. */
 #include "observe/collector.h"
 
 #include "base/system/descriptor.h"
@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEAD_MAX 4096
-#define RETRY_AFTER_MOST_S 30
+#define ANSWER_MAX 8192 /* read of it */
 
 struct call {
     int fd;
@@ -156,65 +155,36 @@ static bool send_all(struct call *call, struct bytes bytes)
     return true;
 }
 
-/* Its head, ended by a zero; more is not read, since the connection ends. */
-static bool read_head(struct call *call, char head[static HEAD_MAX])
+static ssize_t receive(struct call *call, char *into, size_t room, short *events)
+{
+    return call->connection != NULL ? call->tls->receive(call->connection, into, room, events)
+                                    : recv(call->fd, into, room, 0);
+}
+
+/* Ended by a zero. A status that came counts, whatever becomes of the body behind it. */
+static bool read_answer(struct call *call, char text[static ANSWER_MAX])
 {
     size_t length = 0;
 
-    for (;;) {
+    text[0] = '\0';
+    while (length < ANSWER_MAX - 1 && !collector_answer_is_whole(text)) {
         short events = POLLIN;
-        size_t room = HEAD_MAX - 1 - length;
-        ssize_t got = call->connection != NULL
-                          ? call->tls->receive(call->connection, head + length, room, &events)
-                          : recv(call->fd, head + length, room, 0);
+        ssize_t got = receive(call, text + length, ANSWER_MAX - 1 - length, &events);
 
         if (got > 0) {
             length += (size_t)got;
-            head[length] = '\0';
-            if (strstr(head, "\r\n\r\n") != NULL || length == HEAD_MAX - 1) {
-                return true;
-            }
+            text[length] = '\0';
         } else if (got == 0) {
-            return fail(call, "no answer", ECONNRESET);
+            return collector_answer_has_head(text) || fail(call, "no answer", ECONNRESET);
         } else if (!try_again(call, "no answer", events)) {
-            return false;
+            return collector_answer_has_head(text);
         }
     }
-}
-
-static unsigned retry_after(const char *head)
-{
-    const char *field = strcasestr(head, "\r\nRetry-After:");
-    unsigned seconds = 0;
-
-    if (field == NULL || sscanf(field + sizeof("\r\nRetry-After:") - 1, "%9u", &seconds) != 1) {
-        return 0;
-    }
-    return seconds < RETRY_AFTER_MOST_S ? seconds : RETRY_AFTER_MOST_S;
-}
-
-static void judge(struct call *call, const char *head)
-{
-    struct collector_answer *answer = call->answer;
-    unsigned status = 0;
-
-    if (sscanf(head, "HTTP/1.%*1[01] %3u", &status) != 1) {
-        snprintf(answer->why, sizeof(answer->why), "its answer is not HTTP/1.1");
-        return;
-    }
-    if (status >= 200 && status < 300) {
-        answer->verdict = COLLECTOR_TOOK;
-        return;
-    }
-    if (status != 429 && status != 502 && status != 503 && status != 504) {
-        answer->verdict = COLLECTOR_REFUSED;
-    }
-    answer->retry_after_s = retry_after(head);
-    snprintf(answer->why, sizeof(answer->why), "its answer is %u", status);
+    return true;
 }
 
 static bool exchange_messages(struct call *call, const struct tracing_settings *to,
-                              struct bytes body, char answer[static HEAD_MAX])
+                              struct bytes body, char answer[static ANSWER_MAX])
 {
     char *request = NULL;
     int length =
@@ -228,7 +198,7 @@ static bool exchange_messages(struct call *call, const struct tracing_settings *
         return fail(call, "cannot send", ENOMEM);
     }
     good = send_all(call, (struct bytes){request, (size_t)length}) && send_all(call, body) &&
-           read_head(call, answer);
+           read_answer(call, answer);
     free(request);
     return good;
 }
@@ -237,12 +207,12 @@ void collector_post(const struct tracing_settings *to, const struct collector_tl
                     struct bytes body, unsigned timeout_ms, struct collector_answer *answer)
 {
     struct call call = {.fd = -1, .until_ms = now_ms() + timeout_ms, .answer = answer};
-    char head[HEAD_MAX];
+    char text[ANSWER_MAX];
 
     *answer = (struct collector_answer){.verdict = COLLECTOR_LATER};
     if (open_connection(&call, to) && secure(&call, tls, to->host) &&
-        exchange_messages(&call, to, body, head)) {
-        judge(&call, head);
+        exchange_messages(&call, to, body, text)) {
+        collector_answer_read(text, answer);
     }
     if (call.connection != NULL) {
         call.tls->end(call.connection);

@@ -6,20 +6,9 @@
 #define OBSERVE_COLLECTOR_H
 
 #include "config/settings.h"
+#include "observe/collector_answer.h"
 
 #include <sys/types.h>
-
-enum collector_verdict {
-    COLLECTOR_TOOK,
-    COLLECTOR_LATER,   /* it did not take them, and may a moment later */
-    COLLECTOR_REFUSED, /* it will never take them */
-};
-
-struct collector_answer {
-    enum collector_verdict verdict;
-    unsigned retry_after_s; /* as it asked; 0: it did not */
-    char why[192];          /* unless it took them */
-};
 
 /* How a connection speaks TLS: handed over by process/, since no TLS is known here. Sockets do not
  * block; where a call does not do what it is asked for, errno says why, and EAGAIN that it is to be

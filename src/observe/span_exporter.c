@@ -24,6 +24,7 @@
 #define BATCH_BYTES (512u * 1024)
 #define TRIES_MAX 4 /* of one batch; the pauses between them double, from SEND_EVERY_MS on */
 #define LAST_POST_MS 1000
+#define TELL_REJECTED_EVERY_S 60
 #define STOP_WITHIN_S 2
 
 struct span_ring {
@@ -61,7 +62,9 @@ struct span_exporter {
         uint64_t spans;   /* in it */
         bool is_closed;   /* its end is written */
         unsigned tries;
-        bool failing; /* was told, and none was taken since */
+        bool failing;             /* was told, and none was taken since */
+        uint64_t rejected_untold; /* spans of batches that were taken */
+        time_t rejected_told_s;   /* monotonic; 0: never */
     } thread_only;
 };
 
@@ -215,6 +218,43 @@ static void report_success(struct span_exporter *exporter)
     }
 }
 
+static time_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* A collector with a limit rejects some of each batch: a line a minute tells of all. */
+static void tell_rejected(struct span_exporter *exporter, uint64_t rejected, const char *why)
+{
+    time_t told = exporter->thread_only.rejected_told_s;
+    time_t now = now_s();
+
+    exporter->thread_only.rejected_untold += rejected;
+    if (told != 0 && now - told < TELL_REJECTED_EVERY_S) {
+        return;
+    }
+    log_warning("tracing: %s rejected %llu of the spans that it was sent: %s",
+                exporter->thread_only.target->settings.to,
+                (unsigned long long)exporter->thread_only.rejected_untold, why);
+    exporter->thread_only.rejected_untold = 0;
+    exporter->thread_only.rejected_told_s = now;
+}
+
+static void count_taken(struct span_exporter *exporter, const struct collector_answer *answer)
+{
+    uint64_t spans = exporter->thread_only.spans;
+    uint64_t rejected = answer->rejected < spans ? answer->rejected : spans;
+
+    add_count(&exporter->shared.exported, spans - rejected);
+    if (rejected > 0) {
+        add_count(&exporter->shared.dropped, rejected);
+        tell_rejected(exporter, rejected, answer->why);
+    }
+}
+
 static void drop_batch(struct span_exporter *exporter)
 {
     add_count(&exporter->shared.dropped, exporter->thread_only.spans);
@@ -241,7 +281,7 @@ static unsigned send_batch(struct span_exporter *exporter, unsigned timeout_ms)
                    text_since(text, text->start), timeout_ms, &answer);
     if (answer.verdict == COLLECTOR_TOOK) {
         report_success(exporter);
-        add_count(&exporter->shared.exported, exporter->thread_only.spans);
+        count_taken(exporter, &answer);
         begin_batch(exporter);
         return much_waits(exporter) ? 1 : SEND_EVERY_MS;
     }

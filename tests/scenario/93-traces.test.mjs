@@ -253,6 +253,37 @@ routes: [{match: {path_prefix: /}, respond: {body: pong}}]
     assert.equal(await metric(gateway, 'turnpike_spans_exported_total'), 2);
 });
 
+test('spans that the collector rejects of a batch that it took are dropped ones, and told once', async (t) => {
+    const rejects = (count) => JSON.stringify({ partialSuccess: { rejectedSpans: count, errorMessage: 'a limit of spans' } });
+    const answers = [
+        (response) => response.end(rejects('1')),
+        (response) => { // in chunks, of more than were sent
+            response.write(' ');
+            response.end(rejects(1000));
+        },
+        (response) => response.end('{"partialSuccess":{}}'),
+    ];
+    const to = await collector(t);
+    const gateway = await startGateway(t, (folder) => `
+${adminIn(folder)}
+${tracing(to, 'sample: 100%')}
+routes: [{match: {path_prefix: /}, respond: {body: pong}}]
+`);
+    const counted = () => Promise.all(['exported', 'dropped'].map((what) => metric(gateway, `turnpike_spans_${what}_total`)));
+    for (const [i, answer] of answers.entries()) {
+        to.answer = answer;
+        await request(gateway);
+        await until('the span to be counted', async () => {
+            const [exported, dropped] = await counted();
+            return exported + dropped === i + 1;
+        }, patient(30_000));
+    }
+    assert.deepEqual(await counted(), [1, 2]);
+    assert.equal(await metric(gateway, 'turnpike_span_posts_failed_total'), 0);
+    await gateway.said(/warning tracing: http:\S+ rejected 1 of the spans that it was sent: a limit of spans$/m);
+    assert.equal(gateway.stderr.match(/ rejected /g).length, 1);
+});
+
 test('the last spans leave before the process ends', async (t) => {
     const to = await collector(t);
     const gateway = await startGateway(t, `
