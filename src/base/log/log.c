@@ -118,6 +118,81 @@ static void write_at_once(struct bytes line)
     }
 }
 
+/* --- how a line looks -------------------------------------------------------------------- */
+
+/* "2025-01-31T23:59:59.123Z" */
+static void add_time(struct text *line)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[40];
+    int length;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    length = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
+                      parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                      parts.tm_min, parts.tm_sec, now.tv_nsec / 1000000);
+    text_add(line, text, length > 0 ? (size_t)length : 0);
+}
+
+/* What fits; the rest of a very long line is left out. */
+static void add_cut(struct text *line, struct bytes message)
+{
+    size_t room = (size_t)(line->limit - line->at);
+
+    text_add_bytes(line, bytes_first(message, message.length < room ? message.length : room));
+}
+
+static void add_json(struct text *line, enum log_level level, struct bytes message)
+{
+    static const char end[] = "\"}";
+
+    text_add_literal(line, "{\"time\":\"");
+    add_time(line);
+    text_add_literal(line, "\",\"level\":\"");
+    text_add_bytes(line, bytes_of(level_names[level]));
+    text_add_literal(line, "\",\"pid\":");
+    text_add_number(line, (uint64_t)getpid());
+    text_add_literal(line, ",\"message\":\"");
+    text_add_json_cut(line, message, (size_t)(line->limit - line->at) - sizeof(end));
+    text_add_literal(line, end);
+}
+
+static void add_line(struct text *line, enum log_level level, struct bytes message)
+{
+    static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"}; /* of syslog */
+
+    switch (line_format) {
+    case LOG_JOURNAL:
+        text_add_bytes(line, bytes_of(priorities[level]));
+        add_cut(line, message);
+        break;
+    case LOG_JSON:
+        add_json(line, level, message);
+        break;
+    case LOG_TEXT:
+        add_time(line);
+        text_add_char(line, ' ');
+        text_add_number(line, (uint64_t)getpid());
+        text_add_char(line, ' ');
+        text_add_bytes(line, bytes_of(level_names[level]));
+        text_add_char(line, ' ');
+        add_cut(line, message);
+        break;
+    }
+}
+
+static struct bytes make_line(char room[static LOG_LINE_MAX], enum log_level level,
+                              struct bytes message)
+{
+    struct text line = text_over(room, LOG_LINE_MAX - 1); /* room for its end */
+
+    add_line(&line, level, message);
+    *line.at++ = '\n';
+    return text_since(&line, room);
+}
+
 /* --- the thread -------------------------------------------------------------------------- */
 
 static _Atomic uint64_t give_up_at_ms = UINT64_MAX; /* moved once the process is to stop */
@@ -125,16 +200,18 @@ static _Atomic uint64_t give_up_at_ms = UINT64_MAX; /* moved once the process is
 static void report_dropped(void)
 {
     uint64_t dropped = log_dropped();
-    char line[128];
+    char message[128];
+    char room[LOG_LINE_MAX];
     int length;
 
     if (dropped == writer.dropped_reported) {
         return;
     }
-    length = snprintf(line, sizeof(line),
-                      "process log: %llu lines were dropped while stderr took nothing\n",
+    length = snprintf(message, sizeof(message),
+                      "process log: %llu lines were dropped while stderr took nothing",
                       (unsigned long long)(dropped - writer.dropped_reported));
-    if (write_line((struct bytes){line, (size_t)length}, &give_up_at_ms)) {
+    if (write_line(make_line(room, LOG_LEVEL_WARNING, (struct bytes){message, (size_t)length}),
+                   &give_up_at_ms)) {
         writer.dropped_reported = dropped;
     }
 }
@@ -255,75 +332,10 @@ static void put_line(struct bytes line)
     }
 }
 
-/* "2025-01-31T23:59:59.123Z" */
-static void add_time(struct text *line)
-{
-    struct timespec now;
-    struct tm parts;
-    char text[40];
-    int length;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
-    length = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
-                      parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                      parts.tm_min, parts.tm_sec, now.tv_nsec / 1000000);
-    text_add(line, text, length > 0 ? (size_t)length : 0);
-}
-
-/* What fits; the rest of a very long line is left out. */
-static void add_cut(struct text *line, struct bytes message)
-{
-    size_t room = (size_t)(line->limit - line->at);
-
-    text_add_bytes(line, bytes_first(message, message.length < room ? message.length : room));
-}
-
-static void add_json(struct text *line, enum log_level level, struct bytes message)
-{
-    static const char end[] = "\"}";
-
-    text_add_literal(line, "{\"time\":\"");
-    add_time(line);
-    text_add_literal(line, "\",\"level\":\"");
-    text_add_bytes(line, bytes_of(level_names[level]));
-    text_add_literal(line, "\",\"pid\":");
-    text_add_number(line, (uint64_t)getpid());
-    text_add_literal(line, ",\"message\":\"");
-    text_add_json_cut(line, message, (size_t)(line->limit - line->at) - sizeof(end));
-    text_add_literal(line, end);
-}
-
-/* The room behind the limit is for the line's end. */
-static void add_line(struct text *line, enum log_level level, struct bytes message)
-{
-    static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"}; /* of syslog */
-
-    switch (line_format) {
-    case LOG_JOURNAL:
-        text_add_bytes(line, bytes_of(priorities[level]));
-        add_cut(line, message);
-        break;
-    case LOG_JSON:
-        add_json(line, level, message);
-        break;
-    case LOG_TEXT:
-        add_time(line);
-        text_add_char(line, ' ');
-        text_add_number(line, (uint64_t)getpid());
-        text_add_char(line, ' ');
-        text_add_bytes(line, bytes_of(level_names[level]));
-        text_add_char(line, ' ');
-        add_cut(line, message);
-        break;
-    }
-}
-
 static void log_line(enum log_level level, const char *format, va_list arguments)
 {
     char message[LOG_LINE_MAX];
     char room[LOG_LINE_MAX];
-    struct text line = text_over(room, sizeof(room) - 1);
     int length;
 
     if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed)) {
@@ -336,9 +348,7 @@ static void log_line(enum log_level level, const char *format, va_list arguments
     if (length >= (int)sizeof(message)) {
         length = (int)sizeof(message) - 1;
     }
-    add_line(&line, level, (struct bytes){message, (size_t)length});
-    *line.at++ = '\n';
-    put_line((struct bytes){room, (size_t)(line.at - room)});
+    put_line(make_line(room, level, (struct bytes){message, (size_t)length}));
 }
 
 #define LOG_FUNCTION(name, level) \

@@ -159,6 +159,7 @@ static void test_a_full_stderr_drops_lines_and_holds_up_no_thread(void **state)
         assert_true(got > 0);
         length = (size_t)got;
     }
+    assert_non_null(memmem(said, length, " warning process log: ", 22));
     log_stop();
 }
 
