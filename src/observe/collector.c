@@ -8,18 +8,22 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MAX 8192 /* read of it */
+#define ANSWER_MAX 8192  /* read of it */
+#define STOP_LOOK_MS 200 /* so often a call looks whether the process stops */
 
 struct call {
     int fd;
     const struct collector_tls_ops *tls; /* NULL: plain */
     void *connection;                    /* of TLS */
+    const struct collector_patience *patience;
     uint64_t until_ms;
+    bool is_last; /* the process stops */
     struct collector_answer *answer;
 };
 
@@ -37,14 +41,32 @@ static bool fail(struct call *call, const char *what, int error)
     return false;
 }
 
+/* The end of the process does not wait for a slow collector. */
+static void note_stop(struct call *call, uint64_t now)
+{
+    uint64_t last = now + call->patience->stop_ms;
+
+    if (!call->is_last && atomic_load_explicit(call->patience->stops, memory_order_relaxed)) {
+        call->is_last = true;
+        call->until_ms = call->until_ms < last ? call->until_ms : last;
+    }
+}
+
 static bool wait_for(struct call *call, short events)
 {
-    uint64_t now = now_ms();
     struct pollfd watched = {.fd = call->fd, .events = events};
-    int ready = now < call->until_ms ? poll(&watched, 1, (int)(call->until_ms - now)) : 0;
+    int ready = 0;
 
-    if (ready == 0) {
-        return fail(call, "no answer", ETIMEDOUT);
+    while (ready == 0) {
+        uint64_t now = now_ms();
+
+        note_stop(call, now);
+        if (now >= call->until_ms) {
+            return fail(call, "no answer", ETIMEDOUT);
+        }
+        ready =
+            poll(&watched, 1,
+                 (int)(call->until_ms - now < STOP_LOOK_MS ? call->until_ms - now : STOP_LOOK_MS));
     }
     return ready > 0 || errno == EINTR;
 }
@@ -204,9 +226,11 @@ static bool exchange_messages(struct call *call, const struct tracing_settings *
 }
 
 void collector_post(const struct tracing_settings *to, const struct collector_tls *tls,
-                    struct bytes body, unsigned timeout_ms, struct collector_answer *answer)
+                    struct bytes body, const struct collector_patience *patience,
+                    struct collector_answer *answer)
 {
-    struct call call = {.fd = -1, .until_ms = now_ms() + timeout_ms, .answer = answer};
+    struct call call = {
+        .fd = -1, .patience = patience, .until_ms = now_ms() + patience->most_ms, .answer = answer};
     char text[ANSWER_MAX];
 
     *answer = (struct collector_answer){.verdict = COLLECTOR_LATER};

@@ -8,6 +8,7 @@
 #include "config/settings.h"
 #include "observe/collector_answer.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 /* How a connection speaks TLS: handed over by process/, since no TLS is known here. Sockets do not
@@ -28,7 +29,15 @@ struct collector_tls {
     void *dialer;
 };
 
+/* How long a call may take. */
+struct collector_patience {
+    unsigned most_ms;
+    const _Atomic bool *stops; /* once this is set, no more than: */
+    unsigned stop_ms;
+};
+
 void collector_post(const struct tracing_settings *to, const struct collector_tls *tls,
-                    struct bytes body, unsigned timeout_ms, struct collector_answer *answer);
+                    struct bytes body, const struct collector_patience *patience,
+                    struct collector_answer *answer);
 
 #endif

@@ -23,6 +23,8 @@
 #define SEND_EVERY_MS 1000
 #define BATCH_BYTES (512u * 1024)
 #define TRIES_MAX 4 /* of one batch; the pauses between them double, from SEND_EVERY_MS on */
+/* At a stop the post that is under way and the last one together end before STOP_WITHIN_S. */
+#define UNDER_WAY_MS 500
 #define LAST_POST_MS 1000
 #define TELL_REJECTED_EVERY_S 60
 #define STOP_WITHIN_S 2
@@ -273,12 +275,13 @@ static unsigned pause_after(const struct span_exporter *exporter,
 static unsigned send_batch(struct span_exporter *exporter, unsigned timeout_ms)
 {
     struct text *text = &exporter->thread_only.text;
+    const struct collector_patience patience = {timeout_ms, &exporter->shared.stop, UNDER_WAY_MS};
     struct collector_answer answer;
 
     close_batch(exporter);
     CHECK(!text->overflowed);
     collector_post(&exporter->thread_only.target->settings, &exporter->thread_only.target->tls,
-                   text_since(text, text->start), timeout_ms, &answer);
+                   text_since(text, text->start), &patience, &answer);
     if (answer.verdict == COLLECTOR_TOOK) {
         report_success(exporter);
         count_taken(exporter, &answer);
