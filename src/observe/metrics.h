@@ -86,6 +86,8 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
     ROW(TUNNEL_CLOSED,       "tunnels_closed",              "Of these, those that ended.") \
     ROW(HTTP2_CONNECTION,   "http2_client_connections",       "Client connections that speak HTTP/2.") \
     ROW(HTTP2_NOT_OFFERED,  "http2_connections_refused",      "Connections in HTTP/2 to a listener without it: closed with HTTP_1_1_REQUIRED.") \
+    ROW(HTTP2_OPENED,       "http2_streams_opened",           "HTTP/2 streams of clients that began an exchange.") \
+    ROW(HTTP2_CLOSED,       "http2_streams_closed",           "Of these, those whose exchange ended.") \
     ROW(HTTP2_REFUSED,      "http2_streams_refused",          "HTTP/2 streams refused unprocessed (REFUSED_STREAM).") \
     ROW(HTTP2_RESET,        "http2_streams_reset",            "HTTP/2 streams that ended before their answers were whole.") \
     ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Pauses in reading a large body, for lack of memory.") \

@@ -4,15 +4,18 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import http2 from 'node:http2';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { request } from './lib/client.mjs';
 import { adminIn, ask, metricsOf, valueOf } from './lib/control.mjs';
 import { startGateway } from './lib/gateway.mjs';
+import { connectHttp2, open as openStream } from './lib/http2.mjs';
 import { linuxOnly } from './lib/linux-only.mjs';
 import { httpOrigin } from './lib/origin.mjs';
-import { patient, until } from './lib/wait.mjs';
+import { heldOrigin } from './lib/raw-origin.mjs';
+import { patient, until, within } from './lib/wait.mjs';
 import { echoWebSockets, openWebSocket } from './lib/websocket.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -71,6 +74,31 @@ test('tunnels are counted while they are open', async (t) => {
     assert.equal(await open(), 1);
     socket.wire.destroy();
     await until('the tunnel to be gone', async () => await open() === 0, LONG);
+});
+
+test('streams of HTTP/2 clients are counted while they are open', async (t) => {
+    const origin = await heldOrigin(t);
+    const gateway = await startGateway(t, (folder) => `listeners: [{address: "127.0.0.1:0", h2c: true}]\n${yaml(origin)(folder)}`);
+    const count = async () => valueOf(await metricsOf(gateway), 'turnpike_http2_streams_open');
+    const become = (expected) => until(`${expected} open streams`, async () => await count() === expected, LONG);
+    assert.equal(await count(), 0);
+    const session = await connectHttp2(t, gateway);
+    const answered = [openStream(session), openStream(session), openStream(session)];
+    await become(3);
+    for (let left = 2; left >= 0; left--) {
+        await origin.answer();
+        await become(left);
+    }
+    await Promise.all(answered.map((stream) => within('an answer', stream.answer)));
+    const other = await connectHttp2(t, gateway);
+    const [cancelled] = [openStream(session), openStream(session), openStream(other), openStream(other)];
+    await become(4);
+    cancelled.close(http2.constants.NGHTTP2_CANCEL);
+    await become(3);
+    other.destroy();
+    await become(1);
+    session.destroy();
+    await become(0);
 });
 
 test('OpenMetrics where asked for', async (t) => {

@@ -206,6 +206,9 @@ void client_h2_section_drop(struct client_h2 *h2);
 /* client_h2_stream.c */
 extern const struct client_stream_ops client_h2_ops;
 struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id);
+/* An exchange for a stream began, or is over: stream_count, and what /metrics tells of it. */
+void client_h2_stream_opens(struct client_h2 *h2);
+void client_h2_stream_closes(struct client_h2 *h2);
 /* It is in no list and has no exchange any more; memory goes at the end of the turn. */
 void client_h2_stream_bury(struct client_h2_stream *stream);
 /* Its client, or its connection, is gone. */

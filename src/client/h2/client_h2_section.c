@@ -242,7 +242,7 @@ static struct exchange *begin_exchange(struct client_h2_stream *stream)
     stream->exchange =
         exchange_new(client_h2_context(h2)->exchanges, &client_h2_ops, stream, &h2->facts);
     if (stream->exchange != NULL) {
-        h2->stream_count++;
+        client_h2_stream_opens(h2);
         count_begun(h2);
     }
     return stream->exchange;
@@ -323,7 +323,7 @@ static void discard_exchange(struct client_h2_stream *stream)
 {
     exchange_discard(stream->exchange);
     stream->exchange = NULL;
-    stream->h2->stream_count--;
+    client_h2_stream_closes(stream->h2);
 }
 
 static void on_whole_head(struct client_h2_stream *stream, bool ends)

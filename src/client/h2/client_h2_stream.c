@@ -27,6 +27,18 @@ struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id)
     return stream;
 }
 
+void client_h2_stream_opens(struct client_h2 *h2)
+{
+    h2->stream_count++;
+    metrics_note(client_h2_context(h2)->metrics, METRICS_HTTP2_OPENED);
+}
+
+void client_h2_stream_closes(struct client_h2 *h2)
+{
+    h2->stream_count--;
+    metrics_note(client_h2_context(h2)->metrics, METRICS_HTTP2_CLOSED);
+}
+
 static void drop_answer(struct client_h2_stream *stream)
 {
     struct client_h2 *h2 = stream->h2;
@@ -66,7 +78,7 @@ static void part(struct client_h2_stream *stream)
     struct client_h2 *h2 = stream->h2;
 
     stream->exchange = NULL;
-    h2->stream_count--;
+    client_h2_stream_closes(h2);
     if (!stream->ended) {
         stream->ended = true; /* nothing waits for the rest */
         h2->reading--;

@@ -123,7 +123,7 @@ static void add_budgets(struct page *page, const struct control_sources *sources
     add_levels(page, sources);
 }
 
-/* --- times and tunnels ------------------------------------------------------------------- */
+/* --- times, and what is open ------------------------------------------------------------- */
 
 static void add_time(struct page *page, const struct control_sources *sources,
                      enum metrics_time time, const char *name, const char *help)
@@ -164,14 +164,13 @@ static void add_lag(struct page *page, const struct control_sources *sources)
              "How late workers' loops came to due timers: what the turns before them took.");
 }
 
-static void add_tunnels(struct page *page, const struct control_sources *sources)
+static void add_open(struct page *page, const struct control_sources *sources, const char *name,
+                     const char *help, enum metrics_event opening, enum metrics_event closing)
 {
-    uint64_t closed = merged_event(sources, METRICS_TUNNEL_CLOSED); /* first: never more */
-    uint64_t opened = merged_event(sources, METRICS_TUNNEL_OPENED);
+    uint64_t closed = merged_event(sources, closing); /* first: never more */
+    uint64_t opened = merged_event(sources, opening);
 
-    metrics_text_plain(page, "turnpike_tunnels_open", "gauge",
-                       "Connections that carry another protocol, such as WebSocket.",
-                       opened > closed ? opened - closed : 0);
+    metrics_text_plain(page, name, "gauge", help, opened > closed ? opened - closed : 0);
 }
 
 void metrics_process_add(struct page *page, const struct control_sources *sources)
@@ -182,6 +181,11 @@ void metrics_process_add(struct page *page, const struct control_sources *source
     add_time(page, sources, METRICS_TIME_HANDSHAKE, "turnpike_tls_handshake_duration_seconds",
              "From a client's accept to the end of its TLS handshake.");
     add_lag(page, sources);
-    add_tunnels(page, sources);
+    add_open(page, sources, "turnpike_tunnels_open",
+             "Connections that carry another protocol, such as WebSocket.", METRICS_TUNNEL_OPENED,
+             METRICS_TUNNEL_CLOSED);
+    add_open(page, sources, "turnpike_http2_streams_open",
+             "HTTP/2 streams of clients whose exchange is under way.", METRICS_HTTP2_OPENED,
+             METRICS_HTTP2_CLOSED);
     add_kernel(page, sources);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The part of /metrics about budgets, times of connecting, tunnels and the process as the kernel
- * sees it (process_*). Called by metrics_page. */
+/* The part of /metrics about budgets, times of connecting, open tunnels and streams, and the process
+ * as the kernel sees it (process_*). Called by metrics_page. */
 #ifndef CONTROL_PAGES_METRICS_PROCESS_H
 #define CONTROL_PAGES_METRICS_PROCESS_H
 
