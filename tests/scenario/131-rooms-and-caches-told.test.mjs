@@ -84,11 +84,12 @@ routes:
         assert.equal((await request(gateway, { path })).status, 200);
     }
     for (const routes of [(await askJson(gateway, '/v1/routes')).routes, (await askJson(gateway, '/v1/live')).routes.rows]) {
-        const { answers, bytes, max_bytes: most } = routes[0].cache;
-        assert.deepEqual([answers, most], [2, 1 << 20]);
+        const { answers, bytes, max_bytes: most, hits, misses } = routes[0].cache;
+        assert.deepEqual([answers, most, hits, misses], [2, 1 << 20, 1, 2]);
         assert.ok(bytes > 2000 && bytes < 20000, String(bytes));
         assert.equal(routes[1].cache, undefined);
     }
+    assert.match((await ctl(gateway, 'routes')).stdout, /hits=1 +misses=2/);
     const metrics = await metricsOf(gateway);
     const did = (what) => valueOf(metrics, 'turnpike_route_cache_requests_total', { route: 'shop', cache: what });
     assert.deepEqual([did('hit'), did('miss'), did('bypass')], [1, 2, 0]);

@@ -77,6 +77,7 @@ static void add_reading(struct live_meter *meter, const struct metrics_reading *
 {
     float most = 0;
 
+    memcpy(meter->by_cache, reading->by_cache, sizeof(meter->by_cache));
     meter->recent_seconds = meter->recent_seconds * kept + seconds;
     if (stands_still(meter, reading)) {
         return;

@@ -12,6 +12,7 @@ struct live_meter {
     uint64_t exchanges; /* as last read, and so on */
     uint64_t failures;
     uint64_t durations[METRICS_DURATION_BUCKETS];
+    uint64_t by_cache[OUTCOME_CACHE_COUNT];
     /* What came in the last seconds; older ones count less and less. */
     float recent[METRICS_DURATION_BUCKETS];
     float recent_exchanges;

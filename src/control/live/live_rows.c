@@ -123,7 +123,7 @@ static void add_routes(struct live_rows *rows, const struct settings *settings, 
         json_text(&json, "name", route->name);
         add_match(&json, route, &match);
         add_goal(&json, route);
-        route_facts_add(&json, route);
+        route_facts_add(&json, route, meter != NULL ? meter->by_cache : NULL);
         add_meter(&json, meter);
         live_table_row_end(&rows->routes, &json);
     }

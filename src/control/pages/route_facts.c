@@ -28,7 +28,8 @@ static void add_room(struct json *json, const struct route_settings *route)
     json_end_object(json);
 }
 
-static void add_cache(struct json *json, const struct route_settings *route)
+static void add_cache(struct json *json, const struct route_settings *route,
+                      const uint64_t by_cache[OUTCOME_CACHE_COUNT])
 {
     struct cache_reading cache;
 
@@ -37,14 +38,17 @@ static void add_cache(struct json *json, const struct route_settings *route)
     }
     cache = cache_store_read_route(route->name);
     json_begin_object(json, "cache");
+    json_number(json, "hits", by_cache != NULL ? by_cache[OUTCOME_CACHE_HIT] : 0);
+    json_number(json, "misses", by_cache != NULL ? by_cache[OUTCOME_CACHE_MISS] : 0);
     json_number(json, "answers", cache.stored);
     json_number(json, "bytes", cache.bytes);
     json_number(json, "max_bytes", route->caching.max_bytes);
     json_end_object(json);
 }
 
-void route_facts_add(struct json *json, const struct route_settings *route)
+void route_facts_add(struct json *json, const struct route_settings *route,
+                     const uint64_t by_cache[OUTCOME_CACHE_COUNT])
 {
     add_room(json, route);
-    add_cache(json, route);
+    add_cache(json, route, by_cache);
 }

@@ -130,6 +130,7 @@ void routes_answer(struct question *question)
     json_begin_list(&json, "routes");
     for (uint32_t i = 0; i < settings->route_count; i++) {
         const struct route_settings *route = &settings->routes[i];
+        const struct metrics_reading *reading = counted ? merged_find(&merged, route->name) : NULL;
 
         json_begin_row(&json, NULL);
         json_text(&json, "name", route->name);
@@ -138,8 +139,8 @@ void routes_answer(struct question *question)
         if (maintenance_holds(route)) {
             json_flag(&json, "maintenance", true);
         }
-        route_facts_add(&json, route);
-        add_counts(&json, counted ? merged_find(&merged, route->name) : NULL);
+        route_facts_add(&json, route, reading != NULL ? reading->by_cache : NULL);
+        add_counts(&json, reading);
         add_speed(&json, meters, route->name);
         json_end_object(&json);
     }

@@ -309,7 +309,7 @@ let routesTable = null;
 
 const armsOf = (route) => state.splits.find((split) => split.route === route.name)?.arms.map((arm) => `${arm.service} ${weight(arm.weight)}`).join(', ') ?? `${route.arms} services`;
 const roomOf = (room) => (room ? small(`waiting room: ${count(room.active)} of ${count(room.places)} in, ${count(room.waiting)} wait, ${count(room.turned_away)} times turned away`) : null);
-const cacheOf = (cache) => (cache ? small(`cache: ${count(cache.answers)} answers, ${bytes(cache.bytes)}, ${percent(cache.bytes / cache.max_bytes)} of what it may hold`) : null);
+const cacheOf = (cache) => (cache ? small(`cache: ${count(cache.answers)} answers, ${bytes(cache.bytes)}, ${percent(cache.bytes / cache.max_bytes)} of what it may hold, ${count(cache.hits)} hits, ${count(cache.misses)} misses`) : null);
 const goalOf = (route) => (route.service ? `→ ${route.service}` : route.arms ? `→ ${armsOf(route)}` : route.respond ? `answers ${route.respond}` : route.redirect ? `redirects to ${route.redirect}` : '–');
 
 function showRoutes() {
