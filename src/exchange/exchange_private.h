@@ -84,6 +84,8 @@ struct exchange {
     struct exchange_context *context;
     struct generation *generation;
     enum exchange_state state;
+    bool traced; /* each of its steps goes to the process log (trace.c) */
+    bool is_rpc; /* its stream may be quiet for long: timeouts.stream_idle */
 
     struct {
         const struct client_stream_ops *ops;
@@ -131,8 +133,6 @@ struct exchange {
 
     struct timer deadline;
     uint64_t deadline_us;       /* 0: none */
-    bool traced;                /* each of its steps goes to the process log (trace.c) */
-    bool is_rpc;                /* its stream may be quiet for long: timeouts.stream_idle */
     struct exchange_span *span; /* NULL: tracing is off (spans.c) */
     struct orphan *orphan; /* its client has left, and it goes on (orphan.c); NULL: it has not */
 
