@@ -11,6 +11,7 @@ import { collector } from './lib/collector.mjs';
 import { adminIn, ask, ctl, ctlLines, metricsOf, valueOf } from './lib/control.mjs';
 import { isInstrumented, startGateway } from './lib/gateway.mjs';
 import { ask as askHttp2, connectHttp2, open } from './lib/http2.mjs';
+import { skipLinuxOnly } from './lib/linux-only.mjs';
 import { assertSilent, CARD, PATHS, SECRET, SPELLINGS } from './lib/marks.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
@@ -274,7 +275,8 @@ const UNDER_WAY = {
 };
 
 for (const [kind, { most, begin }] of Object.entries(UNDER_WAY)) {
-    test(`a core file is without the buffers of ${kind}`, { skip: noCores }, async (t) => {
+    const name = `a core file is without the buffers of ${kind}`;
+    test(name, { skip: noCores || skipLinuxOnly(name) }, async (t) => {
         const ca = await authority(t);
         const own = await ca.issue({ names: ['a.example'] });
         const slow = await rawOrigin(t, async (wire) => { await wire.requestHead(); });
