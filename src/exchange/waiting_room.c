@@ -179,6 +179,7 @@ static void wait_for_opening(const struct visit *visit, struct room_place *place
     place->number = 0;
     place->wait_s = wait_s < UINT32_MAX ? (uint32_t)wait_s : UINT32_MAX;
     place->again_s = wait_s < 5 ? (uint32_t)wait_s : wait_s / 10 < 30 ? 5 : 30;
+    place->cause = ROOM_IS_CLOSED;
 }
 
 /* The ticket that it brought says all there is to say. */
@@ -194,7 +195,7 @@ static void spread(const struct exchange *exchange, struct room_place *place)
         (uint32_t)random_below(&exchange->context->worker_context->random, place->again_s / 4 + 1);
 }
 
-static bool waits(struct exchange *exchange, struct visit *visit, bool returns,
+static bool waits(struct exchange *exchange, struct visit *visit, struct room *room, bool returns,
                   struct room_place *place)
 {
     bool keeps = keeps_ticket(visit, returns);
@@ -205,6 +206,7 @@ static bool waits(struct exchange *exchange, struct visit *visit, bool returns,
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return false;
     }
+    room_note_turned_away(room, place->cause);
     metrics_note(exchange->context->metrics, METRICS_WAITS_IN_ROOM);
     reply_waiting_room(exchange, place);
     return false;
@@ -234,12 +236,12 @@ static bool comes_in(struct exchange *exchange, struct visit *visit, struct room
     if (visit->now_ms < visit->settings->opens_at_ms) {
         wait_for_opening(visit, &place);
         room_wait(room, &limits, &user, visit->now_ms, place.again_s);
-        return waits(exchange, visit, returns, &place);
+        return waits(exchange, visit, room, returns, &place);
     }
     if (room_enter(room, &limits, &user, visit->now_ms, &place)) {
         return let_in(exchange, visit, returns);
     }
-    return was_let_in(exchange, visit) || waits(exchange, visit, returns, &place);
+    return was_let_in(exchange, visit) || waits(exchange, visit, room, returns, &place);
 }
 
 bool waiting_room_admit(struct exchange *exchange)

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { keepAliveAgent, request } from './lib/client.mjs';
+import { adminIn, metricsOf, valueOf } from './lib/control.mjs';
 import { temporaryFolder } from './lib/folder.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
@@ -20,6 +21,7 @@ const config = (room) => (folder) => {
     fs.writeFileSync(path.join(folder, 'key'), KEY);
     return `
 state_directory: ${folder}
+${adminIn(folder)}
 trusted_proxies: [127.0.0.0/8]
 routes:
   - {name: sale, waiting_room: {${room}, keys: [${folder}/key]}, respond: {body: in}}
@@ -27,6 +29,7 @@ routes:
 };
 
 const ask = (gateway, from, { cookie, ...options } = {}) => request(gateway, { ...options, headers: { Accept: 'application/json', 'X-Forwarded-For': from, ...(cookie ? { Cookie: cookie } : {}) } });
+const turnedAway = async (gateway) => valueOf(await metricsOf(gateway), 'turnpike_waiting_room_turned_away_total', { route: 'sale', cause: 'full' });
 const cookieOf = (answer) => answer.headers['set-cookie'][0].split(';')[0];
 
 // What the gateway would have given: it signs with the same key.
@@ -106,11 +109,13 @@ test('while the room is full', async (t) => {
     await t.test('also after a first request only, and a pause', async () => {
         const now = Math.floor(Date.now() / 1000);
         const mine = ticket('f', (now - 60) * 1000, now - 40);
+        const before = await turnedAway(gateway);
         const page = await ask(gateway, '192.0.2.3', { cookie: mine });
         assert.equal(page.status, 503);
         assert.equal(JSON.parse(page.body).place, 1, 'its arrival counts');
         assert.equal((await ask(gateway, '192.0.2.3', { method: 'POST', body: 'pays', cookie: mine })).status, 200);
         const old = ticket('f', (now - 4000) * 1000, now - 3980);
+        assert.equal(await turnedAway(gateway), before + 1, 'what was let through is not counted');
         assert.equal((await ask(gateway, '192.0.2.3', { method: 'POST', cookie: old })).status, 503, 'a session later it does not');
     });
 

@@ -325,7 +325,7 @@ static bool is_let_in(struct room *room, const struct room_limits *limits,
         return true;
     }
     tell_place(limits, earlier, place);
-    room->tally.turned_away[has_room && !may_try ? ROOM_LACKS_TICKET : ROOM_IS_FULL]++;
+    place->cause = has_room && !may_try ? ROOM_LACKS_TICKET : ROOM_IS_FULL;
     if (may_try) {
         wait_on(room, user, trial, waits, now_s, place);
     } else if (has_room) {
@@ -351,7 +351,6 @@ void room_wait(struct room *room, const struct room_limits *limits, const struct
 
     pthread_mutex_lock(&room->lock);
     begin_order(room, now_s);
-    room->tally.turned_away[ROOM_IS_CLOSED]++;
     if (has_trial_left(room, limits, trial)) {
         wait_on(room, user, trial, where_it_waits(room, user), now_s, &place);
     }
@@ -455,6 +454,13 @@ void room_tick(struct room *room, uint64_t now_ms)
     pthread_mutex_unlock(&room->lock);
     sweep(room, &room->active, now_s);
     sweep(room, &room->waiting, now_s);
+}
+
+void room_note_turned_away(struct room *room, enum room_refusal cause)
+{
+    pthread_mutex_lock(&room->lock);
+    room->tally.turned_away[cause]++;
+    pthread_mutex_unlock(&room->lock);
 }
 
 struct room_tally room_tally(struct room *room)

@@ -17,11 +17,20 @@ struct room_limits {
     uint32_t session_s;  /* how long one without a request stays active */
 };
 
+/* Why a request is turned away. */
+enum room_refusal {
+    ROOM_IS_FULL,
+    ROOM_LACKS_TICKET, /* there is room, but too many from the address brought no ticket back */
+    ROOM_IS_CLOSED,    /* before the opening */
+    ROOM_REFUSALS
+};
+
 struct room_place {
     uint32_t number;  /* 1: the next one */
     uint32_t wait_s;  /* an estimate */
     uint32_t again_s; /* when to ask again; who does not for three times as long loses nothing but
                          that others go first meanwhile */
+    enum room_refusal cause;
 };
 
 /* A user as it asks to come in. */
@@ -52,6 +61,8 @@ void room_wait(struct room *room, const struct room_limits *limits, const struct
  * another process, and stays. */
 bool room_stay(struct room *room, const struct room_limits *limits, uint64_t id,
                uint32_t good_until_s, uint64_t now_ms);
+/* It is told to wait. Not each that does not come in is: one may go on without a seat. */
+void room_note_turned_away(struct room *room, enum room_refusal cause);
 /* What a former process knew. Their places are kept until they come, or until these seconds. */
 struct room_former {
     uint32_t active;
@@ -65,13 +76,6 @@ void room_expect(struct room *room, const struct room_former *former);
 /* Each second: forgets who has gone. */
 void room_tick(struct room *room, uint64_t now_ms);
 
-/* Why a request was turned away. */
-enum room_refusal {
-    ROOM_IS_FULL,
-    ROOM_LACKS_TICKET, /* there is room, but too many from the address brought no ticket back */
-    ROOM_IS_CLOSED,    /* before the opening */
-    ROOM_REFUSALS
-};
 /* Since the room was made. */
 struct room_tally {
     uint64_t admitted;                   /* users; each time that one comes anew */
