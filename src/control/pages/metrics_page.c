@@ -411,7 +411,7 @@ void metrics_page_answer(struct question *question)
     metrics_codes_add(page, question->sources);
     metrics_origins_add(page, question->sources);
     metrics_splits_add(page, question->sources);
-    metrics_cache_add(page);
+    metrics_cache_add(page, question->sources);
     metrics_rooms_add(page, question->sources);
     metrics_process_add(page, question->sources);
     if (open) {
