@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the store, as it is now, of the routes of the plan. Without one that stores or shares answers there
- * is no such family. Route by route: writing gives the core up, which nobody does under the store's lock. */
+ * is no such family. Route by route: writing gives the core up, which must not happen under the store's lock. */
 #include "control/pages/metrics_cache.h"
 
 #include "cache/cache_store.h"
