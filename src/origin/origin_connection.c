@@ -12,11 +12,6 @@
 
 #include <errno.h>
 
-static struct origin_directory *directory_of(struct origin_connection *connection)
-{
-    return connection->origin->directory;
-}
-
 #define FROM(state) (1u << ORIGIN_CONNECTION_##state)
 
 /* What each may follow. */
@@ -147,7 +142,7 @@ static void leave_lists(struct origin_connection *connection)
 
 void origin_connection_close(struct origin_connection *connection)
 {
-    struct origin_directory *directory = directory_of(connection);
+    struct origin_directory *directory = connection->origin->directory;
 
     if (connection->state == ORIGIN_CONNECTION_CLOSED) {
         return;
@@ -178,7 +173,7 @@ void origin_connection_close(struct origin_connection *connection)
 
 static void origin_connection_note_closed_idle(struct origin_connection *connection)
 {
-    uint64_t now_us = loop_now(directory_of(connection)->worker_context->loop);
+    uint64_t now_us = origin_connection_now(connection);
 
     if (connection->carried > 0) {
         keeping_note_closed(&connection->origin->keeping, now_us,
@@ -347,9 +342,8 @@ void origin_connections_free(void *owner)
 
 static void note_established(struct origin_connection *connection)
 {
-    metrics_note_time(directory_of(connection)->metrics, METRICS_TIME_CONNECT,
-                      loop_now(directory_of(connection)->worker_context->loop) -
-                          connection->opened_us);
+    metrics_note_time(connection->origin->directory->metrics, METRICS_TIME_CONNECT,
+                      origin_connection_now(connection) - connection->opened_us);
     list_remove(&connection->link);
     connection->origin->dialing--;
 }
@@ -549,6 +543,98 @@ void origin_connection_late(struct timer *timer)
     case ORIGIN_CONNECTION_CLOSED:
         CHECK(connection->state != ORIGIN_CONNECTION_CLOSED);
     }
+}
+
+/* --- its request and the answer, whatever carries them ------------------------------------- */
+
+#define INTERIMS_MOST 32
+#define INTERIMS_A_SECOND 4
+
+void origin_connection_mind_request(struct origin_connection *connection, bool sends)
+{
+    struct origin_request *request = connection->request;
+
+    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD || connection->awaits_verdict) {
+        return;
+    }
+    if (sends) {
+        origin_connection_set_clock(connection, request->timeouts->send_idle);
+    } else if (connection->request_whole) {
+        origin_connection_set_clock(connection, request->half_open
+                                                    ? origin_health_patience_ms(request)
+                                                    : request->timeouts->first_byte);
+    } else {
+        origin_connection_stop_clock(connection); /* the client's clock runs now */
+    }
+}
+
+/* Half a head, or a word in between: its answer is on its way, and cannot be had elsewhere. */
+bool origin_connection_need_not_hurry(struct origin_connection *connection)
+{
+    struct origin_request *request = connection->request;
+
+    if (!request->hurried || !connection->heard) {
+        return false;
+    }
+    request->hurried = false;
+    origin_connection_set_clock(connection, request->timeouts->first_byte);
+    return true;
+}
+
+/* Each is work for two sides and brings the request no further. An origin that says every second
+ * that it is still there may do so for as long as it likes. */
+void origin_connection_pass_interim(struct origin_connection *connection,
+                                    const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+    uint64_t seconds = (origin_connection_now(connection) - request->bound_us) / 1000000;
+
+    if (++connection->interims > INTERIMS_MOST + INTERIMS_A_SECOND * seconds) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_INTERIM_FLOOD);
+    } else {
+        request->events->interim(request->owner, response);
+    }
+}
+
+void origin_connection_begin_answer(struct origin_connection *connection,
+                                    const struct http_response *response, size_t here)
+{
+    struct origin_request *request = connection->request;
+    bool is_long = response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0;
+
+    origin_health_answered(connection, response->status, is_long);
+    metrics_origin_begins(connection->origin->counters, response->status);
+    connection->answer_framing = response->framing;
+    connection->body_left = response->body_length;
+    request->answer_ends = false;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
+    connection->written_checked = connection->out.written;
+    origin_connection_set_clock(connection, request->timeouts->response_idle);
+    if (is_long && response->body_length > here) {
+        origin_stall_watch(connection->origin);
+    }
+    request->events->head(request->owner, response);
+}
+
+void origin_connection_pause_answer(struct origin_connection *connection)
+{
+    connection->answer_paused = true;
+    reserve_client_waited_for(connection);
+    origin_connection_stop_clock(connection);
+}
+
+void origin_connection_note_duration(const struct origin_connection *connection)
+{
+    metrics_origin_ends(connection->origin->counters,
+                        origin_connection_now(connection) - connection->request->bound_us);
+}
+
+void origin_connection_end_answer(struct origin_connection *connection)
+{
+    origin_connection_stop_clock(connection);
+    origin_connection_note_duration(connection);
+    origin_health_body_is_whole(connection->request);
+    origin_connection_unbind(connection);
 }
 
 /* --- what its request asks of it ---------------------------------------------------------- */

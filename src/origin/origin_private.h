@@ -189,6 +189,28 @@ struct origin_connection {
     bool much_came;      /* with the last read */
 };
 
+static inline uint64_t origin_connection_now(const struct origin_connection *connection)
+{
+    return loop_now(connection->origin->directory->worker_context->loop);
+}
+
+static inline struct buffer_pool *
+origin_connection_buffers(const struct origin_connection *connection)
+{
+    return connection->origin->directory->worker_context->buffers;
+}
+
+static inline void origin_connection_set_clock(struct origin_connection *connection,
+                                               uint32_t milliseconds)
+{
+    timer_set(connection->origin->directory->connection_timers, &connection->timer, milliseconds);
+}
+
+static inline void origin_connection_stop_clock(struct origin_connection *connection)
+{
+    timer_rest(connection->origin->directory->connection_timers, &connection->timer);
+}
+
 /* origin.c */
 /* The next of that name behind `after`, or the first: those that agree on TLS in different ways
  * share a name, and with it an entry. NULL: no further one. */
@@ -226,6 +248,22 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
 void origin_connection_report_alert(struct origin_connection *connection);
 
 void origin_connection_late(struct timer *timer);
+
+/* Which clock runs while the answer has not begun. `sends`: the origin has to take more of the request. */
+void origin_connection_mind_request(struct origin_connection *connection, bool sends);
+/* The clock of a half-open request ran out, but its answer has begun to come: it gets the usual time. */
+bool origin_connection_need_not_hurry(struct origin_connection *connection);
+/* Tells the request of the answer's head. `here`: bytes of the body that have come with it. The request may
+ * be over once these return. */
+void origin_connection_begin_answer(struct origin_connection *connection,
+                                    const struct http_response *response, size_t here);
+void origin_connection_pass_interim(struct origin_connection *connection,
+                                    const struct http_response *response);
+/* The exchange takes no more of the answer at present. */
+void origin_connection_pause_answer(struct origin_connection *connection);
+/* All of the answer is here: counts it, and unbinds its request. */
+void origin_connection_end_answer(struct origin_connection *connection);
+void origin_connection_note_duration(const struct origin_connection *connection);
 
 /* No byte of the present request can have left. */
 bool origin_connection_is_untouched(const struct origin_connection *connection);

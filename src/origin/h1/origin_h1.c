@@ -13,29 +13,7 @@
 #include <errno.h>
 
 #define READS_A_TURN 4
-#define INTERIMS_MOST 32
-#define INTERIMS_A_SECOND 4
 #define MUCH_BYTES 4096 /* a read that brings so many: there may be more */
-
-static struct origin_directory *directory_of(const struct origin_connection *connection)
-{
-    return connection->origin->directory;
-}
-
-static struct buffer_pool *buffers_of(const struct origin_connection *connection)
-{
-    return directory_of(connection)->worker_context->buffers;
-}
-
-static void set_clock(struct origin_connection *connection, uint32_t milliseconds)
-{
-    timer_set(directory_of(connection)->connection_timers, &connection->timer, milliseconds);
-}
-
-static void stop_clock(struct origin_connection *connection)
-{
-    timer_rest(directory_of(connection)->connection_timers, &connection->timer);
-}
 
 /* --- the request -------------------------------------------------------------------------- */
 
@@ -74,7 +52,7 @@ static bool send_head(struct origin_connection *connection, const struct request
     if (size > BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
         return false;
     }
-    at = outbox_room(&connection->out, buffers_of(connection), size, &room);
+    at = outbox_room(&connection->out, origin_connection_buffers(connection), size, &room);
     if (at == NULL) {
         origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return true;
@@ -105,28 +83,18 @@ void origin_h1_note_written(struct origin_connection *connection)
 
 void origin_h1_mind_the_request(struct origin_connection *connection)
 {
-    const struct timeouts_settings *timeouts = connection->request->timeouts;
-
-    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD || connection->awaits_verdict) {
-        return;
-    }
-    if (connection->out.blocked) {
+    if (connection->out.blocked && connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
         connection->left_checked = transport_unacknowledged(&connection->transport);
-        set_clock(connection, timeouts->send_idle);
-    } else if (connection->request_whole) {
-        set_clock(connection, connection->request->half_open
-                                  ? origin_health_patience_ms(connection->request)
-                                  : timeouts->first_byte);
-    } else {
-        stop_clock(connection); /* the client's clock runs now */
     }
+    origin_connection_mind_request(connection, connection->out.blocked);
 }
 
 /* Writes what waits; starts the clock for the answer when the request is out. */
 static void flush(struct origin_connection *connection)
 {
     if (!connection->out.blocked) {
-        outbox_flush(&connection->out, buffers_of(connection), &connection->transport);
+        outbox_flush(&connection->out, origin_connection_buffers(connection),
+                     &connection->transport);
     }
     origin_h1_note_written(connection);
     origin_connection_want(connection);
@@ -137,7 +105,7 @@ static void flush(struct origin_connection *connection)
 
 void origin_h1_ready(struct origin_connection *connection)
 {
-    outbox_ready(&connection->out, buffers_of(connection), &connection->transport);
+    outbox_ready(&connection->out, origin_connection_buffers(connection), &connection->transport);
     flush(connection);
     if (connection->request != NULL && !connection->out.blocked && !connection->request_whole) {
         reserve_client_waited_for(connection);
@@ -159,8 +127,8 @@ static void flush_now(void *owner)
 static void flush_later(struct origin_connection *connection)
 {
     if (!connection->out.blocked) {
-        loop_later(directory_of(connection)->worker_context->loop, &connection->flush, flush_now,
-                   connection);
+        loop_later(connection->origin->directory->worker_context->loop, &connection->flush,
+                   flush_now, connection);
     }
 }
 
@@ -175,7 +143,7 @@ static void send_end(struct origin_connection *connection, const struct http_fie
     if (connection->client_from_us != 0) {
         reserve_client_came(connection);
     }
-    connection->asked_us = loop_now(directory_of(connection)->worker_context->loop);
+    connection->asked_us = origin_connection_now(connection);
     flush_later(connection);
 }
 
@@ -187,13 +155,6 @@ static size_t held(const struct origin_connection *connection)
 
 /* --- the answer's body --------------------------------------------------------------------- */
 
-static void note_duration(const struct origin_connection *connection)
-{
-    metrics_origin_ends(connection->origin->counters,
-                        loop_now(directory_of(connection)->worker_context->loop) -
-                            connection->request->bound_us);
-}
-
 static void finish_answer(struct origin_connection *connection, const struct http_headers *trailers)
 {
     struct origin_request *request = connection->request;
@@ -203,10 +164,7 @@ static void finish_answer(struct origin_connection *connection, const struct htt
         (connection->read_to_brim && transport_is_stale(&connection->transport))) {
         connection->reusable = false;
     }
-    stop_clock(connection);
-    note_duration(connection);
-    origin_health_body_is_whole(request);
-    origin_connection_unbind(connection);
+    origin_connection_end_answer(connection);
     if (trailers == NULL) {
         /* First the pool: the next request of this client may then use the same connection. */
         pool_keep(connection, request->pool);
@@ -219,9 +177,7 @@ static void finish_answer(struct origin_connection *connection, const struct htt
 
 static void pause(struct origin_connection *connection)
 {
-    connection->answer_paused = true;
-    reserve_client_waited_for(connection);
-    stop_clock(connection);
+    origin_connection_pause_answer(connection);
     origin_connection_want(connection);
 }
 
@@ -367,6 +323,7 @@ static bool begin_tunnel(struct origin_connection *connection, const struct http
 {
     struct origin_request *request = connection->request;
 
+    origin_health_answered(connection, response->status, false);
     if (!connection->request_upgrades) {
         origin_connection_fail(connection, ORIGIN_FAILURE_UPGRADE_UNASKED);
         return false;
@@ -374,7 +331,7 @@ static bool begin_tunnel(struct origin_connection *connection, const struct http
     connection->reusable = false;
     connection->answer_framing = HTTP_UNTIL_CLOSE;
     origin_connection_set_state(connection, ORIGIN_CONNECTION_TUNNELS);
-    set_clock(connection, request->timeouts->tunnel_idle);
+    origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
     request->events->head(request->owner, response);
     return connection->request == request;
 }
@@ -399,66 +356,30 @@ static void read_keep_alive(struct origin_connection *connection,
     }
 }
 
-/* Each is work for two sides and brings the request no further. An origin that says every second
- * that it is still there may do so for as long as it likes. */
-static bool says_too_often(struct origin_connection *connection)
-{
-    uint64_t now_us = loop_now(directory_of(connection)->worker_context->loop);
-    uint64_t seconds = (now_us - connection->request->bound_us) / 1000000;
-
-    return ++connection->interims > INTERIMS_MOST + INTERIMS_A_SECOND * seconds;
-}
-
-static bool pass_interim(struct origin_connection *connection, const struct http_response *response)
-{
-    struct origin_request *request = connection->request;
-
-    if (says_too_often(connection)) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_INTERIM_FLOOD);
-        return false;
-    }
-    request->events->interim(request->owner, response);
-    return connection->request == request;
-}
-
 static bool begin_answer(struct origin_connection *connection, const struct http_response *response)
 {
     struct origin_request *request = connection->request;
 
-    if (response->status == 101 || response->status >= 200) {
-        origin_health_answered(connection, response->status,
-                               response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0);
-    }
     if (response->status == 101) {
         return begin_tunnel(connection, response);
     }
     if (response->status < 200) {
-        return pass_interim(connection, response);
+        origin_connection_pass_interim(connection, response);
+        return connection->request == request;
     }
     if (!response->keep_alive || !connection->request_whole) {
         connection->reusable = false;
     }
-    metrics_origin_begins(connection->origin->counters, response->status);
     read_keep_alive(connection, response);
-    connection->answer_framing = response->framing;
-    request->answer_ends = false;
-    connection->body_left = response->body_length;
     h1_chunked_init(&connection->chunked);
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
-    connection->written_checked = connection->out.written;
-    set_clock(connection, request->timeouts->response_idle);
-    if (response->framing == HTTP_LENGTH_KNOWN &&
-        response->body_length > buffer_length(connection->in)) {
-        origin_stall_watch(connection->origin);
-    }
-    request->events->head(request->owner, response);
+    origin_connection_begin_answer(connection, response, buffer_length(connection->in));
     return connection->request == request;
 }
 
 static bool step_head(struct origin_connection *connection)
 {
     struct origin_request *request = connection->request;
-    struct http_response *response = &directory_of(connection)->response;
+    struct http_response *response = &connection->origin->directory->response;
     struct h1_limits limits = {.head_bytes = request->limits->response_head_bytes,
                                .headers = HTTP_HEADERS_MAX,
                                .lenient = request->lenient};
@@ -513,9 +434,10 @@ static void keep_rest(struct origin_connection *connection)
         return;
     }
     if (buffer_length(connection->in) == 0 && connection->undelivered.length == 0) {
-        buffer_return(buffers_of(connection), &connection->in);
+        buffer_return(origin_connection_buffers(connection), &connection->in);
     } else {
-        buffer_shrink(buffers_of(connection), &connection->in, &connection->undelivered);
+        buffer_shrink(origin_connection_buffers(connection), &connection->in,
+                      &connection->undelivered);
     }
 }
 
@@ -552,7 +474,7 @@ static bool await_verdict(struct origin_connection *connection)
     if (wait_ms > 0) {
         connection->awaits_verdict = true;
         origin_connection_want(connection);
-        set_clock(connection, wait_ms);
+        origin_connection_set_clock(connection, wait_ms);
     }
     return wait_ms > 0;
 }
@@ -567,7 +489,7 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
         struct origin *origin = connection->origin;
 
         if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
-            note_duration(connection);
+            origin_connection_note_duration(connection);
         }
         origin_connection_close(connection);
         request->events->ended(request->owner, NULL);
@@ -621,7 +543,8 @@ static bool make_room(struct origin_connection *connection, bool large)
     struct buffer *in = connection->in;
 
     if (in == NULL) {
-        connection->in = buffer_borrow(buffers_of(connection), large ? BUFFER_LARGE : BUFFER_SMALL);
+        connection->in = buffer_borrow(origin_connection_buffers(connection),
+                                       large ? BUFFER_LARGE : BUFFER_SMALL);
         return connection->in != NULL;
     }
     if (in->start > 0) {
@@ -630,7 +553,8 @@ static bool make_room(struct origin_connection *connection, bool large)
     if (buffer_room(in) > 0 && !(large && in->size == BUFFER_SMALL)) {
         return true;
     }
-    return in->size == BUFFER_SMALL && buffer_grow(buffers_of(connection), &connection->in);
+    return in->size == BUFFER_SMALL &&
+           buffer_grow(origin_connection_buffers(connection), &connection->in);
 }
 
 /* There is no room: for want of a buffer, not since the largest one is full. */
@@ -644,7 +568,7 @@ static void receive_nothing(struct origin_connection *connection, ssize_t count)
 {
     if (count < 0 && errno == EAGAIN) {
         if (buffer_length(connection->in) == 0) {
-            buffer_return(buffers_of(connection), &connection->in);
+            buffer_return(origin_connection_buffers(connection), &connection->in);
         }
         return;
     }
@@ -674,9 +598,9 @@ static void take_in(struct origin_connection *connection, size_t count, bool to_
     connection->much_came = count >= MUCH_BYTES;
     drip_note(&connection->drip, count, connection->out.written);
     if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
-        set_clock(connection, connection->request->timeouts->response_idle);
+        origin_connection_set_clock(connection, connection->request->timeouts->response_idle);
     } else if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
-        set_clock(connection, connection->request->timeouts->tunnel_idle);
+        origin_connection_set_clock(connection, connection->request->timeouts->tunnel_idle);
     }
     deliver(connection);
 }
@@ -733,9 +657,9 @@ static void origin_h1_resume(struct origin_connection *connection)
     }
     connection->answer_paused = false;
     reserve_client_came(connection);
-    set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
-                              ? request->timeouts->tunnel_idle
-                              : request->timeouts->response_idle);
+    origin_connection_set_clock(connection, connection->state == ORIGIN_CONNECTION_TUNNELS
+                                                ? request->timeouts->tunnel_idle
+                                                : request->timeouts->response_idle);
     deliver(connection);
     if (connection->request == request) {
         origin_connection_want(connection);

@@ -8,16 +8,6 @@
 
 #define COALESCE_BYTES 2048
 
-static struct buffer_pool *buffers_of(const struct origin_connection *connection)
-{
-    return connection->origin->directory->worker_context->buffers;
-}
-
-static void set_clock(struct origin_connection *connection, uint32_t milliseconds)
-{
-    timer_set(connection->origin->directory->connection_timers, &connection->timer, milliseconds);
-}
-
 /* A copy of it leaves with what waits before it. false: it is not worth that, or there is no memory. */
 static bool coalesce(struct origin_connection *connection, struct bytes bytes)
 {
@@ -26,7 +16,8 @@ static bool coalesce(struct origin_connection *connection, struct bytes bytes)
 
     if (connection->state != ORIGIN_CONNECTION_TUNNELS && bytes.length <= COALESCE_BYTES &&
         !outbox_is_empty(&connection->out)) {
-        at = outbox_room(&connection->out, buffers_of(connection), bytes.length, &room);
+        at = outbox_room(&connection->out, origin_connection_buffers(connection), bytes.length,
+                         &room);
     }
     if (at != NULL) {
         memcpy(at, bytes.at, bytes.length);
@@ -46,8 +37,8 @@ static size_t send_plain(struct origin_connection *connection, const struct byte
     for (int i = 0; i < count; i++) {
         vectors[i] = (struct iovec){(void *)pieces[i].at, pieces[i].length};
     }
-    return outbox_send(&connection->out, buffers_of(connection), &connection->transport, vectors,
-                       count);
+    return outbox_send(&connection->out, origin_connection_buffers(connection),
+                       &connection->transport, vectors, count);
 }
 
 static size_t send_chunk(struct origin_connection *connection, struct bytes bytes)
@@ -58,8 +49,9 @@ static size_t send_chunk(struct origin_connection *connection, struct bytes byte
     if (connection->out.frame_left == 0) {
         h1_write_chunk_head(&text, bytes.length);
     }
-    return outbox_send_frame(&connection->out, buffers_of(connection), &connection->transport,
-                             (struct bytes){line, text_length(&text)}, bytes, BYTES(H1_CRLF));
+    return outbox_send_frame(&connection->out, origin_connection_buffers(connection),
+                             &connection->transport, (struct bytes){line, text_length(&text)},
+                             bytes, BYTES(H1_CRLF));
 }
 
 static size_t send_chunks(struct origin_connection *connection, const struct bytes *pieces,
@@ -100,7 +92,7 @@ size_t origin_h1_send_body(struct origin_connection *connection, const struct by
         origin_h1_mind_the_request(connection);
     }
     if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
-        set_clock(connection, request->timeouts->tunnel_idle);
+        origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
     }
     return taken;
 }
@@ -109,32 +101,19 @@ static bool add_trailers(struct origin_connection *connection, const struct http
 {
     char memory[H1_LAST_CHUNK_MAX];
 
-    return outbox_add(&connection->out, buffers_of(connection),
+    return outbox_add(&connection->out, origin_connection_buffers(connection),
                       h1_write_last_chunk(memory, trailers));
 }
 
 bool origin_h1_add_last_chunk(struct origin_connection *connection,
                               const struct http_fields *trailers)
 {
-    return trailers == NULL
-               ? outbox_add(&connection->out, buffers_of(connection), BYTES(H1_LAST_CHUNK))
-               : add_trailers(connection, trailers);
+    return trailers == NULL ? outbox_add(&connection->out, origin_connection_buffers(connection),
+                                         BYTES(H1_LAST_CHUNK))
+                            : add_trailers(connection, trailers);
 }
 
 /* --- its clock ----------------------------------------------------------------------------- */
-
-/* Half a head, or a word in between: its answer is on its way, and cannot be had elsewhere. */
-static bool is_not_to_hurry(struct origin_connection *connection)
-{
-    struct origin_request *request = connection->request;
-
-    if (!request->hurried || !connection->heard) {
-        return false;
-    }
-    request->hurried = false;
-    set_clock(connection, request->timeouts->first_byte);
-    return true;
-}
 
 /* The kernel calls a socket writable once a good part of what it holds was taken; what it still holds
  * tells of less. true: less is left than when this was last asked. */
@@ -151,7 +130,7 @@ static bool still_takes(struct origin_connection *connection)
     if (!takes(connection)) {
         return false;
     }
-    set_clock(connection, connection->request->timeouts->send_idle);
+    origin_connection_set_clock(connection, connection->request->timeouts->send_idle);
     return true;
 }
 
@@ -167,13 +146,13 @@ static bool still_sends(struct origin_connection *connection)
     if (!moved && !awaits_client) {
         return false;
     }
-    set_clock(connection, connection->request->timeouts->response_idle);
+    origin_connection_set_clock(connection, connection->request->timeouts->response_idle);
     return true;
 }
 
 bool origin_h1_goes_on(struct origin_connection *connection)
 {
     return connection->state == ORIGIN_CONNECTION_AWAITS_HEAD
-               ? is_not_to_hurry(connection) || still_takes(connection)
+               ? origin_connection_need_not_hurry(connection) || still_takes(connection)
                : still_sends(connection);
 }

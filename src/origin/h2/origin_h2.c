@@ -29,6 +29,9 @@
 /* The same while requests are under way. */
 #define PING_AFTER_MS 10000
 #define PONG_WITHIN_MS 10000
+/* That bring nothing: origin_h2_budget_spend. */
+#define FRAMES_MOST 2000
+#define FRAMES_A_SECOND 200
 
 static struct timer_group *timers_of(const struct origin_h2 *h2)
 {
@@ -69,9 +72,9 @@ void origin_h2_greet(struct origin_connection *connection)
     list_init(&h2->streams);
     list_init(&h2->moved);
     list_init(&h2->touched);
-    h2->heard_us = loop_now(connection->origin->directory->worker_context->loop);
+    h2->heard_us = h2->earned_us = origin_connection_now(connection);
+    h2->frames_left = FRAMES_MOST;
     connection->h2 = h2;
-    origin_h2_budget_begin(h2);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_GREETS);
     origin_connection_want(connection);
     origin_h2_flush_later(h2);
@@ -436,6 +439,33 @@ void origin_h2_flush_later(struct origin_h2 *h2)
         loop_later(origin_h2_directory(h2)->worker_context->loop, &h2->connection->flush, flush_now,
                    h2);
     }
+}
+
+/* --- frames that bring nothing --------------------------------------------------------------- */
+
+/* SETTINGS, PING, PRIORITY, resets, windows, empty DATA and what we do not know. Each costs; time gives
+ * some, and so does each request and each piece of one that is written, for which windows are told. */
+
+void origin_h2_budget_earn(struct origin_h2 *h2, uint32_t frames)
+{
+    h2->frames_left =
+        h2->frames_left + frames < FRAMES_MOST ? h2->frames_left + frames : FRAMES_MOST;
+}
+
+bool origin_h2_budget_spend(struct origin_h2 *h2)
+{
+    uint64_t now_us = origin_h2_now(h2);
+    uint64_t earned = (now_us - h2->earned_us) * FRAMES_A_SECOND / 1000000;
+
+    if (earned > 0) {
+        h2->earned_us = now_us;
+        origin_h2_budget_earn(h2, earned < FRAMES_MOST ? (uint32_t)earned : FRAMES_MOST);
+    }
+    if (h2->frames_left == 0) {
+        return false;
+    }
+    h2->frames_left--;
+    return true;
 }
 
 /* --- reading ------------------------------------------------------------------------------- */

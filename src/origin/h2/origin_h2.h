@@ -32,7 +32,7 @@ struct origin_h2 {
     struct link moved;   /* of these, whose requests went on */
     struct link touched; /* of these, whose answers went on */
     uint32_t stream_count;
-    uint32_t frames_left; /* that bring nothing; origin_h2_budget.c */
+    uint32_t frames_left; /* that bring nothing */
     uint64_t earned_us;   /* when these were last added to */
     uint64_t heard_us;    /* when bytes last came */
     uint64_t pinged_us;   /* since when a PING waits for its answer; 0: none does */
@@ -86,12 +86,12 @@ static inline struct origin_directory *origin_h2_directory(const struct origin_h
 
 static inline struct buffer_pool *origin_h2_buffers(const struct origin_h2 *h2)
 {
-    return origin_h2_directory(h2)->worker_context->buffers;
+    return origin_connection_buffers(h2->connection);
 }
 
 static inline uint64_t origin_h2_now(const struct origin_h2 *h2)
 {
-    return loop_now(origin_h2_directory(h2)->worker_context->loop);
+    return origin_connection_now(h2->connection);
 }
 
 /* origin_h2.c */
@@ -111,6 +111,9 @@ void origin_h2_report_moved(struct origin_h2 *h2);
 void origin_h2_report_touched(struct origin_h2 *h2);
 
 /* origin_h2_request.c */
+/* A copy, with names in lower case. NULL: no memory. */
+struct origin_h2_kept *origin_h2_keep(const struct http_field *fields, uint32_t count,
+                                      size_t bytes);
 extern const struct origin_connection_ops origin_h2_ops;
 void origin_h2_on_begins(void *owner, void *stream);
 bool origin_h2_on_write(void *owner, struct bytes frame);
@@ -130,21 +133,9 @@ void origin_h2_resume(struct origin_connection *connection);
 void origin_h2_refuse_answer(struct origin_h2_stream *stream, enum origin_failure failure,
                              const char *fault);
 
-/* origin_h2_budget.c */
-void origin_h2_budget_begin(struct origin_h2 *h2);
 /* The connection brought something: a request, or a part of one. */
 void origin_h2_budget_earn(struct origin_h2 *h2, uint32_t frames);
-/* false: there were too many. */
+/* A frame came that brings nothing. false: there were too many. */
 bool origin_h2_budget_spend(struct origin_h2 *h2);
-
-static inline void origin_h2_set_clock(struct origin_connection *connection, uint32_t milliseconds)
-{
-    timer_set(connection->origin->directory->connection_timers, &connection->timer, milliseconds);
-}
-
-static inline void origin_h2_stop_clock(struct origin_connection *connection)
-{
-    timer_rest(connection->origin->directory->connection_timers, &connection->timer);
-}
 
 #endif

@@ -8,17 +8,10 @@
 
 #include <stdlib.h>
 
-#define INTERIMS_MOST 32
-#define INTERIMS_A_SECOND 4
 #define FIELD_BYTES 32 /* that a field costs beside its bytes (RFC 9113 section 6.5.2) */
 #define BOMB_TIMES 4   /* of what is too large anyway, so much is decompressed */
 #define HEAD_BYTES_USUAL (64 * 1024)
 #define TEXT_LEAST 2048
-
-static struct origin_directory *directory_of(const struct origin_connection *connection)
-{
-    return connection->origin->directory;
-}
 
 void origin_h2_refuse_answer(struct origin_h2_stream *stream, enum origin_failure failure,
                              const char *fault)
@@ -126,11 +119,7 @@ static void finish_answer(struct origin_connection *connection, const struct htt
     struct origin *origin = connection->origin;
     struct origin_request *request = connection->request;
 
-    origin_h2_stop_clock(connection);
-    metrics_origin_ends(origin->counters, loop_now(directory_of(connection)->worker_context->loop) -
-                                              request->bound_us);
-    origin_health_body_is_whole(request);
-    origin_connection_unbind(connection);
+    origin_connection_end_answer(connection);
     origin_connection_close(connection);
     pool_serve_line(origin);
     request->events->ended(request->owner, trailers);
@@ -140,13 +129,6 @@ static void touch(struct origin_h2_stream *stream)
 {
     list_remove(&stream->touched);
     list_add_last(&stream->h2->touched, &stream->touched);
-}
-
-static void pause(struct origin_connection *connection)
-{
-    connection->answer_paused = true;
-    reserve_client_waited_for(connection);
-    origin_h2_stop_clock(connection);
 }
 
 /* --- the body ------------------------------------------------------------------------------ */
@@ -210,7 +192,7 @@ void origin_h2_on_data(void *owner, void *of, struct bytes bytes)
     }
     request = connection->request;
     if (!connection->answer_paused) {
-        origin_h2_set_clock(connection, request->timeouts->response_idle);
+        origin_connection_set_clock(connection, request->timeouts->response_idle);
         request->answer_ends = h2->data_ends && h2->data_left == 0;
         taken = offer(connection, bytes);
         if (connection->request != request) {
@@ -226,7 +208,7 @@ void origin_h2_on_data(void *owner, void *of, struct bytes bytes)
         return;
     }
     if (!connection->answer_paused) {
-        pause(connection);
+        origin_connection_pause_answer(connection);
     }
 }
 
@@ -264,9 +246,9 @@ static bool deliver_kept(struct origin_connection *connection)
         if (connection->request != request) {
             return false;
         }
-        buffer_queue_drop(directory_of(connection)->worker_context->buffers, &stream->in, taken);
+        buffer_queue_drop(origin_connection_buffers(connection), &stream->in, taken);
         if (taken < piece.length) {
-            pause(connection);
+            origin_connection_pause_answer(connection);
             return false;
         }
     }
@@ -282,7 +264,7 @@ void origin_h2_resume(struct origin_connection *connection)
     }
     connection->answer_paused = false;
     reserve_client_came(connection);
-    origin_h2_set_clock(connection, request->timeouts->response_idle);
+    origin_connection_set_clock(connection, request->timeouts->response_idle);
     connection->delivering = true;
     if (deliver_kept(connection)) {
         connection->delivering = false;
@@ -320,34 +302,13 @@ void origin_h2_on_ended(void *owner, void *of)
 
 /* --- heads and trailers -------------------------------------------------------------------- */
 
-/* Each is work for two sides and brings the request no further. */
-static bool says_too_often(struct origin_connection *connection)
-{
-    uint64_t now_us = loop_now(directory_of(connection)->worker_context->loop);
-    uint64_t seconds = (now_us - connection->request->bound_us) / 1000000;
-
-    return ++connection->interims > INTERIMS_MOST + INTERIMS_A_SECOND * seconds;
-}
-
 static void begin_answer(struct origin_h2_stream *stream, const struct http_response *response,
                          bool ends)
 {
     struct origin_connection *connection = stream->connection;
     struct origin_request *request = connection->request;
-    bool is_long = response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0;
 
-    origin_health_answered(connection, response->status, is_long);
-    metrics_origin_begins(connection->origin->counters, response->status);
-    connection->answer_framing = response->framing;
-    connection->body_left = response->framing == HTTP_LENGTH_KNOWN ? response->body_length : 0;
-    request->answer_ends = false;
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
-    connection->written_checked = connection->out.written;
-    origin_h2_set_clock(connection, request->timeouts->response_idle);
-    if (is_long) {
-        origin_stall_watch(connection->origin);
-    }
-    request->events->head(request->owner, response);
+    origin_connection_begin_answer(connection, response, 0);
     if (connection->request != request) {
         return;
     }
@@ -364,7 +325,7 @@ static void on_head(struct origin_h2_stream *stream, bool ends)
     struct origin_h2_section *section = &stream->h2->section;
     struct origin_connection *connection = stream->connection;
     struct origin_request *request = connection->request;
-    struct http_response *response = &directory_of(connection)->response;
+    struct http_response *response = &connection->origin->directory->response;
     struct http_field fields[H2_FIELDS_MAX];
     uint32_t count = fields_of(section, fields);
     const char *fault;
@@ -376,36 +337,9 @@ static void on_head(struct origin_h2_stream *stream, bool ends)
         refuse(stream, fault);
     } else if (response->status >= 200) {
         begin_answer(stream, response, ends);
-    } else if (says_too_often(connection)) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_INTERIM_FLOOD);
     } else {
-        request->events->interim(request->owner, response);
+        origin_connection_pass_interim(connection, response);
     }
-}
-
-/* A copy of what came, for a client that is behind. */
-static struct origin_h2_kept *keep_section(const struct http_field *fields, uint32_t count,
-                                           size_t bytes)
-{
-    size_t rows = sizeof(struct origin_h2_kept) + count * sizeof(struct http_field);
-    struct origin_h2_kept *kept = malloc(rows + bytes + 1);
-    struct text text;
-
-    if (kept == NULL) {
-        return NULL;
-    }
-    kept->count = count;
-    text = text_over((char *)kept + rows, bytes + 1);
-    for (uint32_t i = 0; i < count; i++) {
-        const char *at = text.at;
-
-        text_add_bytes(&text, fields[i].name);
-        kept->rows[i].name = text_since(&text, at);
-        at = text.at;
-        text_add_bytes(&text, fields[i].value);
-        kept->rows[i].value = text_since(&text, at);
-    }
-    return kept;
 }
 
 static void on_trailers(struct origin_h2_stream *stream, bool ends)
@@ -425,7 +359,7 @@ static void on_trailers(struct origin_h2_stream *stream, bool ends)
         refuse(stream, fault);
         return;
     }
-    stream->answer_trailers = keep_section(fields, count, h2->section.bytes);
+    stream->answer_trailers = origin_h2_keep(fields, count, h2->section.bytes);
     if (stream->answer_trailers == NULL) {
         origin_connection_fail(stream->connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return;

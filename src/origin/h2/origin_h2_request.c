@@ -96,24 +96,11 @@ static bool send_head(struct origin_connection *connection, const struct request
 
 /* --- its body ------------------------------------------------------------------------------ */
 
-/* Which clock runs while the answer has not begun. */
 static void mind_the_request(struct origin_connection *connection)
 {
-    const struct origin_h2_stream *stream = connection->stream;
-    const struct timeouts_settings *timeouts = connection->request->timeouts;
+    bool waits = connection->request_whole && !connection->stream->sent;
 
-    if (connection->state != ORIGIN_CONNECTION_AWAITS_HEAD) {
-        return;
-    }
-    if (connection->out.blocked || (connection->request_whole && !stream->sent)) {
-        origin_h2_set_clock(connection, timeouts->send_idle);
-    } else if (connection->request_whole) {
-        origin_h2_set_clock(connection, connection->request->half_open
-                                            ? origin_health_patience_ms(connection->request)
-                                            : timeouts->first_byte);
-    } else {
-        origin_h2_stop_clock(connection); /* the client's clock runs now */
-    }
+    origin_connection_mind_request(connection, connection->out.blocked || waits);
 }
 
 static size_t add_piece(struct origin_connection *connection, struct bytes piece)
@@ -155,23 +142,23 @@ static size_t send_body(struct origin_connection *connection, const struct bytes
     return total;
 }
 
-static struct origin_h2_kept *keep_fields(const struct http_fields *from)
+struct origin_h2_kept *origin_h2_keep(const struct http_field *fields, uint32_t count, size_t bytes)
 {
-    size_t rows = sizeof(struct origin_h2_kept) + from->count * sizeof(struct http_field);
-    struct origin_h2_kept *kept = malloc(rows + from->bytes);
+    size_t rows = sizeof(struct origin_h2_kept) + count * sizeof(struct http_field);
+    struct origin_h2_kept *kept = malloc(rows + bytes + 1);
     struct text text;
 
     if (kept == NULL) {
         return NULL;
     }
-    *kept = (struct origin_h2_kept){.count = from->count};
-    text = text_over((char *)kept + rows, from->bytes);
-    for (uint32_t i = 0; i < from->count; i++) {
+    kept->count = count;
+    text = text_over((char *)kept + rows, bytes + 1);
+    for (uint32_t i = 0; i < count; i++) {
         const char *at;
 
-        kept->rows[i].name = h2_add_name(&text, from->rows[i].name);
+        kept->rows[i].name = h2_add_name(&text, fields[i].name);
         at = text.at;
-        text_add_bytes(&text, from->rows[i].value);
+        text_add_bytes(&text, fields[i].value);
         kept->rows[i].value = text_since(&text, at);
     }
     CHECK(!text.overflowed);
@@ -183,7 +170,7 @@ static void send_end(struct origin_connection *connection, const struct http_fie
     struct origin_h2_stream *stream = connection->stream;
 
     if (trailers != NULL && trailers->count > 0 && connection->request_framing != HTTP_NO_BODY) {
-        stream->trailers = keep_fields(trailers);
+        stream->trailers = origin_h2_keep(trailers->rows, trailers->count, trailers->bytes);
         if (stream->trailers == NULL) {
             origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
             return;
@@ -191,7 +178,7 @@ static void send_end(struct origin_connection *connection, const struct http_fie
     }
     connection->request_whole = true;
     reserve_client_came(connection);
-    connection->asked_us = loop_now(connection->origin->directory->worker_context->loop);
+    connection->asked_us = origin_connection_now(connection);
     if (stream->h2 != NULL) {
         h2_origin_session_resume(stream->h2->session, stream->id);
         origin_h2_flush_later(stream->h2);
@@ -316,19 +303,6 @@ void origin_h2_request_moved(struct origin_h2_stream *stream)
 
 /* --- clocks, memory, evidence -------------------------------------------------------------- */
 
-/* Half a head, or a word in between: its answer is on its way, and cannot be had elsewhere. */
-static bool is_not_to_hurry(struct origin_connection *connection)
-{
-    struct origin_request *request = connection->request;
-
-    if (!request->hurried || !connection->heard) {
-        return false;
-    }
-    request->hurried = false;
-    origin_h2_set_clock(connection, request->timeouts->first_byte);
-    return true;
-}
-
 static bool moved_since(struct origin_connection *connection)
 {
     bool moved = connection->out.written != connection->written_checked;
@@ -343,11 +317,11 @@ static bool goes_on(struct origin_connection *connection)
     bool moved = moved_since(connection);
 
     if (connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
-        if (is_not_to_hurry(connection)) {
+        if (origin_connection_need_not_hurry(connection)) {
             return true;
         }
         if (connection->out.blocked && moved) {
-            origin_h2_set_clock(connection, timeouts->send_idle);
+            origin_connection_set_clock(connection, timeouts->send_idle);
             return true;
         }
         return false;
@@ -355,7 +329,7 @@ static bool goes_on(struct origin_connection *connection)
     if (!moved && (connection->request_whole || connection->out.blocked)) {
         return false;
     }
-    origin_h2_set_clock(connection, timeouts->response_idle);
+    origin_connection_set_clock(connection, timeouts->response_idle);
     return true;
 }
 
@@ -407,8 +381,8 @@ static void part(struct origin_connection *connection)
     TALLY_ADD(connection->origin->tally.http2_streams, -1u);
     list_remove(&stream->moved);
     list_remove(&stream->touched);
-    buffer_queue_clear(connection->origin->directory->worker_context->buffers, &stream->in);
-    buffer_queue_clear(connection->origin->directory->worker_context->buffers, &stream->out);
+    buffer_queue_clear(origin_connection_buffers(connection), &stream->in);
+    buffer_queue_clear(origin_connection_buffers(connection), &stream->out);
     if (h2 == NULL) {
         origin_h2_stream_free(stream);
         return;
