@@ -200,9 +200,7 @@ static void note_request(struct exchange *exchange)
     }
     give_id(exchange, http_find(&request->headers, HTTP_HEADER_X_REQUEST_ID));
     exchange->request_body.kept = true;
-    exchange->request_body.whole =
-        request->framing == HTTP_NO_BODY ||
-        (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0);
+    exchange->request_body.whole = !http_has_body(request->framing, request->body_length);
     if (!exchange->request_body.whole || request->version == HTTP_2) {
         note_rpc(exchange);
     }

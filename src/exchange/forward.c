@@ -497,22 +497,6 @@ static bool binds_connection(const struct http_request *request)
     return false;
 }
 
-/* RFC 9110 section 10.1.4. The other members of TE are about the connection's codings. */
-static bool takes_trailers(const struct http_request *request)
-{
-    for (uint32_t i = 0; i < request->headers.count; i++) {
-        struct bytes list = http_header_value(&request->headers.rows[i]);
-        struct bytes member;
-
-        while (request->headers.rows[i].id == HTTP_HEADER_TE && http_list_next(&list, &member)) {
-            if (bytes_equal_fold(member, BYTES("trailers"))) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* traceparent is written anew; tracestate goes with the trace that it came with. */
 static void drop_trace_fields(const struct exchange *exchange, struct passing *passing)
 {
@@ -548,7 +532,8 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     head->framing = request->framing;
     head->body_length = request->body_length;
     head->upgrades = request->wants_upgrade;
-    head->takes_trailers = http_has(&request->headers, HTTP_HEADER_TE) && takes_trailers(request);
+    /* RFC 9110 section 10.1.4. The other members of TE are about the connection's codings. */
+    head->takes_trailers = http_names(&request->headers, HTTP_HEADER_TE, BYTES("trailers"));
     head->binds = binds_connection(request);
     head->fields = &page->fields;
     if (exchange->request_body.whole && request->framing == HTTP_CHUNKED &&

@@ -33,21 +33,6 @@ void relay_refuse_head(struct exchange *exchange)
 
 /* --- a 101 --------------------------------------------------------------------------------- */
 
-static bool names_protocol(const struct http_headers *headers, struct bytes protocol)
-{
-    for (uint32_t i = 0; i < headers->count; i++) {
-        struct bytes list = http_header_value(&headers->rows[i]);
-        struct bytes token;
-
-        while (headers->rows[i].id == HTTP_HEADER_UPGRADE && http_list_next(&list, &token)) {
-            if (bytes_equal_fold(token, protocol)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* It must say what to, and only what the client offered (RFC 9110 sections 7.8 and 15.2.2): two
  * sides of a tunnel that speak of different things may hide anything in it. */
 static bool switches_as_asked(const struct exchange *exchange, const struct http_response *response)
@@ -56,7 +41,8 @@ static bool switches_as_asked(const struct exchange *exchange, const struct http
     struct bytes list = row != NULL ? http_header_value(row) : BYTES("");
     struct bytes protocol;
 
-    return http_list_next(&list, &protocol) && names_protocol(&exchange->request.headers, protocol);
+    return http_list_next(&list, &protocol) &&
+           http_names(&exchange->request.headers, HTTP_HEADER_UPGRADE, protocol);
 }
 
 /* In HTTP/2 any success says that the tunnel stands (RFC 8441 section 5); this one is none. */

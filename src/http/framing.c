@@ -9,25 +9,9 @@
 
 #define BIT(id) ((uint64_t)1 << HTTP_HEADER_##id)
 
-/* The only header with this id, or NULL if it occurs twice. */
-static const struct http_header *find_only(const struct http_headers *headers,
-                                           enum http_header_id id)
-{
-    const struct http_header *found = http_find(headers, id);
-
-    for (const struct http_header *row = found + 1; row < headers->rows + headers->count; row++) {
-        if (row->id == id) {
-            return NULL;
-        }
-    }
-    return found;
-}
-
 /* --- Content-Length ----------------------------------------------------------------------- */
 
-/* Digits only: no sign, no list, no white space inside. 63 bits, so that sums with what was
- * already read cannot overflow. */
-static bool parse_length(struct bytes text, uint64_t *length)
+bool http_read_length(struct bytes text, uint64_t *length)
 {
     uint64_t value = 0;
 
@@ -49,15 +33,14 @@ static bool parse_length(struct bytes text, uint64_t *length)
 static bool read_content_length(const struct http_headers *headers, uint64_t *length,
                                 struct h1_problem *problem)
 {
-    const struct http_header *header = find_only(headers, HTTP_HEADER_CONTENT_LENGTH);
-
     /* RFC 9112 section 6.3 lets equal repeated lengths be taken as one. Honest software does
      * not send them, and an origin may read the first line where we read the last. */
-    if (header == NULL) {
+    if (http_occurs_twice(headers, HTTP_HEADER_CONTENT_LENGTH)) {
         return h1_refuse(problem, 400, "Content-Length occurs more than once",
                          "RFC 9112 section 6.3");
     }
-    if (!parse_length(http_header_value(header), length)) {
+    if (!http_read_length(http_header_value(http_find(headers, HTTP_HEADER_CONTENT_LENGTH)),
+                          length)) {
         return h1_refuse(problem, 400, "Content-Length is not one decimal number",
                          "RFC 9112 section 6.3");
     }
@@ -86,20 +69,20 @@ static bool is_unknown_coding(struct bytes list)
 static bool check_transfer_encoding(const struct http_headers *headers, enum http_version version,
                                     uint8_t lenient, struct h1_problem *problem)
 {
-    const struct http_header *header = find_only(headers, HTTP_HEADER_TRANSFER_ENCODING);
+    struct bytes value = http_header_value(http_find(headers, HTTP_HEADER_TRANSFER_ENCODING));
 
     if (version == HTTP_1_0 && (lenient & HTTP_LENIENT_CHUNKED) == 0) {
         return h1_refuse(problem, 400, "Transfer-Encoding in an HTTP/1.0 message",
                          "RFC 9112 section 6.1");
     }
-    if (header == NULL) {
+    if (http_occurs_twice(headers, HTTP_HEADER_TRANSFER_ENCODING)) {
         return h1_refuse(problem, 400, "Transfer-Encoding occurs more than once",
                          "RFC 9112 section 6.1");
     }
-    if (bytes_equal_fold(http_header_value(header), BYTES("chunked"))) {
+    if (bytes_equal_fold(value, BYTES("chunked"))) {
         return true;
     }
-    if (is_unknown_coding(http_header_value(header))) {
+    if (is_unknown_coding(value)) {
         return h1_refuse(problem, 501, "a transfer coding other than chunked",
                          "RFC 9112 section 6.1");
     }

@@ -3,6 +3,8 @@
  * Used by every layer above and by the codecs beside it. */
 #include "http/message.h"
 
+#include "http/uri.h"
+
 const struct http_header *http_find(const struct http_headers *headers, enum http_header_id id)
 {
     if (id != HTTP_HEADER_OTHER && !http_has(headers, id)) {
@@ -75,6 +77,56 @@ enum http_method http_method_of(struct bytes text)
         }
     }
     return HTTP_METHOD_OTHER;
+}
+
+/* --- what a head says, in either version ---------------------------------------------------- */
+
+bool http_occurs_twice(const struct http_headers *headers, enum http_header_id id)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < headers->count; i++) {
+        count += headers->rows[i].id == id;
+    }
+    return count > 1;
+}
+
+bool http_expects_continue(const struct http_headers *headers, bool *expects)
+{
+    *expects = http_has(headers, HTTP_HEADER_EXPECT);
+    for (uint32_t i = 0; *expects && i < headers->count; i++) {
+        if (headers->rows[i].id == HTTP_HEADER_EXPECT &&
+            !bytes_equal_fold(http_header_value(&headers->rows[i]), BYTES("100-continue"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void http_split_target(struct http_request *request)
+{
+    struct bytes target = request->target;
+    const char *mark = target.length > 0 ? memchr(target.at, '?', target.length) : NULL;
+
+    request->path = target;
+    request->query = (struct bytes){target.at + target.length, 0};
+    request->has_query = mark != NULL;
+    if (mark != NULL) {
+        request->path.length = (size_t)(mark - target.at);
+        request->query = bytes_skip(target, request->path.length + 1);
+    }
+}
+
+bool http_set_authority(struct http_request *request, struct bytes authority, struct bytes *port)
+{
+    request->authority = authority;
+    if (!uri_split_authority(authority, &request->host, port)) {
+        return false;
+    }
+    if (request->host.at[request->host.length - 1] == '.') {
+        request->host.length--; /* "example.com." names the same host */
+    }
+    return true;
 }
 
 /* --- status codes ------------------------------------------------------------------------- */
@@ -193,6 +245,21 @@ bool http_list_next(struct bytes *list, struct bytes *element)
         *list = bytes_skip(*list, length + (comma ? 1 : 0));
         if (element->length > 0) {
             return true;
+        }
+    }
+    return false;
+}
+
+bool http_names(const struct http_headers *headers, enum http_header_id id, struct bytes member)
+{
+    for (uint32_t i = 0; http_has(headers, id) && i < headers->count; i++) {
+        struct bytes list = http_header_value(&headers->rows[i]);
+        struct bytes element;
+
+        while (headers->rows[i].id == id && http_list_next(&list, &element)) {
+            if (bytes_equal_fold(element, member)) {
+                return true;
+            }
         }
     }
     return false;

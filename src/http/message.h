@@ -91,6 +91,12 @@ static inline void http_request_forget(struct http_request *request)
     memset(request, 0, offsetof(struct http_request, headers.rows));
 }
 
+/* Of a request: more than no bytes follow its head, or that is not known yet. */
+static inline bool http_has_body(enum http_framing framing, uint64_t body_length)
+{
+    return framing == HTTP_CHUNKED || (framing == HTTP_LENGTH_KNOWN && body_length > 0);
+}
+
 static inline bool http_has(const struct http_headers *headers, enum http_header_id id)
 {
     return (headers->present >> id) & 1;
@@ -111,6 +117,16 @@ const struct http_header *http_find(const struct http_headers *headers, enum htt
 /* The first header with this name, any case, or NULL. */
 const struct http_header *http_find_named(const struct http_headers *headers, struct bytes name);
 
+/* With a header of this id there. */
+bool http_occurs_twice(const struct http_headers *headers, enum http_header_id id);
+/* *expects: a client asks for 100 (Continue) before it sends its body; false: it asks for what no one
+ * knows (RFC 9110 section 10.1.1). */
+bool http_expects_continue(const struct http_headers *headers, bool *expects);
+/* Sets path and query out of the target. */
+void http_split_target(struct http_request *request);
+/* Sets authority and host; false: it is malformed. */
+bool http_set_authority(struct http_request *request, struct bytes authority, struct bytes *port);
+
 /* RFC 9110 section 9.2.1 and 9.2.2. Unknown methods are neither. */
 bool http_method_is_safe(enum http_method method);
 bool http_method_is_idempotent(enum http_method method);
@@ -123,5 +139,7 @@ bool http_status_forbids_body(unsigned status);
 /* Walks a comma-separated list (RFC 9110 section 5.6.1): takes the next element off `list`,
  * trimmed, empty elements skipped; false at the end. Quoted strings are kept whole. */
 bool http_list_next(struct bytes *list, struct bytes *element);
+/* A list in the lines with this id has the member, in any case. */
+bool http_names(const struct http_headers *headers, enum http_header_id id, struct bytes member);
 
 #endif

@@ -382,11 +382,10 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     h1_chunked_init(&h1->chunked);
     client_h1_count_begun(h1);
     h1->closes = !request->keep_alive;
-    if (request->framing == HTTP_NO_BODY ||
-        (request->framing == HTTP_LENGTH_KNOWN && request->body_length == 0)) {
-        client_h1_await_end(h1);
-    } else {
+    if (http_has_body(request->framing, request->body_length)) {
         h1->state = CLIENT_H1_READS_BODY;
+    } else {
+        client_h1_await_end(h1);
     }
     exchange_begin(exchange, head_bytes, age);
     /* Only now: the route has a say. */

@@ -6,23 +6,8 @@
 #include "http/characters.h"
 #include "http/framing.h"
 #include "http/h1/h1_problem.h"
-#include "http/uri.h"
 
 /* --- the target (RFC 9112 section 3.2) ---------------------------------------------------- */
-
-static void split_target(struct http_request *request)
-{
-    struct bytes target = request->target;
-    const char *mark = target.length > 0 ? memchr(target.at, '?', target.length) : NULL;
-
-    request->path = target;
-    request->query = (struct bytes){target.at + target.length, 0};
-    request->has_query = mark != NULL;
-    if (mark != NULL) {
-        request->path.length = (size_t)(mark - target.at);
-        request->query = bytes_skip(target, request->path.length + 1);
-    }
-}
 
 /* How many bytes "http://" or "https://" take at the start; 0 if neither is there. */
 static size_t scheme_length(struct bytes target)
@@ -36,18 +21,6 @@ static size_t scheme_length(struct bytes target)
     return 0;
 }
 
-static bool set_authority(struct http_request *request, struct bytes authority, struct bytes *port)
-{
-    request->authority = authority;
-    if (!uri_split_authority(authority, &request->host, port)) {
-        return false;
-    }
-    if (request->host.at[request->host.length - 1] == '.') {
-        request->host.length--; /* "example.com." names the same host */
-    }
-    return true;
-}
-
 /* Reduces absolute-form to origin-form. */
 static bool take_absolute_form(struct http_request *request, size_t scheme,
                                struct h1_problem *problem)
@@ -59,7 +32,7 @@ static bool take_absolute_form(struct http_request *request, size_t scheme,
     while (length < rest.length && rest.at[length] != '/' && rest.at[length] != '?') {
         length++;
     }
-    if (!set_authority(request, bytes_first(rest, length), &port)) {
+    if (!http_set_authority(request, bytes_first(rest, length), &port)) {
         return h1_refuse(problem, 400, "the target's authority is malformed",
                          "RFC 9112 section 3.2.2");
     }
@@ -74,7 +47,7 @@ static bool take_authority_form(struct http_request *request, struct h1_problem 
 {
     struct bytes port;
 
-    if (!set_authority(request, request->target, &port) || port.length == 0) {
+    if (!http_set_authority(request, request->target, &port) || port.length == 0) {
         return h1_refuse(problem, 400, "the target of CONNECT is not host:port",
                          "RFC 9112 section 3.2.3");
     }
@@ -108,16 +81,6 @@ static bool understand_target(struct http_request *request, struct h1_problem *p
 
 /* --- Host --------------------------------------------------------------------------------- */
 
-static bool occurs_twice(const struct http_headers *headers, enum http_header_id id)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < headers->count; i++) {
-        count += headers->rows[i].id == id;
-    }
-    return count > 1;
-}
-
 /* The authority of an absolute-form target is there already and takes Host's place. */
 static bool understand_host(struct http_request *request, struct h1_problem *problem)
 {
@@ -130,10 +93,11 @@ static bool understand_host(struct http_request *request, struct h1_problem *pro
         return request->version == HTTP_1_0 ||
                h1_refuse(problem, 400, "Host is missing", "RFC 9112 section 3.2");
     }
-    if (occurs_twice(&request->headers, HTTP_HEADER_HOST)) {
+    if (http_occurs_twice(&request->headers, HTTP_HEADER_HOST)) {
         return h1_refuse(problem, 400, "Host occurs more than once", "RFC 9112 section 3.2");
     }
-    if (header->value_length > 0 && !set_authority(request, http_header_value(header), &port)) {
+    if (header->value_length > 0 &&
+        !http_set_authority(request, http_header_value(header), &port)) {
         return h1_refuse(problem, 400, "Host is malformed", "RFC 9112 section 3.2");
     }
     if (from_target.length > 0) {
@@ -191,30 +155,16 @@ static bool is_persistent(enum http_version version, const struct options *optio
 
 /* --- Expect and Upgrade ------------------------------------------------------------------- */
 
-static bool has_body(const struct http_request *request)
-{
-    return request->framing == HTTP_CHUNKED ||
-           (request->framing == HTTP_LENGTH_KNOWN && request->body_length > 0);
-}
-
 /* RFC 9110 section 10.1.1. HTTP/1.0 clients do not know 100 (Continue), and a client without
  * a body does not wait for it. */
 static bool understand_expect(struct http_request *request, struct h1_problem *problem)
 {
-    const struct http_headers *headers = &request->headers;
-
-    request->expects_continue = false;
-    if (!http_has(headers, HTTP_HEADER_EXPECT)) {
-        return true;
+    if (!http_expects_continue(&request->headers, &request->expects_continue)) {
+        return h1_refuse(problem, 417, "an expectation other than 100-continue",
+                         "RFC 9110 section 10.1.1");
     }
-    for (uint32_t i = 0; i < headers->count; i++) {
-        if (headers->rows[i].id == HTTP_HEADER_EXPECT &&
-            !bytes_equal_fold(http_header_value(&headers->rows[i]), BYTES("100-continue"))) {
-            return h1_refuse(problem, 417, "an expectation other than 100-continue",
-                             "RFC 9110 section 10.1.1");
-        }
-    }
-    request->expects_continue = request->version != HTTP_1_0 && has_body(request);
+    request->expects_continue &=
+        request->version != HTTP_1_0 && http_has_body(request->framing, request->body_length);
     return true;
 }
 
@@ -258,7 +208,8 @@ static bool names_only_tunnels(const struct http_headers *headers)
 static bool is_upgrade(const struct http_request *request, const struct options *options)
 {
     return options->upgrade && http_has(&request->headers, HTTP_HEADER_UPGRADE) &&
-           request->version != HTTP_1_0 && request->method == HTTP_GET && !has_body(request) &&
+           request->version != HTTP_1_0 && request->method == HTTP_GET &&
+           !http_has_body(request->framing, request->body_length) &&
            names_only_tunnels(&request->headers);
 }
 
@@ -275,7 +226,7 @@ bool h1_understand_request(struct http_request *request, struct h1_problem *prob
         !http_frame_request(request, problem) || !understand_expect(request, problem)) {
         return false;
     }
-    split_target(request);
+    http_split_target(request);
     request->keep_alive = is_persistent(request->version, &options);
     request->wants_upgrade = is_upgrade(request, &options);
     return true;

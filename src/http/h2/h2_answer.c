@@ -15,45 +15,21 @@ static bool refuse(const char **fault, const char *why)
     return false;
 }
 
-static bool add_row(const struct http_field *field, struct http_headers *headers,
-                    const char **fault)
-{
-    struct http_header *row = &headers->rows[headers->count];
-    enum h2_fault why = H2_FAULT_HEAD_TOO_LARGE;
-
-    if (headers->count == HTTP_HEADERS_MAX || !h2_check_name(field->name, &why) ||
-        !h2_check_value(field->value, &why)) {
-        return refuse(fault, h2_fault_sentence(why));
-    }
-    *row = (struct http_header){
-        .name = field->name.at,
-        .value = field->value.at,
-        .value_length = (uint32_t)field->value.length,
-        .name_length = (uint16_t)field->name.length,
-        .id = (uint16_t)http_header_id_received(field->name.at, field->name.length),
-    };
-    if (!h2_check_connection(row, &why)) {
-        return refuse(fault, h2_fault_sentence(why));
-    }
-    headers->present |= (uint64_t)1 << row->id;
-    headers->count++;
-    return true;
-}
-
 static bool read_rows(const struct http_field *fields, uint32_t count, struct http_headers *headers,
                       const char **fault)
 {
-    headers->count = 0;
-    headers->present = 0;
+    enum h2_fault why;
+
+    h2_begin_rows(headers);
     for (uint32_t i = 0; i < count; i++) {
         if (h2_is_pseudo(&fields[i])) {
             return refuse(fault, "a pseudo field that does not belong there");
         }
-        if (!add_row(&fields[i], headers, fault)) {
-            return false;
+        if (!h2_add_row(&fields[i], NULL, headers, &why)) {
+            return refuse(fault, h2_fault_sentence(why));
         }
     }
-    headers->present &= ~((uint64_t)1 << HTTP_HEADER_OTHER);
+    h2_end_rows(headers);
     return true;
 }
 

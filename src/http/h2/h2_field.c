@@ -9,7 +9,7 @@ static bool refuse(enum h2_fault *fault, enum h2_fault why)
     return false;
 }
 
-bool h2_check_name(struct bytes name, enum h2_fault *fault)
+static bool check_name(struct bytes name, enum h2_fault *fault)
 {
     if (name.length == 0 || name.length > UINT16_MAX) {
         return refuse(fault, name.length == 0 ? H2_FAULT_NAME_EMPTY : H2_FAULT_HEAD_TOO_LARGE);
@@ -44,8 +44,8 @@ bool h2_check_value(struct bytes value, enum h2_fault *fault)
     return true;
 }
 
-/* RFC 9113 section 8.2.2 */
-bool h2_check_connection(const struct http_header *row, enum h2_fault *fault)
+/* Not one of a connection (section 8.2.2). */
+static bool check_connection(const struct http_header *row, enum h2_fault *fault)
 {
     switch (row->id) {
     case HTTP_HEADER_CONNECTION:
@@ -60,6 +60,46 @@ bool h2_check_connection(const struct http_header *row, enum h2_fault *fault)
     default:
         return true;
     }
+}
+
+struct bytes h2_copy(struct text *memory, struct bytes bytes)
+{
+    const char *from = memory->at;
+
+    text_add_bytes(memory, bytes);
+    return text_since(memory, from);
+}
+
+bool h2_add_row(const struct http_field *field, struct text *memory, struct http_headers *headers,
+                enum h2_fault *fault)
+{
+    struct http_header *row = &headers->rows[headers->count];
+    struct bytes name = field->name;
+    struct bytes value = field->value;
+
+    if (headers->count == HTTP_HEADERS_MAX) {
+        return refuse(fault, H2_FAULT_HEAD_TOO_LARGE);
+    }
+    if (!check_name(name, fault) || !h2_check_value(value, fault)) {
+        return false;
+    }
+    if (memory != NULL) {
+        name = h2_copy(memory, name);
+        value = h2_copy(memory, value);
+    }
+    *row = (struct http_header){
+        .name = name.at,
+        .value = value.at,
+        .value_length = (uint32_t)value.length,
+        .name_length = (uint16_t)name.length,
+        .id = (uint16_t)http_header_id_received(name.at, name.length),
+    };
+    if (!check_connection(row, fault)) {
+        return false;
+    }
+    headers->present |= (uint64_t)1 << row->id;
+    headers->count++;
+    return true;
 }
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))

@@ -57,56 +57,6 @@ static bool refuse(enum h2_fault *fault, enum h2_fault why)
     return false;
 }
 
-static struct bytes copy(struct text *memory, struct bytes bytes)
-{
-    const char *from = memory->at;
-
-    text_add_bytes(memory, bytes);
-    return text_since(memory, from);
-}
-
-/* A field that is no pseudo field becomes a row. */
-static bool add_row(const struct http_field *field, struct text *memory,
-                    struct http_headers *headers, enum h2_fault *fault)
-{
-    struct http_header *row = &headers->rows[headers->count];
-    struct bytes name;
-    struct bytes value;
-
-    if (headers->count == HTTP_HEADERS_MAX) {
-        return refuse(fault, H2_FAULT_HEAD_TOO_LARGE);
-    }
-    if (!h2_check_name(field->name, fault) || !h2_check_value(field->value, fault)) {
-        return false;
-    }
-    name = copy(memory, field->name);
-    value = copy(memory, field->value);
-    *row = (struct http_header){
-        .name = name.at,
-        .value = value.at,
-        .value_length = (uint32_t)value.length,
-        .name_length = (uint16_t)name.length,
-        .id = (uint16_t)http_header_id_received(name.at, name.length),
-    };
-    if (!h2_check_connection(row, fault)) {
-        return false;
-    }
-    headers->present |= (uint64_t)1 << row->id;
-    headers->count++;
-    return true;
-}
-
-static void begin_rows(struct http_headers *headers)
-{
-    headers->count = 0;
-    headers->present = 0;
-}
-
-static void end_rows(struct http_headers *headers)
-{
-    headers->present &= ~((uint64_t)1 << HTTP_HEADER_OTHER);
-}
-
 /* --- pseudo fields (section 8.3.1) --------------------------------------------------------- */
 
 enum pseudo { METHOD, SCHEME, AUTHORITY, PATH, PROTOCOL, PSEUDO_COUNT };
@@ -170,20 +120,6 @@ static bool is_path(struct bytes path, enum http_method method)
            http_scan_target(path.at, path.at + path.length) == path.at + path.length;
 }
 
-static void split_target(struct http_request *request)
-{
-    struct bytes target = request->target;
-    const char *mark = memchr(target.at, '?', target.length);
-
-    request->path = target;
-    request->query = (struct bytes){target.at + target.length, 0};
-    request->has_query = mark != NULL;
-    if (mark != NULL) {
-        request->path.length = (size_t)(mark - target.at);
-        request->query = bytes_skip(target, request->path.length + 1);
-    }
-}
-
 /* A tunnel's request names where to and nothing else (section 8.5). */
 static bool understand_connect(const struct pseudos *pseudos, struct http_request *request,
                                enum h2_fault *fault)
@@ -197,9 +133,7 @@ static bool understand_connect(const struct pseudos *pseudos, struct http_reques
         return refuse(fault, H2_FAULT_AUTHORITY);
     }
     request->target = request->authority;
-    request->path = request->target;
-    request->query = (struct bytes){request->target.at + request->target.length, 0};
-    request->has_query = false;
+    http_split_target(request);
     request->framing = HTTP_NO_BODY; /* what follows would be the tunnel's */
     return true;
 }
@@ -254,8 +188,8 @@ static bool understand_target(const struct pseudos *pseudos, uint32_t target_mos
     if (!is_path(path, request->method)) {
         return refuse(fault, H2_FAULT_PATH);
     }
-    request->target = copy(memory, path);
-    split_target(request);
+    request->target = h2_copy(memory, path);
+    http_split_target(request);
     return true;
 }
 
@@ -270,25 +204,12 @@ static bool understand_method(const struct pseudos *pseudos, struct text *memory
     if (method.length > METHOD_MOST || !http_all_are(method, HTTP_CHAR_TOKEN)) {
         return refuse(fault, H2_FAULT_METHOD);
     }
-    request->method_text = copy(memory, method);
+    request->method_text = h2_copy(memory, method);
     request->method = http_method_of(request->method_text);
     return true;
 }
 
 /* --- whom for ------------------------------------------------------------------------------ */
-
-static const struct http_header *find_only(const struct http_headers *headers,
-                                           enum http_header_id id, bool *twice)
-{
-    const struct http_header *found = http_find(headers, id);
-
-    *twice = false;
-    for (const struct http_header *row = found != NULL ? found + 1 : NULL;
-         row != NULL && row < headers->rows + headers->count; row++) {
-        *twice |= row->id == id;
-    }
-    return found;
-}
 
 /* The port that is meant where none is written. */
 static struct bytes port_or_usual(struct bytes port, struct bytes scheme)
@@ -315,14 +236,13 @@ static bool is_same_entity(struct bytes a, struct bytes b, struct bytes scheme)
 static bool understand_authority(const struct pseudos *pseudos, struct text *memory,
                                  struct http_request *request, enum h2_fault *fault)
 {
-    bool twice;
-    const struct http_header *host = find_only(&request->headers, HTTP_HEADER_HOST, &twice);
+    const struct http_header *host = http_find(&request->headers, HTTP_HEADER_HOST);
 
-    if (twice) {
+    if (http_occurs_twice(&request->headers, HTTP_HEADER_HOST)) {
         return refuse(fault, H2_FAULT_HOST);
     }
     if (pseudos->there[AUTHORITY]) {
-        request->authority = copy(memory, pseudos->value[AUTHORITY]);
+        request->authority = h2_copy(memory, pseudos->value[AUTHORITY]);
     } else if (host != NULL && request->method != HTTP_CONNECT) {
         request->authority = http_header_value(host);
     }
@@ -333,54 +253,20 @@ static bool understand_authority(const struct pseudos *pseudos, struct text *mem
     return true;
 }
 
-static bool understand_host(struct http_request *request, enum h2_fault *fault)
-{
-    struct bytes port;
-
-    if (!uri_split_authority(request->authority, &request->host, &port)) {
-        return refuse(fault, H2_FAULT_AUTHORITY);
-    }
-    if (request->host.at[request->host.length - 1] == '.') {
-        request->host.length--; /* "example.com." names the same host */
-    }
-    return true;
-}
-
 /* --- the body ------------------------------------------------------------------------------ */
-
-/* 63 bits, so that sums with what was already read cannot overflow. */
-static bool parse_length(struct bytes text, uint64_t *length)
-{
-    uint64_t value = 0;
-
-    if (!http_all_are(text, HTTP_CHAR_DIGIT)) {
-        return false;
-    }
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned digit = (unsigned)(text.at[i] - '0');
-
-        if (value > ((uint64_t)INT64_MAX - digit) / 10) {
-            return false;
-        }
-        value = value * 10 + digit;
-    }
-    *length = value;
-    return true;
-}
 
 /* Section 8.1.1: a length that does not agree with the sum of DATA is malformed. */
 static bool understand_body(bool ends, struct http_request *request, enum h2_fault *fault)
 {
-    bool twice;
-    const struct http_header *row =
-        find_only(&request->headers, HTTP_HEADER_CONTENT_LENGTH, &twice);
+    const struct http_header *row = http_find(&request->headers, HTTP_HEADER_CONTENT_LENGTH);
 
     request->body_length = 0;
     request->framing = ends ? HTTP_NO_BODY : HTTP_CHUNKED;
     if (row == NULL) {
         return true;
     }
-    if (twice || !parse_length(http_header_value(row), &request->body_length)) {
+    if (http_occurs_twice(&request->headers, HTTP_HEADER_CONTENT_LENGTH) ||
+        !http_read_length(http_header_value(row), &request->body_length)) {
         return refuse(fault, H2_FAULT_CONTENT_LENGTH);
     }
     if (ends && request->body_length > 0) {
@@ -390,22 +276,12 @@ static bool understand_body(bool ends, struct http_request *request, enum h2_fau
     return true;
 }
 
-/* RFC 9110 section 10.1.1 */
 static bool understand_expect(bool ends, struct http_request *request, enum h2_fault *fault)
 {
-    const struct http_headers *headers = &request->headers;
-
-    request->expects_continue = false;
-    if (!http_has(headers, HTTP_HEADER_EXPECT)) {
-        return true;
+    if (!http_expects_continue(&request->headers, &request->expects_continue)) {
+        return refuse(fault, H2_FAULT_EXPECT);
     }
-    for (uint32_t i = 0; i < headers->count; i++) {
-        if (headers->rows[i].id == HTTP_HEADER_EXPECT &&
-            !bytes_equal_fold(http_header_value(&headers->rows[i]), BYTES("100-continue"))) {
-            return refuse(fault, H2_FAULT_EXPECT);
-        }
-    }
-    request->expects_continue = !ends;
+    request->expects_continue &= !ends;
     return true;
 }
 
@@ -422,7 +298,7 @@ static bool add_cookies(const struct http_field *fields, uint32_t count, struct 
 {
     struct http_header *row = &headers->rows[headers->count];
 
-    if (!add_row(fields, memory, headers, fault)) {
+    if (!h2_add_row(fields, memory, headers, fault)) {
         return false;
     }
     for (uint32_t i = 1; i < count; i++) {
@@ -456,7 +332,7 @@ static bool read_rows(const struct http_field *fields, uint32_t count, struct te
 {
     bool had_cookies = false;
 
-    begin_rows(headers);
+    h2_begin_rows(headers);
     for (uint32_t i = 0; i < count; i++) {
         bool added = true;
 
@@ -464,7 +340,7 @@ static bool read_rows(const struct http_field *fields, uint32_t count, struct te
             return refuse(fault, H2_FAULT_PSEUDO_LATE);
         }
         if (!is_cookie(&fields[i])) {
-            added = add_row(&fields[i], memory, headers, fault);
+            added = h2_add_row(&fields[i], memory, headers, fault);
         } else if (!had_cookies) {
             added = add_cookies(&fields[i], count - i, memory, headers, fault);
             had_cookies = true;
@@ -473,7 +349,7 @@ static bool read_rows(const struct http_field *fields, uint32_t count, struct te
             return false;
         }
     }
-    end_rows(headers);
+    h2_end_rows(headers);
     return true;
 }
 
@@ -483,6 +359,7 @@ bool h2_read_request(const struct http_field *fields, uint32_t count, bool ends,
 {
     struct text text = text_over(memory, h2_fields_room(fields, count));
     struct pseudos pseudos;
+    struct bytes port;
     uint32_t first = 0;
 
     request->version = HTTP_2;
@@ -504,7 +381,9 @@ bool h2_read_request(const struct http_field *fields, uint32_t count, bool ends,
         return understand_connect(&pseudos, request, fault);
     }
     return understand_target(&pseudos, target_most, &text, request, fault) &&
-           understand_host(request, fault) && understand_expect(ends, request, fault);
+           (http_set_authority(request, request->authority, &port) ||
+            refuse(fault, H2_FAULT_AUTHORITY)) &&
+           understand_expect(ends, request, fault);
 }
 
 bool h2_read_trailers(const struct http_field *fields, uint32_t count, char *memory,
@@ -513,15 +392,15 @@ bool h2_read_trailers(const struct http_field *fields, uint32_t count, char *mem
     struct text text = text_over(memory, h2_fields_room(fields, count));
     struct h1_problem problem;
 
-    begin_rows(trailers);
+    h2_begin_rows(trailers);
     for (uint32_t i = 0; i < count; i++) {
         if (h2_is_pseudo(&fields[i])) {
             return refuse(fault, H2_FAULT_TRAILER_FIELD);
         }
-        if (!add_row(&fields[i], &text, trailers, fault)) {
+        if (!h2_add_row(&fields[i], &text, trailers, fault)) {
             return false;
         }
     }
-    end_rows(trailers);
+    h2_end_rows(trailers);
     return http_trailers_are_allowed(trailers, &problem) || refuse(fault, H2_FAULT_TRAILER_FIELD);
 }

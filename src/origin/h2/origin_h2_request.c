@@ -52,12 +52,6 @@ static uint32_t fill_fields(const struct request_head *head, struct bytes scheme
     return count;
 }
 
-static bool has_body(const struct request_head *head)
-{
-    return head->framing == HTTP_CHUNKED ||
-           (head->framing == HTTP_LENGTH_KNOWN && head->body_length > 0);
-}
-
 static bool send_head(struct origin_connection *connection, const struct request_head *head)
 {
     struct origin_h2_stream *stream = connection->stream;
@@ -78,8 +72,10 @@ static bool send_head(struct origin_connection *connection, const struct request
     text = text_over(buffer_tail(scratch), buffer_room(scratch));
     count = fill_fields(head, h2->connection->transport.ops->scheme, &text, fields);
     CHECK(!text.overflowed);
-    connection->request_framing = has_body(head) ? head->framing : HTTP_NO_BODY;
-    stream->id = h2_origin_session_request(h2->session, fields, count, has_body(head), stream);
+    connection->request_framing =
+        http_has_body(head->framing, head->body_length) ? head->framing : HTTP_NO_BODY;
+    stream->id = h2_origin_session_request(h2->session, fields, count,
+                                           http_has_body(head->framing, head->body_length), stream);
     buffer_return(origin_h2_buffers(h2), &scratch);
     if (stream->id == 0) {
         h2->leaves = true; /* its numbers have run out, or memory has */
@@ -87,7 +83,7 @@ static bool send_head(struct origin_connection *connection, const struct request
         return true;
     }
     origin_h2_budget_earn(h2, FRAMES_A_REQUEST);
-    if (has_body(head)) {
+    if (http_has_body(head->framing, head->body_length)) {
         reserve_client_waited_for(connection);
     }
     origin_h2_flush_later(h2);
