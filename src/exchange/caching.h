@@ -6,7 +6,7 @@
 #ifndef EXCHANGE_CACHING_H
 #define EXCHANGE_CACHING_H
 
-#include "exchange/forward.h"
+#include "exchange/exchange_private.h"
 
 struct stored;
 

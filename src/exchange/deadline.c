@@ -4,7 +4,7 @@
  * costs a comparison. Called as the exchange begins (exchange.c), before each attempt and before
  * anything is sent (attempt.c), and while the head for the origin is put together
  * (forward.c). */
-#include "exchange/deadline.h"
+#include "exchange/exchange_private.h"
 
 #define MOST_DIGITS 8 /* of milliseconds: a day and more */
 

@@ -12,10 +12,7 @@
 
 #include "base/check.h"
 #include "exchange/caching.h"
-#include "exchange/deadline.h"
 #include "exchange/maintenance.h"
-#include "exchange/log_fields.h"
-#include "exchange/spans.h"
 #include "exchange/trace.h"
 
 /* --- states ------------------------------------------------------------------------------ */

@@ -4,10 +4,8 @@
  * here, a piece at a time. */
 #include "cache/cache_store.h"
 #include "exchange/caching.h"
-#include "exchange/deadline.h"
 #include "exchange/exchange_private.h"
 #include "exchange/repeats.h"
-#include "exchange/spans.h"
 #include "tls/tls_mac.h"
 
 #include "base/check.h"

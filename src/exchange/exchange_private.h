@@ -11,6 +11,7 @@
 #include "exchange/ask.h"
 #include "exchange/attempt.h"
 #include "exchange/problem.h"
+#include "base/text.h"
 #include "http/date.h"
 
 #define VIA_VERSIONS (HTTP_2 + 1)
@@ -169,9 +170,11 @@ bool admit_method(struct exchange *exchange);
 /* Which route it takes: sets routing.route, and routing.target where the request's own does not serve. */
 bool admit_route(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
-/* doors.c */
+/* `allow` and `deny` of listeners and routes, routes in maintenance and their testers. */
 bool doors_admit(struct exchange *exchange, const struct doors_settings *doors);
 bool doors_admit_route(struct exchange *exchange);
+/* Pure; also for those who explain. A client without an address (a Unix socket) is in no network. */
+bool doors_let_in(const struct doors_settings *doors, const struct ip *ip);
 /* waiting_room.c */
 bool waiting_room_admit(struct exchange *exchange);
 /* What a user who waits is shown, in the exchange's memory: a page, or JSON. */
@@ -258,5 +261,119 @@ void reply_asked(struct exchange *exchange, const struct exchange_reply *reply);
 
 /* ask.c: the context's answerer gets the request, once it is whole. */
 void ask_answerer(struct exchange *exchange);
+
+/* --- forward.c --- */
+
+/* What of a message goes on, and what is added: hop-by-hop fields (RFC 9110 section 7.6.1),
+ * Via, X-Forwarded-*, Forwarded (RFC 7239), X-Request-Id and the route's edits. */
+
+#define FORWARD_SCRATCH_BYTES 49152
+
+/* Lives on the caller's stack until the head has been sent; the head's bytes point into it. */
+struct forward_page {
+    struct http_fields fields;
+    struct text text;
+    char scratch[FORWARD_SCRATCH_BYTES];
+};
+
+/* false: does not fit (the client sent too much, or the edits add too much). */
+bool forward_request(const struct exchange *exchange, struct forward_page *page,
+                     struct request_head *head);
+bool forward_answer(const struct exchange *exchange, const struct http_response *response,
+                    struct forward_page *page, struct answer_head *head);
+/* RFC 9110 section 6.6.1. */
+bool forward_add_date(const struct exchange *exchange, struct forward_page *page);
+/* The fields that answers of the gateway's own carry too: request id, route's edits. */
+bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page);
+
+/* A rule that trailers share with heads: the edits take the field away. */
+bool forward_is_edited_away(const struct header_edits *edits, struct bytes name);
+
+/* --- trailers.c --- */
+
+/* Which fields of a trailer section go on, and those of a request while it waits. An origin or a
+ * client may merge trailers into the head (RFC 9110 section 6.5.1), so a field that a head may not
+ * carry on does not go on here either. */
+
+/* Copies those of the request's trailers that go on: the bytes that `trailers` points to are read
+ * over by the client's next request. Called once the body is whole. false: no memory. */
+bool trailers_keep(struct exchange *exchange, const struct http_headers *trailers);
+/* Those that were kept (request_body.trailers), as rows that stay valid while the exchange lives. */
+const struct http_fields *trailers_kept(const struct exchange *exchange,
+                                        struct http_fields *fields);
+/* Those of an answer, as rows that are valid as long as `trailers`; NULL: there are none. */
+const struct http_fields *trailers_of_answer(const struct exchange *exchange,
+                                             const struct http_headers *trailers,
+                                             struct http_fields *fields);
+
+/* --- deadline.c --- */
+
+/* The time for the whole of an exchange. */
+
+#define DEADLINE_GRPC_FIELD BYTES("grpc-timeout")
+
+/* Once the route is known, where there may be one. false: an answer was given instead. */
+bool deadline_begin(struct exchange *exchange);
+/* Where there is one. false: an answer was given instead. */
+bool deadline_leaves_time(struct exchange *exchange);
+void deadline_is_over(struct timer *timer);
+
+/* Where there is one: tells the origin what is left, in place of the client's line, which is dropped
+ * (forward.c). false: it does not fit. */
+bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
+                      struct text *text);
+/* The same of gRPC, in its own field. */
+bool deadline_pass_on_grpc(const struct exchange *exchange, struct http_fields *fields,
+                           struct text *text);
+
+/* --- spans.c --- */
+
+/* An exchange's place in a trace, where `tracing` is on: which trace, whether it is sampled, what its
+ * origins are told of it (W3C Trace Context), and its spans. Called by exchange.c, attempt.c and
+ * forward.c, each time only for an exchange that has a span. */
+
+struct exchange_span {
+    struct span_facts facts; /* facts.own.sampled: spans are written */
+    char *target;            /* room for facts.origin_target; NULL: none */
+};
+
+/* Once the client is known. Without memory the exchange goes on without a span; what cannot be read as
+ * a request has none. */
+void spans_begin(struct exchange *exchange);
+/* The last one of its attempts. */
+void spans_attempt_begins(struct exchange *exchange);
+void spans_attempt_ends(struct exchange *exchange);
+/* The outcome is whole. */
+void spans_write(const struct exchange *exchange);
+
+/* What origins are asked for; copied, without its query. */
+void spans_note_target(const struct exchange *exchange, struct bytes target);
+/* traceparent, of the attempt that is about to be sent. */
+bool spans_add_field(const struct exchange *exchange, struct forward_page *page);
+
+/* --- log_fields.c --- */
+
+/* What access_log.fields asks for, taken down while the exchange has it. Called by exchange.c and attempt.c
+ * where the configuration asks for some. */
+
+/* Once the request is known. Without memory the line has the usual fields only. */
+void log_fields_begin(struct exchange *exchange);
+/* The head of an origin's answer. */
+void log_fields_answer(struct exchange *exchange, const struct http_headers *headers);
+/* By access_log.sample; the outcome is whole. */
+bool log_fields_want_line(struct exchange *exchange, uint32_t sample);
+
+/* --- tries.c --- */
+
+/* What follows an attempt that failed, and what clients try again. */
+
+/* Events of attempts, which are their owners. */
+void tries_failed(void *owner, enum origin_failure failure);
+void tries_give_way(void *owner);
+
+/* The request names itself, and the same name was there a moment ago. */
+bool tries_has_come_before(struct exchange *exchange);
+/* Tells how the service's budget of retries stands; `made` and `denied` now. */
+void tries_report(const struct exchange *exchange, uint32_t made, uint32_t denied);
 
 #endif

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Decides field by field; writes nothing itself. */
-#include "exchange/forward.h"
+#include "exchange/exchange_private.h"
 
 #include "cache/stored.h"
 #include "exchange/caching.h"
-#include "exchange/deadline.h"
 #include "exchange/public_place.h"
-#include "exchange/spans.h"
 #include "route/path_guard.h"
 
 #include "http/connection_names.h"

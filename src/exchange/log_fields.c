@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Values are copied, so that they outlive the buffers that they came in, and the client. */
-#include "exchange/log_fields.h"
+#include "exchange/exchange_private.h"
 
 #include "observe/card_mask.h"
 

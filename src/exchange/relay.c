@@ -2,7 +2,6 @@
 /* What answers of origins have beside the ordinary: interim ones, a switch of protocols, the status of
  * gRPC. Called by attempt.c, which passes answers on. */
 #include "exchange/exchange_private.h"
-#include "exchange/forward.h"
 
 void relay_interim(void *owner, const struct http_response *response)
 {

@@ -4,8 +4,6 @@
  * and by client/ with each piece. */
 #include "exchange/exchange_private.h"
 
-#include "exchange/trailers.h"
-
 /* --- before the action begins ------------------------------------------------------------- */
 
 /* Reads the first bytes of a request body before the route's action begins, so that a small body of

@@ -5,8 +5,6 @@
  * otherwise; for all others a new trace begins, sampled by share, with a link to the client's span,
  * which is what OpenTelemetry does at public endpoints. tracestate belongs to the trace that it
  * came with. */
-#include "exchange/spans.h"
-
 #include "exchange/exchange_private.h"
 
 #define TARGET_MOST 1024 /* of what an origin is asked for, as much as a span shows */

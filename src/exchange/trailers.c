@@ -5,11 +5,10 @@
  *
  * Fields that say where a message ends or who sent it are refused by the parser already
  * (http_trailers_are_allowed), so that none of those below ever ends a message. */
-#include "exchange/trailers.h"
+#include "exchange/exchange_private.h"
 
 #include "base/check.h"
 #include "base/text.h"
-#include "exchange/forward.h"
 #include "http/connection_names.h"
 
 #define NAME(text) \

@@ -2,10 +2,9 @@
 /* What follows an attempt that failed: another one, if it may be made (retry.c), or an error answer
  * (reply.c). And which requests clients try again by themselves. Called by attempt.c, and by the events of
  * attempts. */
-#include "exchange/tries.h"
+#include "exchange/exchange_private.h"
 
 #include "exchange/caching.h"
-#include "exchange/exchange_private.h"
 #include "exchange/repeats.h"
 #include "exchange/retry.h"
 #include "split/request_source.h"

@@ -3,7 +3,6 @@
  * wait gets a page that asks again by itself, or JSON. Called by exchange_begin. */
 #include "exchange/exchange_private.h"
 
-#include "exchange/forward.h"
 #include "exchange/waiting/rooms.h"
 #include "exchange/waiting/ticket.h"
 #include "split/pin_table.h"

@@ -4,7 +4,7 @@
 #include "exchange/explain/explain.h"
 
 #include "config/schema/schema.h"
-#include "exchange/doors.h"
+#include "exchange/exchange_private.h"
 #include "exchange/maintenance.h"
 #include "exchange/retry.h"
 #include "exchange/waiting/rooms.h"

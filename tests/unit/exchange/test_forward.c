@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* exchange/forward: what of a message goes on and what is added. Requests are parsed from text,
  * so that only what a client could send is tried. */
-#include "exchange/forward.h"
+#include "exchange/exchange_private.h"
 
 #include "http/h1/h1_parser.h"
 #include "tests/fakes/gateway.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* exchange/trailers: which fields go on, and that those of a request are the exchange's own. */
-#include "exchange/trailers.h"
+#include "exchange/exchange_private.h"
 
 #include "http/h1/h1_parser.h"
 #include "tests/fakes/gateway.h"
