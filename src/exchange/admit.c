@@ -197,7 +197,7 @@ static bool keep_target(struct exchange *exchange, const struct route_settings *
 {
     const struct http_request *request = &exchange->request;
     size_t size = path.length + route->prefix_rewrite.length + request->query.length + 1;
-    char *target = region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+    char *target = exchange_take(exchange, size);
     struct text text = text_over(target, size);
 
     if (target == NULL) {

@@ -49,32 +49,21 @@ static struct bytes write_uri(const struct exchange *exchange, struct text *text
     return text_since(text, from);
 }
 
-/* A copy in the exchange's memory. false: no memory. */
-static bool keep_bytes(struct exchange *exchange, struct bytes bytes, struct bytes *kept)
-{
-    char *at =
-        region_take(&exchange->memory, exchange->context->worker_context->buffers, bytes.length);
-
-    if (at != NULL) {
-        memcpy(at, bytes.at, bytes.length);
-        *kept = (struct bytes){at, bytes.length};
-    }
-    return at != NULL;
-}
-
 /* Not inlined, like all that needs so much room on the stack. */
 static __attribute__((noinline)) bool make_key(struct exchange *exchange, struct caching *caching)
 {
     char room[CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
+    struct bytes key;
 
     text_add_char(&text, exchange->request.method == HTTP_HEAD ? CACHE_KEY_HEAD : CACHE_KEY_GET);
     write_uri(exchange, &text);
-    if (text.overflowed || !keep_bytes(exchange, text_since(&text, room), &caching->primary)) {
+    key = text_since(&text, room);
+    if (text.overflowed || !exchange_keep(exchange, &key)) {
         return false;
     }
-    caching->primary_hash = cache_hash(caching->primary);
-    caching->key = caching->primary;
+    caching->primary = caching->key = key;
+    caching->primary_hash = cache_hash(key);
     caching->hash = caching->primary_hash;
     return true;
 }
@@ -85,15 +74,18 @@ make_variant_key(struct exchange *exchange, struct caching *caching, const struc
 {
     char room[2 * CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
+    struct bytes key;
 
     text_add_bytes(&text, caching->primary);
     text_add_char(&text, '\n');
     text_add_number(&text, marker->number);
     text_add_char(&text, '\n');
     cache_vary_add_key(marker->body, &exchange->request.headers, &text);
-    if (text.overflowed || !keep_bytes(exchange, text_since(&text, room), &caching->key)) {
+    key = text_since(&text, room);
+    if (text.overflowed || !exchange_keep(exchange, &key)) {
         return false;
     }
+    caching->key = key;
     caching->hash = cache_hash(caching->key);
     return true;
 }
@@ -122,8 +114,7 @@ struct caching *caching_make(struct exchange *exchange)
 {
     struct exchange_context *context = exchange->context;
     bool may = exchange->request.method == HTTP_GET || exchange->request.method == HTTP_HEAD;
-    struct caching *caching =
-        region_take(&exchange->memory, context->worker_context->buffers, sizeof(*caching));
+    struct caching *caching = exchange_take(exchange, sizeof(*caching));
 
     if (caching == NULL) {
         return NULL;
@@ -526,9 +517,8 @@ __attribute__((noinline)) struct bytes caching_keep_uri(struct exchange *exchang
     char room[CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
     struct bytes uri = write_uri(exchange, &text);
-    struct bytes kept = {NULL, 0};
 
-    return !text.overflowed && keep_bytes(exchange, uri, &kept) ? kept : (struct bytes){NULL, 0};
+    return !text.overflowed && exchange_keep(exchange, &uri) ? uri : (struct bytes){NULL, 0};
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

@@ -96,26 +96,13 @@ struct copying {
 
 static void copy(struct copying *copying, struct bytes *bytes)
 {
-    struct exchange *to = copying->to;
-    char *at;
-
-    if (bytes->length == 0) {
-        return;
-    }
-    at = region_take(&to->memory, to->context->worker_context->buffers, bytes->length);
-    if (at == NULL) {
-        copying->failed = true;
-        return;
-    }
-    memcpy(at, bytes->at, bytes->length);
-    bytes->at = at;
+    copying->failed |= !exchange_keep(copying->to, bytes);
 }
 
 static void copy_fields(struct copying *copying, const struct http_headers *from)
 {
     struct exchange *to = copying->to;
-    struct http_header *rows = region_take(&to->memory, to->context->worker_context->buffers,
-                                           (from->count + 1) * sizeof(struct http_header));
+    struct http_header *rows = exchange_take(to, (from->count + 1) * sizeof(struct http_header));
 
     if (rows == NULL) {
         copying->failed = true;
@@ -158,8 +145,7 @@ static const struct client_facts *copy_facts(struct exchange *to, const struct e
 {
     const struct settings *settings = generation_settings(like->generation);
     const struct client_facts *from = like->client.facts;
-    struct client_facts *facts =
-        region_take(&to->memory, to->context->worker_context->buffers, sizeof(*facts));
+    struct client_facts *facts = exchange_take(to, sizeof(*facts));
 
     if (facts == NULL || from->listener_index >= settings->listener_count) {
         return NULL;

@@ -104,6 +104,18 @@ struct http_request *exchange_request(struct exchange *exchange)
     return &exchange->request;
 }
 
+bool exchange_keep(struct exchange *exchange, struct bytes *bytes)
+{
+    char *copy = bytes->length > 0 ? exchange_take(exchange, bytes->length) : NULL;
+
+    if (copy == NULL) {
+        return bytes->length == 0;
+    }
+    memcpy(copy, bytes->at, bytes->length);
+    bytes->at = copy;
+    return true;
+}
+
 void exchange_discard(struct exchange *exchange)
 {
     CHECK(exchange->state == EXCHANGE_NEW);
@@ -244,9 +256,7 @@ static bool keep_fields(struct exchange *exchange)
     struct http_headers *headers = &exchange->request.headers;
     size_t size = headers->count * sizeof(*headers->rows);
     struct http_header *rows =
-        headers->count <= EXCHANGE_ROWS
-            ? exchange->rows
-            : region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+        headers->count <= EXCHANGE_ROWS ? exchange->rows : exchange_take(exchange, size);
 
     if (rows == NULL) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");

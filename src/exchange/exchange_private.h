@@ -147,7 +147,15 @@ struct exchange {
     struct http_header rows[EXCHANGE_ROWS]; /* of the request, if these suffice */
 };
 
+/* From the memory that goes with the exchange; NULL: none is left. */
+static inline void *exchange_take(struct exchange *exchange, size_t size)
+{
+    return region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+}
+
 /* exchange.c */
+/* A copy in that memory takes their place; false: none is left. */
+bool exchange_keep(struct exchange *exchange, struct bytes *bytes);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
 

@@ -14,16 +14,8 @@ static struct bytes keep(struct exchange *exchange, struct bytes value)
 {
     char scratch[ACCESS_VALUE_MAX];
     struct bytes masked = card_mask(value, sizeof(scratch), scratch);
-    char *copy = masked.length > 0
-                     ? region_take(&exchange->memory, exchange->context->worker_context->buffers,
-                                   masked.length)
-                     : NULL;
 
-    if (copy == NULL) {
-        return BYTES("");
-    }
-    memcpy(copy, masked.at, masked.length);
-    return (struct bytes){copy, masked.length};
+    return exchange_keep(exchange, &masked) ? masked : BYTES("");
 }
 
 /* --- of the request ---------------------------------------------------------------------- */
@@ -114,9 +106,8 @@ static struct bytes value_of(const struct exchange *exchange, const struct acces
 void log_fields_begin(struct exchange *exchange)
 {
     const struct access_log_settings *settings = settings_of(exchange);
-    struct access_extras *extras =
-        region_take(&exchange->memory, exchange->context->worker_context->buffers,
-                    sizeof(*extras) + settings->field_count * sizeof(extras->values[0]));
+    struct access_extras *extras = exchange_take(
+        exchange, sizeof(*extras) + settings->field_count * sizeof(extras->values[0]));
     char scratch[ACCESS_VALUE_MAX];
 
     if (extras == NULL) {

@@ -17,7 +17,6 @@
 struct orphan {
     uint64_t dropped; /* bytes of the answer's body */
     struct bytes uri; /* of what is stored, and is not true any more once this went well */
-    char texts[];     /* what the log tells of the request */
 };
 
 /* --- a stream without a client ------------------------------------------------------------- */
@@ -27,7 +26,7 @@ static void over(void *stream)
     (void)stream;
 }
 
-static const struct client_stream_ops nobody = {.abort = over, .over = over};
+static const struct client_stream_ops no_client = {.abort = over, .over = over};
 
 /* --- what still comes ---------------------------------------------------------------------- */
 
@@ -117,40 +116,30 @@ static const struct origin_request_events events = {
 
 /* --- beginning and end --------------------------------------------------------------------- */
 
-static void keep_bytes(struct bytes *bytes, char **at)
+/* It is an orphan from here on. false: out of memory. */
+bool orphan_adopt(struct exchange *exchange)
 {
-    if (bytes->length > 0) {
-        memcpy(*at, bytes->at, bytes->length);
-        bytes->at = *at;
-        *at += bytes->length;
+    struct orphan *orphan = exchange_take(exchange, sizeof(*orphan));
+
+    if (orphan == NULL || exchange->context->orphan_count >= ORPHANS_MOST) {
+        return false;
     }
+    *orphan = (struct orphan){0};
+    exchange->orphan = orphan;
+    exchange->context->orphan_count++;
+    list_add_last(&exchange->context->orphans, &exchange->link);
+    return true;
 }
 
-/* It is an orphan from here on: what the log tells stands in the client's buffers so far. false: out
- * of memory. */
+/* What the log tells stands in the client's buffers so far. */
 static bool keep_texts(struct exchange *exchange)
 {
     struct outcome *outcome = &exchange->outcome;
-    size_t size = outcome->method.length + outcome->host.length + outcome->path.length +
-                  outcome->request_id.length + outcome->client_request_id.length;
-    struct orphan *orphan = region_take(
-        &exchange->memory, exchange->context->worker_context->buffers, sizeof(*orphan) + size);
-    char *at;
 
-    exchange->orphan = orphan;
-    if (orphan == NULL) {
-        return false;
-    }
-    orphan->dropped = 0;
-    orphan->uri =
-        cache_store_is_used() ? caching_keep_uri(exchange) : (struct bytes){orphan->texts, 0};
-    at = orphan->texts;
-    keep_bytes(&outcome->method, &at);
-    keep_bytes(&outcome->host, &at);
-    keep_bytes(&outcome->path, &at);
-    keep_bytes(&outcome->request_id, &at);
-    keep_bytes(&outcome->client_request_id, &at);
-    return true;
+    return exchange_keep(exchange, &outcome->method) && exchange_keep(exchange, &outcome->host) &&
+           exchange_keep(exchange, &outcome->path) &&
+           exchange_keep(exchange, &outcome->request_id) &&
+           exchange_keep(exchange, &outcome->client_request_id);
 }
 
 static bool was_sent_for_good(const struct exchange *exchange)
@@ -163,9 +152,12 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
 {
     struct exchange_context *context = exchange->context;
 
-    if (end == OUTCOME_CUT_BY_STOP || !was_sent_for_good(exchange) ||
-        context->orphan_count >= ORPHANS_MOST || !keep_texts(exchange)) {
+    if (end == OUTCOME_CUT_BY_STOP || !was_sent_for_good(exchange) || !keep_texts(exchange) ||
+        !orphan_adopt(exchange)) {
         return false;
+    }
+    if (cache_store_is_used()) {
+        exchange->orphan->uri = caching_keep_uri(exchange);
     }
     timer_clear(context->patience, &exchange->attempt->patience);
     http_request_forget(&exchange->request);
@@ -173,29 +165,11 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
     buffer_return(context->worker_context->buffers, &exchange->request_body.trailers);
     exchange->request_body.kept = false;
     exchange->outcome.end = end;
-    exchange->client.ops = &nobody;
+    exchange->client.ops = &no_client;
     exchange->client.stream = NULL;
     exchange->client.facts = NULL;
     exchange->attempt->request.events = &events;
-    context->orphan_count++;
     metrics_note(context->metrics, METRICS_CLIENT_OUTLIVED);
-    list_add_last(&context->orphans, &exchange->link);
-    return true;
-}
-
-bool orphan_adopt(struct exchange *exchange)
-{
-    struct orphan *orphan =
-        region_take(&exchange->memory, exchange->context->worker_context->buffers, sizeof(*orphan));
-
-    if (orphan == NULL || exchange->context->orphan_count >= ORPHANS_MOST) {
-        return false;
-    }
-    orphan->dropped = 0;
-    orphan->uri = (struct bytes){orphan->texts, 0};
-    exchange->orphan = orphan;
-    exchange->context->orphan_count++;
-    list_add_last(&exchange->context->orphans, &exchange->link);
     return true;
 }
 

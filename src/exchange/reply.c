@@ -28,21 +28,13 @@ static bool gives_request_up(uint16_t status)
     }
 }
 
-/* What the client did not take at once outlives the call that wrote it. false: no memory. */
+/* What the client did not take at once outlives the call that wrote it. What is not lent is the snapshot's, or
+ * the answerer's, and stays until the exchange is over. false: no memory. */
 static bool keep_rest(struct exchange *exchange)
 {
-    struct bytes *rest = &exchange->answer.own_rest;
-    char *copy;
-
-    if (!exchange->answer.is_lent) {
-        return true; /* the snapshot's, or the answerer's: it stays until the exchange is over */
-    }
-    copy = region_take(&exchange->memory, exchange->context->worker_context->buffers, rest->length);
-    if (copy == NULL) {
+    if (exchange->answer.is_lent && !exchange_keep(exchange, &exchange->answer.own_rest)) {
         return false;
     }
-    memcpy(copy, rest->at, rest->length);
-    rest->at = copy;
     exchange->answer.is_lent = false;
     return true;
 }

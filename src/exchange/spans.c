@@ -50,8 +50,7 @@ static void begin_trace(struct span_facts *facts, struct random *random, uint32_
 void spans_begin(struct exchange *exchange)
 {
     const struct tracing_settings *tracing = &generation_settings(exchange->generation)->tracing;
-    struct exchange_span *span =
-        region_take(&exchange->memory, exchange->context->worker_context->buffers, sizeof(*span));
+    struct exchange_span *span = exchange_take(exchange, sizeof(*span));
     struct trace_context parent;
 
     if (span == NULL) {
@@ -72,8 +71,7 @@ void spans_begin(struct exchange *exchange)
     }
     trace_context_put_id(span->facts.own.span_id, random_next(randomness(exchange)));
     if (span->facts.own.sampled) {
-        span->target =
-            region_take(&exchange->memory, exchange->context->worker_context->buffers, TARGET_MOST);
+        span->target = exchange_take(exchange, TARGET_MOST);
     }
 }
 

@@ -111,8 +111,7 @@ static void take_ticket(const struct exchange *exchange, struct visit *visit)
 static bool give_ticket(struct exchange *exchange, struct visit *visit, uint32_t good_for_s,
                         uint32_t kept_for_s)
 {
-    char *line =
-        region_take(&exchange->memory, exchange->context->worker_context->buffers, COOKIE_MOST);
+    char *line = exchange_take(exchange, COOKIE_MOST);
     struct text text = text_over(line, COOKIE_MOST);
     char ticket[TICKET_TEXT_MAX];
     size_t length;
@@ -364,7 +363,7 @@ struct bytes waiting_room_body(struct exchange *exchange, const struct room_plac
 
     page = page.length > 0 ? page : BYTES(own_page);
     size = is_page ? page.length + VALUES_MOST : JSON_MOST;
-    room = region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+    room = exchange_take(exchange, size);
     if (room == NULL) {
         return (struct bytes){0};
     }
