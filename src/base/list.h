@@ -62,4 +62,13 @@ static inline struct link *list_last(struct link *head)
     return head->previous == head ? NULL : head->previous;
 }
 
+/* What a link of the list stands in; NULL: it is the head. */
+#define LIST_ITEM(at, head, type, member) ((at) == (head) ? NULL : CONTAINER_OF(at, type, member))
+#define LIST_FIRST(head, type, member) LIST_ITEM((head)->next, head, type, member)
+
+/* From the first to the last. The present one stays in the list meanwhile. */
+#define LIST_EACH(type, name, head, member) \
+    for (type *name = LIST_FIRST(head, type, member); name != NULL; \
+         name = LIST_ITEM(name->member.next, head, type, member))
+
 #endif

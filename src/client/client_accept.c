@@ -33,10 +33,7 @@ static bool is_full(struct client_context *context)
 static void resume_listeners(struct client_context *context)
 {
     context->paused = false;
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
         if (listener->listener != NULL && !listener->is_fresh) {
             listener_resume(listener->listener);
         }
@@ -45,9 +42,7 @@ static void resume_listeners(struct client_context *context)
 
 static bool has_clients_waiting(struct client_context *context)
 {
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
         struct pollfd queue = {.events = POLLIN};
 
         queue.fd = listener->listener != NULL ? listener_descriptor(listener->listener) : -1;
@@ -118,10 +113,7 @@ static void hold_listeners_when_full(struct client_context *context)
     alarm_set(context->worker_context->loop, &context->full_check, FULL_CHECK_MS, check_for_space,
               context);
     metrics_note(context->metrics, METRICS_ACCEPT_PAUSED);
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
         if (listener->listener != NULL) {
             listener_pause(listener->listener);
         }

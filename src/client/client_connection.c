@@ -169,22 +169,24 @@ void client_cut(struct client_connection *connection, enum cut_cause cause)
 void client_free_deferred(void *owner)
 {
     struct client_context *context = owner;
-    struct link *link;
+    struct client_connection *connection;
+    struct client_h1 *h1;
 
     if (context->handshakes.begun > 0 || !list_is_empty(&context->handshakes.line)) {
         client_handshakes_go_on(context);
     }
-    while ((link = list_first(&context->deferred_stream_frees)) != NULL) {
-        list_remove(link);
-        slab_give(context->streams, CONTAINER_OF(link, struct client_h1, link));
+    while ((h1 = LIST_FIRST(&context->deferred_stream_frees, struct client_h1, link)) != NULL) {
+        list_remove(&h1->link);
+        slab_give(context->streams, h1);
     }
     if (!list_is_empty(&context->h2.deferred_stream_frees) ||
         !list_is_empty(&context->h2.deferred_frees)) {
         client_h2_context_bury(context);
     }
-    while ((link = list_first(&context->deferred_frees)) != NULL) {
-        list_remove(link);
-        slab_give(context->connections, CONTAINER_OF(link, struct client_connection, link));
+    while ((connection = LIST_FIRST(&context->deferred_frees, struct client_connection, link)) !=
+           NULL) {
+        list_remove(&connection->link);
+        slab_give(context->connections, connection);
     }
 }
 

@@ -130,44 +130,41 @@ void client_context_trim(struct client_context *context)
 
 static void close_each(struct link *list, enum outcome_end end)
 {
-    struct link *link;
+    struct client_connection *connection;
 
-    while ((link = list_first(list)) != NULL) {
-        client_close(CONTAINER_OF(link, struct client_connection, link), end);
+    while ((connection = LIST_FIRST(list, struct client_connection, link)) != NULL) {
+        client_close(connection, end);
     }
 }
 
 static void cut_each(struct link *list)
 {
-    struct link *link;
+    struct client_connection *connection;
 
-    while ((link = list_first(list)) != NULL) {
-        client_cut(CONTAINER_OF(link, struct client_connection, link), CUT_STOP);
+    while ((connection = LIST_FIRST(list, struct client_connection, link)) != NULL) {
+        client_cut(connection, CUT_STOP);
     }
 }
 
 void client_context_stop_listening(struct client_context *context)
 {
     alarm_clear(context->worker_context->loop, &context->late_comers);
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        listener_free(&CONTAINER_OF(link, struct client_listener, link)->listener);
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
+        listener_free(&listener->listener);
     }
 }
 
 void client_context_discard_listening(struct client_context *context)
 {
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        listener_discard(&CONTAINER_OF(link, struct client_listener, link)->listener);
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
+        listener_discard(&listener->listener);
     }
 }
 
 bool client_context_listens(const struct client_context *context)
 {
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        if (CONTAINER_OF(link, struct client_listener, link)->listener != NULL) {
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
+        if (listener->listener != NULL) {
             return true;
         }
     }
@@ -177,8 +174,7 @@ bool client_context_listens(const struct client_context *context)
 /* Of HTTP/1 the next answer says so. */
 static void drain_each(struct link *list)
 {
-    for (struct link *link = list->next; link != list; link = link->next) {
-        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
+    LIST_EACH (struct client_connection, connection, list, link) {
         const struct client_codec *codec = client_codec_of(connection);
 
         if (codec != NULL) {
@@ -190,9 +186,7 @@ static void drain_each(struct link *list)
 /* Those that have not said yet who they are. */
 static void hurry_each(struct link *list)
 {
-    for (struct link *link = list->next; link != list; link = link->next) {
-        struct client_connection *connection = CONTAINER_OF(link, struct client_connection, link);
-
+    LIST_EACH (struct client_connection, connection, list, link) {
         if (connection->state == CLIENT_AWAITS_PROXY_HEADER ||
             connection->state == CLIENT_AWAITS_HANDSHAKE) {
             uint32_t spent_ms =
@@ -228,9 +222,8 @@ void client_context_drain(struct client_context *context, uint32_t grace_ms)
     exchange_context_drain(context->exchanges);
     drain_each(&context->idle);
     drain_each(&context->busy);
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        listener_take_silent(CONTAINER_OF(link, struct client_listener, link)->listener);
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
+        listener_take_silent(listener->listener);
     }
     alarm_set(context->worker_context->loop, &context->idle_grace, grace_ms, on_grace_over,
               context);

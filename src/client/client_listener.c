@@ -8,10 +8,7 @@
 
 struct client_listener *client_listener_find(struct client_context *context, uint32_t key)
 {
-    for (struct link *link = context->listeners.next; link != &context->listeners;
-         link = link->next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
+    LIST_EACH (struct client_listener, listener, &context->listeners, link) {
         if (listener->key == key) {
             return listener;
         }

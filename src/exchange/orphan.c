@@ -182,11 +182,9 @@ void orphan_end(struct exchange *exchange, const char *error)
 
 void exchange_context_cut_orphans(struct exchange_context *context)
 {
-    struct link *link;
+    struct exchange *exchange;
 
-    while ((link = list_first(&context->orphans)) != NULL) {
-        struct exchange *exchange = CONTAINER_OF(link, struct exchange, link);
-
+    while ((exchange = LIST_FIRST(&context->orphans, struct exchange, link)) != NULL) {
         exchange->outcome.end = OUTCOME_CUT_BY_STOP;
         orphan_end(exchange, NULL);
     }

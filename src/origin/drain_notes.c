@@ -23,9 +23,7 @@ static void note_free(struct drain_notes *notes, struct note *note)
 
 static struct note *find(const struct drain_notes *notes, const char *label)
 {
-    for (struct link *link = notes->list.next; link != &notes->list; link = link->next) {
-        struct note *note = CONTAINER_OF(link, struct note, link);
-
+    LIST_EACH (struct note, note, &notes->list, link) {
         if (strcmp(note->label, label) == 0) {
             return note;
         }

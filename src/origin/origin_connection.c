@@ -325,12 +325,11 @@ void origin_connection_fail(struct origin_connection *connection, enum origin_fa
 void origin_connections_free(void *owner)
 {
     struct origin_directory *directory = owner;
-    struct link *link;
+    struct origin_connection *connection;
 
-    while ((link = list_first(&directory->deferred_frees)) != NULL) {
-        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
-
-        list_remove(link);
+    while ((connection = LIST_FIRST(&directory->deferred_frees, struct origin_connection, link)) !=
+           NULL) {
+        list_remove(&connection->link);
         if (connection->h2 != NULL) {
             origin_h2_free(connection);
         }

@@ -373,10 +373,7 @@ void service_entry_put(struct service_entry **held)
 
 static struct srv_note *find_note(struct origin_registry *registry, const char *name)
 {
-    for (struct link *link = registry->srv_notes.next; link != &registry->srv_notes;
-         link = link->next) {
-        struct srv_note *note = CONTAINER_OF(link, struct srv_note, link);
-
+    LIST_EACH (struct srv_note, note, &registry->srv_notes, link) {
         if (strcmp(note->name, name) == 0) {
             return note;
         }
@@ -446,9 +443,7 @@ void origin_registry_forget_srv(struct origin_registry *registry, const char *na
 void origin_registry_read_srv(struct origin_registry *registry, srv_seen *seen, void *owner)
 {
     pthread_mutex_lock(&registry->lock);
-    for (struct link *link = registry->srv_notes.next; link != &registry->srv_notes;
-         link = link->next) {
-        const struct srv_note *note = CONTAINER_OF(link, struct srv_note, link);
+    LIST_EACH (const struct srv_note, note, &registry->srv_notes, link) {
         const struct srv_reading reading = {note->name, note->state, note->targets, note->count};
 
         seen(owner, &reading);
@@ -599,10 +594,7 @@ static uint64_t now_us(void)
 
 static void sum_up(const struct origin_entry *entry, struct origin_reading *reading)
 {
-    for (const struct link *link = entry->tallies.next; link != &entry->tallies;
-         link = link->next) {
-        const struct origin_tally *tally = CONTAINER_OF(link, struct origin_tally, link);
-
+    LIST_EACH (const struct origin_tally, tally, &entry->tallies, link) {
         reading->connections += TALLY_READ(tally->connections);
         reading->http2_connections += TALLY_READ(tally->http2_connections);
         reading->http2_streams += TALLY_READ(tally->http2_streams);

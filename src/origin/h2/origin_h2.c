@@ -218,9 +218,7 @@ bool origin_h2_may_soon(const struct origin *origin)
 
 struct origin_connection *origin_h2_idle(const struct origin *origin)
 {
-    for (struct link *link = origin->carriers.next; link != &origin->carriers; link = link->next) {
-        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
-
+    LIST_EACH (struct origin_connection, connection, &origin->carriers, link) {
         if (is_idle(connection->h2) && !connection->h2->inside) {
             return connection;
         }
@@ -233,19 +231,18 @@ struct origin_connection *origin_h2_idle(const struct origin *origin)
 /* Each stream has its own verdict, which looks at the connection as it is now. */
 static void fail_streams(struct origin_h2 *h2, enum origin_failure failure, const char *fault)
 {
-    struct link *link;
+    struct origin_h2_stream *stream;
 
-    while ((link = list_first(&h2->streams)) != NULL) {
-        struct origin_h2_stream *stream = CONTAINER_OF(link, struct origin_h2_stream, link);
+    while ((stream = LIST_FIRST(&h2->streams, struct origin_h2_stream, link)) != NULL) {
         struct origin_connection *connection = stream->connection;
 
         stream->id = 0;
         if (connection == NULL) {
-            list_remove(link);
+            list_remove(&stream->link);
             h2->stream_count--;
             origin_h2_stream_free(stream);
         } else if (stream->ended) {
-            list_remove(link); /* whole; its client takes its time */
+            list_remove(&stream->link); /* whole; its client takes its time */
             h2->stream_count--;
             list_remove(&stream->moved);
             list_remove(&stream->touched);

@@ -53,9 +53,7 @@ static struct stall check_at_busy(const struct origin *origin)
 {
     struct stall stall = {0};
 
-    for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
-        const struct origin_connection *connection =
-            CONTAINER_OF(link, struct origin_connection, link);
+    LIST_EACH (const struct origin_connection, connection, &origin->busy, link) {
         struct service *service = connection->request->service;
 
         if (service == NULL || !awaits_body(connection)) {
@@ -92,9 +90,7 @@ static void on_check(void *owner);
 
 static struct origin_connection *hopeless_one(const struct origin *origin)
 {
-    for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
-        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
-
+    LIST_EACH (struct origin_connection, connection, &origin->busy, link) {
         if (awaits_body(connection) && waited_ms(connection, now_of(origin)) > BREAK_MS) {
             return connection;
         }

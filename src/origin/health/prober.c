@@ -30,9 +30,7 @@ struct prober {
 
 static struct probe *find(const struct origin *origin, const char *service)
 {
-    for (struct link *link = origin->probes.next; link != &origin->probes; link = link->next) {
-        struct probe *probe = CONTAINER_OF(link, struct probe, of_origin);
-
+    LIST_EACH (struct probe, probe, &origin->probes, of_origin) {
         if (strcmp(probe->service, service) == 0) {
             return probe;
         }

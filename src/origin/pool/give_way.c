@@ -68,8 +68,7 @@ static struct origin_connection *slowest_of(struct origin *origin, uint64_t now_
     struct origin_connection *slowest = NULL;
     uint64_t lowest = UINT64_MAX;
 
-    for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
-        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+    LIST_EACH (struct origin_connection, connection, &origin->busy, link) {
         uint64_t rate = drip_of(connection, now_us);
 
         if (rate < lowest) {

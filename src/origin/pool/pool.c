@@ -88,11 +88,9 @@ static bool will_do(const struct origin_connection *connection,
 static struct origin_connection *take_idle(struct origin *origin, struct origin_request *request)
 {
     uint64_t now_us = loop_now(directory_of(origin)->worker_context->loop);
-    struct link *link;
+    struct origin_connection *connection;
 
-    while ((link = list_first(&origin->idle)) != NULL) {
-        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
-
+    while ((connection = LIST_FIRST(&origin->idle, struct origin_connection, link)) != NULL) {
         if (!will_do(connection, request, now_us)) {
             return NULL; /* it stays for others */
         }

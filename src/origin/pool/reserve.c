@@ -88,8 +88,7 @@ static struct origin_connection *count_slow(struct origin *origin)
     struct origin_connection *slowest = NULL;
     uint64_t lowest = UINT64_MAX;
 
-    for (struct link *link = origin->busy.next; link != &origin->busy; link = link->next) {
-        struct origin_connection *connection = CONTAINER_OF(link, struct origin_connection, link);
+    LIST_EACH (struct origin_connection, connection, &origin->busy, link) {
         uint64_t rate = slowness_of(connection, now_us);
 
         mark(connection, rate != UINT64_MAX);
