@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # make-states.sh [--check]: writes doc/STATES.md from the tables of states and failures in src/,
-# and from the functions may_follow or tables formers that guard every change of state. --check compares instead,
+# and from the tables formers that guard every change of state. --check compares instead,
 # prints the difference and exits 1 when there is one.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
 
-# PREFIX HEADER SOURCE: the table PREFIX_STATES of the header; the source with its may_follow or formers,
+# PREFIX HEADER SOURCE: the table PREFIX_STATES of the header; the source with its table formers,
 # "-" where states are set without one.
 machines='
 CLIENT            src/client/client_private.h    src/client/client_connection.c
@@ -29,8 +29,7 @@ states_of() { # PREFIX HEADER
         }' "$2"
 }
 
-# Lines "NAME|AFTER": the states that NAME may follow, in words, of a function may_follow or of a
-# table formers.
+# Lines "NAME|AFTER": the states that NAME may follow, in words, of a table formers.
 followers_of() { # PREFIX SOURCE
     awk -v prefix="$1_" '
         /^static const uint16_t formers\[\]/ { table = 1; next }
@@ -45,21 +44,6 @@ followers_of() { # PREFIX SOURCE
             gsub(/FROM\(|\)/, "", said); gsub(/ \| /, ", ", said)
             print name "|" said
             next
-        }
-        /^static bool may_follow\(/ { inside = 1 }
-        inside && /^}/ { exit }
-        inside && /case / { name = $2; sub(/:$/, "", name); sub(prefix, "", name)
-                            names[++count] = name; said = ""; next }
-        inside && count && (/return / || said != "") {
-            said = said " " $0
-            if (said !~ /;/) next
-            gsub(/return|from|;/, "", said); gsub(prefix, "", said); gsub(/ +/, " ", said)
-            if (said ~ /!=/) { gsub(/ ?!= ?/, "", said); gsub(/ ?&& ?/, ", ", said)
-                               said = "any but " said }
-            gsub(/ ?== ?/, "", said); gsub(/ ?\|\| ?/, ", ", said); sub(/^ +/, "", said); sub(/ ?\/\*.*/, "", said)
-            if (said ~ /^ ?false/) said = "none: the first one"
-            for (i = 1; i <= count; i++) print names[i] "|" said
-            count = 0; said = ""
         }' "$2"
 }
 

@@ -89,7 +89,7 @@ static void on_failed(void *owner, enum origin_failure failure)
     attempt_set_over(attempt);
     exchange->outcome.fault = attempt->request.fault;
     exchange->outcome.detail = origin_failure_reported(failure, attempt->request.was_reset);
-    orphan_end(exchange, origin_failure_error(failure));
+    orphan_end(exchange, origin_failures[failure].error);
 }
 
 static void on_give_way(void *owner)

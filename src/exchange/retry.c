@@ -59,7 +59,7 @@ enum retry_verdict retry_judge(const struct retry_facts *facts)
     if (facts->attempts >= ATTEMPTS_MAX) {
         return RETRY_LAST;
     }
-    if (!origin_failure_is_worth_another(facts->failure)) {
+    if (!origin_failures[facts->failure].is_worth_another) {
         return RETRY_POINTLESS;
     }
     if (!facts->body_kept) {

@@ -143,7 +143,7 @@ static void fail_for_good(struct attempt *attempt, enum origin_failure failure)
     if (attempt->exchange->caching != NULL && caching_failed(attempt->exchange)) {
         return;
     }
-    reply_error(attempt->exchange, origin_failure_status(failure), origin_failure_error(failure),
+    reply_error(attempt->exchange, origin_failures[failure].status, origin_failures[failure].error,
                 sentence_of(attempt, failure));
 }
 
@@ -184,7 +184,7 @@ void tries_failed(void *owner, enum origin_failure failure)
     struct exchange *exchange = attempt->exchange;
 
     attempt_set_over(attempt);
-    attempt_end(attempt, origin_failure_error(failure));
+    attempt_end(attempt, origin_failures[failure].error);
     if (exchange->state == EXCHANGE_TUNNELS) {
         exchange_finish(exchange, failure == ORIGIN_FAILURE_TUNNEL_IDLE ? OUTCOME_CUT_BY_TIMEOUT
                                                                         : OUTCOME_TUNNEL_CLOSED);
@@ -197,7 +197,7 @@ void tries_failed(void *owner, enum origin_failure failure)
     }
     if (exchange->answer.begun) {
         client_sees(attempt, failure);
-        exchange->outcome.error = origin_failure_error(failure);
+        exchange->outcome.error = origin_failures[failure].error;
         exchange->outcome.detail = sentence_of(attempt, failure);
         exchange_break_off(exchange, end_after(failure));
         return;

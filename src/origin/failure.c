@@ -2,13 +2,7 @@
 /* The failure table as data. */
 #include "origin/failure.h"
 
-static const struct {
-    uint16_t status;
-    bool is_worth_another;
-    enum origin_blame blame;
-    const char *error;
-    const char *sentence;
-} rows[] = {
+const struct origin_failure_row origin_failures[] = {
 #define AGAIN true
 #define POINTLESS false
 #define BLAMED ORIGIN_BLAMED
@@ -24,31 +18,6 @@ static const struct {
 #undef SOMETIMES
 };
 
-bool origin_failure_is_worth_another(enum origin_failure failure)
-{
-    return rows[failure].is_worth_another;
-}
-
-enum origin_blame origin_failure_blame(enum origin_failure failure)
-{
-    return rows[failure].blame;
-}
-
-uint16_t origin_failure_status(enum origin_failure failure)
-{
-    return rows[failure].status;
-}
-
-const char *origin_failure_error(enum origin_failure failure)
-{
-    return rows[failure].error;
-}
-
-const char *origin_failure_sentence(enum origin_failure failure)
-{
-    return rows[failure].sentence;
-}
-
 const char *origin_failure_reported(enum origin_failure failure, bool was_reset)
 {
     if (was_reset && failure == ORIGIN_FAILURE_CLOSED) {
@@ -57,5 +26,5 @@ const char *origin_failure_reported(enum origin_failure failure, bool was_reset)
     if (was_reset && failure == ORIGIN_FAILURE_INCOMPLETE) {
         return "the origin reset the connection in the middle of its answer";
     }
-    return origin_failure_sentence(failure);
+    return origin_failures[failure].sentence;
 }

@@ -60,13 +60,17 @@ enum origin_blame {
     ORIGIN_BLAMED_SOMETIMES, /* not where it closed a connection for being idle just when it was used */
 };
 
-/* Another attempt may end otherwise: waiting longer would not only add load. */
-bool origin_failure_is_worth_another(enum origin_failure failure);
-enum origin_blame origin_failure_blame(enum origin_failure failure);
-uint16_t origin_failure_status(enum origin_failure failure);
-const char *origin_failure_error(enum origin_failure failure);
-const char *origin_failure_sentence(enum origin_failure failure);
-/* The same for people, who look for another cause where a connection was reset, not closed. */
+struct origin_failure_row {
+    uint16_t status; /* for the client */
+    bool
+        is_worth_another; /* another attempt may end otherwise: waiting longer would not only add load */
+    enum origin_blame blame;
+    const char *error; /* RFC 9209 section 2.3 */
+    const char *sentence;
+};
+extern const struct origin_failure_row origin_failures[]; /* by enum origin_failure */
+
+/* The sentence for people, who look for another cause where a connection was reset, not closed. */
 const char *origin_failure_reported(enum origin_failure failure, bool was_reset);
 
 #endif

@@ -28,8 +28,18 @@ struct origin_registry {
     struct name_table origins;
     struct name_table services;
     struct link srv_notes;
-    struct drain_notes drained;
+    struct link drained; /* of struct drain_note: few */
+    uint32_t drained_count;
 };
+
+/* An address of a name that an operator drained and that DNS does not give now: an origin that comes by this
+ * label is drained from its first moment. */
+struct drain_note {
+    struct link link;
+    char *label; /* "api:80@10.0.0.1" */
+};
+
+#define DRAIN_NOTES_MOST 1024
 
 /* What is known of an SRV name. */
 struct srv_note {
@@ -39,6 +49,72 @@ struct srv_note {
     struct srv_target *targets;
     uint32_t count;
 };
+
+/* --- drained addresses that DNS does not give ---------------------------------------------- */
+
+static void drop_note(struct origin_registry *registry, struct drain_note *note)
+{
+    list_remove(&note->link);
+    registry->drained_count--;
+    free(note->label);
+    free(note);
+}
+
+static struct drain_note *find_drained(struct origin_registry *registry, const char *label)
+{
+    LIST_EACH (struct drain_note, note, &registry->drained, link) {
+        if (strcmp(note->label, label) == 0) {
+            return note;
+        }
+    }
+    return NULL;
+}
+
+/* true: it is noted, or was. false: no memory, or too many. */
+static bool note_drain(struct origin_registry *registry, const char *label)
+{
+    struct drain_note *note;
+
+    if (find_drained(registry, label) != NULL) {
+        return true;
+    }
+    note = registry->drained_count < DRAIN_NOTES_MOST ? calloc(1, sizeof(*note)) : NULL;
+    if (note == NULL || (note->label = strdup(label)) == NULL) {
+        free(note);
+        return false;
+    }
+    list_add_last(&registry->drained, &note->link);
+    registry->drained_count++;
+    return true;
+}
+
+/* Takes it out; false: it was not there. */
+static bool take_note(struct origin_registry *registry, const char *label)
+{
+    struct drain_note *note = find_drained(registry, label);
+
+    if (note != NULL) {
+        drop_note(registry, note);
+    }
+    return note != NULL;
+}
+
+/* Those of all addresses of this name. */
+static void forget_notes(struct origin_registry *registry, const char *name)
+{
+    struct link *next;
+
+    for (struct link *link = registry->drained.next; link != &registry->drained; link = next) {
+        struct drain_note *note = CONTAINER_OF(link, struct drain_note, link);
+
+        next = link->next;
+        if (bytes_equal(origin_label_name(bytes_of(note->label)), bytes_of(name))) {
+            drop_note(registry, note);
+        }
+    }
+}
+
+/* --- the registry -------------------------------------------------------------------------- */
 
 struct origin_registry *origin_registry_new(uint32_t workers)
 {
@@ -56,7 +132,7 @@ struct origin_registry *origin_registry_new(uint32_t workers)
     pthread_mutex_init(&registry->lock, NULL);
     registry->workers = workers;
     list_init(&registry->srv_notes);
-    drain_notes_init(&registry->drained);
+    list_init(&registry->drained);
     name_table_init(&registry->origins);
     name_table_init(&registry->services);
     return registry;
@@ -64,13 +140,17 @@ struct origin_registry *origin_registry_new(uint32_t workers)
 
 void origin_registry_free(struct origin_registry **registry)
 {
+    struct drain_note *note;
+
     if (*registry == NULL) {
         return;
     }
     CHECK(name_table_next(&(*registry)->origins, NULL) == NULL &&
           name_table_next(&(*registry)->services, NULL) == NULL);
     CHECK(list_is_empty(&(*registry)->srv_notes));
-    drain_notes_release(&(*registry)->drained);
+    while ((note = LIST_FIRST(&(*registry)->drained, struct drain_note, link)) != NULL) {
+        drop_note(*registry, note);
+    }
     pthread_mutex_destroy(&(*registry)->lock);
     free((*registry)->contexts);
     free(*registry);
@@ -98,22 +178,18 @@ void origin_registry_end_change(struct origin_registry *registry)
     origin_registry_changed(registry);
 }
 
-static bool may_follow(enum origin_phase from, enum origin_phase to)
-{
-    switch (to) {
-    case ORIGIN_EJECTED:
-        return from != ORIGIN_EJECTED;
-    case ORIGIN_HALF_OPEN:
-        return from == ORIGIN_EJECTED;
-    case ORIGIN_SERVES:
-        return from == ORIGIN_HALF_OPEN;
-    }
-    return false;
-}
+#define FROM(phase) (1u << ORIGIN_##phase)
+
+/* What each may follow. */
+static const uint16_t formers[] = {
+    [ORIGIN_SERVES] = FROM(HALF_OPEN),
+    [ORIGIN_EJECTED] = FROM(SERVES) | FROM(HALF_OPEN),
+    [ORIGIN_HALF_OPEN] = FROM(EJECTED),
+};
 
 void origin_entry_set_phase(struct origin_entry *entry, enum origin_phase phase)
 {
-    CHECK(may_follow(origin_entry_phase(entry), phase));
+    CHECK((formers[phase] >> origin_entry_phase(entry) & 1) != 0);
     atomic_store_explicit(&entry->phase, (uint8_t)phase, memory_order_release);
 }
 
@@ -129,12 +205,6 @@ static struct registry_entry *find(const struct name_table *table, const char *n
     return place_of(name_table_find(table, name, NULL));
 }
 
-/* What sets the kinds of entries apart. */
-struct kind {
-    size_t size;
-    void (*init)(struct registry_entry *common); /* NULL: zeros will do */
-};
-
 static void entry_free(struct registry_entry *common)
 {
     free(common->name);
@@ -142,41 +212,36 @@ static void entry_free(struct registry_entry *common)
 }
 
 static struct registry_entry *entry_new(struct origin_registry *registry, struct name_table *table,
-                                        const char *name, const struct kind *kind)
+                                        const char *name, size_t size)
 {
-    struct registry_entry *common = aligned_alloc(ORIGIN_CACHE_LINE, kind->size);
+    struct registry_entry *common = aligned_alloc(ORIGIN_CACHE_LINE, size);
 
     if (common == NULL) {
         return NULL;
     }
-    memset(common, 0, kind->size);
+    memset(common, 0, size);
     common->registry = registry;
     common->name = strdup(name);
     if (common->name == NULL) {
         entry_free(common);
         return NULL;
     }
-    if (kind->init != NULL) {
-        kind->init(common);
-    }
     name_table_add(table, &common->named, common->name);
     return common;
 }
 
+/* One that is new has this reference only, and is zeros otherwise. The lock is held. */
 static struct registry_entry *entry_get(struct origin_registry *registry, struct name_table *table,
-                                        const char *name, const struct kind *kind)
+                                        const char *name, size_t size)
 {
-    struct registry_entry *common;
+    struct registry_entry *common = find(table, name);
 
-    pthread_mutex_lock(&registry->lock);
-    common = find(table, name);
     if (common == NULL) {
-        common = entry_new(registry, table, name, kind);
+        common = entry_new(registry, table, name, size);
     }
     if (common != NULL) {
         common->references++;
     }
-    pthread_mutex_unlock(&registry->lock);
     return common;
 }
 
@@ -187,18 +252,6 @@ static void entry_hold(struct registry_entry *common)
     pthread_mutex_unlock(&common->registry->lock);
 }
 
-static void entry_put(struct registry_entry *common)
-{
-    struct origin_registry *registry = common->registry;
-
-    pthread_mutex_lock(&registry->lock);
-    if (--common->references == 0) {
-        name_table_remove(&common->named);
-        entry_free(common);
-    }
-    pthread_mutex_unlock(&registry->lock);
-}
-
 /* --- origins ----------------------------------------------------------------------------- */
 
 static struct origin_entry *origin_of(struct registry_entry *common)
@@ -206,26 +259,15 @@ static struct origin_entry *origin_of(struct registry_entry *common)
     return common != NULL ? CONTAINER_OF(common, struct origin_entry, common) : NULL;
 }
 
-static void init_origin(struct registry_entry *common)
-{
-    list_init(&origin_of(common)->tallies);
-}
-
-static const struct kind origin_kind = {sizeof(struct origin_entry), init_origin};
-
-/* Both under one lock: between two, the name's entry might go. */
+/* Under the lock that is held for its name, too: between two, the name's entry might go. */
 static struct origin_entry *get_locked(struct origin_registry *registry, const char *name)
 {
-    struct origin_entry *entry = origin_of(find(&registry->origins, name));
+    struct origin_entry *entry =
+        origin_of(entry_get(registry, &registry->origins, name, sizeof(struct origin_entry)));
 
-    if (entry == NULL) {
-        entry = origin_of(entry_new(registry, &registry->origins, name, &origin_kind));
-        if (entry != NULL) {
-            entry->drained = drain_notes_take(&registry->drained, name);
-        }
-    }
-    if (entry != NULL) {
-        entry->common.references++;
+    if (entry != NULL && entry->common.references == 1) {
+        list_init(&entry->tallies);
+        entry->drained = take_note(registry, name);
     }
     return entry;
 }
@@ -234,7 +276,7 @@ static struct origin_entry *get_locked(struct origin_registry *registry, const c
 static void keep_drain(struct origin_registry *registry, const struct origin_entry *entry)
 {
     if (entry->of != NULL && TALLY_READ(entry->drained) &&
-        !drain_notes_add(&registry->drained, entry->common.name)) {
+        !note_drain(registry, entry->common.name)) {
         log_warning("origin %s is drained and gone from DNS; should it come back, it is not",
                     entry->common.name);
     }
@@ -250,7 +292,7 @@ static void put_locked(struct origin_registry *registry, struct origin_entry *en
     keep_drain(registry, entry);
     name_table_remove(&entry->common.named);
     if (of == NULL) {
-        drain_notes_forget(&registry->drained, entry->common.name);
+        forget_notes(registry, entry->common.name);
     }
     entry_free(&entry->common);
     if (of != NULL) {
@@ -344,12 +386,13 @@ void origin_entry_leave(struct origin_entry *entry, struct origin_tally *tally)
 
 /* --- services ---------------------------------------------------------------------------- */
 
-static const struct kind service_kind = {.size = sizeof(struct service_entry)};
-
 struct service_entry *service_entry_get(struct origin_registry *registry, const char *name)
 {
-    struct registry_entry *common = entry_get(registry, &registry->services, name, &service_kind);
+    struct registry_entry *common;
 
+    pthread_mutex_lock(&registry->lock);
+    common = entry_get(registry, &registry->services, name, sizeof(struct service_entry));
+    pthread_mutex_unlock(&registry->lock);
     return common != NULL ? CONTAINER_OF(common, struct service_entry, common) : NULL;
 }
 
@@ -362,11 +405,19 @@ struct service_entry *service_entry_hold(struct service_entry *entry)
 void service_entry_put(struct service_entry **held)
 {
     struct service_entry *entry = *held;
+    struct origin_registry *registry;
 
     *held = NULL;
-    if (entry != NULL) {
-        entry_put(&entry->common);
+    if (entry == NULL) {
+        return;
     }
+    registry = entry->common.registry;
+    pthread_mutex_lock(&registry->lock);
+    if (--entry->common.references == 0) {
+        name_table_remove(&entry->common.named);
+        entry_free(&entry->common);
+    }
+    pthread_mutex_unlock(&registry->lock);
 }
 
 /* --- SRV names --------------------------------------------------------------------------- */
@@ -538,9 +589,9 @@ bool origin_registry_drain(struct origin_registry *registry, const char *name, b
     pthread_mutex_lock(&registry->lock);
     known = drain_one(registry, name, drained);
     if (!known && drained) {
-        known = may_come(registry, name) && drain_notes_add(&registry->drained, name);
+        known = may_come(registry, name) && note_drain(registry, name);
     } else if (!known) {
-        known = drain_notes_take(&registry->drained, name);
+        known = take_note(registry, name);
     }
     pthread_mutex_unlock(&registry->lock);
     origin_registry_changed(registry);
@@ -555,8 +606,7 @@ enum drain_restored origin_registry_restore_drain(struct origin_registry *regist
     pthread_mutex_lock(&registry->lock);
     if (drain_one(registry, name, true)) {
         restored = DRAIN_IN_FORCE;
-    } else if (origin_label_address(bytes_of(name)).length > 0 &&
-               drain_notes_add(&registry->drained, name)) {
+    } else if (origin_label_address(bytes_of(name)).length > 0 && note_drain(registry, name)) {
         restored = DRAIN_NOTED;
     }
     pthread_mutex_unlock(&registry->lock);
@@ -568,7 +618,9 @@ void origin_registry_read_drain_notes(struct origin_registry *registry, drain_no
                                       void *owner)
 {
     pthread_mutex_lock(&registry->lock);
-    drain_notes_read(&registry->drained, noted, owner);
+    LIST_EACH (struct drain_note, note, &registry->drained, link) {
+        noted(owner, note->label);
+    }
     pthread_mutex_unlock(&registry->lock);
 }
 

@@ -57,8 +57,8 @@ static void failures_of_origins(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-        uint16_t status = origin_failure_status(failures[i].failure);
-        const char *error = origin_failure_error(failures[i].failure);
+        uint16_t status = origin_failures[failures[i].failure].status;
+        const char *error = origin_failures[failures[i].failure].error;
 
         assert_int_equal(grpc_error_status(status, error, false), failures[i].before);
         assert_int_equal(grpc_error_status(status, error, true), failures[i].after);
@@ -70,8 +70,8 @@ static void no_call_that_may_have_run_is_unavailable(void **state)
 {
     (void)state;
     for (int i = 0; i < ORIGIN_FAILURE_COUNT; i++) {
-        assert_int_not_equal(grpc_error_status(origin_failure_status((enum origin_failure)i),
-                                               origin_failure_error((enum origin_failure)i), true),
+        assert_int_not_equal(grpc_error_status(origin_failures[(enum origin_failure)i].status,
+                                               origin_failures[(enum origin_failure)i].error, true),
                              GRPC_UNAVAILABLE);
     }
 }

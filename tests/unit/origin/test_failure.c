@@ -60,11 +60,11 @@ static void each_row_can_be_reported(void **state)
     (void)state;
     for (int i = 0; i < ORIGIN_FAILURE_COUNT; i++) {
         enum origin_failure failure = (enum origin_failure)i;
-        uint16_t status = origin_failure_status(failure);
-        const char *sentence = origin_failure_sentence(failure);
+        uint16_t status = origin_failures[failure].status;
+        const char *sentence = origin_failures[failure].sentence;
 
         assert_true(status == 502 || status == 503 || status == 504);
-        assert_true(is_registered(origin_failure_error(failure)));
+        assert_true(is_registered(origin_failures[failure].error));
         assert_true(strlen(sentence) > 10);
         for (const char *at = sentence; *at != '\0'; at++) {
             assert_true(*at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\');
@@ -78,9 +78,9 @@ static void timeouts_are_504_unless_they_are_ours(void **state)
     (void)state;
     for (int i = 0; i < ORIGIN_FAILURE_COUNT; i++) {
         enum origin_failure failure = (enum origin_failure)i;
-        bool is_timeout = strstr(origin_failure_error(failure), "timeout") != NULL;
+        bool is_timeout = strstr(origin_failures[failure].error, "timeout") != NULL;
 
-        assert_int_equal(origin_failure_status(failure) == 504, is_timeout);
+        assert_int_equal(origin_failures[failure].status == 504, is_timeout);
     }
 }
 
@@ -88,33 +88,33 @@ static void timeouts_are_504_unless_they_are_ours(void **state)
 static void limits_are_503(void **state)
 {
     (void)state;
-    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LINE_FULL), 503);
-    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LINE_TIMEOUT), 503);
-    assert_int_equal(origin_failure_status(ORIGIN_FAILURE_LOCAL_RESOURCE), 503);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_LINE_FULL].status, 503);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_LINE_TIMEOUT].status, 503);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_LOCAL_RESOURCE].status, 503);
 }
 
 /* The gateway's own limits, and clients that ask for nothing any more, are no reason to eject an origin. */
 static void limits_and_tunnels_are_blameless(void **state)
 {
     (void)state;
-    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_LINE_FULL), ORIGIN_BLAMELESS);
-    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_LINE_TIMEOUT), ORIGIN_BLAMELESS);
-    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_LOCAL_RESOURCE), ORIGIN_BLAMELESS);
-    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_TUNNEL_IDLE), ORIGIN_BLAMELESS);
-    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_CLOSED), ORIGIN_BLAMED_SOMETIMES);
-    assert_int_equal(origin_failure_blame(ORIGIN_FAILURE_H2_FLOOD), ORIGIN_BLAMED);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_LINE_FULL].blame, ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_LINE_TIMEOUT].blame, ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_LOCAL_RESOURCE].blame, ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_TUNNEL_IDLE].blame, ORIGIN_BLAMELESS);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_CLOSED].blame, ORIGIN_BLAMED_SOMETIMES);
+    assert_int_equal(origin_failures[ORIGIN_FAILURE_H2_FLOOD].blame, ORIGIN_BLAMED);
 }
 
 /* What waited for long waits as long again: only a quick failure is asked about elsewhere. */
 static void slow_failures_are_not_repeated(void **state)
 {
     (void)state;
-    assert_false(origin_failure_is_worth_another(ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT));
-    assert_false(origin_failure_is_worth_another(ORIGIN_FAILURE_SEND_TIMEOUT));
-    assert_false(origin_failure_is_worth_another(ORIGIN_FAILURE_LINE_TIMEOUT));
-    assert_true(origin_failure_is_worth_another(ORIGIN_FAILURE_REFUSED));
-    assert_true(origin_failure_is_worth_another(ORIGIN_FAILURE_STREAM_REFUSED));
-    assert_true(origin_failure_is_worth_another(ORIGIN_FAILURE_HALF_OPEN_TIMEOUT));
+    assert_false(origin_failures[ORIGIN_FAILURE_FIRST_BYTE_TIMEOUT].is_worth_another);
+    assert_false(origin_failures[ORIGIN_FAILURE_SEND_TIMEOUT].is_worth_another);
+    assert_false(origin_failures[ORIGIN_FAILURE_LINE_TIMEOUT].is_worth_another);
+    assert_true(origin_failures[ORIGIN_FAILURE_REFUSED].is_worth_another);
+    assert_true(origin_failures[ORIGIN_FAILURE_STREAM_REFUSED].is_worth_another);
+    assert_true(origin_failures[ORIGIN_FAILURE_HALF_OPEN_TIMEOUT].is_worth_another);
 }
 
 int main(void)
