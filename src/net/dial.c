@@ -39,3 +39,8 @@ int dial_error(int fd)
     }
     return failure;
 }
+
+bool dial_lacks_resources(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}

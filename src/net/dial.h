@@ -10,5 +10,7 @@
 int dial(const struct address *address);
 /* The errno that ended connecting, 0 when it succeeded. */
 int dial_error(int fd);
+/* It is we who have no descriptor or memory left: that says nothing about the other side. */
+bool dial_lacks_resources(int error);
 
 #endif

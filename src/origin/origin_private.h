@@ -10,7 +10,6 @@
 #include "http/h1/h1_chunked.h"
 #include "net/drip.h"
 #include "net/outbox.h"
-#include "origin/health/connect_probe.h"
 #include "origin/origin.h"
 #include "origin/origin_entry.h"
 #include "origin/origin_request.h"
@@ -99,7 +98,11 @@ struct origin {
     bool stalls;            /* it was sent away for that, and does not serve yet */
     struct alarm guard;     /* looks whether it has fallen silent */
     struct service *guards; /* for whom */
-    struct connect_probe connect_probe;
+    struct {
+        struct transport transport;
+        struct alarm alarm;
+        struct service *service; /* whose settings it goes by; NULL: none is on its way */
+    } connect_probe;             /* origin_ejection.c */
 };
 
 /* clang-format off */
@@ -221,7 +224,7 @@ static inline bool origin_has_address(const struct origin *origin)
     return origin->address.length > 0;
 }
 
-/* origin_spare.c: closes the connection that has been idle for the longest time, of any origin; false:
+/* origin_directory.c: closes the connection that has been idle for the longest time, of any origin; false:
  * there is none. */
 bool origin_directory_spare_one(struct origin_directory *directory);
 
@@ -296,6 +299,12 @@ void origin_h2_free(struct origin_connection *connection);
 uint32_t origin_connection_verdict_ms(const struct origin_connection *connection);
 void origin_h1_judge(struct origin_connection *connection, struct origin_request *request);
 
+/* service/sibling.c */
+/* Another address of the same name, for a request that could not reach one: the first in line for `origin`
+ * goes there, after a connection could not be opened. false: it is not that kind of failure, or there is
+ * none. */
+bool sibling_takes_over(struct origin *origin, enum origin_failure failure);
+
 /* pool.c */
 /* Counts the failure, holds it against the origin, tells it: the way of every one. */
 void origin_fail_request(struct origin_request *request, enum origin_failure failure);
@@ -333,7 +342,9 @@ void origin_health_body_is_whole(struct origin_request *request);
 /* origin_health.c: it has failed. */
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 
-/* origin_half_open.c */
+/* origin_ejection.c */
+/* The connection that looks whether the origin is back is given up. Harmless where none is on its way. */
+void origin_connect_probe_cancel(struct origin *origin);
 /* The exchange has given up the attempt. */
 void origin_health_given_up(struct origin_request *request);
 /* How long this one, which is half-open, waits for its answer's first byte. */

@@ -58,26 +58,17 @@ uint64_t service_slow_limit_us(const struct service *service, const struct origi
 
 /* --- origin_ejection.c --- */
 
-enum pardon { SLOW_ONCE_IS_FORGIVEN, SLOW_IS_ENOUGH };
+enum slow_rule { SLOW_ONCE_IS_FORGIVEN, SLOW_IS_ENOUGH };
 
 /* If it serves, and its service can spare it. */
-void origin_eject(struct service *service, struct origin *origin, enum pardon pardon,
+void origin_eject(struct service *service, struct origin *origin, enum slow_rule rule,
                   const char *why);
-/* Within a change of the registry: it is ejected; or, being that, stays so for the next span. Both
- * return for how many microseconds. */
-uint64_t origin_send_away(struct origin *origin, const struct health_settings *health,
-                          enum pardon pardon);
-uint64_t origin_stay_away(struct origin *origin, const struct health_settings *health);
-void origin_entry_forget_failures(struct origin_entry *entry);
-
-/* --- origin_half_open.c --- */
-
 /* Not even the first half-open request is risked on an origin that accepts no connection. */
 void origin_health_connect_probe(struct service *service, struct origin *origin);
 /* The request that is half-open has its answer, failed, or was slow: `did`, "without an answer
  * for", as the log shall say. */
 void origin_half_open_judge(struct origin_request *request, uint64_t waited_us);
-void origin_half_open_failed(struct origin_request *request, enum pardon pardon, const char *why);
+void origin_half_open_failed(struct origin_request *request, enum slow_rule rule, const char *why);
 void origin_half_open_was_slow(struct origin_request *request, const char *did, uint64_t waited_us);
 
 #endif

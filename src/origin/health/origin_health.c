@@ -11,7 +11,7 @@
  * numbers of this worker's own; everything else happens seldom.
  *
  * Here is what each failure does; what each answer does, in service.c. Who is slower than others: service_review.c; what stops
- * after its head: origin_stall.c; the way out and back: origin_ejection.c, origin_half_open.c; who
+ * after its head: origin_stall.c; the way out and back: origin_ejection.c; who
  * gets requests then: service.c. */
 #include "origin/health/health_private.h"
 #include "origin/pool/limits.h"
@@ -133,7 +133,7 @@ void origin_health_blame(struct origin_request *request, const char *what)
 
 static bool speaks_against(const struct origin_request *request, enum origin_failure failure)
 {
-    enum origin_blame blame = origin_failure_blame(failure);
+    enum origin_blame blame = origin_failures[failure].blame;
     bool was_stale =
         request->evidence.kept_connection && request->evidence.delivery <= ORIGIN_DELIVERY_UNREAD;
 
@@ -151,7 +151,7 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
     } else if (speaks_against(request, failure)) {
         WRITE(request->origin->entry->risky_until_us,
               now_of(request->origin) + (uint64_t)health_of(request->service)->window * 1000);
-        origin_health_blame(request, origin_failure_sentence(failure));
+        origin_health_blame(request, origin_failures[failure].sentence);
     } else {
         origin_health_given_up(request);
     }
@@ -188,7 +188,7 @@ void origin_request_failure_seen(struct origin_request *request, enum origin_fai
         return;
     }
     snprintf(why, sizeof(why), "clients saw %u of %u attempts fail, the last since %s", seen,
-             answers, origin_failure_sentence(failure));
+             answers, origin_failures[failure].sentence);
     origin_eject(request->service, origin, SLOW_ONCE_IS_FORGIVEN, why);
 }
 

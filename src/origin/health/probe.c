@@ -472,8 +472,7 @@ static void connect_to(struct probe *probe)
 
     if (fd < 0 || !transport_start_tcp(&probe->transport, loop_of(probe), fd, WATCH_WRITABLE,
                                        on_ready, probe)) {
-        /* Where it is we who have no descriptors left, that says nothing about the origin. */
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        if (dial_lacks_resources(errno)) {
             wait_again(probe);
         } else {
             fail_with(probe, "connecting to it", errno);

@@ -11,7 +11,6 @@
 #include "origin/pool/limits.h"
 #include "origin/pool/lines.h"
 #include "origin/pool/name_wait.h"
-#include "origin/service/sibling.h"
 
 _Static_assert(ORIGIN_FAILURE_COUNT <= METRICS_FAILURES_MAX, "each failure has a counter");
 

@@ -89,7 +89,7 @@ void service_refresh(struct service *service, uint64_t now_us);
  * ejected. Every few picks. */
 void service_review(struct service *service, uint64_t now_us);
 
-/* --- origin_half_open.c --- */
+/* --- origin_ejection.c --- */
 
 /* An origin that this request may try; NULL: none. */
 struct origin *service_take_half_open(struct service *service, struct origin_request *request,

@@ -3,8 +3,6 @@
  * within the same attempt, since nothing was sent yet. So a family of addresses that leads nowhere
  * costs no request, whatever the route says of other tries. It speaks against that one address all
  * the same. Called by pool.c and origin_connection.c, through the directory's events. */
-#include "origin/service/sibling.h"
-
 #include "observe/origin_label.h"
 #include "origin/service/service_private.h"
 
