@@ -250,7 +250,6 @@ struct client_h1 {
     uint64_t blocked_at;   /* out.written when the client was last waited for */
     uint64_t written_then; /* out.written when the body's clock looked last */
     uint64_t answer_from;  /* out.written when the final head was queued; UINT64_MAX: not alone */
-    uint64_t body_left;
     uint64_t head_began_us;
     uint64_t left_us;  /* when it ended its side and seemed to have left; 0: it has not */
     uint64_t began_us; /* when the stream was made */
@@ -259,13 +258,11 @@ struct client_h1 {
     struct min_rate body_min_rate;
     struct min_rate answer_min_rate;
     struct bytes undelivered; /* decoded, not yet taken by the exchange; inside `in` */
-    struct h1_chunked chunked;
-    uint32_t held_ms;  /* since when it is held back */
-    uint32_t checked;  /* bytes of a head or of trailers that were found incomplete */
-    uint32_t absorbs;  /* answer bytes that may wait here so that the origin is free */
+    struct h1_body body;      /* of the request, or the bytes of a tunnel */
+    uint32_t held_ms;         /* since when it is held back */
+    uint32_t absorbs;         /* answer bytes that may wait here so that the origin is free */
     uint32_t promised; /* so long the queue may become, as the origin's connection was told */
     enum client_h1_state state;
-    enum http_framing framing; /* of the request */
     enum http_version version;
     bool head_is_in_input; /* the head of the exchange under way lies in `in`: do not move it */
     bool body_paused;
@@ -434,7 +431,6 @@ extern const struct client_stream_ops client_h1_refusal_ops;
 
 /* client_h1_body.c: true while there is more to do at once. */
 bool client_h1_step_body(struct client_h1 *h1);
-bool client_h1_step_tunnel(struct client_h1 *h1);
 
 /* client_h1_refuse.c */
 /* What could not be read as a request: told in the words of HTTP/2 if its preface stands there. */

@@ -184,18 +184,16 @@ static void origin_connection_note_closed_idle(struct origin_connection *connect
 static void begin_request(struct origin_connection *connection)
 {
     connection->request_framing = HTTP_NO_BODY;
-    connection->answer_framing = HTTP_NO_BODY;
     connection->client_from_us = 0;
     connection->client_us = 0;
     connection->passed = 0;
-    connection->body_left = 0;
+    h1_body_begin(&connection->answer, HTTP_NO_BODY, 0);
     connection->undelivered = (struct bytes){0};
     connection->request_whole = false;
     connection->request_upgrades = false;
     connection->answer_paused = false;
     connection->much_came = false;
     connection->heard = false;
-    connection->checked = 0;
     connection->interims = 0;
 }
 
@@ -603,8 +601,7 @@ void origin_connection_begin_answer(struct origin_connection *connection,
 
     origin_health_answered(connection, response->status, is_long);
     metrics_origin_begins(connection->origin->counters, response->status);
-    connection->answer_framing = response->framing;
-    connection->body_left = response->body_length;
+    h1_body_begin(&connection->answer, response->framing, response->body_length);
     request->answer_ends = false;
     origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
     connection->written_checked = connection->out.written;

@@ -157,7 +157,6 @@ struct origin_connection {
     struct outbox out;
     struct later flush;
     struct drip drip;
-    uint64_t body_left;
     uint64_t opened_us;
     uint64_t last_used_us;
     uint64_t asked_us;        /* when the request was whole */
@@ -169,15 +168,13 @@ struct origin_connection {
     size_t left_checked;      /* what it had not taken yet then, or when the clock was set */
     struct service_entry *service_entry; /* held; NULL: it counts for no service */
     struct bytes undelivered; /* decoded, but not yet taken by the exchange; inside `in` */
-    struct h1_chunked chunked;
-    uint32_t carried;      /* requests begun on it */
-    uint32_t carries_most; /* as the origin told; 0: it did not */
-    uint32_t kept_ms;      /* idle, as the origin told; 0: it did not */
-    uint32_t checked;      /* bytes of a head or of trailers that were found incomplete */
-    uint32_t interims;     /* answers of 1xx to the present request */
+    struct h1_body answer;    /* its body; of HTTP/2 the framing and what is left */
+    uint32_t carried;         /* requests begun on it */
+    uint32_t carries_most;    /* as the origin told; 0: it did not */
+    uint32_t kept_ms;         /* idle, as the origin told; 0: it did not */
+    uint32_t interims;        /* answers of 1xx to the present request */
     enum origin_connection_state state;
     enum http_framing request_framing;
-    enum http_framing answer_framing;
     bool request_whole; /* send_end was called */
     bool request_upgrades;
     bool answer_paused;  /* the exchange takes no more */

@@ -71,7 +71,7 @@ bool client_h1_expects_much(const struct client_h1 *h1)
 {
     return h1->state == CLIENT_H1_TUNNELS ||
            (h1->state == CLIENT_H1_READS_BODY &&
-            (h1->framing == HTTP_CHUNKED || h1->body_left > BUFFER_SMALL_BYTES));
+            (h1->body.framing == HTTP_CHUNKED || h1->body.left > BUFFER_SMALL_BYTES));
 }
 
 void client_h1_want(struct client_h1 *h1)
@@ -374,12 +374,9 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     h1->in->start += (uint32_t)head_bytes;
     h1->head_is_in_input = lies_in(request->method_text, h1->in);
     h1->exchange = exchange;
-    h1->framing = request->framing;
     h1->version = request->version;
-    h1->body_left = request->body_length;
     h1->head_began_us = 0;
-    h1->checked = 0;
-    h1_chunked_init(&h1->chunked);
+    h1_body_begin(&h1->body, request->framing, request->body_length);
     client_h1_count_begun(h1);
     h1->closes = !request->keep_alive;
     if (http_has_body(request->framing, request->body_length)) {
@@ -426,7 +423,7 @@ static bool step_head(struct client_h1 *h1)
     size_t consumed = 0;
 
     if (buffer_length(h1->in) == 0 ||
-        !h1_is_worth_parsing(buffer_content(h1->in), h1->checked, &limits)) {
+        !h1_is_worth_parsing(buffer_content(h1->in), h1->body.checked, &limits)) {
         return false;
     }
     exchange = exchange_new(context->exchanges, &client_h1_ops, h1, &h1->facts);
@@ -437,7 +434,7 @@ static bool step_head(struct client_h1 *h1)
     switch (parse_head(h1, exchange, &limits, &consumed, &problem)) {
     case H1_INCOMPLETE:
         exchange_discard(exchange);
-        h1->checked = (uint32_t)buffer_length(h1->in);
+        h1->body.checked = (uint32_t)buffer_length(h1->in);
         client_h1_awaits_head(h1);
         return false;
     case H1_REJECTED:
@@ -456,9 +453,8 @@ static bool step(struct client_h1 *h1)
     case CLIENT_H1_READS_HEAD:
         return step_head(h1);
     case CLIENT_H1_READS_BODY:
-        return client_h1_step_body(h1);
     case CLIENT_H1_TUNNELS:
-        return client_h1_step_tunnel(h1);
+        return client_h1_step_body(h1);
     case CLIENT_H1_AWAITS_END:
         break;
     }
@@ -501,11 +497,11 @@ static bool has_unread_bytes(const struct client_h1 *h1)
 /* A small body that was not wanted, but which is here already. */
 static void skip_body_at_hand(struct client_h1 *h1)
 {
-    if (h1->state == CLIENT_H1_READS_BODY && h1->framing == HTTP_LENGTH_KNOWN &&
-        h1->body_left <= buffer_length(h1->in)) {
+    if (h1->state == CLIENT_H1_READS_BODY && h1->body.framing == HTTP_LENGTH_KNOWN &&
+        h1->body.left <= buffer_length(h1->in)) {
         min_rate_end(&h1->body_min_rate);
-        h1->in->start += (uint32_t)h1->body_left;
-        h1->body_left = 0;
+        h1->in->start += (uint32_t)h1->body.left;
+        h1->body.left = 0;
         h1->undelivered = (struct bytes){0};
         h1->state = CLIENT_H1_AWAITS_END;
     }
@@ -598,6 +594,7 @@ static void on_begin_tunnel(void *stream)
     struct client_h1 *h1 = stream;
 
     h1->state = CLIENT_H1_TUNNELS;
+    h1->body.framing = HTTP_UNTIL_CLOSE;
     client_h1_answer_switches(h1);
     client_h1_process(h1); /* bytes may have come along with the request */
 }

@@ -194,9 +194,9 @@ void client_h1_send_interim(void *stream, const struct answer_head *head)
 
 static bool must_close(const struct client_h1 *h1)
 {
-    bool body_is_coming =
-        h1->state == CLIENT_H1_READS_BODY && !(h1->framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
-                                               h1->body_left <= buffer_length(h1->in));
+    bool body_is_coming = h1->state == CLIENT_H1_READS_BODY &&
+                          !(h1->body.framing == HTTP_LENGTH_KNOWN && h1->in != NULL &&
+                            h1->body.left <= buffer_length(h1->in));
 
     bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
 

@@ -29,31 +29,6 @@ static bool hand_over(struct client_h1 *h1)
     return true;
 }
 
-static bool take_input(struct client_h1 *h1, uint64_t most)
-{
-    struct bytes content = buffer_content(h1->in);
-
-    if (content.length > most) {
-        content.length = (size_t)most;
-    }
-    h1->in->start += (uint32_t)content.length;
-    h1->undelivered = content;
-    return content.length > 0;
-}
-
-static bool step_length_known(struct client_h1 *h1)
-{
-    if (h1->body_left == 0) {
-        body_is_whole(h1, NULL);
-        return true;
-    }
-    if (!take_input(h1, h1->body_left)) {
-        return false;
-    }
-    h1->body_left -= h1->undelivered.length;
-    return true;
-}
-
 /* Where the body ends is not known any more: nothing further is read of it. */
 static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
 {
@@ -63,65 +38,31 @@ static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
     exchange_body_failed(h1->exchange, problem->status, problem->what);
 }
 
-static bool step_trailers(struct client_h1 *h1)
+bool client_h1_step_body(struct client_h1 *h1)
 {
     const struct h1_limits limits = client_h1_limits(h1);
     struct http_header rows[HTTP_HEADERS_MAX];
     struct http_headers trailers = {.rows = rows};
-    struct h1_problem problem;
-    size_t consumed = 0;
-
-    if (!h1_is_worth_parsing(buffer_content(h1->in), h1->checked, &limits)) {
-        return false;
-    }
-    switch (h1_parse_trailers(buffer_content(h1->in), &limits, &trailers, &consumed, &problem)) {
-    case H1_INCOMPLETE:
-        h1->checked = (uint32_t)buffer_length(h1->in);
-        return false;
-    case H1_REJECTED:
-        refuse_body(h1, &problem);
-        return false;
-    case H1_COMPLETE:
-        break;
-    }
-    h1->checked = 0;
-    h1->in->start += (uint32_t)consumed;
-    body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
-    return true;
-}
-
-static bool step_chunked(struct client_h1 *h1)
-{
     struct bytes input = buffer_content(h1->in);
-    struct bytes data = {0};
     struct h1_problem problem;
-    enum h1_chunked_step step = h1_chunked_gather(&h1->chunked, &input, &data, &problem);
+    enum h1_body_step step;
 
+    if (h1->undelivered.length > 0) {
+        return hand_over(h1);
+    }
+    step = h1_body_next(&h1->body, &input, &limits, &h1->undelivered, &trailers, &problem);
     h1->in->start = h1->in->end - (uint32_t)input.length;
     switch (step) {
-    case H1_CHUNKED_DATA:
-        h1->undelivered = data;
+    case H1_BODY_DATA:
         return true;
-    case H1_CHUNKED_MORE:
+    case H1_BODY_MORE:
         return false;
-    case H1_CHUNKED_TRAILERS:
-        return step_trailers(h1);
-    case H1_CHUNKED_REJECTED:
+    case H1_BODY_END:
+        body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
+        return true;
+    case H1_BODY_REJECTED:
         break;
     }
     refuse_body(h1, &problem);
     return false;
-}
-
-bool client_h1_step_body(struct client_h1 *h1)
-{
-    if (h1->undelivered.length > 0) {
-        return hand_over(h1);
-    }
-    return h1->framing == HTTP_CHUNKED ? step_chunked(h1) : step_length_known(h1);
-}
-
-bool client_h1_step_tunnel(struct client_h1 *h1)
-{
-    return (h1->undelivered.length > 0 || take_input(h1, UINT64_MAX)) && hand_over(h1);
 }

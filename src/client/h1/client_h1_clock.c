@@ -141,7 +141,7 @@ void client_h1_client_took(struct client_h1 *h1)
 static bool may_be_whole(const struct client_h1 *h1)
 {
     const struct transport *transport = &h1->connection->transport;
-    uint64_t wanted = h1->framing == HTTP_CHUNKED ? h1->chunked.left + 1 : h1->body_left;
+    uint64_t wanted = h1->body.framing == HTTP_CHUNKED ? h1->body.chunked.left + 1 : h1->body.left;
 
     return h1->state != CLIENT_H1_READS_BODY || !transport->ops->plain ||
            buffer_length(h1->in) + transport_unread(transport) >= wanted;

@@ -12,7 +12,7 @@ static void refuse_as(struct client_h1 *h1, struct exchange *exchange, enum http
     h1->exchange = exchange;
     client_h1_count_begun(h1);
     h1->version = HTTP_1_1;
-    h1->framing = HTTP_NO_BODY;
+    h1->body.framing = HTTP_NO_BODY;
     h1->state = CLIENT_H1_AWAITS_END;
     h1->closes = true; /* where the next request begins is not known */
     client_rest_timer(h1->connection);

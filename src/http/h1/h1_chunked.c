@@ -265,3 +265,67 @@ bool h1_chunked_ends(const struct h1_chunked *chunked, struct bytes input)
     return h1_chunked_next(&ahead, &input, &data, &problem) == H1_CHUNKED_TRAILERS &&
            input.length >= 2 && memcmp(input.at, "\r\n", 2) == 0;
 }
+
+/* --- a whole body ---------------------------------------------------------------------------- */
+
+void h1_body_begin(struct h1_body *body, enum http_framing framing, uint64_t length)
+{
+    h1_chunked_init(&body->chunked);
+    body->framing = framing;
+    body->left = length;
+    body->checked = 0;
+}
+
+static enum h1_body_step read_trailers(struct h1_body *body, struct bytes *input,
+                                       const struct h1_limits *limits,
+                                       struct http_headers *trailers, struct h1_problem *problem)
+{
+    size_t consumed = 0;
+
+    if (!h1_is_worth_parsing(*input, body->checked, limits)) {
+        return H1_BODY_MORE;
+    }
+    switch (h1_parse_trailers(*input, limits, trailers, &consumed, problem)) {
+    case H1_INCOMPLETE:
+        body->checked = (uint32_t)input->length;
+        return H1_BODY_MORE;
+    case H1_REJECTED:
+        return H1_BODY_REJECTED;
+    case H1_COMPLETE:
+        break;
+    }
+    body->checked = 0;
+    *input = bytes_skip(*input, consumed);
+    return H1_BODY_END;
+}
+
+enum h1_body_step h1_body_next(struct h1_body *body, struct bytes *input,
+                               const struct h1_limits *limits, struct bytes *data,
+                               struct http_headers *trailers, struct h1_problem *problem)
+{
+    if (body->framing == HTTP_CHUNKED) {
+        switch (h1_chunked_gather(&body->chunked, input, data, problem)) {
+        case H1_CHUNKED_DATA:
+            return H1_BODY_DATA;
+        case H1_CHUNKED_MORE:
+            return H1_BODY_MORE;
+        case H1_CHUNKED_TRAILERS:
+            return read_trailers(body, input, limits, trailers, problem);
+        case H1_CHUNKED_REJECTED:
+            return H1_BODY_REJECTED;
+        }
+    }
+    if (body->framing != HTTP_UNTIL_CLOSE && (body->framing == HTTP_NO_BODY || body->left == 0)) {
+        return H1_BODY_END;
+    }
+    if (input->length == 0) {
+        return H1_BODY_MORE;
+    }
+    *data = *input;
+    if (body->framing == HTTP_LENGTH_KNOWN) {
+        data->length = data->length < body->left ? data->length : (size_t)body->left;
+        body->left -= data->length;
+    }
+    *input = bytes_skip(*input, data->length);
+    return H1_BODY_DATA;
+}

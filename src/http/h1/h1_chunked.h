@@ -35,4 +35,27 @@ enum h1_chunked_step h1_chunked_gather(struct h1_chunked *chunked, struct bytes 
 /* The rest of the input says that the body is over, without trailers. */
 bool h1_chunked_ends(const struct h1_chunked *chunked, struct bytes input);
 
+/* --- a whole body, however its end is found -------------------------------------------------- */
+
+struct h1_body {
+    struct h1_chunked chunked;
+    uint64_t left; /* HTTP_LENGTH_KNOWN */
+    enum http_framing framing;
+    uint32_t checked; /* bytes of trailers (or, before, of a head) that were found incomplete */
+};
+
+enum h1_body_step {
+    H1_BODY_DATA, /* *data holds body bytes; call again */
+    H1_BODY_MORE, /* needs more bytes */
+    H1_BODY_END,  /* the body is over, and with it its trailers, if there are any */
+    H1_BODY_REJECTED,
+};
+
+void h1_body_begin(struct h1_body *body, enum http_framing framing, uint64_t length);
+/* Moves *input forward over what it used; the data of several chunks comes in one span. `limits` and `trailers`
+ * are for h1_parse_trailers; *data is set with H1_BODY_DATA only. */
+enum h1_body_step h1_body_next(struct h1_body *body, struct bytes *input,
+                               const struct h1_limits *limits, struct bytes *data,
+                               struct http_headers *trailers, struct h1_problem *problem);
+
 #endif

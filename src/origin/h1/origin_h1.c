@@ -199,17 +199,6 @@ static bool hand_over(struct origin_connection *connection)
     return false;
 }
 
-static struct bytes take_input(struct origin_connection *connection, size_t most)
-{
-    struct bytes content = buffer_content(connection->in);
-
-    if (content.length > most) {
-        content.length = most;
-    }
-    connection->in->start += (uint32_t)content.length;
-    return content;
-}
-
 /* `too_large`: where it is that rather than malformed. */
 static void refuse_answer(struct origin_connection *connection, const struct h1_problem *problem,
                           enum origin_failure too_large)
@@ -222,97 +211,36 @@ static void refuse_answer(struct origin_connection *connection, const struct h1_
     origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
 }
 
-static bool step_length_known(struct origin_connection *connection)
-{
-    if (connection->body_left == 0) {
-        finish_answer(connection, NULL);
-        return false;
-    }
-    if (buffer_length(connection->in) == 0) {
-        return false;
-    }
-    connection->undelivered = take_input(connection, connection->body_left);
-    connection->body_left -= connection->undelivered.length;
-    return true;
-}
-
-static bool step_trailers(struct origin_connection *connection)
-{
-    struct h1_limits limits = {.head_bytes = connection->request->limits->response_head_bytes,
-                               .headers = HTTP_HEADERS_MAX};
-    struct http_header rows[HTTP_HEADERS_MAX];
-    struct http_headers trailers = {.rows = rows};
-    struct h1_problem problem;
-    size_t consumed = 0;
-
-    if (!h1_is_worth_parsing(buffer_content(connection->in), connection->checked, &limits)) {
-        return false;
-    }
-    switch (h1_parse_trailers(buffer_content(connection->in), &limits, &trailers, &consumed,
-                              &problem)) {
-    case H1_INCOMPLETE:
-        connection->checked = (uint32_t)buffer_length(connection->in);
-        break;
-    case H1_REJECTED:
-        refuse_answer(connection, &problem, ORIGIN_FAILURE_TRAILERS_TOO_LARGE);
-        break;
-    case H1_COMPLETE:
-        connection->in->start += (uint32_t)consumed;
-        finish_answer(connection, trailers.count > 0 ? &trailers : NULL);
-        break;
-    }
-    return false;
-}
-
-static bool step_chunked(struct origin_connection *connection)
-{
-    struct bytes input = buffer_content(connection->in);
-    struct h1_problem problem;
-    enum h1_chunked_step step =
-        h1_chunked_gather(&connection->chunked, &input, &connection->undelivered, &problem);
-
-    connection->in->start = connection->in->end - (uint32_t)input.length;
-    switch (step) {
-    case H1_CHUNKED_DATA:
-        connection->request->answer_ends = h1_chunked_ends(&connection->chunked, input);
-        return true;
-    case H1_CHUNKED_MORE:
-        connection->undelivered = (struct bytes){0};
-        return false;
-    case H1_CHUNKED_TRAILERS:
-        connection->undelivered = (struct bytes){0};
-        return step_trailers(connection);
-    case H1_CHUNKED_REJECTED:
-        break;
-    }
-    refuse_answer(connection, &problem, ORIGIN_FAILURE_MALFORMED);
-    return false;
-}
-
-static bool step_raw(struct origin_connection *connection)
-{
-    if (buffer_length(connection->in) == 0) {
-        return false;
-    }
-    connection->undelivered = take_input(connection, SIZE_MAX);
-    return true;
-}
-
 static bool step_body(struct origin_connection *connection)
 {
+    const struct h1_limits limits = {.head_bytes = connection->request->limits->response_head_bytes,
+                                     .headers = HTTP_HEADERS_MAX};
+    struct http_header rows[HTTP_HEADERS_MAX];
+    struct http_headers trailers = {.rows = rows};
+    struct bytes input = buffer_content(connection->in);
+    struct h1_problem problem;
+    enum h1_body_step step;
+
     if (connection->undelivered.length > 0) {
         return hand_over(connection);
     }
-    switch (connection->answer_framing) {
-    case HTTP_NO_BODY:
-        finish_answer(connection, NULL);
-        return false;
-    case HTTP_LENGTH_KNOWN:
-        return step_length_known(connection);
-    case HTTP_CHUNKED:
-        return step_chunked(connection);
-    case HTTP_UNTIL_CLOSE:
-        return step_raw(connection);
+    step = h1_body_next(&connection->answer, &input, &limits, &connection->undelivered, &trailers,
+                        &problem);
+    connection->in->start = connection->in->end - (uint32_t)input.length;
+    switch (step) {
+    case H1_BODY_DATA:
+        if (connection->answer.framing == HTTP_CHUNKED) {
+            connection->request->answer_ends = h1_chunked_ends(&connection->answer.chunked, input);
+        }
+        return true;
+    case H1_BODY_MORE:
+        break;
+    case H1_BODY_END:
+        finish_answer(connection, trailers.count > 0 ? &trailers : NULL);
+        break;
+    case H1_BODY_REJECTED:
+        refuse_answer(connection, &problem, ORIGIN_FAILURE_TRAILERS_TOO_LARGE);
+        break;
     }
     return false;
 }
@@ -329,7 +257,7 @@ static bool begin_tunnel(struct origin_connection *connection, const struct http
         return false;
     }
     connection->reusable = false;
-    connection->answer_framing = HTTP_UNTIL_CLOSE;
+    connection->answer.framing = HTTP_UNTIL_CLOSE;
     origin_connection_set_state(connection, ORIGIN_CONNECTION_TUNNELS);
     origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
     request->events->head(request->owner, response);
@@ -371,7 +299,6 @@ static bool begin_answer(struct origin_connection *connection, const struct http
         connection->reusable = false;
     }
     read_keep_alive(connection, response);
-    h1_chunked_init(&connection->chunked);
     origin_connection_begin_answer(connection, response, buffer_length(connection->in));
     return connection->request == request;
 }
@@ -387,13 +314,13 @@ static bool step_head(struct origin_connection *connection)
     size_t consumed = 0;
 
     if (buffer_length(connection->in) == 0 ||
-        !h1_is_worth_parsing(buffer_content(connection->in), connection->checked, &limits)) {
+        !h1_is_worth_parsing(buffer_content(connection->in), connection->answer.checked, &limits)) {
         return false;
     }
     switch (h1_parse_response(buffer_content(connection->in), &limits, request->method, response,
                               &consumed, &problem)) {
     case H1_INCOMPLETE:
-        connection->checked = (uint32_t)buffer_length(connection->in);
+        connection->answer.checked = (uint32_t)buffer_length(connection->in);
         return false;
     case H1_REJECTED:
         refuse_answer(connection, &problem, ORIGIN_FAILURE_HEAD_TOO_LARGE);
@@ -401,7 +328,7 @@ static bool step_head(struct origin_connection *connection)
     case H1_COMPLETE:
         break;
     }
-    connection->checked = 0;
+    connection->answer.checked = 0;
     connection->in->start += (uint32_t)consumed;
     return begin_answer(connection, response);
 }
@@ -485,7 +412,7 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
 
     if (clean && (connection->state == ORIGIN_CONNECTION_TUNNELS ||
                   (connection->state == ORIGIN_CONNECTION_READS_BODY &&
-                   connection->answer_framing == HTTP_UNTIL_CLOSE))) {
+                   connection->answer.framing == HTTP_UNTIL_CLOSE))) {
         struct origin *origin = connection->origin;
 
         if (connection->state == ORIGIN_CONNECTION_READS_BODY) {
@@ -509,11 +436,11 @@ static void on_end_of_stream(struct origin_connection *connection, bool clean)
 
 static bool expects_much(const struct origin_connection *connection)
 {
-    switch (connection->answer_framing) {
+    switch (connection->answer.framing) {
     case HTTP_NO_BODY:
         break;
     case HTTP_LENGTH_KNOWN:
-        return connection->body_left > BUFFER_SMALL_BYTES;
+        return connection->answer.left > BUFFER_SMALL_BYTES;
     case HTTP_CHUNKED:
     case HTTP_UNTIL_CLOSE:
         return connection->much_came;

@@ -164,16 +164,16 @@ static bool fits(struct origin_h2_stream *stream, size_t length)
         refuse(stream, "DATA before the answer's head");
         return false;
     }
-    if (connection->answer_framing == HTTP_NO_BODY) {
+    if (connection->answer.framing == HTTP_NO_BODY) {
         refuse(stream, "DATA in an answer that has no body");
         return false;
     }
-    if (connection->answer_framing == HTTP_LENGTH_KNOWN) {
-        if (length > connection->body_left) {
+    if (connection->answer.framing == HTTP_LENGTH_KNOWN) {
+        if (length > connection->answer.left) {
             refuse(stream, "the body is longer than Content-Length says");
             return false;
         }
-        connection->body_left -= length;
+        connection->answer.left -= length;
     }
     return true;
 }
@@ -290,7 +290,7 @@ void origin_h2_on_ended(void *owner, void *of)
     }
     if (connection->state != ORIGIN_CONNECTION_READS_BODY) {
         refuse(stream, "the stream ended without an answer");
-    } else if (connection->answer_framing == HTTP_LENGTH_KNOWN && connection->body_left > 0) {
+    } else if (connection->answer.framing == HTTP_LENGTH_KNOWN && connection->answer.left > 0) {
         refuse(stream, "the body is shorter than Content-Length says");
     } else {
         stream->ended = true;

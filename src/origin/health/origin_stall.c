@@ -23,7 +23,7 @@ static struct loop *loop_of(const struct origin *origin)
 static bool awaits_body(const struct origin_connection *connection)
 {
     return connection->state == ORIGIN_CONNECTION_READS_BODY &&
-           connection->answer_framing == HTTP_LENGTH_KNOWN && connection->body_left > 0 &&
+           connection->answer.framing == HTTP_LENGTH_KNOWN && connection->answer.left > 0 &&
            !connection->answer_paused;
 }
 
