@@ -6,7 +6,7 @@
  * that put it at another index. Its name and index follow the settings that run. */
 #include "client/client_private.h"
 
-#include "net/listening.h"
+#include "net/socket_facts.h"
 
 #include <stdlib.h>
 #include <unistd.h>

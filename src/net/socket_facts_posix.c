@@ -77,3 +77,43 @@ bool socket_tell_peer(int fd, pid_t *pid, uid_t *uid)
     (void)uid;
     return false;
 }
+
+/* The delivery of what was sent is unknown then. */
+bool tcp_ending_read(int fd, struct tcp_ending *ending)
+{
+    (void)fd;
+    (void)ending;
+    return false;
+}
+
+/* --- listening --------------------------------------------------------------------------- */
+
+/* SO_REUSEPORT of BSD gives all connections to the socket that came last. */
+bool listening_spreads(void)
+{
+    return false;
+}
+
+bool listening_share_port(int fd)
+{
+    (void)fd;
+    return true;
+}
+
+void listening_defer(int fd, int seconds)
+{
+    (void)fd;
+    (void)seconds;
+}
+
+void listening_bound_unsent(int fd, uint32_t bytes)
+{
+    (void)fd;
+    (void)bytes;
+}
+
+long lock_holder(int fd)
+{
+    (void)fd;
+    return 0;
+}

@@ -5,7 +5,7 @@
 
 #include "base/log/log.h"
 #include "base/system/descriptor.h"
-#include "net/lock_holder.h"
+#include "net/socket_facts.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -13,7 +13,7 @@
  * 3.8.6.3), and a program that dies in between resets the connection first. */
 #include "origin/delivery.h"
 
-#include "net/tcp_ending.h"
+#include "net/socket_facts.h"
 #include "origin/origin_private.h"
 
 static uint64_t acked_of_request(const struct origin_connection *connection,

@@ -16,7 +16,7 @@
 #include "process/system/activation.h"
 #include "process/system/announce.h"
 #include "process/system/descriptors.h"
-#include "process/system/memory.h"
+#include "process/system/own_process.h"
 #include "process/system/preflight.h"
 #include "process/system/privilege.h"
 #include "process/system/signals.h"

@@ -4,7 +4,7 @@
 
 #include "base/log/log.h"
 #include "net/listener.h"
-#include "net/listening.h"
+#include "net/socket_facts.h"
 #include "net/socket_file.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* Writes that do not block, whatever kind of file the operator gave. */
 #include "base/log/sink.h"
 
-#include "base/system/open_again.h"
+#include "base/system/machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
  * and others; a description of our own leaves theirs as it is. */
 static struct sink opened_again(int fd)
 {
-    int own = open_again(fd, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int own = machine_open_again(fd, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (own < 0) {
         return (struct sink){fd, SINK_POLLED, false};

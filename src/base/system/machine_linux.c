@@ -2,8 +2,12 @@
 /* base/system/machine as Linux tells it. */
 #include "base/system/machine.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -52,4 +56,41 @@ void machine_keep_from_cores(void *pages, size_t size)
 int machine_memory_file(const char *name)
 {
     return memfd_create(name, MFD_CLOEXEC);
+}
+
+/* By the process's folder of descriptors. */
+int machine_open_again(int fd, int flags)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, flags);
+}
+
+/* Numbers of /proc/self/stat, proc(5), behind the command's name, from the state (0) on. */
+enum { STAT_THREADS = 17, STAT_VIRTUAL_BYTES = 20, STAT_RESIDENT_PAGES = 21, STAT_COUNT };
+
+bool machine_process_sizes(struct process_sizes *sizes)
+{
+    uint64_t numbers[STAT_COUNT] = {0};
+    char text[1024];
+    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    char *at;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    at = strrchr(text, ')');
+    for (int i = 0; at != NULL && i < STAT_COUNT; i++) {
+        at = strchr(at + 1, ' ');
+        numbers[i] = at != NULL ? strtoull(at + 1, NULL, 10) : 0;
+    }
+    *sizes = (struct process_sizes){
+        .resident_bytes = numbers[STAT_RESIDENT_PAGES] * (uint64_t)sysconf(_SC_PAGESIZE),
+        .virtual_bytes = numbers[STAT_VIRTUAL_BYTES],
+        .threads = numbers[STAT_THREADS],
+    };
+    return at != NULL;
 }

@@ -2,7 +2,7 @@
 /* process_* are named and meant as Prometheus's client libraries have them. */
 #include "control/pages/metrics_process.h"
 
-#include "base/system/process_sizes.h"
+#include "base/system/machine.h"
 #include "control/pages/merged.h"
 #include "control/pages/metrics_text.h"
 
@@ -36,7 +36,7 @@ static void add_kernel(struct page *page, const struct control_sources *sources)
     add_seconds(page, "process_cpu_seconds_total", "Processor time used, user and system.");
     metrics_text_plain(page, "process_start_time_seconds", "gauge",
                        "When the process began, since 1970.", facts.started_realtime_s);
-    if (process_sizes_read(&sizes)) {
+    if (machine_process_sizes(&sizes)) {
         metrics_text_plain(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
                            sizes.resident_bytes);
         metrics_text_plain(page, "process_virtual_memory_bytes", "gauge", "Address space.",

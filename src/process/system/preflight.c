@@ -5,7 +5,7 @@
 #include "base/log/log.h"
 #include "base/system/descriptor.h"
 #include "net/listener.h"
-#include "net/listening.h"
+#include "net/socket_facts.h"
 #include "process/state/state_directory.h"
 
 #include <errno.h>

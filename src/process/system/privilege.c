@@ -3,7 +3,7 @@
 #include "process/system/privilege.h"
 
 #include "base/log/log.h"
-#include "process/system/identity.h"
+#include "process/system/own_process.h"
 
 #include <errno.h>
 #include <grp.h>

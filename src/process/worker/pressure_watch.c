@@ -2,8 +2,8 @@
 /* At the end of a turn, where a second look costs two loads and compares. */
 #include "process/worker/pressure_watch.h"
 
+#include "base/system/machine.h"
 #include "process/system/descriptors.h"
-#include "process/system/memory.h"
 #include "process/system/own_process.h"
 
 #include <stdlib.h>
@@ -37,13 +37,15 @@ static void check(struct pressure_watch *watch)
 {
     struct pressure *pressure = watch->worker_context->pressure;
     uint64_t now_us = loop_now(watch->worker_context->loop);
+    struct process_sizes sizes;
 
     watch->check_us = now_us + CHECK_US;
     watch->check_reserved = atomic_load_explicit(&pressure->slabs.reserved, memory_order_relaxed) +
                             growth_worth_a_check(pressure);
     if (watch->worker_context->worker == 0 && now_us >= watch->resident_us) {
         watch->resident_us = now_us + RESIDENT_US;
-        pressure_note_resident(pressure, memory_resident());
+        machine_process_sizes(&sizes);
+        pressure_note_resident(pressure, sizes.resident_bytes);
     }
     pressure_report(pressure, watch->worker_context->worker, memory_of(watch),
                     descriptors_of(watch), now_us);

@@ -4,7 +4,7 @@
 
 #include "net/dial.h"
 #include "net/listener.h"
-#include "net/listening.h"
+#include "net/socket_facts.h"
 #include "tests/fakes/full_epoll.h"
 #include "tests/fakes/stage.h"
 

@@ -10,7 +10,7 @@
 #include "base/log/log.h"
 #include "net/listener.h"
 #include "process/reload/two_phase.h"
-#include "process/system/memory.h"
+#include "base/system/machine.h"
 #include "tests/fakes/lone_worker.h"
 
 #include <errno.h>
@@ -419,6 +419,14 @@ static void be_well_again(struct world *world)
     assert_int_equal(ask_each_way(world), WAYS);
 }
 
+static uint64_t resident_bytes(void)
+{
+    struct process_sizes sizes;
+
+    machine_process_sizes(&sizes);
+    return sizes.resident_bytes;
+}
+
 /* Every step of the ladder, with its budget all used up and allocations failing on top of it. */
 static void out_of_budget_too(void **state)
 {
@@ -427,7 +435,7 @@ static void out_of_budget_too(void **state)
     lone_worker_start(&world->lone);
     for (int kind = 0; kind < PRESSURE_KINDS; kind++) {
         for (int permille = 800; permille <= 1000; permille += 50) {
-            uint64_t used = kind == PRESSURE_MEMORY ? memory_resident() : 1000;
+            uint64_t used = kind == PRESSURE_MEMORY ? resident_bytes() : 1000;
 
             pressure_note_descriptors(world->lone.pressure, kind == PRESSURE_MEMORY ? 0 : used);
             pressure_set_budget(world->lone.pressure, (enum pressure_kind)kind,
