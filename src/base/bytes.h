@@ -65,6 +65,16 @@ static inline struct bytes bytes_first(struct bytes whole, size_t count)
     return (struct bytes){whole.at, count < whole.length ? count : whole.length};
 }
 
+/* What stands before the first such byte, or all; *rest is what is behind it. */
+static inline struct bytes bytes_take_until(struct bytes *rest, char byte)
+{
+    const char *at = rest->length > 0 ? memchr(rest->at, byte, rest->length) : NULL;
+    struct bytes part = bytes_first(*rest, at != NULL ? (size_t)(at - rest->at) : rest->length);
+
+    *rest = bytes_skip(*rest, part.length + (at != NULL));
+    return part;
+}
+
 /* Removes spaces and tabs (RFC 9110 section 5.6.3, OWS) at both ends. */
 static inline struct bytes bytes_trim(struct bytes text)
 {

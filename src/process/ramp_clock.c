@@ -31,7 +31,7 @@ struct ramp_clock {
 void ramp_clock_hand_over(struct ramp_clock *clock, struct page *lines)
 {
     if (descriptor_pipe(clock->successor)) {
-        handover_add_pipe(lines, KIND, clock->successor[0]);
+        handover_add_one(lines, KIND, HANDOVER_PIPE, clock->successor[0]);
     } else {
         log_warning("out of descriptors: what a ramp does while the upgrade lasts is not carried");
         clock->successor[0] = clock->successor[1] = -1;
@@ -51,13 +51,13 @@ void ramp_clock_keep(struct ramp_clock *clock)
 /* More than a pipe holds is many hundred ramps: the successor goes by what it has read then. */
 static void inform_successor(struct ramp_clock *clock)
 {
-    char *text = split_registry_save_ramps(clock->parts.registry);
-    ssize_t length = text != NULL ? (ssize_t)strlen(text) : 0;
+    struct page text = {0};
 
-    if (text == NULL || write(clock->successor[1], text, (size_t)length) != length) {
+    split_registry_save_ramps(clock->parts.registry, &text);
+    if (text.failed || write(clock->successor[1], text.at, text.length) != (ssize_t)text.length) {
         log_warning("what ramps did while the upgrade lasted is not carried, or not all of it");
     }
-    free(text);
+    page_release(&text);
 }
 
 static void stop_waiting(struct ramp_clock *clock)
@@ -94,7 +94,7 @@ static void on_word(int fd, short what, void *owner)
 
 static void await_former(struct ramp_clock *clock)
 {
-    clock->former = handover_take_pipe(clock->parts.handover, KIND);
+    clock->former = handover_take_one(clock->parts.handover, KIND, HANDOVER_PIPE);
     if (clock->former >= 0 && !loop_watch(clock->parts.loop, &clock->watch, clock->former,
                                           WATCH_READABLE, on_word, clock)) {
         stop_waiting(clock);

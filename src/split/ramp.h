@@ -21,10 +21,8 @@ struct ramp_event {
 bool split_registry_tick(struct split_registry *registry, uint64_t now_ms, uint32_t *cursor,
                          struct ramp_event *event);
 
-/* Counts what is worth saving: orders, steps, breaches. */
-uint64_t split_registry_ramp_changes(struct split_registry *registry);
-/* Where all ramps are, as lines of text, for the caller to free; NULL: no memory. */
-char *split_registry_save_ramps(struct split_registry *registry);
+/* Where all ramps are, as lines of text. */
+void split_registry_save_ramps(struct split_registry *registry, struct page *page);
 /* From now on no ramp begins: there is no place to remember a breach over a restart. Splits stay
  * with their other weights, and a line in the log says why. */
 void split_registry_forgo_ramps(struct split_registry *registry);

@@ -88,12 +88,9 @@ void split_kept_free(struct split_kept **held)
     if (kept == NULL) {
         return;
     }
-    for (uint32_t i = 0; kept->services != NULL && i < kept->count; i++) {
+    for (uint32_t i = 0; i < kept->count; i++) {
         free(kept->services[i]);
     }
-    free(kept->services);
-    free(kept->file_weights);
-    free(kept->weights);
     free(kept);
 }
 
@@ -131,25 +128,30 @@ static int compare_names(struct bytes a, struct bytes b)
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-struct split_entry *split_registry_entry(const struct split_registry *registry, struct bytes route)
+uint32_t split_registry_place(const struct split_registry *registry, struct bytes route)
 {
     uint32_t from = 0;
     uint32_t to = registry->count;
 
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
-        int order = compare_names(route, bytes_of(registry->entries[middle].route));
 
-        if (order == 0) {
-            return &registry->entries[middle];
-        }
-        if (order < 0) {
+        if (compare_names(route, bytes_of(registry->entries[middle].route)) <= 0) {
             to = middle;
         } else {
             from = middle + 1;
         }
     }
-    return NULL;
+    return from;
+}
+
+struct split_entry *split_registry_entry(const struct split_registry *registry, struct bytes route)
+{
+    uint32_t at = split_registry_place(registry, route);
+
+    return at < registry->count && bytes_equal(route, bytes_of(registry->entries[at].route))
+               ? &registry->entries[at]
+               : NULL;
 }
 
 static struct split_entry *find_live(const struct split_registry *registry, struct bytes route)
@@ -274,7 +276,6 @@ enum split_verdict split_registry_order_ramp(struct split_registry *registry, st
     verdict = entry == NULL         ? SPLIT_NO_ROUTE
               : entry->ramp == NULL ? SPLIT_NO_RAMP
                                     : ramp_order(entry, order);
-    registry->ramp_changes += verdict == SPLIT_DONE;
     pthread_mutex_unlock(&registry->lock);
     return verdict;
 }
@@ -345,7 +346,6 @@ bool split_registry_tick(struct split_registry *registry, uint64_t now_ms, uint3
 
         moved = entry->live != NULL && entry->ramp != NULL && ramp_tick(entry, now_ms, event);
     }
-    registry->ramp_changes += moved;
     pthread_mutex_unlock(&registry->lock);
     return moved;
 }
@@ -355,14 +355,4 @@ void split_registry_forgo_ramps(struct split_registry *registry)
     pthread_mutex_lock(&registry->lock);
     registry->forgoes_ramps = true;
     pthread_mutex_unlock(&registry->lock);
-}
-
-uint64_t split_registry_ramp_changes(struct split_registry *registry)
-{
-    uint64_t changes;
-
-    pthread_mutex_lock(&registry->lock);
-    changes = registry->ramp_changes;
-    pthread_mutex_unlock(&registry->lock);
-    return changes;
 }

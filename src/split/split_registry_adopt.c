@@ -163,10 +163,6 @@ static void take_effect(struct staged_config *staged_config)
           split_entry_compare);
     registry->entries = staged_config->entries;
     registry->count = staged_config->count;
-    for (uint32_t i = 0; i < registry->count; i++) {
-        registry->ramp_changes +=
-            registry->entries[i].ramp != NULL || registry->entries[i].memory != NULL;
-    }
 }
 
 static void give_up(struct staged_config *staged_config)

@@ -10,59 +10,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Room for as many more entries as the text has lines. */
-static bool make_room(struct split_registry *registry, const char *text)
+/* The route's entry, or a new one. NULL: out of memory. */
+static struct split_entry *entry_for(struct split_registry *registry, const char *route)
 {
-    size_t lines = 1;
+    uint32_t at = split_registry_place(registry, bytes_of(route));
     struct split_entry *entries;
+    char *name;
 
-    for (const char *at = text; *at != '\0'; at++) {
-        lines += *at == '\n';
+    if (at < registry->count && strcmp(registry->entries[at].route, route) == 0) {
+        return &registry->entries[at];
     }
-    entries = realloc(registry->entries, (registry->count + lines) * sizeof(*entries));
-    if (entries == NULL) {
-        return false;
+    entries = realloc(registry->entries, (registry->count + 1) * sizeof(*entries));
+    registry->entries = entries != NULL ? entries : registry->entries;
+    name = entries != NULL ? strdup(route) : NULL;
+    if (name == NULL) {
+        return NULL;
     }
-    registry->entries = entries;
-    memset(entries + registry->count, 0, lines * sizeof(*entries));
-    return true;
-}
-
-static void sort(struct split_registry *registry)
-{
-    qsort(registry->entries, registry->count, sizeof(*registry->entries), split_entry_compare);
+    memmove(&entries[at + 1], &entries[at], (registry->count - at) * sizeof(*entries));
+    entries[at] = (struct split_entry){.route = name};
+    registry->count++;
+    return &entries[at];
 }
 
 /* --- ramps -------------------------------------------------------------------------------- */
 
 /* route, phase, step, since, prints of services and steps, reason: one line each, by tabs. */
-char *split_registry_save_ramps(struct split_registry *registry)
+void split_registry_save_ramps(struct split_registry *registry, struct page *page)
 {
-    char *text = NULL;
-    size_t length;
-    FILE *out = open_memstream(&text, &length);
-
-    if (out == NULL) {
-        return NULL;
-    }
     pthread_mutex_lock(&registry->lock);
     for (uint32_t i = 0; i < registry->count; i++) {
         const struct split_entry *entry = &registry->entries[i];
         const struct ramp *ramp = entry->ramp != NULL ? entry->ramp : entry->memory;
 
         if (ramp != NULL) {
-            fprintf(out, "%s\t%s\t%u\t%llu\t%016llx\t%016llx\t%s\n", entry->route,
-                    ramp_phase_name(ramp->phase), ramp->step, (unsigned long long)ramp->since_ms,
-                    (unsigned long long)ramp->services_print, (unsigned long long)ramp->steps_print,
-                    ramp->reason);
+            page_format(page, "%s\t%s\t%u\t%llu\t%016llx\t%016llx\t%s\n", entry->route,
+                        ramp_phase_name(ramp->phase), ramp->step,
+                        (unsigned long long)ramp->since_ms,
+                        (unsigned long long)ramp->services_print,
+                        (unsigned long long)ramp->steps_print, ramp->reason);
         }
     }
     pthread_mutex_unlock(&registry->lock);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
 }
 
 static bool read_phase(const char *word, enum ramp_phase *phase)
@@ -89,6 +77,7 @@ static bool read_ramp(char *line, char **route, struct ramp *ramp)
         }
     }
     *route = fields[0];
+    *ramp = (struct ramp){.phase = RAMP_NONE};
     ramp->step = (uint32_t)strtoul(fields[2], NULL, 10);
     ramp->since_ms = strtoull(fields[3], NULL, 10);
     ramp->services_print = strtoull(fields[4], NULL, 16);
@@ -97,72 +86,56 @@ static bool read_ramp(char *line, char **route, struct ramp *ramp)
     return fields[0][0] != '\0' && read_phase(fields[1], &ramp->phase);
 }
 
-/* Into an entry without a route, as if its route were away. */
-static bool restore_line(struct split_registry *registry, char *line)
-{
-    struct ramp ramp = {.phase = RAMP_NONE};
-    struct split_entry *entry = &registry->entries[registry->count];
-    char *route;
-
-    if (!read_ramp(line, &route, &ramp)) {
-        log_warning("a line of the ramps' file is not understood and left out");
-        return true;
-    }
-    entry->route = strdup(route);
-    entry->memory = malloc(sizeof(*entry->memory));
-    if (entry->route == NULL || entry->memory == NULL) {
-        split_entry_release(entry);
-        memset(entry, 0, sizeof(*entry));
-        return false;
-    }
-    *entry->memory = ramp;
-    registry->count++;
-    return true;
-}
-
-bool split_registry_restore_ramps(struct split_registry *registry, char *text)
+/* The next line that is understood; false: no more. The others are left out, and told as `what`. */
+static bool next_ramp(char **text, const char *what, char **route, struct ramp *ramp)
 {
     char *line;
 
-    if (!make_room(registry, text)) {
-        return false;
-    }
-    while ((line = strsep(&text, "\n")) != NULL) {
-        if (line[0] != '\0' && !restore_line(registry, line)) {
-            return false;
+    while ((line = strsep(text, "\n")) != NULL) {
+        if (line[0] != '\0' && read_ramp(line, route, ramp)) {
+            return true;
+        }
+        if (line[0] != '\0') {
+            log_warning("%s is not understood and left out", what);
         }
     }
-    sort(registry);
-    return true;
+    return false;
 }
 
-static void follow_line(struct split_registry *registry, char *line)
+/* Into entries without a split, as if their routes were away. */
+bool split_registry_restore_ramps(struct split_registry *registry, char *text)
 {
-    struct ramp ramp = {.phase = RAMP_NONE};
-    struct split_entry *entry;
+    struct ramp ramp;
     char *route;
 
-    if (!read_ramp(line, &route, &ramp)) {
-        log_warning("where a ramp of the process before was is not understood and left out");
-        return;
+    while (next_ramp(&text, "a line of the ramps' file", &route, &ramp)) {
+        struct split_entry *entry = entry_for(registry, route);
+
+        if (entry != NULL && entry->memory == NULL) {
+            entry->memory = malloc(sizeof(*entry->memory));
+        }
+        if (entry == NULL || entry->memory == NULL) {
+            return false;
+        }
+        *entry->memory = ramp;
     }
-    entry = split_registry_entry(registry, bytes_of(route));
-    if (entry != NULL && entry->live != NULL && entry->ramp != NULL && ramp_follow(entry, &ramp)) {
-        registry->ramp_changes++;
-        log_info("route %s: its ramp is at step %u of %u (%s), as the process before left it",
-                 route, ramp.step + 1, entry->ramp->settings.step_count,
-                 ramp_phase_name(ramp.phase));
-    }
+    return true;
 }
 
 void split_registry_follow_ramps(struct split_registry *registry, char *text)
 {
-    char *line;
+    struct ramp ramp;
+    char *route;
 
     pthread_mutex_lock(&registry->lock);
-    while ((line = strsep(&text, "\n")) != NULL) {
-        if (line[0] != '\0') {
-            follow_line(registry, line);
+    while (next_ramp(&text, "where a ramp of the process before was", &route, &ramp)) {
+        struct split_entry *entry = split_registry_entry(registry, bytes_of(route));
+
+        if (entry != NULL && entry->live != NULL && entry->ramp != NULL &&
+            ramp_follow(entry, &ramp)) {
+            log_info("route %s: its ramp is at step %u of %u (%s), as the process before left it",
+                     route, ramp.step + 1, entry->ramp->settings.step_count,
+                     ramp_phase_name(ramp.phase));
         }
     }
     pthread_mutex_unlock(&registry->lock);
@@ -207,22 +180,6 @@ static bool read_weight(char **rest, uint32_t *weight)
     return value <= SPLIT_WHOLE && *end == '\0' && end != field;
 }
 
-static struct split_kept *kept_new(void)
-{
-    struct split_kept *kept = calloc(1, sizeof(*kept));
-
-    if (kept == NULL) {
-        return NULL;
-    }
-    kept->services = calloc(SPLIT_ARMS_MAX, sizeof(*kept->services));
-    kept->file_weights = calloc(SPLIT_ARMS_MAX, sizeof(*kept->file_weights));
-    kept->weights = calloc(SPLIT_ARMS_MAX, sizeof(*kept->weights));
-    if (kept->services == NULL || kept->file_weights == NULL || kept->weights == NULL) {
-        split_kept_free(&kept);
-    }
-    return kept;
-}
-
 /* All arms of a line, which must make a whole. */
 static bool read_arms(char *rest, struct split_kept *kept)
 {
@@ -243,39 +200,23 @@ static bool read_arms(char *rest, struct split_kept *kept)
     return kept->count > 1 && sum == SPLIT_WHOLE;
 }
 
-/* The entry that the ramps' lines made, or one more. NULL: out of memory. */
-static struct split_entry *entry_of(struct split_registry *registry, const char *route)
-{
-    struct split_entry *entry = &registry->entries[registry->count];
-
-    for (uint32_t i = 0; i < registry->count; i++) {
-        if (strcmp(registry->entries[i].route, route) == 0) {
-            return &registry->entries[i];
-        }
-    }
-    entry->route = strdup(route);
-    registry->count += entry->route != NULL;
-    return entry->route != NULL ? entry : NULL;
-}
-
+/* false: out of memory. */
 static bool restore_weights(struct split_registry *registry, char *line)
 {
-    struct split_kept *kept = kept_new();
-    char *word = strsep(&line, "\t");
+    struct split_kept *kept = calloc(1, sizeof(*kept));
     char *route = strsep(&line, "\t");
     struct split_entry *entry;
 
     if (kept == NULL) {
         return false;
     }
-    if (strcmp(word, SPLIT_KEPT_WORD) != 0 || route == NULL || route[0] == '\0' ||
-        !read_arms(line, kept)) {
+    if (route[0] == '\0' || !read_arms(line, kept)) {
         log_warning("a line of weights that were set before this start is not understood and left "
                     "out");
         split_kept_free(&kept);
         return true;
     }
-    entry = entry_of(registry, route);
+    entry = entry_for(registry, route);
     if (entry == NULL) {
         split_kept_free(&kept);
         return false;
@@ -287,17 +228,12 @@ static bool restore_weights(struct split_registry *registry, char *line)
 
 bool split_registry_restore_weights(struct split_registry *registry, char *text)
 {
+    bool good = true;
     char *line;
 
-    if (!make_room(registry, text)) {
-        return false;
+    while (good && (line = strsep(&text, "\n")) != NULL) {
+        good = strncmp(line, SPLIT_KEPT_WORD "\t", sizeof(SPLIT_KEPT_WORD)) != 0 ||
+               restore_weights(registry, line + sizeof(SPLIT_KEPT_WORD));
     }
-    while ((line = strsep(&text, "\n")) != NULL) {
-        if (strncmp(line, SPLIT_KEPT_WORD "\t", sizeof(SPLIT_KEPT_WORD)) == 0 &&
-            !restore_weights(registry, line)) {
-            return false;
-        }
-    }
-    sort(registry);
-    return true;
+    return good;
 }

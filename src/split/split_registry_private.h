@@ -32,9 +32,9 @@ struct ramp {
 /* What an operator had set in the process before, and what its file said. */
 struct split_kept {
     uint32_t count;
-    char **services;
-    uint32_t *file_weights;
-    uint32_t *weights;
+    char *services[SPLIT_ARMS_MAX];
+    uint32_t file_weights[SPLIT_ARMS_MAX];
+    uint32_t weights[SPLIT_ARMS_MAX];
 };
 
 struct split_entry {
@@ -52,7 +52,6 @@ struct split_registry {
     uint32_t workers;
     struct split_entry *entries; /* by route, no two alike */
     uint32_t count;
-    uint64_t ramp_changes;
     bool forgoes_ramps;
 };
 
@@ -60,6 +59,8 @@ struct split_registry {
 
 /* The route's entry, with or without a live split; NULL: it has none. */
 struct split_entry *split_registry_entry(const struct split_registry *registry, struct bytes route);
+/* The index where it stands, or should. */
+uint32_t split_registry_place(const struct split_registry *registry, struct bytes route);
 int split_entry_compare(const void *a, const void *b); /* by route, for qsort and bsearch */
 void split_kept_free(struct split_kept **kept);
 

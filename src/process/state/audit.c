@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "base/log/log.h"
-#include "process/state/recent_changes.h"
 #include "process/state/state_directory.h"
 
 #include <errno.h>
@@ -18,6 +17,19 @@
 #include <unistd.h>
 
 #define AUDIT_FILE "audit.log"
+
+/* The last entries, kept in memory for those who look at the running process. */
+#define RECENT_CHANGES 24
+
+struct recent_change {
+    struct control_past_change row; /* its texts point into `texts` */
+    char *texts;                    /* malloc'd; a newer entry frees it */
+};
+
+struct recent_changes {
+    struct recent_change rows[RECENT_CHANGES]; /* a ring */
+    uint64_t count;                            /* ever; the newest is rows[(count - 1) % size] */
+};
 
 struct audit {
     char *path;           /* NULL: into the process log */
@@ -74,7 +86,9 @@ void audit_close(struct audit **audit)
     if ((*audit)->file >= 0) {
         close((*audit)->file);
     }
-    recent_changes_release(&(*audit)->recent);
+    for (size_t i = 0; i < RECENT_CHANGES; i++) {
+        free((*audit)->recent.rows[i].texts);
+    }
     pthread_mutex_destroy(&(*audit)->lock);
     free((*audit)->path);
     free(*audit);
@@ -169,6 +183,56 @@ static void report_instead(const struct page *page)
     log_info("audit: %.*s", (int)page->length - 1, page->at);
 }
 
+/* --- the last ones ------------------------------------------------------------------------ */
+
+#define TEXTS 6
+/* Of the errors of a hopeless file a page shows the first ones; the audit log has them all. */
+#define TEXT_MAX 1024
+
+static size_t size_of(const char *text)
+{
+    return text != NULL ? strnlen(text, TEXT_MAX) + 1 : 0;
+}
+
+/* Moves *text into the block at *room. */
+static void keep(const char **text, char **room)
+{
+    size_t size = size_of(*text);
+
+    if (size > 0) {
+        memcpy(*room, *text, size - 1);
+        (*room)[size - 1] = '\0';
+        *text = *room;
+        *room += size;
+    }
+}
+
+/* Copies the texts. Without memory the entry is left out. */
+static void add_recent(struct recent_changes *changes, const struct control_past_change *change)
+{
+    struct recent_change *entry = &changes->rows[changes->count % RECENT_CHANGES];
+    struct control_past_change row = *change;
+    const char **texts[TEXTS] = {&row.action, &row.subject, &row.before,
+                                 &row.after,  &row.change,  &row.why};
+    size_t size = 1;
+    char *room;
+
+    for (size_t i = 0; i < TEXTS; i++) {
+        size += size_of(*texts[i]);
+    }
+    room = malloc(size);
+    if (room == NULL) {
+        return;
+    }
+    free(entry->texts);
+    entry->texts = room;
+    for (size_t i = 0; i < TEXTS; i++) {
+        keep(texts[i], &room);
+    }
+    entry->row = row;
+    changes->count++;
+}
+
 static void remember(struct audit *audit, const struct audit_entry *entry)
 {
     const struct control_past_change change = {.at_s = (uint64_t)time(NULL),
@@ -182,14 +246,18 @@ static void remember(struct audit *audit, const struct audit_entry *entry)
                                                .ok = entry->ok};
 
     pthread_mutex_lock(&audit->lock);
-    recent_changes_add(&audit->recent, &change);
+    add_recent(&audit->recent, &change);
     pthread_mutex_unlock(&audit->lock);
 }
 
 void audit_read_recent(struct audit *audit, control_past_change_seen *seen, void *owner)
 {
+    const struct recent_changes *recent = &audit->recent;
+
     pthread_mutex_lock(&audit->lock);
-    recent_changes_read(&audit->recent, seen, owner);
+    for (uint64_t i = 1; i <= recent->count && i <= RECENT_CHANGES; i++) {
+        seen(owner, &recent->rows[(recent->count - i) % RECENT_CHANGES].row);
+    }
     pthread_mutex_unlock(&audit->lock);
 }
 

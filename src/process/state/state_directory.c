@@ -45,15 +45,13 @@ char *state_directory_in_text(struct bytes text)
     static const struct bytes name = {"state_directory:", 16};
 
     while (text.length > 0) {
-        const char *end = memchr(text.at, '\n', text.length);
-        struct bytes line = bytes_first(text, end != NULL ? (size_t)(end - text.at) : text.length);
-        struct bytes value;
+        struct bytes line = bytes_take_until(&text, '\n');
 
         if (bytes_start_with(line, name)) {
-            value = value_of(bytes_skip(line, name.length));
+            struct bytes value = value_of(bytes_skip(line, name.length));
+
             return value.length > 0 && value.at[0] == '/' ? strndup(value.at, value.length) : NULL;
         }
-        text = bytes_skip(text, line.length + (end != NULL));
     }
     return NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files: `ramps` and `changes` (an operator's weights, drains and orders of
- * maintenance), lines of text that are replaced
- * as a whole; `pins`, the table of keys, changed in place a piece at a time; `pin-secret`, which
- * says where in that table a key is; `waiting-rooms`, how many users were let in. */
+/* Files: `ramps`, `changes` (an operator's weights, drains and orders of maintenance) and
+ * `waiting-rooms` (how many users were let in), lines of text that are replaced as a whole where they
+ * should hold others; `pins`, the table of keys, changed in place a piece at a time; `pin-secret`, which
+ * says where in that table a key is. */
 #include "process/state/state_store.h"
 
 #include "base/log/log.h"
@@ -21,16 +21,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RAMPS_FILE "ramps"
-#define CHANGES_FILE "changes"
 #define PINS_FILE "pins"
 #define PINS_KIND "pins" /* among the handover */
 #define SECRET_FILE "pin-secret"
-#define ROOMS_FILE "waiting-rooms"
 #define SECRET_FORM "turnpike-pins-1" /* changes with what the words of the table mean */
 #define SECRET_TEXT_MAX 64
 #define DRAINED_WORD "drained"
 #define MAINTENANCE_WORD "maintenance"
+
+enum lines { RAMPS, CHANGES, ROOMS, LINES_COUNT };
+static const char *const lines_files[LINES_COUNT] = {"ramps", "changes", "waiting-rooms"};
 
 struct state_store {
     struct state_store_parts parts;
@@ -38,13 +38,10 @@ struct state_store {
     struct origin_registry *origins;
     bool began;
     bool retired;
-    uint64_t kept_ramps;  /* changes as of the file */
-    char *kept_changes;   /* what stands in the file; NULL: not known */
-    char *kept_rooms;     /* the same of waiting rooms */
-    char *drained_before; /* lines of the last process; NULL: no more */
-    bool pins_failed;     /* told once */
-    bool drops_pins;      /* what their file holds means nothing */
-    bool secret_kept;     /* its file holds the table's */
+    char *kept[LINES_COUNT]; /* what stands in the file; NULL: not known */
+    bool pins_failed;        /* told once */
+    bool drops_pins;         /* what their file holds means nothing */
+    bool secret_kept;        /* its file holds the table's */
 };
 
 static bool has_directory(const struct state_store *state_store)
@@ -73,18 +70,19 @@ static bool read_all(int file, char *to, size_t length)
     return true;
 }
 
-/* With a NUL behind it; NULL: not there, or not readable, which is told. */
+/* With a NUL behind it; empty where it is not there. NULL: not readable, which is told. */
 static char *read_file(const char *path, size_t *length)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat facts;
     char *content = NULL;
 
+    *length = 0;
+    if (file < 0 && errno == ENOENT) {
+        return strdup("");
+    }
     if (file < 0) {
-        if (errno != ENOENT) {
-            log_error("cannot read %s: %s; what it should hold is not in force", path,
-                      strerror(errno));
-        }
+        log_error("cannot read %s: %s; what it should hold is not in force", path, strerror(errno));
         return NULL;
     }
     if (fstat(file, &facts) < 0 || !S_ISREG(facts.st_mode)) {
@@ -115,29 +113,25 @@ static char *read_state(const struct state_store *state_store, const char *name,
     return content;
 }
 
-static bool restore_changes(struct state_store *state_store)
+/* Has `take` read the lines that were kept, in a copy that it may cut. false: out of memory. */
+static bool restore_lines(struct state_store *state_store, enum lines which,
+                          bool (*take)(struct state_store *state_store, char *text))
 {
-    size_t length;
-    char *changes = read_state(state_store, CHANGES_FILE, &length);
-    bool good = true;
+    char *text = state_store->kept[which] != NULL ? strdup(state_store->kept[which]) : NULL;
+    bool good = state_store->kept[which] == NULL || (text != NULL && take(state_store, text));
 
-    if (changes != NULL) {
-        state_store->drained_before = strdup(changes);
-        good = state_store->drained_before != NULL &&
-               split_registry_restore_weights(state_store->parts.splits, changes);
-    }
-    free(changes);
+    free(text);
     return good;
 }
 
-static bool restore_ramps(struct state_store *state_store)
+static bool take_ramps(struct state_store *state_store, char *text)
 {
-    size_t length;
-    char *ramps = read_state(state_store, RAMPS_FILE, &length);
-    bool good = ramps == NULL || split_registry_restore_ramps(state_store->parts.splits, ramps);
+    return split_registry_restore_ramps(state_store->parts.splits, text);
+}
 
-    free(ramps);
-    return good;
+static bool take_weights(struct state_store *state_store, char *text)
+{
+    return split_registry_restore_weights(state_store->parts.splits, text);
 }
 
 /* "ACTIVE WAITING SECOND ROUTE": who was let in is not known, but how many. */
@@ -159,17 +153,15 @@ static void restore_room(char *line)
     rooms_expect(end + 1, &count);
 }
 
-static void restore_rooms(struct state_store *state_store)
+static bool take_rooms(struct state_store *state_store, char *text)
 {
-    size_t length;
-    char *rooms = read_state(state_store, ROOMS_FILE, &length);
-    char *rest = rooms;
     char *line;
 
-    while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+    (void)state_store;
+    while ((line = strsep(&text, "\n")) != NULL) {
         restore_room(line);
     }
-    free(rooms);
+    return true;
 }
 
 /* One line, the same on each gateway that shall find the same places. */
@@ -209,7 +201,7 @@ static void restore_pins(struct state_store *state_store)
         pin_table_set_secret(pins_of(state_store), &secret);
         state_store->secret_kept = true;
     }
-    if (pins != NULL &&
+    if (pins != NULL && length > 0 &&
         (!good || !pin_table_load(pins_of(state_store), (struct bytes){pins, length}))) {
         log_warning("the file of idempotency keys is of another version and left out");
         state_store->drops_pins = true;
@@ -219,7 +211,7 @@ static void restore_pins(struct state_store *state_store)
 
 static bool restore(struct state_store *state_store, struct handover *handover)
 {
-    int memory = handover_take_memory(handover, PINS_KIND);
+    int memory = handover_take_one(handover, PINS_KIND, HANDOVER_MEMORY);
     bool has_pins = memory >= 0 && pin_table_adopt(pins_of(state_store), memory);
 
     if (!has_directory(state_store)) {
@@ -228,8 +220,14 @@ static bool restore(struct state_store *state_store, struct handover *handover)
     if (!has_pins) {
         restore_pins(state_store);
     }
-    restore_rooms(state_store);
-    return restore_ramps(state_store) && restore_changes(state_store);
+    for (int i = 0; i < LINES_COUNT; i++) {
+        size_t length;
+
+        state_store->kept[i] = read_state(state_store, lines_files[i], &length);
+    }
+    return restore_lines(state_store, ROOMS, take_rooms) &&
+           restore_lines(state_store, RAMPS, take_ramps) &&
+           restore_lines(state_store, CHANGES, take_weights);
 }
 
 /* --- what held before --------------------------------------------------------------------- */
@@ -294,21 +292,24 @@ static void order_again(struct state_store *state_store, char *line)
     }
 }
 
-void state_store_restore_drains(struct state_store *state_store, struct origin_registry *origins)
+static bool take_orders(struct state_store *state_store, char *text)
 {
-    char *rest = state_store->drained_before;
     char *line;
 
-    state_store->origins = origins;
-    while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+    while ((line = strsep(&text, "\n")) != NULL) {
         if (strncmp(line, DRAINED_WORD "\t", sizeof(DRAINED_WORD)) == 0) {
             drain_again(state_store, line + sizeof(DRAINED_WORD));
         } else if (strncmp(line, MAINTENANCE_WORD "\t", sizeof(MAINTENANCE_WORD)) == 0) {
             order_again(state_store, line);
         }
     }
-    free(state_store->drained_before);
-    state_store->drained_before = NULL;
+    return true;
+}
+
+void state_store_restore_drains(struct state_store *state_store, struct origin_registry *origins)
+{
+    state_store->origins = origins;
+    restore_lines(state_store, CHANGES, take_orders);
 }
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -318,25 +319,32 @@ static bool write_state(struct state_store *state_store, const char *name, struc
     return state_directory_write(state_store->parts.state_directory, name, content);
 }
 
-static int keep_ramps(struct state_store *state_store)
+/* What `put` says the file should hold, if it is another text than what stands there. Such texts are few
+ * and short, and say best whether anything has changed. 0, or an error, which is told, and the next tick
+ * tries again. */
+static int keep_lines(struct state_store *state_store, enum lines which,
+                      void (*put)(struct state_store *state_store, struct page *text))
 {
-    uint64_t changes = split_registry_ramp_changes(state_store->parts.splits);
+    char **kept = &state_store->kept[which];
+    struct page text = {0};
     int failure = 0;
-    char *text;
 
-    if (changes == state_store->kept_ramps) {
-        return 0;
-    }
-    text = split_registry_save_ramps(state_store->parts.splits);
-    if (text == NULL) {
+    put(state_store, &text);
+    page_add_char(&text, '\0');
+    if (text.failed) {
         failure = ENOMEM;
-    } else if (!write_state(state_store, RAMPS_FILE, bytes_of(text))) {
-        failure = errno; /* told, and tried again with the next tick */
-    } else {
-        state_store->kept_ramps = changes;
+    } else if (*kept == NULL || strcmp(text.at, *kept) != 0) {
+        failure = write_state(state_store, lines_files[which], bytes_of(text.at)) ? 0 : errno;
+        free(*kept);
+        *kept = failure == 0 ? strdup(text.at) : NULL;
     }
-    free(text);
+    page_release(&text);
     return failure;
+}
+
+static void put_ramps(struct state_store *state_store, struct page *text)
+{
+    split_registry_save_ramps(state_store->parts.splits, text);
 }
 
 /* A line a name: whatever has a line's end in it cannot be kept. */
@@ -359,34 +367,12 @@ static void on_maintenance(void *owner, const char *route, enum maintenance_orde
     page_format(owner, MAINTENANCE_WORD "\t%s\t%s\n", maintenance_order_name(order), route);
 }
 
-static bool are_kept(const struct state_store *state_store, const struct page *text)
+static void put_changes(struct state_store *state_store, struct page *text)
 {
-    return state_store->kept_changes != NULL && strcmp(text->at, state_store->kept_changes) == 0;
-}
-
-/* Both are few, and the text says best whether anything has changed. */
-static int keep_changes(struct state_store *state_store)
-{
-    struct page text = {0};
-    int failure = 0;
-
-    if (state_store->origins == NULL) {
-        return 0;
-    }
-    split_registry_save_weights(state_store->parts.splits, &text);
-    origin_registry_read(state_store->origins, on_origin, &text);
-    maintenance_read(on_maintenance, &text);
-    origin_registry_read_drain_notes(state_store->origins, keep_drain, &text);
-    page_add_char(&text, '\0');
-    if (text.failed) {
-        failure = ENOMEM;
-    } else if (!are_kept(state_store, &text)) {
-        failure = write_state(state_store, CHANGES_FILE, bytes_of(text.at)) ? 0 : errno;
-        free(state_store->kept_changes);
-        state_store->kept_changes = failure == 0 ? strdup(text.at) : NULL;
-    }
-    page_release(&text);
-    return failure;
+    split_registry_save_weights(state_store->parts.splits, text);
+    origin_registry_read(state_store->origins, on_origin, text);
+    maintenance_read(on_maintenance, text);
+    origin_registry_read_drain_notes(state_store->origins, keep_drain, text);
 }
 
 /* The file as long as it must be; one that is not there, or not so, is made anew. -1: told. */
@@ -480,22 +466,12 @@ static void on_room(void *owner, const char *route, const struct rooms_count *co
     }
 }
 
-/* With the secret that tickets are signed with. Not worth a word where it fails: a place more or less
- * for one session. */
-static void keep_rooms(struct state_store *state_store)
+/* With the secret that tickets are signed with. Where that fails a place more or less is lost for one
+ * session. */
+static void put_rooms(struct state_store *state_store, struct page *text)
 {
-    struct page text = {0};
-
-    rooms_read(on_room, &text);
-    page_add_char(&text, '\0');
-    if (!text.failed && (text.length > 1 || state_store->kept_rooms != NULL) &&
-        keep_secret(state_store) &&
-        (state_store->kept_rooms == NULL || strcmp(text.at, state_store->kept_rooms) != 0) &&
-        write_state(state_store, ROOMS_FILE, bytes_of(text.at))) {
-        free(state_store->kept_rooms);
-        state_store->kept_rooms = strdup(text.at);
-    }
-    page_release(&text);
+    rooms_read(on_room, text);
+    text->failed = text->failed || (text->length > 0 && !keep_secret(state_store));
 }
 
 /* Without `lasting` the kernel writes it to the disk within half a minute: what a crash of the
@@ -536,12 +512,13 @@ static int keep(struct state_store *state_store, bool with_pins, bool lasting)
 
     pthread_mutex_lock(&state_store->lock);
     if (may_write(state_store)) {
-        int ramps = keep_ramps(state_store);
-        int changes = keep_changes(state_store);
+        int ramps = keep_lines(state_store, RAMPS, put_ramps);
+        int changes =
+            state_store->origins != NULL ? keep_lines(state_store, CHANGES, put_changes) : 0;
 
         failure = ramps != 0 ? ramps : changes;
         if (with_pins) {
-            keep_rooms(state_store);
+            keep_lines(state_store, ROOMS, put_rooms);
             keep_pins(state_store, lasting);
         }
     }
@@ -589,7 +566,7 @@ void state_store_begin(struct state_store *state_store)
 
 void state_store_hand_over(const struct state_store *state_store, struct page *lines)
 {
-    handover_add_memory(lines, PINS_KIND, pin_table_memory(pins_of(state_store)));
+    handover_add_one(lines, PINS_KIND, HANDOVER_MEMORY, pin_table_memory(pins_of(state_store)));
 }
 
 static void set_retired(struct state_store *state_store, bool retired)
@@ -619,8 +596,8 @@ void state_store_free(struct state_store **held)
     }
     keep(state_store, true, true);
     pthread_mutex_destroy(&state_store->lock);
-    free(state_store->kept_changes);
-    free(state_store->kept_rooms);
-    free(state_store->drained_before);
+    for (int i = 0; i < LINES_COUNT; i++) {
+        free(state_store->kept[i]);
+    }
     free(state_store);
 }

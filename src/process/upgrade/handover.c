@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MEMORY "memory" /* in place of an address */
-#define PIPE "pipe"     /* the same */
+/* In place of an address. */
+static const char *const words[] = {[HANDOVER_MEMORY] = "memory", [HANDOVER_PIPE] = "pipe"};
 
 struct handover {
     char *room;         /* the variable's value; taken lines are blanked */
@@ -40,14 +40,9 @@ void handover_add(struct page *lines, const char *kind, const struct address *ad
     page_add_char(lines, '\n');
 }
 
-void handover_add_memory(struct page *lines, const char *kind, int fd)
+void handover_add_one(struct page *lines, const char *kind, enum handover_what what, int fd)
 {
-    page_format(lines, "%s %d " MEMORY "\n", kind, fd);
-}
-
-void handover_add_pipe(struct page *lines, const char *kind, int fd)
-{
-    page_format(lines, "%s %d " PIPE "\n", kind, fd);
+    page_format(lines, "%s %d %s\n", kind, fd, words[what]);
 }
 
 /* --- reading lines ----------------------------------------------------------------------- */
@@ -58,15 +53,6 @@ struct line {
     struct bytes address;
 };
 
-static struct bytes up_to(struct bytes *rest, char end)
-{
-    const char *at = memchr(rest->at, end, rest->length);
-    struct bytes part = bytes_first(*rest, at != NULL ? (size_t)(at - rest->at) : rest->length);
-
-    *rest = bytes_skip(*rest, part.length + (at != NULL));
-    return part;
-}
-
 static bool next_line(struct bytes *rest, struct line *line)
 {
     struct bytes whole;
@@ -74,25 +60,21 @@ static bool next_line(struct bytes *rest, struct line *line)
     if (rest->length == 0) {
         return false;
     }
-    whole = up_to(rest, '\n');
-    line->kind = up_to(&whole, ' ');
-    line->fds = up_to(&whole, ' ');
+    whole = bytes_take_until(rest, '\n');
+    line->kind = bytes_take_until(&whole, ' ');
+    line->fds = bytes_take_until(&whole, ' ');
     line->address = whole;
     return true;
 }
 
 static bool next_fd(struct bytes *fds, int *fd)
 {
-    struct bytes digits;
+    uint32_t number;
 
     if (fds->length == 0) {
         return false;
     }
-    digits = up_to(fds, ',');
-    *fd = 0;
-    for (size_t i = 0; i < digits.length && *fd < 100000000; i++) {
-        *fd = *fd * 10 + (digits.at[i] - '0');
-    }
+    *fd = bytes_read_decimal(bytes_take_until(fds, ','), 9, &number) ? (int)number : -1;
     return true;
 }
 
@@ -150,22 +132,31 @@ static uint32_t take_line(struct line *line, int *fds, uint32_t most)
     return count;
 }
 
+/* The first such line that was not taken yet; it is now. */
+static bool find_line(struct handover *handover, const char *kind, struct bytes address,
+                      struct line *line)
+{
+    struct bytes rest = handover != NULL ? handover->lines : (struct bytes){0};
+
+    while (next_line(&rest, line)) {
+        if (bytes_equal(line->kind, bytes_of(kind)) && bytes_equal(line->address, address)) {
+            ((char *)line->kind.at)[0] = '-'; /* inside handover->room */
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t handover_take(struct handover *handover, const char *kind, const struct address *address,
                        int *fds, uint32_t most)
 {
-    struct bytes rest = handover != NULL ? handover->lines : (struct bytes){0};
     char text[ADDRESS_TEXT_MAX];
     size_t length = address_format(address, text);
     struct line line;
 
-    while (next_line(&rest, &line)) {
-        if (bytes_equal(line.kind, bytes_of(kind)) &&
-            bytes_equal(line.address, (struct bytes){text, length})) {
-            ((char *)line.kind.at)[0] = '-'; /* inside handover->room */
-            return take_line(&line, fds, most);
-        }
-    }
-    return 0;
+    return find_line(handover, kind, (struct bytes){text, length}, &line)
+               ? take_line(&line, fds, most)
+               : 0;
 }
 
 static bool is_memory(int fd)
@@ -184,31 +175,15 @@ static bool is_pipe(int fd)
            fstat(fd, &facts) == 0 && S_ISFIFO(facts.st_mode);
 }
 
-/* `as` stands in place of an address. */
-static int take_one(struct handover *handover, const char *kind, struct bytes as,
-                    bool (*is_right)(int fd))
+int handover_take_one(struct handover *handover, const char *kind, enum handover_what what)
 {
-    struct bytes rest = handover != NULL ? handover->lines : (struct bytes){0};
     struct line line;
     int fd;
 
-    while (next_line(&rest, &line)) {
-        if (bytes_equal(line.kind, bytes_of(kind)) && bytes_equal(line.address, as)) {
-            ((char *)line.kind.at)[0] = '-'; /* inside handover->room */
-            return next_fd(&line.fds, &fd) && is_right(fd) ? fd : -1;
-        }
-    }
-    return -1;
-}
-
-int handover_take_memory(struct handover *handover, const char *kind)
-{
-    return take_one(handover, kind, BYTES(MEMORY), is_memory);
-}
-
-int handover_take_pipe(struct handover *handover, const char *kind)
-{
-    return take_one(handover, kind, BYTES(PIPE), is_pipe);
+    return find_line(handover, kind, bytes_of(words[what]), &line) && next_fd(&line.fds, &fd) &&
+                   (what == HANDOVER_MEMORY ? is_memory(fd) : is_pipe(fd))
+               ? fd
+               : -1;
 }
 
 void handover_free(struct handover **handover)

@@ -17,10 +17,9 @@
 /* One line: all sockets of one listener. `kind` tells apart who listens: "client", "control". */
 void handover_add(struct page *lines, const char *kind, const struct address *address,
                   const int *fds, uint32_t count);
-/* Memory that has a descriptor, one of its kind. */
-void handover_add_memory(struct page *lines, const char *kind, int fd);
-/* The end of a pipe to read from, one of its kind. */
-void handover_add_pipe(struct page *lines, const char *kind, int fd);
+/* Memory that has a descriptor, or the end of a pipe to read from; one of its kind. */
+enum handover_what { HANDOVER_MEMORY, HANDOVER_PIPE };
+void handover_add_one(struct page *lines, const char *kind, enum handover_what what, int fd);
 /* Calls `each` for every descriptor in such lines. */
 void handover_each(struct bytes lines, void (*each)(void *owner, int fd), void *owner);
 
@@ -35,10 +34,9 @@ struct handover *handover_read(void);
  * none. */
 uint32_t handover_take(struct handover *handover, const char *kind, const struct address *address,
                        int *fds, uint32_t most);
-/* The descriptor of such memory, which is the caller's now; -1: none. NULL has none. */
-int handover_take_memory(struct handover *handover, const char *kind);
-/* The same of such a pipe, which does not block. */
-int handover_take_pipe(struct handover *handover, const char *kind);
+/* The descriptor of such memory or pipe, which does not block, and is the caller's now; -1: none. NULL
+ * has none. */
+int handover_take_one(struct handover *handover, const char *kind, enum handover_what what);
 /* Closes what was not taken. */
 void handover_free(struct handover **handover);
 

@@ -473,21 +473,23 @@ static void a_restart_remembers(void **state)
 {
     struct fixture *fixture = *state;
     struct seen seen;
-    char *text;
 
     tick(fixture);
     assert_int_equal(run(fixture, 1000, 5), HOLD_S);
     run(fixture, 100, 5);
     for (int round = 0; round < 2; round++) {
-        text = split_registry_save_ramps(fixture->registry);
-        assert_non_null(text);
+        struct page text = {0};
+
+        split_registry_save_ramps(fixture->registry, &text);
+        page_add_char(&text, '\0');
+        assert_false(text.failed);
         for (int i = 0; i < 4; i++) {
             live_split_unref(&fixture->splits[i]);
         }
         split_registry_free(&fixture->registry);
         fixture->registry = split_registry_new(2);
-        assert_true(split_registry_restore_ramps(fixture->registry, text));
-        free(text);
+        assert_true(split_registry_restore_ramps(fixture->registry, text.at));
+        page_release(&text);
         two_phase(fixture, "old: 100%, new: 0%", RAMP);
         seen = check(fixture);
         if (round == 0) {

@@ -144,17 +144,17 @@ static void memory_is_handed_over_too(void **state)
     struct handover *handover;
 
     (void)state;
-    handover_add_memory(&lines, "pins", memory);
-    handover_add_memory(&lines, "other", plain);
-    handover_add_memory(&lines, "more", forgotten);
+    handover_add_one(&lines, "pins", HANDOVER_MEMORY, memory);
+    handover_add_one(&lines, "other", HANDOVER_MEMORY, plain);
+    handover_add_one(&lines, "more", HANDOVER_MEMORY, forgotten);
     hand_over(&lines);
     handover = handover_read();
-    assert_int_equal(handover_take_memory(handover, "absent"), -1);
-    assert_int_equal(handover_take_memory(handover, "pins"), memory);
-    assert_int_equal(handover_take_memory(handover, "pins"), -1);
-    assert_int_equal(handover_take_memory(handover, "other"), -1);
+    assert_int_equal(handover_take_one(handover, "absent", HANDOVER_MEMORY), -1);
+    assert_int_equal(handover_take_one(handover, "pins", HANDOVER_MEMORY), memory);
+    assert_int_equal(handover_take_one(handover, "pins", HANDOVER_MEMORY), -1);
+    assert_int_equal(handover_take_one(handover, "other", HANDOVER_MEMORY), -1);
     handover_free(&handover);
-    assert_int_equal(handover_take_memory(handover, "pins"), -1);
+    assert_int_equal(handover_take_one(handover, "pins", HANDOVER_MEMORY), -1);
     assert_true(is_open(memory));
     assert_true(is_open(plain)); /* not ours */
     assert_false(is_open(forgotten));
