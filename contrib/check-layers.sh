@@ -38,7 +38,7 @@ event2/   src/net/watch_libevent.c
 ares      src/dns/resolver.c src/dns/srv_answer.c
 yaml.h    src/config/yaml/yaml_reader.c
 nghttp2/  src/http/h2/h2_session.c src/http/h2/h2_origin_session.c src/http/h2/h2_memory.c src/http/h2/h2_pull.c
-openssl/  src/tls/transport_tls.c src/tls/tls_*.c src/process/reload/fingerprint.c
+openssl/  src/tls/transport_tls.c src/tls/tls_*.c
 '
 
 # For awk: level[FOLDER].

@@ -27,6 +27,7 @@ void client_context_free(struct client_context **context);
 struct client_socket {
     int fd;
     uint32_t key; /* the listener's, on all workers and through all reloads */
+    int number;   /* of the descriptor, once fd was taken over and is -1 here */
 };
 
 /* Accepts on `at->fd`, which it takes over. false: out of memory, it is closed. Of a key that is

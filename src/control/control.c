@@ -181,7 +181,7 @@ static bool listen_at(struct control *control, int *fd, enum control_listener in
     static const char *const names[] = {
         [CONTROL_SOCKET] = "control", [CONTROL_METRICS] = "metrics"};
     struct listener_settings settings = snapshot_settings(control->defaults)->listeners[0];
-    const struct client_socket at = {*fd, index};
+    const struct client_socket at = {.fd = *fd, .key = index};
 
     settings.name = names[index];
     *fd = -1;

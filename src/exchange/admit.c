@@ -47,8 +47,8 @@ static bool admit_standing(struct exchange *exchange)
 {
     const struct client_facts *facts = exchange->client.facts;
 
-    switch (tls_standing_of(facts->tls, facts->accepts, exchange->request.host)) {
-    case TLS_OTHER_HOST:
+    switch (tls_authority_of(facts->tls, facts->accepts, exchange->request.host)) {
+    case TLS_MISDIRECTED:
         /* Else the rule about certificates of one name could be passed by asking for another. */
         reply_error(exchange, 421, "http_request_denied",
                     "this connection was made for another host, with other rules");
@@ -60,7 +60,7 @@ static bool admit_standing(struct exchange *exchange)
         reply_error(exchange, 421, "http_request_denied",
                     "client-certificate policy changed; reconnect");
         return false;
-    case TLS_STANDS:
+    case TLS_AUTHORITATIVE:
         break;
     }
     return true;

@@ -63,7 +63,7 @@ struct client_facts {
     uint16_t port;
     struct bytes scheme;                /* "http", "https" */
     const struct tls_facts *tls;        /* NULL: plain */
-    const struct tls_acceptor *accepts; /* of its listener, now; see tls_standing_of */
+    const struct tls_acceptor *accepts; /* of its listener, now; see tls_authority_of */
     const struct listener_rules *rules; /* NULL: none */
 };
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lets the exporter of spans speak TLS: observe/ and tls/ do not know each other. Called by
- * process/process.c and reload/, whenever spans get a target. */
+/* Says where spans go, over TLS where the plan has it so: observe/ and tls/ do not know each other. Called
+ * by process/process.c and reload/, whenever spans get a target. */
 #ifndef PROCESS_COLLECTOR_TLS_H
 #define PROCESS_COLLECTOR_TLS_H
 
-#include "observe/collector.h"
-#include "tls/tls.h"
+#include "exchange/generation.h"
+#include "observe/span_exporter.h"
 
-/* As the store has it: plain where tracing.to is. What is returned counts the store's dialer, until
- * its `forget` is called. */
-struct collector_tls collector_tls_of(const struct tls_store *store);
+void spans_follow(struct span_exporter *spans, struct plan *plan);
 
 #endif

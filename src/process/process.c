@@ -389,10 +389,7 @@ static bool start_spans(struct process *process)
 {
     process->spans = span_exporter_new(process->settings->workers);
     if (process->spans != NULL) {
-        const struct collector_tls tls = collector_tls_of(plan_tls(process->plan));
-
-        span_exporter_send_to(process->spans, &process->settings->tracing, &tls,
-                              process->settings->via);
+        spans_follow(process->spans, process->plan);
     }
     return process->spans != NULL;
 }

@@ -39,9 +39,7 @@ struct sockets {
     struct activation *activation; /* borrowed; NULL: none */
     struct place *places;
     struct client_socket *slots; /* [worker][listener] */
-    int *numbers;                /* the same: which descriptor it is, whichever process has it */
     struct extra_socket *extras;
-    int *extra_numbers;
     uint32_t extra_count;
 };
 
@@ -57,15 +55,9 @@ static bool is_local(const struct place *place)
     return place->bound.any.sa_family == AF_UNIX;
 }
 
-static int *number_of(const struct sockets *sockets, uint32_t worker, uint32_t listener)
-{
-    return &sockets->numbers[(size_t)worker * sockets->count + listener];
-}
-
 static void set_fd(struct sockets *sockets, uint32_t worker, uint32_t listener, int fd)
 {
-    slot(sockets, worker, listener)->fd = fd;
-    *number_of(sockets, worker, listener) = fd;
+    slot(sockets, worker, listener)->fd = slot(sockets, worker, listener)->number = fd;
 }
 
 /* --- opening ----------------------------------------------------------------------------- */
@@ -203,15 +195,13 @@ static struct sockets *sockets_new(const struct settings *settings, uint32_t wor
     sockets->alone = settings->reuse_port == REUSE_PORT_EXCLUSIVE;
     sockets->places = calloc(settings->listener_count, sizeof(*sockets->places));
     sockets->slots = calloc(count, sizeof(*sockets->slots));
-    sockets->numbers = calloc(count, sizeof(*sockets->numbers));
-    if (sockets->places == NULL || sockets->slots == NULL || sockets->numbers == NULL) {
+    if (sockets->places == NULL || sockets->slots == NULL) {
         sockets_close(&sockets);
         return NULL;
     }
     sockets->count = settings->listener_count;
     for (size_t i = 0; i < count; i++) {
-        sockets->slots[i].fd = -1;
-        sockets->numbers[i] = -1;
+        sockets->slots[i].fd = sockets->slots[i].number = -1;
     }
     for (uint32_t i = 0; i < sockets->count; i++) {
         if (!place_init(&sockets->places[i], &settings->listeners[i])) {
@@ -232,21 +222,18 @@ static void set_key(struct sockets *sockets, uint32_t index, uint32_t key)
 
 /* --- inheriting -------------------------------------------------------------------------- */
 
-static bool add_extra(struct sockets *sockets, uint32_t worker, uint32_t listener, int fd)
+static bool add_extra(struct sockets *sockets, uint32_t worker, uint32_t listener, int fd,
+                      int number)
 {
     size_t count = sockets->extra_count + 1;
     struct extra_socket *extras = realloc(sockets->extras, count * sizeof(*extras));
-    int *numbers = realloc(sockets->extra_numbers, count * sizeof(*numbers));
 
-    sockets->extras = extras != NULL ? extras : sockets->extras;
-    sockets->extra_numbers = numbers != NULL ? numbers : sockets->extra_numbers;
-    if (extras == NULL || numbers == NULL) {
-        return false;
+    if (extras != NULL) {
+        sockets->extras = extras;
+        extras[sockets->extra_count++] =
+            (struct extra_socket){worker, listener, {fd, sockets->places[listener].key, number}};
     }
-    extras[sockets->extra_count] =
-        (struct extra_socket){worker, listener, {fd, sockets->places[listener].key}};
-    numbers[sockets->extra_count++] = fd;
-    return true;
+    return extras != NULL;
 }
 
 /* Each of the sockets must be served, for clients wait in any of them; and each worker must have
@@ -258,7 +245,7 @@ static bool share_out(struct sockets *sockets, uint32_t index, const int *fds, u
     for (uint32_t i = 0; i < count; i++) {
         if (i < sockets->workers) {
             set_fd(sockets, i, index, fds[i]);
-        } else if (!add_extra(sockets, i % sockets->workers, index, fds[i])) {
+        } else if (!add_extra(sockets, i % sockets->workers, index, fds[i], fds[i])) {
             close(fds[i]);
             good = false;
         }
@@ -325,11 +312,11 @@ void sockets_hand_over(const struct sockets *sockets, struct page *lines)
         uint32_t count = 0;
 
         for (uint32_t worker = 0; worker < workers && count < INHERITED_MOST; worker++) {
-            fds[count++] = *number_of(sockets, worker, index);
+            fds[count++] = slot(sockets, worker, index)->number;
         }
         for (uint32_t i = 0; i < sockets->extra_count && count < INHERITED_MOST; i++) {
             if (sockets->extras[i].listener == index) {
-                fds[count++] = sockets->extra_numbers[i];
+                fds[count++] = sockets->extras[i].at.number;
             }
         }
         handover_add(lines, "client", &place->configured, fds, count);
@@ -388,19 +375,19 @@ struct client_socket *sockets_of_worker(struct sockets *sockets, uint32_t worker
 
 /* --- carrying on ------------------------------------------------------------------------- */
 
+/* Their workers have taken them. */
 static bool carry_extras(struct sockets *sockets, uint32_t index, const struct sockets *former,
                          uint32_t from)
 {
-    for (uint32_t i = 0; i < former->extra_count; i++) {
-        if (former->extras[i].listener != from) {
-            continue;
-        }
-        if (!add_extra(sockets, former->extras[i].worker, index, former->extra_numbers[i])) {
-            return false;
-        }
-        sockets->extras[sockets->extra_count - 1].at.fd = -1; /* it is taken */
+    bool good = true;
+
+    for (uint32_t i = 0; good && i < former->extra_count; i++) {
+        const struct extra_socket *extra = &former->extras[i];
+
+        good = extra->listener != from ||
+               add_extra(sockets, extra->worker, index, -1, extra->at.number);
     }
-    return true;
+    return good;
 }
 
 static bool carry_one(struct sockets *sockets, uint32_t index, const struct sockets *former,
@@ -413,7 +400,7 @@ static bool carry_one(struct sockets *sockets, uint32_t index, const struct sock
     place->opened = true;
     set_key(sockets, index, former->places[from].key);
     for (uint32_t worker = 0; worker < sockets->workers; worker++) {
-        *number_of(sockets, worker, index) = *number_of(former, worker, from);
+        slot(sockets, worker, index)->number = slot(former, worker, from)->number;
     }
     return carry_extras(sockets, index, former, from);
 }
@@ -506,8 +493,6 @@ void sockets_close(struct sockets **held)
         }
     }
     free(sockets->extras);
-    free(sockets->extra_numbers);
-    free(sockets->numbers);
     free(sockets->places);
     free(sockets->slots);
     free(sockets);

@@ -121,17 +121,18 @@ void tls_session_forget(struct tls_session **session);
 struct tls_dialer *tls_store_collector(const struct tls_store *store);
 
 /* A connection of a thread without a loop, over a connected socket that does not block and stays the
- * caller's. NULL: out of memory. */
-struct tls_channel;
-struct tls_channel *tls_channel_new(struct tls_dialer *dialer, int fd, const char *name);
+ * caller's. Both are handed on as the exporter of spans knows them (observe/collector.h): without a type.
+ * NULL: out of memory. */
+void *tls_channel_new(void *dialer, int fd, const char *name);
 /* Where these do not do what they are asked for (false, -1), errno says why; EAGAIN: poll() for *events,
  * then call again with the same bytes. 0 of a read: the end was said. */
-bool tls_channel_handshake(struct tls_channel *channel, short *events);
-ssize_t tls_channel_read(struct tls_channel *channel, void *into, size_t room, short *events);
-ssize_t tls_channel_write(struct tls_channel *channel, struct bytes bytes, short *events);
+bool tls_channel_handshake(void *channel, short *events);
+ssize_t tls_channel_read(void *channel, void *into, size_t room, short *events);
+ssize_t tls_channel_write(void *channel, struct bytes bytes, short *events);
 /* Why it failed, in a sentence. */
-const char *tls_channel_problem(const struct tls_channel *channel);
-void tls_channel_free(struct tls_channel **channel);
+const char *tls_channel_problem(const void *channel);
+void tls_channel_free(void *channel);
+void tls_channel_forget(void *dialer); /* counts it no more */
 
 /* --- a connection ------------------------------------------------------------------------ */
 
@@ -155,11 +156,11 @@ struct tls_facts {
     const struct tls_client *client; /* NULL: it showed no certificate */
 };
 
-enum tls_standing {
-    TLS_STANDS,     /* a request may come over this connection */
-    TLS_OTHER_HOST, /* its host has other rules about client certificates than the name that the
-                       connection was made for: RFC 9110 section 15.5.20 */
-    TLS_OUTDATED,   /* the rules have changed, and what this client showed does not fulfil them */
+enum tls_authority {
+    TLS_AUTHORITATIVE, /* a request may come over this connection */
+    TLS_MISDIRECTED,   /* its host has other rules about client certificates than the name that the
+                          connection was made for: RFC 9110 section 15.5.20 */
+    TLS_OUTDATED, /* the rules have changed, and what this client showed does not fulfil them */
 };
 
 /* The name that the client asks for (SNI), as soon as its hello was read; NULL: none, or no TLS. It
@@ -169,8 +170,8 @@ const char *tls_name_asked(struct transport *transport);
 /* What a client's connection is good for, asked for each request: by the rules as they are now,
  * those of `acceptor`, which its listener has; NULL: the listener has TLS no more, and the
  * connection keeps the rules that it began with. */
-enum tls_standing tls_standing_of(const struct tls_facts *facts,
-                                  const struct tls_acceptor *acceptor, struct bytes host);
+enum tls_authority tls_authority_of(const struct tls_facts *facts,
+                                    const struct tls_acceptor *acceptor, struct bytes host);
 
 /* Puts TLS behind an open plain transport. `early` was read from it already. false: no memory;
  * the transport is as it was. */
@@ -192,7 +193,7 @@ enum tls_step { TLS_DONE, TLS_WAITS, TLS_FAILED };
 enum tls_step tls_step(struct transport *transport, short *wanted, enum tls_cause *cause);
 /* Why the other side's certificate was not accepted; NULL: it was, or there was none. */
 const char *tls_certificate_problem(const struct transport *transport);
-/* The alert with which the other side ended the connection once it stood; NULL: none. In TLS 1.3
+/* The alert with which the other side ended the established connection; NULL: none. In TLS 1.3
  * an origin says only then that it does not like our certificate. */
 const char *tls_alert(const struct transport *transport);
 /* NULL for a plain transport. */

@@ -21,6 +21,7 @@
 #define CERTIFICATES_MOST 4 /* of one name: one a type of key */
 
 #define DEEP "**"
+#define WILDCARD_ROOM (NAME_MOST + sizeof(DEEP))
 
 /* What a name is met with. */
 struct terms {
@@ -71,16 +72,19 @@ static const struct name_row *find_exactly(const struct tls_acceptor *acceptor, 
     return bsearch(&key, acceptor->names, acceptor->name_count, sizeof(key), compare_names);
 }
 
+/* false: such a name is too long. */
+static bool make_wildcard(const char *stars, const char *dot, char wildcard[WILDCARD_ROOM])
+{
+    return strlen(dot) <= NAME_MOST &&
+           snprintf(wildcard, WILDCARD_ROOM, "%s%s", stars, dot) < (int)WILDCARD_ROOM;
+}
+
 static const struct name_row *find_below(const struct tls_acceptor *acceptor, const char *stars,
                                          const char *dot)
 {
-    char wildcard[NAME_MOST + 3];
+    char wildcard[WILDCARD_ROOM];
 
-    if (strlen(dot) > NAME_MOST) {
-        return NULL;
-    }
-    snprintf(wildcard, sizeof(wildcard), "%s%s", stars, dot);
-    return find_exactly(acceptor, wildcard);
+    return make_wildcard(stars, dot, wildcard) ? find_exactly(acceptor, wildcard) : NULL;
 }
 
 /* A wildcard of a certificate stands for one label (RFC 6125 section 6.4.3), and so does its row. A
@@ -246,14 +250,8 @@ static bool set_rules(SSL_CTX *context, const struct listener_settings *settings
 {
     const struct tls_listener_settings *tls = &settings->tls;
 
-    SSL_CTX_set_min_proto_version(context,
-                                  tls->min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_clear_options(context, SSL_OP_LEGACY_SERVER_CONNECT);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_max_early_data(context, 0);
@@ -303,38 +301,23 @@ static void use_tickets(SSL_CTX *context, struct tls_acceptor *acceptor)
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
 }
 
-static bool use_certificate(SSL_CTX *context, const struct tls_certificate *certificate,
-                            const struct tls_certificate_settings *files, struct tls_report *report)
-{
-    report->at = files->cert_at;
-    if (SSL_CTX_use_cert_and_key(context, certificate->leaf, certificate->key, certificate->chain,
-                                 1) != 1) {
-        tls_say(report, "%s cannot be used: %s", files->cert, tls_reason());
-        return false;
-    }
-    return true;
-}
-
 static bool make_context(struct tls_acceptor *acceptor, struct terms *terms,
                          struct tls_report *report)
 {
     const struct listener_settings *settings = acceptor->settings;
-    SSL_CTX *context = SSL_CTX_new_ex(acceptor->tls_context->library, NULL, TLS_server_method());
+    SSL_CTX *context = tls_rules_new(acceptor->tls_context, TLS_server_method(),
+                                     settings->tls.min_version, report);
 
-    if (context == NULL) {
-        tls_say(report, "%s", tls_reason());
-        return false;
-    }
     terms->context = context;
-    if (!set_rules(context, settings, report)) {
+    if (context == NULL || !set_rules(context, settings, report)) {
         return false;
     }
     /* The last one for a type of key would win: the first in the configuration shall. */
     for (uint32_t i = terms->count; i-- > 0;) {
         uint32_t index = terms->certificates[i];
 
-        if (!use_certificate(context, &acceptor->certificates[index],
-                             &settings->tls.certificates[index], report)) {
+        if (!tls_certificate_use(&acceptor->certificates[index], context,
+                                 &settings->tls.certificates[index], report)) {
             return false;
         }
     }
@@ -398,26 +381,25 @@ static bool add_certificate(const struct tls_acceptor *acceptor, struct terms *t
     return true;
 }
 
-/* All certificates with this name. Where a wildcard one lends the type of key that the exact
- * one lacks, it is taken too. */
-static void gather_for(const struct tls_acceptor *acceptor, const char *name, struct terms *terms)
+static void gather_named(const struct tls_acceptor *acceptor, const char *name, struct terms *terms)
 {
-    const char *dot = strchr(name, '.');
-    char wildcard[NAME_MOST + 2] = "*";
-
     for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
         if (has_name(&acceptor->certificates[i], name)) {
             add_certificate(acceptor, terms, i);
         }
     }
-    if (dot == NULL || name[0] == '*' || strlen(dot) > NAME_MOST) {
-        return;
-    }
-    memcpy(wildcard + 1, dot, strlen(dot) + 1);
-    for (uint32_t i = 0; i < acceptor->certificate_count; i++) {
-        if (has_name(&acceptor->certificates[i], wildcard)) {
-            add_certificate(acceptor, terms, i);
-        }
+}
+
+/* All certificates with this name. Where a wildcard one lends the type of key that the exact
+ * one lacks, it is taken too. */
+static void gather_for(const struct tls_acceptor *acceptor, const char *name, struct terms *terms)
+{
+    const char *dot = strchr(name, '.');
+    char wildcard[WILDCARD_ROOM];
+
+    gather_named(acceptor, name, terms);
+    if (dot != NULL && name[0] != '*' && make_wildcard("*", dot, wildcard)) {
+        gather_named(acceptor, wildcard, terms);
     }
 }
 
@@ -455,13 +437,10 @@ static const struct tls_client_auth_settings *rule_for(const struct tls_acceptor
 {
     const struct tls_client_auth_settings *rule = rule_of_host(acceptor, name);
     const char *dot = strchr(name, '.');
-    char wildcard[NAME_MOST + 2];
+    char wildcard[WILDCARD_ROOM];
 
     for (; rule == NULL && dot != NULL; dot = strchr(dot + 1, '.')) {
-        if (strlen(dot) <= NAME_MOST) {
-            snprintf(wildcard, sizeof(wildcard), "*%s", dot);
-            rule = rule_of_host(acceptor, wildcard);
-        }
+        rule = make_wildcard("*", dot, wildcard) ? rule_of_host(acceptor, wildcard) : NULL;
     }
     return rule != NULL ? rule : &acceptor->settings->tls.client_auth;
 }

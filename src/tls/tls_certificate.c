@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A certificate and its key: read from their files, checked, and the names in it taken out.
- * Called while a store is built, away from the loops. */
+/* A certificate and its key: read from their files, checked, and the names in it taken out; problems with
+ * the files of TLS, told with what they are about. Called while a store is built, away from the loops. */
 #include "tls/tls_private.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,6 +20,34 @@
 
 #define PEM_BYTES_MAX (1024 * 1024)
 #define NAMES_MAX 1000
+#define PROBLEM_ROOM 512
+
+/* --- problems ---------------------------------------------------------------------------- */
+
+void tls_say(struct tls_report *report, const char *format, ...)
+{
+    char place[FILE_PLACE_TEXT_MAX];
+    char text[PROBLEM_ROOM];
+    char whole[FILE_PLACE_TEXT_MAX + PROBLEM_ROOM + 320];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (report->user != NULL) {
+        snprintf(whole, sizeof(whole), "%s%s %s: %s", file_place_text(&report->at, place),
+                 report->user_kind, report->user, text);
+    } else {
+        snprintf(whole, sizeof(whole), "%s", text);
+    }
+    report->report(report->owner, whole);
+}
+
+void tls_report_nothing(void *owner, const char *problem)
+{
+    (void)owner;
+    (void)problem;
+}
 
 const char *tls_reason(void)
 {
@@ -65,16 +95,25 @@ bool tls_is_file(const char *path, struct tls_report *report)
     return bio != NULL;
 }
 
-static void report_nothing(void *owner, const char *problem)
+bool tls_is_kept_secret(struct tls_report *report, const char *path, const struct stat *facts)
 {
-    (void)owner;
-    (void)problem;
+    if ((facts->st_mode & (S_IROTH | S_IWOTH)) != 0) {
+        tls_say(report,
+                "%s: every user of this machine may %s this file, which holds a secret; take that "
+                "away with chmod o= %s",
+                path, (facts->st_mode & S_IROTH) != 0 ? "read" : "write", path);
+        return false;
+    }
+    if ((facts->st_mode & (S_IRGRP | S_IWGRP)) != 0) {
+        report->shared_key = report->shared_keys++ == 0 ? path : report->shared_key;
+    }
+    return true;
 }
 
 /* NULL: it cannot be read, which was told when it was taken up. */
 static BIO *open_again(const char *path)
 {
-    struct tls_report silent = {.report = report_nothing};
+    struct tls_report silent = {.report = tls_report_nothing};
     struct stat facts;
 
     return open_file(path, &facts, &silent);
@@ -275,16 +314,28 @@ static bool take_names(struct tls_certificate *certificate)
     return taken;
 }
 
+bool tls_certificate_use(const struct tls_certificate *certificate, SSL_CTX *context,
+                         const struct tls_certificate_settings *files, struct tls_report *report)
+{
+    report->at = files->cert_at;
+    if (SSL_CTX_use_cert_and_key(context, certificate->leaf, certificate->key, certificate->chain,
+                                 1) != 1) {
+        tls_say(report, "%s cannot be used: %s", files->cert, tls_reason());
+        return false;
+    }
+    return true;
+}
+
 /* --- for people -------------------------------------------------------------------------- */
 
-static char *name_text(X509_NAME *name)
+char *tls_name_text(struct X509_name_st *name, unsigned long flags)
 {
     BIO *out = BIO_new(BIO_s_mem());
     char *text = NULL;
     char *copy = NULL;
     long length;
 
-    if (out != NULL && X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) >= 0 &&
+    if (out != NULL && X509_NAME_print_ex(out, name, 0, flags) >= 0 &&
         (length = BIO_get_mem_data(out, &text)) >= 0) {
         copy = strndup(text != NULL ? text : "", (size_t)length);
     }
@@ -331,8 +382,8 @@ static uint64_t print_of(const X509 *certificate)
 
 static bool describe(struct tls_certificate *certificate)
 {
-    certificate->subject = name_text(X509_get_subject_name(certificate->leaf));
-    certificate->issuer = name_text(X509_get_issuer_name(certificate->leaf));
+    certificate->subject = tls_name_text(X509_get_subject_name(certificate->leaf), XN_FLAG_RFC2253);
+    certificate->issuer = tls_name_text(X509_get_issuer_name(certificate->leaf), XN_FLAG_RFC2253);
     certificate->key_type = key_type_text(X509_get0_pubkey(certificate->leaf));
     certificate->not_before_s = seconds_of(X509_get0_notBefore(certificate->leaf));
     certificate->print = print_of(certificate->leaf);

@@ -18,7 +18,7 @@ struct tls_channel {
     enum tls_cause cause;
 };
 
-struct tls_channel *tls_channel_new(struct tls_dialer *dialer, int fd, const char *name)
+void *tls_channel_new(void *dialer, int fd, const char *name)
 {
     struct tls_channel *channel = calloc(1, sizeof(*channel));
 
@@ -27,7 +27,7 @@ struct tls_channel *tls_channel_new(struct tls_dialer *dialer, int fd, const cha
     }
     channel->ssl = tls_dialer_connection(dialer, name, &channel->session);
     if (channel->ssl == NULL || SSL_set_fd(channel->ssl, fd) != 1) {
-        tls_channel_free(&channel);
+        tls_channel_free(channel);
         return NULL;
     }
     return channel;
@@ -59,27 +59,31 @@ static void judge(struct tls_channel *channel, int result, short *events)
     }
 }
 
-bool tls_channel_handshake(struct tls_channel *channel, short *events)
+/* Before each call, so that what is found after it is its own. */
+static SSL *ready(const struct tls_channel *channel)
 {
-    int result;
-
     ERR_clear_error();
     errno = 0;
-    result = SSL_do_handshake(channel->ssl);
+    return channel->ssl;
+}
+
+bool tls_channel_handshake(void *held, short *events)
+{
+    struct tls_channel *channel = held;
+    int result = SSL_do_handshake(ready(channel));
+
     if (result != 1) {
         judge(channel, result, events);
     }
     return result == 1;
 }
 
-ssize_t tls_channel_read(struct tls_channel *channel, void *into, size_t room, short *events)
+ssize_t tls_channel_read(void *held, void *into, size_t room, short *events)
 {
+    struct tls_channel *channel = held;
     size_t count = 0;
-    int result;
+    int result = SSL_read_ex(ready(channel), into, room, &count);
 
-    ERR_clear_error();
-    errno = 0;
-    result = SSL_read_ex(channel->ssl, into, room, &count);
     if (result == 1) {
         return (ssize_t)count;
     }
@@ -90,14 +94,12 @@ ssize_t tls_channel_read(struct tls_channel *channel, void *into, size_t room, s
     return -1;
 }
 
-ssize_t tls_channel_write(struct tls_channel *channel, struct bytes bytes, short *events)
+ssize_t tls_channel_write(void *held, struct bytes bytes, short *events)
 {
+    struct tls_channel *channel = held;
     size_t count = 0;
-    int result;
+    int result = SSL_write_ex(ready(channel), bytes.at, bytes.length, &count);
 
-    ERR_clear_error();
-    errno = 0;
-    result = SSL_write_ex(channel->ssl, bytes.at, bytes.length, &count);
     if (result == 1) {
         return (ssize_t)count;
     }
@@ -105,19 +107,19 @@ ssize_t tls_channel_write(struct tls_channel *channel, struct bytes bytes, short
     return -1;
 }
 
-const char *tls_channel_problem(const struct tls_channel *channel)
+const char *tls_channel_problem(const void *held)
 {
+    const struct tls_channel *channel = held;
     long result = SSL_get_verify_result(channel->ssl);
 
     return result != X509_V_OK ? X509_verify_cert_error_string(result)
                                : tls_cause_sentence(channel->cause);
 }
 
-void tls_channel_free(struct tls_channel **held)
+void tls_channel_free(void *held)
 {
-    struct tls_channel *channel = *held;
+    struct tls_channel *channel = held;
 
-    *held = NULL;
     if (channel->ssl != NULL) {
         if (SSL_is_init_finished(channel->ssl)) {
             SSL_shutdown(channel->ssl); /* says goodbye, and does not wait for the other's */
@@ -127,4 +129,11 @@ void tls_channel_free(struct tls_channel **held)
     }
     tls_session_forget(&channel->session);
     free(channel);
+}
+
+void tls_channel_forget(void *held)
+{
+    struct tls_dialer *dialer = held;
+
+    tls_dialer_unref(&dialer);
 }

@@ -3,7 +3,6 @@
  * Taken once, when the handshake is over. */
 #include "tls/tls_private.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -18,24 +17,6 @@ static struct bytes keep(const char *at, size_t length)
     char *copy = at != NULL ? strndup(at, length) : NULL;
 
     return (struct bytes){copy, copy != NULL ? strlen(copy) : 0};
-}
-
-/* RFC 4514. */
-static struct bytes subject_of(X509 *certificate)
-{
-    BIO *out = BIO_new(BIO_s_mem());
-    struct bytes subject = {0};
-    char *text = NULL;
-    long length;
-
-    if (out != NULL &&
-        X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0,
-                           XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0 &&
-        (length = BIO_get_mem_data(out, &text)) > 0) {
-        subject = keep(text, (size_t)length);
-    }
-    BIO_free(out);
-    return subject;
 }
 
 static const ASN1_STRING *text_of(const GENERAL_NAME *name)
@@ -95,7 +76,8 @@ struct tls_client *tls_client_new(struct x509_st *certificate)
         tls_client_free(&client);
         return NULL;
     }
-    client->subject = subject_of(certificate);
+    client->subject = bytes_of(
+        tls_name_text(X509_get_subject_name(certificate), XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB));
     client->header = header_of(certificate);
     take_names(client, certificate);
     ERR_clear_error();

@@ -79,16 +79,9 @@ static bool set_certificate(struct tls_dialer *dialer, const struct tls_service_
     if (files.cert == NULL || files.key == NULL) {
         return true;
     }
-    if (!tls_certificate_load(&dialer->certificate, dialer->tls_context, &files, tls->expired,
-                              report)) {
-        return false;
-    }
-    if (SSL_CTX_use_cert_and_key(dialer->context, dialer->certificate.leaf, dialer->certificate.key,
-                                 dialer->certificate.chain, 1) != 1) {
-        tls_say(report, "%s cannot be used: %s", files.cert, tls_reason());
-        return false;
-    }
-    return true;
+    return tls_certificate_load(&dialer->certificate, dialer->tls_context, &files, tls->expired,
+                                report) &&
+           tls_certificate_use(&dialer->certificate, dialer->context, &files, report);
 }
 
 /* --- sessions ---------------------------------------------------------------------------- */
@@ -125,19 +118,6 @@ static int on_session(SSL *ssl, SSL_SESSION *of)
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static void set_rules(SSL_CTX *context, const struct tls_service_settings *tls)
-{
-    SSL_CTX_set_min_proto_version(context,
-                                  tls->min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context, 1);
-    SSL_CTX_set_session_cache_mode(context,
-                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-    SSL_CTX_sess_set_new_cb(context, on_session);
-}
-
 struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
                                   const struct tls_service_settings *tls,
                                   enum origin_protocol protocol, struct tls_report *report)
@@ -151,13 +131,14 @@ struct tls_dialer *tls_dialer_new(struct tls_context *tls_context,
     atomic_init(&dialer->references, 1);
     dialer->tls_context = tls_context;
     dialer->protocol = protocol;
-    dialer->context = SSL_CTX_new_ex(tls_context->library, NULL, TLS_client_method());
+    dialer->context = tls_rules_new(tls_context, TLS_client_method(), tls->min_version, report);
     if (dialer->context == NULL) {
-        tls_say(report, "%s", tls_reason());
         tls_dialer_unref(&dialer);
         return NULL;
     }
-    set_rules(dialer->context, tls);
+    SSL_CTX_set_session_cache_mode(dialer->context,
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(dialer->context, on_session);
     if (!set_trust(dialer, tls, report) || !set_certificate(dialer, tls, report)) {
         tls_dialer_unref(&dialer);
         return NULL;

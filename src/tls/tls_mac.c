@@ -143,6 +143,11 @@ bool tls_mac_make(struct tls_mac_maker *maker, struct bytes key, struct bytes pu
            run(ready->context, message, mac);
 }
 
+bool tls_digest(struct bytes message, unsigned char digest[TLS_MAC_BYTES])
+{
+    return EVP_Digest(message.at, message.length, digest, NULL, EVP_sha256(), NULL) == 1;
+}
+
 bool tls_mac_equal(const unsigned char *mac, const unsigned char *other, size_t length)
 {
     return CRYPTO_memcmp(mac, other, length) == 0;

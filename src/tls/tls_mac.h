@@ -20,6 +20,8 @@ void tls_mac_maker_free(struct tls_mac_maker **maker);
  * used once and never again; key and purpose are known by their bytes, not by where they lie. */
 bool tls_mac_make(struct tls_mac_maker *maker, struct bytes key, struct bytes purpose,
                   struct bytes message, unsigned char mac[TLS_MAC_BYTES]);
+/* SHA-256 of a message, as large as a MAC. false: the library cannot. */
+bool tls_digest(struct bytes message, unsigned char digest[TLS_MAC_BYTES]);
 /* In a time that does not tell how much of it is right. */
 bool tls_mac_equal(const unsigned char *mac, const unsigned char *other, size_t length);
 

@@ -11,15 +11,17 @@ struct bio_method_st;
 struct evp_pkey_st;
 struct ossl_lib_ctx_st;
 struct ssl_ctx_st;
+struct ssl_method_st;
 struct ssl_st;
 struct stack_st_X509;
 struct x509_st;
+struct X509_name_st;
 
 #define TLS_RECORD_MOST 16384
 #define TLS_STAGE_BYTES (5 * 1024 * 16)
 #define TLS_ARRIVED_BYTES (56 * 1024) /* a large buffer's worth of data in records */
 
-/* --- tls_report.c ------------------------------------------------------------------------ */
+/* --- problems, in tls_certificate.c ------------------------------------------------------- */
 
 /* Who is told of problems while a store is built, and what they are about: the place in the
  * configuration and the listener or service stand before each sentence. */
@@ -36,12 +38,14 @@ struct tls_report {
 /* Formats and tells. */
 void tls_say(struct tls_report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* For those that were told already. */
+void tls_report_nothing(void *owner, const char *problem);
 struct stat;
 /* Whether a file with secrets is kept from the world: false after telling. A group may read it
  * (Debian's ssl-cert, a mounted secret, an ACL, whose mask shows as the group's bits): noted. */
 bool tls_is_kept_secret(struct tls_report *report, const char *path, const struct stat *facts);
 
-/* --- tls_tally.c ------------------------------------------------------------------------- */
+/* --- tls_library.c ----------------------------------------------------------------------- */
 
 #define TLS_TALLY_ROWS 128
 
@@ -62,8 +66,6 @@ struct tls_tally {
 struct tls_context;
 void tls_tally_failure(struct tls_context *tls_context, enum tls_cause cause);
 void tls_tally_handshake(struct tls_context *tls_context, const struct tls_facts *facts);
-
-/* --- tls_library.c ----------------------------------------------------------------------- */
 
 /* What one worker needs of the library: a context of its own, so that workers share no lock
  * and no counter in it (doc/decisions/010-tls.md), and room to work in. */
@@ -92,6 +94,9 @@ uint32_t tls_context_count(void);
 /* A connection has an object of the library from now on, and no more. Worker's thread. */
 void tls_context_joined(struct tls_context *tls_context);
 void tls_context_left(struct tls_context *tls_context);
+/* A library object for connections of one side, by the rules that hold for both. NULL after telling. */
+struct ssl_ctx_st *tls_rules_new(struct tls_context *tls_context, const struct ssl_method_st *side,
+                                 enum tls_version min_version, struct tls_report *report);
 /* Random bytes that live as long as the process; NULL: the library has none. */
 #define TLS_PROCESS_SECRET_BYTES 48
 const unsigned char *tls_process_secret(void);
@@ -135,6 +140,8 @@ void tls_socket_grant(struct tls_socket *socket, uint32_t records);
 void tls_socket_begin_reading(struct tls_socket *socket, size_t room);
 /* What the library did not take is kept. */
 void tls_socket_end_reading(struct tls_socket *socket);
+/* Keeps a copy of bytes that were read for the library. false: out of memory, and the socket is broken. */
+bool tls_socket_withhold(struct tls_socket *socket, struct bytes bytes);
 /* Bytes were read that the library does not have yet: the loop cannot see them. */
 bool tls_socket_withholds(const struct tls_socket *socket);
 /* Sends what waits, and what is staged. True when everything is on its way. */
@@ -165,6 +172,11 @@ bool tls_certificate_load(struct tls_certificate *certificate, struct tls_contex
                           const struct tls_certificate_settings *settings, enum tls_expired expired,
                           struct tls_report *report);
 void tls_certificate_release(struct tls_certificate *certificate);
+/* Shows it on connections of that library object. false after telling. */
+bool tls_certificate_use(const struct tls_certificate *certificate, struct ssl_ctx_st *context,
+                         const struct tls_certificate_settings *files, struct tls_report *report);
+/* malloc'd; NULL: out of memory. `flags`: the library's, XN_FLAG_RFC2253 and its like. */
+char *tls_name_text(struct X509_name_st *name, unsigned long flags);
 /* Reads a file of certificates, without keys, and gives each to `take`, whose it is from then on,
  * made by malloc; until `take` returns false. false: that, or out of memory. A file that cannot be
  * read has none. */
@@ -233,20 +245,6 @@ const struct tls_certificate *tls_dialer_certificate(const struct tls_dialer *di
 /* A new connection to the owner of that name; NULL: out of memory. */
 struct ssl_st *tls_dialer_connection(struct tls_dialer *dialer, const char *name,
                                      struct tls_session **session);
-
-/* --- tls_inventory.c --------------------------------------------------------------------- */
-
-struct tls_inventory;
-struct tls_inventory *tls_inventory_new(void); /* NULL: out of memory */
-void tls_inventory_free(struct tls_inventory **inventory);
-/* false: out of memory. What they show must stand as long as the inventory. */
-bool tls_inventory_add_listener(struct tls_inventory *inventory, struct tls_acceptor *acceptor,
-                                const struct listener_settings *settings);
-bool tls_inventory_add_service(struct tls_inventory *inventory, struct tls_dialer *dialer,
-                               const struct service_settings *settings);
-/* NULL: no more. */
-const struct tls_certificate_facts *tls_inventory_at(const struct tls_inventory *inventory,
-                                                     uint32_t index);
 
 /* --- tls_cause.c ------------------------------------------------------------------------- */
 

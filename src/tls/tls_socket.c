@@ -93,16 +93,15 @@ static int read_early(struct tls_socket *socket, char *into, int room)
     return count;
 }
 
-/* false: out of memory. */
-static bool withhold(struct tls_socket *socket, const char *bytes, size_t length)
+bool tls_socket_withhold(struct tls_socket *socket, struct bytes bytes)
 {
-    socket->early = malloc(length);
+    socket->early = malloc(bytes.length);
     if (socket->early == NULL) {
         socket->broken = ENOMEM;
         return false;
     }
-    memcpy(socket->early, bytes, length);
-    socket->early_length = length;
+    memcpy(socket->early, bytes.at, bytes.length);
+    socket->early_length = bytes.length;
     socket->early_used = 0;
     return true;
 }
@@ -112,7 +111,8 @@ static int give(struct tls_socket *socket, const char *bytes, size_t count)
 {
     size_t given = pass_records(&socket->records, bytes, count);
 
-    if (given < count && !withhold(socket, bytes + given, count - given)) {
+    if (given < count &&
+        !tls_socket_withhold(socket, (struct bytes){bytes + given, count - given})) {
         return -1;
     }
     return (int)given;
@@ -191,8 +191,9 @@ void tls_socket_end_reading(struct tls_socket *socket)
 
     socket->reads_most = 0;
     if (tls_context->arrived_used < tls_context->arrived_length) {
-        withhold(socket, tls_context->arrived + tls_context->arrived_used,
-                 tls_context->arrived_length - tls_context->arrived_used);
+        struct bytes arrived = {tls_context->arrived, tls_context->arrived_length};
+
+        tls_socket_withhold(socket, bytes_skip(arrived, tls_context->arrived_used));
     }
 }
 

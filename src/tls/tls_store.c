@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* All that one snapshot says about TLS: an acceptor for each worker and listener, a dialer for each
- * worker and service, one for the collector of traces, and the list of their certificates. */
+ * worker and service, one for the collector of traces, and the inventory of their certificates, for
+ * people: what clients and origins are shown, and the CAs by whom they must be vouched for. That is made of
+ * what the first worker has, and read only from then on. What the system trusts is not listed: the file does
+ * not name it. */
 #include "tls/tls_private.h"
 
 #include "base/log/log.h"
@@ -12,6 +15,17 @@
 #define DAY_S 86400
 #define WARN_S (21 * DAY_S)
 
+struct entry {
+    struct tls_certificate_facts facts;
+    struct tls_certificate *own; /* of a CA; a certificate that is sent belongs to its sender */
+};
+
+struct tls_inventory {
+    struct entry *entries;
+    uint32_t count;
+    uint32_t room;
+};
+
 struct tls_store {
     uint32_t workers;
     uint32_t listeners;
@@ -19,12 +33,25 @@ struct tls_store {
     struct tls_acceptor **acceptors; /* [worker][listener] */
     struct tls_dialer **dialers;     /* [worker][service] */
     struct tls_dialer *collector;    /* NULL: it speaks plain */
-    struct tls_inventory *inventory;
+    struct tls_inventory inventory;
 };
 
-static void report_nobody(void *owner, const char *problem)
+/* --- what uses certificates -------------------------------------------------------------- */
+
+/* The worker's context, for what the report names from now on; NULL after telling. */
+static struct tls_context *begin_with(struct tls_report *report, const char *user_kind,
+                                      const char *user, const struct file_place *at,
+                                      uint32_t worker)
 {
-    (void)owner, (void)problem;
+    struct tls_context *tls_context = tls_context_of(worker);
+
+    report->user_kind = user_kind;
+    report->user = user;
+    report->at = *at;
+    if (tls_context == NULL) {
+        tls_say(report, "out of memory");
+    }
+    return tls_context;
 }
 
 /* What is wrong is wrong for each worker, and told once. */
@@ -35,22 +62,18 @@ static bool make_acceptors(struct tls_store *store, const struct settings *setti
 
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         const struct listener_settings *listener = &settings->listeners[i];
+        struct tls_acceptor **acceptor = &store->acceptors[worker * store->listeners + i];
         struct tls_context *tls_context;
 
         if (listener->tls.certificate_count == 0) {
             continue;
         }
-        report->user_kind = "listener";
-        report->user = settings->listeners[i].name;
-        report->at = settings->listeners[i].at;
-        tls_context = tls_context_of(worker);
+        tls_context = begin_with(report, "listener", listener->name, &listener->at, worker);
         if (tls_context == NULL) {
-            tls_say(report, "out of memory");
             return false;
         }
-        store->acceptors[worker * store->listeners + i] =
-            tls_acceptor_new(tls_context, listener, report);
-        made &= store->acceptors[worker * store->listeners + i] != NULL;
+        *acceptor = tls_acceptor_new(tls_context, listener, report);
+        made &= *acceptor != NULL;
     }
     return made;
 }
@@ -61,68 +84,205 @@ static bool make_dialers(struct tls_store *store, const struct settings *setting
     bool made = true;
 
     for (uint32_t i = 0; i < settings->service_count; i++) {
+        const struct service_settings *service = &settings->services[i];
+        struct tls_dialer **dialer = &store->dialers[worker * store->services + i];
         struct tls_context *tls_context;
 
-        if (!settings->services[i].tls.on) {
+        if (!service->tls.on) {
             continue;
         }
-        report->user_kind = "service";
-        report->user = settings->services[i].name;
-        report->at = settings->services[i].tls.at;
-        tls_context = tls_context_of(worker);
+        tls_context = begin_with(report, "service", service->name, &service->tls.at, worker);
         if (tls_context == NULL) {
-            tls_say(report, "out of memory");
             return false;
         }
-        if (worker == 0 && settings->services[i].tls.insecure_skip_verify) {
+        if (worker == 0 && service->tls.insecure_skip_verify) {
             log_warning("service %s: tls.insecure_skip_verify: any server can pose as its origins, "
                         "and traffic to them can be read and changed on its way",
-                        settings->services[i].name);
+                        service->name);
         }
-        store->dialers[worker * store->services + i] = tls_dialer_new(
-            tls_context, &settings->services[i].tls, settings->services[i].protocol, report);
-        made &= store->dialers[worker * store->services + i] != NULL;
+        *dialer = tls_dialer_new(tls_context, &service->tls, service->protocol, report);
+        made &= *dialer != NULL;
     }
     return made;
 }
 
-static bool make_collector(struct tls_store *store, const struct settings *settings,
+static bool make_collector(struct tls_store *store, const struct tracing_settings *tracing,
                            struct tls_report *report)
 {
-    const struct tls_service_settings *tls = &settings->tracing.tls;
     struct tls_context *tls_context;
 
-    if (!tls->on) {
+    if (!tracing->tls.on) {
         return true;
     }
-    tls_context = tls_context_of(0);
-    report->user_kind = "collector";
-    report->user = settings->tracing.to;
-    report->at = tls->at;
-    if (tls_context == NULL) {
-        tls_say(report, "out of memory");
-        return false;
+    tls_context = begin_with(report, "collector", tracing->to, &tracing->tls.at, 0);
+    if (tls_context != NULL) {
+        store->collector =
+            tls_dialer_new(tls_context, &tracing->tls, ORIGIN_PROTOCOL_HTTP1, report);
     }
-    store->collector = tls_dialer_new(tls_context, tls, ORIGIN_PROTOCOL_HTTP1, report);
     return store->collector != NULL;
+}
+
+/* --- the inventory ----------------------------------------------------------------------- */
+
+/* `use` says who uses it and for what; the rest is the certificate's. */
+static struct tls_certificate_facts facts_of(const struct tls_certificate *certificate,
+                                             const struct tls_certificate_facts *use)
+{
+    struct tls_certificate_facts facts = *use;
+
+    facts.subject = certificate->subject;
+    facts.issuer = certificate->issuer;
+    facts.key_type = certificate->key_type;
+    facts.names = (const char *const *)certificate->names;
+    facts.name_count = certificate->name_count;
+    facts.not_before_s = certificate->not_before_s;
+    facts.not_after_s = certificate->not_after_s;
+    facts.print = certificate->print;
+    return facts;
+}
+
+static bool list(struct tls_inventory *inventory, const struct tls_certificate *certificate,
+                 struct tls_certificate *own, const struct tls_certificate_facts *use)
+{
+    if (inventory->count == inventory->room) {
+        uint32_t room = inventory->room * 2 + 8;
+        struct entry *grown = realloc(inventory->entries, room * sizeof(*grown));
+
+        if (grown == NULL) {
+            return false;
+        }
+        inventory->entries = grown;
+        inventory->room = room;
+    }
+    inventory->entries[inventory->count++] = (struct entry){facts_of(certificate, use), own};
+    return true;
+}
+
+static void drop(struct tls_certificate **held)
+{
+    tls_certificate_release(*held);
+    free(*held);
+    *held = NULL;
+}
+
+/* A CA that was renewed under its name stands in a file twice: the one that ends later counts. */
+static struct entry *same_name(struct tls_inventory *inventory, uint32_t from, const char *subject)
+{
+    for (uint32_t i = from; i < inventory->count; i++) {
+        if (strcmp(inventory->entries[i].facts.subject, subject) == 0) {
+            return &inventory->entries[i];
+        }
+    }
+    return NULL;
+}
+
+struct reading {
+    struct tls_inventory *inventory;
+    const struct tls_certificate_facts *use;
+    uint32_t from; /* the file's first entry */
+};
+
+static bool take_ca(void *owner, struct tls_certificate *certificate)
+{
+    struct reading *reading = owner;
+    struct entry *known = same_name(reading->inventory, reading->from, certificate->subject);
+
+    if (known == NULL) {
+        if (!list(reading->inventory, certificate, certificate, reading->use)) {
+            drop(&certificate);
+            return false;
+        }
+    } else if (known->facts.not_after_s >= certificate->not_after_s) {
+        drop(&certificate);
+    } else {
+        drop(&known->own);
+        *known = (struct entry){facts_of(certificate, reading->use), certificate};
+    }
+    return true;
+}
+
+/* Whether the file can be used was told by its user. */
+static bool add_cas(struct tls_inventory *inventory, struct tls_context *tls_context,
+                    struct tls_certificate_facts use, const char *path, const struct file_place *at)
+{
+    struct reading reading = {inventory, &use, inventory->count};
+
+    use.role = TLS_ROLE_CA;
+    use.cert = path;
+    use.at = *at;
+    use.key = NULL;
+    return path == NULL || tls_certificates_each(tls_context, path, take_ca, &reading);
+}
+
+static bool list_listener(struct tls_inventory *inventory, struct tls_acceptor *acceptor,
+                          const struct listener_settings *settings)
+{
+    const struct tls_listener_settings *tls = &settings->tls;
+    struct tls_certificate_facts use = {.role = TLS_ROLE_SHOWN, .listener = settings->name};
+    struct tls_context *tls_context = tls_acceptor_tls_context(acceptor);
+    bool added = true;
+
+    for (uint32_t i = 0; added && i < tls->certificate_count; i++) {
+        use.cert = tls->certificates[i].cert;
+        use.key = tls->certificates[i].key;
+        use.at = tls->certificates[i].cert_at;
+        added = list(inventory, tls_acceptor_certificate(acceptor, i), NULL, &use);
+    }
+    added =
+        added && add_cas(inventory, tls_context, use, tls->client_auth.ca, &tls->client_auth.ca_at);
+    for (uint32_t i = 0; added && i < tls->host_count; i++) {
+        const char *ca = tls->hosts[i].client_auth.ca;
+        bool is_new =
+            ca != NULL && (tls->client_auth.ca == NULL || strcmp(ca, tls->client_auth.ca) != 0);
+
+        for (uint32_t n = 0; is_new && n < i; n++) {
+            const char *other = tls->hosts[n].client_auth.ca;
+
+            is_new = other == NULL || strcmp(ca, other) != 0;
+        }
+        added =
+            !is_new || add_cas(inventory, tls_context, use, ca, &tls->hosts[i].client_auth.ca_at);
+    }
+    return added;
+}
+
+static bool list_service(struct tls_inventory *inventory, struct tls_dialer *dialer,
+                         const struct service_settings *settings)
+{
+    const struct tls_certificate *shown = tls_dialer_certificate(dialer);
+    const struct tls_certificate_facts use = {.role = TLS_ROLE_SHOWN,
+                                              .service = settings->name,
+                                              .cert = settings->tls.cert,
+                                              .key = settings->tls.key,
+                                              .at = settings->tls.cert_at};
+
+    return (shown == NULL || list(inventory, shown, NULL, &use)) &&
+           add_cas(inventory, tls_dialer_tls_context(dialer), use, settings->tls.ca,
+                   &settings->tls.ca_at);
 }
 
 static bool take_inventory(struct tls_store *store, const struct settings *settings)
 {
-    bool taken = (store->inventory = tls_inventory_new()) != NULL;
+    bool taken = true;
 
     for (uint32_t i = 0; taken && i < store->listeners; i++) {
         taken = store->acceptors[i] == NULL ||
-                tls_inventory_add_listener(store->inventory, store->acceptors[i],
-                                           &settings->listeners[i]);
+                list_listener(&store->inventory, store->acceptors[i], &settings->listeners[i]);
     }
     for (uint32_t i = 0; taken && i < store->services; i++) {
-        taken =
-            store->dialers[i] == NULL ||
-            tls_inventory_add_service(store->inventory, store->dialers[i], &settings->services[i]);
+        taken = store->dialers[i] == NULL ||
+                list_service(&store->inventory, store->dialers[i], &settings->services[i]);
     }
     return taken;
 }
+
+const struct tls_certificate_facts *tls_store_certificate(const struct tls_store *store,
+                                                          uint32_t index)
+{
+    return index < store->inventory.count ? &store->inventory.entries[index].facts : NULL;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
 
 static struct tls_store *store_sized(const struct settings *settings)
 {
@@ -147,7 +307,7 @@ static struct tls_store *store_sized(const struct settings *settings)
 static bool fill(struct tls_store *store, const struct settings *settings,
                  struct tls_report *report)
 {
-    struct tls_report silent = {.report = report_nobody};
+    struct tls_report silent = {.report = tls_report_nothing};
 
     for (uint32_t worker = 0; worker < store->workers; worker++) {
         struct tls_report *of_worker = worker == 0 ? report : &silent;
@@ -161,7 +321,7 @@ static bool fill(struct tls_store *store, const struct settings *settings,
             return false;
         }
     }
-    if (!make_collector(store, settings, report)) {
+    if (!make_collector(store, &settings->tracing, report)) {
         return false;
     }
     report->user = NULL;
@@ -212,7 +372,12 @@ void tls_store_free(struct tls_store **held)
     if (store == NULL) {
         return;
     }
-    tls_inventory_free(&store->inventory);
+    for (uint32_t i = 0; i < store->inventory.count; i++) {
+        if (store->inventory.entries[i].own != NULL) {
+            drop(&store->inventory.entries[i].own);
+        }
+    }
+    free(store->inventory.entries);
     for (uint32_t i = 0; store->acceptors != NULL && i < store->workers * store->listeners; i++) {
         tls_acceptor_unref(&store->acceptors[i]);
     }
@@ -244,12 +409,6 @@ struct tls_dialer *tls_store_dialer(const struct tls_store *store, uint32_t work
 struct tls_dialer *tls_store_collector(const struct tls_store *store)
 {
     return store->collector;
-}
-
-const struct tls_certificate_facts *tls_store_certificate(const struct tls_store *store,
-                                                          uint32_t index)
-{
-    return tls_inventory_at(store->inventory, index);
 }
 
 enum tls_dating tls_dating_of(const struct tls_certificate_facts *facts, int64_t now_s)

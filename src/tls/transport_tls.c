@@ -39,7 +39,7 @@ struct tls {
     struct tls_acceptor *acceptor; /* of a client's; else NULL */
     struct tls_dialer *dialer;     /* of an origin's; else NULL */
     struct tls_socket socket;
-    const char *alert; /* of an origin, once the connection stood */
+    const char *alert; /* of an origin, once the connection was established */
     uint8_t owed;      /* bytes that were encrypted and not yet called taken: 0 or 1 */
     bool failed;       /* the library's state is of no more use */
     uint64_t reads;    /* that brought data: no fewer than records that held some */
@@ -370,20 +370,6 @@ static const struct transport_ops tls_ops = {
 
 /* --- beginning ---------------------------------------------------------------------------- */
 
-static bool keep_early(struct tls *tls, struct bytes early)
-{
-    if (early.length == 0) {
-        return true;
-    }
-    tls->socket.early = malloc(early.length);
-    if (tls->socket.early == NULL) {
-        return false;
-    }
-    memcpy(tls->socket.early, early.at, early.length);
-    tls->socket.early_length = early.length;
-    return true;
-}
-
 static bool tie_to_socket(struct tls *tls)
 {
     BIO *bio = BIO_new(tls->socket.tls_context->socket);
@@ -397,7 +383,7 @@ static bool tie_to_socket(struct tls *tls)
     return true;
 }
 
-static struct tls *begin(const struct transport *transport)
+static struct tls *begin(const struct transport *transport, struct tls_context *tls_context)
 {
     struct tls *tls = calloc(1, sizeof(*tls));
 
@@ -405,49 +391,47 @@ static struct tls *begin(const struct transport *transport)
     if (tls != NULL) {
         tls->ops = tls_ops;
         tls->socket.fd = transport->fd;
+        tls->socket.tls_context = tls_context;
+        tls_context_joined(tls_context);
     }
     return tls;
 }
 
+/* With the library's object, or NULL for want of memory. */
+static bool start(struct transport *transport, struct tls *tls, SSL *ssl, struct bytes early)
+{
+    tls->ssl = ssl;
+    if (ssl == NULL || !tie_to_socket(tls) ||
+        (early.length > 0 && !tls_socket_withhold(&tls->socket, early))) {
+        ERR_clear_error();
+        tls_free(tls);
+        return false;
+    }
+    transport->ops = &tls->ops;
+    return true;
+}
+
 bool tls_accept(struct transport *transport, struct tls_acceptor *acceptor, struct bytes early)
 {
-    struct tls *tls = begin(transport);
+    struct tls *tls = begin(transport, tls_acceptor_tls_context(acceptor));
 
     if (tls == NULL) {
         return false;
     }
     tls->acceptor = tls_acceptor_ref(acceptor);
-    tls->socket.tls_context = tls_acceptor_tls_context(acceptor);
-    tls_context_joined(tls->socket.tls_context);
-    tls->ssl = tls_acceptor_connection(acceptor);
-    if (tls->ssl == NULL || !tie_to_socket(tls) || !keep_early(tls, early)) {
-        ERR_clear_error();
-        tls_free(tls);
-        return false;
-    }
-    transport->ops = &tls->ops;
-    return true;
+    return start(transport, tls, tls_acceptor_connection(acceptor), early);
 }
 
 bool tls_dial(struct transport *transport, struct tls_dialer *dialer, const char *name,
               struct tls_session **session)
 {
-    struct tls *tls = begin(transport);
+    struct tls *tls = begin(transport, tls_dialer_tls_context(dialer));
 
     if (tls == NULL) {
         return false;
     }
     tls->dialer = tls_dialer_ref(dialer);
-    tls->socket.tls_context = tls_dialer_tls_context(dialer);
-    tls_context_joined(tls->socket.tls_context);
-    tls->ssl = tls_dialer_connection(dialer, name, session);
-    if (tls->ssl == NULL || !tie_to_socket(tls)) {
-        ERR_clear_error();
-        tls_free(tls);
-        return false;
-    }
-    transport->ops = &tls->ops;
-    return true;
+    return start(transport, tls, tls_dialer_connection(dialer, name, session), (struct bytes){0});
 }
 
 bool tls_offer_http1(struct transport *transport)
@@ -614,7 +598,7 @@ const char *tls_name_asked(struct transport *transport)
                : NULL;
 }
 
-/* --- while it stands ----------------------------------------------------------------------- */
+/* --- while it is established -------------------------------------------------------------- */
 
 /* Rules that came with a reload hold for a client that is here already as for one that comes: else
  * a client that keeps a connection need never fulfil them. What it showed is looked at again. */
@@ -633,8 +617,8 @@ static bool fulfils_rule(struct tls *tls, const struct tls_acceptor *acceptor)
     return true;
 }
 
-enum tls_standing tls_standing_of(const struct tls_facts *facts,
-                                  const struct tls_acceptor *acceptor, struct bytes host)
+enum tls_authority tls_authority_of(const struct tls_facts *facts,
+                                    const struct tls_acceptor *acceptor, struct bytes host)
 {
     struct tls *tls = CONTAINER_OF((void *)facts, struct tls, facts);
 
@@ -644,5 +628,5 @@ enum tls_standing tls_standing_of(const struct tls_facts *facts,
     if (acceptor != tls->acceptor && !fulfils_rule(tls, acceptor)) {
         return TLS_OUTDATED;
     }
-    return tls_acceptor_may_mix(acceptor, facts->name, host) ? TLS_STANDS : TLS_OTHER_HOST;
+    return tls_acceptor_may_mix(acceptor, facts->name, host) ? TLS_AUTHORITATIVE : TLS_MISDIRECTED;
 }

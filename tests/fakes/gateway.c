@@ -60,7 +60,7 @@ static void listen_somewhere(struct gateway *gateway)
 
     CHECK(address_parse(BYTES("127.0.0.1:0"), &address));
     fd = listener_open(&address, 0);
-    CHECK(fd >= 0 && client_context_listen(gateway->clients, &(struct client_socket){fd, 0},
+    CHECK(fd >= 0 && client_context_listen(gateway->clients, &(struct client_socket){.fd = fd},
                                            &settings->listeners[0], 0));
 }
 

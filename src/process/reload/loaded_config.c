@@ -5,9 +5,24 @@
 #include "config/load.h"
 #include "config/yaml/source_files.h"
 #include "process/system/preflight.h"
+#include "tls/tls_mac.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+struct fingerprint fingerprint_of(struct bytes bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char digest[TLS_MAC_BYTES];
+    struct fingerprint fingerprint = {""};
+    bool made = tls_digest(bytes, digest);
+
+    for (size_t i = 0; made && i < sizeof(digest); i++) {
+        fingerprint.text[2 * i] = digits[digest[i] >> 4];
+        fingerprint.text[2 * i + 1] = digits[digest[i] & 15];
+    }
+    return fingerprint;
+}
 
 static void add_errors(struct page *problems, struct config_errors **errors)
 {

@@ -5,7 +5,13 @@
 
 #include "base/page.h"
 #include "exchange/generation.h"
-#include "process/reload/fingerprint.h"
+
+/* SHA-256 of a file's bytes, as text: what the audit log calls a configuration by. */
+#define FINGERPRINT_LENGTH 64
+struct fingerprint {
+    char text[FINGERPRINT_LENGTH + 1];
+};
+struct fingerprint fingerprint_of(struct bytes bytes);
 
 struct loaded_config {
     struct plan *plan;

@@ -11,10 +11,9 @@
 #include "base/log/log.h"
 #include "process/collector_tls.h"
 #include "process/reload/loaded_config.h"
-#include "process/reload/fixed_options.h"
+#include "process/reload/reload_report.h"
 #include "process/reload/retired_configs.h"
 #include "process/reload/two_phase.h"
-#include "process/reload/tls_changes.h"
 #include "process/state/state_directory.h"
 #include "process/worker/pressure_watch.h"
 
@@ -202,13 +201,6 @@ static void fail(struct reload *reload, const char *why)
 
 /* --- what is told of it ------------------------------------------------------------------ */
 
-/* The file may be the same, and what it names another. */
-static void report_renewed(struct reload *reload, const struct loaded_config *former)
-{
-    tls_changes_report(plan_tls(former->plan), plan_tls(reload->running.plan), reload->reported,
-                       sizeof(reload->reported));
-}
-
 static void report_term(struct reload *reload)
 {
     uint32_t confirm_ms = reload->order->given.confirm_ms;
@@ -285,7 +277,6 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     struct reload *reload = owner;
     struct loaded_config former;
     struct fingerprint before = reload->running.print;
-    struct collector_tls tls;
 
     reload->two_phase = NULL;
     if (!good) {
@@ -297,15 +288,14 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
     reload->sockets = NULL;
     swap_editions(reload, &former);
     pressure_watch_follow(reload->parts.pressure, running_settings(reload));
-    tls = collector_tls_of(plan_tls(reload->running.plan));
-    span_exporter_send_to(reload->parts.spans, &running_settings(reload)->tracing, &tls,
-                          running_settings(reload)->via);
+    spans_follow(reload->parts.spans, reload->running.plan);
     settings_changes_free(&reload->changes);
     log_info("taken up by all workers; the longest piece of it took %u.%02u ms", longest_us / 1000,
              longest_us % 1000 / 10);
-    report_renewed(reload, &former);
-    fixed_options_report(plan_settings(reload->parts.plan), running_settings(reload),
-                         reload->reported, sizeof(reload->reported));
+    reload_report_certificates(plan_tls(former.plan), plan_tls(reload->running.plan),
+                               reload->reported, sizeof(reload->reported));
+    reload_report_fixed_options(plan_settings(reload->parts.plan), running_settings(reload),
+                                reload->reported, sizeof(reload->reported));
     report_term(reload);
     note_result(reload, true, "");
     part_with_former(reload, &former);

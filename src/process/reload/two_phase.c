@@ -54,13 +54,15 @@ static void end(struct two_phase *two_phase)
 
 static void begin_second_round(struct two_phase *two_phase)
 {
+    enum worker_step step = two_phase->good ? WORKER_COMMIT : WORKER_ABANDON;
+
     two_phase->second_round = true;
     two_phase->answers_due = two_phase->plan.worker_count;
     for (uint32_t i = 0; i < two_phase->plan.worker_count; i++) {
         struct worker_order *order = &two_phase->parts[i].order;
 
         /* Not sent to a worker that has ended. */
-        two_phase->answers_due -= !(two_phase->good ? worker_commit(order) : worker_abandon(order));
+        two_phase->answers_due -= !worker_carry_out(order, step);
     }
     if (two_phase->answers_due == 0) {
         end(two_phase);
@@ -116,7 +118,7 @@ struct two_phase *two_phase_begin(const struct two_phase_plan *plan, two_phase_d
         };
     }
     for (uint32_t i = 0; i < plan->worker_count; i++) {
-        if (!worker_prepare(&two_phase->parts[i].order)) {
+        if (!worker_carry_out(&two_phase->parts[i].order, WORKER_PREPARE)) {
             on_worker_answer(&two_phase->parts[i], false);
         }
     }

@@ -6,7 +6,6 @@
 
 #include "base/log/log.h"
 #include "base/system/machine.h"
-#include "process/worker/staged_config.h"
 #include "process/worker/pressure_watch.h"
 
 #include <errno.h>
@@ -23,6 +22,17 @@
 #define DRAIN_CHECK_MS 20
 #define IDLE_GRACE_MS 300
 #define PREPARE_US 200 /* of a turn, for a new plan */
+#define PIECE 16
+
+/* This worker's part of a reload: what the new plan needs on it, built beside what runs, and then put in
+ * its place at once, or dropped. */
+struct staged {
+    struct metrics_staged_config *metrics;
+    struct generation *generation; /* NULL: nothing is staged */
+    bool metrics_ready;
+    bool generation_ready;
+    bool clients_touched;
+};
 
 struct worker {
     uint32_t index;
@@ -43,8 +53,8 @@ struct worker {
     struct alarm trim;
     struct alarm drain_check;
     struct alarm drain_deadline;
-    struct worker_order *order; /* a new plan is being prepared */
-    struct staged_config *staged_config;
+    struct worker_order *order; /* a new plan is being prepared; NULL: none */
+    struct staged staged;
     _Atomic uint64_t generation; /* of the plan that runs */
     _Atomic uint32_t coming;     /* connections in the mail to this worker */
     _Atomic uint32_t drain_ms;
@@ -200,9 +210,14 @@ static void on_trim(void *owner)
 
 /* --- a new plan -------------------------------------------------------------------------- */
 
-static void drop_staged_config(struct worker *worker)
+static void drop_staged(struct worker *worker)
 {
-    staged_config_abandon(&worker->staged_config);
+    metrics_staged_config_abandon(&worker->staged.metrics);
+    generation_unref(&worker->staged.generation);
+    if (worker->staged.clients_touched) {
+        client_context_abandon(worker->clients);
+    }
+    worker->staged = (struct staged){0};
     worker->order = NULL;
 }
 
@@ -211,7 +226,7 @@ static void answer(struct worker *worker, bool ready)
     struct worker_order *order = worker->order;
 
     if (!ready) {
-        drop_staged_config(worker);
+        drop_staged(worker);
     }
     order->answer(order->owner, ready);
 }
@@ -234,22 +249,49 @@ static void note_piece(struct worker_order *order, uint64_t began_us)
     }
 }
 
+enum progress { BUILDS, IS_READY, FAILED };
+
+/* A piece, of some tens of microseconds. In this order: counters, services and splits, listeners (which
+ * are few and come last, because they alone touch sockets). */
+static enum progress build_piece(struct worker *worker)
+{
+    struct staged *staged = &worker->staged;
+
+    if (!staged->metrics_ready) {
+        enum metrics_progress progress = metrics_staged_config_grow(staged->metrics, PIECE);
+
+        staged->metrics_ready = progress == METRICS_ARE_WHOLE;
+        return progress == METRICS_FAILED ? FAILED : BUILDS;
+    }
+    if (!staged->generation_ready) {
+        enum generation_progress progress = generation_grow(staged->generation, PIECE);
+
+        staged->generation_ready = progress == GENERATION_IS_WHOLE;
+        return progress == GENERATION_FAILED ? FAILED : BUILDS;
+    }
+    staged->clients_touched = true;
+    return client_context_prepare(worker->clients, plan_settings(worker->order->plan),
+                                  worker->order->sockets)
+               ? IS_READY
+               : FAILED;
+}
+
 /* A piece a turn: clients that have sent something meanwhile come first. */
 static void go_on_preparing(void *owner)
 {
     struct worker *worker = owner;
     uint64_t began_us = cpu_us();
-    enum staged_config_progress progress;
+    enum progress progress;
 
-    if (worker->staged_config == NULL) {
+    if (worker->order == NULL) {
         return; /* dropped meanwhile */
     }
     do {
-        progress = staged_config_build(worker->staged_config);
-    } while (progress == STAGED_CONFIG_BUILDS && cpu_us() < began_us + PREPARE_US);
+        progress = build_piece(worker);
+    } while (progress == BUILDS && cpu_us() < began_us + PREPARE_US);
     note_piece(worker->order, began_us);
-    if (progress != STAGED_CONFIG_BUILDS) {
-        answer(worker, progress == STAGED_CONFIG_IS_READY);
+    if (progress != BUILDS) {
+        answer(worker, progress == IS_READY);
     } else if (!loop_post(worker->worker_context.loop, go_on_preparing, worker)) {
         answer(worker, false);
     }
@@ -259,18 +301,18 @@ static void on_prepare(void *owner)
 {
     struct worker_order *order = owner;
     struct worker *worker = order->worker;
-    const struct staged_config_parts parts = {worker->metrics, worker->origins, worker->exchanges,
-                                              worker->clients};
-
+    struct staged *staged = &worker->staged;
     uint64_t began_us = cpu_us();
 
     worker->order = order;
     if (!worker->draining) {
-        worker->staged_config =
-            staged_config_new(&parts, order->plan, order->changes, order->sockets);
+        staged->metrics = metrics_staged_config_new(worker->metrics, plan_settings(order->plan));
+        staged->generation =
+            generation_begin(order->plan, worker->origins,
+                             exchange_context_generation(worker->exchanges), order->changes);
     }
     note_piece(order, began_us);
-    if (worker->staged_config != NULL) {
+    if (staged->metrics != NULL && staged->generation != NULL) {
         go_on_preparing(worker);
     } else {
         answer(worker, false);
@@ -281,12 +323,16 @@ static void on_commit(void *owner)
 {
     struct worker_order *order = owner;
     struct worker *worker = order->worker;
+    struct staged *staged = &worker->staged;
 
-    if (worker->staged_config != NULL) { /* NULL: it stops */
+    if (staged->generation != NULL) { /* NULL: it stops */
         uint64_t began_us = cpu_us();
 
         loop_read_clock(worker->worker_context.loop);
-        staged_config_commit(&worker->staged_config);
+        metrics_staged_config_commit(&staged->metrics);
+        exchange_context_adopt(worker->exchanges, staged->generation);
+        client_context_commit(worker->clients);
+        *staged = (struct staged){0};
         note_piece(order, began_us);
         atomic_store_explicit(&worker->generation, order->generation, memory_order_relaxed);
     }
@@ -298,23 +344,16 @@ static void on_abandon(void *owner)
 {
     struct worker_order *order = owner;
 
-    drop_staged_config(order->worker);
+    drop_staged(order->worker);
     order->answer(order->owner, true);
 }
 
-bool worker_prepare(struct worker_order *order)
+bool worker_carry_out(struct worker_order *order, enum worker_step step)
 {
-    return loop_send(order->worker->worker_context.loop, &order->message, on_prepare, order);
-}
+    static loop_posted *const calls[] = {
+        [WORKER_PREPARE] = on_prepare, [WORKER_COMMIT] = on_commit, [WORKER_ABANDON] = on_abandon};
 
-bool worker_commit(struct worker_order *order)
-{
-    return loop_send(order->worker->worker_context.loop, &order->message, on_commit, order);
-}
-
-bool worker_abandon(struct worker_order *order)
-{
-    return loop_send(order->worker->worker_context.loop, &order->message, on_abandon, order);
+    return loop_send(order->worker->worker_context.loop, &order->message, calls[step], order);
 }
 
 /* --- what is asked of it ------------------------------------------------------------------- */
@@ -391,8 +430,8 @@ static void on_drain_deadline(void *owner)
 static void begin_draining(struct worker *worker, uint32_t deadline_ms)
 {
     worker->draining = true;
-    if (worker->staged_config != NULL) {
-        drop_staged_config(worker); /* the process stops: no caller waits for an answer */
+    if (worker->order != NULL) {
+        drop_staged(worker); /* the process stops: no caller waits for an answer */
     }
     if (deadline_ms > 0) {
         alarm_set(worker->worker_context.loop, &worker->drain_deadline, deadline_ms,
@@ -518,39 +557,28 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
     return worker->clients != NULL;
 }
 
-static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
+static bool listen_on(struct worker *worker, const struct worker_plan *plan,
+                      struct client_socket *socket, uint32_t listener)
 {
-    const struct settings *settings = plan_settings(plan->plan);
+    const struct client_socket at = *socket;
 
-    for (uint32_t i = 0; i < settings->listener_count; i++) {
-        const struct client_socket at = plan->sockets[i];
-
-        plan->sockets[i].fd = -1;
-        if (!client_context_listen(worker->clients, &at, &settings->listeners[i], i)) {
-            return false;
-        }
-    }
-    return true;
+    socket->fd = -1;
+    return client_context_listen(worker->clients, &at,
+                                 &plan_settings(plan->plan)->listeners[listener], listener);
 }
 
-static bool listen_on_extras(struct worker *worker, const struct worker_plan *plan)
+static bool listen_on_all(struct worker *worker, const struct worker_plan *plan)
 {
-    const struct settings *settings = plan_settings(plan->plan);
+    bool good = true;
 
-    for (uint32_t i = 0; i < plan->extra_count; i++) {
-        struct extra_socket *extra = &plan->extras[i];
-        const struct client_socket at = extra->at;
-
-        if (extra->worker != plan->index) {
-            continue;
-        }
-        extra->at.fd = -1;
-        if (!client_context_listen(worker->clients, &at, &settings->listeners[extra->listener],
-                                   extra->listener)) {
-            return false;
-        }
+    for (uint32_t i = 0; good && i < plan_settings(plan->plan)->listener_count; i++) {
+        good = listen_on(worker, plan, &plan->sockets[i], i);
     }
-    return true;
+    for (uint32_t i = 0; good && i < plan->extra_count; i++) {
+        good = plan->extras[i].worker != plan->index ||
+               listen_on(worker, plan, &plan->extras[i].at, plan->extras[i].listener);
+    }
+    return good;
 }
 
 struct worker *worker_new(const struct worker_plan *plan)
@@ -563,7 +591,7 @@ struct worker *worker_new(const struct worker_plan *plan)
     worker->index = plan->index;
     worker->all = plan->all;
     worker->count = plan->count;
-    if (!build(worker, plan) || !listen_on_all(worker, plan) || !listen_on_extras(worker, plan)) {
+    if (!build(worker, plan) || !listen_on_all(worker, plan)) {
         log_error("worker %u: out of memory or descriptors while starting", plan->index);
         worker_free(&worker);
         return NULL;
@@ -618,7 +646,7 @@ void worker_free(struct worker **held)
     if (worker == NULL) {
         return;
     }
-    staged_config_abandon(&worker->staged_config);
+    drop_staged(worker);
     pressure_watch_stop(&worker->pressure);
     if (worker->clients != NULL) {
         client_context_close_all(worker->clients);

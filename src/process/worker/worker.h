@@ -56,11 +56,10 @@ struct worker_order {
     void *owner;
     struct loop_message message;
 };
-/* Any thread. false: the worker has ended; no answer comes. Preparing builds
- * everything beside what runs; then it is either put in its place or dropped. */
-bool worker_prepare(struct worker_order *order);
-bool worker_commit(struct worker_order *order);
-bool worker_abandon(struct worker_order *order);
+/* Preparing builds everything beside what runs; then it is either put in its place or dropped. */
+enum worker_step { WORKER_PREPARE, WORKER_COMMIT, WORKER_ABANDON };
+/* Any thread. false: the worker has ended; no answer comes. */
+bool worker_carry_out(struct worker_order *order, enum worker_step step);
 
 /* Any thread: the worker's costliest connections (client/guard/client_list.h). `listed` is called
  * once, on the worker's thread; with no rows when it cannot be done now. false: there will be no

@@ -506,14 +506,14 @@ static struct client_socket open_another(uint32_t key)
     struct address address;
 
     CHECK(address_parse(BYTES("127.0.0.2:0"), &address));
-    return (struct client_socket){listener_open(&address, 0), key};
+    return (struct client_socket){.fd = listener_open(&address, 0), .key = key};
 }
 
 /* One try; true when the worker has taken the plan up. */
 static bool offer_plan(struct world *world, struct plan *plan,
                        const struct settings_changes *changes, unsigned only)
 {
-    struct client_socket sockets[2] = {{-1, 0}, open_another(only + 1)};
+    struct client_socket sockets[2] = {{.fd = -1}, open_another(only + 1)};
     struct waiting waiting = {0};
     struct worker_order order = {
         .worker = world->lone.workers[0],

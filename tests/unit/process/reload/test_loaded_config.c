@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The vectors of FIPS 180-4: an audit log is compared with what sha256sum says. */
-#include "process/reload/fingerprint.h"
+#include "process/reload/loaded_config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Both inventories have nearly the same order: each search goes on where the last one ended, so
- * that ten thousand certificates do not cost their square. */
-#include "process/reload/tls_changes.h"
+/* Both inventories of certificates have nearly the same order: each search goes on where the last one
+ * ended, so that ten thousand certificates do not cost their square. Options are compared by fingerprints
+ * of the file's tree: what they mean need not be known. */
+#include "process/reload/reload_report.h"
 
+#include "base/log/log.h"
+#include "config/settings_changes.h"
 #include "tls/tls.h"
 
 #include <stdio.h>
@@ -58,8 +61,8 @@ static void add(char *line, size_t size, const char *text)
     snprintf(line + length, size - length, "%s", text);
 }
 
-void tls_changes_report(const struct tls_store *before, const struct tls_store *now, char *line,
-                        size_t size)
+void reload_report_certificates(const struct tls_store *before, const struct tls_store *now,
+                                char *line, size_t size)
 {
     const struct tls_certificate_facts *facts;
     const char *last = ""; /* several listeners may show one file */
@@ -89,5 +92,44 @@ void tls_changes_report(const struct tls_store *before, const struct tls_store *
         add(line, size, head);
         add(line, size, names);
         add(line, size, count > NAMED_MOST ? ", ...)" : ")");
+    }
+}
+
+/* --- options that are fixed --------------------------------------------------------------- */
+
+static bool is_below(const char *path, const char *option)
+{
+    size_t length = strlen(option);
+
+    return strncmp(path, option, length) == 0 && (path[length] == '\0' || path[length] == '.');
+}
+
+static uint64_t print_below(const struct settings *settings, const char *option)
+{
+    uint64_t print = 0;
+
+    for (uint32_t i = 0; i < settings->option_count; i++) {
+        if (is_below(settings->options[i].path, option)) {
+            print = print * 31 + settings->options[i].print;
+        }
+    }
+    return print;
+}
+
+void reload_report_fixed_options(const struct settings *first, const struct settings *now,
+                                 char *line, size_t size)
+{
+    const char *before = "; only from the next start on: ";
+
+    for (size_t i = 0; settings_fixed_options[i] != NULL; i++) {
+        const char *option = settings_fixed_options[i];
+
+        if (print_below(now, option) == print_below(first, option)) {
+            continue;
+        }
+        log_warning("'%s' changed; restart to apply", option);
+        add(line, size, before);
+        add(line, size, option);
+        before = ", ";
     }
 }
