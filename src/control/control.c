@@ -8,7 +8,6 @@
 #include "base/system/machine.h"
 #include "client/client.h"
 #include "config/load.h"
-#include "control/asking.h"
 #include "control/endpoints.h"
 #include "control/live/live.h"
 
@@ -158,7 +157,7 @@ static bool build_exchanges(struct control *control)
     }
     control->questions = (struct question_context){&control->sources, control->worker_context.loop,
                                                    control->live, &control->kept};
-    exchange_context_answer_with(control->exchanges, &asking_answerer, &control->questions);
+    exchange_context_answer_with(control->exchanges, &question_answerer, &control->questions);
     return true;
 }
 

@@ -1,45 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of paths, and finding in it. */
+/* Finding in the table of paths. */
 #include "control/endpoints.h"
 
-static void endpoints_answer(struct question *question);
-
-/* clang-format off */
 static const struct endpoint endpoints[] = {
-    {"GET",  "/",            live_page_answer,    AT_PRIVATE_METRICS, "the live page, for a browser"},
-    {"GET",  "/live",        live_answer,         AT_PRIVATE_METRICS, "what it shows, as server-sent events"},
-    {"GET",  "/v1/live",     live_now_answer,     AT_SOCKET_ONLY, "one update of the live page, with all rows"},
-    {"GET",  "/v1",          endpoints_answer,    AT_SOCKET_ONLY, "what may be asked"},
-    {"GET",  "/v1/status",   status_answer,       AT_SOCKET_ONLY, "the process, its listeners, what differs from the file"},
-    {"GET",  "/v1/services", services_answer,     AT_SOCKET_ONLY, "services, their origins and counters"},
-    {"GET",  "/v1/routes",   routes_answer,       AT_SOCKET_ONLY, "routes, where they lead, and counters"},
-    {"GET",  "/v1/connections", connections_answer, AT_SOCKET_ONLY, "the costliest client connections; ?top=N"},
-    {"GET",  "/v1/certs",    certs_answer,        AT_SOCKET_ONLY, "certificates: subject, names, issuer, expiry, key type, files, listener"},
-    {"GET",  "/v1/tls",      tls_answer,          AT_SOCKET_ONLY, "TLS as configured, as agreed on with clients, and as it failed"},
-    {"POST", "/v1/reload",   reload_answer,       AT_SOCKET_ONLY, "takes the file up; ?confirm=SECONDS: goes back unless confirmed"},
-    {"POST", "/v1/confirm",  confirm_answer,      AT_SOCKET_ONLY, "the last reload may stay"},
-    {"POST", "/v1/cancel",   cancel_answer,       AT_SOCKET_ONLY, "goes back to what was before an unconfirmed reload"},
-    {"GET",  "/v1/reload/diff", reload_diff_answer, AT_SOCKET_ONLY, "what a reload would change, value by value; changes nothing"},
-    {"POST", "/v1/diff",     diff_answer,         AT_SOCKET_ONLY, "what the file in the body would change"},
-    {"POST", "/v1/explain",  explain_answer,      AT_SOCKET_ONLY, "what becomes of the request in the body: METHOD URL, then header lines"},
-    {"POST", "/v1/routes/*/weights", weights_answer, AT_SOCKET_ONLY, "?SERVICE=PERCENT&...: the split's weights from now on"},
-    {"POST", "/v1/routes/*/reset",   reset_answer,   AT_SOCKET_ONLY, "the split's weights are the file's again"},
-    {"POST", "/v1/routes/*/maintenance", maintenance_answer, AT_SOCKET_ONLY, "?state=on: all but testers get 503; off; file: as the file says"},
-    {"GET",  "/v1/cache",           cache_answer_question, AT_SOCKET_ONLY, "what each route has stored"},
-    {"POST", "/v1/cache/purge",     cache_purge_answer, AT_SOCKET_ONLY, "?prefix=/PATH or https://HOST/PATH: throws out what is stored of such URIs"},
-    {"GET",  "/v1/ramps",           ramps_answer,       AT_SOCKET_ONLY, "how far ramps are"},
-    {"POST", "/v1/ramps/*/pause",   ramp_pause_answer,  AT_SOCKET_ONLY, "the ramp stays where it is"},
-    {"POST", "/v1/ramps/*/resume",  ramp_resume_answer, AT_SOCKET_ONLY, "it goes on"},
-    {"POST", "/v1/ramps/*/abort",   ramp_abort_answer,  AT_SOCKET_ONLY, "all traffic goes back to the old arm"},
-    {"GET",  "/v1/config",   config_answer,       AT_SOCKET_ONLY, "what was changed at run time, as YAML for the file"},
-    {"POST", "/v1/origins/*/drain",   drain_answer,   AT_SOCKET_ONLY, "the origin gets no new requests; ?unless_last=1: refused for the last one of a service"},
-    {"POST", "/v1/origins/*/undrain", undrain_answer, AT_SOCKET_ONLY, "the origin gets its share again"},
-    {"POST", "/v1/trace",      trace_answer,      AT_SOCKET_ONLY, "?client=IP or ?id=ID, &for=SECONDS: the steps of these requests go to the process log"},
-    {"POST", "/v1/trace/stop", trace_stop_answer, AT_SOCKET_ONLY, "no more of them"},
-    {"GET",  "/metrics",     metrics_page_answer, AT_METRICS, "counters for Prometheus"},
-    {"GET",  "/health",      health_answer,       AT_METRICS, "200 while it takes connections, 503 once it stops"},
+#define ROW(method, path, answer, place, order, help) {method, path, answer, place, order, help},
+    CONTROL_ENDPOINTS(ROW)
+#undef ROW
 };
-/* clang-format on */
 
 static const struct endpoint *control_endpoint_at(size_t index)
 {
@@ -105,21 +72,19 @@ const struct endpoint *control_endpoint_find(struct question *question, struct b
     return NULL;
 }
 
-static void endpoints_answer(struct question *question)
+void endpoints_answer(struct question *question)
 {
-    struct json json = json_on(&question->page);
+    struct json *json = question_json(question);
     const struct endpoint *endpoint;
 
-    json_begin_object(&json, NULL);
-    json_begin_list(&json, "endpoints");
+    json_begin_list(json, "endpoints");
     for (size_t i = 0; (endpoint = control_endpoint_at(i)) != NULL; i++) {
-        json_begin_row(&json, NULL);
-        json_text(&json, "method", endpoint->method);
-        json_text(&json, "path", endpoint->path);
-        json_text(&json, "help", endpoint->help);
-        json_end_object(&json);
+        json_begin_row(json, NULL);
+        json_text(json, "method", endpoint->method);
+        json_text(json, "path", endpoint->path);
+        json_text(json, "help", endpoint->help);
+        json_end_object(json);
     }
-    json_end_list(&json);
-    json_end_object(&json);
+    json_end_list(json);
     question_answer_json(question);
 }

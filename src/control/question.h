@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A question of an operator and its answer. It lives as long as it is held: by its exchange
- * (asking.c), and by code that waits for a reply on its behalf (of a worker,
+/* A question of an operator and its answer. It lives as long as it is held: by its exchange, and by code that waits for a reply on its behalf (of a worker,
  * the process). All on the control thread. */
 #ifndef CONTROL_QUESTION_H
 #define CONTROL_QUESTION_H
@@ -45,6 +44,8 @@ struct question {
     char *body;
     size_t body_length;
     struct page page;       /* the answer, as far as it is written */
+    struct json json;       /* question_json */
+    struct plan *plan;      /* question_plan; NULL: not asked for yet */
     struct kept_room *kept; /* of the control thread */
     bool keeps_room;        /* of `page`, for a later answer */
     /* Of an answer in pieces: called when its exchange is over. */
@@ -60,6 +61,9 @@ void question_let_go(struct question *question);
 void question_use_kept_room(struct question *question);
 /* Answers with what is on the page; once. Harmless when the client is gone. */
 void question_answer(struct question *question, uint16_t status, struct bytes content_type);
+#define QUESTION_JSON BYTES("application/json")
+/* An answer in JSON: its outermost object, begun here once, and ended by question_answer_json. */
+struct json *question_json(struct question *question);
 void question_answer_json(struct question *question);
 /* The same with further fields. */
 void question_answer_with(struct question *question, uint16_t status, struct bytes content_type,
@@ -79,6 +83,10 @@ void question_refuse(struct question *question, uint16_t status, const char *det
 void question_refuse_named(struct question *question, uint16_t status, const char *remedy,
                            const char *detail, ...) __attribute__((format(printf, 4, 5)));
 
+/* What runs now, as long as the question. */
+struct plan *question_plan(struct question *question);
+const struct settings *question_settings(struct question *question);
+
 /* Takes percent escapes off; false: a bad one, a zero byte, or too long. */
 bool question_decode(struct bytes text, char out[static QUESTION_TEXT_MAX]);
 
@@ -89,5 +97,27 @@ bool question_value(const struct question *question, const char *name,
  * none up to `most`. */
 bool question_number(struct question *question, const char *name, uint64_t otherwise, uint64_t most,
                      uint64_t *value);
+
+/* --- an order that changes how the gateway runs -------------------------------------- */
+
+/* Refused at the wrong moment, carried out, written down, and only then answered. */
+
+/* false, after a refusal: nothing may be changed now. true: one of the others must follow. */
+bool change_begin(struct question *question);
+/* Nothing was changed. */
+void change_drop(struct question *question);
+/* It was. false, after a refusal: it is in force, but could not be written down. */
+bool change_note(struct question *question, const struct control_change *change);
+
+/* --- how a question comes up: what the control thread's exchange context hands requests to --------- */
+
+extern const struct exchange_answerer question_answerer; /* owner: struct question_context */
+
+struct question_context {
+    const struct control_sources *sources;
+    struct loop *loop;
+    struct live *live;
+    struct kept_room *kept;
+};
 
 #endif

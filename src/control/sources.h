@@ -90,4 +90,12 @@ struct control_sources {
     void (*past_changes)(void *owner, control_past_change_seen *seen, void *seen_owner);
 };
 
+static inline uint32_t control_workers(const struct control_sources *sources)
+{
+    struct control_facts facts;
+
+    sources->facts(sources->owner, &facts);
+    return facts.workers;
+}
+
 #endif

@@ -89,27 +89,33 @@ static void count_in_block(struct metrics_block *block, const struct outcome *ou
         return;
     }
     if (outcome->error != NULL) {
-        counter_add(&block->errors, 1);
+        counter_add(&block->counters.errors, 1);
     }
-    counter_add(&block->bytes_in, outcome->bytes_in);
-    counter_add(&block->bytes_out, outcome->bytes_out);
-    counter_add(&block->by_status[facts->status_class], 1);
-    counter_add(&block->by_end[outcome->end], 1);
-    counter_add(&block->duration_sum_us, outcome->total_us);
-    counter_add(&block->durations[facts->bucket], 1);
+    counter_add(&block->counters.bytes_in, outcome->bytes_in);
+    counter_add(&block->counters.bytes_out, outcome->bytes_out);
+    counter_add(&block->counters.by_status[facts->status_class], 1);
+    counter_add(&block->counters.by_end[outcome->end], 1);
+    counter_add(&block->counters.duration_sum_us, outcome->total_us);
+    counter_add(&block->counters.durations[facts->bucket], 1);
 }
 
+const uint32_t metrics_seldom_counts[METRICS_SELDOM_KINDS] = {
+    [METRICS_SELDOM_CODES] = METRICS_CODES,
+    [METRICS_SELDOM_GRPC] = GRPC_STATUS_COUNT,
+    [METRICS_SELDOM_CACHES] = OUTCOME_CACHE_COUNT,
+};
+
 /* Most routes never need them. Without memory the class alone is counted. */
-static void count_seldom(counter *_Atomic *counters, size_t count, size_t index)
+static void count_seldom(struct metrics_block *block, enum metrics_seldom kind, size_t index)
 {
-    counter *there = atomic_load_explicit(counters, memory_order_relaxed);
+    counter *there = atomic_load_explicit(&block->seldom[kind], memory_order_relaxed);
 
     if (there == NULL) {
-        there = calloc(count, sizeof(*there));
+        there = calloc(metrics_seldom_counts[kind], sizeof(*there));
         if (there == NULL) {
             return;
         }
-        atomic_store_explicit(counters, there, memory_order_release);
+        atomic_store_explicit(&block->seldom[kind], there, memory_order_release);
     }
     counter_add(&there[index], 1);
 }
@@ -155,13 +161,13 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
     count_in_block(route, outcome, &facts);
     if (outcome->status >= METRICS_CODES_FIRST &&
         outcome->status < METRICS_CODES_FIRST + METRICS_CODES) {
-        count_seldom(&route->codes, METRICS_CODES, outcome->status - METRICS_CODES_FIRST);
+        count_seldom(route, METRICS_SELDOM_CODES, outcome->status - METRICS_CODES_FIRST);
     }
     if (outcome->is_grpc) {
-        count_seldom(&route->grpc, GRPC_STATUS_COUNT, outcome->grpc_status);
+        count_seldom(route, METRICS_SELDOM_GRPC, outcome->grpc_status);
     }
     if (outcome->cache != OUTCOME_CACHE_NONE) {
-        count_seldom(&route->caches, OUTCOME_CACHE_COUNT, outcome->cache);
+        count_seldom(route, METRICS_SELDOM_CACHES, outcome->cache);
     }
     count_in_block(listener, outcome, &facts);
     count_in_block(service, outcome, &facts);
@@ -183,9 +189,9 @@ void metrics_report_retries(struct metrics *metrics, const struct outcome *outco
         block_for(&metrics->families[METRICS_SERVICES], outcome->service_index, outcome->service);
 
     if (block != NULL) {
-        counter_add(&block->retries, retries->made);
-        counter_add(&block->retries_denied, retries->denied);
-        atomic_store_explicit(&block->retries_left, retries->left, memory_order_relaxed);
+        counter_add(&block->counters.retries, retries->made);
+        counter_add(&block->counters.retries_denied, retries->denied);
+        atomic_store_explicit(&block->counters.retries_left, retries->left, memory_order_relaxed);
     }
 }
 
@@ -232,15 +238,16 @@ void metrics_origin_begins(struct metrics_origin *origin, uint16_t status)
 {
     unsigned status_class = status / 100u;
 
-    counter_add(&origin->block.by_status[status_class < METRICS_STATUS_CLASSES ? status_class : 0],
-                1);
+    counter_add(
+        &origin->block.counters.by_status[status_class < METRICS_STATUS_CLASSES ? status_class : 0],
+        1);
 }
 
 void metrics_origin_ends(struct metrics_origin *origin, uint64_t microseconds)
 {
-    counter_add(&origin->block.duration_sum_us, microseconds);
+    counter_add(&origin->block.counters.duration_sum_us, microseconds);
     counter_add(
-        &origin->block
+        &origin->block.counters
              .durations[bucket_of(microseconds > UINT32_MAX ? UINT32_MAX : (uint32_t)microseconds)],
         1);
 }

@@ -101,7 +101,9 @@ enum metrics_event {
         METRICS_EVENT_COUNT,
 };
 void metrics_note(struct metrics *metrics, enum metrics_event event);
-uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event);
+/* Of what may be counted by number: enum metrics_event, and so on below. */
+typedef uint64_t metrics_tally(const struct metrics *metrics, unsigned which);
+metrics_tally metrics_noted;
 /* How long something took that is no exchange. */
 enum metrics_time {
     METRICS_TIME_CONNECT,   /* to an origin, its TLS handshake included */
@@ -114,10 +116,10 @@ void metrics_note_time(struct metrics *metrics, enum metrics_time time, uint64_t
 void metrics_note_lag(struct metrics *metrics, uint64_t microseconds, uint64_t now_us);
 /* A connection was cut; also for connections without an exchange. */
 void metrics_note_cut(struct metrics *metrics, enum cut_cause cause);
-uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause);
+metrics_tally metrics_cuts;
 /* A request in HTTP/2 was refused for what its fields say; most have no exchange. */
 void metrics_note_h2_fault(struct metrics *metrics, enum h2_fault fault);
-uint64_t metrics_h2_faults(const struct metrics *metrics, enum h2_fault fault);
+metrics_tally metrics_h2_faults;
 /* The sum over routes, and over exchanges that no route took; any thread that holds them. */
 uint64_t metrics_exchanges(const struct metrics *metrics);
 
@@ -181,16 +183,20 @@ void metrics_read_time(const struct metrics *metrics, enum metrics_time time,
 /* The longest of the minute of `now_us` and of the one before it; any thread. */
 uint64_t metrics_longest_lag(const struct metrics *metrics, uint64_t now_us);
 
-/* Answers of 400 to 599 one by one, of the routes that gave some. Calls as metrics_read does. */
+/* What only some routes count, each from its first one on. */
 #define METRICS_CODES_FIRST 400
 #define METRICS_CODES 200
-typedef void metrics_codes_seen(void *owner, const char *route,
-                                const uint64_t codes[static METRICS_CODES]);
-void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen, void *owner);
-/* Of the routes that carried gRPC: calls by their status, GRPC_NO_STATUS the last. */
-typedef void metrics_grpc_seen(void *owner, const char *route,
-                               const uint64_t statuses[static GRPC_STATUS_COUNT]);
-void metrics_read_grpc(const struct metrics *metrics, metrics_grpc_seen *seen, void *owner);
+enum metrics_seldom {
+    METRICS_SELDOM_CODES,  /* METRICS_CODES: answers of 400 to 599 one by one */
+    METRICS_SELDOM_GRPC,   /* GRPC_STATUS_COUNT: calls by their status, GRPC_NO_STATUS the last */
+    METRICS_SELDOM_CACHES, /* OUTCOME_CACHE_COUNT: what the cache did */
+    METRICS_SELDOM_KINDS
+};
+/* Of the routes that have some. Calls as metrics_read does. */
+typedef void metrics_seldom_seen(void *owner, const char *route, const uint64_t *counts,
+                                 uint32_t count);
+void metrics_read_seldom(const struct metrics *metrics, enum metrics_seldom kind,
+                         metrics_seldom_seen *seen, void *owner);
 
 /* Of each bucket that /metrics shows, one a power of two: the last sampled exchange that fell into
  * it, so that a trace can be found from a slow bucket. */

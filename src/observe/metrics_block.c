@@ -23,17 +23,23 @@ struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name
     return block;
 }
 
+/* But its name. */
+static void free_block(struct metrics_block *block)
+{
+    for (int i = 0; i < METRICS_SELDOM_KINDS; i++) {
+        free(atomic_load_explicit(&block->seldom[i], memory_order_relaxed));
+    }
+    free(atomic_load_explicit(&block->exemplars, memory_order_relaxed));
+    free(block);
+}
+
 void metrics_free_blocks(struct metrics_block *block)
 {
     while (block != NULL) {
         struct metrics_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
 
         free(block->name);
-        free(atomic_load_explicit(&block->codes, memory_order_relaxed));
-        free(atomic_load_explicit(&block->grpc, memory_order_relaxed));
-        free(atomic_load_explicit(&block->caches, memory_order_relaxed));
-        free(atomic_load_explicit(&block->exemplars, memory_order_relaxed));
-        free(block);
+        free_block(block);
         block = next;
     }
 }
@@ -84,11 +90,7 @@ static void drop_block(struct metrics_family *family, struct metrics_block *befo
         family->last = before;
     }
     family->count--;
-    free(atomic_load_explicit(&block->codes, memory_order_relaxed));
-    free(atomic_load_explicit(&block->grpc, memory_order_relaxed));
-    free(atomic_load_explicit(&block->caches, memory_order_relaxed));
-    free(atomic_load_explicit(&block->exemplars, memory_order_relaxed));
-    free(block);
+    free_block(block);
 }
 
 static bool keep_name(struct metrics *metrics, const struct metrics_block *block)

@@ -18,12 +18,8 @@ typedef _Atomic uint64_t counter;
 
 struct metrics_exemplars;
 
-struct metrics_block {
-    struct metrics_block *_Atomic next; /* in the order of staged config; read by any thread */
-    struct metrics_block *next_in_slot; /* worker's thread */
-    uint64_t hash;
-    uint64_t named;   /* the last round of settings that had this name; worker's thread */
-    uint32_t holders; /* without being in any settings; worker's thread */
+/* In the order of struct metrics_reading, where the rest of it is read from elsewhere. */
+struct metrics_counters {
     counter errors;
     counter retries; /* of services */
     counter retries_denied;
@@ -34,10 +30,17 @@ struct metrics_block {
     counter by_status[METRICS_STATUS_CLASSES]; /* all exchanges: each has one */
     counter by_end[OUTCOME_END_COUNT];
     counter durations[METRICS_DURATION_BUCKETS];
-    counter *_Atomic codes; /* METRICS_CODES of them; of routes, from their first one on */
-    counter *_Atomic grpc; /* GRPC_STATUS_COUNT of them; of routes, from their first gRPC call on */
-    counter *_Atomic caches; /* OUTCOME_CACHE_COUNT of them; of routes, from the first one on */
-    struct metrics_exemplars *_Atomic exemplars; /* from the first sampled exchange on */
+};
+
+struct metrics_block {
+    struct metrics_block *_Atomic next; /* in the order of staged config; read by any thread */
+    struct metrics_block *next_in_slot; /* worker's thread */
+    uint64_t hash;
+    uint64_t named;   /* the last round of settings that had this name; worker's thread */
+    uint32_t holders; /* without being in any settings; worker's thread */
+    struct metrics_counters counters;
+    counter *_Atomic seldom[METRICS_SELDOM_KINDS]; /* of routes; from the first one on */
+    struct metrics_exemplars *_Atomic exemplars;   /* from the first sampled exchange on */
     char *name;
 };
 
@@ -107,6 +110,8 @@ static inline uint64_t counter_read(const counter *from)
 {
     return atomic_load_explicit(from, memory_order_relaxed);
 }
+
+extern const uint32_t metrics_seldom_counts[METRICS_SELDOM_KINDS];
 
 /* --- metrics_exemplars.c --- */
 

@@ -16,17 +16,17 @@ void metrics_let_go(struct metrics *metrics)
     pthread_mutex_unlock(&metrics->lock);
 }
 
-uint64_t metrics_noted(const struct metrics *metrics, enum metrics_event event)
+uint64_t metrics_noted(const struct metrics *metrics, unsigned event)
 {
     return counter_read(&metrics->events[event]);
 }
 
-uint64_t metrics_cuts(const struct metrics *metrics, enum cut_cause cause)
+uint64_t metrics_cuts(const struct metrics *metrics, unsigned cause)
 {
     return counter_read(&metrics->cuts[cause]);
 }
 
-uint64_t metrics_h2_faults(const struct metrics *metrics, enum h2_fault fault)
+uint64_t metrics_h2_faults(const struct metrics *metrics, unsigned fault)
 {
     return counter_read(&metrics->h2_faults[fault]);
 }
@@ -46,7 +46,7 @@ static uint64_t count_of(const struct metrics_block *block)
     uint64_t sum = 0;
 
     for (int i = 0; i < METRICS_STATUS_CLASSES; i++) {
-        sum += counter_read(&block->by_status[i]);
+        sum += counter_read(&block->counters.by_status[i]);
     }
     return sum;
 }
@@ -69,24 +69,22 @@ static void read_counters(const counter *from, uint64_t *to, size_t count)
     }
 }
 
+#define COUNTERS (sizeof(struct metrics_counters) / sizeof(counter))
+_Static_assert(offsetof(struct metrics_reading, by_cache) -
+                       offsetof(struct metrics_reading, errors) ==
+                   COUNTERS * sizeof(uint64_t),
+               "a reading has the counters of a block in their order");
+
 static void read_block(const struct metrics_block *block, enum metrics_kind kind,
                        struct metrics_reading *reading)
 {
     const struct metrics_origin *origin = (const struct metrics_origin *)block;
-    const counter *caches = atomic_load_explicit(&block->caches, memory_order_acquire);
+    const counter *caches =
+        atomic_load_explicit(&block->seldom[METRICS_SELDOM_CACHES], memory_order_acquire);
 
     reading->name = block->name;
     reading->exchanges = count_of(block);
-    reading->errors = counter_read(&block->errors);
-    reading->retries = counter_read(&block->retries);
-    reading->retries_denied = counter_read(&block->retries_denied);
-    reading->retries_left = counter_read(&block->retries_left);
-    reading->bytes_in = counter_read(&block->bytes_in);
-    reading->bytes_out = counter_read(&block->bytes_out);
-    reading->duration_sum_us = counter_read(&block->duration_sum_us);
-    read_counters(block->by_status, reading->by_status, METRICS_STATUS_CLASSES);
-    read_counters(block->by_end, reading->by_end, OUTCOME_END_COUNT);
-    read_counters(block->durations, reading->durations, METRICS_DURATION_BUCKETS);
+    read_counters(&block->counters.errors, &reading->errors, COUNTERS);
     memset(reading->by_cache, 0, sizeof(reading->by_cache));
     if (caches != NULL) {
         read_counters(caches, reading->by_cache, OUTCOME_CACHE_COUNT);
@@ -135,30 +133,19 @@ uint64_t metrics_longest_lag(const struct metrics *metrics, uint64_t now_us)
     return longest;
 }
 
-void metrics_read_codes(const struct metrics *metrics, metrics_codes_seen *seen, void *owner)
+void metrics_read_seldom(const struct metrics *metrics, enum metrics_seldom kind,
+                         metrics_seldom_seen *seen, void *owner)
 {
+    uint32_t count = metrics_seldom_counts[kind];
+
     for (const struct metrics_block *block = first_block(&metrics->families[METRICS_ROUTES]);
          block != NULL; block = next_block(block)) {
-        const counter *codes = atomic_load_explicit(&block->codes, memory_order_acquire);
-        uint64_t copy[METRICS_CODES];
+        const counter *counters = atomic_load_explicit(&block->seldom[kind], memory_order_acquire);
+        uint64_t copy[METRICS_CODES]; /* the most */
 
-        if (codes != NULL) {
-            read_counters(codes, copy, METRICS_CODES);
-            seen(owner, block->name, copy);
-        }
-    }
-}
-
-void metrics_read_grpc(const struct metrics *metrics, metrics_grpc_seen *seen, void *owner)
-{
-    for (const struct metrics_block *block = first_block(&metrics->families[METRICS_ROUTES]);
-         block != NULL; block = next_block(block)) {
-        const counter *statuses = atomic_load_explicit(&block->grpc, memory_order_acquire);
-        uint64_t copy[GRPC_STATUS_COUNT];
-
-        if (statuses != NULL) {
-            read_counters(statuses, copy, GRPC_STATUS_COUNT);
-            seen(owner, block->name, copy);
+        if (counters != NULL) {
+            read_counters(counters, copy, count);
+            seen(owner, block->name, copy, count);
         }
     }
 }

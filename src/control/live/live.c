@@ -9,7 +9,6 @@
 #include "control/pages/client_survey.h"
 #include "control/pages/connections.h"
 #include "control/endpoints.h"
-#include "control/live/live_facts.h"
 #include "control/live/live_history.h"
 #include "control/live/live_rows.h"
 
@@ -37,8 +36,6 @@ struct live {
     uint64_t asked_us; /* when one update was asked for; 0: none was */
     bool all_rows;     /* are due with the next update */
     struct live_rows rows;
-    struct live_facts facts;
-    struct live_table connections;
     struct client_row costliest[COSTLIEST];
     size_t costliest_count;
     bool surveying;
@@ -62,8 +59,6 @@ static void rest(struct live *live)
 {
     alarm_clear(live->loop, &live->updating);
     live_rows_release(&live->rows);
-    live_facts_release(&live->facts);
-    live_table_release(&live->connections);
     page_release(&live->page);
     live->costliest_count = 0;
     live->asked_us = 0;
@@ -158,14 +153,16 @@ static void survey(struct live *live)
 
 static void add_connections(struct live *live, struct page *page)
 {
-    live_table_begin(&live->connections, "connections", page);
+    struct live_table *table = &live->rows.tables[LIVE_CONNECTIONS];
+
+    live_table_begin(table, "connections", page);
     for (size_t i = 0; i < live->costliest_count; i++) {
-        struct json json = live_table_row(&live->connections);
+        struct json json = live_table_row(table);
 
         connection_row_add(&json, &live->costliest[i]);
-        live_table_row_end(&live->connections, &json);
+        live_table_row_end(table, &json);
     }
-    live_table_end(&live->connections);
+    live_table_end(table);
 }
 
 /* --- updates ----------------------------------------------------------------------------- */
@@ -195,12 +192,9 @@ static void add_update(struct live *live, struct page *page)
 {
     if (live->all_rows) {
         live_rows_forget(&live->rows);
-        live_facts_forget(&live->facts);
-        live_table_forget(&live->connections);
     }
     live->all_rows = false;
     add_sample(live, page);
-    live_facts_add(&live->facts, live->sources, page);
     live_rows_add(&live->rows, live->sources, page);
     add_connections(live, page);
     page_add_char(page, '}');
@@ -338,7 +332,7 @@ void live_now_answer(struct question *question)
     live->all_rows = true;
     add_update(live, &question->page);
     live->all_rows = true; /* for those who look on */
-    question_answer_json(question);
+    question_answer(question, 200, QUESTION_JSON);
 }
 
 const struct live_meters *live_meters_of(struct live *live, enum metrics_kind kind)
@@ -348,7 +342,7 @@ const struct live_meters *live_meters_of(struct live *live, enum metrics_kind ki
     }
     live->asked_us = loop_read_clock(live->loop);
     wake(live);
-    return kind == METRICS_ROUTES ? &live->rows.routes_met : &live->rows.services_met;
+    return &live->rows.met[kind];
 }
 
 /* --- life -------------------------------------------------------------------------------- */

@@ -42,19 +42,6 @@ static void on_seen(void *owner, const struct metrics_reading *reading)
     }
 }
 
-static uint32_t add_worker(const struct control_sources *sources, uint32_t worker,
-                           struct totals *totals)
-{
-    struct metrics *metrics = sources->metrics(sources->owner, worker);
-    struct control_load load;
-
-    metrics_hold(metrics);
-    metrics_read(metrics, METRICS_LISTENERS, on_seen, totals);
-    metrics_let_go(metrics);
-    sources->load(sources->owner, worker, &load);
-    return load.connections;
-}
-
 /* Listeners that were removed long ago take their counts with them: such a second counts none. */
 static uint32_t more(uint64_t now, uint64_t before)
 {
@@ -89,14 +76,16 @@ static void write_down(struct live_history *history, const struct totals *now, u
 void live_history_sample(struct live_history *history, const struct control_sources *sources)
 {
     struct totals now = {.requests = 0};
-    struct control_facts facts;
-    uint32_t connections = 0;
+    uint32_t workers = control_workers(sources);
 
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
-        connections += add_worker(sources, worker, &now);
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        struct metrics *metrics = sources->metrics(sources->owner, worker);
+
+        metrics_hold(metrics);
+        metrics_read(metrics, METRICS_LISTENERS, on_seen, &now);
+        metrics_let_go(metrics);
     }
-    write_down(history, &now, connections);
+    write_down(history, &now, merged_load(sources).connections);
     history->before = now;
 }
 

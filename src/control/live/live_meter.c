@@ -3,6 +3,7 @@
  * eight seconds and does not jump. */
 #include "control/live/live_meter.h"
 
+#include "control/pages/rows.h"
 #include "control/yield.h"
 
 #include <math.h>
@@ -125,23 +126,6 @@ uint64_t live_meter_percentile(const struct live_meter *meter, double share)
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-static int compare_names(const void *left, const void *right)
-{
-    const struct live_meter *a = left;
-    const struct live_meter *b = right;
-
-    return strcmp(a->name, b->name);
-}
-
-static struct live_meter *find(const struct live_meters *meters, const char *name)
-{
-    const struct live_meter wanted = {.name = (char *)name};
-
-    return meters->count > 0
-               ? bsearch(&wanted, meters->rows, meters->count, sizeof(wanted), compare_names)
-               : NULL;
-}
-
 /* Readings that have a meter already. */
 static bool all_are_known(const struct live_meters *meters, const struct merged *merged)
 {
@@ -165,7 +149,7 @@ static bool renew(struct live_meters *meters, const struct merged *merged)
         return false;
     }
     for (size_t i = 0; i < merged->count; i++) {
-        struct live_meter *old = find(meters, merged->rows[i].name);
+        struct live_meter *old = live_meters_find(meters, merged->rows[i].name);
         char *name = old != NULL ? strdup(old->name) : NULL;
 
         if (old != NULL && name != NULL) {
@@ -208,5 +192,5 @@ void live_meters_release(struct live_meters *meters)
 
 struct live_meter *live_meters_find(const struct live_meters *meters, const char *name)
 {
-    return find(meters, name);
+    return rows_find(meters->rows, meters->count, sizeof(*meters->rows), name);
 }

@@ -3,31 +3,27 @@
  * rates, which are told in hundredths. */
 #include "control/live/live_rows.h"
 
-#include "base/address.h"
-#include "control/pages/origin_readings.h"
+#include "control/pages/readings.h"
 #include "control/pages/route_facts.h"
-#include "control/pages/split_readings.h"
-#include "control/pages/srv_readings.h"
 
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 /* --- measuring --------------------------------------------------------------------------- */
-
-static void measure(struct live_meters *meters, struct merged *counted,
-                    const struct control_sources *sources, enum metrics_kind kind, double seconds)
-{
-    if (merged_read_again(sources, kind, counted)) {
-        live_meters_update(meters, counted, seconds); /* without memory: as it was */
-        merged_let_go(counted);
-    }
-}
 
 void live_rows_measure(struct live_rows *rows, const struct control_sources *sources,
                        double seconds)
 {
-    measure(&rows->routes_met, &rows->counted, sources, METRICS_ROUTES, seconds);
-    measure(&rows->services_met, &rows->counted, sources, METRICS_SERVICES, seconds);
-    measure(&rows->origins_met, &rows->counted, sources, METRICS_ORIGINS, seconds);
+    static const enum metrics_kind kinds[] = {METRICS_ROUTES, METRICS_SERVICES, METRICS_ORIGINS};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (merged_read_again(sources, kinds[i], &rows->counted)) {
+            /* Without memory: as it was. */
+            live_meters_update(&rows->met[kinds[i]], &rows->counted, seconds);
+            merged_let_go(&rows->counted);
+        }
+    }
 }
 
 static uint64_t hundredths(double rate)
@@ -106,28 +102,28 @@ static void add_routes(struct live_rows *rows, const struct settings *settings, 
 {
     struct page match = {0};
 
-    live_table_begin(&rows->routes, "routes", page);
+    live_table_begin(&rows->tables[LIVE_ROUTES], "routes", page);
     for (uint32_t i = 0; i < settings->route_count; i++) {
         const struct route_settings *route = &settings->routes[i];
-        struct live_meter *meter = live_meters_find(&rows->routes_met, route->name);
+        struct live_meter *meter = live_meters_find(&rows->met[METRICS_ROUTES], route->name);
         struct json json;
 
         if (same && meter != NULL && meter->told && !route_facts_are_there(route) &&
-            live_table_keep_row(&rows->routes)) {
+            live_table_keep_row(&rows->tables[LIVE_ROUTES])) {
             continue;
         }
         if (meter != NULL) {
             meter->told = meter->idle;
         }
-        json = live_table_row(&rows->routes);
+        json = live_table_row(&rows->tables[LIVE_ROUTES]);
         json_text(&json, "name", route->name);
         add_match(&json, route, &match);
         add_goal(&json, route);
         route_facts_add(&json, route, meter != NULL ? meter->by_cache : NULL);
         add_meter(&json, meter);
-        live_table_row_end(&rows->routes, &json);
+        live_table_row_end(&rows->tables[LIVE_ROUTES], &json);
     }
-    live_table_end(&rows->routes);
+    live_table_end(&rows->tables[LIVE_ROUTES]);
     page_release(&match);
 }
 
@@ -186,23 +182,20 @@ static void add_ramp(struct json *json, const struct ramp_reading *now,
     json_end_object(json);
 }
 
-static void add_splits(struct live_rows *rows, const struct control_sources *sources,
+static void add_splits(struct live_rows *rows, const struct readings *readings,
                        const struct settings *settings, struct page *page)
 {
-    struct split_readings readings;
-
-    split_readings_take(sources, &readings); /* without memory there are none */
-    live_table_begin(&rows->splits, "splits", page);
+    live_table_begin(&rows->tables[LIVE_SPLITS], "splits", page);
     for (uint32_t i = 0; i < settings->route_count; i++) {
         const struct route_settings *route = &settings->routes[i];
         const struct split_reading *split =
-            route->arm_count > 1 ? split_readings_find(&readings, route->name) : NULL;
+            route->arm_count > 1 ? readings_split(readings, route->name) : NULL;
         struct json json;
 
         if (split == NULL) {
             continue;
         }
-        json = live_table_row(&rows->splits);
+        json = live_table_row(&rows->tables[LIVE_SPLITS]);
         json_text(&json, "route", route->name);
         json_number(&json, "route_row", i);
         json_text(&json, "by", split_cause_name(split->cause));
@@ -211,26 +204,25 @@ static void add_splits(struct live_rows *rows, const struct control_sources *sou
         if (split->ramp.phase != RAMP_NONE && route->split.ramp.step_count > 0) {
             add_ramp(&json, &split->ramp, &route->split.ramp);
         }
-        live_table_row_end(&rows->splits, &json);
+        live_table_row_end(&rows->tables[LIVE_SPLITS], &json);
     }
-    live_table_end(&rows->splits);
-    split_readings_release(&readings);
+    live_table_end(&rows->tables[LIVE_SPLITS]);
 }
 
 /* --- services ---------------------------------------------------------------------------- */
 
 static void add_services(struct live_rows *rows, const struct settings *settings, struct page *page)
 {
-    live_table_begin(&rows->services, "services", page);
+    live_table_begin(&rows->tables[LIVE_SERVICES], "services", page);
     for (uint32_t i = 0; i < settings->service_count; i++) {
         const struct service_settings *service = &settings->services[i];
-        struct json json = live_table_row(&rows->services);
+        struct json json = live_table_row(&rows->tables[LIVE_SERVICES]);
 
         json_text(&json, "name", service->name);
-        add_meter(&json, live_meters_find(&rows->services_met, service->name));
-        live_table_row_end(&rows->services, &json);
+        add_meter(&json, live_meters_find(&rows->met[METRICS_SERVICES], service->name));
+        live_table_row_end(&rows->tables[LIVE_SERVICES], &json);
     }
-    live_table_end(&rows->services);
+    live_table_end(&rows->tables[LIVE_SERVICES]);
 }
 
 /* --- origins ----------------------------------------------------------------------------- */
@@ -239,8 +231,7 @@ static void add_services(struct live_rows *rows, const struct settings *settings
 struct origin_table {
     struct live_rows *rows;
     const struct service_settings *service;
-    struct origin_readings readings;
-    struct srv_readings names;
+    const struct readings *readings;
 };
 
 /* Why it is in its state; nothing where it serves. */
@@ -274,7 +265,7 @@ static void add_pool(struct json *json, const struct origin_reading *known)
 static void add_reading(struct origin_table *table, const struct origin_reading *known,
                         const char *name, const char *state, uint64_t weight, bool backup)
 {
-    struct json json = live_table_row(&table->rows->origins);
+    struct json json = live_table_row(&table->rows->tables[LIVE_ORIGINS]);
 
     json_text(&json, "service", table->service->name);
     json_text(&json, "name", name);
@@ -283,33 +274,28 @@ static void add_reading(struct origin_table *table, const struct origin_reading 
     json_number(&json, "weight", weight);
     json_flag(&json, "backup", backup);
     add_pool(&json, known);
-    add_meter(&json, live_meters_find(&table->rows->origins_met, name));
-    live_table_row_end(&table->rows->origins, &json);
+    add_meter(&json, live_meters_find(&table->rows->met[METRICS_ORIGINS], name));
+    live_table_row_end(&table->rows->tables[LIVE_ORIGINS], &json);
 }
 
 /* An address, or each address of a name. */
 static void add_origin(struct origin_table *table, const char *name, uint64_t weight, bool backup)
 {
-    const struct origin_summary summary = origin_readings_sum(&table->readings, name);
-    size_t length = strlen(name);
-    bool any = false;
+    const struct origin_summary summary = readings_origin(table->readings, name);
 
-    for (size_t i = 0; summary.is_name && i < table->readings.count; i++) {
-        const struct origin_reading *row = &table->readings.rows[i];
+    for (uint32_t i = 0; i < summary.addresses; i++) {
+        const struct origin_reading *row = &summary.rows[i];
 
-        if (strncmp(row->name, name, length) == 0 && row->name[length] == '@') {
-            add_reading(table, row, row->name, origin_readings_state(row), weight, backup);
-            any = true;
-        }
+        add_reading(table, row, row->name, origin_reading_state(row), weight, backup);
     }
-    if (!any) {
+    if (summary.addresses == 0) {
         add_reading(table, &summary.sum, name, summary.state, weight, backup);
     }
 }
 
 static void add_srv(struct origin_table *table, const struct origin_settings *origin)
 {
-    const struct srv_reading *srv = srv_readings_find(&table->names, origin->srv);
+    const struct srv_reading *srv = readings_srv(table->readings, origin->srv);
     char place[SRV_PLACE_ROOM];
 
     for (uint32_t i = 0; i < srv->count; i++) {
@@ -339,21 +325,175 @@ static void add_origins_of(struct origin_table *table)
     }
 }
 
-static void add_origins(struct live_rows *rows, const struct control_sources *sources,
+static void add_origins(struct live_rows *rows, const struct readings *readings,
                         const struct settings *settings, struct page *page)
 {
-    struct origin_table table = {.rows = rows};
+    struct origin_table table = {.rows = rows, .readings = readings};
 
-    origin_readings_take(sources, &table.readings); /* without memory there are none */
-    srv_readings_take(sources, &table.names);
-    live_table_begin(&rows->origins, "origins", page);
+    live_table_begin(&rows->tables[LIVE_ORIGINS], "origins", page);
     for (uint32_t i = 0; i < settings->service_count; i++) {
         table.service = &settings->services[i];
         add_origins_of(&table);
     }
-    live_table_end(&rows->origins);
-    srv_readings_release(&table.names);
-    origin_readings_release(&table.readings);
+    live_table_end(&rows->tables[LIVE_ORIGINS]);
+}
+
+/* --- the process ------------------------------------------------------------------------- */
+
+static void add_config(struct json *json, const struct control_sources *sources)
+{
+    struct reload_status status;
+
+    if (sources->reload_status == NULL) {
+        return;
+    }
+    sources->reload_status(sources->owner, &status);
+    json_number(json, "generation", status.generation);
+    json_number(json, "loaded_s", status.loaded_at);
+    json_text(json, "fingerprint", status.fingerprint);
+    json_text(json, "file_error", status.last_failed ? status.last_error : NULL);
+    json_flag(json, "went_back", status.went_back);
+    json_number(json, "confirm_until_s", status.unconfirmed ? status.confirm_until : 0);
+}
+
+static void add_process(struct page *page, const struct control_sources *sources)
+{
+    struct control_facts facts;
+    struct page row = {0};
+    struct json json = json_on(&row);
+
+    sources->facts(sources->owner, &facts);
+    json_begin_row(&json, NULL);
+    json_text(&json, "version", PACKAGE_VERSION);
+    json_number(&json, "pid", (uint64_t)getpid());
+    json_flag(&json, "stopping", facts.stopping);
+    json_number(&json, "started_s", facts.started_realtime_s);
+    json_text(&json, "config", facts.config_file);
+    json_number(&json, "workers", facts.workers);
+    add_config(&json, sources);
+    json_end_object(&json);
+    page_add_text(page, ",\"process\":");
+    page_add(page, bytes_first(page_bytes(&row), row.length - 1));
+    page->failed = page->failed || row.failed;
+    page_release(&row);
+}
+
+/* --- budgets ----------------------------------------------------------------------------- */
+
+static void add_use(struct page *page, const char *name, const struct control_use *use)
+{
+    page_format(page, "\"%s\":{\"used\":%llu,\"level\":%u,\"budget\":", name,
+                (unsigned long long)use->used, use->level);
+    if (use->budget == 0 || use->budget == UINT64_MAX) {
+        page_add_text(page, "null}");
+    } else {
+        page_format(page, "%llu}", (unsigned long long)use->budget);
+    }
+}
+
+static void add_uses(struct page *page, const struct control_sources *sources,
+                     const struct settings *settings)
+{
+    static const char *const names[PRESSURE_KINDS] = {
+        [PRESSURE_MEMORY] = "memory", [PRESSURE_DESCRIPTORS] = "descriptors"};
+    struct control_use use = {.used = merged_load(sources).connections,
+                              .budget = settings->limits.max_connections};
+
+    page_add_text(page, ",\"use\":{");
+    add_use(page, "connections", &use);
+    for (int kind = 0; kind < PRESSURE_KINDS && sources->use != NULL; kind++) {
+        sources->use(sources->owner, (enum pressure_kind)kind, &use);
+        page_add_char(page, ',');
+        add_use(page, names[kind], &use);
+    }
+    page_add_char(page, '}');
+}
+
+/* --- cuts -------------------------------------------------------------------------------- */
+
+/* Causes that there were. */
+static void add_cuts(struct live_table *table, const struct control_sources *sources,
+                     struct page *page)
+{
+    live_table_begin(table, "cuts", page);
+    for (unsigned cause = CUT_NONE + 1; cause < CUT_CAUSE_COUNT; cause++) {
+        uint64_t sum = merged_sum(sources, metrics_cuts, cause);
+
+        if (sum > 0) {
+            struct json json = live_table_row(table);
+
+            json_text(&json, "cause", cut_cause_name((enum cut_cause)cause));
+            json_text(&json, "sentence", cut_cause_sentence((enum cut_cause)cause));
+            json_number(&json, "count", sum);
+            live_table_row_end(table, &json);
+        }
+    }
+    live_table_end(table);
+}
+
+/* --- changes ----------------------------------------------------------------------------- */
+
+static void on_change(void *owner, const struct control_past_change *change)
+{
+    static const char *const kinds[] = {"gateway", "signal", "operator"};
+    struct live_table *table = owner;
+    struct json json = live_table_row(table);
+
+    json_number(&json, "at_s", change->at_s);
+    json_text(&json, "by", kinds[change->who.kind]);
+    if (change->who.kind != WHO_GATEWAY) {
+        json_number(&json, "uid", change->who.uid);
+    }
+    json_text(&json, "action", change->action);
+    json_text(&json, "subject", change->subject);
+    json_text(&json, "before", change->before);
+    json_text(&json, "after", change->after);
+    json_text(&json, "change", change->change);
+    json_text(&json, "why", change->why);
+    json_flag(&json, "ok", change->ok);
+    live_table_row_end(table, &json);
+}
+
+static void add_changes(struct live_table *table, const struct control_sources *sources,
+                        struct page *page)
+{
+    live_table_begin(table, "changes", page);
+    if (sources->past_changes != NULL) {
+        sources->past_changes(sources->owner, on_change, table);
+    }
+    live_table_end(table);
+}
+
+/* --- certificates ------------------------------------------------------------------------ */
+
+static void add_certificate(struct live_table *table, const struct tls_certificate_facts *facts)
+{
+    struct json json = live_table_row(table);
+
+    json_text(&json, "subject", facts->subject);
+    json_begin_list(&json, "names");
+    for (uint32_t i = 0; i < facts->name_count; i++) {
+        json_text(&json, NULL, facts->names[i]);
+    }
+    json_end_list(&json);
+    json_text(&json, "issuer", facts->issuer);
+    json_number(&json, "not_after_s", facts->not_after_s > 0 ? (uint64_t)facts->not_after_s : 0);
+    json_text(&json, "state", tls_dating_word(tls_dating_of(facts, (int64_t)time(NULL))));
+    json_text(&json, "role", facts->role == TLS_ROLE_CA ? "CA" : "certificate");
+    json_text(&json, "kind", facts->service != NULL ? "service" : "listener");
+    json_text(&json, "used_by", facts->service != NULL ? facts->service : facts->listener);
+    live_table_row_end(table, &json);
+}
+
+static void add_certificates(struct live_table *table, const struct plan *plan, struct page *page)
+{
+    const struct tls_certificate_facts *facts;
+
+    live_table_begin(table, "certificates", page);
+    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
+        add_certificate(table, facts);
+    }
+    live_table_end(table);
 }
 
 /* --- all --------------------------------------------------------------------------------- */
@@ -362,11 +502,19 @@ void live_rows_add(struct live_rows *rows, const struct control_sources *sources
 {
     struct plan *plan = sources->plan(sources->owner);
     const struct settings *settings = plan_settings(plan);
+    struct readings readings;
 
+    readings_take(sources, READ_ORIGINS | READ_SPLITS | READ_NAMES, &readings); /* or none */
+    add_process(page, sources);
+    add_uses(page, sources, settings);
+    add_cuts(&rows->tables[LIVE_CUTS], sources, page);
+    add_changes(&rows->tables[LIVE_CHANGES], sources, page);
+    add_certificates(&rows->tables[LIVE_CERTIFICATES], plan, page);
     add_routes(rows, settings, plan == rows->told, page);
-    add_splits(rows, sources, settings, page);
+    add_splits(rows, &readings, settings, page);
     add_services(rows, settings, page);
-    add_origins(rows, sources, settings, page);
+    add_origins(rows, &readings, settings, page);
+    readings_release(&readings);
     if (rows->told != NULL) {
         plan_unref(&rows->told);
     }
@@ -375,10 +523,9 @@ void live_rows_add(struct live_rows *rows, const struct control_sources *sources
 
 void live_rows_forget(struct live_rows *rows)
 {
-    live_table_forget(&rows->routes);
-    live_table_forget(&rows->splits);
-    live_table_forget(&rows->services);
-    live_table_forget(&rows->origins);
+    for (int i = 0; i < LIVE_TABLES; i++) {
+        live_table_forget(&rows->tables[i]);
+    }
 }
 
 void live_rows_release(struct live_rows *rows)
@@ -386,12 +533,11 @@ void live_rows_release(struct live_rows *rows)
     if (rows->told != NULL) {
         plan_unref(&rows->told);
     }
-    live_meters_release(&rows->routes_met);
-    live_meters_release(&rows->services_met);
-    live_meters_release(&rows->origins_met);
+    for (int i = 0; i < METRICS_KIND_COUNT; i++) {
+        live_meters_release(&rows->met[i]);
+    }
     merged_release(&rows->counted);
-    live_table_release(&rows->routes);
-    live_table_release(&rows->splits);
-    live_table_release(&rows->services);
-    live_table_release(&rows->origins);
+    for (int i = 0; i < LIVE_TABLES; i++) {
+        live_table_release(&rows->tables[i]);
+    }
 }

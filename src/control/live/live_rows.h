@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tables of the live page that a configuration fills: routes, splits with their ramps,
- * services and origins, each with what it does just now. Called by live.c once a second. */
+/* What the live page tells: the process, budgets, and tables of what a configuration names (routes,
+ * splits, services, origins) and of what happens (forced closes, changes, certificates, connections). Called
+ * by live.c once a second. */
 #ifndef CONTROL_LIVE_ROWS_H
 #define CONTROL_LIVE_ROWS_H
 
 #include "control/live/live_meter.h"
 #include "control/live/live_table.h"
 
-struct live_rows { /* zeroed at first */
-    struct live_meters routes_met;
-    struct live_meters services_met;
-    struct live_meters origins_met;
-    struct merged counted; /* empty; its room serves each second's reading */
-    struct plan *told;     /* of the last update; NULL: there was none. Held. */
-    struct live_table routes;
-    struct live_table splits;
-    struct live_table services;
-    struct live_table origins;
+enum live_table_of {
+    LIVE_ROUTES,
+    LIVE_SPLITS,
+    LIVE_SERVICES,
+    LIVE_ORIGINS,
+    LIVE_CUTS,
+    LIVE_CHANGES,
+    LIVE_CERTIFICATES,
+    LIVE_CONNECTIONS, /* written by live.c */
+    LIVE_TABLES
+};
+
+struct live_rows {                              /* zeroed at first */
+    struct live_meters met[METRICS_KIND_COUNT]; /* of routes, services and origins */
+    struct merged counted;                      /* empty; its room serves each second's reading */
+    struct plan *told; /* of the last update; NULL: there was none. Held. */
+    struct live_table tables[LIVE_TABLES];
 };
 
 /* Takes the counters in: before each live_rows_add, and once when a viewer comes. */

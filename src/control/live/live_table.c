@@ -38,17 +38,14 @@ struct json live_table_row(struct live_table *table)
 /* Notes the hash; true: the row is another one than in the update before. */
 static bool is_new(struct live_table *table, uint64_t hash)
 {
-    uint64_t *hashes;
-
     if (table->index < table->count && table->hashes[table->index] == hash) {
         return false;
     }
     if (table->index >= table->count) {
-        hashes = rows_with_room(table->hashes, table->index, &table->room, sizeof(*hashes));
-        if (hashes == NULL) {
+        if (table->index > table->count ||
+            !rows_grow(&table->hashes, table->count, sizeof(*table->hashes))) {
             return true; /* it will be sent each time */
         }
-        table->hashes = hashes;
         table->count = table->index + 1;
     }
     table->hashes[table->index] = hash;

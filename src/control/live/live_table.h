@@ -10,7 +10,6 @@
 struct live_table {   /* zeroed at first */
     uint64_t *hashes; /* of the rows of the last update */
     size_t count;
-    size_t room;
     /* While an update is written. */
     struct page *out;
     struct page row;

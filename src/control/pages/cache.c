@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GET /v1/cache: what each route has stored. POST /v1/cache/purge?prefix=PREFIX: throws it out. */
 #include "cache/cache_store.h"
-#include "control/change.h"
 #include "control/endpoints.h"
 
 #include <inttypes.h>
@@ -20,13 +19,11 @@ static void add_space(void *owner, const struct cache_reading *reading)
 
 void cache_answer_question(struct question *question)
 {
-    struct json json = json_on(&question->page);
+    struct json *json = question_json(question);
 
-    json_begin_object(&json, NULL);
-    json_begin_list(&json, "routes");
-    cache_store_read(add_space, &json);
-    json_end_list(&json);
-    json_end_object(&json);
+    json_begin_list(json, "routes");
+    cache_store_read(add_space, json);
+    json_end_list(json);
     question_answer_json(question);
 }
 
@@ -40,7 +37,7 @@ void cache_purge_answer(struct question *question)
 {
     char prefix[QUESTION_TEXT_MAX] = "";
     char purged[32];
-    struct json json = json_on(&question->page);
+    struct json *json;
     struct control_change change = {.who = question->who,
                                     .action = "cache purge",
                                     .subject = prefix,
@@ -59,9 +56,8 @@ void cache_purge_answer(struct question *question)
     if (!change_note(question, &change)) {
         return;
     }
-    json_begin_object(&json, NULL);
-    json_text(&json, "prefix", prefix);
-    json_text(&json, "purged", purged);
-    json_end_object(&json);
+    json = question_json(question);
+    json_text(json, "prefix", prefix);
+    json_text(json, "purged", purged);
     question_answer_json(question);
 }

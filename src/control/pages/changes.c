@@ -5,10 +5,9 @@
 #include "config/settings_changes.h"
 #include "config/value_changes.h"
 #include "config/yaml/source_files.h"
-#include "control/change.h"
 #include "control/endpoints.h"
-#include "control/pages/origin_readings.h"
-#include "control/pages/split_readings.h"
+#include "control/pages/differences.h"
+#include "control/pages/readings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +43,7 @@ static void add_warnings(struct json *json, struct bytes warnings)
 
 static void answer_errand(struct question *question, const struct errand *errand)
 {
-    struct json json = json_on(&question->page);
+    struct json *json;
 
     if (errand->text.failed || errand->warnings.failed) {
         question_refuse(question, 503, "out of memory", "the log says what was done");
@@ -54,11 +53,10 @@ static void answer_errand(struct question *question, const struct errand *errand
         question_refuse(question, 409, errand->text.at, errand->remedy);
         return;
     }
-    json_begin_object(&json, NULL);
-    json_number(&json, "generation", errand->generation);
-    json_text(&json, "result", errand->text.at);
-    add_warnings(&json, page_bytes(&errand->warnings));
-    json_end_object(&json);
+    json = question_json(question);
+    json_number(json, "generation", errand->generation);
+    json_text(json, "result", errand->text.at);
+    add_warnings(json, page_bytes(&errand->warnings));
     question_answer_json(question);
 }
 
@@ -130,14 +128,10 @@ void reload_answer(struct question *question)
     }
 }
 
-void confirm_answer(struct question *question)
+/* Order: RELOAD_CONFIRM or RELOAD_CANCEL. */
+void errand_answer(struct question *question)
 {
-    give_order(question, RELOAD_CONFIRM, 0);
-}
-
-void cancel_answer(struct question *question)
-{
-    give_order(question, RELOAD_CANCEL, 0);
+    give_order(question, (enum reload_kind)question->endpoint->order, 0);
 }
 
 /* --- diff -------------------------------------------------------------------------------- */
@@ -187,56 +181,6 @@ static void add_lines(struct json *json, const char *text)
     }
 }
 
-/* The file says the same of the split, so that weights set at run time hold on. */
-static bool says_the_same(const struct settings *wanted, const struct split_reading *split)
-{
-    for (uint32_t i = 0; i < wanted->route_count; i++) {
-        const struct route_settings *route = &wanted->routes[i];
-        bool same = route->arm_count == split->arm_count;
-
-        if (strcmp(route->name, split->route) != 0) {
-            continue;
-        }
-        for (uint32_t arm = 0; same && arm < split->arm_count; arm++) {
-            same = strcmp(route->arms[arm].service->name, split->arms[arm].service) == 0 &&
-                   route->arms[arm].weight == split->arms[arm].file_weight;
-        }
-        return same;
-    }
-    return false;
-}
-
-/* What an operator set would end with that file: it may be a way back that an operator counts
- * on. */
-static void add_endings(struct question *question, const struct settings *wanted, struct json *json)
-{
-    struct split_readings splits;
-    bool any = false;
-
-    split_readings_take(question->sources, &splits);
-    for (size_t i = 0; i < splits.count; i++) {
-        const struct split_reading *split = &splits.rows[i].reading;
-        struct page line = {0};
-
-        if (split->cause != SPLIT_BY_OPERATOR || says_the_same(wanted, split)) {
-            continue;
-        }
-        if (!any) {
-            json_begin_list(json, "overrides_ended");
-            any = true;
-        }
-        page_format(&line, "route %s: ", split->route);
-        split_reading_report(split, &line);
-        page_add_text(&line, " (operator)");
-        json_bytes(json, NULL, page_bytes(&line));
-        page_release(&line);
-    }
-    if (any) {
-        json_end_list(json);
-    }
-    split_readings_release(&splits);
-}
-
 /* Value by value, from what runs to the new text. */
 static void add_values(struct question *question, struct bytes wanted, struct json *json)
 {
@@ -263,21 +207,20 @@ static void answer_changes(struct question *question, const struct settings *now
 {
     struct settings_changes *changes = settings_changes_new(now, wanted);
     char *text = changes != NULL ? printed(print_changes, changes) : NULL;
-    struct json json = json_on(&question->page);
     char summary[1024];
 
     if (changes == NULL || text == NULL) {
         question_refuse(question, 503, "out of memory", "try again");
     } else {
+        struct json *json = question_json(question);
+
         settings_changes_report(changes, summary, sizeof(summary));
-        json_begin_object(&json, NULL);
-        json_text(&json, "summary", summary);
-        json_begin_list(&json, "changes");
-        add_lines(&json, text);
-        json_end_list(&json);
-        add_values(question, file, &json);
-        add_endings(question, wanted, &json);
-        json_end_object(&json);
+        json_text(json, "summary", summary);
+        json_begin_list(json, "changes");
+        add_lines(json, text);
+        json_end_list(json);
+        add_values(question, file, json);
+        overrides_ended_add(json, question->sources, wanted);
         question_answer_json(question);
     }
     free(text);
@@ -286,19 +229,15 @@ static void answer_changes(struct question *question, const struct settings *now
 
 static void answer_diff(struct question *question, const char *name, struct bytes file)
 {
-    const struct control_sources *sources = question->sources;
     struct config_errors *errors = NULL;
     struct snapshot *wanted = config_load_bytes(name, file, &errors);
-    struct plan *plan;
 
     if (wanted == NULL) {
         refuse_file(question, errors);
         config_errors_free(&errors);
         return;
     }
-    plan = sources->plan(sources->owner);
-    answer_changes(question, plan_settings(plan), snapshot_settings(wanted), file);
-    plan_unref(&plan);
+    answer_changes(question, question_settings(question), snapshot_settings(wanted), file);
     snapshot_unref(&wanted);
 }
 
@@ -337,20 +276,15 @@ void reload_diff_answer(struct question *question)
 /* --- draining ---------------------------------------------------------------------------- */
 
 /* Whether this origin or address gives the service a host once `name` is drained. */
-static bool serves_without(const struct origin_readings *readings, const char *origin,
-                           const char *name)
+static bool serves_without(const struct readings *readings, const char *origin, const char *name)
 {
-    const struct origin_summary summary = origin_readings_sum(readings, origin);
-    size_t length = strlen(origin);
+    const struct origin_summary summary = readings_origin(readings, origin);
 
     if (strcmp(origin, name) == 0) {
         return false;
     }
-    for (size_t i = 0; summary.addresses > 0 && i < readings->count; i++) {
-        const struct origin_reading *row = &readings->rows[i];
-
-        if (strncmp(row->name, origin, length) == 0 && row->name[length] == '@' &&
-            strcmp(row->name, name) != 0 && !row->drained) {
+    for (uint32_t i = 0; i < summary.addresses; i++) {
+        if (strcmp(summary.rows[i].name, name) != 0 && !summary.rows[i].drained) {
             return true;
         }
     }
@@ -366,8 +300,8 @@ static bool names_origin(const char *origin, const char *name)
 
 /* The service would have no origin that is not drained. What stands for SRV names is not looked at:
  * it may be more than what is known now. */
-static bool is_last_of(const struct service_settings *service,
-                       const struct origin_readings *readings, const char *name)
+static bool is_last_of(const struct service_settings *service, const struct readings *readings,
+                       const char *name)
 {
     bool is_in_it = false;
 
@@ -384,7 +318,7 @@ static bool is_last_of(const struct service_settings *service,
 
 /* NULL: none is left without origins. */
 static const char *service_left_alone(const struct settings *settings,
-                                      const struct origin_readings *readings, const char *name)
+                                      const struct readings *readings, const char *name)
 {
     for (uint32_t i = 0; i < settings->service_count; i++) {
         if (is_last_of(&settings->services[i], readings, name)) {
@@ -397,34 +331,32 @@ static const char *service_left_alone(const struct settings *settings,
 /* false, after a refusal: it asks not to take the last origin of a service, and this is one. */
 static bool check_last(struct question *question)
 {
-    const struct control_sources *sources = question->sources;
     char value[QUESTION_TEXT_MAX];
-    struct origin_readings readings;
+    struct readings readings;
     const char *service;
-    struct plan *plan;
 
     if (!question_value(question, "unless_last", value) ||
-        !origin_readings_take(sources, &readings)) {
+        !readings_take(question->sources, READ_ORIGINS, &readings)) {
         return true;
     }
-    plan = sources->plan(sources->owner);
-    service = service_left_alone(plan_settings(plan), &readings, question->name);
+    service = service_left_alone(question_settings(question), &readings, question->name);
     if (service != NULL) {
         question_refuse_named(
             question, 409, "undrain another one first, or drain it all the same with --force",
             "%s is the last origin of service '%s' that gets requests", question->name, service);
     }
-    plan_unref(&plan);
-    origin_readings_release(&readings);
+    readings_release(&readings);
     return service == NULL;
 }
 
-static void drain(struct question *question, bool drained)
+/* Order: whether it is drained from now on. */
+void drain_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
+    const bool drained = question->endpoint->order;
     struct control_change change = {
         .who = question->who, .action = drained ? "drain" : "undrain", .subject = question->name};
-    struct json json = json_on(&question->page);
+    struct json *json;
 
     if (!change_begin(question)) {
         return;
@@ -443,19 +375,8 @@ static void drain(struct question *question, bool drained)
     if (!change_note(question, &change)) {
         return;
     }
-    json_begin_object(&json, NULL);
-    json_text(&json, "origin", question->name);
-    json_flag(&json, "drained", drained);
-    json_end_object(&json);
+    json = question_json(question);
+    json_text(json, "origin", question->name);
+    json_flag(json, "drained", drained);
     question_answer_json(question);
-}
-
-void drain_answer(struct question *question)
-{
-    drain(question, true);
-}
-
-void undrain_answer(struct question *question)
-{
-    drain(question, false);
 }

@@ -35,20 +35,18 @@ void connection_row_add(struct json *json, const struct client_row *row)
 static void on_surveyed(void *owner, const struct client_row *rows, size_t count, uint32_t silent)
 {
     struct question *question = owner;
-    struct json json = json_on(&question->page);
+    struct json *json = question_json(question);
 
-    json_begin_object(&json, NULL);
-    json_begin_list(&json, "connections");
+    json_begin_list(json, "connections");
     for (size_t i = 0; i < count; i++) {
-        json_begin_row(&json, NULL);
-        connection_row_add(&json, &rows[i]);
-        json_end_object(&json);
+        json_begin_row(json, NULL);
+        connection_row_add(json, &rows[i]);
+        json_end_object(json);
     }
-    json_end_list(&json);
+    json_end_list(json);
     if (silent > 0) {
-        json_number(&json, "workers_timed_out", silent);
+        json_number(json, "workers_timed_out", silent);
     }
-    json_end_object(&json);
     question_answer_json(question);
     question_let_go(question);
 }

@@ -4,124 +4,117 @@
 #include "control/pages/differences.h"
 
 #include "control/endpoints.h"
-#include "control/pages/origin_readings.h"
-#include "control/pages/split_readings.h"
+#include "control/pages/readings.h"
 
-struct differences {
-    struct split_readings splits;
-    struct origin_readings origins;
-    struct page notes; /* drained addresses that DNS does not give now, each with a NUL behind it */
+/* Lines of a list of that name, which there is once it has one. */
+struct lines {
+    struct json *json;
+    const char *name;
+    bool any;
 };
 
-static void on_drain_note(void *owner, const char *label)
+static void add_line(struct lines *lines, struct page *line)
 {
-    page_add(owner, (struct bytes){label, strlen(label) + 1});
-}
-
-static void take(const struct control_sources *sources, struct differences *differences)
-{
-    differences->notes = (struct page){0};
-    origin_registry_read_drain_notes(sources->origins, on_drain_note, &differences->notes);
-    split_readings_take(sources, &differences->splits);
-    origin_readings_take(sources, &differences->origins);
-}
-
-static void release(struct differences *differences)
-{
-    split_readings_release(&differences->splits);
-    origin_readings_release(&differences->origins);
-    page_release(&differences->notes);
-}
-
-/* The next one behind `label`, or the first; NULL: there is none. */
-static const char *next_note(const struct differences *differences, const char *label)
-{
-    struct bytes notes = page_bytes(&differences->notes);
-    size_t at = label != NULL ? (size_t)(label - notes.at) + strlen(label) + 1 : 0;
-
-    return at < notes.length ? notes.at + at : NULL;
-}
-
-static bool any_split(const struct differences *differences)
-{
-    for (size_t i = 0; i < differences->splits.count; i++) {
-        if (differences->splits.rows[i].reading.differs) {
-            return true;
-        }
+    if (!lines->any) {
+        json_begin_list(lines->json, lines->name);
     }
-    return false;
+    lines->any = true;
+    json_bytes(lines->json, NULL, page_bytes(line));
+    page_release(line);
 }
 
-static bool any_origin(const struct differences *differences)
+static void end_lines(const struct lines *lines)
 {
-    for (size_t i = 0; i < differences->origins.count; i++) {
-        if (differences->origins.rows[i].drained) {
-            return true;
-        }
+    if (lines->any) {
+        json_end_list(lines->json);
     }
-    return next_note(differences, NULL) != NULL;
 }
 
 /* --- for status -------------------------------------------------------------------------- */
 
-static void add_split_line(struct json *json, const struct split_reading *split)
+static void add_split_line(struct lines *lines, const struct split_reading *split)
 {
     struct page line = {0};
 
     page_format(&line, "route %s: ", split->route);
     split_reading_report(split, &line);
     page_format(&line, " (%s)", split_cause_name(split->cause));
-    json_bytes(json, NULL, page_bytes(&line));
-    page_release(&line);
+    add_line(lines, &line);
 }
 
-static void add_lines(struct json *json, const struct differences *differences)
+/* A drained address that DNS does not give now. */
+static void on_drain_note(void *owner, const char *label)
 {
-    for (size_t i = 0; i < differences->splits.count; i++) {
-        if (differences->splits.rows[i].reading.differs) {
-            add_split_line(json, &differences->splits.rows[i].reading);
-        }
-    }
-    for (size_t i = 0; i < differences->origins.count; i++) {
-        if (differences->origins.rows[i].drained) {
-            struct page line = {0};
+    struct page line = {0};
 
-            page_format(&line, "origin %s: drained (operator)", differences->origins.rows[i].name);
-            json_bytes(json, NULL, page_bytes(&line));
-            page_release(&line);
-        }
-    }
-    for (const char *label = NULL; (label = next_note(differences, label)) != NULL;) {
-        struct page line = {0};
-
-        page_format(&line, "origin %s: drained (operator), not in DNS now", label);
-        json_bytes(json, NULL, page_bytes(&line));
-        page_release(&line);
-    }
+    page_format(&line, "origin %s: drained (operator), not in DNS now", label);
+    add_line(owner, &line);
 }
 
 void differences_add(struct json *json, const struct control_sources *sources)
 {
-    struct differences differences;
+    struct lines lines = {json, "differs_from_file", false};
+    struct readings readings;
 
-    take(sources, &differences);
-    if (any_split(&differences) || any_origin(&differences)) {
-        json_begin_list(json, "differs_from_file");
-        add_lines(json, &differences);
-        json_end_list(json);
+    readings_take(sources, READ_SPLITS | READ_ORIGINS, &readings);
+    for (size_t i = 0; i < readings.split_count; i++) {
+        if (readings.splits[i].differs) {
+            add_split_line(&lines, &readings.splits[i]);
+        }
     }
-    release(&differences);
+    for (size_t i = 0; i < readings.origin_count; i++) {
+        if (readings.origins[i].drained) {
+            struct page line = {0};
+
+            page_format(&line, "origin %s: drained (operator)", readings.origins[i].name);
+            add_line(&lines, &line);
+        }
+    }
+    origin_registry_read_drain_notes(sources->origins, on_drain_note, &lines);
+    end_lines(&lines);
+    readings_release(&readings);
+}
+
+/* The file says the same of the split, so that weights set at run time hold on. */
+static bool says_the_same(const struct settings *wanted, const struct split_reading *split)
+{
+    for (uint32_t i = 0; i < wanted->route_count; i++) {
+        const struct route_settings *route = &wanted->routes[i];
+        bool same = route->arm_count == split->arm_count;
+
+        if (strcmp(route->name, split->route) != 0) {
+            continue;
+        }
+        for (uint32_t arm = 0; same && arm < split->arm_count; arm++) {
+            same = strcmp(route->arms[arm].service->name, split->arms[arm].service) == 0 &&
+                   route->arms[arm].weight == split->arms[arm].file_weight;
+        }
+        return same;
+    }
+    return false;
+}
+
+void overrides_ended_add(struct json *json, const struct control_sources *sources,
+                         const struct settings *wanted)
+{
+    struct lines lines = {json, "overrides_ended", false};
+    struct readings readings;
+
+    readings_take(sources, READ_SPLITS, &readings);
+    for (size_t i = 0; i < readings.split_count; i++) {
+        const struct split_reading *split = &readings.splits[i];
+
+        if (split->cause == SPLIT_BY_OPERATOR && !says_the_same(wanted, split)) {
+            add_split_line(&lines, split);
+        }
+    }
+    end_lines(&lines);
+    readings_release(&readings);
 }
 
 /* --- ramps that wait for a person --------------------------------------------------------- */
 
-static bool waits_for_a_person(const struct ramp_reading *ramp)
-{
-    return ramp->phase == RAMP_BREACHED || ramp->phase == RAMP_PAUSED ||
-           ramp->phase == RAMP_ABORTED;
-}
-
-static void add_ramp_line(struct json *json, const struct split_reading *split)
+static void add_ramp_line(struct lines *lines, const struct split_reading *split)
 {
     const struct ramp_reading *ramp = &split->ramp;
     struct page line = {0};
@@ -131,32 +124,24 @@ static void add_ramp_line(struct json *json, const struct split_reading *split)
     if (ramp->reason[0] != '\0') {
         page_format(&line, ": %s", ramp->reason);
     }
-    json_bytes(json, NULL, page_bytes(&line));
-    page_release(&line);
+    add_line(lines, &line);
 }
 
 void stopped_ramps_add(struct json *json, const struct control_sources *sources)
 {
-    struct split_readings readings;
-    bool any = false;
+    struct lines lines = {json, "stopped_ramps", false};
+    struct readings readings;
 
-    split_readings_take(sources, &readings);
-    for (size_t i = 0; i < readings.count; i++) {
-        const struct split_reading *split = &readings.rows[i].reading;
+    readings_take(sources, READ_SPLITS, &readings);
+    for (size_t i = 0; i < readings.split_count; i++) {
+        enum ramp_phase phase = readings.splits[i].ramp.phase;
 
-        if (!waits_for_a_person(&split->ramp)) {
-            continue;
+        if (phase == RAMP_BREACHED || phase == RAMP_PAUSED || phase == RAMP_ABORTED) {
+            add_ramp_line(&lines, &readings.splits[i]);
         }
-        if (!any) {
-            json_begin_list(json, "stopped_ramps");
-            any = true;
-        }
-        add_ramp_line(json, split);
     }
-    if (any) {
-        json_end_list(json);
-    }
-    split_readings_release(&readings);
+    end_lines(&lines);
+    readings_release(&readings);
 }
 
 /* --- for the file ------------------------------------------------------------------------ */
@@ -178,44 +163,62 @@ static void add_split_yaml(struct page *page, const struct split_reading *split)
         page_add_text(page, i > 0 ? ", " : "");
         add_quoted(page, split->arms[i].service);
         page_add_text(page, ": ");
-        split_weight_report(split->arms[i].weight, page);
+        page_format(page, "%.10g%%", (double)split->arms[i].weight / 100);
     }
     page_format(page, "} # by %s\n", split_cause_name(split->cause));
 }
 
-static void add_yaml(struct page *page, const struct differences *differences)
+static void on_drain_note_yaml(void *owner, const char *label)
 {
-    if (any_split(differences)) {
-        page_add_text(page, "# These routes have other weights than the file says:\nroutes:\n");
-    }
-    for (size_t i = 0; i < differences->splits.count; i++) {
-        if (differences->splits.rows[i].reading.differs) {
-            add_split_yaml(page, &differences->splits.rows[i].reading);
+    page_format(owner, "#   %s (not in DNS now)\n", label);
+}
+
+static void add_splits_yaml(struct page *page, const struct readings *readings)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < readings->split_count; i++) {
+        if (readings->splits[i].differs) {
+            page_add_text(page, any ? ""
+                                    : "# These routes have other weights than the file says:\n"
+                                      "routes:\n");
+            any = true;
+            add_split_yaml(page, &readings->splits[i]);
         }
     }
-    if (any_origin(differences)) {
+}
+
+static void add_origins_yaml(struct page *page, const struct control_sources *sources,
+                             const struct readings *readings)
+{
+    struct page names = {0};
+
+    for (size_t i = 0; i < readings->origin_count; i++) {
+        if (readings->origins[i].drained) {
+            page_format(&names, "#   %s\n", readings->origins[i].name);
+        }
+    }
+    origin_registry_read_drain_notes(sources->origins, on_drain_note_yaml, &names);
+    if (names.length > 0) {
         page_add_text(page,
                       "# These origins are drained; to keep it so, take them out of the file:\n");
+        page_add(page, page_bytes(&names));
     }
-    for (size_t i = 0; i < differences->origins.count; i++) {
-        if (differences->origins.rows[i].drained) {
-            page_format(page, "#   %s\n", differences->origins.rows[i].name);
-        }
-    }
-    for (const char *label = NULL; (label = next_note(differences, label)) != NULL;) {
-        page_format(page, "#   %s (not in DNS now)\n", label);
-    }
-    if (page->length == 0) {
-        page_add_text(page, "# Nothing differs from the file.\n");
-    }
+    page->failed = page->failed || names.failed;
+    page_release(&names);
 }
 
 void config_answer(struct question *question)
 {
-    struct differences differences;
+    struct page *page = &question->page;
+    struct readings readings;
 
-    take(question->sources, &differences);
-    add_yaml(&question->page, &differences);
-    release(&differences);
+    readings_take(question->sources, READ_SPLITS | READ_ORIGINS, &readings);
+    add_splits_yaml(page, &readings);
+    add_origins_yaml(page, question->sources, &readings);
+    readings_release(&readings);
+    if (page->length == 0) {
+        page_add_text(page, "# Nothing differs from the file.\n");
+    }
     question_answer(question, 200, BYTES("application/yaml"));
 }

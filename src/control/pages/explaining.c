@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* POST /v1/explain: what would become of the request in the body, by what runs now. */
 #include "control/endpoints.h"
-#include "control/pages/origin_readings.h"
-#include "control/pages/split_readings.h"
-#include "control/pages/srv_readings.h"
+#include "control/pages/readings.h"
 #include "exchange/explain/explain.h"
 
 struct known {
     struct split_registry *registry;
-    struct origin_readings origins;
-    struct split_readings splits;
-    struct srv_readings names;
+    struct readings readings;
 };
 
 static const char *state_now(void *owner, const char *origin)
 {
     const struct known *known = owner;
 
-    return origin_readings_sum(&known->origins, origin).state;
+    return readings_origin(&known->readings, origin).state;
 }
 
 static const struct srv_target *targets_now(void *owner, const char *srv, uint32_t *count)
 {
     const struct known *known = owner;
-    const struct srv_reading *reading = srv_readings_find(&known->names, srv);
+    const struct srv_reading *reading = readings_srv(&known->readings, srv);
 
     *count = reading->count;
     return reading->targets;
@@ -32,7 +28,7 @@ static const struct srv_target *targets_now(void *owner, const char *srv, uint32
 static bool weights_now(void *owner, const struct route_settings *route, uint32_t *weights)
 {
     const struct known *known = owner;
-    const struct split_reading *split = split_readings_find(&known->splits, route->name);
+    const struct split_reading *split = readings_split(&known->readings, route->name);
 
     if (split == NULL || split->arm_count != route->arm_count) {
         return false;
@@ -56,8 +52,9 @@ static bool read_client(struct question *question, struct ip *client)
 }
 
 static void answer_with(struct question *question, const struct explain_asked *asked,
-                        const struct plan *plan, struct known *known)
+                        struct known *known)
 {
+    const struct plan *plan = question_plan(question);
     const struct explain_world world = {.settings = plan_settings(plan),
                                         .router = plan_router(plan),
                                         .owner = known,
@@ -68,7 +65,7 @@ static void answer_with(struct question *question, const struct explain_asked *a
     struct explain_refusal refusal;
 
     if (explain(&world, asked, &question->page, &refusal)) {
-        question_answer_json(question);
+        question_answer(question, 200, QUESTION_JSON);
     } else {
         question_refuse(question, 400, refusal.why, refusal.remedy);
     }
@@ -80,7 +77,6 @@ void explain_answer(struct question *question)
     struct explain_asked asked = {.text = {question->body, question->body_length}};
     char listener[QUESTION_TEXT_MAX];
     struct known known = {.registry = sources->splits};
-    struct plan *plan;
 
     if (!read_client(question, &asked.client)) {
         return;
@@ -88,13 +84,7 @@ void explain_answer(struct question *question)
     if (question_value(question, "listener", listener)) {
         asked.listener = listener;
     }
-    origin_readings_take(sources, &known.origins);
-    split_readings_take(sources, &known.splits);
-    srv_readings_take(sources, &known.names);
-    plan = sources->plan(sources->owner);
-    answer_with(question, &asked, plan, &known);
-    plan_unref(&plan);
-    origin_readings_release(&known.origins);
-    split_readings_release(&known.splits);
-    srv_readings_release(&known.names);
+    readings_take(sources, READ_ORIGINS | READ_SPLITS | READ_NAMES, &known.readings);
+    answer_with(question, &asked, &known);
+    readings_release(&known.readings);
 }

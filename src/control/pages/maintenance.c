@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* POST /v1/routes/NAME/maintenance?state=on|off|file: an operator's order for one route. */
-#include "control/change.h"
 #include "control/endpoints.h"
 #include "exchange/maintenance.h"
 
-static bool has_route(const struct control_sources *sources, const char *name)
+static bool has_route(const struct settings *settings, const char *name)
 {
-    struct plan *plan = sources->plan(sources->owner);
-    const struct settings *settings = plan_settings(plan);
-    bool found = false;
-
-    for (uint32_t i = 0; i < settings->route_count && !found; i++) {
-        found = strcmp(settings->routes[i].name, name) == 0;
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        if (strcmp(settings->routes[i].name, name) == 0) {
+            return true;
+        }
     }
-    plan_unref(&plan);
-    return found;
+    return false;
 }
 
 static void carry_out(struct question *question, enum maintenance_order order)
@@ -25,7 +21,7 @@ static void carry_out(struct question *question, enum maintenance_order order)
                                     .before =
                                         maintenance_order_name(maintenance_of(question->name)),
                                     .after = maintenance_order_name(order)};
-    struct json json = json_on(&question->page);
+    struct json *json;
 
     if (!change_begin(question)) {
         return;
@@ -39,11 +35,10 @@ static void carry_out(struct question *question, enum maintenance_order order)
     if (!change_note(question, &change)) {
         return;
     }
-    json_begin_object(&json, NULL);
-    json_text(&json, "route", question->name);
-    json_text(&json, "before", change.before);
-    json_text(&json, "maintenance", change.after);
-    json_end_object(&json);
+    json = question_json(question);
+    json_text(json, "route", question->name);
+    json_text(json, "before", change.before);
+    json_text(json, "maintenance", change.after);
     question_answer_json(question);
 }
 
@@ -55,7 +50,7 @@ void maintenance_answer(struct question *question)
     if (!question_value(question, "state", word) || !maintenance_word(word, &order)) {
         question_refuse(question, 400, "'state' is on, off, or file",
                         "file: as the configuration says");
-    } else if (!has_route(question->sources, question->name)) {
+    } else if (!has_route(question_settings(question), question->name)) {
         question_refuse_named(question, 404, "turnpikectl routes lists them",
                               "there is no route '%s'", question->name);
     } else {

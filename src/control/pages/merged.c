@@ -3,6 +3,7 @@
  * added to the rows that are there. */
 #include "control/pages/merged.h"
 
+#include "control/pages/rows.h"
 #include "control/yield.h"
 
 #include <stdlib.h>
@@ -14,22 +15,6 @@ struct gathering {
     bool failed;
 };
 
-static int compare_names(const void *left, const void *right)
-{
-    const struct metrics_reading *a = left;
-    const struct metrics_reading *b = right;
-
-    return strcmp(a->name, b->name);
-}
-
-static struct metrics_reading *find(const struct merged *merged, size_t count, const char *name)
-{
-    const struct metrics_reading wanted = {.name = name};
-
-    return count > 0 ? bsearch(&wanted, merged->rows, count, sizeof(*merged->rows), compare_names)
-                     : NULL;
-}
-
 static void add_each(uint64_t *to, const uint64_t *from, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -37,28 +22,19 @@ static void add_each(uint64_t *to, const uint64_t *from, size_t count)
     }
 }
 
+/* All that follows the name are counters. */
 static void add_reading(struct metrics_reading *to, const struct metrics_reading *from)
 {
-    to->exchanges += from->exchanges;
-    to->errors += from->errors;
-    to->retries += from->retries;
-    to->retries_denied += from->retries_denied;
-    to->retries_left += from->retries_left;
-    to->bytes_in += from->bytes_in;
-    to->bytes_out += from->bytes_out;
-    to->duration_sum_us += from->duration_sum_us;
-    add_each(to->by_status, from->by_status, METRICS_STATUS_CLASSES);
-    add_each(to->by_end, from->by_end, OUTCOME_END_COUNT);
-    add_each(to->durations, from->durations, METRICS_DURATION_BUCKETS);
-    add_each(to->by_cache, from->by_cache, OUTCOME_CACHE_COUNT);
-    add_each(to->by_failure, from->by_failure, METRICS_FAILURES_MAX);
+    add_each(&to->exchanges, &from->exchanges,
+             (sizeof(*to) - offsetof(struct metrics_reading, exchanges)) / sizeof(uint64_t));
 }
 
 static void on_seen(void *owner, const struct metrics_reading *reading)
 {
     struct gathering *gathering = owner;
     struct merged *merged = gathering->merged;
-    struct metrics_reading *row = find(merged, gathering->sorted, reading->name);
+    struct metrics_reading *row =
+        rows_find(merged->rows, gathering->sorted, sizeof(*row), reading->name);
 
     if (row != NULL) {
         add_reading(row, reading);
@@ -84,17 +60,16 @@ static void sort(struct gathering *gathering)
     struct merged *merged = gathering->merged;
 
     if (merged->count > gathering->sorted) {
-        qsort(merged->rows, merged->count, sizeof(*merged->rows), compare_names);
+        rows_sort(merged->rows, merged->count, sizeof(*merged->rows));
         gathering->sorted = merged->count;
     }
 }
 
 static void for_all(const struct control_sources *sources, void (*what)(struct metrics *metrics))
 {
-    struct control_facts facts;
+    uint32_t workers = control_workers(sources);
 
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+    for (uint32_t worker = 0; worker < workers; worker++) {
         what(sources->metrics(sources->owner, worker));
     }
 }
@@ -110,13 +85,12 @@ bool merged_read_again(const struct control_sources *sources, enum metrics_kind 
                        struct merged *merged)
 {
     struct gathering gathering = {.merged = merged};
-    struct control_facts facts;
+    uint32_t workers = control_workers(sources);
 
     merged->count = 0;
     merged->held = sources;
     for_all(sources, metrics_hold);
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+    for (uint32_t worker = 0; worker < workers; worker++) {
         metrics_read(sources->metrics(sources->owner, worker), kind, on_seen, &gathering);
         sort(&gathering);
     }
@@ -145,17 +119,114 @@ void merged_release(struct merged *merged)
 
 const struct metrics_reading *merged_find(const struct merged *merged, const char *name)
 {
-    return find(merged, merged->count, name);
+    return rows_find(merged->rows, merged->count, sizeof(*merged->rows), name);
 }
 
-uint64_t merged_event(const struct control_sources *sources, enum metrics_event event)
+void merged_add_counts(struct json *json, const struct metrics_reading *reading)
 {
-    struct control_facts facts;
+    static const struct metrics_reading none = {.name = ""};
+
+    reading = reading != NULL ? reading : &none;
+    json_number(json, "exchanges", reading->exchanges);
+    json_number(json, "errors", reading->errors);
+    json_number(json, "received_bytes", reading->bytes_in);
+    json_number(json, "sent_bytes", reading->bytes_out);
+}
+
+uint64_t merged_sum(const struct control_sources *sources, metrics_tally *tally, unsigned which)
+{
+    uint32_t workers = control_workers(sources);
     uint64_t sum = 0;
 
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
-        sum += metrics_noted(sources->metrics(sources->owner, worker), event);
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        sum += tally(sources->metrics(sources->owner, worker), which);
     }
     return sum;
+}
+
+struct control_load merged_load(const struct control_sources *sources)
+{
+    uint32_t workers = control_workers(sources);
+    struct control_load sum = {.connections = 0};
+
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        struct control_load load;
+
+        sources->load(sources->owner, worker, &load);
+        sum.connections += load.connections;
+        sum.handshakes += load.handshakes;
+        sum.begun += load.begun;
+    }
+    return sum;
+}
+
+/* --- exemplars --------------------------------------------------------------------------- */
+
+static void on_exemplars(void *owner, const char *name,
+                         const struct metrics_exemplar exemplars[static METRICS_EXEMPLARS])
+{
+    struct exemplar_rows *all = owner;
+
+    if (!rows_grow(&all->rows, all->count, sizeof(*all->rows))) {
+        all->failed = true;
+        return;
+    }
+    all->rows[all->count].name = name;
+    memcpy(all->rows[all->count++].buckets, exemplars, sizeof(all->rows->buckets));
+}
+
+static void keep_newest(struct exemplar_row *to, const struct exemplar_row *from)
+{
+    for (unsigned i = 0; i < METRICS_EXEMPLARS; i++) {
+        if (from->buckets[i].ended_us > to->buckets[i].ended_us) {
+            to->buckets[i] = from->buckets[i];
+        }
+    }
+}
+
+static void join_neighbours(struct exemplar_rows *all)
+{
+    size_t kept = 0;
+
+    for (size_t i = 1; i < all->count; i++) {
+        if (strcmp(all->rows[kept].name, all->rows[i].name) == 0) {
+            keep_newest(&all->rows[kept], &all->rows[i]);
+        } else {
+            all->rows[++kept] = all->rows[i];
+        }
+    }
+    all->count = all->count > 0 ? kept + 1 : 0;
+}
+
+bool exemplar_rows_read(const struct control_sources *sources, enum metrics_kind kind,
+                        struct exemplar_rows *rows)
+{
+    uint32_t workers = control_workers(sources);
+
+    *rows = (struct exemplar_rows){0};
+    for (uint32_t worker = 0; worker < workers; worker++) {
+        metrics_read_exemplars(sources->metrics(sources->owner, worker), kind, on_exemplars, rows);
+    }
+    if (rows->failed) {
+        exemplar_rows_release(rows);
+        return false;
+    }
+    rows_sort(rows->rows, rows->count, sizeof(*rows->rows));
+    join_neighbours(rows);
+    return true;
+}
+
+void exemplar_rows_release(struct exemplar_rows *rows)
+{
+    free(rows->rows);
+    *rows = (struct exemplar_rows){0};
+}
+
+const struct metrics_exemplar *exemplar_rows_find(const struct exemplar_rows *rows,
+                                                  const char *name)
+{
+    const struct exemplar_row *found =
+        rows_find(rows->rows, rows->count, sizeof(*rows->rows), name);
+
+    return found != NULL ? found->buckets : NULL;
 }

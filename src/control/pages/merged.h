@@ -3,6 +3,7 @@
 #ifndef CONTROL_PAGES_MERGED_H
 #define CONTROL_PAGES_MERGED_H
 
+#include "base/json.h"
 #include "control/sources.h"
 
 struct merged {
@@ -23,6 +24,28 @@ bool merged_read_again(const struct control_sources *sources, enum metrics_kind 
 void merged_let_go(struct merged *merged);
 /* NULL: never counted. */
 const struct metrics_reading *merged_find(const struct merged *merged, const char *name);
-uint64_t merged_event(const struct control_sources *sources, enum metrics_event event);
+/* Exchanges, errors and bytes, as members; `reading` may be NULL. */
+void merged_add_counts(struct json *json, const struct metrics_reading *reading);
+/* metrics_noted, metrics_cuts or metrics_h2_faults. */
+uint64_t merged_sum(const struct control_sources *sources, metrics_tally *tally, unsigned which);
+struct control_load merged_load(const struct control_sources *sources);
+
+/* The newest exemplar of each bucket, whichever worker has it, by name. */
+struct exemplar_row {
+    const char *name; /* valid while the metrics are held */
+    struct metrics_exemplar buckets[METRICS_EXEMPLARS];
+};
+struct exemplar_rows {
+    struct exemplar_row *rows; /* in the order of names */
+    size_t count;
+    bool failed;
+};
+/* false: out of memory, and there are none. */
+bool exemplar_rows_read(const struct control_sources *sources, enum metrics_kind kind,
+                        struct exemplar_rows *rows);
+void exemplar_rows_release(struct exemplar_rows *rows);
+/* METRICS_EXEMPLARS of them; NULL: none. */
+const struct metrics_exemplar *exemplar_rows_find(const struct exemplar_rows *rows,
+                                                  const char *name);
 
 #endif

@@ -1,71 +1,233 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* process_* are named and meant as Prometheus's client libraries have them. */
-#include "control/pages/metrics_process.h"
+/* Families of the process as a whole, most of them a row of a table. process_* are named and meant as
+ * Prometheus's client libraries have them. */
+#include "control/pages/metrics_families.h"
 
+#include "base/log/log.h"
 #include "base/system/machine.h"
 #include "control/pages/merged.h"
 #include "control/pages/metrics_text.h"
+#include "split/pin_table.h"
 
-#include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
 
-/* --- the kernel's view ------------------------------------------------------------------- */
+/* --- one number each ----------------------------------------------------------------------- */
 
-static void add_seconds(struct page *page, const char *name, const char *help)
-{
-    struct rusage usage;
-    unsigned long long us;
+/* What may be missing. */
+enum source {
+    OF_PROCESS = 1,
+    OF_SPANS = 2,
+    OF_RELOADS = 4,
+    OF_PINS = 8,
+    OF_SIZES = 16,
+    OF_DESCRIPTORS_MAX = 32,
+    OF_CONNECTIONS_LIMIT = 64,
+    OF_USE = 128,
+    OF_MEMORY_BUDGET = 256,
+    OF_DESCRIPTORS_BUDGET = 512,
+};
 
-    if (getrusage(RUSAGE_SELF, &usage) < 0) {
-        return;
-    }
-    us = (unsigned long long)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-         (unsigned long long)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-    metrics_text_family(page, name, "counter", help);
-    page_format(page, "%s %llu.%06llu\n", name, us / 1000000, us % 1000000);
-}
-
-static void add_kernel(struct page *page, const struct control_sources *sources)
-{
-    struct process_sizes sizes;
+struct process_reading {
+    unsigned known; /* enum source, as a set */
     struct control_facts facts;
-    struct rlimit limit;
+    struct control_load load; /* of all workers */
+    uint64_t handshakes_limit;
+    uint64_t lines_dropped; /* of the access log */
+    uint64_t log_dropped;
+    uint64_t tunnels_open;
+    uint64_t streams_open;
+    struct span_counts spans;
+    struct reload_status reload;
+    bool is_stale;
+    struct pin_counts pins;
+    struct process_sizes sizes;
+    struct rlimit descriptors;
+    uint32_t connections_limit;
+    struct control_use use[PRESSURE_KINDS];
+};
 
-    sources->facts(sources->owner, &facts);
-    add_seconds(page, "process_cpu_seconds_total", "Processor time used, user and system.");
-    metrics_text_plain(page, "process_start_time_seconds", "gauge",
-                       "When the process began, since 1970.", facts.started_realtime_s);
-    if (machine_process_sizes(&sizes)) {
-        metrics_text_plain(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
-                           sizes.resident_bytes);
-        metrics_text_plain(page, "process_virtual_memory_bytes", "gauge", "Address space.",
-                           sizes.virtual_bytes);
-        metrics_text_plain(page, "process_threads", "gauge", "Threads.", sizes.threads);
-    }
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        metrics_text_plain(page, "process_max_fds", "gauge", "File descriptors it may open.",
-                           limit.rlim_cur);
-    }
-}
+#define BUDGET_HELP "What the process may use (limits, or what the machine gives)."
+#define USED_HELP "In use, as counted against the budget."
+#define OF(member) METRICS_TEXT_MEMBER(struct process_reading, member)
 
-/* --- budgets ----------------------------------------------------------------------------- */
+/* clang-format off */
+static const struct number_row {
+    const char *name;
+    const char *type;
+    const char *help;
+    struct metrics_text_member value;
+    enum source needs;
+} numbers[] = {
+    {"turnpike_start_time_seconds", "gauge", "When the process started, since 1970.", OF(facts.started_realtime_s), OF_PROCESS},
+    {"turnpike_workers", "gauge", "Worker threads.", OF(facts.workers), OF_PROCESS},
+    {"turnpike_stopping", "gauge", "1 once the process is stopping.", OF(facts.stopping), OF_PROCESS},
+    {"turnpike_client_connections", "gauge", "Client connections open now.", OF(load.connections), OF_PROCESS},
+    {"turnpike_client_connections_limit", "gauge", "Client connections that are accepted at once.", OF(connections_limit), OF_CONNECTIONS_LIMIT},
+    {"turnpike_exchanges_started_total", "counter", "Requests whose head was read, or refused.", OF(load.begun), OF_PROCESS},
+    {"turnpike_tls_handshakes_in_progress", "gauge", "TLS handshakes with clients under way.", OF(load.handshakes), OF_PROCESS},
+    {"turnpike_tls_handshakes_limit", "gauge", "TLS handshakes with clients that may be under way, over all workers.", OF(handshakes_limit), OF_PROCESS},
+    {"turnpike_tunnels_open", "gauge", "Connections that carry another protocol, such as WebSocket.", OF(tunnels_open), OF_PROCESS},
+    {"turnpike_http2_streams_open", "gauge", "HTTP/2 streams of clients whose exchange is under way.", OF(streams_open), OF_PROCESS},
+    {"turnpike_access_log_dropped_total", "counter", "Lines of the access log that were dropped because its target is too slow.", OF(lines_dropped), OF_PROCESS},
+    {"turnpike_process_log_dropped_total", "counter", "Lines of the process log that were dropped because stderr takes nothing.", OF(log_dropped), OF_PROCESS},
+    {"turnpike_spans_exported_total", "counter", "Spans that the collector of tracing.to took.", OF(spans.exported), OF_SPANS},
+    {"turnpike_spans_dropped_total", "counter", "Spans that were dropped because the collector is too slow or refused them.", OF(spans.dropped), OF_SPANS},
+    {"turnpike_span_posts_failed_total", "counter", "POSTs of spans that the collector did not take.", OF(spans.failures), OF_SPANS},
+    {"turnpike_config_generation", "gauge", "Configurations loaded so far, the first one included.", OF(reload.generation), OF_RELOADS},
+    {"turnpike_config_loaded_time_seconds", "gauge", "When the running configuration was loaded, since 1970.", OF(reload.loaded_at), OF_RELOADS},
+    {"turnpike_config_stale", "gauge", "1 while the current file failed to load or was rolled back.", OF(is_stale), OF_RELOADS},
+    {"turnpike_config_unconfirmed", "gauge", "1 while a reload waits for its confirmation.", OF(reload.unconfirmed), OF_RELOADS},
+    {"turnpike_reloads_total", "counter", "Successful reloads.", OF(reload.ok), OF_RELOADS},
+    {"turnpike_reloads_failed_total", "counter", "Failed reloads.", OF(reload.failed), OF_RELOADS},
+    {"turnpike_pins_created_total", "counter", "Idempotency keys pinned to an arm of a split.", OF(pins.held), OF_PINS},
+    {"turnpike_pins_hit_total", "counter", "Requests whose key had an arm already.", OF(pins.found), OF_PINS},
+    {"turnpike_pins_diverted_total", "counter", "Requests with a pinned key that the weights would now send to another arm.", OF(pins.moved), OF_PINS},
+    {"turnpike_pins_evicted_total", "counter", "Keys evicted from the table before their time.", OF(pins.pushed_out), OF_PINS},
+    {"turnpike_pins_rejected_total", "counter", "Keys that were not pinned: the entries that could make room were only seconds old.", OF(pins.unpinned), OF_PINS},
+    {"turnpike_memory_used_bytes", "gauge", USED_HELP, OF(use[PRESSURE_MEMORY].used), OF_USE},
+    {"turnpike_memory_budget_bytes", "gauge", BUDGET_HELP, OF(use[PRESSURE_MEMORY].budget), OF_MEMORY_BUDGET},
+    {"turnpike_descriptors_used", "gauge", USED_HELP, OF(use[PRESSURE_DESCRIPTORS].used), OF_USE},
+    {"turnpike_descriptors_budget", "gauge", BUDGET_HELP, OF(use[PRESSURE_DESCRIPTORS].budget), OF_DESCRIPTORS_BUDGET},
+    {"process_start_time_seconds", "gauge", "When the process began, since 1970.", OF(facts.started_realtime_s), OF_PROCESS},
+    {"process_resident_memory_bytes", "gauge", "Resident memory.", OF(sizes.resident_bytes), OF_SIZES},
+    {"process_virtual_memory_bytes", "gauge", "Address space.", OF(sizes.virtual_bytes), OF_SIZES},
+    {"process_threads", "gauge", "Threads.", OF(sizes.threads), OF_SIZES},
+    {"process_max_fds", "gauge", "File descriptors it may open.", OF(descriptors.rlim_cur), OF_DESCRIPTORS_MAX},
+};
+/* clang-format on */
 
-static void add_use(struct page *page, const struct control_sources *sources,
-                    enum pressure_kind kind, const char *used, const char *budget)
+static uint64_t open_now(const struct control_sources *sources, enum metrics_event opening,
+                         enum metrics_event closing)
 {
-    struct control_use use;
+    uint64_t closed = merged_sum(sources, metrics_noted, closing); /* first: never more */
+    uint64_t opened = merged_sum(sources, metrics_noted, opening);
 
-    sources->use(sources->owner, kind, &use);
-    metrics_text_plain(page, used, "gauge", "In use, as counted against the budget.", use.used);
-    if (use.budget != UINT64_MAX) {
-        metrics_text_plain(page, budget, "gauge",
-                           "What the process may use (limits, or what the machine gives).",
-                           use.budget);
+    return opened > closed ? opened - closed : 0;
+}
+
+static void read_limits(const struct control_sources *sources, struct process_reading *reading)
+{
+    struct plan *plan = sources->plan(sources->owner);
+    const struct limits_settings *limits = &plan_settings(plan)->limits;
+
+    reading->connections_limit = limits->max_connections;
+    reading->known |= limits->max_connections > 0 ? OF_CONNECTIONS_LIMIT : 0;
+    reading->handshakes_limit = (uint64_t)limits->handshakes * reading->facts.workers;
+    plan_unref(&plan);
+}
+
+static void read_use(const struct control_sources *sources, struct process_reading *reading)
+{
+    static const enum source budgets[PRESSURE_KINDS] = {
+        [PRESSURE_MEMORY] = OF_MEMORY_BUDGET, [PRESSURE_DESCRIPTORS] = OF_DESCRIPTORS_BUDGET};
+
+    for (int kind = 0; kind < PRESSURE_KINDS; kind++) {
+        sources->use(sources->owner, (enum pressure_kind)kind, &reading->use[kind]);
+        reading->known |= reading->use[kind].budget != UINT64_MAX ? budgets[kind] : 0;
+    }
+    reading->known |= OF_USE;
+}
+
+static void read_process(const struct control_sources *sources, struct process_reading *reading)
+{
+    reading->known = OF_PROCESS;
+    sources->facts(sources->owner, &reading->facts);
+    reading->load = merged_load(sources);
+    reading->lines_dropped = sources->dropped_lines(sources->owner);
+    reading->log_dropped = log_dropped();
+    reading->tunnels_open = open_now(sources, METRICS_TUNNEL_OPENED, METRICS_TUNNEL_CLOSED);
+    reading->streams_open = open_now(sources, METRICS_HTTP2_OPENED, METRICS_HTTP2_CLOSED);
+    read_limits(sources, reading);
+    reading->known |= process_sizes_read(&reading->sizes) ? OF_SIZES : 0;
+    reading->known |= getrlimit(RLIMIT_NOFILE, &reading->descriptors) == 0 ? OF_DESCRIPTORS_MAX : 0;
+    if (sources->count_spans != NULL) {
+        sources->count_spans(sources->owner, &reading->spans);
+        reading->known |= OF_SPANS;
+    }
+    if (sources->reload_status != NULL) {
+        sources->reload_status(sources->owner, &reading->reload);
+        reading->is_stale = reading->reload.last_failed || reading->reload.went_back;
+        reading->known |= OF_RELOADS;
+    }
+    if (sources->splits != NULL) {
+        pin_table_read(split_registry_pins(sources->splits), &reading->pins);
+        reading->known |= OF_PINS;
+    }
+    if (sources->use != NULL) {
+        read_use(sources, reading);
     }
 }
 
-static void add_levels(struct page *page, const struct control_sources *sources)
+static void add_numbers(struct page *page, const struct process_reading *reading)
+{
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        const struct number_row *row = &numbers[i];
+
+        if (reading->known & row->needs) {
+            metrics_text_plain(page, row->name, row->type, row->help,
+                               metrics_text_value(reading, row->value));
+        }
+    }
+}
+
+/* --- events, and numbers by cause ---------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    const char *help;
+} events[METRICS_EVENT_COUNT] = {
+#define ROW(name, metric, sentence) [METRICS_##name] = {"turnpike_" metric "_total", sentence},
+    METRICS_EVENTS(ROW)
+#undef ROW
+};
+
+static void add_events(struct page *page, const struct control_sources *sources)
+{
+    for (unsigned i = 0; i < METRICS_EVENT_COUNT; i++) {
+        metrics_text_plain(page, events[i].name, "counter", events[i].help,
+                           merged_sum(sources, metrics_noted, i));
+    }
+}
+
+static const char *cut_word(unsigned cause)
+{
+    return cut_cause_name((enum cut_cause)cause);
+}
+
+static const char *fault_word(unsigned fault)
+{
+    return h2_fault_word((enum h2_fault)fault);
+}
+
+static void add_causes(struct page *page, const struct control_sources *sources)
+{
+    static const struct cause_row {
+        const char *name;
+        const char *help;
+        const char *(*word)(unsigned cause);
+        metrics_tally *tally;
+        unsigned first;
+        unsigned end;
+    } rows[] = {
+        {"turnpike_client_forced_closes_total",
+         "Client connections that the gateway closed before their end, by cause.", cut_word,
+         metrics_cuts, CUT_NONE + 1, CUT_CAUSE_COUNT},
+        {"turnpike_http2_requests_malformed_total",
+         "Requests in HTTP/2 refused for what their fields say, by cause.", fault_word,
+         metrics_h2_faults, 0, H2_FAULT_COUNT},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        metrics_text_family(page, rows[i].name, "counter", rows[i].help);
+        for (unsigned cause = rows[i].first; cause < rows[i].end; cause++) {
+            metrics_text_sample(page, rows[i].name, "cause", rows[i].word(cause),
+                                merged_sum(sources, rows[i].tally, cause));
+        }
+    }
+}
+
+static void add_levels(struct page *page, const struct process_reading *reading)
 {
     static const char *const kinds[PRESSURE_KINDS] = {
         [PRESSURE_MEMORY] = "memory", [PRESSURE_DESCRIPTORS] = "descriptors"};
@@ -75,117 +237,112 @@ static void add_levels(struct page *page, const struct control_sources *sources)
                         "0: enough; 1: idle connections close; 2: large bodies wait; 3: new "
                         "connections are refused; 4: the costliest are closed.");
     for (int kind = 0; kind < PRESSURE_KINDS; kind++) {
-        struct control_use use;
-
-        sources->use(sources->owner, (enum pressure_kind)kind, &use);
-        metrics_text_begin(page, name, "resource", kinds[kind]);
-        metrics_text_end(page, use.level);
+        metrics_text_sample(page, name, "resource", kinds[kind], reading->use[kind].level);
     }
 }
 
-static void add_limits(struct page *page, const struct control_sources *sources)
+/* --- times --------------------------------------------------------------------------------- */
+
+static void add_seconds(struct page *page, const char *name, const char *type, const char *help,
+                        uint64_t us)
 {
-    struct plan *plan = sources->plan(sources->owner);
-    const struct limits_settings *limits = &plan_settings(plan)->limits;
-    struct control_facts facts;
-    uint64_t handshakes = 0;
-
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
-        struct control_load load;
-
-        sources->load(sources->owner, worker, &load);
-        handshakes += load.handshakes;
-    }
-    if (limits->max_connections > 0) {
-        metrics_text_plain(page, "turnpike_client_connections_limit", "gauge",
-                           "Client connections that are accepted at once.",
-                           limits->max_connections);
-    }
-    metrics_text_plain(page, "turnpike_tls_handshakes_in_progress", "gauge",
-                       "TLS handshakes with clients under way.", handshakes);
-    metrics_text_plain(page, "turnpike_tls_handshakes_limit", "gauge",
-                       "TLS handshakes with clients that may be under way, over all workers.",
-                       (uint64_t)limits->handshakes * facts.workers);
-    plan_unref(&plan);
+    metrics_text_family(page, name, type, help);
+    page_format(page, "%s %llu.%06llu\n", name, (unsigned long long)(us / 1000000),
+                (unsigned long long)(us % 1000000));
 }
 
-static void add_budgets(struct page *page, const struct control_sources *sources)
+static void add_cpu(struct page *page)
 {
-    add_limits(page, sources);
-    if (sources->use == NULL) {
-        return;
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        add_seconds(page, "process_cpu_seconds_total", "counter",
+                    "Processor time used, user and system.",
+                    (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+                        (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
     }
-    add_use(page, sources, PRESSURE_MEMORY, "turnpike_memory_used_bytes",
-            "turnpike_memory_budget_bytes");
-    add_use(page, sources, PRESSURE_DESCRIPTORS, "turnpike_descriptors_used",
-            "turnpike_descriptors_budget");
-    add_levels(page, sources);
-}
-
-/* --- times, and what is open ------------------------------------------------------------- */
-
-static void add_time(struct page *page, const struct control_sources *sources,
-                     enum metrics_time time, const char *name, const char *help)
-{
-    struct metrics_reading reading = {.name = ""};
-    struct control_facts facts;
-
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
-        metrics_read_time(sources->metrics(sources->owner, worker), time, &reading);
-    }
-    metrics_text_family(page, name, "histogram", help);
-    metrics_text_histogram(page, name, NULL, &reading, NULL);
 }
 
 /* Of all workers together: which one it was helps no operator, and a label for each costs. */
-static void add_lag(struct page *page, const struct control_sources *sources)
+static void add_lag(struct page *page, const struct control_sources *sources, uint32_t workers)
 {
-    static const char name[] = "turnpike_loop_lag_max_seconds";
-    struct control_facts facts;
     struct timespec now;
     uint64_t longest = 0;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    sources->facts(sources->owner, &facts);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+    for (uint32_t worker = 0; worker < workers; worker++) {
         uint64_t lag =
             metrics_longest_lag(sources->metrics(sources->owner, worker),
                                 (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
 
         longest = lag > longest ? lag : longest;
     }
-    metrics_text_family(page, name, "gauge",
-                        "Longest lag of a worker's loop in this minute and the one before.");
-    page_format(page, "%s %llu.%06llu\n", name, (unsigned long long)(longest / 1000000),
-                (unsigned long long)(longest % 1000000));
-    add_time(page, sources, METRICS_TIME_LAG, "turnpike_loop_lag_seconds",
-             "How late workers' loops came to due timers: what the turns before them took.");
+    add_seconds(page, "turnpike_loop_lag_max_seconds", "gauge",
+                "Longest lag of a worker's loop in this minute and the one before.", longest);
 }
 
-static void add_open(struct page *page, const struct control_sources *sources, const char *name,
-                     const char *help, enum metrics_event opening, enum metrics_event closing)
+static void add_times(struct page *page, const struct control_sources *sources, uint32_t workers)
 {
-    uint64_t closed = merged_event(sources, closing); /* first: never more */
-    uint64_t opened = merged_event(sources, opening);
+    static const struct {
+        const char *name;
+        const char *help;
+    } rows[METRICS_TIME_COUNT] = {
+        [METRICS_TIME_CONNECT] = {"turnpike_origin_connect_duration_seconds",
+                                  "From the dial to an origin to the connection, its TLS "
+                                  "handshake included."},
+        [METRICS_TIME_HANDSHAKE] = {"turnpike_tls_handshake_duration_seconds",
+                                    "From a client's accept to the end of its TLS handshake."},
+        [METRICS_TIME_LAG] = {"turnpike_loop_lag_seconds",
+                              "How late workers' loops came to due timers: what the turns before "
+                              "them took."},
+    };
 
-    metrics_text_plain(page, name, "gauge", help, opened > closed ? opened - closed : 0);
+    for (int time = 0; time < METRICS_TIME_COUNT; time++) {
+        struct metrics_reading reading = {.name = ""};
+
+        for (uint32_t worker = 0; worker < workers; worker++) {
+            metrics_read_time(sources->metrics(sources->owner, worker), (enum metrics_time)time,
+                              &reading);
+        }
+        metrics_text_family(page, rows[time].name, "histogram", rows[time].help);
+        metrics_text_histogram(page, rows[time].name, NULL, &reading, NULL);
+    }
+}
+
+/* Only causes that were: a cut between two exchanges has no duration. */
+static void add_cut_durations(struct page *page, const struct control_sources *sources)
+{
+    static const char name[] = "turnpike_client_forced_close_exchange_duration_seconds";
+    struct merged merged;
+
+    if (!merged_read(sources, METRICS_CUTS, &merged)) {
+        page->failed = true;
+        return;
+    }
+    metrics_text_family(
+        page, name, "histogram",
+        "From the first byte of a request to the forced close of its client, by cause.");
+    for (size_t i = 0; i < merged.count; i++) {
+        metrics_text_histogram(page, name, "cause", &merged.rows[i], NULL);
+    }
+    merged_release(&merged);
 }
 
 void metrics_process_add(struct page *page, const struct control_sources *sources)
 {
-    add_budgets(page, sources);
-    add_time(page, sources, METRICS_TIME_CONNECT, "turnpike_origin_connect_duration_seconds",
-             "From the dial to an origin to the connection, its TLS handshake included.");
-    add_time(page, sources, METRICS_TIME_HANDSHAKE, "turnpike_tls_handshake_duration_seconds",
-             "From a client's accept to the end of its TLS handshake.");
-    add_lag(page, sources);
-    add_open(page, sources, "turnpike_tunnels_open",
-             "Connections that carry another protocol, such as WebSocket.", METRICS_TUNNEL_OPENED,
-             METRICS_TUNNEL_CLOSED);
-    add_open(page, sources, "turnpike_http2_streams_open",
-             "HTTP/2 streams of clients whose exchange is under way.", METRICS_HTTP2_OPENED,
-             METRICS_HTTP2_CLOSED);
-    add_kernel(page, sources);
+    struct process_reading reading = {0};
+
+    read_process(sources, &reading);
+    metrics_text_family(page, "turnpike_info", "gauge", "The running version.");
+    metrics_text_sample(page, "turnpike_info", "version", PACKAGE_VERSION, 1);
+    add_numbers(page, &reading);
+    if (reading.known & OF_USE) {
+        add_levels(page, &reading);
+    }
+    add_cpu(page);
+    add_events(page, sources);
+    add_causes(page, sources);
+    add_cut_durations(page, sources);
+    add_lag(page, sources, reading.facts.workers);
+    add_times(page, sources, reading.facts.workers);
 }

@@ -125,6 +125,13 @@ void metrics_text_end(struct page *page, uint64_t value)
     yield_each(page->length, text_length(&text), YIELD_BYTES);
 }
 
+void metrics_text_sample(struct page *page, const char *name, const char *label, const char *value,
+                         uint64_t number)
+{
+    metrics_text_begin(page, name, label, value);
+    metrics_text_end(page, number);
+}
+
 void metrics_text_split(struct page *page, const char *name, const char *label, const char *value,
                         const struct metrics_text_split *split)
 {
@@ -148,9 +155,31 @@ void metrics_text_split(struct page *page, const char *name, const char *label, 
     yield_each(page->length, page->length - from, YIELD_BYTES);
 }
 
+const char *metrics_text_class(size_t index)
+{
+    static const char *const classes[METRICS_STATUS_CLASSES] = {"none", "1xx", "2xx",
+                                                                "3xx",  "4xx", "5xx"};
+
+    return classes[index];
+}
+
 void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole)
 {
     page_format(page, "} %.4g\n", (double)part / (double)whole);
+}
+
+uint64_t metrics_text_value(const void *structure, struct metrics_text_member member)
+{
+    const char *at = (const char *)structure + member.offset;
+
+    switch (member.size) {
+    case sizeof(bool):
+        return *(const bool *)at;
+    case sizeof(uint32_t):
+        return *(const uint32_t *)(const void *)at;
+    default:
+        return *(const uint64_t *)(const void *)at;
+    }
 }
 
 void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,

@@ -16,6 +16,9 @@ void metrics_text_family(struct page *page, const char *name, const char *type, 
 void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value);
 void metrics_text_label(struct page *page, const char *label, const char *value);
 void metrics_text_end(struct page *page, uint64_t value);
+/* A sample of one label. */
+void metrics_text_sample(struct page *page, const char *name, const char *label, const char *value,
+                         uint64_t number);
 /* One sample for each of `count` (at least one) values, that a second label tells apart. */
 struct metrics_text_split {
     const char *label;
@@ -25,8 +28,20 @@ struct metrics_text_split {
 };
 void metrics_text_split(struct page *page, const char *name, const char *label, const char *value,
                         const struct metrics_text_split *split);
+/* Of METRICS_STATUS_CLASSES. */
+const char *metrics_text_class(size_t index);
 /* The same with the ratio of `part` to `whole`, which is at most 10000: "0.25". */
 void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole);
+/* Where a number stands in the structure that a table of families is about, and how wide it is. */
+struct metrics_text_member {
+    size_t offset;
+    size_t size;
+};
+#define METRICS_TEXT_MEMBER(type, member) \
+    { \
+        offsetof(type, member), sizeof(((type *)NULL)->member) \
+    }
+uint64_t metrics_text_value(const void *structure, struct metrics_text_member member);
 /* A family of one sample without labels. */
 void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
                         uint64_t value);

@@ -6,21 +6,11 @@
 #include "control/live/live.h"
 #include "exchange/maintenance.h"
 #include "control/pages/merged.h"
-#include "control/pages/origin_readings.h"
+#include "control/pages/readings.h"
 #include "control/pages/route_facts.h"
-#include "control/pages/split_readings.h"
-#include "control/pages/srv_readings.h"
 #include "observe/origin_label.h"
 
 #include <stdio.h>
-
-static void add_counts(struct json *json, const struct metrics_reading *reading)
-{
-    json_number(json, "exchanges", reading != NULL ? reading->exchanges : 0);
-    json_number(json, "errors", reading != NULL ? reading->errors : 0);
-    json_number(json, "received_bytes", reading != NULL ? reading->bytes_in : 0);
-    json_number(json, "sent_bytes", reading != NULL ? reading->bytes_out : 0);
-}
 
 /* Of the last seconds, where they were measured. */
 static void add_speed(struct json *json, const struct live_meters *meters, const char *name)
@@ -117,38 +107,34 @@ static void add_action(struct json *json, const struct route_settings *route,
 void routes_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
-    struct plan *plan = sources->plan(sources->owner);
-    const struct settings *settings = plan_settings(plan);
-    struct json json = json_on(&question->page);
+    const struct settings *settings = question_settings(question);
+    struct json *json = question_json(question);
     struct merged merged;
-    struct split_readings splits;
+    struct readings readings;
     const struct live_meters *meters = live_meters_of(question->live, METRICS_ROUTES);
     bool counted = merged_read(sources, METRICS_ROUTES, &merged);
-    bool known = split_readings_take(sources, &splits);
 
-    json_begin_object(&json, NULL);
-    json_begin_list(&json, "routes");
+    readings_take(sources, READ_SPLITS, &readings); /* without memory there are none */
+    json_begin_list(json, "routes");
     for (uint32_t i = 0; i < settings->route_count; i++) {
         const struct route_settings *route = &settings->routes[i];
         const struct metrics_reading *reading = counted ? merged_find(&merged, route->name) : NULL;
 
-        json_begin_row(&json, NULL);
-        json_text(&json, "name", route->name);
-        add_match(&json, route);
-        add_action(&json, route, known ? split_readings_find(&splits, route->name) : NULL);
+        json_begin_row(json, NULL);
+        json_text(json, "name", route->name);
+        add_match(json, route);
+        add_action(json, route, readings_split(&readings, route->name));
         if (maintenance_holds(route)) {
-            json_flag(&json, "maintenance", true);
+            json_flag(json, "maintenance", true);
         }
-        route_facts_add(&json, route, reading != NULL ? reading->by_cache : NULL);
-        add_counts(&json, reading);
-        add_speed(&json, meters, route->name);
-        json_end_object(&json);
+        route_facts_add(json, route, reading != NULL ? reading->by_cache : NULL);
+        merged_add_counts(json, reading);
+        add_speed(json, meters, route->name);
+        json_end_object(json);
     }
-    json_end_list(&json);
-    json_end_object(&json);
-    split_readings_release(&splits);
+    json_end_list(json);
+    readings_release(&readings);
     merged_release(&merged);
-    plan_unref(&plan);
     question_answer_json(question);
 }
 
@@ -192,16 +178,23 @@ static void add_addresses(struct json *json, const struct origin_summary *summar
     }
 }
 
-static void add_origin(struct json *json, const struct service_settings *service,
-                       const struct origin_settings *origin, const struct origin_readings *readings)
+/* An origin of the file, a target of an SRV name, or the name itself: what they have in common. */
+static void begin_origin(struct json *json, const struct service_settings *service,
+                         const char *address, uint64_t weight, const char *state)
 {
-    const struct origin_summary summary = origin_readings_sum(readings, origin->name);
-
     json_begin_row(json, NULL);
     json_text(json, "service", service->name);
-    json_text(json, "address", origin->name);
-    json_number(json, "weight", origin->weight);
-    json_text(json, "state", summary.state);
+    json_text(json, "address", address);
+    json_number(json, "weight", weight);
+    json_text(json, "state", state);
+}
+
+static void add_origin(struct json *json, const struct service_settings *service,
+                       const struct origin_settings *origin, const struct readings *readings)
+{
+    const struct origin_summary summary = readings_origin(readings, origin->name);
+
+    begin_origin(json, service, origin->name, origin->weight, summary.state);
     add_protocol(json, origin);
     add_counters(json, &summary.sum);
     add_addresses(json, &summary);
@@ -210,16 +203,12 @@ static void add_origin(struct json *json, const struct service_settings *service
 
 static void add_target(struct json *json, const struct service_settings *service,
                        const struct origin_settings *origin, const struct srv_target *target,
-                       const struct origin_readings *readings)
+                       const struct readings *readings)
 {
     char place[SRV_PLACE_ROOM];
-    const struct origin_summary summary = origin_readings_sum(readings, srv_place(target, place));
+    const struct origin_summary summary = readings_origin(readings, srv_place(target, place));
 
-    json_begin_row(json, NULL);
-    json_text(json, "service", service->name);
-    json_text(json, "address", place);
-    json_number(json, "weight", (uint64_t)target->weight * origin->weight);
-    json_text(json, "state", summary.state);
+    begin_origin(json, service, place, (uint64_t)target->weight * origin->weight, summary.state);
     add_counters(json, &summary.sum);
     add_addresses(json, &summary);
     json_number(json, "priority", target->priority);
@@ -229,16 +218,12 @@ static void add_target(struct json *json, const struct service_settings *service
 
 /* The name itself, and a row for each target. */
 static void add_srv(struct json *json, const struct service_settings *service,
-                    const struct origin_settings *origin, const struct srv_reading *srv,
-                    const struct origin_readings *readings)
+                    const struct origin_settings *origin, const struct readings *readings)
 {
-    const struct origin_summary summary = origin_readings_sum(readings, origin->name);
+    const struct origin_summary summary = readings_origin(readings, origin->name);
+    const struct srv_reading *srv = readings_srv(readings, origin->srv);
 
-    json_begin_row(json, NULL);
-    json_text(json, "service", service->name);
-    json_text(json, "address", origin->name);
-    json_number(json, "weight", origin->weight);
-    json_text(json, "state", name_state_name(srv->state));
+    begin_origin(json, service, origin->name, origin->weight, name_state_name(srv->state));
     add_counters(json, &summary.sum);
     json_number(json, "targets", srv->count);
     json_end_object(json);
@@ -248,16 +233,16 @@ static void add_srv(struct json *json, const struct service_settings *service,
 }
 
 /* Each address of each name: an origin of its own, which `turnpikectl drain` knows as shown. */
-static void add_all_addresses(struct json *json, const struct origin_readings *readings)
+static void add_all_addresses(struct json *json, const struct readings *readings)
 {
     json_begin_list(json, "addresses");
-    for (size_t i = 0; i < readings->count; i++) {
-        const struct origin_reading *row = &readings->rows[i];
+    for (size_t i = 0; i < readings->origin_count; i++) {
+        const struct origin_reading *row = &readings->origins[i];
 
         if (origin_label_address(bytes_of(row->name)).length > 0) {
             json_begin_row(json, NULL);
             json_text(json, "origin", row->name);
-            json_text(json, "state", origin_readings_state(row));
+            json_text(json, "state", origin_reading_state(row));
             add_counters(json, row);
             json_end_object(json);
         }
@@ -265,12 +250,9 @@ static void add_all_addresses(struct json *json, const struct origin_readings *r
     json_end_list(json);
 }
 
-static void add_origins(struct json *json, const struct control_sources *sources,
-                        const struct settings *settings, const struct srv_readings *names)
+static void add_origins(struct json *json, const struct settings *settings,
+                        const struct readings *readings)
 {
-    struct origin_readings readings;
-
-    origin_readings_take(sources, &readings); /* without memory there are none */
     json_begin_list(json, "origins");
     for (uint32_t i = 0; i < settings->service_count; i++) {
         const struct service_settings *service = &settings->services[i];
@@ -278,28 +260,22 @@ static void add_origins(struct json *json, const struct control_sources *sources
         for (uint32_t j = 0; j < service->origin_count; j++) {
             const struct origin_settings *origin = &service->origins[j];
 
-            if (origin->srv != NULL) {
-                add_srv(json, service, origin, srv_readings_find(names, origin->srv), &readings);
-            } else {
-                add_origin(json, service, origin, &readings);
-            }
+            (origin->srv != NULL ? add_srv : add_origin)(json, service, origin, readings);
         }
     }
     json_end_list(json);
-    add_all_addresses(json, &readings);
-    origin_readings_release(&readings);
 }
 
 /* Now: of an SRV name, its targets. */
 static uint32_t count_origins(const struct service_settings *service,
-                              const struct srv_readings *names)
+                              const struct readings *readings)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < service->origin_count; i++) {
         const char *srv = service->origins[i].srv;
 
-        count += srv != NULL ? srv_readings_find(names, srv)->count : 1;
+        count += srv != NULL ? readings_srv(readings, srv)->count : 1;
     }
     return count;
 }
@@ -307,34 +283,30 @@ static uint32_t count_origins(const struct service_settings *service,
 void services_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
-    struct plan *plan = sources->plan(sources->owner);
-    const struct settings *settings = plan_settings(plan);
-    struct json json = json_on(&question->page);
+    const struct settings *settings = question_settings(question);
+    struct json *json = question_json(question);
     struct merged merged;
-    struct srv_readings names;
+    struct readings readings;
     const struct live_meters *meters = live_meters_of(question->live, METRICS_SERVICES);
     bool counted = merged_read(sources, METRICS_SERVICES, &merged);
 
-    srv_readings_take(sources, &names); /* without memory there are none */
-    json_begin_object(&json, NULL);
-    json_begin_list(&json, "services");
+    readings_take(sources, READ_ORIGINS | READ_NAMES, &readings); /* without memory: none */
+    json_begin_list(json, "services");
     for (uint32_t i = 0; i < settings->service_count; i++) {
         const struct service_settings *service = &settings->services[i];
 
-        json_begin_row(&json, NULL);
-        json_text(&json, "name", service->name);
-        json_bytes(&json, "balance",
-                   config_choice_word(PLACE_SERVICE, "balance", service->balance));
-        json_number(&json, "origins", count_origins(service, &names));
-        add_counts(&json, counted ? merged_find(&merged, service->name) : NULL);
-        add_speed(&json, meters, service->name);
-        json_end_object(&json);
+        json_begin_row(json, NULL);
+        json_text(json, "name", service->name);
+        json_bytes(json, "balance", config_choice_word(PLACE_SERVICE, "balance", service->balance));
+        json_number(json, "origins", count_origins(service, &readings));
+        merged_add_counts(json, counted ? merged_find(&merged, service->name) : NULL);
+        add_speed(json, meters, service->name);
+        json_end_object(json);
     }
-    json_end_list(&json);
-    add_origins(&json, sources, settings, &names);
-    json_end_object(&json);
-    srv_readings_release(&names);
+    json_end_list(json);
+    add_origins(json, settings, &readings);
+    add_all_addresses(json, &readings);
+    readings_release(&readings);
     merged_release(&merged);
-    plan_unref(&plan);
     question_answer_json(question);
 }

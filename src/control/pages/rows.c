@@ -3,19 +3,39 @@
 #include "control/pages/rows.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ROWS_FIRST 32
 
-void *rows_with_room(void *rows, size_t count, size_t *room, size_t size)
+bool rows_grow(void *rows, size_t count, size_t size)
 {
-    size_t more = *room > 0 ? *room * 2 : ROWS_FIRST;
+    void *former;
+    void *grown;
 
-    if (count < *room) {
-        return rows;
+    if (count % ROWS_FIRST != 0 || (count & (count - 1)) != 0) {
+        return true; /* only a power of two is full */
     }
-    rows = realloc(rows, more * size);
-    if (rows != NULL) {
-        *room = more;
+    memcpy(&former, rows, sizeof(former));
+    grown = realloc(former, (count > 0 ? count * 2 : ROWS_FIRST) * size);
+    if (grown != NULL) {
+        memcpy(rows, &grown, sizeof(grown));
     }
-    return rows;
+    return grown != NULL;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+void rows_sort(void *rows, size_t count, size_t size)
+{
+    if (count > 1) {
+        qsort(rows, count, size, compare_names);
+    }
+}
+
+void *rows_find(const void *rows, size_t count, size_t size, const char *name)
+{
+    return count > 0 ? bsearch(&name, rows, count, size, compare_names) : NULL;
 }

@@ -2,9 +2,8 @@
 /* Weights and ramps by an operator's hand: POST /v1/routes/NAME/weights and .../reset, GET
  * /v1/ramps, POST /v1/ramps/NAME/pause, resume and abort. */
 #include "config/schema/units.h"
-#include "control/change.h"
 #include "control/endpoints.h"
-#include "control/pages/split_readings.h"
+#include "control/pages/readings.h"
 
 #include <stdlib.h>
 
@@ -62,13 +61,13 @@ static void report_strangers(const struct split_reading *split, const struct wei
 static void report_verdict(const struct question *question, enum split_verdict verdict,
                            const struct weights *weights, struct page *detail)
 {
-    struct split_readings readings;
+    struct readings readings;
     const struct split_reading *split;
 
-    if (!split_readings_take(question->sources, &readings)) {
+    if (!readings_take(question->sources, READ_SPLITS, &readings)) {
         return;
     }
-    split = split_readings_find(&readings, question->name);
+    split = readings_split(&readings, question->name);
     if (verdict == SPLIT_NO_ROUTE) {
         page_format(detail, "there is no route '%s' with a split", question->name);
     } else if (verdict == SPLIT_NO_RAMP) {
@@ -81,7 +80,7 @@ static void report_verdict(const struct question *question, enum split_verdict v
         page_format(detail, "the ramp of route '%s' is in the state '%s', which this does not fit",
                     question->name, ramp_phase_name(split->ramp.phase));
     }
-    split_readings_release(&readings);
+    readings_release(&readings);
 }
 
 /* `weights` may be NULL. */
@@ -106,16 +105,16 @@ static void refuse(struct question *question, enum split_verdict verdict,
 /* Text of one split as it is now, with its end; empty without memory. */
 static struct page reported_now(const struct control_sources *sources, const char *route)
 {
-    struct split_readings readings;
+    struct readings readings;
     struct page page = {0};
 
-    if (split_readings_take(sources, &readings)) {
-        const struct split_reading *reading = split_readings_find(&readings, route);
+    if (readings_take(sources, READ_SPLITS, &readings)) {
+        const struct split_reading *reading = readings_split(&readings, route);
 
         if (reading != NULL) {
             split_reading_report(reading, &page);
         }
-        split_readings_release(&readings);
+        readings_release(&readings);
     }
     page_add_char(&page, '\0');
     return page;
@@ -131,14 +130,13 @@ static void answer_change(struct question *question, const char *action, struct 
                                     .subject = question->name,
                                     .before = before->at,
                                     .after = after.at};
-    struct json json = json_on(&question->page);
 
     if (change_note(question, &change)) {
-        json_begin_object(&json, NULL);
-        json_text(&json, "route", question->name);
-        json_text(&json, "before", before->at);
-        json_text(&json, "split", after.at);
-        json_end_object(&json);
+        struct json *json = question_json(question);
+
+        json_text(json, "route", question->name);
+        json_text(json, "before", before->at);
+        json_text(json, "split", after.at);
         question_answer_json(question);
     }
     page_release(before);
@@ -233,37 +231,31 @@ static void refuse_pair(struct question *question, const struct weights *weights
 
 void weights_answer(struct question *question)
 {
-    struct split_registry *registry = question->sources->splits;
     struct page before;
     struct weights *weights = malloc(sizeof(*weights));
-    enum split_verdict verdict;
 
     if (weights == NULL || !read_weights(question->query, weights)) {
         refuse_pair(question, weights);
-        free(weights);
-        return;
+    } else if (change_begin(question)) {
+        before = reported_now(question->sources, question->name);
+        conclude(question,
+                 split_registry_set(question->sources->splits, bytes_of(question->name),
+                                    weights->rows, weights->count),
+                 "weight", weights, &before);
     }
-    if (!change_begin(question)) {
-        free(weights);
-        return;
-    }
-    before = reported_now(question->sources, question->name);
-    verdict = split_registry_set(registry, bytes_of(question->name), weights->rows, weights->count);
-    conclude(question, verdict, "weight", weights, &before);
     free(weights);
 }
 
 void reset_answer(struct question *question)
 {
     struct page before;
-    enum split_verdict verdict;
 
-    if (!change_begin(question)) {
-        return;
+    if (change_begin(question)) {
+        before = reported_now(question->sources, question->name);
+        conclude(question,
+                 split_registry_reset(question->sources->splits, bytes_of(question->name)),
+                 "reset weight", NULL, &before);
     }
-    before = reported_now(question->sources, question->name);
-    verdict = split_registry_reset(question->sources->splits, bytes_of(question->name));
-    conclude(question, verdict, "reset weight", NULL, &before);
 }
 
 /* --- ramps ------------------------------------------------------------------------------- */
@@ -314,50 +306,38 @@ static void add_ramp(struct json *json, const struct split_reading *split)
 
 void ramps_answer(struct question *question)
 {
-    struct split_readings readings;
-    struct json json = json_on(&question->page);
+    struct readings readings;
+    struct json *json;
 
-    if (!split_readings_take(question->sources, &readings)) {
+    if (!readings_take(question->sources, READ_SPLITS, &readings)) {
         refuse(question, SPLIT_NO_MEMORY, NULL);
         return;
     }
-    json_begin_object(&json, NULL);
-    json_begin_list(&json, "ramps");
-    for (size_t i = 0; i < readings.count; i++) {
-        if (readings.rows[i].reading.ramp.phase != RAMP_NONE) {
-            add_ramp(&json, &readings.rows[i].reading);
+    json = question_json(question);
+    json_begin_list(json, "ramps");
+    for (size_t i = 0; i < readings.split_count; i++) {
+        if (readings.splits[i].ramp.phase != RAMP_NONE) {
+            add_ramp(json, &readings.splits[i]);
         }
     }
-    json_end_list(&json);
-    json_end_object(&json);
-    split_readings_release(&readings);
+    json_end_list(json);
+    readings_release(&readings);
     question_answer_json(question);
 }
 
-static void order_ramp(struct question *question, enum ramp_order order, const char *action)
+/* Order: enum ramp_order. */
+void ramp_order_answer(struct question *question)
 {
+    static const char *const actions[] = {
+        [RAMP_PAUSE] = "pause ramp", [RAMP_RESUME] = "resume ramp", [RAMP_ABORT] = "abort ramp"};
+    const int order = question->endpoint->order;
     struct page before;
-    enum split_verdict verdict;
 
-    if (!change_begin(question)) {
-        return;
+    if (change_begin(question)) {
+        before = reported_now(question->sources, question->name);
+        conclude(question,
+                 split_registry_order_ramp(question->sources->splits, bytes_of(question->name),
+                                           (enum ramp_order)order),
+                 actions[order], NULL, &before);
     }
-    before = reported_now(question->sources, question->name);
-    verdict = split_registry_order_ramp(question->sources->splits, bytes_of(question->name), order);
-    conclude(question, verdict, action, NULL, &before);
-}
-
-void ramp_pause_answer(struct question *question)
-{
-    order_ramp(question, RAMP_PAUSE, "pause ramp");
-}
-
-void ramp_resume_answer(struct question *question)
-{
-    order_ramp(question, RAMP_RESUME, "resume ramp");
-}
-
-void ramp_abort_answer(struct question *question)
-{
-    order_ramp(question, RAMP_ABORT, "abort ramp");
 }

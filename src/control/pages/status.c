@@ -32,17 +32,10 @@ static void add_reloads(struct json *json, const struct control_sources *sources
 
 static void add_load(struct json *json, const struct control_sources *sources, uint32_t workers)
 {
-    uint64_t connections = 0;
-    uint64_t begun = 0;
-    struct control_load load;
+    struct control_load load = merged_load(sources);
 
-    for (uint32_t worker = 0; worker < workers; worker++) {
-        sources->load(sources->owner, worker, &load);
-        connections += load.connections;
-        begun += load.begun;
-    }
-    json_number(json, "client_connections", connections);
-    json_number(json, "exchanges_started", begun);
+    json_number(json, "client_connections", load.connections);
+    json_number(json, "exchanges_started", load.begun);
     json_begin_list(json, "workers");
     for (uint32_t worker = 0; worker < workers; worker++) {
         sources->load(sources->owner, worker, &load);
@@ -68,10 +61,7 @@ static void add_listeners(struct json *json, const struct control_sources *sourc
 
         json_begin_row(json, NULL);
         json_text(json, "address", settings->listeners[i].name);
-        json_number(json, "exchanges", reading != NULL ? reading->exchanges : 0);
-        json_number(json, "errors", reading != NULL ? reading->errors : 0);
-        json_number(json, "received_bytes", reading != NULL ? reading->bytes_in : 0);
-        json_number(json, "sent_bytes", reading != NULL ? reading->bytes_out : 0);
+        merged_add_counts(json, reading);
         json_end_object(json);
     }
     json_end_list(json);
@@ -81,27 +71,23 @@ static void add_listeners(struct json *json, const struct control_sources *sourc
 void status_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
-    struct plan *plan = sources->plan(sources->owner);
-    const struct settings *settings = plan_settings(plan);
-    struct json json = json_on(&question->page);
+    const struct settings *settings = question_settings(question);
+    struct json *json = question_json(question);
     struct control_facts facts;
 
     sources->facts(sources->owner, &facts);
-    json_begin_object(&json, NULL);
-    json_text(&json, "version", PACKAGE_VERSION);
-    json_number(&json, "pid", (uint64_t)getpid());
-    json_text(&json, "state", facts.stopping ? "stopping" : "running");
-    json_time(&json, "started", facts.started_realtime_s);
-    json_text(&json, "config", facts.config_file);
-    add_reloads(&json, sources);
-    json_number(&json, "routes", settings->route_count);
-    json_number(&json, "services", settings->service_count);
-    differences_add(&json, sources);
-    stopped_ramps_add(&json, sources);
-    add_load(&json, sources, facts.workers);
-    add_listeners(&json, sources, settings);
-    json_end_object(&json);
-    plan_unref(&plan);
+    json_text(json, "version", PACKAGE_VERSION);
+    json_number(json, "pid", (uint64_t)getpid());
+    json_text(json, "state", facts.stopping ? "stopping" : "running");
+    json_time(json, "started", facts.started_realtime_s);
+    json_text(json, "config", facts.config_file);
+    add_reloads(json, sources);
+    json_number(json, "routes", settings->route_count);
+    json_number(json, "services", settings->service_count);
+    differences_add(json, sources);
+    stopped_ramps_add(json, sources);
+    add_load(json, sources, facts.workers);
+    add_listeners(json, sources, settings);
     question_answer_json(question);
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GET /v1/certs and GET /v1/tls, and their lines in /metrics: the inventory of certificates, and
  * of versions, ciphers and groups, both as configured and as agreed on with clients. */
-#include "control/pages/tls_pages.h"
-
 #include "control/endpoints.h"
+#include "control/pages/metrics_families.h"
 #include "control/pages/metrics_text.h"
 
 #include <time.h>
@@ -51,18 +50,15 @@ static void add_certificate(struct json *json, const struct tls_certificate_fact
 
 void certs_answer(struct question *question)
 {
-    struct plan *plan = question->sources->plan(question->sources->owner);
-    struct json json = json_on(&question->page);
+    const struct plan *plan = question_plan(question);
+    struct json *json = question_json(question);
     const struct tls_certificate_facts *facts;
 
-    json_begin_object(&json, NULL);
-    json_begin_list(&json, "certificates");
+    json_begin_list(json, "certificates");
     for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
-        add_certificate(&json, facts);
+        add_certificate(json, facts);
     }
-    json_end_list(&json);
-    json_end_object(&json);
-    plan_unref(&plan);
+    json_end_list(json);
     question_answer_json(question);
 }
 
@@ -92,17 +88,9 @@ static void add_to(struct negotiated_rows *all, const struct tls_negotiated *neg
     }
 }
 
-static uint32_t worker_count(const struct control_sources *sources)
-{
-    struct control_facts facts;
-
-    sources->facts(sources->owner, &facts);
-    return facts.workers;
-}
-
 static void gather_negotiated(const struct control_sources *sources, struct negotiated_rows *all)
 {
-    uint32_t workers = worker_count(sources);
+    uint32_t workers = control_workers(sources);
     struct tls_negotiated negotiated;
 
     all->count = 0;
@@ -115,7 +103,7 @@ static void gather_negotiated(const struct control_sources *sources, struct nego
 
 static uint64_t failures_of(const struct control_sources *sources, enum tls_cause cause)
 {
-    uint32_t workers = worker_count(sources);
+    uint32_t workers = control_workers(sources);
     uint64_t sum = 0;
 
     for (uint32_t worker = 0; worker < workers; worker++) {
@@ -148,32 +136,28 @@ static void add_listeners(struct json *json, const struct settings *settings)
 void tls_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
-    struct plan *plan = sources->plan(sources->owner);
-    struct json json = json_on(&question->page);
+    struct json *json = question_json(question);
     struct negotiated_rows all;
 
     gather_negotiated(sources, &all);
-    json_begin_object(&json, NULL);
-    add_listeners(&json, plan_settings(plan));
-    json_begin_list(&json, "negotiated");
+    add_listeners(json, question_settings(question));
+    json_begin_list(json, "negotiated");
     for (uint32_t i = 0; i < all.count; i++) {
-        json_begin_row(&json, NULL);
-        json_text(&json, "version", all.rows[i].version);
-        json_text(&json, "cipher", all.rows[i].cipher);
-        json_text(&json, "group", all.rows[i].group);
-        json_number(&json, "handshakes", all.rows[i].full);
-        json_number(&json, "resumed", all.rows[i].resumed);
-        json_end_object(&json);
+        json_begin_row(json, NULL);
+        json_text(json, "version", all.rows[i].version);
+        json_text(json, "cipher", all.rows[i].cipher);
+        json_text(json, "group", all.rows[i].group);
+        json_number(json, "handshakes", all.rows[i].full);
+        json_number(json, "resumed", all.rows[i].resumed);
+        json_end_object(json);
     }
-    json_end_list(&json);
-    json_begin_object(&json, "failures");
+    json_end_list(json);
+    json_begin_object(json, "failures");
     for (int cause = 0; cause < TLS_CAUSE_COUNT; cause++) {
-        json_number(&json, tls_cause_word((enum tls_cause)cause),
+        json_number(json, tls_cause_word((enum tls_cause)cause),
                     failures_of(sources, (enum tls_cause)cause));
     }
-    json_end_object(&json);
-    json_end_object(&json);
-    plan_unref(&plan);
+    json_end_object(json);
     question_answer_json(question);
 }
 
@@ -205,55 +189,56 @@ static void add_failures(struct page *page, const struct control_sources *source
     metrics_text_family(page, name, "counter",
                         "TLS handshakes and connections that ended otherwise than they should.");
     for (int cause = 0; cause < TLS_CAUSE_COUNT; cause++) {
-        metrics_text_begin(page, name, "cause", tls_cause_word((enum tls_cause)cause));
-        metrics_text_end(page, failures_of(sources, (enum tls_cause)cause));
+        metrics_text_sample(page, name, "cause", tls_cause_word((enum tls_cause)cause),
+                            failures_of(sources, (enum tls_cause)cause));
     }
 }
 
-static void add_certificate_labels(struct page *page, const char *name,
-                                   const struct tls_certificate_facts *facts)
+static uint64_t is_out_of_date(const struct tls_certificate_facts *facts)
 {
-    metrics_text_begin(page, name, "cert", facts->cert);
-    metrics_text_label(page, facts->service != NULL ? "service" : "listener", user_of(facts));
-    metrics_text_label(page, "role", role_of(facts));
-    metrics_text_label(page, "subject", facts->subject);
+    enum tls_dating dating = tls_dating_of(facts, (int64_t)time(NULL));
+
+    return dating == TLS_EXPIRED || dating == TLS_NOT_YET_VALID;
 }
 
-static void add_out_of_date(struct page *page, const struct plan *plan)
+static uint64_t expiry_of(const struct tls_certificate_facts *facts)
 {
-    static const char name[] = "turnpike_tls_certificate_out_of_date";
-    const struct tls_certificate_facts *facts;
-    int64_t now_s = (int64_t)time(NULL);
-
-    metrics_text_family(page, name, "gauge",
-                        "Whether a certificate or CA has expired or is not valid yet.");
-    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
-        enum tls_dating dating = tls_dating_of(facts, now_s);
-
-        add_certificate_labels(page, name, facts);
-        metrics_text_end(page, dating == TLS_EXPIRED || dating == TLS_NOT_YET_VALID);
-    }
+    return facts->not_after_s > 0 ? (uint64_t)facts->not_after_s : 0;
 }
 
-static void add_expiries(struct page *page, const struct plan *plan)
+static void add_certificates(struct page *page, const struct plan *plan)
 {
-    static const char name[] = "turnpike_tls_certificate_not_after_seconds";
+    static const struct certificate_row {
+        const char *name;
+        const char *help;
+        uint64_t (*value)(const struct tls_certificate_facts *facts);
+    } rows[] = {
+        {"turnpike_tls_certificate_not_after_seconds",
+         "When a certificate or CA expires, since 1970.", expiry_of},
+        {"turnpike_tls_certificate_out_of_date",
+         "Whether a certificate or CA has expired or is not valid yet.", is_out_of_date},
+    };
     const struct tls_certificate_facts *facts;
 
-    metrics_text_family(page, name, "gauge", "When a certificate or CA expires, since 1970.");
-    for (uint32_t i = 0; (facts = tls_store_certificate(plan_tls(plan), i)) != NULL; i++) {
-        add_certificate_labels(page, name, facts);
-        metrics_text_end(page, facts->not_after_s > 0 ? (uint64_t)facts->not_after_s : 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        metrics_text_family(page, rows[i].name, "gauge", rows[i].help);
+        for (uint32_t j = 0; (facts = tls_store_certificate(plan_tls(plan), j)) != NULL; j++) {
+            metrics_text_begin(page, rows[i].name, "cert", facts->cert);
+            metrics_text_label(page, facts->service != NULL ? "service" : "listener",
+                               user_of(facts));
+            metrics_text_label(page, "role", role_of(facts));
+            metrics_text_label(page, "subject", facts->subject);
+            metrics_text_end(page, rows[i].value(facts));
+        }
     }
 }
 
-void tls_pages_add_metrics(struct page *page, const struct control_sources *sources)
+void metrics_tls_add(struct page *page, const struct control_sources *sources)
 {
     struct plan *plan = sources->plan(sources->owner);
 
     add_negotiated(page, sources);
     add_failures(page, sources);
-    add_expiries(page, plan);
-    add_out_of_date(page, plan);
+    add_certificates(page, plan);
     plan_unref(&plan);
 }

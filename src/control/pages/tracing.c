@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* POST /v1/trace?client=IP or ?id=ID, with &for=SECONDS, and POST /v1/trace/stop: the steps of one
  * client's requests, or of one request, in the process log. An order like any other: it is audited. */
-#include "control/change.h"
 #include "control/endpoints.h"
 #include "exchange/trace.h"
 
@@ -12,15 +11,14 @@ static void answer(struct question *question, const char *subject, uint64_t seco
 {
     const struct control_change change = {
         .who = question->who, .action = "trace", .subject = subject};
-    struct json json = json_on(&question->page);
+    struct json *json;
 
     if (!change_note(question, &change)) {
         return;
     }
-    json_begin_object(&json, NULL);
-    json_text(&json, "traced", subject);
-    json_number(&json, "seconds", seconds);
-    json_end_object(&json);
+    json = question_json(question);
+    json_text(json, "traced", subject);
+    json_number(json, "seconds", seconds);
     question_answer_json(question);
 }
 

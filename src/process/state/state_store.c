@@ -6,7 +6,7 @@
 #include "process/state/state_store.h"
 
 #include "base/log/log.h"
-#include "control/pages/split_readings.h"
+#include "control/pages/readings.h"
 #include "exchange/maintenance.h"
 #include "exchange/waiting/rooms.h"
 #include "process/state/state_directory.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* control/pages/metrics_cache: writing a page gives the core up between its pieces, and workers that use
+/* control/pages/metrics_routes: writing a page gives the core up between its pieces, and workers that use
  * the store meanwhile must not wait for it. */
-#include "control/pages/metrics_cache.h"
+#include "control/pages/metrics_families.h"
 
 #include "cache/cache_store.h"
 #include "control/yield.h"
@@ -45,7 +45,7 @@ static void add_behind(size_t before, const struct control_sources *sources)
     for (size_t i = 0; i < before; i++) {
         page_add_char(&page, '\n');
     }
-    metrics_cache_add(&page, sources);
+    metrics_held_add(&page, sources);
     assert_in_range(page.length - before, 1, ADDS_MOST);
     page_add_char(&page, '\0');
     assert_non_null(strstr(page.at + before, "turnpike_cache_answers{route=\"r\"} 0\n"));
