@@ -56,7 +56,8 @@ enum retry_non_idempotent {
 struct retry_settings {
     bool idempotent; /* idempotent methods, while there is no answer */
     enum retry_non_idempotent non_idempotent;
-    milliseconds backoff; /* another origin is tried after a random time up to this */
+    bool grpc_unavailable; /* a call answered so, and with nothing else, was not processed */
+    milliseconds backoff;  /* another origin is tried after a random time up to this */
 };
 
 struct deadline_settings {

@@ -63,11 +63,15 @@ static uint32_t reached_us(const struct attempt *attempt)
     return elapsed_us > 0 ? elapsed_us : 1;
 }
 
-/* A whole answer leaves the request as it was: that there was one shows in its first byte. */
+/* A whole answer leaves the request as it was: that there was one shows in its first byte. It may have
+ * said that the request was not processed (tries_again_instead). */
 static enum origin_delivery delivery_of(const struct attempt *attempt)
 {
-    return attempt->record.first_byte_us != 0 ? ORIGIN_DELIVERY_ANSWERED
-                                              : attempt->request.evidence.delivery;
+    enum origin_delivery delivery = attempt->request.evidence.delivery;
+
+    return attempt->record.first_byte_us != 0 && delivery != ORIGIN_DELIVERY_NOT_PROCESSED
+               ? ORIGIN_DELIVERY_ANSWERED
+               : delivery;
 }
 
 static void end_record(struct attempt *attempt, const char *error)
@@ -416,6 +420,9 @@ static void relay_head(void *owner, const struct http_response *response)
         return;
     }
     if (exchange->caching != NULL && caching_takes_head(exchange, response)) {
+        return;
+    }
+    if (exchange->outcome.is_grpc && tries_again_instead(attempt, response)) {
         return;
     }
     if (!forward_answer(exchange, response, &page, &head)) {

@@ -379,6 +379,10 @@ bool log_fields_want_line(struct exchange *exchange, uint32_t sample);
 void tries_failed(void *owner, enum origin_failure failure);
 void tries_give_way(void *owner);
 
+/* The answer's head came. true: it says that the call was not processed (retry.grpc_unavailable), and
+ * another attempt is made in place of it. */
+bool tries_again_instead(struct attempt *attempt, const struct http_response *response);
+
 /* The request names itself, and the same name was there a moment ago. */
 bool tries_has_come_before(struct exchange *exchange);
 /* Tells how the service's budget of retries stands; `made` and `denied` now. */

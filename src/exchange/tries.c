@@ -147,22 +147,59 @@ static void fail_for_good(struct attempt *attempt, enum origin_failure failure)
                 sentence_of(attempt, failure));
 }
 
-/* There is no answer yet. */
-static void consider_retry(struct attempt *attempt, enum origin_failure failure)
+static bool may_try_again(const struct exchange *exchange, const struct retry_facts *facts)
 {
-    struct exchange *exchange = attempt->exchange;
-    const struct retry_facts facts = facts_of(attempt, failure);
-    enum retry_verdict verdict = retry_judge(&facts);
+    enum retry_verdict verdict = retry_judge(facts);
 
-    if (verdict == RETRY_YES) {
-        try_again(exchange, &facts);
-        return;
-    }
     if (verdict == RETRY_BUDGET) {
         metrics_note(exchange->context->metrics, METRICS_RETRY_DENIED);
         tries_report(exchange, 0, 1);
     }
-    fail_for_good(attempt, failure);
+    return verdict == RETRY_YES;
+}
+
+/* There is no answer yet. */
+static void consider_retry(struct attempt *attempt, enum origin_failure failure)
+{
+    const struct retry_facts facts = facts_of(attempt, failure);
+
+    if (may_try_again(attempt->exchange, &facts)) {
+        try_again(attempt->exchange, &facts);
+    } else {
+        fail_for_good(attempt, failure);
+    }
+}
+
+/* With grpc-retry-pushback-ms the origin says when to come again, or never to: for the client. */
+static bool is_unavailable_alone(const struct http_response *response)
+{
+    const struct http_header *row = http_find_named(&response->headers, BYTES("grpc-status"));
+
+    return row != NULL && grpc_status_read(http_header_value(row)) == GRPC_UNAVAILABLE &&
+           response->framing == HTTP_LENGTH_KNOWN && response->body_length == 0 &&
+           http_find_named(&response->headers, BYTES("grpc-retry-pushback-ms")) == NULL;
+}
+
+bool tries_again_instead(struct attempt *attempt, const struct http_response *response)
+{
+    struct exchange *exchange = attempt->exchange;
+    struct retry_facts facts;
+
+    if (!exchange->routing.route->retry.grpc_unavailable || !is_unavailable_alone(response)) {
+        return false;
+    }
+    facts = facts_of(attempt, ORIGIN_FAILURE_GRPC_UNAVAILABLE);
+    facts.evidence.delivery = ORIGIN_DELIVERY_NOT_PROCESSED;
+    if (!may_try_again(exchange, &facts)) {
+        return false; /* the client gets the answer */
+    }
+    origin_request_grpc_ended(&attempt->request, GRPC_UNAVAILABLE);
+    attempt_set_over(attempt);
+    origin_request_cancel(&attempt->request);
+    attempt->request.evidence.delivery = ORIGIN_DELIVERY_NOT_PROCESSED;
+    attempt_end(attempt, origin_failure_error(facts.failure));
+    try_again(exchange, &facts);
+    return true;
 }
 
 /* An answer had begun. */

@@ -41,6 +41,7 @@
     ROW(PING_TIMEOUT,      504, AGAIN,     BLAMED,    "connection_read_timeout",            "the origin did not answer a PING in time") \
     ROW(H2_BROKEN,         502, AGAIN,     BLAMED,    "http_protocol_error",                "the origin broke the rules of HTTP/2") \
     ROW(H2_FLOOD,          502, AGAIN,     BLAMED,    "http_protocol_error",                "the origin sent too many HTTP/2 frames that bring nothing") \
+    ROW(GRPC_UNAVAILABLE,  503, AGAIN,     BLAMELESS, "destination_unavailable",            "the origin answered the gRPC call with UNAVAILABLE and no message") \
     ROW(INCOMPLETE,        502, POINTLESS, BLAMED,    "http_response_incomplete",           "the origin closed the connection in the middle of its answer") \
     ROW(UPGRADE_UNASKED,   502, POINTLESS, BLAMELESS, "http_upgrade_failed",                "the origin switched protocols without being asked") \
     ROW(TUNNEL_IDLE,       504, POINTLESS, BLAMELESS, "connection_read_timeout",            "no byte passed the tunnel for too long")

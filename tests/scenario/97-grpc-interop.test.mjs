@@ -230,3 +230,70 @@ routes: [{name: all, service: app}]`);
         await gateway.said(new RegExp(`: down, by the probe of service app: ${why}`));
     }
 });
+
+// A server that is unavailable and one that is well; calls come to each in turn.
+async function withOneUnavailable(t, route, service = '') {
+    const ill = await grpcServer(t, { unavailable: true });
+    const well = await grpcServer(t);
+    const gateway = await startGateway(t, `
+listeners: [{address: "127.0.0.1:0", h2c: true}]
+workers: 1
+services: {app: {origins: ["${ill.address}", "${well.address}"], protocol: http2, health: {consecutive_failures: off, failed_share: off}${service}}}
+routes: [{name: all, service: app${route}}]`);
+    const client = grpcClient(t, gateway.port);
+    return { ill, well, gateway, client };
+}
+
+async function codesOf(client, count, method = 'EmptyCall') {
+    const codes = [];
+    for (let i = 0; i < count; i++) {
+        codes.push((await unary(client, method, {})).status.code);
+    }
+    return codes;
+}
+
+test('calls that are UNAVAILABLE go to another server where retry.grpc_unavailable says so', { skip }, async (t) => {
+    const { ill, well, gateway, client } = await withOneUnavailable(t, ', retry: {grpc_unavailable: true}', ', retry_budget: {percent: 100}');
+
+    assert.deepEqual(await codesOf(client, 20), Array(20).fill(grpc.status.OK));
+    assert.equal(well.calls.length, 20);
+    assert.ok(ill.calls.length > 0);
+    const twice = (await gateway.logged(20)).filter((entry) => entry['turnpike.attempts'].length === 2);
+    assert.equal(twice.length, ill.calls.length);
+    for (const entry of twice) {
+        assert.equal(entry['rpc.grpc.status_code'], 0);
+        assert.deepEqual(entry['turnpike.attempts'].map(({ origin, delivery, error }) => [origin, delivery, error]),
+            [[ill.address, 'not-processed', 'destination_unavailable'], [well.address, 'answered', undefined]]);
+    }
+});
+
+test('they are passed on without it, with a message before, with a pushback, and without budget', { skip }, async (t) => {
+    const half = [0, 14];
+    for (const [what, route, service, more] of [
+        ['without it', '', ''],
+        ['a message before', ', retry: {grpc_unavailable: true}', '', { first: true }],
+        ['a pushback', ', retry: {grpc_unavailable: true}', '', { pushback: '50' }],
+        ['without budget', ', retry: {grpc_unavailable: true}', ', retry_budget: {percent: 0, min_per_second: 0}'],
+        ['never', ', retry: {grpc_unavailable: true, non_idempotent: never}', ''],
+    ]) {
+        await t.test(what, async (t) => {
+            const { ill, well, client } = await withOneUnavailable(t, route, service);
+            Object.assign(ill.unavailable, more);
+            const codes = await codesOf(client, 10);
+            assert.deepEqual([...new Set(codes)].sort((a, b) => a - b), half);
+            assert.equal(codes.filter((code) => code === 14).length, 5);
+            assert.deepEqual([ill.calls.length, well.calls.length], [5, 5]);
+        });
+    }
+});
+
+test('a call is repeated once, and its client hears UNAVAILABLE when no server is well', { skip }, async (t) => {
+    const { ill, well, client } = await withOneUnavailable(t, ', retry: {grpc_unavailable: true}', ', retry_budget: {percent: 100}');
+
+    well.unavailable = {};
+    assert.deepEqual(await codesOf(client, 10), Array(10).fill(grpc.status.UNAVAILABLE));
+    assert.deepEqual([ill.calls.length, well.calls.length], [10, 10]);
+    // The second attempt fails without an answer: the call has not run anywhere.
+    well.close();
+    assert.deepEqual([...new Set(await codesOf(client, 10))], [grpc.status.UNAVAILABLE]);
+});

@@ -346,6 +346,11 @@ static const struct option options[] = {
      .help = "All other methods (POST, PATCH): once more only if no byte was sent, or the origin says "
              "that it did not process them (HTTP/2); also if the kernel proves that none was read; with_key: also in doubt, if the request carries "
              "Idempotency-Key and the service keeps to it."},
+    {.path = "retry.grpc_unavailable", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_FLAG,
+     .initial = "false", FIELD(retry_settings, grpc_unavailable),
+     .help = "A gRPC call that an origin answers with UNAVAILABLE alone, without a message, counts as "
+             "not processed and is retried, unless the answer has grpc-retry-pushback-ms. Only for "
+             "origins that never send this status after they began to carry out a call."},
     {.path = "retry.backoff", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "25ms", .zero_word = "none", .least = "1ms", .greatest = "10s",
      FIELD(retry_settings, backoff),

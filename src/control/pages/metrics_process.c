@@ -139,7 +139,7 @@ static void read_process(const struct control_sources *sources, struct process_r
     reading->tunnels_open = open_now(sources, METRICS_TUNNEL_OPENED, METRICS_TUNNEL_CLOSED);
     reading->streams_open = open_now(sources, METRICS_HTTP2_OPENED, METRICS_HTTP2_CLOSED);
     read_limits(sources, reading);
-    reading->known |= process_sizes_read(&reading->sizes) ? OF_SIZES : 0;
+    reading->known |= machine_process_sizes(&reading->sizes) ? OF_SIZES : 0;
     reading->known |= getrlimit(RLIMIT_NOFILE, &reading->descriptors) == 0 ? OF_DESCRIPTORS_MAX : 0;
     if (sources->count_spans != NULL) {
         sources->count_spans(sources->owner, &reading->spans);

@@ -308,12 +308,12 @@ static void begin_answer(struct origin_h2_stream *stream, const struct http_resp
     struct origin_connection *connection = stream->connection;
     struct origin_request *request = connection->request;
 
+    stream->ended = ends; /* a request that is given up now resets nothing */
     origin_connection_begin_answer(connection, response, 0);
     if (connection->request != request) {
         return;
     }
     if (ends) {
-        stream->ended = true;
         finish_answer(connection, NULL);
     } else {
         touch(stream);

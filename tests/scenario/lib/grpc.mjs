@@ -87,6 +87,18 @@ function failure({ code, message }) {
     return Object.assign(new Error(message), { code, details: message });
 }
 
+// UNAVAILABLE, as a head alone unless there is something to say `first`.
+function refuse(call, callback, { first, pushback }) {
+    const metadata = new grpc.Metadata();
+    if (pushback) {
+        metadata.set('grpc-retry-pushback-ms', pushback);
+    }
+    if (first) {
+        call.sendMetadata(new grpc.Metadata());
+    }
+    callback(failure({ code: grpc.status.UNAVAILABLE, message: 'not now' }), null, metadata);
+}
+
 const zeros = (size) => ({ type: 0, body: Buffer.alloc(size) });
 
 function implementation(server) {
@@ -98,7 +110,11 @@ function implementation(server) {
     return {
         EmptyCall(call, callback) {
             note(call, 'EmptyCall');
-            callback(null, {});
+            if (server.unavailable) {
+                refuse(call, callback, server.unavailable);
+            } else {
+                callback(null, {});
+            }
         },
         UnaryCall(call, callback) {
             note(call, 'UnaryCall');
@@ -142,9 +158,10 @@ function implementation(server) {
 }
 
 // Plain, or with TLS where it gets a certificate { cert, key } (paths). `.calls` are what came. With
-// `states` it has the health service, too, which says of a service what stands there.
-export async function grpcServer(t, { certificate, states } = {}) {
-    const server = { calls: [], states };
+// `states` it has the health service, too, which says of a service what stands there. While
+// `.unavailable` is set, EmptyCall is refused.
+export async function grpcServer(t, { certificate, states, unavailable } = {}) {
+    const server = { calls: [], states, unavailable: unavailable && {} };
     const own = new grpc.Server();
     const credentials = certificate
         ? grpc.ServerCredentials.createSsl(null, [{ cert_chain: fs.readFileSync(certificate.cert), private_key: fs.readFileSync(certificate.key) }])

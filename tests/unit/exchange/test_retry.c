@@ -175,7 +175,7 @@ static bool may_be_mended(enum origin_failure failure)
            failure == ORIGIN_FAILURE_HALF_OPEN_TIMEOUT || failure == ORIGIN_FAILURE_NOT_HTTP2 ||
            failure == ORIGIN_FAILURE_STREAM_REFUSED || failure == ORIGIN_FAILURE_STREAM_RESET ||
            failure == ORIGIN_FAILURE_PING_TIMEOUT || failure == ORIGIN_FAILURE_H2_BROKEN ||
-           failure == ORIGIN_FAILURE_H2_FLOOD;
+           failure == ORIGIN_FAILURE_H2_FLOOD || failure == ORIGIN_FAILURE_GRPC_UNAVAILABLE;
 }
 
 static const struct retry_settings generous = {.idempotent = true,
