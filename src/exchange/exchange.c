@@ -454,13 +454,18 @@ void exchange_count_out(struct exchange *exchange, uint64_t bytes)
 
 /* --- the end ----------------------------------------------------------------------------- */
 
+static void note_end_of_tunnel(const struct exchange *exchange)
+{
+    if (exchange->state == EXCHANGE_TUNNELS) {
+        metrics_note(exchange->context->metrics, METRICS_TUNNEL_CLOSED);
+    }
+}
+
 static void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end)
 {
     struct exchange_context *context = exchange->context;
 
-    if (exchange->state == EXCHANGE_TUNNELS) {
-        metrics_note(context->metrics, METRICS_TUNNEL_CLOSED);
-    }
+    note_end_of_tunnel(exchange);
     exchange_set_state(exchange, EXCHANGE_OVER);
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, NULL);
@@ -516,6 +521,7 @@ void exchange_break_off(struct exchange *exchange, enum outcome_end end)
 void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
                               enum outcome_end end)
 {
+    note_end_of_tunnel(exchange);
     exchange_set_state(exchange, EXCHANGE_LEAVES);
     exchange->outcome.end = end;
     if (exchange->client.ops->end(exchange->client.stream, trailers) &&

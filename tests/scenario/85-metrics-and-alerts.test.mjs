@@ -74,6 +74,8 @@ test('tunnels are counted while they are open', async (t) => {
     assert.equal(await open(), 1);
     socket.wire.destroy();
     await until('the tunnel to be gone', async () => await open() === 0, LONG);
+    await (await openWebSocket(t, gateway)).close(); // the origin ends it first
+    await until('that one to be gone', async () => await open() === 0, LONG);
 });
 
 test('streams of HTTP/2 clients are counted while they are open', async (t) => {
