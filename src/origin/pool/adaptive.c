@@ -5,8 +5,10 @@
 #include <string.h>
 
 #define LOOK_US 100000
-#define RATE_STEP 4 /* a look counts for a quarter */
-#define PROMISE 200 /* a class has one in so many, at the least: lines.h */
+#define LOOK_LONG_US 1000000 /* without an answer: tells of an outage, not of rates */
+#define RATE_STEP 4          /* a look counts for a quarter */
+#define KEPT_LONG 2 /* times as long as an outage the shares of before are kept after it, */
+#define KEPT_MOST_US 10000000 /* at the most */
 
 #define PATIENCE_MS 90 /* in line; longer where the origin itself takes longer */
 #define CROWDED_MS \
@@ -26,16 +28,25 @@ static uint32_t base_ms(const struct adaptive *adaptive)
 /* The shortest wait shows a standing queue, whatever bursts there were. */
 static void look_at_class(struct adaptive *adaptive, unsigned class, uint64_t since_us)
 {
-    uint32_t given = atomic_exchange_explicit(&adaptive->given[class], 0, memory_order_relaxed);
+    uint32_t answers = atomic_exchange_explicit(&adaptive->answers[class], 0, memory_order_relaxed);
     uint32_t shortest =
         atomic_exchange_explicit(&adaptive->shortest_ms[class], 0, memory_order_relaxed);
-    uint32_t rate = (uint32_t)(given * UINT64_C(1000000) / since_us);
+    uint32_t rate = (uint32_t)(answers * UINT64_C(1000000) / since_us);
     uint32_t before = LOAD(adaptive->class_rates[class]);
     uint32_t target = base_ms(adaptive) / 2 > CROWDED_MS ? base_ms(adaptive) / 2 : CROWDED_MS;
 
-    STORE(adaptive->class_rates[class], before - before / RATE_STEP + rate / RATE_STEP);
+    if (since_us < LOOK_LONG_US) {
+        STORE(adaptive->class_rates[class], before - before / RATE_STEP + rate / RATE_STEP);
+    }
     STORE(adaptive->crowded[class],
-          given > 0 ? shortest > target + 1 : LOAD(adaptive->waiting[class]) > 0);
+          shortest > 0 ? shortest > target + 1 : LOAD(adaptive->waiting[class]) > 0);
+}
+
+static void end_keeping(struct adaptive *adaptive)
+{
+    for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
+        STORE(adaptive->kept_rates[class], 0);
+    }
 }
 
 static void look(struct adaptive *adaptive, uint64_t now_us)
@@ -49,6 +60,9 @@ static void look(struct adaptive *adaptive, uint64_t now_us)
     adaptive->looked_us = now_us;
     for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
         look_at_class(adaptive, class, since_us);
+    }
+    if (now_us >= LOAD(adaptive->kept_until_us)) {
+        end_keeping(adaptive);
     }
     if (found->recent_us > 0) {
         double rate = found->limit * 1e6 / found->recent_us;
@@ -65,17 +79,18 @@ void adaptive_note_given(struct adaptive *adaptive, enum priority class, uint64_
     uint32_t waited_ms = waited_us / 1000 < UINT32_MAX - 1 ? (uint32_t)(waited_us / 1000) : 0;
     uint32_t shortest = LOAD(adaptive->shortest_ms[class]);
 
-    atomic_fetch_add_explicit(&adaptive->given[class], 1, memory_order_relaxed);
     if (shortest == 0 || waited_ms + 1 < shortest) {
         STORE(adaptive->shortest_ms[class], waited_ms + 1);
     }
 }
 
 /* Each worker reads its own clock, once a turn: a sample of an older one counts as of now. */
-void adaptive_note_answer(struct adaptive *adaptive, const struct adaptive_sample *sample)
+void adaptive_note_answer(struct adaptive *adaptive, enum priority class,
+                          const struct adaptive_sample *sample)
 {
     struct adaptive_sample at = *sample;
 
+    atomic_fetch_add_explicit(&adaptive->answers[class], 1, memory_order_relaxed);
     if (atomic_exchange_explicit(&adaptive->busy, true, memory_order_acquire)) {
         return;
     }
@@ -94,6 +109,29 @@ void adaptive_note_answer(struct adaptive *adaptive, const struct adaptive_sampl
     }
     look(adaptive, at.now_us);
     atomic_store_explicit(&adaptive->busy, false, memory_order_release);
+}
+
+/* --- after an outage ------------------------------------------------------------------------ */
+
+void adaptive_note_outage(struct adaptive *adaptive, uint64_t lasted_us, uint64_t now_us)
+{
+    uint64_t keep_us = lasted_us * KEPT_LONG;
+
+    STORE(adaptive->kept_until_us, now_us + (keep_us < KEPT_MOST_US ? keep_us : KEPT_MOST_US));
+    for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
+        STORE(adaptive->kept_rates[class], LOAD(adaptive->class_rates[class]));
+    }
+}
+
+uint32_t adaptive_turns(const struct adaptive *adaptive, enum priority served, enum priority class)
+{
+    uint64_t own = LOAD(adaptive->kept_rates[class]);
+    uint64_t theirs = LOAD(adaptive->kept_rates[served]);
+
+    if (served == PRIORITY_CRITICAL || own * ADAPTIVE_PROMISE <= theirs) {
+        return 1;
+    }
+    return own < theirs ? (uint32_t)(own * ADAPTIVE_PROMISE / theirs) : ADAPTIVE_PROMISE;
 }
 
 /* --- for those in line --------------------------------------------------------------------- */
@@ -118,7 +156,7 @@ static uint32_t rate_for(const struct adaptive *adaptive, enum priority class, u
     if (most < limit) {
         rate = (uint32_t)((uint64_t)rate * most / limit);
     }
-    least = rate / PROMISE + 1;
+    least = rate / ADAPTIVE_PROMISE + 1;
     for (unsigned higher = 0; higher < class; higher++) {
         uint32_t theirs = LOAD(adaptive->class_rates[higher]);
 
@@ -129,7 +167,9 @@ static uint32_t rate_for(const struct adaptive *adaptive, enum priority class, u
 
 uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class, uint32_t most)
 {
+    uint32_t kept = class != PRIORITY_CRITICAL ? LOAD(adaptive->kept_rates[class]) : 0;
     uint64_t before = 1;
+    uint64_t wait_ms;
 
     if (LOAD(adaptive->rate) == 0) {
         return 0; /* nothing is known yet */
@@ -137,5 +177,20 @@ uint32_t adaptive_wait_ms(const struct adaptive *adaptive, enum priority class, 
     for (unsigned each = 0; each <= class; each++) {
         before += LOAD(adaptive->waiting[each]);
     }
-    return (uint32_t)(before * 1000 / rate_for(adaptive, class, most));
+    wait_ms = before * 1000 / rate_for(adaptive, class, most);
+    if (kept != 0) {
+        uint64_t of_its_own_ms = (LOAD(adaptive->waiting[class]) + UINT64_C(1)) * 1000 / kept;
+
+        wait_ms = of_its_own_ms < wait_ms ? of_its_own_ms : wait_ms;
+    }
+    return (uint32_t)wait_ms;
+}
+
+bool adaptive_refuses(const struct adaptive *adaptive, enum priority class, uint32_t most,
+                      uint64_t time_left_ms)
+{
+    uint32_t wait_ms = adaptive_wait_ms(adaptive, class, most);
+
+    return wait_ms > time_left_ms ||
+           (wait_ms > adaptive_patience_ms(adaptive, class) && LOAD(adaptive->waiting[class]) > 0);
 }

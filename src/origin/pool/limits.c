@@ -181,12 +181,16 @@ void limits_note_success(const struct origin_request *request)
     const struct origin *origin = request->origin;
     struct origin_entry *entry = origin->entry;
     uint32_t limit = whole_limit(request, origin);
+    uint64_t outage_us;
 
-    /* Nor was a failure noted of a service without a limit. */
-    if (limit != 0) {
-        recovery_note_success(&entry->recovery, limit,
-                              atomic_load_explicit(&entry->requests.used, memory_order_relaxed),
-                              request->bound_us, now_of(origin));
+    if (limit == 0) {
+        return; /* nor was a failure noted of a service without a limit */
+    }
+    outage_us = recovery_note_success(
+        &entry->recovery, limit, atomic_load_explicit(&entry->requests.used, memory_order_relaxed),
+        request->bound_us, now_of(origin));
+    if (outage_us != 0) {
+        adaptive_note_outage(&entry->adaptive, outage_us, now_of(origin));
     }
 }
 
@@ -200,21 +204,12 @@ void limits_note_failure(const struct origin_request *request)
 bool limits_waits_too_long(const struct origin_request *request, const struct origin *origin,
                            uint64_t time_left_ms)
 {
-    const struct adaptive *adaptive = &origin->entry->adaptive;
-    enum priority class = request->priority;
-    uint32_t wait_ms;
-    uint32_t most_ms;
-
     if (!is_adaptive(request) || limits_waits_for_dial(request) || limits_may_go(request, origin)) {
         return false;
     }
     /* After an outage fewer are let in, but not for long enough to tell by how much it delays. */
-    wait_ms = adaptive_wait_ms(adaptive, class, whole_limit(request, origin));
-    most_ms = adaptive_patience_ms(adaptive, class);
-    /* One of each class may wait in line, for its promised share. */
-    return wait_ms > time_left_ms ||
-           (wait_ms > most_ms &&
-            atomic_load_explicit(&adaptive->waiting[class], memory_order_relaxed) > 0);
+    return adaptive_refuses(&origin->entry->adaptive, request->priority,
+                            whole_limit(request, origin), time_left_ms);
 }
 
 bool limits_waits_for_dial(const struct origin_request *request)
@@ -275,7 +270,7 @@ void limits_note_answer(const struct origin_request *request, uint64_t asked_us)
     if (is_adaptive(request)) {
         now = atomic_load_explicit(&entry->requests.used, memory_order_relaxed);
         adaptive_note_answer(
-            &entry->adaptive,
+            &entry->adaptive, request->priority,
             &(struct adaptive_sample){asked_us, now_of(request->origin),
                                       now > request->in_flight ? now : request->in_flight});
     }

@@ -204,7 +204,7 @@ struct origin_request *lines_first(const struct origin *origin, bool all)
         return NULL; /* as after nearly every request */
     }
     for (unsigned class = PRIORITY_COUNT; class -- > 1;) {
-        if (origin->passed_over[class] >= LINES_PROMISE && origin->ready[class] > 0 &&
+        if (origin->passed_over[class] >= ADAPTIVE_PROMISE && origin->ready[class] > 0 &&
             (request = first_of_class(origin, class, all)) != NULL) {
             return request;
         }
@@ -256,9 +256,14 @@ void lines_note_served(struct origin_request *request)
     }
     list_remove(&line->link);
     list_add_last(&origin->lines, &line->link);
-    origin->passed_over[served] = 0;
+    /* What was over the last turn counts for the next one. */
+    origin->passed_over[served] = origin->passed_over[served] >= ADAPTIVE_PROMISE
+                                      ? origin->passed_over[served] - ADAPTIVE_PROMISE
+                                      : 0;
     for (unsigned class = served + 1; class < PRIORITY_COUNT; class ++) {
-        origin->passed_over[class] += origin->ready[class] > 0;
+        if (origin->ready[class] > 0) {
+            origin->passed_over[class] += adaptive_turns(&origin->entry->adaptive, served, class);
+        }
     }
 }
 

@@ -7,15 +7,14 @@
  * Within a class requests go in order of arrival, or, where clients are told apart (`fair_key` of the
  * request), each client's in turn: a request is marked with the turn of its client in which it comes
  * (start-time fair queueing), and the lowest mark is first. A lower class is not left without
- * anything: it has one of LINES_PROMISE places that others get before it.
+ * anything: it has one of ADAPTIVE_PROMISE places that others get before it, and more after an outage
+ * (adaptive.h).
  *
  * What must stay true: a request is in one line at most, and leaves it by lines_leave alone. */
 #ifndef ORIGIN_POOL_LINES_H
 #define ORIGIN_POOL_LINES_H
 
 #include "origin/origin_private.h"
-
-#define LINES_PROMISE 200
 
 /* Unfinished requests have lines of their own (pool.c). */
 enum line_part { LINE_WHOLE, LINE_LATER, LINE_HELD };

@@ -67,20 +67,23 @@ static void go_on(struct recovery *recovery, uint32_t limit, uint64_t sent_us, u
     }
 }
 
-void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint32_t under_way,
-                                      uint64_t sent_us, uint64_t now_us)
+uint64_t recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit,
+                                          uint32_t under_way, uint64_t sent_us, uint64_t now_us)
 {
     /* Of several workers' at once, one finds them. */
     uint32_t failures = LOAD(recovery->failures) != 0
                             ? atomic_exchange_explicit(&recovery->failures, 0, memory_order_relaxed)
                             : 0;
+    uint64_t lasted_us = span_us(LOAD(recovery->failing_us), now_us);
 
-    if (limit > 1 && failures >= OUTAGE_FAILURES &&
-        span_us(LOAD(recovery->failing_us), now_us) >= OUTAGE_US) {
+    if (limit > 1 && failures >= OUTAGE_FAILURES && lasted_us >= OUTAGE_US) {
         begin(recovery, limit, under_way, now_us);
-    } else if (limit != 0 && recovery_is_on(recovery)) {
+        return lasted_us;
+    }
+    if (limit != 0 && recovery_is_on(recovery)) {
         go_on(recovery, limit, sent_us, now_us);
     }
+    return 0;
 }
 
 void recovery_note_slot_given(struct recovery *recovery, uint64_t taken_us)

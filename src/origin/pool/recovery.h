@@ -29,8 +29,8 @@ struct recovery {
 /* The times are those of a worker's loop; `limit` is that of the request, 0: none. It
  * went to the origin at sent_us; under_way are all requests there. */
 void recovery_note_failure(struct recovery *recovery, uint64_t now_us);
-void recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit, uint32_t under_way,
-                                      uint64_t sent_us, uint64_t now_us);
+uint64_t recovery_note_success_in_trouble(struct recovery *recovery, uint32_t limit,
+                                          uint32_t under_way, uint64_t sent_us, uint64_t now_us);
 /* A request gives its slot back, which it took at taken_us. */
 void recovery_note_slot_given(struct recovery *recovery, uint64_t taken_us);
 /* How many may be under way of `limit`, which is not 0; at least 1. */
@@ -44,13 +44,15 @@ static inline bool recovery_is_on(const struct recovery *recovery)
     return atomic_load_explicit(&recovery->began_us, memory_order_relaxed) != 0;
 }
 
-static inline void recovery_note_success(struct recovery *recovery, uint32_t limit,
-                                         uint32_t under_way, uint64_t sent_us, uint64_t now_us)
+/* Returns how long an outage was that this ends; 0: it ends none. */
+static inline uint64_t recovery_note_success(struct recovery *recovery, uint32_t limit,
+                                             uint32_t under_way, uint64_t sent_us, uint64_t now_us)
 {
-    if (atomic_load_explicit(&recovery->failures, memory_order_relaxed) != 0 ||
-        recovery_is_on(recovery)) {
-        recovery_note_success_in_trouble(recovery, limit, under_way, sent_us, now_us);
+    if (atomic_load_explicit(&recovery->failures, memory_order_relaxed) == 0 &&
+        !recovery_is_on(recovery)) {
+        return 0;
     }
+    return recovery_note_success_in_trouble(recovery, limit, under_way, sent_us, now_us);
 }
 
 static inline uint32_t recovery_slots(const struct recovery *recovery, uint32_t limit,
