@@ -75,4 +75,29 @@ routes: [{name: a, service: a}]
         assert.equal(await places(), 0);
         assert.deepEqual((await Promise.all(answers)).map((each) => each.status), answers.map(() => 200));
     });
+
+    await t.test('a reload makes no limit whole', async (t) => {
+        const gone = await rawOrigin(t);
+        const address = gone.address;
+        await gone.close();
+        const gateway = await startGateway(t, (folder) => `workers: 1
+${adminIn(folder)}
+services:
+  a: {origins: ["${address}"], concurrency: 1000, pool: {pending_timeout: 60s}}
+routes: [{name: a, service: a}]
+`);
+        await outage(await connect(t, gateway));
+        const pending = [];
+        await rawOrigin(t, held(pending), { port: Number(address.split(':').at(-1)) });
+        const first = await connect(t, gateway);
+        first.send(get('/first'));
+        (await until('the first at the origin', () => pending.shift()))();
+        assert.equal((await first.answer()).status, 200);
+        const places = async () => valueOf(await metricsOf(gateway), 'turnpike_origin_recovery_slots', { origin: address });
+        const before = await places();
+        assert.ok(before >= 100 && before < 1000, `${before}`);
+        await gateway.reload();
+        const after = await places();
+        assert.ok(after >= before && after < 1000, `${after} after ${before}`);
+    });
 });
