@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which byte may stand where in an HTTP/1 message or a URI, as one table, and the scans that carry
- * the cost of parsing, sixteen bytes at a time. Used inside http/ only. Scans never read at or past
- * `end`. */
+ * the cost of parsing, sixteen bytes at a time. Used by http/, and by config/ for what a file may say.
+ * Scans never read at or past `end`. */
 #ifndef HTTP_CHARACTERS_H
 #define HTTP_CHARACTERS_H
 

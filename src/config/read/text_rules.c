@@ -1,41 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What tokens, header values, names, hosts and paths may consist of. Config stands below
- * http/, so it has its own few lines for a path's normal form; they only compare, they
- * never change what a route says. */
+/* What tokens, header values, names, hosts and paths of a file may consist of. Characters and the
+ * normal form of paths are those that requests are read with (http/). */
 #include "config/read/reading.h"
 
+#include "http/characters.h"
+#include "http/uri.h"
+
 #include <ctype.h>
+#include <stdio.h>
 
 #define NAME_MAX_BYTES 64
 #define HOST_MAX_BYTES 253
 #define LABEL_MAX_BYTES 63
 
-static bool is_alphanumeric(char byte)
+/* Letters, digits and those of `others`, which are characters of tokens. */
+static bool consists_of(struct bytes text, const char *others)
 {
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= '0' && byte <= '9');
-}
-
-static bool is_one_of(char byte, const char *set)
-{
-    return byte != '\0' && strchr(set, byte) != NULL;
-}
-
-static bool consists_of(struct bytes text, const char *besides_alphanumeric)
-{
-    size_t i;
-
-    for (i = 0; i < text.length; i++) {
-        if (!is_alphanumeric(text.at[i]) && !is_one_of(text.at[i], besides_alphanumeric)) {
+    for (size_t i = 0; i < text.length; i++) {
+        if (!isalnum((unsigned char)text.at[i]) && strchr(others, text.at[i]) == NULL) {
             return false;
         }
     }
-    return text.length > 0;
+    return http_all_are(text, HTTP_CHAR_TOKEN);
 }
 
 bool config_is_token(struct bytes text)
 {
-    return consists_of(text, "!#$%&'*+-.^_`|~");
+    return http_all_are(text, HTTP_CHAR_TOKEN);
 }
 
 bool config_is_name(struct bytes text)
@@ -57,28 +48,8 @@ bool config_is_visible(struct bytes text)
 
 bool config_is_field_value(struct bytes text)
 {
-    size_t i;
-
-    for (i = 0; i < text.length; i++) {
-        unsigned char byte = (unsigned char)text.at[i];
-
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7F) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_all_digits(struct bytes text)
-{
-    size_t i;
-
-    for (i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9') {
-            return false;
-        }
-    }
-    return true;
+    return text.length == 0 ||
+           http_scan_value(text.at, text.at + text.length) == text.at + text.length;
 }
 
 /* Names in the wild hold '_' too. A last label of digits only would be a mistyped address. */
@@ -99,7 +70,7 @@ bool config_is_host_name(struct bytes text)
         }
         text = bytes_skip(text, label.length + (dot != NULL ? 1 : 0));
     }
-    return !is_all_digits(label);
+    return !http_all_are(label, HTTP_CHAR_DIGIT);
 }
 
 void config_to_lower(struct bytes text)
@@ -112,53 +83,18 @@ void config_to_lower(struct bytes text)
     }
 }
 
-static int hex_digit(char byte)
+/* A path as a client would send it: what cannot stand in a request line is escaped. */
+static bool escape(struct bytes path, char *out, size_t *length)
 {
-    if (byte >= '0' && byte <= '9') {
-        return byte - '0';
-    }
-    byte |= 0x20;
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
-static size_t put_escape(char *out, unsigned char byte)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    out[0] = '%';
-    out[1] = digits[byte >> 4];
-    out[2] = digits[byte & 15];
-    return 3;
-}
-
-/* Escapes: those of unreserved characters decoded, others in upper case, and what cannot stand
- * in a request line escaped. */
-static bool normal_escapes(struct bytes path, char *out, size_t *length)
-{
-    size_t i;
-
     *length = 0;
-    for (i = 0; i < path.length; i++) {
+    for (size_t i = 0; i < path.length; i++) {
         unsigned char byte = (unsigned char)path.at[i];
 
-        if (byte == '%') {
-            int high = i + 2 < path.length ? hex_digit(path.at[i + 1]) : -1;
-            int low = i + 2 < path.length ? hex_digit(path.at[i + 2]) : -1;
-
-            if (high < 0 || low < 0 || high + low == 0) {
-                return false;
-            }
-            byte = (unsigned char)(high * 16 + low);
-            i += 2;
-            if (!is_alphanumeric((char)byte) && !is_one_of((char)byte, "-._~")) {
-                *length += put_escape(out + *length, byte);
-                continue;
-            }
-        } else if (byte == '?' || byte == '#' || byte == 0) {
+        if (byte == '?' || byte == '#' || byte == 0) {
             return false;
         }
         if (byte <= 0x20 || byte >= 0x7F) {
-            *length += put_escape(out + *length, byte);
+            *length += (size_t)sprintf(out + *length, "%%%02X", byte);
         } else {
             out[(*length)++] = (char)byte;
         }
@@ -166,47 +102,15 @@ static bool normal_escapes(struct bytes path, char *out, size_t *length)
     return true;
 }
 
-/* Removes the last segment, leaving the '/' before it. */
-static size_t one_up(const char *out, size_t length)
-{
-    do {
-        length--;
-    } while (out[length - 1] != '/');
-    return length;
-}
-
-/* "." and ".." segments, and runs of '/', in place; the path starts with '/'. */
-static bool normal_segments(char *out, size_t *length)
-{
-    size_t end = *length;
-    size_t from = 1;
-    size_t to = 1;
-
-    while (from < end) {
-        const char *slash = memchr(out + from, '/', end - from);
-        size_t size = slash != NULL ? (size_t)(slash - (out + from)) : end - from;
-        struct bytes segment = {out + from, size};
-
-        from += size + (slash != NULL ? 1 : 0);
-        if (bytes_equal(segment, BYTES(".."))) {
-            if (to == 1) {
-                return false;
-            }
-            to = one_up(out, to);
-        } else if (size > 0 && !bytes_equal(segment, BYTES("."))) {
-            memmove(out + to, segment.at, size);
-            to += size;
-            if (slash != NULL) {
-                out[to++] = '/';
-            }
-        }
-    }
-    *length = to;
-    return true;
-}
-
 bool config_normal_path(struct bytes path, char *out, size_t *length)
 {
-    return path.length > 0 && path.at[0] == '/' && normal_escapes(path, out, length) &&
-           normal_segments(out, length);
+    struct bytes normal;
+    unsigned marks;
+
+    if (!bytes_start_with(path, BYTES("/")) || !escape(path, out, length) ||
+        !uri_normalise_path((struct bytes){out, *length}, out, &normal, &marks)) {
+        return false;
+    }
+    *length = normal.length; /* in place: it is never longer */
+    return true;
 }
