@@ -296,7 +296,8 @@ static void refuse_content_type(struct reading *reading, const struct node *node
 {
     const struct node *member;
 
-    for (member = node->first; member != NULL; member = member->next) {
+    for (member = node->kind == NODE_MAP ? node->first : NULL; member != NULL;
+         member = member->next) {
         if (bytes_equal_fold(member->key->text, BYTES("Content-Type"))) {
             READING_ERROR(reading, member->key,
                           "'respond.headers': for Content-Type there is respond.content_type");

@@ -46,6 +46,8 @@ static void actions(void **state)
          "4:27: 'respond.content_type' must not hold control characters"},
         {ROUTE("respond: {headers: {content-type: x}}"),
          "4:23: 'respond.headers': for Content-Type there is respond.content_type"},
+        {ROUTE("respond: {headers: [content-type]}"),
+         "4:22: 'respond.headers' expects a mapping of header names to values here, not a list"},
         {ROUTE("respond: {headers: {Content-Length: 3}}"),
          "4:23: 'respond.headers': 'Content-Length' belongs to the connection, which the gateway "
          "alone frames"},
