@@ -13,23 +13,6 @@ static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* --- text to address --------------------------------------------------------------------- */
 
-static bool parse_number(struct bytes text, unsigned highest, unsigned *number)
-{
-    unsigned value = 0;
-
-    if (text.length == 0 || text.length > 5) {
-        return false;
-    }
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9') {
-            return false;
-        }
-        value = value * 10 + (unsigned)(text.at[i] - '0');
-    }
-    *number = value;
-    return value <= highest;
-}
-
 static bool parse_family(int family, struct bytes text, void *out)
 {
     char terminated[INET6_ADDRSTRLEN];
@@ -69,7 +52,7 @@ static bool parse_v6(struct bytes host, struct address *address)
 }
 
 /* Splits at the last colon, which is the port's in "[::1]:80" as well. */
-static bool split_port(struct bytes text, struct bytes *host, unsigned *port)
+static bool split_port(struct bytes text, struct bytes *host, uint32_t *port)
 {
     const char *colon = text.length > 0 ? memrchr(text.at, ':', text.length) : NULL;
 
@@ -77,13 +60,13 @@ static bool split_port(struct bytes text, struct bytes *host, unsigned *port)
         return false;
     }
     *host = bytes_first(text, (size_t)(colon - text.at));
-    return parse_number(bytes_skip(text, host->length + 1), UINT16_MAX, port);
+    return bytes_read_decimal(bytes_skip(text, host->length + 1), 5, port) && *port <= UINT16_MAX;
 }
 
 static bool parse_ip_and_port(struct bytes text, struct address *address)
 {
     struct bytes host;
-    unsigned port;
+    uint32_t port;
     bool parsed;
 
     if (!split_port(text, &host, &port) || host.length == 0) {
@@ -356,15 +339,16 @@ bool network_parse(struct bytes text, struct network *network)
     const char *slash = text.length > 0 ? memchr(text.at, '/', text.length) : NULL;
     size_t length = slash != NULL ? (size_t)(slash - text.at) : text.length;
     struct bytes address = bytes_first(text, length);
-    unsigned before;
-    unsigned bits;
+    uint32_t before;
+    uint32_t bits;
 
     if (!ip_parse(address, &network->ip)) {
         return false;
     }
     before = memchr(address.at, ':', length) == NULL ? V4_BITS_BEFORE : 0;
     bits = 128 - before;
-    if (slash != NULL && !parse_number(bytes_skip(text, length + 1), 128 - before, &bits)) {
+    if (slash != NULL &&
+        (!bytes_read_decimal(bytes_skip(text, length + 1), 5, &bits) || bits > 128 - before)) {
         return false;
     }
     network->prefix_bits = (uint8_t)(before + bits);

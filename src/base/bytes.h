@@ -89,22 +89,33 @@ static inline struct bytes bytes_trim(struct bytes text)
     return text;
 }
 
-/* Decimal digits and nothing else, one to `most` of them (up to nine); false: it is not. */
-static inline bool bytes_read_decimal(struct bytes text, size_t most, uint32_t *number)
+/* Decimal digits and nothing else; a number above `most` (up to UINT64_MAX / 10 - 1) counts as that.
+ * false: it is none. */
+static inline bool bytes_read_number(struct bytes text, uint64_t most, uint64_t *number)
 {
-    uint32_t sum = 0;
+    uint64_t sum = 0;
 
-    if (text.length == 0 || text.length > most) {
-        return false;
-    }
     for (size_t i = 0; i < text.length; i++) {
         if (text.at[i] < '0' || text.at[i] > '9') {
             return false;
         }
-        sum = sum * 10 + (uint32_t)(text.at[i] - '0');
+        sum = sum * 10 + (uint64_t)(text.at[i] - '0');
+        sum = sum < most ? sum : most;
     }
     *number = sum;
-    return true;
+    return text.length > 0;
+}
+
+/* Decimal digits and nothing else, one to `most` of them (up to nine); false: it is not. */
+static inline bool bytes_read_decimal(struct bytes text, size_t most, uint32_t *number)
+{
+    uint64_t read;
+    bool is_one = text.length <= most && bytes_read_number(text, UINT32_MAX, &read);
+
+    if (is_one) {
+        *number = (uint32_t)read;
+    }
+    return is_one;
 }
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef CACHE_CACHE_ANSWER_H
 #define CACHE_CACHE_ANSWER_H
 
+#include "base/text.h"
 #include "cache/cache_request.h"
 #include "config/settings.h"
 
@@ -36,5 +37,16 @@ enum cache_use cache_answer_use(const struct caching_settings *settings,
                                 const struct cache_answer *answer, uint64_t *lifetime_ms);
 /* RFC 9111 section 4.2.3: when it came, `now_s`, `delay_s` after it was asked for. */
 uint64_t cache_answer_age_s(const struct cache_answer *answer, int64_t now_s, uint64_t delay_s);
+
+/* --- Vary (RFC 9110 section 12.5.5): which fields of a request choose among the answers to it */
+
+/* Names only, and of none of the fields that the gateway writes for each request by itself: of those
+ * no client can have the same. */
+bool cache_vary_is_plain(struct bytes value);
+/* The names of all Vary fields, each followed by ','. */
+void cache_vary_add_names(const struct http_headers *headers, struct text *text);
+/* What a request has in the fields of these names: two requests with the same text may get the same
+ * answer. */
+void cache_vary_add_key(struct bytes names, const struct http_headers *headers, struct text *text);
 
 #endif

@@ -5,20 +5,16 @@
 
 bool cache_seconds_read(struct bytes text, uint32_t *seconds)
 {
-    uint64_t sum = 0;
+    uint64_t sum;
 
     if (text.length >= 2 && text.at[0] == '"' && text.at[text.length - 1] == '"') {
         text = (struct bytes){text.at + 1, text.length - 2};
     }
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9') {
-            return false;
-        }
-        sum = sum * 10 + (uint64_t)(text.at[i] - '0');
-        sum = sum < CACHE_SECONDS_MOST ? sum : CACHE_SECONDS_MOST;
+    if (!bytes_read_number(text, CACHE_SECONDS_MOST, &sum)) {
+        return false;
     }
     *seconds = (uint32_t)sum;
-    return text.length > 0;
+    return true;
 }
 
 static const struct {

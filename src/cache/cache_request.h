@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a request lets a shared cache do (RFC 9111): read out of its head once. */
+/* What a request lets a shared cache do (RFC 9111), read out of its head once; and its conditions and ranges,
+ * judged by a stored answer (RFC 9110 sections 13 and 14). */
 #ifndef CACHE_CACHE_REQUEST_H
 #define CACHE_CACHE_REQUEST_H
 
@@ -17,5 +18,15 @@ struct cache_request {
 };
 
 void cache_request_read(const struct http_request *request, struct cache_request *facts);
+
+/* If-None-Match, or without it If-Modified-Since: the client has it already (304). */
+bool cache_is_not_modified(const struct cache_request *request, struct bytes etag,
+                           struct bytes last_modified);
+
+enum cache_range { CACHE_WHOLE, CACHE_PART, CACHE_NO_PART };
+/* One range of bytes; of several, of other units and of what is not well-formed the whole goes. */
+enum cache_range cache_range_find(const struct cache_request *request, struct bytes etag,
+                                  struct bytes last_modified, uint64_t length, uint64_t *first,
+                                  uint64_t *count);
 
 #endif

@@ -44,7 +44,7 @@ struct stored {
     struct bytes etag;      /* these point into the fields */
     struct bytes last_modified;
     struct bytes vary;    /* names of the fields that choose it; empty: none */
-    struct bytes variant; /* and what the request had in them (cache_vary.h) */
+    struct bytes variant; /* and what the request had in them (cache_vary_add_key) */
     const char *origin;
     struct http_headers headers;
 };

@@ -4,7 +4,6 @@
 #define EXCHANGE_CACHING_PRIVATE_H
 
 #include "cache/cache_flight.h"
-#include "cache/cache_vary.h"
 #include "exchange/caching.h"
 
 struct caching {

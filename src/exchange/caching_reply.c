@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Answers from the store: the head is decided as that of an origin's answer is, and the body is sent
  * from where it lies. What happened is told in Cache-Status (RFC 9211). */
-#include "cache/cache_conditions.h"
+#include "cache/cache_request.h"
 #include "exchange/caching_private.h"
 
 /* --- Cache-Status -------------------------------------------------------------------------- */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cache/cache_answer, http_time and cache_conditions: tables of RFC 9111 sections 3 and 4.2, of RFC 9110
+/* cache/cache_answer, http_time and cache_request: tables of RFC 9111 sections 3 and 4.2, of RFC 9110
  * sections 5.6.7, 13 and 14. */
 #include "cache/cache_answer.h"
-#include "cache/cache_conditions.h"
-#include "cache/cache_vary.h"
 #include "cache/http_time.h"
 
 #include <setjmp.h>
