@@ -6,13 +6,14 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "base/list.h"
-#include "net/loop_wakeup.h"
+#include "base/system/descriptor.h"
 #include "net/tick.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TURN_END_MAX 8
 #define GROUPS_MAX 12
@@ -48,7 +49,7 @@ struct loop {
         pthread_mutex_t lock;
         struct loop_message *first;
         struct loop_message **last;
-        struct loop_wakeup wakeup;
+        int wakeup[2]; /* a pipe: readable once something was sent; -1 */
         bool closed;
     } posts;
 };
@@ -178,9 +179,10 @@ static void on_posts(int fd, short what, void *owner)
     struct loop *loop = owner;
     struct loop_message *message;
 
-    (void)fd;
+    char sent[256];
+
     (void)what;
-    if (!loop_wakeup_take(&loop->posts.wakeup)) {
+    if (read(fd, sent, sizeof(sent)) <= 0) {
         return;
     }
     pthread_mutex_lock(&loop->posts.lock);
@@ -201,8 +203,8 @@ static bool open_post_queue(struct loop *loop)
 {
     pthread_mutex_init(&loop->posts.lock, NULL);
     loop->posts.last = &loop->posts.first;
-    return loop_wakeup_open(&loop->posts.wakeup) &&
-           loop_watch(loop, &loop->post_watch, loop->posts.wakeup.fd, WATCH_READABLE, on_posts,
+    return descriptor_pipe(loop->posts.wakeup) &&
+           loop_watch(loop, &loop->post_watch, loop->posts.wakeup[0], WATCH_READABLE, on_posts,
                       loop);
 }
 
@@ -220,7 +222,7 @@ struct loop *loop_new(void)
     if (loop == NULL) {
         return NULL;
     }
-    loop->posts.wakeup.fd = loop->posts.wakeup.into = -1;
+    loop->posts.wakeup[0] = loop->posts.wakeup[1] = -1;
     loop->tick.fd = -1;
     list_init(&loop->put_off);
     loop->watches = watches_new();
@@ -251,7 +253,9 @@ void loop_free(struct loop **loop)
     }
     tick_close(&(*loop)->tick);
     watch_stop(&(*loop)->post_watch);
-    loop_wakeup_close(&(*loop)->posts.wakeup);
+    for (int i = 0; i < 2 && (*loop)->posts.wakeup[i] >= 0; i++) {
+        close((*loop)->posts.wakeup[i]);
+    }
     message = (*loop)->posts.first;
     while (message != NULL) {
         struct loop_message *next = message->next;
@@ -351,7 +355,7 @@ bool loop_close_posts(struct loop *loop)
     return closed;
 }
 
-static bool send(struct loop *loop, struct loop_message *message)
+static bool enqueue(struct loop *loop, struct loop_message *message)
 {
     bool closed;
 
@@ -363,8 +367,8 @@ static bool send(struct loop *loop, struct loop_message *message)
         loop->posts.last = &message->next;
     }
     pthread_mutex_unlock(&loop->posts.lock);
-    /* It is the loop's now, whatever becomes of the wake-up. */
-    if (!closed && !loop_wakeup_send(&loop->posts.wakeup)) {
+    /* It is the loop's now, whatever becomes of the wake-up. EAGAIN: the pipe is full of them. */
+    if (!closed && write(loop->posts.wakeup[1], "", 1) < 0 && errno != EAGAIN) {
         log_error("cannot wake a worker: %s", strerror(errno));
     }
     return !closed;
@@ -373,7 +377,7 @@ static bool send(struct loop *loop, struct loop_message *message)
 bool loop_send(struct loop *loop, struct loop_message *message, loop_posted *call, void *owner)
 {
     *message = (struct loop_message){.call = call, .owner = owner};
-    return send(loop, message);
+    return enqueue(loop, message);
 }
 
 bool loop_post(struct loop *loop, loop_posted *call, void *owner)
@@ -384,7 +388,7 @@ bool loop_post(struct loop *loop, loop_posted *call, void *owner)
         return false;
     }
     *message = (struct loop_message){.call = call, .owner = owner, .is_posted = true};
-    if (!send(loop, message)) {
+    if (!enqueue(loop, message)) {
         free(message);
         return false;
     }

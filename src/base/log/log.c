@@ -3,7 +3,6 @@
  * that a reader of stderr who stalls (a full pipe, a slow journal) holds up no other thread. */
 #include "base/log/log.h"
 
-#include "base/log/log_queue.h"
 #include "base/system/wakeup.h"
 #include "base/system/machine.h"
 #include "base/text.h"
@@ -12,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -22,6 +22,110 @@
 #define CHECK_EVERY_MS 100 /* while stderr takes nothing: is the process to stop? */
 #define LOCK_EVERY_MS 5    /* while the access log writes */
 #define STOP_WITHIN_MS 2000
+
+/* --- the queue --------------------------------------------------------------------------- */
+
+/* Bounded and without a lock, for many producers and one reader: a thread that logs never waits, a full
+ * queue drops the line and counts it. */
+#define LOG_LINE_MAX 2048
+#define LOG_QUEUE_LINES 256 /* a power of two */
+
+/* `turn` says whose a slot is: the producer of position p may fill it while it equals p, the
+ * reader may take it while it equals p + 1. */
+struct log_slot {
+    _Atomic uint64_t turn;
+    uint32_t length;
+    char text[LOG_LINE_MAX];
+};
+
+struct log_queue {
+    _Alignas(64) _Atomic uint64_t next;    /* position that the next producer takes */
+    _Alignas(64) _Atomic uint64_t taken;   /* positions that the reader has finished with */
+    _Alignas(64) _Atomic uint64_t dropped; /* lines */
+    struct log_slot slots[LOG_QUEUE_LINES];
+};
+
+static struct log_slot *slot_of(struct log_queue *queue, uint64_t position)
+{
+    return &queue->slots[position & (LOG_QUEUE_LINES - 1)];
+}
+
+static void log_queue_init(struct log_queue *queue)
+{
+    atomic_init(&queue->next, 0);
+    atomic_init(&queue->taken, 0);
+    atomic_init(&queue->dropped, 0);
+    for (uint64_t i = 0; i < LOG_QUEUE_LINES; i++) {
+        atomic_init(&queue->slots[i].turn, i);
+    }
+}
+
+/* The slot of the next position, which is this producer's alone from now on; NULL: full. */
+static struct log_slot *claim(struct log_queue *queue, uint64_t *position)
+{
+    *position = atomic_load_explicit(&queue->next, memory_order_relaxed);
+    for (;;) {
+        struct log_slot *slot = slot_of(queue, *position);
+        uint64_t turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
+
+        if (turn < *position) {
+            return NULL;
+        }
+        if (turn > *position) {
+            *position = atomic_load_explicit(&queue->next, memory_order_relaxed);
+        } else if (atomic_compare_exchange_weak_explicit(&queue->next, position, *position + 1,
+                                                         memory_order_relaxed,
+                                                         memory_order_relaxed)) {
+            return slot;
+        }
+    }
+}
+
+/* Any thread. Longer lines are cut. false: the queue is full and the line was dropped. */
+static bool log_queue_put(struct log_queue *queue, struct bytes line)
+{
+    uint64_t position;
+    struct log_slot *slot = claim(queue, &position);
+
+    if (slot == NULL) {
+        atomic_fetch_add_explicit(&queue->dropped, 1, memory_order_relaxed);
+        return false;
+    }
+    slot->length = (uint32_t)(line.length < LOG_LINE_MAX ? line.length : LOG_LINE_MAX);
+    memcpy(slot->text, line.at, slot->length);
+    atomic_store_explicit(&slot->turn, position + 1, memory_order_release);
+    return true;
+}
+
+/* Reader: the oldest line, which stays valid until log_queue_take; empty: there is none. */
+static struct bytes log_queue_first(struct log_queue *queue)
+{
+    uint64_t position = atomic_load_explicit(&queue->taken, memory_order_relaxed);
+    struct log_slot *slot = slot_of(queue, position);
+
+    if (atomic_load_explicit(&slot->turn, memory_order_acquire) != position + 1) {
+        return (struct bytes){NULL, 0};
+    }
+    return (struct bytes){slot->text, slot->length};
+}
+
+static void log_queue_take(struct log_queue *queue)
+{
+    uint64_t position = atomic_load_explicit(&queue->taken, memory_order_relaxed);
+
+    atomic_store_explicit(&slot_of(queue, position)->turn, position + LOG_QUEUE_LINES,
+                          memory_order_release);
+    atomic_store_explicit(&queue->taken, position + 1, memory_order_release);
+}
+
+/* Any thread: no line waits. */
+static bool log_queue_is_empty(struct log_queue *queue)
+{
+    return atomic_load_explicit(&queue->taken, memory_order_acquire) ==
+           atomic_load_explicit(&queue->next, memory_order_acquire);
+}
+
+/* --- the log ----------------------------------------------------------------------------- */
 
 static _Atomic int least_level = LOG_LEVEL_INFO;
 static struct sink sink = {STDERR_FILENO, SINK_POLLED, false};

@@ -1,80 +1,114 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Blocking them, and telling of those that come (process/system/signal_source). */
+/* A handler that writes into a pipe, which the main thread's loop reads. libevent's signals would not tell
+ * the sender, which the audit log names; a signalfd would, and only Linux has it. */
 #include "process/system/signals.h"
 
-#include "process/system/signal_source.h"
+#include "base/system/descriptor.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
+struct word {
+    int number;
+    struct who sender;
+};
+
 struct signals {
     struct watch watch;
-    int fd;
+    int ends[2];
     signal_came *came;
     void *owner;
 };
 
-static void fill_set(sigset_t *set)
+static int pipe_end = -1; /* the one that handlers write to */
+
+/* Pieces so short are written as a whole or not at all; a full pipe has many of them already. */
+static void on_signal(int number, siginfo_t *facts, void *unused)
 {
-    sigemptyset(set);
+    const struct word word = {number, {WHO_SIGNAL, facts->si_pid, facts->si_uid}};
+    int before = errno;
+
+    (void)unused;
+    (void)!write(pipe_end, &word, sizeof(word));
+    errno = before;
+}
+
+static void block(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
     for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
-        sigaddset(set, handled[i]);
+        sigaddset(&set, handled[i]);
+    }
+    pthread_sigmask(how, &set, NULL);
+}
+
+static void handle(const struct sigaction *action)
+{
+    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++) {
+        sigaction(handled[i], action, NULL);
     }
 }
 
 void signals_block(void)
 {
-    sigset_t set;
-
-    fill_set(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    block(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file as long as may be fails its write, and ends no process */
 }
 
-static void on_signal(int fd, short what, void *owner)
+static void on_word(int fd, short what, void *owner)
 {
     struct signals *signals = owner;
-    struct who sender;
-    int number;
+    struct word word;
 
     (void)what;
-    if (signal_source_read(fd, &number, &sender)) {
-        signals->came(signals->owner, number, &sender);
+    if (read(fd, &word, sizeof(word)) == (ssize_t)sizeof(word)) {
+        signals->came(signals->owner, word.number, &word.sender);
     }
 }
 
 struct signals *signals_watch(struct loop *loop, signal_came *came, void *owner)
 {
+    const struct sigaction action = {.sa_sigaction = on_signal,
+                                     .sa_flags = SA_SIGINFO | SA_RESTART};
     struct signals *signals = calloc(1, sizeof(*signals));
-    sigset_t set;
 
-    if (signals == NULL) {
+    if (signals == NULL || !descriptor_pipe(signals->ends)) {
+        free(signals);
         return NULL;
     }
-    fill_set(&set);
     signals->came = came;
     signals->owner = owner;
-    signals->fd = signal_source_open(&set);
-    if (signals->fd < 0 ||
-        !loop_watch(loop, &signals->watch, signals->fd, WATCH_READABLE, on_signal, signals)) {
+    if (!loop_watch(loop, &signals->watch, signals->ends[0], WATCH_READABLE, on_word, signals)) {
         signals_free(&signals);
+        return NULL;
     }
+    pipe_end = signals->ends[1];
+    handle(&action);
+    block(SIG_UNBLOCK);
     return signals;
 }
 
+/* Threads that started meanwhile do not block them: what comes to one of those is for nothing. */
 void signals_free(struct signals **signals)
 {
-    sigset_t set;
+    const struct sigaction action = {.sa_handler = SIG_DFL};
 
     if (*signals == NULL) {
         return;
     }
-    fill_set(&set);
+    block(SIG_BLOCK);
+    handle(&action);
     watch_stop(&(*signals)->watch);
-    signal_source_close((*signals)->fd, &set);
+    pipe_end = -1;
+    close((*signals)->ends[0]);
+    close((*signals)->ends[1]);
     free(*signals);
     *signals = NULL;
 }
