@@ -332,11 +332,6 @@ void sockets_disown(struct sockets *sockets)
 
 /* --- all of them ------------------------------------------------------------------------- */
 
-struct sockets *sockets_open(const struct settings *settings)
-{
-    return sockets_inherit(settings, NULL, NULL);
-}
-
 struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover,
                                 struct activation *activation)
 {

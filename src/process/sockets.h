@@ -13,10 +13,8 @@
 
 struct sockets;
 
-/* NULL after log_error. */
-struct sockets *sockets_open(const struct settings *settings);
-/* The same with what the process before this one left, and with what the service manager opened, as
- * far as addresses fit. `activation` is kept for reloads; both may be NULL. */
+/* What the process before this one left, and what the service manager opened, as far as addresses fit;
+ * the others are opened. `activation` is kept for reloads; both may be NULL. NULL after log_error. */
 struct sockets *sockets_inherit(const struct settings *settings, struct handover *handover,
                                 struct activation *activation);
 /* In order of settings.listeners, valid until sockets_close; a worker that takes one sets its fd to

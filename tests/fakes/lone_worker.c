@@ -28,7 +28,7 @@ struct plan *lone_worker_plan(const char *yaml)
 
 void lone_worker_open_sockets(struct lone_worker *lone)
 {
-    lone->sockets = sockets_open(plan_settings(lone->plan));
+    lone->sockets = sockets_inherit(plan_settings(lone->plan), NULL, NULL);
     CHECK(lone->sockets != NULL);
     CHECK(listener_bound_address(sockets_of_worker(lone->sockets, 0)[0].fd, &lone->front));
 }

@@ -12,7 +12,6 @@
 #include "process/collector_tls.h"
 #include "process/reload/loaded_config.h"
 #include "process/reload/reload_report.h"
-#include "process/reload/retired_configs.h"
 #include "process/reload/two_phase.h"
 #include "process/state/state_directory.h"
 #include "process/worker/pressure_watch.h"

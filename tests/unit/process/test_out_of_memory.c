@@ -527,11 +527,12 @@ static bool offer_plan(struct world *world, struct plan *plan,
     bool ready;
 
     start_shortage(0, only);
-    assert_true(worker_prepare(&order));
+    assert_true(worker_carry_out(&order, WORKER_PREPARE));
     ready = await_answer(&waiting, 1);
     end_shortage();
     assert_true(ready || atomic_load(&shortage.failed) > 0);
-    assert_true(ready ? worker_commit(&order) : worker_abandon(&order));
+    assert_true(ready ? worker_carry_out(&order, WORKER_COMMIT)
+                      : worker_carry_out(&order, WORKER_ABANDON));
     await_answer(&waiting, 2);
     if (sockets[1].fd >= 0) {
         close(sockets[1].fd);

@@ -59,7 +59,7 @@ static void each_worker_has_its_own_on_the_same_port(void **state)
 {
     struct listener_settings listeners[2] = {listener_at("127.0.0.1:0"), listener_at("[::1]:0")};
     const struct settings settings = {.workers = 3, .listeners = listeners, .listener_count = 2};
-    struct sockets *sockets = sockets_open(&settings);
+    struct sockets *sockets = sockets_inherit(&settings, NULL, NULL);
     int fds[3][2];
 
     (void)state;
@@ -82,7 +82,7 @@ static void what_was_taken_stays_open(void **state)
 {
     struct listener_settings listener = listener_at("127.0.0.1:0");
     const struct settings settings = {.workers = 2, .listeners = &listener, .listener_count = 1};
-    struct sockets *sockets = sockets_open(&settings);
+    struct sockets *sockets = sockets_inherit(&settings, NULL, NULL);
     int taken = sockets_of_worker(sockets, 1)[0].fd;
 
     (void)state;
@@ -103,7 +103,7 @@ static void workers_share_a_unix_socket(void **state)
     int accepted;
 
     (void)state;
-    sockets = sockets_open(&settings);
+    sockets = sockets_inherit(&settings, NULL, NULL);
     assert_non_null(sockets);
     assert_int_equal(stat(place.path, &facts), 0);
     assert_int_equal(facts.st_mode & 0777, 0600);
@@ -129,7 +129,7 @@ static void a_file_that_another_took_over_stays(void **state)
     int fd;
 
     (void)state;
-    sockets = sockets_open(&settings);
+    sockets = sockets_inherit(&settings, NULL, NULL);
     assert_non_null(sockets);
     for (uint32_t worker = 0; worker < 2; worker++) {
         assert_int_equal(fcntl(sockets_of_worker(sockets, worker)[0].fd, F_GETFD), FD_CLOEXEC);
@@ -164,7 +164,7 @@ static void one_that_cannot_be_opened_closes_all(void **state)
     lowest = dup(other);
     close(lowest);
     log_set_level(LOG_LEVEL_ERROR + 1);
-    assert_null(sockets_open(&settings));
+    assert_null(sockets_inherit(&settings, NULL, NULL));
     log_set_level(LOG_LEVEL_ERROR);
     after = dup(other);
     assert_int_equal(after, lowest);
@@ -181,9 +181,9 @@ static void a_unix_socket_in_use_is_left_alone(void **state)
     int fd;
 
     (void)state;
-    first = sockets_open(&settings);
+    first = sockets_inherit(&settings, NULL, NULL);
     log_set_level(LOG_LEVEL_ERROR + 1);
-    assert_null(sockets_open(&settings));
+    assert_null(sockets_inherit(&settings, NULL, NULL));
     log_set_level(LOG_LEVEL_ERROR);
     fd = dial(&place.listener.address);
     assert_true(fd >= 0);
