@@ -197,7 +197,7 @@ bool tries_again_instead(struct attempt *attempt, const struct http_response *re
     attempt_set_over(attempt);
     origin_request_cancel(&attempt->request);
     attempt->request.evidence.delivery = ORIGIN_DELIVERY_NOT_PROCESSED;
-    attempt_end(attempt, origin_failure_error(facts.failure));
+    attempt_end(attempt, origin_failures[facts.failure].error);
     try_again(exchange, &facts);
     return true;
 }
