@@ -8,11 +8,6 @@ static const struct endpoint endpoints[] = {
 #undef ROW
 };
 
-static const struct endpoint *control_endpoint_at(size_t index)
-{
-    return index < sizeof(endpoints) / sizeof(endpoints[0]) ? &endpoints[index] : NULL;
-}
-
 /* Whether `path` is the pattern, where "*" stands for any text, slashes included; *name is it. */
 static bool path_fits(const char *pattern, struct bytes path, struct bytes *name)
 {
@@ -55,11 +50,12 @@ static bool method_fits(const struct endpoint *endpoint, struct bytes method)
 const struct endpoint *control_endpoint_find(struct question *question, struct bytes method,
                                              struct bytes path, const char **other_method)
 {
-    const struct endpoint *endpoint;
     struct bytes name;
 
     *other_method = NULL;
-    for (size_t i = 0; (endpoint = control_endpoint_at(i)) != NULL; i++) {
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        const struct endpoint *endpoint = &endpoints[i];
+
         if (!may_be_asked(endpoint, question) || !path_fits(endpoint->path, path, &name)) {
             continue;
         }
@@ -70,21 +66,4 @@ const struct endpoint *control_endpoint_find(struct question *question, struct b
         }
     }
     return NULL;
-}
-
-void endpoints_answer(struct question *question)
-{
-    struct json *json = question_json(question);
-    const struct endpoint *endpoint;
-
-    json_begin_list(json, "endpoints");
-    for (size_t i = 0; (endpoint = control_endpoint_at(i)) != NULL; i++) {
-        json_begin_row(json, NULL);
-        json_text(json, "method", endpoint->method);
-        json_text(json, "path", endpoint->path);
-        json_text(json, "help", endpoint->help);
-        json_end_object(json);
-    }
-    json_end_list(json);
-    question_answer_json(question);
 }

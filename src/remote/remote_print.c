@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* JSON is YAML with all its quotes, so the configuration's reader makes a tree of it. */
+/* Tables are measured first, then fitted, then written. */
 #include "remote/remote_print.h"
 
-#include "base/page.h"
-#include "config/yaml/yaml_reader.h"
+#include "remote/answer.h"
 #include "remote/human.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #define COLUMNS_MAX 32
@@ -60,21 +58,11 @@ static bool ends_with(struct bytes text, const char *end)
     return text.length >= length && memcmp(text.at + text.length - length, end, length) == 0;
 }
 
-static double number_of(struct bytes text)
-{
-    char copy[32];
-    size_t length = text.length < sizeof(copy) ? text.length : sizeof(copy) - 1;
-
-    memcpy(copy, text.at, length);
-    copy[length] = '\0';
-    return strtod(copy, NULL);
-}
-
 /* Numbers whose name tells their unit are told with one that people read. false: it is none. */
 static bool add_human(struct page *page, const struct node *member)
 {
     struct bytes name = member->key->text;
-    double number = member->kind == NODE_TEXT ? number_of(member->text) : 0;
+    double number = member->kind == NODE_TEXT ? answer_number_in(member->text) : 0;
 
     if (ends_with(name, "bytes") || bytes_start_with(name, BYTES("bytes_"))) {
         page_add_text(page, human_bytes(number).text);
@@ -103,55 +91,12 @@ static bool is_number(struct bytes text)
     return text.length > 0;
 }
 
-/* Columns, not bytes: UTF-8 continuation bytes take no room. */
-static int width_of(struct bytes text)
-{
-    int width = 0;
-
-    for (size_t i = 0; i < text.length; i++) {
-        width += ((unsigned char)text.at[i] & 0xc0) != 0x80;
-    }
-    return width;
-}
-
-/* As many bytes as fill so many columns, at most. */
-static struct bytes first_columns(struct bytes text, int columns)
-{
-    int width = 0;
-
-    for (size_t i = 0; i < text.length; i++) {
-        width += ((unsigned char)text.at[i] & 0xc0) != 0x80;
-        if (width > columns) {
-            return bytes_first(text, i);
-        }
-    }
-    return text;
-}
-
-/* As many bytes from the end as fill so many columns, at most. */
-static struct bytes last_columns(struct bytes text, int columns)
-{
-    struct bytes front = first_columns(text, width_of(text) - columns);
-
-    return bytes_skip(text, front.length);
-}
-
-/* Nothing from the far end, or from a script that asks, may move the cursor. */
-static void print_text(struct bytes text, FILE *out)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char byte = (unsigned char)text.at[i];
-
-        fputc(byte < 0x20 || byte == 0x7f ? '?' : byte, out);
-    }
-}
-
 /* --- tables ------------------------------------------------------------------------------ */
 
 struct column {
-    const char *name; /* a key; not terminated */
-    size_t length;
+    struct bytes name; /* a key */
     int width;
+    int cells;  /* the width without the title, which may be wider than all that stands below it */
     bool right; /* all are numbers */
     bool any;   /* some row has it */
 };
@@ -166,15 +111,14 @@ struct table {
 static struct column *column_of(struct table *table, struct bytes name)
 {
     for (int i = 0; i < table->count; i++) {
-        if (bytes_equal((struct bytes){table->columns[i].name, table->columns[i].length}, name)) {
+        if (bytes_equal(table->columns[i].name, name)) {
             return &table->columns[i];
         }
     }
     if (table->count == COLUMNS_MAX) {
         return NULL;
     }
-    table->columns[table->count] =
-        (struct column){name.at, name.length, width_of(name), true, false};
+    table->columns[table->count] = (struct column){name, columns_of(name), 0, true, false};
     return &table->columns[table->count++];
 }
 
@@ -193,12 +137,13 @@ static void measure(struct table *table, const struct node *rows, struct page *p
     for (const struct node *row = rows->first; row != NULL; row = row->next) {
         for (const struct node *member = row->first; member != NULL; member = member->next) {
             struct column *column = column_of(table, member->key->text);
-            struct bytes text = cell_text(page, member);
+            int width = columns_of(cell_text(page, member));
 
             if (column == NULL) {
                 continue;
             }
-            column->width = width_of(text) > column->width ? width_of(text) : column->width;
+            column->cells = width > column->cells ? width : column->cells;
+            column->width = width > column->width ? width : column->width;
             column->right =
                 column->right &&
                 (is_absent(member) || (member->kind == NODE_TEXT && is_number(member->text)));
@@ -222,72 +167,31 @@ static int width_of_table(const struct table *table)
 /* The unit stands with each value. */
 static size_t title_length(const struct column *column)
 {
-    struct bytes name = {column->name, column->length};
+    size_t length = column->name.length;
 
-    return ends_with(name, "_us") || ends_with(name, "_ms") ? name.length - 3 : name.length;
+    return ends_with(column->name, "_us") || ends_with(column->name, "_ms") ? length - 3 : length;
 }
 
 /* Where a title of several words breaks; its length: it has but one. */
 static size_t title_break(const struct column *column)
 {
-    const char *at = memrchr(column->name, '_', title_length(column));
+    const char *at = memrchr(column->name.at, '_', title_length(column));
 
-    return at != NULL ? (size_t)(at - column->name) : title_length(column);
+    return at != NULL ? (size_t)(at - column->name.at) : title_length(column);
 }
 
-/* Without the title, which may be wider than all that stands below it. */
-static int width_of_cells(const struct column *column, const struct node *rows, struct page *page)
+/* Titles in two lines. */
+static void lower_titles(struct table *table)
 {
-    int width = 0;
-
-    for (const struct node *row = rows->first; row != NULL; row = row->next) {
-        for (const struct node *member = row->first; member != NULL; member = member->next) {
-            if (bytes_equal(member->key->text, (struct bytes){column->name, column->length})) {
-                int cell = width_of(cell_text(page, member));
-
-                width = cell > width ? cell : width;
-            }
-        }
-    }
-    return width;
-}
-
-/* Of the title that stands out most over what is below it. false: none does. */
-static bool cut_a_title(struct table *table, const struct node *rows, struct page *page)
-{
-    struct column *widest = NULL;
-    int most_excess = 0;
-
-    for (int i = 0; i < table->count; i++) {
-        struct column *column = &table->columns[i];
-        int cells = width_of_cells(column, rows, page);
-        int excess = column->width - (cells > TITLE_LEAST ? cells : TITLE_LEAST);
-
-        if (excess > most_excess) {
-            most_excess = excess;
-            widest = column;
-        }
-    }
-    if (widest != NULL) {
-        widest->width--;
-    }
-    return widest != NULL;
-}
-
-/* Titles in two lines, and cut where they are still wider than what stands below them. */
-static void lower_titles(struct table *table, const struct node *rows, struct page *page, int most)
-{
+    table->gap = NARROW_GAP;
     table->low_titles = true;
     for (int i = 0; i < table->count; i++) {
         struct column *column = &table->columns[i];
-        int cells = width_of_cells(column, rows, page);
         int first = (int)title_break(column);
         int second = (int)title_length(column) - first - 1;
         int title = first > second ? first : second;
 
-        column->width = cells > title ? cells : title;
-    }
-    while (width_of_table(table) > most && cut_a_title(table, rows, page)) {
+        column->width = column->cells > title ? column->cells : title;
     }
 }
 
@@ -303,75 +207,66 @@ static void drop_empty_columns(struct table *table)
     table->count = kept;
 }
 
-/* The widest text gives way, a column at a time. */
-static void cut_texts(struct table *table, int most)
+/* How far a title stands out over what is below it. */
+static int excess_of_title(const struct column *column)
+{
+    return column->width - (column->cells > TITLE_LEAST ? column->cells : TITLE_LEAST);
+}
+
+static int excess_of_text(const struct column *column)
+{
+    return column->right ? 0 : column->width - TEXT_LEAST;
+}
+
+/* The column with the most excess gives way, a column of the terminal at a time. */
+static void cut(struct table *table, int most, int (*excess)(const struct column *column))
 {
     while (width_of_table(table) > most) {
-        struct column *widest = NULL;
+        struct column *widest = &table->columns[0];
 
-        for (int i = 0; i < table->count; i++) {
-            struct column *column = &table->columns[i];
-
-            if (!column->right && column->width > TEXT_LEAST &&
-                (widest == NULL || column->width > widest->width)) {
-                widest = column;
-            }
+        for (int i = 1; i < table->count; i++) {
+            widest = excess(&table->columns[i]) > excess(widest) ? &table->columns[i] : widest;
         }
-        if (widest == NULL) {
+        if (excess(widest) <= 0) {
             return;
         }
         widest->width--;
     }
 }
 
-static void fit(struct table *table, const struct node *rows, struct page *page, int most)
+static void fit(struct table *table, int most)
 {
     if (width_of_table(table) > most) {
         drop_empty_columns(table);
     }
     if (width_of_table(table) > most) {
-        table->gap = NARROW_GAP;
-        lower_titles(table, rows, page, most);
+        lower_titles(table);
+        cut(table, most, excess_of_title);
     }
-    cut_texts(table, most);
+    cut(table, most, excess_of_text);
 }
 
-/* --- printing ---------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------- */
 
-/* What is too wide ends in "~"; of a path the end is what tells files apart. */
-static void print_cut(struct bytes text, int columns, FILE *out)
-{
-    if (bytes_start_with(text, BYTES("/"))) {
-        fputc('~', out);
-        print_text(last_columns(text, columns - 1), out);
-    } else {
-        print_text(first_columns(text, columns - 1), out);
-        fputc('~', out);
-    }
-}
-
-static void print_cell(const struct table *table, const struct column *column, struct bytes text,
-                       FILE *out)
+static void add_cell(struct page *out, const struct table *table, const struct column *column,
+                     struct bytes text)
 {
     bool last = column == &table->columns[table->count - 1];
-    int gap = column->width - width_of(text);
+    int own = columns_of(text);
+    bool ends_line = last && !column->right && own < column->width;
 
-    if (column->right && gap > 0) {
-        fprintf(out, "%*s", gap, "");
-    }
-    if (gap < 0 && column->width > 1) {
-        print_cut(text, column->width, out);
+    if (column->width <= 1) {
+        columns_add_all(out, text);
     } else {
-        print_text(text, out);
+        columns_add(out, text, ends_line ? own : column->width,
+                    column->right                        ? COLUMNS_RIGHT
+                    : bytes_start_with(text, BYTES("/")) ? COLUMNS_PATH
+                                                         : COLUMNS_LEFT);
     }
-    if (!column->right && !last && gap > 0) {
-        fprintf(out, "%*s", gap, "");
-    }
-    fprintf(out, "%*s", last ? 0 : table->gap, "");
-    fputs(last ? "\n" : "", out);
+    page_format(out, last ? "\n" : "%*s", table->gap, "");
 }
 
-static void print_titles(const struct table *table, bool second, FILE *out)
+static void add_titles(struct page *out, const struct table *table, bool second)
 {
     for (int i = 0; i < table->count; i++) {
         const struct column *column = &table->columns[i];
@@ -382,16 +277,16 @@ static void print_titles(const struct table *table, bool second, FILE *out)
         struct page title = {0};
 
         for (size_t j = from; j < to; j++) {
-            page_add_char(&title, column->name[j] == '_'
-                                      ? ' '
-                                      : (char)toupper((unsigned char)column->name[j]));
+            char byte = column->name.at[j];
+
+            page_add_char(&title, byte == '_' ? ' ' : (char)toupper((unsigned char)byte));
         }
-        print_cell(table, column, page_bytes(&title), out);
+        add_cell(out, table, column, page_bytes(&title));
         page_release(&title);
     }
 }
 
-static void print_header(const struct table *table, FILE *out)
+static void add_header(struct page *out, const struct table *table)
 {
     bool any_second = false;
 
@@ -399,113 +294,88 @@ static void print_header(const struct table *table, FILE *out)
         any_second =
             any_second || title_break(&table->columns[i]) < title_length(&table->columns[i]);
     }
-    print_titles(table, false, out);
+    add_titles(out, table, false);
     if (any_second) {
-        print_titles(table, true, out);
+        add_titles(out, table, true);
     }
 }
 
-static const struct node *member_named(const struct node *row, const struct column *column)
+static const struct node *member_named(const struct node *row, struct bytes name)
 {
     for (const struct node *member = row->first; member != NULL; member = member->next) {
-        if (bytes_equal(member->key->text, (struct bytes){column->name, column->length})) {
+        if (bytes_equal(member->key->text, name)) {
             return member;
         }
     }
     return NULL;
 }
 
-static void print_table(const struct node *rows, int most, FILE *out)
+static void add_table(struct page *out, const struct node *rows, int most)
 {
     struct table table = {.count = 0, .gap = GAP};
-    struct page page = {0};
+    struct page cell = {0};
 
-    measure(&table, rows, &page);
-    fit(&table, rows, &page, most);
-    print_header(&table, out);
+    measure(&table, rows, &cell);
+    fit(&table, most);
+    add_header(out, &table);
     for (const struct node *row = rows->first; row != NULL; row = row->next) {
         for (int i = 0; i < table.count; i++) {
-            print_cell(&table, &table.columns[i],
-                       cell_text(&page, member_named(row, &table.columns[i])), out);
+            add_cell(out, &table, &table.columns[i],
+                     cell_text(&cell, member_named(row, table.columns[i].name)));
         }
     }
-    page_release(&page);
+    page_release(&cell);
 }
 
 /* --- the whole --------------------------------------------------------------------------- */
 
-static bool is_table(const struct node *node)
-{
-    return node->kind == NODE_LIST && node->count > 0 && node->first->kind == NODE_MAP;
-}
-
-static bool is_lines(const struct node *node)
-{
-    return node->kind == NODE_LIST && !is_table(node);
-}
-
-static void print_name(struct bytes name, FILE *out)
+static void add_name(struct page *out, struct bytes name)
 {
     for (size_t i = 0; i < name.length; i++) {
-        fputc(name.at[i] == '_' ? ' ' : name.at[i], out);
+        page_add_char(out, name.at[i] == '_' ? ' ' : name.at[i]);
     }
 }
 
-static void print_facts(const struct node *root, FILE *out)
+static void add_facts(struct page *out, const struct node *root)
 {
-    struct page page = {0};
+    struct page cell = {0};
     int width = 0;
 
     for (const struct node *member = root->first; member != NULL; member = member->next) {
-        if (member->kind != NODE_LIST && width_of(member->key->text) > width) {
-            width = width_of(member->key->text);
+        if (member->kind != NODE_LIST && columns_of(member->key->text) > width) {
+            width = columns_of(member->key->text);
         }
     }
     for (const struct node *member = root->first; member != NULL; member = member->next) {
-        if (member->kind == NODE_LIST) {
-            continue;
+        if (member->kind != NODE_LIST) {
+            add_name(out, member->key->text);
+            page_format(out, "%*s", width - columns_of(member->key->text) + 2, "");
+            columns_add_all(out, cell_text(&cell, member));
+            page_add_char(out, '\n');
         }
-        print_name(member->key->text, out);
-        fprintf(out, "%*s", width - width_of(member->key->text) + 2, "");
-        print_text(cell_text(&page, member), out);
-        fputc('\n', out);
     }
-    page_release(&page);
+    page_release(&cell);
 }
 
 /* A list's name above it, unless the answer is nothing but that list. */
-static void print_list(const struct node *root, const struct node *list, int most, FILE *out)
+static void add_list(struct page *out, const struct node *root, const struct node *list, int most)
 {
-    struct page page = {0};
+    struct page cell = {0};
 
     if (root->count > 1 || list->count == 0) {
-        fputs(list == root->first ? "" : "\n", out);
-        print_name(list->key->text, out);
-        fputs(list->count == 0 ? ": none\n" : ":\n", out);
+        page_add_text(out, list == root->first ? "" : "\n");
+        add_name(out, list->key->text);
+        page_add_text(out, list->count == 0 ? ": none\n" : ":\n");
     }
-    if (is_table(list)) {
-        print_table(list, most, out);
+    if (list->count > 0 && list->first->kind == NODE_MAP) {
+        add_table(out, list, most);
+        return;
     }
-    for (const struct node *line = list->first; is_lines(list) && line != NULL; line = line->next) {
-        print_text(cell_text(&page, line), out);
-        fputc('\n', out);
+    for (const struct node *line = list->first; line != NULL; line = line->next) {
+        columns_add_all(out, cell_text(&cell, line));
+        page_add_char(out, '\n');
     }
-    page_release(&page);
-}
-
-static struct node *read_json(struct arena *scratch, struct bytes json)
-{
-    struct config_errors *errors = config_errors_new("answer");
-    struct node *root = NULL;
-
-    if (errors != NULL && scratch != NULL) {
-        root = config_yaml_read(scratch, json, errors);
-    }
-    if (root != NULL && (config_errors_count(errors) > 0 || root->kind != NODE_MAP)) {
-        root = NULL;
-    }
-    config_errors_free(&errors);
-    return root;
+    page_release(&cell);
 }
 
 int remote_print_width(FILE *out)
@@ -516,49 +386,57 @@ int remote_print_width(FILE *out)
                                                                              : WIDTH_USUALLY;
 }
 
+static void print(struct page *page, FILE *out)
+{
+    fwrite(page->at, 1, page->length, out);
+    page_release(page);
+}
+
 bool remote_print(struct bytes json, int most, FILE *out)
 {
     struct arena *scratch = arena_new();
-    struct node *root = read_json(scratch, json);
+    const struct node *root = answer_read(scratch, json);
+    struct page page = {0};
 
     if (root != NULL) {
-        print_facts(root, out);
+        add_facts(&page, root);
         for (const struct node *member = root->first; member != NULL; member = member->next) {
             if (member->kind == NODE_LIST) {
-                print_list(root, member, most, out);
+                add_list(&page, root, member, most);
             }
         }
     }
+    print(&page, out);
     arena_free(&scratch);
     return root != NULL;
 }
 
 void remote_print_lines(struct bytes text, FILE *out)
 {
+    struct page page = {0};
+
     while (text.length > 0) {
         const char *end = memchr(text.at, '\n', text.length);
         size_t length = end != NULL ? (size_t)(end - text.at) : text.length;
 
-        print_text((struct bytes){text.at, length}, out);
-        fputc('\n', out);
+        columns_add_all(&page, bytes_first(text, length));
+        page_add_char(&page, '\n');
         text = bytes_skip(text, end != NULL ? length + 1 : length);
     }
+    print(&page, out);
 }
 
 bool remote_print_problem(struct bytes json, FILE *out)
 {
     struct arena *scratch = arena_new();
-    struct node *root = read_json(scratch, json);
+    const struct node *root = answer_read(scratch, json);
     const struct node *detail = config_node_child(root, "detail");
-    const struct node *remedy = config_node_child(root, "remedy");
     bool is_problem = detail != NULL && detail->kind == NODE_TEXT;
 
     if (is_problem) {
         /* It may have several lines, of a file with several errors. */
         remote_print_lines(detail->text, out);
-        if (remedy != NULL && remedy->kind == NODE_TEXT) {
-            remote_print_lines(remedy->text, out);
-        }
+        remote_print_lines(answer_text(root, "remedy"), out);
     }
     arena_free(&scratch);
     return is_problem;

@@ -2,7 +2,7 @@
 /* A view is a table of columns; a column says which member it shows, and how. */
 #include "remote/top_frame.h"
 
-#include "config/yaml/yaml_reader.h"
+#include "remote/answer.h"
 #include "remote/human.h"
 
 #include <stdio.h>
@@ -96,31 +96,10 @@ int top_frame_columns(enum top_view view)
 
 /* --- cells ------------------------------------------------------------------------------- */
 
-static double number_at(const struct node *map, const char *key)
-{
-    const struct node *node = config_node_child(map, key);
-    char text[32];
-
-    if (node == NULL || node->kind != NODE_TEXT || node->text.length >= sizeof(text)) {
-        return 0;
-    }
-    memcpy(text, node->text.at, node->text.length);
-    text[node->text.length] = '\0';
-    return strtod(text, NULL);
-}
-
-static struct bytes text_at(const struct node *map, const char *key)
-{
-    const struct node *node = config_node_child(map, key);
-
-    return node == NULL || node->kind != NODE_TEXT || config_node_is_empty(node) ? BYTES("")
-                                                                                 : node->text;
-}
-
 static double failed_share(const struct node *row)
 {
-    double rate = number_at(row, "rate");
-    double share = rate > 0 ? number_at(row, "failures") / rate : 0;
+    double rate = answer_number(row, "rate");
+    double share = rate > 0 ? answer_number(row, "failures") / rate : 0;
 
     return share < 1 ? share : 1;
 }
@@ -128,8 +107,9 @@ static double failed_share(const struct node *row)
 static void add_arms(struct page *page, const struct node *arms)
 {
     for (const struct node *arm = arms != NULL ? arms->first : NULL; arm != NULL; arm = arm->next) {
-        page_add(page, text_at(arm, "service"));
-        page_format(page, " %g%%%s", number_at(arm, "weight") / 100, arm->next != NULL ? ", " : "");
+        page_add(page, answer_text(arm, "service"));
+        page_format(page, " %g%%%s", answer_number(arm, "weight") / 100,
+                    arm->next != NULL ? ", " : "");
     }
 }
 
@@ -141,18 +121,18 @@ static void add_ramp(struct page *page, const struct node *ramp)
         page_add_text(page, "-");
         return;
     }
-    page_add(page, text_at(ramp, "phase"));
-    page_format(page, ", step %.0f of %u", number_at(ramp, "step") + 1,
+    page_add(page, answer_text(ramp, "phase"));
+    page_format(page, ", step %.0f of %u", answer_number(ramp, "step") + 1,
                 steps != NULL ? steps->count : 0);
 }
 
 static void add_cell(struct page *page, const struct column *column, const struct node *row)
 {
-    double number = number_at(row, column->key);
+    double number = answer_number(row, column->key);
 
     switch (column->kind) {
     case CELL_TEXT:
-        page_add(page, text_at(row, column->key));
+        page_add(page, answer_text(row, column->key));
         break;
     case CELL_RATE:
         page_add_text(page, human_count(number / 100).text);
@@ -183,46 +163,7 @@ static void add_cell(struct page *page, const struct column *column, const struc
 
 /* --- lines ------------------------------------------------------------------------------- */
 
-/* Columns, not bytes: UTF-8 continuation bytes take no room. */
-static bool takes_room(char byte)
-{
-    return ((unsigned char)byte & 0xc0) != 0x80;
-}
-
-static int width_of(struct bytes text)
-{
-    int width = 0;
-
-    for (size_t i = 0; i < text.length; i++) {
-        width += takes_room(text.at[i]);
-    }
-    return width;
-}
-
-/* In exactly `width` columns; what is too long ends in "~". Nothing from the far end may move the
- * cursor. */
-static void add_fitted(struct page *out, struct bytes text, int width, bool right)
-{
-    int room = width_of(text);
-    int column = 0;
-
-    if (right && room < width) {
-        page_format(out, "%*s", width - room, "");
-    }
-    for (size_t i = 0; i < text.length; i++) {
-        column += takes_room(text.at[i]);
-        if (column > width || (column == width && room > width)) {
-            page_add_char(out, '~');
-            return;
-        }
-        page_add_char(out,
-                      (unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f ? '?' : text.at[i]);
-    }
-    if (!right && room < width) {
-        page_format(out, "%*s", width - room, "");
-    }
-}
-
+/* As a number. */
 static bool is_right(const struct column *column)
 {
     return column->kind != CELL_TEXT && column->kind != CELL_ARMS && column->kind != CELL_RAMP;
@@ -263,7 +204,7 @@ struct order {
 
 static double sort_number(const struct column *column, const struct node *row)
 {
-    return column->kind == CELL_FAILED ? failed_share(row) : number_at(row, column->key);
+    return column->kind == CELL_FAILED ? failed_share(row) : answer_number(row, column->key);
 }
 
 static int compare_text(struct bytes a, struct bytes b)
@@ -286,7 +227,8 @@ static int compare_rows(const void *left, const void *right, void *given)
 
         result = (x < y) - (x > y);
     } else {
-        result = compare_text(text_at(a, order->column->key), text_at(b, order->column->key));
+        result =
+            compare_text(answer_text(a, order->column->key), answer_text(b, order->column->key));
     }
     return order->upwards ? -result : result;
 }
@@ -337,7 +279,7 @@ static const char *style_of(const struct column *column, const struct node *row)
     if (column->kind == CELL_FAILED && failed_share(row) > 0) {
         return failed_share(row) < 0.01 ? "33" : "31";
     }
-    if (strcmp(column->key, "state") == 0 && text_at(row, "why").length > 0) {
+    if (strcmp(column->key, "state") == 0 && answer_text(row, "why").length > 0) {
         return "31";
     }
     return NULL;
@@ -362,8 +304,8 @@ static void add_row(struct page *out, const struct top_choice *choice, const str
         if (style != NULL) {
             add_style(&line, size, style);
         }
-        add_fitted(&line, page_bytes(&cell), column->width > 0 ? column->width : flexible,
-                   is_right(column));
+        columns_add(&line, page_bytes(&cell), column->width > 0 ? column->width : flexible,
+                    is_right(column) ? COLUMNS_RIGHT : COLUMNS_LEFT);
         if (style != NULL) {
             add_style(&line, size, "0");
         }
@@ -391,8 +333,8 @@ static void add_titles(struct page *out, const struct top_choice *choice,
                  : choice->upwards ? "^"
                                    : "v");
         page_add_text(out, i > 0 ? "  " : "");
-        add_fitted(out, bytes_of(title), column->width > 0 ? column->width : flexible,
-                   is_right(column));
+        columns_add(out, bytes_of(title), column->width > 0 ? column->width : flexible,
+                    is_right(column) ? COLUMNS_RIGHT : COLUMNS_LEFT);
     }
     add_style(out, size, "0");
     page_add_char(out, '\n');
@@ -418,7 +360,7 @@ static void add_table(struct page *out, struct top_choice *choice, const struct 
 
 static void add_line(struct page *out, const struct page *line, const struct top_size *size)
 {
-    add_fitted(out, page_bytes(line), size->columns, false);
+    columns_add(out, page_bytes(line), size->columns, COLUMNS_LEFT);
     page_add_char(out, '\n');
 }
 
@@ -426,9 +368,9 @@ static void add_use(struct page *line, const struct node *root, const char *name
                     struct human unit(double number))
 {
     const struct node *use = config_node_child(config_node_child(root, "use"), name);
-    double budget = number_at(use, "budget");
+    double budget = answer_number(use, "budget");
 
-    page_format(line, "   %s %s", name, unit(number_at(use, "used")).text);
+    page_format(line, "   %s %s", name, unit(answer_number(use, "used")).text);
     if (budget > 0) {
         page_format(line, " of %s", unit(budget).text);
     }
@@ -439,29 +381,29 @@ static void add_head(struct page *out, const struct node *root, const struct top
 {
     const struct node *process = config_node_child(root, "process");
     const struct node *sample = config_node_child(root, "sample");
-    double requests = number_at(sample, "requests");
+    double requests = answer_number(sample, "requests");
     struct page line = {0};
 
     page_add_text(&line, "Turnpike ");
-    page_add(&line, text_at(process, "version"));
-    page_format(
-        &line, "   up %s   generation %.0f%s%s",
-        human_span((uint64_t)(number_at(root, "now_ms") / 1000 - number_at(process, "started_s")))
-            .text,
-        number_at(process, "generation"),
-        text_at(process, "file_error").length > 0 ? "   THE FILE DOES NOT LOAD" : "",
-        choice->is_paused ? "   PAUSED" : "");
+    page_add(&line, answer_text(process, "version"));
+    page_format(&line, "   up %s   generation %.0f%s%s",
+                human_span((uint64_t)(answer_number(root, "now_ms") / 1000 -
+                                      answer_number(process, "started_s")))
+                    .text,
+                answer_number(process, "generation"),
+                answer_text(process, "file_error").length > 0 ? "   THE FILE DOES NOT LOAD" : "",
+                choice->is_paused ? "   PAUSED" : "");
     add_line(out, &line, size);
     line.length = 0;
     page_format(&line, "requests/s %s   failed %s   p50 %s   p99 %s   p99.9 %s",
                 human_count(requests).text,
-                human_percent(requests > 0 ? number_at(sample, "failures") / requests : 0).text,
-                human_duration(number_at(sample, "p50_us")).text,
-                human_duration(number_at(sample, "p99_us")).text,
-                human_duration(number_at(sample, "p999_us")).text);
+                human_percent(requests > 0 ? answer_number(sample, "failures") / requests : 0).text,
+                human_duration(answer_number(sample, "p50_us")).text,
+                human_duration(answer_number(sample, "p99_us")).text,
+                human_duration(answer_number(sample, "p999_us")).text);
     add_line(out, &line, size);
     line.length = 0;
-    page_format(&line, "connections %s", human_count(number_at(sample, "connections")).text);
+    page_format(&line, "connections %s", human_count(answer_number(sample, "connections")).text);
     add_use(&line, root, "memory", human_bytes);
     add_use(&line, root, "descriptors", human_count);
     add_line(out, &line, size);
@@ -489,23 +431,16 @@ bool top_frame(struct bytes json, struct top_choice *choice, const struct top_si
                struct page *out)
 {
     struct arena *scratch = arena_new();
-    struct config_errors *errors = config_errors_new("answer");
-    struct node *root = NULL;
+    const struct node *root = answer_read(scratch, json);
     struct row_list list;
-    bool good;
+    bool good = config_node_child(root, "sample") != NULL && gather_rows(root, choice, &list);
 
-    if (scratch != NULL && errors != NULL) {
-        root = config_yaml_read(scratch, json, errors);
-    }
-    good = root != NULL && config_errors_count(errors) == 0 && root->kind == NODE_MAP &&
-           config_node_child(root, "sample") != NULL && gather_rows(root, choice, &list);
     if (good) {
         add_head(out, root, choice, size);
         add_tabs(out, choice, list.count, size);
         add_table(out, choice, &list, size);
         free(list.rows);
     }
-    config_errors_free(&errors);
     arena_free(&scratch);
     return good;
 }

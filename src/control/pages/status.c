@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* GET /v1/status and GET /health: the process as a whole. */
+/* GET /v1/status and GET /health: the process as a whole. GET /v1: what may be asked. */
 #include "control/endpoints.h"
 #include "control/pages/differences.h"
 #include "control/pages/merged.h"
@@ -98,4 +98,25 @@ void health_answer(struct question *question)
     question->sources->facts(question->sources->owner, &facts);
     page_add_text(&question->page, facts.stopping ? "stopping\n" : "ok\n");
     question_answer(question, facts.stopping ? 503 : 200, BYTES("text/plain"));
+}
+
+static void add_endpoint(struct json *json, const char *method, const char *path, const char *help)
+{
+    json_begin_row(json, NULL);
+    json_text(json, "method", method);
+    json_text(json, "path", path);
+    json_text(json, "help", help);
+    json_end_object(json);
+}
+
+void endpoints_answer(struct question *question)
+{
+    struct json *json = question_json(question);
+
+    json_begin_list(json, "endpoints");
+#define ROW(method, path, answer, place, order, help) add_endpoint(json, method, path, help);
+    CONTROL_ENDPOINTS(ROW)
+#undef ROW
+    json_end_list(json);
+    question_answer_json(question);
 }
