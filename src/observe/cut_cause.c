@@ -4,28 +4,25 @@
 
 #include "base/check.h"
 
+static const struct {
+    const char *name;
+    const char *sentence;
+} causes[CUT_CAUSE_COUNT] = {
+#define ROW(name, word, sentence) {word, sentence},
+    CUT_CAUSES(ROW)
+#undef ROW
+};
+
 const char *cut_cause_name(enum cut_cause cause)
 {
-    static const char *const names[] = {
-#define ROW(name, word, sentence) word,
-        CUT_CAUSES(ROW)
-#undef ROW
-    };
-
     CHECK(cause < CUT_CAUSE_COUNT);
-    return names[cause];
+    return causes[cause].name;
 }
 
 const char *cut_cause_sentence(enum cut_cause cause)
 {
-    static const char *const sentences[] = {
-#define ROW(name, word, sentence) sentence,
-        CUT_CAUSES(ROW)
-#undef ROW
-    };
-
     CHECK(cause < CUT_CAUSE_COUNT);
-    return sentences[cause];
+    return causes[cause].sentence;
 }
 
 const char *cut_cause_error(enum cut_cause cause)

@@ -120,22 +120,6 @@ static void count_seldom(struct metrics_block *block, enum metrics_seldom kind, 
     counter_add(&there[index], 1);
 }
 
-/* A block that no settings name, made when it is first asked for; NULL: no memory. */
-static struct metrics_block *make_block(struct metrics *metrics, enum metrics_kind kind,
-                                        const char *name)
-{
-    struct metrics_family *family = &metrics->families[kind];
-    struct metrics_block *block = metrics_find_block(family, name);
-
-    if (block == NULL) {
-        block = metrics_block_new(kind, name);
-        if (block != NULL) {
-            metrics_add_block(family, block);
-        }
-    }
-    return block;
-}
-
 /* Only exchanges with a trace that a collector gets: the others' ids lead nowhere. */
 static bool is_sampled(const struct outcome *outcome)
 {
@@ -177,8 +161,8 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
         metrics_note_exemplar(service, facts.bucket, outcome);
     }
     if (outcome->cut != CUT_NONE) {
-        count_in_block(make_block(metrics, METRICS_CUTS, cut_cause_name(outcome->cut)), outcome,
-                       &facts);
+        count_in_block(metrics_make_block(metrics, METRICS_CUTS, cut_cause_name(outcome->cut)),
+                       outcome, &facts);
     }
 }
 
@@ -263,20 +247,17 @@ void metrics_origin_fails(struct metrics_origin *origin, unsigned failure)
 struct metrics *metrics_new(void)
 {
     struct metrics *metrics = calloc(1, sizeof(*metrics));
-    struct metrics_block *unrouted;
 
     if (metrics == NULL) {
         return NULL;
     }
-    unrouted = metrics_block_new(METRICS_ROUTES, "");
-    if (unrouted == NULL) {
+    metrics->unrouted = metrics_make_block(metrics, METRICS_ROUTES, "");
+    if (metrics->unrouted == NULL) {
         free(metrics);
         return NULL;
     }
-    metrics->unrouted = unrouted;
     pthread_mutex_init(&metrics->lock, NULL);
-    metrics_add_block(&metrics->families[METRICS_ROUTES], unrouted);
-    metrics_hold_block(&metrics->families[METRICS_ROUTES], unrouted);
+    metrics_hold_block(&metrics->families[METRICS_ROUTES], metrics->unrouted);
     return metrics;
 }
 
@@ -286,7 +267,6 @@ static void free_names(struct kept_name **slot)
 
     while ((kept = *slot) != NULL) {
         *slot = kept->next;
-        free(kept->name);
         free(kept);
     }
 }
@@ -299,7 +279,7 @@ void metrics_free(struct metrics **metrics)
     for (int kind = 0; kind < METRICS_KIND_COUNT; kind++) {
         struct metrics_family *family = &(*metrics)->families[kind];
 
-        metrics_free_blocks(atomic_load_explicit(&family->first, memory_order_relaxed));
+        metrics_free_blocks(kind, atomic_load_explicit(&family->first, memory_order_relaxed));
         free(family->index.entries);
     }
     for (size_t slot = 0; slot < METRICS_HASH_SLOTS; slot++) {

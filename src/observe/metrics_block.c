@@ -5,16 +5,38 @@
 
 #include <stdlib.h>
 
-struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name)
+/* A request that was sent to an origin may log its name when its block is gone. */
+static char *keep_name(struct metrics *metrics, const char *name)
 {
-    size_t size =
-        kind == METRICS_ORIGINS ? sizeof(struct metrics_origin) : sizeof(struct metrics_block);
-    struct metrics_block *block = calloc(1, size);
+    struct kept_name **slot = &metrics->names[hash_of_bytes(bytes_of(name)) % METRICS_HASH_SLOTS];
+    struct kept_name *kept;
+
+    for (kept = *slot; kept != NULL; kept = kept->next) {
+        if (strcmp(kept->name, name) == 0) {
+            return kept->name;
+        }
+    }
+    kept = malloc(sizeof(*kept) + strlen(name) + 1);
+    if (kept == NULL) {
+        return NULL;
+    }
+    kept->next = *slot;
+    memcpy(kept->name, name, strlen(name) + 1);
+    *slot = kept;
+    return kept->name;
+}
+
+static struct metrics_block *block_new(struct metrics *metrics, enum metrics_kind kind,
+                                       const char *name)
+{
+    bool is_origin = kind == METRICS_ORIGINS;
+    struct metrics_block *block =
+        calloc(1, is_origin ? sizeof(struct metrics_origin) : sizeof(struct metrics_block));
 
     if (block == NULL) {
         return NULL;
     }
-    block->name = strdup(name);
+    block->name = is_origin ? keep_name(metrics, name) : strdup(name);
     if (block->name == NULL) {
         free(block);
         return NULL;
@@ -23,9 +45,11 @@ struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name
     return block;
 }
 
-/* But its name. */
-static void free_block(struct metrics_block *block)
+static void free_block(int kind, struct metrics_block *block)
 {
+    if (kind != METRICS_ORIGINS) {
+        free(block->name);
+    }
     for (int i = 0; i < METRICS_SELDOM_KINDS; i++) {
         free(atomic_load_explicit(&block->seldom[i], memory_order_relaxed));
     }
@@ -33,13 +57,12 @@ static void free_block(struct metrics_block *block)
     free(block);
 }
 
-void metrics_free_blocks(struct metrics_block *block)
+void metrics_free_blocks(int kind, struct metrics_block *block)
 {
     while (block != NULL) {
         struct metrics_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
 
-        free(block->name);
-        free_block(block);
+        free_block(kind, block);
         block = next;
     }
 }
@@ -57,7 +80,7 @@ struct metrics_block *metrics_find_block(const struct metrics_family *family, co
     return NULL;
 }
 
-void metrics_add_block(struct metrics_family *family, struct metrics_block *block)
+static void add_block(struct metrics_family *family, struct metrics_block *block)
 {
     struct metrics_block **slot = &family->slots[block->hash % METRICS_HASH_SLOTS];
 
@@ -73,10 +96,25 @@ void metrics_add_block(struct metrics_family *family, struct metrics_block *bloc
     family->count++;
 }
 
-/* `before` it in the list; NULL: it is the first. No reader is there. */
-static void drop_block(struct metrics_family *family, struct metrics_block *before,
-                       struct metrics_block *block)
+struct metrics_block *metrics_make_block(struct metrics *metrics, enum metrics_kind kind,
+                                         const char *name)
 {
+    struct metrics_family *family = &metrics->families[kind];
+    struct metrics_block *block = metrics_find_block(family, name);
+
+    if (block == NULL) {
+        block = block_new(metrics, kind, name);
+        if (block != NULL) {
+            add_block(family, block);
+        }
+    }
+    return block;
+}
+
+void metrics_forget(struct metrics *metrics, int kind, struct metrics_block *before,
+                    struct metrics_block *block)
+{
+    struct metrics_family *family = &metrics->families[kind];
     struct metrics_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
     struct metrics_block **slot = &family->slots[block->hash % METRICS_HASH_SLOTS];
 
@@ -90,33 +128,7 @@ static void drop_block(struct metrics_family *family, struct metrics_block *befo
         family->last = before;
     }
     family->count--;
-    free_block(block);
-}
-
-static bool keep_name(struct metrics *metrics, const struct metrics_block *block)
-{
-    struct kept_name *kept = malloc(sizeof(*kept));
-    struct kept_name **slot;
-
-    if (kept == NULL) {
-        return false;
-    }
-    slot = &metrics->names[block->hash % METRICS_HASH_SLOTS];
-    *kept = (struct kept_name){*slot, block->name};
-    *slot = kept;
-    return true;
-}
-
-bool metrics_forget(struct metrics *metrics, int kind, struct metrics_block *before,
-                    struct metrics_block *block)
-{
-    if (kind != METRICS_ORIGINS) {
-        free(block->name);
-    } else if (!keep_name(metrics, block)) {
-        return false;
-    }
-    drop_block(&metrics->families[kind], before, block);
-    return true;
+    free_block(kind, block);
 }
 
 void metrics_hold_block(struct metrics_family *family, struct metrics_block *block)
@@ -126,40 +138,6 @@ void metrics_hold_block(struct metrics_family *family, struct metrics_block *blo
 
 #define GONE_KEPT 256       /* more than of other names: how long ago they went is not known */
 #define FORGOTTEN_FOR_ONE 2 /* more than come, so that there are no more and more of them */
-
-/* One that may still be told of; NULL: there is none. It is the caller's. */
-static char *take_kept_name(struct metrics *metrics, const char *name)
-{
-    struct kept_name **slot = &metrics->names[hash_of_bytes(bytes_of(name)) % METRICS_HASH_SLOTS];
-
-    for (struct kept_name **place = slot; *place != NULL; place = &(*place)->next) {
-        struct kept_name *kept = *place;
-
-        if (strcmp(kept->name, name) == 0) {
-            char *taken = kept->name;
-
-            *place = kept->next;
-            free(kept);
-            return taken;
-        }
-    }
-    return NULL;
-}
-
-static struct metrics_block *make_block(struct metrics *metrics, const char *name)
-{
-    struct metrics_block *block = metrics_block_new(METRICS_ORIGINS, name);
-    char *kept = block != NULL ? take_kept_name(metrics, name) : NULL;
-
-    if (kept != NULL) {
-        free(block->name);
-        block->name = kept;
-    }
-    if (block != NULL) {
-        metrics_add_block(&metrics->families[METRICS_ORIGINS], block);
-    }
-    return block;
-}
 
 /* Those that came first go first. */
 static void forget_some(struct metrics *metrics, unsigned most)
@@ -171,7 +149,8 @@ static void forget_some(struct metrics *metrics, unsigned most)
     while (block != NULL && most > 0 && family->count > family->held + GONE_KEPT) {
         struct metrics_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
 
-        if (block->holders == 0 && metrics_forget(metrics, METRICS_ORIGINS, before, block)) {
+        if (block->holders == 0) {
+            metrics_forget(metrics, METRICS_ORIGINS, before, block);
             most--;
         } else {
             before = block;
@@ -196,16 +175,16 @@ struct metrics_origin *metrics_origin(struct metrics *metrics, const char *name)
 {
     struct metrics_family *family = &metrics->families[METRICS_ORIGINS];
     struct metrics_block *block = metrics_find_block(family, name);
-    bool is_new = block == NULL;
 
-    if (is_new) {
-        block = make_block(metrics, name);
-    }
-    if (block != NULL) {
+    if (block == NULL) {
+        block = metrics_make_block(metrics, METRICS_ORIGINS, name);
+        if (block == NULL) {
+            return NULL;
+        }
         metrics_hold_block(family, block);
-    }
-    if (is_new) {
         make_room(metrics);
+    } else {
+        metrics_hold_block(family, block);
     }
     return (struct metrics_origin *)block;
 }

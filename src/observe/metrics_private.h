@@ -75,10 +75,10 @@ struct metrics_family {
     size_t held; /* by holders */
 };
 
-/* Of an origin that is forgotten: a request that was sent there may still log its name. */
+/* Of an origin, as long as the metrics. */
 struct kept_name {
     struct kept_name *next;
-    char *name;
+    char name[];
 };
 
 struct metrics {
@@ -121,18 +121,17 @@ void metrics_note_exemplar(struct metrics_block *block, unsigned bucket,
 
 /* --- metrics_block.c --- */
 
-/* NULL: out of memory. */
-struct metrics_block *metrics_block_new(enum metrics_kind kind, const char *name);
 struct metrics_block *metrics_find_block(const struct metrics_family *family, const char *name);
-/* The family's from here on, and seen by those who read. */
-void metrics_add_block(struct metrics_family *family, struct metrics_block *block);
+/* The same, made where there is none: the family's from then on, and seen by those who read. NULL: out of
+ * memory. */
+struct metrics_block *metrics_make_block(struct metrics *metrics, enum metrics_kind kind,
+                                         const char *name);
 /* It stays though no settings name it. */
 void metrics_hold_block(struct metrics_family *family, struct metrics_block *block);
-/* `before` it in the list; NULL: it is the first. No reader is there. false: no memory, and it
- * stays. */
-bool metrics_forget(struct metrics *metrics, int kind, struct metrics_block *before,
+/* `before` it in the list; NULL: it is the first. No reader is there. */
+void metrics_forget(struct metrics *metrics, int kind, struct metrics_block *before,
                     struct metrics_block *block);
 /* All from this one on. */
-void metrics_free_blocks(struct metrics_block *block);
+void metrics_free_blocks(int kind, struct metrics_block *block);
 
 #endif

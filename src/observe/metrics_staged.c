@@ -74,16 +74,11 @@ struct metrics_staged_config *metrics_staged_config_new(struct metrics *metrics,
 static bool adopt_name(struct metrics_staged_config *staged_config, enum metrics_kind kind,
                        size_t index)
 {
-    struct metrics_family *family = &staged_config->metrics->families[kind];
     const char *name = name_in(staged_config->settings, kind, index);
-    struct metrics_block *block = metrics_find_block(family, name);
+    struct metrics_block *block = metrics_make_block(staged_config->metrics, kind, name);
 
     if (block == NULL) {
-        block = metrics_block_new(kind, name);
-        if (block == NULL) {
-            return false;
-        }
-        metrics_add_block(family, block);
+        return false;
     }
     block->named = staged_config->metrics->round + 1;
     staged_config->indexes[kind].entries[index] = (struct metrics_entry){name, block};
@@ -122,8 +117,9 @@ static bool sweep(struct metrics_staged_config *staged_config, unsigned most)
             if (most == 0) {
                 return false;
             }
-            if (!is_long_gone(staged_config->metrics, block) ||
-                !metrics_forget(staged_config->metrics, staged_config->swept, before, block)) {
+            if (is_long_gone(staged_config->metrics, block)) {
+                metrics_forget(staged_config->metrics, staged_config->swept, before, block);
+            } else {
                 staged_config->sweep = block;
             }
         }

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/log/log.h"
+#include "base/memory/arena.h"
 #include "base/system/machine.h"
 #include "base/system/wakeup.h"
 #include "observe/line_ring.h"
@@ -34,8 +35,8 @@ struct span_ring {
     _Atomic uint64_t dropped; /* spans; written by the worker */
 };
 
-/* Copied strings, freed together. */
 struct target {
+    struct arena *texts;
     struct tracing_settings settings;
     struct collector_tls tls;
     const char *name; /* the gateway's */
@@ -78,40 +79,32 @@ static void target_free(struct target *target)
         if (target->tls.ops != NULL) {
             target->tls.ops->forget(target->tls.dialer);
         }
-        free((char *)target->settings.to);
-        free((char *)target->settings.authority);
-        free((char *)target->settings.host);
-        free((char *)target->settings.port);
-        free((char *)target->settings.path);
-        free((char *)target->name);
-        free(target);
+        arena_free(&target->texts);
     }
-}
-
-static bool copy_text(const char **to, const char *text)
-{
-    *to = strdup(text);
-    return *to != NULL;
 }
 
 static struct target *target_new(const struct tracing_settings *settings, const char *name)
 {
-    struct target *target = calloc(1, sizeof(*target));
+    struct arena *texts = arena_new();
+    struct target *target = texts != NULL ? arena_take(texts, sizeof(*target)) : NULL;
 
-    if (target == NULL) {
+    if (target != NULL) {
+        target->texts = texts;
+        target->settings.timeout = settings->timeout;
+        target->name = arena_copy(texts, bytes_of(name));
+    }
+    if (target != NULL && settings->to != NULL) {
+        target->settings.to = arena_copy(texts, bytes_of(settings->to));
+        target->settings.authority = arena_copy(texts, bytes_of(settings->authority));
+        target->settings.host = arena_copy(texts, bytes_of(settings->host));
+        target->settings.port = arena_copy(texts, bytes_of(settings->port));
+        target->settings.path = arena_copy(texts, bytes_of(settings->path));
+    }
+    if (target == NULL || arena_failed(texts)) {
+        arena_free(&texts);
         return NULL;
     }
-    target->settings.timeout = settings->timeout;
-    if (copy_text(&target->name, name) &&
-        (settings->to == NULL || (copy_text(&target->settings.to, settings->to) &&
-                                  copy_text(&target->settings.authority, settings->authority) &&
-                                  copy_text(&target->settings.host, settings->host) &&
-                                  copy_text(&target->settings.port, settings->port) &&
-                                  copy_text(&target->settings.path, settings->path)))) {
-        return target;
-    }
-    target_free(target);
-    return NULL;
+    return target;
 }
 
 static void take_next_target(struct span_exporter *exporter)

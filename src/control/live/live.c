@@ -26,7 +26,7 @@ struct live {
     const struct control_sources *sources;
     struct loop *loop;
     struct alarm sampling;
-    struct live_history *history;
+    struct live_history history;
 
     struct link viewers;
     uint32_t viewer_count;
@@ -177,15 +177,10 @@ static uint64_t now_ms(void)
 
 static void add_sample(const struct live *live, struct page *page)
 {
-    const struct live_sample sample = live_history_last(live->history);
-
-    page_format(page,
-                "{\"now_ms\":%llu,\"second\":%llu,\"sample\":{\"requests\":%u,\"failures\":%u,"
-                "\"p50_us\":%u,"
-                "\"p99_us\":%u,\"p999_us\":%u,\"connections\":%u}",
-                (unsigned long long)now_ms(), (unsigned long long)live_history_count(live->history),
-                sample.requests, sample.failures, sample.p50_us, sample.p99_us, sample.p999_us,
-                sample.connections);
+    page_format(page, "{\"now_ms\":%llu,\"second\":%llu,\"sample\":{", (unsigned long long)now_ms(),
+                (unsigned long long)live->history.count);
+    live_history_add_last(&live->history, page);
+    page_add_char(page, '}');
 }
 
 static void add_update(struct live *live, struct page *page)
@@ -264,7 +259,7 @@ static void on_sample(void *owner)
     struct live *live = owner;
 
     alarm_set(live->loop, &live->sampling, until_next(live, 0), on_sample, live);
-    live_history_sample(live->history, live->sources);
+    live_history_sample(&live->history, live->sources);
 }
 
 /* --- a viewer comes ---------------------------------------------------------------------- */
@@ -272,8 +267,8 @@ static void on_sample(void *owner)
 static void write_history(const struct live *live, struct page *page)
 {
     page_format(page, "retry: 1000\nevent: history\ndata: {\"second\":%llu,",
-                (unsigned long long)live_history_count(live->history));
-    live_history_add(live->history, page);
+                (unsigned long long)live->history.count);
+    live_history_add(&live->history, page);
     page_add_text(page, "}\n\n");
 }
 
@@ -354,11 +349,6 @@ struct live *live_new(const struct control_sources *sources, struct loop *loop)
     if (live == NULL) {
         return NULL;
     }
-    live->history = live_history_new();
-    if (live->history == NULL) {
-        free(live);
-        return NULL;
-    }
     live->sources = sources;
     live->loop = loop;
     list_init(&live->viewers);
@@ -391,6 +381,5 @@ void live_free(struct live **held)
     }
     rest(live);
     alarm_clear(live->loop, &live->sampling);
-    live_history_free(&live->history);
     free(live);
 }

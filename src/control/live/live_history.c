@@ -4,36 +4,13 @@
 
 #include "control/live/live_meter.h"
 
-#include <stdlib.h>
-
-struct totals {
-    uint64_t requests;
-    uint64_t failures;
-    uint64_t durations[METRICS_DURATION_BUCKETS];
-};
-
-struct live_history {
-    struct totals before; /* zeros at first: counters begin with the process */
-    uint64_t count;       /* samples, ever */
-    struct live_sample samples[LIVE_HISTORY_SECONDS];
-};
-
-struct live_history *live_history_new(void)
-{
-    return calloc(1, sizeof(struct live_history));
-}
-
-void live_history_free(struct live_history **history)
-{
-    free(*history);
-    *history = NULL;
-}
+#include <string.h>
 
 /* --- sampling ---------------------------------------------------------------------------- */
 
 static void on_seen(void *owner, const struct metrics_reading *reading)
 {
-    struct totals *totals = owner;
+    struct live_totals *totals = owner;
 
     totals->requests += reading->exchanges;
     totals->failures += live_failures_of(reading);
@@ -57,7 +34,8 @@ static uint32_t percentile(const float *counts, double share)
     return duration < UINT32_MAX ? (uint32_t)duration : UINT32_MAX;
 }
 
-static void write_down(struct live_history *history, const struct totals *now, uint32_t connections)
+static void write_down(struct live_history *history, const struct live_totals *now,
+                       uint32_t connections)
 {
     struct live_sample *sample = &history->samples[history->count++ % LIVE_HISTORY_SECONDS];
     float counts[METRICS_DURATION_BUCKETS];
@@ -75,7 +53,7 @@ static void write_down(struct live_history *history, const struct totals *now, u
 
 void live_history_sample(struct live_history *history, const struct control_sources *sources)
 {
-    struct totals now = {.requests = 0};
+    struct live_totals now = {.requests = 0};
     uint32_t workers = control_workers(sources);
 
     for (uint32_t worker = 0; worker < workers; worker++) {
@@ -91,19 +69,6 @@ void live_history_sample(struct live_history *history, const struct control_sour
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-uint64_t live_history_count(const struct live_history *history)
-{
-    return history->count;
-}
-
-struct live_sample live_history_last(const struct live_history *history)
-{
-    const struct live_sample none = {.requests = 0};
-
-    return history->count > 0 ? history->samples[(history->count - 1) % LIVE_HISTORY_SECONDS]
-                              : none;
-}
-
 static const struct series {
     const char *name;
     size_t offset;
@@ -116,30 +81,35 @@ static const struct series {
     {"connections", offsetof(struct live_sample, connections)},
 };
 
-static void add_series(const struct live_history *history, const struct series *row,
-                       struct page *page)
+/* Of the sample number `at`, from 0. */
+static void add_value(const struct live_history *history, const struct series *row, uint64_t at,
+                      struct page *page)
 {
-    uint64_t kept = history->count < LIVE_HISTORY_SECONDS ? history->count : LIVE_HISTORY_SECONDS;
+    uint32_t value;
 
-    page_format(page, "\"%s\":[", row->name);
-    for (uint64_t i = history->count - kept; i < history->count; i++) {
-        const struct live_sample *sample = &history->samples[i % LIVE_HISTORY_SECONDS];
-        uint32_t value;
+    memcpy(&value, (const char *)&history->samples[at % LIVE_HISTORY_SECONDS] + row->offset,
+           sizeof(value));
+    page_add_number(page, value);
+}
 
-        memcpy(&value, (const char *)sample + row->offset, sizeof(value));
-        page_add_number(page, value);
-        page_add_char(page, ',');
+void live_history_add_last(const struct live_history *history, struct page *page)
+{
+    for (size_t i = 0; i < sizeof(series) / sizeof(series[0]); i++) {
+        page_format(page, "%s\"%s\":", i > 0 ? "," : "", series[i].name);
+        add_value(history, &series[i], history->count + LIVE_HISTORY_SECONDS - 1, page);
     }
-    if (kept > 0) {
-        page->length -= !page->failed; /* the last comma */
-    }
-    page_add_char(page, ']');
 }
 
 void live_history_add(const struct live_history *history, struct page *page)
 {
+    uint64_t kept = history->count < LIVE_HISTORY_SECONDS ? history->count : LIVE_HISTORY_SECONDS;
+
     for (size_t i = 0; i < sizeof(series) / sizeof(series[0]); i++) {
-        page_add_text(page, i > 0 ? "," : "");
-        add_series(history, &series[i], page);
+        page_format(page, "%s\"%s\":[", i > 0 ? "," : "", series[i].name);
+        for (uint64_t at = history->count - kept; at < history->count; at++) {
+            page_add_text(page, at > history->count - kept ? "," : "");
+            add_value(history, &series[i], at, page);
+        }
+        page_add_char(page, ']');
     }
 }

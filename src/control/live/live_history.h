@@ -19,17 +19,23 @@ struct live_sample {
     uint32_t connections; /* of clients, open */
 };
 
-struct live_history;
+struct live_totals {
+    uint64_t requests;
+    uint64_t failures;
+    uint64_t durations[METRICS_DURATION_BUCKETS];
+};
 
-struct live_history *live_history_new(void); /* NULL: out of memory */
-void live_history_free(struct live_history **history);
+struct live_history {          /* zeroed at first */
+    struct live_totals before; /* zeros at first: counters begin with the process */
+    uint64_t count;            /* samples, ever: the number of the newest one */
+    struct live_sample samples[LIVE_HISTORY_SECONDS];
+};
+
 /* Once a second. Walks the counters of the listeners, which are few however many routes there are. */
 void live_history_sample(struct live_history *history, const struct control_sources *sources);
-/* How many samples were ever taken: the number of the newest one. */
-uint64_t live_history_count(const struct live_history *history);
-/* The newest one; zeros before the first. */
-struct live_sample live_history_last(const struct live_history *history);
-/* Members of a JSON object, without braces: a list for each series, oldest first. */
+/* The newest one as members of a JSON object, without braces; zeros before the first. */
+void live_history_add_last(const struct live_history *history, struct page *page);
+/* The same of all: a list for each series, oldest first. */
 void live_history_add(const struct live_history *history, struct page *page);
 
 #endif
