@@ -12,6 +12,7 @@ nginx's and of HAProxy's hit, a refusal at most 0.5 of a forwarded request. Need
 nginx and HAProxy where they are installed."""
 
 import argparse
+import contextlib
 import os
 import socket
 import statistics
@@ -39,14 +40,26 @@ class Case:
     aim: float = 0.0
 
 
+# What is refused once one request each has come (prepared).
+REFUSED = {"full-line": "/full/13", "over-rate": "/rate/13", "room": "/room/13"}
+ROUTES_THAT_REFUSE = """\
+  - {name: full, match: {path_prefix: /full}, service: stalled, timeouts: {first_byte: 600s}}
+  - name: rate
+    match: {path_prefix: /rate}
+    service: origins
+    rate_limits: [{key: client_address, requests: 1, window: 1d}]
+  - name: room
+    match: {path_prefix: /room}
+    service: origins
+    waiting_room: {active: 1, session: 1d}
+"""
 CASES = [
     Case("forward-13", "/forward/13"),
     Case("hit-13", "/hit/13", least="forward-13", aim=0.6),
     Case("forward-32k", "/forward/32k"),
     Case("hit-32k", "/hit/32k", least="forward-32k", aim=0.6),
-    Case("full-line", "/full/13", refused=True, own=True, least="forward-13", aim=0.5),
-    Case("over-rate", "/rate/13", refused=True, own=True, least="forward-13", aim=0.5),
-    Case("room", "/room/13", refused=True, own=True, least="forward-13", aim=0.5),
+    *(Case(name, path, refused=True, own=True, least="forward-13", aim=0.5)
+      for name, path in REFUSED.items()),
 ]
 AIM_OF_OTHERS = 0.9
 
@@ -79,7 +92,7 @@ workers: 1
 access_log: {folder + "/access.log" if log else "off"}
 state_directory: {folder}
 admin: {{socket: off}}
-timeouts: {{keepalive_idle: 600s, first_byte: 600s}}
+timeouts: {{keepalive_idle: 600s}}
 listeners: [{{address: "127.0.0.1:{port}"}}]
 services:
   origins: {{origins: ["127.0.0.1:{origin}"]}}
@@ -87,15 +100,7 @@ services:
 routes:
   - {{name: forward, match: {{path_prefix: /forward}}, service: origins}}
   - {{name: hit, match: {{path_prefix: /hit}}, service: origins, cache: {{ttl: 1d}}}}
-  - {{name: full, match: {{path_prefix: /full}}, service: stalled}}
-  - name: rate
-    match: {{path_prefix: /rate}}
-    service: origins
-    rate_limits: [{{key: client_address, requests: 1, window: 1d}}]
-  - name: room
-    match: {{path_prefix: /room}}
-    service: origins
-    waiting_room: {{active: 1, session: 1d}}
+{ROUTES_THAT_REFUSE}
 """)
     return [binary, "-c", path]
 
@@ -200,30 +205,26 @@ class Stalled:
 # --- measuring -----------------------------------------------------------------------------------
 
 
-def ask(port, path):
+def ask(port, path, fields=""):
     """A connection that has asked."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench.test\r\n\r\n".encode())
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench.test\r\n{fields}\r\n".encode())
     return connection
 
 
-def status_of(connection):
-    return int(connection.recv(65536).split()[1])
-
-
-def prepare(port, held):
-    """What is refused later is asked for once: the one place of each is taken. The cookie of the waiting
-    room is brought back, so that the seat stays taken."""
-    held.append(ask(port, "/full/13"))
-    ask(port, "/rate/13").recv(1)
-    head = ask(port, "/room/13").recv(65536).decode()
-    cookie = next(line.split(":", 1)[1].split(";")[0].strip() for line in head.split("\r\n")
-                  if line.lower().startswith("set-cookie:"))
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-    connection.sendall(f"GET /room/13 HTTP/1.1\r\nHost: bench.test\r\nCookie: {cookie}\r\n\r\n"
-                       .encode())
-    if status_of(connection) != 200:
-        raise Failure("the waiting room does not know its own cookie")
+@contextlib.contextmanager
+def prepared(port):
+    """What is refused meanwhile is asked for once: the one place of each is taken. The cookie of the
+    waiting room is brought back, so that the seat stays taken."""
+    with ask(port, "/full/13"), ask(port, "/rate/13") as rated, ask(port, "/room/13") as guest:
+        rated.recv(1)
+        cookie = next(line.split(":", 1)[1].split(";")[0].strip()
+                      for line in guest.recv(65536).decode().split("\r\n")
+                      if line.lower().startswith("set-cookie:"))
+        with ask(port, "/room/13", f"Cookie: {cookie}\r\n") as again:
+            if int(again.recv(65536).split()[1]) != 200:
+                raise Failure("the waiting room does not know its own cookie")
+        yield
 
 
 def load(processes, options, port, case, seconds):
@@ -314,11 +315,11 @@ def main():
                                       options.load_cores)
             processes.wait_until_answering(started, origin, "/13")
             gateways = start_all(processes, options, kinds, origin, Stalled().port, folder)
-            held = []
-            for name, _, kind in kinds:
-                if kind is turnpike:
-                    prepare(gateways[name][1], held)
-            tell(kinds, run_rounds(processes, options, kinds, gateways))
+            with contextlib.ExitStack() as taken:
+                for name, _, kind in kinds:
+                    if kind is turnpike:
+                        taken.enter_context(prepared(gateways[name][1]))
+                tell(kinds, run_rounds(processes, options, kinds, gateways))
 
 
 if __name__ == "__main__":

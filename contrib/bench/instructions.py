@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import bench
+import cache
 from contenders import certificate
 from frames import (DATA, END_HEADERS, END_STREAM, HEAD_BYTES, HEADERS, PREFACE, SETTINGS,
                     WINDOW_UPDATE, frame, text)
@@ -33,6 +34,8 @@ CASES = { # connections, request
     "respond": (1, b"GET /respond HTTP/1.1\r\nHost: bench.test\r\n\r\n"),
     "cache-hit": (1, b"GET /hit HTTP/1.1\r\nHost: bench.test\r\n\r\n"),
     "big-head": (1, f"GET /13 HTTP/1.1\r\nHost: bench.test\r\n{HEADERS_29}\r\n".encode()),
+    **{name: (1, f"GET {path} HTTP/1.1\r\nHost: bench.test\r\n\r\n".encode())
+       for name, path in cache.REFUSED.items()},
 }
 CASES_OF_HTTP2 = { # listener, streams at a time
     "h2c": ("h2c", 1),
@@ -60,7 +63,7 @@ def arguments():
     return parser.parse_args()
 
 
-def write_config(folder, ports, origin_port):
+def write_config(folder, ports, origin_port, stalled_port):
     path = os.path.join(folder, "turnpike.yaml")
     with open(path, "w") as file:
         file.write(f"""
@@ -73,6 +76,7 @@ listeners:
     tls: {{certificates: [{{cert: {folder}/bench.crt, key: {folder}/bench.key}}]}}
 services:
   origins: {{origins: ["127.0.0.1:{origin_port}"]}}
+  stalled: {{origins: ["127.0.0.1:{stalled_port}"], concurrency: 1, pool: {{max_pending: 0}}}}
 routes:
   - name: respond
     match: {{path: /respond}}
@@ -82,24 +86,24 @@ routes:
     service: origins
     rewrite: {{path_prefix: /13}}
     cache: {{ttl: 1d}}
-  - name: forward
+{cache.ROUTES_THAT_REFUSE}  - name: forward
     service: origins
 """)
     return path
 
 
-def read_answer(connection):
+def read_answer(connection, refused):
     answer = b""
-    while not answer.endswith(BODY):
+    while not answer.endswith(b"}\n" if refused else BODY):
         piece = connection.recv(4096)
         if not piece:
             raise Failure("the gateway closed the connection")
         answer += piece
-    if not answer.startswith(b"HTTP/1.1 200"):
+    if not answer.startswith((b"HTTP/1.1 429", b"HTTP/1.1 503") if refused else b"HTTP/1.1 200"):
         raise Failure(f"unexpected answer: {answer[:60]!r}")
 
 
-def make_requests(port, at_once, request, count):
+def make_requests(port, at_once, request, refused, count):
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
                        for _ in range(at_once)]
@@ -108,7 +112,7 @@ def make_requests(port, at_once, request, count):
             for connection in asked:
                 connection.sendall(request)
             for connection in asked:
-                read_answer(connection)
+                read_answer(connection, refused)
             count -= len(asked)
 
 
@@ -156,18 +160,19 @@ def collected(path):
     raise Failure(f"callgrind wrote no sum into {path}")
 
 
-def count_run(processes, folder, turnpike, origin_port, name, requests):
+def count_run(processes, folder, turnpike, origins, name, requests):
     """All instructions of one life of the gateway that answers so many requests."""
     if not os.path.exists(os.path.join(folder, "bench.key")):
         certificate(folder)
     ports = {listener: free_port() for listener in ("http1", "h2c", "tls")}
     out = os.path.join(folder, f"{name}-{requests}.callgrind")
     gateway = processes.start(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
-                               turnpike, "-c", write_config(folder, ports, origin_port)])
+                               turnpike, "-c", write_config(folder, ports, *origins)])
     try:
         processes.wait_until_answering(gateway, ports["http1"], "/respond", seconds=60)
         if name in CASES:
-            make_requests(ports["http1"], *CASES[name], requests)
+            with cache.prepared(ports["http1"]):
+                make_requests(ports["http1"], *CASES[name], name in cache.REFUSED, requests)
         else:
             listener, at_once = CASES_OF_HTTP2[name]
             make_requests_of_http2(ports[listener], listener, at_once, requests)
@@ -184,8 +189,9 @@ def count_all(turnpike_named, folder, named):
         origin_port = free_port()
         origin = processes.start([bench.compile_helper(folder, "origin"), str(origin_port)])
         processes.wait_until_answering(origin, origin_port, "/13")
+        origins = (origin_port, cache.Stalled().port)
         for name in named:
-            few, many = (count_run(processes, folder, turnpike, origin_port, name, requests)
+            few, many = (count_run(processes, folder, turnpike, origins, name, requests)
                          for requests in (FEW, MANY))
             counts[name] = (many - few) / (MANY - FEW)
     return counts
