@@ -7,7 +7,7 @@
 #include "far_end.h"
 #include "net/listener.h"
 
-#define FAKE_ORIGIN_ENDS 64
+#define FAKE_ORIGIN_ENDS 128
 
 struct fake_origin {
     struct stage *stage;

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* client/h2: what a connection with many streams that wait holds, and when it looks after those that
+ * ended. The client is the other end of a socket, and sends frames by hand. */
+#include "client/h2/client_h2_private.h"
+#include "tests/fakes/fake_origin.h"
+#include "tests/fakes/gateway.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STREAMS 100
+#define IN_LINE_MOST 231000
+#define AT_ORIGIN_MOST 282000
+#define FRAME_HEAD 9
+#define FRAME_HEADERS 1
+#define END_STREAM 1
+#define END_HEADERS 4
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+#define RULES "routes: [{name: all, service: app}]\n"
+#define LISTENERS "listeners: [{address: \"127.0.0.1:8080\", h2c: true}]\n"
+
+struct fixture {
+    struct gateway gateway;
+    struct fake_origin origin;
+    struct far_end client;
+};
+
+static int begin(void **state, const char *service)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    gateway_init(&fixture->gateway, gateway_plan(LISTENERS "routes: [{respond: {status: 204}}]\n"));
+    fake_origin_start(&fixture->origin, &fixture->gateway.stage);
+    fixture->origin.answer = NULL;
+    gateway_adopt(&fixture->gateway,
+                  gateway_plan(LISTENERS RULES "services: {app: {origins: [\"%s\"], %s}}\n",
+                               fixture->origin.name, service));
+    gateway_connect(&fixture->gateway, &fixture->client);
+    *state = fixture;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    return begin(state, "pool: {max_connections: 128}");
+}
+
+static int set_up_narrow(void **state)
+{
+    return begin(state, "pool: {max_connections: 1, max_pending: 128}");
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    far_end_release(&fixture->client);
+    fake_origin_stop(&fixture->origin);
+    gateway_release(&fixture->gateway);
+    free(fixture);
+    return 0;
+}
+
+/* --- frames by hand ------------------------------------------------------------------------ */
+
+static void say(struct fixture *fixture, const void *bytes, size_t length)
+{
+    const struct iovec piece = {(void *)bytes, length};
+
+    assert_int_equal(transport_write(&fixture->client.transport, &piece, 1), length);
+}
+
+static size_t put_text(uint8_t *at, const char *text)
+{
+    at[0] = (uint8_t)strlen(text);
+    memcpy(at + 1, text, at[0]);
+    return 1 + (size_t)at[0];
+}
+
+static size_t put_field(uint8_t *at, const char *name, const char *value)
+{
+    size_t length = 1;
+
+    at[0] = 0; /* without an index (RFC 7541 section 6.2.2) */
+    length += put_text(at + length, name);
+    return length + put_text(at + length, value);
+}
+
+/* As an API's client sends it, in the clear. */
+static size_t put_get(uint8_t *at, uint32_t stream)
+{
+    size_t length = FRAME_HEAD;
+
+    at[length++] = 0x82; /* GET */
+    at[length++] = 0x86; /* http */
+    length += put_field(at + length, ":path", "/v1/orders/4711");
+    length += put_field(at + length, ":authority", "api.example.com");
+    length += put_field(at + length, "user-agent", "client/1.0");
+    length += put_field(at + length, "accept", "application/json");
+    at[0] = 0;
+    at[1] = (uint8_t)((length - FRAME_HEAD) >> 8);
+    at[2] = (uint8_t)(length - FRAME_HEAD);
+    at[3] = FRAME_HEADERS;
+    at[4] = END_STREAM | END_HEADERS;
+    at[5] = at[6] = 0;
+    at[7] = (uint8_t)(stream >> 8);
+    at[8] = (uint8_t)stream;
+    return length;
+}
+
+static void ask(struct fixture *fixture, unsigned streams)
+{
+    uint8_t frames[STREAMS * 200];
+    size_t length = 0;
+
+    say(fixture, PREFACE, sizeof(PREFACE) - 1);
+    for (uint32_t i = 0; i < streams; i++) {
+        length += put_get(frames + length, 2 * i + 1);
+    }
+    say(fixture, frames, length);
+}
+
+/* --- what is held -------------------------------------------------------------------------- */
+
+static const struct client_connection *connection_of(const struct fixture *fixture)
+{
+    return CONTAINER_OF(list_first(&fixture->gateway.clients->busy), struct client_connection,
+                        link);
+}
+
+/* The figure of the control interface, for the connection with so many streams that wait. */
+static size_t held_by(struct fixture *fixture, unsigned streams)
+{
+    stage_settle(&fixture->gateway.stage);
+    assert_int_equal(connection_of(fixture)->h2->stream_count, streams);
+    return client_held(connection_of(fixture));
+}
+
+static void a_hundred_in_line(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t held;
+
+    ask(fixture, STREAMS);
+    fake_origin_await(&fixture->origin, 1);
+    held = held_by(fixture, STREAMS);
+    print_message("%d streams, one at the origin: %zu bytes\n", STREAMS, held);
+    assert_in_range(held, 1, IN_LINE_MOST);
+}
+
+static void a_hundred_at_the_origin(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t held;
+
+    ask(fixture, STREAMS);
+    fake_origin_await(&fixture->origin, STREAMS);
+    held = held_by(fixture, STREAMS);
+    print_message("%d streams at the origin: %zu bytes\n", STREAMS, held);
+    assert_in_range(held, 1, AT_ORIGIN_MOST);
+}
+
+#define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_hundred_in_line, set_up_narrow),
+        TEST(a_hundred_at_the_origin, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
