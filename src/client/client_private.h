@@ -382,7 +382,7 @@ void client_listeners_release(struct client_context *context);
 /* Those that have left, and whose last connection is gone. */
 void client_listeners_forget(struct client_context *context);
 
-/* client_listener.c */
+/* client_listeners.c */
 struct client_listener *client_listener_find(struct client_context *context, uint32_t key);
 /* How it meets clients now; NULL: plain. */
 struct tls_acceptor *client_listener_acceptor(const struct client_listener *listener);
@@ -428,9 +428,6 @@ uint32_t client_h1_head_age_us(const struct client_h1 *h1);
 /* What an exchange may ask of its client; and where its answer is a frame of HTTP/2. */
 extern const struct client_stream_ops client_h1_ops;
 extern const struct client_stream_ops client_h1_refusal_ops;
-
-/* client_h1_body.c: true while there is more to do at once. */
-bool client_h1_step_body(struct client_h1 *h1);
 
 /* client_h1_refuse.c */
 /* What could not be read as a request: told in the words of HTTP/2 if its preface stands there. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The attempts of an exchange: service and origin are chosen, an attempt is made and bound to a
  * connection, its request is sent, the answer is passed on to the client as it comes, under
- * back-pressure, its record is closed. What follows one that fails: tries.c. Answers out of the
- * ordinary: relay.c. Called by exchange.c, with what the client sends by request_body.c, and by the
+ * back-pressure, its record is closed. What follows one that fails: tries.c. Called by exchange.c, with what the client sends by request_body.c, and by the
  * events of origin_request.h. */
 #include "exchange/attempt.h"
 
@@ -383,6 +382,89 @@ bool attempt_was_sent(const struct attempt *attempt)
     return attempt->state == ATTEMPT_SENT && attempt->record.sent_us != 0;
 }
 
+/* --- what answers have beside the ordinary --------------------------------------------- */
+
+static void relay_interim(void *owner, const struct http_response *response)
+{
+    struct attempt *attempt = owner;
+    struct exchange *exchange = attempt->exchange;
+    struct forward_page page;
+    struct answer_head head;
+
+    timer_clear(exchange->context->patience, &attempt->patience);
+    if (response->status == 100 && !exchange->request.expects_continue &&
+        http_has(&exchange->request.headers, HTTP_HEADER_EXPECT)) {
+        return; /* it was said already, and maybe by us */
+    }
+    if (forward_answer(exchange, response, &page, &head)) {
+        if (response->status == 100) {
+            http_fields_clear(&page.fields);
+            exchange->request.expects_continue = false; /* said once is enough */
+        }
+        exchange->client.ops->send_interim(exchange->client.stream, &head);
+    }
+}
+
+/* With what is added to it, the head fits nowhere. */
+static void refuse_head(struct exchange *exchange)
+{
+    reply_error(exchange, 502, "http_response_header_section_size",
+                "the answer's head is too large with what is added to it");
+}
+
+/* --- a 101 --------------------------------------------------------------------------------- */
+
+/* It must say what to, and only what the client offered (RFC 9110 sections 7.8 and 15.2.2): two
+ * sides of a tunnel that speak of different things may hide anything in it. */
+static bool switches_as_asked(const struct exchange *exchange, const struct http_response *response)
+{
+    const struct http_header *row = http_find(&response->headers, HTTP_HEADER_UPGRADE);
+    struct bytes list = row != NULL ? http_header_value(row) : BYTES("");
+    struct bytes protocol;
+
+    return http_list_next(&list, &protocol) &&
+           http_names(&exchange->request.headers, HTTP_HEADER_UPGRADE, protocol);
+}
+
+/* In HTTP/2 any success says that the tunnel stands (RFC 8441 section 5); this one is none. */
+static bool takes_for_tunnel(const struct exchange *exchange, const struct http_response *response)
+{
+    return exchange->request.wants_upgrade && exchange->request.version == HTTP_2 &&
+           response->status >= 200 && response->status < 300;
+}
+
+/* Another protocol was asked for, or is switched to. false: an answer was given instead. */
+static bool may_switch(struct exchange *exchange, const struct http_response *response)
+{
+    if (response->status == 101 ? switches_as_asked(exchange, response)
+                                : !takes_for_tunnel(exchange, response)) {
+        return true;
+    }
+    reply_error(exchange, 502, "http_upgrade_failed",
+                "the origin did not switch to the protocol that it was asked for");
+    return false;
+}
+
+/* The 101 went to the client. */
+static void begin_tunnel(struct exchange *exchange)
+{
+    exchange_set_state(exchange, EXCHANGE_TUNNELS);
+    metrics_note(exchange->context->metrics, METRICS_TUNNEL_OPENED);
+    exchange->client.ops->begin_tunnel(exchange->client.stream);
+}
+
+/* --- gRPC ---------------------------------------------------------------------------------- */
+
+/* Of trailers, or of a head that stands for both. */
+static void note_grpc_status(struct exchange *exchange, const struct http_headers *fields)
+{
+    const struct http_header *row = http_find_named(fields, BYTES("grpc-status"));
+
+    if (row != NULL) {
+        exchange->outcome.grpc_status = grpc_status_read(http_header_value(row));
+    }
+}
+
 /* --- its answer, passed on as it comes -------------------------------------------------------- */
 
 void attempt_answered(struct attempt *attempt, uint16_t status)
@@ -416,7 +498,7 @@ static void relay_head(void *owner, const struct http_response *response)
         log_fields_answer(exchange, &response->headers);
     }
     if ((response->status == 101 || exchange->request.wants_upgrade) &&
-        !relay_may_switch(exchange, response)) {
+        !may_switch(exchange, response)) {
         return;
     }
     if (exchange->caching != NULL && caching_takes_head(exchange, response)) {
@@ -426,12 +508,12 @@ static void relay_head(void *owner, const struct http_response *response)
         return;
     }
     if (!forward_answer(exchange, response, &page, &head)) {
-        relay_refuse_head(exchange);
+        refuse_head(exchange);
         return;
     }
     note_for_cache(exchange, response, &page);
     if (!exchange->client.ops->send_head(exchange->client.stream, &head)) {
-        relay_refuse_head(exchange);
+        refuse_head(exchange);
         return;
     }
     exchange->outcome.status = response->status;
@@ -440,10 +522,10 @@ static void relay_head(void *owner, const struct http_response *response)
     exchange->answer.begun = true;
     if (exchange->outcome.is_grpc) {
         exchange->answer.takes_status = head.framing == HTTP_CHUNKED;
-        relay_note_grpc_status(exchange, &response->headers);
+        note_grpc_status(exchange, &response->headers);
     }
     if (response->status == 101) {
-        relay_begin_tunnel(exchange);
+        begin_tunnel(exchange);
     } else {
         exchange_set_state(exchange, EXCHANGE_RELAYS);
     }
@@ -494,7 +576,7 @@ static void relay_ended(void *owner, const struct http_headers *trailers)
     attempt_set_over(attempt);
     if (exchange->outcome.is_grpc) {
         if (trailers != NULL) {
-            relay_note_grpc_status(exchange, trailers);
+            note_grpc_status(exchange, trailers);
         }
         origin_request_grpc_ended(&attempt->request, exchange->outcome.grpc_status);
     }

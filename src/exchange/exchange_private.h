@@ -10,12 +10,26 @@
 #include "base/uuid.h"
 #include "exchange/ask.h"
 #include "exchange/attempt.h"
-#include "exchange/problem.h"
+#include "origin/delivery.h"
 #include "base/text.h"
 #include "http/date.h"
 
 #define VIA_VERSIONS (HTTP_2 + 1)
 #define VIA_TEXT_MAX 80 /* "1.1 " and the name, which the schema bounds */
+
+#define PROBLEMS_KEPT 8
+#define PROBLEM_BYTES 704
+
+/* What the error of one status, error, sentence and delivery says (reply.c). */
+struct problem {
+    uint16_t status; /* 0: none */
+    enum origin_delivery delivery;
+    const char *error;
+    struct bytes detail; /* these three point into `text` */
+    struct bytes proxy_status;
+    struct bytes body;
+    char text[PROBLEM_BYTES];
+};
 
 struct exchange_context {
     struct worker_context *worker_context;
@@ -228,17 +242,6 @@ void orphan_end(struct exchange *exchange, const char *error);
 const struct arm_settings *choice_make(struct exchange *exchange);
 /* How it went, for a ramp that asked; routing.tally is set. */
 void choice_count(const struct exchange *exchange);
-
-/* relay.c: answers out of the ordinary. */
-void relay_interim(void *owner, const struct http_response *response);
-/* With what is added to it, the head fits nowhere. */
-void relay_refuse_head(struct exchange *exchange);
-/* Another protocol was asked for, or is switched to. false: an answer was given instead. */
-bool relay_may_switch(struct exchange *exchange, const struct http_response *response);
-/* The 101 went to the client. */
-void relay_begin_tunnel(struct exchange *exchange);
-/* Of trailers, or of a head that stands for both. */
-void relay_note_grpc_status(struct exchange *exchange, const struct http_headers *fields);
 
 /* reply.c: answers of the gateway's own. */
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail);

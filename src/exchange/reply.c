@@ -4,7 +4,6 @@
  * request is gRPC. */
 #include "exchange/exchange_private.h"
 #include "exchange/grpc_error.h"
-#include "exchange/problem.h"
 #include "exchange/waiting/room.h"
 #include "observe/card_mask.h"
 
@@ -112,6 +111,101 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
     forward_add_date(exchange, page);
 }
 
+/* --- what an error says ---------------------------------------------------------------- */
+
+/* What an error says in every answer that tells of it: Proxy-Status (RFC 9209), and the problem+json
+ * (RFC 9457) up to the request's id. A gateway under overload says the same again and again, so that
+ * the text is made once and copied from then on: a slot for each kind of refusal, found by its length and
+ * status; two that meet there take turns. */
+
+/* The sentence and, behind it, the fault that it speaks of. */
+static struct bytes write_detail(const struct exchange *exchange, struct text *text,
+                                 const char *detail)
+{
+    const char *from = text->at;
+
+    text_add_bytes(text, bytes_of(detail));
+    if (exchange->outcome.fault != NULL) {
+        text_add_literal(text, ": ");
+        text_add_bytes(text, bytes_of(exchange->outcome.fault));
+    }
+    return text_since(text, from);
+}
+
+static struct bytes write_proxy_status(const struct exchange *exchange, struct text *text,
+                                       const char *error, const char *detail)
+{
+    const char *from = text->at;
+
+    text_add_bytes(text, bytes_of(generation_settings(exchange->generation)->via));
+    text_add_literal(text, "; error=");
+    text_add_bytes(text, bytes_of(error));
+    text_add_literal(text, "; details=\"");
+    write_detail(exchange, text, detail);
+    text_add_literal(text, "\"; delivery=");
+    text_add_bytes(text, bytes_of(origin_delivery_word(exchange->delivery)));
+    return text_since(text, from);
+}
+
+/* Up to the opening quote of the request's id. */
+static void begin_problem(const struct exchange *exchange, struct text *text, uint16_t status,
+                          const char *error, const char *detail)
+{
+    text_add_literal(text, "{\"type\":\"about:blank\",\"title\":\"");
+    text_add_json(text, http_reason_of(status));
+    text_add_literal(text, "\",\"status\":");
+    text_add_number(text, status);
+    text_add_literal(text, ",\"detail\":\"");
+    write_detail(exchange, text, detail);
+    text_add_literal(text, "\",\"error\":\"");
+    text_add_json(text, bytes_of(error));
+    text_add_literal(text, "\",\"delivery\":\"");
+    text_add_json(text, bytes_of(origin_delivery_word(exchange->delivery)));
+    text_add_literal(text, "\",\"request_id\":\"");
+}
+
+static bool make_problem(const struct exchange *exchange, struct problem *problem,
+                         struct bytes detail)
+{
+    struct text text = text_over(problem->text, sizeof(problem->text));
+    const char *from = text.at;
+
+    text_add_bytes(&text, detail);
+    problem->detail = text_since(&text, from);
+    problem->proxy_status = write_proxy_status(exchange, &text, problem->error, detail.at);
+    from = text.at;
+    begin_problem(exchange, &text, problem->status, problem->error, detail.at);
+    problem->body = text_since(&text, from);
+    return !text.overflowed;
+}
+
+/* The text made beforehand, which stays until the next reload. NULL: it has to be written for this
+ * exchange alone. `error` and `detail` are plain text: no quotes, backslashes or control characters. The
+ * sentence is compared letter by letter: one of the settings' may lie where another one lay. */
+static const struct problem *find_problem(const struct exchange *exchange, uint16_t status,
+                                          const char *error, const char *detail)
+{
+    struct exchange_context *context = exchange->context;
+    struct bytes sentence = bytes_of(detail);
+    struct problem *problem = &context->problems[(sentence.length + status) % PROBLEMS_KEPT];
+
+    if (exchange->outcome.fault != NULL || exchange->generation != context->generation) {
+        return NULL;
+    }
+    if (problem->status == status && problem->error == error &&
+        problem->delivery == exchange->delivery && bytes_equal(problem->detail, sentence)) {
+        return problem;
+    }
+    problem->status = status;
+    problem->error = error;
+    problem->delivery = exchange->delivery;
+    if (!make_problem(exchange, problem, sentence)) {
+        problem->status = 0;
+        return NULL;
+    }
+    return problem;
+}
+
 /* The request id and, behind it, the trace, for readers of one. */
 static void end_problem(const struct exchange *exchange, struct text *text)
 {
@@ -139,7 +233,7 @@ static struct bytes write_message(const struct exchange *exchange, struct text *
 {
     char room[SENTENCE_BYTES];
     struct text plain = text_over(room, sizeof(room));
-    struct bytes sentence = problem_write_detail(exchange, &plain, detail);
+    struct bytes sentence = write_detail(exchange, &plain, detail);
     const char *from = text->at;
 
     grpc_add_message(text, sentence);
@@ -192,7 +286,7 @@ static void reply_grpc(struct exchange *exchange, uint16_t status, const char *e
     http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/grpc"));
     add_grpc_status(exchange, &page, status, error, detail);
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
-                    problem_write_proxy_status(exchange, &page.text, error, detail));
+                    write_proxy_status(exchange, &page.text, error, detail));
     if (pushback_ms > 0) {
         from = page.text.at;
         text_add_number(&page.text, pushback_ms);
@@ -325,13 +419,13 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
                    refusal->pushback_ms);
         return;
     }
-    problem = problem_find(exchange, refusal->status, refusal->error, refusal->detail);
+    problem = find_problem(exchange, refusal->status, refusal->error, refusal->detail);
     begin_page(exchange, &page, &head, refusal->status);
     http_fields_add(&page.fields, BYTES("Content-Type"), refusal->content_type);
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
                     problem != NULL ? problem->proxy_status
-                                    : problem_write_proxy_status(exchange, &page.text,
-                                                                 refusal->error, refusal->detail));
+                                    : write_proxy_status(exchange, &page.text, refusal->error,
+                                                         refusal->detail));
     for (uint32_t i = 0; i < refusal->field_count; i++) {
         http_fields_add(&page.fields, refusal->fields[i].name, refusal->fields[i].value);
     }
@@ -359,7 +453,7 @@ static struct bytes write_problem(struct exchange *exchange, const struct refusa
     if (problem != NULL) {
         text_add_bytes(text, problem->body);
     } else {
-        problem_begin_body(exchange, text, refusal->status, refusal->error, refusal->detail);
+        begin_problem(exchange, text, refusal->status, refusal->error, refusal->detail);
     }
     end_problem(exchange, text);
     return text_since(text, from);

@@ -5,7 +5,7 @@
 #include "http/framing.h"
 
 #include "http/characters.h"
-#include "http/h1/h1_problem.h"
+#include "http/h1/h1_private.h"
 
 #define BIT(id) ((uint64_t)1 << HTTP_HEADER_##id)
 

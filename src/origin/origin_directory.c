@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "origin/h2/origin_h2.h"
-#include "origin/health/prober.h"
 #include "origin/pool/limits.h"
 
 #include <stdlib.h>

@@ -374,17 +374,33 @@ void origin_h1_note_written(struct origin_connection *connection);
 /* Which clock runs while the answer has not begun. */
 void origin_h1_mind_the_request(struct origin_connection *connection);
 
-/* h1/origin_h1_upload.c: as struct origin_connection_ops has it. */
-size_t origin_h1_send_body(struct origin_connection *connection, const struct bytes *pieces,
-                           int count);
-bool origin_h1_goes_on(struct origin_connection *connection);
-/* `trailers` may be NULL. false: no memory. */
-bool origin_h1_add_last_chunk(struct origin_connection *connection,
-                              const struct http_fields *trailers);
-
 /* h1/origin_h1.c */
 extern const struct origin_connection_ops origin_h1_ops;
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);
+
+/* pool/name_wait.c: requests in line for an origin that is a placeholder for a name. */
+/* A request waits in line there. */
+void name_wait_watch(struct origin *origin);
+/* The service has the origin no more: those of its requests that wait in line go elsewhere. */
+void name_wait_leave(struct origin *origin, struct service *service);
+/* DNS has an answer for the name, and the services have taken it in: those who wait for it go on. */
+void name_wait_answered(struct origin_directory *directory, const char *name,
+                        enum name_state state);
+
+/* health/prober.c: asks the origins of services with a `health.probe` by itself, and writes the verdicts into
+ * the origin registry. There is one for all workers: it runs on the loop of worker 0. Its questions are in
+ * no count of requests. */
+/* NULL: out of memory. */
+struct prober *prober_new(struct origin_directory *directory);
+void prober_free(struct prober **prober);
+
+/* These services are probed, a few of them from now on and the rest within some ticks. An origin
+ * that was probed for a service of the same name keeps its verdict and what led to it. Settings are
+ * borrowed until others are followed, what they say of a probe is copied. Without memory for a new
+ * probe it is told in the log and left out. */
+void prober_follow(struct prober *prober, const struct settings *settings);
+/* An SRV name has other targets now: the same settings are followed again. */
+void prober_follow_names(struct prober *prober);
 
 #endif

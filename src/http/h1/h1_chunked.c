@@ -4,7 +4,7 @@
 #include "http/h1/h1_chunked.h"
 
 #include "http/characters.h"
-#include "http/h1/h1_problem.h"
+#include "http/h1/h1_private.h"
 
 #define SIZE_DIGITS_MAX 16
 #define SIZE_MAX_BYTES ((uint64_t)1 << 62)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Field lines (RFC 9112 section 5), in one pass: names and values sixteen bytes at a time; each
  * name's id is found on the way. Called by h1_parser.c for heads and trailers. */
-#include "http/h1/h1_fields.h"
+#include "http/h1/h1_private.h"
 
 #include "http/characters.h"
-#include "http/h1/h1_problem.h"
 
 enum h1_verdict h1_want_more(const struct h1_cursor *cursor)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Turns the parts of a head into what the exchange asks: where to, whom for, and what becomes
  * of the connection afterwards. Called by h1_parser.c when a head is whole. */
-#include "http/h1/h1_meaning.h"
+#include "http/h1/h1_private.h"
 
 #include "http/characters.h"
 #include "http/framing.h"
-#include "http/h1/h1_problem.h"
 
 /* --- the target (RFC 9112 section 3.2) ---------------------------------------------------- */
 

@@ -5,9 +5,7 @@
 
 #include "http/characters.h"
 #include "http/framing.h"
-#include "http/h1/h1_fields.h"
-#include "http/h1/h1_meaning.h"
-#include "http/h1/h1_problem.h"
+#include "http/h1/h1_private.h"
 
 #define METHOD_LENGTH_MAX 32
 #define TLS_HANDSHAKE 22 /* the type of a client's first record (RFC 8446 section 5.1) */

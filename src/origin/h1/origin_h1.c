@@ -2,7 +2,7 @@
 /* HTTP/1.1 with an origin: writes the request of an exchange, minds the clock until the answer
  * begins, and turns the bytes that come back into events of the request. Strict: whatever is not
  * well-formed ends the connection, and an answer that is not followed by silence makes it unfit for
- * another request. The body of a request is in origin_h1_upload.c. Called through the table at the
+ * another request. Called through the table at the
  * end by the owner of the request, and by
  * origin_connection.c when its socket is ready. */
 #include "origin/origin_private.h"
@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #define READS_A_TURN 4
+#define COALESCE_BYTES 2048
 #define MUCH_BYTES 4096 /* a read that brings so many: there may be more */
 
 /* --- the request -------------------------------------------------------------------------- */
@@ -132,10 +133,160 @@ static void flush_later(struct origin_connection *connection)
     }
 }
 
+/* --- its body -------------------------------------------------------------------------- */
+
+/* A copy of it leaves with what waits before it. false: it is not worth that, or there is no memory. */
+static bool coalesce(struct origin_connection *connection, struct bytes bytes)
+{
+    size_t room = 0;
+    char *at = NULL;
+
+    if (connection->state != ORIGIN_CONNECTION_TUNNELS && bytes.length <= COALESCE_BYTES &&
+        !outbox_is_empty(&connection->out)) {
+        at = outbox_room(&connection->out, origin_connection_buffers(connection), bytes.length,
+                         &room);
+    }
+    if (at != NULL) {
+        memcpy(at, bytes.at, bytes.length);
+        outbox_filled(&connection->out, bytes.length);
+    }
+    return at != NULL;
+}
+
+static size_t send_plain(struct origin_connection *connection, const struct bytes *pieces,
+                         int count)
+{
+    struct iovec vectors[OUTBOX_PIECES];
+
+    if (count == 1 && coalesce(connection, pieces[0])) {
+        return pieces[0].length;
+    }
+    for (int i = 0; i < count; i++) {
+        vectors[i] = (struct iovec){(void *)pieces[i].at, pieces[i].length};
+    }
+    return outbox_send(&connection->out, origin_connection_buffers(connection),
+                       &connection->transport, vectors, count);
+}
+
+static size_t send_chunk(struct origin_connection *connection, struct bytes bytes)
+{
+    char line[H1_CHUNK_HEAD_MAX];
+    struct text text = text_over(line, sizeof(line));
+
+    if (connection->out.frame_left == 0) {
+        h1_write_chunk_head(&text, bytes.length);
+    }
+    return outbox_send_frame(&connection->out, origin_connection_buffers(connection),
+                             &connection->transport, (struct bytes){line, text_length(&text)},
+                             bytes, BYTES(H1_CRLF));
+}
+
+static size_t send_chunks(struct origin_connection *connection, const struct bytes *pieces,
+                          int count)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < count; i++) {
+        size_t taken = 0;
+
+        while (taken < pieces[i].length && !connection->out.blocked) {
+            taken += send_chunk(connection, bytes_skip(pieces[i], taken));
+        }
+        total += taken;
+    }
+    return total;
+}
+
+static size_t send_body(struct origin_connection *connection, const struct bytes *pieces, int count)
+{
+    struct origin_request *request = connection->request;
+    size_t taken;
+
+    if (connection->out.blocked || pieces[0].length == 0) {
+        return 0;
+    }
+    if (connection->request_framing == HTTP_CHUNKED &&
+        connection->state != ORIGIN_CONNECTION_TUNNELS) {
+        taken = send_chunks(connection, pieces, count);
+    } else {
+        taken = send_plain(connection, pieces, count);
+    }
+    origin_h1_note_written(connection);
+    if (connection->request != NULL && connection->out.blocked) {
+        reserve_client_came(connection);
+        origin_connection_want(connection);
+        origin_h1_mind_the_request(connection);
+    }
+    if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
+        origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
+    }
+    return taken;
+}
+
+static bool add_trailers(struct origin_connection *connection, const struct http_fields *trailers)
+{
+    char memory[H1_LAST_CHUNK_MAX];
+
+    return outbox_add(&connection->out, origin_connection_buffers(connection),
+                      h1_write_last_chunk(memory, trailers));
+}
+
+static bool add_last_chunk(struct origin_connection *connection, const struct http_fields *trailers)
+{
+    return trailers == NULL ? outbox_add(&connection->out, origin_connection_buffers(connection),
+                                         BYTES(H1_LAST_CHUNK))
+                            : add_trailers(connection, trailers);
+}
+
+/* --- its clock, once it has run out ----------------------------------------------------------------------------- */
+
+/* The kernel calls a socket writable once a good part of what it holds was taken; what it still holds
+ * tells of less. true: less is left than when this was last asked. */
+static bool takes(struct origin_connection *connection)
+{
+    size_t before = connection->left_checked;
+
+    connection->left_checked = transport_unacknowledged(&connection->transport);
+    return connection->out.blocked && connection->left_checked < before;
+}
+
+static bool still_takes(struct origin_connection *connection)
+{
+    if (!takes(connection)) {
+        return false;
+    }
+    origin_connection_set_clock(connection, connection->request->timeouts->send_idle);
+    return true;
+}
+
+/* An answer may begin before its request is whole, and then wait for that. While the origin takes
+ * more of it, or the client is slow to bring more and has the clock, the origin has not stopped; nor
+ * has it if the last of the request went out only since the clock was set. */
+static bool still_sends(struct origin_connection *connection)
+{
+    bool awaits_client = !connection->request_whole && !connection->out.blocked;
+    bool moved = takes(connection) || connection->out.written != connection->written_checked;
+
+    connection->written_checked = connection->out.written;
+    if (!moved && !awaits_client) {
+        return false;
+    }
+    origin_connection_set_clock(connection, connection->request->timeouts->response_idle);
+    return true;
+}
+
+static bool goes_on(struct origin_connection *connection)
+{
+    return connection->state == ORIGIN_CONNECTION_AWAITS_HEAD
+               ? origin_connection_need_not_hurry(connection) || still_takes(connection)
+               : still_sends(connection);
+}
+
+/* --- its end --------------------------------------------------------------------------- */
+
 static void send_end(struct origin_connection *connection, const struct http_fields *trailers)
 {
-    if (connection->request_framing == HTTP_CHUNKED &&
-        !origin_h1_add_last_chunk(connection, trailers)) {
+    if (connection->request_framing == HTTP_CHUNKED && !add_last_chunk(connection, trailers)) {
         origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return;
     }
@@ -595,11 +746,11 @@ static void origin_h1_resume(struct origin_connection *connection)
 
 const struct origin_connection_ops origin_h1_ops = {
     .send_head = send_head,
-    .send_body = origin_h1_send_body,
+    .send_body = send_body,
     .send_end = send_end,
     .flush = flush_later,
     .resume = origin_h1_resume,
     .held = held,
-    .goes_on = origin_h1_goes_on,
+    .goes_on = goes_on,
     .judge = origin_h1_judge,
 };

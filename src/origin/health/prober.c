@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One probe for each origin of each service that wants it (probe.c): who is probed follows the
  * settings that run, and what their names stand for. */
-#include "origin/health/prober.h"
+#include "origin/origin_private.h"
 
 #include "base/log/log.h"
 #include "origin/health/probe.h"

@@ -8,7 +8,7 @@
  * for longer.
  *
  * Called by pool.c and the resolver, through the directory's events. */
-#include "origin/pool/name_wait.h"
+#include "origin/origin_private.h"
 
 #include "origin/pool/limits.h"
 #include "origin/pool/lines.h"

@@ -10,7 +10,7 @@
 #include "config/settings.h"
 #include "origin/pool/limits.h"
 #include "origin/pool/lines.h"
-#include "origin/pool/name_wait.h"
+#include "origin/origin_private.h"
 
 _Static_assert(ORIGIN_FAILURE_COUNT <= METRICS_FAILURES_MAX, "each failure has a counter");
 

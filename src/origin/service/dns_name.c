@@ -3,8 +3,7 @@
 #include "origin/service/dns_name.h"
 
 #include "base/log/log.h"
-#include "origin/health/prober.h"
-#include "origin/pool/name_wait.h"
+#include "origin/origin_private.h"
 #include "origin/service/service_private.h"
 
 #include <stdio.h>

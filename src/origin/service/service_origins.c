@@ -4,7 +4,7 @@
  * same for life. When DNS has another answer, an origin that stays keeps all that it has; a new one
  * is made; who is gone gets no further requests, those in line for it go elsewhere, and it is let
  * go of once none is under way on it, as origin_put wants it. */
-#include "origin/pool/name_wait.h"
+#include "origin/origin_private.h"
 #include "origin/service/dns_name.h"
 #include "origin/service/service_private.h"
 
