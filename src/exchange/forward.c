@@ -531,7 +531,8 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     head->body_length = request->body_length;
     head->upgrades = request->wants_upgrade;
     /* RFC 9110 section 10.1.4. The other members of TE are about the connection's codings. */
-    head->takes_trailers = http_names(&request->headers, HTTP_HEADER_TE, BYTES("trailers"));
+    head->takes_trailers = http_has(&request->headers, HTTP_HEADER_TE) &&
+                           http_names(&request->headers, HTTP_HEADER_TE, BYTES("trailers"));
     head->binds = binds_connection(request);
     head->fields = &page->fields;
     if (exchange->request_body.whole && request->framing == HTTP_CHUNKED &&

@@ -33,14 +33,16 @@ bool http_read_length(struct bytes text, uint64_t *length)
 static bool read_content_length(const struct http_headers *headers, uint64_t *length,
                                 struct h1_problem *problem)
 {
+    bool twice;
+    const struct http_header *header = http_find_only(headers, HTTP_HEADER_CONTENT_LENGTH, &twice);
+
     /* RFC 9112 section 6.3 lets equal repeated lengths be taken as one. Honest software does
      * not send them, and an origin may read the first line where we read the last. */
-    if (http_occurs_twice(headers, HTTP_HEADER_CONTENT_LENGTH)) {
+    if (twice) {
         return h1_refuse(problem, 400, "Content-Length occurs more than once",
                          "RFC 9112 section 6.3");
     }
-    if (!http_read_length(http_header_value(http_find(headers, HTTP_HEADER_CONTENT_LENGTH)),
-                          length)) {
+    if (!http_read_length(http_header_value(header), length)) {
         return h1_refuse(problem, 400, "Content-Length is not one decimal number",
                          "RFC 9112 section 6.3");
     }
@@ -69,13 +71,15 @@ static bool is_unknown_coding(struct bytes list)
 static bool check_transfer_encoding(const struct http_headers *headers, enum http_version version,
                                     uint8_t lenient, struct h1_problem *problem)
 {
-    struct bytes value = http_header_value(http_find(headers, HTTP_HEADER_TRANSFER_ENCODING));
+    bool twice;
+    struct bytes value =
+        http_header_value(http_find_only(headers, HTTP_HEADER_TRANSFER_ENCODING, &twice));
 
     if (version == HTTP_1_0 && (lenient & HTTP_LENIENT_CHUNKED) == 0) {
         return h1_refuse(problem, 400, "Transfer-Encoding in an HTTP/1.0 message",
                          "RFC 9112 section 6.1");
     }
-    if (http_occurs_twice(headers, HTTP_HEADER_TRANSFER_ENCODING)) {
+    if (twice) {
         return h1_refuse(problem, 400, "Transfer-Encoding occurs more than once",
                          "RFC 9112 section 6.1");
     }

@@ -81,40 +81,31 @@ enum http_method http_method_of(struct bytes text)
 
 /* --- what a head says, in either version ---------------------------------------------------- */
 
-bool http_occurs_twice(const struct http_headers *headers, enum http_header_id id)
+const struct http_header *http_find_only(const struct http_headers *headers, enum http_header_id id,
+                                         bool *twice)
 {
-    uint32_t count = 0;
+    const struct http_header *found = NULL;
 
-    for (uint32_t i = 0; i < headers->count; i++) {
-        count += headers->rows[i].id == id;
+    *twice = false;
+    for (const struct http_header *row = headers->rows; row < headers->rows + headers->count;
+         row++) {
+        if (row->id == id) {
+            *twice = found != NULL;
+            found = row;
+        }
     }
-    return count > 1;
+    return found;
 }
 
-bool http_expects_continue(const struct http_headers *headers, bool *expects)
+bool http_expectation_is_known(const struct http_headers *headers)
 {
-    *expects = http_has(headers, HTTP_HEADER_EXPECT);
-    for (uint32_t i = 0; *expects && i < headers->count; i++) {
+    for (uint32_t i = 0; i < headers->count; i++) {
         if (headers->rows[i].id == HTTP_HEADER_EXPECT &&
             !bytes_equal_fold(http_header_value(&headers->rows[i]), BYTES("100-continue"))) {
             return false;
         }
     }
     return true;
-}
-
-void http_split_target(struct http_request *request)
-{
-    struct bytes target = request->target;
-    const char *mark = target.length > 0 ? memchr(target.at, '?', target.length) : NULL;
-
-    request->path = target;
-    request->query = (struct bytes){target.at + target.length, 0};
-    request->has_query = mark != NULL;
-    if (mark != NULL) {
-        request->path.length = (size_t)(mark - target.at);
-        request->query = bytes_skip(target, request->path.length + 1);
-    }
 }
 
 bool http_set_authority(struct http_request *request, struct bytes authority, struct bytes *port)

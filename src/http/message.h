@@ -117,13 +117,12 @@ const struct http_header *http_find(const struct http_headers *headers, enum htt
 /* The first header with this name, any case, or NULL. */
 const struct http_header *http_find_named(const struct http_headers *headers, struct bytes name);
 
-/* With a header of this id there. */
-bool http_occurs_twice(const struct http_headers *headers, enum http_header_id id);
-/* *expects: a client asks for 100 (Continue) before it sends its body; false: it asks for what no one
- * knows (RFC 9110 section 10.1.1). */
-bool http_expects_continue(const struct http_headers *headers, bool *expects);
-/* Sets path and query out of the target. */
-void http_split_target(struct http_request *request);
+/* The last one with this id; *twice: it is not the only one. */
+const struct http_header *http_find_only(const struct http_headers *headers, enum http_header_id id,
+                                         bool *twice);
+/* Where there is Expect: it asks for 100 (Continue), all that there is to ask for (RFC 9110 section
+ * 10.1.1). */
+bool http_expectation_is_known(const struct http_headers *headers);
 /* Sets authority and host; false: it is malformed. */
 bool http_set_authority(struct http_request *request, struct bytes authority, struct bytes *port);
 
@@ -135,6 +134,21 @@ enum http_method http_method_of(struct bytes text);
 struct bytes http_reason_of(unsigned status);
 /* True for 1xx, 204 and 304 (RFC 9110 section 6.4.1): no body whatever the headers say. */
 bool http_status_forbids_body(unsigned status);
+
+/* Sets path and query out of the target. */
+static inline void http_split_target(struct http_request *request)
+{
+    struct bytes target = request->target;
+    const char *mark = target.length > 0 ? memchr(target.at, '?', target.length) : NULL;
+
+    request->path = target;
+    request->query = (struct bytes){target.at + target.length, 0};
+    request->has_query = mark != NULL;
+    if (mark != NULL) {
+        request->path.length = (size_t)(mark - target.at);
+        request->query = bytes_skip(target, request->path.length + 1);
+    }
+}
 
 /* Walks a comma-separated list (RFC 9110 section 5.6.1): takes the next element off `list`,
  * trimmed, empty elements skipped; false at the end. Quoted strings are kept whole. */

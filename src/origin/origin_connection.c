@@ -593,25 +593,6 @@ void origin_connection_pass_interim(struct origin_connection *connection,
     }
 }
 
-void origin_connection_begin_answer(struct origin_connection *connection,
-                                    const struct http_response *response, size_t here)
-{
-    struct origin_request *request = connection->request;
-    bool is_long = response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0;
-
-    origin_health_answered(connection, response->status, is_long);
-    metrics_origin_begins(connection->origin->counters, response->status);
-    h1_body_begin(&connection->answer, response->framing, response->body_length);
-    request->answer_ends = false;
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
-    connection->written_checked = connection->out.written;
-    origin_connection_set_clock(connection, request->timeouts->response_idle);
-    if (is_long && response->body_length > here) {
-        origin_stall_watch(connection->origin);
-    }
-    request->events->head(request->owner, response);
-}
-
 void origin_connection_pause_answer(struct origin_connection *connection)
 {
     connection->answer_paused = true;

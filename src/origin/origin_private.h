@@ -253,10 +253,7 @@ void origin_connection_late(struct timer *timer);
 void origin_connection_mind_request(struct origin_connection *connection, bool sends);
 /* The clock of a half-open request ran out, but its answer has begun to come: it gets the usual time. */
 bool origin_connection_need_not_hurry(struct origin_connection *connection);
-/* Tells the request of the answer's head. `here`: bytes of the body that have come with it. The request may
- * be over once these return. */
-void origin_connection_begin_answer(struct origin_connection *connection,
-                                    const struct http_response *response, size_t here);
+/* The request may be over once this returns. */
 void origin_connection_pass_interim(struct origin_connection *connection,
                                     const struct http_response *response);
 /* The exchange takes no more of the answer at present. */
@@ -366,6 +363,27 @@ void reserve_watch(struct origin *origin);
 
 /* give_way.c: one upload that drips ends, if others wait for what it has. */
 void origin_hurry_uploads(struct origin *origin);
+
+/* Tells the request of the answer's head, for HTTP/1 and HTTP/2; it may be over once this returns. `here`:
+ * bytes of the body that have come with it. Inlined, since each answer passes here. */
+static inline void origin_connection_begin_answer(struct origin_connection *connection,
+                                                  const struct http_response *response, size_t here)
+{
+    struct origin_request *request = connection->request;
+    bool is_long = response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0;
+
+    origin_health_answered(connection, response->status, is_long);
+    metrics_origin_begins(connection->origin->counters, response->status);
+    h1_body_begin(&connection->answer, response->framing, response->body_length);
+    request->answer_ends = false;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
+    connection->written_checked = connection->out.written;
+    origin_connection_set_clock(connection, request->timeouts->response_idle);
+    if (is_long && response->body_length > here) {
+        origin_stall_watch(connection->origin);
+    }
+    request->events->head(request->owner, response);
+}
 
 /* h1/origin_h1.c */
 /* Reads what is there and tells the request. */

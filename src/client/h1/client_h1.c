@@ -484,11 +484,26 @@ static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
     exchange_body_failed(h1->exchange, problem->status, problem->what);
 }
 
-static bool step_body(struct client_h1 *h1)
+static bool step_trailers(struct client_h1 *h1)
 {
     const struct h1_limits limits = client_h1_limits(h1);
     struct http_header rows[HTTP_HEADERS_MAX];
     struct http_headers trailers = {.rows = rows};
+    struct bytes input = buffer_content(h1->in);
+    struct h1_problem problem;
+    enum h1_body_step step = h1_body_trailers(&h1->body, &input, &limits, &trailers, &problem);
+
+    h1->in->start = h1->in->end - (uint32_t)input.length;
+    if (step == H1_BODY_END) {
+        body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
+    } else if (step == H1_BODY_REJECTED) {
+        refuse_body(h1, &problem);
+    }
+    return step == H1_BODY_END;
+}
+
+static bool step_body(struct client_h1 *h1)
+{
     struct bytes input = buffer_content(h1->in);
     struct h1_problem problem;
     enum h1_body_step step;
@@ -496,15 +511,17 @@ static bool step_body(struct client_h1 *h1)
     if (h1->undelivered.length > 0) {
         return hand_over(h1);
     }
-    step = h1_body_next(&h1->body, &input, &limits, &h1->undelivered, &trailers, &problem);
+    step = h1_body_next(&h1->body, &input, &h1->undelivered, &problem);
     h1->in->start = h1->in->end - (uint32_t)input.length;
     switch (step) {
     case H1_BODY_DATA:
         return true;
     case H1_BODY_MORE:
         return false;
+    case H1_BODY_TRAILERS:
+        return step_trailers(h1);
     case H1_BODY_END:
-        body_is_whole(h1, trailers.count > 0 ? &trailers : NULL);
+        body_is_whole(h1, NULL);
         return true;
     case H1_BODY_REJECTED:
         break;

@@ -268,17 +268,22 @@ bool h1_chunked_ends(const struct h1_chunked *chunked, struct bytes input)
 
 /* --- a whole body ---------------------------------------------------------------------------- */
 
-void h1_body_begin(struct h1_body *body, enum http_framing framing, uint64_t length)
+enum h1_body_step h1_body_next_chunk(struct h1_body *body, struct bytes *input, struct bytes *data,
+                                     struct h1_problem *problem)
 {
-    h1_chunked_init(&body->chunked);
-    body->framing = framing;
-    body->left = length;
-    body->checked = 0;
+    static const enum h1_body_step steps[] = {
+        [H1_CHUNKED_DATA] = H1_BODY_DATA,
+        [H1_CHUNKED_MORE] = H1_BODY_MORE,
+        [H1_CHUNKED_TRAILERS] = H1_BODY_TRAILERS,
+        [H1_CHUNKED_REJECTED] = H1_BODY_REJECTED,
+    };
+
+    return steps[h1_chunked_gather(&body->chunked, input, data, problem)];
 }
 
-static enum h1_body_step read_trailers(struct h1_body *body, struct bytes *input,
-                                       const struct h1_limits *limits,
-                                       struct http_headers *trailers, struct h1_problem *problem)
+enum h1_body_step h1_body_trailers(struct h1_body *body, struct bytes *input,
+                                   const struct h1_limits *limits, struct http_headers *trailers,
+                                   struct h1_problem *problem)
 {
     size_t consumed = 0;
 
@@ -297,35 +302,4 @@ static enum h1_body_step read_trailers(struct h1_body *body, struct bytes *input
     body->checked = 0;
     *input = bytes_skip(*input, consumed);
     return H1_BODY_END;
-}
-
-enum h1_body_step h1_body_next(struct h1_body *body, struct bytes *input,
-                               const struct h1_limits *limits, struct bytes *data,
-                               struct http_headers *trailers, struct h1_problem *problem)
-{
-    if (body->framing == HTTP_CHUNKED) {
-        switch (h1_chunked_gather(&body->chunked, input, data, problem)) {
-        case H1_CHUNKED_DATA:
-            return H1_BODY_DATA;
-        case H1_CHUNKED_MORE:
-            return H1_BODY_MORE;
-        case H1_CHUNKED_TRAILERS:
-            return read_trailers(body, input, limits, trailers, problem);
-        case H1_CHUNKED_REJECTED:
-            return H1_BODY_REJECTED;
-        }
-    }
-    if (body->framing != HTTP_UNTIL_CLOSE && (body->framing == HTTP_NO_BODY || body->left == 0)) {
-        return H1_BODY_END;
-    }
-    if (input->length == 0) {
-        return H1_BODY_MORE;
-    }
-    *data = *input;
-    if (body->framing == HTTP_LENGTH_KNOWN) {
-        data->length = data->length < body->left ? data->length : (size_t)body->left;
-        body->left -= data->length;
-    }
-    *input = bytes_skip(*input, data->length);
-    return H1_BODY_DATA;
 }

@@ -45,17 +45,47 @@ struct h1_body {
 };
 
 enum h1_body_step {
-    H1_BODY_DATA, /* *data holds body bytes; call again */
-    H1_BODY_MORE, /* needs more bytes */
-    H1_BODY_END,  /* the body is over, and with it its trailers, if there are any */
+    H1_BODY_DATA,     /* *data holds body bytes; call again */
+    H1_BODY_MORE,     /* needs more bytes */
+    H1_BODY_TRAILERS, /* a trailer section follows, empty maybe: h1_body_trailers */
+    H1_BODY_END,      /* the body is over, and with it its trailers, if there are any */
     H1_BODY_REJECTED,
 };
 
-void h1_body_begin(struct h1_body *body, enum http_framing framing, uint64_t length);
-/* Moves *input forward over what it used; the data of several chunks comes in one span. `limits` and `trailers`
- * are for h1_parse_trailers; *data is set with H1_BODY_DATA only. */
-enum h1_body_step h1_body_next(struct h1_body *body, struct bytes *input,
-                               const struct h1_limits *limits, struct bytes *data,
-                               struct http_headers *trailers, struct h1_problem *problem);
+static inline void h1_body_begin(struct h1_body *body, enum http_framing framing, uint64_t length)
+{
+    /* What an answer to HEAD says of a length is not of its own body. The rest begins as zero. */
+    *body = (struct h1_body){.left = framing == HTTP_LENGTH_KNOWN ? length : 0, .framing = framing};
+}
+
+/* Moves *input forward over what it used; the data of several chunks comes in one span. *data is set with
+ * H1_BODY_DATA only. */
+enum h1_body_step h1_body_next_chunk(struct h1_body *body, struct bytes *input, struct bytes *data,
+                                     struct h1_problem *problem);
+static inline enum h1_body_step h1_body_next(struct h1_body *body, struct bytes *input,
+                                             struct bytes *data, struct h1_problem *problem)
+{
+    if (body->framing == HTTP_CHUNKED) {
+        return h1_body_next_chunk(body, input, data, problem);
+    }
+    if (body->framing != HTTP_UNTIL_CLOSE && body->left == 0) {
+        return H1_BODY_END;
+    }
+    if (input->length == 0) {
+        return H1_BODY_MORE;
+    }
+    *data = *input;
+    if (body->framing == HTTP_LENGTH_KNOWN) {
+        data->length = data->length < body->left ? data->length : (size_t)body->left;
+        body->left -= data->length;
+    }
+    *input = bytes_skip(*input, data->length);
+    return H1_BODY_DATA;
+}
+
+/* H1_BODY_END, H1_BODY_MORE or H1_BODY_REJECTED. */
+enum h1_body_step h1_body_trailers(struct h1_body *body, struct bytes *input,
+                                   const struct h1_limits *limits, struct http_headers *trailers,
+                                   struct h1_problem *problem);
 
 #endif

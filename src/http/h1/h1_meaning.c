@@ -83,7 +83,8 @@ static bool understand_target(struct http_request *request, struct h1_problem *p
 /* The authority of an absolute-form target is there already and takes Host's place. */
 static bool understand_host(struct http_request *request, struct h1_problem *problem)
 {
-    const struct http_header *header = http_find(&request->headers, HTTP_HEADER_HOST);
+    bool twice;
+    const struct http_header *header = http_find_only(&request->headers, HTTP_HEADER_HOST, &twice);
     struct bytes from_target = request->authority;
     struct bytes host_of_target = request->host;
     struct bytes port;
@@ -92,7 +93,7 @@ static bool understand_host(struct http_request *request, struct h1_problem *pro
         return request->version == HTTP_1_0 ||
                h1_refuse(problem, 400, "Host is missing", "RFC 9112 section 3.2");
     }
-    if (http_occurs_twice(&request->headers, HTTP_HEADER_HOST)) {
+    if (twice) {
         return h1_refuse(problem, 400, "Host occurs more than once", "RFC 9112 section 3.2");
     }
     if (header->value_length > 0 &&
@@ -158,7 +159,11 @@ static bool is_persistent(enum http_version version, const struct options *optio
  * a body does not wait for it. */
 static bool understand_expect(struct http_request *request, struct h1_problem *problem)
 {
-    if (!http_expects_continue(&request->headers, &request->expects_continue)) {
+    request->expects_continue = http_has(&request->headers, HTTP_HEADER_EXPECT);
+    if (!request->expects_continue) {
+        return true;
+    }
+    if (!http_expectation_is_known(&request->headers)) {
         return h1_refuse(problem, 417, "an expectation other than 100-continue",
                          "RFC 9110 section 10.1.1");
     }

@@ -236,9 +236,10 @@ static bool is_same_entity(struct bytes a, struct bytes b, struct bytes scheme)
 static bool understand_authority(const struct pseudos *pseudos, struct text *memory,
                                  struct http_request *request, enum h2_fault *fault)
 {
-    const struct http_header *host = http_find(&request->headers, HTTP_HEADER_HOST);
+    bool twice;
+    const struct http_header *host = http_find_only(&request->headers, HTTP_HEADER_HOST, &twice);
 
-    if (http_occurs_twice(&request->headers, HTTP_HEADER_HOST)) {
+    if (twice) {
         return refuse(fault, H2_FAULT_HOST);
     }
     if (pseudos->there[AUTHORITY]) {
@@ -258,15 +259,16 @@ static bool understand_authority(const struct pseudos *pseudos, struct text *mem
 /* Section 8.1.1: a length that does not agree with the sum of DATA is malformed. */
 static bool understand_body(bool ends, struct http_request *request, enum h2_fault *fault)
 {
-    const struct http_header *row = http_find(&request->headers, HTTP_HEADER_CONTENT_LENGTH);
+    bool twice;
+    const struct http_header *row =
+        http_find_only(&request->headers, HTTP_HEADER_CONTENT_LENGTH, &twice);
 
     request->body_length = 0;
     request->framing = ends ? HTTP_NO_BODY : HTTP_CHUNKED;
     if (row == NULL) {
         return true;
     }
-    if (http_occurs_twice(&request->headers, HTTP_HEADER_CONTENT_LENGTH) ||
-        !http_read_length(http_header_value(row), &request->body_length)) {
+    if (twice || !http_read_length(http_header_value(row), &request->body_length)) {
         return refuse(fault, H2_FAULT_CONTENT_LENGTH);
     }
     if (ends && request->body_length > 0) {
@@ -278,10 +280,11 @@ static bool understand_body(bool ends, struct http_request *request, enum h2_fau
 
 static bool understand_expect(bool ends, struct http_request *request, enum h2_fault *fault)
 {
-    if (!http_expects_continue(&request->headers, &request->expects_continue)) {
+    request->expects_continue = !ends && http_has(&request->headers, HTTP_HEADER_EXPECT);
+    if (http_has(&request->headers, HTTP_HEADER_EXPECT) &&
+        !http_expectation_is_known(&request->headers)) {
         return refuse(fault, H2_FAULT_EXPECT);
     }
-    request->expects_continue &= !ends;
     return true;
 }
 

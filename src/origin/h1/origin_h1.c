@@ -362,7 +362,7 @@ static void refuse_answer(struct origin_connection *connection, const struct h1_
     origin_connection_fail(connection, ORIGIN_FAILURE_MALFORMED);
 }
 
-static bool step_body(struct origin_connection *connection)
+static bool step_trailers(struct origin_connection *connection)
 {
     const struct h1_limits limits = {.head_bytes = connection->request->limits->response_head_bytes,
                                      .headers = HTTP_HEADERS_MAX};
@@ -370,13 +370,28 @@ static bool step_body(struct origin_connection *connection)
     struct http_headers trailers = {.rows = rows};
     struct bytes input = buffer_content(connection->in);
     struct h1_problem problem;
+    enum h1_body_step step =
+        h1_body_trailers(&connection->answer, &input, &limits, &trailers, &problem);
+
+    connection->in->start = connection->in->end - (uint32_t)input.length;
+    if (step == H1_BODY_END) {
+        finish_answer(connection, trailers.count > 0 ? &trailers : NULL);
+    } else if (step == H1_BODY_REJECTED) {
+        refuse_answer(connection, &problem, ORIGIN_FAILURE_TRAILERS_TOO_LARGE);
+    }
+    return false;
+}
+
+static bool step_body(struct origin_connection *connection)
+{
+    struct bytes input = buffer_content(connection->in);
+    struct h1_problem problem;
     enum h1_body_step step;
 
     if (connection->undelivered.length > 0) {
         return hand_over(connection);
     }
-    step = h1_body_next(&connection->answer, &input, &limits, &connection->undelivered, &trailers,
-                        &problem);
+    step = h1_body_next(&connection->answer, &input, &connection->undelivered, &problem);
     connection->in->start = connection->in->end - (uint32_t)input.length;
     switch (step) {
     case H1_BODY_DATA:
@@ -386,11 +401,13 @@ static bool step_body(struct origin_connection *connection)
         return true;
     case H1_BODY_MORE:
         break;
+    case H1_BODY_TRAILERS:
+        return step_trailers(connection);
     case H1_BODY_END:
-        finish_answer(connection, trailers.count > 0 ? &trailers : NULL);
+        finish_answer(connection, NULL);
         break;
     case H1_BODY_REJECTED:
-        refuse_answer(connection, &problem, ORIGIN_FAILURE_TRAILERS_TOO_LARGE);
+        refuse_answer(connection, &problem, ORIGIN_FAILURE_MALFORMED);
         break;
     }
     return false;
