@@ -19,6 +19,8 @@ struct client_placing {
 
 /* NULL: out of memory. */
 struct client_context *client_context_new(struct exchange_context *exchanges,
+                                          struct worker_context *worker_context,
+                                          struct metrics *metrics,
                                           const struct client_placing *placing, void *owner);
 /* All connections must be gone. */
 void client_context_free(struct client_context **context);

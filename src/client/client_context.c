@@ -46,6 +46,8 @@ int client_context_give_idle(struct client_context *context, struct address *fro
 /* --- life -------------------------------------------------------------------------------- */
 
 struct client_context *client_context_new(struct exchange_context *exchanges,
+                                          struct worker_context *worker_context,
+                                          struct metrics *metrics,
                                           const struct client_placing *placing, void *owner)
 {
     struct client_context *context = calloc(1, sizeof(*context));
@@ -54,8 +56,8 @@ struct client_context *client_context_new(struct exchange_context *exchanges,
         return NULL;
     }
     context->exchanges = exchanges;
-    context->worker_context = exchange_context_worker_context(exchanges);
-    context->metrics = exchange_context_metrics(exchanges);
+    context->worker_context = worker_context;
+    context->metrics = metrics;
     context->placing = placing;
     context->owner = owner;
     list_init(&context->listeners);

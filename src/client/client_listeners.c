@@ -330,8 +330,9 @@ bool client_leaves_now(const struct client_connection *connection)
 struct tls_acceptor *client_listener_acceptor(const struct client_listener *listener)
 {
     const struct client_context *context = listener->context;
-    const struct tls_store *store = listener->leaves ? generation_tls(listener->last)
-                                                     : exchange_context_tls(context->exchanges);
+    const struct tls_store *store =
+        listener->leaves ? generation_tls(listener->last)
+                         : generation_tls(exchange_context_generation(context->exchanges));
 
     return tls_store_acceptor(store, context->worker_context->worker, listener->index);
 }

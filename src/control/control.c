@@ -146,8 +146,9 @@ static bool build_exchanges(struct control *control)
         generation_unref(&generation);
         return false;
     }
-    control->exchanges =
-        exchange_context_new(&control->worker_context, control->metrics, NULL, generation);
+    control->exchanges = exchange_context_new(
+        &(struct exchange_lent){&control->worker_context, control->metrics, NULL, NULL, NULL},
+        generation);
     if (control->exchanges == NULL) {
         return false;
     }
@@ -171,7 +172,8 @@ static bool build(struct control *control)
         control->metrics == NULL || !build_origins(control) || !build_exchanges(control)) {
         return false;
     }
-    control->clients = client_context_new(control->exchanges, &placing, control);
+    control->clients = client_context_new(control->exchanges, &control->worker_context,
+                                          control->metrics, &placing, control);
     return control->clients != NULL;
 }
 

@@ -20,9 +20,17 @@
 struct exchange;
 struct exchange_context; /* where a worker's exchanges are run */
 
-/* Borrows all but the generation, whose reference it takes over. `log` may be NULL. */
-struct exchange_context *exchange_context_new(struct worker_context *worker_context,
-                                              struct metrics *metrics, struct access_log_ring *log,
+/* What a worker lends its exchanges. The last three may be NULL. */
+struct exchange_lent {
+    struct worker_context *worker_context;
+    struct metrics *metrics;
+    struct access_log_ring *log;
+    struct client_registry *clients; /* without it no client has limits */
+    struct span_ring *spans;         /* of sampled exchanges; without it they go nowhere */
+};
+
+/* Takes the reference to the generation over. */
+struct exchange_context *exchange_context_new(const struct exchange_lent *lent,
                                               struct generation *generation);
 /* All exchanges must be over. */
 void exchange_context_free(struct exchange_context **context);
@@ -33,14 +41,6 @@ void exchange_context_let_go(struct exchange_context *context, struct generation
 /* Borrowed: the one that runs. */
 struct generation *exchange_context_generation(const struct exchange_context *context);
 const struct settings *exchange_context_settings(const struct exchange_context *context);
-const struct tls_store *exchange_context_tls(const struct exchange_context *context);
-struct worker_context *exchange_context_worker_context(const struct exchange_context *context);
-struct metrics *exchange_context_metrics(const struct exchange_context *context);
-/* Borrows it. Without one no client has limits. */
-void exchange_context_know_clients(struct exchange_context *context,
-                                   struct client_registry *registry);
-/* Where spans of sampled exchanges go; borrowed. Without it they go nowhere. */
-void exchange_context_know_spans(struct exchange_context *context, struct span_ring *ring);
 /* May a client connect? `peer`: what sent the PROXY header that names it; NULL: it came by itself. false: over its limits. Else where it is counted, to be given to
  * exchange_context_dismiss when the connection ends. One that comes from another worker is not new. */
 bool exchange_context_admits(struct exchange_context *context, const struct ip *ip,
@@ -49,7 +49,6 @@ bool exchange_context_admits(struct exchange_context *context, const struct ip *
 void exchange_context_dismiss(struct exchange_context *context, client_slot *place);
 /* From now on answers end their connections: the process is stopping. */
 void exchange_context_drain(struct exchange_context *context);
-bool exchange_context_is_draining(const struct exchange_context *context);
 /* Ends those that go on without their clients: the process has no time left for them. */
 void exchange_context_cut_orphans(struct exchange_context *context);
 size_t exchange_context_count(const struct exchange_context *context);

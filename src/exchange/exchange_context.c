@@ -410,10 +410,10 @@ static void on_patience_over(struct timer *timer)
     reply_continue(CONTAINER_OF(timer, struct attempt, patience)->exchange);
 }
 
-struct exchange_context *exchange_context_new(struct worker_context *worker_context,
-                                              struct metrics *metrics, struct access_log_ring *log,
+struct exchange_context *exchange_context_new(const struct exchange_lent *lent,
                                               struct generation *generation)
 {
+    struct worker_context *worker_context = lent->worker_context;
     struct exchange_context *context = calloc(1, sizeof(*context));
     struct random random;
 
@@ -424,8 +424,10 @@ struct exchange_context *exchange_context_new(struct worker_context *worker_cont
     random_init(&random); /* the worker context's makes request ids, which tell of it */
     context->names_key = (struct siphash_key){random_next(&random), random_next(&random)};
     context->worker_context = worker_context;
-    context->metrics = metrics;
-    context->log = log;
+    context->metrics = lent->metrics;
+    context->log = lent->log;
+    context->clients = lent->clients;
+    context->spans = lent->spans;
     context->generation = generation;
     note_via(context);
     note_observed(context);
@@ -491,32 +493,6 @@ const struct settings *exchange_context_settings(const struct exchange_context *
     return generation_settings(context->generation);
 }
 
-const struct tls_store *exchange_context_tls(const struct exchange_context *context)
-{
-    return generation_tls(context->generation);
-}
-
-struct worker_context *exchange_context_worker_context(const struct exchange_context *context)
-{
-    return context->worker_context;
-}
-
-struct metrics *exchange_context_metrics(const struct exchange_context *context)
-{
-    return context->metrics;
-}
-
-void exchange_context_know_clients(struct exchange_context *context,
-                                   struct client_registry *registry)
-{
-    context->clients = registry;
-}
-
-void exchange_context_know_spans(struct exchange_context *context, struct span_ring *ring)
-{
-    context->spans = ring;
-}
-
 void exchange_context_dismiss(struct exchange_context *context, client_slot *place)
 {
     if (*place != 0) {
@@ -527,11 +503,6 @@ void exchange_context_dismiss(struct exchange_context *context, client_slot *pla
 void exchange_context_drain(struct exchange_context *context)
 {
     context->draining = true;
-}
-
-bool exchange_context_is_draining(const struct exchange_context *context)
-{
-    return context->draining;
 }
 
 size_t exchange_context_count(const struct exchange_context *context)

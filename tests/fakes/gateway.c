@@ -80,10 +80,12 @@ void gateway_init(struct gateway *gateway, struct plan *plan)
     CHECK(gateway->origins != NULL);
     generation = generation_new(plan, gateway->origins);
     CHECK(generation != NULL);
-    gateway->exchanges =
-        exchange_context_new(&gateway->stage.worker_context, gateway->metrics, NULL, generation);
+    gateway->exchanges = exchange_context_new(
+        &(struct exchange_lent){&gateway->stage.worker_context, gateway->metrics, NULL, NULL, NULL},
+        generation);
     CHECK(gateway->exchanges != NULL);
-    gateway->clients = client_context_new(gateway->exchanges, &placing, gateway);
+    gateway->clients = client_context_new(gateway->exchanges, &gateway->stage.worker_context,
+                                          gateway->metrics, &placing, gateway);
     CHECK(gateway->clients != NULL);
     listen_somewhere(gateway);
     gateway->first_plan = plan;

@@ -619,7 +619,7 @@ static void on_over(void *stream)
 
     h1->exchange = NULL;
     client_rest_timer(h1->connection);
-    if (exchange_context_is_draining(client_context_of(h1->connection)->exchanges)) {
+    if (client_context_of(h1->connection)->stopping) {
         h1->closes = true;
     }
     if (h1->state != CLIENT_H1_TUNNELS && !h1->closes) {

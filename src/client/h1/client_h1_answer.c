@@ -201,7 +201,7 @@ static bool must_close(const struct client_h1 *h1)
     bool was_last = h1->read_closed && (h1->in == NULL || buffer_length(h1->in) == 0);
 
     return h1->closes || body_is_coming || was_last ||
-           exchange_context_is_draining(client_context_of(h1->connection)->exchanges) ||
+           client_context_of(h1->connection)->stopping ||
            client_context_of(h1->connection)->crowded ||
            (h1->connection->listener->leaves && client_leaves_now(h1->connection));
 }

@@ -547,13 +547,14 @@ static bool build(struct worker *worker, const struct worker_plan *plan)
         return false;
     }
     worker->exchanges =
-        exchange_context_new(&worker->worker_context, worker->metrics, plan->log, generation);
+        exchange_context_new(&(struct exchange_lent){&worker->worker_context, worker->metrics,
+                                                     plan->log, plan->client_registry, plan->spans},
+                             generation);
     if (worker->exchanges == NULL) {
         return false;
     }
-    exchange_context_know_clients(worker->exchanges, plan->client_registry);
-    exchange_context_know_spans(worker->exchanges, plan->spans);
-    worker->clients = client_context_new(worker->exchanges, &placing, worker);
+    worker->clients = client_context_new(worker->exchanges, &worker->worker_context,
+                                         worker->metrics, &placing, worker);
     return worker->clients != NULL;
 }
 
