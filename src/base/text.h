@@ -62,6 +62,15 @@ extern const char text_digit_pairs[]; /* "00" to "99" */
 void text_add_number(struct text *text, uint64_t number);
 void text_add_hex(struct text *text, uint64_t number);
 
+/* Appends it; what was added. */
+static inline struct bytes text_number(struct text *text, uint64_t number)
+{
+    const char *from = text->at;
+
+    text_add_number(text, number);
+    return text_since(text, from);
+}
+
 #define TEXT_EACH_BYTE(value) (0x0101010101010101u * (value))
 
 /* Eight bytes that stand for themselves in a JSON string: none above 0x7f, and no control

@@ -79,7 +79,7 @@ bool admit_listener(struct exchange *exchange)
         return false;
     }
     if (facts->rules != NULL && facts->rules->redirect_to_https) {
-        reply_redirect_to_https(exchange);
+        reply_redirect(exchange, 308, BYTES("https://{host}{path}?{query}"));
         return false;
     }
     return true;
@@ -351,20 +351,20 @@ bool admit_rate(struct exchange *exchange)
 /* Those of a trusted proxy's connections are many clients' together. */
 bool exchange_context_admits(struct exchange_context *context, const struct ip *ip,
                              const struct ip *peer, uint32_t listener, bool is_new,
-                             client_slot *place)
+                             client_slot *slot)
 {
     const struct settings *settings = generation_settings(context->generation);
     const struct client_limits_settings *limits = listener < settings->listener_count
                                                       ? &settings->listeners[listener].client_limits
                                                       : &settings->client_limits;
 
-    *place = 0;
+    *slot = 0;
     if ((limits->max_connections == 0 && limits->connection_rate == 0) ||
         context->clients == NULL || is_believed(settings, ip, peer) || is_exempt(settings, ip)) {
         return true;
     }
     return client_registry_enter(context->clients, ip, limits,
-                                 loop_now(context->worker_context->loop), is_new, place);
+                                 loop_now(context->worker_context->loop), is_new, slot);
 }
 
 bool admit_size(struct exchange *exchange)

@@ -48,15 +48,10 @@ void exchange_copy_body(const struct exchange *exchange, char *into)
     }
 }
 
-void exchange_answer(struct exchange *exchange, const struct exchange_reply *reply)
-{
-    reply_asked(exchange, reply);
-}
-
 void exchange_answer_stream(struct exchange *exchange, const struct exchange_reply *reply)
 {
     exchange->answer.is_stream = exchange->request.method != HTTP_HEAD;
-    reply_asked(exchange, reply);
+    exchange_answer(exchange, reply);
 }
 
 bool exchange_stream_is_ready(const struct exchange *exchange)

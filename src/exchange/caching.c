@@ -2,8 +2,6 @@
 /* Before the origin: looks the request up, lets it wait or lead. */
 #include "exchange/caching.h"
 
-#include "exchange/caching_private.h"
-
 #define LOOKS_MOST 4 /* in a row, where others change what is found meanwhile */
 
 /* --- the key --------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* After the origin: judges the answer, copies it while it goes to the client, and hands it to the store
  * and to those who wait. */
-#include "exchange/caching_private.h"
+#include "exchange/caching.h"
 #include "net/pressure.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Fetches an answer anew for no client: the one whose request showed that it is stale has been served
  * with what there is (stale_while_revalidate). Called by caching.c. */
-#include "exchange/caching_private.h"
+#include "exchange/caching.h"
 
 /* --- a stream that takes all ----------------------------------------------------------------- */
 

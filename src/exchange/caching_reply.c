@@ -2,7 +2,7 @@
 /* Answers from the store: the head is decided as that of an origin's answer is, and the body is sent
  * from where it lies. What happened is told in Cache-Status (RFC 9211). */
 #include "cache/cache_request.h"
-#include "exchange/caching_private.h"
+#include "exchange/caching.h"
 
 /* --- Cache-Status -------------------------------------------------------------------------- */
 
@@ -168,7 +168,6 @@ void caching_reply(struct exchange *exchange, struct stored *stored)
     struct answer_head head;
     char room[CONTENT_RANGE_MOST];
     struct text range = text_over(room, sizeof(room));
-    const char *from;
 
     stored_unref(&exchange->caching->serves);
     exchange->caching->serves = stored; /* until the exchange is over */
@@ -180,9 +179,8 @@ void caching_reply(struct exchange *exchange, struct stored *stored)
         return;
     }
     describe_body(exchange, stored, &head, &body);
-    from = page.text.at;
-    text_add_number(&page.text, stored_age_s(stored, now_us));
-    http_fields_add(&page.fields, BYTES("Age"), text_since(&page.text, from));
+    http_fields_add(&page.fields, BYTES("Age"),
+                    text_number(&page.text, stored_age_s(stored, now_us)));
     if (text_length(&range) > 0) {
         http_fields_add(&page.fields, BYTES("Content-Range"), text_since(&range, room));
     }

@@ -187,7 +187,7 @@ static bool takes_connection(struct client_registry *registry, uint64_t address,
 
 /* Counted where limits of all listeners meet. */
 static bool counts_connection(struct client_registry *registry, uint64_t address, uint32_t most,
-                              bool is_new, client_slot *place)
+                              bool is_new, client_slot *slot)
 {
     struct set *set = set_of(registry, address, 0);
     struct entry *entry;
@@ -199,7 +199,7 @@ static bool counts_connection(struct client_registry *registry, uint64_t address
         fits = !is_new || entry->connections < most;
         if (fits) {
             entry->connections++;
-            *place = (client_slot)((set - registry->sets) * ENTRIES + (entry - set->entries) + 1);
+            *slot = (client_slot)((set - registry->sets) * ENTRIES + (entry - set->entries) + 1);
         }
     }
     unlock(set);
@@ -208,11 +208,11 @@ static bool counts_connection(struct client_registry *registry, uint64_t address
 
 bool client_registry_enter(struct client_registry *registry, const struct ip *ip,
                            const struct client_limits_settings *limits, uint64_t now_us,
-                           bool is_new, client_slot *place)
+                           bool is_new, client_slot *slot)
 {
     uint64_t address = address_of(ip);
 
-    *place = 0;
+    *slot = 0;
     if (ip_is_none(ip)) {
         return true;
     }
@@ -221,20 +221,20 @@ bool client_registry_enter(struct client_registry *registry, const struct ip *ip
         return false;
     }
     return limits->max_connections == 0 ||
-           counts_connection(registry, address, limits->max_connections, is_new, place);
+           counts_connection(registry, address, limits->max_connections, is_new, slot);
 }
 
-void client_registry_leave(struct client_registry *registry, client_slot *place)
+void client_registry_leave(struct client_registry *registry, client_slot *slot)
 {
     struct set *set;
     struct entry *entry;
 
-    if (*place == 0) {
+    if (*slot == 0) {
         return;
     }
-    set = &registry->sets[(*place - 1) / ENTRIES];
-    entry = &set->entries[(*place - 1) % ENTRIES];
-    *place = 0;
+    set = &registry->sets[(*slot - 1) / ENTRIES];
+    entry = &set->entries[(*slot - 1) % ENTRIES];
+    *slot = 0;
     lock(set);
     CHECK(entry->connections > 0);
     entry->connections--;

@@ -27,9 +27,9 @@ typedef uint32_t client_slot;
  * another worker is not new, and always let in. */
 bool client_registry_enter(struct client_registry *registry, const struct ip *ip,
                            const struct client_limits_settings *limits, uint64_t now_us,
-                           bool is_new, client_slot *place);
+                           bool is_new, client_slot *slot);
 /* It ends; harmless for 0, which it becomes. */
-void client_registry_leave(struct client_registry *registry, client_slot *place);
+void client_registry_leave(struct client_registry *registry, client_slot *slot);
 
 /* A request. false: too many came; *wait_ms is when the next one may. */
 bool client_registry_request(struct client_registry *registry, const struct ip *ip,

@@ -57,11 +57,7 @@ static uint32_t left_ms(const struct exchange *exchange)
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
                       struct text *text)
 {
-    struct bytes name = field_name(exchange);
-    const char *from = text->at;
-
-    text_add_number(text, left_ms(exchange));
-    return http_fields_add(fields, name, text_since(text, from));
+    return http_fields_add(fields, field_name(exchange), text_number(text, left_ms(exchange)));
 }
 
 /* That of a client that is not trusted ends nothing here, and goes on: it is between the client and

@@ -230,7 +230,7 @@ static void begin_action(struct exchange *exchange)
         reply_respond(exchange, route);
         break;
     case ROUTE_REDIRECT:
-        reply_redirect(exchange, route);
+        reply_redirect(exchange, route->redirect.status, route->redirect.to);
         break;
     case ROUTE_FORWARD:
         if (!route->has_caching || !caching_begin(exchange)) {

@@ -45,8 +45,8 @@ const struct settings *exchange_context_settings(const struct exchange_context *
  * exchange_context_dismiss when the connection ends. One that comes from another worker is not new. */
 bool exchange_context_admits(struct exchange_context *context, const struct ip *ip,
                              const struct ip *peer, uint32_t listener, bool is_new,
-                             client_slot *place);
-void exchange_context_dismiss(struct exchange_context *context, client_slot *place);
+                             client_slot *slot);
+void exchange_context_dismiss(struct exchange_context *context, client_slot *slot);
 /* From now on answers end their connections: the process is stopping. */
 void exchange_context_drain(struct exchange_context *context);
 /* Ends those that go on without their clients: the process has no time left for them. */

@@ -493,10 +493,10 @@ const struct settings *exchange_context_settings(const struct exchange_context *
     return generation_settings(context->generation);
 }
 
-void exchange_context_dismiss(struct exchange_context *context, client_slot *place)
+void exchange_context_dismiss(struct exchange_context *context, client_slot *slot)
 {
-    if (*place != 0) {
-        client_registry_leave(context->clients, place);
+    if (*slot != 0) {
+        client_registry_leave(context->clients, slot);
     }
 }
 

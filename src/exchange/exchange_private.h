@@ -262,13 +262,11 @@ void reply_over_limit(struct exchange *exchange, const struct reply_quota *quota
 void reply_go_on(struct exchange *exchange);
 void reply_continue(struct exchange *exchange);
 void reply_respond(struct exchange *exchange, const struct route_settings *route);
-void reply_redirect(struct exchange *exchange, const struct route_settings *route);
-void reply_redirect_to_https(struct exchange *exchange);
+void reply_redirect(struct exchange *exchange, uint16_t status, struct bytes pattern);
 void reply_options(struct exchange *exchange);
 /* An answer to gRPC breaks off half way: it ends with trailers that say why, where it still can; false:
  * it cannot. */
 bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end);
-void reply_asked(struct exchange *exchange, const struct exchange_reply *reply);
 
 /* ask.c: the context's answerer gets the request, once it is whole. */
 void ask_answerer(struct exchange *exchange);

@@ -428,7 +428,6 @@ static bool add_max_forwards(const struct exchange *exchange, struct forward_pag
 {
     const struct http_request *request = &exchange->request;
     const struct http_header *row = http_find(&request->headers, HTTP_HEADER_MAX_FORWARDS);
-    const char *from = page->text.at;
     uint64_t hops = 0;
 
     if (request->method != HTTP_OPTIONS || row == NULL) {
@@ -440,8 +439,8 @@ static bool add_max_forwards(const struct exchange *exchange, struct forward_pag
         }
         hops = hops * 10 + (uint64_t)(row->value[i] - '0');
     }
-    text_add_number(&page->text, hops > 0 ? hops - 1 : 0);
-    return http_fields_add(&page->fields, BYTES("Max-Forwards"), text_since(&page->text, from));
+    return http_fields_add(&page->fields, BYTES("Max-Forwards"),
+                           text_number(&page->text, hops > 0 ? hops - 1 : 0));
 }
 
 static struct bytes authority_for(const struct exchange *exchange)

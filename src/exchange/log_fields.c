@@ -77,8 +77,7 @@ static struct bytes handshake_time(const struct tls_facts *tls,
 {
     struct text text = text_over(scratch, ACCESS_VALUE_MAX);
 
-    text_add_number(&text, tls->handshake_ms);
-    return text_since(&text, scratch);
+    return text_number(&text, tls->handshake_ms);
 }
 
 static struct bytes value_of(const struct exchange *exchange, const struct access_field *field,

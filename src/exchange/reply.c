@@ -240,14 +240,6 @@ static struct bytes write_message(const struct exchange *exchange, struct text *
     return text_since(text, from);
 }
 
-static struct bytes write_status(struct text *text, enum grpc_status status)
-{
-    const char *from = text->at;
-
-    text_add_number(text, status);
-    return text_since(text, from);
-}
-
 static bool may_have_run(const struct exchange *exchange)
 {
     return exchange->delivery >= ORIGIN_DELIVERY_MAYBE;
@@ -268,7 +260,7 @@ static void add_grpc_status(struct exchange *exchange, struct forward_page *page
 
     exchange->outcome.grpc_status = code;
     exchange->outcome.error_status = status;
-    http_fields_add(&page->fields, BYTES("grpc-status"), write_status(&page->text, code));
+    http_fields_add(&page->fields, BYTES("grpc-status"), text_number(&page->text, code));
     http_fields_add(&page->fields, BYTES("grpc-message"),
                     write_message(exchange, &page->text, detail));
 }
@@ -280,7 +272,6 @@ static void reply_grpc(struct exchange *exchange, uint16_t status, const char *e
 {
     struct forward_page page;
     struct answer_head head;
-    const char *from;
 
     begin_page(exchange, &page, &head, 200);
     http_fields_add(&page.fields, BYTES("Content-Type"), BYTES("application/grpc"));
@@ -288,10 +279,8 @@ static void reply_grpc(struct exchange *exchange, uint16_t status, const char *e
     http_fields_add(&page.fields, BYTES("Proxy-Status"),
                     write_proxy_status(exchange, &page.text, error, detail));
     if (pushback_ms > 0) {
-        from = page.text.at;
-        text_add_number(&page.text, pushback_ms);
         http_fields_add(&page.fields, BYTES("grpc-retry-pushback-ms"),
-                        text_since(&page.text, from));
+                        text_number(&page.text, pushback_ms));
     }
     forward_common_answer_fields(exchange, &page);
     send_answer(exchange, &head, (struct bytes){0});
@@ -334,7 +323,7 @@ bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end)
     exchange->answer.blocked = false;
     attempt_end(exchange->attempt, error);
     http_fields_clear(&fields);
-    http_fields_add(&fields, BYTES("grpc-status"), write_status(&text, status));
+    http_fields_add(&fields, BYTES("grpc-status"), text_number(&text, status));
     http_fields_add(&fields, BYTES("grpc-message"), write_message(exchange, &text, detail));
     exchange_answer_is_whole(exchange, &fields, end);
     return true;
@@ -410,7 +399,6 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
     struct forward_page page;
     struct answer_head head;
     struct bytes body;
-    const char *from;
 
     exchange->outcome.error = refusal->error;
     exchange->outcome.detail = refusal->detail;
@@ -430,9 +418,8 @@ static void refuse(struct exchange *exchange, const struct refusal *refusal)
         http_fields_add(&page.fields, refusal->fields[i].name, refusal->fields[i].value);
     }
     if (refusal->retry_after_s > 0) {
-        from = page.text.at;
-        text_add_number(&page.text, refusal->retry_after_s);
-        http_fields_add(&page.fields, BYTES("Retry-After"), text_since(&page.text, from));
+        http_fields_add(&page.fields, BYTES("Retry-After"),
+                        text_number(&page.text, refusal->retry_after_s));
     }
     forward_common_answer_fields(exchange, &page);
     body = refusal->write(exchange, refusal, problem, &page.text);
@@ -705,7 +692,7 @@ static struct bytes path_of(const struct exchange *exchange)
     return bytes_first(target, mark != NULL ? (size_t)(mark - target.at) : target.length);
 }
 
-static void redirect(struct exchange *exchange, uint16_t status, struct bytes pattern)
+void reply_redirect(struct exchange *exchange, uint16_t status, struct bytes pattern)
 {
     struct forward_page page;
     struct answer_head head;
@@ -722,17 +709,7 @@ static void redirect(struct exchange *exchange, uint16_t status, struct bytes pa
     send_answer(exchange, &head, (struct bytes){0});
 }
 
-void reply_redirect(struct exchange *exchange, const struct route_settings *route)
-{
-    redirect(exchange, route->redirect.status, route->redirect.to);
-}
-
-void reply_redirect_to_https(struct exchange *exchange)
-{
-    redirect(exchange, 308, BYTES("https://{host}{path}?{query}"));
-}
-
-void reply_asked(struct exchange *exchange, const struct exchange_reply *reply)
+void exchange_answer(struct exchange *exchange, const struct exchange_reply *reply)
 {
     struct forward_page page;
     struct answer_head head;

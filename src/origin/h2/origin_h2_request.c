@@ -26,7 +26,6 @@ static uint32_t fill_fields(const struct request_head *head, struct bytes scheme
                             struct http_field *fields)
 {
     uint32_t count = 0;
-    const char *from;
 
     fields[count++] = (struct http_field){BYTES(":method"), head->method};
     fields[count++] = (struct http_field){BYTES(":scheme"), scheme};
@@ -42,9 +41,8 @@ static uint32_t fill_fields(const struct request_head *head, struct bytes scheme
         }
     }
     if (head->framing == HTTP_LENGTH_KNOWN) {
-        from = text->at;
-        text_add_number(text, head->body_length);
-        fields[count++] = (struct http_field){BYTES("content-length"), text_since(text, from)};
+        fields[count++] =
+            (struct http_field){BYTES("content-length"), text_number(text, head->body_length)};
     }
     if (head->takes_trailers) {
         fields[count++] = (struct http_field){BYTES("te"), BYTES("trailers")};

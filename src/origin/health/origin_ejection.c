@@ -2,7 +2,7 @@
 /* An origin is sent away: for how long, and whether its services can spare it. And it comes back: its time
  * over, it is probed by a connection, and a few requests are risked on it one at a time, which it passes or
  * fails. */
-#include "origin/health/health_private.h"
+#include "origin/service/service_private.h"
 
 #include "base/log/log.h"
 #include "net/dial.h"
@@ -70,7 +70,7 @@ static uint64_t stay_away(struct origin *origin, const struct health_settings *h
     uint64_t span =
         span_us(health, COUNT(entry->ejections), &origin->directory->worker_context->random);
 
-    WRITE(entry->ejected_until_us, now_of(origin) + span);
+    WRITE(entry->ejected_until_us, origin_now(origin) + span);
     return span;
 }
 
@@ -82,7 +82,7 @@ static uint64_t send_away(struct origin *origin, const struct health_settings *h
     uint64_t span;
 
     if (origin_entry_phase(entry) == ORIGIN_SERVES &&
-        now_of(origin) - returned_us > (uint64_t)health->max_ejection_time * 1000) {
+        origin_now(origin) - returned_us > (uint64_t)health->max_ejection_time * 1000) {
         WRITE(entry->ejections, 0);
     }
     span = stay_away(origin, health);
@@ -154,7 +154,7 @@ static void connect_probed(struct origin *origin, const struct service *service,
     uint64_t span = 0;
 
     if (why == NULL) {
-        begin_half_open(entry, now_of(origin));
+        begin_half_open(entry, origin_now(origin));
     } else if (origin_registry_begin_change(entry->common.registry)) {
         if (origin_entry_phase(entry) == ORIGIN_EJECTED) {
             span = stay_away(origin, health_of(service));
@@ -274,7 +274,7 @@ static void half_open_passed(struct origin_request *request)
         origin_registry_begin_change(origin->directory->registry)) {
         back = origin_entry_phase(entry) == ORIGIN_HALF_OPEN;
         if (back) {
-            WRITE(entry->returned_us, now_of(origin));
+            WRITE(entry->returned_us, origin_now(origin));
             forget_failures(entry);
             WRITE(entry->troubled, false);
             origin_entry_set_phase(entry, ORIGIN_SERVES);
@@ -350,7 +350,7 @@ void origin_health_given_up(struct origin_request *request)
         return;
     }
     if (connection != NULL && connection->request_whole &&
-        now_of(request->origin) - connection->asked_us >
+        origin_now(request->origin) - connection->asked_us >
             (uint64_t)health_of(request->service)->slow_min_time * 1000) {
         origin_half_open_failed(request, SLOW_IS_ENOUGH, "a client gave up waiting for it");
         return;

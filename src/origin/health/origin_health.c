@@ -13,7 +13,7 @@
  * Here is what each failure does; what each answer does, in service.c. Who is slower than others: service_review.c; what stops
  * after its head: origin_stall.c; the way out and back: origin_ejection.c; who
  * gets requests then: service.c. */
-#include "origin/health/health_private.h"
+#include "origin/service/service_private.h"
 #include "origin/pool/limits.h"
 
 #include <stdio.h>
@@ -88,7 +88,7 @@ static void note_failure(struct service *service, struct origin *origin, const c
     uint32_t failures;
     char why[160];
 
-    count_in_window(entry, health, now_of(origin));
+    count_in_window(entry, health, origin_now(origin));
     WRITE(entry->troubled, true);
     if (origin_entry_phase(entry) != ORIGIN_SERVES) {
         return;
@@ -111,7 +111,7 @@ void origin_health_note_success(struct origin *origin)
     struct origin_entry *entry = origin->entry;
 
     WRITE(entry->failures_in_row, 0);
-    if (now_of(origin) < READ(entry->window_until_us)) {
+    if (origin_now(origin) < READ(entry->window_until_us)) {
         BUMP(entry->window_answers);
     } else if (origin_entry_phase(entry) == ORIGIN_SERVES) {
         WRITE(entry->troubled, false);
@@ -147,10 +147,10 @@ void origin_health_failed(struct origin_request *request, enum origin_failure fa
     }
     if (failure == ORIGIN_FAILURE_HALF_OPEN_TIMEOUT) {
         origin_half_open_was_slow(request, "without an answer for",
-                                  now_of(request->origin) - request->bound_us);
+                                  origin_now(request->origin) - request->bound_us);
     } else if (speaks_against(request, failure)) {
         WRITE(request->origin->entry->risky_until_us,
-              now_of(request->origin) + (uint64_t)health_of(request->service)->window * 1000);
+              origin_now(request->origin) + (uint64_t)health_of(request->service)->window * 1000);
         origin_health_blame(request, origin_failures[failure].sentence);
     } else {
         origin_health_given_up(request);
@@ -163,7 +163,7 @@ static bool is_relapse(const struct origin *origin)
     uint64_t returned_us = READ(entry->returned_us);
 
     return READ(entry->ejections) > 0 && returned_us != 0 &&
-           now_of(origin) - returned_us < RELAPSE_US;
+           origin_now(origin) - returned_us < RELAPSE_US;
 }
 
 /* Another try hides a failure, so a share of them may be borne; not so where clients see it, as those

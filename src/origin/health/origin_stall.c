@@ -5,7 +5,7 @@
  * that wait for bytes, found so twice while another origin of the service goes on, send it away;
  * those that still wait some seconds later are broken off, so that their clients need not find out
  * by waiting. Called by origin_h1.c. */
-#include "origin/health/health_private.h"
+#include "origin/service/service_private.h"
 
 #include <stdio.h>
 
@@ -60,7 +60,7 @@ static struct stall check_at_busy(const struct origin *origin)
             continue;
         }
         stall.awaited++;
-        if (waited_ms(connection, now_of(origin)) > limit_ms(service)) {
+        if (waited_ms(connection, origin_now(origin)) > limit_ms(service)) {
             stall.stalled++;
             stall.service = service;
         }
@@ -72,7 +72,7 @@ static struct stall check_at_busy(const struct origin *origin)
  * of them, nor we. */
 static bool another_goes_on(const struct service *service, const struct origin *origin)
 {
-    uint64_t now_us = now_of(origin);
+    uint64_t now_us = origin_now(origin);
 
     for (uint32_t i = 0; i < service->host_set.count; i++) {
         const struct origin *other = service->host_set.origins[i];
@@ -91,7 +91,7 @@ static void on_check(void *owner);
 static struct origin_connection *hopeless_one(const struct origin *origin)
 {
     LIST_EACH (struct origin_connection, connection, &origin->busy, link) {
-        if (awaits_body(connection) && waited_ms(connection, now_of(origin)) > BREAK_MS) {
+        if (awaits_body(connection) && waited_ms(connection, origin_now(origin)) > BREAK_MS) {
             return connection;
         }
     }
@@ -124,7 +124,7 @@ static void check_at(struct origin *origin)
                health_of(stall.service)->slow_factor == 0) {
         origin->stalled_us = 0;
     } else if (origin->stalled_us == 0) {
-        origin->stalled_us = now_of(origin);
+        origin->stalled_us = origin_now(origin);
     } else if (another_goes_on(stall.service, origin)) {
         snprintf(why, sizeof(why), "%u answers have stopped after their heads", stall.stalled);
         origin_eject(stall.service, origin, SLOW_ONCE_IS_FORGIVEN, why);

@@ -5,7 +5,6 @@
  * changed or a time has come, and the result is an active set that each pick takes from. */
 #include "origin/service/service_private.h"
 
-#include "origin/health/health_private.h"
 #include "origin/pool/limits.h"
 
 #include <stdio.h>

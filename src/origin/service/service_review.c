@@ -2,7 +2,7 @@
 /* Compares the origins of a service with each other: one that is much slower than the others, or
  * has fallen silent while they answer, is ejected. Looked at every few picks (service.c), and by a
  * guard where no request picks an origin. */
-#include "origin/health/health_private.h"
+#include "origin/service/service_private.h"
 
 #include <stdio.h>
 
@@ -58,7 +58,7 @@ static void on_guard(void *owner)
     struct service *service = origin->guards;
 
     origin->guards = NULL;
-    service_review(service, now_of(origin));
+    service_review(service, origin_now(origin));
     if (origin->unanswered >= ORIGIN_SILENT_REQUESTS &&
         origin_entry_phase(origin->entry) == ORIGIN_SERVES) {
         origin_guard_against_silence(origin, service); /* not for long enough yet */
