@@ -171,11 +171,9 @@ static bool close_some(struct link *connections, uint32_t *most)
 /* A few closed connections a tick: a thousand in one go would be a pause for everybody else. */
 void origins_leave(struct origin_directory *directory, uint32_t most)
 {
-    struct link *link;
+    struct origin *origin;
 
-    while (most > 0 && (link = list_first(&directory->leaving)) != NULL) {
-        struct origin *origin = CONTAINER_OF(link, struct origin, leaving);
-
+    while (most > 0 && (origin = LIST_FIRST(&directory->leaving, struct origin, leaving)) != NULL) {
         most--;
         if (close_some(&origin->idle, &most) && close_some(&origin->dials, &most) &&
             close_some(&origin->carriers, &most)) {

@@ -165,7 +165,7 @@ static void on_ready(void *owner)
                                              sizeof(fields) / sizeof(fields[0]), true, check) != 0;
 }
 
-static void on_section(void *owner, void *stream)
+static void ignore_stream(void *owner, void *stream)
 {
     (void)owner;
     (void)stream;
@@ -241,12 +241,6 @@ static bool on_write(void *owner, struct bytes frame)
     return !check->out.failed;
 }
 
-static void on_begins(void *owner, void *stream)
-{
-    (void)owner;
-    (void)stream;
-}
-
 static enum h2_pull on_pull(void *owner, void *stream, size_t most, size_t *length)
 {
     const struct grpc_check *check = owner;
@@ -271,7 +265,7 @@ static bool on_write_data(void *owner, void *stream, struct bytes head, size_t l
 static const struct h2_origin_session_events events = {
     .frame = on_frame,
     .ready = on_ready,
-    .section = on_section,
+    .section = ignore_stream,
     .field = on_field,
     .section_ended = on_section_ended,
     .data = on_data,
@@ -281,7 +275,7 @@ static const struct h2_origin_session_events events = {
     .pong = on_nothing,
     .opened = on_nothing,
     .write = on_write,
-    .begins = on_begins,
+    .begins = ignore_stream,
     .pull = on_pull,
     .write_data = on_write_data,
 };

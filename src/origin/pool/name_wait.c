@@ -83,19 +83,18 @@ static void check_at_line(struct origin *origin)
     const struct service *in_vain = NULL;
     struct link checked_at;
     struct link stays;
-    struct link *link;
+    struct origin_request *request;
 
     list_init(&checked_at);
     list_init(&stays);
     move_all(&origin->line, &checked_at);
-    while ((link = list_first(&checked_at)) != NULL) {
-        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
+    while ((request = LIST_FIRST(&checked_at, struct origin_request, in_line)) != NULL) {
         struct origin *other = request->service != in_vain ? ready_for(request) : NULL;
 
         if (other == NULL) {
             in_vain = request->service;
-            list_remove(link);
-            list_add_last(&stays, link);
+            list_remove(&request->in_line);
+            list_add_last(&stays, &request->in_line);
             continue;
         }
         pool_take(request);
@@ -109,14 +108,12 @@ static void check_at_all(void *owner)
 {
     struct origin_directory *directory = owner;
     struct link nameless;
-    struct link *link;
+    struct origin *origin;
 
     list_init(&nameless);
     move_all(&directory->nameless, &nameless);
-    while ((link = list_first(&nameless)) != NULL) {
-        struct origin *origin = CONTAINER_OF(link, struct origin, nameless);
-
-        list_remove(link);
+    while ((origin = LIST_FIRST(&nameless, struct origin, nameless)) != NULL) {
+        list_remove(&origin->nameless);
         origin->references++; /* what the requests do may let go of it */
         if (waits_for_name(origin)) {
             check_at_line(origin);
@@ -145,15 +142,13 @@ static void move_on(void *owner, struct origin_request *request)
 void name_wait_leave(struct origin *origin, struct service *service)
 {
     struct link line;
-    struct link *link;
+    struct origin_request *request;
 
     list_init(&line);
     move_all(&origin->line, &line);
-    while ((link = list_first(&line)) != NULL) {
-        struct origin_request *request = CONTAINER_OF(link, struct origin_request, in_line);
-
-        list_remove(link);
-        list_add_last(&origin->line, link);
+    while ((request = LIST_FIRST(&line, struct origin_request, in_line)) != NULL) {
+        list_remove(&request->in_line);
+        list_add_last(&origin->line, &request->in_line);
         if (request->service == service) {
             move_on(service, request);
         }
@@ -201,14 +196,12 @@ static void attend(struct origin *origin, enum name_state state)
 void name_wait_answered(struct origin_directory *directory, const char *name, enum name_state state)
 {
     struct link nameless;
-    struct link *link;
+    struct origin *origin;
 
     list_init(&nameless);
     move_all(&directory->nameless, &nameless);
-    while ((link = list_first(&nameless)) != NULL) {
-        struct origin *origin = CONTAINER_OF(link, struct origin, nameless);
-
-        list_remove(link);
+    while ((origin = LIST_FIRST(&nameless, struct origin, nameless)) != NULL) {
+        list_remove(&origin->nameless);
         origin->references++; /* what the requests do may let go of it */
         if (origin->stands_for != NULL && strcmp(origin->stands_for, name) == 0) {
             attend(origin, state);
