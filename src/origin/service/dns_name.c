@@ -136,23 +136,21 @@ struct origin *dns_name_stand_in(const struct dns_name *name,
 void dns_names_spread(void *owner)
 {
     struct origin_directory *directory = owner;
-    struct link *link;
+    struct dns_name *name;
     struct link *next;
 
     if (directory->prober != NULL) {
         prober_follow_names(directory->prober);
     }
-    for (link = directory->named.next; link != &directory->named; link = next) {
+    for (struct link *link = directory->named.next; link != &directory->named; link = next) {
         struct service *service = CONTAINER_OF(link, struct service, named);
 
         next = link->next;
         service_follow_names(service);
     }
     /* Held meanwhile: what requests do then may end the last service that names it. */
-    while ((link = list_first(&directory->names_changed)) != NULL) {
-        struct dns_name *name = CONTAINER_OF(link, struct dns_name, changed);
-
-        list_remove(link);
+    while ((name = LIST_FIRST(&directory->names_changed, struct dns_name, changed)) != NULL) {
+        list_remove(&name->changed);
         name->references++;
         name_wait_answered(directory, name->text, name->state);
         dns_name_put(&name);
@@ -351,10 +349,7 @@ static void name_free(struct dns_name *name)
     resolver_unwatch(&name->watched);
     name_table_remove(&name->named);
     list_remove(&name->changed);
-    for (uint32_t i = 0; i < name->target_count; i++) {
-        dns_name_put(&name->hosts[i]);
-    }
-    free(name->hosts);
+    drop_hosts(name->hosts, name->target_count);
     free(name->targets);
     free(name->addresses);
     free(name->text);
