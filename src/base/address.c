@@ -380,6 +380,16 @@ bool network_contains(const struct network *network, const struct ip *ip)
     return rest == 0 || ((network->ip.byte[whole] ^ ip->byte[whole]) >> (8 - rest)) == 0;
 }
 
+bool networks_contain(const struct network *networks, uint32_t count, const struct ip *ip)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (network_contains(&networks[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void ip_to_address(const struct ip *ip, uint16_t port, struct address *address)
 {
     memset(address, 0, sizeof(*address));

@@ -61,5 +61,7 @@ bool network_parse(struct bytes text, struct network *network);
 /* Makes all bits behind the prefix zero; true: one of them was not. */
 bool network_clear_host_bits(struct network *network);
 bool network_contains(const struct network *network, const struct ip *ip);
+/* One of them does. */
+bool networks_contain(const struct network *networks, uint32_t count, const struct ip *ip);
 
 #endif

@@ -115,23 +115,13 @@ bool admit_method(struct exchange *exchange)
 
 /* --- who may come in ------------------------------------------------------------------------ */
 
-static bool lists(const struct network *networks, uint32_t count, const struct ip *ip)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (network_contains(&networks[i], ip)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool doors_let_in(const struct doors_settings *doors, const struct ip *ip)
 {
     if (ip_is_none(ip)) {
         return doors->allow_count == 0;
     }
-    return !lists(doors->deny, doors->deny_count, ip) &&
-           (doors->allow_count == 0 || lists(doors->allow, doors->allow_count, ip));
+    return !networks_contain(doors->deny, doors->deny_count, ip) &&
+           (doors->allow_count == 0 || networks_contain(doors->allow, doors->allow_count, ip));
 }
 
 bool doors_admit(struct exchange *exchange, const struct doors_settings *doors)
@@ -296,16 +286,6 @@ static const struct client_limits_settings *limits_for(const struct exchange *ex
                                                : &settings->client_limits;
 }
 
-static bool is_exempt(const struct settings *settings, const struct ip *ip)
-{
-    for (uint32_t i = 0; i < settings->exempt_client_count; i++) {
-        if (network_contains(&settings->exempt_clients[i], ip)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 #define POLICY_MAX 80 /* with two numbers */
 
 static void refuse_rate(struct exchange *exchange, const struct client_limits_settings *limits,
@@ -339,7 +319,9 @@ bool admit_rate(struct exchange *exchange)
         return true;
     }
     limits = limits_for(exchange, settings);
-    if (limits->request_rate == 0 || is_exempt(settings, &exchange->client.ip) ||
+    if (limits->request_rate == 0 ||
+        networks_contain(settings->exempt_clients, settings->exempt_client_count,
+                         &exchange->client.ip) ||
         client_registry_request(exchange->context->clients, &exchange->client.ip, limits,
                                 loop_now(exchange->context->worker_context->loop), &wait_ms)) {
         return true;
@@ -360,7 +342,8 @@ bool exchange_context_admits(struct exchange_context *context, const struct ip *
 
     *slot = 0;
     if ((limits->max_connections == 0 && limits->connection_rate == 0) ||
-        context->clients == NULL || is_believed(settings, ip, peer) || is_exempt(settings, ip)) {
+        context->clients == NULL || is_believed(settings, ip, peer) ||
+        networks_contain(settings->exempt_clients, settings->exempt_client_count, ip)) {
         return true;
     }
     return client_registry_enter(context->clients, ip, limits,

@@ -10,12 +10,7 @@
 
 bool proxied_client_is_trusted(const struct settings *settings, const struct ip *ip)
 {
-    for (uint32_t i = 0; i < settings->trusted_proxy_count; i++) {
-        if (network_contains(&settings->trusted_proxies[i], ip)) {
-            return true;
-        }
-    }
-    return false;
+    return networks_contain(settings->trusted_proxies, settings->trusted_proxy_count, ip);
 }
 
 /* --- one address ---------------------------------------------------------------------------- */

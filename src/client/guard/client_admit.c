@@ -38,12 +38,7 @@ static bool proxy_is_listed(const struct client_listener *listener, const struct
     if (ip_is_none(ip)) {
         return true; /* a Unix socket: its mode said who may connect */
     }
-    for (uint32_t i = 0; i < listener->proxy_from_count; i++) {
-        if (network_contains(&listener->proxy_from[i], ip)) {
-            return true;
-        }
-    }
-    return false;
+    return networks_contain(listener->proxy_from, listener->proxy_from_count, ip);
 }
 
 bool client_may_send_proxy_header(struct client_listener *listener, const struct ip *ip)
