@@ -304,19 +304,25 @@ struct cache_space *generation_cache_space(const struct generation *generation,
 
 /* --- letting go of generations ------------------------------------------------------------ */
 
+static void dismantle_some(struct exchange_context *context, unsigned most)
+{
+    struct generation *generation;
+
+    while (most > 0 &&
+           (generation = LIST_FIRST(&context->leaving, struct generation, link)) != NULL) {
+        list_remove(&generation->link);
+        if (!generation_dismantle(generation, &most)) {
+            list_add_first(&context->leaving, &generation->link);
+        }
+    }
+}
+
 /* A piece a tick: with a thousand services all at once would be a pause for everybody else. */
 static void dismantle(void *owner)
 {
     struct exchange_context *context = owner;
-    unsigned most = DISMANTLE_A_TICK;
-    struct link *link;
 
-    while (most > 0 && (link = list_first(&context->leaving)) != NULL) {
-        list_remove(link);
-        if (!generation_dismantle(CONTAINER_OF(link, struct generation, link), &most)) {
-            list_add_first(&context->leaving, link);
-        }
-    }
+    dismantle_some(context, DISMANTLE_A_TICK);
     if (!list_is_empty(&context->leaving)) {
         alarm_set(context->worker_context->loop, &context->dismantle, DISMANTLE_MS, dismantle,
                   context);
@@ -332,17 +338,6 @@ void exchange_context_let_go(struct exchange_context *context, struct generation
     if (!alarm_is_set(&context->dismantle)) {
         alarm_set(context->worker_context->loop, &context->dismantle, DISMANTLE_MS, dismantle,
                   context);
-    }
-}
-
-static void dismantle_all(struct exchange_context *context)
-{
-    struct link *link;
-
-    alarm_clear(context->worker_context->loop, &context->dismantle);
-    while ((link = list_first(&context->leaving)) != NULL) {
-        list_remove(link);
-        generation_dismantle(CONTAINER_OF(link, struct generation, link), &(unsigned){UINT32_MAX});
     }
 }
 
@@ -461,7 +456,8 @@ void exchange_context_free(struct exchange_context **context)
         return;
     }
     free_deferred(*context);
-    dismantle_all(*context);
+    alarm_clear((*context)->worker_context->loop, &(*context)->dismantle);
+    dismantle_some(*context, UINT32_MAX);
     generation_unref(&(*context)->generation);
     slab_pool_free(&(*context)->exchanges);
     slab_pool_free(&(*context)->attempts);

@@ -12,11 +12,6 @@
 
 #include <errno.h>
 
-static struct buffer_pool *buffers_of(const struct client_h1 *h1)
-{
-    return client_context_of(h1->connection)->worker_context->buffers;
-}
-
 struct client_h1 *client_h1_new(struct client_connection *connection)
 {
     struct client_h1 *h1 = slab_take(client_context_of(connection)->streams);
@@ -51,8 +46,8 @@ void client_h1_release(struct client_h1 *h1)
 {
     CHECK(h1->exchange == NULL);
     h1->connection->h1 = NULL;
-    buffer_return(buffers_of(h1), &h1->in);
-    outbox_clear(&h1->out, buffers_of(h1));
+    buffer_return(client_h1_buffers(h1), &h1->in);
+    outbox_clear(&h1->out, client_h1_buffers(h1));
     later_cancel(&h1->flush);
     list_remove(&h1->link);
     /* A callback up the stack may still look at it. */
@@ -109,7 +104,7 @@ void client_h1_want(struct client_h1 *h1)
 static bool leave_head_behind(struct client_h1 *h1)
 {
     struct bytes content = buffer_content(h1->in);
-    struct buffer *fresh = buffer_borrow(buffers_of(h1), BUFFER_LARGE);
+    struct buffer *fresh = buffer_borrow(client_h1_buffers(h1), BUFFER_LARGE);
 
     if (fresh == NULL) {
         return false;
@@ -134,7 +129,7 @@ bool client_h1_make_room(struct client_h1 *h1)
     bool much = may_read_much(h1);
 
     if (h1->in == NULL) {
-        h1->in = buffer_borrow(buffers_of(h1), much ? BUFFER_LARGE : BUFFER_SMALL);
+        h1->in = buffer_borrow(client_h1_buffers(h1), much ? BUFFER_LARGE : BUFFER_SMALL);
         return h1->in != NULL;
     }
     if (h1->head_is_in_input) {
@@ -148,7 +143,7 @@ bool client_h1_make_room(struct client_h1 *h1)
     }
     buffer_compact(h1->in);
     if (h1->in->size == BUFFER_SMALL && (much || buffer_room(h1->in) < ROOM_WORTH_READING)) {
-        return buffer_grow(buffers_of(h1), &h1->in);
+        return buffer_grow(client_h1_buffers(h1), &h1->in);
     }
     if (buffer_room(h1->in) >= ROOM_WORTH_READING) {
         return true;
@@ -164,9 +159,9 @@ static void client_h1_keep_rest(struct client_h1 *h1)
         return;
     }
     if (h1->undelivered.length == 0 && buffer_length(h1->in) == 0) {
-        buffer_return(buffers_of(h1), &h1->in);
+        buffer_return(client_h1_buffers(h1), &h1->in);
     } else {
-        buffer_shrink(buffers_of(h1), &h1->in, &h1->undelivered);
+        buffer_shrink(client_h1_buffers(h1), &h1->in, &h1->undelivered);
     }
 }
 
@@ -178,8 +173,9 @@ static struct buffer *client_h1_head_apart(struct client_h1 *h1)
     struct bytes content;
     struct buffer *apart;
 
-    buffer_shrink(buffers_of(h1), &h1->in, &h1->undelivered);
-    apart = h1->in->size == BUFFER_LARGE ? buffer_borrow(buffers_of(h1), BUFFER_SMALL) : NULL;
+    buffer_shrink(client_h1_buffers(h1), &h1->in, &h1->undelivered);
+    apart =
+        h1->in->size == BUFFER_LARGE ? buffer_borrow(client_h1_buffers(h1), BUFFER_SMALL) : NULL;
     if (apart != NULL) {
         content = buffer_content(h1->in);
         apart->end = content.length < apart->capacity ? (uint32_t)content.length : apart->capacity;
@@ -273,8 +269,7 @@ static bool receive_once(struct client_h1 *h1)
     h1->received += (uint64_t)count;
     drip_note(&h1->drip, (size_t)count, h1->out.written);
     if (h1->state != CLIENT_H1_READS_HEAD) {
-        min_rate_moved(&h1->body_min_rate,
-                       loop_now(client_context_of(h1->connection)->worker_context->loop));
+        min_rate_moved(&h1->body_min_rate, client_h1_now(h1));
     }
     client_h1_process(h1);
     return (size_t)count == room && h1->connection->h1 == h1 && !h1->body_paused;
@@ -334,7 +329,7 @@ void client_h1_ready(struct client_connection *connection, short what)
 
 uint32_t client_h1_head_age_us(const struct client_h1 *h1)
 {
-    uint64_t now = loop_now(client_context_of(h1->connection)->worker_context->loop);
+    uint64_t now = client_h1_now(h1);
 
     return h1->head_began_us == 0 ? 0 : (uint32_t)(now - h1->head_began_us);
 }
@@ -406,7 +401,7 @@ static enum h1_verdict parse_head(struct client_h1 *h1, struct exchange *exchang
         if (verdict == H1_COMPLETE) {
             exchange_take_over(exchange, &apart);
         } else {
-            buffer_return(client_context_of(h1->connection)->worker_context->buffers, &apart);
+            buffer_return(client_h1_buffers(h1), &apart);
         }
     }
     return verdict == H1_INCOMPLETE

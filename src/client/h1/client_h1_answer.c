@@ -22,11 +22,6 @@ static const struct bytes chunk_end = {H1_CRLF, sizeof(H1_CRLF) - 1};
 static const struct bytes chunk_end_and_last = {H1_CRLF H1_LAST_CHUNK,
                                                 sizeof(H1_CRLF H1_LAST_CHUNK) - 1};
 
-static struct buffer_pool *buffers_of(const struct client_h1 *h1)
-{
-    return client_context_of(h1->connection)->worker_context->buffers;
-}
-
 static void flush_now(void *owner);
 
 static void flush_later(struct client_h1 *h1)
@@ -37,7 +32,7 @@ static void flush_later(struct client_h1 *h1)
 /* No memory for a part of the answer: the connection is reset. */
 static void break_off(struct client_h1 *h1)
 {
-    outbox_break(&h1->out, buffers_of(h1), &h1->connection->transport);
+    outbox_break(&h1->out, client_h1_buffers(h1), &h1->connection->transport);
     flush_later(h1);
 }
 
@@ -73,7 +68,7 @@ static void note_written(struct client_h1 *h1)
 static void write_out(struct client_h1 *h1)
 {
     if (!h1->out.blocked) {
-        outbox_flush(&h1->out, buffers_of(h1), &h1->connection->transport);
+        outbox_flush(&h1->out, client_h1_buffers(h1), &h1->connection->transport);
     }
     note_written(h1);
 }
@@ -100,7 +95,7 @@ void client_h1_flush(struct client_h1 *h1)
     if (exchange == NULL) {
         return;
     }
-    outbox_ready(&h1->out, buffers_of(h1), &h1->connection->transport);
+    outbox_ready(&h1->out, client_h1_buffers(h1), &h1->connection->transport);
     note_written(h1);
     if (h1->out.blocked || h1->out.broken) {
         return;
@@ -156,7 +151,7 @@ static bool write_head(struct client_h1 *h1, const struct answer_head *head)
     struct text text;
 
     if (size <= BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
-        at = outbox_room(&h1->out, buffers_of(h1), size, &room);
+        at = outbox_room(&h1->out, client_h1_buffers(h1), size, &room);
     }
     if (at == NULL) {
         return false;
@@ -239,7 +234,7 @@ bool client_h1_send_h2_refusal(void *stream, const struct answer_head *head)
     h1->answer_chunked = false;
     h1->answer_is_small = true;
     h1->answer_from = UINT64_MAX;
-    return outbox_add(&h1->out, buffers_of(h1), h2_refusal());
+    return outbox_add(&h1->out, client_h1_buffers(h1), h2_refusal());
 }
 
 size_t client_h1_send_nothing(void *stream, struct bytes bytes, bool last)
@@ -284,7 +279,8 @@ static size_t absorb(struct client_h1 *h1, struct bytes bytes)
     if (bytes.length > room) {
         bytes.length = room;
     }
-    return bytes.length > 0 && outbox_add(&h1->out, buffers_of(h1), bytes) ? bytes.length : 0;
+    return bytes.length > 0 && outbox_add(&h1->out, client_h1_buffers(h1), bytes) ? bytes.length
+                                                                                  : 0;
 }
 
 static size_t send_plain(struct client_h1 *h1, struct bytes bytes)
@@ -296,10 +292,10 @@ static size_t send_plain(struct client_h1 *h1, struct bytes bytes)
         return absorb(h1, bytes);
     }
     if (bytes.length <= COALESCE_BYTES && h1->state != CLIENT_H1_TUNNELS &&
-        outbox_add(&h1->out, buffers_of(h1), bytes)) {
+        outbox_add(&h1->out, client_h1_buffers(h1), bytes)) {
         return bytes.length;
     }
-    taken = outbox_send(&h1->out, buffers_of(h1), &h1->connection->transport, &piece, 1);
+    taken = outbox_send(&h1->out, client_h1_buffers(h1), &h1->connection->transport, &piece, 1);
     if (taken < bytes.length) {
         taken += absorb(h1, bytes_skip(bytes, taken));
     }
@@ -321,9 +317,9 @@ static size_t chunk_size(const struct client_h1 *h1, size_t offered)
 /* Adds a small chunk to the outbox, to be written with what follows. */
 static size_t coalesce_chunk(struct client_h1 *h1, struct bytes head, struct bytes data)
 {
-    if (!outbox_add(&h1->out, buffers_of(h1), head) ||
-        !outbox_add(&h1->out, buffers_of(h1), data) ||
-        !outbox_add(&h1->out, buffers_of(h1), chunk_end)) {
+    if (!outbox_add(&h1->out, client_h1_buffers(h1), head) ||
+        !outbox_add(&h1->out, client_h1_buffers(h1), data) ||
+        !outbox_add(&h1->out, client_h1_buffers(h1), chunk_end)) {
         break_off(h1);
     }
     return data.length;
@@ -350,8 +346,8 @@ static size_t send_chunk(struct client_h1 *h1, struct bytes bytes, bool last)
     if (begins && !h1->out.blocked && data.length <= COALESCE_BYTES) {
         return coalesce_chunk(h1, head, data);
     }
-    taken = outbox_send_frame(&h1->out, buffers_of(h1), &h1->connection->transport, head, data,
-                              ends ? chunk_end_and_last : chunk_end);
+    taken = outbox_send_frame(&h1->out, client_h1_buffers(h1), &h1->connection->transport, head,
+                              data, ends ? chunk_end_and_last : chunk_end);
     h1->last_chunk_sent = ends && taken == data.length;
     note_written(h1);
     return taken;
@@ -434,13 +430,14 @@ static bool add_trailers(struct client_h1 *h1, const struct http_fields *trailer
 {
     char memory[H1_LAST_CHUNK_MAX];
 
-    return outbox_add(&h1->out, buffers_of(h1), h1_write_last_chunk(memory, trailers));
+    return outbox_add(&h1->out, client_h1_buffers(h1), h1_write_last_chunk(memory, trailers));
 }
 
 static void add_last_chunk(struct client_h1 *h1, const struct http_fields *trailers)
 {
-    bool added = trailers == NULL ? outbox_add(&h1->out, buffers_of(h1), BYTES(H1_LAST_CHUNK))
-                                  : add_trailers(h1, trailers);
+    bool added = trailers == NULL
+                     ? outbox_add(&h1->out, client_h1_buffers(h1), BYTES(H1_LAST_CHUNK))
+                     : add_trailers(h1, trailers);
 
     if (!added) {
         break_off(h1);
@@ -473,7 +470,7 @@ bool client_h1_take_back(void *stream)
     if (h1->out.written != h1->answer_from || h1->out.broken) {
         return false;
     }
-    outbox_clear(&h1->out, buffers_of(h1));
+    outbox_clear(&h1->out, client_h1_buffers(h1));
     return true;
 }
 

@@ -7,11 +7,6 @@
 
 #define GONE_CHECK_MS 1000 /* how often a client that is not read from is looked at */
 
-static uint64_t now_of(const struct client_h1 *h1)
-{
-    return loop_now(client_context_of(h1->connection)->worker_context->loop);
-}
-
 static const struct client_budgets *budgets_of(const struct client_h1 *h1)
 {
     return &h1->connection->listener->budgets;
@@ -37,7 +32,7 @@ static bool client_h1_is_paused(const struct client_h1 *h1)
 /* For the clock that runs out first; and for a client that may leave unseen. */
 static void client_h1_arm(struct client_h1 *h1)
 {
-    uint64_t now_us = now_of(h1);
+    uint64_t now_us = client_h1_now(h1);
     uint32_t wait_ms = client_h1_is_paused(h1) ? GONE_CHECK_MS : UINT32_MAX;
 
     if (h1->left_us != 0) {
@@ -67,7 +62,7 @@ static void client_h1_arm(struct client_h1 *h1)
 
 void client_h1_client_left(struct client_h1 *h1)
 {
-    h1->left_us = now_of(h1);
+    h1->left_us = client_h1_now(h1);
     client_h1_arm(h1);
 }
 
@@ -76,27 +71,27 @@ void client_h1_client_left(struct client_h1 *h1)
 void client_h1_awaits_head(struct client_h1 *h1)
 {
     if (h1->head_began_us == 0) {
-        h1->head_began_us = now_of(h1);
+        h1->head_began_us = client_h1_now(h1);
         client_set_timer(h1->connection, budgets_of(h1)->timeouts.head);
     }
 }
 
 void client_h1_awaits_body(struct client_h1 *h1)
 {
-    min_rate_begin(&h1->body_min_rate, now_of(h1), h1->received);
+    min_rate_begin(&h1->body_min_rate, client_h1_now(h1), h1->received);
     client_h1_arm(h1);
 }
 
 /* The exchange does not take more of the body, so we do not read on. */
 void client_h1_holds_body(struct client_h1 *h1)
 {
-    min_rate_hold(&h1->body_min_rate, now_of(h1));
+    min_rate_hold(&h1->body_min_rate, client_h1_now(h1));
     client_h1_arm(h1);
 }
 
 void client_h1_takes_body(struct client_h1 *h1)
 {
-    min_rate_go_on(&h1->body_min_rate, now_of(h1));
+    min_rate_go_on(&h1->body_min_rate, client_h1_now(h1));
     client_h1_arm(h1);
 }
 
@@ -118,11 +113,11 @@ void client_h1_awaits_client(struct client_h1 *h1, bool wrote)
         return;
     }
     if (!min_rate_has_begun(min_rate)) {
-        min_rate_begin(min_rate, now_of(h1), client_h1_taken(h1));
+        min_rate_begin(min_rate, client_h1_now(h1), client_h1_taken(h1));
     }
-    min_rate_go_on(min_rate, now_of(h1));
+    min_rate_go_on(min_rate, client_h1_now(h1));
     if (wrote) {
-        min_rate_moved(min_rate, now_of(h1));
+        min_rate_moved(min_rate, client_h1_now(h1));
     }
     client_h1_arm(h1);
 }
@@ -130,7 +125,7 @@ void client_h1_awaits_client(struct client_h1 *h1, bool wrote)
 /* All that there was is out: more must come from the origin. */
 void client_h1_client_took(struct client_h1 *h1)
 {
-    min_rate_hold(&h1->answer_min_rate, now_of(h1));
+    min_rate_hold(&h1->answer_min_rate, client_h1_now(h1));
     client_h1_arm(h1);
 }
 
@@ -165,14 +160,14 @@ static bool has_left(const struct client_h1 *h1)
 
 static bool is_given_up(const struct client_h1 *h1)
 {
-    return h1->left_us != 0 && now_of(h1) - h1->left_us >= CLIENT_LEFT_MS * UINT64_C(1000);
+    return h1->left_us != 0 && client_h1_now(h1) - h1->left_us >= CLIENT_LEFT_MS * UINT64_C(1000);
 }
 
 /* --- too late -------------------------------------------------------------------------------- */
 
 static void late_head(struct client_h1 *h1)
 {
-    uint64_t waited_ms = (now_of(h1) - h1->head_began_us) / 1000;
+    uint64_t waited_ms = (client_h1_now(h1) - h1->head_began_us) / 1000;
     uint32_t time_ms = h1->connection->listener->budgets.timeouts.head;
 
     if (waited_ms < time_ms) {
@@ -188,7 +183,7 @@ static void count_answer_for_body(struct client_h1 *h1)
 {
     if (h1->out.written > h1->written_then) {
         h1->written_then = h1->out.written;
-        min_rate_moved(&h1->body_min_rate, now_of(h1));
+        min_rate_moved(&h1->body_min_rate, client_h1_now(h1));
     }
 }
 
@@ -198,7 +193,7 @@ static bool body_keeps_min_rate(struct client_h1 *h1)
     const struct min_rate_rule rule = rule_of(h1, true);
 
     count_answer_for_body(h1);
-    switch (min_rate_check(&h1->body_min_rate, &rule, now_of(h1), h1->received)) {
+    switch (min_rate_check(&h1->body_min_rate, &rule, client_h1_now(h1), h1->received)) {
     case MIN_RATE_FINE:
         return true;
     case MIN_RATE_STOPPED:
@@ -215,7 +210,7 @@ static bool answer_keeps_min_rate(struct client_h1 *h1)
 {
     const struct min_rate_rule rule = rule_of(h1, false);
 
-    switch (min_rate_check(&h1->answer_min_rate, &rule, now_of(h1), client_h1_taken(h1))) {
+    switch (min_rate_check(&h1->answer_min_rate, &rule, client_h1_now(h1), client_h1_taken(h1))) {
     case MIN_RATE_FINE:
         return true;
     case MIN_RATE_STOPPED:
