@@ -134,7 +134,7 @@ static struct cache_waiter *first_of(struct cache_flight *flight)
     return link != NULL ? CONTAINER_OF(link, struct cache_waiter, link) : NULL;
 }
 
-static void bury(struct cache_flight *flight)
+static void release(struct cache_flight *flight)
 {
     if (flight != NULL) {
         cache_space_drop(&flight->space);
@@ -242,7 +242,7 @@ void cache_flight_land(struct cache_flight **flight, struct stored *stored)
     }
     landed = let_go(landed);
     pthread_mutex_unlock(&shard->lock);
-    bury(landed);
+    release(landed);
     send_all(&told);
 }
 
@@ -277,28 +277,9 @@ static void appoint(struct cache_flight *flight, uint64_t now_us, struct link *t
     list_add_last(told, &successor->link);
 }
 
-void cache_flight_fail(struct cache_flight **flight, uint64_t now_us, uint64_t patience_us)
-{
-    struct cache_flight *failed = *flight;
-    struct cache_shard *shard = failed->shard;
-    struct link told;
-
-    *flight = NULL;
-    list_init(&told);
-    pthread_mutex_lock(&shard->lock);
-    failed->failed = true;
-    failed->leaders--;
-    if (!failed->over && failed->leaders == 0) {
-        appoint(failed, now_us, &told);
-        dismiss_patient(failed, now_us, patience_us, &told);
-    }
-    failed = let_go(failed);
-    pthread_mutex_unlock(&shard->lock);
-    bury(failed);
-    send_all(&told);
-}
-
-void cache_flight_leave(struct cache_flight **flight, uint64_t now_us)
+/* The leader goes with nothing; `patience_us` is of those who are told that it failed. */
+static void end_lead(struct cache_flight **flight, bool failed, uint64_t now_us,
+                     uint64_t patience_us)
 {
     struct cache_flight *left = *flight;
     struct cache_shard *shard = left->shard;
@@ -307,14 +288,28 @@ void cache_flight_leave(struct cache_flight **flight, uint64_t now_us)
     *flight = NULL;
     list_init(&told);
     pthread_mutex_lock(&shard->lock);
+    left->failed = left->failed || failed;
     left->leaders--;
     if (!left->over && left->leaders == 0) {
         appoint(left, now_us, &told);
+        if (failed) {
+            dismiss_patient(left, now_us, patience_us, &told);
+        }
     }
     left = let_go(left);
     pthread_mutex_unlock(&shard->lock);
-    bury(left);
+    release(left);
     send_all(&told);
+}
+
+void cache_flight_fail(struct cache_flight **flight, uint64_t now_us, uint64_t patience_us)
+{
+    end_lead(flight, true, now_us, patience_us);
+}
+
+void cache_flight_leave(struct cache_flight **flight, uint64_t now_us)
+{
+    end_lead(flight, false, now_us, 0);
 }
 
 /* --- waiting --------------------------------------------------------------------------------- */
@@ -369,7 +364,7 @@ void cache_waiter_leave(struct cache_waiter **waiter)
         over = let_go(joined);
     }
     pthread_mutex_unlock(&shard->lock);
-    bury(over);
+    release(over);
     if (joined != NULL) {
         free(leaver); /* else its message is on the way */
     }

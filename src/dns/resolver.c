@@ -171,37 +171,26 @@ static int compare_addresses(const void *left, const void *right)
 {
     const struct address *a = left;
     const struct address *b = right;
+    struct ip ip = ip_of_address(a);
+    struct ip other = ip_of_address(b);
 
     if (a->any.sa_family != b->any.sa_family) {
         return a->any.sa_family == AF_INET ? -1 : 1;
     }
-    if (a->any.sa_family == AF_INET) {
-        return memcmp(&a->v4.sin_addr, &b->v4.sin_addr, sizeof(a->v4.sin_addr));
-    }
-    return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr));
+    return memcmp(&ip, &other, sizeof(ip));
 }
 
 static bool take_address(const struct ares_addrinfo_node *node, struct address *address)
 {
-    memset(address, 0, sizeof(*address));
-    if (node->ai_family == AF_INET) {
-        const struct sockaddr_in *from = (const struct sockaddr_in *)node->ai_addr;
+    bool is_ip = node->ai_family == AF_INET || node->ai_family == AF_INET6;
 
-        address->v4.sin_family = AF_INET;
-        address->v4.sin_addr = from->sin_addr;
-        address->length = sizeof(address->v4);
-        return true;
+    if (is_ip) {
+        memset(address, 0, sizeof(*address));
+        memcpy(&address->any, node->ai_addr, node->ai_addrlen);
+        address->length = node->ai_addrlen;
+        address_set_port(address, 0);
     }
-    if (node->ai_family == AF_INET6) {
-        const struct sockaddr_in6 *from = (const struct sockaddr_in6 *)node->ai_addr;
-
-        address->v6.sin6_family = AF_INET6;
-        address->v6.sin6_addr = from->sin6_addr;
-        address->v6.sin6_scope_id = from->sin6_scope_id;
-        address->length = sizeof(address->v6);
-        return true;
-    }
-    return false;
+    return is_ip;
 }
 
 static size_t without_duplicates(struct address *addresses, size_t count)
@@ -385,7 +374,6 @@ static void answered_with_loopback(struct resolver_name *name)
 
 static void take_answer(struct resolver_name *name, int status, const struct ares_addrinfo *answer)
 {
-    uint32_t ttl_ms;
     struct address *addresses;
     size_t count;
 
@@ -398,15 +386,13 @@ static void take_answer(struct resolver_name *name, int status, const struct are
         return;
     }
     addresses = take_addresses(answer, &count);
-    if (addresses == NULL || count == 0) {
-        const char *why = addresses == NULL ? "out of memory" : "no address";
-
-        free(addresses);
-        failed(name, why);
+    if (count > 0) {
+        answered(name, addresses, count,
+                 name->resolver->asking_now ? LOCAL_TTL_MS : least_ttl_ms(answer));
         return;
     }
-    ttl_ms = name->resolver->asking_now ? LOCAL_TTL_MS : least_ttl_ms(answer);
-    answered(name, addresses, count, ttl_ms);
+    failed(name, addresses == NULL ? "out of memory" : "no address");
+    free(addresses);
 }
 
 static void on_answer(void *owner, int status, int timeouts, struct ares_addrinfo *answer)
@@ -428,17 +414,14 @@ static void on_answer(void *owner, int status, int timeouts, struct ares_addrinf
 
 static bool is_local(struct resolver *resolver, const char *host)
 {
-    static const int families[] = {AF_INET, AF_INET6};
+    struct hostent *found = NULL;
 
-    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-        struct hostent *found = NULL;
-
-        if (ares_gethostbyname_file(resolver->channel, host, families[i], &found) == ARES_SUCCESS) {
-            ares_free_hostent(found);
-            return true;
-        }
+    if (ares_gethostbyname_file(resolver->channel, host, AF_INET, &found) != ARES_SUCCESS &&
+        ares_gethostbyname_file(resolver->channel, host, AF_INET6, &found) != ARES_SUCCESS) {
+        return strcasecmp(host, "localhost") == 0;
     }
-    return strcasecmp(host, "localhost") == 0;
+    ares_free_hostent(found);
+    return true;
 }
 
 /* A dot at the end keeps search domains away, but /etc/hosts knows its names without one. */
@@ -515,57 +498,43 @@ static void ask_for_srv(void *owner)
 
 /* --- watching ---------------------------------------------------------------------------- */
 
-static struct resolver_name *name_new(const char *host)
+/* By way of the alarm, so that no answer comes before watching has returned. */
+static struct resolver_name *watch(struct resolver *resolver, const struct resolver_name *wanted)
 {
-    struct resolver_name *name = calloc(1, sizeof(*name));
-    size_t length = strlen(host);
-    bool dotted = length > 1 && host[length - 1] == '.';
+    struct resolver_name *name = malloc(sizeof(*name));
+    size_t length = strlen(wanted->host);
+    bool dotted = length > 1 && wanted->host[length - 1] == '.';
 
     if (name == NULL) {
         return NULL;
     }
-    name->host = strdup(host);
-    name->host_without_dot = dotted ? strndup(host, length - 1) : NULL;
+    *name = *wanted;
+    name->host = strdup(wanted->host);
+    name->host_without_dot = dotted ? strndup(wanted->host, length - 1) : NULL;
     if (name->host == NULL || (dotted && name->host_without_dot == NULL)) {
         free_name(name);
         return NULL;
     }
-    return name;
-}
-
-/* By way of the alarm, so that no answer comes before watching has returned. */
-static void begin(struct resolver_name *name, struct resolver *resolver, void *owner)
-{
     name->resolver = resolver;
-    name->owner = owner;
     name->pause_ms = PAUSE_LEAST_MS;
     name->begun_us = loop_now(resolver->loop);
     list_add_last(&resolver->names, &name->link);
     ask_in(name, 0);
+    return name;
 }
 
 struct resolver_name *resolver_watch(struct resolver *resolver, const char *host,
                                      resolver_changed *changed, void *owner)
 {
-    struct resolver_name *name = name_new(host);
-
-    if (name != NULL) {
-        name->changed = changed;
-        begin(name, resolver, owner);
-    }
-    return name;
+    return watch(resolver,
+                 &(struct resolver_name){.host = (char *)host, .changed = changed, .owner = owner});
 }
 
 struct resolver_name *resolver_watch_srv(struct resolver *resolver, const char *srv,
                                          resolver_srv_changed *changed, void *owner)
 {
-    struct resolver_name *name = name_new(srv);
-
-    if (name != NULL) {
-        name->srv_changed = changed;
-        begin(name, resolver, owner);
-    }
-    return name;
+    return watch(resolver, &(struct resolver_name){
+                               .host = (char *)srv, .srv_changed = changed, .owner = owner});
 }
 
 void resolver_ask_soon(struct resolver_name *name)
