@@ -9,6 +9,7 @@
 #include "net/socket_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -120,6 +121,17 @@ void listener_adopt(int fd, sa_family_t family)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
         listening_defer(fd, SILENT_SECONDS);
     }
+}
+
+bool listener_is_one(int fd)
+{
+    int kind = 0;
+    int listens = 0;
+    socklen_t size = sizeof(kind);
+
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) == 0 && kind == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
 }
 
 int listener_try(const struct address *address)

@@ -15,6 +15,8 @@ int listener_open(const struct address *address, mode_t mode);
 int listener_open_alone(const struct address *address, mode_t mode);
 /* A listening socket that another program opened gets the options that listener_open gives. */
 void listener_adopt(int fd, sa_family_t family);
+/* Such a socket, and no other descriptor; it does not block from now on, and goes to no child. */
+bool listener_is_one(int fd);
 /* Whether listener_open_alone would bind there now: 0, or an error. Touches nothing, so that a
  * Unix address is not looked at. */
 int listener_try(const struct address *address);

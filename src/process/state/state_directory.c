@@ -99,9 +99,9 @@ static bool write_all(int file, struct bytes content)
     return true;
 }
 
-static bool write_file(const char *path, struct bytes content)
+static bool write_file(const char *path, struct bytes content, mode_t mode)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
     bool good;
     int failure;
 
@@ -128,19 +128,28 @@ static void report_failure(const char *directory, const char *name, int failure)
     }
 }
 
+bool state_file_replace(const char *path, struct bytes content, mode_t mode)
+{
+    char *beside = NULL;
+    bool good = asprintf(&beside, "%s.new", path) >= 0 && write_file(beside, content, mode) &&
+                rename(beside, path) == 0;
+    int failure = errno;
+
+    free(beside);
+    errno = failure;
+    return good;
+}
+
 bool state_directory_write(const char *directory, const char *name, struct bytes content)
 {
     char *path = state_directory_path(directory, name);
-    char *beside = NULL;
-    bool good = path != NULL && asprintf(&beside, "%s.new", path) >= 0 &&
-                write_file(beside, content) && rename(beside, path) == 0;
+    bool good = path != NULL && state_file_replace(path, content, 0600);
     int failure = errno;
 
     if (!good) {
         report_failure(directory, name, failure);
     }
     free(path);
-    free(beside);
     errno = failure;
     return good;
 }

@@ -7,6 +7,8 @@
 
 #include "base/bytes.h"
 
+#include <sys/types.h>
+
 #define STATE_DIRECTORY_DEFAULT "/var/lib/turnpike"
 
 /* What a file says that is bad elsewhere, as far as one line tells; NULL: nothing. malloc'd. */
@@ -16,8 +18,10 @@ char *state_directory_choose(const char *configured); /* malloc'd; NULL: out of 
 /* The same, or NULL, with a line in the log, when it is not there or may not be written to. */
 char *state_directory_open(const char *configured);
 
-/* Puts the file in place in one step: a reader sees the whole old one or the whole new one.
- * false: errno says why, and the log does once a minute. */
+/* Puts the file in place in one step: a reader sees the whole old one or the whole new one. false: errno
+ * says why. */
+bool state_file_replace(const char *path, struct bytes content, mode_t mode);
+/* The same of one in the directory; the log says why, too, once a minute. */
 bool state_directory_write(const char *directory, const char *name, struct bytes content);
 char *state_directory_path(const char *directory, const char *name); /* malloc'd */
 

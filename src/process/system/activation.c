@@ -56,24 +56,13 @@ static void copy_name(const char *names, uint32_t place, char name[static NAME_M
     name[length > 0 ? length : strlen("unknown")] = '\0';
 }
 
-static bool is_stream_listener(int fd)
-{
-    int kind = 0;
-    int listens = 0;
-    socklen_t size = sizeof(kind);
-
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-           getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) == 0 && kind == SOCK_STREAM &&
-           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
-}
-
 static void add(struct activation *activation, int fd, const char *names)
 {
     struct activated *socket = &activation->sockets[activation->count];
 
     *socket = (struct activated){.fd = fd};
     copy_name(names, (uint32_t)(fd - FIRST), socket->name);
-    if (!is_stream_listener(fd) || !listener_bound_address(fd, &socket->address)) {
+    if (!listener_is_one(fd) || !listener_bound_address(fd, &socket->address)) {
         log_warning(
             "descriptor %d (%s) of the service manager is no listening stream socket and is "
             "not used: set ListenStream= in its socket unit, and Accept=no",
@@ -120,16 +109,6 @@ void activation_free(struct activation **activation)
     *activation = NULL;
 }
 
-static bool is_at(const struct activated *socket, const struct address *address)
-{
-    char text[ADDRESS_TEXT_MAX];
-    char other[ADDRESS_TEXT_MAX];
-    size_t length = address_format(&socket->address, text);
-
-    return bytes_equal((struct bytes){text, length},
-                       (struct bytes){other, address_format(address, other)});
-}
-
 uint32_t activation_take(struct activation *activation, const struct address *address, int *fds,
                          uint32_t most)
 {
@@ -137,7 +116,8 @@ uint32_t activation_take(struct activation *activation, const struct address *ad
 
     for (uint32_t i = 0; activation != NULL && i < activation->count && taken < most; i++) {
         struct activated *socket = &activation->sockets[i];
-        int fd = is_at(socket, address) ? fcntl(socket->fd, F_DUPFD_CLOEXEC, 0) : -1;
+        int fd =
+            address_equal(&socket->address, address) ? fcntl(socket->fd, F_DUPFD_CLOEXEC, 0) : -1;
 
         if (fd >= 0) {
             listener_adopt(fd, socket->address.any.sa_family);
@@ -151,7 +131,7 @@ uint32_t activation_take(struct activation *activation, const struct address *ad
 bool activation_has(const struct activation *activation, const struct address *address)
 {
     for (uint32_t i = 0; activation != NULL && i < activation->count; i++) {
-        if (is_at(&activation->sockets[i], address)) {
+        if (address_equal(&activation->sockets[i].address, address)) {
             return true;
         }
     }

@@ -4,6 +4,7 @@
 
 #include "base/log/log.h"
 #include "base/system/descriptor.h"
+#include "process/state/state_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,20 +50,13 @@ void announce_successor(pid_t successor)
 
 bool pid_file_write(const char *path)
 {
-    char *beside = NULL;
-    bool good = false;
-    int file = -1;
+    char text[24];
+    int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    bool good = state_file_replace(path, (struct bytes){text, (size_t)length}, 0644);
 
-    if (asprintf(&beside, "%s.%ld", path, (long)getpid()) >= 0) {
-        file =
-            open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-        good = file >= 0 && dprintf(file, "%ld\n", (long)getpid()) > 0;
-        good = (file < 0 || close(file) == 0) && good && rename(beside, path) == 0;
-    }
     if (!good) {
         log_warning("cannot write pid_file %s: %s", path, strerror(errno));
     }
-    free(beside);
     return good;
 }
 

@@ -4,10 +4,10 @@
 #include "process/upgrade/handover.h"
 
 #include "base/log/log.h"
+#include "net/listener.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,16 +92,6 @@ void handover_each(struct bytes lines, void (*each)(void *owner, int fd), void *
 
 /* --- to take over ------------------------------------------------------------------------ */
 
-/* Also keeps it from children that this process may start one day. */
-static bool is_listening(int fd)
-{
-    int listens = 0;
-    socklen_t size = sizeof(listens);
-
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
-}
-
 struct handover *handover_read(void)
 {
     const char *value = getenv(HANDOVER_SOCKETS);
@@ -121,7 +111,7 @@ static uint32_t take_line(struct line *line, int *fds, uint32_t most)
     int fd;
 
     while (next_fd(&line->fds, &fd)) {
-        if (!is_listening(fd)) {
+        if (!listener_is_one(fd)) {
             log_warning("descriptor %d should have been a listening socket", fd);
         } else if (count < most) {
             fds[count++] = fd;
@@ -197,7 +187,7 @@ void handover_free(struct handover **handover)
     while (next_line(&(*handover)->lines, &line)) {
         while (line.kind.at[0] != '-' && next_fd(&line.fds, &fd)) {
             /* Other text there is not ours. */
-            if (is_listening(fd) || is_memory(fd) || is_pipe(fd)) {
+            if (listener_is_one(fd) || is_memory(fd) || is_pipe(fd)) {
                 close(fd);
             }
         }
