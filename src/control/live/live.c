@@ -6,7 +6,6 @@
 #include "control/live/live.h"
 
 #include "base/list.h"
-#include "control/pages/client_survey.h"
 #include "control/pages/connections.h"
 #include "control/endpoints.h"
 #include "control/live/live_history.h"
