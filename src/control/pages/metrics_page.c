@@ -52,7 +52,7 @@ static struct name name_of(const struct kind_row *kind, const char *what)
     return name;
 }
 
-static void add_counters(struct page *page, const struct kind_row *kind,
+static void add_counters(struct metrics_text *out, const struct kind_row *kind,
                          const struct merged *merged)
 {
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
@@ -62,9 +62,9 @@ static void add_counters(struct page *page, const struct kind_row *kind,
         if (row->of_services && kind->kind != METRICS_SERVICES) {
             continue;
         }
-        metrics_text_family(page, name.text, row->type, row->help);
+        metrics_text_family(out, name.text, row->type, row->help);
         for (size_t j = 0; j < merged->count; j++) {
-            metrics_text_sample(page, name.text, kind->label, merged->rows[j].name,
+            metrics_text_sample(out, kind->label, merged->rows[j].name,
                                 metrics_text_value(&merged->rows[j], row->value));
         }
     }
@@ -102,12 +102,12 @@ static const struct split_row {
 #undef OF
 };
 
-static void add_split(struct page *page, const struct kind_row *kind, const struct split_row *row,
-                      const struct merged *merged)
+static void add_split(struct metrics_text *out, const struct kind_row *kind,
+                      const struct split_row *row, const struct merged *merged)
 {
     const struct name name = name_of(kind, row->name);
 
-    metrics_text_family(page, name.text, "counter", row->help);
+    metrics_text_family(out, name.text, "counter", row->help);
     for (size_t i = 0; i < merged->count; i++) {
         const char *at = (const char *)&merged->rows[i] + row->values.offset;
         const struct metrics_text_split split = {row->label, row->word,
@@ -119,52 +119,53 @@ static void add_split(struct page *page, const struct kind_row *kind, const stru
             sum += split.values[j];
         }
         if (sum > 0 || row->always) {
-            metrics_text_split(page, name.text, kind->label, merged->rows[i].name, &split);
+            metrics_text_split(out, kind->label, merged->rows[i].name, &split);
         }
     }
 }
 
-static void add_splits(struct page *page, const struct kind_row *kind, const struct merged *merged)
+static void add_splits(struct metrics_text *out, const struct kind_row *kind,
+                       const struct merged *merged)
 {
     for (size_t i = 0; i < sizeof(splits) / sizeof(splits[0]); i++) {
         if (!splits[i].of_routes || kind->kind == METRICS_ROUTES) {
-            add_split(page, kind, &splits[i], merged);
+            add_split(out, kind, &splits[i], merged);
         }
     }
 }
 
-static void add_durations(struct page *page, const struct kind_row *kind,
+static void add_durations(struct metrics_text *out, const struct kind_row *kind,
                           const struct merged *merged, const struct exemplar_rows *exemplars)
 {
     const struct name name = name_of(kind, "exchange_duration_seconds");
 
-    metrics_text_family(page, name.text, "histogram",
+    metrics_text_family(out, name.text, "histogram",
                         "From the first byte of a request to the last of its answer.");
     for (size_t i = 0; i < merged->count; i++) {
         if (merged->rows[i].exchanges > 0) {
-            metrics_text_histogram(page, name.text, kind->label, &merged->rows[i],
+            metrics_text_histogram(out, kind->label, &merged->rows[i],
                                    exemplar_rows_find(exemplars, merged->rows[i].name));
         }
     }
 }
 
-static void add_kind(struct question *question, const struct kind_row *kind, bool open)
+static void add_kind(struct metrics_text *out, const struct kind_row *kind,
+                     struct question *question)
 {
-    struct page *page = &question->page;
     const struct control_sources *sources = question->sources;
     struct merged *merged = &question->kept->counted;
     struct exemplar_rows exemplars = {0};
 
     if (!merged_read_again(sources, kind->kind, merged)) {
-        page->failed = true;
+        out->page->failed = true;
         return;
     }
-    if (open && !exemplar_rows_read(sources, kind->kind, &exemplars)) {
-        page->failed = true;
+    if (out->open && !exemplar_rows_read(sources, kind->kind, &exemplars)) {
+        out->page->failed = true;
     }
-    add_splits(page, kind, merged);
-    add_counters(page, kind, merged);
-    add_durations(page, kind, merged, &exemplars);
+    add_splits(out, kind, merged);
+    add_counters(out, kind, merged);
+    add_durations(out, kind, merged, &exemplars);
     exemplar_rows_release(&exemplars);
     merged_let_go(merged);
 }
@@ -179,34 +180,20 @@ static bool wants_open(const struct question *question)
            memmem(accept->value, accept->value_length, OPEN_NAME, sizeof(OPEN_NAME) - 1) != NULL;
 }
 
-static void answer_open(struct question *question)
-{
-    struct page open = {0};
-
-    metrics_text_add_open(&open, page_bytes(&question->page));
-    page_release(&question->page);
-    question->page = open;
-    question_answer(question, 200, OPEN_CONTENT_TYPE);
-}
-
 void metrics_page_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
-    struct page *page = &question->page;
-    bool open = wants_open(question);
+    struct metrics_text out = {.page = &question->page, .open = wants_open(question)};
 
     question_use_kept_room(question);
-    metrics_process_add(page, sources);
-    metrics_tls_add(page, sources);
+    metrics_process_add(&out, sources);
+    metrics_tls_add(&out, sources);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        add_kind(question, &kinds[i], open);
+        add_kind(&out, &kinds[i], question);
     }
-    metrics_statuses_add(page, sources);
-    metrics_held_add(page, sources);
-    metrics_registries_add(page, sources);
-    if (open) {
-        answer_open(question);
-    } else {
-        question_answer(question, 200, CONTENT_TYPE);
-    }
+    metrics_statuses_add(&out, sources);
+    metrics_held_add(&out, sources);
+    metrics_registries_add(&out, sources);
+    metrics_text_finish(&out);
+    question_answer(question, 200, out.open ? OPEN_CONTENT_TYPE : CONTENT_TYPE);
 }

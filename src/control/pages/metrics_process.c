@@ -159,13 +159,13 @@ static void read_process(const struct control_sources *sources, struct process_r
     }
 }
 
-static void add_numbers(struct page *page, const struct process_reading *reading)
+static void add_numbers(struct metrics_text *out, const struct process_reading *reading)
 {
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         const struct number_row *row = &numbers[i];
 
         if (reading->known & row->needs) {
-            metrics_text_plain(page, row->name, row->type, row->help,
+            metrics_text_plain(out, row->name, row->type, row->help,
                                metrics_text_value(reading, row->value));
         }
     }
@@ -182,10 +182,10 @@ static const struct {
 #undef ROW
 };
 
-static void add_events(struct page *page, const struct control_sources *sources)
+static void add_events(struct metrics_text *out, const struct control_sources *sources)
 {
     for (unsigned i = 0; i < METRICS_EVENT_COUNT; i++) {
-        metrics_text_plain(page, events[i].name, "counter", events[i].help,
+        metrics_text_plain(out, events[i].name, "counter", events[i].help,
                            merged_sum(sources, metrics_noted, i));
     }
 }
@@ -200,7 +200,7 @@ static const char *fault_word(unsigned fault)
     return h2_fault_word((enum h2_fault)fault);
 }
 
-static void add_causes(struct page *page, const struct control_sources *sources)
+static void add_causes(struct metrics_text *out, const struct control_sources *sources)
 {
     static const struct cause_row {
         const char *name;
@@ -219,44 +219,43 @@ static void add_causes(struct page *page, const struct control_sources *sources)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        metrics_text_family(page, rows[i].name, "counter", rows[i].help);
+        metrics_text_family(out, rows[i].name, "counter", rows[i].help);
         for (unsigned cause = rows[i].first; cause < rows[i].end; cause++) {
-            metrics_text_sample(page, rows[i].name, "cause", rows[i].word(cause),
+            metrics_text_sample(out, "cause", rows[i].word(cause),
                                 merged_sum(sources, rows[i].tally, cause));
         }
     }
 }
 
-static void add_levels(struct page *page, const struct process_reading *reading)
+static void add_levels(struct metrics_text *out, const struct process_reading *reading)
 {
     static const char *const kinds[PRESSURE_KINDS] = {
         [PRESSURE_MEMORY] = "memory", [PRESSURE_DESCRIPTORS] = "descriptors"};
-    static const char name[] = "turnpike_pressure_level";
 
-    metrics_text_family(page, name, "gauge",
+    metrics_text_family(out, "turnpike_pressure_level", "gauge",
                         "0: enough; 1: idle connections close; 2: large bodies wait; 3: new "
                         "connections are refused; 4: the costliest are closed.");
     for (int kind = 0; kind < PRESSURE_KINDS; kind++) {
-        metrics_text_sample(page, name, "resource", kinds[kind], reading->use[kind].level);
+        metrics_text_sample(out, "resource", kinds[kind], reading->use[kind].level);
     }
 }
 
 /* --- times --------------------------------------------------------------------------------- */
 
-static void add_seconds(struct page *page, const char *name, const char *type, const char *help,
-                        uint64_t us)
+static void add_seconds(struct metrics_text *out, const char *name, const char *type,
+                        const char *help, uint64_t us)
 {
-    metrics_text_family(page, name, type, help);
-    page_format(page, "%s %llu.%06llu\n", name, (unsigned long long)(us / 1000000),
+    metrics_text_family(out, name, type, help);
+    page_format(out->page, "%s %llu.%06llu\n", name, (unsigned long long)(us / 1000000),
                 (unsigned long long)(us % 1000000));
 }
 
-static void add_cpu(struct page *page)
+static void add_cpu(struct metrics_text *out)
 {
     struct rusage usage;
 
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        add_seconds(page, "process_cpu_seconds_total", "counter",
+        add_seconds(out, "process_cpu_seconds_total", "counter",
                     "Processor time used, user and system.",
                     (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                         (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
@@ -264,7 +263,8 @@ static void add_cpu(struct page *page)
 }
 
 /* Of all workers together: which one it was helps no operator, and a label for each costs. */
-static void add_lag(struct page *page, const struct control_sources *sources, uint32_t workers)
+static void add_lag(struct metrics_text *out, const struct control_sources *sources,
+                    uint32_t workers)
 {
     struct timespec now;
     uint64_t longest = 0;
@@ -277,11 +277,12 @@ static void add_lag(struct page *page, const struct control_sources *sources, ui
 
         longest = lag > longest ? lag : longest;
     }
-    add_seconds(page, "turnpike_loop_lag_max_seconds", "gauge",
+    add_seconds(out, "turnpike_loop_lag_max_seconds", "gauge",
                 "Longest lag of a worker's loop in this minute and the one before.", longest);
 }
 
-static void add_times(struct page *page, const struct control_sources *sources, uint32_t workers)
+static void add_times(struct metrics_text *out, const struct control_sources *sources,
+                      uint32_t workers)
 {
     static const struct {
         const char *name;
@@ -304,45 +305,44 @@ static void add_times(struct page *page, const struct control_sources *sources, 
             metrics_read_time(sources->metrics(sources->owner, worker), (enum metrics_time)time,
                               &reading);
         }
-        metrics_text_family(page, rows[time].name, "histogram", rows[time].help);
-        metrics_text_histogram(page, rows[time].name, NULL, &reading, NULL);
+        metrics_text_family(out, rows[time].name, "histogram", rows[time].help);
+        metrics_text_histogram(out, NULL, &reading, NULL);
     }
 }
 
 /* Only causes that were: a cut between two exchanges has no duration. */
-static void add_cut_durations(struct page *page, const struct control_sources *sources)
+static void add_cut_durations(struct metrics_text *out, const struct control_sources *sources)
 {
-    static const char name[] = "turnpike_client_forced_close_exchange_duration_seconds";
     struct merged merged;
 
     if (!merged_read(sources, METRICS_CUTS, &merged)) {
-        page->failed = true;
+        out->page->failed = true;
         return;
     }
     metrics_text_family(
-        page, name, "histogram",
+        out, "turnpike_client_forced_close_exchange_duration_seconds", "histogram",
         "From the first byte of a request to the forced close of its client, by cause.");
     for (size_t i = 0; i < merged.count; i++) {
-        metrics_text_histogram(page, name, "cause", &merged.rows[i], NULL);
+        metrics_text_histogram(out, "cause", &merged.rows[i], NULL);
     }
     merged_release(&merged);
 }
 
-void metrics_process_add(struct page *page, const struct control_sources *sources)
+void metrics_process_add(struct metrics_text *out, const struct control_sources *sources)
 {
     struct process_reading reading = {0};
 
     read_process(sources, &reading);
-    metrics_text_family(page, "turnpike_info", "gauge", "The running version.");
-    metrics_text_sample(page, "turnpike_info", "version", PACKAGE_VERSION, 1);
-    add_numbers(page, &reading);
+    metrics_text_family(out, "turnpike_info", "gauge", "The running version.");
+    metrics_text_sample(out, "version", PACKAGE_VERSION, 1);
+    add_numbers(out, &reading);
     if (reading.known & OF_USE) {
-        add_levels(page, &reading);
+        add_levels(out, &reading);
     }
-    add_cpu(page);
-    add_events(page, sources);
-    add_causes(page, sources);
-    add_cut_durations(page, sources);
-    add_lag(page, sources, reading.facts.workers);
-    add_times(page, sources, reading.facts.workers);
+    add_cpu(out);
+    add_events(out, sources);
+    add_causes(out, sources);
+    add_cut_durations(out, sources);
+    add_lag(out, sources, reading.facts.workers);
+    add_times(out, sources, reading.facts.workers);
 }

@@ -12,16 +12,15 @@
 
 /* --- counters of the workers ------------------------------------------------------------- */
 
-static void add_answers(struct page *page, const struct merged *merged)
+static void add_answers(struct metrics_text *out, const struct merged *merged)
 {
-    static const char name[] = "turnpike_origin_responses_total";
-
-    metrics_text_family(page, name, "counter", "Responses of the origin, by status class.");
+    metrics_text_family(out, "turnpike_origin_responses_total", "counter",
+                        "Responses of the origin, by status class.");
     for (size_t i = 0; i < merged->count; i++) {
         for (int status = 2; status < METRICS_STATUS_CLASSES; status++) {
-            metrics_text_begin(page, name, METRICS_TEXT_ORIGIN, merged->rows[i].name);
-            metrics_text_label(page, "status", metrics_text_class((size_t)status));
-            metrics_text_end(page, merged->rows[i].by_status[status]);
+            metrics_text_begin(out, METRICS_TEXT_ORIGIN, merged->rows[i].name);
+            metrics_text_label(out, "status", metrics_text_class((size_t)status));
+            metrics_text_end(out, merged->rows[i].by_status[status]);
         }
     }
 }
@@ -44,32 +43,30 @@ static const char *failure_word(int failure, char word[static 48])
 }
 
 /* Those that happened: most origins know few of the seventeen ways. */
-static void add_failures(struct page *page, const struct merged *merged)
+static void add_failures(struct metrics_text *out, const struct merged *merged)
 {
-    static const char name[] = "turnpike_origin_attempts_failed_total";
     char word[48];
 
-    metrics_text_family(page, name, "counter", "Failed attempts, by failure.");
+    metrics_text_family(out, "turnpike_origin_attempts_failed_total", "counter",
+                        "Failed attempts, by failure.");
     for (size_t i = 0; i < merged->count; i++) {
         for (int failure = 0; failure < ORIGIN_FAILURE_COUNT; failure++) {
             if (merged->rows[i].by_failure[failure] > 0) {
-                metrics_text_begin(page, name, METRICS_TEXT_ORIGIN, merged->rows[i].name);
-                metrics_text_label(page, "failure", failure_word(failure, word));
-                metrics_text_end(page, merged->rows[i].by_failure[failure]);
+                metrics_text_begin(out, METRICS_TEXT_ORIGIN, merged->rows[i].name);
+                metrics_text_label(out, "failure", failure_word(failure, word));
+                metrics_text_end(out, merged->rows[i].by_failure[failure]);
             }
         }
     }
 }
 
-static void add_durations(struct page *page, const struct merged *merged)
+static void add_durations(struct metrics_text *out, const struct merged *merged)
 {
-    static const char name[] = "turnpike_origin_response_duration_seconds";
-
-    metrics_text_family(page, name, "histogram",
+    metrics_text_family(out, "turnpike_origin_response_duration_seconds", "histogram",
                         "From an established connection to the last byte of the response.");
     for (size_t i = 0; i < merged->count; i++) {
         if (merged->rows[i].exchanges > 0) {
-            metrics_text_histogram(page, name, METRICS_TEXT_ORIGIN, &merged->rows[i], NULL);
+            metrics_text_histogram(out, METRICS_TEXT_ORIGIN, &merged->rows[i], NULL);
         }
     }
 }
@@ -112,17 +109,17 @@ static const struct registry_row {
 };
 /* clang-format on */
 
-static void add_registry(struct page *page, const struct readings *readings)
+static void add_registry(struct metrics_text *out, const struct readings *readings)
 {
     for (size_t i = 0; i < sizeof(registry_rows) / sizeof(registry_rows[0]); i++) {
         const struct registry_row *row = &registry_rows[i];
 
-        metrics_text_family(page, row->name, row->type, row->help);
+        metrics_text_family(out, row->name, row->type, row->help);
         for (size_t j = 0; j < readings->origin_count; j++) {
             const struct origin_reading *origin = &readings->origins[j];
 
             if (origin->addresses == 0) { /* else a name: these have the numbers */
-                metrics_text_sample(page, row->name, METRICS_TEXT_ORIGIN, origin->name,
+                metrics_text_sample(out, METRICS_TEXT_ORIGIN, origin->name,
                                     row->value.size > 0 ? metrics_text_value(origin, row->value)
                                                         : is_up(origin));
             }
@@ -130,80 +127,76 @@ static void add_registry(struct page *page, const struct readings *readings)
     }
 }
 
-static void add_targets(struct page *page, const struct readings *readings)
+static void add_targets(struct metrics_text *out, const struct readings *readings)
 {
-    static const char name[] = "turnpike_srv_targets";
-
     if (readings->name_count > 0) {
-        metrics_text_family(page, name, "gauge", "Origins that the SRV name stands for.");
+        metrics_text_family(out, "turnpike_srv_targets", "gauge",
+                            "Origins that the SRV name stands for.");
     }
     for (size_t i = 0; i < readings->name_count; i++) {
-        metrics_text_sample(page, name, "srv", readings->names[i].name, readings->names[i].count);
+        metrics_text_sample(out, "srv", readings->names[i].name, readings->names[i].count);
     }
 }
 
 /* --- splits -------------------------------------------------------------------------------- */
 
 /* The weights that hold now: of the file, an operator or a ramp. */
-static void add_weights(struct page *page, const struct readings *readings)
+static void add_weights(struct metrics_text *out, const struct readings *readings)
 {
-    static const char name[] = "turnpike_split_weight_ratio";
-
-    metrics_text_family(page, name, "gauge",
+    metrics_text_family(out, "turnpike_split_weight_ratio", "gauge",
                         "Weight of a service in the split of a route, 0 to 1.");
     for (size_t i = 0; i < readings->split_count; i++) {
         const struct split_reading *split = &readings->splits[i];
 
         for (uint32_t arm = 0; arm < split->arm_count; arm++) {
-            metrics_text_begin(page, name, "route", split->route);
-            metrics_text_label(page, "service", split->arms[arm].service);
-            metrics_text_end_ratio(page, split->arms[arm].weight, SPLIT_WHOLE);
+            metrics_text_begin(out, "route", split->route);
+            metrics_text_label(out, "service", split->arms[arm].service);
+            metrics_text_end_ratio(out, split->arms[arm].weight, SPLIT_WHOLE);
         }
     }
 }
 
-static void add_ramps(struct page *page, const struct readings *readings)
+static void add_ramps(struct metrics_text *out, const struct readings *readings)
 {
-    static const char name[] = "turnpike_ramp_phase";
-
-    metrics_text_family(page, name, "gauge", "1 for the phase that a route's ramp is in.");
+    metrics_text_family(out, "turnpike_ramp_phase", "gauge",
+                        "1 for the phase that a route's ramp is in.");
     for (size_t i = 0; i < readings->split_count; i++) {
         const struct ramp_reading *ramp = &readings->splits[i].ramp;
 
         for (int phase = RAMP_MOVES; ramp->phase != RAMP_NONE && phase <= RAMP_DONE; phase++) {
-            metrics_text_begin(page, name, "route", readings->splits[i].route);
-            metrics_text_label(page, "phase", ramp_phase_name((enum ramp_phase)phase));
-            metrics_text_end(page, ramp->phase == (enum ramp_phase)phase);
+            metrics_text_begin(out, "route", readings->splits[i].route);
+            metrics_text_label(out, "phase", ramp_phase_name((enum ramp_phase)phase));
+            metrics_text_end(out, ramp->phase == (enum ramp_phase)phase);
         }
     }
 }
 
 /* --- all ----------------------------------------------------------------------------------- */
 
-void metrics_registries_add(struct page *page, const struct control_sources *sources)
+void metrics_registries_add(struct metrics_text *out, const struct control_sources *sources)
 {
     const bool has_splits = sources->splits != NULL;
     struct readings readings;
     struct merged merged;
 
     if (!merged_read(sources, METRICS_ORIGINS, &merged)) {
-        page->failed = true;
+        out->page->failed = true;
         return;
     }
-    add_answers(page, &merged);
-    add_failures(page, &merged);
-    add_durations(page, &merged);
+    add_answers(out, &merged);
+    add_failures(out, &merged);
+    add_durations(out, &merged);
     merged_release(&merged);
     if (!readings_take(sources, READ_ORIGINS | READ_NAMES | (has_splits ? READ_SPLITS : 0),
                        &readings)) {
-        page->failed = true;
+        out->page->failed = true;
         return;
     }
-    add_registry(page, &readings);
-    add_targets(page, &readings);
+    add_registry(out, &readings);
+    add_targets(out, &readings);
     if (has_splits) {
-        add_weights(page, &readings);
-        add_ramps(page, &readings);
+        add_weights(out, &readings);
+        add_ramps(out, &readings);
     }
     readings_release(&readings);
 }

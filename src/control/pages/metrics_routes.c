@@ -76,22 +76,22 @@ static const struct route_family {
      "Requests that a waiting room turned away, by cause.", ROOM, OF(room.tally.turned_away)},
 };
 
-static void add_route(struct page *page, const struct route_family *family, const char *route)
+static void add_route(struct metrics_text *out, const struct route_family *family,
+                      const char *route)
 {
     struct route_reading reading;
 
     family->read(route, &reading);
     if (family->value.size == sizeof(reading.room.tally.turned_away)) {
-        metrics_text_split(page, family->name, "route", route,
+        metrics_text_split(out, "route", route,
                            &(struct metrics_text_split){
                                "cause", cause_word, reading.room.tally.turned_away, ROOM_REFUSALS});
     } else {
-        metrics_text_sample(page, family->name, "route", route,
-                            metrics_text_value(&reading, family->value));
+        metrics_text_sample(out, "route", route, metrics_text_value(&reading, family->value));
     }
 }
 
-void metrics_held_add(struct page *page, const struct control_sources *sources)
+void metrics_held_add(struct metrics_text *out, const struct control_sources *sources)
 {
     struct plan *plan = sources->plan(sources->owner);
     const struct settings *settings = plan_settings(plan);
@@ -105,10 +105,10 @@ void metrics_held_add(struct page *page, const struct control_sources *sources)
                 continue;
             }
             if (!any) {
-                metrics_text_family(page, family->name, family->type, family->help);
+                metrics_text_family(out, family->name, family->type, family->help);
             }
             any = true;
-            add_route(page, family, settings->routes[j].name);
+            add_route(out, family, settings->routes[j].name);
         }
     }
     plan_unref(&plan);
@@ -154,24 +154,24 @@ static int compare_rows(const void *left, const void *right)
     return names != 0 ? names : (a->code > b->code) - (a->code < b->code);
 }
 
-static void add_code(struct page *page, uint32_t code)
+static void add_code(struct metrics_text *out, uint32_t code)
 {
     char text[16];
 
     snprintf(text, sizeof(text), "%u", METRICS_CODES_FIRST + code);
-    metrics_text_label(page, "code", text);
+    metrics_text_label(out, "code", text);
 }
 
-static void add_grpc_status(struct page *page, uint32_t code)
+static void add_grpc_status(struct metrics_text *out, uint32_t code)
 {
-    metrics_text_label(page, "grpc_status", grpc_status_name((enum grpc_status)code));
+    metrics_text_label(out, "grpc_status", grpc_status_name((enum grpc_status)code));
 }
 
 static const struct status_family {
     const char *name;
     const char *help;
     enum metrics_seldom which;
-    void (*add_label)(struct page *page, uint32_t code);
+    void (*add_label)(struct metrics_text *out, uint32_t code);
 } status_families[] = {
     {"turnpike_route_error_responses_total", "Answers of 400 to 599, by their status.",
      METRICS_SELDOM_CODES, add_code},
@@ -181,10 +181,10 @@ static const struct status_family {
 };
 
 /* Rows of several workers that mean the same stand side by side. */
-static void add_rows(struct page *page, const struct status_family *family,
+static void add_rows(struct metrics_text *out, const struct status_family *family,
                      const struct gathering *gathering)
 {
-    metrics_text_family(page, family->name, "counter", family->help);
+    metrics_text_family(out, family->name, "counter", family->help);
     for (size_t i = 0; i < gathering->count;) {
         const struct code_row *row = &gathering->rows[i];
         uint64_t sum = 0;
@@ -192,13 +192,13 @@ static void add_rows(struct page *page, const struct status_family *family,
         for (; i < gathering->count && compare_rows(row, &gathering->rows[i]) == 0; i++) {
             sum += gathering->rows[i].count;
         }
-        metrics_text_begin(page, family->name, "route", row->route);
-        family->add_label(page, row->code);
-        metrics_text_end(page, sum);
+        metrics_text_begin(out, "route", row->route);
+        family->add_label(out, row->code);
+        metrics_text_end(out, sum);
     }
 }
 
-static void add_statuses(struct page *page, const struct control_sources *sources,
+static void add_statuses(struct metrics_text *out, const struct control_sources *sources,
                          const struct status_family *family)
 {
     struct gathering gathering = {.count = 0};
@@ -213,17 +213,17 @@ static void add_statuses(struct page *page, const struct control_sources *source
     if (gathering.count > 1) {
         qsort(gathering.rows, gathering.count, sizeof(*gathering.rows), compare_rows);
     }
-    add_rows(page, family, &gathering);
-    page->failed = page->failed || gathering.failed;
+    add_rows(out, family, &gathering);
+    out->page->failed = out->page->failed || gathering.failed;
     for (uint32_t worker = 0; worker < workers; worker++) {
         metrics_let_go(sources->metrics(sources->owner, worker));
     }
     free(gathering.rows);
 }
 
-void metrics_statuses_add(struct page *page, const struct control_sources *sources)
+void metrics_statuses_add(struct metrics_text *out, const struct control_sources *sources)
 {
     for (size_t i = 0; i < sizeof(status_families) / sizeof(status_families[0]); i++) {
-        add_statuses(page, sources, &status_families[i]);
+        add_statuses(out, sources, &status_families[i]);
     }
 }

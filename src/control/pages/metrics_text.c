@@ -11,9 +11,19 @@
 #define EDGES 21
 _Static_assert(EDGES + 1 == METRICS_EXEMPLARS, "an exemplar for each bucket, +Inf included");
 
-void metrics_text_family(struct page *page, const char *name, const char *type, const char *help)
+void metrics_text_family(struct metrics_text *out, const char *name, const char *type,
+                         const char *help)
 {
-    page_format(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    static const char total[] = "_total";
+    struct bytes family = bytes_of(name);
+    size_t shorter = family.length - (sizeof(total) - 1);
+
+    if (out->open && family.length > sizeof(total) && strcmp(name + shorter, total) == 0) {
+        family.length = shorter;
+    }
+    out->name = name;
+    page_format(out->page, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)family.length, name, help,
+                (int)family.length, name, type);
 }
 
 /* --- a line ------------------------------------------------------------------------------ */
@@ -78,13 +88,14 @@ static void add_origin(struct text *text, const char *label, struct bytes value)
 }
 
 /* "NAMEPART{LABEL="VALUE"". */
-static void begin_part(struct page *page, const char *name, const char *part, const char *label,
+static void begin_part(struct metrics_text *out, const char *part, const char *label,
                        const char *value)
 {
     size_t labels = label != NULL ? label_room(label, bytes_of(value)) : 0;
-    struct text text = page_text(page, strlen(name) + strlen(part) + labels + PUNCTUATION_MOST);
+    struct text text =
+        page_text(out->page, strlen(out->name) + strlen(part) + labels + PUNCTUATION_MOST);
 
-    text_add_bytes(&text, bytes_of(name));
+    text_add_bytes(&text, bytes_of(out->name));
     text_add_bytes(&text, bytes_of(part));
     text_add_char(&text, '{');
     if (label != NULL && strcmp(label, METRICS_TEXT_ORIGIN) == 0) {
@@ -92,21 +103,21 @@ static void begin_part(struct page *page, const char *name, const char *part, co
     } else if (label != NULL) {
         add_label(&text, label, bytes_of(value));
     }
-    page_take_text(page, &text);
+    page_take_text(out->page, &text);
 }
 
-void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value)
+void metrics_text_begin(struct metrics_text *out, const char *label, const char *value)
 {
-    begin_part(page, name, "", label, value);
+    begin_part(out, "", label, value);
 }
 
-void metrics_text_label(struct page *page, const char *label, const char *value)
+void metrics_text_label(struct metrics_text *out, const char *label, const char *value)
 {
-    struct text text = page_text(page, label_room(label, bytes_of(value)));
+    struct text text = page_text(out->page, label_room(label, bytes_of(value)));
 
     text_add_char(&text, ',');
     add_label(&text, label, bytes_of(value));
-    page_take_text(page, &text);
+    page_take_text(out->page, &text);
 }
 
 static void add_end(struct text *text, uint64_t value)
@@ -116,8 +127,9 @@ static void add_end(struct text *text, uint64_t value)
     text_add_char(text, '\n');
 }
 
-void metrics_text_end(struct page *page, uint64_t value)
+void metrics_text_end(struct metrics_text *out, uint64_t value)
 {
+    struct page *page = out->page;
     struct text text = page_text(page, END_MOST);
 
     add_end(&text, value);
@@ -125,20 +137,21 @@ void metrics_text_end(struct page *page, uint64_t value)
     yield_each(page->length, text_length(&text), YIELD_BYTES);
 }
 
-void metrics_text_sample(struct page *page, const char *name, const char *label, const char *value,
+void metrics_text_sample(struct metrics_text *out, const char *label, const char *value,
                          uint64_t number)
 {
-    metrics_text_begin(page, name, label, value);
-    metrics_text_end(page, number);
+    metrics_text_begin(out, label, value);
+    metrics_text_end(out, number);
 }
 
-void metrics_text_split(struct page *page, const char *name, const char *label, const char *value,
+void metrics_text_split(struct metrics_text *out, const char *label, const char *value,
                         const struct metrics_text_split *split)
 {
+    struct page *page = out->page;
     size_t from = page->length;
     size_t length;
 
-    metrics_text_begin(page, name, label, value);
+    metrics_text_begin(out, label, value);
     page_add_char(page, ',');
     length = page->length - from;
     for (size_t i = 0; i < split->count && !page->failed; i++) {
@@ -163,9 +176,9 @@ const char *metrics_text_class(size_t index)
     return classes[index];
 }
 
-void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole)
+void metrics_text_end_ratio(struct metrics_text *out, uint64_t part, uint64_t whole)
 {
-    page_format(page, "} %.4g\n", (double)part / (double)whole);
+    page_format(out->page, "} %.4g\n", (double)part / (double)whole);
 }
 
 uint64_t metrics_text_value(const void *structure, struct metrics_text_member member)
@@ -182,46 +195,16 @@ uint64_t metrics_text_value(const void *structure, struct metrics_text_member me
     }
 }
 
-void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
-                        uint64_t value)
+void metrics_text_plain(struct metrics_text *out, const char *name, const char *type,
+                        const char *help, uint64_t value)
 {
-    metrics_text_family(page, name, type, help);
-    page_format(page, "%s %llu\n", name, (unsigned long long)value);
+    metrics_text_family(out, name, type, help);
+    page_format(out->page, "%s %llu\n", name, (unsigned long long)value);
 }
 
-/* --- OpenMetrics ------------------------------------------------------------------------- */
-
-/* The length of the family's name in a line "# TYPE NAME ..." or "# HELP NAME ..."; 0: it is none. */
-static size_t named_until(struct bytes line)
+void metrics_text_finish(struct metrics_text *out)
 {
-    const char *end;
-
-    if (!bytes_start_with(line, BYTES("# HELP ")) && !bytes_start_with(line, BYTES("# TYPE "))) {
-        return 0;
-    }
-    end = memchr(line.at + 7, ' ', line.length - 7);
-    return end != NULL ? (size_t)(end - line.at) : 0;
-}
-
-void metrics_text_add_open(struct page *open, struct bytes text)
-{
-    static const char total[] = "_total";
-    const size_t length = sizeof(total) - 1;
-
-    while (text.length > 0) {
-        const char *end = memchr(text.at, '\n', text.length);
-        struct bytes line =
-            bytes_first(text, end != NULL ? (size_t)(end - text.at) + 1 : text.length);
-        size_t name = named_until(line);
-
-        text = bytes_skip(text, line.length);
-        if (name > length && memcmp(line.at + name - length, total, length) == 0) {
-            page_add(open, bytes_first(line, name - length));
-            line = bytes_skip(line, name);
-        }
-        page_add(open, line);
-    }
-    page_add_text(open, "# EOF\n");
+    page_add_text(out->page, out->open ? "# EOF\n" : "");
 }
 
 /* --- histograms -------------------------------------------------------------------------- */
@@ -319,24 +302,25 @@ static uint64_t add_buckets(struct page *page, size_t length, const struct metri
 }
 
 /* The count is the sum of the buckets: counters that are read while they grow need not agree. */
-void metrics_text_histogram(struct page *page, const char *name, const char *label,
+void metrics_text_histogram(struct metrics_text *out, const char *label,
                             const struct metrics_reading *reading,
                             const struct metrics_exemplar *exemplars)
 {
+    struct page *page = out->page;
     size_t from = page->length;
     struct text text;
     uint64_t count;
 
-    begin_part(page, name, "_bucket", label, reading->name);
+    begin_part(out, "_bucket", label, reading->name);
     page_add_text(page, label != NULL ? ",le=\"" : "le=\"");
     count = add_buckets(page, page->length - from, reading, exemplars);
-    begin_part(page, name, "_sum", label, reading->name);
+    begin_part(out, "_sum", label, reading->name);
     text = page_text(page, SECONDS_MOST + END_MOST);
     text_add_literal(&text, "} ");
     add_seconds(&text, reading->duration_sum_us);
     text_add_char(&text, '\n');
     page_take_text(page, &text);
-    begin_part(page, name, "_count", label, reading->name);
-    metrics_text_end(page, count);
+    begin_part(out, "_count", label, reading->name);
+    metrics_text_end(out, count);
     yield_each(page->length, page->length - from, YIELD_BYTES);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Prometheus's text format 0.0.4: families, samples, labels, histograms. Used by the files that
+/* Prometheus's text format 0.0.4, or OpenMetrics: families, samples, labels, histograms. Used by the files that
  * know what is counted (metrics_page, metrics_origins). */
 #ifndef CONTROL_PAGES_METRICS_TEXT_H
 #define CONTROL_PAGES_METRICS_TEXT_H
@@ -7,17 +7,24 @@
 #include "base/page.h"
 #include "observe/metrics.h"
 
-/* HELP and TYPE: once, before the family's samples. */
-void metrics_text_family(struct page *page, const char *name, const char *type, const char *help);
+struct metrics_text {
+    struct page *page;
+    bool open;        /* as OpenMetrics 1.0, which names the family of a counter without _total */
+    const char *name; /* of the family that is written */
+};
+
+/* HELP and TYPE: once, before the family's samples. `name` stays where it is until its last one. */
+void metrics_text_family(struct metrics_text *out, const char *name, const char *type,
+                         const char *help);
 /* NAME{LABEL="VALUE" without the end: further labels may follow. What an origin is called makes two,
  * where it is an address of a name (observe/origin_label.h). */
 #define METRICS_TEXT_ORIGIN "origin"
 /* `label` may be NULL: none. */
-void metrics_text_begin(struct page *page, const char *name, const char *label, const char *value);
-void metrics_text_label(struct page *page, const char *label, const char *value);
-void metrics_text_end(struct page *page, uint64_t value);
+void metrics_text_begin(struct metrics_text *out, const char *label, const char *value);
+void metrics_text_label(struct metrics_text *out, const char *label, const char *value);
+void metrics_text_end(struct metrics_text *out, uint64_t value);
 /* A sample of one label. */
-void metrics_text_sample(struct page *page, const char *name, const char *label, const char *value,
+void metrics_text_sample(struct metrics_text *out, const char *label, const char *value,
                          uint64_t number);
 /* One sample for each of `count` (at least one) values, that a second label tells apart. */
 struct metrics_text_split {
@@ -26,12 +33,12 @@ struct metrics_text_split {
     const uint64_t *values;
     size_t count;
 };
-void metrics_text_split(struct page *page, const char *name, const char *label, const char *value,
+void metrics_text_split(struct metrics_text *out, const char *label, const char *value,
                         const struct metrics_text_split *split);
 /* Of METRICS_STATUS_CLASSES. */
 const char *metrics_text_class(size_t index);
 /* The same with the ratio of `part` to `whole`, which is at most 10000: "0.25". */
-void metrics_text_end_ratio(struct page *page, uint64_t part, uint64_t whole);
+void metrics_text_end_ratio(struct metrics_text *out, uint64_t part, uint64_t whole);
 /* Where a number stands in the structure that a table of families is about, and how wide it is. */
 struct metrics_text_member {
     size_t offset;
@@ -43,13 +50,13 @@ struct metrics_text_member {
     }
 uint64_t metrics_text_value(const void *structure, struct metrics_text_member member);
 /* A family of one sample without labels. */
-void metrics_text_plain(struct page *page, const char *name, const char *type, const char *help,
-                        uint64_t value);
-/* The whole page again as OpenMetrics 1.0, which names the family of a counter without _total. */
-void metrics_text_add_open(struct page *open, struct bytes text);
-/* The samples of one histogram: `name` without _bucket, _sum or _count. `exemplars`: one a bucket, in
+void metrics_text_plain(struct metrics_text *out, const char *name, const char *type,
+                        const char *help, uint64_t value);
+/* Once, behind all families. */
+void metrics_text_finish(struct metrics_text *out);
+/* The samples of one histogram, whose family is named without _bucket, _sum or _count. `exemplars`: one a bucket, in
  * OpenMetrics only; NULL: none. */
-void metrics_text_histogram(struct page *page, const char *name, const char *label,
+void metrics_text_histogram(struct metrics_text *out, const char *label,
                             const struct metrics_reading *reading,
                             const struct metrics_exemplar *exemplars);
 

@@ -163,33 +163,30 @@ void tls_answer(struct question *question)
 
 /* --- /metrics ---------------------------------------------------------------------------- */
 
-static void add_negotiated(struct page *page, const struct control_sources *sources)
+static void add_negotiated(struct metrics_text *out, const struct control_sources *sources)
 {
-    static const char name[] = "turnpike_tls_negotiated_total";
     struct negotiated_rows all;
 
     gather_negotiated(sources, &all);
-    metrics_text_family(page, name, "counter",
+    metrics_text_family(out, "turnpike_tls_negotiated_total", "counter",
                         "TLS handshakes with clients, by what was negotiated.");
     for (uint32_t i = 0; i < all.count; i++) {
         for (int resumed = 0; resumed < 2; resumed++) {
-            metrics_text_begin(page, name, "version", all.rows[i].version);
-            metrics_text_label(page, "cipher", all.rows[i].cipher);
-            metrics_text_label(page, "group", all.rows[i].group != NULL ? all.rows[i].group : "");
-            metrics_text_label(page, "resumed", resumed ? "true" : "false");
-            metrics_text_end(page, resumed ? all.rows[i].resumed : all.rows[i].full);
+            metrics_text_begin(out, "version", all.rows[i].version);
+            metrics_text_label(out, "cipher", all.rows[i].cipher);
+            metrics_text_label(out, "group", all.rows[i].group != NULL ? all.rows[i].group : "");
+            metrics_text_label(out, "resumed", resumed ? "true" : "false");
+            metrics_text_end(out, resumed ? all.rows[i].resumed : all.rows[i].full);
         }
     }
 }
 
-static void add_failures(struct page *page, const struct control_sources *sources)
+static void add_failures(struct metrics_text *out, const struct control_sources *sources)
 {
-    static const char name[] = "turnpike_tls_failures_total";
-
-    metrics_text_family(page, name, "counter",
+    metrics_text_family(out, "turnpike_tls_failures_total", "counter",
                         "TLS handshakes and connections that ended otherwise than they should.");
     for (int cause = 0; cause < TLS_CAUSE_COUNT; cause++) {
-        metrics_text_sample(page, name, "cause", tls_cause_word((enum tls_cause)cause),
+        metrics_text_sample(out, "cause", tls_cause_word((enum tls_cause)cause),
                             failures_of(sources, (enum tls_cause)cause));
     }
 }
@@ -206,7 +203,7 @@ static uint64_t expiry_of(const struct tls_certificate_facts *facts)
     return facts->not_after_s > 0 ? (uint64_t)facts->not_after_s : 0;
 }
 
-static void add_certificates(struct page *page, const struct plan *plan)
+static void add_certificates(struct metrics_text *out, const struct plan *plan)
 {
     static const struct certificate_row {
         const char *name;
@@ -221,24 +218,24 @@ static void add_certificates(struct page *page, const struct plan *plan)
     const struct tls_certificate_facts *facts;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        metrics_text_family(page, rows[i].name, "gauge", rows[i].help);
+        metrics_text_family(out, rows[i].name, "gauge", rows[i].help);
         for (uint32_t j = 0; (facts = tls_store_certificate(plan_tls(plan), j)) != NULL; j++) {
-            metrics_text_begin(page, rows[i].name, "cert", facts->cert);
-            metrics_text_label(page, facts->service != NULL ? "service" : "listener",
+            metrics_text_begin(out, "cert", facts->cert);
+            metrics_text_label(out, facts->service != NULL ? "service" : "listener",
                                user_of(facts));
-            metrics_text_label(page, "role", role_of(facts));
-            metrics_text_label(page, "subject", facts->subject);
-            metrics_text_end(page, rows[i].value(facts));
+            metrics_text_label(out, "role", role_of(facts));
+            metrics_text_label(out, "subject", facts->subject);
+            metrics_text_end(out, rows[i].value(facts));
         }
     }
 }
 
-void metrics_tls_add(struct page *page, const struct control_sources *sources)
+void metrics_tls_add(struct metrics_text *out, const struct control_sources *sources)
 {
     struct plan *plan = sources->plan(sources->owner);
 
-    add_negotiated(page, sources);
-    add_failures(page, sources);
-    add_certificates(page, plan);
+    add_negotiated(out, sources);
+    add_failures(out, sources);
+    add_certificates(out, plan);
     plan_unref(&plan);
 }

@@ -41,11 +41,12 @@ static struct plan *plan_of(void *owner)
 static void add_behind(size_t before, const struct control_sources *sources)
 {
     struct page page = {0};
+    struct metrics_text out = {.page = &page};
 
     for (size_t i = 0; i < before; i++) {
         page_add_char(&page, '\n');
     }
-    metrics_held_add(&page, sources);
+    metrics_held_add(&out, sources);
     assert_in_range(page.length - before, 1, ADDS_MOST);
     page_add_char(&page, '\0');
     assert_non_null(strstr(page.at + before, "turnpike_cache_answers{route=\"r\"} 0\n"));

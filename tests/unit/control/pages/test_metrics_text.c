@@ -11,11 +11,12 @@
 static void labels_are_escaped(void **state)
 {
     struct page page = {0};
+    struct metrics_text out = {.page = &page, .name = "m"};
 
     (void)state;
-    metrics_text_begin(&page, "m", "route", "a\"b\\c\nd");
-    metrics_text_label(&page, "why", "x");
-    metrics_text_end(&page, UINT64_MAX);
+    metrics_text_begin(&out, "route", "a\"b\\c\nd");
+    metrics_text_label(&out, "why", "x");
+    metrics_text_end(&out, UINT64_MAX);
     page_add_char(&page, '\0');
     assert_string_equal(page.at, "m{route=\"a\\\"b\\\\c\\nd\",why=\"x\"} 18446744073709551615\n");
     page_release(&page);
@@ -24,12 +25,13 @@ static void labels_are_escaped(void **state)
 static void an_address_of_a_name_has_a_label_of_its_own(void **state)
 {
     struct page page = {0};
+    struct metrics_text out = {.page = &page, .name = "m"};
 
     (void)state;
-    metrics_text_begin(&page, "m", METRICS_TEXT_ORIGIN, "api:80@10.0.0.1");
-    metrics_text_end(&page, 1);
-    metrics_text_begin(&page, "m", METRICS_TEXT_ORIGIN, "10.0.0.2:80");
-    metrics_text_end(&page, 2);
+    metrics_text_begin(&out, METRICS_TEXT_ORIGIN, "api:80@10.0.0.1");
+    metrics_text_end(&out, 1);
+    metrics_text_begin(&out, METRICS_TEXT_ORIGIN, "10.0.0.2:80");
+    metrics_text_end(&out, 2);
     page_add_char(&page, '\0');
     assert_string_equal(page.at, "m{origin=\"api:80\",address=\"10.0.0.1\"} 1\n"
                                  "m{origin=\"10.0.0.2:80\"} 2\n");
@@ -41,6 +43,7 @@ static void a_histogram_adds_up(void **state)
 {
     struct metrics_reading reading = {.name = "r", .duration_sum_us = 1500001};
     struct page page = {0};
+    struct metrics_text out = {.page = &page, .name = "h"};
     unsigned long long before = 0;
     int buckets = 0;
 
@@ -48,7 +51,7 @@ static void a_histogram_adds_up(void **state)
     reading.durations[0] = 3;
     reading.durations[metrics_duration_bucket(1000000)] = 4;
     reading.durations[METRICS_DURATION_BUCKETS - 1] = 5;
-    metrics_text_histogram(&page, "h", "route", &reading, NULL);
+    metrics_text_histogram(&out, "route", &reading, NULL);
     page_add_char(&page, '\0');
     for (char *line = strtok(page.at, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         unsigned long long count = strtoull(strrchr(line, ' ') + 1, NULL, 10);
@@ -73,11 +76,12 @@ static void edges_double(void **state)
 {
     const struct metrics_reading reading = {.name = "r"};
     struct page page = {0};
+    struct metrics_text out = {.page = &page, .name = "h"};
     uint64_t wanted_us = metrics_duration_limit(0);
     int edges = 0;
 
     (void)state;
-    metrics_text_histogram(&page, "h", NULL, &reading, NULL);
+    metrics_text_histogram(&out, NULL, &reading, NULL);
     page_add_char(&page, '\0');
     for (char *at = strstr(page.at, "le=\""); at != NULL; at = strstr(at + 1, "le=\"")) {
         char *end;
@@ -98,6 +102,7 @@ static void an_exemplar_stands_behind_its_bucket(void **state)
     struct metrics_reading reading = {.name = "r"};
     struct metrics_exemplar exemplars[METRICS_EXEMPLARS] = {0};
     struct page page = {0};
+    struct metrics_text out = {.page = &page, .name = "h"};
 
     (void)state;
     memset(exemplars[1].trace_id, 'a', TRACE_ID_LENGTH);
@@ -107,7 +112,7 @@ static void an_exemplar_stands_behind_its_bucket(void **state)
     exemplars[METRICS_EXEMPLARS - 1].duration_us = 70000000;
     exemplars[METRICS_EXEMPLARS - 1].ended_us = 1700000000000251;
     reading.durations[metrics_duration_bucket(100)] = 1;
-    metrics_text_histogram(&page, "h", "route", &reading, exemplars);
+    metrics_text_histogram(&out, "route", &reading, exemplars);
     page_add_char(&page, '\0');
     assert_non_null(strstr(page.at, "h_bucket{route=\"r\",le=\"0.000064\"} 0\n"));
     assert_non_null(strstr(page.at, "h_bucket{route=\"r\",le=\"0.000128\"} 1 # "
