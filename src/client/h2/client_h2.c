@@ -246,12 +246,12 @@ static void stamp_ends(struct client_h2 *h2)
     uint64_t end = h2->out.written + h2->out.queue.length;
 
     for (struct link *link = h2->ending.previous; link != &h2->ending; link = link->previous) {
-        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, ending);
+        struct client_h2_answer *answer = CONTAINER_OF(link, struct client_h2_answer, ending);
 
-        if (stream->ends_at != 0) {
+        if (answer->ends_at != 0) {
             break;
         }
-        stream->ends_at = end;
+        answer->ends_at = end;
     }
 }
 
@@ -303,13 +303,13 @@ static void report_ends(struct client_h2 *h2)
     struct link *link;
 
     while (client_h2_stands(h2) && (link = list_first(&h2->ending)) != NULL) {
-        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, ending);
+        const struct client_h2_answer *answer = CONTAINER_OF(link, struct client_h2_answer, ending);
 
-        if (stream->ends_at == 0 || stream->ends_at > h2->out.written) {
+        if (answer->ends_at == 0 || answer->ends_at > h2->out.written) {
             return;
         }
         list_remove(link);
-        client_h2_stream_written(stream);
+        client_h2_stream_written(answer->stream);
     }
 }
 
@@ -325,7 +325,8 @@ static void report_waiting(struct client_h2 *h2)
     }
     list_take_all(&line, &h2->waiting);
     while ((link = list_first(&line)) != NULL) {
-        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, waiting);
+        struct client_h2_stream *stream =
+            CONTAINER_OF(link, struct client_h2_answer, waiting)->stream;
 
         list_remove(link);
         if (!client_h2_stands(h2)) {

@@ -94,17 +94,43 @@ static struct client_h2_fields *fields_of_head(const struct client_h2 *h2,
     return fields;
 }
 
-static void queue_head(struct client_h2_stream *stream, struct client_h2_fields *fields)
+static bool begin_answer(struct client_h2_stream *stream)
 {
-    struct client_h2_fields **last = &stream->fields;
+    struct client_h2_answer *answer = stream->answer;
 
+    if (answer != NULL) {
+        return true;
+    }
+    answer = piece_take(client_h2_pieces(stream->h2), sizeof(*answer));
+    if (answer == NULL) {
+        return false;
+    }
+    *answer = (struct client_h2_answer){.stream = stream};
+    list_init(&answer->head);
+    list_init(&answer->ending);
+    list_init(&answer->waiting);
+    stream->answer = answer;
+    return true;
+}
+
+/* false: no memory. */
+static bool queue_head(struct client_h2_stream *stream, struct client_h2_fields *fields)
+{
+    struct client_h2_fields **last;
+
+    if (!begin_answer(stream)) {
+        client_h2_fields_free(stream->h2, &fields);
+        return false;
+    }
+    last = &stream->answer->fields;
     while (*last != NULL) {
         last = &(*last)->next;
     }
     *last = fields;
-    list_remove(&stream->head);
-    list_add_last(&stream->h2->heads, &stream->head);
+    list_remove(&stream->answer->head);
+    list_add_last(&stream->h2->heads, &stream->answer->head);
     client_h2_flush_later(stream->h2);
+    return true;
 }
 
 void client_h2_send_interim(void *owner, const struct answer_head *head)
@@ -136,23 +162,41 @@ bool client_h2_send_head(void *owner, const struct answer_head *head)
     stream->answer_has_body = !is_empty;
     stream->is_small = head->framing == HTTP_LENGTH_KNOWN && head->body_length <= SMALL_BYTES;
     fields->has_body = !is_empty;
-    queue_head(stream, fields);
-    return true;
+    return queue_head(stream, fields);
+}
+
+/* What of it waits in the stream goes. */
+static void drop_waiting(struct client_h2_stream *stream)
+{
+    struct client_h2_answer *answer = stream->answer;
+    struct client_h2 *h2 = stream->h2;
+
+    client_h2_fields_free(h2, &answer->fields);
+    client_h2_fields_free(h2, &answer->trailers);
+    h2->queued -= answer->out.length;
+    buffer_queue_clear(client_h2_buffers(h2), &answer->out);
+    list_remove(&answer->head);
+}
+
+void client_h2_answer_drop(struct client_h2_stream *stream)
+{
+    if (stream->answer != NULL) {
+        drop_waiting(stream);
+        list_remove(&stream->answer->ending);
+        list_remove(&stream->answer->waiting);
+    }
 }
 
 bool client_h2_take_back(void *owner)
 {
     struct client_h2_stream *stream = owner;
-    struct client_h2 *h2 = stream->h2;
 
     if (stream->head_handed || stream->closed) {
         return false;
     }
-    client_h2_fields_free(h2, &stream->fields);
-    client_h2_fields_free(h2, &stream->trailers);
-    h2->queued -= stream->out.length;
-    buffer_queue_clear(client_h2_buffers(h2), &stream->out);
-    list_remove(&stream->head);
+    if (stream->answer != NULL) {
+        drop_waiting(stream);
+    }
     stream->answer_ended = false;
     return true;
 }
@@ -161,7 +205,7 @@ static bool hand_over(struct client_h2_stream *stream, const struct client_h2_fi
 {
     struct h2_session *session = stream->h2->session;
 
-    stream->to_write++;
+    stream->answer->to_write++;
     if (fields->is_interim) {
         return h2_session_send_interim(session, stream->id, fields->rows, fields->count);
     }
@@ -170,14 +214,15 @@ static bool hand_over(struct client_h2_stream *stream, const struct client_h2_fi
                                 stream);
 }
 
-static void hand_heads_of(struct client_h2_stream *stream)
+static void hand_heads_of(struct client_h2_answer *answer)
 {
+    struct client_h2_stream *stream = answer->stream;
     struct client_h2 *h2 = stream->h2;
 
-    while (stream->fields != NULL) {
-        struct client_h2_fields *fields = stream->fields;
+    while (answer->fields != NULL) {
+        struct client_h2_fields *fields = answer->fields;
 
-        stream->fields = fields->next;
+        answer->fields = fields->next;
         fields->next = h2->handed;
         h2->handed = fields;
         if (!stream->closed && !hand_over(stream, fields)) {
@@ -192,7 +237,7 @@ void client_h2_hand_heads(struct client_h2 *h2)
 
     while ((link = list_first(&h2->heads)) != NULL) {
         list_remove(link);
-        hand_heads_of(CONTAINER_OF(link, struct client_h2_stream, head));
+        hand_heads_of(CONTAINER_OF(link, struct client_h2_answer, head));
     }
 }
 
@@ -216,7 +261,7 @@ static size_t room_of_connection(const struct client_h2 *h2)
 static size_t room_of(const struct client_h2_stream *stream)
 {
     const struct client_h2 *h2 = stream->h2;
-    size_t queued = stream->out.length;
+    size_t queued = stream->answer->out.length;
     size_t most = STREAM_ROOM_BYTES;
     size_t room = queued < most ? most - queued : 0;
     size_t left = room_of_connection(h2);
@@ -238,10 +283,14 @@ static size_t room_of(const struct client_h2_stream *stream)
 size_t client_h2_room(void *owner)
 {
     struct client_h2_stream *stream = owner;
-    size_t room = room_of(stream);
+    size_t room;
 
-    if (room == 0 && list_is_empty(&stream->waiting)) {
-        list_add_last(&stream->h2->waiting, &stream->waiting);
+    if (!begin_answer(stream)) {
+        return STREAM_ROOM_BYTES; /* its head will find no memory */
+    }
+    room = room_of(stream);
+    if (room == 0 && list_is_empty(&stream->answer->waiting)) {
+        list_add_last(&stream->h2->waiting, &stream->answer->waiting);
         client_h2_arm(stream->h2);
     }
     return room;
@@ -253,11 +302,11 @@ static size_t send_direct(struct client_h2_stream *stream, struct bytes bytes)
     struct client_h2 *h2 = stream->h2;
     size_t left;
 
-    stream->direct = bytes;
+    stream->answer->direct = bytes;
     h2_session_resume(h2->session, stream->id);
     client_h2_write(h2);
-    left = stream->direct.length;
-    stream->direct = (struct bytes){0};
+    left = stream->answer->direct.length;
+    stream->answer->direct = (struct bytes){0};
     return bytes.length - left;
 }
 
@@ -278,7 +327,8 @@ static size_t queue_body(struct client_h2_stream *stream, struct bytes bytes)
     if (bytes.length > room) {
         bytes.length = room;
     }
-    if (bytes.length == 0 || !buffer_queue_add(client_h2_buffers(h2), &stream->out, bytes)) {
+    if (bytes.length == 0 ||
+        !buffer_queue_add(client_h2_buffers(h2), &stream->answer->out, bytes)) {
         return 0;
     }
     h2->queued += bytes.length;
@@ -296,15 +346,15 @@ size_t client_h2_send_body(void *owner, struct bytes bytes, bool last)
     if (stream->closed || h2->out.broken) {
         return bytes.length;
     }
-    if (bytes.length >= DIRECT_WORTH_BYTES && stream->out.length == 0 && !h2->inside &&
+    if (bytes.length >= DIRECT_WORTH_BYTES && stream->answer->out.length == 0 && !h2->inside &&
         !h2->out.blocked) {
         taken = send_direct(stream, bytes);
     }
     if (taken < bytes.length && !stream->closed) {
         taken += queue_body(stream, bytes_skip(bytes, taken));
     }
-    if (taken < bytes.length && list_is_empty(&stream->waiting)) {
-        list_add_last(&h2->waiting, &stream->waiting);
+    if (taken < bytes.length && list_is_empty(&stream->answer->waiting)) {
+        list_add_last(&h2->waiting, &stream->answer->waiting);
     }
     return taken;
 }
@@ -320,12 +370,12 @@ bool client_h2_send_end(void *owner, const struct http_fields *trailers)
     if (trailers != NULL && trailers->count > 0 && stream->answer_has_body) {
         struct text text;
 
-        stream->trailers = fields_new(h2, trailers->count, trailers->bytes, &text);
-        if (stream->trailers == NULL) {
+        stream->answer->trailers = fields_new(h2, trailers->count, trailers->bytes, &text);
+        if (stream->answer->trailers == NULL) {
             client_h2_stream_reset(stream, H2_INTERNAL_ERROR);
             return true;
         }
-        add_all(stream->trailers, &text, trailers, false);
+        add_all(stream->answer->trailers, &text, trailers, false);
     }
     stream->answer_ended = true;
     resume(stream);
@@ -338,7 +388,8 @@ enum h2_pull client_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
 {
     struct client_h2 *h2 = owner;
     struct client_h2_stream *stream = of;
-    size_t there = stream->out.length + stream->direct.length;
+    const struct client_h2_answer *answer = stream->answer;
+    size_t there = answer->out.length + answer->direct.length;
 
     if (h2->out.queue.length >= OUT_FULL_BYTES) {
         h2->paused = true;
@@ -348,11 +399,11 @@ enum h2_pull client_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
     if (*length < there || !stream->answer_ended) {
         return *length > 0 ? H2_PULL_SOME : H2_PULL_WAIT;
     }
-    if (stream->trailers == NULL) {
+    if (answer->trailers == NULL) {
         return H2_PULL_LAST;
     }
-    return h2_session_send_trailers(h2->session, stream->id, stream->trailers->rows,
-                                    stream->trailers->count)
+    return h2_session_send_trailers(h2->session, stream->id, answer->trailers->rows,
+                                    answer->trailers->count)
                ? H2_PULL_TRAILED
                : H2_PULL_LAST;
 }
@@ -363,9 +414,9 @@ static void note_end(struct client_h2_stream *stream)
     struct client_h2 *h2 = stream->h2;
 
     stream->end_written = true;
-    stream->ends_at = 0;
-    list_remove(&stream->ending);
-    list_add_last(&h2->ending, &stream->ending);
+    stream->answer->ends_at = 0;
+    list_remove(&stream->answer->ending);
+    list_add_last(&h2->ending, &stream->answer->ending);
 }
 
 static void count_out(struct client_h2_stream *stream, size_t bytes)
@@ -375,19 +426,19 @@ static void count_out(struct client_h2_stream *stream, size_t bytes)
     }
 }
 
-static bool write_queued(struct client_h2_stream *stream, size_t *length)
+static bool write_queued(struct client_h2_answer *answer, size_t *length)
 {
-    struct client_h2 *h2 = stream->h2;
+    struct client_h2 *h2 = answer->stream->h2;
     struct buffer_pool *buffers = client_h2_buffers(h2);
 
-    while (*length > 0 && stream->out.length > 0) {
-        struct bytes piece = buffer_content(stream->out.first);
+    while (*length > 0 && answer->out.length > 0) {
+        struct bytes piece = buffer_content(answer->out.first);
 
         piece.length = piece.length < *length ? piece.length : *length;
         if (!outbox_add(&h2->out, buffers, piece)) {
             return false;
         }
-        buffer_queue_drop(buffers, &stream->out, piece.length);
+        buffer_queue_drop(buffers, &answer->out, piece.length);
         h2->queued -= piece.length;
         *length -= piece.length;
     }
@@ -398,21 +449,22 @@ bool client_h2_on_write_data(void *owner, void *of, struct bytes head, size_t le
 {
     struct client_h2 *h2 = owner;
     struct client_h2_stream *stream = of;
+    struct client_h2_answer *answer = stream->answer;
     struct buffer_pool *buffers = client_h2_buffers(h2);
     size_t left = length;
 
-    if (!outbox_add(&h2->out, buffers, head) || !write_queued(stream, &left) ||
-        !outbox_add(&h2->out, buffers, bytes_first(stream->direct, left))) {
+    if (!outbox_add(&h2->out, buffers, head) || !write_queued(answer, &left) ||
+        !outbox_add(&h2->out, buffers, bytes_first(answer->direct, left))) {
         return false;
     }
     if (left > 0) {
-        stream->direct = bytes_skip(stream->direct, left);
+        answer->direct = bytes_skip(answer->direct, left);
     }
-    stream->sent += length;
+    answer->sent += length;
     count_out(stream, head.length + length);
     client_h2_earn_windows(h2);
-    if (stream->answer_ended && stream->trailers == NULL && stream->out.length == 0 &&
-        stream->direct.length == 0) {
+    if (stream->answer_ended && answer->trailers == NULL && answer->out.length == 0 &&
+        answer->direct.length == 0) {
         note_end(stream);
     }
     return true;
@@ -428,9 +480,9 @@ void client_h2_on_wrote_section(void *owner, void *of, size_t length)
         return;
     }
     count_out(stream, length);
-    if (stream->to_write > 0) {
-        stream->to_write--;
-        if (stream->to_write > 0 || !stream->head_handed || stream->answer_has_body) {
+    if (stream->answer->to_write > 0) {
+        stream->answer->to_write--;
+        if (stream->answer->to_write > 0 || !stream->head_handed || stream->answer_has_body) {
             return;
         }
     }

@@ -42,21 +42,25 @@ static void took(struct client_h2_stream *stream, size_t bytes)
 /* Of what waited, the connection's window is opened where that has not been done already. */
 static void took_waiting(struct client_h2_stream *stream, size_t bytes)
 {
-    size_t unreturned = stream->unreturned < bytes ? stream->unreturned : bytes;
+    size_t unreturned = stream->body->unreturned < bytes ? stream->body->unreturned : bytes;
 
     stream->h2->stored -= bytes;
-    stream->unreturned -= (uint32_t)unreturned;
+    stream->body->unreturned -= (uint32_t)unreturned;
     h2_session_took(stream->h2->session, unreturned);
     took(stream, bytes);
 }
 
 void client_h2_body_drop(struct client_h2_stream *stream)
 {
-    size_t waits = stream->in.length;
+    size_t waits;
 
-    list_remove(&stream->gathered);
+    if (stream->body == NULL) {
+        return;
+    }
+    waits = stream->body->in.length;
+    list_remove(&stream->body->gathered);
     if (waits > 0) {
-        buffer_queue_clear(client_h2_buffers(stream->h2), &stream->in);
+        buffer_queue_clear(client_h2_buffers(stream->h2), &stream->body->in);
         took_waiting(stream, waits);
     }
 }
@@ -76,7 +80,7 @@ static size_t offer(struct client_h2_stream *stream, struct bytes bytes)
     }
     stream->paused |= taken < bytes.length;
     if (taken < bytes.length) {
-        min_rate_hold(&stream->body_min_rate, client_h2_now(stream->h2));
+        min_rate_hold(&stream->body->min_rate, client_h2_now(stream->h2));
     }
     return taken;
 }
@@ -85,7 +89,7 @@ static void store(struct client_h2_stream *stream, struct bytes bytes)
 {
     struct client_h2 *h2 = stream->h2;
 
-    if (!buffer_queue_add(client_h2_buffers(h2), &stream->in, bytes)) {
+    if (!buffer_queue_add(client_h2_buffers(h2), &stream->body->in, bytes)) {
         h2_session_took(h2->session, bytes.length);
         client_h2_stream_abandon(stream, OUTCOME_REQUEST_BROKE);
         h2_session_reset(h2->session, stream->id, H2_INTERNAL_ERROR);
@@ -95,7 +99,7 @@ static void store(struct client_h2_stream *stream, struct bytes bytes)
     if (h2->stored <= stored_most(h2) / 2) {
         h2_session_took(h2->session, bytes.length);
     } else {
-        stream->unreturned += (uint32_t)bytes.length;
+        stream->body->unreturned += (uint32_t)bytes.length;
     }
 }
 
@@ -110,7 +114,7 @@ static void feed(struct client_h2_stream *stream, struct bytes bytes)
     struct client_h2 *h2 = stream->h2;
     size_t taken = 0;
 
-    if (stream->in.length == 0 && !stream->paused && !stream->feeding &&
+    if (stream->body->in.length == 0 && !stream->paused && !stream->feeding &&
         goes_on_alone(stream, bytes)) {
         taken = offer(stream, bytes);
         if (!client_h2_stands(h2)) {
@@ -122,18 +126,19 @@ static void feed(struct client_h2_stream *stream, struct bytes bytes)
     if (taken < bytes.length) {
         store(stream, bytes_skip(bytes, taken));
     }
-    if (stream->in.length > 0 && !stream->paused && list_is_empty(&stream->gathered)) {
-        list_add_last(&h2->gathered, &stream->gathered);
+    if (stream->body->in.length > 0 && !stream->paused && list_is_empty(&stream->body->gathered)) {
+        list_add_last(&h2->gathered, &stream->body->gathered);
     }
 }
 
 /* The end of the body comes behind all of it. */
 static void end_if_whole(struct client_h2_stream *stream)
 {
-    if (stream->ended && stream->in.length == 0 && stream->exchange != NULL &&
+    if (stream->ended && stream->body->in.length == 0 && stream->exchange != NULL &&
         !stream->reported_end && stream->tunnels == stream->asks_tunnel) {
         stream->reported_end = true;
-        exchange_body_end(stream->exchange, stream->kept != NULL ? &stream->kept->headers : NULL);
+        exchange_body_end(stream->exchange,
+                          stream->body->kept != NULL ? &stream->body->kept->headers : NULL);
     }
 }
 
@@ -141,14 +146,14 @@ static void feed_waiting(struct client_h2_stream *stream)
 {
     struct client_h2 *h2 = stream->h2;
 
-    while (stream->exchange != NULL && !stream->paused && stream->in.length > 0) {
+    while (stream->exchange != NULL && !stream->paused && stream->body->in.length > 0) {
         struct exchange *exchange = stream->exchange;
-        size_t taken = offer(stream, buffer_content(stream->in.first));
+        size_t taken = offer(stream, buffer_content(stream->body->in.first));
 
         if (!client_h2_stands(h2) || stream->exchange != exchange) {
             return;
         }
-        buffer_queue_drop(client_h2_buffers(h2), &stream->in, taken);
+        buffer_queue_drop(client_h2_buffers(h2), &stream->body->in, taken);
         took_waiting(stream, taken);
     }
     end_if_whole(stream);
@@ -160,7 +165,7 @@ void client_h2_feed_gathered(struct client_h2 *h2)
 
     while (client_h2_stands(h2) && (link = list_first(&h2->gathered)) != NULL) {
         list_remove(link);
-        feed_waiting(CONTAINER_OF(link, struct client_h2_stream, gathered));
+        feed_waiting(CONTAINER_OF(link, struct client_h2_body, gathered)->stream);
     }
 }
 
@@ -170,11 +175,11 @@ void client_h2_want_body(void *owner, bool wanted)
     struct client_h2 *h2 = stream->h2;
 
     stream->paused = !wanted;
-    if (!wanted || stream->feeding || !client_h2_stands(h2)) {
+    if (!wanted || stream->feeding || stream->body == NULL || !client_h2_stands(h2)) {
         return;
     }
     if (!stream->ended) {
-        min_rate_go_on(&stream->body_min_rate, client_h2_now(h2));
+        min_rate_go_on(&stream->body->min_rate, client_h2_now(h2));
     }
     feed_waiting(stream);
     if (client_h2_stands(h2)) {
@@ -197,14 +202,14 @@ void client_h2_on_data(void *owner, int32_t id, void *of, struct bytes bytes)
         h2_session_took_of(h2->session, id, bytes.length);
         return;
     }
-    stream->received += bytes.length;
-    min_rate_moved(&stream->body_min_rate, client_h2_now(h2));
-    if (stream->length_known && bytes.length > stream->body_left) {
+    stream->body->received += bytes.length;
+    min_rate_moved(&stream->body->min_rate, client_h2_now(h2));
+    if (stream->length_known && bytes.length > stream->body->left) {
         h2_session_took(h2->session, bytes.length);
         refuse_body(stream, H2_FAULT_BODY_LENGTH);
         return;
     }
-    stream->body_left -= stream->length_known ? bytes.length : 0;
+    stream->body->left -= stream->length_known ? bytes.length : 0;
     feed(stream, bytes);
 }
 
@@ -212,7 +217,7 @@ static void request_is_whole(struct client_h2_stream *stream)
 {
     stream->ended = true;
     stream->h2->reading--;
-    min_rate_end(&stream->body_min_rate);
+    min_rate_end(&stream->body->min_rate);
 }
 
 void client_h2_on_ended(void *owner, int32_t id, void *of)
@@ -228,7 +233,7 @@ void client_h2_on_ended(void *owner, int32_t id, void *of)
     if (stream->exchange == NULL) {
         return;
     }
-    if (stream->length_known && stream->body_left > 0) {
+    if (stream->length_known && stream->body->left > 0) {
         refuse_body(stream, H2_FAULT_BODY_LENGTH);
     } else {
         end_if_whole(stream);
@@ -237,6 +242,6 @@ void client_h2_on_ended(void *owner, int32_t id, void *of)
 
 void client_h2_body_ended(struct client_h2_stream *stream, struct client_h2_trailers *trailers)
 {
-    stream->kept = trailers;
+    stream->body->kept = trailers;
     client_h2_on_ended(stream->h2, stream->id, stream);
 }

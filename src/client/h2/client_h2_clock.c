@@ -24,9 +24,9 @@ static struct min_rate_rule rule_of(const struct client_h2_stream *stream, bool 
 
 void client_h2_awaits_body(struct client_h2_stream *stream)
 {
-    min_rate_begin(&stream->body_min_rate, client_h2_now(stream->h2), stream->received);
+    min_rate_begin(&stream->body->min_rate, client_h2_now(stream->h2), stream->body->received);
     if (stream->paused) {
-        min_rate_hold(&stream->body_min_rate, client_h2_now(stream->h2));
+        min_rate_hold(&stream->body->min_rate, client_h2_now(stream->h2));
     }
     client_h2_arm(stream->h2);
 }
@@ -36,14 +36,14 @@ void client_h2_awaits_body(struct client_h2_stream *stream)
 /* Of what it may have more there is none, or its client's window is closed to it. */
 static bool waits_for_window(const struct client_h2_stream *stream)
 {
-    return (stream->out.length > 0 || !list_is_empty(&stream->waiting)) &&
+    return (stream->answer->out.length > 0 || !list_is_empty(&stream->answer->waiting)) &&
            !stream->h2->out.blocked && !stream->closed &&
            h2_session_window(stream->h2->session, stream->id) == 0;
 }
 
 static void follow_answer(struct client_h2_stream *stream)
 {
-    struct min_rate *min_rate = &stream->answer_min_rate;
+    struct min_rate *min_rate = &stream->answer->min_rate;
     uint64_t now_us = client_h2_now(stream->h2);
 
     if (!waits_for_window(stream)) {
@@ -51,7 +51,7 @@ static void follow_answer(struct client_h2_stream *stream)
             min_rate_hold(min_rate, now_us);
         }
     } else if (!min_rate_has_begun(min_rate)) {
-        min_rate_begin(min_rate, now_us, stream->sent);
+        min_rate_begin(min_rate, now_us, stream->answer->sent);
     } else {
         min_rate_go_on(min_rate, now_us);
     }
@@ -62,12 +62,12 @@ static void check_at_answer(struct client_h2_stream *stream)
     struct min_rate_rule rule;
 
     follow_answer(stream);
-    if (!min_rate_runs(&stream->answer_min_rate)) {
+    if (!min_rate_runs(&stream->answer->min_rate)) {
         return;
     }
     rule = rule_of(stream, false);
-    switch (
-        min_rate_check(&stream->answer_min_rate, &rule, client_h2_now(stream->h2), stream->sent)) {
+    switch (min_rate_check(&stream->answer->min_rate, &rule, client_h2_now(stream->h2),
+                           stream->answer->sent)) {
     case MIN_RATE_FINE:
         break;
     case MIN_RATE_STOPPED:
@@ -83,7 +83,7 @@ static void cut_body(struct client_h2_stream *stream, const char *what, enum cut
 {
     metrics_note_cut(client_h2_context(stream->h2)->metrics, cause);
     exchange_note_cut(stream->exchange, cause);
-    min_rate_end(&stream->body_min_rate);
+    min_rate_end(&stream->body->min_rate);
     exchange_body_failed(stream->exchange, 408, what);
 }
 
@@ -94,11 +94,11 @@ static void check_at_body(struct client_h2_stream *stream)
     struct min_rate_rule rule = rule_of(stream, true);
     uint64_t now_us = client_h2_now(stream->h2);
 
-    if (stream->sent_then != stream->sent) {
-        stream->sent_then = stream->sent;
-        min_rate_moved(&stream->body_min_rate, now_us);
+    if (stream->answer != NULL && stream->body->sent != stream->answer->sent) {
+        stream->body->sent = stream->answer->sent;
+        min_rate_moved(&stream->body->min_rate, now_us);
     }
-    switch (min_rate_check(&stream->body_min_rate, &rule, now_us, stream->received)) {
+    switch (min_rate_check(&stream->body->min_rate, &rule, now_us, stream->body->received)) {
     case MIN_RATE_FINE:
         break;
     case MIN_RATE_STOPPED:
@@ -112,10 +112,11 @@ static void check_at_body(struct client_h2_stream *stream)
 
 static void check_at_stream(struct client_h2_stream *stream)
 {
-    if (stream->exchange != NULL && min_rate_runs(&stream->body_min_rate)) {
+    if (stream->exchange != NULL && stream->body != NULL &&
+        min_rate_runs(&stream->body->min_rate)) {
         check_at_body(stream);
     }
-    if (stream->exchange != NULL) {
+    if (stream->exchange != NULL && stream->answer != NULL) {
         check_at_answer(stream);
     }
 }

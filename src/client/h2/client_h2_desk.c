@@ -44,8 +44,11 @@ void client_h2_context_bury(struct client_context *context)
     struct link *link;
 
     while ((link = list_first(&context->h2.deferred_stream_frees)) != NULL) {
+        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
+
         list_remove(link);
-        slab_give(context->h2.streams, CONTAINER_OF(link, struct client_h2_stream, link));
+        client_h2_stream_free(stream, context->h2.pieces);
+        slab_give(context->h2.streams, stream);
     }
     while ((link = list_first(&context->h2.deferred_frees)) != NULL) {
         struct client_h2 *h2 = CONTAINER_OF(link, struct client_h2, link);

@@ -116,32 +116,48 @@ struct client_h2 {
     enum cut_cause why;    /* FAILED: by which budget */
 };
 
+#define CLIENT_H2_KEY_BYTES 24
+
+/* Of a request whose body is still to come. */
+struct client_h2_body {
+    struct link gathered;            /* in h2->gathered */
+    struct client_h2_stream *stream; /* whose it is */
+    struct client_h2_trailers *kept; /* behind what waits */
+    struct buffer_queue in;          /* not taken by the exchange */
+    struct min_rate min_rate;
+    uint64_t received;
+    uint64_t left;                 /* HTTP_LENGTH_KNOWN */
+    uint64_t sent;                 /* bytes of the answer when the clock looked last */
+    uint32_t unreturned;           /* bytes of `in` that still narrow the connection's window */
+    char key[CLIENT_H2_KEY_BYTES]; /* of a WebSocket */
+};
+
+/* From the first look for its room on, which is before its head. */
+struct client_h2_answer {
+    struct link head;                /* in h2->heads */
+    struct link ending;              /* in h2->ending */
+    struct link waiting;             /* in h2->waiting */
+    struct client_h2_stream *stream; /* whose it is */
+    struct client_h2_fields *fields; /* not handed over yet, interim ones too */
+    struct client_h2_fields *trailers;
+    struct buffer_queue out; /* of its body, not written */
+    struct bytes direct;     /* behind it: what its exchange offers just now */
+    struct min_rate min_rate;
+    uint64_t sent;     /* bytes of its body written */
+    uint64_t ends_at;  /* h2->out.written when all of it is; 0: not known yet */
+    uint32_t to_write; /* sections that are handed over and not written */
+};
+
+/* While it waits for its origin it is little more than its request's texts: a connection may have a
+ * hundred of them. */
 struct client_h2_stream {
-    struct link link;     /* in h2->streams; at the end in context->h2.deferred_stream_frees */
-    struct link head;     /* in h2->heads */
-    struct link ending;   /* in h2->ending */
-    struct link waiting;  /* in h2->waiting */
-    struct link gathered; /* in h2->gathered */
+    struct link link; /* in h2->streams; at the end in context->h2.deferred_stream_frees */
     struct client_h2 *h2;
-    struct exchange *exchange;         /* NULL: is over, or never began */
-    char *texts;                       /* of the request's head */
-    struct client_h2_fields *fields;   /* of the answer, not handed over yet, interim ones too */
-    struct client_h2_fields *trailers; /* of the answer */
-    struct client_h2_trailers *kept;   /* of the request, behind what waits of its body */
-    struct buffer_queue in;            /* of the request's body, not taken by the exchange */
-    struct buffer_queue out;           /* of the answer's body, not written */
-    struct bytes direct;               /* behind it: what its exchange offers just now */
-    struct min_rate body_min_rate;
-    struct min_rate answer_min_rate;
-    uint64_t received;  /* bytes of the request's body */
-    uint64_t body_left; /* HTTP_LENGTH_KNOWN */
-    uint64_t sent;      /* bytes of the answer's body written */
-    uint64_t sent_then; /* when the clock looked last */
-    uint64_t ends_at;   /* h2->out.written when all of the answer is; 0: not known yet */
-    uint32_t texts_bytes;
-    uint32_t unreturned; /* bytes of `in` that still narrow the connection's window */
+    struct exchange *exchange;       /* NULL: is over, or never began */
+    char *texts;                     /* of the request's head; a piece, as both below */
+    struct client_h2_body *body;     /* NULL: the request ended with its head */
+    struct client_h2_answer *answer; /* NULL: has not begun */
     int32_t id;
-    uint32_t to_write; /* sections of the answer that are handed over and not written */
     bool length_known;
     bool ended;        /* END_STREAM has come, or is not waited for */
     bool reported_end; /* and its exchange knows */
@@ -205,7 +221,10 @@ void client_h2_section_drop(struct client_h2 *h2);
 
 /* client_h2_stream.c */
 extern const struct client_stream_ops client_h2_ops;
-struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id);
+/* `ends`: its request has no body. NULL: no memory. */
+struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id, bool ends);
+/* Its memory, at the end of the turn. */
+void client_h2_stream_free(struct client_h2_stream *stream, struct piece_pool *pieces);
 /* An exchange for a stream began, or is over: stream_count, and what /metrics tells of it. */
 void client_h2_stream_opens(struct client_h2 *h2);
 void client_h2_stream_closes(struct client_h2 *h2);
@@ -224,9 +243,8 @@ size_t client_h2_room(void *stream);
 size_t client_h2_stream_held(const struct client_h2_stream *stream);
 
 /* client_h2_websocket.c: RFC 8441. */
-#define CLIENT_H2_KEY_BYTES 24
-/* A key of our own, as the origin wants one; `memory`: CLIENT_H2_KEY_BYTES. */
-void client_h2_add_websocket_key(struct client_h2_stream *stream, char *memory);
+/* A key of our own, as the origin wants one. */
+void client_h2_add_websocket_key(struct client_h2_stream *stream);
 /* Whether a field of the origin's 101 is about its connection, and goes no further. */
 bool client_h2_is_of_upgrade(struct bytes name);
 void client_h2_begin_tunnel(void *stream);
@@ -252,6 +270,8 @@ bool client_h2_take_back(void *stream);
 /* Hands heads over to the session. */
 void client_h2_hand_heads(struct client_h2 *h2);
 void client_h2_free_handed(struct client_h2 *h2);
+/* Out of all lists, and without what waits in it. */
+void client_h2_answer_drop(struct client_h2_stream *stream);
 void client_h2_fields_free(struct client_h2 *h2, struct client_h2_fields **fields);
 enum h2_pull client_h2_on_pull(void *owner, void *stream, size_t most, size_t *length);
 bool client_h2_on_write_data(void *owner, void *stream, struct bytes head, size_t length);

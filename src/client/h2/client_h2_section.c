@@ -285,9 +285,8 @@ static bool take_texts(struct client_h2_stream *stream)
 {
     const struct client_h2_section *section = stream->h2->section;
 
-    stream->texts_bytes = (uint32_t)h2_fields_room(section->rows, section->count);
     stream->texts =
-        piece_take(client_h2_pieces(stream->h2), stream->texts_bytes + CLIENT_H2_KEY_BYTES);
+        piece_take(client_h2_pieces(stream->h2), h2_fields_room(section->rows, section->count));
     return stream->texts != NULL;
 }
 
@@ -302,11 +301,11 @@ static void begin_request(struct client_h2_stream *stream, bool ends)
     if (request->wants_upgrade) {
         stream->asks_tunnel = true;
         stream->paused = true; /* until it stands */
-        client_h2_add_websocket_key(stream, stream->texts + stream->texts_bytes);
+        client_h2_add_websocket_key(stream);
     }
     stream->length_known = request->framing == HTTP_LENGTH_KNOWN;
-    stream->body_left = request->body_length;
     if (!ends) {
+        stream->body->left = request->body_length;
         h2->reading++;
     }
     set_priority(h2, stream->id, &request->headers);
@@ -353,7 +352,7 @@ static void on_request(struct client_h2 *h2, int32_t id, bool ends)
     if (too_large && !client_h2_spend(h2, CLIENT_H2_LARGE_HEADS)) {
         return;
     }
-    stream = client_h2_stream_new(h2, id);
+    stream = client_h2_stream_new(h2, id, ends);
     if (stream == NULL) {
         refuse_stream(h2, id);
     } else if (too_large) {
@@ -373,7 +372,7 @@ static void on_trailers(struct client_h2_stream *stream, bool ends)
     struct client_h2_trailers *trailers;
     size_t rows;
 
-    if (stream->exchange == NULL || stream->kept != NULL) {
+    if (stream->exchange == NULL || stream->body->kept != NULL) {
         return;
     }
     rows = (section->count + 1) * sizeof(struct http_header);

@@ -9,18 +9,31 @@
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id)
+static bool begin_body(struct client_h2_stream *stream)
+{
+    struct client_h2_body *body = piece_take(client_h2_pieces(stream->h2), sizeof(*body));
+
+    if (body == NULL) {
+        return false;
+    }
+    *body = (struct client_h2_body){.stream = stream};
+    list_init(&body->gathered);
+    stream->body = body;
+    return true;
+}
+
+struct client_h2_stream *client_h2_stream_new(struct client_h2 *h2, int32_t id, bool ends)
 {
     struct client_h2_stream *stream = slab_take(client_h2_context(h2)->h2.streams);
 
     if (stream == NULL) {
         return NULL;
     }
-    list_init(&stream->head);
-    list_init(&stream->ending);
-    list_init(&stream->waiting);
-    list_init(&stream->gathered);
     stream->h2 = h2;
+    if (!ends && !begin_body(stream)) {
+        slab_give(client_h2_context(h2)->h2.streams, stream);
+        return NULL;
+    }
     stream->id = id;
     list_add_last(&h2->streams, &stream->link);
     h2_session_own(h2->session, id, stream);
@@ -39,17 +52,14 @@ void client_h2_stream_closes(struct client_h2 *h2)
     metrics_note(client_h2_context(h2)->metrics, METRICS_HTTP2_CLOSED);
 }
 
-static void drop_answer(struct client_h2_stream *stream)
+void client_h2_stream_free(struct client_h2_stream *stream, struct piece_pool *pieces)
 {
-    struct client_h2 *h2 = stream->h2;
-
-    client_h2_fields_free(h2, &stream->fields);
-    client_h2_fields_free(h2, &stream->trailers);
-    h2->queued -= stream->out.length;
-    buffer_queue_clear(client_h2_buffers(h2), &stream->out);
-    list_remove(&stream->head);
-    list_remove(&stream->ending);
-    list_remove(&stream->waiting);
+    if (stream->body != NULL) {
+        free(stream->body->kept);
+        piece_give(pieces, stream->body);
+    }
+    piece_give(pieces, stream->answer);
+    piece_give(pieces, stream->texts);
 }
 
 void client_h2_stream_bury(struct client_h2_stream *stream)
@@ -57,10 +67,8 @@ void client_h2_stream_bury(struct client_h2_stream *stream)
     struct client_h2 *h2 = stream->h2;
 
     CHECK(stream->exchange == NULL && stream->closed);
-    drop_answer(stream);
+    client_h2_answer_drop(stream);
     client_h2_body_drop(stream);
-    piece_give(client_h2_pieces(h2), stream->texts);
-    free(stream->kept);
     list_remove(&stream->link);
     list_add_last(&client_h2_context(h2)->h2.deferred_stream_frees, &stream->link);
 }
@@ -93,7 +101,7 @@ void client_h2_stream_abandon(struct client_h2_stream *stream, enum outcome_end 
 
     if (exchange != NULL) {
         part(stream);
-        drop_answer(stream);
+        client_h2_answer_drop(stream);
         exchange_client_gone(exchange, end);
     }
 }
@@ -117,8 +125,10 @@ void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause)
 
 size_t client_h2_stream_held(const struct client_h2_stream *stream)
 {
-    return sizeof(*stream) + stream->texts_bytes + buffer_queue_held(&stream->in) +
-           buffer_queue_held(&stream->out) +
+    return sizeof(*stream) + piece_held(stream->texts) + piece_held(stream->body) +
+           piece_held(stream->answer) +
+           (stream->body != NULL ? buffer_queue_held(&stream->body->in) : 0) +
+           (stream->answer != NULL ? buffer_queue_held(&stream->answer->out) : 0) +
            (stream->exchange != NULL ? exchange_held(stream->exchange) : 0);
 }
 
@@ -145,7 +155,7 @@ static void on_abort(void *owner)
     struct client_h2_stream *stream = owner;
 
     part(stream);
-    drop_answer(stream);
+    client_h2_answer_drop(stream);
     client_h2_stream_reset(stream, H2_INTERNAL_ERROR);
     bury_if_done(stream);
 }

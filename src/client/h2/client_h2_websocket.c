@@ -25,7 +25,7 @@ static void write_base64(const uint8_t *bytes, char *text)
     *text = '=';
 }
 
-void client_h2_add_websocket_key(struct client_h2_stream *stream, char *memory)
+void client_h2_add_websocket_key(struct client_h2_stream *stream)
 {
     struct http_headers *headers = &exchange_request(stream->exchange)->headers;
     struct random *random = &client_h2_context(stream->h2)->worker_context->random;
@@ -34,10 +34,10 @@ void client_h2_add_websocket_key(struct client_h2_stream *stream, char *memory)
     if (headers->count == HTTP_HEADERS_MAX) {
         return; /* the origin refuses it */
     }
-    write_base64((const uint8_t *)nonce, memory);
+    write_base64((const uint8_t *)nonce, stream->body->key);
     headers->rows[headers->count++] = (struct http_header){
         .name = "sec-websocket-key",
-        .value = memory,
+        .value = stream->body->key,
         .value_length = CLIENT_H2_KEY_BYTES,
         .name_length = sizeof("sec-websocket-key") - 1,
         .id = (uint16_t)HTTP_HEADER_OTHER,
