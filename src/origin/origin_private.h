@@ -29,11 +29,12 @@ struct origin_directory {
     struct link deferred_frees; /* connections closed in this turn */
     struct link leaving; /* origins that no service names any more, while their connections close */
     struct alarm leave_tick;
-    struct link blocked;       /* origins whose lines wait for what a worker gives back */
-    struct link limited;       /* services with a limit of connections */
-    struct link named;         /* services with origins by name */
-    struct name_table names;   /* of struct dns_name */
-    struct link names_changed; /* of struct dns_name */
+    struct link blocked;          /* origins whose lines wait for what a worker gives back */
+    struct link blocked_services; /* those of requests there */
+    struct link limited;          /* services with a limit of connections */
+    struct link named;            /* services with origins by name */
+    struct name_table names;      /* of struct dns_name */
+    struct link names_changed;    /* of struct dns_name */
     struct later names_spread;
     struct link nameless; /* origins without an address, with requests in line: name_wait.c */
     struct alarm nameless_check;

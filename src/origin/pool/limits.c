@@ -45,37 +45,84 @@ static const struct service_limits_settings *limits_of(const struct origin_reque
 
 static void wake(struct origin_directory *directory, uint32_t worker);
 
-/* Its requests have left the line before they could come for what is kept for them. */
-static void decline(struct origin *origin)
-{
-    struct quota *quotas[] = {&origin->entry->requests, &origin->entry->unfinished,
-                              &origin->entry->connections};
+typedef void quota_visit(struct origin_directory *directory, struct quota *quota);
 
-    for (unsigned i = 0; i < sizeof(quotas) / sizeof(quotas[0]); i++) {
-        wake(directory_of(origin), quota_decline(quotas[i], worker_of(origin), now_of(origin)));
+static void unmark(struct origin_directory *directory, struct quota *quota)
+{
+    quota_unmark(quota, directory->worker_context->worker);
+}
+
+/* Requests have left the line before they could come for what is kept for them. */
+static void decline(struct origin_directory *directory, struct quota *quota)
+{
+    wake(directory, quota_decline(quota, directory->worker_context->worker,
+                                  loop_now(directory->worker_context->loop)));
+}
+
+static void visit_quotas_of_origin(struct link *link, quota_visit *visit)
+{
+    struct origin *origin = CONTAINER_OF(link, struct origin, blocked);
+
+    visit(directory_of(origin), &origin->entry->requests);
+    visit(directory_of(origin), &origin->entry->unfinished);
+    visit(directory_of(origin), &origin->entry->connections);
+}
+
+static void visit_quotas_of_service(struct link *link, quota_visit *visit)
+{
+    struct service *service = CONTAINER_OF(link, struct service, blocked);
+
+    visit(service->directory, &service->entry->requests);
+    visit(service->directory, &service->entry->unfinished);
+    visit(service->directory, &service->entry->connections);
+}
+
+static void unmark_all(struct origin_directory *directory)
+{
+    for (struct link *link = directory->blocked.next; link != &directory->blocked;
+         link = link->next) {
+        visit_quotas_of_origin(link, unmark);
+    }
+    for (struct link *link = directory->blocked_services.next; link != &directory->blocked_services;
+         link = link->next) {
+        visit_quotas_of_service(link, unmark);
     }
 }
 
+/* What origins of other services have left of it. */
+static void decline_of_services(struct origin_directory *directory)
+{
+    struct link seen;
+    struct link *link;
+
+    list_init(&seen);
+    list_take_all(&seen, &directory->blocked_services);
+    while ((link = list_first(&seen)) != NULL) {
+        list_remove(link);
+        visit_quotas_of_service(link, decline);
+        if (!list_is_empty(&directory->blocked)) {
+            list_add_last(&directory->blocked_services, link);
+        }
+    }
+}
+
+/* What still waits marks itself again: a line that has become empty leaves no mark, for which
+ * something would be kept. */
 static void serve_blocked(void *owner)
 {
     struct origin_directory *directory = owner;
     struct link blocked;
     struct link *link;
 
+    unmark_all(directory);
     list_init(&blocked);
-    while ((link = list_first(&directory->blocked)) != NULL) {
-        list_remove(link);
-        list_add_last(&blocked, link);
-    }
+    list_take_all(&blocked, &directory->blocked);
     while ((link = list_first(&blocked)) != NULL) {
-        struct origin *origin = CONTAINER_OF(link, struct origin, blocked);
-
         list_remove(link);
-        pool_serve_line(origin);
-        if (pool_first_in_line(origin) == NULL) {
-            decline(origin);
-        }
+        pool_serve_line(CONTAINER_OF(link, struct origin, blocked));
+        visit_quotas_of_origin(link, decline);
     }
+    decline_of_services(directory);
 }
 
 static void on_check_again(void *owner)
@@ -139,11 +186,11 @@ static bool limits_take(const struct origin_request *request, struct quota *quot
         return true;
     }
     quota_mark_waiting(quota, worker, need_of(request));
-    if (quota_take(quota, limit, worker, now_us)) {
-        return true;
+    block(origin); /* also where the next look finds one: the mark is there */
+    if (request->service != NULL && list_is_empty(&request->service->blocked)) {
+        list_add_last(&directory_of(origin)->blocked_services, &request->service->blocked);
     }
-    block(origin);
-    return false;
+    return quota_take(quota, limit, worker, now_us);
 }
 
 static void give(struct origin *origin, struct quota *quota)
@@ -546,6 +593,7 @@ void limits_give_place(struct origin_request *request)
 void limits_open_context(struct origin_directory *directory)
 {
     list_init(&directory->blocked);
+    list_init(&directory->blocked_services);
     list_init(&directory->limited);
     origin_registry_open_context(directory->registry, directory->worker_context->worker, directory,
                                  directory->worker_context->loop, serve_blocked);

@@ -147,15 +147,22 @@ bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t
 static uint32_t keep_for_next(struct quota *quota, const _Atomic uint64_t *marks, uint32_t worker,
                               uint64_t now_us)
 {
-    uint32_t next = next_in(marks, atomic_load(&quota->turn), worker);
+    uint32_t next;
 
-    if (next == QUOTA_NOBODY || !take_mark(quota, next)) {
-        return QUOTA_NOBODY;
+    while ((next = next_in(marks, atomic_load(&quota->turn), worker)) != QUOTA_NOBODY) {
+        uint64_t kept = (now_us / 1000 + KEEP_MS) << 16 | (next + 1);
+
+        /* Before its mark goes: a worker that finds no mark of its own to take back sees this. */
+        atomic_store(&quota->kept, kept);
+        if (take_mark(quota, next)) {
+            atomic_store(&quota->turn, next);
+            atomic_store(&quota->next_turn_us, now_us + TURN_US);
+            return next;
+        }
+        atomic_compare_exchange_strong(&quota->kept, &kept, 0);
+        marks = quota->waiting; /* any may have found it kept in the meantime */
     }
-    atomic_store(&quota->turn, next);
-    atomic_store(&quota->next_turn_us, now_us + TURN_US);
-    atomic_store(&quota->kept, (now_us / 1000 + KEEP_MS) << 16 | (next + 1));
-    return next;
+    return QUOTA_NOBODY;
 }
 
 uint32_t quota_give(struct quota *quota, uint32_t worker, uint64_t now_us)
@@ -189,11 +196,19 @@ uint32_t quota_give_on(struct quota *quota, uint32_t worker, uint64_t now_us)
     return is_any_in(marks) ? keep_for_next(quota, marks, worker, now_us) : QUOTA_NOBODY;
 }
 
+void quota_unmark(struct quota *quota, uint32_t worker)
+{
+    if (is_in(quota->waiting, worker)) {
+        take_mark(quota, worker);
+    }
+}
+
 uint32_t quota_decline(struct quota *quota, uint32_t worker, uint64_t now_us)
 {
     uint64_t kept = atomic_load(&quota->kept);
 
-    if ((kept & 0xffff) != worker + 1 || !atomic_compare_exchange_strong(&quota->kept, &kept, 0)) {
+    if ((kept & 0xffff) != worker + 1 || is_in(quota->waiting, worker) ||
+        !atomic_compare_exchange_strong(&quota->kept, &kept, 0)) {
         return QUOTA_NOBODY;
     }
     return keep_for_next(quota, candidates(quota), worker, now_us);

@@ -56,7 +56,10 @@ bool quota_is_due_elsewhere(const struct quota *quota, uint32_t worker, uint64_t
 uint32_t quota_give(struct quota *quota, uint32_t worker, uint64_t now_us);
 /* The same where this worker has just found that it cannot use it. */
 uint32_t quota_give_on(struct quota *quota, uint32_t worker, uint64_t now_us);
-/* This worker's line is empty: what is kept for it is others'. Returns whom to wake, as above. */
+/* This worker may not wait any more: its mark is taken back. What has been kept for it by now is there
+ * to be taken, or declined. */
+void quota_unmark(struct quota *quota, uint32_t worker);
+/* Where this worker does not wait: what is kept for it is others'. Returns whom to wake, as above. */
 uint32_t quota_decline(struct quota *quota, uint32_t worker, uint64_t now_us);
 
 #endif

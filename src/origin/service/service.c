@@ -211,6 +211,7 @@ struct service *service_new(struct origin_directory *directory,
     service->registry_serial = origin_registry_serial(directory->registry);
     service->picks_to_review = REVIEW_PICKS;
     list_init(&service->limited);
+    list_init(&service->blocked);
     list_init(&service->named);
     service->entry = service_entry_get(directory->registry, settings->name);
     if (service->entry == NULL || !service_take_origins(service)) {
@@ -242,6 +243,7 @@ void service_free(struct service **held)
     }
     service_drop_origins(service);
     list_remove(&service->limited);
+    list_remove(&service->blocked);
     service_entry_put(&service->entry);
     free(service);
 }

@@ -44,6 +44,7 @@ struct service {
     struct service_entry *entry;
     struct host_set host_set;
     struct link limited; /* in directory->limited */
+    struct link blocked; /* in directory->blocked_services */
     uint64_t asked_us;   /* when other workers were last asked for idle connections */
 
     /* Where names are among the settings' origins: service_origins.c. */

@@ -155,6 +155,58 @@ static void who_may_go_needs_no_place(void **state)
     assert_waiting(fixture, 0);
 }
 
+/* The only slot is the first worker's; a request of the second one waits for it, and is gone before it
+ * was in line. */
+static void wait_in_vain(struct fixture *fixture)
+{
+    assert_true(limits_take_request(&fixture->holder));
+    assert_false(limits_take_request(&fixture->sides[1].request));
+}
+
+static void assert_slot_is_free(struct fixture *fixture)
+{
+    struct origin_request *next = &fixture->sides[0].request;
+
+    assert_true(limits_take_request(next));
+    limits_give_request(next);
+}
+
+/* The other worker looked at its line in the meantime, and found nothing there. */
+static void no_slot_is_kept_for_a_line_that_is_empty(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.limits.max_concurrent_requests_per_origin = 1;
+    wait_in_vain(fixture);
+    stage_pass(&fixture->sides[1].stage, 20);
+    limits_give_request(&fixture->holder);
+    assert_slot_is_free(fixture);
+}
+
+static void no_slot_of_a_service_is_kept_for_a_line_that_is_empty(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.limits.max_concurrent_requests = 1;
+    wait_in_vain(fixture);
+    stage_pass(&fixture->sides[1].stage, 20);
+    limits_give_request(&fixture->holder);
+    assert_slot_is_free(fixture);
+}
+
+/* The other worker is told of it, and passes it on. */
+static void a_slot_of_a_service_that_is_kept_is_passed_on(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.limits.max_concurrent_requests = 1;
+    wait_in_vain(fixture);
+    limits_give_request(&fixture->holder);
+    assert_false(limits_take_request(&fixture->sides[0].request));
+    stage_settle(&fixture->sides[1].stage);
+    assert_slot_is_free(fixture);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -163,6 +215,9 @@ int main(void)
         TEST(the_last_place_at_an_origin_is_taken_once),
         TEST(the_last_place_in_a_service_is_taken_once),
         TEST(who_may_go_needs_no_place),
+        TEST(no_slot_is_kept_for_a_line_that_is_empty),
+        TEST(no_slot_of_a_service_is_kept_for_a_line_that_is_empty),
+        TEST(a_slot_of_a_service_that_is_kept_is_passed_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "origin/pool/quota.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,6 +64,35 @@ static void who_needs_it_no_more_leaves_it_to_the_next(void **state)
     assert_false(quota_take(&quota, 1, 0, 2000));
     assert_true(quota_take(&quota, 1, 3, 2000));
     assert_int_equal(quota_decline(&quota, 3, 2000), QUOTA_NOBODY);
+}
+
+static void who_waits_no_more_takes_its_mark_back(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, 1000));
+    quota_unmark(&quota, 70); /* none is there */
+    quota_mark_waiting(&quota, 70, QUOTA_NEED_FIRST);
+    quota_mark_waiting(&quota, 3, QUOTA_NEED_LATER);
+    quota_unmark(&quota, 70);
+    assert_int_equal(quota_give(&quota, 0, 1000), 3);
+    assert_int_equal(quota_decline(&quota, 3, 1000), QUOTA_NOBODY);
+    assert_true(quota_take(&quota, 1, 0, 1000));
+}
+
+static void who_waits_again_declines_nothing(void **state)
+{
+    struct quota quota = {0};
+
+    (void)state;
+    assert_true(quota_take(&quota, 1, 0, 1000));
+    quota_mark_waiting(&quota, 70, QUOTA_NEED_FIRST);
+    assert_int_equal(quota_give(&quota, 0, 1000), 70);
+    quota_mark_waiting(&quota, 70, QUOTA_NEED_FIRST);
+    quota_mark_waiting(&quota, 3, QUOTA_NEED_FIRST);
+    assert_int_equal(quota_decline(&quota, 70, 1000), QUOTA_NOBODY);
+    assert_true(quota_take(&quota, 1, 70, 1000));
 }
 
 static void who_does_not_come_loses_it(void **state)
@@ -216,6 +246,74 @@ static void threads_never_exceed_it(void **state)
     assert_int_equal(shared.quota.used, 0);
 }
 
+/* Time stands still: what were kept for a worker that does not come would be so for ever. */
+struct hesitant {
+    struct quota quota;
+    _Atomic bool woken[THREADS];
+    _Atomic uint32_t next;
+};
+
+static void wake_one(struct hesitant *shared, uint32_t worker)
+{
+    if (worker != QUOTA_NOBODY) {
+        atomic_store(&shared->woken[worker], true);
+    }
+}
+
+/* As limits.c: a mark, another look, sleep. */
+static bool take_or_mark(struct hesitant *shared, uint32_t worker)
+{
+    if (quota_take(&shared->quota, 1, worker, 0)) {
+        return true;
+    }
+    quota_mark_waiting(&shared->quota, worker, worker % QUOTA_NEEDS);
+    return quota_take(&shared->quota, 1, worker, 0);
+}
+
+static void leave(struct hesitant *shared, uint32_t worker)
+{
+    quota_unmark(&shared->quota, worker);
+    wake_one(shared, quota_decline(&shared->quota, worker, 0));
+}
+
+static void *take_or_leave(void *owner)
+{
+    struct hesitant *shared = owner;
+    uint32_t worker = atomic_fetch_add(&shared->next, 1);
+
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        bool taken = take_or_mark(shared, worker);
+
+        while (!taken && round % 3 != 0) {
+            while (!atomic_exchange(&shared->woken[worker], false)) {
+                sched_yield();
+            }
+            taken = take_or_mark(shared, worker);
+        }
+        if (taken) {
+            wake_one(shared, quota_give(&shared->quota, worker, 0));
+        }
+        leave(shared, worker);
+    }
+    return NULL;
+}
+
+static void nothing_is_kept_for_workers_that_left(void **state)
+{
+    static struct hesitant shared;
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, take_or_leave, &shared), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(shared.quota.used, 0);
+    assert_true(quota_take(&shared.quota, 1, THREADS, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +321,8 @@ int main(void)
         cmocka_unit_test(without_a_limit_it_counts),
         cmocka_unit_test(what_is_kept_is_not_for_others),
         cmocka_unit_test(who_needs_it_no_more_leaves_it_to_the_next),
+        cmocka_unit_test(who_waits_no_more_takes_its_mark_back),
+        cmocka_unit_test(who_waits_again_declines_nothing),
         cmocka_unit_test(who_does_not_come_loses_it),
         cmocka_unit_test(the_hungry_take_turns),
         cmocka_unit_test(ones_own_line_comes_first_but_not_for_ever),
@@ -230,6 +330,7 @@ int main(void)
         cmocka_unit_test(what_stands_behind_others_does_so_over_all_workers),
         cmocka_unit_test(who_has_something_first_and_cannot_use_it_passes_it_on),
         cmocka_unit_test(threads_never_exceed_it),
+        cmocka_unit_test(nothing_is_kept_for_workers_that_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
