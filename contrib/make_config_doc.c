@@ -474,6 +474,8 @@ static void json_type(const struct option *option, enum option_place place, int 
         break;
     case OPTION_TEXTS:
     case OPTION_NETWORKS:
+    case OPTION_STATUSES:
+    case OPTION_GRPC_STATUSES:
         printf("\"oneOf\": [{\"type\": \"string\"}, "
                "{\"type\": \"array\", \"items\": {\"type\": \"string\"}}]");
         break;

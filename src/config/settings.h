@@ -166,6 +166,11 @@ struct tls_host_settings { /* what one name of a listener has of its own */
     struct tls_client_auth_settings client_auth;
 };
 
+struct tls_ticket_key_settings {
+    const char *path;
+    struct file_place at;
+};
+
 struct tls_listener_settings {
     struct file_place at;
     struct tls_certificate_settings *certificates; /* the first one is the default */
@@ -179,9 +184,9 @@ struct tls_listener_settings {
     struct tls_client_auth_settings client_auth;
     struct tls_host_settings *hosts;
     uint32_t host_count;
-    bool resume;              /* sessions, by tickets */
-    const char **ticket_keys; /* paths; the first one encrypts. None: a secret of the process's */
-    struct file_place *ticket_keys_at; /* each */
+    bool resume;                                 /* sessions, by tickets */
+    struct tls_ticket_key_settings *ticket_keys; /* the first one encrypts. None: a secret of the
+                                                    process's */
     uint32_t ticket_key_count;
     milliseconds ticket_rotate; /* 0: the secrets are used as they are */
     bool watch;

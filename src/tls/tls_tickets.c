@@ -240,8 +240,8 @@ static bool take_secrets(struct tls_tickets *tickets, const struct tls_listener_
         memcpy(tickets->secrets[0].bytes, tls_process_secret(), TLS_PROCESS_SECRET_BYTES);
     }
     for (uint32_t i = 0; i < tls->ticket_key_count; i++) {
-        report->at = tls->ticket_keys_at[i];
-        taken &= read_secret(&tickets->secrets[i], tls->ticket_keys[i], report);
+        report->at = tls->ticket_keys[i].at;
+        taken &= read_secret(&tickets->secrets[i], tls->ticket_keys[i].path, report);
     }
     return taken;
 }

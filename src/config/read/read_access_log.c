@@ -2,17 +2,11 @@
 /* `access_log`: where its lines go, as a text or in a group, and what more is in them. */
 #include "config/read/reading.h"
 
-#define TO_EXPECTED "off, stderr, syslog or an absolute path"
-
-static void read_target(struct reading *reading, const struct node *node, const char *option)
+void config_read_log_target(struct reading *reading, const struct node *node, void *at)
 {
-    struct access_log_settings *log = &reading->settings->access_log;
-    struct bytes text = BYTES("stderr");
+    struct access_log_settings *log = at;
+    struct bytes text = node->text;
 
-    log->at = config_place_of(reading, node);
-    if (node != NULL && !config_read_text(reading, node, option, TO_EXPECTED, &text)) {
-        return;
-    }
     if (bytes_equal(text, BYTES("stderr"))) {
         log->target = ACCESS_LOG_STDERR;
     } else if (bytes_equal(text, BYTES("off"))) {
@@ -23,8 +17,7 @@ static void read_target(struct reading *reading, const struct node *node, const 
         log->target = ACCESS_LOG_FILE;
         log->path = config_keep(reading, text).at;
     } else {
-        READING_ERROR(reading, node, "'%s' expects " TO_EXPECTED ", not '%s'", option,
-                      config_show(text).text);
+        config_refuse_text(reading, node, "");
     }
 }
 
@@ -81,70 +74,33 @@ static bool is_known(struct bytes key, struct access_field *field)
            is_header(key, BYTES("http.response.header."), ACCESS_FIELD_RESPONSE_HEADER, field);
 }
 
-static void read_field(struct reading *reading, const struct node *node,
-                       struct access_log_settings *log)
+void config_read_log_field(struct reading *reading, const struct node *node, void *at)
 {
-    struct access_field *field = &log->fields[log->field_count];
-    struct bytes text;
+    struct access_field *field = at;
 
-    if (!config_read_text(reading, node, "access_log.fields", "the name of a field", &text)) {
-        return;
-    }
-    field->key = config_keep(reading, text);
-    if (text.length > ACCESS_FIELD_KEY_MAX || !is_known(field->key, field)) {
+    field->key = config_keep(reading, node->text);
+    if (node->text.length > ACCESS_FIELD_KEY_MAX || !is_known(field->key, field)) {
         READING_ERROR(reading, node,
                       "'access_log.fields' has '%s', which is no field; write "
                       "user_agent.original, http.request.header.NAME, http.response.header.NAME, "
                       "tls.client.server_name, tls.client.subject, turnpike.handshake_ms or "
                       "turnpike.query_keys",
-                      config_show(text).text);
-        return;
-    }
-    if (is_secret(field->header)) {
+                      config_show(node->text).text);
+    } else if (is_secret(field->header)) {
         READING_ERROR(reading, node,
                       "'access_log.fields' has '%s', which holds credentials: they are not logged",
-                      config_show(text).text);
-        return;
-    }
-    log->field_count++;
-}
-
-static void read_fields(struct reading *reading, const struct node *node)
-{
-    struct access_log_settings *log = &reading->settings->access_log;
-    const struct node *member;
-    uint32_t count;
-
-    if (node == NULL || (node->kind == NODE_LIST && node->count == 0)) {
-        return;
-    }
-    member = config_read_members(reading, node, "access_log.fields", &count);
-    if (member == NULL) {
-        return;
-    }
-    if (count > ACCESS_FIELDS_MAX) {
-        READING_ERROR(reading, node, "'access_log.fields' has %u fields; %d is the most", count,
-                      ACCESS_FIELDS_MAX);
-        return;
-    }
-    log->fields = config_take_array(reading, count, sizeof(*log->fields));
-    for (; log->fields != NULL && count > 0; count--) {
-        read_field(reading, member, log);
-        member = member->next;
+                      config_show(node->text).text);
     }
 }
 
-void config_read_access_log(struct reading *reading, const struct node *node)
+void config_read_access_log(struct reading *reading, const struct node *node, void *at)
 {
-    struct access_log_settings *log = &reading->settings->access_log;
+    struct access_log_settings *log = at;
+    struct bytes text;
 
-    config_fill_defaults(PLACE_GLOBAL, "access_log", log);
-    if (node == NULL || node->kind != NODE_MAP) {
-        read_target(reading, node, "access_log");
-        return;
-    }
-    if (config_read_group(reading, node, PLACE_GLOBAL, "access_log", log)) {
-        read_target(reading, config_node_child(node, "to"), "access_log.to");
-        read_fields(reading, config_node_child(node, "fields"));
+    if (node->kind == NODE_MAP) {
+        config_read_group(reading, node, PLACE_GLOBAL, "access_log", log);
+    } else if (config_read_text(reading, node, "access_log", reading->option->expects, &text)) {
+        config_read_log_target(reading, node, log);
     }
 }

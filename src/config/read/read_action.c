@@ -2,14 +2,10 @@
 /* What a route does with a request: exactly one of service, split, respond and redirect. */
 #include "config/read/reading.h"
 
-static void read_service(struct reading *reading, const struct node *node,
-                         struct route_settings *route)
+void config_read_route_service(struct reading *reading, const struct node *node, void *at)
 {
-    struct bytes text;
+    struct route_settings *route = at;
 
-    if (!config_read_text(reading, node, "service", "the name of a service", &text)) {
-        return;
-    }
     route->arms = config_take_array(reading, 1, sizeof(*route->arms));
     if (route->arms != NULL) {
         route->arm_count = 1;
@@ -17,29 +13,23 @@ static void read_service(struct reading *reading, const struct node *node,
     }
 }
 
-static void read_respond(struct reading *reading, const struct node *node,
-                         struct route_settings *route)
+void config_check_respond(struct reading *reading, const struct node *node, void *at)
 {
-    struct respond_settings *respond = &route->respond;
-    const struct node *body = config_node_child(node, "body");
+    const struct respond_settings *respond = at;
     const struct node *type = config_node_child(node, "content_type");
 
-    config_fill_defaults(PLACE_ROUTE, "respond", respond);
-    if (!config_read_group(reading, node, PLACE_ROUTE, "respond", respond)) {
-        return;
-    }
     if (respond->body.length > 0 &&
         (respond->status == 204 || respond->status == 205 || respond->status == 304)) {
-        READING_ERROR(reading, body, "an answer with status %u has no body", respond->status);
+        READING_ERROR(reading, config_node_child(node, "body"),
+                      "an answer with status %u has no body", respond->status);
     }
-    if (type != NULL && type->kind == NODE_TEXT && !config_is_field_value(type->text)) {
+    if (type != NULL && !config_is_field_value(respond->content_type)) {
         READING_ERROR(reading, type, "'respond.content_type' must not hold control characters");
     }
-    config_read_respond_headers(reading, config_node_child(node, "headers"), route);
 }
 
 /* Every '{' must open one of the known placeholders. */
-static bool check_placeholders(struct reading *reading, const struct node *node, struct bytes to)
+static void check_placeholders(struct reading *reading, const struct node *node, struct bytes to)
 {
     static const struct bytes known[] = {BYTES("{host}"), BYTES("{path}"), BYTES("{query}")};
     size_t i = 0;
@@ -58,11 +48,10 @@ static bool check_placeholders(struct reading *reading, const struct node *node,
             READING_ERROR(reading, node,
                           "'redirect.to' knows {host}, {path} and {query} only, at '%s'",
                           config_show(rest).text);
-            return false;
+            return;
         }
         i += length;
     }
-    return true;
 }
 
 /* In "https://example.com{query}" a query of ".evil.example" or "@evil.example" would choose the
@@ -98,10 +87,11 @@ static bool leads_elsewhere(struct bytes to)
            bytes_start_with(to, BYTES("/{query}")) || bytes_start_with(to, BYTES("/{host}"));
 }
 
-static void check_redirect_target(struct reading *reading, const struct node *node)
+void config_check_redirect(struct reading *reading, const struct node *node, void *at)
 {
     struct bytes to = node->text;
 
+    (void)at;
     if (!config_is_visible(to)) {
         READING_ERROR(reading, node,
                       "'redirect.to' must be visible ASCII without spaces; escape the rest");
@@ -120,35 +110,6 @@ static void check_redirect_target(struct reading *reading, const struct node *no
     }
 }
 
-static void read_redirect(struct reading *reading, const struct node *node,
-                          struct route_settings *route)
-{
-    const struct node *to = config_node_child(node, "to");
-
-    config_fill_defaults(PLACE_ROUTE, "redirect", &route->redirect);
-    if (!config_read_group(reading, node, PLACE_ROUTE, "redirect", &route->redirect)) {
-        return;
-    }
-    if (to == NULL) {
-        config_report_missing(reading, node, "to", "a URI or a path");
-    } else if (route->redirect.to.length > 0) {
-        check_redirect_target(reading, to);
-    }
-}
-
-struct action {
-    const char *option;
-    enum route_action kind;
-    void (*read)(struct reading *reading, const struct node *node, struct route_settings *route);
-};
-
-static const struct action actions[] = {
-    {"service", ROUTE_FORWARD, read_service},
-    {"split", ROUTE_FORWARD, config_read_split},
-    {"respond", ROUTE_RESPOND, read_respond},
-    {"redirect", ROUTE_REDIRECT, read_redirect},
-};
-
 static void refuse_without_effect(struct reading *reading, const struct node *node,
                                   const char *option)
 {
@@ -160,28 +121,32 @@ static void refuse_without_effect(struct reading *reading, const struct node *no
     }
 }
 
-void config_read_action(struct reading *reading, const struct node *node,
-                        struct route_settings *route)
+void config_check_action(struct reading *reading, const struct node *node,
+                         struct route_settings *route)
 {
+    static const struct {
+        const char *option;
+        enum route_action kind;
+    } actions[] = {
+        {"service", ROUTE_FORWARD},
+        {"split", ROUTE_FORWARD},
+        {"respond", ROUTE_RESPOND},
+        {"redirect", ROUTE_REDIRECT},
+    };
     const struct node *first = NULL;
-    size_t i;
 
-    for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         const struct node *found = config_node_child(node, actions[i].option);
 
-        if (found == NULL) {
-            continue;
-        }
-        if (first != NULL) {
+        if (found != NULL && first != NULL) {
             READING_ERROR(reading, found->key,
                           "a route has one of service, split, respond and redirect; this one has "
                           "'%s' on %s already",
                           first->key->text.at, config_line(reading, first->key).text);
-        } else {
+        } else if (found != NULL) {
             first = found;
             route->action = actions[i].kind;
         }
-        actions[i].read(reading, found, route);
     }
     if (first == NULL) {
         READING_ERROR(reading, node,
@@ -192,5 +157,4 @@ void config_read_action(struct reading *reading, const struct node *node,
         refuse_without_effect(reading, node, "rewrite_location");
         refuse_without_effect(reading, node, "request_headers");
     }
-    config_read_split_options(reading, node, route);
 }

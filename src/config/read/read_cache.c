@@ -21,20 +21,16 @@ static void check_place(struct reading *reading, const struct node *node, const 
     }
 }
 
-void config_read_cache(struct reading *reading, const struct node *node,
-                       struct route_settings *route)
+void config_finish_cache(struct reading *reading, const struct node *node,
+                         struct route_settings *route)
 {
-    const struct node *group = config_node_child(node, "cache");
     struct caching_settings *caching = &route->caching;
 
-    config_fill_defaults(PLACE_ROUTE, "cache", caching);
-    if (group != NULL) {
-        caching->on = config_read_group(reading, group, PLACE_ROUTE, "cache", caching);
-        if (caching->max_answer > caching->max_bytes) {
-            caching->max_answer = caching->max_bytes;
-        }
-        check_place(reading, node, "cache", route);
+    caching->on = config_node_child(node, "cache") != NULL;
+    if (caching->on && caching->max_answer > caching->max_bytes) {
+        caching->max_answer = caching->max_bytes;
     }
+    check_place(reading, node, "cache", route);
     if (caching->coalesce) {
         check_place(reading, node, "coalesce", route);
     }

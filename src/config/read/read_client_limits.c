@@ -15,21 +15,6 @@ static uint32_t burst_of(const struct client_limits_settings *limits)
     return limits->request_burst != 0 ? limits->request_burst : (uint32_t)burst;
 }
 
-/* A burst that was made for another rate does not hold for this one. */
-static void forget_inherited_burst(const struct node *node, struct client_limits_settings *limits)
-{
-    if (config_node_child(node, "request_rate") != NULL &&
-        config_node_child(node, "request_burst") == NULL) {
-        limits->request_burst = 0;
-    }
-}
-
-static bool counts_on_its_own(const struct node *node)
-{
-    return config_node_child(node, "request_rate") != NULL ||
-           config_node_child(node, "connection_rate") != NULL;
-}
-
 static void check_burst(struct reading *reading, const struct node *node,
                         const struct client_limits_settings *limits)
 {
@@ -42,54 +27,25 @@ static void check_burst(struct reading *reading, const struct node *node,
     }
 }
 
-void config_read_client_limits(struct reading *reading, const struct node *node)
+/* Of all three places. `limits` has what holds already where the group leaves something open. */
+void config_check_client_limits(struct reading *reading, const struct node *node, void *at)
 {
-    struct settings *settings = reading->settings;
-    struct client_limits_settings *limits = &settings->client_limits;
+    struct client_limits_settings *limits = at;
+    bool has_rate = config_node_child(node, "request_rate") != NULL;
 
-    config_fill_defaults(PLACE_GLOBAL, "client_limits", limits);
-    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "client_limits", limits)) {
-        return;
-    }
-    config_read_networks(reading, config_node_child(node, "exempt"), "client_limits.exempt",
-                         &settings->exempt_clients, &settings->exempt_client_count);
-    check_burst(reading, node, limits);
-    limits->request_burst = burst_of(limits);
-}
-
-void config_read_listener_client_limits(struct reading *reading, const struct node *node,
-                                        struct listener_settings *listener)
-{
-    struct client_limits_settings *limits = &listener->client_limits;
-
-    *limits = reading->settings->client_limits;
-    if (node == NULL) {
-        return;
-    }
-    forget_inherited_burst(node, limits);
-    if (config_read_group(reading, node, PLACE_LISTENER, "client_limits", limits)) {
-        check_burst(reading, node, limits);
-        limits->request_burst = burst_of(limits);
-        limits->scope = counts_on_its_own(node);
-    }
-}
-
-/* What a route leaves open is the listener's to say, and that is known with a request only. */
-void config_read_route_client_limits(struct reading *reading, const struct node *node,
-                                     struct route_settings *route)
-{
-    struct client_limits_settings *limits = &route->client_limits;
-
-    if (node == NULL || !config_read_group(reading, node, PLACE_ROUTE, "client_limits", limits)) {
-        return;
-    }
-    if (config_node_child(node, "request_rate") == NULL) {
+    if (reading->route != NULL && !has_rate) {
+        /* What a route leaves open is the listener's to say, and that is known with a request only. */
         config_report_missing(reading, node, "request_rate", "requests a second, or none");
         return;
     }
+    if (has_rate && config_node_child(node, "request_burst") == NULL) {
+        limits->request_burst = 0; /* one that was made for another rate does not hold for this */
+    }
     check_burst(reading, node, limits);
     limits->request_burst = burst_of(limits);
-    limits->scope = 1;
+    if (reading->route != NULL || reading->listener != NULL) {
+        limits->scope = has_rate || config_node_child(node, "connection_rate") != NULL;
+    }
 }
 
 /* Never 0. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may come in: `allow` and `deny` of listeners and routes, `maintenance` and its testers; and the
- * operator's own `error_pages`, whose files are read here, with the configuration. Called by
- * read_listeners.c, read_routes.c and read_settings.c. */
+/* Files whose content is part of the configuration: the operator's own `error_pages`, and what a
+ * waiting room names. */
 #include "config/read/reading.h"
 #include "config/schema/units.h"
 #include "config/yaml/file_bytes.h"
@@ -13,26 +12,6 @@
 
 #define ERROR_PAGE_MOST (256u << 10)
 #define NO_PATIENCE_MS 0
-
-bool config_read_doors(struct reading *reading, const struct node *node,
-                       struct doors_settings *doors)
-{
-    config_read_networks(reading, config_node_child(node, "allow"), "allow", &doors->allow,
-                         &doors->allow_count);
-    config_read_networks(reading, config_node_child(node, "deny"), "deny", &doors->deny,
-                         &doors->deny_count);
-    return doors->allow_count > 0 || doors->deny_count > 0;
-}
-
-void config_read_route_doors(struct reading *reading, const struct node *node,
-                             struct route_settings *route)
-{
-    struct doors_settings *doors = &route->doors;
-    const struct node *pass = config_node_child(node, "maintenance_pass");
-
-    config_read_conditions(reading, pass, "maintenance_pass", &doors->pass, &doors->pass_count);
-    route->has_doors = config_read_doors(reading, node, doors) || doors->maintenance;
-}
 
 /* --- error_pages ------------------------------------------------------------------------- */
 
@@ -72,9 +51,10 @@ static const char *fault_of(const char *path, size_t most, char *text, size_t si
     return NULL;
 }
 
-bool config_read_own_file(struct reading *reading, const struct node *node, const char *option,
-                          size_t most, struct bytes *content)
+bool config_read_own_file(struct reading *reading, const struct node *node, size_t most,
+                          struct bytes *content)
 {
+    const char *option = reading->option->path;
     char text[64];
     struct bytes path;
     const char *why;
@@ -100,27 +80,11 @@ bool config_read_own_file(struct reading *reading, const struct node *node, cons
     return true;
 }
 
-void config_read_error_pages(struct reading *reading, const struct node *node,
-                             struct error_pages_settings *pages)
+void config_read_error_page(struct reading *reading, const struct node *node, void *at)
 {
-    if (node == NULL || node->kind == NODE_BROKEN) {
-        return;
-    }
-    if (node->kind != NODE_MAP || node->count == 0) {
-        READING_ERROR(reading, node,
-                      "'error_pages' expects a mapping of statuses to files, such as {503: "
-                      "/etc/turnpike/busy.html}, not %s",
-                      config_node_kind(node));
-        return;
-    }
-    pages->rows = config_take_array(reading, node->count, sizeof(*pages->rows));
-    for (const struct node *member = node->first; pages->rows != NULL && member != NULL;
-         member = member->next) {
-        struct error_page *page = &pages->rows[pages->count];
+    struct error_page *page = at;
 
-        if (read_key(reading, member->key, &page->status)) {
-            config_read_own_file(reading, member, "error_pages", ERROR_PAGE_MOST, &page->body);
-            pages->count++;
-        }
+    if (read_key(reading, node->key, &page->status)) {
+        config_read_own_file(reading, node, ERROR_PAGE_MOST, &page->body);
     }
 }

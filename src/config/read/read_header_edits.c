@@ -182,16 +182,28 @@ static void refuse_set_twice(struct reading *reading, const struct edited *edite
     }
 }
 
-static void read_set(struct reading *reading, const struct edited *edited, const struct node *node)
+/* What the row that is being read edits. */
+static struct edited edited_now(const struct reading *reading)
 {
-    struct header_edits *edits = edited->edits;
+    struct route_settings *route = reading->route;
+    const char *path = reading->option->path;
+
+    return bytes_start_with(bytes_of(path), BYTES("request_headers"))
+               ? (struct edited){"request_headers", true, &route->request_headers}
+           : bytes_start_with(bytes_of(path), BYTES("response_headers"))
+               ? (struct edited){"response_headers", false, &route->response_headers}
+               : (struct edited){path, false, &route->response_headers};
+}
+
+void config_read_header_set(struct reading *reading, const struct node *node, void *at)
+{
+    const struct edited edited = edited_now(reading);
+    struct header_edits *edits = edited.edits;
     struct header_edit *rows;
 
-    if (node == NULL) {
-        return;
-    }
+    (void)at;
     if (node->kind != NODE_MAP) {
-        report_not_a_mapping(reading, edited, node);
+        report_not_a_mapping(reading, &edited, node);
         return;
     }
     rows = config_take_array(reading, edits->set_count + (size_t)node->count, sizeof(*rows));
@@ -202,8 +214,8 @@ static void read_set(struct reading *reading, const struct edited *edited, const
         memcpy(rows, edits->set, edits->set_count * sizeof(*rows));
     }
     edits->set = rows;
-    refuse_set_twice(reading, edited, node);
-    read_rows(reading, edited, EDIT_SET, node, rows, &edits->set_count);
+    refuse_set_twice(reading, &edited, node);
+    read_rows(reading, &edited, EDIT_SET, node, rows, &edits->set_count);
 }
 
 static uint32_t count_rows(const struct node *node)
@@ -220,98 +232,43 @@ static uint32_t count_rows(const struct node *node)
     return count;
 }
 
-static void read_add(struct reading *reading, const struct edited *edited, const struct node *node)
+void config_read_header_add(struct reading *reading, const struct node *node, void *at)
 {
-    struct header_edits *edits = edited->edits;
-    const struct node *member;
+    const struct edited edited = edited_now(reading);
+    struct header_edits *edits = edited.edits;
+    bool is_list = node->kind == NODE_LIST;
+    const struct node *member = is_list ? node->first : node;
 
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind != NODE_MAP && node->kind != NODE_LIST) {
-        report_not_a_mapping(reading, edited, node);
-        return;
-    }
+    (void)at;
     edits->add = config_take_array(reading, count_rows(node), sizeof(*edits->add));
-    if (node->kind == NODE_MAP) {
-        read_rows(reading, edited, EDIT_ADD, node, edits->add, &edits->add_count);
-        return;
-    }
-    for (member = node->first; member != NULL; member = member->next) {
+    for (; member != NULL; member = is_list ? member->next : NULL) {
         if (member->kind == NODE_MAP) {
-            read_rows(reading, edited, EDIT_ADD, member, edits->add, &edits->add_count);
+            read_rows(reading, &edited, EDIT_ADD, member, edits->add, &edits->add_count);
         } else {
-            report_not_a_mapping(reading, edited, member);
+            report_not_a_mapping(reading, &edited, member);
         }
     }
 }
 
-static void read_remove(struct reading *reading, const struct edited *edited,
-                        const struct node *node)
+void config_read_header_remove(struct reading *reading, const struct node *node, void *at)
 {
-    struct header_edits *edits = edited->edits;
-    const struct node *member;
-    struct bytes text;
-    uint32_t count;
+    const struct edited edited = edited_now(reading);
+    struct header_edit *row = at;
 
-    if (node == NULL ||
-        (member = config_read_members(reading, node, edited->option, &count)) == NULL) {
-        return;
-    }
-    edits->remove = config_take_array(reading, count, sizeof(*edits->remove));
-    for (; edits->remove != NULL && edits->remove_count < count; member = member->next) {
-        struct header_edit *row = &edits->remove[edits->remove_count++];
-
-        if (config_read_text(reading, member, edited->option, "a header name", &text) &&
-            accept_name(reading, edited, EDIT_REMOVE, member, &row->id)) {
-            row->name = config_keep(reading, text);
-        }
+    if (accept_name(reading, &edited, EDIT_REMOVE, node, &row->id)) {
+        row->name = config_keep(reading, node->text);
     }
 }
 
-static void read_one_way(struct reading *reading, const struct node *route_node,
-                         const struct edited *edited)
+void config_read_respond_headers(struct reading *reading, const struct node *node, void *at)
 {
-    const struct node *node = config_node_child(route_node, edited->option);
+    const struct node *member = node->kind == NODE_MAP ? node->first : NULL;
 
-    if (node != NULL &&
-        config_read_group(reading, node, PLACE_ROUTE, edited->option, edited->edits)) {
-        read_remove(reading, edited, config_node_child(node, "remove"));
-        read_set(reading, edited, config_node_child(node, "set"));
-        read_add(reading, edited, config_node_child(node, "add"));
-    }
-}
-
-void config_read_header_edits(struct reading *reading, const struct node *node,
-                              struct route_settings *route)
-{
-    struct edited request = {"request_headers", true, &route->request_headers};
-    struct edited response = {"response_headers", false, &route->response_headers};
-
-    read_one_way(reading, node, &request);
-    read_one_way(reading, node, &response);
-}
-
-static void refuse_content_type(struct reading *reading, const struct node *node)
-{
-    const struct node *member;
-
-    for (member = node->kind == NODE_MAP ? node->first : NULL; member != NULL;
-         member = member->next) {
+    for (; member != NULL; member = member->next) {
         if (bytes_equal_fold(member->key->text, BYTES("Content-Type"))) {
             READING_ERROR(reading, member->key,
                           "'respond.headers': for Content-Type there is respond.content_type");
         }
     }
-}
-
-void config_read_respond_headers(struct reading *reading, const struct node *node,
-                                 struct route_settings *route)
-{
-    struct edited edited = {"respond.headers", false, &route->response_headers};
-
-    if (node != NULL) {
-        refuse_content_type(reading, node);
-        read_set(reading, &edited, node);
-    }
+    config_read_header_set(reading, node, at);
 }

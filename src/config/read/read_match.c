@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A route's `match`: every text in the form in which requests will be compared with it. */
 #include "config/read/reading.h"
-#include "config/schema/suggest.h"
 #include "config/yaml/foreign_syntax.h"
 
 #include <ctype.h>
 #include <stdio.h>
-
-#define HOST_EXPECTED "a host such as example.com, \"*.example.com\" or \"*\""
 
 static bool is_bracketed_ip(struct bytes text)
 {
@@ -50,13 +47,11 @@ static const char *host_remedy(struct bytes text)
     return "";
 }
 
-static void read_host(struct reading *reading, const struct node *node, struct host_pattern *host)
+void config_read_host(struct reading *reading, const struct node *node, void *at)
 {
-    struct bytes text;
+    struct host_pattern *host = at;
+    struct bytes text = node->text;
 
-    if (!config_read_text(reading, node, "match.host", HOST_EXPECTED, &text)) {
-        return;
-    }
     if (bytes_equal(text, BYTES("*"))) {
         host->kind = HOST_ANY;
         return;
@@ -66,28 +61,12 @@ static void read_host(struct reading *reading, const struct node *node, struct h
     }
     host->kind = bytes_start_with(text, BYTES("*.")) ? HOST_SUFFIX : HOST_EXACT;
     if (host->kind == HOST_SUFFIX ? !config_is_host_name(bytes_skip(text, 2)) : !is_host(text)) {
-        READING_ERROR(reading, node, "'match.host' expects %s, not '%s'%s", HOST_EXPECTED,
-                      config_show(text).text, host_remedy(text));
+        READING_ERROR(reading, node, "'match.host' expects %s, not '%s'%s",
+                      reading->option->expects, config_show(text).text, host_remedy(text));
         return;
     }
     host->text = config_keep(reading, host->kind == HOST_SUFFIX ? bytes_skip(text, 1) : text);
     config_to_lower(host->text);
-}
-
-static void read_hosts(struct reading *reading, const struct node *node,
-                       struct route_settings *route)
-{
-    const struct node *member;
-    uint32_t count;
-
-    if (node == NULL ||
-        (member = config_read_members(reading, node, "match.host", &count)) == NULL) {
-        return;
-    }
-    route->hosts = config_take_array(reading, count, sizeof(*route->hosts));
-    for (; route->hosts != NULL && route->host_count < count; member = member->next) {
-        read_host(reading, member, &route->hosts[route->host_count++]);
-    }
 }
 
 #define NO_REGEX \
@@ -152,17 +131,11 @@ static void read_path(struct reading *reading, const struct node *node, const ch
 {
     struct bytes text;
     struct bytes normal;
-    char *room;
 
     if (!config_read_text(reading, node, option, "a path such as /v1/", &text)) {
         return;
     }
-    room = arena_take(reading->scratch, text.length * 3 + 1);
-    if (room == NULL) {
-        return;
-    }
-    normal.at = room;
-    if (!config_normal_path(text, room, &normal.length)) {
+    if (!config_normal_form(reading, text, &normal)) {
         report_bad_path(reading, node, option);
     } else if (!bytes_equal(text, normal)) {
         READING_ERROR(reading, node, "'%s' must be in normal form: write '%s'", option,
@@ -197,7 +170,7 @@ static void read_paths(struct reading *reading, const struct node *match,
 /* --- gRPC ------------------------------------------------------------------------------ */
 
 /* What service and method are made of: no '/', and nothing that a path would need escapes for. */
-static bool is_grpc_name(struct bytes text)
+bool config_is_grpc_name(struct bytes text)
 {
     for (size_t i = 0; i < text.length; i++) {
         unsigned char byte = (unsigned char)text.at[i];
@@ -207,20 +180,6 @@ static bool is_grpc_name(struct bytes text)
         }
     }
     return text.length > 0 && text.at[0] != '.';
-}
-
-static bool read_grpc_name(struct reading *reading, const struct node *node, const char *option,
-                           struct bytes *text)
-{
-    if (!config_read_text(reading, node, option, "a name such as shop.v1.Orders", text)) {
-        return false;
-    }
-    if (!is_grpc_name(*text)) {
-        READING_ERROR(reading, node, "'%s' expects a name such as shop.v1.Orders, not '%s'", option,
-                      config_show(*text).text);
-        return false;
-    }
-    return true;
 }
 
 /* "/service/" or "/service/method". */
@@ -239,30 +198,31 @@ static void put_grpc_path(struct reading *reading, struct bytes service, struct 
     route->path = (struct bytes){room, length};
 }
 
-static void read_grpc(struct reading *reading, const struct node *node, const struct node *match,
-                      struct route_settings *route)
+static struct bytes grpc_name_of(const struct node *node)
 {
-    const struct node *service = config_node_child(node, "service");
-    const struct node *method = config_node_child(node, "method");
-    struct bytes service_name;
-    struct bytes method_name = {0};
+    return node != NULL && node->kind == NODE_TEXT && config_is_grpc_name(node->text)
+               ? node->text
+               : (struct bytes){0};
+}
 
-    if (node == NULL || !config_read_group(reading, node, PLACE_ROUTE, "match.grpc", route)) {
-        return;
-    }
+static void check_grpc(struct reading *reading, const struct node *match,
+                       struct route_settings *route)
+{
+    const struct node *node = config_node_child(match, "grpc");
+    const struct node *method = config_node_child(node, "method");
+    struct bytes service_name = grpc_name_of(config_node_child(node, "service"));
+    struct bytes method_name = grpc_name_of(method);
+
     route->needs_grpc = true;
     if (config_node_child(match, "path") != NULL ||
         config_node_child(match, "path_prefix") != NULL) {
         READING_ERROR(reading, node->key,
                       "a route matches 'grpc' or a path, not both: the path is /service/method");
-    } else if (service == NULL && method != NULL) {
+    } else if (config_node_child(node, "service") == NULL && method != NULL) {
         READING_ERROR(
             reading, method,
             "'match.grpc.method' needs 'match.grpc.service': a method is one of a service");
-    } else if (service != NULL &&
-               read_grpc_name(reading, service, "match.grpc.service", &service_name) &&
-               (method == NULL ||
-                read_grpc_name(reading, method, "match.grpc.method", &method_name))) {
+    } else if (service_name.length > 0 && (method == NULL || method_name.length > 0)) {
         put_grpc_path(reading, service_name, method_name, route);
     }
 }
@@ -285,41 +245,19 @@ static const char *meant_method(struct bytes text)
     return NULL;
 }
 
-static void read_method(struct reading *reading, const struct node *node, struct bytes *method)
+void config_read_method(struct reading *reading, const struct node *node, void *method)
 {
-    struct bytes text;
-    const char *meant;
+    const char *meant = meant_method(node->text);
 
-    if (!config_read_text(reading, node, "match.method", "a method such as GET", &text)) {
-        return;
-    }
-    meant = meant_method(text);
     if (meant != NULL) {
         READING_ERROR(reading, node, "methods are compared with case: write '%s', not '%s'", meant,
-                      config_show(text).text);
-    } else if (bytes_equal_fold(text, BYTES("CONNECT"))) {
+                      config_show(node->text).text);
+    } else if (bytes_equal_fold(node->text, BYTES("CONNECT"))) {
         READING_ERROR(reading, node, "CONNECT is always refused, so no route can match it");
-    } else if (!config_is_token(text)) {
-        READING_ERROR(reading, node, "'match.method' expects a method such as GET, not '%s'",
-                      config_show(text).text);
+    } else if (!config_is_token(node->text)) {
+        config_refuse_text(reading, node, "");
     } else {
-        *method = config_keep(reading, text);
-    }
-}
-
-static void read_methods(struct reading *reading, const struct node *node,
-                         struct route_settings *route)
-{
-    const struct node *member;
-    uint32_t count;
-
-    if (node == NULL ||
-        (member = config_read_members(reading, node, "match.method", &count)) == NULL) {
-        return;
-    }
-    route->methods = config_take_array(reading, count, sizeof(*route->methods));
-    for (; route->methods != NULL && route->method_count < count; member = member->next) {
-        read_method(reading, member, &route->methods[route->method_count++]);
+        config_read_kept(reading, node, method);
     }
 }
 
@@ -354,9 +292,11 @@ static bool accept_condition(struct reading *reading, const struct node *node, c
     return true;
 }
 
-static void read_condition(struct reading *reading, const struct node *node, const char *option,
-                           bool is_header, struct pair_match *pair)
+void config_read_condition(struct reading *reading, const struct node *node, void *at)
 {
+    const char *option = reading->option->path;
+    bool is_header = strcmp(option, "match.query") != 0;
+    struct pair_match *pair = at;
     struct bytes text;
 
     if (!config_read_text(reading, node, option, "a value, or true for any", &text) ||
@@ -378,59 +318,16 @@ static void read_condition(struct reading *reading, const struct node *node, con
     }
 }
 
-void config_read_conditions(struct reading *reading, const struct node *node, const char *option,
-                            struct pair_match **pairs, uint32_t *count)
-{
-    bool is_header = strcmp(option, "match.query") != 0;
-    const struct node *member;
-
-    if (node == NULL || node->kind == NODE_BROKEN) {
-        return;
-    }
-    if (node->kind != NODE_MAP || node->count == 0) {
-        READING_ERROR(reading, node,
-                      "'%s' expects a mapping of names to values, such as {%s}, not %s", option,
-                      is_header ? "X-Tenant: blue" : "version: \"2\"", config_node_kind(node));
-        return;
-    }
-    *pairs = config_take_array(reading, node->count, sizeof(**pairs));
-    if (*pairs == NULL) {
-        return;
-    }
-    for (member = node->first; member != NULL; member = member->next) {
-        read_condition(reading, member, option, is_header, &(*pairs)[(*count)++]);
-    }
-}
-
-static void report_unknown_listener(struct reading *reading, const struct node *node)
-{
-    const struct settings *settings = reading->settings;
-    struct suggestion suggestion;
-    char hint[HINT_MAX];
-    uint32_t i;
-
-    config_suggest_begin(&suggestion, node->text);
-    for (i = 0; i < settings->listener_count && !config_errors_are_many(reading->errors); i++) {
-        if (settings->listeners[i].name != NULL) {
-            config_suggest_offer(&suggestion, bytes_of(settings->listeners[i].name));
-        }
-    }
-    READING_ERROR(reading, node, "there is no listener with the address '%s'%s",
-                  config_show(node->text).text, config_suggest_hint(&suggestion, hint));
-}
-
 /* Any spelling of the address will do; kept is the listener's own. */
-static void read_listener(struct reading *reading, const struct node *node, const char **name)
+void config_read_listener_name(struct reading *reading, const struct node *node, void *at)
 {
+    const char **name = at;
+    const struct settings *settings = reading->settings;
     char standard[ADDRESS_TEXT_MAX];
     const struct node *listener = NULL;
     struct address address;
-    struct bytes text;
 
-    if (!config_read_text(reading, node, "match.listener", "the address of a listener", &text)) {
-        return;
-    }
-    if (address_parse(text, &address)) {
+    if (address_parse(node->text, &address)) {
         size_t length = address_format(&address, standard);
 
         listener = config_names_find(&reading->listeners, (struct bytes){standard, length});
@@ -438,67 +335,28 @@ static void read_listener(struct reading *reading, const struct node *node, cons
     if (listener != NULL) {
         *name = config_keep(reading, listener->text).at;
     } else if (!reading->listeners_unsure) {
-        report_unknown_listener(reading, node);
+        config_report_unknown_name(reading, node, "there is no listener with the address",
+                                   settings->listeners, settings->listener_count,
+                                   sizeof(*settings->listeners),
+                                   offsetof(struct listener_settings, name));
     }
 }
 
-static void read_listener_names(struct reading *reading, const struct node *node,
-                                struct route_settings *route)
+void config_check_certificate(struct reading *reading, const struct node *node, void *at)
 {
-    const struct node *member;
-    uint32_t count;
+    struct route_settings *route = at;
 
-    if (node == NULL ||
-        (member = config_read_members(reading, node, "match.listener", &count)) == NULL) {
-        return;
-    }
-    route->listeners = config_take_array(reading, count, sizeof(*route->listeners));
-    for (; route->listeners != NULL && route->listener_count < count; member = member->next) {
-        read_listener(reading, member, &route->listeners[route->listener_count++]);
-    }
-}
-
-static void read_certificate(struct reading *reading, const struct node *node,
-                             struct route_settings *route)
-{
-    const struct node *names = config_node_child(node, "name");
-    const struct node *member;
-    uint32_t count;
-
-    if (node == NULL ||
-        !config_read_group(reading, node, PLACE_ROUTE, "match.client_certificate", route)) {
-        return;
-    }
+    (void)reading;
+    (void)node;
     route->needs_certificate = true;
-    if (names == NULL || (member = config_read_members(
-                              reading, names, "match.client_certificate.name", &count)) == NULL) {
-        return;
-    }
-    route->certificate_names = config_take_array(reading, count, sizeof(*route->certificate_names));
-    for (; route->certificate_names != NULL && route->certificate_name_count < count;
-         member = member->next) {
-        struct bytes *name = &route->certificate_names[route->certificate_name_count++];
-
-        if (config_read_text(reading, member, "match.client_certificate.name", "a name", name)) {
-            *name = config_keep(reading, *name);
-        }
-    }
 }
 
-void config_read_match(struct reading *reading, const struct node *node,
-                       struct route_settings *route)
+void config_check_match(struct reading *reading, const struct node *node, void *at)
 {
-    if (node == NULL || !config_read_group(reading, node, PLACE_ROUTE, "match", route)) {
-        return;
-    }
-    read_hosts(reading, config_node_child(node, "host"), route);
+    struct route_settings *route = at;
+
     read_paths(reading, node, route);
-    read_grpc(reading, config_node_child(node, "grpc"), node, route);
-    read_methods(reading, config_node_child(node, "method"), route);
-    config_read_conditions(reading, config_node_child(node, "headers"), "match.headers",
-                           &route->headers, &route->header_count);
-    config_read_conditions(reading, config_node_child(node, "query"), "match.query", &route->query,
-                           &route->query_count);
-    read_listener_names(reading, config_node_child(node, "listener"), route);
-    read_certificate(reading, config_node_child(node, "client_certificate"), route);
+    if (config_node_child(node, "grpc") != NULL) {
+        check_grpc(reading, node, route);
+    }
 }

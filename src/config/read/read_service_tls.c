@@ -15,21 +15,11 @@ static void require_both(struct reading *reading, const struct node *group)
     }
 }
 
-void config_read_service_tls(struct reading *reading, const struct node *node,
-                             struct tls_service_settings *tls)
+void config_check_service_tls(struct reading *reading, const struct node *node, void *at)
 {
-    config_fill_defaults(PLACE_SERVICE, "tls", tls);
-    if (node == NULL || !config_read_group(reading, node, PLACE_SERVICE, "tls", tls)) {
-        return;
-    }
+    struct tls_service_settings *tls = at;
+
     tls->on = true;
-    tls->at = config_place_of(reading, node);
-    tls->ca_at = config_place_of(reading, config_node_child(node, "ca"));
-    tls->cert_at = config_place_of(reading, config_node_child(node, "cert"));
-    tls->key_at = config_place_of(reading, config_node_child(node, "key"));
-    config_require_absolute(reading, config_node_child(node, "ca"), "tls.ca");
-    config_require_absolute(reading, config_node_child(node, "cert"), "tls.cert");
-    config_require_absolute(reading, config_node_child(node, "key"), "tls.key");
     require_both(reading, node);
 }
 

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The `services` mapping: named sets of weighted origins, and how their pools behave. */
 #include "config/read/reading.h"
-#include "config/schema/suggest.h"
 #include "config/schema/units.h"
-
-#define EXPECTED \
-    "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:80\", \"unix:/path\" or " \
-    "\"srv:_api._tcp.internal\""
 
 /* Splits "name:port"; false when it is no such thing. */
 static bool split_host(struct bytes text, struct bytes *host, uint16_t *port)
@@ -46,7 +41,7 @@ static void report_bad_origin(struct reading *reading, const struct node *node)
     } else if (memchr(node->text.at, ':', node->text.length) == NULL) {
         remedy = "; the port is missing";
     }
-    READING_ERROR(reading, node, "an origin is %s, not '%s'%s", EXPECTED,
+    READING_ERROR(reading, node, "an origin is %s, not '%s'%s", reading->option->expects,
                   config_show(node->text).text, remedy);
 }
 
@@ -57,7 +52,7 @@ static bool read_origin_address(struct reading *reading, const struct node *node
     struct bytes text;
     struct bytes host;
 
-    if (!config_read_text(reading, node, "origins", EXPECTED, &text)) {
+    if (!config_read_text(reading, node, "origins", reading->option->expects, &text)) {
         return false;
     }
     if (address_parse(text, &origin->address)) {
@@ -85,7 +80,7 @@ static bool read_origin_address(struct reading *reading, const struct node *node
 }
 
 /* One origin twice would have two pools and twice its weight by accident. */
-static void refuse_twice(struct reading *reading, struct names *seen, const struct node *node,
+static void refuse_twice(struct reading *reading, const struct node *node,
                          const struct origin_settings *origin)
 {
     char text[ADDRESS_TEXT_MAX];
@@ -104,58 +99,28 @@ static void refuse_twice(struct reading *reading, struct names *seen, const stru
     if (key.at == NULL) {
         return;
     }
-    first = config_names_add(seen, key, node);
+    first = config_names_add(&reading->origins, key, node);
     if (first != NULL) {
         READING_ERROR(reading, node, "the origin '%s' stands in this service already (%s)", key.at,
                       config_line(reading, first).text);
     }
 }
 
-static void read_origin(struct reading *reading, struct names *seen, const struct node *node,
-                        struct origin_settings *origin)
+void config_read_origin(struct reading *reading, const struct node *node, void *at)
 {
+    struct origin_settings *origin = at;
     const struct node *address = node;
 
-    config_fill_defaults(PLACE_SERVICE, "origins", origin);
+    config_fill_defaults(reading, PLACE_SERVICE, "origins", origin);
     if (node->kind == NODE_MAP) {
         config_read_group(reading, node, PLACE_SERVICE, "origins", origin);
         address = config_node_child(node, "address");
-        if (address == NULL) {
-            config_report_missing(reading, node, "address", EXPECTED);
-            return;
-        }
     }
-    if (read_origin_address(reading, address, origin)) {
-        refuse_twice(reading, seen, address, origin);
+    reading->option = config_option_find(PLACE_SERVICE, "origins.address");
+    if (address != NULL && read_origin_address(reading, address, origin)) {
+        refuse_twice(reading, address, origin);
     }
-}
-
-static void read_origins(struct reading *reading, const struct node *node,
-                         struct service_settings *service)
-{
-    struct names seen;
-    const struct node *member;
-
-    if (node->kind == NODE_BROKEN) {
-        return;
-    }
-    if (node->kind != NODE_LIST || node->count == 0) {
-        READING_ERROR(reading, node,
-                      "'origins' expects a list with at least one address, such as "
-                      "[10.0.0.1:80]");
-        return;
-    }
-    service->origins = config_take_array(reading, node->count, sizeof(*service->origins));
-    if (service->origins == NULL) {
-        return;
-    }
-    config_names_init(&seen, reading->scratch);
-    for (member = node->first; member != NULL; member = member->next) {
-        struct origin_settings *origin = &service->origins[service->origin_count++];
-
-        read_origin(reading, &seen, member, origin);
-        service->has_names = service->has_names || origin->srv != NULL || origin->host != NULL;
-    }
+    reading->service->has_names |= origin->srv != NULL || origin->host != NULL;
 }
 
 /* Its question would be no HTTP/2, and each origin down. */
@@ -172,15 +137,10 @@ static void check_http_probe(struct reading *reading, const struct node *node,
     }
 }
 
-static void read_limits(struct reading *reading, const struct node *node,
-                        struct service_settings *service)
+static void finish_limits(struct service_settings *service)
 {
     struct service_limits_settings *limits = &service->limits;
 
-    config_fill_defaults(PLACE_SERVICE, "limits", limits);
-    if (node != NULL) {
-        config_read_group(reading, node, PLACE_SERVICE, "limits", limits);
-    }
     if (service->concurrency == 0) {
         limits->adaptive = true;
     } else if (service->concurrency != CONCURRENCY_UNSAID &&
@@ -193,12 +153,12 @@ static void read_limits(struct reading *reading, const struct node *node,
                             limits->max_connections != 0;
 }
 
-static void read_leniency(struct reading *reading, const struct node *node,
-                          struct lenient_settings *lenient)
+void config_check_lenient(struct reading *reading, const struct node *node, void *at)
 {
-    if (node == NULL || !config_read_group(reading, node, PLACE_SERVICE, "lenient", lenient)) {
-        return;
-    }
+    struct lenient_settings *lenient = at;
+
+    (void)reading;
+    (void)node;
     lenient->bits = (uint8_t)((lenient->bare_lf ? HTTP_LENIENT_BARE_LF : 0) |
                               (lenient->unusual_status ? HTTP_LENIENT_STATUS : 0) |
                               (lenient->chunked_in_http_1_0 ? HTTP_LENIENT_CHUNKED : 0));
@@ -231,102 +191,45 @@ static void set_protocol(const struct service_settings *service)
     }
 }
 
-static void read_service(struct reading *reading, const struct node *node,
-                         struct service_settings *service)
-{
-    const struct node *origins;
-    const struct node *pool;
-    const struct node *budget;
-
-    config_fill_defaults(PLACE_SERVICE, "", service);
-    service->concurrency = CONCURRENCY_UNSAID;
-    config_fill_defaults(PLACE_SERVICE, "pool", &service->pool);
-    config_fill_defaults(PLACE_SERVICE, "retry_budget", &service->retry_budget);
-    if (!config_read_group(reading, node, PLACE_SERVICE, "", service)) {
-        return;
-    }
-    origins = config_node_child(node, "origins");
-    pool = config_node_child(node, "pool");
-    budget = config_node_child(node, "retry_budget");
-    if (origins != NULL) {
-        read_origins(reading, origins, service);
-    } else {
-        config_report_missing(reading, node, "origins", "a list of addresses");
-    }
-    if (pool != NULL) {
-        config_read_group(reading, pool, PLACE_SERVICE, "pool", &service->pool);
-    }
-    if (budget != NULL) {
-        config_read_group(reading, budget, PLACE_SERVICE, "retry_budget", &service->retry_budget);
-    }
-    read_limits(reading, config_node_child(node, "limits"), service);
-    read_leniency(reading, config_node_child(node, "lenient"), &service->lenient);
-    service->health.probe.lenient = service->lenient.bits;
-    config_read_health(reading, config_node_child(node, "health"), &service->health);
-    config_read_service_tls(reading, config_node_child(node, "tls"), &service->tls);
-    config_finish_service_tls(reading, node, service);
-    check_http_probe(reading, node, service);
-    set_protocol(service);
-    check_grpc_probe(reading, node, service);
-}
-
-void config_read_services(struct reading *reading, const struct node *node)
+void config_read_service(struct reading *reading, const struct node *node, void *at)
 {
     struct settings *settings = reading->settings;
-    const struct node *member;
+    struct service_settings *service = at;
 
-    if (node == NULL || node->kind == NODE_BROKEN) {
-        return;
+    service->index = (uint32_t)(service - settings->services);
+    service->print = config_node_print(node);
+    service->name = config_keep(reading, node->key->text).at;
+    service->concurrency = CONCURRENCY_UNSAID;
+    if (!config_is_name(node->key->text)) {
+        READING_ERROR(reading, node->key,
+                      "a service's name has 1 to 64 letters, digits and -_. only");
     }
-    if (node->kind != NODE_MAP) {
-        READING_ERROR(reading, node, "'services' expects a mapping of names, not %s",
-                      config_node_kind(node));
-        return;
+    config_names_add(&reading->services, node->key->text, service);
+    config_names_init(&reading->origins, reading->scratch);
+    reading->service = service;
+    config_fill_defaults(reading, PLACE_SERVICE, "", service);
+    if (config_read_group(reading, node, PLACE_SERVICE, "", service)) {
+        finish_limits(service);
+        service->health.probe.lenient = service->lenient.bits;
+        config_finish_service_tls(reading, node, service);
+        check_http_probe(reading, node, service);
+        set_protocol(service);
+        check_grpc_probe(reading, node, service);
     }
-    settings->services = config_take_array(reading, node->count, sizeof(*settings->services));
-    if (settings->services == NULL) {
-        return;
-    }
-    for (member = node->first; member != NULL; member = member->next) {
-        struct service_settings *service = &settings->services[settings->service_count];
-
-        service->index = settings->service_count++;
-        service->print = config_node_print(member);
-        service->name = config_keep(reading, member->key->text).at;
-        if (!config_is_name(member->key->text)) {
-            READING_ERROR(reading, member->key,
-                          "a service's name has 1 to 64 letters, digits and -_. only");
-        }
-        config_names_add(&reading->services, member->key->text, service);
-        read_service(reading, member, service);
-    }
-}
-
-static void report_unknown_service(struct reading *reading, const struct node *node)
-{
-    const struct settings *settings = reading->settings;
-    struct suggestion suggestion;
-    char hint[HINT_MAX];
-    uint32_t i;
-
-    config_suggest_begin(&suggestion, node->text);
-    for (i = 0; i < settings->service_count && !config_errors_are_many(reading->errors); i++) {
-        if (settings->services[i].name != NULL) {
-            config_suggest_offer(&suggestion, bytes_of(settings->services[i].name));
-        }
-    }
-    READING_ERROR(reading, node, "there is no service '%s'%s", config_show(node->text).text,
-                  config_suggest_hint(&suggestion, hint));
 }
 
 const struct service_settings *config_find_service(struct reading *reading, const struct node *node)
 {
     const struct service_settings *service = config_names_find(&reading->services, node->text);
 
+    struct settings *settings = reading->settings;
+
     if (service == NULL) {
-        report_unknown_service(reading, node);
+        config_report_unknown_name(reading, node, "there is no service", settings->services,
+                                   settings->service_count, sizeof(*settings->services),
+                                   offsetof(struct service_settings, name));
     } else {
-        reading->settings->services[service->index].used = true;
+        settings->services[service->index].used = true;
     }
     return service;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The top of the file: global options first, since routes take their defaults from them
- * wherever in the file they stand, then listeners, services and routes, in this order,
- * since each names what came before. */
+/* The top of the file, and what is checked of its options. */
 #include "config/read/reading.h"
 
 #include "base/system/machine.h"
@@ -18,63 +16,32 @@ static uint32_t usable_cpus(void)
     return count > WORKERS_MAX ? WORKERS_MAX : (uint32_t)count;
 }
 
-static void check_user(struct reading *reading, const struct node *node)
+void config_check_user(struct reading *reading, const struct node *node, void *at)
 {
-    struct settings *settings = reading->settings;
-
-    if (node != NULL && settings->user != NULL && getpwnam(settings->user) == NULL) {
+    (void)at;
+    if (getpwnam(node->text.at) == NULL) {
         READING_ERROR(reading, node, "there is no user '%s' on this machine",
-                      config_show(bytes_of(settings->user)).text);
-    }
-}
-
-static void check_via(struct reading *reading, const struct node *node)
-{
-    if (node != NULL && node->kind == NODE_TEXT &&
-        (bytes_equal_fold(node->text, BYTES("off")) ||
-         bytes_equal_fold(node->text, BYTES("none")) ||
-         bytes_equal_fold(node->text, BYTES("false")))) {
-        READING_ERROR(reading, node,
-                      "'via' is the gateway's name here, and '%s' would be one; to send origins no "
-                      "Via write via: off in their service",
-                      config_show(node->text).text);
-        return;
-    }
-    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
-        !config_is_token(node->text)) {
-        READING_ERROR(reading, node,
-                      "'via' expects a name of letters, digits and -._ without spaces, not '%s'",
                       config_show(node->text).text);
     }
 }
 
 /* config/yaml/source_files has read what it names. */
-static void check_include(struct reading *reading, const struct node *node)
+void config_check_include(struct reading *reading, const struct node *node, void *at)
 {
-    const struct node *member;
-    uint32_t count = 0;
-
-    if (node == NULL || (node->kind == NODE_LIST && node->count == 0)) {
-        return;
-    }
-    member = config_read_members(reading, node, "include", &count);
-    for (; member != NULL && count > 0; count--) {
-        struct bytes text;
-
-        if (config_read_text(reading, member, "include", "a path or a pattern", &text) &&
-            text.length == 0) {
-            READING_ERROR(reading, member, "'include' expects a path or a pattern, not nothing");
-        }
-        member = member->next;
+    (void)at;
+    if (node->text.length == 0) {
+        READING_ERROR(reading, node, "'include' expects a path or a pattern, not nothing");
     }
 }
 
-static void check_absolute(struct reading *reading, const struct node *root, const char *option)
+void config_check_via(struct reading *reading, const struct node *node, void *at)
 {
-    const struct node *node = config_node_child(root, option);
-
-    if (node != NULL && node->kind == NODE_TEXT && !bytes_start_with(node->text, BYTES("/"))) {
-        READING_ERROR(reading, node, "'%s' expects an absolute path, not '%s'", option,
+    (void)at;
+    if (bytes_equal_fold(node->text, BYTES("off")) || bytes_equal_fold(node->text, BYTES("none")) ||
+        bytes_equal_fold(node->text, BYTES("false"))) {
+        READING_ERROR(reading, node,
+                      "'via' is the gateway's name here, and '%s' would be one; to send origins no "
+                      "Via write via: off in their service",
                       config_show(node->text).text);
     }
 }
@@ -128,130 +95,55 @@ static void print_options(struct reading *reading, const struct node *root)
     }
 }
 
-/* A gathered body is held. */
-static void check_held(struct reading *reading, const struct node *held,
-                       struct limits_settings *limits)
+void config_check_limits(struct reading *reading, const struct node *node, void *at)
 {
-    if (limits->connection_buffer / 2 >= limits->request_buffer) {
+    struct limits_settings *limits = at;
+    const struct node *held = config_node_child(node, "connection_buffer");
+    const struct node *target = config_node_child(node, "target_bytes");
+
+    if (reading->listener != NULL) {
         return;
     }
-    if (held != NULL) {
+    if (limits->connection_buffer / 2 < limits->request_buffer && held != NULL) {
         READING_ERROR(
             reading, held,
             "'limits.connection_buffer' must be twice limits.request_buffer (%u bytes), which is "
             "held too, or more",
             limits->request_buffer);
-    } else {
+    } else if (limits->connection_buffer / 2 < limits->request_buffer) {
         limits->connection_buffer = 2 * limits->request_buffer; /* our default: follows */
     }
-}
-
-static void read_limits(struct reading *reading, const struct node *node)
-{
-    struct limits_settings *limits = &reading->settings->limits;
-    const struct node *target = config_node_child(node, "target_bytes");
-
-    config_fill_defaults(PLACE_GLOBAL, "limits", limits);
-    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "limits", limits)) {
-        return;
-    }
-    check_held(reading, config_node_child(node, "connection_buffer"), limits);
-    if (limits->target_bytes <= limits->head_bytes) {
-        return;
-    }
-    if (target != NULL) {
+    if (limits->target_bytes > limits->head_bytes && target != NULL) {
         READING_ERROR(reading, target,
                       "'limits.target_bytes' is more than limits.head_bytes (%u bytes), of which "
                       "it is a part",
                       limits->head_bytes);
-    } else {
+    } else if (limits->target_bytes > limits->head_bytes) {
         limits->target_bytes = limits->head_bytes; /* our default: follows a smaller head */
     }
 }
 
-static void read_deadline(struct reading *reading, const struct node *node)
-{
-    struct deadline_settings *deadline = &reading->settings->deadline;
-    const struct node *header = config_node_child(node, "header");
-
-    config_fill_defaults(PLACE_GLOBAL, "deadline", deadline);
-    if (node != NULL) {
-        config_read_group(reading, node, PLACE_GLOBAL, "deadline", deadline);
-    }
-    deadline->id = (uint16_t)http_header_id_of(deadline->header, strlen(deadline->header));
-    if (header != NULL && header->kind == NODE_TEXT && header->text.length > 0 &&
-        !config_is_token(header->text)) {
-        READING_ERROR(reading, header,
-                      "'deadline.header' expects the name of a header line, not '%s'",
-                      config_show(header->text).text);
-    }
-}
-
-static void read_global_options(struct reading *reading, const struct node *root)
+/* The table has listeners, services and routes last, in this order, and all that stands for them
+ * before: each names what came before it. */
+void config_read_settings(struct reading *reading, const struct node *root)
 {
     struct settings *settings = reading->settings;
-    const struct node *timeouts = config_node_child(root, "timeouts");
-    const struct node *rates = config_node_child(root, "min_rates");
-    const struct node *retry = config_node_child(root, "retry");
+    struct deadline_settings *deadline = &settings->deadline;
 
-    config_fill_defaults(PLACE_GLOBAL, "timeouts", &settings->timeouts);
-    if (timeouts != NULL) {
-        config_read_group(reading, timeouts, PLACE_GLOBAL, "timeouts", &settings->timeouts);
+    config_fill_defaults(reading, PLACE_GLOBAL, "", settings);
+    settings->access_log.target = ACCESS_LOG_STDERR;
+    settings->admin.socket_auto = true;
+    reading->listeners_unsure = config_node_child(root, "listeners") == NULL;
+    if (!config_read_group(reading, root, PLACE_GLOBAL, "", settings)) {
+        return;
     }
-    config_fill_defaults(PLACE_GLOBAL, "min_rates", &settings->min_rates);
-    if (rates != NULL) {
-        config_read_group(reading, rates, PLACE_GLOBAL, "min_rates", &settings->min_rates);
-    }
-    read_deadline(reading, config_node_child(root, "deadline"));
-    config_fill_defaults(PLACE_GLOBAL, "retry", &settings->retry);
-    if (retry != NULL) {
-        config_read_group(reading, retry, PLACE_GLOBAL, "retry", &settings->retry);
-    }
-    read_limits(reading, config_node_child(root, "limits"));
-    config_read_access_log(reading, config_node_child(root, "access_log"));
-    config_read_tracing(reading, config_node_child(root, "tracing"));
-    config_read_admin(reading, config_node_child(root, "admin"));
-    config_read_dns(reading, config_node_child(root, "dns"));
-    config_read_networks(reading, config_node_child(root, "trusted_proxies"), "trusted_proxies",
-                         &settings->trusted_proxies, &settings->trusted_proxy_count);
-    config_read_client_limits(reading, config_node_child(root, "client_limits"));
-    config_read_error_pages(reading, config_node_child(root, "error_pages"),
-                            &settings->error_pages);
-    check_user(reading, config_node_child(root, "user"));
-    check_via(reading, config_node_child(root, "via"));
-    check_include(reading, config_node_child(root, "include"));
-    check_absolute(reading, root, "pid_file");
-    check_absolute(reading, root, "state_directory");
-    settings->pid_file_at = config_place_of(reading, config_node_child(root, "pid_file"));
-    settings->state_directory_at =
-        config_place_of(reading, config_node_child(root, "state_directory"));
+    deadline->id = (uint16_t)http_header_id_of(deadline->header, strlen(deadline->header));
     print_options(reading, root);
     if (settings->workers == 0) {
         settings->workers = usable_cpus();
     }
-}
-
-static void require(struct reading *reading, const struct node *root, const char *option,
-                    const char *expected)
-{
-    if (config_node_child(root, option) == NULL) {
-        config_report_missing(reading, root, option, expected);
-    }
-}
-
-void config_read_settings(struct reading *reading, const struct node *root)
-{
-    config_fill_defaults(PLACE_GLOBAL, "", reading->settings);
-    if (!config_read_group(reading, root, PLACE_GLOBAL, "", reading->settings)) {
-        return;
-    }
-    require(reading, root, "listeners", "a list with at least one address");
-    require(reading, root, "routes", "a list with at least one route");
-    read_global_options(reading, root);
-    config_read_listeners(reading, config_node_child(root, "listeners"));
-    config_read_services(reading, config_node_child(root, "services"));
-    config_read_routes(reading, config_node_child(root, "routes"));
-    config_finish_client_limits(reading->settings);
+    config_finish_routes(reading, config_node_child(root, "routes"));
+    config_finish_client_limits(settings);
     if (config_errors_count(reading->errors) == 0) {
         config_find_warnings(reading, root);
     }

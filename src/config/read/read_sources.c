@@ -13,14 +13,14 @@ static const char *const source_words[SOURCE_KIND_COUNT] = {
     [SOURCE_CERTIFICATE] = "certificate_subject",
 };
 
-static void report_no_source(struct reading *reading, const struct node *node,
-                             const struct source_list *list)
+static void report_no_source(struct reading *reading, const struct node *node)
 {
+    const struct option *option = reading->option;
+
     if (node->kind == NODE_TEXT && !config_node_is_empty(node)) {
-        READING_ERROR(reading, node, "'%s' expects %s, not '%s'", list->option, list->expected,
-                      config_show(node->text).text);
+        config_refuse_text(reading, node, "");
     } else if (node->kind != NODE_BROKEN) {
-        READING_ERROR(reading, node, "'%s' expects %s, not %s", list->option, list->expected,
+        READING_ERROR(reading, node, "'%s' expects %s, not %s", option->path, option->expects,
                       config_node_kind(node));
     }
 }
@@ -31,17 +31,17 @@ static bool is_source_name(enum source_kind kind, struct bytes name)
                                 : config_is_token(name);
 }
 
-void config_read_named_source(struct reading *reading, const struct node *node,
-                              const struct source_list *list, enum source_kind kind,
-                              struct request_source *source)
+static void read_named(struct reading *reading, const struct node *node, enum source_kind kind,
+                       struct request_source *source)
 {
+    const char *option = reading->option->path;
     struct bytes text;
 
-    if (!config_read_text(reading, node, list->option, "a name", &text)) {
+    if (!config_read_text(reading, node, option, "a name", &text)) {
         return;
     }
     if (!is_source_name(kind, text)) {
-        READING_ERROR(reading, node, "'%s': '%s' is no name of a %s", list->option,
+        READING_ERROR(reading, node, "'%s': '%s' is no name of a %s", option,
                       config_show(text).text,
                       kind == SOURCE_QUERY ? "query parameter" : source_words[kind]);
         return;
@@ -54,35 +54,45 @@ void config_read_named_source(struct reading *reading, const struct node *node,
     }
 }
 
+void config_read_header_source(struct reading *reading, const struct node *node, void *at)
+{
+    read_named(reading, node, SOURCE_HEADER, at);
+}
+
 #define SEGMENT_MOST 64
 
 static void read_segment(struct reading *reading, const struct node *node,
-                         const struct source_list *list, struct request_source *source)
+                         struct request_source *source)
 {
+    const char *option = reading->option->path;
     uint64_t number = 0;
     struct bytes text;
 
-    if (!config_read_text(reading, node, list->option, "a number from 1", &text)) {
+    if (!config_read_text(reading, node, option, "a number from 1", &text)) {
         return;
     }
     if (config_read_count(text, &number) != UNIT_READ || number < 1 || number > SEGMENT_MOST) {
         READING_ERROR(reading, node,
                       "'%s': path_segment expects a number from 1 (the first segment) to %d, not "
                       "'%s'",
-                      list->option, SEGMENT_MOST, config_show(text).text);
+                      option, SEGMENT_MOST, config_show(text).text);
         return;
     }
     source->kind = SOURCE_PATH_SEGMENT;
     source->segment = (uint32_t)number;
 }
 
-/* A kind that the list allows, by its word; SOURCE_KIND_COUNT: none. */
-static enum source_kind kind_of(const struct source_list *list, struct bytes word)
+/* A kind that the row's words allow; SOURCE_KIND_COUNT: none. */
+static enum source_kind kind_of(const struct option *option, struct bytes word)
 {
+    struct bytes words = bytes_of(option->words);
+    struct bytes allowed = {0};
     int kind = 0;
 
+    while (config_next_word(&words, &allowed) && !bytes_equal(allowed, word)) {
+    }
     while (kind < SOURCE_KIND_COUNT &&
-           ((list->kinds >> kind & 1) == 0 || !bytes_equal(word, bytes_of(source_words[kind])))) {
+           (!bytes_equal(allowed, word) || !bytes_equal(word, bytes_of(source_words[kind])))) {
         kind++;
     }
     return (enum source_kind)kind;
@@ -93,42 +103,23 @@ static bool has_value(enum source_kind kind)
     return kind != SOURCE_CLIENT_ADDRESS && kind != SOURCE_CERTIFICATE;
 }
 
-static void read_source(struct reading *reading, const struct node *node,
-                        const struct source_list *list, struct request_source *source)
+void config_read_source(struct reading *reading, const struct node *node, void *at)
 {
+    const struct option *option = reading->option;
     const struct node *pair = node->kind == NODE_MAP && node->count == 1 ? node->first : NULL;
     bool is_word = node->kind == NODE_TEXT;
-    enum source_kind kind = pair != NULL ? kind_of(list, pair->key->text)
-                            : is_word    ? kind_of(list, node->text)
+    enum source_kind kind = pair != NULL ? kind_of(option, pair->key->text)
+                            : is_word    ? kind_of(option, node->text)
                                          : SOURCE_KIND_COUNT;
+    struct request_source *source = at;
 
     if (kind == SOURCE_KIND_COUNT || has_value(kind) == is_word) {
-        report_no_source(reading, node, list);
+        report_no_source(reading, node);
     } else if (is_word) {
         source->kind = kind;
     } else if (kind == SOURCE_PATH_SEGMENT) {
-        read_segment(reading, pair, list, source);
+        read_segment(reading, pair, source);
     } else {
-        config_read_named_source(reading, pair, list, kind, source);
-    }
-}
-
-/* A list, or one alone. */
-void config_read_sources(struct reading *reading, const struct node *node,
-                         const struct source_list *list)
-{
-    const struct node *member = node;
-    uint32_t count = 1;
-
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind == NODE_LIST && node->count > 0) {
-        member = node->first;
-        count = node->count;
-    }
-    *list->sources = config_take_array(reading, count, sizeof(**list->sources));
-    for (; *list->sources != NULL && *list->count < count; member = member->next) {
-        read_source(reading, member, list, &(*list->sources)[(*list->count)++]);
+        read_named(reading, pair, kind, source);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists of statuses and ranges of them, and of gRPC statuses: of `health` and of ramps. */
+/* Lists of statuses and ranges of them, and of gRPC statuses: of `health` and of ramps. Each member
+ * is added to the set. */
 #include "config/read/reading.h"
 #include "config/schema/units.h"
 
@@ -33,14 +34,8 @@ static bool add_statuses(struct status_set *set, struct bytes text)
     return last >= first;
 }
 
-static bool add_to_set(void *set, struct bytes text)
+static bool add_grpc_status(uint32_t *bits, struct bytes text)
 {
-    return add_statuses(set, text);
-}
-
-static bool add_grpc_status(void *set, struct bytes text)
-{
-    uint32_t *bits = set;
     enum grpc_status status;
 
     if (!grpc_status_named(text, &status)) {
@@ -50,19 +45,13 @@ static bool add_grpc_status(void *set, struct bytes text)
     return true;
 }
 
-/* What a list is of. */
-struct status_kind {
-    bool (*add)(void *set, struct bytes text); /* false: the text is none */
-    const char *expected;
-};
-
-static const struct status_kind http_kind = {
-    add_to_set, "a status such as 503, a range such as 500-599, a list of them, or none"};
-static const struct status_kind grpc_kind = {
-    add_grpc_status, "a gRPC status such as UNAVAILABLE, a list of them, or none"};
+static bool add(const struct option *option, void *set, struct bytes text)
+{
+    return option->type == OPTION_STATUSES ? add_statuses(set, text) : add_grpc_status(set, text);
+}
 
 /* "[500, 502-504]", or one alone. */
-static void take_default(const struct status_kind *kind, void *set, struct bytes list)
+void config_store_statuses(const struct option *option, struct bytes list, void *set)
 {
     if (bytes_start_with(list, BYTES("["))) {
         list = (struct bytes){list.at + 1, list.length - 2};
@@ -71,43 +60,17 @@ static void take_default(const struct status_kind *kind, void *set, struct bytes
         const char *comma = memchr(list.at, ',', list.length);
         size_t length = comma != NULL ? (size_t)(comma - list.at) : list.length;
 
-        CHECK(kind->add(set, bytes_trim(bytes_first(list, length))));
+        CHECK(add(option, set, bytes_trim(bytes_first(list, length))));
         list = bytes_skip(list, comma != NULL ? length + 1 : length);
     }
 }
 
-static void read_list(struct reading *reading, const struct node *node, enum option_place place,
-                      const char *path, const struct status_kind *kind, void *set)
+void config_read_status(struct reading *reading, const struct node *node, void *set)
 {
-    const struct node *member;
-    struct bytes text;
-    uint32_t count;
+    bool is_alone = node->key != NULL;
 
-    if (node == NULL) {
-        take_default(kind, set, bytes_of(config_option_find(place, path)->initial));
-        return;
+    if (!(is_alone && bytes_equal(node->text, BYTES("none"))) &&
+        !add(reading->option, set, node->text)) {
+        config_refuse_text(reading, node, "");
     }
-    if (node->kind == NODE_TEXT && bytes_equal(node->text, BYTES("none"))) {
-        return;
-    }
-    member = config_read_members(reading, node, path, &count);
-    for (uint32_t i = 0; member != NULL && i < count; i++, member = member->next) {
-        if (config_read_text(reading, member, path, kind->expected, &text) &&
-            !kind->add(set, text)) {
-            READING_ERROR(reading, member, "'%s' expects %s, not '%s'", path, kind->expected,
-                          config_show(text).text);
-        }
-    }
-}
-
-void config_read_statuses(struct reading *reading, const struct node *node, enum option_place place,
-                          const char *path, struct status_set *set)
-{
-    read_list(reading, node, place, path, &http_kind, set);
-}
-
-void config_read_grpc_statuses(struct reading *reading, const struct node *node,
-                               enum option_place place, const char *path, uint32_t *set)
-{
-    read_list(reading, node, place, path, &grpc_kind, set);
 }

@@ -4,7 +4,6 @@
 
 #include "http/uri.h"
 
-#define TO_EXPECTED "a URL such as http://127.0.0.1:4318/v1/traces"
 #define PLAIN "http://"
 #define SECURE "https://"
 
@@ -43,45 +42,20 @@ static bool split_url(struct reading *reading, struct bytes url, struct tracing_
     return true;
 }
 
-static void read_tls(struct reading *reading, const struct node *node,
-                     struct tls_service_settings *tls)
+void config_read_collector(struct reading *reading, const struct node *node, void *at)
 {
-    const struct node *ca = config_node_child(node, "ca");
-
-    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "tracing.tls", tls)) {
-        return;
+    if (!split_url(reading, node->text, at)) {
+        config_refuse_text(reading, node, "");
     }
-    tls->ca_at = config_place_of(reading, ca);
-    config_require_absolute(reading, ca, "tracing.tls.ca");
-    if (!tls->on) {
+}
+
+void config_check_collector_tls(struct reading *reading, const struct node *node, void *at)
+{
+    const struct tls_service_settings *tls = at;
+
+    if (reading->settings->tracing.to != NULL && !tls->on) {
         READING_ERROR(reading, node,
                       "'tracing.tls' is of no use: 'tracing.to' begins with http://; let it begin "
                       "with https://, or remove 'tracing.tls'");
     }
-}
-
-void config_read_tracing(struct reading *reading, const struct node *node)
-{
-    struct tracing_settings *tracing = &reading->settings->tracing;
-    const struct node *to = config_node_child(node, "to");
-    struct bytes url;
-
-    config_fill_defaults(PLACE_GLOBAL, "tracing", tracing);
-    if (node == NULL || !config_read_group(reading, node, PLACE_GLOBAL, "tracing", tracing)) {
-        return;
-    }
-    if (to == NULL) {
-        config_report_missing(reading, node, "tracing.to", TO_EXPECTED);
-        return;
-    }
-    if (!config_read_text(reading, to, "tracing.to", TO_EXPECTED, &url)) {
-        return;
-    }
-    if (!split_url(reading, url, tracing)) {
-        READING_ERROR(reading, to, "'tracing.to' expects " TO_EXPECTED ", not '%s'",
-                      config_show(url).text);
-        return;
-    }
-    tracing->tls.at = config_place_of(reading, to);
-    read_tls(reading, config_node_child(node, "tls"), &tracing->tls);
 }

@@ -129,6 +129,10 @@ void config_store_default(const struct option *option, void *record)
         store_text(option, text, record);
         return;
     }
+    if (option->type == OPTION_STATUSES || option->type == OPTION_GRPC_STATUSES) {
+        config_store_statuses(option, text, (char *)record + option->offset);
+        return;
+    }
     if (option->zero_word == NULL || strcmp(option->zero_word, option->initial) != 0) {
         CHECK(read_number(option, text, &number) == UNIT_READ);
         CHECK(in_range(option, number) && among_words(option, text));
@@ -252,6 +256,19 @@ static bool read_number_value(struct reading *reading, const struct option *opti
     return true;
 }
 
+bool config_check_fit(struct reading *reading, const struct option *option, const struct node *node)
+{
+    bool may_be_empty = option->least != NULL; /* it is long enough */
+
+    if (option->fits == NULL || (node->text.length == 0 && may_be_empty) ||
+        option->fits(node->text)) {
+        return true;
+    }
+    READING_ERROR(reading, node, "'%s' expects %s, not '%s'", option->path, option->expects,
+                  config_show(node->text).text);
+    return false;
+}
+
 static bool read_text_value(struct reading *reading, const struct option *option,
                             const struct node *node, void *record)
 {
@@ -269,6 +286,9 @@ static bool read_text_value(struct reading *reading, const struct option *option
     }
     if (option->size != sizeof(struct bytes) && memchr(node->text.at, 0, node->text.length)) {
         READING_ERROR(reading, node, "'%s' must not contain a NUL", option->path);
+        return false;
+    }
+    if (!config_check_fit(reading, option, node)) {
         return false;
     }
     store_text(option, config_keep(reading, node->text), record);
@@ -306,31 +326,89 @@ bool config_read_text(struct reading *reading, const struct node *node, const ch
     return false;
 }
 
-const struct node *config_read_members(struct reading *reading, const struct node *node,
-                                       const char *path, uint32_t *count)
+void config_refuse_text(struct reading *reading, const struct node *node, const char *remedy)
 {
-    switch (node->kind) {
-    case NODE_TEXT:
-        if (config_node_is_empty(node)) {
-            break;
-        }
-        *count = 1;
-        return node;
-    case NODE_LIST:
-        if (node->count == 0) {
-            break;
+    READING_ERROR(reading, node, "'%s' expects %s, not '%s'%s", reading->option->path,
+                  reading->option->expects, config_show(node->text).text, remedy);
+}
+
+static bool is_mapping(const struct option *option)
+{
+    return option->type == OPTION_NAMED || option->type == OPTION_SPLIT ||
+           option->type == OPTION_CONDITIONS || option->type == OPTION_HEADERS;
+}
+
+static void refuse_members(struct reading *reading, const struct option *option,
+                           const struct node *node)
+{
+    if (is_mapping(option)) {
+        READING_ERROR(reading, node, "'%s' expects %s, not %s", option->path, option->expects,
+                      config_node_kind(node));
+    } else if (!config_is_of_texts(option)) {
+        READING_ERROR(reading, node, "'%s' expects %s", option->path, option->expects);
+    } else if (node->kind == NODE_MAP) {
+        READING_ERROR(reading, node, "'%s' expects a text or a list of texts, not a mapping",
+                      option->path);
+    } else {
+        READING_ERROR(reading, node, "'%s' is empty; leave it out, or give it a value",
+                      option->path);
+    }
+}
+
+const struct node *config_read_members(struct reading *reading, const struct option *option,
+                                       const struct node *node, uint32_t *count)
+{
+    bool is_right_kind = node->kind == (is_mapping(option) ? NODE_MAP : NODE_LIST);
+    bool may_stand_alone =
+        option->type == OPTION_SOURCES ||
+        (config_is_of_texts(option) && node->kind == NODE_TEXT && !config_node_is_empty(node));
+
+    *count = 0;
+    if (node->kind == NODE_BROKEN || (is_right_kind && node->count == 0 && option->may_be_empty)) {
+        return NULL;
+    }
+    if (is_right_kind && node->count > 0) {
+        if (option->most != 0 && node->count > option->most) {
+            READING_ERROR(reading, node, "'%s': %u are the most, not %u", option->path,
+                          option->most, node->count);
+            return NULL;
         }
         *count = node->count;
         return node->first;
-    case NODE_BROKEN:
-        return NULL;
-    default:
-        READING_ERROR(reading, node, "'%s' expects a text or a list of texts, not %s", path,
-                      config_node_kind(node));
-        return NULL;
     }
-    READING_ERROR(reading, node, "'%s' is empty; leave it out, or give it a value", path);
+    if (may_stand_alone) {
+        *count = 1;
+        return node;
+    }
+    refuse_members(reading, option, node);
     return NULL;
+}
+
+/* The nearest of the names that an array of structures has at an offset. */
+void config_report_unknown_name(struct reading *reading, const struct node *node, const char *what,
+                                const void *rows, uint32_t count, size_t size, size_t offset)
+{
+    struct suggestion suggestion;
+    char hint[HINT_MAX];
+
+    config_suggest_begin(&suggestion, node->text);
+    for (uint32_t i = 0; i < count && !config_errors_are_many(reading->errors); i++) {
+        const char *name;
+
+        memcpy(&name, (const char *)rows + i * size + offset, sizeof(name));
+        if (name != NULL) {
+            config_suggest_offer(&suggestion, bytes_of(name));
+        }
+    }
+    READING_ERROR(reading, node, "%s '%s'%s", what, config_show(node->text).text,
+                  config_suggest_hint(&suggestion, hint));
+}
+
+void config_read_kept(struct reading *reading, const struct node *node, void *at)
+{
+    struct bytes kept = config_keep(reading, node->text);
+
+    memcpy(at, &kept, sizeof(kept));
 }
 
 void *config_take_array(struct reading *reading, size_t count, size_t size)
@@ -433,48 +511,13 @@ static void check_host_bits(struct reading *reading, const struct node *node, co
                   text.at);
 }
 
-static void read_network(struct reading *reading, const struct node *node, const char *path,
-                         struct network *network)
+void config_read_network(struct reading *reading, const struct node *node, void *at)
 {
-    static const char expected[] = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8";
-    struct bytes text;
+    struct network *network = at;
 
-    if (!config_read_text(reading, node, path, expected, &text)) {
-        return;
-    }
-    if (network_parse(text, network)) {
-        check_host_bits(reading, node, path, text, network);
+    if (network_parse(node->text, network)) {
+        check_host_bits(reading, node, reading->option->path, node->text, network);
     } else {
-        READING_ERROR(reading, node, "'%s' expects %s, not '%s'", path, expected,
-                      config_show(text).text);
-    }
-}
-
-void config_require_absolute(struct reading *reading, const struct node *node, const char *path)
-{
-    if (node != NULL && node->kind == NODE_TEXT && node->text.length > 0 &&
-        node->text.at[0] != '/') {
-        READING_ERROR(reading, node, "'%s' expects an absolute path, not '%s'", path,
-                      config_show(node->text).text);
-    }
-}
-
-void config_read_networks(struct reading *reading, const struct node *node, const char *path,
-                          struct network **networks, uint32_t *count)
-{
-    const struct node *member;
-    uint32_t members;
-
-    if (node == NULL || (node->kind == NODE_LIST && node->count == 0)) {
-        return;
-    }
-    member = config_read_members(reading, node, path, &members);
-    if (member == NULL) {
-        return;
-    }
-    *networks = config_take_array(reading, members, sizeof(**networks));
-    for (; *networks != NULL && *count < members; (*count)++) {
-        read_network(reading, member, path, &(*networks)[*count]);
-        member = member->next;
+        config_refuse_text(reading, node, "");
     }
 }

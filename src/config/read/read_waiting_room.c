@@ -37,66 +37,27 @@ static bool read_moment(struct bytes text, uint64_t *milliseconds)
     return seconds > 0;
 }
 
-static void read_opening(struct reading *reading, const struct node *node,
-                         struct waiting_room_settings *room)
+void config_read_opening(struct reading *reading, const struct node *node, void *at)
 {
-    if (node != NULL && !read_moment(room->opens_at, &room->opens_at_ms)) {
+    (void)at;
+    if (!read_moment(node->text, &reading->route->waiting_room.opens_at_ms)) {
+        config_refuse_text(reading, node, "");
+    }
+}
+
+void config_read_ticket_secret(struct reading *reading, const struct node *node, void *at)
+{
+    struct bytes *key = at;
+
+    if (config_read_own_file(reading, node, KEY_MOST, key) && key->length < KEY_LEAST) {
         READING_ERROR(reading, node,
-                      "'waiting_room.opens_at' expects a time such as \"2030-11-29T08:00:00Z\" or "
-                      "\"2030-11-29T09:00:00+01:00\", not '%s'",
-                      config_show(node->text).text);
+                      "'waiting_room.keys': the file holds %zu bytes, and %u random ones are the "
+                      "least; make it with openssl rand -out FILE 48",
+                      key->length, KEY_LEAST);
     }
 }
 
-static void read_keys(struct reading *reading, const struct node *node,
-                      struct waiting_room_settings *room)
+void config_read_waiting_page(struct reading *reading, const struct node *node, void *at)
 {
-    const struct node *member;
-    uint32_t count;
-
-    if (node == NULL ||
-        (member = config_read_members(reading, node, "waiting_room.keys", &count)) == NULL) {
-        return;
-    }
-    room->keys = config_take_array(reading, count, sizeof(*room->keys));
-    for (; room->keys != NULL && room->key_count < count; member = member->next) {
-        struct bytes *key = &room->keys[room->key_count++];
-
-        if (config_read_own_file(reading, member, "waiting_room.keys", KEY_MOST, key) &&
-            key->length < KEY_LEAST) {
-            READING_ERROR(
-                reading, member,
-                "'waiting_room.keys': the file holds %zu bytes, and %u random ones are the "
-                "least; make it with openssl rand -out FILE 48",
-                key->length, KEY_LEAST);
-        }
-    }
-}
-
-void config_read_waiting_room(struct reading *reading, const struct node *node,
-                              struct route_settings *route)
-{
-    struct waiting_room_settings *room = &route->waiting_room;
-    const struct node *page = config_node_child(node, "page");
-
-    if (node == NULL) {
-        return;
-    }
-    config_fill_defaults(PLACE_ROUTE, "waiting_room", room);
-    if (!config_read_group(reading, node, PLACE_ROUTE, "waiting_room", room)) {
-        return;
-    }
-    if (config_node_child(node, "active") == NULL) {
-        config_report_missing(reading, node, "active", "a number of users");
-    }
-    if (room->cookie != NULL && !config_is_token(bytes_of(room->cookie))) {
-        READING_ERROR(reading, config_node_child(node, "cookie"),
-                      "'waiting_room.cookie' expects a cookie's name, not '%s'",
-                      config_show(bytes_of(room->cookie)).text);
-    }
-    read_opening(reading, config_node_child(node, "opens_at"), room);
-    read_keys(reading, config_node_child(node, "keys"), room);
-    if (page != NULL) {
-        config_read_own_file(reading, page, "waiting_room.page", PAGE_MOST, &room->page);
-    }
+    config_read_own_file(reading, node, PAGE_MOST, at);
 }

@@ -7,6 +7,7 @@
 
 #include "base/memory/arena.h"
 #include "config/names.h"
+#include "config/read/readers.h"
 #include "config/schema/schema.h"
 #include "config/settings.h"
 #include "config/yaml/node.h"
@@ -24,13 +25,19 @@ struct reading {
     struct arena *scratch; /* gone after the load */
     struct config_errors *errors;
     struct settings *settings;
-    struct names options;     /* place and path, to struct option */
+    const struct option *option;        /* the row that is being read, for its reader */
+    struct listener_settings *listener; /* that is being read; NULL: none */
+    struct service_settings *service;
+    struct route_settings *route;
+    struct names groups;      /* place and path, to the options directly below */
     struct names listeners;   /* address in its standard form, to the listener's node */
     struct names services;    /* to struct service_settings */
+    struct names origins;     /* of the service that is being read */
     struct names routes;      /* to the node that gives the name */
     struct names match_rests; /* all of a match but its hosts, to the first route with it */
     struct names matches;     /* that route and a host, to the first route with both */
     bool listeners_unsure;    /* one has no readable address: do not tell that it is unknown */
+    bool weights_unsure;      /* one of the split cannot be read: do not tell their sum */
 };
 
 void config_reading_init(struct reading *reading);
@@ -43,12 +50,13 @@ void config_reading_init(struct reading *reading);
 
 /* --- read_group.c --- */
 
-/* Reads a mapping by the table: refuses unknown options, stores the plain ones in `record`
- * (those with a size). False when the node is no mapping. */
+/* Reads a mapping by the table into `record`: refuses unknown options, tells of required ones that
+ * are missing. False when the node is no mapping. */
 bool config_read_group(struct reading *reading, const struct node *node, enum option_place place,
                        const char *prefix, void *record);
-/* Defaults of the options directly below `prefix`. */
-void config_fill_defaults(enum option_place place, const char *prefix, void *record);
+/* Defaults of the options below `prefix` that are at home in this place. */
+void config_fill_defaults(struct reading *reading, enum option_place place, const char *prefix,
+                          void *record);
 /* Tells that a required option is missing, at the node of its group. */
 void config_report_missing(struct reading *reading, const struct node *group, const char *option,
                            const char *expected);
@@ -58,21 +66,29 @@ void config_report_missing(struct reading *reading, const struct node *group, co
 /* Stores one value as the option's row says; false, with an error, when it is not one. */
 bool config_read_value(struct reading *reading, const struct option *option,
                        const struct node *node, void *record);
+/* False, with an error, when the text is not what the row asks for. */
+bool config_check_fit(struct reading *reading, const struct option *option,
+                      const struct node *node);
 void config_store_default(const struct option *option, void *record);
 /* The text of a node; false, with an error that says what is expected, for all else. */
 bool config_read_text(struct reading *reading, const struct node *node, const char *path,
                       const char *expected, struct bytes *text);
-/* The members of a list, or the node itself as the only one: walk with `next`, *count times.
- * NULL, with an error, when there are none. */
-const struct node *config_read_members(struct reading *reading, const struct node *node,
-                                       const char *path, uint32_t *count);
+/* For readers: a text that is not what their row expects. */
+void config_refuse_text(struct reading *reading, const struct node *node, const char *remedy);
+/* The values of these options are texts, each for itself. */
+static inline bool config_is_of_texts(const struct option *option)
+{
+    return option->type <= OPTION_GRPC_STATUSES;
+}
+/* The members of a list or mapping, or the node itself as the only one: walk with `next`, *count
+ * times. NULL when there are none, with an error unless that is allowed. */
+const struct node *config_read_members(struct reading *reading, const struct option *option,
+                                       const struct node *node, uint32_t *count);
+/* Tells that none of the rows has this name (at `offset` in each), and which is near it. */
+void config_report_unknown_name(struct reading *reading, const struct node *node, const char *what,
+                                const void *rows, uint32_t count, size_t size, size_t offset);
 /* Memory for an array; NULL for none of them, or without memory. */
 void *config_take_array(struct reading *reading, size_t count, size_t size);
-/* Tells of a path that does not begin with a slash; an empty one is the bounds' affair. */
-void config_require_absolute(struct reading *reading, const struct node *node, const char *path);
-/* A list of networks, or none of them. */
-void config_read_networks(struct reading *reading, const struct node *node, const char *path,
-                          struct network **networks, uint32_t *count);
 /* Where a node stands, for problems that show after the load; nowhere for NULL. */
 struct file_place config_place_of(const struct reading *reading, const struct node *node);
 /* "line 12", or "line 3 of conf.d/shop.yaml": for messages that name a second place. */
@@ -85,119 +101,49 @@ void config_warn(struct reading *reading, const struct node *node, const char *f
 /* A copy that lives as long as the settings; empty without memory. */
 struct bytes config_keep(struct reading *reading, struct bytes text);
 
-/* --- one file each; all take nodes that may be NULL --- */
+/* --- what is done once a group of the file is read, each in the file of its subject --- */
 
 void config_read_settings(struct reading *reading, const struct node *root);
-void config_read_access_log(struct reading *reading, const struct node *node);
-void config_read_admin(struct reading *reading, const struct node *node);
-void config_read_tracing(struct reading *reading, const struct node *node);
-void config_read_dns(struct reading *reading, const struct node *node);
-void config_read_listeners(struct reading *reading, const struct node *node);
-void config_read_listener_tls(struct reading *reading, const struct node *node,
-                              struct tls_listener_settings *tls);
-void config_read_services(struct reading *reading, const struct node *node);
-void config_read_service_tls(struct reading *reading, const struct node *node,
-                             struct tls_service_settings *tls);
-/* Once origins and `tls` are read: what the certificate of each has to be for. */
-void config_finish_service_tls(struct reading *reading, const struct node *node,
-                               struct service_settings *service);
-/* Statuses and ranges; without a node those of the option's default. */
-void config_read_statuses(struct reading *reading, const struct node *node, enum option_place place,
-                          const char *path, struct status_set *set);
-/* The same of gRPC: a bit for each enum grpc_status. */
-void config_read_grpc_statuses(struct reading *reading, const struct node *node,
-                               enum option_place place, const char *path, uint32_t *set);
-/* The `health` of a service, with its defaults. */
-void config_read_health(struct reading *reading, const struct node *node,
-                        struct health_settings *health);
+void config_store_statuses(const struct option *option, struct bytes list, void *set);
 /* The service of this name; NULL, with an error, when there is none. */
 const struct service_settings *config_find_service(struct reading *reading,
                                                    const struct node *node);
-void config_read_routes(struct reading *reading, const struct node *node);
-void config_read_match(struct reading *reading, const struct node *node,
-                       struct route_settings *route);
-void config_read_action(struct reading *reading, const struct node *node,
-                        struct route_settings *route);
-void config_read_split(struct reading *reading, const struct node *node,
-                       struct route_settings *route);
-/* Places in a request (read_sources.c). */
-struct source_list {
-    const char *option;
-    unsigned kinds; /* bits (1 << enum source_kind) that may stand in it */
-    const char *expected;
-    struct request_source **sources;
-    uint32_t *count;
-};
-/* A list of them, or one alone. */
-void config_read_sources(struct reading *reading, const struct node *node,
-                         const struct source_list *list);
-/* The name of one whose kind is known: a cookie, header or query parameter. */
-void config_read_named_source(struct reading *reading, const struct node *node,
-                              const struct source_list *list, enum source_kind kind,
-                              struct request_source *source);
-/* Header fields or query parameters by name, with a value or true. */
-void config_read_conditions(struct reading *reading, const struct node *node, const char *option,
-                            struct pair_match **pairs, uint32_t *count);
-/* `allow` and `deny` of a listener or route; whether there are any. */
-bool config_read_doors(struct reading *reading, const struct node *node,
-                       struct doors_settings *doors);
-/* The same of a route, and `maintenance_pass`. */
-void config_read_route_doors(struct reading *reading, const struct node *node,
-                             struct route_settings *route);
-void config_read_error_pages(struct reading *reading, const struct node *node,
-                             struct error_pages_settings *pages);
-/* After the route's action. */
-void config_read_cache(struct reading *reading, const struct node *node,
-                       struct route_settings *route);
-void config_read_waiting_room(struct reading *reading, const struct node *node,
-                              struct route_settings *route);
-/* A file that belongs to the configuration, at most `most` bytes; false, with an error. */
-bool config_read_own_file(struct reading *reading, const struct node *node, const char *option,
-                          size_t most, struct bytes *content);
-/* The `rate_limits` of a route, once its name is read. */
-void config_read_rate_limits(struct reading *reading, const struct node *node,
-                             struct route_settings *route);
-/* What stands beside `split` in a route: sticky, salt, override, pin and ramp. */
-void config_read_split_options(struct reading *reading, const struct node *node,
-                               struct route_settings *route);
-void config_read_header_edits(struct reading *reading, const struct node *node,
-                              struct route_settings *route);
-/* respond.headers, which become set edits of the answer. */
-void config_read_respond_headers(struct reading *reading, const struct node *node,
-                                 struct route_settings *route);
+/* Once origins and `tls` are read: what the certificate of each has to be for. */
+void config_finish_service_tls(struct reading *reading, const struct node *node,
+                               struct service_settings *service);
+/* A route does one thing, and has no options of another. */
+void config_check_action(struct reading *reading, const struct node *node,
+                         struct route_settings *route);
+void config_finish_split(struct reading *reading, const struct node *node,
+                         struct route_settings *route);
+void config_finish_cache(struct reading *reading, const struct node *node,
+                         struct route_settings *route);
 /* Refuses a route, itself without errors, that an earlier one with the same match leaves
  * nothing to. */
 void config_check_conflict(struct reading *reading, const struct node *node,
                            struct route_settings *route);
+/* Names what has none. */
+void config_finish_routes(struct reading *reading, const struct node *list);
+/* Once all names are known; those of rate limits too. */
+void config_finish_client_limits(struct settings *settings);
+/* A file that belongs to the configuration, at most `most` bytes; false, with an error. */
+bool config_read_own_file(struct reading *reading, const struct node *node, size_t most,
+                          struct bytes *content);
 
 /* --- warnings.c: once all is read --- */
 
 /* Services that no route names, origins that are the gateway's own listeners. */
 void config_find_warnings(struct reading *reading, const struct node *root);
 
-/* --- read_client_limits.c --- */
-
-void config_read_client_limits(struct reading *reading, const struct node *node);
-/* Their own where they say something, else as everywhere. */
-void config_read_listener_client_limits(struct reading *reading, const struct node *node,
-                                        struct listener_settings *listener);
-void config_read_route_client_limits(struct reading *reading, const struct node *node,
-                                     struct route_settings *route);
-/* Once all names are known; those of rate limits too. */
-void config_finish_client_limits(struct settings *settings);
-
 /* --- text_rules.c: what may stand in a text --- */
 
-bool config_is_token(struct bytes text);       /* RFC 9110 section 5.6.2 */
-bool config_is_field_value(struct bytes text); /* RFC 9110 section 5.5 */
-bool config_is_visible(struct bytes text);     /* not empty, printable ASCII without spaces */
-bool config_is_name(struct bytes text);        /* of a service or route */
-bool config_is_host_name(struct bytes text);   /* DNS name, not an address */
 /* Lower case, in place. */
 void config_to_lower(struct bytes text);
 /* The normal form of a path (RFC 3986 section 6.2.2) into `out`, which has room for three
  * times its length. False for what has none: not starting with '/', a bad escape or %00, '?' or
  * '#', or climbing above the root. */
 bool config_normal_path(struct bytes path, char *out, size_t *length);
+/* The same, into scratch memory. */
+bool config_normal_form(struct reading *reading, struct bytes path, struct bytes *normal);
 
 #endif

@@ -114,3 +114,26 @@ bool config_normal_path(struct bytes path, char *out, size_t *length)
     *length = normal.length; /* in place: it is never longer */
     return true;
 }
+
+bool config_normal_form(struct reading *reading, struct bytes path, struct bytes *normal)
+{
+    char *room = arena_take(reading->scratch, path.length * 3 + 1);
+
+    normal->at = room;
+    return room != NULL && config_normal_path(path, room, &normal->length);
+}
+
+bool config_is_absolute(struct bytes text)
+{
+    return bytes_start_with(text, BYTES("/"));
+}
+
+bool config_is_request_path(struct bytes text)
+{
+    return config_is_absolute(text) && config_is_visible(text);
+}
+
+bool config_is_rewrite(struct bytes text)
+{
+    return config_is_request_path(text) && strpbrk(text.at, "?#") == NULL;
+}

@@ -2,30 +2,61 @@
 /* The table of options itself, and walking it. After a change: contrib/check-options.sh --update */
 #include "config/schema/schema.h"
 
+#include "config/read/readers.h"
 #include "config/settings.h"
 
 #define FIELD(type, member) \
     .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
+/* A value whose place in the file is kept as well. */
+#define FIELD_AT(type, member, place) FIELD(type, member), .at = offsetof(struct type, place)
+/* A list: its array and its length. */
+#define FIELD_LIST(type, member, count) \
+    FIELD(type, member), .item_size = sizeof(*((struct type *)0)->member), \
+                         .to_count = offsetof(struct type, count) - offsetof(struct type, member)
+/* A list beside its group in the settings. */
+#define BESIDE_GROUP(group, member, count) \
+    .offset = offsetof(struct settings, member) - offsetof(struct settings, group), \
+    .item_size = sizeof(*((struct settings *)0)->member), \
+    .to_count = offsetof(struct settings, count) - offsetof(struct settings, member)
+#define IN_LISTENER(member) .in_listener = offsetof(struct listener_settings, member)
+#define IN_ROUTE(member) .in_route = offsetof(struct route_settings, member)
+
+/* Networks of clients or proxies. */
+#define NETWORKS \
+    .may_be_empty = true, .read = config_read_network, \
+    .expects = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8"
+
+#define STATUSES \
+    .read = config_read_status, \
+    .expects = "a status such as 503, a range such as 500-599, a list of them, or none"
+#define GRPC_STATUSES \
+    .read = config_read_status, \
+    .expects = "a gRPC status such as UNAVAILABLE, a list of them, or none"
 
 #define HEADER_EDITS(name, both_ways) \
-    {.path = name, \
+    {.path = #name, \
      .places = PLACE_ROUTE, \
      .type = OPTION_GROUP, \
+     FIELD(route_settings, name), \
      .sample_off = true, \
      .help = "Changes to the header lines of " both_ways "; remove first, then set, then add."}, \
-        {.path = name ".remove", \
+        {.path = #name ".remove", \
          .places = PLACE_ROUTE, \
          .type = OPTION_TEXTS, \
          .sample = "[X-Internal]", \
+         .expects = "a header name", \
+         .read = config_read_header_remove, \
+         FIELD_LIST(header_edits, remove, remove_count), \
          .help = "Header names to take out."}, \
-        {.path = name ".set", \
+        {.path = #name ".set", \
          .places = PLACE_ROUTE, \
          .type = OPTION_HEADERS, \
          .sample = "{X-Gateway: turnpike}", \
+         .read = config_read_header_set, \
          .help = "Header lines that take the place of all with the same name."}, \
     { \
-        .path = name ".add", .places = PLACE_ROUTE, .type = OPTION_HEADER_ROWS, \
-        .sample = "{X-Note: seen}", \
+        .path = #name ".add", .places = PLACE_ROUTE, .type = OPTION_HEADER_ROWS, \
+        .sample = "{X-Note: seen}", .read = config_read_header_add, \
         .help = "Header lines to add to those that are there; a list allows one name twice." \
     }
 
@@ -43,6 +74,7 @@ static const struct option options[] = {
              "case."},
     {.path = "user", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "www-data",
      .sample_off = true, FIELD(settings, user),
+     .read = config_check_user,
      .help = "Unprivileged user that the process becomes once all listeners are open. Absent: "
              "the user does not change."},
     {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
@@ -51,15 +83,21 @@ static const struct option options[] = {
              "clients sent, nor keys: SECURITY.md says what."},
     {.path = "pid_file", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .sample = "/run/turnpike/turnpike.pid", .sample_off = true, FIELD(settings, pid_file),
+     .at = offsetof(struct settings, pid_file_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "File that holds the pid of the serving process, an absolute path in a folder "
              "that `user` may write to. A binary upgrade replaces it."},
     {.path = "state_directory", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .sample = "/var/lib/turnpike", .sample_off = true, FIELD(settings, state_directory),
+     .at = offsetof(struct settings, state_directory_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "Folder for the last good configuration, the audit log and decisions made at run "
              "time, an absolute path that `user` may write to. Absent: $STATE_DIRECTORY, or "
              "/var/lib/turnpike if it exists."},
     {.path = "via", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .initial = "turnpike",
      .least = "1", .greatest = "64", FIELD(settings, via),
+     .fits = config_is_token, .expects = "a name of letters, digits and -._ without spaces",
+     .read = config_check_via,
      .help = "The gateway's name in the Via and Proxy-Status fields. To send an origin no Via, "
              "see via of a service."},
     {.path = "priority_header", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "X-Priority",
@@ -73,15 +111,21 @@ static const struct option options[] = {
              "as turnpike.client_request_id."},
     {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG_GROUP, .initial = "stderr",
      .words = "off|stderr|syslog",
+     FIELD_AT(settings, access_log, access_log.at), .read = config_read_access_log,
+     .expects = "off, stderr, syslog or an absolute path",
      .help = "Where the JSON line of each exchange is written: off, stderr, syslog or the path "
              "of a file, which SIGUSR1 reopens. A group (to, fields, sample) also says what is "
              "written."},
     {.path = "access_log.to", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "stderr",
      .words = "off|stderr|syslog",
+     .at = offsetof(struct access_log_settings, at), .read = config_read_log_target,
+     .expects = "off, stderr, syslog or an absolute path",
      .help = "Where the lines are written: off, stderr, syslog or the path of a file, which "
              "SIGUSR1 reopens."},
     {.path = "access_log.fields", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
      .sample = "[user_agent.original, http.request.header.referer]",
+     FIELD_LIST(access_log_settings, fields, field_count), .most = ACCESS_FIELDS_MAX,
+     .may_be_empty = true, .expects = "the name of a field", .read = config_read_log_field,
      .help = "Fields that a line has besides the usual ones, where the exchange has them: "
              "user_agent.original, http.request.header.NAME, http.response.header.NAME (of an "
              "origin's answer), tls.client.server_name, tls.client.subject, turnpike.handshake_ms, "
@@ -93,19 +137,25 @@ static const struct option options[] = {
      .help = "Share of exchanges that have a line. Errors always have one: a status of 400 or "
              "more, an exchange that broke off, and one that was tried more than once."},
     {.path = "tracing", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(settings, tracing),
      .help = "Spans of each exchange and its attempts, sent to a collector of OpenTelemetry. Origins "
              "get the context of their attempt as traceparent. Absent: there are no spans, and "
              "traceparent and tracestate pass untouched."},
     {.path = "tracing.to", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .required = true,
      .sample = "http://127.0.0.1:4318/v1/traces",
+     .at = offsetof(struct tracing_settings, tls.at), .read = config_read_collector,
+     .expects = "a URL such as http://127.0.0.1:4318/v1/traces",
      .help = "URL that takes OTLP over HTTP in JSON, a POST about once a second. With https:// its "
              "certificate must have the name of the URL. A worker never waits for it; spans that it "
              "does not take in time are dropped and counted."},
     {.path = "tracing.tls", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(tracing_settings, tls), .read = config_check_collector_tls,
      .help = "What is asked of a collector whose URL begins with https://."},
     {.path = "tracing.tls.ca", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/tls/collector-ca.crt", .sample_off = true,
      FIELD(tls_service_settings, ca),
+     .at = offsetof(struct tls_service_settings, ca_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "PEM file with the certificates that may have signed the collector's; default: what the "
              "system trusts."},
     {.path = "tracing.sample", .places = PLACE_GLOBAL, .type = OPTION_PERCENT, .initial = "1%",
@@ -121,9 +171,12 @@ static const struct option options[] = {
      .least = "100ms", .greatest = "1m", FIELD(tracing_settings, timeout),
      .help = "How long one POST to the collector may take."},
     {.path = "admin", .places = PLACE_GLOBAL, .type = OPTION_GROUP,
+     FIELD(settings, admin),
      .help = "The control interface: what turnpikectl talks to, and metrics for Prometheus."},
     {.path = "admin.socket", .places = PLACE_GLOBAL, .type = OPTION_LOG, .initial = "auto",
      .words = "auto|off",
+     .at = offsetof(struct admin_settings, socket_at), .read = config_read_admin_socket,
+     .expects = "auto, off or an absolute path of up to 107 bytes",
      .help = "Unix socket of turnpikectl. auto: /run/turnpike/admin.sock, if its folder "
              "exists. Any user with write permission on the socket can change traffic."},
     {.path = "admin.mode", .places = PLACE_GLOBAL, .type = OPTION_MODE, .initial = "0600",
@@ -131,26 +184,33 @@ static const struct option options[] = {
      .help = "Permissions of the socket's file."},
     {.path = "admin.metrics", .places = PLACE_GLOBAL, .type = OPTION_ADDRESS,
      .sample = "127.0.0.1:9464", .sample_off = true,
+     .at = offsetof(struct admin_settings, metrics_at), .read = config_read_admin_metrics,
+     .expects = "an address with its port, such as 127.0.0.1:9464",
      .help = "Address that serves GET /metrics and GET /health, nothing else. A loopback address also "
              "serves the live page, GET /."},
     {.path = "dns", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      .help = "How names of origins are resolved."},
     {.path = "dns.servers", .places = PLACE_GLOBAL, .type = OPTION_TEXTS,
      .sample = "[127.0.0.1, \"127.0.0.1:8600\"]",
+     .read = config_read_dns_server,
+     .expects = "an address such as 127.0.0.1, ::1, 127.0.0.1:8600 or [::1]:8600",
      .help = "Addresses of the DNS servers, with a port unless it is 53. Absent: those of "
              "/etc/resolv.conf."},
     {.path = "include", .places = PLACE_GLOBAL, .type = OPTION_TEXTS, .sample = "conf.d/*.yaml",
      .sample_off = true,
+     .may_be_empty = true, .expects = "a path or a pattern", .read = config_check_include,
      .help = "Files with further listeners, services and routes: paths, or patterns such as "
              "conf.d/*.yaml, whose files are read in order of their names; relative ones count "
              "from this file's folder. All other options stay in the main file."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
+     FIELD_LIST(settings, trusted_proxies, trusted_proxy_count), NETWORKS,
      .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are "
              "believed and kept; those of other senders are dropped. The client is the last "
              "address in X-Forwarded-For, or else in Forwarded, outside of these networks."},
 
     {.path = "timeouts", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{first_byte: 5s}",
+     FIELD(settings, timeouts), IN_ROUTE(timeouts),
      .help = "How long to wait for what; a route may have its own."},
     {.path = "timeouts.handshake", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
@@ -224,6 +284,7 @@ static const struct option options[] = {
 
     {.path = "min_rates", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{request_body: 100B}",
+     FIELD(settings, min_rates), IN_LISTENER(min_rates), IN_ROUTE(min_rates),
      .help = "Bytes a second that a client must move in each window, counted while only the "
              "client is waited for. A listener may have its own, and a route overrides both. "
              "Slow clients hurt no others while resources last; under pressure the costliest "
@@ -243,6 +304,7 @@ static const struct option options[] = {
 
     {.path = "limits", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_GROUP,
      .sample = "{requests_per_connection: 1000}",
+     FIELD(settings, limits), IN_LISTENER(limits), .read = config_check_limits,
      .help = "How much one message or client may ask for; a listener may have its own."},
     {.path = "limits.head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "32KiB",
      .least = "1KiB", .greatest = "32KiB", FIELD(limits_settings, head_bytes),
@@ -323,11 +385,13 @@ static const struct option options[] = {
              "some."},
 
     {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(settings, deadline),
      .help = "Remaining time of timeouts.total, passed between trusted clients, gateway and "
              "origins."},
     {.path = "deadline.header", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
      .initial = "X-Request-Timeout-Ms", .least = "1", .greatest = "64",
      FIELD(deadline_settings, header),
+     .fits = config_is_token, .expects = "the name of a header line",
      .help = "Header line with the remaining milliseconds. It is read from trusted_proxies, "
              "and sent to origins when there is a limit. Lines of other clients are dropped."},
     {.path = "deadline.min_remaining", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "5ms",
@@ -336,6 +400,7 @@ static const struct option options[] = {
 
     {.path = "retry", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample_off = true,
+     FIELD(settings, retry), IN_ROUTE(retry),
      .help = "Which attempts without a response are retried; doc/RETRIES.md has the table."},
     {.path = "retry.idempotent", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_FLAG,
      .initial = "true", FIELD(retry_settings, idempotent),
@@ -358,6 +423,8 @@ static const struct option options[] = {
 
     {.path = "client_limits", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_GROUP, .sample = "{request_rate: 50}",
+     FIELD(settings, client_limits), IN_LISTENER(client_limits), IN_ROUTE(client_limits),
+     .read = config_check_client_limits,
      .help = "Limits of one client address (IPv4 /32, IPv6 /64), counted over all workers. All "
              "are off by default, because a load balancer, or a company behind one address, is "
              "one client. A listener may have its own, and a route its own request rate."},
@@ -381,32 +448,52 @@ static const struct option options[] = {
      FIELD(client_limits_settings, request_burst),
      .help = "Requests that may come at once after a pause; auto: those of two seconds."},
     {.path = "client_limits.exempt", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS,
-     .initial = "[]", .help = "Networks without these limits."},
+     .initial = "[]",
+     BESIDE_GROUP(client_limits, exempt_clients, exempt_client_count), NETWORKS,
+     .help = "Networks without these limits."},
 
     {.path = "error_pages", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_HEADERS,
      .sample = "{503: /etc/turnpike/busy.html, maintenance: /etc/turnpike/maintenance.html}",
      .sample_off = true,
+     FIELD_LIST(settings, error_pages.rows, error_pages.count), IN_ROUTE(error_pages.rows),
+     .read = config_read_error_page,
+     .expects = "a mapping of statuses to files, such as {503: /etc/turnpike/busy.html}",
      .help = "HTML files, by status, for browsers (Accept: text/html) in place of the gateway's own "
              "error documents; all other clients get those. Read at a start and a reload, up to 256 "
              "KiB each. Those of a route come before the global ones; maintenance is for routes in "
              "maintenance, else 503."},
     {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
-     .inside = PLACE_LISTENER, .help = "Addresses that clients connect to."},
+     .inside = PLACE_LISTENER,
+     FIELD_LIST(settings, listeners, listener_count), .read = config_read_listener,
+     .expects = "a list with at least one address, such as - address: 127.0.0.1:8080",
+     .missing = "a list with at least one address",
+     .help = "Addresses that clients connect to."},
     {.path = "services", .places = PLACE_GLOBAL, .type = OPTION_NAMED, .inside = PLACE_SERVICE,
-     .sample = "example", .help = "Named sets of origins that routes forward to (upstreams)."},
+     .sample = "example",
+     FIELD_LIST(settings, services, service_count), .read = config_read_service,
+     .expects = "a mapping of names", .may_be_empty = true,
+     .help = "Named sets of origins that routes forward to (upstreams)."},
     {.path = "routes", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
      .inside = PLACE_ROUTE,
+     FIELD_LIST(settings, routes, route_count), .read = config_read_route,
+     .expects = "a list with at least one route",
      .help = "Which requests go where. The most specific match wins; of equals, the first."},
 
     /* --- listener --- */
     {.path = "address", .places = PLACE_LISTENER, .type = OPTION_ADDRESS, .required = true,
      .sample = "127.0.0.1:8080",
+     .at = offsetof(struct listener_settings, at), .read = config_read_listen_address,
+     .expects = "an address with its port, \"127.0.0.1:8080\" or \"[::]:8080\", or \"unix:/path\"",
      .help = "\"0.0.0.0:8080\", \"[::]:8080\" or \"unix:/run/turnpike.sock\"."},
     {.path = "proxy_protocol", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample_off = true,
+     .read = config_check_proxy_protocol,
+     .expects = "the networks of the proxies that send headers: {from: [10.0.0.0/8]}, or "
+                "{from: [0.0.0.0/0, \"::/0\"]} to take them from any peer",
      .help = "Every connection starts with a PROXY protocol header, version 1 or 2, that names its "
              "client; {} on a Unix socket, where its mode says who may connect."},
     {.path = "proxy_protocol.from", .places = PLACE_LISTENER, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]",
+     FIELD_LIST(listener_settings, proxy_from, proxy_from_count), NETWORKS,
      .help = "Networks of the proxies that send such headers; a connection from elsewhere is closed "
              "unread. [0.0.0.0/0, \"::/0\"] takes a header from any peer. A client that a header "
              "names is never one of trusted_proxies unless the proxy that sent it is one, too."},
@@ -432,21 +519,31 @@ static const struct option options[] = {
 
     {.path = "timeouts", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample = "{head: 5s}",
      .sample_off = true,
+     FIELD(listener_settings, timeouts),
      .help = "Timeouts of this listener's clients, in place of the global ones."},
     {.path = "tls", .places = PLACE_LISTENER, .type = OPTION_GROUP, .sample_off = true,
+     FIELD_AT(listener_settings, tls, tls.at),
      .help = "Speak TLS (1.2 and 1.3) with clients. Absent: plain HTTP."},
     {.path = "tls.certificates", .places = PLACE_LISTENER, .type = OPTION_ROWS, .required = true,
+     FIELD_LIST(tls_listener_settings, certificates, certificate_count),
+     .expects = "a list with at least one member, such as [{cert: /path/to/cert.pem, "
+                "key: /path/to/key.pem}]",
+     .missing = "a list such as [{cert: /path/to/cert.pem, key: /path/to/key.pem}]",
      .help = "Certificates and their private keys. A client gets the one that has the name it "
              "asks for (SNI), ECDSA before RSA. Without such a one it gets the first "
              "(tls.unknown_names)."},
     {.path = "tls.certificates.cert", .places = PLACE_LISTENER, .type = OPTION_TEXT,
      .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.crt",
      FIELD(tls_certificate_settings, cert),
+     .at = offsetof(struct tls_certificate_settings, cert_at), .fits = config_is_absolute,
+     .expects = "an absolute path", .missing = "the path of a PEM file",
      .help = "PEM file with the certificate, followed by the intermediate certificates up to "
              "its CA."},
     {.path = "tls.certificates.key", .places = PLACE_LISTENER, .type = OPTION_TEXT,
      .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.key",
      FIELD(tls_certificate_settings, key),
+     .at = offsetof(struct tls_certificate_settings, key_at), .fits = config_is_absolute,
+     .expects = "an absolute path", .missing = "the path of a PEM file",
      .help = "PEM file with the private key of the certificate. A file that every user of the "
              "machine may read is refused. For a file that a group or an ACL may read the log "
              "has a warning."},
@@ -478,6 +575,7 @@ static const struct option options[] = {
      FIELD(tls_listener_settings, groups),
      .help = "Groups of the key exchange, best first."},
     {.path = "tls.client_auth", .places = PLACE_LISTENER, .type = OPTION_GROUP,
+     FIELD(tls_listener_settings, client_auth), .read = config_check_client_auth,
      .help = "Client certificates (mutual TLS). Origins get a client's certificate as "
              "Client-Cert (RFC 9440)."},
     {.path = "tls.client_auth.mode", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
@@ -491,12 +589,17 @@ static const struct option options[] = {
     {.path = "tls.client_auth.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/tls/clients-ca.crt",
      FIELD(tls_client_auth_settings, ca),
+     .at = offsetof(struct tls_client_auth_settings, ca_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "PEM file with the CAs whose client certificates are accepted."},
     {.path = "tls.hosts", .places = PLACE_LISTENER, .type = OPTION_ROWS,
+     FIELD_LIST(tls_listener_settings, hosts, host_count), .read = config_read_tls_host,
+     .expects = "a list such as [{name: pay.example.com}]", .may_be_empty = true,
      .help = "Host names with rules of their own for client certificates. A request for such a "
              "host must come over a connection that asked for it by SNI, otherwise it gets 421."},
     {.path = "tls.hosts.name", .places = PLACE_LISTENER, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "253", .sample = "pay.example.com", FIELD(tls_host_settings, name),
+     .fits = config_is_host_pattern, .expects = "a host name",
      .help = "\"pay.example.com\", or \"*.pay.example.com\" (any name below it, as in "
              "match.host). The longest name that matches counts."},
     {.path = "tls.hosts.mode", .places = PLACE_LISTENER, .type = OPTION_CHOICE,
@@ -506,6 +609,8 @@ static const struct option options[] = {
     {.path = "tls.hosts.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/tls/merchants-ca.crt",
      FIELD(tls_host_settings, client_auth.ca),
+     .at = offsetof(struct tls_host_settings, client_auth.ca_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "For this host, in place of tls.client_auth.ca. Absent: that file."},
     {.path = "tls.resume", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
      FIELD(tls_listener_settings, resume),
@@ -513,6 +618,8 @@ static const struct option options[] = {
              "handshake."},
     {.path = "tls.ticket_keys", .places = PLACE_LISTENER, .type = OPTION_TEXTS,
      .sample = "[/etc/turnpike/tls/tickets.key]", .sample_off = true,
+     FIELD_LIST(tls_listener_settings, ticket_keys, ticket_key_count),
+     .read = config_read_ticket_key, .expects = "an absolute path",
      .help = "Files of at least 32 random bytes (openssl rand -out FILE 48) that protect "
              "session tickets, the same on all gateways of a fleet. New tickets are made with "
              "the first file; tickets of all files are accepted. Absent: a secret that lives as "
@@ -528,11 +635,13 @@ static const struct option options[] = {
      .help = "Reload the configuration when one of these files has changed."},
     {.path = "allow", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]", .sample_off = true,
+     FIELD_LIST(listener_settings, doors.allow, doors.allow_count), IN_ROUTE(doors.allow), NETWORKS,
      .help = "Networks of clients whose requests are served; others get 403. Absent: all. The client "
              "is the one that trusted_proxies name; one without an address (a Unix socket) is in no "
              "network."},
     {.path = "deny", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.66.0.0/16]", .sample_off = true,
+     FIELD_LIST(listener_settings, doors.deny, doors.deny_count), IN_ROUTE(doors.deny), NETWORKS,
      .help = "Networks of clients whose requests get 403, even if allow lists them."},
     {.path = "hsts", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "1",
      .greatest = "256", .sample = "max-age=31536000; includeSubDomains", .sample_off = true,
@@ -545,10 +654,15 @@ static const struct option options[] = {
 
     /* --- service --- */
     {.path = "origins", .places = PLACE_SERVICE, .type = OPTION_ORIGINS, .required = true,
+     FIELD_LIST(service_settings, origins, origin_count), .read = config_read_origin,
+     .expects = "a list with at least one address, such as [10.0.0.1:80]",
+     .missing = "a list of addresses",
      .help = "Addresses that serve the service. A text is short for a group with only an "
              "address."},
     {.path = "origins.address", .places = PLACE_SERVICE, .type = OPTION_ADDRESS, .required = true,
      .sample = "127.0.0.1:9000",
+     .expects = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:80\", \"unix:/path\" or "
+                "\"srv:_api._tcp.internal\"",
      .help = "\"10.0.0.1:80\", \"[::1]:80\", \"api.internal:8080\", \"unix:/run/api.sock\", or "
              "\"srv:_api._tcp.internal\": an SRV name, which stands for the targets of its records "
              "(up to 256), with their ports, priorities and weights. A host name stands for all of "
@@ -583,6 +697,7 @@ static const struct option options[] = {
              "for nginx as an origin: it compresses answers to requests with Via only where its "
              "gzip_proxied says so, which is off by default."},
     {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     FIELD(service_settings, pool),
      .help = "Connections to each origin, and the requests that wait for one."},
     {.path = "pool.max_idle", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
      .least = "0", .greatest = "100000", FIELD(pool_settings, max_idle),
@@ -614,6 +729,7 @@ static const struct option options[] = {
      .help = "How long an exchange may wait for a connection. Then it gets 503."},
 
     {.path = "retry_budget", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     FIELD(service_settings, retry_budget),
      .help = "How many retries the service may make, counted over the last 8 seconds."},
     {.path = "retry_budget.percent", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "20", .least = "0", .greatest = "100", FIELD(retry_budget_settings, percent),
@@ -622,6 +738,7 @@ static const struct option options[] = {
      .initial = "3", .least = "0", .greatest = "100000", FIELD(retry_budget_settings, min_per_second),
      .help = "Retries a second that are allowed in addition."},
     {.path = "limits", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     FIELD(service_settings, limits),
      .help = "Limits of the service that hold over all workers."},
     {.path = "limits.max_concurrent_requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "1", .greatest = "10000000",
@@ -642,9 +759,12 @@ static const struct option options[] = {
      .help = "Requests that wait for any origin of the service; further ones get 503."},
     {.path = "tls", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample = "{ca: /etc/turnpike/tls/internal-ca.crt}",
      .sample_off = true,
+     FIELD_AT(service_settings, tls, tls.at), .read = config_check_service_tls,
      .help = "Speak TLS with the origins; {} for TLS with all defaults. Absent: plain HTTP."},
     {.path = "tls.ca", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", FIELD(tls_service_settings, ca),
+     .at = offsetof(struct tls_service_settings, ca_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "PEM file with the CAs that may have issued the certificates of the origins. "
              "Absent: the CAs that the system trusts."},
     {.path = "tls.server_name", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "1",
@@ -653,10 +773,14 @@ static const struct option options[] = {
              "whatever Host says. Absent: the name of the origin."},
     {.path = "tls.cert", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", FIELD(tls_service_settings, cert),
+     .at = offsetof(struct tls_service_settings, cert_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "PEM file with the gateway's own certificate, for origins that ask for one (mutual "
              "TLS)."},
     {.path = "tls.key", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", FIELD(tls_service_settings, key),
+     .at = offsetof(struct tls_service_settings, key_at), .fits = config_is_absolute,
+     .expects = "an absolute path",
      .help = "PEM file with the private key of the gateway's certificate. A file that every "
              "user of the machine may read is refused. For a file that a group or an ACL may "
              "read the log has a warning."},
@@ -677,6 +801,7 @@ static const struct option options[] = {
      .help = "Reload the configuration when one of these files has changed."},
 
     {.path = "lenient", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(service_settings, lenient), .read = config_check_lenient,
      .help = "Faults of origins' answers, and of probes' answers, that are taken instead of answered "
              "502. Clients get well-formed answers all the same; of clients no fault is taken."},
     {.path = "lenient.bare_lf", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
@@ -691,6 +816,7 @@ static const struct option options[] = {
      .help = "Transfer-Encoding: chunked in an HTTP/1.0 answer; its connection is closed behind it."},
 
     {.path = "health", .places = PLACE_SERVICE, .type = OPTION_GROUP,
+     FIELD(service_settings, health), .read = config_check_health,
      .help = "When an origin gets no requests: its answers speak against it (it is ejected), "
              "or its probes do. Known to all workers, kept over reloads."},
     {.path = "health.consecutive_failures", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
@@ -710,12 +836,14 @@ static const struct option options[] = {
     {.path = "health.window", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "10s",
      .least = "100ms", .greatest = "1h", FIELD(health_settings, window),
      .help = "Length of a window; the first failure opens it."},
-    {.path = "health.failed_status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
+    {.path = "health.failed_status", .places = PLACE_SERVICE, .type = OPTION_STATUSES,
      .initial = "502-504",
+     FIELD(health_settings, failed_status), STATUSES,
      .help = "Statuses of answers that count as failures: one, a range such as 500-599, or a "
              "list; none: only what got no whole answer."},
-    {.path = "health.failed_grpc_status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
+    {.path = "health.failed_grpc_status", .places = PLACE_SERVICE, .type = OPTION_GRPC_STATUSES,
      .initial = "UNAVAILABLE",
+     FIELD(health_settings, failed_grpc_status), GRPC_STATUSES,
      .help = "gRPC statuses that count as failures: one by its name, or a list; none: no status "
              "counts. UNKNOWN and INTERNAL are what many applications answer to a request that "
              "they cannot handle, and DEADLINE_EXCEEDED depends on the client's deadline."},
@@ -751,6 +879,7 @@ static const struct option options[] = {
      .help = "Policy while no origin is fit. try: send to all that are not drained. fail: "
              "respond 503 at once."},
     {.path = "health.probe", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(health_settings, probe), .read = config_check_probe,
      .help = "Active health check of each origin, once for all workers; not counted as "
              "requests. An origin is down while a probe of any service says so."},
     {.path = "health.probe.type", .places = PLACE_SERVICE, .type = OPTION_CHOICE,
@@ -758,9 +887,12 @@ static const struct option options[] = {
      .help = "A GET, only a connection, or a call of grpc.health.v1.Health/Check, over HTTP/2."},
     {.path = "health.probe.path", .places = PLACE_SERVICE, .type = OPTION_TEXT, .initial = "/",
      .least = "1", .greatest = "2048", .sample = "/health", FIELD(probe_settings, path),
+     .fits = config_is_request_path,
+     .expects = "a path that starts with '/', without spaces",
      .help = "Path and query of the GET."},
     {.path = "health.probe.host", .places = PLACE_SERVICE, .type = OPTION_TEXT,
      .least = "1", .greatest = "255", .sample = "api.internal", FIELD(probe_settings, host),
+     .fits = config_is_visible, .expects = "a host without spaces",
      .help = "Host of the GET or call; absent: the origin's address as written."},
     {.path = "health.probe.interval", .places = PLACE_SERVICE, .type = OPTION_TIME,
      .initial = "5s", .least = "20ms", .greatest = "1d", FIELD(probe_settings, interval),
@@ -778,23 +910,31 @@ static const struct option options[] = {
      .initial = "3", .least = "1", .greatest = "1000", FIELD(probe_settings, unhealthy),
      .help = "Consecutive bad probes that bring an up origin down. The first probe of a new "
              "origin decides alone."},
-    {.path = "health.probe.status", .places = PLACE_SERVICE, .type = OPTION_TEXTS,
-     .initial = "200-399", .help = "Status codes of a good response, as in health.failed_status."},
+    {.path = "health.probe.status", .places = PLACE_SERVICE, .type = OPTION_STATUSES,
+     .initial = "200-399",
+     FIELD(probe_settings, status), STATUSES,
+     .help = "Status codes of a good response, as in health.failed_status."},
     {.path = "health.probe.body", .places = PLACE_SERVICE, .type = OPTION_TEXT,
      .least = "1", .greatest = "256", .sample = "ok", FIELD(probe_settings, body),
      .help = "Text that the first 4 KiB of the body must contain; absent: any body is good."},
     {.path = "health.probe.grpc_service", .places = PLACE_SERVICE, .type = OPTION_TEXT,
      .initial = "", .least = "0", .greatest = "512", FIELD(probe_settings, grpc_service),
+     .fits = config_is_visible, .expects = "a name without spaces",
      .help = "Service that a probe of type grpc asks for; empty: the server as a whole. Good is "
              "SERVING, and nothing else."},
 
     /* --- route --- */
     {.path = "name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
+     FIELD(route_settings, name), .fits = config_is_name, .read = config_check_route_name,
+     .expects = "a name of 1 to 64 letters, digits and -_.",
      .help = "For logs and metrics; absent: route-1, route-2, ... by position."},
     {.path = "match", .places = PLACE_ROUTE, .type = OPTION_GROUP,
+     .read = config_check_match,
      .help = "Which requests; all that is given must hold. Absent: every request."},
     {.path = "match.host", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[example.com, \"*.example.com\"]",
+     FIELD_LIST(route_settings, hosts, host_count), .read = config_read_host,
+     .expects = "a host such as example.com, \"*.example.com\" or \"*\"",
      .help = "\"example.com\", \"*.example.com\" (any name below it) or \"*\"."},
     {.path = "match.path", .places = PLACE_ROUTE, .type = OPTION_PATH, .sample = "/ping",
      .sample_off = true, .help = "The whole path, in normal form."},
@@ -805,19 +945,30 @@ static const struct option options[] = {
              "match.path and match.path_prefix."},
     {.path = "match.grpc.service", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
      .greatest = "512", .sample = "shop.v1.Orders",
+     .fits = config_is_grpc_name, .expects = "a name such as shop.v1.Orders",
      .help = "The service with its package, as in the path /shop.v1.Orders/Place."},
     {.path = "match.grpc.method", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
-     .greatest = "512", .sample = "Place", .help = "One method of that service; absent: all."},
+     .greatest = "512", .sample = "Place",
+     .fits = config_is_grpc_name, .expects = "a name such as shop.v1.Orders",
+     .help = "One method of that service; absent: all."},
     {.path = "match.method", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
-     .sample = "[GET, HEAD, POST]", .help = "One method or a list."},
+     .sample = "[GET, HEAD, POST]",
+     FIELD_LIST(route_settings, methods, method_count), .read = config_read_method,
+     .expects = "a method such as GET",
+     .help = "One method or a list."},
     {.path = "match.headers", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
      .sample = "{X-Tenant: blue, X-Trace: true}", .sample_off = true,
+     FIELD_LIST(route_settings, headers, header_count), .read = config_read_condition,
+     .expects = "a mapping of names to values, such as {X-Tenant: blue}",
      .help = "Header names and the value each must have; true: any value."},
     {.path = "match.query", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
      .sample = "{version: \"2\", debug: true}", .sample_off = true,
+     FIELD_LIST(route_settings, query, query_count), .read = config_read_condition,
+     .expects = "a mapping of names to values, such as {version: \"2\"}",
      .help = "Query parameters and the value each must have, as sent; true: any value."},
     {.path = "match.client_certificate", .places = PLACE_ROUTE, .type = OPTION_GROUP,
      .sample_off = true,
+     .read = config_check_certificate,
      .help = "Requests whose client has shown a certificate; {}: any."},
     {.path = "match.client_certificate.subject", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .least = "1", .greatest = "1024", .sample = "CN=merchant,O=Example",
@@ -825,19 +976,29 @@ static const struct option options[] = {
      .help = "Its whole subject as in RFC 4514 (openssl x509 -subject -nameopt RFC2253)."},
     {.path = "match.client_certificate.name", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "merchant.example",
+     FIELD_LIST(route_settings, certificate_names, certificate_name_count),
+     .read = config_read_kept, .expects = "a name",
      .help = "A name in its subjectAltName: a DNS name, a mail address or a URI; of several, one."},
     {.path = "match.listener", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "127.0.0.1:8080", .sample_off = true,
+     FIELD_LIST(route_settings, listeners, listener_count),
+     .read = config_read_listener_name, .expects = "the address of a listener",
      .help = "Addresses of the listeners that the route is limited to."},
 
     {.path = "service", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "example",
+     .read = config_read_route_service, .expects = "the name of a service",
      .help = "Forward to this service. A route has this, or split, respond or redirect."},
     {.path = "split", .places = PLACE_ROUTE, .type = OPTION_SPLIT,
      .sample = "{example: 95%, other: 5%}", .sample_off = true,
+     FIELD_LIST(route_settings, arms, arm_count), .most = SPLIT_ARMS_MAX,
+     .read = config_read_arm,
+     .expects = "a mapping of services to percents, such as {a: 95%, b: 5%}",
      .help = "Forward to several services by weight: 100% in all, in steps of 0.01%."},
     {.path = "sticky", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{cookie: uid}, {header: X-User}, {query: user}, client_address]",
      .sample_off = true, .words = "cookie|header|query|client_address",
+     FIELD_LIST(route_settings, split.sticky, split.sticky_count), .read = config_read_source,
+     .expects = "{cookie: NAME}, {header: NAME}, {query: NAME} or client_address",
      .help = "Places in a request that identify its user; the first one present counts. A user "
              "always gets the same arm, from every worker and after every restart. When an arm "
              "grows, users only move into it. Absent: requests are spread over the arms by "
@@ -849,29 +1010,41 @@ static const struct option options[] = {
              "salt deals all users anew."},
     {.path = "override", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{header: X-Arm}, {cookie: arm}]", .sample_off = true, .words = "cookie|header",
+     FIELD_LIST(route_settings, split.override, split.override_count),
+     .read = config_read_source, .expects = "{header: NAME} or {cookie: NAME}",
      .help = "Where a tester may name the service of the split to use; other names are "
              "ignored."},
     {.path = "pin", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(route_settings, split),
      .help = "A request that must not be done twice stays with the arm that saw its key first, "
              "whatever happens to the weights; on every split."},
     {.path = "pin.headers", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[Idempotency-Key]", .sample_off = true,
+     FIELD_LIST(split_settings, pin_headers, pin_header_count),
+     .read = config_read_header_source, .expects = "a name",
      .help = "Headers that carry such a key; absent: Idempotency-Key."},
     {.path = "pin.lifetime", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "24h",
      .zero_word = "none", .least = "1m", .greatest = "31d", FIELD(split_settings, pin_lifetime),
      .help = "How long a key keeps its arm; none: keys are not pinned."},
     {.path = "ramp", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(route_settings, split.ramp),
      .help = "Canary release: moves a split of two services in steps, and rolls back at once "
              "when the new arm does worse than the old one. Needs state_directory."},
     {.path = "ramp.to", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "other",
-     .sample_off = true,
+     .sample_off = true, .offset = offsetof(struct ramp_settings, to),
+     .read = config_read_ramp_target,
+     .expects = "a service of the split",
      .help = "Service that gets the traffic; absent: the last one of the split."},
     {.path = "ramp.steps", .places = PLACE_ROUTE, .type = OPTION_STEPS, .required = true,
      .sample = "[1%, 5%, {weight: 25%, hold: 1h}, 100%]",
+     FIELD_LIST(ramp_settings, steps, step_count), .read = config_read_step,
+     .expects = "a list of percents such as [1%, 5%, 25%, 100%]", .missing = "a list of percents",
      .help = "Weights of the new arm, ascending. A group gives a step its own hold."},
     {.path = "ramp.steps.weight", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .required = true,
      .least = "0.01%", .greatest = "100%", .sample_off = true, .sample = "25%",
-     FIELD(ramp_step, weight), .help = "Weight of the new arm."},
+     FIELD(ramp_step, weight),
+     .missing = "a percent such as 5%",
+     .help = "Weight of the new arm."},
     {.path = "ramp.steps.hold", .places = PLACE_ROUTE, .type = OPTION_TIME, .least = "1s",
      .greatest = "30d", .sample_off = true, .sample = "1h", FIELD(ramp_step, hold),
      .help = "Minimum time of this step, in place of ramp.hold."},
@@ -882,13 +1055,15 @@ static const struct option options[] = {
      .least = "0%", .greatest = "100%", FIELD(ramp_settings, error_rate),
      .help = "How far the new arm's share of failures (5xx, broken answers) may be above that of "
              "an equally large group of the old one's requests."},
-    {.path = "ramp.failed_status", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+    {.path = "ramp.failed_status", .places = PLACE_ROUTE, .type = OPTION_STATUSES,
      .initial = "[500, 502-504, 506-599]",
+     FIELD(ramp_settings, failed_status), STATUSES,
      .help = "Statuses of an arm's answers that count as failures, as in health.failed_status; not "
              "those that the request causes by itself, such as 501 and 505. An arm that gives no "
              "whole answer has failed in any case."},
-    {.path = "ramp.failed_grpc_status", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
+    {.path = "ramp.failed_grpc_status", .places = PLACE_ROUTE, .type = OPTION_GRPC_STATUSES,
      .initial = "[UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS]",
+     FIELD(ramp_settings, failed_grpc_status), GRPC_STATUSES,
      .help = "gRPC statuses of an arm's answers that count as failures, as in "
              "health.failed_grpc_status. What clients cause by themselves is in both arms alike."},
     {.path = "ramp.p99", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "50%",
@@ -902,6 +1077,7 @@ static const struct option options[] = {
      .least = "10", .greatest = "1000000000", FIELD(ramp_settings, min_samples),
      .help = "Requests of each arm that a window needs. With fewer, the window goes on."},
     {.path = "respond", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(route_settings, respond), .read = config_check_respond,
      .help = "Answer without an origin."},
     {.path = "respond.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "200",
      .least = "200", .greatest = "599", FIELD(respond_settings, status), .help = "Status code."},
@@ -912,14 +1088,18 @@ static const struct option options[] = {
      .initial = "text/plain; charset=utf-8", .least = "1", .greatest = "256",
      FIELD(respond_settings, content_type), .help = "Its Content-Type."},
     {.path = "respond.headers", .places = PLACE_ROUTE, .type = OPTION_HEADERS,
-     .sample = "{Cache-Control: no-store}", .help = "Further header lines of the answer."},
+     .sample = "{Cache-Control: no-store}",
+     .read = config_read_respond_headers,
+     .help = "Further header lines of the answer."},
     {.path = "redirect", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(route_settings, redirect),
      .help = "Send the client elsewhere."},
     {.path = "redirect.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "308",
      .words = "301|302|303|307|308", FIELD(redirect_settings, status), .help = "Status code."},
     {.path = "redirect.to", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "4096", .sample = "https://{host}{path}",
      FIELD(redirect_settings, to),
+     .missing = "a URI or a path", .read = config_check_redirect,
      .help = "A URI with http:// or https://, or a path; {host}, {path} and {query} stand for "
              "those of the request."},
 
@@ -927,6 +1107,9 @@ static const struct option options[] = {
      .help = "What the origin sees as the path."},
     {.path = "rewrite.path_prefix", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "4096", .sample = "/new/",
+     FIELD(route_settings, prefix_rewrite), .fits = config_is_rewrite,
+     .expects = "a path such as /new/, in visible ASCII without '?' and '#'",
+     .missing = "a path such as /new/", .read = config_check_rewrite,
      .help = "Takes the place of match.path_prefix; both end in '/' or neither does."},
     {.path = "rewrite_location", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
      FIELD(route_settings, rewrites_location), .sample_off = true,
@@ -943,6 +1126,8 @@ static const struct option options[] = {
              "maintenance ROUTE on (or off) does the same at run time, before what the file says."},
     {.path = "maintenance_pass", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
      .sample = "{X-Tester: a-secret}", .sample_off = true,
+     FIELD_LIST(route_settings, doors.pass, doors.pass_count), .read = config_read_condition,
+     .expects = "a mapping of names to values, such as {X-Tenant: blue}",
      .help = "Header fields of testers: a request with one of them is served in maintenance."},
     {.path = "priority", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "normal",
      .words = "critical|normal|bulk", FIELD(route_settings, priority),
@@ -952,23 +1137,34 @@ static const struct option options[] = {
     {.path = "fair_by", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{cookie: session}, {header: X-Api-Key}]", .sample_off = true,
      .words = "cookie|header|query|client_address",
+     FIELD_LIST(route_settings, fair_by, fair_by_count), .read = config_read_source,
+     .expects = "{cookie: NAME}, {header: NAME}, {query: NAME} or client_address",
      .help = "What tells clients apart, the first one there is, while requests wait for an origin of a "
              "service with concurrency: auto: each client has its turn. Absent: the client's address."},
     {.path = "rate_limits", .places = PLACE_ROUTE, .type = OPTION_ROWS, .sample_off = true,
+     FIELD_LIST(route_settings, rate_limits, rate_limit_count), .most = RATE_LIMITS_MOST,
+     .read = config_read_rate_limit,
+     .expects = "a list such as [{key: client_address, requests: 100, window: 1m}]",
      .help = "Rates of requests by key, such as an API key or a user; each holds by itself, and "
              "counts over all workers. More get 429 with RateLimit fields. 32 at most."},
     {.path = "rate_limits.name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
      .greatest = "64", .sample = "each-customer", FIELD(rate_limit_settings, name),
+     .fits = config_is_name, .expects = "1 to 64 letters, digits and -_.",
      .help = "Name of the limit in answers and the log: letters, digits, - and _. Absent: "
              "limit-1 and so on. A limit that keeps its name keeps its counts over a reload."},
     {.path = "rate_limits.key", .places = PLACE_ROUTE, .type = OPTION_SOURCES, .required = true,
      .sample = "[{header: X-Api-Key}]",
      .words = "cookie|header|query|path_segment|client_address|certificate_subject",
+     FIELD_LIST(rate_limit_settings, key, key_count), .read = config_read_source,
+     .expects = "{cookie: NAME}, {header: NAME}, {query: NAME}, {path_segment: NUMBER}, "
+                "client_address or certificate_subject",
+     .missing = "what to count by, such as {header: X-Api-Key}",
      .help = "What is counted: a place in the request, or several together. {path_segment: 1} is the "
              "first segment of the path; certificate_subject is that of the client's certificate. "
              "A request that lacks one of them is not counted by this limit."},
     {.path = "rate_limits.requests", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
      .least = "1", .greatest = "1000000000", .sample = "100", FIELD(rate_limit_settings, requests),
+     .missing = "a number of requests in each window",
      .help = "Requests of one key in each window."},
     {.path = "rate_limits.window", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "1s",
      .least = "100ms", .greatest = "31d", FIELD(rate_limit_settings, window),
@@ -981,6 +1177,7 @@ static const struct option options[] = {
      .initial = "enforce", .words = "enforce|report", FIELD(rate_limit_settings, mode),
      .help = "report: requests over the limit are served, counted and named in the access log."},
     {.path = "waiting_room", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(route_settings, waiting_room),
      .help = "A queue of users in front of the route. While all places are taken, a user gets "
              "503 with a page that asks again by itself (browsers), or with JSON. A signed "
              "cookie tells users apart. The place of a new user is held for 20 s until the "
@@ -988,6 +1185,7 @@ static const struct option options[] = {
              "places, held so."},
     {.path = "waiting_room.active", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
      .least = "1", .greatest = "4000000", .sample = "500", FIELD(waiting_room_settings, active),
+     .missing = "a number of users",
      .help = "Users that are let in at the same time. Each gateway counts its own users."},
     {.path = "waiting_room.per_minute", .places = PLACE_ROUTE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "100000000",
@@ -1000,20 +1198,25 @@ static const struct option options[] = {
     {.path = "waiting_room.opens_at", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .least = "20", .greatest = "32", .sample = "\"2030-11-29T08:00:00Z\"", .sample_off = true,
      FIELD(waiting_room_settings, opens_at),
+     .read = config_read_opening,
+     .expects = "a time such as \"2030-11-29T08:00:00Z\" or \"2030-11-29T09:00:00+01:00\"",
      .help = "Time at which users are let in. Until then all wait. Then those who wait come in "
              "by lot, before users who arrive later. Absent: the room is open."},
     {.path = "waiting_room.page", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/waiting.html", .sample_off = true,
+     .offset = offsetof(struct waiting_room_settings, page), .read = config_read_waiting_page,
      .help = "HTML file of up to 48 KiB, in place of the gateway's own page. In it {place} "
              "becomes the user's place, {wait} the expected wait in words, and {again} the "
              "seconds until the page should ask again."},
     {.path = "waiting_room.cookie", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .least = "1", .greatest = "96", .sample = "shop-ticket", .sample_off = true,
      FIELD(waiting_room_settings, cookie),
+     .fits = config_is_token, .expects = "a cookie's name",
      .help = "Name of the cookie that holds a user's ticket. Absent: turnpike-ticket- and the "
              "name of the route."},
     {.path = "waiting_room.keys", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[/etc/turnpike/tickets.key]", .sample_off = true,
+     FIELD_LIST(waiting_room_settings, keys, key_count), .read = config_read_ticket_secret,
      .help = "Files of at least 32 random bytes that sign the cookie, the same on all gateways "
              "of a fleet. The first one signs; cookies signed with any of them are accepted. "
              "Absent: a secret kept in state_directory."},
@@ -1034,6 +1237,7 @@ static const struct option options[] = {
              "than timeouts.first_byte. If the first request failed, those that have waited "
              "this long get 503."},
     {.path = "cache", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
+     FIELD(route_settings, caching),
      .help = "Keeps answers to GET in memory, by RFC 9111, for all workers, over reloads "
              "(doc/CACHE.md). Only those that may be shared: none with Set-Cookie, none to a "
              "request with Authorization, Cookie or a client certificate."},
@@ -1073,8 +1277,8 @@ static const struct option options[] = {
      .initial = "false", FIELD(caching_settings, answers_with_set_cookie),
      .help = "Answers with Set-Cookie are kept, without that field: only the client whose request "
              "fetched it gets the cookie."},
-    HEADER_EDITS("request_headers", "the request that the origin gets"),
-    HEADER_EDITS("response_headers", "the answer that the client gets"),
+    HEADER_EDITS(request_headers, "the request that the origin gets"),
+    HEADER_EDITS(response_headers, "the answer that the client gets"),
     {.path = "body_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .zero_word = "none",
      .least = "1B", .greatest = "1048576GiB", .sample = "10MiB", .sample_off = true,
      FIELD(route_settings, body_bytes),
@@ -1099,6 +1303,8 @@ static const char *const type_names[OPTION_TYPE_COUNT] = {
     [OPTION_PATH] = "path",
     [OPTION_ADDRESS] = "address",
     [OPTION_NETWORKS] = "list of networks",
+    [OPTION_STATUSES] = "text or list of texts",
+    [OPTION_GRPC_STATUSES] = "text or list of texts",
     [OPTION_LOG] = "word or absolute path",
     [OPTION_LOG_GROUP] = "word, absolute path or group",
     [OPTION_SPLIT] = "mapping of service to percent",

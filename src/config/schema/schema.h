@@ -23,25 +23,35 @@ enum option_type {
     OPTION_CHOICE, /* one of `words`; kept as its index */
     OPTION_MODE,   /* file permissions, octal */
     OPTION_TEXT,
-    OPTION_TEXTS, /* one text or a list of them */
-    OPTION_PATH,  /* of a request, normal form */
+    OPTION_PATH, /* of a request, normal form */
     OPTION_ADDRESS,
-    OPTION_NETWORKS,    /* list of CIDR networks */
-    OPTION_LOG,         /* one of `words`, or an absolute path */
-    OPTION_LOG_GROUP,   /* the same, or a group of the options below it */
-    OPTION_SPLIT,       /* service name: percent */
-    OPTION_SOURCES,     /* list of places in a request, such as {cookie: uid} */
-    OPTION_STEPS,       /* list of percents, or of groups */
-    OPTION_CONDITIONS,  /* name: value, or true for any value */
-    OPTION_HEADERS,     /* header name: value */
-    OPTION_HEADER_ROWS, /* the same, or a list of such mappings */
-    OPTION_GROUP,       /* mapping of the options below it */
-    OPTION_ORIGINS,     /* list of addresses, or of groups */
-    OPTION_ROWS,        /* list of groups of the options below it */
-    OPTION_ITEMS,       /* list of groups; theirs is the place in `inside` */
-    OPTION_NAMED,       /* mapping of free names to such groups */
+    OPTION_LOG,           /* one of `words`, or an absolute path */
+    OPTION_TEXTS,         /* one text or a list of them */
+    OPTION_NETWORKS,      /* list of CIDR networks */
+    OPTION_STATUSES,      /* one status or range of them, or a list; kept as struct status_set */
+    OPTION_GRPC_STATUSES, /* one name or a list; kept as a bit for each enum grpc_status */
+    OPTION_LOG_GROUP,     /* as OPTION_LOG, or a group of the options below it */
+    OPTION_SPLIT,         /* service name: percent */
+    OPTION_SOURCES,       /* list of places in a request, such as {cookie: uid} */
+    OPTION_STEPS,         /* list of percents, or of groups */
+    OPTION_CONDITIONS,    /* name: value, or true for any value */
+    OPTION_HEADERS,       /* header name: value */
+    OPTION_HEADER_ROWS,   /* the same, or a list of such mappings */
+    OPTION_GROUP,         /* mapping of the options below it */
+    OPTION_ORIGINS,       /* list of addresses, or of groups */
+    OPTION_ROWS,          /* list of groups of the options below it */
+    OPTION_ITEMS,         /* list of groups; theirs is the place in `inside` */
+    OPTION_NAMED,         /* mapping of free names to such groups */
     OPTION_TYPE_COUNT,
 };
+
+struct reading;
+struct node;
+
+/* What the row alone cannot do: reads members of a list, each to its place in the array; checks a
+ * group or a value that the row has read; reads a value that the row does not store. `at` is what
+ * the row's offset leads to; reading->option is the row. */
+typedef void option_reader(struct reading *reading, const struct node *node, void *at);
 
 struct option {
     const char *path; /* within its place: "timeouts.head" */
@@ -57,8 +67,20 @@ struct option {
     bool sample_off;       /* shown there as a comment only */
     const char *help;
     enum option_place inside;
-    uint16_t offset; /* within the settings of its group */
+    const char *expects;             /* what stands there, for messages; NULL: its type says it */
+    const char *missing;             /* the same where a required one is absent; NULL: `expects` */
+    bool (*fits)(struct bytes text); /* of a text: whether it is what is expected */
+    option_reader *read;
+    uint16_t offset; /* within the settings of its group; of a list, that of its array */
     uint16_t size;   /* 0: its own reader stores it */
+    uint16_t
+        in_listener; /* the offset there, and in a route, of what also stands in another place */
+    uint16_t in_route;
+    uint16_t at;        /* offset of the struct file_place that says where it stands; 0: none */
+    uint16_t item_size; /* of a list's members; 0: no list */
+    uint16_t to_count;  /* from the array of a list to its length */
+    uint16_t most;      /* members of a list; 0: any number */
+    bool may_be_empty;  /* a list */
 };
 
 /* In table order; NULL behind the last one. */

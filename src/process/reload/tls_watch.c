@@ -56,7 +56,7 @@ static void mix_listener(uint64_t *print, const struct tls_listener_settings *tl
         mix_file(print, tls->hosts[i].client_auth.ca);
     }
     for (uint32_t i = 0; i < tls->ticket_key_count; i++) {
-        mix_file(print, tls->ticket_keys[i]);
+        mix_file(print, tls->ticket_keys[i].path);
     }
 }
 
