@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two rosters of names a kind, matched through a hash table; telling what came of it. */
+/* Two rosters of names a kind, matched by identity; telling what came of it. */
 #include "config/settings_changes.h"
 
 #include "base/address.h"
-#include "base/hash.h"
+#include "base/memory/arena.h"
+#include "config/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +15,14 @@ struct item {
     const char *name;     /* what is told */
     const char *identity; /* what is matched */
     uint64_t print;
-    uint32_t partner; /* in the other roster; CHANGES_NONE */
-    uint32_t next;    /* in the same slot of the hash table */
+    uint32_t partner;  /* in the other roster; CHANGES_NONE */
+    struct item *next; /* with the same identity */
 };
 
 struct roster {
     struct item *items;
     uint32_t count;
-    uint32_t *slots; /* a power of two of them */
-    uint32_t mask;
+    struct names identities; /* to the first item of each */
 };
 
 struct pair {
@@ -35,7 +35,7 @@ struct settings_changes {
     const struct settings *before; /* borrowed */
     const struct settings *now;
     struct pair pairs[CHANGE_KIND_COUNT];
-    char *addresses; /* identities of listeners, of both sides */
+    struct arena *arena; /* of the rosters */
 };
 
 static const struct {
@@ -54,132 +54,112 @@ static const char verb_marks[] = {'+', '~', '-', ' '};
 
 /* --- rosters ----------------------------------------------------------------------------- */
 
-static bool roster_init(struct roster *roster, uint32_t most)
-{
-    uint32_t size = 16;
-
-    while (size < most) {
-        size *= 2;
-    }
-    roster->mask = size - 1;
-    roster->items = malloc((most + 1) * sizeof(*roster->items));
-    roster->slots = malloc(size * sizeof(*roster->slots));
-    if (roster->items == NULL || roster->slots == NULL) {
-        return false;
-    }
-    memset(roster->slots, 0xff, size * sizeof(*roster->slots)); /* CHANGES_NONE */
-    return true;
-}
-
-static void roster_release(struct roster *roster)
-{
-    free(roster->items);
-    free(roster->slots);
-}
-
+/* The first one in order; among those without a partner, if so wanted. */
 static uint32_t roster_find(const struct roster *roster, const char *identity, bool only_single)
 {
-    uint32_t found = CHANGES_NONE;
+    const struct item *item = config_names_find(&roster->identities, bytes_of(identity));
 
-    for (uint32_t i = roster->slots[hash_of_bytes(bytes_of(identity)) & roster->mask];
-         i != CHANGES_NONE; i = roster->items[i].next) {
-        const struct item *item = &roster->items[i];
-
-        /* The chain begins with the last one added: the first in order wins. */
-        if ((!only_single || item->partner == CHANGES_NONE) &&
-            strcmp(item->identity, identity) == 0) {
-            found = i;
-        }
+    while (item != NULL && only_single && item->partner != CHANGES_NONE) {
+        item = item->next;
     }
-    return found;
+    return item != NULL ? (uint32_t)(item - roster->items) : CHANGES_NONE;
 }
 
 static void roster_add(struct roster *roster, const char *name, const char *identity,
                        uint64_t print)
 {
-    uint32_t *slot = &roster->slots[hash_of_bytes(bytes_of(identity)) & roster->mask];
+    struct item *item = &roster->items[roster->count++];
+    uint32_t first = roster_find(roster, identity, false);
 
-    roster->items[roster->count] = (struct item){name, identity, print, CHANGES_NONE, *slot};
-    *slot = roster->count++;
+    *item = (struct item){name, identity, print, CHANGES_NONE, NULL};
+    if (first == CHANGES_NONE) {
+        config_names_add(&roster->identities, bytes_of(identity), item);
+        return;
+    }
+    while (roster->items[first].next != NULL) {
+        first = (uint32_t)(roster->items[first].next - roster->items);
+    }
+    roster->items[first].next = item;
 }
 
-static bool fill_routes(struct roster *roster, const struct settings *settings)
+static void add_listeners(struct roster *roster, const struct settings *settings,
+                          struct arena *arena)
 {
-    if (!roster_init(roster, settings->route_count)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < settings->route_count; i++) {
-        const struct route_settings *route = &settings->routes[i];
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
+        const struct listener_settings *listener = &settings->listeners[i];
+        char text[ADDRESS_TEXT_MAX];
+        size_t length = address_format(&listener->address, text);
+        const char *identity = arena_copy(arena, (struct bytes){text, length});
 
-        roster_add(roster, route->name, route->name, route->print);
+        if (identity != NULL) {
+            roster_add(roster, listener->name, identity, listener->print);
+        }
     }
-    return true;
 }
 
-static bool fill_services(struct roster *roster, const struct settings *settings)
+/* Once each, whichever services name it. */
+static void add_origins(struct roster *roster, const struct service_settings *service)
 {
-    if (!roster_init(roster, settings->service_count)) {
-        return false;
+    for (uint32_t i = 0; i < service->origin_count; i++) {
+        const char *name = service->origins[i].name;
+
+        if (roster_find(roster, name, false) == CHANGES_NONE) {
+            roster_add(roster, name, name, 0);
+        }
     }
-    for (uint32_t i = 0; i < settings->service_count; i++) {
+}
+
+static uint32_t count_of(const struct settings *settings, enum change_kind kind)
+{
+    uint32_t origins = 0;
+
+    switch (kind) {
+    case CHANGE_OF_LISTENERS:
+        return settings->listener_count;
+    case CHANGE_OF_SERVICES:
+        return settings->service_count;
+    case CHANGE_OF_ROUTES:
+        return settings->route_count;
+    case CHANGE_OF_OPTIONS:
+        return settings->option_count;
+    default:
+        for (uint32_t i = 0; i < settings->service_count; i++) {
+            origins += settings->services[i].origin_count;
+        }
+        return origins;
+    }
+}
+
+static void fill(struct settings_changes *changes, enum change_kind kind, struct roster *roster,
+                 const struct settings *settings)
+{
+    config_names_init(&roster->identities, changes->arena);
+    roster->items =
+        arena_take(changes->arena, (count_of(settings, kind) + 1) * sizeof(*roster->items));
+    if (roster->items == NULL) {
+        return;
+    }
+    if (kind == CHANGE_OF_LISTENERS) {
+        add_listeners(roster, settings, changes->arena);
+    }
+    for (uint32_t i = 0; kind == CHANGE_OF_SERVICES && i < settings->service_count; i++) {
         const struct service_settings *service = &settings->services[i];
 
         roster_add(roster, service->name, service->name, service->print);
     }
-    return true;
-}
-
-/* Once each, whichever services name it. */
-static bool fill_origins(struct roster *roster, const struct settings *settings)
-{
-    uint32_t most = 0;
-
-    for (uint32_t i = 0; i < settings->service_count; i++) {
-        most += settings->services[i].origin_count;
+    for (uint32_t i = 0; kind == CHANGE_OF_ORIGINS && i < settings->service_count; i++) {
+        add_origins(roster, &settings->services[i]);
     }
-    if (!roster_init(roster, most)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < settings->service_count; i++) {
-        const struct service_settings *service = &settings->services[i];
+    for (uint32_t i = 0; kind == CHANGE_OF_ROUTES && i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
 
-        for (uint32_t j = 0; j < service->origin_count; j++) {
-            const char *name = service->origins[j].name;
-
-            if (roster_find(roster, name, false) == CHANGES_NONE) {
-                roster_add(roster, name, name, 0);
-            }
-        }
+        roster_add(roster, route->name, route->name, route->print);
     }
-    return true;
-}
-
-static bool fill_options(struct roster *roster, const struct settings *settings)
-{
-    if (!roster_init(roster, settings->option_count)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < settings->option_count; i++) {
+    for (uint32_t i = 0; kind == CHANGE_OF_OPTIONS && i < settings->option_count; i++) {
         const struct option_print *option = &settings->options[i];
 
         roster_add(roster, option->path, option->path, option->print);
     }
-    return true;
-}
-
-static bool fill_listeners(struct roster *roster, const struct settings *settings, char *addresses)
-{
-    if (!roster_init(roster, settings->listener_count)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < settings->listener_count; i++) {
-        const struct listener_settings *listener = &settings->listeners[i];
-        char *identity = addresses + (size_t)i * ADDRESS_TEXT_MAX;
-
-        identity[address_format(&listener->address, identity)] = '\0';
-        roster_add(roster, listener->name, identity, listener->print);
-    }
-    return true;
 }
 
 /* --- what only a start takes up ------------------------------------------------------------ */
@@ -209,58 +189,35 @@ static void match(struct pair *pair)
         pair->before.count - pair->counts[CHANGE_KEPT] - pair->counts[CHANGE_CHANGED];
 }
 
-static bool fill(struct settings_changes *changes, const struct settings *before,
-                 const struct settings *now)
-{
-    struct pair *pairs = changes->pairs;
-    char *second = changes->addresses + (size_t)before->listener_count * ADDRESS_TEXT_MAX;
-
-    return fill_listeners(&pairs[CHANGE_OF_LISTENERS].before, before, changes->addresses) &&
-           fill_listeners(&pairs[CHANGE_OF_LISTENERS].now, now, second) &&
-           fill_services(&pairs[CHANGE_OF_SERVICES].before, before) &&
-           fill_services(&pairs[CHANGE_OF_SERVICES].now, now) &&
-           fill_origins(&pairs[CHANGE_OF_ORIGINS].before, before) &&
-           fill_origins(&pairs[CHANGE_OF_ORIGINS].now, now) &&
-           fill_routes(&pairs[CHANGE_OF_ROUTES].before, before) &&
-           fill_routes(&pairs[CHANGE_OF_ROUTES].now, now) &&
-           fill_options(&pairs[CHANGE_OF_OPTIONS].before, before) &&
-           fill_options(&pairs[CHANGE_OF_OPTIONS].now, now);
-}
-
 struct settings_changes *settings_changes_new(const struct settings *before,
                                               const struct settings *now)
 {
     struct settings_changes *changes = calloc(1, sizeof(*changes));
-    size_t listeners = (size_t)before->listener_count + now->listener_count;
 
     if (changes == NULL) {
         return NULL;
     }
     changes->before = before;
     changes->now = now;
-    changes->addresses = malloc((listeners + 1) * ADDRESS_TEXT_MAX);
-    if (changes->addresses == NULL || !fill(changes, before, now)) {
-        settings_changes_free(&changes);
-        return NULL;
-    }
-    for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
+    changes->arena = arena_new();
+    for (int kind = 0; changes->arena != NULL && kind < CHANGE_KIND_COUNT; kind++) {
+        fill(changes, (enum change_kind)kind, &changes->pairs[kind].before, before);
+        fill(changes, (enum change_kind)kind, &changes->pairs[kind].now, now);
         match(&changes->pairs[kind]);
+    }
+    if (changes->arena == NULL || arena_failed(changes->arena)) {
+        settings_changes_free(&changes);
     }
     return changes;
 }
 
 void settings_changes_free(struct settings_changes **changes)
 {
-    if (*changes == NULL) {
-        return;
+    if (*changes != NULL) {
+        arena_free(&(*changes)->arena);
+        free(*changes);
+        *changes = NULL;
     }
-    for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
-        roster_release(&(*changes)->pairs[kind].before);
-        roster_release(&(*changes)->pairs[kind].now);
-    }
-    free((*changes)->addresses);
-    free(*changes);
-    *changes = NULL;
 }
 
 /* --- asking ------------------------------------------------------------------------------ */
