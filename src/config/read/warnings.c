@@ -24,7 +24,7 @@ static void find_unused(struct reading *reading, const struct node *services)
 
 /* --- origins that are listeners ------------------------------------------------------------ */
 
-static bool is_local(const struct address *address)
+static bool is_unix(const struct address *address)
 {
     return address->any.sa_family == AF_UNIX;
 }
@@ -33,12 +33,6 @@ static bool is_wildcard(const struct address *address)
 {
     return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == INADDR_ANY
                                              : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
-}
-
-static bool is_loopback(const struct address *address)
-{
-    return address->any.sa_family == AF_INET ? ntohl(address->v4.sin_addr.s_addr) >> 24 == 127
-                                             : IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
 }
 
 static bool is_same_ip(const struct address *a, const struct address *b)
@@ -54,7 +48,7 @@ static bool is_ours(const struct address *address, const struct ifaddrs *interfa
 {
     struct address of = {0};
 
-    if (is_loopback(address)) {
+    if (address_is_local(address)) {
         return true;
     }
     for (const struct ifaddrs *at = interfaces; at != NULL; at = at->ifa_next) {
@@ -76,13 +70,13 @@ static bool leads_to(const struct origin_settings *origin, const struct listener
     const struct address *from = &origin->address;
     const struct address *to = &listener->address;
 
-    if (is_local(to) || (origin->host == NULL && is_local(from))) {
-        return origin->host == NULL && is_local(to) && is_local(from) &&
+    if (is_unix(to) || (origin->host == NULL && is_unix(from))) {
+        return origin->host == NULL && is_unix(to) && is_unix(from) &&
                strcmp(from->local.sun_path, to->local.sun_path) == 0;
     }
     if (origin->host != NULL) { /* other names are not asked for */
         return strcmp(origin->host, "localhost") == 0 && origin->port == address_port(to) &&
-               (is_wildcard(to) || is_loopback(to));
+               (is_wildcard(to) || address_is_local(to));
     }
     return address_port(from) == address_port(to) && from->any.sa_family == to->any.sa_family &&
            (is_same_ip(from, to) || (is_wildcard(to) && is_ours(from, interfaces)));

@@ -3,29 +3,19 @@
  * always where the library stumbles. The first one that recognises its mistake has the word. */
 #include "config/yaml/yaml_failure.h"
 
+#include "config/yaml/parts.h"
+
 #include <string.h>
 
 /* The line of that number, without its end. */
 static struct bytes line_at(struct bytes source, uint32_t number)
 {
-    struct bytes line = source;
+    struct bytes line = {0};
 
-    for (;;) {
-        size_t length = 0;
-
-        while (length < line.length && line.at[length] != '\n' && line.at[length] != '\r') {
-            length++;
-        }
-        if (--number == 0) {
-            return bytes_first(line, length);
-        }
-        if (length == line.length) {
-            return (struct bytes){line.at, 0};
-        }
-        length +=
-            line.at[length] == '\r' && length + 1 < line.length && line.at[length + 1] == '\n';
-        line = bytes_skip(line, length + 1);
+    for (; number > 0; number--) {
+        line = config_next_line(&source);
     }
+    return line;
 }
 
 /* The byte at a column that counts characters; '\0' behind the end. */
