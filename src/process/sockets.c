@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WHY_BYTES 1024
-
 /* What one listener has. */
 struct place {
     char *name;
@@ -147,7 +145,7 @@ static bool open_one(struct sockets *sockets, uint32_t index, const struct socke
         int fd = open_for(sockets, worker, index, alone);
 
         if (fd < 0) {
-            snprintf(why, WHY_BYTES, "%scannot listen on %s: %s%s", place->at, place->name,
+            snprintf(why, SOCKETS_WHY_BYTES, "%scannot listen on %s: %s%s", place->at, place->name,
                      strerror(errno), remedy_for(errno));
             return false;
         }
@@ -156,7 +154,7 @@ static bool open_one(struct sockets *sockets, uint32_t index, const struct socke
         own_file(sockets, place);
         /* Port 0 is whatever the first worker got. */
         if (!is_local(place) && !listener_bound_address(fd, &place->bound)) {
-            snprintf(why, WHY_BYTES, "cannot tell where %s listens: %s", place->name,
+            snprintf(why, SOCKETS_WHY_BYTES, "cannot tell where %s listens: %s", place->name,
                      strerror(errno));
             return false;
         }
@@ -290,7 +288,8 @@ static bool take_or_open(struct sockets *sockets, uint32_t index, const struct s
     if (count == 0) {
         return open_one(sockets, index, former, why);
     }
-    snprintf(why, WHY_BYTES, "cannot copy the service manager's socket for %s", place->name);
+    snprintf(why, SOCKETS_WHY_BYTES, "cannot copy the service manager's socket for %s",
+             place->name);
     place->opened = true;
     place->is_fresh = true;
     return share_out(sockets, index, fds, count);
@@ -336,7 +335,7 @@ struct sockets *sockets_inherit(const struct settings *settings, struct handover
                                 struct activation *activation)
 {
     struct sockets *sockets = sockets_new(settings, settings->workers);
-    char why[WHY_BYTES];
+    char why[SOCKETS_WHY_BYTES];
 
     if (sockets == NULL) {
         log_error("out of memory");
@@ -401,12 +400,12 @@ static bool carry_one(struct sockets *sockets, uint32_t index, const struct sock
 }
 
 struct sockets *sockets_carry(const struct sockets *former, const struct settings *settings,
-                              const struct settings_changes *changes, char *why)
+                              const struct settings_changes *changes, char why[SOCKETS_WHY_BYTES])
 {
     struct sockets *sockets = sockets_new(settings, former->workers);
 
     if (sockets == NULL) {
-        snprintf(why, WHY_BYTES, "out of memory");
+        snprintf(why, SOCKETS_WHY_BYTES, "out of memory");
         return NULL;
     }
     sockets->next_key = former->next_key;
@@ -416,7 +415,7 @@ struct sockets *sockets_carry(const struct sockets *former, const struct setting
 
         if (from != CHANGES_NONE) {
             if (!carry_one(sockets, i, former, from)) {
-                snprintf(why, WHY_BYTES, "out of memory");
+                snprintf(why, SOCKETS_WHY_BYTES, "out of memory");
                 sockets_close(&sockets);
                 return NULL;
             }

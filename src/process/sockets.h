@@ -35,10 +35,11 @@ void sockets_disown(struct sockets *sockets);
 /* Closes what no worker took, removes the files of Unix sockets. */
 void sockets_close(struct sockets **sockets);
 
-/* For new settings: those of listeners that stay are carried on, others are opened. `why` (1024
- * bytes) says what stands in the way when it is NULL. Until sockets_settle the former ones hold. */
+/* For new settings: those of listeners that stay are carried on, others are opened. `why` says what
+ * stands in the way when it is NULL. Until sockets_settle the former ones hold. */
+#define SOCKETS_WHY_BYTES 1024
 struct sockets *sockets_carry(const struct sockets *former, const struct settings *settings,
-                              const struct settings_changes *changes, char *why);
+                              const struct settings_changes *changes, char why[SOCKETS_WHY_BYTES]);
 /* The new ones run: says where new ones listen; the former ones are closed, as far as they are
  * not carried on. */
 void sockets_settle(struct sockets *sockets, struct sockets **former);

@@ -79,6 +79,18 @@ test('a file that is gone changes nothing', async (t) => {
     assert.equal((await client.ask(GET)).text, 'still here');
 });
 
+test('a port that is taken is told, however long the name of the file is', async (t) => {
+    const holder = await rawOrigin(t, async () => {});
+    const file = `${temporaryFolder(t)}/${'./'.repeat(200)}turnpike.yaml`;
+    const text = (more) => `listeners: [{address: "127.0.0.1:0"}${more}]\n${saying('one')}`;
+    fs.writeFileSync(file, text(''));
+    const gateway = await startGateway(t, '', { asWritten: true, args: ['-c', file] });
+    gateway.file = file;
+    assert.match(await gateway.reload(text(`, {address: "${holder.address}"}`)), /reload failed/);
+    await gateway.said(/cannot listen on 127\.0\.0\.1:\d+: Address already in use/);
+    assert.equal((await (await connect(t, gateway)).ask(GET)).text, 'one');
+});
+
 test('a pipe without a writer holds no reload up', async (t) => {
     const gateway = await startGateway(t, saying('still here'));
     fs.unlinkSync(gateway.file);

@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WHY_BYTES 512
 #define REPORT_BYTES 1600 /* fits a line of the process log */
 #define BACK_AGAIN_MS 2000
 #define NO_MORE "ask the process that serves now"
@@ -307,7 +306,7 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
 /* With `next` in place: everything else follows from what it changes. */
 static void two_phase_next(struct reload *reload)
 {
-    char why[WHY_BYTES];
+    char why[SOCKETS_WHY_BYTES];
     struct two_phase_plan plan;
 
     reload->changes =
