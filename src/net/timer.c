@@ -168,40 +168,12 @@ static void cascade(struct timer_group *group, struct timer **slot)
     }
 }
 
-/* Rings what is due, `most` at most; the rest is overdue. Returns how many more may ring. */
-static uint32_t check_at(struct timer_group *group, struct timer **slot, uint32_t most)
+/* Rings what is due, `most` at most. Returns how many more may ring; those that find no room stay in the
+ * list, from which callbacks may clear any timer. */
+static uint32_t ring(struct timer_group *group, struct timer **list, uint32_t most)
 {
-    struct timer *due_now = *slot;
-
-    *slot = NULL;
-    if (due_now != NULL) {
-        due_now->link = &due_now;
-    }
-    /* The list hangs on `due_now`, so callbacks may clear any timer in it. */
-    while (due_now != NULL) {
-        struct timer *timer = due_now;
-
-        take_out(timer);
-        if ((int32_t)(timer->due - group->now) > 0) {
-            insert(group, timer);
-        } else if (most == 0) {
-            move_to(&group->overdue, timer);
-        } else {
-            most--;
-            group->count--;
-            group->due(timer);
-        }
-    }
-    return most;
-}
-
-/* Overdue ones that find no room again stay where they are. */
-static uint32_t check_at_overdue(struct timer_group *group)
-{
-    uint32_t most = RINGS_A_TICK;
-
-    while (most > 0 && group->overdue != NULL) {
-        struct timer *timer = group->overdue;
+    while (most > 0 && *list != NULL) {
+        struct timer *timer = *list;
 
         take_out(timer);
         if ((int32_t)(timer->due - group->now) > 0) {
@@ -215,13 +187,26 @@ static uint32_t check_at_overdue(struct timer_group *group)
     return most;
 }
 
+/* After what is overdue. What finds no room now is overdue. */
 static void check_at_slot(struct timer_group *group, uint32_t index)
 {
-    uint32_t most = check_at_overdue(group);
+    uint32_t most = ring(group, &group->overdue, RINGS_A_TICK);
+    struct timer *due_now = group->near_slots[index];
 
-    if ((group->near_used[index / 64] >> (index % 64) & 1) != 0) {
-        group->near_used[index / 64] &= ~(1ull << (index % 64));
-        check_at(group, &group->near_slots[index], most);
+    if ((group->near_used[index / 64] >> (index % 64) & 1) == 0) {
+        return;
+    }
+    group->near_used[index / 64] &= ~(1ull << (index % 64));
+    group->near_slots[index] = NULL;
+    if (due_now != NULL) {
+        due_now->link = &due_now;
+    }
+    ring(group, &due_now, most);
+    while (due_now != NULL) {
+        struct timer *timer = due_now;
+
+        take_out(timer);
+        move_to(&group->overdue, timer);
     }
 }
 

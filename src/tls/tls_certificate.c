@@ -61,7 +61,7 @@ const char *tls_reason(void)
 
 /* --- files ------------------------------------------------------------------------------- */
 
-static BIO *open_file(const char *path, struct stat *facts, struct tls_report *report)
+BIO *tls_open_file(const char *path, struct stat *facts, struct tls_report *report)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
@@ -89,7 +89,7 @@ static BIO *open_file(const char *path, struct stat *facts, struct tls_report *r
 bool tls_is_file(const char *path, struct tls_report *report)
 {
     struct stat facts;
-    BIO *bio = open_file(path, &facts, report);
+    BIO *bio = tls_open_file(path, &facts, report);
 
     BIO_free(bio);
     return bio != NULL;
@@ -116,7 +116,7 @@ static BIO *open_again(const char *path)
     struct tls_report silent = {.report = tls_report_nothing};
     struct stat facts;
 
-    return open_file(path, &facts, &silent);
+    return tls_open_file(path, &facts, &silent);
 }
 
 uint64_t tls_print_of_file(const char *path)
@@ -204,7 +204,7 @@ static bool load_leaf(struct tls_certificate *certificate, struct tls_context *t
     bool read;
 
     report->at = settings->cert_at;
-    bio = open_file(path, &facts, report);
+    bio = tls_open_file(path, &facts, report);
     if (bio == NULL) {
         return false;
     }
@@ -235,7 +235,7 @@ static bool load_key(struct tls_certificate *certificate, struct tls_context *tl
     BIO *bio;
 
     report->at = settings->key_at;
-    bio = open_file(path, &facts, report);
+    bio = tls_open_file(path, &facts, report);
     if (bio == NULL) {
         return false;
     }

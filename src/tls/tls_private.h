@@ -185,7 +185,10 @@ bool tls_certificates_each(struct tls_context *tls_context, const char *path,
                            tls_certificate_take *take, void *owner);
 /* A fingerprint of what is in a file; 0: it cannot be read. */
 uint64_t tls_print_of_file(const char *path);
-/* A regular file that can be read; told if not. The library would wait for a pipe's writer. */
+/* NULL after telling. The library would wait for a pipe's writer, or read a file without an end. */
+struct bio_st;
+struct bio_st *tls_open_file(const char *path, struct stat *facts, struct tls_report *report);
+/* A regular file that can be read; told if not. */
 bool tls_is_file(const char *path, struct tls_report *report);
 /* The library's reason for its last failure; clears it. */
 const char *tls_reason(void);

@@ -6,17 +6,15 @@
  * are ahead. Each acceptor has its own, used by its worker only. */
 #include "tls/tls_private.h"
 
+#include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SECRET_LEAST 32
 #define SECRET_MOST 1024
@@ -204,26 +202,25 @@ void tls_tickets_bound_age(struct tls_tickets *tickets, struct ssl_ctx_st *conte
 
 static bool read_secret(struct secret *secret, const char *path, struct tls_report *report)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat facts;
-    ssize_t length = 0;
+    BIO *file = tls_open_file(path, &facts, report);
+    int length = 0;
 
-    if (fd < 0 || fstat(fd, &facts) < 0 ||
-        (length = read(fd, secret->bytes, sizeof(secret->bytes))) < 0) {
-        tls_say(report, "%s cannot be read: %s", path, strerror(errno));
-    } else if (!tls_is_kept_secret(report, path, &facts)) {
-        length = -1;
-    } else if (length < SECRET_LEAST || facts.st_size > SECRET_MOST) {
-        tls_say(report,
-                "%s must hold %d to %d random bytes; make it with openssl rand -out FILE 48", path,
-                SECRET_LEAST, SECRET_MOST);
-        length = -1;
+    if (file == NULL) {
+        return false;
     }
-    if (fd >= 0) {
-        close(fd);
+    if (tls_is_kept_secret(report, path, &facts)) {
+        length = BIO_read(file, secret->bytes, sizeof(secret->bytes));
+        if (length < SECRET_LEAST || facts.st_size > SECRET_MOST) {
+            tls_say(report,
+                    "%s must hold %d to %d random bytes; make it with openssl rand -out FILE 48",
+                    path, SECRET_LEAST, SECRET_MOST);
+            length = 0;
+        }
     }
-    secret->length = length > 0 ? (size_t)length : 0;
-    return fd >= 0 && length > 0;
+    BIO_free(file);
+    secret->length = (size_t)length;
+    return length > 0;
 }
 
 static bool take_secrets(struct tls_tickets *tickets, const struct tls_listener_settings *tls,

@@ -326,10 +326,10 @@ static void two_phase_next(struct reload *reload)
         .loop = reload->parts.loop,
         .workers = reload->parts.workers,
         .worker_count = reload->parts.worker_count,
-        .plan = reload->next.plan,
-        .changes = reload->changes,
         .sockets = reload->sockets,
-        .generation = reload->status.generation + 1,
+        .order = {.plan = reload->next.plan,
+                  .changes = reload->changes,
+                  .generation = reload->status.generation + 1},
     };
     reload->two_phase = two_phase_begin(&plan, on_taken_up, reload);
     if (reload->two_phase == NULL) {

@@ -84,7 +84,7 @@ static void on_answer(void *owner)
         end(two_phase);
     } else {
         /* Before any worker has them: a ramp that went back must not show the file's weights. */
-        two_phase->good = two_phase->good && plan_take_effect(two_phase->plan.plan);
+        two_phase->good = two_phase->good && plan_take_effect(two_phase->plan.order.plan);
         begin_second_round(two_phase);
     }
 }
@@ -107,15 +107,11 @@ struct two_phase *two_phase_begin(const struct two_phase_plan *plan, two_phase_d
         struct part *part = &two_phase->parts[i];
 
         part->two_phase = two_phase;
-        part->order = (struct worker_order){
-            .worker = plan->workers[i],
-            .plan = plan->plan,
-            .changes = plan->changes,
-            .sockets = sockets_of_worker(plan->sockets, i),
-            .generation = plan->generation,
-            .answer = on_worker_answer,
-            .owner = part,
-        };
+        part->order = plan->order;
+        part->order.worker = plan->workers[i];
+        part->order.sockets = sockets_of_worker(plan->sockets, i);
+        part->order.answer = on_worker_answer;
+        part->order.owner = part;
     }
     for (uint32_t i = 0; i < plan->worker_count; i++) {
         if (!worker_carry_out(&two_phase->parts[i].order, WORKER_PREPARE)) {

@@ -13,10 +13,8 @@ struct two_phase_plan { /* all borrowed until `done` */
     struct loop *loop;
     struct worker **workers;
     uint32_t worker_count;
-    struct plan *plan;
-    const struct settings_changes *changes; /* from what runs to the plan */
-    struct sockets *sockets;                /* of the plan */
-    uint64_t generation;
+    struct sockets *sockets;   /* of the plan */
+    struct worker_order order; /* what each worker gets, but for its own sockets */
 };
 
 /* `good`: it runs on all workers; otherwise what ran before still does. `longest_us`: CPU time
