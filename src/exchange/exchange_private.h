@@ -4,7 +4,7 @@
 #define EXCHANGE_EXCHANGE_PRIVATE_H
 
 #include "base/list.h"
-#include "base/memory/region.h"
+#include "base/memory/buffer.h"
 #include "base/memory/slab.h"
 #include "base/siphash.h"
 #include "base/uuid.h"

@@ -92,16 +92,9 @@ uint32_t transport_round_trip_ms(const struct transport *transport)
     return socket_round_trip_ms(transport->fd);
 }
 
-enum transport_sight transport_peek(const struct transport *transport)
+enum socket_end transport_peek(const struct transport *transport)
 {
-    switch (socket_look(transport->fd)) {
-    case SOCKET_OPEN:
-        return TRANSPORT_THERE;
-    case SOCKET_ENDED:
-        return TRANSPORT_FINISHED;
-    default:
-        return TRANSPORT_GONE;
-    }
+    return socket_look(transport->fd);
 }
 
 size_t transport_unread(const struct transport *transport)

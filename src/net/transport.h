@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "net/loop.h"
+#include "net/socket_facts.h"
 
 #include <errno.h>
 #include <sys/types.h>
@@ -94,8 +95,7 @@ int transport_give_up(struct transport *transport);
 /* What can be told of the other side without a read: it still sends, will send no more (what it
  * sent before may wait unread), or can neither send nor hear. For connections that are not read
  * from: the loop tells nothing of them. */
-enum transport_sight { TRANSPORT_THERE, TRANSPORT_FINISHED, TRANSPORT_GONE };
-enum transport_sight transport_peek(const struct transport *transport);
+enum socket_end transport_peek(const struct transport *transport);
 /* Bytes that have come and wait to be read, as they are on the wire. */
 size_t transport_unread(const struct transport *transport);
 /* Takes what has come off the socket, unread: closing with bytes unread resets the connection, and

@@ -148,11 +148,11 @@ static bool has_left(const struct client_h1 *h1)
         return false;
     }
     switch (transport_peek(&h1->connection->transport)) {
-    case TRANSPORT_THERE:
+    case SOCKET_OPEN:
         break;
-    case TRANSPORT_FINISHED:
+    case SOCKET_ENDED:
         return !may_be_whole(h1);
-    case TRANSPORT_GONE:
+    case SOCKET_GONE:
         return true;
     }
     return false;

@@ -240,22 +240,22 @@ static void who_finishes_or_leaves_is_seen_without_a_read(void **state)
     struct fixture *fixture = *state;
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_THERE);
+    assert_int_equal(transport_peek(&fixture->transport), SOCKET_OPEN);
     assert_int_equal(send(fixture->far, "abc", 3, 0), 3);
     await_bytes(fixture);
     fixture->calls = 0;
-    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_THERE);
+    assert_int_equal(transport_peek(&fixture->transport), SOCKET_OPEN);
     shutdown(fixture->far, SHUT_WR);
-    while (transport_peek(&fixture->transport) == TRANSPORT_THERE) {
+    while (transport_peek(&fixture->transport) == SOCKET_OPEN) {
     }
-    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_FINISHED);
+    assert_int_equal(transport_peek(&fixture->transport), SOCKET_ENDED);
     assert_int_equal(transport_unread(&fixture->transport), 3);
     setsockopt(fixture->far, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     close(fixture->far);
     fixture->far = -1;
-    while (transport_peek(&fixture->transport) == TRANSPORT_FINISHED) {
+    while (transport_peek(&fixture->transport) == SOCKET_ENDED) {
     }
-    assert_int_equal(transport_peek(&fixture->transport), TRANSPORT_GONE);
+    assert_int_equal(transport_peek(&fixture->transport), SOCKET_GONE);
     assert_int_equal(fixture->calls, 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* base/memory/region: pieces that stay where they are, and what they cost. */
-#include "base/memory/region.h"
+#include "base/memory/buffer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
