@@ -7,7 +7,6 @@
 #include "origin/origin_registry.h"
 #include "process/admin.h"
 #include "process/collector_tls.h"
-#include "process/ramp_clock.h"
 #include "process/reload/reload.h"
 #include "process/reload/tls_watch.h"
 #include "process/sockets.h"
@@ -41,7 +40,6 @@ struct process {
     struct signals *signals;
     struct split_registry *splits;
     struct state_store *state_store;
-    struct ramp_clock *ramps;
     struct plan *plan; /* the first one: reloads have others, but some of it holds to the end */
     const struct settings *settings;
     char *state_directory; /* NULL: none */
@@ -143,7 +141,6 @@ static void abandon_upgrade(struct process *process)
 {
     if (upgrade_is_under_way(process->upgrade)) {
         upgrade_abandon(process->upgrade);
-        ramp_clock_keep(process->ramps);
         state_store_return(process->state_store);
     }
 }
@@ -226,7 +223,6 @@ static const char *stands_against_upgrade(const struct process *process)
 
 static void take_changes_again(struct process *process)
 {
-    ramp_clock_keep(process->ramps);
     state_store_return(process->state_store);
     admin_refuse_changes(process->admin, NULL);
 }
@@ -246,10 +242,7 @@ static void begin_upgrade(struct process *process, const struct who *sender)
     admin_hand_over(process->admin, &lines);
     /* The new process reads the files now: what this one did later would be lost. */
     admin_refuse_changes(process->admin, "an upgrade is under way");
-    state_store_save_all(process->state_store);
-    state_store_retire(process->state_store);
     state_store_hand_over(process->state_store, &lines);
-    ramp_clock_hand_over(process->ramps, &lines);
     begun = upgrade_begin(process->upgrade, &lines);
     page_release(&lines);
     process->upgrade_by = *sender;
@@ -314,7 +307,7 @@ static void on_upgrade_over(void *owner, pid_t successor)
     process->leave_ms = timeouts_now(process).upgrade_drain;
     watchdog_stop(process->watchdog);
     announce_successor(successor);
-    ramp_clock_stop(process->ramps);
+    state_store_stop(process->state_store);
     sockets_disown(process->sockets);
     leave_listeners(process);
     process->leaving = true;
@@ -494,35 +487,28 @@ static bool start_reloads(struct process *process, const struct process_start *g
 }
 
 /* What ramps and operators decided before holds before the file's weights do. */
-static bool start_ramps(struct process *process)
+static bool start_state(struct process *process)
 {
-    const struct state_store_parts kept = {
+    const struct state_store_parts parts = {
+        .loop = process->loop,
         .splits = process->splits,
         .audit = process->audit,
         .state_directory = process->state_directory,
     };
-    struct ramp_clock_parts parts = {
-        .loop = process->loop,
-        .registry = process->splits,
-        .audit = process->audit,
-        .handover = process->handover,
-    };
 
-    process->state_store = state_store_new(&kept, process->handover);
+    process->state_store = state_store_new(&parts, process->handover);
     if (process->state_store == NULL || !plan_take_effect(process->plan)) {
         return false;
     }
-    state_store_log_weights(process->state_store);
-    parts.state_store = process->state_store;
-    process->ramps = ramp_clock_new(&parts);
-    return process->ramps != NULL;
+    state_store_start(process->state_store, process->handover);
+    return true;
 }
 
 static bool open_registries(struct process *process)
 {
     process->state_directory = state_directory_open(process->settings->state_directory);
     process->audit = audit_open(process->state_directory);
-    return process->audit != NULL && start_ramps(process);
+    return process->audit != NULL && start_state(process);
 }
 
 static bool start(struct process *process, const struct process_start *given)
@@ -551,8 +537,7 @@ static void take_apart(struct process *process)
         pid_file_remove(process->settings->pid_file);
     }
     handover_free(&process->handover);
-    admin_close(&process->admin); /* it reads what the workers have */
-    ramp_clock_free(&process->ramps);
+    admin_close(&process->admin);            /* it reads what the workers have */
     state_store_free(&process->state_store); /* with the last worker the drains go */
     for (uint32_t i = 0; process->workers != NULL && i < process->settings->workers; i++) {
         worker_free(&process->workers[i]);

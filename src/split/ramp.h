@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The clock's side of the ramps in a split registry: process/ramp_clock.c ticks once a second, tells
+/* The clock's side of the ramps in a split registry: process/state/state_store.c ticks once a second, tells
  * what moved to the audit log, and keeps where each ramp is in a file. */
 #ifndef SPLIT_RAMP_H
 #define SPLIT_RAMP_H

@@ -6,6 +6,7 @@
 #include "process/state/state_store.h"
 
 #include "base/log/log.h"
+#include "base/system/descriptor.h"
 #include "control/pages/readings.h"
 #include "exchange/maintenance.h"
 #include "exchange/waiting/rooms.h"
@@ -19,13 +20,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PINS_FILE "pins"
 #define PINS_KIND "pins" /* among the handover */
+#define RAMPS_KIND "ramps"
 #define SECRET_FILE "pin-secret"
 #define SECRET_FORM "turnpike-pins-1" /* changes with what the words of the table mean */
 #define SECRET_TEXT_MAX 64
+#define TICK_MS 1000
+#define PATIENCE_TICKS 30 /* the former process has long left by then, mostly */
 #define DRAINED_WORD "drained"
 #define MAINTENANCE_WORD "maintenance"
 
@@ -42,6 +47,13 @@ struct state_store {
     bool pins_failed;        /* told once */
     bool drops_pins;         /* what their file holds means nothing */
     bool secret_kept;        /* its file holds the table's */
+
+    struct alarm tick;
+    int successor[2]; /* the pipe to it: to read from, to write to; -1 */
+    int former;       /* to read from; -1: its word has come, or there is none */
+    uint32_t waited;  /* ticks, for that */
+    struct watch watch;
+    struct page word;
 };
 
 static bool has_directory(const struct state_store *state_store)
@@ -260,11 +272,6 @@ static void on_split(void *owner, const struct split_reading *reading)
     page_add_char(&text, '\0');
     note(owner, "weight", reading->route, text.failed ? "" : text.at);
     page_release(&text);
-}
-
-void state_store_log_weights(struct state_store *state_store)
-{
-    split_registry_read(state_store->parts.splits, on_split, state_store);
 }
 
 static void drain_again(struct state_store *state_store, const char *name)
@@ -531,9 +538,130 @@ int state_store_save(struct state_store *state_store)
     return keep(state_store, false, false);
 }
 
-void state_store_save_all(struct state_store *state_store)
+/* --- the clock: ramps from one process to the next ------------------------------------------ */
+
+/* While an upgrade is under way both processes have the ramps: the former one moves them until the new
+ * one is ready, and then tells it where they are, by a pipe. Until that has come the new one moves
+ * none. */
+static void close_pipe(struct state_store *state_store)
 {
+    for (int i = 0; i < 2; i++) {
+        if (state_store->successor[i] >= 0) {
+            close(state_store->successor[i]);
+        }
+        state_store->successor[i] = -1;
+    }
+}
+
+/* More than a pipe holds is many hundred ramps: the successor goes by what it has read then. */
+static void inform_successor(struct state_store *state_store)
+{
+    struct page text = {0};
+
+    split_registry_save_ramps(state_store->parts.splits, &text);
+    if (text.failed ||
+        write(state_store->successor[1], text.at, text.length) != (ssize_t)text.length) {
+        log_warning("what ramps did while the upgrade lasted is not carried, or not all of it");
+    }
+    page_release(&text);
+}
+
+static void stop_waiting(struct state_store *state_store)
+{
+    watch_stop(&state_store->watch);
+    close(state_store->former);
+    state_store->former = -1;
+    page_release(&state_store->word);
+}
+
+static void follow_former(struct state_store *state_store)
+{
+    page_add_char(&state_store->word, '\0');
+    if (!state_store->word.failed) {
+        split_registry_follow_ramps(state_store->parts.splits, state_store->word.at);
+    }
+    stop_waiting(state_store);
+}
+
+static void on_word(int fd, short what, void *owner)
+{
+    struct state_store *state_store = owner;
+    char bytes[4096];
+    ssize_t count;
+
+    (void)what;
+    while ((count = read(fd, bytes, sizeof(bytes))) > 0) {
+        page_add(&state_store->word, (struct bytes){bytes, (size_t)count});
+    }
+    if (count == 0) {
+        follow_former(state_store);
+    }
+}
+
+/* --- the clock: ticks ------------------------------------------------------------------------ */
+
+static void report_ramp(struct state_store *state_store, const struct ramp_event *event)
+{
+    char change[64];
+    const struct audit_entry entry = {
+        .who = {.kind = WHO_GATEWAY},
+        .action = "ramp",
+        .subject = event->route,
+        .before = event->before,
+        .after = event->after,
+        .change = change,
+        .ok = true,
+        .why = event->why[0] != '\0' ? event->why : NULL,
+    };
+
+    snprintf(change, sizeof(change), "%s %u of %u", event->what, event->step, event->step_count);
+    audit_write(state_store->parts.audit, &entry);
+    if (event->why[0] != '\0') {
+        log_warning("route %s: the ramp went back: %s (%s)", event->route, event->why,
+                    event->after);
+    } else {
+        log_info("route %s: ramp, %s (%s)", event->route, change, event->after);
+    }
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void on_tick(void *owner)
+{
+    struct state_store *state_store = owner;
+    struct ramp_event event;
+    uint32_t cursor = 0;
+
+    if (state_store->former >= 0 && ++state_store->waited > PATIENCE_TICKS) {
+        log_warning("the process before does not say where its ramps are: they go on from where "
+                    "its state says");
+        stop_waiting(state_store);
+    }
+    while (state_store->former < 0 &&
+           split_registry_tick(state_store->parts.splits, now_ms(), &cursor, &event)) {
+        report_ramp(state_store, &event);
+    }
+    rooms_tick(now_ms());
     keep(state_store, true, false);
+    alarm_set(state_store->parts.loop, &state_store->tick, TICK_MS, on_tick, state_store);
+}
+
+void state_store_start(struct state_store *state_store, struct handover *handover)
+{
+    split_registry_read(state_store->parts.splits, on_split, state_store);
+    state_store->former = handover_take_one(handover, RAMPS_KIND, HANDOVER_PIPE);
+    if (state_store->former >= 0 &&
+        !loop_watch(state_store->parts.loop, &state_store->watch, state_store->former,
+                    WATCH_READABLE, on_word, state_store)) {
+        stop_waiting(state_store);
+    }
+    alarm_set(state_store->parts.loop, &state_store->tick, TICK_MS, on_tick, state_store);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -547,6 +675,7 @@ struct state_store *state_store_new(const struct state_store_parts *parts,
         return NULL;
     }
     state_store->parts = *parts;
+    state_store->successor[0] = state_store->successor[1] = state_store->former = -1;
     pthread_mutex_init(&state_store->lock, NULL);
     if (!has_directory(state_store)) {
         split_registry_forgo_ramps(parts->splits);
@@ -564,11 +693,6 @@ void state_store_begin(struct state_store *state_store)
     pthread_mutex_unlock(&state_store->lock);
 }
 
-void state_store_hand_over(const struct state_store *state_store, struct page *lines)
-{
-    handover_add_one(lines, PINS_KIND, HANDOVER_MEMORY, pin_table_memory(pins_of(state_store)));
-}
-
 static void set_retired(struct state_store *state_store, bool retired)
 {
     pthread_mutex_lock(&state_store->lock);
@@ -576,14 +700,32 @@ static void set_retired(struct state_store *state_store, bool retired)
     pthread_mutex_unlock(&state_store->lock);
 }
 
-void state_store_retire(struct state_store *state_store)
+void state_store_hand_over(struct state_store *state_store, struct page *lines)
 {
+    keep(state_store, true, false);
     set_retired(state_store, true);
+    handover_add_one(lines, PINS_KIND, HANDOVER_MEMORY, pin_table_memory(pins_of(state_store)));
+    if (descriptor_pipe(state_store->successor)) {
+        handover_add_one(lines, RAMPS_KIND, HANDOVER_PIPE, state_store->successor[0]);
+    } else {
+        log_warning("out of descriptors: what a ramp does while the upgrade lasts is not carried");
+        state_store->successor[0] = state_store->successor[1] = -1;
+    }
 }
 
 void state_store_return(struct state_store *state_store)
 {
+    close_pipe(state_store);
     set_retired(state_store, false);
+}
+
+void state_store_stop(struct state_store *state_store)
+{
+    alarm_clear(state_store->parts.loop, &state_store->tick);
+    if (state_store->successor[1] >= 0) {
+        inform_successor(state_store);
+    }
+    close_pipe(state_store);
 }
 
 void state_store_free(struct state_store **held)
@@ -593,6 +735,11 @@ void state_store_free(struct state_store **held)
     *held = NULL;
     if (state_store == NULL) {
         return;
+    }
+    alarm_clear(state_store->parts.loop, &state_store->tick);
+    close_pipe(state_store);
+    if (state_store->former >= 0) {
+        stop_waiting(state_store);
     }
     keep(state_store, true, true);
     pthread_mutex_destroy(&state_store->lock);
