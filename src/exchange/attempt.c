@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The attempts of an exchange: service and origin are chosen, an attempt is made and bound to a
  * connection, its request is sent, the answer is passed on to the client as it comes, under
- * back-pressure, its record is closed. What follows one that fails: tries.c. Called by exchange.c, with what the client sends by request_body.c, and by the
- * events of origin_request.h. */
+ * back-pressure, its record is closed. What follows one that fails: tries.c. Called by exchange.c,
+ * with what the client sends by request_body.c, and by the events of origin_request.h. */
 #include "exchange/attempt.h"
 
 #include "base/check.h"
@@ -139,9 +139,9 @@ static uint32_t fair_key_of(const struct exchange *exchange)
     return key != 0 ? key : 1;
 }
 
-/* Which of the requests that wait for an origin goes first: the class of each, by the header of a trusted
- * client, and for `concurrency: auto` the client that it is in turn for. `priority` is filled with the
- * route's already. */
+/* Which of the requests that wait for an origin goes first: the class of each, by the header of a
+ * trusted client, and for `concurrency: auto` the client that it is in turn for. `priority` is
+ * filled with the route's already. */
 static void fill_precedence(const struct exchange *exchange, struct origin_request *request)
 {
     if (generation_settings(exchange->generation)->priority_header != NULL &&

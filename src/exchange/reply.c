@@ -27,8 +27,8 @@ static bool gives_request_up(uint16_t status)
     }
 }
 
-/* What the client did not take at once outlives the call that wrote it. What is not lent is the snapshot's, or
- * the answerer's, and stays until the exchange is over. false: no memory. */
+/* What the client did not take at once outlives the call that wrote it. What is not lent is the
+ * snapshot's, or the answerer's, and stays until the exchange is over. false: no memory. */
 static bool keep_rest(struct exchange *exchange)
 {
     if (exchange->answer.is_lent && !exchange_keep(exchange, &exchange->answer.own_rest)) {
@@ -113,10 +113,10 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
 
 /* --- what an error says ---------------------------------------------------------------- */
 
-/* What an error says in every answer that tells of it: Proxy-Status (RFC 9209), and the problem+json
- * (RFC 9457) up to the request's id. A gateway under overload says the same again and again, so that
- * the text is made once and copied from then on: a slot for each kind of refusal, found by its length and
- * status; two that meet there take turns. */
+/* What an error says in every answer that tells of it: Proxy-Status (RFC 9209), and the
+ * problem+json (RFC 9457) up to the request's id. A gateway under overload says the same again and
+ * again, so that the text is made once and copied from then on: a slot for each kind of refusal,
+ * found by its length and status; two that meet there take turns. */
 
 /* The sentence and, behind it, the fault that it speaks of. */
 static struct bytes write_detail(const struct exchange *exchange, struct text *text,
@@ -180,8 +180,9 @@ static bool make_problem(const struct exchange *exchange, struct problem *proble
 }
 
 /* The text made beforehand, which stays until the next reload. NULL: it has to be written for this
- * exchange alone. `error` and `detail` are plain text: no quotes, backslashes or control characters. The
- * sentence is compared letter by letter: one of the settings' may lie where another one lay. */
+ * exchange alone. `error` and `detail` are plain text: no quotes, backslashes or control
+ * characters. The sentence is compared letter by letter: one of the settings' may lie where another
+ * one lay. */
 static const struct problem *find_problem(const struct exchange *exchange, uint16_t status,
                                           const char *error, const char *detail)
 {
@@ -667,9 +668,9 @@ static bool is_sound(struct bytes place)
 }
 
 /* "{host}", "{path}" and "{query}" of a pattern stand for those of the request, whose path is given
- * apart. The loader sees to it that only {host} can choose a host (config/read/read_action.c); what comes
- * out is looked at all the same. false: the place would be on no host or on one that neither the pattern
- * nor the request names. */
+ * apart. The loader sees to it that only {host} can choose a host (config/read/read_action.c); what
+ * comes out is looked at all the same. false: the place would be on no host or on one that neither
+ * the pattern nor the request names. */
 static bool redirect_place(const struct http_request *request, struct bytes path,
                            struct bytes pattern, struct text *text, struct bytes *place)
 {

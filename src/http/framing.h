@@ -15,8 +15,8 @@ bool http_frame_request(struct http_request *request, struct h1_problem *problem
 bool http_frame_response(struct http_response *response, enum http_method method, uint8_t lenient,
                          struct h1_problem *problem);
 
-/* The value of Content-Length: digits only, no sign, no list, no white space inside. 63 bits, so that sums
- * with what was already read cannot overflow. */
+/* The value of Content-Length: digits only, no sign, no list, no white space inside. 63 bits, so
+ * that sums with what was already read cannot overflow. */
 bool http_read_length(struct bytes text, uint64_t *length);
 
 /* No framing, routing, connection or authentication fields (RFC 9110 section 6.5.1). */

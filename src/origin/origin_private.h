@@ -222,8 +222,8 @@ static inline bool origin_has_address(const struct origin *origin)
     return origin->address.length > 0;
 }
 
-/* origin_directory.c: closes the connection that has been idle for the longest time, of any origin; false:
- * there is none. */
+/* origin_directory.c: closes the connection that has been idle for the longest time, of any origin;
+ * false: there is none. */
 bool origin_directory_spare_one(struct origin_directory *directory);
 
 /* Closes so many connections, at the most, of those that leave. */
@@ -250,9 +250,11 @@ void origin_connection_report_alert(struct origin_connection *connection);
 
 void origin_connection_late(struct timer *timer);
 
-/* Which clock runs while the answer has not begun. `sends`: the origin has to take more of the request. */
+/* Which clock runs while the answer has not begun. `sends`: the origin has to take more of the
+ * request. */
 void origin_connection_mind_request(struct origin_connection *connection, bool sends);
-/* The clock of a half-open request ran out, but its answer has begun to come: it gets the usual time. */
+/* The clock of a half-open request ran out, but its answer has begun to come: it gets the usual
+ * time. */
 bool origin_connection_need_not_hurry(struct origin_connection *connection);
 /* The request may be over once this returns. */
 void origin_connection_pass_interim(struct origin_connection *connection,
@@ -295,9 +297,9 @@ uint32_t origin_connection_verdict_ms(const struct origin_connection *connection
 void origin_h1_judge(struct origin_connection *connection, struct origin_request *request);
 
 /* service/sibling.c */
-/* Another address of the same name, for a request that could not reach one: the first in line for `origin`
- * goes there, after a connection could not be opened. false: it is not that kind of failure, or there is
- * none. */
+/* Another address of the same name, for a request that could not reach one: the first in line for
+ * `origin` goes there, after a connection could not be opened. false: it is not that kind of
+ * failure, or there is none. */
 bool sibling_takes_over(struct origin *origin, enum origin_failure failure);
 
 /* pool.c */
@@ -338,7 +340,8 @@ void origin_health_body_is_whole(struct origin_request *request);
 void origin_health_failed(struct origin_request *request, enum origin_failure failure);
 
 /* origin_ejection.c */
-/* The connection that looks whether the origin is back is given up. Harmless where none is on its way. */
+/* The connection that looks whether the origin is back is given up. Harmless where none is on its
+ * way. */
 void origin_connect_probe_cancel(struct origin *origin);
 /* The exchange has given up the attempt. */
 void origin_health_given_up(struct origin_request *request);
@@ -365,8 +368,8 @@ void reserve_watch(struct origin *origin);
 /* give_way.c: one upload that drips ends, if others wait for what it has. */
 void origin_hurry_uploads(struct origin *origin);
 
-/* Tells the request of the answer's head, for HTTP/1 and HTTP/2; it may be over once this returns. `here`:
- * bytes of the body that have come with it. Inlined, since each answer passes here. */
+/* Tells the request of the answer's head, for HTTP/1 and HTTP/2; it may be over once this returns.
+ * `here`: bytes of the body that have come with it. Inlined, since each answer passes here. */
 static inline void origin_connection_begin_answer(struct origin_connection *connection,
                                                   const struct http_response *response, size_t here)
 {
@@ -407,9 +410,9 @@ void name_wait_leave(struct origin *origin, struct service *service);
 void name_wait_answered(struct origin_directory *directory, const char *name,
                         enum name_state state);
 
-/* health/prober.c: asks the origins of services with a `health.probe` by itself, and writes the verdicts into
- * the origin registry. There is one for all workers: it runs on the loop of worker 0. Its questions are in
- * no count of requests. */
+/* health/prober.c: asks the origins of services with a `health.probe` by itself, and writes the
+ * verdicts into the origin registry. There is one for all workers: it runs on the loop of worker 0.
+ * Its questions are in no count of requests. */
 /* NULL: out of memory. */
 struct prober *prober_new(struct origin_directory *directory);
 void prober_free(struct prober **prober);

@@ -32,8 +32,8 @@ struct origin_registry {
     uint32_t drained_count;
 };
 
-/* An address of a name that an operator drained and that DNS does not give now: an origin that comes by this
- * label is drained from its first moment. */
+/* An address of a name that an operator drained and that DNS does not give now: an origin that
+ * comes by this label is drained from its first moment. */
 struct drain_note {
     struct link link;
     char *label; /* "api:80@10.0.0.1" */

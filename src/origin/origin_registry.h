@@ -48,8 +48,8 @@ enum drain_restored {
 };
 enum drain_restored origin_registry_restore_drain(struct origin_registry *registry,
                                                   const char *name);
-/* Drained addresses that DNS does not give now, as labels ("api:80@10.0.0.1"), each valid during the call
- * only. The lock is held meanwhile. */
+/* Drained addresses that DNS does not give now, as labels ("api:80@10.0.0.1"), each valid during
+ * the call only. The lock is held meanwhile. */
 typedef void drain_noted(void *owner, const char *label);
 void origin_registry_read_drain_notes(struct origin_registry *registry, drain_noted *noted,
                                       void *owner);

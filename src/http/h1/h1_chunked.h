@@ -58,8 +58,8 @@ static inline void h1_body_begin(struct h1_body *body, enum http_framing framing
     *body = (struct h1_body){.left = framing == HTTP_LENGTH_KNOWN ? length : 0, .framing = framing};
 }
 
-/* Moves *input forward over what it used; the data of several chunks comes in one span. *data is set with
- * H1_BODY_DATA only. */
+/* Moves *input forward over what it used; the data of several chunks comes in one span. *data is
+ * set with H1_BODY_DATA only. */
 enum h1_body_step h1_body_next_chunk(struct h1_body *body, struct bytes *input, struct bytes *data,
                                      struct h1_problem *problem);
 static inline enum h1_body_step h1_body_next(struct h1_body *body, struct bytes *input,

@@ -23,9 +23,10 @@ static inline enum h1_verdict h1_reject(struct h1_problem *problem, uint16_t sta
 
 /* --- h1_fields.c --- */
 
-/* What request heads, response heads and trailer sections have in common: a cursor that
- * reads lines, and the field lines up to the empty one (RFC 9112 section 5). Every reader moves the cursor only when it returns H1_COMPLETE, and rejects as
- * soon as a byte is wrong, whether or not the line is whole. */
+/* What request heads, response heads and trailer sections have in common: a cursor that reads
+ * lines, and the field lines up to the empty one (RFC 9112 section 5). Every reader moves the
+ * cursor only when it returns H1_COMPLETE, and rejects as soon as a byte is wrong, whether or not
+ * the line is whole. */
 
 struct h1_cursor {
     const char *at;
@@ -68,8 +69,8 @@ enum h1_verdict h1_read_fields(struct h1_cursor *cursor, uint32_t most,
 
 /* --- h1_meaning.c --- */
 
-/* What a well-formed request line and its header lines mean together: the form of the target,
- * the authority, the connection options. Fills what h1_parser.h promises beyond method_text, target,
+/* What a well-formed request line and its header lines mean together: the form of the target, the
+ * authority, the connection options. Fills what h1_parser.h promises beyond method_text, target,
  * version and headers; runs once, on a whole head. */
 bool h1_understand_request(struct http_request *request, struct h1_problem *problem);
 bool h1_understand_response(struct http_response *response, enum http_method method,

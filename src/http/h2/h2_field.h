@@ -27,8 +27,8 @@ static inline void h2_end_rows(struct http_headers *headers)
     headers->present &= ~((uint64_t)1 << HTTP_HEADER_OTHER);
 }
 
-/* A field that is no pseudo field becomes a row: of a copy in `memory`, or where that is NULL of the field's
- * own bytes. */
+/* A field that is no pseudo field becomes a row: of a copy in `memory`, or where that is NULL of
+ * the field's own bytes. */
 bool h2_add_row(const struct http_field *field, struct text *memory, struct http_headers *headers,
                 enum h2_fault *fault);
 struct bytes h2_copy(struct text *memory, struct bytes bytes);

@@ -238,7 +238,7 @@ static bool add_last_chunk(struct origin_connection *connection, const struct ht
                             : add_trailers(connection, trailers);
 }
 
-/* --- its clock, once it has run out ----------------------------------------------------------------------------- */
+/* --- its clock, once it has run out ------------------------------------------------------- */
 
 /* The kernel calls a socket writable once a good part of what it holds was taken; what it still holds
  * tells of less. true: less is left than when this was last asked. */

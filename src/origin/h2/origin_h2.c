@@ -440,8 +440,9 @@ void origin_h2_flush_later(struct origin_h2 *h2)
 
 /* --- frames that bring nothing --------------------------------------------------------------- */
 
-/* SETTINGS, PING, PRIORITY, resets, windows, empty DATA and what we do not know. Each costs; time gives
- * some, and so does each request and each piece of one that is written, for which windows are told. */
+/* SETTINGS, PING, PRIORITY, resets, windows, empty DATA and what we do not know. Each costs; time
+ * gives some, and so does each request and each piece of one that is written, for which windows are
+ * told. */
 
 void origin_h2_budget_earn(struct origin_h2 *h2, uint32_t frames)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An origin is sent away: for how long, and whether its services can spare it. And it comes back: its time
- * over, it is probed by a connection, and a few requests are risked on it one at a time, which it passes or
- * fails. */
+/* An origin is sent away: for how long, and whether its services can spare it. And it comes back:
+ * its time over, it is probed by a connection, and a few requests are risked on it one at a time,
+ * which it passes or fails. */
 #include "origin/service/service_private.h"
 
 #include "base/log/log.h"
@@ -116,9 +116,9 @@ void origin_eject(struct service *service, struct origin *origin, enum slow_rule
 
 /* --- back: a connection is opened first ----------------------------------------------------- */
 
-/* A TCP connection to an ejected origin whose time is over, with nothing sent on it: a request is risked only
- * if the origin accepts it. Begun on whichever worker notices first, one at a time for the whole
- * process. */
+/* A TCP connection to an ejected origin whose time is over, with nothing sent on it: a request is
+ * risked only if the origin accepts it. Begun on whichever worker notices first, one at a time for
+ * the whole process. */
 
 static struct loop *loop_of(const struct origin *origin)
 {

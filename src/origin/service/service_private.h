@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What service.c (who has a turn, and whose it is) and the files about health (origin_health.c lists them)
- * share about a service. */
+/* What service.c (who has a turn, and whose it is) and the files about health (origin_health.c
+ * lists them) share about a service. */
 #ifndef ORIGIN_SERVICE_SERVICE_PRIVATE_H
 #define ORIGIN_SERVICE_SERVICE_PRIVATE_H
 
