@@ -429,9 +429,6 @@ void client_h1_process(struct client_h1 *h1);
 void client_h1_ready(struct client_connection *connection, short what);
 /* false: no room (or no memory) to read into. */
 bool client_h1_make_room(struct client_h1 *h1);
-struct h1_limits client_h1_limits(const struct client_h1 *h1);
-/* The request is whole: the clock that counts now is the origin's. */
-void client_h1_await_end(struct client_h1 *h1);
 /* A request begins, and since when its head is read. */
 void client_h1_count_begun(struct client_h1 *h1);
 uint32_t client_h1_head_age_us(const struct client_h1 *h1);

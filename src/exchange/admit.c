@@ -43,6 +43,59 @@ void admit_identify_client(struct exchange *exchange)
     }
 }
 
+/* --- who may come in ------------------------------------------------------------------------ */
+
+bool doors_let_in(const struct doors_settings *doors, const struct ip *ip)
+{
+    if (ip_is_none(ip)) {
+        return doors->allow_count == 0;
+    }
+    return !networks_contain(doors->deny, doors->deny_count, ip) &&
+           (doors->allow_count == 0 || networks_contain(doors->allow, doors->allow_count, ip));
+}
+
+static bool admit_by_doors(struct exchange *exchange, const struct doors_settings *doors)
+{
+    if (doors_let_in(doors, &exchange->client.ip)) {
+        return true;
+    }
+    metrics_note(exchange->context->metrics, METRICS_ADDRESS_REFUSED);
+    reply_error(exchange, 403, "http_request_denied",
+                "this client's address may not come in here (allow, deny)");
+    return false;
+}
+
+static bool is_tester(const struct exchange *exchange, const struct doors_settings *doors)
+{
+    for (uint32_t i = 0; i < doors->pass_count; i++) {
+        const struct http_header *row =
+            http_find_named(&exchange->request.headers, doors->pass[i].name);
+
+        if (row != NULL && (doors->pass[i].present_only ||
+                            bytes_equal(http_header_value(row), doors->pass[i].value))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool doors_admit_route(struct exchange *exchange)
+{
+    const struct route_settings *route = exchange->routing.route;
+
+    if (!admit_by_doors(exchange, &route->doors)) {
+        return false;
+    }
+    if (!maintenance_holds(route) || is_tester(exchange, &route->doors)) {
+        return true;
+    }
+    metrics_note(exchange->context->metrics, METRICS_IN_MAINTENANCE);
+    reply_maintenance(exchange);
+    return false;
+}
+
+/* --- its connection ------------------------------------------------------------------------ */
+
 static bool admit_standing(struct exchange *exchange)
 {
     const struct client_facts *facts = exchange->client.facts;
@@ -75,7 +128,7 @@ bool admit_listener(struct exchange *exchange)
         return false;
     }
     if (facts->rules != NULL && facts->rules->doors != NULL &&
-        !doors_admit(exchange, facts->rules->doors)) {
+        !admit_by_doors(exchange, facts->rules->doors)) {
         return false;
     }
     if (facts->rules != NULL && facts->rules->redirect_to_https) {
@@ -111,57 +164,6 @@ bool admit_method(struct exchange *exchange)
         return false;
     }
     return true;
-}
-
-/* --- who may come in ------------------------------------------------------------------------ */
-
-bool doors_let_in(const struct doors_settings *doors, const struct ip *ip)
-{
-    if (ip_is_none(ip)) {
-        return doors->allow_count == 0;
-    }
-    return !networks_contain(doors->deny, doors->deny_count, ip) &&
-           (doors->allow_count == 0 || networks_contain(doors->allow, doors->allow_count, ip));
-}
-
-bool doors_admit(struct exchange *exchange, const struct doors_settings *doors)
-{
-    if (doors_let_in(doors, &exchange->client.ip)) {
-        return true;
-    }
-    metrics_note(exchange->context->metrics, METRICS_ADDRESS_REFUSED);
-    reply_error(exchange, 403, "http_request_denied",
-                "this client's address may not come in here (allow, deny)");
-    return false;
-}
-
-static bool is_tester(const struct exchange *exchange, const struct doors_settings *doors)
-{
-    for (uint32_t i = 0; i < doors->pass_count; i++) {
-        const struct http_header *row =
-            http_find_named(&exchange->request.headers, doors->pass[i].name);
-
-        if (row != NULL && (doors->pass[i].present_only ||
-                            bytes_equal(http_header_value(row), doors->pass[i].value))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool doors_admit_route(struct exchange *exchange)
-{
-    const struct route_settings *route = exchange->routing.route;
-
-    if (!doors_admit(exchange, &route->doors)) {
-        return false;
-    }
-    if (!maintenance_holds(route) || is_tester(exchange, &route->doors)) {
-        return true;
-    }
-    metrics_note(exchange->context->metrics, METRICS_IN_MAINTENANCE);
-    reply_maintenance(exchange);
-    return false;
 }
 
 /* --- the route ----------------------------------------------------------------------------- */

@@ -192,8 +192,7 @@ bool admit_method(struct exchange *exchange);
 /* Which route it takes: sets routing.route, and routing.target where the request's own does not serve. */
 bool admit_route(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
-/* `allow` and `deny` of listeners and routes, routes in maintenance and their testers. */
-bool doors_admit(struct exchange *exchange, const struct doors_settings *doors);
+/* `allow` and `deny` of its route, routes in maintenance and their testers. */
 bool doors_admit_route(struct exchange *exchange);
 /* Pure; also for those who explain. A client without an address (a Unix socket) is in no network. */
 bool doors_let_in(const struct doors_settings *doors, const struct ip *ip);

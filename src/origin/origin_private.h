@@ -392,9 +392,6 @@ static inline void origin_connection_begin_answer(struct origin_connection *conn
 /* h1/origin_h1.c */
 /* Reads what is there and tells the request. */
 void origin_h1_receive(struct origin_connection *connection);
-void origin_h1_note_written(struct origin_connection *connection);
-/* Which clock runs while the answer has not begun. */
-void origin_h1_mind_the_request(struct origin_connection *connection);
 
 /* h1/origin_h1.c */
 extern const struct origin_connection_ops origin_h1_ops;

@@ -54,7 +54,7 @@ void client_h1_release(struct client_h1 *h1)
     list_add_last(&client_context_of(h1->connection)->deferred_stream_frees, &h1->link);
 }
 
-struct h1_limits client_h1_limits(const struct client_h1 *h1)
+static struct h1_limits limits_of(const struct client_h1 *h1)
 {
     const struct limits_settings *limits =
         &exchange_context_settings(client_context_of(h1->connection)->exchanges)->limits;
@@ -186,7 +186,8 @@ static struct buffer *client_h1_head_apart(struct client_h1 *h1)
 
 #define UNWATCHED_MS 50 /* an answer that takes longer: see whether its client still waits */
 
-void client_h1_await_end(struct client_h1 *h1)
+/* The request is whole: the clock that counts now is the origin's. */
+static void await_end(struct client_h1 *h1)
 {
     h1->state = CLIENT_H1_AWAITS_END;
     if (h1->connection->unwatched) {
@@ -377,7 +378,7 @@ static void begin_exchange(struct client_h1 *h1, struct exchange *exchange, size
     if (http_has_body(request->framing, request->body_length)) {
         h1->state = CLIENT_H1_READS_BODY;
     } else {
-        client_h1_await_end(h1);
+        await_end(h1);
     }
     exchange_begin(exchange, head_bytes, age);
     /* Only now: the route has a say. */
@@ -412,7 +413,7 @@ static enum h1_verdict parse_head(struct client_h1 *h1, struct exchange *exchang
 static bool step_head(struct client_h1 *h1)
 {
     struct client_context *context = client_context_of(h1->connection);
-    const struct h1_limits limits = client_h1_limits(h1);
+    const struct h1_limits limits = limits_of(h1);
     struct exchange *exchange;
     struct h1_problem problem;
     size_t consumed = 0;
@@ -447,7 +448,7 @@ static bool step_head(struct client_h1 *h1)
 static void body_is_whole(struct client_h1 *h1, const struct http_headers *trailers)
 {
     min_rate_end(&h1->body_min_rate);
-    client_h1_await_end(h1);
+    await_end(h1);
     exchange_body_end(h1->exchange, trailers);
 }
 
@@ -481,7 +482,7 @@ static void refuse_body(struct client_h1 *h1, const struct h1_problem *problem)
 
 static bool step_trailers(struct client_h1 *h1)
 {
-    const struct h1_limits limits = client_h1_limits(h1);
+    const struct h1_limits limits = limits_of(h1);
     struct http_header rows[HTTP_HEADERS_MAX];
     struct http_headers trailers = {.rows = rows};
     struct bytes input = buffer_content(h1->in);

@@ -73,7 +73,7 @@ static bool send_head(struct origin_connection *connection, const struct request
     return true;
 }
 
-void origin_h1_note_written(struct origin_connection *connection)
+static void note_written(struct origin_connection *connection)
 {
     struct origin_request *request = connection->request;
 
@@ -82,7 +82,7 @@ void origin_h1_note_written(struct origin_connection *connection)
     }
 }
 
-void origin_h1_mind_the_request(struct origin_connection *connection)
+static void mind_the_request(struct origin_connection *connection)
 {
     if (connection->out.blocked && connection->state == ORIGIN_CONNECTION_AWAITS_HEAD) {
         connection->left_checked = transport_unacknowledged(&connection->transport);
@@ -97,10 +97,10 @@ static void flush(struct origin_connection *connection)
         outbox_flush(&connection->out, origin_connection_buffers(connection),
                      &connection->transport);
     }
-    origin_h1_note_written(connection);
+    note_written(connection);
     origin_connection_want(connection);
     if (connection->request != NULL) {
-        origin_h1_mind_the_request(connection);
+        mind_the_request(connection);
     }
 }
 
@@ -211,11 +211,11 @@ static size_t send_body(struct origin_connection *connection, const struct bytes
     } else {
         taken = send_plain(connection, pieces, count);
     }
-    origin_h1_note_written(connection);
+    note_written(connection);
     if (connection->request != NULL && connection->out.blocked) {
         reserve_client_came(connection);
         origin_connection_want(connection);
-        origin_h1_mind_the_request(connection);
+        mind_the_request(connection);
     }
     if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
         origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
